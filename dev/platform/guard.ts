@@ -41,6 +41,8 @@ export function startGuard(): Guard {
     stdin: "piped",
     stdout: "null",
     stderr: "null",
+    // Deno kills its other children when it ends by an error; this one must outlive it.
+    detached: true,
   }).spawn();
   const writer = child.stdin.getWriter();
   const tell = (line: string) => writer.write(new TextEncoder().encode(`${line}\n`));

@@ -15,6 +15,10 @@ export interface RunningPostgres {
   databaseUrl: string;
   /** As `supabase_admin`, the superuser. Only for the platform itself and for tests. */
   adminUrl: string;
+  /** Connection URL of any role that can log in. */
+  urlOf(role: string): string;
+  /** pg_cron runs inside the server, so nobody else must fire its jobs. */
+  hasRealCron: boolean;
   /** Stops the server and removes its files. */
   stop(): Promise<void>;
 }
@@ -55,6 +59,8 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
       port,
       databaseUrl: url("postgres"),
       adminUrl: url("supabase_admin"),
+      urlOf: url,
+      hasRealCron: engine.hasRealCron,
       stop: async () => {
         await server.stop();
         await Deno.remove(directory, { recursive: true });

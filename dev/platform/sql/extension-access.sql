@@ -40,6 +40,19 @@ create event trigger grant_extension_access on ddl_command_end
   when tag in ('CREATE EXTENSION')
   execute function extensions.grant_extension_access();
 
+-- The Data API reads the schema once; as hosted, changes of it are announced by the database.
+create function extensions.pgrst_ddl_watch() returns event_trigger
+language plpgsql as $$
+begin
+  notify pgrst, 'reload schema';
+end;
+$$;
+
+create event trigger pgrst_ddl_watch on ddl_command_end
+  execute function extensions.pgrst_ddl_watch();
+create event trigger pgrst_drop_watch on sql_drop
+  execute function extensions.pgrst_ddl_watch();
+
 -- Created before the trigger, with the cluster.
 grant usage on schema vault to postgres with grant option;
 grant usage on schema vault to service_role;
