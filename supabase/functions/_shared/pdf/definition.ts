@@ -1,0 +1,178 @@
+import type { InvoiceView, PartyView } from "../../../../shared/document/view.ts";
+import { agentTable, lineTable, totalTable } from "./tables.ts";
+import { chart } from "./chart.ts";
+import { COLOR, heading, label, numberText, PAGE, rich, rule } from "./parts.ts";
+import type { PdfNode } from "./vendor.js";
+
+/** The view as pdfmake's document definition: the same content, in the same order, as the HTML. */
+export function pdfDefinition(view: InvoiceView): PdfNode {
+  const page = PAGE[view.paper];
+  const date = new Date(`${view.datedOn}T00:00:00Z`);
+  return {
+    pageSize: view.paper.toUpperCase(),
+    pageMargins: [page.margin, 44, page.margin, 58],
+    version: "1.7",
+    language: "en",
+    displayTitle: true,
+    info: {
+      title: `${view.title} ${view.number}`,
+      author: view.seller.name,
+      subject: `${view.title} for ${view.client.name}`,
+      creator: "LeverEdge Billing",
+      producer: "LeverEdge Billing",
+      creationDate: date,
+      modDate: date,
+    },
+    defaultStyle: { font: "Latin", fontSize: 9, lineHeight: 1.3, color: COLOR.ink },
+    header: (pageNumber: number) => pageNumber === 1 ? null : runningHead(view),
+    footer: (pageNumber: number, pages: number) => runningFoot(view, pageNumber, pages),
+    content: [
+      top(view),
+      facts(view),
+      parties(view),
+      headline(view),
+      lineTable(view),
+      totalTable(view),
+      paragraphs("Notes", [...view.taxNotes, ...view.notes]),
+      paragraphs("Payment", view.payment),
+      ...(view.chart ? [chart(view.chart, page.content)] : []),
+      ...(view.agents.length > 0 ? [agentTable(view)] : []),
+      ...(view.footer ? [footerText(view.footer)] : []),
+    ],
+  };
+}
+
+function top(view: InvoiceView): PdfNode {
+  const tone = { neutral: COLOR.muted, good: COLOR.good, bad: COLOR.bad };
+  const ribbon = view.ribbon === null ? [] : [{
+    table: {
+      body: [[{
+        text: view.ribbon.text,
+        bold: true,
+        fontSize: 8.5,
+        characterSpacing: 1.2,
+        lineHeight: 1,
+        color: tone[view.ribbon.tone],
+        borderColor: Array(4).fill(tone[view.ribbon.tone]),
+      }]],
+    },
+    layout: { paddingLeft: () => 7, paddingRight: () => 6, paddingTop: () => 3 },
+    margin: [0, 5, 0, 0],
+  }];
+  return {
+    columns: [
+      {
+        width: "*",
+        stack: [
+          { text: view.title, bold: true, fontSize: 21, lineHeight: 1.1, characterSpacing: -0.3 },
+          ...ribbon,
+        ],
+      },
+      {
+        width: "50%",
+        ...rich(view.seller.name, 32),
+        bold: true,
+        fontSize: 12,
+        alignment: "right",
+        margin: [0, 6, 0, 0],
+      },
+    ],
+  };
+}
+
+/** Label over value, four to a row. */
+function facts(view: InvoiceView): PdfNode {
+  const cells = view.facts.map((fact) => [label(fact.label), rich(fact.value, 28)]);
+  const rows = Array.from(
+    { length: Math.ceil(cells.length / 4) },
+    (_, row) =>
+      Array.from({ length: 4 }, (_, column) => ({ stack: cells[row * 4 + column] ?? [] })),
+  );
+  return {
+    margin: [0, 16, 0, 0],
+    table: { widths: ["24%", "22%", "20%", "*"], body: rows },
+    layout: {
+      hLineWidth: (index: number) => index === 0 ? 1.1 : index === rows.length ? 0.6 : 0,
+      hLineColor: (index: number) => index === 0 ? COLOR.ink : COLOR.line,
+      vLineWidth: () => 0,
+      paddingLeft: () => 0,
+      paddingRight: () => 10,
+      paddingTop: (index: number) => index === 0 ? 9 : 2,
+      paddingBottom: () => 7,
+    },
+  };
+}
+
+function parties(view: InvoiceView): PdfNode {
+  const block = (party: PartyView): PdfNode => ({
+    width: "*",
+    stack: [
+      label(party.label),
+      { ...rich(party.name, 42), bold: true, fontSize: 10, margin: [0, 2, 0, 1] },
+      ...party.lines.map((line) => ({ ...rich(line, 46), color: COLOR.soft })),
+    ],
+  });
+  return {
+    columnGap: 28,
+    margin: [0, 14, 0, 0],
+    columns: [block(view.seller), block(view.client)],
+  };
+}
+
+function headline(view: InvoiceView): PdfNode {
+  const { amount, text } = view.headline;
+  return {
+    margin: [0, 20, 0, 0],
+    stack: [
+      {
+        text: [
+          { ...numberText(amount), bold: true, fontSize: 18 },
+          { text: `  ${text}`, fontSize: 12, color: COLOR.soft },
+        ],
+        lineHeight: 1.1,
+      },
+      ...(view.paymentUrl
+        ? [{ text: "Pay online", link: view.paymentUrl, bold: true, color: COLOR.accent }]
+        : []),
+    ],
+  };
+}
+
+function paragraphs(title: string, lines: readonly string[]): PdfNode {
+  if (lines.length === 0) return { text: "", fontSize: 0.1 };
+  return {
+    margin: [0, 20, 0, 0],
+    stack: [
+      heading(title),
+      ...lines.map((line) => ({ ...rich(line, 100), color: COLOR.soft, margin: [0, 2, 0, 0] })),
+    ],
+  };
+}
+
+function footerText(text: string): PdfNode {
+  return {
+    margin: [0, 22, 0, 0],
+    stack: [rule(), { ...rich(text, 110), fontSize: 8, color: COLOR.muted, margin: [0, 6, 0, 0] }],
+  };
+}
+
+function runningHead(view: InvoiceView): PdfNode {
+  return {
+    margin: [PAGE[view.paper].margin, 22, PAGE[view.paper].margin, 0],
+    columns: [
+      { text: `${view.title} ${view.number}`, fontSize: 8, color: COLOR.muted },
+    ],
+  };
+}
+
+function runningFoot(view: InvoiceView, page: number, pages: number): PdfNode {
+  return {
+    margin: [PAGE[view.paper].margin, 22, PAGE[view.paper].margin, 0],
+    fontSize: 8,
+    color: COLOR.muted,
+    columns: [
+      { width: "*", ...rich(`${view.number} · ${view.seller.name}`, 90) },
+      { width: 90, text: `Page ${page} of ${pages}`, alignment: "right" },
+    ],
+  };
+}
