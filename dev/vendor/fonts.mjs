@@ -83,6 +83,7 @@ for (const font of FONTS) {
     keepFeatures: font.keepFeatures,
     dropTables: ["DSIG", "STAT", "gasp", "vhea", "vmtx", "VORG"],
   });
+  if (!font.name.startsWith("latin")) alignMetrics(ttf);
   const packed = brotliCompressSync(ttf, {
     params: { [constants.BROTLI_PARAM_LGWIN]: 24, [constants.BROTLI_PARAM_SIZE_HINT]: ttf.length },
   }).toString("base64");
@@ -103,6 +104,21 @@ function ranges(list) {
   return list.flatMap(([first, last]) =>
     Array.from({ length: last - first + 1 }, (_, index) => String.fromCodePoint(first + index))
   ).join("");
+}
+
+/** Gives the font Inter's ascent and descent, so that scripts stand on one line at one height. */
+function alignMetrics(ttf) {
+  const tableAt = (tag) => {
+    for (let entry = 12; entry < 12 + 16 * ttf.readUInt16BE(4); entry += 16) {
+      if (ttf.toString("latin1", entry, entry + 4) === tag) return ttf.readUInt32BE(entry + 8);
+    }
+    throw new Error(`no table ${tag}`);
+  };
+  const unitsPerEm = ttf.readUInt16BE(tableAt("head") + 18);
+  const metrics = tableAt("hhea") + 4;
+  ttf.writeInt16BE(Math.round(0.96875 * unitsPerEm), metrics);
+  ttf.writeInt16BE(Math.round(-0.2412 * unitsPerEm), metrics + 2);
+  ttf.writeInt16BE(0, metrics + 4);
 }
 
 /** Kana, JIS X 0208 kanji of level 1 and 2 with the vendor rows (髙, 﨑, ㈱), full-width forms. */

@@ -46,8 +46,12 @@ th:first-child, td:first-child { padding-inline-start: 0; padding-left: 0; }
 .number { text-align: right; white-space: nowrap; direction: ltr; }
 .main { font-weight: 500; }
 small { display: block; font-size: 12px; line-height: 1.45; color: #667085; font-weight: 400; }
-.totals { width: 58%; min-width: 300px; margin: 10px 0 0 auto; break-inside: avoid; }
-.totals td { padding: 6px 0 6px 20px; border-bottom: 1px solid #eef0f3; }
+.sums { display: flex; gap: 40px; break-inside: avoid; margin-top: 10px; }
+.sums .aside { flex: 1; min-width: 0; }
+.sums section { margin-top: 8px; }
+.sums section + section { margin-top: 16px; }
+.totals { width: 54%; margin: 0; align-self: flex-start; }
+.totals td { padding: 6px 0; border-bottom: 1px solid #eef0f3; }
 .totals .strong td { font-weight: 650; border-bottom-color: #cfd5de; }
 .totals tr:last-child td { border-bottom: 1.5px solid #16202e; }
 section { margin-top: 38px; break-inside: avoid; }
@@ -56,13 +60,14 @@ section table { margin-top: 10px; font-size: 13px; }
 section td { padding-top: 6px; padding-bottom: 6px; }
 svg { display: block; width: 100%; height: auto; margin-top: 12px; overflow: visible; }
 svg text { font-size: 8px; fill: #667085; }
-.notes p { margin-top: 6px; color: #475467; }
+.notes p { margin-top: 3px; font-size: 13px; color: #475467; }
 footer { margin-top: 40px; padding-top: 14px; border-top: 1px solid #e3e7ed; font-size: 12px;
   color: #667085; }
 @media (max-width: 640px) {
   .sheet { margin: 0; padding: 28px 20px; border-radius: 0; }
   .parties { grid-template-columns: 1fr; gap: 20px; }
-  .totals { width: 100%; min-width: 0; }
+  .sums { flex-direction: column-reverse; gap: 20px; }
+  .totals { width: 100%; }
   .lines .price { display: none; }
 }
 @media print {

@@ -1,4 +1,14 @@
-/** The page as an eta template over `it.view` (InvoiceView) and `it.style`; `<%=` escapes. */
+/** Paragraphs with their titles, as an eta template over `it.remarks`. */
+export const REMARKS = `<% for (const remark of it.remarks) { %><section class="notes">
+  <h2><%= remark.title %></h2>
+<% for (const line of remark.lines) { %>  <p><bdi><%= line %></bdi></p>
+<% } %></section>
+<% } %>`;
+
+/**
+ * The page as an eta template over `it.view` (InvoiceView), `it.style` and `it.remarks`, which makes
+ * markup of remarks. `<%=` escapes, `<%~` does not.
+ */
 export const TEMPLATE = `<% const view = it.view %><!doctype html>
 <html lang="en" dir="ltr">
 <head>
@@ -25,7 +35,7 @@ export const TEMPLATE = `<% const view = it.view %><!doctype html>
   <div class="brand"><bdi><%= view.seller.name %></bdi></div>
 </header>
 <dl class="facts">
-<% for (const fact of view.facts) { %>  <div><dt class="label"><%= fact.label %></dt><dd><bdi><%= fact.value %></bdi></dd></div>
+<% for (const fact of view.facts) { %>  <div><dt class="label"><%= fact.label %></dt><dd><bdi><%= fact.value %></bdi><% if (fact.detail) { %><small><bdi><%= fact.detail %></bdi></small><% } %></dd></div>
 <% } %></dl>
 <div class="parties">
 <% for (const party of [view.seller, view.client]) { %>  <div>
@@ -47,20 +57,15 @@ export const TEMPLATE = `<% const view = it.view %><!doctype html>
 </tr>
 <% } %></tbody>
 </table>
+<div class="sums">
+<div class="aside"><% if (view.remarksBeside) { %><%~ it.remarks(view.remarks) %><% } %></div>
 <table class="totals">
 <tbody>
 <% for (const row of view.totals) { %><tr<% if (row.strong) { %> class="strong"<% } %>><td><bdi><%= row.label %></bdi></td><td class="number"><%= row.value %></td></tr>
 <% } %></tbody>
 </table>
-<% if (view.taxNotes.length + view.notes.length > 0) { %><section class="notes">
-  <h2>Notes</h2>
-<% for (const note of [...view.taxNotes, ...view.notes]) { %>  <p><bdi><%= note %></bdi></p>
-<% } %></section>
-<% } %><% if (view.payment.length > 0) { %><section class="notes">
-  <h2>Payment</h2>
-<% for (const line of view.payment) { %>  <p><bdi><%= line %></bdi></p>
-<% } %></section>
-<% } %><% if (view.chart) { const chart = view.chart %><section>
+</div>
+<% if (view.chart) { const chart = view.chart %><section>
   <h2><%= chart.title %></h2>
   <svg viewBox="0 -10 <%= chart.width %> <%= chart.height + 24 %>" role="img" aria-labelledby="chart-title">
     <title id="chart-title"><%= chart.title %></title>
@@ -80,7 +85,7 @@ export const TEMPLATE = `<% const view = it.view %><!doctype html>
 <% } %>  </tbody>
   </table>
 </section>
-<% } %><% if (view.footer) { %><footer><bdi><%= view.footer %></bdi></footer>
+<% } %><% if (!view.remarksBeside) { %><%~ it.remarks(view.remarks) %><% } %><% if (view.footer) { %><footer><bdi><%= view.footer %></bdi></footer>
 <% } %></main>
 </body>
 </html>

@@ -1,10 +1,11 @@
 import { Eta } from "eta/core";
 import { STYLE } from "./html-style.ts";
-import { TEMPLATE } from "./html-template.ts";
-import type { InvoiceView } from "./view.ts";
+import { REMARKS, TEMPLATE } from "./html-template.ts";
+import type { InvoiceView, Remark } from "./view.ts";
 
 const eta = new Eta({ autoEscape: true, autoTrim: false, useWith: false, varName: "it" });
-const render = eta.compile(TEMPLATE);
+const page = eta.compile(TEMPLATE);
+const paragraphs = eta.compile(REMARKS);
 
 /**
  * The view as one HTML page that needs nothing else: no scripts, no fonts, no images from
@@ -12,5 +13,9 @@ const render = eta.compile(TEMPLATE);
  * in `<bdi>`, so that a name of the other direction cannot move the figures beside it.
  */
 export function renderHtml(view: InvoiceView): string {
-  return render.call(eta, { view, style: STYLE });
+  return page.call(eta, { view, style: STYLE, remarks });
+}
+
+function remarks(list: readonly Remark[]): string {
+  return paragraphs.call(eta, { remarks: list });
 }

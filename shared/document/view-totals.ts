@@ -32,10 +32,20 @@ export function totalRows(document: InvoiceDocument, format: LocaleFormat): Tota
     ...(totals.balance_applied_minor === 0
       ? []
       : [row("Balance applied", -totals.balance_applied_minor)]),
-    ...(document.kind === "credit_note" || document.status === "void"
-      ? []
-      : [row("Amount due", totals.amount_due_minor, true)]),
+    ...dueRows(document, row),
   ];
+}
+
+/** What is still to be paid. A paid invoice was frozen while it was open: the payment is shown. */
+function dueRows(
+  { kind, status, totals }: InvoiceDocument,
+  row: (label: string, minor: number, strong?: boolean) => TotalRow,
+): TotalRow[] {
+  if (kind === "credit_note" || status === "void") return [];
+  if (status !== "paid") return [row("Amount due", totals.amount_due_minor, true)];
+  return totals.amount_due_minor === 0
+    ? [row("Amount due", 0, true)]
+    : [row("Paid", -totals.amount_due_minor), row("Amount due", 0, true)];
 }
 
 function taxLabel(tax: DocumentTax, document: InvoiceDocument, format: LocaleFormat): string {

@@ -20,11 +20,11 @@ export interface InvoiceView {
   readonly headline: { readonly amount: string; readonly text: string };
   readonly lines: readonly LineRow[];
   readonly totals: readonly TotalRow[];
-  readonly taxNotes: readonly string[];
   readonly agents: readonly AgentRow[];
   readonly chart: ChartView | null;
-  readonly notes: readonly string[];
-  readonly payment: readonly string[];
+  /** How to pay and whatever else is to be said; short ones stand beside the totals. */
+  readonly remarks: readonly Remark[];
+  readonly remarksBeside: boolean;
   readonly paymentUrl: string | null;
   readonly footer: string | null;
   readonly paper: "A4" | "Letter";
@@ -32,10 +32,17 @@ export interface InvoiceView {
   readonly datedOn: string;
 }
 
-/** A label with what it labels. */
+/** A label with what it labels, and small print where one word is not enough. */
 export interface Fact {
   readonly label: string;
   readonly value: string;
+  readonly detail: string | null;
+}
+
+/** A titled paragraph, line by line. */
+export interface Remark {
+  readonly title: string;
+  readonly lines: readonly string[];
 }
 
 /** A word across the page for whoever only glances at it. */
@@ -58,6 +65,7 @@ export function invoiceView(
 ): InvoiceView {
   const format = localeFormat(document.locale);
   const { seller, client } = document;
+  const said = remarks(document);
   return {
     title: document.kind === "credit_note" ? "Credit note" : "Invoice",
     number: cleanOptional(document.number) ?? "Draft",
@@ -68,11 +76,10 @@ export function invoiceView(
     headline: headline(document, format),
     lines: document.lines.map((line) => lineRow(line, document, format)),
     totals: totalRows(document, format),
-    taxNotes: document.taxes.flatMap(({ note }) => cleanOptional(note) ?? []),
     agents: agentRows(document, format),
     chart: chartView(document.daily, document, format),
-    notes: document.notes.flatMap(cleanLines),
-    payment: cleanLines(seller.payment_instructions ?? ""),
+    remarks: said,
+    remarksBeside: said.flatMap(({ lines }) => lines).reduce(addRows, 0) <= ROWS_BESIDE_TOTALS,
     paymentUrl: document.payment_url,
     footer: cleanOptional(seller.footer),
     paper,
@@ -92,17 +99,33 @@ function facts(document: InvoiceDocument, format: LocaleFormat): Fact[] {
   const { kind, period, references } = document;
   const day = (value: string | null) => value && formatDay(value, format);
   const isNote = kind === "credit_note";
-  const rows: [string, string | null][] = [
+  const zone = period && `Days in ${cleanText(period.time_zone)}`;
+  const rows: [string, string | null, (string | null)?][] = [
     [isNote ? "Credit note number" : "Invoice number", cleanOptional(document.number) ?? "Draft"],
     ["Date of issue", day(document.issued_on)],
     ["Date due", isNote ? null : day(document.due_on)],
-    ["Billing period", period && rangeText(period, format)],
-    ["Time zone", period && cleanText(period.time_zone)],
+    ["Billing period", period && rangeText(period, format), zone],
     [isNote ? "For invoice" : "Original invoice", cleanOptional(references.invoice_number)],
     ["Replaces", cleanOptional(references.replaces)],
     ["Reason", cleanOptional(references.reason)],
   ];
-  return rows.flatMap(([label, value]) => value ? [{ label, value }] : []);
+  return rows.flatMap(([label, value, detail = null]) => value ? [{ label, value, detail }] : []);
+}
+
+// What fits into the space at the left of the totals, which would stay empty otherwise.
+const ROWS_BESIDE_TOTALS = 7;
+const CHARACTERS_BESIDE_TOTALS = 40;
+
+function addRows(rows: number, line: string): number {
+  return rows + Math.max(1, Math.ceil(line.length / CHARACTERS_BESIDE_TOTALS));
+}
+
+function remarks({ seller, taxes, notes }: InvoiceDocument): Remark[] {
+  const taxNotes = taxes.flatMap(({ note }) => cleanOptional(note) ?? []);
+  return [
+    { title: "Payment", lines: cleanLines(seller.payment_instructions ?? "") },
+    { title: "Notes", lines: [...taxNotes, ...notes.flatMap(cleanLines)] },
+  ].filter(({ lines }) => lines.length > 0);
 }
 
 function headline(document: InvoiceDocument, format: LocaleFormat): InvoiceView["headline"] {

@@ -1,4 +1,4 @@
-import type { InvoiceView, PartyView } from "../../../../shared/document/view.ts";
+import type { InvoiceView, PartyView, Remark } from "../../../../shared/document/view.ts";
 import { agentTable, lineTable, totalTable } from "./tables.ts";
 import { chart } from "./chart.ts";
 import { COLOR, heading, label, numberText, PAGE, rich, rule } from "./parts.ts";
@@ -32,11 +32,10 @@ export function pdfDefinition(view: InvoiceView): PdfNode {
       parties(view),
       headline(view),
       lineTable(view),
-      totalTable(view),
-      paragraphs("Notes", [...view.taxNotes, ...view.notes]),
-      paragraphs("Payment", view.payment),
+      sums(view),
       ...(view.chart ? [chart(view.chart, page.content)] : []),
       ...(view.agents.length > 0 ? [agentTable(view)] : []),
+      ...(view.remarksBeside ? [] : view.remarks.map((remark) => paragraph(remark, 100, 20))),
       ...(view.footer ? [footerText(view.footer)] : []),
     ],
   };
@@ -82,7 +81,11 @@ function top(view: InvoiceView): PdfNode {
 
 /** Label over value, four to a row. */
 function facts(view: InvoiceView): PdfNode {
-  const cells = view.facts.map((fact) => [label(fact.label), rich(fact.value, 28)]);
+  const cells = view.facts.map(({ label: name, value, detail }) => [
+    label(name),
+    rich(value, 28),
+    ...(detail === null ? [] : [{ ...rich(detail, 30), fontSize: 7.5, color: COLOR.muted }]),
+  ]);
   const rows = Array.from(
     { length: Math.ceil(cells.length / 4) },
     (_, row) =>
@@ -138,13 +141,30 @@ function headline(view: InvoiceView): PdfNode {
   };
 }
 
-function paragraphs(title: string, lines: readonly string[]): PdfNode {
-  if (lines.length === 0) return { text: "", fontSize: 0.1 };
+/** The totals, with the remarks at their left where those are short. */
+function sums(view: InvoiceView): PdfNode {
+  const beside = view.remarksBeside ? view.remarks : [];
   return {
-    margin: [0, 20, 0, 0],
+    unbreakable: true,
+    margin: [0, 6, 0, 0],
+    columnGap: 28,
+    columns: [
+      { width: "*", stack: beside.map((remark, index) => paragraph(remark, 40, index ? 10 : 6)) },
+      { width: 270, ...totalTable(view) },
+    ],
+  };
+}
+
+function paragraph(remark: Remark, lineLength: number, space: number): PdfNode {
+  return {
+    margin: [0, space, 0, 0],
     stack: [
-      heading(title),
-      ...lines.map((line) => ({ ...rich(line, 100), color: COLOR.soft, margin: [0, 2, 0, 0] })),
+      heading(remark.title),
+      ...remark.lines.map((line) => ({
+        ...rich(line, lineLength),
+        fontSize: 8.5,
+        color: COLOR.soft,
+      })),
     ],
   };
 }

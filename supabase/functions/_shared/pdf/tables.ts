@@ -19,30 +19,22 @@ export function lineTable(view: InvoiceView): PdfNode {
   };
 }
 
-/** The sums, kept together, at the right under the amounts. */
+/** The sums. */
 export function totalTable(view: InvoiceView): PdfNode {
   const last = view.totals.length;
   return {
-    unbreakable: true,
-    margin: [0, 6, 0, 0],
-    columns: [
-      { width: "*", text: "" },
-      {
-        width: 300,
-        table: {
-          widths: ["*", 105],
-          body: view.totals.map(({ label, value, strong }) => [
-            { ...rich(label, 44), bold: strong },
-            { ...numberText(value), alignment: "right", bold: strong },
-          ]),
-        },
-        layout: {
-          ...tableLayout(3.5),
-          hLineWidth: (index: number) => index === 0 ? 0 : index === last ? 1.1 : 0.5,
-          hLineColor: (index: number) => index === last ? COLOR.ink : COLOR.line,
-        },
-      },
-    ],
+    table: {
+      widths: ["*", 105],
+      body: view.totals.map(({ label, value, strong }) => [
+        { ...rich(label, 40), bold: strong },
+        { ...numberText(value), alignment: "right", bold: strong },
+      ]),
+    },
+    layout: {
+      ...tableLayout(3.5),
+      hLineWidth: (index: number) => index === 0 ? 0 : index === last ? 1.1 : 0.5,
+      hLineColor: (index: number) => index === last ? COLOR.ink : COLOR.line,
+    },
   };
 }
 
