@@ -7,6 +7,8 @@ export interface ChartView {
   readonly title: string;
   readonly width: number;
   readonly height: number;
+  /** Where the plot begins; left of it stand the amounts. */
+  readonly left: number;
   readonly bars: readonly ChartBar[];
   readonly gridLines: readonly { readonly y: number; readonly label: string }[];
   readonly dayLabels: readonly { readonly x: number; readonly label: string }[];
@@ -22,7 +24,9 @@ export interface ChartBar {
 }
 
 const WIDTH = 520;
-const HEIGHT = 72;
+const HEIGHT = 60;
+// The amounts stand left of the bars, never under them.
+const GUTTER = 46;
 const LABEL_EVERY_DAYS = 7;
 
 /**
@@ -37,12 +41,13 @@ export function chartView(
   const largest = Math.max(0, ...daily.map(({ amount_minor }) => amount_minor));
   if (largest === 0) return null;
   const top = niceCeiling(largest);
-  const step = WIDTH / daily.length;
-  const slot = (index: number) => tidy(index * step + step * 0.14);
+  const step = (WIDTH - GUTTER) / daily.length;
+  const slot = (index: number) => tidy(GUTTER + index * step + step * 0.14);
   return {
     title: "Usage per day",
     width: WIDTH,
     height: HEIGHT,
+    left: GUTTER,
     bars: daily.map(({ day, amount_minor }, index) => {
       const height = tidy((Math.max(0, amount_minor) / top) * HEIGHT);
       const label = `${formatDay(day, format)}: ${formatMoney(amount_minor, money, format)}`;

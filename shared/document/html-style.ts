@@ -35,7 +35,7 @@ h2, .label {
 .headline { display: flex; flex-wrap: wrap; align-items: baseline; gap: 4px 12px; margin-top: 34px; }
 .headline strong { font-size: 26px; font-weight: 650; letter-spacing: -0.015em; }
 .headline span { font-size: 17px; color: #475467; }
-.pay { display: inline-block; margin-top: 8px; color: #2f49c4; font-weight: 600; }
+.headline a { margin-inline-start: auto; color: #2f49c4; font-weight: 600; text-decoration: none; }
 table { width: 100%; border-collapse: collapse; margin-top: 26px; }
 thead { display: table-header-group; }
 tr { break-inside: avoid; }

@@ -44,13 +44,12 @@ export const TEMPLATE = `<% const view = it.view %><!doctype html>
 <% for (const line of party.lines) { %>    <p class="small"><bdi><%= line %></bdi></p>
 <% } %>  </div>
 <% } %></div>
-<p class="headline"><strong dir="ltr"><%= view.headline.amount %></strong> <span><%= view.headline.text %></span></p>
-<% if (view.paymentUrl) { %><a class="pay" href="<%= view.paymentUrl %>" rel="noreferrer">Pay online</a>
-<% } %><table class="lines">
+<p class="headline"><strong dir="ltr"><%= view.headline.amount %></strong> <span><%= view.headline.text %></span><% if (view.paymentUrl) { %> <a href="<%= view.paymentUrl %>" rel="noreferrer">Pay online</a><% } %></p>
+<table class="lines">
 <thead><tr><th scope="col">Description</th><th scope="col" class="number">Quantity</th><th scope="col" class="number price">Unit price</th><th scope="col" class="number">Amount</th></tr></thead>
 <tbody>
 <% for (const line of view.lines) { %><tr>
-  <td><span class="main"><bdi><%= line.description %></bdi></span><% for (const detail of line.details) { %><small><bdi><%= detail %></bdi></small><% } %></td>
+  <td><span class="main"><bdi><%= line.description %></bdi></span><% if (line.details.length > 0) { %><small><% line.details.forEach((detail, index) => { %><% if (index > 0) { %> · <% } %><bdi><%= detail %></bdi><% }) %></small><% } %><% for (const tier of line.tiers) { %><small><%= tier %></small><% } %></td>
   <td class="number"><%= line.quantity %><% if (line.unit) { %><small><bdi><%= line.unit %></bdi></small><% } %></td>
   <td class="number price"><%= line.unitPrice %><% if (line.per) { %><small><%= line.per %></small><% } %></td>
   <td class="number main"><%= line.amount %></td>
@@ -67,12 +66,12 @@ export const TEMPLATE = `<% const view = it.view %><!doctype html>
 </div>
 <% if (view.chart) { const chart = view.chart %><section>
   <h2><%= chart.title %></h2>
-  <svg viewBox="0 -10 <%= chart.width %> <%= chart.height + 24 %>" role="img" aria-labelledby="chart-title">
+  <svg viewBox="0 -5 <%= chart.width %> <%= chart.height + 18 %>" role="img" aria-labelledby="chart-title">
     <title id="chart-title"><%= chart.title %></title>
-<% for (const line of chart.gridLines) { %>    <line x1="0" x2="<%= chart.width %>" y1="<%= line.y %>" y2="<%= line.y %>" stroke="#e3e7ed" stroke-width="0.6"/>
-    <text x="0" y="<%= line.y - 2.5 %>"><%= line.label %></text>
+<% for (const line of chart.gridLines) { %>    <line x1="<%= chart.left %>" x2="<%= chart.width %>" y1="<%= line.y %>" y2="<%= line.y %>" stroke="#e3e7ed" stroke-width="0.6"/>
+    <text x="0" y="<%= line.y + 2.5 %>"><%= line.label %></text>
 <% } %><% for (const bar of chart.bars) { %>    <rect x="<%= bar.x %>" y="<%= bar.y %>" width="<%= bar.width %>" height="<%= bar.height %>" fill="#4f67d8"><title><%= bar.label %></title></rect>
-<% } %>    <line x1="0" x2="<%= chart.width %>" y1="<%= chart.height %>" y2="<%= chart.height %>" stroke="#98a2b3" stroke-width="0.8"/>
+<% } %>    <line x1="<%= chart.left %>" x2="<%= chart.width %>" y1="<%= chart.height %>" y2="<%= chart.height %>" stroke="#98a2b3" stroke-width="0.8"/>
 <% for (const day of chart.dayLabels) { %>    <text x="<%= day.x %>" y="<%= chart.height + 11 %>"><%= day.label %></text>
 <% } %>  </svg>
 </section>

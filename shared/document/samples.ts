@@ -152,6 +152,7 @@ export const japanese: InvoiceDocument = {
     amount_due_minor: 0,
   }),
   agents: [agent("SCHOLAR", "4160", "10000000", "4000000", "0", 13500)],
+  daily: june(() => 450, 13500),
   notes: ["ご利用ありがとうございます。"],
   payment_url: null,
 };

@@ -13,8 +13,10 @@ import { cleanOptional, cleanText } from "./text.ts";
 /** One line of the invoice: what, how many, at which price, how much. Empty text where unknown. */
 export interface LineRow {
   readonly description: string;
-  /** Small print under the description: model, agent, days, tiers. */
+  /** Small print under the description, for one line: model, agent, days. */
   readonly details: readonly string[];
+  /** How a price in steps came about, a line each. */
+  readonly tiers: readonly string[];
   readonly quantity: string;
   readonly unit: string;
   readonly unitPrice: string;
@@ -42,16 +44,12 @@ export function lineRow(
   const agent = cleanOptional(line.agent);
   const days = line.period && sameDays(line.period, document.period)
     ? null
-    : line.period && shortRange(line.period, format);
-  const tiers = line.tiers ?? [];
+    : line.period && shortRange(line.period, document.period, format);
   return {
     description: cleanText(line.description),
-    details: [
-      ...[cleanOptional(line.detail), agent && `Agent ${agent}`, days].filter((part) =>
-        part !== null
-      ),
-      ...tiers.map((tier) => tierText(tier, document, format)),
-    ],
+    details: [cleanOptional(line.detail), agent && `Agent ${agent}`, days]
+      .filter((part) => part !== null),
+    tiers: (line.tiers ?? []).map((tier) => tierText(tier, document, format)),
     quantity: line.quantity === null ? "" : formatQuantity(line.quantity, format),
     unit: cleanOptional(line.unit) ?? "",
     unitPrice: line.unit_price === null ? "" : formatPrice(line.unit_price, document, format),
@@ -89,16 +87,20 @@ function perText(per: string | null, format: LocaleFormat): string {
   return `per ${short[1]}${short[2] === "000" ? "K" : "M"}`;
 }
 
-function sameDays(
-  days: { start: string; end: string },
-  other: { start: string; end: string } | null,
-): boolean {
+interface Days {
+  readonly start: string;
+  readonly end: string;
+}
+
+function sameDays(days: Days, other: Days | null): boolean {
   return days.start === other?.start && days.end === other.end;
 }
 
-function shortRange(range: { start: string; end: string }, format: LocaleFormat): string {
+/** Days without the year where that is the invoice's own. */
+function shortRange(range: Days, period: Days | null, format: LocaleFormat): string {
   const last = dayBefore(range.end);
-  if (last <= range.start) return formatDay(range.start, format);
-  const length = range.start.slice(0, 4) === last.slice(0, 4) ? "short" : "long";
-  return `${formatDay(range.start, format, length)} – ${formatDay(last, format)}`;
+  const years = [range.start, last].map((day) => day.slice(0, 4));
+  const length = years.every((year) => year === period?.start.slice(0, 4)) ? "short" : "long";
+  const first = formatDay(range.start, format, length);
+  return last <= range.start ? first : `${first} – ${formatDay(last, format, length)}`;
 }

@@ -104,10 +104,9 @@ function facts(document: InvoiceDocument, format: LocaleFormat): Fact[] {
     [isNote ? "Credit note number" : "Invoice number", cleanOptional(document.number) ?? "Draft"],
     ["Date of issue", day(document.issued_on)],
     ["Date due", isNote ? null : day(document.due_on)],
+    ["For invoice", cleanOptional(references.invoice_number)],
     ["Billing period", period && rangeText(period, format), zone],
-    [isNote ? "For invoice" : "Original invoice", cleanOptional(references.invoice_number)],
     ["Replaces", cleanOptional(references.replaces)],
-    ["Reason", cleanOptional(references.reason)],
   ];
   return rows.flatMap(([label, value, detail = null]) => value ? [{ label, value, detail }] : []);
 }
@@ -120,10 +119,12 @@ function addRows(rows: number, line: string): number {
   return rows + Math.max(1, Math.ceil(line.length / CHARACTERS_BESIDE_TOTALS));
 }
 
-function remarks({ seller, taxes, notes }: InvoiceDocument): Remark[] {
+function remarks({ kind, seller, taxes, notes, references }: InvoiceDocument): Remark[] {
+  const payment = kind === "credit_note" ? null : seller.payment_instructions;
   const taxNotes = taxes.flatMap(({ note }) => cleanOptional(note) ?? []);
   return [
-    { title: "Payment", lines: cleanLines(seller.payment_instructions ?? "") },
+    { title: "Reason", lines: cleanLines(references.reason ?? "") },
+    { title: "Payment", lines: cleanLines(payment ?? "") },
     { title: "Notes", lines: [...taxNotes, ...notes.flatMap(cleanLines)] },
   ].filter(({ lines }) => lines.length > 0);
 }

@@ -8,20 +8,21 @@ const LABEL = { fontSize: 6.5, color: COLOR.muted, lineHeight: 1 } as const;
 export function chart(view: ChartView, width: number): PdfNode {
   const scale = width / view.width;
   const height = view.height * scale;
+  const left = view.left * scale;
   return {
     unbreakable: true,
-    margin: [0, 20, 0, 0],
+    margin: [0, 16, 0, 0],
     stack: [
       heading(view.title),
       ...view.gridLines.map(({ y, label }) => ({
         ...LABEL,
         text: label,
-        relativePosition: { x: 0, y: 4 + y * scale },
+        relativePosition: { x: 0, y: 6 + y * scale },
       })),
       {
-        margin: [0, 13, 0, 0],
+        margin: [0, 9, 0, 0],
         canvas: [
-          ...view.gridLines.map(({ y }) => line(y * scale, width, COLOR.line)),
+          ...view.gridLines.map(({ y }) => line(left, y * scale, width, COLOR.line)),
           ...view.bars.map((bar) => ({
             type: "rect",
             x: bar.x * scale,
@@ -30,7 +31,7 @@ export function chart(view: ChartView, width: number): PdfNode {
             h: bar.height * scale,
             color: COLOR.bar,
           })),
-          line(height, width, COLOR.axis),
+          line(left, height, width, COLOR.axis),
         ],
       },
       ...view.dayLabels.map(({ x, label }) => ({
@@ -43,6 +44,6 @@ export function chart(view: ChartView, width: number): PdfNode {
   };
 }
 
-function line(y: number, width: number, lineColor: string): PdfNode {
-  return { type: "line", x1: 0, y1: y, x2: width, y2: y, lineWidth: 0.6, lineColor };
+function line(x1: number, y: number, width: number, lineColor: string): PdfNode {
+  return { type: "line", x1, y1: y, x2: width, y2: y, lineWidth: 0.6, lineColor };
 }

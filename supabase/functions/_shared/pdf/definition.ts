@@ -10,7 +10,7 @@ export function pdfDefinition(view: InvoiceView): PdfNode {
   const date = new Date(`${view.datedOn}T00:00:00Z`);
   return {
     pageSize: view.paper.toUpperCase(),
-    pageMargins: [page.margin, 44, page.margin, 58],
+    pageMargins: [page.margin, 42, page.margin, 48],
     version: "1.7",
     language: "en",
     displayTitle: true,
@@ -36,7 +36,7 @@ export function pdfDefinition(view: InvoiceView): PdfNode {
       ...(view.chart ? [chart(view.chart, page.content)] : []),
       ...(view.agents.length > 0 ? [agentTable(view)] : []),
       ...(view.remarksBeside ? [] : view.remarks.map((remark) => paragraph(remark, 100, 20))),
-      ...(view.footer ? [footerText(view.footer)] : []),
+      ...(view.footer && !fitsFoot(view.footer) ? [footerText(view.footer)] : []),
     ],
   };
 }
@@ -86,6 +86,8 @@ function facts(view: InvoiceView): PdfNode {
     rich(value, 28),
     ...(detail === null ? [] : [{ ...rich(detail, 30), fontSize: 7.5, color: COLOR.muted }]),
   ]);
+  // The one with small print is the period, the longest of them.
+  const widths = Array.from({ length: 4 }, (_, i) => view.facts[i]?.detail ? "*" : 104);
   const rows = Array.from(
     { length: Math.ceil(cells.length / 4) },
     (_, row) =>
@@ -93,7 +95,7 @@ function facts(view: InvoiceView): PdfNode {
   );
   return {
     margin: [0, 16, 0, 0],
-    table: { widths: ["24%", "22%", "20%", "*"], body: rows },
+    table: { widths, body: rows },
     layout: {
       hLineWidth: (index: number) => index === 0 ? 1.1 : index === rows.length ? 0.6 : 0,
       hLineColor: (index: number) => index === 0 ? COLOR.ink : COLOR.line,
@@ -124,20 +126,23 @@ function parties(view: InvoiceView): PdfNode {
 
 function headline(view: InvoiceView): PdfNode {
   const { amount, text } = view.headline;
+  const words = [
+    { ...numberText(amount), bold: true, fontSize: 18 },
+    { text: `  ${text}`, fontSize: 12, color: COLOR.soft },
+  ];
+  const link = view.paymentUrl === null ? [] : [{
+    width: 80,
+    text: "Pay online",
+    link: view.paymentUrl,
+    bold: true,
+    fontSize: 10,
+    color: COLOR.accent,
+    alignment: "right",
+    margin: [0, 7, 0, 0],
+  }];
   return {
-    margin: [0, 20, 0, 0],
-    stack: [
-      {
-        text: [
-          { ...numberText(amount), bold: true, fontSize: 18 },
-          { text: `  ${text}`, fontSize: 12, color: COLOR.soft },
-        ],
-        lineHeight: 1.1,
-      },
-      ...(view.paymentUrl
-        ? [{ text: "Pay online", link: view.paymentUrl, bold: true, color: COLOR.accent }]
-        : []),
-    ],
+    margin: [0, 14, 0, 0],
+    columns: [{ width: "*", text: words, lineHeight: 1.1 }, ...link],
   };
 }
 
@@ -185,13 +190,19 @@ function runningHead(view: InvoiceView): PdfNode {
   };
 }
 
+/** A short footer runs along the foot of every page, a long one ends the document. */
+function fitsFoot(text: string): boolean {
+  return text.length <= 80;
+}
+
 function runningFoot(view: InvoiceView, page: number, pages: number): PdfNode {
+  const text = view.footer && fitsFoot(view.footer) ? view.footer : view.seller.name;
   return {
-    margin: [PAGE[view.paper].margin, 22, PAGE[view.paper].margin, 0],
+    margin: [PAGE[view.paper].margin, 18, PAGE[view.paper].margin, 0],
     fontSize: 8,
     color: COLOR.muted,
     columns: [
-      { width: "*", ...rich(`${view.number} · ${view.seller.name}`, 90) },
+      { width: "*", ...rich(`${view.number} · ${text}`, 90) },
       { width: 90, text: `Page ${page} of ${pages}`, alignment: "right" },
     ],
   };

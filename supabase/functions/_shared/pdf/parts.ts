@@ -20,14 +20,24 @@ export const PAGE = {
   Letter: { margin: 50, content: 512 },
 } as const;
 
+// Kerning would draw the point in 31.07.2026 under the 7.
+const FIGURES = /\d[.,/]\d/;
+const EVEN_FIGURES = { tnum: true, kern: false } as const;
+
 /** Text from outside: every script in its font and in its direction (see `textRuns`). */
 export function rich(text: string, lineLength: number): PdfNode {
-  return { text: textRuns(text, lineLength).map((run) => ({ ...run })) };
+  const runs = textRuns(text, lineLength).map((run) => ({ ...run }));
+  return FIGURES.test(text) ? { text: runs, fontFeatures: EVEN_FIGURES } : { text: runs };
+}
+
+/** Several texts from outside on one line; none changes the direction of another. */
+export function joined(texts: readonly string[], lineLength: number): PdfNode {
+  return { text: texts.flatMap((text, i) => [i > 0 ? " · " : "", rich(text, lineLength)]) };
 }
 
 /** Figures, all of one width so that columns stand in line. */
 export function numberText(text: string): PdfNode {
-  return { text, fontFeatures: ["tnum"], noWrap: true };
+  return { text, fontFeatures: EVEN_FIGURES, noWrap: true };
 }
 
 /** A small caption in capitals. */

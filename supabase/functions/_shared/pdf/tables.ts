@@ -1,21 +1,21 @@
 import type { LineRow } from "../../../../shared/document/view-rows.ts";
 import type { InvoiceView } from "../../../../shared/document/view.ts";
-import { COLOR, heading, label, numberText, rich } from "./parts.ts";
+import { COLOR, heading, joined, label, numberText, rich } from "./parts.ts";
 import type { PdfNode } from "./vendor.js";
 
 /** The lines; the header row comes again on every page and no row is torn. */
 export function lineTable(view: InvoiceView): PdfNode {
   const head = ["Description", "Quantity", "Unit price", "Amount"];
   return {
-    margin: [0, 16, 0, 0],
+    margin: [0, 12, 0, 0],
     table: {
       headerRows: 1,
       keepWithHeaderRows: 1,
       dontBreakRows: true,
-      widths: ["*", 82, 82, 88],
+      widths: ["*", 72, 74, 80],
       body: [headerRow(head), ...view.lines.map(lineCells)],
     },
-    layout: tableLayout(5),
+    layout: tableLayout(3.75),
   };
 }
 
@@ -42,11 +42,11 @@ export function totalTable(view: InvoiceView): PdfNode {
 export function agentTable(view: InvoiceView): PdfNode {
   const head = ["Agent", "Requests", "Input tokens", "Output tokens", "Other units", "Amount"];
   return {
-    margin: [0, 20, 0, 0],
+    margin: [0, 14, 0, 0],
     stack: [
       heading("Usage by agent"),
       {
-        margin: [0, 6, 0, 0],
+        margin: [0, 4, 0, 0],
         fontSize: 8.5,
         table: {
           headerRows: 1,
@@ -74,7 +74,8 @@ function lineCells(line: LineRow): PdfNode[] {
     {
       stack: [
         rich(line.description, 44),
-        ...line.details.map((detail) => ({ ...rich(detail, 50), ...small })),
+        ...(line.details.length > 0 ? [{ ...joined(line.details, 50), ...small }] : []),
+        ...line.tiers.map((tier) => ({ ...rich(tier, 50), ...small })),
       ],
     },
     {
