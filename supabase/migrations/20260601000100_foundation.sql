@@ -1,0 +1,105 @@
+-- What everything else stands on: the schema for machinery, errors, the clock, the actor.
+--
+-- Tables that people, agents and front ends read or write live in `public` under RLS. Functions,
+-- views and bookkeeping live in `billing`, which the Data API does not expose.
+create extension if not exists btree_gist with schema extensions;
+
+create schema billing;
+comment on schema billing is
+  'Functions, views and bookkeeping of LeverEdge Billing. Not exposed by the Data API.';
+revoke all on schema billing from public;
+-- `authenticated` needs the schema for the functions its RLS policies call, nothing else in it.
+grant usage on schema billing to authenticated, service_role;
+
+create table billing.error_codes (
+  code text primary key check (code ~ '^[a-z][a-z_]*$'),
+  http_status smallint not null check (http_status between 400 and 499),
+  meaning text not null
+);
+comment on table billing.error_codes is
+  'Every domain error: the stable code (DETAIL of the error) and the HTTP status PostgREST answers.';
+revoke all on billing.error_codes from public;
+grant select on billing.error_codes to service_role;
+alter table billing.error_codes enable row level security;
+
+insert into billing.error_codes (code, http_status, meaning) values
+  ('negative_quantity', 400, 'A count that cannot be below zero is.'),
+  ('invalid_argument', 400, 'An argument is outside what the function takes.'),
+  ('unknown_client', 404, 'No client has this id.'),
+  ('unknown_invoice', 404, 'No invoice has this id.'),
+  ('unknown_log', 404, 'No usage log has this id.'),
+  ('append_only', 409, 'Rows of this table are facts; they are corrected by new rows.'),
+  ('past_is_frozen', 409, 'What has been in force or invoiced cannot be changed afterwards.'),
+  ('invoice_frozen', 409, 'A finalized invoice cannot be edited.'),
+  ('illegal_transition', 409, 'The invoice cannot go from its state to that one.'),
+  ('client_blocked', 409, 'The client cannot be billed; the message says why.'),
+  ('period_not_over', 409, 'The period has not ended in the client''s time zone.'),
+  ('period_already_invoiced', 409, 'The period has a live invoice.'),
+  ('credit_exceeds_invoice', 409, 'More would be credited than is left on the invoice.'),
+  ('currency_mismatch', 409, 'Amounts of two currencies would meet on one invoice.'),
+  ('time_zone_too_late', 409, 'Usage has been counted on days that this change would move.');
+
+-- Raises a domain error. SQLSTATE is PostgREST's `PT<status>`, so the Data API answers with that
+-- status; DETAIL carries the stable code for programs; HINT tells a person what to do.
+create function billing.raise_error(error_code text, message text, hint text default '')
+returns void language plpgsql set search_path = '' as $$
+begin
+  raise exception using
+    errcode = 'PT' || (select e.http_status from billing.error_codes e where e.code = error_code),
+    message = message, detail = error_code, hint = hint;
+end $$;
+comment on function billing.raise_error is
+  'Raises the registered domain error: SQLSTATE PT<http status>, DETAIL the stable code.';
+
+-- For CHECK constraints: `check (n >= 0 or billing.refuse_negative('n', n))` costs nothing while
+-- n is fine and names column and value when it is not. Declared immutable because CHECK wants it.
+create function billing.refuse_negative(column_name text, value numeric)
+returns boolean language plpgsql immutable set search_path = '' as $$
+begin
+  raise exception using errcode = 'PT400', detail = 'negative_quantity',
+    message = format('%s is %s; it cannot be below zero', column_name, value),
+    hint = 'send the count as 0 or more; to take usage back, send a row with corrects_id';
+end $$;
+
+-- The one place that reads the clock. `set local billing.as_of = '2026-07-01'` lives another day.
+create function billing.as_of() returns timestamptz language sql stable
+return coalesce(nullif(current_setting('billing.as_of', true), '')::timestamptz, now());
+comment on function billing.as_of is
+  'Now, or the instant that setting billing.as_of holds (tests, replays).';
+
+-- Who acts: set by functions for people (`billing.actor`), else the API's user or role, else the
+-- database session.
+create function billing.actor() returns text language sql stable
+return coalesce(
+  nullif(current_setting('billing.actor', true), ''),
+  nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub',
+  nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'role',
+  session_user::text);
+comment on function billing.actor is 'Name of who acts, for the audit trail.';
+
+-- Time-ordered uuid (version 7): random ids make large inserts into the log several times slower.
+create function billing.new_id() returns uuid language sql volatile
+return encode(set_bit(set_bit(overlay(
+    uuid_send(gen_random_uuid())
+    placing substring(int8send((extract(epoch from clock_timestamp()) * 1000)::bigint) from 3)
+    from 1 for 6), 52, 1), 53, 1), 'hex')::uuid;
+comment on function billing.new_id is 'A new uuid, version 7 (ordered by time).';
+
+-- The transaction that stores a row. Declared immutable so that a generated column may call it:
+-- it is constant within a transaction, and being generated it can neither be sent by a client nor
+-- be carried into another cluster by a dump.
+create function billing.storing_transaction() returns xid8 language sql immutable
+return pg_current_xact_id();
+
+create function billing.refuse_change() returns trigger
+language plpgsql set search_path = '' as $$
+begin
+  perform billing.raise_error('append_only',
+    format('%s is append-only: %s refused', tg_table_name, lower(tg_op)),
+    'store a new row that corrects the old one');
+  return null;
+end $$;
+
+revoke all on all functions in schema billing from public;
+grant execute on function billing.new_id(), billing.storing_transaction(),
+  billing.refuse_negative(text, numeric), billing.as_of(), billing.actor() to service_role;

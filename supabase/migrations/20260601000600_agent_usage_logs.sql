@@ -1,0 +1,61 @@
+-- What agents write: one row per model call, append-only. The columns down to created_at are the
+-- wire contract; client_id, corrects_id and the two bookkeeping columns are ours.
+create table public.agent_usage_logs (
+  id uuid primary key default billing.new_id(),
+  agent text not null,
+  endpoint text,
+  model text not null,
+  input_tokens bigint not null default 0,
+  output_tokens bigint not null default 0,
+  web_searches bigint not null default 0,
+  other_features jsonb not null default '{}',
+  input_cost numeric(10, 6) not null default 0,
+  output_cost numeric(10, 6) not null default 0,
+  feature_cost numeric(10, 6) not null default 0,
+  total_cost numeric(10, 6) not null default 0,
+  metadata jsonb not null default '{}',
+  "timestamp" timestamptz not null default now(),
+  created_at timestamptz not null default now(),
+  client_id uuid,
+  corrects_id uuid,
+  seq bigint generated always as identity,
+  stored_by xid8 generated always as (billing.storing_transaction()) stored,
+  constraint agent_usage_logs_input_tokens_not_negative check (
+    input_tokens >= 0 or corrects_id is not null
+    or billing.refuse_negative('input_tokens', input_tokens)),
+  constraint agent_usage_logs_output_tokens_not_negative check (
+    output_tokens >= 0 or corrects_id is not null
+    or billing.refuse_negative('output_tokens', output_tokens)),
+  constraint agent_usage_logs_web_searches_not_negative check (
+    web_searches >= 0 or corrects_id is not null
+    or billing.refuse_negative('web_searches', web_searches)),
+  constraint agent_usage_logs_other_features_not_negative check (
+    corrects_id is not null or not other_features @? '$.* ? (@ < 0)'
+    or billing.refuse_negative('other_features',
+      (jsonb_path_query_first(other_features, '$.* ? (@ < 0)') #>> '{}')::numeric))
+);
+comment on table public.agent_usage_logs is
+  'One row per model call, as agents log it. Append-only; corrected by rows with corrects_id.';
+comment on column public.agent_usage_logs."timestamp" is 'When the call happened.';
+comment on column public.agent_usage_logs.created_at is 'When the row arrived.';
+comment on column public.agent_usage_logs.client_id is
+  'Whose usage it is, where the writer knows; before metadata.client_id and assignments.';
+comment on column public.agent_usage_logs.corrects_id is
+  'The row this one corrects; counts are then differences and may be negative.';
+comment on column public.agent_usage_logs.stored_by is
+  'Transaction that stored the row: what the rollup''s watermark is compared with.';
+
+-- The rollup reads by transaction; rebuild and reconcile by time. No foreign key and no trigger
+-- that fires on insert: nothing here may refuse or slow an agent.
+create index agent_usage_logs_stored_by on public.agent_usage_logs (stored_by);
+create index agent_usage_logs_timestamp on public.agent_usage_logs using brin ("timestamp");
+
+create trigger refuse_change before update or delete or truncate on public.agent_usage_logs
+  for each statement execute function billing.refuse_change();
+
+alter table public.agent_usage_logs enable row level security;
+revoke all on public.agent_usage_logs from anon, authenticated, service_role;
+grant select, insert on public.agent_usage_logs to service_role;
+grant select on public.agent_usage_logs to authenticated;
+create policy "operators read logs" on public.agent_usage_logs
+  for select to authenticated using ((select billing.is_operator()));

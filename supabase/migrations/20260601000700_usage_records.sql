@@ -1,0 +1,78 @@
+-- Usage per client, agent, model, client-local day and metric: what is rated. A pure function of
+-- agent_usage_logs, so it can be thrown away and rebuilt, bit for bit.
+create table public.usage_records (
+  client_id uuid not null references public.clients (id),
+  usage_day date not null,
+  model text not null,
+  metric text not null,
+  agent text not null,
+  quantity numeric not null,
+  provider_cost numeric not null,
+  log_count bigint not null,
+  primary key (client_id, usage_day, model, metric, agent)
+);
+comment on table public.usage_records is
+  'Aggregated usage: quantity per client, client-local day, model, metric and agent.';
+comment on column public.usage_records.metric is
+  'input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens (each also
+   as batch_…), web_searches, requests, or any key of other_features.';
+comment on column public.usage_records.provider_cost is
+  'What the usage cost us, USD. A call''s feature_cost stands at its requests.';
+comment on column public.usage_records.log_count is 'Log rows that contributed.';
+alter table public.usage_records enable row level security;
+revoke all on public.usage_records from anon, authenticated, service_role;
+grant select on public.usage_records to authenticated, service_role;
+create policy "members and operators read usage" on public.usage_records
+  for select to authenticated
+  using (client_id = any ((select billing.my_clients())::uuid[])
+    or (select billing.is_operator()));
+
+create table billing.quarantined_logs (
+  log_id uuid primary key,
+  reason text not null
+    check (reason in ('no_client', 'unknown_client', 'invalid_metadata', 'invalid_feature')),
+  agent text not null,
+  model text not null,
+  occurred_at timestamptz not null
+);
+comment on table billing.quarantined_logs is
+  'Log rows that belong to nobody or cannot be read: not billed, not lost, each with its reason.';
+create index quarantined_logs_agent on billing.quarantined_logs (agent, occurred_at);
+alter table billing.quarantined_logs enable row level security;
+revoke all on billing.quarantined_logs from public;
+grant select on billing.quarantined_logs to service_role;
+
+-- The log rows whose usage is in usage_records or quarantine: those visible in `snapshot`, and of
+-- the transaction that moved the watermark itself those up to `own_seq`. The three identities
+-- tell a database that was restored elsewhere, where snapshots mean nothing.
+create table billing.usage_watermark (
+  id boolean primary key default true check (id),
+  snapshot pg_snapshot not null default '1:1:',
+  own_transaction xid8 not null default '0',
+  own_seq bigint not null default 0,
+  system_identifier bigint not null,
+  database_oid oid not null,
+  table_oid oid not null,
+  moved_at timestamptz not null default now()
+);
+comment on table billing.usage_watermark is
+  'Up to where logs are counted; moves in the transaction of the sums.';
+alter table billing.usage_watermark enable row level security;
+revoke all on billing.usage_watermark from public;
+grant select on billing.usage_watermark to service_role;
+
+insert into billing.usage_watermark (system_identifier, database_oid, table_oid)
+select s.system_identifier, d.oid, 'public.agent_usage_logs'::regclass
+from pg_control_system() s, pg_database d where d.datname = current_database();
+
+-- Days (of some agents, or all where null) whose usage must be attributed anew, because an
+-- assignment, client or default changed. The next rollup does it.
+create table billing.rebuild_requests (
+  id bigint generated always as identity primary key,
+  agents text[],
+  from_day date not null,
+  until_day date not null
+);
+comment on table billing.rebuild_requests is 'Usage that the next rollup attributes anew.';
+alter table billing.rebuild_requests enable row level security;
+revoke all on billing.rebuild_requests from public;

@@ -1,0 +1,92 @@
+-- From a log row to what it means: whose, on which day, how many units of what. One view, read by
+-- the rollup, the rebuild and the reconciliation, so that they cannot disagree about a row.
+create view billing.client_references with (security_invoker = true) as
+select c.id::text as reference, c.id as client_id from public.clients c
+union all
+select c.external_id, c.id from public.clients c
+where c.external_id is not null and c.external_id <> c.id::text;
+comment on view billing.client_references is 'Every name under which a log may call a client.';
+
+-- A count inside metadata: absent is 0, anything but a number is null.
+create function billing.metadata_count(metadata jsonb, key text)
+returns numeric language sql immutable
+return case jsonb_typeof(metadata -> key)
+  when 'number' then (metadata ->> key)::numeric
+  when 'null' then 0
+  else case when metadata -> key is null then 0 end
+end;
+
+-- The part of `whole` that `part` can be: a subset cannot exceed what contains it (and, in a
+-- correction, both carry the same sign).
+create function billing.part_of(part numeric, whole numeric)
+returns numeric language sql immutable
+return case when part is null then null
+  when whole < 0 then greatest(part, whole) else least(part, whole) end;
+
+create view billing.attributed_logs with (security_invoker = true) as
+select
+  l.id, l.seq, l.stored_by, l."timestamp", l.agent, l.model, l.other_features,
+  l.input_cost, l.output_cost, l.total_cost,
+  case when f.reason is null then z.client_id end as client_id,
+  case when f.reason is null then
+    greatest(z.effective_from, (l."timestamp" at time zone z.time_zone)::date)
+    else (l."timestamp" at time zone 'UTC')::date
+  end as usage_day,
+  f.reason,
+  l.metadata @> '{"batch": true}' as is_batch,
+  l.input_tokens - case when p.cache_read_within_input then t.cache_read else 0 end as input,
+  l.output_tokens - case when p.reasoning_within_output then t.reasoning else 0 end as output,
+  t.cache_read, t.cache_write, t.reasoning,
+  l.web_searches
+from public.agent_usage_logs l
+cross join public.billing_settings s
+cross join lateral (
+  select nullif(btrim(coalesce(l.client_id::text, l.metadata ->> 'client_id')), '') as claim
+) c
+left join billing.client_references r on r.reference = c.claim
+left join public.agent_assignments a
+  on c.claim is null and a.agent = l.agent
+  and a.starts_at <= l."timestamp" and l."timestamp" < a.ends_at
+left join public.client_time_zones z
+  on z.client_id = case when c.claim is null
+    then coalesce(a.client_id, s.default_client_id) else r.client_id end
+  and z.starts_at <= l."timestamp" and l."timestamp" < z.ends_at
+left join public.models m on m.id = l.model
+left join public.providers p on p.id = m.provider
+cross join lateral (
+  select
+    case when l.metadata = '{}' then 0 when p.cache_read_within_input then billing.part_of(
+      billing.metadata_count(l.metadata, 'cache_read_tokens'), l.input_tokens)
+      else billing.metadata_count(l.metadata, 'cache_read_tokens') end as cache_read,
+    case when l.metadata = '{}' then 0
+      else billing.metadata_count(l.metadata, 'cache_write_tokens') end as cache_write,
+    case when l.metadata = '{}' then 0 when p.reasoning_within_output then billing.part_of(
+      billing.metadata_count(l.metadata, 'reasoning_tokens'), l.output_tokens)
+      else billing.metadata_count(l.metadata, 'reasoning_tokens') end as reasoning
+) t
+cross join lateral (
+  select case
+    when z.client_id is null and c.claim is null then 'no_client'
+    when z.client_id is null then 'unknown_client'
+    when t.cache_read is null or t.cache_write is null or t.reasoning is null
+      or (l.corrects_id is null and least(t.cache_read, t.cache_write, t.reasoning) < 0)
+      then 'invalid_metadata'
+    when l.other_features <> '{}' and (jsonb_typeof(l.other_features) <> 'object'
+      or l.other_features @? '$.* ? (@.type() != "number")') then 'invalid_feature'
+  end as reason
+) f;
+comment on view billing.attributed_logs is
+  'Each log row with its client, client-local day and normalized counts, or the reason why not.';
+
+-- True for rows that the watermark has counted.
+create function billing.is_counted(
+  stored_by xid8, seq bigint, snapshot pg_snapshot, own_transaction xid8, own_seq bigint
+) returns boolean language sql immutable
+return case when stored_by = own_transaction then seq <= own_seq
+  else pg_visible_in_snapshot(stored_by, snapshot) end;
+comment on function billing.is_counted is
+  'Whether a log row is counted by the watermark (snapshot, own_transaction, own_seq).';
+
+revoke all on all functions in schema billing from public;
+revoke all on billing.client_references, billing.attributed_logs from public;
+grant select on billing.client_references, billing.attributed_logs to service_role;

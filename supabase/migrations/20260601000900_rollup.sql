@@ -1,0 +1,165 @@
+-- The rollup: adds each log row to usage_records exactly once, whatever commits in whatever order.
+--
+-- A row is new when the watermark's snapshot could not see the transaction that stored it. That is
+-- exact for transactions that were in flight during the last rollup, needs no lock on the log, and
+-- a transaction that stays open delays nobody's rows but its own.
+
+-- Sums log rows by (client, day, model, metric, agent). Of rows counted by `upto` and not by
+-- `since`; where times are given, of that time range only. Rows of nobody come with a reason and
+-- client null. First sums columns, then turns sums into metrics: the other way round would carry
+-- four times the rows through the aggregation.
+create function billing.sum_logs(
+  since billing.usage_watermark, upto billing.usage_watermark,
+  from_at timestamptz default '-infinity', until_at timestamptz default 'infinity',
+  agents text[] default null
+) returns table (client_id uuid, reason text, usage_day date, model text, metric text, agent text,
+  quantity numeric, provider_cost numeric, log_count bigint)
+language plpgsql stable set search_path = '' set plan_cache_mode = force_custom_plan as $$
+begin
+  return query
+  with scope as not materialized (
+    select l.* from billing.attributed_logs l
+    where l.stored_by >= pg_snapshot_xmin(since.snapshot)
+      and l."timestamp" >= from_at and l."timestamp" < until_at
+      and (agents is null or l.agent = any (agents))
+      and not billing.is_counted(
+        l.stored_by, l.seq, since.snapshot, since.own_transaction, since.own_seq)
+      and billing.is_counted(
+        l.stored_by, l.seq, upto.snapshot, upto.own_transaction, upto.own_seq)
+  ), sums as (
+    select l.client_id, l.reason, l.usage_day, l.model, l.agent, l.is_batch,
+      count(*) as logs, sum(l.total_cost) as total_cost,
+      sum(l.input) as input, count(*) filter (where l.input <> 0) as input_logs,
+      sum(l.input_cost) filter (where l.input <> 0) as input_cost,
+      sum(l.output) as output, count(*) filter (where l.output <> 0) as output_logs,
+      sum(l.output_cost) filter (where l.output <> 0) as output_cost,
+      sum(l.cache_read) as cache_read, count(*) filter (where l.cache_read <> 0) as read_logs,
+      sum(l.cache_write) as cache_write, count(*) filter (where l.cache_write <> 0) as write_logs,
+      sum(l.reasoning) as reasoning, count(*) filter (where l.reasoning <> 0) as reasoning_logs,
+      sum(l.web_searches) as searches, count(*) filter (where l.web_searches <> 0) as search_logs
+    from scope l
+    group by l.client_id, l.reason, l.usage_day, l.model, l.agent, l.is_batch
+  ), metrics as (
+    select s.client_id, s.reason, s.usage_day, s.model,
+      case when s.is_batch and m.token then 'batch_' || m.metric else m.metric end as metric,
+      s.agent, m.quantity, m.cost, m.logs
+    from sums s cross join lateral (values
+      ('input_tokens', true, s.input, s.input_cost, s.input_logs),
+      ('output_tokens', true, s.output, s.output_cost, s.output_logs),
+      ('cache_read_tokens', true, s.cache_read, 0, s.read_logs),
+      ('cache_write_tokens', true, s.cache_write, 0, s.write_logs),
+      ('reasoning_tokens', true, s.reasoning, 0, s.reasoning_logs),
+      ('web_searches', false, s.searches, 0, s.search_logs),
+      ('requests', false, s.logs,
+        s.total_cost - coalesce(s.input_cost, 0) - coalesce(s.output_cost, 0), s.logs)
+    ) m(metric, token, quantity, cost, logs)
+    where m.logs > 0
+    union all
+    select l.client_id, l.reason, l.usage_day, l.model, o.key, l.agent,
+      o.value::text::numeric, 0, 1
+    from scope l cross join lateral jsonb_each(l.other_features) o
+    where l.reason is null and l.other_features <> '{}' and o.value <> '0'
+  )
+  select m.client_id, m.reason, m.usage_day, m.model, m.metric, m.agent,
+    sum(m.quantity), sum(m.cost), sum(m.logs)::bigint
+  from metrics m
+  group by m.client_id, m.reason, m.usage_day, m.model, m.metric, m.agent;
+end $$;
+comment on function billing.sum_logs is
+  'Usage of the log rows between two watermarks, summed by the key of usage_records.';
+
+-- Counts what has arrived since the last rollup. One runs at a time (row lock on the watermark);
+-- killed at any point it has done nothing. Returns the number of log rows counted.
+create function billing.rollup()
+returns bigint language plpgsql set search_path = '' as $$
+declare
+  since billing.usage_watermark;
+  upto billing.usage_watermark;
+  counted bigint;
+  nobody bigint;
+begin
+  select * into since from billing.usage_watermark for update;
+  if not billing.watermark_is_here(since) then
+    return billing.recount_all();
+  end if;
+  upto := billing.watermark_now(since);
+  with new_usage as materialized (
+    select * from billing.sum_logs(since, upto)
+  ), merged as (
+    insert into public.usage_records as r
+      (client_id, usage_day, model, metric, agent, quantity, provider_cost, log_count)
+    select n.client_id, n.usage_day, n.model, n.metric, n.agent,
+      n.quantity, n.provider_cost, n.log_count
+    from new_usage n where n.client_id is not null
+    on conflict (client_id, usage_day, model, metric, agent) do update set
+      quantity = r.quantity + excluded.quantity,
+      provider_cost = r.provider_cost + excluded.provider_cost,
+      log_count = r.log_count + excluded.log_count
+    returning r.client_id, r.usage_day
+  ), touched as (
+    update public.billing_periods p set usage_changed = true
+    from (select distinct client_id, usage_day from merged) m
+    where p.client_id = m.client_id
+      and p.period_start <= m.usage_day and m.usage_day < p.period_end and not p.usage_changed
+    returning 1
+  )
+  select coalesce(sum(log_count) filter (where metric = 'requests'), 0),
+    coalesce(sum(log_count) filter (where client_id is null and metric = 'requests'), 0)
+  into counted, nobody from new_usage;
+  if nobody > 0 then
+    perform billing.quarantine_logs(since, upto);
+  end if;
+  if counted > 0 then
+    update billing.usage_watermark w
+    set snapshot = upto.snapshot, own_transaction = upto.own_transaction,
+      own_seq = upto.own_seq, moved_at = now();
+  end if;
+  perform billing.serve_rebuild_requests();
+  return counted;
+end $$;
+comment on function billing.rollup is
+  'Adds new log rows to usage_records, each exactly once; returns how many.';
+
+-- False after a restore into another cluster or database, or when the log table was made anew:
+-- then the snapshot speaks of transactions that were never here.
+create function billing.watermark_is_here(w billing.usage_watermark)
+returns boolean language sql stable set search_path = '' as $$
+  select w.system_identifier = s.system_identifier and w.database_oid = d.oid
+    and w.table_oid = 'public.agent_usage_logs'::regclass
+  from pg_catalog.pg_control_system() s, pg_catalog.pg_database d
+  where d.datname = current_database();
+$$;
+
+-- A watermark that counts every row visible now. Call it after locking the watermark row, so that
+-- its snapshot is younger than the last rollup's commit.
+create function billing.watermark_now(w billing.usage_watermark)
+returns billing.usage_watermark language plpgsql set search_path = '' as $$
+begin
+  w.snapshot := pg_current_snapshot();
+  w.own_transaction := pg_current_xact_id();
+  select case when q.is_called then q.last_value else 0 end into w.own_seq
+  from public.agent_usage_logs_seq_seq q;
+  return w;
+end $$;
+
+create function billing.quarantine_logs(
+  since billing.usage_watermark, upto billing.usage_watermark,
+  from_at timestamptz default '-infinity', until_at timestamptz default 'infinity',
+  agents text[] default null
+) returns void language sql set search_path = '' as $$
+  insert into billing.quarantined_logs (log_id, reason, agent, model, occurred_at)
+  select l.id, l.reason, l.agent, l.model, l."timestamp"
+  from billing.attributed_logs l
+  where l.reason is not null
+    and l.stored_by >= pg_snapshot_xmin(since.snapshot)
+    and l."timestamp" >= from_at and l."timestamp" < until_at
+    and (agents is null or l.agent = any (agents))
+    and not billing.is_counted(
+      l.stored_by, l.seq, since.snapshot, since.own_transaction, since.own_seq)
+    and billing.is_counted(
+      l.stored_by, l.seq, upto.snapshot, upto.own_transaction, upto.own_seq)
+  on conflict (log_id) do update set reason = excluded.reason;
+$$;
+
+revoke all on all functions in schema billing from public;
+grant execute on function billing.rollup() to service_role;

@@ -1,0 +1,204 @@
+-- Rebuild and reconcile: the same sums taken from the logs again, over days instead of arrivals.
+
+-- Log rows counted so far, as usage of the client-local days [from_day, until_day). Any local day
+-- lies within two days of its UTC date (zones reach from -12 to +14 hours, a change may add one).
+create function billing.logged_usage(from_day date, until_day date, agents text[] default null)
+returns table (client_id uuid, usage_day date, model text, metric text, agent text,
+  quantity numeric, provider_cost numeric, log_count bigint)
+language plpgsql stable set search_path = '' as $$
+declare
+  nothing billing.usage_watermark;
+  counted billing.usage_watermark;
+begin
+  select * into counted from billing.usage_watermark;
+  nothing := counted;
+  nothing.snapshot := '1:1:';
+  nothing.own_transaction := '0';
+  return query
+  select s.client_id, s.usage_day, s.model, s.metric, s.agent,
+    s.quantity, s.provider_cost, s.log_count
+  from billing.sum_logs(nothing, counted,
+    (from_day - 2)::timestamp at time zone 'UTC', (until_day + 2)::timestamp at time zone 'UTC',
+    agents) s
+  where s.client_id is not null and s.usage_day >= from_day and s.usage_day < until_day;
+end $$;
+comment on function billing.logged_usage is
+  'What usage_records should hold for these client-local days, computed from the logs.';
+
+create function billing.usage_discrepancies(period daterange default '(,)')
+returns table (client_id uuid, usage_day date, model text, metric text, agent text,
+  logged numeric, recorded numeric)
+language sql stable set search_path = '' as $$
+  with logs as (
+    select * from billing.logged_usage(
+      coalesce(lower(period), '-infinity'), coalesce(upper(period), 'infinity'))
+  ), records as (
+    select * from public.usage_records r
+    where r.usage_day >= coalesce(lower(period), '-infinity')
+      and r.usage_day < coalesce(upper(period), 'infinity')
+  )
+  select client_id, usage_day, model, metric, agent, l.quantity, r.quantity
+  from logs l full join records r using (client_id, usage_day, model, metric, agent)
+  where (l.quantity, l.provider_cost, l.log_count)
+    is distinct from (r.quantity, r.provider_cost, r.log_count)
+  order by 1, 2, 3, 4, 5;
+$$;
+comment on function billing.usage_discrepancies is
+  'Differences between logs and usage_records over client-local days; empty when all is well.';
+
+-- Replaces the records (and quarantine) of these days by what the logs say under today's
+-- assignments. Exact for a part of the days because an attribution that changed moves a row by at
+-- most two days: ask for two days more on either side, as rebuild requests do.
+create function billing.rebuild_usage(
+  from_day date default '-infinity', until_day date default 'infinity', agents text[] default null
+) returns void language plpgsql set search_path = '' as $$
+declare
+  nothing billing.usage_watermark;
+  counted billing.usage_watermark;
+begin
+  select * into counted from billing.usage_watermark for update;
+  nothing := counted;
+  nothing.snapshot := '1:1:';
+  nothing.own_transaction := '0';
+  with logs as materialized (
+    select * from billing.logged_usage(from_day, until_day, agents)
+  ), gone as (
+    delete from public.usage_records r
+    where r.usage_day >= from_day and r.usage_day < until_day
+      and (agents is null or r.agent = any (agents))
+      and not exists (select from logs l
+        where (l.client_id, l.usage_day, l.model, l.metric, l.agent)
+          = (r.client_id, r.usage_day, r.model, r.metric, r.agent))
+    returning r.client_id, r.usage_day
+  ), merged as (
+    insert into public.usage_records as r
+      (client_id, usage_day, model, metric, agent, quantity, provider_cost, log_count)
+    select * from (select l.client_id, l.usage_day, l.model, l.metric, l.agent,
+      l.quantity, l.provider_cost, l.log_count from logs l) l
+    on conflict (client_id, usage_day, model, metric, agent) do update set
+      quantity = excluded.quantity, provider_cost = excluded.provider_cost,
+      log_count = excluded.log_count
+    where (r.quantity, r.provider_cost, r.log_count)
+      is distinct from (excluded.quantity, excluded.provider_cost, excluded.log_count)
+    returning r.client_id, r.usage_day
+  )
+  update public.billing_periods p set usage_changed = true
+  from (select client_id, usage_day from merged union select client_id, usage_day from gone) m
+  where p.client_id = m.client_id and not p.usage_changed
+    and p.period_start <= m.usage_day and m.usage_day < p.period_end;
+  delete from billing.quarantined_logs q
+  where q.occurred_at >= (from_day - 2)::timestamp at time zone 'UTC'
+    and q.occurred_at < (until_day + 2)::timestamp at time zone 'UTC'
+    and (agents is null or q.agent = any (agents));
+  perform billing.quarantine_logs(nothing, counted,
+    (from_day - 2)::timestamp at time zone 'UTC', (until_day + 2)::timestamp at time zone 'UTC',
+    agents);
+end $$;
+comment on function billing.rebuild_usage is
+  'Recomputes usage_records and quarantine of client-local days from the logs.';
+
+-- Serves all requests in one pass over the days they span.
+create function billing.serve_rebuild_requests()
+returns void language plpgsql set search_path = '' as $$
+declare
+  request record;
+begin
+  with taken as (delete from billing.rebuild_requests returning *)
+  select min(from_day) as from_day, max(until_day) as until_day,
+    case when bool_or(agents is null) then null else
+      array(select distinct a from taken t, unnest(t.agents) a order by a) end as agents
+  into request from taken;
+  if request.from_day is not null then
+    perform billing.rebuild_usage(request.from_day, request.until_day, request.agents);
+  end if;
+end $$;
+
+-- After a restore: nothing can be known of what was counted, so everything is counted again, under
+-- a lock that keeps writers out for as long as it takes.
+create function billing.recount_all()
+returns bigint language plpgsql set search_path = '' as $$
+declare
+  here billing.usage_watermark;
+begin
+  lock table public.agent_usage_logs in share mode;
+  select * into here from billing.usage_watermark for update;
+  here := billing.watermark_now(here);
+  update billing.usage_watermark w
+  set snapshot = here.snapshot, own_transaction = here.own_transaction, own_seq = here.own_seq,
+    moved_at = now(), system_identifier = s.system_identifier, database_oid = d.oid,
+    table_oid = 'public.agent_usage_logs'::regclass
+  from pg_catalog.pg_control_system() s, pg_catalog.pg_database d
+  where d.datname = current_database();
+  delete from billing.rebuild_requests;
+  perform billing.rebuild_usage();
+  return (select count(*) from public.agent_usage_logs);
+end $$;
+comment on function billing.recount_all is
+  'Counts all logs anew, after a restore; called by rollup where it sees that it must.';
+
+-- What changes attribution asks for a rebuild of what it may touch.
+create function billing.request_rebuild_for_assignment() returns trigger
+language plpgsql security definer set search_path = '' as $$
+-- Definer: rebuild_requests is written by nobody but these triggers.
+begin
+  insert into billing.rebuild_requests (agents, from_day, until_day)
+  select array[x.agent], (x.starts_at at time zone 'UTC')::date - 4,
+    case when x.ends_at = 'infinity' then 'infinity'
+      else (x.ends_at at time zone 'UTC')::date + 5 end
+  from (select (old).* where tg_op <> 'INSERT' union all select (new).* where tg_op <> 'DELETE') x;
+  return null;
+end $$;
+create trigger request_rebuild after insert or update or delete on public.agent_assignments
+  for each row execute function billing.request_rebuild_for_assignment();
+
+create function billing.request_rebuild_for_all() returns trigger
+language plpgsql security definer set search_path = '' as $$
+-- Definer: as above.
+begin
+  insert into billing.rebuild_requests (from_day, until_day) values ('-infinity', 'infinity');
+  return null;
+end $$;
+create trigger request_rebuild after update of default_client_id on public.billing_settings
+  for each row when (old.default_client_id is distinct from new.default_client_id)
+  execute function billing.request_rebuild_for_all();
+
+-- A new client, or a first name for one, can only own what was quarantined for an unknown client.
+create function billing.request_rebuild_for_client() returns trigger
+language plpgsql security definer set search_path = '' as $$
+-- Definer: as above.
+begin
+  insert into billing.rebuild_requests (agents, from_day, until_day)
+  select array_agg(distinct q.agent), (min(q.occurred_at) at time zone 'UTC')::date - 4,
+    (max(q.occurred_at) at time zone 'UTC')::date + 5
+  from billing.quarantined_logs q
+  where q.reason = 'unknown_client'
+  having count(*) > 0;
+  return null;
+end $$;
+create trigger request_rebuild_on_insert after insert on public.clients
+  for each statement execute function billing.request_rebuild_for_client();
+create trigger request_rebuild_on_name after update of external_id on public.clients
+  for each row when (old.external_id is null and new.external_id is not null)
+  execute function billing.request_rebuild_for_client();
+create trigger request_rebuild_on_rename after update of external_id on public.clients
+  for each row when (old.external_id is not null and new.external_id is distinct from
+    old.external_id)
+  execute function billing.request_rebuild_for_all();
+
+-- A model that gets a provider is normalized anew where it has been used.
+create function billing.request_rebuild_for_model() returns trigger
+language plpgsql security definer set search_path = '' as $$
+-- Definer: as above.
+begin
+  insert into billing.rebuild_requests (agents, from_day, until_day)
+  select array_agg(distinct r.agent), min(r.usage_day), max(r.usage_day) + 1
+  from public.usage_records r where r.model = new.id
+  having count(*) > 0;
+  return null;
+end $$;
+create trigger request_rebuild after insert or update of provider on public.models
+  for each row execute function billing.request_rebuild_for_model();
+
+revoke all on all functions in schema billing from public;
+grant execute on function billing.usage_discrepancies(daterange), billing.logged_usage(date, date,
+  text[]), billing.rebuild_usage(date, date, text[]) to service_role;

@@ -1,0 +1,88 @@
+-- Price models: what a run of units costs. One function each, one signature:
+--   (from_units, to_units, total_units, unit_amount, per_units, tiers) -> amount in major units
+-- of the units after `from_units` up to `to_units` of a period whose total is `total_units`.
+-- Positions instead of a bare quantity, so that tiers and free units run through a period however
+-- it is split by price changes or agents: the parts always sum to the whole.
+
+-- unit_amount for each per_units units.
+create function billing.price_per_unit(from_units numeric, to_units numeric, total_units numeric,
+  unit_amount numeric, per_units numeric, tiers jsonb)
+returns numeric language sql immutable
+return (to_units - from_units) * unit_amount / per_units;
+
+-- unit_amount for each block of per_units that is started.
+create function billing.price_package(from_units numeric, to_units numeric, total_units numeric,
+  unit_amount numeric, per_units numeric, tiers jsonb)
+returns numeric language sql immutable
+return (ceil(to_units / per_units) - ceil(from_units / per_units)) * unit_amount;
+
+-- Price of units 0..units where each tier prices the units within it, plus the tier's flat amount
+-- once its first unit is used. A tier reaches from the bound before it to its own, inclusive.
+create function billing.graduated_total(units numeric, per_units numeric, tiers jsonb)
+returns numeric language sql immutable
+return (
+  select coalesce(sum(
+    (least(units, t.up_to) - t.above) * t.unit_amount / per_units + t.flat_amount), 0)
+  from (
+    select coalesce((e ->> 'up_to')::numeric, 'infinity') as up_to,
+      coalesce(lag((e ->> 'up_to')::numeric) over (order by n), 0) as above,
+      (e ->> 'unit_amount')::numeric as unit_amount,
+      coalesce((e ->> 'flat_amount')::numeric, 0) as flat_amount
+    from jsonb_array_elements(tiers) with ordinality x(e, n)
+  ) t
+  where units > t.above);
+
+create function billing.price_graduated(from_units numeric, to_units numeric, total_units numeric,
+  unit_amount numeric, per_units numeric, tiers jsonb)
+returns numeric language sql immutable
+return billing.graduated_total(to_units, per_units, tiers)
+  - billing.graduated_total(from_units, per_units, tiers);
+
+-- All units at the price of the tier that the period's total reaches; its flat amount once.
+create function billing.price_volume(from_units numeric, to_units numeric, total_units numeric,
+  unit_amount numeric, per_units numeric, tiers jsonb)
+returns numeric language sql immutable
+return (
+  select (to_units - from_units) * (e ->> 'unit_amount')::numeric / per_units
+    + case when from_units = 0 and to_units > 0
+      then coalesce((e ->> 'flat_amount')::numeric, 0) else 0 end
+  from jsonb_array_elements(tiers) with ordinality x(e, n)
+  where total_units <= coalesce((e ->> 'up_to')::numeric, 'infinity')
+  order by n limit 1);
+
+-- The models behind their signature; free units are the first of the period.
+create function billing.price_units(pricing_model text, from_units numeric, to_units numeric,
+  total_units numeric, unit_amount numeric, per_units numeric, tiers jsonb, free_units numeric)
+returns numeric language sql immutable
+return (
+  select case pricing_model
+    when 'per_unit' then
+      billing.price_per_unit(p.low, p.high, p.total, unit_amount, per_units, tiers)
+    when 'package' then
+      billing.price_package(p.low, p.high, p.total, unit_amount, per_units, tiers)
+    when 'graduated' then
+      billing.price_graduated(p.low, p.high, p.total, unit_amount, per_units, tiers)
+    when 'volume' then
+      billing.price_volume(p.low, p.high, p.total, unit_amount, per_units, tiers)
+  end
+  from (select greatest(from_units - free_units, 0) as low,
+    greatest(to_units - free_units, 0) as high,
+    greatest(total_units - free_units, 0) as total) p);
+comment on function billing.price_units is
+  'Amount (major units, exact) of units (from, to] of a period with that total, under a price.';
+
+-- Tiers ascend, each has a price, the last has no bound.
+create function billing.is_tier_list(tiers jsonb) returns boolean language sql immutable
+return jsonb_typeof(tiers) = 'array' and jsonb_array_length(tiers) > 0 and not exists (
+  select from (
+    select e, n, lag((e ->> 'up_to')::numeric) over (order by n) as above,
+      count(*) over () as tiers
+    from jsonb_array_elements(tiers) with ordinality x(e, n)
+  ) t
+  where not coalesce(
+    (e ->> 'unit_amount')::numeric >= 0 and coalesce((e ->> 'flat_amount')::numeric, 0) >= 0
+    and case when n = t.tiers then e ->> 'up_to' is null
+      else (e ->> 'up_to')::numeric > coalesce(above, 0) end, false));
+
+revoke all on all functions in schema billing from public;
+grant execute on function billing.is_tier_list(jsonb) to service_role;

@@ -1,0 +1,120 @@
+-- What happens to an issued invoice: credit notes, payments, and the client's balance.
+create table public.credit_notes (
+  id uuid primary key default gen_random_uuid(),
+  invoice_id uuid not null references public.invoices (id),
+  client_id uuid not null references public.clients (id),
+  number text not null unique,
+  reason text not null constraint credit_notes_reason_given check (btrim(reason) <> ''),
+  currency text not null references public.currencies (code),
+  total_minor bigint not null constraint credit_notes_positive check (total_minor > 0),
+  to_invoice_minor bigint not null default 0,
+  to_balance_minor bigint not null default 0,
+  to_refund_minor bigint not null default 0,
+  issued_at timestamptz not null,
+  document jsonb not null default '{}',
+  constraint credit_notes_settled check (
+    total_minor = to_invoice_minor + to_balance_minor + to_refund_minor
+    and least(to_invoice_minor, to_balance_minor, to_refund_minor) >= 0)
+);
+comment on table public.credit_notes is
+  'Credits on issued invoices: off what is due, onto the client''s balance, or refunded.';
+create index credit_notes_invoice_id on public.credit_notes (invoice_id);
+create index credit_notes_client_id on public.credit_notes (client_id, issued_at);
+create index credit_notes_currency on public.credit_notes (currency);
+
+create table public.credit_note_lines (
+  id uuid primary key default gen_random_uuid(),
+  credit_note_id uuid not null references public.credit_notes (id),
+  section_start date,
+  rating_key text not null,
+  quantity numeric,
+  precise_amount numeric not null,
+  amount_minor bigint not null,
+  kind text not null,
+  tax_base_minor bigint,
+  description text not null,
+  detail text
+);
+comment on table public.credit_note_lines is
+  'What a credit note takes back, by the rating key of the lines it takes it from; positive.';
+create index credit_note_lines_credit_note_id on public.credit_note_lines (credit_note_id);
+create index credit_note_lines_section on public.credit_note_lines (section_start);
+
+create table public.payments (
+  id uuid primary key default gen_random_uuid(),
+  invoice_id uuid not null references public.invoices (id),
+  client_id uuid not null references public.clients (id),
+  amount_minor bigint not null constraint payments_not_zero check (amount_minor <> 0),
+  currency text not null references public.currencies (code),
+  paid_at timestamptz not null,
+  method text not null default 'manual',
+  reference text unique
+);
+comment on table public.payments is 'Money received for invoices; refunds are negative.';
+comment on column public.payments.reference is
+  'The payment''s id where it was made; the same reference is recorded once.';
+create index payments_invoice_id on public.payments (invoice_id);
+create index payments_client_id on public.payments (client_id, paid_at);
+create index payments_currency on public.payments (currency);
+
+create table public.balance_entries (
+  id uuid primary key default gen_random_uuid(),
+  client_id uuid not null references public.clients (id),
+  currency text not null references public.currencies (code),
+  amount_minor bigint not null constraint balance_entries_not_zero check (amount_minor <> 0),
+  reason text not null
+    constraint balance_entries_reason_known
+    check (reason in ('credit_note', 'applied', 'void', 'adjustment', 'overpayment')),
+  invoice_id uuid references public.invoices (id),
+  credit_note_id uuid references public.credit_notes (id),
+  created_at timestamptz not null,
+  note text
+);
+comment on table public.balance_entries is
+  'Ledger of each client''s credit balance; the sum is what the next invoices are reduced by.';
+create index balance_entries_client_id on public.balance_entries (client_id, currency);
+create index balance_entries_invoice_id on public.balance_entries (invoice_id);
+create index balance_entries_credit_note_id on public.balance_entries (credit_note_id);
+create index balance_entries_currency on public.balance_entries (currency);
+
+create table billing.invoice_counters (
+  series text not null,
+  year integer not null,
+  last_number integer not null,
+  primary key (series, year)
+);
+comment on table billing.invoice_counters is
+  'Last invoice number given out; its row lock makes numbers gapless under concurrency.';
+alter table billing.invoice_counters enable row level security;
+revoke all on billing.invoice_counters from public;
+
+create trigger refuse_change before update or delete or truncate on public.credit_note_lines
+  for each statement execute function billing.refuse_change();
+create trigger refuse_change before update or delete or truncate on public.payments
+  for each statement execute function billing.refuse_change();
+create trigger refuse_change before update or delete or truncate on public.balance_entries
+  for each statement execute function billing.refuse_change();
+
+alter table public.credit_notes enable row level security;
+alter table public.credit_note_lines enable row level security;
+alter table public.payments enable row level security;
+alter table public.balance_entries enable row level security;
+revoke all on public.credit_notes, public.credit_note_lines, public.payments,
+  public.balance_entries from anon, authenticated, service_role;
+grant select on public.credit_notes, public.credit_note_lines, public.payments,
+  public.balance_entries to authenticated, service_role;
+create policy "members and operators read credit notes" on public.credit_notes
+  for select to authenticated
+  using (client_id = any ((select billing.my_clients())::uuid[])
+    or (select billing.is_operator()));
+create policy "lines are read with their credit note" on public.credit_note_lines
+  for select to authenticated
+  using (exists (select from public.credit_notes n where n.id = credit_note_id));
+create policy "members and operators read payments" on public.payments
+  for select to authenticated
+  using (client_id = any ((select billing.my_clients())::uuid[])
+    or (select billing.is_operator()));
+create policy "members and operators read balances" on public.balance_entries
+  for select to authenticated
+  using (client_id = any ((select billing.my_clients())::uuid[])
+    or (select billing.is_operator()));

@@ -1,0 +1,186 @@
+-- Rating: from usage and prices to lines. Preview, drafts and re-rating of late usage all come
+-- through here; nothing else computes an amount.
+
+create type billing.client_day as (client_id uuid, day date);
+create type billing.rating_target as (client_id uuid, period_start date, period_end date);
+comment on type billing.rating_target is 'A client''s period to be rated; half-open local days.';
+
+-- Terms of each target: its days of service and the config that holds for it, which is the one in
+-- force on the last day of service in the period.
+create function billing.period_terms(targets billing.rating_target[])
+returns table (client_id uuid, period_start date, period_end date, active_start date,
+  active_end date, active_days integer, full_days integer, currency text, exponent smallint,
+  minimum_minor bigint, discount_percent numeric, discount_minor bigint, taxes jsonb,
+  payment_terms_days smallint, line_grouping text, grace_hours integer, deliveries text[])
+language sql stable set search_path = '' as $$
+  with active as materialized (
+    select t.client_id, t.period_start, t.period_end,
+      greatest(t.period_start, c.started_on) as active_start,
+      least(t.period_end, coalesce(c.ended_on, 'infinity')) as active_end,
+      t.period_end - billing.period_start_of(t.period_end - 1, c.billing_anchor_day) as full_days
+    from unnest(targets) t join public.clients c on c.id = t.client_id
+  ), days as materialized (
+    select array_agg(distinct (a.client_id, greatest(a.period_start, a.active_end - 1))
+      ::billing.client_day) as keys from active a
+  ), config as (
+    select g.* from days d
+    cross join lateral billing.config_on(
+      array(select (k).client_id from unnest(d.keys) k),
+      array(select (k).day from unnest(d.keys) k)) g
+  )
+  select a.client_id, a.period_start, a.period_end, a.active_start, a.active_end,
+    greatest(a.active_end - a.active_start, 0), greatest(a.full_days, a.period_end - a.period_start),
+    g.currency, g.exponent, g.minimum_minor, g.discount_percent, g.discount_minor, g.taxes,
+    g.payment_terms_days, g.line_grouping, g.grace_hours, g.deliveries
+  from active a join config g
+    on g.client_id = a.client_id and g.day = greatest(a.period_start, a.active_end - 1);
+$$;
+comment on function billing.period_terms is
+  'Days of service and config of each target period.';
+
+-- Usage of the targets with the price that was in force when it happened: one row per agent, model,
+-- metric and price segment (a stretch of days under one price). price_id null: unpriced.
+create function billing.priced_usage(targets billing.rating_target[])
+returns table (client_id uuid, period_start date, model text, metric text, agent text,
+  segment_start date, segment_end date, price_id uuid, multiplier numeric,
+  quantity numeric, log_count bigint)
+language sql stable set search_path = '' as $$
+  with terms as materialized (
+    select * from billing.period_terms(targets)
+  ), usage as materialized (
+    select t.client_id, t.period_start, r.model, r.metric, r.agent, r.usage_day,
+      r.quantity, r.log_count
+    from terms t join public.usage_records r on r.client_id = t.client_id
+      and r.usage_day >= t.active_start and r.usage_day < t.active_end
+  ), keys as materialized (
+    select k.client_id, k.period_start, k.model, k.metric,
+      t.active_start, t.active_end, t.currency
+    from (select distinct u.client_id, u.period_start, u.model, u.metric from usage u) k
+    join terms t using (client_id, period_start)
+  ), wanted as materialized (
+    select array_agg(w.client_id) as client_ids, array_agg(w.model) as models,
+      array_agg(w.metric) as metrics, array_agg(w.currency) as currencies
+    from (select distinct k.client_id, k.model, k.metric, k.currency from keys k) w
+  ), candidates as materialized (
+    select k.client_id, k.period_start, k.model, k.metric, c.price_id, c.multiplier,
+      c.preference, greatest(c.effective_from, k.active_start) as starts,
+      least(c.effective_until, k.active_end) as ends
+    from wanted w
+    cross join lateral billing.price_candidates(
+      w.client_ids, w.models, w.metrics, w.currencies) c
+    join public.prices p on p.id = c.price_id
+    join keys k on k.client_id = c.client_id and k.model = c.model and k.metric = c.metric
+      and k.currency = p.currency
+    where c.effective_from < k.active_end and c.effective_until > k.active_start
+  ), boundaries as (
+    select b.*, lead(b.day) over (
+      partition by b.client_id, b.period_start, b.model, b.metric order by b.day) as next_day
+    from (
+      select client_id, period_start, model, metric, starts as day from candidates
+      union select client_id, period_start, model, metric, ends from candidates
+    ) b
+  ), winners as (
+    select distinct on (b.client_id, b.period_start, b.model, b.metric, b.day)
+      b.client_id, b.period_start, b.model, b.metric, b.day, b.next_day, c.price_id, c.multiplier
+    from boundaries b join candidates c using (client_id, period_start, model, metric)
+    where c.starts <= b.day and b.day < c.ends
+    order by b.client_id, b.period_start, b.model, b.metric, b.day, c.preference
+  ), stretches as (
+    select w.*, sum(case when w.price_id = w.price_before then 0 else 1 end) over (
+      partition by w.client_id, w.period_start, w.model, w.metric order by w.day) as stretch
+    from (select *, lag(winners.price_id) over (
+      partition by winners.client_id, winners.period_start, winners.model, winners.metric
+      order by winners.day) as price_before from winners) w
+  ), segments as materialized (
+    select s.client_id, s.period_start, s.model, s.metric, s.price_id, s.multiplier,
+      min(s.day) as segment_start, max(s.next_day) as segment_end
+    from stretches s
+    group by s.client_id, s.period_start, s.model, s.metric, s.price_id, s.multiplier, s.stretch
+  )
+  select u.client_id, u.period_start, u.model, u.metric, u.agent,
+    s.segment_start, s.segment_end, s.price_id, s.multiplier, sum(u.quantity),
+    sum(u.log_count)::bigint
+  from usage u left join segments s
+    on s.client_id = u.client_id and s.period_start = u.period_start and s.model = u.model
+    and s.metric = u.metric and s.segment_start <= u.usage_day and u.usage_day < s.segment_end
+  group by u.client_id, u.period_start, u.model, u.metric, u.agent,
+    s.segment_start, s.segment_end, s.price_id, s.multiplier;
+$$;
+comment on function billing.priced_usage is
+  'Usage of target periods with the price in force when it happened.';
+
+-- Usage that has no price and needs one: why a period cannot be billed.
+create function billing.unpriced_usage(targets billing.rating_target[])
+returns table (client_id uuid, period_start date, model text, metric text, quantity numeric,
+  log_count bigint)
+language sql stable set search_path = '' as $$
+  select u.client_id, u.period_start, u.model, u.metric, sum(u.quantity), sum(u.log_count)::bigint
+  from billing.priced_usage(targets) u
+  where u.price_id is null
+    and not exists (select from billing.unbilled_metrics n where n.metric = u.metric)
+  group by u.client_id, u.period_start, u.model, u.metric
+  having sum(u.quantity) <> 0;
+$$;
+comment on function billing.unpriced_usage is 'Usage without a price, per target period.';
+
+-- A family or model as people read it: claude-sonnet -> Claude Sonnet, gpt-4o -> GPT-4o.
+create function billing.display_name(model text) returns text language sql immutable
+return case
+  when model like 'gpt-%' then 'GPT-' || substr(model, 5)
+  else initcap(replace(model, '-', ' '))
+end;
+
+create function billing.display_metric(metric text) returns text language sql immutable
+return case when starts_with(metric, 'batch_')
+  then 'batch ' || replace(substr(metric, 7), '_', ' ') else replace(metric, '_', ' ') end;
+
+-- Usage lines: by model, metric and price segment, and by agent where the client wants it. Units
+-- of a model and metric are numbered through the period (from, to], so tiers and free units do not
+-- start again when a price changes or lines are split.
+create function billing.rate_usage(targets billing.rating_target[])
+returns table (client_id uuid, period_start date, period_end date, rating_key text, model text,
+  metric text, agent text, price_id uuid, service_start date, service_end date, quantity numeric,
+  unit_amount numeric, per_units numeric, pricing_model text, tiers jsonb,
+  precise_amount numeric, amount_minor numeric, description text, detail text)
+language sql stable set search_path = '' as $$
+  with grouped as (
+    select t.client_id, t.period_start, t.period_end, t.exponent, u.model, u.metric,
+      case when t.line_grouping = 'agent' then u.agent end as agent,
+      u.price_id, u.multiplier, u.segment_start, u.segment_end, sum(u.quantity) as quantity
+    from billing.priced_usage(targets) u
+    join billing.period_terms(targets) t using (client_id, period_start)
+    where u.price_id is not null
+    group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
+  ), positioned as (
+    select g.*,
+      greatest(sum(g.quantity) over (
+        partition by g.client_id, g.period_start, g.model, g.metric
+        order by g.segment_start, g.agent), 0) as to_units,
+      greatest(sum(g.quantity) over (
+        partition by g.client_id, g.period_start, g.model, g.metric), 0) as total_units
+    from grouped g
+  ), priced as (
+    select x.*, p.unit_amount, p.per_units, p.pricing_model, p.tiers,
+      p.model as price_model, p.family,
+      billing.price_units(p.pricing_model, greatest(x.to_units - x.quantity, 0), x.to_units,
+        x.total_units, p.unit_amount, p.per_units, p.tiers, p.free_units) * x.multiplier as amount
+    from positioned x join public.prices p on p.id = x.price_id
+  )
+  select p.client_id, p.period_start, p.period_end,
+    concat_ws('|', 'usage', p.model, p.metric, p.price_id, p.segment_start, p.agent),
+    p.model, p.metric, p.agent, p.price_id, p.segment_start, p.segment_end, p.quantity,
+    p.unit_amount * p.multiplier, p.per_units, p.pricing_model, p.tiers,
+    p.amount, billing.to_minor(p.amount, p.exponent),
+    case when p.family is null and p.price_model is null
+      then initcap(left(billing.display_metric(p.metric), 1))
+        || substr(billing.display_metric(p.metric), 2)
+      else billing.display_name(coalesce(m.family, p.model)) || ' · '
+        || billing.display_metric(p.metric) end,
+    p.model
+  from priced p left join public.models m on m.id = p.model
+  where p.quantity <> 0;
+$$;
+comment on function billing.rate_usage is
+  'Rated usage lines of target periods; one rounding per line.';
+
+revoke all on all functions in schema billing from public;

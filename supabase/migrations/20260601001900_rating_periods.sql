@@ -1,0 +1,184 @@
+-- The whole of a period: usage, minimum, one-off items, discount, taxes, in this order.
+create type billing.rated_line as (
+  client_id uuid, section_start date, section_end date, kind text, rating_key text, model text,
+  metric text, agent text, price_id uuid, service_start date, service_end date, quantity numeric,
+  unit_amount numeric, per_units numeric, pricing_model text, tiers jsonb, precise_amount numeric,
+  amount_minor numeric, tax_name text, tax_rate_percent numeric, tax_behavior text,
+  tax_base_minor numeric, tax_note text, description text, detail text);
+
+create type billing.section_terms as (client_id uuid, section_start date, exponent smallint,
+  discount_percent numeric, discount_minor bigint, taxes jsonb);
+
+-- Which target each item goes to: the period that took it when its invoice was issued, else the
+-- first target that ends after the item's day and is not invoiced yet.
+create function billing.items_of_targets(targets billing.rating_target[])
+returns table (item_id uuid, period_start date)
+language sql stable set search_path = '' as $$
+  select i.id, coalesce(i.section_start, min(t.period_start))
+  from unnest(targets) t
+  join public.invoice_items i on i.client_id = t.client_id and i.invoice_id is null
+  where i.section_start = t.period_start
+    or (i.section_start is null and i.item_day < t.period_end and not exists (
+      select from public.invoices v
+      where v.client_id = t.client_id and v.period_start = t.period_start
+        and v.kind = 'period' and v.status not in ('draft', 'void')))
+  group by i.id, i.section_start;
+$$;
+
+-- Usage, minimum and one-off items: what is charged before discount and tax. The minimum is
+-- prorated by days of service and compared with the rounded usage lines.
+create function billing.rate_charges(targets billing.rating_target[])
+returns setof billing.rated_line language sql stable set search_path = '' as $$
+  with terms as materialized (
+    select * from billing.period_terms(targets)
+  ), usage as materialized (
+    select * from billing.rate_usage(targets)
+  ), minimum as (
+    select t.*, t.minimum_minor::numeric * t.active_days / t.full_days as prorated,
+      coalesce(u.amount_minor, 0) as usage_minor
+    from terms t left join (
+      select client_id, period_start, sum(amount_minor) as amount_minor
+      from usage group by client_id, period_start
+    ) u using (client_id, period_start)
+  )
+  select u.client_id, u.period_start, u.period_end, 'usage', u.rating_key, u.model, u.metric,
+    u.agent, u.price_id, u.service_start, u.service_end, u.quantity, u.unit_amount, u.per_units,
+    u.pricing_model, u.tiers, u.precise_amount, u.amount_minor,
+    null::text, null::numeric, null::text, null::numeric, null::text, u.description, u.detail
+  from usage u
+  union all
+  select m.client_id, m.period_start, m.period_end, 'minimum', 'minimum', null, null, null, null,
+    m.active_start, m.active_end, null, null, null, null, null,
+    (m.prorated - m.usage_minor) / billing.to_minor(1, m.exponent),
+    round(m.prorated) - m.usage_minor, null, null, null, null, null,
+    'Minimum monthly charge',
+    format('minimum %s %s%s', m.currency,
+      billing.format_minor(m.minimum_minor, m.exponent),
+      case when m.active_days < m.full_days
+        then format(', %s of %s days', m.active_days, m.full_days) else '' end)
+  from minimum m
+  where round(m.prorated) > m.usage_minor
+  union all
+  select i.client_id, t.period_start, t.period_end, 'one_off', 'item|' || i.id, null, null, null,
+    null, i.item_day, i.item_day + 1, i.quantity, i.unit_amount, 1, null, null,
+    i.quantity * i.unit_amount, billing.to_minor(i.quantity * i.unit_amount, t.exponent),
+    null, null, null, null, null, i.description, null
+  from billing.items_of_targets(targets) p
+  join public.invoice_items i on i.id = p.item_id
+  join terms t on t.client_id = i.client_id and t.period_start = p.period_start;
+$$;
+comment on function billing.rate_charges is
+  'Usage, minimum and one-off lines of target periods.';
+
+-- Adds discounts and taxes to charges that belong together: to each (client, section). A percent
+-- discount and a fixed one reduce usage and minimum; taxes are taken from what is left of the
+-- lines they apply to. Inclusive taxes are contained in the amounts, reverse charge is only noted.
+create function billing.add_discounts_and_taxes(
+  charges billing.rated_line[], terms billing.section_terms[]
+) returns setof billing.rated_line language sql immutable set search_path = '' as $$
+  with charge as (
+    select c.*, c.kind in ('usage', 'minimum') as discountable from unnest(charges) c
+  ), base as (
+    select client_id, section_start, section_end, sum(amount_minor) as amount_minor
+    from charge where discountable group by client_id, section_start, section_end
+  ), discount as (
+    select b.*, t.exponent, t.discount_percent, case
+      when t.discount_percent is not null then b.amount_minor * t.discount_percent / 100
+      else least(t.discount_minor, b.amount_minor) end as precise
+    from base b join unnest(terms) t
+      on t.client_id = b.client_id and t.section_start is not distinct from b.section_start
+    where b.amount_minor > 0
+      and (t.discount_percent > 0 or t.discount_minor > 0)
+  ), net as (
+    select c.client_id, c.section_start, c.section_end, coalesce(c.metric, c.kind) as subject,
+      c.amount_minor - case when c.discountable and d.precise is not null
+        then round(d.precise) * c.amount_minor / d.amount_minor else 0 end as amount
+    from charge c left join discount d
+      on d.client_id = c.client_id and d.section_start is not distinct from c.section_start
+  ), tax as (
+    select t.client_id, t.section_start, t.exponent, x.n, x.tax ->> 'name' as name,
+      (x.tax ->> 'rate_percent')::numeric as rate, x.tax ->> 'behavior' as behavior,
+      x.tax ->> 'note' as note,
+      case when jsonb_typeof(x.tax -> 'applies_to') = 'array' then x.tax -> 'applies_to' end
+        as applies_to
+    from unnest(terms) t
+    cross join lateral jsonb_array_elements(t.taxes) with ordinality x(tax, n)
+  ), taxed as (
+    select n.client_id, n.section_start, n.section_end, t.exponent, t.n, t.name, t.rate,
+      t.behavior, t.note, n.amount, coalesce(i.rate, 0) as inclusive_rate
+    from net n join tax t
+      on t.client_id = n.client_id and t.section_start is not distinct from n.section_start
+      and (t.applies_to is null or t.applies_to ? n.subject)
+    left join lateral (
+      select sum(o.rate) as rate from tax o
+      where o.client_id = n.client_id and o.section_start is not distinct from n.section_start
+        and o.behavior = 'inclusive' and (o.applies_to is null or o.applies_to ? n.subject)
+    ) i on true
+  ), tax_line as (
+    select client_id, section_start, section_end, exponent, n, name, rate, behavior, note,
+      sum(amount * 100 / (100 + inclusive_rate)) as base,
+      case when behavior = 'reverse_charge' then 0
+        else sum(amount * rate / (100 + inclusive_rate)) end as precise
+    from taxed
+    group by client_id, section_start, section_end, exponent, n, name, rate, behavior, note
+  )
+  select c.* from unnest(charges) c
+  union all
+  select d.client_id, d.section_start, d.section_end, 'discount', 'discount', null, null, null,
+    null, null, null, null, null, null, null, null,
+    -d.precise / billing.to_minor(1, d.exponent), -round(d.precise),
+    null, null, null, null, null,
+    case when d.discount_percent is not null
+      then format('Discount %s %%', trim_scale(d.discount_percent)) else 'Discount' end, null
+  from discount d where round(d.precise) <> 0
+  union all
+  select t.client_id, t.section_start, t.section_end, 'tax',
+    concat_ws('|', 'tax', t.n, t.name, trim_scale(t.rate), t.behavior), null, null, null,
+    null, null, null, null, null, null, null, null,
+    t.precise / billing.to_minor(1, t.exponent), round(t.precise),
+    t.name, t.rate, t.behavior, round(t.base), t.note,
+    format('%s %s %%', t.name, trim_scale(t.rate)), null
+  from tax_line t where round(t.base) <> 0 or round(t.precise) <> 0;
+$$;
+comment on function billing.add_discounts_and_taxes is
+  'Charges with the discount and tax lines that they entail.';
+
+create function billing.rate_periods(targets billing.rating_target[])
+returns setof billing.rated_line language sql stable set search_path = '' as $$
+  select r.* from billing.add_discounts_and_taxes(
+    array(select c from billing.rate_charges(targets) c),
+    array(select (t.client_id, t.period_start, t.exponent, t.discount_percent, t.discount_minor,
+      t.taxes)::billing.section_terms from billing.period_terms(targets) t)) r;
+$$;
+comment on function billing.rate_periods is
+  'All lines of target periods as if nothing had been invoiced: charges, discounts, taxes.';
+
+-- What issued invoices and credit notes already charge for sections, by rating key.
+create function billing.booked_lines(targets billing.rating_target[])
+returns table (client_id uuid, section_start date, rating_key text, quantity numeric,
+  precise_amount numeric, amount_minor numeric, tax_base_minor numeric, sample uuid)
+language sql stable set search_path = '' as $$
+  select b.client_id, b.section_start, b.rating_key, sum(b.quantity), sum(b.precise_amount),
+    sum(b.amount_minor), sum(b.tax_base_minor), (array_agg(b.line_id) filter (where b.line_id is not null))[1]
+  from (
+    select i.client_id, l.section_start, l.rating_key, l.quantity, l.precise_amount,
+      l.amount_minor, l.tax_base_minor, l.id as line_id
+    from unnest(targets) t
+    join public.invoices i on i.client_id = t.client_id
+      and i.status in ('open', 'paid', 'uncollectible')
+    join public.invoice_lines l on l.invoice_id = i.id and l.section_start = t.period_start
+    union all
+    select n.client_id, l.section_start, l.rating_key, -l.quantity, -l.precise_amount,
+      -l.amount_minor, -l.tax_base_minor, null
+    from unnest(targets) t
+    join public.credit_notes n on n.client_id = t.client_id
+    join public.invoices i on i.id = n.invoice_id and i.status <> 'void'
+    join public.credit_note_lines l on l.credit_note_id = n.id
+      and l.section_start = t.period_start
+  ) b
+  group by b.client_id, b.section_start, b.rating_key;
+$$;
+comment on function billing.booked_lines is
+  'What is invoiced for target periods so far, net of credit notes.';
+
+revoke all on all functions in schema billing from public;

@@ -1,0 +1,91 @@
+-- What is still to be charged: the rating of a period less what is booked for it. For a period
+-- never invoiced that is the whole rating; afterwards it is late usage. One rule for both.
+
+-- '2026-06-01', '2026-07-01' -> 'June 2026'; other periods by their first and last day.
+create function billing.period_label(period_start date, period_end date)
+returns text language sql stable
+return case
+  when date_trunc('month', period_start::timestamp) = period_start
+    and period_start + interval '1 month' = period_end
+    then to_char(period_start, 'FMMonth YYYY')
+  else to_char(period_start, 'FMDD Mon YYYY') || ' – ' || to_char(period_end - 1, 'FMDD Mon YYYY')
+end;
+
+create function billing.late_description(kind text, amount numeric, label text, description text)
+returns text language sql immutable
+return case kind
+  when 'usage' then format('Late usage, %s · %s', label, description)
+  when 'minimum' then case when amount < 0 then 'Minimum already charged, ' || label
+    else format('%s, %s', description, label) end
+  else format('%s, %s', description, label)
+end;
+
+-- Lines that bring what is booked for each target to its rating. Empty for a target where both
+-- agree to the cent.
+create function billing.section_deltas(targets billing.rating_target[])
+returns table (line billing.rated_line, is_late boolean)
+language sql stable set search_path = '' as $$
+  with rated as materialized (
+    select * from billing.rate_periods(targets)
+  ), booked as materialized (
+    select * from billing.booked_lines(targets)
+  ), delta as (
+    select coalesce(r.client_id, b.client_id) as client_id,
+      coalesce(r.section_start, b.section_start) as section_start,
+      coalesce(r.rating_key, b.rating_key) as rating_key, b.sample,
+      coalesce(r.quantity, 0) - coalesce(b.quantity, 0) as quantity,
+      coalesce(r.precise_amount, 0) - coalesce(b.precise_amount, 0) as precise_amount,
+      coalesce(r.amount_minor, 0) - coalesce(b.amount_minor, 0) as amount_minor,
+      coalesce(r.tax_base_minor, 0) - coalesce(b.tax_base_minor, 0) as tax_base_minor,
+      r as rated, exists (select from booked o where o.client_id =
+        coalesce(r.client_id, b.client_id) and o.section_start =
+        coalesce(r.section_start, b.section_start)) as is_late
+    from rated r full join booked b
+      on b.client_id = r.client_id and b.section_start = r.section_start
+      and b.rating_key = r.rating_key
+  )
+  select (d.client_id, t.period_start, t.period_end,
+    coalesce((d.rated).kind, l.kind), d.rating_key, coalesce((d.rated).model, l.model),
+    coalesce((d.rated).metric, l.metric), coalesce((d.rated).agent, l.agent),
+    coalesce((d.rated).price_id, l.price_id),
+    coalesce((d.rated).service_start, l.service_start),
+    coalesce((d.rated).service_end, l.service_end),
+    case when coalesce((d.rated).kind, l.kind) in ('usage', 'one_off') then d.quantity end,
+    coalesce((d.rated).unit_amount, l.unit_amount), coalesce((d.rated).per_units, l.per_units),
+    coalesce((d.rated).pricing_model, l.pricing_model), coalesce((d.rated).tiers, l.tiers),
+    d.precise_amount, d.amount_minor, coalesce((d.rated).tax_name, l.tax_name),
+    coalesce((d.rated).tax_rate_percent, l.tax_rate_percent),
+    coalesce((d.rated).tax_behavior, l.tax_behavior),
+    case when coalesce((d.rated).kind, l.kind) = 'tax' then d.tax_base_minor end,
+    coalesce((d.rated).tax_note, l.tax_note),
+    case when d.is_late then billing.late_description(coalesce((d.rated).kind, l.kind),
+      d.amount_minor, billing.period_label(t.period_start, t.period_end),
+      coalesce((d.rated).description, l.plain_description))
+      else (d.rated).description end,
+    coalesce((d.rated).detail, l.detail))::billing.rated_line, d.is_late
+  from delta d
+  join unnest(targets) t on t.client_id = d.client_id and t.period_start = d.section_start
+  left join lateral (
+    select x.*, regexp_replace(x.description, '^Late usage, [^·]* · ', '') as plain_description
+    from public.invoice_lines x where x.id = d.sample
+  ) l on true
+  where not d.is_late or d.amount_minor <> 0 or d.quantity <> 0 or d.tax_base_minor <> 0;
+$$;
+comment on function billing.section_deltas is
+  'Lines that are still to be charged (or, negative, given back) for target periods.';
+
+-- Net of late lines per section: what the client would pay more (or, negative, less).
+create function billing.late_sections(targets billing.rating_target[])
+returns table (client_id uuid, section_start date, net_minor numeric)
+language sql stable set search_path = '' as $$
+  select (d.line).client_id, (d.line).section_start,
+    sum((d.line).amount_minor) filter (
+      where (d.line).tax_behavior is null or (d.line).tax_behavior = 'exclusive')
+  from billing.section_deltas(targets) d
+  where d.is_late
+  group by 1, 2;
+$$;
+comment on function billing.late_sections is
+  'Net difference of each target period that has been invoiced and is now rated otherwise.';
+
+revoke all on all functions in schema billing from public;

@@ -1,0 +1,172 @@
+-- Drafts: one per client and period that is over, remade as often as one likes until finalized.
+
+-- Why targets cannot be billed now. Each is visible with its reason and stops nobody else.
+create function billing.blocked_targets(targets billing.rating_target[])
+returns table (client_id uuid, period_start date, reason text, message text)
+language sql stable set search_path = '' as $$
+  select t.client_id, t.period_start, 'client_paused', format('%s is paused', c.name)
+  from unnest(targets) t join public.clients c on c.id = t.client_id
+  where c.status = 'paused'
+  union all
+  select u.client_id, u.period_start, 'unpriced_usage', format(
+    'no price for %s in %s: %s', string_agg(format('%s of model %s (%s units)',
+      u.metric, u.model, trim_scale(u.quantity)), '; ' order by u.model, u.metric),
+    billing.period_label(u.period_start, t.period_end),
+    'add it to prices and run again')
+  from billing.unpriced_usage(targets) u
+  join unnest(targets) t using (client_id, period_start)
+  group by u.client_id, u.period_start, t.period_end
+  union all
+  select t.client_id, t.period_start, 'currency_mismatch',
+    format('invoice item %L is in %s, the client is billed in %s', i.description, i.currency,
+      t.currency)
+  from billing.period_terms(targets) t
+  join billing.items_of_targets(targets) p on p.period_start = t.period_start
+  join public.invoice_items i on i.id = p.item_id and i.client_id = t.client_id
+  where i.currency <> t.currency
+  union all
+  select (r).client_id, (r).section_start, 'amount_out_of_range',
+    format('amounts of the period add up to %s minor units', sum((r).amount_minor))
+  from billing.rate_charges(targets) r
+  group by (r).client_id, (r).section_start
+  having sum((r).amount_minor) < 0 or max(abs((r).amount_minor)) > 9e15;
+$$;
+comment on function billing.blocked_targets is 'Targets that cannot be billed, with the reason.';
+
+-- Writes the drafts of the targets that are due and puts late lines of earlier periods on the
+-- first of them; a client that has ended gets an invoice of its own for late usage. Targets are
+-- not blocked. Returns the drafts.
+create function billing.draft_invoices(
+  due billing.rating_target[], late billing.rating_target[]
+) returns uuid[] language plpgsql set search_path = '' as $$
+declare
+  drafted uuid[];
+begin
+  create temporary table if not exists draft_lines (
+    invoice_id uuid, home_start date, line billing.rated_line, is_late boolean) on commit drop;
+  truncate pg_temp.draft_lines;
+  insert into pg_temp.draft_lines
+  select null, (d.line).section_start, d.line, false from billing.section_deltas(due) d;
+  insert into pg_temp.draft_lines
+  select null, h.home_start, d.line, true
+  from billing.late_sections(late) s
+  join billing.section_deltas(late) d
+    on (d.line).client_id = s.client_id and (d.line).section_start = s.section_start
+  left join lateral (
+    select min(t.period_start) as home_start from unnest(due) t where t.client_id = s.client_id
+  ) h on true
+  where s.net_minor >= 0 and (h.home_start is not null or billing.has_ended(s.client_id));
+  drafted := billing.write_draft_headers(due || late);
+  insert into public.invoice_lines (invoice_id, position, kind, section_start, section_end,
+    rating_key, is_late, model, metric, agent, price_id, service_start, service_end, quantity,
+    unit_amount, per_units, pricing_model, tiers, precise_amount, amount_minor, tax_name,
+    tax_rate_percent, tax_behavior, tax_base_minor, tax_note, description, detail)
+  select x.invoice_id, row_number() over (partition by x.invoice_id order by
+      array_position('{usage,minimum,one_off,discount,tax}', (x.line).kind),
+      x.is_late, (x.line).section_start, (x.line).model is null, (x.line).detail,
+      array_position('{input_tokens,output_tokens}', (x.line).metric), (x.line).metric,
+      (x.line).service_start, (x.line).agent, (x.line).rating_key),
+    (x.line).kind, (x.line).section_start, (x.line).section_end, (x.line).rating_key, x.is_late,
+    (x.line).model, (x.line).metric, (x.line).agent, (x.line).price_id, (x.line).service_start,
+    (x.line).service_end, (x.line).quantity, (x.line).unit_amount, (x.line).per_units,
+    (x.line).pricing_model, (x.line).tiers, (x.line).precise_amount, (x.line).amount_minor,
+    (x.line).tax_name, (x.line).tax_rate_percent, (x.line).tax_behavior,
+    (x.line).tax_base_minor, (x.line).tax_note, (x.line).description, (x.line).detail
+  from pg_temp.draft_lines x where x.invoice_id = any (drafted);
+  perform billing.write_totals(drafted);
+  drafted := billing.drop_zero_drafts(drafted);
+  perform billing.write_documents(drafted);
+  return drafted;
+end $$;
+comment on function billing.draft_invoices is
+  'Makes or remakes the drafts of due periods, with late usage of earlier ones.';
+
+-- True when no period of the client is still to come.
+create function billing.has_ended(client_id uuid) returns boolean language sql stable
+begin atomic
+  select c.ended_on is not null and c.ended_on <= billing.day_of(c.id, billing.as_of())
+    and not exists (select from public.billing_periods p
+      where p.client_id = c.id and p.state in ('pending', 'blocked'))
+  from public.clients c where c.id = has_ended.client_id;
+end;
+
+-- One empty draft per (client, home period) in draft_lines; existing drafts are emptied and kept.
+create function billing.write_draft_headers(targets billing.rating_target[])
+returns uuid[] language plpgsql set search_path = '' as $$
+declare
+  drafted uuid[];
+begin
+  delete from public.invoice_lines l using public.invoices i
+  where i.id = l.invoice_id and i.status = 'draft' and (
+    (i.kind = 'period' and (i.client_id, i.period_start) in (
+      select t.client_id, t.period_start from unnest(targets) t))
+    or (i.kind = 'late' and i.client_id in (select t.client_id from unnest(targets) t)));
+  delete from public.invoices i
+  where i.status = 'draft' and i.kind = 'late'
+    and i.client_id in (select t.client_id from unnest(targets) t);
+  with homes as (
+    select distinct (x.line).client_id as client_id, x.home_start,
+      max((x.line).section_end) filter (where not x.is_late) over (
+        partition by (x.line).client_id, x.home_start) as home_end,
+      max((x.line).section_start) over (
+        partition by (x.line).client_id, x.home_start) as terms_start
+    from pg_temp.draft_lines x
+  ), terms as (
+    select h.client_id, h.home_start, h.home_end, g.currency, g.payment_terms_days, g.deliveries
+    from homes h
+    join billing.period_terms(targets) g
+      on g.client_id = h.client_id and g.period_start = coalesce(h.home_start, h.terms_start)
+  ), written as (
+    insert into public.invoices as i (client_id, kind, period_start, period_end, currency,
+      payment_terms_days, deliveries)
+    select t.client_id, case when t.home_start is null then 'late' else 'period' end,
+      t.home_start, t.home_end, t.currency, t.payment_terms_days, t.deliveries
+    from terms t
+    on conflict (client_id, period_start) where kind = 'period' and status <> 'void'
+    do update set period_end = excluded.period_end, currency = excluded.currency,
+      payment_terms_days = excluded.payment_terms_days, deliveries = excluded.deliveries
+    where i.status = 'draft'
+    returning i.id, i.client_id, i.period_start
+  ), attached as (
+    update pg_temp.draft_lines x set invoice_id = w.id from written w
+    where w.client_id = (x.line).client_id
+      and w.period_start is not distinct from x.home_start
+    returning w.id
+  )
+  select array_agg(distinct a.id) into drafted from attached a;
+  return coalesce(drafted, '{}');
+end $$;
+
+create function billing.write_totals(invoice_ids uuid[])
+returns void language sql set search_path = '' as $$
+  update public.invoices i set subtotal_minor = s.subtotal, discount_minor = -s.discount,
+    tax_minor = s.tax, tax_included_minor = s.tax_included,
+    total_minor = s.subtotal + s.discount + s.tax
+  from (
+    select l.invoice_id,
+      coalesce(sum(l.amount_minor) filter (where l.kind in ('usage', 'minimum', 'one_off')), 0)
+        as subtotal,
+      coalesce(sum(l.amount_minor) filter (where l.kind = 'discount'), 0) as discount,
+      coalesce(sum(l.amount_minor) filter (where l.tax_behavior = 'exclusive'), 0) as tax,
+      coalesce(sum(l.amount_minor) filter (where l.tax_behavior = 'inclusive'), 0)
+        as tax_included
+    from public.invoice_lines l where l.invoice_id = any (invoice_ids)
+    group by l.invoice_id
+  ) s
+  where i.id = s.invoice_id;
+$$;
+comment on function billing.write_totals is 'Totals of drafts: sums of their rounded lines.';
+
+-- Zero invoices are skipped.
+create function billing.drop_zero_drafts(invoice_ids uuid[])
+returns uuid[] language sql set search_path = '' as $$
+  with dropped as (
+    delete from public.invoices i
+    where i.id = any (invoice_ids) and i.status = 'draft' and i.total_minor = 0
+    returning i.id
+  )
+  select coalesce(array_agg(x), '{}') from unnest(invoice_ids) x
+  where x not in (select id from dropped);
+$$;
+
+revoke all on all functions in schema billing from public;

@@ -1,0 +1,120 @@
+-- Finalizing: number, balance, freeze; all of it or nothing.
+
+-- One writer of the books at a time: runs, finalizations, voids and credits wait for each other.
+create function billing.lock_books() returns void language sql set search_path = '' as $$
+  select pg_advisory_xact_lock(hashtext('billing.books'));
+$$;
+
+-- Numbers for invoices issued on a day, consecutive in the series and year. The counter's row stays
+-- locked until commit: a rollback gives its numbers back, so there is never a gap.
+create function billing.take_numbers(issued_on date, how_many integer)
+returns integer language sql set search_path = '' as $$
+  insert into billing.invoice_counters as n (series, year, last_number)
+  select s.number_series, extract(year from issued_on)::integer, how_many
+  from public.billing_settings s
+  on conflict (series, year) do update set last_number = n.last_number + how_many
+  returning n.last_number - how_many;
+$$;
+comment on function billing.take_numbers is
+  'Reserves consecutive invoice numbers; returns the last one before them.';
+
+-- Finalizes drafts: open, or paid where the client's balance covers all of it.
+create function billing.finalize_invoices(invoice_ids uuid[], as_of timestamptz default now())
+returns integer language plpgsql set search_path = '' as $$
+declare
+  -- The day an invoice is issued is the seller's: UTC.
+  today constant date := (as_of at time zone 'UTC')::date;
+  ids uuid[];
+  before_first integer;
+begin
+  perform billing.lock_books();
+  select array_agg(i.id order by c.name, i.period_start, i.id) into ids
+  from public.invoices i join public.clients c on c.id = i.client_id
+  where i.id = any (invoice_ids) and i.status = 'draft';
+  if ids is null then
+    return 0;
+  end if;
+  perform billing.write_documents(ids);
+  before_first := billing.take_numbers(today, cardinality(ids));
+  update public.invoices i set
+    number = f.number, status = f.status, finalized_at = as_of, issued_on = today,
+    due_on = f.due_on, balance_applied_minor = f.applied,
+    paid_at = case when f.status = 'paid' then as_of end,
+    document = i.document || jsonb_build_object('number', f.number, 'status', f.status,
+      'issued_on', today, 'due_on', f.due_on, 'totals', i.document -> 'totals'
+        || jsonb_build_object('balance_applied_minor', f.applied,
+          'amount_due_minor', i.total_minor - f.applied))
+  from (
+    select d.id, a.applied, today + d.payment_terms_days as due_on,
+      case when d.total_minor = a.applied then 'paid' else 'open' end as status,
+      format('%s-%s-%s', s.number_series, extract(year from today),
+        lpad((before_first + x.place)::text, 6, '0')) as number
+    from unnest(ids) with ordinality x(id, place)
+    join public.invoices d on d.id = x.id
+    join billing.balance_to_apply(ids) a on a.invoice_id = x.id
+    cross join public.billing_settings s
+  ) f
+  where i.id = f.id;
+  insert into public.balance_entries
+    (client_id, currency, amount_minor, reason, invoice_id, created_at)
+  select i.client_id, i.currency, -i.balance_applied_minor, 'applied', i.id, as_of
+  from public.invoices i where i.id = any (ids) and i.balance_applied_minor > 0;
+  update public.invoice_items t set section_start = l.section_start
+  from public.invoice_lines l
+  where l.invoice_id = any (ids) and l.kind = 'one_off' and l.section_start is not null
+    and l.rating_key = 'item|' || t.id and t.section_start is null;
+  return cardinality(ids);
+end $$;
+comment on function billing.finalize_invoices is
+  'Numbers and freezes drafts, in order of client name; returns how many.';
+
+-- How much of each client's balance each of these invoices takes, in order.
+create function billing.balance_to_apply(ids uuid[])
+returns table (invoice_id uuid, applied bigint)
+language sql stable set search_path = '' as $$
+  select i.id, least(i.total_minor, greatest(coalesce((
+      select sum(b.amount_minor) from public.balance_entries b
+      where b.client_id = i.client_id and b.currency = i.currency), 0)
+    - (sum(i.total_minor) over (partition by i.client_id, i.currency order by x.place)
+      - i.total_minor), 0))::bigint
+  from unnest(ids) with ordinality x(id, place)
+  join public.invoices i on i.id = x.id;
+$$;
+
+create function billing.finalize_invoice(invoice_id uuid, as_of timestamptz default now())
+returns text language plpgsql security definer set search_path = '' as $$
+-- Definer: callers may read invoices, only these functions may write them.
+declare
+  invoice public.invoices;
+begin
+  perform billing.lock_books();
+  invoice := billing.get_invoice(finalize_invoice.invoice_id);
+  if invoice.status <> 'draft' then
+    perform billing.raise_error('illegal_transition',
+      format('invoice %s is %s; only a draft can be finalized', invoice.number, invoice.status));
+  end if;
+  if invoice.kind = 'period'
+    and billing.day_start(invoice.client_id, invoice.period_end) > as_of then
+    perform billing.raise_error('period_not_over',
+      format('the period ends at %s', billing.day_start(invoice.client_id, invoice.period_end)),
+      'wait until then, or look at it with billing.preview_invoice');
+  end if;
+  perform billing.finalize_invoices(array[invoice.id], as_of);
+  return (select i.number from public.invoices i where i.id = invoice.id);
+end $$;
+comment on function billing.finalize_invoice is 'Finalizes one draft; returns its number.';
+
+create function billing.get_invoice(invoice_id uuid)
+returns public.invoices language plpgsql set search_path = '' as $$
+declare
+  invoice public.invoices;
+begin
+  select * into invoice from public.invoices i where i.id = get_invoice.invoice_id for update;
+  if invoice.id is null then
+    perform billing.raise_error('unknown_invoice', format('no invoice has id %s', invoice_id));
+  end if;
+  return invoice;
+end $$;
+
+revoke all on all functions in schema billing from public;
+grant execute on function billing.finalize_invoice(uuid, timestamptz) to service_role;

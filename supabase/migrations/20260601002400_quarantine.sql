@@ -1,0 +1,73 @@
+-- What cannot be billed as things are, each with its reason. Nothing of it is lost: an assignment,
+-- a client or a price releases it, the next run bills it.
+
+-- Where each client's next period starts, and what day it is there.
+create function billing.running_periods(as_of timestamptz)
+returns table (client_id uuid, billing_anchor_day smallint, ended_on date, today date,
+  next_start date)
+language sql stable set search_path = '' as $$
+  select c.id, c.billing_anchor_day, c.ended_on, billing.day_of(c.id, as_of),
+    coalesce((select max(p.period_end) from public.billing_periods p where p.client_id = c.id),
+      billing.period_start_of(c.started_on, c.billing_anchor_day))
+  from public.clients c;
+$$;
+
+-- Periods whose usage is not settled: over but not invoiced, changed since, and the running one.
+create function billing.unsettled_targets(as_of timestamptz default billing.as_of())
+returns billing.rating_target[] language sql stable set search_path = '' as $$
+  select coalesce(array_agg((x.client_id, x.period_start, x.period_end)::billing.rating_target),
+    '{}')
+  from (
+    select p.client_id, p.period_start, p.period_end from public.billing_periods p
+    where p.usage_changed or p.state in ('pending', 'blocked')
+    union all
+    select r.client_id, r.next_start, billing.period_end_of(r.today, r.billing_anchor_day)
+    from billing.running_periods(as_of) r where r.next_start <= r.today
+  ) x;
+$$;
+
+create view billing.quarantine with (security_invoker = true) as
+select q.reason, null::uuid as client_id, q.agent, q.model, null::text as metric,
+  count(*) as rows, min(q.occurred_at)::date as first_day, max(q.occurred_at)::date as last_day
+from billing.quarantined_logs q
+group by q.reason, q.agent, q.model
+union all
+select 'unpriced_usage', u.client_id, u.agent, u.model, u.metric,
+  sum(u.log_count)::bigint, min(u.period_start), max(u.period_start)
+from billing.priced_usage(billing.unsettled_targets()) u
+where u.price_id is null
+  and not exists (select from billing.unbilled_metrics n where n.metric = u.metric)
+group by u.client_id, u.agent, u.model, u.metric
+having sum(u.quantity) <> 0
+union all
+select 'outside_service', r.client_id, r.agent, r.model, r.metric,
+  sum(r.log_count)::bigint, min(r.usage_day), max(r.usage_day)
+from public.usage_records r join public.clients c on c.id = r.client_id
+where r.usage_day < c.started_on or r.usage_day >= c.ended_on
+group by r.client_id, r.agent, r.model, r.metric;
+comment on view billing.quarantine is
+  'Usage that is not billed: of nobody, unreadable, without a price, outside a client''s service.';
+
+-- Log rows per reason. A row that is unpriced in several metrics counts once.
+create function billing.quarantine_summary()
+returns table (reason text, rows bigint)
+language sql stable set search_path = '' as $$
+  select x.reason, sum(x.rows)::bigint
+  from (
+    select q.reason, q.client_id, q.agent, q.model,
+      case when q.client_id is null then sum(q.rows) else max(q.rows) end as rows
+    from billing.quarantine q group by q.reason, q.client_id, q.agent, q.model
+  ) x
+  group by x.reason order by x.reason;
+$$;
+comment on function billing.quarantine_summary is 'Log rows in quarantine per reason.';
+
+revoke all on all functions in schema billing from public;
+revoke all on billing.quarantine from public;
+grant select on billing.quarantine to service_role;
+grant execute on function billing.quarantine_summary(), billing.unsettled_targets(timestamptz),
+  billing.running_periods(timestamptz), billing.day_of(uuid, timestamptz),
+  billing.priced_usage(billing.rating_target[]), billing.period_terms(billing.rating_target[]),
+  billing.price_candidates(uuid[], text[], text[], text[]) to service_role;
+grant execute on function billing.anchor_in_month(date, integer),
+  billing.period_start_of(date, integer), billing.period_end_of(date, integer) to service_role;

@@ -1,0 +1,203 @@
+-- The monthly run: every client's periods that are over become invoices. Idempotent: what is done
+-- is not done again; what was killed has not happened.
+create table billing.monthly_runs (
+  id bigint generated always as identity primary key,
+  as_of timestamptz not null,
+  started_at timestamptz not null,
+  finished_at timestamptz not null,
+  actor text not null,
+  summary jsonb not null
+);
+comment on table billing.monthly_runs is 'What each monthly run did.';
+alter table billing.monthly_runs enable row level security;
+revoke all on billing.monthly_runs from public;
+grant select on billing.monthly_runs to service_role;
+
+-- Opens a row for each period that is over at `as_of`: from the client's first period on, each
+-- starting where the one before it ended, also when the anchor day has changed in between.
+create function billing.open_periods(as_of timestamptz)
+returns void language sql set search_path = '' as $$
+  with ends as (
+    select r.*, billing.anchor_in_month((m.month)::date, r.billing_anchor_day) as period_end
+    from billing.running_periods(as_of) r
+    cross join lateral generate_series(
+      date_trunc('month', r.next_start::timestamp),
+      date_trunc('month', r.today::timestamp), interval '1 month') m(month)
+    where r.next_start < r.today
+  ), periods as (
+    select e.client_id, e.ended_on, e.period_end, coalesce(lag(e.period_end) over (
+      partition by e.client_id order by e.period_end), e.next_start) as period_start
+    from ends e where e.period_end > e.next_start and e.period_end <= e.today
+  )
+  insert into public.billing_periods (client_id, period_start, period_end, updated_at)
+  select p.client_id, p.period_start, p.period_end, as_of
+  from periods p where p.period_start < coalesce(p.ended_on, 'infinity');
+$$;
+comment on function billing.open_periods is 'Adds the periods that are over at an instant.';
+
+-- Periods to rate in a run: not invoiced yet, changed since, or in draft. Late ones have an issued
+-- invoice already.
+create function billing.targets_of_run()
+returns table (due billing.rating_target[], late billing.rating_target[])
+language sql stable set search_path = '' as $$
+  select
+    coalesce(array_agg(x.target order by x.target) filter (where not x.issued), '{}'),
+    coalesce(array_agg(x.target order by x.target) filter (where x.issued), '{}')
+  from (
+    select (p.client_id, p.period_start, p.period_end)::billing.rating_target as target,
+      coalesce(i.status <> 'draft', false) as issued
+    from public.billing_periods p
+    left join public.invoices i on i.client_id = p.client_id and i.kind = 'period'
+      and i.period_start = p.period_start and i.status <> 'void'
+    where p.state in ('pending', 'blocked')
+      or (p.usage_changed and p.state <> 'voided')
+      or i.status = 'draft'
+  ) x;
+$$;
+
+-- Where records and logs disagree on the days of these targets, the logs are right: rebuilds the
+-- days and returns how many differences there were.
+create function billing.heal_usage(targets billing.rating_target[])
+returns bigint language plpgsql set search_path = '' as $$
+declare
+  days daterange;
+  differences bigint;
+begin
+  select daterange(min(t.period_start), max(t.period_end)) into days from unnest(targets) t;
+  if days is null or isempty(days) or lower(days) is null then
+    return 0;
+  end if;
+  select count(*) into differences from billing.usage_discrepancies(days);
+  if differences > 0 then
+    perform billing.rebuild_usage(lower(days), upper(days));
+    raise warning 'usage_records differed from the logs in % places; rebuilt % to %',
+      differences, lower(days), upper(days);
+  end if;
+  return differences;
+end $$;
+comment on function billing.heal_usage is
+  'Compares records with logs over target periods and rebuilds where they differ.';
+
+create function billing.run_monthly(as_of timestamptz default now())
+returns jsonb language plpgsql security definer set search_path = '' as $$
+-- Definer: callers may start a run, only its functions may write the books.
+declare
+  started constant timestamptz := clock_timestamp();
+  targets record;
+  healed bigint;
+  drafts uuid[];
+  credits bigint;
+  summary jsonb;
+begin
+  perform set_config('billing.as_of', as_of::text, true);
+  perform billing.lock_books();
+  -- What is rated does not change while it is rated.
+  lock table public.clients, public.billing_config, public.prices in share mode;
+  perform billing.rollup();
+  perform billing.open_periods(as_of);
+  select * into targets from billing.targets_of_run();
+  healed := billing.heal_usage(targets.due || targets.late);
+  if healed > 0 then
+    select * into targets from billing.targets_of_run();
+  end if;
+  targets.due := billing.mark_blocked(targets.due, as_of);
+  targets.late := billing.without_blocked(targets.late);
+  drafts := billing.draft_invoices(targets.due, targets.late);
+  credits := billing.credit_overcharges(targets.late, as_of);
+  perform billing.mark_rated(targets.due, targets.late, drafts, as_of);
+  perform billing.finalize_invoices(billing.drafts_past_grace(as_of), as_of);
+  summary := billing.summarize_run(targets.due, as_of) || jsonb_build_object(
+    'credit_notes', credits, 'discrepancies_healed', healed);
+  insert into billing.monthly_runs (as_of, started_at, finished_at, actor, summary)
+  values (as_of, started, clock_timestamp(), billing.actor(), summary);
+  return summary;
+end $$;
+comment on function billing.run_monthly is
+  'Invoices every period that is over at as_of; idempotent. Returns the summary of the run.';
+
+-- Marks due targets that cannot be billed and returns the others.
+create function billing.mark_blocked(targets billing.rating_target[], as_of timestamptz)
+returns billing.rating_target[] language sql set search_path = '' as $$
+  with blocked as materialized (
+    select b.client_id, b.period_start, min(b.reason) as reason,
+      string_agg(b.message, '; ' order by b.reason, b.message) as message
+    from billing.blocked_targets(targets) b group by b.client_id, b.period_start
+  ), marked as (
+    update public.billing_periods p
+    set state = case when b.reason is null then 'pending' else 'blocked' end,
+      reason = b.reason, message = b.message, updated_at = as_of
+    from unnest(targets) t left join blocked b using (client_id, period_start)
+    where p.client_id = t.client_id and p.period_start = t.period_start
+  )
+  select coalesce(array_agg(t), '{}') from unnest(targets) t
+  where (t.client_id, t.period_start) not in (select client_id, period_start from blocked);
+$$;
+
+create function billing.without_blocked(targets billing.rating_target[])
+returns billing.rating_target[] language sql stable set search_path = '' as $$
+  select coalesce(array_agg(t), '{}') from unnest(targets) t
+  where (t.client_id, t.period_start) not in (
+    select b.client_id, b.period_start from billing.blocked_targets(targets) b);
+$$;
+
+-- What became of each target. A late section stays marked as changed until its difference is on a
+-- draft or credit note, or there is none.
+create function billing.mark_rated(due billing.rating_target[], late billing.rating_target[],
+  drafts uuid[], as_of timestamptz)
+returns void language sql set search_path = '' as $$
+  update public.billing_periods p
+  set state = case when exists (
+      select from public.invoices i where i.client_id = p.client_id and i.kind = 'period'
+        and i.period_start = p.period_start and i.status <> 'void')
+      then 'invoiced' else 'skipped' end,
+    reason = null, message = null, usage_changed = false, updated_at = as_of
+  from unnest(due) t
+  where p.client_id = t.client_id and p.period_start = t.period_start;
+  update public.billing_periods p set usage_changed = false, updated_at = as_of
+  from unnest(late) t
+  where p.client_id = t.client_id and p.period_start = t.period_start
+    and not exists (
+      select from billing.late_sections(late) s
+      where s.client_id = p.client_id and s.section_start = p.period_start
+        and not exists (
+          select from public.invoice_lines l join public.invoices i on i.id = l.invoice_id
+          where i.id = any (drafts) and i.client_id = s.client_id and l.is_late
+            and l.section_start = s.section_start));
+$$;
+
+create function billing.drafts_past_grace(as_of timestamptz)
+returns uuid[] language sql stable set search_path = '' as $$
+  select coalesce(array_agg(i.id), '{}')
+  from public.invoices i
+  left join billing.period_terms(array(
+    select (d.client_id, d.period_start, d.period_end)::billing.rating_target
+    from public.invoices d where d.status = 'draft' and d.kind = 'period')) t
+    on t.client_id = i.client_id and t.period_start = i.period_start
+  where i.status = 'draft' and (i.kind = 'late' or (i.kind = 'period'
+    and billing.day_start(i.client_id, i.period_end)
+      + make_interval(hours => t.grace_hours) <= as_of));
+$$;
+comment on function billing.drafts_past_grace is 'Drafts of the run that are to be finalized.';
+
+create function billing.summarize_run(due billing.rating_target[], as_of timestamptz)
+returns jsonb language sql stable set search_path = '' as $$
+  select jsonb_build_object(
+    'as_of', as_of,
+    'invoices', (select count(*) from public.invoices i where i.finalized_at = as_of),
+    'totals', (select coalesce(jsonb_object_agg(x.currency, x.total_minor), '{}') from (
+      select i.currency, sum(i.total_minor) as total_minor from public.invoices i
+      where i.finalized_at = as_of group by i.currency) x),
+    'drafts', (select count(*) from public.invoices i where i.status = 'draft'),
+    'skipped', (select count(*) from unnest(due) t join public.billing_periods p
+      using (client_id, period_start) where p.state = 'skipped'),
+    'blocked', (select coalesce(jsonb_agg(jsonb_build_object('client', c.name,
+        'client_id', c.id, 'period_start', p.period_start, 'reason', p.reason,
+        'message', p.message) order by c.name, p.period_start), '[]')
+      from public.billing_periods p join public.clients c on c.id = p.client_id
+      where p.state = 'blocked'),
+    'quarantined', (select coalesce(jsonb_agg(jsonb_build_object('reason', q.reason,
+      'rows', q.rows)), '[]') from billing.quarantine_summary() q));
+$$;
+
+revoke all on all functions in schema billing from public;
+grant execute on function billing.run_monthly(timestamptz) to service_role;
