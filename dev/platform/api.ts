@@ -1,6 +1,8 @@
 import { AsyncLocalStorage } from "node:async_hooks";
+import { createTransport } from "nodemailer";
 import postgres from "postgres";
 import { App } from "@supabase/lite";
+import type { EmailMessage } from "@supabase/lite";
 import { connectApi } from "./api-database.ts";
 import { databaseErrorSchema, toPostgrestError } from "./api-errors.ts";
 import type { DatabaseError } from "./api-errors.ts";
@@ -15,8 +17,8 @@ export interface Api {
 export interface ApiOptions {
   adminUrl: string;
   maxRows: number;
-  /** Where Auth sends its mail, or undefined for nowhere. */
-  smtpPort: number | undefined;
+  /** Where Auth sends its mail, on the loopback address. */
+  smtpPort: number;
 }
 
 interface RequestState {
@@ -57,20 +59,16 @@ export async function startApi(options: ApiOptions): Promise<Api> {
 }
 
 function createApp(connection: ReturnType<typeof connectApi>, options: ApiOptions): App {
-  const smtp = options.smtpPort === undefined ? undefined : {
-    enabled: true,
-    host: "127.0.0.1",
-    port: options.smtpPort,
-    user: "anybody",
-    pass: "anything",
-    admin_email: "auth@localhost",
-    sender_name: "LeverEdge Billing",
+  const mail = createTransport({ host: "127.0.0.1", port: options.smtpPort });
+  const send = async (message: EmailMessage) => {
+    await mail.sendMail({ from: "auth@localhost", ...message });
   };
   return new App({
     connection,
     api: { max_rows: options.maxRows },
-    auth: { enabled: true, jwt_secret: jwtSecret, ...(smtp && { email: { smtp } }) },
+    auth: { enabled: true, jwt_secret: jwtSecret },
     options: {
+      drivers: { email: { send } },
       server: {
         disableStudio: true,
         apiKeys: {

@@ -5,11 +5,10 @@ import { dirname, join } from "node:path";
 /** `current`: what the tools run on. `hosted`: the version hosted edge functions are like. */
 export type DenoVersion = "current" | "hosted";
 
-/** Path of a Deno binary from node_modules, for this machine. Throws when npm has none for it. */
+/** Path of a Deno binary. Throws when npm has none for this machine. */
 export function denoBinary(version: DenoVersion): string {
-  const require = createRequire(import.meta.url);
-  const owner = version === "current" ? "deno" : "deno-hosted";
-  const main = require.resolve(`${owner}/package.json`);
+  if (version === "current") return Deno.execPath();
+  const main = createRequire(import.meta.url).resolve("deno-hosted/package.json");
   const libc = platform() === "linux" ? "-glibc" : "";
   const own = createRequire(main).resolve(`@deno/${platform()}-${arch()}${libc}/package.json`);
   return join(dirname(own), platform() === "win32" ? "deno.exe" : "deno");

@@ -1,3 +1,5 @@
+import { join } from "node:path";
+import { repositoryRoot } from "./repository.ts";
 import { runSupabase } from "./supabase-cli.ts";
 
 /**
@@ -27,5 +29,20 @@ export async function generateTypes(databaseUrl: string): Promise<string> {
     "--schema=public",
   ]);
   if (!success) throw new Error(`Types could not be generated:\n${stderr}`);
-  return stdout;
+  return await formatTypeScript(stdout.trimStart());
+}
+
+async function formatTypeScript(source: string): Promise<string> {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["fmt", "--config", join(repositoryRoot, "deno.json"), "--ext=ts", "-"],
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "null",
+  }).spawn();
+  const writer = child.stdin.getWriter();
+  await writer.write(new TextEncoder().encode(source));
+  await writer.close();
+  const { success, stdout } = await child.output();
+  if (!success) throw new Error("The generated types are not TypeScript");
+  return new TextDecoder().decode(stdout);
 }

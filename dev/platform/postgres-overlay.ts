@@ -1,5 +1,5 @@
-import { copyFile, cp, mkdir, readdir, readFile, symlink } from "node:fs/promises";
-import { basename, dirname, join, relative } from "node:path";
+import { copyFile, cp, mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
+import { dirname, join, relative } from "node:path";
 import { createRequire } from "node:module";
 import { z } from "zod";
 import type { Engine } from "./postgres-engine.ts";
@@ -50,23 +50,23 @@ async function restoreLinks(from: string, root: string): Promise<void> {
   }
 }
 
+/** Extensions that hosted Supabase lets the non-superuser `postgres` create; here `trusted` does. */
+const creatableByPostgres = ["pg_cron.control", "plpgsql_check.control"];
+
 /** Own files win over the installation's, except where the real pg_cron is there. */
 async function fillExtensions(engine: Engine, to: string): Promise<void> {
   const installed = join(engine.root, engine.share, "extension");
   for (const name of await readdir(installed)) {
-    if (name === "pg_cron.control") continue;
-    if (engine.place === "copy") await copyFile(join(installed, name), join(to, name));
-    else await symlink(join(installed, name), join(to, name));
-  }
-  if (engine.hasRealCron) {
-    const control = await readFile(join(installed, "pg_cron.control"), "utf8");
-    // Hosted Supabase lets the non-superuser `postgres` create it; here `trusted` does.
-    await Deno.writeTextFile(join(to, "pg_cron.control"), `${control}trusted = true\n`);
+    const from = join(installed, name);
+    if (creatableByPostgres.includes(name)) {
+      await writeFile(join(to, name), `${await readFile(from, "utf8")}\ntrusted = true\n`);
+    } else if (engine.place === "copy") await copyFile(from, join(to, name));
+    else await symlink(from, join(to, name));
   }
   const own = new URL("./extensions/", import.meta.url);
-  for await (const file of Deno.readDir(own)) {
-    if (engine.hasRealCron && file.name.startsWith("pg_cron")) continue;
-    await Deno.copyFile(new URL(file.name, own), join(to, basename(file.name)));
+  for (const name of await readdir(own)) {
+    if (engine.hasRealCron && name.startsWith("pg_cron")) continue;
+    await copyFile(new URL(name, own), join(to, name));
   }
   if (engine.name === "embedded") await unpackPgtap(to);
 }
