@@ -48,12 +48,12 @@ const FONTS = [
   },
   {
     name: "arabic-regular",
-    file: "noto-sans-arabic/400Regular/NotoSansArabic_400Regular.ttf",
+    file: "ibm-plex-sans-arabic/400Regular/IBMPlexSansArabic_400Regular.ttf",
     text: ranges(ARABIC),
   },
   {
     name: "arabic-bold",
-    file: "noto-sans-arabic/600SemiBold/NotoSansArabic_600SemiBold.ttf",
+    file: "ibm-plex-sans-arabic/600SemiBold/IBMPlexSansArabic_600SemiBold.ttf",
     text: ranges(ARABIC),
   },
   {
@@ -84,6 +84,7 @@ for (const font of FONTS) {
     dropTables: ["DSIG", "STAT", "gasp", "vhea", "vmtx", "VORG"],
   });
   if (!font.name.startsWith("latin")) alignMetrics(ttf);
+  if (font.name.startsWith("arabic")) freeReservedName(ttf);
   const packed = brotliCompressSync(ttf, {
     params: { [constants.BROTLI_PARAM_LGWIN]: 24, [constants.BROTLI_PARAM_SIZE_HINT]: ttf.length },
   }).toString("base64");
@@ -108,17 +109,39 @@ function ranges(list) {
 
 /** Gives the font Inter's ascent and descent, so that scripts stand on one line at one height. */
 function alignMetrics(ttf) {
-  const tableAt = (tag) => {
-    for (let entry = 12; entry < 12 + 16 * ttf.readUInt16BE(4); entry += 16) {
-      if (ttf.toString("latin1", entry, entry + 4) === tag) return ttf.readUInt32BE(entry + 8);
-    }
-    throw new Error(`no table ${tag}`);
-  };
-  const unitsPerEm = ttf.readUInt16BE(tableAt("head") + 18);
-  const metrics = tableAt("hhea") + 4;
+  const unitsPerEm = ttf.readUInt16BE(tableAt(ttf, "head") + 18);
+  const metrics = tableAt(ttf, "hhea") + 4;
   ttf.writeInt16BE(Math.round(0.96875 * unitsPerEm), metrics);
   ttf.writeInt16BE(Math.round(-0.2412 * unitsPerEm), metrics + 2);
   ttf.writeInt16BE(0, metrics + 4);
+}
+
+/**
+ * The licence reserves the name "Plex" for the unmodified font: a subset must be called otherwise.
+ * Only the names (ids 1 to 6) change, to a word of the same length; the copyright notice stays.
+ */
+function freeReservedName(ttf) {
+  const names = tableAt(ttf, "name");
+  const strings = names + ttf.readUInt16BE(names + 4);
+  for (let record = 0; record < ttf.readUInt16BE(names + 2); record++) {
+    const entry = names + 6 + 12 * record;
+    if (ttf.readUInt16BE(entry + 6) === 0) continue;
+    const start = strings + ttf.readUInt16BE(entry + 10);
+    const name = ttf.subarray(start, start + ttf.readUInt16BE(entry + 8));
+    for (
+      const encode of [(text) => Buffer.from(text), (text) => Buffer.from(text, "utf16le").swap16()]
+    ) {
+      const at = name.indexOf(encode("Plex"));
+      if (at >= 0) encode("Edge").copy(name, at);
+    }
+  }
+}
+
+function tableAt(ttf, tag) {
+  for (let entry = 12; entry < 12 + 16 * ttf.readUInt16BE(4); entry += 16) {
+    if (ttf.toString("latin1", entry, entry + 4) === tag) return ttf.readUInt32BE(entry + 8);
+  }
+  throw new Error(`no table ${tag}`);
 }
 
 /** Kana, JIS X 0208 kanji of level 1 and 2 with the vendor rows (髙, 﨑, ㈱), full-width forms. */

@@ -42,6 +42,7 @@ export function pdfDefinition(view: InvoiceView): PdfNode {
 }
 
 function top(view: InvoiceView): PdfNode {
+  const { content } = PAGE[view.paper];
   const tone = { neutral: COLOR.muted, good: COLOR.good, bad: COLOR.bad };
   const ribbon = view.ribbon === null ? [] : [{
     table: {
@@ -61,14 +62,14 @@ function top(view: InvoiceView): PdfNode {
   return {
     columns: [
       {
-        width: "*",
+        width: content / 2,
         stack: [
           { text: view.title, bold: true, fontSize: 21, lineHeight: 1.1, characterSpacing: -0.3 },
           ...ribbon,
         ],
       },
       {
-        width: "50%",
+        width: content / 2,
         ...rich(view.seller.name, 32),
         bold: true,
         fontSize: 12,
@@ -79,6 +80,10 @@ function top(view: InvoiceView): PdfNode {
   };
 }
 
+const FACT_GAP = 10;
+const COLUMN_GAP = 28;
+const TOTALS_WIDTH = 270;
+
 /** Label over value, four to a row. */
 function facts(view: InvoiceView): PdfNode {
   const cells = view.facts.map(({ label: name, value, detail }) => [
@@ -86,8 +91,9 @@ function facts(view: InvoiceView): PdfNode {
     rich(value, 28),
     ...(detail === null ? [] : [{ ...rich(detail, 30), fontSize: 7.5, color: COLOR.muted }]),
   ]);
+  const rest = PAGE[view.paper].content - 3 * 104 - 4 * FACT_GAP;
   // The one with small print is the period, the longest of them.
-  const widths = Array.from({ length: 4 }, (_, i) => view.facts[i]?.detail ? "*" : 104);
+  const widths = Array.from({ length: 4 }, (_, i) => view.facts[i]?.detail ? rest : 104);
   const rows = Array.from(
     { length: Math.ceil(cells.length / 4) },
     (_, row) =>
@@ -101,7 +107,7 @@ function facts(view: InvoiceView): PdfNode {
       hLineColor: (index: number) => index === 0 ? COLOR.ink : COLOR.line,
       vLineWidth: () => 0,
       paddingLeft: () => 0,
-      paddingRight: () => 10,
+      paddingRight: () => FACT_GAP,
       paddingTop: (index: number) => index === 0 ? 9 : 2,
       paddingBottom: () => 7,
     },
@@ -110,7 +116,7 @@ function facts(view: InvoiceView): PdfNode {
 
 function parties(view: InvoiceView): PdfNode {
   const block = (party: PartyView): PdfNode => ({
-    width: "*",
+    width: (PAGE[view.paper].content - COLUMN_GAP) / 2,
     stack: [
       label(party.label),
       { ...rich(party.name, 42), bold: true, fontSize: 10, margin: [0, 2, 0, 1] },
@@ -118,7 +124,7 @@ function parties(view: InvoiceView): PdfNode {
     ],
   });
   return {
-    columnGap: 28,
+    columnGap: COLUMN_GAP,
     margin: [0, 14, 0, 0],
     columns: [block(view.seller), block(view.client)],
   };
@@ -142,7 +148,7 @@ function headline(view: InvoiceView): PdfNode {
   }];
   return {
     margin: [0, 14, 0, 0],
-    columns: [{ width: "*", text: words, lineHeight: 1.1 }, ...link],
+    columns: [{ width: PAGE[view.paper].content - 80, text: words, lineHeight: 1.1 }, ...link],
   };
 }
 
@@ -152,10 +158,13 @@ function sums(view: InvoiceView): PdfNode {
   return {
     unbreakable: true,
     margin: [0, 6, 0, 0],
-    columnGap: 28,
+    columnGap: COLUMN_GAP,
     columns: [
-      { width: "*", stack: beside.map((remark, index) => paragraph(remark, 40, index ? 10 : 6)) },
-      { width: 270, ...totalTable(view) },
+      {
+        width: PAGE[view.paper].content - TOTALS_WIDTH - COLUMN_GAP,
+        stack: beside.map((remark, index) => paragraph(remark, 40, index ? 10 : 6)),
+      },
+      { width: TOTALS_WIDTH, ...totalTable(view, TOTALS_WIDTH) },
     ],
   };
 }
@@ -202,7 +211,7 @@ function runningFoot(view: InvoiceView, page: number, pages: number): PdfNode {
     fontSize: 8,
     color: COLOR.muted,
     columns: [
-      { width: "*", ...rich(`${view.number} · ${text}`, 90) },
+      { width: PAGE[view.paper].content - 90, ...rich(`${view.number} · ${text}`, 90) },
       { width: 90, text: `Page ${page} of ${pages}`, alignment: "right" },
     ],
   };

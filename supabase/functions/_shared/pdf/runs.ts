@@ -13,6 +13,8 @@ const RIGHT_TO_LEFT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]/;
 const FONTS: readonly (readonly [Script, RegExp])[] = [
   ["Hebrew", /[\u0590-\u05ff\ufb1d-\ufb4f]/],
   ["Arabic", /[\u0600-\u06ff\u0750-\u077f\ufb50-\ufdff\ufe70-\ufefc]/],
+  // Letters, marks, punctuation, currency and arrows that Inter draws.
+  ["Latin", /[ -~\u00a0-\u052f\u1e00-\u1fff\u2000-\u22ff\u25a0-\u25ff]/],
   ["Japanese", /[\u2e80-\u30ff\u31f0-\u31ff\u3200-\u9fff\uf900-\ufaff\uff00-\uffef]/],
 ];
 
@@ -21,6 +23,9 @@ export function scriptsOf(text: string): Set<Script> {
   return new Set(FONTS.filter(([, pattern]) => pattern.test(text)).map(([script]) => script));
 }
 
+// Stands for a character that no font here draws; without it the place would be blank.
+const UNKNOWN = "□";
+
 /**
  * A line of text as runs. The typesetter knows neither direction nor several fonts, so text with
  * Hebrew or Arabic is brought into visual order here, word by word; within a word the font's own
@@ -28,8 +33,9 @@ export function scriptsOf(text: string): Set<Script> {
  * is broken here, after at most `lineLength` characters; each line starts with `\n` but the first.
  */
 export function textRuns(text: string, lineLength: number): Run[] {
-  if (!RIGHT_TO_LEFT.test(text)) return splitByFont(text);
-  return breakLines(text, lineLength).flatMap((line, index) => {
+  const known = [...text].map((letter) => scriptOf(letter) ? letter : UNKNOWN).join("");
+  if (!RIGHT_TO_LEFT.test(known)) return splitByFont(known);
+  return breakLines(known, lineLength).flatMap((line, index) => {
     const runs = visualRuns(line);
     return index === 0 ? runs : [{ text: "\n", font: "Latin" } as const, ...runs];
   });
@@ -100,5 +106,9 @@ function splitByFont(text: string): Run[] {
 }
 
 function fontOf(character: string): Script {
-  return FONTS.find(([, pattern]) => pattern.test(character))?.[0] ?? "Latin";
+  return scriptOf(character) ?? "Latin";
+}
+
+function scriptOf(character: string): Script | undefined {
+  return FONTS.find(([, pattern]) => pattern.test(character))?.[0];
 }
