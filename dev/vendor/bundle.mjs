@@ -9,7 +9,10 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { build } from "esbuild";
 
-const target = new URL("../../supabase/functions/_shared/pdf/", import.meta.url);
+const target = new URL(
+  "../../supabase/functions/_shared/pdf/",
+  import.meta.url,
+);
 
 const replacements = {
   stream: `export { default, Readable } from "node:stream"`,
@@ -19,6 +22,14 @@ const replacements = {
     const deflateSync = (bytes) => Buffer.from(zlibSync(bytes, { level: 6 }));
     export { deflateSync };
     export default { deflateSync };`,
+  // Reading a font's tables costs more than setting an invoice: once per process is enough.
+  fontkit:
+    `import { create as parse } from "./node_modules/fontkit/dist/module.mjs";
+    const fonts = new WeakMap();
+    export function create(bytes) {
+      if (!fonts.has(bytes)) fonts.set(bytes, parse(bytes));
+      return fonts.get(bytes);
+    }`,
   fs: `export default {}`,
   "js-md5": `import { createHash } from "node:crypto";
     const md5 = (text) => createHash("md5").update(text).digest("hex");
@@ -26,15 +37,21 @@ const replacements = {
     export default md5;`,
   "png-js": `export default class {}`,
   xmldoc: `export const XmlDocument = class {}`,
-  "brotli/decompress.js": `export default () => { throw new Error("WOFF2 is left out"); }`,
-  "svg-to-pdfkit": `export default () => { throw new Error("SVG is left out"); }`,
+  "brotli/decompress.js":
+    `export default () => { throw new Error("WOFF2 is left out"); }`,
+  "svg-to-pdfkit":
+    `export default () => { throw new Error("SVG is left out"); }`,
 };
 
 const leaveOut = {
   name: "leave-out",
   setup(bundle) {
-    const filter = /^(stream|events|zlib|fs|png-js|xmldoc|js-md5|brotli\/decompress\.js)$/;
-    bundle.onResolve({ filter }, ({ path }) => ({ path, namespace: "replacement" }));
+    const filter =
+      /^(stream|events|zlib|fontkit|fs|png-js|xmldoc|js-md5|brotli\/decompress\.js)$/;
+    bundle.onResolve(
+      { filter },
+      ({ path }) => ({ path, namespace: "replacement" }),
+    );
     bundle.onResolve(
       { filter: /svg-to-pdfkit/ },
       () => ({ path: "svg-to-pdfkit", namespace: "replacement" }),
@@ -91,4 +108,6 @@ const parts = [
     ),
   ),
 ].filter(Boolean).sort();
-console.log(`vendor.js ${outputFiles[0].text.length} bytes: ${parts.join(", ")}`);
+console.log(
+  `vendor.js ${outputFiles[0].text.length} bytes: ${parts.join(", ")}`,
+);

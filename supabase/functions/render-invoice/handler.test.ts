@@ -5,7 +5,12 @@ import type { InvoiceRow } from "../_shared/invoices.ts";
 import { handleRender } from "./handler.ts";
 
 const ID = "0b8e6c1a-4d8f-4e61-9a53-1b7c52b3f1aa";
-const ROW: InvoiceRow = { id: ID, number: acme.number, status: "open", document: acme };
+const ROW: InvoiceRow = {
+  id: ID,
+  number: acme.number,
+  status: "open",
+  document: acme,
+};
 const URL_BASE = "http://functions.test/render-invoice";
 
 /** Asks for an invoice when `row` is all that the caller can see. */
@@ -22,7 +27,11 @@ async function ask(request: Request, row: InvoiceRow | null | Error = ROW) {
 }
 
 function post(body: unknown, headers: Record<string, string> = {}): Request {
-  return new Request(URL_BASE, { method: "POST", body: JSON.stringify(body), headers });
+  return new Request(URL_BASE, {
+    method: "POST",
+    body: JSON.stringify(body),
+    headers,
+  });
 }
 
 Deno.test("a PDF comes as a file with its number for a name and its digest for a tag", async () => {
@@ -48,7 +57,9 @@ Deno.test("whoever has the file is told that nothing changed", async () => {
 });
 
 Deno.test("GET asks the same by its query", async () => {
-  const { response } = await ask(new Request(`${URL_BASE}?invoice_id=${ID}&format=html`));
+  const { response } = await ask(
+    new Request(`${URL_BASE}?invoice_id=${ID}&format=html`),
+  );
   const { number, html } = await response.json();
   assert.equal(number, "INV-2026-000123");
   assert.match(html, /^<!doctype html>/);
@@ -56,7 +67,9 @@ Deno.test("GET asks the same by its query", async () => {
 });
 
 Deno.test("the paper can be chosen", async () => {
-  const { response } = await ask(post({ invoice_id: ID, format: "html", paper: "Letter" }));
+  const { response } = await ask(
+    post({ invoice_id: ID, format: "html", paper: "Letter" }),
+  );
   assert.match((await response.json()).html, /size: Letter/);
 });
 
@@ -81,20 +94,30 @@ Deno.test("a draft without a number still has a file name", async () => {
     document: { ...acme, number: null, status: "draft" },
   });
   await response.body?.cancel();
-  assert.match(response.headers.get("content-disposition") ?? "", /invoice-draft-0b8e6c1a.*\.pdf/);
+  assert.match(
+    response.headers.get("content-disposition") ?? "",
+    /invoice-draft-0b8e6c1a.*\.pdf/,
+  );
 });
 
 Deno.test("an invoice that the caller cannot see does not exist", async () => {
   const { response, reported } = await ask(post({ invoice_id: ID }), null);
   assert.equal(response.status, 404);
-  assert.equal(response.headers.get("content-type"), "application/problem+json");
+  assert.equal(
+    response.headers.get("content-type"),
+    "application/problem+json",
+  );
   assert.equal((await response.json()).code, "not_found");
   assert.deepEqual(reported, []);
 });
 
 Deno.test("bad input is answered with where and what", async () => {
   const cases: [Request, string[]][] = [
-    [post({ invoice_id: "7", format: "docx", papre: "A4" }), ["/invoice_id", "/format", ""]],
+    [post({ invoice_id: "7", format: "docx", papre: "A4" }), [
+      "/invoice_id",
+      "/format",
+      "",
+    ]],
     [post([]), [""]],
     [new Request(URL_BASE), ["/invoice_id"]],
   ];
@@ -103,12 +126,17 @@ Deno.test("bad input is answered with where and what", async () => {
     assert.equal(response.status, 400);
     const { code, errors } = await response.json();
     assert.equal(code, "bad_request");
-    assert.deepEqual(errors.map(({ pointer }: { pointer: string }) => pointer), pointers);
+    assert.deepEqual(
+      errors.map(({ pointer }: { pointer: string }) => pointer),
+      pointers,
+    );
   }
 });
 
 Deno.test("a body that is not JSON is the caller's mistake", async () => {
-  const { response } = await ask(new Request(URL_BASE, { method: "POST", body: "{" }));
+  const { response } = await ask(
+    new Request(URL_BASE, { method: "POST", body: "{" }),
+  );
   assert.equal(response.status, 400);
   assert.equal((await response.json()).detail, "the body is not JSON");
 });
@@ -120,9 +148,15 @@ Deno.test("other methods are refused and the right ones named", async () => {
 });
 
 Deno.test("an invoice without a document, and one with a broken document, are told apart", async () => {
-  const missing = await ask(post({ invoice_id: ID }), { ...ROW, document: null });
+  const missing = await ask(post({ invoice_id: ID }), {
+    ...ROW,
+    document: null,
+  });
   assert.equal((await missing.response.json()).code, "document_missing");
-  const broken = await ask(post({ invoice_id: ID }), { ...ROW, document: { ...acme, lines: 1 } });
+  const broken = await ask(post({ invoice_id: ID }), {
+    ...ROW,
+    document: { ...acme, lines: 1 },
+  });
   assert.equal(broken.response.status, 500);
   const { code, errors } = await broken.response.json();
   assert.equal(code, "document_invalid");
@@ -131,7 +165,10 @@ Deno.test("an invoice without a document, and one with a broken document, are to
 });
 
 Deno.test("a surprise is reported inside and tells the caller nothing", async () => {
-  const { response, reported } = await ask(post({ invoice_id: ID }), new Error("secret detail"));
+  const { response, reported } = await ask(
+    post({ invoice_id: ID }),
+    new Error("secret detail"),
+  );
   assert.equal(response.status, 500);
   const text = await response.text();
   assert(!text.includes("secret detail"));

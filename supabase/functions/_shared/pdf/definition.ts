@@ -23,7 +23,12 @@ export function pdfDefinition(view: InvoiceView): PdfNode {
       creationDate: date,
       modDate: date,
     },
-    defaultStyle: { font: "Latin", fontSize: 9, lineHeight: 1.3, color: COLOR.ink },
+    defaultStyle: {
+      font: "Latin",
+      fontSize: 9,
+      lineHeight: 1.3,
+      color: COLOR.ink,
+    },
     header: (pageNumber: number) => pageNumber === 1 ? null : runningHead(view),
     footer: (pageNumber: number, pages: number) => runningFoot(view, pageNumber, pages),
     content: [
@@ -56,7 +61,11 @@ function top(view: InvoiceView): PdfNode {
         borderColor: Array(4).fill(tone[view.ribbon.tone]),
       }]],
     },
-    layout: { paddingLeft: () => 7, paddingRight: () => 6, paddingTop: () => 3 },
+    layout: {
+      paddingLeft: () => 7,
+      paddingRight: () => 6,
+      paddingTop: () => 3,
+    },
     margin: [0, 5, 0, 0],
   }];
   return {
@@ -64,7 +73,13 @@ function top(view: InvoiceView): PdfNode {
       {
         width: content / 2,
         stack: [
-          { text: view.title, bold: true, fontSize: 21, lineHeight: 1.1, characterSpacing: -0.3 },
+          {
+            text: view.title,
+            bold: true,
+            fontSize: 21,
+            lineHeight: 1.1,
+            characterSpacing: -0.3,
+          },
           ...ribbon,
         ],
       },
@@ -93,11 +108,17 @@ function facts(view: InvoiceView): PdfNode {
   ]);
   const rest = PAGE[view.paper].content - 3 * 104 - 4 * FACT_GAP;
   // The one with small print is the period, the longest of them.
-  const widths = Array.from({ length: 4 }, (_, i) => view.facts[i]?.detail ? rest : 104);
+  const widths = Array.from(
+    { length: 4 },
+    (_, i) => view.facts[i]?.detail ? rest : 104,
+  );
   const rows = Array.from(
     { length: Math.ceil(cells.length / 4) },
     (_, row) =>
-      Array.from({ length: 4 }, (_, column) => ({ stack: cells[row * 4 + column] ?? [] })),
+      Array.from(
+        { length: 4 },
+        (_, column) => ({ stack: cells[row * 4 + column] ?? [] }),
+      ),
   );
   return {
     margin: [0, 16, 0, 0],
@@ -119,7 +140,12 @@ function parties(view: InvoiceView): PdfNode {
     width: (PAGE[view.paper].content - COLUMN_GAP) / 2,
     stack: [
       label(party.label),
-      { ...rich(party.name, 42), bold: true, fontSize: 10, margin: [0, 2, 0, 1] },
+      {
+        ...rich(party.name, 42),
+        bold: true,
+        fontSize: 10,
+        margin: [0, 2, 0, 1],
+      },
       ...party.lines.map((line) => ({ ...rich(line, 46), color: COLOR.soft })),
     ],
   });
@@ -148,7 +174,11 @@ function headline(view: InvoiceView): PdfNode {
   }];
   return {
     margin: [0, 14, 0, 0],
-    columns: [{ width: PAGE[view.paper].content - 80, text: words, lineHeight: 1.1 }, ...link],
+    columns: [{
+      width: PAGE[view.paper].content - 80,
+      text: words,
+      lineHeight: 1.1,
+    }, ...link],
   };
 }
 
@@ -186,7 +216,12 @@ function paragraph(remark: Remark, lineLength: number, space: number): PdfNode {
 function footerText(text: string): PdfNode {
   return {
     margin: [0, 22, 0, 0],
-    stack: [rule(), { ...rich(text, 110), fontSize: 8, color: COLOR.muted, margin: [0, 6, 0, 0] }],
+    stack: [rule(), {
+      ...rich(text, 110),
+      fontSize: 8,
+      color: COLOR.muted,
+      margin: [0, 6, 0, 0],
+    }],
   };
 }
 
@@ -211,7 +246,10 @@ function runningFoot(view: InvoiceView, page: number, pages: number): PdfNode {
     fontSize: 8,
     color: COLOR.muted,
     columns: [
-      { width: PAGE[view.paper].content - 90, ...rich(`${view.number} · ${text}`, 90) },
+      {
+        width: PAGE[view.paper].content - 90,
+        ...rich(`${view.number} · ${text}`, 90),
+      },
       { width: 90, text: `Page ${page} of ${pages}`, alignment: "right" },
     ],
   };

@@ -35,7 +35,12 @@ export function rich(text: string, lineLength: number): PdfNode {
 
 /** Several texts from outside on one line; none changes the direction of another. */
 export function joined(texts: readonly string[], lineLength: number): PdfNode {
-  return { text: texts.flatMap((text, i) => [i > 0 ? " · " : "", rich(text, lineLength)]) };
+  return {
+    text: texts.flatMap((
+      text,
+      i,
+    ) => [i > 0 ? " · " : "", rich(text, lineLength)]),
+  };
 }
 
 /** Figures, all of one width so that columns stand in line. */

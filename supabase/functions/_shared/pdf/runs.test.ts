@@ -34,9 +34,20 @@ Deno.test("brackets of an Arabic name are mirrored and stay around their word", 
 });
 
 Deno.test("a Latin name with an Arabic word keeps its own direction", () => {
-  assert.deepEqual(visual("Acme شركة الأفق Ltd"), ["Acme", "الأفق", "شركة", "Ltd"]);
+  assert.deepEqual(visual("Acme شركة الأفق Ltd"), [
+    "Acme",
+    "الأفق",
+    "شركة",
+    "Ltd",
+  ]);
 });
 
 Deno.test("a long right-to-left text is broken in the order it is read", () => {
-  assert.deepEqual(visual("אחת שתיים שלוש ארבע", 10), ["שתיים", "אחת", "\n", "ארבע", "שלוש"]);
+  assert.deepEqual(visual("אחת שתיים שלוש ארבע", 10), [
+    "שתיים",
+    "אחת",
+    "\n",
+    "ארבע",
+    "שלוש",
+  ]);
 });

@@ -31,7 +31,10 @@ export function totalTable(view: InvoiceView, width: number): PdfNode {
   const last = view.totals.length;
   return {
     table: {
-      widths: withRest([fit(105, view.totals.map(({ value }) => value))], width),
+      widths: withRest(
+        [fit(105, view.totals.map(({ value }) => value))],
+        width,
+      ),
       body: view.totals.map(({ label, value, strong }) => [
         { ...rich(label, 40), bold: strong },
         { ...numberText(value), alignment: "right", bold: strong },
@@ -47,7 +50,14 @@ export function totalTable(view: InvoiceView, width: number): PdfNode {
 
 /** What each agent used. */
 export function agentTable(view: InvoiceView): PdfNode {
-  const head = ["Agent", "Requests", "Input tokens", "Output tokens", "Other units", "Amount"];
+  const head = [
+    "Agent",
+    "Requests",
+    "Input tokens",
+    "Output tokens",
+    "Other units",
+    "Amount",
+  ];
   return {
     margin: [0, 14, 0, 0],
     stack: [
@@ -73,7 +83,13 @@ export function agentTable(view: InvoiceView): PdfNode {
             headerRow(head),
             ...view.agents.map((row) => [
               rich(row.agent, 20),
-              ...[row.requests, row.inputTokens, row.outputTokens, row.otherUnits, row.amount]
+              ...[
+                row.requests,
+                row.inputTokens,
+                row.outputTokens,
+                row.otherUnits,
+                row.amount,
+              ]
                 .map(right),
             ]),
           ],
@@ -101,7 +117,10 @@ function lineCells(line: LineRow): PdfNode[] {
       ],
     },
     {
-      stack: [right(line.unitPrice), ...(line.per ? [{ ...right(line.per), ...small }] : [])],
+      stack: [
+        right(line.unitPrice),
+        ...(line.per ? [{ ...right(line.per), ...small }] : []),
+      ],
     },
     right(line.amount),
   ];
@@ -123,12 +142,18 @@ const POINTS_PER_FIGURE = 6;
 
 /** The width that the longest of these figures needs, at least `least` points. */
 function fit(least: number, figures: readonly string[]): number {
-  return Math.max(least, ...figures.map(({ length }) => length * POINTS_PER_FIGURE));
+  return Math.max(
+    least,
+    ...figures.map(({ length }) => length * POINTS_PER_FIGURE),
+  );
 }
 
 /** The widths of all columns: the first takes what the others and the gaps leave. */
 function withRest(widths: readonly number[], all: number): number[] {
-  return [widths.reduce((rest, width) => rest - width - CELL_GAP, all), ...widths];
+  return [
+    widths.reduce((rest, width) => rest - width - CELL_GAP, all),
+    ...widths,
+  ];
 }
 
 function tableLayout(padding: number): PdfNode {
