@@ -23,8 +23,7 @@ const replacements = {
     export { deflateSync };
     export default { deflateSync };`,
   // Reading a font's tables costs more than setting an invoice: once per process is enough.
-  fontkit:
-    `import { create as parse } from "./node_modules/fontkit/dist/module.mjs";
+  fontkit: `import { create as parse } from "./node_modules/fontkit/dist/module.mjs";
     const fonts = new WeakMap();
     export function create(bytes) {
       if (!fonts.has(bytes)) fonts.set(bytes, parse(bytes));
@@ -37,17 +36,14 @@ const replacements = {
     export default md5;`,
   "png-js": `export default class {}`,
   xmldoc: `export const XmlDocument = class {}`,
-  "brotli/decompress.js":
-    `export default () => { throw new Error("WOFF2 is left out"); }`,
-  "svg-to-pdfkit":
-    `export default () => { throw new Error("SVG is left out"); }`,
+  "brotli/decompress.js": `export default () => { throw new Error("WOFF2 is left out"); }`,
+  "svg-to-pdfkit": `export default () => { throw new Error("SVG is left out"); }`,
 };
 
 const leaveOut = {
   name: "leave-out",
   setup(bundle) {
-    const filter =
-      /^(stream|events|zlib|fontkit|fs|png-js|xmldoc|js-md5|brotli\/decompress\.js)$/;
+    const filter = /^(stream|events|zlib|fontkit|fs|png-js|xmldoc|js-md5|brotli\/decompress\.js)$/;
     bundle.onResolve(
       { filter },
       ({ path }) => ({ path, namespace: "replacement" }),

@@ -16,16 +16,14 @@ async function pagesOf(bytes: Uint8Array): Promise<string[]> {
 }
 
 Deno.test("the same document is the same file, on every runtime", async () => {
+  const first = await renderPdf(invoiceView(acme));
   const digest = createHash("sha256");
   for (const sample of Object.values(samples)) {
     digest.update(await renderPdf(invoiceView(sample)));
   }
   // Changes with the design, the fonts or vendor.js: look at the pages, then take over the value.
   assert.equal(digest.digest("hex").slice(0, 16), "0afbc56ac0152717");
-  assert.deepEqual(
-    await renderPdf(invoiceView(acme)),
-    await renderPdf(invoiceView(acme)),
-  );
+  assert.deepEqual(await renderPdf(invoiceView(acme)), first, "what came before leaves no trace");
 });
 
 Deno.test("every figure of the view can be read out of the file", async () => {
