@@ -6,7 +6,7 @@
  * Deflate comes from fflate, not from the runtime's zlib, whose output changes between versions:
  * the same invoice must be the same bytes everywhere.
  */
-import { readFile, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { build } from "esbuild";
 
 const target = new URL(
@@ -56,19 +56,6 @@ const leaveOut = {
       contents: replacements[path],
       resolveDir: import.meta.dirname,
     }));
-    bundle.onLoad({ filter: /pdfkit\.es\.js$/ }, async ({ path }) => {
-      const profile = await readFile(
-        new URL("data/sRGB_IEC61966_2_1.icc", `file://${path}`),
-        "base64",
-      );
-      const source = await readFile(path, "utf8");
-      return {
-        contents: source.replace(
-          "fs.readFileSync(`${__dirname}/data/sRGB_IEC61966_2_1.icc`)",
-          `Buffer.from("${profile}", "base64")`,
-        ),
-      };
-    });
   },
 };
 
