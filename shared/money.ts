@@ -57,13 +57,6 @@ export function groupDecimal(decimal: string, style: NumberStyle): string {
   return `${sign}${groupDigits(whole, style)}${tail}`;
 }
 
-/** A decimal with its sign turned; zero has none. */
-export function negateDecimal(decimal: string): string {
-  const { sign, whole, fraction } = parts(decimal);
-  const absolute = fraction === "" ? whole : `${whole}.${fraction}`;
-  return sign === "-" || !/[1-9]/.test(absolute) ? absolute : `-${absolute}`;
-}
-
 function groupDigits(whole: string, style: NumberStyle): string {
   const head = whole.slice(0, -3);
   if (head === "") return whole;

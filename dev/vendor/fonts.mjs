@@ -9,7 +9,10 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { brotliCompressSync, constants } from "node:zlib";
 import subsetFont from "subset-font";
 
-const target = new URL("../../supabase/functions/_shared/pdf/fonts/", import.meta.url);
+const target = new URL(
+  "../../supabase/functions/_shared/pdf/fonts/",
+  import.meta.url,
+);
 const packages = new URL("./node_modules/@expo-google-fonts/", import.meta.url);
 
 const LATIN_GREEK_CYRILLIC = [
@@ -30,30 +33,42 @@ const LATIN_GREEK_CYRILLIC = [
   [0x2200, 0x22ff],
   [0x25a0, 0x25ff],
 ];
-const ARABIC = [[0x20, 0x20], [0x600, 0x6ff], [0x750, 0x77f], [0xfb50, 0xfdff], [0xfe70, 0xfeff]];
-const HEBREW = [[0x20, 0x20], [0x590, 0x5ff], [0xfb1d, 0xfb4f], [0x20aa, 0x20aa]];
+const ARABIC = [
+  [0x20, 0x20],
+  [0x600, 0x6ff],
+  [0x750, 0x77f],
+  [0xfb50, 0xfdff],
+  [0xfe70, 0xfeff],
+];
+const HEBREW = [[0x20, 0x20], [0x590, 0x5ff], [0xfb1d, 0xfb4f], [
+  0x20aa,
+  0x20aa,
+]];
+
+// Not "calt": Inter's turns "->" into an arrow and "2x3" into "2×3", and text must stay as it is.
+const INTER_FEATURES = ["ccmp", "kern", "mark", "mkmk", "tnum"];
 
 const FONTS = [
   {
     name: "latin-regular",
     file: "inter/400Regular/Inter_400Regular.ttf",
     text: ranges(LATIN_GREEK_CYRILLIC),
-    keepFeatures: ["ccmp", "kern", "mark", "mkmk", "tnum", "calt"],
+    keepFeatures: INTER_FEATURES,
   },
   {
     name: "latin-bold",
     file: "inter/600SemiBold/Inter_600SemiBold.ttf",
     text: ranges(LATIN_GREEK_CYRILLIC),
-    keepFeatures: ["ccmp", "kern", "mark", "mkmk", "tnum", "calt"],
+    keepFeatures: INTER_FEATURES,
   },
   {
     name: "arabic-regular",
-    file: "noto-sans-arabic/400Regular/NotoSansArabic_400Regular.ttf",
+    file: "ibm-plex-sans-arabic/400Regular/IBMPlexSansArabic_400Regular.ttf",
     text: ranges(ARABIC),
   },
   {
     name: "arabic-bold",
-    file: "noto-sans-arabic/600SemiBold/NotoSansArabic_600SemiBold.ttf",
+    file: "ibm-plex-sans-arabic/600SemiBold/IBMPlexSansArabic_600SemiBold.ttf",
     text: ranges(ARABIC),
   },
   {
@@ -84,11 +99,17 @@ for (const font of FONTS) {
     dropTables: ["DSIG", "STAT", "gasp", "vhea", "vmtx", "VORG"],
   });
   if (!font.name.startsWith("latin")) alignMetrics(ttf);
+  if (font.name.startsWith("arabic")) freeReservedName(ttf);
   const packed = brotliCompressSync(ttf, {
-    params: { [constants.BROTLI_PARAM_LGWIN]: 24, [constants.BROTLI_PARAM_SIZE_HINT]: ttf.length },
+    params: {
+      [constants.BROTLI_PARAM_LGWIN]: 24,
+      [constants.BROTLI_PARAM_SIZE_HINT]: ttf.length,
+    },
   }).toString("base64");
   await writeFile(new URL(`${font.name}.ts`, target), moduleText(font, packed));
-  console.log(`${font.name}: ${source.length} -> ttf ${ttf.length} -> module ${packed.length}`);
+  console.log(
+    `${font.name}: ${source.length} -> ttf ${ttf.length} -> module ${packed.length}`,
+  );
 }
 
 function moduleText(font, packed) {
@@ -102,23 +123,53 @@ export default "${packed}";
 
 function ranges(list) {
   return list.flatMap(([first, last]) =>
-    Array.from({ length: last - first + 1 }, (_, index) => String.fromCodePoint(first + index))
+    Array.from(
+      { length: last - first + 1 },
+      (_, index) => String.fromCodePoint(first + index),
+    )
   ).join("");
 }
 
 /** Gives the font Inter's ascent and descent, so that scripts stand on one line at one height. */
 function alignMetrics(ttf) {
-  const tableAt = (tag) => {
-    for (let entry = 12; entry < 12 + 16 * ttf.readUInt16BE(4); entry += 16) {
-      if (ttf.toString("latin1", entry, entry + 4) === tag) return ttf.readUInt32BE(entry + 8);
-    }
-    throw new Error(`no table ${tag}`);
-  };
-  const unitsPerEm = ttf.readUInt16BE(tableAt("head") + 18);
-  const metrics = tableAt("hhea") + 4;
+  const unitsPerEm = ttf.readUInt16BE(tableAt(ttf, "head") + 18);
+  const metrics = tableAt(ttf, "hhea") + 4;
   ttf.writeInt16BE(Math.round(0.96875 * unitsPerEm), metrics);
   ttf.writeInt16BE(Math.round(-0.2412 * unitsPerEm), metrics + 2);
   ttf.writeInt16BE(0, metrics + 4);
+}
+
+/**
+ * The licence reserves the name "Plex" for the unmodified font: a subset must be called otherwise.
+ * Only the names (ids 1 to 6) change, to a word of the same length; the copyright notice stays.
+ */
+function freeReservedName(ttf) {
+  const names = tableAt(ttf, "name");
+  const strings = names + ttf.readUInt16BE(names + 4);
+  for (let record = 0; record < ttf.readUInt16BE(names + 2); record++) {
+    const entry = names + 6 + 12 * record;
+    if (ttf.readUInt16BE(entry + 6) === 0) continue;
+    const start = strings + ttf.readUInt16BE(entry + 10);
+    const name = ttf.subarray(start, start + ttf.readUInt16BE(entry + 8));
+    for (
+      const encode of [
+        (text) => Buffer.from(text),
+        (text) => Buffer.from(text, "utf16le").swap16(),
+      ]
+    ) {
+      const at = name.indexOf(encode("Plex"));
+      if (at >= 0) encode("Edge").copy(name, at);
+    }
+  }
+}
+
+function tableAt(ttf, tag) {
+  for (let entry = 12; entry < 12 + 16 * ttf.readUInt16BE(4); entry += 16) {
+    if (ttf.toString("latin1", entry, entry + 4) === tag) {
+      return ttf.readUInt32BE(entry + 8);
+    }
+  }
+  throw new Error(`no table ${tag}`);
 }
 
 /** Kana, JIS X 0208 kanji of level 1 and 2 with the vendor rows (髙, 﨑, ㈱), full-width forms. */
@@ -128,9 +179,14 @@ function japanese() {
   for (let row = 0xa1; row <= 0xfe; row++) {
     for (let cell = 0xa1; cell <= 0xfe; cell++) {
       const character = decoder.decode(Uint8Array.of(row, cell));
-      if (character.length === 1 && character !== "\ufffd") cells.push(character);
+      if (character.length === 1 && character !== "\ufffd") {
+        cells.push(character);
+      }
     }
   }
   return cells.join("") +
-    ranges([[0x20, 0x7e], [0x3000, 0x30ff], [0x31f0, 0x31ff], [0xff00, 0xffef]]);
+    ranges([[0x20, 0x7e], [0x3000, 0x30ff], [0x31f0, 0x31ff], [
+      0xff00,
+      0xffef,
+    ]]);
 }

@@ -12,7 +12,7 @@ export async function printPdf(definition, fonts) {
   for (const [family, styles] of Object.entries(fonts)) {
     descriptors[family] = {};
     for (const [style, bytes] of Object.entries(styles)) {
-      files.set(`${family}/${style}`, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length));
+      files.set(`${family}/${style}`, bytes);
       descriptors[family][style] = `${family}/${style}`;
     }
   }

@@ -131,17 +131,13 @@ function remarks({ kind, seller, taxes, notes, references }: InvoiceDocument): R
 
 function headline(document: InvoiceDocument, format: LocaleFormat): InvoiceView["headline"] {
   const { totals, status, due_on, kind } = document;
-  const money = (minor: number) => formatMoney(minor, document, format);
-  if (kind === "credit_note") {
-    return { amount: money(totals.total_minor), text: `credit in ${document.currency}` };
-  }
-  if (status === "paid") return { amount: money(totals.total_minor), text: "paid, thank you" };
-  if (status === "void") return { amount: money(totals.total_minor), text: "void, nothing is due" };
-  const amount = money(totals.amount_due_minor);
-  return {
-    amount,
-    text: due_on ? `due ${formatDay(due_on, format)}` : `due in ${document.currency}`,
-  };
+  const total = formatMoney(totals.total_minor, document, format);
+  const due = formatMoney(totals.amount_due_minor, document, format);
+  if (kind === "credit_note") return { amount: total, text: "credited" };
+  if (status === "paid") return { amount: total, text: "paid, thank you" };
+  if (status === "void") return { amount: total, text: "void, nothing is due" };
+  if (status === "draft") return { amount: due, text: "draft, not yet due" };
+  return { amount: due, text: due_on ? `due ${formatDay(due_on, format)}` : "due" };
 }
 
 function party(

@@ -16,11 +16,17 @@ export type InvoiceRow = z.infer<typeof InvoiceRow>;
 export type LoadInvoice = (id: string) => Promise<InvoiceRow | null>;
 
 /** Reads through the client's own rights. Throws when the database does not answer. */
-export function invoiceLoader(client: Pick<SupabaseClient, "from">): LoadInvoice {
+export function invoiceLoader(
+  client: Pick<SupabaseClient, "from">,
+): LoadInvoice {
   return async (id) => {
-    const { data, error } = await client.from("invoices").select("id, number, status, document")
+    const { data, error } = await client.from("invoices").select(
+      "id, number, status, document",
+    )
       .eq("id", id).maybeSingle();
-    if (error) throw new Error(`reading an invoice: ${error.code} ${error.message}`);
+    if (error) {
+      throw new Error(`reading an invoice: ${error.code} ${error.message}`);
+    }
     return data === null ? null : InvoiceRow.parse(data);
   };
 }

@@ -28,7 +28,10 @@ type Parsed<T> = { readonly value: T } | { readonly problem: Problem };
  * Answers one invoice: `pdf` as a file, `html` as `{number, html}` (hosted functions cannot send
  * pages), `json` as `{id, number, status, document}`. Reads nothing but the invoice's own row.
  */
-export async function handleRender(request: Request, ports: RenderPorts): Promise<Response> {
+export async function handleRender(
+  request: Request,
+  ports: RenderPorts,
+): Promise<Response> {
   try {
     const question = await parseQuestion(request);
     if ("problem" in question) return refuse(question.problem);
@@ -55,9 +58,13 @@ async function parseQuestion(request: Request): Promise<Parsed<RenderRequest>> {
     : await readJson(request);
   if ("problem" in raw) return raw;
   const result = RenderRequest.safeParse(raw.value);
-  return result.success
-    ? { value: result.data }
-    : { problem: problem("bad_request", undefined, errorDetails(result.error.issues)) };
+  return result.success ? { value: result.data } : {
+    problem: problem(
+      "bad_request",
+      undefined,
+      errorDetails(result.error.issues),
+    ),
+  };
 }
 
 async function readJson(request: Request): Promise<Parsed<unknown>> {
@@ -74,9 +81,13 @@ function parseDocument(row: InvoiceRow): Parsed<InvoiceDocument> {
     return { problem: problem("document_missing") };
   }
   const result = InvoiceDocument.safeParse(row.document);
-  return result.success
-    ? { value: { ...result.data, status: row.status } }
-    : { problem: problem("document_invalid", undefined, errorDetails(result.error.issues)) };
+  return result.success ? { value: { ...result.data, status: row.status } } : {
+    problem: problem(
+      "document_invalid",
+      undefined,
+      errorDetails(result.error.issues),
+    ),
+  };
 }
 
 async function answer(
@@ -88,11 +99,17 @@ async function answer(
   const { id, number, status } = row;
   if (format === "json") return Response.json({ id, number, status, document });
   const view = invoiceView(document, paper);
-  if (format === "html") return Response.json({ number, html: renderHtml(view) });
+  if (format === "html") {
+    return Response.json({ number, html: renderHtml(view) });
+  }
   return await pdfResponse(request, view, fileName(row));
 }
 
-async function pdfResponse(request: Request, view: InvoiceView, name: string): Promise<Response> {
+async function pdfResponse(
+  request: Request,
+  view: InvoiceView,
+  name: string,
+): Promise<Response> {
   const bytes = await renderPdf(view);
   const etag = `"${createHash("sha256").update(bytes).digest("hex")}"`;
   const headers = { etag, "cache-control": "private, no-cache" };

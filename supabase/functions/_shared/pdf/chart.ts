@@ -44,6 +44,19 @@ export function chart(view: ChartView, width: number): PdfNode {
   };
 }
 
-function line(x1: number, y: number, width: number, lineColor: string): PdfNode {
-  return { type: "line", x1, y1: y, x2: width, y2: y, lineWidth: 0.6, lineColor };
+function line(
+  x1: number,
+  y: number,
+  width: number,
+  lineColor: string,
+): PdfNode {
+  return {
+    type: "line",
+    x1,
+    y1: y,
+    x2: width,
+    y2: y,
+    lineWidth: 0.6,
+    lineColor,
+  };
 }

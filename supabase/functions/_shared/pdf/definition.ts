@@ -1,7 +1,8 @@
-import type { InvoiceView, PartyView, Remark } from "../../../../shared/document/view.ts";
-import { agentTable, lineTable, totalTable } from "./tables.ts";
+import type { InvoiceView } from "../../../../shared/document/view.ts";
+import { facts, headline, paragraph, parties, sums, top } from "./blocks.ts";
 import { chart } from "./chart.ts";
-import { COLOR, heading, label, numberText, PAGE, rich, rule } from "./parts.ts";
+import { COLOR, PAGE, rich, rule } from "./parts.ts";
+import { agentTable, lineTable } from "./tables.ts";
 import type { PdfNode } from "./vendor.js";
 
 /** The view as pdfmake's document definition: the same content, in the same order, as the HTML. */
@@ -23,7 +24,12 @@ export function pdfDefinition(view: InvoiceView): PdfNode {
       creationDate: date,
       modDate: date,
     },
-    defaultStyle: { font: "Latin", fontSize: 9, lineHeight: 1.3, color: COLOR.ink },
+    defaultStyle: {
+      font: "Latin",
+      fontSize: 9,
+      lineHeight: 1.3,
+      color: COLOR.ink,
+    },
     header: (pageNumber: number) => pageNumber === 1 ? null : runningHead(view),
     footer: (pageNumber: number, pages: number) => runningFoot(view, pageNumber, pages),
     content: [
@@ -41,143 +47,15 @@ export function pdfDefinition(view: InvoiceView): PdfNode {
   };
 }
 
-function top(view: InvoiceView): PdfNode {
-  const tone = { neutral: COLOR.muted, good: COLOR.good, bad: COLOR.bad };
-  const ribbon = view.ribbon === null ? [] : [{
-    table: {
-      body: [[{
-        text: view.ribbon.text,
-        bold: true,
-        fontSize: 8.5,
-        characterSpacing: 1.2,
-        lineHeight: 1,
-        color: tone[view.ribbon.tone],
-        borderColor: Array(4).fill(tone[view.ribbon.tone]),
-      }]],
-    },
-    layout: { paddingLeft: () => 7, paddingRight: () => 6, paddingTop: () => 3 },
-    margin: [0, 5, 0, 0],
-  }];
-  return {
-    columns: [
-      {
-        width: "*",
-        stack: [
-          { text: view.title, bold: true, fontSize: 21, lineHeight: 1.1, characterSpacing: -0.3 },
-          ...ribbon,
-        ],
-      },
-      {
-        width: "50%",
-        ...rich(view.seller.name, 32),
-        bold: true,
-        fontSize: 12,
-        alignment: "right",
-        margin: [0, 6, 0, 0],
-      },
-    ],
-  };
-}
-
-/** Label over value, four to a row. */
-function facts(view: InvoiceView): PdfNode {
-  const cells = view.facts.map(({ label: name, value, detail }) => [
-    label(name),
-    rich(value, 28),
-    ...(detail === null ? [] : [{ ...rich(detail, 30), fontSize: 7.5, color: COLOR.muted }]),
-  ]);
-  // The one with small print is the period, the longest of them.
-  const widths = Array.from({ length: 4 }, (_, i) => view.facts[i]?.detail ? "*" : 104);
-  const rows = Array.from(
-    { length: Math.ceil(cells.length / 4) },
-    (_, row) =>
-      Array.from({ length: 4 }, (_, column) => ({ stack: cells[row * 4 + column] ?? [] })),
-  );
-  return {
-    margin: [0, 16, 0, 0],
-    table: { widths, body: rows },
-    layout: {
-      hLineWidth: (index: number) => index === 0 ? 1.1 : index === rows.length ? 0.6 : 0,
-      hLineColor: (index: number) => index === 0 ? COLOR.ink : COLOR.line,
-      vLineWidth: () => 0,
-      paddingLeft: () => 0,
-      paddingRight: () => 10,
-      paddingTop: (index: number) => index === 0 ? 9 : 2,
-      paddingBottom: () => 7,
-    },
-  };
-}
-
-function parties(view: InvoiceView): PdfNode {
-  const block = (party: PartyView): PdfNode => ({
-    width: "*",
-    stack: [
-      label(party.label),
-      { ...rich(party.name, 42), bold: true, fontSize: 10, margin: [0, 2, 0, 1] },
-      ...party.lines.map((line) => ({ ...rich(line, 46), color: COLOR.soft })),
-    ],
-  });
-  return {
-    columnGap: 28,
-    margin: [0, 14, 0, 0],
-    columns: [block(view.seller), block(view.client)],
-  };
-}
-
-function headline(view: InvoiceView): PdfNode {
-  const { amount, text } = view.headline;
-  const words = [
-    { ...numberText(amount), bold: true, fontSize: 18 },
-    { text: `  ${text}`, fontSize: 12, color: COLOR.soft },
-  ];
-  const link = view.paymentUrl === null ? [] : [{
-    width: 80,
-    text: "Pay online",
-    link: view.paymentUrl,
-    bold: true,
-    fontSize: 10,
-    color: COLOR.accent,
-    alignment: "right",
-    margin: [0, 7, 0, 0],
-  }];
-  return {
-    margin: [0, 14, 0, 0],
-    columns: [{ width: "*", text: words, lineHeight: 1.1 }, ...link],
-  };
-}
-
-/** The totals, with the remarks at their left where those are short. */
-function sums(view: InvoiceView): PdfNode {
-  const beside = view.remarksBeside ? view.remarks : [];
-  return {
-    unbreakable: true,
-    margin: [0, 6, 0, 0],
-    columnGap: 28,
-    columns: [
-      { width: "*", stack: beside.map((remark, index) => paragraph(remark, 40, index ? 10 : 6)) },
-      { width: 270, ...totalTable(view) },
-    ],
-  };
-}
-
-function paragraph(remark: Remark, lineLength: number, space: number): PdfNode {
-  return {
-    margin: [0, space, 0, 0],
-    stack: [
-      heading(remark.title),
-      ...remark.lines.map((line) => ({
-        ...rich(line, lineLength),
-        fontSize: 8.5,
-        color: COLOR.soft,
-      })),
-    ],
-  };
-}
-
 function footerText(text: string): PdfNode {
   return {
     margin: [0, 22, 0, 0],
-    stack: [rule(), { ...rich(text, 110), fontSize: 8, color: COLOR.muted, margin: [0, 6, 0, 0] }],
+    stack: [rule(), {
+      ...rich(text, 110),
+      fontSize: 8,
+      color: COLOR.muted,
+      margin: [0, 6, 0, 0],
+    }],
   };
 }
 
@@ -202,7 +80,10 @@ function runningFoot(view: InvoiceView, page: number, pages: number): PdfNode {
     fontSize: 8,
     color: COLOR.muted,
     columns: [
-      { width: "*", ...rich(`${view.number} · ${text}`, 90) },
+      {
+        width: PAGE[view.paper].content - 90,
+        ...rich(`${view.number} · ${text}`, 90),
+      },
       { width: 90, text: `Page ${page} of ${pages}`, alignment: "right" },
     ],
   };

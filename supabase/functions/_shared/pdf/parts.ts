@@ -14,7 +14,10 @@ export const COLOR = {
   bad: "#b42318",
 } as const;
 
-/** Left and right margin and the width between them, in points. */
+/**
+ * Left and right margin and the width between them, in points. All columns have widths reckoned
+ * from it: a column of width "*" grows with its longest word and would push others off the page.
+ */
 export const PAGE = {
   A4: { margin: 48, content: 499.28 },
   Letter: { margin: 50, content: 512 },
@@ -32,7 +35,12 @@ export function rich(text: string, lineLength: number): PdfNode {
 
 /** Several texts from outside on one line; none changes the direction of another. */
 export function joined(texts: readonly string[], lineLength: number): PdfNode {
-  return { text: texts.flatMap((text, i) => [i > 0 ? " · " : "", rich(text, lineLength)]) };
+  return {
+    text: texts.flatMap((
+      text,
+      i,
+    ) => [i > 0 ? " · " : "", rich(text, lineLength)]),
+  };
 }
 
 /** Figures, all of one width so that columns stand in line. */

@@ -8,7 +8,9 @@ import { printPdf } from "./vendor.js";
  * The view as a PDF file. The same view gives the same bytes, on every runtime: dates come from the
  * document, identifiers from its content, and compression from a library instead of the platform.
  */
-export async function renderPdf(view: InvoiceView): Promise<Uint8Array<ArrayBuffer>> {
+export async function renderPdf(
+  view: InvoiceView,
+): Promise<Uint8Array<ArrayBuffer>> {
   const fonts = await loadFonts(scriptsOf(JSON.stringify(view)));
   return await printPdf(pdfDefinition(view), fonts);
 }

@@ -13,13 +13,23 @@ const RIGHT_TO_LEFT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]/;
 const FONTS: readonly (readonly [Script, RegExp])[] = [
   ["Hebrew", /[\u0590-\u05ff\ufb1d-\ufb4f]/],
   ["Arabic", /[\u0600-\u06ff\u0750-\u077f\ufb50-\ufdff\ufe70-\ufefc]/],
-  ["Japanese", /[\u2e80-\u30ff\u31f0-\u31ff\u3200-\u9fff\uf900-\ufaff\uff00-\uffef]/],
+  // Letters, marks, punctuation, currency and arrows that Inter draws.
+  ["Latin", /[ -~\u00a0-\u052f\u1e00-\u1fff\u2000-\u22ff\u25a0-\u25ff]/],
+  [
+    "Japanese",
+    /[\u2e80-\u30ff\u31f0-\u31ff\u3200-\u9fff\uf900-\ufaff\uff00-\uffef]/,
+  ],
 ];
 
 /** Every script whose font the text needs. */
 export function scriptsOf(text: string): Set<Script> {
-  return new Set(FONTS.filter(([, pattern]) => pattern.test(text)).map(([script]) => script));
+  return new Set(
+    FONTS.filter(([, pattern]) => pattern.test(text)).map(([script]) => script),
+  );
 }
+
+// Stands for a character that no font here draws; without it the place would be blank.
+const UNKNOWN = "□";
 
 /**
  * A line of text as runs. The typesetter knows neither direction nor several fonts, so text with
@@ -28,8 +38,10 @@ export function scriptsOf(text: string): Set<Script> {
  * is broken here, after at most `lineLength` characters; each line starts with `\n` but the first.
  */
 export function textRuns(text: string, lineLength: number): Run[] {
-  if (!RIGHT_TO_LEFT.test(text)) return splitByFont(text);
-  return breakLines(text, lineLength).flatMap((line, index) => {
+  const known = [...text].map((letter) => scriptOf(letter) ? letter : UNKNOWN)
+    .join("");
+  if (!RIGHT_TO_LEFT.test(known)) return splitByFont(known);
+  return breakLines(known, lineLength).flatMap((line, index) => {
     const runs = visualRuns(line);
     return index === 0 ? runs : [{ text: "\n", font: "Latin" } as const, ...runs];
   });
@@ -76,9 +88,11 @@ function words(line: string, levels: Uint8Array): (Run & { level: number })[] {
     const level = levels[index] ?? 0;
     const font = fontOf(text);
     const last = pieces.at(-1);
-    const joins = last?.level === level && last.font === font && !/ /.test(last.text + text);
-    if (last && joins) pieces[pieces.length - 1] = { ...last, text: last.text + text };
-    else pieces.push({ text, font, level });
+    const joins = last?.level === level && last.font === font &&
+      !/ /.test(last.text + text);
+    if (last && joins) {
+      pieces[pieces.length - 1] = { ...last, text: last.text + text };
+    } else pieces.push({ text, font, level });
   }
   return pieces;
 }
@@ -93,12 +107,17 @@ function splitByFont(text: string): Run[] {
   for (const character of text) {
     const font = fontOf(character);
     const last = runs.at(-1);
-    if (last?.font === font) runs[runs.length - 1] = { text: last.text + character, font };
-    else runs.push({ text: character, font });
+    if (last?.font === font) {
+      runs[runs.length - 1] = { text: last.text + character, font };
+    } else runs.push({ text: character, font });
   }
   return runs;
 }
 
 function fontOf(character: string): Script {
-  return FONTS.find(([, pattern]) => pattern.test(character))?.[0] ?? "Latin";
+  return scriptOf(character) ?? "Latin";
+}
+
+function scriptOf(character: string): Script | undefined {
+  return FONTS.find(([, pattern]) => pattern.test(character))?.[0];
 }

@@ -1,10 +1,12 @@
+import type { Buffer } from "node:buffer";
+
 /** A node of pdfmake's document definition. */
 export type PdfNode = Readonly<Record<string, unknown>>;
 
-/** One font of the definition: TrueType bytes for each weight. */
+/** One font of the definition: TrueType bytes for each weight, parsed once per `Buffer` object. */
 export interface PdfFont {
-  readonly normal: Uint8Array;
-  readonly bold: Uint8Array;
+  readonly normal: Buffer;
+  readonly bold: Buffer;
 }
 
 /** Lays the definition out and answers the file. Needs no file system and no network. */
@@ -21,7 +23,11 @@ export function bidi(): {
     direction?: "ltr" | "rtl" | "auto",
   ): {
     readonly levels: Uint8Array;
-    readonly paragraphs: readonly { start: number; end: number; level: number }[];
+    readonly paragraphs: readonly {
+      start: number;
+      end: number;
+      level: number;
+    }[];
   };
   /** The mirror image of a bracket and the like, or null. */
   getMirroredCharacter(character: string): string | null;
