@@ -7,14 +7,14 @@ import { costsOf, type DemoLog } from "./log.ts";
 import { uuidOf } from "./random.ts";
 
 /** Whose usage an agent's rows are from one instant to another. */
-export interface DemoAssignment {
+export type DemoAssignment = {
   readonly agent: string;
   readonly client_id: string;
   readonly starts_at: string;
   readonly ends_at: string;
-}
+};
 
-/** June 2026 of a fictitious seller, split by the way the rows take into the database. */
+/** June 2026 of a fictitious seller, split by the way that rows take into the database. */
 export interface June {
   readonly clients: readonly DemoClient[];
   readonly assignments: readonly DemoAssignment[];
@@ -95,11 +95,14 @@ function smallCall(
   };
 }
 
-/** Calls in the last and first second of June and of its neighbours, by the client's clock. */
+/**
+ * Calls in the first and last second of June by the client's clock, and just outside: before June
+ * the client was not served, after it July has begun.
+ */
 function atBoundaries(client: DemoClient): DemoLog[] {
   const seconds: [date: number, second: number, micro: number][] = [
+    [1, -1, 999_999],
     [1, 0, 0],
-    [1, 0, 1],
     [30, 86_399, 999_999],
     [31, 0, 0],
     [31, 3600, 0],
@@ -118,7 +121,7 @@ function lentAgent(client: DemoClient): DemoLog[] {
   return Array.from({ length: 120 }, (_, index) =>
     smallCall({
       agent: LENT.agent,
-      timestamp: wireTimestamp({ ...client, juneOffset: 0 }, 1, index * 21_600, 0),
+      timestamp: wireTimestamp(client, 1, index * 21_600, 0),
     }));
 }
 
