@@ -73,6 +73,7 @@ comment on function billing.rate_charges is
 -- Adds discounts and taxes to charges that belong together: to each (client, section). A percent
 -- discount and a fixed one reduce usage and minimum; taxes are taken from what is left of the
 -- lines they apply to. Inclusive taxes are contained in the amounts, reverse charge is only noted.
+-- Sums first, one division last: parts divided one by one would carry half a cent to either side.
 create function billing.add_discounts_and_taxes(
   charges billing.rated_line[], terms billing.section_terms[]
 ) returns setof billing.rated_line language sql immutable set search_path = '' as $$
@@ -89,12 +90,11 @@ create function billing.add_discounts_and_taxes(
       on t.client_id = b.client_id and t.section_start is not distinct from b.section_start
     where b.amount_minor > 0
       and (t.discount_percent > 0 or t.discount_minor > 0)
-  ), net as (
+  ), subject as (
     select c.client_id, c.section_start, c.section_end, coalesce(c.metric, c.kind) as subject,
-      c.amount_minor - case when c.discountable and d.precise is not null
-        then round(d.precise) * c.amount_minor / d.amount_minor else 0 end as amount
-    from charge c left join discount d
-      on d.client_id = c.client_id and d.section_start is not distinct from c.section_start
+      sum(c.amount_minor) as gross,
+      coalesce(sum(c.amount_minor) filter (where c.discountable), 0) as discountable
+    from charge c group by 1, 2, 3, 4
   ), tax as (
     select t.client_id, t.section_start, t.exponent, x.n, x.tax ->> 'name' as name,
       (x.tax ->> 'rate_percent')::numeric as rate, x.tax ->> 'behavior' as behavior,
@@ -104,22 +104,30 @@ create function billing.add_discounts_and_taxes(
     from unnest(terms) t
     cross join lateral jsonb_array_elements(t.taxes) with ordinality x(tax, n)
   ), taxed as (
-    select n.client_id, n.section_start, n.section_end, t.exponent, t.n, t.name, t.rate,
-      t.behavior, t.note, n.amount, coalesce(i.rate, 0) as inclusive_rate
-    from net n join tax t
-      on t.client_id = n.client_id and t.section_start is not distinct from n.section_start
-      and (t.applies_to is null or t.applies_to ? n.subject)
+    select s.client_id, s.section_start, s.section_end, t.exponent, t.n, t.name, t.rate,
+      t.behavior, t.note, coalesce(i.rate, 0) as inclusive_rate, sum(s.gross) as gross,
+      sum(s.discountable) as discountable
+    from subject s join tax t
+      on t.client_id = s.client_id and t.section_start is not distinct from s.section_start
+      and (t.applies_to is null or t.applies_to ? s.subject)
     left join lateral (
       select sum(o.rate) as rate from tax o
-      where o.client_id = n.client_id and o.section_start is not distinct from n.section_start
-        and o.behavior = 'inclusive' and (o.applies_to is null or o.applies_to ? n.subject)
+      where o.client_id = s.client_id and o.section_start is not distinct from s.section_start
+        and o.behavior = 'inclusive' and (o.applies_to is null or o.applies_to ? s.subject)
     ) i on true
+    group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
+  ), net as (
+    select t.*,
+      t.gross * coalesce(d.amount_minor, 1) - t.discountable * coalesce(round(d.precise), 0)
+        as numerator, coalesce(d.amount_minor, 1) * (100 + t.inclusive_rate) as denominator
+    from taxed t left join discount d
+      on d.client_id = t.client_id and d.section_start is not distinct from t.section_start
   ), tax_line as (
     select client_id, section_start, section_end, exponent, n, name, rate, behavior, note,
-      sum(amount * 100 / (100 + inclusive_rate)) as base,
+      sum(numerator * 100 / denominator) as base,
       case when behavior = 'reverse_charge' then 0
-        else sum(amount * rate / (100 + inclusive_rate)) end as precise
-    from taxed
+        else sum(numerator * rate / denominator) end as precise
+    from net
     group by client_id, section_start, section_end, exponent, n, name, rate, behavior, note
   )
   select c.* from unnest(charges) c
