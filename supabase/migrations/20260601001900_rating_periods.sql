@@ -167,7 +167,8 @@ returns table (client_id uuid, section_start date, rating_key text, quantity num
   precise_amount numeric, amount_minor numeric, tax_base_minor numeric, sample uuid)
 language sql stable set search_path = '' as $$
   select b.client_id, b.section_start, b.rating_key, sum(b.quantity), sum(b.precise_amount),
-    sum(b.amount_minor), sum(b.tax_base_minor), (array_agg(b.line_id) filter (where b.line_id is not null))[1]
+    sum(b.amount_minor), sum(b.tax_base_minor),
+    (array_agg(b.line_id) filter (where b.line_id is not null))[1]
   from (
     select i.client_id, l.section_start, l.rating_key, l.quantity, l.precise_amount,
       l.amount_minor, l.tax_base_minor, l.id as line_id
