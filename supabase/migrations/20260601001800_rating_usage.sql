@@ -5,6 +5,13 @@ create type billing.client_day as (client_id uuid, day date);
 create type billing.rating_target as (client_id uuid, period_start date, period_end date);
 comment on type billing.rating_target is 'A client''s period to be rated; half-open local days.';
 
+-- Days that the whole minimum is for: those of the month that ends with the period, which is longer
+-- than a period made short by a change of the anchor day.
+create function billing.full_days(period_start date, period_end date, anchor_day integer)
+returns integer language sql immutable
+return period_end
+  - least(period_start, billing.period_start_of(period_end - 1, anchor_day));
+
 -- Terms of each target: its days of service and the config that holds for it, which is the one in
 -- force on the last day of service in the period.
 create function billing.period_terms(targets billing.rating_target[])
@@ -17,8 +24,11 @@ language sql stable set search_path = '' as $$
     select t.client_id, t.period_start, t.period_end,
       greatest(t.period_start, c.started_on) as active_start,
       least(t.period_end, coalesce(c.ended_on, 'infinity')) as active_end,
-      t.period_end - billing.period_start_of(t.period_end - 1, c.billing_anchor_day) as full_days
+      coalesce(p.full_days,
+        billing.full_days(t.period_start, t.period_end, c.billing_anchor_day)) as full_days
     from unnest(targets) t join public.clients c on c.id = t.client_id
+    left join public.billing_periods p
+      on p.client_id = t.client_id and p.period_start = t.period_start
   ), days as materialized (
     select array_agg(distinct (a.client_id, greatest(a.period_start, a.active_end - 1))
       ::billing.client_day) as keys from active a
@@ -29,7 +39,7 @@ language sql stable set search_path = '' as $$
       array(select (k).day from unnest(d.keys) k)) g
   )
   select a.client_id, a.period_start, a.period_end, a.active_start, a.active_end,
-    greatest(a.active_end - a.active_start, 0), greatest(a.full_days, a.period_end - a.period_start),
+    greatest(a.active_end - a.active_start, 0), a.full_days,
     g.currency, g.exponent, g.minimum_minor, g.discount_percent, g.discount_minor, g.taxes,
     g.payment_terms_days, g.line_grouping, g.grace_hours, g.deliveries
   from active a join config g

@@ -14,26 +14,59 @@ revoke all on billing.monthly_runs from public;
 grant select on billing.monthly_runs to service_role;
 
 -- Opens a row for each period that is over at `as_of`: from the client's first period on, each
--- starting where the one before it ended, also when the anchor day has changed in between.
+-- starting where the one before it ended, also when the anchor day has changed in between; and the
+-- periods before the first where the client's start has been moved back.
 create function billing.open_periods(as_of timestamptz)
 returns void language sql set search_path = '' as $$
-  with ends as (
-    select r.*, billing.anchor_in_month((m.month)::date, r.billing_anchor_day) as period_end
-    from billing.running_periods(as_of) r
-    cross join lateral generate_series(
-      date_trunc('month', r.next_start::timestamp),
-      date_trunc('month', r.today::timestamp), interval '1 month') m(month)
-    where r.next_start < r.today
+  with spans as (
+    select r.client_id, r.billing_anchor_day, r.ended_on, r.next_start as from_day,
+      r.today as until_day, null::date as joint
+    from billing.running_periods(as_of) r where r.next_start < r.today
+    union all
+    select c.id, c.billing_anchor_day, c.ended_on,
+      billing.period_start_of(c.started_on, c.billing_anchor_day), f.first_start, f.first_start
+    from public.clients c
+    join (select p.client_id, min(p.period_start) as first_start
+      from public.billing_periods p group by p.client_id) f on f.client_id = c.id
+    where c.started_on < f.first_start
+  ), ends as (
+    select s.*, billing.anchor_in_month((m.month)::date, s.billing_anchor_day) as period_end
+    from spans s cross join lateral generate_series(
+      date_trunc('month', s.from_day::timestamp),
+      date_trunc('month', s.until_day::timestamp), interval '1 month') m(month)
+    union
+    select s.*, s.joint from spans s where s.joint is not null
   ), periods as (
-    select e.client_id, e.ended_on, e.period_end, coalesce(lag(e.period_end) over (
-      partition by e.client_id order by e.period_end), e.next_start) as period_start
-    from ends e where e.period_end > e.next_start and e.period_end <= e.today
+    select e.client_id, e.billing_anchor_day, e.ended_on, e.period_end,
+      coalesce(lag(e.period_end) over (partition by e.client_id, e.from_day
+        order by e.period_end), e.from_day) as period_start
+    from ends e where e.period_end > e.from_day and e.period_end <= e.until_day
   )
-  insert into public.billing_periods (client_id, period_start, period_end, updated_at)
-  select p.client_id, p.period_start, p.period_end, as_of
+  insert into public.billing_periods (client_id, period_start, period_end, full_days, updated_at)
+  select p.client_id, p.period_start, p.period_end,
+    billing.full_days(p.period_start, p.period_end, p.billing_anchor_day), as_of
   from periods p where p.period_start < coalesce(p.ended_on, 'infinity');
 $$;
 comment on function billing.open_periods is 'Adds the periods that are over at an instant.';
+
+-- Days that come into service or leave it are rated anew: usage on them is charged or given back,
+-- the minimum prorated as it should have been.
+create function billing.rate_service_anew() returns trigger
+language plpgsql security definer set search_path = '' as $$
+-- Definer: billing_periods is written by nobody but billing's own functions.
+begin
+  update public.billing_periods p set usage_changed = true
+  where p.client_id = new.id and (
+    (p.period_end > least(old.started_on, new.started_on)
+      and p.period_start < greatest(old.started_on, new.started_on))
+    or (p.period_end > least(coalesce(old.ended_on, 'infinity'), coalesce(new.ended_on, 'infinity'))
+      and p.period_start
+        < greatest(coalesce(old.ended_on, 'infinity'), coalesce(new.ended_on, 'infinity'))));
+  return null;
+end $$;
+create trigger rate_service_anew after update of started_on, ended_on on public.clients
+  for each row when (old.started_on <> new.started_on or old.ended_on is distinct from new.ended_on)
+  execute function billing.rate_service_anew();
 
 -- True when a draft carries late lines of this period.
 create function billing.is_on_draft(client_id uuid, period_start date)
