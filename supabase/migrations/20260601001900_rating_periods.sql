@@ -74,6 +74,7 @@ comment on function billing.rate_charges is
 -- Adds discounts and taxes to charges that belong together: to each (client, section). A percent
 -- discount and a fixed one reduce usage and minimum; taxes are taken from what is left of the
 -- lines they apply to. Inclusive taxes are contained in the amounts, reverse charge is only noted.
+-- Sums first, one division last: parts divided one by one would carry half a cent to either side.
 create function billing.add_discounts_and_taxes(
   charges billing.rated_line[], terms billing.section_terms[]
 ) returns setof billing.rated_line language sql immutable
@@ -95,12 +96,11 @@ set search_path = '' set enable_nestloop = off set jit = off as $$
     from base b join term t on t.client_id = b.client_id and t.section = b.section
     where b.amount_minor > 0
       and (t.discount_percent > 0 or t.discount_minor > 0)
-  ), net as (
+  ), subject as (
     select c.client_id, c.section, c.section_start, c.section_end,
-      coalesce(c.metric, c.kind) as subject,
-      c.amount_minor - case when c.discountable and d.precise is not null
-        then round(d.precise) * c.amount_minor / d.amount_minor else 0 end as amount
-    from charge c left join discount d on d.client_id = c.client_id and d.section = c.section
+      coalesce(c.metric, c.kind) as subject, sum(c.amount_minor) as gross,
+      coalesce(sum(c.amount_minor) filter (where c.discountable), 0) as discountable
+    from charge c group by 1, 2, 3, 4, 5
   ), tax as (
     select t.client_id, t.section, t.exponent, x.n, x.tax ->> 'name' as name,
       (x.tax ->> 'rate_percent')::numeric as rate, x.tax ->> 'behavior' as behavior,
@@ -110,25 +110,32 @@ set search_path = '' set enable_nestloop = off set jit = off as $$
     from term t
     cross join lateral jsonb_array_elements(t.taxes) with ordinality x(tax, n)
   ), inclusive as (
-    select n.client_id, n.section, n.subject, sum(t.rate) as rate
-    from (select distinct client_id, section, subject from net) n
-    join tax t on t.client_id = n.client_id and t.section = n.section
-    where t.behavior = 'inclusive' and (t.applies_to is null or t.applies_to ? n.subject)
-    group by n.client_id, n.section, n.subject
+    select s.client_id, s.section, s.subject, sum(t.rate) as rate
+    from subject s join tax t on t.client_id = s.client_id and t.section = s.section
+    where t.behavior = 'inclusive' and (t.applies_to is null or t.applies_to ? s.subject)
+    group by s.client_id, s.section, s.subject
   ), taxed as (
-    select n.client_id, n.section_start, n.section_end, t.exponent, t.n, t.name, t.rate,
-      t.behavior, t.note, n.amount, coalesce(i.rate, 0) as inclusive_rate
-    from net n
-    join tax t on t.client_id = n.client_id and t.section = n.section
-      and (t.applies_to is null or t.applies_to ? n.subject)
+    select s.client_id, s.section, s.section_start, s.section_end, t.exponent, t.n, t.name,
+      t.rate, t.behavior, t.note, coalesce(i.rate, 0) as inclusive_rate, sum(s.gross) as gross,
+      sum(s.discountable) as discountable
+    from subject s
+    join tax t on t.client_id = s.client_id and t.section = s.section
+      and (t.applies_to is null or t.applies_to ? s.subject)
     left join inclusive i
-      on i.client_id = n.client_id and i.section = n.section and i.subject = n.subject
+      on i.client_id = s.client_id and i.section = s.section and i.subject = s.subject
+    group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
+  ), net as (
+    select t.*,
+      t.gross * coalesce(d.amount_minor, 1) - t.discountable * coalesce(round(d.precise), 0)
+        as numerator, coalesce(d.amount_minor, 1) * (100 + t.inclusive_rate) as denominator
+    from taxed t left join discount d
+      on d.client_id = t.client_id and d.section = t.section
   ), tax_line as (
     select client_id, section_start, section_end, exponent, n, name, rate, behavior, note,
-      sum(amount * 100 / (100 + inclusive_rate)) as base,
+      sum(numerator * 100 / denominator) as base,
       case when behavior = 'reverse_charge' then 0
-        else sum(amount * rate / (100 + inclusive_rate)) end as precise
-    from taxed
+        else sum(numerator * rate / denominator) end as precise
+    from net
     group by client_id, section_start, section_end, exponent, n, name, rate, behavior, note
   )
   select c.* from unnest(charges) c
@@ -168,7 +175,8 @@ returns table (client_id uuid, section_start date, rating_key text, quantity num
   precise_amount numeric, amount_minor numeric, tax_base_minor numeric, sample uuid)
 language sql stable set search_path = '' as $$
   select b.client_id, b.section_start, b.rating_key, sum(b.quantity), sum(b.precise_amount),
-    sum(b.amount_minor), sum(b.tax_base_minor), (array_agg(b.line_id) filter (where b.line_id is not null))[1]
+    sum(b.amount_minor), sum(b.tax_base_minor),
+    (array_agg(b.line_id) filter (where b.line_id is not null))[1]
   from (
     select i.client_id, l.section_start, l.rating_key, l.quantity, l.precise_amount,
       l.amount_minor, l.tax_base_minor, l.id as line_id
