@@ -1,0 +1,112 @@
+-- Prices and config that have been in force stay as they were; only what is still to come can be
+-- changed, and what is in force can be ended from today on. A new row may reach into the past
+-- (that is how unpriced usage is released) unless it would change what has been invoiced.
+
+create function billing.guard_terms() returns trigger
+language plpgsql set search_path = '' as $$
+declare
+  today constant date := (billing.as_of() at time zone 'UTC')::date;
+  ending_only boolean;
+begin
+  if tg_op = 'DELETE' then
+    if old.effective_from <= today then
+      perform billing.raise_error('past_is_frozen',
+        format('a row of %s in force since %s cannot be deleted', tg_table_name,
+          old.effective_from),
+        format('end it instead: set effective_until to %s or later', today + 1));
+    end if;
+    return old;
+  end if;
+  ending_only := to_jsonb(new) - 'effective_until' = to_jsonb(old) - 'effective_until';
+  if old.effective_from <= today and not (
+    ending_only and new.effective_until > today and old.effective_until > today) then
+    perform billing.raise_error('past_is_frozen',
+      format('a row of %s in force since %s cannot be changed', tg_table_name,
+        old.effective_from),
+      format('end it (effective_until %s or later) and add a new row from that day',
+        today + 1));
+  end if;
+  if new.effective_from <= today and old.effective_from > today then
+    perform billing.raise_error('past_is_frozen',
+      format('%s cannot be moved into the past', tg_table_name), 'add a row instead');
+  end if;
+  return new;
+end $$;
+
+create trigger guard_terms before update or delete on public.prices
+  for each row execute function billing.guard_terms();
+create trigger guard_terms before update or delete on public.billing_config
+  for each row execute function billing.guard_terms();
+
+-- A new price may not hold for usage that an issued invoice has charged for under another.
+create function billing.guard_new_price() returns trigger
+language plpgsql set search_path = '' as $$
+declare
+  invoiced text;
+begin
+  select format('%s (%s, %s)', i.number, l.model, l.metric) into invoiced
+  from public.invoice_lines l
+  join public.invoices i on i.id = l.invoice_id and i.status in ('open', 'paid', 'uncollectible')
+  left join public.models m on m.id = l.model
+  where l.kind = 'usage' and l.metric in (new.metric, 'batch_' || new.metric)
+    and i.currency = new.currency
+    and l.service_end > new.effective_from and l.service_start < new.effective_until
+    and (new.client_id is null or i.client_id = new.client_id)
+    and (new.model is null or l.model = new.model)
+    and (new.family is null or m.family = new.family)
+    and exists (
+      select from public.usage_records r
+      where r.client_id = i.client_id and r.model = l.model and r.metric = l.metric
+        and r.usage_day >= greatest(l.service_start, new.effective_from)
+        and r.usage_day < least(l.service_end, new.effective_until)
+        and new.id = (
+          select c.price_id from billing.price_candidates(array[i.client_id], array[l.model],
+            array[l.metric], array[i.currency]) c
+          where c.effective_from <= r.usage_day and r.usage_day < c.effective_until
+          order by c.preference limit 1))
+  limit 1;
+  if invoiced is not null then
+    perform billing.raise_error('past_is_frozen',
+      format('this price would change usage already invoiced on %s', invoiced),
+      'let it start after the last invoiced day');
+  end if;
+  return null;
+end $$;
+create trigger guard_new_price after insert on public.prices
+  for each row execute function billing.guard_new_price();
+
+-- A config for days that are invoiced would change what the invoice was made under; a currency
+-- may only change where a period begins, so that no invoice meets two.
+create function billing.guard_new_config() returns trigger
+language plpgsql set search_path = '' as $$
+declare
+  invoiced text;
+  client record;
+begin
+  select i.number into invoiced from public.invoices i
+  where i.kind = 'period' and i.status in ('open', 'paid', 'uncollectible')
+    and (new.client_id is null or i.client_id = new.client_id)
+    and i.period_end > new.effective_from and i.period_start < new.effective_until
+  limit 1;
+  if invoiced is not null then
+    perform billing.raise_error('past_is_frozen',
+      format('this config would change a period already invoiced on %s', invoiced),
+      'let it start after the last invoiced period');
+  end if;
+  select c.name, c.billing_anchor_day, o.currency into client
+  from public.billing_config o join public.clients c on c.id = o.client_id
+  where o.client_id = new.client_id and o.effective_until = new.effective_from
+    and new.effective_from <> billing.period_start_of(new.effective_from, c.billing_anchor_day)
+    and coalesce(o.currency, '') <> coalesce(new.currency, '');
+  if client.name is not null then
+    perform billing.raise_error('currency_mismatch',
+      format('the currency of %s would change within a period, on %s', client.name,
+        new.effective_from),
+      format('let the change start on day %s of a month', client.billing_anchor_day));
+  end if;
+  return null;
+end $$;
+create trigger guard_new_config after insert on public.billing_config
+  for each row execute function billing.guard_new_config();
+
+revoke all on all functions in schema billing from public;
