@@ -57,8 +57,10 @@ begin
     union all
     select l.client_id, l.reason, l.usage_day, l.model, o.key, l.agent,
       o.value::text::numeric, 0, 1
-    from scope l cross join lateral jsonb_each(l.other_features) o
-    where l.reason is null and l.other_features <> '{}' and o.value <> '0'
+    -- The case keeps jsonb_each from rows that it would fail on, in whatever order it is planned.
+    from scope l cross join lateral jsonb_each(
+      case when l.reason is null then l.other_features else '{}' end) o
+    where l.other_features <> '{}' and o.value <> '0'
   )
   select m.client_id, m.reason, m.usage_day, m.model, m.metric, m.agent,
     sum(m.quantity), sum(m.cost), sum(m.logs)::bigint
