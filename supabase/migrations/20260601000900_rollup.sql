@@ -20,7 +20,7 @@ begin
   with scope as not materialized (
     select l.* from billing.attributed_logs l
     where l.stored_by >= pg_snapshot_xmin(since.snapshot)
-      and l."timestamp" >= from_at and l."timestamp" < until_at
+      and l."timestamp" >= from_at and (l."timestamp" < until_at or until_at = 'infinity')
       and (agents is null or l.agent = any (agents))
       and not billing.is_counted(
         l.stored_by, l.seq, since.snapshot, since.own_transaction, since.own_seq)
@@ -154,7 +154,7 @@ create function billing.quarantine_logs(
   from billing.attributed_logs l
   where l.reason is not null
     and l.stored_by >= pg_snapshot_xmin(since.snapshot)
-    and l."timestamp" >= from_at and l."timestamp" < until_at
+    and l."timestamp" >= from_at and (l."timestamp" < until_at or until_at = 'infinity')
     and (agents is null or l.agent = any (agents))
     and not billing.is_counted(
       l.stored_by, l.seq, since.snapshot, since.own_transaction, since.own_seq)

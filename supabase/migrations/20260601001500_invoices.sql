@@ -32,7 +32,7 @@ create table public.invoices (
   uncollectible_at timestamptz,
   constraint invoices_kind_known check (kind in ('period', 'late', 'one_off')),
   constraint invoices_period_of_kind check (case when kind = 'period'
-    then period_start < period_end else num_nulls(period_start, period_end) = 2 end),
+    then num_nulls(period_start, period_end) = 0 and period_start < period_end else num_nulls(period_start, period_end) = 2 end),
   constraint invoices_status_known check (
     status in ('draft', 'open', 'paid', 'void', 'uncollectible')),
   constraint invoices_numbered_once_final check (

@@ -136,7 +136,8 @@ return case when starts_with(metric, 'batch_')
 
 -- Usage lines: by model, metric and price segment, and by agent where the client wants it. Units
 -- of a model and metric are numbered through the period (from, to], so tiers and free units do not
--- start again when a price changes or lines are split.
+-- start again when a price changes or lines are split. Corrections move positions back; they are
+-- cut off at zero only when priced, so that parts with corrections among them sum to the whole.
 create function billing.rate_usage(targets billing.rating_target[])
 returns table (client_id uuid, period_start date, period_end date, rating_key text, model text,
   metric text, agent text, price_id uuid, service_start date, service_end date, quantity numeric,
@@ -153,16 +154,16 @@ language sql stable set search_path = '' as $$
     group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
   ), positioned as (
     select g.*,
-      greatest(sum(g.quantity) over (
+      sum(g.quantity) over (
         partition by g.client_id, g.period_start, g.model, g.metric
-        order by g.segment_start, g.agent), 0) as to_units,
-      greatest(sum(g.quantity) over (
-        partition by g.client_id, g.period_start, g.model, g.metric), 0) as total_units
+        order by g.segment_start, g.agent) as to_units,
+      sum(g.quantity) over (
+        partition by g.client_id, g.period_start, g.model, g.metric) as total_units
     from grouped g
   ), priced as (
     select x.*, p.unit_amount, p.per_units, p.pricing_model, p.tiers,
       p.model as price_model, p.family,
-      billing.price_units(p.pricing_model, greatest(x.to_units - x.quantity, 0), x.to_units,
+      billing.price_units(p.pricing_model, x.to_units - x.quantity, x.to_units,
         x.total_units, p.unit_amount, p.per_units, p.tiers, p.free_units) * x.multiplier as amount
     from positioned x join public.prices p on p.id = x.price_id
   )

@@ -79,8 +79,8 @@ create function billing.late_sections(targets billing.rating_target[])
 returns table (client_id uuid, section_start date, net_minor numeric)
 language sql stable set search_path = '' as $$
   select (d.line).client_id, (d.line).section_start,
-    sum((d.line).amount_minor) filter (
-      where (d.line).tax_behavior is null or (d.line).tax_behavior = 'exclusive')
+    coalesce(sum((d.line).amount_minor) filter (
+      where (d.line).tax_behavior is null or (d.line).tax_behavior = 'exclusive'), 0)
   from billing.section_deltas(targets) d
   where d.is_late
   group by 1, 2;

@@ -4,6 +4,9 @@
 create function billing.blocked_targets(targets billing.rating_target[])
 returns table (client_id uuid, period_start date, reason text, message text)
 language sql stable set search_path = '' as $$
+  with terms as materialized (
+    select * from billing.period_terms(targets)
+  )
   select t.client_id, t.period_start, 'client_paused', format('%s is paused', c.name)
   from unnest(targets) t join public.clients c on c.id = t.client_id
   where c.status = 'paused'
@@ -20,22 +23,43 @@ language sql stable set search_path = '' as $$
   select t.client_id, t.period_start, 'currency_mismatch',
     format('invoice item %L is in %s, the client is billed in %s', i.description, i.currency,
       t.currency)
-  from billing.period_terms(targets) t
+  from terms t
   join billing.items_of_targets(targets) p on p.period_start = t.period_start
   join public.invoice_items i on i.id = p.item_id and i.client_id = t.client_id
   where i.currency <> t.currency
   union all
-  select (r).client_id, (r).section_start, 'amount_out_of_range',
-    format('amounts of the period add up to %s minor units', sum((r).amount_minor))
-  from billing.rate_charges(targets) r
-  group by (r).client_id, (r).section_start
-  having sum((r).amount_minor) < 0 or max(abs((r).amount_minor)) > 9e15;
+  -- Without a config nothing would be rated and the period pass for one without usage.
+  select t.client_id, t.period_start, 'no_config',
+    format('no default billing_config is in force at the end of %s',
+      billing.period_label(t.period_start, t.period_end))
+  from unnest(targets) t
+  where (t.client_id, t.period_start) not in (select g.client_id, g.period_start from terms g)
+  union all
+  select u.client_id, u.period_start, 'negative_usage', format(
+    'corrections take back more than was used: %s', string_agg(format('%s of model %s (%s units)',
+      u.metric, u.model, trim_scale(u.quantity)), '; ' order by u.model, u.metric))
+  from (
+    select t.client_id, t.period_start, r.model, r.metric, sum(r.quantity) as quantity
+    from terms t join public.usage_records r on r.client_id = t.client_id
+      and r.usage_day >= t.active_start and r.usage_day < t.active_end
+    group by t.client_id, t.period_start, r.model, r.metric having sum(r.quantity) < 0
+  ) u
+  group by u.client_id, u.period_start
+  union all
+  -- The limit keeps every sum, with taxes, within what JSON readers hold exactly (2^53).
+  select r.client_id, r.section_start, 'amount_out_of_range',
+    format('amounts of the period add up to %s minor units', sum(r.amount_minor)
+      filter (where r.tax_behavior is distinct from 'inclusive'))
+  from billing.rate_periods(targets) r
+  group by r.client_id, r.section_start
+  having sum(abs(r.amount_minor)) > 9e14 or sum(r.amount_minor)
+    filter (where r.tax_behavior is distinct from 'inclusive') < 0;
 $$;
 comment on function billing.blocked_targets is 'Targets that cannot be billed, with the reason.';
 
 -- Writes the drafts of the targets that are due and puts late lines of earlier periods on the
--- first of them; a client that has ended gets an invoice of its own for late usage. Targets are
--- not blocked. Returns the drafts.
+-- first of them in the same currency; a client that has ended, or is billed in another currency by
+-- now, gets an invoice of its own for late usage. Targets are not blocked. Returns the drafts.
 create function billing.draft_invoices(
   due billing.rating_target[], late billing.rating_target[]
 ) returns uuid[] language plpgsql set search_path = '' as $$
@@ -43,19 +67,27 @@ declare
   drafted uuid[];
 begin
   create temporary table if not exists draft_lines (
-    invoice_id uuid, home_start date, line billing.rated_line, is_late boolean) on commit drop;
+    invoice_id uuid, home_start date, currency text, line billing.rated_line, is_late boolean)
+    on commit drop;
   truncate pg_temp.draft_lines;
   insert into pg_temp.draft_lines
-  select null, (d.line).section_start, d.line, false from billing.section_deltas(due) d;
+  select null, (d.line).section_start, t.currency, d.line, false
+  from billing.section_deltas(due) d
+  join billing.period_terms(due) t
+    on t.client_id = (d.line).client_id and t.period_start = (d.line).section_start;
   insert into pg_temp.draft_lines
-  select null, h.home_start, d.line, true
+  select null, h.home_start, t.currency, d.line, true
   from billing.late_sections(late) s
   join billing.section_deltas(late) d
     on (d.line).client_id = s.client_id and (d.line).section_start = s.section_start
-  left join lateral (
-    select min(t.period_start) as home_start from unnest(due) t where t.client_id = s.client_id
-  ) h on true
-  where s.net_minor >= 0 and (h.home_start is not null or billing.has_ended(s.client_id));
+  join billing.period_terms(late) t
+    on t.client_id = s.client_id and t.period_start = s.section_start
+  left join (
+    select g.client_id, g.currency, min(g.period_start) as home_start
+    from billing.period_terms(due) g group by g.client_id, g.currency
+  ) h on h.client_id = s.client_id and h.currency = t.currency
+  where s.net_minor >= 0 and (h.home_start is not null or billing.has_ended(s.client_id)
+    or exists (select from unnest(due) o where o.client_id = s.client_id));
   drafted := billing.write_draft_headers(due || late);
   insert into public.invoice_lines (invoice_id, position, kind, section_start, section_end,
     rating_key, is_late, model, metric, agent, price_id, service_start, service_end, quantity,
@@ -90,7 +122,8 @@ begin atomic
   from public.clients c where c.id = has_ended.client_id;
 end;
 
--- One empty draft per (client, home period) in draft_lines; existing drafts are emptied and kept.
+-- One empty draft per (client, home period) in draft_lines, and one per currency for late lines
+-- without a home; existing drafts are emptied and kept where there is still something to charge.
 create function billing.write_draft_headers(targets billing.rating_target[])
 returns uuid[] language plpgsql set search_path = '' as $$
 declare
@@ -105,14 +138,13 @@ begin
   where i.status = 'draft' and i.kind = 'late'
     and i.client_id in (select t.client_id from unnest(targets) t);
   with homes as (
-    select distinct (x.line).client_id as client_id, x.home_start,
-      max((x.line).section_end) filter (where not x.is_late) over (
-        partition by (x.line).client_id, x.home_start) as home_end,
-      max((x.line).section_start) over (
-        partition by (x.line).client_id, x.home_start) as terms_start
+    select (x.line).client_id as client_id, x.home_start, x.currency,
+      max((x.line).section_start) as terms_start
     from pg_temp.draft_lines x
+    group by (x.line).client_id, x.home_start, x.currency
   ), terms as (
-    select h.client_id, h.home_start, h.home_end, g.currency, g.payment_terms_days, g.deliveries
+    select h.client_id, h.home_start, case when h.home_start is not null then g.period_end end
+        as home_end, g.currency, g.payment_terms_days, g.deliveries
     from homes h
     join billing.period_terms(targets) g
       on g.client_id = h.client_id and g.period_start = coalesce(h.home_start, h.terms_start)
@@ -126,15 +158,18 @@ begin
     do update set period_end = excluded.period_end, currency = excluded.currency,
       payment_terms_days = excluded.payment_terms_days, deliveries = excluded.deliveries
     where i.status = 'draft'
-    returning i.id, i.client_id, i.period_start
+    returning i.id, i.client_id, i.period_start, i.currency
   ), attached as (
     update pg_temp.draft_lines x set invoice_id = w.id from written w
     where w.client_id = (x.line).client_id
-      and w.period_start is not distinct from x.home_start
+      and w.period_start is not distinct from x.home_start and w.currency = x.currency
     returning w.id
   )
-  select array_agg(distinct a.id) into drafted from attached a;
-  return coalesce(drafted, '{}');
+  select coalesce(array_agg(distinct a.id), '{}') into drafted from attached a;
+  delete from public.invoices i using unnest(targets) t
+  where i.client_id = t.client_id and i.period_start = t.period_start and i.kind = 'period'
+    and i.status = 'draft' and i.id <> all (drafted);
+  return drafted;
 end $$;
 
 create function billing.write_totals(invoice_ids uuid[])

@@ -85,7 +85,6 @@ declare
   started constant timestamptz := clock_timestamp();
   targets record;
   healed bigint;
-  drafts uuid[];
   credits bigint;
   summary jsonb;
 begin
@@ -102,10 +101,10 @@ begin
   end if;
   targets.due := billing.mark_blocked(targets.due, as_of);
   targets.late := billing.without_blocked(targets.late);
-  drafts := billing.draft_invoices(targets.due, targets.late);
+  perform billing.draft_invoices(targets.due, targets.late);
   credits := billing.credit_overcharges(targets.late, as_of);
-  perform billing.mark_rated(targets.due, targets.late, drafts, as_of);
   perform billing.finalize_invoices(billing.drafts_past_grace(as_of), as_of);
+  perform billing.mark_rated(targets.due, targets.late, as_of);
   summary := billing.summarize_run(targets.due, as_of) || jsonb_build_object(
     'credit_notes', credits, 'discrepancies_healed', healed);
   insert into billing.monthly_runs (as_of, started_at, finished_at, actor, summary)
@@ -140,10 +139,10 @@ returns billing.rating_target[] language sql stable set search_path = '' as $$
     select b.client_id, b.period_start from billing.blocked_targets(targets) b);
 $$;
 
--- What became of each target. A late section stays marked as changed until its difference is on a
--- draft or credit note, or there is none.
+-- What became of each target. A late section stays marked as changed until its difference is on an
+-- issued invoice or credit note, or there is none: drafts are remade, and what they held with them.
 create function billing.mark_rated(due billing.rating_target[], late billing.rating_target[],
-  drafts uuid[], as_of timestamptz)
+  as_of timestamptz)
 returns void language sql set search_path = '' as $$
   update public.billing_periods p
   set state = case when exists (
@@ -158,11 +157,7 @@ returns void language sql set search_path = '' as $$
   where p.client_id = t.client_id and p.period_start = t.period_start
     and not exists (
       select from billing.late_sections(late) s
-      where s.client_id = p.client_id and s.section_start = p.period_start
-        and not exists (
-          select from public.invoice_lines l join public.invoices i on i.id = l.invoice_id
-          where i.id = any (drafts) and i.client_id = s.client_id and l.is_late
-            and l.section_start = s.section_start));
+      where s.client_id = p.client_id and s.section_start = p.period_start);
 $$;
 
 create function billing.drafts_past_grace(as_of timestamptz)
@@ -175,9 +170,11 @@ returns uuid[] language sql stable set search_path = '' as $$
     on t.client_id = i.client_id and t.period_start = i.period_start
   where i.status = 'draft' and (i.kind = 'late' or (i.kind = 'period'
     and billing.day_start(i.client_id, i.period_end)
-      + make_interval(hours => t.grace_hours) <= as_of));
+      + make_interval(hours => t.grace_hours) <= as_of
+    and not exists (select from public.billing_periods p where p.client_id = i.client_id
+      and p.period_start = i.period_start and p.state = 'blocked')));
 $$;
-comment on function billing.drafts_past_grace is 'Drafts of the run that are to be finalized.';
+comment on function billing.drafts_past_grace is 'Drafts of the run that are to be finalized; none of a blocked period.';
 
 create function billing.summarize_run(due billing.rating_target[], as_of timestamptz)
 returns jsonb language sql stable set search_path = '' as $$

@@ -139,7 +139,7 @@ begin
     return null;
   end if;
   drafts := billing.draft_invoices(array[target], billing.late_targets(target));
-  perform billing.mark_rated(array[target], '{}', drafts, as_of);
+  perform billing.mark_rated(array[target], '{}', as_of);
   update public.invoices i set replaces_id = old.id where i.id = any (drafts);
   perform billing.write_documents(drafts);
   return drafts[1];
