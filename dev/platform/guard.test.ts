@@ -15,26 +15,36 @@ const child = new Deno.Command("/bin/sh", {
 }).spawn();
 await guard.watchProcess(child.pid);
 console.log(JSON.stringify({ directory, pid: child.pid }));
-await child.status;
+// Ends by an error when told to; else it waits to be killed.
+await Deno.stdin.read(new Uint8Array(1));
+throw new Error("the owner fails");
 `;
 
-Deno.test("what a killed process started is stopped, and its files are removed", async () => {
+for (const end of ["is killed", "ends by an error"] as const) {
+  Deno.test(`when its owner ${end}, what the guard watches is stopped and removed`, () =>
+    check(end));
+}
+
+async function check(end: "is killed" | "ends by an error"): Promise<void> {
   const owner = new Deno.Command(Deno.execPath(), {
     args: ["eval", script],
     cwd: repositoryRoot,
+    stdin: "piped",
     stdout: "piped",
+    stderr: "null",
   }).spawn();
   const lines = owner.stdout.pipeThrough(new TextLineStream()).getReader();
   const { directory, pid } = JSON.parse((await lines.read()).value ?? "");
   ok((await Deno.stat(directory)).isDirectory);
-  owner.kill("SIGKILL");
+  if (end === "is killed") owner.kill("SIGKILL");
+  await owner.stdin.close();
   await owner.status;
   await lines.cancel();
   await eventually(async () => {
     ok(!(await isRunning(pid)), "the process still runs");
     ok(await isGone(directory), "the directory is still there");
   });
-});
+}
 
 /** A zombie that nobody waits for has ended too. */
 async function isRunning(pid: number): Promise<boolean> {

@@ -1,5 +1,6 @@
 import { deepStrictEqual, strictEqual } from "node:assert/strict";
 import { parseDenoTest } from "./deno-test.ts";
+import { failIfEmpty } from "./report.ts";
 import { sqlStyleProblems } from "./sql-style.ts";
 import { parseTap } from "./tap.ts";
 import { versionProblems } from "./versions.ts";
@@ -32,6 +33,11 @@ Deno.test("SQL style finds capitals outside strings and comments, and wide lines
   deepStrictEqual(sqlStyleProblems("select 'SELECT' -- FROM here\n"), []);
   deepStrictEqual(sqlStyleProblems("SELECT 1\n"), ["1: a keyword in capitals"]);
   deepStrictEqual(sqlStyleProblems(`--${"x".repeat(99)}\n`), ["1: wider than 100 columns"]);
+});
+
+Deno.test("a section that ran nothing is a failure", () => {
+  strictEqual(failIfEmpty({ passed: 0, failed: 0, details: [] }).failed, 1);
+  strictEqual(failIfEmpty({ passed: 1, failed: 0, details: [] }).failed, 0);
 });
 
 Deno.test("a function may not deploy another version than the one that was tested", () => {

@@ -3,8 +3,8 @@
  * one module. The packages themselves are 29 MB, more than an edge function may weigh.
  *
  * What is left out is never reached: standard fonts, PNG and SVG images, WOFF2, the file system.
- * Deflate comes from fflate, not from the runtime's zlib, whose output changes between versions:
- * the same invoice must be the same bytes everywhere.
+ * Deflate comes from fflate: the runtime's zlib promises no particular output from one version to the
+ * next, and the same invoice must be the same bytes everywhere.
  */
 import { writeFile } from "node:fs/promises";
 import { build } from "esbuild";

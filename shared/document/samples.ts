@@ -174,10 +174,9 @@ export const greek: InvoiceDocument = {
   lines: [{
     ...line("Claude Sonnet · input tokens", "claude-sonnet-4-20250514", "3000000", "2.5", 750),
     unit_price: null,
-    per: null,
     tiers: [
-      { up_to: "1000000", quantity: "1000000", unit_price: "3.00", per: "1000000", flat_minor: 0 },
-      { up_to: null, quantity: "2000000", unit_price: "2.25", per: "1000000", flat_minor: 0 },
+      { up_to: "1000000", unit_price: "3.00", flat_amount: "0" },
+      { up_to: null, unit_price: "1.75", flat_amount: "1.00" },
     ],
   }],
   taxes: [{

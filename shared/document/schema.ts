@@ -38,13 +38,14 @@ export const Client = z.strictObject({
   external_id: text.nullable(),
 });
 
-/** One step of a graduated or volume price; `up_to` null is the last, open one. */
+/**
+ * One step of a graduated or volume price: `unit_price` for `per` units of its line, and a
+ * `flat_amount` in major units. `up_to` null is the last, open one.
+ */
 export const DocumentTier = z.strictObject({
   up_to: decimal.nullable(),
-  quantity: decimal,
   unit_price: decimal,
-  per: decimal,
-  flat_minor: minor,
+  flat_amount: decimal,
 });
 
 /** One rated line; `amount_minor` costs `quantity / per * unit_price`, rounded once. */

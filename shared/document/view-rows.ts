@@ -49,7 +49,9 @@ export function lineRow(
     description: cleanText(line.description),
     details: [cleanOptional(line.detail), agent && `Agent ${agent}`, days]
       .filter((part) => part !== null),
-    tiers: (line.tiers ?? []).map((tier) => tierText(tier, document, format)),
+    tiers: (line.tiers ?? []).map((tier) =>
+      tierText(tier, perText(line.per, format), document, format)
+    ),
     quantity: line.quantity === null ? "" : formatQuantity(line.quantity, format),
     unit: cleanOptional(line.unit) ?? "",
     unitPrice: line.unit_price === null ? "" : formatPrice(line.unit_price, document, format),
@@ -70,13 +72,18 @@ export function agentRows(document: InvoiceDocument, format: LocaleFormat): Agen
   }));
 }
 
-function tierText(tier: DocumentTier, document: InvoiceDocument, format: LocaleFormat): string {
-  const price = formatPrice(tier.unit_price, document, format);
+function tierText(
+  tier: DocumentTier,
+  per: string,
+  document: InvoiceDocument,
+  format: LocaleFormat,
+): string {
   const reach = tier.up_to === null ? "above" : `up to ${formatQuantity(tier.up_to, format)}`;
-  const per = perText(tier.per, format);
-  const flat = tier.flat_minor === 0 ? "" : ` + ${formatMoney(tier.flat_minor, document, format)}`;
-  const quantity = formatQuantity(tier.quantity, format);
-  return `${reach}: ${quantity} × ${price}${per === "" ? "" : ` ${per}`}${flat}`;
+  const flat = trimDecimal(tier.flat_amount, 0) === "0"
+    ? []
+    : [formatPrice(tier.flat_amount, document, format)];
+  const price = `${formatPrice(tier.unit_price, document, format)} ${per}`.trimEnd();
+  return `${reach}: ${[price, ...flat].join(" + ")}`;
 }
 
 function perText(per: string | null, format: LocaleFormat): string {

@@ -54,8 +54,8 @@ Deno.test("the reverse charge is named and its legal note is printed", () => {
 Deno.test("a price in steps shows each step", () => {
   const [line] = invoiceView(greek).lines;
   assert.deepEqual(line?.tiers.map((tier) => tier.replaceAll("\u00a0", " ")), [
-    "up to 1.000.000: 1.000.000 × 3,00 € per 1M",
-    "above: 2.000.000 × 2,25 € per 1M",
+    "up to 1.000.000: 3,00 € per 1M",
+    "above: 1,75 € per 1M + 1,00 €",
   ]);
 });
 

@@ -25,17 +25,32 @@ language sql stable set search_path = '' as $$
   join public.invoice_items i on i.id = p.item_id and i.client_id = t.client_id
   where i.currency <> t.currency
   union all
-  select (r).client_id, (r).section_start, 'amount_out_of_range',
-    format('amounts of the period add up to %s minor units', sum((r).amount_minor))
-  from billing.rate_charges(targets) r
-  group by (r).client_id, (r).section_start
-  having sum((r).amount_minor) < 0 or max(abs((r).amount_minor)) > 9e15;
+  select t.client_id, t.period_start, 'no_config', format(
+    'no default billing_config holds on the last day of %s: add one and run again',
+    billing.period_label(t.period_start, t.period_end))
+  from unnest(targets) t
+  where not exists (select from billing.period_terms(targets) g
+    where g.client_id = t.client_id and g.period_start = t.period_start)
+  union all
+  select r.client_id, r.section_start,
+    case when r.total < 0 then 'negative_total' else 'amount_out_of_range' end,
+    format('the period adds up to %s minor units', r.total)
+  from (
+    select l.client_id, l.section_start, sum(abs(l.amount_minor)) as largest,
+      sum(l.amount_minor) filter (
+        where l.tax_behavior is null or l.tax_behavior = 'exclusive') as total
+    from billing.rate_periods(targets) l group by l.client_id, l.section_start
+  ) r
+  -- The limit keeps every sum within what JSON readers hold exactly (2^53).
+  where r.total < 0 or r.largest > 9e14;
 $$;
 comment on function billing.blocked_targets is 'Targets that cannot be billed, with the reason.';
 
 -- Writes the drafts of the targets that are due and puts late lines of earlier periods on the
--- first of them; a client that has ended gets an invoice of its own for late usage. Targets are
--- not blocked. Returns the drafts.
+-- first of them in the same currency; where there will be none, because the client has ended or
+-- changed its currency, late usage gets an invoice of its own. A due period for which more is
+-- booked (late lines elsewhere, its own invoice void) than it is rated at is left to
+-- credit_overcharges. Targets are not blocked. Returns the drafts.
 create function billing.draft_invoices(
   due billing.rating_target[], late billing.rating_target[]
 ) returns uuid[] language plpgsql set search_path = '' as $$
@@ -43,19 +58,36 @@ declare
   drafted uuid[];
 begin
   create temporary table if not exists draft_lines (
-    invoice_id uuid, home_start date, line billing.rated_line, is_late boolean) on commit drop;
+    invoice_id uuid, home_start date, currency text, line billing.rated_line, is_late boolean)
+    on commit drop;
   truncate pg_temp.draft_lines;
   insert into pg_temp.draft_lines
-  select null, (d.line).section_start, d.line, false from billing.section_deltas(due) d;
+  select null, (d.line).section_start, t.currency, d.line, false
+  from billing.section_deltas(due) d
+  join billing.period_terms(due) t
+    on t.client_id = (d.line).client_id and t.period_start = (d.line).section_start;
+  delete from pg_temp.draft_lines x using (
+    select (o.line).client_id, (o.line).section_start from pg_temp.draft_lines o
+    where (o.line).tax_behavior is null or (o.line).tax_behavior = 'exclusive'
+    group by 1, 2 having sum((o.line).amount_minor) < 0) over
+  where (x.line).client_id = over.client_id and (x.line).section_start = over.section_start;
+  with homes as materialized (
+    select t.client_id, t.period_start, t.currency from billing.period_terms(due) t
+  )
   insert into pg_temp.draft_lines
-  select null, h.home_start, d.line, true
+  select null, h.home_start, t.currency, d.line, true
   from billing.late_sections(late) s
+  join billing.period_terms(late) t
+    on t.client_id = s.client_id and t.period_start = s.section_start
   join billing.section_deltas(late) d
     on (d.line).client_id = s.client_id and (d.line).section_start = s.section_start
   left join lateral (
-    select min(t.period_start) as home_start from unnest(due) t where t.client_id = s.client_id
+    select min(o.period_start) filter (where o.currency = t.currency) as home_start,
+      count(*) > 0 as moved_on
+    from homes o where o.client_id = s.client_id
   ) h on true
-  where s.net_minor >= 0 and (h.home_start is not null or billing.has_ended(s.client_id));
+  where s.net_minor >= 0
+    and (h.home_start is not null or h.moved_on or billing.has_ended(s.client_id));
   drafted := billing.write_draft_headers(due || late);
   insert into public.invoice_lines (invoice_id, position, kind, section_start, section_end,
     rating_key, is_late, model, metric, agent, price_id, service_start, service_end, quantity,
@@ -90,7 +122,9 @@ begin atomic
   from public.clients c where c.id = has_ended.client_id;
 end;
 
--- One empty draft per (client, home period) in draft_lines; existing drafts are emptied and kept.
+-- One empty draft per (client, home period) in draft_lines, and one per client and currency for
+-- late usage that has no home. Drafts of targets that have lines again are emptied and kept, those
+-- of targets without lines go.
 create function billing.write_draft_headers(targets billing.rating_target[])
 returns uuid[] language plpgsql set search_path = '' as $$
 declare
@@ -105,36 +139,41 @@ begin
   where i.status = 'draft' and i.kind = 'late'
     and i.client_id in (select t.client_id from unnest(targets) t);
   with homes as (
-    select distinct (x.line).client_id as client_id, x.home_start,
-      max((x.line).section_end) filter (where not x.is_late) over (
-        partition by (x.line).client_id, x.home_start) as home_end,
-      max((x.line).section_start) over (
-        partition by (x.line).client_id, x.home_start) as terms_start
-    from pg_temp.draft_lines x
+    select (x.line).client_id as client_id, x.home_start, x.currency,
+      max((x.line).section_start) as terms_start
+    from pg_temp.draft_lines x group by 1, 2, 3
   ), terms as (
-    select h.client_id, h.home_start, h.home_end, g.currency, g.payment_terms_days, g.deliveries
+    select h.client_id, h.home_start, h.currency, g.payment_terms_days, g.deliveries,
+      case when h.home_start is not null then g.period_end end as home_end
     from homes h
     join billing.period_terms(targets) g
       on g.client_id = h.client_id and g.period_start = coalesce(h.home_start, h.terms_start)
   ), written as (
     insert into public.invoices as i (client_id, kind, period_start, period_end, currency,
-      payment_terms_days, deliveries)
+      payment_terms_days, deliveries, replaces_id)
     select t.client_id, case when t.home_start is null then 'late' else 'period' end,
-      t.home_start, t.home_end, t.currency, t.payment_terms_days, t.deliveries
+      t.home_start, t.home_end, t.currency, t.payment_terms_days, t.deliveries, (
+        select v.id from public.invoices v
+        where v.client_id = t.client_id and v.period_start = t.home_start and v.status = 'void'
+        order by v.finalized_at desc, v.number desc limit 1)
     from terms t
     on conflict (client_id, period_start) where kind = 'period' and status <> 'void'
     do update set period_end = excluded.period_end, currency = excluded.currency,
       payment_terms_days = excluded.payment_terms_days, deliveries = excluded.deliveries
     where i.status = 'draft'
-    returning i.id, i.client_id, i.period_start
+    returning i.id, i.client_id, i.period_start, i.currency
   ), attached as (
     update pg_temp.draft_lines x set invoice_id = w.id from written w
     where w.client_id = (x.line).client_id
-      and w.period_start is not distinct from x.home_start
+      and w.period_start is not distinct from x.home_start and w.currency = x.currency
     returning w.id
   )
-  select array_agg(distinct a.id) into drafted from attached a;
-  return coalesce(drafted, '{}');
+  select coalesce(array_agg(distinct a.id), '{}') into drafted from attached a;
+  delete from public.invoices i
+  where i.status = 'draft' and i.kind = 'period' and i.id <> all (drafted)
+    and (i.client_id, i.period_start) in (
+      select t.client_id, t.period_start from unnest(targets) t);
+  return drafted;
 end $$;
 
 create function billing.write_totals(invoice_ids uuid[])

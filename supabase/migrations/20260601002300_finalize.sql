@@ -48,7 +48,9 @@ begin
     select d.id, a.applied, today + d.payment_terms_days as due_on,
       case when d.total_minor = a.applied then 'paid' else 'open' end as status,
       format('%s-%s-%s', s.number_series, extract(year from today),
-        lpad((before_first + x.place)::text, 6, '0')) as number
+        case when before_first + x.place < 1000000
+          then lpad((before_first + x.place)::text, 6, '0')
+          else (before_first + x.place)::text end) as number
     from unnest(ids) with ordinality x(id, place)
     join public.invoices d on d.id = x.id
     join billing.balance_to_apply(ids) a on a.invoice_id = x.id
@@ -59,6 +61,11 @@ begin
     (client_id, currency, amount_minor, reason, invoice_id, created_at)
   select i.client_id, i.currency, -i.balance_applied_minor, 'applied', i.id, as_of
   from public.invoices i where i.id = any (ids) and i.balance_applied_minor > 0;
+  update public.billing_periods p
+  set state = 'invoiced', reason = null, message = null, updated_at = as_of
+  from public.invoices i
+  where i.id = any (ids) and i.kind = 'period' and p.client_id = i.client_id
+    and p.period_start = i.period_start and p.state <> 'invoiced';
   update public.invoice_items t set section_start = l.section_start
   from public.invoice_lines l
   where l.invoice_id = any (ids) and l.kind = 'one_off' and l.section_start is not null

@@ -134,7 +134,7 @@ Deno.test("the first requests of an API grant nothing to anybody", async () => {
   deepStrictEqual([...await privileges()], before);
 });
 
-Deno.test("errors and limits are those of PostgREST, also for functions made just now", async () => {
+Deno.test("arguments, errors and limits are those of PostgREST, for functions made just now", async () => {
   await sql.unsafe(`
     create function public.platform_probe(code text) returns text
     language plpgsql as $$
@@ -145,19 +145,26 @@ Deno.test("errors and limits are those of PostgREST, also for functions made jus
       raise exception 'probe' using errcode = code, detail = 'why', hint = 'so';
     end $$;
     grant execute on function public.platform_probe(text) to anon, service_role;
+    create function public.platform_kinds(a jsonb, b jsonb, c jsonb) returns text[]
+      language sql return array[jsonb_typeof(a), jsonb_typeof(b), jsonb_typeof(c)];
+    grant execute on function public.platform_kinds to service_role;
   `).simple();
-  const call = async (code: string | null, key = platform.secretKey) => {
-    const response = await fetch(`${platform.apiUrl}/rest/v1/rpc/platform_probe`, {
+  const rpc = async (name: string, args: unknown, key: string) => {
+    const response = await fetch(`${platform.apiUrl}/rest/v1/rpc/${name}`, {
       method: "POST",
       headers: { apikey: key, "Content-Type": "application/json" },
-      body: JSON.stringify({ code }),
+      body: JSON.stringify(args),
     });
     return { status: response.status, body: await response.json() };
   };
+  const call = (code: string | null, key = platform.secretKey) =>
+    rpc("platform_probe", { code }, key);
   try {
     await eventually(async () => strictEqual((await call(null)).status, 200));
     strictEqual((await call(null)).body, "8s service_role");
     strictEqual((await call(null, platform.publishableKey)).body, "3s anon");
+    const kinds = await rpc("platform_kinds", { a: {}, b: [1], c: "text" }, platform.secretKey);
+    deepStrictEqual(kinds.body, ["object", "array", "string"]);
     const expected = { P0001: 400, PT409: 409, "23514": 400, "40001": 500, P0002: 500, LE001: 400 };
     for (const [code, status] of Object.entries(expected)) {
       const answer = await call(code);
@@ -165,7 +172,7 @@ Deno.test("errors and limits are those of PostgREST, also for functions made jus
       deepStrictEqual(answer.body, { code, message: "probe", details: "why", hint: "so" });
     }
   } finally {
-    await sql`drop function public.platform_probe(text)`;
+    await sql`drop function public.platform_probe(text), public.platform_kinds`;
   }
 });
 
