@@ -163,7 +163,8 @@ return case when starts_with(metric, 'batch_')
   then 'batch ' || replace(substr(metric, 7), '_', ' ') else replace(metric, '_', ' ') end;
 
 -- Usage lines: by model, metric and price segment, and by agent where the client wants it. Units
--- of a model and metric are numbered through the period (from, to], so tiers and free units do not
+-- of a metric are numbered through the period (from, to] over all models that share a price's
+-- scope: the free units of a family are the family's, not each model's. So tiers do not
 -- start again when a price changes or lines are split. Where corrections take more back than there
 -- was before them, positions run below zero and cost the mirror image: lines still sum to the
 -- price of the total.
@@ -184,11 +185,11 @@ language sql stable set search_path = '' set enable_nestloop = off set jit = off
   ), positioned as (
     select g.*,
       sum(g.quantity) over (
-        partition by g.client_id, g.period_start, g.model, g.metric
-        order by g.segment_start, g.agent) as to_units,
+        partition by g.client_id, g.period_start, p.scope, g.metric
+        order by g.segment_start, g.model, g.agent) as to_units,
       sum(g.quantity) over (
-        partition by g.client_id, g.period_start, g.model, g.metric) as total_units
-    from grouped g
+        partition by g.client_id, g.period_start, p.scope, g.metric) as total_units
+    from grouped g join public.prices p on p.id = g.price_id
   ), priced as (
     select x.*, p.unit_amount, p.per_units, p.pricing_model, p.tiers,
       p.model as price_model, p.family,
