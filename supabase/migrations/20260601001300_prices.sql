@@ -24,9 +24,10 @@ create table public.prices (
   constraint prices_amount_or_tiers check (case
     when pricing_model in ('per_unit', 'package') then unit_amount is not null and tiers is null
     else unit_amount is null and tiers is not null and billing.is_tier_list(tiers) end),
-  constraint prices_unit_amount_not_negative check (unit_amount >= 0),
-  constraint prices_per_units_positive check (per_units > 0),
-  constraint prices_free_units_not_negative check (free_units >= 0),
+  -- Upper bounds keep NaN and what would overflow a rating out: one price is rated for everybody.
+  constraint prices_unit_amount_in_range check (unit_amount between 0 and 1e12),
+  constraint prices_per_units_in_range check (per_units between 1e-6 and 1e12),
+  constraint prices_free_units_in_range check (free_units between 0 and 1e18),
   constraint prices_batch_multiplier_range check (batch_multiplier between 0 and 1),
   constraint prices_forward check (effective_from < effective_until),
   constraint prices_no_overlap exclude using gist (
