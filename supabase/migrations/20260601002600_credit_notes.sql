@@ -66,7 +66,7 @@ begin
   select * into note from public.credit_notes n where n.id = billing.write_credit_note(invoice,
     coalesce(issue_credit_note.amount_minor, invoice.total_minor - (
       select coalesce(sum(c.total_minor), 0) from public.credit_notes c
-      where c.invoice_id = invoice.id)), issue_credit_note.reason, to_refund, as_of);
+      where c.invoice_id = invoice.id))::bigint, issue_credit_note.reason, to_refund, as_of);
   insert into public.credit_note_lines (credit_note_id, rating_key, precise_amount,
     amount_minor, kind, tax_base_minor, description)
   select note.id, l.rating_key, x.share / billing.to_minor(1, cur.exponent), x.share, 'tax',
