@@ -38,6 +38,10 @@ async function playStep(sql: Sql, clients: Clients, step: Step): Promise<void> {
     case "change":
       await sql`update public.clients set ${sql(step.set)} where id = ${idOf(clients, step.key)}`;
       return;
+    case "end_default":
+      await sql`update public.billing_config set effective_until = ${step.on}
+        where client_id is null`;
+      return;
     case "assign":
       return await assign(sql, clients, step.agent, step.key);
     case "at":

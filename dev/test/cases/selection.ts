@@ -36,7 +36,12 @@ export const selection: readonly Case[] = [
   {
     name: "a family goes before any model",
     because: "1M × $3 (family), not $9 (any)",
-    steps: [client("A"), input(null, { unit_amount: "9" }), log("A", "2026-06-10", million), july()],
+    steps: [
+      client("A"),
+      input(null, { unit_amount: "9" }),
+      log("A", "2026-06-10", million),
+      july(),
+    ],
     books: ["#1 A open 300: input_tokens 300"],
   },
   {

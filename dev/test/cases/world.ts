@@ -13,6 +13,8 @@ export interface Case {
   readonly steps: readonly Step[];
   /** The books at the end, as `describeBooks` writes them. */
   readonly books: readonly string[];
+  /** False where another run is meant to change the books (a draft by hand becomes final). */
+  readonly settles?: false;
 }
 
 export type Json = string | number | boolean | null | readonly Json[] | {
@@ -30,6 +32,7 @@ export type Step =
   | { readonly do: "item"; readonly key: string; readonly row: Row }
   | { readonly do: "assign"; readonly agent: string; readonly key: string | null }
   | { readonly do: "model"; readonly row: Row }
+  | { readonly do: "end_default"; readonly on: string }
   | { readonly do: "at"; readonly at: string }
   | { readonly do: "run"; readonly at: string }
   | { readonly do: "void"; readonly invoice: number; readonly at: string }
