@@ -25,14 +25,35 @@ export function connectApi(adminUrl: string): PostgresConnection {
   return connection;
 }
 
-const asText = (value: unknown) => typeof value === "string" ? value : JSON.stringify(value);
+const asIs = (value: unknown) => value;
 const types = {
-  json: { to: 114, from: [114], serialize: asText, parse: (text: string) => JSON.parse(text) },
-  jsonb: { to: 3802, from: [3802], serialize: asText, parse: (text: string) => JSON.parse(text) },
+  json: {
+    to: 114,
+    from: [114],
+    serialize: jsonArgument,
+    parse: (text: string) => JSON.parse(text),
+  },
+  jsonb: {
+    to: 3802,
+    from: [3802],
+    serialize: jsonArgument,
+    parse: (text: string) => JSON.parse(text),
+  },
   numeric: { to: 1700, from: [1700], serialize: String, parse: Number },
-  timestamptz: { to: 1184, from: [1184], serialize: asText, parse: isoInstant },
-  timestamp: { to: 1114, from: [1114], serialize: asText, parse: isoInstant },
+  timestamptz: { to: 1184, from: [1184], serialize: asIs, parse: isoInstant },
+  timestamp: { to: 1114, from: [1114], serialize: asIs, parse: isoInstant },
 };
+
+/** JSON text for an argument that may be JSON text already: then it stays as it is. */
+export function jsonArgument(value: unknown): string {
+  if (typeof value !== "string") return JSON.stringify(value);
+  try {
+    JSON.parse(value);
+    return value;
+  } catch {
+    return JSON.stringify(value);
+  }
+}
 
 /** `2026-06-03 14:21:07.5+00` as PostgREST writes it: `2026-06-03T14:21:07.5+00:00`. */
 export function isoInstant(text: string): string {

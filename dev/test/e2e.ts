@@ -1,6 +1,7 @@
 import type { Platform } from "../platform/platform.ts";
 import { runDenoTest } from "./deno-test.ts";
 import { listFiles } from "./files.ts";
+import { failIfEmpty } from "./report.ts";
 import type { SectionResult } from "./report.ts";
 
 /** Runs dev/test/e2e against a running platform; the tests learn of it from the environment. */
@@ -18,5 +19,5 @@ export async function runEndToEnd(platform: Platform, filter: string): Promise<S
   });
   const log = platform.functionLog();
   if (result.failed > 0 && log.length > 0) result.details.push("Functions printed:", ...log);
-  return result;
+  return failIfEmpty(result);
 }

@@ -2,6 +2,7 @@ import { basename, join } from "node:path";
 import postgres from "postgres";
 import { repositoryRoot } from "../platform/repository.ts";
 import { listFiles } from "./files.ts";
+import { failIfEmpty } from "./report.ts";
 import type { SectionResult } from "./report.ts";
 import { parseTap } from "./tap.ts";
 
@@ -21,7 +22,7 @@ export async function runPgtap(databaseUrl: string, filter: string): Promise<Sec
     result.failed += failures.length;
     result.details.push(...failures.map((failure) => `${file}: ${failure}`));
   }
-  return result;
+  return failIfEmpty(result);
 }
 
 async function runFile(databaseUrl: string, file: string) {

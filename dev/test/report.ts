@@ -6,6 +6,12 @@ export interface SectionResult {
   details: string[];
 }
 
+/** A section that ran nothing proves nothing: it fails. */
+export function failIfEmpty(result: SectionResult): SectionResult {
+  if (result.passed + result.failed > 0) return result;
+  return { passed: 0, failed: 1, details: ["no test ran"] };
+}
+
 /** Collects sections and prints them as they end. */
 export class Report {
   passed = 0;

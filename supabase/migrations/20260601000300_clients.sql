@@ -14,7 +14,8 @@ create table public.clients (
   status text not null default 'active'
     constraint clients_status_known check (status in ('active', 'paused')),
   started_on date not null default (now() at time zone 'UTC')::date
-    constraint clients_started_on_finite check (isfinite(started_on)),
+    constraint clients_started_on_in_range check (
+      started_on between '1970-01-01' and '2200-01-01'),
   ended_on date constraint clients_ended_on_after_start check (ended_on >= started_on),
   metadata jsonb not null default '{}',
   created_at timestamptz not null default now()

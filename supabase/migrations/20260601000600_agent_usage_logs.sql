@@ -29,6 +29,9 @@ create table public.agent_usage_logs (
   constraint agent_usage_logs_web_searches_not_negative check (
     web_searches >= 0 or corrects_id is not null
     or billing.refuse_negative('web_searches', web_searches)),
+  -- Names are keys of usage_records: longer than an index row can be, one would stop the rollup.
+  constraint agent_usage_logs_agent_length check (length(agent) <= 200),
+  constraint agent_usage_logs_model_length check (length(model) <= 200),
   constraint agent_usage_logs_other_features_not_negative check (
     corrects_id is not null or not other_features @? '$.* ? (@ < 0)'
     or billing.refuse_negative('other_features',

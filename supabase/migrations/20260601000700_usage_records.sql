@@ -30,7 +30,8 @@ create policy "members and operators read usage" on public.usage_records
 create table billing.quarantined_logs (
   log_id uuid primary key,
   reason text not null
-    check (reason in ('no_client', 'unknown_client', 'invalid_metadata', 'invalid_feature')),
+    constraint quarantined_logs_reason_known check (reason in ('no_client', 'unknown_client',
+      'invalid_timestamp', 'invalid_metadata', 'invalid_feature')),
   agent text not null,
   model text not null,
   occurred_at timestamptz not null

@@ -14,13 +14,16 @@ create function billing.sum_logs(
   agents text[] default null
 ) returns table (client_id uuid, reason text, usage_day date, model text, metric text, agent text,
   quantity numeric, provider_cost numeric, log_count bigint)
-language plpgsql stable set search_path = '' set plan_cache_mode = force_custom_plan as $$
+language plpgsql stable set search_path = '' set plan_cache_mode = force_custom_plan
+-- Many log rows meet few clients, zones and models: hash them, whatever the statistics say.
+set enable_nestloop = off set enable_mergejoin = off set enable_sort = off set jit = off
+set work_mem = '64MB' as $$
 begin
   return query
   with scope as not materialized (
     select l.* from billing.attributed_logs l
     where l.stored_by >= pg_snapshot_xmin(since.snapshot)
-      and l."timestamp" >= from_at and l."timestamp" < until_at
+      and l."timestamp" >= from_at and (l."timestamp" < until_at or until_at = 'infinity')
       and (agents is null or l.agent = any (agents))
       and not billing.is_counted(
         l.stored_by, l.seq, since.snapshot, since.own_transaction, since.own_seq)
@@ -57,8 +60,10 @@ begin
     union all
     select l.client_id, l.reason, l.usage_day, l.model, o.key, l.agent,
       o.value::text::numeric, 0, 1
-    from scope l cross join lateral jsonb_each(l.other_features) o
-    where l.reason is null and l.other_features <> '{}' and o.value <> '0'
+    -- The case keeps jsonb_each from rows that it would fail on, in whatever order it is planned.
+    from scope l cross join lateral jsonb_each(
+      case when l.reason is null then l.other_features else '{}' end) o
+    where l.other_features <> '{}' and o.value <> '0'
   )
   select m.client_id, m.reason, m.usage_day, m.model, m.metric, m.agent,
     sum(m.quantity), sum(m.cost), sum(m.logs)::bigint
@@ -152,7 +157,7 @@ create function billing.quarantine_logs(
   from billing.attributed_logs l
   where l.reason is not null
     and l.stored_by >= pg_snapshot_xmin(since.snapshot)
-    and l."timestamp" >= from_at and l."timestamp" < until_at
+    and l."timestamp" >= from_at and (l."timestamp" < until_at or until_at = 'infinity')
     and (agents is null or l.agent = any (agents))
     and not billing.is_counted(
       l.stored_by, l.seq, since.snapshot, since.own_transaction, since.own_seq)

@@ -142,9 +142,11 @@ language plpgsql security definer set search_path = '' as $$
 -- Definer: rebuild_requests is written by nobody but these triggers.
 begin
   insert into billing.rebuild_requests (agents, from_day, until_day)
-  select array[x.agent], (x.starts_at at time zone 'UTC')::date - 4,
-    case when x.ends_at = 'infinity' then 'infinity'
-      else (x.ends_at at time zone 'UTC')::date + 5 end
+  -- Usage lies within 1970 and 2200; bounds beyond, where days run out, mean no bound.
+  select array[x.agent], case when x.starts_at < '1970-01-01' then '-infinity'
+      else (least(x.starts_at, '2200-01-01') at time zone 'UTC')::date - 4 end,
+    case when x.ends_at > '2200-01-01' then 'infinity'
+      else (greatest(x.ends_at, '1970-01-01') at time zone 'UTC')::date + 5 end
   from (select (old).* where tg_op <> 'INSERT' union all select (new).* where tg_op <> 'DELETE') x;
   return null;
 end $$;

@@ -48,20 +48,38 @@ $$;
 comment on function billing.period_terms is
   'Days of service and config of each target period.';
 
+-- Usage records of the targets' days of service. Reached by index, target by target (the lateral
+-- with offset 0 leaves the planner no other way): the cost is the usage of the period, however
+-- long the history.
+create function billing.usage_of_targets(targets billing.rating_target[])
+returns table (client_id uuid, period_start date, model text, metric text, agent text,
+  usage_day date, quantity numeric, log_count bigint)
+language sql stable set search_path = '' as $$
+  select t.client_id, t.period_start, r.model, r.metric, r.agent, r.usage_day,
+    r.quantity, r.log_count
+  from billing.period_terms(targets) t
+  cross join lateral (
+    select * from public.usage_records u
+    where u.client_id = t.client_id
+      and u.usage_day >= t.active_start and u.usage_day < t.active_end
+    offset 0
+  ) r;
+$$;
+comment on function billing.usage_of_targets is 'Usage records of target periods.';
+
 -- Usage of the targets with the price that was in force when it happened: one row per agent, model,
 -- metric and price segment (a stretch of days under one price). price_id null: unpriced.
 create function billing.priced_usage(targets billing.rating_target[])
 returns table (client_id uuid, period_start date, model text, metric text, agent text,
   segment_start date, segment_end date, price_id uuid, multiplier numeric,
   quantity numeric, log_count bigint)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = '' set enable_nestloop = off set jit = off as $$
+  -- The planner cannot know how many rows a CTE has; hash joins are right for one client as for
+  -- 10,000, nested loops over CTEs are not.
   with terms as materialized (
     select * from billing.period_terms(targets)
   ), usage as materialized (
-    select t.client_id, t.period_start, r.model, r.metric, r.agent, r.usage_day,
-      r.quantity, r.log_count
-    from terms t join public.usage_records r on r.client_id = t.client_id
-      and r.usage_day >= t.active_start and r.usage_day < t.active_end
+    select * from billing.usage_of_targets(targets)
   ), keys as materialized (
     select k.client_id, k.period_start, k.model, k.metric,
       t.active_start, t.active_end, t.currency
@@ -145,7 +163,8 @@ return case when starts_with(metric, 'batch_')
   then 'batch ' || replace(substr(metric, 7), '_', ' ') else replace(metric, '_', ' ') end;
 
 -- Usage lines: by model, metric and price segment, and by agent where the client wants it. Units
--- of a model and metric are numbered through the period (from, to], so tiers and free units do not
+-- of a metric are numbered through the period (from, to] over all models that share a price's
+-- scope: the free units of a family are the family's, not each model's. So tiers do not
 -- start again when a price changes or lines are split. Where corrections take more back than there
 -- was before them, positions run below zero and cost the mirror image: lines still sum to the
 -- price of the total.
@@ -154,7 +173,7 @@ returns table (client_id uuid, period_start date, period_end date, rating_key te
   metric text, agent text, price_id uuid, service_start date, service_end date, quantity numeric,
   unit_amount numeric, per_units numeric, pricing_model text, tiers jsonb,
   precise_amount numeric, amount_minor numeric, description text, detail text)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = '' set enable_nestloop = off set jit = off as $$
   with grouped as (
     select t.client_id, t.period_start, t.period_end, t.exponent, u.model, u.metric,
       case when t.line_grouping = 'agent' then u.agent end as agent,
@@ -166,11 +185,11 @@ language sql stable set search_path = '' as $$
   ), positioned as (
     select g.*,
       sum(g.quantity) over (
-        partition by g.client_id, g.period_start, g.model, g.metric
-        order by g.segment_start, g.agent) as to_units,
+        partition by g.client_id, g.period_start, p.scope, g.metric
+        order by g.segment_start, g.model, g.agent) as to_units,
       sum(g.quantity) over (
-        partition by g.client_id, g.period_start, g.model, g.metric) as total_units
-    from grouped g
+        partition by g.client_id, g.period_start, p.scope, g.metric) as total_units
+    from grouped g join public.prices p on p.id = g.price_id
   ), priced as (
     select x.*, p.unit_amount, p.per_units, p.pricing_model, p.tiers,
       p.model as price_model, p.family,

@@ -25,11 +25,13 @@ end;
 -- had enough left to credit: it is set off here.
 create function billing.section_deltas(targets billing.rating_target[])
 returns table (line billing.rated_line, is_late boolean)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = '' set jit = off as $$
   with rated as materialized (
     select * from billing.rate_periods(targets)
   ), booked as materialized (
     select * from billing.booked_lines(targets)
+  ), sections as (
+    select distinct b.client_id, b.section_start from booked b
   ), delta as (
     select coalesce(r.client_id, b.client_id) as client_id,
       coalesce(r.section_start, b.section_start) as section_start,
@@ -38,9 +40,9 @@ language sql stable set search_path = '' as $$
       coalesce(r.precise_amount, 0) - coalesce(b.precise_amount, 0) as precise_amount,
       coalesce(r.amount_minor, 0) - coalesce(b.amount_minor, 0) as amount_minor,
       coalesce(r.tax_base_minor, 0) - coalesce(b.tax_base_minor, 0) as tax_base_minor,
-      r as rated, exists (select from booked o where o.client_id =
-        coalesce(r.client_id, b.client_id) and o.section_start =
-        coalesce(r.section_start, b.section_start)) as is_late
+      r as rated, coalesce(r.client_id, b.client_id) is not null and (
+        coalesce(r.client_id, b.client_id), coalesce(r.section_start, b.section_start)
+      ) in (select s.client_id, s.section_start from sections s) as is_late
     from rated r full join booked b
       on b.client_id = r.client_id and b.section_start = r.section_start
       and b.rating_key = r.rating_key

@@ -36,12 +36,13 @@ language sql stable set search_path = '' as $$
     case when r.total < 0 then 'negative_total' else 'amount_out_of_range' end,
     format('the period adds up to %s minor units', r.total)
   from (
-    select l.client_id, l.section_start, max(abs(l.amount_minor)) as largest,
+    select l.client_id, l.section_start, sum(abs(l.amount_minor)) as largest,
       sum(l.amount_minor) filter (
         where l.tax_behavior is null or l.tax_behavior = 'exclusive') as total
     from billing.rate_periods(targets) l group by l.client_id, l.section_start
   ) r
-  where r.total < 0 or r.largest > 9e15;
+  -- The limit keeps every sum within what JSON readers hold exactly (2^53).
+  where r.total < 0 or r.largest > 9e14;
 $$;
 comment on function billing.blocked_targets is 'Targets that cannot be billed, with the reason.';
 

@@ -48,7 +48,9 @@ begin
     select d.id, a.applied, today + d.payment_terms_days as due_on,
       case when d.total_minor = a.applied then 'paid' else 'open' end as status,
       format('%s-%s-%s', s.number_series, extract(year from today),
-        lpad((before_first + x.place)::text, 6, '0')) as number
+        case when before_first + x.place < 1000000
+          then lpad((before_first + x.place)::text, 6, '0')
+          else (before_first + x.place)::text end) as number
     from unnest(ids) with ordinality x(id, place)
     join public.invoices d on d.id = x.id
     join billing.balance_to_apply(ids) a on a.invoice_id = x.id

@@ -1,0 +1,111 @@
+-- House rules that the catalog can answer for: asked of everything there is, not of a list.
+begin;
+select plan(19);
+
+create view pg_temp.tables as
+select c.oid, n.nspname as schema, c.relname as name, c.relkind as kind, c.relrowsecurity as rls
+from pg_class c join pg_namespace n on n.oid = c.relnamespace
+where n.nspname in ('public', 'billing') and c.relkind in ('r', 'p', 'v', 'm')
+  and not exists (select from pg_depend d where d.objid = c.oid and d.deptype = 'e');
+create view pg_temp.functions as
+select p.*, p.oid::regprocedure::text as signature, n.nspname as schema, l.lanname as language
+from pg_proc p join pg_namespace n on n.oid = p.pronamespace join pg_language l on l.oid = p.prolang
+where n.nspname in ('public', 'billing')
+  and not exists (select from pg_depend d where d.objid = p.oid and d.deptype = 'e');
+
+select cmp_ok((select count(*) from pg_temp.tables), '>', 25::bigint, 'there are tables to ask');
+select cmp_ok((select count(*) from pg_temp.functions), '>', 80::bigint, 'and functions');
+
+-- Access.
+select is_empty($$select schema, name from pg_temp.tables where kind in ('r', 'p') and not rls$$,
+  'every table has row level security');
+select is_empty($$
+  select t.name, g.grantee, g.privilege_type from pg_temp.tables t
+  join information_schema.role_table_grants g on g.table_schema = t.schema
+    and g.table_name = t.name
+  where g.grantee in ('anon', 'PUBLIC')$$, 'anon and PUBLIC have no privilege on any table');
+select is_empty($$
+  select t.name, g.privilege_type from pg_temp.tables t
+  join information_schema.role_table_grants g on g.table_schema = t.schema
+    and g.table_name = t.name
+  where g.grantee = 'authenticated' and (g.privilege_type <> 'SELECT' or t.schema = 'billing')$$,
+  'authenticated may do nothing but read, in public alone');
+select is_empty($$
+  select t.name from pg_temp.tables t
+  where t.kind in ('r', 'p') and has_table_privilege('authenticated', t.oid, 'select')
+    and not exists (select from pg_policies p where p.schemaname = t.schema
+      and p.tablename = t.name and 'authenticated' = any (p.roles))$$,
+  'what authenticated may read has a policy that says which rows');
+select is_empty($$
+  select t.name, p.policyname from pg_temp.tables t
+  join pg_policies p on p.schemaname = t.schema and p.tablename = t.name
+  where p.roles <> '{authenticated}' or p.cmd <> 'SELECT'$$,
+  'policies are for authenticated and for reading; the service role needs none');
+select is_empty($$
+  select t.name, p.privilege from pg_temp.tables t
+  cross join (values ('truncate'), ('trigger'), ('references')) p(privilege)
+  where has_table_privilege('service_role', t.oid, p.privilege)$$,
+  'the service role cannot truncate, add triggers or references');
+select is_empty($$
+  select t.name, p.privilege from pg_temp.tables t
+  cross join (values ('update'), ('delete')) p(privilege)
+  where t.name in ('agent_usage_logs', 'usage_records', 'invoices', 'invoice_lines', 'payments',
+      'credit_notes', 'credit_note_lines', 'balance_entries', 'billing_periods', 'audit_log')
+    and has_table_privilege('service_role', t.oid, p.privilege)$$,
+  'facts and books are written by functions only');
+select set_eq($$
+  select r.role || ': ' || f.proname from pg_temp.functions f
+  cross join (values ('anon'), ('authenticated')) r(role)
+  where has_function_privilege(r.role, f.oid, 'execute')$$,
+  array['authenticated: my_clients', 'authenticated: is_operator'],
+  'of functions, authenticated may call those that policies call, anon none');
+
+-- Functions.
+select is_empty($$
+  select signature from pg_temp.functions
+  where (language = 'plpgsql' or prosecdef)
+    and not coalesce(array_to_string(proconfig, ',') like '%search_path=""%', false)$$,
+  'plpgsql and definer functions pin their search_path');
+select is_empty($$
+  select signature from pg_temp.functions
+  where prosecdef and language = 'plpgsql' and prosrc !~ '-- Definer: '$$,
+  'a definer function says why it is one');
+select is_empty($$select signature from pg_temp.functions where prosecdef and schema = 'public'$$,
+  'no definer function is exposed by the Data API');
+select is_empty($$
+  select signature from pg_temp.functions
+  where (has_function_privilege('service_role', oid, 'execute') or schema = 'public')
+    and prorettype <> 'trigger'::regtype and obj_description(oid, 'pg_proc') is null$$,
+  'every function that can be called from outside has a comment');
+
+-- Tables.
+select is_empty($$
+  select schema, name from pg_temp.tables where obj_description(oid, 'pg_class') is null$$,
+  'every table and view has a comment');
+select is_empty($$
+  select t.name, c.conname from pg_temp.tables t
+  join pg_constraint c on c.conrelid = t.oid and c.contype = 'f'
+  where not exists (select from pg_index i where i.indrelid = c.conrelid
+    and (string_to_array(i.indkey::text, ' ')::int2[])[1:cardinality(c.conkey)] @> c.conkey
+    and i.indpred is null)$$,
+  'every foreign key is indexed');
+select is_empty($$
+  select t.name, c.conname from pg_temp.tables t
+  join pg_constraint c on c.conrelid = t.oid and c.contype in ('c', 'x')
+  where c.conname ~ '_(check|excl)\d*$'$$,
+  'CHECK and EXCLUDE constraints have names that say what they hold');
+select is_empty($$
+  select t.name, a.attname, a.atttypid::regtype from pg_temp.tables t
+  join pg_attribute a on a.attrelid = t.oid and a.attnum > 0 and not a.attisdropped
+  where a.atttypid in ('float4'::regtype, 'float8'::regtype, 'money'::regtype,
+    'timestamp'::regtype)$$,
+  'no floats, no money type, no timestamps without zone');
+select is_empty($$
+  select t.name, a.attname from pg_temp.tables t
+  join pg_attribute a on a.attrelid = t.oid and a.attnum > 0 and not a.attisdropped
+  where t.kind in ('r', 'p') and a.attname ~ '_minor$' and a.atttypid <> 'bigint'::regtype
+    and t.name <> 'invoice_lines'$$,
+  'stored money is a whole number of minor units');
+
+select * from finish();
+rollback;
