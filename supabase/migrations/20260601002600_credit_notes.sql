@@ -47,7 +47,7 @@ end $$;
 create function billing.issue_credit_note(invoice_id uuid, reason text,
   amount_minor bigint default null, to_refund boolean default false,
   as_of timestamptz default now())
-returns text language plpgsql security definer set search_path = '' as $$
+returns text language plpgsql security definer set search_path = '' set jit = off as $$
 -- Definer: callers may ask for a credit note, only these functions may write one.
 declare
   invoice public.invoices;
