@@ -76,7 +76,7 @@ comment on function billing.sum_logs is
 -- Counts what has arrived since the last rollup. One runs at a time (row lock on the watermark);
 -- killed at any point it has done nothing. Returns the number of log rows counted.
 create function billing.rollup()
-returns bigint language plpgsql set search_path = '' as $$
+returns bigint language plpgsql set search_path = '' set jit = off as $$
 declare
   since billing.usage_watermark;
   upto billing.usage_watermark;

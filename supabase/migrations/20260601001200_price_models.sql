@@ -79,9 +79,12 @@ return jsonb_typeof(tiers) = 'array' and jsonb_array_length(tiers) > 0 and not e
     from jsonb_array_elements(tiers) with ordinality x(e, n)
   ) t
   where not coalesce(
-    (e ->> 'unit_amount')::numeric >= 0 and coalesce((e ->> 'flat_amount')::numeric, 0) >= 0
+    (e ->> 'unit_amount')::numeric between 0 and 1e12
+    and coalesce((e ->> 'flat_amount')::numeric, 0) between 0 and 1e12
     and case when n = t.tiers then e ->> 'up_to' is null
       else (e ->> 'up_to')::numeric > coalesce(above, 0) end, false));
+comment on function billing.is_tier_list is
+  'Whether jsonb is [{up_to, unit_amount, flat_amount}], ascending, only the last without up_to.';
 
 revoke all on all functions in schema billing from public;
 grant execute on function billing.is_tier_list(jsonb) to service_role;

@@ -47,11 +47,12 @@ end $$;
 create function billing.issue_credit_note(invoice_id uuid, reason text,
   amount_minor bigint default null, to_refund boolean default false,
   as_of timestamptz default now())
-returns text language plpgsql security definer set search_path = '' as $$
+returns text language plpgsql security definer set search_path = '' set jit = off as $$
 -- Definer: callers may ask for a credit note, only these functions may write one.
 declare
   invoice public.invoices;
   note public.credit_notes;
+  note_id uuid;
 begin
   perform billing.lock_books();
   invoice := billing.get_invoice(issue_credit_note.invoice_id);
@@ -63,10 +64,11 @@ begin
   if btrim(coalesce(issue_credit_note.reason, '')) = '' then
     perform billing.raise_error('invalid_argument', 'a credit note needs a reason');
   end if;
-  select * into note from public.credit_notes n where n.id = billing.write_credit_note(invoice,
+  note_id := billing.write_credit_note(invoice,
     coalesce(issue_credit_note.amount_minor, invoice.total_minor - (
       select coalesce(sum(c.total_minor), 0) from public.credit_notes c
-      where c.invoice_id = invoice.id)), issue_credit_note.reason, to_refund, as_of);
+      where c.invoice_id = invoice.id))::bigint, issue_credit_note.reason, to_refund, as_of);
+  select * into note from public.credit_notes n where n.id = note_id;
   insert into public.credit_note_lines (credit_note_id, rating_key, precise_amount,
     amount_minor, kind, tax_base_minor, description)
   select note.id, l.rating_key, x.share / billing.to_minor(1, cur.exponent), x.share, 'tax',

@@ -5,7 +5,8 @@ create table billing.audit_log (
   actor text not null default billing.actor(),
   table_name text not null,
   row_id text not null,
-  operation text not null check (operation in ('insert', 'update', 'delete')),
+  operation text not null
+    constraint audit_log_operation_known check (operation in ('insert', 'update', 'delete')),
   before jsonb,
   after jsonb
 );
