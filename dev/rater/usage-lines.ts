@@ -1,5 +1,5 @@
 import { addDays, type Day } from "./calendar.ts";
-import { add, type Fraction, isZero, max, multiply, roundHalfAway, sum, ZERO } from "./fraction.ts";
+import { add, type Fraction, isZero, multiply, roundHalfAway, sum, ZERO } from "./fraction.ts";
 import { type Choice, priceChooser, type Wanted } from "./price-choice.ts";
 import { priceOf } from "./pricing-models.ts";
 import type { Terms } from "./terms.ts";
@@ -106,10 +106,7 @@ function segmentsOf(
 
 /** Units are numbered through the period, so free units and tiers run on over every split. */
 function linesOf(segments: readonly Segment[], terms: Terms): UsageLine[] {
-  const total = max(
-    sum(segments.flatMap(({ usage }) => usage.map(({ quantity }) => quantity))),
-    ZERO,
-  );
+  const total = sum(segments.flatMap(({ usage }) => usage.map(({ quantity }) => quantity)));
   const lines: UsageLine[] = [];
   let used: Fraction = ZERO;
   for (const { start, choice, usage } of segments) {
@@ -121,7 +118,7 @@ function linesOf(segments: readonly Segment[], terms: Terms): UsageLine[] {
       used = add(used, quantity);
       const first = rows[0];
       if (first === undefined || isZero(quantity)) continue;
-      const price = priceOf(choice.price, { from: max(from, ZERO), to: max(used, ZERO), total });
+      const price = priceOf(choice.price, { from, to: used, total });
       const amount = multiply(price, choice.multiplier);
       lines.push({
         kind: "usage",

@@ -7,7 +7,7 @@ import { applyMigrations } from "../../platform/migrations.ts";
 import { startPostgres } from "../../platform/postgres.ts";
 import { platform } from "./platform-env.ts";
 
-/** A database of its own with a small June in it, not yet billed. */
+/** A database that no other test sees. */
 export interface JuneDatabase {
   readonly sql: Sql;
   /** One more session, as of another person in the SQL editor. Closed with the database. */
@@ -17,11 +17,19 @@ export interface JuneDatabase {
 /** Who is in it: two that anyone can check, one that cannot be billed, one that used nothing. */
 const CLIENTS = ["acme-robotics", "birch", "nimbus-forge", "quiet-pines"];
 
+/** Runs `test` on a database of its own with the June of four clients and usage of nobody. */
+export function withJune(test: (june: JuneDatabase) => Promise<void>): Promise<void> {
+  return withDatabase(async (database) => {
+    await loadJune(database.sql);
+    await test(database);
+  });
+}
+
 /**
- * Runs `test` on a database of its own with the June of four clients and usage of nobody. A run of
- * the month concerns every client, so these tests cannot share the platform's.
+ * Runs `test` on a migrated, empty database of its own. A run of the month concerns every client,
+ * so tests of it cannot share the platform's.
  */
-export async function withJune(test: (june: JuneDatabase) => Promise<void>): Promise<void> {
+export async function withDatabase(test: (database: JuneDatabase) => Promise<void>): Promise<void> {
   const guard = startGuard();
   const sessions: Sql[] = [];
   try {
@@ -38,9 +46,7 @@ export async function withJune(test: (june: JuneDatabase) => Promise<void>): Pro
         sessions.push(session);
         return session;
       };
-      const sql = connect();
-      await loadJune(sql);
-      await test({ sql, connect });
+      await test({ sql: connect(), connect });
     } finally {
       await Promise.all(sessions.map((session) => session.end({ timeout: 1 })));
       await server.stop();
