@@ -159,8 +159,7 @@ return case
 end;
 
 create function billing.display_metric(metric text) returns text language sql immutable
-return case when starts_with(metric, 'batch_')
-  then 'batch ' || replace(substr(metric, 7), '_', ' ') else replace(metric, '_', ' ') end;
+return regexp_replace(replace(metric, '_', ' '), '\mpdf\M', 'PDF');
 
 -- Usage lines: by model, metric and price segment, and by agent where the client wants it. Units
 -- of a metric are numbered through the period (from, to] over all models that share a price's

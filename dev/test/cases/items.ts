@@ -62,7 +62,7 @@ export const items: readonly Case[] = [
     steps: [
       client("A"),
       item("A", "2026-06-10", "5", { description: "a" }),
-      item("A", "2026-06-10", "-5", { description: "b" }),
+      item("A", "2026-06-11", "-5", { description: "b" }),
       run("2026-07-01"),
       searches("A", "2026-07-10", 100),
       run("2026-08-01"),

@@ -164,8 +164,8 @@ export const tierEdges: readonly Case[] = [
     books: ["#1 A open 2500: units@ALPHA 2500, units@BETA 0"],
   },
   {
-    name: "tiers count each model by itself",
-    because: "two models × 100 units, each 100 × 1.00",
+    name: "tiers of a price for any model count all models together",
+    because: "gpt-4o has units 1–100 = 100.00, gpt-4o-mini 101–200 = 50.00",
     steps: [
       client("A"),
       unitPrice("A", { pricing_model: "graduated", tiers }),
@@ -173,7 +173,32 @@ export const tierEdges: readonly Case[] = [
       units("A", "2026-06-10", 100, { model: "gpt-4o-mini" }),
       run("2026-07-01"),
     ],
+    books: ["#1 A open 15000: units 10000, units 5000"],
+  },
+  {
+    name: "tiers of a price for one model count that model alone",
+    because: "gpt-4o by its own price 100 × 1; gpt-4o-mini by the other 100 × 1",
+    steps: [
+      client("A"),
+      unitPrice("A", { pricing_model: "graduated", tiers }),
+      unitPrice("A", { pricing_model: "graduated", tiers, model: "gpt-4o" }),
+      units("A", "2026-06-10", 100, { model: "gpt-4o" }),
+      units("A", "2026-06-10", 100, { model: "gpt-4o-mini" }),
+      run("2026-07-01"),
+    ],
     books: ["#1 A open 20000: units 10000, units 10000"],
+  },
+  {
+    name: "the free units of a family are the family's, not each model's",
+    because: "600 + 600 of two Sonnet ids, 1000 free: 200 × 0.01 = 2.00",
+    steps: [
+      client("A"),
+      unitPrice("A", { unit_amount: "0.01", free_units: "1000", family: "claude-sonnet" }),
+      units("A", "2026-06-10", 600, { model: "claude-sonnet" }),
+      units("A", "2026-06-10", 600),
+      run("2026-07-01"),
+    ],
+    books: ["#1 A open 200: units 0, units 200"],
   },
 ];
 
