@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { Sql } from "postgres";
 import postgres from "postgres";
 import { z } from "zod";
+import { insert } from "./insert.ts";
 import type { Row, Step } from "./world.ts";
 
 const idRows = z.array(z.object({ id: z.uuid() })).length(1);
@@ -117,16 +118,6 @@ async function assign(sql: Sql, clients: Clients, agent: string, key: string | n
   if (key !== null) {
     await insert(sql, "agent_assignments", { agent, client_id: idOf(clients, key) });
   }
-}
-
-/** Columns that the row does not name get their defaults. */
-async function insert(sql: Sql, table: string, row: Row): Promise<void> {
-  const columns = sql(Object.keys(row));
-  const target = sql(`public.${table}`);
-  await sql`
-    insert into ${target} (${columns})
-    select ${columns} from jsonb_populate_record(
-      null::${target}, ${JSON.stringify(row)}::text::jsonb)`;
 }
 
 async function expectRefusal(sql: Sql, clients: Clients, code: string, step: Step) {
