@@ -211,13 +211,18 @@ returns uuid language plpgsql security definer set search_path = '' as $$
 declare
   invoice public.invoices;
   payment_id uuid;
+  paid_invoice uuid;
   excess bigint;
 begin
   perform billing.lock_books();
   invoice := billing.get_invoice(record_payment.invoice_id);
-  select p.id into payment_id from public.payments p
+  select p.id, p.invoice_id into payment_id, paid_invoice from public.payments p
   where p.reference = record_payment.reference;
   if payment_id is not null then
+    if paid_invoice <> invoice.id then
+      perform billing.raise_error('illegal_transition',
+        format('payment %s is recorded for another invoice than %s', reference, invoice.number));
+    end if;
     return payment_id;
   end if;
   if invoice.status not in ('open', 'uncollectible') or amount_minor <= 0 then
