@@ -16,13 +16,19 @@ export type Clients = Map<string, string>;
 /** Plays the steps in the open transaction of `sql`; returns the clients made. */
 export async function play(sql: Sql, steps: readonly Step[]): Promise<Clients> {
   const clients: Clients = new Map();
-  await sql`update public.billing_settings set number_series = ${series}`;
-  await sql`select set_config('billing.as_of', '2026-01-01', true)`;
+  await openBooks(sql);
   for (const step of steps) await playStep(sql, clients, step);
   return clients;
 }
 
-async function playStep(sql: Sql, clients: Clients, step: Step): Promise<void> {
+/** Gives the case a number series of its own and a clock that stands at the new year. */
+export async function openBooks(sql: Sql): Promise<void> {
+  await sql`update public.billing_settings set number_series = ${series}`;
+  await sql`select set_config('billing.as_of', '2026-01-01', true)`;
+}
+
+/** Plays one step; clients that it makes are added to `clients`. */
+export async function playStep(sql: Sql, clients: Clients, step: Step): Promise<void> {
   switch (step.do) {
     case "client":
       return await addClient(sql, clients, step.key, step.client, step.config);

@@ -12,7 +12,7 @@ export interface Transactions extends AsyncDisposable {
 export function transactions(): Transactions {
   const url = process.env["DATABASE_URL"];
   if (url === undefined) throw new Error("DATABASE_URL must name a migrated database");
-  const sql = postgres(url, { max: 1, onnotice: () => {} });
+  const sql = postgres(url, { max: 1, onnotice: () => {}, connection: { jit: false } });
   return {
     async rolledBack(work) {
       await sql`begin`;

@@ -6,13 +6,17 @@ import type { Rating } from "../../rater/rate-month.ts";
 /** `A 2026-06-01 usage gpt-4o units 2026-06-01 ALPHA` → amount in minor units and quantity. */
 export type Charges = ReadonlyMap<string, string>;
 
-/** Sections that begin later hold the charges that close a world. */
-const untilDay = "2026-09-01";
-
 const netRows = z.array(z.object({ fact: z.string(), amount: z.string(), quantity: z.string() }));
 
-/** What the books charge in the end, net of credit notes, line by line; zeros left out. */
-export async function netCharges(sql: Sql, ids: readonly string[]): Promise<Charges> {
+/**
+ * What the books charge in the end for periods that begin before `untilDay`, net of credit notes,
+ * line by line; zeros left out.
+ */
+export async function netCharges(
+  sql: Sql,
+  ids: readonly string[],
+  untilDay: string,
+): Promise<Charges> {
   const rows = netRows.parse(
     await sql`
       with target as (
@@ -37,7 +41,7 @@ export async function netCharges(sql: Sql, ids: readonly string[]): Promise<Char
 }
 
 /** The same from raw rows by the rater that shares no code with the database. */
-export function ratedCharges(rating: Rating): Charges {
+export function ratedCharges(rating: Rating, untilDay: string): Charges {
   return sorted(
     rating.periods.flatMap((period): [string, string][] => {
       if (period.outcome !== "invoiced" || period.period.start >= untilDay) return [];
