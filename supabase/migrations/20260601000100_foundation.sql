@@ -18,7 +18,7 @@ create table billing.error_codes (
   meaning text not null
 );
 comment on table billing.error_codes is
-  'Every domain error: the stable code (DETAIL of the error) and the HTTP status PostgREST answers.';
+  'Every domain error: its stable code (DETAIL of the error) and the HTTP status it answers.';
 revoke all on billing.error_codes from public;
 grant select on billing.error_codes to service_role;
 alter table billing.error_codes enable row level security;

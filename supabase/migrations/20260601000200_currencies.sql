@@ -4,7 +4,8 @@ create table public.currencies (
   exponent smallint not null constraint currencies_exponent_known check (exponent in (0, 2, 3)),
   name text not null
 );
-comment on table public.currencies is 'ISO 4217 currencies; exponent is the digits of the minor unit.';
+comment on table public.currencies is
+  'ISO 4217 currencies; exponent is the digits of the minor unit.';
 alter table public.currencies enable row level security;
 revoke all on public.currencies from anon, authenticated, service_role;
 grant select on public.currencies to authenticated, service_role;

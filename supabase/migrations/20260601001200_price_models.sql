@@ -21,8 +21,8 @@ return (ceil(to_units / per_units) - ceil(from_units / per_units)) * unit_amount
 create function billing.graduated_total(units numeric, per_units numeric, tiers jsonb)
 returns numeric language sql immutable
 return (
-  select coalesce(sum(
-    (least(units, t.up_to) - t.above) * t.unit_amount / per_units + t.flat_amount), 0)
+  select coalesce(sum((least(units, t.up_to) - t.above) * t.unit_amount) / per_units
+    + sum(t.flat_amount), 0)
   from (
     select coalesce((e ->> 'up_to')::numeric, 'infinity') as up_to,
       coalesce(lag((e ->> 'up_to')::numeric) over (order by n), 0) as above,
@@ -44,8 +44,7 @@ create function billing.price_volume(from_units numeric, to_units numeric, total
 returns numeric language sql immutable
 return (
   select (to_units - from_units) * (e ->> 'unit_amount')::numeric / per_units
-    + case when from_units = 0 and to_units > 0
-      then coalesce((e ->> 'flat_amount')::numeric, 0) else 0 end
+    + (sign(to_units) - sign(from_units)) * coalesce((e ->> 'flat_amount')::numeric, 0)
   from jsonb_array_elements(tiers) with ordinality x(e, n)
   where total_units <= coalesce((e ->> 'up_to')::numeric, 'infinity')
   order by n limit 1);

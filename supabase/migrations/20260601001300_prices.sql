@@ -100,7 +100,7 @@ create function billing.explain_price(client_id uuid, model text, metric text, d
 returns table (rank bigint, chosen boolean, price_id uuid, why text, pricing_model text,
   unit_amount numeric, per_units numeric, tiers jsonb, free_units numeric, multiplier numeric,
   currency text, effective_from date, effective_until date)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = '' set jit = off as $$
   select row_number() over best, row_number() over best = 1 and x.in_force, p.id,
     c.why || case when not x.in_force then ', not in force on this day' else '' end,
     p.pricing_model, p.unit_amount, p.per_units, p.tiers, p.free_units, c.multiplier,

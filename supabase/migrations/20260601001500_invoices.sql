@@ -32,7 +32,8 @@ create table public.invoices (
   uncollectible_at timestamptz,
   constraint invoices_kind_known check (kind in ('period', 'late', 'one_off')),
   constraint invoices_period_of_kind check (case when kind = 'period'
-    then num_nulls(period_start, period_end) = 0 and period_start < period_end else num_nulls(period_start, period_end) = 2 end),
+    then num_nulls(period_start, period_end) = 0 and period_start < period_end
+    else num_nulls(period_start, period_end) = 2 end),
   constraint invoices_status_known check (
     status in ('draft', 'open', 'paid', 'void', 'uncollectible')),
   constraint invoices_numbered_once_final check (
@@ -139,6 +140,7 @@ create table public.billing_periods (
   client_id uuid not null references public.clients (id),
   period_start date not null,
   period_end date not null,
+  full_days integer not null,
   state text not null default 'pending',
   reason text,
   message text,
@@ -153,6 +155,8 @@ create table public.billing_periods (
 );
 comment on table public.billing_periods is
   'What became of each client''s period: invoiced, skipped (zero), voided, blocked with a reason.';
+comment on column public.billing_periods.full_days is
+  'Days that the whole minimum is for; more than the period has where the anchor day changed.';
 comment on column public.billing_periods.usage_changed is
   'Usage of the period has changed since it was last rated; the next run rates it again.';
 create index billing_periods_to_do on public.billing_periods (client_id)

@@ -5,6 +5,13 @@ create type billing.client_day as (client_id uuid, day date);
 create type billing.rating_target as (client_id uuid, period_start date, period_end date);
 comment on type billing.rating_target is 'A client''s period to be rated; half-open local days.';
 
+-- Days that the whole minimum is for: those of the month that ends with the period, which is longer
+-- than a period made short by a change of the anchor day.
+create function billing.full_days(period_start date, period_end date, anchor_day integer)
+returns integer language sql immutable
+return period_end
+  - least(period_start, billing.period_start_of(period_end - 1, anchor_day));
+
 -- Terms of each target: its days of service and the config that holds for it, which is the one in
 -- force on the last day of service in the period.
 create function billing.period_terms(targets billing.rating_target[])
@@ -17,8 +24,11 @@ language sql stable set search_path = '' as $$
     select t.client_id, t.period_start, t.period_end,
       greatest(t.period_start, c.started_on) as active_start,
       least(t.period_end, coalesce(c.ended_on, 'infinity')) as active_end,
-      t.period_end - billing.period_start_of(t.period_end - 1, c.billing_anchor_day) as full_days
+      coalesce(p.full_days,
+        billing.full_days(t.period_start, t.period_end, c.billing_anchor_day)) as full_days
     from unnest(targets) t join public.clients c on c.id = t.client_id
+    left join public.billing_periods p
+      on p.client_id = t.client_id and p.period_start = t.period_start
   ), days as materialized (
     select array_agg(distinct (a.client_id, greatest(a.period_start, a.active_end - 1))
       ::billing.client_day) as keys from active a
@@ -29,7 +39,7 @@ language sql stable set search_path = '' as $$
       array(select (k).day from unnest(d.keys) k)) g
   )
   select a.client_id, a.period_start, a.period_end, a.active_start, a.active_end,
-    greatest(a.active_end - a.active_start, 0), greatest(a.full_days, a.period_end - a.period_start),
+    greatest(a.active_end - a.active_start, 0), a.full_days,
     g.currency, g.exponent, g.minimum_minor, g.discount_percent, g.discount_minor, g.taxes,
     g.payment_terms_days, g.line_grouping, g.grace_hours, g.deliveries
   from active a join config g
@@ -38,20 +48,38 @@ $$;
 comment on function billing.period_terms is
   'Days of service and config of each target period.';
 
+-- Usage records of the targets' days of service. Reached by index, target by target (the lateral
+-- with offset 0 leaves the planner no other way): the cost is the usage of the period, however
+-- long the history.
+create function billing.usage_of_targets(targets billing.rating_target[])
+returns table (client_id uuid, period_start date, model text, metric text, agent text,
+  usage_day date, quantity numeric, log_count bigint)
+language sql stable set search_path = '' as $$
+  select t.client_id, t.period_start, r.model, r.metric, r.agent, r.usage_day,
+    r.quantity, r.log_count
+  from billing.period_terms(targets) t
+  cross join lateral (
+    select * from public.usage_records u
+    where u.client_id = t.client_id
+      and u.usage_day >= t.active_start and u.usage_day < t.active_end
+    offset 0
+  ) r;
+$$;
+comment on function billing.usage_of_targets is 'Usage records of target periods.';
+
 -- Usage of the targets with the price that was in force when it happened: one row per agent, model,
 -- metric and price segment (a stretch of days under one price). price_id null: unpriced.
 create function billing.priced_usage(targets billing.rating_target[])
 returns table (client_id uuid, period_start date, model text, metric text, agent text,
   segment_start date, segment_end date, price_id uuid, multiplier numeric,
   quantity numeric, log_count bigint)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = '' set enable_nestloop = off set jit = off as $$
+  -- The planner cannot know how many rows a CTE has; hash joins are right for one client as for
+  -- 10,000, nested loops over CTEs are not.
   with terms as materialized (
     select * from billing.period_terms(targets)
   ), usage as materialized (
-    select t.client_id, t.period_start, r.model, r.metric, r.agent, r.usage_day,
-      r.quantity, r.log_count
-    from terms t join public.usage_records r on r.client_id = t.client_id
-      and r.usage_day >= t.active_start and r.usage_day < t.active_end
+    select * from billing.usage_of_targets(targets)
   ), keys as materialized (
     select k.client_id, k.period_start, k.model, k.metric,
       t.active_start, t.active_end, t.currency
@@ -131,19 +159,20 @@ return case
 end;
 
 create function billing.display_metric(metric text) returns text language sql immutable
-return case when starts_with(metric, 'batch_')
-  then 'batch ' || replace(substr(metric, 7), '_', ' ') else replace(metric, '_', ' ') end;
+return regexp_replace(replace(metric, '_', ' '), '\mpdf\M', 'PDF');
 
 -- Usage lines: by model, metric and price segment, and by agent where the client wants it. Units
--- of a model and metric are numbered through the period (from, to], so tiers and free units do not
--- start again when a price changes or lines are split. Corrections move positions back; they are
--- cut off at zero only when priced, so that parts with corrections among them sum to the whole.
+-- of a metric are numbered through the period (from, to] over all models that share a price's
+-- scope: the free units of a family are the family's, not each model's. So tiers do not
+-- start again when a price changes or lines are split. Where corrections take more back than there
+-- was before them, positions run below zero and cost the mirror image: lines still sum to the
+-- price of the total.
 create function billing.rate_usage(targets billing.rating_target[])
 returns table (client_id uuid, period_start date, period_end date, rating_key text, model text,
   metric text, agent text, price_id uuid, service_start date, service_end date, quantity numeric,
   unit_amount numeric, per_units numeric, pricing_model text, tiers jsonb,
   precise_amount numeric, amount_minor numeric, description text, detail text)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = '' set enable_nestloop = off set jit = off as $$
   with grouped as (
     select t.client_id, t.period_start, t.period_end, t.exponent, u.model, u.metric,
       case when t.line_grouping = 'agent' then u.agent end as agent,
@@ -155,16 +184,22 @@ language sql stable set search_path = '' as $$
   ), positioned as (
     select g.*,
       sum(g.quantity) over (
-        partition by g.client_id, g.period_start, g.model, g.metric
-        order by g.segment_start, g.agent) as to_units,
+        partition by g.client_id, g.period_start, p.scope, g.metric
+        order by g.segment_start, g.model, g.agent) as to_units,
       sum(g.quantity) over (
-        partition by g.client_id, g.period_start, g.model, g.metric) as total_units
-    from grouped g
+        partition by g.client_id, g.period_start, p.scope, g.metric) as total_units
+    from grouped g join public.prices p on p.id = g.price_id
   ), priced as (
     select x.*, p.unit_amount, p.per_units, p.pricing_model, p.tiers,
       p.model as price_model, p.family,
-      billing.price_units(p.pricing_model, x.to_units - x.quantity, x.to_units,
-        x.total_units, p.unit_amount, p.per_units, p.tiers, p.free_units) * x.multiplier as amount
+      x.multiplier * (
+        billing.price_units(p.pricing_model, greatest(x.to_units - x.quantity, 0),
+          greatest(x.to_units, 0), greatest(x.total_units, 0), p.unit_amount, p.per_units,
+          p.tiers, p.free_units)
+        - case when least(x.to_units, x.to_units - x.quantity) >= 0 then 0 else
+          billing.price_units(p.pricing_model, greatest(x.quantity - x.to_units, 0),
+            greatest(-x.to_units, 0), greatest(-x.total_units, 0), p.unit_amount, p.per_units,
+            p.tiers, p.free_units) end) as amount
     from positioned x join public.prices p on p.id = x.price_id
   )
   select p.client_id, p.period_start, p.period_end,

@@ -28,7 +28,8 @@ $$;
 -- Usage, minimum and one-off items: what is charged before discount and tax. The minimum is
 -- prorated by days of service and compared with the rounded usage lines.
 create function billing.rate_charges(targets billing.rating_target[])
-returns setof billing.rated_line language sql stable set search_path = '' as $$
+returns setof billing.rated_line language sql stable
+set search_path = '' set enable_nestloop = off set jit = off as $$
   with terms as materialized (
     select * from billing.period_terms(targets)
   ), usage as materialized (
@@ -73,53 +74,68 @@ comment on function billing.rate_charges is
 -- Adds discounts and taxes to charges that belong together: to each (client, section). A percent
 -- discount and a fixed one reduce usage and minimum; taxes are taken from what is left of the
 -- lines they apply to. Inclusive taxes are contained in the amounts, reverse charge is only noted.
+-- Sums first, one division last: parts divided one by one would carry half a cent to either side.
 create function billing.add_discounts_and_taxes(
   charges billing.rated_line[], terms billing.section_terms[]
-) returns setof billing.rated_line language sql immutable set search_path = '' as $$
+) returns setof billing.rated_line language sql immutable
+set search_path = '' set enable_nestloop = off set jit = off as $$
   with charge as (
-    select c.*, c.kind in ('usage', 'minimum') as discountable from unnest(charges) c
+    -- Charges without a section (one-off invoices) share one name, so that joins can hash.
+    select c.*, coalesce(c.section_start, '-infinity') as section,
+      c.kind in ('usage', 'minimum') as discountable
+    from unnest(charges) c
+  ), term as (
+    select t.*, coalesce(t.section_start, '-infinity') as section from unnest(terms) t
   ), base as (
-    select client_id, section_start, section_end, sum(amount_minor) as amount_minor
-    from charge where discountable group by client_id, section_start, section_end
+    select client_id, section, section_start, section_end, sum(amount_minor) as amount_minor
+    from charge where discountable group by client_id, section, section_start, section_end
   ), discount as (
     select b.*, t.exponent, t.discount_percent, case
       when t.discount_percent is not null then b.amount_minor * t.discount_percent / 100
       else least(t.discount_minor, b.amount_minor) end as precise
-    from base b join unnest(terms) t
-      on t.client_id = b.client_id and t.section_start is not distinct from b.section_start
+    from base b join term t on t.client_id = b.client_id and t.section = b.section
     where b.amount_minor > 0
       and (t.discount_percent > 0 or t.discount_minor > 0)
-  ), net as (
-    select c.client_id, c.section_start, c.section_end, coalesce(c.metric, c.kind) as subject,
-      c.amount_minor - case when c.discountable and d.precise is not null
-        then round(d.precise) * c.amount_minor / d.amount_minor else 0 end as amount
-    from charge c left join discount d
-      on d.client_id = c.client_id and d.section_start is not distinct from c.section_start
+  ), subject as (
+    select c.client_id, c.section, c.section_start, c.section_end,
+      coalesce(c.metric, c.kind) as subject, sum(c.amount_minor) as gross,
+      coalesce(sum(c.amount_minor) filter (where c.discountable), 0) as discountable
+    from charge c group by 1, 2, 3, 4, 5
   ), tax as (
-    select t.client_id, t.section_start, t.exponent, x.n, x.tax ->> 'name' as name,
+    select t.client_id, t.section, t.exponent, x.n, x.tax ->> 'name' as name,
       (x.tax ->> 'rate_percent')::numeric as rate, x.tax ->> 'behavior' as behavior,
       x.tax ->> 'note' as note,
       case when jsonb_typeof(x.tax -> 'applies_to') = 'array' then x.tax -> 'applies_to' end
         as applies_to
-    from unnest(terms) t
+    from term t
     cross join lateral jsonb_array_elements(t.taxes) with ordinality x(tax, n)
+  ), inclusive as (
+    select s.client_id, s.section, s.subject, sum(t.rate) as rate
+    from subject s join tax t on t.client_id = s.client_id and t.section = s.section
+    where t.behavior = 'inclusive' and (t.applies_to is null or t.applies_to ? s.subject)
+    group by s.client_id, s.section, s.subject
   ), taxed as (
-    select n.client_id, n.section_start, n.section_end, t.exponent, t.n, t.name, t.rate,
-      t.behavior, t.note, n.amount, coalesce(i.rate, 0) as inclusive_rate
-    from net n join tax t
-      on t.client_id = n.client_id and t.section_start is not distinct from n.section_start
-      and (t.applies_to is null or t.applies_to ? n.subject)
-    left join lateral (
-      select sum(o.rate) as rate from tax o
-      where o.client_id = n.client_id and o.section_start is not distinct from n.section_start
-        and o.behavior = 'inclusive' and (o.applies_to is null or o.applies_to ? n.subject)
-    ) i on true
+    select s.client_id, s.section, s.section_start, s.section_end, t.exponent, t.n, t.name,
+      t.rate, t.behavior, t.note, coalesce(i.rate, 0) as inclusive_rate, sum(s.gross) as gross,
+      sum(s.discountable) as discountable
+    from subject s
+    join tax t on t.client_id = s.client_id and t.section = s.section
+      and (t.applies_to is null or t.applies_to ? s.subject)
+    left join inclusive i
+      on i.client_id = s.client_id and i.section = s.section and i.subject = s.subject
+    group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
+  ), net as (
+    select t.*,
+      t.gross * coalesce(d.amount_minor, 1) - t.discountable * coalesce(round(d.precise), 0)
+        as numerator, coalesce(d.amount_minor, 1) * (100 + t.inclusive_rate) as denominator
+    from taxed t left join discount d
+      on d.client_id = t.client_id and d.section = t.section
   ), tax_line as (
     select client_id, section_start, section_end, exponent, n, name, rate, behavior, note,
-      sum(amount * 100 / (100 + inclusive_rate)) as base,
+      sum(numerator * 100 / denominator) as base,
       case when behavior = 'reverse_charge' then 0
-        else sum(amount * rate / (100 + inclusive_rate)) end as precise
-    from taxed
+        else sum(numerator * rate / denominator) end as precise
+    from net
     group by client_id, section_start, section_end, exponent, n, name, rate, behavior, note
   )
   select c.* from unnest(charges) c
@@ -144,7 +160,7 @@ comment on function billing.add_discounts_and_taxes is
   'Charges with the discount and tax lines that they entail.';
 
 create function billing.rate_periods(targets billing.rating_target[])
-returns setof billing.rated_line language sql stable set search_path = '' as $$
+returns setof billing.rated_line language sql stable set search_path = '' set jit = off as $$
   select r.* from billing.add_discounts_and_taxes(
     array(select c from billing.rate_charges(targets) c),
     array(select (t.client_id, t.period_start, t.exponent, t.discount_percent, t.discount_minor,
@@ -159,7 +175,8 @@ returns table (client_id uuid, section_start date, rating_key text, quantity num
   precise_amount numeric, amount_minor numeric, tax_base_minor numeric, sample uuid)
 language sql stable set search_path = '' as $$
   select b.client_id, b.section_start, b.rating_key, sum(b.quantity), sum(b.precise_amount),
-    sum(b.amount_minor), sum(b.tax_base_minor), (array_agg(b.line_id) filter (where b.line_id is not null))[1]
+    sum(b.amount_minor), sum(b.tax_base_minor),
+    (array_agg(b.line_id) filter (where b.line_id is not null))[1]
   from (
     select i.client_id, l.section_start, l.rating_key, l.quantity, l.precise_amount,
       l.amount_minor, l.tax_base_minor, l.id as line_id

@@ -21,14 +21,17 @@ return case kind
 end;
 
 -- Lines that bring what is booked for each target to its rating. Empty for a target where both
--- agree to the cent.
+-- agree to the cent. What no invoice line stands for is the rest of an overcharge that no invoice
+-- had enough left to credit: it is set off here.
 create function billing.section_deltas(targets billing.rating_target[])
 returns table (line billing.rated_line, is_late boolean)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = '' set jit = off as $$
   with rated as materialized (
     select * from billing.rate_periods(targets)
   ), booked as materialized (
     select * from billing.booked_lines(targets)
+  ), sections as (
+    select distinct b.client_id, b.section_start from booked b
   ), delta as (
     select coalesce(r.client_id, b.client_id) as client_id,
       coalesce(r.section_start, b.section_start) as section_start,
@@ -37,15 +40,15 @@ language sql stable set search_path = '' as $$
       coalesce(r.precise_amount, 0) - coalesce(b.precise_amount, 0) as precise_amount,
       coalesce(r.amount_minor, 0) - coalesce(b.amount_minor, 0) as amount_minor,
       coalesce(r.tax_base_minor, 0) - coalesce(b.tax_base_minor, 0) as tax_base_minor,
-      r as rated, exists (select from booked o where o.client_id =
-        coalesce(r.client_id, b.client_id) and o.section_start =
-        coalesce(r.section_start, b.section_start)) as is_late
+      r as rated, coalesce(r.client_id, b.client_id) is not null and (
+        coalesce(r.client_id, b.client_id), coalesce(r.section_start, b.section_start)
+      ) in (select s.client_id, s.section_start from sections s) as is_late
     from rated r full join booked b
       on b.client_id = r.client_id and b.section_start = r.section_start
       and b.rating_key = r.rating_key
   )
   select (d.client_id, t.period_start, t.period_end,
-    coalesce((d.rated).kind, l.kind), d.rating_key, coalesce((d.rated).model, l.model),
+    coalesce((d.rated).kind, l.kind, 'one_off'), d.rating_key, coalesce((d.rated).model, l.model),
     coalesce((d.rated).metric, l.metric), coalesce((d.rated).agent, l.agent),
     coalesce((d.rated).price_id, l.price_id),
     coalesce((d.rated).service_start, l.service_start),
@@ -60,7 +63,7 @@ language sql stable set search_path = '' as $$
     coalesce((d.rated).tax_note, l.tax_note),
     case when d.is_late then billing.late_description(coalesce((d.rated).kind, l.kind),
       d.amount_minor, billing.period_label(t.period_start, t.period_end),
-      coalesce((d.rated).description, l.plain_description))
+      coalesce((d.rated).description, l.plain_description, 'Overcharge not credited yet'))
       else (d.rated).description end,
     coalesce((d.rated).detail, l.detail))::billing.rated_line, d.is_late
   from delta d

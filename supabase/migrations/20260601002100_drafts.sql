@@ -4,9 +4,6 @@
 create function billing.blocked_targets(targets billing.rating_target[])
 returns table (client_id uuid, period_start date, reason text, message text)
 language sql stable set search_path = '' as $$
-  with terms as materialized (
-    select * from billing.period_terms(targets)
-  )
   select t.client_id, t.period_start, 'client_paused', format('%s is paused', c.name)
   from unnest(targets) t join public.clients c on c.id = t.client_id
   where c.status = 'paused'
@@ -23,43 +20,37 @@ language sql stable set search_path = '' as $$
   select t.client_id, t.period_start, 'currency_mismatch',
     format('invoice item %L is in %s, the client is billed in %s', i.description, i.currency,
       t.currency)
-  from terms t
+  from billing.period_terms(targets) t
   join billing.items_of_targets(targets) p on p.period_start = t.period_start
   join public.invoice_items i on i.id = p.item_id and i.client_id = t.client_id
   where i.currency <> t.currency
   union all
-  -- Without a config nothing would be rated and the period pass for one without usage.
-  select t.client_id, t.period_start, 'no_config',
-    format('no default billing_config is in force at the end of %s',
-      billing.period_label(t.period_start, t.period_end))
+  select t.client_id, t.period_start, 'no_config', format(
+    'no default billing_config holds on the last day of %s: add one and run again',
+    billing.period_label(t.period_start, t.period_end))
   from unnest(targets) t
-  where (t.client_id, t.period_start) not in (select g.client_id, g.period_start from terms g)
+  where not exists (select from billing.period_terms(targets) g
+    where g.client_id = t.client_id and g.period_start = t.period_start)
   union all
-  select u.client_id, u.period_start, 'negative_usage', format(
-    'corrections take back more than was used: %s', string_agg(format('%s of model %s (%s units)',
-      u.metric, u.model, trim_scale(u.quantity)), '; ' order by u.model, u.metric))
+  select r.client_id, r.section_start,
+    case when r.total < 0 then 'negative_total' else 'amount_out_of_range' end,
+    format('the period adds up to %s minor units', r.total)
   from (
-    select t.client_id, t.period_start, r.model, r.metric, sum(r.quantity) as quantity
-    from terms t join public.usage_records r on r.client_id = t.client_id
-      and r.usage_day >= t.active_start and r.usage_day < t.active_end
-    group by t.client_id, t.period_start, r.model, r.metric having sum(r.quantity) < 0
-  ) u
-  group by u.client_id, u.period_start
-  union all
-  -- The limit keeps every sum, with taxes, within what JSON readers hold exactly (2^53).
-  select r.client_id, r.section_start, 'amount_out_of_range',
-    format('amounts of the period add up to %s minor units', sum(r.amount_minor)
-      filter (where r.tax_behavior is distinct from 'inclusive'))
-  from billing.rate_periods(targets) r
-  group by r.client_id, r.section_start
-  having sum(abs(r.amount_minor)) > 9e14 or sum(r.amount_minor)
-    filter (where r.tax_behavior is distinct from 'inclusive') < 0;
+    select l.client_id, l.section_start, sum(abs(l.amount_minor)) as largest,
+      sum(l.amount_minor) filter (
+        where l.tax_behavior is null or l.tax_behavior = 'exclusive') as total
+    from billing.rate_periods(targets) l group by l.client_id, l.section_start
+  ) r
+  -- The limit keeps every sum within what JSON readers hold exactly (2^53).
+  where r.total < 0 or r.largest > 9e14;
 $$;
 comment on function billing.blocked_targets is 'Targets that cannot be billed, with the reason.';
 
 -- Writes the drafts of the targets that are due and puts late lines of earlier periods on the
--- first of them in the same currency; a client that has ended, or is billed in another currency by
--- now, gets an invoice of its own for late usage. Targets are not blocked. Returns the drafts.
+-- newest of them in the same currency, where a preview shows them; where there will be none,
+-- because the client has ended or changed its currency, late usage gets an invoice of its own. A
+-- due period for which more is booked (late lines elsewhere, its own invoice void) than it is rated
+-- at is left to credit_overcharges. Targets are not blocked. Returns the drafts.
 create function billing.draft_invoices(
   due billing.rating_target[], late billing.rating_target[]
 ) returns uuid[] language plpgsql set search_path = '' as $$
@@ -75,19 +66,28 @@ begin
   from billing.section_deltas(due) d
   join billing.period_terms(due) t
     on t.client_id = (d.line).client_id and t.period_start = (d.line).section_start;
+  delete from pg_temp.draft_lines x using (
+    select (o.line).client_id, (o.line).section_start from pg_temp.draft_lines o
+    where (o.line).tax_behavior is null or (o.line).tax_behavior = 'exclusive'
+    group by 1, 2 having sum((o.line).amount_minor) < 0) over
+  where (x.line).client_id = over.client_id and (x.line).section_start = over.section_start;
+  with homes as materialized (
+    select t.client_id, t.period_start, t.currency from billing.period_terms(due) t
+  )
   insert into pg_temp.draft_lines
   select null, h.home_start, t.currency, d.line, true
   from billing.late_sections(late) s
-  join billing.section_deltas(late) d
-    on (d.line).client_id = s.client_id and (d.line).section_start = s.section_start
   join billing.period_terms(late) t
     on t.client_id = s.client_id and t.period_start = s.section_start
-  left join (
-    select g.client_id, g.currency, min(g.period_start) as home_start
-    from billing.period_terms(due) g group by g.client_id, g.currency
-  ) h on h.client_id = s.client_id and h.currency = t.currency
-  where s.net_minor >= 0 and (h.home_start is not null or billing.has_ended(s.client_id)
-    or exists (select from unnest(due) o where o.client_id = s.client_id));
+  join billing.section_deltas(late) d
+    on (d.line).client_id = s.client_id and (d.line).section_start = s.section_start
+  left join lateral (
+    select max(o.period_start) filter (where o.currency = t.currency) as home_start,
+      count(*) > 0 as moved_on
+    from homes o where o.client_id = s.client_id
+  ) h on true
+  where s.net_minor >= 0
+    and (h.home_start is not null or h.moved_on or billing.has_ended(s.client_id));
   drafted := billing.write_draft_headers(due || late);
   insert into public.invoice_lines (invoice_id, position, kind, section_start, section_end,
     rating_key, is_late, model, metric, agent, price_id, service_start, service_end, quantity,
@@ -122,8 +122,9 @@ begin atomic
   from public.clients c where c.id = has_ended.client_id;
 end;
 
--- One empty draft per (client, home period) in draft_lines, and one per currency for late lines
--- without a home; existing drafts are emptied and kept where there is still something to charge.
+-- One empty draft per (client, home period) in draft_lines, and one per client and currency for
+-- late usage that has no home. Drafts of targets that have lines again are emptied and kept, those
+-- of targets without lines go.
 create function billing.write_draft_headers(targets billing.rating_target[])
 returns uuid[] language plpgsql set search_path = '' as $$
 declare
@@ -140,19 +141,21 @@ begin
   with homes as (
     select (x.line).client_id as client_id, x.home_start, x.currency,
       max((x.line).section_start) as terms_start
-    from pg_temp.draft_lines x
-    group by (x.line).client_id, x.home_start, x.currency
+    from pg_temp.draft_lines x group by 1, 2, 3
   ), terms as (
-    select h.client_id, h.home_start, case when h.home_start is not null then g.period_end end
-        as home_end, g.currency, g.payment_terms_days, g.deliveries
+    select h.client_id, h.home_start, h.currency, g.payment_terms_days, g.deliveries,
+      case when h.home_start is not null then g.period_end end as home_end
     from homes h
     join billing.period_terms(targets) g
       on g.client_id = h.client_id and g.period_start = coalesce(h.home_start, h.terms_start)
   ), written as (
     insert into public.invoices as i (client_id, kind, period_start, period_end, currency,
-      payment_terms_days, deliveries)
+      payment_terms_days, deliveries, replaces_id)
     select t.client_id, case when t.home_start is null then 'late' else 'period' end,
-      t.home_start, t.home_end, t.currency, t.payment_terms_days, t.deliveries
+      t.home_start, t.home_end, t.currency, t.payment_terms_days, t.deliveries, (
+        select v.id from public.invoices v
+        where v.client_id = t.client_id and v.period_start = t.home_start and v.status = 'void'
+        order by v.finalized_at desc, v.number desc limit 1)
     from terms t
     on conflict (client_id, period_start) where kind = 'period' and status <> 'void'
     do update set period_end = excluded.period_end, currency = excluded.currency,
@@ -166,9 +169,10 @@ begin
     returning w.id
   )
   select coalesce(array_agg(distinct a.id), '{}') into drafted from attached a;
-  delete from public.invoices i using unnest(targets) t
-  where i.client_id = t.client_id and i.period_start = t.period_start and i.kind = 'period'
-    and i.status = 'draft' and i.id <> all (drafted);
+  delete from public.invoices i
+  where i.status = 'draft' and i.kind = 'period' and i.id <> all (drafted)
+    and (i.client_id, i.period_start) in (
+      select t.client_id, t.period_start from unnest(targets) t);
   return drafted;
 end $$;
 

@@ -61,6 +61,11 @@ begin
     (client_id, currency, amount_minor, reason, invoice_id, created_at)
   select i.client_id, i.currency, -i.balance_applied_minor, 'applied', i.id, as_of
   from public.invoices i where i.id = any (ids) and i.balance_applied_minor > 0;
+  update public.billing_periods p
+  set state = 'invoiced', reason = null, message = null, updated_at = as_of
+  from public.invoices i
+  where i.id = any (ids) and i.kind = 'period' and p.client_id = i.client_id
+    and p.period_start = i.period_start and p.state <> 'invoiced';
   update public.invoice_items t set section_start = l.section_start
   from public.invoice_lines l
   where l.invoice_id = any (ids) and l.kind = 'one_off' and l.section_start is not null
@@ -84,7 +89,7 @@ language sql stable set search_path = '' as $$
 $$;
 
 create function billing.finalize_invoice(invoice_id uuid, as_of timestamptz default now())
-returns text language plpgsql security definer set search_path = '' as $$
+returns text language plpgsql security definer set search_path = '' set jit = off as $$
 -- Definer: callers may read invoices, only these functions may write them.
 declare
   invoice public.invoices;

@@ -57,7 +57,7 @@ comment on view billing.quarantine is
 -- Log rows per reason. A row that is unpriced in several metrics counts once.
 create function billing.quarantine_summary()
 returns table (reason text, rows bigint)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = '' set jit = off as $$
   select x.reason, sum(x.rows)::bigint
   from (
     select q.reason, q.client_id, q.agent, q.model,

@@ -14,29 +14,73 @@ revoke all on billing.monthly_runs from public;
 grant select on billing.monthly_runs to service_role;
 
 -- Opens a row for each period that is over at `as_of`: from the client's first period on, each
--- starting where the one before it ended, also when the anchor day has changed in between.
+-- starting where the one before it ended, also when the anchor day has changed in between; and the
+-- periods before the first where the client's start has been moved back.
 create function billing.open_periods(as_of timestamptz)
 returns void language sql set search_path = '' as $$
-  with ends as (
-    select r.*, billing.anchor_in_month((m.month)::date, r.billing_anchor_day) as period_end
-    from billing.running_periods(as_of) r
-    cross join lateral generate_series(
-      date_trunc('month', r.next_start::timestamp),
-      date_trunc('month', r.today::timestamp), interval '1 month') m(month)
-    where r.next_start < r.today
+  with spans as (
+    select r.client_id, r.billing_anchor_day, r.ended_on, r.next_start as from_day,
+      r.today as until_day, null::date as joint
+    from billing.running_periods(as_of) r where r.next_start < r.today
+    union all
+    select c.id, c.billing_anchor_day, c.ended_on,
+      billing.period_start_of(c.started_on, c.billing_anchor_day), f.first_start, f.first_start
+    from public.clients c
+    join (select p.client_id, min(p.period_start) as first_start
+      from public.billing_periods p group by p.client_id) f on f.client_id = c.id
+    where c.started_on < f.first_start
+  ), ends as (
+    select s.*, billing.anchor_in_month((m.month)::date, s.billing_anchor_day) as period_end
+    from spans s cross join lateral generate_series(
+      date_trunc('month', s.from_day::timestamp),
+      date_trunc('month', s.until_day::timestamp), interval '1 month') m(month)
+    union
+    select s.*, s.joint from spans s where s.joint is not null
   ), periods as (
-    select e.client_id, e.ended_on, e.period_end, coalesce(lag(e.period_end) over (
-      partition by e.client_id order by e.period_end), e.next_start) as period_start
-    from ends e where e.period_end > e.next_start and e.period_end <= e.today
+    select e.client_id, e.billing_anchor_day, e.ended_on, e.period_end,
+      coalesce(lag(e.period_end) over (partition by e.client_id, e.from_day
+        order by e.period_end), e.from_day) as period_start
+    from ends e where e.period_end > e.from_day and e.period_end <= e.until_day
   )
-  insert into public.billing_periods (client_id, period_start, period_end, updated_at)
-  select p.client_id, p.period_start, p.period_end, as_of
+  insert into public.billing_periods (client_id, period_start, period_end, full_days, updated_at)
+  select p.client_id, p.period_start, p.period_end,
+    billing.full_days(p.period_start, p.period_end, p.billing_anchor_day), as_of
   from periods p where p.period_start < coalesce(p.ended_on, 'infinity');
 $$;
 comment on function billing.open_periods is 'Adds the periods that are over at an instant.';
 
--- Periods to rate in a run: not invoiced yet, changed since, or in draft. Late ones have an issued
--- invoice already.
+-- Days that come into service or leave it are rated anew: usage on them is charged or given back,
+-- the minimum prorated as it should have been.
+create function billing.rate_service_anew() returns trigger
+language plpgsql security definer set search_path = '' as $$
+-- Definer: billing_periods is written by nobody but billing's own functions.
+begin
+  update public.billing_periods p set usage_changed = true
+  where p.client_id = new.id and (
+    (p.period_end > least(old.started_on, new.started_on)
+      and p.period_start < greatest(old.started_on, new.started_on))
+    or (p.period_end > least(coalesce(old.ended_on, 'infinity'), coalesce(new.ended_on, 'infinity'))
+      and p.period_start
+        < greatest(coalesce(old.ended_on, 'infinity'), coalesce(new.ended_on, 'infinity'))));
+  return null;
+end $$;
+create trigger rate_service_anew after update of started_on, ended_on on public.clients
+  for each row when (old.started_on <> new.started_on or old.ended_on is distinct from new.ended_on)
+  execute function billing.rate_service_anew();
+
+-- True when a draft carries late lines of this period.
+create function billing.is_on_draft(client_id uuid, period_start date)
+returns boolean language sql stable
+begin atomic
+  select exists (
+    select from public.invoices d
+    join public.invoice_lines l on l.invoice_id = d.id and l.is_late
+      and l.section_start = is_on_draft.period_start
+    where d.client_id = is_on_draft.client_id and d.status = 'draft');
+end;
+
+-- Periods to rate in a run: not invoiced yet, changed since, or in draft; also those with late
+-- lines on a draft, since drafts are remade. Late ones have an issued invoice already.
 create function billing.targets_of_run()
 returns table (due billing.rating_target[], late billing.rating_target[])
 language sql stable set search_path = '' as $$
@@ -52,7 +96,16 @@ language sql stable set search_path = '' as $$
     where p.state in ('pending', 'blocked')
       or (p.usage_changed and p.state <> 'voided')
       or i.status = 'draft'
+      or (p.state <> 'voided' and billing.is_on_draft(p.client_id, p.period_start))
   ) x;
+$$;
+
+-- Due periods of which an invoice was voided: late lines on other invoices may still charge them.
+create function billing.reopened_targets(due billing.rating_target[])
+returns billing.rating_target[] language sql stable set search_path = '' as $$
+  select coalesce(array_agg(t), '{}') from unnest(due) t
+  where exists (select from public.invoices v
+    where v.client_id = t.client_id and v.period_start = t.period_start and v.status = 'void');
 $$;
 
 -- Where records and logs disagree on the days of these targets, the logs are right: rebuilds the
@@ -79,12 +132,14 @@ comment on function billing.heal_usage is
   'Compares records with logs over target periods and rebuilds where they differ.';
 
 create function billing.run_monthly(as_of timestamptz default now())
-returns jsonb language plpgsql security definer set search_path = '' as $$
+returns jsonb language plpgsql security definer set search_path = '' set jit = off as $$
 -- Definer: callers may start a run, only its functions may write the books.
 declare
   started constant timestamptz := clock_timestamp();
   targets record;
   healed bigint;
+  held_back billing.rating_target[];
+  drafts uuid[];
   credits bigint;
   summary jsonb;
 begin
@@ -100,12 +155,16 @@ begin
     select * into targets from billing.targets_of_run();
   end if;
   targets.due := billing.mark_blocked(targets.due, as_of);
-  targets.late := billing.without_blocked(targets.late);
-  perform billing.draft_invoices(targets.due, targets.late);
-  credits := billing.credit_overcharges(targets.late, as_of);
+  held_back := billing.blocked_late(targets.late);
+  targets.late := array(select t from unnest(targets.late) t
+    where not exists (select from unnest(held_back) h
+      where h.client_id = t.client_id and h.period_start = t.period_start));
+  drafts := billing.draft_invoices(targets.due, targets.late);
+  credits := billing.credit_overcharges(
+    billing.reopened_targets(targets.due) || targets.late, as_of);
+  perform billing.mark_rated(targets.due, targets.late, drafts, as_of);
   perform billing.finalize_invoices(billing.drafts_past_grace(as_of), as_of);
-  perform billing.mark_rated(targets.due, targets.late, as_of);
-  summary := billing.summarize_run(targets.due, as_of) || jsonb_build_object(
+  summary := billing.summarize_run(targets.due, held_back, as_of) || jsonb_build_object(
     'credit_notes', credits, 'discrepancies_healed', healed);
   insert into billing.monthly_runs (as_of, started_at, finished_at, actor, summary)
   values (as_of, started, clock_timestamp(), billing.actor(), summary);
@@ -132,17 +191,21 @@ returns billing.rating_target[] language sql set search_path = '' as $$
   where (t.client_id, t.period_start) not in (select client_id, period_start from blocked);
 $$;
 
-create function billing.without_blocked(targets billing.rating_target[])
+-- Late targets that cannot be rated now; they stay marked as changed. One that is rated below zero
+-- is not among them: it is credited as far as it was charged.
+create function billing.blocked_late(targets billing.rating_target[])
 returns billing.rating_target[] language sql stable set search_path = '' as $$
   select coalesce(array_agg(t), '{}') from unnest(targets) t
-  where (t.client_id, t.period_start) not in (
-    select b.client_id, b.period_start from billing.blocked_targets(targets) b);
+  where (t.client_id, t.period_start) in (
+    select b.client_id, b.period_start from billing.blocked_targets(targets) b
+    where b.reason <> 'negative_total');
 $$;
 
--- What became of each target. A late section stays marked as changed until its difference is on an
--- issued invoice or credit note, or there is none: drafts are remade, and what they held with them.
+-- What became of each target. A late section stays marked as changed while its difference waits for
+-- an invoice to go on. What is left of an overcharge after credit notes does not wait: the client
+-- has had all of it back already, and later usage of the section is set off against it.
 create function billing.mark_rated(due billing.rating_target[], late billing.rating_target[],
-  as_of timestamptz)
+  drafts uuid[], as_of timestamptz)
 returns void language sql set search_path = '' as $$
   update public.billing_periods p
   set state = case when exists (
@@ -157,7 +220,12 @@ returns void language sql set search_path = '' as $$
   where p.client_id = t.client_id and p.period_start = t.period_start
     and not exists (
       select from billing.late_sections(late) s
-      where s.client_id = p.client_id and s.section_start = p.period_start);
+      where s.client_id = p.client_id and s.section_start = p.period_start
+        and (s.net_minor > 0 or (s.net_minor = 0 and not billing.has_ended(s.client_id)))
+        and not exists (
+          select from public.invoice_lines l join public.invoices i on i.id = l.invoice_id
+          where i.id = any (drafts) and i.client_id = s.client_id and l.is_late
+            and l.section_start = s.section_start));
 $$;
 
 create function billing.drafts_past_grace(as_of timestamptz)
@@ -174,9 +242,11 @@ returns uuid[] language sql stable set search_path = '' as $$
     and not exists (select from public.billing_periods p where p.client_id = i.client_id
       and p.period_start = i.period_start and p.state = 'blocked')));
 $$;
-comment on function billing.drafts_past_grace is 'Drafts of the run that are to be finalized; none of a blocked period.';
+comment on function billing.drafts_past_grace is
+  'Drafts of the run that are to be finalized; not those of periods that are blocked now.';
 
-create function billing.summarize_run(due billing.rating_target[], as_of timestamptz)
+create function billing.summarize_run(due billing.rating_target[],
+  held_back billing.rating_target[], as_of timestamptz)
 returns jsonb language sql stable set search_path = '' as $$
   select jsonb_build_object(
     'as_of', as_of,
@@ -188,10 +258,14 @@ returns jsonb language sql stable set search_path = '' as $$
     'skipped', (select count(*) from unnest(due) t join public.billing_periods p
       using (client_id, period_start) where p.state = 'skipped'),
     'blocked', (select coalesce(jsonb_agg(jsonb_build_object('client', c.name,
-        'client_id', c.id, 'period_start', p.period_start, 'reason', p.reason,
-        'message', p.message) order by c.name, p.period_start), '[]')
-      from public.billing_periods p join public.clients c on c.id = p.client_id
-      where p.state = 'blocked'),
+        'client_id', c.id, 'period_start', b.period_start, 'reason', b.reason,
+        'message', b.message) order by c.name, b.period_start, b.reason), '[]')
+      from (
+        select p.client_id, p.period_start, p.reason, p.message
+        from public.billing_periods p where p.state = 'blocked'
+        union all
+        select * from billing.blocked_targets(held_back) h where h.reason <> 'negative_total'
+      ) b join public.clients c on c.id = b.client_id),
     'quarantined', (select coalesce(jsonb_agg(jsonb_build_object('reason', q.reason,
       'rows', q.rows)), '[]') from billing.quarantine_summary() q));
 $$;

@@ -4,10 +4,11 @@
 -- functions that make it, in a subtransaction that is rolled back: it cannot differ by a cent.
 create function billing.preview_invoice(client_id uuid, day date default null,
   as_of timestamptz default now())
-returns jsonb language plpgsql security definer set search_path = '' as $$
+returns jsonb language plpgsql security definer set search_path = '' set jit = off as $$
 -- Definer: callers may look at a preview, only these functions may write drafts.
 declare
   target billing.rating_target;
+  late billing.rating_target[];
   blocked text;
   content jsonb;
 begin
@@ -21,10 +22,11 @@ begin
   if blocked is not null then
     perform billing.raise_error('client_blocked', blocked);
   end if;
+  late := billing.late_targets(target);
   begin
     delete from public.invoices i where i.client_id = target.client_id
       and i.period_start = target.period_start and i.status = 'draft';
-    perform billing.draft_invoices(array[target], billing.late_targets(target));
+    perform billing.draft_invoices(array[target], late);
     select i.document into content from public.invoices i
     where i.client_id = target.client_id and i.kind = 'period'
       and i.period_start = target.period_start and i.status = 'draft';
@@ -71,13 +73,18 @@ end $$;
 -- Earlier periods of the client whose late usage goes on the target's invoice.
 create function billing.late_targets(target billing.rating_target)
 returns billing.rating_target[] language sql stable set search_path = '' as $$
-  select billing.without_blocked(coalesce(
-    array_agg((p.client_id, p.period_start, p.period_end)::billing.rating_target), '{}'))
-  from public.billing_periods p
-  join public.invoices i on i.client_id = p.client_id and i.kind = 'period'
-    and i.period_start = p.period_start and i.status not in ('draft', 'void')
-  where p.client_id = target.client_id and p.usage_changed
-    and p.period_start <> target.period_start;
+  with changed as (
+    select coalesce(array_agg(
+      (p.client_id, p.period_start, p.period_end)::billing.rating_target), '{}') as targets
+    from public.billing_periods p
+    join public.invoices i on i.client_id = p.client_id and i.kind = 'period'
+      and i.period_start = p.period_start and i.status not in ('draft', 'void')
+    where p.client_id = target.client_id and p.period_start <> target.period_start
+      and (p.usage_changed or billing.is_on_draft(p.client_id, p.period_start))
+  )
+  select coalesce(array_agg(t), '{}') from changed c, unnest(c.targets) t
+  where (t.client_id, t.period_start) not in (
+    select h.client_id, h.period_start from unnest(billing.blocked_late(c.targets)) h);
 $$;
 
 create function billing.void_invoice(invoice_id uuid, reason text,
@@ -116,7 +123,7 @@ comment on function billing.void_invoice is
   'Voids an unpaid invoice; it keeps its number, its period is billed again by regenerating.';
 
 create function billing.regenerate_invoice(invoice_id uuid, as_of timestamptz default now())
-returns uuid language plpgsql security definer set search_path = '' as $$
+returns uuid language plpgsql security definer set search_path = '' set jit = off as $$
 -- Definer: as above.
 declare
   old public.invoices;
@@ -139,17 +146,17 @@ begin
     return null;
   end if;
   drafts := billing.draft_invoices(array[target], billing.late_targets(target));
-  perform billing.mark_rated(array[target], '{}', as_of);
-  update public.invoices i set replaces_id = old.id where i.id = any (drafts);
-  perform billing.write_documents(drafts);
-  return drafts[1];
+  perform billing.credit_overcharges(array[target], as_of);
+  perform billing.mark_rated(array[target], '{}', drafts, as_of);
+  return (select i.id from public.invoices i
+    where i.id = any (drafts) and i.period_start = target.period_start);
 end $$;
 comment on function billing.regenerate_invoice is
   'Draft that replaces a voided invoice, rated anew; null when blocked or zero.';
 
 -- An invoice for pending items alone, at once.
 create function billing.create_one_off_invoice(item_ids uuid[], as_of timestamptz default now())
-returns uuid language plpgsql security definer set search_path = '' as $$
+returns uuid language plpgsql security definer set search_path = '' set jit = off as $$
 -- Definer: as above.
 declare
   made uuid;
@@ -255,7 +262,8 @@ begin
   update public.invoices i set status = 'uncollectible', uncollectible_at = as_of
   where i.id = mark_uncollectible.invoice_id;
 end $$;
-comment on function billing.mark_uncollectible is 'Writes an open invoice off; it may still be paid.';
+comment on function billing.mark_uncollectible is
+  'Writes an open invoice off; it may still be paid.';
 
 create function billing.overdue_invoices(as_of timestamptz default now())
 returns table (invoice_id uuid, number text, client_id uuid, client text, currency text,

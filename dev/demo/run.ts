@@ -1,0 +1,98 @@
+import { join } from "node:path";
+import postgres, { type Sql } from "postgres";
+import type { Platform } from "../platform/platform.ts";
+import { june2026 } from "./dataset/june.ts";
+import { copyLogs, loadClients } from "./load.ts";
+import { type MonthOutcome, readMonth, runMonth } from "./month.ts";
+import { grouped, type Progress } from "./progress.ts";
+import { renderInvoices } from "./render.ts";
+import { type DataApi, insertLogs, postLogs, resendLogs } from "./send.ts";
+import { summarize } from "./summary.ts";
+import { type Verification, verifyMonth } from "./verify.ts";
+
+/** What the demo did. */
+export interface DemoResult {
+  readonly month: MonthOutcome;
+  readonly verification: Verification;
+}
+
+/**
+ * Turns June 2026 into invoices on a fresh platform: loads it, runs the month, writes documents
+ * and summary.json into `folder` (made anew), and computes all of it a second time.
+ */
+export async function runDemo(
+  { urls, keys }: Pick<Platform, "urls" | "keys">,
+  folder: string,
+  progress: Progress,
+): Promise<DemoResult> {
+  const api: DataApi = { url: urls.api, secretKey: keys.secret };
+  const sql = postgres(urls.database, { max: 1, onnotice: () => {} });
+  try {
+    await load(sql, api, progress);
+    const month = await bill(sql, progress);
+    await write(api, month, folder, progress);
+    const verification = await verify(sql, progress);
+    return { month, verification };
+  } finally {
+    await sql.end({ timeout: 5 });
+  }
+}
+
+async function load(sql: Sql, api: DataApi, progress: Progress): Promise<void> {
+  const june = june2026();
+  await progress.step("Clients, terms and prices", async () => {
+    await loadClients(sql, june);
+    return [`${june.clients.length} clients`, undefined];
+  });
+  await progress.step("Usage by COPY", async (tell) => {
+    await copyLogs(sql, june.bulk, (rows) => tell(`${grouped(rows)} rows`));
+    return [`${grouped(june.bulk.length)} rows`, undefined];
+  });
+  await progress.step("Usage as agents post it", async (tell) => {
+    await postLogs(api, june.posted, (rows) => tell(`${rows} rows`));
+    return [`${june.posted.length} rows`, undefined];
+  });
+  await progress.step("Usage by supabase-js", async (tell) => {
+    await insertLogs(api, june.inserted, (rows) => tell(`${rows} rows`));
+    return [`${june.inserted.length} rows`, undefined];
+  });
+  await progress.step("Rows sent twice", async () => {
+    await resendLogs(api, june.resent);
+    return [`${june.resent.length} refused as duplicates`, undefined];
+  });
+}
+
+async function bill(sql: Sql, progress: Progress): Promise<MonthOutcome> {
+  return await progress.step("The monthly run", async () => {
+    await runMonth(sql);
+    const month = await readMonth(sql);
+    return [`${month.invoices.length} invoices`, month];
+  });
+}
+
+async function write(
+  api: DataApi,
+  month: MonthOutcome,
+  folder: string,
+  progress: Progress,
+): Promise<void> {
+  await Deno.remove(folder, { recursive: true }).catch((error) => {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  });
+  await Deno.mkdir(folder, { recursive: true });
+  const documents = 2 * month.invoices.length;
+  await progress.step("Invoices as HTML and PDF", async (tell) => {
+    await renderInvoices(api, month.invoices, folder, (done) => tell(`${done} of ${documents}`));
+    return [`${documents} documents`, undefined];
+  });
+  const summary = JSON.stringify(summarize(month), null, 2);
+  await Deno.writeTextFile(join(folder, "summary.json"), `${summary}\n`);
+}
+
+async function verify(sql: Sql, progress: Progress): Promise<Verification> {
+  return await progress.step("Everything computed a second time", async () => {
+    const verification = await verifyMonth(sql);
+    const { periods, differences } = verification;
+    return [`${periods} months, ${differences.length} differences`, verification];
+  });
+}

@@ -1,0 +1,128 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import { createTransport } from "nodemailer";
+import postgres from "postgres";
+import { App } from "@supabase/lite";
+import type { EmailMessage } from "@supabase/lite";
+import { connectApi } from "./api-database.ts";
+import { databaseErrorSchema, toPostgrestError } from "./api-errors.ts";
+import type { DatabaseError } from "./api-errors.ts";
+import { jwtSecret, nameKeyInToken, platformKeys, roleOfKey } from "./keys.ts";
+
+/** The Data API (`/rest/v1`) and Auth (`/auth/v1`) over our PostgreSQL. */
+export interface Api {
+  fetch(request: Request): Promise<Response>;
+  stop(): Promise<void>;
+}
+
+export interface ApiOptions {
+  adminUrl: string;
+  maxRows: number;
+  /** Where Auth sends its mail, on the loopback address. */
+  smtpPort: number;
+}
+
+interface RequestState {
+  databaseError?: DatabaseError;
+}
+
+/** Starts the API. It sees new tables and functions as PostgREST does: `notify pgrst`. */
+export async function startApi(options: ApiOptions): Promise<Api> {
+  const states = new AsyncLocalStorage<RequestState>();
+  const connection = connectApi(options.adminUrl);
+  connection.normalizeDbError = (error) => {
+    const state = states.getStore();
+    const parsed = databaseErrorSchema.safeParse(error);
+    if (state !== undefined && parsed.success) state.databaseError = parsed.data;
+    return error;
+  };
+  const restoreConsole = silenceInRequests(states);
+  let app = createApp(connection, options);
+  const sql = postgres(options.adminUrl, { max: 1, onnotice: () => {} });
+  await sql.listen("pgrst", () => {
+    void connection.clearSchemaCache();
+    app = createApp(connection, options);
+  });
+  return {
+    fetch: (request) =>
+      states.run({}, async () => {
+        const response = await app.fetch(request);
+        const error = states.getStore()?.databaseError;
+        if (new URL(request.url).pathname.startsWith("/auth/v1")) return nameKeys(response);
+        return error === undefined ? response : await correct(request, response, error);
+      }),
+    stop: async () => {
+      restoreConsole();
+      await sql.end({ timeout: 1 });
+      await connection.close();
+    },
+  };
+}
+
+function createApp(connection: ReturnType<typeof connectApi>, options: ApiOptions): App {
+  const mail = createTransport({ host: "127.0.0.1", port: options.smtpPort });
+  const send = async (message: EmailMessage) => {
+    await mail.sendMail({ from: "auth@localhost", ...message });
+  };
+  return new App({
+    connection,
+    api: { max_rows: options.maxRows },
+    auth: { enabled: true, jwt_secret: jwtSecret },
+    options: {
+      drivers: { email: { send } },
+      server: {
+        disableStudio: true,
+        apiKeys: {
+          resolver: (key) => {
+            const role = roleOfKey(key);
+            if (role === undefined) return Promise.resolve(null);
+            const type = role === "anon" ? "publishable" : "secret";
+            return Promise.resolve({ type, claims: { role } });
+          },
+        },
+      },
+    },
+  });
+}
+
+/**
+ * The package knows some SQLSTATEs only and answers the others, P0001 and 23514 among them, with
+ * 500 and code `SUP`. Those are answered as PostgREST does.
+ */
+async function correct(
+  request: Request,
+  response: Response,
+  error: DatabaseError,
+): Promise<Response> {
+  if (response.status < 500) return response;
+  await response.body?.cancel();
+  const anonymous = request.headers.get("apikey") === platformKeys.publishable &&
+    !request.headers.get("authorization")?.includes(".");
+  const { status, body } = toPostgrestError(error, anonymous);
+  const headers = new Headers(response.headers);
+  headers.delete("content-length");
+  return Response.json(body, { status, headers });
+}
+
+/** Tokens from Auth carry no key name; `@supabase/server` in the functions wants one. */
+async function nameKeys(response: Response): Promise<Response> {
+  if (!response.headers.get("content-type")?.includes("json")) return response;
+  const text = await response.text();
+  const named = text.replace(
+    /("access_token"\s*:\s*")([\w-]+\.[\w-]+\.[\w-]+)(")/g,
+    (_, before: string, token: string, after: string) => before + nameKeyInToken(token) + after,
+  );
+  const headers = new Headers(response.headers);
+  headers.delete("content-length");
+  return new Response(named, { status: response.status, headers });
+}
+
+/** The package prints every database error, also those the client is told of. */
+function silenceInRequests(states: AsyncLocalStorage<RequestState>): () => void {
+  const print = console.error;
+  console.error = (...values: unknown[]) => {
+    if (states.getStore() === undefined) print(...values);
+  };
+  return () => {
+    console.error = print;
+  };
+}

@@ -1,0 +1,36 @@
+import { join } from "node:path";
+import { parseEnv } from "node:util";
+import { jwks, platformKeys } from "./keys.ts";
+import { repositoryRoot } from "./repository.ts";
+
+/** Variables a function gets on the hosted service, with this platform's addresses and keys. */
+export function hostedEnv(apiUrl: string, databaseUrl: string): Record<string, string> {
+  return {
+    SUPABASE_URL: apiUrl,
+    SUPABASE_DB_URL: databaseUrl,
+    SUPABASE_PUBLISHABLE_KEYS: JSON.stringify({ default: platformKeys.publishable }),
+    SUPABASE_SECRET_KEYS: JSON.stringify({
+      default: platformKeys.secret,
+      cron: platformKeys.cronSecret,
+    }),
+    SUPABASE_ANON_KEY: platformKeys.anonJwt,
+    SUPABASE_SERVICE_ROLE_KEY: platformKeys.serviceRoleJwt,
+    SUPABASE_JWKS: jwks(),
+    SB_REGION: "local",
+  };
+}
+
+/** The developer's own variables: `supabase/functions/.env`, which git ignores. May be missing. */
+export async function readFunctionEnvFile(): Promise<Record<string, string>> {
+  try {
+    const path = join(repositoryRoot, "supabase", "functions", ".env");
+    return Object.fromEntries(
+      Object.entries(parseEnv(await Deno.readTextFile(path))).flatMap(([name, value]) =>
+        value === undefined ? [] : [[name, value]]
+      ),
+    );
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return {};
+    throw error;
+  }
+}

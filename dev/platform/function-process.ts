@@ -1,0 +1,97 @@
+import { join } from "node:path";
+import { denoBinary } from "./deno-binary.ts";
+import type { DenoVersion } from "./deno-binary.ts";
+import type { Guard } from "./guard.ts";
+import { repositoryRoot } from "./repository.ts";
+import { TextLineStream } from "./text-lines.ts";
+
+export interface FunctionRuntime {
+  /** Holds a folder per function, each with an index.ts. */
+  directory: string;
+  deno: DenoVersion;
+  /** All that the function sees in `Deno.env`, but for what Deno itself needs. */
+  env: Record<string, string>;
+  guard: Guard;
+  /** Called with each line the function prints. */
+  onLine?: (line: string) => void;
+}
+
+export interface FunctionProcess {
+  /** Where it listens, with a slash at its end. */
+  url: string;
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts `<name>/index.ts` and waits until it listens. Rejects when it ends
+ * before. `onEnd` is called when it ends, for whatever reason. Like the hosted runtime it may not
+ * start programs nor write outside /tmp; modules come from node_modules only.
+ */
+export async function startFunction(
+  name: string,
+  runtime: FunctionRuntime,
+  onLine: (line: string) => void,
+  onEnd: () => void,
+): Promise<FunctionProcess> {
+  const child = new Deno.Command(denoBinary(runtime.deno), {
+    args: [
+      "serve",
+      "--host=127.0.0.1",
+      "--port=0",
+      `--config=${join(repositoryRoot, "deno.json")}`,
+      "--no-remote",
+      "--no-prompt",
+      "--allow-net",
+      "--allow-env",
+      "--allow-sys",
+      "--allow-read",
+      "--allow-write=/tmp",
+      join(runtime.directory, name, "index.ts"),
+    ],
+    cwd: repositoryRoot,
+    clearEnv: true,
+    env: { ...denoEnvironment(), ...runtime.env },
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  await runtime.guard.watchProcess(child.pid);
+  const listening = Promise.withResolvers<string>();
+  const printed: string[] = [];
+  const read = async (stream: ReadableStream<Uint8Array>) => {
+    for await (const line of stream.pipeThrough(new TextLineStream())) {
+      const address = /Listening on (http:\/\/[\d.:]+\/)/.exec(line)?.[1];
+      if (address !== undefined) {
+        listening.resolve(address);
+        continue;
+      }
+      printed.push(line);
+      onLine(line);
+    }
+  };
+  const ended = Promise.all([read(child.stdout), read(child.stderr), child.status]).then(() => {
+    onEnd();
+    listening.reject(new Error(`function ${name} did not start:\n${printed.join("\n")}`));
+  });
+  const url = await listening.promise;
+  return {
+    url,
+    stop: async () => {
+      try {
+        child.kill("SIGTERM");
+      } catch (error) {
+        if (!(error instanceof TypeError)) throw error;
+      }
+      await ended;
+    },
+  };
+}
+
+function denoEnvironment(): Record<string, string> {
+  const kept = ["HOME", "PATH", "DENO_DIR", "XDG_CACHE_HOME", "TMPDIR"];
+  const here = kept.flatMap((name) => {
+    const value = Deno.env.get(name);
+    return value === undefined ? [] : [[name, value]];
+  });
+  return { ...Object.fromEntries(here), DENO_NO_UPDATE_CHECK: "1", NO_COLOR: "1" };
+}

@@ -1,0 +1,73 @@
+import { createHmac } from "node:crypto";
+import { Buffer } from "node:buffer";
+
+/** HS256 secret of the local platform: the one the Supabase CLI uses for every local stack. */
+export const jwtSecret = "super-secret-jwt-token-with-at-least-32-characters-long";
+/** Name of that secret in token headers and in `SUPABASE_JWKS`. */
+export const jwtKeyId = "local-platform";
+
+/** Keys of the local platform. They are the same on every machine and open nothing else. */
+export interface PlatformKeys {
+  /** `sb_publishable_…`: role `anon`. */
+  publishable: string;
+  /** `sb_secret_…`: role `service_role`. What agents and functions use. */
+  secret: string;
+  /** A second secret key, named `cron`: what scheduled jobs send to functions. */
+  cronSecret: string;
+  /** The same two roles as legacy JWT keys, valid until 2036. */
+  anonJwt: string;
+  serviceRoleJwt: string;
+}
+
+export const platformKeys: PlatformKeys = {
+  publishable: "sb_publishable_local_platform_0000000000",
+  secret: "sb_secret_local_platform_default_0000000",
+  cronSecret: "sb_secret_local_platform_cron_0000000000",
+  anonJwt: legacyKey("anon"),
+  serviceRoleJwt: legacyKey("service_role"),
+};
+
+/** The role an API key stands for, or undefined when it is none of ours. */
+export function roleOfKey(key: string): "anon" | "service_role" | undefined {
+  switch (key) {
+    case platformKeys.publishable:
+    case platformKeys.anonJwt:
+      return "anon";
+    case platformKeys.secret:
+    case platformKeys.cronSecret:
+    case platformKeys.serviceRoleJwt:
+      return "service_role";
+    default:
+      return undefined;
+  }
+}
+
+/** The public half of token checking, as hosted functions get it in `SUPABASE_JWKS`. */
+export function jwks(): string {
+  const k = base64url(jwtSecret);
+  return JSON.stringify({ keys: [{ kty: "oct", alg: "HS256", use: "sig", kid: jwtKeyId, k }] });
+}
+
+/**
+ * The same token with our key's name in its header: the Auth server leaves `kid` out, and
+ * `@supabase/server` refuses tokens without it. The payload is not touched.
+ */
+export function nameKeyInToken(token: string): string {
+  const payload = token.split(".")[1];
+  return payload === undefined ? token : sign(payload);
+}
+
+function legacyKey(role: string): string {
+  const claims = { iss: "supabase-demo", role, iat: 1767225600, exp: 2082758400 };
+  return sign(base64url(JSON.stringify(claims)));
+}
+
+function sign(payload: string): string {
+  const header = base64url(JSON.stringify({ alg: "HS256", kid: jwtKeyId, typ: "JWT" }));
+  const signature = createHmac("sha256", jwtSecret).update(`${header}.${payload}`);
+  return `${header}.${payload}.${signature.digest("base64url")}`;
+}
+
+function base64url(text: string): string {
+  return Buffer.from(text, "utf8").toString("base64url");
+}

@@ -1,0 +1,123 @@
+import { join } from "node:path";
+import { startApi } from "./api.ts";
+import { readConfig } from "./config.ts";
+import { startCron } from "./cron.ts";
+import type { DenoVersion } from "./deno-binary.ts";
+import { hostedEnv, readFunctionEnvFile } from "./function-env.ts";
+import { serveFunctions } from "./functions.ts";
+import { startGateway } from "./gateway.ts";
+import { startGuard } from "./guard.ts";
+import { platformKeys } from "./keys.ts";
+import type { PlatformKeys } from "./keys.ts";
+import { startMail } from "./mail.ts";
+import { applyMigrations } from "./migrations.ts";
+import { startNet } from "./net.ts";
+import { freePort } from "./ports.ts";
+import { startPostgres } from "./postgres.ts";
+import type { EngineName } from "./postgres-engine.ts";
+import { repositoryRoot } from "./repository.ts";
+
+/** A running stand-in for `supabase start`, migrated and empty. */
+export interface Platform {
+  engine: EngineName;
+  keys: PlatformKeys;
+  urls: {
+    /** Give this and a key to any Supabase client. */
+    api: string;
+    /** As `postgres`, the owner of the schema; not a superuser. */
+    database: string;
+    /** As `supabase_admin`, the superuser. */
+    databaseAdmin: string;
+    /** JSON view of the caught mail: `/api/messages`. */
+    mail: string;
+    smtp: string;
+  };
+  /** What the edge functions printed. */
+  functionLog(): string[];
+  /** Stops everything and removes the database. Can be called twice. */
+  stop(): Promise<void>;
+}
+
+export interface PlatformOptions {
+  engine: EngineName;
+  /** `standard` takes those of config.toml where they are free; `free` takes any. */
+  ports?: "standard" | "free";
+  /** Keep what is committed across a crash of the machine. Slower; off unless given. */
+  durable?: boolean;
+  /** Which Deno runs the functions; `current` unless given. */
+  deno?: DenoVersion;
+  /** More variables for the functions (`HERMES_URL`, …); they win over the .env file's. */
+  env?: Record<string, string>;
+  /** Where the functions are; supabase/functions unless given. */
+  functionsDirectory?: string;
+  onFunctionLine?: (line: string) => void;
+}
+
+/** Starts all services, applies the migrations, and undoes everything if a part fails. */
+export async function startPlatform(options: PlatformOptions): Promise<Platform> {
+  const config = await readConfig();
+  const wanted = (port: number) => options.ports === "standard" ? port : 0;
+  const guard = startGuard();
+  const stops: (() => Promise<void>)[] = [() => guard.stop()];
+  const stop = async () => {
+    for (let undo = stops.pop(); undo !== undefined; undo = stops.pop()) await undo();
+  };
+  try {
+    const postgres = await startPostgres({
+      engine: options.engine,
+      port: wanted(config.db.port),
+      durable: options.durable ?? false,
+      guard,
+    });
+    stops.push(postgres.stop);
+    await applyMigrations(postgres.databaseUrl);
+    const mail = await startMail(
+      freePort(wanted(config.local_smtp.smtp_port)),
+      freePort(wanted(config.local_smtp.port)),
+    );
+    stops.push(mail.stop);
+    const smtp = `smtp://127.0.0.1:${mail.smtpPort}`;
+    const apiPort = freePort(wanted(config.api.port));
+    const apiUrl = `http://127.0.0.1:${apiPort}`;
+    const api = await startApi({
+      adminUrl: postgres.adminUrl,
+      maxRows: config.api.max_rows,
+      smtpPort: mail.smtpPort,
+    });
+    stops.push(api.stop);
+    const functions = serveFunctions(config.functions, {
+      directory: options.functionsDirectory ?? join(repositoryRoot, "supabase", "functions"),
+      deno: options.deno ?? "current",
+      env: {
+        SMTP_URL: smtp,
+        ...await readFunctionEnvFile(),
+        ...options.env,
+        ...hostedEnv(apiUrl, postgres.databaseUrl),
+      },
+      guard,
+      onLine: options.onFunctionLine,
+    });
+    stops.push(functions.stop);
+    stops.push(startGateway(apiPort, api, functions).stop);
+    stops.push((await startNet(postgres.adminUrl)).stop);
+    if (!postgres.hasRealCron) {
+      stops.push((await startCron(postgres.urlOf)).stop);
+    }
+    return {
+      engine: options.engine,
+      keys: platformKeys,
+      urls: {
+        api: apiUrl,
+        database: postgres.databaseUrl,
+        databaseAdmin: postgres.adminUrl,
+        mail: mail.viewUrl,
+        smtp,
+      },
+      functionLog: functions.log,
+      stop,
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}

@@ -1,0 +1,118 @@
+import { join } from "node:path";
+import { TextLineStream } from "./text-lines.ts";
+import type { Engine } from "./postgres-engine.ts";
+import type { Overlay } from "./postgres-overlay.ts";
+import type { ServerUser } from "./server-user.ts";
+
+export interface ServerProcess {
+  pid: number;
+  /** The last lines of the server's log: the reason when something fails. */
+  log(): string;
+  stop(): Promise<void>;
+}
+
+export interface ServerOptions {
+  overlay: Overlay;
+  engine: Engine;
+  dataDirectory: string;
+  port: number;
+  user: ServerUser | undefined;
+  durable: boolean;
+}
+
+/** Runs initdb under `directory`, as `user`. Returns the data directory. */
+export async function initialiseCluster(
+  overlay: Overlay,
+  directory: string,
+  user: ServerUser | undefined,
+): Promise<string> {
+  const passwordFile = join(directory, "password");
+  const dataDirectory = join(directory, "data");
+  await Deno.writeTextFile(passwordFile, "postgres\n", { mode: 0o600 });
+  if (user !== undefined) {
+    await Deno.chown(directory, user.uid, user.gid);
+    await Deno.chown(passwordFile, user.uid, user.gid);
+  }
+  const { success, stderr } = await new Deno.Command(join(overlay.bin, "initdb"), {
+    args: [
+      `--pgdata=${dataDirectory}`,
+      "--username=supabase_admin",
+      `--pwfile=${passwordFile}`,
+      "--auth=scram-sha-256",
+      "--encoding=UTF8",
+      "--locale=C.UTF-8",
+      "--no-sync",
+    ],
+    cwd: directory,
+    stdin: "null",
+    stdout: "null",
+    stderr: "piped",
+    ...user,
+  }).output();
+  if (!success) throw new Error(`initdb: ${new TextDecoder().decode(stderr)}`);
+  return dataDirectory;
+}
+
+/** Starts the server and waits until it accepts connections. Throws with its log if it ends. */
+export async function runServer(options: ServerOptions): Promise<ServerProcess> {
+  const child = new Deno.Command(join(options.overlay.bin, "postgres"), {
+    args: ["-D", options.dataDirectory, ...settings(options).flatMap((line) => ["-c", line])],
+    cwd: options.dataDirectory,
+    stdin: "null",
+    stdout: "null",
+    stderr: "piped",
+    ...options.user,
+  }).spawn();
+  const lines: string[] = [];
+  const ready = Promise.withResolvers<void>();
+  const drained = (async () => {
+    for await (const line of child.stderr.pipeThrough(new TextLineStream())) {
+      lines.push(line);
+      if (lines.length > 50) lines.shift();
+      if (line.includes("ready to accept connections")) ready.resolve();
+    }
+    ready.reject(new Error(`PostgreSQL did not start:\n${lines.join("\n")}`));
+  })();
+  await ready.promise;
+  return {
+    pid: child.pid,
+    log: () => lines.join("\n"),
+    stop: async () => {
+      // SIGINT is the fast shutdown: sessions are ended, nothing is waited for.
+      try {
+        child.kill("SIGINT");
+      } catch (error) {
+        if (!(error instanceof TypeError)) throw error;
+      }
+      await child.status;
+      await drained;
+    },
+  };
+}
+
+function settings({ engine, port, durable }: ServerOptions): string[] {
+  return [
+    `port=${port}`,
+    "listen_addresses=127.0.0.1",
+    "unix_socket_directories=",
+    "TimeZone=UTC",
+    "log_timezone=UTC",
+    "max_connections=100",
+    "shared_buffers=256MB",
+    "max_wal_size=4GB",
+    "wal_level=logical",
+    "log_min_messages=warning",
+    `fsync=${durable ? "on" : "off"}`,
+    `full_page_writes=${durable ? "on" : "off"}`,
+    `synchronous_commit=${durable ? "on" : "off"}`,
+    ...(engine.hasRealCron
+      ? [
+        "shared_preload_libraries=pg_stat_statements,pg_cron",
+        "cron.database_name=postgres",
+        "cron.use_background_workers=on",
+        "cron.timezone=GMT",
+        "max_worker_processes=20",
+      ]
+      : ["shared_preload_libraries=pg_stat_statements"]),
+  ];
+}

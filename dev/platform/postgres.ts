@@ -1,0 +1,73 @@
+import { findEngine } from "./postgres-engine.ts";
+import type { EngineName } from "./postgres-engine.ts";
+import { buildOverlay } from "./postgres-overlay.ts";
+import { initialiseCluster, runServer } from "./postgres-server.ts";
+import { prepareDatabase } from "./postgres-roles.ts";
+import { serverUser } from "./server-user.ts";
+import { freePort } from "./ports.ts";
+import type { Guard } from "./guard.ts";
+
+/** A running private PostgreSQL with the roles, schemas and extensions of hosted Supabase. */
+export interface RunningPostgres {
+  engine: EngineName;
+  port: number;
+  /** As `postgres`: not a superuser; owns what migrations make. What `supabase db push` uses. */
+  databaseUrl: string;
+  /** As `supabase_admin`, the superuser. Only for the platform itself and for tests. */
+  adminUrl: string;
+  /** Connection URL of any role that can log in. */
+  urlOf(role: string): string;
+  /** pg_cron runs inside the server, so nobody else must fire its jobs. */
+  hasRealCron: boolean;
+  /** Stops the server and removes its files. */
+  stop(): Promise<void>;
+}
+
+export interface PostgresOptions {
+  engine: EngineName;
+  /** Wanted TCP port; the next free one is taken when it is in use. 0 means any. */
+  port: number;
+  /** True keeps fsync on, as `npm start` wants; throw-away clusters are faster without. */
+  durable: boolean;
+  guard: Guard;
+}
+
+/** Starts a fresh cluster. Throws when the engine is not installed. */
+export async function startPostgres(options: PostgresOptions): Promise<RunningPostgres> {
+  const engine = await findEngine(options.engine);
+  if (engine === undefined) throw new Error(`PostgreSQL engine ${options.engine} is not installed`);
+  const user = await serverUser();
+  const directory = await Deno.makeTempDir({ prefix: "leveredge-pg-" });
+  await options.guard.watchDirectory(directory);
+  try {
+    const overlay = await buildOverlay(engine, directory);
+    const dataDirectory = await initialiseCluster(overlay, directory, user);
+    const port = freePort(options.port);
+    const server = await runServer({
+      overlay,
+      engine,
+      dataDirectory,
+      port,
+      user,
+      durable: options.durable,
+    });
+    await options.guard.watchProcess(server.pid);
+    const url = (role: string) => `postgresql://${role}:postgres@127.0.0.1:${port}/postgres`;
+    await prepareDatabase(url("supabase_admin"));
+    return {
+      engine: options.engine,
+      port,
+      databaseUrl: url("postgres"),
+      adminUrl: url("supabase_admin"),
+      urlOf: url,
+      hasRealCron: engine.hasRealCron,
+      stop: async () => {
+        await server.stop();
+        await Deno.remove(directory, { recursive: true });
+      },
+    };
+  } catch (error) {
+    await Deno.remove(directory, { recursive: true }).catch(() => {});
+    throw error;
+  }
+}

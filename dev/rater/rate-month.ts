@@ -1,0 +1,136 @@
+import { type Day, localDays, parseInstant, type Period, periodsOver } from "./calendar.ts";
+import {
+  divide,
+  type Fraction,
+  min,
+  multiply,
+  negate,
+  roundHalfAway,
+  sum,
+  whole,
+  ZERO,
+} from "./fraction.ts";
+import { type TaxLine, taxLines } from "./tax-lines.ts";
+import { type Terms, termsOf } from "./terms.ts";
+import { type UnbillableReason, usageOfLogs } from "./usage.ts";
+import { type Unpriced, type UsageLine, usageRater } from "./usage-lines.ts";
+import type { ClientRow, World } from "./world.ts";
+
+export interface PlainLine {
+  readonly kind: "minimum" | "discount";
+  readonly amountMinor: bigint;
+}
+
+export type Line = UsageLine | PlainLine | TaxLine;
+
+/** What becomes of one client's period. Amounts are minor units of `currency`. */
+export type PeriodResult =
+  & { readonly client: ClientRow; readonly period: Period; readonly currency: string }
+  & (
+    | { readonly outcome: "invoiced"; readonly lines: readonly Line[]; readonly totals: Totals }
+    | { readonly outcome: "skipped" }
+    | {
+      readonly outcome: "blocked";
+      readonly reason: "client_paused" | "unpriced_usage" | "negative_total" | "out_of_range";
+      readonly unpriced: readonly Unpriced[];
+    }
+  );
+
+export interface Totals {
+  readonly subtotalMinor: bigint;
+  /** Positive; taken off. */
+  readonly discountMinor: bigint;
+  /** Added to the total. */
+  readonly taxMinor: bigint;
+  /** Contained in the amounts; not added. */
+  readonly taxIncludedMinor: bigint;
+  readonly totalMinor: bigint;
+}
+
+export interface Rating {
+  readonly periods: readonly PeriodResult[];
+  /** Log rows that belong to nobody or cannot be read. */
+  readonly unbillable: ReadonlyMap<UnbillableReason, number>;
+}
+
+/** Beyond it sums could leave what JSON readers hold exactly. */
+const LARGEST_MINOR = 900_000_000_000_000n;
+
+/**
+ * Rates from raw rows every period of every client that is over in the client's own time zone at
+ * `asOf` (an instant as text), as if nothing had been invoiced. Shares no code with the database.
+ */
+export function rateMonth(world: World, { asOf }: { readonly asOf: string }): Rating {
+  const { usage, unbillable } = usageOfLogs(world);
+  const byClient = Map.groupBy(usage, ({ clientId }) => clientId);
+  const rateUsage = usageRater(world);
+  const periods = world.clients.flatMap((client) => {
+    const today: Day = localDays(client, world.zones)(parseInstant(asOf));
+    return periodsOver(client, today).map((period) => {
+      const terms = termsOf(world, client, period);
+      const rated = rateUsage(client.id, byClient.get(client.id) ?? [], terms);
+      return resultOf(client, period, terms, rated);
+    });
+  });
+  return { periods, unbillable };
+}
+
+function resultOf(
+  client: ClientRow,
+  period: Period,
+  terms: Terms,
+  { lines: usageLines, unpriced }: ReturnType<ReturnType<typeof usageRater>>,
+): PeriodResult {
+  const head = { client, period, currency: terms.currency };
+  const blocked = { ...head, outcome: "blocked", unpriced } as const;
+  if (client.status === "paused") return { ...blocked, reason: "client_paused" };
+  if (unpriced.length > 0) return { ...blocked, reason: "unpriced_usage" };
+  const charges = [...usageLines, ...minimumLine(usageLines, terms)];
+  const discount = discountLine(charges, terms);
+  const lines = [...charges, ...discount, ...taxLines(charges, amountOf(discount), terms)];
+  const totals = totalsOf(lines);
+  if (totals.totalMinor < 0n) return { ...blocked, reason: "negative_total" };
+  const largest = amountOf(lines.map(({ amountMinor }) => ({
+    amountMinor: amountMinor < 0n ? -amountMinor : amountMinor,
+  })));
+  if (largest > LARGEST_MINOR) return { ...blocked, reason: "out_of_range" };
+  return totals.totalMinor === 0n
+    ? { ...head, outcome: "skipped" }
+    : { ...head, outcome: "invoiced", lines, totals };
+}
+
+/** What is missing to the minimum, which is prorated by days of service. */
+function minimumLine(usage: readonly UsageLine[], terms: Terms): PlainLine[] {
+  const days: Fraction = divide(whole(terms.serviceDays), whole(terms.fullDays));
+  const missing = roundHalfAway(multiply(terms.minimum, days)) - amountOf(usage);
+  return missing > 0n ? [{ kind: "minimum", amountMinor: missing }] : [];
+}
+
+/** A discount never exceeds what it is taken from. */
+function discountLine(charges: readonly Line[], terms: Terms): PlainLine[] {
+  const base = whole(amountOf(charges));
+  if (base.n <= 0n) return [];
+  const off = terms.discountPercent === undefined
+    ? min(terms.discountFixed ?? ZERO, base)
+    : divide(multiply(base, terms.discountPercent), whole(100));
+  const amountMinor = roundHalfAway(negate(off));
+  return amountMinor === 0n ? [] : [{ kind: "discount", amountMinor }];
+}
+
+function totalsOf(lines: readonly Line[]): Totals {
+  const of = (isWanted: (line: Line) => boolean) => amountOf(lines.filter(isWanted));
+  const subtotalMinor = of(({ kind }) => kind === "usage" || kind === "minimum");
+  const discount = of(({ kind }) => kind === "discount");
+  const taxMinor = of((line) => line.kind === "tax" && line.behavior === "exclusive");
+  return {
+    subtotalMinor,
+    discountMinor: -discount,
+    taxMinor,
+    taxIncludedMinor: of((line) => line.kind === "tax" && line.behavior === "inclusive"),
+    totalMinor: subtotalMinor + discount + taxMinor,
+  };
+}
+
+function amountOf(lines: readonly { readonly amountMinor: bigint }[]): bigint {
+  return sum(lines.map(({ amountMinor }) => whole(amountMinor))).n;
+}

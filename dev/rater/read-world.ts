@@ -1,0 +1,38 @@
+import type { Sql } from "postgres";
+import { type World, worldSchema } from "./world.ts";
+
+/** Reads the raw rows that decide invoices; everything as text, so that it stays exact. */
+export async function readWorld(sql: Sql): Promise<World> {
+  const [settings] = await sql`select default_client_id from public.billing_settings`;
+  const unbilled = await sql`select metric from billing.unbilled_metrics`;
+  return worldSchema.parse({
+    clients: await sql`
+      select id, external_id, name, time_zone, billing_anchor_day, status,
+        started_on::text, ended_on::text
+      from public.clients`,
+    zones: await sql`
+      select client_id, effective_from::text, time_zone from public.client_time_zones`,
+    assignments: await sql`
+      select agent, client_id, starts_at::text, ends_at::text from public.agent_assignments`,
+    default_client_id: settings?.default_client_id,
+    models: await sql`select id, family, provider from public.models`,
+    providers: await sql`
+      select id, cache_read_within_input, reasoning_within_output from public.providers`,
+    currencies: await sql`select code, exponent from public.currencies`,
+    prices: await sql`
+      select id, client_id, model, family, metric, currency, pricing_model, unit_amount::text,
+        per_units::text, tiers::text, free_units::text, batch_multiplier::text,
+        effective_from::text, effective_until::text
+      from public.prices`,
+    config: await sql`
+      select client_id, effective_from::text, effective_until::text, currency,
+        minimum_minor::text, discount_percent::text, discount_minor::text, discount_until::text,
+        taxes::text, line_grouping
+      from public.billing_config`,
+    unbilled_metrics: unbilled.map(({ metric }) => metric),
+    logs: await sql`
+      select agent, model, input_tokens::text, output_tokens::text, web_searches::text,
+        other_features::text, metadata::text, timestamp::text, client_id, corrects_id
+      from public.agent_usage_logs`,
+  });
+}

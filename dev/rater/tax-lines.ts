@@ -1,0 +1,65 @@
+import {
+  add,
+  divide,
+  type Fraction,
+  isZero,
+  multiply,
+  roundHalfAway,
+  sum,
+  whole,
+  ZERO,
+} from "./fraction.ts";
+import type { Tax, Terms } from "./terms.ts";
+
+export interface TaxLine {
+  readonly kind: "tax";
+  readonly name: string;
+  readonly ratePercent: Fraction;
+  readonly behavior: Tax["behavior"];
+  readonly baseMinor: bigint;
+  /** Zero under reverse charge: the client owes it, not the seller. */
+  readonly amountMinor: bigint;
+}
+
+interface Charge {
+  readonly kind: string;
+  readonly metric?: string;
+  readonly amountMinor: bigint;
+}
+
+const HUNDRED = whole(100);
+
+/**
+ * Taxes of charges from which a discount (zero or negative) has been taken, each charge bearing its
+ * proportional part. Inclusive taxes are inside the amounts: the net of all of them is what every
+ * tax is a percentage of. One rounding per tax.
+ */
+export function taxLines(
+  charges: readonly Charge[],
+  discountMinor: bigint,
+  terms: Terms,
+): TaxLine[] {
+  const subtotal = whole(charges.reduce((total, { amountMinor }) => total + amountMinor, 0n));
+  const left = isZero(subtotal) ? ZERO : divide(add(subtotal, whole(discountMinor)), subtotal);
+  const nets = charges.map((charge) => {
+    const subject = charge.metric ?? charge.kind;
+    const included = sum(
+      terms.taxes.filter((tax) => tax.behavior === "inclusive" && holdsFor(tax, subject))
+        .map(({ ratePercent }) => ratePercent),
+    );
+    const gross = multiply(whole(charge.amountMinor), left);
+    return { subject, net: divide(multiply(gross, HUNDRED), add(HUNDRED, included)) };
+  });
+  return terms.taxes.flatMap((tax): TaxLine[] => {
+    const { name, ratePercent, behavior } = tax;
+    const base = sum(nets.filter(({ subject }) => holdsFor(tax, subject)).map(({ net }) => net));
+    const due = behavior === "reverse_charge" ? ZERO : divide(multiply(base, ratePercent), HUNDRED);
+    const line = { baseMinor: roundHalfAway(base), amountMinor: roundHalfAway(due) };
+    const isNothing = line.baseMinor === 0n && line.amountMinor === 0n;
+    return isNothing ? [] : [{ kind: "tax", name, ratePercent, behavior, ...line }];
+  });
+}
+
+function holdsFor(tax: Tax, subject: string): boolean {
+  return tax.appliesTo === undefined || tax.appliesTo.includes(subject);
+}

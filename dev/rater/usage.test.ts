@@ -1,0 +1,67 @@
+import assert from "node:assert/strict";
+import { usageOfLogs } from "./usage.ts";
+import { sampleLog, sampleWorld } from "./world.sample.ts";
+import type { LogRow } from "./world.ts";
+
+/** Units per metric of one log row, or why it cannot be billed. */
+function units(parts: Partial<LogRow>): Record<string, string> | string {
+  const { usage, unbillable } = usageOfLogs(sampleWorld({ logs: [sampleLog(parts)] }));
+  const [reason] = unbillable.keys();
+  return reason ?? Object.fromEntries(
+    usage.filter(({ metric }) => metric !== "requests")
+      .map(({ metric, quantity: { n, d } }) => [metric, d === 1n ? `${n}` : `${n}/${d}`]),
+  );
+}
+
+const tokens = { input_tokens: "1000", output_tokens: "500" };
+const metadata = '{"cache_read_tokens": 300, "cache_write_tokens": 7, "reasoning_tokens": 200}';
+const apart = { cache_read_tokens: "300", cache_write_tokens: "7", reasoning_tokens: "200" };
+
+Deno.test("each token is counted once, whatever the provider counts it within", () => {
+  const used = (model: string) => units({ ...tokens, model, metadata });
+  assert.deepEqual(used("claude-sonnet"), {
+    input_tokens: "1000",
+    output_tokens: "300",
+    ...apart,
+  });
+  assert.deepEqual(used("gpt-4o"), { input_tokens: "700", output_tokens: "300", ...apart });
+  assert.deepEqual(used("gemini-1.5-pro"), {
+    input_tokens: "700",
+    output_tokens: "500",
+    ...apart,
+  });
+  assert.deepEqual(used("unheard-of"), { input_tokens: "1000", output_tokens: "500", ...apart });
+});
+
+Deno.test("a part larger than its whole is cut to it", () => {
+  assert.deepEqual(
+    units({ ...tokens, model: "gpt-4o", metadata: '{"cache_read_tokens": 9000}' }),
+    { output_tokens: "500", cache_read_tokens: "1000" },
+  );
+});
+
+Deno.test("batch usage is told apart, for tokens only", () => {
+  assert.deepEqual(units({ ...tokens, web_searches: "2", metadata: '{"batch": true}' }), {
+    batch_input_tokens: "1000",
+    batch_output_tokens: "500",
+    web_searches: "2",
+  });
+  assert.deepEqual(units({ ...tokens, metadata: '{"batch": "true"}' }), tokens);
+});
+
+Deno.test("any feature is a metric, counted exactly", () => {
+  assert.deepEqual(
+    units({ other_features: '{"pdf_processing": 3, "audio_minutes": 1.1, "none": 0}' }),
+    { pdf_processing: "3", audio_minutes: "11/10" },
+  );
+});
+
+Deno.test("what is no count cannot be billed", () => {
+  assert.equal(units({ metadata: '{"cache_read_tokens": "300"}' }), "invalid_metadata");
+  assert.equal(units({ metadata: '{"reasoning_tokens": -1}' }), "invalid_metadata");
+  assert.equal(units({ other_features: '{"pages": "3"}' }), "invalid_feature");
+  assert.equal(units({ other_features: "[1]" }), "invalid_feature");
+  assert.equal(units({ other_features: `{"pages": 1${"0".repeat(30)}}` }), "invalid_feature");
+  assert.equal(units({ other_features: `{"${"p".repeat(201)}": 1}` }), "invalid_feature");
+  assert.equal(units({ timestamp: "1969-12-31 23:59:59+00" }), "invalid_timestamp");
+});

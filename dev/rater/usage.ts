@@ -1,0 +1,165 @@
+import { type Attribution, attributor } from "./attribution.ts";
+import { type Day, parseInstant } from "./calendar.ts";
+import {
+  add,
+  compare,
+  type Fraction,
+  isZero,
+  max,
+  min,
+  parseDecimal,
+  subtract,
+  whole,
+  ZERO,
+} from "./fraction.ts";
+import { type ExactJson, isNumber, isObject, member, parseExactJson } from "./json.ts";
+import type { LogRow, World } from "./world.ts";
+
+/** Units of one metric that one agent used of one model on one client-local day. */
+export interface Usage {
+  readonly clientId: string;
+  readonly day: Day;
+  readonly agent: string;
+  readonly model: string;
+  readonly metric: string;
+  readonly quantity: Fraction;
+}
+
+export type UnbillableReason =
+  | "no_client"
+  | "unknown_client"
+  | "invalid_timestamp"
+  | "invalid_metadata"
+  | "invalid_feature";
+
+export interface UsageOfLogs {
+  readonly usage: readonly Usage[];
+  /** Log rows that cannot be billed, by reason. */
+  readonly unbillable: ReadonlyMap<UnbillableReason, number>;
+}
+
+interface Provider {
+  readonly cache_read_within_input: boolean;
+  readonly reasoning_within_output: boolean;
+}
+type Units = readonly (readonly [metric: string, quantity: Fraction])[];
+
+/** Characters of a count and of a feature's name; longer ones are mistakes, not usage. */
+const LONGEST_NUMBER = 30;
+const LONGEST_NAME = 200;
+/** No agent ran before or after these; days far beyond would fall out of any calendar. */
+const FIRST_INSTANT = parseInstant("1970-01-01T00:00:00");
+const LAST_INSTANT = parseInstant("2200-01-01T00:00:00");
+const NO_OVERLAP: Provider = { cache_read_within_input: false, reasoning_within_output: false };
+
+/** Adds up what the logs say each client used. */
+export function usageOfLogs(world: World): UsageOfLogs {
+  const attribute = attributor(world);
+  const providerOf = providers(world);
+  const totals = new Map<string, Usage>();
+  const unbillable = new Map<UnbillableReason, number>();
+  for (const log of world.logs) {
+    const units = unitsOf(log, attribute(log), providerOf(log.model));
+    if ("reason" in units) {
+      unbillable.set(units.reason, (unbillable.get(units.reason) ?? 0) + 1);
+      continue;
+    }
+    const { client, day } = units;
+    for (const [metric, quantity] of units.units) {
+      if (isZero(quantity)) continue;
+      const key = JSON.stringify([client.id, day, log.agent, log.model, metric]);
+      const before = totals.get(key)?.quantity ?? ZERO;
+      totals.set(key, {
+        clientId: client.id,
+        day,
+        agent: log.agent,
+        model: log.model,
+        metric,
+        quantity: add(before, quantity),
+      });
+    }
+  }
+  return { usage: [...totals.values()], unbillable };
+}
+
+function providers(world: World): (model: string) => Provider {
+  const byId = new Map(world.providers.map((provider) => [provider.id, provider]));
+  const byModel = new Map(world.models.map((model) => [model.id, byId.get(model.provider)]));
+  return (model) => byModel.get(model) ?? NO_OVERLAP;
+}
+
+type Billable = Extract<Attribution, { client: unknown }> & { readonly units: Units };
+
+function unitsOf(
+  log: LogRow,
+  attribution: Attribution,
+  provider: Provider,
+): Billable | { readonly reason: UnbillableReason } {
+  if ("reason" in attribution) return attribution;
+  const at = parseInstant(log.timestamp);
+  if (at < FIRST_INSTANT || at >= LAST_INSTANT) return { reason: "invalid_timestamp" };
+  const tokens = tokensOf(log, provider);
+  if (tokens === undefined) return { reason: "invalid_metadata" };
+  const features = featuresOf(log);
+  if (features === undefined) return { reason: "invalid_feature" };
+  const others: Units = [["web_searches", whole(BigInt(log.web_searches))], ["requests", whole(1)]];
+  return { ...attribution, units: [...tokens, ...others, ...features] };
+}
+
+/**
+ * Tokens, each counted once: what a provider reports as a part of input or output is taken out of
+ * it. A part larger than its whole is cut to the whole.
+ */
+function tokensOf(log: LogRow, provider: Provider): Units | undefined {
+  const input = whole(BigInt(log.input_tokens));
+  const output = whole(BigInt(log.output_tokens));
+  if (log.metadata === "{}") return [["input_tokens", input], ["output_tokens", output]];
+  const metadata = parseExactJson(log.metadata);
+  const read = countIn(metadata, "cache_read_tokens");
+  const write = countIn(metadata, "cache_write_tokens");
+  const reasoning = countIn(metadata, "reasoning_tokens");
+  if (read === undefined || write === undefined || reasoning === undefined) return undefined;
+  const cached = provider.cache_read_within_input ? partOf(read, input) : read;
+  const thought = provider.reasoning_within_output ? partOf(reasoning, output) : reasoning;
+  const isNegative = (count: Fraction) => compare(count, ZERO) < 0;
+  if (log.corrects_id === null && [cached, write, thought].some(isNegative)) return undefined;
+  const units: Units = [
+    ["input_tokens", provider.cache_read_within_input ? subtract(input, cached) : input],
+    ["output_tokens", provider.reasoning_within_output ? subtract(output, thought) : output],
+    ["cache_read_tokens", cached],
+    ["cache_write_tokens", write],
+    ["reasoning_tokens", thought],
+  ];
+  return member(metadata, "batch") === true
+    ? units.map(([metric, quantity]) => [`batch_${metric}`, quantity] as const)
+    : units;
+}
+
+function countIn(metadata: ExactJson, key: string): Fraction | undefined {
+  const value = member(metadata, key);
+  return value === undefined || value === null ? ZERO : saneNumber(value);
+}
+
+function partOf(part: Fraction, all: Fraction): Fraction {
+  return compare(all, ZERO) < 0 ? max(part, all) : min(part, all);
+}
+
+function featuresOf(log: LogRow): Units | undefined {
+  if (log.other_features === "{}") return [];
+  const features = parseExactJson(log.other_features);
+  if (!isObject(features)) return undefined;
+  const units: (readonly [string, Fraction])[] = [];
+  for (const [metric, count] of features) {
+    const quantity = saneNumber(count);
+    if (quantity === undefined || [...metric].length > LONGEST_NAME) return undefined;
+    units.push([metric, quantity]);
+  }
+  return units;
+}
+
+/** A number that can be summed; one of thousands of digits is nobody's usage. */
+function saneNumber(value: ExactJson): Fraction | undefined {
+  return isNumber(value) && value.decimal.length <= LONGEST_NUMBER
+    ? parseDecimal(value.decimal)
+    : undefined;
+}

@@ -1,0 +1,2 @@
+/** Never starts. Never deployed. */
+throw new Error("broken on purpose");

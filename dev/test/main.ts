@@ -1,0 +1,62 @@
+import { parseArgs } from "node:util";
+import type { EngineName } from "../platform/postgres-engine.ts";
+import { findEngine } from "../platform/postgres-engine.ts";
+import { runOnEngine } from "./engine.ts";
+import { Report } from "./report.ts";
+import { checkFormat, checkLint } from "./static.ts";
+import { checkSql } from "./sql-style.ts";
+import { checkTypes } from "./types.ts";
+import { checkVersions } from "./versions.ts";
+import { runUnitTests } from "./unit.ts";
+
+// npm test                       everything
+// npm run check                  format, lint and types only
+// npm test -- pgtap 10-          one stage, only files whose name contains `10-`
+// npm test -- e2e --engine debian
+
+const usage = `usage: npm test -- [stage] [part of a file name] [--engine embedded|debian]
+stages: check, unit, pgtap, e2e, database`;
+const { values, positionals } = parseArgs({
+  args: Deno.args,
+  allowPositionals: true,
+  options: { engine: { type: "string" }, help: { type: "boolean" } },
+});
+const stage = positionals[0] ?? "all";
+const fileFilter = positionals[1] ?? "";
+const wanted = (name: string) => stage === "all" || stage === name;
+if (values.help || !["all", "check", "unit", "pgtap", "e2e", "database"].includes(stage)) {
+  console.log(usage);
+  Deno.exit(values.help ? 0 : 2);
+}
+
+const report = new Report((line) => console.log(line));
+if (wanted("check")) {
+  await report.section("format", checkFormat);
+  await report.section("lint", checkLint);
+  await report.section("SQL style", checkSql);
+  await report.section("versions of packages in functions", checkVersions);
+  await report.section("types, current Deno", () => checkTypes("current"));
+  await report.section("types of functions, Deno as hosted", () => checkTypes("hosted"));
+}
+if (wanted("unit")) {
+  await report.section("unit tests", () => runUnitTests("current", fileFilter));
+  await report.section("function tests, Deno as hosted", () => runUnitTests("hosted", fileFilter));
+}
+if (wanted("pgtap") || wanted("e2e") || wanted("database")) {
+  for (const engine of engines(values.engine)) {
+    if (await findEngine(engine) === undefined) {
+      report.note(`PostgreSQL (${engine}) is not installed: its tests are left out`);
+      continue;
+    }
+    await runOnEngine({ engine, wanted, fileFilter, report });
+  }
+}
+report.finish();
+Deno.exit(report.failed === 0 ? 0 : 1);
+
+function engines(chosen: string | undefined): EngineName[] {
+  if (chosen === undefined) return ["embedded", "debian"];
+  if (chosen === "embedded" || chosen === "debian") return [chosen];
+  console.log(usage);
+  Deno.exit(2);
+}

@@ -1,0 +1,1209 @@
+export type Json = string | number | boolean | null | { [key: string]: Json | undefined } | Json[];
+
+export type Database = {
+  "public": {
+    Tables: {
+      "agent_assignments": {
+        Row: {
+          "agent": string;
+          "client_id": string;
+          "ends_at": string;
+          "id": string;
+          "starts_at": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "agent": string;
+          "client_id": string;
+          "ends_at"?: string;
+          "id"?: string;
+          "starts_at"?: string;
+        };
+        Update: {
+          "agent"?: string;
+          "client_id"?: string;
+          "ends_at"?: string;
+          "id"?: string;
+          "starts_at"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "agent_assignments_client_id_fkey";
+            columns: ["client_id"];
+            isOneToOne: false;
+            referencedRelation: "clients";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "agent_usage_logs": {
+        Row: {
+          "agent": string;
+          "client_id": string | null;
+          "corrects_id": string | null;
+          "created_at": string;
+          "endpoint": string | null;
+          "feature_cost": number;
+          "id": string;
+          "input_cost": number;
+          "input_tokens": number;
+          "metadata": NonNullable<Json>;
+          "model": string;
+          "other_features": NonNullable<Json>;
+          "output_cost": number;
+          "output_tokens": number;
+          "seq": number;
+          "stored_by": unknown;
+          "timestamp": string;
+          "total_cost": number;
+          "web_searches": number;
+        };
+        ComputedFields: never;
+        Insert: {
+          "agent": string;
+          "client_id"?: string | null;
+          "corrects_id"?: string | null;
+          "created_at"?: string;
+          "endpoint"?: string | null;
+          "feature_cost"?: number;
+          "id"?: string;
+          "input_cost"?: number;
+          "input_tokens"?: number;
+          "metadata"?: NonNullable<Json>;
+          "model": string;
+          "other_features"?: NonNullable<Json>;
+          "output_cost"?: number;
+          "output_tokens"?: number;
+          "seq"?: never;
+          "stored_by"?: never;
+          "timestamp"?: string;
+          "total_cost"?: number;
+          "web_searches"?: number;
+        };
+        Update: {
+          "agent"?: string;
+          "client_id"?: string | null;
+          "corrects_id"?: string | null;
+          "created_at"?: string;
+          "endpoint"?: string | null;
+          "feature_cost"?: number;
+          "id"?: string;
+          "input_cost"?: number;
+          "input_tokens"?: number;
+          "metadata"?: NonNullable<Json>;
+          "model"?: string;
+          "other_features"?: NonNullable<Json>;
+          "output_cost"?: number;
+          "output_tokens"?: number;
+          "seq"?: never;
+          "stored_by"?: never;
+          "timestamp"?: string;
+          "total_cost"?: number;
+          "web_searches"?: number;
+        };
+        Relationships: [];
+      };
+      "balance_entries": {
+        Row: {
+          "amount_minor": number;
+          "client_id": string;
+          "created_at": string;
+          "credit_note_id": string | null;
+          "currency": string;
+          "id": string;
+          "invoice_id": string | null;
+          "note": string | null;
+          "reason": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "amount_minor": number;
+          "client_id": string;
+          "created_at": string;
+          "credit_note_id"?: string | null;
+          "currency": string;
+          "id"?: string;
+          "invoice_id"?: string | null;
+          "note"?: string | null;
+          "reason": string;
+        };
+        Update: {
+          "amount_minor"?: number;
+          "client_id"?: string;
+          "created_at"?: string;
+          "credit_note_id"?: string | null;
+          "currency"?: string;
+          "id"?: string;
+          "invoice_id"?: string | null;
+          "note"?: string | null;
+          "reason"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "balance_entries_client_id_fkey";
+            columns: ["client_id"];
+            isOneToOne: false;
+            referencedRelation: "clients";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "balance_entries_credit_note_id_fkey";
+            columns: ["credit_note_id"];
+            isOneToOne: false;
+            referencedRelation: "credit_notes";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "balance_entries_currency_fkey";
+            columns: ["currency"];
+            isOneToOne: false;
+            referencedRelation: "currencies";
+            referencedColumns: ["code"];
+          },
+          {
+            foreignKeyName: "balance_entries_invoice_id_fkey";
+            columns: ["invoice_id"];
+            isOneToOne: false;
+            referencedRelation: "invoices";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "billing_config": {
+        Row: {
+          "client_id": string | null;
+          "created_at": string;
+          "currency": string | null;
+          "deliveries": (string)[] | null;
+          "discount_minor": number | null;
+          "discount_percent": number | null;
+          "discount_until": string | null;
+          "effective_from": string;
+          "effective_until": string;
+          "grace_hours": number | null;
+          "id": string;
+          "line_grouping": string | null;
+          "minimum_minor": number | null;
+          "payment_terms_days": number | null;
+          "taxes": Json | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "client_id"?: string | null;
+          "created_at"?: string;
+          "currency"?: string | null;
+          "deliveries"?: (string)[] | null;
+          "discount_minor"?: number | null;
+          "discount_percent"?: number | null;
+          "discount_until"?: string | null;
+          "effective_from"?: string;
+          "effective_until"?: string;
+          "grace_hours"?: number | null;
+          "id"?: string;
+          "line_grouping"?: string | null;
+          "minimum_minor"?: number | null;
+          "payment_terms_days"?: number | null;
+          "taxes"?: Json | null;
+        };
+        Update: {
+          "client_id"?: string | null;
+          "created_at"?: string;
+          "currency"?: string | null;
+          "deliveries"?: (string)[] | null;
+          "discount_minor"?: number | null;
+          "discount_percent"?: number | null;
+          "discount_until"?: string | null;
+          "effective_from"?: string;
+          "effective_until"?: string;
+          "grace_hours"?: number | null;
+          "id"?: string;
+          "line_grouping"?: string | null;
+          "minimum_minor"?: number | null;
+          "payment_terms_days"?: number | null;
+          "taxes"?: Json | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "billing_config_client_id_fkey";
+            columns: ["client_id"];
+            isOneToOne: false;
+            referencedRelation: "clients";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "billing_config_currency_fkey";
+            columns: ["currency"];
+            isOneToOne: false;
+            referencedRelation: "currencies";
+            referencedColumns: ["code"];
+          },
+        ];
+      };
+      "billing_periods": {
+        Row: {
+          "client_id": string;
+          "full_days": number;
+          "message": string | null;
+          "period_end": string;
+          "period_start": string;
+          "reason": string | null;
+          "state": string;
+          "updated_at": string;
+          "usage_changed": boolean;
+        };
+        ComputedFields: never;
+        Insert: {
+          "client_id": string;
+          "full_days": number;
+          "message"?: string | null;
+          "period_end": string;
+          "period_start": string;
+          "reason"?: string | null;
+          "state"?: string;
+          "updated_at"?: string;
+          "usage_changed"?: boolean;
+        };
+        Update: {
+          "client_id"?: string;
+          "full_days"?: number;
+          "message"?: string | null;
+          "period_end"?: string;
+          "period_start"?: string;
+          "reason"?: string | null;
+          "state"?: string;
+          "updated_at"?: string;
+          "usage_changed"?: boolean;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "billing_periods_client_id_fkey";
+            columns: ["client_id"];
+            isOneToOne: false;
+            referencedRelation: "clients";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "billing_settings": {
+        Row: {
+          "default_client_id": string | null;
+          "id": boolean;
+          "invoice_footer": string | null;
+          "number_series": string;
+          "payment_instructions": string | null;
+          "seller_address": (string)[];
+          "seller_email": string | null;
+          "seller_name": string;
+          "seller_tax_id": string | null;
+          "seller_website": string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "default_client_id"?: string | null;
+          "id"?: boolean;
+          "invoice_footer"?: string | null;
+          "number_series"?: string;
+          "payment_instructions"?: string | null;
+          "seller_address"?: (string)[];
+          "seller_email"?: string | null;
+          "seller_name"?: string;
+          "seller_tax_id"?: string | null;
+          "seller_website"?: string | null;
+        };
+        Update: {
+          "default_client_id"?: string | null;
+          "id"?: boolean;
+          "invoice_footer"?: string | null;
+          "number_series"?: string;
+          "payment_instructions"?: string | null;
+          "seller_address"?: (string)[];
+          "seller_email"?: string | null;
+          "seller_name"?: string;
+          "seller_tax_id"?: string | null;
+          "seller_website"?: string | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "billing_settings_default_client_id_fkey";
+            columns: ["default_client_id"];
+            isOneToOne: false;
+            referencedRelation: "clients";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "client_members": {
+        Row: {
+          "client_id": string;
+          "created_at": string;
+          "user_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "client_id": string;
+          "created_at"?: string;
+          "user_id": string;
+        };
+        Update: {
+          "client_id"?: string;
+          "created_at"?: string;
+          "user_id"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "client_members_client_id_fkey";
+            columns: ["client_id"];
+            isOneToOne: false;
+            referencedRelation: "clients";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "client_time_zones": {
+        Row: {
+          "client_id": string;
+          "effective_from": string;
+          "ends_at": string;
+          "starts_at": string;
+          "time_zone": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "client_id": string;
+          "effective_from": string;
+          "ends_at"?: string;
+          "starts_at": string;
+          "time_zone": string;
+        };
+        Update: {
+          "client_id"?: string;
+          "effective_from"?: string;
+          "ends_at"?: string;
+          "starts_at"?: string;
+          "time_zone"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "client_time_zones_client_id_fkey";
+            columns: ["client_id"];
+            isOneToOne: false;
+            referencedRelation: "clients";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "clients": {
+        Row: {
+          "address": (string)[];
+          "billing_anchor_day": number;
+          "created_at": string;
+          "email": string | null;
+          "ended_on": string | null;
+          "external_id": string | null;
+          "id": string;
+          "locale": string;
+          "metadata": NonNullable<Json>;
+          "name": string;
+          "paper": string;
+          "started_on": string;
+          "status": string;
+          "tax_id": string | null;
+          "time_zone": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "address"?: (string)[];
+          "billing_anchor_day"?: number;
+          "created_at"?: string;
+          "email"?: string | null;
+          "ended_on"?: string | null;
+          "external_id"?: string | null;
+          "id"?: string;
+          "locale"?: string;
+          "metadata"?: NonNullable<Json>;
+          "name": string;
+          "paper"?: string;
+          "started_on"?: string;
+          "status"?: string;
+          "tax_id"?: string | null;
+          "time_zone"?: string;
+        };
+        Update: {
+          "address"?: (string)[];
+          "billing_anchor_day"?: number;
+          "created_at"?: string;
+          "email"?: string | null;
+          "ended_on"?: string | null;
+          "external_id"?: string | null;
+          "id"?: string;
+          "locale"?: string;
+          "metadata"?: NonNullable<Json>;
+          "name"?: string;
+          "paper"?: string;
+          "started_on"?: string;
+          "status"?: string;
+          "tax_id"?: string | null;
+          "time_zone"?: string;
+        };
+        Relationships: [];
+      };
+      "credit_note_lines": {
+        Row: {
+          "amount_minor": number;
+          "credit_note_id": string;
+          "description": string;
+          "detail": string | null;
+          "id": string;
+          "kind": string;
+          "precise_amount": number;
+          "quantity": number | null;
+          "rating_key": string;
+          "section_start": string | null;
+          "tax_base_minor": number | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "amount_minor": number;
+          "credit_note_id": string;
+          "description": string;
+          "detail"?: string | null;
+          "id"?: string;
+          "kind": string;
+          "precise_amount": number;
+          "quantity"?: number | null;
+          "rating_key": string;
+          "section_start"?: string | null;
+          "tax_base_minor"?: number | null;
+        };
+        Update: {
+          "amount_minor"?: number;
+          "credit_note_id"?: string;
+          "description"?: string;
+          "detail"?: string | null;
+          "id"?: string;
+          "kind"?: string;
+          "precise_amount"?: number;
+          "quantity"?: number | null;
+          "rating_key"?: string;
+          "section_start"?: string | null;
+          "tax_base_minor"?: number | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "credit_note_lines_credit_note_id_fkey";
+            columns: ["credit_note_id"];
+            isOneToOne: false;
+            referencedRelation: "credit_notes";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "credit_notes": {
+        Row: {
+          "client_id": string;
+          "currency": string;
+          "document": NonNullable<Json>;
+          "id": string;
+          "invoice_id": string;
+          "issued_at": string;
+          "number": string;
+          "reason": string;
+          "to_balance_minor": number;
+          "to_invoice_minor": number;
+          "to_refund_minor": number;
+          "total_minor": number;
+        };
+        ComputedFields: never;
+        Insert: {
+          "client_id": string;
+          "currency": string;
+          "document"?: NonNullable<Json>;
+          "id"?: string;
+          "invoice_id": string;
+          "issued_at": string;
+          "number": string;
+          "reason": string;
+          "to_balance_minor"?: number;
+          "to_invoice_minor"?: number;
+          "to_refund_minor"?: number;
+          "total_minor": number;
+        };
+        Update: {
+          "client_id"?: string;
+          "currency"?: string;
+          "document"?: NonNullable<Json>;
+          "id"?: string;
+          "invoice_id"?: string;
+          "issued_at"?: string;
+          "number"?: string;
+          "reason"?: string;
+          "to_balance_minor"?: number;
+          "to_invoice_minor"?: number;
+          "to_refund_minor"?: number;
+          "total_minor"?: number;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "credit_notes_client_id_fkey";
+            columns: ["client_id"];
+            isOneToOne: false;
+            referencedRelation: "clients";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "credit_notes_currency_fkey";
+            columns: ["currency"];
+            isOneToOne: false;
+            referencedRelation: "currencies";
+            referencedColumns: ["code"];
+          },
+          {
+            foreignKeyName: "credit_notes_invoice_id_fkey";
+            columns: ["invoice_id"];
+            isOneToOne: false;
+            referencedRelation: "invoices";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "currencies": {
+        Row: {
+          "code": string;
+          "exponent": number;
+          "name": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "code": string;
+          "exponent": number;
+          "name": string;
+        };
+        Update: {
+          "code"?: string;
+          "exponent"?: number;
+          "name"?: string;
+        };
+        Relationships: [];
+      };
+      "invoice_items": {
+        Row: {
+          "client_id": string;
+          "created_at": string;
+          "currency": string;
+          "description": string;
+          "id": string;
+          "invoice_id": string | null;
+          "item_day": string;
+          "quantity": number;
+          "section_start": string | null;
+          "unit_amount": number;
+        };
+        ComputedFields: never;
+        Insert: {
+          "client_id": string;
+          "created_at"?: string;
+          "currency": string;
+          "description": string;
+          "id"?: string;
+          "invoice_id"?: string | null;
+          "item_day": string;
+          "quantity"?: number;
+          "section_start"?: string | null;
+          "unit_amount": number;
+        };
+        Update: {
+          "client_id"?: string;
+          "created_at"?: string;
+          "currency"?: string;
+          "description"?: string;
+          "id"?: string;
+          "invoice_id"?: string | null;
+          "item_day"?: string;
+          "quantity"?: number;
+          "section_start"?: string | null;
+          "unit_amount"?: number;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "invoice_items_client_id_fkey";
+            columns: ["client_id"];
+            isOneToOne: false;
+            referencedRelation: "clients";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "invoice_items_currency_fkey";
+            columns: ["currency"];
+            isOneToOne: false;
+            referencedRelation: "currencies";
+            referencedColumns: ["code"];
+          },
+          {
+            foreignKeyName: "invoice_items_invoice_id_fkey";
+            columns: ["invoice_id"];
+            isOneToOne: false;
+            referencedRelation: "invoices";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "invoice_lines": {
+        Row: {
+          "agent": string | null;
+          "amount_minor": number;
+          "description": string;
+          "detail": string | null;
+          "id": string;
+          "invoice_id": string;
+          "is_late": boolean;
+          "kind": string;
+          "metric": string | null;
+          "model": string | null;
+          "per_units": number | null;
+          "position": number;
+          "precise_amount": number;
+          "price_id": string | null;
+          "pricing_model": string | null;
+          "quantity": number | null;
+          "rating_key": string;
+          "section_end": string | null;
+          "section_start": string | null;
+          "service_end": string | null;
+          "service_start": string | null;
+          "tax_base_minor": number | null;
+          "tax_behavior": string | null;
+          "tax_name": string | null;
+          "tax_note": string | null;
+          "tax_rate_percent": number | null;
+          "tiers": Json | null;
+          "unit_amount": number | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "agent"?: string | null;
+          "amount_minor": number;
+          "description": string;
+          "detail"?: string | null;
+          "id"?: string;
+          "invoice_id": string;
+          "is_late"?: boolean;
+          "kind": string;
+          "metric"?: string | null;
+          "model"?: string | null;
+          "per_units"?: number | null;
+          "position": number;
+          "precise_amount": number;
+          "price_id"?: string | null;
+          "pricing_model"?: string | null;
+          "quantity"?: number | null;
+          "rating_key": string;
+          "section_end"?: string | null;
+          "section_start"?: string | null;
+          "service_end"?: string | null;
+          "service_start"?: string | null;
+          "tax_base_minor"?: number | null;
+          "tax_behavior"?: string | null;
+          "tax_name"?: string | null;
+          "tax_note"?: string | null;
+          "tax_rate_percent"?: number | null;
+          "tiers"?: Json | null;
+          "unit_amount"?: number | null;
+        };
+        Update: {
+          "agent"?: string | null;
+          "amount_minor"?: number;
+          "description"?: string;
+          "detail"?: string | null;
+          "id"?: string;
+          "invoice_id"?: string;
+          "is_late"?: boolean;
+          "kind"?: string;
+          "metric"?: string | null;
+          "model"?: string | null;
+          "per_units"?: number | null;
+          "position"?: number;
+          "precise_amount"?: number;
+          "price_id"?: string | null;
+          "pricing_model"?: string | null;
+          "quantity"?: number | null;
+          "rating_key"?: string;
+          "section_end"?: string | null;
+          "section_start"?: string | null;
+          "service_end"?: string | null;
+          "service_start"?: string | null;
+          "tax_base_minor"?: number | null;
+          "tax_behavior"?: string | null;
+          "tax_name"?: string | null;
+          "tax_note"?: string | null;
+          "tax_rate_percent"?: number | null;
+          "tiers"?: Json | null;
+          "unit_amount"?: number | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "invoice_lines_invoice_id_fkey";
+            columns: ["invoice_id"];
+            isOneToOne: false;
+            referencedRelation: "invoices";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "invoices": {
+        Row: {
+          "amount_due_minor": number;
+          "balance_applied_minor": number;
+          "client_id": string;
+          "created_at": string;
+          "credited_minor": number;
+          "currency": string;
+          "deliveries": (string)[];
+          "discount_minor": number;
+          "document": NonNullable<Json>;
+          "due_on": string | null;
+          "finalized_at": string | null;
+          "id": string;
+          "issued_on": string | null;
+          "kind": string;
+          "note": string | null;
+          "number": string | null;
+          "paid_at": string | null;
+          "paid_minor": number;
+          "payment_terms_days": number;
+          "period_end": string | null;
+          "period_start": string | null;
+          "replaces_id": string | null;
+          "status": string;
+          "subtotal_minor": number;
+          "tax_included_minor": number;
+          "tax_minor": number;
+          "total_minor": number;
+          "uncollectible_at": string | null;
+          "voided_at": string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "amount_due_minor"?: never;
+          "balance_applied_minor"?: number;
+          "client_id": string;
+          "created_at"?: string;
+          "credited_minor"?: number;
+          "currency": string;
+          "deliveries"?: (string)[];
+          "discount_minor"?: number;
+          "document"?: NonNullable<Json>;
+          "due_on"?: string | null;
+          "finalized_at"?: string | null;
+          "id"?: string;
+          "issued_on"?: string | null;
+          "kind"?: string;
+          "note"?: string | null;
+          "number"?: string | null;
+          "paid_at"?: string | null;
+          "paid_minor"?: number;
+          "payment_terms_days"?: number;
+          "period_end"?: string | null;
+          "period_start"?: string | null;
+          "replaces_id"?: string | null;
+          "status"?: string;
+          "subtotal_minor"?: number;
+          "tax_included_minor"?: number;
+          "tax_minor"?: number;
+          "total_minor"?: number;
+          "uncollectible_at"?: string | null;
+          "voided_at"?: string | null;
+        };
+        Update: {
+          "amount_due_minor"?: never;
+          "balance_applied_minor"?: number;
+          "client_id"?: string;
+          "created_at"?: string;
+          "credited_minor"?: number;
+          "currency"?: string;
+          "deliveries"?: (string)[];
+          "discount_minor"?: number;
+          "document"?: NonNullable<Json>;
+          "due_on"?: string | null;
+          "finalized_at"?: string | null;
+          "id"?: string;
+          "issued_on"?: string | null;
+          "kind"?: string;
+          "note"?: string | null;
+          "number"?: string | null;
+          "paid_at"?: string | null;
+          "paid_minor"?: number;
+          "payment_terms_days"?: number;
+          "period_end"?: string | null;
+          "period_start"?: string | null;
+          "replaces_id"?: string | null;
+          "status"?: string;
+          "subtotal_minor"?: number;
+          "tax_included_minor"?: number;
+          "tax_minor"?: number;
+          "total_minor"?: number;
+          "uncollectible_at"?: string | null;
+          "voided_at"?: string | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "invoices_client_id_fkey";
+            columns: ["client_id"];
+            isOneToOne: false;
+            referencedRelation: "clients";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "invoices_currency_fkey";
+            columns: ["currency"];
+            isOneToOne: false;
+            referencedRelation: "currencies";
+            referencedColumns: ["code"];
+          },
+          {
+            foreignKeyName: "invoices_replaces_id_fkey";
+            columns: ["replaces_id"];
+            isOneToOne: false;
+            referencedRelation: "invoices";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "models": {
+        Row: {
+          "family": string;
+          "id": string;
+          "provider": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "family": string;
+          "id": string;
+          "provider"?: string;
+        };
+        Update: {
+          "family"?: string;
+          "id"?: string;
+          "provider"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "models_provider_fkey";
+            columns: ["provider"];
+            isOneToOne: false;
+            referencedRelation: "providers";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "payments": {
+        Row: {
+          "amount_minor": number;
+          "client_id": string;
+          "currency": string;
+          "id": string;
+          "invoice_id": string;
+          "method": string;
+          "paid_at": string;
+          "reference": string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "amount_minor": number;
+          "client_id": string;
+          "currency": string;
+          "id"?: string;
+          "invoice_id": string;
+          "method"?: string;
+          "paid_at": string;
+          "reference"?: string | null;
+        };
+        Update: {
+          "amount_minor"?: number;
+          "client_id"?: string;
+          "currency"?: string;
+          "id"?: string;
+          "invoice_id"?: string;
+          "method"?: string;
+          "paid_at"?: string;
+          "reference"?: string | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "payments_client_id_fkey";
+            columns: ["client_id"];
+            isOneToOne: false;
+            referencedRelation: "clients";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "payments_currency_fkey";
+            columns: ["currency"];
+            isOneToOne: false;
+            referencedRelation: "currencies";
+            referencedColumns: ["code"];
+          },
+          {
+            foreignKeyName: "payments_invoice_id_fkey";
+            columns: ["invoice_id"];
+            isOneToOne: false;
+            referencedRelation: "invoices";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "prices": {
+        Row: {
+          "batch_multiplier": number;
+          "client_id": string | null;
+          "created_at": string;
+          "currency": string;
+          "effective_from": string;
+          "effective_until": string;
+          "family": string | null;
+          "free_units": number;
+          "id": string;
+          "metric": string;
+          "model": string | null;
+          "per_units": number;
+          "pricing_model": string;
+          "scope": string | null;
+          "tiers": Json | null;
+          "unit_amount": number | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "batch_multiplier"?: number;
+          "client_id"?: string | null;
+          "created_at"?: string;
+          "currency"?: string;
+          "effective_from"?: string;
+          "effective_until"?: string;
+          "family"?: string | null;
+          "free_units"?: number;
+          "id"?: string;
+          "metric": string;
+          "model"?: string | null;
+          "per_units"?: number;
+          "pricing_model"?: string;
+          "scope"?: never;
+          "tiers"?: Json | null;
+          "unit_amount"?: number | null;
+        };
+        Update: {
+          "batch_multiplier"?: number;
+          "client_id"?: string | null;
+          "created_at"?: string;
+          "currency"?: string;
+          "effective_from"?: string;
+          "effective_until"?: string;
+          "family"?: string | null;
+          "free_units"?: number;
+          "id"?: string;
+          "metric"?: string;
+          "model"?: string | null;
+          "per_units"?: number;
+          "pricing_model"?: string;
+          "scope"?: never;
+          "tiers"?: Json | null;
+          "unit_amount"?: number | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "prices_client_id_fkey";
+            columns: ["client_id"];
+            isOneToOne: false;
+            referencedRelation: "clients";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "prices_currency_fkey";
+            columns: ["currency"];
+            isOneToOne: false;
+            referencedRelation: "currencies";
+            referencedColumns: ["code"];
+          },
+        ];
+      };
+      "providers": {
+        Row: {
+          "cache_read_within_input": boolean;
+          "id": string;
+          "reasoning_within_output": boolean;
+        };
+        ComputedFields: never;
+        Insert: {
+          "cache_read_within_input": boolean;
+          "id": string;
+          "reasoning_within_output": boolean;
+        };
+        Update: {
+          "cache_read_within_input"?: boolean;
+          "id"?: string;
+          "reasoning_within_output"?: boolean;
+        };
+        Relationships: [];
+      };
+      "usage_records": {
+        Row: {
+          "agent": string;
+          "client_id": string;
+          "log_count": number;
+          "metric": string;
+          "model": string;
+          "provider_cost": number;
+          "quantity": number;
+          "usage_day": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "agent": string;
+          "client_id": string;
+          "log_count": number;
+          "metric": string;
+          "model": string;
+          "provider_cost": number;
+          "quantity": number;
+          "usage_day": string;
+        };
+        Update: {
+          "agent"?: string;
+          "client_id"?: string;
+          "log_count"?: number;
+          "metric"?: string;
+          "model"?: string;
+          "provider_cost"?: number;
+          "quantity"?: number;
+          "usage_day"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "usage_records_client_id_fkey";
+            columns: ["client_id"];
+            isOneToOne: false;
+            referencedRelation: "clients";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+    };
+    Views: {
+      [_ in never]: never;
+    };
+    Functions: {
+      [_ in never]: never;
+    };
+    Enums: {
+      [_ in never]: never;
+    };
+    CompositeTypes: {
+      [_ in never]: never;
+    };
+  };
+};
+
+type DatabaseWithoutInternals = Omit<Database, "__InternalSupabase">;
+
+type DefaultSchema = DatabaseWithoutInternals[Extract<keyof Database, "public">];
+
+export type Tables<
+  DefaultSchemaTableNameOrOptions extends
+    | keyof (DefaultSchema["Tables"] & DefaultSchema["Views"])
+    | { schema: keyof DatabaseWithoutInternals },
+  TableName extends DefaultSchemaTableNameOrOptions extends {
+    schema: keyof DatabaseWithoutInternals;
+  } ? keyof (
+      & DatabaseWithoutInternals[DefaultSchemaTableNameOrOptions["schema"]]["Tables"]
+      & DatabaseWithoutInternals[DefaultSchemaTableNameOrOptions["schema"]]["Views"]
+    )
+    : never = never,
+> = DefaultSchemaTableNameOrOptions extends { schema: keyof DatabaseWithoutInternals } ? (
+    & DatabaseWithoutInternals[DefaultSchemaTableNameOrOptions["schema"]]["Tables"]
+    & DatabaseWithoutInternals[DefaultSchemaTableNameOrOptions["schema"]]["Views"]
+  )[TableName] extends {
+    Row: infer R;
+  } ? R
+  : never
+  : DefaultSchemaTableNameOrOptions extends keyof (DefaultSchema["Tables"] & DefaultSchema["Views"])
+    ? (DefaultSchema["Tables"] & DefaultSchema["Views"])[DefaultSchemaTableNameOrOptions] extends {
+      Row: infer R;
+    } ? R
+    : never
+  : never;
+
+export type TablesInsert<
+  DefaultSchemaTableNameOrOptions extends
+    | keyof DefaultSchema["Tables"]
+    | { schema: keyof DatabaseWithoutInternals },
+  TableName extends DefaultSchemaTableNameOrOptions extends {
+    schema: keyof DatabaseWithoutInternals;
+  } ? keyof DatabaseWithoutInternals[DefaultSchemaTableNameOrOptions["schema"]]["Tables"]
+    : never = never,
+> = DefaultSchemaTableNameOrOptions extends { schema: keyof DatabaseWithoutInternals }
+  ? DatabaseWithoutInternals[DefaultSchemaTableNameOrOptions["schema"]]["Tables"][TableName] extends
+    {
+      Insert: infer I;
+    } ? I
+  : never
+  : DefaultSchemaTableNameOrOptions extends keyof DefaultSchema["Tables"]
+    ? DefaultSchema["Tables"][DefaultSchemaTableNameOrOptions] extends {
+      Insert: infer I;
+    } ? I
+    : never
+  : never;
+
+export type TablesUpdate<
+  DefaultSchemaTableNameOrOptions extends
+    | keyof DefaultSchema["Tables"]
+    | { schema: keyof DatabaseWithoutInternals },
+  TableName extends DefaultSchemaTableNameOrOptions extends {
+    schema: keyof DatabaseWithoutInternals;
+  } ? keyof DatabaseWithoutInternals[DefaultSchemaTableNameOrOptions["schema"]]["Tables"]
+    : never = never,
+> = DefaultSchemaTableNameOrOptions extends { schema: keyof DatabaseWithoutInternals }
+  ? DatabaseWithoutInternals[DefaultSchemaTableNameOrOptions["schema"]]["Tables"][TableName] extends
+    {
+      Update: infer U;
+    } ? U
+  : never
+  : DefaultSchemaTableNameOrOptions extends keyof DefaultSchema["Tables"]
+    ? DefaultSchema["Tables"][DefaultSchemaTableNameOrOptions] extends {
+      Update: infer U;
+    } ? U
+    : never
+  : never;
+
+export type Enums<
+  DefaultSchemaEnumNameOrOptions extends
+    | keyof DefaultSchema["Enums"]
+    | { schema: keyof DatabaseWithoutInternals },
+  EnumName extends DefaultSchemaEnumNameOrOptions extends {
+    schema: keyof DatabaseWithoutInternals;
+  } ? keyof DatabaseWithoutInternals[DefaultSchemaEnumNameOrOptions["schema"]]["Enums"]
+    : never = never,
+> = DefaultSchemaEnumNameOrOptions extends { schema: keyof DatabaseWithoutInternals }
+  ? DatabaseWithoutInternals[DefaultSchemaEnumNameOrOptions["schema"]]["Enums"][EnumName]
+  : DefaultSchemaEnumNameOrOptions extends keyof DefaultSchema["Enums"]
+    ? DefaultSchema["Enums"][DefaultSchemaEnumNameOrOptions]
+  : never;
+
+export type CompositeTypes<
+  PublicCompositeTypeNameOrOptions extends
+    | keyof DefaultSchema["CompositeTypes"]
+    | { schema: keyof DatabaseWithoutInternals },
+  CompositeTypeName extends PublicCompositeTypeNameOrOptions extends {
+    schema: keyof DatabaseWithoutInternals;
+  } ? keyof DatabaseWithoutInternals[PublicCompositeTypeNameOrOptions["schema"]]["CompositeTypes"]
+    : never = never,
+> = PublicCompositeTypeNameOrOptions extends { schema: keyof DatabaseWithoutInternals }
+  ? DatabaseWithoutInternals[PublicCompositeTypeNameOrOptions["schema"]]["CompositeTypes"][
+    CompositeTypeName
+  ]
+  : PublicCompositeTypeNameOrOptions extends keyof DefaultSchema["CompositeTypes"]
+    ? DefaultSchema["CompositeTypes"][PublicCompositeTypeNameOrOptions]
+  : never;
+
+export const Constants = {
+  "public": {
+    Enums: {},
+  },
+} as const;

@@ -1,0 +1,59 @@
+import { groupDecimal, trimDecimal } from "../money.ts";
+import { formatMoney, type LocaleFormat } from "./locale.ts";
+import type { DocumentTax, InvoiceDocument } from "./schema.ts";
+import { cleanText } from "./text.ts";
+
+/** One row under the lines; the strong ones are the sums a reader looks for. */
+export interface TotalRow {
+  readonly label: string;
+  readonly value: string;
+  readonly strong: boolean;
+}
+
+/** Subtotal, discounts, taxes, total, balance applied, amount due: in the order they are reckoned. */
+export function totalRows(document: InvoiceDocument, format: LocaleFormat): TotalRow[] {
+  const { totals, discounts, taxes } = document;
+  const row = (label: string, minor: number, strong = false): TotalRow => ({
+    label,
+    value: formatMoney(minor, document, format),
+    strong,
+  });
+  const total = row("Total", totals.total_minor, true);
+  return [
+    row("Subtotal", totals.subtotal_minor),
+    ...discounts.map(({ description, amount_minor }) => row(cleanText(description), amount_minor)),
+    ...taxes.filter(({ behavior }) => behavior !== "inclusive").map((tax) =>
+      row(taxLabel(tax, document, format), tax.amount_minor)
+    ),
+    total,
+    ...taxes.filter(({ behavior }) => behavior === "inclusive").map((tax) =>
+      row(taxLabel(tax, document, format), tax.amount_minor)
+    ),
+    ...(totals.balance_applied_minor === 0
+      ? []
+      : [row("Balance applied", -totals.balance_applied_minor)]),
+    ...dueRows(document, row),
+  ];
+}
+
+/** What is still to be paid. A paid invoice was frozen while it was open: the payment is shown. */
+function dueRows(
+  { kind, status, totals }: InvoiceDocument,
+  row: (label: string, minor: number, strong?: boolean) => TotalRow,
+): TotalRow[] {
+  if (kind === "credit_note" || status === "void") return [];
+  if (status !== "paid") return [row("Amount due", totals.amount_due_minor, true)];
+  return totals.amount_due_minor === 0
+    ? [row("Amount due", 0, true)]
+    : [row("Paid", -totals.amount_due_minor), row("Amount due", 0, true)];
+}
+
+function taxLabel(tax: DocumentTax, document: InvoiceDocument, format: LocaleFormat): string {
+  const rate = `${groupDecimal(trimDecimal(tax.rate_percent, 0), format.numbers)}%`;
+  const base = formatMoney(tax.base_minor, document, format);
+  const name = cleanText(tax.name);
+  if (tax.behavior === "reverse_charge") return `${name} reverse charge on ${base}`;
+  return tax.behavior === "inclusive"
+    ? `Includes ${name} ${rate} on ${base}`
+    : `${name} ${rate} on ${base}`;
+}

@@ -1,0 +1,90 @@
+import type { InvoiceView } from "../../../../shared/document/view.ts";
+import { facts, headline, paragraph, parties, sums, top } from "./blocks.ts";
+import { chart } from "./chart.ts";
+import { COLOR, PAGE, rich, rule } from "./parts.ts";
+import { agentTable, lineTable } from "./tables.ts";
+import type { PdfNode } from "./vendor.js";
+
+/** The view as pdfmake's document definition: the same content, in the same order, as the HTML. */
+export function pdfDefinition(view: InvoiceView): PdfNode {
+  const page = PAGE[view.paper];
+  const date = new Date(`${view.datedOn}T00:00:00Z`);
+  return {
+    pageSize: view.paper.toUpperCase(),
+    pageMargins: [page.margin, 42, page.margin, 48],
+    version: "1.7",
+    language: "en",
+    displayTitle: true,
+    info: {
+      title: `${view.title} ${view.number}`,
+      author: view.seller.name,
+      subject: `${view.title} for ${view.client.name}`,
+      creator: "LeverEdge Billing",
+      producer: "LeverEdge Billing",
+      creationDate: date,
+      modDate: date,
+    },
+    defaultStyle: {
+      font: "Latin",
+      fontSize: 9,
+      lineHeight: 1.3,
+      color: COLOR.ink,
+    },
+    header: (pageNumber: number) => pageNumber === 1 ? null : runningHead(view),
+    footer: (pageNumber: number, pages: number) => runningFoot(view, pageNumber, pages),
+    content: [
+      top(view),
+      facts(view),
+      parties(view),
+      headline(view),
+      lineTable(view),
+      sums(view),
+      ...(view.chart ? [chart(view.chart, page.content)] : []),
+      ...(view.agents.length > 0 ? [agentTable(view)] : []),
+      ...(view.remarksBeside ? [] : view.remarks.map((remark) => paragraph(remark, 100, 20))),
+      ...(view.footer && !fitsFoot(view.footer) ? [footerText(view.footer)] : []),
+    ],
+  };
+}
+
+function footerText(text: string): PdfNode {
+  return {
+    margin: [0, 22, 0, 0],
+    stack: [rule(), {
+      ...rich(text, 110),
+      fontSize: 8,
+      color: COLOR.muted,
+      margin: [0, 6, 0, 0],
+    }],
+  };
+}
+
+function runningHead(view: InvoiceView): PdfNode {
+  return {
+    margin: [PAGE[view.paper].margin, 22, PAGE[view.paper].margin, 0],
+    columns: [
+      { text: `${view.title} ${view.number}`, fontSize: 8, color: COLOR.muted },
+    ],
+  };
+}
+
+/** A short footer runs along the foot of every page, a long one ends the document. */
+function fitsFoot(text: string): boolean {
+  return text.length <= 80;
+}
+
+function runningFoot(view: InvoiceView, page: number, pages: number): PdfNode {
+  const text = view.footer && fitsFoot(view.footer) ? view.footer : view.seller.name;
+  return {
+    margin: [PAGE[view.paper].margin, 18, PAGE[view.paper].margin, 0],
+    fontSize: 8,
+    color: COLOR.muted,
+    columns: [
+      {
+        width: PAGE[view.paper].content - 90,
+        ...rich(`${view.number} · ${text}`, 90),
+      },
+      { width: 90, text: `Page ${page} of ${pages}`, alignment: "right" },
+    ],
+  };
+}
