@@ -10,21 +10,32 @@ create temporary table cases (rule text, minimum bigint, percent numeric, taxes 
 insert into cases values
   ('late usage within the minimum costs nothing', 5000, null, '[]', 1000000, 5000000, false, 0, 0),
   ('late usage up to the minimum exactly', 3000, null, '[]', 5000000, 5000000, false, 0, 0),
-  ('late usage over the minimum: 60.00 - 50.00', 5000, null, '[]', 10000000, 10000000, false, 1000, 0),
-  ('late usage beside a month above the minimum', 1000, null, '[]', 10000000, 1000000, false, 300, 0),
-  ('late usage that crosses a tier: 90 * 1.00, then 10 * 1.00 + 10 * 0.50', 0, null, '[]', 90, 20, true, 1500, 0),
+  ('late usage over the minimum: 60.00 - 50.00', 5000, null, '[]', 10000000, 10000000, false, 1000,
+    0),
+  ('late usage beside a month above the minimum', 1000, null, '[]', 10000000, 1000000, false, 300,
+    0),
+  ('late usage that crosses a tier: 90 * 1.00, then 10 * 1.00 + 10 * 0.50', 0, null, '[]', 90, 20,
+    true, 1500, 0),
   ('late usage within a tier', 0, null, '[]', 110, 10, true, 500, 0),
   ('discount on late usage: 10 % off 3.00', 0, 10, '[]', 10000000, 1000000, false, 270, 0),
-  ('tax on late usage: 3.00 and 20 %', 0, null, '[{"name": "VAT", "rate_percent": "20", "behavior": "exclusive"}]', 10000000, 1000000, false, 360, 0),
-  ('tax within late usage: 3.00', 0, null, '[{"name": "VAT", "rate_percent": "20", "behavior": "inclusive"}]', 10000000, 1000000, false, 300, 0),
-  ('discount, then tax: 2.70 and 20 %', 0, 10, '[{"name": "VAT", "rate_percent": "20", "behavior": "exclusive"}]', 10000000, 1000000, false, 324, 0),
+  ('tax on late usage: 3.00 and 20 %', 0, null, '[{"name": "VAT", "rate_percent": "20",
+    "behavior": "exclusive"}]', 10000000, 1000000, false, 360, 0),
+  ('tax within late usage: 3.00', 0, null, '[{"name": "VAT", "rate_percent": "20",
+    "behavior": "inclusive"}]', 10000000, 1000000, false, 300, 0),
+  ('discount, then tax: 2.70 and 20 %', 0, 10, '[{"name": "VAT", "rate_percent": "20",
+    "behavior": "exclusive"}]', 10000000, 1000000, false, 324, 0),
   ('a correction: 3.00 back', 0, null, '[]', 10000000, -1000000, false, 0, 300),
-  ('a correction within the minimum gives nothing back', 5000, null, '[]', 10000000, -1000000, false, 0, 0),
-  ('a correction down to the minimum: 60.00 to 50.00', 5000, null, '[]', 20000000, -10000000, false, 0, 1000),
-  ('a correction with tax: 3.60 back', 0, null, '[{"name": "VAT", "rate_percent": "20", "behavior": "exclusive"}]', 10000000, -1000000, false, 0, 360),
-  ('a correction with discount and tax: 3.24 back', 0, 10, '[{"name": "VAT", "rate_percent": "20", "behavior": "exclusive"}]', 10000000, -1000000, false, 0, 324),
+  ('a correction within the minimum gives nothing back', 5000, null, '[]', 10000000, -1000000,
+    false, 0, 0),
+  ('a correction down to the minimum: 60.00 to 50.00', 5000, null, '[]', 20000000, -10000000, false,
+    0, 1000),
+  ('a correction with tax: 3.60 back', 0, null, '[{"name": "VAT", "rate_percent": "20",
+    "behavior": "exclusive"}]', 10000000, -1000000, false, 0, 360),
+  ('a correction with discount and tax: 3.24 back', 0, 10, '[{"name": "VAT", "rate_percent": "20",
+    "behavior": "exclusive"}]', 10000000, -1000000, false, 0, 324),
   ('a correction of everything', 0, null, '[]', 10000000, -10000000, false, 0, 3000),
-  ('a correction back over a tier: 10 * 0.50 and 10 * 1.00', 0, null, '[]', 110, -20, true, 0, 1500);
+  ('a correction back over a tier: 10 * 0.50 and 10 * 1.00', 0, null, '[]', 110, -20, true, 0,
+    1500);
 
 insert into public.prices (model, metric, pricing_model, tiers) values ('painter', 'images',
   'graduated', '[{"up_to": 100, "unit_amount": 1}, {"unit_amount": 0.5}]');
@@ -58,14 +69,16 @@ select results_eq($$
   from cases k join public.clients c on c.name = k.rule order by 1$$,
   $$select rule, charged::numeric, credited::numeric from cases order by 1$$,
   'each difference is charged or credited to the cent');
-select is_empty($$select (j.invoice).number from june j join public.invoices i on i.id = (j.invoice).id
+select is_empty($$
+  select (j.invoice).number from june j join public.invoices i on i.id = (j.invoice).id
   where (i.subtotal_minor, i.total_minor, i.document) is distinct from
     ((j.invoice).subtotal_minor, (j.invoice).total_minor, (j.invoice).document)$$,
   'no issued invoice is changed');
 create temporary table done as select count(*) as invoices, (select count(*)
   from public.credit_notes) as notes from public.invoices;
 select billing.run_monthly('2026-09-01 00:00+00');
-select results_eq('select count(*), (select count(*) from public.credit_notes) from public.invoices',
+select results_eq(
+  'select count(*), (select count(*) from public.credit_notes) from public.invoices',
   'select * from done', 'the next run finds nothing left to do');
 
 -- The same with everything known at once.

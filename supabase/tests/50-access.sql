@@ -66,7 +66,8 @@ select is((select member from views), '{"clients": 1, "client_members": 1, "bill
   "agent_assignments": 1, "agent_usage_logs": 0, "usage_records": 2, "invoices": 1,
   "invoice_lines": 2, "invoice_items": 0, "billing_periods": 0, "credit_notes": 1,
   "credit_note_lines": 1, "payments": 1, "balance_entries": 1, "client_time_zones": 1,
-  "billing_settings": 0}'::jsonb, 'a member sees its client''s issued invoices and usage, no draft');
+  "billing_settings": 0}'::jsonb, 'a member sees its client''s issued invoices and usage,
+    no draft');
 select is((select operator from views), '{"clients": 2, "client_members": 2, "billing_config": 3,
   "agent_assignments": 2, "agent_usage_logs": 2, "usage_records": 4, "invoices": 4,
   "invoice_lines": 6, "invoice_items": 2, "billing_periods": 2, "credit_notes": 2,
@@ -87,7 +88,8 @@ select throws_ok('insert into public.payments (amount_minor) values (1)', '42501
 select throws_ok($$select billing.run_monthly()$$, '42501', null, 'nor starts a run');
 select throws_ok($$select * from billing.quarantine$$, '42501', null, 'nor reads the machinery');
 set local role service_role;
-select lives_ok($$select billing.run_monthly('2026-07-02 00:00+00')$$, 'the service key starts runs');
+select lives_ok($$select billing.run_monthly('2026-07-02 00:00+00')$$,
+  'the service key starts runs');
 select throws_ok($$update public.invoices set status = 'paid'$$, '42501', null,
   'but does not write the books past the functions');
 select lives_ok($$select count(*) from billing.quarantine$$, 'and reads quarantine');

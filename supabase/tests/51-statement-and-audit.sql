@@ -55,7 +55,8 @@ select throws_ok('update billing.audit_log set actor = ''eve''', 'PT409', null,
   'the trail is not rewritten');
 
 select billing.refresh_dashboards();
-select results_eq($$select month, currency, revenue_minor from billing.client_margin order by month$$,
+select results_eq($$select month, currency,
+  revenue_minor from billing.client_margin order by month$$,
   $$values ('2025-12-01'::date, 'USD', 10000::numeric), ('2026-02-01', 'USD', 10000)$$,
   'dashboards show what is invoiced, without what is void');
 
