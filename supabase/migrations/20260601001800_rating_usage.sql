@@ -11,6 +11,7 @@ create function billing.full_days(period_start date, period_end date, anchor_day
 returns integer language sql immutable
 return period_end
   - least(period_start, billing.period_start_of(period_end - 1, anchor_day));
+comment on function billing.full_days is 'Days of the whole period that a shorter one is part of.';
 
 -- Terms of each target: its days of service and the config that holds for it, which is the one in
 -- force on the last day of service in the period.
