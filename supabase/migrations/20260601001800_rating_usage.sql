@@ -11,6 +11,7 @@ create function billing.full_days(period_start date, period_end date, anchor_day
 returns integer language sql immutable
 return period_end
   - least(period_start, billing.period_start_of(period_end - 1, anchor_day));
+comment on function billing.full_days is 'Days of the whole period that a shorter one is part of.';
 
 -- Terms of each target: its days of service and the config that holds for it, which is the one in
 -- force on the last day of service in the period.
@@ -185,21 +186,15 @@ language sql stable set search_path = '' set enable_nestloop = off set jit = off
     select g.*,
       sum(g.quantity) over (
         partition by g.client_id, g.period_start, p.scope, g.metric
-        order by g.segment_start, g.model, g.agent) as to_units,
+        order by g.segment_start, g.model collate "C", g.agent collate "C") as to_units,
       sum(g.quantity) over (
         partition by g.client_id, g.period_start, p.scope, g.metric) as total_units
     from grouped g join public.prices p on p.id = g.price_id
   ), priced as (
     select x.*, p.unit_amount, p.per_units, p.pricing_model, p.tiers,
       p.model as price_model, p.family,
-      x.multiplier * (
-        billing.price_units(p.pricing_model, greatest(x.to_units - x.quantity, 0),
-          greatest(x.to_units, 0), greatest(x.total_units, 0), p.unit_amount, p.per_units,
-          p.tiers, p.free_units)
-        - case when least(x.to_units, x.to_units - x.quantity) >= 0 then 0 else
-          billing.price_units(p.pricing_model, greatest(x.quantity - x.to_units, 0),
-            greatest(-x.to_units, 0), greatest(-x.total_units, 0), p.unit_amount, p.per_units,
-            p.tiers, p.free_units) end) as amount
+      billing.price_units(p.pricing_model, x.to_units - x.quantity, x.to_units, x.total_units,
+        p.unit_amount, p.per_units, p.tiers, p.free_units, x.multiplier) as amount
     from positioned x join public.prices p on p.id = x.price_id
   )
   select p.client_id, p.period_start, p.period_end,

@@ -74,6 +74,7 @@ grant select on billing.quarantine to service_role;
 grant execute on function billing.quarantine_summary(), billing.unsettled_targets(timestamptz),
   billing.running_periods(timestamptz), billing.day_of(uuid, timestamptz),
   billing.priced_usage(billing.rating_target[]), billing.period_terms(billing.rating_target[]),
+  billing.usage_of_targets(billing.rating_target[]), billing.full_days(date, date, integer),
   billing.price_candidates(uuid[], text[], text[], text[]) to service_role;
 grant execute on function billing.anchor_in_month(date, integer),
   billing.period_start_of(date, integer), billing.period_end_of(date, integer) to service_role;

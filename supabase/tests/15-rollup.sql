@@ -29,7 +29,8 @@ savepoint killed;
 select pg_temp.log(1000);
 select billing.rollup();
 rollback to killed;
-select is(pg_temp.counted('input_tokens'), 123::numeric, 'a rollup that is undone has done nothing');
+select is(pg_temp.counted('input_tokens'), 123::numeric,
+  'a rollup that is undone has done nothing');
 select is(billing.rollup(), 0::bigint, 'and left nothing to count');
 
 select results_eq($$select metric, quantity, provider_cost, log_count from public.usage_records

@@ -87,7 +87,8 @@ select is_empty($$
     ('[{"up_to": 9, "unit_amount": 1}, {"up_to": 5, "unit_amount": 2}, {"unit_amount": 0}]', false),
     ('[{"up_to": 0, "unit_amount": 1}, {"unit_amount": 2}]', false),
     ('[{"unit_amount": -1}]', false), ('[{"flat_amount": 1}]', false),
-    ('[{"unit_amount": 1, "flat_amount": -1}]', false), ('[{"unit_amount": 1}, {"unit_amount": 2}]', false)
+    ('[{"unit_amount": 1, "flat_amount": -1}]', false), ('[{"unit_amount": 1}, {"unit_amount": 2}]',
+      false)
   ) t(tiers, good) where billing.is_tier_list(t.tiers) is distinct from t.good$$,
   'tiers ascend from above zero, each has a price, only the last has no bound');
 

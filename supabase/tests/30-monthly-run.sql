@@ -73,7 +73,8 @@ select 'STRAY', id from public.clients where external_id = 'zero';
 select billing.run_monthly('2026-07-02 00:00+00');
 select results_eq($$select c.name, i.number, i.total_minor from public.invoices i
     join public.clients c on c.id = i.client_id where i.issued_on = '2026-07-02' order by 2$$,
-  $$values ('Mystery Ltd', 'INV-2026-000003', 10000::bigint), ('Zero GmbH', 'INV-2026-000004', 150)$$,
+  $$values ('Mystery Ltd', 'INV-2026-000003', 10000::bigint), ('Zero GmbH', 'INV-2026-000004',
+    150)$$,
   'a price and an assignment release exactly what they were missing for');
 select is_empty('select * from billing.quarantine', 'then quarantine is empty');
 

@@ -47,7 +47,8 @@ select billing.record_payment((pg_temp.invoice('Birch')).id, 11900, '2026-07-03'
 select pg_temp.credit('Birch', 2000);
 select results_eq($$select to_invoice_minor, to_balance_minor, to_refund_minor
     from public.credit_notes where client_id = '00000000-0000-0000-0000-00000000000b'$$,
-  $$values (0::bigint, 2000::bigint, 0::bigint)$$, 'on a paid invoice a credit goes to the balance');
+  $$values (0::bigint, 2000::bigint, 0::bigint)$$,
+    'on a paid invoice a credit goes to the balance');
 select pg_temp.credit('Birch', 3000, true);
 select results_eq($$select to_refund_minor from public.credit_notes
     where number = 'INV-2026-000002-CN2'$$, $$values (3000::bigint)$$, 'or is refunded');

@@ -93,7 +93,7 @@ function randomPrices(metric: string, currency: string, random: Random): DemoPri
 
 function randomAmounts(random: Random): Omit<DemoPrice, "metric"> {
   const amount = () => `0.${String(random.between(1, 999)).padStart(3, "0")}`;
-  const per_units = random.pick(["1", "10", "1000"]);
+  const per_units = random.pick(["1", "3", "7", "10", "1000"]);
   const free_units = random.pick(["0", "0", "5", "40"]);
   const common = { per_units, free_units, batch_multiplier: random.pick(["1", "0.5", "0.35"]) };
   if (random.chance(60)) {

@@ -5,7 +5,7 @@ import { verifyMonth } from "../../demo/verify.ts";
 import { withDatabase } from "./june-database.ts";
 import { randomMonth } from "./random-months.ts";
 
-const MONTHS = 150;
+const MONTHS = 100;
 
 Deno.test("SQL and the independent rater agree on 150 random months, line by line", () =>
   withDatabase(async ({ sql }) => {
