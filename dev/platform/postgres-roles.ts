@@ -31,6 +31,13 @@ async function createServiceTables(url: string): Promise<void> {
   const connection = createPostgresConnection({ url, postgresOptions: { onnotice: () => {} } });
   const app = new App({ connection, auth: { enabled: true }, storage: { enabled: true } });
   app._storageAdapter = memoryStorage();
-  await app.ensureSystemSchema();
+  await silently(() => app.ensureSystemSchema());
   await connection.close();
+}
+
+/** The package warns, once, that Storage is experimental. That is why only the platform uses it. */
+async function silently(run: () => Promise<void>): Promise<void> {
+  const warn = console.warn;
+  console.warn = () => {};
+  await run().finally(() => console.warn = warn);
 }

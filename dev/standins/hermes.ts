@@ -39,20 +39,23 @@ export function startHermes(): HermesStandIn {
     changed.resolve();
     changed = Promise.withResolvers<void>();
   };
-  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, async (call) => {
-    if (new URL(call.url).pathname !== "/notify" || call.method !== "POST") {
-      return Response.json({ error: "not found" }, { status: 404 });
-    }
-    const body = request.safeParse(await call.json().catch(() => undefined));
-    if (!body.success) return Response.json({ error: body.error.message }, { status: 400 });
-    if (behaviour === "hang") await changed.promise;
-    if (behaviour === "error") return new Response("out of order", { status: 500 });
-    if (behaviour === "garbage") return new Response("<html>");
-    const status = behaviour === "deliver" ? "delivered" : "failed";
-    const id = crypto.randomUUID();
-    received.push({ id, key: call.headers.get("idempotency-key"), body: body.data, status });
-    return Response.json({ notification_id: id, status, channel: body.data.channel });
-  });
+  const server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+    async (call) => {
+      if (new URL(call.url).pathname !== "/notify" || call.method !== "POST") {
+        return Response.json({ error: "not found" }, { status: 404 });
+      }
+      const body = request.safeParse(await call.json().catch(() => undefined));
+      if (!body.success) return Response.json({ error: body.error.message }, { status: 400 });
+      if (behaviour === "hang") await changed.promise;
+      if (behaviour === "error") return new Response("out of order", { status: 500 });
+      if (behaviour === "garbage") return new Response("<html>");
+      const status = behaviour === "deliver" ? "delivered" : "failed";
+      const id = crypto.randomUUID();
+      received.push({ id, key: call.headers.get("idempotency-key"), body: body.data, status });
+      return Response.json({ notification_id: id, status, channel: body.data.channel });
+    },
+  );
   return {
     url: `http://127.0.0.1:${server.addr.port}`,
     received,

@@ -37,8 +37,8 @@ comment on view billing.run_report is
 create function billing.run_report_text(run_id bigint)
 returns text language sql stable set search_path = '' as $$
   select concat_ws(E'\n',
-    format('Run for %s: %s invoices, %s.', to_char(r.as_of at time zone 'UTC',
-      'YYYY-MM-DD HH24:MI "UTC"'), r.invoices, coalesce(r.totals, 'nothing to pay')),
+    format('Run for %s. Invoices: %s%s.', to_char(r.as_of at time zone 'UTC',
+      'YYYY-MM-DD HH24:MI "UTC"'), r.invoices, ', total ' || r.totals),
     format('Months without charges: %s. Credit notes: %s. Drafts in grace: %s.', r.skipped,
       r.credit_notes, r.drafts),
     format('Differences between logs and records, healed: %s. Log rows in quarantine: %s.',
@@ -74,11 +74,11 @@ declare
 begin
   if made or blocked then
     perform billing.queue_notice(
-      case when made then 'run:' || new.id
+      case when made then 'run:' || extract(epoch from new.as_of)
         else format('run_blocked:%s', (new.as_of at time zone 'UTC')::date) end,
       case when blocked then 'high' else 'normal' end,
-      format('Billing run: %s invoices%s', new.summary ->> 'invoices',
-        case when blocked then ', months are blocked' else '' end),
+      format('Billing run of %s%s', (new.as_of at time zone 'UTC')::date,
+        case when blocked then ': months are blocked' else '' end),
       billing.run_report_text(new.id));
   end if;
   return null;

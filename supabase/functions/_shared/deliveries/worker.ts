@@ -78,16 +78,18 @@ export async function work(
     }
     return true;
   };
-  const lanes = await Promise.all(DELIVERY_KINDS.map(async (kind) => {
+  // First, so that what waits for a kind that is off goes with this request.
+  for (const kind of DELIVERY_KINDS) {
     const handler = ports.handlers[kind];
-    if (typeof handler === "function") return await lane(kind, handler);
-    count(states, "skipped", await ports.queue.skip(kind, handler.off));
-    return false;
+    if ("off" in handler) count(states, "skipped", await ports.queue.skip(kind, handler.off));
+  }
+  const lanes = await Promise.all(DELIVERY_KINDS.map((kind) => {
+    const handler = ports.handlers[kind];
+    return "off" in handler ? false : lane(kind, handler);
   }));
-  const released = Object.keys(states).length > 0;
   const more = lanes.includes(true);
-  // Also after the last one: a lane may have ended before another let its deliveries go.
-  if (more || released) await ports.queue.nudge();
+  // Also when all lanes ran dry: one may have done so before another let its deliveries go.
+  if (Object.keys(states).length > 0) await ports.queue.nudge();
   return { states, more };
 }
 
