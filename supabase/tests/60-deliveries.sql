@@ -34,15 +34,15 @@ select is((select count(*) from public.deliveries where event = 'invoice_issued'
   'running again queues nothing twice');
 
 -- Claims.
-create temporary table taken as select (pg_temp.take('archive')).*;
-select is((select attempts from taken), 1, 'a claim counts the try');
+create temporary table taken as select pg_temp.take('archive') as job;
+select is((select (job).attempts from taken), 1, 'a claim counts the try');
 select is((select count(*) from billing.claim_deliveries('{archive}', 9, 120,
   now() + interval '1 second')), 1::bigint, 'what is leased is not given to another worker');
-select is(billing.finish_delivery((select id from taken), gen_random_uuid(), '{"kind": "done"}'),
+select is(billing.finish_delivery((select (job).id from taken), gen_random_uuid(), '{"kind": "done"}'),
   null, 'only the holder of the lease finishes it');
-select is((pg_temp.take('archive', now() + interval '3 minutes')).id, (select id from taken),
+select is((pg_temp.take('archive', now() + interval '3 minutes')).id, (select (job).id from taken),
   'a lease that is over is given to the next worker');
-select is((select pg_temp.finish(t::public.deliveries, '{"kind": "done"}') from taken t), null,
+select is((select pg_temp.finish(job, '{"kind": "done"}') from taken), null,
   'and the first one''s outcome no longer counts');
 select results_eq($$select kind, count(*) from billing.claim_deliveries(
     '{hermes,stripe,archive}', 1, 120, now() + interval '10 minutes') group by kind order by kind$$,
@@ -54,13 +54,13 @@ select is_empty($$select * from billing.claim_deliveries('{email}', 9)$$,
 -- Outcomes.
 update public.deliveries set state = 'queued', lease = null, due_at = now(), attempts = 0
 where state = 'running';
-create temporary table tried as select (pg_temp.take('stripe')).*;
-select is((select pg_temp.finish(t::public.deliveries,
-  '{"kind": "retry", "error": "no answer", "retryAfterSeconds": 600}') from tried t), 'queued',
+create temporary table tried as select pg_temp.take('stripe') as job;
+select is((select pg_temp.finish(job,
+  '{"kind": "retry", "error": "no answer", "retryAfterSeconds": 600}') from tried), 'queued',
   'a failed try is queued again');
-select is((select due_at from public.deliveries where id = (select id from tried)),
+select is((select due_at from public.deliveries where id = (select (job).id from tried)),
   now() + interval '602 seconds', 'not before the receiver said');
-select is((select last_error from public.deliveries where id = (select id from tried)), 'no answer',
+select is((select last_error from public.deliveries where id = (select (job).id from tried)), 'no answer',
   'with the reason');
 select is((select array_agg(billing.retry_delay(n, 1)) from generate_series(1, 4) n),
   '{00:00:30,00:01:00,00:02:00,00:04:00}'::interval[], 'the delay doubles with each try');
@@ -75,9 +75,9 @@ select is((select state from public.deliveries where kind = 'email' and state <>
 -- Giving up.
 update public.billing_settings set operator_emails = '{ops@example.test}';
 update public.deliveries set attempts = max_attempts - 1 where kind = 'email' and state = 'queued';
-create temporary table last_try as select (pg_temp.take('email', now() + interval '1 minute')).*;
-select is((select pg_temp.finish(t::public.deliveries, '{"kind": "retry", "error": "full"}')
-  from last_try t), 'dead', 'after the last try it gives up');
+create temporary table last_try as select pg_temp.take('email', now() + interval '1 minute') as job;
+select is((select pg_temp.finish(job, '{"kind": "retry", "error": "full"}')
+  from last_try), 'dead', 'after the last try it gives up');
 select is((select array_agg(kind) from public.deliveries where dedupe_key like 'dead:%'),
   '{hermes}', 'operators are told, not by the way that failed');
 select matches((select payload ->> 'message' from public.deliveries where dedupe_key like 'dead:%'),

@@ -1,6 +1,7 @@
 import { deepStrictEqual, match, strictEqual } from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { createClient } from "@supabase/supabase-js";
+import postgres from "postgres";
 import { seedJune, withDeliveryWorld } from "./delivery-world.ts";
 import { eventually } from "./eventually.ts";
 import { platform as shared } from "./platform-env.ts";
@@ -15,7 +16,9 @@ Deno.test("a month closes by itself: run, PDFs in Storage, mails, HERMES, report
     await seedJune(sql, 3);
     // The clock, arranged: for the owner's new sessions, so for every job, it is the first of July;
     // what fires at nine or each minute fires now.
-    await sql`alter role postgres set billing.as_of = '2026-07-01 09:00:00+00'`;
+    const admin = postgres(platform.urls.databaseAdmin, { max: 1 });
+    await admin`alter role postgres set billing.as_of = '2026-07-01 09:00:00+00'`;
+    await admin.end();
     for (const name of ["billing-rollup", "billing-monthly-run", "billing-deliver"]) {
       await sql`select cron.schedule(jobname, ${soon}, command) from cron.job
         where jobname = ${name}`;
