@@ -75,7 +75,7 @@ export async function withDeliveryWorld(
         for (const { id } of await sql`select id from public.clients`) {
           const { data, error } = await storage.list(id);
           if (error) throw error;
-          paths.push(...data.map(({ name }) => `${id}/${name}`));
+          paths.push(...data.map(({ name }) => `${id}/${name.split("/").at(-1)}`));
         }
         return paths.sort();
       },
