@@ -242,6 +242,7 @@ export type Database = {
       "billing_periods": {
         Row: {
           "client_id": string;
+          "full_days": number;
           "message": string | null;
           "period_end": string;
           "period_start": string;
@@ -253,6 +254,7 @@ export type Database = {
         ComputedFields: never;
         Insert: {
           "client_id": string;
+          "full_days": number;
           "message"?: string | null;
           "period_end": string;
           "period_start": string;
@@ -263,6 +265,7 @@ export type Database = {
         };
         Update: {
           "client_id"?: string;
+          "full_days"?: number;
           "message"?: string | null;
           "period_end"?: string;
           "period_start"?: string;
@@ -776,6 +779,7 @@ export type Database = {
           "tax_minor": number;
           "total_minor": number;
           "uncollectible_at": string | null;
+          "void_reason": string | null;
           "voided_at": string | null;
         };
         ComputedFields: never;
@@ -808,6 +812,7 @@ export type Database = {
           "tax_minor"?: number;
           "total_minor"?: number;
           "uncollectible_at"?: string | null;
+          "void_reason"?: string | null;
           "voided_at"?: string | null;
         };
         Update: {
@@ -839,6 +844,7 @@ export type Database = {
           "tax_minor"?: number;
           "total_minor"?: number;
           "uncollectible_at"?: string | null;
+          "void_reason"?: string | null;
           "voided_at"?: string | null;
         };
         Relationships: [

@@ -29,6 +29,7 @@ create table public.invoices (
   due_on date,
   paid_at timestamptz,
   voided_at timestamptz,
+  void_reason text,
   uncollectible_at timestamptz,
   constraint invoices_kind_known check (kind in ('period', 'late', 'one_off')),
   constraint invoices_period_of_kind check (case when kind = 'period'
@@ -120,7 +121,10 @@ create table public.invoice_items (
   item_day date not null,
   section_start date,
   invoice_id uuid references public.invoices (id),
-  created_at timestamptz not null default now()
+  created_at timestamptz not null default now(),
+  -- Keeps NaN and infinity out too.
+  constraint invoice_items_amount_in_range check (
+    quantity between -1e12 and 1e12 and unit_amount between -1e12 and 1e12)
 );
 comment on table public.invoice_items is
   'One-off charges (or, negative, allowances) that go on the next invoice or one of their own.';

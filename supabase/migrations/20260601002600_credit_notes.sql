@@ -52,6 +52,8 @@ returns text language plpgsql security definer set search_path = '' as $$
 declare
   invoice public.invoices;
   note public.credit_notes;
+  note_id uuid;
+  before bigint;
 begin
   perform billing.lock_books();
   invoice := billing.get_invoice(issue_credit_note.invoice_id);
@@ -63,18 +65,22 @@ begin
   if btrim(coalesce(issue_credit_note.reason, '')) = '' then
     perform billing.raise_error('invalid_argument', 'a credit note needs a reason');
   end if;
-  select * into note from public.credit_notes n where n.id = billing.write_credit_note(invoice,
-    coalesce(issue_credit_note.amount_minor, invoice.total_minor - (
-      select coalesce(sum(c.total_minor), 0) from public.credit_notes c
-      where c.invoice_id = invoice.id)), issue_credit_note.reason, to_refund, as_of);
+  select coalesce(sum(c.total_minor), 0) into before
+  from public.credit_notes c where c.invoice_id = invoice.id;
+  note_id := billing.write_credit_note(invoice, coalesce(issue_credit_note.amount_minor,
+    invoice.total_minor - before), issue_credit_note.reason, to_refund, as_of);
+  select * into note from public.credit_notes n where n.id = note_id;
+  -- Tax shares are rounded over all notes so far, so that notes that credit all give all tax back.
   insert into public.credit_note_lines (credit_note_id, rating_key, precise_amount,
     amount_minor, kind, tax_base_minor, description)
   select note.id, l.rating_key, x.share / billing.to_minor(1, cur.exponent), x.share, 'tax',
-    round(l.tax_base_minor::numeric * note.total_minor / invoice.total_minor), l.description
+    round(l.tax_base_minor::numeric * (before + note.total_minor) / invoice.total_minor)
+      - round(l.tax_base_minor::numeric * before / invoice.total_minor), l.description
   from public.invoice_lines l
   join public.currencies cur on cur.code = invoice.currency
   cross join lateral (
-    select round(l.amount_minor::numeric * note.total_minor / invoice.total_minor) as share) x
+    select round(l.amount_minor::numeric * (before + note.total_minor) / invoice.total_minor)
+      - round(l.amount_minor::numeric * before / invoice.total_minor) as share) x
   where l.invoice_id = invoice.id and l.tax_behavior in ('exclusive', 'inclusive');
   insert into public.credit_note_lines (credit_note_id, rating_key, precise_amount,
     amount_minor, kind, description)
@@ -138,7 +144,7 @@ $$;
 -- rest is carried to the next by a pair of lines that cancel.
 create function billing.credit_section(
   target billing.rating_target[], amount bigint, as_of timestamptz
-) returns bigint language plpgsql set search_path = '' as $$
+) returns bigint language plpgsql set search_path = '' set client_min_messages = warning as $$
 declare
   rest bigint := amount;
   invoice public.invoices;
@@ -157,9 +163,9 @@ begin
     piece := least(rest, billing.creditable(invoice, target[1].period_start));
     continue when piece <= 0;
     if notes = 0 then
-      create temporary table if not exists overcharge (line billing.rated_line) on commit drop;
-      truncate pg_temp.overcharge;
-      insert into pg_temp.overcharge select d.line from billing.section_deltas(target) d;
+      drop table if exists pg_temp.overcharge;
+      create temporary table overcharge on commit drop as
+      select d.line from billing.section_deltas(target) d;
     end if;
     note_id := billing.write_credit_note(invoice, piece,
       'Usage of ' || label || ' corrected', false, as_of);
