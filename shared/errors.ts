@@ -13,6 +13,7 @@ export const ERRORS = {
   idempotency_conflict: { status: 409, title: "This Idempotency-Key was used for another request" },
   too_large: { status: 413, title: "The body is larger than this endpoint takes" },
   busy: { status: 429, title: "The database is busy with the same rows; try again" },
+  unreachable: { status: 502, title: "The service could not be reached" },
   // What the database raises (billing.error_codes).
   negative_quantity: { status: 400, title: "A count that cannot be below zero is" },
   invalid_argument: { status: 400, title: "A value is outside what is taken" },
@@ -47,7 +48,8 @@ export interface ErrorDetail {
 /** The body of a problem answer. */
 export interface Problem {
   readonly type: string;
-  readonly code: ErrorCode;
+  /** An `ErrorCode`; text, because a newer server may know more of them. */
+  readonly code: string;
   readonly title: string;
   readonly status: number;
   readonly detail?: string;

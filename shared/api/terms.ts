@@ -6,7 +6,6 @@ import {
   Id,
   Instant,
   listOf,
-  Minor,
   nothing,
   pageOf,
   paging,

@@ -58,7 +58,7 @@ export const operationEndpoints = [
       const { action: _, ...assignment } = body;
       await insertRow(session, "agent_assignments", openRange(assignment));
     }
-    await sql`select billing.rollup()`;
+    await sql`select billing.count_usage()`;
     return { remaining: await remaining(session) };
   }),
   endpoint(routes.clientStatement, async (session, { params: { client_id }, query: { year } }) => {

@@ -28,7 +28,7 @@ export const usageEndpoints = [
     (session, { query: { source, ...query } }) => sumUsage(session, query, source),
   ),
   endpoint(routes.rollupUsage, async ({ sql }) => {
-    const [row] = await sql<{ counted: string }[]>`select billing.rollup() as counted`;
+    const [row] = await sql<{ counted: string }[]>`select billing.count_usage() as counted`;
     return { counted: Number(row?.counted) };
   }),
   endpoint(routes.clientSpend, async (session, { params: { client_id } }) => {
