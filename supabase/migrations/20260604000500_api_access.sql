@@ -1,9 +1,9 @@
 -- What the HTTP API calls as service_role beside what is granted elsewhere.
 
--- The quarantine is a view with the reader's rights, so its reader needs what it calls.
-grant execute on function billing.usage_of_targets(billing.rating_target[]) to service_role;
-comment on function billing.usage_of_targets is
-  'Usage records on the days of service of target periods.';
+-- Two functions that callers may use stand on others that they may not: they run as their owner.
+-- Callers are services; what they are shown is no more than the tables they read anyway.
+alter function billing.priced_usage(billing.rating_target[]) security definer;
+alter function billing.usage_discrepancies(daterange) security definer;
 
 create function billing.count_usage()
 returns bigint language plpgsql security definer set search_path = '' as $$
