@@ -52,6 +52,8 @@ returns text language plpgsql security definer set search_path = '' as $$
 declare
   invoice public.invoices;
   note public.credit_notes;
+  note_id uuid;
+  before bigint;
 begin
   perform billing.lock_books();
   invoice := billing.get_invoice(issue_credit_note.invoice_id);
@@ -63,18 +65,22 @@ begin
   if btrim(coalesce(issue_credit_note.reason, '')) = '' then
     perform billing.raise_error('invalid_argument', 'a credit note needs a reason');
   end if;
-  select * into note from public.credit_notes n where n.id = billing.write_credit_note(invoice,
-    coalesce(issue_credit_note.amount_minor, invoice.total_minor - (
-      select coalesce(sum(c.total_minor), 0) from public.credit_notes c
-      where c.invoice_id = invoice.id)), issue_credit_note.reason, to_refund, as_of);
+  select coalesce(sum(c.total_minor), 0) into before
+  from public.credit_notes c where c.invoice_id = invoice.id;
+  note_id := billing.write_credit_note(invoice, coalesce(issue_credit_note.amount_minor,
+    invoice.total_minor - before), issue_credit_note.reason, to_refund, as_of);
+  select * into note from public.credit_notes n where n.id = note_id;
+  -- Tax shares are rounded over all notes so far, so that notes that credit all give all tax back.
   insert into public.credit_note_lines (credit_note_id, rating_key, precise_amount,
     amount_minor, kind, tax_base_minor, description)
   select note.id, l.rating_key, x.share / billing.to_minor(1, cur.exponent), x.share, 'tax',
-    round(l.tax_base_minor::numeric * note.total_minor / invoice.total_minor), l.description
+    round(l.tax_base_minor::numeric * (before + note.total_minor) / invoice.total_minor)
+      - round(l.tax_base_minor::numeric * before / invoice.total_minor), l.description
   from public.invoice_lines l
   join public.currencies cur on cur.code = invoice.currency
   cross join lateral (
-    select round(l.amount_minor::numeric * note.total_minor / invoice.total_minor) as share) x
+    select round(l.amount_minor::numeric * (before + note.total_minor) / invoice.total_minor)
+      - round(l.amount_minor::numeric * before / invoice.total_minor) as share) x
   where l.invoice_id = invoice.id and l.tax_behavior in ('exclusive', 'inclusive');
   insert into public.credit_note_lines (credit_note_id, rating_key, precise_amount,
     amount_minor, kind, description)
@@ -92,9 +98,8 @@ end $$;
 comment on function billing.issue_credit_note is
   'Credits all that is left of an issued invoice, or an amount of it; returns the number.';
 
--- Overcharges found by re-rating (corrections, usage that moved): credit notes per section on the
--- invoices that charged it, newest first, on each no more than it charged for the section: what is
--- left of an invoice for its other sections must stay creditable for them.
+-- Overcharges found by re-rating (corrections, usage that moved): one credit note per section on
+-- the newest invoice of it that has enough left; else on several, oldest last.
 create function billing.credit_overcharges(targets billing.rating_target[], as_of timestamptz)
 returns bigint language plpgsql set search_path = '' as $$
 declare
@@ -114,25 +119,6 @@ begin
 end $$;
 comment on function billing.credit_overcharges is
   'Issues credit notes for target periods that are rated lower than they were invoiced.';
-
--- What an invoice charged for a section and has not been credited for it, within what is left of
--- the invoice. Notes of re-rating belong to one section each.
-create function billing.creditable(invoice public.invoices, section_start date)
-returns bigint language sql stable set search_path = '' as $$
-  select least(invoice.total_minor - n.credited, l.charged - n.of_section)::bigint
-  from (
-    select coalesce(sum(c.total_minor), 0) as credited,
-      coalesce(sum(c.total_minor) filter (where exists (
-        select from public.credit_note_lines x where x.credit_note_id = c.id
-          and x.section_start = creditable.section_start)), 0) as of_section
-    from public.credit_notes c where c.invoice_id = invoice.id
-  ) n, (
-    select coalesce(sum(x.amount_minor), 0) as charged
-    from public.invoice_lines x
-    where x.invoice_id = invoice.id and x.section_start = creditable.section_start
-      and (x.tax_behavior is null or x.tax_behavior = 'exclusive')
-  ) l;
-$$;
 
 -- Credits one section. Its lines go on the first note; where one invoice has not enough left, the
 -- rest is carried to the next by a pair of lines that cancel.
@@ -154,7 +140,8 @@ begin
         where l.invoice_id = i.id and l.section_start = target[1].period_start)
     order by i.finalized_at desc, i.number desc
   loop
-    piece := least(rest, billing.creditable(invoice, target[1].period_start));
+    piece := least(rest, invoice.total_minor - (select coalesce(sum(n.total_minor), 0)
+      from public.credit_notes n where n.invoice_id = invoice.id));
     continue when piece <= 0;
     if notes = 0 then
       create temporary table if not exists overcharge (line billing.rated_line) on commit drop;
