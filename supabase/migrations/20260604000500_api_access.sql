@@ -1,8 +1,7 @@
 -- What the HTTP API calls as service_role beside what is granted elsewhere.
 
--- Two functions that callers may use stand on others that they may not: they run as their owner.
+-- A function that callers may use stands on others that they may not: it runs as its owner.
 -- Callers are services; what they are shown is no more than the tables they read anyway.
-alter function billing.priced_usage(billing.rating_target[]) security definer;
 alter function billing.usage_discrepancies(daterange) security definer;
 
 create function billing.count_usage()
