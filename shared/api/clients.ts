@@ -3,12 +3,12 @@ import {
   ClientPath,
   Day,
   Id,
-  Instant,
   JsonObject,
   listOf,
   nothing,
   pageOf,
   paging,
+  ShownInstant,
   text,
   words,
 } from "./fields.ts";
@@ -49,7 +49,7 @@ export const Client = z.strictObject({
   started_on: z.string(),
   ended_on: z.string().nullable(),
   metadata: z.record(z.string(), z.json()),
-  created_at: Instant,
+  created_at: ShownInstant,
 });
 
 /** A new client; what is left out takes the database's default. */
@@ -59,7 +59,7 @@ export const NewClient = z.strictObject(writable).partial().required({ name: tru
 export const ClientChange = z.strictObject(writable).partial();
 
 /** A user who may see a client's invoices and usage. */
-export const Member = z.strictObject({ user_id: Id, client_id: Id, created_at: Instant });
+export const Member = z.strictObject({ user_id: Id, client_id: Id, created_at: ShownInstant });
 
 const MemberPath = z.strictObject({ client_id: Id, user_id: Id });
 

@@ -33,9 +33,12 @@ export const Month = z.string().regex(
 
 /** An instant with its zone, `2026-07-01T00:00:00Z`. */
 export const Instant = z.iso.datetime({ offset: true }).refine(
-  (at) => at >= "1970" && at < "2200",
+  (at) => Date.parse(at) >= 0 && Date.parse(at) < Date.UTC(2200, 0),
   "lies outside 1970 to 2199",
 );
+
+/** An instant as the database has it. */
+export const ShownInstant = z.iso.datetime({ offset: true });
 
 /** An exact decimal as text: quantities and unit prices are never floats. */
 export const Decimal = z.string().regex(/^-?\d{1,20}(\.\d{1,12})?$/, "a decimal like 3.50");

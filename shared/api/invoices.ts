@@ -10,6 +10,7 @@ import {
   nothing,
   pageOf,
   paging,
+  ShownInstant,
   words,
 } from "./fields.ts";
 import { READERS, type Route, STAFF } from "./route.ts";
@@ -38,8 +39,8 @@ export const Invoice = z.strictObject({
   issued_on: z.string().nullable(),
   due_on: z.string().nullable(),
   replaces_id: Id.nullable(),
-  created_at: Instant,
-  finalized_at: Instant.nullable(),
+  created_at: ShownInstant,
+  finalized_at: ShownInstant.nullable(),
 });
 
 /** A line: usage, minimum, one-off, discount or tax. `precise_amount` is before rounding. */
@@ -66,7 +67,7 @@ export const CreditNote = z.strictObject({
   number: z.string(),
   reason: z.string(),
   total_minor: Minor,
-  issued_at: Instant,
+  issued_at: ShownInstant,
 });
 
 /** An invoice with its lines, credit notes, payments, and where its PDF is (same credentials). */
@@ -75,7 +76,7 @@ export const InvoiceDetail = Invoice.extend({
   credit_notes: z.array(CreditNote),
   payments: z.array(z.strictObject({
     amount_minor: Minor,
-    paid_at: Instant,
+    paid_at: ShownInstant,
     method: z.string(),
     reference: z.string().nullable(),
   })),

@@ -11,6 +11,7 @@ import {
   nothing,
   pageOf,
   paging,
+  ShownInstant,
   words,
 } from "./fields.ts";
 import { READERS, type Route, STAFF } from "./route.ts";
@@ -79,9 +80,9 @@ export const listRuns = {
   query: z.strictObject(paging),
   answer: pageOf(z.strictObject({
     id: z.int(),
-    as_of: Instant,
-    started_at: Instant,
-    finished_at: Instant,
+    as_of: ShownInstant,
+    started_at: ShownInstant,
+    finished_at: ShownInstant,
     actor: z.string(),
     summary: z.record(z.string(), z.json()),
   })),
@@ -132,7 +133,7 @@ export const clientStatement = {
   params: ClientPath,
   query: z.strictObject({ year: z.coerce.number().int().min(1970).max(2199) }),
   answer: listOf(z.strictObject({
-    at: Instant,
+    at: ShownInstant,
     entry: z.string(),
     number: z.string().nullable(),
     currency: Currency,
@@ -168,8 +169,8 @@ export const health = {
   access: ["operator", "service", "cron"],
   answer: z.strictObject({
     status: z.enum(["ok", "attention"]),
-    counted_at: Instant,
-    last_run_at: Instant.nullable(),
+    counted_at: ShownInstant,
+    last_run_at: ShownInstant.nullable(),
     blocked_periods: z.int(),
     quarantined_rows: z.int(),
   }),

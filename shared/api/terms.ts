@@ -10,6 +10,7 @@ import {
   pageOf,
   paging,
   PositiveDecimal,
+  ShownInstant,
   text,
   words,
 } from "./fields.ts";
@@ -30,8 +31,8 @@ export const Assignment = z.strictObject({
   id: Id,
   agent: z.string(),
   client_id: Id,
-  starts_at: Instant.nullable(),
-  ends_at: Instant.nullable(),
+  starts_at: ShownInstant.nullable(),
+  ends_at: ShownInstant.nullable(),
 });
 
 const NewAssignment = z.strictObject({

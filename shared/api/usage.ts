@@ -5,11 +5,11 @@ import {
   Day,
   ExactDecimal,
   Id,
-  Instant,
   Minor,
   nothing,
   pageOf,
   paging,
+  ShownInstant,
   text,
 } from "./fields.ts";
 import { READERS, type Route, STAFF } from "./route.ts";
@@ -101,7 +101,7 @@ export const Spend = z.strictObject({
     z.strictObject({ model: z.string(), metric: z.string(), quantity: ExactDecimal }),
   ),
   /** Up to when arrived logs are counted. */
-  counted_at: Instant,
+  counted_at: ShownInstant,
 });
 
 export const clientSpend = {

@@ -101,6 +101,7 @@ export const CALLABLE = {
     "price_candidates",
     "priced_usage",
     "quarantine_summary",
+    "raise_error",
     "rebuild_usage",
     "record_payment",
     "refresh_dashboards",

@@ -37,5 +37,7 @@ function isErrorCode(code: string): code is ErrorCode {
 }
 
 function withHint({ message, hint }: { message: string; hint?: string }): string {
-  return hint === undefined || hint === "" ? message : `${message} (${hint})`;
+  // Some hints tell people at a SQL prompt what to type: nothing for callers over HTTP.
+  const isSql = hint !== undefined && /\bselect\b/i.test(hint);
+  return hint === undefined || hint === "" || isSql ? message : `${message} (${hint})`;
 }
