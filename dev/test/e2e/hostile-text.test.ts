@@ -20,7 +20,7 @@ Deno.test("hostile text in every field of a client comes back as the text it is"
       external_id: `${crypto.randomUUID()} ${name}`.slice(0, 200),
       address: [name, HTML],
       tax_id: name.slice(0, 50),
-      metadata: { [name]: [name, HTML] },
+      metadata: { [`key ${name}`]: [name, HTML] },
     };
     const made = await billing(createClientRoute, { body });
     strictEqual(made.error, null, name);
