@@ -98,8 +98,9 @@ end $$;
 comment on function billing.issue_credit_note is
   'Credits all that is left of an issued invoice, or an amount of it; returns the number.';
 
--- Overcharges found by re-rating (corrections, usage that moved): one credit note per section on
--- the newest invoice of it that has enough left; else on several, oldest last.
+-- Overcharges found by re-rating (corrections, usage that moved): credit notes per section on the
+-- invoices that charged it, newest first, on each no more than it charged for the section: what is
+-- left of an invoice for its other sections must stay creditable for them.
 create function billing.credit_overcharges(targets billing.rating_target[], as_of timestamptz)
 returns bigint language plpgsql set search_path = '' as $$
 declare
@@ -120,11 +121,30 @@ end $$;
 comment on function billing.credit_overcharges is
   'Issues credit notes for target periods that are rated lower than they were invoiced.';
 
+-- What an invoice charged for a section and has not been credited for it, within what is left of
+-- the invoice. Notes of re-rating belong to one section each.
+create function billing.creditable(invoice public.invoices, section_start date)
+returns bigint language sql stable set search_path = '' as $$
+  select least(invoice.total_minor - n.credited, l.charged - n.of_section)::bigint
+  from (
+    select coalesce(sum(c.total_minor), 0) as credited,
+      coalesce(sum(c.total_minor) filter (where exists (
+        select from public.credit_note_lines x where x.credit_note_id = c.id
+          and x.section_start = creditable.section_start)), 0) as of_section
+    from public.credit_notes c where c.invoice_id = invoice.id
+  ) n, (
+    select coalesce(sum(x.amount_minor), 0) as charged
+    from public.invoice_lines x
+    where x.invoice_id = invoice.id and x.section_start = creditable.section_start
+      and (x.tax_behavior is null or x.tax_behavior = 'exclusive')
+  ) l;
+$$;
+
 -- Credits one section. Its lines go on the first note; where one invoice has not enough left, the
 -- rest is carried to the next by a pair of lines that cancel.
 create function billing.credit_section(
   target billing.rating_target[], amount bigint, as_of timestamptz
-) returns bigint language plpgsql set search_path = '' as $$
+) returns bigint language plpgsql set search_path = '' set client_min_messages = warning as $$
 declare
   rest bigint := amount;
   invoice public.invoices;
@@ -140,13 +160,12 @@ begin
         where l.invoice_id = i.id and l.section_start = target[1].period_start)
     order by i.finalized_at desc, i.number desc
   loop
-    piece := least(rest, invoice.total_minor - (select coalesce(sum(n.total_minor), 0)
-      from public.credit_notes n where n.invoice_id = invoice.id));
+    piece := least(rest, billing.creditable(invoice, target[1].period_start));
     continue when piece <= 0;
     if notes = 0 then
-      create temporary table if not exists overcharge (line billing.rated_line) on commit drop;
-      truncate pg_temp.overcharge;
-      insert into pg_temp.overcharge select d.line from billing.section_deltas(target) d;
+      drop table if exists pg_temp.overcharge;
+      create temporary table overcharge on commit drop as
+      select d.line from billing.section_deltas(target) d;
     end if;
     note_id := billing.write_credit_note(invoice, piece,
       'Usage of ' || label || ' corrected', false, as_of);

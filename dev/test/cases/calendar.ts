@@ -4,7 +4,7 @@ import { type Case, client, refused, run, searches, unitPrice, units } from "./w
 export const calendar: readonly Case[] = [
   {
     name: "a month runs between midnights of the client's zone",
-    because: "Auckland (+12): June is 30 May 12:00Z … 30 June 12:00Z; 10 in June, 7 in July",
+    because: "Auckland (+12): June is 31 May 12:00Z … 30 June 12:00Z; 10 in June, 7 in July",
     steps: [
       client("A", {}, { time_zone: "Pacific/Auckland" }),
       searches("A", "2026-05-31T12:00:00", 10),
