@@ -187,25 +187,10 @@ alter table billing.stripe_events enable row level security;
 revoke all on billing.stripe_events from public;
 grant select, insert on billing.stripe_events to service_role;
 
--- What people are told of: sent to HERMES by the worker.
-create table billing.stripe_notices (
-  key text primary key,
-  priority text not null constraint stripe_notices_priority_known
-    check (priority in ('low', 'normal', 'high', 'critical')),
-  message text not null,
-  created_at timestamptz not null default now(),
-  sent_at timestamptz
-);
-comment on table billing.stripe_notices is 'Messages for HERMES about money; once per key.';
-create index stripe_notices_unsent on billing.stripe_notices (created_at) where sent_at is null;
-alter table billing.stripe_notices enable row level security;
-revoke all on billing.stripe_notices from public;
-grant select, update on billing.stripe_notices to service_role;
-
+-- Tells operators of money: once per key.
 create function billing.notice(key text, priority text, message text)
 returns void language sql set search_path = '' as $$
-  insert into billing.stripe_notices (key, priority, message) values (key, priority, message)
-  on conflict do nothing;
+  select billing.queue_notice('stripe:' || key, priority, split_part(message, ':', 1), message);
 $$;
 
 -- Stripe's amounts in our minor units: the two are the same but for the Icelandic krona, which

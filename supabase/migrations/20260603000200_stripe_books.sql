@@ -76,10 +76,6 @@ begin
   end if;
   update public.stripe_invoices m set booked_minor = m.booked_minor + received
   where m.invoice_id = mirror.invoice_id and m.livemode = mirror.livemode;
-  perform billing.notice('paid/' || reference, 'normal', format('Payment received: %s for %s (%s)',
-    billing.money_text(received, i.currency), i.number, c.name))
-  from public.invoices i join public.clients c on c.id = i.client_id
-  where i.id = mirror.invoice_id;
   return format('booked %s', received);
 end $$;
 
@@ -105,12 +101,6 @@ begin
     '%s was paid in Stripe although %s is %s: it is on the client''s balance',
     billing.money_text(amount, invoice.currency), invoice.number, invoice.status));
 end $$;
-
-create function billing.money_text(amount bigint, currency text) returns text
-language sql stable set search_path = '' as $$
-  select c.code || ' ' || billing.format_minor(amount, c.exponent)
-  from public.currencies c where c.code = currency;
-$$;
 
 -- Voided or written off there: here too, where our rules allow it; else somebody is told.
 create function billing.follow_stripe_status(mirror public.stripe_invoices, at timestamptz)
