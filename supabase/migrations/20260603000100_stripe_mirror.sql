@@ -46,6 +46,7 @@ create table public.stripe_invoices (
   stripe_invoice_id text,
   generation smallint not null default 1,
   state text not null default 'creating',
+  agreed_total_minor bigint,
   total_minor bigint,
   carried_minor bigint not null default 0,
   amount_paid_minor bigint not null default 0,
@@ -73,6 +74,8 @@ comment on column public.stripe_invoices.generation is
 comment on column public.stripe_invoices.state is
   'Stripe''s status; creating: not finished; held: below what Stripe takes, goes on the next one;
    refused: Stripe''s total differed or the amount cannot be charged, problem says how.';
+comment on column public.stripe_invoices.agreed_total_minor is
+  'What Stripe''s total was found to be, and ours, before the invoice was finalized.';
 comment on column public.stripe_invoices.carried_minor is
   'What this Stripe invoice collects for earlier invoices that were too small.';
 comment on column public.stripe_invoices.amount_paid_minor is

@@ -116,6 +116,9 @@ begin
       return coalesce(billing.apply_stripe_credit_note(thing, event.created_at),
         'ignored: not for an invoice of ours');
     when 'customer.updated' then
+      if event.payload #>> '{request,idempotency_key}' like 'customer-%' then
+        return 'ignored: our own change';
+      end if;
       return billing.apply_stripe_customer(thing,
         coalesce(event.payload #> '{data,previous_attributes}', '{}'), event.created_at);
     when 'customer.deleted' then

@@ -100,7 +100,9 @@ export function startStripe(options: StripeOptions) {
           ),
         ));
       }
+      state.requestKey = key;
       let result = run(() => answer(request.method, url.pathname, params));
+      state.requestKey = null;
       if (fault === "500-after") {
         result = failed(new StripeFailure(500, "api_error", "Something broke after the work."));
       }

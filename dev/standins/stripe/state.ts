@@ -142,6 +142,8 @@ export class State {
   readonly subscriptions = new Map<string, Record<string, unknown> & { id: string }>();
   readonly meterEvents = new Map<string, Params<"POST /v1/billing/meter_events">>();
   readonly events: Event[] = [];
+  /** The key of the request that is being answered; its events name it. */
+  requestKey: string | null = null;
   #count = 0;
 
   constructor(
@@ -166,7 +168,7 @@ export class State {
       livemode: this.livemode,
       type,
       pending_webhooks: 1,
-      request: { id: null, idempotency_key: null },
+      request: { id: null, idempotency_key: this.requestKey },
       data: structuredClone({ object, ...(previous_attributes ? { previous_attributes } : {}) }),
     };
     this.events.push(event);
