@@ -1,12 +1,12 @@
 import { createHash } from "node:crypto";
-import type Stripe from "stripe";
+import Stripe from "stripe";
 import {
   type CustomerDetails,
   customerDetails,
   customerTaxId,
 } from "../../../../shared/stripe/customer.ts";
 import type { ClientFacts } from "../../../../shared/stripe/facts.ts";
-import { isMissing } from "./failures.ts";
+import { describeFailure, isMissing } from "./failures.ts";
 import type { StripeStore } from "./store.ts";
 
 /** What customers need. */
@@ -33,6 +33,32 @@ export async function ensureCustomer(client: ClientFacts, ports: CustomerPorts):
   await sendTaxId(id, client, ports.stripe);
   await ports.store.saveCustomer(client.id, id, digest);
   return id;
+}
+
+/** How a bulk run went. */
+export interface CustomerSync {
+  readonly in_step: number;
+  readonly failed: readonly { readonly client_id: string; readonly error: string }[];
+}
+
+/** Brings the customers of all clients into step. One that fails stops nobody else. */
+export async function syncCustomers(
+  ports: CustomerPorts & { readonly store: Pick<StripeStore, "clientIds" | "clientFacts"> },
+): Promise<CustomerSync> {
+  const failed: { client_id: string; error: string }[] = [];
+  let in_step = 0;
+  for (const id of await ports.store.clientIds()) {
+    const client = await ports.store.clientFacts(id);
+    if (client === null) continue;
+    try {
+      await ensureCustomer(client, ports);
+      in_step += 1;
+    } catch (error) {
+      if (!(error instanceof Stripe.errors.StripeError)) throw error;
+      failed.push({ client_id: id, error: describeFailure(error) });
+    }
+  }
+  return { in_step, failed };
 }
 
 async function createCustomer(client: ClientFacts, details: CustomerDetails, stripe: Stripe) {
