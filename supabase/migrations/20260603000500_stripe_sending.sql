@@ -1,5 +1,21 @@
 -- What the functions need to know to bring an invoice to Stripe, and what they write down.
 
+create function billing.stripe_client_facts(client_id uuid, livemode boolean)
+returns jsonb language sql stable set search_path = '' as $$
+  select jsonb_build_object('id', c.id, 'name', c.name, 'email', c.email,
+    'address', to_jsonb(c.address), 'tax_id', c.tax_id, 'locale', c.locale,
+    'external_id', c.external_id, 'tax_id_type', t.tax_id_type,
+    'collection_method', coalesce(t.collection_method, 'send_invoice'),
+    'stripe_customer_id', s.stripe_customer_id, 'sent_digest', s.sent_digest,
+    'deleted', s.deleted_at is not null)
+  from public.clients c
+  left join public.stripe_terms t on t.client_id = c.id
+  left join public.stripe_customers s
+    on s.client_id = c.id and s.livemode = stripe_client_facts.livemode
+  where c.id = stripe_client_facts.client_id;
+$$;
+comment on function billing.stripe_client_facts is 'What Stripe''s customer of a client is made of.';
+
 -- Everything about one invoice that sending it takes, as one document.
 create function billing.stripe_invoice_facts(invoice_id uuid, livemode boolean)
 returns jsonb language sql stable set search_path = '' as $$
@@ -29,22 +45,6 @@ returns jsonb language sql stable set search_path = '' as $$
 $$;
 comment on function billing.stripe_invoice_facts is
   'An invoice, its client, lines, Stripe mirror and held invoices; null where there is none.';
-
-create function billing.stripe_client_facts(client_id uuid, livemode boolean)
-returns jsonb language sql stable set search_path = '' as $$
-  select jsonb_build_object('id', c.id, 'name', c.name, 'email', c.email,
-    'address', to_jsonb(c.address), 'tax_id', c.tax_id, 'locale', c.locale,
-    'external_id', c.external_id, 'tax_id_type', t.tax_id_type,
-    'collection_method', coalesce(t.collection_method, 'send_invoice'),
-    'stripe_customer_id', s.stripe_customer_id, 'sent_digest', s.sent_digest,
-    'deleted', s.deleted_at is not null)
-  from public.clients c
-  left join public.stripe_terms t on t.client_id = c.id
-  left join public.stripe_customers s
-    on s.client_id = c.id and s.livemode = stripe_client_facts.livemode
-  where c.id = stripe_client_facts.client_id;
-$$;
-comment on function billing.stripe_client_facts is 'What Stripe''s customer of a client is made of.';
 
 create function billing.save_stripe_customer(client_id uuid, livemode boolean, customer_id text,
   digest text)
@@ -111,87 +111,5 @@ returns void language sql set search_path = '' as $$
 $$;
 comment on function billing.save_stripe_carried is
   'Notes the held invoices that a Stripe invoice collects.';
-
--- What Stripe must still be told: our state and its mirror differ. Found by comparing, so a call
--- that failed or was forgotten is found again.
-create function billing.stripe_outbox(livemode boolean)
-returns table (task text, invoice_id uuid, stripe_invoice_id text, credit_note_id uuid,
-  amount_minor bigint, refund_minor bigint, currency text, memo text)
-language sql stable set search_path = '' as $$
-  select case
-      when i.status = 'void' and m.state = 'draft' then 'delete'
-      when i.status = 'void' then 'void'
-      when i.status = 'uncollectible' then 'write_off'
-      else 'paid_elsewhere' end,
-    i.id, m.stripe_invoice_id, null::uuid, 0::bigint, 0::bigint, i.currency, null::text
-  from public.stripe_invoices m join public.invoices i on i.id = m.invoice_id
-  where m.livemode = stripe_outbox.livemode and (
-    i.status = 'void' and m.state in ('draft', 'open', 'uncollectible')
-    or i.status = 'uncollectible' and m.state = 'open'
-    or i.status = 'paid' and i.paid_minor > 0 and m.state in ('open', 'uncollectible')
-      and m.carried_minor = 0 and not exists (select from billing.unsent_credit_notes(m) u))
-  union all
-  select 'credit_note', i.id, m.stripe_invoice_id, u.credit_note_id, u.amount_minor,
-    u.refund_minor, i.currency, u.reason
-  from public.stripe_invoices m join public.invoices i on i.id = m.invoice_id
-  cross join lateral billing.unsent_credit_notes(m) u
-  where m.livemode = stripe_outbox.livemode and m.state in ('open', 'paid', 'uncollectible');
-$$;
-comment on function billing.stripe_outbox is
-  'Voids, write-offs, payments made elsewhere and credit notes that Stripe has not been told of.';
-
--- Credit notes that Stripe does not have, in order. What goes onto the client's balance goes there
--- in our books only (`out of band`): Stripe's balance of a customer stays zero.
-create function billing.unsent_credit_notes(mirror public.stripe_invoices)
-returns table (credit_note_id uuid, amount_minor bigint, refund_minor bigint, reason text)
-language sql stable set search_path = '' as $$
-  select n.id, n.total_minor, n.to_refund_minor, n.reason
-  from public.credit_notes n
-  where n.invoice_id = mirror.invoice_id and not exists (
-    select from public.stripe_credit_notes s where s.credit_note_id = n.id)
-  order by n.issued_at, n.number;
-$$;
-
-create function billing.save_stripe_credit_note(credit_note_id uuid, livemode boolean,
-  stripe_id text)
-returns void language sql set search_path = '' as $$
-  insert into public.stripe_credit_notes as s (credit_note_id, livemode, stripe_credit_note_id,
-    origin)
-  values (credit_note_id, livemode, stripe_id, 'ours')
-  on conflict (credit_note_id) do update set stripe_credit_note_id = stripe_id;
-$$;
-comment on function billing.save_stripe_credit_note is 'Notes the Stripe credit note of one of ours.';
-
--- Before Stripe is told that the rest was paid elsewhere: so that its figure is not booked again.
-create function billing.save_paid_off_stripe(invoice_id uuid, livemode boolean, amount bigint)
-returns void language sql set search_path = '' as $$
-  update public.stripe_invoices m set paid_off_stripe_minor = amount
-  where m.invoice_id = save_paid_off_stripe.invoice_id
-    and m.livemode = save_paid_off_stripe.livemode;
-$$;
-comment on function billing.save_paid_off_stripe is
-  'Notes what of an invoice''s payments in Stripe is ours, made elsewhere.';
-
--- Both sides of every invoice issued since a day, for reconciliation.
-create function billing.stripe_both_sides(since date, livemode boolean)
-returns table (invoice_id uuid, number text, status text, currency text, wanted boolean,
-  expected_total_minor bigint, amount_due_minor bigint, stripe_invoice_id text, state text,
-  problem text, total_minor bigint, amount_paid_minor bigint, booked_minor bigint,
-  paid_off_stripe_minor bigint, refunded_minor bigint, booked_refund_minor bigint)
-language sql stable set search_path = '' as $$
-  select i.id, i.number, i.status, i.currency, 'stripe' = any (i.deliveries)
-      and i.status in ('open', 'uncollectible') and i.amount_due_minor > 0,
-    m.agreed_total_minor, i.amount_due_minor, m.stripe_invoice_id, m.state, m.problem, m.total_minor,
-    m.amount_paid_minor, m.booked_minor, m.paid_off_stripe_minor, m.refunded_minor,
-    m.booked_refund_minor
-  from public.invoices i
-  left join public.stripe_invoices m
-    on m.invoice_id = i.id and m.livemode = stripe_both_sides.livemode
-  where i.status <> 'draft' and i.issued_on >= since and (m.invoice_id is not null
-    or 'stripe' = any (i.deliveries))
-  order by i.number;
-$$;
-comment on function billing.stripe_both_sides is
-  'Issued invoices since a day beside what is known of them in Stripe.';
 
 revoke all on all functions in schema billing from public;
