@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { progressTo } from "./demo/progress.ts";
 import { differenceReport, monthReport } from "./demo/report.ts";
@@ -9,20 +9,24 @@ import { stopRequested } from "./stop-signal.ts";
 
 // npm run demo                      a month of agents' usage becomes invoices in out/demo
 // npm run demo -- --engine debian   the same on Debian's PostgreSQL 15
+// npm run demo -- --out FOLDER      writes there; what was in it goes
 //
 // Exits with 0 when an independent computation agrees with every invoice, 1 when it does not or
 // something failed, 130 when interrupted.
 
 const { values } = parseArgs({
   args: Deno.args,
-  options: { engine: { type: "string", default: "embedded" }, help: { type: "boolean" } },
+  options: {
+    engine: { type: "string", default: "embedded" },
+    out: { type: "string", default: join("out", "demo") },
+    help: { type: "boolean" },
+  },
 });
 if (values.help || (values.engine !== "embedded" && values.engine !== "debian")) {
-  console.log("usage: npm run demo -- [--engine embedded|debian]");
+  console.log("usage: npm run demo -- [--engine embedded|debian] [--out FOLDER]");
   Deno.exit(values.help ? 0 : 2);
 }
 
-const folder = join("out", "demo");
 const engine = values.engine;
 const started = performance.now();
 const platforms: Platform[] = [];
@@ -43,7 +47,7 @@ async function demo(): Promise<number> {
       platforms.push(started);
       return [started.urls.api, started];
     });
-    return conclude(await runDemo(platform, join(repositoryRoot, folder), progress));
+    return conclude(await runDemo(platform, resolve(repositoryRoot, values.out), progress));
   } catch (error) {
     console.error(error instanceof Error ? error.message : error);
     for (const line of platforms.flatMap((platform) => platform.functionLog())) console.error(line);
@@ -62,7 +66,7 @@ function conclude({ month, verification }: DemoResult): number {
   }
   console.log(
     `An independent computation from the raw rows agrees with every invoice to the cent.\n` +
-      `${month.invoices.length} invoices are in ${folder} (HTML and PDF), with summary.json. ` +
+      `${month.invoices.length} invoices are in ${values.out} (HTML and PDF), with summary.json. ` +
       `Took ${seconds} s.`,
   );
   return 0;

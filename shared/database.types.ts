@@ -242,6 +242,7 @@ export type Database = {
       "billing_periods": {
         Row: {
           "client_id": string;
+          "full_days": number;
           "message": string | null;
           "period_end": string;
           "period_start": string;
@@ -253,6 +254,7 @@ export type Database = {
         ComputedFields: never;
         Insert: {
           "client_id": string;
+          "full_days": number;
           "message"?: string | null;
           "period_end": string;
           "period_start": string;
@@ -263,6 +265,7 @@ export type Database = {
         };
         Update: {
           "client_id"?: string;
+          "full_days"?: number;
           "message"?: string | null;
           "period_end"?: string;
           "period_start"?: string;

@@ -1,6 +1,6 @@
 import type { Sql } from "postgres";
-import { readBooked } from "../rater/booked.ts";
-import { compareInvoices, type Difference } from "../rater/compare.ts";
+import { readBooked, readQuarantined } from "../rater/booked.ts";
+import { compareInvoices, compareQuarantine, type Difference } from "../rater/compare.ts";
 import { rateMonth } from "../rater/rate-month.ts";
 import { readWorld } from "../rater/read-world.ts";
 import { AS_OF } from "./month.ts";
@@ -15,6 +15,9 @@ export interface Verification {
 /** Computes the month again from raw rows and compares it with the books, line by line. */
 export async function verifyMonth(sql: Sql): Promise<Verification> {
   const rating = rateMonth(await readWorld(sql), { asOf: AS_OF });
-  const differences = compareInvoices(rating, await readBooked(sql));
+  const differences = [
+    ...compareInvoices(rating, await readBooked(sql)),
+    ...compareQuarantine(rating, await readQuarantined(sql)),
+  ];
   return { periods: rating.periods.length, differences };
 }

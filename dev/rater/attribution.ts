@@ -14,10 +14,12 @@ export type Attribution =
  */
 export function attributor(world: World): (log: LogRow) => Attribution {
   const byId = new Map(world.clients.map((client) => [client.id, client]));
-  const byReference = new Map(world.clients.flatMap((client) => {
-    const own: [string, ClientRow][] = [[client.id, client]];
-    return client.external_id === null ? own : [...own, [client.external_id, client]];
-  }));
+  // Each reference names one client: an id wins over an external id that spells the same.
+  const byReference = new Map(
+    world.clients.flatMap((client): [string, ClientRow][] =>
+      client.external_id === null ? [] : [[client.external_id, client]]
+    ).concat([...byId]),
+  );
   const days = new Map(world.clients.map((client) => [client.id, localDays(client, world.zones)]));
   const assignments = Map.groupBy(
     world.assignments.map((row) => ({

@@ -59,3 +59,13 @@ export async function readBooked(sql: Sql): Promise<BookedPeriod[]> {
     order by c.name, p.period_start`;
   return z.array(bookedPeriod).parse(rows);
 }
+
+/** Log rows that the database cannot bill, by reason. */
+export async function readQuarantined(sql: Sql): Promise<Map<string, number>> {
+  const rows = await sql`
+    select reason, count(*)::int as rows from billing.quarantined_logs group by reason`;
+  return new Map(
+    z.array(z.object({ reason: z.string(), rows: z.int() })).parse(rows)
+      .map(({ reason, rows }) => [reason, rows]),
+  );
+}

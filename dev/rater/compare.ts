@@ -27,6 +27,16 @@ export function compareInvoices(rating: Rating, booked: readonly BookedPeriod[])
   return [...differences, ...unknown];
 }
 
+/** Reasons for which the database holds back another number of log rows than the rating does. */
+export function compareQuarantine(
+  rating: Rating,
+  quarantined: ReadonlyMap<string, number>,
+): Difference[] {
+  const counts = (rows: ReadonlyMap<string, number>): Facts =>
+    new Map([...rows].map(([reason, count]) => [reason, `${count} rows`]));
+  return compareFacts("quarantine", counts(quarantined), counts(rating.unbillable));
+}
+
 type Facts = Map<string, string>;
 
 function compareFacts(client: string, database: Facts, independent: Facts): Difference[] {

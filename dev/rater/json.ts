@@ -1,17 +1,22 @@
 import { type Fraction, parseDecimal } from "./fraction.ts";
 
+/** A number as it is written: it may be exact beyond what a float holds, or absurdly long. */
+export interface JsonNumber {
+  readonly decimal: string;
+}
+
 /** JSON whose numbers are exact. */
 export type ExactJson =
   | null
   | boolean
   | string
-  | Fraction
+  | JsonNumber
   | readonly ExactJson[]
   | ReadonlyMap<string, ExactJson>;
 
 const TOKEN = /\s*([[\]{},:]|"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null)/y;
 
-/** Reads JSON text, numbers as exact fractions, objects as maps. Throws on what is not JSON. */
+/** Reads JSON text, numbers as they are written, objects as maps. Throws on what is not JSON. */
 export function parseExactJson(text: string): ExactJson {
   let at = 0;
   const next = (): string => {
@@ -49,13 +54,13 @@ export function parseExactJson(text: string): ExactJson {
     if (token.startsWith('"')) return String(JSON.parse(token));
     if (token === "null") return null;
     if (token === "true" || token === "false") return token === "true";
-    return parseDecimal(token);
+    return { decimal: token };
   };
   return value();
 }
 
-export function isNumber(value: ExactJson | undefined): value is Fraction {
-  return typeof value === "object" && value !== null && "n" in value;
+export function isNumber(value: ExactJson | undefined): value is JsonNumber {
+  return typeof value === "object" && value !== null && "decimal" in value;
 }
 
 export function isObject(
@@ -76,7 +81,7 @@ export function items(value: ExactJson | undefined): readonly ExactJson[] {
 
 /** A number, or a string that holds one, as a price list may write `"0.30"`. */
 export function decimalOf(value: ExactJson | undefined): Fraction | undefined {
-  if (isNumber(value)) return value;
+  if (isNumber(value)) return parseDecimal(value.decimal);
   return typeof value === "string" ? parseDecimal(value) : undefined;
 }
 
@@ -84,5 +89,5 @@ export function decimalOf(value: ExactJson | undefined): Fraction | undefined {
 export function textOf(value: ExactJson | undefined): string | undefined {
   if (typeof value === "string") return value;
   if (typeof value === "boolean") return String(value);
-  return isNumber(value) && value.d === 1n ? String(value.n) : undefined;
+  return isNumber(value) ? value.decimal : undefined;
 }

@@ -8,9 +8,11 @@ import {
   max,
   min,
   multiply,
+  negate,
   parseDecimal,
   subtract,
   sum,
+  whole,
   ZERO,
 } from "./fraction.ts";
 import { decimalOf, items, member, parseExactJson } from "./json.ts";
@@ -24,8 +26,19 @@ export interface Stretch {
   readonly total: Fraction;
 }
 
-/** Exact price of a stretch, in major units of the price's currency. Free units come first. */
-export function priceOf(price: PriceRow, stretch: Stretch): Fraction {
+/**
+ * Exact price of a stretch, in major units of the price's currency. Free units come first. Units
+ * taken back beyond those there were stand below zero and cost the mirror image.
+ */
+export function priceOf(price: PriceRow, { from, to, total }: Stretch): Fraction {
+  const below = { from: negate(from), to: negate(to), total: negate(total) };
+  return subtract(
+    priceAboveZero(price, { from, to, total }),
+    priceAboveZero(price, below),
+  );
+}
+
+function priceAboveZero(price: PriceRow, stretch: Stretch): Fraction {
   const free = parseDecimal(price.free_units);
   const beyondFree = (units: Fraction) => max(subtract(units, free), ZERO);
   const paid: Stretch = {
@@ -87,7 +100,8 @@ function graduatedTotal(units: Fraction, per: Fraction, tiers: readonly Tier[]):
 function volumePrice(paid: Stretch, per: Fraction, tiers: readonly Tier[]): Fraction {
   const tier = tiers.find(({ upTo }) => upTo === undefined || compare(paid.total, upTo) <= 0);
   if (tier === undefined) throw new RangeError("the last tier has a bound");
-  const isFirst = isZero(paid.from) && compare(paid.to, ZERO) > 0;
   const units = divide(multiply(subtract(paid.to, paid.from), tier.unitAmount), per);
-  return isFirst ? add(units, tier.flatAmount) : units;
+  // The flat amount comes with the first unit, and goes when the last is taken back.
+  const flats = subtract(whole(isZero(paid.to) ? 0 : 1), whole(isZero(paid.from) ? 0 : 1));
+  return add(units, multiply(flats, tier.flatAmount));
 }

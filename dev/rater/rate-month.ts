@@ -29,7 +29,11 @@ export type PeriodResult =
   & (
     | { readonly outcome: "invoiced"; readonly lines: readonly Line[]; readonly totals: Totals }
     | { readonly outcome: "skipped" }
-    | { readonly outcome: "blocked"; readonly unpriced: readonly Unpriced[] }
+    | {
+      readonly outcome: "blocked";
+      readonly reason: "client_paused" | "unpriced_usage" | "negative_total" | "out_of_range";
+      readonly unpriced: readonly Unpriced[];
+    }
   );
 
 export interface Totals {
@@ -48,6 +52,9 @@ export interface Rating {
   /** Log rows that belong to nobody or cannot be read. */
   readonly unbillable: ReadonlyMap<UnbillableReason, number>;
 }
+
+/** Beyond it sums could leave what JSON readers hold exactly. */
+const LARGEST_MINOR = 900_000_000_000_000n;
 
 /**
  * Rates from raw rows every period of every client that is over in the client's own time zone at
@@ -75,13 +82,18 @@ function resultOf(
   { lines: usageLines, unpriced }: ReturnType<ReturnType<typeof usageRater>>,
 ): PeriodResult {
   const head = { client, period, currency: terms.currency };
-  if (client.status === "paused" || unpriced.length > 0) {
-    return { ...head, outcome: "blocked", unpriced };
-  }
+  const blocked = { ...head, outcome: "blocked", unpriced } as const;
+  if (client.status === "paused") return { ...blocked, reason: "client_paused" };
+  if (unpriced.length > 0) return { ...blocked, reason: "unpriced_usage" };
   const charges = [...usageLines, ...minimumLine(usageLines, terms)];
   const discount = discountLine(charges, terms);
   const lines = [...charges, ...discount, ...taxLines(charges, amountOf(discount), terms)];
   const totals = totalsOf(lines);
+  if (totals.totalMinor < 0n) return { ...blocked, reason: "negative_total" };
+  const largest = amountOf(lines.map(({ amountMinor }) => ({
+    amountMinor: amountMinor < 0n ? -amountMinor : amountMinor,
+  })));
+  if (largest > LARGEST_MINOR) return { ...blocked, reason: "out_of_range" };
   return totals.totalMinor === 0n
     ? { ...head, outcome: "skipped" }
     : { ...head, outcome: "invoiced", lines, totals };

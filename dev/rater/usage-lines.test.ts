@@ -96,18 +96,41 @@ Deno.test("a started block is charged once, also when two agents share it", () =
   ]);
 });
 
-Deno.test("usage taken back beyond what was used is given back only as far as it was charged", () => {
-  const changed = prices(
-    { unit_amount: "1", effective_until: "2026-06-15" },
-    { unit_amount: "0.5", effective_from: "2026-06-15" },
+Deno.test("a family's tiers are shared by its models", () => {
+  const tiers = '[{"up_to": 10, "unit_amount": 2}, {"unit_amount": 1}]';
+  const family = prices({
+    pricing_model: "graduated",
+    unit_amount: null,
+    tiers,
+    family: "claude-sonnet",
+  });
+  const models = [
+    { id: "claude-sonnet", family: "claude-sonnet", provider: "anthropic" },
+    { id: "claude-sonnet-5", family: "claude-sonnet", provider: "anthropic" },
+  ];
+  const logs = models.map(({ id }) => sampleLog({ model: id, input_tokens: "8" }));
+  // 8 × 2, then 2 × 2 and 6 × 1.
+  assert.deepEqual(lines({ ...family, models, logs }).map((line) => line[3]), [1600n, 1000n]);
+});
+
+Deno.test("usage taken back costs the mirror image, so lines sum to the price of the total", () => {
+  const package10: Partial<PriceRow> = {
+    pricing_model: "package",
+    unit_amount: "1",
+    per_units: "10",
+  };
+  const split = prices(
+    { ...package10, effective_until: "2026-06-15" },
+    { ...package10, effective_from: "2026-06-15" },
   );
   const correction = sampleLog({
     input_tokens: "-15",
-    timestamp: "2026-06-20 12:00:00+00",
+    timestamp: "2026-06-02 12:00:00+00",
     corrects_id: CLIENT,
   });
-  assert.deepEqual(lines({ ...changed, logs: [...calls(["02", 10]), correction] }), [
-    ["01", null, 10n, 1000n],
-    ["15", null, -15n, -500n],
+  // Down to −15 is two blocks; up to 10 again is three.
+  assert.deepEqual(lines({ ...split, logs: [correction, ...calls(["20", 25])] }), [
+    ["01", null, -15n, -200n],
+    ["15", null, 25n, 300n],
   ]);
 });

@@ -1,5 +1,5 @@
 import { addDays, type Day } from "./calendar.ts";
-import { add, type Fraction, isZero, max, multiply, roundHalfAway, sum, ZERO } from "./fraction.ts";
+import { add, type Fraction, isZero, multiply, roundHalfAway, sum, ZERO } from "./fraction.ts";
 import { type Choice, priceChooser, type Wanted } from "./price-choice.ts";
 import { priceOf } from "./pricing-models.ts";
 import type { Terms } from "./terms.ts";
@@ -45,6 +45,7 @@ export function usageRater(
     const lines: UsageLine[] = [];
     const unpriced: Unpriced[] = [];
     const served = usage.filter(({ day }) => terms.service.start <= day && day < terms.service.end);
+    const priced: Segment[] = [];
     for (const group of Map.groupBy(served, keyOf).values()) {
       const [first] = group;
       if (first === undefined) continue;
@@ -55,7 +56,10 @@ export function usageRater(
       if (!isFree && !isZero(sum(orphans.map(({ quantity }) => quantity)))) {
         unpriced.push({ model, metric });
       }
-      lines.push(...linesOf(segments, terms));
+      priced.push(...segments.filter((segment) => segment.usage.length > 0));
+    }
+    for (const pool of Map.groupBy(priced, poolOf).values()) {
+      lines.push(...linesOf(pool.sort(inOrderOfUse), terms));
     }
     return { lines, unpriced };
   };
@@ -63,6 +67,18 @@ export function usageRater(
 
 function keyOf({ model, metric }: Usage): string {
   return JSON.stringify([model, metric]);
+}
+
+/** Free units and tiers belong to what a price names: a model, a family, or any model. */
+function poolOf({ choice, usage }: Segment): string {
+  const { model, family } = choice.price;
+  return JSON.stringify([model, family, usage[0]?.metric]);
+}
+
+function inOrderOfUse(a: Segment, b: Segment): number {
+  if (a.start !== b.start) return a.start < b.start ? -1 : 1;
+  const [one, other] = [a.usage[0]?.model ?? "", b.usage[0]?.model ?? ""];
+  return one < other ? -1 : 1;
 }
 
 /** Splits usage where the price changes; days without a price are `orphans`. */
@@ -90,10 +106,7 @@ function segmentsOf(
 
 /** Units are numbered through the period, so free units and tiers run on over every split. */
 function linesOf(segments: readonly Segment[], terms: Terms): UsageLine[] {
-  const total = max(
-    sum(segments.flatMap(({ usage }) => usage.map(({ quantity }) => quantity))),
-    ZERO,
-  );
+  const total = sum(segments.flatMap(({ usage }) => usage.map(({ quantity }) => quantity)));
   const lines: UsageLine[] = [];
   let used: Fraction = ZERO;
   for (const { start, choice, usage } of segments) {
@@ -105,7 +118,7 @@ function linesOf(segments: readonly Segment[], terms: Terms): UsageLine[] {
       used = add(used, quantity);
       const first = rows[0];
       if (first === undefined || isZero(quantity)) continue;
-      const price = priceOf(choice.price, { from: max(from, ZERO), to: max(used, ZERO), total });
+      const price = priceOf(choice.price, { from, to: used, total });
       const amount = multiply(price, choice.multiplier);
       lines.push({
         kind: "usage",

@@ -1,5 +1,5 @@
 import { type Attribution, attributor } from "./attribution.ts";
-import type { Day } from "./calendar.ts";
+import { type Day, parseInstant } from "./calendar.ts";
 import {
   add,
   compare,
@@ -7,6 +7,7 @@ import {
   isZero,
   max,
   min,
+  parseDecimal,
   subtract,
   whole,
   ZERO,
@@ -27,6 +28,7 @@ export interface Usage {
 export type UnbillableReason =
   | "no_client"
   | "unknown_client"
+  | "invalid_timestamp"
   | "invalid_metadata"
   | "invalid_feature";
 
@@ -42,6 +44,12 @@ interface Provider {
 }
 type Units = readonly (readonly [metric: string, quantity: Fraction])[];
 
+/** Characters of a count and of a feature's name; longer ones are mistakes, not usage. */
+const LONGEST_NUMBER = 30;
+const LONGEST_NAME = 200;
+/** No agent ran before or after these; days far beyond would fall out of any calendar. */
+const FIRST_INSTANT = parseInstant("1970-01-01T00:00:00");
+const LAST_INSTANT = parseInstant("2200-01-01T00:00:00");
 const NO_OVERLAP: Provider = { cache_read_within_input: false, reasoning_within_output: false };
 
 /** Adds up what the logs say each client used. */
@@ -88,6 +96,8 @@ function unitsOf(
   provider: Provider,
 ): Billable | { readonly reason: UnbillableReason } {
   if ("reason" in attribution) return attribution;
+  const at = parseInstant(log.timestamp);
+  if (at < FIRST_INSTANT || at >= LAST_INSTANT) return { reason: "invalid_timestamp" };
   const tokens = tokensOf(log, provider);
   if (tokens === undefined) return { reason: "invalid_metadata" };
   const features = featuresOf(log);
@@ -126,8 +136,8 @@ function tokensOf(log: LogRow, provider: Provider): Units | undefined {
 }
 
 function countIn(metadata: ExactJson, key: string): Fraction | undefined {
-  const value = member(metadata, key) ?? ZERO;
-  return isNumber(value) ? value : undefined;
+  const value = member(metadata, key);
+  return value === undefined || value === null ? ZERO : saneNumber(value);
 }
 
 function partOf(part: Fraction, all: Fraction): Fraction {
@@ -140,8 +150,16 @@ function featuresOf(log: LogRow): Units | undefined {
   if (!isObject(features)) return undefined;
   const units: (readonly [string, Fraction])[] = [];
   for (const [metric, count] of features) {
-    if (!isNumber(count)) return undefined;
-    units.push([metric, count]);
+    const quantity = saneNumber(count);
+    if (quantity === undefined || [...metric].length > LONGEST_NAME) return undefined;
+    units.push([metric, quantity]);
   }
   return units;
+}
+
+/** A number that can be summed; one of thousands of digits is nobody's usage. */
+function saneNumber(value: ExactJson): Fraction | undefined {
+  return isNumber(value) && value.decimal.length <= LONGEST_NUMBER
+    ? parseDecimal(value.decimal)
+    : undefined;
 }

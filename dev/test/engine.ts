@@ -1,6 +1,7 @@
 import { databaseTypesAreCurrent } from "../database-types.ts";
 import { startPlatform } from "../platform/platform.ts";
 import type { EngineName } from "../platform/postgres-engine.ts";
+import { runBooks } from "./books.ts";
 import { adviseDatabase, lintDatabase } from "./database.ts";
 import { runEndToEnd } from "./e2e.ts";
 import { runPgtap } from "./pgtap.ts";
@@ -40,6 +41,12 @@ export async function runOnEngine({ engine, wanted, fileFilter, report }: Engine
     }
     if (wanted("pgtap")) {
       await report.section(title("pgTAP"), () => runPgtap(platform.urls.database, fileFilter));
+    }
+    if (wanted("books")) {
+      await report.section(
+        title("worked cases, properties, a year"),
+        () => runBooks(platform, fileFilter),
+      );
     }
     if (wanted("e2e")) {
       await report.section(title("end to end"), () => runEndToEnd(platform, fileFilter));

@@ -11,11 +11,12 @@ import { runUnitTests } from "./unit.ts";
 
 // npm test                       everything
 // npm run check                  format, lint and types only
+// npm test -- books year         worked cases, properties or year; only files with `year`
 // npm test -- pgtap 10-          one stage, only files whose name contains `10-`
 // npm test -- e2e --engine debian
 
 const usage = `usage: npm test -- [stage] [part of a file name] [--engine embedded|debian]
-stages: check, unit, pgtap, e2e, database`;
+stages: check, unit, pgtap, books, e2e, database`;
 const { values, positionals } = parseArgs({
   args: Deno.args,
   allowPositionals: true,
@@ -24,7 +25,7 @@ const { values, positionals } = parseArgs({
 const stage = positionals[0] ?? "all";
 const fileFilter = positionals[1] ?? "";
 const wanted = (name: string) => stage === "all" || stage === name;
-if (values.help || !["all", "check", "unit", "pgtap", "e2e", "database"].includes(stage)) {
+if (values.help || !["all", "check", "unit", "pgtap", "books", "e2e", "database"].includes(stage)) {
   console.log(usage);
   Deno.exit(values.help ? 0 : 2);
 }
@@ -42,7 +43,7 @@ if (wanted("unit")) {
   await report.section("unit tests", () => runUnitTests("current", fileFilter));
   await report.section("function tests, Deno as hosted", () => runUnitTests("hosted", fileFilter));
 }
-if (wanted("pgtap") || wanted("e2e") || wanted("database")) {
+if (["pgtap", "books", "e2e", "database"].some(wanted)) {
   for (const engine of engines(values.engine)) {
     if (await findEngine(engine) === undefined) {
       report.note(`PostgreSQL (${engine}) is not installed: its tests are left out`);

@@ -1,4 +1,5 @@
 import type { DenoVersion } from "../platform/deno-binary.ts";
+import { bookFolders } from "./books.ts";
 import { runDenoTest } from "./deno-test.ts";
 import { listFiles } from "./files.ts";
 import { failIfEmpty } from "./report.ts";
@@ -10,7 +11,10 @@ export async function runUnitTests(version: DenoVersion, filter: string): Promis
     ? ["shared", "supabase/functions"]
     : ["shared", "supabase/functions", "dev"];
   const files = (await Promise.all(folders.map((folder) => listFiles(folder, ".test.ts")))).flat();
-  const chosen = files.filter((file) => !file.startsWith("dev/test/e2e/") && file.includes(filter));
+  const elsewhere = ["dev/test/e2e", ...bookFolders];
+  const chosen = files.filter((file) =>
+    file.includes(filter) && !elsewhere.some((folder) => file.startsWith(`${folder}/`))
+  );
   const result = await runDenoTest(version, chosen);
   // A filter may leave nothing for the second run; nothing at all is a mistake.
   return version === "hosted" && filter !== "" ? result : failIfEmpty(result);

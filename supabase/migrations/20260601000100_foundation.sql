@@ -12,12 +12,13 @@ revoke all on schema billing from public;
 grant usage on schema billing to authenticated, service_role;
 
 create table billing.error_codes (
-  code text primary key check (code ~ '^[a-z][a-z_]*$'),
-  http_status smallint not null check (http_status between 400 and 499),
+  code text primary key constraint error_codes_code_shape check (code ~ '^[a-z][a-z_]*$'),
+  http_status smallint not null
+    constraint error_codes_http_status_of_client check (http_status between 400 and 499),
   meaning text not null
 );
 comment on table billing.error_codes is
-  'Every domain error: the stable code (DETAIL of the error) and the HTTP status PostgREST answers.';
+  'Every domain error: its stable code (DETAIL of the error) and the HTTP status it answers.';
 revoke all on billing.error_codes from public;
 grant select on billing.error_codes to service_role;
 alter table billing.error_codes enable row level security;
@@ -61,6 +62,9 @@ begin
     hint = 'send the count as 0 or more; to take usage back, send a row with corrects_id';
 end $$;
 
+comment on function billing.refuse_negative is
+  'Always raises negative_quantity (400), naming column and value; for CHECK constraints.';
+
 -- The one place that reads the clock. `set local billing.as_of = '2026-07-01'` lives another day.
 create function billing.as_of() returns timestamptz language sql stable
 return coalesce(nullif(current_setting('billing.as_of', true), '')::timestamptz, now());
@@ -90,6 +94,7 @@ comment on function billing.new_id is 'A new uuid, version 7 (ordered by time).'
 -- be carried into another cluster by a dump.
 create function billing.storing_transaction() returns xid8 language sql immutable
 return pg_current_xact_id();
+comment on function billing.storing_transaction is 'Id of the transaction that stores a row.';
 
 create function billing.refuse_change() returns trigger
 language plpgsql set search_path = '' as $$

@@ -1,10 +1,11 @@
 -- Currencies and the one way from a precise amount to money that is charged.
 create table public.currencies (
-  code text primary key check (code ~ '^[A-Z]{3}$'),
-  exponent smallint not null check (exponent in (0, 2, 3)),
+  code text primary key constraint currencies_code_shape check (code ~ '^[A-Z]{3}$'),
+  exponent smallint not null constraint currencies_exponent_known check (exponent in (0, 2, 3)),
   name text not null
 );
-comment on table public.currencies is 'ISO 4217 currencies; exponent is the digits of the minor unit.';
+comment on table public.currencies is
+  'ISO 4217 currencies; exponent is the digits of the minor unit.';
 alter table public.currencies enable row level security;
 revoke all on public.currencies from anon, authenticated, service_role;
 grant select on public.currencies to authenticated, service_role;

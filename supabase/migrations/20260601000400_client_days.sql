@@ -93,6 +93,9 @@ return (date_trunc('month', month::timestamp) + make_interval(days => least(
   extract(day from date_trunc('month', month::timestamp) + interval '1 month - 1 day')::integer
 ) - 1))::date;
 
+comment on function billing.anchor_in_month is
+  'The anchor day in the month of a day, clamped to its last day.';
+
 create function billing.period_start_of(day date, anchor_day integer)
 returns date language sql immutable
 return case

@@ -47,7 +47,7 @@ grant select on billing.quarantined_logs to service_role;
 -- the transaction that moved the watermark itself those up to `own_seq`. The three identities
 -- tell a database that was restored elsewhere, where snapshots mean nothing.
 create table billing.usage_watermark (
-  id boolean primary key default true check (id),
+  id boolean primary key default true constraint usage_watermark_one_row check (id),
   snapshot pg_snapshot not null default '1:1:',
   own_transaction xid8 not null default '0',
   own_seq bigint not null default 0,

@@ -44,30 +44,35 @@ select
   t.cache_read, t.cache_write, t.reasoning,
   l.web_searches
 from public.agent_usage_logs l
-cross join public.billing_settings s
+-- `offset 0`: computed once per row. Without it the planner writes these expressions out wherever
+-- they are used, which parses each row's metadata a dozen times.
 cross join lateral (
   select nullif(btrim(coalesce(l.client_id::text, l.metadata ->> 'client_id')), '') as claim
+  offset 0
 ) c
 left join billing.client_references r on r.reference = c.claim
 left join public.agent_assignments a
-  on c.claim is null and a.agent = l.agent
+  on a.agent = l.agent and c.claim is null
   and a.starts_at <= l."timestamp" and l."timestamp" < a.ends_at
 left join public.client_time_zones z
-  on z.client_id = case when c.claim is null
-    then coalesce(a.client_id, s.default_client_id) else r.client_id end
+  on z.client_id = case when c.claim is not null then r.client_id else
+    coalesce(a.client_id, (select s.default_client_id from public.billing_settings s)) end
   and z.starts_at <= l."timestamp" and l."timestamp" < z.ends_at
 left join public.models m on m.id = l.model
 left join public.providers p on p.id = m.provider
 cross join lateral (
   select
-    case when l.metadata = '{}' then 0 when p.cache_read_within_input then billing.part_of(
+    case when not k.counts then 0 when p.cache_read_within_input then billing.part_of(
       billing.metadata_count(l.metadata, 'cache_read_tokens'), l.input_tokens)
       else billing.metadata_count(l.metadata, 'cache_read_tokens') end as cache_read,
-    case when l.metadata = '{}' then 0
+    case when not k.counts then 0
       else billing.metadata_count(l.metadata, 'cache_write_tokens') end as cache_write,
-    case when l.metadata = '{}' then 0 when p.reasoning_within_output then billing.part_of(
+    case when not k.counts then 0 when p.reasoning_within_output then billing.part_of(
       billing.metadata_count(l.metadata, 'reasoning_tokens'), l.output_tokens)
       else billing.metadata_count(l.metadata, 'reasoning_tokens') end as reasoning
+  from (select l.metadata ?|
+    '{cache_read_tokens,cache_write_tokens,reasoning_tokens}'::text[] as counts offset 0) k
+  offset 0
 ) t
 cross join lateral (
   -- Each reason guards the rollup of everybody against one row: a day that no time zone can hold,
@@ -86,6 +91,7 @@ cross join lateral (
         where jsonb_typeof(e.value) <> 'number' or length(e.value::text) > 30
           or length(e.key) > 200)) then 'invalid_feature'
   end as reason
+  offset 0
 ) f;
 comment on view billing.attributed_logs is
   'Each log row with its client, client-local day and normalized counts, or the reason why not.';

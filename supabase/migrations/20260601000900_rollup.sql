@@ -14,7 +14,10 @@ create function billing.sum_logs(
   agents text[] default null
 ) returns table (client_id uuid, reason text, usage_day date, model text, metric text, agent text,
   quantity numeric, provider_cost numeric, log_count bigint)
-language plpgsql stable set search_path = '' set plan_cache_mode = force_custom_plan as $$
+language plpgsql stable set search_path = '' set plan_cache_mode = force_custom_plan
+-- Many log rows meet few clients, zones and models: hash them, whatever the statistics say.
+set enable_nestloop = off set enable_mergejoin = off set enable_sort = off set jit = off
+set work_mem = '64MB' as $$
 begin
   return query
   with scope as not materialized (
@@ -73,7 +76,7 @@ comment on function billing.sum_logs is
 -- Counts what has arrived since the last rollup. One runs at a time (row lock on the watermark);
 -- killed at any point it has done nothing. Returns the number of log rows counted.
 create function billing.rollup()
-returns bigint language plpgsql set search_path = '' as $$
+returns bigint language plpgsql set search_path = '' set jit = off as $$
 declare
   since billing.usage_watermark;
   upto billing.usage_watermark;

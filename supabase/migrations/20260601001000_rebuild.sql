@@ -28,7 +28,7 @@ comment on function billing.logged_usage is
 create function billing.usage_discrepancies(period daterange default '(,)')
 returns table (client_id uuid, usage_day date, model text, metric text, agent text,
   logged numeric, recorded numeric)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = '' set jit = off as $$
   with logs as (
     select * from billing.logged_usage(
       coalesce(lower(period), '-infinity'), coalesce(upper(period), 'infinity'))
@@ -51,7 +51,7 @@ comment on function billing.usage_discrepancies is
 -- most two days: ask for two days more on either side, as rebuild requests do.
 create function billing.rebuild_usage(
   from_day date default '-infinity', until_day date default 'infinity', agents text[] default null
-) returns void language plpgsql set search_path = '' as $$
+) returns void language plpgsql set search_path = '' set jit = off as $$
 declare
   nothing billing.usage_watermark;
   counted billing.usage_watermark;
@@ -116,7 +116,7 @@ end $$;
 -- After a restore: nothing can be known of what was counted, so everything is counted again, under
 -- a lock that keeps writers out for as long as it takes.
 create function billing.recount_all()
-returns bigint language plpgsql set search_path = '' as $$
+returns bigint language plpgsql set search_path = '' set jit = off as $$
 declare
   here billing.usage_watermark;
 begin

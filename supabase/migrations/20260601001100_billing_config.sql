@@ -7,6 +7,8 @@ return jsonb_typeof(taxes) = 'array' and not exists (
     and t ->> 'rate_percent' ~ '^\d{1,3}(\.\d{1,6})?$'
     and t ->> 'behavior' in ('exclusive', 'inclusive', 'reverse_charge')
     and coalesce(jsonb_typeof(t -> 'applies_to'), 'null') in ('null', 'array'), false));
+comment on function billing.is_tax_list is
+  'Whether jsonb is a list of taxes as billing_config.taxes holds them.';
 
 create table public.billing_config (
   id uuid primary key default gen_random_uuid(),

@@ -1,28 +1,30 @@
 -- Price models: what a run of units costs. One function each, one signature:
---   (from_units, to_units, total_units, unit_amount, per_units, tiers) -> amount in major units
--- of the units after `from_units` up to `to_units` of a period whose total is `total_units`.
--- Positions instead of a bare quantity, so that tiers and free units run through a period however
--- it is split by price changes or agents: the parts always sum to the whole.
+--   (from_units, to_units, total_units, unit_amount, per_units, tiers) -> amount * per_units
+-- of the units after `from_units` up to `to_units` of a period whose total is `total_units`, in
+-- major units of currency. Positions instead of a bare quantity, so that tiers and free units run
+-- through a period however it is split by price changes or agents: the parts always sum to the
+-- whole. Times per_units, because only price_units divides, once and last: a third taken early
+-- would lose the half cent that rounding turns on.
 
 -- unit_amount for each per_units units.
 create function billing.price_per_unit(from_units numeric, to_units numeric, total_units numeric,
   unit_amount numeric, per_units numeric, tiers jsonb)
 returns numeric language sql immutable
-return (to_units - from_units) * unit_amount / per_units;
+return (to_units - from_units) * unit_amount;
 
 -- unit_amount for each block of per_units that is started.
 create function billing.price_package(from_units numeric, to_units numeric, total_units numeric,
   unit_amount numeric, per_units numeric, tiers jsonb)
 returns numeric language sql immutable
-return (ceil(to_units / per_units) - ceil(from_units / per_units)) * unit_amount;
+return (ceil(to_units / per_units) - ceil(from_units / per_units)) * unit_amount * per_units;
 
 -- Price of units 0..units where each tier prices the units within it, plus the tier's flat amount
 -- once its first unit is used. A tier reaches from the bound before it to its own, inclusive.
 create function billing.graduated_total(units numeric, per_units numeric, tiers jsonb)
 returns numeric language sql immutable
 return (
-  select coalesce(sum((least(units, t.up_to) - t.above) * t.unit_amount) / per_units
-    + sum(t.flat_amount), 0)
+  select coalesce(sum((least(units, t.up_to) - t.above) * t.unit_amount
+    + t.flat_amount * per_units), 0)
   from (
     select coalesce((e ->> 'up_to')::numeric, 'infinity') as up_to,
       coalesce(lag((e ->> 'up_to')::numeric) over (order by n), 0) as above,
@@ -43,14 +45,15 @@ create function billing.price_volume(from_units numeric, to_units numeric, total
   unit_amount numeric, per_units numeric, tiers jsonb)
 returns numeric language sql immutable
 return (
-  select (to_units - from_units) * (e ->> 'unit_amount')::numeric / per_units
-    + (sign(to_units) - sign(from_units)) * coalesce((e ->> 'flat_amount')::numeric, 0)
+  select (to_units - from_units) * (e ->> 'unit_amount')::numeric
+    + (sign(to_units) - sign(from_units)) * coalesce((e ->> 'flat_amount')::numeric, 0) * per_units
   from jsonb_array_elements(tiers) with ordinality x(e, n)
   where total_units <= coalesce((e ->> 'up_to')::numeric, 'infinity')
   order by n limit 1);
 
--- The models behind their signature; free units are the first of the period.
-create function billing.price_units(pricing_model text, from_units numeric, to_units numeric,
+-- The models behind their signature. Free units are the first of the period; below zero, where
+-- nothing is used, nothing costs.
+create function billing.price_positions(pricing_model text, from_units numeric, to_units numeric,
   total_units numeric, unit_amount numeric, per_units numeric, tiers jsonb, free_units numeric)
 returns numeric language sql immutable
 return (
@@ -67,6 +70,19 @@ return (
   from (select greatest(from_units - free_units, 0) as low,
     greatest(to_units - free_units, 0) as high,
     greatest(total_units - free_units, 0) as total) p);
+
+-- What the units (from, to] of a period cost under a price. Where corrections take more back than
+-- there was before them, positions run below zero and cost the mirror image.
+create function billing.price_units(pricing_model text, from_units numeric, to_units numeric,
+  total_units numeric, unit_amount numeric, per_units numeric, tiers jsonb, free_units numeric,
+  multiplier numeric default 1)
+returns numeric language sql immutable
+return (
+  billing.price_positions(pricing_model, from_units, to_units, total_units, unit_amount,
+    per_units, tiers, free_units)
+  - billing.price_positions(pricing_model, -from_units, -to_units, -total_units, unit_amount,
+    per_units, tiers, free_units)
+) * multiplier / per_units;
 comment on function billing.price_units is
   'Amount (major units, exact) of units (from, to] of a period with that total, under a price.';
 
@@ -79,9 +95,12 @@ return jsonb_typeof(tiers) = 'array' and jsonb_array_length(tiers) > 0 and not e
     from jsonb_array_elements(tiers) with ordinality x(e, n)
   ) t
   where not coalesce(
-    (e ->> 'unit_amount')::numeric >= 0 and coalesce((e ->> 'flat_amount')::numeric, 0) >= 0
+    (e ->> 'unit_amount')::numeric between 0 and 1e12
+    and coalesce((e ->> 'flat_amount')::numeric, 0) between 0 and 1e12
     and case when n = t.tiers then e ->> 'up_to' is null
       else (e ->> 'up_to')::numeric > coalesce(above, 0) end, false));
+comment on function billing.is_tier_list is
+  'Whether jsonb is [{up_to, unit_amount, flat_amount}], ascending, only the last without up_to.';
 
 revoke all on all functions in schema billing from public;
 grant execute on function billing.is_tier_list(jsonb) to service_role;

@@ -24,9 +24,10 @@ create table public.prices (
   constraint prices_amount_or_tiers check (case
     when pricing_model in ('per_unit', 'package') then unit_amount is not null and tiers is null
     else unit_amount is null and tiers is not null and billing.is_tier_list(tiers) end),
-  constraint prices_unit_amount_not_negative check (unit_amount >= 0),
-  constraint prices_per_units_positive check (per_units > 0),
-  constraint prices_free_units_not_negative check (free_units >= 0),
+  -- Upper bounds keep NaN and what would overflow a rating out: one price is rated for everybody.
+  constraint prices_unit_amount_in_range check (unit_amount between 0 and 1e12),
+  constraint prices_per_units_in_range check (per_units between 1e-6 and 1e12),
+  constraint prices_free_units_in_range check (free_units between 0 and 1e18),
   constraint prices_batch_multiplier_range check (batch_multiplier between 0 and 1),
   constraint prices_forward check (effective_from < effective_until),
   constraint prices_no_overlap exclude using gist (
@@ -99,7 +100,7 @@ create function billing.explain_price(client_id uuid, model text, metric text, d
 returns table (rank bigint, chosen boolean, price_id uuid, why text, pricing_model text,
   unit_amount numeric, per_units numeric, tiers jsonb, free_units numeric, multiplier numeric,
   currency text, effective_from date, effective_until date)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = '' set jit = off as $$
   select row_number() over best, row_number() over best = 1 and x.in_force, p.id,
     c.why || case when not x.in_force then ', not in force on this day' else '' end,
     p.pricing_model, p.unit_amount, p.per_units, p.tiers, p.free_units, c.multiplier,

@@ -120,7 +120,10 @@ create table public.invoice_items (
   item_day date not null,
   section_start date,
   invoice_id uuid references public.invoices (id),
-  created_at timestamptz not null default now()
+  created_at timestamptz not null default now(),
+  -- Keeps NaN and infinity out too.
+  constraint invoice_items_amount_in_range check (
+    quantity between -1e12 and 1e12 and unit_amount between -1e12 and 1e12)
 );
 comment on table public.invoice_items is
   'One-off charges (or, negative, allowances) that go on the next invoice or one of their own.';

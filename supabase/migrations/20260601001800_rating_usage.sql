@@ -11,6 +11,7 @@ create function billing.full_days(period_start date, period_end date, anchor_day
 returns integer language sql immutable
 return period_end
   - least(period_start, billing.period_start_of(period_end - 1, anchor_day));
+comment on function billing.full_days is 'Days of the whole period that a shorter one is part of.';
 
 -- Terms of each target: its days of service and the config that holds for it, which is the one in
 -- force on the last day of service in the period.
@@ -159,11 +160,11 @@ return case
 end;
 
 create function billing.display_metric(metric text) returns text language sql immutable
-return case when starts_with(metric, 'batch_')
-  then 'batch ' || replace(substr(metric, 7), '_', ' ') else replace(metric, '_', ' ') end;
+return regexp_replace(replace(metric, '_', ' '), '\mpdf\M', 'PDF');
 
 -- Usage lines: by model, metric and price segment, and by agent where the client wants it. Units
--- of a model and metric are numbered through the period (from, to], so tiers and free units do not
+-- of a metric are numbered through the period (from, to] over all models that share a price's
+-- scope: the free units of a family are the family's, not each model's. So tiers do not
 -- start again when a price changes or lines are split. Where corrections take more back than there
 -- was before them, positions run below zero and cost the mirror image: lines still sum to the
 -- price of the total.
@@ -184,22 +185,16 @@ language sql stable set search_path = '' set enable_nestloop = off set jit = off
   ), positioned as (
     select g.*,
       sum(g.quantity) over (
-        partition by g.client_id, g.period_start, g.model, g.metric
-        order by g.segment_start, g.agent) as to_units,
+        partition by g.client_id, g.period_start, p.scope, g.metric
+        order by g.segment_start, g.model collate "C", g.agent collate "C") as to_units,
       sum(g.quantity) over (
-        partition by g.client_id, g.period_start, g.model, g.metric) as total_units
-    from grouped g
+        partition by g.client_id, g.period_start, p.scope, g.metric) as total_units
+    from grouped g join public.prices p on p.id = g.price_id
   ), priced as (
     select x.*, p.unit_amount, p.per_units, p.pricing_model, p.tiers,
       p.model as price_model, p.family,
-      x.multiplier * (
-        billing.price_units(p.pricing_model, greatest(x.to_units - x.quantity, 0),
-          greatest(x.to_units, 0), greatest(x.total_units, 0), p.unit_amount, p.per_units,
-          p.tiers, p.free_units)
-        - case when least(x.to_units, x.to_units - x.quantity) >= 0 then 0 else
-          billing.price_units(p.pricing_model, greatest(x.quantity - x.to_units, 0),
-            greatest(-x.to_units, 0), greatest(-x.total_units, 0), p.unit_amount, p.per_units,
-            p.tiers, p.free_units) end) as amount
+      billing.price_units(p.pricing_model, x.to_units - x.quantity, x.to_units, x.total_units,
+        p.unit_amount, p.per_units, p.tiers, p.free_units, x.multiplier) as amount
     from positioned x join public.prices p on p.id = x.price_id
   )
   select p.client_id, p.period_start, p.period_end,

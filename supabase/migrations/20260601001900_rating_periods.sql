@@ -160,7 +160,7 @@ comment on function billing.add_discounts_and_taxes is
   'Charges with the discount and tax lines that they entail.';
 
 create function billing.rate_periods(targets billing.rating_target[])
-returns setof billing.rated_line language sql stable set search_path = '' as $$
+returns setof billing.rated_line language sql stable set search_path = '' set jit = off as $$
   select r.* from billing.add_discounts_and_taxes(
     array(select c from billing.rate_charges(targets) c),
     array(select (t.client_id, t.period_start, t.exponent, t.discount_percent, t.discount_minor,

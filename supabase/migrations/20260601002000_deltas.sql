@@ -21,7 +21,8 @@ return case kind
 end;
 
 -- Lines that bring what is booked for each target to its rating. Empty for a target where both
--- agree to the cent.
+-- agree to the cent. What no invoice line stands for is the rest of an overcharge that no invoice
+-- had enough left to credit: it is set off here.
 create function billing.section_deltas(targets billing.rating_target[])
 returns table (line billing.rated_line, is_late boolean)
 language sql stable set search_path = '' set jit = off as $$
@@ -47,7 +48,7 @@ language sql stable set search_path = '' set jit = off as $$
       and b.rating_key = r.rating_key
   )
   select (d.client_id, t.period_start, t.period_end,
-    coalesce((d.rated).kind, l.kind), d.rating_key, coalesce((d.rated).model, l.model),
+    coalesce((d.rated).kind, l.kind, 'one_off'), d.rating_key, coalesce((d.rated).model, l.model),
     coalesce((d.rated).metric, l.metric), coalesce((d.rated).agent, l.agent),
     coalesce((d.rated).price_id, l.price_id),
     coalesce((d.rated).service_start, l.service_start),
@@ -62,7 +63,7 @@ language sql stable set search_path = '' set jit = off as $$
     coalesce((d.rated).tax_note, l.tax_note),
     case when d.is_late then billing.late_description(coalesce((d.rated).kind, l.kind),
       d.amount_minor, billing.period_label(t.period_start, t.period_end),
-      coalesce((d.rated).description, l.plain_description))
+      coalesce((d.rated).description, l.plain_description, 'Overcharge not credited yet'))
       else (d.rated).description end,
     coalesce((d.rated).detail, l.detail))::billing.rated_line, d.is_late
   from delta d

@@ -47,10 +47,10 @@ $$;
 comment on function billing.blocked_targets is 'Targets that cannot be billed, with the reason.';
 
 -- Writes the drafts of the targets that are due and puts late lines of earlier periods on the
--- first of them in the same currency; where there will be none, because the client has ended or
--- changed its currency, late usage gets an invoice of its own. A due period for which more is
--- booked (late lines elsewhere, its own invoice void) than it is rated at is left to
--- credit_overcharges. Targets are not blocked. Returns the drafts.
+-- newest of them in the same currency, where a preview shows them; where there will be none,
+-- because the client has ended or changed its currency, late usage gets an invoice of its own. A
+-- due period for which more is booked (late lines elsewhere, its own invoice void) than it is rated
+-- at is left to credit_overcharges. Targets are not blocked. Returns the drafts.
 create function billing.draft_invoices(
   due billing.rating_target[], late billing.rating_target[]
 ) returns uuid[] language plpgsql set search_path = '' as $$
@@ -82,7 +82,7 @@ begin
   join billing.section_deltas(late) d
     on (d.line).client_id = s.client_id and (d.line).section_start = s.section_start
   left join lateral (
-    select min(o.period_start) filter (where o.currency = t.currency) as home_start,
+    select max(o.period_start) filter (where o.currency = t.currency) as home_start,
       count(*) > 0 as moved_on
     from homes o where o.client_id = s.client_id
   ) h on true

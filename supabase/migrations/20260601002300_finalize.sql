@@ -89,7 +89,7 @@ language sql stable set search_path = '' as $$
 $$;
 
 create function billing.finalize_invoice(invoice_id uuid, as_of timestamptz default now())
-returns text language plpgsql security definer set search_path = '' as $$
+returns text language plpgsql security definer set search_path = '' set jit = off as $$
 -- Definer: callers may read invoices, only these functions may write them.
 declare
   invoice public.invoices;

@@ -12,6 +12,9 @@ language sql stable set search_path = '' as $$
   from public.clients c;
 $$;
 
+comment on function billing.running_periods is
+  'For each client the local day at an instant and where its next period starts.';
+
 -- Periods whose usage is not settled: over but not invoiced, changed since, and the running one.
 create function billing.unsettled_targets(as_of timestamptz default billing.as_of())
 returns billing.rating_target[] language sql stable set search_path = '' as $$
@@ -25,6 +28,9 @@ returns billing.rating_target[] language sql stable set search_path = '' as $$
     from billing.running_periods(as_of) r where r.next_start <= r.today
   ) x;
 $$;
+
+comment on function billing.unsettled_targets is
+  'Periods to be rated yet: over but not invoiced, changed since, and the running ones.';
 
 create view billing.quarantine with (security_invoker = true) as
 select q.reason, null::uuid as client_id, q.agent, q.model, null::text as metric,
@@ -51,7 +57,7 @@ comment on view billing.quarantine is
 -- Log rows per reason. A row that is unpriced in several metrics counts once.
 create function billing.quarantine_summary()
 returns table (reason text, rows bigint)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = '' set jit = off as $$
   select x.reason, sum(x.rows)::bigint
   from (
     select q.reason, q.client_id, q.agent, q.model,
@@ -68,6 +74,7 @@ grant select on billing.quarantine to service_role;
 grant execute on function billing.quarantine_summary(), billing.unsettled_targets(timestamptz),
   billing.running_periods(timestamptz), billing.day_of(uuid, timestamptz),
   billing.priced_usage(billing.rating_target[]), billing.period_terms(billing.rating_target[]),
+  billing.usage_of_targets(billing.rating_target[]), billing.full_days(date, date, integer),
   billing.price_candidates(uuid[], text[], text[], text[]) to service_role;
 grant execute on function billing.anchor_in_month(date, integer),
   billing.period_start_of(date, integer), billing.period_end_of(date, integer) to service_role;

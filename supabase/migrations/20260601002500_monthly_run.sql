@@ -132,7 +132,7 @@ comment on function billing.heal_usage is
   'Compares records with logs over target periods and rebuilds where they differ.';
 
 create function billing.run_monthly(as_of timestamptz default now())
-returns jsonb language plpgsql security definer set search_path = '' as $$
+returns jsonb language plpgsql security definer set search_path = '' set jit = off as $$
 -- Definer: callers may start a run, only its functions may write the books.
 declare
   started constant timestamptz := clock_timestamp();

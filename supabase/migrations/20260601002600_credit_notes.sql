@@ -52,6 +52,8 @@ returns text language plpgsql security definer set search_path = '' as $$
 declare
   invoice public.invoices;
   note public.credit_notes;
+  note_id uuid;
+  before bigint;
 begin
   perform billing.lock_books();
   invoice := billing.get_invoice(issue_credit_note.invoice_id);
@@ -63,18 +65,22 @@ begin
   if btrim(coalesce(issue_credit_note.reason, '')) = '' then
     perform billing.raise_error('invalid_argument', 'a credit note needs a reason');
   end if;
-  select * into note from public.credit_notes n where n.id = billing.write_credit_note(invoice,
-    coalesce(issue_credit_note.amount_minor, invoice.total_minor - (
-      select coalesce(sum(c.total_minor), 0) from public.credit_notes c
-      where c.invoice_id = invoice.id)), issue_credit_note.reason, to_refund, as_of);
+  select coalesce(sum(c.total_minor), 0) into before
+  from public.credit_notes c where c.invoice_id = invoice.id;
+  note_id := billing.write_credit_note(invoice, coalesce(issue_credit_note.amount_minor,
+    invoice.total_minor - before), issue_credit_note.reason, to_refund, as_of);
+  select * into note from public.credit_notes n where n.id = note_id;
+  -- Tax shares are rounded over all notes so far, so that notes that credit all give all tax back.
   insert into public.credit_note_lines (credit_note_id, rating_key, precise_amount,
     amount_minor, kind, tax_base_minor, description)
   select note.id, l.rating_key, x.share / billing.to_minor(1, cur.exponent), x.share, 'tax',
-    round(l.tax_base_minor::numeric * note.total_minor / invoice.total_minor), l.description
+    round(l.tax_base_minor::numeric * (before + note.total_minor) / invoice.total_minor)
+      - round(l.tax_base_minor::numeric * before / invoice.total_minor), l.description
   from public.invoice_lines l
   join public.currencies cur on cur.code = invoice.currency
   cross join lateral (
-    select round(l.amount_minor::numeric * note.total_minor / invoice.total_minor) as share) x
+    select round(l.amount_minor::numeric * (before + note.total_minor) / invoice.total_minor)
+      - round(l.amount_minor::numeric * before / invoice.total_minor) as share) x
   where l.invoice_id = invoice.id and l.tax_behavior in ('exclusive', 'inclusive');
   insert into public.credit_note_lines (credit_note_id, rating_key, precise_amount,
     amount_minor, kind, description)

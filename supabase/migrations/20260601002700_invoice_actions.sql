@@ -4,7 +4,7 @@
 -- functions that make it, in a subtransaction that is rolled back: it cannot differ by a cent.
 create function billing.preview_invoice(client_id uuid, day date default null,
   as_of timestamptz default now())
-returns jsonb language plpgsql security definer set search_path = '' as $$
+returns jsonb language plpgsql security definer set search_path = '' set jit = off as $$
 -- Definer: callers may look at a preview, only these functions may write drafts.
 declare
   target billing.rating_target;
@@ -123,7 +123,7 @@ comment on function billing.void_invoice is
   'Voids an unpaid invoice; it keeps its number, its period is billed again by regenerating.';
 
 create function billing.regenerate_invoice(invoice_id uuid, as_of timestamptz default now())
-returns uuid language plpgsql security definer set search_path = '' as $$
+returns uuid language plpgsql security definer set search_path = '' set jit = off as $$
 -- Definer: as above.
 declare
   old public.invoices;
@@ -156,7 +156,7 @@ comment on function billing.regenerate_invoice is
 
 -- An invoice for pending items alone, at once.
 create function billing.create_one_off_invoice(item_ids uuid[], as_of timestamptz default now())
-returns uuid language plpgsql security definer set search_path = '' as $$
+returns uuid language plpgsql security definer set search_path = '' set jit = off as $$
 -- Definer: as above.
 declare
   made uuid;
@@ -211,13 +211,18 @@ returns uuid language plpgsql security definer set search_path = '' as $$
 declare
   invoice public.invoices;
   payment_id uuid;
+  paid_invoice uuid;
   excess bigint;
 begin
   perform billing.lock_books();
   invoice := billing.get_invoice(record_payment.invoice_id);
-  select p.id into payment_id from public.payments p
+  select p.id, p.invoice_id into payment_id, paid_invoice from public.payments p
   where p.reference = record_payment.reference;
   if payment_id is not null then
+    if paid_invoice <> invoice.id then
+      perform billing.raise_error('illegal_transition',
+        format('payment %s is recorded for another invoice than %s', reference, invoice.number));
+    end if;
     return payment_id;
   end if;
   if invoice.status not in ('open', 'uncollectible') or amount_minor <= 0 then
@@ -257,7 +262,8 @@ begin
   update public.invoices i set status = 'uncollectible', uncollectible_at = as_of
   where i.id = mark_uncollectible.invoice_id;
 end $$;
-comment on function billing.mark_uncollectible is 'Writes an open invoice off; it may still be paid.';
+comment on function billing.mark_uncollectible is
+  'Writes an open invoice off; it may still be paid.';
 
 create function billing.overdue_invoices(as_of timestamptz default now())
 returns table (invoice_id uuid, number text, client_id uuid, client text, currency text,

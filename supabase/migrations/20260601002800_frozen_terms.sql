@@ -5,7 +5,8 @@
 create function billing.guard_terms() returns trigger
 language plpgsql set search_path = '' as $$
 declare
-  today constant date := (billing.as_of() at time zone 'UTC')::date;
+  -- Terms hold for client-local days: the latest today on earth is that of UTC+14.
+  today constant date := (billing.as_of() at time zone 'UTC' + interval '14 hours')::date;
   ending_only boolean;
 begin
   if tg_op = 'DELETE' then
@@ -17,7 +18,9 @@ begin
     end if;
     return old;
   end if;
-  ending_only := to_jsonb(new) - 'effective_until' = to_jsonb(old) - 'effective_until';
+  -- Generated columns (prices.scope) are not computed yet in a before trigger.
+  ending_only := to_jsonb(new) - '{effective_until,scope}'::text[]
+    = to_jsonb(old) - '{effective_until,scope}'::text[];
   if old.effective_from <= today and not (
     ending_only and new.effective_until > today and old.effective_until > today) then
     perform billing.raise_error('past_is_frozen',

@@ -5,7 +5,8 @@ create table billing.audit_log (
   actor text not null default billing.actor(),
   table_name text not null,
   row_id text not null,
-  operation text not null check (operation in ('insert', 'update', 'delete')),
+  operation text not null
+    constraint audit_log_operation_known check (operation in ('insert', 'update', 'delete')),
   before jsonb,
   after jsonb
 );
@@ -44,19 +45,27 @@ begin
 end $$;
 
 create function billing.audit_update() returns trigger
-language plpgsql security definer set search_path = '' as $$
--- Definer: as above.
+language plpgsql security definer
+set search_path = '' set enable_nestloop = off set enable_mergejoin = off set jit = off as $$
+-- Definer: as above. Hash joins: transition tables have no statistics and no index.
 begin
   insert into billing.audit_log (table_name, row_id, operation, before, after)
-  select tg_table_name, n.row ->> 'id', 'update', c.before, c.after
-  from (select to_jsonb(x) as row from new_rows x) n
-  join (select to_jsonb(x) as row from old_rows x) o on o.row ->> 'id' = n.row ->> 'id'
+  with changed as materialized (
+    select x.row ->> 'id' as id, x.row
+    from (select to_jsonb(n) - 'document' as row from new_rows n) x
+    where x.row ->> 'status' is distinct from 'draft'
+  ), previous as materialized (
+    select x.row ->> 'id' as id, x.row
+    from (select to_jsonb(o) - 'document' as row from old_rows o) x
+  )
+  select tg_table_name, n.id, 'update', c.before, c.after
+  from changed n join previous o on o.id = n.id
   cross join lateral (
     select jsonb_object_agg(e.key, o.row -> e.key) as before,
       jsonb_object_agg(e.key, e.value) as after
-    from jsonb_each(n.row - 'document') e where e.value is distinct from o.row -> e.key
+    from jsonb_each(n.row) e where e.value is distinct from o.row -> e.key
   ) c
-  where n.row ->> 'status' is distinct from 'draft' and c.after is not null;
+  where c.after is not null;
   return null;
 end $$;
 

@@ -41,7 +41,8 @@ select 'SCHOLAR', 'claude-sonnet', 1000000, c.id, h
 from public.clients c
 cross join generate_series('2026-06-02 00:00+00'::timestamptz, '2026-06-29 23:00+00', '1 hour') h;
 select billing.run_monthly('2026-07-03 00:00+00');
-select results_eq($$select total_minor from public.invoices$$, $$values (201600::bigint), (201600)$$,
+select results_eq($$select total_minor from public.invoices$$, $$values (201600::bigint),
+  (201600)$$,
   '672 hours of 1M tokens at 3.00 are 2016.00, east and west');
 
 -- Moving twice before the first move took hold leaves no trace of the one between.

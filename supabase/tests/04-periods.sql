@@ -54,7 +54,8 @@ update public.clients set billing_anchor_day = 15 where name = 'Moves';
 select billing.run_monthly('2026-08-20 00:00+00');
 select results_eq($$select * from pg_temp.periods('Moves')$$,
   $$values ('2026-06-01'::date, '2026-07-01'::date), ('2026-07-01', '2026-07-15'),
-    ('2026-07-15', '2026-08-15')$$, 'after a new anchor the next period starts where the last ended');
+    ('2026-07-15', '2026-08-15')$$,
+      'after a new anchor the next period starts where the last ended');
 select is((select l.amount_minor from public.invoice_lines l
     join public.invoices i on i.id = l.invoice_id join public.clients c on c.id = i.client_id
   where c.name = 'Moves' and i.period_start = '2026-07-01'), 2333::bigint,

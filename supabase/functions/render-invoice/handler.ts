@@ -116,7 +116,7 @@ async function pdfResponse(
   if (request.headers.get("if-none-match") === etag) {
     return new Response(null, { status: 304, headers });
   }
-  return new Response(bytes, {
+  return new Response(new Uint8Array(bytes), {
     headers: {
       ...headers,
       "content-type": "application/pdf",

@@ -120,7 +120,7 @@ export function headline(view: InvoiceView): PdfNode {
   const { amount, text } = view.headline;
   const words = [
     { ...numberText(amount), bold: true, fontSize: 18 },
-    { text: `  ${text}`, fontSize: 12, color: COLOR.soft },
+    { ...rich(`  ${text}`, 60), fontSize: 12, color: COLOR.soft },
   ];
   const link = view.paymentUrl === null ? [] : [{
     width: 80,

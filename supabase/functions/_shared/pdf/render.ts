@@ -10,7 +10,7 @@ import { printPdf } from "./vendor.js";
  */
 export async function renderPdf(
   view: InvoiceView,
-): Promise<Uint8Array<ArrayBuffer>> {
+): Promise<Uint8Array> {
   const fonts = await loadFonts(scriptsOf(JSON.stringify(view)));
   return await printPdf(pdfDefinition(view), fonts);
 }

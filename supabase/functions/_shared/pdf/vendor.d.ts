@@ -13,7 +13,7 @@ export interface PdfFont {
 export function printPdf(
   definition: PdfNode,
   fonts: Readonly<Record<string, PdfFont>>,
-): Promise<Uint8Array<ArrayBuffer>>;
+): Promise<Uint8Array>;
 
 /** The Unicode bidirectional algorithm (bidi-js). */
 export function bidi(): {

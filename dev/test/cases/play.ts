@@ -1,0 +1,158 @@
+import { randomUUID } from "node:crypto";
+import type { Sql } from "postgres";
+import postgres from "postgres";
+import { z } from "zod";
+import { insert } from "./insert.ts";
+import type { Row, Step } from "./world.ts";
+
+const idRows = z.array(z.object({ id: z.uuid() })).length(1);
+
+/** Number series of the cases: invoice 1 is CASE-2026-000001. */
+export const series = "CASE";
+
+/** Clients of a case by their letter. */
+export type Clients = Map<string, string>;
+
+/** Plays the steps in the open transaction of `sql`; returns the clients made. */
+export async function play(sql: Sql, steps: readonly Step[]): Promise<Clients> {
+  const clients: Clients = new Map();
+  await openBooks(sql);
+  for (const step of steps) await playStep(sql, clients, step);
+  return clients;
+}
+
+/** Gives the case a number series of its own and a clock that stands at the new year. */
+export async function openBooks(sql: Sql): Promise<void> {
+  await sql`update public.billing_settings set number_series = ${series}`;
+  await sql`select set_config('billing.as_of', '2026-01-01', true)`;
+}
+
+/** Plays one step; clients that it makes are added to `clients`. */
+export async function playStep(sql: Sql, clients: Clients, step: Step): Promise<void> {
+  switch (step.do) {
+    case "client":
+      return await addClient(sql, clients, step.key, step.client, step.config);
+    case "log":
+      return await insert(sql, "agent_usage_logs", { ...owner(clients, step.key), ...step.log });
+    case "price":
+      return await insert(sql, "prices", { ...owner(clients, step.key), ...step.row });
+    case "model":
+      return await insert(sql, "models", step.row);
+    case "item":
+      return await insert(sql, "invoice_items", { ...owner(clients, step.key), ...step.row });
+    case "config":
+      return await changeConfig(sql, clients, step.key, step.from, step.row);
+    case "change":
+      await sql`update public.clients set ${sql(step.set)} where id = ${idOf(clients, step.key)}`;
+      return;
+    case "end_default":
+      await sql`update public.billing_config set effective_until = ${step.on}
+        where client_id is null`;
+      return;
+    case "assign":
+      return await assign(sql, clients, step.agent, step.key);
+    case "at":
+      await sql`select set_config('billing.as_of', ${step.at}, true)`;
+      return;
+    case "run":
+      await sql`select billing.run_monthly(${step.at})`;
+      return;
+    case "refused":
+      return await expectRefusal(sql, clients, step.code, step.step);
+    default:
+      return await playInvoiceStep(sql, clients, step);
+  }
+}
+
+type InvoiceStep = Extract<
+  Step,
+  { do: "void" | "regenerate" | "one_off" | "write_off" | "pay" | "credit" }
+>;
+
+async function playInvoiceStep(sql: Sql, clients: Clients, step: InvoiceStep): Promise<void> {
+  if (step.do === "one_off") {
+    await sql`
+      select billing.finalize_invoice(billing.create_one_off_invoice(array(
+        select i.id from public.invoice_items i
+        where i.client_id = ${idOf(clients, step.key)} and i.invoice_id is null), ${step.at}),
+        ${step.at})`;
+    return;
+  }
+  const id = await invoiceId(sql, step.invoice);
+  switch (step.do) {
+    case "void":
+      await sql`select billing.void_invoice(${id}, 'case', ${step.at})`;
+      return;
+    case "regenerate":
+      await sql`select billing.regenerate_invoice(${id}, ${step.at})`;
+      return;
+    case "write_off":
+      await sql`select billing.mark_uncollectible(${id}, ${step.at})`;
+      return;
+    case "pay":
+      await sql`select billing.record_payment(${id}, ${step.amount}, ${step.at})`;
+      return;
+    case "credit":
+      await sql`
+        select billing.issue_credit_note(${id}, 'case', ${step.amount}, ${step.refund}, ${step.at})`;
+  }
+}
+
+async function addClient(sql: Sql, clients: Clients, key: string, client: Row, config: Row) {
+  const id = randomUUID();
+  await insert(sql, "clients", { id, ...client });
+  clients.set(key, id);
+  await insert(sql, "billing_config", { client_id: id, ...config });
+}
+
+/** Ends what holds for the client (null: the default) and starts `row` on `from`. */
+async function changeConfig(
+  sql: Sql,
+  clients: Clients,
+  key: string | null,
+  from: string,
+  row: Row,
+) {
+  const id = key === null ? null : idOf(clients, key);
+  await sql`update public.billing_config set effective_until = ${from}
+    where client_id is not distinct from ${id} and effective_until > ${from}`;
+  await insert(sql, "billing_config", { client_id: id, effective_from: from, ...row });
+}
+
+async function assign(sql: Sql, clients: Clients, agent: string, key: string | null) {
+  await sql`delete from public.agent_assignments where agent = ${agent}`;
+  if (key !== null) {
+    await insert(sql, "agent_assignments", { agent, client_id: idOf(clients, key) });
+  }
+}
+
+async function expectRefusal(sql: Sql, clients: Clients, code: string, step: Step) {
+  await sql`savepoint refused`;
+  try {
+    await playStep(sql, clients, step);
+  } catch (error) {
+    await sql`rollback to savepoint refused`;
+    if (error instanceof postgres.PostgresError && [error.detail, error.code].includes(code)) {
+      return;
+    }
+    throw error;
+  }
+  throw new Error(`${step.do} was accepted; it must be refused with ${code}`);
+}
+
+function owner(clients: Clients, key: string | null): Row {
+  return key === null ? {} : { client_id: idOf(clients, key) };
+}
+
+function idOf(clients: Clients, key: string): string {
+  const id = clients.get(key);
+  if (id === undefined) throw new Error(`the case has no client ${key}`);
+  return id;
+}
+
+async function invoiceId(sql: Sql, place: number): Promise<string> {
+  const number = `${series}-%-${String(place).padStart(6, "0")}`;
+  const [row] = idRows.parse(await sql`select id from public.invoices where number like ${number}`);
+  if (row === undefined) throw new Error(`there is no invoice ${number}`);
+  return row.id;
+}

@@ -1,0 +1,27 @@
+import process from "node:process";
+import type { Sql } from "postgres";
+import postgres from "postgres";
+
+/** Work in transactions that leave nothing behind. */
+export interface Transactions extends AsyncDisposable {
+  /** Runs `work` in a transaction and rolls it back, also when it fails. */
+  rolledBack<T>(work: (sql: Sql) => Promise<T>): Promise<T>;
+}
+
+/** One connection to the migrated database that DATABASE_URL names. */
+export function transactions(): Transactions {
+  const url = process.env["DATABASE_URL"];
+  if (url === undefined) throw new Error("DATABASE_URL must name a migrated database");
+  const sql = postgres(url, { max: 1, onnotice: () => {}, connection: { jit: false } });
+  return {
+    async rolledBack(work) {
+      await sql`begin`;
+      try {
+        return await work(sql);
+      } finally {
+        await sql`rollback`;
+      }
+    },
+    [Symbol.asyncDispose]: () => sql.end(),
+  };
+}

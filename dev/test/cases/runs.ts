@@ -1,0 +1,203 @@
+import { type Case, client, correct, log, price, run, searches } from "./world.ts";
+
+/** The monthly run: grace, blocks and their release, pauses, numbers. */
+export const runs: readonly Case[] = [
+  {
+    name: "within the grace an invoice is a draft",
+    because: "72 h after 1 July 00:00Z have not passed on 2 July",
+    steps: [client("A", { grace_hours: 72 }), searches("A", "2026-06-10", 100), run("2026-07-02")],
+    books: ["A draft 100: web_searches 100"],
+  },
+  {
+    name: "drafts follow new usage and are finalized when the grace is over",
+    because: "1.00 + 0.50 that came on 2 July",
+    steps: [
+      client("A", { grace_hours: 72 }),
+      searches("A", "2026-06-10", 100),
+      run("2026-07-02"),
+      searches("A", "2026-06-11", 50),
+      run("2026-07-04"),
+    ],
+    books: ["#1 A open 150: web_searches 150"],
+  },
+  {
+    name: "late lines stay on a draft however often it is remade",
+    because: "June 10.00; July's draft 1.00 + late 5.00, remade twice",
+    steps: [
+      client("A", { grace_hours: 72 }),
+      searches("A", "2026-06-10", 1000),
+      run("2026-07-05"),
+      searches("A", "2026-06-11", 500),
+      searches("A", "2026-07-11", 100),
+      run("2026-08-01"),
+      run("2026-08-02"),
+      run("2026-08-04"),
+    ],
+    books: [
+      "#1 A open 1000: web_searches 1000",
+      "#2 A open 600: web_searches 100, late web_searches 500",
+    ],
+  },
+  {
+    name: "a draft whose usage is taken back disappears",
+    because: "1.00 − 1.00 = 0",
+    steps: [
+      client("A", { grace_hours: 72 }),
+      searches("A", "2026-06-10", 100),
+      run("2026-07-02"),
+      correct("A", "2026-06-10", -100),
+      run("2026-07-05"),
+    ],
+    books: [],
+  },
+  {
+    name: "a draft is not finalized when its period gets blocked in the grace",
+    because: "usage without a price came on 2 July",
+    steps: [
+      client("A", { grace_hours: 72 }),
+      searches("A", "2026-06-10", 100),
+      run("2026-07-02"),
+      log("A", "2026-06-12", { model: "mystery", input_tokens: 1000 }),
+      run("2026-07-05"),
+    ],
+    books: ["A draft 100: web_searches 100", "blocked A 2026-06-01 unpriced_usage"],
+  },
+  {
+    name: "usage without a price blocks that client's month and nobody else's",
+    because: "A has mystery; B is billed 1.00",
+    steps: [
+      client("A"),
+      client("B"),
+      log("A", "2026-06-10", { model: "mystery", input_tokens: 1_000_000, web_searches: 100 }),
+      searches("B", "2026-06-10", 100),
+      run("2026-07-01"),
+    ],
+    books: ["#1 B open 100: web_searches 100", "blocked A 2026-06-01 unpriced_usage"],
+  },
+  {
+    name: "a price releases what was blocked, on exactly that month's invoice",
+    because: "1M × $2 = 2.00 + 1.00",
+    steps: [
+      client("A"),
+      log("A", "2026-06-10", { model: "mystery", input_tokens: 1_000_000, web_searches: 100 }),
+      run("2026-07-01"),
+      price(null, {
+        model: "mystery",
+        metric: "input_tokens",
+        unit_amount: "2",
+        per_units: "1000000",
+      }),
+      run("2026-07-02"),
+    ],
+    books: ["#1 A open 300: input_tokens 200, web_searches 100"],
+  },
+  {
+    name: "a blocked month does not hold up the months after it",
+    because: "June blocked, July 2.00 billed",
+    steps: [
+      client("A"),
+      log("A", "2026-06-10", { model: "mystery", input_tokens: 1_000_000 }),
+      searches("A", "2026-07-10", 200),
+      run("2026-08-01"),
+    ],
+    books: ["#1 A open 200: web_searches 200", "blocked A 2026-06-01 unpriced_usage"],
+  },
+  {
+    name: "a price for half of the month leaves it blocked",
+    because: "usage on the 5th has no price, the price begins on the 10th",
+    steps: [
+      client("A"),
+      price("A", {
+        model: "mystery",
+        metric: "input_tokens",
+        unit_amount: "2",
+        per_units: "1000000",
+        effective_from: "2026-06-10",
+      }),
+      log("A", "2026-06-05", { model: "mystery", input_tokens: 1_000_000 }),
+      log("A", "2026-06-15", { model: "mystery", input_tokens: 1_000_000 }),
+      run("2026-07-01"),
+    ],
+    books: ["blocked A 2026-06-01 unpriced_usage"],
+  },
+  {
+    name: "a paused client is not billed",
+    because: "its month waits, with the reason",
+    steps: [
+      client("A", {}, { status: "paused" }),
+      searches("A", "2026-06-10", 100),
+      run("2026-07-01"),
+    ],
+    books: ["blocked A 2026-06-01 client_paused"],
+  },
+  {
+    name: "a client that is active again is billed for all its months",
+    because: "June 1.00 and July 2.00",
+    steps: [
+      client("A", {}, { status: "paused" }),
+      searches("A", "2026-06-10", 100),
+      searches("A", "2026-07-10", 200),
+      run("2026-08-01"),
+      { do: "change", key: "A", set: { status: "active" } },
+      run("2026-08-02"),
+    ],
+    books: ["#1 A open 100: web_searches 100", "#2 A open 200: web_searches 200"],
+  },
+  {
+    name: "a month without any default config is blocked, not skipped",
+    because: "the default ended on 15 May; the next one starts in August",
+    steps: [
+      client("A"),
+      { do: "end_default", on: "2026-05-15" },
+      searches("A", "2026-06-10", 100),
+      run("2026-07-01"),
+    ],
+    books: ["blocked A 2026-06-01 no_config"],
+  },
+  {
+    name: "invoices are numbered in the order of clients' names",
+    because: "A, B, C without a gap, B has nothing",
+    steps: [
+      client("C"),
+      client("A"),
+      client("B"),
+      searches("C", "2026-06-10", 3),
+      searches("A", "2026-06-10", 1),
+      run("2026-07-01"),
+    ],
+    books: ["#1 A open 1: web_searches 1", "#2 C open 3: web_searches 3"],
+  },
+  {
+    name: "lines by agent where the client wants them",
+    because: "ALPHA 1.00, BETA 2.00",
+    steps: [
+      client("A", { line_grouping: "agent" }),
+      searches("A", "2026-06-10", 200, { agent: "BETA" }),
+      searches("A", "2026-06-10", 100, { agent: "ALPHA" }),
+      run("2026-07-01"),
+    ],
+    books: ["#1 A open 300: web_searches@ALPHA 100, web_searches@BETA 200"],
+  },
+  {
+    name: "lines by agent round by agent",
+    because: "0.5 + 0.5 cents: two lines of 1 cent each, as both are rounded",
+    steps: [
+      client("A", { line_grouping: "agent" }),
+      price("A", { metric: "web_searches", unit_amount: "0.005" }),
+      searches("A", "2026-06-10", 1, { agent: "ALPHA" }),
+      searches("A", "2026-06-10", 1, { agent: "BETA" }),
+      run("2026-07-01"),
+    ],
+    books: ["#1 A open 2: web_searches@ALPHA 1, web_searches@BETA 1"],
+  },
+  {
+    name: "usage of a client named in metadata is that client's",
+    because: "by external id; 1.00",
+    steps: [
+      client("A", {}, { external_id: "acme" }),
+      searches(null, "2026-06-10", 100, { metadata: { client_id: "acme" } }),
+      run("2026-07-01"),
+    ],
+    books: ["#1 A open 100: web_searches 100"],
+  },
+];

@@ -1,0 +1,168 @@
+import { type Case, client, correct, log, price, run, type Step } from "./world.ts";
+
+/** How each provider's counts become metrics: nothing double, nothing left out. */
+export const tokens: readonly Case[] = [
+  {
+    name: "Anthropic: cached tokens stand beside input",
+    because: "1M in × 3 + 2M read × 0.30 + 1M write × 3.75 = 3.00 + 0.60 + 3.75",
+    steps: [
+      client("A"),
+      log("A", "2026-06-10", {
+        input_tokens: 1_000_000,
+        metadata: { cache_read_tokens: 2_000_000, cache_write_tokens: 1_000_000 },
+      }),
+      run("2026-07-01"),
+    ],
+    books: [
+      "#1 A open 735: input_tokens 300, cache_read_tokens 60, cache_write_tokens 375",
+    ],
+  },
+  {
+    name: "Anthropic: thinking is part of output and not charged twice",
+    because: "1M out of which 400k thinking: 600k × 15 + 400k × 15 = 9.00 + 6.00",
+    steps: [
+      client("A"),
+      log("A", "2026-06-10", {
+        output_tokens: 1_000_000,
+        metadata: { reasoning_tokens: 400_000 },
+      }),
+      run("2026-07-01"),
+    ],
+    books: ["#1 A open 1500: output_tokens 900, reasoning_tokens 600"],
+  },
+  {
+    name: "OpenAI: cached tokens are part of input",
+    because: "1M in of which 800k cached: 200k × 2.50 + 800k × 1.25 = 0.50 + 1.00",
+    steps: [
+      client("A"),
+      log("A", "2026-06-10", {
+        model: "gpt-4o",
+        input_tokens: 1_000_000,
+        metadata: { cache_read_tokens: 800_000 },
+      }),
+      run("2026-07-01"),
+    ],
+    books: ["#1 A open 150: input_tokens 50, cache_read_tokens 100"],
+  },
+  {
+    name: "OpenAI: reasoning is part of output",
+    because: "1M out of which 900k reasoning, both $10: 1.00 + 9.00",
+    steps: [
+      client("A"),
+      log("A", "2026-06-10", {
+        model: "gpt-4o",
+        output_tokens: 1_000_000,
+        metadata: { reasoning_tokens: 900_000 },
+      }),
+      run("2026-07-01"),
+    ],
+    books: ["#1 A open 1000: output_tokens 100, reasoning_tokens 900"],
+  },
+  {
+    name: "Google: thoughts stand beside output, cached content inside the prompt",
+    because: "600k × 1.25 + 1M × 5 + 400k × 0.3125 + 500k × 5 = 0.75 + 5.00 + 0.125 + 2.50",
+    steps: [
+      client("A"),
+      log("A", "2026-06-10", {
+        model: "gemini-1.5-pro",
+        input_tokens: 1_000_000,
+        output_tokens: 1_000_000,
+        metadata: { cache_read_tokens: 400_000, reasoning_tokens: 500_000 },
+      }),
+      run("2026-07-01"),
+    ],
+    books: [
+      "#1 A open 838: input_tokens 75, output_tokens 500, cache_read_tokens 13, reasoning_tokens 250",
+    ],
+  },
+  {
+    name: "a part larger than the whole is cut to it: nothing goes below zero",
+    because: "cached 150k of 100k in → 100k × 1.25 = 0.125 → 13; input 0",
+    steps: [
+      client("A"),
+      log("A", "2026-06-10", {
+        model: "gpt-4o",
+        input_tokens: 100_000,
+        metadata: { cache_read_tokens: 150_000 },
+      }),
+      run("2026-07-01"),
+    ],
+    books: ["#1 A open 13: cache_read_tokens 13"],
+  },
+  {
+    name: "a model of no known provider: each count says what it says",
+    because: "any-model prices $1 per 1M: 1M in + 1M read = 1.00 + 1.00",
+    steps: [
+      client("A"),
+      each("input_tokens"),
+      each("cache_read_tokens"),
+      log("A", "2026-06-10", {
+        model: "home-grown",
+        input_tokens: 1_000_000,
+        metadata: { cache_read_tokens: 1_000_000 },
+      }),
+      run("2026-07-01"),
+    ],
+    books: ["#1 A open 200: input_tokens 100, cache_read_tokens 100"],
+  },
+  {
+    name: "any feature is a metric",
+    because: "3 × 0.02 + 2 × 0.01",
+    steps: [
+      client("A"),
+      log("A", "2026-06-10", { other_features: { pdf_processing: 3, image_processing: 2 } }),
+      run("2026-07-01"),
+    ],
+    books: ["#1 A open 8: image_processing 2, pdf_processing 6"],
+  },
+  {
+    name: "a feature nobody priced blocks the client's month",
+    because: "video_minutes has no price",
+    steps: [
+      client("A"),
+      log("A", "2026-06-10", { web_searches: 5, other_features: { video_minutes: 3 } }),
+      run("2026-07-01"),
+    ],
+    books: ["blocked A 2026-06-01 unpriced_usage"],
+  },
+  {
+    name: "a fraction of a unit is charged as a fraction",
+    because: "2.5 units × 0.10 = 0.25",
+    steps: [
+      client("A"),
+      price("A", { metric: "hours", unit_amount: "0.10" }),
+      log("A", "2026-06-10", { other_features: { hours: 2.5 } }),
+      run("2026-07-01"),
+    ],
+    books: ["#1 A open 25: hours 25"],
+  },
+  {
+    name: "a correction in the same month just adds up",
+    because: "100 − 30 = 70 searches",
+    steps: [
+      client("A"),
+      log("A", "2026-06-10", { web_searches: 100 }),
+      correct("A", "2026-06-10", -30),
+      run("2026-07-01"),
+    ],
+    books: ["#1 A open 70: web_searches 70"],
+  },
+  {
+    name: "a negative count that corrects nothing is refused",
+    because: "it would take revenue away in silence",
+    steps: [
+      client("A"),
+      {
+        do: "refused",
+        code: "negative_quantity",
+        step: log("A", "2026-06-10", { web_searches: -1 }),
+      },
+      run("2026-07-01"),
+    ],
+    books: [],
+  },
+];
+
+function each(metric: string): Step {
+  return price("A", { metric, unit_amount: "1", per_units: "1000000" });
+}

@@ -1,0 +1,35 @@
+import { calendar } from "./calendar.ts";
+import { corrections } from "./corrections.ts";
+import { credits } from "./credits.ts";
+import { discount } from "./discount.ts";
+import { items } from "./items.ts";
+import { late } from "./late.ts";
+import { minimum } from "./minimum.ts";
+import { money } from "./money.ts";
+import { prices } from "./prices.ts";
+import { runs } from "./runs.ts";
+import { selection } from "./selection.ts";
+import { tax } from "./tax.ts";
+import { tierEdges } from "./tiers.ts";
+import { tokens } from "./tokens.ts";
+import { voids } from "./voids.ts";
+import type { Case } from "./world.ts";
+
+/** All worked cases by topic. */
+export const topics: Record<string, readonly Case[]> = {
+  prices,
+  tiers: tierEdges,
+  "which price": selection,
+  tokens,
+  calendar,
+  minimum,
+  money,
+  tax,
+  discount,
+  "one-off items": items,
+  "credit notes and payments": credits,
+  "late usage": late,
+  corrections,
+  "void and regenerate": voids,
+  "monthly runs": runs,
+};

@@ -1,0 +1,123 @@
+/**
+ * The language the worked cases are written in: what happens to a client, step by step, and what
+ * the books must say at the end. Amounts to be checked are minor units (cents); amounts that go in
+ * are decimal strings in major units, as in the tables.
+ */
+
+/** One worked case. Expectations are derived by hand; `because` shows the arithmetic. */
+export interface Case {
+  /** What is guaranteed. */
+  readonly name: string;
+  /** The arithmetic behind the expectation. */
+  readonly because: string;
+  readonly steps: readonly Step[];
+  /** The books at the end, as `describeBooks` writes them. */
+  readonly books: readonly string[];
+  /** False where another run is meant to change the books (a draft by hand becomes final). */
+  readonly settles?: false;
+}
+
+export type Json = string | number | boolean | null | readonly Json[] | {
+  readonly [key: string]: Json;
+};
+export type Row = Readonly<Record<string, Json>>;
+
+/** What can happen. Clients are named by a letter, invoices by their number in the case. */
+export type Step =
+  | { readonly do: "client"; readonly key: string; readonly client: Row; readonly config: Row }
+  | { readonly do: "log"; readonly key: string | null; readonly log: Row }
+  | { readonly do: "change"; readonly key: string; readonly set: Row }
+  | { readonly do: "config"; readonly key: string | null; readonly from: string; readonly row: Row }
+  | { readonly do: "price"; readonly key: string | null; readonly row: Row }
+  | { readonly do: "item"; readonly key: string; readonly row: Row }
+  | { readonly do: "assign"; readonly agent: string; readonly key: string | null }
+  | { readonly do: "model"; readonly row: Row }
+  | { readonly do: "end_default"; readonly on: string }
+  | { readonly do: "at"; readonly at: string }
+  | { readonly do: "run"; readonly at: string }
+  | { readonly do: "void"; readonly invoice: number; readonly at: string }
+  | { readonly do: "regenerate"; readonly invoice: number; readonly at: string }
+  | { readonly do: "one_off"; readonly key: string; readonly at: string }
+  | { readonly do: "write_off"; readonly invoice: number; readonly at: string }
+  | { readonly do: "pay"; readonly invoice: number; readonly amount: number; readonly at: string }
+  | {
+    readonly do: "credit";
+    readonly invoice: number;
+    readonly amount: number | null;
+    readonly refund: boolean;
+    readonly at: string;
+  }
+  | { readonly do: "refused"; readonly code: string; readonly step: Step };
+
+/** A client since 1 June 2026 without minimum, unless said otherwise. */
+export function client(key: string, config: Row = {}, row: Row = {}): Step {
+  return {
+    do: "client",
+    key,
+    client: { name: key, started_on: "2026-06-01", ...row },
+    config: { minimum_minor: 0, ...config },
+  };
+}
+
+/** A call of client `key` (null: the log does not say whose it is). */
+export function log(key: string | null, at: string, row: Row): Step {
+  return {
+    do: "log",
+    key,
+    log: { agent: "AGENT", model: "claude-sonnet-4-20250514", timestamp: at, ...row },
+  };
+}
+
+/** Web searches at one cent each (default list): the simplest usage there is. */
+export function searches(key: string | null, at: string, count: number, row: Row = {}): Step {
+  return log(key, at, { web_searches: count, ...row });
+}
+
+/** A row that takes back (or adds to) what an earlier one said. */
+export function correct(key: string, at: string, count: number): Step {
+  return searches(key, at, count, { corrects_id: "00000000-0000-4000-8000-000000000000" });
+}
+
+/** Units of a feature called `units`, which has no price of its own. */
+export function units(key: string, at: string, count: number, row: Row = {}): Step {
+  return log(key, at, { other_features: { units: count }, ...row });
+}
+
+/** A price of `units` for client `key`. */
+export function unitPrice(key: string, row: Row): Step {
+  return { do: "price", key, row: { metric: "units", ...row } };
+}
+
+export function price(key: string | null, row: Row): Step {
+  return { do: "price", key, row };
+}
+
+export function run(at: string): Step {
+  return { do: "run", at };
+}
+
+export function item(key: string, day: string, amount: string, row: Row = {}): Step {
+  return {
+    do: "item",
+    key,
+    row: { description: "Set-up", unit_amount: amount, currency: "USD", item_day: day, ...row },
+  };
+}
+
+export function credit(
+  invoice: number,
+  amount: number | null,
+  at: string,
+  refund = false,
+): Step {
+  return { do: "credit", invoice, amount, refund, at };
+}
+
+export function pay(invoice: number, amount: number, at: string): Step {
+  return { do: "pay", invoice, amount, at };
+}
+
+/** The step must be refused with this error code (or SQLSTATE); the case goes on. */
+export function refused(code: string, step: Step): Step {
+  return { do: "refused", code, step };
+}

@@ -1,0 +1,20 @@
+import { deepStrictEqual, ok } from "node:assert/strict";
+import { copyLogs, loadClients } from "../../demo/load.ts";
+import { runMonth } from "../../demo/month.ts";
+import { verifyMonth } from "../../demo/verify.ts";
+import { withDatabase } from "./june-database.ts";
+import { randomMonth } from "./random-months.ts";
+
+const MONTHS = 100;
+
+Deno.test("SQL and the independent rater agree on 150 random months, line by line", () =>
+  withDatabase(async ({ sql }) => {
+    const months = Array.from({ length: MONTHS }, (_, seed) => randomMonth(seed));
+    const nothing = { assignments: [], bulk: [], posted: [], inserted: [], resent: [] };
+    await loadClients(sql, { ...nothing, clients: months.map(({ client }) => client) });
+    await copyLogs(sql, months.flatMap(({ logs }) => logs), () => {});
+    await runMonth(sql);
+    deepStrictEqual((await verifyMonth(sql)).differences, []);
+    const [count] = await sql`select count(*)::int as invoices from public.invoices`;
+    ok(count?.invoices > MONTHS / 2, `only ${count?.invoices} invoices were compared`);
+  }));

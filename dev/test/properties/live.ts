@@ -1,0 +1,65 @@
+/** Lives a random world through the real SQL. */
+import { randomUUID } from "node:crypto";
+import type { Sql } from "postgres";
+import { insert } from "../cases/insert.ts";
+import type { Row } from "../cases/world.ts";
+import { type Call, type RandomClient, runsAt } from "./worlds.ts";
+
+/** Makes the clients, named A, B, …; returns their ids in that order. */
+export async function settle(sql: Sql, world: readonly RandomClient[]): Promise<string[]> {
+  await sql`select set_config('billing.as_of', '2026-01-01', true)`;
+  await sql`update public.billing_settings set number_series = 'WORLD'`;
+  const ids: string[] = [];
+  for (const { client, config, prices } of world) {
+    const id = randomUUID();
+    ids.push(id);
+    const name = String.fromCharCode(64 + ids.length);
+    await insert(sql, "clients", { id, name, ...client });
+    await insert(sql, "billing_config", { client_id: id, ...config });
+    for (const price of prices) await insert(sql, "prices", { client_id: id, ...price });
+  }
+  return ids;
+}
+
+/** The log rows of a world in the order in which they arrive, by run. */
+export function arrivals(ids: readonly string[], world: readonly RandomClient[]): Row[][] {
+  return runsAt.map((_, place) =>
+    world.flatMap(({ calls }, index) =>
+      calls.flatMap((call) => [
+        ...(call.arrives === place ? [logRow(ids[index] ?? "", call, 1)] : []),
+        ...(call.takenBack === place ? [logRow(ids[index] ?? "", call, -1)] : []),
+      ])
+    )
+  );
+}
+
+export async function send(sql: Sql, rows: readonly Row[]): Promise<void> {
+  for (const row of rows) await insert(sql, "agent_usage_logs", row);
+}
+
+/** Two more runs with a charge of their own, so that every late line finds an invoice. */
+export async function close(sql: Sql, ids: readonly string[], world: readonly RandomClient[]) {
+  for (const [index, id] of ids.entries()) {
+    await insert(sql, "invoice_items", {
+      client_id: id,
+      description: "Support",
+      unit_amount: "10",
+      currency: world[index]?.config["currency"] ?? "USD",
+      item_day: "2026-12-10",
+    });
+  }
+  await sql`select billing.run_monthly('2027-01-31')`;
+}
+
+function logRow(client_id: string, call: Call, sign: 1 | -1): Row {
+  return {
+    client_id,
+    agent: call.agent,
+    model: call.model,
+    timestamp: call.at,
+    web_searches: sign * call.searches,
+    input_tokens: sign * call.tokens,
+    other_features: call.units === 0 ? {} : { units: sign * call.units },
+    ...(sign < 0 ? { corrects_id: "00000000-0000-4000-8000-000000000000" } : {}),
+  };
+}

@@ -1,0 +1,77 @@
+-- usage_records is a pure function of the logs: rebuilt it is the same, bit for bit; tampered with
+-- it is found out and healed; restored elsewhere it is counted anew.
+begin;
+select plan(13);
+
+insert into public.clients (id, name, external_id, started_on, time_zone) values
+  ('00000000-0000-0000-0000-00000000000a', 'Acme', 'a', '2026-06-01', 'Pacific/Auckland'),
+  ('00000000-0000-0000-0000-00000000000b', 'Birch', 'b', '2026-06-01', 'America/Santiago');
+create function pg_temp.logs(first integer, last integer) returns void language sql as $$
+  insert into public.agent_usage_logs (agent, model, input_tokens, output_tokens, web_searches,
+    other_features, metadata, total_cost, "timestamp")
+  select (array['SCHOLAR', 'CHIRON', 'PLUTUS'])[1 + n % 3],
+    (array['claude-sonnet', 'gpt-4o', 'gemini-1.5-pro', 'odd'])[1 + n % 4], n * 7, n % 11, n % 2,
+    case when n % 5 = 0 then jsonb_build_object('pdf_processing', n / 10.0) else '{}' end,
+    jsonb_build_object('client_id', (array['a', 'b', 'nobody'])[1 + n % 3], 'batch', n % 7 = 0,
+      'cache_read_tokens', n % 13, 'reasoning_tokens', n % 3),
+    n * 0.000001, '2026-06-02 00:00+00'::timestamptz + n * interval '97 minutes'
+  from generate_series(first, last) n;
+$$;
+create function pg_temp.fingerprint() returns text language sql as $$
+  select md5(string_agg((r.*)::text, '|' order by r.client_id, r.usage_day, r.model, r.metric,
+    r.agent)) || (select md5(string_agg((q.*)::text, '|' order by q.log_id))
+    from billing.quarantined_logs q) from public.usage_records r;
+$$;
+
+select pg_temp.logs(1, 200);
+select billing.rollup();
+select pg_temp.logs(201, 201);
+select billing.rollup();
+select pg_temp.logs(202, 700);
+select billing.rollup();
+create temporary table known as select pg_temp.fingerprint() as fingerprint;
+
+select is_empty('select * from billing.usage_discrepancies()', 'logs and records agree');
+select billing.rebuild_usage();
+select is(pg_temp.fingerprint(), (select fingerprint from known),
+  'rebuilt from the logs, records and quarantine are the same bit for bit');
+select billing.rebuild_usage('2026-06-05', '2026-06-06');
+select is(pg_temp.fingerprint(), (select fingerprint from known), 'so is a day of it');
+select billing.rebuild_usage('2026-06-05', '2026-06-20', '{SCHOLAR}');
+select is(pg_temp.fingerprint(), (select fingerprint from known), 'and some days of an agent');
+
+-- Tampering: changed, removed and invented records are each listed.
+update public.usage_records set quantity = quantity + 1
+where (client_id, usage_day, model, metric, agent) = (select client_id, usage_day, model, metric,
+  agent from public.usage_records where metric = 'input_tokens' order by 1, 2, 3, 4, 5 limit 1);
+delete from public.usage_records
+where (client_id, usage_day, model, metric, agent) = (select client_id, usage_day, model, metric,
+  agent from public.usage_records where metric = 'output_tokens' order by 1, 2, 3, 4, 5 limit 1);
+insert into public.usage_records values
+  ('00000000-0000-0000-0000-00000000000a', '2026-06-10', 'invented', 'ghosts', 'GHOST', 5, 0, 1);
+select results_eq($$select metric, recorded - logged, recorded is null, logged is null
+    from billing.usage_discrepancies() order by metric$$,
+  $$values ('ghosts', null::numeric, false, true), ('input_tokens', 1, false, false),
+    ('output_tokens', null, true, false)$$, 'every difference is listed');
+select is_empty($$select * from billing.usage_discrepancies('[2027-01-01,2027-02-01)')$$,
+  'within the days asked for');
+update public.usage_records set provider_cost = provider_cost + 1, log_count = log_count + 1
+where metric = 'ghosts';
+insert into public.prices (model, metric, unit_amount) values
+  ('odd', 'input_tokens', 1), ('odd', 'output_tokens', 1), ('odd', 'cache_read_tokens', 1),
+  ('odd', 'reasoning_tokens', 1);
+select is((billing.run_monthly('2026-07-02 00:00+00') ->> 'discrepancies_healed')::integer, 3,
+  'the monthly run heals them and says how many');
+select is(pg_temp.fingerprint(), (select fingerprint from known), 'to what they were');
+
+-- Restored into another cluster: snapshots of here mean nothing there.
+update billing.usage_watermark set system_identifier = system_identifier + 1;
+select is(billing.rollup(), 700::bigint, 'in another cluster everything is counted anew');
+select is(pg_temp.fingerprint(), (select fingerprint from known), 'to the same records');
+update billing.usage_watermark set table_oid = 1, snapshot = '1:1:';
+select is(billing.rollup(), 700::bigint, 'and where the log table was made anew');
+select is(pg_temp.fingerprint(), (select fingerprint from known), 'again to the same records');
+select is(billing.rollup(), 0::bigint, 'then it goes on from there');
+
+select * from finish();
+rollback;
