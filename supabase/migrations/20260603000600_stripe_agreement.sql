@@ -60,7 +60,8 @@ $$;
 comment on function billing.save_paid_off_stripe is
   'Notes what of an invoice''s payments in Stripe is ours, made elsewhere.';
 
--- Both sides of every invoice issued since a day, for reconciliation.
+-- Both sides of every invoice issued, or brought to Stripe, since a day. Two days more, because an
+-- invoice is begun here some time before Stripe makes it.
 create function billing.stripe_both_sides(since date, livemode boolean)
 returns table (invoice_id uuid, number text, status text, currency text, wanted boolean,
   expected_total_minor bigint, amount_due_minor bigint, stripe_invoice_id text, state text,
@@ -75,8 +76,8 @@ language sql stable set search_path = '' as $$
   from public.invoices i
   left join public.stripe_invoices m
     on m.invoice_id = i.id and m.livemode = stripe_both_sides.livemode
-  where i.status <> 'draft' and i.issued_on >= since and (m.invoice_id is not null
-    or 'stripe' = any (i.deliveries))
+  where i.status <> 'draft' and (m.created_at >= since - 2
+    or i.issued_on >= since and (m.invoice_id is not null or 'stripe' = any (i.deliveries)))
   order by i.number;
 $$;
 comment on function billing.stripe_both_sides is
