@@ -160,7 +160,7 @@ declare
   reference constant text := format('%s/refunded/%s', mirror.stripe_invoice_id,
     mirror.refunded_minor);
   uncovered bigint;
-  number text;
+  note_number text;
 begin
   if gone <= 0 then
     return 'refund already booked';
@@ -174,14 +174,14 @@ begin
     invoice.total_minor - coalesce(sum(n.total_minor), 0)) into uncovered
   from public.credit_notes n where n.invoice_id = invoice.id;
   if uncovered > 0 and invoice.status in ('open', 'paid', 'uncollectible') then
-    number := billing.issue_credit_note(invoice.id, 'Refunded in Stripe', uncovered, true, at);
+    note_number := billing.issue_credit_note(invoice.id, 'Refunded in Stripe', uncovered, true, at);
     insert into public.stripe_credit_notes (credit_note_id, livemode, origin)
     select n.id, mirror.livemode, 'refund' from public.credit_notes n
-    where n.number = book_stripe_refunds.number;
+    where n.number = note_number;
   end if;
   perform billing.notice(reference, 'normal', format('Refunded: %s of %s',
     billing.money_text(gone, invoice.currency), invoice.number));
-  return concat_ws(', ', format('refund of %s booked', gone), number);
+  return concat_ws(', ', format('refund of %s booked', gone), note_number);
 end $$;
 
 -- A credit note of Stripe: ours if it names one, else one is issued here for it.
@@ -194,7 +194,7 @@ declare
   live constant boolean := (note ->> 'livemode')::boolean;
   amount constant bigint := billing.from_stripe(
     (note ->> 'total')::bigint, note ->> 'currency');
-  number text;
+  note_number text;
 begin
   perform billing.lock_books();
   select * into mirror from public.stripe_invoices m
@@ -212,17 +212,17 @@ begin
     order by n.number limit 1;
   end if;
   if own is null then
-    number := billing.issue_credit_note(mirror.invoice_id,
+    note_number := billing.issue_credit_note(mirror.invoice_id,
       coalesce(note ->> 'memo', note ->> 'reason', 'Credited in Stripe'), amount,
       jsonb_array_length(coalesce(note -> 'refunds', '[]')) > 0, seen);
     select n.id into own from public.credit_notes n
-    where n.number = apply_stripe_credit_note.number;
+    where n.number = note_number;
   end if;
   insert into public.stripe_credit_notes as s (credit_note_id, livemode, stripe_credit_note_id,
     origin)
-  values (own, live, note ->> 'id', case when number is null then 'ours' else 'stripe' end)
+  values (own, live, note ->> 'id', case when note_number is null then 'ours' else 'stripe' end)
   on conflict (credit_note_id) do update set stripe_credit_note_id = note ->> 'id';
-  return coalesce('issued ' || number, 'known');
+  return coalesce('issued ' || note_number, 'known');
 end $$;
 comment on function billing.apply_stripe_credit_note is
   'Links or issues the credit note that Stripe''s stands for; null when its invoice is not ours.';

@@ -14,7 +14,7 @@ $$;
 comment on function billing.receive_stripe_event is 'Stores an event once; true when it is new.';
 
 -- Acts on one pending event. What fails is undone and tried again later, longer and longer apart;
--- after twelve times (about half a day) somebody is told.
+-- after twelve times (some hours) somebody is told.
 create function billing.process_stripe_event(event_id text)
 returns text language plpgsql security definer set search_path = '' as $$
 -- Definer: acting on an event writes the books.
@@ -41,6 +41,13 @@ begin
     state = case when result like 'ignored%' then 'ignored' else 'done' end,
     attempts = e.attempts + 1, done_at = clock_timestamp(), note = result
   where e.id = event.id;
+  -- What came too early waits for nothing else.
+  if event.type = 'invoice_payment.paid' then
+    perform billing.process_stripe_event(w.id)
+    from (select e.id from billing.stripe_events e
+      where e.state = 'pending' and e.note like 'waiting for %' and e.id <> event.id
+      order by e.created_at, e.id limit 20) w;
+  end if;
   return result;
 end $$;
 comment on function billing.process_stripe_event is
@@ -51,7 +58,7 @@ returns void language plpgsql set search_path = '' as $$
 begin
   update billing.stripe_events e set
     attempts = e.attempts + 1, note = error,
-    due_at = clock_timestamp() + least(interval '10 seconds' * 2 ^ e.attempts, interval '2 hours'),
+    due_at = clock_timestamp() + least(interval '5 seconds' * 2 ^ e.attempts, interval '2 hours'),
     state = case when e.attempts < 11 then 'pending'
       when error like 'waiting for %' then 'ignored' else 'failed' end
   where e.id = event.id;
@@ -138,6 +145,7 @@ returns text language plpgsql security definer set search_path = '' as $$
 declare
   mirror public.stripe_invoices;
 begin
+  perform billing.lock_books();
   select * into mirror from public.stripe_invoices m
   where m.stripe_invoice_id = payment ->> 'invoice';
   if mirror.invoice_id is null then
@@ -161,7 +169,6 @@ begin
       from public.stripe_payments p where p.stripe_invoice_id = m.stripe_invoice_id))
   where m.invoice_id = mirror.invoice_id and m.livemode = mirror.livemode
   returning * into mirror;
-  perform billing.lock_books();
   return coalesce(billing.book_stripe_payments(mirror, seen), 'payment noted');
 end $$;
 comment on function billing.apply_stripe_invoice_payment is
@@ -172,6 +179,7 @@ returns text language plpgsql set search_path = '' as $$
 declare
   invoice public.invoices;
 begin
+  perform billing.lock_books();
   update public.stripe_payments p set disputed_at = coalesce(p.disputed_at, seen)
   where p.payment_intent_id = dispute ->> 'payment_intent';
   update public.stripe_invoices m set disputed_at = coalesce(m.disputed_at, seen)

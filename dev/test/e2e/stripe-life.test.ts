@@ -30,7 +30,7 @@ Deno.test("what happens to an invoice in Stripe happens to it here, and nothing 
         "Voided: void, paid 0, net 0, Stripe void",
         "Waiver: uncollectible, paid 0, net 0, Stripe uncollectible",
       ]);
-    });
+    }, 40_000);
     const [note] = await sql`
       select total_minor::int, to_refund_minor::int, reason from public.credit_notes`;
     deepStrictEqual({ ...note }, {
@@ -79,7 +79,7 @@ Deno.test("what happens to an invoice here is told to Stripe, once", async () =>
         "Voided: void, paid 0, net 0, Stripe void",
         "Waiver: uncollectible, paid 0, net 0, Stripe uncollectible",
       ]);
-    });
+    }, 40_000);
     strictEqual(stripe.state.creditNotes.size, 2);
     strictEqual((await sql`select from public.credit_notes`).length, 2);
     deepStrictEqual([...stripe.state.refunds.values()].map(({ amount }) => amount), [700]);

@@ -68,7 +68,9 @@ export async function withStripe(
           headers: { apikey: platform.keys.secret, "content-type": "application/json" },
           body: JSON.stringify(body),
         });
-        return { status: response.status, body: await response.json() };
+        const answer = await response.json();
+        if (response.status >= 500) throw new Error(platform.functionLog().join("\n"));
+        return { status: response.status, body: answer };
       },
     });
   } finally {
