@@ -779,6 +779,7 @@ export type Database = {
           "tax_minor": number;
           "total_minor": number;
           "uncollectible_at": string | null;
+          "void_reason": string | null;
           "voided_at": string | null;
         };
         ComputedFields: never;
@@ -811,6 +812,7 @@ export type Database = {
           "tax_minor"?: number;
           "total_minor"?: number;
           "uncollectible_at"?: string | null;
+          "void_reason"?: string | null;
           "voided_at"?: string | null;
         };
         Update: {
@@ -842,6 +844,7 @@ export type Database = {
           "tax_minor"?: number;
           "total_minor"?: number;
           "uncollectible_at"?: string | null;
+          "void_reason"?: string | null;
           "voided_at"?: string | null;
         };
         Relationships: [

@@ -29,6 +29,7 @@ create table public.invoices (
   due_on date,
   paid_at timestamptz,
   voided_at timestamptz,
+  void_reason text,
   uncollectible_at timestamptz,
   constraint invoices_kind_known check (kind in ('period', 'late', 'one_off')),
   constraint invoices_period_of_kind check (case when kind = 'period'

@@ -53,14 +53,15 @@ comment on function billing.blocked_targets is 'Targets that cannot be billed, w
 -- at is left to credit_overcharges. Targets are not blocked. Returns the drafts.
 create function billing.draft_invoices(
   due billing.rating_target[], late billing.rating_target[]
-) returns uuid[] language plpgsql set search_path = '' as $$
+) returns uuid[] language plpgsql set search_path = '' set client_min_messages = warning as $$
 declare
   drafted uuid[];
 begin
-  create temporary table if not exists draft_lines (
+  -- Dropped first: a table that a caller made beforehand could bring triggers along.
+  drop table if exists pg_temp.draft_lines;
+  create temporary table draft_lines (
     invoice_id uuid, home_start date, currency text, line billing.rated_line, is_late boolean)
     on commit drop;
-  truncate pg_temp.draft_lines;
   insert into pg_temp.draft_lines
   select null, (d.line).section_start, t.currency, d.line, false
   from billing.section_deltas(due) d

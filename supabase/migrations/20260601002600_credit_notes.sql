@@ -144,7 +144,7 @@ $$;
 -- rest is carried to the next by a pair of lines that cancel.
 create function billing.credit_section(
   target billing.rating_target[], amount bigint, as_of timestamptz
-) returns bigint language plpgsql set search_path = '' as $$
+) returns bigint language plpgsql set search_path = '' set client_min_messages = warning as $$
 declare
   rest bigint := amount;
   invoice public.invoices;
@@ -163,9 +163,9 @@ begin
     piece := least(rest, billing.creditable(invoice, target[1].period_start));
     continue when piece <= 0;
     if notes = 0 then
-      create temporary table if not exists overcharge (line billing.rated_line) on commit drop;
-      truncate pg_temp.overcharge;
-      insert into pg_temp.overcharge select d.line from billing.section_deltas(target) d;
+      drop table if exists pg_temp.overcharge;
+      create temporary table overcharge on commit drop as
+      select d.line from billing.section_deltas(target) d;
     end if;
     note_id := billing.write_credit_note(invoice, piece,
       'Usage of ' || label || ' corrected', false, as_of);

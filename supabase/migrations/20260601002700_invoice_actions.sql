@@ -105,7 +105,10 @@ begin
           when invoice.credited_minor > 0 then ', partly credited' else '' end),
       'issue a credit note for what has been paid or credited');
   end if;
-  update public.invoices i set status = 'void', voided_at = as_of where i.id = invoice.id;
+  update public.invoices i
+  set status = 'void', voided_at = as_of, void_reason = void_invoice.reason
+  where i.id = invoice.id;
+  update public.invoice_items t set invoice_id = null where t.invoice_id = invoice.id;
   insert into public.balance_entries (client_id, currency, amount_minor, reason, invoice_id,
     created_at, note)
   select invoice.client_id, invoice.currency, invoice.balance_applied_minor, 'void', invoice.id,
@@ -120,7 +123,8 @@ begin
     where l.invoice_id = invoice.id and l.is_late);
 end $$;
 comment on function billing.void_invoice is
-  'Voids an unpaid invoice; it keeps its number, its period is billed again by regenerating.';
+  'Voids an unpaid invoice; it keeps its number. Its period is billed again by regenerating, its
+   one-off items are pending again.';
 
 create function billing.regenerate_invoice(invoice_id uuid, as_of timestamptz default now())
 returns uuid language plpgsql security definer set search_path = '' set jit = off as $$

@@ -11,7 +11,7 @@ Deno.test("every example of docs/domain.md is a worked case", async () => {
     ),
   );
   const text = (await readFile(domain, "utf8")).replaceAll(/```[^]*?```|`[^`]*`/g, "");
-  const cited = [...text.matchAll(/_([^_]+: [^_]+)_/g)].map(([, name = ""]) =>
+  const cited = [...text.matchAll(/(?<=\s)_([^_]+: [^_]+)_(?=\s|$)/g)].map(([, name = ""]) =>
     name.replaceAll(/\s+/g, " ")
   );
   assert.ok(cited.length >= 40, `only ${cited.length} examples found`);

@@ -85,6 +85,22 @@ export const items: readonly Case[] = [
     ],
   },
   {
+    name: "items of a voided one-off invoice are pending again",
+    because: "100.00 voided; on June's invoice beside 1.00",
+    steps: [
+      client("A"),
+      item("A", "2026-06-10", "100"),
+      { do: "one_off", key: "A", at: "2026-06-10" },
+      { do: "void", invoice: 1, at: "2026-06-11" },
+      searches("A", "2026-06-12", 100),
+      run("2026-07-01"),
+    ],
+    books: [
+      "#1 A void 10000 one_off: one_off 10000",
+      "#2 A open 10100: web_searches 100, one_off 10000",
+    ],
+  },
+  {
     name: "an item is charged once: after a one-off invoice nothing is pending",
     because: "the second one-off invoice has nothing to take",
     steps: [

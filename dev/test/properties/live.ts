@@ -37,7 +37,7 @@ export async function send(sql: Sql, rows: readonly Row[]): Promise<void> {
   for (const row of rows) await insert(sql, "agent_usage_logs", row);
 }
 
-/** Two more runs with a charge of their own, so that every late line finds an invoice. */
+/** One more run, in which each client has one period over, with a charge of its own. */
 export async function close(sql: Sql, ids: readonly string[], world: readonly RandomClient[]) {
   for (const [index, id] of ids.entries()) {
     await insert(sql, "invoice_items", {
@@ -48,7 +48,7 @@ export async function close(sql: Sql, ids: readonly string[], world: readonly Ra
       item_day: "2026-12-10",
     });
   }
-  await sql`select billing.run_monthly('2027-01-31')`;
+  await sql`select billing.run_monthly('2027-01-10')`;
 }
 
 function logRow(client_id: string, call: Call, sign: 1 | -1): Row {

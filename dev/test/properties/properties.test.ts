@@ -42,7 +42,7 @@ property("an independent rater finds the same cents and quantities", async (sql,
   await close(sql, ids, world);
   const booked = await netCharges(sql, ids, closingDay);
   const rated = ratedCharges(
-    rateMonth(await readWorld(sql), { asOf: "2027-01-31 00:00:00+00" }),
+    rateMonth(await readWorld(sql), { asOf: "2027-01-10 00:00:00+00" }),
     closingDay,
   );
   assert.deepEqual(bySection(booked), bySection(rated));
