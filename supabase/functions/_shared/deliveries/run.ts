@@ -1,6 +1,8 @@
 import type { SupabaseClient } from "@supabase/supabase-js";
 import type { Sql } from "postgres";
 import { openDatabase } from "../database.ts";
+import { stripeHandler } from "../stripe/delivery.ts";
+import { stripePorts } from "../stripe/open.ts";
 import { bucketStore } from "../storage.ts";
 import { documentLoader, pdfRenderer } from "./documents.ts";
 import type { DeliveryEnvironment } from "./environment.ts";
@@ -28,6 +30,7 @@ export async function workOnce(
     loadDocument: documentLoader(pool),
     renderer,
     files: bucketStore(client, BUCKET),
+    stripe: stripeHandler(stripePorts(environment, pool)),
   });
   try {
     return await work({
