@@ -150,9 +150,9 @@ declare
   credits bigint;
   summary jsonb;
 begin
-  if as_of > now() + interval '1 year' then
+  if as_of > now() + interval '2 years' then
     perform billing.raise_error('invalid_argument',
-      format('as_of %s is more than a year ahead; every period until then would be invoiced', as_of),
+      format('as_of %s is years ahead; every period until then would be invoiced', as_of),
       'check the year');
   end if;
   perform set_config('billing.as_of', as_of::text, true);
