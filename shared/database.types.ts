@@ -287,46 +287,85 @@ export type Database = {
       "billing_settings": {
         Row: {
           "default_client_id": string | null;
+          "delivery_attempts": number;
           "id": boolean;
           "invoice_footer": string | null;
           "number_series": string;
+          "operator_emails": (string)[];
           "payment_instructions": string | null;
+          "reminder_days": (number)[];
           "seller_address": (string)[];
           "seller_email": string | null;
           "seller_name": string;
           "seller_tax_id": string | null;
           "seller_website": string | null;
+          "spend_jump_factor": number;
         };
         ComputedFields: never;
         Insert: {
           "default_client_id"?: string | null;
+          "delivery_attempts"?: number;
           "id"?: boolean;
           "invoice_footer"?: string | null;
           "number_series"?: string;
+          "operator_emails"?: (string)[];
           "payment_instructions"?: string | null;
+          "reminder_days"?: (number)[];
           "seller_address"?: (string)[];
           "seller_email"?: string | null;
           "seller_name"?: string;
           "seller_tax_id"?: string | null;
           "seller_website"?: string | null;
+          "spend_jump_factor"?: number;
         };
         Update: {
           "default_client_id"?: string | null;
+          "delivery_attempts"?: number;
           "id"?: boolean;
           "invoice_footer"?: string | null;
           "number_series"?: string;
+          "operator_emails"?: (string)[];
           "payment_instructions"?: string | null;
+          "reminder_days"?: (number)[];
           "seller_address"?: (string)[];
           "seller_email"?: string | null;
           "seller_name"?: string;
           "seller_tax_id"?: string | null;
           "seller_website"?: string | null;
+          "spend_jump_factor"?: number;
         };
         Relationships: [
           {
             foreignKeyName: "billing_settings_default_client_id_fkey";
             columns: ["default_client_id"];
             isOneToOne: false;
+            referencedRelation: "clients";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "client_budgets": {
+        Row: {
+          "amount_minor": number;
+          "client_id": string;
+          "thresholds": (number)[];
+        };
+        ComputedFields: never;
+        Insert: {
+          "amount_minor": number;
+          "client_id": string;
+          "thresholds"?: (number)[];
+        };
+        Update: {
+          "amount_minor"?: number;
+          "client_id"?: string;
+          "thresholds"?: (number)[];
+        };
+        Relationships: [
+          {
+            foreignKeyName: "client_budgets_client_id_fkey";
+            columns: ["client_id"];
+            isOneToOne: true;
             referencedRelation: "clients";
             referencedColumns: ["id"];
           },
@@ -584,6 +623,102 @@ export type Database = {
           "name"?: string;
         };
         Relationships: [];
+      };
+      "deliveries": {
+        Row: {
+          "after_id": number | null;
+          "attempts": number;
+          "client_id": string | null;
+          "created_at": string;
+          "credit_note_id": string | null;
+          "dedupe_key": string;
+          "details": NonNullable<Json>;
+          "due_at": string;
+          "event": string;
+          "external_id": string | null;
+          "finished_at": string | null;
+          "id": number;
+          "invoice_id": string | null;
+          "kind": string;
+          "last_error": string | null;
+          "lease": string | null;
+          "max_attempts": number;
+          "payload": NonNullable<Json>;
+          "state": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "after_id"?: number | null;
+          "attempts"?: number;
+          "client_id"?: string | null;
+          "created_at"?: string;
+          "credit_note_id"?: string | null;
+          "dedupe_key": string;
+          "details"?: NonNullable<Json>;
+          "due_at"?: string;
+          "event": string;
+          "external_id"?: string | null;
+          "finished_at"?: string | null;
+          "id"?: never;
+          "invoice_id"?: string | null;
+          "kind": string;
+          "last_error"?: string | null;
+          "lease"?: string | null;
+          "max_attempts"?: number;
+          "payload"?: NonNullable<Json>;
+          "state"?: string;
+        };
+        Update: {
+          "after_id"?: number | null;
+          "attempts"?: number;
+          "client_id"?: string | null;
+          "created_at"?: string;
+          "credit_note_id"?: string | null;
+          "dedupe_key"?: string;
+          "details"?: NonNullable<Json>;
+          "due_at"?: string;
+          "event"?: string;
+          "external_id"?: string | null;
+          "finished_at"?: string | null;
+          "id"?: never;
+          "invoice_id"?: string | null;
+          "kind"?: string;
+          "last_error"?: string | null;
+          "lease"?: string | null;
+          "max_attempts"?: number;
+          "payload"?: NonNullable<Json>;
+          "state"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "deliveries_after_id_fkey";
+            columns: ["after_id"];
+            isOneToOne: false;
+            referencedRelation: "deliveries";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "deliveries_client_id_fkey";
+            columns: ["client_id"];
+            isOneToOne: false;
+            referencedRelation: "clients";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "deliveries_credit_note_id_fkey";
+            columns: ["credit_note_id"];
+            isOneToOne: false;
+            referencedRelation: "credit_notes";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "deliveries_invoice_id_fkey";
+            columns: ["invoice_id"];
+            isOneToOne: false;
+            referencedRelation: "invoices";
+            referencedColumns: ["id"];
+          },
+        ];
       };
       "invoice_items": {
         Row: {
