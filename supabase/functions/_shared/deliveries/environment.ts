@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { StripeEnvironment } from "../stripe/environment.ts";
 
 const present = z.string().min(1).optional();
 
@@ -9,6 +10,7 @@ export const DeliveryEnvironment = z.preprocess(
       Object.fromEntries(Object.entries(all).filter(([, value]) => value !== ""))
     ).parse(env),
   z.object({
+    ...StripeEnvironment.shape,
     SUPABASE_DB_URL: z.string(),
     HERMES_URL: z.url({ protocol: /^https?$/ }).optional(),
     HERMES_CHANNEL: z.enum(["telegram", "event-bus", "slack", "email"]).default("telegram"),

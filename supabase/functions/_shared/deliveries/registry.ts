@@ -14,6 +14,8 @@ export interface HandlerPorts {
   readonly loadDocument: LoadDocument;
   readonly renderer: PdfRenderer;
   readonly files: FileStore;
+  /** How invoices get to Stripe, or why they do not. */
+  readonly stripe: DeliveryHandler | { readonly off: string };
 }
 
 /** The handler of each kind that is on here, and why the others are off. Close it after use. */
@@ -24,7 +26,7 @@ export function deliveryHandlers(
   return {
     handlers: {
       archive: (job) => archivePdf(job, ports),
-      stripe: { off: "Stripe is off: STRIPE_API_KEY is not set" },
+      stripe: ports.stripe,
       email: mail.handler,
       hermes: hermesHandler(ports.environment),
     },

@@ -1,5 +1,7 @@
 import type { SupabaseClient } from "@supabase/supabase-js";
 import type { Sql } from "postgres";
+import { stripeHandler } from "../stripe/delivery.ts";
+import { stripePorts } from "../stripe/open.ts";
 import { bucketStore } from "../storage.ts";
 import { documentLoader, pdfRenderer } from "./documents.ts";
 import type { DeliveryEnvironment } from "./environment.ts";
@@ -25,6 +27,7 @@ export async function workOnce(
     loadDocument: documentLoader(pool),
     renderer,
     files: bucketStore(client, BUCKET),
+    stripe: stripeHandler(stripePorts(environment, pool)),
   });
   try {
     return await work({
