@@ -105,6 +105,5 @@ comment on function billing.delivery_overview is
 revoke all on all functions in schema billing from public;
 revoke all on billing.run_report from public;
 grant select on billing.run_report to service_role;
-grant execute on function billing.money_text(bigint, text), billing.run_report_text(bigint),
-  billing.delivery_overview()
+grant execute on function billing.money_text(bigint, text), billing.run_report_text(bigint)
   to service_role;
