@@ -28,6 +28,7 @@ const queue = databaseQueue(sql);
 const { handlers } = deliveryHandlers({
   environment,
   loadDocument: documentLoader(sql),
+  stripe: { off: "Stripe is off" },
   renderer: {
     ...renderer,
     render: async (subject) => {
