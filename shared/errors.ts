@@ -5,9 +5,32 @@
 export const ERRORS = {
   bad_request: { status: 400, title: "The request is not valid" },
   unauthorized: { status: 401, title: "Credentials are missing or not valid" },
+  forbidden: { status: 403, title: "These credentials do not open this" },
   not_found: { status: 404, title: "There is no such thing, or you may not see it" },
   method_not_allowed: { status: 405, title: "This method is not offered here" },
-  payload_too_large: { status: 413, title: "The body is too long" },
+  already_exists: { status: 409, title: "It would double or overlap what exists" },
+  unknown_reference: { status: 409, title: "Something that it names does not exist" },
+  idempotency_conflict: { status: 409, title: "This Idempotency-Key was used for another request" },
+  too_large: { status: 413, title: "The body is larger than this endpoint takes" },
+  busy: { status: 429, title: "The database is busy with the same rows; try again" },
+  unreachable: { status: 502, title: "The service could not be reached" },
+  // What the database raises (billing.error_codes).
+  negative_quantity: { status: 400, title: "A count that cannot be below zero is" },
+  invalid_argument: { status: 400, title: "A value is outside what is taken" },
+  unknown_client: { status: 404, title: "No client has this id" },
+  unknown_invoice: { status: 404, title: "No invoice has this id" },
+  unknown_log: { status: 404, title: "No usage log has this id" },
+  append_only: { status: 409, title: "Facts are corrected by new rows" },
+  past_is_frozen: { status: 409, title: "What has been in force or invoiced cannot be changed" },
+  invoice_frozen: { status: 409, title: "A finalized invoice cannot be edited" },
+  illegal_transition: { status: 409, title: "The invoice cannot go from its state to that one" },
+  client_blocked: { status: 409, title: "The client cannot be billed" },
+  period_not_over: { status: 409, title: "The period has not ended in the client's time zone" },
+  period_already_invoiced: { status: 409, title: "The period has a live invoice" },
+  no_running_period: { status: 409, title: "The client has no period at this time" },
+  credit_exceeds_invoice: { status: 409, title: "More would be credited than is left" },
+  currency_mismatch: { status: 409, title: "Amounts of two currencies would meet" },
+  time_zone_too_late: { status: 409, title: "Usage is counted on days that would move" },
   signature_invalid: { status: 400, title: "The signature is not valid" },
   stripe_mode_mismatch: { status: 400, title: "Test and live mode do not mix" },
   stripe_off: { status: 503, title: "Stripe is off: STRIPE_API_KEY is not set" },
@@ -30,7 +53,8 @@ export interface ErrorDetail {
 /** The body of a problem answer. */
 export interface Problem {
   readonly type: string;
-  readonly code: ErrorCode;
+  /** An `ErrorCode`; text, because a newer server may know more of them. */
+  readonly code: string;
   readonly title: string;
   readonly status: number;
   readonly detail?: string;

@@ -12,6 +12,7 @@ export function hostedEnv(apiUrl: string, databaseUrl: string): Record<string, s
     SUPABASE_SECRET_KEYS: JSON.stringify({
       default: platformKeys.secret,
       cron: platformKeys.cronSecret,
+      agent: platformKeys.agentSecret,
     }),
     SUPABASE_ANON_KEY: platformKeys.anonJwt,
     SUPABASE_SERVICE_ROLE_KEY: platformKeys.serviceRoleJwt,

@@ -14,6 +14,8 @@ export interface PlatformKeys {
   secret: string;
   /** A second secret key, named `cron`: what scheduled jobs send to functions. */
   cronSecret: string;
+  /** A third, named `agent`: may log usage through functions and open nothing else there. */
+  agentSecret: string;
   /** The same two roles as legacy JWT keys, valid until 2036. */
   anonJwt: string;
   serviceRoleJwt: string;
@@ -23,6 +25,7 @@ export const platformKeys: PlatformKeys = {
   publishable: "sb_publishable_local_platform_0000000000",
   secret: "sb_secret_local_platform_default_0000000",
   cronSecret: "sb_secret_local_platform_cron_0000000000",
+  agentSecret: "sb_secret_local_platform_agent_000000000",
   anonJwt: legacyKey("anon"),
   serviceRoleJwt: legacyKey("service_role"),
 };
@@ -35,6 +38,7 @@ export function roleOfKey(key: string): "anon" | "service_role" | undefined {
       return "anon";
     case platformKeys.secret:
     case platformKeys.cronSecret:
+    case platformKeys.agentSecret:
     case platformKeys.serviceRoleJwt:
       return "service_role";
     default:

@@ -28,7 +28,7 @@ const queue = databaseQueue(sql);
 const { handlers } = deliveryHandlers({
   environment,
   loadDocument: documentLoader(sql),
-  stripe: { off: "Stripe is off" },
+  stripe: { off: "not part of this test" },
   renderer: {
     ...renderer,
     render: async (subject) => {

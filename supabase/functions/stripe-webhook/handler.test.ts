@@ -141,7 +141,7 @@ Deno.test("without a secret nothing is taken", async () => {
 
 Deno.test("a body of more than a mebibyte is not read", async () => {
   const body = JSON.stringify({ ...EVENT, data: { object: { note: "x".repeat(1024 * 1024) } } });
-  await assertRefused({ body, signature: "t=1,v1=00" }, 413, "payload_too_large");
+  await assertRefused({ body, signature: "t=1,v1=00" }, 413, "too_large");
 });
 
 Deno.test("a signed body that is no event is refused", async () => {

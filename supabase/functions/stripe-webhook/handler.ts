@@ -32,7 +32,7 @@ export async function handleWebhook(request: Request, ports: WebhookPorts): Prom
   const { stripe, store, now } = ports.connection;
   try {
     const body = await readAtMost(request, MOST_BYTES);
-    if (body === null) return problemResponse(problem("payload_too_large"));
+    if (body === null) return problemResponse(problem("too_large"));
     const header = request.headers.get("stripe-signature");
     const verified = await verifyWebhook(body, header, ports.secrets, stripe, now());
     if (verified.kind === "refused") {

@@ -1,0 +1,13 @@
+import { runCommandLine } from "./command-line.ts";
+import { connect } from "./connection.ts";
+import { usageCommand } from "./usage-command.ts";
+
+// npm run usage                              all clients, the last 30 days
+// npm run usage -- --client-id acme --json
+const terminal = { out: console.log, error: console.error };
+const command = usageCommand({
+  connect: () => connect(Deno.env.toObject()),
+  today: () => new Date(),
+  terminal,
+});
+Deno.exit(await runCommandLine(command, Deno.args, terminal));

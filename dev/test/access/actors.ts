@@ -1,0 +1,53 @@
+import { createClient } from "@supabase/supabase-js";
+import { SignJWT } from "jose";
+import { jwtKeyId, jwtSecret, platformKeys } from "../../platform/keys.ts";
+import { platform } from "../e2e/platform-env.ts";
+
+/** Headers of each kind of caller; `member` belongs to a client, `stranger` to another one. */
+export type Headers = Readonly<Record<string, string>>;
+
+/** The callers of the access matrix. */
+export const ACTORS = [
+  "anon",
+  "member",
+  "stranger",
+  "operator",
+  "agent",
+  "cron",
+  "service",
+] as const;
+export type ActorName = (typeof ACTORS)[number];
+
+/** Signs a user up, as a front end does. */
+export async function signUp(): Promise<{ id: string; headers: Headers }> {
+  const client = createClient(platform.apiUrl, platform.publishableKey, {
+    auth: { persistSession: false, autoRefreshToken: false },
+  });
+  const email = `${crypto.randomUUID()}@example.com`;
+  const { data, error } = await client.auth.signUp({ email, password: "correct horse" });
+  if (error !== null || data.user === null) throw new Error(`sign-up: ${error?.message}`);
+  return { id: data.user.id, headers: userHeaders(data.session?.access_token ?? "") };
+}
+
+/** A user whom the project has made an operator; its token says so in app_metadata. */
+export async function operatorHeaders(): Promise<Headers> {
+  const token = await new SignJWT({
+    role: "authenticated",
+    app_metadata: { role: "operator" },
+  }).setProtectedHeader({ alg: "HS256", kid: jwtKeyId, typ: "JWT" })
+    .setSubject(crypto.randomUUID()).setAudience("authenticated").setIssuedAt()
+    .setExpirationTime("1h").sign(new TextEncoder().encode(jwtSecret));
+  return userHeaders(token);
+}
+
+/** Headers of the secret keys and of nobody. */
+export const KEY_HEADERS = {
+  anon: { apikey: platform.publishableKey },
+  agent: { apikey: platformKeys.agentSecret },
+  cron: { apikey: platformKeys.cronSecret },
+  service: { apikey: platform.secretKey },
+} as const;
+
+function userHeaders(token: string): Headers {
+  return { apikey: platform.publishableKey, authorization: `Bearer ${token}` };
+}

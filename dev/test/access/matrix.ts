@@ -1,0 +1,180 @@
+/**
+ * Who may do what, written down by hand. The tests hold the system to it and it to the system: a
+ * table, view, callable function, edge function or endpoint without a row here fails them.
+ */
+
+/** Rows that a member sees: a condition on the table, `$client` the member's client. */
+interface TableAccess {
+  /** `none`: refused or empty. */
+  readonly member: string;
+  /** What service_role may do beside reading. Operators read all rows; nobody else writes. */
+  readonly service: string;
+}
+
+const own = "client_id = $client";
+const issued = `${own} and status <> 'draft'`;
+
+/** Tables of `public`: all that the Data API exposes. */
+export const TABLES: Readonly<Record<string, TableAccess>> = {
+  agent_assignments: { member: own, service: "select,insert,update,delete" },
+  agent_usage_logs: { member: "false", service: "select,insert" },
+  balance_entries: { member: own, service: "select" },
+  billing_config: { member: own, service: "select,insert,update,delete" },
+  billing_periods: { member: "false", service: "select" },
+  billing_settings: { member: "false", service: "select,update" },
+  client_members: { member: own, service: "select,insert,update,delete" },
+  client_time_zones: { member: own, service: "select" },
+  clients: { member: "id = $client", service: "select,insert,update,delete" },
+  credit_note_lines: {
+    member: `credit_note_id in (select id from public.credit_notes where ${own})`,
+    service: "select",
+  },
+  credit_notes: { member: own, service: "select" },
+  currencies: { member: "true", service: "select" },
+  invoice_items: { member: "false", service: "select,insert" },
+  invoice_lines: {
+    member: `invoice_id in (select id from public.invoices where ${issued})`,
+    service: "select",
+  },
+  invoices: { member: issued, service: "select" },
+  models: { member: "true", service: "select,insert,update,delete" },
+  payments: { member: own, service: "select" },
+  prices: { member: `client_id is null or ${own}`, service: "select,insert,update,delete" },
+  providers: { member: "true", service: "select,insert,update" },
+  usage_records: { member: own, service: "select" },
+};
+
+/** Tables and views of `billing`, which the Data API does not expose: what service_role may do. */
+export const INTERNAL: Readonly<Record<string, string>> = {
+  account_entries: "select",
+  agent_model_usage: "select",
+  attributed_logs: "select",
+  audit_log: "select",
+  client_margin: "select",
+  client_monthly_usage: "select",
+  client_references: "select",
+  error_codes: "select",
+  idempotency_keys: "select,insert,update,delete",
+  invoice_counters: "",
+  monthly_runs: "select",
+  quarantine: "select",
+  quarantined_logs: "select",
+  rebuild_requests: "",
+  unbilled_metrics: "select",
+  usage_watermark: "select",
+};
+
+/** Functions of `billing` that service_role may call; `authenticated` calls those of its policies. */
+export const CALLABLE = {
+  authenticated: ["is_operator", "my_clients"],
+  service_role: [
+    "actor",
+    "anchor_in_month",
+    "as_of",
+    "claim_idempotency_key",
+    "client_balance",
+    "config_on",
+    "count_usage",
+    "create_one_off_invoice",
+    "current_spend",
+    "day_of",
+    "event_differences",
+    "explain_price",
+    "finalize_invoice",
+    "full_days",
+    "generate_invoice",
+    "ingest_usage",
+    "insert_events",
+    "is_operator",
+    "is_tax_list",
+    "is_tier_list",
+    "issue_credit_note",
+    "logged_usage",
+    "mark_uncollectible",
+    "my_clients",
+    "new_id",
+    "overdue_invoices",
+    "period_end_of",
+    "period_start_of",
+    "period_terms",
+    "preview_invoice",
+    "price_candidates",
+    "priced_usage",
+    "quarantine_summary",
+    "raise_error",
+    "rebuild_usage",
+    "record_payment",
+    "refresh_dashboards",
+    "refuse_negative",
+    "regenerate_invoice",
+    "rollup",
+    "run_monthly",
+    "running_periods",
+    "statement",
+    "storing_transaction",
+    "unsettled_targets",
+    "usage_discrepancies",
+    "usage_in_logs",
+    "usage_of_targets",
+    "void_invoice",
+  ],
+} as const;
+
+const staff = ["operator", "service"];
+const readers = ["operator", "service", "member"];
+const jobs = ["operator", "service", "cron"];
+
+/** Who may call an operation of the HTTP API; the others get 401 (nobody) or 403. */
+export const ENDPOINTS: Readonly<Record<string, readonly string[]>> = {
+  listClients: readers,
+  createClient: staff,
+  getClient: readers,
+  updateClient: staff,
+  listMembers: staff,
+  addMember: staff,
+  removeMember: staff,
+  listAssignments: readers,
+  createAssignment: staff,
+  updateAssignment: staff,
+  removeAssignment: staff,
+  listConfigs: readers,
+  createConfig: staff,
+  updateConfig: staff,
+  removeConfig: staff,
+  explainPrice: staff,
+  listPrices: readers,
+  createPrice: staff,
+  updatePrice: staff,
+  removePrice: staff,
+  clientUsage: readers,
+  allUsage: staff,
+  rollupUsage: jobs,
+  clientSpend: readers,
+  listInvoices: readers,
+  generateInvoice: staff,
+  previewInvoice: staff,
+  getInvoice: readers,
+  finalizeInvoice: staff,
+  voidInvoice: staff,
+  regenerateInvoice: staff,
+  creditInvoice: staff,
+  recordPayment: staff,
+  writeOffInvoice: staff,
+  runMonth: jobs,
+  listRuns: staff,
+  listQuarantine: staff,
+  resolveQuarantine: staff,
+  clientStatement: readers,
+  reconcile: staff,
+  health: jobs,
+  openApi: ["anon", "member", "operator", "agent", "cron", "service"],
+  ingestUsage: ["service", "agent"],
+};
+
+/** Edge functions that are not made of endpoints: who gets past their door. */
+export const FUNCTIONS: Readonly<Record<string, readonly string[]>> = {
+  "render-invoice": readers,
+};
+
+/** Edge functions whose endpoints are listed above. */
+export const ENDPOINT_FUNCTIONS = ["billing", "ingest-usage"];

@@ -1,0 +1,210 @@
+import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
+import postgres from "postgres";
+import { ROUTES } from "../../../shared/api/routes.ts";
+import { listFiles } from "../files.ts";
+import {
+  type ActorName,
+  ACTORS,
+  type Headers,
+  KEY_HEADERS,
+  operatorHeaders,
+  signUp,
+} from "../access/actors.ts";
+import {
+  CALLABLE,
+  ENDPOINT_FUNCTIONS,
+  ENDPOINTS,
+  FUNCTIONS,
+  INTERNAL,
+  TABLES,
+} from "../access/matrix.ts";
+import { fullClient } from "../access/two-clients.ts";
+import { platform } from "./platform-env.ts";
+
+const sql = postgres(platform.databaseUrl, { max: 1, onnotice: () => {} });
+const [member, stranger] = [await signUp(), await signUp()];
+const mine = await fullClient(sql, member.id, `MATRIX-${crypto.randomUUID()}`);
+const theirs = await fullClient(sql, stranger.id, `MATRIX-${crypto.randomUUID()}`);
+const headers: Record<ActorName, Headers> = {
+  ...KEY_HEADERS,
+  member: member.headers,
+  stranger: stranger.headers,
+  operator: await operatorHeaders(),
+};
+
+const relations = (schema: string) =>
+  sql<{ name: string; service: string }[]>`
+    select c.relname as name, array_to_string(array(
+      select p from unnest('{select,insert,update,delete}'::text[]) p
+      where has_table_privilege('service_role', c.oid, p)), ',') as service
+    from pg_class c where c.relnamespace = ${schema}::regnamespace
+      and c.relkind in ('r', 'p', 'v', 'm') order by 1`;
+
+Deno.test("every table and view has its row in the matrix, and the service its privileges", async () => {
+  const services = (rows: readonly { name: string; service: string }[]) =>
+    Object.fromEntries(rows.map(({ name, service }) => [name, service]));
+  deepStrictEqual(
+    services(await relations("public")),
+    Object.fromEntries(Object.entries(TABLES).map(([name, { service }]) => [name, service])),
+  );
+  deepStrictEqual(services(await relations("billing")), { ...INTERNAL });
+});
+
+Deno.test("every callable function has its row; nothing of public can be called", async () => {
+  for (const role of ["anon", "authenticated", "service_role"] as const) {
+    const rows = await sql<{ name: string; schema: string }[]>`
+      select distinct p.proname as name, p.pronamespace::regnamespace::text as schema
+      from pg_proc p
+      where p.pronamespace in ('public'::regnamespace, 'billing'::regnamespace)
+        and has_function_privilege(${role}, p.oid, 'execute')
+        and not exists (select from pg_depend d where d.objid = p.oid and d.deptype = 'e')`;
+    deepStrictEqual(
+      rows.map(({ schema, name }) => `${schema}.${name}`).sort(),
+      (role === "anon" ? [] : CALLABLE[role]).map((name) => `billing.${name}`).sort(),
+      role,
+    );
+  }
+});
+
+for (const [table, { member: condition }] of Object.entries(TABLES)) {
+  Deno.test(`${table}: each actor reads exactly the rows that the matrix says`, async () => {
+    const all = await countRows(table, "true");
+    for (const [actor, client] of [["member", mine.id], ["stranger", theirs.id]] as const) {
+      const expected = await countRows(table, condition.replaceAll("$client", `'${client}'`));
+      strictEqual(await readable(table, headers[actor]), expected, actor);
+      if (condition !== "false") ok(expected > 0, `the test gives ${actor} a row of ${table}`);
+      if (condition.includes("$client")) ok(expected < all, `others have rows of ${table}`);
+    }
+    strictEqual(await readable(table, headers.operator), all, "operator");
+    strictEqual(await readable(table, headers.service), all, "service");
+    // To the Data API every secret key is the service role: only functions tell them apart.
+    strictEqual(await readable(table, headers.cron), all, "cron");
+    strictEqual(await readable(table, headers.anon), "refused", "anon");
+  });
+
+  Deno.test(`${table}: neither members nor operators nor anybody can write`, async () => {
+    const [column] = await sql<{ name: string }[]>`
+      select attname as name from pg_attribute
+      where attrelid = ${`public.${table}`}::regclass and attnum = 1`;
+    const body = JSON.stringify({ [column?.name ?? ""]: null });
+    for (const actor of ["anon", "member", "operator"] as const) {
+      for (const method of ["POST", "PATCH", "DELETE"]) {
+        const response = await fetch(`${platform.apiUrl}/rest/v1/${table}?limit=1`, {
+          method,
+          headers: { ...headers[actor], "content-type": "application/json" },
+          body: method === "DELETE" ? undefined : body,
+        });
+        await response.body?.cancel();
+        ok([401, 403].includes(response.status), `${actor} ${method}: ${response.status}`);
+      }
+    }
+    const granted = await sql`
+      select r, p from unnest('{anon,authenticated}'::text[]) r,
+        unnest('{insert,update,delete,truncate}'::text[]) p
+      where has_table_privilege(r, ${`public.${table}`}, p)`;
+    deepStrictEqual([...granted], []);
+  });
+}
+
+Deno.test("what is internal cannot be reached through the Data API by anybody", async () => {
+  for (const name of Object.keys(INTERNAL)) {
+    for (const actor of ACTORS) {
+      const response = await fetch(`${platform.apiUrl}/rest/v1/${name}?limit=1`, {
+        headers: { ...headers[actor], "accept-profile": "billing" },
+      });
+      await response.body?.cancel();
+      ok(response.status >= 400, `${actor} reads billing.${name}: ${response.status}`);
+    }
+  }
+});
+
+Deno.test("every endpoint and edge function has its row", async () => {
+  deepStrictEqual(ROUTES.map(({ id }) => id).sort(), Object.keys(ENDPOINTS).sort());
+  const files = await listFiles("supabase/functions", "index.ts");
+  const names = files.flatMap((file) => /functions\/([^/]+)\/index\.ts$/.exec(file)?.[1] ?? []);
+  deepStrictEqual(names.sort(), [...ENDPOINT_FUNCTIONS, ...Object.keys(FUNCTIONS)].sort());
+});
+
+for (const route of ROUTES) {
+  Deno.test(`${route.id}: the door opens for those of the matrix alone`, async () => {
+    for (const actor of ACTORS) {
+      const kind = actor === "stranger" ? "member" : actor;
+      const path = route.path.replaceAll(/\{\w+\}/g, crypto.randomUUID());
+      const response = await fetch(`${platform.apiUrl}/functions/v1${path}`, {
+        method: route.method,
+        headers: { ...headers[actor], "content-type": "application/json" },
+        // Refused by every schema: who gets in does nothing.
+        body: route.method === "GET" ? undefined : JSON.stringify({ nonsense: true }),
+      });
+      await response.body?.cancel();
+      const opened = response.status !== 401 && response.status !== 403;
+      strictEqual(opened, ENDPOINTS[route.id]?.includes(kind), `${actor}: ${response.status}`);
+      ok(response.status < 500, `${actor}: ${response.status}`);
+      if (!opened) strictEqual(response.status, actor === "anon" ? 401 : 403, actor);
+    }
+  });
+}
+
+Deno.test("a member's endpoints show what is theirs and know nothing of others", async () => {
+  const of = (id: string, invoice: string) => [
+    `clients/${id}`,
+    `clients/${id}/usage?start=2026-06-01&end=2026-06-30`,
+    `clients/${id}/spend`,
+    `clients/${id}/statement?year=2026`,
+    `invoices/${invoice}`,
+  ];
+  const ask = (path: string) =>
+    fetch(`${platform.apiUrl}/functions/v1/billing/${path}`, { headers: member.headers });
+  for (const path of of(mine.id, mine.invoiceId)) {
+    const response = await ask(path);
+    strictEqual(response.status, 200, `${path}: ${await response.clone().text()}`);
+    await response.body?.cancel();
+  }
+  for (const path of of(theirs.id, theirs.invoiceId)) {
+    const response = await ask(path);
+    strictEqual(response.status, 404, path);
+    await response.body?.cancel();
+  }
+  const usage = await (await ask(of(mine.id, mine.invoiceId)[1] ?? "")).json();
+  ok(usage.data.every((row: { provider_cost: unknown }) => row.provider_cost === null));
+  const { data } = await (await ask("invoices")).json();
+  deepStrictEqual(
+    new Set(data.map((row: { client_id: string }) => row.client_id)),
+    new Set([mine.id]),
+  );
+  ok(data.every((row: { status: string }) => row.status !== "draft"));
+});
+
+Deno.test("members get their invoice's document, of others none", async () => {
+  for (const [invoice, status] of [[mine.invoiceId, 200], [theirs.invoiceId, 404]] as const) {
+    const url = `${platform.apiUrl}/functions/v1/render-invoice?format=json&invoice_id=${invoice}`;
+    const response = await fetch(url, { headers: member.headers });
+    await response.body?.cancel();
+    strictEqual(response.status, status);
+  }
+  for (const actor of ["anon", "agent", "cron"] as const) {
+    const url = `${platform.apiUrl}/functions/v1/render-invoice?invoice_id=${mine.invoiceId}`;
+    const response = await fetch(url, { headers: headers[actor] });
+    await response.body?.cancel();
+    strictEqual(response.status, 401, actor);
+  }
+});
+
+Deno.test.afterAll(() => sql.end());
+
+async function countRows(table: string, condition: string): Promise<number> {
+  const [row] = await sql.unsafe(
+    `select count(*)::int as rows from public.${table} where ${condition}`,
+  );
+  return row?.rows;
+}
+
+/** How many rows a caller sees through the Data API, or `refused`. */
+async function readable(table: string, who: Headers): Promise<number | "refused"> {
+  const response = await fetch(`${platform.apiUrl}/rest/v1/${table}?limit=1`, {
+    headers: { ...who, prefer: "count=exact" },
+  });
+  await response.body?.cancel();
+  if (response.status === 401 || response.status === 403) return "refused";
+  return Number(response.headers.get("content-range")?.split("/")[1]);
+}

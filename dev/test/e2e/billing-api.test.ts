@@ -1,0 +1,308 @@
+import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
+import { createClient } from "@supabase/supabase-js";
+import postgres from "postgres";
+import * as clients from "../../../shared/api/clients.ts";
+import * as invoices from "../../../shared/api/invoices.ts";
+import * as operations from "../../../shared/api/operations.ts";
+import type { Route } from "../../../shared/api/route.ts";
+import { ROUTES } from "../../../shared/api/routes.ts";
+import * as terms from "../../../shared/api/terms.ts";
+import * as usage from "../../../shared/api/usage.ts";
+import * as events from "../../../shared/api/events.ts";
+import { type BillingClient, billingClient } from "../../../shared/client/billing-client.ts";
+import { ERRORS } from "../../../shared/errors.ts";
+import { signUp } from "../access/actors.ts";
+import { platform } from "./platform-env.ts";
+
+const sql = postgres(platform.databaseUrl, { max: 1, onnotice: () => {} });
+const supabase = createClient(platform.apiUrl, platform.secretKey);
+const called = new Set<string>();
+const client = billingClient(supabase);
+
+/** Calls through supabase.functions.invoke, and remembers what has been called. */
+const call: BillingClient = (route, input) => {
+  called.add(route.id);
+  return client(route, input);
+};
+
+/** The data of a call that must work. */
+async function data<Data>(
+  result: Promise<{ readonly data: Data; readonly error: null } | { data: null; error: unknown }>,
+): Promise<NonNullable<Data>> {
+  const { data, error } = await result;
+  deepStrictEqual(error, null);
+  if (data === null || data === undefined) throw new Error("no data");
+  return data;
+}
+
+const AGENT = `API-${crypto.randomUUID()}`;
+
+Deno.test("a client's year from its creation to a credit note, by supabase.functions.invoke", async () => {
+  const made = await data(call(clients.createClientRoute, {
+    body: { name: `Year ${AGENT}`, external_id: AGENT, started_on: "2026-05-01" },
+  }));
+  const path = { params: { client_id: made.id } };
+  await data(call(clients.updateClient, { ...path, body: { email: "ap@example.com" } }));
+  strictEqual((await data(call(clients.getClient, path))).email, "ap@example.com");
+  const listed = await data(call(clients.listClients, { query: { external_id: AGENT } }));
+  deepStrictEqual(listed.data.map(({ id }) => id), [made.id]);
+
+  const { id: user_id } = await signUp();
+  await data(call(clients.addMember, { ...path, body: { user_id } }));
+  strictEqual((await data(call(clients.listMembers, path))).data.length, 1);
+  await data(call(clients.removeMember, { params: { client_id: made.id, user_id } }));
+
+  const price = await data(call(terms.createPrice, {
+    body: {
+      client_id: made.id,
+      metric: "input_tokens",
+      model: AGENT,
+      unit_amount: "2.50",
+      per_units: "1000000",
+    },
+  }));
+  strictEqual(price.unit_amount, "2.5");
+  await data(call(terms.listPrices, { query: { client_id: made.id, on: "2026-05-10" } }));
+  const future = await data(call(terms.createPrice, {
+    body: { client_id: made.id, metric: AGENT, unit_amount: "1", effective_from: "2100-01-01" },
+  }));
+  await data(call(terms.updatePrice, { params: { id: future.id }, body: { unit_amount: "3" } }));
+  await data(call(terms.removePrice, { params: { id: future.id } }));
+  const config = await data(call(terms.createConfig, {
+    body: { client_id: made.id, minimum_minor: 300, effective_until: "2100-01-01" },
+  }));
+  await data(call(terms.updateConfig, {
+    params: { id: config.id },
+    body: { effective_until: "2101-01-01" },
+  }));
+  await data(call(terms.listConfigs, { query: { client_id: made.id } }));
+  const later = await data(call(terms.createConfig, {
+    body: { client_id: made.id, minimum_minor: 1, effective_from: "2101-01-01" },
+  }));
+  await data(call(terms.removeConfig, { params: { id: later.id } }));
+
+  const at = (month: string) => ({
+    agent: AGENT,
+    model: AGENT,
+    input_tokens: 4_000_000,
+    timestamp: `2026-${month}-10T00:00:00`,
+  });
+  const logged = await data(call(events.ingestUsage, { body: { events: [at("05"), at("06")] } }));
+  strictEqual(logged.inserted, 2);
+  await data(call(usage.rollupUsage, {}));
+  const lost = await data(call(operations.listQuarantine, { query: { reason: "no_client" } }));
+  ok(lost.data.some(({ agent }) => agent === AGENT));
+  await data(call(operations.resolveQuarantine, {
+    body: { action: "assign_agent", agent: AGENT, client_id: made.id },
+  }));
+  const [assigned] = (await data(
+    call(terms.listAssignments, { query: { client_id: made.id } }),
+  )).data;
+  await data(call(terms.updateAssignment, {
+    params: { id: assigned?.id ?? "" },
+    body: { ends_at: "2100-01-01T00:00:00Z" },
+  }));
+  const extra = await data(call(terms.createAssignment, {
+    body: { agent: `${AGENT}-2`, client_id: made.id },
+  }));
+  await data(call(terms.removeAssignment, { params: { id: extra.id } }));
+  await data(call(usage.rollupUsage, {}));
+  const span = { start: "2026-05-01", end: "2026-06-30" };
+  const mine = await data(call(usage.clientUsage, {
+    ...path,
+    query: { ...span, group_by: "day,agent,model" },
+  }));
+  deepStrictEqual(
+    mine.data.filter(({ metric }) => metric === "input_tokens").map(({ day, quantity }) => [
+      day,
+      quantity,
+    ]),
+    [["2026-05-10", "4000000"], ["2026-06-10", "4000000"]],
+  );
+  const logs = await data(call(usage.allUsage, {
+    query: { ...span, client_id: made.id, source: "logs", group_by: "model" },
+  }));
+  strictEqual(logs.data.find(({ metric }) => metric === "input_tokens")?.quantity, "8000000");
+  const chosen = await data(call(terms.explainPrice, {
+    query: { client_id: made.id, model: AGENT, metric: "input_tokens", day: "2026-06-01" },
+  }));
+  strictEqual(chosen.data[0]?.price_id, price.id);
+  deepStrictEqual((await data(call(operations.reconcile, { query: span }))).data, []);
+  strictEqual((await data(call(usage.clientSpend, path))).minimum_minor, 300);
+});
+
+Deno.test("invoices through all their states, by supabase.functions.invoke", async () => {
+  const [{ id: client_id } = { id: "" }] = (await data(
+    call(clients.listClients, { query: { external_id: AGENT } }),
+  )).data;
+  const ask = { client_id, period: "2026-05" };
+  const preview = await data(call(invoices.previewInvoice, {
+    body: { client_id, day: "2026-05-10" },
+  }));
+  const dry = await data(call(invoices.generateInvoice, { body: { ...ask, dry_run: true } }));
+  deepStrictEqual(dry.document, preview.document);
+  const { invoice } = await data(call(invoices.generateInvoice, { body: ask }));
+  strictEqual(invoice?.total_minor, 1000);
+  const again = await data(call(invoices.generateInvoice, { body: ask }));
+  deepStrictEqual([again.outcome, again.invoice?.id], ["existing", invoice?.id]);
+  const path = { params: { invoice_id: invoice?.id ?? "" } };
+  strictEqual((await data(call(invoices.getInvoice, path))).number, invoice?.number);
+  const voided = await data(call(invoices.voidInvoice, { ...path, body: { reason: "wrong" } }));
+  strictEqual(voided.status, "void");
+  const anew = await data(call(invoices.regenerateInvoice, path));
+  deepStrictEqual([anew.invoice?.status, anew.invoice?.replaces_id], ["draft", invoice?.id]);
+  const next = { params: { invoice_id: anew.invoice?.id ?? "" } };
+  strictEqual((await data(call(invoices.finalizeInvoice, next))).status, "open");
+  const credit = await data(call(invoices.creditInvoice, {
+    ...next,
+    body: { reason: "goodwill", amount_minor: 100 },
+  }));
+  ok(credit.number.endsWith("-CN1"));
+  const off = await data(call(invoices.writeOffInvoice, next));
+  strictEqual(off.status, "uncollectible");
+  const paid = await data(call(invoices.recordPayment, {
+    ...next,
+    body: { amount_minor: 900, reference: `bank ${AGENT}` },
+  }));
+  deepStrictEqual([paid.status, paid.amount_due_minor, paid.payments.length], ["paid", 0, 1]);
+  const listed = await data(call(invoices.listInvoices, {
+    query: { client_id, period: "2026-05" },
+  }));
+  strictEqual(listed.data.length, 2);
+  const account = await data(call(operations.clientStatement, {
+    params: { client_id },
+    query: { year: new Date().getUTCFullYear() },
+  }));
+  strictEqual(account.data.at(-1)?.balance_minor, 0);
+  const summary = await data(call(operations.runMonth, {
+    body: { as_of: "2026-07-01T00:00:00Z" },
+  }));
+  ok(summary.invoices >= 0);
+  ok((await data(call(operations.listRuns, {}))).data.length > 0);
+  ok(["ok", "attention"].includes((await data(call(operations.health, {}))).status));
+  const document = await data(call(operations.openApi, {}));
+  strictEqual(document.openapi, "3.1.0");
+});
+
+Deno.test("every endpoint has been called by the client", () => {
+  deepStrictEqual([...called].sort(), ROUTES.map(({ id }) => id).sort());
+});
+
+Deno.test("a POST with a key is done once, answered alike, and refused for another body", async () => {
+  const post = (body: unknown, key: string) => send("POST", "/billing/clients", body, key);
+  const key = crypto.randomUUID();
+  const name = `Once ${key}`;
+  const answers = await Promise.all([1, 2, 3].map(() => post({ name }, key)));
+  deepStrictEqual(answers.map(({ status }) => status), [201, 201, 201]);
+  const texts = await Promise.all(answers.map((answer) => answer.text()));
+  strictEqual(new Set(texts).size, 1);
+  strictEqual(
+    answers.filter(({ headers }) => headers.get("idempotency-replayed") === "true").length,
+    2,
+  );
+  const [row] = await sql`select count(*)::int as rows from public.clients where name = ${name}`;
+  strictEqual(row?.rows, 1);
+  const other = await post({ name: "Other" }, key);
+  strictEqual((await other.json()).code, "idempotency_conflict");
+  // What failed may be tried again under its key.
+  const failing = crypto.randomUUID();
+  strictEqual((await post({ name: "X", time_zone: "Nowhere" }, failing)).status, 400);
+  strictEqual((await post({ name: "X", time_zone: "UTC" }, failing)).status, 201);
+});
+
+Deno.test("pages meet without gap or overlap, and cursors of others are refused", async () => {
+  for (let index = 0; index < 5; index++) {
+    await data(client(clients.createClientRoute, { body: { name: `Page ${AGENT}` } }));
+  }
+  const seen: string[] = [];
+  let cursor: string | undefined;
+  do {
+    const page = await data(client(clients.listClients, { query: { limit: 2, cursor } }));
+    seen.push(...page.data.map(({ id }) => id));
+    cursor = page.next_cursor ?? undefined;
+  } while (cursor !== undefined);
+  const all = await sql<{ id: string }[]>`select id from public.clients order by name, id::text`;
+  deepStrictEqual(seen, all.map(({ id }) => id));
+  const refused = await client(clients.listClients, { query: { cursor: "bm90IG91cnM" } });
+  strictEqual(refused.error?.code, "bad_request");
+});
+
+Deno.test("a read that has not changed is answered 304", async () => {
+  const first = await send("GET", "/billing/prices?limit=2");
+  const etag = first.headers.get("etag") ?? "";
+  await first.body?.cancel();
+  const second = await send("GET", "/billing/prices?limit=2", undefined, undefined, {
+    "if-none-match": etag,
+  });
+  strictEqual(second.status, 304);
+  strictEqual(await second.text(), "");
+});
+
+Deno.test("what goes wrong is a problem with a code, its status and where", async () => {
+  const cases: [string, string, unknown, number, string][] = [
+    ["GET", "/billing/nothing", undefined, 404, "not_found"],
+    ["DELETE", "/billing/clients", undefined, 405, "method_not_allowed"],
+    ["POST", "/billing/clients", { name: " " }, 400, "bad_request"],
+    ["POST", "/billing/clients", { name: "X", time_zone: "Mars" }, 400, "invalid_argument"],
+    ["GET", `/billing/invoices/${crypto.randomUUID()}`, undefined, 404, "not_found"],
+    ["GET", "/billing/invoices/7", undefined, 400, "bad_request"],
+    ["GET", "/billing/clients?limit=2&limit=3", undefined, 400, "bad_request"],
+    ["POST", "/billing/runs", { as_of: "2199-01-01T00:00:00Z" }, 400, "bad_request"],
+    [
+      "POST",
+      "/billing/invoices/generate",
+      { client_id: crypto.randomUUID(), period: "2026-05" },
+      404,
+      "unknown_client",
+    ],
+  ];
+  for (const [method, path, body, status, code] of cases) {
+    const response = await send(method, path, body);
+    const problem = await response.json();
+    strictEqual(response.status, status, `${method} ${path}`);
+    strictEqual(response.headers.get("content-type"), "application/problem+json");
+    deepStrictEqual([problem.code, problem.status], [code, status]);
+  }
+});
+
+Deno.test("the catalogue of errors holds every code that the database raises, with its status", async () => {
+  const codes = await sql<{ code: string; http_status: number }[]>`
+    select code, http_status from billing.error_codes`;
+  for (const { code, http_status } of codes) {
+    strictEqual(
+      new Map<string, { status: number }>(Object.entries(ERRORS)).get(code)?.status,
+      http_status,
+      code,
+    );
+  }
+});
+
+Deno.test("the document that is served is the one of the routes", async () => {
+  const document = await (await send("GET", "/billing/openapi.json")).json();
+  const served = Object.entries(document.paths).flatMap(([path, operations]) =>
+    Object.keys(Object(operations)).map((method) => `${method.toUpperCase()} ${path}`)
+  );
+  const routes = ROUTES.map(({ method, path }: Route) => `${method} ${path}`);
+  deepStrictEqual(served.sort(), routes.sort());
+});
+
+Deno.test.afterAll(() => sql.end());
+
+function send(
+  method: string,
+  path: string,
+  body?: unknown,
+  key?: string,
+  headers: Record<string, string> = {},
+): Promise<Response> {
+  return fetch(`${platform.apiUrl}/functions/v1${path}`, {
+    method,
+    headers: {
+      apikey: platform.secretKey,
+      "content-type": "application/json",
+      ...key === undefined ? {} : { "idempotency-key": key },
+      ...headers,
+    },
+    body: body === undefined ? undefined : JSON.stringify(body),
+  });
+}

@@ -1,0 +1,173 @@
+import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
+import { createClient } from "@supabase/supabase-js";
+import postgres from "postgres";
+import { billingClient } from "../../../shared/client/billing-client.ts";
+import { billingCommand } from "../../cli/billing-command.ts";
+import { runCommandLine } from "../../cli/command-line.ts";
+import { connect } from "../../cli/connection.ts";
+import { usageCommand } from "../../cli/usage-command.ts";
+import { progressTo } from "../../demo/progress.ts";
+import { platform } from "./platform-env.ts";
+
+const sql = postgres(platform.databaseUrl, { max: 1, onnotice: () => {} });
+const name = `cli-${crypto.randomUUID()}`;
+/** Methods of the requests that were sent. */
+const sent: (string | undefined)[] = [];
+const client = billingClient(createClient(platform.apiUrl, platform.secretKey, {
+  global: {
+    fetch: (url, init) => {
+      sent.push(init?.method);
+      return fetch(url, init);
+    },
+  },
+}));
+/** The promised 30 days up to this one begin on June 1. */
+const today = new Date("2026-06-30T12:00:00Z");
+
+/** Runs a command line; what it printed, and its exit code. */
+async function run(tool: "usage" | "billing", ...args: string[]) {
+  const lines: string[] = [];
+  const errors: string[] = [];
+  const terminal = {
+    out: (text: string) => void lines.push(text),
+    error: (text: string) => void errors.push(text),
+  };
+  const ports = {
+    connect: () => client,
+    today: () => today,
+    terminal,
+    progress: progressTo({
+      write: (text) => void errors.push(text),
+      isTerminal: false,
+      now: () => 0,
+    }),
+  };
+  const command = tool === "usage" ? usageCommand(ports) : billingCommand(ports);
+  const code = await runCommandLine(command, args, terminal);
+  return { code, out: lines.join("\n"), errors: errors.join("\n") };
+}
+
+/** Usage of this test's client: day, model, quantity. */
+async function log(day: string, tokens: number): Promise<void> {
+  await sql`
+    insert into public.agent_usage_logs (agent, model, input_tokens, metadata, "timestamp")
+    values ('CLI', 'claude-sonnet', ${tokens}, ${sql.json({ client_id: name })},
+      ${`${day}T23:59:59Z`})`;
+}
+
+Deno.test("add-client and clients: a table for people, JSON for programs", async () => {
+  const added = await run(
+    "billing",
+    "add-client",
+    name,
+    "--external-id",
+    name,
+    "--started-on",
+    "2026-05-01",
+  );
+  strictEqual(added.code, 0, added.errors);
+  const table = await run("billing", "clients");
+  ok(table.out.includes(name));
+  const json = JSON.parse((await run("billing", "clients", "--json")).out);
+  ok(json.some((row: { external_id: string }) => row.external_id === name));
+});
+
+Deno.test("usage --dry-run shows what has arrived and writes nothing; without it, it is counted", async () => {
+  await log("2026-05-31", 1);
+  await log("2026-06-01", 20);
+  await log("2026-06-30", 300);
+  await log("2026-07-01", 4000);
+  const quantities = async (...args: string[]) => {
+    const { code, out, errors } = await run("usage", "--client-id", name, "--json", ...args);
+    strictEqual(code, 0, errors);
+    const { usage } = JSON.parse(out);
+    return usage.filter(({ metric }: { metric: string }) => metric === "input_tokens").map((
+      { client, quantity }: { client: string; quantity: string },
+    ) => [client, quantity]);
+  };
+  // None of the flags: the last 30 days, to the end of today.
+  sent.length = 0;
+  deepStrictEqual(await quantities("--dry-run"), [[name, "320"]]);
+  deepStrictEqual(new Set(sent), new Set(["GET"]));
+  deepStrictEqual(await quantities(), [[name, "320"]]);
+  ok(sent.includes("POST"));
+  const [records] = await sql`
+    select sum(r.quantity)::int as tokens from public.usage_records r
+    join public.clients c on c.id = r.client_id
+    where c.external_id = ${name} and r.metric = 'input_tokens'`;
+  strictEqual(records?.tokens, 4321);
+  deepStrictEqual(await quantities("--start", "2026-05-31", "--end", "2026-06-01"), [[name, "21"]]);
+  deepStrictEqual(await quantities("--start", "2026-07-01", "--end", "2026-07-01"), [[
+    name,
+    "4000",
+  ]]);
+  // --end alone: the 30 days that end with it.
+  deepStrictEqual(await quantities("--end", "2026-06-29"), [[name, "21"]]);
+});
+
+Deno.test("usage without flags shows every client, as a table", async () => {
+  const { code, out } = await run("usage");
+  strictEqual(code, 0);
+  match(
+    out,
+    /^Usage from 2026-06-01 to 2026-06-30, both included\nClient +Model +Metric +Quantity/,
+  );
+  ok(out.includes(name));
+});
+
+Deno.test("preview, generate and invoices say the same", async () => {
+  const preview = JSON.parse(
+    (await run("billing", "preview", name, "--day", "2026-06-15", "--json")).out,
+  );
+  const { out } = await run("billing", "generate", name, "2026-06", "--json");
+  const { outcome, invoice } = JSON.parse(out);
+  deepStrictEqual([outcome, invoice.total_minor], ["created", preview.totals.total_minor]);
+  const table = await run("billing", "invoices", "--client-id", name);
+  match(table.out, new RegExp(`${invoice.number} +${name} +2026-06-01 +open +50.00 USD`));
+  match((await run("billing", "invoices", invoice.id)).out, /Minimum monthly charge/);
+});
+
+Deno.test("the other commands answer, and run shows what it does on stderr", async () => {
+  const month = await run("billing", "run", "--as-of", "2026-06-01T00:00:00Z", "--json");
+  strictEqual(month.code, 0, month.errors);
+  match(month.errors, /The monthly run/);
+  ok(JSON.parse(month.out).invoices >= 0);
+  for (
+    const args of [
+      ["prices", "--on", "2026-06-01"],
+      ["explain-price", name, "claude-sonnet", "input_tokens", "2026-06-01"],
+      ["reconcile", "2026-06-01", "2026-06-30"],
+      ["quarantine"],
+      ["health"],
+    ]
+  ) {
+    const { code, out, errors } = await run("billing", ...args);
+    strictEqual(code, 0, `${args}: ${errors}`);
+    ok(out.length > 0, `${args}`);
+  }
+});
+
+Deno.test("exit codes: 0 done, 1 refused by the server or the data, 2 not understood", async () => {
+  strictEqual((await run("usage", "--help")).code, 0);
+  const refused = await run("billing", "generate", name, "2026-06", "--dry-run");
+  strictEqual(refused.code, 1);
+  match(refused.errors, /period_already_invoiced/);
+  strictEqual((await run("usage", "--client-id", "nobody at all")).code, 1);
+  for (const args of [["--strt"], ["--start", "yesterday"], ["--end"]]) {
+    strictEqual((await run("usage", ...args)).code, 2, `${args}`);
+  }
+  strictEqual((await run("billing", "nonsense")).code, 2);
+});
+
+Deno.test("a hosted URL without its key is an error, a local one has the local key", () => {
+  try {
+    connect({ SUPABASE_URL: "https://project.supabase.co" });
+    ok(false, "connected without a key");
+  } catch (error) {
+    match(String(error), /SUPABASE_SECRET_KEY is not set/);
+  }
+  ok(connect({}));
+  ok(connect({ SUPABASE_URL: "https://project.supabase.co", SUPABASE_SECRET_KEY: "sb_secret_x" }));
+});
+
+Deno.test.afterAll(() => sql.end());

@@ -1,0 +1,167 @@
+import { z } from "zod";
+import {
+  ClientPath,
+  Day,
+  Id,
+  JsonObject,
+  listOf,
+  nothing,
+  pageOf,
+  paging,
+  ShownInstant,
+  text,
+  words,
+} from "./fields.ts";
+import { READERS, type Route, STAFF } from "./route.ts";
+
+const Locale = z.string().max(35).refine(isLocale, "not a language tag like en-US");
+
+const writable = {
+  name: words(200),
+  external_id: words(200).nullable(),
+  email: z.string().max(254).regex(/^[^@\s\0]+@[^@\s\0]+$/, "like name@example.com")
+    .refine((email) => text(254).safeParse(email).success, "cannot be stored").nullable(),
+  address: z.array(text(200)).max(8),
+  tax_id: text(50).nullable(),
+  locale: Locale,
+  paper: z.enum(["A4", "Letter"]),
+  time_zone: words(64),
+  billing_anchor_day: z.int().min(1).max(31),
+  status: z.enum(["active", "paused"]),
+  started_on: Day,
+  ended_on: Day.nullable(),
+  metadata: JsonObject,
+};
+
+/** A client as the API shows it. `ended_on` is the first day no longer served. */
+export const Client = z.strictObject({
+  id: Id,
+  name: z.string(),
+  external_id: z.string().nullable(),
+  email: z.string().nullable(),
+  address: z.array(z.string()),
+  tax_id: z.string().nullable(),
+  locale: z.string(),
+  paper: z.enum(["A4", "Letter"]),
+  time_zone: z.string(),
+  billing_anchor_day: z.int(),
+  status: z.enum(["active", "paused"]),
+  started_on: z.string(),
+  ended_on: z.string().nullable(),
+  metadata: z.record(z.string(), z.json()),
+  created_at: ShownInstant,
+});
+
+/** A new client; what is left out takes the database's default. */
+export const NewClient = z.strictObject(writable).partial().required({ name: true });
+
+/** What is to change of a client. */
+export const ClientChange = z.strictObject(writable).partial();
+
+/** A user who may see a client's invoices and usage. */
+export const Member = z.strictObject({ user_id: Id, client_id: Id, created_at: ShownInstant });
+
+const MemberPath = z.strictObject({ client_id: Id, user_id: Id });
+
+export const listClients = {
+  id: "listClients",
+  method: "GET",
+  path: "/billing/clients",
+  summary: "Clients by name; members see theirs",
+  access: READERS,
+  params: nothing,
+  query: z.strictObject({
+    ...paging,
+    status: z.enum(["active", "paused"]).optional(),
+    external_id: text(200).optional(),
+  }),
+  body: nothing,
+  answer: pageOf(Client),
+  status: 200,
+} as const satisfies Route;
+
+export const createClientRoute = {
+  id: "createClient",
+  method: "POST",
+  path: "/billing/clients",
+  summary: "Add a client",
+  access: STAFF,
+  params: nothing,
+  query: nothing,
+  body: NewClient,
+  answer: Client,
+  status: 201,
+} as const satisfies Route;
+
+export const getClient = {
+  id: "getClient",
+  method: "GET",
+  path: "/billing/clients/{client_id}",
+  summary: "One client",
+  access: READERS,
+  params: ClientPath,
+  query: nothing,
+  body: nothing,
+  answer: Client,
+  status: 200,
+} as const satisfies Route;
+
+export const updateClient = {
+  id: "updateClient",
+  method: "PATCH",
+  path: "/billing/clients/{client_id}",
+  summary: "Change a client; a new time zone holds from the client's next day",
+  access: STAFF,
+  params: ClientPath,
+  query: nothing,
+  body: ClientChange,
+  answer: Client,
+  status: 200,
+} as const satisfies Route;
+
+export const listMembers = {
+  id: "listMembers",
+  method: "GET",
+  path: "/billing/clients/{client_id}/members",
+  summary: "Users who may see the client",
+  access: STAFF,
+  params: ClientPath,
+  query: nothing,
+  body: nothing,
+  answer: listOf(Member),
+  status: 200,
+} as const satisfies Route;
+
+export const addMember = {
+  id: "addMember",
+  method: "POST",
+  path: "/billing/clients/{client_id}/members",
+  summary: "Let a user see the client",
+  access: STAFF,
+  params: ClientPath,
+  query: nothing,
+  body: z.strictObject({ user_id: Id }),
+  answer: Member,
+  status: 201,
+} as const satisfies Route;
+
+export const removeMember = {
+  id: "removeMember",
+  method: "DELETE",
+  path: "/billing/clients/{client_id}/members/{user_id}",
+  summary: "Take a user's sight of the client away",
+  access: STAFF,
+  params: MemberPath,
+  query: nothing,
+  body: nothing,
+  answer: Member,
+  status: 200,
+} as const satisfies Route;
+
+function isLocale(tag: string): boolean {
+  try {
+    return Intl.getCanonicalLocales(tag).length === 1;
+  } catch {
+    return false;
+  }
+}

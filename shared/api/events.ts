@@ -1,0 +1,96 @@
+import { z } from "zod";
+import { Id, isStorable, JsonObject, text, words } from "./fields.ts";
+import type { Route } from "./route.ts";
+
+/** The events of one request at most. */
+export const MAX_EVENTS = 1000;
+
+const count = z.int().min(0);
+/** USD as the table keeps it: numeric(10, 6). */
+const cost = z.number().gt(-10_000).lt(10_000);
+
+/** ISO 8601; without a zone it is UTC, as agents write it. */
+const Timestamp = z.string().max(40)
+  .regex(
+    /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:?\d\d)?$/,
+    "like 2026-06-03T14:21:07.123456",
+  )
+  .refine((at) => !Number.isNaN(Date.parse(asUtc(at))), "is no date")
+  .transform(asUtc);
+
+/**
+ * One model call as agents log it: the columns of `agent_usage_logs` that a writer may set. `id`
+ * makes a retry safe. Negative counts need `corrects_id`: then they are differences.
+ */
+export const UsageEvent = z.strictObject({
+  id: Id.optional(),
+  agent: words(200),
+  endpoint: text(1000).nullable().optional(),
+  model: words(200),
+  input_tokens: z.int().default(0),
+  output_tokens: z.int().default(0),
+  web_searches: z.int().default(0),
+  other_features: z.record(z.string().min(1).max(200).refine(isStorable), z.number()).default({}),
+  input_cost: cost.default(0),
+  output_cost: cost.default(0),
+  feature_cost: cost.default(0),
+  total_cost: cost.default(0),
+  metadata: JsonObject.default({}),
+  timestamp: Timestamp.optional(),
+  client_id: Id.nullable().optional(),
+  corrects_id: Id.nullable().optional(),
+}).superRefine((event, context) => {
+  if (event.corrects_id) return;
+  const refuse = (path: string[], value: number) => {
+    if (!count.safeParse(value).success && value < 0) {
+      context.addIssue({
+        code: "custom",
+        path,
+        message: `is ${value}; it cannot be below zero unless corrects_id is given`,
+      });
+    }
+  };
+  refuse(["input_tokens"], event.input_tokens);
+  refuse(["output_tokens"], event.output_tokens);
+  refuse(["web_searches"], event.web_searches);
+  for (const [key, value] of Object.entries(event.other_features)) {
+    refuse(["other_features", key], value);
+  }
+});
+
+/** What became of one event of a batch. */
+export const EventResult = z.strictObject({
+  index: z.int(),
+  id: Id.nullable(),
+  result: z.enum(["inserted", "duplicate", "conflict", "invalid"]),
+  /** Of an invalid event: where, as a JSON pointer, and why. Of a conflict: what differs. */
+  errors: z.array(z.strictObject({ pointer: z.string(), detail: z.string() })).optional(),
+});
+
+/** Per event what happened, and how many of each. */
+export const IngestAnswer = z.strictObject({
+  inserted: z.int(),
+  duplicate: z.int(),
+  conflict: z.int(),
+  invalid: z.int(),
+  results: z.array(EventResult),
+});
+
+export const ingestUsage = {
+  id: "ingestUsage",
+  method: "POST",
+  path: "/ingest-usage",
+  summary: "Log up to 1,000 model calls: an array, {events: […]} or NDJSON; gzip is understood",
+  access: ["service", "agent"],
+  params: z.strictObject({}),
+  query: z.strictObject({}),
+  // Each event is checked by itself, so that a bad one loses none of the others.
+  body: z.strictObject({ events: z.array(z.json()).max(MAX_EVENTS) }),
+  answer: IngestAnswer,
+  status: 200,
+} as const satisfies Route;
+
+function asUtc(at: string): string {
+  const iso = at.replace(" ", "T");
+  return /(Z|[+-]\d\d:?\d\d)$/.test(iso.slice(10)) ? iso : `${iso}Z`;
+}

@@ -1,0 +1,94 @@
+import { z } from "zod";
+
+/** Fields that many operations share. Text is free of NUL and lone surrogates: no store takes them. */
+
+/** Whether Postgres can store a text: it holds neither NUL nor half a surrogate pair. */
+export function isStorable(text: string): boolean {
+  return !text.includes("\0") && !/\p{Surrogate}/u.test(text);
+}
+
+/** Text of at most `length` characters that a database can store. */
+export function text(length: number) {
+  return z.string().max(length).refine(isStorable, "holds NUL or half a surrogate pair");
+}
+
+/** Text that says something. */
+export function words(length: number) {
+  return text(length).min(1).refine((value) => value.trim() !== "", "is blank");
+}
+
+export const Id = z.uuid();
+
+/** A client-local day, `2026-06-30`, within the years that usage may lie in. */
+export const Day = z.iso.date().refine(
+  (day) => day >= "1970-01-01" && day < "2200-01-01",
+  "lies outside 1970 to 2199",
+);
+
+/** The month that a period begins in, `2026-06`. */
+export const Month = z.string().regex(
+  /^(19[7-9]\d|20\d\d|21\d\d)-(0[1-9]|1[0-2])$/,
+  "like 2026-06",
+);
+
+/** An instant with its zone, `2026-07-01T00:00:00Z`. */
+export const Instant = z.iso.datetime({ offset: true }).refine(
+  (at) => Date.parse(at) >= 0 && Date.parse(at) < Date.UTC(2200, 0),
+  "lies outside 1970 to 2199",
+);
+
+/** An instant as the database has it. */
+export const ShownInstant = z.iso.datetime({ offset: true });
+
+/** An exact decimal as text: quantities and unit prices are never floats. */
+export const Decimal = z.string().regex(/^-?\d{1,20}(\.\d{1,12})?$/, "a decimal like 3.50");
+
+/** A decimal as the database prints it, of any size. */
+export const ExactDecimal = z.string().regex(/^-?\d+(\.\d+)?$/);
+
+/** Not below zero. */
+export const PositiveDecimal = z.string().regex(/^\d{1,20}(\.\d{1,12})?$/, "a decimal like 3.50");
+
+/** Whole minor units (cents) of the currency beside it. */
+export const Minor = z.int();
+
+/** ISO 4217, `USD`. */
+export const Currency = z.string().regex(/^[A-Z]{3}$/, "three capital letters");
+
+/** Free JSON object. */
+export const JsonObject = z.record(z.string(), z.json()).refine(
+  (value) => isStorable(unescaped(value)),
+  "holds NUL or half a surrogate pair",
+);
+
+/** Every key and text of a JSON value, one after the other. */
+function unescaped(value: unknown): string {
+  if (typeof value === "string") return value;
+  if (Array.isArray(value)) return value.map(unescaped).join(" ");
+  if (typeof value === "object" && value !== null) {
+    return Object.entries(value).map(([key, entry]) => `${key} ${unescaped(entry)}`).join(" ");
+  }
+  return "";
+}
+
+/** No parameters, no query, or no body. */
+export const nothing = z.strictObject({});
+
+/** Path of one client. */
+export const ClientPath = z.strictObject({ client_id: Id });
+
+/** Asks for a page: pass `next_cursor` of the page before. */
+export const paging = {
+  limit: z.coerce.number().int().min(1).max(200).default(50),
+  cursor: z.string().max(500).optional(),
+};
+
+/** A page; `next_cursor` is null on the last. */
+export function pageOf<Item extends z.ZodType>(item: Item) {
+  return z.strictObject({ data: z.array(item), next_cursor: z.string().nullable() });
+}
+
+/** A list that is short by nature, whole. */
+export function listOf<Item extends z.ZodType>(item: Item) {
+  return z.strictObject({ data: z.array(item) });
+}

@@ -1,0 +1,214 @@
+import { z } from "zod";
+import {
+  Currency,
+  Day,
+  ExactDecimal,
+  Id,
+  Instant,
+  Minor,
+  Month,
+  nothing,
+  pageOf,
+  paging,
+  ShownInstant,
+  words,
+} from "./fields.ts";
+import { READERS, type Route, STAFF } from "./route.ts";
+
+const Status = z.enum(["draft", "open", "paid", "void", "uncollectible"]);
+
+/** An invoice without its lines; amounts are minor units of `currency`. */
+export const Invoice = z.strictObject({
+  id: Id,
+  client_id: Id,
+  client: z.string(),
+  kind: z.enum(["period", "late", "one_off"]),
+  number: z.string().nullable(),
+  status: Status,
+  period_start: z.string().nullable(),
+  period_end: z.string().nullable(),
+  currency: Currency,
+  subtotal_minor: Minor,
+  discount_minor: Minor,
+  tax_minor: Minor,
+  total_minor: Minor,
+  balance_applied_minor: Minor,
+  credited_minor: Minor,
+  paid_minor: Minor,
+  amount_due_minor: Minor,
+  issued_on: z.string().nullable(),
+  due_on: z.string().nullable(),
+  replaces_id: Id.nullable(),
+  created_at: ShownInstant,
+  finalized_at: ShownInstant.nullable(),
+});
+
+/** A line: usage, minimum, one-off, discount or tax. `precise_amount` is before rounding. */
+export const InvoiceLine = z.strictObject({
+  position: z.int(),
+  kind: z.string(),
+  description: z.string(),
+  detail: z.string().nullable(),
+  model: z.string().nullable(),
+  metric: z.string().nullable(),
+  agent: z.string().nullable(),
+  service_start: z.string().nullable(),
+  service_end: z.string().nullable(),
+  quantity: ExactDecimal.nullable(),
+  unit_amount: ExactDecimal.nullable(),
+  per_units: ExactDecimal.nullable(),
+  precise_amount: ExactDecimal,
+  amount_minor: Minor,
+  is_late: z.boolean(),
+});
+
+/** A credit note on an invoice. */
+export const CreditNote = z.strictObject({
+  number: z.string(),
+  reason: z.string(),
+  total_minor: Minor,
+  issued_at: ShownInstant,
+});
+
+/** An invoice with its lines, credit notes, payments, and where its PDF is (same credentials). */
+export const InvoiceDetail = Invoice.extend({
+  lines: z.array(InvoiceLine),
+  credit_notes: z.array(CreditNote),
+  payments: z.array(z.strictObject({
+    amount_minor: Minor,
+    paid_at: ShownInstant,
+    method: z.string(),
+    reference: z.string().nullable(),
+  })),
+  links: z.strictObject({ self: z.string(), pdf: z.string(), html: z.string() }),
+});
+
+/** `outcome`: created, existing (the period has its invoice already), skipped (zero), preview. */
+export const Generated = z.strictObject({
+  outcome: z.enum(["created", "existing", "skipped", "preview"]),
+  invoice: InvoiceDetail.nullable(),
+  /** Of a dry run: the document that the invoice would have. */
+  document: z.record(z.string(), z.json()).nullable(),
+});
+
+const InvoicePath = z.strictObject({ invoice_id: Id });
+const base = {
+  params: InvoicePath,
+  query: nothing,
+  body: nothing,
+  access: STAFF,
+  status: 200,
+} as const;
+const act = { ...base, method: "POST", answer: InvoiceDetail } as const;
+
+export const listInvoices = {
+  ...base,
+  id: "listInvoices",
+  method: "GET",
+  path: "/billing/invoices",
+  summary: "Invoices, newest first; members see issued ones of their clients",
+  access: READERS,
+  params: nothing,
+  query: z.strictObject({
+    ...paging,
+    client_id: Id.optional(),
+    status: Status.optional(),
+    period: Month.optional(),
+    number: words(60).optional(),
+  }),
+  answer: pageOf(Invoice),
+} as const satisfies Route;
+
+export const generateInvoice = {
+  ...base,
+  id: "generateInvoice",
+  method: "POST",
+  path: "/billing/invoices/generate",
+  summary: "Invoice a client's period that is over; once, however often it is asked",
+  params: nothing,
+  body: z.strictObject({
+    client_id: Id,
+    /** The month that the period begins in. */
+    period: Month,
+    dry_run: z.boolean().default(false),
+  }),
+  answer: Generated,
+} as const satisfies Route;
+
+export const previewInvoice = {
+  ...base,
+  id: "previewInvoice",
+  method: "POST",
+  path: "/billing/invoices/preview",
+  summary: "The document that the invoice of the period with a day would have now; stores nothing",
+  params: nothing,
+  body: z.strictObject({ client_id: Id, day: Day.optional() }),
+  answer: Generated,
+} as const satisfies Route;
+
+export const getInvoice = {
+  ...base,
+  id: "getInvoice",
+  method: "GET",
+  path: "/billing/invoices/{invoice_id}",
+  summary: "One invoice with lines, status and links",
+  access: READERS,
+  answer: InvoiceDetail,
+} as const satisfies Route;
+
+export const finalizeInvoice = {
+  ...act,
+  id: "finalizeInvoice",
+  path: "/billing/invoices/{invoice_id}/finalize",
+  summary: "Number and freeze a draft",
+} as const satisfies Route;
+
+export const voidInvoice = {
+  ...act,
+  id: "voidInvoice",
+  path: "/billing/invoices/{invoice_id}/void",
+  summary: "Void an unpaid invoice; it keeps its number",
+  body: z.strictObject({ reason: words(500) }),
+} as const satisfies Route;
+
+export const regenerateInvoice = {
+  ...act,
+  id: "regenerateInvoice",
+  path: "/billing/invoices/{invoice_id}/regenerate",
+  summary: "Draft that replaces a voided invoice, rated anew",
+  answer: Generated,
+} as const satisfies Route;
+
+export const creditInvoice = {
+  ...act,
+  id: "creditInvoice",
+  path: "/billing/invoices/{invoice_id}/credit",
+  summary: "Credit note for an amount (minor units) or all that is left",
+  body: z.strictObject({
+    reason: words(500),
+    amount_minor: z.int().min(1).max(9e14).optional(),
+    to_refund: z.boolean().default(false),
+  }),
+  answer: CreditNote,
+  status: 201,
+} as const satisfies Route;
+
+export const recordPayment = {
+  ...act,
+  id: "recordPayment",
+  path: "/billing/invoices/{invoice_id}/payments",
+  summary: "Record money received; the same reference counts once",
+  body: z.strictObject({
+    amount_minor: z.int().min(1).max(9e14),
+    paid_at: Instant.optional(),
+    method: words(50).default("manual"),
+    reference: words(200),
+  }),
+} as const satisfies Route;
+
+export const writeOffInvoice = {
+  ...act,
+  id: "writeOffInvoice",
+  path: "/billing/invoices/{invoice_id}/uncollectible",
+  summary: "Write an open invoice off; it may still be paid",
+} as const satisfies Route;

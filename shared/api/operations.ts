@@ -1,0 +1,187 @@
+import { z } from "zod";
+import {
+  ClientPath,
+  Currency,
+  Day,
+  ExactDecimal,
+  Id,
+  Instant,
+  listOf,
+  Minor,
+  nothing,
+  pageOf,
+  paging,
+  ShownInstant,
+  words,
+} from "./fields.ts";
+import { READERS, type Route, STAFF } from "./route.ts";
+import { NewPrice } from "./terms.ts";
+
+const base = {
+  params: nothing,
+  query: nothing,
+  body: nothing,
+  access: STAFF,
+  status: 200,
+} as const;
+
+/** Usage that is not billed, and why. */
+export const QuarantineRow = z.strictObject({
+  reason: z.string(),
+  client_id: Id.nullable(),
+  agent: z.string(),
+  model: z.string(),
+  metric: z.string().nullable(),
+  rows: z.int(),
+  first_day: z.string(),
+  last_day: z.string(),
+});
+
+/** What is left in quarantine, per reason. */
+const Remaining = z.array(z.strictObject({ reason: z.string(), rows: z.int() }));
+
+/** What a monthly run did. */
+export const RunSummary = z.strictObject({
+  as_of: z.string(),
+  invoices: z.int(),
+  totals: z.record(z.string(), z.int()),
+  drafts: z.int(),
+  skipped: z.int(),
+  blocked: z.array(z.strictObject({
+    client: z.string(),
+    client_id: Id,
+    period_start: z.string(),
+    reason: z.string(),
+    message: z.string(),
+  })),
+  quarantined: Remaining,
+  credit_notes: z.int(),
+  discrepancies_healed: z.int(),
+});
+
+export const runMonth = {
+  ...base,
+  id: "runMonth",
+  method: "POST",
+  path: "/billing/runs",
+  summary: "Invoice every period that is over; idempotent",
+  access: ["operator", "service", "cron"],
+  /** As of an instant that is not in the future; now where left out. */
+  body: z.strictObject({ as_of: Instant.optional() }),
+  answer: RunSummary,
+} as const satisfies Route;
+
+export const listRuns = {
+  ...base,
+  id: "listRuns",
+  method: "GET",
+  path: "/billing/runs",
+  summary: "What earlier runs did, newest first",
+  query: z.strictObject(paging),
+  answer: pageOf(z.strictObject({
+    id: z.int(),
+    as_of: ShownInstant,
+    started_at: ShownInstant,
+    finished_at: ShownInstant,
+    actor: z.string(),
+    summary: z.record(z.string(), z.json()),
+  })),
+} as const satisfies Route;
+
+export const listQuarantine = {
+  ...base,
+  id: "listQuarantine",
+  method: "GET",
+  path: "/billing/quarantine",
+  summary: "Usage that is not billed: nobody's, unpriced, unreadable, outside service",
+  query: z.strictObject({ ...paging, reason: words(60).optional() }),
+  answer: pageOf(QuarantineRow),
+} as const satisfies Route;
+
+export const resolveQuarantine = {
+  ...base,
+  id: "resolveQuarantine",
+  method: "POST",
+  path: "/billing/quarantine/resolve",
+  summary: "Release usage: assign its agent, price its metric, or name its model's family",
+  body: z.discriminatedUnion("action", [
+    z.strictObject({
+      action: z.literal("assign_agent"),
+      agent: words(200),
+      client_id: Id,
+      starts_at: Instant.nullable().optional(),
+      ends_at: Instant.nullable().optional(),
+    }),
+    z.strictObject({ action: z.literal("add_price"), price: NewPrice }),
+    z.strictObject({
+      action: z.literal("map_model"),
+      model: words(200),
+      family: words(200),
+      provider: z.enum(["anthropic", "openai", "google", "other"]).default("other"),
+    }),
+  ]),
+  answer: z.strictObject({ remaining: Remaining }),
+} as const satisfies Route;
+
+export const clientStatement = {
+  ...base,
+  id: "clientStatement",
+  method: "GET",
+  path: "/billing/clients/{client_id}/statement",
+  summary: "A client's account of a year: opening balance, every entry, closing balance",
+  access: READERS,
+  params: ClientPath,
+  query: z.strictObject({ year: z.coerce.number().int().min(1970).max(2199) }),
+  answer: listOf(z.strictObject({
+    at: ShownInstant,
+    entry: z.string(),
+    number: z.string().nullable(),
+    currency: Currency,
+    amount_minor: Minor,
+    balance_minor: Minor,
+  })),
+} as const satisfies Route;
+
+export const reconcile = {
+  ...base,
+  id: "reconcile",
+  method: "GET",
+  path: "/billing/reconciliation",
+  summary: "Differences between logs and usage records over client-local days, both included",
+  query: z.strictObject({ start: Day, end: Day }),
+  answer: listOf(z.strictObject({
+    client_id: Id.nullable(),
+    day: z.string(),
+    model: z.string(),
+    metric: z.string(),
+    agent: z.string(),
+    logged: ExactDecimal.nullable(),
+    recorded: ExactDecimal.nullable(),
+  })),
+} as const satisfies Route;
+
+export const health = {
+  ...base,
+  id: "health",
+  method: "GET",
+  path: "/billing/health",
+  summary: "Whether the database answers, how far logs are counted, what waits",
+  access: ["operator", "service", "cron"],
+  answer: z.strictObject({
+    status: z.enum(["ok", "attention"]),
+    counted_at: ShownInstant,
+    last_run_at: ShownInstant.nullable(),
+    blocked_periods: z.int(),
+    quarantined_rows: z.int(),
+  }),
+} as const satisfies Route;
+
+export const openApi = {
+  ...base,
+  id: "openApi",
+  method: "GET",
+  path: "/billing/openapi.json",
+  summary: "This document",
+  access: ["anon", "operator", "member", "service", "cron", "agent"],
+  answer: z.record(z.string(), z.json()),
+} as const satisfies Route;

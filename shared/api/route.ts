@@ -1,0 +1,37 @@
+import type { z } from "zod";
+
+/**
+ * Who may call: `operator` (a user whose app_metadata.role is operator), `member` (a signed-in user;
+ * sees the rows of their clients), `service` (secret key `default`), `cron` and `agent` (secret keys
+ * of those names), `anon` (everybody).
+ */
+export type Actor = "operator" | "member" | "service" | "cron" | "agent" | "anon";
+
+/** One operation of the HTTP API: what the server parses, the client types and OpenAPI tells. */
+export interface Route<
+  Params extends z.ZodType = z.ZodType,
+  Query extends z.ZodType = z.ZodType,
+  Body extends z.ZodType = z.ZodType,
+  Answer extends z.ZodType = z.ZodType,
+> {
+  /** Stable name, OpenAPI's operationId. */
+  readonly id: string;
+  readonly method: "GET" | "POST" | "PATCH" | "DELETE";
+  /** Under `/functions/v1`; parameters as `{name}`. */
+  readonly path: string;
+  readonly summary: string;
+  readonly access: readonly Actor[];
+  readonly params: Params;
+  readonly query: Query;
+  /** `nothing` where no body is read. */
+  readonly body: Body;
+  readonly answer: Answer;
+  /** Of success: 201 where something was made, 200 otherwise. */
+  readonly status: 200 | 201;
+}
+
+/** Operators and the service itself: whoever runs the billing. */
+export const STAFF = ["operator", "service"] as const satisfies readonly Actor[];
+
+/** Staff, and members for what is theirs. */
+export const READERS = ["operator", "service", "member"] as const satisfies readonly Actor[];

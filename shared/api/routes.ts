@@ -1,0 +1,54 @@
+import * as clients from "./clients.ts";
+import * as events from "./events.ts";
+import * as invoices from "./invoices.ts";
+import * as operations from "./operations.ts";
+import type { Route } from "./route.ts";
+import * as terms from "./terms.ts";
+import * as usage from "./usage.ts";
+
+/** Every operation of the HTTP API, in the order of the document. */
+export const ROUTES: readonly Route[] = [
+  clients.listClients,
+  clients.createClientRoute,
+  clients.getClient,
+  clients.updateClient,
+  clients.listMembers,
+  clients.addMember,
+  clients.removeMember,
+  terms.listAssignments,
+  terms.createAssignment,
+  terms.updateAssignment,
+  terms.removeAssignment,
+  terms.listConfigs,
+  terms.createConfig,
+  terms.updateConfig,
+  terms.removeConfig,
+  terms.explainPrice,
+  terms.listPrices,
+  terms.createPrice,
+  terms.updatePrice,
+  terms.removePrice,
+  usage.clientUsage,
+  usage.allUsage,
+  usage.rollupUsage,
+  usage.clientSpend,
+  invoices.listInvoices,
+  invoices.generateInvoice,
+  invoices.previewInvoice,
+  invoices.getInvoice,
+  invoices.finalizeInvoice,
+  invoices.voidInvoice,
+  invoices.regenerateInvoice,
+  invoices.creditInvoice,
+  invoices.recordPayment,
+  invoices.writeOffInvoice,
+  operations.runMonth,
+  operations.listRuns,
+  operations.listQuarantine,
+  operations.resolveQuarantine,
+  operations.clientStatement,
+  operations.reconcile,
+  operations.health,
+  operations.openApi,
+  events.ingestUsage,
+];

@@ -1,0 +1,261 @@
+import { z } from "zod";
+import {
+  Currency,
+  Day,
+  ExactDecimal,
+  Id,
+  Instant,
+  listOf,
+  nothing,
+  pageOf,
+  paging,
+  PositiveDecimal,
+  ShownInstant,
+  text,
+  words,
+} from "./fields.ts";
+import { READERS, type Route, STAFF } from "./route.ts";
+
+/** What a client is billed by: agents' assignments, config and prices. */
+
+const RowPath = z.strictObject({ id: Id });
+/** Bounds of a range of days; null is open. */
+const range = { effective_from: Day.nullable(), effective_until: Day.nullable() };
+const shownRange = {
+  effective_from: z.string().nullable(),
+  effective_until: z.string().nullable(),
+};
+
+/** Whose usage an agent's logs are, `[starts_at, ends_at)`; null is open. */
+export const Assignment = z.strictObject({
+  id: Id,
+  agent: z.string(),
+  client_id: Id,
+  starts_at: ShownInstant.nullable(),
+  ends_at: ShownInstant.nullable(),
+});
+
+const NewAssignment = z.strictObject({
+  agent: words(200),
+  client_id: Id,
+  starts_at: Instant.nullable().optional(),
+  ends_at: Instant.nullable().optional(),
+});
+
+const percent = z.string().regex(/^\d{1,3}(\.\d{1,4})?$/, "a percentage like 12.5");
+
+/** A tax; `applies_to` names metrics (or `minimum`, `one_off`) it holds for, absent for all. */
+export const Tax = z.strictObject({
+  name: words(60),
+  rate_percent: percent,
+  behavior: z.enum(["exclusive", "inclusive", "reverse_charge"]),
+  note: text(300).nullable().optional(),
+  applies_to: z.array(words(200)).max(50).nullable().optional(),
+});
+
+const configFields = {
+  currency: Currency.nullable(),
+  minimum_minor: z.int().min(0).max(9e14).nullable(),
+  discount_percent: percent.nullable(),
+  discount_minor: z.int().min(0).max(9e14).nullable(),
+  discount_until: Day.nullable(),
+  taxes: z.array(Tax).max(10).nullable(),
+  payment_terms_days: z.int().min(0).max(365).nullable(),
+  line_grouping: z.enum(["model", "agent"]).nullable(),
+  grace_hours: z.int().min(0).max(744).nullable(),
+  deliveries: z.array(z.enum(["archive", "stripe", "email", "hermes"])).nullable(),
+};
+
+/** How a client is billed in a range of days; `client_id` null is the default for all clients. */
+export const Config = z.strictObject({
+  id: Id,
+  client_id: Id.nullable(),
+  ...shownRange,
+  ...configFields,
+  discount_percent: ExactDecimal.nullable(),
+  taxes: z.array(z.json()).nullable(),
+  discount_until: z.string().nullable(),
+});
+
+const NewConfig = z.strictObject({ client_id: Id.nullable(), ...range, ...configFields }).partial()
+  .required({ client_id: true });
+
+const Tier = z.strictObject({
+  up_to: PositiveDecimal.nullable().optional(),
+  unit_amount: PositiveDecimal,
+  flat_amount: PositiveDecimal.optional(),
+});
+
+const priceFields = {
+  model: words(200).nullable(),
+  family: words(200).nullable(),
+  metric: words(200),
+  currency: Currency,
+  pricing_model: z.enum(["per_unit", "package", "graduated", "volume"]),
+  unit_amount: PositiveDecimal.nullable(),
+  per_units: PositiveDecimal,
+  tiers: z.array(Tier).min(1).max(50).nullable(),
+  free_units: PositiveDecimal,
+  batch_multiplier: PositiveDecimal,
+};
+
+/** Price of a metric for a model, a family or any model; `client_id` null is the default list. */
+export const Price = z.strictObject({
+  id: Id,
+  client_id: Id.nullable(),
+  ...shownRange,
+  ...priceFields,
+  unit_amount: ExactDecimal.nullable(),
+  per_units: ExactDecimal,
+  free_units: ExactDecimal,
+  batch_multiplier: ExactDecimal,
+  tiers: z.array(z.json()).nullable(),
+});
+
+/** A new price: `unit_amount` (major units) per `per_units` units, or tiers. */
+export const NewPrice = z.strictObject({ client_id: Id.nullable(), ...range, ...priceFields })
+  .partial().required({ client_id: true, metric: true });
+
+/** A price that was considered, best first; the first one in force is `chosen`. */
+export const PriceCandidate = z.strictObject({
+  rank: z.int(),
+  chosen: z.boolean(),
+  price_id: Id,
+  why: z.string(),
+  pricing_model: z.string(),
+  unit_amount: ExactDecimal.nullable(),
+  per_units: ExactDecimal,
+  tiers: z.array(z.json()).nullable(),
+  free_units: ExactDecimal,
+  multiplier: ExactDecimal,
+  currency: Currency,
+  ...shownRange,
+});
+
+const base = {
+  params: nothing,
+  query: nothing,
+  body: nothing,
+  access: STAFF,
+  status: 200,
+} as const;
+const made = { ...base, method: "POST", status: 201 } as const;
+const change = { ...base, method: "PATCH", params: RowPath } as const;
+const removal = { ...base, method: "DELETE", params: RowPath } as const;
+const ofClient = z.strictObject({ ...paging, client_id: Id.optional() });
+
+export const listAssignments = {
+  ...base,
+  id: "listAssignments",
+  method: "GET",
+  path: "/billing/assignments",
+  summary: "Which agent works for which client, when",
+  access: READERS,
+  query: z.strictObject({ ...paging, client_id: Id.optional(), agent: text(200).optional() }),
+  answer: pageOf(Assignment),
+} as const satisfies Route;
+export const createAssignment = {
+  ...made,
+  id: "createAssignment",
+  path: "/billing/assignments",
+  summary: "Assign an agent to a client; usage in the range is attributed anew",
+  body: NewAssignment,
+  answer: Assignment,
+} as const satisfies Route;
+export const updateAssignment = {
+  ...change,
+  id: "updateAssignment",
+  path: "/billing/assignments/{id}",
+  summary: "Change an assignment, for example end it",
+  body: NewAssignment.partial(),
+  answer: Assignment,
+} as const satisfies Route;
+export const removeAssignment = {
+  ...removal,
+  id: "removeAssignment",
+  path: "/billing/assignments/{id}",
+  summary: "Remove an assignment; its usage goes to quarantine",
+  answer: Assignment,
+} as const satisfies Route;
+
+export const listConfigs = {
+  ...base,
+  id: "listConfigs",
+  method: "GET",
+  path: "/billing/configs",
+  summary: "Config of a client, or default config where client_id is left out",
+  access: READERS,
+  query: ofClient,
+  answer: pageOf(Config),
+} as const satisfies Route;
+export const createConfig = {
+  ...made,
+  id: "createConfig",
+  path: "/billing/configs",
+  summary: "Add config for a range of days; null takes the default",
+  body: NewConfig,
+  answer: Config,
+} as const satisfies Route;
+export const updateConfig = {
+  ...change,
+  id: "updateConfig",
+  path: "/billing/configs/{id}",
+  summary: "Change config that is still to come, or end what is in force",
+  body: NewConfig.omit({ client_id: true }),
+  answer: Config,
+} as const satisfies Route;
+export const removeConfig = {
+  ...removal,
+  id: "removeConfig",
+  path: "/billing/configs/{id}",
+  summary: "Remove config that is still to come",
+  answer: Config,
+} as const satisfies Route;
+
+export const listPrices = {
+  ...base,
+  id: "listPrices",
+  method: "GET",
+  path: "/billing/prices",
+  summary: "Prices of a client, or the default list where client_id is left out",
+  access: READERS,
+  query: z.strictObject({
+    ...paging,
+    client_id: Id.optional(),
+    metric: text(200).optional(),
+    on: Day.optional(),
+  }),
+  answer: pageOf(Price),
+} as const satisfies Route;
+export const createPrice = {
+  ...made,
+  id: "createPrice",
+  path: "/billing/prices",
+  summary: "Add a price; releases usage that had none",
+  body: NewPrice,
+  answer: Price,
+} as const satisfies Route;
+export const updatePrice = {
+  ...change,
+  id: "updatePrice",
+  path: "/billing/prices/{id}",
+  summary: "Change a price that is still to come, or end one in force",
+  body: NewPrice.omit({ client_id: true }).partial(),
+  answer: Price,
+} as const satisfies Route;
+export const removePrice = {
+  ...removal,
+  id: "removePrice",
+  path: "/billing/prices/{id}",
+  summary: "Remove a price that is still to come",
+  answer: Price,
+} as const satisfies Route;
+export const explainPrice = {
+  ...base,
+  id: "explainPrice",
+  method: "GET",
+  path: "/billing/prices/explain",
+  summary: "Every price considered for a client, model, metric and day, and why",
+  query: z.strictObject({ client_id: Id, model: words(200), metric: words(200), day: Day }),
+  answer: listOf(PriceCandidate),
+} as const satisfies Route;

@@ -1,0 +1,118 @@
+import { z } from "zod";
+import {
+  ClientPath,
+  Currency,
+  Day,
+  ExactDecimal,
+  Id,
+  Minor,
+  nothing,
+  pageOf,
+  paging,
+  ShownInstant,
+  text,
+} from "./fields.ts";
+import { READERS, type Route, STAFF } from "./route.ts";
+
+const Group = z.enum(["day", "agent", "model", "metric", "client"]);
+
+/** `agent,model`: what usage is summed by, in this order; always by metric too. */
+const GroupBy = z.string().max(60).default("model").transform((list) => list.split(","))
+  .pipe(z.array(Group).max(5));
+
+/** `start` and `end` are client-local days, both included. */
+const span = { start: Day, end: Day };
+const filters = { agent: text(200).optional(), model: text(200).optional() };
+
+/** Summed usage; keys that it was not grouped by are null. */
+export const UsageRow = z.strictObject({
+  client_id: Id.nullable(),
+  day: z.string().nullable(),
+  agent: z.string().nullable(),
+  model: z.string().nullable(),
+  metric: z.string(),
+  quantity: ExactDecimal,
+  /** USD, what it cost us. Null for members: what a client pays is on the invoice. */
+  provider_cost: ExactDecimal.nullable(),
+  log_count: z.int(),
+});
+
+export const clientUsage = {
+  id: "clientUsage",
+  method: "GET",
+  path: "/billing/clients/{client_id}/usage",
+  summary: "A client's usage by day, agent, model or metric",
+  access: READERS,
+  params: ClientPath,
+  query: z.strictObject({ ...span, ...filters, ...paging, group_by: GroupBy }),
+  body: nothing,
+  answer: pageOf(UsageRow),
+  status: 200,
+} as const satisfies Route;
+
+export const allUsage = {
+  id: "allUsage",
+  method: "GET",
+  path: "/billing/usage",
+  summary: "Usage of all clients; source=logs sums the logs themselves, counted or not",
+  access: STAFF,
+  params: nothing,
+  query: z.strictObject({
+    ...span,
+    ...filters,
+    ...paging,
+    client_id: Id.optional(),
+    group_by: GroupBy,
+    source: z.enum(["records", "logs"]).default("records"),
+  }),
+  body: nothing,
+  answer: pageOf(UsageRow),
+  status: 200,
+} as const satisfies Route;
+
+export const rollupUsage = {
+  id: "rollupUsage",
+  method: "POST",
+  path: "/billing/usage/rollup",
+  summary: "Count the logs that have arrived since the last rollup",
+  access: ["operator", "service", "cron"],
+  params: nothing,
+  query: nothing,
+  body: nothing,
+  answer: z.strictObject({ counted: z.int() }),
+  status: 200,
+} as const satisfies Route;
+
+/**
+ * Charges of the running period so far and where it is heading: the charges of the whole days so far
+ * scaled to the period, and not below the minimum.
+ */
+export const Spend = z.strictObject({
+  client_id: Id,
+  period: z.strictObject({ start: z.string(), end: z.string() }),
+  currency: Currency,
+  usage_minor: Minor,
+  minimum_minor: Minor,
+  forecast_minor: Minor,
+  elapsed_days: z.int(),
+  total_days: z.int(),
+  days: z.array(z.strictObject({ day: z.string(), amount_minor: Minor })),
+  unpriced: z.array(
+    z.strictObject({ model: z.string(), metric: z.string(), quantity: ExactDecimal }),
+  ),
+  /** Up to when arrived logs are counted. */
+  counted_at: ShownInstant,
+});
+
+export const clientSpend = {
+  id: "clientSpend",
+  method: "GET",
+  path: "/billing/clients/{client_id}/spend",
+  summary: "Live spend of the running period, before discount and tax, with forecast",
+  access: READERS,
+  params: ClientPath,
+  query: nothing,
+  body: nothing,
+  answer: Spend,
+  status: 200,
+} as const satisfies Route;

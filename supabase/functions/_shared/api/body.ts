@@ -1,0 +1,45 @@
+import { problem } from "../../../../shared/errors.ts";
+import { ProblemError } from "./endpoint.ts";
+
+/**
+ * The body as text, inflated where `content-encoding` is gzip. Never holds more than `limit` bytes
+ * of it: what a small body inflates to is counted while it inflates. Throws a `ProblemError` for
+ * more, for broken gzip and for bytes that are not UTF-8.
+ */
+export async function readText(request: Request, limit: number): Promise<string> {
+  if (request.body === null) return "";
+  const encoding = request.headers.get("content-encoding")?.trim().toLowerCase() ?? "identity";
+  if (encoding !== "identity" && encoding !== "gzip") {
+    throw refusal(`content-encoding ${JSON.stringify(encoding)} is not understood; use gzip`);
+  }
+  const gzip = encoding === "gzip";
+  const stream = gzip ? request.body.pipeThrough(new DecompressionStream("gzip")) : request.body;
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  let size = 0;
+  let text = "";
+  try {
+    for await (const chunk of stream) {
+      size += chunk.byteLength;
+      if (size > limit) throw new ProblemError(problem("too_large", `more than ${limit} bytes`));
+      text += decoder.decode(chunk, { stream: true });
+    }
+    return text + decoder.decode();
+  } catch (error) {
+    if (error instanceof ProblemError) throw error;
+    throw refusal(gzip ? "the body is not gzip of UTF-8 text" : "the body is not UTF-8 text");
+  }
+}
+
+/** JSON of a body; an empty one is `{}`. Throws a `ProblemError` where it is not JSON. */
+export function parseJson(text: string): unknown {
+  if (text.trim() === "") return {};
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw refusal("the body is not JSON");
+  }
+}
+
+function refusal(detail: string): ProblemError {
+  return new ProblemError(problem("bad_request", detail));
+}

@@ -1,0 +1,82 @@
+import { z } from "zod";
+import type { Route } from "../../../../shared/api/route.ts";
+import {
+  type ErrorDetail,
+  errorDetails,
+  type Problem,
+  problem,
+} from "../../../../shared/errors.ts";
+import type { Session } from "./session.ts";
+
+/** A parsed request: what an endpoint's work is given. */
+export interface Input<Params, Query, Body> {
+  readonly params: Params;
+  readonly query: Query;
+  readonly body: Body;
+}
+
+/** What came over the wire, not yet checked. */
+export type RawInput = Input<unknown, unknown, unknown>;
+
+/** Ends an endpoint's work with a problem; the transaction is rolled back. */
+export class ProblemError extends Error {
+  constructor(readonly problem: Problem) {
+    super(problem.detail ?? problem.title);
+  }
+}
+
+/** A route with its work; parsing stands between the two. */
+export interface Endpoint {
+  readonly route: Route;
+  /** Throws a `ProblemError` for input that the route's schemas refuse. */
+  check(raw: RawInput): (session: Session) => Promise<object>;
+}
+
+/** Binds work to a route: the work gets what the route's schemas made of the request. */
+export function endpoint<
+  Params extends z.ZodType,
+  Query extends z.ZodType,
+  Body extends z.ZodType,
+  Answer extends z.ZodType<object>,
+>(
+  route: Route<Params, Query, Body, Answer>,
+  work: (
+    session: Session,
+    input: Input<z.output<Params>, z.output<Query>, z.output<Body>>,
+  ) => Promise<unknown>,
+): Endpoint {
+  return {
+    route,
+    check: (raw) => {
+      const input = parseInput(route, raw);
+      // Answers are checked too: what the document promises is what is sent.
+      return async (session) => route.answer.parse(await work(session, input));
+    },
+  };
+}
+
+function parseInput<Params extends z.ZodType, Query extends z.ZodType, Body extends z.ZodType>(
+  route: Route<Params, Query, Body>,
+  raw: RawInput,
+): Input<z.output<Params>, z.output<Query>, z.output<Body>> {
+  const params = route.params.safeParse(raw.params);
+  const query = route.query.safeParse(raw.query);
+  const body = route.body.safeParse(raw.body);
+  if (params.success && query.success && body.success) {
+    return { params: params.data, query: query.data, body: body.data };
+  }
+  throw new ProblemError(problem("bad_request", undefined, [
+    ...located("path", params),
+    ...located("query", query),
+    ...located("", body),
+  ]));
+}
+
+/** Pointers into the body are plain; those of path and query begin with `path` and `query`. */
+function located(place: string, result: z.ZodSafeParseResult<unknown>): ErrorDetail[] {
+  if (result.success) return [];
+  return errorDetails(result.error.issues).map(({ pointer, detail }) => ({
+    pointer: place === "" ? pointer : `${place}${pointer}`,
+    detail,
+  }));
+}

@@ -1,0 +1,68 @@
+import * as routes from "../../../shared/api/clients.ts";
+import { endpoint } from "../_shared/api/endpoint.ts";
+import { cursorKeys, pageOf, type PageRow } from "../_shared/api/page.ts";
+import { found, insertRow, updateRow } from "../_shared/api/rows.ts";
+import type { Session } from "../_shared/api/session.ts";
+
+/** Clients and their members. */
+export const clientEndpoints = [
+  endpoint(
+    routes.listClients,
+    async ({ sql }, { query: { limit, cursor, status, external_id } }) => {
+      const after = cursorKeys(cursor, 2);
+      const rows = await sql<PageRow[]>`
+      select ${clientItem(sql)} as item, array[c.name, c.id::text] as keys
+      from public.clients c
+      where (${status ?? null}::text is null or c.status = ${status ?? null}::text)
+        and (${external_id ?? null}::text is null or c.external_id = ${external_id ?? null}::text)
+        and (${after?.[0] ?? null}::text is null or (c.name, c.id::text)
+          > (${after?.[0] ?? null}::text, ${after?.[1] ?? null}::text))
+      order by c.name, c.id::text limit ${limit + 1}`;
+      return pageOf(rows, limit);
+    },
+  ),
+  endpoint(
+    routes.createClientRoute,
+    async (session, { body }) => readClient(session, await insertRow(session, "clients", body)),
+  ),
+  endpoint(routes.getClient, (session, { params }) => readClient(session, params.client_id)),
+  endpoint(routes.updateClient, async (session, { params, body }) => {
+    await updateRow(session, "clients", params.client_id, body);
+    return await readClient(session, params.client_id);
+  }),
+  endpoint(routes.listMembers, async (session, { params: { client_id } }) => {
+    await readClient(session, client_id);
+    const rows = await session.sql<{ item: unknown }[]>`
+      select to_jsonb(m) as item from public.client_members m
+      where m.client_id = ${client_id}::text::uuid order by m.created_at, m.user_id`;
+    return { data: rows.map(({ item }) => item) };
+  }),
+  endpoint(routes.addMember, async ({ sql }, { params: { client_id }, body: { user_id } }) => {
+    const rows = await sql<{ item: unknown }[]>`
+      insert into public.client_members as m (client_id, user_id)
+      values (${client_id}::text::uuid, ${user_id}::text::uuid) returning to_jsonb(m) as item`;
+    return found(rows).item;
+  }),
+  endpoint(routes.removeMember, async ({ sql }, { params: { client_id, user_id } }) => {
+    const rows = await sql<{ item: unknown }[]>`
+      delete from public.client_members m
+      where m.client_id = ${client_id}::text::uuid and m.user_id = ${user_id}::text::uuid
+      returning to_jsonb(m) as item`;
+    return found(rows).item;
+  }),
+];
+
+/** A client that the caller may see, as the API shows it; a problem `not_found` otherwise. */
+export async function readClient({ sql }: Session, id: string): Promise<unknown> {
+  const rows = await sql<{ item: unknown }[]>`
+    select ${clientItem(sql)} as item from public.clients c where c.id = ${id}::text::uuid`;
+  return found(rows).item;
+}
+
+function clientItem(sql: Session["sql"]) {
+  return sql`jsonb_build_object('id', c.id, 'name', c.name, 'external_id', c.external_id,
+    'email', c.email, 'address', c.address, 'tax_id', c.tax_id, 'locale', c.locale,
+    'paper', c.paper, 'time_zone', c.time_zone, 'billing_anchor_day', c.billing_anchor_day,
+    'status', c.status, 'started_on', c.started_on, 'ended_on', c.ended_on,
+    'metadata', c.metadata, 'created_at', c.created_at)`;
+}

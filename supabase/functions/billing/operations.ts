@@ -1,0 +1,104 @@
+import * as routes from "../../../shared/api/operations.ts";
+import { ROUTES } from "../../../shared/api/routes.ts";
+import { openApiDocument } from "../../../shared/api/openapi.ts";
+import { problem } from "../../../shared/errors.ts";
+import { endpoint, ProblemError } from "../_shared/api/endpoint.ts";
+import { cursorKeys, pageOf, type PageRow } from "../_shared/api/page.ts";
+import { found, insertRow, openRange } from "../_shared/api/rows.ts";
+import type { Session } from "../_shared/api/session.ts";
+import { readClient } from "./clients.ts";
+
+/** What runs the billing: the monthly run, quarantine, reconciliation, statements, health. */
+export const operationEndpoints = [
+  endpoint(routes.runMonth, async ({ sql }, { body: { as_of } }) => {
+    const [row] = await sql<{ summary: unknown; future: boolean }[]>`
+      select case when not x.future then billing.run_monthly(x.as_of) end as summary, x.future
+      from (select t.as_of, t.as_of > now() as future
+        from (select coalesce(${as_of ?? null}::text::timestamptz, billing.as_of())) t(as_of)) x`;
+    if (row?.future) {
+      throw new ProblemError(problem("bad_request", undefined, [
+        { pointer: "/as_of", detail: "lies in the future" },
+      ]));
+    }
+    return row?.summary;
+  }),
+  endpoint(routes.listRuns, async ({ sql }, { query }) => {
+    const after = cursorKeys(query.cursor, 1);
+    const rows = await sql<PageRow[]>`
+      select to_jsonb(r) as item, array[r.id::text] as keys from billing.monthly_runs r
+      where ${after?.[0] ?? null}::text is null or r.id < ${after?.[0] ?? null}::text::bigint
+      order by r.id desc limit ${query.limit + 1}`;
+    return pageOf(rows, query.limit);
+  }),
+  endpoint(routes.listQuarantine, async ({ sql }, { query }) => {
+    const after = cursorKeys(query.cursor, 1)?.[0] ?? null;
+    const rows = await sql<PageRow[]>`
+      with keyed as materialized (
+        select q.*, jsonb_build_array(q.reason, q.agent, q.model, q.metric, q.client_id)::text
+          collate "C" as key
+        from billing.quarantine q
+        where ${query.reason ?? null}::text is null or q.reason = ${query.reason ?? null}::text
+      )
+      select to_jsonb(k) - 'key' as item, array[md5(k.key)] as keys from keyed k
+      where ${after}::text is null
+        or k.key > (select o.key from keyed o where md5(o.key) = ${after}::text)
+      order by k.key limit ${query.limit + 1}`;
+    return pageOf(rows, query.limit);
+  }),
+  endpoint(routes.resolveQuarantine, async (session, { body }) => {
+    const { sql } = session;
+    if (body.action === "add_price") {
+      await insertRow(session, "prices", openRange(body.price));
+    } else if (body.action === "map_model") {
+      const { model, family, provider } = body;
+      await sql`
+        insert into public.models as m (id, family, provider) values (${model}, ${family}, ${provider})
+        on conflict (id) do update set family = excluded.family, provider = excluded.provider`;
+    } else {
+      const { action: _, ...assignment } = body;
+      await insertRow(session, "agent_assignments", openRange(assignment));
+    }
+    await sql`select billing.count_usage()`;
+    return { remaining: await remaining(session) };
+  }),
+  endpoint(routes.clientStatement, async (session, { params: { client_id }, query: { year } }) => {
+    await readClient(session, client_id);
+    await session.asService();
+    const rows = await session.sql<{ item: unknown }[]>`
+      select to_jsonb(s) as item from billing.statement(${client_id}::text::uuid, ${year}) s`;
+    return { data: rows.map(({ item }) => item) };
+  }),
+  endpoint(routes.reconcile, async ({ sql }, { query: { start, end } }) => {
+    if (start > end) throw new ProblemError(problem("bad_request", "start lies after end"));
+    const rows = await sql<{ item: unknown }[]>`
+      select jsonb_build_object('client_id', d.client_id, 'day', d.usage_day, 'model', d.model,
+        'metric', d.metric, 'agent', d.agent, 'logged', trim_scale(d.logged)::text,
+        'recorded', trim_scale(d.recorded)::text) as item
+      from billing.usage_discrepancies(
+        daterange(${start}::text::date, ${end}::text::date, '[]')) d limit 1000`;
+    return { data: rows.map(({ item }) => item) };
+  }),
+  endpoint(routes.health, async (session) => {
+    const [row] = await session.sql<{ item: object; attention: boolean }[]>`
+      select jsonb_build_object('counted_at', w.moved_at, 'blocked_periods', b.periods,
+          'quarantined_rows', q.rows,
+          'last_run_at', (select max(r.finished_at) from billing.monthly_runs r)) as item,
+        b.periods + q.rows > 0 as attention
+      from billing.usage_watermark w
+      cross join (select count(*) as periods from public.billing_periods p
+        where p.state = 'blocked') b
+      cross join (select count(*) as rows from billing.quarantined_logs) q`;
+    return { ...row?.item, status: row?.attention ? "attention" : "ok" };
+  }),
+  endpoint(routes.openApi, () => Promise.resolve(document)),
+];
+
+const document = openApiDocument(ROUTES);
+
+async function remaining({ sql }: Session): Promise<unknown> {
+  return found(
+    await sql<{ rows: unknown }[]>`
+    select coalesce(jsonb_agg(to_jsonb(s)), '[]') as rows from billing.quarantine_summary() s`,
+  )
+    .rows;
+}

@@ -1,0 +1,165 @@
+import * as routes from "../../../shared/api/terms.ts";
+import { type Endpoint, endpoint } from "../_shared/api/endpoint.ts";
+import { cursorKeys, pageOf, type PageRow } from "../_shared/api/page.ts";
+import { deleteRow, found, insertRow, openRange, updateRow } from "../_shared/api/rows.ts";
+import type { Session } from "../_shared/api/session.ts";
+
+/** Assignments, config and prices: what a client is billed by. */
+export const termEndpoints: readonly Endpoint[] = [
+  endpoint(routes.listAssignments, async ({ sql }, { query }) => {
+    const after = cursorKeys(query.cursor, 2);
+    const rows = await sql<PageRow[]>`
+      select ${assignmentItem(sql)} as item, array[a.agent, a.id::text] as keys
+      from public.agent_assignments a
+      where (${query.client_id ?? null}::text is null
+          or a.client_id = ${query.client_id ?? null}::text::uuid)
+        and (${query.agent ?? null}::text is null or a.agent = ${query.agent ?? null}::text)
+        and (${after?.[0] ?? null}::text is null or (a.agent, a.id::text)
+          > (${after?.[0] ?? null}::text, ${after?.[1] ?? null}::text))
+      order by a.agent, a.id::text limit ${query.limit + 1}`;
+    return pageOf(rows, query.limit);
+  }),
+  endpoint(
+    routes.createAssignment,
+    async (session, { body }) =>
+      readAssignment(session, await insertRow(session, "agent_assignments", openRange(body))),
+  ),
+  endpoint(routes.updateAssignment, async (session, { params: { id }, body }) => {
+    await updateRow(session, "agent_assignments", id, openRange(body));
+    return await readAssignment(session, id);
+  }),
+  endpoint(routes.removeAssignment, async (session, { params: { id } }) => {
+    const item = await readAssignment(session, id);
+    await deleteRow(session, "agent_assignments", id);
+    return item;
+  }),
+
+  endpoint(routes.listConfigs, async ({ sql }, { query }) => {
+    const after = cursorKeys(query.cursor, 2);
+    const rows = await sql<PageRow[]>`
+      select ${configItem(sql)} as item, array[c.effective_from::text, c.id::text] as keys
+      from public.billing_config c
+      where c.client_id is not distinct from ${query.client_id ?? null}::text::uuid
+        and (${after?.[0] ?? null}::text is null or (c.effective_from, c.id::text)
+          > (${after?.[0] ?? null}::text::date, ${after?.[1] ?? null}::text))
+      order by c.effective_from, c.id::text limit ${query.limit + 1}`;
+    return pageOf(rows, query.limit);
+  }),
+  endpoint(
+    routes.createConfig,
+    async (session, { body }) =>
+      readConfig(session, await insertRow(session, "billing_config", openRange(body))),
+  ),
+  endpoint(routes.updateConfig, async (session, { params: { id }, body }) => {
+    await updateRow(session, "billing_config", id, openRange(body));
+    return await readConfig(session, id);
+  }),
+  endpoint(routes.removeConfig, async (session, { params: { id } }) => {
+    const item = await readConfig(session, id);
+    await deleteRow(session, "billing_config", id);
+    return item;
+  }),
+
+  endpoint(routes.explainPrice, async ({ sql }, { query: { client_id, model, metric, day } }) => {
+    const rows = await sql<{ item: unknown }[]>`
+      select jsonb_build_object('rank', e.rank, 'chosen', e.chosen, 'price_id', e.price_id,
+        'why', e.why, 'pricing_model', e.pricing_model,
+        'unit_amount', trim_scale(e.unit_amount)::text,
+        'per_units', trim_scale(e.per_units)::text, 'tiers', e.tiers,
+        'free_units', trim_scale(e.free_units)::text, 'multiplier', trim_scale(e.multiplier)::text,
+        'currency', e.currency, ${range(sql, "e")}) as item
+      from billing.explain_price(${client_id}::text::uuid, ${model}, ${metric},
+        ${day}::text::date) e
+      order by e.rank`;
+    return { data: rows.map(({ item }) => item) };
+  }),
+  endpoint(routes.listPrices, async ({ sql }, { query }) => {
+    const after = cursorKeys(query.cursor, 4);
+    const rows = await sql<PageRow[]>`
+      select ${priceItem(sql)} as item,
+        array[p.scope, p.metric, p.effective_from::text, p.id::text] as keys
+      from public.prices p
+      where p.client_id is not distinct from ${query.client_id ?? null}::text::uuid
+        and (${query.metric ?? null}::text is null or p.metric = ${query.metric ?? null}::text)
+        and (${query.on ?? null}::text is null or (p.effective_from <= ${
+      query.on ?? null
+    }::text::date
+          and ${query.on ?? null}::text::date < p.effective_until))
+        and (${after?.[0] ?? null}::text is null
+          or (p.scope, p.metric, p.effective_from, p.id::text)
+            > (${after?.[0] ?? null}::text, ${after?.[1] ?? null}::text,
+              ${after?.[2] ?? null}::text::date, ${after?.[3] ?? null}::text))
+      order by p.scope, p.metric, p.effective_from, p.id::text limit ${query.limit + 1}`;
+    return pageOf(rows, query.limit);
+  }),
+  endpoint(
+    routes.createPrice,
+    async (session, { body }) =>
+      readPrice(session, await insertRow(session, "prices", openRange(body))),
+  ),
+  endpoint(routes.updatePrice, async (session, { params: { id }, body }) => {
+    await updateRow(session, "prices", id, openRange(body));
+    return await readPrice(session, id);
+  }),
+  endpoint(routes.removePrice, async (session, { params: { id } }) => {
+    const item = await readPrice(session, id);
+    await deleteRow(session, "prices", id);
+    return item;
+  }),
+];
+
+async function readAssignment({ sql }: Session, id: string): Promise<unknown> {
+  return found(
+    await sql<{ item: unknown }[]>`
+    select ${assignmentItem(sql)} as item from public.agent_assignments a
+    where a.id = ${id}::text::uuid`,
+  ).item;
+}
+
+async function readConfig({ sql }: Session, id: string): Promise<unknown> {
+  return found(
+    await sql<{ item: unknown }[]>`
+    select ${configItem(sql)} as item from public.billing_config c
+    where c.id = ${id}::text::uuid`,
+  ).item;
+}
+
+async function readPrice({ sql }: Session, id: string): Promise<unknown> {
+  return found(
+    await sql<{ item: unknown }[]>`
+    select ${priceItem(sql)} as item from public.prices p where p.id = ${id}::text::uuid`,
+  ).item;
+}
+
+function assignmentItem(sql: Session["sql"]) {
+  return sql`jsonb_build_object('id', a.id, 'agent', a.agent, 'client_id', a.client_id,
+    'starts_at', case when isfinite(a.starts_at) then a.starts_at end,
+    'ends_at', case when isfinite(a.ends_at) then a.ends_at end)`;
+}
+
+function configItem(sql: Session["sql"]) {
+  return sql`jsonb_build_object('id', c.id, 'client_id', c.client_id, 'currency', c.currency,
+    'minimum_minor', c.minimum_minor,
+    'discount_percent', trim_scale(c.discount_percent)::text,
+    'discount_minor', c.discount_minor, 'discount_until', c.discount_until, 'taxes', c.taxes,
+    'payment_terms_days', c.payment_terms_days, 'line_grouping', c.line_grouping,
+    'grace_hours', c.grace_hours, 'deliveries', c.deliveries, ${range(sql, "c")})`;
+}
+
+function priceItem(sql: Session["sql"]) {
+  return sql`jsonb_build_object('id', p.id, 'client_id', p.client_id, 'model', p.model,
+    'family', p.family, 'metric', p.metric, 'currency', p.currency,
+    'pricing_model', p.pricing_model, 'unit_amount', trim_scale(p.unit_amount)::text,
+    'per_units', trim_scale(p.per_units)::text, 'tiers', p.tiers,
+    'free_units', trim_scale(p.free_units)::text,
+    'batch_multiplier', trim_scale(p.batch_multiplier)::text, ${range(sql, "p")})`;
+}
+
+/** The range of days of a row, open ends as null. */
+function range(sql: Session["sql"], alias: string) {
+  return sql`
+    'effective_from', case when isfinite(${sql(alias)}.effective_from)
+      then ${sql(alias)}.effective_from end,
+    'effective_until', case when isfinite(${sql(alias)}.effective_until)
+      then ${sql(alias)}.effective_until end`;
+}

@@ -1,0 +1,83 @@
+import * as routes from "../../../shared/api/usage.ts";
+import { endpoint, ProblemError } from "../_shared/api/endpoint.ts";
+import { cursorKeys, pageOf, type PageRow } from "../_shared/api/page.ts";
+import { found } from "../_shared/api/rows.ts";
+import type { Session } from "../_shared/api/session.ts";
+import { problem } from "../../../shared/errors.ts";
+import { readClient } from "./clients.ts";
+
+type Query = {
+  readonly start: string;
+  readonly end: string;
+  readonly client_id?: string | undefined;
+  readonly agent?: string | undefined;
+  readonly model?: string | undefined;
+  readonly group_by: readonly string[];
+  readonly limit: number;
+  readonly cursor?: string | undefined;
+};
+
+/** Usage: what was counted, what the logs say, and what the running period costs so far. */
+export const usageEndpoints = [
+  endpoint(routes.clientUsage, async (session, { params: { client_id }, query }) => {
+    await readClient(session, client_id);
+    return await sumUsage(session, { ...query, client_id }, "records");
+  }),
+  endpoint(
+    routes.allUsage,
+    (session, { query: { source, ...query } }) => sumUsage(session, query, source),
+  ),
+  endpoint(routes.rollupUsage, async ({ sql }) => {
+    const [row] = await sql<{ counted: string }[]>`select billing.count_usage() as counted`;
+    return { counted: Number(row?.counted) };
+  }),
+  endpoint(routes.clientSpend, async (session, { params: { client_id } }) => {
+    await readClient(session, client_id);
+    await session.asService();
+    const rows = await session.sql<{ spend: unknown }[]>`
+      select billing.current_spend(${client_id}::text::uuid, billing.as_of()) as spend`;
+    return found(rows).spend;
+  }),
+];
+
+/** Sums over the days `start` to `end`, both included, as a page sorted by all keys. */
+async function sumUsage({ sql, caller }: Session, query: Query, source: "records" | "logs") {
+  if (query.start > query.end) {
+    throw new ProblemError(problem("bad_request", "start lies after end"));
+  }
+  const after = cursorKeys(query.cursor, 1)?.[0] ?? null;
+  const by = (group: string) => query.group_by.includes(group);
+  const from = source === "records" ? sql`public.usage_records` : sql`billing.usage_in_logs(
+    ${query.start}::text::date, ${query.end}::text::date + 1)`;
+  const rows = await sql<PageRow[]>`
+    with usage as (
+      select case when ${by("client") || query.client_id !== undefined} then r.client_id end
+          as client_id,
+        case when ${by("day")} then r.usage_day end as day,
+        case when ${by("agent")} then r.agent end as agent,
+        case when ${by("model")} then r.model end as model,
+        r.metric, sum(r.quantity) as quantity, sum(r.provider_cost) as provider_cost,
+        sum(r.log_count) as log_count
+      from ${from} r
+      where r.usage_day >= ${query.start}::text::date and r.usage_day <= ${query.end}::text::date
+        and (${query.client_id ?? null}::text is null
+          or r.client_id = ${query.client_id ?? null}::text::uuid)
+        and (${query.agent ?? null}::text is null or r.agent = ${query.agent ?? null}::text)
+        and (${query.model ?? null}::text is null or r.model = ${query.model ?? null}::text)
+      group by 1, 2, 3, 4, 5
+    ), keyed as (
+      select u.*, jsonb_build_array(u.client_id, u.day, u.agent, u.model, u.metric)::text
+        collate "C" as key
+      from usage u
+    )
+    select jsonb_build_object('client_id', k.client_id, 'day', k.day, 'agent', k.agent,
+        'model', k.model, 'metric', k.metric, 'quantity', trim_scale(k.quantity)::text,
+        'provider_cost', case when ${caller.actor !== "member"}
+          then trim_scale(k.provider_cost)::text end,
+        'log_count', k.log_count) as item,
+      array[md5(k.key)] as keys
+    from keyed k
+    where ${after}::text is null or k.key > (select o.key from keyed o where md5(o.key) = ${after}::text)
+    order by k.key limit ${query.limit + 1}`;
+  return pageOf(rows, query.limit);
+}

@@ -1,0 +1,98 @@
+import { z } from "zod";
+import { EventResult, ingestUsage, UsageEvent } from "../../../shared/api/events.ts";
+import { errorDetails } from "../../../shared/errors.ts";
+import { parseJson, readText } from "../_shared/api/body.ts";
+import { endpoint } from "../_shared/api/endpoint.ts";
+import type { Session } from "../_shared/api/session.ts";
+
+type EventResult = z.infer<typeof EventResult>;
+
+/** 1,000 events of 8 kB; also what a gzip body may inflate to. */
+const MAX_BYTES = 8_000_000;
+
+const Stored = z.object({
+  index: z.int(),
+  result: EventResult.shape.result,
+  id: z.uuid(),
+  detail: z.string().nullable(),
+});
+
+/** Logs a batch of model calls; each event has its own result. */
+export const ingestEndpoint = endpoint(ingestUsage, async (session, { body: { events } }) => {
+  const checked = events.map((event, index) => ({ index, ...check(event) }));
+  const valid = checked.flatMap(({ index, event }) => event === null ? [] : [{ index, event }]);
+  const stored = await store(session, valid);
+  const results = [
+    ...checked.flatMap(({ index, errors, id }): EventResult[] =>
+      errors === null ? [] : [{ index, id, result: "invalid", errors }]
+    ),
+    ...stored,
+  ].sort((one, other) => one.index - other.index);
+  const count = (wanted: EventResult["result"]) =>
+    results.filter(({ result }) => result === wanted).length;
+  return {
+    inserted: count("inserted"),
+    duplicate: count("duplicate"),
+    conflict: count("conflict"),
+    invalid: count("invalid"),
+    results,
+  };
+});
+
+/**
+ * The events of a body: `application/x-ndjson` one a line, else JSON that is an array, one event,
+ * or `{events}`. A line that is not JSON stays as text, which then is an invalid event.
+ */
+export async function readEvents(request: Request): Promise<unknown> {
+  const text = await readText(request, MAX_BYTES);
+  const type = request.headers.get("content-type")?.split(";")[0]?.trim().toLowerCase();
+  if (type === "application/x-ndjson" || type === "application/jsonl") {
+    return { events: text.split("\n").filter((line) => line.trim() !== "").map(parseLine) };
+  }
+  const json = parseJson(text);
+  return Array.isArray(json) ? { events: json } : json;
+}
+
+function parseLine(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return line;
+  }
+}
+
+function check(raw: unknown) {
+  const result = UsageEvent.safeParse(raw);
+  if (result.success) return { event: result.data, errors: null, id: null };
+  const given = z.object({ id: z.uuid() }).safeParse(raw);
+  return {
+    event: null,
+    errors: errorDetails(result.error.issues),
+    id: given.success ? given.data.id : null,
+  };
+}
+
+async function store(
+  { sql }: Session,
+  events: readonly { readonly index: number; readonly event: unknown }[],
+): Promise<EventResult[]> {
+  if (events.length === 0) return [];
+  const batch = JSON.stringify(events.map(({ event }) => event));
+  const rows = await sql`select * from billing.ingest_usage(${batch}::text::jsonb)`;
+  return z.array(Stored).parse([...rows]).map(({ index, result, id, detail }) => ({
+    index: events[index]?.index ?? index,
+    id,
+    result,
+    ...detail === null ? {} : { errors: detailsOf(result, detail) },
+  }));
+}
+
+/** Of a conflict the database names the columns that differ, else says what it refused. */
+function detailsOf(result: EventResult["result"], detail: string) {
+  return result === "conflict"
+    ? detail.split(", ").map((column) => ({
+      pointer: `/${column}`,
+      detail: "differs from what is stored under this id",
+    }))
+    : [{ pointer: "", detail }];
+}

@@ -1,0 +1,92 @@
+-- What the running period has cost so far, and usage straight from the logs; both only read.
+insert into billing.error_codes (code, http_status, meaning) values
+  ('no_running_period', 409, 'The client has no period at this time: not started yet, or ended.');
+
+-- The running period of a client: usage charges so far, the minimum, a forecast, charges per day.
+-- Forecast: charges of the whole days so far, scaled to the days of service of the period; with no
+-- whole day yet, what there is. Never below the minimum nor below what is charged already.
+create function billing.current_spend(client_id uuid, as_of timestamptz default now())
+returns jsonb language plpgsql stable security definer set search_path = '' as $$
+-- Definer: rating reads functions that callers may not call; the caller checks whose client it is.
+declare
+  target billing.rating_target;
+  terms record;
+  today date;
+  content jsonb;
+begin
+  select r.client_id, greatest(r.next_start, billing.period_start_of(r.today,
+      r.billing_anchor_day)), billing.period_end_of(r.today, r.billing_anchor_day)
+  into target
+  from billing.running_periods(as_of) r
+  where r.client_id = current_spend.client_id and r.next_start <= r.today;
+  today := billing.day_of(current_spend.client_id, as_of);
+  select t.* into terms from billing.period_terms(array[target]) t;
+  if target.client_id is null or terms.active_days is null or terms.active_days = 0 then
+    perform billing.raise_error('no_running_period',
+      format('client %s has no period on %s', current_spend.client_id, today));
+  end if;
+  with lines as materialized (
+    select * from billing.rate_usage(array[target])
+  ), days as materialized (
+    select u.usage_day, sum(u.quantity * l.amount_minor / nullif(l.quantity, 0)) as amount
+    from billing.usage_of_targets(array[target]) u
+    join lines l on l.model = u.model and l.metric = u.metric
+      and l.service_start <= u.usage_day and u.usage_day < l.service_end
+      and (l.agent is null or l.agent = u.agent)
+    group by u.usage_day
+  ), sums as (
+    select coalesce((select sum(l.amount_minor) from lines l), 0) as usage,
+      coalesce((select sum(d.amount) from days d where d.usage_day < today), 0) as whole_days,
+      greatest(least(today, terms.active_end) - terms.active_start, 0) as elapsed,
+      round(terms.minimum_minor::numeric * terms.active_days / terms.full_days) as minimum
+  )
+  select jsonb_build_object(
+    'client_id', target.client_id,
+    'period', jsonb_build_object('start', target.period_start, 'end', target.period_end),
+    'currency', terms.currency,
+    'usage_minor', s.usage,
+    'minimum_minor', s.minimum,
+    'forecast_minor', greatest(s.usage, s.minimum, case when s.elapsed > 0
+      then round(s.whole_days * terms.active_days / s.elapsed) else s.usage end),
+    'elapsed_days', s.elapsed,
+    'total_days', terms.active_days,
+    'days', (select coalesce(jsonb_agg(jsonb_build_object(
+      'day', d.usage_day, 'amount_minor', round(d.amount)) order by d.usage_day), '[]')
+      from days d where d.amount is not null),
+    'unpriced', (select coalesce(jsonb_agg(jsonb_build_object('model', u.model,
+      'metric', u.metric, 'quantity', trim_scale(u.quantity)::text)
+      order by u.model, u.metric), '[]') from billing.unpriced_usage(array[target]) u),
+    'counted_at', (select w.moved_at from billing.usage_watermark w)) into content
+  from sums s;
+  return content;
+end $$;
+comment on function billing.current_spend is
+  'Charges of a client''s running period so far, before discount and tax, with a forecast.';
+
+-- Usage of the logs as they are now, counted or not: what a rollup would make of them.
+create function billing.usage_in_logs(from_day date, until_day date)
+returns table (client_id uuid, usage_day date, model text, metric text, agent text,
+  quantity numeric, provider_cost numeric, log_count bigint)
+language plpgsql stable security definer set search_path = '' as $$
+-- Definer: summing logs is done by functions that callers may not call.
+declare
+  nothing billing.usage_watermark;
+  upto billing.usage_watermark;
+begin
+  select * into nothing from billing.usage_watermark;
+  upto := billing.watermark_now(nothing);
+  nothing.snapshot := '1:1:';
+  nothing.own_transaction := '0';
+  return query
+  select s.client_id, s.usage_day, s.model, s.metric, s.agent, s.quantity, s.provider_cost,
+    s.log_count
+  from billing.sum_logs(nothing, upto, (from_day - 2)::timestamp at time zone 'UTC',
+    (until_day + 2)::timestamp at time zone 'UTC') s
+  where s.client_id is not null and s.usage_day >= from_day and s.usage_day < until_day;
+end $$;
+comment on function billing.usage_in_logs is
+  'Usage of the client-local days [from_day, until_day), summed from all logs there are.';
+
+revoke all on all functions in schema billing from public;
+grant execute on function billing.current_spend(uuid, timestamptz),
+  billing.usage_in_logs(date, date) to service_role;
