@@ -18,6 +18,12 @@ declare
   mirror public.stripe_invoices;
   currency constant text := invoice ->> 'currency';
 begin
+  -- Others' invoices do not wait for the books.
+  if not exists (select from public.stripe_invoices m
+    where m.stripe_invoice_id = invoice ->> 'id'
+      or m.invoice_id::text = invoice #>> '{metadata,leveredge_invoice_id}') then
+    return null;
+  end if;
   perform billing.lock_books();
   select * into mirror from public.stripe_invoices m
   where m.livemode = (invoice ->> 'livemode')::boolean
