@@ -1451,20 +1451,17 @@ export type Database = {
         Row: {
           "client_id": string;
           "collection_method": string;
-          "send_meter_events": boolean;
           "tax_id_type": string | null;
         };
         ComputedFields: never;
         Insert: {
           "client_id": string;
           "collection_method"?: string;
-          "send_meter_events"?: boolean;
           "tax_id_type"?: string | null;
         };
         Update: {
           "client_id"?: string;
           "collection_method"?: string;
-          "send_meter_events"?: boolean;
           "tax_id_type"?: string | null;
         };
         Relationships: [

@@ -22,6 +22,7 @@ export function monthReport(month: MonthOutcome): string {
       { title: "Discount", align: "right" },
       { title: "Tax", align: "right" },
       { title: "Total", align: "right" },
+      { title: "Now", align: "left" },
     ],
     month.invoices.map((invoice) => [
       invoice.number,
@@ -31,6 +32,7 @@ export function monthReport(month: MonthOutcome): string {
       amount(invoice, -invoice.discount_minor),
       amount(invoice, invoice.tax_minor),
       amount(invoice, invoice.total_minor),
+      invoice.status,
     ]),
   );
   const quarantined = month.quarantined.map(({ reason, rows }) => `${rows} ${reason}`).join(", ");

@@ -7,21 +7,27 @@ import { type MonthOutcome, readMonth, runMonth } from "./month.ts";
 import { grouped, type Progress } from "./progress.ts";
 import { renderInvoices } from "./render.ts";
 import { type DataApi, insertLogs, postLogs, resendLogs } from "./send.ts";
+import type { StripeStandIn } from "../standins/stripe/server.ts";
+import { liveThroughStripe, type StripeOutcome } from "./stripe.ts";
 import { summarize } from "./summary.ts";
 import { type Verification, verifyMonth } from "./verify.ts";
 
 /** What the demo did. */
 export interface DemoResult {
+  /** The books at the end: after the clients have paid, or not. */
   readonly month: MonthOutcome;
+  readonly stripe: StripeOutcome;
   readonly verification: Verification;
 }
 
 /**
  * Turns June 2026 into invoices on a fresh platform: loads it, runs the month, writes documents
- * and summary.json into `folder` (made anew), and computes all of it a second time.
+ * into `folder` (made anew), computes all of it a second time, has the invoices paid in Stripe, and
+ * writes summary.json.
  */
 export async function runDemo(
   { urls, keys }: Pick<Platform, "urls" | "keys">,
+  stripe: StripeStandIn,
   folder: string,
   progress: Progress,
 ): Promise<DemoResult> {
@@ -29,10 +35,14 @@ export async function runDemo(
   const sql = postgres(urls.database, { max: 1, onnotice: () => {} });
   try {
     await load(sql, api, progress);
-    const month = await bill(sql, progress);
-    await write(api, month, folder, progress);
+    const issued = await bill(sql, progress);
+    await write(api, issued, folder, progress);
     const verification = await verify(sql, progress);
-    return { month, verification };
+    const collected = await collect(sql, api, stripe, issued, progress);
+    const month = await readMonth(sql);
+    const summary = JSON.stringify(summarize(month), null, 2);
+    await Deno.writeTextFile(join(folder, "summary.json"), `${summary}\n`);
+    return { month, stripe: collected, verification };
   } finally {
     await sql.end({ timeout: 5 });
   }
@@ -85,8 +95,25 @@ async function write(
     await renderInvoices(api, month.invoices, folder, (done) => tell(`${done} of ${documents}`));
     return [`${documents} documents`, undefined];
   });
-  const summary = JSON.stringify(summarize(month), null, 2);
-  await Deno.writeTextFile(join(folder, "summary.json"), `${summary}\n`);
+}
+
+async function collect(
+  sql: Sql,
+  api: DataApi,
+  stripe: StripeStandIn,
+  month: MonthOutcome,
+  progress: Progress,
+): Promise<StripeOutcome> {
+  return await progress.step("Stripe, and what clients do there", async (tell) => {
+    const outcome = await liveThroughStripe(
+      api,
+      stripe,
+      month.invoices,
+      sql,
+      (sent) => tell(`${sent} sent`),
+    );
+    return [`${outcome.sent} sent, ${outcome.differences} differences`, outcome];
+  });
 }
 
 async function verify(sql: Sql, progress: Progress): Promise<Verification> {

@@ -30,15 +30,12 @@ create table public.stripe_terms (
   collection_method text not null default 'send_invoice'
     constraint stripe_terms_method_known
     check (collection_method in ('send_invoice', 'charge_automatically')),
-  tax_id_type text constraint stripe_terms_tax_id_shape check (tax_id_type ~ '^[a-z_]+$'),
-  send_meter_events boolean not null default false
+  tax_id_type text constraint stripe_terms_tax_id_shape check (tax_id_type ~ '^[a-z_]+$')
 );
 comment on table public.stripe_terms is
   'How Stripe collects from a client; without a row the client pays by the invoice''s link.';
 comment on column public.stripe_terms.tax_id_type is
   'Stripe''s type of clients.tax_id (eu_vat, gb_vat, us_ein, …); null: it is not sent.';
-comment on column public.stripe_terms.send_meter_events is
-  'Usage is also sent to Stripe''s billing meters, for a plan that Stripe rates.';
 
 create table public.stripe_invoices (
   invoice_id uuid not null references public.invoices (id),
@@ -65,7 +62,8 @@ create table public.stripe_invoices (
   constraint stripe_invoices_state_known check (state in
     ('creating', 'draft', 'open', 'paid', 'void', 'uncollectible', 'held', 'refused', 'deleted')),
   constraint stripe_invoices_id_of_state check (
-    (state in ('draft', 'open', 'paid', 'void', 'uncollectible')) <= (stripe_invoice_id is not null))
+    (state in ('draft', 'open', 'paid', 'void', 'uncollectible'))
+      <= (stripe_invoice_id is not null))
 );
 comment on table public.stripe_invoices is
   'The Stripe invoice of each of our invoices, per mode, as last seen.';

@@ -1,8 +1,8 @@
 -- What Stripe says about money, brought into our books.
 --
--- Stripe's figures are cumulative (`amount_paid`, `amount_refunded`), so nothing here counts events:
--- each figure may only grow, and what it grew by is booked. Events may therefore come twice, in any
--- order, or not at all, and reconciliation calls the very same functions.
+-- Stripe's figures are cumulative (`amount_paid`, `amount_refunded`), so nothing here counts
+-- events: each figure may only grow, and what it grew by is booked. Events may therefore come
+-- twice, in any order, or not at all, and reconciliation calls the very same functions.
 
 -- Statuses of a Stripe invoice only move forward; an older one never overwrites a newer one.
 create function billing.stripe_rank(state text) returns integer language sql immutable
@@ -18,6 +18,12 @@ declare
   mirror public.stripe_invoices;
   currency constant text := invoice ->> 'currency';
 begin
+  -- Others' invoices do not wait for the books.
+  if not exists (select from public.stripe_invoices m
+    where m.stripe_invoice_id = invoice ->> 'id'
+      or m.invoice_id::text = invoice #>> '{metadata,leveredge_invoice_id}') then
+    return null;
+  end if;
   perform billing.lock_books();
   select * into mirror from public.stripe_invoices m
   where m.livemode = (invoice ->> 'livemode')::boolean

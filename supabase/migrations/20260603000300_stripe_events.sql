@@ -127,7 +127,7 @@ begin
         return 'ignored: our own change';
       end if;
       return billing.apply_stripe_customer(thing,
-        coalesce(event.payload #> '{data,previous_attributes}', '{}'), event.created_at);
+        coalesce(event.payload #> '{data,previous_attributes}', '{}'));
     when 'customer.deleted' then
       return billing.forget_stripe_customer(thing ->> 'id', event.created_at);
     when 'customer.subscription.created', 'customer.subscription.updated',

@@ -2,13 +2,13 @@
 
 -- The client changed its details in the portal: the next invoice goes to the new address. Only
 -- what the event says was changed is taken, and what we sent ourselves is no change.
-create function billing.apply_stripe_customer(customer jsonb, changed jsonb, seen timestamptz)
+create function billing.apply_stripe_customer(customer jsonb, changed jsonb)
 returns text language plpgsql set search_path = '' as $$
 declare
   owner uuid := billing.client_of_customer(customer ->> 'id');
   before public.clients;
   after public.clients;
-  address constant jsonb := customer -> 'address';
+  new_address constant jsonb := customer -> 'address';
 begin
   if owner is null then
     return 'ignored: not a customer of ours';
@@ -19,8 +19,8 @@ begin
       else c.name end,
     email = case when changed ? 'email'
       then coalesce(nullif(customer ->> 'email', ''), c.email) else c.email end,
-    address = case when changed ? 'address' and jsonb_typeof(address) = 'object'
-      then billing.address_lines(address) else c.address end
+    address = case when changed ? 'address' and jsonb_typeof(new_address) = 'object'
+      then billing.address_lines(new_address) else c.address end
   where c.id = owner
   returning * into after;
   return case when before is distinct from after then 'client updated' else 'nothing new' end;
@@ -54,7 +54,8 @@ begin
     return 'ignored: not a customer of ours, or known';
   end if;
   perform billing.notice('deleted/' || customer_id, 'high', format(
-    'Customer %s of %s was deleted in Stripe; the next invoice makes a new one', customer_id, c.name))
+    'Customer %s of %s was deleted in Stripe; the next invoice makes a new one',
+    customer_id, c.name))
   from public.clients c where c.id = billing.client_of_customer(customer_id);
   return 'customer forgotten';
 end $$;
@@ -100,12 +101,12 @@ begin
     current_period_end = excluded.current_period_end, seen_at = excluded.seen_at,
     ended_at = excluded.ended_at
   returning * into mirror;
-  return billing.follow_subscription(mirror, seen);
+  return billing.follow_subscription(mirror);
 end $$;
 comment on function billing.apply_stripe_subscription is
   'Mirrors a subscription and starts, keeps or pauses its client.';
 
-create function billing.follow_subscription(mirror public.stripe_subscriptions, at timestamptz)
+create function billing.follow_subscription(mirror public.stripe_subscriptions)
 returns text language plpgsql set search_path = '' as $$
 declare
   alive constant boolean := mirror.status in ('active', 'trialing', 'past_due');
@@ -157,8 +158,9 @@ begin
       'cancel the subscription, or leave the fee to Stripe');
   end if;
   insert into public.invoice_items (client_id, description, unit_amount, currency, item_day)
-  select charge_base_fee.client_id, charge_base_fee.description, amount, t.currency, day
-  from billing.config_on(array[charge_base_fee.client_id], array[day]) t
+  select charge_base_fee.client_id, charge_base_fee.description, amount, t.currency,
+    charge_base_fee.day
+  from billing.config_on(array[charge_base_fee.client_id], array[charge_base_fee.day]) t
   returning id into item;
   return item;
 end $$;

@@ -14,7 +14,8 @@ returns jsonb language sql stable set search_path = '' as $$
     on s.client_id = c.id and s.livemode = stripe_client_facts.livemode
   where c.id = stripe_client_facts.client_id;
 $$;
-comment on function billing.stripe_client_facts is 'What Stripe''s customer of a client is made of.';
+comment on function billing.stripe_client_facts is
+  'What Stripe''s customer of a client is made of.';
 
 -- Everything about one invoice that sending it takes, as one document.
 create function billing.stripe_invoice_facts(invoice_id uuid, livemode boolean)

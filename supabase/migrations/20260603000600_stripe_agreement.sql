@@ -1,4 +1,4 @@
--- Where Stripe and the books differ: what Stripe is still to be told, and both sides for comparison.
+-- Where Stripe and the books differ: what Stripe is still to be told, and both sides to compare.
 
 -- Credit notes that Stripe does not have, in order. What goes onto the client's balance goes there
 -- in our books only (`out of band`): Stripe's balance of a customer stays zero.
@@ -48,7 +48,8 @@ returns void language sql set search_path = '' as $$
   values (credit_note_id, livemode, stripe_id, 'ours')
   on conflict (credit_note_id) do update set stripe_credit_note_id = stripe_id;
 $$;
-comment on function billing.save_stripe_credit_note is 'Notes the Stripe credit note of one of ours.';
+comment on function billing.save_stripe_credit_note is
+  'Notes the Stripe credit note of one of ours.';
 
 -- Before Stripe is told that the rest was paid elsewhere: so that its figure is not booked again.
 create function billing.save_paid_off_stripe(invoice_id uuid, livemode boolean, amount bigint)
@@ -70,7 +71,8 @@ returns table (invoice_id uuid, number text, status text, currency text, wanted 
 language sql stable set search_path = '' as $$
   select i.id, i.number, i.status, i.currency, 'stripe' = any (i.deliveries)
       and i.status in ('open', 'uncollectible') and i.amount_due_minor > 0,
-    m.agreed_total_minor, i.amount_due_minor, m.stripe_invoice_id, m.state, m.problem, m.total_minor,
+    m.agreed_total_minor, i.amount_due_minor, m.stripe_invoice_id, m.state, m.problem,
+    m.total_minor,
     m.amount_paid_minor, m.booked_minor, m.paid_off_stripe_minor, m.refunded_minor,
     m.booked_refund_minor
   from public.invoices i

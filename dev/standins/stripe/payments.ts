@@ -6,13 +6,13 @@ import { type CreditNote, type Invoice, page, type Payment, type State, within }
 /** What moves money: charges, payments elsewhere, refunds, credit notes. */
 export type Payments = ReturnType<typeof paymentEndpoints>;
 
-/** `declines` holds the customers whose cards are declined. */
-export function paymentEndpoints(state: State, declines: ReadonlySet<string>) {
+/** While `card.declined`, every charge fails as a declined card does. */
+export function paymentEndpoints(state: State, card: { readonly declined: boolean }) {
   const charge = (invoice: Invoice, amount = remainingOf(invoice)) => {
     invoice.attempted = true;
     invoice.attempt_count += 1;
     const intent = intentOf(state.id("pi"), invoice, amount);
-    if (declines.has(invoice.customer)) {
+    if (card.declined) {
       const last_payment_error = { code: "card_declined", message: "Your card was declined." };
       const failed = { ...intent, status: "requires_payment_method", last_payment_error };
       state.emit("payment_intent.payment_failed", failed);

@@ -53,8 +53,8 @@ export function startStripe(options: StripeOptions) {
     options.apiVersion ?? "2026-10-28.endive",
     (event) => webhooks.queue(event),
   );
-  const declines = new Set<string>();
-  const payments = paymentEndpoints(state, declines);
+  const card = { declined: false };
+  const payments = paymentEndpoints(state, card);
   const invoices = invoiceEndpoints(state, payments);
   const customers = customerEndpoints(state);
   const other = miscellaneousEndpoints(state, webhooks);
@@ -132,12 +132,14 @@ export function startStripe(options: StripeOptions) {
     /** The client tries to pay and its card is declined. */
     failPayment: (id: string) => {
       const invoice = state.invoice(id);
-      declines.add(invoice.customer);
+      card.declined = true;
       run(() => payments.charge(invoice));
-      declines.delete(invoice.customer);
+      card.declined = false;
     },
-    /** From now on the cards of a customer are declined. */
-    decline: (customer: string) => void declines.add(customer),
+    /** From now on the cards of all customers are declined. */
+    declineAll: () => {
+      card.declined = true;
+    },
     /** What somebody does in the Dashboard. */
     dashboard: {
       refund: (invoice: string, amount?: number) => {

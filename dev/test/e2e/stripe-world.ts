@@ -1,6 +1,7 @@
 import postgres from "postgres";
 import { startStripe, type StripeStandIn } from "../../standins/stripe/server.ts";
 import { type Platform, startPlatform } from "../../platform/platform.ts";
+import type { OutwardPorts } from "../../../supabase/functions/_shared/stripe/outward.ts";
 import { stripePorts } from "../../../supabase/functions/_shared/stripe/open.ts";
 import {
   deliverInvoice,
@@ -17,7 +18,7 @@ export interface StripeWorld {
   readonly stripe: StripeStandIn;
   readonly platform: Platform;
   readonly sql: postgres.Sql;
-  readonly ports: InvoicePorts;
+  readonly ports: OutwardPorts;
   /** Our invoices by the name of their client. */
   readonly invoices: ReadonlyMap<string, string>;
   /** Sends every invoice, as the worker does; the kinds of the outcomes. */

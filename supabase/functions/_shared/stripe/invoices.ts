@@ -9,7 +9,18 @@ import type { StripeStore } from "./store.ts";
 
 /** What sending an invoice needs. */
 export interface InvoicePorts extends CustomerPorts {
-  readonly store: StripeStore;
+  readonly store: Pick<
+    StripeStore,
+    | "livemode"
+    | "invoiceFacts"
+    | "begin"
+    | "saveCustomer"
+    | "forgetCustomer"
+    | "saveDraft"
+    | "saveProblem"
+    | "saveCarried"
+    | "applyInvoice"
+  >;
 }
 
 type Collect = Extract<InvoicePlan, { kind: "collect" }>;

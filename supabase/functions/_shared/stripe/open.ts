@@ -3,11 +3,11 @@ import { z } from "zod";
 import { openDatabase } from "../database.ts";
 import { openStripe } from "./client.ts";
 import { StripeEnvironment } from "./environment.ts";
-import type { InvoicePorts } from "./invoices.ts";
+import type { OutwardPorts } from "./outward.ts";
 import { stripeStore } from "./store.ts";
 
 /** Stripe and what is written down of it, or undefined when there is no STRIPE_API_KEY. */
-export function stripePorts(environment: StripeEnvironment, sql: Sql): InvoicePorts | undefined {
+export function stripePorts(environment: StripeEnvironment, sql: Sql): OutwardPorts | undefined {
   const connection = openStripe(environment);
   return connection === undefined ? undefined : {
     stripe: connection.stripe,

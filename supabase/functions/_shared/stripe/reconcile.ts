@@ -1,8 +1,8 @@
 import type Stripe from "stripe";
 import { compareSides, type Difference } from "./compare.ts";
 import { STRIPE_EVENT_TYPES } from "./events.ts";
-import { deliverInvoice, type InvoicePorts } from "./invoices.ts";
-import { type OutwardReport, tellStripe } from "./outward.ts";
+import { deliverInvoice } from "./invoices.ts";
+import { type OutwardPorts, type OutwardReport, tellStripe } from "./outward.ts";
 
 /** What a reconciliation found and did. */
 export interface Reconciliation {
@@ -27,7 +27,7 @@ const DAY = 86_400;
  * refunded, voided or wrote off is booked here; what we voided, credited or were paid elsewhere is
  * told to Stripe; a missing Stripe invoice is made. The rest is reported.
  */
-export async function reconcile(days: number, ports: InvoicePorts): Promise<Reconciliation> {
+export async function reconcile(days: number, ports: OutwardPorts): Promise<Reconciliation> {
   const { store, now } = ports;
   const since = Math.floor(now().getTime() / 1000) - days * DAY;
   const sinceDay = new Date(since * 1000).toISOString().slice(0, 10);
@@ -67,7 +67,7 @@ function untold({ problems }: OutwardReport): Difference[] {
 }
 
 /** Stores events that are not known, however far back; processing them twice is impossible. */
-async function fetchEvents(since: number, { stripe, store }: InvoicePorts): Promise<number> {
+async function fetchEvents(since: number, { stripe, store }: OutwardPorts): Promise<number> {
   let missed = 0;
   for (let start = 0; start < STRIPE_EVENT_TYPES.length; start += TYPES_AT_ONCE) {
     const types = STRIPE_EVENT_TYPES.slice(start, start + TYPES_AT_ONCE);
@@ -87,7 +87,7 @@ async function fetchEvents(since: number, { stripe, store }: InvoicePorts): Prom
 async function fetchInvoices(
   since: number,
   sinceDay: string,
-  { stripe, store }: InvoicePorts,
+  { stripe, store }: OutwardPorts,
 ): Promise<Stripe.Invoice[]> {
   const invoices = new Map<string, Stripe.Invoice>();
   for await (const invoice of stripe.invoices.list({ created: { gte: since }, limit: 100 })) {
@@ -99,14 +99,14 @@ async function fetchInvoices(
   return [...invoices.values()];
 }
 
-async function applyCreditNotes(since: number, { stripe, store, now }: InvoicePorts) {
+async function applyCreditNotes(since: number, { stripe, store, now }: OutwardPorts) {
   for await (const note of stripe.creditNotes.list({ created: { gte: since }, limit: 100 })) {
     await store.applyCreditNote(note, now());
   }
 }
 
 /** Refunds say which payment they are of; which invoice that was for is asked where it is unknown. */
-async function applyRefunds(since: number, { stripe, store, now }: InvoicePorts): Promise<void> {
+async function applyRefunds(since: number, { stripe, store, now }: OutwardPorts): Promise<void> {
   const intents = new Set<string>();
   for await (const refund of stripe.refunds.list({ created: { gte: since }, limit: 100 })) {
     if (refund.payment_intent !== null) intents.add(idOf(refund.payment_intent));

@@ -1,0 +1,229 @@
+import { deepStrictEqual, match, strictEqual } from "node:assert/strict";
+import type { DeliveryOutcome } from "../../../supabase/functions/_shared/deliveries/types.ts";
+import { openStripe } from "../../../supabase/functions/_shared/stripe/client.ts";
+import { deliverInvoice } from "../../../supabase/functions/_shared/stripe/invoices.ts";
+import type { StripeStore } from "../../../supabase/functions/_shared/stripe/store.ts";
+import { InvoiceFacts } from "../../../shared/stripe/facts.ts";
+import { startStripe, type StripeStandIn } from "./server.ts";
+
+const ID = "0b8e6c1a-4d8f-4e61-9a53-1b7c52b3f1aa";
+const KEY = "sk_test_delivery";
+
+/** An invoice of so many lines of 0.10 USD; the header's amount may be said to differ. */
+function invoiceOf(lines: number, due = lines * 10, client: object = {}): unknown {
+  return {
+    invoice: {
+      id: ID,
+      number: "INV-2026-000001",
+      status: "open",
+      currency: "USD",
+      total_minor: due,
+      balance_applied_minor: 0,
+      credited_minor: 0,
+      paid_minor: 0,
+      amount_due_minor: due,
+      period_start: "2026-06-01",
+      period_end: "2026-07-01",
+      due_on: "2026-07-31",
+    },
+    client: {
+      id: ID,
+      name: "Acme",
+      email: "a@acme.test",
+      address: [],
+      tax_id: null,
+      tax_id_type: null,
+      locale: "en-US",
+      external_id: null,
+      collection_method: "send_invoice",
+      stripe_customer_id: null,
+      sent_digest: null,
+      deleted: false,
+      ...client,
+    },
+    mirror: null,
+    held: [],
+    lines: Array.from({ length: lines }, (_, index) => ({
+      position: index + 1,
+      kind: "usage",
+      description: `Line ${index + 1}`,
+      detail: null,
+      service_start: null,
+      service_end: null,
+      amount_minor: 10,
+    })),
+  };
+}
+
+/** Delivers against a Stripe of its own, with a store that only remembers what it was told. */
+async function deliver(
+  facts: unknown,
+  check: (outcome: DeliveryOutcome, stripe: StripeStandIn, told: string[]) => void,
+  prepare: (stripe: StripeStandIn) => void = () => {},
+): Promise<void> {
+  const stripe = startStripe({ secretKey: KEY });
+  const connection = openStripe({
+    STRIPE_API_KEY: KEY,
+    STRIPE_API_BASE: stripe.url,
+    STRIPE_WEBHOOK_SECRET: undefined,
+  });
+  try {
+    if (connection === undefined) throw new Error("Stripe is off");
+    prepare(stripe);
+    const told: string[] = [];
+    const note = (what: string) => (...facts: unknown[]) => {
+      told.push([what, ...facts.map(String)].join(" "));
+      return Promise.resolve(undefined);
+    };
+    const store: Pick<
+      StripeStore,
+      | "livemode"
+      | "invoiceFacts"
+      | "begin"
+      | "saveCustomer"
+      | "forgetCustomer"
+      | "saveDraft"
+      | "saveProblem"
+      | "saveCarried"
+      | "applyInvoice"
+    > = {
+      livemode: false,
+      invoiceFacts: () => Promise.resolve(InvoiceFacts.parse(facts)),
+      begin: note("begin"),
+      saveCustomer: note("customer"),
+      forgetCustomer: note("forget"),
+      saveDraft: note("draft"),
+      saveProblem: note("problem"),
+      saveCarried: note("carried"),
+      applyInvoice: () => Promise.resolve(null),
+    };
+    const ports = { stripe: connection.stripe, store, now: () => new Date() };
+    check(await deliverInvoice(ID, ports), stripe, told);
+  } finally {
+    await stripe.stop();
+  }
+}
+
+Deno.test("600 lines arrive in three requests and sum to the cent", async () => {
+  await deliver(invoiceOf(600), (outcome, stripe) => {
+    strictEqual(outcome.kind, "done");
+    const [invoice] = stripe.state.invoices.values();
+    strictEqual(invoice?.lines.length, 600);
+    strictEqual(invoice.lines.reduce((sum, { amount }) => sum + amount, 0), 6000);
+    const calls = stripe.seen.filter(({ request }) => request.endsWith("/add_lines"));
+    strictEqual(calls.length, 3);
+  });
+});
+
+Deno.test("a draft whose total is not ours is deleted, with both figures in the error", async () => {
+  await deliver(invoiceOf(10, 101), (outcome, stripe, told) => {
+    deepStrictEqual(outcome, {
+      kind: "dead",
+      error: "Stripe's total is 100 usd, ours is 101 usd",
+    });
+    strictEqual(stripe.state.invoices.size, 0);
+    match(told.join("\n"), /problem .* refused Stripe's total is 100 usd, ours is 101 usd true/);
+  });
+});
+
+Deno.test("what Stripe would mark as paid at once is held and never sent", async () => {
+  await deliver(invoiceOf(4), (outcome, stripe) => {
+    strictEqual(outcome.kind, "done");
+    match(JSON.stringify(outcome), /below Stripe's minimum of 50/);
+    deepStrictEqual(stripe.seen, []);
+  });
+});
+
+Deno.test("a customer deleted in Stripe is noticed and made anew", async () => {
+  const client = { stripe_customer_id: "cus_gone", sent_digest: "old" };
+  await deliver(invoiceOf(10, 100, client), (outcome, stripe, told) => {
+    strictEqual(outcome.kind, "done");
+    strictEqual(stripe.state.customers.size, 1);
+    match(told.join("\n"), /forget cus_gone/);
+  });
+});
+
+Deno.test("a customer that names the client is taken, not made twice", async () => {
+  const prepare = (stripe: StripeStandIn) => {
+    stripe.state.customers.set("cus_known", {
+      id: "cus_known",
+      object: "customer",
+      created: 1,
+      livemode: false,
+      balance: 0,
+      name: "Old name",
+      email: null,
+      description: null,
+      address: null,
+      preferred_locales: [],
+      metadata: { leveredge_client_id: ID },
+    });
+  };
+  await deliver(invoiceOf(10), (outcome, stripe) => {
+    strictEqual(outcome.kind, "done");
+    deepStrictEqual([...stripe.state.customers.keys()], ["cus_known"]);
+    strictEqual(stripe.state.customers.get("cus_known")?.name, "Acme");
+  }, prepare);
+});
+
+Deno.test("a declined card is no failed delivery: the invoice stands open in Stripe", async () => {
+  const client = { collection_method: "charge_automatically" };
+  await deliver(invoiceOf(10, 100, client), (outcome, stripe) => {
+    strictEqual(outcome.kind, "done");
+    deepStrictEqual([...stripe.state.invoices.values()].map(({ status }) => status), ["open"]);
+    strictEqual(
+      stripe.state.events.filter(({ type }) => type === "invoice.payment_failed").length,
+      1,
+    );
+  }, (stripe) => stripe.declineAll());
+});
+
+Deno.test("a card on file is charged at once", async () => {
+  const client = { collection_method: "charge_automatically" };
+  await deliver(invoiceOf(10, 100, client), (outcome, stripe) => {
+    strictEqual(outcome.kind, "done");
+    deepStrictEqual([...stripe.state.invoices.values()].map(({ status }) => status), ["paid"]);
+  });
+});
+
+Deno.test("a client without e-mail is refused by Stripe, and the error says so", async () => {
+  await deliver(invoiceOf(10, 100, { email: null }), (outcome) => {
+    strictEqual(outcome.kind, "dead");
+    match(JSON.stringify(outcome), /Missing email/);
+  });
+});
+
+Deno.test("too many requests are waited for and do not fail the delivery", async () => {
+  await deliver(invoiceOf(10), (outcome, stripe) => {
+    strictEqual(outcome.kind, "done");
+    strictEqual(stripe.seen.filter(({ status }) => status === 429).length, 2);
+  }, (stripe) => stripe.faults.push({ request: "POST /v1/invoices", kind: "429", times: 2 }));
+});
+
+Deno.test("the stand-in refuses what Stripe refuses: unknown parameters, reused keys", async () => {
+  const stripe = startStripe({ secretKey: KEY });
+  const post = async (body: string, key: string) => {
+    const response = await fetch(`${stripe.url}/v1/customers`, {
+      method: "POST",
+      headers: {
+        authorization: `Bearer ${KEY}`,
+        "content-type": "application/x-www-form-urlencoded",
+        "idempotency-key": key,
+      },
+      body,
+    });
+    return { status: response.status, body: await response.json() };
+  };
+  try {
+    const unknown = await post("name=Acme&nmae=Acme", "a");
+    strictEqual(unknown.status, 400);
+    strictEqual(unknown.body.error.code, "parameter_unknown");
+    const first = await post("name=Acme", "b");
+    deepStrictEqual(await post("name=Acme", "b"), first);
+    const reused = await post("name=Other", "b");
+    strictEqual(reused.body.error.type, "idempotency_error");
+    strictEqual(stripe.state.customers.size, 1);
+  } finally {
+    await stripe.stop();
+  }
+});

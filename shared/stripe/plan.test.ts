@@ -1,0 +1,138 @@
+import assert from "node:assert/strict";
+import { customerDetails, customerTaxId } from "./customer.ts";
+import { InvoiceFacts } from "./facts.ts";
+import { planInvoice } from "./plan.ts";
+
+const NOW = new Date("2026-07-01T09:00:00Z");
+const ID = "0b8e6c1a-4d8f-4e61-9a53-1b7c52b3f1aa";
+
+interface Changes {
+  readonly invoice?: object;
+  readonly held?: object[];
+  readonly lines?: object[];
+}
+
+const line = (position: number, amount_minor: number, kind = "usage") => ({
+  position,
+  kind,
+  description: `Line ${position}`,
+  detail: null,
+  service_start: "2026-06-01",
+  service_end: "2026-07-01",
+  amount_minor,
+});
+
+function facts({ invoice = {}, held = [], lines = [line(1, 5000)] }: Changes = {}): InvoiceFacts {
+  return InvoiceFacts.parse({
+    invoice: {
+      id: ID,
+      number: "INV-2026-000001",
+      status: "open",
+      currency: "USD",
+      total_minor: 5000,
+      balance_applied_minor: 0,
+      credited_minor: 0,
+      paid_minor: 0,
+      amount_due_minor: 5000,
+      period_start: "2026-06-01",
+      period_end: "2026-07-01",
+      due_on: "2026-07-31",
+      ...invoice,
+    },
+    client: {
+      id: ID,
+      name: "Acme",
+      email: "a@acme.test",
+      address: ["Acme Ltd", "1 Road", "Dublin"],
+      tax_id: null,
+      tax_id_type: null,
+      locale: "en-IE",
+      external_id: null,
+      collection_method: "send_invoice",
+      stripe_customer_id: null,
+      sent_digest: null,
+      deleted: false,
+    },
+    mirror: null,
+    held,
+    lines,
+  });
+}
+
+/** The amounts that would be sent; throws when nothing would. */
+function amounts(changes: Changes): number[] {
+  const plan = planInvoice(facts(changes), NOW);
+  assert.equal(plan.kind, "collect", JSON.stringify(plan));
+  if (plan.kind !== "collect") return [];
+  const sent = plan.lines.map(({ amount }) => amount);
+  assert.equal(sent.reduce((sum, amount) => sum + amount, 0), plan.total);
+  return sent;
+}
+
+Deno.test("discount, tax, balance and earlier credits are lines that sum to what is due", () => {
+  const sent = amounts({
+    invoice: {
+      total_minor: 5400,
+      balance_applied_minor: 400,
+      credited_minor: 300,
+      amount_due_minor: 4700,
+    },
+    lines: [line(1, 5000), line(2, -500, "discount"), line(3, 900, "tax")],
+  });
+  assert.deepEqual(sent, [5000, -500, 900, -400, -300]);
+});
+
+Deno.test("less than Stripe takes is held; with what was held before it is collected", () => {
+  const small = { total_minor: 49, amount_due_minor: 49 };
+  const held = [{ invoice_id: ID, number: "INV-2026-000000", amount_minor: 1 }];
+  assert.equal(planInvoice(facts({ invoice: small, lines: [line(1, 49)] }), NOW).kind, "hold");
+  assert.deepEqual(amounts({ invoice: small, lines: [line(1, 49)], held }), [49, 1]);
+  const exact = { total_minor: 50, amount_due_minor: 50 };
+  assert.deepEqual(amounts({ invoice: exact, lines: [line(1, 50)] }), [50]);
+});
+
+Deno.test("zero-decimal amounts go as they are, the krona in hundredths, thousandths in tens", () => {
+  const of = (currency: string, minor: number) => ({
+    invoice: { currency, total_minor: minor, amount_due_minor: minor },
+    lines: [line(1, minor)],
+  });
+  assert.deepEqual(amounts(of("JPY", 12_106)), [12_106]);
+  assert.deepEqual(amounts(of("ISK", 4100)), [410_000]);
+  assert.deepEqual(amounts(of("KWD", 15_120)), [15_120]);
+  const refused = planInvoice(facts(of("KWD", 15_125)), NOW);
+  assert.equal(refused.kind, "refuse");
+});
+
+Deno.test("what is void, paid or not due is left out, a draft is refused", () => {
+  const kind = (invoice: object) => planInvoice(facts({ invoice }), NOW).kind;
+  assert.equal(kind({ status: "void" }), "skip");
+  assert.equal(kind({ status: "paid", amount_due_minor: 0 }), "skip");
+  assert.equal(kind({ status: "open", amount_due_minor: 0 }), "skip");
+  assert.equal(kind({ status: "draft", number: null }), "refuse");
+});
+
+Deno.test("the due day is the end of our due day, and absent when it is over", () => {
+  const dueAt = (due_on: string) => {
+    const plan = planInvoice(facts({ invoice: { due_on } }), NOW);
+    return plan.kind === "collect" ? plan.dueAt : "none";
+  };
+  assert.equal(dueAt("2026-07-31"), Date.parse("2026-07-31T23:59:59Z") / 1000);
+  assert.equal(dueAt("2026-06-30"), undefined);
+});
+
+Deno.test("a customer carries the client's id; tax ids are sent when their kind is known", () => {
+  const { client } = facts();
+  assert.deepEqual(customerDetails(client), {
+    name: "Acme",
+    email: "a@acme.test",
+    address: { line1: "Acme Ltd", line2: "1 Road\nDublin" },
+    preferred_locales: ["en-IE"],
+    metadata: { leveredge_client_id: ID },
+  });
+  const taxId = (tax_id: string, tax_id_type: string | null = null) =>
+    customerTaxId({ ...client, tax_id, tax_id_type });
+  assert.deepEqual(taxId("IE 6388047 V"), { type: "eu_vat", value: "IE6388047V" });
+  assert.deepEqual(taxId("GB 123456789"), { type: "gb_vat", value: "GB123456789" });
+  assert.deepEqual(taxId("12-3456789", "us_ein"), { type: "us_ein", value: "12-3456789" });
+  assert.equal(taxId("12-3456789"), undefined);
+});
