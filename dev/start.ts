@@ -17,6 +17,7 @@ const platform = await startPlatform({
   engine: values.engine,
   ports: "standard",
   durable: true,
+  jobs: true,
   onFunctionLine: (line) => console.log(`[function] ${line}`),
 });
 console.log(describe(platform));

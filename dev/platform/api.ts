@@ -6,9 +6,10 @@ import type { EmailMessage } from "@supabase/lite";
 import { connectApi } from "./api-database.ts";
 import { databaseErrorSchema, toPostgrestError } from "./api-errors.ts";
 import type { DatabaseError } from "./api-errors.ts";
+import { memoryStorage } from "./storage.ts";
 import { jwtSecret, nameKeyInToken, platformKeys, roleOfKey } from "./keys.ts";
 
-/** The Data API (`/rest/v1`) and Auth (`/auth/v1`) over our PostgreSQL. */
+/** The Data API (`/rest/v1`), Auth (`/auth/v1`) and Storage (`/storage/v1`) over our PostgreSQL. */
 export interface Api {
   fetch(request: Request): Promise<Response>;
   stop(): Promise<void>;
@@ -36,11 +37,12 @@ export async function startApi(options: ApiOptions): Promise<Api> {
     return error;
   };
   const restoreConsole = silenceInRequests(states);
-  let app = createApp(connection, options);
+  const files = memoryStorage();
+  let app = createApp(connection, options, files);
   const sql = postgres(options.adminUrl, { max: 1, onnotice: () => {} });
   await sql.listen("pgrst", () => {
     void connection.clearSchemaCache();
-    app = createApp(connection, options);
+    app = createApp(connection, options, files);
   });
   return {
     fetch: (request) =>
@@ -58,15 +60,20 @@ export async function startApi(options: ApiOptions): Promise<Api> {
   };
 }
 
-function createApp(connection: ReturnType<typeof connectApi>, options: ApiOptions): App {
+function createApp(
+  connection: ReturnType<typeof connectApi>,
+  options: ApiOptions,
+  files: ReturnType<typeof memoryStorage>,
+): App {
   const mail = createTransport({ host: "127.0.0.1", port: options.smtpPort });
   const send = async (message: EmailMessage) => {
     await mail.sendMail({ from: "auth@localhost", ...message });
   };
-  return new App({
+  const app = new App({
     connection,
     api: { max_rows: options.maxRows },
     auth: { enabled: true, jwt_secret: jwtSecret },
+    storage: { enabled: true },
     options: {
       drivers: { email: { send } },
       server: {
@@ -82,6 +89,8 @@ function createApp(connection: ReturnType<typeof connectApi>, options: ApiOption
       },
     },
   });
+  app._storageAdapter = files;
+  return app;
 }
 
 /**

@@ -7,6 +7,7 @@ import { hostedEnv, readFunctionEnvFile } from "./function-env.ts";
 import { serveFunctions } from "./functions.ts";
 import { startGateway } from "./gateway.ts";
 import { startGuard } from "./guard.ts";
+import { pauseJobs, storeJobSecrets } from "./jobs.ts";
 import { platformKeys } from "./keys.ts";
 import type { PlatformKeys } from "./keys.ts";
 import { startMail } from "./mail.ts";
@@ -44,6 +45,8 @@ export interface PlatformOptions {
   ports?: "standard" | "free";
   /** Keep what is committed across a crash of the machine. Slower; off unless given. */
   durable?: boolean;
+  /** Whether scheduled jobs fire by themselves; they do not unless told to. */
+  jobs?: boolean;
   /** Which Deno runs the functions; `current` unless given. */
   deno?: DenoVersion;
   /** More variables for the functions (`HERMES_URL`, …); they win over the .env file's. */
@@ -79,6 +82,8 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     const smtp = `smtp://127.0.0.1:${mail.smtpPort}`;
     const apiPort = freePort(wanted(config.api.port));
     const apiUrl = `http://127.0.0.1:${apiPort}`;
+    await storeJobSecrets(postgres.databaseUrl, apiUrl);
+    if (!options.jobs) await pauseJobs(postgres.databaseUrl);
     const api = await startApi({
       adminUrl: postgres.adminUrl,
       maxRows: config.api.max_rows,
@@ -90,6 +95,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       deno: options.deno ?? "current",
       env: {
         SMTP_URL: smtp,
+        BILLING_FROM: "LeverEdge Billing <billing@leveredge.test>",
         ...await readFunctionEnvFile(),
         ...options.env,
         ...hostedEnv(apiUrl, postgres.databaseUrl),

@@ -1,0 +1,121 @@
+import { invalid, missing } from "./errors.ts";
+import type { Params } from "./params.ts";
+import { type Customer, page, type State, within } from "./state.ts";
+
+/** Customers and their tax ids. */
+export function customerEndpoints(state: State) {
+  const alive = () => [...state.customers.values()].filter(({ deleted }) => deleted === undefined);
+  const changeable = (id: string) => {
+    const customer = state.customer(id);
+    if (customer.deleted) throw missing("customer", id);
+    return customer;
+  };
+  const taxIds = (customer: string) =>
+    [...state.taxIds.values()].filter((taxId) => taxId.customer === customer).map((taxId) => ({
+      ...taxId,
+      object: "tax_id",
+      livemode: state.livemode,
+    }));
+  return {
+    create: (params: Params<"POST /v1/customers">) => {
+      const customer: Customer = {
+        id: state.id("cus"),
+        object: "customer",
+        created: state.now(),
+        livemode: state.livemode,
+        balance: 0,
+        name: null,
+        email: null,
+        description: null,
+        address: null,
+        preferred_locales: [],
+        metadata: {},
+      };
+      assign(customer, params);
+      state.customers.set(customer.id, customer);
+      state.emit("customer.created", customer);
+      return customer;
+    },
+    update: (id: string, params: Params<"POST /v1/customers/:id">) => {
+      const customer = changeable(id);
+      const before = structuredClone(customer);
+      assign(customer, params);
+      const changed = previous(before, customer);
+      if (Object.keys(changed).length > 0) state.emit("customer.updated", customer, changed);
+      return customer;
+    },
+    retrieve: (id: string) => {
+      const customer = state.customer(id);
+      return customer.deleted ? { id, object: "customer", deleted: true } : customer;
+    },
+    remove: (id: string) => {
+      const customer = changeable(id);
+      customer.deleted = true;
+      state.emit("customer.deleted", customer);
+      return { id, object: "customer", deleted: true };
+    },
+    list: (params: Params<"GET /v1/customers">) =>
+      page(
+        "/v1/customers",
+        alive().filter(({ email, created }) =>
+          (params.email === undefined || email === params.email) && within(created, params.created)
+        ),
+        params,
+      ),
+    search: ({ query, limit = 10 }: Params<"GET /v1/customers/search">) => {
+      const asked = /^metadata\[["'](\w+)["']\]:["']([^"']*)["']$/.exec(query);
+      if (asked === null) throw invalid("We were unable to parse your search query.");
+      const data = alive().filter(({ metadata }) => metadata[asked[1] ?? ""] === asked[2]);
+      return {
+        object: "search_result",
+        url: "/v1/customers/search",
+        data: data.slice(0, limit),
+        has_more: data.length > limit,
+        next_page: null,
+      };
+    },
+    listTaxIds: (id: string, params: Params<"GET /v1/customers/:id/tax_ids">) =>
+      page(`/v1/customers/${id}/tax_ids`, taxIds(changeable(id).id), params),
+    createTaxId: (id: string, params: Params<"POST /v1/customers/:id/tax_ids">) => {
+      changeable(id);
+      if (taxIds(id).some(({ type, value }) => type === params.type && value === params.value)) {
+        throw invalid("This tax ID is already on the customer.", {
+          code: "resource_already_exists",
+        });
+      }
+      const taxId = { id: state.id("txi"), customer: id, type: params.type, value: params.value };
+      state.taxIds.set(taxId.id, taxId);
+      return { ...taxId, object: "tax_id", livemode: state.livemode };
+    },
+    removeTaxId: (id: string, taxId: string) => {
+      if (state.taxIds.get(taxId)?.customer !== id) throw missing("tax_id", taxId);
+      state.taxIds.delete(taxId);
+      return { id: taxId, object: "tax_id", deleted: true };
+    },
+  };
+}
+
+function assign(customer: Customer, params: Params<"POST /v1/customers/:id">): void {
+  const { expand: _, metadata, address, ...plain } = params;
+  Object.assign(customer, plain);
+  if (address !== undefined) customer.address = address === "" ? null : definedOf(address);
+  for (const [name, value] of Object.entries(metadata ?? {})) {
+    if (value === "") delete customer.metadata[name];
+    else customer.metadata[name] = value;
+  }
+}
+
+function definedOf(fields: Record<string, string | undefined>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(fields).flatMap(([name, value]) => value === undefined ? [] : [[name, value]]),
+  );
+}
+
+function previous(before: Customer, after: Customer): Record<string, unknown> {
+  const now = new Map<string, unknown>(Object.entries(after));
+  return Object.fromEntries(
+    Object.entries(before).filter(([name, value]) =>
+      JSON.stringify(value) !== JSON.stringify(now.get(name))
+    ),
+  );
+}

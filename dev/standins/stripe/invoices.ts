@@ -1,0 +1,229 @@
+import { invalid, missing, StripeFailure } from "./errors.ts";
+import type { Params } from "./params.ts";
+import type { Payments } from "./payments.ts";
+import { type Invoice, type Line, page, type State, within } from "./state.ts";
+
+/** Below this an invoice is not collected: it is marked paid and goes to the customer's balance. */
+const MINIMUM: Record<string, number> = { usd: 50, eur: 50, gbp: 30, jpy: 50, chf: 50, cad: 50 };
+const THREE_DECIMALS = new Set(["bhd", "jod", "kwd", "omr", "tnd"]);
+const DAY = 86_400;
+
+/** Invoices: drafts, finalization, and the ways out of `open`. */
+export function invoiceEndpoints(state: State, payments: Payments) {
+  const draft = (id: string, doing: string) => {
+    const invoice = state.invoice(id);
+    if (invoice.status !== "draft") throw invalid(`You can only ${doing} draft invoices.`);
+    return invoice;
+  };
+  const emit = (type: string, invoice: Invoice) => state.emit(type, shown(invoice));
+  return {
+    create: (params: Params<"POST /v1/invoices">) => {
+      const invoice = newInvoice(state, params);
+      state.invoices.set(invoice.id, invoice);
+      emit("invoice.created", invoice);
+      return shown(invoice);
+    },
+    retrieve: (id: string) => shown(state.invoice(id)),
+    remove: (id: string) => {
+      draft(id, "delete");
+      state.invoices.delete(id);
+      return { id, object: "invoice", deleted: true };
+    },
+    list: (params: Params<"GET /v1/invoices">) =>
+      page(
+        "/v1/invoices",
+        [...state.invoices.values()].filter(({ customer, status, created }) =>
+          (params.customer === undefined || params.customer === customer) &&
+          (params.status === undefined || params.status === status) &&
+          within(created, params.created)
+        ).map(shown),
+        params,
+      ),
+    lines: (id: string, params: Params<"GET /v1/invoices/:id/lines">) =>
+      page(`/v1/invoices/${id}/lines`, [...state.invoice(id).lines].reverse(), params),
+    addLines: (id: string, { lines }: Params<"POST /v1/invoices/:id/add_lines">) => {
+      const invoice = draft(id, "add lines to");
+      invoice.lines.push(...lines.map((line): Line => ({
+        id: state.id("il"),
+        object: "line_item",
+        amount: line.amount,
+        currency: invoice.currency,
+        description: line.description ?? null,
+        discountable: line.discountable ?? false,
+        invoice: id,
+        livemode: state.livemode,
+        metadata: line.metadata ?? {},
+        period: line.period ?? { start: invoice.created, end: invoice.created },
+        quantity: 1,
+        subtotal: line.amount,
+      })));
+      return shown(invoice);
+    },
+    finalize: (id: string, { auto_advance }: Params<"POST /v1/invoices/:id/finalize">) => {
+      const invoice = draft(id, "finalize");
+      const total = totalOf(invoice);
+      if (THREE_DECIMALS.has(invoice.currency) && total % 10 !== 0) {
+        throw invalid(`Invalid amount: ${invoice.currency} amounts must end in 0.`, {
+          code: "invalid_charge_amount_no_decimal_compatible",
+        });
+      }
+      if (total < 0) throw invalid("The total of an invoice cannot be negative here.");
+      invoice.status = "open";
+      invoice.number ??= `STANDIN-${state.id("no").slice(-6)}`;
+      invoice.auto_advance = auto_advance ?? invoice.auto_advance;
+      invoice.due_date ??= invoice.days_until_due === null
+        ? null
+        : state.now() + invoice.days_until_due * DAY;
+      invoice.hosted_invoice_url = `https://invoice.stripe.com/i/acct_standin/${id}`;
+      invoice.invoice_pdf = `https://pay.stripe.com/invoice/acct_standin/${id}/pdf`;
+      invoice.status_transitions.finalized_at = state.now();
+      if (total < (MINIMUM[invoice.currency] ?? 1)) {
+        state.customer(invoice.customer).balance += total;
+        invoice.ending_balance = total;
+        invoice.starting_balance = -total;
+        invoice.status = "paid";
+        invoice.status_transitions.paid_at = state.now();
+      }
+      emit("invoice.finalized", invoice);
+      if (invoice.status === "paid") emit("invoice.paid", invoice);
+      return shown(invoice);
+    },
+    send: (id: string) => {
+      const invoice = state.invoice(id);
+      if (invoice.collection_method !== "send_invoice") {
+        throw invalid(
+          "You can only manually send an invoice if its collection method is `send_invoice`.",
+        );
+      }
+      if (invoice.status === "draft") throw invalid("Finalize the invoice first.");
+      emit("invoice.sent", invoice);
+      return shown(invoice);
+    },
+    pay: (id: string, { paid_out_of_band }: Params<"POST /v1/invoices/:id/pay">) => {
+      const invoice = collectible(state.invoice(id), "pay");
+      if (paid_out_of_band) payments.outOfBand(invoice);
+      else payments.charge(invoice);
+      return shown(invoice);
+    },
+    void: (id: string) => {
+      const invoice = collectible(state.invoice(id), "void");
+      if (invoice.amount_paid > 0) throw invalid("You cannot void a partially paid invoice.");
+      invoice.status = "void";
+      invoice.status_transitions.voided_at = state.now();
+      emit("invoice.voided", invoice);
+      return shown(invoice);
+    },
+    writeOff: (id: string) => {
+      const invoice = state.invoice(id);
+      if (invoice.status !== "open") {
+        throw invalid("You can only mark an open invoice as uncollectible.");
+      }
+      invoice.status = "uncollectible";
+      invoice.status_transitions.marked_uncollectible_at = state.now();
+      emit("invoice.marked_uncollectible", invoice);
+      return shown(invoice);
+    },
+  };
+}
+
+function collectible(invoice: Invoice, doing: string): Invoice {
+  if (invoice.status === "open" || invoice.status === "uncollectible") return invoice;
+  throw invalid(`You can only ${doing} open or uncollectible invoices: it is ${invoice.status}.`, {
+    ...(invoice.status === "paid" ? { code: "invoice_already_paid" } : {}),
+  });
+}
+
+function newInvoice(state: State, params: Params<"POST /v1/invoices">): Invoice {
+  const customer = state.customer(params.customer);
+  if (customer.deleted) throw missing("customer", params.customer);
+  const method = params.collection_method ?? "charge_automatically";
+  if (method === "send_invoice") {
+    if (params.days_until_due === undefined && params.due_date === undefined) {
+      throw invalid("`days_until_due` or `due_date` is required for `send_invoice`.");
+    }
+    if (!customer.email) {
+      throw invalid("Missing email. In order to send invoices, the customer must have an email.");
+    }
+    if (params.due_date !== undefined && params.due_date < state.now()) {
+      throw invalid("`due_date` must be in the future.", { param: "due_date" });
+    }
+  } else if (params.days_until_due !== undefined || params.due_date !== undefined) {
+    throw invalid("`due_date` is only for `collection_method=send_invoice`.");
+  }
+  if (
+    params.number !== undefined &&
+    [...state.invoices.values()].some(({ number }) => number === params.number)
+  ) throw new StripeFailure(400, "invalid_request_error", "That invoice number is taken.");
+  return {
+    id: state.id("in"),
+    object: "invoice",
+    created: state.now(),
+    livemode: state.livemode,
+    customer: params.customer,
+    currency: params.currency,
+    collection_method: method,
+    days_until_due: params.days_until_due ?? null,
+    metadata: params.metadata ?? {},
+    description: params.description ?? null,
+    status: "draft",
+    number: params.number ?? null,
+    auto_advance: params.auto_advance ?? false,
+    due_date: params.due_date ?? null,
+    lines: [],
+    amount_paid: 0,
+    amount_overpaid: 0,
+    attempt_count: 0,
+    attempted: false,
+    hosted_invoice_url: null,
+    invoice_pdf: null,
+    pre_payment_credit_notes_amount: 0,
+    post_payment_credit_notes_amount: 0,
+    starting_balance: 0,
+    ending_balance: null,
+    status_transitions: {
+      finalized_at: null,
+      marked_uncollectible_at: null,
+      paid_at: null,
+      voided_at: null,
+    },
+  };
+}
+
+/** The sum of an invoice's lines. */
+export function totalOf(invoice: Invoice): number {
+  return invoice.lines.reduce((sum, { amount }) => sum + amount, 0);
+}
+
+/** What is still to be paid. */
+export function remainingOf(invoice: Invoice): number {
+  return totalOf(invoice) + invoice.starting_balance - invoice.pre_payment_credit_notes_amount -
+    invoice.amount_paid;
+}
+
+/** The invoice as Stripe answers it: figures computed, the first ten lines inside. */
+export function shown(invoice: Invoice) {
+  const total = totalOf(invoice);
+  const due = total + invoice.starting_balance - invoice.pre_payment_credit_notes_amount;
+  const void_ = invoice.status === "void";
+  return structuredClone({
+    ...invoice,
+    subtotal: total,
+    total,
+    amount_due: Math.max(due, 0),
+    amount_remaining: void_ ? 0 : Math.max(due - invoice.amount_paid, 0),
+    lines: {
+      object: "list",
+      url: `/v1/invoices/${invoice.id}/lines`,
+      data: invoice.lines.slice(0, 10),
+      has_more: invoice.lines.length > 10,
+    },
+    billing_reason: "manual",
+    discounts: [],
+    total_discount_amounts: [],
+    total_taxes: [],
+    payment_settings: { default_mandate: null, payment_method_options: null },
+    period_start: invoice.created,
+    period_end: invoice.created,
+    parent: null,
+  });
+}

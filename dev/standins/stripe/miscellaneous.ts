@@ -1,0 +1,115 @@
+import type { Params } from "./params.ts";
+import { page, type State, within } from "./state.ts";
+import type { WebhookSender } from "./webhooks.ts";
+
+/** Events, subscriptions, disputes, meters, the account. */
+export function miscellaneousEndpoints(state: State, webhooks: WebhookSender) {
+  return {
+    account: () => ({
+      id: "acct_standin",
+      object: "account",
+      country: "US",
+      charges_enabled: true,
+      details_submitted: true,
+      settings: { dashboard: { display_name: "Stand-in" } },
+    }),
+    webhookEndpoints: () => ({
+      object: "list",
+      url: "/v1/webhook_endpoints",
+      has_more: false,
+      data: webhooks.target === undefined ? [] : [{
+        id: "we_standin",
+        object: "webhook_endpoint",
+        url: webhooks.target.url,
+        status: "enabled",
+        enabled_events: ["*"],
+        api_version: state.apiVersion,
+        livemode: state.livemode,
+      }],
+    }),
+    listEvents: (params: Params<"GET /v1/events">) =>
+      page(
+        "/v1/events",
+        state.events.filter(({ type, created }) =>
+          (params.type === undefined || params.type === type) &&
+          (params.types === undefined || params.types.includes(type)) &&
+          within(created, params.created)
+        ),
+        params,
+      ),
+    listSubscriptions: (params: Params<"GET /v1/subscriptions">) =>
+      page("/v1/subscriptions", state.subscriptions.values(), params),
+    meterEvent: (params: Params<"POST /v1/billing/meter_events">) => {
+      const identifier = params.identifier ?? state.id("mtr");
+      if (!state.meterEvents.has(identifier)) state.meterEvents.set(identifier, params);
+      return {
+        object: "billing.meter_event",
+        created: state.now(),
+        event_name: params.event_name,
+        identifier,
+        livemode: state.livemode,
+        payload: params.payload,
+        timestamp: params.timestamp ?? state.now(),
+      };
+    },
+    /** A customer's bank takes the payment of an invoice back. */
+    dispute: (invoice: string) => {
+      const payment = [...state.payments.values()].find((one) => one.invoice === invoice);
+      if (payment === undefined) throw new Error(`${invoice} is not paid`);
+      state.emit("charge.dispute.created", {
+        id: state.id("du"),
+        object: "dispute",
+        amount: payment.amount_paid,
+        charge: payment.charge,
+        currency: state.invoice(invoice).currency,
+        livemode: state.livemode,
+        payment_intent: payment.payment_intent,
+        reason: "fraudulent",
+        status: "needs_response",
+      });
+    },
+    /** A customer subscribes to a plan of `unit_amount` a month. */
+    subscribe: (customer: string, currency: string, unit_amount: number) => {
+      const id = state.id("sub");
+      const subscription = {
+        id,
+        object: "subscription",
+        created: state.now(),
+        customer: state.customer(customer).id,
+        currency,
+        description: "Platform fee",
+        ended_at: null,
+        livemode: state.livemode,
+        metadata: {},
+        status: "active",
+        items: {
+          object: "list",
+          data: [{
+            id: state.id("si"),
+            object: "subscription_item",
+            current_period_start: state.now(),
+            current_period_end: state.now() + 30 * 86_400,
+            quantity: 1,
+            price: {
+              id: state.id("price"),
+              object: "price",
+              currency,
+              unit_amount,
+              recurring: { interval: "month", interval_count: 1, usage_type: "licensed" },
+            },
+          }],
+        },
+      };
+      state.subscriptions.set(id, subscription);
+      state.emit("customer.subscription.created", subscription);
+      return id;
+    },
+    changeSubscription: (id: string, status: string) => {
+      const subscription = state.subscriptions.get(id);
+      if (subscription === undefined) throw new Error(`no subscription ${id}`);
+      const ended = status === "canceled";
+      Object.assign(subscription, { status, ended_at: ended ? state.now() : null });
+      state.emit(`customer.subscription.${ended ? "deleted" : "updated"}`, subscription);
+    },
+  };
+}

@@ -1,0 +1,232 @@
+import { invalid, StripeFailure } from "./errors.ts";
+import { remainingOf, shown, totalOf } from "./invoices.ts";
+import type { Params } from "./params.ts";
+import { type CreditNote, type Invoice, page, type Payment, type State, within } from "./state.ts";
+
+/** What moves money: charges, payments elsewhere, refunds, credit notes. */
+export type Payments = ReturnType<typeof paymentEndpoints>;
+
+/** `declines` holds the customers whose cards are declined. */
+export function paymentEndpoints(state: State, declines: ReadonlySet<string>) {
+  const charge = (invoice: Invoice, amount = remainingOf(invoice)) => {
+    invoice.attempted = true;
+    invoice.attempt_count += 1;
+    const intent = intentOf(state.id("pi"), invoice, amount);
+    if (declines.has(invoice.customer)) {
+      const last_payment_error = { code: "card_declined", message: "Your card was declined." };
+      const failed = { ...intent, status: "requires_payment_method", last_payment_error };
+      state.emit("payment_intent.payment_failed", failed);
+      state.emit("invoice.payment_failed", shown(invoice));
+      throw new StripeFailure(402, "card_error", "Your card was declined.", {
+        code: "card_declined",
+        decline_code: "generic_decline",
+      });
+    }
+    const payment = keep(state, invoice, amount, intent.id);
+    state.emit("payment_intent.succeeded", { ...intent, status: "succeeded" });
+    settle(state, invoice, payment);
+  };
+  return {
+    charge,
+    outOfBand: (invoice: Invoice) =>
+      settle(state, invoice, keep(state, invoice, remainingOf(invoice), null)),
+    listPayments: (params: Params<"GET /v1/invoice_payments">) =>
+      page(
+        "/v1/invoice_payments",
+        [...state.payments.values()].filter(({ invoice, payment_intent }) =>
+          (params.invoice === undefined || params.invoice === invoice) &&
+          (params.payment?.payment_intent === undefined ||
+            params.payment.payment_intent === payment_intent)
+        ).map((payment) => shownPayment(state, payment)),
+        params,
+      ),
+    refund: (payment: Payment, amount: number) => refund(state, payment, amount, {}),
+    listRefunds: (params: Params<"GET /v1/refunds">) =>
+      page(
+        "/v1/refunds",
+        [...state.refunds.values()].filter(({ payment_intent, created }) =>
+          (params.payment_intent === undefined || params.payment_intent === payment_intent) &&
+          within(created, params.created)
+        ),
+        params,
+      ),
+    createCreditNote: (params: Params<"POST /v1/credit_notes">) => creditNote(state, params),
+    listCreditNotes: (params: Params<"GET /v1/credit_notes">) =>
+      page(
+        "/v1/credit_notes",
+        [...state.creditNotes.values()].filter(({ invoice, created }) =>
+          (params.invoice === undefined || params.invoice === invoice) &&
+          within(created, params.created)
+        ),
+        params,
+      ),
+  };
+}
+
+function intentOf(id: string, invoice: Invoice, amount: number) {
+  return {
+    id,
+    object: "payment_intent",
+    amount,
+    currency: invoice.currency,
+    customer: invoice.customer,
+    livemode: invoice.livemode,
+    latest_charge: null,
+  };
+}
+
+function keep(state: State, invoice: Invoice, amount: number, intent: string | null): Payment {
+  const payment: Payment = {
+    id: state.id("inpay"),
+    invoice: invoice.id,
+    payment_intent: intent,
+    charge: intent === null ? null : state.id("ch"),
+    amount_paid: amount,
+    created: state.now(),
+    refunded: 0,
+  };
+  state.payments.set(payment.id, payment);
+  return payment;
+}
+
+function settle(state: State, invoice: Invoice, payment: Payment): void {
+  invoice.amount_paid += payment.amount_paid;
+  state.emit("invoice_payment.paid", shownPayment(state, payment));
+  if (remainingOf(invoice) > 0) {
+    state.emit("invoice.updated", shown(invoice));
+    return;
+  }
+  invoice.status = "paid";
+  invoice.status_transitions.paid_at = state.now();
+  state.emit("invoice.paid", shown(invoice));
+}
+
+function shownPayment(state: State, payment: Payment) {
+  const { id, invoice, payment_intent, amount_paid, created } = payment;
+  return {
+    id,
+    object: "invoice_payment",
+    amount_paid,
+    amount_requested: amount_paid,
+    created,
+    currency: state.invoice(invoice).currency,
+    invoice,
+    is_default: true,
+    livemode: state.livemode,
+    payment: payment_intent === null
+      ? { type: "payment_record", payment_record: `pr_${id}` }
+      : { type: "payment_intent", payment_intent },
+    status: "paid",
+    status_transitions: { canceled_at: null, paid_at: created },
+  };
+}
+
+function refund(state: State, payment: Payment, amount: number, metadata: Record<string, string>) {
+  const { charge, payment_intent } = payment;
+  if (
+    charge === null || payment_intent === null || amount > payment.amount_paid - payment.refunded
+  ) {
+    throw invalid("Refund amount is greater than unrefunded amount on charge.");
+  }
+  payment.refunded += amount;
+  const currency = state.invoice(payment.invoice).currency;
+  const made = {
+    id: state.id("re"),
+    object: "refund" as const,
+    created: state.now(),
+    amount,
+    currency,
+    charge,
+    payment_intent,
+    status: "succeeded" as const,
+    metadata,
+  };
+  state.refunds.set(made.id, made);
+  state.emit("charge.refunded", {
+    id: charge,
+    object: "charge",
+    amount: payment.amount_paid,
+    amount_captured: payment.amount_paid,
+    amount_refunded: payment.refunded,
+    currency,
+    customer: state.invoice(payment.invoice).customer,
+    livemode: state.livemode,
+    payment_intent,
+    refunded: payment.refunded === payment.amount_paid,
+    status: "succeeded",
+  });
+  return made;
+}
+
+function creditNote(state: State, params: Params<"POST /v1/credit_notes">): CreditNote {
+  const invoice = state.invoice(params.invoice);
+  if (
+    invoice.status !== "open" && invoice.status !== "paid" && invoice.status !== "uncollectible"
+  ) {
+    throw invalid("Credit notes are for finalized invoices.");
+  }
+  const given = [params.credit_amount, params.refund_amount, params.out_of_band_amount];
+  const post = given.reduce<number>((sum, part) => sum + (part ?? 0), 0);
+  const amount = params.amount ?? post;
+  const before = Math.min(amount, Math.max(remainingOf(invoice), 0));
+  const credited = invoice.pre_payment_credit_notes_amount +
+    invoice.post_payment_credit_notes_amount;
+  if (amount <= 0 || amount > totalOf(invoice) - credited) {
+    throw invalid("The credit note amount exceeds what is left to credit on the invoice.");
+  }
+  if (amount - before !== post) {
+    throw invalid(
+      `The sum of credit amount, refund amount and out of band amount (${post}) must equal the ` +
+        `post payment amount (${amount - before}).`,
+    );
+  }
+  invoice.pre_payment_credit_notes_amount += before;
+  invoice.post_payment_credit_notes_amount += post;
+  const refunds = refundParts(state, invoice, params.refund_amount ?? 0);
+  const notes =
+    [...state.creditNotes.values()].filter((note) => note.invoice === invoice.id).length;
+  const note: CreditNote = {
+    id: state.id("cn"),
+    object: "credit_note",
+    created: state.now(),
+    livemode: state.livemode,
+    invoice: invoice.id,
+    customer: invoice.customer,
+    currency: invoice.currency,
+    number: `${invoice.number}-CN-${notes + 1}`,
+    amount,
+    total: amount,
+    pre_payment_amount: before,
+    post_payment_amount: post,
+    out_of_band_amount: params.out_of_band_amount ?? null,
+    refunds,
+    memo: params.memo ?? null,
+    reason: params.reason ?? null,
+    status: "issued",
+    type: post === 0 ? "pre_payment" : before === 0 ? "post_payment" : "mixed",
+    metadata: params.metadata ?? {},
+  };
+  state.creditNotes.set(note.id, note);
+  state.emit("credit_note.created", note);
+  if (invoice.status !== "paid" && remainingOf(invoice) <= 0) {
+    invoice.status = "paid";
+    invoice.status_transitions.paid_at = state.now();
+    state.emit("invoice.paid", shown(invoice));
+  }
+  return note;
+}
+
+function refundParts(state: State, invoice: Invoice, amount: number): CreditNote["refunds"] {
+  const refunds: CreditNote["refunds"] = [];
+  let rest = amount;
+  for (const payment of state.payments.values()) {
+    const left = payment.charge === null ? 0 : payment.amount_paid - payment.refunded;
+    const part = Math.min(rest, left);
+    if (payment.invoice !== invoice.id || part <= 0) continue;
+    const made = refund(state, payment, part, {});
+    refunds.push({ refund: made.id, amount_refunded: part, type: "refund" });
+    rest -= part;
+  }
+  if (rest > 0) throw invalid("The refund amount exceeds what was paid through Stripe.");
+  return refunds;
+}

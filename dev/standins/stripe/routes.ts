@@ -1,0 +1,132 @@
+import type { z } from "zod";
+import type { customerEndpoints } from "./customers.ts";
+import { invalid, StripeFailure } from "./errors.ts";
+import type { Form } from "./form.ts";
+import type { invoiceEndpoints } from "./invoices.ts";
+import type { miscellaneousEndpoints } from "./miscellaneous.ts";
+import { PARAMS } from "./params.ts";
+import type { Payments } from "./payments.ts";
+
+/** The endpoints by what they are about. */
+export interface Endpoints {
+  readonly customers: ReturnType<typeof customerEndpoints>;
+  readonly invoices: ReturnType<typeof invoiceEndpoints>;
+  readonly payments: Payments;
+  readonly other: ReturnType<typeof miscellaneousEndpoints>;
+}
+
+type Handler = (form: Form, id: string, second: string) => unknown;
+
+/** Finds the endpoint of a request, checks its parameters, and calls it. */
+export function routesOf({ customers, invoices, payments, other }: Endpoints) {
+  const handlers: Record<keyof typeof PARAMS, Handler> = {
+    "GET /v1/account": route(PARAMS["GET /v1/account"], other.account),
+    "GET /v1/webhook_endpoints": route(PARAMS["GET /v1/webhook_endpoints"], other.webhookEndpoints),
+    "POST /v1/customers": route(PARAMS["POST /v1/customers"], customers.create),
+    "GET /v1/customers": route(PARAMS["GET /v1/customers"], customers.list),
+    "GET /v1/customers/search": route(PARAMS["GET /v1/customers/search"], customers.search),
+    "GET /v1/customers/:id": route(
+      PARAMS["GET /v1/customers/:id"],
+      (_, id) => customers.retrieve(id),
+    ),
+    "POST /v1/customers/:id": route(
+      PARAMS["POST /v1/customers/:id"],
+      (params, id) => customers.update(id, params),
+    ),
+    "DELETE /v1/customers/:id": route(
+      PARAMS["DELETE /v1/customers/:id"],
+      (_, id) => customers.remove(id),
+    ),
+    "GET /v1/customers/:id/tax_ids": route(
+      PARAMS["GET /v1/customers/:id/tax_ids"],
+      (params, id) => customers.listTaxIds(id, params),
+    ),
+    "POST /v1/customers/:id/tax_ids": route(
+      PARAMS["POST /v1/customers/:id/tax_ids"],
+      (params, id) => customers.createTaxId(id, params),
+    ),
+    "DELETE /v1/customers/:id/tax_ids/:tax_id": route(
+      PARAMS["DELETE /v1/customers/:id/tax_ids/:tax_id"],
+      (_, id, taxId) => customers.removeTaxId(id, taxId),
+    ),
+    "POST /v1/invoices": route(PARAMS["POST /v1/invoices"], invoices.create),
+    "GET /v1/invoices": route(PARAMS["GET /v1/invoices"], invoices.list),
+    "GET /v1/invoices/:id": route(PARAMS["GET /v1/invoices/:id"], (_, id) => invoices.retrieve(id)),
+    "DELETE /v1/invoices/:id": route(
+      PARAMS["DELETE /v1/invoices/:id"],
+      (_, id) => invoices.remove(id),
+    ),
+    "GET /v1/invoices/:id/lines": route(
+      PARAMS["GET /v1/invoices/:id/lines"],
+      (params, id) => invoices.lines(id, params),
+    ),
+    "POST /v1/invoices/:id/add_lines": route(
+      PARAMS["POST /v1/invoices/:id/add_lines"],
+      (params, id) => invoices.addLines(id, params),
+    ),
+    "POST /v1/invoices/:id/finalize": route(
+      PARAMS["POST /v1/invoices/:id/finalize"],
+      (params, id) => invoices.finalize(id, params),
+    ),
+    "POST /v1/invoices/:id/send": route(
+      PARAMS["POST /v1/invoices/:id/send"],
+      (_, id) => invoices.send(id),
+    ),
+    "POST /v1/invoices/:id/pay": route(
+      PARAMS["POST /v1/invoices/:id/pay"],
+      (params, id) => invoices.pay(id, params),
+    ),
+    "POST /v1/invoices/:id/void": route(
+      PARAMS["POST /v1/invoices/:id/void"],
+      (_, id) => invoices.void(id),
+    ),
+    "POST /v1/invoices/:id/mark_uncollectible": route(
+      PARAMS["POST /v1/invoices/:id/mark_uncollectible"],
+      (_, id) => invoices.writeOff(id),
+    ),
+    "GET /v1/invoice_payments": route(PARAMS["GET /v1/invoice_payments"], payments.listPayments),
+    "POST /v1/credit_notes": route(PARAMS["POST /v1/credit_notes"], payments.createCreditNote),
+    "GET /v1/credit_notes": route(PARAMS["GET /v1/credit_notes"], payments.listCreditNotes),
+    "GET /v1/refunds": route(PARAMS["GET /v1/refunds"], payments.listRefunds),
+    "GET /v1/events": route(PARAMS["GET /v1/events"], other.listEvents),
+    "GET /v1/subscriptions": route(PARAMS["GET /v1/subscriptions"], other.listSubscriptions),
+    "POST /v1/billing/meter_events": route(
+      PARAMS["POST /v1/billing/meter_events"],
+      other.meterEvent,
+    ),
+  };
+  const patterns = Object.entries(handlers).map(([name, handler]) => ({
+    pattern: new RegExp(`^${name.replaceAll(/:\w+/g, "([^/]+)")}$`),
+    handler,
+  }));
+  return (method: string, path: string, form: Form): unknown => {
+    for (const { pattern, handler } of patterns) {
+      const match = pattern.exec(`${method} ${path}`);
+      if (match !== null) return handler(form, match[1] ?? "", match[2] ?? "");
+    }
+    throw new StripeFailure(
+      404,
+      "invalid_request_error",
+      `Unrecognized request URL (${method}: ${path}).`,
+    );
+  };
+}
+
+function route<P>(
+  schema: z.ZodType<P>,
+  work: (params: P, id: string, second: string) => unknown,
+): Handler {
+  return (form, id, second) => {
+    const checked = schema.safeParse(form);
+    if (checked.success) return work(checked.data, id, second);
+    const issue = checked.error.issues[0];
+    const unknown = issue?.code === "unrecognized_keys" ? issue.keys[0] : undefined;
+    const path = [...issue?.path ?? [], ...(unknown === undefined ? [] : [unknown])].join(".");
+    throw invalid(
+      unknown === undefined
+        ? `${issue?.message ?? "Invalid"}: ${path}`
+        : `Received unknown parameter: ${path}`,
+      { code: unknown === undefined ? "parameter_invalid" : "parameter_unknown", param: path },
+    );
+  };
+}

@@ -1,0 +1,208 @@
+import { customerEndpoints } from "./customers.ts";
+import { StripeFailure } from "./errors.ts";
+import { decodeForm, type Form } from "./form.ts";
+import { invoiceEndpoints, remainingOf } from "./invoices.ts";
+import { miscellaneousEndpoints } from "./miscellaneous.ts";
+import { paymentEndpoints } from "./payments.ts";
+import { routesOf } from "./routes.ts";
+import { State } from "./state.ts";
+import { WebhookSender, type WebhookTarget } from "./webhooks.ts";
+
+/** Something that goes wrong with the next requests whose `METHOD /path` begins so. */
+export interface Fault {
+  readonly request: string;
+  /**
+   * `429` and `500` before anything is done; `lost` does the work, then the connection breaks;
+   * `500-after` does the work, then answers 500 (and the same again to the same key).
+   */
+  readonly kind: "429" | "500" | "lost" | "500-after";
+  times: number;
+}
+
+/** A request as it was made, for tests that ask what was sent. */
+export interface SeenRequest {
+  readonly request: string;
+  readonly status: number;
+  readonly idempotencyKey: string | null;
+  readonly params: Form;
+}
+
+interface Answer {
+  readonly status: number;
+  readonly body: unknown;
+}
+
+export interface StripeOptions {
+  readonly secretKey: string;
+  readonly port?: number;
+  /** Seconds since 1970; the machine's clock unless given. */
+  readonly now?: () => number;
+  readonly apiVersion?: string;
+}
+
+/** A Stripe on loopback: stateful, strict about parameters, misbehaving on demand. */
+export type StripeStandIn = ReturnType<typeof startStripe>;
+
+/** Starts it. Test mode or live mode by the key, as at Stripe. */
+export function startStripe(options: StripeOptions) {
+  const now = options.now ?? (() => Math.floor(Date.now() / 1000));
+  const webhooks = new WebhookSender(now);
+  const state = new State(
+    options.secretKey.startsWith("sk_live_"),
+    now,
+    options.apiVersion ?? "2026-10-28.endive",
+    (event) => webhooks.queue(event),
+  );
+  const declines = new Set<string>();
+  const payments = paymentEndpoints(state, declines);
+  const invoices = invoiceEndpoints(state, payments);
+  const customers = customerEndpoints(state);
+  const other = miscellaneousEndpoints(state, webhooks);
+  const answer = routesOf({ customers, invoices, payments, other });
+  const faults: Fault[] = [];
+  const seen: SeenRequest[] = [];
+  const remembered = new Map<string, Answer & { readonly print: string }>();
+
+  const server = Deno.serve(
+    { hostname: "127.0.0.1", port: options.port ?? 0, onListen: () => {} },
+    async (request) => {
+      const url = new URL(request.url);
+      const name = `${request.method} ${url.pathname}`;
+      const text = request.method === "POST" ? await request.text() : url.search.slice(1);
+      const params = decodeForm(text);
+      const key = request.headers.get("idempotency-key");
+      const reply = (result: Answer, replayed = false) => {
+        seen.push({ request: name, status: result.status, idempotencyKey: key, params });
+        return respond(result, key, replayed, state.id("req"));
+      };
+      if (request.headers.get("authorization") !== `Bearer ${options.secretKey}`) {
+        return reply(failed(new StripeFailure(401, "invalid_request_error", "Invalid API Key")));
+      }
+      const fault = takeFault(faults, name);
+      if (fault === "429") {
+        return reply(failed(
+          new StripeFailure(429, "invalid_request_error", "Too many requests", {
+            code: "rate_limit",
+          }),
+        ));
+      }
+      if (fault === "500") return reply(failed(new StripeFailure(500, "api_error", "Sorry.")));
+      const print = `${name}?${text}`;
+      const known = key === null ? undefined : remembered.get(key);
+      if (known !== undefined) {
+        if (known.print === print) return reply(known, true);
+        return reply(failed(
+          new StripeFailure(
+            400,
+            "idempotency_error",
+            "Keys for idempotent requests can only be used with the same parameters they were " +
+              "first used with.",
+          ),
+        ));
+      }
+      state.requestKey = key;
+      let result = run(() => answer(request.method, url.pathname, params));
+      state.requestKey = null;
+      if (fault === "500-after") {
+        result = failed(new StripeFailure(500, "api_error", "Something broke after the work."));
+      }
+      // As at Stripe: what never began (a refused parameter) does not use the key up.
+      if (key !== null && request.method === "POST" && result.status !== 400) {
+        remembered.set(key, { ...result, print });
+      }
+      if (fault === "lost") {
+        seen.push({ request: name, status: 0, idempotencyKey: key, params });
+        return lostAnswer();
+      }
+      return reply(result);
+    },
+  );
+
+  return {
+    url: `http://127.0.0.1:${server.addr.port}`,
+    state,
+    webhooks,
+    faults,
+    seen,
+    /** The client pays what is left of an invoice, or a part of it, on its page. */
+    payInvoice: (id: string, amount?: number) => {
+      const invoice = state.invoice(id);
+      payments.charge(invoice, amount ?? remainingOf(invoice));
+    },
+    /** The client tries to pay and its card is declined. */
+    failPayment: (id: string) => {
+      const invoice = state.invoice(id);
+      declines.add(invoice.customer);
+      run(() => payments.charge(invoice));
+      declines.delete(invoice.customer);
+    },
+    /** From now on the cards of a customer are declined. */
+    decline: (customer: string) => void declines.add(customer),
+    /** What somebody does in the Dashboard. */
+    dashboard: {
+      refund: (invoice: string, amount?: number) => {
+        const payment = [...state.payments.values()].find((one) => one.invoice === invoice);
+        if (payment === undefined) throw new Error(`${invoice} is not paid`);
+        return payments.refund(payment, amount ?? payment.amount_paid - payment.refunded);
+      },
+      credit: payments.createCreditNote,
+      voidInvoice: invoices.void,
+      writeOff: invoices.writeOff,
+      updateCustomer: customers.update,
+      deleteCustomer: customers.remove,
+      dispute: other.dispute,
+      subscribe: other.subscribe,
+      changeSubscription: other.changeSubscription,
+    },
+    sendWebhooksTo: (target: WebhookTarget) => {
+      webhooks.target = target;
+    },
+    stop: async () => {
+      webhooks.target = undefined;
+      await webhooks.settled();
+      await server.shutdown();
+    },
+  };
+}
+
+function run(work: () => unknown): Answer {
+  try {
+    return { status: 200, body: work() };
+  } catch (error) {
+    if (error instanceof StripeFailure) return failed(error);
+    throw error;
+  }
+}
+
+function failed(failure: StripeFailure): Answer {
+  return { status: failure.status, body: failure.body() };
+}
+
+function takeFault(faults: Fault[], request: string): Fault["kind"] | undefined {
+  const fault = faults.find((one) => one.times > 0 && request.startsWith(one.request));
+  if (fault === undefined) return undefined;
+  fault.times -= 1;
+  return fault.kind;
+}
+
+function respond({ status, body }: Answer, key: string | null, replayed: boolean, id: string) {
+  return Response.json(body, {
+    status,
+    headers: {
+      "request-id": id,
+      ...(key === null ? {} : { "idempotency-key": key }),
+      ...(replayed ? { "idempotent-replayed": "true" } : {}),
+      ...(status === 429 ? { "stripe-should-retry": "true" } : {}),
+    },
+  });
+}
+
+/** The head of an answer and then a broken connection. */
+function lostAnswer(): Response {
+  return new Response(
+    new ReadableStream({
+      start: (controller) => controller.error(new Error("connection lost")),
+    }),
+    { headers: { "content-type": "application/json" } },
+  );
+}

@@ -1,0 +1,212 @@
+import type { Params } from "./params.ts";
+import { missing } from "./errors.ts";
+
+type Metadata = Record<string, string>;
+
+/** A customer. Extra fields of Stripe's shape are added when it is shown. */
+export interface Customer {
+  readonly id: string;
+  readonly object: "customer";
+  readonly created: number;
+  readonly livemode: boolean;
+  balance: number;
+  deleted?: true;
+  name: string | null;
+  email: string | null;
+  description: string | null;
+  address: Record<string, string> | null;
+  preferred_locales: string[];
+  metadata: Metadata;
+}
+
+/** A line of an invoice. */
+export interface Line {
+  readonly id: string;
+  readonly object: "line_item";
+  readonly amount: number;
+  readonly currency: string;
+  readonly description: string | null;
+  readonly discountable: boolean;
+  readonly invoice: string;
+  readonly livemode: boolean;
+  readonly metadata: Metadata;
+  readonly period: { start: number; end: number };
+  readonly quantity: number;
+  readonly subtotal: number;
+}
+
+/** An invoice; totals are kept, as Stripe keeps them, in the currency's smallest unit. */
+export interface Invoice {
+  readonly id: string;
+  readonly object: "invoice";
+  readonly created: number;
+  readonly livemode: boolean;
+  readonly customer: string;
+  readonly currency: string;
+  readonly collection_method: "send_invoice" | "charge_automatically";
+  readonly days_until_due: number | null;
+  readonly metadata: Metadata;
+  readonly description: string | null;
+  status: "draft" | "open" | "paid" | "uncollectible" | "void";
+  number: string | null;
+  auto_advance: boolean;
+  due_date: number | null;
+  lines: Line[];
+  amount_paid: number;
+  amount_overpaid: number;
+  attempt_count: number;
+  attempted: boolean;
+  hosted_invoice_url: string | null;
+  invoice_pdf: string | null;
+  pre_payment_credit_notes_amount: number;
+  post_payment_credit_notes_amount: number;
+  starting_balance: number;
+  ending_balance: number | null;
+  status_transitions: Record<
+    "finalized_at" | "marked_uncollectible_at" | "paid_at" | "voided_at",
+    number | null
+  >;
+}
+
+/** A payment of an invoice, with the intent and the charge behind it. */
+export interface Payment {
+  readonly id: string;
+  readonly invoice: string;
+  readonly payment_intent: string | null;
+  readonly charge: string | null;
+  readonly amount_paid: number;
+  readonly created: number;
+  refunded: number;
+}
+
+/** A credit note. */
+export interface CreditNote {
+  readonly id: string;
+  readonly object: "credit_note";
+  readonly created: number;
+  readonly livemode: boolean;
+  readonly invoice: string;
+  readonly customer: string;
+  readonly currency: string;
+  readonly number: string;
+  readonly amount: number;
+  readonly total: number;
+  readonly pre_payment_amount: number;
+  readonly post_payment_amount: number;
+  readonly out_of_band_amount: number | null;
+  readonly refunds: { refund: string; amount_refunded: number; type: "refund" }[];
+  readonly memo: string | null;
+  readonly reason: string | null;
+  readonly status: "issued";
+  readonly type: "pre_payment" | "post_payment" | "mixed";
+  readonly metadata: Metadata;
+}
+
+/** A refund. */
+export interface Refund {
+  readonly id: string;
+  readonly object: "refund";
+  readonly created: number;
+  readonly amount: number;
+  readonly currency: string;
+  readonly charge: string;
+  readonly payment_intent: string;
+  readonly status: "succeeded";
+  readonly metadata: Metadata;
+}
+
+/** An event, as it is listed and sent. */
+export interface Event {
+  readonly id: string;
+  readonly object: "event";
+  readonly api_version: string;
+  readonly created: number;
+  readonly livemode: boolean;
+  readonly type: string;
+  readonly pending_webhooks: number;
+  readonly request: { id: string | null; idempotency_key: string | null };
+  readonly data: { object: unknown; previous_attributes?: unknown };
+}
+
+/** Everything this Stripe knows. Ids count up, so that runs are alike. */
+export class State {
+  readonly customers = new Map<string, Customer>();
+  readonly taxIds = new Map<
+    string,
+    { id: string; customer: string; type: string; value: string }
+  >();
+  readonly invoices = new Map<string, Invoice>();
+  readonly payments = new Map<string, Payment>();
+  readonly creditNotes = new Map<string, CreditNote>();
+  readonly refunds = new Map<string, Refund>();
+  readonly subscriptions = new Map<string, Record<string, unknown> & { id: string }>();
+  readonly meterEvents = new Map<string, Params<"POST /v1/billing/meter_events">>();
+  readonly events: Event[] = [];
+  /** The key of the request that is being answered; its events name it. */
+  requestKey: string | null = null;
+  #count = 0;
+
+  constructor(
+    readonly livemode: boolean,
+    readonly now: () => number,
+    readonly apiVersion: string,
+    readonly onEvent: (event: Event) => void,
+  ) {}
+
+  id(prefix: string): string {
+    this.#count += 1;
+    return `${prefix}_standin${String(this.#count).padStart(8, "0")}`;
+  }
+
+  /** Keeps an event and hands it to the webhook sender. */
+  emit(type: string, object: unknown, previous_attributes?: unknown): void {
+    const event: Event = {
+      id: this.id("evt"),
+      object: "event",
+      api_version: this.apiVersion,
+      created: this.now(),
+      livemode: this.livemode,
+      type,
+      pending_webhooks: 1,
+      request: { id: null, idempotency_key: this.requestKey },
+      data: structuredClone({ object, ...(previous_attributes ? { previous_attributes } : {}) }),
+    };
+    this.events.push(event);
+    this.onEvent(event);
+  }
+
+  customer(id: string): Customer {
+    const found = this.customers.get(id);
+    if (found === undefined) throw missing("customer", id);
+    return found;
+  }
+
+  invoice(id: string): Invoice {
+    const found = this.invoices.get(id);
+    if (found === undefined) throw missing("invoice", id);
+    return found;
+  }
+}
+
+/** One page of objects, newest first, as Stripe lists. */
+export function page<T extends { id: string }>(
+  url: string,
+  all: Iterable<T>,
+  { limit = 10, starting_after }: { limit?: number; starting_after?: string },
+): unknown {
+  const items = [...all].reverse();
+  const start = starting_after === undefined
+    ? 0
+    : items.findIndex(({ id }) => id === starting_after) + 1;
+  const data = items.slice(start, start + limit);
+  return { object: "list", url, data, has_more: start + limit < items.length };
+}
+
+/** Whether a time lies in the range of a `created` parameter. */
+export function within(
+  created: number,
+  range: { gt?: number; gte?: number; lt?: number; lte?: number } | undefined,
+): boolean {
+  const { gt = -1, gte = 0, lt = Infinity, lte = Infinity } = range ?? {};
+  return created > gt && created >= gte && created < lt && created <= lte;
+}

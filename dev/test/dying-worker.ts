@@ -1,0 +1,87 @@
+import { createClient } from "@supabase/supabase-js";
+import { openDatabase } from "../../supabase/functions/_shared/database.ts";
+import {
+  documentLoader,
+  pdfRenderer,
+} from "../../supabase/functions/_shared/deliveries/documents.ts";
+import { DeliveryEnvironment } from "../../supabase/functions/_shared/deliveries/environment.ts";
+import { databaseQueue } from "../../supabase/functions/_shared/deliveries/queue.ts";
+import { deliveryHandlers } from "../../supabase/functions/_shared/deliveries/registry.ts";
+import type {
+  DeliveryHandlers,
+  DeliveryJob,
+} from "../../supabase/functions/_shared/deliveries/types.ts";
+import { work } from "../../supabase/functions/_shared/deliveries/worker.ts";
+import { bucketStore } from "../../supabase/functions/_shared/storage.ts";
+
+// One request of the worker, everything real, that kills itself with SIGKILL where
+// DIE_AT says: `<kind>:claimed`, `<kind>:rendered`, `archive:stored`, `<kind>:handled` (the receiver
+// has it, we have not written it down) or `<kind>:finished`.
+
+const [kind, step] = (Deno.env.get("DIE_AT") ?? "").split(":");
+const environment = DeliveryEnvironment.parse(Deno.env.toObject());
+const sql = openDatabase(environment.SUPABASE_DB_URL);
+const client = createClient(Deno.env.get("SUPABASE_URL") ?? "", Deno.env.get("SECRET_KEY") ?? "");
+const renderer = pdfRenderer(() => performance.now());
+const files = bucketStore(client, "invoices");
+const queue = databaseQueue(sql);
+const { handlers } = deliveryHandlers({
+  environment,
+  loadDocument: documentLoader(sql),
+  stripe: { off: "not part of this test" },
+  renderer: {
+    ...renderer,
+    render: async (subject) => {
+      const file = await renderer.render(subject);
+      dieAt("rendered");
+      return file;
+    },
+  },
+  files: {
+    ...files,
+    create: async (...file) => {
+      const created = await files.create(...file);
+      dieAt("stored");
+      return created;
+    },
+  },
+});
+await work({
+  queue: {
+    ...queue,
+    // Only the kind whose turn it is.
+    claim: (wanted, howMany) =>
+      wanted === kind ? queue.claim(wanted, howMany) : Promise.resolve([]),
+    finish: async (job, outcome) => {
+      const state = await queue.finish(job, outcome);
+      dieAt("finished");
+      return state;
+    },
+  },
+  handlers: mortal(handlers),
+  now: () => performance.now(),
+  cpu: () => 0,
+  reportError: (error) => console.error(error),
+});
+throw new Error(`nothing reached ${kind}:${step}`);
+
+/** As they are, but for the deaths before and after. */
+function mortal(all: DeliveryHandlers): DeliveryHandlers {
+  const mortalOne = (handler: DeliveryHandlers[keyof DeliveryHandlers]) =>
+    "off" in handler ? handler : async (job: DeliveryJob) => {
+      dieAt("claimed");
+      const outcome = await handler(job);
+      dieAt("handled");
+      return outcome;
+    };
+  return {
+    archive: mortalOne(all.archive),
+    stripe: all.stripe,
+    email: mortalOne(all.email),
+    hermes: mortalOne(all.hermes),
+  };
+}
+
+function dieAt(reached: string): void {
+  if (reached === step) Deno.kill(Deno.pid, "SIGKILL");
+}

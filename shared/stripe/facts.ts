@@ -1,0 +1,63 @@
+import { z } from "zod";
+
+const minor = z.int();
+const day = z.iso.date();
+
+/** What Stripe's customer of a client is made of: `billing.stripe_client_facts`. */
+export const ClientFacts = z.object({
+  id: z.uuid(),
+  name: z.string(),
+  email: z.string().nullable(),
+  address: z.array(z.string()),
+  tax_id: z.string().nullable(),
+  tax_id_type: z.string().nullable(),
+  locale: z.string(),
+  external_id: z.string().nullable(),
+  collection_method: z.enum(["send_invoice", "charge_automatically"]),
+  stripe_customer_id: z.string().nullable(),
+  sent_digest: z.string().nullable(),
+  /** Stripe said that the customer is deleted. */
+  deleted: z.boolean(),
+});
+
+/** See the schema of the same name. */
+export type ClientFacts = z.infer<typeof ClientFacts>;
+
+/** All that sending an invoice takes: `billing.stripe_invoice_facts`. Amounts in minor units. */
+export const InvoiceFacts = z.object({
+  invoice: z.object({
+    id: z.uuid(),
+    number: z.string().nullable(),
+    status: z.enum(["draft", "open", "paid", "void", "uncollectible"]),
+    currency: z.string(),
+    total_minor: minor,
+    balance_applied_minor: minor,
+    credited_minor: minor,
+    paid_minor: minor,
+    amount_due_minor: minor,
+    period_start: day.nullable(),
+    period_end: day.nullable(),
+    due_on: day.nullable(),
+  }),
+  client: ClientFacts,
+  mirror: z.object({
+    state: z.string(),
+    stripe_invoice_id: z.string().nullable(),
+    generation: z.int(),
+    hosted_invoice_url: z.string().nullable(),
+  }).nullable(),
+  /** Earlier invoices that were too small for Stripe and are collected with this one. */
+  held: z.array(z.object({ invoice_id: z.uuid(), number: z.string(), amount_minor: minor })),
+  lines: z.array(z.object({
+    position: z.int(),
+    kind: z.enum(["usage", "minimum", "one_off", "discount", "tax"]),
+    description: z.string(),
+    detail: z.string().nullable(),
+    service_start: day.nullable(),
+    service_end: day.nullable(),
+    amount_minor: minor,
+  })),
+});
+
+/** See the schema of the same name. */
+export type InvoiceFacts = z.infer<typeof InvoiceFacts>;

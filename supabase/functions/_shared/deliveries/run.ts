@@ -1,0 +1,46 @@
+import type { SupabaseClient } from "@supabase/supabase-js";
+import type { Sql } from "postgres";
+import { openDatabase } from "../database.ts";
+import { stripeHandler } from "../stripe/delivery.ts";
+import { stripePorts } from "../stripe/open.ts";
+import { bucketStore } from "../storage.ts";
+import { documentLoader, pdfRenderer } from "./documents.ts";
+import type { DeliveryEnvironment } from "./environment.ts";
+import { databaseQueue } from "./queue.ts";
+import { deliveryHandlers } from "./registry.ts";
+import { work, type WorkerSummary } from "./worker.ts";
+
+/** The bucket of migration `invoice_bucket`. */
+const BUCKET = "invoices";
+
+let pool: Sql | undefined;
+
+/** One request's worth of deliveries, with everything real. The pool outlives the request. */
+export async function workOnce(
+  { environment, client, reportError }: {
+    readonly environment: DeliveryEnvironment;
+    readonly client: Pick<SupabaseClient, "storage">;
+    readonly reportError: (error: unknown) => void;
+  },
+): Promise<WorkerSummary> {
+  pool ??= openDatabase(environment.SUPABASE_DB_URL);
+  const renderer = pdfRenderer(() => performance.now());
+  const { handlers, close } = deliveryHandlers({
+    environment,
+    loadDocument: documentLoader(pool),
+    renderer,
+    files: bucketStore(client, BUCKET),
+    stripe: stripeHandler(stripePorts(environment, pool)),
+  });
+  try {
+    return await work({
+      queue: databaseQueue(pool),
+      handlers,
+      now: () => performance.now(),
+      cpu: renderer.spent,
+      reportError,
+    });
+  } finally {
+    close();
+  }
+}

@@ -1,0 +1,46 @@
+import { z } from "zod";
+
+/** The kinds of delivery; `deliveries` of billing_config and of an invoice name some of them. */
+export const DELIVERY_KINDS = ["archive", "stripe", "email", "hermes"] as const;
+
+/** See the constant. */
+export type DeliveryKind = (typeof DELIVERY_KINDS)[number];
+
+/** A leased row of `public.deliveries`, as `billing.claim_deliveries` returns it. */
+export const DeliveryJob = z.object({
+  id: z.string(),
+  kind: z.enum(DELIVERY_KINDS),
+  /** What it tells of: `invoice_issued`, `credit_note_issued`, `reminder`, `notice`, … */
+  event: z.string(),
+  /** Unique, the same at every try: what idempotency keys and Message-IDs are made of. */
+  dedupe_key: z.string(),
+  client_id: z.uuid().nullable(),
+  invoice_id: z.uuid().nullable(),
+  credit_note_id: z.uuid().nullable(),
+  payload: z.record(z.string(), z.unknown()),
+  lease: z.uuid(),
+  /** Tries, this one included. */
+  attempts: z.int(),
+});
+
+/** See the schema of the same name. */
+export type DeliveryJob = z.infer<typeof DeliveryJob>;
+
+/**
+ * What became of a try. `retry` comes again with backoff (or becomes dead after the last try),
+ * `dead` at once. `details` are kept on the row; those of kind `stripe` may hold `payment_url`, the
+ * pay link that the mail carries. A handler that throws counts as `retry`.
+ */
+export type DeliveryOutcome =
+  | { readonly kind: "done"; readonly externalId?: string; readonly details?: object }
+  | { readonly kind: "retry"; readonly error: string; readonly retryAfterSeconds?: number }
+  | { readonly kind: "dead"; readonly error: string }
+  | { readonly kind: "skipped"; readonly error: string };
+
+/** Delivers one job. May be called again for the same job: it must not deliver twice. */
+export type DeliveryHandler = (job: DeliveryJob) => Promise<DeliveryOutcome>;
+
+/** A handler per kind, or why the kind is off; those of kinds that are off are marked skipped. */
+export type DeliveryHandlers = Readonly<
+  Record<DeliveryKind, DeliveryHandler | { readonly off: string }>
+>;

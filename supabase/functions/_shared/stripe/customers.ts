@@ -1,0 +1,142 @@
+import { createHash } from "node:crypto";
+import Stripe from "stripe";
+import {
+  type CustomerDetails,
+  customerDetails,
+  customerTaxId,
+} from "../../../../shared/stripe/customer.ts";
+import type { ClientFacts } from "../../../../shared/stripe/facts.ts";
+import { describeFailure, isMissing } from "./failures.ts";
+import type { StripeStore } from "./store.ts";
+
+/** What customers need. */
+export interface CustomerPorts {
+  readonly stripe: Stripe;
+  readonly store: Pick<StripeStore, "saveCustomer" | "forgetCustomer">;
+  readonly now: () => Date;
+}
+
+/**
+ * The Stripe customer of a client, with the client's present details: the stored one, else one that
+ * names the client in its metadata, else a new one. Throws Stripe's errors.
+ */
+export async function ensureCustomer(client: ClientFacts, ports: CustomerPorts): Promise<string> {
+  const details = customerDetails(client);
+  const digest = digestOf({ details, taxId: customerTaxId(client) });
+  const stored = client.deleted ? null : client.stripe_customer_id;
+  if (stored !== null && client.sent_digest === digest) return stored;
+  const known = stored === null
+    ? await findCustomer(client, ports.stripe)
+    : await updated(stored, details, digest, ports);
+  const id = known ?? await createCustomer(client, details, ports.stripe);
+  if (stored === null && known !== null) await sendDetails(id, details, digest, ports);
+  await sendTaxId(id, client, ports.stripe);
+  await ports.store.saveCustomer(client.id, id, digest);
+  return id;
+}
+
+/** How a bulk run went. */
+export interface CustomerSync {
+  readonly in_step: number;
+  readonly failed: readonly { readonly client_id: string; readonly error: string }[];
+}
+
+/** Brings the customers of all clients into step. One that fails stops nobody else. */
+export async function syncCustomers(
+  ports: CustomerPorts & { readonly store: Pick<StripeStore, "clientIds" | "clientFacts"> },
+): Promise<CustomerSync> {
+  const failed: { client_id: string; error: string }[] = [];
+  let in_step = 0;
+  for (const id of await ports.store.clientIds()) {
+    const client = await ports.store.clientFacts(id);
+    if (client === null) continue;
+    try {
+      await ensureCustomer(client, ports);
+      in_step += 1;
+    } catch (error) {
+      if (!(error instanceof Stripe.errors.StripeError)) throw error;
+      failed.push({ client_id: id, error: describeFailure(error) });
+    }
+  }
+  return { in_step, failed };
+}
+
+async function createCustomer(client: ClientFacts, details: CustomerDetails, stripe: Stripe) {
+  // After a deletion a new key, else Stripe would answer with the deleted customer.
+  const after = client.deleted ? `-after-${client.stripe_customer_id}` : "";
+  const print = digestOf(details).slice(0, 12);
+  const { id } = await stripe.customers.create({ ...details }, {
+    idempotencyKey: `customer-${client.id}${after}-${print}`,
+  });
+  return id;
+}
+
+/** The search lags by up to a minute, the list by e-mail does not; the idempotency key covers both. */
+async function findCustomer({ id: clientId, email }: ClientFacts, stripe: Stripe) {
+  const found = await stripe.customers.search({
+    query: `metadata["leveredge_client_id"]:"${clientId}"`,
+    limit: 10,
+  });
+  const listed = email === null ? [] : (await stripe.customers.list({ email, limit: 100 })).data;
+  const ours = [...found.data, ...listed].filter(({ metadata }) =>
+    metadata.leveredge_client_id === clientId
+  );
+  const oldest = ours.toSorted((a, b) => a.created - b.created || a.id.localeCompare(b.id))[0];
+  return oldest?.id ?? null;
+}
+
+/** Sends the details; null when the customer is gone, which is noted. */
+async function updated(
+  id: string,
+  details: CustomerDetails,
+  digest: string,
+  ports: CustomerPorts,
+) {
+  try {
+    const customer = await ports.stripe.customers.retrieve(id);
+    if (!customer.deleted) {
+      await sendDetails(id, details, digest, ports);
+      return id;
+    }
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+  }
+  await ports.store.forgetCustomer(id, ports.now());
+  return null;
+}
+
+/** The key tells the event that follows from one that the client caused in the portal. */
+async function sendDetails(
+  id: string,
+  details: CustomerDetails,
+  digest: string,
+  { stripe, now }: CustomerPorts,
+): Promise<void> {
+  await stripe.customers.update(id, { ...details, address: details.address ?? "" }, {
+    idempotencyKey: `customer-${id}-${digest.slice(0, 12)}-${now().toISOString().slice(0, 16)}`,
+  });
+}
+
+/** Stripe's tax ids cannot be changed, only replaced. One it does not take is left out. */
+async function sendTaxId(id: string, client: ClientFacts, stripe: Stripe): Promise<void> {
+  const wanted = customerTaxId(client);
+  const { data } = await stripe.customers.listTaxIds(id, { limit: 100 });
+  for (const old of data) {
+    if (old.type !== wanted?.type || old.value !== wanted.value) {
+      await stripe.customers.deleteTaxId(id, old.id);
+    }
+  }
+  if (wanted === undefined) return;
+  if (data.some(({ type, value }) => type === wanted.type && value === wanted.value)) return;
+  try {
+    await stripe.customers.createTaxId(id, wanted);
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "tax_id_invalid")) {
+      throw error;
+    }
+  }
+}
+
+function digestOf(value: unknown): string {
+  return createHash("sha256").update(JSON.stringify(value)).digest("hex");
+}

@@ -1,0 +1,35 @@
+import Stripe from "stripe";
+import type { DeliveryOutcome } from "../deliveries/types.ts";
+
+/**
+ * What a failed request means for a delivery. Rate limits, broken connections and Stripe's own
+ * errors come right by themselves; so does a key that is being replaced. A refused request does not.
+ * Anything that is not Stripe's error is thrown again: it is a surprise.
+ */
+export function outcomeOfFailure(error: unknown): DeliveryOutcome {
+  if (!(error instanceof Stripe.errors.StripeError)) throw error;
+  const message = describeFailure(error);
+  if (
+    error instanceof Stripe.errors.StripeInvalidRequestError && error.code !== "lock_timeout" &&
+    error.statusCode !== 409
+  ) return { kind: "dead", error: message };
+  const wait = Number(error.headers?.["retry-after"]);
+  return {
+    kind: "retry",
+    error: message,
+    ...(Number.isFinite(wait) && wait > 0 ? { retryAfterSeconds: wait } : {}),
+  };
+}
+
+/** The error with what Stripe's support asks for: type, code, status, request id. */
+export function describeFailure(error: InstanceType<typeof Stripe.errors.StripeError>): string {
+  const facts = [error.type, error.code, error.statusCode, error.requestId]
+    .filter((fact) => fact !== undefined && fact !== "").join(", ");
+  return `Stripe: ${error.message} (${facts})`;
+}
+
+/** Whether Stripe says that it has no object of an id. */
+export function isMissing(error: unknown): boolean {
+  return error instanceof Stripe.errors.StripeInvalidRequestError &&
+    error.code === "resource_missing";
+}

@@ -1,0 +1,223 @@
+import Stripe from "stripe";
+import { fromStripeAmount } from "../../../../shared/stripe/amounts.ts";
+import type { InvoiceFacts } from "../../../../shared/stripe/facts.ts";
+import { type InvoicePlan, planInvoice, type PlannedLine } from "../../../../shared/stripe/plan.ts";
+import type { DeliveryOutcome } from "../deliveries/types.ts";
+import { type CustomerPorts, ensureCustomer } from "./customers.ts";
+import { isMissing, outcomeOfFailure } from "./failures.ts";
+import type { StripeStore } from "./store.ts";
+
+/** What sending an invoice needs. */
+export interface InvoicePorts extends CustomerPorts {
+  readonly store: StripeStore;
+}
+
+type Collect = Extract<InvoicePlan, { kind: "collect" }>;
+
+/** Stripe adds at most so many lines at a time. */
+const LINES_AT_ONCE = 250;
+/** Days that a client has whose due day is over before Stripe has the invoice. */
+const DAYS_WHEN_LATE = 1;
+
+/**
+ * Brings an invoice to Stripe: customer, draft, lines, comparison of totals, finalization,
+ * collection. Each step is found again by a later try, so it may be killed anywhere.
+ *
+ * done: the invoice is in Stripe (externalId its id, details.payment_url the pay link) or is held.
+ * skipped: there is nothing to collect. dead: the totals differ (both in the error) or Stripe
+ * refuses it. retry: Stripe could not be reached or was too busy.
+ */
+export async function deliverInvoice(id: string, ports: InvoicePorts): Promise<DeliveryOutcome> {
+  const facts = await ports.store.invoiceFacts(id);
+  if (facts === null) return { kind: "dead", error: `there is no invoice ${id}` };
+  try {
+    const known = await knownInvoice(facts, ports.stripe);
+    if (known !== null && known.status !== "draft") return await conclude(id, known, ports);
+    const plan = planInvoice(facts, ports.now());
+    if (plan.kind !== "collect") return await leaveOut(facts, plan, known, ports);
+    return await collect(facts, plan, known, ports);
+  } catch (error) {
+    return outcomeOfFailure(error);
+  }
+}
+
+async function collect(
+  facts: InvoiceFacts,
+  plan: Collect,
+  known: Stripe.Invoice | null,
+  ports: InvoicePorts,
+): Promise<DeliveryOutcome> {
+  const { id } = facts.invoice;
+  await ports.store.begin(id);
+  const generation = facts.mirror?.generation ?? 1;
+  const customer = await ensureCustomer(facts.client, ports);
+  const found = known ?? await findInvoice(id, customer, ports.stripe) ??
+    await createDraft(facts, plan, customer, generation, ports);
+  await ports.store.saveDraft(id, found.id);
+  const draft = found.status === "draft"
+    ? await fillDraft(found, plan, generation, ports.stripe)
+    : found;
+  if (draft.total !== plan.total || draft.currency !== facts.invoice.currency.toLowerCase()) {
+    const error = `Stripe's total is ${draft.total} ${draft.currency}, ours is ${plan.total} ` +
+      `${facts.invoice.currency.toLowerCase()}`;
+    if (draft.status === "draft") await ports.stripe.invoices.del(draft.id);
+    await ports.store.saveProblem(id, "refused", error, draft.status === "draft");
+    return { kind: "dead", error };
+  }
+  if (draft.status !== "draft") return await conclude(id, draft, ports);
+  await ports.store.saveCarried(
+    id,
+    facts.held,
+    fromStripeAmount(plan.total, facts.invoice.currency),
+  );
+  const open = await ports.stripe.invoices.finalizeInvoice(draft.id, {
+    auto_advance: facts.client.collection_method === "charge_automatically",
+  }, { idempotencyKey: `invoice-${id}-${generation}-finalize` });
+  return await conclude(id, open, ports);
+}
+
+/** Asks for the money and notes how the invoice stands. */
+async function conclude(id: string, invoice: Stripe.Invoice, ports: InvoicePorts) {
+  await ports.store.saveDraft(id, invoice.id);
+  await ports.store.applyInvoice(invoice, ports.now());
+  const asked = invoice.status === "open" ? await askForMoney(invoice, ports.stripe) : invoice;
+  await ports.store.applyInvoice(asked, ports.now());
+  return {
+    kind: "done" as const,
+    externalId: asked.id,
+    details: {
+      ...(asked.hosted_invoice_url ? { payment_url: asked.hosted_invoice_url } : {}),
+      status: asked.status,
+    },
+  };
+}
+
+/** A declined card is no failure of the delivery: the webhook tells of it, Stripe tries again. */
+async function askForMoney(invoice: Stripe.Invoice, stripe: Stripe): Promise<Stripe.Invoice> {
+  if (invoice.collection_method === "send_invoice") {
+    return await stripe.invoices.sendInvoice(invoice.id, {}, {
+      idempotencyKey: `${invoice.id}-send`,
+    });
+  }
+  if (invoice.attempted) return invoice;
+  try {
+    return await stripe.invoices.pay(invoice.id, {}, { idempotencyKey: `${invoice.id}-pay` });
+  } catch (error) {
+    const refused = error instanceof Stripe.errors.StripeCardError ||
+      error instanceof Stripe.errors.StripeInvalidRequestError;
+    if (!refused) throw error;
+    return await stripe.invoices.retrieve(invoice.id);
+  }
+}
+
+/** The invoice of the stored id; null when there is none or Stripe has it no more. */
+async function knownInvoice({ mirror }: InvoiceFacts, stripe: Stripe) {
+  const id = mirror?.stripe_invoice_id ?? null;
+  if (id === null) return null;
+  try {
+    return await stripe.invoices.retrieve(id);
+  } catch (error) {
+    if (isMissing(error)) return null;
+    throw error;
+  }
+}
+
+/** By its metadata, among the customer's invoices: a list is up to date, a search is not. */
+async function findInvoice(id: string, customer: string, stripe: Stripe) {
+  for await (const invoice of stripe.invoices.list({ customer, limit: 100 })) {
+    if (invoice.metadata?.leveredge_invoice_id === id && invoice.status !== "void") return invoice;
+  }
+  return null;
+}
+
+async function createDraft(
+  { invoice, client }: InvoiceFacts,
+  plan: Collect,
+  customer: string,
+  generation: number,
+  { stripe, store }: InvoicePorts,
+): Promise<Stripe.Invoice> {
+  const terms = client.collection_method === "charge_automatically"
+    ? {}
+    : plan.dueAt === undefined
+    ? { days_until_due: DAYS_WHEN_LATE }
+    : { due_date: plan.dueAt };
+  const params = {
+    customer,
+    currency: invoice.currency.toLowerCase(),
+    collection_method: client.collection_method,
+    ...terms,
+    auto_advance: false,
+    pending_invoice_items_behavior: "exclude" as const,
+    number: plan.number,
+    description: plan.description,
+    metadata: { ...plan.metadata },
+  };
+  try {
+    return await stripe.invoices.create(params, {
+      idempotencyKey: `invoice-${invoice.id}-${generation}-create-${customer}`,
+    });
+  } catch (error) {
+    // Stripe repeats its own failure to the same key. The next try looks before it makes anything.
+    const spent = error instanceof Stripe.errors.StripeAPIError ||
+      error instanceof Stripe.errors.StripeIdempotencyError;
+    if (spent) await store.saveProblem(invoice.id, "creating", error.message, true);
+    throw error;
+  }
+}
+
+/** Adds the lines that the draft does not have yet and returns it with its new total. */
+async function fillDraft(
+  draft: Stripe.Invoice,
+  { lines }: Collect,
+  generation: number,
+  stripe: Stripe,
+): Promise<Stripe.Invoice> {
+  const there = new Set<string>();
+  if (draft.lines.data.length > 0) {
+    for await (const line of stripe.invoices.listLineItems(draft.id, { limit: 100 })) {
+      there.add(line.metadata.leveredge_line ?? line.id);
+    }
+  }
+  const missing = lines.filter(({ key }) => !there.has(key));
+  let filled = draft;
+  for (let start = 0; start < missing.length; start += LINES_AT_ONCE) {
+    const chunk = missing.slice(start, start + LINES_AT_ONCE);
+    filled = await stripe.invoices.addLines(draft.id, { lines: chunk.map(lineParams) }, {
+      idempotencyKey: `${draft.id}-${generation}-lines-${chunk[0]?.key}-${chunk.length}`,
+    });
+  }
+  return filled;
+}
+
+function lineParams({ key, description, amount, period }: PlannedLine) {
+  return {
+    amount,
+    description,
+    discountable: false,
+    ...(period === undefined ? {} : { period: { ...period } }),
+    metadata: { leveredge_line: key },
+  };
+}
+
+/** Not collected: nothing is due, too little, or nothing that Stripe takes. */
+async function leaveOut(
+  { invoice, mirror }: InvoiceFacts,
+  plan: Exclude<InvoicePlan, Collect>,
+  draft: Stripe.Invoice | null,
+  { stripe, store }: InvoicePorts,
+): Promise<DeliveryOutcome> {
+  if (draft !== null) await stripe.invoices.del(draft.id);
+  if (plan.kind === "skip") {
+    if (mirror !== null) {
+      await store.saveProblem(invoice.id, "refused", plan.reason, draft !== null);
+    }
+    return { kind: "skipped", error: plan.reason };
+  }
+  await store.begin(invoice.id);
+  const state = plan.kind === "hold" ? "held" : "refused";
+  await store.saveProblem(invoice.id, state, plan.reason, draft !== null);
+  return plan.kind === "hold"
+    ? { kind: "done", details: { held: plan.reason } }
+    : { kind: "dead", error: plan.reason };
+}

@@ -1,0 +1,137 @@
+import type Stripe from "stripe";
+import { compareSides, type Difference } from "./compare.ts";
+import { STRIPE_EVENT_TYPES } from "./events.ts";
+import { deliverInvoice, type InvoicePorts } from "./invoices.ts";
+import { type OutwardReport, tellStripe } from "./outward.ts";
+
+/** What a reconciliation found and did. */
+export interface Reconciliation {
+  readonly days: number;
+  /** Events that had never been delivered. */
+  readonly missed_events: number;
+  /** Differences before anything was healed. */
+  readonly found: readonly Difference[];
+  /** Differences that are left: somebody must decide. */
+  readonly left: readonly Difference[];
+  /** Voids, write-offs, payments and credit notes that Stripe was told of. */
+  readonly told: number;
+}
+
+/** Stripe filters events by at most so many types at a time. */
+const TYPES_AT_ONCE = 20;
+const DAY = 86_400;
+
+/**
+ * Compares the invoices, payments, refunds and credit notes of the last days from both sides, after
+ * fetching events that never came, and heals what has one right answer: what Stripe received,
+ * refunded, voided or wrote off is booked here; what we voided, credited or were paid elsewhere is
+ * told to Stripe; a missing Stripe invoice is made. The rest is reported.
+ */
+export async function reconcile(days: number, ports: InvoicePorts): Promise<Reconciliation> {
+  const { store, now } = ports;
+  const since = Math.floor(now().getTime() / 1000) - days * DAY;
+  const sinceDay = new Date(since * 1000).toISOString().slice(0, 10);
+  const missed = await fetchEvents(since, ports);
+  await store.processEvents();
+  const before = await fetchInvoices(since, sinceDay, ports);
+  const found = compareSides(await store.bothSides(sinceDay), before);
+  for (const invoice of before) await store.applyInvoice(invoice, now());
+  await applyCreditNotes(since, ports);
+  await applyRefunds(since, ports);
+  for (const row of await store.bothSides(sinceDay)) {
+    const missing = row.wanted && row.stripe_invoice_id === null && row.state !== "held";
+    if (missing && row.state !== "refused") await deliverInvoice(row.invoice_id, ports);
+  }
+  const told = await tellStripe(ports);
+  const after = await fetchInvoices(since, sinceDay, ports);
+  for (const invoice of after) await store.applyInvoice(invoice, now());
+  const left = [...compareSides(await store.bothSides(sinceDay), after), ...untold(told)];
+  if (left.length > 0) {
+    await store.report(
+      `reconcile/${now().toISOString().slice(0, 10)}`,
+      `Stripe and the books differ: ${left.length} differences, for example ` +
+        `${left[0]?.number}: ${left[0]?.kind}, ours ${left[0]?.ours}, Stripe's ${left[0]?.stripes}`,
+    );
+  }
+  return { days, missed_events: missed, found, left, told: told.done };
+}
+
+function untold({ problems }: OutwardReport): Difference[] {
+  return problems.map(({ task, problem }) => ({
+    kind: "not_told",
+    number: null,
+    stripe_invoice_id: task.stripe_invoice_id,
+    ours: task.task,
+    stripes: problem,
+  }));
+}
+
+/** Stores events that are not known, however far back; processing them twice is impossible. */
+async function fetchEvents(since: number, { stripe, store }: InvoicePorts): Promise<number> {
+  let missed = 0;
+  for (let start = 0; start < STRIPE_EVENT_TYPES.length; start += TYPES_AT_ONCE) {
+    const types = STRIPE_EVENT_TYPES.slice(start, start + TYPES_AT_ONCE);
+    let batch: Stripe.Event[] = [];
+    for await (const event of stripe.events.list({ types, created: { gte: since }, limit: 100 })) {
+      batch.push(event);
+      if (batch.length < 100) continue;
+      missed += await store.receiveEvents(batch);
+      batch = [];
+    }
+    if (batch.length > 0) missed += await store.receiveEvents(batch);
+  }
+  return missed;
+}
+
+/** Stripe's invoices since then, and older ones that invoices of ours since then are known as. */
+async function fetchInvoices(
+  since: number,
+  sinceDay: string,
+  { stripe, store }: InvoicePorts,
+): Promise<Stripe.Invoice[]> {
+  const invoices = new Map<string, Stripe.Invoice>();
+  for await (const invoice of stripe.invoices.list({ created: { gte: since }, limit: 100 })) {
+    invoices.set(invoice.id, invoice);
+  }
+  for (const { stripe_invoice_id: id } of await store.bothSides(sinceDay)) {
+    if (id !== null && !invoices.has(id)) invoices.set(id, await stripe.invoices.retrieve(id));
+  }
+  return [...invoices.values()];
+}
+
+async function applyCreditNotes(since: number, { stripe, store, now }: InvoicePorts) {
+  for await (const note of stripe.creditNotes.list({ created: { gte: since }, limit: 100 })) {
+    await store.applyCreditNote(note, now());
+  }
+}
+
+/** Refunds say which payment they are of; which invoice that was for is asked where it is unknown. */
+async function applyRefunds(since: number, { stripe, store, now }: InvoicePorts): Promise<void> {
+  const intents = new Set<string>();
+  for await (const refund of stripe.refunds.list({ created: { gte: since }, limit: 100 })) {
+    if (refund.payment_intent !== null) intents.add(idOf(refund.payment_intent));
+  }
+  for (const payment_intent of intents) {
+    for await (
+      const payment of stripe.invoicePayments.list({
+        payment: { type: "payment_intent", payment_intent },
+        limit: 100,
+      })
+    ) await store.applyPayment(payment, now());
+    let amount_refunded = 0;
+    const charge = { id: "", currency: "" };
+    for await (const refund of stripe.refunds.list({ payment_intent, limit: 100 })) {
+      if (refund.status === "failed" || refund.status === "canceled") continue;
+      amount_refunded += refund.amount;
+      charge.currency = refund.currency;
+      charge.id = refund.charge === null ? "" : idOf(refund.charge);
+    }
+    if (amount_refunded > 0) {
+      await store.applyCharge({ ...charge, payment_intent, amount_refunded }, now());
+    }
+  }
+}
+
+function idOf(reference: string | { id: string }): string {
+  return typeof reference === "string" ? reference : reference.id;
+}

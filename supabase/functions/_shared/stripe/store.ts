@@ -1,0 +1,128 @@
+import type { Sql } from "postgres";
+import type Stripe from "stripe";
+import { z } from "zod";
+import { ClientFacts, InvoiceFacts } from "../../../../shared/stripe/facts.ts";
+
+/** Something that Stripe must still be told: a row of `billing.stripe_outbox`. */
+export const OutboxTask = z.object({
+  task: z.enum(["delete", "void", "write_off", "paid_elsewhere", "credit_note"]),
+  invoice_id: z.uuid(),
+  stripe_invoice_id: z.string(),
+  credit_note_id: z.uuid().nullable(),
+  amount_minor: z.coerce.number().pipe(z.int()),
+  refund_minor: z.coerce.number().pipe(z.int()),
+  currency: z.string(),
+  memo: z.string().nullable(),
+});
+
+/** See the schema of the same name. */
+export type OutboxTask = z.infer<typeof OutboxTask>;
+
+const minor = z.coerce.number().pipe(z.int());
+
+/** One invoice from both sides: a row of `billing.stripe_both_sides`. */
+export const BothSides = z.object({
+  invoice_id: z.uuid(),
+  number: z.string(),
+  status: z.string(),
+  currency: z.string(),
+  wanted: z.boolean(),
+  expected_total_minor: minor.nullable(),
+  amount_due_minor: minor,
+  stripe_invoice_id: z.string().nullable(),
+  state: z.string().nullable(),
+  problem: z.string().nullable(),
+  total_minor: minor.nullable(),
+  amount_paid_minor: minor.nullable(),
+  booked_minor: minor.nullable(),
+  paid_off_stripe_minor: minor.nullable(),
+  refunded_minor: minor.nullable(),
+  booked_refund_minor: minor.nullable(),
+});
+
+/** See the schema of the same name. */
+export type BothSides = z.infer<typeof BothSides>;
+
+/** What is written down of Stripe, for one mode. Throws `PostgresError` when a statement fails. */
+export type StripeStore = ReturnType<typeof stripeStore>;
+
+/** The store in the database. `livemode` is that of the key in use. */
+export function stripeStore(sql: Sql, livemode: boolean) {
+  const jsonOf = async (rows: PromiseLike<readonly Record<string, unknown>[]>) =>
+    (await rows)[0]?.json ?? null;
+  const text = (value: unknown) => JSON.stringify(value);
+  return {
+    livemode,
+    invoiceFacts: async (id: string) =>
+      InvoiceFacts.nullable().parse(
+        await jsonOf(sql`select billing.stripe_invoice_facts(${id}, ${livemode}) as json`),
+      ),
+    clientFacts: async (id: string) =>
+      ClientFacts.nullable().parse(
+        await jsonOf(sql`select billing.stripe_client_facts(${id}, ${livemode}) as json`),
+      ),
+    clientIds: async () =>
+      z.array(z.object({ id: z.uuid() })).parse([
+        ...await sql`select id from public.clients order by created_at, id`,
+      ]).map(({ id }) => id),
+    saveCustomer: async (client: string, customer: string, digest: string) =>
+      void await sql`
+        select billing.save_stripe_customer(${client}, ${livemode}, ${customer}, ${digest})`,
+    begin: async (invoice: string) =>
+      void await sql`select billing.begin_stripe_invoice(${invoice}, ${livemode})`,
+    saveDraft: async (invoice: string, stripeId: string) =>
+      void await sql`select billing.save_stripe_draft(${invoice}, ${livemode}, ${stripeId})`,
+    saveProblem: async (
+      invoice: string,
+      state: "held" | "refused" | "creating",
+      problem: string,
+      draftDeleted: boolean,
+    ) =>
+      void await sql`
+        select billing.save_stripe_problem(${invoice}, ${livemode}, ${state}, ${problem},
+          ${draftDeleted})`,
+    saveCarried: async (invoice: string, held: InvoiceFacts["held"], total: number) =>
+      void await sql`
+        select billing.save_stripe_carried(${invoice}, ${livemode}, ${text(held)}::text::jsonb,
+          ${total})`,
+    applyInvoice: async (invoice: Stripe.Invoice, seen: Date) =>
+      await jsonOf(sql`
+        select billing.apply_stripe_invoice(${text(invoice)}::text::jsonb, ${seen}) as json`),
+    applyPayment: async (payment: Stripe.InvoicePayment, seen: Date) =>
+      await jsonOf(sql`
+        select billing.apply_stripe_invoice_payment(${text(payment)}::text::jsonb, ${seen})
+          as json`),
+    applyCharge: async (charge: object, seen: Date) =>
+      await jsonOf(sql`
+        select billing.apply_stripe_charge(${text(charge)}::text::jsonb, ${seen}) as json`),
+    applyCreditNote: async (note: Stripe.CreditNote, seen: Date) =>
+      await jsonOf(sql`
+        select billing.apply_stripe_credit_note(${text(note)}::text::jsonb, ${seen}) as json`),
+    forgetCustomer: async (customer: string, seen: Date) =>
+      void await sql`select billing.forget_stripe_customer(${customer}, ${seen})`,
+    receiveEvents: async (events: readonly Stripe.Event[]) =>
+      minor.parse(
+        await jsonOf(sql`
+          select count(*) filter (where billing.receive_stripe_event(e)) as json
+          from jsonb_array_elements(${text(events)}::text::jsonb) e`),
+      ),
+    receiveEvent: async (payload: string) =>
+      await jsonOf(sql`select billing.receive_stripe_event(${payload}::text::jsonb) as json`) ===
+        true,
+    processEvent: async (id: string) => void await sql`select billing.process_stripe_event(${id})`,
+    processEvents: async () => void await sql`select billing.process_stripe_events()`,
+    outbox: async () =>
+      z.array(OutboxTask).parse([...await sql`select * from billing.stripe_outbox(${livemode})`]),
+    saveCreditNote: async (note: string, stripeId: string) =>
+      void await sql`
+        select billing.save_stripe_credit_note(${note}, ${livemode}, ${stripeId})`,
+    savePaidOffStripe: async (invoice: string, minor: number) =>
+      void await sql`select billing.save_paid_off_stripe(${invoice}, ${livemode}, ${minor})`,
+    report: async (key: string, message: string) =>
+      void await sql`select billing.notice(${key}, 'high', ${message})`,
+    bothSides: async (since: string) =>
+      z.array(BothSides).parse([
+        ...await sql`select * from billing.stripe_both_sides(${since}::date, ${livemode})`,
+      ]),
+  };
+}

@@ -1,0 +1,67 @@
+import type Stripe from "stripe";
+import { z } from "zod";
+
+/** What is read of an event before it is stored; the database reads the rest. */
+export const EventEnvelope = z.object({
+  id: z.string().regex(/^evt_\w+$/),
+  object: z.literal("event"),
+  type: z.string(),
+  created: z.int(),
+  livemode: z.boolean(),
+  data: z.object({ object: z.record(z.string(), z.unknown()) }),
+});
+
+/** See the schema of the same name. */
+export type EventEnvelope = z.infer<typeof EventEnvelope>;
+
+/** A verified event, or why it is none. */
+export type Verification =
+  | { readonly kind: "event"; readonly event: EventEnvelope }
+  | { readonly kind: "refused"; readonly reason: string };
+
+/** Seconds that a signature may be old, or ahead of our clock. */
+const TOLERANCE = 300;
+
+/**
+ * Checks the signature over the raw body against each secret; during a rotation there are two. The
+ * SDK refuses old signatures, but takes any from the future; those are refused here.
+ */
+export async function verifyWebhook(
+  body: string,
+  header: string | null,
+  secrets: readonly string[],
+  { webhooks }: Pick<Stripe, "webhooks">,
+  now: Date,
+): Promise<Verification> {
+  if (header === null || header === "") return refused("the Stripe-Signature header is missing");
+  if (secrets.length === 0) return refused("STRIPE_WEBHOOK_SECRET is not set");
+  // The SDK counts the last timestamp of the header, so that is the one that is signed.
+  const timestamp = [...header.matchAll(/(?:^|,)t=(\d+)/g)].at(-1)?.[1];
+  if (Number(timestamp) - now.getTime() / 1000 > TOLERANCE) {
+    return refused("the signature is from the future");
+  }
+  let reason = "";
+  for (const secret of secrets) {
+    try {
+      await webhooks.constructEventAsync(
+        body,
+        header,
+        secret,
+        TOLERANCE,
+        undefined,
+        now.getTime(),
+      );
+      const event = EventEnvelope.safeParse(JSON.parse(body));
+      return event.success
+        ? { kind: "event", event: event.data }
+        : refused("the body is signed, but is not an event");
+    } catch (error) {
+      reason = error instanceof Error ? error.message.split("\n")[0] ?? "" : String(error);
+    }
+  }
+  return refused(reason);
+}
+
+function refused(reason: string): Verification {
+  return { kind: "refused", reason };
+}

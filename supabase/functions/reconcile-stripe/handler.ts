@@ -1,0 +1,40 @@
+import { z } from "zod";
+import { errorDetails, problem, problemResponse } from "../../../shared/errors.ts";
+import type { OutwardReport } from "../_shared/stripe/outward.ts";
+import type { Reconciliation } from "../_shared/stripe/reconcile.ts";
+
+/** What the handler is given from outside; both undefined when Stripe is off. */
+export interface ReconcilePorts {
+  readonly reconcile: ((days: number) => Promise<Reconciliation>) | undefined;
+  readonly tell: (() => Promise<OutwardReport>) | undefined;
+  readonly reportError: (error: unknown) => void;
+}
+
+/** How far back to compare; Stripe keeps events for thirty days. `only: "outbox"` just tells. */
+export const ReconcileRequest = z.strictObject({
+  days: z.int().min(1).max(365).default(30),
+  only: z.literal("outbox").optional(),
+});
+
+/** `POST`, body optional: answers with the differences found and those that are left. */
+export async function handleReconcile(request: Request, ports: ReconcilePorts): Promise<Response> {
+  if (request.method !== "POST") {
+    return problemResponse(problem("method_not_allowed", "use POST"), { allow: "POST" });
+  }
+  if (ports.reconcile === undefined || ports.tell === undefined) {
+    return problemResponse(problem("stripe_off"));
+  }
+  const question = ReconcileRequest.safeParse(await request.json().catch(() => ({})));
+  if (!question.success) {
+    return problemResponse(
+      problem("bad_request", undefined, errorDetails(question.error.issues)),
+    );
+  }
+  try {
+    const { days, only } = question.data;
+    return Response.json(await (only === "outbox" ? ports.tell() : ports.reconcile(days)));
+  } catch (error) {
+    ports.reportError(error);
+    return problemResponse(problem("internal"));
+  }
+}

@@ -1,0 +1,73 @@
+import type Stripe from "stripe";
+import { problem, problemResponse } from "../../../shared/errors.ts";
+import type { StripeStore } from "../_shared/stripe/store.ts";
+import { verifyWebhook } from "../_shared/stripe/webhook.ts";
+
+/** What the handler is given from outside. */
+export interface WebhookPorts {
+  /** Undefined when Stripe is off. */
+  readonly connection: {
+    readonly stripe: Pick<Stripe, "webhooks">;
+    readonly store: Pick<StripeStore, "livemode" | "receiveEvent" | "processEvent">;
+    readonly now: () => Date;
+  } | undefined;
+  readonly secrets: readonly string[];
+  /** Keeps the worker alive for what goes on after the answer. */
+  readonly inBackground: (work: Promise<unknown>) => void;
+  readonly reportError: (error: unknown) => void;
+}
+
+/** More than any event is: the lists inside are cut at ten. Bytes. */
+const MOST_BYTES = 1024 * 1024;
+
+/**
+ * Stores a signed event and answers at once; acting on it comes after the answer. Answers other than
+ * 200 make Stripe send it again, for three days.
+ */
+export async function handleWebhook(request: Request, ports: WebhookPorts): Promise<Response> {
+  if (request.method !== "POST") {
+    return problemResponse(problem("method_not_allowed", "use POST"), { allow: "POST" });
+  }
+  if (ports.connection === undefined) return problemResponse(problem("stripe_off"));
+  const { stripe, store, now } = ports.connection;
+  try {
+    const body = await readAtMost(request, MOST_BYTES);
+    if (body === null) return problemResponse(problem("too_large"));
+    const header = request.headers.get("stripe-signature");
+    const verified = await verifyWebhook(body, header, ports.secrets, stripe, now());
+    if (verified.kind === "refused") {
+      return problemResponse(problem("signature_invalid", verified.reason));
+    }
+    const { id, livemode } = verified.event;
+    if (livemode !== store.livemode) {
+      const [theirs, ours] = livemode ? ["live", "test"] : ["test", "live"];
+      return problemResponse(problem(
+        "stripe_mode_mismatch",
+        `the event is of ${theirs} mode, STRIPE_API_KEY of ${ours} mode`,
+      ));
+    }
+    const isNew = await store.receiveEvent(body);
+    if (isNew) ports.inBackground(store.processEvent(id).catch(ports.reportError));
+    return Response.json({ received: true, duplicate: !isNew });
+  } catch (error) {
+    ports.reportError(error);
+    return problemResponse(problem("internal"));
+  }
+}
+
+/** The body as text; null when it is longer. What is sent too much is not read. */
+async function readAtMost(request: Request, most: number): Promise<string | null> {
+  if (Number(request.headers.get("content-length") ?? 0) > most) {
+    await request.body?.cancel();
+    return null;
+  }
+  const decoder = new TextDecoder();
+  let text = "";
+  let bytes = 0;
+  for await (const chunk of request.body ?? []) {
+    bytes += chunk.byteLength;
+    if (bytes > most) return null;
+    text += decoder.decode(chunk, { stream: true });
+  }
+  return text + decoder.decode();
+}

@@ -1,0 +1,17 @@
+import { webhookSecrets } from "../_shared/stripe/environment.ts";
+import { inBackground } from "../_shared/background.ts";
+import { stripeFromEnvironment } from "../_shared/stripe/open.ts";
+import { handleWebhook } from "./handler.ts";
+
+const { environment, ports } = stripeFromEnvironment(Deno.env.toObject());
+
+// Stripe has no key of ours: the signature over the raw body is what authenticates it.
+export default {
+  fetch: (request: Request) =>
+    handleWebhook(request, {
+      connection: ports,
+      secrets: webhookSecrets(environment),
+      inBackground,
+      reportError: (error) => console.error("stripe-webhook", error),
+    }),
+};

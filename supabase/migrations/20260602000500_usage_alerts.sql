@@ -1,0 +1,125 @@
+-- Usage alerts: budgets, sudden spend, usage that nobody can be billed for. Each once.
+alter table public.billing_settings
+  add column spend_jump_factor numeric not null default 3
+    constraint billing_settings_jump_above_one check (spend_jump_factor > 1);
+comment on column public.billing_settings.spend_jump_factor is
+  'A day that costs more than this times the average of the two weeks before it is an alert.';
+
+create table public.client_budgets (
+  client_id uuid primary key references public.clients (id) on delete cascade,
+  amount_minor bigint not null
+    constraint client_budgets_positive check (amount_minor > 0),
+  thresholds smallint[] not null default '{50,80,100}'
+    constraint client_budgets_thresholds_percent check (
+      thresholds <> '{}' and array_position(thresholds, null) is null
+      and 0 < all (thresholds) and 1000 >= all (thresholds))
+);
+comment on table public.client_budgets is
+  'What a client means to spend on usage per period; alerts are sent as it is used up.';
+comment on column public.client_budgets.amount_minor is
+  'Minor units of the currency that the client is billed in; usage before discount and tax.';
+comment on column public.client_budgets.thresholds is 'Percent of the budget that are told of.';
+alter table public.client_budgets enable row level security;
+revoke all on public.client_budgets from anon, authenticated, service_role;
+grant select, insert, update, delete on public.client_budgets to service_role;
+grant select on public.client_budgets to authenticated;
+create policy "members and operators read budgets" on public.client_budgets
+  for select to authenticated
+  using (client_id = any ((select billing.my_clients())::uuid[])
+    or (select billing.is_operator()));
+
+-- Usage of the running period of clients with a budget, rated as the invoice will rate it.
+create function billing.budget_use(as_of timestamptz default billing.as_of())
+returns table (client_id uuid, client text, period_start date, currency text,
+  spent_minor bigint, budget_minor bigint, thresholds smallint[])
+language sql stable set search_path = '' as $$
+  with running as (
+    select r.client_id, greatest(r.next_start,
+        billing.period_start_of(r.today, r.billing_anchor_day)) as period_start,
+      billing.period_end_of(r.today, r.billing_anchor_day) as period_end
+    from billing.running_periods(as_of) r
+    join public.client_budgets b on b.client_id = r.client_id
+  ), targets as (
+    select coalesce(array_agg((r.client_id, r.period_start, r.period_end)::billing.rating_target),
+      '{}') as list
+    from running r where r.period_start < r.period_end
+  ), spent as (
+    select u.client_id, sum(u.amount_minor)::bigint as amount_minor
+    from targets t cross join billing.rate_usage(t.list) u group by u.client_id
+  )
+  select p.client_id, c.name, p.period_start, p.currency, coalesce(s.amount_minor, 0),
+    b.amount_minor, b.thresholds
+  from targets t cross join billing.period_terms(t.list) p
+  join public.clients c on c.id = p.client_id
+  join public.client_budgets b on b.client_id = p.client_id
+  left join spent s on s.client_id = p.client_id;
+$$;
+comment on function billing.budget_use is
+  'What clients with a budget have used of it in their running period.';
+
+-- Clients whose last full day cost much more than the average of the fourteen days before it: in
+-- what we pay, so that a price change is no jump. Days of cents are none either.
+create function billing.spend_jumps(as_of timestamptz default billing.as_of())
+returns table (client_id uuid, client text, usage_day date, cost numeric, average numeric)
+language sql stable set search_path = '' as $$
+  select c.id, c.name, y.day, x.cost, x.average
+  from public.clients c
+  cross join lateral (select billing.day_of(c.id, as_of) - 1 as day) y
+  cross join lateral (
+    select coalesce(sum(r.provider_cost) filter (where r.usage_day = y.day), 0) as cost,
+      coalesce(sum(r.provider_cost) filter (where r.usage_day < y.day), 0) / 14 as average,
+      count(distinct r.usage_day) filter (where r.usage_day < y.day) as days
+    from public.usage_records r
+    where r.client_id = c.id and r.usage_day between y.day - 14 and y.day
+  ) x
+  cross join public.billing_settings s
+  where x.days >= 3 and x.cost > x.average * s.spend_jump_factor and x.cost - x.average >= 5;
+$$;
+comment on function billing.spend_jumps is
+  'Clients whose last full day cost more than spend_jump_factor times their usual day (USD).';
+
+-- Tells of everything that has come up; returns how many deliveries that takes.
+create function billing.queue_usage_alerts(as_of timestamptz default billing.as_of())
+returns bigint language sql security definer set search_path = '' as $$
+  select coalesce(
+    sum(billing.queue_notice(a.key, a.priority, a.subject, a.message, a.client_id)), 0)::bigint
+  from (
+    select format('budget:%s:%s:%s', b.client_id, b.period_start, x.reached) as key,
+      case when x.reached >= 100 then 'high' else 'normal' end as priority,
+      format('%s has used %s %% of its budget', b.client, x.reached) as subject,
+      format('%s has used %s of its budget of %s in the period from %s (%s %%).', b.client,
+        billing.money_text(b.spent_minor, b.currency),
+        billing.money_text(b.budget_minor, b.currency), b.period_start,
+        b.spent_minor * 100 / b.budget_minor) as message, b.client_id
+    from billing.budget_use(as_of) b
+    cross join lateral (select max(t) as reached from unnest(b.thresholds) t
+      where b.spent_minor * 100 >= b.budget_minor * t) x
+    where x.reached is not null
+    union all
+    select format('spend_jump:%s:%s', j.client_id, j.usage_day), 'high',
+      format('Usage of %s has jumped', j.client),
+      format('Usage of %s on %s cost %s USD, %s USD on an average day of the two weeks before.',
+        j.client, j.usage_day, round(j.cost, 2), round(j.average, 2)), j.client_id
+    from billing.spend_jumps(as_of) j
+    union all
+    select format('unpriced:%s:%s:%s', q.client_id, q.model, to_char(as_of, 'YYYY-MM')), 'high',
+      'Usage without a price', format('Model %s of client %s has no price for %s (%s log rows). '
+        || 'The client''s month cannot be billed until it has one.', q.model, c.name,
+        string_agg(distinct q.metric, ', '), max(q.rows)), q.client_id
+    from billing.quarantine q join public.clients c on c.id = q.client_id
+    where q.reason = 'unpriced_usage' group by q.client_id, q.model, c.name
+    union all
+    select format('nobody:%s:%s', q.agent, to_char(as_of, 'YYYY-MM')), 'high',
+      'Usage that nobody owns', format('Agent %s has logged %s calls that belong to no client. '
+        || 'Assign the agent: insert into public.agent_assignments (agent, client_id) …',
+        q.agent, sum(q.rows)), null
+    from billing.quarantine q
+    where q.reason in ('no_client', 'unknown_client') group by q.agent
+  ) a;
+$$;
+comment on function billing.queue_usage_alerts is
+  'Tells operators of budgets, jumps, unpriced and unowned usage; once per threshold and period.';
+
+revoke all on all functions in schema billing from public;
+grant execute on function billing.budget_use(timestamptz), billing.spend_jumps(timestamptz),
+  billing.queue_usage_alerts(timestamptz) to service_role;

@@ -1,0 +1,109 @@
+-- The jobs themselves. Long ones raise the two minutes that a statement of the owner may take; each
+-- is safe to run twice and to be killed.
+
+-- Invoices that need not wait for the first of the month: drafts whose grace is over, and periods
+-- of clients whose month begins on another day, from nine o'clock on as on the first.
+create function billing.run_if_due(as_of timestamptz default billing.as_of())
+returns jsonb language plpgsql security definer set search_path = '' as $$
+-- Definer: as run_monthly.
+declare
+  now_utc constant timestamp := as_of at time zone 'UTC';
+begin
+  if extract(day from now_utc) = 1 and extract(hour from now_utc) < 9 then
+    return null;
+  end if;
+  if billing.drafts_past_grace(as_of) <> '{}' or extract(hour from now_utc) >= 9 and exists (
+    select from billing.running_periods(as_of) r
+    where r.billing_anchor_day <> 1
+      and billing.period_end_of(r.next_start, r.billing_anchor_day) <= r.today
+      and r.next_start < coalesce(r.ended_on, 'infinity')) then
+    return billing.run_monthly(as_of);
+  end if;
+  return null;
+end $$;
+comment on function billing.run_if_due is
+  'Runs the month where a draft''s grace or an anchored client''s period is over; null otherwise.';
+
+-- Compares the last 45 days of records with the logs, a week at a time, mends what differs and
+-- tells of it: a difference means that something wrote around the rollup.
+create function billing.reconcile_usage(as_of timestamptz default billing.as_of())
+returns bigint language plpgsql security definer set search_path = '' as $$
+-- Definer: usage_records is written by nobody but billing's own functions.
+declare
+  today constant date := (as_of at time zone 'UTC')::date;
+  differences bigint := 0;
+  first_day date;
+begin
+  perform billing.rollup();
+  for first_day in select d::date from generate_series(today - 45, today, interval '7 days') d loop
+    differences := differences + billing.heal_usage(
+      array[(null, first_day, first_day + 7)::billing.rating_target]);
+  end loop;
+  if differences > 0 then
+    perform billing.queue_notice('reconcile:' || today, 'high', 'Usage records differed from logs',
+      format('%s usage records of the last 45 days differed from the logs and were rebuilt.',
+        differences));
+  end if;
+  return differences;
+end $$;
+comment on function billing.reconcile_usage is
+  'Compares recent usage records with the logs and heals them; returns the differences.';
+
+-- Tells of jobs that failed or are late, once a day each.
+create function billing.watch_jobs(at timestamptz default clock_timestamp())
+returns bigint language sql security definer set search_path = '' as $$
+  select coalesce(sum(billing.queue_notice(
+    format('job:%s:%s', j.name, (at at time zone 'UTC')::date),
+    'high', 'Scheduled job ' || j.name || ': ' || j.warning,
+    concat_ws(E'\n', 'Scheduled job ' || j.name || ': ' || j.warning, j.last_message))), 0)::bigint
+  from billing.read_jobs(at) j
+  where j.warning ~ '(late:|failed)';
+$$;
+comment on function billing.watch_jobs is 'Tells operators of failed and late jobs.';
+
+-- pg_cron keeps the details of every run for ever; two weeks are enough.
+create function billing.purge_job_details(at timestamptz default clock_timestamp())
+returns bigint language sql set search_path = '' as $$
+  with gone as (
+    delete from cron.job_run_details d where d.end_time < at - interval '14 days' returning 1
+  )
+  select count(*) from gone;
+$$;
+
+create function billing.schedule_jobs()
+returns void language sql set search_path = '' as $$
+  select billing.schedule_job(j.name, j.schedule, j.command, j.purpose)
+  from (values
+    ('billing-rollup', '* * * * *',
+      $c$set statement_timeout = '15min'; select billing.rollup()$c$,
+      'Adds new logs to usage_records'),
+    ('billing-dashboards', '7,22,37,52 * * * *',
+      $c$set statement_timeout = '15min'; select billing.refresh_dashboards()$c$,
+      'Refreshes the materialized views without blocking readers'),
+    ('billing-monthly-run', '0 9 1 * *',
+      $c$set statement_timeout = '1h'; select billing.run_monthly(billing.as_of())$c$,
+      'Invoices the month before'),
+    ('billing-finalize', '10 * * * *',
+      $c$set statement_timeout = '1h'; select billing.run_if_due()$c$,
+      'Finalizes drafts whose grace is over; bills months that begin on another day'),
+    ('billing-overdue', '15 9 * * *', 'select billing.queue_reminders()',
+      'Queues reminders before, on and after the due day'),
+    ('billing-alerts', '25 * * * *',
+      'select billing.queue_usage_alerts(); select billing.watch_jobs()',
+      'Tells of budgets, jumps, unpriced and unowned usage, and of jobs that fail'),
+    ('billing-deliver', '* * * * *', 'select billing.nudge_deliver()',
+      'Wakes the delivery worker'),
+    ('billing-reconcile', '40 3 * * *',
+      $c$set statement_timeout = '1h'; select billing.reconcile_usage()$c$,
+      'Compares usage records with the logs and heals them'),
+    ('billing-purge', '50 3 * * *', 'select billing.purge_job_details()',
+      'Deletes old run details of pg_cron')
+  ) j(name, schedule, command, purpose);
+$$;
+comment on function billing.schedule_jobs is 'Creates all scheduled jobs, or puts them right.';
+
+select billing.schedule_jobs();
+
+revoke all on all functions in schema billing from public;
+grant execute on function billing.run_if_due(timestamptz), billing.reconcile_usage(timestamptz),
+  billing.watch_jobs(timestamptz) to service_role;

@@ -1,0 +1,171 @@
+-- What happens to customers and subscriptions in Stripe, and what it means for our clients.
+
+-- The client changed its details in the portal: the next invoice goes to the new address. Only
+-- what the event says was changed is taken, and what we sent ourselves is no change.
+create function billing.apply_stripe_customer(customer jsonb, changed jsonb, seen timestamptz)
+returns text language plpgsql set search_path = '' as $$
+declare
+  owner uuid := billing.client_of_customer(customer ->> 'id');
+  before public.clients;
+  after public.clients;
+  address constant jsonb := customer -> 'address';
+begin
+  if owner is null then
+    return 'ignored: not a customer of ours';
+  end if;
+  select * into before from public.clients c where c.id = owner;
+  update public.clients c set
+    name = case when changed ? 'name' then coalesce(nullif(btrim(customer ->> 'name'), ''), c.name)
+      else c.name end,
+    email = case when changed ? 'email'
+      then coalesce(nullif(customer ->> 'email', ''), c.email) else c.email end,
+    address = case when changed ? 'address' and jsonb_typeof(address) = 'object'
+      then billing.address_lines(address) else c.address end
+  where c.id = owner
+  returning * into after;
+  return case when before is distinct from after then 'client updated' else 'nothing new' end;
+end $$;
+
+-- Stripe's fields as the lines of an address; we send the lines of ours in line1 and line2.
+create function billing.address_lines(address jsonb) returns text[]
+language sql immutable set search_path = '' as $$
+  select coalesce(array_agg(btrim(l.line) order by l.place), '{}')
+  from (values
+    (1, address ->> 'line1'), (2, address ->> 'line2'),
+    (3, concat_ws(' ', nullif(address ->> 'postal_code', ''), nullif(address ->> 'city', ''))),
+    (4, address ->> 'state'), (5, address ->> 'country')) v(place, text)
+  cross join lateral regexp_split_to_table(v.text, '\n') with ordinality s(line, part)
+  cross join lateral (select s.line, v.place * 100 + s.part as place) l
+  where btrim(coalesce(l.line, '')) <> '';
+$$;
+
+create function billing.client_of_customer(customer_id text) returns uuid
+language sql stable set search_path = '' as $$
+  select s.client_id from public.stripe_customers s where s.stripe_customer_id = customer_id;
+$$;
+
+create function billing.forget_stripe_customer(customer_id text, seen timestamptz)
+returns text language plpgsql security definer set search_path = '' as $$
+-- Definer: called for the service role by reconciliation.
+begin
+  update public.stripe_customers s set deleted_at = seen
+  where s.stripe_customer_id = customer_id and s.deleted_at is null;
+  if not found then
+    return 'ignored: not a customer of ours, or known';
+  end if;
+  perform billing.notice('deleted/' || customer_id, 'high', format(
+    'Customer %s of %s was deleted in Stripe; the next invoice makes a new one', customer_id, c.name))
+  from public.clients c where c.id = billing.client_of_customer(customer_id);
+  return 'customer forgotten';
+end $$;
+comment on function billing.forget_stripe_customer is 'Notes that Stripe deleted a customer.';
+
+-- Mirrors a subscription. A new one gives its client a billing config, a lively one wakes a client
+-- that a subscription had put to sleep, an ended one pauses the client.
+create function billing.apply_stripe_subscription(subscription jsonb, seen timestamptz)
+returns text language plpgsql security definer set search_path = '' as $$
+-- Definer: called for the service role by reconciliation.
+declare
+  owner uuid := coalesce(billing.client_of_customer(subscription ->> 'customer'),
+    (select c.id from public.clients c
+      where c.id::text = subscription #>> '{metadata,leveredge_client_id}'));
+  item constant jsonb := subscription #> '{items,data,0}';
+  known public.stripe_subscriptions;
+  mirror public.stripe_subscriptions;
+begin
+  if owner is null then
+    raise exception 'waiting for the client of customer %', subscription ->> 'customer';
+  end if;
+  perform 1 from public.clients c where c.id = owner for update;
+  select * into known from public.stripe_subscriptions s
+  where s.stripe_subscription_id = subscription ->> 'id';
+  -- Older than what is known, or after its end: nothing comes back to life.
+  if known.seen_at > seen or known.ended_at is not null then
+    return 'known';
+  end if;
+  insert into public.stripe_subscriptions as s (stripe_subscription_id, client_id, livemode, status,
+    currency, base_fee_minor, billing_interval, description, current_period_end, seen_at, ended_at)
+  values (subscription ->> 'id', owner, (subscription ->> 'livemode')::boolean,
+    subscription ->> 'status', upper(subscription ->> 'currency'), (
+      select coalesce(sum(billing.from_stripe(coalesce((i #>> '{price,unit_amount}')::bigint, 0)
+        * coalesce((i ->> 'quantity')::bigint, 0), subscription ->> 'currency')), 0)
+      from jsonb_array_elements(subscription #> '{items,data}') i
+      where i #>> '{price,recurring,usage_type}' is distinct from 'metered'),
+    item #>> '{price,recurring,interval}', subscription ->> 'description',
+    billing.at_epoch(item ->> 'current_period_end'), seen,
+    billing.at_epoch(subscription ->> 'ended_at'))
+  on conflict (stripe_subscription_id) do update set status = excluded.status,
+    currency = excluded.currency, base_fee_minor = excluded.base_fee_minor,
+    billing_interval = excluded.billing_interval, description = excluded.description,
+    current_period_end = excluded.current_period_end, seen_at = excluded.seen_at,
+    ended_at = excluded.ended_at
+  returning * into mirror;
+  return billing.follow_subscription(mirror, seen);
+end $$;
+comment on function billing.apply_stripe_subscription is
+  'Mirrors a subscription and starts, keeps or pauses its client.';
+
+create function billing.follow_subscription(mirror public.stripe_subscriptions, at timestamptz)
+returns text language plpgsql set search_path = '' as $$
+declare
+  alive constant boolean := mirror.status in ('active', 'trialing', 'past_due');
+  made boolean := false;
+begin
+  if alive then
+    insert into public.billing_config (client_id, effective_from, currency)
+    select mirror.client_id, c.started_on, cur.code
+    from public.clients c join public.currencies cur on cur.code = mirror.currency
+    where c.id = mirror.client_id and not exists (
+      select from public.billing_config b where b.client_id = mirror.client_id);
+    made := found;
+    update public.clients c set status = 'active',
+      metadata = c.metadata - 'paused_by_subscription'
+    where c.id = mirror.client_id and c.metadata ? 'paused_by_subscription';
+    return concat_ws(', ', 'subscription ' || mirror.status,
+      case when made then 'billing config made' end, case when found then 'client resumed' end);
+  end if;
+  if mirror.status in ('canceled', 'unpaid', 'incomplete_expired', 'paused')
+    and not exists (select from public.stripe_subscriptions o
+      where o.client_id = mirror.client_id and o.status in ('active', 'trialing', 'past_due')) then
+    update public.clients c set status = 'paused', metadata = c.metadata
+      || jsonb_build_object('paused_by_subscription', mirror.stripe_subscription_id)
+    where c.id = mirror.client_id and c.status = 'active';
+    if found then
+      perform billing.notice('subscription/' || mirror.stripe_subscription_id || '/'
+        || mirror.status, 'high', format('%s is paused: its subscription is %s', c.name,
+        mirror.status))
+      from public.clients c where c.id = mirror.client_id;
+      return 'subscription ' || mirror.status || ', client paused';
+    end if;
+  end if;
+  return 'subscription ' || mirror.status;
+end $$;
+
+-- The platform fee as a line of ours, for a client whose fee Stripe does not bill.
+create function billing.charge_base_fee(client_id uuid, amount numeric, description text, day date)
+returns uuid language plpgsql security definer set search_path = '' as $$
+-- Definer: it looks at subscriptions that the caller need not see.
+declare
+  item uuid;
+begin
+  perform 1 from public.clients c where c.id = charge_base_fee.client_id for update;
+  if exists (select from public.stripe_subscriptions s
+    where s.client_id = charge_base_fee.client_id and s.base_fee_minor > 0
+      and s.status in ('active', 'trialing', 'past_due')) then
+    perform billing.raise_error('base_fee_billed_twice',
+      'Stripe bills this client''s base fee by its subscription',
+      'cancel the subscription, or leave the fee to Stripe');
+  end if;
+  insert into public.invoice_items (client_id, description, unit_amount, currency, item_day)
+  select charge_base_fee.client_id, charge_base_fee.description, amount, t.currency, day
+  from billing.config_on(array[charge_base_fee.client_id], array[day]) t
+  returning id into item;
+  return item;
+end $$;
+comment on function billing.charge_base_fee is
+  'Puts a base fee on the next invoice, unless Stripe bills one by a subscription.';
+
+revoke all on all functions in schema billing from public;
+grant execute on function billing.forget_stripe_customer(text, timestamptz),
+  billing.apply_stripe_subscription(jsonb, timestamptz),
+  billing.charge_base_fee(uuid, numeric, text, date) to service_role;

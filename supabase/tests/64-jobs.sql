@@ -1,0 +1,58 @@
+-- Scheduled jobs: there, idempotent, and judged.
+begin;
+select plan(16);
+
+select results_eq('select name, schedule, command from billing.job_definitions order by name',
+  $$select jobname, schedule, command from cron.job where jobname like 'billing-%'
+    order by jobname$$, 'pg_cron has every job that is defined, as it is defined');
+select billing.schedule_jobs();
+select is((select count(*) from cron.job where jobname like 'billing-%'),
+  (select count(*) from billing.job_definitions), 'scheduling again adds nothing');
+select is_empty($$select name from billing.job_definitions
+  where billing.next_run(schedule, now()) is null$$, 'every schedule has a next time');
+
+select is(billing.next_run('0 9 1 * *', '2026-07-01 08:59+00'), '2026-07-01 09:00+00',
+  'the month runs on the first at nine');
+select is(billing.next_run('0 9 1 * *', '2026-07-01 09:00+00'), '2026-08-01 09:00+00',
+  'and then a month later');
+select is(billing.next_run('*/20 1-2 * * 0', '2026-07-01 00:00+00'), '2026-07-05 01:00+00',
+  'steps, ranges and days of the week');
+select is(billing.next_run('0 0 29 2 *', '2026-01-01 00:00+00'), '2028-02-29 00:00+00',
+  'leap days');
+select is(billing.next_run('30 seconds', now()), null, 'what is no five-field schedule has none');
+
+delete from vault.secrets where name like 'billing_%';
+select matches((select warning from billing.jobs where name = 'billing-deliver'),
+  'does nothing: Vault has no secret billing_cron_key, billing_functions_url',
+  'a job without its secrets says so');
+select matches(billing.nudge_deliver(), '^not configured', 'and so does what it calls');
+select vault.create_secret('http://127.0.0.1:1', 'billing_functions_url');
+select vault.create_secret('key', 'billing_cron_key');
+select is(billing.nudge_deliver(), 'nothing is due', 'with nothing to do nobody is called');
+select billing.queue_notice('test', 'low', 'Test', 'Test');
+select is(billing.nudge_deliver(now() + interval '1 second'), 'nudged', 'with work somebody is');
+
+update billing.job_definitions set created_at = '2026-07-01 08:00+00'
+where name = 'billing-monthly-run';
+select cron.alter_job(jobid, active := true) from cron.job where jobname = 'billing-monthly-run';
+select is((select warning from billing.read_jobs('2026-07-01 09:09+00')
+  where name = 'billing-monthly-run'), null, 'ten minutes are allowed');
+select matches((select warning from billing.read_jobs('2026-07-01 09:11+00')
+  where name = 'billing-monthly-run'), 'late: should have run at 2026-07-01 09:00',
+  'a job that did not run is late');
+select cron.unschedule('billing-rollup');
+select is((select warning from billing.jobs where name = 'billing-rollup'),
+  'not scheduled: select billing.schedule_jobs()', 'a job that is gone says how to get it back');
+
+-- Runs between the firsts.
+insert into public.clients (name, external_id, started_on, billing_anchor_day)
+values ('Fifteenth', 'fifteenth', '2026-06-15', 15);
+insert into public.agent_usage_logs (agent, model, input_tokens, "timestamp", client_id)
+select 'CHIRON', 'claude-sonnet', 20000000, '2026-06-20 12:00+00', id from public.clients;
+select results_eq($$select (billing.run_if_due(t::timestamptz) ->> 'invoices')::integer
+  from unnest('{2026-07-14 12:00+00,2026-07-15 08:00+00,2026-07-15 09:10+00,2026-07-15 10:10+00}'
+    ::text[]) t$$,
+  $$values (null::integer), (null), (1), (null)$$,
+  'a period that ends on another day is billed that day after nine');
+select * from finish();
+rollback;
