@@ -287,46 +287,85 @@ export type Database = {
       "billing_settings": {
         Row: {
           "default_client_id": string | null;
+          "delivery_attempts": number;
           "id": boolean;
           "invoice_footer": string | null;
           "number_series": string;
+          "operator_emails": (string)[];
           "payment_instructions": string | null;
+          "reminder_days": (number)[];
           "seller_address": (string)[];
           "seller_email": string | null;
           "seller_name": string;
           "seller_tax_id": string | null;
           "seller_website": string | null;
+          "spend_jump_factor": number;
         };
         ComputedFields: never;
         Insert: {
           "default_client_id"?: string | null;
+          "delivery_attempts"?: number;
           "id"?: boolean;
           "invoice_footer"?: string | null;
           "number_series"?: string;
+          "operator_emails"?: (string)[];
           "payment_instructions"?: string | null;
+          "reminder_days"?: (number)[];
           "seller_address"?: (string)[];
           "seller_email"?: string | null;
           "seller_name"?: string;
           "seller_tax_id"?: string | null;
           "seller_website"?: string | null;
+          "spend_jump_factor"?: number;
         };
         Update: {
           "default_client_id"?: string | null;
+          "delivery_attempts"?: number;
           "id"?: boolean;
           "invoice_footer"?: string | null;
           "number_series"?: string;
+          "operator_emails"?: (string)[];
           "payment_instructions"?: string | null;
+          "reminder_days"?: (number)[];
           "seller_address"?: (string)[];
           "seller_email"?: string | null;
           "seller_name"?: string;
           "seller_tax_id"?: string | null;
           "seller_website"?: string | null;
+          "spend_jump_factor"?: number;
         };
         Relationships: [
           {
             foreignKeyName: "billing_settings_default_client_id_fkey";
             columns: ["default_client_id"];
             isOneToOne: false;
+            referencedRelation: "clients";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "client_budgets": {
+        Row: {
+          "amount_minor": number;
+          "client_id": string;
+          "thresholds": (number)[];
+        };
+        ComputedFields: never;
+        Insert: {
+          "amount_minor": number;
+          "client_id": string;
+          "thresholds"?: (number)[];
+        };
+        Update: {
+          "amount_minor"?: number;
+          "client_id"?: string;
+          "thresholds"?: (number)[];
+        };
+        Relationships: [
+          {
+            foreignKeyName: "client_budgets_client_id_fkey";
+            columns: ["client_id"];
+            isOneToOne: true;
             referencedRelation: "clients";
             referencedColumns: ["id"];
           },
@@ -584,6 +623,102 @@ export type Database = {
           "name"?: string;
         };
         Relationships: [];
+      };
+      "deliveries": {
+        Row: {
+          "after_id": number | null;
+          "attempts": number;
+          "client_id": string | null;
+          "created_at": string;
+          "credit_note_id": string | null;
+          "dedupe_key": string;
+          "details": NonNullable<Json>;
+          "due_at": string;
+          "event": string;
+          "external_id": string | null;
+          "finished_at": string | null;
+          "id": number;
+          "invoice_id": string | null;
+          "kind": string;
+          "last_error": string | null;
+          "lease": string | null;
+          "max_attempts": number;
+          "payload": NonNullable<Json>;
+          "state": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "after_id"?: number | null;
+          "attempts"?: number;
+          "client_id"?: string | null;
+          "created_at"?: string;
+          "credit_note_id"?: string | null;
+          "dedupe_key": string;
+          "details"?: NonNullable<Json>;
+          "due_at"?: string;
+          "event": string;
+          "external_id"?: string | null;
+          "finished_at"?: string | null;
+          "id"?: never;
+          "invoice_id"?: string | null;
+          "kind": string;
+          "last_error"?: string | null;
+          "lease"?: string | null;
+          "max_attempts"?: number;
+          "payload"?: NonNullable<Json>;
+          "state"?: string;
+        };
+        Update: {
+          "after_id"?: number | null;
+          "attempts"?: number;
+          "client_id"?: string | null;
+          "created_at"?: string;
+          "credit_note_id"?: string | null;
+          "dedupe_key"?: string;
+          "details"?: NonNullable<Json>;
+          "due_at"?: string;
+          "event"?: string;
+          "external_id"?: string | null;
+          "finished_at"?: string | null;
+          "id"?: never;
+          "invoice_id"?: string | null;
+          "kind"?: string;
+          "last_error"?: string | null;
+          "lease"?: string | null;
+          "max_attempts"?: number;
+          "payload"?: NonNullable<Json>;
+          "state"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "deliveries_after_id_fkey";
+            columns: ["after_id"];
+            isOneToOne: false;
+            referencedRelation: "deliveries";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "deliveries_client_id_fkey";
+            columns: ["client_id"];
+            isOneToOne: false;
+            referencedRelation: "clients";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "deliveries_credit_note_id_fkey";
+            columns: ["credit_note_id"];
+            isOneToOne: false;
+            referencedRelation: "credit_notes";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "deliveries_invoice_id_fkey";
+            columns: ["invoice_id"];
+            isOneToOne: false;
+            referencedRelation: "invoices";
+            referencedColumns: ["id"];
+          },
+        ];
       };
       "invoice_items": {
         Row: {
@@ -1045,6 +1180,302 @@ export type Database = {
           "reasoning_within_output"?: boolean;
         };
         Relationships: [];
+      };
+      "stripe_carried": {
+        Row: {
+          "amount_minor": number;
+          "carrying_invoice_id": string;
+          "held_invoice_id": string;
+          "livemode": boolean;
+        };
+        ComputedFields: never;
+        Insert: {
+          "amount_minor": number;
+          "carrying_invoice_id": string;
+          "held_invoice_id": string;
+          "livemode": boolean;
+        };
+        Update: {
+          "amount_minor"?: number;
+          "carrying_invoice_id"?: string;
+          "held_invoice_id"?: string;
+          "livemode"?: boolean;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "stripe_carried_carrying_invoice_id_fkey";
+            columns: ["carrying_invoice_id"];
+            isOneToOne: false;
+            referencedRelation: "invoices";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "stripe_carried_held_invoice_id_fkey";
+            columns: ["held_invoice_id"];
+            isOneToOne: false;
+            referencedRelation: "invoices";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "stripe_credit_notes": {
+        Row: {
+          "created_at": string;
+          "credit_note_id": string;
+          "livemode": boolean;
+          "origin": string;
+          "stripe_credit_note_id": string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "created_at"?: string;
+          "credit_note_id": string;
+          "livemode": boolean;
+          "origin": string;
+          "stripe_credit_note_id"?: string | null;
+        };
+        Update: {
+          "created_at"?: string;
+          "credit_note_id"?: string;
+          "livemode"?: boolean;
+          "origin"?: string;
+          "stripe_credit_note_id"?: string | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "stripe_credit_notes_credit_note_id_fkey";
+            columns: ["credit_note_id"];
+            isOneToOne: true;
+            referencedRelation: "credit_notes";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "stripe_customers": {
+        Row: {
+          "client_id": string;
+          "created_at": string;
+          "deleted_at": string | null;
+          "livemode": boolean;
+          "sent_digest": string | null;
+          "stripe_customer_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "client_id": string;
+          "created_at"?: string;
+          "deleted_at"?: string | null;
+          "livemode": boolean;
+          "sent_digest"?: string | null;
+          "stripe_customer_id": string;
+        };
+        Update: {
+          "client_id"?: string;
+          "created_at"?: string;
+          "deleted_at"?: string | null;
+          "livemode"?: boolean;
+          "sent_digest"?: string | null;
+          "stripe_customer_id"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "stripe_customers_client_id_fkey";
+            columns: ["client_id"];
+            isOneToOne: false;
+            referencedRelation: "clients";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "stripe_invoices": {
+        Row: {
+          "agreed_total_minor": number | null;
+          "amount_paid_minor": number;
+          "booked_minor": number;
+          "booked_refund_minor": number;
+          "carried_minor": number;
+          "created_at": string;
+          "disputed_at": string | null;
+          "generation": number;
+          "hosted_invoice_url": string | null;
+          "invoice_id": string;
+          "invoice_pdf": string | null;
+          "livemode": boolean;
+          "paid_off_stripe_minor": number;
+          "problem": string | null;
+          "refunded_minor": number;
+          "seen_at": string;
+          "state": string;
+          "stripe_invoice_id": string | null;
+          "total_minor": number | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "agreed_total_minor"?: number | null;
+          "amount_paid_minor"?: number;
+          "booked_minor"?: number;
+          "booked_refund_minor"?: number;
+          "carried_minor"?: number;
+          "created_at"?: string;
+          "disputed_at"?: string | null;
+          "generation"?: number;
+          "hosted_invoice_url"?: string | null;
+          "invoice_id": string;
+          "invoice_pdf"?: string | null;
+          "livemode": boolean;
+          "paid_off_stripe_minor"?: number;
+          "problem"?: string | null;
+          "refunded_minor"?: number;
+          "seen_at"?: string;
+          "state"?: string;
+          "stripe_invoice_id"?: string | null;
+          "total_minor"?: number | null;
+        };
+        Update: {
+          "agreed_total_minor"?: number | null;
+          "amount_paid_minor"?: number;
+          "booked_minor"?: number;
+          "booked_refund_minor"?: number;
+          "carried_minor"?: number;
+          "created_at"?: string;
+          "disputed_at"?: string | null;
+          "generation"?: number;
+          "hosted_invoice_url"?: string | null;
+          "invoice_id"?: string;
+          "invoice_pdf"?: string | null;
+          "livemode"?: boolean;
+          "paid_off_stripe_minor"?: number;
+          "problem"?: string | null;
+          "refunded_minor"?: number;
+          "seen_at"?: string;
+          "state"?: string;
+          "stripe_invoice_id"?: string | null;
+          "total_minor"?: number | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "stripe_invoices_invoice_id_fkey";
+            columns: ["invoice_id"];
+            isOneToOne: false;
+            referencedRelation: "invoices";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "stripe_payments": {
+        Row: {
+          "amount_minor": number;
+          "charge_id": string | null;
+          "disputed_at": string | null;
+          "failure": string | null;
+          "payment_intent_id": string;
+          "refunded_minor": number;
+          "seen_at": string;
+          "stripe_invoice_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "amount_minor"?: number;
+          "charge_id"?: string | null;
+          "disputed_at"?: string | null;
+          "failure"?: string | null;
+          "payment_intent_id": string;
+          "refunded_minor"?: number;
+          "seen_at"?: string;
+          "stripe_invoice_id": string;
+        };
+        Update: {
+          "amount_minor"?: number;
+          "charge_id"?: string | null;
+          "disputed_at"?: string | null;
+          "failure"?: string | null;
+          "payment_intent_id"?: string;
+          "refunded_minor"?: number;
+          "seen_at"?: string;
+          "stripe_invoice_id"?: string;
+        };
+        Relationships: [];
+      };
+      "stripe_subscriptions": {
+        Row: {
+          "base_fee_minor": number;
+          "billing_interval": string | null;
+          "client_id": string;
+          "currency": string;
+          "current_period_end": string | null;
+          "description": string | null;
+          "ended_at": string | null;
+          "livemode": boolean;
+          "seen_at": string;
+          "status": string;
+          "stripe_subscription_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "base_fee_minor"?: number;
+          "billing_interval"?: string | null;
+          "client_id": string;
+          "currency": string;
+          "current_period_end"?: string | null;
+          "description"?: string | null;
+          "ended_at"?: string | null;
+          "livemode": boolean;
+          "seen_at": string;
+          "status": string;
+          "stripe_subscription_id": string;
+        };
+        Update: {
+          "base_fee_minor"?: number;
+          "billing_interval"?: string | null;
+          "client_id"?: string;
+          "currency"?: string;
+          "current_period_end"?: string | null;
+          "description"?: string | null;
+          "ended_at"?: string | null;
+          "livemode"?: boolean;
+          "seen_at"?: string;
+          "status"?: string;
+          "stripe_subscription_id"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "stripe_subscriptions_client_id_fkey";
+            columns: ["client_id"];
+            isOneToOne: false;
+            referencedRelation: "clients";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "stripe_terms": {
+        Row: {
+          "client_id": string;
+          "collection_method": string;
+          "send_meter_events": boolean;
+          "tax_id_type": string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "client_id": string;
+          "collection_method"?: string;
+          "send_meter_events"?: boolean;
+          "tax_id_type"?: string | null;
+        };
+        Update: {
+          "client_id"?: string;
+          "collection_method"?: string;
+          "send_meter_events"?: boolean;
+          "tax_id_type"?: string | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "stripe_terms_client_id_fkey";
+            columns: ["client_id"];
+            isOneToOne: true;
+            referencedRelation: "clients";
+            referencedColumns: ["id"];
+          },
+        ];
       };
       "usage_records": {
         Row: {

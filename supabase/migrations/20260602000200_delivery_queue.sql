@@ -6,6 +6,7 @@ returns text language sql stable set search_path = '' as $$
   select billing.format_minor(amount_minor, c.exponent) || ' ' || c.code
   from public.currencies c where c.code = currency;
 $$;
+comment on function billing.money_text is '12345, USD -> 123.45 USD.';
 
 -- A message to operators: by HERMES, and by e-mail where somebody is named to get it. Once per key.
 create function billing.queue_notice(key text, priority text, subject text, message text,
