@@ -19,7 +19,8 @@ returns text language sql as $$
 $$;
 
 select is((select sum(u.quantity) from billing.usage_in_logs('2026-06-01', '2026-07-01') u
-    where u.metric = 'input_tokens'), 6000007::numeric, 'the logs are summed before they are counted');
+    where u.metric = 'input_tokens'), 6000007::numeric,
+  'the logs are summed before they are counted');
 select is(pg_temp.spend('a', '2026-06-11 12:00+00', 'usage_minor'), '0',
   'what is not counted is not spent yet');
 select billing.rollup();

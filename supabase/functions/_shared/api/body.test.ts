@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { gzipSync } from "node:zlib";
 import { parseJson, readText } from "./body.ts";
 import { ProblemError } from "./endpoint.ts";
 
@@ -17,11 +16,16 @@ async function codeOf(work: () => unknown): Promise<string> {
   }
 }
 
+function gzip(input: string | ArrayBuffer): Promise<ArrayBuffer> {
+  const stream = new Blob([input]).stream().pipeThrough(new CompressionStream("gzip"));
+  return new Response(stream).arrayBuffer();
+}
+
 const GZIP = { "content-encoding": "GZIP" };
 
 Deno.test("a body is read as text, inflated where it says gzip", async () => {
   assert.equal(await readText(post("ä€"), 10), "ä€");
-  assert.equal(await readText(post(gzipSync("ä€".repeat(3)), GZIP), 100), "ä€".repeat(3));
+  assert.equal(await readText(post(await gzip("ä€".repeat(3)), GZIP), 100), "ä€".repeat(3));
   assert.equal(await readText(new Request("http://localhost/"), 10), "");
 });
 
@@ -39,14 +43,14 @@ Deno.test("a character that is cut between two chunks stays whole", async () => 
 
 Deno.test("more than the limit is refused, also what only inflates to more", async () => {
   assert.equal(await codeOf(() => readText(post("x".repeat(11)), 10)), "too_large");
-  const bomb = gzipSync(new Uint8Array(5_000_000));
+  const bomb = await gzip(new ArrayBuffer(5_000_000));
   assert.equal(await codeOf(() => readText(post(bomb, GZIP), 100_000)), "too_large");
 });
 
 Deno.test("broken gzip, another encoding and bytes that are no text are the caller's mistakes", async () => {
   const cases = [
     post("plain", GZIP),
-    post(gzipSync("cut off").slice(0, 12), GZIP),
+    post((await gzip("cut off")).slice(0, 12), GZIP),
     post("x", { "content-encoding": "br" }),
     post(new Uint8Array([0xff, 0xfe])),
   ];
