@@ -916,6 +916,7 @@ export type Database = {
           "uncollectible_at": string | null;
           "void_reason": string | null;
           "voided_at": string | null;
+          "written_off_minor": number;
         };
         ComputedFields: never;
         Insert: {
@@ -949,6 +950,7 @@ export type Database = {
           "uncollectible_at"?: string | null;
           "void_reason"?: string | null;
           "voided_at"?: string | null;
+          "written_off_minor"?: number;
         };
         Update: {
           "amount_due_minor"?: never;
@@ -981,6 +983,7 @@ export type Database = {
           "uncollectible_at"?: string | null;
           "void_reason"?: string | null;
           "voided_at"?: string | null;
+          "written_off_minor"?: number;
         };
         Relationships: [
           {

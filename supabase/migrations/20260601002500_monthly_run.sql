@@ -152,7 +152,7 @@ declare
 begin
   if as_of > now() + interval '2 years' then
     perform billing.raise_error('invalid_argument',
-      format('as_of %s is years ahead; every period until then would be invoiced', as_of),
+      format('as_of %s is years ahead; all periods until then would be invoiced', as_of),
       'check the year');
   end if;
   perform set_config('billing.as_of', as_of::text, true);
