@@ -139,7 +139,7 @@ create function billing.run_monthly(as_of timestamptz default now())
 returns jsonb language plpgsql security definer
 set search_path = '' set jit = off set lock_timeout = '30s' as $$
 -- Definer: callers may start a run, only its functions may write the books. An editor's open
--- transaction makes a run give up after 30 s, before it holds up anybody else; the next one does it.
+-- transaction makes a run give up after 30 s, before it holds up anybody; the next one does it.
 declare
   started constant timestamptz := clock_timestamp();
   targets record;
