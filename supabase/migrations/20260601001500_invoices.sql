@@ -17,8 +17,8 @@ create table public.invoices (
   balance_applied_minor bigint not null default 0,
   credited_minor bigint not null default 0,
   paid_minor bigint not null default 0,
-  amount_due_minor bigint not null generated always as
-    (total_minor - balance_applied_minor - credited_minor - paid_minor) stored,
+  amount_due_minor bigint not null generated always as (case when status = 'void' then 0 else
+    total_minor - balance_applied_minor - credited_minor - paid_minor end) stored,
   payment_terms_days smallint not null default 30,
   deliveries text[] not null default '{}',
   document jsonb not null default '{}',
