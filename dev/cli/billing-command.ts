@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { createClientRoute, listClients } from "../../shared/api/clients.ts";
+import { listDeliveries, retryDelivery } from "../../shared/api/deliveries.ts";
 import {
   generateInvoice,
   getInvoice,
@@ -30,6 +31,7 @@ export function billingCommand(ports: BillingPorts): Command {
   clientCommands(program, ports);
   invoiceCommands(program, ports);
   priceCommands(program, ports);
+  deliveryCommands(program, ports);
   checkCommands(program, ports);
   return program;
 }
@@ -168,6 +170,28 @@ function priceCommands(program: Command, { connect, terminal }: BillingPorts): v
         billing(explainPrice, { query: { client_id, model, metric, day } }),
       );
       show(terminal, json, data, ["rank", "chosen", "why", "unit_amount", "per_units", "currency"]);
+    });
+}
+
+function deliveryCommands(program: Command, { connect, terminal }: BillingPorts): void {
+  const columns = ["id", "kind", "event", "state", "attempts", "due_at", "last_error"];
+  program.command("deliveries").description("What must reach the world outside, newest first")
+    .option("--state <state>", "waiting, queued, running, done, dead or skipped")
+    .option("--kind <kind>", "archive, stripe, email or hermes")
+    .option("--json", "print JSON")
+    .action(async ({ json, state, kind }) => {
+      const billing = connect();
+      const deliveries = await allPages((cursor) =>
+        dataOf(billing(listDeliveries, { query: { cursor, limit: 200, state, kind } }))
+      );
+      show(terminal, json, deliveries, columns);
+    });
+  program.command("retry-delivery").description("Try a delivery again that gave up or was skipped")
+    .argument("<id>")
+    .option("--json", "print JSON")
+    .action(async (id, { json }) => {
+      const delivery = await dataOf(connect()(retryDelivery, { params: { delivery_id: id } }));
+      show(terminal, json, delivery, columns);
     });
 }
 

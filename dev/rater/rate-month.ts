@@ -102,7 +102,10 @@ function resultOf(
 /** What is missing to the minimum, which is prorated by days of service. */
 function minimumLine(usage: readonly UsageLine[], terms: Terms): PlainLine[] {
   const days: Fraction = divide(whole(terms.serviceDays), whole(terms.fullDays));
-  const missing = roundHalfAway(multiply(terms.minimum, days)) - amountOf(usage);
+  // Usage taken back is not made up for.
+  const used = amountOf(usage);
+  const usedAmount = used > 0n ? used : 0n;
+  const missing = roundHalfAway(multiply(terms.minimum, days)) - usedAmount;
   return missing > 0n ? [{ kind: "minimum", amountMinor: missing }] : [];
 }
 

@@ -1,4 +1,5 @@
 import * as clients from "./clients.ts";
+import * as deliveries from "./deliveries.ts";
 import * as events from "./events.ts";
 import * as invoices from "./invoices.ts";
 import * as operations from "./operations.ts";
@@ -42,6 +43,8 @@ export const ROUTES: readonly Route[] = [
   invoices.creditInvoice,
   invoices.recordPayment,
   invoices.writeOffInvoice,
+  deliveries.listDeliveries,
+  deliveries.retryDelivery,
   operations.runMonth,
   operations.listRuns,
   operations.listQuarantine,

@@ -27,7 +27,10 @@ function world(options: LoggerOptions = {}) {
       Response.json({ inserted: 0, duplicate: 0, conflict: 0, invalid: 0, results }),
     );
   };
-  const supabase = createClient("http://127.0.0.1:1", "key", { global: { fetch: answer } });
+  const supabase = createClient("http://127.0.0.1:1", "key", {
+    auth: { persistSession: false, autoRefreshToken: false },
+    global: { fetch: answer },
+  });
   const logger = usageLogger({
     billing: billingClient(supabase, () => Promise.resolve()),
     now: () => new Date("2026-06-03T14:21:07.123Z"),

@@ -30,6 +30,7 @@ create table public.invoices (
   paid_at timestamptz,
   voided_at timestamptz,
   void_reason text,
+  written_off_minor bigint not null default 0,
   uncollectible_at timestamptz,
   constraint invoices_kind_known check (kind in ('period', 'late', 'one_off')),
   constraint invoices_period_of_kind check (case when kind = 'period'

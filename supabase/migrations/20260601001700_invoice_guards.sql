@@ -3,7 +3,8 @@ create function billing.guard_invoice() returns trigger
 language plpgsql set search_path = '' as $$
 declare
   moving constant text[] := '{status,balance_applied_minor,credited_minor,paid_minor,
-    amount_due_minor,paid_at,voided_at,void_reason,uncollectible_at}';
+    amount_due_minor,paid_at,voided_at,void_reason,uncollectible_at,
+    written_off_minor}';
   changed text;
 begin
   if tg_op = 'DELETE' then

@@ -9,20 +9,43 @@ create type billing.rated_line as (
 create type billing.section_terms as (client_id uuid, section_start date, exponent smallint,
   discount_percent numeric, discount_minor bigint, taxes jsonb);
 
--- Which target each item goes to: the period that took it when its invoice was issued, else the
--- first target that ends after the item's day and is not invoiced yet.
+-- Which target each item goes to: the period that took it when it was settled, else the first
+-- period that ends after the item's day and is not settled yet. Decided by the periods there are,
+-- not by the targets at hand: an item does not move on because its own period is blocked.
 create function billing.items_of_targets(targets billing.rating_target[])
 returns table (item_id uuid, period_start date)
 language sql stable set search_path = '' as $$
-  select i.id, coalesce(i.section_start, min(t.period_start))
-  from unnest(targets) t
-  join public.invoice_items i on i.client_id = t.client_id and i.invoice_id is null
-  where i.section_start = t.period_start
-    or (i.section_start is null and i.item_day < t.period_end and not exists (
+  with open_target as (
+    select t.* from unnest(targets) t
+    where not exists (
       select from public.invoices v
       where v.client_id = t.client_id and v.period_start = t.period_start
-        and v.kind = 'period' and v.status not in ('draft', 'void')))
-  group by i.id, i.section_start;
+        and v.kind = 'period' and v.status not in ('draft', 'void'))
+  ), next_period as (
+    select c.id as client_id, coalesce(
+      (select max(p.period_end) from public.billing_periods p where p.client_id = c.id),
+      billing.period_start_of(c.started_on, c.billing_anchor_day)) as next_start
+    from public.clients c where c.id in (select o.client_id from open_target o)
+  )
+  select i.id, t.period_start
+  from unnest(targets) t
+  join public.invoice_items i on i.client_id = t.client_id and i.section_start = t.period_start
+  where i.invoice_id is null
+  union all
+  select i.id, min(t.period_start)
+  from open_target t
+  join next_period n on n.client_id = t.client_id
+  join public.invoice_items i on i.client_id = t.client_id and i.item_day < t.period_end
+  where i.invoice_id is null and i.section_start is null
+    and (i.item_day >= t.period_start or t.period_start <= n.next_start)
+    and not exists (
+      select from public.billing_periods p
+      left join public.invoices v on v.client_id = p.client_id and v.kind = 'period'
+        and v.period_start = p.period_start and v.status <> 'void'
+      where p.client_id = t.client_id and p.period_start < t.period_start
+        and p.period_end > i.item_day and (p.state in ('pending', 'blocked')
+          or (p.state = 'skipped' and p.usage_changed) or v.status = 'draft'))
+  group by i.id;
 $$;
 
 -- Usage, minimum and one-off items: what is charged before discount and tax. The minimum is
@@ -36,7 +59,8 @@ set search_path = '' set enable_nestloop = off set jit = off as $$
     select * from billing.rate_usage(targets)
   ), minimum as (
     select t.*, t.minimum_minor::numeric * t.active_days / t.full_days as prorated,
-      coalesce(u.amount_minor, 0) as usage_minor
+      -- Usage taken back is not made up for: a correction is worth what it corrects.
+      greatest(coalesce(u.amount_minor, 0), 0) as usage_minor
     from terms t left join (
       select client_id, period_start, sum(amount_minor) as amount_minor
       from usage group by client_id, period_start
@@ -66,7 +90,8 @@ set search_path = '' set enable_nestloop = off set jit = off as $$
     null, null, null, null, null, i.description, null
   from billing.items_of_targets(targets) p
   join public.invoice_items i on i.id = p.item_id
-  join terms t on t.client_id = i.client_id and t.period_start = p.period_start;
+  join terms t on t.client_id = i.client_id and t.period_start = p.period_start
+    and t.currency = i.currency;
 $$;
 comment on function billing.rate_charges is
   'Usage, minimum and one-off lines of target periods.';

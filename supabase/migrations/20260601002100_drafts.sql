@@ -197,10 +197,18 @@ returns void language sql set search_path = '' as $$
 $$;
 comment on function billing.write_totals is 'Totals of drafts: sums of their rounded lines.';
 
--- Zero invoices are skipped.
+-- Zero invoices are skipped. An allowance that met usage is spent; items that only cancel each
+-- other wait for an invoice to stand on.
 create function billing.drop_zero_drafts(invoice_ids uuid[])
 returns uuid[] language sql set search_path = '' as $$
-  with dropped as (
+  with settled as (
+    update public.invoice_items t set section_start = l.section_start
+    from public.invoice_lines l join public.invoices i on i.id = l.invoice_id
+    where i.id = any (invoice_ids) and i.status = 'draft' and i.total_minor = 0
+      and l.kind = 'one_off' and l.rating_key = 'item|' || t.id
+      and exists (select from public.invoice_lines u where u.invoice_id = i.id
+        and u.kind in ('usage', 'minimum'))
+  ), dropped as (
     delete from public.invoices i
     where i.id = any (invoice_ids) and i.status = 'draft' and i.total_minor = 0
     returning i.id

@@ -105,7 +105,8 @@ language sql stable set search_path = '' as $$
     coalesce(jsonb_agg(jsonb_build_object('kind',
         case when l.is_late then 'late_' || l.kind else l.kind end,
         'description', l.description, 'detail', l.detail,
-        'period', jsonb_build_object('start', l.service_start, 'end', l.service_end),
+        'period', case when l.service_start is not null then
+          jsonb_build_object('start', l.service_start, 'end', l.service_end) end,
         'agent', l.agent, 'quantity', billing.decimal_text(l.quantity),
         'unit', case when l.metric like '%\_tokens' then 'tokens'
           when l.metric = 'web_searches' then 'searches' when l.metric is not null then 'units' end,

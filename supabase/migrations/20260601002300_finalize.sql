@@ -106,10 +106,33 @@ begin
       format('the period ends at %s', billing.day_start(invoice.client_id, invoice.period_end)),
       'wait until then, or look at it with billing.preview_invoice');
   end if;
+  if invoice.kind = 'period' then
+    perform billing.redraft(invoice, as_of);
+  end if;
   perform billing.finalize_invoices(array[invoice.id], as_of);
   return (select i.number from public.invoices i where i.id = invoice.id);
 end $$;
-comment on function billing.finalize_invoice is 'Finalizes one draft; returns its number.';
+comment on function billing.finalize_invoice is
+  'Finalizes one draft, brought up to date first; returns its number, null where it came to zero.';
+
+-- A draft is issued as its usage is now: its document is made of records that go on changing.
+create function billing.redraft(invoice public.invoices, as_of timestamptz)
+returns void language plpgsql set search_path = '' as $$
+declare
+  target constant billing.rating_target :=
+    (invoice.client_id, invoice.period_start, invoice.period_end);
+  drafts uuid[];
+begin
+  perform set_config('billing.as_of', as_of::text, true);
+  perform billing.rollup();
+  if billing.mark_blocked(array[target], as_of) = '{}' then
+    perform billing.raise_error('client_blocked', (
+      select string_agg(b.message, '; ') from billing.blocked_targets(array[target]) b),
+      'mend what blocks it, then finalize again');
+  end if;
+  drafts := billing.draft_invoices(array[target], billing.late_targets(target));
+  perform billing.mark_rated(array[target], '{}', drafts, as_of);
+end $$;
 
 create function billing.get_invoice(invoice_id uuid)
 returns public.invoices language plpgsql set search_path = '' as $$

@@ -114,39 +114,51 @@ create function billing.heal_usage(targets billing.rating_target[])
 returns bigint language plpgsql set search_path = '' as $$
 declare
   days daterange;
-  differences bigint;
+  found bigint;
+  differences bigint := 0;
 begin
-  select daterange(min(t.period_start), max(t.period_end)) into days from unnest(targets) t;
-  if days is null or isempty(days) or lower(days) is null then
-    return 0;
-  end if;
-  select count(*) into differences from billing.usage_discrepancies(days);
-  if differences > 0 then
-    perform billing.rebuild_usage(lower(days), upper(days));
-    raise warning 'usage_records differed from the logs in % places; rebuilt % to %',
-      differences, lower(days), upper(days);
-  end if;
+  -- A paused client's months wait, maybe for years; they are compared when it is billed again.
+  for days in
+    select unnest(range_agg(daterange(t.period_start, t.period_end)))
+    from unnest(targets) t join public.clients c on c.id = t.client_id and c.status = 'active'
+  loop
+    select count(*) into found from billing.usage_discrepancies(days);
+    if found > 0 then
+      perform billing.rebuild_usage(lower(days), upper(days));
+      raise warning 'usage_records differed from the logs in % places; rebuilt % to %',
+        found, lower(days), upper(days);
+    end if;
+    differences := differences + found;
+  end loop;
   return differences;
 end $$;
 comment on function billing.heal_usage is
   'Compares records with logs over target periods and rebuilds where they differ.';
 
 create function billing.run_monthly(as_of timestamptz default now())
-returns jsonb language plpgsql security definer set search_path = '' set jit = off as $$
--- Definer: callers may start a run, only its functions may write the books.
+returns jsonb language plpgsql security definer
+set search_path = '' set jit = off set lock_timeout = '30s' as $$
+-- Definer: callers may start a run, only its functions may write the books. An editor's open
+-- transaction makes a run give up after 30 s, before it holds up anybody else; the next one does it.
 declare
   started constant timestamptz := clock_timestamp();
   targets record;
   healed bigint;
   held_back billing.rating_target[];
   drafts uuid[];
+  final uuid[];
   credits bigint;
   summary jsonb;
 begin
+  if as_of > now() + interval '2 years' then
+    perform billing.raise_error('invalid_argument',
+      format('as_of %s is years ahead; every period until then would be invoiced', as_of),
+      'check the year');
+  end if;
   perform set_config('billing.as_of', as_of::text, true);
-  perform billing.lock_books();
   -- What is rated does not change while it is rated.
   lock table public.clients, public.billing_config, public.prices in share mode;
+  perform billing.lock_books();
   perform billing.rollup();
   perform billing.open_periods(as_of);
   select * into targets from billing.targets_of_run();
@@ -163,8 +175,9 @@ begin
   credits := billing.credit_overcharges(
     billing.reopened_targets(targets.due) || targets.late, as_of);
   perform billing.mark_rated(targets.due, targets.late, drafts, as_of);
-  perform billing.finalize_invoices(billing.drafts_past_grace(as_of), as_of);
-  summary := billing.summarize_run(targets.due, held_back, as_of) || jsonb_build_object(
+  final := billing.drafts_past_grace(as_of);
+  perform billing.finalize_invoices(final, as_of);
+  summary := billing.summarize_run(targets.due, held_back, final, as_of) || jsonb_build_object(
     'credit_notes', credits, 'discrepancies_healed', healed);
   insert into billing.monthly_runs (as_of, started_at, finished_at, actor, summary)
   values (as_of, started, clock_timestamp(), billing.actor(), summary);
@@ -201,6 +214,19 @@ returns billing.rating_target[] language sql stable set search_path = '' as $$
     where b.reason <> 'negative_total');
 $$;
 
+-- Targets without a live invoice that are rated below what is booked for them.
+create function billing.negative_sections(targets billing.rating_target[])
+returns table (client_id uuid, section_start date)
+language sql stable set search_path = '' as $$
+  select (d.line).client_id, (d.line).section_start
+  from billing.section_deltas(array(
+    select t from unnest(targets) t where not exists (
+      select from public.invoices i where i.client_id = t.client_id and i.kind = 'period'
+        and i.period_start = t.period_start and i.status <> 'void'))) d
+  where (d.line).tax_behavior is null or (d.line).tax_behavior = 'exclusive'
+  group by 1, 2 having sum((d.line).amount_minor) < 0;
+$$;
+
 -- What became of each target. A late section stays marked as changed while its difference waits for
 -- an invoice to go on. What is left of an overcharge after credit notes does not wait: the client
 -- has had all of it back already, and later usage of the section is set off against it.
@@ -211,7 +237,11 @@ returns void language sql set search_path = '' as $$
   set state = case when exists (
       select from public.invoices i where i.client_id = p.client_id and i.kind = 'period'
         and i.period_start = p.period_start and i.status <> 'void')
-      then 'invoiced' else 'skipped' end,
+      then 'invoiced'
+      -- Rated below zero since it was found not blocked: the next run says so.
+      when (p.client_id, p.period_start) in (
+        select n.client_id, n.section_start from billing.negative_sections(due) n) then 'pending'
+      else 'skipped' end,
     reason = null, message = null, usage_changed = false, updated_at = as_of
   from unnest(due) t
   where p.client_id = t.client_id and p.period_start = t.period_start;
@@ -246,14 +276,14 @@ comment on function billing.drafts_past_grace is
   'Drafts of the run that are to be finalized; not those of periods that are blocked now.';
 
 create function billing.summarize_run(due billing.rating_target[],
-  held_back billing.rating_target[], as_of timestamptz)
+  held_back billing.rating_target[], final uuid[], as_of timestamptz)
 returns jsonb language sql stable set search_path = '' as $$
   select jsonb_build_object(
     'as_of', as_of,
-    'invoices', (select count(*) from public.invoices i where i.finalized_at = as_of),
+    'invoices', (select count(*) from public.invoices i where i.id = any (final)),
     'totals', (select coalesce(jsonb_object_agg(x.currency, x.total_minor), '{}') from (
       select i.currency, sum(i.total_minor) as total_minor from public.invoices i
-      where i.finalized_at = as_of group by i.currency) x),
+      where i.id = any (final) group by i.currency) x),
     'drafts', (select count(*) from public.invoices i where i.status = 'draft'),
     'skipped', (select count(*) from unnest(due) t join public.billing_periods p
       using (client_id, period_start) where p.state = 'skipped'),

@@ -89,8 +89,9 @@ begin
   from public.currencies cur cross join lateral (
     select note.total_minor - coalesce((select sum(t.amount_minor)
       from public.credit_note_lines t
-      join public.invoice_lines l on l.invoice_id = invoice.id and l.rating_key = t.rating_key
-      where t.credit_note_id = note.id and l.tax_behavior = 'exclusive'), 0) as net) x
+      where t.credit_note_id = note.id and exists (select from public.invoice_lines l
+        where l.invoice_id = invoice.id and l.rating_key = t.rating_key
+          and l.tax_behavior = 'exclusive')), 0) as net) x
   where cur.code = invoice.currency;
   perform billing.write_credit_document(note.id);
   return note.number;

@@ -97,6 +97,11 @@ declare
 begin
   perform billing.lock_books();
   invoice := billing.get_invoice(void_invoice.invoice_id);
+  if invoice.kind = 'one_off' and invoice.status = 'draft' then
+    update public.invoice_items t set invoice_id = null where t.invoice_id = invoice.id;
+    delete from public.invoices i where i.id = invoice.id;
+    return;
+  end if;
   if invoice.status not in ('open', 'uncollectible') or invoice.paid_minor > 0
     or invoice.credited_minor > 0 then
     perform billing.raise_error('illegal_transition',
@@ -125,7 +130,7 @@ begin
 end $$;
 comment on function billing.void_invoice is
   'Voids an unpaid invoice; it keeps its number. Its period is billed again by regenerating, its
-   one-off items are pending again.';
+   one-off items are pending again. A one-off draft is discarded.';
 
 create function billing.regenerate_invoice(invoice_id uuid, as_of timestamptz default now())
 returns uuid language plpgsql security definer set search_path = '' set jit = off as $$
@@ -230,7 +235,7 @@ begin
     end if;
     return payment_id;
   end if;
-  if invoice.status not in ('open', 'uncollectible') or amount_minor <= 0 then
+  if invoice.status = 'draft' or amount_minor <= 0 then
     perform billing.raise_error('illegal_transition',
       format('a payment of %s cannot be recorded: invoice %s is %s', amount_minor,
         coalesce(invoice.number, invoice.id::text), invoice.status));
@@ -240,14 +245,17 @@ begin
   values (invoice.id, invoice.client_id, record_payment.amount_minor, invoice.currency,
     record_payment.paid_at, record_payment.method, record_payment.reference)
   returning id into payment_id;
-  excess := greatest(record_payment.amount_minor - invoice.amount_due_minor, 0);
+  -- Money for an invoice that is settled or void is the client's: all of it goes to the balance.
+  excess := case when invoice.status in ('open', 'uncollectible')
+    then greatest(record_payment.amount_minor - invoice.amount_due_minor, 0)
+    else record_payment.amount_minor end;
   update public.invoices i
   set paid_minor = i.paid_minor + record_payment.amount_minor - excess,
     status = case when i.amount_due_minor <= record_payment.amount_minor then 'paid'
       else i.status end,
     paid_at = case when i.amount_due_minor <= record_payment.amount_minor
       then record_payment.paid_at end
-  where i.id = invoice.id;
+  where i.id = invoice.id and i.status in ('open', 'uncollectible');
   insert into public.balance_entries (client_id, currency, amount_minor, reason, invoice_id,
     created_at)
   select invoice.client_id, invoice.currency, excess, 'overpayment', invoice.id,
@@ -261,11 +269,19 @@ comment on function billing.record_payment is
 create function billing.mark_uncollectible(invoice_id uuid, as_of timestamptz default now())
 returns void language plpgsql security definer set search_path = '' as $$
 -- Definer: as above.
+declare
+  invoice public.invoices;
 begin
   perform billing.lock_books();
-  perform billing.get_invoice(mark_uncollectible.invoice_id);
-  update public.invoices i set status = 'uncollectible', uncollectible_at = as_of
-  where i.id = mark_uncollectible.invoice_id;
+  invoice := billing.get_invoice(mark_uncollectible.invoice_id);
+  if invoice.status <> 'open' then
+    perform billing.raise_error('illegal_transition',
+      format('invoice %s is %s; only an open invoice can be written off',
+        coalesce(invoice.number, invoice.id::text), invoice.status));
+  end if;
+  update public.invoices i set status = 'uncollectible', uncollectible_at = as_of,
+    written_off_minor = i.amount_due_minor
+  where i.id = invoice.id;
 end $$;
 comment on function billing.mark_uncollectible is
   'Writes an open invoice off; it may still be paid.';

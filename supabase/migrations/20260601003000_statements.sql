@@ -21,8 +21,22 @@ select p.client_id, p.currency, p.paid_at, 5, 'payment', i.number, -p.amount_min
 from public.payments p join public.invoices i on i.id = p.invoice_id
 union all
 select i.client_id, i.currency, i.uncollectible_at, 6, 'written_off', i.number,
-  -(i.total_minor - i.balance_applied_minor - i.credited_minor - i.paid_minor), i.id
-from public.invoices i where i.status = 'uncollectible';
+  -i.written_off_minor, i.id
+from public.invoices i where i.uncollectible_at is not null
+union all
+-- What comes after all for an invoice that was written off stands again before it is settled, so
+-- that a year once closed stays as it was.
+select p.client_id, p.currency, p.paid_at, 0, 'recovered', i.number,
+  least(p.amount_minor, i.written_off_minor), i.id
+from public.payments p join public.invoices i on i.id = p.invoice_id
+where i.uncollectible_at <= p.paid_at
+union all
+select n.client_id, n.currency, n.issued_at, 0, 'recovered', i.number, n.to_invoice_minor, i.id
+from public.credit_notes n join public.invoices i on i.id = n.invoice_id
+where i.uncollectible_at <= n.issued_at and n.to_invoice_minor > 0
+union all
+select i.client_id, i.currency, i.voided_at, 0, 'recovered', i.number, i.written_off_minor, i.id
+from public.invoices i where i.uncollectible_at is not null and i.status = 'void';
 comment on view billing.account_entries is
   'Invoices, voids, credits, refunds, payments and write-offs as one signed ledger.';
 

@@ -1,6 +1,5 @@
 -- What is queued when: in the transaction of what it tells of, so neither is without the other.
 
--- '1234.50 USD'; for messages.
 create function billing.money_text(amount_minor bigint, currency text)
 returns text language sql stable set search_path = '' as $$
   select billing.format_minor(amount_minor, c.exponent) || ' ' || c.code

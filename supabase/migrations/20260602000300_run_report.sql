@@ -86,6 +86,22 @@ end $$;
 create trigger report_run after insert on billing.monthly_runs
   for each row execute function billing.report_run();
 
+-- For whoever waits for a run to be delivered (the n8n workflow): what is left, and what the last
+-- run came to. `failed` are the deliveries of that run that gave up.
+create function billing.delivery_overview()
+returns jsonb language sql stable set search_path = '' as $$
+  select jsonb_build_object(
+    'pending', (select count(*) from public.deliveries d
+      where d.state in ('waiting', 'queued', 'running')),
+    'dead', (select count(*) from public.deliveries d where d.state = 'dead'),
+    'run', (select jsonb_build_object('as_of', r.as_of, 'invoices', r.invoices,
+        'totals', r.totals, 'blocked', r.blocked, 'failed', r.deliveries_dead,
+        'report', billing.run_report_text(r.id))
+      from billing.run_report r order by r.id desc limit 1));
+$$;
+comment on function billing.delivery_overview is
+  'Deliveries pending and dead, and the report of the last run.';
+
 revoke all on all functions in schema billing from public;
 revoke all on billing.run_report from public;
 grant select on billing.run_report to service_role;

@@ -43,7 +43,7 @@ begin
   where k.actor = claim_idempotency_key.actor and k.key = claim_idempotency_key.key;
 end $$;
 comment on function billing.claim_idempotency_key is
-  'Takes an idempotency key, or returns the answer that it got and whether the request is the same.';
+  'Takes an idempotency key, or returns its answer and whether the request is the same.';
 
 revoke all on all functions in schema billing from public;
 grant execute on function billing.claim_idempotency_key(text, text, text, text) to service_role;

@@ -46,7 +46,7 @@ begin
   where i.id = any (drafts) and i.period_start = target.period_start;
 end $$;
 comment on function billing.generate_invoice is
-  'Invoices the period that begins in a month: created, existing (again the same) or skipped (zero).';
+  'Invoices the period that begins in a month: created, existing (the same) or skipped (zero).';
 
 -- The period of a client that the anchor day of a month lies in: as recorded, or as it will be.
 create function billing.period_of_month(client_id uuid, month date)

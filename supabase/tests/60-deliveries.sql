@@ -38,8 +38,8 @@ create temporary table taken as select pg_temp.take('archive') as job;
 select is((select (job).attempts from taken), 1, 'a claim counts the try');
 select is((select count(*) from billing.claim_deliveries('{archive}', 9, 120,
   now() + interval '1 second')), 1::bigint, 'what is leased is not given to another worker');
-select is(billing.finish_delivery((select (job).id from taken), gen_random_uuid(), '{"kind": "done"}'),
-  null, 'only the holder of the lease finishes it');
+select is(billing.finish_delivery((select (job).id from taken), gen_random_uuid(),
+  '{"kind": "done"}'), null, 'only the holder of the lease finishes it');
 select is((pg_temp.take('archive', now() + interval '3 minutes')).id, (select (job).id from taken),
   'a lease that is over is given to the next worker');
 select is((select pg_temp.finish(job, '{"kind": "done"}') from taken), null,
@@ -60,7 +60,8 @@ select is((select pg_temp.finish(job,
   'a failed try is queued again');
 select is((select due_at from public.deliveries where id = (select (job).id from tried)),
   now() + interval '602 seconds', 'not before the receiver said');
-select is((select last_error from public.deliveries where id = (select (job).id from tried)), 'no answer',
+select is((select last_error from public.deliveries where id = (select (job).id from tried)),
+  'no answer',
   'with the reason');
 select is((select array_agg(billing.retry_delay(n, 1)) from generate_series(1, 4) n),
   '{00:00:30,00:01:00,00:02:00,00:04:00}'::interval[], 'the delay doubles with each try');
@@ -113,7 +114,8 @@ select results_eq($$select kind, state from public.deliveries where event = 'cre
   'a credit note is filed and mailed');
 update public.clients set email = 'b@example.test' where name = 'Mute';
 select billing.requeue_deliveries('email', '{skipped}');
-select billing.void_invoice((select id from public.invoices where number = 'INV-2026-000002'), 'no');
+select billing.void_invoice((select id from public.invoices where number = 'INV-2026-000002'),
+  'no');
 select is((select last_error from public.deliveries d join public.invoices i on i.id = d.invoice_id
   where i.number = 'INV-2026-000002' and d.kind = 'email'), 'the invoice is void',
   'the mail of a voided invoice is not sent');

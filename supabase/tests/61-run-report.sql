@@ -24,8 +24,8 @@ select matches((select payload ->> 'text' from public.deliveries
   where event = 'notice' and kind = 'email'),
   'Invoices: 1, total 60.00 USD.\n.*\n.*\n.*\nBlocked months: 1:\n- Stuck', 'as text');
 select billing.run_monthly('2026-07-01 09:00+00');
-select is((select count(*) from public.deliveries where event = 'notice'), 2::bigint,
-  'the same run again is not reported again');
+select is((select count(*) from public.deliveries where event = 'notice'), 4::bigint,
+  'the same run again made nothing: it tells of the blocked months');
 select billing.run_monthly('2026-07-01 10:00+00');
 select billing.run_monthly('2026-07-01 11:00+00');
 select is((select count(*) from public.deliveries where event = 'notice'), 4::bigint,

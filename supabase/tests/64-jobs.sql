@@ -3,7 +3,7 @@ begin;
 select plan(16);
 
 select results_eq('select name, schedule, command from billing.job_definitions order by name',
-  $$select jobname, schedule, command from cron.job where jobname like 'billing-%'
+  $$select jobname::text, schedule, command from cron.job where jobname like 'billing-%'
     order by jobname$$, 'pg_cron has every job that is defined, as it is defined');
 select billing.schedule_jobs();
 select is((select count(*) from cron.job where jobname like 'billing-%'),

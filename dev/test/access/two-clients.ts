@@ -8,7 +8,7 @@ export interface FullClient {
 
 /**
  * Makes a client for a user: member, assignment, config, price, usage, two issued invoices, a draft,
- * a payment, a credit note and a balance. `agent` must be new. All in the past of the real clock.
+ * a payment, a credit note, a balance, a budget and what is known of Stripe. `agent` must be new. All in the past of the real clock.
  */
 export async function fullClient(sql: Sql, userId: string, agent: string): Promise<FullClient> {
   const [client] = await sql<{ id: string }[]>`
@@ -38,5 +38,12 @@ export async function fullClient(sql: Sql, userId: string, agent: string): Promi
     insert into public.invoice_items (client_id, description, unit_amount, currency, item_day)
     values (${id}, 'Set-up', 10, 'USD', '2026-08-01') returning id`;
   await sql`select billing.create_one_off_invoice(array[${item?.id ?? ""}]::uuid[])`;
+  await sql`insert into public.client_budgets (client_id, amount_minor) values (${id}, 1000000)`;
+  await sql`
+    insert into public.stripe_invoices (invoice_id, livemode) values (${invoice.id}, false)`;
+  await sql`
+    insert into public.stripe_subscriptions (stripe_subscription_id, client_id, livemode, status,
+      currency, seen_at)
+    values (${`sub_${id}`}, ${id}, false, 'active', 'USD', '2026-06-01')`;
   return { id, invoiceId: invoice.id };
 }

@@ -167,9 +167,14 @@ export const credits: readonly Case[] = [
       pay(1, 1000, "2026-07-02"),
       refused("illegal_transition", { do: "void", invoice: 1, at: "2026-07-03" }),
       refused("illegal_transition", { do: "write_off", invoice: 1, at: "2026-07-03" }),
-      refused("illegal_transition", pay(1, 1, "2026-07-03")),
     ],
     books: ["#1 A paid 1000 due 0: web_searches 1000"],
+  },
+  {
+    name: "money for a paid invoice goes to the balance",
+    because: "10.00 were due and paid; 0.40 more are the client's",
+    steps: [...june(1000), pay(1, 1000, "2026-07-02"), pay(1, 40, "2026-07-03")],
+    books: ["#1 A paid 1000 due 0: web_searches 1000", "balance A 40"],
   },
   {
     name: "credit of a one-off invoice",

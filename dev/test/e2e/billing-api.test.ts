@@ -2,6 +2,7 @@ import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { createClient } from "@supabase/supabase-js";
 import postgres from "postgres";
 import * as clients from "../../../shared/api/clients.ts";
+import * as deliveries from "../../../shared/api/deliveries.ts";
 import * as invoices from "../../../shared/api/invoices.ts";
 import * as operations from "../../../shared/api/operations.ts";
 import type { Route } from "../../../shared/api/route.ts";
@@ -180,6 +181,16 @@ Deno.test("invoices through all their states, by supabase.functions.invoke", asy
   ok(summary.invoices >= 0);
   ok((await data(call(operations.listRuns, {}))).data.length > 0);
   ok(["ok", "attention"].includes((await data(call(operations.health, {}))).status));
+  const [delivery] = (await data(call(deliveries.listDeliveries, {
+    query: { invoice_id: invoice?.id, kind: "archive" },
+  }))).data;
+  strictEqual(delivery?.event, "invoice_issued");
+  const skipped = await data(call(deliveries.listDeliveries, { query: { state: "skipped" } }));
+  const [waiting] = skipped.data;
+  const retried = await data(call(deliveries.retryDelivery, {
+    params: { delivery_id: waiting?.id ?? 0 },
+  }));
+  deepStrictEqual([retried.state, retried.attempts], ["queued", 0]);
   const document = await data(call(operations.openApi, {}));
   strictEqual(document.openapi, "3.1.0");
 });

@@ -138,6 +138,7 @@ Deno.test("the other commands answer, and run shows what it does on stderr", asy
       ["explain-price", name, "claude-sonnet", "input_tokens", "2026-06-01"],
       ["reconcile", "2026-06-01", "2026-06-30"],
       ["quarantine"],
+      ["deliveries", "--kind", "archive"],
       ["health"],
     ]
   ) {

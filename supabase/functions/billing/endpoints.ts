@@ -1,5 +1,6 @@
 import type { Endpoint } from "../_shared/api/endpoint.ts";
 import { clientEndpoints } from "./clients.ts";
+import { deliveryEndpoints } from "./deliveries.ts";
 import { invoiceEndpoints } from "./invoices.ts";
 import { operationEndpoints } from "./operations.ts";
 import { termEndpoints } from "./terms.ts";
@@ -11,5 +12,6 @@ export const billingEndpoints: readonly Endpoint[] = [
   ...termEndpoints,
   ...usageEndpoints,
   ...invoiceEndpoints,
+  ...deliveryEndpoints,
   ...operationEndpoints,
 ];

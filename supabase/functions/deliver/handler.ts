@@ -1,22 +1,29 @@
 import { problem, problemResponse } from "../../../shared/errors.ts";
+import type { DeliveryOverview } from "../_shared/deliveries/overview.ts";
 import type { WorkerSummary } from "../_shared/deliveries/worker.ts";
 
 /** What the handler is given from outside. */
 export interface DeliverPorts {
   /** Works through what is due, within the limits of one request. */
   readonly work: () => Promise<WorkerSummary>;
+  /** What is left to do, and the report of the last run. */
+  readonly overview: () => Promise<DeliveryOverview>;
   /** Told of every surprise, which the caller sees as a bare 500. */
   readonly reportError: (error: unknown) => void;
 }
 
-/** `POST`, no body: answers how many deliveries ended in which state, and whether there is more. */
+/**
+ * `POST` works and answers how many deliveries ended in which state and whether there is more.
+ * `GET` answers what is pending and dead, and the last run's report. Neither takes a body.
+ */
 export async function handleDeliver(request: Request, ports: DeliverPorts): Promise<Response> {
-  if (request.method !== "POST") {
-    return problemResponse(problem("method_not_allowed", "use POST"), { allow: "POST" });
-  }
   try {
     await request.body?.cancel();
-    return Response.json(await ports.work());
+    if (request.method === "POST") return Response.json(await ports.work());
+    if (request.method === "GET") return Response.json(await ports.overview());
+    return problemResponse(problem("method_not_allowed", "use GET or POST"), {
+      allow: "GET, POST",
+    });
   } catch (error) {
     ports.reportError(error);
     return problemResponse(problem("internal"));

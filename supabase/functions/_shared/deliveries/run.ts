@@ -1,6 +1,5 @@
 import type { SupabaseClient } from "@supabase/supabase-js";
 import type { Sql } from "postgres";
-import { openDatabase } from "../database.ts";
 import { stripeHandler } from "../stripe/delivery.ts";
 import { stripePorts } from "../stripe/open.ts";
 import { bucketStore } from "../storage.ts";
@@ -13,17 +12,15 @@ import { work, type WorkerSummary } from "./worker.ts";
 /** The bucket of migration `invoice_bucket`. */
 const BUCKET = "invoices";
 
-let pool: Sql | undefined;
-
-/** One request's worth of deliveries, with everything real. The pool outlives the request. */
+/** One request's worth of deliveries, with everything real. */
 export async function workOnce(
-  { environment, client, reportError }: {
+  { pool, environment, client, reportError }: {
+    readonly pool: Sql;
     readonly environment: DeliveryEnvironment;
     readonly client: Pick<SupabaseClient, "storage">;
     readonly reportError: (error: unknown) => void;
   },
 ): Promise<WorkerSummary> {
-  pool ??= openDatabase(environment.SUPABASE_DB_URL);
   const renderer = pdfRenderer(() => performance.now());
   const { handlers, close } = deliveryHandlers({
     environment,

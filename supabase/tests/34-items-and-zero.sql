@@ -1,0 +1,65 @@
+-- Items stay with their month, whatever becomes of it; a zero month spends what it was given.
+begin;
+select plan(9);
+insert into public.clients (id, name, started_on) values
+  ('00000000-0000-0000-0000-00000000000a', 'Foreign item', '2026-06-01'),
+  ('00000000-0000-0000-0000-00000000000b', 'Large allowance', '2026-06-01'),
+  ('00000000-0000-0000-0000-00000000000c', 'Exact allowance', '2026-06-01'),
+  ('00000000-0000-0000-0000-00000000000d', 'Correction alone', '2026-06-01');
+insert into public.billing_config (client_id, minimum_minor) select id, 0 from public.clients;
+create function pg_temp.searches(client text, day date, searches integer,
+  corrects uuid default null)
+returns void language sql as $$
+  insert into public.agent_usage_logs
+    (agent, model, web_searches, "timestamp", client_id, corrects_id)
+  select 'ATLAS', 'claude-sonnet', searches, day, c.id, corrects
+  from public.clients c where c.name = client
+$$;
+create function pg_temp.item(client text, amount numeric, currency text)
+returns void language sql as $$
+  insert into public.invoice_items (client_id, description, unit_amount, currency, item_day)
+  select c.id, 'item', amount, item.currency, '2026-06-10' from public.clients c
+  where c.name = client
+$$;
+create function pg_temp.total(client text, month date) returns bigint language sql as $$
+  select i.total_minor from public.invoices i join public.clients c on c.id = i.client_id
+  where c.name = client and i.period_start = month
+$$;
+
+select pg_temp.item('Foreign item', 5000, 'JPY');
+select pg_temp.searches('Foreign item', '2026-07-10', 500);
+select pg_temp.searches('Large allowance', '2026-06-10', 1000);
+select pg_temp.item('Large allowance', -50, 'USD');
+select pg_temp.searches('Large allowance', '2026-07-10', 2000);
+select pg_temp.searches('Exact allowance', '2026-06-10', 1000);
+select pg_temp.item('Exact allowance', -10, 'USD');
+select pg_temp.searches('Exact allowance', '2026-07-10', 3000);
+select pg_temp.searches('Correction alone', '2026-06-10', 1000);
+select billing.run_monthly('2026-07-01');
+select pg_temp.searches('Correction alone', '2026-07-03', -1000, gen_random_uuid());
+select billing.run_monthly('2026-08-01');
+
+select results_eq($$select p.period_start, p.reason from public.billing_periods p
+  join public.clients c on c.id = p.client_id where p.state = 'blocked' order by c.name, 1$$,
+  $$values ('2026-07-01'::date, 'negative_total'), ('2026-06-01', 'currency_mismatch'),
+    ('2026-06-01', 'negative_total')$$,
+  'a correction, a foreign item and a large allowance block their own months');
+select is(pg_temp.total('Foreign item', '2026-07-01'), 500::bigint,
+  '5000 JPY do not become USD in July: 500 searches at 0.01 are 5.00');
+select is(pg_temp.total('Large allowance', '2026-07-01'), 2000::bigint,
+  'July is billed; the allowance waits in June: 20.00');
+select is(pg_temp.total('Exact allowance', '2026-06-01'), null, '10.00 less 10.00 is no invoice');
+select is(pg_temp.total('Exact allowance', '2026-07-01'), 3000::bigint,
+  'and the allowance is spent with it: July is 30.00');
+select is_empty($$select from public.invoices i where i.status = 'draft'$$, 'no draft is left');
+
+select pg_temp.item('Large allowance', 45, 'USD');
+select billing.run_monthly('2026-08-02');
+select is(pg_temp.total('Large allowance', '2026-06-01'), 500::bigint,
+  'an item that mends the month releases it: 10.00 - 50.00 + 45.00');
+select is((billing.run_monthly('2026-08-02') ->> 'invoices')::integer, 0,
+  'a run reports what it made itself: a second one nothing');
+select throws_ok($$select billing.run_monthly(now() + interval '3 years')$$, 'PT400', null,
+  'a year mistyped invoices nothing');
+select * from finish();
+rollback;
