@@ -8,10 +8,12 @@ export interface WebhookPorts {
   /** Undefined when Stripe is off. */
   readonly connection: {
     readonly stripe: Pick<Stripe, "webhooks">;
-    readonly store: Pick<StripeStore, "livemode" | "receiveEvent" | "processEvent">;
+    readonly store: Pick<StripeStore, "livemode" | "receiveEvent">;
     readonly now: () => Date;
   } | undefined;
   readonly secrets: readonly string[];
+  /** Acts on what is stored and due. */
+  readonly processEvents: () => Promise<void>;
   /** Keeps the worker alive for what goes on after the answer. */
   readonly inBackground: (work: Promise<unknown>) => void;
   readonly reportError: (error: unknown) => void;
@@ -38,7 +40,7 @@ export async function handleWebhook(request: Request, ports: WebhookPorts): Prom
     if (verified.kind === "refused") {
       return problemResponse(problem("signature_invalid", verified.reason));
     }
-    const { id, livemode } = verified.event;
+    const { livemode } = verified.event;
     if (livemode !== store.livemode) {
       const [theirs, ours] = livemode ? ["live", "test"] : ["test", "live"];
       return problemResponse(problem(
@@ -47,7 +49,7 @@ export async function handleWebhook(request: Request, ports: WebhookPorts): Prom
       ));
     }
     const isNew = await store.receiveEvent(body);
-    if (isNew) ports.inBackground(store.processEvent(id).catch(ports.reportError));
+    if (isNew) ports.inBackground(ports.processEvents().catch(ports.reportError));
     return Response.json({ received: true, duplicate: !isNew });
   } catch (error) {
     ports.reportError(error);

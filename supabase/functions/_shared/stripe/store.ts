@@ -43,6 +43,9 @@ export const BothSides = z.object({
 /** See the schema of the same name. */
 export type BothSides = z.infer<typeof BothSides>;
 
+/** Events acted on in one transaction. */
+const BATCH = 25;
+
 /** What is written down of Stripe, for one mode. Throws `PostgresError` when a statement fails. */
 export type StripeStore = ReturnType<typeof stripeStore>;
 
@@ -109,8 +112,15 @@ export function stripeStore(sql: Sql, livemode: boolean) {
     receiveEvent: async (payload: string) =>
       await jsonOf(sql`select billing.receive_stripe_event(${payload}::text::jsonb) as json`) ===
         true,
-    processEvent: async (id: string) => void await sql`select billing.process_stripe_event(${id})`,
-    processEvents: async () => void await sql`select billing.process_stripe_events()`,
+    /** Until nothing is due: in small transactions, because each may hold the books. */
+    processEvents: async () => {
+      let done = BATCH;
+      while (done === BATCH) {
+        done = minor.parse(
+          await jsonOf(sql`select billing.process_stripe_events(${BATCH}) as json`),
+        );
+      }
+    },
     outbox: async () =>
       z.array(OutboxTask).parse([...await sql`select * from billing.stripe_outbox(${livemode})`]),
     saveCreditNote: async (note: string, stripeId: string) =>
