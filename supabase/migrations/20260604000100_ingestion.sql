@@ -21,7 +21,7 @@ begin
     inserted := billing.insert_events(batch);
   exception when data_exception or integrity_constraint_violation or sqlstate 'PT400' then
     -- Rare: what the writer's checks let through, the table does not take. One by one, then.
-    inserted := '{}';
+    inserted := array[]::integer[];
     for event in select b from jsonb_array_elements(batch) b loop
       begin
         inserted := inserted || billing.insert_events(jsonb_build_array(event));
