@@ -11,7 +11,7 @@ declare
   batch jsonb;
   event jsonb;
   inserted integer[];
-  refused jsonb := '{}';
+  refused jsonb := jsonb '{}';
   reason text;
 begin
   select coalesce(jsonb_agg(jsonb_build_object('index', e.ordinality - 1,
@@ -21,8 +21,8 @@ begin
     inserted := billing.insert_events(batch);
   exception when data_exception or integrity_constraint_violation or sqlstate 'PT400' then
     -- Rare: what the writer's checks let through, the table does not take. One by one, then.
-    inserted := '{}';
-    for event in select b from jsonb_array_elements(batch) b loop
+    inserted := array[]::integer[];
+    for event in select e.value from jsonb_array_elements(batch) e loop
       begin
         inserted := inserted || billing.insert_events(jsonb_build_array(event));
       exception when data_exception or integrity_constraint_violation or sqlstate 'PT400' then
