@@ -187,20 +187,41 @@ create trigger request_rebuild_on_rename after update of external_id on public.c
     old.external_id)
   execute function billing.request_rebuild_for_all();
 
--- A model that gets a provider is normalized anew where it has been used.
+-- A model that gets, changes or loses its provider is normalized anew where it has been used, and
+-- so are all models of a provider that counts otherwise than was thought.
 create function billing.request_rebuild_for_model() returns trigger
 language plpgsql security definer set search_path = '' as $$
 -- Definer: as above.
 begin
   insert into billing.rebuild_requests (agents, from_day, until_day)
   select array_agg(distinct r.agent), min(r.usage_day), max(r.usage_day) + 1
-  from public.usage_records r where r.model = new.id
+  from public.usage_records r
+  where r.model = case when tg_op <> 'INSERT' then old.id end
+    or r.model = case when tg_op <> 'DELETE' then new.id end
   having count(*) > 0;
   return null;
 end $$;
-create trigger request_rebuild after insert or update of provider on public.models
+create trigger request_rebuild after insert or delete on public.models
   for each row execute function billing.request_rebuild_for_model();
 
 revoke all on all functions in schema billing from public;
+create trigger request_rebuild_on_change after update on public.models
+  for each row when ((old.id, old.provider) is distinct from (new.id, new.provider))
+  execute function billing.request_rebuild_for_model();
+
+create function billing.request_rebuild_for_provider() returns trigger
+language plpgsql security definer set search_path = '' as $$
+-- Definer: as above.
+begin
+  insert into billing.rebuild_requests (agents, from_day, until_day)
+  select array_agg(distinct r.agent), min(r.usage_day), max(r.usage_day) + 1
+  from public.usage_records r join public.models m on m.id = r.model
+  where m.provider = new.id
+  having count(*) > 0;
+  return null;
+end $$;
+create trigger request_rebuild after update on public.providers
+  for each row when (old is distinct from new)
+  execute function billing.request_rebuild_for_provider();
 grant execute on function billing.usage_discrepancies(daterange), billing.logged_usage(date, date,
   text[]), billing.rebuild_usage(date, date, text[]) to service_role;
