@@ -31,7 +31,10 @@ comment on column public.clients.ended_on is 'First client-local day no longer s
 alter table public.clients enable row level security;
 revoke all on public.clients from anon, authenticated, service_role;
 grant select, insert, update, delete on public.clients to service_role;
-grant select on public.clients to authenticated;
+-- All but metadata, the seller's own notes. The Data API knows one role for everybody signed in, so
+-- operators read metadata with the service key; `select=*` is refused: name the columns.
+grant select (id, external_id, name, email, address, tax_id, locale, paper, time_zone,
+  billing_anchor_day, status, started_on, ended_on, created_at) on public.clients to authenticated;
 
 create table public.client_members (
   client_id uuid not null references public.clients (id) on delete cascade,

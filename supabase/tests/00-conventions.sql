@@ -32,7 +32,7 @@ select is_empty($$
   'authenticated may do nothing but read, in public alone');
 select is_empty($$
   select t.name from pg_temp.tables t
-  where t.kind in ('r', 'p') and has_table_privilege('authenticated', t.oid, 'select')
+  where t.kind in ('r', 'p') and has_any_column_privilege('authenticated', t.oid, 'select')
     and not exists (select from pg_policies p where p.schemaname = t.schema
       and p.tablename = t.name and 'authenticated' = any (p.roles))$$,
   'what authenticated may read has a policy that says which rows');
