@@ -28,7 +28,6 @@ insert into billing.error_codes (code, http_status, meaning) values
   ('invalid_argument', 400, 'An argument is outside what the function takes.'),
   ('unknown_client', 404, 'No client has this id.'),
   ('unknown_invoice', 404, 'No invoice has this id.'),
-  ('unknown_log', 404, 'No usage log has this id.'),
   ('append_only', 409, 'Rows of this table are facts; they are corrected by new rows.'),
   ('past_is_frozen', 409, 'What has been in force or invoiced cannot be changed afterwards.'),
   ('invoice_frozen', 409, 'A finalized invoice cannot be edited.'),
@@ -37,8 +36,7 @@ insert into billing.error_codes (code, http_status, meaning) values
   ('period_not_over', 409, 'The period has not ended in the client''s time zone.'),
   ('period_already_invoiced', 409, 'The period has a live invoice.'),
   ('credit_exceeds_invoice', 409, 'More would be credited than is left on the invoice.'),
-  ('currency_mismatch', 409, 'Amounts of two currencies would meet on one invoice.'),
-  ('time_zone_too_late', 409, 'Usage has been counted on days that this change would move.');
+  ('currency_mismatch', 409, 'Amounts of two currencies would meet on one invoice.');
 
 -- Raises a domain error. SQLSTATE is PostgREST's `PT<status>`, so the Data API answers with that
 -- status; DETAIL carries the stable code for programs; HINT tells a person what to do.
