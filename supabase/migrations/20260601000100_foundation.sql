@@ -63,6 +63,17 @@ end $$;
 comment on function billing.refuse_negative is
   'Always raises negative_quantity (400), naming column and value; for CHECK constraints.';
 
+-- Likewise for NaN, which numeric columns take and which makes a NaN of every sum it gets into. The
+-- value is taken so that the planner cannot work out, and thereby raise, the refusal beforehand.
+create function billing.refuse_nan(column_name text, value numeric)
+returns boolean language plpgsql immutable set search_path = '' as $$
+begin
+  raise exception using errcode = 'PT400', detail = 'invalid_argument',
+    message = format('%s is %s, not a number', column_name, value), hint = 'send the amount, or 0';
+end $$;
+comment on function billing.refuse_nan is
+  'Always raises invalid_argument (400), naming the column; for CHECK constraints.';
+
 -- The one place that reads the clock. `set local billing.as_of = '2026-07-01'` lives another day.
 create function billing.as_of() returns timestamptz language sql stable
 return coalesce(nullif(current_setting('billing.as_of', true), '')::timestamptz, now());
@@ -105,4 +116,7 @@ end $$;
 
 revoke all on all functions in schema billing from public;
 grant execute on function billing.new_id(), billing.storing_transaction(),
-  billing.refuse_negative(text, numeric), billing.as_of(), billing.actor() to service_role;
+  billing.refuse_negative(text, numeric), billing.refuse_nan(text, numeric), billing.as_of(),
+  billing.actor() to service_role;
+-- Guards run as who writes: whoever may write terms must be able to be refused by their codes.
+grant execute on function billing.raise_error(text, text, text) to service_role;
