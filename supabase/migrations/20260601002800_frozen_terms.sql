@@ -147,4 +147,12 @@ end $$;
 create trigger guard_new_config after insert on public.billing_config
   for each row execute function billing.guard_new_config();
 
+-- Truncate would pass by row triggers.
+create trigger refuse_truncate before truncate on public.prices
+  for each statement execute function billing.refuse_change();
+create trigger refuse_truncate before truncate on public.billing_config
+  for each statement execute function billing.refuse_change();
+create trigger refuse_truncate before truncate on public.models
+  for each statement execute function billing.refuse_change();
+
 revoke all on all functions in schema billing from public;
