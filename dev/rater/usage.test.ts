@@ -61,6 +61,8 @@ Deno.test("what is no count cannot be billed", () => {
   assert.equal(units({ metadata: '{"reasoning_tokens": -1}' }), "invalid_metadata");
   assert.equal(units({ other_features: '{"pages": "3"}' }), "invalid_feature");
   assert.equal(units({ other_features: "[1]" }), "invalid_feature");
+  assert.equal(units({ other_features: '{"input_tokens": 1}' }), "invalid_feature");
+  assert.equal(units({ other_features: '{"batch_pages": 1}' }), "invalid_feature");
   assert.equal(units({ other_features: `{"pages": 1${"0".repeat(30)}}` }), "invalid_feature");
   assert.equal(units({ other_features: `{"${"p".repeat(201)}": 1}` }), "invalid_feature");
   assert.equal(units({ timestamp: "1969-12-31 23:59:59+00" }), "invalid_timestamp");

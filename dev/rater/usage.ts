@@ -47,6 +47,16 @@ type Units = readonly (readonly [metric: string, quantity: Fraction])[];
 /** Characters of a count and of a feature's name; longer ones are mistakes, not usage. */
 const LONGEST_NUMBER = 30;
 const LONGEST_NAME = 200;
+/** What a log counts in columns and metadata, each also as `batch_…`. */
+const BUILT_IN: ReadonlySet<string> = new Set([
+  "input_tokens",
+  "output_tokens",
+  "cache_read_tokens",
+  "cache_write_tokens",
+  "reasoning_tokens",
+  "web_searches",
+  "requests",
+]);
 /** No agent ran before or after these; days far beyond would fall out of any calendar. */
 const FIRST_INSTANT = parseInstant("1970-01-01T00:00:00");
 const LAST_INSTANT = parseInstant("2200-01-01T00:00:00");
@@ -151,10 +161,17 @@ function featuresOf(log: LogRow): Units | undefined {
   const units: (readonly [string, Fraction])[] = [];
   for (const [metric, count] of features) {
     const quantity = saneNumber(count);
-    if (quantity === undefined || [...metric].length > LONGEST_NAME) return undefined;
+    if (quantity === undefined || [...metric].length > LONGEST_NAME || isBuiltIn(metric)) {
+      return undefined;
+    }
     units.push([metric, quantity]);
   }
   return units;
+}
+
+/** A feature called like a count of the log's own would be added to it. */
+function isBuiltIn(metric: string): boolean {
+  return metric.startsWith("batch_") || BUILT_IN.has(metric);
 }
 
 /** A number that can be summed; one of thousands of digits is nobody's usage. */

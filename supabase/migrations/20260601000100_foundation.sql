@@ -28,7 +28,6 @@ insert into billing.error_codes (code, http_status, meaning) values
   ('invalid_argument', 400, 'An argument is outside what the function takes.'),
   ('unknown_client', 404, 'No client has this id.'),
   ('unknown_invoice', 404, 'No invoice has this id.'),
-  ('unknown_log', 404, 'No usage log has this id.'),
   ('append_only', 409, 'Rows of this table are facts; they are corrected by new rows.'),
   ('past_is_frozen', 409, 'What has been in force or invoiced cannot be changed afterwards.'),
   ('invoice_frozen', 409, 'A finalized invoice cannot be edited.'),
@@ -37,8 +36,7 @@ insert into billing.error_codes (code, http_status, meaning) values
   ('period_not_over', 409, 'The period has not ended in the client''s time zone.'),
   ('period_already_invoiced', 409, 'The period has a live invoice.'),
   ('credit_exceeds_invoice', 409, 'More would be credited than is left on the invoice.'),
-  ('currency_mismatch', 409, 'Amounts of two currencies would meet on one invoice.'),
-  ('time_zone_too_late', 409, 'Usage has been counted on days that this change would move.');
+  ('currency_mismatch', 409, 'Amounts of two currencies would meet on one invoice.');
 
 -- Raises a domain error. SQLSTATE is PostgREST's `PT<status>`, so the Data API answers with that
 -- status; DETAIL carries the stable code for programs; HINT tells a person what to do.
@@ -64,6 +62,17 @@ end $$;
 
 comment on function billing.refuse_negative is
   'Always raises negative_quantity (400), naming column and value; for CHECK constraints.';
+
+-- Likewise for NaN, which numeric columns take and which makes a NaN of every sum it gets into. The
+-- value is taken so that the planner cannot work out, and thereby raise, the refusal beforehand.
+create function billing.refuse_nan(column_name text, value numeric)
+returns boolean language plpgsql immutable set search_path = '' as $$
+begin
+  raise exception using errcode = 'PT400', detail = 'invalid_argument',
+    message = format('%s is %s, not a number', column_name, value), hint = 'send the amount, or 0';
+end $$;
+comment on function billing.refuse_nan is
+  'Always raises invalid_argument (400), naming the column; for CHECK constraints.';
 
 -- The one place that reads the clock. `set local billing.as_of = '2026-07-01'` lives another day.
 create function billing.as_of() returns timestamptz language sql stable
@@ -107,4 +116,7 @@ end $$;
 
 revoke all on all functions in schema billing from public;
 grant execute on function billing.new_id(), billing.storing_transaction(),
-  billing.refuse_negative(text, numeric), billing.as_of(), billing.actor() to service_role;
+  billing.refuse_negative(text, numeric), billing.refuse_nan(text, numeric), billing.as_of(),
+  billing.actor() to service_role;
+-- Guards run as who writes: whoever may write terms must be able to be refused by their codes.
+grant execute on function billing.raise_error(text, text, text) to service_role;

@@ -6,7 +6,8 @@ create table public.clients (
   email text constraint clients_email_shape check (email ~ '^[^@\s]+@[^@\s]+$'),
   address text[] not null default '{}',
   tax_id text,
-  locale text not null default 'en-US',
+  locale text not null default 'en-US' constraint clients_locale_shape check (
+    locale ~ '^[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2}|-[0-9]{3})?$'),
   paper text not null default 'A4' constraint clients_paper_known check (paper in ('A4', 'Letter')),
   time_zone text not null default 'UTC',
   billing_anchor_day smallint not null default 1
@@ -23,15 +24,20 @@ create table public.clients (
 comment on table public.clients is 'Who is billed.';
 comment on column public.clients.external_id is
   'The id other systems know the client by; metadata.client_id of a log may hold it too.';
+comment on column public.clients.locale is
+  'BCP 47 language, script and region: en, en-US, zh-Hans-CN, es-419.';
 comment on column public.clients.time_zone is
-  'Zone whose midnights bound the client''s days. A change holds from the client''s next day.';
+  'IANA zone whose midnights bound the client''s days. A change holds from the client''s next day.';
 comment on column public.clients.billing_anchor_day is
   'Day of the month a period begins on; clamps to the last day of shorter months.';
 comment on column public.clients.ended_on is 'First client-local day no longer served (half-open).';
 alter table public.clients enable row level security;
 revoke all on public.clients from anon, authenticated, service_role;
 grant select, insert, update, delete on public.clients to service_role;
-grant select on public.clients to authenticated;
+-- All but metadata, the seller's own notes. The Data API knows one role for everybody signed in, so
+-- operators read metadata with the service key; `select=*` is refused: name the columns.
+grant select (id, external_id, name, email, address, tax_id, locale, paper, time_zone,
+  billing_anchor_day, status, started_on, ended_on, created_at) on public.clients to authenticated;
 
 create table public.client_members (
   client_id uuid not null references public.clients (id) on delete cascade,

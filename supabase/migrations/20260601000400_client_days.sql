@@ -55,6 +55,14 @@ declare
   change_day date;
   change_at timestamptz;
 begin
+  -- Postgres takes POSIX rules for zones too (UTC+5 means five hours west, Foo/Bar+5 as well); they
+  -- know no summer time and other programs read them the other way round.
+  if new.time_zone !~ '^(UTC|Etc/GMT(0|[+-]([0-9]|1[0-2])|-1[34])|'
+    '[A-Z][A-Za-z_]*(/[A-Z][A-Za-z_]*(-[A-Za-z]+)*)+)$' then
+    perform billing.raise_error('invalid_argument',
+      format('time_zone %L is not the name of a time zone', new.time_zone),
+      'use UTC or an IANA name such as Pacific/Auckland; select name from pg_timezone_names');
+  end if;
   begin
     -- Asking the zone for a time is 10,000 times cheaper than looking it up in pg_timezone_names.
     perform now() at time zone new.time_zone;

@@ -29,6 +29,14 @@ create table public.agent_usage_logs (
   constraint agent_usage_logs_web_searches_not_negative check (
     web_searches >= 0 or corrects_id is not null
     or billing.refuse_negative('web_searches', web_searches)),
+  constraint agent_usage_logs_input_cost_number check (
+    input_cost <> 'NaN' or billing.refuse_nan('input_cost', input_cost)),
+  constraint agent_usage_logs_output_cost_number check (
+    output_cost <> 'NaN' or billing.refuse_nan('output_cost', output_cost)),
+  constraint agent_usage_logs_feature_cost_number check (
+    feature_cost <> 'NaN' or billing.refuse_nan('feature_cost', feature_cost)),
+  constraint agent_usage_logs_total_cost_number check (
+    total_cost <> 'NaN' or billing.refuse_nan('total_cost', total_cost)),
   -- Names are keys of usage_records: longer than an index row can be, one would stop the rollup.
   constraint agent_usage_logs_agent_length check (length(agent) <= 200),
   constraint agent_usage_logs_model_length check (length(model) <= 200),

@@ -20,6 +20,8 @@ return case jsonb_typeof(metadata -> key)
   when 'null' then 0
   else case when metadata -> key is null then 0 end
 end;
+comment on function billing.metadata_count is
+  'A count inside metadata: 0 where absent, null where it cannot be read.';
 
 -- The part of `whole` that `part` can be: a subset cannot exceed what contains it (and, in a
 -- correction, both carry the same sign).
@@ -27,6 +29,15 @@ create function billing.part_of(part numeric, whole numeric)
 returns numeric language sql immutable
 return case when part is null then null
   when whole < 0 then greatest(part, whole) else least(part, whole) end;
+comment on function billing.part_of is 'How much of a part its whole can contain.';
+
+-- The names of our own counts: a feature called like one would be added to it.
+create function billing.is_built_in(metric text)
+returns boolean language sql immutable
+return starts_with(metric, 'batch_') or metric in ('input_tokens', 'output_tokens',
+  'cache_read_tokens', 'cache_write_tokens', 'reasoning_tokens', 'web_searches', 'requests');
+comment on function billing.is_built_in is
+  'Whether a metric is one of those that columns and metadata of a log are counted as.';
 
 create view billing.attributed_logs with (security_invoker = true) as
 select
@@ -76,7 +87,8 @@ cross join lateral (
 ) t
 cross join lateral (
   -- Each reason guards the rollup of everybody against one row: a day that no time zone can hold,
-  -- a count that overflows a sum, a feature's name longer than an index row.
+  -- a count that overflows a sum, a feature's name longer than an index row
+  -- or that of a count of our own.
   select case
     when l."timestamp" < '1970-01-01 00:00+00' or l."timestamp" >= '2200-01-01 00:00+00'
       then 'invalid_timestamp'
@@ -89,7 +101,7 @@ cross join lateral (
         select from jsonb_each(case jsonb_typeof(l.other_features) when 'object'
           then l.other_features else '{}' end) e
         where jsonb_typeof(e.value) <> 'number' or length(e.value::text) > 30
-          or length(e.key) > 200)) then 'invalid_feature'
+          or length(e.key) > 200 or billing.is_built_in(e.key))) then 'invalid_feature'
   end as reason
   offset 0
 ) f;
@@ -108,3 +120,6 @@ comment on function billing.is_counted is
 revoke all on all functions in schema billing from public;
 revoke all on billing.client_references, billing.attributed_logs from public;
 grant select on billing.client_references, billing.attributed_logs to service_role;
+-- What the view calls, it calls as its reader.
+grant execute on function billing.metadata_count(jsonb, text), billing.part_of(numeric, numeric),
+  billing.is_built_in(text) to service_role;

@@ -167,4 +167,3 @@ create function billing.quarantine_logs(
 $$;
 
 revoke all on all functions in schema billing from public;
-grant execute on function billing.rollup() to service_role;

@@ -28,7 +28,8 @@ comment on function billing.logged_usage is
 create function billing.usage_discrepancies(period daterange default '(,)')
 returns table (client_id uuid, usage_day date, model text, metric text, agent text,
   logged numeric, recorded numeric)
-language sql stable set search_path = '' set jit = off as $$
+language sql stable security definer set search_path = '' set jit = off as $$
+  -- Definer: callers may compare; what it stands on (sums between watermarks) is not theirs.
   with logs as (
     select * from billing.logged_usage(
       coalesce(lower(period), '-infinity'), coalesce(upper(period), 'infinity'))
@@ -51,7 +52,8 @@ comment on function billing.usage_discrepancies is
 -- most two days: ask for two days more on either side, as rebuild requests do.
 create function billing.rebuild_usage(
   from_day date default '-infinity', until_day date default 'infinity', agents text[] default null
-) returns void language plpgsql set search_path = '' set jit = off as $$
+) returns void language plpgsql security definer set search_path = '' set jit = off as $$
+-- Definer: callers may ask for a rebuild, only these functions write usage_records.
 declare
   nothing billing.usage_watermark;
   counted billing.usage_watermark;
@@ -187,20 +189,41 @@ create trigger request_rebuild_on_rename after update of external_id on public.c
     old.external_id)
   execute function billing.request_rebuild_for_all();
 
--- A model that gets a provider is normalized anew where it has been used.
+-- A model that gets, changes or loses its provider is normalized anew where it has been used, and
+-- so are all models of a provider that counts otherwise than was thought.
 create function billing.request_rebuild_for_model() returns trigger
 language plpgsql security definer set search_path = '' as $$
 -- Definer: as above.
 begin
   insert into billing.rebuild_requests (agents, from_day, until_day)
   select array_agg(distinct r.agent), min(r.usage_day), max(r.usage_day) + 1
-  from public.usage_records r where r.model = new.id
+  from public.usage_records r
+  where r.model = case when tg_op <> 'INSERT' then old.id end
+    or r.model = case when tg_op <> 'DELETE' then new.id end
   having count(*) > 0;
   return null;
 end $$;
-create trigger request_rebuild after insert or update of provider on public.models
+create trigger request_rebuild after insert or delete on public.models
   for each row execute function billing.request_rebuild_for_model();
+create trigger request_rebuild_on_change after update on public.models
+  for each row when ((old.id, old.provider) is distinct from (new.id, new.provider))
+  execute function billing.request_rebuild_for_model();
+
+create function billing.request_rebuild_for_provider() returns trigger
+language plpgsql security definer set search_path = '' as $$
+-- Definer: as above.
+begin
+  insert into billing.rebuild_requests (agents, from_day, until_day)
+  select array_agg(distinct r.agent), min(r.usage_day), max(r.usage_day) + 1
+  from public.usage_records r join public.models m on m.id = r.model
+  where m.provider = new.id
+  having count(*) > 0;
+  return null;
+end $$;
+create trigger request_rebuild after update on public.providers
+  for each row when (old is distinct from new)
+  execute function billing.request_rebuild_for_provider();
 
 revoke all on all functions in schema billing from public;
-grant execute on function billing.usage_discrepancies(daterange), billing.logged_usage(date, date,
-  text[]), billing.rebuild_usage(date, date, text[]) to service_role;
+grant execute on function billing.usage_discrepancies(daterange),
+  billing.rebuild_usage(date, date, text[]) to service_role;

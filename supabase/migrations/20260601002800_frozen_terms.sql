@@ -78,6 +78,41 @@ end $$;
 create trigger guard_new_price after insert on public.prices
   for each row execute function billing.guard_new_price();
 
+-- A model's family may not change where usage that an issued invoice has charged for would then
+-- have another price than the one it was charged by.
+create function billing.guard_model_family() returns trigger
+language plpgsql set search_path = '' as $$
+declare
+  invoiced text;
+begin
+  select format('%s (%s, %s)', i.number, l.model, l.metric) into invoiced
+  from public.invoice_lines l
+  join public.invoices i on i.id = l.invoice_id and i.status in ('open', 'paid', 'uncollectible')
+  where l.kind = 'usage' and l.model in (
+      case when tg_op <> 'INSERT' then old.id end, case when tg_op <> 'DELETE' then new.id end)
+    and exists (
+      select from public.usage_records r
+      where r.client_id = i.client_id and r.model = l.model and r.metric = l.metric
+        and r.usage_day >= l.service_start and r.usage_day < l.service_end
+        and l.price_id is distinct from (
+          select c.price_id from billing.price_candidates(array[i.client_id], array[l.model],
+            array[l.metric], array[i.currency]) c
+          where c.effective_from <= r.usage_day and r.usage_day < c.effective_until
+          order by c.preference limit 1))
+  limit 1;
+  if invoiced is not null then
+    perform billing.raise_error('past_is_frozen',
+      format('this family would change the price of usage already invoiced on %s', invoiced),
+      'log under a new model id, or price this one by its own name from a day to come');
+  end if;
+  return null;
+end $$;
+create trigger guard_family after insert or delete on public.models
+  for each row execute function billing.guard_model_family();
+create trigger guard_family_on_change after update on public.models
+  for each row when ((old.id, old.family) is distinct from (new.id, new.family))
+  execute function billing.guard_model_family();
+
 -- A config for days that are invoiced would change what the invoice was made under; a currency
 -- may only change where a period begins, so that no invoice meets two.
 create function billing.guard_new_config() returns trigger
@@ -111,5 +146,13 @@ begin
 end $$;
 create trigger guard_new_config after insert on public.billing_config
   for each row execute function billing.guard_new_config();
+
+-- Truncate would pass by row triggers.
+create trigger refuse_truncate before truncate on public.prices
+  for each statement execute function billing.refuse_change();
+create trigger refuse_truncate before truncate on public.billing_config
+  for each statement execute function billing.refuse_change();
+create trigger refuse_truncate before truncate on public.models
+  for each statement execute function billing.refuse_change();
 
 revoke all on all functions in schema billing from public;

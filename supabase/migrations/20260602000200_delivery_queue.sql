@@ -1,7 +1,8 @@
 -- What is queued when: in the transaction of what it tells of, so neither is without the other.
 
 create function billing.money_text(amount_minor bigint, currency text)
-returns text language sql stable set search_path = '' as $$
+returns text language sql stable security definer set search_path = '' as $$
+  -- Definer: callers read reports, whose amounts are formatted by what is not theirs to call.
   select billing.format_minor(amount_minor, c.exponent) || ' ' || c.code
   from public.currencies c where c.code = currency;
 $$;

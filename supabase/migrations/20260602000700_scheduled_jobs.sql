@@ -1,8 +1,8 @@
 -- The jobs themselves. Long ones raise the two minutes that a statement of the owner may take; each
 -- is safe to run twice and to be killed.
 
--- Invoices that need not wait for the first of the month: drafts whose grace is over, and periods
--- of clients whose month begins on another day, from nine o'clock on as on the first.
+-- Invoices that need not wait for the next daily run: drafts whose grace is over, and periods of
+-- clients whose month begins on another day and has ended since, from nine o'clock on.
 create function billing.run_if_due(as_of timestamptz default billing.as_of())
 returns jsonb language plpgsql security definer set search_path = '' as $$
 -- Definer: as run_monthly.
@@ -80,9 +80,9 @@ returns void language sql set search_path = '' as $$
     ('billing-dashboards', '7,22,37,52 * * * *',
       $c$set statement_timeout = '15min'; select billing.refresh_dashboards()$c$,
       'Refreshes the materialized views without blocking readers'),
-    ('billing-monthly-run', '0 9 1 * *',
+    ('billing-monthly-run', '0 9 * * *',
       $c$set statement_timeout = '1h'; select billing.run_monthly(billing.as_of())$c$,
-      'Invoices the month before'),
+      'Invoices every period that is over; daily, for the far west and months begun on any day'),
     ('billing-finalize', '10 * * * *',
       $c$set statement_timeout = '1h'; select billing.run_if_due()$c$,
       'Finalizes drafts whose grace is over; bills months that begin on another day'),

@@ -1,6 +1,6 @@
 -- House rules that the catalog can answer for: asked of everything there is, not of a list.
 begin;
-select plan(19);
+select plan(21);
 
 create view pg_temp.tables as
 select c.oid, n.nspname as schema, c.relname as name, c.relkind as kind, c.relrowsecurity as rls
@@ -32,7 +32,7 @@ select is_empty($$
   'authenticated may do nothing but read, in public alone');
 select is_empty($$
   select t.name from pg_temp.tables t
-  where t.kind in ('r', 'p') and has_table_privilege('authenticated', t.oid, 'select')
+  where t.kind in ('r', 'p') and has_any_column_privilege('authenticated', t.oid, 'select')
     and not exists (select from pg_policies p where p.schemaname = t.schema
       and p.tablename = t.name and 'authenticated' = any (p.roles))$$,
   'what authenticated may read has a policy that says which rows');
@@ -59,6 +59,40 @@ select set_eq($$
   where has_function_privilege(r.role, f.oid, 'execute')$$,
   array['authenticated: my_clients', 'authenticated: is_operator'],
   'of functions, authenticated may call those that policies call, anon none');
+
+-- A grant is of use where all that it leads to is granted too. Calls each function with nulls (and
+-- its own defaults) and reads each view, as the service role: any error but a missing right is
+-- fine.
+create function pg_temp.missing_right(statement text) returns text language plpgsql as $$
+declare
+  refused text;
+begin
+  set local role service_role;
+  begin
+    execute statement;
+  exception when insufficient_privilege then
+    get stacked diagnostics refused = message_text;
+    when others then null;
+  end;
+  reset role;
+  return refused;
+end $$;
+select is_empty($$
+  select * from (
+    select f.signature, pg_temp.missing_right(format('select * from %s.%I(%s)', f.schema, f.proname,
+      (select string_agg('null::' || a.type::regtype, ', ' order by a.place)
+        from unnest(f.proargtypes::oid[]) with ordinality a(type, place)
+        where a.place <= f.pronargs - f.pronargdefaults))) as refused
+    from pg_temp.functions f
+    where has_function_privilege('service_role', f.oid, 'execute') and f.schema = 'billing'
+      and f.prorettype <> 'trigger'::regtype) x
+  where refused is not null$$, 'functions granted to the service role work for it');
+select is_empty($$
+  select * from (
+    select t.name, pg_temp.missing_right(format('select * from %I.%I', t.schema, t.name)) as refused
+    from pg_temp.tables t
+    where has_table_privilege('service_role', t.oid, 'select')) x
+  where refused is not null$$, 'so do tables and views');
 
 -- Functions.
 select is_empty($$

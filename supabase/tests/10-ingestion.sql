@@ -1,6 +1,6 @@
 -- What agents send is stored as it is, fast; what is impossible is refused by name.
 begin;
-select plan(19);
+select plan(20);
 
 insert into public.clients (id, name, started_on)
 values ('00000000-0000-0000-0000-00000000000a', 'Acme', '2026-06-01');
@@ -73,6 +73,10 @@ from (select n, billing.new_id() as id from generate_series(1, 1000) n) a
 join (select n, billing.new_id() as id from generate_series(1, 1000) n) b on b.n = a.n;
 select is((select count(distinct billing.new_id()) from generate_series(1, 10000)), 10000::bigint,
   'and never the same');
+
+select throws_ok($$insert into public.agent_usage_logs (agent, model, total_cost)
+  values ('SCHOLAR', 'm', 'NaN')$$, 'PT400', 'total_cost is NaN, not a number',
+  'a cost that is no number is refused, by name');
 
 select * from finish();
 rollback;

@@ -1,6 +1,6 @@
 -- Facts are never changed, by nobody: not even by the owner of the tables.
 begin;
-select plan(11);
+select plan(13);
 
 insert into public.agent_usage_logs (agent, model, input_tokens) values ('SCHOLAR', 'm', 1);
 
@@ -18,6 +18,8 @@ select throws_ok('update public.credit_note_lines set amount_minor = 1', 'PT409'
   'lines of credit notes are not updated');
 select throws_ok('delete from billing.audit_log', 'PT409', null, 'the audit trail is not deleted');
 select throws_ok('truncate public.invoices cascade', 'PT409', null, 'invoices are not truncated');
+select throws_ok('truncate public.prices', 'PT409', null, 'prices are not truncated');
+select throws_ok('truncate public.billing_config', 'PT409', null, 'nor is config');
 
 set local role service_role;
 select throws_ok('update public.agent_usage_logs set input_tokens = 2', '42501', null,

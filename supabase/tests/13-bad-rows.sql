@@ -1,6 +1,6 @@
 -- A log row that makes no sense is quarantined with a reason; it stops nobody else's billing.
 begin;
-select plan(17);
+select plan(18);
 
 insert into public.clients (name, external_id, started_on, time_zone) values
   ('Kiritimati', 'kiritimati', '2026-06-01', 'Pacific/Kiritimati'),
@@ -53,6 +53,14 @@ select throws_ok(format($$
 select throws_ok(format($$
     insert into public.agent_usage_logs (agent, model) values ('SCHOLAR', %L)
   $$, repeat('m', 201)), '23514', null, 'a model''s name ends at 200 characters');
+
+-- A feature called like a count of our own would be added to it.
+select pg_temp.log('samoa', '2026-06-10', jsonb_build_object(key, 1))
+from unnest('{input_tokens,output_tokens,cache_read_tokens,cache_write_tokens,reasoning_tokens,
+  web_searches,requests,batch_input_tokens,batch_anything}'::text[]) key;
+select billing.rollup();
+select is(pg_temp.quarantined('invalid_feature'), 20::bigint,
+  'a feature with the name of a built-in metric is quarantined, not added to it');
 
 -- Counts inside metadata: a number, absent or null; anything else is quarantined.
 select pg_temp.log('samoa', '2026-06-11', '{}', '{"cache_read_tokens": "7"}');

@@ -1,7 +1,7 @@
 -- Who may see what: anon nothing, a member its clients' rows, an operator all, nobody but the
 -- service key and functions writes.
 begin;
-select plan(13);
+select plan(17);
 
 insert into auth.users (id) values ('0000000a-0000-0000-0000-000000000001'),
   ('0000000b-0000-0000-0000-000000000002'), ('0000000c-0000-0000-0000-000000000003');
@@ -54,6 +54,17 @@ begin
   perform set_config('role', 'none', true);
   return result;
 end $$;
+-- The code that a statement is refused with, null where it is done.
+create function pg_temp.refusal(statement text) returns text language plpgsql as $$
+declare
+  code text;
+begin
+  execute statement;
+  return null;
+exception when others then
+  get stacked diagnostics code = pg_exception_detail;
+  return code;
+end $$;
 create temporary table views as select pg_temp.seen('anon') as anon,
   pg_temp.seen('member') as member, pg_temp.seen('stranger') as stranger,
   pg_temp.seen('operator') as operator, pg_temp.seen('service_role') as service;
@@ -77,8 +88,17 @@ select is((select service from views), (select operator from views), 'the servic
 select is((select value from views, jsonb_each_text(member) where key = 'billing_config'), '1',
   'the default config is the seller''s business');
 
--- Writing.
+-- What usage cost the seller, and its notes on a client, are not the client's.
 set local role authenticated;
+set local request.jwt.claims = '{"sub": "0000000a-0000-0000-0000-000000000001"}';
+select throws_ok('select provider_cost from public.usage_records', '42501', null,
+  'a member does not see what its usage cost the seller');
+select throws_ok('select metadata from public.clients', '42501', null,
+  'nor what the seller notes about it');
+select results_eq('select metric, quantity from public.usage_records order by metric',
+  $$values ('input_tokens', 10::numeric), ('requests', 1)$$, 'it sees the usage itself');
+
+-- Writing.
 set local request.jwt.claims = '{"sub": "0000000c-0000-0000-0000-000000000003",
   "app_metadata": {"role": "operator"}}';
 select throws_ok('update public.clients set name = ''x''', '42501', null,
@@ -93,6 +113,13 @@ select lives_ok($$select billing.run_monthly('2026-07-02 00:00+00')$$,
 select throws_ok($$update public.invoices set status = 'paid'$$, '42501', null,
   'but does not write the books past the functions');
 select lives_ok($$select count(*) from billing.quarantine$$, 'and reads quarantine');
+select results_eq($$select pg_temp.refusal(s) from unnest(array[
+    'update public.prices set unit_amount = 2', 'delete from public.billing_config',
+    'insert into public.billing_config (client_id, minimum_minor, effective_from, effective_until)
+      select id, 1, ''-infinity'', ''2026-06-01'' from public.clients',
+    'insert into public.clients (name, time_zone) values (''X'', ''Nowhere'')']) s$$,
+  $$values ('past_is_frozen'), ('past_is_frozen'), (null), ('invalid_argument')$$,
+  'and is refused with the registered code where a guard refuses');
 reset role;
 
 select * from finish();

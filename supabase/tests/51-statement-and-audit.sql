@@ -1,6 +1,6 @@
 -- The books: a statement of account closes, and every change is on record.
 begin;
-select plan(10);
+select plan(12);
 
 insert into public.clients (id, name, started_on)
 values ('00000000-0000-0000-0000-00000000000a', 'Acme', '2025-12-01');
@@ -54,11 +54,26 @@ select is((select actor from billing.audit_log order by id desc limit 1),
 select throws_ok('update billing.audit_log set actor = ''eve''', 'PT409', null,
   'the trail is not rewritten');
 
+insert into auth.users (id) values ('0000000a-0000-0000-0000-000000000001');
+insert into public.client_members (client_id, user_id) values
+  ('00000000-0000-0000-0000-00000000000a', '0000000a-0000-0000-0000-000000000001');
+delete from public.client_members;
+update public.providers set reasoning_within_output = true where id = 'other';
+select results_eq($$select table_name, operation, row_id from billing.audit_log
+    where table_name in ('client_members', 'providers') order by id$$,
+  $$values ('client_members', 'insert',
+      '00000000-0000-0000-0000-00000000000a/0000000a-0000-0000-0000-000000000001'),
+    ('client_members', 'delete',
+      '00000000-0000-0000-0000-00000000000a/0000000a-0000-0000-0000-000000000001'),
+    ('providers', 'update', 'other')$$, 'who could see what, and how tokens count, are on record');
+select cmp_ok((select count(*) from billing.audit_log where table_name = 'balance_entries'), '=',
+  (select count(*) from public.balance_entries), 'so is every entry of a balance');
+
 select billing.refresh_dashboards();
 select results_eq($$select month, currency,
   revenue_minor from billing.client_margin order by month$$,
-  $$values ('2025-12-01'::date, 'USD', 10000::numeric), ('2026-02-01', 'USD', 10000)$$,
-  'dashboards show what is invoiced, without what is void');
+  $$values ('2025-12-01'::date, 'USD', 7500::numeric), ('2026-02-01', 'USD', 10000)$$,
+  'dashboards show what is invoiced, without what is void or credited');
 
 select * from finish();
 rollback;

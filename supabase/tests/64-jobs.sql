@@ -1,6 +1,6 @@
 -- Scheduled jobs: there, idempotent, and judged.
 begin;
-select plan(16);
+select plan(17);
 
 select results_eq('select name, schedule, command from billing.job_definitions order by name',
   $$select jobname::text collate "default", schedule, command from cron.job
@@ -11,8 +11,11 @@ select is((select count(*) from cron.job where jobname like 'billing-%'),
 select is_empty($$select name from billing.job_definitions
   where billing.next_run(schedule, now()) is null$$, 'every schedule has a next time');
 
+select is((select billing.next_run(schedule, '2026-07-01 09:00+00') from billing.job_definitions
+  where name = 'billing-monthly-run'), '2026-07-02 09:00+00',
+  'the monthly run comes daily: in the far west the month is not over on the first at nine');
 select is(billing.next_run('0 9 1 * *', '2026-07-01 08:59+00'), '2026-07-01 09:00+00',
-  'the month runs on the first at nine');
+  'a monthly schedule fires on its day');
 select is(billing.next_run('0 9 1 * *', '2026-07-01 09:00+00'), '2026-08-01 09:00+00',
   'and then a month later');
 select is(billing.next_run('*/20 1-2 * * 0', '2026-07-01 00:00+00'), '2026-07-05 01:00+00',
