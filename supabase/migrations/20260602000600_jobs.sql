@@ -1,6 +1,6 @@
 -- Scheduled jobs: pg_cron starts them, these definitions say what there should be.
-create extension if not exists pg_cron;
-create extension if not exists pg_net;
+create extension if not exists pg_cron with schema pg_catalog;
+create extension if not exists pg_net with schema extensions;
 
 create table billing.job_definitions (
   name text primary key constraint job_definitions_named_ours check (name ~ '^billing-[a-z-]+$'),
