@@ -133,5 +133,5 @@ comment on function billing.nudge_deliver is 'Calls the delivery worker where th
 revoke all on all functions in schema billing from public;
 revoke all on billing.jobs from public;
 grant select on billing.jobs to service_role;
-grant execute on function billing.read_jobs(timestamptz), billing.next_run(text, timestamptz),
-  billing.nudge_deliver(timestamptz) to service_role;
+grant execute on function billing.read_jobs(timestamptz), billing.nudge_deliver(timestamptz)
+  to service_role;

@@ -119,7 +119,6 @@ export const CALLABLE = {
     "money_text",
     "my_clients",
     "new_id",
-    "next_run",
     "nudge_deliver",
     "nudge_stripe",
     "overdue_invoices",
