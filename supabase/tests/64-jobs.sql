@@ -4,7 +4,8 @@ select plan(17);
 
 select results_eq('select name, schedule, command from billing.job_definitions order by name',
   $$select jobname::text collate "default", schedule, command from cron.job
-    where jobname like 'billing-%' order by jobname$$, 'pg_cron has every job that is defined, as it is defined');
+    where jobname like 'billing-%' order by jobname$$,
+  'pg_cron has every job that is defined, as it is defined');
 select billing.schedule_jobs();
 select is((select count(*) from cron.job where jobname like 'billing-%'),
   (select count(*) from billing.job_definitions), 'scheduling again adds nothing');
