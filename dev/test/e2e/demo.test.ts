@@ -10,7 +10,7 @@ const summarySchema = z.strictObject({
   invoices: z.array(z.strictObject({
     client: z.string(),
     number: z.string(),
-    status: z.literal("open"),
+    status: z.enum(["open", "paid", "void"]),
     currency: z.string(),
     subtotal_minor: z.int(),
     discount_minor: z.int(),

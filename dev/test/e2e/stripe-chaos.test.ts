@@ -103,7 +103,7 @@ const EXPECTED = [
   "Ada: paid, due 0, money 5000",
   "Bo: open, due 3766, money 1234",
   "Cyd: paid, due 0, money 3500",
-  "Dee: void, due 5000, money 0",
+  "Dee: void, due 0, money 0",
   "Eve: open, due 4100, money 0",
   "Fay: open, due 5000, money 0",
 ];

@@ -8,10 +8,10 @@ import type { Session } from "../_shared/api/session.ts";
 export const clientEndpoints = [
   endpoint(
     routes.listClients,
-    async ({ sql }, { query: { limit, cursor, status, external_id } }) => {
+    async (session, { query: { limit, cursor, status, external_id } }) => {
       const after = cursorKeys(cursor, 2);
-      const rows = await sql<PageRow[]>`
-      select ${clientItem(sql)} as item, array[c.name, c.id::text] as keys
+      const rows = await session.sql<PageRow[]>`
+      select ${clientItem(session)} as item, array[c.name, c.id::text] as keys
       from public.clients c
       where (${status ?? null}::text is null or c.status = ${status ?? null}::text)
         and (${external_id ?? null}::text is null or c.external_id = ${external_id ?? null}::text)
@@ -53,16 +53,18 @@ export const clientEndpoints = [
 ];
 
 /** A client that the caller may see, as the API shows it; a problem `not_found` otherwise. */
-export async function readClient({ sql }: Session, id: string): Promise<unknown> {
-  const rows = await sql<{ item: unknown }[]>`
-    select ${clientItem(sql)} as item from public.clients c where c.id = ${id}::text::uuid`;
+export async function readClient(session: Session, id: string): Promise<unknown> {
+  const rows = await session.sql<{ item: unknown }[]>`
+    select ${clientItem(session)} as item from public.clients c where c.id = ${id}::text::uuid`;
   return found(rows).item;
 }
 
-function clientItem(sql: Session["sql"]) {
+/** A member may not read what the seller notes on a client. */
+function clientItem({ sql, caller }: Session) {
+  const metadata = caller.actor === "member" ? sql`'{}'::jsonb` : sql`c.metadata`;
   return sql`jsonb_build_object('id', c.id, 'name', c.name, 'external_id', c.external_id,
     'email', c.email, 'address', c.address, 'tax_id', c.tax_id, 'locale', c.locale,
     'paper', c.paper, 'time_zone', c.time_zone, 'billing_anchor_day', c.billing_anchor_day,
     'status', c.status, 'started_on', c.started_on, 'ended_on', c.ended_on,
-    'metadata', c.metadata, 'created_at', c.created_at)`;
+    'metadata', ${metadata}, 'created_at', c.created_at)`;
 }

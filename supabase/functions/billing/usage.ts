@@ -47,6 +47,8 @@ async function sumUsage({ sql, caller }: Session, query: Query, source: "records
   }
   const after = cursorKeys(query.cursor, 1)?.[0] ?? null;
   const by = (group: string) => query.group_by.includes(group);
+  // What usage costs the seller is not readable for members: the column is not asked for.
+  const cost = caller.actor === "member" ? sql`null::numeric` : sql`sum(r.provider_cost)`;
   const from = source === "records" ? sql`public.usage_records` : sql`billing.usage_in_logs(
     ${query.start}::text::date, ${query.end}::text::date + 1)`;
   const rows = await sql<PageRow[]>`
@@ -56,7 +58,7 @@ async function sumUsage({ sql, caller }: Session, query: Query, source: "records
         case when ${by("day")} then r.usage_day end as day,
         case when ${by("agent")} then r.agent end as agent,
         case when ${by("model")} then r.model end as model,
-        r.metric, sum(r.quantity) as quantity, sum(r.provider_cost) as provider_cost,
+        r.metric, sum(r.quantity) as quantity, ${cost} as provider_cost,
         sum(r.log_count) as log_count
       from ${from} r
       where r.usage_day >= ${query.start}::text::date and r.usage_day <= ${query.end}::text::date
@@ -72,8 +74,7 @@ async function sumUsage({ sql, caller }: Session, query: Query, source: "records
     )
     select jsonb_build_object('client_id', k.client_id, 'day', k.day, 'agent', k.agent,
         'model', k.model, 'metric', k.metric, 'quantity', trim_scale(k.quantity)::text,
-        'provider_cost', case when ${caller.actor !== "member"}
-          then trim_scale(k.provider_cost)::text end,
+        'provider_cost', trim_scale(k.provider_cost)::text,
         'log_count', k.log_count) as item,
       array[md5(k.key)] as keys
     from keyed k
