@@ -72,26 +72,39 @@ insert into billing.unbilled_metrics values ('requests', 'counts calls; tokens a
 -- exact model before family before any model.
 create function billing.price_candidates(
   client_ids uuid[], models text[], metrics text[], currencies text[]
-) returns table (client_id uuid, model text, metric text, price_id uuid, effective_from date,
-  effective_until date, multiplier numeric, preference integer, why text)
+) returns table (client_id uuid, model text, metric text, currency text, price_id uuid,
+  effective_from date, effective_until date, multiplier numeric, preference integer, why text)
 language sql stable
 begin atomic
-  select k.client_id, k.model, k.metric, p.id, p.effective_from, p.effective_until,
-    case when m.own then 1 else p.batch_multiplier end,
-    (p.client_id is null)::integer * 100 + (not m.own)::integer * 10 + s.specificity,
-    concat(case when p.client_id is null then 'default list' else 'client''s own' end, ', ',
-      s.kind, case when not m.own then ', times batch multiplier' end)
-  from unnest(client_ids, models, metrics, currencies) k(client_id, model, metric, currency)
-  left join public.models fam on fam.id = k.model
-  cross join lateral (values ('model:' || k.model, 1, 'exact model'),
-    ('family:' || fam.family, 2, 'model family'), ('any', 3, 'any model')
-  ) s(scope, specificity, kind)
-  cross join lateral (
-    select k.metric as metric, true as own
-    union all select substr(k.metric, 7), false where starts_with(k.metric, 'batch_')
-  ) m
-  join public.prices p on p.metric = m.metric and p.currency = k.currency and p.scope = s.scope
-    and (p.client_id is null or p.client_id = k.client_id);
+  with wanted as (
+    select k.client_id, k.model, k.metric, k.currency, s.scope, s.specificity, s.kind,
+      m.metric as price_metric, m.own
+    from unnest(client_ids, models, metrics, currencies) k(client_id, model, metric, currency)
+    left join public.models fam on fam.id = k.model
+    cross join lateral (values ('model:' || k.model, 1, 'exact model'),
+      ('family:' || fam.family, 2, 'model family'), ('any', 3, 'any model')
+    ) s(scope, specificity, kind)
+    cross join lateral (
+      select k.metric as metric, true as own
+      union all select substr(k.metric, 7), false where starts_with(k.metric, 'batch_')
+    ) m
+  ), matched as (
+    -- Two joins by equality: one with `client_id is null or =` compares every client with the
+    -- prices of every other.
+    select w.*, p.id, p.effective_from, p.effective_until, p.batch_multiplier, true as is_own
+    from wanted w join public.prices p on p.client_id = w.client_id
+      and p.metric = w.price_metric and p.currency = w.currency and p.scope = w.scope
+    union all
+    select w.*, p.id, p.effective_from, p.effective_until, p.batch_multiplier, false
+    from wanted w join public.prices p on p.client_id is null
+      and p.metric = w.price_metric and p.currency = w.currency and p.scope = w.scope
+  )
+  select m.client_id, m.model, m.metric, m.currency, m.id, m.effective_from, m.effective_until,
+    case when m.own then 1 else m.batch_multiplier end,
+    (not m.is_own)::integer * 100 + (not m.own)::integer * 10 + m.specificity,
+    concat(case when m.is_own then 'client''s own' else 'default list' end, ', ',
+      m.kind, case when not m.own then ', times batch multiplier' end)
+  from matched m;
 end;
 comment on function billing.price_candidates is
   'Prices that could hold for each (client, model, metric, currency); least preference wins.';

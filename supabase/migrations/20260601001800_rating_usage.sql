@@ -97,9 +97,8 @@ language sql stable set search_path = '' set enable_nestloop = off set jit = off
     from wanted w
     cross join lateral billing.price_candidates(
       w.client_ids, w.models, w.metrics, w.currencies) c
-    join public.prices p on p.id = c.price_id
     join keys k on k.client_id = c.client_id and k.model = c.model and k.metric = c.metric
-      and k.currency = p.currency
+      and k.currency = c.currency
     where c.effective_from < k.active_end and c.effective_until > k.active_start
   ), boundaries as (
     select b.*, lead(b.day) over (
