@@ -44,13 +44,16 @@ if (wanted("unit")) {
   await report.section("function tests, Deno as hosted", () => runUnitTests("hosted", fileFilter));
 }
 if (["pgtap", "books", "e2e", "database"].some(wanted)) {
-  for (const engine of engines(values.engine)) {
-    if (await findEngine(engine) === undefined) {
-      report.note(`PostgreSQL (${engine}) is not installed: its tests are left out`);
-      continue;
-    }
-    await runOnEngine({ engine, wanted, fileFilter, report });
-  }
+  // Each engine has a platform of its own, on ports of its own: they run side by side.
+  await Promise.all(
+    engines(values.engine).map(async (engine) => {
+      if (await findEngine(engine) === undefined) {
+        report.note(`PostgreSQL (${engine}) is not installed: its tests are left out`);
+        return;
+      }
+      await runOnEngine({ engine, wanted, fileFilter, report });
+    }),
+  );
 }
 report.finish();
 Deno.exit(report.failed === 0 ? 0 : 1);

@@ -12,7 +12,7 @@ export function failIfEmpty(result: SectionResult): SectionResult {
   return { passed: 0, failed: 1, details: ["no test ran"] };
 }
 
-/** Collects sections and prints them as they end. */
+/** Collects sections, several at once if need be, and prints how each ends under its name. */
 export class Report {
   passed = 0;
   failed = 0;
@@ -43,7 +43,8 @@ export class Report {
     }
     const verdict = result.failed === 0 ? "ok" : "FAILED";
     this.#print(
-      `   ${verdict}: ${result.passed} passed, ${result.failed} failed (${seconds(started)})`,
+      `   ${verdict}, ${name}: ` +
+        `${result.passed} passed, ${result.failed} failed (${seconds(started)})`,
     );
   }
 
