@@ -37,6 +37,7 @@ export const ERRORS = {
   stripe_off: { status: 503, title: "Stripe is off: STRIPE_API_KEY is not set" },
   stripe_refused: { status: 409, title: "Stripe cannot have this invoice as it is" },
   stripe_unavailable: { status: 503, title: "Stripe could not do it now" },
+  document_not_archived: { status: 409, title: "The invoice's PDF is not in the archive yet" },
   document_missing: { status: 409, title: "The invoice has no document yet" },
   document_invalid: { status: 500, title: "The stored document cannot be rendered" },
   internal: { status: 500, title: "Something went wrong on our side" },

@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { createTransport } from "nodemailer";
 import postgres from "postgres";
+import { z } from "zod";
 import { App } from "@supabase/lite";
 import type { EmailMessage } from "@supabase/lite";
 import { connectApi } from "./api-database.ts";
@@ -49,7 +50,9 @@ export async function startApi(options: ApiOptions): Promise<Api> {
       states.run({}, async () => {
         const response = await app.fetch(request);
         const error = states.getStore()?.databaseError;
-        if (new URL(request.url).pathname.startsWith("/auth/v1")) return nameKeys(response);
+        const { pathname } = new URL(request.url);
+        if (pathname.startsWith("/auth/v1")) return nameKeys(response);
+        if (pathname.startsWith("/storage/v1/object/sign/")) return nameLink(response);
         return error === undefined ? response : await correct(request, response, error);
       }),
     stop: async () => {
@@ -123,6 +126,15 @@ async function nameKeys(response: Response): Promise<Response> {
   const headers = new Headers(response.headers);
   headers.delete("content-length");
   return new Response(named, { status: response.status, headers });
+}
+
+/** Storage's name for a signed link, and its path as hosted Storage gives it: from `/object`. */
+async function nameLink(response: Response): Promise<Response> {
+  if (!response.headers.get("content-type")?.includes("json")) return response;
+  const body = z.object({ signedUrl: z.string() }).safeParse(await response.clone().json());
+  if (!body.success) return response;
+  await response.body?.cancel();
+  return Response.json({ signedURL: body.data.signedUrl.replace("/storage/v1", "") });
 }
 
 /** The package prints every database error, also those the client is told of. */

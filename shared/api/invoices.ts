@@ -83,6 +83,15 @@ export const InvoiceDetail = Invoice.extend({
   links: z.strictObject({ self: z.string(), pdf: z.string(), html: z.string() }),
 });
 
+/** A link to the archived PDF that opens without credentials until `expires_at`. */
+export const SignedPdf = z.strictObject({
+  url: z.url(),
+  expires_at: ShownInstant,
+  /** SHA-256 of the file, in hex, as it was when archived. */
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  filename: z.string(),
+});
+
 /** `outcome`: created, existing (the period has its invoice already), skipped (zero), preview. */
 export const Generated = z.strictObject({
   outcome: z.enum(["created", "existing", "skipped", "preview"]),
@@ -154,6 +163,16 @@ export const getInvoice = {
   summary: "One invoice with lines, status and links",
   access: READERS,
   answer: InvoiceDetail,
+} as const satisfies Route;
+
+export const signInvoicePdf = {
+  ...base,
+  id: "signInvoicePdf",
+  method: "GET",
+  path: "/billing/invoices/{invoice_id}/pdf",
+  summary: "Link to the archived PDF, good for five minutes without credentials",
+  access: READERS,
+  answer: SignedPdf,
 } as const satisfies Route;
 
 export const finalizeInvoice = {

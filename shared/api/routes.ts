@@ -37,6 +37,7 @@ export const ROUTES: readonly Route[] = [
   invoices.generateInvoice,
   invoices.previewInvoice,
   invoices.getInvoice,
+  invoices.signInvoicePdf,
   invoices.finalizeInvoice,
   invoices.voidInvoice,
   invoices.regenerateInvoice,

@@ -197,6 +197,7 @@ export const ENDPOINTS: Readonly<Record<string, readonly string[]>> = {
   generateInvoice: staff,
   previewInvoice: staff,
   getInvoice: readers,
+  signInvoicePdf: readers,
   finalizeInvoice: staff,
   voidInvoice: staff,
   regenerateInvoice: staff,

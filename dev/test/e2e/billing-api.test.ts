@@ -154,6 +154,8 @@ Deno.test("invoices through all their states, by supabase.functions.invoke", asy
   deepStrictEqual([anew.invoice?.status, anew.invoice?.replaces_id], ["draft", invoice?.id]);
   const next = { params: { invoice_id: anew.invoice?.id ?? "" } };
   strictEqual((await data(call(invoices.finalizeInvoice, next))).status, "open");
+  const link = await call(invoices.signInvoicePdf, next);
+  ok(link.error === null || link.error.code === "document_not_archived");
   const credit = await data(call(invoices.creditInvoice, {
     ...next,
     body: { reason: "goodwill", amount_minor: 100 },

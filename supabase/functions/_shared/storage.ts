@@ -1,6 +1,9 @@
 import type { SupabaseClient } from "@supabase/supabase-js";
 import type { FileStore } from "./deliveries/archive.ts";
 
+/** The private bucket of migration `invoice_bucket`. */
+export const INVOICE_BUCKET = "invoices";
+
 /** A bucket of Supabase Storage. Needs the rights of the secret key. */
 export function bucketStore(client: Pick<SupabaseClient, "storage">, bucket: string): FileStore {
   const files = client.storage.from(bucket);
@@ -16,5 +19,18 @@ export function bucketStore(client: Pick<SupabaseClient, "storage">, bucket: str
       if (error) throw new Error(`reading ${bucket}/${path}: ${error.message}`);
       return new Uint8Array(await data.arrayBuffer());
     },
+  };
+}
+
+/**
+ * Signs links to files of a bucket: each opens without credentials for so many seconds and is saved
+ * under the given name. Needs the rights of the secret key; rejects when there is no such file.
+ */
+export function linkSigner(client: Pick<SupabaseClient, "storage">, bucket: string) {
+  return async (path: string, seconds: number, filename: string): Promise<string> => {
+    const { data, error } = await client.storage.from(bucket)
+      .createSignedUrl(path, seconds, { download: filename });
+    if (error) throw new Error(`signing ${bucket}/${path}: ${error.message}`);
+    return data.signedUrl;
   };
 }

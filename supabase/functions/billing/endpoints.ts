@@ -1,17 +1,19 @@
 import type { Endpoint } from "../_shared/api/endpoint.ts";
 import { clientEndpoints } from "./clients.ts";
 import { deliveryEndpoints } from "./deliveries.ts";
+import { invoicePdfEndpoints, type SignLink } from "./invoice-pdf.ts";
 import { invoiceEndpoints } from "./invoices.ts";
 import { operationEndpoints } from "./operations.ts";
 import { termEndpoints } from "./terms.ts";
 import { usageEndpoints } from "./usage.ts";
 
-/** Everything under `/billing`. */
-export const billingEndpoints: readonly Endpoint[] = [
+/** Everything under `/billing`; files are linked by `signLink`. */
+export const billingEndpoints = (signLink: SignLink): readonly Endpoint[] => [
   ...clientEndpoints,
   ...termEndpoints,
   ...usageEndpoints,
   ...invoiceEndpoints,
+  ...invoicePdfEndpoints(signLink),
   ...deliveryEndpoints,
   ...operationEndpoints,
 ];

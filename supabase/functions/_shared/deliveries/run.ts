@@ -2,15 +2,12 @@ import type { SupabaseClient } from "@supabase/supabase-js";
 import type { Sql } from "postgres";
 import { stripeHandler } from "../stripe/delivery.ts";
 import { stripePorts } from "../stripe/open.ts";
-import { bucketStore } from "../storage.ts";
+import { bucketStore, INVOICE_BUCKET } from "../storage.ts";
 import { documentLoader, pdfRenderer } from "./documents.ts";
 import type { DeliveryEnvironment } from "./environment.ts";
 import { databaseQueue } from "./queue.ts";
 import { deliveryHandlers } from "./registry.ts";
 import { work, type WorkerSummary } from "./worker.ts";
-
-/** The bucket of migration `invoice_bucket`. */
-const BUCKET = "invoices";
 
 /** One request's worth of deliveries, with everything real. */
 export async function workOnce(
@@ -26,7 +23,7 @@ export async function workOnce(
     environment,
     loadDocument: documentLoader(pool),
     renderer,
-    files: bucketStore(client, BUCKET),
+    files: bucketStore(client, INVOICE_BUCKET),
     stripe: stripeHandler(stripePorts(environment, pool)),
   });
   try {

@@ -1,0 +1,82 @@
+import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { createClient } from "@supabase/supabase-js";
+import postgres from "postgres";
+import { signInvoicePdf } from "../../../shared/api/invoices.ts";
+import { addressOf, billingClient } from "../../../shared/client/billing-client.ts";
+import { platformKeys } from "../../platform/keys.ts";
+import { type Headers, operatorHeaders, signUp } from "../access/actors.ts";
+import { fullClient } from "../access/two-clients.ts";
+import { eventually } from "./eventually.ts";
+import { platform } from "./platform-env.ts";
+
+const sql = postgres(platform.databaseUrl, { max: 1, onnotice: () => {} });
+
+Deno.test("a member opens a link to their invoice's archived PDF, and nobody else gets one", async () => {
+  const member = await signUp();
+  const stranger = await signUp();
+  const client = await fullClient(sql, member.id, `link-${crypto.randomUUID()}`);
+  await archived(client.invoiceId);
+
+  const { data } = await billing(member.headers)(signInvoicePdf, {
+    params: { invoice_id: client.invoiceId },
+  });
+  if (data === null) throw new Error("no link");
+  match(data.filename, /^INV-\d{4}-\d{6}\.pdf$/);
+  const until = Date.parse(data.expires_at) - Date.now();
+  ok(until > 200_000 && until <= 300_000, `expires in ${until} ms`);
+  const file = await fetch(data.url);
+  strictEqual(file.status, 200);
+  const bytes = new Uint8Array(await file.arrayBuffer());
+  strictEqual(new TextDecoder().decode(bytes.slice(0, 5)), "%PDF-");
+  strictEqual(createHash("sha256").update(bytes).digest("hex"), data.sha256);
+
+  const forged = await fetch(data.url.replace(/token=([^&]+)/, "token=$1x"));
+  strictEqual(forged.ok, false);
+  await forged.body?.cancel();
+  const bare = await fetch(data.url.replace("/object/sign/", "/object/").replace(/\?.*/, ""));
+  strictEqual(bare.ok, false);
+  await bare.body?.cancel();
+  deepStrictEqual(await refusal(stranger.headers, client.invoiceId), [404, "not_found"]);
+});
+
+Deno.test("an invoice that is not in the archive says so, and says what to do", async () => {
+  const member = await signUp();
+  const client = await fullClient(sql, member.id, `link-${crypto.randomUUID()}`);
+  const [draft] = await sql<{ id: string }[]>`
+    select id from public.invoices where client_id = ${client.id} and status = 'draft'`;
+  deepStrictEqual(
+    await refusal(await operatorHeaders(), draft?.id ?? ""),
+    [409, "document_not_archived"],
+  );
+  deepStrictEqual(await refusal(member.headers, draft?.id ?? ""), [404, "not_found"]);
+});
+
+function billing(headers: Headers) {
+  return billingClient(createClient(platform.apiUrl, platform.publishableKey, {
+    auth: { persistSession: false, autoRefreshToken: false },
+    global: { headers: { ...headers } },
+  }));
+}
+
+async function refusal(headers: Headers, invoice_id: string): Promise<unknown[]> {
+  const address = addressOf(signInvoicePdf, { invoice_id }, {});
+  const response = await fetch(`${platform.apiUrl}/functions/v1/${address}`, { headers });
+  const { code } = await response.json();
+  return [response.status, code];
+}
+
+/** Has the worker called until the invoice's PDF is filed. */
+async function archived(invoiceId: string): Promise<void> {
+  await eventually(async () => {
+    const response = await fetch(`${platform.apiUrl}/functions/v1/deliver`, {
+      method: "POST",
+      headers: { apikey: platformKeys.cronSecret },
+    });
+    await response.body?.cancel();
+    const [row] = await sql`
+      select state from public.deliveries
+      where invoice_id = ${invoiceId} and kind = 'archive' and credit_note_id is null`;
+    strictEqual(row?.state, "done");
+  }, 30_000);
+}
