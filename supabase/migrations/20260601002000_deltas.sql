@@ -47,10 +47,9 @@ language sql stable set search_path = '' set jit = off as $$
       on b.client_id = r.client_id and b.section_start = r.section_start
       and b.rating_key = r.rating_key
   )
-  select (d.client_id, t.period_start, t.period_end,
-    coalesce((d.rated).kind, l.kind, 'one_off'), d.rating_key, coalesce((d.rated).model, l.model),
-    coalesce((d.rated).metric, l.metric), coalesce((d.rated).agent, l.agent),
-    coalesce((d.rated).price_id, l.price_id),
+  select (d.client_id, t.period_start, t.period_end, coalesce((d.rated).kind, l.kind, 'one_off'),
+    d.rating_key, coalesce((d.rated).model, l.model), coalesce((d.rated).metric, l.metric),
+    coalesce((d.rated).agent, l.agent), coalesce((d.rated).price_id, l.price_id),
     coalesce((d.rated).service_start, l.service_start),
     coalesce((d.rated).service_end, l.service_end),
     case when coalesce((d.rated).kind, l.kind) in ('usage', 'one_off') then d.quantity end,
@@ -63,15 +62,14 @@ language sql stable set search_path = '' set jit = off as $$
     coalesce((d.rated).tax_note, l.tax_note),
     case when d.is_late then billing.late_description(coalesce((d.rated).kind, l.kind),
       d.amount_minor, billing.period_label(t.period_start, t.period_end),
-      coalesce((d.rated).description, l.plain_description, 'Overcharge not credited yet'))
+      coalesce((d.rated).description,
+        regexp_replace(l.description, '^Late usage, [^·]* · ', ''),
+        'Overcharge not credited yet'))
       else (d.rated).description end,
     coalesce((d.rated).detail, l.detail))::billing.rated_line, d.is_late
   from delta d
   join unnest(targets) t on t.client_id = d.client_id and t.period_start = d.section_start
-  left join lateral (
-    select x.*, regexp_replace(x.description, '^Late usage, [^·]* · ', '') as plain_description
-    from public.invoice_lines x where x.id = d.sample
-  ) l on true
+  left join lateral (select (d.sample).*) l on true
   where not d.is_late or d.amount_minor <> 0 or d.quantity <> 0 or d.tax_base_minor <> 0;
 $$;
 comment on function billing.section_deltas is

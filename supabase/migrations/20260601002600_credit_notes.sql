@@ -171,11 +171,17 @@ begin
     note_id := billing.write_credit_note(invoice, piece,
       'Usage of ' || label || ' corrected', false, as_of);
     if notes = 0 then
-      insert into public.credit_note_lines (credit_note_id, section_start, rating_key, quantity,
-        precise_amount, amount_minor, kind, tax_base_minor, description, detail)
-      select note_id, (o.line).section_start, (o.line).rating_key, -(o.line).quantity,
-        -(o.line).precise_amount, -(o.line).amount_minor, (o.line).kind,
-        -(o.line).tax_base_minor, (o.line).description, (o.line).detail
+      insert into public.credit_note_lines (credit_note_id, section_start, rating_key, kind, model,
+        metric, agent, price_id, service_start, service_end, quantity, unit_amount, per_units,
+        pricing_model, tiers, precise_amount, amount_minor, tax_name, tax_rate_percent,
+        tax_behavior, tax_base_minor, tax_note, description, detail)
+      select note_id, (o.line).section_start, (o.line).rating_key, (o.line).kind, (o.line).model,
+        (o.line).metric, (o.line).agent, (o.line).price_id, (o.line).service_start,
+        (o.line).service_end, -(o.line).quantity, (o.line).unit_amount, (o.line).per_units,
+        (o.line).pricing_model, (o.line).tiers, -(o.line).precise_amount,
+        -(o.line).amount_minor, (o.line).tax_name, (o.line).tax_rate_percent,
+        (o.line).tax_behavior, -(o.line).tax_base_minor, (o.line).tax_note,
+        (o.line).description, (o.line).detail
       from pg_temp.overcharge o;
     end if;
     perform billing.carry_credit(note_id, target[1].period_start,
