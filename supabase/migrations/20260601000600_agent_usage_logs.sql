@@ -20,28 +20,25 @@ create table public.agent_usage_logs (
   corrects_id uuid,
   seq bigint generated always as identity,
   stored_by xid8 generated always as (billing.storing_transaction()) stored,
-  constraint agent_usage_logs_input_tokens_not_negative check (
-    input_tokens >= 0 or corrects_id is not null
-    or billing.refuse_negative('input_tokens', input_tokens)),
-  constraint agent_usage_logs_output_tokens_not_negative check (
-    output_tokens >= 0 or corrects_id is not null
-    or billing.refuse_negative('output_tokens', output_tokens)),
-  constraint agent_usage_logs_web_searches_not_negative check (
-    web_searches >= 0 or corrects_id is not null
-    or billing.refuse_negative('web_searches', web_searches)),
-  constraint agent_usage_logs_input_cost_number check (
-    input_cost <> 'NaN' or billing.refuse_nan('input_cost', input_cost)),
-  constraint agent_usage_logs_output_cost_number check (
-    output_cost <> 'NaN' or billing.refuse_nan('output_cost', output_cost)),
-  constraint agent_usage_logs_feature_cost_number check (
-    feature_cost <> 'NaN' or billing.refuse_nan('feature_cost', feature_cost)),
-  constraint agent_usage_logs_total_cost_number check (
-    total_cost <> 'NaN' or billing.refuse_nan('total_cost', total_cost)),
+  -- One comparison while all is well; which column it was is found out when it is not.
+  constraint agent_usage_logs_counts_not_negative check (
+    least(input_tokens, output_tokens, web_searches) >= 0 or corrects_id is not null
+    or case when input_tokens < 0 then billing.refuse_negative('input_tokens', input_tokens)
+      when output_tokens < 0 then billing.refuse_negative('output_tokens', output_tokens)
+      else billing.refuse_negative('web_searches', web_searches) end),
+  -- NaN sorts above every number.
+  constraint agent_usage_logs_costs_numbers check (
+    greatest(input_cost, output_cost, feature_cost, total_cost) <> 'NaN'
+    or case when input_cost = 'NaN' then billing.refuse_nan('input_cost', input_cost)
+      when output_cost = 'NaN' then billing.refuse_nan('output_cost', output_cost)
+      when feature_cost = 'NaN' then billing.refuse_nan('feature_cost', feature_cost)
+      else billing.refuse_nan('total_cost', total_cost) end),
   -- Names are keys of usage_records: longer than an index row can be, one would stop the rollup.
   constraint agent_usage_logs_agent_length check (length(agent) <= 200),
   constraint agent_usage_logs_model_length check (length(model) <= 200),
   constraint agent_usage_logs_other_features_not_negative check (
-    corrects_id is not null or not other_features @? '$.* ? (@ < 0)'
+    other_features = '{}' or corrects_id is not null
+    or not other_features @? '$.* ? (@ < 0)'
     or billing.refuse_negative('other_features',
       (jsonb_path_query_first(other_features, '$.* ? (@ < 0)') #>> '{}')::numeric))
 );
