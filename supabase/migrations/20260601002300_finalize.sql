@@ -18,8 +18,10 @@ $$;
 comment on function billing.take_numbers is
   'Reserves consecutive invoice numbers; returns the last one before them.';
 
--- Finalizes drafts: open, or paid where the client's balance covers all of it.
-create function billing.finalize_invoices(invoice_ids uuid[], as_of timestamptz default now())
+-- Finalizes drafts: open, or paid where the client's balance covers all of it. The documents of
+-- `just_drafted` were written in this transaction and are not written again.
+create function billing.finalize_invoices(invoice_ids uuid[], as_of timestamptz default now(),
+  just_drafted uuid[] default '{}')
 returns integer language plpgsql set search_path = '' as $$
 declare
   -- The day an invoice is issued is the seller's: UTC.
@@ -34,7 +36,8 @@ begin
   if ids is null then
     return 0;
   end if;
-  perform billing.write_documents(ids);
+  perform billing.write_documents(array(
+    select unnest(ids) except select unnest(just_drafted)));
   before_first := billing.take_numbers(today, cardinality(ids));
   update public.invoices i set
     number = f.number, status = f.status, finalized_at = as_of, issued_on = today,

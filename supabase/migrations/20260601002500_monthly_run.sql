@@ -109,29 +109,23 @@ returns billing.rating_target[] language sql stable set search_path = '' as $$
 $$;
 
 -- Where records and logs disagree on the days of these targets, the logs are right: rebuilds the
--- days and returns how many differences there were.
+-- days and returns how many differences there were. Days compared since they last changed agree.
 create function billing.heal_usage(targets billing.rating_target[])
-returns bigint language plpgsql set search_path = '' as $$
-declare
-  days daterange;
-  found bigint;
-  differences bigint := 0;
-begin
+returns bigint language sql set search_path = '' as $$
   -- A paused client's months wait, maybe for years; they are compared when it is billed again.
-  for days in
-    select unnest(range_agg(daterange(t.period_start, t.period_end)))
+  with spans as materialized (
+    select distinct t.period_start, t.period_end
     from unnest(targets) t join public.clients c on c.id = t.client_id and c.status = 'active'
-  loop
-    select count(*) into found from billing.usage_discrepancies(days);
-    if found > 0 then
-      perform billing.rebuild_usage(lower(days), upper(days));
-      raise warning 'usage_records differed from the logs in % places; rebuilt % to %',
-        found, lower(days), upper(days);
-    end if;
-    differences := differences + found;
-  end loop;
-  return differences;
-end $$;
+  ), unverified as (
+    select distinct s.day::date as day
+    from spans p
+    cross join lateral generate_series(p.period_start, p.period_end - 1, interval '1 day') s(day)
+    where not exists (select from billing.usage_days u
+      where u.usage_day = s.day::date and u.verified_changes = u.changes)
+  )
+  select billing.heal_days(array(
+    select unnest(range_agg(daterange(u.day, u.day + 1))) from unverified u));
+$$;
 comment on function billing.heal_usage is
   'Compares records with logs over target periods and rebuilds where they differ.';
 
@@ -176,7 +170,7 @@ begin
     billing.reopened_targets(targets.due) || targets.late, as_of);
   perform billing.mark_rated(targets.due, targets.late, drafts, as_of);
   final := billing.drafts_past_grace(as_of);
-  perform billing.finalize_invoices(final, as_of);
+  perform billing.finalize_invoices(final, as_of, drafts);
   summary := billing.summarize_run(targets.due, held_back, final, as_of) || jsonb_build_object(
     'credit_notes', credits, 'discrepancies_healed', healed);
   insert into billing.monthly_runs (as_of, started_at, finished_at, actor, summary)

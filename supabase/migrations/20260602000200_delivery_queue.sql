@@ -100,18 +100,29 @@ language plpgsql security definer set search_path = '' as $$
 -- Definer: deliveries are written by nobody but billing's own functions.
 declare
   issued uuid[];
+  moved uuid[];
 begin
-  select array_agg(n.id) into issued
-  from new_rows n join old_rows o on o.id = n.id
-  where o.status = 'draft' and n.status <> 'draft';
+  -- Grouped, not joined: transition tables have no statistics, and what the planner then takes for
+  -- two rows it compares with each other one by one: 60 s for 10,000 invoices.
+  select array_agg(x.id) filter (where x.before = 'draft'),
+    array_agg(x.id) filter (where x.before <> 'draft')
+  into issued, moved
+  from (
+    select s.id, max(s.before) as before, max(s.after) as after
+    from (
+      select o.id, o.status as before, null as after from old_rows o
+      union all select n.id, null, n.status from new_rows n
+    ) s group by s.id
+  ) x
+  where x.before <> x.after;
   if issued is not null then
     perform billing.queue_invoice_deliveries(issued);
   end if;
   -- What is settled is not asked for again; what is void is not sent.
   update public.deliveries d
   set state = 'skipped', last_error = format('the invoice is %s', n.status), finished_at = now()
-  from new_rows n join old_rows o on o.id = n.id
-  where d.invoice_id = n.id and d.state in ('waiting', 'queued') and n.status <> o.status
+  from public.invoices n
+  where n.id = any (moved) and d.invoice_id = n.id and d.state in ('waiting', 'queued')
     and ((d.event = 'reminder' and n.status in ('paid', 'void', 'uncollectible'))
       or (d.event = 'invoice_issued' and d.kind = 'email' and n.status = 'void'));
   return null;

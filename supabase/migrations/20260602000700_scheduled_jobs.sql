@@ -31,14 +31,12 @@ returns bigint language plpgsql security definer set search_path = '' as $$
 -- Definer: usage_records is written by nobody but billing's own functions.
 declare
   today constant date := (as_of at time zone 'UTC')::date;
-  differences bigint := 0;
-  first_day date;
+  differences bigint;
 begin
   perform billing.rollup();
-  for first_day in select d::date from generate_series(today - 45, today, interval '7 days') d loop
-    differences := differences + billing.heal_usage(
-      array[(null, first_day, first_day + 7)::billing.rating_target]);
-  end loop;
+  differences := billing.heal_days(array(
+    select daterange(d::date, d::date + 7)
+    from generate_series(today - 45, today, interval '7 days') d));
   if differences > 0 then
     perform billing.queue_notice('reconcile:' || today, 'high', 'Usage records differed from logs',
       format('%s usage records of the last 45 days differed from the logs and were rebuilt.',

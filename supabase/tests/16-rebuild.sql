@@ -1,7 +1,7 @@
 -- usage_records is a pure function of the logs: rebuilt it is the same, bit for bit; tampered with
 -- it is found out and healed; restored elsewhere it is counted anew.
 begin;
-select plan(13);
+select plan(18);
 
 insert into public.clients (id, name, external_id, started_on, time_zone) values
   ('00000000-0000-0000-0000-00000000000a', 'Acme', 'a', '2026-06-01', 'Pacific/Auckland'),
@@ -63,6 +63,24 @@ insert into public.prices (model, metric, unit_amount) values
 select is((billing.run_monthly('2026-07-02 00:00+00') ->> 'discrepancies_healed')::integer, 3,
   'the monthly run heals them and says how many');
 select is(pg_temp.fingerprint(), (select fingerprint from known), 'to what they were');
+
+-- What has been compared and has not changed since is not compared again.
+create view pg_temp.unverified as
+select d::date as day from generate_series('2026-06-01'::timestamp, '2026-06-30',
+  interval '1 day') d
+where d::date not in (select usage_day from billing.usage_days where verified_changes = changes);
+select is(billing.reconcile_usage('2026-07-02 03:40+00'), 0::bigint,
+  'the nightly comparison finds nothing');
+select is_empty('select day from pg_temp.unverified', 'and notes that the days agree');
+update public.usage_records set usage_day = '2026-06-11', model = 'moved'
+where (client_id, usage_day, model, metric, agent) = (select client_id, usage_day, model, metric,
+  agent from public.usage_records where usage_day = '2026-06-12' and metric = 'requests'
+  order by 1, 2, 3, 4, 5 limit 1);
+select set_eq('select day from pg_temp.unverified', array['2026-06-11', '2026-06-12']::date[],
+  'whoever changes records has their days compared again');
+select is(billing.reconcile_usage('2026-07-03 03:40+00'), 2::bigint,
+  'the next one finds and heals what was changed by hand');
+select is(pg_temp.fingerprint(), (select fingerprint from known), 'to what it was');
 
 -- Restored into another cluster: snapshots of here mean nothing there.
 update billing.usage_watermark set system_identifier = system_identifier + 1;

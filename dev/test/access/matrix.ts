@@ -77,6 +77,7 @@ export const INTERNAL: Readonly<Record<string, string>> = {
   run_report: "select",
   stripe_events: "select,insert",
   unbilled_metrics: "select",
+  usage_days: "select",
   usage_watermark: "select",
 };
 
