@@ -112,8 +112,17 @@ function unitsOf(
   if (tokens === undefined) return { reason: "invalid_metadata" };
   const features = featuresOf(log);
   if (features === undefined) return { reason: "invalid_feature" };
-  const others: Units = [["web_searches", whole(BigInt(log.web_searches))], ["requests", whole(1)]];
+  const others: Units = [
+    ["web_searches", whole(BigInt(log.web_searches))],
+    ["requests", whole(callsOf(log))],
+  ];
   return { ...attribution, units: [...tokens, ...others, ...features] };
+}
+
+/** A correction is no call; one that retracts its call takes it back. */
+function callsOf({ corrects_id, metadata }: LogRow): number {
+  if (corrects_id === null) return 1;
+  return member(parseExactJson(metadata), "retracts") === true ? -1 : 0;
 }
 
 /**

@@ -29,8 +29,8 @@ const base = {
 export const QuarantineRow = z.strictObject({
   reason: z.string(),
   client_id: Id.nullable(),
-  agent: z.string(),
-  model: z.string(),
+  agent: z.string().nullable(),
+  model: z.string().nullable(),
   metric: z.string().nullable(),
   rows: z.int(),
   first_day: z.string(),
@@ -93,7 +93,7 @@ export const listQuarantine = {
   id: "listQuarantine",
   method: "GET",
   path: "/billing/quarantine",
-  summary: "Usage that is not billed: nobody's, unpriced, unreadable, outside service",
+  summary: "What is not billed and why: usage without an owner or a price, items of no invoice",
   query: z.strictObject({ ...paging, reason: words(60).optional() }),
   answer: pageOf(QuarantineRow),
 } as const satisfies Route;

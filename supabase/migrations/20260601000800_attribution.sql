@@ -53,7 +53,10 @@ select
   l.input_tokens - case when p.cache_read_within_input then t.cache_read else 0 end as input,
   l.output_tokens - case when p.reasoning_within_output then t.reasoning else 0 end as output,
   t.cache_read, t.cache_write, t.reasoning,
-  l.web_searches
+  l.web_searches,
+  -- A correction is no call of its own; one that retracts its call takes the call back too.
+  case when l.corrects_id is null then 1
+    when l.metadata @> '{"retracts": true}' then -1 else 0 end as requests
 from public.agent_usage_logs l
 -- `offset 0`: computed once per row. Without it the planner writes these expressions out wherever
 -- they are used, which parses each row's metadata a dozen times.

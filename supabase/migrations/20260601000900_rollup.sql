@@ -31,7 +31,7 @@ begin
         l.stored_by, l.seq, upto.snapshot, upto.own_transaction, upto.own_seq)
   ), sums as (
     select l.client_id, l.reason, l.usage_day, l.model, l.agent, l.is_batch,
-      count(*) as logs, sum(l.total_cost) as total_cost,
+      count(*) as logs, sum(l.requests) as requests, sum(l.total_cost) as total_cost,
       sum(l.input) as input, count(*) filter (where l.input <> 0) as input_logs,
       sum(l.input_cost) filter (where l.input <> 0) as input_cost,
       sum(l.output) as output, count(*) filter (where l.output <> 0) as output_logs,
@@ -53,7 +53,7 @@ begin
       ('cache_write_tokens', true, s.cache_write, 0, s.write_logs),
       ('reasoning_tokens', true, s.reasoning, 0, s.reasoning_logs),
       ('web_searches', false, s.searches, 0, s.search_logs),
-      ('requests', false, s.logs,
+      ('requests', false, s.requests,
         s.total_cost - coalesce(s.input_cost, 0) - coalesce(s.output_cost, 0), s.logs)
     ) m(metric, token, quantity, cost, logs)
     where m.logs > 0

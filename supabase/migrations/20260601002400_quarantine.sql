@@ -50,11 +50,18 @@ select 'outside_service', r.client_id, r.agent, r.model, r.metric,
   sum(r.log_count)::bigint, min(r.usage_day), max(r.usage_day)
 from public.usage_records r join public.clients c on c.id = r.client_id
 where r.usage_day < c.started_on or r.usage_day >= c.ended_on
-group by r.client_id, r.agent, r.model, r.metric;
+group by r.client_id, r.agent, r.model, r.metric
+union all
+-- An item waits for the next invoice of its client's service; of one that has ended there is none.
+select 'item_after_end', i.client_id, null, null, null, count(*), min(i.item_day), max(i.item_day)
+from public.invoice_items i
+where i.section_start is null and i.invoice_id is null and billing.has_ended(i.client_id)
+group by i.client_id;
 comment on view billing.quarantine is
-  'Usage that is not billed: of nobody, unreadable, without a price, outside a client''s service.';
+  'What is not billed: usage of nobody, unreadable, without a price, outside a client''s service;
+   items that no invoice will take (make one by create_one_off_invoice).';
 
--- Log rows per reason. A row that is unpriced in several metrics counts once.
+-- Log rows (or items) per reason. A row that is unpriced in several metrics counts once.
 create function billing.quarantine_summary()
 returns table (reason text, rows bigint)
 language sql stable set search_path = '' set jit = off as $$
@@ -73,6 +80,7 @@ revoke all on billing.quarantine from public;
 grant select on billing.quarantine to service_role;
 grant execute on function billing.quarantine_summary(), billing.unsettled_targets(timestamptz),
   billing.running_periods(timestamptz), billing.day_of(uuid, timestamptz),
+  billing.has_ended(uuid),
   billing.priced_usage(billing.rating_target[]), billing.period_terms(billing.rating_target[]),
   billing.usage_of_targets(billing.rating_target[]), billing.full_days(date, date, integer),
   billing.price_candidates(uuid[], text[], text[], text[]) to service_role;

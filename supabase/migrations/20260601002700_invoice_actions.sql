@@ -95,6 +95,9 @@ returns void language plpgsql security definer set search_path = '' as $$
 declare
   invoice public.invoices;
 begin
+  if btrim(coalesce(void_invoice.reason, '')) = '' then
+    perform billing.raise_error('invalid_argument', 'voiding needs a reason');
+  end if;
   perform billing.lock_books();
   invoice := billing.get_invoice(void_invoice.invoice_id);
   if invoice.kind = 'one_off' and invoice.status = 'draft' then

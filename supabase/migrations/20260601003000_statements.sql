@@ -25,15 +25,22 @@ select i.client_id, i.currency, i.uncollectible_at, 6, 'written_off', i.number,
 from public.invoices i where i.uncollectible_at is not null
 union all
 -- What comes after all for an invoice that was written off stands again before it is settled, so
--- that a year once closed stays as it was.
-select p.client_id, p.currency, p.paid_at, 0, 'recovered', i.number,
-  least(p.amount_minor, i.written_off_minor), i.id
-from public.payments p join public.invoices i on i.id = p.invoice_id
-where i.uncollectible_at <= p.paid_at
-union all
-select n.client_id, n.currency, n.issued_at, 0, 'recovered', i.number, n.to_invoice_minor, i.id
-from public.credit_notes n join public.invoices i on i.id = n.invoice_id
-where i.uncollectible_at <= n.issued_at and n.to_invoice_minor > 0
+-- that a year once closed stays as it was; in all never more than was written off.
+select r.client_id, r.currency, r.at, 0, 'recovered', r.number,
+  least(r.written_off_minor, r.so_far) - least(r.written_off_minor, r.so_far - r.amount_minor),
+  r.invoice_id
+from (
+  select s.*, i.number, i.written_off_minor, i.uncollectible_at, sum(s.amount_minor) over (
+    partition by s.invoice_id order by s.at, s.id) as so_far
+  from (
+    select p.id, p.invoice_id, p.client_id, p.currency, p.paid_at as at, p.amount_minor
+    from public.payments p
+    union all
+    select n.id, n.invoice_id, n.client_id, n.currency, n.issued_at, n.to_invoice_minor
+    from public.credit_notes n where n.to_invoice_minor > 0
+  ) s join public.invoices i on i.id = s.invoice_id and i.uncollectible_at <= s.at
+) r
+where r.written_off_minor > 0
 union all
 select i.client_id, i.currency, i.voided_at, 0, 'recovered', i.number, i.written_off_minor, i.id
 from public.invoices i where i.uncollectible_at is not null and i.status = 'void';

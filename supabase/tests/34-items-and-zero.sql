@@ -1,6 +1,6 @@
 -- Items stay with their month, whatever becomes of it; a zero month spends what it was given.
 begin;
-select plan(9);
+select plan(12);
 insert into public.clients (id, name, started_on) values
   ('00000000-0000-0000-0000-00000000000a', 'Foreign item', '2026-06-01'),
   ('00000000-0000-0000-0000-00000000000b', 'Large allowance', '2026-06-01'),
@@ -61,5 +61,21 @@ select is((billing.run_monthly('2026-08-02') ->> 'invoices')::integer, 0,
   'a run reports what it made itself: a second one nothing');
 select throws_ok($$select billing.run_monthly(now() + interval '3 years')$$, 'PT400', null,
   'a year mistyped invoices nothing');
+-- An item dated after the end of service has no period to go to.
+update public.clients set ended_on = '2026-08-01' where name = 'Exact allowance';
+insert into public.invoice_items (client_id, description, unit_amount, currency, item_day)
+select c.id, 'Hand-over', 80, 'USD', '2026-08-05' from public.clients c
+where c.name = 'Exact allowance';
+select billing.run_monthly('2026-09-01');
+select results_eq($$select c.name, q.rows, q.first_day, q.last_day from billing.quarantine q
+    join public.clients c on c.id = q.client_id where q.reason = 'item_after_end'$$,
+  $$values ('Exact allowance', 1::bigint, '2026-08-05'::date, '2026-08-05'::date)$$,
+  'an item that no invoice will take is listed with its reason');
+select billing.create_one_off_invoice(
+  array(select t.id from public.invoice_items t where t.description = 'Hand-over'));
+select is((select i.total_minor from public.invoices i where i.kind = 'one_off'), 8000::bigint,
+  'a one-off invoice takes it');
+select is_empty($$select from billing.quarantine q where q.reason = 'item_after_end'$$,
+  'and it is listed no more');
 select * from finish();
 rollback;

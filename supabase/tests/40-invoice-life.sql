@@ -1,7 +1,7 @@
 -- draft -> open -> paid | void | uncollectible. The database refuses every other way and every
 -- edit of what is issued, whoever asks.
 begin;
-select plan(23);
+select plan(24);
 
 insert into public.clients (name, started_on)
 select 'Client ' || n, '2026-06-01' from generate_series(1, 5) n;
@@ -42,6 +42,8 @@ select set_eq($$
     'uncollectible -> paid', 'uncollectible -> void'], 'no transition but these is possible');
 select throws_ok(format('select billing.void_invoice(%L, ''x'')', pg_temp.id_of(2)), 'PT409', null,
   'a paid invoice is not voided');
+select throws_ok(format('select billing.void_invoice(%L, '' '')', pg_temp.id_of(1)), 'PT400',
+  'voiding needs a reason', 'an invoice is not voided without a reason');
 select throws_ok(format('select billing.mark_uncollectible(%L)', pg_temp.id_of(3)), 'PT409', null,
   'a void one is not written off');
 select throws_ok(format('select billing.finalize_invoice(%L)', pg_temp.id_of(1)), 'PT409', null,
