@@ -122,6 +122,8 @@ begin atomic
       where p.client_id = c.id and p.state in ('pending', 'blocked'))
   from public.clients c where c.id = has_ended.client_id;
 end;
+comment on function billing.has_ended is
+  'Whether a client''s service is over and every period of it settled.';
 
 -- One empty draft per (client, home period) in draft_lines, and one per client and currency for
 -- late usage that has no home. Drafts of targets that have lines again are emptied and kept, those
