@@ -1,17 +1,65 @@
-import { measureWebhook } from "./bench/webhook.ts";
-import { startPlatform } from "./platform/platform.ts";
+import { cpus } from "node:os";
+import { parseArgs } from "node:util";
+import { type Figure, isMet } from "./bench/figure.ts";
+import { groups } from "./bench/groups.ts";
+import { lineOf, withTable } from "./bench/report.ts";
+import { sizes } from "./bench/sizes.ts";
 
-// npm run bench            measures on a fresh platform; numbers are of this machine, now
-// npm run bench -- 5000    with so many webhook events
+// npm run bench                                  everything, about ten minutes on two cores
+// npm run bench -- --quick                       that it runs; its numbers say little
+// npm run bench -- rollup close_month            the groups that hold these keys
+// npm run bench -- --json FILE                   the figures as JSON too
+// npm run bench -- --write docs/performance.md   the figures into the document's table
+// npm run bench -- --size full                   20 million logs
 
-const events = Number(Deno.args[0] ?? 2000);
-const platform = await startPlatform({ engine: "embedded" });
-try {
-  const { webhook, bareInsert } = await measureWebhook(platform, events);
-  console.log(`webhook: verified and stored   ${webhook} events/s`);
-  console.log(`webhook: bare handler, insert  ${bareInsert} events/s`);
-  console.log(`webhook: share of the bare     ${Math.round(100 * webhook / bareInsert)} %`);
-} finally {
-  await platform.stop();
+const { values, positionals } = parseArgs({
+  args: Deno.args,
+  allowPositionals: true,
+  options: {
+    quick: { type: "boolean" },
+    size: { type: "string", default: "default" },
+    json: { type: "string" },
+    write: { type: "string" },
+  },
+});
+const known = groups.flatMap(({ keys }) => keys);
+const size = values.quick ? "quick" : values.size;
+if (
+  (size !== "default" && size !== "quick" && size !== "full") ||
+  positionals.some((key) => !known.includes(key))
+) {
+  console.error(`sizes: default, quick, full; keys: ${known.join(", ")}`);
+  Deno.exit(2);
+}
+const chosen = groups.filter(({ keys }) =>
+  positionals.length === 0 || keys.some((key) => positionals.includes(key))
+);
+
+const started = performance.now();
+const processor = cpus();
+const machine = `${processor.length} cores (${processor[0]?.model ?? "unknown"})`;
+const figures: Figure[] = [];
+console.log(`Sizes: ${JSON.stringify(sizes[size])}`);
+for (const group of chosen) {
+  await group.measure(sizes[size], (found) => {
+    figures.push(...found);
+    for (const figure of found) console.log(lineOf(figure));
+  });
+}
+const seconds = Math.round((performance.now() - started) / 1000);
+console.log(`Took ${seconds} s on ${machine}.`);
+if (values.json !== undefined) {
+  const report = {
+    size: sizes[size],
+    machine,
+    seconds,
+    figures: figures.map((figure) => ({ ...figure, met: isMet(figure) })),
+  };
+  await Deno.writeTextFile(values.json, `${JSON.stringify(report, null, 2)}\n`);
+}
+if (values.write !== undefined) {
+  const heading = `Measured by \`npm run bench\`, size ${size}, on ${machine}, ${seconds} s.`;
+  const document = await Deno.readTextFile(values.write);
+  await Deno.writeTextFile(values.write, withTable(document, figures, heading));
 }
 Deno.exit(0);

@@ -19,6 +19,7 @@ export interface FunctionRuntime {
 export interface FunctionProcess {
   /** Where it listens, with a slash at its end. */
   url: string;
+  pid: number;
   stop(): Promise<void>;
 }
 
@@ -76,6 +77,7 @@ export async function startFunction(
   const url = await listening.promise;
   return {
     url,
+    pid: child.pid,
     stop: async () => {
       try {
         child.kill("SIGTERM");

@@ -1,0 +1,182 @@
+import { join } from "node:path";
+import { hostedEnv } from "../platform/function-env.ts";
+import { startFunction } from "../platform/function-process.ts";
+import { startGuard } from "../platform/guard.ts";
+import type { Platform } from "../platform/platform.ts";
+import { repositoryRoot } from "../platform/repository.ts";
+import { alternate, type Figure, median, perSecond, timed, whole } from "./figure.ts";
+import type { Sizes } from "./sizes.ts";
+import { measureWebhook } from "./webhook.ts";
+import { addClients, addLogs, openSql, type Sql } from "./world.ts";
+
+const BATCH = 500;
+const AT_ONCE = 4;
+/** Kernel clock ticks per second: what /proc counts CPU time in. */
+const TICKS = 100;
+
+/** `ingest_http`: batches through the function against the same batches straight into SQL. */
+export async function measureIngestHttp(platform: Platform, sizes: Sizes): Promise<Figure[]> {
+  const guard = startGuard();
+  const connections = Array.from({ length: AT_ONCE }, () => openSql(platform.urls.database));
+  try {
+    const ingest = await startFunction(
+      "ingest-usage",
+      {
+        directory: join(repositoryRoot, "supabase", "functions"),
+        deno: "current",
+        env: hostedEnv(platform.urls.api, platform.urls.database),
+        guard,
+      },
+      (line) => console.error(`ingest-usage: ${line}`),
+      () => {},
+    );
+    const post = async (batch: number) => {
+      const response = await fetch(`${ingest.url}ingest-usage`, {
+        method: "POST",
+        headers: { apikey: platform.keys.agentSecret, "content-type": "application/json" },
+        body: eventsOf(batch),
+      });
+      if (!response.ok) throw new Error(`${response.status} ${await response.text()}`);
+      await response.body?.cancel();
+    };
+    const call = async (batch: number, connection: number) => {
+      await connections[connection]?.unsafe("select * from billing.ingest_usage($1::text::jsonb)", [
+        eventsOf(batch),
+      ]);
+    };
+    const batches = sizes.httpEvents / BATCH;
+    await inParallel(AT_ONCE, post);
+    const before = await cpuSeconds(ingest.pid);
+    const measured = await alternate(
+      sizes.rounds,
+      () => timed(() => inParallel(batches, post)),
+      () => timed(() => inParallel(batches, call)),
+    );
+    const cpu = (await cpuSeconds(ingest.pid) - before) / (batches * sizes.rounds);
+    const memory = await peakMegabytes(ingest.pid);
+    return [{
+      key: "ingest_http",
+      what: `events/s through ingest-usage, batches of ${BATCH}`,
+      floor: "the same batches straight into billing.ingest_usage",
+      value: measured.floor / measured.ours,
+      unit: "×",
+      target: { atLeast: 0.5 },
+      also: [
+        { what: "under 1 s of CPU a request", holds: cpu < 1 },
+        { what: "memory under 150 MB", holds: memory < 150 },
+      ],
+      detail: `${perSecond(sizes.httpEvents, measured.ours)} of ` +
+        `${perSecond(sizes.httpEvents, measured.floor)}, ${AT_ONCE} at once; function: ` +
+        `${Math.round(cpu * 1000)} ms of CPU a request, peak ${whole(memory)} MB`,
+    }];
+  } finally {
+    await Promise.all(connections.map((sql) => sql.end({ timeout: 1 })));
+    await guard.stop();
+  }
+}
+
+function eventsOf(batch: number): string {
+  return JSON.stringify(Array.from({ length: BATCH }, (_, index) => ({
+    agent: `AGENT-${index % 50}`,
+    endpoint: "deep-research",
+    model: "claude-sonnet-4-20250514",
+    input_tokens: 1000 + batch,
+    output_tokens: index,
+    web_searches: 1,
+    other_features: index % 10 === 0 ? { pdf_processing: 3 } : {},
+    total_cost: 0.00885,
+    metadata: { client_id: "nobody-yet" },
+    timestamp: "2026-06-03T14:21:07.123456",
+  })));
+}
+
+async function inParallel(
+  count: number,
+  work: (index: number, worker: number) => Promise<void>,
+): Promise<void> {
+  let next = 0;
+  await Promise.all(Array.from({ length: AT_ONCE }, async (_, worker) => {
+    while (next < count) await work(next++, worker);
+  }));
+}
+
+/** CPU time of a process so far; 0 where there is no /proc. */
+async function cpuSeconds(pid: number): Promise<number> {
+  const stat = await Deno.readTextFile(`/proc/${pid}/stat`).catch(() => "");
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) / TICKS;
+}
+
+/** The most memory that a process has held; 0 where there is no /proc. */
+async function peakMegabytes(pid: number): Promise<number> {
+  const status = await Deno.readTextFile(`/proc/${pid}/status`).catch(() => "");
+  return Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1024;
+}
+
+/** `webhook`: verified and stored Stripe events against a handler that only inserts. */
+export async function measureWebhooks(platform: Platform, sizes: Sizes): Promise<Figure[]> {
+  const rounds = [];
+  for (let round = 0; round < sizes.rounds; round++) {
+    rounds.push(await measureWebhook(platform, sizes.webhookEvents));
+  }
+  const ours = median(rounds.map(({ webhook }) => webhook));
+  const floor = median(rounds.map(({ bareInsert }) => bareInsert));
+  return [{
+    key: "webhook",
+    what: "Stripe events verified and stored",
+    floor: "a bare handler that inserts the body",
+    value: ours / floor,
+    unit: "×",
+    target: { atLeast: 0.6 },
+    detail: `${perSecond(ours, 1000)} of ${perSecond(floor, 1000)}`,
+  }];
+}
+
+/** `reference`: 20 clients' usage in SQL against reading every row over the Data API. */
+export async function measureReference(platform: Platform, sizes: Sizes): Promise<Figure[]> {
+  const sql = openSql(platform.urls.database);
+  try {
+    await sql`select billing.rollup()`;
+    await addClients(sql, 20);
+    await addLogs(sql, sizes.referenceRows, 20);
+    await sql`analyze`;
+    const ours = await timed(async () => {
+      await sql`select billing.rollup()`;
+      await sql`select client_id, model, metric, sum(quantity) from public.usage_records
+        where usage_day >= '2026-06-01' and usage_day < '2026-07-01' group by 1, 2, 3`;
+    });
+    const floor = await timed(() => sumOverApi(platform, sql));
+    return [{
+      key: "reference",
+      what: "aggregating a month of 20 clients, rollup included: faster than",
+      floor: "reading all rows by the Data API, page by page, and summing in the client",
+      value: floor / ours,
+      unit: "×",
+      target: { atLeast: 50 },
+      detail: `${(ours / 1000).toFixed(2)} s against ${(floor / 1000).toFixed(1)} s, ` +
+        `${whole(sizes.referenceRows)} logs`,
+    }];
+  } finally {
+    await sql.end({ timeout: 1 });
+  }
+}
+
+async function sumOverApi(platform: Platform, sql: Sql): Promise<void> {
+  const page = 1000;
+  const [{ last } = { last: "0" }] = await sql<{ last: string }[]>`
+    select max(seq) as last from public.agent_usage_logs`;
+  const sums = new Map<string, number>();
+  for (let seq = 0;;) {
+    const response = await fetch(
+      `${platform.urls.api}/rest/v1/agent_usage_logs?select=seq,metadata,model,input_tokens,` +
+        `output_tokens,web_searches&order=seq&seq=gt.${seq}&limit=${page}`,
+      { headers: { apikey: platform.keys.secret } },
+    );
+    const rows: { seq: number; model: string; input_tokens: number }[] = await response.json();
+    for (const row of rows) {
+      sums.set(row.model, (sums.get(row.model) ?? 0) + row.input_tokens);
+      seq = row.seq;
+    }
+    if (rows.length === 0 || seq >= Number(last)) return;
+  }
+}

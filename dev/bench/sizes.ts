@@ -1,0 +1,64 @@
+/** How much is measured. Ratios hardly depend on it; history and clients are what could matter. */
+export interface Sizes {
+  readonly name: string;
+  /** Rows per round of the ingest measurements. */
+  readonly ingestRows: number;
+  /** Events per round over HTTP. */
+  readonly httpEvents: number;
+  /** Rows that one rollup counts. */
+  readonly rollupRows: number;
+  /** Log rows behind the live figures; `growth_logs` compares with a quarter of it. */
+  readonly history: number;
+  readonly spendClients: number;
+  readonly spendReads: number;
+  readonly freshnessSeconds: number;
+  /** Clients of a month that closes; `growth_clients` compares with a quarter of it. */
+  readonly closeClients: number;
+  readonly closeRounds: number;
+  readonly rlsReads: number;
+  readonly documents: number;
+  readonly webhookEvents: number;
+  readonly referenceRows: number;
+  readonly rounds: number;
+}
+
+const standard: Sizes = {
+  name: "default",
+  ingestRows: 200_000,
+  httpEvents: 20_000,
+  rollupRows: 1_000_000,
+  history: 4_000_000,
+  spendClients: 1000,
+  spendReads: 300,
+  freshnessSeconds: 15,
+  closeClients: 10_000,
+  closeRounds: 1,
+  rlsReads: 200,
+  documents: 60,
+  webhookEvents: 2000,
+  referenceRows: 200_000,
+  rounds: 3,
+};
+
+/** `default` takes about ten minutes on two cores, `quick` less than one, `full` most of an hour. */
+export const sizes: Readonly<Record<"default" | "quick" | "full", Sizes>> = {
+  default: standard,
+  quick: {
+    name: "quick",
+    ingestRows: 10_000,
+    httpEvents: 1000,
+    rollupRows: 20_000,
+    history: 40_000,
+    spendClients: 50,
+    spendReads: 20,
+    freshnessSeconds: 2,
+    closeClients: 100,
+    closeRounds: 1,
+    rlsReads: 20,
+    documents: 4,
+    webhookEvents: 200,
+    referenceRows: 5000,
+    rounds: 1,
+  },
+  full: { ...standard, name: "full", rollupRows: 5_000_000, history: 20_000_000, closeRounds: 3 },
+};

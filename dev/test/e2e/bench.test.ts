@@ -1,0 +1,42 @@
+import { deepStrictEqual, ok } from "node:assert/strict";
+import { z } from "zod";
+import { runCommand } from "../command.ts";
+import { platform } from "./platform-env.ts";
+
+const reportSchema = z.object({
+  figures: z.array(z.object({ key: z.string(), value: z.number(), met: z.boolean() })),
+});
+
+/** Its databases are its own, always of the embedded engine: once is enough. */
+if (platform.engine === "embedded") {
+  Deno.test("npm run bench measures every key", async () => {
+    const json = await Deno.makeTempFile({ prefix: "leveredge-bench-" });
+    try {
+      const { success, output } = await runCommand("npm", [
+        ..."run --silent bench -- --quick --json".split(" "),
+        json,
+      ]);
+      ok(success, output);
+      const { figures } = reportSchema.parse(JSON.parse(await Deno.readTextFile(json)));
+      deepStrictEqual(figures.map(({ key }) => key).sort(), [
+        "close_month",
+        "freshness",
+        "growth_clients",
+        "growth_logs",
+        "ingest_http",
+        "ingest_sql",
+        "live_spend",
+        "reference",
+        "render_html",
+        "render_pdf",
+        "rls",
+        "rollup",
+        "rollup_idle",
+        "webhook",
+      ]);
+      for (const { key, value } of figures) ok(Number.isFinite(value) && value > 0, key);
+    } finally {
+      await Deno.remove(json);
+    }
+  });
+}
