@@ -73,7 +73,7 @@ comment on function billing.usage_of_targets is 'Usage records of target periods
 create function billing.priced_usage(targets billing.rating_target[])
 returns table (client_id uuid, period_start date, model text, metric text, agent text,
   segment_start date, segment_end date, price_id uuid, multiplier numeric,
-  quantity numeric, log_count bigint)
+  quantity numeric, log_count bigint, first_day date, last_day date)
 language sql stable set search_path = '' set enable_nestloop = off set jit = off as $$
   -- The planner cannot know how many rows a CTE has; hash joins are right for one client as for
   -- 10,000, nested loops over CTEs are not.
@@ -127,7 +127,7 @@ language sql stable set search_path = '' set enable_nestloop = off set jit = off
   )
   select u.client_id, u.period_start, u.model, u.metric, u.agent,
     s.segment_start, s.segment_end, s.price_id, s.multiplier, sum(u.quantity),
-    sum(u.log_count)::bigint
+    sum(u.log_count)::bigint, min(u.usage_day), max(u.usage_day)
   from usage u left join segments s
     on s.client_id = u.client_id and s.period_start = u.period_start and s.model = u.model
     and s.metric = u.metric and s.segment_start <= u.usage_day and u.usage_day < s.segment_end

@@ -39,7 +39,7 @@ from billing.quarantined_logs q
 group by q.reason, q.agent, q.model
 union all
 select 'unpriced_usage', u.client_id, u.agent, u.model, u.metric,
-  sum(u.log_count)::bigint, min(u.period_start), max(u.period_start)
+  sum(u.log_count)::bigint, min(u.first_day), max(u.last_day)
 from billing.priced_usage(billing.unsettled_targets()) u
 where u.price_id is null
   and not exists (select from billing.unbilled_metrics n where n.metric = u.metric)

@@ -1,6 +1,6 @@
 -- Grace: until it is over an invoice is a draft, and a draft is never more than what is true now.
 begin;
-select plan(13);
+select plan(16);
 
 insert into public.clients (name, external_id, started_on)
 values ('Patient', 'patient', '2026-06-01');
@@ -72,5 +72,29 @@ select is((select count(*) from pg_temp.invoices() where status = 'draft'), 0::b
 select throws_ok($$select billing.finalize_invoice(gen_random_uuid())$$, 'PT404', null,
   'an invoice that does not exist cannot be finalized');
 
+-- By hand: what is issued is what is true now, not what the draft said.
+update public.billing_config set effective_until = '2026-09-01' where client_id is not null;
+insert into public.billing_config (client_id, minimum_minor, grace_hours, effective_from)
+select id, 0, 480, '2026-09-01' from public.clients;
+insert into public.agent_usage_logs (agent, model, input_tokens, "timestamp")
+values ('CHIRON', 'claude-sonnet', 1000000, '2026-09-10 12:00+00');
+select billing.run_monthly('2026-10-01 00:00+00');
+create temporary table september as select i.id from public.invoices i where i.status = 'draft';
+insert into public.agent_usage_logs (agent, model, input_tokens, "timestamp")
+values ('CHIRON', 'mystery-2', 7, '2026-09-11 12:00+00'),
+  ('CHIRON', 'claude-sonnet', 2000000, '2026-09-12 12:00+00'),
+  ('CHIRON', 'mystery-2', 7, '2026-09-13 12:00+00');
+select throws_like('select billing.finalize_invoice((select id from september), $$2026-10-02$$)',
+  'no price for input_tokens of model mystery-2 (14 units)%',
+  'a draft whose month got unpriced usage meanwhile is not finalized by hand');
+select billing.rollup();
+select results_eq($$select q.reason, q.rows, q.first_day, q.last_day from billing.quarantine q$$,
+  $$values ('unpriced_usage', 2::bigint, '2026-09-11'::date, '2026-09-13'::date)$$,
+  'quarantine names the days that have no price');
+insert into public.prices (model, metric, unit_amount) values ('mystery-2', 'input_tokens', 1);
+select billing.finalize_invoice((select id from september), '2026-10-02');
+select is((select i.total_minor from public.invoices i join september s using (id)
+    where i.status = 'open'), 2300::bigint,
+  'finalized by hand it holds all usage: 3 * 3.00 and 14 at 1.00');
 select * from finish();
 rollback;
