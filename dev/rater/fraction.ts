@@ -85,6 +85,13 @@ export function roundHalfAway(a: Fraction): bigint {
   return a.n < 0n ? -rounded : rounded;
 }
 
+/** To the nearest whole number; a half goes toward zero. */
+export function roundHalfToward(a: Fraction): bigint {
+  const magnitude = a.n < 0n ? -a.n : a.n;
+  const rounded = (2n * magnitude + a.d - 1n) / (2n * a.d);
+  return a.n < 0n ? -rounded : rounded;
+}
+
 function reduce(n: bigint, d: bigint): Fraction {
   let a = n < 0n ? -n : n;
   let b = d;

@@ -5,6 +5,7 @@ import {
   isZero,
   multiply,
   roundHalfAway,
+  roundHalfToward,
   sum,
   whole,
   ZERO,
@@ -54,7 +55,9 @@ export function taxLines(
     const { name, ratePercent, behavior } = tax;
     const base = sum(nets.filter(({ subject }) => holdsFor(tax, subject)).map(({ net }) => net));
     const due = behavior === "reverse_charge" ? ZERO : divide(multiply(base, ratePercent), HUNDRED);
-    const line = { baseMinor: roundHalfAway(base), amountMinor: roundHalfAway(due) };
+    // What contains a tax is its base and the tax: where both end in half a cent, the tax has it.
+    const baseMinor = behavior === "inclusive" ? roundHalfToward(base) : roundHalfAway(base);
+    const line = { baseMinor, amountMinor: roundHalfAway(due) };
     const isNothing = line.baseMinor === 0n && line.amountMinor === 0n;
     return isNothing ? [] : [{ kind: "tax", name, ratePercent, behavior, ...line }];
   });

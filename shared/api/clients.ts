@@ -14,7 +14,10 @@ import {
 } from "./fields.ts";
 import { READERS, type Route, STAFF } from "./route.ts";
 
-const Locale = z.string().max(35).refine(isLocale, "not a language tag like en-US");
+const Locale = z.string().regex(
+  /^[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2}|-[0-9]{3})?$/,
+  "not a language tag like en-US",
+).refine(isLocale, "a language that nobody knows");
 
 const writable = {
   name: words(200),

@@ -156,12 +156,19 @@ set search_path = '' set enable_nestloop = off set jit = off as $$
     from taxed t left join discount d
       on d.client_id = t.client_id and d.section = t.section
   ), tax_line as (
-    select client_id, section_start, section_end, exponent, n, name, rate, behavior, note,
-      sum(numerator * 100 / denominator) as base,
-      case when behavior = 'reverse_charge' then 0
-        else sum(numerator * rate / denominator) end as precise
-    from net
-    group by client_id, section_start, section_end, exponent, n, name, rate, behavior, note
+    select x.client_id, x.section_start, x.section_end, x.exponent, x.n, x.name, x.rate,
+      x.behavior, x.note, x.precise,
+      -- Half a cent goes to the tax: an amount is its base and the tax contained in it, exactly.
+      case when x.behavior = 'inclusive' then sign(x.base) * ceil(abs(x.base) - 0.5)
+        else round(x.base) end as base
+    from (
+      select client_id, section_start, section_end, exponent, n, name, rate, behavior, note,
+        sum(numerator * 100 / denominator) as base,
+        case when behavior = 'reverse_charge' then 0
+          else sum(numerator * rate / denominator) end as precise
+      from net
+      group by client_id, section_start, section_end, exponent, n, name, rate, behavior, note
+    ) x
   )
   select c.* from unnest(charges) c
   union all
@@ -177,9 +184,9 @@ set search_path = '' set enable_nestloop = off set jit = off as $$
     concat_ws('|', 'tax', t.n, t.name, trim_scale(t.rate), t.behavior), null, null, null,
     null, null, null, null, null, null, null, null,
     t.precise / billing.to_minor(1, t.exponent), round(t.precise),
-    t.name, t.rate, t.behavior, round(t.base), t.note,
+    t.name, t.rate, t.behavior, t.base, t.note,
     format('%s %s %%', t.name, trim_scale(t.rate)), null
-  from tax_line t where round(t.base) <> 0 or round(t.precise) <> 0;
+  from tax_line t where t.base <> 0 or round(t.precise) <> 0;
 $$;
 comment on function billing.add_discounts_and_taxes is
   'Charges with the discount and tax lines that they entail.';

@@ -39,7 +39,7 @@ export const tax: readonly Case[] = [
       searches("A", "2026-06-10", 5, { model: "gpt-4o-mini" }),
       july(),
     ],
-    books: ["#1 A open 9: web_searches 2, web_searches 2, web_searches 5, VAT 8 2"],
+    books: ["#1 A open 9: web_searches 2, web_searches 2, web_searches 5, VAT 7 2"],
   },
   {
     name: "reverse charge is noted and charges nothing",
