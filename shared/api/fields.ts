@@ -2,6 +2,8 @@ import { z } from "zod";
 
 /** Fields that many operations share. Text is free of NUL and lone surrogates: no store takes them. */
 
+const UNSTORABLE = "holds NUL or half a surrogate pair";
+
 /** Whether Postgres can store a text: it holds neither NUL nor half a surrogate pair. */
 export function isStorable(text: string): boolean {
   return !text.includes("\0") && !/\p{Surrogate}/u.test(text);
@@ -9,7 +11,7 @@ export function isStorable(text: string): boolean {
 
 /** Text of at most `length` characters that a database can store. */
 export function text(length: number) {
-  return z.string().max(length).refine(isStorable, "holds NUL or half a surrogate pair");
+  return z.string().max(length).refine(isStorable, UNSTORABLE);
 }
 
 /** Text that says something. */
@@ -55,20 +57,40 @@ export const Minor = z.int();
 /** ISO 4217, `USD`. */
 export const Currency = z.string().regex(/^[A-Z]{3}$/, "three capital letters");
 
-/** Free JSON object. */
-export const JsonObject = z.record(z.string(), z.json()).refine(
-  (value) => isStorable(unescaped(value)),
-  "holds NUL or half a surrogate pair",
-);
+/** Levels of a JSON value at most: what reads it later may recurse. */
+const DEEPEST = 64;
 
-/** Every key and text of a JSON value, one after the other. */
-function unescaped(value: unknown): string {
-  if (typeof value === "string") return value;
-  if (Array.isArray(value)) return value.map(unescaped).join(" ");
-  if (typeof value === "object" && value !== null) {
-    return Object.entries(value).map(([key, entry]) => `${key} ${unescaped(entry)}`).join(" ");
+/**
+ * Free JSON object, passed on as it is: rebuilding it key by key, as a schema of records does, loses
+ * a key called `__proto__`.
+ */
+export const JsonObject = z.custom<Readonly<Record<string, z.core.util.JSONType>>>(
+  (value) => typeof value === "object" && value !== null && !Array.isArray(value),
+  "is no object",
+).superRefine((value, context) => {
+  const problem = jsonProblem(value);
+  if (problem !== null) context.addIssue({ code: "custom", message: problem });
+}).meta({ type: "object" });
+
+/** Why a value cannot be stored as JSON, or null. Walks level by level: depth costs no stack. */
+function jsonProblem(value: unknown): string | null {
+  let level: unknown[] = [value];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > DEEPEST) return `is nested more than ${DEEPEST} levels deep`;
+    const next: unknown[] = [];
+    for (const entry of level) {
+      if (typeof entry === "string" && !isStorable(entry)) return UNSTORABLE;
+      if (typeof entry === "number" && !Number.isFinite(entry)) return "holds a number beyond JSON";
+      if (["undefined", "function", "bigint", "symbol"].includes(typeof entry)) {
+        return `holds what is not JSON: ${typeof entry}`;
+      }
+      if (typeof entry !== "object" || entry === null) continue;
+      if (!Object.keys(entry).every(isStorable)) return UNSTORABLE;
+      next.push(...Object.values(entry));
+    }
+    level = next;
   }
-  return "";
+  return null;
 }
 
 /** No parameters, no query, or no body. */
