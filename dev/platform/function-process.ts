@@ -5,6 +5,9 @@ import type { Guard } from "./guard.ts";
 import { repositoryRoot } from "./repository.ts";
 import { TextLineStream } from "./text-lines.ts";
 
+/** Milliseconds that a function may take to end when it is told to. */
+const STOP_WITHIN = 250;
+
 export interface FunctionRuntime {
   /** Holds a folder per function, each with an index.ts. */
   directory: string;
@@ -79,14 +82,22 @@ export async function startFunction(
     url,
     pid: child.pid,
     stop: async () => {
-      try {
-        child.kill("SIGTERM");
-      } catch (error) {
-        if (!(error instanceof TypeError)) throw error;
-      }
+      kill(child, "SIGTERM");
+      // Told to end, Deno waits for what keeps its loop alive: 20 s of an idle database connection.
+      const impatience = setTimeout(() => kill(child, "SIGKILL"), STOP_WITHIN);
       await ended;
+      clearTimeout(impatience);
     },
   };
+}
+
+function kill(child: Deno.ChildProcess, signal: Deno.Signal): void {
+  try {
+    child.kill(signal);
+  } catch (error) {
+    // It has ended.
+    if (!(error instanceof TypeError)) throw error;
+  }
 }
 
 function denoEnvironment(): Record<string, string> {

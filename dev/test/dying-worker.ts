@@ -12,11 +12,14 @@ import type {
   DeliveryJob,
 } from "../../supabase/functions/_shared/deliveries/types.ts";
 import { work } from "../../supabase/functions/_shared/deliveries/worker.ts";
+import { stripeHandler } from "../../supabase/functions/_shared/stripe/delivery.ts";
+import { stripePorts } from "../../supabase/functions/_shared/stripe/open.ts";
 import { bucketStore } from "../../supabase/functions/_shared/storage.ts";
 
 // One request of the worker, everything real, that kills itself with SIGKILL where
-// DIE_AT says: `<kind>:claimed`, `<kind>:rendered`, `archive:stored`, `<kind>:handled` (the receiver
-// has it, we have not written it down) or `<kind>:finished`.
+// DIE_AT says: `<kind>:claimed`, `<kind>:rendered`, `archive:stored`, `stripe:created` (Stripe has a
+// draft, we have not noted its id), `<kind>:handled` (the receiver has it, we have not written it
+// down) or `<kind>:finished`.
 
 const [kind, step] = (Deno.env.get("DIE_AT") ?? "").split(":");
 const environment = DeliveryEnvironment.parse(Deno.env.toObject());
@@ -25,10 +28,22 @@ const client = createClient(Deno.env.get("SUPABASE_URL") ?? "", Deno.env.get("SE
 const renderer = pdfRenderer(() => performance.now());
 const files = bucketStore(client, "invoices");
 const queue = databaseQueue(sql);
+const stripe = stripePorts(environment, sql);
 const { handlers } = deliveryHandlers({
   environment,
   loadDocument: documentLoader(sql),
-  stripe: { off: "not part of this test" },
+  stripe: stripeHandler(
+    stripe && {
+      ...stripe,
+      store: {
+        ...stripe.store,
+        saveDraft: (...draft) => {
+          dieAt("created");
+          return stripe.store.saveDraft(...draft);
+        },
+      },
+    },
+  ),
   renderer: {
     ...renderer,
     render: async (subject) => {
@@ -76,7 +91,7 @@ function mortal(all: DeliveryHandlers): DeliveryHandlers {
     };
   return {
     archive: mortalOne(all.archive),
-    stripe: all.stripe,
+    stripe: mortalOne(all.stripe),
     email: mortalOne(all.email),
     hermes: mortalOne(all.hermes),
   };

@@ -201,6 +201,8 @@ declare
   amount constant bigint := billing.from_stripe(
     (note ->> 'total')::bigint, note ->> 'currency');
   note_number text;
+  invoice_number text;
+  creditable bigint;
 begin
   perform billing.lock_books();
   select * into mirror from public.stripe_invoices m
@@ -218,6 +220,17 @@ begin
     order by n.number limit 1;
   end if;
   if own is null then
+    select i.number, case when i.status in ('open', 'paid', 'uncollectible')
+      then i.total_minor - i.credited_minor else 0 end into invoice_number, creditable
+    from public.invoices i where i.id = mirror.invoice_id;
+    if amount > creditable then
+      perform billing.notice('credit/' || (note ->> 'id'), 'high', format(
+        '%s was credited in Stripe by %s, but only %s is left to credit here', invoice_number,
+        billing.money_text(amount, upper(note ->> 'currency')),
+        billing.money_text(creditable, upper(note ->> 'currency'))));
+      return format('not credited here: %s of %s is more than the %s left', amount,
+        invoice_number, creditable);
+    end if;
     note_number := billing.issue_credit_note(mirror.invoice_id,
       coalesce(note ->> 'memo', note ->> 'reason', 'Credited in Stripe'), amount,
       jsonb_array_length(coalesce(note -> 'refunds', '[]')) > 0, seen);
@@ -231,7 +244,8 @@ begin
   return coalesce('issued ' || note_number, 'known');
 end $$;
 comment on function billing.apply_stripe_credit_note is
-  'Links or issues the credit note that Stripe''s stands for; null when its invoice is not ours.';
+  'Links or issues the credit note that Stripe''s stands for, or says why it cannot; null when its
+   invoice is not ours.';
 
 revoke all on all functions in schema billing from public;
 grant execute on function billing.apply_stripe_invoice(jsonb, timestamptz),

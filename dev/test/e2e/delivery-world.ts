@@ -44,7 +44,7 @@ export async function withDeliveryWorld(
   const platform = await startPlatform({
     engine: shared.engine,
     ...options,
-    env: { HERMES_URL: hermes.url, SMTP_URL: smtp.url },
+    env: { ...options.env, HERMES_URL: hermes.url, SMTP_URL: smtp.url },
   });
   const sql = postgres(platform.urls.database, { max: 2, onnotice: () => {} });
   // Without its key nothing wakes a worker but the test.

@@ -1,4 +1,5 @@
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
+import { z } from "zod";
 import { eventually } from "./eventually.ts";
 import { type StripeWorld, withStripe } from "./stripe-world.ts";
 
@@ -44,6 +45,47 @@ Deno.test("what happens to an invoice in Stripe happens to it here, and nothing 
     strictEqual(notices.length, 1);
     match(String(notices[0]?.text), /Payment failed: INV-.* of Loser, 50\.00 USD due/);
     await assertAgreement(world);
+  });
+});
+
+Deno.test("a payment taken back by a bank and a credit beyond what is left are told, not booked", async () => {
+  await withStripe(["Disputed", "Overcredited"], async (world) => {
+    const { stripe, sql, sendAll, invoices, call } = world;
+    await sendAll();
+    stripe.payInvoice(await stripeId(world, "Disputed"));
+    stripe.dashboard.dispute(await stripeId(world, "Disputed"));
+    await sql`
+      select billing.issue_credit_note(${invoices.get("Overcredited") ?? ""}, 'goodwill', 3000)`;
+    stripe.dashboard.credit({
+      invoice: await stripeId(world, "Overcredited"),
+      amount: 2500,
+      memo: "Outage",
+    });
+    await stripe.webhooks.settled();
+    await eventually(async () => {
+      await sql`update billing.stripe_events set due_at = now() where state = 'pending'`;
+      await sql`select billing.process_stripe_events()`;
+      const told = await sql<{ text: string }[]>`
+        select payload ->> 'message' as text from public.deliveries
+        where dedupe_key like 'stripe:dispute/%' or dedupe_key like 'stripe:credit/%' order by id`;
+      strictEqual(told.length, 2);
+      const texts = told.map(({ text }) => text).join("\n");
+      match(texts, /A payment of INV-.* is disputed \(fraudulent\): 50\.00 USD/);
+      match(texts, /INV-.* was credited in Stripe by 25\.00 USD, but only 20\.00 USD is left/);
+    }, 40_000);
+    const [disputed] = await sql`
+      select disputed_at is not null as disputed from public.stripe_invoices
+      where invoice_id = ${invoices.get("Disputed") ?? ""}`;
+    strictEqual(disputed?.disputed, true);
+    deepStrictEqual(await books(world), [
+      "Disputed: paid, paid 5000, net 5000, Stripe paid",
+      "Overcredited: open, paid 0, net 0, Stripe open",
+    ]);
+    const { body } = await call("reconcile-stripe", { days: 3 });
+    const { left } = z.object({
+      left: z.array(z.object({ kind: z.string(), ours: z.string() })),
+    }).parse(body);
+    ok(left.some(({ kind, ours }) => kind === "credit_note" && ours.includes("2000 left")));
   });
 });
 

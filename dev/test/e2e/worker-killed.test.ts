@@ -1,7 +1,6 @@
 import { deepStrictEqual, strictEqual } from "node:assert/strict";
-import { denoBinary } from "../../platform/deno-binary.ts";
-import { repositoryRoot } from "../../platform/repository.ts";
-import { billJune, type DeliveryWorld, seedJune, withDeliveryWorld } from "./delivery-world.ts";
+import { billJune, seedJune, withDeliveryWorld } from "./delivery-world.ts";
+import { dieAt } from "./die-at.ts";
 
 const DEATHS = [
   "archive:claimed",
@@ -39,24 +38,3 @@ Deno.test("a worker killed at any step loses nothing and files nothing twice", (
     const again = smtp.received.length - 12;
     strictEqual(again > 0 && again <= 2, true, `${again} mails were sent twice`);
   }));
-
-/** Runs the worker in a process of its own, which must end by the signal that it sends itself. */
-async function dieAt(death: string, { platform, hermes, smtp }: DeliveryWorld): Promise<void> {
-  const { signal, stderr } = await new Deno.Command(denoBinary("current"), {
-    args: ["run", "--allow-all", "--no-check", "--config=deno.json", "dev/test/dying-worker.ts"],
-    cwd: repositoryRoot,
-    env: {
-      DIE_AT: death,
-      SUPABASE_DB_URL: platform.urls.database,
-      SUPABASE_URL: platform.urls.api,
-      SECRET_KEY: platform.keys.secret,
-      HERMES_URL: hermes.url,
-      SMTP_URL: smtp.url,
-      BILLING_FROM: "LeverEdge Billing <billing@leveredge.test>",
-    },
-    stdin: "null",
-    stdout: "null",
-    stderr: "piped",
-  }).output();
-  strictEqual(signal, "SIGKILL", `${death}: ${new TextDecoder().decode(stderr)}`);
-}

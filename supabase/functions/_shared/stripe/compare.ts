@@ -12,6 +12,7 @@ export interface Difference {
     | "total"
     | "paid"
     | "refunded"
+    | "credit_note"
     | "not_told";
   /** Our number, where there is one. */
   readonly number: string | null;

@@ -36,7 +36,7 @@ export async function reconcile(days: number, ports: OutwardPorts): Promise<Reco
   const before = await fetchInvoices(since, sinceDay, ports);
   const found = compareSides(await store.bothSides(sinceDay), before);
   for (const invoice of before) await store.applyInvoice(invoice, now());
-  await applyCreditNotes(since, ports);
+  const uncredited = await applyCreditNotes(since, ports);
   await applyRefunds(since, ports);
   for (const row of await store.bothSides(sinceDay)) {
     const missing = row.wanted && row.stripe_invoice_id === null && row.state !== "held";
@@ -45,7 +45,11 @@ export async function reconcile(days: number, ports: OutwardPorts): Promise<Reco
   const told = await tellStripe(ports);
   const after = await fetchInvoices(since, sinceDay, ports);
   for (const invoice of after) await store.applyInvoice(invoice, now());
-  const left = [...compareSides(await store.bothSides(sinceDay), after), ...untold(told)];
+  const left = [
+    ...compareSides(await store.bothSides(sinceDay), after),
+    ...uncredited,
+    ...untold(told),
+  ];
   if (left.length > 0) {
     await store.report(
       `reconcile/${now().toISOString().slice(0, 10)}`,
@@ -99,10 +103,24 @@ async function fetchInvoices(
   return [...invoices.values()];
 }
 
-async function applyCreditNotes(since: number, { stripe, store, now }: OutwardPorts) {
+/** Issues here what Stripe credited; what our invoice has not enough left for is a difference. */
+async function applyCreditNotes(
+  since: number,
+  { stripe, store, now }: OutwardPorts,
+): Promise<Difference[]> {
+  const differences: Difference[] = [];
   for await (const note of stripe.creditNotes.list({ created: { gte: since }, limit: 100 })) {
-    await store.applyCreditNote(note, now());
+    const outcome = await store.applyCreditNote(note, now());
+    if (typeof outcome !== "string" || !outcome.startsWith("not credited")) continue;
+    differences.push({
+      kind: "credit_note",
+      number: null,
+      stripe_invoice_id: idOf(note.invoice),
+      ours: outcome,
+      stripes: `${note.number}, total ${note.total}`,
+    });
   }
+  return differences;
 }
 
 /** Refunds say which payment they are of; which invoice that was for is asked where it is unknown. */

@@ -1,0 +1,73 @@
+import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
+import { startStripe } from "../../standins/stripe/server.ts";
+import { billJune, type DeliveryWorld, seedJune, withDeliveryWorld } from "./delivery-world.ts";
+import { dieAt } from "./die-at.ts";
+
+const KEY = "sk_test_worker";
+
+Deno.test("the worker sends invoices to Stripe; the mail waits for the pay link and carries it", () =>
+  withStripeWorker(async ({ sql, smtp, work, states, passTime }, stripe) => {
+    await seedJune(sql, 3);
+    await billJune(sql);
+    stripe.faults.push({ request: "POST /v1/invoices", kind: "500", times: 9 });
+    await work();
+    deepStrictEqual(await states("email"), { waiting: 3 });
+    strictEqual(smtp.received.length, 0);
+    stripe.faults.length = 0;
+    await passTime();
+    await work();
+    deepStrictEqual(await states("stripe"), { done: 3 });
+    // What Stripe's lane let go, the next worker sends: the first one has called it.
+    await work();
+    deepStrictEqual(await states("email"), { done: 3 });
+    const links = [...stripe.state.invoices.values()].map((one) => one.hosted_invoice_url ?? "");
+    deepStrictEqual(
+      smtp.received.map(({ text }) => links.find((link) => text?.includes(link))).toSorted(),
+      links.toSorted(),
+    );
+  }));
+
+Deno.test("a worker killed at any step of a Stripe delivery makes no customer and no invoice twice", () =>
+  withStripeWorker(async (world, stripe, variables) => {
+    const { sql, smtp, work, states, passTime } = world;
+    await seedJune(sql, 5);
+    await billJune(sql);
+    for (const step of ["claimed", "created", "created", "handled", "finished"]) {
+      await dieAt(`stripe:${step}`, world, variables);
+      await passTime();
+    }
+    await work();
+    deepStrictEqual(await states("stripe"), { done: 5 });
+    await work();
+    deepStrictEqual(await states("email"), { done: 5 });
+    strictEqual(stripe.state.customers.size, 5);
+    deepStrictEqual([...stripe.state.invoices.values()].map(({ status }) => status), [
+      "open",
+      "open",
+      "open",
+      "open",
+      "open",
+    ]);
+    const totals = await sql`select i.total_minor::int as total, m.total_minor::int as stripes
+      from public.invoices i join public.stripe_invoices m on m.invoice_id = i.id`;
+    strictEqual(totals.length, 5);
+    ok(totals.every(({ total, stripes }) => total === stripes && total > 0));
+    strictEqual(new Set(smtp.received.map(({ messageId }) => messageId)).size, 5);
+  }));
+
+/** A delivery world with Stripe on; `variables` are what a worker of its own process needs. */
+async function withStripeWorker(
+  test: (
+    world: DeliveryWorld,
+    stripe: ReturnType<typeof startStripe>,
+    variables: Record<string, string>,
+  ) => Promise<void>,
+): Promise<void> {
+  const stripe = startStripe({ secretKey: KEY });
+  const variables = { STRIPE_API_KEY: KEY, STRIPE_API_BASE: stripe.url };
+  try {
+    await withDeliveryWorld((world) => test(world, stripe, variables), { env: variables });
+  } finally {
+    await stripe.stop();
+  }
+}
