@@ -31,7 +31,13 @@ language sql stable set search_path = '' set jit = off as $$
   ), booked as materialized (
     select * from billing.booked_lines(targets)
   ), sections as (
-    select distinct b.client_id, b.section_start from booked b
+    select b.client_id, b.section_start from booked b
+    union
+    -- Invoiced without a line of its own: the invoice was there for late usage of earlier periods.
+    select i.client_id, i.period_start
+    from unnest(targets) t join public.invoices i
+      on i.client_id = t.client_id and i.period_start = t.period_start and i.kind = 'period'
+      and i.status in ('open', 'paid', 'uncollectible')
   ), delta as (
     select coalesce(r.client_id, b.client_id) as client_id,
       coalesce(r.section_start, b.section_start) as section_start,

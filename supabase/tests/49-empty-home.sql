@@ -1,0 +1,37 @@
+-- A month without usage of its own can have an invoice: for late usage of the month before. Usage of
+-- its own that comes after that is late as any other, not lost.
+begin;
+select plan(3);
+
+insert into public.clients (id, name, started_on)
+values ('00000000-0000-4000-8000-000000000049', 'Quiet July', '2026-06-01');
+insert into public.billing_config (client_id, minimum_minor)
+values ('00000000-0000-4000-8000-000000000049', 0);
+create function pg_temp.log(tokens bigint, day date) returns void language sql as $$
+  insert into public.agent_usage_logs (agent, model, input_tokens, client_id, "timestamp")
+  values ('S', 'claude-sonnet', tokens, '00000000-0000-4000-8000-000000000049', day);
+$$;
+
+select pg_temp.log(1000000, '2026-06-10');
+select billing.run_monthly('2026-07-01');
+select pg_temp.log(2000000, '2026-06-11');
+select billing.run_monthly('2026-08-01');
+select results_eq($$
+  select i.period_start, l.section_start, l.amount_minor
+  from public.invoices i join public.invoice_lines l on l.invoice_id = i.id order by 1, 2$$,
+  $$values ('2026-06-01'::date, '2026-06-01'::date, 300::bigint),
+    ('2026-07-01', '2026-06-01', 600)$$, 'the invoice of July holds late usage of June alone');
+
+select pg_temp.log(4000000, '2026-07-10');
+select billing.run_monthly('2026-09-01');
+select results_eq($$
+  select i.period_start, l.section_start, l.amount_minor, l.is_late, l.description
+  from public.invoices i join public.invoice_lines l on l.invoice_id = i.id
+  where i.period_start = '2026-08-01'$$,
+  $$values ('2026-08-01'::date, '2026-07-01'::date, 1200::bigint, true,
+    'Late usage, July 2026 · Claude Sonnet · input tokens')$$,
+  'usage of July that comes later is charged with August');
+select is((billing.run_monthly('2026-09-02') ->> 'invoices')::integer, 0, 'once');
+
+select * from finish();
+rollback;
