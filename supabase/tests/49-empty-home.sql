@@ -1,5 +1,5 @@
--- A month without usage of its own can have an invoice: for late usage of the month before. Usage of
--- its own that comes after that is late as any other, not lost.
+-- A month without usage of its own can have an invoice: for late usage of the month before. Usage
+-- of its own that comes after that is late as any other, not lost.
 begin;
 select plan(3);
 
