@@ -1,0 +1,92 @@
+-- Previews: what the invoice of a period would say.
+
+-- The document that the invoice of a period would have if it were made now. Made by the very
+-- functions that make it, in a subtransaction that is rolled back: it cannot differ by a cent.
+create function billing.preview_invoice(client_id uuid, day date default null,
+  as_of timestamptz default now())
+returns jsonb language plpgsql security definer set search_path = '' set jit = off as $$
+-- Definer: callers may look at a preview, only these functions may write drafts.
+declare
+  target billing.rating_target;
+  late billing.rating_target[];
+  blocked text;
+  content text;
+begin
+  perform set_config('billing.as_of', as_of::text, true);
+  target := billing.period_with(preview_invoice.client_id,
+    coalesce(day, billing.day_of(preview_invoice.client_id, as_of)));
+  perform billing.lock_books();
+  perform billing.rollup();
+  select string_agg(b.message, '; ') into blocked
+  from billing.blocked_targets(array[target]) b;
+  if blocked is not null then
+    perform billing.raise_error('client_blocked', blocked);
+  end if;
+  late := billing.late_targets(target);
+  begin
+    delete from public.invoices i where i.client_id = target.client_id
+      and i.period_start = target.period_start and i.status = 'draft';
+    perform billing.draft_invoices(array[target], late);
+    -- As text: a jsonb of this size is a reference to storage that is rolled back with its row.
+    select i.document::text into content from public.invoices i
+    where i.client_id = target.client_id and i.kind = 'period'
+      and i.period_start = target.period_start and i.status = 'draft';
+    raise exception using errcode = 'LB000', message = 'roll the preview back';
+  exception when sqlstate 'LB000' then
+    null;
+  end;
+  return content::jsonb;
+end $$;
+comment on function billing.preview_invoice is
+  'Document of the invoice for the period with a day (default today), or null where it is zero.';
+
+-- The period of a client that a day lies in: as recorded, or as it will be.
+create function billing.period_with(client_id uuid, day date)
+returns billing.rating_target language plpgsql stable set search_path = '' as $$
+declare
+  target billing.rating_target;
+begin
+  select p.client_id, p.period_start, p.period_end into target
+  from public.billing_periods p
+  where p.client_id = period_with.client_id and p.period_start <= day and day < p.period_end;
+  if target.client_id is null then
+    select r.client_id,
+      greatest(r.next_start, billing.period_start_of(day, r.billing_anchor_day)),
+      billing.period_end_of(greatest(day, r.next_start), r.billing_anchor_day) into target
+    from billing.running_periods(billing.as_of()) r
+    where r.client_id = period_with.client_id and day >= r.next_start;
+  end if;
+  if target.client_id is null then
+    perform billing.raise_error('unknown_client',
+      format('client %s does not exist or has no period with %s', client_id, day));
+  end if;
+  if exists (select from public.invoices i where i.client_id = target.client_id
+    and i.kind = 'period' and i.period_start = target.period_start
+    and i.status not in ('draft', 'void')) then
+    perform billing.raise_error('period_already_invoiced',
+      format('the period %s is invoiced',
+        billing.period_label(target.period_start, target.period_end)),
+      'see the invoice; late usage goes on the next one');
+  end if;
+  return target;
+end $$;
+
+-- Earlier periods of the client whose late usage goes on the target's invoice.
+create function billing.late_targets(target billing.rating_target)
+returns billing.rating_target[] language sql stable set search_path = '' as $$
+  with changed as (
+    select coalesce(array_agg(
+      (p.client_id, p.period_start, p.period_end)::billing.rating_target), '{}') as targets
+    from public.billing_periods p
+    join public.invoices i on i.client_id = p.client_id and i.kind = 'period'
+      and i.period_start = p.period_start and i.status not in ('draft', 'void')
+    where p.client_id = target.client_id and p.period_start <> target.period_start
+      and (p.usage_changed or billing.is_on_draft(p.client_id, p.period_start))
+  )
+  select coalesce(array_agg(t), '{}') from changed c, unnest(c.targets) t
+  where (t.client_id, t.period_start) not in (
+    select h.client_id, h.period_start from unnest(billing.blocked_late(c.targets)) h);
+$$;
+
+revoke all on all functions in schema billing from public;
+grant execute on function billing.preview_invoice(uuid, date, timestamptz) to service_role;
