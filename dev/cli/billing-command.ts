@@ -224,17 +224,11 @@ function checkCommands(program: Command, { connect, terminal, progress }: Billin
       );
       show(terminal, json, rows, ["reason", "agent", "model", "metric", "rows", "last_day"]);
     });
-  program.command("health").description("How far logs are counted, what waits")
+  program.command("health").description("How each part is doing; with --json also what waits")
     .option("--json", "print JSON")
     .action(async ({ json }) => {
       const state = await dataOf(connect()(health, {}));
-      show(terminal, json, state, [
-        "status",
-        "counted_at",
-        "last_run_at",
-        "blocked_periods",
-        "quarantined_rows",
-      ]);
+      show(terminal, json, json ? state : state.parts, ["part", "state", "since", "detail"]);
     });
 }
 

@@ -165,10 +165,17 @@ export const health = {
   id: "health",
   method: "GET",
   path: "/billing/health",
-  summary: "Whether the database answers, how far logs are counted, what waits",
+  summary: "How each part is doing, how far logs are counted, what waits",
   access: ["operator", "service", "cron"],
   answer: z.strictObject({
+    /** `ok` where every part is fine. */
     status: z.enum(["ok", "attention"]),
+    parts: z.array(z.strictObject({
+      part: z.string(),
+      state: z.enum(["fine", "late", "broken"]),
+      since: ShownInstant.nullable(),
+      detail: z.string(),
+    })),
     counted_at: ShownInstant,
     last_run_at: ShownInstant.nullable(),
     blocked_periods: z.int(),

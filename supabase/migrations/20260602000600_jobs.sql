@@ -40,19 +40,29 @@ $$;
 -- is cron's rule wherever one of them is '*'. Null for what is no five-field schedule.
 create function billing.next_run(schedule text, after timestamptz)
 returns timestamptz language sql immutable set search_path = '' as $$
-  select (d.day + make_interval(hours => h.hour, mins => m.minute)) at time zone 'UTC'
-  from (select regexp_split_to_array(btrim(schedule), '\s+') as f,
-    after at time zone 'UTC' as local) x
-  cross join generate_series(x.local::date::timestamp,
-    x.local::date::timestamp + interval '4 years', interval '1 day') d(day)
-  cross join unnest(billing.cron_field(x.f[2], 0, 23)) h(hour)
-  cross join unnest(billing.cron_field(x.f[1], 0, 59)) m(minute)
-  where cardinality(x.f) = 5
-    and extract(day from d.day) = any (billing.cron_field(x.f[3], 1, 31))
-    and extract(month from d.day) = any (billing.cron_field(x.f[4], 1, 12))
-    and extract(dow from d.day) = any (billing.cron_field(x.f[5], 0, 6))
-    and d.day + make_interval(hours => h.hour, mins => m.minute) > x.local
-  order by 1 limit 1;
+  with field as materialized (
+    select billing.cron_field(f.f[1], 0, 59) as minutes, billing.cron_field(f.f[2], 0, 23) as hours,
+      billing.cron_field(f.f[3], 1, 31) as days, billing.cron_field(f.f[4], 1, 12) as months,
+      billing.cron_field(f.f[5], 0, 6) as weekdays, after at time zone 'UTC' as local
+    from regexp_split_to_array(btrim(schedule), '\s+') f(f) where cardinality(f.f) = 5
+  ), day as materialized (
+    -- The first day that fits may be today, and over; then it is the second.
+    select d.day
+    from field f
+    cross join generate_series(f.local::date::timestamp,
+      f.local::date::timestamp + interval '4 years', interval '1 day') d(day)
+    where extract(day from d.day) = any (f.days)
+      and extract(month from d.day) = any (f.months)
+      and extract(dow from d.day) = any (f.weekdays)
+    order by d.day limit 2
+  )
+  select min(x.fires) at time zone 'UTC'
+  from field f cross join day d
+  cross join unnest(f.hours) h(hour)
+  cross join unnest(f.minutes) m(minute)
+  cross join lateral (
+    select d.day + make_interval(hours => h.hour, mins => m.minute) as fires) x
+  where x.fires > f.local;
 $$;
 comment on function billing.next_run is 'Next time a cron schedule fires after an instant (UTC).';
 

@@ -72,6 +72,7 @@ property("books do not contradict themselves, and rebuilding gives what incremen
   const ids = await settle(sql, world);
   await live(sql, arrivals(ids, world));
   assert.deepEqual(await findContradictions(sql), []);
+  assert.deepEqual([...await sql`select * from billing.check_invariants('2026-01-01')`], []);
   const records = () => sql`select * from public.usage_records order by 1, 2, 3, 4, 5`;
   const before = [...await records()];
   await sql`select billing.rebuild_usage()`;

@@ -15,6 +15,7 @@ Deno.test("a year lived month by month: at the end the books close", async () =>
   await database.rolledBack(async (sql) => {
     const clients = await liveTheYear(sql);
     assert.deepEqual(await findContradictions(sql), []);
+    assert.deepEqual([...await sql`select * from billing.check_invariants('2026-01-01')`], []);
     const charged = bySection(await netCharges(sql, steady(clients), "2027-01-01"));
     assert.deepEqual(charged, await ratedAnew(sql));
     assert.deepEqual(await ledgerGaps(sql), []);

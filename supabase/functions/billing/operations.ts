@@ -80,14 +80,15 @@ export const operationEndpoints = [
   }),
   endpoint(routes.health, async (session) => {
     const [row] = await session.sql<{ item: object; attention: boolean }[]>`
-      select jsonb_build_object('counted_at', w.moved_at, 'blocked_periods', b.periods,
-          'quarantined_rows', q.rows,
+      select jsonb_build_object('counted_at', w.moved_at, 'parts', h.parts,
+          'blocked_periods', (select count(*) from public.billing_periods p
+            where p.state = 'blocked'),
+          'quarantined_rows', (select count(*) from billing.quarantined_logs q),
           'last_run_at', (select max(r.finished_at) from billing.monthly_runs r)) as item,
-        b.periods + q.rows > 0 as attention
+        h.attention
       from billing.usage_watermark w
-      cross join (select count(*) as periods from public.billing_periods p
-        where p.state = 'blocked') b
-      cross join (select count(*) as rows from billing.quarantined_logs) q`;
+      cross join (select jsonb_agg(to_jsonb(x)) as parts, bool_or(x.state <> 'fine') as attention
+        from billing.health x) h`;
     return { ...row?.item, status: row?.attention ? "attention" : "ok" };
   }),
   endpoint(routes.openApi, () => Promise.resolve(document)),
