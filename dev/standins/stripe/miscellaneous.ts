@@ -2,14 +2,30 @@ import type { Params } from "./params.ts";
 import { page, type State, within } from "./state.ts";
 import type { WebhookSender } from "./webhooks.ts";
 
+/** What the owner of the account has set in the Dashboard. */
+export interface DashboardSettings {
+  charges_enabled: boolean;
+  /** Of the webhook endpoint. */
+  status: "enabled" | "disabled";
+  enabled_events: string[];
+  api_version: string | null;
+}
+
 /** Events, subscriptions, disputes, meters, the account. */
 export function miscellaneousEndpoints(state: State, webhooks: WebhookSender) {
+  const settings: DashboardSettings = {
+    charges_enabled: true,
+    status: "enabled",
+    enabled_events: ["*"],
+    api_version: state.apiVersion,
+  };
   return {
+    configure: (change: Partial<DashboardSettings>) => void Object.assign(settings, change),
     account: () => ({
       id: "acct_standin",
       object: "account",
       country: "US",
-      charges_enabled: true,
+      charges_enabled: settings.charges_enabled,
       details_submitted: true,
       settings: { dashboard: { display_name: "Stand-in" } },
     }),
@@ -21,9 +37,9 @@ export function miscellaneousEndpoints(state: State, webhooks: WebhookSender) {
         id: "we_standin",
         object: "webhook_endpoint",
         url: webhooks.target.url,
-        status: "enabled",
-        enabled_events: ["*"],
-        api_version: state.apiVersion,
+        status: settings.status,
+        enabled_events: settings.enabled_events,
+        api_version: settings.api_version,
         livemode: state.livemode,
       }],
     }),

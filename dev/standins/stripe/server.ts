@@ -152,6 +152,7 @@ export function startStripe(options: StripeOptions) {
       writeOff: invoices.writeOff,
       updateCustomer: customers.update,
       deleteCustomer: customers.remove,
+      configure: other.configure,
       dispute: other.dispute,
       subscribe: other.subscribe,
       changeSubscription: other.changeSubscription,
