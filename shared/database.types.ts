@@ -770,6 +770,7 @@ export type Database = {
           "description": string;
           "id": string;
           "invoice_id": string | null;
+          "is_base_fee": boolean;
           "item_day": string;
           "quantity": number;
           "section_start": string | null;
@@ -783,6 +784,7 @@ export type Database = {
           "description": string;
           "id"?: string;
           "invoice_id"?: string | null;
+          "is_base_fee"?: boolean;
           "item_day": string;
           "quantity"?: number;
           "section_start"?: string | null;
@@ -795,6 +797,7 @@ export type Database = {
           "description"?: string;
           "id"?: string;
           "invoice_id"?: string | null;
+          "is_base_fee"?: boolean;
           "item_day"?: string;
           "quantity"?: number;
           "section_start"?: string | null;

@@ -122,6 +122,7 @@ create table public.invoice_items (
   item_day date not null,
   section_start date,
   invoice_id uuid references public.invoices (id),
+  is_base_fee boolean not null default false,
   created_at timestamptz not null default now(),
   -- Keeps NaN and infinity out too.
   constraint invoice_items_amount_in_range check (

@@ -61,15 +61,24 @@ begin
 end $$;
 comment on function billing.forget_stripe_customer is 'Notes that Stripe deleted a customer.';
 
+-- The client of a subscription: its customer's, or the one that it names.
+create function billing.owner_of_subscription(subscription jsonb)
+returns uuid language sql stable security definer set search_path = '' as $$
+-- Definer: called for the service role by reconciliation.
+  select coalesce(billing.client_of_customer(subscription ->> 'customer'),
+    (select c.id from public.clients c
+      where c.id::text = subscription #>> '{metadata,leveredge_client_id}'));
+$$;
+comment on function billing.owner_of_subscription is
+  'The client that a Stripe subscription is of; null where it is none of ours.';
+
 -- Mirrors a subscription. A new one gives its client a billing config, a lively one wakes a client
 -- that a subscription had put to sleep, an ended one pauses the client.
 create function billing.apply_stripe_subscription(subscription jsonb, seen timestamptz)
 returns text language plpgsql security definer set search_path = '' as $$
 -- Definer: called for the service role by reconciliation.
 declare
-  owner uuid := coalesce(billing.client_of_customer(subscription ->> 'customer'),
-    (select c.id from public.clients c
-      where c.id::text = subscription #>> '{metadata,leveredge_client_id}'));
+  owner constant uuid := billing.owner_of_subscription(subscription);
   item constant jsonb := subscription #> '{items,data,0}';
   known public.stripe_subscriptions;
   mirror public.stripe_subscriptions;
@@ -101,7 +110,13 @@ begin
     current_period_end = excluded.current_period_end, seen_at = excluded.seen_at,
     ended_at = excluded.ended_at
   returning * into mirror;
-  return billing.follow_subscription(mirror);
+  -- Said again, by reconciliation: what an operator has decided since stays.
+  if (known.status, known.base_fee_minor) is not distinct from
+    (mirror.status, mirror.base_fee_minor) then
+    return 'known';
+  end if;
+  return concat_ws(', ', billing.follow_subscription(mirror), billing.drop_doubled_fee(mirror,
+    coalesce(billing.at_epoch(subscription ->> 'start_date'), seen)));
 end $$;
 comment on function billing.apply_stripe_subscription is
   'Mirrors a subscription and starts, keeps or pauses its client.';
@@ -114,7 +129,10 @@ declare
 begin
   if alive then
     insert into public.billing_config (client_id, effective_from, currency)
-    select mirror.client_id, c.started_on, cur.code
+    -- Not for what is invoiced already.
+    select mirror.client_id, greatest(c.started_on, (select max(i.period_end)
+      from public.invoices i where i.client_id = c.id and i.kind = 'period'
+        and i.status in ('open', 'paid', 'uncollectible'))), cur.code
     from public.clients c join public.currencies cur on cur.code = mirror.currency
     where c.id = mirror.client_id and not exists (
       select from public.billing_config b where b.client_id = mirror.client_id);
@@ -142,6 +160,28 @@ begin
   return 'subscription ' || mirror.status;
 end $$;
 
+-- A base fee that waits for our next invoice is left to Stripe once a subscription with one begins.
+create function billing.drop_doubled_fee(mirror public.stripe_subscriptions, began timestamptz)
+returns text language plpgsql set search_path = '' as $$
+declare
+  dropped bigint;
+begin
+  if mirror.base_fee_minor = 0 or mirror.status not in ('active', 'trialing', 'past_due') then
+    return null;
+  end if;
+  delete from public.invoice_items i
+  where i.client_id = mirror.client_id and i.is_base_fee and i.section_start is null
+    and i.invoice_id is null and i.item_day >= (began at time zone 'UTC')::date;
+  get diagnostics dropped = row_count;
+  if dropped > 0 then
+    perform billing.notice('base-fee/' || mirror.stripe_subscription_id, 'normal', format(
+      'Base fee of %s: Stripe bills it by a subscription now, %s waiting for our invoice dropped',
+      c.name, dropped)) from public.clients c where c.id = mirror.client_id;
+    return 'base fee left to Stripe';
+  end if;
+  return null;
+end $$;
+
 -- The platform fee as a line of ours, for a client whose fee Stripe does not bill.
 create function billing.charge_base_fee(client_id uuid, amount numeric, description text, day date)
 returns uuid language plpgsql security definer set search_path = '' as $$
@@ -157,9 +197,10 @@ begin
       'Stripe bills this client''s base fee by its subscription',
       'cancel the subscription, or leave the fee to Stripe');
   end if;
-  insert into public.invoice_items (client_id, description, unit_amount, currency, item_day)
+  insert into public.invoice_items (client_id, description, unit_amount, currency, item_day,
+    is_base_fee)
   select charge_base_fee.client_id, charge_base_fee.description, amount, t.currency,
-    charge_base_fee.day
+    charge_base_fee.day, true
   from billing.config_on(array[charge_base_fee.client_id], array[charge_base_fee.day]) t
   returning id into item;
   return item;
@@ -169,5 +210,5 @@ comment on function billing.charge_base_fee is
 
 revoke all on all functions in schema billing from public;
 grant execute on function billing.forget_stripe_customer(text, timestamptz),
-  billing.apply_stripe_subscription(jsonb, timestamptz),
+  billing.apply_stripe_subscription(jsonb, timestamptz), billing.owner_of_subscription(jsonb),
   billing.charge_base_fee(uuid, numeric, text, date) to service_role;

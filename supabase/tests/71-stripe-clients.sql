@@ -1,6 +1,6 @@
 -- Customers and subscriptions in Stripe, and what they mean for clients.
 begin;
-select plan(17);
+select plan(20);
 
 insert into public.clients (name, email, started_on) values ('Acme', 'old@acme.test', '2026-06-01');
 insert into public.stripe_customers (client_id, livemode, stripe_customer_id)
@@ -60,6 +60,15 @@ select is(pg_temp.event('9', 'customer.subscription.updated', pg_temp.subscripti
 select lives_ok($$select billing.charge_base_fee(id, 99, 'Platform fee', '2026-07-01')
   from public.clients$$, 'without one the fee may be a line of ours');
 
+select is(pg_temp.event('11', 'customer.subscription.created',
+  pg_temp.subscription('active') || '{"id":"sub_2"}', 11),
+  'subscription active, client resumed, base fee left to Stripe',
+  'a fee that waits for our invoice is dropped when a subscription with one begins');
+select is_empty('select from public.invoice_items', 'so it is billed once');
+update public.clients set status = 'paused';
+select is(pg_temp.event('12', 'customer.subscription.updated',
+  pg_temp.subscription('active') || '{"id":"sub_2"}', 12), 'known',
+  'what is said again undoes nothing that an operator has decided');
 select is(pg_temp.event('10', 'customer.deleted', '{"id":"cus_1"}', 10), 'customer forgotten',
   'a deleted customer is noticed');
 select is((select billing.stripe_client_facts(id, false) ->> 'deleted' from public.clients), 'true',

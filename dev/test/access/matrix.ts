@@ -127,6 +127,7 @@ export const CALLABLE = {
     "nudge_deliver",
     "nudge_stripe",
     "overdue_invoices",
+    "owner_of_subscription",
     "part_of",
     "period_end_of",
     "period_start_of",

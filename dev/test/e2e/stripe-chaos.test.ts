@@ -72,9 +72,21 @@ Deno.test("webhooks lost, doubled and shuffled: after reconciliation both sides 
     stripe.dashboard.voidInvoice(voided);
     stripe.dashboard.credit({ invoice: credited, amount: 900, memo: "Outage" });
     stripe.failPayment(failed);
+    const subscriber = stripe.state.invoices.get(paid)?.customer ?? "";
+    stripe.dashboard.subscribe(subscriber, "usd", 9900);
     stripe.webhooks.holding = false;
     const shuffled = shuffle(stripe.webhooks.held.flatMap((event) => [event, event]));
-    const lost = new Set(["invoice.voided", "credit_note.created"]);
+    const lost = new Set([
+      "invoice.voided",
+      "credit_note.created",
+      "customer.subscription.created",
+    ]);
+    // Too old for Stripe to tell of it again: found as an object, not as an event.
+    stripe.state.events.splice(
+      0,
+      stripe.state.events.length,
+      ...stripe.state.events.filter(({ type }) => type !== "customer.subscription.created"),
+    );
     for (const event of shuffled) {
       if (lost.has(event.type) || event.data.object === null) continue;
       if (event.type === "invoice.paid" && JSON.stringify(event).includes(paid)) continue;
@@ -93,6 +105,10 @@ Deno.test("webhooks lost, doubled and shuffled: after reconciliation both sides 
     deepStrictEqual(await books(world), EXPECTED);
     strictEqual(stripe.state.invoices.size, NAMES.length);
     strictEqual(stripe.state.creditNotes.size, 1);
+    const mirrored = await sql`select status, base_fee_minor::int from public.stripe_subscriptions`;
+    deepStrictEqual(mirrored.map((row) => ({ ...row })), [
+      { status: "active", base_fee_minor: 9900 },
+    ]);
     // 900 credited there and 1,500 refunded, in one event or two.
     const [notes] = await sql`select sum(total_minor)::int as total from public.credit_notes`;
     strictEqual(notes?.total, 2400);

@@ -24,8 +24,8 @@ const DAY = 86_400;
 /**
  * Compares the invoices, payments, refunds and credit notes of the last days from both sides, after
  * fetching events that never came, and heals what has one right answer: what Stripe received,
- * refunded, voided or wrote off is booked here; what we voided, credited or were paid elsewhere is
- * told to Stripe; a missing Stripe invoice is made. The rest is reported.
+ * refunded, voided or wrote off is booked here, subscriptions are mirrored; what we voided, credited
+ * or were paid elsewhere is told to Stripe; a missing Stripe invoice is made. The rest is reported.
  */
 export async function reconcile(days: number, ports: OutwardPorts): Promise<Reconciliation> {
   const { store, now } = ports;
@@ -38,6 +38,7 @@ export async function reconcile(days: number, ports: OutwardPorts): Promise<Reco
   for (const invoice of before) await store.applyInvoice(invoice, now());
   const uncredited = await applyCreditNotes(since, ports);
   await applyRefunds(since, ports);
+  await applySubscriptions(ports);
   for (const row of await store.bothSides(sinceDay)) {
     const missing = row.wanted && row.stripe_invoice_id === null && row.state !== "held";
     if (missing && row.state !== "refused") await deliverInvoice(row.invoice_id, ports);
@@ -121,6 +122,13 @@ async function applyCreditNotes(
     });
   }
   return differences;
+}
+
+/** Subscriptions as they are now, however long ago their events were lost. */
+async function applySubscriptions({ stripe, store, now }: OutwardPorts): Promise<void> {
+  for await (const subscription of stripe.subscriptions.list({ status: "all", limit: 100 })) {
+    await store.applySubscription(subscription, now());
+  }
 }
 
 /** Refunds say which payment they are of; which invoice that was for is asked where it is unknown. */

@@ -101,6 +101,12 @@ export function stripeStore(sql: Sql, livemode: boolean) {
     applyCreditNote: async (note: Stripe.CreditNote, seen: Date) =>
       await jsonOf(sql`
         select billing.apply_stripe_credit_note(${text(note)}::text::jsonb, ${seen}) as json`),
+    /** What came of it; null where its customer is none of ours. */
+    applySubscription: async (subscription: Stripe.Subscription, seen: Date) =>
+      await jsonOf(sql`
+        select case when billing.owner_of_subscription(s) is not null
+          then billing.apply_stripe_subscription(s, ${seen}) end as json
+        from (select ${text(subscription)}::text::jsonb) x(s)`),
     forgetCustomer: async (customer: string, seen: Date) =>
       void await sql`select billing.forget_stripe_customer(${customer}, ${seen})`,
     receiveEvents: async (events: readonly Stripe.Event[]) =>
