@@ -67,14 +67,16 @@ create function billing.stripe_both_sides(since date, livemode boolean)
 returns table (invoice_id uuid, number text, status text, currency text, wanted boolean,
   expected_total_minor bigint, amount_due_minor bigint, stripe_invoice_id text, state text,
   problem text, total_minor bigint, amount_paid_minor bigint, booked_minor bigint,
-  paid_off_stripe_minor bigint, refunded_minor bigint, booked_refund_minor bigint)
+  paid_off_stripe_minor bigint, refunded_minor bigint, booked_refund_minor bigint,
+  paid_here_minor bigint)
 language sql stable set search_path = '' as $$
   select i.id, i.number, i.status, i.currency, 'stripe' = any (i.deliveries)
       and i.status in ('open', 'uncollectible') and i.amount_due_minor > 0,
     m.agreed_total_minor, i.amount_due_minor, m.stripe_invoice_id, m.state, m.problem,
     m.total_minor,
     m.amount_paid_minor, m.booked_minor, m.paid_off_stripe_minor, m.refunded_minor,
-    m.booked_refund_minor
+    m.booked_refund_minor, (select coalesce(sum(p.amount_minor), 0)
+      from public.payments p where p.invoice_id = i.id and p.method <> 'stripe')
   from public.invoices i
   left join public.stripe_invoices m
     on m.invoice_id = i.id and m.livemode = stripe_both_sides.livemode

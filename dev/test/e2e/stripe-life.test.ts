@@ -49,11 +49,13 @@ Deno.test("what happens to an invoice in Stripe happens to it here, and nothing 
 });
 
 Deno.test("a payment taken back by a bank and a credit beyond what is left are told, not booked", async () => {
-  await withStripe(["Disputed", "Overcredited"], async (world) => {
+  await withStripe(["Disputed", "Overcredited", "Part"], async (world) => {
     const { stripe, sql, sendAll, invoices, call } = world;
     await sendAll();
     stripe.payInvoice(await stripeId(world, "Disputed"));
     stripe.dashboard.dispute(await stripeId(world, "Disputed"));
+    await sql`
+      select billing.record_payment(${invoices.get("Part") ?? ""}, 1200, now(), 'transfer', 'T-9')`;
     await sql`
       select billing.issue_credit_note(${invoices.get("Overcredited") ?? ""}, 'goodwill', 3000)`;
     stripe.dashboard.credit({
@@ -80,12 +82,15 @@ Deno.test("a payment taken back by a bank and a credit beyond what is left are t
     deepStrictEqual(await books(world), [
       "Disputed: paid, paid 5000, net 5000, Stripe paid",
       "Overcredited: open, paid 0, net 0, Stripe open",
+      "Part: open, paid 1200, net 1200, Stripe open",
     ]);
     const { body } = await call("reconcile-stripe", { days: 3 });
     const { left } = z.object({
-      left: z.array(z.object({ kind: z.string(), ours: z.string() })),
+      left: z.array(z.object({ kind: z.string(), ours: z.string(), stripes: z.string() })),
     }).parse(body);
     ok(left.some(({ kind, ours }) => kind === "credit_note" && ours.includes("2000 left")));
+    const due = left.find(({ kind }) => kind === "due");
+    deepStrictEqual([due?.ours, due?.stripes], ["3800", "5000"]);
   });
 });
 

@@ -11,6 +11,7 @@ export interface Difference {
     | "status"
     | "total"
     | "paid"
+    | "due"
     | "refunded"
     | "credit_note"
     | "not_told";
@@ -83,6 +84,10 @@ function compareOne(row: BothSides, invoice: Stripe.Invoice | undefined): Differ
     ...(booked === minor(invoice.amount_paid)
       ? []
       : [difference("paid", booked, minor(invoice.amount_paid))]),
+    // Stripe can be told that all was paid elsewhere, not that a part was.
+    ...(invoice.status !== "open" || row.paid_here_minor === 0
+      ? []
+      : [difference("due", row.amount_due_minor, minor(invoice.amount_remaining))]),
     ...(row.refunded_minor === row.booked_refund_minor
       ? []
       : [difference("refunded", row.booked_refund_minor ?? 0, row.refunded_minor ?? 0)]),

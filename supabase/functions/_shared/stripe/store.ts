@@ -38,6 +38,7 @@ export const BothSides = z.object({
   paid_off_stripe_minor: minor.nullable(),
   refunded_minor: minor.nullable(),
   booked_refund_minor: minor.nullable(),
+  paid_here_minor: minor,
 });
 
 /** See the schema of the same name. */
