@@ -72,8 +72,8 @@ returns uuid language plpgsql security definer set search_path = '' as $$
 declare
   counts constant text[] := '{input_tokens,output_tokens,web_searches,input_cost,output_cost,
     feature_cost,total_cost,other_features,cache_read_tokens,cache_write_tokens,
-    reasoning_tokens}';
-  within constant text[] := '{cache_read_tokens,cache_write_tokens,reasoning_tokens}';
+    reasoning_tokens}'::text[];
+  parts constant text[] := '{cache_read_tokens,cache_write_tokens,reasoning_tokens}'::text[];
   standing public.agent_usage_logs;
   restated public.agent_usage_logs;
   wrong text;
@@ -97,11 +97,11 @@ begin
     perform billing.raise_error('invalid_argument', format('log %s is retracted', log_id),
       'log the call anew');
   end if;
-  restated := jsonb_populate_record(standing, corrected - within);
+  select r.* into restated from jsonb_populate_record(standing, corrected - parts) r;
   restated.other_features := standing.other_features
     || coalesce(corrected -> 'other_features', '{}');
   restated.metadata := standing.metadata || (select coalesce(jsonb_object_agg(k.key, k.value), '{}')
-    from jsonb_each(corrected) k where k.key = any (within));
+    from jsonb_each(corrected) k where k.key = any (parts));
   if restated is not distinct from standing then
     return null;
   end if;
