@@ -1,5 +1,8 @@
 -- Rating: from usage and prices to lines. Preview, drafts and re-rating of late usage all come
 -- through here; nothing else computes an amount.
+--
+-- plpgsql keeps the plans of its queries for the session; planning took longer than rating one
+-- client does. The bodies are queries all the same.
 
 create type billing.client_day as (client_id uuid, day date);
 create type billing.rating_target as (client_id uuid, period_start date, period_end date);
@@ -20,7 +23,10 @@ returns table (client_id uuid, period_start date, period_end date, active_start 
   active_end date, active_days integer, full_days integer, currency text, exponent smallint,
   minimum_minor bigint, discount_percent numeric, discount_minor bigint, taxes jsonb,
   payment_terms_days smallint, line_grouping text, grace_hours integer, deliveries text[])
-language sql stable set search_path = '' as $$
+language plpgsql stable set search_path = '' as $$
+#variable_conflict use_column
+begin
+  return query
   with active as materialized (
     select t.client_id, t.period_start, t.period_end,
       greatest(t.period_start, c.started_on) as active_start,
@@ -45,7 +51,7 @@ language sql stable set search_path = '' as $$
     g.payment_terms_days, g.line_grouping, g.grace_hours, g.deliveries
   from active a join config g
     on g.client_id = a.client_id and g.day = greatest(a.period_start, a.active_end - 1);
-$$;
+end $$;
 comment on function billing.period_terms is
   'Days of service and config of each target period.';
 
@@ -55,7 +61,10 @@ comment on function billing.period_terms is
 create function billing.usage_of_targets(targets billing.rating_target[])
 returns table (client_id uuid, period_start date, model text, metric text, agent text,
   usage_day date, quantity numeric, log_count bigint)
-language sql stable set search_path = '' as $$
+language plpgsql stable set search_path = '' as $$
+#variable_conflict use_column
+begin
+  return query
   select t.client_id, t.period_start, r.model, r.metric, r.agent, r.usage_day,
     r.quantity, r.log_count
   from billing.period_terms(targets) t
@@ -65,7 +74,7 @@ language sql stable set search_path = '' as $$
       and u.usage_day >= t.active_start and u.usage_day < t.active_end
     offset 0
   ) r;
-$$;
+end $$;
 comment on function billing.usage_of_targets is 'Usage records of target periods.';
 
 -- Usage of the targets with the price that was in force when it happened: one row per agent, model,
@@ -74,13 +83,25 @@ create function billing.priced_usage(targets billing.rating_target[])
 returns table (client_id uuid, period_start date, model text, metric text, agent text,
   segment_start date, segment_end date, price_id uuid, multiplier numeric,
   quantity numeric, log_count bigint, first_day date, last_day date)
-language sql stable set search_path = '' set enable_nestloop = off set jit = off as $$
+language plpgsql stable set search_path = '' set enable_nestloop = off set jit = off as $$
+#variable_conflict use_column
+begin
+  return query
   -- The planner cannot know how many rows a CTE has; hash joins are right for one client as for
   -- 10,000, nested loops over CTEs are not.
   with terms as materialized (
     select * from billing.period_terms(targets)
   ), usage as materialized (
-    select * from billing.usage_of_targets(targets)
+    -- As usage_of_targets, with the terms that are known here.
+    select t.client_id, t.period_start, r.model, r.metric, r.agent, r.usage_day, r.quantity,
+      r.log_count
+    from terms t
+    cross join lateral (
+      select * from public.usage_records u
+      where u.client_id = t.client_id
+        and u.usage_day >= t.active_start and u.usage_day < t.active_end
+      offset 0
+    ) r
   ), keys as materialized (
     select k.client_id, k.period_start, k.model, k.metric,
       t.active_start, t.active_end, t.currency
@@ -133,7 +154,7 @@ language sql stable set search_path = '' set enable_nestloop = off set jit = off
     and s.metric = u.metric and s.segment_start <= u.usage_day and u.usage_day < s.segment_end
   group by u.client_id, u.period_start, u.model, u.metric, u.agent,
     s.segment_start, s.segment_end, s.price_id, s.multiplier;
-$$;
+end $$;
 comment on function billing.priced_usage is
   'Usage of target periods with the price in force when it happened.';
 
@@ -141,14 +162,17 @@ comment on function billing.priced_usage is
 create function billing.unpriced_usage(targets billing.rating_target[])
 returns table (client_id uuid, period_start date, model text, metric text, quantity numeric,
   log_count bigint)
-language sql stable set search_path = '' as $$
+language plpgsql stable set search_path = '' as $$
+#variable_conflict use_column
+begin
+  return query
   select u.client_id, u.period_start, u.model, u.metric, sum(u.quantity), sum(u.log_count)::bigint
   from billing.priced_usage(targets) u
   where u.price_id is null
     and not exists (select from billing.unbilled_metrics n where n.metric = u.metric)
   group by u.client_id, u.period_start, u.model, u.metric
   having sum(u.quantity) <> 0;
-$$;
+end $$;
 comment on function billing.unpriced_usage is 'Usage without a price, per target period.';
 
 -- A family or model as people read it: claude-sonnet -> Claude Sonnet, gpt-4o -> GPT-4o.
@@ -172,7 +196,10 @@ returns table (client_id uuid, period_start date, period_end date, rating_key te
   metric text, agent text, price_id uuid, service_start date, service_end date, quantity numeric,
   unit_amount numeric, per_units numeric, pricing_model text, tiers jsonb,
   precise_amount numeric, amount_minor numeric, description text, detail text)
-language sql stable set search_path = '' set enable_nestloop = off set jit = off as $$
+language plpgsql stable set search_path = '' set enable_nestloop = off set jit = off as $$
+#variable_conflict use_column
+begin
+  return query
   with grouped as (
     select t.client_id, t.period_start, t.period_end, t.exponent, u.model, u.metric,
       case when t.line_grouping = 'agent' then u.agent end as agent,
@@ -209,7 +236,7 @@ language sql stable set search_path = '' set enable_nestloop = off set jit = off
     p.model
   from priced p left join public.models m on m.id = p.model
   where p.quantity <> 0;
-$$;
+end $$;
 comment on function billing.rate_usage is
   'Rated usage lines of target periods; one rounding per line.';
 

@@ -1,16 +1,18 @@
 -- What cannot be billed as things are, each with its reason. Nothing of it is lost: an assignment,
 -- a client or a price releases it, the next run bills it.
 
--- Where each client's next period starts, and what day it is there.
+-- Where each client's next period starts, and what day it is there. Bound, not pinned, so that it is
+-- inlined: who asks for one client does not compute all.
 create function billing.running_periods(as_of timestamptz)
 returns table (client_id uuid, billing_anchor_day smallint, ended_on date, today date,
   next_start date)
-language sql stable set search_path = '' as $$
+language sql stable
+begin atomic
   select c.id, c.billing_anchor_day, c.ended_on, billing.day_of(c.id, as_of),
     coalesce((select max(p.period_end) from public.billing_periods p where p.client_id = c.id),
       billing.period_start_of(c.started_on, c.billing_anchor_day))
   from public.clients c;
-$$;
+end;
 
 comment on function billing.running_periods is
   'For each client the local day at an instant and where its next period starts.';

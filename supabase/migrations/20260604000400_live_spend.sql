@@ -29,11 +29,23 @@ begin
     select * from billing.rate_usage(array[target])
   ), days as materialized (
     select u.usage_day, sum(u.quantity * l.amount_minor / nullif(l.quantity, 0)) as amount
-    from billing.usage_of_targets(array[target]) u
+    from public.usage_records u
     join lines l on l.model = u.model and l.metric = u.metric
       and l.service_start <= u.usage_day and u.usage_day < l.service_end
       and (l.agent is null or l.agent = u.agent)
+    where u.client_id = target.client_id
+      and u.usage_day >= terms.active_start and u.usage_day < terms.active_end
     group by u.usage_day
+  ), unrated as materialized (
+    -- Mostly nobody: then the usage need not be priced again to say what has no price.
+    select array(select target where exists (
+      select from public.usage_records u
+      where u.client_id = target.client_id
+        and u.usage_day >= terms.active_start and u.usage_day < terms.active_end
+        and not exists (select from billing.unbilled_metrics n where n.metric = u.metric)
+        and not exists (select from lines l where l.model = u.model and l.metric = u.metric
+          and l.service_start <= u.usage_day and u.usage_day < l.service_end)
+    )) as targets
   ), sums as (
     select coalesce((select sum(l.amount_minor) from lines l), 0) as usage,
       coalesce((select sum(d.amount) from days d where d.usage_day < today), 0) as whole_days,
@@ -55,7 +67,9 @@ begin
       from days d where d.amount is not null),
     'unpriced', (select coalesce(jsonb_agg(jsonb_build_object('model', u.model,
       'metric', u.metric, 'quantity', trim_scale(u.quantity)::text)
-      order by u.model, u.metric), '[]') from billing.unpriced_usage(array[target]) u),
+      order by u.model, u.metric), '[]')
+      from unrated r cross join lateral billing.unpriced_usage(r.targets) u
+      where r.targets <> '{}'),
     'counted_at', (select w.moved_at from billing.usage_watermark w)) into content
   from sums s;
   return content;
