@@ -4,99 +4,100 @@
 create function billing.decimal_text(value numeric) returns text language sql immutable
 return trim_scale(value)::text;
 
--- How usage lines of an invoice's own period divide among agents and days, in minor units. Agents'
--- amounts are shares by quantity, largest remainder first, so they sum to the line exactly.
-create function billing.line_shares(invoice_ids uuid[])
-returns table (invoice_id uuid, line_id uuid, agent text, amount_minor numeric)
-language sql stable set search_path = '' as $$
+-- Usage of the invoices' own periods with the line that charges it (null: no line does). A line
+-- covers the days of one price of a model and metric, of one agent where lines are by agent. Read
+-- once for all that a document says of usage.
+create function billing.document_usage(invoice_ids uuid[])
+returns table (invoice_id uuid, agent text, usage_day date, metric text, quantity numeric,
+  line_id uuid, line_quantity numeric, line_minor bigint)
+language sql stable set search_path = '' set enable_nestloop = off set enable_mergejoin = off as $$
   with wanted as materialized (
     select i.id, i.client_id, i.period_start, i.period_end
     from public.invoices i where i.id = any (invoice_ids) and i.kind = 'period'
-  ), share as (
-    select l.invoice_id, l.id as line_id, u.agent, l.amount_minor,
-      l.amount_minor * u.quantity / nullif(l.quantity, 0) as exact
+  ), usage as materialized (
+    -- Reached by index, invoice by invoice, as in usage_of_targets.
+    select w.id, r.agent, r.usage_day, r.model, r.metric, r.quantity
     from wanted w
-    cross join lateral (select 1) one
-    join public.invoice_lines l on l.invoice_id = w.id and l.kind = 'usage' and not l.is_late
-    join billing.priced_usage(array(
-      select (x.client_id, x.period_start, x.period_end)::billing.rating_target from wanted x)) u
-      on u.client_id = w.client_id and u.period_start = w.period_start and u.model = l.model
-      and u.metric = l.metric and u.price_id = l.price_id and u.segment_start = l.service_start
-      and (l.agent is null or l.agent = u.agent)
+    cross join lateral (
+      select * from public.usage_records u where u.client_id = w.client_id
+        and u.usage_day >= w.period_start and u.usage_day < w.period_end
+      offset 0
+    ) r
+  ), line as materialized (
+    select l.* from public.invoice_lines l
+    where l.invoice_id = any (invoice_ids) and l.kind = 'usage' and not l.is_late
+  )
+  select u.id, u.agent, u.usage_day, u.metric, u.quantity, l.id, l.quantity, l.amount_minor
+  from usage u
+  left join line l on l.invoice_id = u.id and l.model = u.model and l.metric = u.metric
+    and l.service_start <= u.usage_day and u.usage_day < l.service_end
+    and (l.agent is null or l.agent = u.agent);
+$$;
+comment on function billing.document_usage is
+  'Usage of invoices'' own periods, each record with the line that charges it.';
+
+-- The parts of documents that say what agents and days cost. Agents' amounts are shares of their
+-- lines by quantity, largest remainder first, so they sum to the line exactly; days are rounded.
+create function billing.document_breakdown(invoice_ids uuid[])
+returns table (invoice_id uuid, agents jsonb, days jsonb)
+language sql stable set search_path = '' set enable_nestloop = off as $$
+  with usage as materialized (
+    select * from billing.document_usage(invoice_ids)
+  ), share as (
+    select u.invoice_id, u.line_id, u.agent, u.line_minor,
+      u.line_minor * sum(u.quantity) / nullif(u.line_quantity, 0) as exact
+    from usage u where u.line_id is not null
+    group by u.invoice_id, u.line_id, u.agent, u.line_minor, u.line_quantity
   ), ranked as (
     select s.*, floor(s.exact) as whole,
-      s.amount_minor - sum(floor(s.exact)) over (partition by s.line_id) as left_over,
+      s.line_minor - sum(floor(s.exact)) over (partition by s.line_id) as left_over,
       row_number() over (partition by s.line_id order by s.exact - floor(s.exact) desc, s.agent)
         as place
     from share s
-  )
-  select r.invoice_id, r.line_id, r.agent,
-    r.whole + case when r.place <= r.left_over then 1 else 0 end
-  from ranked r;
-$$;
-comment on function billing.line_shares is
-  'What each agent''s usage contributes to each usage line; sums to the line.';
-
-create function billing.document_agents(invoice_ids uuid[])
-returns table (invoice_id uuid, agents jsonb)
-language sql stable set search_path = '' as $$
-  with amounts as (
-    select s.invoice_id, s.agent, sum(s.amount_minor) as amount_minor
-    from billing.line_shares(invoice_ids) s group by s.invoice_id, s.agent
-  ), counts as (
-    select i.id as invoice_id, r.agent,
-      coalesce(sum(r.quantity) filter (where r.metric = 'requests'), 0) as requests,
-      coalesce(sum(r.quantity) filter (where r.metric like '%input_tokens'
-        or r.metric like '%cache\_%'), 0) as input_tokens,
-      coalesce(sum(r.quantity) filter (where r.metric like '%output_tokens'
-        or r.metric like '%reasoning_tokens'), 0) as output_tokens,
-      coalesce(sum(r.quantity) filter (
-        where r.metric <> 'requests' and r.metric not like '%\_tokens'), 0) as other_units
-    from public.invoices i join public.usage_records r on r.client_id = i.client_id
-      and r.usage_day >= i.period_start and r.usage_day < i.period_end
+  ), amount as (
+    select r.invoice_id, r.agent,
+      sum(r.whole + case when r.place <= r.left_over then 1 else 0 end) as minor
+    from ranked r group by r.invoice_id, r.agent
+  ), agent as (
+    select u.invoice_id, u.agent,
+      coalesce(sum(u.quantity) filter (where u.metric = 'requests'), 0) as requests,
+      coalesce(sum(u.quantity) filter (where u.metric like '%input_tokens'
+        or u.metric like '%cache\_%'), 0) as input_tokens,
+      coalesce(sum(u.quantity) filter (where u.metric like '%output_tokens'
+        or u.metric like '%reasoning_tokens'), 0) as output_tokens,
+      coalesce(sum(u.quantity) filter (
+        where u.metric <> 'requests' and u.metric not like '%\_tokens'), 0) as other_units
+    from usage u group by u.invoice_id, u.agent
+  ), agents as (
+    select g.invoice_id, jsonb_agg(jsonb_build_object(
+      'agent', g.agent, 'requests', billing.decimal_text(g.requests),
+      'input_tokens', billing.decimal_text(g.input_tokens),
+      'output_tokens', billing.decimal_text(g.output_tokens),
+      'other_units', billing.decimal_text(g.other_units),
+      'amount_minor', coalesce(a.minor, 0)::bigint)
+      order by coalesce(a.minor, 0) desc, g.agent) as agents
+    from agent g left join amount a on a.invoice_id = g.invoice_id and a.agent = g.agent
+    group by g.invoice_id
+  ), daily as (
+    select u.invoice_id, u.usage_day,
+      coalesce(sum(u.quantity) filter (where u.metric like '%\_tokens'), 0) as tokens,
+      coalesce(sum(u.quantity * u.line_minor / nullif(u.line_quantity, 0)), 0) as amount
+    from usage u group by u.invoice_id, u.usage_day
+  ), days as (
+    select i.id as invoice_id, jsonb_agg(jsonb_build_object('day', s.day::date,
+      'amount_minor', round(coalesce(d.amount, 0))::bigint,
+      'tokens', billing.decimal_text(coalesce(d.tokens, 0))) order by s.day) as days
+    from public.invoices i
+    cross join lateral generate_series(i.period_start, i.period_end - 1, interval '1 day') s(day)
+    left join daily d on d.invoice_id = i.id and d.usage_day = s.day::date
     where i.id = any (invoice_ids) and i.kind = 'period'
-    group by i.id, r.agent
+    group by i.id
   )
-  select c.invoice_id, jsonb_agg(jsonb_build_object(
-    'agent', c.agent, 'requests', billing.decimal_text(c.requests),
-    'input_tokens', billing.decimal_text(c.input_tokens),
-    'output_tokens', billing.decimal_text(c.output_tokens),
-    'other_units', billing.decimal_text(c.other_units),
-    'amount_minor', coalesce(a.amount_minor, 0)::bigint)
-    order by coalesce(a.amount_minor, 0) desc, c.agent)
-  from counts c left join amounts a using (invoice_id, agent)
-  group by c.invoice_id;
+  select d.invoice_id, a.agents, d.days
+  from days d left join agents a on a.invoice_id = d.invoice_id;
 $$;
-
-create function billing.document_days(invoice_ids uuid[])
-returns table (invoice_id uuid, days jsonb)
-language sql stable set search_path = '' as $$
-  with wanted as materialized (
-    select i.id, i.client_id, i.period_start, i.period_end
-    from public.invoices i where i.id = any (invoice_ids) and i.kind = 'period'
-  ), usage as (
-    select w.id, r.usage_day,
-      coalesce(sum(r.quantity) filter (where r.metric like '%\_tokens'), 0) as tokens,
-      coalesce(sum(r.quantity * l.amount_minor / nullif(l.quantity, 0)), 0) as amount
-    from wanted w
-    join public.usage_records r on r.client_id = w.client_id
-      and r.usage_day >= w.period_start and r.usage_day < w.period_end
-    left join public.invoice_lines l on l.invoice_id = w.id and l.kind = 'usage'
-      and not l.is_late and l.model = r.model and l.metric = r.metric
-      and l.service_start <= r.usage_day and r.usage_day < l.service_end
-      and (l.agent is null or l.agent = r.agent)
-    group by w.id, r.usage_day
-  )
-  select w.id, jsonb_agg(jsonb_build_object('day', d.day,
-    'amount_minor', round(coalesce(u.amount, 0))::bigint,
-    'tokens', billing.decimal_text(coalesce(u.tokens, 0))) order by d.day)
-  from wanted w
-  cross join lateral (
-    select (w.period_start + n) as day
-    from generate_series(0, w.period_end - w.period_start - 1) n) d
-  left join usage u on u.id = w.id and u.usage_day = d.day
-  group by w.id;
-$$;
+comment on function billing.document_breakdown is
+  'What agents and days of each invoice''s own period used and cost.';
 
 create function billing.document_lines(invoice_ids uuid[])
 returns table (invoice_id uuid, lines jsonb, discounts jsonb, taxes jsonb)
@@ -144,7 +145,7 @@ $$;
 
 -- Writes the documents of these drafts (or of invoices that are being finalized).
 create function billing.write_documents(invoice_ids uuid[])
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = '' set enable_nestloop = off as $$
   update public.invoices i set document = jsonb_build_object(
     'version', 1, 'kind', 'invoice', 'number', i.number, 'status', i.status,
     'currency', i.currency, 'exponent', cur.exponent,
@@ -164,7 +165,7 @@ returns void language sql set search_path = '' as $$
       'discount_minor', i.discount_minor, 'tax_minor', i.tax_minor,
       'tax_included_minor', i.tax_included_minor, 'total_minor', i.total_minor,
       'balance_applied_minor', i.balance_applied_minor, 'amount_due_minor', i.amount_due_minor),
-    'agents', coalesce(a.agents, '[]'), 'daily', coalesce(d.days, '[]'),
+    'agents', coalesce(b.agents, '[]'), 'daily', coalesce(b.days, '[]'),
     'notes', case when i.note is null then '[]' else jsonb_build_array(i.note) end,
     'payment_terms_days', i.payment_terms_days, 'payment_url', null)
   from public.invoices self
@@ -172,8 +173,7 @@ returns void language sql set search_path = '' as $$
   join public.currencies cur on cur.code = self.currency
   cross join (select billing.document_seller() as document) seller
   left join billing.document_lines(invoice_ids) l on l.invoice_id = self.id
-  left join billing.document_agents(invoice_ids) a on a.invoice_id = self.id
-  left join billing.document_days(invoice_ids) d on d.invoice_id = self.id
+  left join billing.document_breakdown(invoice_ids) b on b.invoice_id = self.id
   where self.id = i.id and i.id = any (invoice_ids);
 $$;
 comment on function billing.write_documents is
