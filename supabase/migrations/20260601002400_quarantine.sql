@@ -1,8 +1,8 @@
 -- What cannot be billed as things are, each with its reason. Nothing of it is lost: an assignment,
 -- a client or a price releases it, the next run bills it.
 
--- Where each client's next period starts, and what day it is there. Bound, not pinned, so that it is
--- inlined: who asks for one client does not compute all.
+-- Where each client's next period starts, and what day it is there. Bound, not pinned, so that it
+-- is inlined: who asks for one client does not compute all.
 create function billing.running_periods(as_of timestamptz)
 returns table (client_id uuid, billing_anchor_day smallint, ended_on date, today date,
   next_start date)
