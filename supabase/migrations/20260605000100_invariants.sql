@@ -56,7 +56,8 @@ language sql stable set search_path = '' as $$
     format('%s given, the counter says %s', count(g.number), c.last_number)
   from billing.invoice_counters c left join given g using (series, year)
   group by c.series, c.year, c.last_number
-  having count(distinct g.number) <> c.last_number or max(g.number) <> c.last_number
+  having count(g.number) <> c.last_number or count(distinct g.number) <> c.last_number
+    or max(g.number) <> c.last_number
   union all
   select 'numbers_are_counted', g.series || '-' || g.year, 'no counter'
   from given g

@@ -1,6 +1,6 @@
 -- Good books have no violation; each way to break them is seen.
 begin;
-select plan(18);
+select plan(22);
 
 insert into public.clients (id, name, started_on) values
   ('00000000-0000-4000-8000-000000000090', 'Sound Ltd', '2026-05-01');
@@ -72,6 +72,20 @@ select is(pg_temp.seen(
 select is(pg_temp.seen($$update public.invoices set number = 'INV-2026-000009',
   document = document || '{"number": "INV-2026-000009"}' where number = 'INV-2026-000002'$$),
   '{numbers_are_gapless}', 'a gap in the numbers');
+select ok('numbers_are_gapless' = any (pg_temp.seen($$
+  alter table public.invoices drop constraint invoices_number_key;
+  insert into public.invoices (client_id, kind, status, number, currency, finalized_at, issued_on,
+    due_on, paid_at)
+  select client_id, 'one_off', 'paid', number, currency, finalized_at, issued_on, due_on, now()
+  from public.invoices where number = 'INV-2026-000002'$$)), 'a number given twice');
+select ok('statement_closes' = any (pg_temp.seen($$update public.invoices
+  set written_off_minor = written_off_minor + 5 where status = 'uncollectible'$$)),
+  'a write-off of more than was due');
+select ok('quarantine_is_of_logs' = any (pg_temp.seen($$insert into billing.quarantined_logs
+  (log_id, reason, agent, model, occurred_at)
+  values (gen_random_uuid(), 'no_client', 'S', 'm', now())$$)), 'quarantine of no log');
+select ok('watermark_is_there' = any (pg_temp.seen('delete from billing.usage_watermark')),
+  'a lost watermark');
 select ok('numbers_are_counted' = any (pg_temp.seen('delete from billing.invoice_counters')),
   'numbers that nobody counts');
 select ok('credit_note_is_sum_of_lines' = any (pg_temp.seen(
