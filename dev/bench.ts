@@ -5,7 +5,7 @@ import { groups } from "./bench/groups.ts";
 import { lineOf, withTable } from "./bench/report.ts";
 import { sizes } from "./bench/sizes.ts";
 
-// npm run bench                                  everything, about ten minutes on two cores
+// npm run bench                                  everything; closing months takes most of the time
 // npm run bench -- --quick                       that it runs; its numbers say little
 // npm run bench -- rollup close_month            the groups that hold these keys
 // npm run bench -- --json FILE                   the figures as JSON too
