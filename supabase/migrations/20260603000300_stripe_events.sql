@@ -1,16 +1,17 @@
 -- Acting on events: exactly once, in the transaction that marks the event as done.
 
--- Stores an event unless it is known. True when it is new.
+-- Stores an event unless it is known. True when it is new. In plpgsql because its plan is kept from
+-- call to call: this is all that Stripe waits for.
 create function billing.receive_stripe_event(event jsonb)
-returns boolean language sql security definer set search_path = '' as $$
-  with stored as (
-    insert into billing.stripe_events (id, type, livemode, created_at, payload)
-    values (event ->> 'id', event ->> 'type', (event ->> 'livemode')::boolean,
-      billing.at_epoch(event ->> 'created'), event)
-    on conflict (id) do nothing
-    returning id)
-  select exists (select from stored);
-$$;
+returns boolean language plpgsql security definer set search_path = '' as $$
+-- Definer: callers may not write the books; this writes down only what Stripe signed.
+begin
+  insert into billing.stripe_events (id, type, livemode, created_at, payload)
+  values (event ->> 'id', event ->> 'type', (event ->> 'livemode')::boolean,
+    billing.at_epoch(event ->> 'created'), event)
+  on conflict (id) do nothing;
+  return found;
+end $$;
 comment on function billing.receive_stripe_event is 'Stores an event once; true when it is new.';
 
 -- Acts on one pending event. What fails is undone and tried again later, longer and longer apart;

@@ -27,6 +27,8 @@ async function sign(body: string, secrets = [SECRET], timestamp = SECOND): Promi
 
 interface Sent {
   readonly body?: string;
+  /** Bytes that the sender says the body has; unsaid, as in a chunked request, unless given. */
+  readonly announced?: number;
   readonly signature?: string | null;
   readonly secrets?: readonly string[];
   readonly livemode?: boolean;
@@ -35,8 +37,9 @@ interface Sent {
 }
 
 async function send(
-  { body = JSON.stringify(EVENT), signature, secrets = [SECRET], livemode, known, failing }: Sent,
+  { body = JSON.stringify(EVENT), announced, signature, secrets = [SECRET], ...world }: Sent,
 ) {
+  const { livemode, known, failing } = world;
   const stored: string[] = [];
   const processed: string[] = [];
   const reported: unknown[] = [];
@@ -45,7 +48,10 @@ async function send(
     new Request("http://functions.test/stripe-webhook", {
       method: "POST",
       body,
-      headers: header === null ? {} : { "stripe-signature": header },
+      headers: {
+        ...(header === null ? {} : { "stripe-signature": header }),
+        ...(announced === undefined ? {} : { "content-length": String(announced) }),
+      },
     }),
     {
       connection: {
@@ -142,6 +148,14 @@ Deno.test("without a secret nothing is taken", async () => {
 Deno.test("a body of more than a mebibyte is not read", async () => {
   const body = JSON.stringify({ ...EVENT, data: { object: { note: "x".repeat(1024 * 1024) } } });
   await assertRefused({ body, signature: "t=1,v1=00" }, 413, "too_large");
+});
+
+Deno.test("a body that announces its length is taken, and refused for it alone", async () => {
+  const body = JSON.stringify(EVENT);
+  const bytes = new TextEncoder().encode(body).length;
+  assert.deepEqual((await send({ body, announced: bytes })).stored, [body]);
+  await assertRefused({ body, announced: 1024 * 1024 + 1 }, 413, "too_large");
+  await assertRefused({ body, announced: Number.NaN }, 413, "too_large");
 });
 
 Deno.test("a signed body that is no event is refused", async () => {

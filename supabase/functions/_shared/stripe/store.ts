@@ -1,6 +1,7 @@
 import type { Sql } from "postgres";
 import type Stripe from "stripe";
 import { z } from "zod";
+import { inGroups } from "../in-groups.ts";
 import { ClientFacts, InvoiceFacts } from "../../../../shared/stripe/facts.ts";
 
 /** Something that Stripe must still be told: a row of `billing.stripe_outbox`. */
@@ -116,9 +117,15 @@ export function stripeStore(sql: Sql, livemode: boolean) {
           select count(*) filter (where billing.receive_stripe_event(e)) as json
           from jsonb_array_elements(${text(events)}::text::jsonb) e`),
       ),
-    receiveEvent: async (payload: string) =>
-      await jsonOf(sql`select billing.receive_stripe_event(${payload}::text::jsonb) as json`) ===
-        true,
+    /** True when the event, a JSON text, is new. Those that come together are stored together. */
+    receiveEvent: inGroups(async (payloads: readonly string[]) =>
+      z.array(z.object({ is_new: z.boolean() })).parse([
+        ...await sql`
+          select billing.receive_stripe_event(e.event) as is_new
+          from jsonb_array_elements(${`[${payloads.join()}]`}::text::jsonb) with ordinality
+            e(event, place) order by e.place`,
+      ]).map(({ is_new }) => is_new)
+    ),
     /** Until nothing is due: in small transactions, because each may hold the books. */
     processEvents: async () => {
       let done = BATCH;

@@ -1,4 +1,5 @@
-import type Stripe from "stripe";
+import { createHmac } from "node:crypto";
+import Stripe from "stripe";
 import { z } from "zod";
 
 /** What is read of an event before it is stored; the database reads the rest. */
@@ -26,13 +27,13 @@ const TOLERANCE = 300;
  * Checks the signature over the raw body against each secret; during a rotation there are two. The
  * SDK refuses old signatures, but takes any from the future; those are refused here.
  */
-export async function verifyWebhook(
+export function verifyWebhook(
   body: string,
   header: string | null,
   secrets: readonly string[],
   { webhooks }: Pick<Stripe, "webhooks">,
   now: Date,
-): Promise<Verification> {
+): Verification {
   if (header === null || header === "") return refused("the Stripe-Signature header is missing");
   if (secrets.length === 0) return refused("STRIPE_WEBHOOK_SECRET is not set");
   // The SDK counts the last timestamp of the header, so that is the one that is signed.
@@ -43,15 +44,9 @@ export async function verifyWebhook(
   let reason = "";
   for (const secret of secrets) {
     try {
-      await webhooks.constructEventAsync(
-        body,
-        header,
-        secret,
-        TOLERANCE,
-        undefined,
-        now.getTime(),
+      const event = EventEnvelope.safeParse(
+        webhooks.constructEvent(body, header, secret, TOLERANCE, digests, now.getTime()),
       );
-      const event = EventEnvelope.safeParse(JSON.parse(body));
       return event.success
         ? { kind: "event", event: event.data }
         : refused("the body is signed, but is not an event");
@@ -61,6 +56,14 @@ export async function verifyWebhook(
   }
   return refused(reason);
 }
+
+/** Web Crypto, the SDK's default in Deno, takes eight times as long for what is a few kilobytes. */
+class NodeDigests extends Stripe.CryptoProvider {
+  override computeHMACSignature(payload: string, secret: string): string {
+    return createHmac("sha256", secret).update(payload, "utf8").digest("hex");
+  }
+}
+const digests = new NodeDigests();
 
 function refused(reason: string): Verification {
   return { kind: "refused", reason };
