@@ -4,6 +4,7 @@ import { findEngine } from "../platform/postgres-engine.ts";
 import { runOnEngine } from "./engine.ts";
 import { Report } from "./report.ts";
 import { checkFormat, checkLint } from "./static.ts";
+import { checkSqlNamed } from "./sql-named.ts";
 import { checkSql } from "./sql-style.ts";
 import { checkTypes } from "./types.ts";
 import { checkVersions } from "./versions.ts";
@@ -35,6 +36,7 @@ if (wanted("check")) {
   await report.section("format", checkFormat);
   await report.section("lint", checkLint);
   await report.section("SQL style", checkSql);
+  await report.section("SQL functions named in pgTAP", checkSqlNamed);
   await report.section("versions of packages in functions", checkVersions);
   await report.section("types, current Deno", () => checkTypes("current"));
   await report.section("types of functions, Deno as hosted", () => checkTypes("hosted"));

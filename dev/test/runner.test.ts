@@ -1,6 +1,7 @@
 import { deepStrictEqual, strictEqual } from "node:assert/strict";
 import { parseDenoTest } from "./deno-test.ts";
 import { failIfEmpty } from "./report.ts";
+import { sqlFunctions, unnamedFunctions } from "./sql-named.ts";
 import { sqlStyleProblems } from "./sql-style.ts";
 import { parseTap } from "./tap.ts";
 import { versionProblems } from "./versions.ts";
@@ -47,4 +48,23 @@ Deno.test("a function may not deploy another version than the one that was teste
     "npm:@supabase/server@1.4.0/x, but package.json has @supabase/server 1.4.1",
   ]);
   strictEqual(versionProblems({ zod: "npm:zod" }, dependencies).length, 1);
+});
+
+Deno.test("a function counts as tested where a test calls it, not where prose mentions it", () => {
+  const functions = sqlFunctions(`
+    create function billing.rate_usage(targets x[]) returns void …
+    create or replace function public.hook() returns trigger …
+    -- create function billing.gone() …
+    create function billing.rate_usage(other x) returns void …`);
+  deepStrictEqual(functions, ["billing.rate_usage", "public.hook"]);
+  deepStrictEqual(unnamedFunctions(functions, "-- billing.rate_usage\nselect 'hook'"), functions);
+  deepStrictEqual(
+    unnamedFunctions(
+      functions,
+      `select billing.rate_usage_twice();
+       select trigger_is('public', 't', 'hook', 'public', 'hook', 'x')`,
+    ),
+    ["billing.rate_usage"],
+  );
+  deepStrictEqual(unnamedFunctions(functions, "billing.rate_usage(x) public.hook()"), []);
 });

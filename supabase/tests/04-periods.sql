@@ -21,7 +21,7 @@ insert into cases values
 select is_empty($$
   select rule, billing.period_start_of(day, anchor), billing.period_end_of(day, anchor) from cases
   where (billing.period_start_of(day, anchor), billing.period_end_of(day, anchor))
-    <> (period_start, period_end)$$, 'every day lies in the period written');
+    is distinct from (period_start, period_end)$$, 'every day lies in the period written');
 select is_empty($$
   select d.day, a from generate_series('2026-01-01'::date, '2028-12-31', interval '1 day') d(day),
     generate_series(1, 31) a

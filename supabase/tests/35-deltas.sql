@@ -1,0 +1,58 @@
+-- What is still to be charged for a period is its rating less what is booked; late lines say so.
+begin;
+select plan(9);
+
+select results_eq($$select billing.period_label(f, t) from (values
+    ('2026-06-01'::date, '2026-07-01'::date), ('2026-12-01', '2027-01-01'),
+    ('2026-06-01', '2026-06-30'), ('2026-06-15', '2026-07-15')) v(f, t)$$,
+  $$values ('June 2026'), ('December 2026'), ('1 Jun 2026 – 29 Jun 2026'),
+    ('15 Jun 2026 – 14 Jul 2026')$$, 'a whole month is called by its name');
+select results_eq($$select billing.late_description(k, a, 'June 2026', 'Thing')
+    from (values ('usage', 5), ('minimum', 5), ('minimum', -5), ('tax', 5)) v(k, a)$$,
+  $$values ('Late usage, June 2026 · Thing'), ('Thing, June 2026'),
+    ('Minimum already charged, June 2026'), ('Thing, June 2026')$$,
+  'late lines name the period that they are of');
+
+insert into public.clients (id, name, started_on) values
+  ('00000000-0000-0000-0000-00000000000a', 'Acme', '2026-06-01');
+insert into public.billing_config (client_id, minimum_minor)
+values ('00000000-0000-0000-0000-00000000000a', 2000);
+create function pg_temp.log(tokens integer) returns void language sql as $$
+  insert into public.agent_usage_logs (agent, model, input_tokens, client_id, corrects_id,
+    "timestamp")
+  values ('S', 'claude-sonnet', tokens, '00000000-0000-0000-0000-00000000000a',
+    case when tokens < 0 then gen_random_uuid() end, '2026-06-20');
+  select billing.rollup();
+$$;
+create function pg_temp.june() returns billing.rating_target[] language sql as $$
+  select array[('00000000-0000-0000-0000-00000000000a', '2026-06-01', '2026-07-01')
+    ::billing.rating_target];
+$$;
+create view pg_temp.deltas as
+select (d.line).kind, (d.line).amount_minor, (d.line).description, d.is_late
+from billing.section_deltas(pg_temp.june()) d order by 1;
+
+select pg_temp.log(5000000);
+select results_eq('select * from pg_temp.deltas', $$values
+    ('minimum', 500::numeric, 'Minimum monthly charge', false),
+    ('usage', 1500, 'Claude Sonnet · input tokens', false)$$,
+  'of a period without an invoice everything is to be charged');
+select is_empty('select * from billing.late_sections(pg_temp.june())', 'and nothing is late');
+select billing.run_monthly('2026-07-01');
+select is_empty('select * from pg_temp.deltas', 'invoiced, nothing is');
+select pg_temp.log(5000000);
+select results_eq('select * from pg_temp.deltas', $$values
+    ('minimum', -500::numeric, 'Minimum already charged, June 2026', true),
+    ('usage', 1500, 'Late usage, June 2026 · Claude Sonnet · input tokens', true)$$,
+  'usage that comes later is, less the minimum that was made up');
+select results_eq('select section_start, net_minor from billing.late_sections(pg_temp.june())',
+  $$values ('2026-06-01'::date, 1000::numeric)$$, '10.00 more in all');
+select pg_temp.log(-9000000);
+select results_eq('select net_minor from billing.late_sections(pg_temp.june())',
+  $$values (0::numeric)$$, 'back below the minimum the client owes what it was charged');
+select results_eq('select kind, amount_minor from pg_temp.deltas',
+  $$values ('minimum', 1200::numeric), ('usage', -1200)$$,
+  'one line set off against the other: 1M tokens are 3.00 of 20.00');
+
+select * from finish();
+rollback;

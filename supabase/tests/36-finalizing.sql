@@ -1,0 +1,70 @@
+-- Finalizing numbers and freezes; the steps it is made of.
+begin;
+select plan(13);
+
+insert into public.clients (id, name, started_on)
+select ('00000000-0000-0000-0000-00000000000' || n)::uuid, name, '2026-06-01'
+from (values (1, 'Cedar'), (2, 'Acme'), (3, 'Birch')) v(n, name);
+create temporary table targets as
+select array_agg((id, '2026-06-01', '2026-07-01')::billing.rating_target) as list
+from public.clients;
+create temporary table drafts as
+select unnest(billing.draft_invoices(list, '{}')) as id from targets;
+
+-- The books have one writer at a time.
+select billing.lock_books();
+select is((select count(*) from pg_locks where locktype = 'advisory' and pid = pg_backend_pid()
+  and (classid::bigint << 32 | objid::bigint) = hashtext('billing.books')), 1::bigint,
+  'whoever writes holds the books until it commits');
+
+-- Numbers.
+select is(billing.take_numbers('2030-05-05', 3), 0, 'the first of a year begin after nought');
+select is(billing.take_numbers('2030-12-31', 1), 3, 'the next follow them');
+select is(billing.take_numbers('2031-01-01', 2), 0, 'each year has its own');
+update public.billing_settings set number_series = 'ZZ';
+select is(billing.take_numbers('2030-06-01', 1), 0, 'and each series');
+update public.billing_settings set number_series = 'INV';
+
+-- Balance: taken in order, never more than there is, never more than an invoice.
+insert into public.balance_entries (client_id, currency, amount_minor, reason, created_at)
+values ('00000000-0000-0000-0000-000000000001', 'USD', 3000, 'adjustment', now()),
+  ('00000000-0000-0000-0000-000000000002', 'USD', 9000, 'adjustment', now()),
+  ('00000000-0000-0000-0000-000000000003', 'EUR', 9000, 'adjustment', now());
+select results_eq($$select c.name, b.applied
+    from billing.balance_to_apply(array(select id from drafts)) b
+    join public.invoices i on i.id = b.invoice_id join public.clients c on c.id = i.client_id
+    order by 1$$,
+  $$values ('Acme', 5000::bigint), ('Birch', 0), ('Cedar', 3000)$$,
+  'each of 50.00 takes what its client has in that currency');
+
+select is(billing.finalize_invoices(array(select id from drafts), '2026-07-01 09:00+00'), 3,
+  'drafts are finalized together');
+select results_eq($$select c.name, i.number, i.status, i.balance_applied_minor, i.due_on
+    from public.invoices i join public.clients c on c.id = i.client_id order by 2$$,
+  $$values ('Acme', 'INV-2026-000001', 'paid', 5000::bigint, '2026-07-31'::date),
+    ('Birch', 'INV-2026-000002', 'open', 0, '2026-07-31'),
+    ('Cedar', 'INV-2026-000003', 'open', 3000, '2026-07-31')$$,
+  'numbered by name; what the balance covers is paid');
+select is((select sum(amount_minor) from public.balance_entries where reason = 'applied'),
+  -8000::numeric, 'what is applied is off the balance');
+select is(billing.finalize_invoices(array(select id from drafts), '2026-07-02 09:00+00'), 0,
+  'what is final is not finalized again');
+
+-- One invoice, or why not.
+select throws_ok($$select billing.get_invoice('00000000-0000-0000-0000-0000000000ff')$$, 'PT404',
+  'no invoice has id 00000000-0000-0000-0000-0000000000ff', 'there is an invoice or there is not');
+update public.clients set status = 'paused' where name = 'Acme';
+create temporary table july as
+select billing.draft_invoices(array[('00000000-0000-0000-0000-000000000003', '2026-07-01',
+  '2026-08-01')::billing.rating_target], '{}') as ids;
+insert into public.agent_usage_logs (agent, model, input_tokens, client_id, "timestamp")
+values ('S', 'claude-sonnet', 20000000, '00000000-0000-0000-0000-000000000003', '2026-07-03');
+select billing.redraft(billing.get_invoice(ids[1]), '2026-08-01') from july;
+select is((select total_minor from public.invoices i join july on i.id = ids[1]), 6000::bigint,
+  'a draft is brought up to date before it is issued: 50.00 of minimum, then 60.00 of usage');
+update public.clients set status = 'paused' where name = 'Birch';
+select throws_ok($$select billing.redraft(billing.get_invoice(ids[1]), '2026-08-01') from july$$,
+  'PT409', 'Birch is paused', 'what is blocked now is not issued');
+
+select * from finish();
+rollback;

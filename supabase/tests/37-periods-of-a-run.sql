@@ -1,0 +1,115 @@
+-- Which periods there are at an instant, and which of them a run looks at.
+begin;
+select plan(20);
+
+insert into public.clients (id, name, time_zone, started_on, ended_on, billing_anchor_day) values
+  ('00000000-0000-0000-0000-00000000000a', 'Acme', 'UTC', '2026-06-10', null, 1),
+  ('00000000-0000-0000-0000-00000000000b', 'Auck', 'Pacific/Auckland', '2026-06-01', null, 1),
+  ('00000000-0000-0000-0000-00000000000c', 'Mid', 'UTC', '2026-06-20', '2026-07-20', 15);
+create function pg_temp.target(client text, month date) returns billing.rating_target
+language sql as $$
+  select (p.client_id, p.period_start, p.period_end)::billing.rating_target
+  from public.billing_periods p join public.clients c on c.id = p.client_id
+  where c.name = client and p.period_start = month;
+$$;
+
+select results_eq($$select c.name, r.today, r.next_start
+    from billing.running_periods('2026-06-30 13:00+00') r
+    join public.clients c on c.id = r.client_id order by 1$$,
+  $$values ('Acme', '2026-06-30'::date, '2026-06-01'::date),
+    ('Auck', '2026-07-01', '2026-06-01'), ('Mid', '2026-06-30', '2026-06-15')$$,
+  'in Auckland it is July already');
+select set_eq($$select (t).client_id, (t).period_start, (t).period_end
+    from unnest(billing.unsettled_targets('2026-06-30 13:00+00')) t$$, $$values
+    ('00000000-0000-0000-0000-00000000000a'::uuid, '2026-06-01'::date, '2026-07-01'::date),
+    ('00000000-0000-0000-0000-00000000000b', '2026-06-01', '2026-08-01'),
+    ('00000000-0000-0000-0000-00000000000c', '2026-06-15', '2026-07-15')$$,
+  'what runs is not settled, nor what has run out and not been opened');
+
+select billing.open_periods('2026-06-30 13:00+00');
+select results_eq('select client_id, period_start, period_end, state from public.billing_periods',
+  $$values ('00000000-0000-0000-0000-00000000000b'::uuid, '2026-06-01'::date, '2026-07-01'::date,
+    'pending')$$, 'a period is opened when it is over where the client is');
+select billing.open_periods('2026-08-16 00:00+00');
+select billing.open_periods('2026-08-16 00:00+00');
+select results_eq($$select c.name, p.period_start, p.full_days from public.billing_periods p
+    join public.clients c on c.id = p.client_id order by 1, 2$$, $$values
+    ('Acme', '2026-06-01'::date, 30), ('Acme', '2026-07-01', 31),
+    ('Auck', '2026-06-01', 30), ('Auck', '2026-07-01', 31),
+    ('Mid', '2026-06-15', 30), ('Mid', '2026-07-15', 31)$$,
+  'each once, and none after the client has left');
+select is((select cardinality(due) || ' ' || cardinality(late) from billing.targets_of_run()),
+  '6 0',
+  'what is pending is due');
+
+-- Blocked or not.
+update public.clients set status = 'paused' where name = 'Acme';
+create temporary table free as
+select billing.mark_blocked(due, '2026-08-16') as list from billing.targets_of_run();
+select is((select cardinality(list) from free), 4, 'what is not blocked goes on');
+select results_eq($$select period_start, reason, message from public.billing_periods
+    where state = 'blocked' order by 1$$,
+  $$values ('2026-06-01'::date, 'client_paused', 'Acme is paused'),
+    ('2026-07-01', 'client_paused', 'Acme is paused')$$, 'what is says so on its period');
+update public.clients set status = 'active' where name = 'Acme';
+select is(cardinality(billing.mark_blocked(array[pg_temp.target('Acme', '2026-06-01')],
+  '2026-08-16')), 1, 'and no more when it is not');
+
+-- Drafts, grace, what became of each.
+create temporary table drafts as
+select billing.draft_invoices(list, '{}') as ids from free;
+select set_eq($$select unnest(billing.drafts_past_grace('2026-08-16'))$$,
+  'select id from public.invoices', 'without grace every draft is ready');
+set local billing.as_of = '2026-07-29';
+update public.billing_config set effective_until = '2026-07-31' where client_id is null;
+insert into public.billing_config (currency, minimum_minor, taxes, payment_terms_days,
+  line_grouping, grace_hours, deliveries, effective_from)
+values ('USD', 5000, '[]', 30, 'model', 24 * 20, '{archive}', '2026-07-31');
+select results_eq($$select c.name, i.period_start from public.invoices i
+    join public.clients c on c.id = i.client_id
+    where i.id = any (billing.drafts_past_grace('2026-08-16')) order by 1, 2$$,
+  $$values ('Auck', '2026-06-01'::date), ('Mid', '2026-06-15'), ('Mid', '2026-07-15')$$,
+  'a draft of the 31st of July waits its twenty days');
+select billing.mark_rated(list, '{}', ids, '2026-08-16') from free, drafts;
+select results_eq($$select state, count(*) from public.billing_periods group by 1 order by 1$$,
+  $$values ('blocked', 1::bigint), ('invoiced', 4), ('pending', 1)$$,
+  'a period with a draft is invoiced');
+select billing.finalize_invoices(array(select id from public.invoices), '2026-08-16');
+
+-- Changed since.
+update public.clients set started_on = '2026-06-05' where name = 'Auck';
+select trigger_is('public', 'clients', 'rate_service_anew', 'billing', 'rate_service_anew',
+  'service is watched');
+select results_eq($$select client_id, period_start from public.billing_periods
+    where usage_changed$$,
+  $$values ('00000000-0000-0000-0000-00000000000b'::uuid, '2026-06-01'::date)$$,
+  'days that leave service are rated anew, their period alone');
+select is((select late from billing.targets_of_run()),
+  array[pg_temp.target('Auck', '2026-06-01')], 'what is invoiced and changed is late');
+select is(billing.blocked_late(array[pg_temp.target('Auck', '2026-06-01')]), '{}',
+  'late periods are rated');
+update public.clients set status = 'paused' where name = 'Auck';
+select is(billing.blocked_late(array[pg_temp.target('Auck', '2026-06-01')]),
+  array[pg_temp.target('Auck', '2026-06-01')], 'or held back, with their client');
+update public.clients set status = 'active' where name = 'Auck';
+
+-- Voided.
+select billing.void_invoice(i.id, 'wrong', '2026-08-17') from public.invoices i
+where i.period_start = '2026-06-15';
+select is(billing.reopened_targets(array[pg_temp.target('Mid', '2026-06-15'),
+  pg_temp.target('Mid', '2026-07-15')]), array[pg_temp.target('Mid', '2026-06-15')],
+  'a period with a void invoice is open again');
+select is_empty($$select * from billing.negative_sections(array[
+    pg_temp.target('Mid', '2026-06-15')])$$, 'nothing is booked beyond its rating');
+
+-- The summary.
+select is(billing.summarize_run(list, '{}', array(select id from public.invoices
+    where status = 'open'), '2026-08-17') - 'blocked' - 'quarantined',
+  '{"as_of": "2026-08-17T00:00:00+00:00", "invoices": 3, "totals": {"USD": 10806}, "drafts": 0,
+    "skipped": 0}'::jsonb, '50.00, 50.00 and 5 of 31 days of 50.00 (8.06): counted and summed')
+from free;
+select is((select billing.summarize_run(list, '{}', '{}', '2026-08-17') #>> '{blocked,0,message}'
+  from free), 'Acme is paused', 'with what is blocked');
+
+select * from finish();
+rollback;

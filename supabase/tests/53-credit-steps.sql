@@ -1,0 +1,95 @@
+-- Crediting step by step: what is left to credit, off which invoice, onto what.
+begin;
+select plan(17);
+
+insert into public.clients (id, name, started_on, ended_on) values
+  ('00000000-0000-0000-0000-00000000000a', 'Acme', '2026-06-01', null);
+insert into public.billing_config (client_id, minimum_minor)
+values ('00000000-0000-0000-0000-00000000000a', 0);
+create function pg_temp.log(tokens integer, day date) returns void language sql as $$
+  insert into public.agent_usage_logs (agent, model, input_tokens, client_id, corrects_id,
+    "timestamp")
+  values ('S', 'claude-sonnet', tokens, '00000000-0000-0000-0000-00000000000a',
+    case when tokens < 0 then gen_random_uuid() end, day);
+  select billing.rollup();
+$$;
+create function pg_temp.invoice(month date) returns public.invoices language sql as $$
+  select i from public.invoices i where period_start = month;
+$$;
+create function pg_temp.june() returns billing.rating_target[] language sql as $$
+  select array[('00000000-0000-0000-0000-00000000000a', '2026-06-01', '2026-07-01')
+    ::billing.rating_target];
+$$;
+-- June 30.00; July 15.00 and 6.00 of June that came late.
+select pg_temp.log(10000000, '2026-06-10');
+select billing.run_monthly('2026-07-01');
+select pg_temp.log(2000000, '2026-06-11'), pg_temp.log(5000000, '2026-07-10');
+select billing.run_monthly('2026-08-01');
+
+select is(billing.creditable(pg_temp.invoice('2026-07-01'), '2026-06-01'), 600::bigint,
+  'of July''s invoice what it charged for June can be credited for June');
+select is(billing.creditable(pg_temp.invoice('2026-06-01'), '2026-06-01'), 3000::bigint,
+  'of June''s all of it');
+select is(billing.creditable(pg_temp.invoice('2026-06-01'), '2026-07-01'), 0::bigint,
+  'for what it did not charge nothing');
+
+-- A note is settled: first off what is due.
+select throws_ok($$select billing.write_credit_note(pg_temp.invoice('2026-06-01'), 0, 'x', false,
+  now())$$, 'PT400', 'a credit of 0 is not more than zero', 'a note is of something');
+select throws_ok($$select billing.write_credit_note(pg_temp.invoice('2026-06-01'), 3001, 'x', false,
+  now())$$, 'PT409', '3001 would be credited, 3000 is left of invoice INV-2026-000001',
+  'and of no more than is left');
+select billing.record_payment((pg_temp.invoice('2026-06-01')).id, 2900, '2026-07-05');
+select billing.write_credit_note(pg_temp.invoice('2026-06-01'), 250, 'goodwill', false,
+  '2026-08-02');
+select results_eq($$select number, to_invoice_minor, to_balance_minor, to_refund_minor
+    from public.credit_notes$$, $$values ('INV-2026-000001-CN1', 100::bigint, 150::bigint,
+      0::bigint)$$, 'of 2.50 the 1.00 that is due, the rest onto the balance');
+select results_eq($$select status, amount_due_minor from public.invoices
+    where period_start = '2026-06-01'$$, $$values ('paid', 0::bigint)$$,
+  'which settles the invoice');
+select billing.write_credit_note(pg_temp.invoice('2026-06-01'), 50, 'goodwill', true, '2026-08-02');
+select is((select to_refund_minor from public.credit_notes where number like '%CN2'), 50::bigint,
+  'or back to who paid');
+select is((select sum(amount_minor) from public.balance_entries), 150::numeric,
+  'a refund is none of the balance');
+
+-- A rest that is carried: a pair of lines that cancel.
+select billing.carry_credit(n.id, '2026-06-01', a.amount, 'USD') from public.credit_notes n
+join (values ('%CN2', -70), ('%CN2', 0), ('%CN1', 70)) a(number, amount) on n.number like a.number;
+select results_eq($$select rating_key, amount_minor, precise_amount, description
+    from public.credit_note_lines order by 2$$, $$values
+    ('carried', -70::bigint, -0.7::numeric, 'Carried to another credit note'),
+    ('carried', 70, 0.7, 'Carried from another')$$,
+  'lines say where the rest went and came from; of nothing there is none');
+select billing.write_credit_document(n.id) from public.credit_notes n where n.number like '%CN1';
+select results_eq($$select document ->> 'kind', document ->> 'number',
+    document #>> '{references,invoice_number}', document #>> '{references,reason}',
+    document #>> '{totals,total_minor}', document #>> '{lines,0,amount_minor}'
+    from public.credit_notes where number like '%CN1'$$,
+  $$values ('credit_note', 'INV-2026-000001-CN1', 'INV-2026-000001', 'goodwill', '250', '70')$$,
+  'its document names the invoice, the reason, and what it gives back');
+
+-- Overcharges: newest invoice first, each by what it charged for the section.
+select is(billing.credit_overcharges(pg_temp.june(), '2026-08-03'), 0::bigint,
+  'what is rated as it was charged is not credited');
+select pg_temp.log(-3000000, '2026-06-12');
+select is(billing.credit_overcharges(pg_temp.june(), '2026-08-03'), 2::bigint,
+  '9.00 of June: two notes');
+select results_eq($$select i.period_start, n.total_minor, n.reason from public.credit_notes n
+    join public.invoices i on i.id = n.invoice_id
+    where n.issued_at = '2026-08-03' order by 1 desc$$,
+  $$values ('2026-07-01'::date, 600::bigint, 'Usage of June 2026 corrected'),
+    ('2026-06-01', 300, 'Usage of June 2026 corrected')$$,
+  '6.00 off July''s invoice that charged them, 3.00 off June''s');
+select is_empty('select * from billing.late_sections(pg_temp.june()) where net_minor <> 0',
+  'then June is booked as it is rated');
+select pg_temp.log(-1000000, '2026-06-13');
+select is(billing.credit_section(pg_temp.june(), 300, '2026-08-04'), 1::bigint,
+  'a section is credited by as many notes as it takes');
+select is((select sum(l.amount_minor) from public.credit_note_lines l
+  join public.credit_notes n on n.id = l.credit_note_id where n.issued_at = '2026-08-04'),
+  300::numeric, 'whose lines sum to it');
+
+select * from finish();
+rollback;

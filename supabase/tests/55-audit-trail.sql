@@ -1,0 +1,43 @@
+-- Every change of terms and books is on record: what changed, who did it.
+begin;
+select plan(9);
+
+set local billing.actor = 'ada';
+create function pg_temp.trail() returns table (table_name text, row_id text, operation text,
+  before jsonb, after jsonb) language sql as $$
+  select a.table_name, a.row_id, a.operation, a.before, a.after from billing.audit_log a
+  order by a.id;
+$$;
+
+select results_eq($$select billing.audit_key(r) from (values
+    ('{"id": "x", "client_id": "c"}'::jsonb),
+    ('{"client_id": "c", "user_id": "u"}'), ('{"id": true}')) v(r)$$,
+  $$values ('x'), ('c/u'), ('true')$$, 'a row is known by its id, a membership by its two');
+select trigger_is('public', 'clients', 'audit_insert', 'billing', 'audit_insert', 'what is added');
+select trigger_is('public', 'clients', 'audit_update', 'billing', 'audit_update', 'what changes');
+select trigger_is('public', 'clients', 'audit_delete', 'billing', 'audit_delete', 'what goes');
+
+insert into public.models (id, family) values ('m-1', 'm'), ('m-2', 'm');
+select results_eq('select row_id, operation, before, after from pg_temp.trail()', $$values
+    ('m-1', 'insert', null::jsonb, '{"id": "m-1", "family": "m", "provider": "other"}'::jsonb),
+    ('m-2', 'insert', null, '{"id": "m-2", "family": "m", "provider": "other"}')$$,
+  'what is added is there as it was added');
+update public.models set family = 'n' where id = 'm-1';
+select results_eq($$select row_id, before, after from pg_temp.trail() where operation = 'update'$$,
+  $$values ('m-1', '{"family": "m"}'::jsonb, '{"family": "n"}'::jsonb)$$,
+  'of what changes that alone which changed');
+update public.models set family = family;
+delete from public.models where id = 'm-2';
+select results_eq($$select row_id, operation, before ->> 'family' from pg_temp.trail() offset 3$$,
+  $$values ('m-2', 'delete', 'm')$$, 'nothing of no change; what is gone as it was');
+select is((select array_agg(distinct actor) from billing.audit_log), '{ada}', 'by whom');
+
+insert into public.clients (name, started_on) values ('Acme', '2026-06-01');
+delete from public.deliveries;
+select billing.draft_invoices(array(select (id, '2026-06-01', '2026-07-01')::billing.rating_target
+  from public.clients), '{}');
+select is_empty($$select * from pg_temp.trail() where table_name = 'invoices'$$,
+  'drafts, remade at will, are no books');
+
+select * from finish();
+rollback;

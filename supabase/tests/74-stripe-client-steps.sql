@@ -1,0 +1,77 @@
+-- Customers and subscriptions of Stripe, and which client they are.
+begin;
+select plan(22);
+
+insert into public.clients (id, name, email, started_on) values
+  ('00000000-0000-0000-0000-00000000000a', 'Acme', 'a@acme.test', '2026-06-01'),
+  ('00000000-0000-0000-0000-00000000000b', 'Birch', 'b@birch.test', '2026-06-01');
+select billing.save_stripe_customer('00000000-0000-0000-0000-00000000000a', false, 'cus_1', 'd1');
+create function pg_temp.subscription(status text, fee integer default 100) returns jsonb
+language sql as $$
+  select jsonb_build_object('id', 'sub_1', 'customer', 'cus_1', 'status', status,
+    'livemode', false, 'currency', 'eur', 'items', jsonb_build_object('data', jsonb_build_array(
+      jsonb_build_object('quantity', 2, 'price', jsonb_build_object('unit_amount', fee,
+        'recurring', '{"interval": "month", "usage_type": "licensed"}'::jsonb)))));
+$$;
+create function pg_temp.mirror() returns public.stripe_subscriptions language sql as $$
+  select s from public.stripe_subscriptions s;
+$$;
+
+select is(billing.client_of_customer('cus_1'), '00000000-0000-0000-0000-00000000000a',
+  'a customer is a client');
+select is(billing.client_of_customer('cus_x'), null, 'or somebody else''s');
+select is(billing.address_lines('{"line1": "1 Road\nBack", "line2": "", "postal_code": "D02",
+  "city": "Dublin", "state": null, "country": " IE "}'), '{1 Road,Back,D02 Dublin,IE}',
+  'an address is lines, without the empty ones');
+select is(billing.address_lines('{}'), '{}', 'or none');
+select is(billing.apply_stripe_customer('{"id": "cus_1", "name": " ", "email": "new@acme.test"}',
+  '{"name": null, "email": null}'), 'client updated', 'what the client changed there is taken');
+select results_eq($$select name, email from public.clients where name like 'A%'$$,
+  $$values ('Acme', 'new@acme.test')$$, 'but for a name that is blank');
+select is(billing.apply_stripe_customer('{"id": "cus_1", "email": "x@acme.test"}', '{}'),
+  'nothing new', 'and for what did not change there');
+
+-- Subscriptions.
+select is(billing.owner_of_subscription('{"customer": "cus_1"}'),
+  '00000000-0000-0000-0000-00000000000a', 'a subscription is its customer''s');
+select is(billing.owner_of_subscription('{"customer": "cus_x", "metadata":
+  {"leveredge_client_id": "00000000-0000-0000-0000-00000000000b"}}'),
+  '00000000-0000-0000-0000-00000000000b', 'or of the client that it names');
+select throws_ok($$select billing.apply_stripe_subscription('{"customer": "cus_x"}', now())$$,
+  'P0001', 'waiting for the client of customer cus_x', 'or waits for one');
+insert into public.invoice_items (client_id, description, unit_amount, currency, item_day,
+  is_base_fee) values
+  ('00000000-0000-0000-0000-00000000000a', 'Base fee', 9, 'EUR', '2026-07-05', true),
+  ('00000000-0000-0000-0000-00000000000a', 'Set-up', 9, 'EUR', '2026-07-05', false);
+select is(billing.apply_stripe_subscription(pg_temp.subscription('active'), '2026-07-01'),
+  'subscription active, billing config made, base fee left to Stripe',
+  'a new one gives its client a config, and takes the fee that waits for our invoice');
+select results_eq('select status, base_fee_minor, currency from public.stripe_subscriptions',
+  $$values ('active', 200::bigint, 'EUR')$$, 'its fee is amount times quantity');
+select results_eq('select description from public.invoice_items', $$values ('Set-up')$$,
+  'other items stay');
+select is(billing.apply_stripe_subscription(pg_temp.subscription('canceled'), '2026-06-30'),
+  'known', 'what is older than what is known changes nothing');
+select is(billing.drop_doubled_fee(pg_temp.mirror(), '2026-07-01'), null,
+  'no fee waits any more');
+update public.stripe_subscriptions set status = 'canceled';
+select is(billing.follow_subscription(pg_temp.mirror()), 'subscription canceled, client paused',
+  'when it ends its client sleeps');
+select is((select status from public.clients where name = 'Acme'), 'paused', 'as it says');
+update public.stripe_subscriptions set status = 'active';
+select is(billing.follow_subscription(pg_temp.mirror()), 'subscription active, client resumed',
+  'and wakes with the next');
+
+-- Deleted there, made anew here.
+select is(billing.forget_stripe_customer('cus_x', now()),
+  'ignored: not a customer of ours, or known',
+  'a customer of others is not forgotten');
+select is(billing.forget_stripe_customer('cus_1', '2026-07-09'), 'customer forgotten', 'ours is');
+select is(billing.forget_stripe_customer('cus_1', '2026-07-10'),
+  'ignored: not a customer of ours, or known', 'once');
+select billing.save_stripe_customer('00000000-0000-0000-0000-00000000000a', false, 'cus_2', 'd2');
+select results_eq('select stripe_customer_id, sent_digest, deleted_at from public.stripe_customers',
+  $$values ('cus_2', 'd2', null::timestamptz)$$, 'until it is made anew');
+
+select * from finish();
+rollback;

@@ -1,0 +1,58 @@
+-- Each part of the books is asked by a check of its own, which sees what is wrong with that part
+-- and nothing else.
+begin;
+select plan(8);
+
+insert into public.clients (id, name, started_on) values
+  ('00000000-0000-4000-8000-000000000092', 'Sound Ltd', '2026-05-01');
+insert into public.agent_usage_logs (agent, model, input_tokens, client_id, "timestamp")
+values ('S', 'claude-sonnet', 20000000, '00000000-0000-4000-8000-000000000092', '2026-05-10');
+select billing.run_monthly('2026-07-01');
+select billing.issue_credit_note(id, 'goodwill', 100, false, '2026-07-02') from public.invoices
+where number = 'INV-2026-000001';
+create view pg_temp.found as
+select 'invoices' as part, invariant from billing.check_invoices()
+union select 'numbers', invariant from billing.check_numbers()
+union select 'money', invariant from billing.check_money()
+union select 'periods', invariant from billing.check_periods()
+union select 'usage', invariant from billing.check_usage('[2026-01-01,)');
+-- What is seen after a change that no guard was there to refuse.
+create function pg_temp.seen(change text) returns text[] language plpgsql as $$
+declare
+  guarded regclass;
+  parts text[];
+begin
+  for guarded in select t.tgrelid from pg_trigger t join pg_class c on c.oid = t.tgrelid
+    where c.relnamespace in ('public'::regnamespace, 'billing'::regnamespace) group by 1
+  loop
+    execute format('alter table %s disable trigger user', guarded);
+  end loop;
+  execute change;
+  select array_agg(part || ': ' || invariant order by part, invariant) into parts
+  from pg_temp.found;
+  raise exception using errcode = 'LB001', message = coalesce(parts::text, '{}');
+exception when sqlstate 'LB001' then
+  return sqlerrm::text[];
+end $$;
+
+select is_empty('select * from pg_temp.found', 'good books have no violation');
+select is(pg_temp.seen($$update public.invoices set document = document || '{"number": "X"}'$$),
+  '{"invoices: document_says_the_total"}', 'of invoices');
+select is(pg_temp.seen('update billing.invoice_counters set last_number = last_number + 1'),
+  '{"numbers: numbers_are_gapless"}', 'of numbers');
+select is(pg_temp.seen('update public.credit_note_lines set amount_minor = amount_minor + 1'),
+  '{"money: credit_note_is_sum_of_lines"}', 'of money');
+select is(pg_temp.seen($$insert into public.balance_entries (client_id, currency, amount_minor,
+    reason, created_at) values ('00000000-0000-4000-8000-000000000092', 'USD', -1, 'adjustment',
+    now())$$), '{"money: balance_is_not_negative","money: statement_closes"}',
+  'money that nobody had does not close either');
+select is(pg_temp.seen($$update public.billing_periods set state = 'skipped'
+    where period_start = '2026-05-01'$$), '{"periods: invoiced_means_an_invoice"}', 'of periods');
+select is(pg_temp.seen($$update public.usage_records set quantity = quantity - 1
+    where metric = 'requests'$$), '{"usage: records_equal_logs"}', 'of usage');
+select is(pg_temp.seen($$update public.usage_records set usage_day = '2025-12-31'
+    where metric = 'requests'$$), '{"usage: records_equal_logs"}',
+  'on the days that are asked for');
+
+select * from finish();
+rollback;
