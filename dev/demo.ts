@@ -82,7 +82,7 @@ function conclude({ month, stripe: collected, verification }: DemoResult): numbe
     console.error(differenceReport(verification.differences));
     return 1;
   }
-  if (collected.differences > 0) {
+  if (collected.differences > 0 || collected.equal !== month.invoices.length) {
     console.error("Stripe and the books DISAGREE.");
     return 1;
   }

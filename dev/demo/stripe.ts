@@ -1,17 +1,19 @@
 import { setTimeout } from "node:timers/promises";
 import type { Sql } from "postgres";
 import { z } from "zod";
+import { agrees, bothSides } from "../standins/stripe/both-sides.ts";
 import type { StripeStandIn } from "../standins/stripe/server.ts";
 import type { MonthInvoice } from "./month.ts";
 import type { DataApi } from "./send.ts";
 
 /** What became of the invoices in Stripe. */
 export interface StripeOutcome {
-  /** Invoices that Stripe has, with totals equal to ours. */
   readonly sent: number;
+  /** Those of which Stripe and the books say the same: total, status, money received. */
+  readonly equal: number;
   /** Invoices that Stripe cannot have, and why. */
   readonly refused: readonly { readonly number: string; readonly reason: string }[];
-  /** By what the clients did: number of the invoice. */
+  /** By what the client did: number of the invoice. */
   readonly failed: string;
   readonly refunded: string;
   readonly voided: string;
@@ -59,13 +61,15 @@ export async function liveThroughStripe(
   await eventsProcessed(sql);
   const answer = await callFunction(api, "reconcile-stripe", { days: 2 });
   const { found, left } = reconciliation.parse(await answer.json());
+  const sides = await bothSides(sql, stripe.state);
   return {
     sent,
+    equal: sides.filter(agrees).length,
     refused,
     failed: failed.number ?? "",
     refunded: refunded.number ?? "",
     voided: voided.number ?? "",
-    paid: others.length,
+    paid: sides.filter(({ status }) => status === "paid").length,
     differences: found.length + left.length,
   };
 }
@@ -83,8 +87,9 @@ async function eventsProcessed(sql: Sql): Promise<void> {
 /** What the demo prints about Stripe. */
 export function stripeReport(outcome: StripeOutcome): string {
   return [
-    `Stripe       ${outcome.sent} invoices with equal totals: ${outcome.paid} paid, ` +
-    `${outcome.failed} declined, ${outcome.refunded} half refunded, ${outcome.voided} voided`,
+    `Stripe       ${outcome.equal} of ${outcome.sent} invoices are there as they are here: ` +
+    `${outcome.paid} paid, ${outcome.refunded} half refunded, ${outcome.failed} declined, ` +
+    `${outcome.voided} voided`,
     ...outcome.refused.map(({ number, reason }) => `             ${number} not sent: ${reason}`),
     `Reconciled   ${outcome.differences} differences between Stripe and the books`,
   ].join("\n");

@@ -17,9 +17,9 @@ import { stripePorts } from "../../supabase/functions/_shared/stripe/open.ts";
 import { bucketStore } from "../../supabase/functions/_shared/storage.ts";
 
 // One request of the worker, everything real, that kills itself with SIGKILL where
-// DIE_AT says: `<kind>:claimed`, `<kind>:rendered`, `archive:stored`, `stripe:created` (Stripe has a
-// draft, we have not noted its id), `<kind>:handled` (the receiver has it, we have not written it
-// down) or `<kind>:finished`.
+// DIE_AT says: `<kind>:claimed`, `<kind>:rendered`, `archive:stored`, `stripe:customer` and
+// `stripe:created` (Stripe has a customer or a draft, we have not noted its id), `<kind>:handled`
+// (the receiver has it, we have not written it down) or `<kind>:finished`.
 
 const [kind, step] = (Deno.env.get("DIE_AT") ?? "").split(":");
 const environment = DeliveryEnvironment.parse(Deno.env.toObject());
@@ -37,6 +37,10 @@ const { handlers } = deliveryHandlers({
       ...stripe,
       store: {
         ...stripe.store,
+        saveCustomer: (...customer) => {
+          dieAt("customer");
+          return stripe.store.saveCustomer(...customer);
+        },
         saveDraft: (...draft) => {
           dieAt("created");
           return stripe.store.saveDraft(...draft);

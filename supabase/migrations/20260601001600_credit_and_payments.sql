@@ -78,7 +78,7 @@ create table public.balance_entries (
   amount_minor bigint not null constraint balance_entries_not_zero check (amount_minor <> 0),
   reason text not null
     constraint balance_entries_reason_known
-    check (reason in ('credit_note', 'applied', 'void', 'adjustment', 'overpayment')),
+    check (reason in ('credit_note', 'applied', 'void', 'adjustment', 'overpayment', 'refund')),
   invoice_id uuid references public.invoices (id),
   credit_note_id uuid references public.credit_notes (id),
   created_at timestamptz not null,

@@ -19,6 +19,21 @@ from public.credit_notes n where n.to_refund_minor > 0
 union all
 select p.client_id, p.currency, p.paid_at, 5, 'payment', i.number, -p.amount_minor, p.invoice_id
 from public.payments p join public.invoices i on i.id = p.invoice_id
+where p.amount_minor > 0
+union all
+-- What goes back as a credit note says stands at the note; here is what went back beyond that.
+select g.client_id, g.currency, g.paid_at, 5, 'refund', g.number,
+  greatest(g.so_far - g.noted, 0) - greatest(g.so_far - g.amount_minor - g.noted, 0), g.invoice_id
+from (
+  select p.client_id, p.currency, p.paid_at, i.number, p.invoice_id,
+    -p.amount_minor as amount_minor,
+    sum(-p.amount_minor) over (partition by p.invoice_id order by p.paid_at, p.id) as so_far,
+    (select coalesce(sum(n.to_refund_minor), 0) from public.credit_notes n
+      where n.invoice_id = p.invoice_id) as noted
+  from public.payments p join public.invoices i on i.id = p.invoice_id
+  where p.amount_minor < 0
+) g
+where g.so_far > g.noted
 union all
 select i.client_id, i.currency, i.uncollectible_at, 6, 'written_off', i.number,
   -i.written_off_minor, i.id
@@ -34,7 +49,7 @@ from (
     partition by s.invoice_id order by s.at, s.id) as so_far
   from (
     select p.id, p.invoice_id, p.client_id, p.currency, p.paid_at as at, p.amount_minor
-    from public.payments p
+    from public.payments p where p.amount_minor > 0
     union all
     select n.id, n.invoice_id, n.client_id, n.currency, n.issued_at, n.to_invoice_minor
     from public.credit_notes n where n.to_invoice_minor > 0

@@ -157,7 +157,8 @@ comment on function billing.apply_stripe_charge is
   'Books refunds of a charge; null while the payment it belongs to is not known.';
 
 -- A refund is money gone. What it takes back must be on a credit note; one that was made without
--- (in the Dashboard) gets one here.
+-- (in the Dashboard) gets one here. What cannot be credited, because the invoice is void or was
+-- credited to the balance already, was the client's credit, and is that no more.
 create function billing.book_stripe_refunds(mirror public.stripe_invoices, at timestamptz)
 returns text language plpgsql set search_path = '' as $$
 declare
@@ -166,6 +167,7 @@ declare
   reference constant text := format('%s/refunded/%s', mirror.stripe_invoice_id,
     mirror.refunded_minor);
   uncovered bigint;
+  creditable bigint;
   note_number text;
 begin
   if gone <= 0 then
@@ -176,18 +178,46 @@ begin
   values (invoice.id, invoice.client_id, -gone, invoice.currency, at, 'stripe', reference);
   update public.stripe_invoices m set booked_refund_minor = mirror.refunded_minor
   where m.invoice_id = mirror.invoice_id and m.livemode = mirror.livemode;
-  select least(mirror.refunded_minor - coalesce(sum(n.to_refund_minor), 0),
-    invoice.total_minor - coalesce(sum(n.total_minor), 0)) into uncovered
+  select least(gone, mirror.refunded_minor - coalesce(sum(n.to_refund_minor), 0)),
+    case when invoice.status in ('open', 'paid', 'uncollectible')
+      then invoice.total_minor - coalesce(sum(n.total_minor), 0) else 0 end
+  into uncovered, creditable
   from public.credit_notes n where n.invoice_id = invoice.id;
-  if uncovered > 0 and invoice.status in ('open', 'paid', 'uncollectible') then
-    note_number := billing.issue_credit_note(invoice.id, 'Refunded in Stripe', uncovered, true, at);
+  if least(uncovered, creditable) > 0 then
+    note_number := billing.issue_credit_note(invoice.id, 'Refunded in Stripe',
+      least(uncovered, creditable), true, at);
     insert into public.stripe_credit_notes (credit_note_id, livemode, origin)
     select n.id, mirror.livemode, 'refund' from public.credit_notes n
     where n.number = note_number;
   end if;
+  if uncovered > creditable then
+    perform billing.take_refund_off_balance(invoice, uncovered - creditable, reference, at);
+  end if;
   perform billing.notice(reference, 'normal', format('Refunded: %s of %s',
     billing.money_text(gone, invoice.currency), invoice.number));
   return concat_ws(', ', format('refund of %s booked', gone), note_number);
+end $$;
+
+-- Credit that was given back as money cannot be spent once more. What of it is spent already is
+-- money that the client owes; somebody must say how it is asked for.
+create function billing.take_refund_off_balance(invoice public.invoices, amount bigint,
+  reference text, at timestamptz)
+returns void language plpgsql set search_path = '' as $$
+declare
+  credit constant bigint := coalesce((select sum(b.amount_minor) from public.balance_entries b
+    where b.client_id = invoice.client_id and b.currency = invoice.currency), 0);
+begin
+  if credit > 0 then
+    insert into public.balance_entries (client_id, currency, amount_minor, reason, invoice_id,
+      created_at, note)
+    values (invoice.client_id, invoice.currency, -least(amount, credit), 'refund', invoice.id, at,
+      'Refunded in Stripe');
+  end if;
+  if amount > credit then
+    perform billing.notice('spent/' || reference, 'high', format('%s of %s was refunded in Stripe, '
+      || 'but the client had spent that credit: put it on an invoice with an item',
+      billing.money_text(amount - credit, invoice.currency), invoice.number));
+  end if;
 end $$;
 
 -- A credit note of Stripe: ours if it names one, else one is issued here for it.

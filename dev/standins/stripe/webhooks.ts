@@ -38,6 +38,17 @@ export class WebhookSender {
     else this.#last = this.#last.then(() => this.deliver(event));
   }
 
+  /**
+   * Sends what is held as badly as can be: some lost, all others twice, in no order. The same on
+   * every run. What happens from now on is sent as it happens. Resolves when all is answered.
+   */
+  async releaseBadly(isLost: (event: Event) => boolean): Promise<void> {
+    const events = this.held.filter((event) => !isLost(event));
+    this.held = [];
+    this.holding = false;
+    for (const event of shuffled([...events, ...events])) await this.deliver(event);
+  }
+
   /** Resolves when all that was queued has been answered. */
   async settled(): Promise<void> {
     for (let last; last !== this.#last;) await (last = this.#last);
@@ -64,4 +75,11 @@ export class WebhookSender {
       this.answers.push({ event: event.id, type: event.type, status: 0 });
     }
   }
+}
+
+function shuffled<T>(items: readonly T[]): T[] {
+  let seed = 20260701;
+  const random = () => (seed = (seed * 48271) % 2147483647) / 2147483647;
+  return items.map((item) => ({ item, place: random() })).toSorted((a, b) => a.place - b.place)
+    .map(({ item }) => item);
 }

@@ -74,8 +74,6 @@ Deno.test("webhooks lost, doubled and shuffled: after reconciliation both sides 
     stripe.failPayment(failed);
     const subscriber = stripe.state.invoices.get(paid)?.customer ?? "";
     stripe.dashboard.subscribe(subscriber, "usd", 9900);
-    stripe.webhooks.holding = false;
-    const shuffled = shuffle(stripe.webhooks.held.flatMap((event) => [event, event]));
     const lost = new Set([
       "invoice.voided",
       "credit_note.created",
@@ -87,11 +85,9 @@ Deno.test("webhooks lost, doubled and shuffled: after reconciliation both sides 
       stripe.state.events.length,
       ...stripe.state.events.filter(({ type }) => type !== "customer.subscription.created"),
     );
-    for (const event of shuffled) {
-      if (lost.has(event.type) || event.data.object === null) continue;
-      if (event.type === "invoice.paid" && JSON.stringify(event).includes(paid)) continue;
-      await stripe.webhooks.deliver(event);
-    }
+    await stripe.webhooks.releaseBadly((event) =>
+      lost.has(event.type) || event.type === "invoice.paid" && JSON.stringify(event).includes(paid)
+    );
     deepStrictEqual(stripe.webhooks.answers.filter(({ status }) => status !== 200), []);
     await sql`update billing.stripe_events set due_at = now() where state = 'pending'`;
     const { body } = await call("reconcile-stripe", { days: 3 });
@@ -139,12 +135,4 @@ async function books({ sql }: StripeWorld): Promise<string[]> {
 function dyingAfter(ports: InvoicePorts, step: "saveDraft"): InvoicePorts {
   const store = { ...ports.store, [step]: () => Promise.reject(new Error("killed")) };
   return { ...ports, store };
-}
-
-/** The same shuffle on every run. */
-function shuffle<T>(items: readonly T[]): T[] {
-  let seed = 20260701;
-  const random = () => (seed = (seed * 48271) % 2147483647) / 2147483647;
-  return items.map((item) => ({ item, place: random() })).toSorted((a, b) => a.place - b.place)
-    .map(({ item }) => item);
 }

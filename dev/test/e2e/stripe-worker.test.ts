@@ -1,12 +1,10 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
-import { startStripe } from "../../standins/stripe/server.ts";
-import { billJune, type DeliveryWorld, seedJune, withDeliveryWorld } from "./delivery-world.ts";
+import { billJune, seedJune } from "./delivery-world.ts";
 import { dieAt } from "./die-at.ts";
-
-const KEY = "sk_test_worker";
+import { withStripeWorker } from "./stripe-worker-world.ts";
 
 Deno.test("the worker sends invoices to Stripe; the mail waits for the pay link and carries it", () =>
-  withStripeWorker(async ({ sql, smtp, work, states, passTime }, stripe) => {
+  withStripeWorker(async ({ sql, smtp, work, states, passTime, stripe }) => {
     await seedJune(sql, 3);
     await billJune(sql);
     stripe.faults.push({ request: "POST /v1/invoices", kind: "500", times: 9 });
@@ -28,8 +26,8 @@ Deno.test("the worker sends invoices to Stripe; the mail waits for the pay link 
   }));
 
 Deno.test("a worker killed at any step of a Stripe delivery makes no customer and no invoice twice", () =>
-  withStripeWorker(async (world, stripe, variables) => {
-    const { sql, smtp, work, states, passTime } = world;
+  withStripeWorker(async (world) => {
+    const { sql, smtp, work, states, passTime, stripe, variables } = world;
     await seedJune(sql, 5);
     await billJune(sql);
     for (const step of ["claimed", "created", "created", "handled", "finished"]) {
@@ -54,20 +52,3 @@ Deno.test("a worker killed at any step of a Stripe delivery makes no customer an
     ok(totals.every(({ total, stripes }) => total === stripes && total > 0));
     strictEqual(new Set(smtp.received.map(({ messageId }) => messageId)).size, 5);
   }));
-
-/** A delivery world with Stripe on; `variables` are what a worker of its own process needs. */
-async function withStripeWorker(
-  test: (
-    world: DeliveryWorld,
-    stripe: ReturnType<typeof startStripe>,
-    variables: Record<string, string>,
-  ) => Promise<void>,
-): Promise<void> {
-  const stripe = startStripe({ secretKey: KEY });
-  const variables = { STRIPE_API_KEY: KEY, STRIPE_API_BASE: stripe.url };
-  try {
-    await withDeliveryWorld((world) => test(world, stripe, variables), { env: variables });
-  } finally {
-    await stripe.stop();
-  }
-}
