@@ -13,6 +13,7 @@ export const ERRORS = {
   idempotency_conflict: { status: 409, title: "This Idempotency-Key was used for another request" },
   too_large: { status: 413, title: "The body is larger than this endpoint takes" },
   busy: { status: 429, title: "The database is busy with the same rows; try again" },
+  rate_limited: { status: 429, title: "Too many requests that nobody vouches for; wait" },
   unreachable: { status: 502, title: "The service could not be reached" },
   // What the database raises (billing.error_codes).
   negative_quantity: { status: 400, title: "A count that cannot be below zero is" },

@@ -19,7 +19,8 @@ export async function runOnEngine({ engine, wanted, fileFilter, report }: Engine
   const title = (name: string) => `${name}, PostgreSQL (${engine})`;
   const platforms: Awaited<ReturnType<typeof startPlatform>>[] = [];
   await report.section(title("migrations apply"), async () => {
-    platforms.push(await startPlatform({ engine }));
+    // The access matrix knocks more often than a stranger may.
+    platforms.push(await startPlatform({ engine, env: { STRANGERS_PER_MINUTE: "1000000" } }));
     return { passed: 1, failed: 0, details: [] };
   });
   const [platform] = platforms;

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { errorDetails, problem, problemResponse } from "../../../shared/errors.ts";
+import { noteInvoice } from "../_shared/door/visit.ts";
 import type { DeliveryOutcome } from "../_shared/deliveries/types.ts";
 import type { CustomerSync } from "../_shared/stripe/customers.ts";
 
@@ -36,6 +37,7 @@ export async function handleCreate(request: Request, ports: CreatePorts): Promis
   }
   try {
     if ("sync" in question.data) return Response.json(await ports.sync());
+    noteInvoice(question.data.invoice_id);
     return answer(await ports.deliver(question.data.invoice_id));
   } catch (error) {
     ports.reportError(error);

@@ -1,4 +1,5 @@
 import { withSupabase } from "@supabase/server";
+import { door } from "../_shared/door/door.ts";
 import { deliverInvoice } from "../_shared/stripe/invoices.ts";
 import { syncCustomers } from "../_shared/stripe/customers.ts";
 import { stripeFromEnvironment } from "../_shared/stripe/open.ts";
@@ -8,10 +9,14 @@ const { ports } = stripeFromEnvironment(Deno.env.toObject());
 
 // For operators' tools, with a secret key. The worker does the same by itself.
 export default {
-  fetch: withSupabase({ auth: ["secret", "secret:cron"] }, (request) =>
-    handleCreate(request, {
-      deliver: ports && ((id) => deliverInvoice(id, ports)),
-      sync: ports && (() => syncCustomers(ports)),
-      reportError: (error) => console.error("create-stripe-invoice", error),
-    })),
+  fetch: door(
+    "create-stripe-invoice",
+    (reportError) =>
+      withSupabase({ auth: ["secret", "secret:cron"] }, (request) =>
+        handleCreate(request, {
+          deliver: ports && ((id) => deliverInvoice(id, ports)),
+          sync: ports && (() => syncCustomers(ports)),
+          reportError,
+        })),
+  ),
 };

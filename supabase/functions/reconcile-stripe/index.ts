@@ -1,4 +1,5 @@
 import { withSupabase } from "@supabase/server";
+import { door } from "../_shared/door/door.ts";
 import { stripeFromEnvironment } from "../_shared/stripe/open.ts";
 import { tellStripe } from "../_shared/stripe/outward.ts";
 import { reconcile } from "../_shared/stripe/reconcile.ts";
@@ -8,10 +9,14 @@ const { ports } = stripeFromEnvironment(Deno.env.toObject());
 
 // Called by pg_cron with the secret key named `cron`, or by hand with any secret key.
 export default {
-  fetch: withSupabase({ auth: ["secret", "secret:cron"] }, (request) =>
-    handleReconcile(request, {
-      reconcile: ports && ((days) => reconcile(days, ports)),
-      tell: ports && (() => tellStripe(ports)),
-      reportError: (error) => console.error("reconcile-stripe", error),
-    })),
+  fetch: door(
+    "reconcile-stripe",
+    (reportError) =>
+      withSupabase({ auth: ["secret", "secret:cron"] }, (request) =>
+        handleReconcile(request, {
+          reconcile: ports && ((days) => reconcile(days, ports)),
+          tell: ports && (() => tellStripe(ports)),
+          reportError,
+        })),
+  ),
 };

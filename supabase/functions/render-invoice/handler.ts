@@ -4,6 +4,7 @@ import { renderHtml } from "../../../shared/document/html.ts";
 import { InvoiceDocument } from "../../../shared/document/schema.ts";
 import { type InvoiceView, invoiceView } from "../../../shared/document/view.ts";
 import { errorDetails, type Problem, problem, problemResponse } from "../../../shared/errors.ts";
+import { noteInvoice } from "../_shared/door/visit.ts";
 import type { InvoiceRow, LoadInvoice } from "../_shared/invoices.ts";
 import { renderPdf } from "../_shared/pdf/render.ts";
 
@@ -35,6 +36,7 @@ export async function handleRender(
   try {
     const question = await parseQuestion(request);
     if ("problem" in question) return refuse(question.problem);
+    noteInvoice(question.value.invoice_id);
     const row = await ports.loadInvoice(question.value.invoice_id);
     if (row === null) return problemResponse(problem("not_found"));
     const document = parseDocument(row);

@@ -2,11 +2,13 @@ import { createHash } from "node:crypto";
 import { type Context, Hono } from "hono";
 import { corsHeaders } from "@supabase/supabase-js/cors";
 import { z } from "zod";
+import { Id } from "../../../../shared/api/fields.ts";
 import { type Problem, problem, problemResponse } from "../../../../shared/errors.ts";
 import { parseJson, readText } from "./body.ts";
 import type { Caller, Identify } from "./caller.ts";
 import { databaseProblem } from "./database-problem.ts";
 import { type Endpoint, ProblemError, type RawInput } from "./endpoint.ts";
+import { currentVisit, noteInvoice } from "../door/visit.ts";
 import { idempotencyKey, once } from "./idempotency.ts";
 import type { OpenSession } from "./session.ts";
 
@@ -26,7 +28,7 @@ const CORS = {
   "Access-Control-Allow-Headers": `${
     corsHeaders["Access-Control-Allow-Headers"]
   }, idempotency-key, if-none-match`,
-  "Access-Control-Expose-Headers": "etag, idempotency-replayed",
+  "Access-Control-Expose-Headers": "etag, idempotency-replayed, retry-after, x-request-id",
 };
 
 /** Answers the endpoints' requests, and everything else with a problem. */
@@ -60,6 +62,12 @@ async function answer(one: Endpoint, context: Context, ports: ServePorts): Promi
   const { route } = one;
   const request = context.req.raw;
   const caller = await ports.identify(request);
+  const visit = currentVisit();
+  if (visit !== undefined) {
+    visit.route = route.path;
+    visit.stranger = caller === null || caller.actor === "anon";
+  }
+  noteInvoice(Id.safeParse(context.req.param("invoice_id")).data);
   const refusal = refuse(one, caller);
   if (caller === null || refusal !== null) {
     return problemResponse(refusal ?? problem("unauthorized"));
@@ -81,6 +89,7 @@ async function answer(one: Endpoint, context: Context, ports: ServePorts): Promi
         () => work(session),
       ),
   );
+  noteInvoice(Made.safeParse(answer).data?.invoice?.id);
   const body = JSON.stringify(answer);
   const headers: Record<string, string> = { "content-type": "application/json" };
   if (repeated) headers["idempotency-replayed"] = "true";
@@ -91,6 +100,9 @@ async function answer(one: Endpoint, context: Context, ports: ServePorts): Promi
     ? new Response(null, { status: 304, headers })
     : new Response(body, { status: 200, headers });
 }
+
+/** What an answer says of the invoice that it is about. */
+const Made = z.object({ invoice: z.object({ id: Id }).nullish() });
 
 function refuse({ route }: Endpoint, caller: Caller | null): Problem | null {
   if (caller === null) return problem("unauthorized");

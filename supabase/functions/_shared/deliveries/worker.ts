@@ -1,3 +1,4 @@
+import { noteInvoice } from "../door/visit.ts";
 import { DELIVERY_KINDS } from "./types.ts";
 import type {
   DeliveryHandler,
@@ -100,6 +101,7 @@ async function deliver(
   states: Record<string, number>,
 ): Promise<void> {
   let outcome: DeliveryOutcome;
+  noteInvoice(job.invoice_id);
   try {
     outcome = await handler(job);
   } catch (error) {

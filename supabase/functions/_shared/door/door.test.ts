@@ -1,0 +1,130 @@
+import assert from "node:assert/strict";
+import { problem, problemResponse } from "../../../../shared/errors.ts";
+import { bucket } from "./bucket.ts";
+import { door } from "./door.ts";
+import { currentVisit, noteInvoice } from "./visit.ts";
+
+/** A door with a clock of its own that strangers pass twice, one more every ten seconds. */
+function built(answer: (request: Request) => Promise<Response> | Response) {
+  const clock = { ms: 0 };
+  const lines: Record<string, unknown>[] = [];
+  const now = () => clock.ms;
+  const open = door("thing", () => (request) => Promise.resolve(answer(request)), {
+    now,
+    write: (_, line) => lines.push(JSON.parse(line)),
+    strangers: bucket({ size: 2, secondsEach: 10, now }),
+  });
+  const ask = (headers: Record<string, string> = {}, url = "http://f.test/thing?email=a@b.c") =>
+    open(new Request(url, { headers }));
+  return { ask, lines, clock };
+}
+
+const refused = () => problemResponse(problem("unauthorized"));
+
+Deno.test("a request leaves one line: id, route, status, milliseconds, invoices, no query", async () => {
+  const { ask, lines, clock } = built(async () => {
+    clock.ms += 12.34;
+    await Promise.resolve();
+    const visit = currentVisit();
+    if (visit !== undefined) visit.route = "/thing/{id}";
+    noteInvoice("i1");
+    noteInvoice("i1");
+    noteInvoice(null);
+    return Response.json({ name: "Ada" });
+  });
+  const response = await ask({ "x-request-id": "abc-12345" });
+  assert.equal(response.headers.get("x-request-id"), "abc-12345");
+  assert.deepEqual(await response.json(), { name: "Ada" });
+  assert.deepEqual(lines, [{
+    level: "info",
+    function: "thing",
+    request_id: "abc-12345",
+    method: "GET",
+    route: "/thing/{id}",
+    status: 200,
+    ms: 12.3,
+    invoice_ids: ["i1"],
+  }]);
+});
+
+Deno.test("an id that is none is replaced, two requests at once keep theirs apart", async () => {
+  const { ask, lines } = built(async (request) => {
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    noteInvoice(request.headers.get("apikey"));
+    return new Response(null, { status: 204 });
+  });
+  const answers = await Promise.all([
+    ask({ apikey: "one", "x-request-id": "a b\tc" }),
+    ask({ apikey: "two" }),
+  ]);
+  const ids = answers.map(({ headers }) => headers.get("x-request-id"));
+  assert.ok(ids.every((id) => /^[0-9a-f-]{36}$/.test(id ?? "")) && ids[0] !== ids[1]);
+  assert.deepEqual(
+    new Map(lines.map(({ request_id, invoice_ids }) => [request_id, invoice_ids])),
+    new Map(ids.map((id, at) => [id, [at === 0 ? "one" : "two"]])),
+  );
+});
+
+Deno.test("what is thrown is a bare 500 and a line of its own, under the same id", async () => {
+  const { ask, lines } = built(() => {
+    throw new Error("the row of ada@example.com is broken");
+  });
+  const response = await ask();
+  assert.equal(response.status, 500);
+  assert.ok(!(await response.text()).includes("broken"));
+  const [error, request] = lines;
+  assert.equal(error?.request_id, request?.request_id);
+  assert.match(JSON.stringify(error), /the row of \[address\] is broken/);
+  assert.deepEqual([request?.status, request?.code], [500, "internal"]);
+});
+
+Deno.test("strangers get so many refusals, then 429 and when to come again", async () => {
+  const { ask, lines, clock } = built(refused);
+  const statuses = [];
+  for (let n = 0; n < 3; n++) statuses.push((await ask({ apikey: "wrong" })).status);
+  assert.deepEqual(statuses, [401, 401, 429]);
+  clock.ms += 4000;
+  const slowed = await ask({ apikey: "wrong" });
+  assert.deepEqual([slowed.status, slowed.headers.get("retry-after")], [429, "6"]);
+  assert.equal((await slowed.json()).code, "rate_limited");
+  assert.equal(lines.at(-1)?.code, "rate_limited");
+  clock.ms += 6000;
+  assert.equal((await ask({ apikey: "wrong" })).status, 401);
+});
+
+Deno.test("who is known is served however many strangers knock, and counts as none", async () => {
+  const { ask } = built((request) =>
+    request.headers.get("apikey") === "right" ? Response.json({}) : refused()
+  );
+  for (let n = 0; n < 9; n++) await ask({ apikey: "wrong" });
+  for (let n = 0; n < 9; n++) assert.equal((await ask({ apikey: "right" })).status, 200);
+});
+
+Deno.test("who brings nothing to check is not even asked in while strangers must wait", async () => {
+  let asked = 0;
+  const { ask } = built(() => (asked++, refused()));
+  for (let n = 0; n < 9; n++) await ask();
+  assert.equal(asked, 2);
+});
+
+Deno.test("a wrong signature and what is served to anybody count too", async () => {
+  const forged = built(() => problemResponse(problem("signature_invalid")));
+  const open = built(() => {
+    const visit = currentVisit();
+    if (visit !== undefined) visit.stranger = true;
+    return Response.json({});
+  });
+  for (const { ask } of [forged, open]) {
+    const statuses = [];
+    for (let n = 0; n < 3; n++) statuses.push((await ask({ "stripe-signature": "x" })).status);
+    assert.equal(statuses.at(-1), 429);
+  }
+});
+
+Deno.test("whoever is told to come again is told when", async () => {
+  const answer = await built(() => problemResponse(problem("busy"))).ask({ apikey: "x" });
+  assert.equal(answer.headers.get("retry-after"), "1");
+  const own = await built(() => problemResponse(problem("busy"), { "retry-after": "30" }))
+    .ask({ apikey: "x" });
+  assert.equal(own.headers.get("retry-after"), "30");
+});

@@ -1,0 +1,110 @@
+import { env } from "node:process";
+import { z } from "zod";
+import { problem, problemResponse } from "../../../../shared/errors.ts";
+import { type Bucket, bucket } from "./bucket.ts";
+import { errorReporter, type WriteLine, writeLine } from "./log.ts";
+import { during, type Visit } from "./visit.ts";
+
+/** What the door is given from outside; all of it has a default. */
+export interface DoorPorts {
+  readonly write: WriteLine;
+  /** Milliseconds since some start. */
+  readonly now: () => number;
+  /** Answers left for strangers. */
+  readonly strangers: Bucket;
+}
+
+/** Answers a minute; as many at once. A person who mistypes a key never meets it. */
+const StrangersPerMinute = z.coerce.number().min(1).catch(60);
+
+/**
+ * What every request of a function passes: it gets an id (`x-request-id`, the caller's own where it
+ * sends one), one line in the log, and no answer but this function's own problems when something
+ * throws. What `build` makes answers, and may tell of surprises. Strangers, whom nothing vouches for, get so many answers and then 429 with `retry-after`;
+ * who proves who it is, is never counted.
+ */
+export function door(
+  name: string,
+  build: (reportError: (error: unknown) => void) => (request: Request) => Promise<Response>,
+  ports: Partial<DoorPorts> = {},
+): (request: Request) => Promise<Response> {
+  const { write = writeLine, now = () => performance.now() } = ports;
+  const strangers = ports.strangers ?? strangersBucket(now);
+  const reportError = errorReporter(name, write);
+  const answer = build(reportError);
+  return async (request) => {
+    const started = now();
+    const visit: Visit = {
+      id: requestId(request),
+      route: `/${name}`,
+      stranger: false,
+      invoiceIds: new Set(),
+    };
+    const response = await during(visit, async () => {
+      if (isAnonymous(request) && strangers.isEmpty()) return slowDown(strangers);
+      try {
+        const given = await answer(request);
+        const known = await codeOf(given);
+        const stranger = visit.stranger || given.status === 401 || known === "signature_invalid";
+        return stranger && !strangers.take() ? slowDown(strangers) : given;
+      } catch (error) {
+        reportError(error);
+        return problemResponse(problem("internal"));
+      }
+    });
+    const headers = new Headers(response.headers);
+    headers.set("x-request-id", visit.id);
+    // Whoever is told to come again is told when.
+    if ([429, 503].includes(response.status) && !headers.has("retry-after")) {
+      headers.set("retry-after", "1");
+    }
+    const code = await codeOf(response);
+    write(
+      "info",
+      JSON.stringify({
+        level: "info",
+        function: name,
+        request_id: visit.id,
+        method: request.method,
+        route: visit.route,
+        status: response.status,
+        ms: Math.round((now() - started) * 10) / 10,
+        ...code === null ? {} : { code },
+        ...visit.invoiceIds.size === 0 ? {} : { invoice_ids: [...visit.invoiceIds] },
+      }),
+    );
+    return new Response(response.body, { status: response.status, headers });
+  };
+}
+
+function strangersBucket(now: () => number): Bucket {
+  const perMinute = StrangersPerMinute.parse(env.STRANGERS_PER_MINUTE);
+  return bucket({ size: perMinute, secondsEach: 60 / perMinute, now });
+}
+
+/** Sends nothing that could be checked: no key, no token, no signature. */
+function isAnonymous({ method, headers }: Request): boolean {
+  return method !== "OPTIONS" &&
+    !["authorization", "apikey", "stripe-signature"].some((name) => headers.has(name));
+}
+
+function slowDown(strangers: Bucket): Response {
+  return problemResponse(problem("rate_limited"), {
+    "retry-after": String(strangers.secondsToNext()),
+  });
+}
+
+/** Only what a log can be searched by; another's id could be anything. */
+function requestId({ headers }: Request): string {
+  const given = headers.get("x-request-id");
+  return given !== null && /^[\w-]{8,64}$/.test(given) ? given : crypto.randomUUID();
+}
+
+const Coded = z.object({ code: z.string().regex(/^\w{1,64}$/) });
+
+/** The stable code of a problem; null for what is none. */
+async function codeOf(response: Response): Promise<string | null> {
+  if (response.headers.get("content-type") !== "application/problem+json") return null;
+  const body = Coded.safeParse(await response.clone().json());
+  return body.success ? body.data.code : null;
+}

@@ -1,0 +1,46 @@
+import assert from "node:assert/strict";
+import { scrubber } from "./scrub.ts";
+
+const scrub = scrubber({
+  SUPABASE_URL: "https://project.supabase.co",
+  SUPABASE_DB_URL: "postgresql://postgres:pa%24%24word@db.internal:5432/postgres",
+  SUPABASE_SECRET_KEYS: '{"default":"sb_secret_aaaaaaaa","cron":"sb_secret_bbbbbbbb"}',
+  STRIPE_API_KEY: "sk_live_cccccccc",
+  STRIPE_WEBHOOK_SECRET: "whsec_new1,whsec_old1",
+  HERMES_URL: "https://hermes.internal/hook?token=dddddddd",
+  SMTP_URL: "smtps://mailer:eeeeeeee@smtp.internal:465",
+  HERMES_CHANNEL: "slack",
+});
+
+Deno.test("secrets are taken out of text, one by one and within lists and URLs", () => {
+  for (
+    const secret of [
+      "sb_secret_aaaaaaaa",
+      "sb_secret_bbbbbbbb",
+      "sk_live_cccccccc",
+      "whsec_new1",
+      "whsec_old1",
+      "dddddddd",
+      "eeeeeeee",
+      "pa%24%24word",
+      "pa$$word",
+    ]
+  ) {
+    const text = scrub(`calling with "${secret}" failed`);
+    assert.ok(!text.includes(secret), text);
+    assert.match(text, /^calling with "\[secret\]/);
+  }
+});
+
+Deno.test("addresses of people are taken out, the rest stays", () => {
+  assert.equal(
+    scrub('550 <ada@example.com>: no such user, project.supabase.co said slack "x@y"'),
+    '550 <[address]>: no such user, project.supabase.co said slack "[address]"',
+  );
+});
+
+Deno.test("long text without an address costs no more than its length", () => {
+  const started = performance.now();
+  scrub("a".repeat(200_000) + "@".repeat(200_000));
+  assert.ok(performance.now() - started < 2000);
+});
