@@ -52,24 +52,25 @@ return (
   order by n limit 1);
 
 -- The models behind their signature. Free units are the first of the period; below zero, where
--- nothing is used, nothing costs.
+-- nothing is used, nothing costs. Without a subquery, so that it is written out where it is used:
+-- called as a function for each line it took longer than all else of rating.
 create function billing.price_positions(pricing_model text, from_units numeric, to_units numeric,
   total_units numeric, unit_amount numeric, per_units numeric, tiers jsonb, free_units numeric)
 returns numeric language sql immutable
-return (
-  select case pricing_model
-    when 'per_unit' then
-      billing.price_per_unit(p.low, p.high, p.total, unit_amount, per_units, tiers)
-    when 'package' then
-      billing.price_package(p.low, p.high, p.total, unit_amount, per_units, tiers)
-    when 'graduated' then
-      billing.price_graduated(p.low, p.high, p.total, unit_amount, per_units, tiers)
-    when 'volume' then
-      billing.price_volume(p.low, p.high, p.total, unit_amount, per_units, tiers)
-  end
-  from (select greatest(from_units - free_units, 0) as low,
-    greatest(to_units - free_units, 0) as high,
-    greatest(total_units - free_units, 0) as total) p);
+return case pricing_model
+  when 'per_unit' then billing.price_per_unit(greatest(from_units - free_units, 0),
+    greatest(to_units - free_units, 0), greatest(total_units - free_units, 0),
+    unit_amount, per_units, tiers)
+  when 'package' then billing.price_package(greatest(from_units - free_units, 0),
+    greatest(to_units - free_units, 0), greatest(total_units - free_units, 0),
+    unit_amount, per_units, tiers)
+  when 'graduated' then billing.price_graduated(greatest(from_units - free_units, 0),
+    greatest(to_units - free_units, 0), greatest(total_units - free_units, 0),
+    unit_amount, per_units, tiers)
+  when 'volume' then billing.price_volume(greatest(from_units - free_units, 0),
+    greatest(to_units - free_units, 0), greatest(total_units - free_units, 0),
+    unit_amount, per_units, tiers)
+end;
 
 -- What the units (from, to] of a period cost under a price. Where corrections take more back than
 -- there was before them, positions run below zero and cost the mirror image.

@@ -90,11 +90,15 @@ begin
   -- The planner cannot know how many rows a CTE has; hash joins are right for one client as for
   -- 10,000, nested loops over CTEs are not.
   with terms as materialized (
-    select * from billing.period_terms(targets)
+    -- Who has no price of its own goes by the default list, named '': which price holds when is
+    -- worked out once for all of them.
+    select t.*, case when exists (select from public.prices p where p.client_id = t.client_id)
+      then t.client_id::text else '' end as list
+    from billing.period_terms(targets) t
   ), usage as materialized (
     -- As usage_of_targets, with the terms that are known here.
-    select t.client_id, t.period_start, r.model, r.metric, r.agent, r.usage_day, r.quantity,
-      r.log_count
+    select t.client_id, t.period_start, t.active_start, t.active_end, t.currency, t.list,
+      r.model, r.metric, r.agent, r.usage_day, r.quantity, r.log_count
     from terms t
     cross join lateral (
       select * from public.usage_records u
@@ -102,58 +106,52 @@ begin
         and u.usage_day >= t.active_start and u.usage_day < t.active_end
       offset 0
     ) r
-  ), keys as materialized (
-    select k.client_id, k.period_start, k.model, k.metric,
-      t.active_start, t.active_end, t.currency
-    from (select distinct u.client_id, u.period_start, u.model, u.metric from usage u) k
-    join terms t using (client_id, period_start)
   ), wanted as materialized (
-    select array_agg(w.client_id) as client_ids, array_agg(w.model) as models,
+    select array_agg(nullif(w.list, '')::uuid) as client_ids, array_agg(w.model) as models,
       array_agg(w.metric) as metrics, array_agg(w.currency) as currencies
-    from (select distinct k.client_id, k.model, k.metric, k.currency from keys k) w
+    from (select distinct u.list, u.model, u.metric, u.currency from usage u) w
   ), candidates as materialized (
-    select k.client_id, k.period_start, k.model, k.metric, c.price_id, c.multiplier,
-      c.preference, greatest(c.effective_from, k.active_start) as starts,
-      least(c.effective_until, k.active_end) as ends
+    select coalesce(c.client_id::text, '') as list, c.model, c.metric, c.currency, c.price_id,
+      c.multiplier, c.preference, c.effective_from as starts, c.effective_until as ends
     from wanted w
     cross join lateral billing.price_candidates(
       w.client_ids, w.models, w.metrics, w.currencies) c
-    join keys k on k.client_id = c.client_id and k.model = c.model and k.metric = c.metric
-      and k.currency = c.currency
-    where c.effective_from < k.active_end and c.effective_until > k.active_start
   ), boundaries as (
     select b.*, lead(b.day) over (
-      partition by b.client_id, b.period_start, b.model, b.metric order by b.day) as next_day
+      partition by b.list, b.model, b.metric, b.currency order by b.day) as next_day
     from (
-      select client_id, period_start, model, metric, starts as day from candidates
-      union select client_id, period_start, model, metric, ends from candidates
+      select list, model, metric, currency, starts as day from candidates
+      union select list, model, metric, currency, ends from candidates
     ) b
   ), winners as (
-    select distinct on (b.client_id, b.period_start, b.model, b.metric, b.day)
-      b.client_id, b.period_start, b.model, b.metric, b.day, b.next_day, c.price_id, c.multiplier
-    from boundaries b join candidates c using (client_id, period_start, model, metric)
+    select distinct on (b.list, b.model, b.metric, b.currency, b.day)
+      b.list, b.model, b.metric, b.currency, b.day, b.next_day, c.price_id, c.multiplier
+    from boundaries b join candidates c using (list, model, metric, currency)
     where c.starts <= b.day and b.day < c.ends
-    order by b.client_id, b.period_start, b.model, b.metric, b.day, c.preference
+    order by b.list, b.model, b.metric, b.currency, b.day, c.preference
   ), stretches as (
     select w.*, sum(case when w.price_id = w.price_before then 0 else 1 end) over (
-      partition by w.client_id, w.period_start, w.model, w.metric order by w.day) as stretch
+      partition by w.list, w.model, w.metric, w.currency order by w.day) as stretch
     from (select *, lag(winners.price_id) over (
-      partition by winners.client_id, winners.period_start, winners.model, winners.metric
+      partition by winners.list, winners.model, winners.metric, winners.currency
       order by winners.day) as price_before from winners) w
   ), segments as materialized (
-    select s.client_id, s.period_start, s.model, s.metric, s.price_id, s.multiplier,
+    select s.list, s.model, s.metric, s.currency, s.price_id, s.multiplier,
       min(s.day) as segment_start, max(s.next_day) as segment_end
     from stretches s
-    group by s.client_id, s.period_start, s.model, s.metric, s.price_id, s.multiplier, s.stretch
+    group by s.list, s.model, s.metric, s.currency, s.price_id, s.multiplier, s.stretch
   )
   select u.client_id, u.period_start, u.model, u.metric, u.agent,
-    s.segment_start, s.segment_end, s.price_id, s.multiplier, sum(u.quantity),
-    sum(u.log_count)::bigint, min(u.usage_day), max(u.usage_day)
+    case when s.price_id is not null then greatest(s.segment_start, u.active_start) end,
+    case when s.price_id is not null then least(s.segment_end, u.active_end) end,
+    s.price_id, s.multiplier,
+    sum(u.quantity), sum(u.log_count)::bigint, min(u.usage_day), max(u.usage_day)
   from usage u left join segments s
-    on s.client_id = u.client_id and s.period_start = u.period_start and s.model = u.model
-    and s.metric = u.metric and s.segment_start <= u.usage_day and u.usage_day < s.segment_end
+    on s.list = u.list and s.model = u.model and s.metric = u.metric
+    and s.currency = u.currency
+    and s.segment_start <= u.usage_day and u.usage_day < s.segment_end
   group by u.client_id, u.period_start, u.model, u.metric, u.agent,
-    s.segment_start, s.segment_end, s.price_id, s.multiplier;
+    s.segment_start, s.segment_end, u.active_start, u.active_end, s.price_id, s.multiplier;
 end $$;
 comment on function billing.priced_usage is
   'Usage of target periods with the price in force when it happened.';
