@@ -7,6 +7,8 @@ import { TextLineStream } from "./text-lines.ts";
 
 /** Milliseconds that a function may take to end when it is told to. */
 const STOP_WITHIN = 250;
+/** And when it writes down first which lines have run. */
+const WRITE_COVERAGE_WITHIN = 10_000;
 
 export interface FunctionRuntime {
   /** Holds a folder per function, each with an index.ts. */
@@ -37,11 +39,11 @@ export async function startFunction(
   onLine: (line: string) => void,
   onEnd: () => void,
 ): Promise<FunctionProcess> {
+  const covered = runtime.deno === "current" && Deno.env.has("DENO_COVERAGE_DIR");
+  const module = join(runtime.directory, name, "index.ts");
   const child = new Deno.Command(denoBinary(runtime.deno), {
     args: [
-      "serve",
-      "--host=127.0.0.1",
-      "--port=0",
+      ...covered ? ["run"] : ["serve", "--host=127.0.0.1", "--port=0"],
       `--config=${join(repositoryRoot, "deno.json")}`,
       "--no-remote",
       "--no-prompt",
@@ -50,7 +52,7 @@ export async function startFunction(
       "--allow-sys",
       "--allow-read",
       "--allow-write=/tmp",
-      join(runtime.directory, name, "index.ts"),
+      ...covered ? [join(repositoryRoot, "dev", "platform", "serve-covered.ts"), module] : [module],
     ],
     cwd: repositoryRoot,
     clearEnv: true,
@@ -84,7 +86,10 @@ export async function startFunction(
     stop: async () => {
       kill(child, "SIGTERM");
       // Told to end, Deno waits for what keeps its loop alive: 20 s of an idle database connection.
-      const impatience = setTimeout(() => kill(child, "SIGKILL"), STOP_WITHIN);
+      const impatience = setTimeout(
+        () => kill(child, "SIGKILL"),
+        covered ? WRITE_COVERAGE_WITHIN : STOP_WITHIN,
+      );
       await ended;
       clearTimeout(impatience);
     },
@@ -101,7 +106,7 @@ function kill(child: Deno.ChildProcess, signal: Deno.Signal): void {
 }
 
 function denoEnvironment(): Record<string, string> {
-  const kept = ["HOME", "PATH", "DENO_DIR", "XDG_CACHE_HOME", "TMPDIR"];
+  const kept = ["HOME", "PATH", "DENO_DIR", "DENO_COVERAGE_DIR", "XDG_CACHE_HOME", "TMPDIR"];
   const here = kept.flatMap((name) => {
     const value = Deno.env.get(name);
     return value === undefined ? [] : [[name, value]];
