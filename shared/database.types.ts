@@ -290,6 +290,7 @@ export type Database = {
           "delivery_attempts": number;
           "id": boolean;
           "invoice_footer": string | null;
+          "log_retention_months": number | null;
           "number_series": string;
           "operator_emails": (string)[];
           "payment_instructions": string | null;
@@ -307,6 +308,7 @@ export type Database = {
           "delivery_attempts"?: number;
           "id"?: boolean;
           "invoice_footer"?: string | null;
+          "log_retention_months"?: number | null;
           "number_series"?: string;
           "operator_emails"?: (string)[];
           "payment_instructions"?: string | null;
@@ -323,6 +325,7 @@ export type Database = {
           "delivery_attempts"?: number;
           "id"?: boolean;
           "invoice_footer"?: string | null;
+          "log_retention_months"?: number | null;
           "number_series"?: string;
           "operator_emails"?: (string)[];
           "payment_instructions"?: string | null;

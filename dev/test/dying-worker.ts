@@ -1,10 +1,13 @@
 import { createClient } from "@supabase/supabase-js";
 import { openDatabase } from "../../supabase/functions/_shared/database.ts";
+import type { FileStore } from "../../supabase/functions/_shared/deliveries/archive.ts";
 import {
   documentLoader,
   pdfRenderer,
 } from "../../supabase/functions/_shared/deliveries/documents.ts";
 import { DeliveryEnvironment } from "../../supabase/functions/_shared/deliveries/environment.ts";
+import { logExporter } from "../../supabase/functions/_shared/deliveries/log-export.ts";
+import { logTables } from "../../supabase/functions/_shared/deliveries/log-tables.ts";
 import { databaseQueue } from "../../supabase/functions/_shared/deliveries/queue.ts";
 import { deliveryHandlers } from "../../supabase/functions/_shared/deliveries/registry.ts";
 import type {
@@ -14,19 +17,24 @@ import type {
 import { work } from "../../supabase/functions/_shared/deliveries/worker.ts";
 import { stripeHandler } from "../../supabase/functions/_shared/stripe/delivery.ts";
 import { stripePorts } from "../../supabase/functions/_shared/stripe/open.ts";
-import { bucketStore } from "../../supabase/functions/_shared/storage.ts";
+import {
+  bucketStore,
+  INVOICE_BUCKET,
+  LOG_BUCKET,
+} from "../../supabase/functions/_shared/storage.ts";
 
 // One request of the worker, everything real, that kills itself with SIGKILL where
-// DIE_AT says: `<kind>:claimed`, `<kind>:rendered`, `archive:stored`, `stripe:customer` and
-// `stripe:created` (Stripe has a customer or a draft, we have not noted its id), `<kind>:handled`
-// (the receiver has it, we have not written it down) or `<kind>:finished`.
+// DIE_AT says: `<kind>:claimed`, `<kind>:rendered`, `archive:stored` and `log_export:stored` (the
+// file is there, no row says so), `stripe:customer` and `stripe:created` (Stripe has a customer or a
+// draft, we have not noted its id), `<kind>:handled` (the receiver has it, we have not written it
+// down) or `<kind>:finished`.
 
 const [kind, step] = (Deno.env.get("DIE_AT") ?? "").split(":");
 const environment = DeliveryEnvironment.parse(Deno.env.toObject());
 const sql = openDatabase(environment.SUPABASE_DB_URL);
 const client = createClient(Deno.env.get("SUPABASE_URL") ?? "", Deno.env.get("SECRET_KEY") ?? "");
 const renderer = pdfRenderer(() => performance.now());
-const files = bucketStore(client, "invoices");
+const files = mortalStore(bucketStore(client, INVOICE_BUCKET));
 const queue = databaseQueue(sql);
 const stripe = stripePorts(environment, sql);
 const { handlers } = deliveryHandlers({
@@ -56,14 +64,12 @@ const { handlers } = deliveryHandlers({
       return file;
     },
   },
-  files: {
-    ...files,
-    create: async (...file) => {
-      const created = await files.create(...file);
-      dieAt("stored");
-      return created;
-    },
-  },
+  files,
+  exporter: logExporter({
+    files: mortalStore(bucketStore(client, LOG_BUCKET)),
+    logs: logTables(sql),
+    now: () => performance.now(),
+  }),
 });
 await work({
   queue: {
@@ -98,6 +104,18 @@ function mortal(all: DeliveryHandlers): DeliveryHandlers {
     stripe: mortalOne(all.stripe),
     email: mortalOne(all.email),
     hermes: mortalOne(all.hermes),
+    log_export: mortalOne(all.log_export),
+  };
+}
+
+function mortalStore(files: FileStore): FileStore {
+  return {
+    ...files,
+    create: async (...file) => {
+      const created = await files.create(...file);
+      dieAt("stored");
+      return created;
+    },
   };
 }
 

@@ -54,12 +54,15 @@ comment on column public.agent_usage_logs.stored_by is
   'Transaction that stored the row: what the rollup''s watermark is compared with.';
 
 -- The rollup reads by transaction; rebuild and reconcile by time. No foreign key and no trigger
--- that fires on insert: nothing here may refuse or slow an agent.
+-- that fires on insert: nothing here may refuse or slow an agent. Times are summarized as rows come:
+-- what is not summarized is read by every search.
 create index agent_usage_logs_stored_by on public.agent_usage_logs (stored_by);
-create index agent_usage_logs_timestamp on public.agent_usage_logs using brin ("timestamp");
+create index agent_usage_logs_timestamp on public.agent_usage_logs using brin ("timestamp")
+  with (autosummarize = on);
 
-create trigger refuse_change before update or delete or truncate on public.agent_usage_logs
+create trigger refuse_change before update or truncate on public.agent_usage_logs
   for each statement execute function billing.refuse_change();
+-- Deletes of anything but retention are refused by migration log_retention.
 
 alter table public.agent_usage_logs enable row level security;
 revoke all on public.agent_usage_logs from anon, authenticated, service_role;

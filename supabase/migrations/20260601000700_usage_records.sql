@@ -35,7 +35,7 @@ create table billing.quarantined_logs (
   log_id uuid primary key,
   reason text not null
     constraint quarantined_logs_reason_known check (reason in ('no_client', 'unknown_client',
-      'invalid_timestamp', 'invalid_metadata', 'invalid_feature')),
+      'invalid_timestamp', 'before_retention', 'invalid_metadata', 'invalid_feature')),
   agent text not null,
   model text not null,
   occurred_at timestamptz not null
@@ -58,10 +58,13 @@ create table billing.usage_watermark (
   system_identifier bigint not null,
   database_oid oid not null,
   table_oid oid not null,
+  kept_from timestamptz not null default '-infinity',
   moved_at timestamptz not null default now()
 );
 comment on table billing.usage_watermark is
   'Up to where logs are counted; moves in the transaction of the sums.';
+comment on column billing.usage_watermark.kept_from is
+  'Logs of earlier calls have been exported and removed; what comes for that time is quarantined.';
 alter table billing.usage_watermark enable row level security;
 revoke all on billing.usage_watermark from public;
 grant select on billing.usage_watermark to service_role;

@@ -95,6 +95,9 @@ cross join lateral (
   select case
     when l."timestamp" < '1970-01-01 00:00+00' or l."timestamp" >= '2200-01-01 00:00+00'
       then 'invalid_timestamp'
+    -- Counted and removed, or it could not be told from a row that was.
+    when l."timestamp" < (select w.kept_from from billing.usage_watermark w)
+      then 'before_retention'
     when z.client_id is null and c.claim is null then 'no_client'
     when z.client_id is null then 'unknown_client'
     when t.cache_read is null or t.cache_write is null or t.reasoning is null

@@ -1,5 +1,13 @@
 -- Rebuild and reconcile: the same sums taken from the logs again, over days instead of arrivals.
 
+-- The first day whose logs are all kept: records of earlier days stand, their logs are exported.
+create function billing.first_kept_day()
+returns date language sql stable set search_path = '' as $$
+  select (w.kept_from at time zone 'UTC')::date + 2 from billing.usage_watermark w;
+$$;
+comment on function billing.first_kept_day is
+  'First client-local day whose usage can be computed from the logs; -infinity while all are kept.';
+
 -- Log rows counted so far, as usage of the client-local days [from_day, until_day). Any local day
 -- lies within two days of its UTC date (zones reach from -12 to +14 hours, a change may add one).
 create function billing.logged_usage(from_day date, until_day date, agents text[] default null)
@@ -32,10 +40,10 @@ language sql stable security definer set search_path = '' set jit = off as $$
   -- Definer: callers may compare; what it stands on (sums between watermarks) is not theirs.
   with logs as (
     select * from billing.logged_usage(
-      coalesce(lower(period), '-infinity'), coalesce(upper(period), 'infinity'))
+      greatest(lower(period), billing.first_kept_day()), coalesce(upper(period), 'infinity'))
   ), records as (
     select * from public.usage_records r
-    where r.usage_day >= coalesce(lower(period), '-infinity')
+    where r.usage_day >= greatest(lower(period), billing.first_kept_day())
       and r.usage_day < coalesce(upper(period), 'infinity')
   )
   select client_id, usage_day, model, metric, agent, l.quantity, r.quantity
@@ -45,7 +53,8 @@ language sql stable security definer set search_path = '' set jit = off as $$
   order by 1, 2, 3, 4, 5;
 $$;
 comment on function billing.usage_discrepancies is
-  'Differences between logs and usage_records over client-local days; empty when all is well.';
+  'Differences between logs and usage_records over client-local days, of those whose logs are kept;
+   empty when all is well.';
 
 -- Replaces the records (and quarantine) of these days by what the logs say under today's
 -- assignments. Exact for a part of the days because an attribution that changed moves a row by at
@@ -59,6 +68,7 @@ declare
   counted billing.usage_watermark;
 begin
   select * into counted from billing.usage_watermark for update;
+  from_day := greatest(from_day, billing.first_kept_day());
   nothing := counted;
   nothing.snapshot := '1:1:';
   nothing.own_transaction := '0';
@@ -97,7 +107,8 @@ begin
     agents);
 end $$;
 comment on function billing.rebuild_usage is
-  'Recomputes usage_records and quarantine of client-local days from the logs.';
+  'Recomputes usage_records and quarantine of client-local days from the logs; days whose logs have
+   been removed stay as they are.';
 
 -- Serves all requests in one pass over the days they span.
 create function billing.serve_rebuild_requests()

@@ -17,7 +17,11 @@ declare
 begin
   select * into original from public.agent_usage_logs l where l.id = log_id;
   if original.id is null then
-    perform billing.raise_error('unknown_log', format('there is no usage log %s', log_id));
+    perform billing.raise_error('unknown_log', format('there is no usage log %s', log_id),
+      (select case when isfinite(w.kept_from) then format('logs before %s (UTC) have been '
+          || 'exported: correct them by an invoice item', (w.kept_from at time zone 'UTC')::date)
+          else 'give the id of a row of agent_usage_logs' end
+        from billing.usage_watermark w));
   end if;
   if original.corrects_id is not null then
     perform billing.raise_error('invalid_argument',

@@ -88,15 +88,26 @@ language sql stable set search_path = '' as $$
     coalesce(array_agg(x.target order by x.target) filter (where not x.issued), '{}'),
     coalesce(array_agg(x.target order by x.target) filter (where x.issued), '{}')
   from (
+    -- Asked for one by one, each has its index: settled periods, all of history, are not looked at.
+    select p.client_id, p.period_start from public.billing_periods p
+    where (p.usage_changed or p.state in ('pending', 'blocked')) and p.state <> 'voided'
+    union
+    select i.client_id, i.period_start from public.invoices i
+    where i.status = 'draft' and i.kind = 'period'
+    union
+    select i.client_id, l.section_start
+    from public.invoices i
+    join public.invoice_lines l on l.invoice_id = i.id and l.is_late
+    join public.billing_periods p on p.client_id = i.client_id
+      and p.period_start = l.section_start and p.state <> 'voided'
+    where i.status = 'draft'
+  ) w
+  join public.billing_periods p using (client_id, period_start)
+  left join public.invoices i on i.client_id = w.client_id and i.kind = 'period'
+    and i.period_start = w.period_start and i.status <> 'void'
+  cross join lateral (
     select (p.client_id, p.period_start, p.period_end)::billing.rating_target as target,
       coalesce(i.status <> 'draft', false) as issued
-    from public.billing_periods p
-    left join public.invoices i on i.client_id = p.client_id and i.kind = 'period'
-      and i.period_start = p.period_start and i.status <> 'void'
-    where p.state in ('pending', 'blocked')
-      or (p.usage_changed and p.state <> 'voided')
-      or i.status = 'draft'
-      or (p.state <> 'voided' and billing.is_on_draft(p.client_id, p.period_start))
   ) x;
 $$;
 

@@ -167,6 +167,7 @@ language sql stable set search_path = '' as $$
   select 'quarantine_is_of_logs', q.log_id::text, q.reason
   from billing.quarantined_logs q
   where not exists (select from public.agent_usage_logs l where l.id = q.log_id)
+    and q.occurred_at >= (select w.kept_from from billing.usage_watermark w)
   union all
   select 'watermark_is_there', 'usage_watermark', 'no row says how far logs are counted'
   where not exists (select from billing.usage_watermark);

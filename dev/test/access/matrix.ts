@@ -71,6 +71,8 @@ export const INTERNAL: Readonly<Record<string, string>> = {
   job_definitions: "select",
   health: "select",
   jobs: "select",
+  log_exports: "select",
+  log_months: "select",
   monthly_runs: "select",
   quarantine: "select",
   quarantined_logs: "select",
@@ -88,6 +90,7 @@ export const CALLABLE = {
   service_role: [
     "actor",
     "anchor_in_month",
+    "apply_retention",
     "apply_stripe_charge",
     "apply_stripe_credit_note",
     "apply_stripe_invoice",

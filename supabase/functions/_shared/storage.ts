@@ -4,6 +4,9 @@ import type { FileStore } from "./deliveries/archive.ts";
 /** The private bucket of migration `invoice_bucket`. */
 export const INVOICE_BUCKET = "invoices";
 
+/** The private bucket of migration `log_retention`. */
+export const LOG_BUCKET = "usage-logs";
+
 /** A bucket of Supabase Storage. Needs the rights of the secret key. */
 export function bucketStore(client: Pick<SupabaseClient, "storage">, bucket: string): FileStore {
   const files = client.storage.from(bucket);

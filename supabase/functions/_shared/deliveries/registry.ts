@@ -5,6 +5,7 @@ import { archivePdf, type FileStore } from "./archive.ts";
 import type { LoadDocument, PdfRenderer } from "./documents.ts";
 import { deliverEmail } from "./email.ts";
 import { deliverNotification } from "./hermes.ts";
+import type { LogExporter } from "./log-export.ts";
 import type { DeliveryEnvironment } from "./environment.ts";
 import type { DeliveryHandler, DeliveryHandlers } from "./types.ts";
 
@@ -14,6 +15,7 @@ export interface HandlerPorts {
   readonly loadDocument: LoadDocument;
   readonly renderer: PdfRenderer;
   readonly files: FileStore;
+  readonly exporter: LogExporter;
   /** How invoices get to Stripe, or why they do not. */
   readonly stripe: DeliveryHandler | { readonly off: string };
 }
@@ -29,6 +31,7 @@ export function deliveryHandlers(
       stripe: ports.stripe,
       email: mail.handler,
       hermes: hermesHandler(ports.environment),
+      log_export: (job) => ports.exporter.store(job),
     },
     close: mail.close,
   };

@@ -2,9 +2,11 @@ import type { SupabaseClient } from "@supabase/supabase-js";
 import type { Sql } from "postgres";
 import { stripeHandler } from "../stripe/delivery.ts";
 import { stripePorts } from "../stripe/open.ts";
-import { bucketStore, INVOICE_BUCKET } from "../storage.ts";
+import { bucketStore, INVOICE_BUCKET, LOG_BUCKET } from "../storage.ts";
 import { documentLoader, pdfRenderer } from "./documents.ts";
 import type { DeliveryEnvironment } from "./environment.ts";
+import { logExporter } from "./log-export.ts";
+import { logTables } from "./log-tables.ts";
 import { databaseQueue } from "./queue.ts";
 import { deliveryHandlers } from "./registry.ts";
 import { work, type WorkerSummary } from "./worker.ts";
@@ -18,20 +20,27 @@ export async function workOnce(
     readonly reportError: (error: unknown) => void;
   },
 ): Promise<WorkerSummary> {
-  const renderer = pdfRenderer(() => performance.now());
+  const now = () => performance.now();
+  const renderer = pdfRenderer(now);
+  const exporter = logExporter({
+    files: bucketStore(client, LOG_BUCKET),
+    logs: logTables(pool),
+    now,
+  });
   const { handlers, close } = deliveryHandlers({
     environment,
     loadDocument: documentLoader(pool),
     renderer,
     files: bucketStore(client, INVOICE_BUCKET),
+    exporter,
     stripe: stripeHandler(stripePorts(environment, pool)),
   });
   try {
     return await work({
       queue: databaseQueue(pool),
       handlers,
-      now: () => performance.now(),
-      cpu: renderer.spent,
+      now,
+      cpu: () => renderer.spent() + exporter.spent(),
       reportError,
     });
   } finally {

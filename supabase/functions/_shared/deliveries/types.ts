@@ -1,7 +1,10 @@
 import { z } from "zod";
 
-/** The kinds of delivery; `deliveries` of billing_config and of an invoice name some of them. */
-export const DELIVERY_KINDS = ["archive", "stripe", "email", "hermes"] as const;
+/**
+ * The kinds of delivery. The first four are those that `deliveries` of billing_config and of an
+ * invoice may name; `log_export` is what retention asks for.
+ */
+export const DELIVERY_KINDS = ["archive", "stripe", "email", "hermes", "log_export"] as const;
 
 /** See the constant. */
 export type DeliveryKind = (typeof DELIVERY_KINDS)[number];

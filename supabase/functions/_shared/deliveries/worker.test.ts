@@ -49,7 +49,14 @@ function world(waiting: Partial<Record<DeliveryKind, number>>, limits: Partial<W
           return Promise.resolve("nudged");
         },
       },
-      handlers: { archive: off, stripe: off, email: off, hermes: off, ...handlers },
+      handlers: {
+        archive: off,
+        stripe: off,
+        email: off,
+        hermes: off,
+        log_export: off,
+        ...handlers,
+      },
       now: () => clock,
       cpu: () => clock,
       reportError: (error) => void reported.push(error),

@@ -24,7 +24,7 @@ export interface WorkerPorts {
   readonly handlers: DeliveryHandlers;
   /** Milliseconds since some start, for the deadline. */
   readonly now: () => number;
-  /** CPU milliseconds spent on documents since the start of the request. */
+  /** CPU milliseconds spent on documents and exports since the start of the request. */
   readonly cpu: () => number;
   readonly reportError: (error: unknown) => void;
 }
@@ -34,7 +34,7 @@ export interface WorkerLimits {
   /** Deliveries of a kind taken at once, and under way at once. */
   readonly portion: Readonly<Record<DeliveryKind, number>>;
   readonly wallMs: number;
-  /** Of documents alone; the rest costs about 3 ms per delivery. */
+  /** Of documents and exports alone; the rest costs about 3 ms per delivery. */
   readonly cpuMs: number;
   readonly jobs: number;
 }
@@ -44,7 +44,7 @@ export interface WorkerLimits {
  * documents; of two hundred lines each that is 1.3 s.
  */
 export const LIMITS: WorkerLimits = {
-  portion: { archive: 2, stripe: 2, email: 2, hermes: 8 },
+  portion: { archive: 2, stripe: 2, email: 2, hermes: 8, log_export: 1 },
   wallMs: 25_000,
   cpuMs: 400,
   jobs: 60,
