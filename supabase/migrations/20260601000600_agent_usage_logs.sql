@@ -54,8 +54,8 @@ comment on column public.agent_usage_logs.stored_by is
   'Transaction that stored the row: what the rollup''s watermark is compared with.';
 
 -- The rollup reads by transaction; rebuild and reconcile by time. No foreign key and no trigger
--- that fires on insert: nothing here may refuse or slow an agent. Times are summarized as rows come:
--- what is not summarized is read by every search.
+-- that fires on insert: nothing here may refuse or slow an agent. Times are summarized as rows
+-- come: what is not summarized is read by every search.
 create index agent_usage_logs_stored_by on public.agent_usage_logs (stored_by);
 create index agent_usage_logs_timestamp on public.agent_usage_logs using brin ("timestamp")
   with (autosummarize = on);

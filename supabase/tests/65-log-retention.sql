@@ -1,6 +1,6 @@
 -- Logs leave the table only exported, billed and agreed; what stays is counted as before.
 begin;
-select plan(32);
+select plan(38);
 
 insert into public.clients (id, name, external_id, started_on) values
   ('00000000-0000-4000-8000-000000006501', 'Acme', 'acme-65', '2025-01-01');
@@ -98,5 +98,26 @@ select throws_like(
   $$select billing.correct_log('00000000-0000-4000-8000-000000006552', '{}', 'r')$$,
   'there is no usage log%', 'what is gone cannot be corrected');
 
+-- The pieces, by themselves.
+select trigger_is('public', 'agent_usage_logs', 'refuse_delete', 'billing', 'refuse_unexported',
+  'the table is guarded');
+insert into billing.log_months (month, state) values ('2025-02-01', 'exporting');
+insert into public.agent_usage_logs (agent, model, input_tokens, "timestamp", metadata)
+select 'SCHOLAR', 'claude-sonnet', 1, '2025-02-02', '{"client_id": "acme-65"}'
+from generate_series(1, 2);
+select is(billing.plan_log_exports('2025-02-01', 2), 2::bigint,
+  'six rows, two to a file: three of one instant stay together with the next');
+select results_eq($$select from_at, until_at from billing.log_exports
+    where month = '2025-02-01' order by part$$,
+  $$values (timestamptz '2025-02-01 00:00+00', timestamptz '2025-02-16 00:00+00'),
+    ('2025-02-16 00:00+00', '2025-03-01 00:00+00')$$, 'files follow each other over the month');
+select pg_temp.store();
+select throws_ok($$select billing.remove_log_export('2025-02-01', 1)$$, 'PT409',
+  'agent_usage_logs is append-only: delete refused', 'nothing goes before its month does');
+update billing.log_months set state = 'removing' where month = '2025-02-01';
+select is(billing.remove_log_export('2025-02-01', 1), 4::bigint, 'then it does');
+update billing.log_exports set checksum = checksum + 1 where month = '2025-02-01' and part = 2;
+select throws_ok($$select billing.remove_log_export('2025-02-01', 2)$$, 'PT409',
+  'the rows are not those that were stored', 'but never what was stored otherwise');
 select * from finish();
 rollback;
