@@ -72,11 +72,11 @@ select is_empty($$
   select x.of from billing.usage_watermark w
   cross join lateral (values
     ('another cluster', (w.id, w.snapshot, w.own_transaction, w.own_seq, w.system_identifier + 1,
-      w.database_oid, w.table_oid, w.moved_at)::billing.usage_watermark),
+      w.database_oid, w.table_oid, w.kept_from, w.moved_at)::billing.usage_watermark),
     ('another database', (w.id, w.snapshot, w.own_transaction, w.own_seq, w.system_identifier,
-      1, w.table_oid, w.moved_at)::billing.usage_watermark),
+      1, w.table_oid, w.kept_from, w.moved_at)::billing.usage_watermark),
     ('another table', (w.id, w.snapshot, w.own_transaction, w.own_seq, w.system_identifier,
-      w.database_oid, 1, w.moved_at)::billing.usage_watermark)) x(of, mark)
+      w.database_oid, 1, w.kept_from, w.moved_at)::billing.usage_watermark)) x(of, mark)
   where billing.watermark_is_here(x.mark)$$, 'one of another cluster, database or table is not');
 delete from public.usage_records;
 insert into billing.rebuild_requests (from_day, until_day) values ('2026-06-01', '2026-06-02');
