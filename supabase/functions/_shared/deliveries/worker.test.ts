@@ -84,7 +84,7 @@ Deno.test("with nothing to do nobody is woken", async () => {
 Deno.test("kinds that are off are skipped, not claimed", async () => {
   const { run, skipped } = world({ stripe: 2 });
   assert.deepEqual((await run({ email: done })).states, { skipped: 2 });
-  assert.deepEqual(skipped, ["archive", "stripe", "hermes"]);
+  assert.deepEqual(skipped, ["archive", "stripe", "hermes", "log_export"]);
 });
 
 Deno.test("a handler that throws is a try that failed, and is reported", async () => {
