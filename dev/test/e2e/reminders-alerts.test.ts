@@ -96,9 +96,10 @@ Deno.test("operators hear of budgets, jumps, unpriced and unowned usage, once pe
         `${body.priority}: ${body.message}`
       ).sort();
       const mails = smtp.received.slice(before[1]);
-      deepStrictEqual(mails.map(({ to }) => to?.[0]?.address), messages.map(() =>
-        "ops@example.test"
-      ));
+      deepStrictEqual(
+        mails.map(({ to }) => to?.[0]?.address),
+        messages.map(() => "ops@example.test"),
+      );
       for (const message of messages) {
         const said = message.slice(message.indexOf(": ") + 2);
         ok(mails.some(({ text }) => text?.replace(/\s+/g, " ").includes(said)), said);
