@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { errorDetails, problem, problemResponse } from "../../../shared/errors.ts";
+import { readQuestion } from "../_shared/api/body.ts";
 import type { OutwardReport } from "../_shared/stripe/outward.ts";
 import type { Reconciliation } from "../_shared/stripe/reconcile.ts";
 
@@ -24,7 +25,9 @@ export async function handleReconcile(request: Request, ports: ReconcilePorts): 
   if (ports.reconcile === undefined || ports.tell === undefined) {
     return problemResponse(problem("stripe_off"));
   }
-  const question = ReconcileRequest.safeParse(await request.json().catch(() => ({})));
+  const asked = await readQuestion(request);
+  if ("problem" in asked) return problemResponse(asked.problem);
+  const question = ReconcileRequest.safeParse(asked.value);
   if (!question.success) {
     return problemResponse(
       problem("bad_request", undefined, errorDetails(question.error.issues)),
