@@ -102,6 +102,7 @@ begin
     result := billing.apply_stripe_invoice(thing, event.created_at);
     if result is not null then
       perform billing.notice_of_invoice_event(event);
+      perform billing.remind_of_failed_payment(event);
     end if;
     return coalesce(result, 'ignored: not an invoice of ours');
   end if;
@@ -217,6 +218,28 @@ returns void language sql set search_path = '' as $$
     ('invoice.payment_action_required', 'Payment of %1$s needs action by %2$s: %4$s'),
     ('invoice.finalization_failed', 'Stripe could not finalize %1$s of %2$s')
   ) x(type, message) on x.type = event.type;
+$$;
+
+-- The client hears of it too, once per attempt: by mail, with the pay link.
+create function billing.remind_of_failed_payment(event billing.stripe_events)
+returns void language sql set search_path = '' as $$
+  insert into public.deliveries (kind, event, dedupe_key, client_id, invoice_id, max_attempts,
+    payload)
+  select 'email', 'reminder', format('%s:%s:%s', x.failure, m.stripe_invoice_id,
+      coalesce(t.invoice ->> 'attempt_count', '0')), i.client_id, i.id, s.delivery_attempts,
+    jsonb_build_object('days', (event.created_at at time zone 'UTC')::date - i.due_on,
+      'failure', x.failure)
+  from (select event.payload #> '{data,object}' as invoice) t
+  join public.stripe_invoices m on m.stripe_invoice_id = t.invoice ->> 'id'
+  join public.invoices i on i.id = m.invoice_id
+  join (values
+    ('invoice.payment_failed', 'payment_failed'),
+    ('invoice.payment_action_required', 'payment_action_required')
+  ) x(type, failure) on x.type = event.type
+  cross join public.billing_settings s
+  where i.status = 'open' and i.amount_due_minor > 0 and 'email' = any (i.deliveries)
+    and i.document #>> '{client,email}' is not null
+  on conflict (dedupe_key) do nothing;
 $$;
 
 revoke all on all functions in schema billing from public;

@@ -1,6 +1,7 @@
 import { deepStrictEqual, match, strictEqual } from "node:assert/strict";
 import type { DeliveryOutcome } from "../../../supabase/functions/_shared/deliveries/types.ts";
 import { openStripe } from "../../../supabase/functions/_shared/stripe/client.ts";
+import { syncCustomers } from "../../../supabase/functions/_shared/stripe/customers.ts";
 import { deliverInvoice } from "../../../supabase/functions/_shared/stripe/invoices.ts";
 import type { StripeStore } from "../../../supabase/functions/_shared/stripe/store.ts";
 import { InvoiceFacts } from "../../../shared/stripe/facts.ts";
@@ -164,6 +165,92 @@ Deno.test("a customer that names the client is taken, not made twice", async () 
     deepStrictEqual([...stripe.state.customers.keys()], ["cus_known"]);
     strictEqual(stripe.state.customers.get("cus_known")?.name, "Acme");
   }, prepare);
+});
+
+Deno.test("a tax id that changed replaces the one that Stripe has, and is sent once", async () => {
+  const client = {
+    name: "New name",
+    tax_id: "IE 6388047 V",
+    locale: "ga-IE",
+    address: ["1 Road", "Dublin"],
+    stripe_customer_id: "cus_known",
+    sent_digest: "old",
+  };
+  const prepare = (stripe: StripeStandIn) => {
+    stripe.state.customers.set("cus_known", {
+      id: "cus_known",
+      object: "customer",
+      created: 1,
+      livemode: false,
+      balance: 0,
+      name: "Old name",
+      email: "old@acme.test",
+      description: null,
+      address: null,
+      preferred_locales: ["en-US"],
+      metadata: { leveredge_client_id: ID },
+    });
+    const old = { id: "txi_old", customer: "cus_known", type: "eu_vat", value: "IE0000000A" };
+    stripe.state.taxIds.set(old.id, old);
+  };
+  await deliver(invoiceOf(10, 100, client), (outcome, stripe) => {
+    strictEqual(outcome.kind, "done");
+    const customer = stripe.state.customers.get("cus_known");
+    deepStrictEqual(
+      [customer?.name, customer?.email, customer?.preferred_locales, customer?.address],
+      ["New name", "a@acme.test", ["ga-IE"], { line1: "1 Road", line2: "Dublin" }],
+    );
+    deepStrictEqual([...stripe.state.taxIds.values()].map(({ type, value }) => [type, value]), [
+      ["eu_vat", "IE6388047V"],
+    ]);
+  }, prepare);
+});
+
+Deno.test("customers are brought into step in bulk; one that fails stops nobody else", async () => {
+  const stripe = startStripe({ secretKey: KEY });
+  const connection = openStripe({
+    STRIPE_API_KEY: KEY,
+    STRIPE_API_BASE: stripe.url,
+    STRIPE_WEBHOOK_SECRET: undefined,
+  });
+  try {
+    if (connection === undefined) throw new Error("Stripe is off");
+    const ids = ["1", "2", "3"].map((n) => `${ID.slice(0, -1)}${n}`);
+    const saved = new Map<string, { customer: string; digest: string }>();
+    const ports = {
+      stripe: connection.stripe,
+      now: () => new Date(),
+      store: {
+        clientIds: () => Promise.resolve(ids),
+        clientFacts: (id: string) => {
+          const { client } = InvoiceFacts.parse(
+            invoiceOf(1, 10, {
+              id,
+              email: `${id}@acme.test`,
+              stripe_customer_id: saved.get(id)?.customer ?? null,
+              sent_digest: saved.get(id)?.digest ?? null,
+            }),
+          );
+          return Promise.resolve(client);
+        },
+        saveCustomer: (id: string, customer: string, digest: string) => {
+          saved.set(id, { customer, digest });
+          return Promise.resolve(undefined);
+        },
+        forgetCustomer: () => Promise.resolve(undefined),
+      },
+    };
+    stripe.faults.push({ request: "POST /v1/customers", kind: "500", times: 3 });
+    const first = await syncCustomers(ports);
+    deepStrictEqual([first.in_step, first.failed.map(({ client_id }) => client_id)], [2, [ids[0]]]);
+    deepStrictEqual(await syncCustomers(ports), { in_step: 3, failed: [] });
+    strictEqual(stripe.state.customers.size, 3);
+    const asked = stripe.seen.length;
+    deepStrictEqual(await syncCustomers(ports), { in_step: 3, failed: [] });
+    strictEqual(stripe.seen.length, asked, "what is in step costs no request");
+  } finally {
+    await stripe.stop();
+  }
 });
 
 Deno.test("a declined card is no failed delivery: the invoice stands open in Stripe", async () => {

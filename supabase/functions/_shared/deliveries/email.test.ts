@@ -70,6 +70,22 @@ Deno.test("every try of a mail has the same Message-ID; reminders refer to the i
   assert.match(reminder.mail?.subject ?? "", /^Overdue: invoice INV-2026-000123 was due on /);
 });
 
+Deno.test("a payment that failed, or waits for the client's bank, is told with the pay link", async () => {
+  const of = (failure: string) =>
+    deliver({
+      event: "reminder",
+      dedupe_key: `${failure}:in_1:2`,
+      payload: { days: -3, failure },
+    });
+  const failed = (await of("payment_failed")).mail;
+  assert.equal(failed?.subject, "Payment failed: invoice INV-2026-000123");
+  assert.match(failed?.text ?? "", /did not go through/);
+  assert.match(failed?.text ?? "", /https:\/\/pay\.example\.test/);
+  const waiting = (await of("payment_action_required")).mail;
+  assert.equal(waiting?.subject, "Please confirm your payment of invoice INV-2026-000123");
+  assert.match(waiting?.text ?? "", /https:\/\/pay\.example\.test/);
+});
+
 Deno.test("hostile names are text in every part", async () => {
   const name = "<img src=x onerror=alert(1)>\r\nBcc: all@example.test";
   const { mail } = await deliver({}, {

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { creditNoteMail, invoiceMail, reminderMail } from "../mail/invoice-mail.ts";
+import { creditNoteMail, failureMail, invoiceMail, reminderMail } from "../mail/invoice-mail.ts";
 import { type MailMessage, messageIdOf, type SendMail } from "../mail/message.ts";
 import { type MailContent, mailHtml, mailText } from "../mail/template.ts";
 import { type DeliveredDocument, type LoadDocument, pdfName } from "./documents.ts";
@@ -11,7 +11,10 @@ const noticePayload = z.object({
   subject: z.string(),
   text: z.string(),
 });
-const reminderPayload = z.object({ days: z.int() });
+const reminderPayload = z.object({
+  days: z.int(),
+  failure: z.enum(["payment_failed", "payment_action_required"]).optional(),
+});
 
 /** What mailing needs from outside. */
 export interface EmailPorts {
@@ -90,7 +93,8 @@ async function composeForClient(
 function contentFor(job: DeliveryJob, subject: DeliveredDocument) {
   if (job.event === "credit_note_issued") return creditNoteMail(subject);
   if (job.event !== "reminder") return invoiceMail(subject);
-  return reminderMail(subject, reminderPayload.parse(job.payload).days);
+  const { days, failure } = reminderPayload.parse(job.payload);
+  return failure === undefined ? reminderMail(subject, days) : failureMail(subject, failure);
 }
 
 function envelope(

@@ -58,6 +58,30 @@ export function reminderMail(
   };
 }
 
+/** The mail that tells a client of a payment that did not go through, or that it must confirm. */
+export function failureMail(
+  input: InvoiceMailInput,
+  failure: "payment_failed" | "payment_action_required",
+): MailContent & { subject: string } {
+  const { document, number } = input;
+  const failed = failure === "payment_failed";
+  const subject = failed
+    ? `Payment failed: invoice ${number}`
+    : `Please confirm your payment of invoice ${number}`;
+  return {
+    ...frame(input),
+    subject,
+    title: subject,
+    paragraphs: [
+      greeting(document),
+      failed
+        ? `Your payment of invoice ${number} did not go through; the amount below is still open.`
+        : `Your bank wants you to confirm the payment of invoice ${number}.`,
+      "If you have paid in the meantime, please disregard this mail.",
+    ],
+  };
+}
+
 /** The mail that brings a credit note. */
 export function creditNoteMail(
   { document, number }: Pick<InvoiceMailInput, "document" | "number">,

@@ -1,0 +1,74 @@
+import { deepStrictEqual, rejects, strictEqual } from "node:assert/strict";
+import { deliverInvoice } from "../../../supabase/functions/_shared/stripe/invoices.ts";
+import { eventually } from "./eventually.ts";
+import { type StripeWorld, withStripe } from "./stripe-world.ts";
+
+const NOTHING = { days: 3, missed_events: 0, found: [], left: [], told: 0 };
+
+Deno.test("what is too small is held and paid with the next invoice; a voided draft is deleted", () =>
+  withStripe(["Ada", "Bo"], async (world) => {
+    await smallIsCarried(world);
+    await voidedDraftIsDeleted(world);
+    await world.stripe.webhooks.settled();
+    deepStrictEqual((await world.call("reconcile-stripe", { days: 3 })).body, NOTHING);
+  }));
+
+async function smallIsCarried(world: StripeWorld): Promise<void> {
+  const { stripe, sql, ports, invoices } = world;
+  const small = await oneOff(world, "0.30");
+  strictEqual((await deliverInvoice(small, ports)).kind, "done");
+  strictEqual(await stateOf(world, small), "held");
+  strictEqual(stripe.state.invoices.size, 0);
+  const next = invoices.get("Ada") ?? "";
+  strictEqual((await deliverInvoice(next, ports)).kind, "done");
+  const [carrier, ...more] = stripe.state.invoices.values();
+  strictEqual(more.length, 0);
+  deepStrictEqual(carrier?.lines.map(({ amount }) => amount), [5000, 30]);
+  stripe.payInvoice(carrier?.id ?? "");
+  await stripe.webhooks.settled();
+  await eventually(async () => {
+    await sql`select billing.process_stripe_events()`;
+    strictEqual(await paid(world, next), "paid 5000");
+    strictEqual(await paid(world, small), "paid 30");
+  });
+}
+
+/** A worker is killed when it has filled the draft; then the invoice is voided here. */
+async function voidedDraftIsDeleted({ stripe, sql, ports, call, invoices }: StripeWorld) {
+  const id = invoices.get("Bo") ?? "";
+  const killed = {
+    ...ports,
+    store: { ...ports.store, saveCarried: () => Promise.reject(new Error("killed")) },
+  };
+  await rejects(deliverInvoice(id, killed), /killed/);
+  const statuses = () => [...stripe.state.invoices.values()].map(({ status }) => status);
+  deepStrictEqual(statuses(), ["paid", "draft"]);
+  await sql`select billing.void_invoice(${id}, 'a mistake')`;
+  const told = await call("reconcile-stripe", { only: "outbox" });
+  deepStrictEqual(told.body, { done: 1, problems: [] });
+  deepStrictEqual(statuses(), ["paid"]);
+}
+
+/** An issued invoice of one item. */
+async function oneOff({ sql }: StripeWorld, amount: string): Promise<string> {
+  const [item] = await sql<{ id: string }[]>`
+    insert into public.invoice_items (client_id, description, unit_amount, currency, item_day)
+    select id, 'Small', ${amount}, 'USD', (now() at time zone 'UTC')::date
+    from public.clients where name = 'Ada' returning id`;
+  const [invoice] = await sql<{ id: string }[]>`
+    select billing.create_one_off_invoice(array[${item?.id ?? ""}]::uuid[]) as id`;
+  await sql`select billing.finalize_invoice(${invoice?.id ?? ""})`;
+  return invoice?.id ?? "";
+}
+
+async function stateOf({ sql }: StripeWorld, invoice: string): Promise<string> {
+  const [row] = await sql<{ state: string }[]>`
+    select state from public.stripe_invoices where invoice_id = ${invoice}`;
+  return row?.state ?? "none";
+}
+
+async function paid({ sql }: StripeWorld, invoice: string): Promise<string> {
+  const [row] = await sql<{ status: string; paid: string }[]>`
+    select status, paid_minor as paid from public.invoices where id = ${invoice}`;
+  return `${row?.status} ${row?.paid}`;
+}

@@ -1,0 +1,141 @@
+-- Each type of event that Stripe sends us, alone: what it does in our books, and what is told.
+begin;
+select plan(38);
+
+insert into public.clients (id, name, email, started_on)
+select ('00000000-0000-4000-8000-' || lpad(n::text, 12, '0'))::uuid, 'Client ' || lpad(n::text, 2,
+  '0'), 'c@example.com', '2026-06-01' from generate_series(1, 12) n;
+select billing.run_monthly('2026-07-01 09:00+00');
+create temporary table inv as
+select row_number() over (order by c.name)::int as n, i.id, i.number, i.client_id
+from public.invoices i join public.clients c on c.id = i.client_id;
+insert into public.stripe_invoices (invoice_id, livemode, stripe_invoice_id, state)
+select id, false, 'in_' || n, 'open' from inv;
+insert into public.stripe_customers (client_id, livemode, stripe_customer_id)
+select client_id, false, 'cus_' || n from inv;
+
+create function pg_temp.event(type text, thing jsonb, id text default null, changed jsonb
+  default '{}') returns text language sql as $$
+  select billing.receive_stripe_event(jsonb_build_object('id', 'evt_' || coalesce(id,
+      translate(type, '.', '_')), 'type', type, 'livemode', false, 'created', 1783000000,
+    'data', jsonb_build_object('object', '{"livemode": false, "currency": "usd"}'::jsonb || thing,
+      'previous_attributes', changed)));
+  select billing.process_stripe_event('evt_' || coalesce(id, translate(type, '.', '_')));
+$$;
+create function pg_temp.invoice(n integer, status text, paid bigint default 0) returns jsonb
+language sql as $$
+  select jsonb_build_object('id', 'in_' || n, 'status', status, 'total', 5000,
+    'amount_paid', paid, 'attempt_count', 2, 'metadata', '{}'::jsonb,
+    'hosted_invoice_url', 'https://pay/' || n, 'invoice_pdf', 'https://pdf/' || n);
+$$;
+create function pg_temp.books(n integer) returns text language sql as $$
+  select format('%s here, %s there, %s due', i.status, m.state, i.amount_due_minor)
+  from inv join public.invoices i using (id) join public.stripe_invoices m on m.invoice_id = inv.id
+  where inv.n = books.n;
+$$;
+create function pg_temp.told(pattern text) returns text language sql as $$
+  select string_agg(d.kind || ' ' || coalesce(d.payload ->> 'priority', d.payload ->> 'failure'),
+    ', ' order by d.kind desc) from public.deliveries d
+  where d.dedupe_key like pattern;
+$$;
+
+-- Of an invoice.
+update public.stripe_invoices set stripe_invoice_id = null, state = 'creating'
+where stripe_invoice_id = 'in_1';
+select is(pg_temp.event('invoice.created', pg_temp.invoice(1, 'draft')
+  || jsonb_build_object('metadata', jsonb_build_object('leveredge_invoice_id', inv.id))),
+  'invoice draft', 'invoice.created: a draft whose making was not noted is known by our id')
+from inv where n = 1;
+select is(pg_temp.books(1), 'open here, draft there, 5000 due', 'as a draft');
+select is(pg_temp.event('invoice.finalized', pg_temp.invoice(1, 'open')), 'invoice open',
+  'invoice.finalized: it is open');
+select results_eq($$select hosted_invoice_url, invoice_pdf, total_minor
+    from public.stripe_invoices where stripe_invoice_id = 'in_1'$$,
+  $$values ('https://pay/1', 'https://pdf/1', 5000::bigint)$$,
+  'with its links and its total');
+select is(pg_temp.event('invoice.sent', pg_temp.invoice(1, 'open')), 'invoice open',
+  'invoice.sent: it stays open');
+select is(pg_temp.event('invoice.updated', pg_temp.invoice(1, 'open', 1200)),
+  'invoice open, booked 1200', 'invoice.updated: what it says is paid is booked');
+select is(pg_temp.books(1), 'open here, open there, 3800 due', 'and the rest is due');
+select is(pg_temp.event('invoice.paid', pg_temp.invoice(1, 'paid', 5000)),
+  'invoice paid, booked 3800', 'invoice.paid: the rest is booked');
+select is(pg_temp.books(1), 'paid here, paid there, 0 due', 'and the invoice is paid');
+select is((select string_agg(d.payload ->> 'priority', ',') from public.deliveries d
+    join inv on inv.id = d.invoice_id and inv.n = 1
+    where d.event = 'payment_received' and d.kind = 'hermes'), 'normal,normal',
+  'each payment is told, normal');
+select is(pg_temp.event('invoice.finalization_failed', pg_temp.invoice(2, 'draft')),
+  'invoice open', 'invoice.finalization_failed: nothing moves back');
+select is(pg_temp.told('stripe:invoice.finalization_failed/in_2/%'), 'hermes high',
+  'somebody is told, high');
+select is(pg_temp.event('invoice.payment_failed', pg_temp.invoice(3, 'open')), 'invoice open',
+  'invoice.payment_failed: the invoice stays due');
+select is(pg_temp.told('stripe:invoice.payment_failed/in_3/2:%'), 'hermes high',
+  'operators are told, high');
+select is(pg_temp.told('payment_failed:in_3:2'), 'email payment_failed', 'the client is reminded');
+select pg_temp.event('invoice.payment_failed', pg_temp.invoice(3, 'open'), 'again');
+select is((select count(*) from public.deliveries where dedupe_key like 'payment_failed:%'),
+  1::bigint, 'once per attempt');
+select pg_temp.event('invoice.payment_failed', pg_temp.invoice(1, 'open'), 'late');
+select is(pg_temp.told('payment_failed:in_1:%'), null, 'nobody is reminded of what is paid');
+select billing.remind_of_failed_payment(e) from billing.stripe_events e
+where e.type <> 'invoice.payment_failed';
+select is((select count(*) from public.deliveries where dedupe_key like 'payment_failed:%'),
+  1::bigint, 'nor for any other event');
+select is(pg_temp.event('invoice.payment_action_required', pg_temp.invoice(4, 'open')),
+  'invoice open', 'invoice.payment_action_required: the invoice stays due');
+select is(pg_temp.told('stripe:invoice.payment_action_required/in_4/2:%') || ', '
+    || pg_temp.told('payment_action_required:in_4:2'),
+  'hermes high, email payment_action_required', 'operators and the client are told');
+select is(pg_temp.event('invoice.voided', pg_temp.invoice(5, 'void')), 'invoice void, voided',
+  'invoice.voided: it is void here');
+select is(pg_temp.books(5), 'void here, void there, 0 due', 'and nothing is due');
+select is(pg_temp.event('invoice.marked_uncollectible', pg_temp.invoice(6, 'uncollectible')),
+  'invoice uncollectible, marked uncollectible',
+  'invoice.marked_uncollectible: it is written off here');
+
+-- Of payments.
+select is(pg_temp.event('invoice_payment.paid', '{"invoice": "in_7", "amount_paid": 5000,
+  "payment": {"payment_intent": "pi_7"}}'), 'booked 5000',
+  'invoice_payment.paid: the payment is booked');
+select is(pg_temp.event('payment_intent.payment_failed', '{"id": "pi_7", "last_payment_error":
+  {"message": "Your card was declined."}}'), 'payment noted',
+  'payment_intent.payment_failed: why is kept');
+select is((select failure from public.stripe_payments), 'Your card was declined.',
+  'in Stripe''s words');
+select is(pg_temp.event('payment_intent.succeeded', '{"id": "pi_7"}'), 'payment noted',
+  'payment_intent.succeeded: it went through');
+select is((select failure from public.stripe_payments), null, 'and failed no more');
+select is(pg_temp.event('charge.dispute.created', '{"id": "dp_7", "payment_intent": "pi_7",
+  "amount": 5000, "reason": "fraudulent"}'), 'dispute of ' || inv.number,
+  'charge.dispute.created: the invoice is marked') from inv where n = 7;
+select is(pg_temp.told('stripe:dispute/dp_7:%'), 'hermes high', 'and somebody is told, high');
+select is(pg_temp.event('charge.refunded', '{"id": "ch_7", "payment_intent": "pi_7",
+  "amount_refunded": 1500}'), format('refund of 1500 booked, %s-CN1', inv.number),
+  'charge.refunded: money back is booked and credited') from inv where n = 7;
+select is(pg_temp.event('credit_note.created', '{"id": "cn_8", "invoice": "in_8", "total": 700,
+  "memo": "Outage", "metadata": {}}'), format('issued %s-CN1', inv.number),
+  'credit_note.created: it is issued here') from inv where n = 8;
+
+-- Of customers.
+select is(pg_temp.event('customer.updated', '{"id": "cus_9", "email": "new@example.com"}', null,
+  '{"email": "c@example.com"}'), 'client updated', 'customer.updated: the client is changed');
+select is(pg_temp.event('customer.deleted', '{"id": "cus_10"}'), 'customer forgotten',
+  'customer.deleted: the next invoice makes a new one');
+select is(pg_temp.event('customer.subscription.created', s.subscription),
+  'subscription active, billing config made',
+  'customer.subscription.created: the client has a billing config')
+from (values ('{"id": "sub_11", "customer": "cus_11", "status": "active", "items": {"data":
+  [{"quantity": 1, "price": {"unit_amount": 9900}}]}}'::jsonb)) s(subscription);
+select is(pg_temp.event('customer.subscription.updated', '{"id": "sub_11", "customer": "cus_11",
+  "status": "past_due", "items": {"data": [{"quantity": 2, "price": {"unit_amount": 9900}}]}}'),
+  'subscription past_due', 'customer.subscription.updated: the mirror follows');
+select results_eq('select status, base_fee_minor from public.stripe_subscriptions',
+  $$values ('past_due', 19800::bigint)$$, 'status and fee');
+select is(pg_temp.event('customer.subscription.deleted', '{"id": "sub_11", "customer": "cus_11",
+  "status": "canceled", "ended_at": 1783000000, "items": {"data": []}}'),
+  'subscription canceled, client paused', 'customer.subscription.deleted: the client is paused');
+
+select * from finish();
+rollback;
