@@ -88,8 +88,9 @@ for (const name of PARSE_JSON) {
     if (name !== "ingest-usage") bodies.push(arrays);
     for (const text of bodies) {
       // With a key the whole body is written down, which is one more walk through it.
-      for (const headers of [{}, { "idempotency-key": "k" }]) {
-        const { status, code } = await answerTo(name, text, { ...headers });
+      for (const key of ["", "k"]) {
+        const headers: Record<string, string> = key === "" ? {} : { "idempotency-key": key };
+        const { status, code } = await answerTo(name, text, headers);
         deepStrictEqual([status, code], [400, "bad_request"], text.slice(0, 20));
       }
     }

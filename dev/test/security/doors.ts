@@ -46,6 +46,7 @@ export const DOORS: Readonly<Record<string, Answer>> = {
     handleReconcile(request, {
       reconcile: () => reach("stripe"),
       tell: () => reach("stripe"),
+      meter: () => reach("stripe"),
       reportError,
     })),
   "render-invoice": behind(
