@@ -34,9 +34,7 @@ function titleOf(key: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
-/** Values come from others: nothing of theirs moves the cursor or starts a new line. */
 function cell(value: unknown): string {
   if (value === null || value === undefined) return "";
-  const text = typeof value === "object" ? JSON.stringify(value) : String(value);
-  return text.replace(/\p{Cc}/gu, " ");
+  return typeof value === "object" ? JSON.stringify(value) : String(value);
 }

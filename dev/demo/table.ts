@@ -9,8 +9,14 @@ const RIGHT_TO_LEFT = /[\p{Script=Arabic}\p{Script=Hebrew}]/u;
 /** Keeps a right-to-left name from turning the rest of its line around. */
 const ISOLATE = ["\u2068", "\u2069"] as const;
 
-/** Lines of a table whose columns stand under each other on a terminal. */
-export function tableLines(columns: readonly Column[], rows: readonly string[][]): string[] {
+/**
+ * Lines of a table whose columns stand under each other on a terminal. Names come from others:
+ * nothing in them moves the cursor, starts a line or turns what follows around.
+ */
+export function tableLines(columns: readonly Column[], given: readonly string[][]): string[] {
+  const rows = given.map((cells) =>
+    cells.map((text) => text.replace(/[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu, " "))
+  );
   const widths = columns.map(({ title }, index) =>
     Math.max(...[title, ...rows.map((row) => row[index] ?? "")].map(displayWidth))
   );

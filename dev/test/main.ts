@@ -2,6 +2,9 @@ import { parseArgs } from "node:util";
 import type { EngineName } from "../platform/postgres-engine.ts";
 import { findEngine } from "../platform/postgres-engine.ts";
 import { runOnEngine } from "./engine.ts";
+import { checkKeyStrings } from "./key-strings.ts";
+import { checkLicences } from "./licences.ts";
+import { checkLockFiles } from "./lock-files.ts";
 import { Report } from "./report.ts";
 import { checkFormat, checkLint } from "./static.ts";
 import { checkSqlNamed } from "./sql-named.ts";
@@ -38,6 +41,9 @@ if (wanted("check")) {
   await report.section("SQL style", checkSql);
   await report.section("SQL functions named in pgTAP", checkSqlNamed);
   await report.section("versions of packages in functions", checkVersions);
+  await report.section("lock files pin every package", checkLockFiles);
+  await report.section("licences of packages", checkLicences);
+  await report.section("no keys in the repository", checkKeyStrings);
   await report.section("types, current Deno", () => checkTypes("current"));
   await report.section("types of functions, Deno as hosted", () => checkTypes("hosted"));
 }

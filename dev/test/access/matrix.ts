@@ -177,6 +177,12 @@ export const CALLABLE = {
   ],
 } as const;
 
+/** Buckets of Storage, all private: who beside the service may list or read files; a policy each. */
+export const BUCKETS: Readonly<Record<string, readonly string[]>> = {
+  invoices: [],
+  "usage-logs": [],
+};
+
 const staff = ["operator", "service"];
 const readers = ["operator", "service", "member"];
 const jobs = ["operator", "service", "cron"];

@@ -11,6 +11,7 @@ import {
   signUp,
 } from "../access/actors.ts";
 import {
+  BUCKETS,
   CALLABLE,
   ENDPOINT_FUNCTIONS,
   ENDPOINTS,
@@ -38,7 +39,7 @@ const relations = (schema: string) =>
       select p from unnest('{select,insert,update,delete}'::text[]) p
       where has_table_privilege('service_role', c.oid, p)), ',') as service
     from pg_class c where c.relnamespace = ${schema}::regnamespace
-      and c.relkind in ('r', 'p', 'v', 'm') order by 1`;
+      and c.relkind in ('r', 'p', 'v', 'm', 'f') order by 1`;
 
 Deno.test("every table and view has its row in the matrix, and the service its privileges", async () => {
   const services = (rows: readonly { name: string; service: string }[]) =>
@@ -63,6 +64,82 @@ Deno.test("every callable function has its row; nothing of public can be called"
       (role === "anon" ? [] : CALLABLE[role]).map((name) => `billing.${name}`).sort(),
       role,
     );
+  }
+});
+
+Deno.test("one name is one function, so that its row is about all of it", async () => {
+  const doubled = await sql`
+    select proname from pg_proc where pronamespace = 'billing'::regnamespace
+    group by proname having count(*) > 1`;
+  deepStrictEqual([...doubled], []);
+});
+
+Deno.test("what is internal, and every sequence, is closed to users; sequences to the service too", async () => {
+  const open = await sql`
+    select c.relname, r, p from pg_class c, unnest('{anon,authenticated}'::text[]) r,
+      unnest('{select,insert,update,delete,truncate,references,trigger}'::text[]) p
+    where c.relnamespace = 'billing'::regnamespace and c.relkind in ('r', 'p', 'v', 'm', 'f')
+      and (has_table_privilege(r, c.oid, p) or p in ('select', 'insert', 'update')
+        and c.relkind in ('r', 'p', 'v') and has_any_column_privilege(r, c.oid, p))
+    union all
+    select c.relname, r, 'a sequence' from pg_class c,
+      unnest('{anon,authenticated,service_role}'::text[]) r
+    where c.relnamespace in ('public'::regnamespace, 'billing'::regnamespace)
+      and c.relkind = 'S' and has_sequence_privilege(r, c.oid, 'usage,select,update')`;
+  deepStrictEqual([...open], []);
+});
+
+Deno.test("a user writes no column of any table, and nobody makes anything in our schemas", async () => {
+  const open = await sql`
+    select c.relname as thing, r, p from pg_class c, unnest('{anon,authenticated}'::text[]) r,
+      unnest('{insert,update,references}'::text[]) p
+    where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p', 'v')
+      and has_any_column_privilege(r, c.oid, p)
+    union all
+    select n.nspname, r, 'create' from pg_namespace n,
+      unnest('{anon,authenticated,service_role}'::text[]) r
+    where n.nspname in ('public', 'billing') and has_schema_privilege(r, n.oid, 'create')`;
+  deepStrictEqual([...open], []);
+});
+
+Deno.test("what is ours stands in public and billing, where the matrix sees it, and nowhere else", async () => {
+  const elsewhere = await sql`
+    select x.schema, x.name from (
+      select relnamespace::regnamespace::text as schema, relname as name, relowner as owner
+      from pg_class where relkind in ('r', 'p', 'v', 'm', 'f', 'S')
+      union all
+      select pronamespace::regnamespace::text, proname, proowner from pg_proc
+    ) x
+    where x.owner = 'postgres'::regrole
+      and x.schema not in ('public', 'billing', 'supabase_migrations') and x.schema !~ '^pg_temp'`;
+  deepStrictEqual([...elsewhere], []);
+});
+
+Deno.test("every bucket has its row, is private, and lets in those of its row alone", async () => {
+  const buckets = await sql<{ id: string; public: boolean }[]>`
+    select id, public from storage.buckets order by id`;
+  deepStrictEqual(buckets.map(({ id }) => id), Object.keys(BUCKETS).sort());
+  deepStrictEqual(buckets.filter((bucket) => bucket.public), []);
+  const policies = await sql`select policyname from pg_policies where schemaname = 'storage'`;
+  strictEqual(policies.length, Object.values(BUCKETS).flat().length);
+  for (const bucket of Object.keys(BUCKETS)) {
+    // So that there is something to be seen.
+    const stored = await fetch(`${platform.apiUrl}/storage/v1/object/${bucket}/${mine.id}/matrix`, {
+      method: "POST",
+      headers: { ...headers.service, "content-type": "application/pdf" },
+      body: "%PDF-",
+    });
+    await stored.body?.cancel();
+    strictEqual(stored.status, 200);
+    for (const actor of ["anon", "member", "operator"] as const) {
+      const response = await fetch(`${platform.apiUrl}/storage/v1/object/list/${bucket}`, {
+        method: "POST",
+        headers: { ...headers[actor], "content-type": "application/json" },
+        body: JSON.stringify({ prefix: mine.id, limit: 10 }),
+      });
+      const seen = await response.json();
+      ok(response.status >= 400 || seen.length === 0, `${actor} lists ${bucket}`);
+    }
   }
 });
 

@@ -6,9 +6,12 @@ import { serveFunctions } from "../../platform/functions.ts";
 import { startGuard } from "../../platform/guard.ts";
 import { platformKeys } from "../../platform/keys.ts";
 import { repositoryRoot } from "../../platform/repository.ts";
+import { listFiles } from "../files.ts";
 import { platform } from "./platform-env.ts";
 
-const NAMES = ["billing", "ingest-usage", "render-invoice", "stripe-webhook"];
+/** Every function that there is: the next one must be in these tests too. */
+const files = await listFiles("supabase/functions", "index.ts");
+const NAMES = files.flatMap((file) => /functions\/([^/]+)\/index\.ts$/.exec(file)?.[1] ?? []);
 const Line = z.looseObject({ request_id: z.string(), status: z.number(), route: z.string() });
 
 /** Functions that give strangers three answers a minute, and what they print. */
@@ -57,7 +60,12 @@ Deno.test("strangers at every door get a few refusals, then 429; who is known is
       ["ingest-usage", { ...wrong, method: "POST", body: "[]" }, 401],
       ["render-invoice", wrong, 401],
       ["stripe-webhook", forged, 400],
+      ["deliver", { ...wrong, method: "POST" }, 401],
+      ["create-stripe-invoice", { ...wrong, method: "POST", body: "{}" }, 401],
+      ["reconcile-stripe", { ...wrong, method: "POST" }, 401],
     ];
+    const known = new Set(knocks.map(([path]) => path.split("/")[0]));
+    deepStrictEqual([...known].sort(), NAMES);
     for (const [path, init, status] of knocks) {
       const seen: number[] = [];
       for (let n = 0; n < 4; n++) {
@@ -73,9 +81,9 @@ Deno.test("strangers at every door get a few refusals, then 429; who is known is
       ok(seen.includes(429), `${path}: ${seen}`);
       ok(seen.every((one) => one === status || one === 429), `${path}: ${seen}`);
     }
-    const known = await ask("billing/clients", { headers: { apikey: platform.secretKey } });
-    strictEqual(known.status, 200);
-    await known.body?.cancel();
+    const served = await ask("billing/clients", { headers: { apikey: platform.secretKey } });
+    strictEqual(served.status, 200);
+    await served.body?.cancel();
   });
 });
 

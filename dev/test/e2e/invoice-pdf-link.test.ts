@@ -40,6 +40,22 @@ Deno.test("a member opens a link to their invoice's archived PDF, and nobody els
   deepStrictEqual(await refusal(stranger.headers, client.invoiceId), [404, "not_found"]);
 });
 
+Deno.test("a signed link opens its own file alone, and not after its time", async () => {
+  const { url, path, other } = await twoFiles();
+  strictEqual(await statusOf(url), 200);
+  for (const elsewhere of [other, `${path}/../../${other}`, `${path}%2f..%2f..%2f${other}`]) {
+    strictEqual(await statusOf(url.replace(path, elsewhere)) >= 400, true, elsewhere);
+  }
+  const [header = "", payload = "", signature = ""] = /token=([^&]+)/.exec(url)?.[1]?.split(".") ??
+    [];
+  const later = btoa(JSON.stringify({ ...JSON.parse(atob(payload)), exp: 4_000_000_000 }));
+  for (const token of [`${header}.${later}.${signature}`, `${header}.${payload}.`, "", "x"]) {
+    strictEqual(await statusOf(url.replace(/token=[^&]+/, `token=${token}`)) >= 400, true, token);
+  }
+  const late = await files.createSignedUrl(path, -10);
+  strictEqual(await statusOf(late.data?.signedUrl ?? "") >= 400, true, "expired");
+});
+
 Deno.test("an invoice that is not in the archive says so, and says what to do", async () => {
   const member = await signUp();
   const client = await fullClient(sql, member.id, `link-${crypto.randomUUID()}`);
@@ -51,6 +67,28 @@ Deno.test("an invoice that is not in the archive says so, and says what to do", 
   );
   deepStrictEqual(await refusal(member.headers, draft?.id ?? ""), [404, "not_found"]);
 });
+
+const files = createClient(platform.apiUrl, platform.secretKey).storage.from("invoices");
+
+/** Two clients' files, and a link to the first. */
+async function twoFiles() {
+  const [path, other] = [crypto.randomUUID(), crypto.randomUUID()].map((id) => `${id}/INV-1.pdf`);
+  if (path === undefined || other === undefined) throw new Error("no paths");
+  for (const name of [path, other]) {
+    const { error } = await files.upload(name, new TextEncoder().encode("%PDF-"), {
+      contentType: "application/pdf",
+    });
+    strictEqual(error, null);
+  }
+  const { data } = await files.createSignedUrl(path, 300);
+  return { path, other, url: data?.signedUrl ?? "" };
+}
+
+async function statusOf(url: string): Promise<number> {
+  const response = await fetch(url);
+  await response.body?.cancel();
+  return response.status;
+}
 
 function billing(headers: Headers) {
   return billingClient(createClient(platform.apiUrl, platform.publishableKey, {

@@ -37,10 +37,12 @@ export function hermesNotifier(
         method: "POST",
         headers: { "content-type": "application/json", "idempotency-key": key },
         body: JSON.stringify({ message, priority, channel }),
+        // Whoever answers there may not send the message on to elsewhere.
+        redirect: "manual",
         signal: AbortSignal.timeout(TIMEOUT_MS),
       });
     } catch (error) {
-      return { kind: "retry", error: `HERMES: ${String(error)}` };
+      return { kind: "retry", error: `HERMES: ${networkFailure(error)}` };
     }
     const text = await response.text();
     if (!response.ok) {
@@ -66,6 +68,11 @@ export function hermesNotifier(
 export function retryAfter(response: Response): { retryAfterSeconds?: number } {
   const seconds = Number(response.headers.get("retry-after") ?? "");
   return Number.isInteger(seconds) && seconds > 0 ? { retryAfterSeconds: seconds } : {};
+}
+
+/** What went wrong on the way; without the URL, whose path or query may be a secret. */
+export function networkFailure(error: unknown): string {
+  return String(error).replace(/https?:\/\/[^\s]+/g, "[url]");
 }
 
 function parseJson(text: string): unknown {

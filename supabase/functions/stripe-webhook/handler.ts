@@ -1,5 +1,6 @@
 import type Stripe from "stripe";
 import { problem, problemResponse } from "../../../shared/errors.ts";
+import { databaseProblem } from "../_shared/api/database-problem.ts";
 import type { StripeStore } from "../_shared/stripe/store.ts";
 import { verifyWebhook } from "../_shared/stripe/webhook.ts";
 
@@ -53,7 +54,9 @@ export async function handleWebhook(request: Request, ports: WebhookPorts): Prom
     return Response.json({ received: true, duplicate: !isNew });
   } catch (error) {
     ports.reportError(error);
-    return problemResponse(problem("internal"));
+    // Text that no database stores will not be stored the next time either.
+    const known = databaseProblem(error);
+    return problemResponse(known?.code === "bad_request" ? known : problem("internal"));
   }
 }
 

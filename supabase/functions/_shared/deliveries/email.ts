@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { cleanText } from "../../../../shared/document/text.ts";
 import { creditNoteMail, failureMail, invoiceMail, reminderMail } from "../mail/invoice-mail.ts";
 import { type MailMessage, messageIdOf, type SendMail } from "../mail/message.ts";
 import { type MailContent, mailHtml, mailText } from "../mail/template.ts";
@@ -6,8 +7,13 @@ import { type DeliveredDocument, type LoadDocument, pdfName } from "./documents.
 import type { PdfRenderer } from "./documents.ts";
 import type { DeliveryJob, DeliveryOutcome } from "./types.ts";
 
+/**
+ * One address and nothing else: a comma, a semicolon or brackets would let it be read as several,
+ * or as a name beside another address.
+ */
+const Address = z.string().max(254).regex(/^[^\s@,;:<>()"\\[\]\p{Cc}]+@[^\s@,;:<>()"\\\p{Cc}]+$/u);
 const noticePayload = z.object({
-  to: z.array(z.string()).min(1),
+  to: z.array(Address).min(1),
   subject: z.string(),
   text: z.string(),
 });
@@ -45,7 +51,8 @@ type Composed = { readonly message: MailMessage } | { readonly outcome: Delivery
 function composeNotice(job: DeliveryJob, from: string): Composed {
   const payload = noticePayload.safeParse(job.payload);
   if (!payload.success) return refuse("dead", `payload: ${z.prettifyError(payload.error)}`);
-  const { to, subject, text } = payload.data;
+  const { to, text } = payload.data;
+  const subject = cleanText(payload.data.subject);
   const content = {
     brand: "LeverEdge Billing",
     title: subject,
@@ -66,6 +73,9 @@ async function composeForClient(
   if (subject === null) return refuse("dead", "there is no document to send");
   const { document, email, status } = subject;
   if (email === null) return refuse("dead", "the client has no e-mail address any more");
+  if (!Address.safeParse(email).success) {
+    return refuse("dead", "the client's e-mail address is not one address");
+  }
   if (job.event !== "credit_note_issued" && status === "void") {
     return refuse("skipped", "the invoice is void");
   }
@@ -79,7 +89,7 @@ async function composeForClient(
       ...envelope(job, from, content),
       to: [email],
       subject: line,
-      replyTo: document.seller.email,
+      replyTo: Address.safeParse(document.seller.email).data ?? null,
       inReplyTo: job.event === "invoice_issued" ? null : first,
       attachments: [{
         filename: pdfName(subject),

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { KeyUrl } from "../key-url.ts";
 import { StripeEnvironment } from "../stripe/environment.ts";
 
 const present = z.string().min(1).optional();
@@ -18,7 +19,7 @@ export const DeliveryEnvironment = z.preprocess(
     /** Sender's name and address: `LeverEdge Billing <billing@example.com>`. */
     BILLING_FROM: present,
     RESEND_API_KEY: present,
-    RESEND_API_BASE: z.url({ protocol: /^https?$/ }).default("https://api.resend.com"),
+    RESEND_API_BASE: KeyUrl.default("https://api.resend.com"),
   }),
 );
 

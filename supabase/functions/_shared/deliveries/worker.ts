@@ -1,3 +1,4 @@
+import { withoutSecrets } from "../door/scrub.ts";
 import { noteInvoice } from "../door/visit.ts";
 import { DELIVERY_KINDS } from "./types.ts";
 import type {
@@ -108,7 +109,8 @@ async function deliver(
     reportError(error);
     outcome = { kind: "retry", error: error instanceof Error ? error.message : String(error) };
   }
-  count(states, await queue.finish(job, outcome) ?? "lost", 1);
+  const told = "error" in outcome ? { ...outcome, error: withoutSecrets(outcome.error) } : outcome;
+  count(states, await queue.finish(job, told) ?? "lost", 1);
 }
 
 function count(states: Record<string, number>, state: string, by: number): void {

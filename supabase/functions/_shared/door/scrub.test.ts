@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { scrubber } from "./scrub.ts";
+import { scrubber, withoutSecrets } from "./scrub.ts";
 
 const scrub = scrubber({
   SUPABASE_URL: "https://project.supabase.co",
@@ -43,4 +43,34 @@ Deno.test("long text without an address costs no more than its length", () => {
   const started = performance.now();
   scrub("a".repeat(200_000) + "@".repeat(200_000));
   assert.ok(performance.now() - started < 2000);
+});
+
+Deno.test("what others quote of a request is told without the secrets in it, in any form they had", () => {
+  const variables = {
+    SMTP_URL: "smtp://mailer:p%40ss-word@smtp.internal:2525",
+    RESEND_API_KEY: "re_ffffffff",
+    HERMES_URL: "https://gggggggg@hermes.internal",
+  };
+  const sent = (text: string) => btoa(text);
+  for (
+    const secret of [
+      "p%40ss-word",
+      "p@ss-word",
+      "re_ffffffff",
+      "gggggggg",
+      sent("p@ss-word"),
+      sent("mailer:p@ss-word"),
+      sent("\0mailer\0p@ss-word"),
+    ]
+  ) {
+    assert.equal(
+      withoutSecrets(`535 <ada@example.com> sent ${secret}`, variables),
+      "535 <ada@example.com> sent [secret]",
+    );
+  }
+});
+
+Deno.test("a password that is no proper percent-encoding does not break the scrubber", () => {
+  const text = withoutSecrets("no: p%zz-word", { SMTP_URL: "smtp://m:p%zz-word@smtp.internal" });
+  assert.equal(text, "no: [secret]");
 });

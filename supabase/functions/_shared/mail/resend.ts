@@ -1,5 +1,5 @@
 import { Buffer } from "node:buffer";
-import { retryAfter } from "../hermes.ts";
+import { networkFailure, retryAfter } from "../hermes.ts";
 import type { SendMail } from "./message.ts";
 
 /** Milliseconds that Resend has to answer. */
@@ -42,10 +42,11 @@ export function resendSender(
             content: Buffer.from(content).toString("base64"),
           })),
         }),
+        redirect: "manual",
         signal: AbortSignal.timeout(TIMEOUT_MS),
       });
     } catch (error) {
-      return { kind: "retry", error: `Resend: ${String(error)}` };
+      return { kind: "retry", error: `Resend: ${networkFailure(error)}` };
     }
     const text = await response.text();
     if (response.ok) return { kind: "sent" };

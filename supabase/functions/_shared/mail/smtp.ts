@@ -1,6 +1,7 @@
 import { Buffer } from "node:buffer";
 import { createTransport, type Transporter } from "nodemailer";
 import { z } from "zod";
+import { isLoopback } from "../key-url.ts";
 import type { SendMail } from "./message.ts";
 
 /** What nodemailer says of a failure, as far as we decide by it. */
@@ -16,7 +17,7 @@ const failure = z.object({
  * reason may be mended, so that is tried again.
  */
 export function smtpSender(url: string, from: string): { send: SendMail; close: () => void } {
-  const transport: Transporter = createTransport(withTimeouts(url));
+  const transport: Transporter = createTransport(smtpUrl(url));
   return {
     send: async (message) => {
       try {
@@ -56,10 +57,15 @@ function explain(error: unknown): Awaited<ReturnType<SendMail>> {
   return { kind: refused ? "dead" : "retry", error: `SMTP: ${message}` };
 }
 
-/** As options of the URL, where nodemailer reads them from. Milliseconds. */
-function withTimeouts(url: string): string {
+/**
+ * The URL with options, which nodemailer reads from there. Milliseconds. A password goes to another
+ * machine only through TLS: a server that offers none, or in whose name it was left out, gets none.
+ */
+export function smtpUrl(url: string): string {
   const parsed = new URL(url);
-  const options = {
+  const mustHide = parsed.password !== "" && !isLoopback(parsed.hostname);
+  const options: Record<string, string> = {
+    ...mustHide && parsed.protocol === "smtp:" ? { requireTLS: "true" } : {},
     pool: "true",
     maxConnections: "3",
     connectionTimeout: "10000",

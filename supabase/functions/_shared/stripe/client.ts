@@ -27,6 +27,10 @@ export function openStripe(environment: StripeEnvironment): StripeConnection | u
     maxNetworkRetries: 2,
     timeout: TIMEOUT,
     telemetry: false,
+    // Nobody who answers for Stripe may send the request on to elsewhere.
+    httpClient: Stripe.createFetchHttpClient((input: RequestInfo | URL, init?: RequestInit) =>
+      fetch(input, { ...init, redirect: "error" })
+    ),
     ...(base === undefined ? {} : hostOf(new URL(base))),
   });
   return { stripe, livemode: isLiveKey(key) };

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { KeyUrl } from "../key-url.ts";
 
 /** An empty variable counts as absent. */
 const optional = z.string().optional().transform((value) => value === "" ? undefined : value);
@@ -12,7 +13,7 @@ export const StripeEnvironment = z.object({
   /** One secret, or two separated by a comma while they are being rotated. */
   STRIPE_WEBHOOK_SECRET: optional,
   /** Another Stripe, e.g. `http://127.0.0.1:12111`. */
-  STRIPE_API_BASE: optional.pipe(z.url({ protocol: /^https?$/ }).optional()),
+  STRIPE_API_BASE: optional.pipe(KeyUrl.optional()),
 });
 
 /** See the schema of the same name. */

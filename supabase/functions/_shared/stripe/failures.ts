@@ -1,4 +1,5 @@
 import Stripe from "stripe";
+import { withoutSecrets } from "../door/scrub.ts";
 import type { DeliveryOutcome } from "../deliveries/types.ts";
 
 /**
@@ -21,11 +22,11 @@ export function outcomeOfFailure(error: unknown): DeliveryOutcome {
   };
 }
 
-/** The error with what Stripe's support asks for: type, code, status, request id. */
+/** The error with what Stripe's support asks for: type, code, status, request id. No key. */
 export function describeFailure(error: InstanceType<typeof Stripe.errors.StripeError>): string {
   const facts = [error.type, error.code, error.statusCode, error.requestId]
     .filter((fact) => fact !== undefined && fact !== "").join(", ");
-  return `Stripe: ${error.message} (${facts})`;
+  return withoutSecrets(`Stripe: ${error.message} (${facts})`);
 }
 
 /** Whether Stripe says that it has no object of an id. */
