@@ -73,6 +73,23 @@ end $$;
 comment on function billing.sum_logs is
   'Usage of the log rows between two watermarks, summed by the key of usage_records.';
 
+-- True while there is anything for a rollup to do. Reads the watermark and what is beyond it in one
+-- snapshot, without a lock: an idle rollup writes nothing and waits for nobody.
+create function billing.rollup_is_due()
+returns boolean language plpgsql stable set search_path = '' as $$
+declare
+  since billing.usage_watermark;
+begin
+  select * into since from billing.usage_watermark;
+  return not billing.watermark_is_here(since)
+    or exists (select from billing.rebuild_requests)
+    or exists (select from public.agent_usage_logs l
+      where l.stored_by >= pg_snapshot_xmin(since.snapshot) and not billing.is_counted(
+        l.stored_by, l.seq, since.snapshot, since.own_transaction, since.own_seq));
+end $$;
+comment on function billing.rollup_is_due is
+  'Whether there is something for billing.rollup to do; takes no lock.';
+
 -- Counts what has arrived since the last rollup. One runs at a time (row lock on the watermark);
 -- killed at any point it has done nothing. Returns the number of log rows counted.
 create function billing.rollup()
@@ -81,15 +98,18 @@ declare
   since billing.usage_watermark;
   upto billing.usage_watermark;
   counted bigint;
-  nobody bigint;
+  nobody text[];
 begin
+  if not billing.rollup_is_due() then
+    return 0;
+  end if;
   select * into since from billing.usage_watermark for update;
   if not billing.watermark_is_here(since) then
     return billing.recount_all();
   end if;
   upto := billing.watermark_now(since);
   with new_usage as materialized (
-    select * from billing.sum_logs(since, upto)
+    select * from billing.sum_new_logs(since, upto)
   ), merged as (
     insert into public.usage_records as r
       (client_id, usage_day, model, metric, agent, quantity, provider_cost, log_count)
@@ -109,10 +129,10 @@ begin
     returning 1
   )
   select coalesce(sum(log_count) filter (where metric = 'requests'), 0),
-    coalesce(sum(log_count) filter (where client_id is null and metric = 'requests'), 0)
+    array_agg(distinct agent) filter (where client_id is null)
   into counted, nobody from new_usage;
-  if nobody > 0 then
-    perform billing.quarantine_logs(since, upto);
+  if nobody is not null then
+    perform billing.quarantine_logs(since, upto, agents => nobody);
   end if;
   if counted > 0 then
     update billing.usage_watermark w
