@@ -151,15 +151,26 @@ begin
     from homes h
     join billing.period_terms(targets) g
       on g.client_id = h.client_id and g.period_start = coalesce(h.home_start, h.terms_start)
-  ), written as (
-    insert into public.invoices as i (client_id, kind, period_start, period_end, currency,
-      payment_terms_days, deliveries, replaces_id)
-    select t.client_id, case when t.home_start is null then 'late' else 'period' end,
-      t.home_start, t.home_end, t.currency, t.payment_terms_days, t.deliveries, (
-        select v.id from public.invoices v
-        where v.client_id = t.client_id and v.period_start = t.home_start and v.status = 'void'
-        order by v.finalized_at desc, v.number desc limit 1)
+  ), named as (
+    -- Of a client's period: the first, or the one that follows the last that was voided. Of late
+    -- usage: the first, second, ... of its currency.
+    select t.*, v.id as replaces_id, case when t.home_start is not null
+        then billing.named_id('period', t.client_id::text, t.home_start::text, v.id::text)
+        else billing.named_id('late', t.client_id::text, t.currency, (
+          select count(*)::text from public.invoices o where o.client_id = t.client_id
+            and o.kind = 'late' and o.currency = t.currency and o.status <> 'draft')) end as id
     from terms t
+    left join lateral (
+      select v.id from public.invoices v
+      where v.client_id = t.client_id and v.period_start = t.home_start and v.status = 'void'
+      order by v.finalized_at desc, v.number desc limit 1
+    ) v on true
+  ), written as (
+    insert into public.invoices as i (id, client_id, kind, period_start, period_end, currency,
+      payment_terms_days, deliveries, replaces_id)
+    select t.id, t.client_id, case when t.home_start is null then 'late' else 'period' end,
+      t.home_start, t.home_end, t.currency, t.payment_terms_days, t.deliveries, t.replaces_id
+    from named t
     on conflict (client_id, period_start) where kind = 'period' and status <> 'void'
     do update set period_end = excluded.period_end, currency = excluded.currency,
       payment_terms_days = excluded.payment_terms_days, deliveries = excluded.deliveries

@@ -5,7 +5,7 @@ create function billing.write_credit_note(invoice public.invoices, amount bigint
   to_refund boolean, as_of timestamptz)
 returns uuid language plpgsql set search_path = '' as $$
 declare
-  note_id constant uuid := gen_random_uuid();
+  note_id uuid;
   off_due constant bigint := least(amount, invoice.amount_due_minor);
   credited bigint;
   notes integer;
@@ -21,6 +21,7 @@ begin
       format('%s would be credited, %s is left of invoice %s', amount,
         invoice.total_minor - credited, invoice.number), 'credit no more than is left');
   end if;
+  note_id := billing.named_id('credit_note', invoice.id::text, (notes + 1)::text);
   insert into public.credit_notes (id, invoice_id, client_id, number, reason, currency,
     total_minor, to_invoice_minor, to_balance_minor, to_refund_minor, issued_at)
   values (note_id, invoice.id, invoice.client_id,

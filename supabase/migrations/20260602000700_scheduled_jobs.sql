@@ -97,6 +97,8 @@ returns void language sql set search_path = '' as $$
     ('billing-purge', '50 3 * * *', 'select billing.purge_job_details()',
       'Deletes old run details of pg_cron')
   ) j(name, schedule, command, purpose);
+  -- Those of later migrations: a restore brings the definitions along, not pg_cron's own rows.
+  select cron.schedule(d.name, d.schedule, d.command) from billing.job_definitions d;
 $$;
 comment on function billing.schedule_jobs is 'Creates all scheduled jobs, or puts them right.';
 

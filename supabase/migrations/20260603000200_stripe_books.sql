@@ -242,6 +242,10 @@ begin
   end if;
   own := coalesce(own, (select s.credit_note_id from public.stripe_credit_notes s
     where s.stripe_credit_note_id = note ->> 'id'));
+  -- Of days that a restore took back: told again once the run that makes it has been, or by hand.
+  if not exists (select from public.credit_notes n where n.id = coalesce(own, n.id)) then
+    return format('not credited here: it names credit note %s, which the books do not have', own);
+  end if;
   if own is null and jsonb_array_length(coalesce(note -> 'refunds', '[]')) > 0 then
     select s.credit_note_id into own
     from public.stripe_credit_notes s join public.credit_notes n on n.id = s.credit_note_id

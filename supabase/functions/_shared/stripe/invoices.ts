@@ -35,7 +35,7 @@ const DAYS_WHEN_LATE = 1;
  * collection. Each step is found again by a later try, so it may be killed anywhere.
  *
  * done: the invoice is in Stripe (externalId its id, details.payment_url the pay link) or is held.
- * skipped: there is nothing to collect. dead: the totals differ (both in the error) or Stripe
+ * skipped: there is nothing to collect. dead: totals or numbers differ (both in the error) or Stripe
  * refuses it. retry: Stripe could not be reached or was too busy.
  */
 export async function deliverInvoice(id: string, ports: InvoicePorts): Promise<DeliveryOutcome> {
@@ -68,9 +68,8 @@ async function collect(
   const draft = found.status === "draft"
     ? await fillDraft(found, plan, generation, ports.stripe)
     : found;
-  if (draft.total !== plan.total || draft.currency !== facts.invoice.currency.toLowerCase()) {
-    const error = `Stripe's total is ${draft.total} ${draft.currency}, ours is ${plan.total} ` +
-      `${facts.invoice.currency.toLowerCase()}`;
+  const error = differenceOf(draft, plan, facts.invoice.currency.toLowerCase());
+  if (error !== null) {
     if (draft.status === "draft") await ports.stripe.invoices.del(draft.id);
     await ports.store.saveProblem(id, "refused", error, draft.status === "draft");
     return { kind: "dead", error };
@@ -85,6 +84,18 @@ async function collect(
     auto_advance: facts.client.collection_method === "charge_automatically",
   }, { idempotencyKey: `invoice-${id}-${generation}-finalize` });
   return await conclude(id, open, ports);
+}
+
+/**
+ * What Stripe's invoice of this id says that ours does not; null where they agree. One that was
+ * found can be of days that a restore took back, and those may have gone another way since.
+ */
+function differenceOf(theirs: Stripe.Invoice, plan: Collect, currency: string): string | null {
+  if (theirs.total !== plan.total || theirs.currency !== currency) {
+    return `Stripe's total is ${theirs.total} ${theirs.currency}, ours is ${plan.total} ${currency}`;
+  }
+  if (theirs.number === plan.number) return null;
+  return `Stripe has the invoice as ${theirs.number}, ours is ${plan.number}`;
 }
 
 /** Asks for the money and notes how the invoice stands. */
