@@ -1,9 +1,8 @@
--- The sums that the rollup adds: what billing.sum_logs says of the same rows, several times faster.
+-- The sums of log rows by the key of usage_records: what rollup, rebuild and comparison stand on.
 --
--- Rebuild and reconciliation read each row's meaning from the view attributed_logs; this reads it
--- in one pass of plain columns, and what holds for a whole group (the provider's way of counting,
--- what features may be called) only once per group. So the nightly comparison compares two
--- computations. Test: 15-rollup-sums.
+-- What the view attributed_logs says of each row, several times faster: one pass of plain columns,
+-- which several processes can share; what holds for a whole group (the provider's way of counting,
+-- what features may be called) is found once per group. Test 15-rollup-sums holds both to the same.
 
 -- Every name that may stand in a log for whose it is, with the time for which it says so: claims
 -- (ids and external ids of clients), and agents that are assigned. Of one name at one time one row.
@@ -36,8 +35,14 @@ return case when jsonb_typeof(features) <> 'object' or exists (
 comment on function billing.feature_reason is
   'invalid_feature where other_features holds what cannot be counted, else null.';
 
-create function billing.sum_new_logs(since billing.usage_watermark, upto billing.usage_watermark)
-returns table (client_id uuid, reason text, usage_day date, model text, metric text, agent text,
+-- Sums log rows by (client, day, model, metric, agent). Of rows counted by `upto` and not by
+-- `since`; where times are given, of that time range only. Rows that cannot be billed come with a
+-- reason, client and day null.
+create function billing.sum_logs(
+  since billing.usage_watermark, upto billing.usage_watermark,
+  from_at timestamptz default '-infinity', until_at timestamptz default 'infinity',
+  agents text[] default null
+) returns table (client_id uuid, reason text, usage_day date, model text, metric text, agent text,
   quantity numeric, provider_cost numeric, log_count bigint)
 language plpgsql stable set search_path = '' set plan_cache_mode = force_custom_plan
 -- Many log rows meet few clients and zones: hash them, whatever the statistics say.
@@ -72,6 +77,8 @@ begin
       billing.token_count(l.metadata, 'reasoning_tokens') as reasoning
     from public.agent_usage_logs l
     where l.stored_by >= pg_snapshot_xmin(since.snapshot)
+      and l."timestamp" >= from_at and (l."timestamp" < until_at or until_at = 'infinity')
+      and (agents is null or l.agent = any (agents))
       and (l.stored_by > surely_new or not billing.is_counted(
         l.stored_by, l.seq, since.snapshot, since.own_transaction, since.own_seq))
       and (l.stored_by < surely_seen or billing.is_counted(
@@ -174,7 +181,7 @@ begin
   from metrics m
   group by 1, 2, 3, 4, 5, 6;
 end $$;
-comment on function billing.sum_new_logs is
+comment on function billing.sum_logs is
   'Usage of the log rows between two watermarks by the key of usage_records; of those that cannot
    be billed the reason, without client and day.';
 
