@@ -13,7 +13,7 @@ comment on view billing.client_references is
 -- A count inside metadata: absent is 0, anything but a number is null, and so is one of more than
 -- 30 digits (jsonb holds numbers whose sum overflows).
 create function billing.metadata_count(metadata jsonb, key text)
-returns numeric language sql immutable
+returns numeric language sql immutable parallel safe
 return case jsonb_typeof(metadata -> key)
   when 'number' then
     case when length(metadata ->> key) <= 30 then (metadata ->> key)::numeric end
@@ -26,14 +26,14 @@ comment on function billing.metadata_count is
 -- The part of `whole` that `part` can be: a subset cannot exceed what contains it (and, in a
 -- correction, both carry the same sign).
 create function billing.part_of(part numeric, whole numeric)
-returns numeric language sql immutable
+returns numeric language sql immutable parallel safe
 return case when part is null then null
   when whole < 0 then greatest(part, whole) else least(part, whole) end;
 comment on function billing.part_of is 'How much of a part its whole can contain.';
 
 -- The names of our own counts: a feature called like one would be added to it.
 create function billing.is_built_in(metric text)
-returns boolean language sql immutable
+returns boolean language sql immutable parallel safe
 return starts_with(metric, 'batch_') or metric in ('input_tokens', 'output_tokens',
   'cache_read_tokens', 'cache_write_tokens', 'reasoning_tokens', 'web_searches', 'requests');
 comment on function billing.is_built_in is
@@ -117,7 +117,7 @@ comment on view billing.attributed_logs is
 -- True for rows that the watermark has counted.
 create function billing.is_counted(
   stored_by xid8, seq bigint, snapshot pg_snapshot, own_transaction xid8, own_seq bigint
-) returns boolean language sql immutable
+) returns boolean language sql immutable parallel safe
 return case when stored_by = own_transaction then seq <= own_seq
   else pg_visible_in_snapshot(stored_by, snapshot) end;
 comment on function billing.is_counted is

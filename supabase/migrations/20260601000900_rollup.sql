@@ -4,74 +4,22 @@
 -- exact for transactions that were in flight during the last rollup, needs no lock on the log, and
 -- a transaction that stays open delays nobody's rows but its own.
 
--- Sums log rows by (client, day, model, metric, agent). Of rows counted by `upto` and not by
--- `since`; where times are given, of that time range only. Rows of nobody come with a reason and
--- client null. First sums columns, then turns sums into metrics: the other way round would carry
--- four times the rows through the aggregation.
-create function billing.sum_logs(
-  since billing.usage_watermark, upto billing.usage_watermark,
-  from_at timestamptz default '-infinity', until_at timestamptz default 'infinity',
-  agents text[] default null
-) returns table (client_id uuid, reason text, usage_day date, model text, metric text, agent text,
-  quantity numeric, provider_cost numeric, log_count bigint)
-language plpgsql stable set search_path = '' set plan_cache_mode = force_custom_plan
--- Many log rows meet few clients, zones and models: hash them, whatever the statistics say.
-set enable_nestloop = off set enable_mergejoin = off set enable_sort = off set jit = off
-set work_mem = '64MB' as $$
+-- True while there is anything for a rollup to do. Reads the watermark and what is beyond it in one
+-- snapshot, without a lock: an idle rollup writes nothing and waits for nobody.
+create function billing.rollup_is_due()
+returns boolean language plpgsql stable set search_path = '' as $$
+declare
+  since billing.usage_watermark;
 begin
-  return query
-  with scope as not materialized (
-    select l.* from billing.attributed_logs l
-    where l.stored_by >= pg_snapshot_xmin(since.snapshot)
-      and l."timestamp" >= from_at and (l."timestamp" < until_at or until_at = 'infinity')
-      and (agents is null or l.agent = any (agents))
-      and not billing.is_counted(
-        l.stored_by, l.seq, since.snapshot, since.own_transaction, since.own_seq)
-      and billing.is_counted(
-        l.stored_by, l.seq, upto.snapshot, upto.own_transaction, upto.own_seq)
-  ), sums as (
-    select l.client_id, l.reason, l.usage_day, l.model, l.agent, l.is_batch,
-      count(*) as logs, sum(l.requests) as requests, sum(l.total_cost) as total_cost,
-      sum(l.input) as input, count(*) filter (where l.input <> 0) as input_logs,
-      sum(l.input_cost) filter (where l.input <> 0) as input_cost,
-      sum(l.output) as output, count(*) filter (where l.output <> 0) as output_logs,
-      sum(l.output_cost) filter (where l.output <> 0) as output_cost,
-      sum(l.cache_read) as cache_read, count(*) filter (where l.cache_read <> 0) as read_logs,
-      sum(l.cache_write) as cache_write, count(*) filter (where l.cache_write <> 0) as write_logs,
-      sum(l.reasoning) as reasoning, count(*) filter (where l.reasoning <> 0) as reasoning_logs,
-      sum(l.web_searches) as searches, count(*) filter (where l.web_searches <> 0) as search_logs
-    from scope l
-    group by l.client_id, l.reason, l.usage_day, l.model, l.agent, l.is_batch
-  ), metrics as (
-    select s.client_id, s.reason, s.usage_day, s.model,
-      case when s.is_batch and m.token then 'batch_' || m.metric else m.metric end as metric,
-      s.agent, m.quantity, m.cost, m.logs
-    from sums s cross join lateral (values
-      ('input_tokens', true, s.input, s.input_cost, s.input_logs),
-      ('output_tokens', true, s.output, s.output_cost, s.output_logs),
-      ('cache_read_tokens', true, s.cache_read, 0, s.read_logs),
-      ('cache_write_tokens', true, s.cache_write, 0, s.write_logs),
-      ('reasoning_tokens', true, s.reasoning, 0, s.reasoning_logs),
-      ('web_searches', false, s.searches, 0, s.search_logs),
-      ('requests', false, s.requests,
-        s.total_cost - coalesce(s.input_cost, 0) - coalesce(s.output_cost, 0), s.logs)
-    ) m(metric, token, quantity, cost, logs)
-    where m.logs > 0
-    union all
-    select l.client_id, l.reason, l.usage_day, l.model, o.key, l.agent,
-      o.value::text::numeric, 0, 1
-    -- The case keeps jsonb_each from rows that it would fail on, in whatever order it is planned.
-    from scope l cross join lateral jsonb_each(
-      case when l.reason is null then l.other_features else '{}' end) o
-    where l.other_features <> '{}' and o.value <> '0'
-  )
-  select m.client_id, m.reason, m.usage_day, m.model, m.metric, m.agent,
-    sum(m.quantity), sum(m.cost), sum(m.logs)::bigint
-  from metrics m
-  group by m.client_id, m.reason, m.usage_day, m.model, m.metric, m.agent;
+  select * into since from billing.usage_watermark;
+  return not billing.watermark_is_here(since)
+    or exists (select from billing.rebuild_requests)
+    or exists (select from public.agent_usage_logs l
+      where l.stored_by >= pg_snapshot_xmin(since.snapshot) and not billing.is_counted(
+        l.stored_by, l.seq, since.snapshot, since.own_transaction, since.own_seq));
 end $$;
-comment on function billing.sum_logs is
-  'Usage of the log rows between two watermarks, summed by the key of usage_records.';
+comment on function billing.rollup_is_due is
+  'Whether there is something for billing.rollup to do; takes no lock.';
 
 -- Counts what has arrived since the last rollup. One runs at a time (row lock on the watermark);
 -- killed at any point it has done nothing. Returns the number of log rows counted.
@@ -81,8 +29,11 @@ declare
   since billing.usage_watermark;
   upto billing.usage_watermark;
   counted bigint;
-  nobody bigint;
+  nobody text[];
 begin
+  if not billing.rollup_is_due() then
+    return 0;
+  end if;
   select * into since from billing.usage_watermark for update;
   if not billing.watermark_is_here(since) then
     return billing.recount_all();
@@ -109,10 +60,10 @@ begin
     returning 1
   )
   select coalesce(sum(log_count) filter (where metric = 'requests'), 0),
-    coalesce(sum(log_count) filter (where client_id is null and metric = 'requests'), 0)
+    array_agg(distinct agent) filter (where client_id is null)
   into counted, nobody from new_usage;
-  if nobody > 0 then
-    perform billing.quarantine_logs(since, upto);
+  if nobody is not null then
+    perform billing.quarantine_logs(since, upto, agents => nobody);
   end if;
   if counted > 0 then
     update billing.usage_watermark w

@@ -8,28 +8,65 @@ $$;
 comment on function billing.first_kept_day is
   'First client-local day whose usage can be computed from the logs; -infinity while all are kept.';
 
--- Log rows counted so far, as usage of the client-local days [from_day, until_day). Any local day
--- lies within two days of its UTC date (zones reach from -12 to +14 hours, a change may add one).
-create function billing.logged_usage(from_day date, until_day date, agents text[] default null)
-returns table (client_id uuid, usage_day date, model text, metric text, agent text,
+-- Where long work is: the application_name of its session, for whoever looks at pg_stat_activity
+-- meanwhile, and a notice for who waits for it.
+create function billing.report_progress(what text)
+returns void language plpgsql set search_path = '' as $$
+begin
+  perform set_config('application_name', left('billing: ' || what, 63), true);
+  raise notice '%', what;
+end $$;
+comment on function billing.report_progress is
+  'Says where long work is: in pg_stat_activity.application_name and as a notice.';
+
+-- Sums of the log rows counted so far that may lie on the client-local days [from_day, until_day):
+-- any local day lies within two days of its UTC date (zones reach from -12 to +14 hours, a change
+-- may add one). A week at a time, each by as many processes as the server gives: a key may come in
+-- two rows. Without bounds all logs are one part.
+create function billing.logged_parts(from_day date, until_day date, agents text[] default null)
+returns table (client_id uuid, reason text, usage_day date, model text, metric text, agent text,
   quantity numeric, provider_cost numeric, log_count bigint)
 language plpgsql stable set search_path = '' as $$
 declare
   nothing billing.usage_watermark;
   counted billing.usage_watermark;
+  whole constant boolean := not isfinite(from_day) or not isfinite(until_day);
+  first_day constant date := from_day - 2;
+  last_day constant date := until_day + 2;
+  part record;
 begin
   select * into counted from billing.usage_watermark;
   nothing := counted;
   nothing.snapshot := '1:1:';
   nothing.own_transaction := '0';
-  return query
-  select s.client_id, s.usage_day, s.model, s.metric, s.agent,
-    s.quantity, s.provider_cost, s.log_count
-  from billing.sum_logs(nothing, counted,
-    (from_day - 2)::timestamp at time zone 'UTC', (until_day + 2)::timestamp at time zone 'UTC',
-    agents) s
-  where s.client_id is not null and s.usage_day >= from_day and s.usage_day < until_day;
+  for part in
+    select d.day::date as start, least(d.day::date + 7, last_day) as stop
+    from generate_series(first_day, last_day - 1, interval '7 days') d(day) where not whole
+    union all select first_day, last_day where whole
+  loop
+    if not whole then
+      perform billing.report_progress(
+        format('summing logs %s to %s of %s', part.start, part.stop - 1, last_day - 1));
+    end if;
+    return query
+    select * from billing.sum_logs(nothing, counted, part.start::timestamp at time zone 'UTC',
+      part.stop::timestamp at time zone 'UTC', agents);
+  end loop;
 end $$;
+comment on function billing.logged_parts is
+  'Sums of the logs around some client-local days, a week at a time; says how far it is.';
+
+-- Log rows counted so far, as usage of the client-local days [from_day, until_day).
+create function billing.logged_usage(from_day date, until_day date, agents text[] default null)
+returns table (client_id uuid, usage_day date, model text, metric text, agent text,
+  quantity numeric, provider_cost numeric, log_count bigint)
+language sql stable set search_path = '' as $$
+  select p.client_id, p.usage_day, p.model, p.metric, p.agent,
+    sum(p.quantity), sum(p.provider_cost), sum(p.log_count)::bigint
+  from billing.logged_parts(from_day, until_day, agents) p
+  where p.client_id is not null and p.usage_day >= from_day and p.usage_day < until_day
+  group by p.client_id, p.usage_day, p.model, p.metric, p.agent;
+$$;
 comment on function billing.logged_usage is
   'What usage_records should hold for these client-local days, computed from the logs.';
 
@@ -66,14 +103,21 @@ create function billing.rebuild_usage(
 declare
   nothing billing.usage_watermark;
   counted billing.usage_watermark;
+  nobody text[];
 begin
   select * into counted from billing.usage_watermark for update;
   from_day := greatest(from_day, billing.first_kept_day());
   nothing := counted;
   nothing.snapshot := '1:1:';
   nothing.own_transaction := '0';
-  with logs as materialized (
-    select * from billing.logged_usage(from_day, until_day, agents)
+  with parts as materialized (
+    select * from billing.logged_parts(from_day, until_day, agents)
+  ), logs as materialized (
+    select p.client_id, p.usage_day, p.model, p.metric, p.agent, sum(p.quantity) as quantity,
+      sum(p.provider_cost) as provider_cost, sum(p.log_count)::bigint as log_count
+    from parts p
+    where p.client_id is not null and p.usage_day >= from_day and p.usage_day < until_day
+    group by p.client_id, p.usage_day, p.model, p.metric, p.agent
   ), gone as (
     delete from public.usage_records r
     where r.usage_day >= from_day and r.usage_day < until_day
@@ -85,26 +129,32 @@ begin
   ), merged as (
     insert into public.usage_records as r
       (client_id, usage_day, model, metric, agent, quantity, provider_cost, log_count)
-    select * from (select l.client_id, l.usage_day, l.model, l.metric, l.agent,
-      l.quantity, l.provider_cost, l.log_count from logs l) l
+    select l.client_id, l.usage_day, l.model, l.metric, l.agent, l.quantity, l.provider_cost,
+      l.log_count
+    from logs l where true
     on conflict (client_id, usage_day, model, metric, agent) do update set
       quantity = excluded.quantity, provider_cost = excluded.provider_cost,
       log_count = excluded.log_count
     where (r.quantity, r.provider_cost, r.log_count)
       is distinct from (excluded.quantity, excluded.provider_cost, excluded.log_count)
     returning r.client_id, r.usage_day
+  ), touched as (
+    update public.billing_periods p set usage_changed = true
+    from (select client_id, usage_day from merged union select client_id, usage_day from gone) m
+    where p.client_id = m.client_id and not p.usage_changed
+      and p.period_start <= m.usage_day and m.usage_day < p.period_end
   )
-  update public.billing_periods p set usage_changed = true
-  from (select client_id, usage_day from merged union select client_id, usage_day from gone) m
-  where p.client_id = m.client_id and not p.usage_changed
-    and p.period_start <= m.usage_day and m.usage_day < p.period_end;
+  select array_agg(distinct p.agent) into nobody from parts p where p.reason is not null;
   delete from billing.quarantined_logs q
   where q.occurred_at >= (from_day - 2)::timestamp at time zone 'UTC'
     and q.occurred_at < (until_day + 2)::timestamp at time zone 'UTC'
     and (agents is null or q.agent = any (agents));
-  perform billing.quarantine_logs(nothing, counted,
-    (from_day - 2)::timestamp at time zone 'UTC', (until_day + 2)::timestamp at time zone 'UTC',
-    agents);
+  -- Row by row, so only what agents have logged of whom something cannot be billed.
+  if nobody is not null then
+    perform billing.quarantine_logs(nothing, counted,
+      (from_day - 2)::timestamp at time zone 'UTC', (until_day + 2)::timestamp at time zone 'UTC',
+      nobody);
+  end if;
 end $$;
 comment on function billing.rebuild_usage is
   'Recomputes usage_records and quarantine of client-local days from the logs; days whose logs have

@@ -6,22 +6,55 @@
 -- Only what an event says is compared, so a retry that leaves a default out is still a duplicate.
 create function billing.ingest_usage(events jsonb)
 returns table (index integer, result text, id uuid, detail text)
-language plpgsql set search_path = '' as $$
+language plpgsql set search_path = '' set timezone = 'UTC' as $$
 declare
+  ids uuid[];
+  fresh uuid[];
   batch jsonb;
   event jsonb;
-  inserted integer[];
-  refused jsonb := jsonb '{}';
+  inserted integer[] := '{}';
+  refused jsonb := '{}';
   reason text;
 begin
-  select coalesce(jsonb_agg(jsonb_build_object('index', e.ordinality - 1,
-    'id', coalesce(e.value ->> 'id', billing.new_id()::text), 'event', e.value)), '[]')
-  into batch from jsonb_array_elements(events) with ordinality e;
   begin
-    inserted := billing.insert_events(batch);
+    -- All at once. Of one id the first is stored; an id that is stored already, or that another
+    -- connection stores and commits meanwhile, inserts nothing.
+    with given as materialized (
+      select r.*, coalesce(r.id, billing.new_id()) as given_id
+      from jsonb_populate_recordset(null::public.agent_usage_logs, events) with ordinality r
+    ), stored as (
+      insert into public.agent_usage_logs as l (id, agent, endpoint, model, input_tokens,
+        output_tokens, web_searches, other_features, input_cost, output_cost, feature_cost,
+        total_cost, metadata, "timestamp", client_id, corrects_id)
+      select g.given_id, g.agent, g.endpoint, g.model, coalesce(g.input_tokens, 0),
+        coalesce(g.output_tokens, 0), coalesce(g.web_searches, 0),
+        coalesce(g.other_features, '{}'), coalesce(g.input_cost, 0), coalesce(g.output_cost, 0),
+        coalesce(g.feature_cost, 0), coalesce(g.total_cost, 0), coalesce(g.metadata, '{}'),
+        coalesce(g."timestamp", now()), g.client_id, g.corrects_id
+      from given g order by g.ordinality
+      on conflict on constraint agent_usage_logs_pkey do nothing
+      returning l.id
+    )
+    select array(select g.given_id from given g order by g.ordinality),
+      array(select s.id from stored s)
+    into ids, fresh;
   exception when data_exception or integrity_constraint_violation or sqlstate 'PT400' then
+    null;
+  end;
+  if cardinality(fresh) = cardinality(ids) then
+    return query select o.place::integer - 1, 'inserted', o.id, null::text
+    from unnest(ids) with ordinality o(id, place);
+    return;
+  end if;
+  select coalesce(jsonb_agg(jsonb_build_object('index', e.place - 1, 'event', e.value,
+    'id', coalesce(ids[e.place]::text, e.value ->> 'id', billing.new_id()::text))), '[]')
+  into batch from jsonb_array_elements(events) with ordinality e(value, place);
+  if ids is not null then
+    inserted := array(select min(o.place)::integer - 1
+      from unnest(ids) with ordinality o(id, place) join unnest(fresh) f(id) on f.id = o.id
+      group by o.id);
+  else
     -- Rare: what the writer's checks let through, the table does not take. One by one, then.
-    inserted := array[]::integer[];
     for event in select e.value from jsonb_array_elements(batch) e loop
       begin
         inserted := inserted || billing.insert_events(jsonb_build_array(event));
@@ -30,17 +63,17 @@ begin
         refused := refused || jsonb_build_object(event ->> 'index', reason);
       end;
     end loop;
-  end;
+  end if;
   -- A statement of its own: it sees rows that another connection has committed meanwhile.
   return query
   select (b ->> 'index')::integer,
     case when refused ? (b ->> 'index') then 'invalid'
-      when (b ->> 'index')::integer = any (inserted) then 'inserted'
+      when s.place is not null then 'inserted'
       when d.differences is null then 'duplicate' else 'conflict' end,
     (b ->> 'id')::uuid, coalesce(refused ->> (b ->> 'index'), d.differences)
   from jsonb_array_elements(batch) b
-  left join public.agent_usage_logs l on l.id = (b ->> 'id')::uuid
-    and not (b ->> 'index')::integer = any (inserted)
+  left join unnest(inserted) s(place) on s.place = (b ->> 'index')::integer
+  left join public.agent_usage_logs l on l.id = (b ->> 'id')::uuid and s.place is null
   cross join lateral (
     select case when l.id is not null
       then billing.event_differences(l, b -> 'event') end as differences) d

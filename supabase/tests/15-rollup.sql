@@ -1,6 +1,6 @@
 -- The rollup counts each log row exactly once, whatever was counted before in whatever transaction.
 begin;
-select plan(12);
+select plan(17);
 
 insert into public.clients (id, name, started_on)
 values ('00000000-0000-0000-0000-00000000000a', 'Acme', '2026-06-01');
@@ -16,8 +16,10 @@ create function pg_temp.counted(wanted text) returns numeric language sql as $$
 $$;
 
 select is(billing.rollup(), 0::bigint, 'with no logs there is nothing to count');
+select is(billing.rollup_is_due(), false, 'and none is due');
 select pg_temp.log(100);
 select pg_temp.log(20, '{"pdf_processing": 2.5, "ocr": 0, "Bildbeschreibung ü": 1}');
+select is(billing.rollup_is_due(), true, 'new rows make one due');
 select is(billing.rollup(), 2::bigint, 'new rows are counted, also those of this transaction');
 select is(pg_temp.counted('input_tokens'), 120::numeric, 'their tokens are summed');
 select is(billing.rollup(), 0::bigint, 'and not counted again');
@@ -39,6 +41,16 @@ select results_eq($$select metric, quantity, provider_cost, log_count from publi
     ('input_tokens', 123, 0.000369, 3), ('pdf_processing', 2.5, 0, 1),
     ('requests', 3, 0.03, 3)$$,
   'any feature is a metric; costs stand where they arose');
+
+-- What else makes one due: usage to be attributed anew, a watermark that was restored elsewhere.
+savepoint another_cluster;
+update billing.usage_watermark set system_identifier = 1;
+select is(billing.rollup_is_due(), true, 'a watermark of elsewhere makes a recount due');
+rollback to another_cluster;
+insert into billing.rebuild_requests (from_day, until_day) values ('2026-06-01', '2026-07-01');
+select is(billing.rollup_is_due(), true, 'a request to rebuild makes one due');
+select billing.rollup();
+select is(billing.rollup_is_due(), false, 'which serves it');
 
 -- An idle rollup leaves the records and the watermark as they are.
 create temporary table before as

@@ -1,7 +1,7 @@
 -- usage_records is a pure function of the logs: rebuilt it is the same, bit for bit; tampered with
 -- it is found out and healed; restored elsewhere it is counted anew.
 begin;
-select plan(18);
+select plan(22);
 
 insert into public.clients (id, name, external_id, started_on, time_zone) values
   ('00000000-0000-0000-0000-00000000000a', 'Acme', 'a', '2026-06-01', 'Pacific/Auckland'),
@@ -39,6 +39,22 @@ select billing.rebuild_usage('2026-06-05', '2026-06-06');
 select is(pg_temp.fingerprint(), (select fingerprint from known), 'so is a day of it');
 select billing.rebuild_usage('2026-06-05', '2026-06-20', '{SCHOLAR}');
 select is(pg_temp.fingerprint(), (select fingerprint from known), 'and some days of an agent');
+
+
+-- Long work goes week by week, and says where it is.
+select set_eq($$select client_id, usage_day, model, metric, agent, quantity, provider_cost,
+    log_count from billing.logged_usage('2026-06-03', '2026-07-09')$$,
+  $$select client_id, usage_day, model, metric, agent, quantity, provider_cost, log_count
+    from billing.logged_usage('-infinity', 'infinity')
+    where usage_day >= '2026-06-03' and usage_day < '2026-07-09'$$,
+  'weeks that are summed one by one are as the whole');
+select is(current_setting('application_name'),
+  'billing: summing logs 2026-07-06 to 2026-07-10 of 2026-07-10', 'the session says where it is');
+select is_empty($$select client_id, usage_day, model, metric, agent
+    from billing.logged_parts('-infinity', 'infinity') where client_id is not null
+    group by 1, 2, 3, 4, 5 having count(*) > 1$$, 'without bounds all logs are one part');
+select billing.report_progress('something else');
+select is(current_setting('application_name'), 'billing: something else', 'whatever it does');
 
 -- Tampering: changed, removed and invented records are each listed.
 update public.usage_records set quantity = quantity + 1

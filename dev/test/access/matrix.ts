@@ -74,6 +74,7 @@ export const INTERNAL: Readonly<Record<string, string>> = {
   jobs: "select",
   log_exports: "select",
   log_months: "select",
+  log_owners: "",
   monthly_runs: "select",
   quarantine: "select",
   quarantined_logs: "select",

@@ -4,18 +4,17 @@ import { errorDetails } from "../../../shared/errors.ts";
 import { isDeep, parseJson, readText } from "../_shared/api/body.ts";
 import { endpoint } from "../_shared/api/endpoint.ts";
 import type { Session } from "../_shared/api/session.ts";
+import { plainEvent } from "./plain-event.ts";
 
 type EventResult = z.infer<typeof EventResult>;
 
 /** 1,000 events of 8 kB; also what a gzip body may inflate to. */
 const MAX_BYTES = 8_000_000;
 
-const Stored = z.object({
-  index: z.int(),
-  result: EventResult.shape.result,
-  id: z.uuid(),
-  detail: z.string().nullable(),
-});
+/** Index, result, id and detail of each event, in their order. */
+const Stored = z.array(
+  z.tuple([z.int(), EventResult.shape.result, z.uuid(), z.string().nullable()]),
+);
 
 /** Logs a batch of model calls; each event has its own result. */
 export const ingestEndpoint = endpoint(ingestUsage, async (session, { body: { events } }) => {
@@ -74,6 +73,8 @@ function parseLine(line: string): unknown {
 }
 
 function check(raw: unknown) {
+  const plain = plainEvent(raw);
+  if (plain !== null) return { event: plain, errors: null, id: null };
   const result = UsageEvent.safeParse(raw);
   if (result.success) return { event: result.data, errors: null, id: null };
   const given = z.object({ id: z.uuid() }).safeParse(raw);
@@ -90,8 +91,12 @@ async function store(
 ): Promise<EventResult[]> {
   if (events.length === 0) return [];
   const batch = JSON.stringify(events.map(({ event }) => event));
-  const rows = await sql`select * from billing.ingest_usage(${batch}::text::jsonb)`;
-  return z.array(Stored).parse([...rows]).map(({ index, result, id, detail }) => ({
+  // One value: as rows of their own the results would cost more than storing the events.
+  const [row] = await sql<{ results: string }[]>`
+    select json_agg(json_build_array(i.index, i.result, i.id, i.detail) order by i.index)::text
+      as results
+    from billing.ingest_usage(${batch}::text::jsonb) i`;
+  return Stored.parse(JSON.parse(row?.results ?? "[]")).map(([index, result, id, detail]) => ({
     index: events[index]?.index ?? index,
     id,
     result,

@@ -1,0 +1,156 @@
+-- What the logs sum up to is what the view attributed_logs says of each of them, whatever it holds.
+begin;
+select plan(18);
+
+insert into public.clients (id, name, external_id, started_on, time_zone) values
+  ('00000000-0000-0000-0000-00000000000a', 'Acme', 'acme', '2026-01-01', 'America/New_York'),
+  ('00000000-0000-0000-0000-00000000000b', 'Birch', ' birch', '2026-01-01', 'Asia/Kathmandu'),
+  ('00000000-0000-0000-0000-00000000000c', 'Cedar', 'CHIRON', '2026-01-01', 'Pacific/Kiritimati'),
+  ('00000000-0000-0000-0000-00000000000d', 'Dune', null, '2026-01-01', 'UTC');
+-- A zone that changed within the time of the logs.
+delete from public.client_time_zones where client_id = '00000000-0000-0000-0000-00000000000d';
+insert into public.client_time_zones (client_id, effective_from, time_zone, starts_at, ends_at)
+values
+  ('00000000-0000-0000-0000-00000000000d', '-infinity', 'UTC', '-infinity', '2026-06-11 00:00+00'),
+  ('00000000-0000-0000-0000-00000000000d', '2026-06-11', 'Asia/Tokyo', '2026-06-11 00:00+00',
+    'infinity');
+insert into public.agent_assignments (agent, client_id, starts_at, ends_at) values
+  ('SCHOLAR', '00000000-0000-0000-0000-00000000000a', '-infinity', '2026-06-10 23:59:59.5+00'),
+  ('SCHOLAR', '00000000-0000-0000-0000-00000000000d', '2026-06-10 23:59:59.5+00', '2026-06-12'),
+  ('acme', '00000000-0000-0000-0000-00000000000b', '-infinity', 'infinity');
+
+-- Whatever may stand in a row, each with each; of 36,000 rows a fifth, drawn by their hash.
+insert into public.agent_usage_logs (agent, model, metadata, "timestamp", client_id, corrects_id,
+  other_features, input_tokens, output_tokens, web_searches, input_cost, output_cost, total_cost)
+select agent, model, metadata || extra, at::timestamptz, id::uuid,
+  case when n % 9 = 0 then gen_random_uuid() end, features,
+  case when n % 9 = 0 then n % 7 - 3 else n % 4 end,
+  case when n % 9 = 0 then n % 5 - 2 else n % 3 end,
+  n % 2, 0.000001 * n, 0.25, 1.5 + 0.000003 * n
+from (
+  select *, row_number() over () as n
+  from unnest('{SCHOLAR,CHIRON,acme}'::text[]) agent
+  cross join unnest('{claude-sonnet,gpt-4o,gemini-1.5-pro,unheard-of}'::text[]) model
+  cross join (values ('{}'::jsonb), ('{"client_id": "acme"}'), ('{"client_id": " acme "}'),
+    ('{"client_id": " birch"}'), ('{"client_id": "CHIRON", "retracts": true}'),
+    ('{"client_id": ""}'), ('{"client_id": "  "}'), ('{"client_id": null}'),
+    ('{"client_id": 7}'), ('{"client_id": "nobody"}')) m(metadata)
+  cross join (values ('{}'::jsonb), ('{"batch": true}'), ('{"batch": "true"}'),
+    ('{"cache_read_tokens": 2}'), ('{"cache_read_tokens": 1.5, "reasoning_tokens": 1}'),
+    ('{"cache_write_tokens": 3, "reasoning_tokens": 9, "batch": true}'),
+    ('{"cache_read_tokens": null}'), ('{"cache_read_tokens": -1}'), ('{"reasoning_tokens": "2"}'),
+    ('{"cache_write_tokens": 1234567890123456789012345678901}')) x(extra)
+  cross join (values ('2026-06-10 23:59:59.4+00'), ('2026-06-10 23:59:59.5+00'),
+    ('2026-06-11 03:59:59+00'), ('infinity'), ('1969-12-31 23:59:59+00')) t(at)
+  cross join (values (null), ('00000000-0000-0000-0000-00000000000d'),
+    ('00000000-0000-0000-0000-0000000000ff')) i(id)
+  cross join (values ('{}'::jsonb), ('{"pages": 2, "images": 0}')) f(features)
+) rows where hashint8(n) % 5 = 0;
+insert into public.agent_usage_logs (agent, model, metadata, other_features, "timestamp")
+select 'SCHOLAR', 'claude-sonnet', m, f, '2026-06-11 12:00+00'
+from (values ('{}'::jsonb), ('[]'), ('["cache_read_tokens", {"batch": true}]'),
+  ('"cache_read_tokens"'), ('7'), ('null')) m(m)
+cross join (values ('{}'::jsonb), ('[]'), ('"text"'), ('null'), ('{"pages": 1}'),
+  ('{"pages": 1.0000000000000000000000000000000000}'), ('{"pages": "1"}'), ('{"requests": 1}'),
+  ('{"pages": 9e131071}')) f(f);
+
+create temporary table marks as
+select w as before, billing.watermark_now(w) as now from billing.usage_watermark w;
+-- The sums as the view says them, row by row.
+create function pg_temp.viewed(since billing.usage_watermark, upto billing.usage_watermark)
+returns table (client_id uuid, reason text, usage_day date, model text, metric text, agent text,
+  quantity numeric, provider_cost numeric, log_count bigint) language sql as $$
+  with scope as not materialized (
+    select l.* from billing.attributed_logs l
+    where l.stored_by >= pg_snapshot_xmin(since.snapshot)
+      and not billing.is_counted(
+        l.stored_by, l.seq, since.snapshot, since.own_transaction, since.own_seq)
+      and billing.is_counted(
+        l.stored_by, l.seq, upto.snapshot, upto.own_transaction, upto.own_seq)
+  ), sums as (
+    select l.client_id, l.reason, l.usage_day, l.model, l.agent, l.is_batch,
+      count(*) as logs, sum(l.requests) as requests, sum(l.total_cost) as total_cost,
+      sum(l.input) as input, count(*) filter (where l.input <> 0) as input_logs,
+      sum(l.input_cost) filter (where l.input <> 0) as input_cost,
+      sum(l.output) as output, count(*) filter (where l.output <> 0) as output_logs,
+      sum(l.output_cost) filter (where l.output <> 0) as output_cost,
+      sum(l.cache_read) as cache_read, count(*) filter (where l.cache_read <> 0) as read_logs,
+      sum(l.cache_write) as cache_write, count(*) filter (where l.cache_write <> 0) as write_logs,
+      sum(l.reasoning) as reasoning, count(*) filter (where l.reasoning <> 0) as reasoning_logs,
+      sum(l.web_searches) as searches, count(*) filter (where l.web_searches <> 0) as search_logs
+    from scope l
+    group by l.client_id, l.reason, l.usage_day, l.model, l.agent, l.is_batch
+  ), metrics as (
+    select s.client_id, s.reason, s.usage_day, s.model,
+      case when s.is_batch and m.token then 'batch_' || m.metric else m.metric end as metric,
+      s.agent, m.quantity, m.cost, m.logs
+    from sums s cross join lateral (values
+      ('input_tokens', true, s.input, s.input_cost, s.input_logs),
+      ('output_tokens', true, s.output, s.output_cost, s.output_logs),
+      ('cache_read_tokens', true, s.cache_read, 0, s.read_logs),
+      ('cache_write_tokens', true, s.cache_write, 0, s.write_logs),
+      ('reasoning_tokens', true, s.reasoning, 0, s.reasoning_logs),
+      ('web_searches', false, s.searches, 0, s.search_logs),
+      ('requests', false, s.requests,
+        s.total_cost - coalesce(s.input_cost, 0) - coalesce(s.output_cost, 0), s.logs)
+    ) m(metric, token, quantity, cost, logs)
+    where m.logs > 0
+    union all
+    select l.client_id, l.reason, l.usage_day, l.model, o.key, l.agent,
+      o.value::text::numeric, 0, 1
+    -- The case keeps jsonb_each from rows that it would fail on, in whatever order it is planned.
+    from scope l cross join lateral jsonb_each(
+      case when l.reason is null then l.other_features else '{}' end) o
+    where l.other_features <> '{}' and o.value <> '0'
+  )
+  select m.client_id, m.reason, m.usage_day, m.model, m.metric, m.agent,
+    sum(m.quantity), sum(m.cost), sum(m.logs)::bigint
+  from metrics m
+  group by m.client_id, m.reason, m.usage_day, m.model, m.metric, m.agent;
+$$;
+create function pg_temp.same(what text) returns setof text language sql as $$
+  select set_eq(
+    'select (s.client_id, s.usage_day, s.model, s.metric, s.agent, s.quantity, s.provider_cost,
+        s.log_count)::text
+      from marks m, billing.sum_logs(m.before, m.now) s where s.reason is null',
+    'select (s.client_id, s.usage_day, s.model, s.metric, s.agent, s.quantity, s.provider_cost,
+        s.log_count)::text
+      from marks m, pg_temp.viewed(m.before, m.now) s where s.reason is null',
+    what || ': the same usage, digit by digit')
+  union all
+  select set_eq(
+    'select s.reason, s.agent, s.model, sum(s.log_count)
+      from marks m, billing.sum_logs(m.before, m.now) s
+      where s.reason is not null and s.metric = ''requests'' group by 1, 2, 3',
+    'select s.reason, s.agent, s.model, sum(s.log_count)
+      from marks m, pg_temp.viewed(m.before, m.now) s
+      where s.reason is not null and s.metric = ''requests'' group by 1, 2, 3',
+    what || ': as many rows for each reason');
+$$;
+
+select is((select array_agg(distinct s.reason order by s.reason)
+    from marks m, billing.sum_logs(m.before, m.now) s),
+  '{invalid_feature,invalid_metadata,invalid_timestamp,no_client,unknown_client,null}',
+  'rows of every kind are there');
+select pg_temp.same('without a default client');
+update public.billing_settings set default_client_id = '00000000-0000-0000-0000-00000000000d';
+select pg_temp.same('with one');
+update public.providers set cache_read_within_input = not cache_read_within_input,
+  reasoning_within_output = not reasoning_within_output;
+select pg_temp.same('providers that count the other way round');
+-- Rows of one transaction are told apart by their sequence number.
+update marks set before.own_transaction = (now).own_transaction,
+  before.own_seq = (now).own_seq - 1000;
+select pg_temp.same('of a part of the rows');
+update billing.usage_watermark set kept_from = '2026-06-11 00:00+00';
+select pg_temp.same('of a time whose logs are gone');
+
+select is(billing.token_count('{"a": 1.5, "b": null, "c": "1"}', key), value,
+    format('%s is %s', key, coalesce(value::text, 'absent')))
+from (values ('a', 1.5), ('b', 0), ('c', 'NaN'), ('d', null)) v(key, value);
+select is(billing.feature_reason(features), reason, features::text)
+from (values ('{"pages": 1}'::jsonb, null), ('[1]', 'invalid_feature'),
+  ('{"requests": 1}', 'invalid_feature')) v(features, reason);
+
+select * from finish();
+rollback;
