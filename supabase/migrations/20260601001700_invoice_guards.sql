@@ -5,6 +5,8 @@ declare
   moving constant text[] := '{status,balance_applied_minor,credited_minor,paid_minor,
     amount_due_minor,paid_at,voided_at,void_reason,uncollectible_at,
     written_off_minor}';
+  before jsonb;
+  after jsonb;
   changed text;
 begin
   if tg_op = 'DELETE' then
@@ -24,10 +26,11 @@ begin
       'draft -> open -> paid | void | uncollectible');
   end if;
   if old.status <> 'draft' then
-    select string_agg(key, ', ' order by key) into changed
-    from jsonb_each(to_jsonb(new) - moving) n
-    where n.value is distinct from to_jsonb(old) -> n.key;
-    if changed is not null then
+    before := to_jsonb(old) - moving;
+    after := to_jsonb(new) - moving;
+    if before <> after then
+      select string_agg(n.key, ', ' order by n.key) into changed
+      from jsonb_each(after) n where n.value is distinct from before -> n.key;
       perform billing.raise_error('invoice_frozen',
         format('invoice %s is %s: %s cannot change', old.number, old.status, changed),
         'void and regenerate it, or issue a credit note');

@@ -1,8 +1,9 @@
 -- Rating: from usage and prices to lines. Preview, drafts and re-rating of late usage all come
 -- through here; nothing else computes an amount.
 --
--- plpgsql keeps the plans of its queries for the session; planning took longer than rating one
--- client does. The bodies are queries all the same.
+-- plpgsql keeps the plans of its queries for the session, and generic ones do not depend on how many
+-- targets there are: planning takes longer than rating one client does. The bodies are queries all
+-- the same.
 
 create type billing.rating_target as (client_id uuid, period_start date, period_end date);
 comment on type billing.rating_target is 'A client''s period to be rated; half-open local days.';
@@ -22,11 +23,15 @@ returns table (client_id uuid, period_start date, period_end date, active_start 
   active_end date, active_days integer, full_days integer, currency text, exponent smallint,
   minimum_minor bigint, discount_percent numeric, discount_minor bigint, taxes jsonb,
   payment_terms_days smallint, line_grouping text, grace_hours integer, deliveries text[])
-language plpgsql stable set search_path = '' as $$
+language plpgsql stable set search_path = '' set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column
 begin
   return query
-  with active as materialized (
+  select a.client_id, a.period_start, a.period_end, a.active_start, a.active_end,
+    greatest(a.active_end - a.active_start, 0), a.full_days,
+    g.currency, g.exponent, g.minimum_minor, g.discount_percent, g.discount_minor, g.taxes,
+    g.payment_terms_days, g.line_grouping, g.grace_hours, g.deliveries
+  from (
     select t.client_id, t.period_start, t.period_end,
       greatest(t.period_start, c.started_on) as active_start,
       least(t.period_end, coalesce(c.ended_on, 'infinity')) as active_end,
@@ -35,19 +40,9 @@ begin
     from unnest(targets) t join public.clients c on c.id = t.client_id
     left join public.billing_periods p
       on p.client_id = t.client_id and p.period_start = t.period_start
-  ), days as materialized (
-    select array_agg(k.client_id) as client_ids, array_agg(k.day) as days
-    from (select distinct a.client_id, greatest(a.period_start, a.active_end - 1) as day
-      from active a) k
-  ), config as (
-    select g.* from days d cross join lateral billing.config_on(d.client_ids, d.days) g
-  )
-  select a.client_id, a.period_start, a.period_end, a.active_start, a.active_end,
-    greatest(a.active_end - a.active_start, 0), a.full_days,
-    g.currency, g.exponent, g.minimum_minor, g.discount_percent, g.discount_minor, g.taxes,
-    g.payment_terms_days, g.line_grouping, g.grace_hours, g.deliveries
-  from active a join config g
-    on g.client_id = a.client_id and g.day = greatest(a.period_start, a.active_end - 1);
+  ) a
+  cross join lateral billing.config_on(
+    array[a.client_id], array[greatest(a.period_start, a.active_end - 1)]) g;
 end $$;
 comment on function billing.period_terms is
   'Days of service and config of each target period.';
@@ -87,6 +82,7 @@ create function billing.price_segments(
 ) returns table (client_id uuid, model text, metric text, currency text, segment_start date,
   segment_end date, price_id uuid, multiplier numeric)
 language plpgsql stable set search_path = '' set jit = off
+set plan_cache_mode = force_generic_plan
 set enable_nestloop = off set enable_mergejoin = off set enable_sort = off as $$
 #variable_conflict use_column
 begin
@@ -134,6 +130,7 @@ returns table (client_id uuid, period_start date, model text, metric text, agent
   segment_start date, segment_end date, price_id uuid, multiplier numeric,
   quantity numeric, log_count bigint, first_day date, last_day date)
 language plpgsql stable set search_path = '' set jit = off
+set plan_cache_mode = force_generic_plan
 set enable_nestloop = off set enable_mergejoin = off set enable_sort = off as $$
 #variable_conflict use_column
 begin
@@ -234,6 +231,7 @@ returns table (client_id uuid, period_start date, period_end date, rating_key te
   unit_amount numeric, per_units numeric, pricing_model text, tiers jsonb,
   precise_amount numeric, amount_minor numeric, description text, detail text)
 language plpgsql stable set search_path = '' set jit = off
+set plan_cache_mode = force_generic_plan
 set enable_nestloop = off set enable_mergejoin = off set enable_sort = off as $$
 #variable_conflict use_column
 begin
@@ -243,8 +241,10 @@ begin
   ), labels as materialized (
     -- What is the same for all clients is worked out once.
     select d.*, p.unit_amount, p.per_units, p.pricing_model, p.tiers, p.free_units, p.scope,
-      -- Where each unit costs the same, its place among the others does not matter.
-      p.pricing_model = 'per_unit' and p.free_units = 0 as is_linear,
+      -- Where each unit costs the same under all prices that count together, its place among the
+      -- others does not matter.
+      bool_and(p.pricing_model = 'per_unit' and p.free_units = 0)
+        over (partition by p.scope, d.metric) as is_linear,
       concat_ws('|', 'usage', d.model, d.metric, d.price_id) as rating_key,
       case when p.family is null and p.model is null
         then initcap(left(billing.display_metric(d.metric), 1))

@@ -55,8 +55,14 @@ having sum(u.quantity) <> 0
 union all
 select 'outside_service', r.client_id, r.agent, r.model, r.metric,
   sum(r.log_count)::bigint, min(r.usage_day), max(r.usage_day)
-from public.usage_records r join public.clients c on c.id = r.client_id
-where r.usage_day < c.started_on or r.usage_day >= c.ended_on
+from public.clients c
+-- Client by client by index: all usage there has ever been is not looked at.
+cross join lateral (
+  select * from public.usage_records b where b.client_id = c.id and b.usage_day < c.started_on
+  union all
+  select * from public.usage_records a where a.client_id = c.id and a.usage_day >= c.ended_on
+  offset 0
+) r
 group by r.client_id, r.agent, r.model, r.metric
 union all
 -- An item waits for the next invoice of its client's service; of one that has ended there is none.
