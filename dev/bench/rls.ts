@@ -52,13 +52,14 @@ async function asMember(sql: Sql, claims: string): Promise<number> {
 async function asOwner(sql: Sql, id: string): Promise<number> {
   await sql`begin`;
   const took = await timed(async () => {
+    // Written out, not a parameter: that would be one more round trip than the member's query.
     await sql.unsafe(
-      `${INVOICES} where client_id = $1 and status <> 'draft' order by created_at desc limit 50`,
-      [id],
+      `${INVOICES} where client_id = '${id}' and status <> 'draft'
+        order by created_at desc limit 50`,
     );
     await sql.unsafe(
-      `${USAGE} where client_id = $1 and usage_day >= '2026-06-01' and usage_day < '2026-07-01'`,
-      [id],
+      `${USAGE} where client_id = '${id}'
+        and usage_day >= '2026-06-01' and usage_day < '2026-07-01'`,
     );
   });
   await sql`rollback`;

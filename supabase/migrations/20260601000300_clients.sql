@@ -69,6 +69,23 @@ return coalesce(
 comment on function billing.is_operator is
   'True when the token''s app_metadata.role is operator: sees all clients.';
 
+-- For the tables that grow. "One of mine, or I am an operator" is a question that no index answers:
+-- everything is read, whoever asks. One list for both is one that indexes by client do answer, at
+-- the cost of listing all clients where an operator asks (2 ms for 10,000).
+create function billing.readable_clients() returns uuid[]
+language plpgsql stable security definer set search_path = '' as $$
+begin
+  if billing.is_operator() then
+    return array(select c.id from public.clients c);
+  end if;
+  return array(
+    select m.client_id from public.client_members m
+    where m.user_id =
+      (nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub')::uuid);
+end $$;
+comment on function billing.readable_clients is
+  'Clients whose invoices and usage the signed-in user may read: all for an operator.';
+
 create policy "members and operators read their clients" on public.clients
   for select to authenticated
   using (id = any ((select billing.my_clients())::uuid[]) or (select billing.is_operator()));
@@ -104,5 +121,5 @@ create policy "operators read settings" on public.billing_settings
 insert into public.billing_settings default values;
 
 revoke all on all functions in schema billing from public;
-grant execute on function billing.my_clients(), billing.is_operator()
+grant execute on function billing.my_clients(), billing.readable_clients(), billing.is_operator()
   to authenticated, service_role;

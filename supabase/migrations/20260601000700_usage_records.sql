@@ -28,8 +28,7 @@ grant select (client_id, usage_day, model, metric, agent, quantity, log_count)
   on public.usage_records to authenticated;
 create policy "members and operators read usage" on public.usage_records
   for select to authenticated
-  using (client_id = any ((select billing.my_clients())::uuid[])
-    or (select billing.is_operator()));
+  using (client_id = any ((select billing.readable_clients())::uuid[]));
 
 create table billing.quarantined_logs (
   log_id uuid primary key,

@@ -78,12 +78,14 @@ create function billing.price_units(pricing_model text, from_units numeric, to_u
   total_units numeric, unit_amount numeric, per_units numeric, tiers jsonb, free_units numeric,
   multiplier numeric default 1)
 returns numeric language sql immutable
-return (
-  billing.price_positions(pricing_model, from_units, to_units, total_units, unit_amount,
-    per_units, tiers, free_units)
-  - billing.price_positions(pricing_model, -from_units, -to_units, -total_units, unit_amount,
-    per_units, tiers, free_units)
-) * multiplier / per_units;
+return case
+  -- What the models below come to where each unit costs the same.
+  when pricing_model = 'per_unit' and free_units = 0 then (to_units - from_units) * unit_amount
+  else billing.price_positions(pricing_model, from_units, to_units, total_units, unit_amount,
+      per_units, tiers, free_units)
+    - billing.price_positions(pricing_model, -from_units, -to_units, -total_units, unit_amount,
+      per_units, tiers, free_units)
+end * multiplier / per_units;
 comment on function billing.price_units is
   'Amount (major units, exact) of units (from, to] of a period with that total, under a price.';
 

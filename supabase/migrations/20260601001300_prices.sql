@@ -46,8 +46,7 @@ comment on column public.prices.free_units is 'Units per period that cost nothin
 comment on column public.prices.batch_multiplier is
   'Factor for batch usage where the batch_… metric has no price of its own.';
 comment on column public.prices.effective_until is 'First client-local day it no longer holds.';
-create index prices_client_id on public.prices (client_id);
-create index prices_lookup on public.prices (metric, currency, scope);
+create index prices_lookup on public.prices (client_id, metric, currency, scope);
 create index prices_currency on public.prices (currency);
 alter table public.prices enable row level security;
 revoke all on public.prices from anon, authenticated, service_role;
@@ -74,8 +73,10 @@ create function billing.price_candidates(
   client_ids uuid[], models text[], metrics text[], currencies text[]
 ) returns table (client_id uuid, model text, metric text, currency text, price_id uuid,
   effective_from date, effective_until date, multiplier numeric, preference integer, why text)
-language sql stable
-begin atomic
+language plpgsql stable set search_path = '' set plan_cache_mode = force_generic_plan as $$
+#variable_conflict use_column
+begin
+  return query
   with wanted as (
     select k.client_id, k.model, k.metric, k.currency, s.scope, s.specificity, s.kind,
       m.metric as price_metric, m.own
@@ -105,7 +106,7 @@ begin atomic
     concat(case when m.is_own then 'client''s own' else 'default list' end, ', ',
       m.kind, case when not m.own then ', times batch multiplier' end)
   from matched m;
-end;
+end $$;
 comment on function billing.price_candidates is
   'Prices that could hold for each (client, model, metric, currency); least preference wins.';
 

@@ -178,8 +178,8 @@ grant select on public.invoices, public.invoice_lines, public.invoice_items,
 grant insert on public.invoice_items to service_role;
 create policy "members read issued invoices, operators all" on public.invoices
   for select to authenticated
-  using ((client_id = any ((select billing.my_clients())::uuid[]) and status <> 'draft')
-    or (select billing.is_operator()));
+  using (client_id = any ((select billing.readable_clients())::uuid[])
+    and (status <> 'draft' or (select billing.is_operator())));
 create policy "lines are read with their invoice" on public.invoice_lines
   for select to authenticated
   using (exists (select from public.invoices i where i.id = invoice_id));

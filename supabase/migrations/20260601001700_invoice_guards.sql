@@ -5,6 +5,8 @@ declare
   moving constant text[] := '{status,balance_applied_minor,credited_minor,paid_minor,
     amount_due_minor,paid_at,voided_at,void_reason,uncollectible_at,
     written_off_minor}';
+  before jsonb;
+  after jsonb;
   changed text;
 begin
   if tg_op = 'DELETE' then
@@ -24,10 +26,11 @@ begin
       'draft -> open -> paid | void | uncollectible');
   end if;
   if old.status <> 'draft' then
-    select string_agg(key, ', ' order by key) into changed
-    from jsonb_each(to_jsonb(new) - moving) n
-    where n.value is distinct from to_jsonb(old) -> n.key;
-    if changed is not null then
+    before := to_jsonb(old) - moving;
+    after := to_jsonb(new) - moving;
+    if before <> after then
+      select string_agg(n.key, ', ' order by n.key) into changed
+      from jsonb_each(after) n where n.value is distinct from before -> n.key;
       perform billing.raise_error('invoice_frozen',
         format('invoice %s is %s: %s cannot change', old.number, old.status, changed),
         'void and regenerate it, or issue a credit note');
@@ -35,28 +38,62 @@ begin
   end if;
   return new;
 end $$;
-create trigger guard_invoice before update or delete on public.invoices
-  for each row execute function billing.guard_invoice();
+-- Asked in the trigger's condition first: a draft that stays one, or is issued, needs no function.
+create trigger guard_invoice before update on public.invoices
+  for each row when (old.status <> 'draft' or new.status not in ('draft', 'open', 'paid'))
+  execute function billing.guard_invoice();
+create trigger guard_invoice_on_delete before delete on public.invoices
+  for each row when (old.status <> 'draft') execute function billing.guard_invoice();
 
-create function billing.guard_invoice_line() returns trigger
-language plpgsql set search_path = '' as $$
+-- Lines are those of drafts. Once a statement, not once a line: a run writes many. A line whose
+-- invoice is gone with it (cascade) has none to ask.
+create function billing.refuse_frozen_lines(invoice_ids uuid[])
+returns void language plpgsql stable set search_path = '' as $$
 declare
-  invoice public.invoices;
+  invoice record;
 begin
-  select * into invoice from public.invoices i
-  where i.id = case when tg_op = 'DELETE' then old.invoice_id else new.invoice_id end;
-  if invoice.status <> 'draft' then
+  select i.number, i.status into invoice from public.invoices i
+  where i.id = any (invoice_ids) and i.status <> 'draft' limit 1;
+  if invoice.status is not null then
     perform billing.raise_error('invoice_frozen',
       format('lines of invoice %s cannot change: it is %s', invoice.number, invoice.status),
       'void and regenerate it, or issue a credit note');
   end if;
-  if tg_op = 'UPDATE' and old.invoice_id <> new.invoice_id then
-    perform billing.raise_error('invoice_frozen', 'a line stays on its invoice', '');
-  end if;
-  return case when tg_op = 'DELETE' then old else new end;
 end $$;
-create trigger guard_invoice_line before insert or update or delete on public.invoice_lines
-  for each row execute function billing.guard_invoice_line();
+
+create function billing.guard_new_lines() returns trigger
+language plpgsql set search_path = '' as $$
+begin
+  perform billing.refuse_frozen_lines(array(select distinct n.invoice_id from new_rows n));
+  return null;
+end $$;
+
+create function billing.guard_old_lines() returns trigger
+language plpgsql set search_path = '' as $$
+begin
+  perform billing.refuse_frozen_lines(array(select distinct o.invoice_id from old_rows o));
+  return null;
+end $$;
+
+create function billing.guard_moved_line() returns trigger
+language plpgsql set search_path = '' as $$
+begin
+  perform billing.raise_error('invoice_frozen', 'a line stays on its invoice', '');
+  return null;
+end $$;
+
+create trigger guard_lines_on_insert after insert on public.invoice_lines
+  referencing new table as new_rows
+  for each statement execute function billing.guard_new_lines();
+create trigger guard_lines_on_update after update on public.invoice_lines
+  referencing old table as old_rows
+  for each statement execute function billing.guard_old_lines();
+create trigger guard_lines_on_delete after delete on public.invoice_lines
+  referencing old table as old_rows
+  for each statement execute function billing.guard_old_lines();
+create trigger guard_moved_line before update on public.invoice_lines
+  for each row when (old.invoice_id <> new.invoice_id)
+  execute function billing.guard_moved_line();
 
 -- A credit note is written, then gets its document; after that it stays.
 create function billing.guard_credit_note() returns trigger

@@ -50,13 +50,16 @@ $$;
 
 -- Usage, minimum and one-off items: what is charged before discount and tax. The minimum is
 -- prorated by days of service and compared with the rounded usage lines.
-create function billing.rate_charges(targets billing.rating_target[])
-returns setof billing.rated_line language sql stable
-set search_path = '' set enable_nestloop = off set jit = off as $$
+-- `with_unpriced` adds what rating has found without a price, as lines of kind `unpriced`, which
+-- are never charged: they block.
+create function billing.rate_charges(targets billing.rating_target[],
+  with_unpriced boolean default false)
+returns setof billing.rated_line language sql stable set search_path = '' set jit = off
+set enable_nestloop = off set enable_mergejoin = off as $$
   with terms as materialized (
     select * from billing.period_terms(targets)
   ), usage as materialized (
-    select * from billing.rate_usage(targets)
+    select * from billing.rate_usage(targets, with_unpriced)
   ), minimum as (
     select t.*, t.minimum_minor::numeric * t.active_days / t.full_days as prorated,
       -- Usage taken back is not made up for: a correction is worth what it corrects.
@@ -66,9 +69,10 @@ set search_path = '' set enable_nestloop = off set jit = off as $$
       from usage group by client_id, period_start
     ) u using (client_id, period_start)
   )
-  select u.client_id, u.period_start, u.period_end, 'usage', u.rating_key, u.model, u.metric,
-    u.agent, u.price_id, u.service_start, u.service_end, u.quantity, u.unit_amount, u.per_units,
-    u.pricing_model, u.tiers, u.precise_amount, u.amount_minor,
+  select u.client_id, u.period_start, u.period_end,
+    case when u.rating_key is null then 'unpriced' else 'usage' end, u.rating_key, u.model,
+    u.metric, u.agent, u.price_id, u.service_start, u.service_end, u.quantity, u.unit_amount,
+    u.per_units, u.pricing_model, u.tiers, u.precise_amount, u.amount_minor,
     null::text, null::numeric, null::text, null::numeric, null::text, u.description, u.detail
   from usage u
   union all
@@ -96,14 +100,14 @@ $$;
 comment on function billing.rate_charges is
   'Usage, minimum and one-off lines of target periods.';
 
--- Adds discounts and taxes to charges that belong together: to each (client, section). A percent
+-- Discounts and taxes of charges that belong together: of each (client, section). A percent
 -- discount and a fixed one reduce usage and minimum; taxes are taken from what is left of the
 -- lines they apply to. Inclusive taxes are contained in the amounts, reverse charge is only noted.
 -- Sums first, one division last: parts divided one by one would carry half a cent to either side.
-create function billing.add_discounts_and_taxes(
+create function billing.discounts_and_taxes(
   charges billing.rated_line[], terms billing.section_terms[]
-) returns setof billing.rated_line language sql immutable
-set search_path = '' set enable_nestloop = off set jit = off as $$
+) returns setof billing.rated_line language sql immutable set search_path = '' set jit = off
+set enable_nestloop = off as $$
   with charge as (
     -- Charges without a section (one-off invoices) share one name, so that joins can hash.
     select c.*, coalesce(c.section_start, '-infinity') as section,
@@ -170,12 +174,10 @@ set search_path = '' set enable_nestloop = off set jit = off as $$
       group by client_id, section_start, section_end, exponent, n, name, rate, behavior, note
     ) x
   )
-  select c.* from unnest(charges) c
-  union all
   select d.client_id, d.section_start, d.section_end, 'discount', 'discount', null, null, null,
-    null, null, null, null, null, null, null, null,
-    -d.precise / billing.to_minor(1, d.exponent), -round(d.precise),
-    null, null, null, null, null,
+    null::uuid, null::date, null::date, null::numeric, null::numeric, null::numeric, null,
+    null::jsonb, -d.precise / billing.to_minor(1, d.exponent), -round(d.precise),
+    null, null::numeric, null, null::numeric, null,
     case when d.discount_percent is not null
       then format('Discount %s %%', trim_scale(d.discount_percent)) else 'Discount' end, null
   from discount d where round(d.precise) <> 0
@@ -188,15 +190,44 @@ set search_path = '' set enable_nestloop = off set jit = off as $$
     format('%s %s %%', t.name, trim_scale(t.rate)), null
   from tax_line t where t.base <> 0 or round(t.precise) <> 0;
 $$;
+comment on function billing.discounts_and_taxes is
+  'Discount and tax lines that charges entail.';
+
+create function billing.add_discounts_and_taxes(
+  charges billing.rated_line[], terms billing.section_terms[]
+) returns setof billing.rated_line language sql immutable set search_path = '' as $$
+  select c.* from unnest(charges) c
+  union all
+  select d.* from billing.discounts_and_taxes(charges, terms) d;
+$$;
 comment on function billing.add_discounts_and_taxes is
   'Charges with the discount and tax lines that they entail.';
 
-create function billing.rate_periods(targets billing.rating_target[])
-returns setof billing.rated_line language sql stable set search_path = '' set jit = off as $$
-  select r.* from billing.add_discounts_and_taxes(
-    array(select c from billing.rate_charges(targets) c),
-    array(select (t.client_id, t.period_start, t.exponent, t.discount_percent, t.discount_minor,
-      t.taxes)::billing.section_terms from billing.period_terms(targets) t)) r;
+create function billing.rate_periods(targets billing.rating_target[],
+  with_unpriced boolean default false)
+returns setof billing.rated_line language sql stable set search_path = '' set jit = off
+set enable_nestloop = off set enable_mergejoin = off as $$
+  with charges as materialized (
+    select * from billing.rate_charges(targets, with_unpriced)
+  ), terms as materialized (
+    select t.* from billing.period_terms(targets) t
+    where t.discount_percent > 0 or t.discount_minor > 0 or t.taxes <> '[]'
+  )
+  select c.* from charges c
+  union all
+  -- Discounts and taxes are of sums: all that they ask of lines is what kind and metric come to.
+  select d.* from billing.discounts_and_taxes(
+    array(
+      select (c.client_id, c.section_start, c.section_end, c.kind, null, null, c.metric, null, null,
+        null, null, null, null, null, null, null, null, sum(c.amount_minor), null, null, null,
+        null, null, null, null)::billing.rated_line
+      from charges c
+      join terms t on t.client_id = c.client_id and t.period_start = c.section_start
+      where c.kind <> 'unpriced'
+      group by c.client_id, c.section_start, c.section_end, c.kind, c.metric),
+    array(
+      select (t.client_id, t.period_start, t.exponent, t.discount_percent, t.discount_minor,
+        t.taxes)::billing.section_terms from terms t)) d;
 $$;
 comment on function billing.rate_periods is
   'All lines of target periods as if nothing had been invoiced: charges, discounts, taxes.';

@@ -23,11 +23,11 @@ end;
 -- Lines that bring what is booked for each target to its rating. Empty for a target where both
 -- agree to the cent. What no invoice line stands for is the rest of an overcharge that no invoice
 -- had enough left to credit: it is set off here.
-create function billing.section_deltas(targets billing.rating_target[])
+create function billing.deltas_of(targets billing.rating_target[], rating billing.rated_line[])
 returns table (line billing.rated_line, is_late boolean)
 language sql stable set search_path = '' set jit = off as $$
   with rated as materialized (
-    select * from billing.rate_periods(targets)
+    select * from unnest(rating)
   ), booked as materialized (
     select * from billing.booked_lines(targets)
   ), sections as (
@@ -78,8 +78,31 @@ language sql stable set search_path = '' set jit = off as $$
   left join lateral (select (d.sample).*) l on true
   where not d.is_late or d.amount_minor <> 0 or d.quantity <> 0 or d.tax_base_minor <> 0;
 $$;
+comment on function billing.deltas_of is
+  'Lines that bring what is booked for target periods to their rating.';
+
+create function billing.section_deltas(targets billing.rating_target[])
+returns table (line billing.rated_line, is_late boolean)
+language sql stable set search_path = '' as $$
+  select d.* from billing.deltas_of(targets,
+    array(select r from billing.rate_periods(targets) r)) d;
+$$;
 comment on function billing.section_deltas is
   'Lines that are still to be charged (or, negative, given back) for target periods.';
+
+-- Targets that something is booked for, or that are invoiced: their deltas are not their rating.
+create function billing.settled_targets(targets billing.rating_target[])
+returns setof billing.rating_target language sql stable set search_path = '' as $$
+  select t.* from unnest(targets) t
+  where exists (
+    select from public.invoices i
+    where i.client_id = t.client_id and i.status in ('open', 'paid', 'uncollectible')
+      and (i.period_start = t.period_start or exists (
+        select from public.invoice_lines l
+        where l.invoice_id = i.id and l.section_start = t.period_start)));
+$$;
+comment on function billing.settled_targets is
+  'Target periods that an issued invoice charges for, or is of.';
 
 -- Net of late lines per section: what the client would pay more (or, negative, less).
 create function billing.late_sections(targets billing.rating_target[])

@@ -18,15 +18,15 @@ $$;
 comment on function billing.take_numbers is
   'Reserves consecutive invoice numbers; returns the last one before them.';
 
--- Finalizes drafts: open, or paid where the client's balance covers all of it. The documents of
--- `just_drafted` were written in this transaction and are not written again.
-create function billing.finalize_invoices(invoice_ids uuid[], as_of timestamptz default now(),
-  just_drafted uuid[] default '{}')
+-- Finalizes drafts: open, or paid where the client's balance covers all of it. The row is written
+-- once, document included: what it says and what the columns say is one statement.
+create function billing.finalize_invoices(invoice_ids uuid[], as_of timestamptz default now())
 returns integer language plpgsql set search_path = '' as $$
 declare
   -- The day an invoice is issued is the seller's: UTC.
   today constant date := (as_of at time zone 'UTC')::date;
   ids uuid[];
+  issues billing.issue[];
   before_first integer;
 begin
   perform billing.lock_books();
@@ -36,30 +36,24 @@ begin
   if ids is null then
     return 0;
   end if;
-  perform billing.write_documents(array(
-    select unnest(ids) except select unnest(just_drafted)));
   before_first := billing.take_numbers(today, cardinality(ids));
+  select array_agg((d.id, format('%s-%s-%s', s.number_series, extract(year from today),
+      case when before_first + x.place < 1000000
+        then lpad((before_first + x.place)::text, 6, '0')
+        else (before_first + x.place)::text end),
+    case when d.total_minor = a.applied then 'paid' else 'open' end, today,
+    today + d.payment_terms_days, a.applied)::billing.issue) into issues
+  from unnest(ids) with ordinality x(id, place)
+  join public.invoices d on d.id = x.id
+  join billing.balance_to_apply(ids) a on a.invoice_id = x.id
+  cross join public.billing_settings s;
   update public.invoices i set
-    number = f.number, status = f.status, finalized_at = as_of, issued_on = today,
-    due_on = f.due_on, balance_applied_minor = f.applied,
-    paid_at = case when f.status = 'paid' then as_of end,
-    document = i.document || jsonb_build_object('number', f.number, 'status', f.status,
-      'issued_on', today, 'due_on', f.due_on, 'totals', i.document -> 'totals'
-        || jsonb_build_object('balance_applied_minor', f.applied,
-          'amount_due_minor', i.total_minor - f.applied))
-  from (
-    select d.id, a.applied, today + d.payment_terms_days as due_on,
-      case when d.total_minor = a.applied then 'paid' else 'open' end as status,
-      format('%s-%s-%s', s.number_series, extract(year from today),
-        case when before_first + x.place < 1000000
-          then lpad((before_first + x.place)::text, 6, '0')
-          else (before_first + x.place)::text end) as number
-    from unnest(ids) with ordinality x(id, place)
-    join public.invoices d on d.id = x.id
-    join billing.balance_to_apply(ids) a on a.invoice_id = x.id
-    cross join public.billing_settings s
-  ) f
-  where i.id = f.id;
+    number = f.number, status = f.status, finalized_at = as_of, issued_on = f.issued_on,
+    due_on = f.due_on, balance_applied_minor = f.balance_applied_minor,
+    paid_at = case when f.status = 'paid' then as_of end, document = d.document
+  from unnest(issues) f
+  join billing.documents_of(ids, issues) d on d.invoice_id = f.invoice_id
+  where i.id = f.invoice_id;
   insert into public.balance_entries
     (client_id, currency, amount_minor, reason, invoice_id, created_at)
   select i.client_id, i.currency, -i.balance_applied_minor, 'applied', i.id, as_of
@@ -69,10 +63,15 @@ begin
   from public.invoices i
   where i.id = any (ids) and i.kind = 'period' and p.client_id = i.client_id
     and p.period_start = i.period_start and p.state <> 'invoiced';
-  update public.invoice_items t set section_start = l.section_start
-  from public.invoice_lines l
-  where l.invoice_id = any (ids) and l.kind = 'one_off' and l.section_start is not null
-    and l.rating_key = 'item|' || t.id and t.section_start is null;
+  -- By id, so that items of long ago are not looked at.
+  with settled as materialized (
+    select substr(l.rating_key, 6)::uuid as id, l.section_start
+    from public.invoice_lines l
+    where l.invoice_id = any (ids) and l.kind = 'one_off' and l.section_start is not null
+  )
+  update public.invoice_items t
+  set section_start = (select l.section_start from settled l where l.id = t.id)
+  where t.id = any (array(select l.id from settled l)) and t.section_start is null;
   return cardinality(ids);
 end $$;
 comment on function billing.finalize_invoices is

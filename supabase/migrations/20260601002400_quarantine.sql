@@ -8,10 +8,15 @@ returns table (client_id uuid, billing_anchor_day smallint, ended_on date, today
   next_start date)
 language sql stable
 begin atomic
-  select c.id, c.billing_anchor_day, c.ended_on, billing.day_of(c.id, as_of),
-    coalesce((select max(p.period_end) from public.billing_periods p where p.client_id = c.id),
+  -- As billing.day_of, joined: for all clients at once.
+  select c.id, c.billing_anchor_day, c.ended_on,
+    greatest(z.effective_from, (as_of at time zone z.time_zone)::date),
+    coalesce((select p.period_end from public.billing_periods p where p.client_id = c.id
+        order by p.period_start desc limit 1),
       billing.period_start_of(c.started_on, c.billing_anchor_day))
-  from public.clients c;
+  from public.clients c
+  join public.client_time_zones z on z.client_id = c.id
+    and z.starts_at <= as_of and as_of < z.ends_at;
 end;
 
 comment on function billing.running_periods is
@@ -50,8 +55,14 @@ having sum(u.quantity) <> 0
 union all
 select 'outside_service', r.client_id, r.agent, r.model, r.metric,
   sum(r.log_count)::bigint, min(r.usage_day), max(r.usage_day)
-from public.usage_records r join public.clients c on c.id = r.client_id
-where r.usage_day < c.started_on or r.usage_day >= c.ended_on
+from public.clients c
+-- Client by client by index: all usage there has ever been is not looked at.
+cross join lateral (
+  select * from public.usage_records b where b.client_id = c.id and b.usage_day < c.started_on
+  union all
+  select * from public.usage_records a where a.client_id = c.id and a.usage_day >= c.ended_on
+  offset 0
+) r
 group by r.client_id, r.agent, r.model, r.metric
 union all
 -- An item waits for the next invoice of its client's service; of one that has ended there is none.
@@ -83,7 +94,9 @@ grant select on billing.quarantine to service_role;
 grant execute on function billing.quarantine_summary(), billing.unsettled_targets(timestamptz),
   billing.running_periods(timestamptz), billing.day_of(uuid, timestamptz),
   billing.has_ended(uuid),
-  billing.priced_usage(billing.rating_target[]), billing.period_terms(billing.rating_target[]),
+  billing.priced_usage(billing.rating_target[], boolean),
+  billing.price_segments(uuid[], text[], text[], text[]),
+  billing.period_terms(billing.rating_target[]),
   billing.usage_of_targets(billing.rating_target[]), billing.full_days(date, date, integer),
   billing.price_candidates(uuid[], text[], text[], text[]) to service_role;
 grant execute on function billing.anchor_in_month(date, integer),

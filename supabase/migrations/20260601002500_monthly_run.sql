@@ -142,13 +142,14 @@ comment on function billing.heal_usage is
 
 create function billing.run_monthly(as_of timestamptz default now())
 returns jsonb language plpgsql security definer
-set search_path = '' set jit = off set lock_timeout = '30s' as $$
+set search_path = '' set jit = off set lock_timeout = '30s' set work_mem = '64MB' as $$
 -- Definer: callers may start a run, only its functions may write the books. An editor's open
 -- transaction makes a run give up after 30 s, before it holds up anybody; the next one does it.
 declare
   started constant timestamptz := clock_timestamp();
   targets record;
   healed bigint;
+  blocked billing.blocked_target[];
   held_back billing.rating_target[];
   drafts uuid[];
   final uuid[];
@@ -171,17 +172,20 @@ begin
   if healed > 0 then
     select * into targets from billing.targets_of_run();
   end if;
-  targets.due := billing.mark_blocked(targets.due, as_of);
-  held_back := billing.blocked_late(targets.late);
+  blocked := array(select b from billing.blocked_by(
+    targets.due || targets.late, billing.rate_drafts(targets.due || targets.late)) b);
+  targets.due := billing.mark_blocked(targets.due, as_of, blocked);
+  held_back := billing.blocked_late(targets.late, blocked);
   targets.late := array(select t from unnest(targets.late) t
-    where not exists (select from unnest(held_back) h
-      where h.client_id = t.client_id and h.period_start = t.period_start));
-  drafts := billing.draft_invoices(targets.due, targets.late);
+    where (t.client_id, t.period_start) not in (
+      select h.client_id, h.period_start from unnest(held_back) h));
+  drafts := billing.make_drafts(targets.due, targets.late);
   credits := billing.credit_overcharges(
     billing.reopened_targets(targets.due) || targets.late, as_of);
   perform billing.mark_rated(targets.due, targets.late, drafts, as_of);
   final := billing.drafts_past_grace(as_of);
-  perform billing.finalize_invoices(final, as_of, drafts);
+  perform billing.write_documents(array(select unnest(drafts) except select unnest(final)));
+  perform billing.finalize_invoices(final, as_of);
   summary := billing.summarize_run(targets.due, held_back, final, as_of) || jsonb_build_object(
     'credit_notes', credits, 'discrepancies_healed', healed);
   insert into billing.monthly_runs (as_of, started_at, finished_at, actor, summary)
@@ -191,19 +195,24 @@ end $$;
 comment on function billing.run_monthly is
   'Invoices every period that is over at as_of; idempotent. Returns the summary of the run.';
 
--- Marks due targets that cannot be billed and returns the others.
-create function billing.mark_blocked(targets billing.rating_target[], as_of timestamptz)
+-- Marks due targets that cannot be billed and returns the others. Who has asked already what blocks
+-- them says so.
+create function billing.mark_blocked(targets billing.rating_target[], as_of timestamptz,
+  known billing.blocked_target[] default null)
 returns billing.rating_target[] language sql set search_path = '' as $$
   with blocked as materialized (
     select b.client_id, b.period_start, min(b.reason) as reason,
       string_agg(b.message, '; ' order by b.reason, b.message) as message
-    from billing.blocked_targets(targets) b group by b.client_id, b.period_start
+    from unnest(coalesce(known, array(select b from billing.blocked_targets(targets) b))) b
+    group by b.client_id, b.period_start
   ), marked as (
     update public.billing_periods p
     set state = case when b.reason is null then 'pending' else 'blocked' end,
       reason = b.reason, message = b.message, updated_at = as_of
     from unnest(targets) t left join blocked b using (client_id, period_start)
     where p.client_id = t.client_id and p.period_start = t.period_start
+      and (p.state, p.reason, p.message) is distinct from
+        (case when b.reason is null then 'pending' else 'blocked' end, b.reason, b.message)
   )
   select coalesce(array_agg(t), '{}') from unnest(targets) t
   where (t.client_id, t.period_start) not in (select client_id, period_start from blocked);
@@ -211,11 +220,13 @@ $$;
 
 -- Late targets that cannot be rated now; they stay marked as changed. One that is rated below zero
 -- is not among them: it is credited as far as it was charged.
-create function billing.blocked_late(targets billing.rating_target[])
+create function billing.blocked_late(targets billing.rating_target[],
+  known billing.blocked_target[] default null)
 returns billing.rating_target[] language sql stable set search_path = '' as $$
   select coalesce(array_agg(t), '{}') from unnest(targets) t
   where (t.client_id, t.period_start) in (
-    select b.client_id, b.period_start from billing.blocked_targets(targets) b
+    select b.client_id, b.period_start
+    from unnest(coalesce(known, array(select b from billing.blocked_targets(targets) b))) b
     where b.reason <> 'negative_total');
 $$;
 

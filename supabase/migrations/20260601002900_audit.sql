@@ -74,13 +74,64 @@ begin
   return null;
 end $$;
 
+-- Invoices by the thousand are issued at once, each with a document of kilobytes: what is told of
+-- them is named column by column, and drafts are not looked at. All but the document.
+create function billing.audited_invoice(invoice public.invoices) returns jsonb
+language sql stable
+return jsonb_build_object(
+  'id', invoice.id, 'client_id', invoice.client_id, 'kind', invoice.kind,
+  'period_start', invoice.period_start, 'period_end', invoice.period_end,
+  'status', invoice.status, 'number', invoice.number, 'replaces_id', invoice.replaces_id,
+  'currency', invoice.currency, 'subtotal_minor', invoice.subtotal_minor,
+  'discount_minor', invoice.discount_minor, 'tax_minor', invoice.tax_minor,
+  'tax_included_minor', invoice.tax_included_minor, 'total_minor', invoice.total_minor,
+  'balance_applied_minor', invoice.balance_applied_minor,
+  'credited_minor', invoice.credited_minor, 'paid_minor', invoice.paid_minor,
+  'amount_due_minor', invoice.amount_due_minor, 'payment_terms_days', invoice.payment_terms_days,
+  'deliveries', invoice.deliveries, 'note', invoice.note, 'created_at', invoice.created_at,
+  'finalized_at', invoice.finalized_at, 'issued_on', invoice.issued_on, 'due_on', invoice.due_on,
+  'paid_at', invoice.paid_at, 'voided_at', invoice.voided_at, 'void_reason', invoice.void_reason,
+  'written_off_minor', invoice.written_off_minor, 'uncollectible_at', invoice.uncollectible_at);
+
+create function billing.audit_invoices() returns trigger
+language plpgsql security definer
+set search_path = '' set enable_nestloop = off set enable_mergejoin = off set jit = off as $$
+-- Definer: as above.
+begin
+  if tg_op = 'INSERT' then
+    insert into billing.audit_log (table_name, row_id, operation, after)
+    select tg_table_name, n.id, 'insert', billing.audited_invoice(n) from new_rows n
+    where n.status <> 'draft';
+  elsif tg_op = 'DELETE' then
+    insert into billing.audit_log (table_name, row_id, operation, before)
+    select tg_table_name, o.id, 'delete', billing.audited_invoice(o) from old_rows o
+    where o.status <> 'draft';
+  else
+    insert into billing.audit_log (table_name, row_id, operation, before, after)
+    select tg_table_name, x.id, 'update', c.before, c.after
+    from (
+      select n.id, billing.audited_invoice(o) as before, billing.audited_invoice(n) as after
+      from new_rows n join old_rows o on o.id = n.id
+      where n.status <> 'draft'
+      offset 0
+    ) x
+    cross join lateral (
+      select jsonb_object_agg(e.key, x.before -> e.key) as before,
+        jsonb_object_agg(e.key, e.value) as after
+      from jsonb_each(x.after) e where e.value is distinct from x.before -> e.key
+    ) c
+    where c.after is not null;
+  end if;
+  return null;
+end $$;
+
 do $$
 declare
   audited text;
 begin
   foreach audited in array array['clients', 'agent_assignments', 'billing_config', 'prices',
-    'billing_settings', 'models', 'providers', 'client_members', 'invoices', 'credit_notes',
-    'payments', 'invoice_items', 'balance_entries']
+    'billing_settings', 'models', 'providers', 'client_members', 'credit_notes', 'payments',
+    'invoice_items', 'balance_entries']
   loop
     execute format('create trigger audit_insert after insert on public.%I
       referencing new table as new_rows
@@ -93,5 +144,13 @@ begin
       for each statement execute function billing.audit_delete()', audited);
   end loop;
 end $$;
+
+create trigger audit_insert after insert on public.invoices referencing new table as new_rows
+  for each statement execute function billing.audit_invoices();
+create trigger audit_update after update on public.invoices
+  referencing old table as old_rows new table as new_rows
+  for each statement execute function billing.audit_invoices();
+create trigger audit_delete after delete on public.invoices referencing old table as old_rows
+  for each statement execute function billing.audit_invoices();
 
 revoke all on all functions in schema billing from public;

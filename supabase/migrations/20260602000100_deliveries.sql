@@ -81,18 +81,20 @@ begin
   where d.kind = any (kinds) and d.state = 'running' and d.due_at <= at
     and d.attempts >= d.max_attempts;
   return query
-  update public.deliveries d
-  set state = 'running', lease = gen_random_uuid(), attempts = d.attempts + 1,
-    due_at = at + make_interval(secs => lease_seconds)
-  from (
+  -- Materialized: joined as a nested loop the choice would be made anew, and more be taken, for
+  -- each row that it is compared with.
+  with taken as materialized (
     select c.id from unnest(kinds) k(kind) cross join lateral (
       select q.id from public.deliveries q
       where q.kind = k.kind and q.state in ('queued', 'running') and q.due_at <= at
       order by q.due_at, q.id limit per_kind
       for update skip locked
     ) c
-  ) taken
-  where d.id = taken.id
+  )
+  update public.deliveries d
+  set state = 'running', lease = gen_random_uuid(), attempts = d.attempts + 1,
+    due_at = at + make_interval(secs => lease_seconds)
+  from taken t where d.id = t.id
   returning d.*;
 end $$;
 comment on function billing.claim_deliveries is

@@ -67,10 +67,11 @@ begin
     payload)
   select k.kind, 'invoice_issued', format('invoice_issued:%s:%s', i.id, k.kind), i.client_id, i.id,
     s.delivery_attempts, case k.kind when 'hermes' then jsonb_build_object('priority', 'low',
-      'message', format('Invoice %s for %s: %s, due %s', i.number, c.name,
-        billing.money_text(i.total_minor, i.currency), i.due_on)) else '{}' end
+      'message', format('Invoice %s for %s: %s %s, due %s', i.number, c.name,
+        billing.format_minor(i.total_minor, u.exponent), u.code, i.due_on)) else '{}' end
   from public.invoices i
   join public.clients c on c.id = i.client_id
+  join public.currencies u on u.code = i.currency
   cross join public.billing_settings s
   cross join unnest(i.deliveries) k(kind)
   where i.id = any (invoice_ids) and k.kind <> 'email'

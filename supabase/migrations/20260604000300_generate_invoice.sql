@@ -40,8 +40,7 @@ begin
   perform billing.credit_overcharges(billing.reopened_targets(array[target]) || late, as_of);
   perform billing.mark_rated(array[target], late, drafts, as_of);
   perform billing.finalize_invoices(array(
-    select unnest(billing.drafts_past_grace(as_of)) intersect select unnest(drafts)),
-    as_of, drafts);
+    select unnest(billing.drafts_past_grace(as_of)) intersect select unnest(drafts)), as_of);
   return query
   select coalesce(max('created'), 'skipped'), (array_agg(i.id))[1] from public.invoices i
   where i.id = any (drafts) and i.period_start = target.period_start;

@@ -57,7 +57,8 @@ select set_eq($$
   select r.role || ': ' || f.proname from pg_temp.functions f
   cross join (values ('anon'), ('authenticated')) r(role)
   where has_function_privilege(r.role, f.oid, 'execute')$$,
-  array['authenticated: my_clients', 'authenticated: is_operator'],
+  array['authenticated: my_clients', 'authenticated: readable_clients',
+    'authenticated: is_operator'],
   'of functions, authenticated may call those that policies call, anon none');
 
 -- A grant is of use where all that it leads to is granted too. Calls each function with nulls (and

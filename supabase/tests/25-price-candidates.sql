@@ -1,7 +1,7 @@
 -- Every price that could hold for usage, the best first: the client's before the default, the own
 -- price of batch before its multiplier, exact model before family before any.
 begin;
-select plan(4);
+select plan(5);
 
 insert into public.clients (id, name, started_on) values
   ('00000000-0000-0000-0000-00000000000a', 'Acme', '2026-06-01'),
@@ -36,6 +36,21 @@ select results_eq($$select unit_amount from pg_temp.found('Acme', 'n-1', 'tokens
   $$values (5::numeric), (3)$$, 'prices of other models are none, nor another client''s');
 select results_eq($$select unit_amount from pg_temp.found('Birch', 'm-1', 'tokens', 'EUR')$$,
   $$values (7::numeric)$$, 'nor those in another currency');
+
+-- Which of them holds when: stretches follow each other without gap or overlap.
+insert into public.prices (model, metric, unit_amount, effective_from, effective_until) values
+  ('m-9', 'tokens', 8, '2026-06-10', '2026-06-20'),
+  ('m-9', 'tokens', 9, '2026-06-20', '2026-06-25');
+select results_eq($$select c.name, p.unit_amount, s.segment_start, s.segment_end
+    from (select id from public.clients where name = 'Acme') a
+    cross join lateral billing.price_segments(array[null, a.id], '{m-9,m-9}', '{tokens,tokens}',
+      '{USD,USD}') s
+    join public.prices p on p.id = s.price_id
+    left join public.clients c on c.id = s.client_id order by c.name, s.segment_start$$, $$values
+    ('Acme', 5::numeric, '-infinity'::date, 'infinity'::date),
+    (null, 3, '-infinity', '2026-06-10'), (null, 8, '2026-06-10', '2026-06-20'),
+    (null, 9, '2026-06-20', '2026-06-25'), (null, 3, '2026-06-25', 'infinity')$$,
+  'the nearest price holds while it is in force; null goes by the default list');
 
 select * from finish();
 rollback;

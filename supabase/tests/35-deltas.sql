@@ -1,6 +1,6 @@
 -- What is still to be charged for a period is its rating less what is booked; late lines say so.
 begin;
-select plan(9);
+select plan(12);
 
 select results_eq($$select billing.period_label(f, t) from (values
     ('2026-06-01'::date, '2026-07-01'::date), ('2026-12-01', '2027-01-01'),
@@ -53,6 +53,16 @@ select results_eq('select net_minor from billing.late_sections(pg_temp.june())',
 select results_eq('select kind, amount_minor from pg_temp.deltas',
   $$values ('minimum', 1200::numeric), ('usage', -1200)$$,
   'one line set off against the other: 1M tokens are 3.00 of 20.00');
+
+select is(array(select t from billing.settled_targets(pg_temp.june()) t), pg_temp.june(),
+  'what is invoiced is settled');
+select is_empty($$select * from billing.settled_targets(array[
+    ('00000000-0000-0000-0000-00000000000a', '2026-07-01', '2026-08-01')::billing.rating_target])$$,
+  'what comes after it is not');
+select results_eq($$select (d.line).kind, (d.line).amount_minor
+    from billing.deltas_of(pg_temp.june(), '{}') d where (d.line).amount_minor <> 0 order by 1$$,
+  $$select l.kind, -sum(l.amount_minor) from public.invoice_lines l group by 1 order by 1$$,
+  'were it rated at nothing, all that is booked would be given back');
 
 select * from finish();
 rollback;

@@ -1,6 +1,6 @@
 -- Rating one period step by step: its days and terms, its usage, its lines.
 begin;
-select plan(14);
+select plan(17);
 
 insert into public.clients (id, name, started_on, ended_on) values
   ('00000000-0000-0000-0000-00000000000a', 'Acme', '2026-06-11', null),
@@ -103,6 +103,23 @@ select results_eq($$select * from pg_temp.lines(null, null,
         "applies_to": ["one_off"]}]')$$,
   $$values ('tax', 300::numeric, 4000::numeric), ('tax', 0, 279)$$,
   '43.00 contain 3.00 of 7.5 %; the buyer''s own tax is noted on the items'' 3.00 / 1.075');
+
+select results_eq($$select kind, amount_minor from billing.discounts_and_taxes(
+    array(select c from billing.rate_charges(pg_temp.june('Acme')) c),
+    array(select (t.client_id, t.period_start, 2, 10, null, '[]')::billing.section_terms
+      from unnest(pg_temp.june('Acme')) t))$$, $$values ('discount', -400::numeric)$$,
+  'what charges entail stands apart from them');
+
+-- Usage without a price is told of where it is asked for.
+insert into public.agent_usage_logs (agent, model, input_tokens, client_id, "timestamp")
+values ('S', 'mystery', 7, '00000000-0000-0000-0000-00000000000a', '2026-06-20');
+select billing.rollup();
+select is_empty($$select from billing.rate_periods(pg_temp.june('Acme')) where model = 'mystery'$$,
+  'a line has a price');
+select results_eq($$select kind, metric, quantity, amount_minor
+    from billing.rate_periods(pg_temp.june('Acme'), true) where model = 'mystery'$$,
+  $$values ('unpriced', 'input_tokens', 7::numeric, null::numeric)$$,
+  'who asks what blocks is told of usage that has none');
 
 select * from finish();
 rollback;

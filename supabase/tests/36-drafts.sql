@@ -1,6 +1,6 @@
 -- Drafts: what cannot be billed says why; the rest becomes drafts that can be remade at will.
 begin;
-select plan(17);
+select plan(24);
 
 insert into public.clients (id, name, started_on, status, ended_on) values
   ('00000000-0000-0000-0000-00000000000a', 'Acme', '2026-06-01', 'active', null),
@@ -39,23 +39,44 @@ select results_eq($$
   'what cannot be billed says why');
 
 -- Steps of a draft.
-create temporary table draft_lines (invoice_id uuid, home_start date, currency text,
-  line billing.rated_line, is_late boolean);
-insert into draft_lines
-select null, (d.line).section_start, 'USD', d.line, false
-from billing.section_deltas(pg_temp.june('Acme')) d;
+select results_eq($$select model, metric, quantity, total, largest
+    from unnest(billing.rate_drafts(pg_temp.june('Acme', 'Cedar'))) order by 1, 4$$, $$values
+    ('mystery', 'input_tokens', 7::numeric, null::numeric, null::numeric),
+    (null, null, null, 2300, 2300), (null, null, null, 5000, 5000)$$,
+  'rating finds what each section comes to, and what has no price');
+select set_eq('select kind, amount_minor from pg_temp.draft_lines', $$values
+    ('usage', 300::numeric), ('one_off', 2000), ('unpriced', null), ('minimum', 5000)$$,
+  'its lines are at hand');
+select results_eq($$select total, largest from billing.findings_of(array(
+    select l::billing.rated_line from pg_temp.draft_lines l where l.kind <> 'unpriced'
+      and l.client_id = '00000000-0000-0000-0000-00000000000a'))$$,
+  'values (2300::numeric, 2300::numeric)', 'lines given as they are come to the same');
+select results_eq($$select reason from billing.blocked_by(pg_temp.june('Acme', 'Cedar'),
+    billing.rate_drafts(pg_temp.june('Acme', 'Cedar'))) order by 1$$,
+  $$values ('currency_mismatch'), ('unpriced_usage')$$, 'what was found says what is blocked');
+select billing.keep_deltas(pg_temp.june('Acme'), '{}');
+select set_eq('select kind, amount_minor from pg_temp.draft_lines',
+  $$values ('usage', 300::numeric), ('one_off', 2000)$$, 'of other targets nothing is kept');
+select billing.find_homes(pg_temp.june('Acme'), '{}', '{}');
+select results_eq('select section_start, home_start, is_late, currency from pg_temp.draft_sections',
+  $$values ('2026-06-01'::date, '2026-06-01'::date, false, 'USD')$$,
+  'a due period goes on its own draft');
 select is(cardinality(billing.write_draft_headers(pg_temp.june('Acme'))), 1,
   'one draft per client and period that has lines');
 select results_eq($$select client_id, status, period_start, period_end, currency,
     payment_terms_days, total_minor from public.invoices$$,
   $$values ('00000000-0000-0000-0000-00000000000a'::uuid, 'draft', '2026-06-01'::date,
-    '2026-07-01'::date, 'USD', 10::smallint, 0::bigint)$$, 'under the terms of its period, empty');
-select is((select count(*) from draft_lines x join public.invoices i on i.id = x.invoice_id),
-  2::bigint, 'the lines know their draft');
-delete from draft_lines;
+    '2026-07-01'::date, 'USD', 10::smallint, 2300::bigint)$$,
+  'under the terms of its period, with the sums of its lines');
+select is((select s.invoice_id from pg_temp.draft_sections s), (select id from public.invoices),
+  'the section knows its draft');
+insert into public.invoice_lines (invoice_id, position, kind, rating_key, precise_amount,
+  amount_minor, description) select id, 1, 'usage', 'x', 1, 1, 'x' from public.invoices;
+select billing.empty_drafts(pg_temp.june('Acme'));
+select is_empty('select * from public.invoice_lines', 'a draft is emptied before it is remade');
+truncate pg_temp.draft_lines;
 select is(billing.write_draft_headers(pg_temp.june('Acme')), '{}', 'without lines there is none');
 select is_empty('select * from public.invoices', 'and the one that there was is gone');
-drop table draft_lines;
 
 create temporary table drafts as
 select unnest(billing.draft_invoices(pg_temp.june('Acme', 'Dune'), '{}')) as id;
@@ -66,7 +87,8 @@ select results_eq($$select l.position, l.kind, l.amount_minor from public.invoic
   $$values (1, 'usage', 300::bigint), (2, 'one_off', 2000)$$, 'usage first, items after it');
 select is((select document #>> '{totals,total_minor}' from public.invoices join drafts using (id)),
   '2300', 'with its document');
-select is(billing.draft_invoices(pg_temp.june('Acme', 'Dune'), '{}'),
+select billing.rate_drafts(pg_temp.june('Acme', 'Dune'));
+select is(billing.make_drafts(pg_temp.june('Acme', 'Dune'), '{}'),
   array(select id from drafts), 'made again it is the same draft');
 select is((select count(*) from public.invoice_lines), 2::bigint, 'with the same lines');
 
@@ -83,13 +105,15 @@ select results_eq($$select subtotal_minor, discount_minor, tax_minor, tax_includ
   $$values (2300::bigint, 100::bigint, 50::bigint, 20::bigint, 2250::bigint)$$,
   'discount off, tax on, contained tax neither');
 
--- Nothing to pay, no invoice; an item that met usage is spent.
-update public.invoice_lines set amount_minor = 0;
-select billing.write_totals(array(select id from drafts));
-select is(billing.drop_zero_drafts(array(select id from drafts)), '{}', 'a zero draft is dropped');
+-- Nothing to pay, no invoice; an item that met usage is spent, items that meet each other wait.
+insert into public.invoice_items (client_id, description, unit_amount, currency, item_day)
+select id, 'Allowance', -23, 'USD', '2026-06-11' from public.clients where name = 'Acme';
+select is(billing.draft_invoices(pg_temp.june('Acme', 'Dune'), '{}'), '{}',
+  'a zero draft is dropped');
 select is_empty('select * from public.invoices', 'it is gone');
-select results_eq($$select description from public.invoice_items where section_start is not null$$,
-  $$values ('Set-up')$$, 'an item that stood beside usage is settled with it');
+select results_eq($$select description from public.invoice_items where section_start is not null
+    order by 1$$,
+  $$values ('Allowance'), ('Set-up')$$, 'an item that stood beside usage is settled with it');
 
 -- Over and settled.
 set local billing.as_of = '2026-07-01';

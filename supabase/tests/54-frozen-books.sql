@@ -1,6 +1,6 @@
 -- What is issued stays, and so do the terms it was issued under; whoever writes.
 begin;
-select plan(25);
+select plan(33);
 
 insert into public.clients (id, name, started_on) values
   ('00000000-0000-0000-0000-00000000000a', 'Acme', '2026-06-01');
@@ -33,8 +33,31 @@ select is(pg_temp.refusal($$update public.invoices set status = 'draft'$$), 'ill
 select is(pg_temp.refusal('delete from public.invoices'), 'invoice_frozen', 'nor away');
 select is(pg_temp.refusal('update public.invoices set credited_minor = credited_minor'), null,
   'what moves may move');
-select trigger_is('public', 'invoice_lines', 'guard_invoice_line', 'billing', 'guard_invoice_line',
-  'lines are guarded');
+select trigger_is('public', 'invoice_lines', 'guard_lines_on_insert', 'billing', 'guard_new_lines',
+  'lines are guarded when they come');
+select trigger_is('public', 'invoice_lines', 'guard_lines_on_update', 'billing', 'guard_old_lines',
+  'when they change');
+select trigger_is('public', 'invoice_lines', 'guard_lines_on_delete', 'billing', 'guard_old_lines',
+  'when they go');
+select trigger_is('public', 'invoice_lines', 'guard_moved_line', 'billing', 'guard_moved_line',
+  'and when they move');
+select lives_ok($$select billing.refuse_frozen_lines('{}')$$, 'no line, no refusal');
+select throws_ok($$select billing.refuse_frozen_lines(array(select id from public.invoices))$$,
+  'PT409', null, 'an issued invoice''s are refused');
+insert into public.invoices (client_id, kind, currency)
+values ('00000000-0000-0000-0000-00000000000a', 'one_off', 'USD');
+select is(pg_temp.refusal($$insert into public.invoice_lines (invoice_id, position, kind,
+    rating_key, precise_amount, amount_minor, description)
+  select id, 99, 'one_off', 'x', 1, 100, 'Late' from public.invoices where status = 'open'$$),
+  'invoice_frozen', 'an issued invoice gets no line');
+insert into public.invoice_lines (invoice_id, position, kind, rating_key, precise_amount,
+  amount_minor, description)
+select id, 1, 'one_off', 'x', 1, 100, 'Early' from public.invoices where status = 'draft';
+select is(pg_temp.refusal($$update public.invoice_lines l set invoice_id = i.id, position = 99
+    from public.invoices i where i.status = 'open' and l.description = 'Early'$$),
+  'invoice_frozen', 'nor one of a draft''s');
+select is(pg_temp.refusal($$delete from public.invoices where status = 'draft'$$), null,
+  'a draft goes with its lines');
 select is(pg_temp.refusal(c), 'invoice_frozen', c) from unnest(array[
   'update public.invoice_lines set amount_minor = 1', 'delete from public.invoice_lines']) c;
 select trigger_is('public', 'credit_notes', 'guard_credit_note', 'billing', 'guard_credit_note',

@@ -1,6 +1,6 @@
 -- Every change of terms and books is on record: what changed, who did it.
 begin;
-select plan(9);
+select plan(14);
 
 set local billing.actor = 'ada';
 create function pg_temp.trail() returns table (table_name text, row_id text, operation text,
@@ -38,6 +38,22 @@ select billing.draft_invoices(array(select (id, '2026-06-01', '2026-07-01')::bil
   from public.clients), '{}');
 select is_empty($$select * from pg_temp.trail() where table_name = 'invoices'$$,
   'drafts, remade at will, are no books');
+
+
+-- Invoices: all columns but the document.
+select trigger_is('public', 'invoices', t, 'billing', 'audit_invoices', t || ' of invoices')
+from unnest('{audit_insert,audit_update,audit_delete}'::text[]) t;
+select billing.finalize_invoices(array(select id from public.invoices), '2026-07-01');
+select set_eq($$select jsonb_object_keys(billing.audited_invoice(i)) from public.invoices i$$,
+  $$select column_name::text from information_schema.columns
+    where table_schema = 'public' and table_name = 'invoices' and column_name <> 'document'$$,
+  'an invoice is on record with all columns that it has');
+select results_eq($$select row_id, operation, before, after from pg_temp.trail()
+    where table_name = 'invoices'$$,
+  $$select i.id::text, 'update', '{"status": "draft", "number": null, "finalized_at": null,
+      "issued_on": null, "due_on": null}'::jsonb, jsonb_build_object('status', 'open',
+      'number', 'INV-2026-000001', 'finalized_at', i.finalized_at, 'issued_on', '2026-07-01',
+      'due_on', '2026-07-31') from public.invoices i$$, 'once it is issued: what that changed');
 
 select * from finish();
 rollback;

@@ -89,7 +89,7 @@ export const INTERNAL: Readonly<Record<string, string>> = {
 
 /** Functions of `billing` that service_role may call; `authenticated` calls those of its policies. */
 export const CALLABLE = {
-  authenticated: ["is_operator", "my_clients"],
+  authenticated: ["is_operator", "my_clients", "readable_clients"],
   service_role: [
     "actor",
     "anchor_in_month",
@@ -140,6 +140,7 @@ export const CALLABLE = {
     "period_terms",
     "preview_invoice",
     "price_candidates",
+    "price_segments",
     "priced_usage",
     "process_stripe_event",
     "process_stripe_events",
@@ -150,6 +151,7 @@ export const CALLABLE = {
     "raise_error",
     "read_health",
     "read_jobs",
+    "readable_clients",
     "rebuild_usage",
     "receive_stripe_event",
     "reconcile_usage",
