@@ -47,6 +47,7 @@ async function bill(): Promise<void> {
 
 /** What the job billing-deliver does each minute, each five seconds; the rest is the chain's. */
 async function drain(): Promise<void> {
+  const idle = await idleMemory();
   const started = performance.now();
   let peak = 0;
   let printed = 0;
@@ -61,10 +62,23 @@ async function drain(): Promise<void> {
     if (finished - printed >= 500 || left === 0) {
       printed = finished;
       const rate = (finished / seconds).toFixed(1);
-      console.log(`${finished} finished in ${seconds.toFixed(0)} s: ${rate}/s, worker ${peak} MB`);
+      console.log(
+        `${finished} finished in ${seconds.toFixed(0)} s: ${rate}/s, worker ${peak} MB at most, ` +
+          `${idle} MB before it had work`,
+      );
     }
     if (left === 0) return;
   }
+}
+
+/** What the process holds that has loaded the function and delivered nothing yet. */
+async function idleMemory(): Promise<number> {
+  const answer = await fetch(`${platform.urls.api}/functions/v1/deliver`, {
+    headers: { apikey: platform.keys.cronSecret },
+  });
+  if (!answer.ok) throw new Error(`deliver: ${answer.status}`);
+  await answer.body?.cancel();
+  return await workerMemory();
 }
 
 async function report(): Promise<void> {

@@ -36,6 +36,7 @@ LeverEdge Billing is running on PostgreSQL (${engine}). The database is new and 
   SMTP           ${urls.smtp}
   Publishable    ${keys.publishable}
   Secret         ${keys.secret}
+  … named cron   ${keys.cronSecret}
 
 Try next:
   Log a model call, as an agent does:

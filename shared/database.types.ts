@@ -1413,6 +1413,48 @@ export type Database = {
           },
         ];
       };
+      "stripe_meters": {
+        Row: {
+          "client_id": string;
+          "created_at": string;
+          "effective_from": string;
+          "effective_until": string;
+          "event_name": string;
+          "id": string;
+          "metric": string;
+          "model": string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "client_id": string;
+          "created_at"?: string;
+          "effective_from": string;
+          "effective_until"?: string;
+          "event_name": string;
+          "id"?: string;
+          "metric": string;
+          "model"?: string | null;
+        };
+        Update: {
+          "client_id"?: string;
+          "created_at"?: string;
+          "effective_from"?: string;
+          "effective_until"?: string;
+          "event_name"?: string;
+          "id"?: string;
+          "metric"?: string;
+          "model"?: string | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "stripe_meters_client_id_fkey";
+            columns: ["client_id"];
+            isOneToOne: false;
+            referencedRelation: "clients";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
       "stripe_payments": {
         Row: {
           "amount_minor": number;

@@ -29,6 +29,12 @@ export interface FunctionProcess {
 }
 
 /**
+ * What a hosted function may hold. There V8 is told so too; without it V8 lets garbage grow by the
+ * memory of the machine.
+ */
+const MEMORY_MB = 256;
+
+/**
  * Starts `<name>/index.ts` and waits until it listens. Rejects when it ends
  * before. `onEnd` is called when it ends, for whatever reason. Like the hosted runtime it may not
  * start programs nor write outside /tmp; modules come from node_modules only.
@@ -45,6 +51,7 @@ export async function startFunction(
     args: [
       ...covered ? ["run"] : ["serve", "--host=127.0.0.1", "--port=0"],
       `--config=${join(repositoryRoot, "deno.json")}`,
+      `--v8-flags=--max-heap-size=${MEMORY_MB}`,
       "--no-remote",
       "--no-prompt",
       "--allow-net",

@@ -18,6 +18,12 @@ const Timestamp = z.string().max(40)
   .refine((at) => !Number.isNaN(Date.parse(asUtc(at))), "is no date")
   .transform(asUtc);
 
+/** The record's schema would drop `__proto__` unseen, and with it usage that is to be billed. */
+const Features = z.custom<Readonly<Record<string, number>>>(
+  (value) => !Object.hasOwn(Object(value), "__proto__"),
+  "no feature can be called __proto__",
+).pipe(z.record(z.string().min(1).max(200).refine(isStorable), z.number()));
+
 /**
  * One model call as agents log it: the columns of `agent_usage_logs` that a writer may set. `id`
  * makes a retry safe. Negative counts need `corrects_id`: then they are differences.
@@ -30,7 +36,7 @@ export const UsageEvent = z.strictObject({
   input_tokens: z.int().default(0),
   output_tokens: z.int().default(0),
   web_searches: z.int().default(0),
-  other_features: z.record(z.string().min(1).max(200).refine(isStorable), z.number()).default({}),
+  other_features: Features.default({}),
   input_cost: cost.default(0),
   output_cost: cost.default(0),
   feature_cost: cost.default(0),
@@ -84,8 +90,9 @@ export const ingestUsage = {
   access: ["service", "agent"],
   params: z.strictObject({}),
   query: z.strictObject({}),
-  // Each event is checked by itself, so that a bad one loses none of the others.
-  body: z.strictObject({ events: z.array(z.json()).max(MAX_EVENTS) }),
+  // Each event is checked by itself, so that a bad one loses none of the others; and as it came: a
+  // schema of JSON would rebuild it, and lose a key called `__proto__` unseen.
+  body: z.strictObject({ events: z.array(z.unknown()).max(MAX_EVENTS) }),
   answer: IngestAnswer,
   status: 200,
 } as const satisfies Route;

@@ -73,12 +73,19 @@ begin
     where u.client_id = t.client_id
       and u.usage_day >= t.active_start and u.usage_day < t.active_end
     offset 0
-  ) r;
+  ) r
+  where not exists (
+    select from public.stripe_meters s
+    where s.client_id = t.client_id and s.metric = r.metric
+      and (s.model is null or s.model = r.model)
+      and s.effective_from <= r.usage_day and r.usage_day < s.effective_until);
 end $$;
-comment on function billing.usage_of_targets is 'Usage records of target periods.';
+comment on function billing.usage_of_targets is
+  'Usage records of target periods, but for what Stripe rates.';
 
 -- Usage of the targets with the price that was in force when it happened: one row per agent, model,
--- metric and price segment (a stretch of days under one price). price_id null: unpriced.
+-- metric and price segment (a stretch of days under one price). price_id null: unpriced. What goes
+-- to a meter of Stripe's (public.stripe_meters) is Stripe's to rate and is not here.
 create function billing.priced_usage(targets billing.rating_target[])
 returns table (client_id uuid, period_start date, model text, metric text, agent text,
   segment_start date, segment_end date, price_id uuid, multiplier numeric,
@@ -106,6 +113,11 @@ begin
         and u.usage_day >= t.active_start and u.usage_day < t.active_end
       offset 0
     ) r
+    where not exists (
+      select from public.stripe_meters s
+      where s.client_id = t.client_id and s.metric = r.metric
+        and (s.model is null or s.model = r.model)
+        and s.effective_from <= r.usage_day and r.usage_day < s.effective_until)
   ), wanted as materialized (
     select array_agg(nullif(w.list, '')::uuid) as client_ids, array_agg(w.model) as models,
       array_agg(w.metric) as metrics, array_agg(w.currency) as currencies

@@ -9,7 +9,8 @@ comment on column public.billing_settings.reminder_days is
 
 -- The reminder whose day came last, where it has not been sent. Days that passed while nobody
 -- looked are not made up for: the client gets one mail, not three. A reminder's day must lie after
--- the day of issue, when the invoice itself was mailed.
+-- the day of issue, when the invoice itself was mailed; while that mail is still under way it is
+-- not overtaken.
 create function billing.queue_reminders(as_of timestamptz default billing.as_of())
 returns bigint language sql security definer set search_path = '' as $$
   with latest as (
@@ -21,6 +22,9 @@ returns bigint language sql security definer set search_path = '' as $$
       and i.document #>> '{client,email}' is not null
       and i.due_on + r.days <= (as_of at time zone 'UTC')::date
       and i.due_on + r.days > i.issued_on
+      and not exists (select from public.deliveries d
+        where d.dedupe_key = format('invoice_issued:%s:email', i.id)
+          and d.state in ('waiting', 'queued', 'running'))
     order by i.id, r.days desc
   ), queued as (
     insert into public.deliveries (kind, event, dedupe_key, client_id, invoice_id, max_attempts,

@@ -50,6 +50,9 @@ comment on function billing.stripe_invoice_facts is
 create function billing.save_stripe_customer(client_id uuid, livemode boolean, customer_id text,
   digest text)
 returns void language sql set search_path = '' as $$
+  -- One at a time per client: `on conflict` waits for one of the two unique keys only, and the
+  -- other would refuse the second of two workers that note the same customer at once.
+  select pg_advisory_xact_lock(hashtextextended('stripe customer ' || client_id, 0));
   insert into public.stripe_customers as s (client_id, livemode, stripe_customer_id, sent_digest)
   values (client_id, livemode, customer_id, digest)
   on conflict (client_id, livemode) do update

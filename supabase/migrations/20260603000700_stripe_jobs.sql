@@ -11,7 +11,12 @@ begin
   if missing <> '{}' then
     return 'not configured: Vault has no secret ' || array_to_string(missing, ', ');
   end if;
-  if not exists (select from public.stripe_invoices) then
+  if body ->> 'only' = 'meters' then
+    if not exists (select from public.stripe_meters) then
+      return 'nothing is metered';
+    end if;
+  elsif not exists (select from public.stripe_invoices)
+    and not exists (select from public.stripe_meters) then
     return 'nothing is in Stripe';
   end if;
   if body ->> 'only' = 'outbox' and not exists (select from billing.stripe_outbox(true))
@@ -34,6 +39,9 @@ from (values
   ('billing-stripe-outbox', '*/5 * * * *',
     $c$select billing.nudge_stripe('{"only":"outbox"}')$c$,
     'Tells Stripe of voids, write-offs, payments elsewhere and credit notes'),
+  ('billing-stripe-meters', '3,18,33,48 * * * *',
+    $c$select billing.nudge_stripe('{"only":"meters"}')$c$,
+    'Tells Stripe''s meters of the usage that Stripe rates'),
   ('billing-stripe-reconcile', '20 4 * * *', $c$select billing.nudge_stripe('{"days":30}')$c$,
     'Compares invoices and payments with Stripe and heals what is clear')
 ) j(name, schedule, command, purpose);

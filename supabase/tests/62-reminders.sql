@@ -1,16 +1,23 @@
 -- Reminders: before, on and after the due day; each once, never after payment.
 begin;
-select plan(9);
+select plan(10);
 insert into public.clients (name, external_id, email, started_on)
 values ('Slow', 'slow', 'a@example.test', '2026-06-01');
 insert into public.agent_usage_logs (agent, model, input_tokens, "timestamp", client_id)
 select 'CHIRON', 'claude-sonnet', 20000000, '2026-06-10 12:00+00', id from public.clients;
 select billing.run_monthly('2026-07-01 09:00+00');
+create function pg_temp.mailed() returns void language sql as $$
+  update public.deliveries set state = 'done', finished_at = now()
+  where event = 'invoice_issued' and finished_at is null;
+$$;
 create function pg_temp.sent() returns integer[] language sql as $$
   select array_agg((payload ->> 'days')::integer order by id) from public.deliveries
   where event = 'reminder';
 $$;
 
+select is(billing.queue_reminders('2026-07-24 00:00+00'), 0::bigint,
+  'none before the invoice itself has gone');
+select pg_temp.mailed();
 select is(billing.queue_reminders('2026-07-23 23:59+00'), 0::bigint, 'eight days before: none');
 select is(billing.queue_reminders('2026-07-24 00:00+00'), 1::bigint, 'seven days before: one');
 select is(billing.queue_reminders('2026-07-24 12:00+00'), 0::bigint, 'once');
@@ -35,6 +42,7 @@ insert into public.agent_usage_logs (agent, model, input_tokens, "timestamp", cl
 select 'CHIRON', 'claude-sonnet', 20000000, '2026-10-10 12:00+00', id
 from public.clients where name = 'Quick';
 select billing.run_monthly('2026-11-01 09:00+00');
+select pg_temp.mailed();
 update public.billing_settings set reminder_days = '{-7,0}';
 select is(billing.queue_reminders('2026-11-01 12:00+00'), 0::bigint,
   'nobody is reminded on the day that the invoice came');

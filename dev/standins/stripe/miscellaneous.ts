@@ -1,3 +1,4 @@
+import { invalid } from "./errors.ts";
 import type { Params } from "./params.ts";
 import { page, type State, within } from "./state.ts";
 import type { WebhookSender } from "./webhooks.ts";
@@ -10,6 +11,10 @@ export interface DashboardSettings {
   enabled_events: string[];
   api_version: string | null;
 }
+
+const DAY = 86_400;
+/** Of a meter event. */
+const MOST_DAYS_OLD = 35;
 
 /** Events, subscriptions, disputes, meters, the account. */
 export function miscellaneousEndpoints(state: State, webhooks: WebhookSender) {
@@ -57,7 +62,23 @@ export function miscellaneousEndpoints(state: State, webhooks: WebhookSender) {
       page("/v1/subscriptions", state.subscriptions.values(), params),
     meterEvent: (params: Params<"POST /v1/billing/meter_events">) => {
       const identifier = params.identifier ?? state.id("mtr");
-      if (!state.meterEvents.has(identifier)) state.meterEvents.set(identifier, params);
+      const timestamp = params.timestamp ?? state.now();
+      if (!state.meters.has(params.event_name)) {
+        throw invalid(`No active meter found for event name '${params.event_name}'.`);
+      }
+      if (timestamp < state.now() - MOST_DAYS_OLD * DAY) {
+        throw invalid("The timestamp must be within the past 35 calendar days.");
+      }
+      if (timestamp > state.now() + 300) {
+        throw invalid("The timestamp must not be more than 5 minutes in the future.");
+      }
+      const { value = "", stripe_customer_id = "" } = params.payload;
+      if (!/^-?\d+$/.test(value)) throw invalid("The value must be a whole number.");
+      state.customer(stripe_customer_id);
+      if (state.meterEvents.has(identifier)) {
+        throw invalid(`An event already exists with identifier ${identifier}.`);
+      }
+      state.meterEvents.set(identifier, params);
       return {
         object: "billing.meter_event",
         created: state.now(),
@@ -65,9 +86,11 @@ export function miscellaneousEndpoints(state: State, webhooks: WebhookSender) {
         identifier,
         livemode: state.livemode,
         payload: params.payload,
-        timestamp: params.timestamp ?? state.now(),
+        timestamp,
       };
     },
+    /** A meter that sums what events of a name say. */
+    addMeter: (event_name: string) => void state.meters.add(event_name),
     /** A customer's bank takes the payment of an invoice back. */
     dispute: (invoice: string) => {
       const payment = [...state.payments.values()].find((one) => one.invoice === invoice);

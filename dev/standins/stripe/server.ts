@@ -154,6 +154,7 @@ export function startStripe(options: StripeOptions) {
       deleteCustomer: customers.remove,
       configure: other.configure,
       dispute: other.dispute,
+      addMeter: other.addMeter,
       subscribe: other.subscribe,
       changeSubscription: other.changeSubscription,
     },

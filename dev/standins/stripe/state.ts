@@ -140,6 +140,8 @@ export class State {
   readonly creditNotes = new Map<string, CreditNote>();
   readonly refunds = new Map<string, Refund>();
   readonly subscriptions = new Map<string, Record<string, unknown> & { id: string }>();
+  /** Names that meters of this account listen to. */
+  readonly meters = new Set<string>();
   readonly meterEvents = new Map<string, Params<"POST /v1/billing/meter_events">>();
   readonly events: Event[] = [];
   /** The key of the request that is being answered; its events name it. */

@@ -1,6 +1,7 @@
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import { join } from "node:path";
 import type { Sql } from "postgres";
+import { StripeEnvironment } from "../../../supabase/functions/_shared/stripe/environment.ts";
 import { stripePorts } from "../../../supabase/functions/_shared/stripe/open.ts";
 import { deliverInvoice } from "../../../supabase/functions/_shared/stripe/invoices.ts";
 import {
@@ -198,7 +199,10 @@ Deno.test("a month that a restore took back is billed again and found in Stripe,
 const KEY = "sk_test_restore";
 
 function portsOf(sql: Sql, url: string): OutwardPorts {
-  const ports = stripePorts({ STRIPE_API_KEY: KEY, STRIPE_API_BASE: url }, sql);
+  const ports = stripePorts(
+    StripeEnvironment.parse({ STRIPE_API_KEY: KEY, STRIPE_API_BASE: url }),
+    sql,
+  );
   if (ports === undefined) throw new Error("Stripe is off");
   return ports;
 }

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { errorDetails, problem, problemResponse } from "../../../shared/errors.ts";
+import { readQuestion } from "../_shared/api/body.ts";
 import { noteInvoice } from "../_shared/door/visit.ts";
 import type { DeliveryOutcome } from "../_shared/deliveries/types.ts";
 import type { CustomerSync } from "../_shared/stripe/customers.ts";
@@ -29,7 +30,9 @@ export async function handleCreate(request: Request, ports: CreatePorts): Promis
   if (ports.deliver === undefined || ports.sync === undefined) {
     return problemResponse(problem("stripe_off"));
   }
-  const question = CreateRequest.safeParse(await request.json().catch(() => undefined));
+  const asked = await readQuestion(request);
+  if ("problem" in asked) return problemResponse(asked.problem);
+  const question = CreateRequest.safeParse(asked.value);
   if (!question.success) {
     return problemResponse(
       problem("bad_request", undefined, errorDetails(question.error.issues)),

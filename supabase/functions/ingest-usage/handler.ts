@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { EventResult, ingestUsage, UsageEvent } from "../../../shared/api/events.ts";
 import { errorDetails } from "../../../shared/errors.ts";
-import { parseJson, readText } from "../_shared/api/body.ts";
+import { isDeep, parseJson, readText } from "../_shared/api/body.ts";
 import { endpoint } from "../_shared/api/endpoint.ts";
 import type { Session } from "../_shared/api/session.ts";
 
@@ -40,17 +40,29 @@ export const ingestEndpoint = endpoint(ingestUsage, async (session, { body: { ev
 });
 
 /**
- * The events of a body: `application/x-ndjson` one a line, else JSON that is an array, one event,
- * or `{events}`. A line that is not JSON stays as text, which then is an invalid event.
+ * The events of a body: `application/x-ndjson` one a line, else JSON that is an array or
+ * `{events}`. A line that is not JSON stays as text, which then is an invalid event; so does one
+ * that is nested too deeply, because a batch that is refused for it would be sent for ever.
  */
 export async function readEvents(request: Request): Promise<unknown> {
   const text = await readText(request, MAX_BYTES);
   const type = request.headers.get("content-type")?.split(";")[0]?.trim().toLowerCase();
   if (type === "application/x-ndjson" || type === "application/jsonl") {
-    return { events: text.split("\n").filter((line) => line.trim() !== "").map(parseLine) };
+    const lines = text.split("\n").filter((line) => line.trim() !== "");
+    return { events: lines.map(parseLine).map(shallow) };
   }
   const json = parseJson(text);
-  return Array.isArray(json) ? { events: json } : json;
+  const batch = Batch.safeParse(Array.isArray(json) ? { events: json } : json);
+  if (!batch.success) return shallow(json);
+  const { events, ...rest } = batch.data;
+  return isDeep(rest) ? shallow(rest) : { ...rest, events: events.map(shallow) };
+}
+
+/** What stands beside the events is refused by the route. */
+const Batch = z.looseObject({ events: z.array(z.unknown()) });
+
+function shallow(json: unknown): unknown {
+  return isDeep(json) ? "nested too deeply" : json;
 }
 
 function parseLine(line: string): unknown {

@@ -1,19 +1,25 @@
 import { z } from "zod";
 import { errorDetails, problem, problemResponse } from "../../../shared/errors.ts";
+import { readQuestion } from "../_shared/api/body.ts";
+import type { MeterReport } from "../_shared/stripe/meters.ts";
 import type { OutwardReport } from "../_shared/stripe/outward.ts";
 import type { Reconciliation } from "../_shared/stripe/reconcile.ts";
 
-/** What the handler is given from outside; both undefined when Stripe is off. */
+/** What the handler is given from outside; all undefined when Stripe is off. */
 export interface ReconcilePorts {
   readonly reconcile: ((days: number) => Promise<Reconciliation>) | undefined;
   readonly tell: (() => Promise<OutwardReport>) | undefined;
+  readonly meter: (() => Promise<MeterReport>) | undefined;
   readonly reportError: (error: unknown) => void;
 }
 
-/** How far back to compare; Stripe keeps events for thirty days. `only: "outbox"` just tells. */
+/**
+ * How far back to compare; Stripe keeps events for thirty days. `only: "outbox"` just tells of
+ * voids, credits and payments elsewhere, `only: "meters"` of usage.
+ */
 export const ReconcileRequest = z.strictObject({
   days: z.int().min(1).max(365).default(30),
-  only: z.literal("outbox").optional(),
+  only: z.enum(["outbox", "meters"]).optional(),
 });
 
 /** `POST`, body optional: answers with the differences found and those that are left. */
@@ -21,10 +27,13 @@ export async function handleReconcile(request: Request, ports: ReconcilePorts): 
   if (request.method !== "POST") {
     return problemResponse(problem("method_not_allowed", "use POST"), { allow: "POST" });
   }
-  if (ports.reconcile === undefined || ports.tell === undefined) {
+  const { reconcile, tell, meter } = ports;
+  if (reconcile === undefined || tell === undefined || meter === undefined) {
     return problemResponse(problem("stripe_off"));
   }
-  const question = ReconcileRequest.safeParse(await request.json().catch(() => ({})));
+  const asked = await readQuestion(request);
+  if ("problem" in asked) return problemResponse(asked.problem);
+  const question = ReconcileRequest.safeParse(asked.value);
   if (!question.success) {
     return problemResponse(
       problem("bad_request", undefined, errorDetails(question.error.issues)),
@@ -32,7 +41,8 @@ export async function handleReconcile(request: Request, ports: ReconcilePorts): 
   }
   try {
     const { days, only } = question.data;
-    return Response.json(await (only === "outbox" ? ports.tell() : ports.reconcile(days)));
+    const work = { outbox: tell, meters: meter, all: () => reconcile(days) }[only ?? "all"];
+    return Response.json(await work());
   } catch (error) {
     ports.reportError(error);
     return problemResponse(problem("internal"));

@@ -1,6 +1,7 @@
 import { withSupabase } from "@supabase/server";
 import { door } from "../_shared/door/door.ts";
 import { stripeFromEnvironment } from "../_shared/stripe/open.ts";
+import { sendMeterEvents } from "../_shared/stripe/meters.ts";
 import { tellStripe } from "../_shared/stripe/outward.ts";
 import { reconcile } from "../_shared/stripe/reconcile.ts";
 import { handleReconcile } from "./handler.ts";
@@ -16,6 +17,7 @@ export default {
         handleReconcile(request, {
           reconcile: ports && ((days) => reconcile(days, ports)),
           tell: ports && (() => tellStripe(ports)),
+          meter: ports && (() => sendMeterEvents(ports)),
           reportError,
         })),
   ),

@@ -4,6 +4,7 @@ import { renderHtml } from "../../../shared/document/html.ts";
 import { InvoiceDocument } from "../../../shared/document/schema.ts";
 import { type InvoiceView, invoiceView } from "../../../shared/document/view.ts";
 import { errorDetails, type Problem, problem, problemResponse } from "../../../shared/errors.ts";
+import { readQuestion } from "../_shared/api/body.ts";
 import { noteInvoice } from "../_shared/door/visit.ts";
 import type { InvoiceRow, LoadInvoice } from "../_shared/invoices.ts";
 import { renderPdf } from "../_shared/pdf/render.ts";
@@ -57,7 +58,7 @@ async function parseQuestion(request: Request): Promise<Parsed<RenderRequest>> {
   }
   const raw = request.method === "GET"
     ? { value: Object.fromEntries(new URL(request.url).searchParams) }
-    : await readJson(request);
+    : await readQuestion(request);
   if ("problem" in raw) return raw;
   const result = RenderRequest.safeParse(raw.value);
   return result.success ? { value: result.data } : {
@@ -67,14 +68,6 @@ async function parseQuestion(request: Request): Promise<Parsed<RenderRequest>> {
       errorDetails(result.error.issues),
     ),
   };
-}
-
-async function readJson(request: Request): Promise<Parsed<unknown>> {
-  try {
-    return { value: await request.json() };
-  } catch {
-    return { problem: problem("bad_request", "the body is not JSON") };
-  }
 }
 
 /** The frozen document under the invoice's present status: paying or voiding changes no snapshot. */

@@ -1,5 +1,23 @@
-import { problem } from "../../../../shared/errors.ts";
+import { type Problem, problem } from "../../../../shared/errors.ts";
 import { ProblemError } from "./endpoint.ts";
+
+/** Bytes of a body that asks one thing. */
+const SMALL = 10_000;
+
+/** Levels of a body at most: what reads it later may recurse. */
+const DEEPEST = 100;
+
+/** JSON of a body that asks one thing, `{}` where there is none; or the problem that it is. */
+export async function readQuestion(
+  request: Request,
+): Promise<{ readonly value: unknown } | { readonly problem: Problem }> {
+  try {
+    return { value: parseShallow(await readText(request, SMALL)) };
+  } catch (error) {
+    if (error instanceof ProblemError) return { problem: error.problem };
+    throw error;
+  }
+}
 
 /**
  * The body as text, inflated where `content-encoding` is gzip. Never holds more than `limit` bytes
@@ -38,6 +56,27 @@ export function parseJson(text: string): unknown {
   } catch {
     throw refusal("the body is not JSON");
   }
+}
+
+/** The same, and a `ProblemError` where what walks the value would run out of stack. */
+export function parseShallow(text: string): unknown {
+  const value = parseJson(text);
+  if (isDeep(value)) throw refusal(`the body is nested more than ${DEEPEST} levels deep`);
+  return value;
+}
+
+/** Whether a value of JSON is nested too deeply. Walks level by level: depth costs no stack. */
+export function isDeep(value: unknown): boolean {
+  let level = [value].filter(isContainer);
+  for (let depth = 1; level.length > 0; depth++) {
+    if (depth > DEEPEST) return true;
+    level = level.flatMap((entry) => Object.values(entry).filter(isContainer));
+  }
+  return false;
+}
+
+function isContainer(value: unknown): value is object {
+  return typeof value === "object" && value !== null;
 }
 
 function refusal(detail: string): ProblemError {

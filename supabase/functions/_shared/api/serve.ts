@@ -4,7 +4,7 @@ import { corsHeaders } from "@supabase/supabase-js/cors";
 import { z } from "zod";
 import { Id } from "../../../../shared/api/fields.ts";
 import { type Problem, problem, problemResponse } from "../../../../shared/errors.ts";
-import { parseJson, readText } from "./body.ts";
+import { parseShallow, readText } from "./body.ts";
 import type { Caller, Identify } from "./caller.ts";
 import { databaseProblem } from "./database-problem.ts";
 import { type Endpoint, ProblemError, type RawInput } from "./endpoint.ts";
@@ -125,7 +125,7 @@ function queryOf(request: Request): Record<string, string | string[]> {
 }
 
 async function readJson(request: Request): Promise<unknown> {
-  return parseJson(await readText(request, MAX_BODY_BYTES));
+  return parseShallow(await readText(request, MAX_BODY_BYTES));
 }
 
 function problemOf(error: unknown, { reportError }: ServePorts): Problem {

@@ -128,3 +128,32 @@ Deno.test("whoever is told to come again is told when", async () => {
     .ask({ apikey: "x" });
   assert.equal(own.headers.get("retry-after"), "30");
 });
+
+Deno.test("a refusal of the SDK is told in this catalogue's words, and keeps its other headers", async () => {
+  const answer = await built(() =>
+    Response.json({ message: "Invalid credentials", code: "INVALID_CREDENTIALS" }, {
+      status: 401,
+      headers: { "access-control-allow-origin": "*" },
+    })
+  ).ask({ apikey: "x" });
+  assert.equal(answer.headers.get("content-type"), "application/problem+json");
+  assert.equal(answer.headers.get("access-control-allow-origin"), "*");
+  assert.equal((await answer.json()).code, "unauthorized");
+});
+
+Deno.test("an answer without its body, as HEAD gets it, is no surprise", async () => {
+  const { ask, lines } = built(() =>
+    new Response(null, { status: 404, headers: { "content-type": "application/problem+json" } })
+  );
+  assert.equal((await ask()).status, 404);
+  assert.deepEqual(lines.map(({ level }) => level), ["info"]);
+});
+
+Deno.test("no answer is stored on the way unless it says how, none is taken for another type", async () => {
+  const plain = await built(() => Response.json({})).ask();
+  assert.equal(plain.headers.get("cache-control"), "no-store");
+  assert.equal(plain.headers.get("x-content-type-options"), "nosniff");
+  const own = await built(() => Response.json({}, { headers: { "cache-control": "private" } }))
+    .ask();
+  assert.equal(own.headers.get("cache-control"), "private");
+});

@@ -20,8 +20,8 @@ const StrangersPerMinute = z.coerce.number().min(1).catch(60);
 /**
  * What every request of a function passes: it gets an id (`x-request-id`, the caller's own where it
  * sends one), one line in the log, and no answer but this function's own problems when something
- * throws. What `build` makes answers, and may tell of surprises. Strangers, whom nothing vouches for, get so many answers and then 429 with `retry-after`;
- * who proves who it is, is never counted.
+ * throws. What `build` makes answers, and may tell of surprises. Strangers, whom nothing vouches
+ * for, get so many answers and then 429 with `retry-after`; who proves who it is, is never counted.
  */
 export function door(
   name: string,
@@ -43,7 +43,7 @@ export function door(
     const response = await during(visit, async () => {
       if (isAnonymous(request) && strangers.isEmpty()) return slowDown(strangers);
       try {
-        const given = await answer(request);
+        const given = asProblem(await answer(request));
         const known = await codeOf(given);
         const stranger = visit.stranger || given.status === 401 || known === "signature_invalid";
         return stranger && !strangers.take() ? slowDown(strangers) : given;
@@ -54,6 +54,9 @@ export function door(
     });
     const headers = new Headers(response.headers);
     headers.set("x-request-id", visit.id);
+    // What is answered is as private as a bill and is what its type says, unless it says otherwise.
+    headers.set("x-content-type-options", "nosniff");
+    if (!headers.has("cache-control")) headers.set("cache-control", "no-store");
     // Whoever is told to come again is told when.
     if ([429, 503].includes(response.status) && !headers.has("retry-after")) {
       headers.set("retry-after", "1");
@@ -75,6 +78,15 @@ export function door(
     );
     return new Response(response.body, { status: response.status, headers });
   };
+}
+
+/** A refusal for credentials in this catalogue's words, whoever refused: the SDK has its own. */
+function asProblem(given: Response): Response {
+  const told = given.headers.get("content-type") === "application/problem+json";
+  if (given.status !== 401 || told) return given;
+  const headers = Object.fromEntries(given.headers);
+  delete headers["content-length"];
+  return problemResponse(problem("unauthorized"), headers);
 }
 
 function strangersBucket(now: () => number): Bucket {
@@ -105,6 +117,7 @@ const Coded = z.object({ code: z.string().regex(/^\w{1,64}$/) });
 /** The stable code of a problem; null for what is none. */
 async function codeOf(response: Response): Promise<string | null> {
   if (response.headers.get("content-type") !== "application/problem+json") return null;
-  const body = Coded.safeParse(await response.clone().json());
+  // The answer to HEAD is a problem without its body.
+  const body = Coded.safeParse(await response.clone().json().catch(() => null));
   return body.success ? body.data.code : null;
 }

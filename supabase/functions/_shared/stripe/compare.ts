@@ -14,6 +14,7 @@ export interface Difference {
     | "due"
     | "refunded"
     | "credit_note"
+    | "meter"
     | "not_told";
   /** Our number, where there is one. */
   readonly number: string | null;

@@ -2,6 +2,7 @@ import type Stripe from "stripe";
 import { compareSides, type Difference } from "./compare.ts";
 import { STRIPE_EVENT_TYPES } from "./events.ts";
 import { deliverInvoice } from "./invoices.ts";
+import { meterDifferences, sendMeterEvents } from "./meters.ts";
 import { type OutwardPorts, type OutwardReport, tellStripe } from "./outward.ts";
 
 /** What a reconciliation found and did. */
@@ -25,7 +26,8 @@ const DAY = 86_400;
  * Compares the invoices, payments, refunds and credit notes of the last days from both sides, after
  * fetching events that never came, and heals what has one right answer: what Stripe received,
  * refunded, voided or wrote off is booked here, subscriptions are mirrored; what we voided, credited
- * or were paid elsewhere is told to Stripe; a missing Stripe invoice is made. The rest is reported.
+ * or were paid elsewhere, and usage for its meters, is told to Stripe; a missing Stripe invoice is
+ * made. The rest is reported.
  */
 export async function reconcile(days: number, ports: OutwardPorts): Promise<Reconciliation> {
   const { store, now } = ports;
@@ -44,18 +46,22 @@ export async function reconcile(days: number, ports: OutwardPorts): Promise<Reco
     if (missing && row.state !== "refused") await deliverInvoice(row.invoice_id, ports);
   }
   const told = await tellStripe(ports);
+  await sendMeterEvents(ports);
   const after = await fetchInvoices(since, sinceDay, ports);
   for (const invoice of after) await store.applyInvoice(invoice, now());
   const left = [
     ...compareSides(await store.bothSides(sinceDay), after),
     ...uncredited,
+    ...await meterDifferences(sinceDay, ports),
     ...untold(told),
   ];
   if (left.length > 0) {
     await store.report(
       `reconcile/${now().toISOString().slice(0, 10)}`,
       `Stripe and the books differ: ${left.length} differences, for example ` +
-        `${left[0]?.number}: ${left[0]?.kind}, ours ${left[0]?.ours}, Stripe's ${left[0]?.stripes}`,
+        `${left[0]?.number ?? "usage"}: ${left[0]?.kind}, ours ${left[0]?.ours}, Stripe's ${
+          left[0]?.stripes
+        }`,
     );
   }
   return { days, missed_events: missed, found, left, told: told.done };

@@ -45,6 +45,33 @@ export const BothSides = z.object({
 /** See the schema of the same name. */
 export type BothSides = z.infer<typeof BothSides>;
 
+/** Usage that a meter of Stripe's is to be told: a row of `billing.due_meter_events`. */
+export const MeterEvent = z.object({
+  id: z.uuid(),
+  client_id: z.uuid(),
+  event_name: z.string(),
+  value: minor,
+  /** Seconds since 1970. */
+  happened_at: z.coerce.number().pipe(z.int()),
+  attempts: z.int(),
+});
+
+/** See the schema of the same name. */
+export type MeterEvent = z.infer<typeof MeterEvent>;
+
+/** A day whose usage and what a meter was told differ: a row of `billing.meter_differences`. */
+export const MeterDifference = z.object({
+  client: z.string(),
+  event_name: z.string(),
+  usage_day: z.string(),
+  used: z.string(),
+  sent: minor,
+  reason: z.string(),
+});
+
+/** See the schema of the same name. */
+export type MeterDifference = z.infer<typeof MeterDifference>;
+
 /** Events acted on in one transaction. */
 const BATCH = 25;
 
@@ -142,6 +169,28 @@ export function stripeStore(sql: Sql, livemode: boolean) {
         select billing.save_stripe_credit_note(${note}, ${livemode}, ${stripeId})`,
     savePaidOffStripe: async (invoice: string, minor: number) =>
       void await sql`select billing.save_paid_off_stripe(${invoice}, ${livemode}, ${minor})`,
+    dueMeterEvents: async (now: Date) =>
+      z.array(MeterEvent).parse([
+        ...await sql`select * from billing.due_meter_events(${livemode}, ${now})`,
+      ]),
+    /** False when the event must not be sent. */
+    beginMeterEvent: async (id: string, now: Date) =>
+      z.boolean().parse(
+        await jsonOf(sql`
+        select billing.begin_meter_event(${id}, ${now}) as json`),
+      ),
+    saveMeterEvent: async (
+      id: string,
+      outcome: "sent" | "refused" | "unsure",
+      problem: string | null,
+      now: Date,
+    ) => void await sql`select billing.save_meter_event(${id}, ${outcome}, ${problem}, ${now})`,
+    meterDifferences: async (since: string, now: Date) =>
+      z.array(MeterDifference).parse([
+        ...await sql`
+          select client, event_name, usage_day::text, used::text, sent, reason
+          from billing.meter_differences(${since}::date, ${livemode}, ${now})`,
+      ]),
     report: async (key: string, message: string) =>
       void await sql`select billing.notice(${key}, 'high', ${message})`,
     bothSides: async (since: string) =>
