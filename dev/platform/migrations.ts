@@ -5,12 +5,17 @@ import { runSupabase } from "./supabase-cli.ts";
 /**
  * Applies supabase/migrations and then seed.sql with the supabase CLI, as on a hosted project. The
  * CLI records what it applied, so calling again applies only what is new. `databaseUrl` is that of
- * `postgres`. Throws with the CLI's own words when a migration fails.
+ * `postgres`; `checkout` holds the folder supabase. Throws with the CLI's own words when a migration
+ * fails.
  */
-export async function applyMigrations(databaseUrl: string): Promise<void> {
+export async function applyMigrations(
+  databaseUrl: string,
+  checkout = repositoryRoot,
+): Promise<void> {
   const { success, stdout, stderr } = await runSupabase([
     "db",
     "push",
+    `--workdir=${checkout}`,
     `--remote=${databaseUrl}`,
     "--yes",
     "--skip-vault",

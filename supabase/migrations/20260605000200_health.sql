@@ -8,7 +8,8 @@ language sql stable security definer set search_path = '' as $$
   ), by_job(part, name) as (
     values ('rollup', 'billing-rollup'), ('runs', 'billing-monthly-run'),
       ('deliveries', 'billing-deliver'), ('webhooks', 'billing-stripe-events'),
-      ('reconcile', 'billing-reconcile'), ('invariants', 'billing-invariants')
+      ('reconcile', 'billing-reconcile'), ('reconcile', 'billing-stripe-reconcile'),
+      ('invariants', 'billing-invariants')
   ), judged as (
     select b.part, case when j.name is null or j.warning ~ 'failed|not scheduled|switched off'
         then 'broken' when j.warning is not null then 'late' else 'fine' end as state,
@@ -35,19 +36,30 @@ language sql stable security definer set search_path = '' as $$
     where e.state = 'failed' or e.state = 'pending' and e.received_at < at - interval '1 hour'
     having count(*) > 0
     union all
+    -- Usage that differed has been healed; what Stripe and the books differ in, somebody decides.
+    select 'reconcile', case when bool_or(d.dedupe_key like 'stripe:%') then 'broken' else 'late'
+        end, max(d.created_at), string_agg(distinct d.payload ->> 'message', '; ')
+    from public.deliveries d
+    where d.kind = 'hermes' and d.created_at > at - interval '25 hours'
+      and (d.dedupe_key like 'reconcile:%' or d.dedupe_key like 'stripe:reconcile/%')
+    having count(*) > 0
+    union all
     select 'invariants', 'broken', max(d.created_at), 'violations were told: see '
       || 'billing.check_invariants()'
     from public.deliveries d
     where d.dedupe_key like 'invariants:%' and d.created_at > at - interval '25 hours'
     having count(*) > 0
     union all
-    select 'quarantine', case when q.rows > 0 then 'late' else 'fine' end, null,
+    -- Broken: a monthly run has gone by without it.
+    select 'quarantine', case when q.rows = 0 then 'fine'
+        when o.oldest < at - interval '40 days' then 'broken' else 'late' end, o.oldest,
       case when q.rows > 0 then q.reasons else 'empty' end
     from (
       select coalesce(sum(s.rows), 0) as rows,
         string_agg(format('%s %s', s.rows, s.reason), ', ' order by s.reason) as reasons
       from billing.quarantine_summary() s
     ) q
+    cross join (select min(x.occurred_at) as oldest from billing.quarantined_logs x) o
   )
   select j.part, (array['broken', 'late', 'fine'])[w.worst],
     min(j.since) filter (where array_position('{broken,late,fine}', j.state) = w.worst),

@@ -1,6 +1,6 @@
--- One row a part: fine, late or broken, and why.
+-- One row a part: fine, late or broken, and why. Each part is put into each state.
 begin;
-select plan(10);
+select plan(24);
 
 create function pg_temp.health(part text, at timestamptz default now()) returns text
 language sql as $$
@@ -9,21 +9,53 @@ language sql as $$
 $$;
 update billing.job_definitions set created_at = now();
 select cron.alter_job(jobid, active := true) from cron.job where jobname like 'billing-%';
-select set_eq('select part from billing.health',
-  '{rollup,runs,deliveries,webhooks,reconcile,quarantine,invariants}'::text[],
-  'every part has its row');
+select results_eq('select part, state from billing.read_health(now())',
+  $$values ('rollup', 'fine'), ('runs', 'fine'), ('deliveries', 'fine'), ('webhooks', 'fine'),
+    ('reconcile', 'fine'), ('quarantine', 'fine'), ('invariants', 'fine')$$,
+  'every part has its row; all is fine where nothing is due yet');
+select set_eq('select part from billing.health', 'select part from billing.read_health()',
+  'the view shows them as of now');
+
+-- A job that is late makes its part late, one that is off or gone breaks it.
 select matches(pg_temp.health('rollup'), '^fine: job billing-rollup', 'a job that is not due yet');
 select matches(pg_temp.health('rollup', now() + interval '1 hour'), '^late: late: should have run',
   'a rollup that did not run');
+select matches(pg_temp.health('runs', now() + interval '2 days'), '^late: late: should have run',
+  'a monthly run that did not run');
+select matches(pg_temp.health('webhooks', now() + interval '1 hour'), '^late: late: should have',
+  'events that nobody looks at');
+select matches(pg_temp.health('reconcile', now() + interval '2 days'),
+  '^late: late: .*; late: ', 'neither usage nor Stripe was compared');
+select matches(pg_temp.health('invariants', now() + interval '2 days'), '^late: late: should',
+  'nobody looked whether the books contradict themselves');
+select cron.alter_job(jobid, active := false) from cron.job where jobname = 'billing-rollup';
+select is(pg_temp.health('rollup'), 'broken: switched off', 'a job that is switched off');
 select cron.unschedule('billing-reconcile');
 select matches(pg_temp.health('reconcile'), '^broken: not scheduled', 'a job that is gone');
+select billing.schedule_jobs();
+select matches(pg_temp.health('reconcile'), '^fine: ', 'is put back');
 
+-- Quarantine: late while the run that would bill it is to come, broken when one has gone by.
 select matches(pg_temp.health('quarantine'), '^fine: empty', 'nothing in quarantine');
 insert into public.agent_usage_logs (agent, model) values ('NOBODY', 'm'), ('NOBODY', 'm');
 select billing.rollup();
 select is(pg_temp.health('quarantine'), 'late: 2 no_client', 'usage of nobody waits for somebody');
+select is(pg_temp.health('quarantine', now() + interval '41 days'), 'broken: 2 no_client',
+  'and has missed its invoice');
+
+-- What was found to differ is told by reconcile for a day: healed, or left to somebody.
+select billing.queue_notice('reconcile:2026-07-01', 'high', 'Usage', 'usage differed');
+select is(pg_temp.health('reconcile'), 'late: usage differed', 'usage that had to be healed');
+select billing.notice('reconcile/2026-07-01', 'high', 'Stripe differs');
+select is(pg_temp.health('reconcile'), 'broken: Stripe differs; usage differed',
+  'Stripe and the books differ');
+select billing.queue_notice('invariants:2026-07-01', 'critical', 'Books', 'books');
+select matches(pg_temp.health('invariants'), '^broken: violations were told',
+  'books that contradict themselves');
+delete from public.deliveries;
 
 select billing.queue_notice('test', 'low', 'Test', 'Test');
+select matches(pg_temp.health('deliveries'), '^fine: ', 'a delivery that has just been queued');
 select matches(pg_temp.health('deliveries', now() + interval '61 minutes'),
   '^late: 0 gave up, 1 wait for an hour or longer; late: should have run at',
   'a delivery that waits');
@@ -40,7 +72,11 @@ values ('00000000-0000-4000-8000-000000000091', '2026-06-01', '2026-07-01', 30, 
 select is(pg_temp.health('runs'), 'broken: 1 periods are blocked: client_paused',
   'a month that cannot be billed');
 insert into billing.stripe_events (id, type, livemode, created_at, payload, state)
-values ('evt_1', 'invoice.paid', false, now(), '{}', 'failed');
+values ('evt_0', 'invoice.paid', false, now(), '{}', 'pending');
+select matches(pg_temp.health('webhooks'), '^fine: ', 'an event that has just come');
+select matches(pg_temp.health('webhooks', now() + interval '61 minutes'),
+  '^late: 0 Stripe events failed, 1 wait for an hour or longer; late: ', 'an event that waits');
+update billing.stripe_events set state = 'failed';
 select is(pg_temp.health('webhooks'),
   'broken: 1 Stripe events failed, 0 wait for an hour or longer', 'an event that failed');
 

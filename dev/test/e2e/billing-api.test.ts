@@ -182,7 +182,12 @@ Deno.test("invoices through all their states, by supabase.functions.invoke", asy
   }));
   ok(summary.invoices >= 0);
   ok((await data(call(operations.listRuns, {}))).data.length > 0);
-  ok(["ok", "attention"].includes((await data(call(operations.health, {}))).status));
+  const health = await data(call(operations.health, {}));
+  deepStrictEqual(
+    health.parts.map(({ part }) => part),
+    "rollup runs deliveries webhooks reconcile quarantine invariants".split(" "),
+  );
+  strictEqual(health.status === "ok", health.parts.every(({ state }) => state === "fine"));
   const [delivery] = (await data(call(deliveries.listDeliveries, {
     query: { invoice_id: invoice?.id, kind: "archive" },
   }))).data;

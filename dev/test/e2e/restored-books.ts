@@ -62,7 +62,7 @@ export async function books(sql: Sql) {
     ],
     invoices: [
       ...await sql`
-      select id, number, client_id, status, total_minor, credited_minor, amount_due_minor
+      select id, number, client_id, status, total_minor, credited_minor, amount_due_minor, document
       from public.invoices order by number`,
     ],
     lines: [

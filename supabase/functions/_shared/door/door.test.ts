@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { problem, problemResponse } from "../../../../shared/errors.ts";
+import { admission } from "./admission.ts";
 import { bucket } from "./bucket.ts";
 import { door } from "./door.ts";
 import { currentVisit, noteInvoice } from "./visit.ts";
@@ -119,6 +120,27 @@ Deno.test("a wrong signature and what is served to anybody count too", async () 
     for (let n = 0; n < 3; n++) statuses.push((await ask({ "stripe-signature": "x" })).status);
     assert.equal(statuses.at(-1), 429);
   }
+});
+
+Deno.test("more than can be done is refused unread, and told when to come again", async () => {
+  const inside = Promise.withResolvers<void>();
+  const { enter } = admission({ room: 1, waiting: 0, withinMs: 1 });
+  let answered = 0;
+  const open = door("thing", () => async () => {
+    answered += 1;
+    await inside.promise;
+    return Response.json({});
+  }, { write: () => {}, admission: { enter } });
+  const post = () => new Request("http://f.test/thing", { method: "POST", body: "calls" });
+  const first = open(post());
+  const second = post();
+  const refused = await open(second);
+  assert.deepEqual([refused.status, (await refused.json()).code], [503, "overloaded"]);
+  assert.ok(Number(refused.headers.get("retry-after")) >= 1);
+  assert.equal(answered, 1);
+  inside.resolve();
+  assert.equal((await first).status, 200);
+  assert.equal((await open(post())).status, 200);
 });
 
 Deno.test("whoever is told to come again is told when", async () => {

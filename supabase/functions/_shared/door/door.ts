@@ -1,6 +1,7 @@
 import { env } from "node:process";
 import { z } from "zod";
 import { problem, problemResponse } from "../../../../shared/errors.ts";
+import { type Admission, admission } from "./admission.ts";
 import { type Bucket, bucket } from "./bucket.ts";
 import { errorReporter, type WriteLine, writeLine } from "./log.ts";
 import { during, type Visit } from "./visit.ts";
@@ -12,7 +13,22 @@ export interface DoorPorts {
   readonly now: () => number;
   /** Answers left for strangers. */
   readonly strangers: Bucket;
+  /** Who is answered at once, and who waits. */
+  readonly admission: Admission;
 }
+
+/**
+ * A function has four connections to the database: four requests work there, others are read and
+ * answered meanwhile. The rest waits outside, shorter than agents wait for an answer. The largest
+ * batch that ingest-usage takes costs some 50 MB while it is worked on, so size is room too.
+ */
+const ROOM = { room: 16, waiting: 200, withinMs: 3000 };
+/** Bytes of a body that take as much room as a request. */
+const BYTES_EACH = 1_000_000;
+/** What packed calls inflate by, at most, without being a bomb. */
+const INFLATES_BY = 8;
+/** Seconds after which those who were sent away may come again. */
+const COME_AGAIN = 2;
 
 /** Answers a minute; as many at once. A person who mistypes a key never meets it. */
 const StrangersPerMinute = z.coerce.number().min(1).catch(60);
@@ -22,6 +38,7 @@ const StrangersPerMinute = z.coerce.number().min(1).catch(60);
  * sends one), one line in the log, and no answer but this function's own problems when something
  * throws. What `build` makes answers, and may tell of surprises. Strangers, whom nothing vouches
  * for, get so many answers and then 429 with `retry-after`; who proves who it is, is never counted.
+ * When more is asked at once than can be done, the rest waits a little, then gets 503, unread.
  */
 export function door(
   name: string,
@@ -29,6 +46,7 @@ export function door(
   ports: Partial<DoorPorts> = {},
 ): (request: Request) => Promise<Response> {
   const { write = writeLine, now = () => performance.now() } = ports;
+  const { enter } = ports.admission ?? admission(ROOM);
   const strangers = ports.strangers ?? strangersBucket(now);
   const reportError = errorReporter(name, write);
   const answer = build(reportError);
@@ -42,6 +60,8 @@ export function door(
     };
     const response = await during(visit, async () => {
       if (isAnonymous(request) && strangers.isEmpty()) return slowDown(strangers);
+      const leave = await enter(sizeOf(request));
+      if (leave === null) return await sendAway(request);
       try {
         const given = asProblem(await answer(request));
         const known = await codeOf(given);
@@ -50,6 +70,8 @@ export function door(
       } catch (error) {
         reportError(error);
         return problemResponse(problem("internal"));
+      } finally {
+        leave();
       }
     });
     const headers = new Headers(response.headers);
@@ -104,6 +126,19 @@ function slowDown(strangers: Bucket): Response {
   return problemResponse(problem("rate_limited"), {
     "retry-after": String(strangers.secondsToNext()),
   });
+}
+
+/** How much room a request takes, by what it says of its body. */
+function sizeOf({ headers }: Request): number {
+  const bytes = Number(headers.get("content-length"));
+  const inflated = headers.has("content-encoding") ? bytes * INFLATES_BY : bytes;
+  return 1 + (inflated > 0 ? Math.floor(inflated / BYTES_EACH) : 0);
+}
+
+/** What is not read is not done, so whoever sent it can send it again. */
+async function sendAway(request: Request): Promise<Response> {
+  await request.body?.cancel();
+  return problemResponse(problem("overloaded"), { "retry-after": String(COME_AGAIN) });
 }
 
 /** Only what a log can be searched by; another's id could be anything. */

@@ -1,0 +1,83 @@
+import { deepStrictEqual, match } from "node:assert/strict";
+import postgres, { type Sql } from "postgres";
+import { startGuard } from "../../platform/guard.ts";
+import { startPostgres } from "../../platform/postgres.ts";
+import {
+  currentRelease,
+  editedMigrations,
+  recordedReleases,
+  type Release,
+} from "../../upgrade/release.ts";
+import { buildRelease, upgrade } from "../../upgrade/upgrade.ts";
+import { platform } from "./platform-env.ts";
+
+const current = await currentRelease("0.0.0");
+const files = Object.keys(current.migrations);
+
+/** Runs `test` on a database in which a release has lived its month. */
+async function withRelease(
+  release: Release,
+  test: (sql: Sql, url: string) => Promise<void>,
+): Promise<void> {
+  const guard = startGuard();
+  try {
+    const server = await startPostgres({ engine: platform.engine, port: 0, durable: false, guard });
+    const sql = postgres(server.databaseUrl, { max: 1, onnotice: () => {} });
+    try {
+      await buildRelease(release, sql, server.databaseUrl);
+      await test(sql, server.databaseUrl);
+    } finally {
+      await sql.end({ timeout: 1 });
+      await server.stop();
+    }
+  } finally {
+    await guard.stop();
+  }
+}
+
+for (const released of await recordedReleases()) {
+  Deno.test(`migrations of ${released.version} are as they were released`, () => {
+    deepStrictEqual(editedMigrations(released, current), []);
+  });
+
+  Deno.test(`a month lived under ${released.version} is upgraded, and the next one billed`, () =>
+    withRelease(released, async (sql, url) => {
+      deepStrictEqual(await upgrade(files, {}, sql, url), []);
+    }));
+}
+
+Deno.test("an upgrade from what is here now: a good migration passes, bad ones are caught", () =>
+  withRelease(current, async (sql, url) => {
+    const more: Record<string, string> = {};
+    const upgradeBy = (text: string) => {
+      more[`209901010000${10 + Object.keys(more).length}_more.sql`] = text;
+      return upgrade(files, more, sql, url);
+    };
+    const good = "alter table public.invoices add column purchase_order text;";
+    deepStrictEqual(await upgradeBy(good), []);
+    match(
+      (await upgradeBy("update public.usage_records set quantity = quantity + 1;")).join("\n"),
+      /Acme \(usage\) is not what it was[^]*records_equal_logs/,
+    );
+    await sql`select billing.rebuild_usage()`;
+    match(
+      (await upgradeBy(`alter table public.invoices disable trigger user;
+        update public.invoices set document = jsonb_set(document, '{number}', '"INV-1"')
+        where number = 'INV-2026-000002';
+        alter table public.invoices enable trigger user;`)).join("\n"),
+      /INV-2026-000002 \(.*\) is not what it was[^]*document_says_the_total/,
+    );
+    match(
+      (await upgradeBy("alter table public.clients alter column email set not null;")).join("\n"),
+      /column "email" of relation "clients" contains null values/,
+    );
+  }));
+
+Deno.test("a released migration that was edited or is gone is told", () => {
+  const [first = "", second = "", ...rest] = files;
+  const others = Object.fromEntries(rest.map((file) => [file, current.migrations[file] ?? ""]));
+  deepStrictEqual(
+    editedMigrations(current, { ...current, migrations: { ...others, [second]: "0".repeat(64) } }),
+    [`${first} is gone after 0.0.0`, `${second} was edited after 0.0.0`],
+  );
+});
