@@ -12,7 +12,7 @@ export interface Calendar {
 const START = Date.UTC(2026, 0, 1);
 const DAY = 86_400_000;
 
-/** Passes a month in so many seconds of ours. */
+/** Passes a month in so many seconds of ours; with `Infinity` only what is skipped passes. */
 export function startCalendar(secondsPerMonth: number): Calendar {
   const began = performance.now();
   let skipped = 0;

@@ -21,7 +21,7 @@ import {
 } from "./checks/deliveries.ts";
 import { checkFacts, checkLogs } from "./checks/logs.ts";
 import { checkStripe } from "./checks/stripe.ts";
-import { checkUsage } from "./checks/usage.ts";
+import { checkHealed, checkUsage } from "./checks/usage.ts";
 import { History, KILLER, type Violation } from "./history.ts";
 import { Ledger } from "./ledger.ts";
 import { closeBooks, drain } from "./quiesce.ts";
@@ -147,6 +147,7 @@ async function check(
     ...await checkLogs(sql, ledger),
     ...await checkFacts(sql, ledger),
     ...await checkUsage(sql, raw),
+    ...await checkHealed(sql),
     ...await checkInvariants(sql),
     ...await checkCharges(sql, raw, rest),
     ...await checkNumbers(sql),

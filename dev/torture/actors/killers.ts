@@ -6,7 +6,7 @@ import type { Actor, Outside, Stage } from "../stage.ts";
 
 const FUNCTIONS = ["deliver", "deliver", "stripe-webhook", "ingest-usage", "reconcile-stripe"];
 
-/** Ends a session, rather one that is at work. `admin` is the superuser's connection. */
+/** Ends a session, every other time one that is at work. `admin` is the superuser's connection. */
 export function backendKiller({ history }: Stage, admin: Sql): Actor {
   return {
     name: "backend killer",
@@ -19,7 +19,8 @@ export function backendKiller({ history }: Stage, admin: Sql): Actor {
           from (
             select * from pg_stat_activity
             where backend_type = 'client backend' and pid <> pg_backend_pid()
-            order by state = 'idle', md5(pid::text || ${random.below(1e6)}::text) limit 1
+            order by case when ${random.chance(50)} then state = 'idle' end,
+              md5(pid::text || ${random.below(1e6)}::text) limit 1
           ) a`;
         return victim?.doing ?? "nobody there";
       }),

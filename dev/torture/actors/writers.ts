@@ -61,11 +61,29 @@ function withSameKeys(rows: readonly LogRow[]) {
 
 const ingested = z.object({ results: z.array(z.object({ result: z.string() })) });
 
-/** Sends batches to the function, some of it again, some with other content under the same id. */
+/** Sends batches to the function. */
 export function functionWriter(stage: Stage, { platform }: Outside): Actor {
   const url = `${platform.urls.api}/functions/v1/ingest-usage`;
+  const { agentSecret } = platform.keys;
+  return ingester(stage, "function writer", (rows) => post({ url, key: agentSecret, body: rows }));
+}
+
+/** Calls what is behind the function. */
+export function rpcWriter(stage: Stage): Actor {
+  return ingester(stage, "rpc writer", async (rows) => ({
+    results: await stage.sql`
+      select result from billing.ingest_usage(${JSON.stringify(rows)}::text::jsonb)`,
+  }));
+}
+
+/** Sends batches, some rows again, some with other content under the same id. */
+function ingester(
+  stage: Stage,
+  name: string,
+  send: (rows: readonly LogRow[]) => Promise<unknown>,
+): Actor {
   return {
-    name: "function writer",
+    name,
     pauseMs: 900,
     act: async (random) => {
       const again = recentRow(stage, random);
@@ -77,9 +95,8 @@ export function functionWriter(stage: Stage, { platform }: Outside): Actor {
           ? [contradicted(other)]
           : [],
       ];
-      await write(stage, "function writer", rows, "ingest-usage", async () => {
-        const answer = await post({ url, key: platform.keys.agentSecret, body: rows });
-        return ingested.parse(answer).results.map(({ result }): Answer =>
+      await write(stage, name, rows, "ingest", async () => {
+        return ingested.parse(await send(rows)).results.map(({ result }): Answer =>
           result === "inserted" || result === "duplicate" ? "accepted" : "refused"
         );
       });

@@ -6,6 +6,15 @@ import { usageOfLogs } from "../../rater/usage.ts";
 import type { World } from "../../rater/world.ts";
 import type { Violation } from "../history.ts";
 
+/** Runs and comparisons mend records that differ from their logs; none may ever have had to. */
+export async function checkHealed(sql: Sql): Promise<Violation[]> {
+  const runs = await sql<{ detail: string }[]>`
+    select format('the run as of %s had to mend %s records', as_of,
+      summary ->> 'discrepancies_healed') as detail
+    from billing.monthly_runs where (summary ->> 'discrepancies_healed')::bigint > 0`;
+  return runs.map(({ detail }) => ({ check: "healed", about: ["runs"], detail }));
+}
+
 /**
  * Each row is in exactly one sum, or held back with a reason: the sums are made again from the raw
  * rows by code that the database knows nothing of.
