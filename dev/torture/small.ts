@@ -4,7 +4,7 @@ import { readWorld } from "../rater/read-world.ts";
 import { accountant, corrector, itemClerk } from "./actors/accountants.ts";
 import { finalizer, monthlyRuns, rollups } from "./actors/bookkeepers.ts";
 import { editor } from "./actors/operators.ts";
-import { rivals } from "./actors/rivals.ts";
+import { type Arrival, rivals } from "./actors/rivals.ts";
 import { rpcWriter, sqlWriter } from "./actors/writers.ts";
 import { startCalendar } from "./calendar.ts";
 import { bringOnStage } from "./cast.ts";
@@ -31,7 +31,7 @@ const DAYS = 3;
  * killed: seconds instead of minutes. Returns the violations.
  */
 export async function smallTorture(sql: Sql, seed: number, acts: number): Promise<Violation[]> {
-  const arrived: string[] = [];
+  const arrived: Arrival[] = [];
   const stage: Stage = {
     sql,
     calendar: startCalendar(Infinity),
@@ -73,11 +73,12 @@ export async function smallTorture(sql: Sql, seed: number, acts: number): Promis
 async function check(
   { sql, ledger, history }: Stage,
   rest: Awaited<ReturnType<typeof closeBooks>>,
-  arrived: readonly string[],
+  arrived: readonly Arrival[],
 ): Promise<Violation[]> {
   const raw = await readWorld(sql);
   const deliveries = await readDeliveries(sql);
-  const ofKind = (kind: string) => arrived.filter((key) => key.endsWith(`:${kind}`));
+  const ofKind = (wanted: string) =>
+    arrived.filter(({ kind }) => kind === wanted).map(({ dedupe_key }) => dedupe_key);
   return [
     ...history.violations,
     ...await checkLogs(sql, ledger),
@@ -89,7 +90,7 @@ async function check(
     ...await checkNumbers(sql),
     ...await checkClaims(sql),
     ...checkEnds(deliveries),
-    ...["archive", "email", "hermes"].flatMap((kind) =>
+    ...["archive", "stripe", "email", "hermes"].flatMap((kind) =>
       checkArrivals(kind, deliveries, ofKind(kind), ({ dedupe_key }) => dedupe_key)
     ),
   ];

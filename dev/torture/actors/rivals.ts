@@ -4,19 +4,27 @@ import { z } from "zod";
 import { attempt } from "../attempt.ts";
 import type { Actor, Stage } from "../stage.ts";
 
-const taken = z.array(z.object({ id: z.string(), lease: z.string(), dedupe_key: z.string() }));
+const taken = z.array(z.object({
+  id: z.string(),
+  lease: z.string(),
+  kind: z.string(),
+  dedupe_key: z.string(),
+}));
 type Taken = z.infer<typeof taken>;
 
-/** `arrived` gets the key of each delivery as often as it is carried out. */
-export function rivals({ sql, history }: Stage, arrived: string[]): Actor {
+/** Something that was carried out. */
+export type Arrival = Pick<Taken[number], "kind" | "dedupe_key">;
+
+/** `arrived` gets each delivery as often as it is carried out. */
+export function rivals({ sql, history }: Stage, arrived: Arrival[]): Actor {
   return {
     name: "rivals",
     pauseMs: 500,
     act: () =>
       attempt(history, { actor: "rivals", what: "two workers", touches: [] }, async () => {
         const both = await claimTwice(sql);
-        for (const { id, lease, dedupe_key } of both) {
-          arrived.push(dedupe_key);
+        for (const { id, lease, ...arrival } of both) {
+          arrived.push(arrival);
           await sql`select billing.finish_delivery(${id}, ${lease}, '{"kind": "done"}')`;
         }
         return both.length;
@@ -41,7 +49,7 @@ async function claimTwice(sql: Sql): Promise<Taken> {
 
 async function claim(sql: Pick<Sql, "unsafe">): Promise<Taken> {
   return taken.parse([
-    ...await sql.unsafe(`select id::text, lease, dedupe_key
+    ...await sql.unsafe(`select id::text, lease, kind, dedupe_key
       from billing.claim_deliveries('{archive,stripe,email,hermes}', 3)`),
   ]);
 }
