@@ -3,7 +3,14 @@ import { readWorld } from "../rater/read-world.ts";
 import { seededRandom } from "../demo/dataset/random.ts";
 import type { EngineName } from "../platform/postgres-engine.ts";
 import { accountant, corrector, itemClerk } from "./actors/accountants.ts";
-import { comparer, finalizer, monthlyRuns, observer, rollups } from "./actors/bookkeepers.ts";
+import {
+  comparer,
+  finalizer,
+  impatient,
+  monthlyRuns,
+  observer,
+  rollups,
+} from "./actors/bookkeepers.ts";
 import { moods, stripeTeller, timekeeper, workerCaller } from "./actors/deliverers.ts";
 import { backendKiller, functionKiller, serverKiller } from "./actors/killers.ts";
 import { editor } from "./actors/operators.ts";
@@ -81,6 +88,7 @@ function actors(stage: Stage, world: World, { serverKillMs }: TortureOptions): A
     rollups(stage),
     monthlyRuns(stage),
     finalizer(stage),
+    impatient(stage),
     comparer(stage),
     observer(stage),
     editor(stage),

@@ -2,7 +2,7 @@ import type { Sql } from "postgres";
 import { seededRandom } from "../demo/dataset/random.ts";
 import { readWorld } from "../rater/read-world.ts";
 import { accountant, corrector, itemClerk } from "./actors/accountants.ts";
-import { finalizer, monthlyRuns, rollups } from "./actors/bookkeepers.ts";
+import { finalizer, impatient, monthlyRuns, rollups } from "./actors/bookkeepers.ts";
 import { editor } from "./actors/operators.ts";
 import { type Arrival, rivals } from "./actors/rivals.ts";
 import { rpcWriter, sqlWriter } from "./actors/writers.ts";
@@ -50,6 +50,7 @@ export async function smallTorture(sql: Sql, seed: number, acts: number): Promis
     rollups(stage),
     monthlyRuns(stage),
     finalizer(stage),
+    impatient(stage),
     editor(stage),
     accountant(stage),
     corrector(stage),

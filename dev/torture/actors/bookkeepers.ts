@@ -1,6 +1,7 @@
 /** What the schedule does in the database: rollups, monthly runs, finalizing, comparing. */
 import { z } from "zod";
 import { attempt, glance } from "../attempt.ts";
+import { CAST, idOf } from "../cast.ts";
 import type { Actor, Stage } from "../stage.ts";
 
 /** Counts what has come; now and then two do so at once. */
@@ -81,6 +82,27 @@ export function comparer({ sql, history, calendar }: Stage): Actor {
         });
         return "";
       }),
+  };
+}
+
+/** Asks for one client's invoice of last month, as the API does. */
+export function impatient({ sql, history, calendar }: Stage): Actor {
+  return {
+    name: "impatient",
+    pauseMs: 5000,
+    act: (random) => {
+      const one = random.pick(CAST);
+      const month = calendar.month(-1);
+      return attempt(history, {
+        actor: "impatient",
+        what: `generate the invoice of ${one.name} for ${month}`,
+        touches: [`client ${one.name}`],
+      }, async () => {
+        const [row] = await sql<{ outcome: string }[]>`
+          select outcome from billing.generate_invoice(${idOf(one)}, ${month}, ${calendar.now()})`;
+        return row?.outcome ?? "";
+      });
+    },
   };
 }
 

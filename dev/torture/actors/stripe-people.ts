@@ -30,6 +30,10 @@ export function stripePeople({ history }: Stage, { stripe }: Outside): Actor {
       (id) =>
         stripe.dashboard.credit({ invoice: id, amount: random.between(1, 200), memo: "Outage" }),
     ],
+    ["moves", "open", (id) =>
+      stripe.dashboard.updateCustomer(stripe.state.invoice(id).customer, {
+        address: { line1: `${random.between(1, 99)} New Street`, country: "IE" },
+      })],
     ["is let off", "open", (id) => stripe.dashboard.voidInvoice(id)],
     ["is given up", "open", (id) => stripe.dashboard.writeOff(id)],
   ];
