@@ -26,6 +26,8 @@ export interface FunctionProcess {
   url: string;
   pid: number;
   stop(): Promise<void>;
+  /** Ends it at once, as the hosted service does when a limit is reached. */
+  kill(): Promise<void>;
 }
 
 /**
@@ -83,6 +85,7 @@ export async function startFunction(
     }
   };
   const ended = Promise.all([read(child.stdout), read(child.stderr), child.status]).then(() => {
+    void runtime.guard.forgetProcess(child.pid);
     onEnd();
     listening.reject(new Error(`function ${name} did not start:\n${printed.join("\n")}`));
   });
@@ -99,6 +102,10 @@ export async function startFunction(
       );
       await ended;
       clearTimeout(impatience);
+    },
+    kill: async () => {
+      kill(child, "SIGKILL");
+      await ended;
     },
   };
 }

@@ -9,6 +9,8 @@ export interface Functions {
   fetch(request: Request): Promise<Response>;
   /** What the functions printed, oldest first, `name: line`; the last thousand lines. */
   log(): string[];
+  /** Kills the process of a function; false where none runs. The next request starts another. */
+  kill(name: string): Promise<boolean>;
   stop(): Promise<void>;
 }
 
@@ -53,6 +55,11 @@ export function serveFunctions(config: Config["functions"], runtime: FunctionRun
       return forward(request, process);
     },
     log: () => [...lines],
+    kill: async (name) => {
+      const process = await processes.get(name)?.catch(() => undefined);
+      await process?.kill();
+      return process !== undefined;
+    },
     stop: async () => {
       const started = await Promise.allSettled(processes.values());
       const running = started.flatMap((result) =>

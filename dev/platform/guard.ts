@@ -5,6 +5,8 @@
 export interface Guard {
   /** The process is interrupted, then killed, when we are gone. */
   watchProcess(pid: number): Promise<void>;
+  /** It has ended: its number may be another's by the time that we are gone. */
+  forgetProcess(pid: number): Promise<void>;
   /** The directory is removed when we are gone. */
   watchDirectory(path: string): Promise<void>;
   /** Ends the guard. Call last: whatever it still watches is stopped and removed. */
@@ -19,6 +21,10 @@ pids=; newline='
 while IFS= read -r line; do
   case $line in
     pid*) pids="$pids \${line#pid }" ;;
+    end*)
+      kept=
+      for pid in $pids; do [ "$pid" = "\${line#end }" ] || kept="$kept $pid"; done
+      pids=$kept ;;
     dir*) directories="$directories\${line#dir }$newline" ;;
   esac
 done
@@ -48,6 +54,8 @@ export function startGuard(): Guard {
   const tell = (line: string) => writer.write(new TextEncoder().encode(`${line}\n`));
   return {
     watchProcess: (pid) => tell(`pid ${pid}`),
+    // Where the guard itself has been stopped there is nothing left to forget.
+    forgetProcess: (pid) => tell(`end ${pid}`).catch(() => {}),
     watchDirectory: (path) => tell(`dir ${path}`),
     stop: async () => {
       await writer.close();

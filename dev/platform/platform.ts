@@ -35,6 +35,13 @@ export interface Platform {
   };
   /** What the edge functions printed. */
   functionLog(): string[];
+  /** For tests of what a crash leaves behind. */
+  kill: {
+    /** The database server, by SIGKILL; resolves when it has recovered. */
+    database(): Promise<void>;
+    /** The process of a function; false where none runs. */
+    function(name: string): Promise<boolean>;
+  };
   /** Stops everything and removes the database. Can be called twice. */
   stop(): Promise<void>;
 }
@@ -105,10 +112,16 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     });
     stops.push(functions.stop);
     stops.push(startGateway(apiPort, api, functions).stop);
-    stops.push((await startNet(postgres.adminUrl)).stop);
-    if (!postgres.hasRealCron) {
-      stops.push((await startCron(postgres.urlOf)).stop);
-    }
+    // What a real server's own background workers do: they end and begin with it.
+    const startWorkers = async () => [
+      await startNet(postgres.adminUrl),
+      ...postgres.hasRealCron ? [] : [await startCron(postgres.urlOf)],
+    ];
+    let workers = await startWorkers();
+    const stopWorkers = async () => {
+      for (const worker of workers.splice(0)) await worker.stop();
+    };
+    stops.push(stopWorkers);
     return {
       engine: options.engine,
       keys: platformKeys,
@@ -120,6 +133,13 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
         smtp,
       },
       functionLog: functions.log,
+      kill: {
+        database: async () => {
+          await Promise.all([postgres.crash(), stopWorkers()]);
+          workers = await startWorkers();
+        },
+        function: functions.kill,
+      },
       stop,
     };
   } catch (error) {

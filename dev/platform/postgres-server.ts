@@ -9,6 +9,8 @@ export interface ServerProcess {
   /** The last lines of the server's log: the reason when something fails. */
   log(): string;
   stop(): Promise<void>;
+  /** Ends it as a crash would; resolves when none of its sessions is left either. */
+  kill(): Promise<void>;
 }
 
 export interface ServerOptions {
@@ -74,19 +76,22 @@ export async function runServer(options: ServerOptions): Promise<ServerProcess> 
     ready.reject(new Error(`PostgreSQL did not start:\n${lines.join("\n")}`));
   })();
   await ready.promise;
+  const end = async (signal: Deno.Signal) => {
+    try {
+      child.kill(signal);
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error;
+    }
+    await child.status;
+    // Sessions hold the other end of this pipe.
+    await drained;
+  };
   return {
     pid: child.pid,
     log: () => lines.join("\n"),
-    stop: async () => {
-      // SIGINT is the fast shutdown: sessions are ended, nothing is waited for.
-      try {
-        child.kill("SIGINT");
-      } catch (error) {
-        if (!(error instanceof TypeError)) throw error;
-      }
-      await child.status;
-      await drained;
-    },
+    // The fast shutdown: sessions are ended, nothing is waited for.
+    stop: () => end("SIGINT"),
+    kill: () => end("SIGKILL"),
   };
 }
 

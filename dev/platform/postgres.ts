@@ -19,6 +19,8 @@ export interface RunningPostgres {
   urlOf(role: string): string;
   /** pg_cron runs inside the server, so nobody else must fire its jobs. */
   hasRealCron: boolean;
+  /** `kill -9` of the server, which is then started again on what the disk has. */
+  crash(): Promise<void>;
   /** Stops the server and removes its files. */
   stop(): Promise<void>;
 }
@@ -43,15 +45,19 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
     const overlay = await buildOverlay(engine, directory);
     const dataDirectory = await initialiseCluster(overlay, directory, user);
     const port = freePort(options.port);
-    const server = await runServer({
-      overlay,
-      engine,
-      dataDirectory,
-      port,
-      user,
-      durable: options.durable,
-    });
-    await options.guard.watchProcess(server.pid);
+    const run = async () => {
+      const started = await runServer({
+        overlay,
+        engine,
+        dataDirectory,
+        port,
+        user,
+        durable: options.durable,
+      });
+      await options.guard.watchProcess(started.pid);
+      return started;
+    };
+    let server = await run();
     const url = (role: string) => `postgresql://${role}:postgres@127.0.0.1:${port}/postgres`;
     await prepareDatabase(url("supabase_admin"));
     return {
@@ -61,8 +67,14 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
       adminUrl: url("supabase_admin"),
       urlOf: url,
       hasRealCron: engine.hasRealCron,
+      crash: async () => {
+        await server.kill();
+        await options.guard.forgetProcess(server.pid);
+        server = await run();
+      },
       stop: async () => {
         await server.stop();
+        await options.guard.forgetProcess(server.pid);
         await Deno.remove(directory, { recursive: true });
       },
     };

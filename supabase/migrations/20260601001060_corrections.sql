@@ -67,6 +67,9 @@ returns uuid language sql set search_path = '' as $$
     standing."timestamp", standing.client_id, log_id
   where not exists (select from billing.attributed_logs a
     where a.id = standing.id and a.reason like 'invalid\_%')
+    -- That reason is not named where the row is nobody's as well.
+    and jsonb_typeof(standing.other_features) = 'object'
+    and not standing.other_features @? '$.* ? (@.type() <> "number")'
   returning id;
 $$;
 

@@ -91,11 +91,15 @@ language sql stable set search_path = '' as $$
 $$;
 
 create function billing.finalize_invoice(invoice_id uuid, as_of timestamptz default now())
-returns text language plpgsql security definer set search_path = '' set jit = off as $$
+returns text language plpgsql security definer
+set search_path = '' set jit = off set lock_timeout = '30s' as $$
 -- Definer: callers may read invoices, only these functions may write them.
 declare
   invoice public.invoices;
 begin
+  -- What is rated does not change while it is rated: a price that is being added would find no
+  -- invoice yet that it changes. Before the books, as a run does.
+  lock table public.clients, public.billing_config, public.prices in share mode;
   perform billing.lock_books();
   invoice := billing.get_invoice(finalize_invoice.invoice_id);
   if invoice.status <> 'draft' then

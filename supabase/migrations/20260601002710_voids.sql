@@ -48,7 +48,8 @@ comment on function billing.void_invoice is
    one-off items are pending again. A one-off draft is discarded.';
 
 create function billing.regenerate_invoice(invoice_id uuid, as_of timestamptz default now())
-returns uuid language plpgsql security definer set search_path = '' set jit = off as $$
+returns uuid language plpgsql security definer
+set search_path = '' set jit = off set lock_timeout = '30s' as $$
 -- Definer: as above.
 declare
   old public.invoices;
@@ -56,6 +57,8 @@ declare
   drafts uuid[];
 begin
   perform set_config('billing.as_of', as_of::text, true);
+  -- As a run does: what is credited here is credited at the prices that hold.
+  lock table public.clients, public.billing_config, public.prices in share mode;
   perform billing.lock_books();
   old := billing.get_invoice(regenerate_invoice.invoice_id);
   if old.status <> 'void' or old.kind <> 'period' then

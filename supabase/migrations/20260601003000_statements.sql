@@ -40,22 +40,27 @@ select i.client_id, i.currency, i.uncollectible_at, 6, 'written_off', i.number,
 from public.invoices i where i.uncollectible_at is not null
 union all
 -- What comes after all for an invoice that was written off stands again before it is settled, so
--- that a year once closed stays as it was; in all never more than was written off.
+-- that a year once closed stays as it was; in all never more than was written off. What had been
+-- settled before is told by the amounts, not by times: what Stripe tells late is older than it is
+-- booked, and one second may hold both.
 select r.client_id, r.currency, r.at, 0, 'recovered', r.number,
-  least(r.written_off_minor, r.so_far) - least(r.written_off_minor, r.so_far - r.amount_minor),
+  greatest(least(r.written_off_minor, r.beyond), 0)
+    - greatest(least(r.written_off_minor, r.beyond - r.amount_minor), 0),
   r.invoice_id
 from (
-  select s.*, i.number, i.written_off_minor, i.uncollectible_at, sum(s.amount_minor) over (
-    partition by s.invoice_id order by s.at, s.id) as so_far
+  select s.*, i.number, i.written_off_minor, sum(s.amount_minor) over (
+    partition by s.invoice_id order by s.at, s.id)
+    - (i.total_minor - i.balance_applied_minor - i.written_off_minor) as beyond
   from (
     select p.id, p.invoice_id, p.client_id, p.currency, p.paid_at as at, p.amount_minor
     from public.payments p where p.amount_minor > 0
     union all
     select n.id, n.invoice_id, n.client_id, n.currency, n.issued_at, n.to_invoice_minor
     from public.credit_notes n where n.to_invoice_minor > 0
-  ) s join public.invoices i on i.id = s.invoice_id and i.uncollectible_at <= s.at
+  ) s join public.invoices i on i.id = s.invoice_id and i.uncollectible_at is not null
+    and i.status <> 'void'
 ) r
-where r.written_off_minor > 0
+where r.written_off_minor > 0 and r.beyond > 0
 union all
 select i.client_id, i.currency, i.voided_at, 0, 'recovered', i.number, i.written_off_minor, i.id
 from public.invoices i where i.uncollectible_at is not null and i.status = 'void';

@@ -12,8 +12,8 @@ declare
   drafts uuid[];
 begin
   perform set_config('billing.as_of', as_of::text, true);
-  perform billing.lock_books();
   lock table public.clients, public.billing_config, public.prices in share mode;
+  perform billing.lock_books();
   perform billing.rollup();
   perform billing.open_periods(as_of);
   target := billing.period_of_month(generate_invoice.client_id, month);

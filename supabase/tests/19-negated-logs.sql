@@ -1,6 +1,6 @@
 -- A row that takes another back is its mirror image, count by count, on its day.
 begin;
-select plan(5);
+select plan(6);
 
 insert into public.clients (id, name, started_on)
 values ('00000000-0000-0000-0000-00000000000a', 'Acme', '2026-06-01');
@@ -10,7 +10,9 @@ values ('00000000-0000-4000-8000-000000000001', 'S', 'claude-sonnet', 100, 20, 3
   0.3, 0.5, '{"cache_read_tokens": 40, "note": "kept"}', '00000000-0000-0000-0000-00000000000a',
   '2026-06-10 12:00Z'),
   ('00000000-0000-4000-8000-000000000002', 'S', 'claude-sonnet', 100, 0, 0, '{}', 0, 0,
-  '{"cache_read_tokens": "many"}', '00000000-0000-0000-0000-00000000000a', '2026-06-10 12:00Z');
+  '{"cache_read_tokens": "many"}', '00000000-0000-0000-0000-00000000000a', '2026-06-10 12:00Z'),
+  ('00000000-0000-4000-8000-000000000003', 'NOBODY', 'claude-sonnet', 100, 0, 0,
+  '{"images": "many"}', 0, 0, '{}', null, '2026-06-10 12:00Z');
 create function pg_temp.negate(log uuid, retracts boolean) returns uuid language sql as $$
   select billing.negate_log(log, l, 'sent twice', retracts) from public.agent_usage_logs l
   where l.id = log;
@@ -30,6 +32,8 @@ select is((select metadata from public.agent_usage_logs where corrects_id is not
   'counts in its metadata too; it says what it takes back, why and for whom');
 select is(pg_temp.negate('00000000-0000-4000-8000-000000000002', false), null,
   'of a row that could not be read nothing was counted: nothing is taken back');
+select is(pg_temp.negate('00000000-0000-4000-8000-000000000003', false), null,
+  'nor of one that is nobody''s as well');
 select pg_temp.negate('00000000-0000-4000-8000-000000000001', true);
 select is((select count(*) from public.agent_usage_logs where metadata @> '{"retracts": true}'),
   1::bigint, 'one that retracts takes the call back with it');

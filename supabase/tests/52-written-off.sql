@@ -2,7 +2,7 @@
 -- credit, and the year of the write-off stays as it was. 100.00 written off in 2026; in 2027 come
 -- 60.00 and 70.00, of which 30.00 are too much.
 begin;
-select plan(4);
+select plan(6);
 
 insert into public.clients (id, name, started_on)
 values ('00000000-0000-4000-8000-000000000052', 'Late Payer', '2026-06-01');
@@ -33,6 +33,21 @@ select is((select sum(credit_minor) - sum(due_minor)
   'what was too much is the client''s credit');
 select results_eq('select entry, balance_minor from pg_temp.entries(2026) where entry like $$c%$$',
   $$values ('closing_balance', 0::numeric)$$, 'the year of the write-off stays as it was');
+
+-- What was settled before is told by the amounts: two things of one second, or Stripe's told late,
+-- have no order in time.
+insert into public.billing_config (client_id, minimum_minor, effective_from)
+values ('00000000-0000-4000-8000-000000000052', 20000, '2026-07-01');
+select billing.run_monthly('2026-08-01');
+create temporary view july as select * from public.invoices where period_start = '2026-07-01';
+select billing.issue_credit_note(i.id, 'outage', 500, as_of => '2026-11-02') from july i;
+select billing.issue_credit_note(i.id, 'told late', 300, as_of => '2026-11-09') from july i;
+select billing.mark_uncollectible(i.id, '2026-11-02') from july i;
+select is_empty($$select * from billing.check_money()$$,
+  'a credit of the second of the write-off, or later by its own clock, is not recovered');
+select billing.record_payment(i.id, 1000, '2026-11-01', 'bank', 'after all') from july i;
+select is_empty($$select * from billing.check_money()$$,
+  'what is paid of it afterwards is, whatever day the payment says');
 
 select * from finish();
 rollback;

@@ -1,0 +1,58 @@
+import type { Sql } from "postgres";
+import { readQuarantined } from "../../rater/booked.ts";
+import { compareQuarantine } from "../../rater/compare.ts";
+import { compare, parseDecimal } from "../../rater/fraction.ts";
+import { usageOfLogs } from "../../rater/usage.ts";
+import type { World } from "../../rater/world.ts";
+import type { Violation } from "../history.ts";
+
+/** Runs and comparisons mend records that differ from their logs; none may ever have had to. */
+export async function checkHealed(sql: Sql): Promise<Violation[]> {
+  const runs = await sql<{ detail: string }[]>`
+    select format('the run as of %s had to mend %s records', as_of,
+      summary ->> 'discrepancies_healed') as detail
+    from billing.monthly_runs where (summary ->> 'discrepancies_healed')::bigint > 0`;
+  return runs.map(({ detail }) => ({ check: "healed", about: ["runs"], detail }));
+}
+
+/**
+ * Each row is in exactly one sum, or held back with a reason: the sums are made again from the raw
+ * rows by code that the database knows nothing of.
+ */
+export async function checkUsage(sql: Sql, world: World): Promise<Violation[]> {
+  const { usage, unbillable } = usageOfLogs(world);
+  const names = new Map(world.clients.map(({ id, name }) => [id, name]));
+  const rows = await sql<{ key: string; client_id: string; agent: string; quantity: string }[]>`
+    select concat_ws('|', client_id, usage_day, agent, model, metric) as key, client_id, agent,
+      quantity::text
+    from public.usage_records where quantity <> 0`;
+  const recorded = new Map(rows.map((row) => [row.key, row]));
+  const violations: Violation[] = [];
+  const complain = (client: string, agent: string, detail: string) =>
+    violations.push({
+      check: "usage",
+      about: [`client ${names.get(client)}`, `agent ${agent}`],
+      detail,
+    });
+  for (const { clientId, day, agent, model, metric, quantity } of usage) {
+    if (quantity.n === 0n) continue;
+    const key = [clientId, day, agent, model, metric].join("|");
+    const record = recorded.get(key);
+    recorded.delete(key);
+    if (record !== undefined && compare(parseDecimal(record.quantity), quantity) === 0) continue;
+    complain(
+      clientId,
+      agent,
+      `${key}: logs say ${quantity.n}/${quantity.d}, recorded is ${record?.quantity ?? "nothing"}`,
+    );
+  }
+  for (const { key, client_id, agent, quantity } of recorded.values()) {
+    complain(client_id, agent, `${key}: recorded is ${quantity}, logs say nothing`);
+  }
+  const held = compareQuarantine({ periods: [], unbillable }, await readQuarantined(sql));
+  return violations.concat(held.map(({ what, database, independent }) => ({
+    check: "quarantine",
+    about: [],
+    detail: `${what}: held back ${database}, by the logs ${independent}`,
+  })));
+}

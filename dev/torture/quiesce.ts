@@ -1,0 +1,114 @@
+/** Lets everything come to rest, so that the books can be checked. */
+import type { Sql } from "postgres";
+import { setTimeout } from "node:timers/promises";
+import { z } from "zod";
+import { priceModel } from "./actors/operators.ts";
+import { CAST, idOf } from "./cast.ts";
+import { post } from "./http.ts";
+import type { Outside, Stage } from "./stage.ts";
+
+/** What is left open between the books and Stripe after the last reconciliation. */
+const reconciled = z.object({
+  left: z.array(z.object({
+    kind: z.string(),
+    number: z.string().nullable(),
+    stripe_invoice_id: z.string().nullable(),
+    ours: z.string(),
+    stripes: z.string(),
+  })),
+});
+export type StripeDifference = z.infer<typeof reconciled>["left"][number];
+
+/** The day before which every period must have been charged what it is rated at. */
+export interface Rest {
+  readonly asOf: string;
+  readonly until: string;
+}
+
+/**
+ * Removes what holds anything back (pauses, missing prices and addresses, voided periods), then
+ * closes one more month, in which every client has an invoice that late usage can go on.
+ */
+export async function closeBooks({ sql, calendar }: Stage): Promise<Rest> {
+  await sql.begin(async (tx) => {
+    await tx`select set_config('billing.as_of', ${calendar.now().toISOString()}, true)`;
+    await tx`update public.clients set status = 'active', email = 'ap@torture.example'`;
+    for (const n of [0, 1, 2, 3]) await priceModel(tx, `mystery-${n}`);
+  });
+  const until = calendar.month(1);
+  for (const client of CAST) {
+    await sql`insert into public.invoice_items (client_id, description, unit_amount, currency,
+        item_day)
+      values (${idOf(client)}, 'Closing', 10, ${
+      client.config?.["currency"] === "EUR" ? "EUR" : "USD"
+    }, ${until}::date + 20)`;
+  }
+  await regenerateAll(sql, calendar.now());
+  await run(sql, calendar.now());
+  // Two months on every period that has begun by now is over, and its grace too.
+  calendar.skip(75);
+  const at = calendar.now();
+  await run(sql, at);
+  await regenerateAll(sql, at);
+  await run(sql, at);
+  return { asOf: at.toISOString(), until };
+}
+
+async function run(sql: Sql, at: Date): Promise<void> {
+  await sql`select billing.run_monthly(${at})`;
+}
+
+/** Every voided period is billed again, by the drafts that the next run issues. */
+async function regenerateAll(sql: Sql, at: Date): Promise<void> {
+  await sql`
+    select billing.regenerate_invoice(v.id, ${at})
+    from (
+      select distinct on (i.client_id, i.period_start) i.id
+      from public.invoices i join public.billing_periods p using (client_id, period_start)
+      where i.status = 'void' and i.kind = 'period' and p.state = 'voided'
+      order by i.client_id, i.period_start, i.number desc
+    ) v`;
+}
+
+/** Works until no delivery and no event waits; receivers are well. Gives up after a while. */
+export async function drain({ sql }: Stage, outside: Outside): Promise<StripeDifference[]> {
+  const { platform, stripe, hermes, smtp } = outside;
+  hermes.behave("deliver");
+  smtp.behave("accept");
+  stripe.faults.length = 0;
+  await stripe.webhooks.releaseBadly(() => false);
+  await stripe.webhooks.settled();
+  await sendUnansweredAgain(outside);
+  let left: StripeDifference[] = [];
+  const call = (name: string, body?: unknown) =>
+    post({ url: `${platform.urls.api}/functions/v1/${name}`, key: platform.keys.cronSecret, body });
+  const deadline = performance.now() + 180_000;
+  for (let calm = 0; calm < 2 && performance.now() < deadline;) {
+    await sql`select billing.requeue_deliveries()`;
+    await sql`update public.deliveries set due_at = now() - interval '1 second'
+      where state in ('queued', 'running')`;
+    await call("deliver");
+    left = reconciled.parse(await call("reconcile-stripe", { days: 30 })).left;
+    await stripe.webhooks.settled();
+    await sql`update billing.stripe_events set due_at = now() where state = 'pending'`;
+    await sql`select billing.process_stripe_events()`;
+    const [{ waiting }] = await sql<[{ waiting: number }]>`
+      select (select count(*) from public.deliveries
+          where state in ('waiting', 'queued', 'running', 'dead'))::int
+        + (select count(*) from billing.stripe_events
+          where state = 'pending' and note is null)::int as waiting`;
+    calm = waiting === 0 ? calm + 1 : 0;
+    if (waiting > 0) await setTimeout(200);
+  }
+  return left;
+}
+
+/** As Stripe does for three days: what was not answered by 200 comes again. */
+async function sendUnansweredAgain({ stripe }: Outside): Promise<void> {
+  const answered = new Set(
+    stripe.webhooks.answers.filter(({ status }) => status === 200).map(({ event }) => event),
+  );
+  for (const event of stripe.state.events.filter(({ id }) => !answered.has(id)).slice(0, 200)) {
+    await stripe.webhooks.deliver(event);
+  }
+}
