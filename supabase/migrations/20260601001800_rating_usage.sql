@@ -1,9 +1,9 @@
 -- Rating: from usage and prices to lines. Preview, drafts and re-rating of late usage all come
 -- through here; nothing else computes an amount.
 --
--- plpgsql keeps the plans of its queries for the session, and generic ones do not depend on how many
--- targets there are: planning takes longer than rating one client does. The bodies are queries all
--- the same.
+-- plpgsql keeps the plans of its queries for the session, and generic ones do not depend on how
+-- many targets there are: planning takes longer than rating one client does. The bodies are queries
+-- all the same.
 
 create type billing.rating_target as (client_id uuid, period_start date, period_end date);
 comment on type billing.rating_target is 'A client''s period to be rated; half-open local days.';
