@@ -31,7 +31,7 @@ const { counts, violations, history } = await torture({
   seconds,
   seed,
   months: Math.min(Math.max(Math.round(seconds / 30), 4), 18),
-  serverKillMs: Math.min(seconds * 1000 / 4, 38_000),
+  serverKillMs: Math.min(seconds * 1000 / 4, 32_000),
   tell: (line) => console.log(line),
 });
 for (const [what, count] of Object.entries(counts)) {

@@ -155,7 +155,7 @@ async function check(
     ...await checkLogs(sql, ledger),
     ...await checkFacts(sql, ledger),
     ...await checkUsage(sql, raw),
-    ...await checkHealed(sql),
+    ...await checkHealed(sql, history),
     ...await checkInvariants(sql),
     ...await checkCharges(sql, raw, rest),
     ...await checkNumbers(sql),

@@ -20,6 +20,11 @@ export function rollups({ sql, history }: Stage): Actor {
 
 const summary = z.object({ invoices: z.int() });
 
+/** How a history names a run. */
+export function runOf(asOf: Date): string {
+  return `run as of ${asOf.toISOString()}`;
+}
+
 /** Bills what is over. */
 export function monthlyRuns({ sql, history, calendar, ledger }: Stage): Actor {
   return {
@@ -27,7 +32,7 @@ export function monthlyRuns({ sql, history, calendar, ledger }: Stage): Actor {
     pauseMs: 2500,
     act: async () => {
       const asOf = calendar.now().toISOString();
-      const what = `run as of ${asOf}`;
+      const what = runOf(new Date(asOf));
       const run = await attempt(
         history,
         { actor: "monthly run", what, touches: ["runs"] },
