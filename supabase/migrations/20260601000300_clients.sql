@@ -74,6 +74,7 @@ comment on function billing.is_operator is
 -- the cost of listing all clients where an operator asks (2 ms for 10,000).
 create function billing.readable_clients() returns uuid[]
 language plpgsql stable security definer set search_path = '' as $$
+-- Definer: a member need not be able to read the member list of others.
 begin
   if billing.is_operator() then
     return array(select c.id from public.clients c);

@@ -76,7 +76,7 @@ comment on function billing.usage_of_targets is
   'Usage records of target periods, but for what Stripe rates.';
 
 -- Which price holds when: stretches of days under one price, for each (client, model, metric,
--- currency) asked for. A client of null stands for all that have no price of their own.
+-- currency) asked for, each once. A client of null stands for all that have no price of their own.
 create function billing.price_segments(
   client_ids uuid[], models text[], metrics text[], currencies text[]
 ) returns table (client_id uuid, model text, metric text, currency text, segment_start date,
@@ -87,35 +87,36 @@ set enable_nestloop = off set enable_mergejoin = off set enable_sort = off as $$
 #variable_conflict use_column
 begin
   return query
-  with candidates as materialized (
-    -- Named by text, null '', so that joins can hash.
-    select coalesce(c.client_id::text, '') as list, c.model, c.metric, c.currency, c.price_id,
-      c.multiplier, c.preference, c.effective_from as starts, c.effective_until as ends
+  with keys as materialized (
+    -- Numbers stand for what is long to compare.
+    select * from unnest(client_ids, models, metrics, currencies)
+      with ordinality k(client_id, model, metric, currency, n)
+  ), candidates as materialized (
+    select k.n, c.price_id, c.multiplier, c.preference, c.effective_from as starts,
+      c.effective_until as ends
     from billing.price_candidates(client_ids, models, metrics, currencies) c
+    join keys k on coalesce(k.client_id::text, '') = coalesce(c.client_id::text, '')
+      and k.model = c.model and k.metric = c.metric and k.currency = c.currency
   ), boundaries as (
-    select b.*, lead(b.day) over (
-      partition by b.list, b.model, b.metric, b.currency order by b.day) as next_day
-    from (
-      select list, model, metric, currency, starts as day from candidates
-      union select list, model, metric, currency, ends from candidates
-    ) b
+    select b.*, lead(b.day) over (partition by b.n order by b.day) as next_day
+    from (select n, starts as day from candidates union select n, ends from candidates) b
   ), winners as (
-    select distinct on (b.list, b.model, b.metric, b.currency, b.day)
-      b.list, b.model, b.metric, b.currency, b.day, b.next_day, c.price_id, c.multiplier
-    from boundaries b join candidates c using (list, model, metric, currency)
+    select distinct on (b.n, b.day) b.n, b.day, b.next_day, c.price_id, c.multiplier
+    from boundaries b join candidates c on c.n = b.n
     where c.starts <= b.day and b.day < c.ends
-    order by b.list, b.model, b.metric, b.currency, b.day, c.preference
+    order by b.n, b.day, c.preference
   ), stretches as (
     select w.*, sum(case when w.price_id = w.price_before then 0 else 1 end) over (
-      partition by w.list, w.model, w.metric, w.currency order by w.day) as stretch
+      partition by w.n order by w.day) as stretch
     from (select *, lag(winners.price_id) over (
-      partition by winners.list, winners.model, winners.metric, winners.currency
-      order by winners.day) as price_before from winners) w
+      partition by winners.n order by winners.day) as price_before from winners) w
   )
-  select nullif(s.list, '')::uuid, s.model, s.metric, s.currency, min(s.day), max(s.next_day),
-    s.price_id, s.multiplier
-  from stretches s
-  group by s.list, s.model, s.metric, s.currency, s.price_id, s.multiplier, s.stretch;
+  select k.client_id, k.model, k.metric, k.currency, s.starts, s.ends, s.price_id, s.multiplier
+  from (
+    select n, price_id, multiplier, min(day) as starts, max(next_day) as ends
+    from stretches group by n, price_id, multiplier, stretch
+  ) s
+  join keys k on k.n = s.n;
 end $$;
 comment on function billing.price_segments is
   'Stretches of days under one price, per client, model, metric and currency.';

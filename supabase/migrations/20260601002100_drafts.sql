@@ -311,6 +311,20 @@ begin
   return drafted;
 end $$;
 
+-- Those of targets in draft_lines that are rated below what is booked for them.
+create function billing.overcharged_targets(targets billing.rating_target[])
+returns billing.rating_target[] language plpgsql stable set search_path = '' as $$
+begin
+  return array(
+    select t from unnest(targets) t
+    where (t.client_id, t.period_start) in (
+      select l.client_id, l.section_start from pg_temp.draft_lines l
+      where l.tax_behavior is null or l.tax_behavior = 'exclusive'
+      group by l.client_id, l.section_start having sum(l.amount_minor) < 0));
+end $$;
+comment on function billing.overcharged_targets is
+  'Targets of make_drafts that are owed money; nobody else need be rated once more to find them.';
+
 -- Takes the lines off the drafts of targets that there are, and late invoices not issued yet away.
 create function billing.empty_drafts(targets billing.rating_target[])
 returns void language plpgsql set search_path = '' as $$

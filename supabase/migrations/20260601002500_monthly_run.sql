@@ -180,8 +180,8 @@ begin
     where (t.client_id, t.period_start) not in (
       select h.client_id, h.period_start from unnest(held_back) h));
   drafts := billing.make_drafts(targets.due, targets.late);
-  credits := billing.credit_overcharges(
-    billing.reopened_targets(targets.due) || targets.late, as_of);
+  credits := billing.credit_overcharges(billing.overcharged_targets(
+    billing.reopened_targets(targets.due) || targets.late), as_of);
   perform billing.mark_rated(targets.due, targets.late, drafts, as_of);
   final := billing.drafts_past_grace(as_of);
   perform billing.write_documents(array(select unnest(drafts) except select unnest(final)));
@@ -196,10 +196,12 @@ comment on function billing.run_monthly is
   'Invoices every period that is over at as_of; idempotent. Returns the summary of the run.';
 
 -- Marks due targets that cannot be billed and returns the others. Who has asked already what blocks
--- them says so.
+-- them says so. No sequential scans: after a run that was rolled back tables pass for empty, and what
+-- the planner takes for one row it compares with all targets.
 create function billing.mark_blocked(targets billing.rating_target[], as_of timestamptz,
   known billing.blocked_target[] default null)
-returns billing.rating_target[] language sql set search_path = '' as $$
+returns billing.rating_target[] language sql
+set search_path = '' set enable_seqscan = off as $$
   with blocked as materialized (
     select b.client_id, b.period_start, min(b.reason) as reason,
       string_agg(b.message, '; ' order by b.reason, b.message) as message
@@ -248,7 +250,7 @@ $$;
 -- has had all of it back already, and later usage of the section is set off against it.
 create function billing.mark_rated(due billing.rating_target[], late billing.rating_target[],
   drafts uuid[], as_of timestamptz)
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = '' set enable_seqscan = off as $$
   update public.billing_periods p
   set state = case when exists (
       select from public.invoices i where i.client_id = p.client_id and i.kind = 'period'

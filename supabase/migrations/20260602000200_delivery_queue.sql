@@ -61,7 +61,7 @@ $$;
 -- An issued invoice: one delivery per kind of its `deliveries`. The mail waits for Stripe, since it
 -- carries the pay link; without an address there is nothing to send.
 create function billing.queue_invoice_deliveries(invoice_ids uuid[])
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql set search_path = '' set enable_seqscan = off as $$
 begin
   insert into public.deliveries (kind, event, dedupe_key, client_id, invoice_id, max_attempts,
     payload)

@@ -1,6 +1,6 @@
 -- Drafts: what cannot be billed says why; the rest becomes drafts that can be remade at will.
 begin;
-select plan(24);
+select plan(26);
 
 insert into public.clients (id, name, started_on, status, ended_on) values
   ('00000000-0000-0000-0000-00000000000a', 'Acme', '2026-06-01', 'active', null),
@@ -74,6 +74,10 @@ insert into public.invoice_lines (invoice_id, position, kind, rating_key, precis
   amount_minor, description) select id, 1, 'usage', 'x', 1, 1, 'x' from public.invoices;
 select billing.empty_drafts(pg_temp.june('Acme'));
 select is_empty('select * from public.invoice_lines', 'a draft is emptied before it is remade');
+select is(billing.overcharged_targets(pg_temp.june('Acme')), '{}', 'nobody is owed anything');
+update pg_temp.draft_lines set amount_minor = -amount_minor;
+select is(billing.overcharged_targets(pg_temp.june('Acme', 'Dune')), pg_temp.june('Acme'),
+  'who is rated below what is booked is');
 truncate pg_temp.draft_lines;
 select is(billing.write_draft_headers(pg_temp.june('Acme')), '{}', 'without lines there is none');
 select is_empty('select * from public.invoices', 'and the one that there was is gone');
