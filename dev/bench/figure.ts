@@ -9,9 +9,9 @@ export interface Figure {
   readonly key: string;
   readonly what: string;
   readonly floor: string;
-  /** The figure itself: mostly a ratio; seconds or milliseconds where `unit` says so. */
+  /** The figure itself: mostly a ratio; seconds, milliseconds, megabytes where `unit` says so. */
   readonly value: number;
-  readonly unit: "×" | "ms" | "s";
+  readonly unit: "×" | "ms" | "s" | "MB";
   readonly target: Target;
   /** Absolute figures and sizes, as people read them. */
   readonly detail: string;

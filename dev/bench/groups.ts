@@ -4,13 +4,14 @@ import { measureClose, measureGrowthLogs } from "./close.ts";
 import { measureDocuments } from "./documents.ts";
 import type { Figure } from "./figure.ts";
 import { measureFreshness } from "./freshness.ts";
+import { type FunctionCost, measureFunctionMemory } from "./function-memory.ts";
 import { measureIngestHttp, measureReference, measureWebhooks } from "./http.ts";
 import { measureIngestSql } from "./ingest-sql.ts";
 import { measureRls } from "./rls.ts";
 import { measureRollup, measureRollupIdle } from "./rollup.ts";
 import type { Sizes } from "./sizes.ts";
 import { measureLiveSpend } from "./spend.ts";
-import { addClients, addLogs, settle, withDatabase } from "./world.ts";
+import { addClients, addManyLogs, settle, withDatabase } from "./world.ts";
 
 /** Keys that are measured together, because they share a database. */
 export interface Group {
@@ -30,14 +31,16 @@ export const groups: readonly Group[] = [
     measure: (sizes, tell) => withDatabase(async (db) => tell(await measureRollup(db, sizes))),
   },
   {
-    keys: ["rollup_idle", "live_spend", "freshness", "rls"],
+    keys: ["rollup_idle", "live_spend", "growth_logs", "freshness", "rls"],
     measure: (sizes, tell) =>
       withDatabase(async (db) => {
         await addClients(db.sql, sizes.spendClients);
-        await addLogs(db.sql, sizes.history, sizes.spendClients);
+        // Each call four times: a quarter of the logs has the same usage keys, for growth_logs.
+        await addManyLogs(db, sizes.history / 4, sizes.spendClients, 4);
         await settle(db.sql);
         tell(await measureRollupIdle(db, sizes));
         tell(await measureLiveSpend(db.sql, sizes));
+        tell(await measureGrowthLogs(db, sizes));
         tell(await measureFreshness(db, sizes));
         tell(await measureRls(db.sql, sizes));
       }),
@@ -47,20 +50,18 @@ export const groups: readonly Group[] = [
     measure: async (sizes, tell) => tell(await measureClose(sizes)),
   },
   {
-    keys: ["growth_logs"],
-    measure: async (sizes, tell) => tell(await measureGrowthLogs(sizes)),
-  },
-  {
     keys: ["render_html", "render_pdf"],
     measure: async (sizes, tell) => tell(await measureDocuments(sizes)),
   },
   {
-    keys: ["ingest_http", "webhook", "reference"],
+    keys: ["reference", "ingest_http", "webhook", "function_memory"],
     measure: (sizes, tell) =>
       withPlatform(async (platform) => {
-        tell(await measureIngestHttp(platform, sizes));
-        tell(await measureWebhooks(platform, sizes));
+        const costs: FunctionCost[] = [];
         tell(await measureReference(platform, sizes));
+        tell(await measureIngestHttp(platform, sizes, (cost) => costs.push(cost)));
+        tell(await measureWebhooks(platform, sizes, (cost) => costs.push(cost)));
+        tell(await measureFunctionMemory(platform, costs));
       }),
   },
 ];

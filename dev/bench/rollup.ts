@@ -1,11 +1,12 @@
 import { alternate, duration, type Figure, median, perSecond, timed, whole } from "./figure.ts";
 import type { Sizes } from "./sizes.ts";
-import { addClients, addLogs, type BenchDatabase, settle, type Sql } from "./world.ts";
+import { addClients, addManyLogs, type BenchDatabase, settle, type Sql } from "./world.ts";
 
 /** `rollup`: counting new rows against the bare aggregation of the same rows by the same keys. */
-export async function measureRollup({ sql }: BenchDatabase, sizes: Sizes): Promise<Figure[]> {
+export async function measureRollup(db: BenchDatabase, sizes: Sizes): Promise<Figure[]> {
+  const { sql } = db;
   await addClients(sql, 1000);
-  await addLogs(sql, sizes.rollupRows, 1000);
+  await addManyLogs(db, sizes.rollupRows, 1000);
   await sql`vacuum analyze public.agent_usage_logs`;
   await sql`create table public.bench_records (like public.usage_records including all)`;
   const measured = await alternate(

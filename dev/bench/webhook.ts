@@ -6,6 +6,9 @@ import type { Platform } from "../platform/platform.ts";
 import { repositoryRoot } from "../platform/repository.ts";
 import { signWebhook } from "../standins/stripe/webhooks.ts";
 import postgres from "postgres";
+import { inParallel } from "./parallel.ts";
+import { printTroubles } from "./print-troubles.ts";
+import { cpuSeconds, peakMegabytes } from "./processes.ts";
 
 /** Events per second, each measured in the same run on the same database. */
 export interface WebhookCost {
@@ -14,6 +17,9 @@ export interface WebhookCost {
   readonly webhook: number;
   /** A handler that inserts the body and does nothing else. */
   readonly bareInsert: number;
+  /** What stripe-webhook's process held at most, and its CPU time per event. */
+  readonly megabytes: number;
+  readonly cpuMs: number;
 }
 
 const SECRET = "whsec_bench";
@@ -33,7 +39,7 @@ export async function measureWebhook(platform: Platform, events: number): Promis
     startFunction(
       name,
       { directory: join(repositoryRoot, directory), deno: "current", env, guard },
-      (line) => console.error(`${name}: ${line}`),
+      printTroubles(name),
       () => {},
     );
   try {
@@ -42,8 +48,10 @@ export async function measureWebhook(platform: Platform, events: number): Promis
     const bare = await start("dev/bench/functions", "bare-insert");
     const ours = await start("supabase/functions", "stripe-webhook");
     const bareInsert = await rate(bare.url, events, "bare");
+    const before = await cpuSeconds(ours.pid);
     const webhook = await rate(ours.url, events, "ours");
-    return { events, webhook, bareInsert };
+    const cpuMs = (await cpuSeconds(ours.pid) - before) * 1000 / (events + WARM_UP);
+    return { events, webhook, bareInsert, megabytes: await peakMegabytes(ours.pid), cpuMs };
   } finally {
     await sql`drop table if exists public.bench_events`;
     await sql.end();
@@ -54,19 +62,11 @@ export async function measureWebhook(platform: Platform, events: number): Promis
 
 async function rate(url: string, events: number, prefix: string): Promise<number> {
   const postAll = (count: number, name: string) =>
-    inParallel(count, (index) => post(url, `evt_${name}${index}`));
+    inParallel(AT_ONCE, count, (index) => post(url, `evt_${name}${index}`));
   await postAll(WARM_UP, `${prefix}warm`);
   const started = performance.now();
   await postAll(events, prefix);
   return Math.round(events / ((performance.now() - started) / 1000));
-}
-
-async function inParallel(count: number, work: (index: number) => Promise<void>): Promise<void> {
-  let next = 0;
-  const worker = async () => {
-    while (next < count) await work(next++);
-  };
-  await Promise.all(Array.from({ length: AT_ONCE }, worker));
 }
 
 async function post(url: string, id: string): Promise<void> {

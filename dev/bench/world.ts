@@ -42,23 +42,53 @@ export function openSql(url: string): Sql {
 export async function addClients(sql: Sql, count: number): Promise<void> {
   await sql`
     insert into public.clients (id, name, started_on)
-    select md5('client ' || n)::uuid, 'Client ' || lpad(n::text, 6, '0'), '2026-06-01'
+    select ${sql.unsafe(idOf("n"))}, 'Client ' || lpad(n::text, 6, '0'), '2026-06-01'
     from generate_series(1, ${count}::int) n`;
+}
+
+/** SQL: the id of the client of this number, as a uuid of version 4 is shaped. */
+function idOf(number: string): string {
+  return `overlay(overlay(md5('client ' || (${number})) placing '4' from 13) placing '8' from 17)::uuid`;
 }
 
 /** The id of a client by its number. */
 export async function clientId(sql: Sql, number: number): Promise<string> {
-  const [row] = await sql<{ id: string }[]>`select md5('client ' || ${number}::int)::uuid as id`;
+  const [row] = await sql<{ id: string }[]>`
+    select ${sql.unsafe(idOf(number.toString()))} as id`;
   if (row === undefined) throw new Error("no id");
   return row.id;
 }
 
 /**
  * Log rows of June 2026: four models, every tenth with a feature, spread over clients, agents and
- * 28 days, each naming its client in its metadata. `copies` logs the same calls so often: more
- * logs, the same usage keys.
+ * days, each naming its client in its metadata. `copies` logs the same calls so often: more logs,
+ * the same usage keys.
  */
 export async function addLogs(sql: Sql, rows: number, clients: number, copies = 1): Promise<void> {
+  await addSomeLogs(sql, 0, rows, clients, copies);
+}
+
+/** The same, by two connections at once: for millions. */
+export async function addManyLogs(
+  db: BenchDatabase,
+  rows: number,
+  clients: number,
+  copies = 1,
+): Promise<void> {
+  const half = Math.ceil(rows / 2);
+  await Promise.all([
+    addSomeLogs(db.connect(), 0, half, clients, copies),
+    addSomeLogs(db.connect(), half, rows, clients, copies),
+  ]);
+}
+
+async function addSomeLogs(
+  sql: Sql,
+  first: number,
+  end: number,
+  clients: number,
+  copies: number,
+): Promise<void> {
   await sql`
     insert into public.agent_usage_logs (agent, endpoint, model, input_tokens, output_tokens,
       web_searches, other_features, input_cost, output_cost, total_cost, metadata, "timestamp")
@@ -68,10 +98,10 @@ export async function addLogs(sql: Sql, rows: number, clients: number, copies = 
       1000 + n % 5000, n % 2000, n % 3,
       case when n % 10 = 0 then '{"pdf_processing": 3}'::jsonb else '{}' end,
       0.0036, 0.00525, 0.00885,
-      jsonb_build_object('client_id', md5('client ' || 1 + n % ${clients}::int)::uuid),
+      jsonb_build_object('client_id', ${sql.unsafe(idOf(`1 + n % ${clients}`))}),
       '2026-06-01 05:00+00'::timestamptz + ((n / ${clients}::int) * 7 % 28) * interval '1 day'
         + n % 3600 * interval '1 second'
-    from generate_series(0, ${rows}::int - 1) n, generate_series(1, ${copies}::int)`;
+    from generate_series(${first}::int, ${end}::int - 1) n, generate_series(1, ${copies}::int)`;
 }
 
 /** Counts what has been logged and brings the statistics up to date, as time would. */

@@ -21,6 +21,7 @@ if (platform.engine === "embedded") {
       deepStrictEqual(figures.map(({ key }) => key).sort(), [
         "close_month",
         "freshness",
+        "function_memory",
         "growth_clients",
         "growth_logs",
         "ingest_http",
