@@ -196,8 +196,8 @@ comment on function billing.run_monthly is
   'Invoices every period that is over at as_of; idempotent. Returns the summary of the run.';
 
 -- Marks due targets that cannot be billed and returns the others. Who has asked already what blocks
--- them says so. No sequential scans: after a run that was rolled back tables pass for empty, and what
--- the planner takes for one row it compares with all targets.
+-- them says so. No sequential scans: after a run that was rolled back tables pass for empty, and
+-- what the planner takes for one row it compares with all targets.
 create function billing.mark_blocked(targets billing.rating_target[], as_of timestamptz,
   known billing.blocked_target[] default null)
 returns billing.rating_target[] language sql

@@ -26,6 +26,18 @@ language sql stable set search_path = '' as $$
   where i.status = 'paid' and i.amount_due_minor > 0
     or i.status = 'open' and i.amount_due_minor <= 0
   union all
+  -- By the record of the moment: what came before and after it cannot be told from its amount.
+  select 'write_off_is_what_was_due', i.number, format('written off %s, recorded %s',
+    i.written_off_minor, a.recorded)
+  from public.invoices i
+  left join lateral (
+    select a.after ->> 'written_off_minor' as recorded from billing.audit_log a
+    where a.table_name = 'invoices' and a.row_id = i.id::text and a.after ? 'uncollectible_at'
+    order by a.id desc limit 1
+  ) a on true
+  where i.uncollectible_at is not null
+    and i.written_off_minor::text is distinct from coalesce(a.recorded, '0')
+  union all
   select 'late_lines_have_a_period', coalesce(i.number, i.id::text), format('section %s',
     l.section_start)
   from public.invoice_lines l join public.invoices i on i.id = l.invoice_id
@@ -40,7 +52,7 @@ language sql stable set search_path = '' as $$
     where d.invoice_id = i.id and d.kind = k.kind and d.event = 'invoice_issued');
 $$;
 comment on function billing.check_invoices is
-  'Invoices that contradict their lines, documents, periods or deliveries.';
+  'Invoices that contradict their lines, documents, periods, deliveries or what was recorded.';
 
 -- Numbers of a series and year run from 1 to the counter, each once.
 create function billing.check_numbers()

@@ -1,0 +1,79 @@
+-- What keeps a period from being billed, and how rating tells.
+
+-- What rating knows of a section that may keep it from being billed: a row per section with what it
+-- comes to (metric null), and one per model and metric that has no price.
+create type billing.rating_finding as (client_id uuid, period_start date, model text, metric text,
+  quantity numeric, total numeric, largest numeric);
+create type billing.blocked_target as (client_id uuid, period_start date, reason text,
+  message text);
+
+create function billing.findings_of(rating billing.rated_line[])
+returns setof billing.rating_finding language sql immutable set search_path = '' as $$
+  select l.client_id, l.section_start, l.model, l.metric, l.quantity, null::numeric, null::numeric
+  from unnest(rating) l where l.kind = 'unpriced'
+  union all
+  select l.client_id, l.section_start, null, null, null,
+    sum(l.amount_minor) filter (where l.tax_behavior is null or l.tax_behavior = 'exclusive'),
+    sum(abs(l.amount_minor))
+  from unnest(rating) l where l.kind <> 'unpriced'
+  group by l.client_id, l.section_start;
+$$;
+comment on function billing.findings_of is
+  'What each rated section comes to, and its usage without a price.';
+
+-- Why targets cannot be billed, given what rating has found. Each is visible with its reason and
+-- stops nobody else.
+create function billing.blocked_by(targets billing.rating_target[],
+  findings billing.rating_finding[])
+returns setof billing.blocked_target language sql stable set search_path = ''
+set enable_nestloop = off as $$
+  with terms as materialized (
+    select * from billing.period_terms(targets)
+  )
+  select t.client_id, t.period_start, 'client_paused', format('%s is paused', c.name)
+  from unnest(targets) t join public.clients c on c.id = t.client_id
+  where c.status = 'paused'
+  union all
+  select u.client_id, u.period_start, 'unpriced_usage', format(
+    'no price for %s in %s: %s', string_agg(format('%s of model %s (%s units)',
+      u.metric, u.model, trim_scale(u.quantity)), '; ' order by u.model, u.metric),
+    billing.period_label(u.period_start, t.period_end),
+    'add it to prices and run again')
+  from unnest(findings) u
+  join unnest(targets) t using (client_id, period_start)
+  where u.metric is not null
+  group by u.client_id, u.period_start, t.period_end
+  union all
+  select t.client_id, t.period_start, 'currency_mismatch',
+    format('invoice item %L is in %s, the client is billed in %s', i.description, i.currency,
+      t.currency)
+  from billing.items_of_targets(targets) p
+  join public.invoice_items i on i.id = p.item_id
+  join terms t on t.client_id = i.client_id and t.period_start = p.period_start
+  where i.currency <> t.currency
+  union all
+  select t.client_id, t.period_start, 'no_config', format(
+    'no default billing_config holds on the last day of %s: add one and run again',
+    billing.period_label(t.period_start, t.period_end))
+  from unnest(targets) t
+  where (t.client_id, t.period_start) not in (select g.client_id, g.period_start from terms g)
+  union all
+  select f.client_id, f.period_start,
+    case when f.total < 0 then 'negative_total' else 'amount_out_of_range' end,
+    format('the period adds up to %s minor units', f.total)
+  from unnest(findings) f
+  -- The limit keeps every sum within what JSON readers hold exactly (2^53).
+  where f.total < 0 or f.largest > 9e14;
+$$;
+comment on function billing.blocked_by is
+  'Targets that cannot be billed, with the reason, given the findings of their rating.';
+
+create function billing.blocked_targets(targets billing.rating_target[])
+returns setof billing.blocked_target language sql stable set search_path = '' as $$
+  select b.* from billing.blocked_by(targets, array(
+    select f from billing.findings_of(array(
+      select r from billing.rate_periods(targets, true) r)) f)) b;
+$$;
+comment on function billing.blocked_targets is 'Targets that cannot be billed, with the reason.';
+
+revoke all on all functions in schema billing from public;
