@@ -12,8 +12,8 @@ declare
   fresh uuid[];
   batch jsonb;
   event jsonb;
-  inserted integer[] := '{}';
-  refused jsonb := '{}';
+  inserted integer[] := '{}'::integer[];
+  refused jsonb := '{}'::jsonb;
   reason text;
 begin
   begin
