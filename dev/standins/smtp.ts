@@ -4,9 +4,10 @@ import { SMTPServer } from "smtp-server";
 
 /**
  * How it answers: `accept`; `busy` with 451 to MAIL FROM, for now; `unknown` with 550 to RCPT TO,
- * for good; `forgetful`: it takes the mail and hangs up instead of saying so.
+ * for good; `forgetful`: it takes the mail and hangs up instead of saying so; `hang`: it never
+ * answers MAIL FROM.
  */
-export type SmtpBehaviour = "accept" | "busy" | "unknown" | "forgetful";
+export type SmtpBehaviour = "accept" | "busy" | "unknown" | "forgetful" | "hang";
 
 /** An SMTP server on the loopback address that misbehaves when told to. */
 export interface SmtpStandIn {
@@ -26,8 +27,10 @@ export async function startSmtp(): Promise<SmtpStandIn> {
   const server = new SMTPServer({
     authOptional: true,
     disabledCommands: ["STARTTLS"],
-    onMailFrom: (_address, _session, done) =>
-      behaviour === "busy" ? done(refusal(451, "try again later")) : done(),
+    onMailFrom: (_address, _session, done) => {
+      if (behaviour === "busy") return done(refusal(451, "try again later"));
+      if (behaviour !== "hang") done();
+    },
     onRcptTo: (_address, _session, done) =>
       behaviour === "unknown" ? done(refusal(550, "no such user here")) : done(),
     onData: (stream, session, done) => {

@@ -80,6 +80,27 @@ Deno.test("a receiver that hangs holds up nobody but its kind", () =>
     );
   }));
 
+Deno.test("a mail server that hangs holds up nobody but mail, which arrives once it answers", () =>
+  withDeliveryWorld(async ({ sql, hermes, smtp, work, passTime, states, files }) => {
+    await seedJune(sql, 2);
+    await billJune(sql);
+    smtp.behave("hang");
+    await work();
+    deepStrictEqual(await states("hermes"), { done: 3 });
+    strictEqual(hermes.received.length, 3);
+    strictEqual((await files()).length, 2);
+    deepStrictEqual(await states("email"), { queued: 2 });
+    match(
+      (await sql`select last_error from public.deliveries where kind = 'email'`)[0]?.last_error,
+      /SMTP: Timeout/,
+    );
+    smtp.behave("accept");
+    await passTime();
+    await work();
+    deepStrictEqual(await states("email"), { done: 2 });
+    strictEqual(smtp.received.length, 2);
+  }, { smtpQuery: "?socketTimeout=2000" }));
+
 Deno.test("workers at once deliver everything once", () =>
   withDeliveryWorld(async ({ sql, hermes, smtp, work, states, files }) => {
     await seedJune(sql, 12);

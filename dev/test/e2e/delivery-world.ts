@@ -37,14 +37,14 @@ async function callWorker({ urls, keys, functionLog }: Platform) {
 /** Starts one on the engine under test, and stops everything however `run` ends. */
 export async function withDeliveryWorld(
   run: (world: DeliveryWorld) => Promise<void>,
-  options: Partial<PlatformOptions> = {},
+  { smtpQuery = "", ...options }: Partial<PlatformOptions> & { readonly smtpQuery?: string } = {},
 ): Promise<void> {
   const hermes = startHermes();
   const smtp = await startSmtp();
   const platform = await startPlatform({
     engine: shared.engine,
     ...options,
-    env: { ...options.env, HERMES_URL: hermes.url, SMTP_URL: smtp.url },
+    env: { ...options.env, HERMES_URL: hermes.url, SMTP_URL: `${smtp.url}${smtpQuery}` },
   });
   const sql = postgres(platform.urls.database, { max: 2, onnotice: () => {} });
   // Without its key nothing wakes a worker but the test.
