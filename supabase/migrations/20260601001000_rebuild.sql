@@ -21,8 +21,8 @@ comment on function billing.report_progress is
 
 -- Sums of the log rows counted so far that may lie on the client-local days [from_day, until_day):
 -- any local day lies within two days of its UTC date (zones reach from -12 to +14 hours, a change
--- may add one). A week at a time, each by as many processes as the server gives: a key may come in
--- two rows. Without bounds all logs are one part.
+-- may add one). A week at a time, of long ranges a hundredth, each by as many processes as the
+-- server gives: a key may come in two rows. Without bounds all logs are one part.
 create function billing.logged_parts(from_day date, until_day date, agents text[] default null)
 returns table (client_id uuid, reason text, usage_day date, model text, metric text, agent text,
   quantity numeric, provider_cost numeric, log_count bigint)
@@ -33,6 +33,8 @@ declare
   whole constant boolean := not isfinite(from_day) or not isfinite(until_day);
   first_day constant date := from_day - 2;
   last_day constant date := until_day + 2;
+  step constant integer := case when whole then 0
+    else greatest(7, (last_day - first_day) / 100) end;
   part record;
 begin
   select * into counted from billing.usage_watermark;
@@ -40,8 +42,10 @@ begin
   nothing.snapshot := '1:1:';
   nothing.own_transaction := '0';
   for part in
-    select d.day::date as start, least(d.day::date + 7, last_day) as stop
-    from generate_series(first_day, last_day - 1, interval '7 days') d(day) where not whole
+    select d.day as start, least(d.day + step, last_day) as stop
+    from (select first_day + n * step as day
+      from generate_series(0, case when whole then -1 else (last_day - first_day - 1) / step end) n
+      ) d
     union all select first_day, last_day where whole
   loop
     if not whole then

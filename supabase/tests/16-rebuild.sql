@@ -1,7 +1,7 @@
 -- usage_records is a pure function of the logs: rebuilt it is the same, bit for bit; tampered with
 -- it is found out and healed; restored elsewhere it is counted anew.
 begin;
-select plan(22);
+select plan(24);
 
 insert into public.clients (id, name, external_id, started_on, time_zone) values
   ('00000000-0000-0000-0000-00000000000a', 'Acme', 'a', '2026-06-01', 'Pacific/Auckland'),
@@ -50,6 +50,12 @@ select set_eq($$select client_id, usage_day, model, metric, agent, quantity, pro
   'weeks that are summed one by one are as the whole');
 select is(current_setting('application_name'),
   'billing: summing logs 2026-07-06 to 2026-07-10 of 2026-07-10', 'the session says where it is');
+select set_eq($$select client_id, usage_day, model, metric, agent, quantity, provider_cost,
+    log_count from billing.logged_usage('1970-01-01', '2200-01-01')$$,
+  $$select client_id, usage_day, model, metric, agent, quantity, provider_cost, log_count
+    from billing.logged_usage('-infinity', 'infinity')$$, 'centuries too');
+select is(current_setting('application_name'),
+  'billing: summing logs 2199-12-24 to 2200-01-02 of 2200-01-02', 'in about a hundred parts');
 select is_empty($$select client_id, usage_day, model, metric, agent
     from billing.logged_parts('-infinity', 'infinity') where client_id is not null
     group by 1, 2, 3, 4, 5 having count(*) > 1$$, 'without bounds all logs are one part');
