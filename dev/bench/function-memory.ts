@@ -39,7 +39,7 @@ export async function measureFunctionMemory(
     });
   const reads = ids.flatMap((id) => [
     "billing/clients?limit=100",
-    "billing/usage?period_start=2026-06-01&period_end=2026-06-30",
+    "billing/usage?start=2026-06-01&end=2026-06-30",
     "billing/invoices?limit=100",
     `billing/invoices/${id}`,
   ]);

@@ -50,8 +50,8 @@ const FAULTS: readonly Fault[] = [
   {
     name: "missing dedupe",
     check: "logs",
-    routine: "billing.insert_events",
-    says: "on conflict (id) do nothing",
+    routine: "billing.ingest_usage",
+    says: "on conflict on constraint agent_usage_logs_pkey do nothing",
     instead: "",
     drop: "alter table public.agent_usage_logs drop constraint agent_usage_logs_pkey",
   },
