@@ -68,6 +68,9 @@ returns bigint language sql set search_path = '' as $$
   select count(*) from gone;
 $$;
 
+-- Each with a timeout of its own: the role's (2 min, hosted) is for people. It holds where pg_cron
+-- connects, as hosted and by default: then each statement has its own timer. A background worker
+-- has one for the whole command, by the role's setting.
 create function billing.schedule_jobs()
 returns void language sql set search_path = '' as $$
   select billing.schedule_job(j.name, j.schedule, j.command, j.purpose)

@@ -1,4 +1,4 @@
-import { deepStrictEqual, match, strictEqual } from "node:assert/strict";
+import { deepStrictEqual, match, rejects, strictEqual } from "node:assert/strict";
 import postgres from "postgres";
 import { eventually } from "./eventually.ts";
 import { platform } from "./platform-env.ts";
@@ -42,6 +42,17 @@ Deno.test("a schedule that means nothing is refused", async () => {
     const error = await sql`select cron.schedule('platform odd', 'every day', 'select 1')`
       .then(() => undefined, (reason: unknown) => reason);
     match(String(error), /invalid schedule/);
+  } finally {
+    await sql.end();
+  }
+});
+
+Deno.test("a job's own timeout holds, whatever its role's is, where pg_cron connects as hosted", async () => {
+  const sql = postgres(platform.databaseUrl, { max: 1, onnotice: () => {} });
+  try {
+    await sql`set statement_timeout = '200ms'`;
+    await rejects(sql.unsafe("select pg_sleep(0.5)").simple(), /statement timeout/);
+    await sql.unsafe("set statement_timeout = '15min'; select pg_sleep(0.5)").simple();
   } finally {
     await sql.end();
   }
