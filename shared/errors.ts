@@ -15,6 +15,7 @@ export const ERRORS = {
   busy: { status: 429, title: "The database is busy with the same rows; try again" },
   rate_limited: { status: 429, title: "Too many requests that nobody vouches for; wait" },
   overloaded: { status: 503, title: "More is asked at once than can be done; try again" },
+  database_unavailable: { status: 503, title: "The database could not be reached; try again" },
   unreachable: { status: 502, title: "The service could not be reached" },
   // What the database raises (billing.error_codes).
   negative_quantity: { status: 400, title: "A count that cannot be below zero is" },

@@ -8,14 +8,23 @@ import type { PostgresConnection } from "@supabase/lite/postgres";
  * - JSON arguments arrive as text already and must not be encoded again;
  * - numbers and instants are written as PostgREST's clients see them;
  * - it must not GRANT anything: its own first request would grant all tables to `anon`;
- * - the request's role brings its `statement_timeout`, as PostgREST applies it.
+ * - the request's role brings its `statement_timeout`, as PostgREST applies it;
+ * - a schema that could not be read is not an empty one, to be kept: it is read again.
  */
-export function connectApi(adminUrl: string): PostgresConnection {
+export function connectApi(adminUrl: string, onUnreadSchema: () => void): PostgresConnection {
   const connection = createPostgresConnection({
     url: adminUrl,
     postgresOptions: { max: 10, onnotice: () => {}, types },
   });
   Object.defineProperty(connection, "ensureRlsContext", { value: () => Promise.resolve(true) });
+  const introspect = connection.introspect.bind(connection);
+  connection.introspect = async (options) => {
+    const schema = await introspect(options);
+    if (schema.tables.length > 0) return schema;
+    await connection.clearSchemaCache();
+    onUnreadSchema();
+    throw new Error("the schema could not be read");
+  };
   const withContext = connection.withContext.bind(connection);
   connection.withContext = (variables, run, options) =>
     withContext(variables, async (db) => {

@@ -6,9 +6,21 @@ Deno.test("each SQLSTATE has PostgREST's HTTP status", () => {
   const status = (code: string, anonymous = false) =>
     toPostgrestError({ code, message: "m" }, anonymous).status;
   deepStrictEqual(
-    ["P0001", "23514", "23505", "23503", "PT402", "42883", "40001", "57014", "53300", "LE001"]
+    [
+      "P0001",
+      "23514",
+      "23505",
+      "23503",
+      "PT402",
+      "42883",
+      "40001",
+      "57014",
+      "53300",
+      "PGRST002",
+      "LE001",
+    ]
       .map((code) => status(code)),
-    [400, 400, 409, 409, 402, 404, 500, 500, 503, 400],
+    [400, 400, 409, 409, 402, 404, 500, 500, 503, 503, 400],
   );
   strictEqual(status("42501"), 403);
   strictEqual(status("42501", true), 401);

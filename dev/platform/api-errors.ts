@@ -41,6 +41,7 @@ const exact: Record<string, number> = {
   "53400": 500,
   "57P01": 503,
   P0001: 400,
+  PGRST002: 503,
 };
 const byClass: Record<string, number> = {
   "08": 503,

@@ -30,7 +30,10 @@ interface RequestState {
 /** Starts the API. It sees new tables and functions as PostgREST does: `notify pgrst`. */
 export async function startApi(options: ApiOptions): Promise<Api> {
   const states = new AsyncLocalStorage<RequestState>();
-  const connection = connectApi(options.adminUrl);
+  const connection = connectApi(options.adminUrl, () => {
+    const state = states.getStore();
+    if (state !== undefined) state.databaseError = SCHEMA_UNREAD;
+  });
   connection.normalizeDbError = (error) => {
     const state = states.getStore();
     const parsed = databaseErrorSchema.safeParse(error);
@@ -62,6 +65,12 @@ export async function startApi(options: ApiOptions): Promise<Api> {
     },
   };
 }
+
+/** What PostgREST answers while it cannot read the schema. */
+const SCHEMA_UNREAD: DatabaseError = {
+  code: "PGRST002",
+  message: "Could not query the database for the schema cache. Retrying.",
+};
 
 function createApp(
   connection: ReturnType<typeof connectApi>,

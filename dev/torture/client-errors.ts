@@ -15,6 +15,8 @@ export function surviveLostConnections(): void {
 
 function isLostConnection(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
-  if ("code" in error && /^(CONNECTION_\w+|57P0\d|ECONN\w+)$/.test(String(error.code))) return true;
+  if ("code" in error && /^(CONNECTION_\w+|57P0\d|ECONN\w+|EPIPE)$/.test(String(error.code))) {
+    return true;
+  }
   return error instanceof TypeError && /postgres\/src\/connection\.js/.test(error.stack ?? "");
 }

@@ -4,6 +4,7 @@ import { setTimeout } from "node:timers/promises";
 import { z } from "zod";
 import { priceModel } from "./actors/operators.ts";
 import { CAST, idOf } from "./cast.ts";
+import { NoAnswer } from "./attempt.ts";
 import { post } from "./http.ts";
 import type { Outside, Stage } from "./stage.ts";
 
@@ -70,28 +71,31 @@ async function regenerateAll(sql: Sql, at: Date): Promise<void> {
     ) v`;
 }
 
-/** Works until no delivery and no event waits; receivers are well. Gives up after a while. */
-export async function drain({ sql }: Stage, outside: Outside): Promise<StripeDifference[]> {
-  const { platform, stripe, hermes, smtp } = outside;
+/**
+ * Receivers are well again, and what Stripe has to tell is heard, told again or looked up: it may
+ * void a period, which then is to be billed again.
+ */
+export async function hearStripe({ sql }: Stage, outside: Outside): Promise<void> {
+  const { stripe, hermes, smtp } = outside;
   hermes.behave("deliver");
   smtp.behave("accept");
   stripe.faults.length = 0;
   await stripe.webhooks.releaseBadly(() => false);
   await stripe.webhooks.settled();
   await sendUnansweredAgain(outside);
+  await reconcileStripe(sql, outside);
+}
+
+/** Works until no delivery and no event waits. Gives up after a while. */
+export async function drain({ sql }: Stage, outside: Outside): Promise<StripeDifference[]> {
   let left: StripeDifference[] = [];
-  const call = (name: string, body?: unknown) =>
-    post({ url: `${platform.urls.api}/functions/v1/${name}`, key: platform.keys.cronSecret, body });
   const deadline = performance.now() + 180_000;
   for (let calm = 0; calm < 2 && performance.now() < deadline;) {
     await sql`select billing.requeue_deliveries()`;
     await sql`update public.deliveries set due_at = now() - interval '1 second'
       where state in ('queued', 'running')`;
-    await call("deliver");
-    left = reconciled.parse(await call("reconcile-stripe", { days: 30 })).left;
-    await stripe.webhooks.settled();
-    await sql`update billing.stripe_events set due_at = now() where state = 'pending'`;
-    await sql`select billing.process_stripe_events()`;
+    await call(outside, "deliver");
+    left = await reconcileStripe(sql, outside);
     const [{ waiting }] = await sql<[{ waiting: number }]>`
       select (select count(*) from public.deliveries
           where state in ('waiting', 'queued', 'running', 'dead'))::int
@@ -101,6 +105,28 @@ export async function drain({ sql }: Stage, outside: Outside): Promise<StripeDif
     if (waiting > 0) await setTimeout(200);
   }
   return left;
+}
+
+/** Compares both sides, and acts on all that Stripe has told. Gives what is left open. */
+async function reconcileStripe(sql: Sql, outside: Outside): Promise<StripeDifference[]> {
+  const { left } = reconciled.parse(await call(outside, "reconcile-stripe", { days: 30 }));
+  await outside.stripe.webhooks.settled();
+  await sql`update billing.stripe_events set due_at = now() where state = 'pending'`;
+  await sql`select billing.process_stripe_events()`;
+  return left;
+}
+
+/** Calls a function; again when there was no answer: connections may be of the last kill. */
+async function call({ platform }: Outside, name: string, body?: unknown): Promise<unknown> {
+  const url = `${platform.urls.api}/functions/v1/${name}`;
+  for (let left = 5;; left--) {
+    try {
+      return await post({ url, key: platform.keys.cronSecret, body });
+    } catch (error) {
+      if (!(error instanceof NoAnswer) || left === 0) throw error;
+      await setTimeout(200);
+    }
+  }
 }
 
 /** As Stripe does for three days: what was not answered by 200 comes again. */

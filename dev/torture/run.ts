@@ -31,7 +31,7 @@ import { checkStripe } from "./checks/stripe.ts";
 import { checkHealed, checkUsage } from "./checks/usage.ts";
 import { History, KILLER, type Violation } from "./history.ts";
 import { Ledger } from "./ledger.ts";
-import { closeBooks, drain } from "./quiesce.ts";
+import { closeBooks, drain, hearStripe } from "./quiesce.ts";
 import type { Actor, Stage } from "./stage.ts";
 import { startWorld, type World } from "./world.ts";
 
@@ -145,6 +145,7 @@ async function check(
   tell: (line: string) => void,
 ): Promise<Violation[]> {
   const { sql, ledger, history } = stage;
+  await hearStripe(stage, world);
   const rest = await closeBooks(stage);
   const left = await drain(stage, world);
   tell(`Everything has come to rest as of ${rest.asOf}.`);

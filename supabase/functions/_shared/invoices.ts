@@ -25,7 +25,8 @@ export function invoiceLoader(
     )
       .eq("id", id).maybeSingle();
     if (error) {
-      throw new Error(`reading an invoice: ${error.code} ${error.message}`);
+      const { code, message } = error;
+      throw Object.assign(new Error(`reading an invoice: ${code} ${message}`), { code });
     }
     return data === null ? null : InvoiceRow.parse(data);
   };

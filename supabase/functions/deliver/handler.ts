@@ -1,4 +1,5 @@
 import { problem, problemResponse } from "../../../shared/errors.ts";
+import { surprise } from "../_shared/api/database-problem.ts";
 import type { DeliveryOverview } from "../_shared/deliveries/overview.ts";
 import type { WorkerSummary } from "../_shared/deliveries/worker.ts";
 
@@ -26,6 +27,6 @@ export async function handleDeliver(request: Request, ports: DeliverPorts): Prom
     });
   } catch (error) {
     ports.reportError(error);
-    return problemResponse(problem("internal"));
+    return problemResponse(surprise(error));
   }
 }

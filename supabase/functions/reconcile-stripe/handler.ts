@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { errorDetails, problem, problemResponse } from "../../../shared/errors.ts";
 import { readQuestion } from "../_shared/api/body.ts";
+import { surprise } from "../_shared/api/database-problem.ts";
 import type { MeterReport } from "../_shared/stripe/meters.ts";
 import type { OutwardReport } from "../_shared/stripe/outward.ts";
 import type { Reconciliation } from "../_shared/stripe/reconcile.ts";
@@ -45,6 +46,6 @@ export async function handleReconcile(request: Request, ports: ReconcilePorts): 
     return Response.json(await work());
   } catch (error) {
     ports.reportError(error);
-    return problemResponse(problem("internal"));
+    return problemResponse(surprise(error));
   }
 }

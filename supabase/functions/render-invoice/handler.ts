@@ -5,6 +5,7 @@ import { InvoiceDocument } from "../../../shared/document/schema.ts";
 import { type InvoiceView, invoiceView } from "../../../shared/document/view.ts";
 import { errorDetails, type Problem, problem, problemResponse } from "../../../shared/errors.ts";
 import { readQuestion } from "../_shared/api/body.ts";
+import { surprise } from "../_shared/api/database-problem.ts";
 import { noteInvoice } from "../_shared/door/visit.ts";
 import type { InvoiceRow, LoadInvoice } from "../_shared/invoices.ts";
 import { renderPdf } from "../_shared/pdf/render.ts";
@@ -48,7 +49,7 @@ export async function handleRender(
     return await answer(request, question.value, row, document.value);
   } catch (error) {
     ports.reportError(error);
-    return problemResponse(problem("internal"));
+    return problemResponse(surprise(error));
   }
 }
 

@@ -1,6 +1,6 @@
 import type Stripe from "stripe";
 import { problem, problemResponse } from "../../../shared/errors.ts";
-import { databaseProblem } from "../_shared/api/database-problem.ts";
+import { databaseProblem, surprise } from "../_shared/api/database-problem.ts";
 import type { StripeStore } from "../_shared/stripe/store.ts";
 import { verifyWebhook } from "../_shared/stripe/webhook.ts";
 
@@ -56,7 +56,7 @@ export async function handleWebhook(request: Request, ports: WebhookPorts): Prom
     ports.reportError(error);
     // Text that no database stores will not be stored the next time either.
     const known = databaseProblem(error);
-    return problemResponse(known?.code === "bad_request" ? known : problem("internal"));
+    return problemResponse(known?.code === "bad_request" ? known : surprise(error));
   }
 }
 

@@ -1,4 +1,4 @@
-import postgres from "postgres";
+import { z } from "zod";
 import { type ErrorCode, ERRORS, type Problem, problem } from "../../../../shared/errors.ts";
 
 /**
@@ -8,16 +8,43 @@ import { type ErrorCode, ERRORS, type Problem, problem } from "../../../../share
  * callers, the server's own may name tables.
  */
 export function databaseProblem(error: unknown): Problem | null {
-  if (!(error instanceof postgres.PostgresError)) return null;
-  if (error.code.startsWith("PT")) {
-    const code = error.detail ?? "";
-    return isErrorCode(code) ? problem(code, withHint(error)) : null;
+  if (isLostConnection(error)) return problem("database_unavailable");
+  const told = DatabaseError.safeParse(error).data;
+  if (told === undefined) return null;
+  if (told.code.startsWith("PT")) {
+    const code = told.detail ?? "";
+    return isErrorCode(code) ? problem(code, withHint(told)) : null;
   }
-  const known = BY_STATE[error.code];
+  const known = BY_STATE[told.code];
   if (known !== undefined) return problem(...known);
   // 22: a value that its type cannot hold, whatever it is.
-  if (error.code.startsWith("22")) return problem("bad_request", "a value is out of range");
+  if (told.code.startsWith("22")) return problem("bad_request", "a value is out of range");
   return null;
+}
+
+/**
+ * What to answer when work has thrown that no input explains: to come again when it passes by
+ * itself (the database is away, full or busy), else that something broke.
+ */
+export function surprise(error: unknown): Problem {
+  const known = databaseProblem(error);
+  return known !== null && [429, 503].includes(known.status) ? known : problem("internal");
+}
+
+/** The driver's class is not at hand in functions that have no connection of their own. */
+const DatabaseError = z.object({
+  name: z.literal("PostgresError"),
+  code: z.string(),
+  message: z.string(),
+  detail: z.string().optional(),
+  hint: z.string().optional(),
+});
+
+/** A connection that never was or is no more, as the driver, the server and the Data API tell it. */
+const LOST = /^(CONNECTION_\w+|CONNECT_TIMEOUT|ECONN\w+|EPIPE|08...|57P0[1-5]|PGRST00[0-3])$/;
+
+function isLostConnection(error: unknown): boolean {
+  return error instanceof Error && "code" in error && LOST.test(String(error.code));
 }
 
 const BY_STATE: Readonly<Record<string, readonly [ErrorCode, string]>> = {

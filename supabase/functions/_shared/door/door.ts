@@ -1,6 +1,7 @@
 import { env } from "node:process";
 import { z } from "zod";
 import { problem, problemResponse } from "../../../../shared/errors.ts";
+import { surprise } from "../api/database-problem.ts";
 import { type Admission, admission } from "./admission.ts";
 import { type Bucket, bucket } from "./bucket.ts";
 import { errorReporter, type WriteLine, writeLine } from "./log.ts";
@@ -69,7 +70,7 @@ export function door(
         return stranger && !strangers.take() ? slowDown(strangers) : given;
       } catch (error) {
         reportError(error);
-        return problemResponse(problem("internal"));
+        return problemResponse(surprise(error));
       } finally {
         leave();
       }
