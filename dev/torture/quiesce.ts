@@ -117,13 +117,15 @@ async function reconcileStripe(sql: Sql, outside: Outside): Promise<StripeDiffer
 }
 
 /** Calls a function; again when there was no answer: connections may be of the last kill. */
-async function call({ platform }: Outside, name: string, body?: unknown): Promise<unknown> {
+async function call(outside: Outside, name: string, body?: unknown): Promise<unknown> {
+  const { platform, functionErrors } = outside;
   const url = `${platform.urls.api}/functions/v1/${name}`;
   for (let left = 5;; left--) {
     try {
       return await post({ url, key: platform.keys.cronSecret, body });
     } catch (error) {
-      if (!(error instanceof NoAnswer) || left === 0) throw error;
+      if (!(error instanceof NoAnswer)) throw error;
+      if (left === 0) throw new Error([name, error.message, ...functionErrors].join("\n"));
       await setTimeout(200);
     }
   }

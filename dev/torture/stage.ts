@@ -26,6 +26,8 @@ export interface Outside {
   readonly hermes: HermesStandIn;
   readonly smtp: SmtpStandIn;
   readonly stripe: StripeStandIn;
+  /** What functions told of errors; the last ones. */
+  readonly functionErrors: readonly string[];
 }
 
 /** Somebody who does one thing after the other until all is over. */

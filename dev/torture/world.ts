@@ -1,5 +1,6 @@
 import { setTimeout } from "node:timers/promises";
 import postgres, { type Sql } from "postgres";
+import { withWholeRows } from "../../supabase/functions/_shared/whole-rows.ts";
 import { startPlatform } from "../platform/platform.ts";
 import type { EngineName } from "../platform/postgres-engine.ts";
 import { startHermes } from "../standins/hermes.ts";
@@ -9,6 +10,8 @@ import type { Outside } from "./stage.ts";
 
 /** Milliseconds. */
 const STOP_WITHIN = 8000;
+
+const ERRORS_KEPT = 10;
 
 const KEY = "sk_test_torture";
 const WEBHOOK_SECRET = "whsec_torture";
@@ -31,9 +34,15 @@ export async function startWorld(engine: EngineName): Promise<World> {
   const stopStandIns = async () => {
     await Promise.all([stripe.stop(), hermes.stop(), smtp.stop()]);
   };
+  const functionErrors: string[] = [];
   const platform = await startPlatform({
     engine,
     durable: true,
+    onFunctionLine: (line) => {
+      if (!line.includes('"level":"error"')) return;
+      functionErrors.push(line);
+      functionErrors.splice(0, functionErrors.length - ERRORS_KEPT);
+    },
     env: {
       HERMES_URL: hermes.url,
       SMTP_URL: smtp.url,
@@ -50,7 +59,7 @@ export async function startWorld(engine: EngineName): Promise<World> {
     secrets: [WEBHOOK_SECRET],
   });
   const options = { onnotice: () => {}, connect_timeout: 5, backoff: false, prepare: false };
-  const sql = postgres(platform.urls.database, { ...options, max: 16 });
+  const sql = withWholeRows(postgres(platform.urls.database, { ...options, max: 16 }));
   const fresh: Sql[] = [];
   const admin = postgres(platform.urls.databaseAdmin, { ...options, max: 1 });
   const stop = async () => {
@@ -64,6 +73,7 @@ export async function startWorld(engine: EngineName): Promise<World> {
     stripe,
     hermes,
     smtp,
+    functionErrors,
     sql,
     connect: () => {
       const another = postgres(platform.urls.database, { ...options, max: 1 });

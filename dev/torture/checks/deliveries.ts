@@ -20,7 +20,7 @@ export interface Delivery {
 /** The sender's address as the platform sets it; Message-IDs are of its domain. */
 const FROM = "LeverEdge Billing <billing@leveredge.test>";
 /** Why a delivery may have been skipped. */
-const MOOT = /void|nothing left to pay|nothing to collect|no e-mail address|paid/;
+const MOOT = /void|uncollectible|nothing left to pay|nothing to collect|no e-mail address|paid/;
 
 /** Keeps an account of claims, and of those that took what another worker still had. */
 export async function watchClaims(sql: Sql): Promise<void> {

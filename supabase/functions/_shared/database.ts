@@ -1,4 +1,5 @@
 import postgres, { type Sql } from "postgres";
+import { withWholeRows } from "./whole-rows.ts";
 
 /** Connections a function opens at most: hosted poolers and small databases have few to give. */
 const MAX_CONNECTIONS = 4;
@@ -15,12 +16,12 @@ const IDLE_SECONDS = 20;
  * the SQLSTATE as `code` and, for domain errors (`PT4xx`), the stable code as `detail`.
  */
 export function openDatabase(url: string): Sql {
-  return postgres(url, {
+  return withWholeRows(postgres(url, {
     max: MAX_CONNECTIONS,
     prepare: false,
     idle_timeout: IDLE_SECONDS,
     connect_timeout: 10,
     onnotice: () => {},
     connection: { application_name: "leveredge-billing" },
-  });
+  }));
 }
