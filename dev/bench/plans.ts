@@ -44,6 +44,7 @@ interface Node {
   readonly "Node Type": string;
   readonly "Relation Name"?: string | undefined;
   readonly "Index Name"?: string | undefined;
+  readonly "Conflict Arbiter Indexes"?: readonly string[] | undefined;
   readonly Plans?: readonly Node[] | undefined;
 }
 
@@ -52,6 +53,7 @@ const Node: z.ZodType<Node> = z.lazy(() =>
     "Node Type": z.string(),
     "Relation Name": z.string().optional(),
     "Index Name": z.string().optional(),
+    "Conflict Arbiter Indexes": z.array(z.string()).optional(),
     Plans: z.array(Node).optional(),
   })
 );
@@ -143,7 +145,8 @@ function accesses(message: unknown): Access[] {
 }
 
 function ofNode(node: Node): Access[] {
-  const below = (node.Plans ?? []).flatMap(ofNode);
+  const arbiters = (node["Conflict Arbiter Indexes"] ?? []).map((index) => ({ table: "", index }));
+  const below = [...arbiters, ...(node.Plans ?? []).flatMap(ofNode)];
   const table = node["Relation Name"];
   const index = node["Index Name"] ?? null;
   if (node["Node Type"] === "Bitmap Index Scan") return [{ table: "", index }, ...below];

@@ -40,6 +40,8 @@ const exact: Record<string, number> = {
   "42P17": 500,
   "53400": 500,
   "57P01": 503,
+  // No SQLSTATE: the driver's, of a connection that is gone.
+  EPIPE: 503,
   P0001: 400,
   PGRST002: 503,
 };

@@ -5,10 +5,11 @@ import { type StripeWorld, withStripe } from "./stripe-world.ts";
 
 const NOTHING = { days: 3, missed_events: 0, found: [], left: [], told: 0 };
 
-Deno.test("what is too small is held and paid with the next invoice; a voided draft is deleted", () =>
-  withStripe(["Ada", "Bo"], async (world) => {
+Deno.test("what is too small is held and paid with the next invoice; useless drafts are deleted", () =>
+  withStripe(["Ada", "Bo", "Cyd"], async (world) => {
     await smallIsCarried(world);
     await voidedDraftIsDeleted(world);
+    await unnotedDraftIsDeleted(world);
     await world.stripe.webhooks.settled();
     deepStrictEqual((await world.call("reconcile-stripe", { days: 3 })).body, NOTHING);
   }));
@@ -46,6 +47,23 @@ async function voidedDraftIsDeleted({ stripe, sql, ports, call, invoices }: Stri
   await sql`select billing.void_invoice(${id}, 'a mistake')`;
   const told = await call("reconcile-stripe", { only: "outbox" });
   deepStrictEqual(told.body, { done: 1, problems: [] });
+  deepStrictEqual(statuses(), ["paid"]);
+}
+
+/** A worker is killed before it notes the draft; then the money comes another way. */
+async function unnotedDraftIsDeleted({ stripe, sql, ports, call, invoices }: StripeWorld) {
+  const id = invoices.get("Cyd") ?? "";
+  const killed = {
+    ...ports,
+    store: { ...ports.store, saveDraft: () => Promise.reject(new Error("killed")) },
+  };
+  await rejects(deliverInvoice(id, killed), /killed/);
+  const statuses = () => [...stripe.state.invoices.values()].map(({ status }) => status);
+  await call("reconcile-stripe", { only: "outbox" });
+  deepStrictEqual(statuses(), ["paid", "draft"]);
+  await sql`select billing.record_payment(${id}, 5000, now(), 'bank', 'transfer')`;
+  strictEqual((await deliverInvoice(id, ports)).kind, "skipped");
+  await call("reconcile-stripe", { days: 3 });
   deepStrictEqual(statuses(), ["paid"]);
 }
 

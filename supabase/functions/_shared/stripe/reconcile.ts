@@ -1,9 +1,11 @@
 import type Stripe from "stripe";
 import { compareSides, type Difference } from "./compare.ts";
 import { STRIPE_EVENT_TYPES } from "./events.ts";
+import { isMissing } from "./failures.ts";
 import { deliverInvoice } from "./invoices.ts";
 import { meterDifferences, sendMeterEvents } from "./meters.ts";
 import { type OutwardPorts, type OutwardReport, tellStripe } from "./outward.ts";
+import type { BothSides } from "./store.ts";
 
 /** What a reconciliation found and did. */
 export interface Reconciliation {
@@ -41,7 +43,9 @@ export async function reconcile(days: number, ports: OutwardPorts): Promise<Reco
   const uncredited = await applyCreditNotes(since, ports);
   await applyRefunds(since, ports);
   await applySubscriptions(ports);
-  for (const row of await store.bothSides(sinceDay)) {
+  const ours = await store.bothSides(sinceDay);
+  await discardDrafts(ours, before, ports);
+  for (const row of ours) {
     const missing = row.wanted && row.stripe_invoice_id === null && row.state !== "held";
     if (missing && row.state !== "refused") await deliverInvoice(row.invoice_id, ports);
   }
@@ -108,6 +112,26 @@ async function fetchInvoices(
     if (id !== null && !invoices.has(id)) invoices.set(id, await stripe.invoices.retrieve(id));
   }
   return [...invoices.values()];
+}
+
+/**
+ * Deletes drafts of workers that died before they noted them, when the invoice has been settled
+ * since or is known as another. One that is still to be collected is found by the next try.
+ */
+async function discardDrafts(
+  ours: readonly BothSides[],
+  theirs: readonly Stripe.Invoice[],
+  { stripe }: OutwardPorts,
+): Promise<void> {
+  const rows = new Map(ours.map((row) => [row.invoice_id, row]));
+  for (const { id, status, metadata } of theirs) {
+    const row = rows.get(metadata?.leveredge_invoice_id ?? "");
+    if (status !== "draft" || row === undefined || row.stripe_invoice_id === id) continue;
+    if (row.wanted && row.stripe_invoice_id === null) continue;
+    await stripe.invoices.del(id).catch((error: unknown) => {
+      if (!isMissing(error)) throw error;
+    });
+  }
 }
 
 /** Issues here what Stripe credited; what our invoice has not enough left for is a difference. */
