@@ -2,7 +2,8 @@ import { cpus } from "node:os";
 import { parseArgs } from "node:util";
 import { type Figure, isMet } from "./bench/figure.ts";
 import { groups } from "./bench/groups.ts";
-import { lineOf, withTable } from "./bench/report.ts";
+import { describePlans } from "./bench/plans.ts";
+import { lineOf, tableOf, withPart } from "./bench/report.ts";
 import { sizes } from "./bench/sizes.ts";
 
 // npm run bench                                  everything; closing months takes most of the time
@@ -10,6 +11,7 @@ import { sizes } from "./bench/sizes.ts";
 // npm run bench -- rollup close_month            the groups that hold these keys
 // npm run bench -- --json FILE                   the figures as JSON too
 // npm run bench -- --write docs/performance.md   the figures into the document's table
+// npm run bench -- --plans docs/performance.md   only how hot queries are answered, into the document
 // npm run bench -- --size small                  a fifth of the logs
 
 const { values, positionals } = parseArgs({
@@ -20,6 +22,7 @@ const { values, positionals } = parseArgs({
     size: { type: "string", default: "default" },
     json: { type: "string" },
     write: { type: "string" },
+    plans: { type: "string" },
   },
 });
 const known = groups.flatMap(({ keys }) => keys);
@@ -30,6 +33,11 @@ if (
 ) {
   console.error(`sizes: default, quick, small; keys: ${known.join(", ")}`);
   Deno.exit(2);
+}
+if (values.plans !== undefined) {
+  const document = await Deno.readTextFile(values.plans);
+  await Deno.writeTextFile(values.plans, withPart(document, "plans", await describePlans()));
+  Deno.exit(0);
 }
 const chosen = groups.filter(({ keys }) =>
   positionals.length === 0 || keys.some((key) => positionals.includes(key))
@@ -60,6 +68,9 @@ if (values.json !== undefined) {
 if (values.write !== undefined) {
   const heading = `Measured by \`npm run bench\`, size ${size}, on ${machine}, ${seconds} s.`;
   const document = await Deno.readTextFile(values.write);
-  await Deno.writeTextFile(values.write, withTable(document, figures, heading));
+  await Deno.writeTextFile(
+    values.write,
+    withPart(document, "bench", tableOf(figures, heading)),
+  );
 }
 Deno.exit(0);

@@ -1,6 +1,6 @@
 import postgres from "postgres";
 import { z } from "zod";
-import { addClients, addLogs, clientId, settle, type Sql } from "./world.ts";
+import { addClients, addLogs, clientId, settle, type Sql, withDatabase } from "./world.ts";
 
 const CLIENTS = 1000;
 const LOGS = 400_000;
@@ -66,11 +66,18 @@ const LARGE = 2000;
  * A table in Markdown: each hot statement with the indexes that it and those inside of it read by,
  * and the large tables that it reads as a whole.
  */
-export async function describePlans(adminUrl: string): Promise<string> {
+export async function describePlans(): Promise<string> {
+  return await withDatabase(({ adminUrl }) => describe(adminUrl));
+}
+
+async function describe(adminUrl: string): Promise<string> {
   const plans: unknown[] = [];
   const sql = postgres(adminUrl, { max: 1, onnotice: ({ message }) => plans.push(message) });
   try {
     const client = await arrange(sql);
+    const text = (statement: string) =>
+      statement.replace("$client", `'${client}'::uuid`).replace("$events", `'${events()}'`)
+        .replace("$event", `'${EVENT}'`);
     await sql`load 'auto_explain'`;
     await sql`
       select set_config(name, setting, false)
@@ -79,12 +86,10 @@ export async function describePlans(adminUrl: string): Promise<string> {
         ('search_path', '')) s(name, setting)`;
     const found: [string, Access[]][] = [];
     for (const [what, statement, who] of HOT) {
-      plans.length = 0;
-      const text = statement.replace("$client", `'${client}'::uuid`);
       await sql.begin(async (tx) => {
         if (who === "member") await becomeMember(tx, client);
         plans.length = 0;
-        await tx.unsafe(text.replace("$events", `'${events()}'`).replace("$event", `'${EVENT}'`));
+        await tx.unsafe(text(statement));
       });
       found.push([what, plans.flatMap(accesses)]);
       // As autovacuum does, which knows of what each statement has written.

@@ -1,9 +1,5 @@
 import { type Figure, isMet, type Target } from "./figure.ts";
 
-/** Where a document keeps the table that the bench writes. */
-const START = "<!-- bench: start -->";
-const END = "<!-- bench: end -->";
-
 /** A line for a person who waits. */
 export function lineOf(figure: Figure): string {
   const verdict = targetOf(figure.target) === "" ? "report" : isMet(figure) ? "met" : "MISSED";
@@ -13,24 +9,29 @@ export function lineOf(figure: Figure): string {
     (figure.also ?? []).map(({ what, holds }) => holds ? "" : `; not: ${what}`).join("");
 }
 
-/** The document with its table replaced by these figures. Throws where it has no place for one. */
-export function withTable(document: string, figures: readonly Figure[], heading: string): string {
-  const start = document.indexOf(START);
-  const end = document.indexOf(END);
-  if (start === -1 || end < start) throw new Error(`no ${START} … ${END} in the document`);
+/** The figures as a table in Markdown, with what they were measured on. */
+export function tableOf(figures: readonly Figure[], heading: string): string {
   const rows = figures.map((figure) =>
     `| \`${figure.key}\` | ${valueOf(figure)} | ${targetOf(figure.target) || "–"} | ${
       targetOf(figure.target) === "" ? "–" : isMet(figure) ? "met" : "**missed**"
     } | ${figure.detail} |`
   );
-  const table = [
+  return [
     heading,
     "",
     "| key | measured | target | | behind it |",
     "| --- | --- | --- | --- | --- |",
     ...rows,
-  ];
-  return `${document.slice(0, start)}${START}\n\n${table.join("\n")}\n\n${document.slice(end)}`;
+  ].join("\n");
+}
+
+/** The document with what stands at this place of it replaced. Throws where it has no such place. */
+export function withPart(document: string, place: "bench" | "plans", text: string): string {
+  const [opening, closing] = [`<!-- ${place}: start -->`, `<!-- ${place}: end -->`];
+  const start = document.indexOf(opening);
+  const end = document.indexOf(closing);
+  if (start === -1 || end < start) throw new Error(`no ${opening} … ${closing} in the document`);
+  return `${document.slice(0, start)}${opening}\n\n${text}\n\n${document.slice(end)}`;
 }
 
 function valueOf({ value, unit }: Figure): string {

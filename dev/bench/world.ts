@@ -11,6 +11,8 @@ export interface BenchDatabase {
   readonly sql: Sql;
   /** Opens a further connection. */
   connect(): Sql;
+  /** The superuser's address. */
+  readonly adminUrl: string;
 }
 
 /** Starts a throw-away database, measures, and removes it. */
@@ -25,7 +27,7 @@ export async function withDatabase<T>(measure: (db: BenchDatabase) => Promise<T>
   };
   try {
     await applyMigrations(server.databaseUrl);
-    return await measure({ sql: connect(), connect });
+    return await measure({ sql: connect(), connect, adminUrl: server.adminUrl });
   } finally {
     await Promise.all(open.map((sql) => sql.end({ timeout: 1 })));
     await server.stop();

@@ -14,7 +14,7 @@ begin
   select * into since from billing.usage_watermark;
   return not billing.watermark_is_here(since)
     or exists (select from billing.rebuild_requests)
-    -- In the index's order: a planner that expects many such rows would read the table to the first.
+    -- In the index's order: who expects many such rows would read the table to find the first.
     or (select true from public.agent_usage_logs l
       where l.stored_by >= pg_snapshot_xmin(since.snapshot) and not billing.is_counted(
         l.stored_by, l.seq, since.snapshot, since.own_transaction, since.own_seq)

@@ -33,7 +33,8 @@ select is(pg_temp.scans_of('select count(*) from public.usage_records'), '{usage
   'a scan of all usage is noticed');
 -- A plan that is kept knows no values: what is expected then must not be what is read.
 set local plan_cache_mode = force_generic_plan;
-select is(pg_temp.scans_of('select billing.rollup()'), '{}', 'a rollup with nothing to do reads no logs');
+select is(pg_temp.scans_of('select billing.rollup()'), '{}',
+  'a rollup with nothing to do reads no logs');
 reset plan_cache_mode;
 select is(pg_temp.scans_of($$select billing.current_spend(md5('hot7')::uuid, '2026-06-29')$$), '{}',
   'live spend reads the usage of one client');

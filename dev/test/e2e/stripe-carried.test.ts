@@ -1,15 +1,18 @@
-import { deepStrictEqual, rejects, strictEqual } from "node:assert/strict";
+import { deepStrictEqual, ok, rejects, strictEqual } from "node:assert/strict";
 import { deliverInvoice } from "../../../supabase/functions/_shared/stripe/invoices.ts";
+import { tellStripe } from "../../../supabase/functions/_shared/stripe/outward.ts";
+import { stripeStore } from "../../../supabase/functions/_shared/stripe/store.ts";
 import { eventually } from "./eventually.ts";
 import { type StripeWorld, withStripe } from "./stripe-world.ts";
 
 const NOTHING = { days: 3, missed_events: 0, found: [], left: [], told: 0 };
 
 Deno.test("what is too small is held and paid with the next invoice; useless drafts are deleted", () =>
-  withStripe(["Ada", "Bo", "Cyd"], async (world) => {
+  withStripe(["Ada", "Bo", "Cyd", "Dee"], async (world) => {
     await smallIsCarried(world);
     await voidedDraftIsDeleted(world);
     await unnotedDraftIsDeleted(world);
+    await deletedDraftIsMadeAgain(world);
     await world.stripe.webhooks.settled();
     deepStrictEqual((await world.call("reconcile-stripe", { days: 3 })).body, NOTHING);
   }));
@@ -45,6 +48,17 @@ async function voidedDraftIsDeleted({ stripe, sql, ports, call, invoices }: Stri
   const statuses = () => [...stripe.state.invoices.values()].map(({ status }) => status);
   deepStrictEqual(statuses(), ["paid", "draft"]);
   await sql`select billing.void_invoice(${id}, 'a mistake')`;
+  await rejects(
+    tellStripe({
+      stripe: ports.stripe,
+      now: ports.now,
+      store: {
+        ...stripeStore(sql, false),
+        saveProblem: () => Promise.reject(new Error("killed")),
+      },
+    }),
+    /killed/,
+  );
   const told = await call("reconcile-stripe", { only: "outbox" });
   deepStrictEqual(told.body, { done: 1, problems: [] });
   deepStrictEqual(statuses(), ["paid"]);
@@ -67,6 +81,24 @@ async function unnotedDraftIsDeleted({ stripe, sql, ports, call, invoices }: Str
   deepStrictEqual(statuses(), ["paid"]);
 }
 
+/** A worker is killed when it has deleted a draft that is not what we would send. */
+async function deletedDraftIsMadeAgain({ stripe, sql, ports, call, invoices }: StripeWorld) {
+  const id = invoices.get("Dee") ?? "";
+  const killed = {
+    ...ports,
+    store: { ...ports.store, saveCarried: () => Promise.reject(new Error("killed")) },
+  };
+  await rejects(deliverInvoice(id, killed), /killed/);
+  const [draft] = [...stripe.state.invoices.values()].filter(({ status }) => status === "draft");
+  await ports.stripe.invoices.del(draft?.id ?? "");
+  const { body } = await call("reconcile-stripe", { days: 3 });
+  ok(typeof body === "object" && body !== null && "left" in body);
+  deepStrictEqual(body.left, []);
+  const statuses = [...stripe.state.invoices.values()].map(({ status }) => status);
+  deepStrictEqual(statuses, ["paid", "open"]);
+  strictEqual(await stateOf({ sql }, id), "open");
+}
+
 /** An issued invoice of one item. */
 async function oneOff({ sql }: StripeWorld, amount: string): Promise<string> {
   const [item] = await sql<{ id: string }[]>`
@@ -79,7 +111,7 @@ async function oneOff({ sql }: StripeWorld, amount: string): Promise<string> {
   return invoice?.id ?? "";
 }
 
-async function stateOf({ sql }: StripeWorld, invoice: string): Promise<string> {
+async function stateOf({ sql }: Pick<StripeWorld, "sql">, invoice: string): Promise<string> {
   const [row] = await sql<{ state: string }[]>`
     select state from public.stripe_invoices where invoice_id = ${invoice}`;
   return row?.state ?? "none";

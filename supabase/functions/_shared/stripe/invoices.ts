@@ -43,6 +43,10 @@ export async function deliverInvoice(id: string, ports: InvoicePorts): Promise<D
   if (facts === null) return { kind: "dead", error: `there is no invoice ${id}` };
   try {
     const known = await knownInvoice(facts, ports.stripe);
+    if (known === null && (facts.mirror?.stripe_invoice_id ?? null) !== null) {
+      await forgetDraft(id, ports.store);
+      return await deliverInvoice(id, ports);
+    }
     if (known !== null && known.status !== "draft") return await conclude(id, known, ports);
     const plan = planInvoice(facts, ports.now());
     if (plan.kind !== "collect") return await leaveOut(facts, plan, known, ports);
@@ -50,6 +54,26 @@ export async function deliverInvoice(id: string, ports: InvoicePorts): Promise<D
   } catch (error) {
     return outcomeOfFailure(error);
   }
+}
+
+/** Deletes a draft at Stripe, where somebody may have done so already. */
+export async function deleteDraft(id: string, stripe: Stripe): Promise<void> {
+  try {
+    await stripe.invoices.del(id);
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+  }
+}
+
+/**
+ * Stripe has the noted draft no more: who deleted it died before that was noted. The next one is
+ * made under new idempotency keys, else Stripe would answer with the one that is gone.
+ */
+export async function forgetDraft(
+  invoice: string,
+  store: Pick<StripeStore, "saveProblem">,
+): Promise<void> {
+  await store.saveProblem(invoice, "creating", "its draft is gone from Stripe", true);
 }
 
 async function collect(
@@ -70,7 +94,7 @@ async function collect(
     : found;
   const error = differenceOf(draft, plan, facts.invoice.currency.toLowerCase());
   if (error !== null) {
-    if (draft.status === "draft") await ports.stripe.invoices.del(draft.id);
+    if (draft.status === "draft") await deleteDraft(draft.id, ports.stripe);
     await ports.store.saveProblem(id, "refused", error, draft.status === "draft");
     return { kind: "dead", error };
   }
@@ -229,7 +253,7 @@ async function leaveOut(
   draft: Stripe.Invoice | null,
   { stripe, store }: InvoicePorts,
 ): Promise<DeliveryOutcome> {
-  if (draft !== null) await stripe.invoices.del(draft.id);
+  if (draft !== null) await deleteDraft(draft.id, stripe);
   if (plan.kind === "skip") {
     if (mirror !== null) {
       await store.saveProblem(invoice.id, "refused", plan.reason, draft !== null);

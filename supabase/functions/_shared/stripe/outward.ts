@@ -1,6 +1,7 @@
 import Stripe from "stripe";
 import { fromStripeAmount, toStripeAmount } from "../../../../shared/stripe/amounts.ts";
 import { describeFailure } from "./failures.ts";
+import { deleteDraft } from "./invoices.ts";
 import type { OutboxTask, StripeStore } from "./store.ts";
 
 /** What telling Stripe needs. */
@@ -38,12 +39,13 @@ export async function tellStripe(ports: OutwardPorts): Promise<OutwardReport> {
 async function tell(task: OutboxTask, ports: OutwardPorts): Promise<void> {
   const { stripe, store, now } = ports;
   const id = task.stripe_invoice_id;
+  if (task.task === "delete") {
+    await deleteDraft(id, stripe);
+    await store.saveProblem(task.invoice_id, "refused", "voided before it was sent", true);
+    return;
+  }
   const current = await stripe.invoices.retrieve(id);
   switch (task.task) {
-    case "delete":
-      await stripe.invoices.del(id);
-      await store.saveProblem(task.invoice_id, "refused", "voided before it was sent", true);
-      return;
     case "void":
       await store.applyInvoice(
         current.status === "void" ? current : await stripe.invoices.voidInvoice(id, {}, {

@@ -2,7 +2,7 @@ import type Stripe from "stripe";
 import { compareSides, type Difference } from "./compare.ts";
 import { STRIPE_EVENT_TYPES } from "./events.ts";
 import { isMissing } from "./failures.ts";
-import { deliverInvoice } from "./invoices.ts";
+import { deleteDraft, deliverInvoice, forgetDraft } from "./invoices.ts";
 import { meterDifferences, sendMeterEvents } from "./meters.ts";
 import { type OutwardPorts, type OutwardReport, tellStripe } from "./outward.ts";
 import type { BothSides } from "./store.ts";
@@ -108,8 +108,15 @@ async function fetchInvoices(
   for await (const invoice of stripe.invoices.list({ created: { gte: since }, limit: 100 })) {
     invoices.set(invoice.id, invoice);
   }
-  for (const { stripe_invoice_id: id } of await store.bothSides(sinceDay)) {
-    if (id !== null && !invoices.has(id)) invoices.set(id, await stripe.invoices.retrieve(id));
+  for (const { stripe_invoice_id: id, invoice_id, state } of await store.bothSides(sinceDay)) {
+    if (id === null || invoices.has(id)) continue;
+    try {
+      invoices.set(id, await stripe.invoices.retrieve(id));
+    } catch (error) {
+      if (!isMissing(error)) throw error;
+      // What was finalized cannot go: that is for somebody to look at.
+      if (state === "draft") await forgetDraft(invoice_id, store);
+    }
   }
   return [...invoices.values()];
 }
@@ -128,9 +135,7 @@ async function discardDrafts(
     const row = rows.get(metadata?.leveredge_invoice_id ?? "");
     if (status !== "draft" || row === undefined || row.stripe_invoice_id === id) continue;
     if (row.wanted && row.stripe_invoice_id === null) continue;
-    await stripe.invoices.del(id).catch((error: unknown) => {
-      if (!isMissing(error)) throw error;
-    });
+    await deleteDraft(id, stripe);
   }
 }
 
