@@ -1,12 +1,14 @@
 -- Credit notes: give back what was charged on an issued invoice, never more than is left of it.
 
 -- Settles a credit: first off what is still due, the rest onto the balance or back to the payer.
+-- Of money that has gone back already (`all_refunded`) nothing is taken off what is due.
 create function billing.write_credit_note(invoice public.invoices, amount bigint, reason text,
-  to_refund boolean, as_of timestamptz)
+  to_refund boolean, as_of timestamptz, all_refunded boolean default false)
 returns uuid language plpgsql set search_path = '' as $$
 declare
   note_id uuid;
-  off_due constant bigint := least(amount, invoice.amount_due_minor);
+  off_due constant bigint := case when all_refunded then 0
+    else least(amount, invoice.amount_due_minor) end;
   credited bigint;
   notes integer;
 begin
@@ -39,7 +41,7 @@ begin
       else i.status end,
     paid_at = case when i.status = 'open' and i.amount_due_minor = off_due then as_of
       else i.paid_at end
-  where i.id = invoice.id;
+  where i.id = invoice.id and off_due > 0;
   return note_id;
 end $$;
 
@@ -52,9 +54,6 @@ returns text language plpgsql security definer set search_path = '' as $$
 -- Definer: callers may ask for a credit note, only these functions may write one.
 declare
   invoice public.invoices;
-  note public.credit_notes;
-  note_id uuid;
-  before bigint;
 begin
   perform billing.lock_books();
   invoice := billing.get_invoice(issue_credit_note.invoice_id);
@@ -66,10 +65,26 @@ begin
   if btrim(coalesce(issue_credit_note.reason, '')) = '' then
     perform billing.raise_error('invalid_argument', 'a credit note needs a reason');
   end if;
+  return billing.credit_by_amount(invoice, coalesce(issue_credit_note.amount_minor,
+    invoice.total_minor - (select coalesce(sum(c.total_minor), 0)
+      from public.credit_notes c where c.invoice_id = invoice.id))::bigint,
+    issue_credit_note.reason, to_refund, as_of);
+end $$;
+comment on function billing.issue_credit_note is
+  'Credits all that is left of an issued invoice, or an amount of it; returns the number.';
+
+-- A credit note of an amount, with the tax in it; returns its number.
+create function billing.credit_by_amount(invoice public.invoices, amount bigint, reason text,
+  to_refund boolean, as_of timestamptz, all_refunded boolean default false)
+returns text language plpgsql set search_path = '' as $$
+declare
+  note public.credit_notes;
+  note_id uuid;
+  before bigint;
+begin
   select coalesce(sum(c.total_minor), 0) into before
   from public.credit_notes c where c.invoice_id = invoice.id;
-  note_id := billing.write_credit_note(invoice, coalesce(issue_credit_note.amount_minor,
-    invoice.total_minor - before), issue_credit_note.reason, to_refund, as_of);
+  note_id := billing.write_credit_note(invoice, amount, reason, to_refund, as_of, all_refunded);
   select * into note from public.credit_notes n where n.id = note_id;
   -- Tax shares are rounded over all notes so far, so that notes that credit all give all tax back.
   insert into public.credit_note_lines (credit_note_id, rating_key, precise_amount,
@@ -97,8 +112,6 @@ begin
   perform billing.write_credit_document(note.id);
   return note.number;
 end $$;
-comment on function billing.issue_credit_note is
-  'Credits all that is left of an issued invoice, or an amount of it; returns the number.';
 
 -- Overcharges found by re-rating (corrections, usage that moved): credit notes per section on the
 -- invoices that charged it, newest first, on each no more than it charged for the section: what is

@@ -21,19 +21,10 @@ select p.client_id, p.currency, p.paid_at, 5, 'payment', i.number, -p.amount_min
 from public.payments p join public.invoices i on i.id = p.invoice_id
 where p.amount_minor > 0
 union all
--- What goes back as a credit note says stands at the note; here is what went back beyond that.
-select g.client_id, g.currency, g.paid_at, 5, 'refund', g.number,
-  greatest(g.so_far - g.noted, 0) - greatest(g.so_far - g.amount_minor - g.noted, 0), g.invoice_id
-from (
-  select p.client_id, p.currency, p.paid_at, i.number, p.invoice_id,
-    -p.amount_minor as amount_minor,
-    sum(-p.amount_minor) over (partition by p.invoice_id order by p.paid_at, p.id) as so_far,
-    (select coalesce(sum(n.to_refund_minor), 0) from public.credit_notes n
-      where n.invoice_id = p.invoice_id) as noted
-  from public.payments p join public.invoices i on i.id = p.invoice_id
-  where p.amount_minor < 0
-) g
-where g.so_far > g.noted
+-- What goes back as a credit note says stands at the note; here is what was the client's credit.
+select b.client_id, b.currency, b.created_at, 5, 'refund', i.number, -b.amount_minor, i.id
+from public.balance_entries b join public.invoices i on i.id = b.invoice_id
+where b.reason = 'refund'
 union all
 select i.client_id, i.currency, i.uncollectible_at, 6, 'written_off', i.number,
   -i.written_off_minor, i.id

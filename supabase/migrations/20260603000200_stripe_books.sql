@@ -176,16 +176,18 @@ begin
   insert into public.payments (invoice_id, client_id, amount_minor, currency, paid_at, method,
     reference)
   values (invoice.id, invoice.client_id, -gone, invoice.currency, at, 'stripe', reference);
-  update public.stripe_invoices m set booked_refund_minor = mirror.refunded_minor
-  where m.invoice_id = mirror.invoice_id and m.livemode = mirror.livemode;
-  select least(gone, mirror.refunded_minor - coalesce(sum(n.to_refund_minor), 0)),
+  select least(gone, mirror.refunded_minor - mirror.uncredited_refund_minor
+      - coalesce(sum(n.to_refund_minor), 0)),
     case when invoice.status in ('open', 'paid', 'uncollectible')
       then invoice.total_minor - coalesce(sum(n.total_minor), 0) else 0 end
   into uncovered, creditable
   from public.credit_notes n where n.invoice_id = invoice.id;
+  update public.stripe_invoices m set booked_refund_minor = mirror.refunded_minor,
+    uncredited_refund_minor = m.uncredited_refund_minor + greatest(uncovered - creditable, 0)
+  where m.invoice_id = mirror.invoice_id and m.livemode = mirror.livemode;
   if least(uncovered, creditable) > 0 then
-    note_number := billing.issue_credit_note(invoice.id, 'Refunded in Stripe',
-      least(uncovered, creditable), true, at);
+    note_number := billing.credit_by_amount(invoice, least(uncovered, creditable),
+      'Refunded in Stripe', true, at, true);
     insert into public.stripe_credit_notes (credit_note_id, livemode, origin)
     select n.id, mirror.livemode, 'refund' from public.credit_notes n
     where n.number = note_number;
@@ -199,7 +201,7 @@ begin
 end $$;
 
 -- Credit that was given back as money cannot be spent once more. What of it is spent already is
--- money that the client owes; somebody must say how it is asked for.
+-- money that the client owes, and on no account until somebody puts it on an invoice.
 create function billing.take_refund_off_balance(invoice public.invoices, amount bigint,
   reference text, at timestamptz)
 returns void language plpgsql set search_path = '' as $$

@@ -1,9 +1,9 @@
 -- Money given back in Stripe: the account closes, whatever was to be given back before.
 begin;
-select plan(11);
+select plan(18);
 
 insert into public.clients (name, email, started_on)
-select 'Client ' || n, 'c@example.com', '2026-06-01' from generate_series(1, 5) n;
+select 'Client ' || n, 'c@example.com', '2026-06-01' from generate_series(1, 7) n;
 select billing.run_monthly('2026-07-01 09:00+00');
 create temporary table inv as
 select row_number() over (order by number)::int as n, id, client_id from public.invoices;
@@ -11,9 +11,10 @@ insert into public.stripe_invoices (invoice_id, livemode, stripe_invoice_id, sta
 select id, false, 'in_' || n, 'open' from inv;
 
 -- Every invoice is of 50.00 and paid in Stripe, where parts of that are given back.
-create function pg_temp.pay(n integer) returns text language sql as $$
+create function pg_temp.pay(n integer, amount integer default 5000)
+returns text language sql as $$
   select billing.apply_stripe_invoice_payment(jsonb_build_object('invoice', 'in_' || n,
-    'amount_paid', 5000, 'currency', 'usd', 'livemode', false,
+    'amount_paid', amount, 'currency', 'usd', 'livemode', false,
     'payment', jsonb_build_object('payment_intent', 'pi_' || n)), '2026-07-02');
 $$;
 create function pg_temp.refund(n integer, total integer) returns text language sql as $$
@@ -65,6 +66,29 @@ select pg_temp.refund(5, 1000);
 select is(pg_temp.account(5), 'due 0, credit 0, statement 0',
   'what was written off, then paid, then given back in part, is settled');
 
+-- A part was paid, and a part of that given back: it is due no less than Stripe says.
+select pg_temp.pay(6, 2000);
+select pg_temp.refund(6, 500);
+select is(pg_temp.account(6), 'due 3000, credit 0, statement 3000',
+  'what is given back of a part payment is not taken off what is due too');
+
+select is(billing.credit_by_amount(i, 100, 'given back', true, '2026-07-04', true),
+  i.number || '-CN2', 'a note of what has gone already') from public.invoices i
+join inv using (id) where inv.n = 6;
+select is(pg_temp.account(6), 'due 3000, credit 0, statement 3000', 'leaves due what is due');
+
+-- Given back from the balance first; then somebody credits with a refund, which Stripe makes.
+select pg_temp.pay(7);
+select billing.issue_credit_note(id, 'outage', 4900, false, '2026-07-03') from inv where n = 7;
+select pg_temp.refund(7, 1000);
+select is(pg_temp.account(7), 'due 0, credit 4000, statement -4000',
+  'the note takes what is left of the invoice, the balance the rest');
+select is((select (booked_refund_minor, uncredited_refund_minor)::text from public.stripe_invoices
+  where stripe_invoice_id = 'in_7'), '(1000,900)', 'which is noted');
+select pg_temp.refund(7, 1200);
+select is(pg_temp.account(7), 'due 0, credit 3800, statement -3800',
+  'what was taken off the balance once is not taken once more');
+
 select is_empty('select * from billing.check_money()', 'the books contradict themselves nowhere');
 
 -- Of 30.00 of credit left, 35.00 are given back.
@@ -77,5 +101,7 @@ select is((select payload ->> 'message' from public.deliveries
   where dedupe_key = 'stripe:spent/in_4/refunded/5500:hermes'),
   '5.00 USD of INV-2026-000004 was refunded in Stripe, but the client had spent that credit: '
     || 'put it on an invoice with an item', 'and somebody is told of the rest');
+select is(pg_temp.account(4), 'due 0, credit 0, statement 0',
+  'what was spent is on no account until it is on an invoice');
 select * from finish();
 rollback;

@@ -24,6 +24,7 @@ export function stripePeople({ history }: Stage, { stripe }: Outside): Actor {
     ["pays a part", "open", (id) => stripe.payInvoice(id, random.between(1, left(id)))],
     ["has no money", "open", (id) => stripe.failPayment(id)],
     ["gets money back", "paid", (id) => stripe.dashboard.refund(id, random.between(1, 300))],
+    ["gets money back", "open", (id) => stripe.dashboard.refund(id, random.between(1, 300))],
     [
       "gets credit",
       "open",
