@@ -6,6 +6,8 @@ export interface Offer {
   readonly id: string;
   /** Its content as one line of text, as the check shows a stored row. */
   readonly print: string;
+  /** Counts that are none: some take it and some refuse it, whatever becomes of its neighbours. */
+  readonly odd?: boolean;
 }
 
 interface Told extends Offer {
@@ -69,14 +71,19 @@ export class Ledger {
       .concat(this.#batches.flatMap((rows) => this.#torn(rows, stored)));
   }
 
+  /** The batch by which a row was last offered. */
+  batchOf(id: string): number | undefined {
+    return this.#rows.get(id)?.at(-1)?.batch;
+  }
+
   knows(id: string): boolean {
     return this.#rows.has(id);
   }
 
-  /** Rows that nobody else has offered are stored together or not at all. */
+  /** Good rows that nobody else has offered are stored together or not at all. */
   #torn(rows: readonly Told[], stored: ReadonlyMap<string, string>): Complaint[] {
-    const own = rows.filter(({ id, answer }) =>
-      answer === "unknown" && this.#rows.get(id)?.length === 1
+    const own = rows.filter(({ id, answer, odd }) =>
+      answer === "unknown" && odd !== true && this.#rows.get(id)?.length === 1
     );
     const there = own.filter(({ id }) => stored.has(id)).length;
     return there === 0 || there === own.length ? [] : [{

@@ -71,7 +71,11 @@ export function offerOf(row: LogRow): Offer {
   const { id, agent, model, input_tokens, output_tokens, web_searches, timestamp } = row;
   const crawls = String(row.other_features["crawls"] ?? "");
   const counts = [input_tokens, output_tokens, web_searches, crawls].join("/");
-  return { id, print: [agent, model, counts, timestamp, row.client_id ?? ""].join(" ") };
+  return {
+    id,
+    print: [agent, model, counts, timestamp, row.client_id ?? ""].join(" "),
+    odd: row.other_features["crawls"] === "many" || row.metadata["cache_read_tokens"] === "a lot",
+  };
 }
 
 /** What a history says that these rows touch. */

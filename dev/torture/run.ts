@@ -28,7 +28,7 @@ import {
 } from "./checks/deliveries.ts";
 import { checkFacts, checkLogs } from "./checks/logs.ts";
 import { checkStripe } from "./checks/stripe.ts";
-import { checkHealed, checkUsage } from "./checks/usage.ts";
+import { checkCounted, checkHealed, checkUsage } from "./checks/usage.ts";
 import { History, KILLER, type Violation } from "./history.ts";
 import { Ledger } from "./ledger.ts";
 import { closeBooks, drain, hearStripe } from "./quiesce.ts";
@@ -155,6 +155,7 @@ async function check(
     ...history.violations,
     ...await checkLogs(sql, ledger),
     ...await checkFacts(sql, ledger),
+    ...await checkCounted(sql, ledger),
     ...await checkUsage(sql, raw),
     ...await checkHealed(sql, history),
     ...await checkInvariants(sql),

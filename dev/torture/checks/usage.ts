@@ -5,6 +5,7 @@ import { compare, parseDecimal } from "../../rater/fraction.ts";
 import { usageOfLogs } from "../../rater/usage.ts";
 import type { World } from "../../rater/world.ts";
 import { runOf } from "../actors/bookkeepers.ts";
+import type { Ledger } from "../ledger.ts";
 import type { History, Violation } from "../history.ts";
 
 /**
@@ -66,4 +67,18 @@ export async function checkUsage(sql: Sql, world: World): Promise<Violation[]> {
     about: [],
     detail: `${what}: held back ${database}, by the logs ${independent}`,
   })));
+}
+
+/** Everything that is stored has been counted: nothing has come after the last run. */
+export async function checkCounted(sql: Sql, ledger: Ledger): Promise<Violation[]> {
+  const rows = await sql<{ id: string; stored_by: string; seq: string }[]>`
+    select l.id, l.stored_by::text, l.seq::text
+    from billing.usage_watermark w, public.agent_usage_logs l
+    where not billing.is_counted(l.stored_by, l.seq, w.snapshot, w.own_transaction, w.own_seq)`;
+  const batches = Map.groupBy(rows, ({ id }) => ledger.batchOf(id));
+  return [...batches].map(([batch, { length, 0: first }]) => ({
+    check: "counted",
+    about: [`batch ${batch}`],
+    detail: `${length} rows of batch ${batch} are not counted, stored by ${first?.stored_by}`,
+  }));
 }
