@@ -3,6 +3,9 @@ import type { Kysely } from "kysely";
 import { createPostgresConnection } from "@supabase/lite/postgres";
 import type { PostgresConnection } from "@supabase/lite/postgres";
 
+/** What the API's sessions are called in `pg_stat_activity`. */
+export const API_NAME = "platform api";
+
 /**
  * The Data API's connection, mended where the package departs from PostgREST:
  * - JSON arguments arrive as text already and must not be encoded again;
@@ -14,7 +17,12 @@ import type { PostgresConnection } from "@supabase/lite/postgres";
 export function connectApi(adminUrl: string, onUnreadSchema: () => void): PostgresConnection {
   const connection = createPostgresConnection({
     url: adminUrl,
-    postgresOptions: { max: 10, onnotice: () => {}, types },
+    postgresOptions: {
+      max: 10,
+      onnotice: () => {},
+      types,
+      connection: { application_name: API_NAME },
+    },
   });
   Object.defineProperty(connection, "ensureRlsContext", { value: () => Promise.resolve(true) });
   const introspect = connection.introspect.bind(connection);

@@ -1,10 +1,11 @@
 import { AsyncLocalStorage } from "node:async_hooks";
+import { setTimeout } from "node:timers/promises";
 import { createTransport } from "nodemailer";
 import postgres from "postgres";
 import { z } from "zod";
 import { App } from "@supabase/lite";
 import type { EmailMessage } from "@supabase/lite";
-import { connectApi } from "./api-database.ts";
+import { API_NAME, connectApi } from "./api-database.ts";
 import { databaseErrorSchema, toPostgrestError } from "./api-errors.ts";
 import type { DatabaseError } from "./api-errors.ts";
 import { memoryStorage } from "./storage.ts";
@@ -30,28 +31,42 @@ interface RequestState {
 /** Starts the API. It sees new tables and functions as PostgREST does: `notify pgrst`. */
 export async function startApi(options: ApiOptions): Promise<Api> {
   const states = new AsyncLocalStorage<RequestState>();
-  const connection = connectApi(options.adminUrl, () => {
-    const state = states.getStore();
-    if (state !== undefined) state.databaseError = SCHEMA_UNREAD;
-  });
-  connection.normalizeDbError = (error) => {
-    const state = states.getStore();
-    const parsed = databaseErrorSchema.safeParse(error);
-    if (state !== undefined && parsed.success) state.databaseError = parsed.data;
-    return error;
-  };
   const restoreConsole = silenceInRequests(states);
   const files = memoryStorage();
+  const connect = () => {
+    const connection = connectApi(options.adminUrl, () => {
+      const state = states.getStore();
+      if (state !== undefined) state.databaseError = SCHEMA_UNREAD;
+    });
+    connection.normalizeDbError = (error) => {
+      const state = states.getStore();
+      const parsed = databaseErrorSchema.safeParse(error);
+      if (state !== undefined && parsed.success) state.databaseError = parsed.data;
+      return error;
+    };
+    return connection;
+  };
+  let connection = connect();
   let app = createApp(connection, options, files);
   const sql = postgres(options.adminUrl, { max: 1, onnotice: () => {} });
   await sql.listen("pgrst", () => {
     void connection.clearSchemaCache();
     app = createApp(connection, options, files);
   });
+  const replaceIdlePool = async () => {
+    if (await isWorking(sql)) return;
+    const stuck = connection;
+    connection = connect();
+    app = createApp(connection, options, files);
+    await stuck.driver.end({ timeout: 0 });
+  };
   return {
     fetch: (request) =>
       states.run({}, async () => {
-        const response = await app.fetch(request);
+        const watch = setInterval(() => void replaceIdlePool(), PATIENCE);
+        const response = await Promise.resolve(app.fetch(request)).finally(() =>
+          clearInterval(watch)
+        );
         const error = states.getStore()?.databaseError;
         const { pathname } = new URL(request.url);
         if (pathname.startsWith("/auth/v1")) return nameKeys(response);
@@ -64,6 +79,25 @@ export async function startApi(options: ApiOptions): Promise<Api> {
       await connection.close();
     },
   };
+}
+
+/** Milliseconds that a request waits for a connection, as PostgREST's pool lets it. */
+const PATIENCE = 10_000;
+
+/**
+ * Whether the database does anything for the API. Where a request waits and it does not, the pool
+ * is one whose connections were lost for ever when the server died: it has to be replaced.
+ */
+async function isWorking(sql: postgres.Sql): Promise<boolean> {
+  for (const pause of [300, 300, 0]) {
+    const [row] = await sql<{ working: boolean }[]>`
+      select exists (select from pg_catalog.pg_stat_activity
+        where application_name = ${API_NAME} and state <> 'idle') as working`
+      .catch(() => [{ working: true }]);
+    if (row?.working !== false) return true;
+    await setTimeout(pause);
+  }
+  return false;
 }
 
 /** What PostgREST answers while it cannot read the schema. */
