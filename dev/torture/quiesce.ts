@@ -86,11 +86,12 @@ export async function hearStripe({ sql }: Stage, outside: Outside): Promise<void
   await reconcileStripe(sql, outside);
 }
 
-/** Works until no delivery and no event waits. Gives up after a while. */
+/** Works until no delivery and no event waits. Gives up when it gets nowhere for three minutes. */
 export async function drain({ sql }: Stage, outside: Outside): Promise<StripeDifference[]> {
   let left: StripeDifference[] = [];
-  const deadline = performance.now() + 180_000;
-  for (let calm = 0; calm < 2 && performance.now() < deadline;) {
+  let least = Infinity;
+  let moved = performance.now();
+  for (let calm = 0; calm < 2 && performance.now() - moved < 180_000;) {
     await sql`select billing.requeue_deliveries()`;
     await sql`update public.deliveries set due_at = now() - interval '1 second'
       where state in ('queued', 'running')`;
@@ -102,6 +103,7 @@ export async function drain({ sql }: Stage, outside: Outside): Promise<StripeDif
         + (select count(*) from billing.stripe_events
           where state = 'pending' and note is null)::int as waiting`;
     calm = waiting === 0 ? calm + 1 : 0;
+    if (waiting < least) [least, moved] = [waiting, performance.now()];
     if (waiting > 0) await setTimeout(200);
   }
   return left;
