@@ -1359,7 +1359,6 @@ export type Database = {
           "state": string;
           "stripe_invoice_id": string | null;
           "total_minor": number | null;
-          "uncredited_refund_minor": number;
         };
         ComputedFields: never;
         Insert: {
@@ -1382,7 +1381,6 @@ export type Database = {
           "state"?: string;
           "stripe_invoice_id"?: string | null;
           "total_minor"?: number | null;
-          "uncredited_refund_minor"?: number;
         };
         Update: {
           "agreed_total_minor"?: number | null;
@@ -1404,7 +1402,6 @@ export type Database = {
           "state"?: string;
           "stripe_invoice_id"?: string | null;
           "total_minor"?: number | null;
-          "uncredited_refund_minor"?: number;
         };
         Relationships: [
           {

@@ -54,8 +54,9 @@ export async function startApi(options: ApiOptions): Promise<Api> {
     app = createApp(connection, options, files);
   });
   const replaceIdlePool = async () => {
-    if (await isWorking(sql)) return;
     const stuck = connection;
+    // Others who waited for it may have replaced it meanwhile.
+    if (await isWorking(sql) || connection !== stuck) return;
     connection = connect();
     app = createApp(connection, options, files);
     await stuck.driver.end({ timeout: 0 });

@@ -51,7 +51,6 @@ create table public.stripe_invoices (
   booked_minor bigint not null default 0,
   refunded_minor bigint not null default 0,
   booked_refund_minor bigint not null default 0,
-  uncredited_refund_minor bigint not null default 0,
   hosted_invoice_url text,
   invoice_pdf text,
   problem text,
@@ -77,8 +76,6 @@ comment on column public.stripe_invoices.agreed_total_minor is
   'What Stripe''s total was found to be, and ours, before the invoice was finalized.';
 comment on column public.stripe_invoices.carried_minor is
   'What this Stripe invoice collects for earlier invoices that were too small.';
-comment on column public.stripe_invoices.uncredited_refund_minor is
-  'Of the booked refunds, what no credit note says: it was taken off the balance, or was spent.';
 comment on column public.stripe_invoices.amount_paid_minor is
   'Most that Stripe ever said is paid; only grows, so old events do no harm.';
 comment on column public.stripe_invoices.paid_off_stripe_minor is

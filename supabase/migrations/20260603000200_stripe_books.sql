@@ -176,15 +176,13 @@ begin
   insert into public.payments (invoice_id, client_id, amount_minor, currency, paid_at, method,
     reference)
   values (invoice.id, invoice.client_id, -gone, invoice.currency, at, 'stripe', reference);
-  select least(gone, mirror.refunded_minor - mirror.uncredited_refund_minor
-      - coalesce(sum(n.to_refund_minor), 0)),
+  update public.stripe_invoices m set booked_refund_minor = mirror.refunded_minor
+  where m.invoice_id = mirror.invoice_id and m.livemode = mirror.livemode;
+  select least(gone, mirror.refunded_minor - coalesce(sum(n.to_refund_minor), 0)),
     case when invoice.status in ('open', 'paid', 'uncollectible')
       then invoice.total_minor - coalesce(sum(n.total_minor), 0) else 0 end
   into uncovered, creditable
   from public.credit_notes n where n.invoice_id = invoice.id;
-  update public.stripe_invoices m set booked_refund_minor = mirror.refunded_minor,
-    uncredited_refund_minor = m.uncredited_refund_minor + greatest(uncovered - creditable, 0)
-  where m.invoice_id = mirror.invoice_id and m.livemode = mirror.livemode;
   if least(uncovered, creditable) > 0 then
     note_number := billing.credit_by_amount(invoice, least(uncovered, creditable),
       'Refunded in Stripe', true, at, true);
@@ -232,9 +230,15 @@ declare
   live constant boolean := (note ->> 'livemode')::boolean;
   amount constant bigint := billing.from_stripe(
     (note ->> 'total')::bigint, note ->> 'currency');
+  refunded constant bigint := least(amount, billing.from_stripe((
+    select coalesce(sum((r ->> 'amount_refunded')::bigint), 0)
+    from jsonb_array_elements(coalesce(note -> 'refunds', '[]')) r)::bigint, note ->> 'currency'));
+  rest bigint := amount;
   note_number text;
   invoice_number text;
   creditable bigint;
+  part record;
+  made uuid;
 begin
   perform billing.lock_books();
   select * into mirror from public.stripe_invoices m
@@ -248,30 +252,44 @@ begin
   if not exists (select from public.credit_notes n where n.id = coalesce(own, n.id)) then
     return format('not credited here: it names credit note %s, which the books do not have', own);
   end if;
-  if own is null and jsonb_array_length(coalesce(note -> 'refunds', '[]')) > 0 then
-    select s.credit_note_id into own
+  if own is not null then
+    rest := 0;
+  elsif refunded > 0 then
+    -- The refund was told first, and has a note here.
+    select s.credit_note_id, amount - refunded into own, rest
     from public.stripe_credit_notes s join public.credit_notes n on n.id = s.credit_note_id
     where n.invoice_id = mirror.invoice_id and s.origin = 'refund'
-      and s.stripe_credit_note_id is null and n.total_minor = amount
+      and s.stripe_credit_note_id is null and n.total_minor = refunded
     order by n.number limit 1;
+    rest := coalesce(rest, amount);
   end if;
-  if own is null then
+  if rest > 0 then
     select i.number, case when i.status in ('open', 'paid', 'uncollectible')
-      then i.total_minor - i.credited_minor else 0 end into invoice_number, creditable
+      then i.total_minor - (select coalesce(sum(n.total_minor), 0)
+        from public.credit_notes n where n.invoice_id = i.id)
+      else 0 end into invoice_number, creditable
     from public.invoices i where i.id = mirror.invoice_id;
-    if amount > creditable then
+    if rest > creditable then
       perform billing.notice('credit/' || (note ->> 'id'), 'high', format(
         '%s was credited in Stripe by %s, but only %s is left to credit here', invoice_number,
-        billing.money_text(amount, upper(note ->> 'currency')),
+        billing.money_text(rest, upper(note ->> 'currency')),
         billing.money_text(creditable, upper(note ->> 'currency'))));
-      return format('not credited here: %s of %s is more than the %s left', amount,
+      return format('not credited here: %s of %s is more than the %s left', rest,
         invoice_number, creditable);
     end if;
-    note_number := billing.issue_credit_note(mirror.invoice_id,
-      coalesce(note ->> 'memo', note ->> 'reason', 'Credited in Stripe'), amount,
-      jsonb_array_length(coalesce(note -> 'refunds', '[]')) > 0, seen);
-    select n.id into own from public.credit_notes n
-    where n.number = note_number;
+    -- What went back as money and what did not are settled otherwise: a note each.
+    for part in
+      select x.amount, x.is_refund from (values (refunded - (amount - rest), true),
+        (amount - refunded, false)) x(amount, is_refund) where x.amount > 0
+    loop
+      note_number := billing.credit_by_amount(billing.get_invoice(mirror.invoice_id), part.amount,
+        coalesce(nullif(btrim(note ->> 'memo'), ''), note ->> 'reason', 'Credited in Stripe'),
+        part.is_refund, seen, part.is_refund);
+      select n.id into made from public.credit_notes n where n.number = note_number;
+      insert into public.stripe_credit_notes (credit_note_id, livemode, origin)
+      values (made, live, 'stripe');
+      own := coalesce(own, made);
+    end loop;
   end if;
   insert into public.stripe_credit_notes as s (credit_note_id, livemode, stripe_credit_note_id,
     origin)

@@ -151,8 +151,9 @@ begin
   select * into mirror from public.stripe_invoices m
   where m.stripe_invoice_id = payment ->> 'invoice';
   if mirror.invoice_id is null then
-    if exists (select from public.stripe_invoices m
-      where m.stripe_invoice_id is null and m.state = 'creating') then
+    if exists (select from public.stripe_invoices m join public.invoices i on i.id = m.invoice_id
+      where m.stripe_invoice_id is null and m.state = 'creating'
+        and i.status in ('open', 'uncollectible')) then
       raise exception 'waiting for the invoice % of this payment', payment ->> 'invoice';
     end if;
     return 'ignored: not for an invoice of ours';

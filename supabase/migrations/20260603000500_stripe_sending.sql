@@ -94,6 +94,23 @@ returns void language sql set search_path = '' as $$
 $$;
 comment on function billing.save_stripe_problem is 'Notes why an invoice is not in Stripe.';
 
+-- Stripe has this draft no more: who deleted it died before that was noted, or somebody did so in
+-- the Dashboard. What is still to be collected begins anew, under new idempotency keys, else Stripe
+-- would answer with the one that is gone. Of two who find out, one begins.
+create function billing.forget_stripe_draft(invoice_id uuid, livemode boolean, gone text)
+returns void language sql set search_path = '' as $$
+  update public.stripe_invoices m set stripe_invoice_id = null, generation = m.generation + 1,
+    problem = 'its draft is gone from Stripe',
+    state = case when i.status in ('open', 'uncollectible') and i.amount_due_minor > 0
+      then 'creating' else 'refused' end
+  from public.invoices i
+  where i.id = m.invoice_id and m.invoice_id = forget_stripe_draft.invoice_id
+    and m.livemode = forget_stripe_draft.livemode and m.stripe_invoice_id = gone
+    and m.state = 'draft';
+$$;
+comment on function billing.forget_stripe_draft is
+  'Notes that Stripe has a draft no more; an invoice that is still due begins anew.';
+
 -- About to be finalized: what it carries, and which credit notes its amount already allows for.
 create function billing.save_stripe_carried(invoice_id uuid, livemode boolean, held jsonb,
   agreed_total bigint)

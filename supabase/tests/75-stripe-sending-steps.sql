@@ -1,6 +1,6 @@
 -- What is written down while an invoice goes to Stripe, and what Stripe is still to be told.
 begin;
-select plan(19);
+select plan(22);
 
 insert into public.clients (name, email, started_on)
 select 'Client ' || n, 'c@example.com', '2026-06-01' from generate_series(1, 3) n;
@@ -33,6 +33,19 @@ select is((pg_temp.mirror(1)).problem, null, 'and the problem is gone');
 select billing.save_stripe_problem(pg_temp.id_of(1), false, 'refused', 'differs', true);
 select is((pg_temp.mirror(1)).generation || coalesce((pg_temp.mirror(1)).stripe_invoice_id, '-'),
   '2-', 'a draft that was deleted is made anew under another key');
+-- Stripe has it no more: forgotten once, and begun anew if it is still due.
+select billing.save_stripe_draft(pg_temp.id_of(3), false, 'in_gone');
+select billing.forget_stripe_draft(pg_temp.id_of(3), false, 'in_another');
+select is((pg_temp.mirror(3)).stripe_invoice_id, 'in_gone', 'only the draft that is gone');
+select billing.forget_stripe_draft(pg_temp.id_of(3), false, 'in_gone') from generate_series(1, 2);
+select is((pg_temp.mirror(3)).state || (pg_temp.mirror(3)).generation, 'creating2',
+  'is forgotten, once');
+savepoint settled;
+select billing.save_stripe_draft(pg_temp.id_of(3), false, 'in_gone');
+select billing.record_payment(pg_temp.id_of(3), 5000, '2026-07-02', 'bank', 'transfer');
+select billing.forget_stripe_draft(pg_temp.id_of(3), false, 'in_gone');
+select is((pg_temp.mirror(3)).state, 'refused', 'and not begun anew when it has been paid');
+rollback to settled;
 select billing.save_stripe_draft(pg_temp.id_of(n), false, 'in_' || n) from generate_series(1, 3) n;
 select billing.issue_credit_note(pg_temp.id_of(2), 'before', 100, false, '2026-07-02');
 select billing.save_stripe_carried(pg_temp.id_of(2), false, jsonb_build_array(jsonb_build_object(

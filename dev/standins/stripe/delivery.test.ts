@@ -85,6 +85,7 @@ async function deliver(
       | "forgetCustomer"
       | "saveDraft"
       | "saveProblem"
+      | "forgetDraft"
       | "saveCarried"
       | "applyInvoice"
     > = {
@@ -95,6 +96,7 @@ async function deliver(
       forgetCustomer: note("forget"),
       saveDraft: note("draft"),
       saveProblem: note("problem"),
+      forgetDraft: note("gone"),
       saveCarried: note("carried"),
       applyInvoice: () => Promise.resolve(null),
     };

@@ -23,12 +23,11 @@ export function databaseProblem(error: unknown): Problem | null {
 }
 
 /**
- * What to answer when work has thrown that no input explains: to come again when it passes by
- * itself (the database is away, full or busy), else that something broke.
+ * What to answer when work has thrown that no input explains: to come again where the database is
+ * away, which passes by itself, else that something broke.
  */
 export function surprise(error: unknown): Problem {
-  const known = databaseProblem(error);
-  return known !== null && [429, 503].includes(known.status) ? known : problem("internal");
+  return problem(isLostConnection(error) ? "database_unavailable" : "internal");
 }
 
 /** The driver's class is not at hand in functions that have no connection of their own. */
@@ -41,7 +40,8 @@ const DatabaseError = z.object({
 });
 
 /** A connection that never was or is no more, as the driver, the server and the Data API tell it. */
-const LOST = /^(CONNECTION_\w+|CONNECT_TIMEOUT|ECONN\w+|EPIPE|08...|57P0[1-5]|PGRST00[0-3])$/;
+const LOST =
+  /^(CONNECTION_\w+|CONNECT_TIMEOUT|ECONN\w+|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENOTFOUND|EAI_AGAIN|08...|57P0[1-5]|PGRST00[0-3])$/;
 
 function isLostConnection(error: unknown): boolean {
   return error instanceof Error && "code" in error && LOST.test(String(error.code));

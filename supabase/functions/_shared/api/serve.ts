@@ -6,7 +6,7 @@ import { Id } from "../../../../shared/api/fields.ts";
 import { type Problem, problem, problemResponse } from "../../../../shared/errors.ts";
 import { parseShallow, readText } from "./body.ts";
 import type { Caller, Identify } from "./caller.ts";
-import { databaseProblem } from "./database-problem.ts";
+import { databaseProblem, surprise } from "./database-problem.ts";
 import { type Endpoint, ProblemError, type RawInput } from "./endpoint.ts";
 import { currentVisit, noteInvoice } from "../door/visit.ts";
 import { idempotencyKey, once } from "./idempotency.ts";
@@ -131,7 +131,7 @@ async function readJson(request: Request): Promise<unknown> {
 function problemOf(error: unknown, { reportError }: ServePorts): Problem {
   if (error instanceof ProblemError) return error.problem;
   const known = databaseProblem(error);
-  if (known !== null) return known;
+  if (known !== null && known.code !== "database_unavailable") return known;
   reportError(error instanceof z.ZodError ? new Error(`answer: ${error.message}`) : error);
-  return problem("internal");
+  return surprise(error);
 }

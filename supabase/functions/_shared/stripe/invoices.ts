@@ -18,6 +18,7 @@ export interface InvoicePorts extends CustomerPorts {
     | "forgetCustomer"
     | "saveDraft"
     | "saveProblem"
+    | "forgetDraft"
     | "saveCarried"
     | "applyInvoice"
   >;
@@ -43,8 +44,13 @@ export async function deliverInvoice(id: string, ports: InvoicePorts): Promise<D
   if (facts === null) return { kind: "dead", error: `there is no invoice ${id}` };
   try {
     const known = await knownInvoice(facts, ports.stripe);
-    if (known === null && (facts.mirror?.stripe_invoice_id ?? null) !== null) {
-      await forgetDraft(id, ports.store);
+    const noted = facts.mirror?.stripe_invoice_id ?? null;
+    if (known === null && noted !== null) {
+      // What was finalized cannot go: that is another account, or test data that was cleared.
+      if (facts.mirror?.state !== "draft") {
+        return { kind: "dead", error: `Stripe has the invoice ${noted} no more` };
+      }
+      await ports.store.forgetDraft(id, noted);
       return await deliverInvoice(id, ports);
     }
     if (known !== null && known.status !== "draft") return await conclude(id, known, ports);
@@ -63,17 +69,6 @@ export async function deleteDraft(id: string, stripe: Stripe): Promise<void> {
   } catch (error) {
     if (!isMissing(error)) throw error;
   }
-}
-
-/**
- * Stripe has the noted draft no more: who deleted it died before that was noted. The next one is
- * made under new idempotency keys, else Stripe would answer with the one that is gone.
- */
-export async function forgetDraft(
-  invoice: string,
-  store: Pick<StripeStore, "saveProblem">,
-): Promise<void> {
-  await store.saveProblem(invoice, "creating", "its draft is gone from Stripe", true);
 }
 
 async function collect(

@@ -2,7 +2,7 @@ import type Stripe from "stripe";
 import { compareSides, type Difference } from "./compare.ts";
 import { STRIPE_EVENT_TYPES } from "./events.ts";
 import { isMissing } from "./failures.ts";
-import { deleteDraft, deliverInvoice, forgetDraft } from "./invoices.ts";
+import { deleteDraft, deliverInvoice } from "./invoices.ts";
 import { meterDifferences, sendMeterEvents } from "./meters.ts";
 import { type OutwardPorts, type OutwardReport, tellStripe } from "./outward.ts";
 import type { BothSides } from "./store.ts";
@@ -40,15 +40,16 @@ export async function reconcile(days: number, ports: OutwardPorts): Promise<Reco
   const before = await fetchInvoices(since, sinceDay, ports);
   const found = compareSides(await store.bothSides(sinceDay), before);
   for (const invoice of before) await store.applyInvoice(invoice, now());
-  const uncredited = await applyCreditNotes(since, ports);
-  await applyRefunds(since, ports);
-  await applySubscriptions(ports);
+  // First: a payment of nobody's waits while an invoice is being made, it could be of that.
   const ours = await store.bothSides(sinceDay);
   await discardDrafts(ours, before, ports);
   for (const row of ours) {
     const missing = row.wanted && row.stripe_invoice_id === null && row.state !== "held";
     if (missing && row.state !== "refused") await deliverInvoice(row.invoice_id, ports);
   }
+  const uncredited = await applyCreditNotes(since, ports);
+  await applyRefunds(since, ports);
+  await applySubscriptions(ports);
   const told = await tellStripe(ports);
   await sendMeterEvents(ports);
   const after = await fetchInvoices(since, sinceDay, ports);
@@ -115,27 +116,29 @@ async function fetchInvoices(
     } catch (error) {
       if (!isMissing(error)) throw error;
       // What was finalized cannot go: that is for somebody to look at.
-      if (state === "draft") await forgetDraft(invoice_id, store);
+      if (state === "draft") await store.forgetDraft(invoice_id, id);
     }
   }
   return [...invoices.values()];
 }
 
 /**
- * Deletes drafts of workers that died before they noted them, when the invoice has been settled
- * since or is known as another. One that is still to be collected is found by the next try.
+ * Deletes drafts of workers that died before they went on with them, when the invoice has been
+ * settled since or is known as another. One that is still to be collected is found by the next try.
  */
 async function discardDrafts(
   ours: readonly BothSides[],
   theirs: readonly Stripe.Invoice[],
-  { stripe }: OutwardPorts,
+  { stripe, store }: OutwardPorts,
 ): Promise<void> {
   const rows = new Map(ours.map((row) => [row.invoice_id, row]));
   for (const { id, status, metadata } of theirs) {
     const row = rows.get(metadata?.leveredge_invoice_id ?? "");
-    if (status !== "draft" || row === undefined || row.stripe_invoice_id === id) continue;
-    if (row.wanted && row.stripe_invoice_id === null) continue;
+    if (status !== "draft" || row === undefined) continue;
+    const isDue = row.amount_due_minor > 0 && ["open", "uncollectible"].includes(row.status);
+    if (isDue && (row.stripe_invoice_id ?? id) === id) continue;
     await deleteDraft(id, stripe);
+    await store.forgetDraft(row.invoice_id, id);
   }
 }
 

@@ -113,6 +113,8 @@ export function stripeStore(sql: Sql, livemode: boolean) {
       void await sql`
         select billing.save_stripe_problem(${invoice}, ${livemode}, ${state}, ${problem},
           ${draftDeleted})`,
+    forgetDraft: async (invoice: string, gone: string) =>
+      void await sql`select billing.forget_stripe_draft(${invoice}, ${livemode}, ${gone})`,
     saveCarried: async (invoice: string, held: InvoiceFacts["held"], total: number) =>
       void await sql`
         select billing.save_stripe_carried(${invoice}, ${livemode}, ${text(held)}::text::jsonb,
