@@ -97,7 +97,7 @@ async function closeOnce(sql: Sql): Promise<Omit<Close, "verify">> {
 export async function measureGrowthLogs(four: BenchDatabase, sizes: Sizes): Promise<Figure[]> {
   const clients = sizes.spendClients;
   const logs = sizes.history / 4;
-  await prepare(four.sql);
+  const verify = await prepare(four.sql);
   return await withDatabase(async (one) => {
     await addClients(one.sql, clients);
     await addManyLogs(one, logs, clients);
@@ -122,7 +122,10 @@ export async function measureGrowthLogs(four: BenchDatabase, sizes: Sizes): Prom
       target: { atMost: 1.15 },
       detail: `run ${duration(close.ours)} against ${duration(close.floor)}, live_spend ` +
         `${duration(spend.ours)} against ${duration(spend.floor)}; ${whole(logs * 4)} and ` +
-        `${whole(logs)} logs, ${whole(clients)} clients`,
+        `${whole(logs)} logs, ${
+          whole(clients)
+        } clients; comparing all of them with their records ` +
+        `${duration(verify)}`,
     }];
   });
 }

@@ -231,7 +231,7 @@ declare
   amount constant bigint := billing.from_stripe(
     (note ->> 'total')::bigint, note ->> 'currency');
   refunded constant bigint := least(amount, billing.from_stripe((
-    select coalesce(sum((r ->> 'amount_refunded')::bigint), 0)
+    select coalesce(sum(coalesce(r ->> 'amount_refunded', note ->> 'total')::bigint), 0)
     from jsonb_array_elements(coalesce(note -> 'refunds', '[]')) r)::bigint, note ->> 'currency'));
   rest bigint := amount;
   note_number text;
