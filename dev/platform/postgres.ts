@@ -58,6 +58,12 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
       return started;
     };
     let server = await run();
+    const crash = async () => {
+      await server.kill();
+      await options.guard.forgetProcess(server.pid);
+      server = await run();
+    };
+    let crashing: Promise<void> | undefined;
     const url = (role: string) => `postgresql://${role}:postgres@127.0.0.1:${port}/postgres`;
     await prepareDatabase(url("supabase_admin"));
     return {
@@ -67,11 +73,8 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
       adminUrl: url("supabase_admin"),
       urlOf: url,
       hasRealCron: engine.hasRealCron,
-      crash: async () => {
-        await server.kill();
-        await options.guard.forgetProcess(server.pid);
-        server = await run();
-      },
+      // Whoever kills it while it is being started again waits for the same start.
+      crash: () => crashing ??= crash().finally(() => crashing = undefined),
       stop: async () => {
         await server.stop();
         await options.guard.forgetProcess(server.pid);
