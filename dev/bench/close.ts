@@ -122,10 +122,8 @@ export async function measureGrowthLogs(four: BenchDatabase, sizes: Sizes): Prom
       target: { atMost: 1.15 },
       detail: `run ${duration(close.ours)} against ${duration(close.floor)}, live_spend ` +
         `${duration(spend.ours)} against ${duration(spend.floor)}; ${whole(logs * 4)} and ` +
-        `${whole(logs)} logs, ${
-          whole(clients)
-        } clients; comparing all of them with their records ` +
-        `${duration(verify)}`,
+        `${whole(logs)} logs, ${whole(clients)} clients; ` +
+        `comparing all of them with their records ${duration(verify)}`,
     }];
   });
 }

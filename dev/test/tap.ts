@@ -16,8 +16,9 @@ export function parseTap(lines: string[]): TapResult {
     if (plan !== null) planned = Number(plan[1]);
     else if (/^ok \d+/.test(line)) {
       run++;
-      lastFailed = /# TODO/i.test(line);
-      if (lastFailed) result.failures.push(`${line} (TODO is not allowed)`);
+      // A directive excuses the assertion from being met; in descriptions the sign is escaped.
+      lastFailed = /(?<!\\)#/.test(line);
+      if (lastFailed) result.failures.push(`${line} (nothing is excused here)`);
       else result.passed++;
     } else if (/^not ok \d+/.test(line)) {
       run++;

@@ -3,7 +3,7 @@ import { deliverInvoice } from "../../../supabase/functions/_shared/stripe/invoi
 import { tellStripe } from "../../../supabase/functions/_shared/stripe/outward.ts";
 import { stripeStore } from "../../../supabase/functions/_shared/stripe/store.ts";
 import { eventually } from "./eventually.ts";
-import { type StripeWorld, withStripe } from "./stripe-world.ts";
+import { dyingAt, type StripeWorld, withStripe } from "./stripe-world.ts";
 
 const NOTHING = { days: 3, missed_events: 0, found: [], left: [], told: 0 };
 
@@ -40,11 +40,7 @@ async function smallIsCarried(world: StripeWorld): Promise<void> {
 /** A worker is killed when it has filled the draft; then the invoice is voided here. */
 async function voidedDraftIsDeleted({ stripe, sql, ports, call, invoices }: StripeWorld) {
   const id = invoices.get("Bo") ?? "";
-  const killed = {
-    ...ports,
-    store: { ...ports.store, saveCarried: () => Promise.reject(new Error("killed")) },
-  };
-  await rejects(deliverInvoice(id, killed), /killed/);
+  await rejects(deliverInvoice(id, dyingAt(ports, "saveCarried")), /killed/);
   const statuses = () => [...stripe.state.invoices.values()].map(({ status }) => status);
   deepStrictEqual(statuses(), ["paid", "draft"]);
   await sql`select billing.void_invoice(${id}, 'a mistake')`;
@@ -67,12 +63,8 @@ async function voidedDraftIsDeleted({ stripe, sql, ports, call, invoices }: Stri
 /** A worker is killed before it notes the draft; then the money comes another way. */
 async function unnotedDraftIsDeleted({ stripe, sql, ports, call, invoices }: StripeWorld) {
   const id = invoices.get("Cyd") ?? "";
-  const killed = {
-    ...ports,
-    store: { ...ports.store, saveDraft: () => Promise.reject(new Error("killed")) },
-  };
   stripe.webhooks.holding = true;
-  await rejects(deliverInvoice(id, killed), /killed/);
+  await rejects(deliverInvoice(id, dyingAt(ports, "saveDraft")), /killed/);
   const statuses = () => [...stripe.state.invoices.values()].map(({ status }) => status);
   await sql`select billing.record_payment(${id}, 5000, now(), 'bank', 'transfer')`;
   strictEqual((await deliverInvoice(id, ports)).kind, "skipped");
@@ -85,11 +77,7 @@ async function unnotedDraftIsDeleted({ stripe, sql, ports, call, invoices }: Str
 /** A worker is killed when it has deleted a draft that is not what we would send. */
 async function deletedDraftIsMadeAgain({ stripe, sql, ports, call, invoices }: StripeWorld) {
   const id = invoices.get("Dee") ?? "";
-  const killed = {
-    ...ports,
-    store: { ...ports.store, saveCarried: () => Promise.reject(new Error("killed")) },
-  };
-  await rejects(deliverInvoice(id, killed), /killed/);
+  await rejects(deliverInvoice(id, dyingAt(ports, "saveCarried")), /killed/);
   const [draft] = [...stripe.state.invoices.values()].filter(({ status }) => status === "draft");
   await ports.stripe.invoices.del(draft?.id ?? "");
   const { body } = await call("reconcile-stripe", { days: 3 });

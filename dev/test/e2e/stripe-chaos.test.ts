@@ -1,10 +1,7 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
-import {
-  deliverInvoice,
-  type InvoicePorts,
-} from "../../../supabase/functions/_shared/stripe/invoices.ts";
+import { deliverInvoice } from "../../../supabase/functions/_shared/stripe/invoices.ts";
 import { eventually } from "./eventually.ts";
-import { type StripeWorld, withStripe } from "./stripe-world.ts";
+import { dyingAt, type StripeWorld, withStripe } from "./stripe-world.ts";
 
 const NAMES = ["Ada", "Bo", "Cyd", "Dee", "Eve", "Fay"];
 
@@ -12,7 +9,7 @@ Deno.test("killed workers, errors and lost answers make no customer and no invoi
   await withStripe(NAMES, async (world) => {
     const { stripe, ports, invoices, sendAll } = world;
     // Killed between the creation of the draft and the note of its id, and before the lines.
-    const killed = dyingAfter(ports, "saveDraft");
+    const killed = dyingAt(ports, "saveDraft");
     for (const id of invoices.values()) await deliverInvoice(id, killed).catch(() => "killed");
     strictEqual(stripe.state.invoices.size, NAMES.length);
     // Killed after the customer was made, before that was noted.
@@ -129,10 +126,4 @@ async function books({ sql }: StripeWorld): Promise<string[]> {
   return rows.map((row) =>
     `${row.name}: ${row.status}, due ${row.amount_due_minor}, money ${row.money}`
   );
-}
-
-/** Ports whose store dies at a step, as a killed worker would. */
-function dyingAfter(ports: InvoicePorts, step: "saveDraft"): InvoicePorts {
-  const store = { ...ports.store, [step]: () => Promise.reject(new Error("killed")) };
-  return { ...ports, store };
 }

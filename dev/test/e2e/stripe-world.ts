@@ -100,3 +100,9 @@ async function runMonth(sql: postgres.Sql, names: readonly string[]) {
     where i.status = 'open' order by i.number`;
   return new Map(rows.map(({ id, name }) => [name, id]));
 }
+
+/** Ports whose store dies at a step, as a killed worker would. */
+export function dyingAt(ports: InvoicePorts, step: "saveDraft" | "saveCarried"): InvoicePorts {
+  const store = { ...ports.store, [step]: () => Promise.reject(new Error("killed")) };
+  return { ...ports, store };
+}

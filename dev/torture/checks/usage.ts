@@ -71,8 +71,8 @@ export async function checkUsage(sql: Sql, world: World): Promise<Violation[]> {
 
 /** Everything that is stored has been counted: nothing has come after the last run. */
 export async function checkCounted(sql: Sql, ledger: Ledger): Promise<Violation[]> {
-  const rows = await sql<{ id: string; stored_by: string; seq: string }[]>`
-    select l.id, l.stored_by::text, l.seq::text
+  const rows = await sql<{ id: string; stored_by: string }[]>`
+    select l.id, l.stored_by::text
     from billing.usage_watermark w, public.agent_usage_logs l
     where not billing.is_counted(l.stored_by, l.seq, w.snapshot, w.own_transaction, w.own_seq)`;
   const batches = Map.groupBy(rows, ({ id }) => ledger.batchOf(id));

@@ -2,9 +2,12 @@ import assert from "node:assert/strict";
 import postgres from "postgres";
 import { databaseProblem, surprise } from "./database-problem.ts";
 
+function errorOf(code: string, detail?: string) {
+  return Object.assign(new postgres.PostgresError("a"), { message: "told", code, detail });
+}
+
 function problemOf(code: string, detail?: string) {
-  const error = Object.assign(new postgres.PostgresError("a"), { message: "told", code, detail });
-  return databaseProblem(error);
+  return databaseProblem(errorOf(code, detail));
 }
 
 Deno.test("what passes by itself says so: to come again, not that something broke", () => {
@@ -23,9 +26,11 @@ Deno.test("a database that is away is no bug: come again", () => {
   const lost = ["CONNECTION_CLOSED", "ECONNREFUSED", "EPIPE", "PGRST002"].map((code) =>
     Object.assign(new Error("gone"), { code })
   );
-  const told = [...lost.map(surprise), problemOf("57P01"), problemOf("57P03"), problemOf("08006")];
-  assert.deepEqual(new Set(told.map((each) => each?.code)), new Set(["database_unavailable"]));
+  const told = [...lost, ...["57P01", "57P03", "08006"].map((state) => errorOf(state))];
+  assert.deepEqual(
+    new Set(told.map((error) => surprise(error).code)),
+    new Set(["database_unavailable"]),
+  );
   assert.equal(surprise(new Error("elsewhere")).code, "internal");
-  const refused = Object.assign(new postgres.PostgresError("a"), { code: "23505" });
-  assert.equal(surprise(refused).code, "internal");
+  assert.equal(surprise(errorOf("23505")).code, "internal");
 });

@@ -8,7 +8,6 @@ import { type ErrorCode, ERRORS, type Problem, problem } from "../../../../share
  * callers, the server's own may name tables.
  */
 export function databaseProblem(error: unknown): Problem | null {
-  if (isLostConnection(error)) return problem("database_unavailable");
   const told = DatabaseError.safeParse(error).data;
   if (told === undefined) return null;
   if (told.code.startsWith("PT")) {

@@ -131,7 +131,7 @@ async function readJson(request: Request): Promise<unknown> {
 function problemOf(error: unknown, { reportError }: ServePorts): Problem {
   if (error instanceof ProblemError) return error.problem;
   const known = databaseProblem(error);
-  if (known !== null && known.code !== "database_unavailable") return known;
+  if (known !== null) return known;
   reportError(error instanceof z.ZodError ? new Error(`answer: ${error.message}`) : error);
   return surprise(error);
 }
