@@ -1,6 +1,6 @@
 -- What is written down while an invoice goes to Stripe, and what Stripe is still to be told.
 begin;
-select plan(22);
+select plan(23);
 
 insert into public.clients (name, email, started_on)
 select 'Client ' || n, 'c@example.com', '2026-06-01' from generate_series(1, 3) n;
@@ -45,6 +45,11 @@ select billing.save_stripe_draft(pg_temp.id_of(3), false, 'in_gone');
 select billing.record_payment(pg_temp.id_of(3), 5000, '2026-07-02', 'bank', 'transfer');
 select billing.forget_stripe_draft(pg_temp.id_of(3), false, 'in_gone');
 select is((pg_temp.mirror(3)).state, 'refused', 'and not begun anew when it has been paid');
+rollback to settled;
+update public.stripe_invoices set stripe_invoice_id = 'in_open', state = 'open'
+where invoice_id = pg_temp.id_of(3);
+select billing.forget_stripe_draft(pg_temp.id_of(3), false, 'in_open');
+select is((pg_temp.mirror(3)).state, 'open', 'what was finalized is never forgotten');
 rollback to settled;
 select billing.save_stripe_draft(pg_temp.id_of(n), false, 'in_' || n) from generate_series(1, 3) n;
 select billing.issue_credit_note(pg_temp.id_of(2), 'before', 100, false, '2026-07-02');
