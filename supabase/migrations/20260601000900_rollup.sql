@@ -78,6 +78,19 @@ end $$;
 comment on function billing.rollup is
   'Adds new log rows to usage_records, each exactly once; returns how many.';
 
+-- Counts what has arrived and keeps every other rollup, rebuild and retention out until the
+-- transaction ends. What rates begins with this: usage that another session counted while it rates
+-- would be marked as rated without having been. An idle rollup takes no lock, so this takes it
+-- first.
+create function billing.hold_usage()
+returns bigint language plpgsql set search_path = '' as $$
+begin
+  perform from billing.usage_watermark for update;
+  return billing.rollup();
+end $$;
+comment on function billing.hold_usage is
+  'Counts what has arrived and keeps usage as it is until the transaction ends.';
+
 -- False after a restore into another cluster or database, or when the log table was made anew:
 -- then the snapshot speaks of transactions that were never here.
 create function billing.watermark_is_here(w billing.usage_watermark)

@@ -141,6 +141,12 @@ create index invoice_items_client_id on public.invoice_items (client_id, section
 create index invoice_items_invoice_id on public.invoice_items (invoice_id);
 create index invoice_items_currency on public.invoice_items (currency);
 
+-- The item that a line charges for. Null for every other line, also one of kind one_off that sets
+-- off an overcharge: a cast of its key would fail wherever the planner happens to evaluate it.
+create function billing.item_of(rating_key text) returns uuid language sql immutable
+return case when starts_with(rating_key, 'item|') then substr(rating_key, 6)::uuid end;
+comment on function billing.item_of is 'The invoice item that a rating key names, or null.';
+
 create table public.billing_periods (
   client_id uuid not null references public.clients (id),
   period_start date not null,
@@ -187,3 +193,5 @@ create policy "operators read invoice items" on public.invoice_items
   for select to authenticated using ((select billing.is_operator()));
 create policy "operators read billing periods" on public.billing_periods
   for select to authenticated using ((select billing.is_operator()));
+
+revoke all on all functions in schema billing from public;

@@ -178,12 +178,13 @@ begin
   ), spent as materialized (
     -- An allowance that met usage is spent; items that only cancel each other wait for an invoice
     -- to stand on.
-    select substr(x.rating_key, 6)::uuid as id, x.section_start
+    select billing.item_of(x.rating_key) as id, x.section_start
     from homes h
     join pg_temp.draft_sections s on s.client_id = h.client_id and s.currency = h.currency
       and s.home_start is not distinct from h.home_start
     join pg_temp.draft_lines x on x.client_id = s.client_id and x.section_start = s.section_start
     where h.subtotal + h.discount + h.tax = 0 and h.has_charges and x.kind = 'one_off'
+      and billing.item_of(x.rating_key) is not null
   ), settled as (
     update public.invoice_items t
     set section_start = (select s.section_start from spent s where s.id = t.id)

@@ -65,9 +65,10 @@ begin
     and p.period_start = i.period_start and p.state <> 'invoiced';
   -- By id, so that items of long ago are not looked at.
   with settled as materialized (
-    select substr(l.rating_key, 6)::uuid as id, l.section_start
+    select billing.item_of(l.rating_key) as id, l.section_start
     from public.invoice_lines l
     where l.invoice_id = any (ids) and l.kind = 'one_off' and l.section_start is not null
+      and billing.item_of(l.rating_key) is not null
   )
   update public.invoice_items t
   set section_start = (select l.section_start from settled l where l.id = t.id)
@@ -130,7 +131,7 @@ declare
   drafts uuid[];
 begin
   perform set_config('billing.as_of', as_of::text, true);
-  perform billing.rollup();
+  perform billing.hold_usage();
   if billing.mark_blocked(array[target], as_of) = '{}' then
     perform billing.raise_error('client_blocked', (
       select string_agg(b.message, '; ') from billing.blocked_targets(array[target]) b),

@@ -165,7 +165,7 @@ begin
   -- What is rated does not change while it is rated.
   lock table public.clients, public.billing_config, public.prices in share mode;
   perform billing.lock_books();
-  perform billing.rollup();
+  perform billing.hold_usage();
   perform billing.open_periods(as_of);
   select * into targets from billing.targets_of_run();
   healed := billing.heal_usage(targets.due || targets.late);

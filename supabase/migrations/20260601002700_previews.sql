@@ -16,7 +16,7 @@ begin
   target := billing.period_with(preview_invoice.client_id,
     coalesce(day, billing.day_of(preview_invoice.client_id, as_of)));
   perform billing.lock_books();
-  perform billing.rollup();
+  perform billing.hold_usage();
   select string_agg(b.message, '; ') into blocked
   from billing.blocked_targets(array[target]) b;
   if blocked is not null then

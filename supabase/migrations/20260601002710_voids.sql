@@ -67,7 +67,7 @@ begin
         coalesce(old.number, old.id::text), old.status), 'void it first');
   end if;
   target := billing.period_with(old.client_id, old.period_start);
-  perform billing.rollup();
+  perform billing.hold_usage();
   update public.billing_periods p set state = 'pending', updated_at = as_of
   where p.client_id = old.client_id and p.period_start = old.period_start;
   if billing.mark_blocked(array[target], as_of) = '{}' then

@@ -14,7 +14,7 @@ begin
   perform set_config('billing.as_of', as_of::text, true);
   lock table public.clients, public.billing_config, public.prices in share mode;
   perform billing.lock_books();
-  perform billing.rollup();
+  perform billing.hold_usage();
   perform billing.open_periods(as_of);
   target := billing.period_of_month(generate_invoice.client_id, month);
   select i.id into existing from public.invoices i

@@ -1,6 +1,6 @@
 -- The rollup counts each log row exactly once, whatever was counted before in whatever transaction.
 begin;
-select plan(17);
+select plan(19);
 
 insert into public.clients (id, name, started_on)
 values ('00000000-0000-0000-0000-00000000000a', 'Acme', '2026-06-01');
@@ -23,6 +23,10 @@ select is(billing.rollup_is_due(), true, 'new rows make one due');
 select is(billing.rollup(), 2::bigint, 'new rows are counted, also those of this transaction');
 select is(pg_temp.counted('input_tokens'), 120::numeric, 'their tokens are summed');
 select is(billing.rollup(), 0::bigint, 'and not counted again');
+select is(billing.hold_usage(), 0::bigint, 'holding usage with nothing to count counts nothing');
+select is((select count(*)::integer from pg_locks l where l.pid = pg_backend_pid()
+  and l.relation = 'billing.usage_watermark'::regclass and l.mode = 'RowShareLock'), 1,
+  'and locks the watermark all the same');
 select pg_temp.log(3);
 select is(billing.rollup(), 1::bigint, 'rows stored after a rollup in the same transaction count');
 select is(pg_temp.counted('input_tokens'), 123::numeric, 'exactly once');
