@@ -54,12 +54,17 @@ begin
       provider_cost = r.provider_cost + excluded.provider_cost,
       log_count = r.log_count + excluded.log_count
     returning r.client_id, r.usage_day
-  ), touched as (
-    update public.billing_periods p set usage_changed = true
+  ), affected as materialized (
+    -- In the order in which lock_periods takes them. A period that is being rated is waited for.
+    select p.client_id, p.period_start
     from (select distinct client_id, usage_day from merged) m
-    where p.client_id = m.client_id
-      and p.period_start <= m.usage_day and m.usage_day < p.period_end and not p.usage_changed
-    returning 1
+    join public.billing_periods p on p.client_id = m.client_id
+      and p.period_start <= m.usage_day and m.usage_day < p.period_end
+    order by p.client_id, p.period_start for update of p
+  ), touched as (
+    update public.billing_periods p set usage_version = p.usage_version + 1
+    from (select distinct client_id, period_start from affected) a
+    where p.client_id = a.client_id and p.period_start = a.period_start
   )
   select coalesce(sum(log_count) filter (where metric = 'requests'), 0),
     array_agg(distinct agent) filter (where client_id is null)
@@ -79,9 +84,8 @@ comment on function billing.rollup is
   'Adds new log rows to usage_records, each exactly once; returns how many.';
 
 -- Counts what has arrived and keeps every other rollup, rebuild and retention out until the
--- transaction ends. What rates begins with this: usage that another session counted while it rates
--- would be marked as rated without having been. An idle rollup takes no lock, so this takes it
--- first.
+-- transaction ends: what opens periods begins with this. An idle rollup takes no lock, so this takes
+-- it first.
 create function billing.hold_usage()
 returns bigint language plpgsql set search_path = '' as $$
 begin
@@ -90,6 +94,17 @@ begin
 end $$;
 comment on function billing.hold_usage is
   'Counts what has arrived and keeps usage as it is until the transaction ends.';
+
+-- Counts what has arrived unless another session is counting: then that one does. For previews,
+-- which wait for nobody.
+create function billing.rollup_if_free()
+returns bigint language plpgsql set search_path = '' as $$
+begin
+  perform from billing.usage_watermark for update skip locked;
+  return case when found then billing.rollup() end;
+end $$;
+comment on function billing.rollup_if_free is
+  'A rollup, or null where another session is counting at this moment.';
 
 -- False after a restore into another cluster or database, or when the log table was made anew:
 -- then the snapshot speaks of transactions that were never here.

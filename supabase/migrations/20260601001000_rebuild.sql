@@ -142,11 +142,16 @@ begin
     where (r.quantity, r.provider_cost, r.log_count)
       is distinct from (excluded.quantity, excluded.provider_cost, excluded.log_count)
     returning r.client_id, r.usage_day
-  ), touched as (
-    update public.billing_periods p set usage_changed = true
+  ), affected as materialized (
+    select p.client_id, p.period_start
     from (select client_id, usage_day from merged union select client_id, usage_day from gone) m
-    where p.client_id = m.client_id and not p.usage_changed
+    join public.billing_periods p on p.client_id = m.client_id
       and p.period_start <= m.usage_day and m.usage_day < p.period_end
+    order by p.client_id, p.period_start for update of p
+  ), touched as (
+    update public.billing_periods p set usage_version = p.usage_version + 1
+    from (select distinct client_id, period_start from affected) a
+    where p.client_id = a.client_id and p.period_start = a.period_start
   )
   select array_agg(distinct p.agent) into nobody from parts p where p.reason is not null;
   delete from billing.quarantined_logs q

@@ -155,7 +155,9 @@ create table public.billing_periods (
   state text not null default 'pending',
   reason text,
   message text,
-  usage_changed boolean not null default false,
+  usage_version bigint not null default 0,
+  rated_version bigint not null default 0,
+  usage_changed boolean not null generated always as (usage_version <> rated_version) stored,
   updated_at timestamptz not null default now(),
   primary key (client_id, period_start),
   constraint billing_periods_forward check (period_start < period_end),
@@ -168,6 +170,10 @@ comment on table public.billing_periods is
   'What became of each client''s period: invoiced, skipped (zero), voided, blocked with a reason.';
 comment on column public.billing_periods.full_days is
   'Days that the whole minimum is for; more than the period has where the anchor day changed.';
+comment on column public.billing_periods.usage_version is
+  'How often usage or service of the period has changed.';
+comment on column public.billing_periods.rated_version is
+  'The usage_version that was last rated for good.';
 comment on column public.billing_periods.usage_changed is
   'Usage of the period has changed since it was last rated; the next run rates it again.';
 create index billing_periods_to_do on public.billing_periods (client_id)

@@ -5,9 +5,6 @@
 -- many targets there are: planning takes longer than rating one client does. The bodies are queries
 -- all the same.
 
-create type billing.rating_target as (client_id uuid, period_start date, period_end date);
-comment on type billing.rating_target is 'A client''s period to be rated; half-open local days.';
-
 -- Days that the whole minimum is for: those of the month that ends with the period, which is longer
 -- than a period made short by a change of the anchor day.
 create function billing.full_days(period_start date, period_end date, anchor_day integer)

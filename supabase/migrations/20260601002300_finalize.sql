@@ -1,10 +1,5 @@
 -- Finalizing: number, balance, freeze; all of it or nothing.
 
--- One writer of the books at a time: runs, finalizations, voids and credits wait for each other.
-create function billing.lock_books() returns void language sql set search_path = '' as $$
-  select pg_advisory_xact_lock(hashtext('billing.books'));
-$$;
-
 -- Numbers for invoices issued on a day, consecutive in the series and year. The counter's row stays
 -- locked until commit: a rollback gives its numbers back, so there is never a gap.
 create function billing.take_numbers(issued_on date, how_many integer)
@@ -18,8 +13,9 @@ $$;
 comment on function billing.take_numbers is
   'Reserves consecutive invoice numbers; returns the last one before them.';
 
--- Finalizes drafts: open, or paid where the client's balance covers all of it. The row is written
--- once, document included: what it says and what the columns say is one statement.
+-- Finalizes drafts of clients that the caller has locked, at terms that it holds: open, or paid where
+-- the client's balance covers all of it. The row is written once, document included: what it says
+-- and what the columns say is one statement.
 create function billing.finalize_invoices(invoice_ids uuid[], as_of timestamptz default now())
 returns integer language plpgsql set search_path = '' as $$
 declare
@@ -29,13 +25,13 @@ declare
   issues billing.issue[];
   before_first integer;
 begin
-  perform billing.lock_books();
   select array_agg(i.id order by c.name, i.period_start, i.id) into ids
   from public.invoices i join public.clients c on c.id = i.client_id
   where i.id = any (invoice_ids) and i.status = 'draft';
   if ids is null then
     return 0;
   end if;
+  perform billing.assert_lock_order(4);
   before_first := billing.take_numbers(today, cardinality(ids));
   select array_agg((d.id, format('%s-%s-%s', s.number_series, extract(year from today),
       case when before_first + x.place < 1000000
@@ -97,11 +93,11 @@ set search_path = '' set jit = off set lock_timeout = '30s' as $$
 -- Definer: callers may read invoices, only these functions may write them.
 declare
   invoice public.invoices;
+  target billing.rating_target;
+  made billing.closing;
 begin
-  -- What is rated does not change while it is rated: a price that is being added would find no
-  -- invoice yet that it changes. Before the books, as a run does.
-  lock table public.clients, public.billing_config, public.prices in share mode;
-  perform billing.lock_books();
+  perform set_config('billing.as_of', as_of::text, true);
+  perform billing.lock_clients(billing.clients_of(finalize_invoice.invoice_id));
   invoice := billing.get_invoice(finalize_invoice.invoice_id);
   if invoice.status <> 'draft' then
     perform billing.raise_error('illegal_transition',
@@ -113,33 +109,28 @@ begin
       format('the period ends at %s', billing.day_start(invoice.client_id, invoice.period_end)),
       'wait until then, or look at it with billing.preview_invoice');
   end if;
-  if invoice.kind = 'period' then
-    perform billing.redraft(invoice, as_of);
+  if invoice.kind <> 'period' then
+    perform billing.finalize_invoices(array[invoice.id], as_of);
+  else
+    -- Brought up to date first: the document is made of records that go on changing.
+    target := (invoice.client_id, invoice.period_start, invoice.period_end);
+    perform billing.rollup();
+    made := billing.close_periods(array[target], billing.late_targets(target), as_of, 'all');
+    if billing.blocked_message(made, target) is not null then
+      perform billing.raise_error('client_blocked', billing.blocked_message(made, target),
+        'mend what blocks it, then finalize again');
+    end if;
   end if;
-  perform billing.finalize_invoices(array[invoice.id], as_of);
   return (select i.number from public.invoices i where i.id = invoice.id);
 end $$;
 comment on function billing.finalize_invoice is
   'Finalizes one draft, brought up to date first; returns its number, null where it came to zero.';
 
--- A draft is issued as its usage is now: its document is made of records that go on changing.
-create function billing.redraft(invoice public.invoices, as_of timestamptz)
-returns void language plpgsql set search_path = '' as $$
-declare
-  target constant billing.rating_target :=
-    (invoice.client_id, invoice.period_start, invoice.period_end);
-  drafts uuid[];
-begin
-  perform set_config('billing.as_of', as_of::text, true);
-  perform billing.hold_usage();
-  if billing.mark_blocked(array[target], as_of) = '{}' then
-    perform billing.raise_error('client_blocked', (
-      select string_agg(b.message, '; ') from billing.blocked_targets(array[target]) b),
-      'mend what blocks it, then finalize again');
-  end if;
-  drafts := billing.draft_invoices(array[target], billing.late_targets(target));
-  perform billing.mark_rated(array[target], '{}', drafts, as_of);
-end $$;
+-- Whose an invoice is, as lock_clients wants it; none where there is no such invoice.
+create function billing.clients_of(invoice_id uuid)
+returns uuid[] language sql stable set search_path = '' as $$
+  select array(select i.client_id from public.invoices i where i.id = clients_of.invoice_id);
+$$;
 
 create function billing.get_invoice(invoice_id uuid)
 returns public.invoices language plpgsql set search_path = '' as $$

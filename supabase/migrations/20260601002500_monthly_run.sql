@@ -1,17 +1,4 @@
--- The monthly run: every client's periods that are over become invoices. Idempotent: what is done
--- is not done again; what was killed has not happened.
-create table billing.monthly_runs (
-  id bigint generated always as identity primary key,
-  as_of timestamptz not null,
-  started_at timestamptz not null,
-  finished_at timestamptz not null,
-  actor text not null,
-  summary jsonb not null
-);
-comment on table billing.monthly_runs is 'What each monthly run did.';
-alter table billing.monthly_runs enable row level security;
-revoke all on billing.monthly_runs from public;
-grant select on billing.monthly_runs to service_role;
+-- Which periods there are, which of them a run settles, and what becomes of each.
 
 -- Opens a row for each period that is over at `as_of`: from the client's first period on, each
 -- starting where the one before it ended, also when the anchor day has changed in between; and the
@@ -55,13 +42,15 @@ create function billing.rate_service_anew() returns trigger
 language plpgsql security definer set search_path = '' as $$
 -- Definer: billing_periods is written by nobody but billing's own functions.
 begin
-  update public.billing_periods p set usage_changed = true
-  where p.client_id = new.id and (
+  perform billing.mark_changed(array(
+    select (p.client_id, p.period_start, p.period_end)::billing.rating_target
+    from public.billing_periods p
+    where p.client_id = new.id and (
     (p.period_end > least(old.started_on, new.started_on)
       and p.period_start < greatest(old.started_on, new.started_on))
     or (p.period_end > least(coalesce(old.ended_on, 'infinity'), coalesce(new.ended_on, 'infinity'))
       and p.period_start
-        < greatest(coalesce(old.ended_on, 'infinity'), coalesce(new.ended_on, 'infinity'))));
+        < greatest(coalesce(old.ended_on, 'infinity'), coalesce(new.ended_on, 'infinity'))))));
   return null;
 end $$;
 create trigger rate_service_anew after update of started_on, ended_on on public.clients
@@ -79,37 +68,48 @@ begin atomic
     where d.client_id = is_on_draft.client_id and d.status = 'draft');
 end;
 
--- Periods to rate in a run: not invoiced yet, changed since, or in draft; also those with late
--- lines on a draft, since drafts are remade. Late ones have an issued invoice already.
-create function billing.targets_of_run()
-returns table (due billing.rating_target[], late billing.rating_target[])
+-- Periods that a run settles, of all clients or some: not invoiced yet, changed since, or in draft;
+-- also those with late lines on a draft, since drafts are remade. Late ones have an issued invoice.
+create function billing.run_targets(client_ids uuid[] default null)
+returns table (client_id uuid, period_start date, period_end date, is_late boolean)
 language sql stable set search_path = '' as $$
-  select
-    coalesce(array_agg(x.target order by x.target) filter (where not x.issued), '{}'),
-    coalesce(array_agg(x.target order by x.target) filter (where x.issued), '{}')
+  select p.client_id, p.period_start, p.period_end, coalesce(i.status <> 'draft', false)
   from (
     -- Asked for one by one, each has its index: settled periods, all of history, are not looked at.
     select p.client_id, p.period_start from public.billing_periods p
     where (p.usage_changed or p.state in ('pending', 'blocked')) and p.state <> 'voided'
+      and (client_ids is null or p.client_id = any (client_ids))
     union
     select i.client_id, i.period_start from public.invoices i
     where i.status = 'draft' and i.kind = 'period'
+      and (client_ids is null or i.client_id = any (client_ids))
     union
     select i.client_id, l.section_start
     from public.invoices i
     join public.invoice_lines l on l.invoice_id = i.id and l.is_late
     join public.billing_periods p on p.client_id = i.client_id
       and p.period_start = l.section_start and p.state <> 'voided'
-    where i.status = 'draft'
+    where i.status = 'draft' and (client_ids is null or i.client_id = any (client_ids))
   ) w
   join public.billing_periods p using (client_id, period_start)
   left join public.invoices i on i.client_id = w.client_id and i.kind = 'period'
-    and i.period_start = w.period_start and i.status <> 'void'
-  cross join lateral (
-    select (p.client_id, p.period_start, p.period_end)::billing.rating_target as target,
-      coalesce(i.status <> 'draft', false) as issued
+    and i.period_start = w.period_start and i.status <> 'void';
+$$;
+comment on function billing.run_targets is
+  'Periods that a run settles, of all clients or of some.';
+
+create function billing.targets_of_run(client_ids uuid[] default null)
+returns table (due billing.rating_target[], late billing.rating_target[])
+language sql stable set search_path = '' as $$
+  select coalesce(array_agg(x.target order by x.target) filter (where not x.is_late), '{}'),
+    coalesce(array_agg(x.target order by x.target) filter (where x.is_late), '{}')
+  from (
+    select (t.client_id, t.period_start, t.period_end)::billing.rating_target as target, t.is_late
+    from billing.run_targets(client_ids) t
   ) x;
 $$;
+comment on function billing.targets_of_run is
+  'The same as two lists: due ones have no issued invoice, late ones have.';
 
 -- Due periods of which an invoice was voided: late lines on other invoices may still charge them.
 create function billing.reopened_targets(due billing.rating_target[])
@@ -140,61 +140,6 @@ $$;
 comment on function billing.heal_usage is
   'Compares records with logs over target periods and rebuilds where they differ.';
 
-create function billing.run_monthly(as_of timestamptz default now())
-returns jsonb language plpgsql security definer
-set search_path = '' set jit = off set lock_timeout = '30s' set work_mem = '64MB' as $$
--- Definer: callers may start a run, only its functions may write the books. An editor's open
--- transaction makes a run give up after 30 s, before it holds up anybody; the next one does it.
-declare
-  started constant timestamptz := clock_timestamp();
-  targets record;
-  healed bigint;
-  blocked billing.blocked_target[];
-  held_back billing.rating_target[];
-  drafts uuid[];
-  final uuid[];
-  credits bigint;
-  summary jsonb;
-begin
-  if as_of > now() + interval '2 years' then
-    perform billing.raise_error('invalid_argument',
-      format('as_of %s is years ahead; all periods until then would be invoiced', as_of),
-      'check the year');
-  end if;
-  perform set_config('billing.as_of', as_of::text, true);
-  -- What is rated does not change while it is rated.
-  lock table public.clients, public.billing_config, public.prices in share mode;
-  perform billing.lock_books();
-  perform billing.hold_usage();
-  perform billing.open_periods(as_of);
-  select * into targets from billing.targets_of_run();
-  healed := billing.heal_usage(targets.due || targets.late);
-  if healed > 0 then
-    select * into targets from billing.targets_of_run();
-  end if;
-  blocked := array(select b from billing.blocked_by(
-    targets.due || targets.late, billing.rate_drafts(targets.due || targets.late)) b);
-  targets.due := billing.mark_blocked(targets.due, as_of, blocked);
-  held_back := billing.blocked_late(targets.late, blocked);
-  targets.late := array(select t from unnest(targets.late) t
-    where (t.client_id, t.period_start) not in (
-      select h.client_id, h.period_start from unnest(held_back) h));
-  drafts := billing.make_drafts(targets.due, targets.late);
-  credits := billing.credit_overcharges(billing.overcharged_targets(
-    billing.reopened_targets(targets.due) || targets.late), as_of);
-  perform billing.mark_rated(targets.due, targets.late, drafts, as_of);
-  final := billing.drafts_past_grace(as_of);
-  perform billing.write_documents(array(select unnest(drafts) except select unnest(final)));
-  perform billing.finalize_invoices(final, as_of);
-  summary := billing.summarize_run(targets.due, held_back, final, as_of) || jsonb_build_object(
-    'credit_notes', credits, 'discrepancies_healed', healed);
-  insert into billing.monthly_runs (as_of, started_at, finished_at, actor, summary)
-  values (as_of, started, clock_timestamp(), billing.actor(), summary);
-  return summary;
-end $$;
-comment on function billing.run_monthly is
-  'Invoices every period that is over at as_of; idempotent. Returns the summary of the run.';
-
 -- Marks due targets that cannot be billed and returns the others. Who has asked already what blocks
 -- them says so. No sequential scans: after a run that was rolled back tables pass for empty, and
 -- what the planner takes for one row it compares with all targets.
@@ -220,18 +165,6 @@ set search_path = '' set enable_seqscan = off as $$
   where (t.client_id, t.period_start) not in (select client_id, period_start from blocked);
 $$;
 
--- Late targets that cannot be rated now; they stay marked as changed. One that is rated below zero
--- is not among them: it is credited as far as it was charged.
-create function billing.blocked_late(targets billing.rating_target[],
-  known billing.blocked_target[] default null)
-returns billing.rating_target[] language sql stable set search_path = '' as $$
-  select coalesce(array_agg(t), '{}') from unnest(targets) t
-  where (t.client_id, t.period_start) in (
-    select b.client_id, b.period_start
-    from unnest(coalesce(known, array(select b from billing.blocked_targets(targets) b))) b
-    where b.reason <> 'negative_total');
-$$;
-
 -- Targets without a live invoice that are rated below what is booked for them.
 create function billing.negative_sections(targets billing.rating_target[])
 returns table (client_id uuid, section_start date)
@@ -245,11 +178,11 @@ language sql stable set search_path = '' as $$
   group by 1, 2 having sum((d.line).amount_minor) < 0;
 $$;
 
--- What became of each target. A late section stays marked as changed while its difference waits for
+-- What became of each target, as of the version of its usage that was rated. A late section stays marked as changed while its difference waits for
 -- an invoice to go on. What is left of an overcharge after credit notes does not wait: the client
 -- has had all of it back already, and later usage of the section is set off against it.
 create function billing.mark_rated(due billing.rating_target[], late billing.rating_target[],
-  drafts uuid[], as_of timestamptz)
+  drafts uuid[], versions billing.period_version[], as_of timestamptz)
 returns void language sql set search_path = '' set enable_seqscan = off as $$
   update public.billing_periods p
   set state = case when exists (
@@ -260,11 +193,11 @@ returns void language sql set search_path = '' set enable_seqscan = off as $$
       when (p.client_id, p.period_start) in (
         select n.client_id, n.section_start from billing.negative_sections(due) n) then 'pending'
       else 'skipped' end,
-    reason = null, message = null, usage_changed = false, updated_at = as_of
-  from unnest(due) t
+    reason = null, message = null, rated_version = v.usage_version, updated_at = as_of
+  from unnest(due) t join unnest(versions) v using (client_id, period_start)
   where p.client_id = t.client_id and p.period_start = t.period_start;
-  update public.billing_periods p set usage_changed = false, updated_at = as_of
-  from unnest(late) t
+  update public.billing_periods p set rated_version = v.usage_version, updated_at = as_of
+  from unnest(late) t join unnest(versions) v using (client_id, period_start)
   where p.client_id = t.client_id and p.period_start = t.period_start
     and not exists (
       select from billing.late_sections(late) s
@@ -276,47 +209,25 @@ returns void language sql set search_path = '' set enable_seqscan = off as $$
             and l.section_start = s.section_start));
 $$;
 
-create function billing.drafts_past_grace(as_of timestamptz)
+create function billing.drafts_past_grace(as_of timestamptz, client_ids uuid[] default null)
 returns uuid[] language sql stable set search_path = '' as $$
+  with drafts as materialized (
+    select d.* from public.invoices d
+    where d.status = 'draft' and d.kind in ('period', 'late')
+      and (client_ids is null or d.client_id = any (client_ids))
+  )
   select coalesce(array_agg(i.id), '{}')
-  from public.invoices i
+  from drafts i
   left join billing.period_terms(array(
     select (d.client_id, d.period_start, d.period_end)::billing.rating_target
-    from public.invoices d where d.status = 'draft' and d.kind = 'period')) t
+    from drafts d where d.kind = 'period')) t
     on t.client_id = i.client_id and t.period_start = i.period_start
-  where i.status = 'draft' and (i.kind = 'late' or (i.kind = 'period'
-    and billing.day_start(i.client_id, i.period_end)
-      + make_interval(hours => t.grace_hours) <= as_of
+  where i.kind = 'late' or (
+    billing.day_start(i.client_id, i.period_end) + make_interval(hours => t.grace_hours) <= as_of
     and not exists (select from public.billing_periods p where p.client_id = i.client_id
-      and p.period_start = i.period_start and p.state = 'blocked')));
+      and p.period_start = i.period_start and p.state = 'blocked'));
 $$;
 comment on function billing.drafts_past_grace is
   'Drafts of the run that are to be finalized; not those of periods that are blocked now.';
 
-create function billing.summarize_run(due billing.rating_target[],
-  held_back billing.rating_target[], final uuid[], as_of timestamptz)
-returns jsonb language sql stable set search_path = '' as $$
-  select jsonb_build_object(
-    'as_of', as_of,
-    'invoices', (select count(*) from public.invoices i where i.id = any (final)),
-    'totals', (select coalesce(jsonb_object_agg(x.currency, x.total_minor), '{}') from (
-      select i.currency, sum(i.total_minor) as total_minor from public.invoices i
-      where i.id = any (final) group by i.currency) x),
-    'drafts', (select count(*) from public.invoices i where i.status = 'draft'),
-    'skipped', (select count(*) from unnest(due) t join public.billing_periods p
-      using (client_id, period_start) where p.state = 'skipped'),
-    'blocked', (select coalesce(jsonb_agg(jsonb_build_object('client', c.name,
-        'client_id', c.id, 'period_start', b.period_start, 'reason', b.reason,
-        'message', b.message) order by c.name, b.period_start, b.reason), '[]')
-      from (
-        select p.client_id, p.period_start, p.reason, p.message
-        from public.billing_periods p where p.state = 'blocked'
-        union all
-        select * from billing.blocked_targets(held_back) h where h.reason <> 'negative_total'
-      ) b join public.clients c on c.id = b.client_id),
-    'quarantined', (select coalesce(jsonb_agg(jsonb_build_object('reason', q.reason,
-      'rows', q.rows)), '[]') from billing.quarantine_summary() q));
-$$;
-
 revoke all on all functions in schema billing from public;
-grant execute on function billing.run_monthly(timestamptz) to service_role;

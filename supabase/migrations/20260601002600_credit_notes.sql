@@ -55,7 +55,7 @@ returns text language plpgsql security definer set search_path = '' as $$
 declare
   invoice public.invoices;
 begin
-  perform billing.lock_books();
+  perform billing.lock_clients(billing.clients_of(issue_credit_note.invoice_id));
   invoice := billing.get_invoice(issue_credit_note.invoice_id);
   if invoice.status not in ('open', 'paid', 'uncollectible') then
     perform billing.raise_error('illegal_transition',

@@ -9,24 +9,20 @@ returns jsonb language plpgsql security definer set search_path = '' set jit = o
 declare
   target billing.rating_target;
   late billing.rating_target[];
-  blocked text;
+  made billing.closing;
   content text;
 begin
   perform set_config('billing.as_of', as_of::text, true);
+  perform billing.lock_clients(array[preview_invoice.client_id]);
+  perform billing.rollup_if_free();
   target := billing.period_with(preview_invoice.client_id,
     coalesce(day, billing.day_of(preview_invoice.client_id, as_of)));
-  perform billing.lock_books();
-  perform billing.hold_usage();
-  select string_agg(b.message, '; ') into blocked
-  from billing.blocked_targets(array[target]) b;
-  if blocked is not null then
-    perform billing.raise_error('client_blocked', blocked);
-  end if;
   late := billing.late_targets(target);
   begin
     delete from public.invoices i where i.client_id = target.client_id
       and i.period_start = target.period_start and i.status = 'draft';
-    perform billing.draft_invoices(array[target], late);
+    made := billing.draft_periods(array[target], late);
+    perform billing.write_documents(made.drafts);
     -- As text: a jsonb of this size is a reference to storage that is rolled back with its row.
     select i.document::text into content from public.invoices i
     where i.client_id = target.client_id and i.kind = 'period'
@@ -35,6 +31,9 @@ begin
   exception when sqlstate 'LB000' then
     null;
   end;
+  if billing.blocked_message(made, target) is not null then
+    perform billing.raise_error('client_blocked', billing.blocked_message(made, target));
+  end if;
   return content::jsonb;
 end $$;
 comment on function billing.preview_invoice is
@@ -74,18 +73,13 @@ end $$;
 -- Earlier periods of the client whose late usage goes on the target's invoice.
 create function billing.late_targets(target billing.rating_target)
 returns billing.rating_target[] language sql stable set search_path = '' as $$
-  with changed as (
-    select coalesce(array_agg(
-      (p.client_id, p.period_start, p.period_end)::billing.rating_target), '{}') as targets
-    from public.billing_periods p
-    join public.invoices i on i.client_id = p.client_id and i.kind = 'period'
-      and i.period_start = p.period_start and i.status not in ('draft', 'void')
-    where p.client_id = target.client_id and p.period_start <> target.period_start
-      and (p.usage_changed or billing.is_on_draft(p.client_id, p.period_start))
-  )
-  select coalesce(array_agg(t), '{}') from changed c, unnest(c.targets) t
-  where (t.client_id, t.period_start) not in (
-    select h.client_id, h.period_start from unnest(billing.blocked_late(c.targets)) h);
+  select coalesce(array_agg(
+    (p.client_id, p.period_start, p.period_end)::billing.rating_target), '{}')
+  from public.billing_periods p
+  join public.invoices i on i.client_id = p.client_id and i.kind = 'period'
+    and i.period_start = p.period_start and i.status not in ('draft', 'void')
+  where p.client_id = target.client_id and p.period_start <> target.period_start
+    and (p.usage_changed or billing.is_on_draft(p.client_id, p.period_start));
 $$;
 
 revoke all on all functions in schema billing from public;

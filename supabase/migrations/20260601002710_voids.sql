@@ -6,11 +6,12 @@ returns void language plpgsql security definer set search_path = '' as $$
 -- Definer: callers may ask, only these functions may write the books.
 declare
   invoice public.invoices;
+  sections billing.rating_target[];
 begin
   if btrim(coalesce(void_invoice.reason, '')) = '' then
     perform billing.raise_error('invalid_argument', 'voiding needs a reason');
   end if;
-  perform billing.lock_books();
+  perform billing.lock_clients(billing.clients_of(void_invoice.invoice_id));
   invoice := billing.get_invoice(void_invoice.invoice_id);
   if invoice.kind = 'one_off' and invoice.status = 'draft' then
     update public.invoice_items t set invoice_id = null where t.invoice_id = invoice.id;
@@ -26,6 +27,13 @@ begin
           when invoice.credited_minor > 0 then ', partly credited' else '' end),
       'issue a credit note for what has been paid or credited');
   end if;
+  sections := array(
+    select (p.client_id, p.period_start, p.period_end)::billing.rating_target
+    from public.billing_periods p
+    where p.client_id = invoice.client_id and p.period_start in (
+      select l.section_start from public.invoice_lines l where l.invoice_id = invoice.id
+      union select invoice.period_start));
+  perform billing.lock_periods(sections);
   update public.invoices i
   set status = 'void', voided_at = as_of, void_reason = void_invoice.reason
   where i.id = invoice.id;
@@ -38,10 +46,10 @@ begin
   update public.billing_periods p set state = 'voided', updated_at = as_of
   where invoice.kind = 'period' and p.client_id = invoice.client_id
     and p.period_start = invoice.period_start;
-  update public.billing_periods p set usage_changed = true
-  where p.client_id = invoice.client_id and p.period_start in (
-    select l.section_start from public.invoice_lines l
-    where l.invoice_id = invoice.id and l.is_late);
+  perform billing.mark_changed(array(
+    select s from unnest(sections) s where exists (
+      select from public.invoice_lines l where l.invoice_id = invoice.id and l.is_late
+        and l.section_start = s.period_start)));
 end $$;
 comment on function billing.void_invoice is
   'Voids an unpaid invoice; it keeps its number. Its period is billed again by regenerating, its
@@ -54,12 +62,11 @@ set search_path = '' set jit = off set lock_timeout = '30s' as $$
 declare
   old public.invoices;
   target billing.rating_target;
-  drafts uuid[];
+  late billing.rating_target[];
+  made billing.closing;
 begin
   perform set_config('billing.as_of', as_of::text, true);
-  -- As a run does: what is credited here is credited at the prices that hold.
-  lock table public.clients, public.billing_config, public.prices in share mode;
-  perform billing.lock_books();
+  perform billing.lock_clients(billing.clients_of(regenerate_invoice.invoice_id));
   old := billing.get_invoice(regenerate_invoice.invoice_id);
   if old.status <> 'void' or old.kind <> 'period' then
     perform billing.raise_error('illegal_transition',
@@ -67,17 +74,14 @@ begin
         coalesce(old.number, old.id::text), old.status), 'void it first');
   end if;
   target := billing.period_with(old.client_id, old.period_start);
-  perform billing.hold_usage();
+  perform billing.rollup();
+  late := billing.late_targets(target);
+  perform billing.lock_periods(array[target] || late);
   update public.billing_periods p set state = 'pending', updated_at = as_of
   where p.client_id = old.client_id and p.period_start = old.period_start;
-  if billing.mark_blocked(array[target], as_of) = '{}' then
-    return null;
-  end if;
-  drafts := billing.draft_invoices(array[target], billing.late_targets(target));
-  perform billing.credit_overcharges(array[target], as_of);
-  perform billing.mark_rated(array[target], '{}', drafts, as_of);
+  made := billing.close_periods(array[target], late, as_of, 'none');
   return (select i.id from public.invoices i
-    where i.id = any (drafts) and i.period_start = target.period_start);
+    where i.id = any (made.drafts) and i.period_start = target.period_start);
 end $$;
 comment on function billing.regenerate_invoice is
   'Draft that replaces a voided invoice, rated anew; null when blocked or zero.';

@@ -7,7 +7,8 @@ declare
   client uuid;
   mixed boolean;
 begin
-  perform billing.lock_books();
+  perform billing.lock_clients(array(
+    select distinct i.client_id from public.invoice_items i where i.id = any (item_ids)));
   select (array_agg(i.client_id))[1],
     count(distinct (i.client_id, i.currency)) > 1 or count(*) <> cardinality(item_ids)
       or bool_or(i.section_start is not null or i.invoice_id is not null)

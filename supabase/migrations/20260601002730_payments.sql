@@ -10,7 +10,7 @@ declare
   paid_invoice uuid;
   excess bigint;
 begin
-  perform billing.lock_books();
+  perform billing.lock_clients(billing.clients_of(record_payment.invoice_id));
   invoice := billing.get_invoice(record_payment.invoice_id);
   select p.id, p.invoice_id into payment_id, paid_invoice from public.payments p
   where p.reference = record_payment.reference;
@@ -58,7 +58,7 @@ returns void language plpgsql security definer set search_path = '' as $$
 declare
   invoice public.invoices;
 begin
-  perform billing.lock_books();
+  perform billing.lock_clients(billing.clients_of(mark_uncollectible.invoice_id));
   invoice := billing.get_invoice(mark_uncollectible.invoice_id);
   if invoice.status <> 'open' then
     perform billing.raise_error('illegal_transition',

@@ -147,6 +147,45 @@ end $$;
 create trigger guard_new_config after insert on public.billing_config
   for each row execute function billing.guard_new_config();
 
+-- At the commit of a change, once more: an invoice may have been issued since the statement, by a
+-- run that could not see it. Which it was is decided by the version of the terms (settling.sql).
+-- Triggers of one event fire by name: count_terms_change before the guards.
+create constraint trigger count_terms_change after insert or update or delete on public.prices
+  deferrable initially deferred for each row execute function billing.count_terms_change();
+create constraint trigger guard_new_price_at_commit after insert on public.prices
+  deferrable initially deferred for each row execute function billing.guard_new_price();
+create constraint trigger count_terms_change
+  after insert or update or delete on public.billing_config
+  deferrable initially deferred for each row execute function billing.count_terms_change();
+create constraint trigger guard_new_config_at_commit after insert on public.billing_config
+  deferrable initially deferred for each row execute function billing.guard_new_config();
+create constraint trigger count_terms_change after insert or update or delete on public.models
+  deferrable initially deferred for each row execute function billing.count_terms_change();
+create constraint trigger guard_family_at_commit after insert or update or delete on public.models
+  deferrable initially deferred for each row execute function billing.guard_model_family();
+create constraint trigger count_terms_change after update on public.providers
+  deferrable initially deferred for each row execute function billing.count_terms_change();
+create constraint trigger count_terms_change after insert or update or delete
+  on billing.unbilled_metrics
+  deferrable initially deferred for each row execute function billing.count_terms_change();
+create constraint trigger count_terms_change after update on public.currencies
+  deferrable initially deferred for each row execute function billing.count_terms_change();
+create constraint trigger count_terms_change after update on public.billing_settings
+  deferrable initially deferred for each row execute function billing.count_terms_change();
+create constraint trigger count_terms_change after insert or update or delete
+  on public.client_time_zones
+  deferrable initially deferred for each row execute function billing.count_terms_change();
+create constraint trigger count_terms_change
+  after update of started_on, ended_on, status, billing_anchor_day on public.clients
+  deferrable initially deferred for each row execute function billing.count_terms_change();
+-- Not what settling itself writes of an item: which period or invoice took it.
+create constraint trigger count_terms_change_of_items
+  after update of client_id, description, quantity, unit_amount, currency, item_day
+  on public.invoice_items
+  deferrable initially deferred for each row execute function billing.count_terms_change();
+create constraint trigger count_terms_change after delete on public.invoice_items
+  deferrable initially deferred for each row execute function billing.count_terms_change();
+
 -- Truncate would pass by row triggers.
 create trigger refuse_truncate before truncate on public.prices
   for each statement execute function billing.refuse_change();

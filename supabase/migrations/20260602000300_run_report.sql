@@ -59,7 +59,7 @@ begin
     where i.finalized_at = new.as_of and d.state in ('waiting', 'queued', 'running')));
   return new;
 end $$;
-create trigger count_pending before insert on billing.monthly_runs
+create trigger count_pending before update of summary on billing.monthly_runs
   for each row execute function billing.count_pending();
 
 -- Every run that did something is reported, by whomever it was started. One that did nothing is
@@ -83,7 +83,7 @@ begin
   end if;
   return null;
 end $$;
-create trigger report_run after insert on billing.monthly_runs
+create trigger report_run after update of summary on billing.monthly_runs
   for each row execute function billing.report_run();
 
 -- For whoever waits for a run to be delivered (the n8n workflow): what is left, and what the last

@@ -1,28 +1,45 @@
 -- The jobs themselves. Long ones raise the two minutes that a statement of the owner may take; each
 -- is safe to run twice and to be killed.
 
--- Invoices that need not wait for the next daily run: drafts whose grace is over, and periods of
--- clients whose month begins on another day and has ended since, from nine o'clock on.
-create function billing.run_if_due(as_of timestamptz default billing.as_of())
-returns jsonb language plpgsql security definer set search_path = '' as $$
--- Definer: as run_monthly.
+-- What need not, or must not, wait for the next daily run: drafts whose grace is over; from nine
+-- o'clock on, periods that are over and not settled, of months that begin on any day. A daily run
+-- that failed is so made good within the hour. What is blocked waits for the daily run.
+create function billing.run_is_due(as_of timestamptz default billing.as_of())
+returns boolean language plpgsql stable security definer set search_path = '' as $$
+-- Definer: it looks at what callers may not read.
 declare
   now_utc constant timestamp := as_of at time zone 'UTC';
 begin
   if extract(day from now_utc) = 1 and extract(hour from now_utc) < 9 then
-    return null;
+    return false;
   end if;
-  if billing.drafts_past_grace(as_of) <> '{}' or extract(hour from now_utc) >= 9 and exists (
-    select from billing.running_periods(as_of) r
-    where r.billing_anchor_day <> 1
-      and billing.period_end_of(r.next_start, r.billing_anchor_day) <= r.today
-      and r.next_start < coalesce(r.ended_on, 'infinity')) then
-    return billing.run_monthly(as_of);
-  end if;
-  return null;
+  return billing.drafts_past_grace(as_of) <> '{}' or extract(hour from now_utc) >= 9 and (
+    exists (select from public.billing_periods p where p.state = 'pending')
+    or exists (
+      select from billing.running_periods(as_of) r
+      where billing.period_end_of(r.next_start, r.billing_anchor_day) <= r.today
+        and r.next_start < coalesce(r.ended_on, 'infinity')));
 end $$;
+comment on function billing.run_is_due is
+  'Whether a draft''s grace or a period is over that no run has settled.';
+
+create function billing.run_if_due(as_of timestamptz default billing.as_of())
+returns jsonb language sql security definer set search_path = '' as $$
+-- Definer: as run_monthly.
+  select case when billing.run_is_due(as_of) then billing.run_monthly(as_of) end;
+$$;
 comment on function billing.run_if_due is
-  'Runs the month where a draft''s grace or an anchored client''s period is over; null otherwise.';
+  'Runs the month where a draft''s grace or a period is over; null otherwise.';
+
+create procedure billing.close_month_if_due()
+language plpgsql as $$
+begin
+  if billing.run_is_due() then
+    call billing.close_month();
+  end if;
+end $$;
+comment on procedure billing.close_month_if_due is
+  'close_month where a draft''s grace or a period is over.';
 
 -- Compares the last 45 days of records with the logs, a week at a time, mends what differs and
 -- tells of it: a difference means that something wrote around the rollup.
@@ -68,7 +85,9 @@ returns bigint language sql set search_path = '' as $$
   select count(*) from gone;
 $$;
 
--- Each with a timeout of its own: the role's (2 min, hosted) is for people. It holds where pg_cron
+-- Runs commit batch by batch, so they are single statements: they end before the two minutes that a
+-- statement of the owner may take when hosted, and the next minute goes on. Other long ones have a
+-- timeout of their own: the role's is for people. It holds where pg_cron
 -- connects, as hosted and by default: then each statement has its own timer. A background worker
 -- has one for the whole command, by the role's setting.
 create function billing.schedule_jobs()
@@ -81,12 +100,12 @@ returns void language sql set search_path = '' as $$
     ('billing-dashboards', '7,22,37,52 * * * *',
       $c$set statement_timeout = '15min'; select billing.refresh_dashboards()$c$,
       'Refreshes the materialized views without blocking readers'),
-    ('billing-monthly-run', '0 9 * * *',
-      $c$set statement_timeout = '1h'; select billing.run_monthly(billing.as_of())$c$,
+    ('billing-monthly-run', '0 9 * * *', 'call billing.close_month()',
       'Invoices every period that is over; daily, for the far west and months begun on any day'),
-    ('billing-finalize', '10 * * * *',
-      $c$set statement_timeout = '1h'; select billing.run_if_due()$c$,
-      'Finalizes drafts whose grace is over; bills months that begin on another day'),
+    ('billing-finalize', '10 * * * *', 'call billing.close_month_if_due()',
+      'Finalizes drafts whose grace is over; bills what the daily run has not'),
+    ('billing-settle', '* * * * *', 'call billing.close_month(start_new => false)',
+      'Goes on with a run that has not ended yet'),
     ('billing-overdue', '15 9 * * *', 'select billing.queue_reminders()',
       'Queues reminders before, on and after the due day'),
     ('billing-alerts', '25 * * * *',
@@ -108,5 +127,6 @@ comment on function billing.schedule_jobs is 'Creates all scheduled jobs, or put
 select billing.schedule_jobs();
 
 revoke all on all functions in schema billing from public;
+revoke all on all procedures in schema billing from public;
 grant execute on function billing.run_if_due(timestamptz), billing.reconcile_usage(timestamptz),
   billing.watch_jobs(timestamptz) to service_role;

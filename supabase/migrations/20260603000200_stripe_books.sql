@@ -9,6 +9,20 @@ create function billing.stripe_rank(state text) returns integer language sql imm
 return coalesce(array_position(
   '{creating,held,refused,draft,open,uncollectible,deleted,paid,void}'::text[], state), 0);
 
+-- Whose they are, as lock_clients wants it; none where they are not ours.
+create function billing.clients_of_stripe_invoice(stripe_id text)
+returns uuid[] language sql stable set search_path = '' as $$
+  select array(select i.client_id from public.stripe_invoices m
+    join public.invoices i on i.id = m.invoice_id where m.stripe_invoice_id = stripe_id);
+$$;
+
+create function billing.clients_of_payment(intent_id text)
+returns uuid[] language sql stable set search_path = '' as $$
+  select array(select i.client_id from public.stripe_payments p
+    join public.stripe_invoices m on m.stripe_invoice_id = p.stripe_invoice_id
+    join public.invoices i on i.id = m.invoice_id where p.payment_intent_id = intent_id);
+$$;
+
 -- One invoice of Stripe, as it is in an event or an answer. Returns what came of it, or null when
 -- it is none of ours (a subscription's, one made by hand there).
 create function billing.apply_stripe_invoice(invoice jsonb, seen timestamptz)
@@ -18,13 +32,11 @@ declare
   mirror public.stripe_invoices;
   currency constant text := invoice ->> 'currency';
 begin
-  -- Others' invoices do not wait for the books.
-  if not exists (select from public.stripe_invoices m
+  perform billing.lock_clients(array(
+    select distinct i.client_id from public.stripe_invoices m
+    join public.invoices i on i.id = m.invoice_id
     where m.stripe_invoice_id = invoice ->> 'id'
-      or m.invoice_id::text = invoice #>> '{metadata,leveredge_invoice_id}') then
-    return null;
-  end if;
-  perform billing.lock_books();
+      or m.invoice_id::text = invoice #>> '{metadata,leveredge_invoice_id}'));
   select * into mirror from public.stripe_invoices m
   where m.livemode = (invoice ->> 'livemode')::boolean
     and (m.stripe_invoice_id = invoice ->> 'id' or (m.stripe_invoice_id is null
@@ -137,7 +149,7 @@ declare
   payment public.stripe_payments;
   mirror public.stripe_invoices;
 begin
-  perform billing.lock_books();
+  perform billing.lock_clients(billing.clients_of_payment(charge ->> 'payment_intent'));
   update public.stripe_payments p set charge_id = charge ->> 'id',
     refunded_minor = greatest(p.refunded_minor, billing.from_stripe(
       (charge ->> 'amount_refunded')::bigint, charge ->> 'currency'))
@@ -240,7 +252,7 @@ declare
   part record;
   made uuid;
 begin
-  perform billing.lock_books();
+  perform billing.lock_clients(billing.clients_of_stripe_invoice(note ->> 'invoice'));
   select * into mirror from public.stripe_invoices m
   where m.stripe_invoice_id = note ->> 'invoice';
   if mirror.invoice_id is null then

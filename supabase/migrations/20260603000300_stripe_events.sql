@@ -89,6 +89,24 @@ begin
 end $$;
 comment on function billing.process_stripe_events is 'Acts on due events; returns how many.';
 
+-- The same, each event committed by itself: one client is held at a time.
+create procedure billing.act_on_stripe_events(limit_to integer default 500)
+language plpgsql as $$
+declare
+  event_id text;
+begin
+  foreach event_id in array array(
+    select e.id from billing.stripe_events e
+    where e.state = 'pending' and e.due_at <= clock_timestamp()
+    order by e.created_at, e.id limit limit_to)
+  loop
+    perform billing.process_stripe_event(event_id);
+    commit;
+  end loop;
+end $$;
+comment on procedure billing.act_on_stripe_events is
+  'Acts on due events, committing one by one.';
+
 -- What each type means for us. Returns what was done; 'ignored: why' where nothing was to be done.
 create function billing.apply_stripe_event(event billing.stripe_events)
 returns text language plpgsql set search_path = '' as $$
@@ -147,7 +165,7 @@ returns text language plpgsql security definer set search_path = '' as $$
 declare
   mirror public.stripe_invoices;
 begin
-  perform billing.lock_books();
+  perform billing.lock_clients(billing.clients_of_stripe_invoice(payment ->> 'invoice'));
   select * into mirror from public.stripe_invoices m
   where m.stripe_invoice_id = payment ->> 'invoice';
   if mirror.invoice_id is null then
@@ -182,7 +200,7 @@ returns text language plpgsql set search_path = '' as $$
 declare
   invoice public.invoices;
 begin
-  perform billing.lock_books();
+  perform billing.lock_clients(billing.clients_of_payment(dispute ->> 'payment_intent'));
   update public.stripe_payments p set disputed_at = coalesce(p.disputed_at, seen)
   where p.payment_intent_id = dispute ->> 'payment_intent';
   update public.stripe_invoices m set disputed_at = coalesce(m.disputed_at, seen)
@@ -244,6 +262,7 @@ returns void language sql set search_path = '' as $$
 $$;
 
 revoke all on all functions in schema billing from public;
+revoke all on all procedures in schema billing from public;
 grant execute on function billing.receive_stripe_event(jsonb),
   billing.process_stripe_event(text), billing.process_stripe_events(integer),
   billing.apply_stripe_invoice_payment(jsonb, timestamptz) to service_role;

@@ -86,7 +86,7 @@ begin
   if owner is null then
     raise exception 'waiting for the client of customer %', subscription ->> 'customer';
   end if;
-  perform 1 from public.clients c where c.id = owner for update;
+  perform billing.lock_clients(array[owner]);
   select * into known from public.stripe_subscriptions s
   where s.stripe_subscription_id = subscription ->> 'id';
   -- Older than what is known, or after its end: nothing comes back to life.
@@ -189,7 +189,7 @@ returns uuid language plpgsql security definer set search_path = '' as $$
 declare
   item uuid;
 begin
-  perform 1 from public.clients c where c.id = charge_base_fee.client_id for update;
+  perform billing.lock_clients(array[charge_base_fee.client_id]);
   if exists (select from public.stripe_subscriptions s
     where s.client_id = charge_base_fee.client_id and s.base_fee_minor > 0
       and s.status in ('active', 'trialing', 'past_due')) then

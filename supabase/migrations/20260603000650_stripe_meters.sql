@@ -217,4 +217,8 @@ $$;
 comment on function billing.meter_differences is
   'Days whose usage and what Stripe''s meters were told differ, with the reason.';
 
+create constraint trigger count_terms_change after insert or update or delete
+  on public.stripe_meters
+  deferrable initially deferred for each row execute function billing.count_terms_change();
+
 revoke all on all functions in schema billing from public;

@@ -34,7 +34,7 @@ comment on function billing.nudge_stripe is 'Calls reconcile-stripe with this bo
 
 select billing.schedule_job(j.name, j.schedule, j.command, j.purpose)
 from (values
-  ('billing-stripe-events', '* * * * *', 'select billing.process_stripe_events()',
+  ('billing-stripe-events', '* * * * *', 'call billing.act_on_stripe_events()',
     'Acts on Stripe events that are due again'),
   ('billing-stripe-outbox', '*/5 * * * *',
     $c$select billing.nudge_stripe('{"only":"outbox"}')$c$,

@@ -6,14 +6,11 @@ language plpgsql security definer set search_path = '' as $$
 -- Definer: callers may ask for an invoice, only these functions may write the books.
 declare
   target billing.rating_target;
-  late billing.rating_target[];
   existing uuid;
-  blocked text;
-  drafts uuid[];
+  made billing.closing;
 begin
   perform set_config('billing.as_of', as_of::text, true);
-  lock table public.clients, public.billing_config, public.prices in share mode;
-  perform billing.lock_books();
+  perform billing.lock_clients(array[generate_invoice.client_id]);
   perform billing.hold_usage();
   perform billing.open_periods(as_of);
   target := billing.period_of_month(generate_invoice.client_id, month);
@@ -30,20 +27,13 @@ begin
       'wait until then, or look at it with a dry run');
   end if;
   perform billing.heal_usage(array[target]);
-  select string_agg(b.message, '; ') into blocked
-  from billing.blocked_targets(array[target]) b;
-  if blocked is not null then
-    perform billing.raise_error('client_blocked', blocked);
+  made := billing.close_periods(array[target], billing.late_targets(target), as_of, 'past_grace');
+  if billing.blocked_message(made, target) is not null then
+    perform billing.raise_error('client_blocked', billing.blocked_message(made, target));
   end if;
-  late := billing.late_targets(target);
-  drafts := billing.draft_invoices(array[target], late);
-  perform billing.credit_overcharges(billing.reopened_targets(array[target]) || late, as_of);
-  perform billing.mark_rated(array[target], late, drafts, as_of);
-  perform billing.finalize_invoices(array(
-    select unnest(billing.drafts_past_grace(as_of)) intersect select unnest(drafts)), as_of);
   return query
   select coalesce(max('created'), 'skipped'), (array_agg(i.id))[1] from public.invoices i
-  where i.id = any (drafts) and i.period_start = target.period_start;
+  where i.id = any (made.drafts) and i.period_start = target.period_start;
 end $$;
 comment on function billing.generate_invoice is
   'Invoices the period that begins in a month: created, existing (the same) or skipped (zero).';

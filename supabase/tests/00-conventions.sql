@@ -99,6 +99,8 @@ select is_empty($$
 select is_empty($$
   select signature from pg_temp.functions
   where (language = 'plpgsql' or prosecdef)
+    -- A procedure that commits can have no settings of its own; it is nobody's but the owner's.
+    and not (prokind = 'p' and not prosecdef)
     and not coalesce(array_to_string(proconfig, ',') like '%search_path=""%', false)$$,
   'plpgsql and definer functions pin their search_path');
 select is_empty($$

@@ -1,6 +1,6 @@
 -- Finalizing numbers and freezes; the steps it is made of.
 begin;
-select plan(13);
+select plan(12);
 
 insert into public.clients (id, name, started_on)
 select ('00000000-0000-0000-0000-00000000000' || n)::uuid, name, '2026-06-01'
@@ -10,12 +10,6 @@ select array_agg((id, '2026-06-01', '2026-07-01')::billing.rating_target) as lis
 from public.clients;
 create temporary table drafts as
 select unnest(billing.draft_invoices(list, '{}')) as id from targets;
-
--- The books have one writer at a time.
-select billing.lock_books();
-select is((select count(*) from pg_locks where locktype = 'advisory' and pid = pg_backend_pid()
-  and (classid::bigint << 32 | objid::bigint) = hashtext('billing.books')), 1::bigint,
-  'whoever writes holds the books until it commits');
 
 -- Numbers.
 select is(billing.take_numbers('2030-05-05', 3), 0, 'the first of a year begin after nought');

@@ -36,6 +36,8 @@ declare
   guarded regclass;
   found text[];
 begin
+  -- Triggers cannot be switched off while some are still to fire.
+  set constraints all immediate;
   for guarded in select t.tgrelid from pg_trigger t join pg_class c on c.oid = t.tgrelid
     where c.relnamespace in ('public'::regnamespace, 'billing'::regnamespace)
     group by t.tgrelid

@@ -42,7 +42,11 @@ export async function withDatabase(test: (database: JuneDatabase) => Promise<voi
     try {
       await applyMigrations(server.databaseUrl);
       const connect = () => {
-        const session = postgres(server.databaseUrl, { max: 1, onnotice: () => {} });
+        const session = postgres(server.databaseUrl, {
+          max: 1,
+          onnotice: () => {},
+          connection: { "billing.assert_lock_order": "on" },
+        });
         sessions.push(session);
         return session;
       };

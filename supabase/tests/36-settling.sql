@@ -1,0 +1,136 @@
+-- Locks in one order, versions that are compared: what rates and writes stands on it.
+begin;
+select plan(45);
+
+insert into public.clients (id, name, started_on)
+select ('00000000-0000-4000-8000-00000000036' || n)::uuid, name, '2026-06-01'
+from (values (1, 'One'), (2, 'Two')) v(n, name);
+insert into public.agent_usage_logs (agent, model, web_searches, client_id, "timestamp")
+select 'S', 'claude-sonnet', 6000, id, '2026-06-10' from public.clients;
+create function pg_temp.targets() returns billing.rating_target[] language sql as $$
+  select array_agg((p.client_id, p.period_start, p.period_end)::billing.rating_target)
+  from public.billing_periods p
+$$;
+
+-- A row per client.
+select trigger_is('public', 'clients', 'add_settlement_locks', 'billing', 'add_settlement_locks',
+  'every client gets a lock of its own');
+select is((select count(*) from billing.settlement_locks), 2::bigint, 'one each');
+
+-- Order.
+set local billing.assert_lock_order = on;
+select lives_ok($$select billing.lock_clients(array(select id from public.clients))$$,
+  'clients first');
+select billing.hold_usage();
+select billing.open_periods('2026-07-01');
+select is((select array_agg(v.usage_version) from unnest(billing.lock_periods(pg_temp.targets())) v),
+  '{0,0}', 'then periods, whose versions are read');
+select is(billing.hold_terms(), billing.current_terms_version(), 'then terms');
+select lives_ok($$select billing.assert_lock_order(4)$$, 'numbers last');
+select throws_like($$select billing.lock_clients('{}')$$, '%level 1 taken after one of level 4%',
+  'a client after that is out of order');
+select throws_like($$select billing.lock_periods('{}')$$, '%level 2 taken after%', 'so is a period');
+set local billing.assert_lock_order = off;
+select lives_ok($$select billing.lock_clients('{}')$$, 'outside of tests nothing is asserted');
+set local billing.lock_level = '0';
+
+-- Terms.
+select throws_ok($$select billing.hold_terms(billing.current_terms_version() - 1)$$, 'LB001',
+  'prices or other terms changed while periods were rated', 'terms that moved are not built on');
+insert into public.prices (client_id, metric, unit_amount)
+values ('00000000-0000-4000-8000-000000000361', 'units', 1);
+select is(billing.current_terms_version(), 0::bigint, 'a price counts when it is committed');
+set constraints all immediate;
+select is(billing.current_terms_version(), 1::bigint, 'and then it does');
+set constraints all deferred;
+select is_empty($$
+  select c.relname from (values ('prices'), ('billing_config'), ('models'), ('providers'),
+    ('unbilled_metrics'), ('currencies'), ('billing_settings'), ('client_time_zones'), ('clients'),
+    ('invoice_items'), ('stripe_meters')) c(relname)
+  where not exists (select from pg_trigger t join pg_class r on r.oid = t.tgrelid
+    where r.relname = c.relname and t.tgdeferrable and t.tgname like 'count_terms_change%')$$,
+  'every table of terms is counted');
+
+-- Changed periods.
+select billing.mark_changed((pg_temp.targets())[1:1]);
+select is((select array_agg(p.usage_changed order by p.usage_version)
+  from public.billing_periods p), '{f,t}', 'what is marked is to be rated again, it alone');
+
+-- A run, step by step: opened, joined, settled in batches, finished.
+create temporary table run as select billing.begin_run('2026-07-01') as id;
+select is(billing.begin_run('2026-07-01'), (select id from run), 'a run that is open is joined');
+select set_eq($$select client_id, is_late from billing.run_targets()$$,
+  $$select id, false from public.clients$$, 'both clients have something to settle');
+select is(billing.heal_run(id), 0::bigint, 'usage is compared first') from run;
+select is(billing.settle_batch(id, 1), 1, 'a batch takes as many clients as it is told') from run;
+select results_eq($$select c.name, i.number from public.invoices i
+    join public.clients c on c.id = i.client_id$$,
+  $$values ('One', 'INV-2026-000001')$$, 'in the order of their names');
+
+-- The other client's data makes the code fail: it is blocked, with the reason, and tried again.
+create function pg_temp.sabotage() returns trigger language plpgsql as $$
+begin
+  if new.client_id = '00000000-0000-4000-8000-000000000362' then
+    raise exception 'poison';
+  end if;
+  return new;
+end $$;
+create trigger sabotage before insert on public.invoices
+  for each row execute function pg_temp.sabotage();
+select is(billing.settle_batch(id), 1, 'a client that fails is taken alone') from run;
+select results_eq($$select p.state, p.reason, p.message from public.billing_periods p
+    where p.client_id = '00000000-0000-4000-8000-000000000362'$$,
+  $$values ('blocked', 'internal_error', 'closing the period failed: poison')$$,
+  'and blocked with what went wrong');
+select is(billing.settle_batch(id), 0, 'then nobody is left') from run;
+select is(billing.finish_run(id) -> 'failed' -> 0 ->> 'message', 'poison', 'the summary says so')
+from run;
+select is(billing.finish_run(id) ->> 'invoices', '1', 'a finished run says what it said') from run;
+drop trigger sabotage on public.invoices;
+select is(billing.run_monthly('2026-07-01 01:00+00') ->> 'invoices', '1', 'the next run bills it');
+
+-- Closing says what blocked; a terms version that is old is not built on.
+insert into public.agent_usage_logs (agent, model, input_tokens, client_id, "timestamp")
+values ('S', 'mystery', 1, '00000000-0000-4000-8000-000000000361', '2026-07-10');
+select billing.hold_usage(), billing.open_periods('2026-08-01');
+create temporary table july as select array_agg(t) as due from (
+  select (r.client_id, r.period_start, r.period_end)::billing.rating_target as t
+  from billing.run_targets() r order by 1) x;
+set local billing.lock_level = '0';
+select throws_ok($$select billing.close_periods(due, '{}', '2026-08-01', 'none', -1) from july$$,
+  'LB001', null, 'terms that have moved since they were read');
+set local billing.lock_level = '0';
+create temporary table made as
+select (billing.close_periods(due, '{}', '2026-08-01', 'all')).* from july;
+select is((select cardinality(issued) from made), 1, 'one is issued');
+select is((select array_agg(b.reason) from made, unnest(blocked) b), '{unpriced_usage}',
+  'the other is blocked');
+select ok((select billing.blocked_message(x.closing, due[1]) ~ 'mystery'
+    and billing.blocked_message(x.closing, due[2]) is null
+  from july, (select row(m.*)::billing.closing as closing from made m) x), 'and why');
+select is((select billing.unblocked(due, blocked, true) from made, july),
+  (select due[2:2] from july), 'what is not blocked');
+select is((select cardinality(drafts) from billing.draft_periods('{}', '{}')), 0,
+  'of no periods there are no drafts');
+set local billing.as_of = '2026-08-02 10:00+00';
+select is(billing.run_is_due(), false, 'what is blocked waits for the daily run');
+update public.billing_periods set state = 'pending', reason = null, message = null
+where state = 'blocked';
+select is(billing.run_is_due(), true, 'what is not settled is due within the hour');
+select is(billing.run_if_due() ->> 'invoices', '0', 'and is tried');
+select is(billing.rollup_if_free(), 0::bigint, 'nobody else counts');
+
+-- Used by a run alone.
+select is(billing.try_settling(null, '{}', now()), true, 'no clients are settled at once');
+select billing.settle_clients(null, '{}', now(), null), billing.settle_alone(null, null, now());
+select is(billing.summarize_run(null) ->> 'invoices', '0', 'no run has no invoices');
+select is(billing.clients_of((select id from public.invoices limit 1)),
+  (select array[client_id] from public.invoices limit 1), 'whose an invoice is');
+select is(billing.clients_of_stripe_invoice('in_none') || billing.clients_of_payment('pi_none'),
+  '{}', 'what Stripe has that is not ours is nobody''s');
+select has_function('billing', 'close_month', 'committing runs are procedures');
+select has_function('billing', 'close_month_if_due', 'also those by the hour');
+select has_function('billing', 'act_on_stripe_events', 'and events');
+
+select * from finish();
+rollback;
