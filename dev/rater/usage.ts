@@ -174,8 +174,10 @@ function featuresOf(log: LogRow): Units | undefined {
   const units: (readonly [string, Fraction])[] = [];
   for (const [metric, count] of features) {
     const quantity = saneNumber(count);
-    if (quantity === undefined || [...metric].length > LONGEST_NAME || isBuiltIn(metric) ||
-      /\p{Cc}/u.test(metric)) {
+    if (
+      quantity === undefined || [...metric].length > LONGEST_NAME || isBuiltIn(metric) ||
+      /\p{Cc}/u.test(metric)
+    ) {
       return undefined;
     }
     units.push([metric, quantity]);

@@ -35,7 +35,8 @@ create function billing.hold_logs(
   since billing.usage_watermark, upto billing.usage_watermark, crowded billing.crowded_day[],
   from_at timestamptz default '-infinity', until_at timestamptz default 'infinity',
   agents text[] default null
-) returns void language sql set search_path = '' set jit = off as $$
+) returns void language sql set search_path = ''
+set enable_nestloop = off set enable_mergejoin = off set jit = off set work_mem = '64MB' as $$
   with fresh as materialized (
     select l.*, c.room
     from unnest(crowded) c

@@ -129,7 +129,9 @@ create function billing.quarantine_logs(
   since billing.usage_watermark, upto billing.usage_watermark,
   from_at timestamptz default '-infinity', until_at timestamptz default 'infinity',
   agents text[] default null
-) returns void language sql set search_path = '' as $$
+) returns void language sql set search_path = ''
+-- As sum_logs: many rows meet few clients.
+set enable_nestloop = off set enable_mergejoin = off set jit = off set work_mem = '64MB' as $$
   insert into billing.quarantined_logs (log_id, reason, agent, model, occurred_at, claim)
   select l.id, l.reason, l.agent, l.model, l."timestamp", left(l.claim, 200)
   from billing.attributed_logs l
