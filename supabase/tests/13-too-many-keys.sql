@@ -1,7 +1,7 @@
 -- Features are names that agents choose: a row may bring fifty, a client's day so many keys of
 -- usage. What is beyond waits in quarantine, whole; a rebuild decides as the rollup did.
 begin;
-select plan(23);
+select plan(24);
 
 insert into public.clients (id, name, external_id, started_on) values
   ('00000000-0000-0000-0000-00000000000a', 'Acme', 'acme', '2026-06-01'),
@@ -10,7 +10,8 @@ create function pg_temp.features(first integer, last integer) returns jsonb lang
   select jsonb_object_agg('f' || lpad(n::text, 3, '0'), 1) from generate_series(first, last) n;
 $$;
 create function pg_temp.log(of_agent text, features jsonb,
-  at timestamptz default '2026-06-10 12:00+00', client text default 'acme') returns uuid language sql as $$
+  at timestamptz default '2026-06-10 12:00+00', client text default 'acme')
+returns uuid language sql as $$
   insert into public.agent_usage_logs (agent, model, input_tokens, metadata, other_features,
     "timestamp")
   values (of_agent, 'claude-sonnet', 1, jsonb_build_object('client_id', client), features, at)
@@ -62,6 +63,11 @@ select billing.rollup();
 select is(pg_temp.held(), '{A,C,D}', 'the next rollup goes on from there');
 update expected set calls = 3 where agent = 'A';
 select set_eq('select * from pg_temp.used', 'select * from expected', 'and counts what is known');
+
+-- Nothing is held where nothing new lies between two watermarks.
+select billing.hold_logs(w, w, array[('00000000-0000-0000-0000-00000000000a', '2026-06-10', 0)
+  ::billing.crowded_day]) from billing.usage_watermark w;
+select is((select count(*) from billing.held_logs), 3::bigint, 'what is counted is not held again');
 
 -- What was decided stays so.
 create temporary table known as select md5(string_agg((r.*)::text, '|' order by r.*::text))

@@ -161,7 +161,8 @@ select is(billing.token_count('{"a": 1.5, "b": null, "c": "1"}', key), value,
 from (values ('a', 1.5), ('b', 0), ('c', 'NaN'), ('d', null)) v(key, value);
 select is(billing.feature_reason(features), reason, features::text)
 from (values ('{"pages": 1}'::jsonb, null), ('[1]', 'invalid_feature'),
-  ('{"requests": 1}', 'invalid_feature'), ('{"a\u007fb": 1}', 'invalid_feature')) v(features, reason);
+  ('{"requests": 1}', 'invalid_feature'),
+  ('{"a\u007fb": 1}', 'invalid_feature')) v(features, reason);
 
 select * from finish();
 rollback;
