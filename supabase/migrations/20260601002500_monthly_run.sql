@@ -204,7 +204,7 @@ returns billing.rating_target[] language sql
 set search_path = '' set enable_seqscan = off as $$
   with blocked as materialized (
     select b.client_id, b.period_start, min(b.reason) as reason,
-      string_agg(b.message, '; ' order by b.reason, b.message) as message
+      billing.first_few(array_agg(b.message order by b.reason, b.message), 10, '; ') as message
     from unnest(coalesce(known, array(select b from billing.blocked_targets(targets) b))) b
     group by b.client_id, b.period_start
   ), marked as (
@@ -296,6 +296,17 @@ comment on function billing.drafts_past_grace is
 create function billing.summarize_run(due billing.rating_target[],
   held_back billing.rating_target[], final uuid[], as_of timestamptz)
 returns jsonb language sql stable set search_path = '' as $$
+  -- The first hundred are listed, all are counted: a summary is read whole.
+  with blocked as materialized (
+    select c.name, b.*,
+      row_number() over (order by c.name, b.period_start, b.reason, b.message) as place
+    from (
+      select p.client_id, p.period_start, p.reason, p.message
+      from public.billing_periods p where p.state = 'blocked'
+      union all
+      select * from billing.blocked_targets(held_back) h where h.reason <> 'negative_total'
+    ) b join public.clients c on c.id = b.client_id
+  )
   select jsonb_build_object(
     'as_of', as_of,
     'invoices', (select count(*) from public.invoices i where i.id = any (final)),
@@ -305,15 +316,10 @@ returns jsonb language sql stable set search_path = '' as $$
     'drafts', (select count(*) from public.invoices i where i.status = 'draft'),
     'skipped', (select count(*) from unnest(due) t join public.billing_periods p
       using (client_id, period_start) where p.state = 'skipped'),
-    'blocked', (select coalesce(jsonb_agg(jsonb_build_object('client', c.name,
-        'client_id', c.id, 'period_start', b.period_start, 'reason', b.reason,
-        'message', b.message) order by c.name, b.period_start, b.reason), '[]')
-      from (
-        select p.client_id, p.period_start, p.reason, p.message
-        from public.billing_periods p where p.state = 'blocked'
-        union all
-        select * from billing.blocked_targets(held_back) h where h.reason <> 'negative_total'
-      ) b join public.clients c on c.id = b.client_id),
+    'blocked', (select coalesce(jsonb_agg(jsonb_build_object('client', b.name,
+        'client_id', b.client_id, 'period_start', b.period_start, 'reason', b.reason,
+        'message', b.message) order by b.place), '[]') from blocked b where b.place <= 100),
+    'blocked_count', (select count(*) from blocked),
     'quarantined', (select coalesce(jsonb_agg(jsonb_build_object('reason', q.reason,
       'rows', q.rows)), '[]') from billing.quarantine_summary() q));
 $$;
