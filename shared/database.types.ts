@@ -291,6 +291,7 @@ export type Database = {
           "id": boolean;
           "invoice_footer": string | null;
           "log_retention_months": number | null;
+          "max_usage_keys_per_day": number;
           "number_series": string;
           "operator_emails": (string)[];
           "payment_instructions": string | null;
@@ -309,6 +310,7 @@ export type Database = {
           "id"?: boolean;
           "invoice_footer"?: string | null;
           "log_retention_months"?: number | null;
+          "max_usage_keys_per_day"?: number;
           "number_series"?: string;
           "operator_emails"?: (string)[];
           "payment_instructions"?: string | null;
@@ -326,6 +328,7 @@ export type Database = {
           "id"?: boolean;
           "invoice_footer"?: string | null;
           "log_retention_months"?: number | null;
+          "max_usage_keys_per_day"?: number;
           "number_series"?: string;
           "operator_emails"?: (string)[];
           "payment_instructions"?: string | null;

@@ -65,5 +65,8 @@ Deno.test("what is no count cannot be billed", () => {
   assert.equal(units({ other_features: '{"batch_pages": 1}' }), "invalid_feature");
   assert.equal(units({ other_features: `{"pages": 1${"0".repeat(30)}}` }), "invalid_feature");
   assert.equal(units({ other_features: `{"${"p".repeat(201)}": 1}` }), "invalid_feature");
+  assert.equal(units({ other_features: '{"a\\tb": 1}' }), "invalid_feature");
+  const many = Object.fromEntries(Array.from({ length: 51 }, (_, index) => [`f${index}`, 1]));
+  assert.equal(units({ other_features: JSON.stringify(many) }), "too_many_features");
   assert.equal(units({ timestamp: "1969-12-31 23:59:59+00" }), "invalid_timestamp");
 });

@@ -30,7 +30,8 @@ export type UnbillableReason =
   | "unknown_client"
   | "invalid_timestamp"
   | "invalid_metadata"
-  | "invalid_feature";
+  | "invalid_feature"
+  | "too_many_features";
 
 export interface UsageOfLogs {
   readonly usage: readonly Usage[];
@@ -47,6 +48,8 @@ type Units = readonly (readonly [metric: string, quantity: Fraction])[];
 /** Characters of a count and of a feature's name; longer ones are mistakes, not usage. */
 const LONGEST_NUMBER = 30;
 const LONGEST_NAME = 200;
+/** Features that one call may have. */
+const MOST_FEATURES = 50;
 /** What a log counts in columns and metadata, each also as `batch_…`. */
 const BUILT_IN: ReadonlySet<string> = new Set([
   "input_tokens",
@@ -112,6 +115,7 @@ function unitsOf(
   if (tokens === undefined) return { reason: "invalid_metadata" };
   const features = featuresOf(log);
   if (features === undefined) return { reason: "invalid_feature" };
+  if (features.length > MOST_FEATURES) return { reason: "too_many_features" };
   const others: Units = [
     ["web_searches", whole(BigInt(log.web_searches))],
     ["requests", whole(callsOf(log))],
@@ -170,7 +174,10 @@ function featuresOf(log: LogRow): Units | undefined {
   const units: (readonly [string, Fraction])[] = [];
   for (const [metric, count] of features) {
     const quantity = saneNumber(count);
-    if (quantity === undefined || [...metric].length > LONGEST_NAME || isBuiltIn(metric)) {
+    if (
+      quantity === undefined || [...metric].length > LONGEST_NAME || isBuiltIn(metric) ||
+      /\p{Cc}/u.test(metric)
+    ) {
       return undefined;
     }
     units.push([metric, quantity]);

@@ -4,6 +4,8 @@ import type { Route } from "./route.ts";
 
 /** The events of one request at most. */
 export const MAX_EVENTS = 1000;
+/** Keys of `other_features` of one event at most: each is a key of usage. */
+export const MAX_FEATURES = 50;
 
 const count = z.int().min(0);
 /** USD as the table keeps it: numeric(10, 6). */
@@ -22,7 +24,20 @@ const Timestamp = z.string().max(40)
 const Features = z.custom<Readonly<Record<string, number>>>(
   (value) => !Object.hasOwn(Object(value), "__proto__"),
   "no feature can be called __proto__",
-).pipe(z.record(z.string().min(1).max(200).refine(isStorable), z.number()));
+).pipe(z.record(z.string().min(1).max(200).refine(isFeatureName), z.number()))
+  .superRefine((features, context) => {
+    const given = Object.keys(features).length;
+    if (given <= MAX_FEATURES) return;
+    context.addIssue({
+      code: "custom",
+      message: `has ${given} features; a log may have ${MAX_FEATURES} at most`,
+    });
+  });
+
+/** A name that the database can store and that holds no control character. */
+export function isFeatureName(name: string): boolean {
+  return isStorable(name) && !/\p{Cc}/u.test(name);
+}
 
 /**
  * One model call as agents log it: the columns of `agent_usage_logs` that a writer may set. `id`

@@ -54,6 +54,8 @@ export const RunSummary = z.strictObject({
     reason: z.string(),
     message: z.string(),
   })),
+  /** All that are blocked; `blocked` lists the first hundred. */
+  blocked_count: z.int().optional(),
   quarantined: Remaining,
   credit_notes: z.int(),
   discrepancies_healed: z.int(),

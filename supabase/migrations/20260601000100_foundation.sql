@@ -125,6 +125,16 @@ begin
   return null;
 end $$;
 
+-- What lists are cut to where their length is not ours to choose: messages, reports.
+create function billing.first_few(list text[], most integer default 10,
+  separator text default ', ')
+returns text language sql immutable parallel safe
+return array_to_string(list[:most], separator)
+  || case when cardinality(list) > most then format('%sand %s more', separator,
+    cardinality(list) - most) else '' end;
+comment on function billing.first_few is
+  'The first entries of a list, and how many more there are.';
+
 revoke all on all functions in schema billing from public;
 grant execute on function billing.new_id(), billing.storing_transaction(),
   billing.refuse_negative(text, numeric), billing.refuse_nan(text, numeric), billing.as_of(),

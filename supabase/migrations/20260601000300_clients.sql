@@ -107,11 +107,15 @@ create table public.billing_settings (
   invoice_footer text,
   number_series text not null default 'INV'
     constraint billing_settings_series_shape check (number_series ~ '^[A-Z][A-Z0-9]{0,9}$'),
-  default_client_id uuid references public.clients (id)
+  default_client_id uuid references public.clients (id),
+  max_usage_keys_per_day integer not null default 10000
+    constraint billing_settings_usage_keys_positive check (max_usage_keys_per_day > 0)
 );
 comment on table public.billing_settings is 'The seller and the installation''s defaults; one row.';
 comment on column public.billing_settings.default_client_id is
   'Client that usage belongs to when neither row nor assignment names one; null: quarantine.';
+comment on column public.billing_settings.max_usage_keys_per_day is
+  'Most usage_records that a client''s day may have; log rows that bring more are quarantined.';
 create index billing_settings_default_client_id on public.billing_settings (default_client_id);
 alter table public.billing_settings enable row level security;
 revoke all on public.billing_settings from anon, authenticated, service_role;

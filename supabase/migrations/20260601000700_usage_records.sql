@@ -34,17 +34,39 @@ create table billing.quarantined_logs (
   log_id uuid primary key,
   reason text not null
     constraint quarantined_logs_reason_known check (reason in ('no_client', 'unknown_client',
-      'invalid_timestamp', 'before_retention', 'invalid_metadata', 'invalid_feature')),
+      'invalid_timestamp', 'before_retention', 'invalid_metadata', 'invalid_feature',
+      'too_many_features', 'too_many_keys')),
   agent text not null,
   model text not null,
-  occurred_at timestamptz not null
+  occurred_at timestamptz not null,
+  claim text
 );
 comment on table billing.quarantined_logs is
   'Log rows that belong to nobody or cannot be read: not billed, not lost, each with its reason.';
+comment on column billing.quarantined_logs.claim is
+  'The client that the row names, its first 200 characters: what a new client looks for.';
 create index quarantined_logs_agent on billing.quarantined_logs (agent, occurred_at);
+create index quarantined_logs_claim on billing.quarantined_logs (claim)
+  where reason = 'unknown_client';
 alter table billing.quarantined_logs enable row level security;
 revoke all on billing.quarantined_logs from public;
 grant select on billing.quarantined_logs to service_role;
+
+-- Log rows that would have taken a client's day beyond max_usage_keys_per_day. A fact, not derived:
+-- which rows came too late depends on the order of arrival, which a rebuild cannot see.
+create table billing.held_logs (
+  log_id uuid primary key,
+  client_id uuid not null references public.clients (id) on delete cascade,
+  usage_day date not null,
+  held_at timestamptz not null default now()
+);
+comment on table billing.held_logs is
+  'Log rows that wait because a client''s day has too many keys of usage; they are in quarantine
+   while they are this client''s. billing.release_held_logs lets them go.';
+create index held_logs_client_id on billing.held_logs (client_id, usage_day);
+alter table billing.held_logs enable row level security;
+revoke all on billing.held_logs from public;
+grant select on billing.held_logs to service_role;
 
 -- The log rows whose usage is in usage_records or quarantine: those visible in `snapshot`, and of
 -- the transaction that moved the watermark itself those up to `own_seq`. The three identities

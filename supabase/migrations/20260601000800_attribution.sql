@@ -39,6 +39,22 @@ return starts_with(metric, 'batch_') or metric in ('input_tokens', 'output_token
 comment on function billing.is_built_in is
   'Whether a metric is one of those that columns and metadata of a log are counted as.';
 
+-- Why a group of logs with these other_features cannot be billed; null where it can. Each feature
+-- is a key of usage, so a row may bring so many; control characters belong to no name.
+create function billing.feature_reason(features jsonb)
+returns text language sql immutable parallel safe
+return case when jsonb_typeof(features) <> 'object' or exists (
+    select from jsonb_each(case jsonb_typeof(features) when 'object' then features else '{}' end) e
+    where jsonb_typeof(e.value) <> 'number' or length(e.value::text) > 30
+      or length(e.key) > 200 or billing.is_built_in(e.key)
+      or e.key ~ '[\x01-\x1f\x7f-\x9f]') then 'invalid_feature'
+  when (select count(*) from jsonb_object_keys(
+    case jsonb_typeof(features) when 'object' then features else '{}' end)) > 50
+    then 'too_many_features' end;
+comment on function billing.feature_reason is
+  'invalid_feature where other_features holds what cannot be counted, too_many_features where it
+   holds more than 50, else null.';
+
 create view billing.attributed_logs with (security_invoker = true) as
 select
   l.id, l.seq, l.stored_by, l."timestamp", l.agent, l.model, l.other_features,
@@ -56,7 +72,8 @@ select
   l.web_searches,
   -- A correction is no call of its own; one that retracts its call takes the call back too.
   case when l.corrects_id is null then 1
-    when l.metadata @> '{"retracts": true}' then -1 else 0 end as requests
+    when l.metadata @> '{"retracts": true}' then -1 else 0 end as requests,
+  c.claim
 from public.agent_usage_logs l
 -- `offset 0`: computed once per row. Without it the planner writes these expressions out wherever
 -- they are used, which parses each row's metadata a dozen times.
@@ -103,11 +120,12 @@ cross join lateral (
     when t.cache_read is null or t.cache_write is null or t.reasoning is null
       or (l.corrects_id is null and least(t.cache_read, t.cache_write, t.reasoning) < 0)
       then 'invalid_metadata'
-    when l.other_features <> '{}' and (jsonb_typeof(l.other_features) <> 'object' or exists (
-        select from jsonb_each(case jsonb_typeof(l.other_features) when 'object'
-          then l.other_features else '{}' end) e
-        where jsonb_typeof(e.value) <> 'number' or length(e.value::text) > 30
-          or length(e.key) > 200 or billing.is_built_in(e.key))) then 'invalid_feature'
+    else coalesce(
+      case when l.other_features <> '{}' then billing.feature_reason(l.other_features) end,
+      -- What corrects a row that is held is held with it.
+      case when exists (select from billing.held_logs h
+        where h.log_id in (l.id, l.corrects_id) and h.client_id = z.client_id)
+        then 'too_many_keys' end)
   end as reason
   offset 0
 ) f;
@@ -128,4 +146,4 @@ revoke all on billing.client_references, billing.attributed_logs from public;
 grant select on billing.client_references, billing.attributed_logs to service_role;
 -- What the view calls, it calls as its reader.
 grant execute on function billing.metadata_count(jsonb, text), billing.part_of(numeric, numeric),
-  billing.is_built_in(text) to service_role;
+  billing.is_built_in(text), billing.feature_reason(jsonb) to service_role;

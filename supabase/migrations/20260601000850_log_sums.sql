@@ -25,16 +25,6 @@ return case when metadata ? key then coalesce(billing.metadata_count(metadata, k
 comment on function billing.token_count is
   'A count inside metadata: null where absent, NaN where it cannot be read.';
 
--- Why a group of logs with these other_features cannot be billed; null where it can.
-create function billing.feature_reason(features jsonb)
-returns text language sql immutable parallel safe
-return case when jsonb_typeof(features) <> 'object' or exists (
-    select from jsonb_each(case jsonb_typeof(features) when 'object' then features else '{}' end) e
-    where jsonb_typeof(e.value) <> 'number' or length(e.value::text) > 30
-      or length(e.key) > 200 or billing.is_built_in(e.key)) then 'invalid_feature' end;
-comment on function billing.feature_reason is
-  'invalid_feature where other_features holds what cannot be counted, else null.';
-
 -- Sums log rows by (client, day, model, metric, agent). Of rows counted by `upto` and not by
 -- `since`; where times are given, of that time range only. Rows that cannot be billed come with a
 -- reason, client and day null.
@@ -59,6 +49,7 @@ declare
     join public.providers p on p.id = m.provider where p.reasoning_within_output);
   kept_from constant timestamptz := (select greatest(w.kept_from, '1970-01-01 00:00+00')
     from billing.usage_watermark w);
+  holding constant boolean := exists (select from billing.held_logs);
 begin
   return query
   with logs as not materialized (
@@ -66,7 +57,7 @@ begin
       nullif(case when l.client_id is not null then l.client_id::text
         when strpos(l.metadata ->> 'client_id', ' ') = 0 then l.metadata ->> 'client_id'
         else btrim(l.metadata ->> 'client_id') end, '') as claim,
-      l."timestamp", l.agent, l.model, l.corrects_id,
+      l.id, l."timestamp", l.agent, l.model, l.corrects_id,
       case when l.other_features <> '{}' then l.other_features::text end as features,
       l.input_tokens, l.output_tokens, l.web_searches, l.input_cost, l.output_cost, l.total_cost,
       coalesce(l.metadata -> 'batch' = 'true', false) as is_batch,
@@ -78,7 +69,7 @@ begin
     from public.agent_usage_logs l
     where l.stored_by >= pg_snapshot_xmin(since.snapshot)
       and l."timestamp" >= from_at and (l."timestamp" < until_at or until_at = 'infinity')
-      and (agents is null or l.agent = any (agents))
+      and (agents is null or l.agent in (select unnest(agents)))
       and (l.stored_by > surely_new or not billing.is_counted(
         l.stored_by, l.seq, since.snapshot, since.own_transaction, since.own_seq))
       and (l.stored_by < surely_seen or billing.is_counted(
@@ -103,6 +94,11 @@ begin
           or (l.corrects_id is null
             and (l.cache_read < 0 or l.cache_write < 0 or l.reasoning < 0))
           then 'invalid_metadata'
+        -- Where nothing is held this is not asked of any row.
+        when holding and ((l.id, coalesce(o.client_id, d.client_id)) in (
+            select h.log_id, h.client_id from billing.held_logs h)
+          or (l.corrects_id, coalesce(o.client_id, d.client_id)) in (
+            select h.log_id, h.client_id from billing.held_logs h)) then 'too_many_keys'
       end as reason,
       -- What a provider counts within something else is not counted there a second time.
       case when l.cache_read is not null and l.model = any (cache_within)
@@ -145,8 +141,8 @@ begin
     from owned l
     group by l.client_id, l.reason, l.usage_day, l.model, l.agent, l.is_batch, l.features
   ), groups as (
-    select s.*, case when s.reason is not null then s.reason
-        when s.features is not null then billing.feature_reason(s.features::jsonb) end as why,
+    select s.*, case when s.reason <> 'too_many_keys' or s.features is null then s.reason
+        else coalesce(billing.feature_reason(s.features::jsonb), s.reason) end as why,
       s.input - case when s.model = any (cache_within)
         then coalesce(s.cache_read, 0) else 0 end as own_input,
       s.output - case when s.model = any (reasoning_within)

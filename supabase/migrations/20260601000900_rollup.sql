@@ -32,6 +32,9 @@ declare
   upto billing.usage_watermark;
   counted bigint;
   nobody text[];
+  -- At most as many keys of usage in a client's day; null once what is beyond has been held.
+  most integer := (select s.max_usage_keys_per_day from public.billing_settings s);
+  crowded billing.crowded_day[];
 begin
   if not billing.rollup_is_due() then
     return 0;
@@ -41,34 +44,56 @@ begin
     return billing.recount_all();
   end if;
   upto := billing.watermark_now(since);
-  with new_usage as materialized (
-    select * from billing.sum_logs(since, upto)
-  ), merged as (
-    insert into public.usage_records as r
-      (client_id, usage_day, model, metric, agent, quantity, provider_cost, log_count)
-    select n.client_id, n.usage_day, n.model, n.metric, n.agent,
-      n.quantity, n.provider_cost, n.log_count
-    from new_usage n where n.client_id is not null
-    on conflict (client_id, usage_day, model, metric, agent) do update set
-      quantity = r.quantity + excluded.quantity,
-      provider_cost = r.provider_cost + excluded.provider_cost,
-      log_count = r.log_count + excluded.log_count
-    returning r.client_id, r.usage_day
-  ), affected as materialized (
-    -- In the order in which lock_periods takes them. A period that is being rated is waited for.
-    select p.client_id, p.period_start
-    from (select distinct client_id, usage_day from merged) m
-    join public.billing_periods p on p.client_id = m.client_id
-      and p.period_start <= m.usage_day and m.usage_day < p.period_end
-    order by p.client_id, p.period_start for update of p
-  ), touched as (
-    update public.billing_periods p set usage_version = p.usage_version + 1
-    from (select distinct client_id, period_start from affected) a
-    where p.client_id = a.client_id and p.period_start = a.period_start
-  )
-  select coalesce(sum(log_count) filter (where metric = 'requests'), 0),
-    array_agg(distinct agent) filter (where client_id is null)
-  into counted, nobody from new_usage;
+  loop
+    with new_usage as materialized (
+      select * from billing.sum_logs(since, upto)
+    ), busy as (
+      select d.client_id, d.usage_day, k.keys
+      from (select n.client_id, n.usage_day, count(*) as keys from new_usage n
+        where n.client_id is not null group by n.client_id, n.usage_day) d
+      cross join lateral (select count(*) as keys from public.usage_records r
+        where r.client_id = d.client_id and r.usage_day = d.usage_day) k
+      where d.keys + k.keys > most
+    ), crowded_days as materialized (
+      select b.client_id, b.usage_day, greatest(most - b.keys, 0) as room
+      from busy b join new_usage n on n.client_id = b.client_id and n.usage_day = b.usage_day
+      where not exists (select from public.usage_records r
+        where (r.client_id, r.usage_day, r.model, r.metric, r.agent)
+          = (n.client_id, n.usage_day, n.model, n.metric, n.agent))
+      group by b.client_id, b.usage_day, b.keys having b.keys + count(*) > most
+    ), merged as (
+      insert into public.usage_records as r
+        (client_id, usage_day, model, metric, agent, quantity, provider_cost, log_count)
+      select n.client_id, n.usage_day, n.model, n.metric, n.agent,
+        n.quantity, n.provider_cost, n.log_count
+      from new_usage n where n.client_id is not null and not exists (select from crowded_days)
+      on conflict (client_id, usage_day, model, metric, agent) do update set
+        quantity = r.quantity + excluded.quantity,
+        provider_cost = r.provider_cost + excluded.provider_cost,
+        log_count = r.log_count + excluded.log_count
+      returning r.client_id, r.usage_day
+    ), affected as materialized (
+      -- In the order in which lock_periods takes them. A period that is being rated is waited for.
+      select p.client_id, p.period_start
+      from (select distinct client_id, usage_day from merged) m
+      join public.billing_periods p on p.client_id = m.client_id
+        and p.period_start <= m.usage_day and m.usage_day < p.period_end
+      order by p.client_id, p.period_start for update of p
+    ), touched as (
+      update public.billing_periods p set usage_version = p.usage_version + 1
+      from (select distinct client_id, period_start from affected) a
+      where p.client_id = a.client_id and p.period_start = a.period_start
+    )
+    select coalesce(sum(log_count) filter (where metric = 'requests'), 0),
+      array_agg(distinct agent) filter (where client_id is null),
+      (select array_agg((d.client_id, d.usage_day, d.room)::billing.crowded_day)
+        from crowded_days d)
+    into counted, nobody, crowded from new_usage;
+    exit when crowded is null;
+    -- Nothing is merged yet: what does not fit is held, the rest summed again.
+    perform billing.hold_logs(since, upto, crowded);
+    most := null;
+  end loop;
   if nobody is not null then
     perform billing.quarantine_logs(since, upto, agents => nobody);
   end if;
@@ -132,19 +157,21 @@ create function billing.quarantine_logs(
   since billing.usage_watermark, upto billing.usage_watermark,
   from_at timestamptz default '-infinity', until_at timestamptz default 'infinity',
   agents text[] default null
-) returns void language sql set search_path = '' as $$
-  insert into billing.quarantined_logs (log_id, reason, agent, model, occurred_at)
-  select l.id, l.reason, l.agent, l.model, l."timestamp"
+) returns void language sql set search_path = ''
+-- As sum_logs: many rows meet few clients.
+set enable_nestloop = off set enable_mergejoin = off set jit = off set work_mem = '64MB' as $$
+  insert into billing.quarantined_logs (log_id, reason, agent, model, occurred_at, claim)
+  select l.id, l.reason, l.agent, l.model, l."timestamp", left(l.claim, 200)
   from billing.attributed_logs l
   where l.reason is not null
     and l.stored_by >= pg_snapshot_xmin(since.snapshot)
     and l."timestamp" >= from_at and (l."timestamp" < until_at or until_at = 'infinity')
-    and (agents is null or l.agent = any (agents))
+    and (agents is null or l.agent in (select unnest(agents)))
     and not billing.is_counted(
       l.stored_by, l.seq, since.snapshot, since.own_transaction, since.own_seq)
     and billing.is_counted(
       l.stored_by, l.seq, upto.snapshot, upto.own_transaction, upto.own_seq)
-  on conflict (log_id) do update set reason = excluded.reason;
+  on conflict (log_id) do update set reason = excluded.reason, claim = excluded.claim;
 $$;
 
 revoke all on all functions in schema billing from public;

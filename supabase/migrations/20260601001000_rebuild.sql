@@ -108,56 +108,91 @@ declare
   nothing billing.usage_watermark;
   counted billing.usage_watermark;
   nobody text[];
+  most integer := (select s.max_usage_keys_per_day from public.billing_settings s);
+  crowded billing.crowded_day[];
 begin
   select * into counted from billing.usage_watermark for update;
   from_day := greatest(from_day, billing.first_kept_day());
   nothing := counted;
   nothing.snapshot := '1:1:';
   nothing.own_transaction := '0';
-  with parts as materialized (
-    select * from billing.logged_parts(from_day, until_day, agents)
-  ), logs as materialized (
-    select p.client_id, p.usage_day, p.model, p.metric, p.agent, sum(p.quantity) as quantity,
-      sum(p.provider_cost) as provider_cost, sum(p.log_count)::bigint as log_count
-    from parts p
-    where p.client_id is not null and p.usage_day >= from_day and p.usage_day < until_day
-    group by p.client_id, p.usage_day, p.model, p.metric, p.agent
-  ), gone as (
-    delete from public.usage_records r
-    where r.usage_day >= from_day and r.usage_day < until_day
-      and (agents is null or r.agent = any (agents))
-      and not exists (select from logs l
-        where (l.client_id, l.usage_day, l.model, l.metric, l.agent)
-          = (r.client_id, r.usage_day, r.model, r.metric, r.agent))
-    returning r.client_id, r.usage_day
-  ), merged as (
-    insert into public.usage_records as r
-      (client_id, usage_day, model, metric, agent, quantity, provider_cost, log_count)
-    select l.client_id, l.usage_day, l.model, l.metric, l.agent, l.quantity, l.provider_cost,
-      l.log_count
-    from logs l where true
-    on conflict (client_id, usage_day, model, metric, agent) do update set
-      quantity = excluded.quantity, provider_cost = excluded.provider_cost,
-      log_count = excluded.log_count
-    where (r.quantity, r.provider_cost, r.log_count)
-      is distinct from (excluded.quantity, excluded.provider_cost, excluded.log_count)
-    returning r.client_id, r.usage_day
-  ), affected as materialized (
-    select p.client_id, p.period_start
-    from (select client_id, usage_day from merged union select client_id, usage_day from gone) m
-    join public.billing_periods p on p.client_id = m.client_id
-      and p.period_start <= m.usage_day and m.usage_day < p.period_end
-    order by p.client_id, p.period_start for update of p
-  ), touched as (
-    update public.billing_periods p set usage_version = p.usage_version + 1
-    from (select distinct client_id, period_start from affected) a
-    where p.client_id = a.client_id and p.period_start = a.period_start
-  )
-  select array_agg(distinct p.agent) into nobody from parts p where p.reason is not null;
-  delete from billing.quarantined_logs q
-  where q.occurred_at >= (from_day - 2)::timestamp at time zone 'UTC'
-    and q.occurred_at < (until_day + 2)::timestamp at time zone 'UTC'
-    and (agents is null or q.agent = any (agents));
+  loop
+    with parts as materialized (
+      select * from billing.logged_parts(from_day, until_day, agents)
+    ), logs as materialized (
+      select p.client_id, p.usage_day, p.model, p.metric, p.agent, sum(p.quantity) as quantity,
+        sum(p.provider_cost) as provider_cost, sum(p.log_count)::bigint as log_count
+      from parts p
+      where p.client_id is not null and p.usage_day >= from_day and p.usage_day < until_day
+      group by p.client_id, p.usage_day, p.model, p.metric, p.agent
+    ), gone as (
+      delete from public.usage_records r
+      where r.usage_day >= from_day and r.usage_day < until_day
+        and (agents is null or r.agent in (select unnest(agents)))
+        and not exists (select from logs l
+          where (l.client_id, l.usage_day, l.model, l.metric, l.agent)
+            = (r.client_id, r.usage_day, r.model, r.metric, r.agent))
+      returning r.client_id, r.usage_day
+    ), busy as (
+      -- As in the rollup; keys that leave make room.
+      select d.client_id, d.usage_day, k.keys - (select count(*) from gone g
+        where g.client_id = d.client_id and g.usage_day = d.usage_day) as keys
+      from (select l.client_id, l.usage_day, count(*) as keys from logs l
+        group by l.client_id, l.usage_day) d
+      cross join lateral (select count(*) as keys from public.usage_records r
+        where r.client_id = d.client_id and r.usage_day = d.usage_day) k
+      where d.keys + k.keys > most
+    ), crowded_days as materialized (
+      select b.client_id, b.usage_day, greatest(most - b.keys, 0) as room
+      from busy b join logs l on l.client_id = b.client_id and l.usage_day = b.usage_day
+      where not exists (select from public.usage_records r
+        where (r.client_id, r.usage_day, r.model, r.metric, r.agent)
+          = (l.client_id, l.usage_day, l.model, l.metric, l.agent))
+      group by b.client_id, b.usage_day, b.keys having b.keys + count(*) > most
+    ), merged as (
+      insert into public.usage_records as r
+        (client_id, usage_day, model, metric, agent, quantity, provider_cost, log_count)
+      select l.client_id, l.usage_day, l.model, l.metric, l.agent, l.quantity, l.provider_cost,
+        l.log_count
+      from logs l where not exists (select from crowded_days)
+      on conflict (client_id, usage_day, model, metric, agent) do update set
+        quantity = excluded.quantity, provider_cost = excluded.provider_cost,
+        log_count = excluded.log_count
+      where (r.quantity, r.provider_cost, r.log_count)
+        is distinct from (excluded.quantity, excluded.provider_cost, excluded.log_count)
+      returning r.client_id, r.usage_day
+    ), affected as materialized (
+      -- In the order in which lock_periods takes them. A period that is being rated is waited for.
+      select p.client_id, p.period_start
+      from (select client_id, usage_day from merged union select client_id, usage_day from gone) m
+      join public.billing_periods p on p.client_id = m.client_id
+        and p.period_start <= m.usage_day and m.usage_day < p.period_end
+      order by p.client_id, p.period_start for update of p
+    ), touched as (
+      update public.billing_periods p set usage_version = p.usage_version + 1
+      from (select distinct client_id, period_start from affected) a
+      where p.client_id = a.client_id and p.period_start = a.period_start
+    )
+    select array_agg(distinct p.agent),
+      (select array_agg((d.client_id, d.usage_day, d.room)::billing.crowded_day)
+        from crowded_days d)
+    into nobody, crowded from parts p where p.reason is not null;
+    exit when crowded is null;
+    perform billing.hold_logs(nothing, counted, crowded,
+      (from_day - 2)::timestamp at time zone 'UTC', (until_day + 2)::timestamp at time zone 'UTC',
+      agents);
+    most := null;
+  end loop;
+  if agents is null then
+    delete from billing.quarantined_logs q
+    where q.occurred_at >= (from_day - 2)::timestamp at time zone 'UTC'
+      and q.occurred_at < (until_day + 2)::timestamp at time zone 'UTC';
+  else
+    delete from billing.quarantined_logs q
+    where q.occurred_at >= (from_day - 2)::timestamp at time zone 'UTC'
+      and q.occurred_at < (until_day + 2)::timestamp at time zone 'UTC'
+      and q.agent in (select unnest(agents));
+  end if;
   -- Row by row, so only what agents have logged of whom something cannot be billed.
   if nobody is not null then
     perform billing.quarantine_logs(nothing, counted,
@@ -236,7 +271,8 @@ create trigger request_rebuild after update of default_client_id on public.billi
   for each row when (old.default_client_id is distinct from new.default_client_id)
   execute function billing.request_rebuild_for_all();
 
--- A new client, or a first name for one, can only own what was quarantined for an unknown client.
+-- A new client, or a first name for one, can only own what was quarantined for an unknown client
+-- that is called so.
 create function billing.request_rebuild_for_client() returns trigger
 language plpgsql security definer set search_path = '' as $$
 -- Definer: as above.
@@ -246,11 +282,12 @@ begin
     (max(q.occurred_at) at time zone 'UTC')::date + 5
   from billing.quarantined_logs q
   where q.reason = 'unknown_client'
+    and q.claim in (new.id::text, left(new.external_id, 200))
   having count(*) > 0;
   return null;
 end $$;
 create trigger request_rebuild_on_insert after insert on public.clients
-  for each statement execute function billing.request_rebuild_for_client();
+  for each row execute function billing.request_rebuild_for_client();
 create trigger request_rebuild_on_name after update of external_id on public.clients
   for each row when (old.external_id is null and new.external_id is not null)
   execute function billing.request_rebuild_for_client();

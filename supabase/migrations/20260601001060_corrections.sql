@@ -66,7 +66,7 @@ returns uuid language sql set search_path = '' as $$
       || case when retracts then '{"retracts": true}'::jsonb else '{}' end,
     standing."timestamp", standing.client_id, log_id
   where not exists (select from billing.attributed_logs a
-    where a.id = standing.id and a.reason like 'invalid\_%')
+    where a.id = standing.id and (a.reason like 'invalid\_%' or a.reason = 'too_many_features'))
     -- That reason is not named where the row is nobody's as well.
     and jsonb_typeof(standing.other_features) = 'object'
     and not standing.other_features @? '$.* ? (@.type() <> "number")'

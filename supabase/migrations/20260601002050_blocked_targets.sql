@@ -35,8 +35,8 @@ set enable_nestloop = off as $$
   where c.status = 'paused'
   union all
   select u.client_id, u.period_start, 'unpriced_usage', format(
-    'no price for %s in %s: %s', string_agg(format('%s of model %s (%s units)',
-      u.metric, u.model, trim_scale(u.quantity)), '; ' order by u.model, u.metric),
+    'no price for %s in %s: %s', billing.first_few(array_agg(format('%s of model %s (%s units)',
+      u.metric, u.model, trim_scale(u.quantity)) order by u.model, u.metric), 10, '; '),
     billing.period_label(u.period_start, t.period_end),
     'add it to prices and run again')
   from unnest(findings) u

@@ -149,7 +149,7 @@ returns billing.rating_target[] language sql
 set search_path = '' set enable_seqscan = off as $$
   with blocked as materialized (
     select b.client_id, b.period_start, min(b.reason) as reason,
-      string_agg(b.message, '; ' order by b.reason, b.message) as message
+      billing.first_few(array_agg(b.message order by b.reason, b.message), 10, '; ') as message
     from unnest(coalesce(known, array(select b from billing.blocked_targets(targets) b))) b
     group by b.client_id, b.period_start
   ), marked as (

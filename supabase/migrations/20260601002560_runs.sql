@@ -238,41 +238,49 @@ begin
 end $$;
 comment on function billing.finish_run is 'Ends a run; returns its summary.';
 
+-- The first hundred are listed, all are counted: a summary is read whole.
 create function billing.summarize_run(run billing.monthly_runs)
 returns jsonb language sql stable set search_path = '' as $$
+  with batches as materialized (
+    select * from billing.run_batches b where b.run_id = run.id
+  ), blocked as materialized (
+    select c.name, b.*,
+      row_number() over (order by c.name, b.period_start, b.reason, b.message) as place
+    from (
+      select p.client_id, p.period_start, p.reason, p.message
+      from public.billing_periods p where p.state = 'blocked'
+      union all
+      select l.client_id, l.period_start, l.reason, l.message
+      from batches r
+      cross join lateral jsonb_populate_recordset(null::billing.blocked_target, r.blocked) l
+    ) b join public.clients c on c.id = b.client_id
+  ), failed as materialized (
+    select c.name, f.*, row_number() over (order by c.name, f.client_id) as rank
+    from billing.run_clients f join public.clients c on c.id = f.client_id
+    where f.run_id = run.id and f.state = 'failed'
+  )
   select jsonb_build_object(
     'as_of', run.as_of,
-    'invoices', (select coalesce(sum(b.invoices), 0) from billing.run_batches b
-      where b.run_id = run.id),
+    'invoices', (select coalesce(sum(b.invoices), 0) from batches b),
     'totals', (select coalesce(jsonb_object_agg(x.currency, x.total_minor), '{}') from (
       select t.key as currency, sum(t.value::numeric) as total_minor
-      from billing.run_batches b cross join lateral jsonb_each_text(b.totals) t
-      where b.run_id = run.id group by t.key) x),
+      from batches b cross join lateral jsonb_each_text(b.totals) t group by t.key) x),
     'drafts', (select count(*) from public.invoices i where i.status = 'draft'),
-    'skipped', (select coalesce(sum(b.skipped), 0) from billing.run_batches b
-      where b.run_id = run.id),
-    'credit_notes', (select coalesce(sum(b.credit_notes), 0) from billing.run_batches b
-      where b.run_id = run.id),
+    'skipped', (select coalesce(sum(b.skipped), 0) from batches b),
+    'credit_notes', (select coalesce(sum(b.credit_notes), 0) from batches b),
     'discrepancies_healed', run.healed,
-    'blocked', (select coalesce(jsonb_agg(jsonb_build_object('client', c.name,
-        'client_id', c.id, 'period_start', b.period_start, 'reason', b.reason,
-        'message', b.message) order by c.name, b.period_start, b.reason), '[]')
-      from (
-        select p.client_id, p.period_start, p.reason, p.message
-        from public.billing_periods p where p.state = 'blocked'
-        union all
-        select l.client_id, l.period_start, l.reason, l.message
-        from billing.run_batches r
-        cross join lateral jsonb_populate_recordset(null::billing.blocked_target, r.blocked) l
-        where r.run_id = run.id
-      ) b join public.clients c on c.id = b.client_id),
-    'failed', (select coalesce(jsonb_agg(jsonb_build_object('client', c.name,
-        'client_id', c.id, 'message', f.message) order by c.name, c.id), '[]')
-      from billing.run_clients f join public.clients c on c.id = f.client_id
-      where f.run_id = run.id and f.state = 'failed'),
+    'blocked', (select coalesce(jsonb_agg(jsonb_build_object('client', b.name,
+        'client_id', b.client_id, 'period_start', b.period_start, 'reason', b.reason,
+        'message', b.message) order by b.place), '[]') from blocked b where b.place <= 100),
+    'blocked_count', (select count(*) from blocked),
+    'failed', (select coalesce(jsonb_agg(jsonb_build_object('client', f.name,
+        'client_id', f.client_id, 'message', f.message) order by f.rank), '[]')
+      from failed f where f.rank <= 100),
+    'failed_count', (select count(*) from failed),
     'quarantined', (select coalesce(jsonb_agg(jsonb_build_object('reason', q.reason,
       'rows', q.rows)), '[]') from billing.quarantine_summary() q));
 $$;
+comment on function billing.summarize_run is 'What a run did, from its batches.';
 
 -- All of a run in one transaction: for the SQL editor and for tests. Payments and previews of a
 -- client wait from the moment it is settled until the end; close_month lets go batch by batch.

@@ -15,7 +15,8 @@ cross join lateral (
   from jsonb_each_text(r.summary -> 'totals') e
 ) t
 cross join lateral (
-  select count(*)::integer as blocked, array_agg(format('%s from %s: %s', e ->> 'client',
+  select coalesce((r.summary ->> 'blocked_count')::integer, count(*)::integer) as blocked,
+    array_agg(format('%s from %s: %s', e ->> 'client',
     e ->> 'period_start', e ->> 'message') order by e ->> 'client') as blocked_reasons
   from jsonb_array_elements(r.summary -> 'blocked') e
 ) b
@@ -45,7 +46,9 @@ returns text language sql stable set search_path = '' as $$
       r.discrepancies_healed, r.quarantined_rows),
     format('Deliveries pending: %s.', r.deliveries_pending),
     format('Blocked months: %s', r.blocked) || case when r.blocked = 0 then '.'
-      else E':\n- ' || array_to_string(r.blocked_reasons, E'\n- ') end)
+      else E':\n- ' || array_to_string(r.blocked_reasons[:10], E'\n- ')
+        || case when r.blocked > 10 then format(E'\n- and %s more', r.blocked - 10) else '' end
+      end)
   from billing.run_report r where r.id = run_id;
 $$;
 comment on function billing.run_report_text is 'A run''s report as text, for mail and HERMES.';

@@ -79,6 +79,64 @@ $$;
 comment on function billing.spend_jumps is
   'Clients whose last full day cost more than spend_jump_factor times their usual day (USD).';
 
+-- Names are the agents' to choose: however many there are, a kind of notice is one message, with
+-- the first few. `names` is a fingerprint of what is told.
+create function billing.unpriced_notice()
+returns table (names text, message text, client_id uuid)
+language sql stable set search_path = '' as $$
+  with missing as (
+    select q.client_id, q.model, c.name, max(q.rows) as rows,
+      billing.first_few(array_agg(distinct q.metric)) as metrics
+    from billing.quarantine q join public.clients c on c.id = q.client_id
+    where q.reason = 'unpriced_usage' group by q.client_id, q.model, c.name
+  )
+  select md5(string_agg(m.client_id || ' ' || m.model, ',' order by m.client_id, m.model)),
+    case when count(*) = 1 then min(format('Model %s of client %s has no price for %s (%s log '
+        || 'rows). The client''s month cannot be billed until it has one.', m.model, m.name,
+        m.metrics, m.rows))
+      else format('%s models have no price, and their clients'' months cannot be billed until they '
+        || 'have one: %s.', count(*), billing.first_few(array_agg(format(
+          '%s of client %s for %s (%s log rows)', m.model, m.name, m.metrics, m.rows)
+          order by m.rows desc, m.name, m.model), 10, '; ')) end,
+    case when count(*) = 1 then min(m.client_id::text)::uuid end
+  from missing m having count(*) > 0;
+$$;
+comment on function billing.unpriced_notice is 'One message of all usage without a price.';
+
+create function billing.nobody_notice()
+returns table (names text, message text)
+language sql stable set search_path = '' as $$
+  with owned_by_nobody as (
+    select q.agent, sum(q.rows) as rows from billing.quarantine q
+    where q.reason in ('no_client', 'unknown_client') group by q.agent
+  )
+  select md5(string_agg(n.agent, ',' order by n.agent)),
+    case when count(*) = 1 then min(format('Agent %s has logged %s calls that belong to no client. '
+        || 'Assign the agent: insert into public.agent_assignments (agent, client_id) …',
+        n.agent, n.rows))
+      else format('%s agents have logged %s calls that belong to no client: %s. Assign them: '
+        || 'insert into public.agent_assignments (agent, client_id) …', count(*), sum(n.rows),
+        billing.first_few(array_agg(format('%s (%s)', n.agent, n.rows)
+          order by n.rows desc, n.agent))) end
+  from owned_by_nobody n having count(*) > 0;
+$$;
+comment on function billing.nobody_notice is 'One message of all agents whose usage nobody owns.';
+
+-- True where operators have been told of these names this month, or of others of the kind today.
+create function billing.is_told(kind text, names text, as_of timestamptz)
+returns boolean language sql stable set search_path = '' as $$
+  select exists (
+    select from public.deliveries d
+    where d.event = 'notice'
+      and starts_with(d.dedupe_key,
+        is_told.kind || to_char(as_of at time zone 'UTC', ':YYYY-MM-'))
+      and (starts_with(d.dedupe_key,
+          is_told.kind || to_char(as_of at time zone 'UTC', ':YYYY-MM-DD:'))
+        or split_part(d.dedupe_key, ':', 3) = names));
+$$;
+comment on function billing.is_told is
+  'Whether a notice of these names was queued this month, or one of its kind today.';
+
 -- Tells of everything that has come up; returns how many deliveries that takes.
 create function billing.queue_usage_alerts(as_of timestamptz default billing.as_of())
 returns bigint language sql security definer set search_path = '' as $$
@@ -103,19 +161,28 @@ returns bigint language sql security definer set search_path = '' as $$
         j.client, j.usage_day, round(j.cost, 2), round(j.average, 2)), j.client_id
     from billing.spend_jumps(as_of) j
     union all
-    select format('unpriced:%s:%s:%s', q.client_id, q.model, to_char(as_of, 'YYYY-MM')), 'high',
-      'Usage without a price', format('Model %s of client %s has no price for %s (%s log rows). '
-        || 'The client''s month cannot be billed until it has one.', q.model, c.name,
-        string_agg(distinct q.metric, ', '), max(q.rows)), q.client_id
-    from billing.quarantine q join public.clients c on c.id = q.client_id
-    where q.reason = 'unpriced_usage' group by q.client_id, q.model, c.name
+    select format('unpriced:%s:%s', (as_of at time zone 'UTC')::date, n.names), 'high',
+      'Usage without a price', n.message, n.client_id
+    from billing.unpriced_notice() n
+    where not billing.is_told('unpriced', n.names, as_of)
     union all
-    select format('nobody:%s:%s', q.agent, to_char(as_of, 'YYYY-MM')), 'high',
-      'Usage that nobody owns', format('Agent %s has logged %s calls that belong to no client. '
-        || 'Assign the agent: insert into public.agent_assignments (agent, client_id) …',
-        q.agent, sum(q.rows)), null
-    from billing.quarantine q
-    where q.reason in ('no_client', 'unknown_client') group by q.agent
+    select format('nobody:%s:%s', (as_of at time zone 'UTC')::date, n.names), 'high',
+      'Usage that nobody owns', n.message, null
+    from billing.nobody_notice() n
+    where not billing.is_told('nobody', n.names, as_of)
+    union all
+    select format('too_many_keys:%s', (as_of at time zone 'UTC')::date), 'high',
+      'Usage under too many names', format('%s log rows would take clients beyond %s keys of '
+        || 'usage in a day and wait in quarantine: %s. If they are meant, raise '
+        || 'billing_settings.max_usage_keys_per_day, then select billing.release_held_logs().',
+        sum(h.rows), min(s.max_usage_keys_per_day), billing.first_few(array_agg(
+          format('%s on %s (%s)', c.name, h.usage_day, h.rows)
+          order by h.rows desc, c.name, h.usage_day))), null
+    from (select l.client_id, l.usage_day, count(*) as rows from billing.held_logs l
+      group by l.client_id, l.usage_day) h
+    join public.clients c on c.id = h.client_id
+    cross join public.billing_settings s
+    having count(*) > 0
   ) a;
 $$;
 comment on function billing.queue_usage_alerts is

@@ -1,6 +1,6 @@
 -- What the logs sum up to is what the view attributed_logs says of each of them, whatever it holds.
 begin;
-select plan(18);
+select plan(22);
 
 insert into public.clients (id, name, external_id, started_on, time_zone) values
   ('00000000-0000-0000-0000-00000000000a', 'Acme', 'acme', '2026-01-01', 'America/New_York'),
@@ -52,7 +52,8 @@ from (values ('{}'::jsonb), ('[]'), ('["cache_read_tokens", {"batch": true}]'),
   ('"cache_read_tokens"'), ('7'), ('null')) m(m)
 cross join (values ('{}'::jsonb), ('[]'), ('"text"'), ('null'), ('{"pages": 1}'),
   ('{"pages": 1.0000000000000000000000000000000000}'), ('{"pages": "1"}'), ('{"requests": 1}'),
-  ('{"pages": 9e131071}')) f(f);
+  ('{"pages": 9e131071}'), ('{"a\tb": 1}'),
+  ((select jsonb_object_agg('f' || n, 1) from generate_series(1, 51) n))) f(f);
 
 create temporary table marks as
 select w as before, billing.watermark_now(w) as now from billing.usage_watermark w;
@@ -130,7 +131,8 @@ $$;
 
 select is((select array_agg(distinct s.reason order by s.reason)
     from marks m, billing.sum_logs(m.before, m.now) s),
-  '{invalid_feature,invalid_metadata,invalid_timestamp,no_client,unknown_client,null}',
+  '{invalid_feature,invalid_metadata,invalid_timestamp,no_client,too_many_features,
+    unknown_client,null}',
   'rows of every kind are there');
 select pg_temp.same('without a default client');
 update public.billing_settings set default_client_id = '00000000-0000-0000-0000-00000000000d';
@@ -142,6 +144,15 @@ select pg_temp.same('providers that count the other way round');
 update marks set before.own_transaction = (now).own_transaction,
   before.own_seq = (now).own_seq - 1000;
 select pg_temp.same('of a part of the rows');
+-- Rows that are held, for whom they are or for another by now; what corrects one goes with it.
+insert into billing.held_logs (log_id, client_id, usage_day)
+select coalesce(case when hashint8(seq) % 2 = 0 then corrects_id end, id),
+  case when seq % 3 = 0 then '00000000-0000-0000-0000-00000000000a'
+    else '00000000-0000-0000-0000-00000000000d' end::uuid, '2026-06-10'
+from public.agent_usage_logs where seq % 4 = 0 or corrects_id is not null;
+select pg_temp.same('with rows that are held');
+select ok(exists (select from marks m, billing.sum_logs(m.before, m.now) s
+  where s.reason = 'too_many_keys'), 'of which there are some');
 update billing.usage_watermark set kept_from = '2026-06-11 00:00+00';
 select pg_temp.same('of a time whose logs are gone');
 
@@ -150,7 +161,8 @@ select is(billing.token_count('{"a": 1.5, "b": null, "c": "1"}', key), value,
 from (values ('a', 1.5), ('b', 0), ('c', 'NaN'), ('d', null)) v(key, value);
 select is(billing.feature_reason(features), reason, features::text)
 from (values ('{"pages": 1}'::jsonb, null), ('[1]', 'invalid_feature'),
-  ('{"requests": 1}', 'invalid_feature')) v(features, reason);
+  ('{"requests": 1}', 'invalid_feature'),
+  ('{"a\u007fb": 1}', 'invalid_feature')) v(features, reason);
 
 select * from finish();
 rollback;

@@ -1,6 +1,6 @@
 -- Finalizing numbers and freezes; the steps it is made of.
 begin;
-select plan(12);
+select plan(13);
 
 insert into public.clients (id, name, started_on)
 select ('00000000-0000-0000-0000-00000000000' || n)::uuid, name, '2026-06-01'
@@ -47,18 +47,24 @@ select is(billing.finalize_invoices(array(select id from drafts), '2026-07-02 09
 -- One invoice, or why not.
 select throws_ok($$select billing.get_invoice('00000000-0000-0000-0000-0000000000ff')$$, 'PT404',
   'no invoice has id 00000000-0000-0000-0000-0000000000ff', 'there is an invoice or there is not');
-update public.clients set status = 'paused' where name = 'Acme';
+select throws_ok($$select billing.finalize_invoice('00000000-0000-0000-0000-0000000000ff')$$,
+  'PT404', null, 'nor is what is not there finalized');
 create temporary table july as
 select billing.draft_invoices(array[('00000000-0000-0000-0000-000000000003', '2026-07-01',
   '2026-08-01')::billing.rating_target], '{}') as ids;
+insert into public.billing_periods (client_id, period_start, period_end, full_days)
+values ('00000000-0000-0000-0000-000000000003', '2026-07-01', '2026-08-01', 31);
 insert into public.agent_usage_logs (agent, model, input_tokens, client_id, "timestamp")
 values ('S', 'claude-sonnet', 20000000, '00000000-0000-0000-0000-000000000003', '2026-07-03');
-select billing.redraft(billing.get_invoice(ids[1]), '2026-08-01') from july;
+savepoint before_usage;
+insert into public.agent_usage_logs (agent, model, input_tokens, client_id, "timestamp")
+values ('S', 'mystery', 1, '00000000-0000-0000-0000-000000000003', '2026-07-03');
+select throws_ok($$select billing.finalize_invoice(ids[1], '2026-08-01') from july$$,
+  'PT409', null, 'what is blocked now is not issued');
+rollback to before_usage;
+select billing.finalize_invoice(ids[1], '2026-08-01') from july;
 select is((select total_minor from public.invoices i join july on i.id = ids[1]), 6000::bigint,
   'a draft is brought up to date before it is issued: 50.00 of minimum, then 60.00 of usage');
-update public.clients set status = 'paused' where name = 'Birch';
-select throws_ok($$select billing.redraft(billing.get_invoice(ids[1]), '2026-08-01') from july$$,
-  'PT409', 'Birch is paused', 'what is blocked now is not issued');
 
 select * from finish();
 rollback;

@@ -100,6 +100,24 @@ Deno.test("the same row with an id is stored once, whichever door it comes throu
   deepStrictEqual({ ...stored }, { rows: 1, tokens: 7 });
 });
 
+Deno.test("an event of too many features, or with a control character in one, is invalid", async () => {
+  const features = (count: number) =>
+    Object.fromEntries(Array.from({ length: count }, (_, index) => [`f${index}`, 1]));
+  const events = [
+    event({ other_features: features(50) }),
+    event({ other_features: features(51) }),
+    event({ other_features: { "a\nb": 1 } }),
+  ];
+  const answer = await (await ingest(JSON.stringify({ events }))).json();
+  deepStrictEqual(
+    answer.results.map(({ result }: { result: string }) => result),
+    ["inserted", "invalid", "invalid"],
+  );
+  deepStrictEqual(answer.results[1].errors, [
+    { pointer: "/other_features", detail: "has 51 features; a log may have 50 at most" },
+  ]);
+});
+
 Deno.test("a batch says of each event what became of it; a bad one loses none of the others", async () => {
   const id = crypto.randomUUID();
   const body = [

@@ -46,7 +46,16 @@ const anything = fc.constantFrom<unknown>(
   { "\ud800": null },
   { a: Infinity },
   { a: undefined },
+  { "a\nb": 1 },
+  { "\u0085": 1 },
+  features(50),
+  features(51),
 );
+/** So many features. */
+function features(count: number): Record<string, number> {
+  return Object.fromEntries(Array.from({ length: count }, (_, index) => [`f${index}`, 1]));
+}
+
 const event = fc.record({
   id,
   agent: name,

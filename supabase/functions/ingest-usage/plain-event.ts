@@ -1,4 +1,4 @@
-import { UsageEvent } from "../../../shared/api/events.ts";
+import { isFeatureName, MAX_FEATURES, UsageEvent } from "../../../shared/api/events.ts";
 import { isStorable } from "../../../shared/api/fields.ts";
 
 /**
@@ -55,9 +55,9 @@ const RULES = new Map<string, (value: unknown) => boolean>([
 ]);
 
 function isFeatures(value: unknown): boolean {
-  return isObject(value) &&
+  return isObject(value) && Object.keys(value).length <= MAX_FEATURES &&
     Object.entries(value).every(([feature, amount]) =>
-      feature !== "" && feature.length <= 200 && isStorable(feature) &&
+      feature !== "" && feature.length <= 200 && isFeatureName(feature) &&
       typeof amount === "number" && Number.isFinite(amount) && amount >= 0
     );
 }
