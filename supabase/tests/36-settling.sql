@@ -121,9 +121,11 @@ select is(billing.run_if_due() ->> 'invoices', '0', 'and is tried');
 select is(billing.rollup_if_free(), 0::bigint, 'nobody else counts');
 
 -- Used by a run alone.
-select is(billing.try_settling(null, '{}', now()), true, 'no clients are settled at once');
-select billing.settle_clients(null, '{}', now(), null), billing.settle_alone(null, null, now());
-select is(billing.summarize_run(null) ->> 'invoices', '0', 'no run has no invoices');
+select is(billing.try_settling(id, '{}', now()), true, 'no clients are settled at once') from run;
+select billing.settle_clients(id, '{}', now(), null), billing.settle_alone(id, null, now())
+from run;
+select is(billing.summarize_run(r) ->> 'invoices', '0', 'of no batches there are no invoices')
+from billing.monthly_runs r join run using (id);
 select is(billing.clients_of((select id from public.invoices limit 1)),
   (select array[client_id] from public.invoices limit 1), 'whose an invoice is');
 select is(billing.clients_of_stripe_invoice('in_none') || billing.clients_of_payment('pi_none'),
