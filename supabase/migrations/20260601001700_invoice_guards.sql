@@ -110,6 +110,25 @@ end $$;
 create trigger guard_credit_note before update or delete on public.credit_notes
   for each row execute function billing.guard_credit_note();
 
+-- An item that an invoice has taken is what the invoice says.
+create function billing.guard_item() returns trigger
+language plpgsql set search_path = '' as $$
+begin
+  perform billing.raise_error('invoice_frozen',
+    format('item %L is on an invoice and cannot be changed', old.description),
+    'add another item, or issue a credit note');
+  return null;
+end $$;
+create trigger guard_item before update on public.invoice_items
+  for each row when ((old.section_start is not null or old.invoice_id is not null)
+    and (old.client_id, old.description, old.quantity, old.unit_amount, old.currency, old.item_day)
+      is distinct from (new.client_id, new.description, new.quantity, new.unit_amount,
+        new.currency, new.item_day))
+  execute function billing.guard_item();
+create trigger guard_item_on_delete before delete on public.invoice_items
+  for each row when (old.section_start is not null or old.invoice_id is not null)
+  execute function billing.guard_item();
+
 -- Truncate would pass by row triggers.
 create trigger refuse_truncate before truncate on public.invoices
   for each statement execute function billing.refuse_change();

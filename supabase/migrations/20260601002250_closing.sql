@@ -35,20 +35,37 @@ $$;
 comment on function billing.unblocked is 'Those of the targets that nothing blocks.';
 
 -- Closes periods of clients that the caller has locked. `issue` says which drafts become invoices:
--- none, those past their grace, or all. `terms_seen` is the version of the terms that the caller
--- has read before anything else; null holds the terms from here on, for short work.
+-- none, those past their grace, or all. Where terms move meanwhile it is done again; the third time
+-- it holds them from the beginning.
 create function billing.close_periods(due billing.rating_target[], late billing.rating_target[],
-  as_of timestamptz, issue text, terms_seen bigint default null)
+  as_of timestamptz, issue text)
 returns billing.closing language plpgsql set search_path = '' as $$
 declare
   versions constant billing.period_version[] := billing.lock_periods(due || late);
+begin
+  for attempt in 1..2 loop
+    begin
+      return billing.close_at_terms(due, late, as_of, issue, versions,
+        billing.current_terms_version());
+    exception when sqlstate 'LB001' then
+      null;
+    end;
+  end loop;
+  return billing.close_at_terms(due, late, as_of, issue, versions, billing.hold_terms());
+end $$;
+comment on function billing.close_periods is
+  'Rates periods and writes drafts, credit notes and, as `issue` says (none, past_grace, all), the
+   invoices.';
+
+-- The same at the terms of one version; raises LB001 where they have moved in the end.
+create function billing.close_at_terms(due billing.rating_target[], late billing.rating_target[],
+  as_of timestamptz, issue text, versions billing.period_version[], terms_seen bigint)
+returns billing.closing language plpgsql set search_path = '' as $$
+declare
   made billing.closing;
   charged billing.rating_target[];
   credited billing.rating_target[];
 begin
-  if terms_seen is null then
-    perform billing.hold_terms();
-  end if;
   made := billing.draft_periods(due, late);
   charged := billing.mark_blocked(due, as_of, made.blocked);
   credited := billing.unblocked(late, made.blocked, false);
@@ -60,15 +77,11 @@ begin
       select t.client_id from unnest(due || late) t)) end;
   perform billing.write_documents(
     array(select unnest(made.drafts) except select unnest(made.issued)));
-  if terms_seen is not null then
-    perform billing.hold_terms(terms_seen);
-  end if;
+  perform billing.settle_items(made.issued);
+  perform billing.hold_terms(terms_seen);
   perform billing.finalize_invoices(made.issued, as_of);
   return made;
 end $$;
-comment on function billing.close_periods is
-  'Rates periods and writes drafts, credit notes and, as `issue` says (none, past_grace, all), the
-   invoices. Raises LB001 where terms moved since terms_seen.';
 
 create function billing.blocked_message(made billing.closing, target billing.rating_target)
 returns text language sql immutable set search_path = '' as $$

@@ -59,20 +59,27 @@ begin
   from public.invoices i
   where i.id = any (ids) and i.kind = 'period' and p.client_id = i.client_id
     and p.period_start = i.period_start and p.state <> 'invoiced';
-  -- By id, so that items of long ago are not looked at.
-  with settled as materialized (
-    select billing.item_of(l.rating_key) as id, l.section_start
-    from public.invoice_lines l
-    where l.invoice_id = any (ids) and l.kind = 'one_off' and l.section_start is not null
-      and billing.item_of(l.rating_key) is not null
-  )
-  update public.invoice_items t
-  set section_start = (select l.section_start from settled l where l.id = t.id)
-  where t.id = any (array(select l.id from settled l)) and t.section_start is null;
   return cardinality(ids);
 end $$;
 comment on function billing.finalize_invoices is
   'Numbers and freezes drafts, in order of client name; returns how many.';
+
+-- Which period each item on these drafts belongs to from now on. Before terms are held and numbers
+-- taken: who edits an item holds its row until the commit, which waits for the terms.
+create function billing.settle_items(invoice_ids uuid[])
+returns void language sql set search_path = '' as $$
+  -- By id, so that items of long ago are not looked at.
+  with settled as materialized (
+    select billing.item_of(l.rating_key) as id, l.section_start
+    from public.invoice_lines l
+    where l.invoice_id = any (invoice_ids) and l.kind = 'one_off' and l.section_start is not null
+      and billing.item_of(l.rating_key) is not null
+  )
+  update public.invoice_items t
+  set section_start = (select l.section_start from settled l where l.id = t.id)
+  where t.id = any (array(select l.id from settled l order by l.id)) and t.section_start is null;
+$$;
+comment on function billing.settle_items is 'Notes the period of each item on these drafts.';
 
 -- How much of each client's balance each of these invoices takes, in order.
 create function billing.balance_to_apply(ids uuid[])

@@ -106,7 +106,7 @@ comment on function billing.heal_run is
 -- all are settled, or held by other sessions at this moment.
 create function billing.settle_batch(run_id bigint, batch_size integer default 100)
 returns integer language plpgsql security definer
-set search_path = '' set jit = off set work_mem = '64MB' as $$
+set search_path = '' set jit = off set work_mem = '64MB' set lock_timeout = '5s' as $$
 -- Definer: as above.
 declare
   at constant timestamptz := (select r.as_of from billing.monthly_runs r where r.id = run_id);
@@ -134,47 +134,30 @@ end $$;
 comment on function billing.settle_batch is
   'Settles free clients of a run; returns how many, 0 where none is left or none is free.';
 
--- Closes the periods of these clients, which the caller has locked; once more with the terms held
--- where they moved meanwhile. False where something fails: then one client's data does, which must
--- not stop the others. What another session or the server interrupts is no fault of theirs.
+-- Closes the periods of these clients, which the caller has locked. False where something fails:
+-- then one client's data does, which must not stop the others. What the server interrupts is nobody's
+-- fault, and is raised.
 create function billing.try_settling(run_id bigint, client_ids uuid[], as_of timestamptz)
 returns boolean language plpgsql set search_path = '' as $$
-declare
-  seen constant bigint := billing.current_terms_version();
 begin
-  begin
-    perform billing.settle_clients(run_id, client_ids, as_of, seen);
-    return true;
-  exception
-    when sqlstate 'LB001' then
-      null;
-    when deadlock_detected or lock_not_available or serialization_failure or operator_intervention
-      or insufficient_resources then
-      raise;
-    when others then
-      return false;
-  end;
-  begin
-    perform billing.settle_clients(run_id, client_ids, as_of, null);
-    return true;
-  exception
-    when deadlock_detected or lock_not_available or serialization_failure or operator_intervention
-      or insufficient_resources then
-      raise;
-    when others then
-      return false;
-  end;
+  perform billing.settle_clients(run_id, client_ids, as_of);
+  return true;
+exception
+  when deadlock_detected or serialization_failure or operator_intervention
+    or insufficient_resources then
+    raise;
+  when others then
+    return false;
 end $$;
 
-create function billing.settle_clients(run_id bigint, client_ids uuid[], as_of timestamptz,
-  terms_seen bigint)
+create function billing.settle_clients(run_id bigint, client_ids uuid[], as_of timestamptz)
 returns void language plpgsql set search_path = '' as $$
 declare
   targets record;
   made billing.closing;
 begin
   select * into targets from billing.targets_of_run(client_ids);
-  made := billing.close_periods(targets.due, targets.late, as_of, 'past_grace', terms_seen);
+  made := billing.close_periods(targets.due, targets.late, as_of, 'past_grace');
   insert into billing.run_batches (run_id, clients, invoices, totals, credit_notes, skipped,
     blocked)
   select settle_clients.run_id, cardinality(client_ids), cardinality(made.issued),
@@ -191,19 +174,24 @@ begin
   where c.run_id = settle_clients.run_id and c.client_id = any (client_ids);
 end $$;
 
--- A client whose batch failed, by itself: settled, or blocked with what went wrong.
+-- A client whose batch failed, by itself: settled, or blocked with what went wrong. One of whom
+-- another session holds a row (an editor that is open) is left to the next run.
 create function billing.settle_alone(run_id bigint, client_id uuid, as_of timestamptz)
 returns void language plpgsql set search_path = '' as $$
 declare
   problem text;
+  is_held boolean := false;
 begin
   begin
-    perform billing.settle_clients(run_id, array[client_id], as_of, null);
+    perform billing.settle_clients(run_id, array[client_id], as_of);
     return;
   exception
-    when deadlock_detected or lock_not_available or serialization_failure or operator_intervention
+    when deadlock_detected or serialization_failure or operator_intervention
       or insufficient_resources then
       raise;
+    when lock_not_available then
+      problem := 'another session held the client; the next run settles it';
+      is_held := true;
     when others then
       get stacked diagnostics problem = message_text;
   end;
@@ -212,7 +200,8 @@ begin
   update public.billing_periods p
   set state = 'blocked', reason = 'internal_error', updated_at = as_of,
     message = format('closing the period failed: %s', problem)
-  where p.client_id = settle_alone.client_id and p.state in ('pending', 'blocked');
+  where not is_held and p.client_id = settle_alone.client_id
+    and p.state in ('pending', 'blocked');
 end $$;
 
 -- Closes a run with its summary. Clients that other sessions held all the while are left to the

@@ -1,6 +1,6 @@
 -- Locks in one order, versions that are compared: what rates and writes stands on it.
 begin;
-select plan(45);
+select plan(47);
 
 insert into public.clients (id, name, started_on)
 select ('00000000-0000-4000-8000-00000000036' || n)::uuid, name, '2026-06-01'
@@ -97,11 +97,12 @@ create temporary table july as select array_agg(t) as due from (
   select (r.client_id, r.period_start, r.period_end)::billing.rating_target as t
   from billing.run_targets() r order by 1) x;
 set local billing.lock_level = '0';
-select throws_ok($$select billing.close_periods(due, '{}', '2026-08-01', 'none', -1) from july$$,
+select throws_ok($$select billing.close_at_terms(due, '{}', '2026-08-01', 'none',
+  billing.lock_periods(due), -1) from july$$,
   'LB001', null, 'terms that have moved since they were read');
 set local billing.lock_level = '0';
 create temporary table made as
-select (billing.close_periods(due, '{}', '2026-08-01', 'all')).* from july;
+select m.* from july cross join lateral billing.close_periods(due, '{}', '2026-08-01', 'all') m;
 select is((select cardinality(issued) from made), 1, 'one is issued');
 select is((select array_agg(b.reason) from made, unnest(blocked) b), '{unpriced_usage}',
   'the other is blocked');
@@ -120,9 +121,24 @@ select is(billing.run_is_due(), true, 'what is not settled is due within the hou
 select is(billing.run_if_due() ->> 'invoices', '0', 'and is tried');
 select is(billing.rollup_if_free(), 0::bigint, 'nobody else counts');
 
+-- Items.
+insert into public.invoice_items (id, client_id, description, unit_amount, currency, item_day)
+values ('00000000-0000-4000-8000-000000000363', '00000000-0000-4000-8000-000000000362', 'Fee', 5,
+  'USD', '2026-07-02');
+select lives_ok($$update public.invoice_items set unit_amount = 6$$, 'an item that waits can change');
+select billing.run_monthly('2026-09-01');
+select is((select section_start from public.invoice_items), '2026-08-01'::date,
+  'an invoice takes it');
+select billing.settle_items('{}');
+select trigger_is('public', 'invoice_items', 'guard_item', 'billing', 'guard_item',
+  'and then it is guarded');
+select throws_ok($$update public.invoice_items set unit_amount = 7$$, 'PT409',
+  'item ''Fee'' is on an invoice and cannot be changed', 'so that it stays what was charged');
+select throws_ok($$delete from public.invoice_items$$, 'PT409', null, 'and there');
+
 -- Used by a run alone.
 select is(billing.try_settling(id, '{}', now()), true, 'no clients are settled at once') from run;
-select billing.settle_clients(id, '{}', now(), null), billing.settle_alone(id, null, now())
+select billing.settle_clients(id, '{}', now()), billing.settle_alone(id, null, now())
 from run;
 select is(billing.summarize_run(r) ->> 'invoices', '0', 'of no batches there are no invoices')
 from billing.monthly_runs r join run using (id);

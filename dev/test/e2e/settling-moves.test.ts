@@ -1,0 +1,206 @@
+import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import type { Sql } from "postgres";
+import { withDatabase } from "./june-database.ts";
+
+/**
+ * Every table that rating reads is moved while a run is open that has rated already, in both ways
+ * in which a run is held open: one transaction for all, and one batch of a run. Which tables these
+ * are is read from the catalog: a new one fails this test until it is here, with a change that
+ * matters or with the reason why there is none.
+ */
+
+interface Scenario {
+  readonly client: string;
+  readonly model: string;
+}
+
+type Change = (sql: Sql, scenario: Scenario) => Promise<unknown>;
+
+/** A change that would change what the client's June is rated at, by table. */
+const CHANGES: Readonly<Record<string, readonly Change[]>> = {
+  "public.usage_records": [async (sql, { client, model }) => {
+    await logSearches(sql, { client, model }, 700);
+    await sql`select billing.rollup()`;
+  }],
+  "public.prices": [(sql, { client }) =>
+    sql`
+      insert into public.prices (client_id, metric, unit_amount, effective_from)
+      values (${client}, 'web_searches', 0.05, '2026-06-01')`],
+  "public.billing_config": [(sql, { client }) =>
+    sql`
+      update public.billing_config set minimum_minor = 90000 where client_id = ${client}`],
+  "public.models": [(sql, { model }) =>
+    sql`
+      insert into public.models (id, family, provider) values (${model}, 'dear', 'openai')
+      on conflict (id) do update set family = 'dear'`],
+  "public.clients": [
+    (sql, { client }) =>
+      sql`update public.clients set started_on = '2026-06-11' where id = ${client}`,
+    (sql, { client }) =>
+      sql`update public.clients set ended_on = '2026-06-10' where id = ${client}`,
+    (sql, { client }) =>
+      sql`update public.clients set billing_anchor_day = 15 where id = ${client}`,
+  ],
+  "public.client_time_zones": [(sql, { client }) =>
+    sql`
+      update public.clients set time_zone = 'Pacific/Auckland' where id = ${client}`],
+  "public.invoice_items": [
+    (sql, { client }) =>
+      sql`
+        insert into public.invoice_items (client_id, description, unit_amount, currency, item_day)
+        values (${client}, 'Set-up', 20, 'USD', '2026-06-20')`,
+    (sql, { client }) =>
+      sql`update public.invoice_items set unit_amount = 77 where client_id = ${client}`,
+    (sql, { client }) => sql`delete from public.invoice_items where client_id = ${client}`,
+  ],
+  "public.stripe_meters": [(sql, { client }) =>
+    sql`
+      insert into public.stripe_meters (client_id, metric, event_name, effective_from)
+      values (${client}, 'web_searches', 'searches', '2026-06-01')`],
+  "billing.unbilled_metrics": [(sql) =>
+    sql`
+      insert into billing.unbilled_metrics (metric, why) values ('web_searches', 'a test')
+      on conflict (metric) do nothing`],
+  "public.billing_settings": [(sql) =>
+    sql`update public.billing_settings set number_series = number_series || 'X'`],
+};
+
+/** Why there is no change to make of these. */
+const UNMOVED: Readonly<Record<string, string>> = {
+  "public.currencies": "reference data; digits of a currency change by a migration",
+  "public.invoices": "written under the lock of its client alone",
+  "public.invoice_lines": "written under the lock of its client alone",
+  "public.credit_notes": "written under the lock of its client alone",
+  "public.credit_note_lines": "written under the lock of its client alone",
+  "public.billing_periods": "written under the lock of its client, or of the period",
+};
+
+/** A client of June with 1,000 searches and an item of 10.00, beside whatever there was before. */
+async function prepare(sql: Sql, name: string): Promise<Scenario> {
+  const scenario = { client: randomUUID(), model: `model-${randomUUID()}` };
+  await sql`
+    insert into public.clients (id, name, started_on) values (${scenario.client}, ${name}, '2026-06-01')`;
+  await sql`
+    insert into public.billing_config (client_id, minimum_minor) values (${scenario.client}, 0)`;
+  await sql`
+    insert into public.invoice_items (client_id, description, unit_amount, currency, item_day)
+    values (${scenario.client}, 'Support', 10, 'USD', '2026-06-05')`;
+  await logSearches(sql, scenario, 1000);
+  await sql`select billing.rollup()`;
+  return scenario;
+}
+
+async function logSearches(sql: Sql, { client, model }: Scenario, count: number) {
+  await sql`
+    insert into public.agent_usage_logs (agent, model, web_searches, client_id, "timestamp")
+    values ('S', ${model}, ${count}, ${client}, '2026-06-10T00:00:00Z')`;
+}
+
+/** One transaction that has closed the month and stays open until `meanwhile` is done or waits. */
+const HOLDS: Readonly<Record<string, (sql: Sql, meanwhile: () => Promise<unknown>) => Promise<void>>> =
+  {
+    "a run in one transaction": async (sql, meanwhile) => {
+      let change: Promise<unknown> = Promise.resolve();
+      await sql.begin(async (run) => {
+        await run`select billing.run_monthly('2026-07-01')`;
+        change = doneOrWaiting(meanwhile());
+        await change;
+      });
+      await change;
+    },
+    "a batch of a run": async (sql, meanwhile) => {
+      const [run] = await sql<{ id: string }[]>`select billing.begin_run('2026-07-01') as id`;
+      let change: Promise<unknown> = Promise.resolve();
+      await sql.begin(async (batch) => {
+        await batch`select billing.settle_batch(${run?.id ?? ""})`;
+        change = doneOrWaiting(meanwhile());
+        await change;
+      });
+      await change;
+      await sql`select billing.finish_run(${run?.id ?? ""})`;
+    },
+  };
+
+/** Gives `work` half a second; a domain error of it (frozen) is an answer like another. */
+async function doneOrWaiting(work: Promise<unknown>): Promise<void> {
+  const answered = work.catch((error: unknown) => {
+    const code = typeof error === "object" && error !== null && "detail" in error
+      ? error.detail
+      : undefined;
+    ok(code === "past_is_frozen" || code === "invoice_frozen", `refused: ${error}`);
+  });
+  pending.push(answered);
+  await Promise.race([answered, new Promise((resolve) => setTimeout(resolve, 500))]);
+}
+const pending: Promise<unknown>[] = [];
+
+/** Sections that are booked otherwise than they are rated, of every client, in either direction. */
+function unequal(sql: Sql) {
+  return sql<{ name: string; section_start: string; net_minor: string }[]>`
+    select c.name, s.section_start::text, s.net_minor::text
+    from billing.late_sections(array(
+      select (p.client_id, p.period_start, p.period_end)::billing.rating_target
+      from public.billing_periods p where p.state = 'invoiced')) s
+    join public.clients c on c.id = s.client_id where s.net_minor <> 0`;
+}
+
+Deno.test("what rating reads is what this test moves", () =>
+  withDatabase(async ({ sql }) => {
+    const read = await tablesReadBy(sql, "billing.rate_periods");
+    const known = [...Object.keys(CHANGES), ...Object.keys(UNMOVED)];
+    deepStrictEqual(read.filter((table) => !known.includes(table)), []);
+    ok(read.includes("public.usage_records") && read.includes("public.prices"), read.join());
+  }));
+
+for (const [hold, held] of Object.entries(HOLDS)) {
+  Deno.test(`booked is rated for everybody, whatever moves during ${hold}`, () =>
+    withDatabase(async ({ sql, connect }) => {
+      const other = connect();
+      await sql`insert into public.prices (family, metric, unit_amount) values
+        ('dear', 'web_searches', 9)`;
+      await prepare(sql, "Bystander");
+      for (const [table, changes] of Object.entries(CHANGES)) {
+        for (const change of changes) {
+          const scenario = await prepare(sql, `${table} ${randomUUID()}`);
+          await held(sql, () => change(other, scenario));
+          await Promise.all(pending.splice(0));
+          await sql`select billing.run_monthly('2026-07-02')`;
+          await sql`select billing.run_monthly('2026-08-02')`;
+          deepStrictEqual([...await unequal(sql)], [], `after a change of ${table}`);
+          const [draft] = await sql`select 1 from public.invoices where status = 'draft'`;
+          strictEqual(draft, undefined);
+        }
+      }
+      const violations = await sql`select * from billing.check_invariants('2026-06-01')`;
+      deepStrictEqual([...violations], []);
+    }));
+}
+
+/** Tables that a function reads, through whatever it calls: names in bodies and definitions. */
+async function tablesReadBy(sql: Sql, start: string): Promise<string[]> {
+  const things = await sql<{ name: string; kind: string; body: string }[]>`
+    select n.nspname || '.' || p.proname as name, 'function' as kind,
+      coalesce(pg_get_function_sqlbody(p.oid), p.prosrc) as body
+    from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+    where n.nspname in ('public', 'billing', '_billing') and p.prokind = 'f'
+    union all
+    select n.nspname || '.' || c.relname, case when c.relkind = 'v' then 'view' else 'table' end,
+      case when c.relkind = 'v' then pg_get_viewdef(c.oid) else '' end
+    from pg_class c join pg_namespace n on n.oid = c.relnamespace
+    where n.nspname in ('public', 'billing', '_billing') and c.relkind in ('r', 'p', 'v', 'm')`;
+  const seen = new Set<string>();
+  const open = [start];
+  for (let name = open.pop(); name !== undefined; name = open.pop()) {
+    for (const { kind, body } of things.filter((thing) => thing.name === name)) {
+      if (kind === "table") continue;
+      const code = body.replace(/--.*$/gm, "");
+      for (const [found] of code.matchAll(/\b(?:public|_?billing)\.\w+/g)) {
+        if (!seen.has(found)) open.push(found);
+        seen.add(found);
+      }
+    }
+  }
+  return [...seen].filter((name) => things.some((t) => t.name === name && t.kind === "table"))
+    .sort();
+}
