@@ -7,8 +7,8 @@ import { addressOf, billingClient } from "../../../shared/client/billing-client.
 import { platformKeys } from "../../platform/keys.ts";
 import { type Headers, operatorHeaders, signUp } from "../access/actors.ts";
 import { fullClient } from "../access/two-clients.ts";
-import { eventually } from "./eventually.ts";
-import { platform } from "./platform-env.ts";
+import { eventually } from "../support/eventually.ts";
+import { platform } from "../support/platform-env.ts";
 
 const sql = postgres(platform.databaseUrl, { max: 1, onnotice: () => {} });
 

@@ -4,9 +4,9 @@ import { gunzipSync } from "node:zlib";
 import { createClient } from "@supabase/supabase-js";
 import postgres, { type Sql } from "postgres";
 import { z } from "zod";
-import { withDeliveryWorld } from "./delivery-world.ts";
-import { dieAt } from "./die-at.ts";
-import { eventually } from "./eventually.ts";
+import { withDeliveryWorld } from "../support/delivery-world.ts";
+import { dieAt } from "../support/die-at.ts";
+import { eventually } from "../support/eventually.ts";
 
 const MAY_LOGS = 25_000;
 const state = z.tuple([z.object({ said: z.string() })]);

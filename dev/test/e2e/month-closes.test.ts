@@ -2,9 +2,9 @@ import { deepStrictEqual, match, strictEqual } from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { createClient } from "@supabase/supabase-js";
 import postgres from "postgres";
-import { seedJune, withDeliveryWorld } from "./delivery-world.ts";
-import { eventually } from "./eventually.ts";
-import { platform as shared } from "./platform-env.ts";
+import { seedJune, withDeliveryWorld } from "../support/delivery-world.ts";
+import { eventually } from "../support/eventually.ts";
+import { platform as shared } from "../support/platform-env.ts";
 
 // The real pg_cron of Debian knows whole minutes only.
 const soon = shared.engine === "debian" ? "* * * * *" : "1 seconds";

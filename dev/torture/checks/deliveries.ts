@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { createClient } from "@supabase/supabase-js";
 import type { Sql } from "postgres";
-import { messageIdOf } from "../../../supabase/functions/_shared/mail/message.ts";
+import { messageIdOf } from "../../../supabase/functions/deliver/outbound/mail/message.ts";
 import type { Violation } from "../history.ts";
 import type { Outside } from "../stage.ts";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { acme } from "../../../shared/document/samples.ts";
-import type { InvoiceRow } from "../_shared/invoices.ts";
+import type { InvoiceRow } from "./invoice-loader.ts";
 import { handleRender } from "./handler.ts";
 
 const ID = "0b8e6c1a-4d8f-4e61-9a53-1b7c52b3f1aa";

@@ -1,8 +1,8 @@
 import type Stripe from "stripe";
 import { problem, problemResponse } from "../../../shared/errors.ts";
-import { databaseProblem, surprise } from "../_shared/api/database-problem.ts";
+import { databaseProblem, internalError } from "../_shared/postgres/problem.ts";
 import type { StripeStore } from "../_shared/stripe/store.ts";
-import { verifyWebhook } from "../_shared/stripe/webhook.ts";
+import { verifyWebhook } from "./verify.ts";
 
 /** What the handler is given from outside. */
 export interface WebhookPorts {
@@ -56,7 +56,7 @@ export async function handleWebhook(request: Request, ports: WebhookPorts): Prom
     ports.reportError(error);
     // Text that no database stores will not be stored the next time either.
     const known = databaseProblem(error);
-    return problemResponse(known?.code === "bad_request" ? known : surprise(error));
+    return problemResponse(known?.code === "bad_request" ? known : internalError(error));
   }
 }
 

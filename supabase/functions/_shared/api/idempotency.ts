@@ -24,7 +24,7 @@ const Claim = z.object({
  * Does the work once per key: sent again, the same request gets the stored answer. Throws
  * `idempotency_conflict` where the key was used for another request.
  */
-export async function once(
+export async function withIdempotency(
   session: Session,
   { key, operation, content }: Repeatable,
   status: number,

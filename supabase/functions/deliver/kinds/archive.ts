@@ -1,0 +1,40 @@
+import { createHash } from "node:crypto";
+import { type LoadDocument, pdfName, type PdfRenderer } from "../documents.ts";
+import type { DeliveryJob, DeliveryOutcome } from "../types.ts";
+
+/** A private folder of files that are written once. Rejects when the store does not answer. */
+export interface FileStore {
+  /** False when there is a file of that name already, which stays as it is. */
+  create(path: string, bytes: Uint8Array, contentType: string): Promise<boolean>;
+  read(path: string): Promise<Uint8Array>;
+}
+
+/**
+ * Files the PDF as `<client>/<number>.pdf`, once. A try that died after filing it finds it there
+ * and compares; a file that differs is never overwritten.
+ */
+export async function archivePdf(
+  job: DeliveryJob,
+  ports: {
+    readonly loadDocument: LoadDocument;
+    readonly renderer: PdfRenderer;
+    readonly files: FileStore;
+  },
+): Promise<DeliveryOutcome> {
+  const subject = await ports.loadDocument(job);
+  if (subject === null) return { kind: "dead", error: "there is no document to archive" };
+  const bytes = await ports.renderer.render(subject);
+  const path = `${subject.clientId}/${pdfName(subject)}`;
+  const sha256 = digest(bytes);
+  if (!await ports.files.create(path, bytes, "application/pdf")) {
+    const stored = digest(await ports.files.read(path));
+    if (stored !== sha256) {
+      return { kind: "dead", error: `${path} is there already, with SHA-256 ${stored}` };
+    }
+  }
+  return { kind: "done", externalId: path, details: { path, sha256, bytes: bytes.length } };
+}
+
+function digest(bytes: Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}
