@@ -4,10 +4,8 @@ import type { Sql } from "postgres";
 import { StripeEnvironment } from "../../../supabase/functions/_shared/stripe/environment.ts";
 import { stripePorts } from "../../../supabase/functions/_shared/stripe/open.ts";
 import { deliverInvoice } from "../../../supabase/functions/_shared/stripe/invoices.ts";
-import {
-  pushToStripe,
-  type StripePorts,
-} from "../../../supabase/functions/reconcile-stripe/outbox.ts";
+import { pushToStripe } from "../../../supabase/functions/reconcile-stripe/outbox.ts";
+import type { StripePorts } from "../../../supabase/functions/_shared/stripe/ports.ts";
 import { reconcile } from "../../../supabase/functions/reconcile-stripe/reconcile.ts";
 import { bothSides } from "../../standins/stripe/both-sides.ts";
 import { startStripe } from "../../standins/stripe/server.ts";

@@ -1,7 +1,7 @@
 import { deepStrictEqual, match, rejects, strictEqual } from "node:assert/strict";
 import { z } from "zod";
 import { sendMeterEvents } from "../../../supabase/functions/reconcile-stripe/meters.ts";
-import type { StripePorts } from "../../../supabase/functions/reconcile-stripe/outbox.ts";
+import type { StripePorts } from "../../../supabase/functions/_shared/stripe/ports.ts";
 import { type StripeWorld, withStripe } from "../support/stripe-world.ts";
 
 const METERED = "6b0c2a52-7a0c-4c55-9d4e-0f2a6f1d9c01";

@@ -1,6 +1,6 @@
 import { createClient } from "@supabase/supabase-js";
 import { openDatabase } from "../../../supabase/functions/_shared/postgres/pool.ts";
-import type { FileStore } from "../../../supabase/functions/deliver/kinds/archive.ts";
+import type { FileStore } from "../../../supabase/functions/_shared/outbound/storage.ts";
 import { documentLoader, pdfRenderer } from "../../../supabase/functions/deliver/documents.ts";
 import { DeliveryEnvironment } from "../../../supabase/functions/deliver/environment.ts";
 import { logExporter } from "../../../supabase/functions/deliver/kinds/log-export.ts";

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { sha256Of } from "../../../shared/sha256.ts";
 
 /** Numbers that look random and are the same on every machine; whole numbers only. */
 export interface Random {
@@ -32,7 +33,7 @@ export function seededRandom(seed: string): Random {
 
 /** The uuid of a name, the same everywhere. */
 export function uuidOf(name: string): string {
-  const hex = createHash("sha256").update(name).digest("hex");
+  const hex = sha256Of(name);
   return [
     hex.slice(0, 8),
     hex.slice(8, 12),

@@ -1,7 +1,7 @@
 import postgres from "postgres";
 import { startStripe, type StripeStandIn } from "../../standins/stripe/server.ts";
 import { type Platform, startPlatform } from "../../platform/platform.ts";
-import type { StripePorts } from "../../../supabase/functions/reconcile-stripe/outbox.ts";
+import type { StripePorts } from "../../../supabase/functions/_shared/stripe/ports.ts";
 import { stripePorts } from "../../../supabase/functions/_shared/stripe/open.ts";
 import {
   deliverInvoice,

@@ -1,6 +1,6 @@
-import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { z } from "zod";
+import { sha256Of } from "../../../shared/sha256.ts";
 import { repositoryRoot } from "../../platform/repository.ts";
 import { listFiles } from "../../test/runner/files.ts";
 
@@ -59,5 +59,5 @@ export function editedMigrations(released: Release, current: Release): string[] 
 
 async function digestOf(file: string): Promise<string> {
   const bytes = await Deno.readFile(join(repositoryRoot, file));
-  return createHash("sha256").update(bytes).digest("hex");
+  return sha256Of(bytes);
 }

@@ -3,7 +3,7 @@ import { errorDetails, problem, problemResponse } from "../../../shared/errors.t
 import { readQuestion } from "../_shared/http/read-body.ts";
 import { internalError } from "../_shared/postgres/problem.ts";
 import { noteInvoice } from "../_shared/log/request-context.ts";
-import type { DeliveryOutcome } from "../deliver/types.ts";
+import type { DeliveryOutcome } from "../_shared/outbound/outcome.ts";
 import type { CustomerSync } from "../_shared/stripe/customers.ts";
 
 /** What the handler is given from outside; both undefined when Stripe is off. */

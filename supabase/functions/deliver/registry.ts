@@ -1,7 +1,8 @@
 import { hermesNotifier } from "./outbound/hermes.ts";
 import { resendSender } from "./outbound/mail/resend.ts";
 import { smtpSender } from "./outbound/mail/smtp.ts";
-import { archivePdf, type FileStore } from "./kinds/archive.ts";
+import { archivePdf } from "./kinds/archive.ts";
+import type { FileStore } from "../_shared/outbound/storage.ts";
 import type { LoadDocument, PdfRenderer } from "./documents.ts";
 import { deliverEmail } from "./kinds/email.ts";
 import { deliverNotification } from "./kinds/hermes.ts";

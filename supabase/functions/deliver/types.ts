@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { DeliveryOutcome } from "../_shared/outbound/outcome.ts";
 
 /**
  * The kinds of delivery. The first four are those that `deliveries` of billing_config and of an
@@ -28,17 +29,6 @@ export const DeliveryJob = z.object({
 
 /** See the schema of the same name. */
 export type DeliveryJob = z.infer<typeof DeliveryJob>;
-
-/**
- * What became of a try. `retry` comes again with backoff (or becomes dead after the last try),
- * `dead` at once. `details` are kept on the row; those of kind `stripe` may hold `payment_url`, the
- * pay link that the mail carries. A handler that throws counts as `retry`.
- */
-export type DeliveryOutcome =
-  | { readonly kind: "done"; readonly externalId?: string; readonly details?: object }
-  | { readonly kind: "retry"; readonly error: string; readonly retryAfterSeconds?: number }
-  | { readonly kind: "dead"; readonly error: string }
-  | { readonly kind: "skipped"; readonly error: string };
 
 /** Delivers one job. May be called again for the same job: it must not deliver twice. */
 export type DeliveryHandler = (job: DeliveryJob) => Promise<DeliveryOutcome>;

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import type { DeliveryHandler, DeliveryJob, DeliveryKind, DeliveryOutcome } from "./types.ts";
+import type { DeliveryHandler, DeliveryJob, DeliveryKind } from "./types.ts";
+import type { DeliveryOutcome } from "../_shared/outbound/outcome.ts";
 import { LIMITS, work, type WorkerLimits } from "./worker.ts";
 
 const off = { off: "off in this test" };

@@ -1,13 +1,8 @@
 import { withoutSecrets } from "../_shared/log/redact.ts";
 import { noteInvoice } from "../_shared/log/request-context.ts";
 import { DELIVERY_KINDS } from "./types.ts";
-import type {
-  DeliveryHandler,
-  DeliveryHandlers,
-  DeliveryJob,
-  DeliveryKind,
-  DeliveryOutcome,
-} from "./types.ts";
+import type { DeliveryHandler, DeliveryHandlers, DeliveryJob, DeliveryKind } from "./types.ts";
+import type { DeliveryOutcome } from "../_shared/outbound/outcome.ts";
 
 /** The table of deliveries, as the worker sees it. Each call is one statement. */
 export interface DeliveryQueue {

@@ -2,14 +2,8 @@ import Stripe from "stripe";
 import { fromStripeAmount, toStripeAmount } from "../../../shared/stripe/amounts.ts";
 import { describeFailure } from "../_shared/stripe/failures.ts";
 import { deleteDraft } from "../_shared/stripe/invoices.ts";
-import type { OutboxTask, StripeStore } from "../_shared/stripe/store.ts";
-
-/** What telling Stripe needs. */
-export interface StripePorts {
-  readonly stripe: Stripe;
-  readonly store: StripeStore;
-  readonly now: () => Date;
-}
+import type { StripePorts } from "../_shared/stripe/ports.ts";
+import type { OutboxTask } from "../_shared/stripe/store.ts";
 
 /** What was told, and what Stripe did not take. */
 export interface OutboxReport {

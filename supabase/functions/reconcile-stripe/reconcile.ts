@@ -4,7 +4,8 @@ import { STRIPE_EVENT_TYPES } from "./event-types.ts";
 import { isMissing } from "../_shared/stripe/failures.ts";
 import { deleteDraft, deliverInvoice } from "../_shared/stripe/invoices.ts";
 import { meterDifferences, sendMeterEvents } from "./meters.ts";
-import { type OutboxReport, pushToStripe, type StripePorts } from "./outbox.ts";
+import { type OutboxReport, pushToStripe } from "./outbox.ts";
+import type { StripePorts } from "../_shared/stripe/ports.ts";
 import type { BothSides } from "../_shared/stripe/store.ts";
 
 /** What a reconciliation found and did. */

@@ -1,5 +1,5 @@
-import { createHash } from "node:crypto";
 import { z } from "zod";
+import { sha256Of } from "../../../shared/sha256.ts";
 import { renderHtml } from "../../../shared/document/html.ts";
 import { InvoiceDocument } from "../../../shared/document/schema.ts";
 import { type InvoiceView, invoiceView } from "../../../shared/document/view.ts";
@@ -107,7 +107,7 @@ async function pdfResponse(
   name: string,
 ): Promise<Response> {
   const bytes = await renderPdf(view);
-  const etag = `"${createHash("sha256").update(bytes).digest("hex")}"`;
+  const etag = `"${sha256Of(bytes)}"`;
   const headers = { etag, "cache-control": "private, no-cache" };
   if (request.headers.get("if-none-match") === etag) {
     return new Response(null, { status: 304, headers });

@@ -1,13 +1,14 @@
-import { createHash } from "node:crypto";
 import { type Context, Hono } from "hono";
 import { corsHeaders } from "@supabase/supabase-js/cors";
 import { z } from "zod";
+import { sha256Of } from "../../../../shared/sha256.ts";
 import { Id } from "../../../../shared/api/fields.ts";
 import { type Problem, problem, problemResponse } from "../../../../shared/errors.ts";
 import { parseShallow, readText } from "../http/read-body.ts";
 import type { Authenticate, Caller } from "../http/authenticate.ts";
 import { databaseProblem, internalError } from "../postgres/problem.ts";
-import { type Endpoint, ProblemError, type RawInput } from "./endpoint.ts";
+import { type Endpoint, type RawInput } from "./endpoint.ts";
+import { ProblemError } from "../http/problem.ts";
 import { currentRequest, noteInvoice } from "../log/request-context.ts";
 import { idempotencyKey, withIdempotency } from "./idempotency.ts";
 import type { OpenSession } from "./session.ts";
@@ -94,7 +95,7 @@ async function answer(one: Endpoint, context: Context, ports: ServePorts): Promi
   const headers: Record<string, string> = { "content-type": "application/json" };
   if (repeated) headers["idempotency-replayed"] = "true";
   if (route.method !== "GET") return new Response(body, { status: route.status, headers });
-  const etag = `"${createHash("sha256").update(body).digest("base64url")}"`;
+  const etag = `"${sha256Of(body, "base64url")}"`;
   Object.assign(headers, { etag, "cache-control": "private, no-cache" });
   return request.headers.get("if-none-match") === etag
     ? new Response(null, { status: 304, headers })

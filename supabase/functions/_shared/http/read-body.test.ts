@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { parseJson, readText } from "./read-body.ts";
-import { ProblemError } from "../api/endpoint.ts";
+import { ProblemError } from "./problem.ts";
 
 function post(body: BodyInit, headers: Record<string, string> = {}): Request {
   return new Request("http://localhost/", { method: "POST", body, headers });

@@ -1,5 +1,5 @@
 import { type Problem, problem } from "../../../../shared/errors.ts";
-import { ProblemError } from "../api/endpoint.ts";
+import { ProblemError } from "./problem.ts";
 
 /** Bytes of a body that asks one thing. */
 const SMALL = 10_000;
@@ -32,20 +32,42 @@ export async function readText(request: Request, limit: number): Promise<string>
   }
   const gzip = encoding === "gzip";
   const stream = gzip ? request.body.pipeThrough(new DecompressionStream("gzip")) : request.body;
-  const decoder = new TextDecoder("utf-8", { fatal: true });
-  let size = 0;
-  let text = "";
+  let text: string | null;
   try {
-    for await (const chunk of stream) {
-      size += chunk.byteLength;
-      if (size > limit) throw new ProblemError(problem("too_large", `more than ${limit} bytes`));
-      text += decoder.decode(chunk, { stream: true });
-    }
-    return text + decoder.decode();
-  } catch (error) {
-    if (error instanceof ProblemError) throw error;
+    text = await decodeAtMost(stream, limit, new TextDecoder("utf-8", { fatal: true }));
+  } catch {
     throw refusal(gzip ? "the body is not gzip of UTF-8 text" : "the body is not UTF-8 text");
   }
+  if (text === null) throw new ProblemError(problem("too_large", `more than ${limit} bytes`));
+  return text;
+}
+
+/**
+ * The body as it was sent, for a signature over it; null when it has more than `limit` bytes, of
+ * which no more is read.
+ */
+export async function readSignedText(request: Request, limit: number): Promise<string | null> {
+  const length = request.headers.get("content-length");
+  if (length === null) return await decodeAtMost(request.body ?? [], limit, new TextDecoder());
+  // The server reads as many bytes as were announced, at once: faster than piece by piece.
+  if (Number(length) <= limit) return await request.text();
+  await request.body?.cancel();
+  return null;
+}
+
+async function decodeAtMost(
+  chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  limit: number,
+  decoder: TextDecoder,
+): Promise<string | null> {
+  let size = 0;
+  let text = "";
+  for await (const chunk of chunks) {
+    size += chunk.byteLength;
+    if (size > limit) return null;
+    text += decoder.decode(chunk, { stream: true });
+  }
+  return text + decoder.decode();
 }
 
 /** JSON of a body; an empty one is `{}`. Throws a `ProblemError` where it is not JSON. */

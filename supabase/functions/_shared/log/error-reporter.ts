@@ -1,5 +1,6 @@
 import { env } from "node:process";
 import { z } from "zod";
+import { DatabaseError } from "../postgres/database-error.ts";
 import { redactor } from "./redact.ts";
 import { currentRequest } from "./request-context.ts";
 
@@ -9,14 +10,14 @@ export type WriteLine = (level: "info" | "warn" | "error", line: string) => void
 /** One JSON object a line, as log tools take it. */
 export const writeLine: WriteLine = (level, line) => console[level](line);
 
-/** Of the database's errors; not every function has the class at hand. */
-const DatabaseError = z.object({
-  name: z.literal("PostgresError"),
-  code: z.string(),
-  schema_name: z.string().optional(),
-  table_name: z.string().optional(),
-  constraint_name: z.string().optional(),
-  routine: z.string().optional(),
+/** Fields of a database error that hold no value of a row. */
+const LoggedFields = DatabaseError.pick({
+  name: true,
+  code: true,
+  schema_name: true,
+  table_name: true,
+  constraint_name: true,
+  routine: true,
 });
 
 /** Frames of a stack that are told. */
@@ -47,7 +48,7 @@ function describe(error: unknown): Record<string, unknown> {
   if (!(error instanceof Error)) return { message: "something was thrown that is no error" };
   const at = (error.stack ?? "").split("\n").filter((line) => /^\s+at /.test(line))
     .slice(0, FRAMES).map((line) => line.trim());
-  const ofDatabase = DatabaseError.safeParse(error);
+  const ofDatabase = LoggedFields.safeParse(error);
   if (ofDatabase.success) return { ...ofDatabase.data, at };
   if (error instanceof z.ZodError) {
     const issues = error.issues.map(({ code, path }) => `${path.map(String).join(".")}: ${code}`);

@@ -1,11 +1,17 @@
 import type { SupabaseClient } from "@supabase/supabase-js";
-import type { FileStore } from "../../deliver/kinds/archive.ts";
 
 /** The private bucket of migration `invoice_bucket`. */
 export const INVOICE_BUCKET = "invoices";
 
 /** The private bucket of migration `log_retention`. */
 export const LOG_BUCKET = "usage-logs";
+
+/** A private folder of files that are written once. Rejects when the store does not answer. */
+export interface FileStore {
+  /** False when there is a file of that name already, which stays as it is. */
+  create(path: string, bytes: Uint8Array, contentType: string): Promise<boolean>;
+  read(path: string): Promise<Uint8Array>;
+}
 
 /** A bucket of Supabase Storage. Needs the rights of the secret key. */
 export function bucketStore(client: Pick<SupabaseClient, "storage">, bucket: string): FileStore {

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import { DatabaseError } from "./database-error.ts";
 import { type ErrorCode, ERRORS, type Problem, problem } from "../../../../shared/errors.ts";
 
 /**
@@ -28,15 +28,6 @@ export function databaseProblem(error: unknown): Problem | null {
 export function internalError(error: unknown): Problem {
   return problem(isLostConnection(error) ? "database_unavailable" : "internal");
 }
-
-/** The driver's class is not at hand in functions that have no connection of their own. */
-const DatabaseError = z.object({
-  name: z.literal("PostgresError"),
-  code: z.string(),
-  message: z.string(),
-  detail: z.string().optional(),
-  hint: z.string().optional(),
-});
 
 /** A connection that never was or is no more, as the driver, the server and the Data API tell it. */
 const LOST =

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { openDatabase } from "../postgres/pool.ts";
 import { openStripe } from "./client.ts";
 import { StripeEnvironment } from "./environment.ts";
-import type { StripePorts } from "../../reconcile-stripe/outbox.ts";
+import type { StripePorts } from "./ports.ts";
 import { stripeStore } from "./store.ts";
 
 /** Stripe and what is written down of it, or undefined when there is no STRIPE_API_KEY. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { cursorKeys, pageOf } from "./page.ts";
-import { ProblemError } from "../../_shared/api/endpoint.ts";
+import { ProblemError } from "../../_shared/http/problem.ts";
 
 const row = (key: string) => ({ item: key, keys: [key, "Ω"] });
 

@@ -1,7 +1,7 @@
 import { Buffer } from "node:buffer";
 import { z } from "zod";
 import { problem } from "../../../../shared/errors.ts";
-import { ProblemError } from "../../_shared/api/endpoint.ts";
+import { ProblemError } from "../../_shared/http/problem.ts";
 
 const Keys = z.array(z.string().max(400)).max(8);
 

@@ -1,5 +1,5 @@
 import { problem } from "../../../../shared/errors.ts";
-import { ProblemError } from "../../_shared/api/endpoint.ts";
+import { ProblemError } from "../../_shared/http/problem.ts";
 import type { Session } from "../../_shared/api/session.ts";
 
 /** Tables whose rows are made and changed through the API as they are. */

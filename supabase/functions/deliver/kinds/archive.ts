@@ -1,13 +1,8 @@
-import { createHash } from "node:crypto";
+import { sha256Of } from "../../../../shared/sha256.ts";
 import { type LoadDocument, pdfName, type PdfRenderer } from "../documents.ts";
-import type { DeliveryJob, DeliveryOutcome } from "../types.ts";
-
-/** A private folder of files that are written once. Rejects when the store does not answer. */
-export interface FileStore {
-  /** False when there is a file of that name already, which stays as it is. */
-  create(path: string, bytes: Uint8Array, contentType: string): Promise<boolean>;
-  read(path: string): Promise<Uint8Array>;
-}
+import type { FileStore } from "../../_shared/outbound/storage.ts";
+import type { DeliveryJob } from "../types.ts";
+import type { DeliveryOutcome } from "../../_shared/outbound/outcome.ts";
 
 /**
  * Files the PDF as `<client>/<number>.pdf`, once. A try that died after filing it finds it there
@@ -36,5 +31,5 @@ export async function archivePdf(
 }
 
 function digest(bytes: Uint8Array): string {
-  return createHash("sha256").update(bytes).digest("hex");
+  return sha256Of(bytes);
 }

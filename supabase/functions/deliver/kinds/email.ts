@@ -10,7 +10,8 @@ import { type MailMessage, messageIdOf, type SendMail } from "../outbound/mail/m
 import { type MailContent, mailHtml, mailText } from "../outbound/mail/template.ts";
 import { type DeliveredDocument, type LoadDocument, pdfName } from "../documents.ts";
 import type { PdfRenderer } from "../documents.ts";
-import type { DeliveryJob, DeliveryOutcome } from "../types.ts";
+import type { DeliveryJob } from "../types.ts";
+import type { DeliveryOutcome } from "../../_shared/outbound/outcome.ts";
 
 /**
  * One address and nothing else: a comma, a semicolon or brackets would let it be read as several,

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { NotifyHermes } from "../outbound/hermes.ts";
-import type { DeliveryJob, DeliveryOutcome } from "../types.ts";
+import type { DeliveryJob } from "../types.ts";
+import type { DeliveryOutcome } from "../../_shared/outbound/outcome.ts";
 
 const payload = z.object({
   message: z.string(),

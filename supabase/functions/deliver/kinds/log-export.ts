@@ -1,7 +1,8 @@
-import { createHash } from "node:crypto";
 import { z } from "zod";
-import type { FileStore } from "./archive.ts";
-import type { DeliveryJob, DeliveryOutcome } from "../types.ts";
+import { sha256Of } from "../../../../shared/sha256.ts";
+import type { FileStore } from "../../_shared/outbound/storage.ts";
+import type { DeliveryJob } from "../types.ts";
+import type { DeliveryOutcome } from "../../_shared/outbound/outcome.ts";
 
 /** Lines of a part of a month's logs, with what tells whether the rows are still those. */
 export interface LogLines {
@@ -72,7 +73,7 @@ export function logExporter(
       const part = parsed.data;
       const lines = await logs.read(part);
       if (lines === null) return { kind: "skipped", error: "there is nothing left to store" };
-      const sha256 = createHash("sha256").update(lines.lines).digest("hex");
+      const sha256 = sha256Of(lines.lines);
       const file = await timed(() => compress(lines.lines));
       const path = pathOf(part, sha256);
       await files.create(path, file, "application/gzip");
@@ -105,7 +106,7 @@ async function digestOfFile(file: Uint8Array): Promise<string> {
   );
   try {
     const content = new Uint8Array(await new Response(stream).arrayBuffer());
-    return createHash("sha256").update(content).digest("hex");
+    return sha256Of(content);
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { networkFailure, retryAfter } from "./answer.ts";
 
 /** Milliseconds that HERMES has to answer. */
 const TIMEOUT_MS = 10_000;
@@ -50,7 +51,7 @@ export function hermesNotifier(
       const later = response.status >= 500 || [408, 425, 429].includes(response.status);
       return later ? { kind: "retry", error, ...retryAfter(response) } : { kind: "dead", error };
     }
-    const answer = answerSchema.safeParse(parseJson(text));
+    const answer = answerSchema.safeParse(jsonOrNull(text));
     if (!answer.success) {
       return {
         kind: "retry",
@@ -64,18 +65,7 @@ export function hermesNotifier(
   };
 }
 
-/** `Retry-After` in seconds, where the answer has one. */
-export function retryAfter(response: Response): { retryAfterSeconds?: number } {
-  const seconds = Number(response.headers.get("retry-after") ?? "");
-  return Number.isInteger(seconds) && seconds > 0 ? { retryAfterSeconds: seconds } : {};
-}
-
-/** What went wrong on the way; without the URL, whose path or query may be a secret. */
-export function networkFailure(error: unknown): string {
-  return String(error).replace(/https?:\/\/[^\s]+/g, "[url]");
-}
-
-function parseJson(text: string): unknown {
+function jsonOrNull(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {

@@ -1,5 +1,5 @@
 import { Buffer } from "node:buffer";
-import { networkFailure, retryAfter } from "../hermes.ts";
+import { networkFailure, retryAfter } from "../answer.ts";
 import type { SendMail } from "./message.ts";
 
 /** Milliseconds that Resend has to answer. */
