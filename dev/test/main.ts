@@ -2,6 +2,7 @@ import { parseArgs } from "node:util";
 import type { EngineName } from "../platform/postgres-engine.ts";
 import { findEngine } from "../platform/postgres-engine.ts";
 import { runOnEngine } from "./runner/engine.ts";
+import { checkImports } from "./checks/import-rules.ts";
 import { checkKeyStrings } from "./checks/key-strings.ts";
 import { checkLicences } from "./checks/licences.ts";
 import { checkLockFiles } from "./checks/lock-files.ts";
@@ -38,6 +39,7 @@ const report = new Report((line) => console.log(line));
 if (wanted("check")) {
   await report.section("format", checkFormat);
   await report.section("lint", checkLint);
+  await report.section("imports keep to the layout", checkImports);
   await report.section("SQL style", checkSql);
   await report.section("SQL functions named in pgTAP", checkSqlNamed);
   await report.section("versions of packages in functions", checkVersions);
