@@ -14,7 +14,7 @@ const files = await listFiles("supabase/functions", "index.ts");
 const NAMES = files.flatMap((file) => /functions\/([^/]+)\/index\.ts$/.exec(file)?.[1] ?? []);
 const Line = z.looseObject({ request_id: z.string(), status: z.number(), route: z.string() });
 
-/** Functions that give strangers three answers a minute, and what they print. */
+/** Functions that give unauthenticated requests three answers a minute, and what they log. */
 async function withFunctions(
   work: (
     ask: (path: string, init?: RequestInit) => Promise<Response>,
@@ -31,8 +31,8 @@ async function withFunctions(
       env: {
         ...hostedEnv(platform.apiUrl, platform.databaseUrl),
         UNAUTHENTICATED_REQUESTS_PER_MINUTE: "3",
-        STRIPE_API_KEY: "sk_test_of_the_door",
-        STRIPE_WEBHOOK_SECRET: "whsec_of_the_door",
+        STRIPE_API_KEY: "sk_test_of_this_test",
+        STRIPE_WEBHOOK_SECRET: "whsec_of_this_test",
       },
       guard,
       onLine: (line) => lines.push(line.replace(/^[\w-]+: /, "")),
@@ -49,11 +49,11 @@ async function withFunctions(
   }
 }
 
-Deno.test("strangers at every door get a few refusals, then 429; who is known is served", async () => {
+Deno.test("each function refuses unauthenticated requests a few times, then answers 429; others are served", async () => {
   await withFunctions(async (ask) => {
     const forged = { method: "POST", body: "{}", headers: { "stripe-signature": "t=1,v1=00" } };
     const wrong = { headers: { apikey: "sb_secret_wrong" } };
-    const knocks: [string, RequestInit, number][] = [
+    const requests: [string, RequestInit, number][] = [
       ["billing/clients", wrong, 401],
       ["billing/clients", {}, 401],
       ["billing/openapi.json", {}, 200],
@@ -64,9 +64,9 @@ Deno.test("strangers at every door get a few refusals, then 429; who is known is
       ["create-stripe-invoice", { ...wrong, method: "POST", body: "{}" }, 401],
       ["reconcile-stripe", { ...wrong, method: "POST" }, 401],
     ];
-    const known = new Set(knocks.map(([path]) => path.split("/")[0]));
+    const known = new Set(requests.map(([path]) => path.split("/")[0]));
     deepStrictEqual([...known].sort(), NAMES);
-    for (const [path, init, status] of knocks) {
+    for (const [path, init, status] of requests) {
       const seen: number[] = [];
       for (let n = 0; n < 4; n++) {
         const response = await ask(path, init);
@@ -77,7 +77,7 @@ Deno.test("strangers at every door get a few refusals, then 429; who is known is
         const wait = Number(response.headers.get("retry-after"));
         ok(wait >= 1 && wait <= 20, `${wait} s`);
       }
-      // The doors of one function share their answers: the first has used up those of billing.
+      // The paths of one function share their budget: the first has used up that of billing.
       ok(seen.includes(429), `${path}: ${seen}`);
       ok(seen.every((one) => one === status || one === 429), `${path}: ${seen}`);
     }
@@ -89,13 +89,13 @@ Deno.test("strangers at every door get a few refusals, then 429; who is known is
 
 Deno.test("each request is one JSON line with its id, and nothing personal or secret in it", async () => {
   await withFunctions(async (ask, lines) => {
-    const headers = { apikey: platform.secretKey, "x-request-id": "of-the-door-1" };
+    const headers = { apikey: platform.secretKey, "x-request-id": "of-this-test-1" };
     const made = await ask("billing/clients", {
       method: "POST",
       headers,
       body: JSON.stringify({ name: "Ada Lovelace", email: "ada@example.com" }),
     });
-    strictEqual(made.headers.get("x-request-id"), "of-the-door-1");
+    strictEqual(made.headers.get("x-request-id"), "of-this-test-1");
     const { id } = await made.json();
     await (await ask("billing/clients?q=Lovelace", { headers })).body?.cancel();
     const invoice = crypto.randomUUID();
@@ -116,7 +116,7 @@ Deno.test("each request is one JSON line with its id, and nothing personal or se
         ["/ingest-usage", 400, "bad_request", undefined],
       ],
     );
-    strictEqual(parsed.filter(({ request_id }) => request_id === "of-the-door-1").length, 4);
+    strictEqual(parsed.filter(({ request_id }) => request_id === "of-this-test-1").length, 4);
     for (const told of ["Ada", "Lovelace", "ada@example.com", id, ...secrets()]) {
       ok(!lines.join("\n").includes(told), `the log tells ${told}`);
     }

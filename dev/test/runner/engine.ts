@@ -20,7 +20,7 @@ export async function runOnEngine({ engine, wanted, fileFilter, report }: Engine
   const title = (name: string) => `${name}, PostgreSQL (${engine})`;
   const platforms: Awaited<ReturnType<typeof startPlatform>>[] = [];
   await report.section(title("migrations apply as postgres, no superuser"), async () => {
-    // The access matrix knocks more often than a stranger may.
+    // The access matrix makes more unauthenticated requests than the limit allows.
     const started = await startPlatform({
       engine,
       env: { UNAUTHENTICATED_REQUESTS_PER_MINUTE: "1000000" },

@@ -4,7 +4,7 @@ import { gzipSync } from "node:zlib";
 import { z } from "zod";
 import { repositoryRoot } from "../../platform/repository.ts";
 import { listFiles } from "../runner/files.ts";
-import { answerTo, DOORS, pathOf, reached } from "./function-requests.ts";
+import { answerTo, HANDLERS, pathOf, reached } from "./function-requests.ts";
 
 /** Bytes of a body that each function reads at most; null: none. */
 const LIMITS: Readonly<Record<string, number | null>> = {
@@ -20,10 +20,10 @@ const PARSE_JSON = Object.keys(LIMITS).filter((name) =>
   !["deliver", "stripe-webhook"].includes(name)
 );
 
-Deno.test("each function stands behind the door of its own name, and in these tests", async () => {
+Deno.test("each function is wrapped by withRequest under its own name, and is in these tests", async () => {
   const files = await listFiles("supabase/functions", "index.ts");
   const names = files.flatMap((file) => /functions\/([^/]+)\/index\.ts$/.exec(file)?.[1] ?? []);
-  deepStrictEqual(Object.keys(DOORS).sort(), names.sort());
+  deepStrictEqual(Object.keys(HANDLERS).sort(), names.sort());
   deepStrictEqual(Object.keys(LIMITS).sort(), names.sort());
   for (const name of names) {
     const text = await Deno.readTextFile(
@@ -31,7 +31,7 @@ Deno.test("each function stands behind the door of its own name, and in these te
     );
     ok(
       new RegExp(`fetch: withRequest\\(\\s*"${name}",`).test(text),
-      `${name} is not behind its door`,
+      `${name} is not wrapped by withRequest`,
     );
   }
 });
@@ -47,7 +47,7 @@ for (const [name, limit] of Object.entries(LIMITS)) {
   });
 
   Deno.test(`${name}: no answer may be stored on the way or taken for another type`, async () => {
-    const answer = DOORS[name];
+    const answer = HANDLERS[name];
     const url = `http://functions.test${pathOf(name)}/nowhere?x=1`;
     for (const method of ["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD"]) {
       const response = await answer?.(new Request(url, { method, headers: { apikey: "x" } }));
@@ -60,7 +60,7 @@ for (const [name, limit] of Object.entries(LIMITS)) {
 
   Deno.test(`${name}: a method that is not offered is refused, whatever a header calls it`, async () => {
     for (const method of ["PUT", "HEAD", "PATCH", "DELETE"]) {
-      const response = await DOORS[name]?.(
+      const response = await HANDLERS[name]?.(
         new Request(`http://functions.test${pathOf(name)}`, {
           method,
           headers: { apikey: "x", "x-http-method-override": "POST", "x-method-override": "POST" },

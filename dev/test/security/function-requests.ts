@@ -23,44 +23,44 @@ const ports: ServePorts = {
 };
 const reportError = ports.reportError;
 
-/** Every edge function behind its door, for a caller who may use it; nothing outside is there. */
-export const DOORS: Readonly<Record<string, Answer>> = {
-  billing: behind("billing", serve(billingEndpoints(() => reach("storage")), ports)),
-  "create-stripe-invoice": behind("create-stripe-invoice", (request) =>
+/** Every edge function for an authorized caller, with no database and no network. */
+export const HANDLERS: Readonly<Record<string, Answer>> = {
+  billing: wrapped("billing", serve(billingEndpoints(() => reach("storage")), ports)),
+  "create-stripe-invoice": wrapped("create-stripe-invoice", (request) =>
     handleCreate(request, {
       deliver: () => reach("stripe"),
       sync: () => reach("stripe"),
       reportError,
     })),
-  deliver: behind("deliver", (request) =>
+  deliver: wrapped("deliver", (request) =>
     handleDeliver(request, {
       work: () => Promise.resolve({ states: {}, more: false }),
       overview: () => reach("database"),
       reportError,
     })),
-  "ingest-usage": behind(
+  "ingest-usage": wrapped(
     "ingest-usage",
     serve([ingestEndpoint], { ...ports, readBody: readEvents }),
   ),
-  "reconcile-stripe": behind("reconcile-stripe", (request) =>
+  "reconcile-stripe": wrapped("reconcile-stripe", (request) =>
     handleReconcile(request, {
       reconcile: () => reach("stripe"),
       tell: () => reach("stripe"),
       meter: () => reach("stripe"),
       reportError,
     })),
-  "render-invoice": behind(
+  "render-invoice": wrapped(
     "render-invoice",
     (request) => handleRender(request, { loadInvoice: () => reach("database"), reportError }),
   ),
-  "stripe-webhook": behind("stripe-webhook", (request) =>
+  "stripe-webhook": wrapped("stripe-webhook", (request) =>
     handleWebhook(request, {
       connection: {
-        stripe: new Stripe("sk_test_doors"),
+        stripe: new Stripe("sk_test_functions"),
         store: { livemode: false, receiveEvent: () => reach("database") },
         now: () => new Date(),
       },
-      secrets: ["whsec_doors"],
+      secrets: ["whsec_functions"],
       processEvents: () => reach("stripe"),
       inBackground: () => {},
       reportError,
@@ -78,7 +78,7 @@ export async function answerTo(
   body: BodyInit,
   headers: Record<string, string> = {},
 ): Promise<{ status: number; code: unknown; detail: unknown; headers: Headers }> {
-  const answer = DOORS[name];
+  const answer = HANDLERS[name];
   if (answer === undefined) throw new Error(`no function ${name}`);
   const response = await answer(
     new Request(`http://functions.test${pathOf(name)}`, {
@@ -91,7 +91,7 @@ export async function answerTo(
   return { status: response.status, code, detail, headers: response.headers };
 }
 
-function behind(name: string, answer: Answer): Answer {
+function wrapped(name: string, answer: Answer): Answer {
   return withRequest(name, () => answer, { write: () => {} });
 }
 

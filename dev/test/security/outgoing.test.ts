@@ -137,9 +137,9 @@ Deno.test("only HERMES, Resend and Stripe are asked over HTTP, and no row says w
     }
   }
   deepStrictEqual(asking, [
+    "supabase/functions/_shared/stripe/client.ts",
     "supabase/functions/deliver/outbound/hermes.ts",
     "supabase/functions/deliver/outbound/mail/resend.ts",
-    "supabase/functions/_shared/stripe/client.ts",
   ]);
   const calls: string[] = [];
   for (const file of await listFiles("supabase/migrations", ".sql")) {

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { concurrencyLimit } from "./concurrency-limit.ts";
 
-/** Room for two, two may wait; time passes when it is told to. */
-function built() {
+/** Capacity of two, two may wait; the test makes time pass. */
+function limited() {
   const due: (() => void)[] = [];
   const { acquire } = concurrencyLimit({
     room: 2,
@@ -13,74 +13,74 @@ function built() {
       return () => void due.splice(due.indexOf(run), 1);
     },
   });
-  const came: string[] = [];
-  const knock = (name: string, size = 1) =>
+  const log: string[] = [];
+  const request = (name: string, size = 1) =>
     acquire(size).then((release) => {
-      came.push(release === null ? `${name} is sent away` : `${name} is in`);
+      log.push(release === null ? `${name} rejected` : `${name} started`);
       return release;
     });
-  return { knock, came, passTime: (some = 9) => due.slice(0, some).forEach((run) => run()) };
+  return { request, log, passTime: (some = 9) => due.slice(0, some).forEach((run) => run()) };
 }
 
-Deno.test("as many as there is room for are at work, the next wait in their order", async () => {
-  const { knock, came } = built();
-  const [first, second] = [await knock("one"), await knock("two")];
-  const [third, fourth] = [knock("three"), knock("four")];
-  assert.deepEqual(came, ["one is in", "two is in"]);
+Deno.test("requests up to the capacity start at once, the next wait in their order", async () => {
+  const { request, log } = limited();
+  const [first, second] = [await request("one"), await request("two")];
+  const [third, fourth] = [request("three"), request("four")];
+  assert.deepEqual(log, ["one started", "two started"]);
   second?.();
   await third;
   first?.();
   await fourth;
-  assert.deepEqual(came.slice(2), ["three is in", "four is in"]);
+  assert.deepEqual(log.slice(2), ["three started", "four started"]);
 });
 
-Deno.test("whoever comes when too many wait, or waits too long, is sent away", async () => {
-  const { knock, came, passTime } = built();
-  const release = await knock("one");
-  await knock("two");
-  const waiting = [knock("three"), knock("four")];
-  assert.equal(await knock("five"), null);
+Deno.test("a request is rejected when too many wait, or when it waits too long", async () => {
+  const { request, log, passTime } = limited();
+  const release = await request("one");
+  await request("two");
+  const waiting = [request("three"), request("four")];
+  assert.equal(await request("five"), null);
   passTime();
   assert.deepEqual(await Promise.all(waiting), [null, null]);
-  assert.equal(came.length, 5);
-  // Who has gone is not let in any more: there is room again for who comes now.
+  assert.equal(log.length, 5);
+  // A request that timed out no longer takes a place.
   release?.();
-  assert.notEqual(await knock("six"), null);
-  const seventh = knock("seven");
+  assert.notEqual(await request("six"), null);
+  const seventh = request("seven");
   passTime();
   assert.equal(await seventh, null);
 });
 
-Deno.test("leaving twice makes room once", async () => {
-  const { knock, passTime } = built();
-  const release = await knock("one");
-  await knock("two");
+Deno.test("releasing twice frees the capacity once", async () => {
+  const { request, passTime } = limited();
+  const release = await request("one");
+  await request("two");
   release?.();
   release?.();
-  assert.notEqual(await knock("three"), null);
-  const fourth = knock("four");
+  assert.notEqual(await request("three"), null);
+  const fourth = request("four");
   passTime();
   assert.equal(await fourth, null);
 });
 
-Deno.test("what is large takes more room, waits for it and is overtaken by nobody", async () => {
-  const { knock, came } = built();
-  const release = await knock("small");
-  const [large, behind] = [knock("large", 9), knock("behind")];
-  assert.deepEqual(came, ["small is in"]);
+Deno.test("a large request takes more capacity, waits for it and keeps its place", async () => {
+  const { request, log } = limited();
+  const release = await request("small");
+  const [large, behind] = [request("large", 9), request("behind")];
+  assert.deepEqual(log, ["small started"]);
   release?.();
   (await large)?.();
   await behind;
-  assert.deepEqual(came, ["small is in", "large is in", "behind is in"]);
+  assert.deepEqual(log, ["small started", "large started", "behind started"]);
 });
 
-Deno.test("whoever waits behind what gave up is let in at once, where there is room", async () => {
-  const { knock, passTime, came } = built();
-  await knock("one");
-  const large = knock("large", 2);
-  const small = knock("small");
+Deno.test("a request behind one that timed out starts at once if there is capacity", async () => {
+  const { request, passTime, log } = limited();
+  await request("one");
+  const large = request("large", 2);
+  const small = request("small");
   passTime(1);
   assert.equal(await large, null);
   assert.notEqual(await small, null);
-  assert.deepEqual(came, ["one is in", "large is sent away", "small is in"]);
+  assert.deepEqual(log, ["one started", "large rejected", "small started"]);
 });

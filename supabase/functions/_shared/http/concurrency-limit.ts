@@ -1,9 +1,8 @@
-/** Who is at work, who waits to be, and who is sent away. */
+/** Limits how much is processed at once. */
 export interface ConcurrencyLimit {
   /**
-   * Resolves when there is room for so much (one, unless given; never more than all), with what must
-   * be called once the work is done; null when too many wait already, or when there was no room in
-   * time.
+   * Resolves when `size` units (1 unless given, capped at the capacity) are free, with a function
+   * that releases them; with null when too many requests wait already or the wait timed out.
    */
   acquire(size?: number): Promise<(() => void) | null>;
 }
@@ -12,8 +11,8 @@ export interface ConcurrencyLimit {
 export type After = (milliseconds: number, run: () => void) => () => void;
 
 /**
- * Room for `room` at once; `waiting` more may wait, first come first served, `withinMs` at most.
- * What it holds is bounded, whoever asks how often: those who wait have not been read yet.
+ * `room` units at once; `waiting` more requests may wait in order of arrival, `withinMs` at most.
+ * Memory is bounded: waiting requests have not been read yet.
  */
 export function concurrencyLimit(
   { room, waiting, withinMs, after = afterwards }: {
@@ -23,22 +22,22 @@ export function concurrencyLimit(
     readonly after?: After;
   },
 ): ConcurrencyLimit {
-  const queue: { readonly size: number; readonly letIn: () => void }[] = [];
+  const queue: { readonly size: number; readonly start: () => void }[] = [];
   let left = room;
-  const letNext = () => {
+  const startNext = () => {
     for (let [next] = queue; next !== undefined && next.size <= left; [next] = queue) {
       queue.shift();
-      next.letIn();
+      next.start();
     }
   };
   const admit = (size: number) => {
     left -= size;
-    let gone = false;
+    let released = false;
     return () => {
-      if (gone) return;
-      gone = true;
+      if (released) return;
+      released = true;
       left += size;
-      letNext();
+      startNext();
     };
   };
   return {
@@ -50,11 +49,11 @@ export function concurrencyLimit(
         const giveUp = after(withinMs, () => {
           queue.splice(queue.indexOf(place), 1);
           resolve(null);
-          letNext();
+          startNext();
         });
         const place = {
           size,
-          letIn: () => {
+          start: () => {
             giveUp();
             resolve(admit(size));
           },

@@ -1,4 +1,4 @@
-/** Answers that strangers are owed: so many at once, one more every so many seconds. */
+/** A budget: so many at once, one more every so many seconds. */
 export interface TokenBucket {
   /** Takes one; false when there is none left. */
   take(): boolean;
@@ -10,7 +10,7 @@ export interface TokenBucket {
 
 /**
  * A bucket of `size`, full at first, that gets one back every `secondsEach`. `now` is in
- * milliseconds since some start. Two numbers, whoever knocks how often.
+ * milliseconds since some start. Its memory is two numbers, however often it is asked.
  */
 export function tokenBucket(
   { size, secondsEach, now }: {

@@ -5,18 +5,18 @@ import { tokenBucket } from "./token-bucket.ts";
 import { withRequest } from "./with-request.ts";
 import { currentRequest, noteInvoice } from "../log/request-context.ts";
 
-/** A door with a clock of its own that strangers pass twice, one more every ten seconds. */
+/** A function with its own clock: two unauthenticated answers, one more every ten seconds. */
 function built(answer: (request: Request) => Promise<Response> | Response) {
   const clock = { ms: 0 };
   const lines: Record<string, unknown>[] = [];
   const now = () => clock.ms;
-  const open = withRequest("thing", () => (request) => Promise.resolve(answer(request)), {
+  const handle = withRequest("thing", () => (request) => Promise.resolve(answer(request)), {
     now,
     write: (_, line) => lines.push(JSON.parse(line)),
     unauthenticated: tokenBucket({ size: 2, secondsEach: 10, now }),
   });
   const ask = (headers: Record<string, string> = {}, url = "http://f.test/thing?email=a@b.c") =>
-    open(new Request(url, { headers }));
+    handle(new Request(url, { headers }));
   return { ask, lines, clock };
 }
 
@@ -66,7 +66,7 @@ Deno.test("an id that is none is replaced, two requests at once keep theirs apar
   );
 });
 
-Deno.test("what is thrown is a bare 500 and a line of its own, under the same id", async () => {
+Deno.test("a thrown error is a bare 500 and a log line of its own, under the same id", async () => {
   const { ask, lines } = built(() => {
     throw new Error("the row of ada@example.com is broken");
   });
@@ -79,7 +79,7 @@ Deno.test("what is thrown is a bare 500 and a line of its own, under the same id
   assert.deepEqual([request?.status, request?.code], [500, "internal"]);
 });
 
-Deno.test("strangers get so many refusals, then 429 and when to come again", async () => {
+Deno.test("unauthenticated requests get a few refusals, then 429 with when to retry", async () => {
   const { ask, lines, clock } = built(refused);
   const statuses = [];
   for (let n = 0; n < 3; n++) statuses.push((await ask({ apikey: "wrong" })).status);
@@ -93,7 +93,7 @@ Deno.test("strangers get so many refusals, then 429 and when to come again", asy
   assert.equal((await ask({ apikey: "wrong" })).status, 401);
 });
 
-Deno.test("who is known is served however many strangers knock, and counts as none", async () => {
+Deno.test("authenticated requests are served and not counted, however many others are refused", async () => {
   const { ask } = built((request) =>
     request.headers.get("apikey") === "right" ? Response.json({}) : refused()
   );
@@ -101,14 +101,14 @@ Deno.test("who is known is served however many strangers knock, and counts as no
   for (let n = 0; n < 9; n++) assert.equal((await ask({ apikey: "right" })).status, 200);
 });
 
-Deno.test("who brings nothing to check is not even asked in while strangers must wait", async () => {
+Deno.test("requests without credentials are not processed while the budget is used up", async () => {
   let asked = 0;
   const { ask } = built(() => (asked++, refused()));
   for (let n = 0; n < 9; n++) await ask();
   assert.equal(asked, 2);
 });
 
-Deno.test("a wrong signature and what is served to anybody count too", async () => {
+Deno.test("wrong signatures and public answers count too", async () => {
   const forged = built(() => problemResponse(problem("signature_invalid")));
   const open = built(() => {
     const current = currentRequest();
@@ -122,28 +122,28 @@ Deno.test("a wrong signature and what is served to anybody count too", async () 
   }
 });
 
-Deno.test("more than can be done is refused unread, and told when to come again", async () => {
+Deno.test("requests beyond the concurrency limit are rejected unread, with when to retry", async () => {
   const inside = Promise.withResolvers<void>();
   const { acquire } = concurrencyLimit({ room: 1, waiting: 0, withinMs: 1 });
   let answered = 0;
-  const open = withRequest("thing", () => async () => {
+  const handle = withRequest("thing", () => async () => {
     answered += 1;
     await inside.promise;
     return Response.json({});
   }, { write: () => {}, concurrency: { acquire } });
   const post = () => new Request("http://f.test/thing", { method: "POST", body: "calls" });
-  const first = open(post());
+  const first = handle(post());
   const second = post();
-  const refused = await open(second);
+  const refused = await handle(second);
   assert.deepEqual([refused.status, (await refused.json()).code], [503, "overloaded"]);
   assert.ok(Number(refused.headers.get("retry-after")) >= 1);
   assert.equal(answered, 1);
   inside.resolve();
   assert.equal((await first).status, 200);
-  assert.equal((await open(post())).status, 200);
+  assert.equal((await handle(post())).status, 200);
 });
 
-Deno.test("whoever is told to come again is told when", async () => {
+Deno.test("every 429 and 503 says when to retry", async () => {
   const answer = await built(() => problemResponse(problem("busy"))).ask({ apikey: "x" });
   assert.equal(answer.headers.get("retry-after"), "1");
   const own = await built(() => problemResponse(problem("busy"), { "retry-after": "30" }))
@@ -151,7 +151,7 @@ Deno.test("whoever is told to come again is told when", async () => {
   assert.equal(own.headers.get("retry-after"), "30");
 });
 
-Deno.test("a refusal of the SDK is told in this catalogue's words, and keeps its other headers", async () => {
+Deno.test("a refusal of the SDK becomes a problem of this catalogue and keeps its other headers", async () => {
   const answer = await built(() =>
     Response.json({ message: "Invalid credentials", code: "INVALID_CREDENTIALS" }, {
       status: 401,
@@ -163,7 +163,7 @@ Deno.test("a refusal of the SDK is told in this catalogue's words, and keeps its
   assert.equal((await answer.json()).code, "unauthorized");
 });
 
-Deno.test("an answer without its body, as HEAD gets it, is no surprise", async () => {
+Deno.test("an answer without a body, as for HEAD, is not reported as an error", async () => {
   const { ask, lines } = built(() =>
     new Response(null, { status: 404, headers: { "content-type": "application/problem+json" } })
   );

@@ -7,39 +7,39 @@ import { type TokenBucket, tokenBucket } from "./token-bucket.ts";
 import { errorReporter, type WriteLine, writeLine } from "../log/error-reporter.ts";
 import { inContext, type RequestContext } from "../log/request-context.ts";
 
-/** What the door is given from outside; all of it has a default. */
+/** What `withRequest` is given from outside; each port has a default. */
 export interface RequestPorts {
   readonly write: WriteLine;
   /** Milliseconds since some start. */
   readonly now: () => number;
-  /** Answers left for strangers. */
+  /** Answers left for unauthenticated requests. */
   readonly unauthenticated: TokenBucket;
-  /** Who is answered at once, and who waits. */
+  /** How many requests are processed at once, and how many wait. */
   readonly concurrency: ConcurrencyLimit;
 }
 
 /**
- * A function has four connections to the database: four requests work there, others are read and
- * answered meanwhile. The rest waits outside, shorter than agents wait for an answer. The largest
- * batch that ingest-usage takes costs some 50 MB while it is worked on, so size is room too.
+ * A function has four connections to the database: four requests use them while others are read and
+ * answered. The rest wait unread, for less time than agents wait for an answer. Processing the
+ * largest batch that ingest-usage takes costs some 50 MB, so a large body counts as several requests.
  */
 const ROOM = { room: 16, waiting: 200, withinMs: 3000 };
-/** Bytes of a body that take as much room as a request. */
+/** Bytes of a body that count as one more request. */
 const BYTES_EACH = 1_000_000;
-/** What packed calls inflate by, at most, without being a bomb. */
+/** How much a compressed batch of usage grows at most. */
 const INFLATES_BY = 8;
-/** Seconds after which those who were sent away may come again. */
-const COME_AGAIN = 2;
+/** Seconds after which a rejected request may be sent again. */
+const RETRY_AFTER = 2;
 
-/** Answers a minute; as many at once. A person who mistypes a key never meets it. */
+/** Answers a minute, as many at once; far above what mistyping a key takes. */
 const RequestsPerMinute = z.coerce.number().min(1).catch(60);
 
 /**
- * What every request of a function passes: it gets an id (`x-request-id`, the caller's own where it
- * sends one), one line in the log, and no answer but this function's own problems when something
- * throws. What `build` makes answers, and may tell of surprises. Strangers, whom nothing vouches
- * for, get so many answers and then 429 with `retry-after`; who proves who it is, is never counted.
- * When more is asked at once than can be done, the rest waits a little, then gets 503, unread.
+ * Wraps the handler that `build` makes. Each request gets an id (`x-request-id`, the caller's own if
+ * it sends one) and one line in the log; an error that is thrown becomes a problem and is reported.
+ * Unauthenticated requests get a limited number of answers, then 429 with `retry-after`;
+ * authenticated requests are never counted. Requests beyond the concurrency limit wait briefly, then
+ * get 503 without having been read.
  */
 export function withRequest(
   name: string,
@@ -66,9 +66,9 @@ export function withRequest(
       try {
         const given = asProblem(await answer(request));
         const known = await codeOf(given);
-        const stranger = current.unauthenticated || given.status === 401 ||
+        const counted = current.unauthenticated || given.status === 401 ||
           known === "signature_invalid";
-        return stranger && !unauthenticated.take() ? slowDown(unauthenticated) : given;
+        return counted && !unauthenticated.take() ? slowDown(unauthenticated) : given;
       } catch (error) {
         reportError(error);
         return problemResponse(internalError(error));
@@ -78,10 +78,10 @@ export function withRequest(
     });
     const headers = new Headers(response.headers);
     headers.set("x-request-id", current.id);
-    // What is answered is as private as a bill and is what its type says, unless it says otherwise.
+    // Answers hold billing data: no cache stores them unless the handler says how.
     headers.set("x-content-type-options", "nosniff");
     if (!headers.has("cache-control")) headers.set("cache-control", "no-store");
-    // Whoever is told to come again is told when.
+    // Every 429 and 503 says when to retry.
     if ([429, 503].includes(response.status) && !headers.has("retry-after")) {
       headers.set("retry-after", "1");
     }
@@ -104,7 +104,7 @@ export function withRequest(
   };
 }
 
-/** A refusal for credentials in this catalogue's words, whoever refused: the SDK has its own. */
+/** A 401 of the SDK as a problem of this catalogue. */
 function asProblem(given: Response): Response {
   const told = given.headers.get("content-type") === "application/problem+json";
   if (given.status !== 401 || told) return given;
@@ -118,7 +118,7 @@ function unauthenticatedBucket(now: () => number): TokenBucket {
   return tokenBucket({ size: perMinute, secondsEach: 60 / perMinute, now });
 }
 
-/** Sends nothing that could be checked: no key, no token, no signature. */
+/** Whether a request carries no credentials: no key, no token, no signature. */
 function isAnonymous({ method, headers }: Request): boolean {
   return method !== "OPTIONS" &&
     !["authorization", "apikey", "stripe-signature"].some((name) => headers.has(name));
@@ -130,20 +130,20 @@ function slowDown(unauthenticated: TokenBucket): Response {
   });
 }
 
-/** How much room a request takes, by what it says of its body. */
+/** How many requests a request counts as, from the declared size of its body. */
 function sizeOf({ headers }: Request): number {
   const bytes = Number(headers.get("content-length"));
   const inflated = headers.has("content-encoding") ? bytes * INFLATES_BY : bytes;
   return 1 + (inflated > 0 ? Math.floor(inflated / BYTES_EACH) : 0);
 }
 
-/** What is not read is not done, so whoever sent it can send it again. */
+/** Answers without reading the body: nothing was done, so sending it again is safe. */
 async function reject(request: Request): Promise<Response> {
   await request.body?.cancel();
-  return problemResponse(problem("overloaded"), { "retry-after": String(COME_AGAIN) });
+  return problemResponse(problem("overloaded"), { "retry-after": String(RETRY_AFTER) });
 }
 
-/** Only what a log can be searched by; another's id could be anything. */
+/** The caller's id if it is safe to log, else a new one. */
 function requestId({ headers }: Request): string {
   const given = headers.get("x-request-id");
   return given !== null && /^[\w-]{8,64}$/.test(given) ? given : crypto.randomUUID();

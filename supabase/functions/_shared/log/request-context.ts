@@ -6,7 +6,7 @@ export interface RequestContext {
   readonly id: string;
   /** The path as the route writes it: `/billing/invoices/{invoice_id}`. */
   route: string;
-  /** Nobody vouches for the caller. */
+  /** No valid credentials came with the request. */
   unauthenticated: boolean;
   readonly invoiceIds: Set<string>;
 }
@@ -16,12 +16,12 @@ const MOST_INVOICES = 100;
 
 const contexts = new AsyncLocalStorage<RequestContext>();
 
-/** Answers a request as part of its current: whatever is awaited meanwhile belongs to it. */
+/** Answers a request within its context; everything awaited meanwhile shares it. */
 export function inContext<T>(current: RequestContext, answer: () => T): T {
   return contexts.run(current, answer);
 }
 
-/** The visit that the code which asks is part of; undefined outside of requests. */
+/** The context of the request being answered; undefined outside of requests. */
 export function currentRequest(): RequestContext | undefined {
   return contexts.getStore();
 }
