@@ -23,16 +23,20 @@ const { values, positionals } = parseArgs({
     json: { type: "string" },
     write: { type: "string" },
     plans: { type: "string" },
+    help: { type: "boolean" },
   },
 });
 const known = groups.flatMap(({ keys }) => keys);
 const size = values.quick ? "quick" : values.size;
 if (
-  (size !== "default" && size !== "quick" && size !== "small") ||
+  values.help || (size !== "default" && size !== "quick" && size !== "small") ||
   positionals.some((key) => !known.includes(key))
 ) {
-  console.error(`sizes: default, quick, small; keys: ${known.join(", ")}`);
-  Deno.exit(2);
+  console.error(
+    "usage: npm run bench -- [keys] [--quick | --size default|small] [--json FILE] " +
+      `[--write DOCUMENT] [--plans DOCUMENT]\nkeys: ${known.join(", ")}`,
+  );
+  Deno.exit(values.help ? 0 : 2);
 }
 if (values.plans !== undefined) {
   const document = await Deno.readTextFile(values.plans);

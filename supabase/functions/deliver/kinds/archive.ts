@@ -20,16 +20,12 @@ export async function archivePdf(
   if (subject === null) return { kind: "dead", error: "there is no document to archive" };
   const bytes = await ports.renderer.render(subject);
   const path = `${subject.clientId}/${pdfName(subject)}`;
-  const sha256 = digest(bytes);
+  const sha256 = sha256Of(bytes);
   if (!await ports.files.create(path, bytes, "application/pdf")) {
-    const stored = digest(await ports.files.read(path));
+    const stored = sha256Of(await ports.files.read(path));
     if (stored !== sha256) {
       return { kind: "dead", error: `${path} is there already, with SHA-256 ${stored}` };
     }
   }
   return { kind: "done", externalId: path, details: { path, sha256, bytes: bytes.length } };
-}
-
-function digest(bytes: Uint8Array): string {
-  return sha256Of(bytes);
 }
