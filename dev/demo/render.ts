@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { z } from "zod";
-import type { MonthInvoice } from "./month.ts";
+import type { MonthInvoice } from "../test/support/june/month.ts";
 import type { DataApi } from "./send.ts";
 
 const htmlAnswer = z.object({ number: z.string(), html: z.string() });

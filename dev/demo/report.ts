@@ -1,7 +1,7 @@
 import { groupDecimal, minorToDecimal } from "../../shared/money.ts";
 import type { Difference } from "../rater/compare.ts";
-import type { MonthInvoice, MonthOutcome } from "./month.ts";
-import { shorten, tableLines } from "./table.ts";
+import type { MonthInvoice, MonthOutcome } from "../test/support/june/month.ts";
+import { shorten, tableLines } from "../../cli/terminal/table.ts";
 
 const NAME_WIDTH = 36;
 

@@ -1,16 +1,16 @@
 import { join } from "node:path";
 import postgres, { type Sql } from "postgres";
 import type { Platform } from "../platform/platform.ts";
-import { june2026 } from "./dataset/june.ts";
-import { copyLogs, loadClients } from "./load.ts";
-import { type MonthOutcome, readMonth, runMonth } from "./month.ts";
-import { grouped, type Progress } from "./progress.ts";
+import { june2026 } from "../test/support/june/june.ts";
+import { copyLogs, loadClients } from "../test/support/june/load.ts";
+import { type MonthOutcome, readMonth, runMonth } from "../test/support/june/month.ts";
+import { grouped, type Progress } from "../../cli/terminal/progress.ts";
 import { renderInvoices } from "./render.ts";
 import { type DataApi, insertLogs, postLogs, resendLogs } from "./send.ts";
 import type { StripeStandIn } from "../standins/stripe/server.ts";
 import { liveThroughStripe, type StripeOutcome } from "./stripe.ts";
 import { summarize } from "./summary.ts";
-import { type Verification, verifyMonth } from "./verify.ts";
+import { type Verification, verifyMonth } from "../test/support/june/verify.ts";
 
 /** What the demo did. */
 export interface DemoResult {

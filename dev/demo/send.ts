@@ -1,5 +1,5 @@
 import { createClient } from "@supabase/supabase-js";
-import { type DemoLog, wireBody } from "./dataset/log.ts";
+import { type DemoLog, wireBody } from "../test/support/june/log.ts";
 
 /** Where the Data API is, and the secret key that agents hold. */
 export interface DataApi {

@@ -3,7 +3,7 @@ import type { Sql } from "postgres";
 import { z } from "zod";
 import { agrees, bothSides } from "../standins/stripe/both-sides.ts";
 import type { StripeStandIn } from "../standins/stripe/server.ts";
-import type { MonthInvoice } from "./month.ts";
+import type { MonthInvoice } from "../test/support/june/month.ts";
 import type { DataApi } from "./send.ts";
 
 /** What became of the invoices in Stripe. */

@@ -1,4 +1,4 @@
-import type { MonthOutcome } from "./month.ts";
+import type { MonthOutcome } from "../test/support/june/month.ts";
 import { fileName } from "./render.ts";
 
 /** summary.json: what the demo's month came to. Amounts are minor units of each currency. */

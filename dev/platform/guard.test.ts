@@ -1,5 +1,5 @@
 import { ok } from "node:assert/strict";
-import { eventually } from "../test/e2e/eventually.ts";
+import { eventually } from "../test/support/eventually.ts";
 import { repositoryRoot } from "./repository.ts";
 import { TextLineStream } from "./text-lines.ts";
 

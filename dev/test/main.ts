@@ -1,17 +1,18 @@
 import { parseArgs } from "node:util";
 import type { EngineName } from "../platform/postgres-engine.ts";
 import { findEngine } from "../platform/postgres-engine.ts";
-import { runOnEngine } from "./engine.ts";
-import { checkKeyStrings } from "./key-strings.ts";
-import { checkLicences } from "./licences.ts";
-import { checkLockFiles } from "./lock-files.ts";
-import { Report } from "./report.ts";
-import { checkFormat, checkLint } from "./static.ts";
-import { checkSqlNamed } from "./sql-named.ts";
-import { checkSql } from "./sql-style.ts";
-import { checkTypes } from "./types.ts";
-import { checkVersions } from "./versions.ts";
-import { runUnitTests } from "./unit.ts";
+import { runOnEngine } from "./runner/engine.ts";
+import { checkImports } from "./checks/import-rules.ts";
+import { checkKeyStrings } from "./checks/key-strings.ts";
+import { checkLicences } from "./checks/licences.ts";
+import { checkLockFiles } from "./checks/lock-files.ts";
+import { Report } from "./runner/report.ts";
+import { checkFormat, checkLint } from "./checks/static.ts";
+import { checkSqlNamed } from "./checks/sql-named.ts";
+import { checkSql } from "./checks/sql-style.ts";
+import { checkTypes } from "./checks/types.ts";
+import { checkVersions } from "./checks/versions.ts";
+import { runUnitTests } from "./runner/unit.ts";
 
 // npm test                       everything
 // npm run check                  format, lint and types only
@@ -38,6 +39,7 @@ const report = new Report((line) => console.log(line));
 if (wanted("check")) {
   await report.section("format", checkFormat);
   await report.section("lint", checkLint);
+  await report.section("imports keep to the layout", checkImports);
   await report.section("SQL style", checkSql);
   await report.section("SQL functions named in pgTAP", checkSqlNamed);
   await report.section("versions of packages in functions", checkVersions);

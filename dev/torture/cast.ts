@@ -1,5 +1,5 @@
 import type { Sql } from "postgres";
-import { uuidOf } from "../demo/dataset/random.ts";
+import { uuidOf } from "../test/support/random.ts";
 
 /** A client of the books under torture. Names are single words: facts about charges begin so. */
 export interface CastClient {

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import type { Random } from "../demo/dataset/random.ts";
+import type { Random } from "../test/support/random.ts";
 import { CAST, FLOATING, idOf } from "./cast.ts";
 import type { Offer } from "./ledger.ts";
 

@@ -1,6 +1,6 @@
 import { setTimeout } from "node:timers/promises";
 import { readWorld } from "../rater/read-world.ts";
-import { seededRandom } from "../demo/dataset/random.ts";
+import { seededRandom } from "../test/support/random.ts";
 import type { EngineName } from "../platform/postgres-engine.ts";
 import { accountant, corrector, itemClerk } from "./actors/accountants.ts";
 import {

@@ -1,5 +1,5 @@
 import type { Sql } from "postgres";
-import { seededRandom } from "../demo/dataset/random.ts";
+import { seededRandom } from "../test/support/random.ts";
 import { readWorld } from "../rater/read-world.ts";
 import { accountant, corrector, itemClerk } from "./actors/accountants.ts";
 import { finalizer, impatient, monthlyRuns, rollups } from "./actors/bookkeepers.ts";

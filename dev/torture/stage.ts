@@ -1,5 +1,5 @@
 import type { Sql } from "postgres";
-import type { Random } from "../demo/dataset/random.ts";
+import type { Random } from "../test/support/random.ts";
 import type { Platform } from "../platform/platform.ts";
 import type { HermesStandIn } from "../standins/hermes.ts";
 import type { SmtpStandIn } from "../standins/smtp.ts";

@@ -1,6 +1,6 @@
 import { setTimeout } from "node:timers/promises";
 import postgres, { type Sql } from "postgres";
-import { withWholeRows } from "../../supabase/functions/_shared/whole-rows.ts";
+import { withResultOffsetFix } from "../../supabase/functions/_shared/postgres/result-offset-fix.ts";
 import { startPlatform } from "../platform/platform.ts";
 import type { EngineName } from "../platform/postgres-engine.ts";
 import { startHermes } from "../standins/hermes.ts";
@@ -59,7 +59,7 @@ export async function startWorld(engine: EngineName): Promise<World> {
     secrets: [WEBHOOK_SECRET],
   });
   const options = { onnotice: () => {}, connect_timeout: 5, backoff: false, prepare: false };
-  const sql = withWholeRows(postgres(platform.urls.database, { ...options, max: 16 }));
+  const sql = withResultOffsetFix(postgres(platform.urls.database, { ...options, max: 16 }));
   const fresh: Sql[] = [];
   const admin = postgres(platform.urls.databaseAdmin, { ...options, max: 1 });
   const stop = async () => {

@@ -1,5 +1,5 @@
 import type { Sql } from "postgres";
-import { totalOf } from "./invoices.ts";
+import { totalOf } from "./invoice-figures.ts";
 import type { State } from "./state.ts";
 
 /** One invoice as the books have it, and as the stand-in has it. Minor units of its currency. */

@@ -1,5 +1,5 @@
 import { deepStrictEqual, match, strictEqual } from "node:assert/strict";
-import type { DeliveryOutcome } from "../../../supabase/functions/_shared/deliveries/types.ts";
+import type { DeliveryOutcome } from "../../../supabase/functions/_shared/outbound/outcome.ts";
 import { openStripe } from "../../../supabase/functions/_shared/stripe/client.ts";
 import { syncCustomers } from "../../../supabase/functions/_shared/stripe/customers.ts";
 import { deliverInvoice } from "../../../supabase/functions/_shared/stripe/invoices.ts";

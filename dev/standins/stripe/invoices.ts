@@ -1,4 +1,5 @@
 import { invalid, missing, StripeFailure } from "./errors.ts";
+import { shown, totalOf } from "./invoice-figures.ts";
 import type { Params } from "./params.ts";
 import type { Payments } from "./payments.ts";
 import { type Invoice, type Line, page, type State, within } from "./state.ts";
@@ -187,43 +188,4 @@ function newInvoice(state: State, params: Params<"POST /v1/invoices">): Invoice 
       voided_at: null,
     },
   };
-}
-
-/** The sum of an invoice's lines. */
-export function totalOf(invoice: Invoice): number {
-  return invoice.lines.reduce((sum, { amount }) => sum + amount, 0);
-}
-
-/** What is still to be paid. */
-export function remainingOf(invoice: Invoice): number {
-  return totalOf(invoice) + invoice.starting_balance - invoice.pre_payment_credit_notes_amount -
-    invoice.amount_paid;
-}
-
-/** The invoice as Stripe answers it: figures computed, the first ten lines inside. */
-export function shown(invoice: Invoice) {
-  const total = totalOf(invoice);
-  const due = total + invoice.starting_balance - invoice.pre_payment_credit_notes_amount;
-  const void_ = invoice.status === "void";
-  return structuredClone({
-    ...invoice,
-    subtotal: total,
-    total,
-    amount_due: Math.max(due, 0),
-    amount_remaining: void_ ? 0 : Math.max(due - invoice.amount_paid, 0),
-    lines: {
-      object: "list",
-      url: `/v1/invoices/${invoice.id}/lines`,
-      data: invoice.lines.slice(0, 10),
-      has_more: invoice.lines.length > 10,
-    },
-    billing_reason: "manual",
-    discounts: [],
-    total_discount_amounts: [],
-    total_taxes: [],
-    payment_settings: { default_mandate: null, payment_method_options: null },
-    period_start: invoice.created,
-    period_end: invoice.created,
-    parent: null,
-  });
 }

@@ -1,5 +1,5 @@
 import { invalid, StripeFailure } from "./errors.ts";
-import { remainingOf, shown, totalOf } from "./invoices.ts";
+import { remainingOf, shown, totalOf } from "./invoice-figures.ts";
 import type { Params } from "./params.ts";
 import { type CreditNote, type Invoice, page, type Payment, type State, within } from "./state.ts";
 

@@ -1,7 +1,8 @@
 import { customerEndpoints } from "./customers.ts";
 import { StripeFailure } from "./errors.ts";
 import { decodeForm, type Form } from "./form.ts";
-import { invoiceEndpoints, remainingOf } from "./invoices.ts";
+import { invoiceEndpoints } from "./invoices.ts";
+import { remainingOf } from "./invoice-figures.ts";
 import { miscellaneousEndpoints } from "./miscellaneous.ts";
 import { paymentEndpoints } from "./payments.ts";
 import { routesOf } from "./routes.ts";

@@ -1,7 +1,7 @@
 import { createClient } from "@supabase/supabase-js";
 import { SignJWT } from "jose";
 import { jwtKeyId, jwtSecret, platformKeys } from "../../platform/keys.ts";
-import { platform } from "../e2e/platform-env.ts";
+import { platform } from "../support/platform-env.ts";
 
 /** Headers of each kind of caller; `member` belongs to a client, `stranger` to another one. */
 export type Headers = Readonly<Record<string, string>>;

@@ -244,13 +244,13 @@ export const ENDPOINTS: Readonly<Record<string, readonly string[]>> = {
   ingestUsage: ["service", "agent"],
 };
 
-/** Edge functions that are not made of endpoints: who gets past their door. */
+/** Edge functions that are not made of endpoints: who may call them. */
 export const FUNCTIONS: Readonly<Record<string, readonly string[]>> = {
   "create-stripe-invoice": ["service", "cron"],
   deliver: ["cron"],
   "reconcile-stripe": ["service", "cron"],
   "render-invoice": readers,
-  // Stripe has no key of ours: without its signature everybody is sent away behind the door.
+  // Stripe has no key of ours: the handler refuses requests without its signature.
   "stripe-webhook": ["anon", "member", "operator", "agent", "cron", "service"],
 };
 

@@ -1,7 +1,7 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import postgres from "postgres";
 import { ROUTES } from "../../../shared/api/routes.ts";
-import { listFiles } from "../files.ts";
+import { listFiles } from "../runner/files.ts";
 import {
   type ActorName,
   ACTORS,
@@ -20,7 +20,7 @@ import {
   TABLES,
 } from "../access/matrix.ts";
 import { fullClient } from "../access/two-clients.ts";
-import { platform } from "./platform-env.ts";
+import { platform } from "../support/platform-env.ts";
 
 const sql = postgres(platform.databaseUrl, { max: 1, onnotice: () => {} });
 const [member, stranger] = [await signUp(), await signUp()];

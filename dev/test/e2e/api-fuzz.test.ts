@@ -5,7 +5,7 @@ import { z } from "zod";
 import { startPlatform } from "../../platform/platform.ts";
 import { fullClient } from "../access/two-clients.ts";
 import { type FuzzRequest, fuzzRequests } from "../fuzz/requests.ts";
-import { platform } from "./platform-env.ts";
+import { platform } from "../support/platform-env.ts";
 
 const REQUESTS = 10_000;
 const AT_ONCE = 12;

@@ -6,7 +6,7 @@ import { serveFunctions } from "../../platform/functions.ts";
 import { startGuard } from "../../platform/guard.ts";
 import { platformKeys } from "../../platform/keys.ts";
 import { repositoryRoot } from "../../platform/repository.ts";
-import { platform } from "./platform-env.ts";
+import { platform } from "../support/platform-env.ts";
 
 Deno.test("billing and ingest-usage run on the Deno that hosted functions are compatible with", async () => {
   const guard = startGuard();

@@ -4,7 +4,7 @@ import { createClient } from "@supabase/supabase-js";
 import postgres from "postgres";
 import { jwtKeyId, jwtSecret } from "../../platform/keys.ts";
 import type { Database } from "../../../shared/database.types.ts";
-import { platform } from "./platform-env.ts";
+import { platform } from "../support/platform-env.ts";
 
 function newClient() {
   return createClient<Database>(platform.apiUrl, platform.publishableKey, {

@@ -4,17 +4,15 @@ import type { Sql } from "postgres";
 import { StripeEnvironment } from "../../../supabase/functions/_shared/stripe/environment.ts";
 import { stripePorts } from "../../../supabase/functions/_shared/stripe/open.ts";
 import { deliverInvoice } from "../../../supabase/functions/_shared/stripe/invoices.ts";
-import {
-  type OutwardPorts,
-  tellStripe,
-} from "../../../supabase/functions/_shared/stripe/outward.ts";
-import { reconcile } from "../../../supabase/functions/_shared/stripe/reconcile.ts";
+import { pushToStripe } from "../../../supabase/functions/reconcile-stripe/outbox.ts";
+import type { StripePorts } from "../../../supabase/functions/_shared/stripe/ports.ts";
+import { reconcile } from "../../../supabase/functions/reconcile-stripe/reconcile.ts";
 import { bothSides } from "../../standins/stripe/both-sides.ts";
 import { startStripe } from "../../standins/stripe/server.ts";
-import { runCommand } from "../command.ts";
-import { type ArchivedWorld, urlOf, withArchivedWorld } from "./archived-cluster.ts";
-import { platform } from "./platform-env.ts";
-import { books, faults, liveUntilAugust, liveUntilJuly } from "./restored-books.ts";
+import { runCommand } from "../runner/command.ts";
+import { type ArchivedWorld, urlOf, withArchivedWorld } from "../support/archived-cluster.ts";
+import { platform } from "../support/platform-env.ts";
+import { books, faults, liveUntilAugust, liveUntilJuly } from "../support/restored-books.ts";
 
 Deno.test("a base backup in a new cluster goes on as the original does", () =>
   withArchivedWorld(async ({ original, backUp, restore }) => {
@@ -198,7 +196,7 @@ Deno.test("a month that a restore took back is billed again and found in Stripe,
 
 const KEY = "sk_test_restore";
 
-function portsOf(sql: Sql, url: string): OutwardPorts {
+function portsOf(sql: Sql, url: string): StripePorts {
   const ports = stripePorts(
     StripeEnvironment.parse({ STRIPE_API_KEY: KEY, STRIPE_API_BASE: url }),
     sql,
@@ -214,6 +212,6 @@ async function send(sql: Sql, url: string): Promise<string[]> {
   for (const { id } of await sql`select id from public.invoices order by number`) {
     kinds.push((await deliverInvoice(id, ports)).kind);
   }
-  await tellStripe(ports);
+  await pushToStripe(ports);
   return kinds;
 }

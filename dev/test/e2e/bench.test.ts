@@ -1,7 +1,7 @@
 import { deepStrictEqual, ok } from "node:assert/strict";
 import { z } from "zod";
-import { runCommand } from "../command.ts";
-import { platform } from "./platform-env.ts";
+import { runCommand } from "../runner/command.ts";
+import { platform } from "../support/platform-env.ts";
 
 const reportSchema = z.object({
   figures: z.array(z.object({ key: z.string(), value: z.number(), met: z.boolean() })),

@@ -13,7 +13,7 @@ import * as events from "../../../shared/api/events.ts";
 import { type BillingClient, billingClient } from "../../../shared/client/billing-client.ts";
 import { ERRORS } from "../../../shared/errors.ts";
 import { signUp } from "../access/actors.ts";
-import { platform } from "./platform-env.ts";
+import { platform } from "../support/platform-env.ts";
 
 const sql = postgres(platform.databaseUrl, { max: 1, onnotice: () => {} });
 const supabase = createClient(platform.apiUrl, platform.secretKey);

@@ -8,7 +8,7 @@ import { hostedEnv } from "../../platform/function-env.ts";
 import { serveFunctions } from "../../platform/functions.ts";
 import { startGuard } from "../../platform/guard.ts";
 import { repositoryRoot } from "../../platform/repository.ts";
-import { platform } from "./platform-env.ts";
+import { platform } from "../support/platform-env.ts";
 
 Deno.test("every function fits into one small file that needs no package and runs as hosted", async () => {
   const folder = join("out", `bundle-${crypto.randomUUID()}`);

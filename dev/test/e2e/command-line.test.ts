@@ -2,12 +2,12 @@ import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import { createClient } from "@supabase/supabase-js";
 import postgres from "postgres";
 import { billingClient } from "../../../shared/client/billing-client.ts";
-import { billingCommand } from "../../cli/billing-command.ts";
-import { runCommandLine } from "../../cli/command-line.ts";
-import { connect } from "../../cli/connection.ts";
-import { usageCommand } from "../../cli/usage-command.ts";
-import { progressTo } from "../../demo/progress.ts";
-import { platform } from "./platform-env.ts";
+import { billingCommand } from "../../../cli/billing-command.ts";
+import { runCommandLine } from "../../../cli/command-line.ts";
+import { connect } from "../../../cli/connection.ts";
+import { usageCommand } from "../../../cli/usage-command.ts";
+import { progressTo } from "../../../cli/terminal/progress.ts";
+import { platform } from "../support/platform-env.ts";
 
 const sql = postgres(platform.databaseUrl, { max: 1, onnotice: () => {} });
 const name = `cli-${crypto.randomUUID()}`;

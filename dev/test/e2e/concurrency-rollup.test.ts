@@ -1,8 +1,8 @@
 import { strictEqual } from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import type { Sql, TransactionSql } from "postgres";
-import { eventually } from "./eventually.ts";
-import { withDatabase } from "./june-database.ts";
+import { eventually } from "../support/eventually.ts";
+import { withDatabase } from "../support/june-database.ts";
 
 /** Runs `body` on a database of its own, with two connections and a client. */
 function withClient(body: (one: Sql, other: Sql, client: string) => Promise<void>) {

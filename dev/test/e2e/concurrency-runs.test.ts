@@ -1,7 +1,7 @@
 import { strictEqual } from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import type { Sql } from "postgres";
-import { withDatabase } from "./june-database.ts";
+import { withDatabase } from "../support/june-database.ts";
 
 /** A database of its own with a client of June that has been billed 1,000 searches (10.00). */
 function withBilledClient(body: (one: Sql, other: Sql, client: string) => Promise<void>) {

@@ -1,8 +1,8 @@
 import { strictEqual } from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import type { Sql } from "postgres";
-import { eventually } from "./eventually.ts";
-import { withDatabase } from "./june-database.ts";
+import { eventually } from "../support/eventually.ts";
+import { withDatabase } from "../support/june-database.ts";
 
 // 100 searches in June; a cent each by the default list, five by the price that is being added.
 const AS_OF = "2026-07-02";

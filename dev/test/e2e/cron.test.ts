@@ -1,7 +1,7 @@
 import { deepStrictEqual, match, rejects, strictEqual } from "node:assert/strict";
 import postgres from "postgres";
-import { eventually } from "./eventually.ts";
-import { platform } from "./platform-env.ts";
+import { eventually } from "../support/eventually.ts";
+import { platform } from "../support/platform-env.ts";
 
 // Debian's real pg_cron 1.4 knows whole minutes only.
 const soon = platform.engine === "debian" ? "* * * * *" : "1 seconds";

@@ -3,8 +3,8 @@ import { createClient } from "@supabase/supabase-js";
 import postgres from "postgres";
 import type { Database } from "../../../shared/database.types.ts";
 import { startApi } from "../../platform/api.ts";
-import { eventually } from "./eventually.ts";
-import { platform } from "./platform-env.ts";
+import { eventually } from "../support/eventually.ts";
+import { platform } from "../support/platform-env.ts";
 
 const sql = postgres(platform.databaseUrl, { max: 1, onnotice: () => {} });
 

@@ -1,5 +1,5 @@
 import { deepStrictEqual, match, strictEqual } from "node:assert/strict";
-import { billJune, seedJune, withDeliveryWorld } from "./delivery-world.ts";
+import { billJune, seedJune, withDeliveryWorld } from "../support/delivery-world.ts";
 
 Deno.test("what the receivers refuse for now arrives once they accept, each once", () =>
   withDeliveryWorld(async ({ sql, hermes, smtp, work, states, passTime, files }) => {

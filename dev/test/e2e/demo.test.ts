@@ -1,8 +1,8 @@
 import { deepStrictEqual, match, strictEqual } from "node:assert/strict";
 import { join } from "node:path";
 import { z } from "zod";
-import { runCommand } from "../command.ts";
-import { platform } from "./platform-env.ts";
+import { runCommand } from "../runner/command.ts";
+import { platform } from "../support/platform-env.ts";
 
 /** `npm run demo` writes exactly this and nothing more. */
 const summarySchema = z.strictObject({
@@ -62,7 +62,7 @@ Deno.test("the demo's June comes to the same invoices every time, on disk and ch
       "run",
       "--allow-all",
       "--no-check",
-      "dev/demo.ts",
+      "dev/demo/main.ts",
       `--engine=${platform.engine}`,
       `--out=${folder}`,
     ]);

@@ -5,7 +5,7 @@ import { hostedEnv } from "../../platform/function-env.ts";
 import { serveFunctions } from "../../platform/functions.ts";
 import { startGuard } from "../../platform/guard.ts";
 import { platformKeys } from "../../platform/keys.ts";
-import { platform } from "./platform-env.ts";
+import { platform } from "../support/platform-env.ts";
 
 for (const deno of ["current", "hosted"] as const) {
   Deno.test(`functions know users and named keys, and nobody else (Deno ${deno})`, async () => {

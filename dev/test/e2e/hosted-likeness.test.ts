@@ -1,6 +1,6 @@
 import { deepStrictEqual, match, strictEqual } from "node:assert/strict";
 import postgres from "postgres";
-import { platform } from "./platform-env.ts";
+import { platform } from "../support/platform-env.ts";
 
 Deno.test("migrations ran as a postgres that is not a superuser, and own what they made", async () => {
   const sql = postgres(platform.databaseUrl, { max: 1 });

@@ -6,7 +6,7 @@ import { createClientRoute, getClient } from "../../../shared/api/clients.ts";
 import { generateInvoice, listInvoices } from "../../../shared/api/invoices.ts";
 import { billingClient } from "../../../shared/client/billing-client.ts";
 import { NAMES } from "../fuzz/requests.ts";
-import { platform } from "./platform-env.ts";
+import { platform } from "../support/platform-env.ts";
 
 const sql = postgres(platform.databaseUrl, { max: 1, onnotice: () => {} });
 const billing = billingClient(createClient(platform.apiUrl, platform.secretKey));

@@ -6,7 +6,7 @@ import { generateInvoice } from "../../../shared/api/invoices.ts";
 import { billingClient } from "../../../shared/client/billing-client.ts";
 import { usageLogger } from "../../../shared/client/usage-logger.ts";
 import { platformKeys } from "../../platform/keys.ts";
-import { platform } from "./platform-env.ts";
+import { platform } from "../support/platform-env.ts";
 
 const sql = postgres(platform.databaseUrl, { max: 2, onnotice: () => {} });
 const billing = billingClient(createClient(platform.apiUrl, platform.secretKey));

@@ -1,14 +1,14 @@
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
-import { createHash } from "node:crypto";
 import { createClient } from "@supabase/supabase-js";
 import postgres from "postgres";
+import { sha256Of } from "../../../shared/sha256.ts";
 import { signInvoicePdf } from "../../../shared/api/invoices.ts";
 import { addressOf, billingClient } from "../../../shared/client/billing-client.ts";
 import { platformKeys } from "../../platform/keys.ts";
 import { type Headers, operatorHeaders, signUp } from "../access/actors.ts";
 import { fullClient } from "../access/two-clients.ts";
-import { eventually } from "./eventually.ts";
-import { platform } from "./platform-env.ts";
+import { eventually } from "../support/eventually.ts";
+import { platform } from "../support/platform-env.ts";
 
 const sql = postgres(platform.databaseUrl, { max: 1, onnotice: () => {} });
 
@@ -29,7 +29,7 @@ Deno.test("a member opens a link to their invoice's archived PDF, and nobody els
   strictEqual(file.status, 200);
   const bytes = new Uint8Array(await file.arrayBuffer());
   strictEqual(new TextDecoder().decode(bytes.slice(0, 5)), "%PDF-");
-  strictEqual(createHash("sha256").update(bytes).digest("hex"), data.sha256);
+  strictEqual(sha256Of(bytes), data.sha256);
 
   const forged = await fetch(data.url.replace(/token=([^&]+)/, "token=$1x"));
   strictEqual(forged.ok, false);

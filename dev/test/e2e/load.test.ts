@@ -1,6 +1,6 @@
 import { deepStrictEqual } from "node:assert/strict";
 import { runLoad } from "../../load/run.ts";
-import { platform } from "./platform-env.ts";
+import { platform } from "../support/platform-env.ts";
 
 /** Once is enough: what is put to the test are the functions, and one machine runs both engines. */
 if (platform.engine === "embedded") {

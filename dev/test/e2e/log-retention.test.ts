@@ -1,12 +1,12 @@
 import { deepStrictEqual, match, ok, rejects, strictEqual } from "node:assert/strict";
-import { createHash } from "node:crypto";
 import { gunzipSync } from "node:zlib";
 import { createClient } from "@supabase/supabase-js";
 import postgres, { type Sql } from "postgres";
 import { z } from "zod";
-import { withDeliveryWorld } from "./delivery-world.ts";
-import { dieAt } from "./die-at.ts";
-import { eventually } from "./eventually.ts";
+import { sha256Of } from "../../../shared/sha256.ts";
+import { withDeliveryWorld } from "../support/delivery-world.ts";
+import { dieAt } from "../support/die-at.ts";
+import { eventually } from "../support/eventually.ts";
 
 const MAY_LOGS = 25_000;
 const state = z.tuple([z.object({ said: z.string() })]);
@@ -85,7 +85,7 @@ Deno.test("old logs are exported, read back, and only then removed, whatever die
       const { data, error } = await storage.download(path);
       if (error) throw error;
       const lines = gunzipSync(new Uint8Array(await data.arrayBuffer())).toString();
-      strictEqual(createHash("sha256").update(lines).digest("hex"), sha256);
+      strictEqual(sha256Of(lines), sha256);
       exported.push(...lines.trimEnd().split("\n"));
     }
     await sql`create temporary table exported as

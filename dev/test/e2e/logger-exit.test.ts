@@ -1,7 +1,7 @@
 import { deepStrictEqual, strictEqual } from "node:assert/strict";
 import postgres from "postgres";
 import { denoBinary } from "../../platform/deno-binary.ts";
-import { platform } from "./platform-env.ts";
+import { platform } from "../support/platform-env.ts";
 
 const sql = postgres(platform.databaseUrl, { max: 1, onnotice: () => {} });
 
@@ -32,7 +32,7 @@ function run(agent: string, rest: string[]) {
       "--allow-all",
       "--no-check",
       "--config=deno.json",
-      "dev/test/logging-agent.ts",
+      "dev/test/support/logging-agent.ts",
       platform.apiUrl,
       platform.secretKey,
       agent,

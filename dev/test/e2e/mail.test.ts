@@ -1,7 +1,7 @@
 import { deepStrictEqual, match, strictEqual } from "node:assert/strict";
 import { createTransport } from "nodemailer";
 import { z } from "zod";
-import { platform } from "./platform-env.ts";
+import { platform } from "../support/platform-env.ts";
 
 const listSchema = z.object({
   messages: z.array(z.object({

@@ -1,10 +1,10 @@
 import { deepStrictEqual, match, strictEqual } from "node:assert/strict";
-import { createHash } from "node:crypto";
 import { createClient } from "@supabase/supabase-js";
 import postgres from "postgres";
-import { seedJune, withDeliveryWorld } from "./delivery-world.ts";
-import { eventually } from "./eventually.ts";
-import { platform as shared } from "./platform-env.ts";
+import { sha256Of } from "../../../shared/sha256.ts";
+import { seedJune, withDeliveryWorld } from "../support/delivery-world.ts";
+import { eventually } from "../support/eventually.ts";
+import { platform as shared } from "../support/platform-env.ts";
 
 // The real pg_cron of Debian knows whole minutes only.
 const soon = shared.engine === "debian" ? "* * * * *" : "1 seconds";
@@ -46,7 +46,7 @@ Deno.test("a month closes by itself: run, PDFs in Storage, mails, HERMES, report
     for (const { path, sha256 } of archived) {
       const { data } = await storage.download(path);
       const bytes = new Uint8Array(await (data ?? new Blob()).arrayBuffer());
-      strictEqual(createHash("sha256").update(bytes).digest("hex"), sha256);
+      strictEqual(sha256Of(bytes), sha256);
     }
     deepStrictEqual(smtp.received.map(({ to }) => to?.[0]?.address).sort(), [
       "client-1@example.test",

@@ -1,10 +1,10 @@
 import { deepStrictEqual, match, rejects, strictEqual } from "node:assert/strict";
 import type { Sql } from "postgres";
-import { uuidOf } from "../../demo/dataset/random.ts";
-import { AS_OF, runMonth } from "../../demo/month.ts";
-import { verifyMonth } from "../../demo/verify.ts";
-import { eventually } from "./eventually.ts";
-import { withJune } from "./june-database.ts";
+import { uuidOf } from "../support/random.ts";
+import { AS_OF, runMonth } from "../support/june/month.ts";
+import { verifyMonth } from "../support/june/verify.ts";
+import { eventually } from "../support/eventually.ts";
+import { withJune } from "../support/june-database.ts";
 
 const FIRST_INVOICES = [
   ["INV-2026-000001", "Acme Robotics", 12500],

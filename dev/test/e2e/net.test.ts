@@ -1,7 +1,7 @@
 import { deepStrictEqual, strictEqual } from "node:assert/strict";
 import postgres from "postgres";
-import { eventually } from "./eventually.ts";
-import { platform } from "./platform-env.ts";
+import { eventually } from "../support/eventually.ts";
+import { platform } from "../support/platform-env.ts";
 
 interface Received {
   method: string;

@@ -1,9 +1,9 @@
 import { deepStrictEqual, ok } from "node:assert/strict";
-import { copyLogs, loadClients } from "../../demo/load.ts";
-import { runMonth } from "../../demo/month.ts";
-import { verifyMonth } from "../../demo/verify.ts";
-import { withDatabase } from "./june-database.ts";
-import { randomMonth } from "./random-months.ts";
+import { copyLogs, loadClients } from "../support/june/load.ts";
+import { runMonth } from "../support/june/month.ts";
+import { verifyMonth } from "../support/june/verify.ts";
+import { withDatabase } from "../support/june-database.ts";
+import { randomMonth } from "../support/random-months.ts";
 
 const MONTHS = 100;
 

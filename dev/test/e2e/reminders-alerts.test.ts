@@ -1,6 +1,11 @@
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import type { Sql } from "postgres";
-import { billJune, type DeliveryWorld, seedJune, withDeliveryWorld } from "./delivery-world.ts";
+import {
+  billJune,
+  type DeliveryWorld,
+  seedJune,
+  withDeliveryWorld,
+} from "../support/delivery-world.ts";
 
 /** Runs the job's own command as pg_cron would at that instant, twice at once. */
 async function fire(sql: Sql, job: string, at: string): Promise<void> {

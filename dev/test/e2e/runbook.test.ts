@@ -2,7 +2,7 @@ import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { join } from "node:path";
 import type { Sql } from "postgres";
 import { repositoryRoot } from "../../platform/repository.ts";
-import { billJune, seedJune, withDeliveryWorld } from "./delivery-world.ts";
+import { billJune, seedJune, withDeliveryWorld } from "../support/delivery-world.ts";
 
 const text = await Deno.readTextFile(join(repositoryRoot, "docs", "operations.md"));
 

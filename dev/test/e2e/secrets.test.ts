@@ -10,9 +10,9 @@ import { startPlatform } from "../../platform/platform.ts";
 import { freePort } from "../../platform/ports.ts";
 import { repositoryRoot } from "../../platform/repository.ts";
 import { fullClient } from "../access/two-clients.ts";
-import { listFiles } from "../files.ts";
-import { eventually } from "./eventually.ts";
-import { platform as shared } from "./platform-env.ts";
+import { listFiles } from "../runner/files.ts";
+import { eventually } from "../support/eventually.ts";
+import { platform as shared } from "../support/platform-env.ts";
 
 /** Written down nowhere else: where one of them is found, it has leaked. */
 const CANARY = {

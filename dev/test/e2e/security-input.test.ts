@@ -5,7 +5,7 @@ import { ROUTES } from "../../../shared/api/routes.ts";
 import { platformKeys } from "../../platform/keys.ts";
 import { signUp } from "../access/actors.ts";
 import { fullClient } from "../access/two-clients.ts";
-import { platform } from "./platform-env.ts";
+import { platform } from "../support/platform-env.ts";
 
 const sql = postgres(platform.databaseUrl, { max: 1, onnotice: () => {} });
 const member = await signUp();

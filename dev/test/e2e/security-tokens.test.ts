@@ -6,7 +6,7 @@ import postgres from "postgres";
 import { jwtKeyId, jwtSecret, platformKeys } from "../../platform/keys.ts";
 import { type Headers, signUp } from "../access/actors.ts";
 import { type FullClient, fullClient } from "../access/two-clients.ts";
-import { platform } from "./platform-env.ts";
+import { platform } from "../support/platform-env.ts";
 
 const sql = postgres(platform.databaseUrl, { max: 1, onnotice: () => {} });
 const member = await signUp();

@@ -6,7 +6,7 @@ import { hostedEnv } from "../../platform/function-env.ts";
 import { serveFunctions } from "../../platform/functions.ts";
 import { startGuard } from "../../platform/guard.ts";
 import { repositoryRoot } from "../../platform/repository.ts";
-import { platform } from "./platform-env.ts";
+import { platform } from "../support/platform-env.ts";
 
 const SECRET = "whsec_replayed";
 const { webhooks } = new Stripe("sk_test_replayed");
@@ -19,7 +19,7 @@ Deno.test("a webhook that is sent again changes nothing; old, early and forged o
     deno: "current",
     env: {
       ...hostedEnv(platform.apiUrl, platform.databaseUrl),
-      STRANGERS_PER_MINUTE: "1000",
+      UNAUTHENTICATED_REQUESTS_PER_MINUTE: "1000",
       STRIPE_API_KEY: "sk_test_replayed",
       STRIPE_WEBHOOK_SECRET: SECRET,
     },

@@ -4,7 +4,7 @@ import postgres from "postgres";
 import { repositoryRoot } from "../../platform/repository.ts";
 import { signUp } from "../access/actors.ts";
 import { fullClient } from "../access/two-clients.ts";
-import { platform } from "./platform-env.ts";
+import { platform } from "../support/platform-env.ts";
 
 type Row = Record<string, unknown>;
 

@@ -1,9 +1,9 @@
 import { deepStrictEqual, ok, rejects, strictEqual } from "node:assert/strict";
 import { deliverInvoice } from "../../../supabase/functions/_shared/stripe/invoices.ts";
-import { tellStripe } from "../../../supabase/functions/_shared/stripe/outward.ts";
+import { pushToStripe } from "../../../supabase/functions/reconcile-stripe/outbox.ts";
 import { stripeStore } from "../../../supabase/functions/_shared/stripe/store.ts";
-import { eventually } from "./eventually.ts";
-import { dyingAt, type StripeWorld, withStripe } from "./stripe-world.ts";
+import { eventually } from "../support/eventually.ts";
+import { dyingAt, type StripeWorld, withStripe } from "../support/stripe-world.ts";
 
 const NOTHING = { days: 3, missed_events: 0, found: [], left: [], told: 0 };
 
@@ -45,7 +45,7 @@ async function voidedDraftIsDeleted({ stripe, sql, ports, call, invoices }: Stri
   deepStrictEqual(statuses(), ["paid", "draft"]);
   await sql`select billing.void_invoice(${id}, 'a mistake')`;
   await rejects(
-    tellStripe({
+    pushToStripe({
       stripe: ports.stripe,
       now: ports.now,
       store: {

@@ -1,7 +1,7 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { deliverInvoice } from "../../../supabase/functions/_shared/stripe/invoices.ts";
-import { eventually } from "./eventually.ts";
-import { dyingAt, type StripeWorld, withStripe } from "./stripe-world.ts";
+import { eventually } from "../support/eventually.ts";
+import { dyingAt, type StripeWorld, withStripe } from "../support/stripe-world.ts";
 
 const NAMES = ["Ada", "Bo", "Cyd", "Dee", "Eve", "Fay"];
 

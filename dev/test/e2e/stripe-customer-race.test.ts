@@ -1,5 +1,5 @@
 import { strictEqual } from "node:assert/strict";
-import { withDatabase } from "./june-database.ts";
+import { withDatabase } from "../support/june-database.ts";
 
 const CLIENTS = 2000;
 

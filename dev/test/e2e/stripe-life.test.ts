@@ -1,7 +1,7 @@
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import { z } from "zod";
-import { eventually } from "./eventually.ts";
-import { type StripeWorld, withStripe } from "./stripe-world.ts";
+import { eventually } from "../support/eventually.ts";
+import { type StripeWorld, withStripe } from "../support/stripe-world.ts";
 
 Deno.test("what happens to an invoice in Stripe happens to it here, and nothing differs", async () => {
   await withStripe(["Payer", "Loser", "Refunded", "Voided", "Waiver"], async (world) => {

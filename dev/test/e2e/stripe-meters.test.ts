@@ -1,8 +1,8 @@
 import { deepStrictEqual, match, rejects, strictEqual } from "node:assert/strict";
 import { z } from "zod";
-import { sendMeterEvents } from "../../../supabase/functions/_shared/stripe/meters.ts";
-import type { OutwardPorts } from "../../../supabase/functions/_shared/stripe/outward.ts";
-import { type StripeWorld, withStripe } from "./stripe-world.ts";
+import { sendMeterEvents } from "../../../supabase/functions/reconcile-stripe/meters.ts";
+import type { StripePorts } from "../../../supabase/functions/_shared/stripe/ports.ts";
+import { type StripeWorld, withStripe } from "../support/stripe-world.ts";
 
 const METERED = "6b0c2a52-7a0c-4c55-9d4e-0f2a6f1d9c01";
 const meterReport = z.object({
@@ -112,7 +112,7 @@ async function billedHere({ sql }: StripeWorld): Promise<string[]> {
 }
 
 /** Ports whose store dies when it is told that an event was sent, as a killed worker would. */
-function dyingBeforeNote(ports: OutwardPorts): OutwardPorts {
+function dyingBeforeNote(ports: StripePorts): StripePorts {
   return {
     ...ports,
     store: { ...ports.store, saveMeterEvent: () => Promise.reject(new Error("killed")) },

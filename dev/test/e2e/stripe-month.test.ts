@@ -1,12 +1,12 @@
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import { z } from "zod";
-import { june2026 } from "../../demo/dataset/june.ts";
-import { copyLogs, loadClients } from "../../demo/load.ts";
+import { june2026 } from "../support/june/june.ts";
+import { copyLogs, loadClients } from "../support/june/load.ts";
 import { agrees, bothSides, type Side } from "../../standins/stripe/both-sides.ts";
 import type { Event } from "../../standins/stripe/state.ts";
-import { dieAt } from "./die-at.ts";
-import { eventually } from "./eventually.ts";
-import { type StripeWorkerWorld, withStripeWorker } from "./stripe-worker-world.ts";
+import { dieAt } from "../support/die-at.ts";
+import { eventually } from "../support/eventually.ts";
+import { type StripeWorkerWorld, withStripeWorker } from "../support/stripe-worker-world.ts";
 
 const healed = z.object({ missed_events: z.int(), left: z.array(z.unknown()) });
 const NOTHING = { days: 2, missed_events: 0, found: [], left: [], told: 0 };

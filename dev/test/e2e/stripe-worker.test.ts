@@ -1,7 +1,7 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
-import { billJune, seedJune } from "./delivery-world.ts";
-import { dieAt } from "./die-at.ts";
-import { withStripeWorker } from "./stripe-worker-world.ts";
+import { billJune, seedJune } from "../support/delivery-world.ts";
+import { dieAt } from "../support/die-at.ts";
+import { withStripeWorker } from "../support/stripe-worker-world.ts";
 
 Deno.test("the worker sends invoices to Stripe; the mail waits for the pay link and carries it", () =>
   withStripeWorker(async ({ sql, smtp, work, states, passTime, stripe }) => {

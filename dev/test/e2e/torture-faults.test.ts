@@ -4,7 +4,7 @@ import { startGuard } from "../../platform/guard.ts";
 import { applyMigrations } from "../../platform/migrations.ts";
 import { startPostgres } from "../../platform/postgres.ts";
 import { smallTorture } from "../../torture/small.ts";
-import { platform } from "./platform-env.ts";
+import { platform } from "../support/platform-env.ts";
 
 /** A mistake as somebody could make it: one function says something else, one constraint is gone. */
 interface Fault {

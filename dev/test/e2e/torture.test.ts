@@ -1,7 +1,7 @@
 import { strictEqual } from "node:assert/strict";
 import { denoBinary } from "../../platform/deno-binary.ts";
 import { repositoryRoot } from "../../platform/repository.ts";
-import { platform } from "./platform-env.ts";
+import { platform } from "../support/platform-env.ts";
 
 // What the PostgreSQL client throws when its server dies cannot be caught, so the harness has a
 // process of its own. Killing takes as long as it takes: one engine, and the other by hand.
@@ -13,7 +13,7 @@ if (platform.engine === "embedded") {
         "--allow-all",
         "--no-check",
         "--config=deno.json",
-        "dev/torture.ts",
+        "dev/torture/main.ts",
         "--minutes=0.15",
       ],
       cwd: repositoryRoot,

@@ -7,9 +7,9 @@ import {
   editedMigrations,
   recordedReleases,
   type Release,
-} from "../../upgrade/release.ts";
-import { buildRelease, upgrade } from "../../upgrade/upgrade.ts";
-import { platform } from "./platform-env.ts";
+} from "../../tools/upgrade/release.ts";
+import { buildRelease, upgrade } from "../../tools/upgrade/upgrade.ts";
+import { platform } from "../support/platform-env.ts";
 
 const current = await currentRelease("0.0.0");
 const files = Object.keys(current.migrations);

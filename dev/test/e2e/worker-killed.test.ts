@@ -1,6 +1,6 @@
 import { deepStrictEqual, strictEqual } from "node:assert/strict";
-import { billJune, seedJune, withDeliveryWorld } from "./delivery-world.ts";
-import { dieAt } from "./die-at.ts";
+import { billJune, seedJune, withDeliveryWorld } from "../support/delivery-world.ts";
+import { dieAt } from "../support/die-at.ts";
 
 const DEATHS = [
   "archive:claimed",

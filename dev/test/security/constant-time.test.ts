@@ -1,7 +1,7 @@
 import { deepStrictEqual, match, strictEqual } from "node:assert/strict";
 import { join } from "node:path";
 import { repositoryRoot } from "../../platform/repository.ts";
-import { listFiles } from "../files.ts";
+import { listFiles } from "../runner/files.ts";
 
 // Measured times tell nothing on a busy machine. What compares is read instead: two packages do, at
 // the versions that are pinned; nothing of ours does.

@@ -2,10 +2,10 @@ import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import { acme } from "../../../shared/document/samples.ts";
 import { renderHtml } from "../../../shared/document/html.ts";
 import { invoiceView } from "../../../shared/document/view.ts";
-import type { DeliveredDocument } from "../../../supabase/functions/_shared/deliveries/documents.ts";
-import { deliverEmail } from "../../../supabase/functions/_shared/deliveries/email.ts";
-import type { DeliveryJob } from "../../../supabase/functions/_shared/deliveries/types.ts";
-import { smtpSender } from "../../../supabase/functions/_shared/mail/smtp.ts";
+import type { DeliveredDocument } from "../../../supabase/functions/deliver/documents.ts";
+import { deliverEmail } from "../../../supabase/functions/deliver/kinds/email.ts";
+import type { DeliveryJob } from "../../../supabase/functions/deliver/types.ts";
+import { smtpSender } from "../../../supabase/functions/deliver/outbound/mail/smtp.ts";
 import { startMail } from "../../platform/mail.ts";
 import { freePort } from "../../platform/ports.ts";
 

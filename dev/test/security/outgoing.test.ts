@@ -1,13 +1,13 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { join } from "node:path";
-import { DeliveryEnvironment } from "../../../supabase/functions/_shared/deliveries/environment.ts";
-import { hermesNotifier } from "../../../supabase/functions/_shared/hermes.ts";
-import { resendSender } from "../../../supabase/functions/_shared/mail/resend.ts";
-import { smtpUrl } from "../../../supabase/functions/_shared/mail/smtp.ts";
+import { DeliveryEnvironment } from "../../../supabase/functions/deliver/environment.ts";
+import { hermesNotifier } from "../../../supabase/functions/deliver/outbound/hermes.ts";
+import { resendSender } from "../../../supabase/functions/deliver/outbound/mail/resend.ts";
+import { smtpUrl } from "../../../supabase/functions/deliver/outbound/mail/smtp.ts";
 import { openStripe } from "../../../supabase/functions/_shared/stripe/client.ts";
 import { StripeEnvironment } from "../../../supabase/functions/_shared/stripe/environment.ts";
 import { repositoryRoot } from "../../platform/repository.ts";
-import { listFiles } from "../files.ts";
+import { listFiles } from "../runner/files.ts";
 
 const KEY = "sk_test_of_outgoing";
 
@@ -137,9 +137,9 @@ Deno.test("only HERMES, Resend and Stripe are asked over HTTP, and no row says w
     }
   }
   deepStrictEqual(asking, [
-    "supabase/functions/_shared/hermes.ts",
-    "supabase/functions/_shared/mail/resend.ts",
     "supabase/functions/_shared/stripe/client.ts",
+    "supabase/functions/deliver/outbound/hermes.ts",
+    "supabase/functions/deliver/outbound/mail/resend.ts",
   ]);
   const calls: string[] = [];
   for (const file of await listFiles("supabase/migrations", ".sql")) {

@@ -1,12 +1,13 @@
 import { deepStrictEqual, ok } from "node:assert/strict";
 import { join } from "node:path";
 import { repositoryRoot } from "../../platform/repository.ts";
-import { listFiles } from "../files.ts";
+import { listFiles } from "../runner/files.ts";
 
 Deno.test("each defence of docs/security.md is proved by a test that is there under that name", async () => {
   const page = await Deno.readTextFile(join(repositoryRoot, "docs", "security.md"));
   const cited = citations(page);
   const files = [
+    ...await listFiles("cli", ".test.ts"),
     ...await listFiles("dev", ".test.ts"),
     ...await listFiles("shared", ".test.ts"),
     ...await listFiles("supabase/functions", ".test.ts"),

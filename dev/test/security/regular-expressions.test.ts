@@ -2,12 +2,12 @@ import { deepStrictEqual, ok } from "node:assert/strict";
 import { join } from "node:path";
 import { cpuUsage } from "node:process";
 import { repositoryRoot } from "../../platform/repository.ts";
-import { listFiles } from "../files.ts";
+import { listFiles } from "../runner/files.ts";
 
 /** Expressions that take more than linear time on long text, and why they never meet any. */
 const BOUNDED: Readonly<Record<string, string>> = {
   "/0+$/": "shared/money.ts: digits after the point of a decimal, at most 40 by its schema",
-  "/\\/+$/": "_shared/hermes.ts: HERMES_URL, a variable of the owner",
+  "/\\/+$/": "deliver/outbound/hermes.ts: HERMES_URL, a variable of the owner",
 };
 
 const LENGTH = 40_000;

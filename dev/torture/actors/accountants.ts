@@ -1,5 +1,5 @@
 /** Operators who change what has been invoiced, by the means that there are. */
-import type { Random } from "../../demo/dataset/random.ts";
+import type { Random } from "../../test/support/random.ts";
 import { attempt, glance } from "../attempt.ts";
 import { CAST, idOf } from "../cast.ts";
 import type { Fact } from "../ledger.ts";

@@ -1,6 +1,6 @@
 /** Operators who edit terms, clients and assignments while everything goes on. */
 import type { TransactionSql } from "postgres";
-import type { Random } from "../../demo/dataset/random.ts";
+import type { Random } from "../../test/support/random.ts";
 import { attempt } from "../attempt.ts";
 import { CAST, FLOATING, idOf } from "../cast.ts";
 import type { Actor, Stage } from "../stage.ts";

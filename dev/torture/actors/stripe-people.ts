@@ -2,7 +2,7 @@
 import { setTimeout } from "node:timers/promises";
 import { StripeFailure } from "../../standins/stripe/errors.ts";
 import type { Invoice } from "../../standins/stripe/state.ts";
-import type { Random } from "../../demo/dataset/random.ts";
+import type { Random } from "../../test/support/random.ts";
 import { attempt, Refused } from "../attempt.ts";
 import type { Actor, Outside, Stage } from "../stage.ts";
 

@@ -1,7 +1,7 @@
 /** Agents that log their calls, by each way in, and not always well-behaved. */
 import type { TransactionSql } from "postgres";
 import { z } from "zod";
-import type { Random } from "../../demo/dataset/random.ts";
+import type { Random } from "../../test/support/random.ts";
 import { attempt } from "../attempt.ts";
 import { post } from "../http.ts";
 import type { Answer } from "../ledger.ts";

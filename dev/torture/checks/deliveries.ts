@@ -1,7 +1,7 @@
-import { createHash } from "node:crypto";
 import { createClient } from "@supabase/supabase-js";
 import type { Sql } from "postgres";
-import { messageIdOf } from "../../../supabase/functions/_shared/mail/message.ts";
+import { sha256Of } from "../../../shared/sha256.ts";
+import { messageIdOf } from "../../../supabase/functions/deliver/outbound/mail/message.ts";
 import type { Violation } from "../history.ts";
 import type { Outside } from "../stage.ts";
 
@@ -144,7 +144,7 @@ async function checkFiles(
   for (const { path, sha256 } of archived) {
     const { data } = await bucket.download(path ?? "");
     const bytes = new Uint8Array(await data?.arrayBuffer() ?? []);
-    const digest = createHash("sha256").update(bytes).digest("hex");
+    const digest = sha256Of(bytes);
     if (digest !== sha256) violations.push(complain(`${path} has digest ${digest}, not ${sha256}`));
   }
   return violations;

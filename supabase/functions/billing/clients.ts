@@ -1,7 +1,7 @@
 import * as routes from "../../../shared/api/clients.ts";
 import { endpoint } from "../_shared/api/endpoint.ts";
-import { cursorKeys, pageOf, type PageRow } from "../_shared/api/page.ts";
-import { found, insertRow, updateRow } from "../_shared/api/rows.ts";
+import { cursorKeys, pageOf, type PageRow } from "./api/page.ts";
+import { found, insertRow, updateRow } from "./api/rows.ts";
 import type { Session } from "../_shared/api/session.ts";
 
 /** Clients and their members. */

@@ -1,7 +1,7 @@
 import * as routes from "../../../shared/api/deliveries.ts";
 import { endpoint } from "../_shared/api/endpoint.ts";
-import { cursorKeys, pageOf, type PageRow } from "../_shared/api/page.ts";
-import { found } from "../_shared/api/rows.ts";
+import { cursorKeys, pageOf, type PageRow } from "./api/page.ts";
+import { found } from "./api/rows.ts";
 import type { Session } from "../_shared/api/session.ts";
 
 /** What must reach the world outside: how it stands, and another try. */

@@ -1,8 +1,9 @@
 import { z } from "zod";
 import { signInvoicePdf } from "../../../shared/api/invoices.ts";
 import { problem } from "../../../shared/errors.ts";
-import { endpoint, ProblemError } from "../_shared/api/endpoint.ts";
-import { found } from "../_shared/api/rows.ts";
+import { endpoint } from "../_shared/api/endpoint.ts";
+import { ProblemError } from "../_shared/http/problem.ts";
+import { found } from "./api/rows.ts";
 
 /** Seconds that a link opens for: long enough to follow it, too short to pass it on. */
 const LIFETIME = 300;

@@ -1,4 +1,4 @@
-import { found } from "../_shared/api/rows.ts";
+import { found } from "./api/rows.ts";
 import type { Session } from "../_shared/api/session.ts";
 
 /** An invoice `i` of a client `c` as the API shows it, without lines. */

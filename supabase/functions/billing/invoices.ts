@@ -1,8 +1,8 @@
 import { z } from "zod";
 import * as routes from "../../../shared/api/invoices.ts";
 import { endpoint } from "../_shared/api/endpoint.ts";
-import { cursorKeys, pageOf, type PageRow } from "../_shared/api/page.ts";
-import { found } from "../_shared/api/rows.ts";
+import { cursorKeys, pageOf, type PageRow } from "./api/page.ts";
+import { found } from "./api/rows.ts";
 import type { Session } from "../_shared/api/session.ts";
 import { readClient } from "./clients.ts";
 import { invoiceItem, readInvoice } from "./invoice-rows.ts";

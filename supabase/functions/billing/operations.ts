@@ -2,9 +2,10 @@ import * as routes from "../../../shared/api/operations.ts";
 import { ROUTES } from "../../../shared/api/routes.ts";
 import { openApiDocument } from "../../../shared/api/openapi.ts";
 import { problem } from "../../../shared/errors.ts";
-import { endpoint, ProblemError } from "../_shared/api/endpoint.ts";
-import { cursorKeys, pageOf, type PageRow } from "../_shared/api/page.ts";
-import { found, insertRow, openRange } from "../_shared/api/rows.ts";
+import { endpoint } from "../_shared/api/endpoint.ts";
+import { ProblemError } from "../_shared/http/problem.ts";
+import { cursorKeys, pageOf, type PageRow } from "./api/page.ts";
+import { found, insertRow, openRange } from "./api/rows.ts";
 import type { Session } from "../_shared/api/session.ts";
 import { readClient } from "./clients.ts";
 

@@ -1,7 +1,7 @@
 import * as routes from "../../../shared/api/terms.ts";
 import { type Endpoint, endpoint } from "../_shared/api/endpoint.ts";
-import { cursorKeys, pageOf, type PageRow } from "../_shared/api/page.ts";
-import { deleteRow, found, insertRow, openRange, updateRow } from "../_shared/api/rows.ts";
+import { cursorKeys, pageOf, type PageRow } from "./api/page.ts";
+import { deleteRow, found, insertRow, openRange, updateRow } from "./api/rows.ts";
 import type { Session } from "../_shared/api/session.ts";
 
 /** Assignments, config and prices: what a client is billed by. */

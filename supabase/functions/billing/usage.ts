@@ -1,7 +1,8 @@
 import * as routes from "../../../shared/api/usage.ts";
-import { endpoint, ProblemError } from "../_shared/api/endpoint.ts";
-import { cursorKeys, pageOf, type PageRow } from "../_shared/api/page.ts";
-import { found } from "../_shared/api/rows.ts";
+import { endpoint } from "../_shared/api/endpoint.ts";
+import { ProblemError } from "../_shared/http/problem.ts";
+import { cursorKeys, pageOf, type PageRow } from "./api/page.ts";
+import { found } from "./api/rows.ts";
 import type { Session } from "../_shared/api/session.ts";
 import { problem } from "../../../shared/errors.ts";
 import { readClient } from "./clients.ts";

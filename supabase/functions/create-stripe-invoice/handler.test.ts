@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { DeliveryOutcome } from "../_shared/deliveries/types.ts";
+import type { DeliveryOutcome } from "../_shared/outbound/outcome.ts";
 import { handleCreate } from "./handler.ts";
 
 const ID = "0b8e6c1a-4d8f-4e61-9a53-1b7c52b3f1aa";

@@ -1,9 +1,9 @@
 import { z } from "zod";
 import { errorDetails, problem, problemResponse } from "../../../shared/errors.ts";
-import { readQuestion } from "../_shared/api/body.ts";
-import { surprise } from "../_shared/api/database-problem.ts";
-import { noteInvoice } from "../_shared/door/visit.ts";
-import type { DeliveryOutcome } from "../_shared/deliveries/types.ts";
+import { readQuestion } from "../_shared/http/read-body.ts";
+import { internalError } from "../_shared/postgres/problem.ts";
+import { noteInvoice } from "../_shared/log/request-context.ts";
+import type { DeliveryOutcome } from "../_shared/outbound/outcome.ts";
 import type { CustomerSync } from "../_shared/stripe/customers.ts";
 
 /** What the handler is given from outside; both undefined when Stripe is off. */
@@ -45,7 +45,7 @@ export async function handleCreate(request: Request, ports: CreatePorts): Promis
     return answer(await ports.deliver(question.data.invoice_id));
   } catch (error) {
     ports.reportError(error);
-    return problemResponse(surprise(error));
+    return problemResponse(internalError(error));
   }
 }
 

@@ -1,5 +1,5 @@
 import { withSupabase } from "@supabase/server";
-import { door } from "../_shared/door/door.ts";
+import { withRequest } from "../_shared/http/with-request.ts";
 import { deliverInvoice } from "../_shared/stripe/invoices.ts";
 import { syncCustomers } from "../_shared/stripe/customers.ts";
 import { stripeFromEnvironment } from "../_shared/stripe/open.ts";
@@ -9,7 +9,7 @@ const { ports } = stripeFromEnvironment(Deno.env.toObject());
 
 // For operators' tools, with a secret key. The worker does the same by itself.
 export default {
-  fetch: door(
+  fetch: withRequest(
     "create-stripe-invoice",
     (reportError) =>
       withSupabase({ auth: ["secret", "secret:cron"] }, (request) =>

@@ -1,7 +1,7 @@
 import { problem, problemResponse } from "../../../shared/errors.ts";
-import { surprise } from "../_shared/api/database-problem.ts";
-import type { DeliveryOverview } from "../_shared/deliveries/overview.ts";
-import type { WorkerSummary } from "../_shared/deliveries/worker.ts";
+import { internalError } from "../_shared/postgres/problem.ts";
+import type { DeliveryOverview } from "./overview.ts";
+import type { WorkerSummary } from "./worker.ts";
 
 /** What the handler is given from outside. */
 export interface DeliverPorts {
@@ -9,7 +9,7 @@ export interface DeliverPorts {
   readonly work: () => Promise<WorkerSummary>;
   /** What is left to do, and the report of the last run. */
   readonly overview: () => Promise<DeliveryOverview>;
-  /** Told of every surprise, which the caller sees as a bare 500. */
+  /** Told of every internalError, which the caller sees as a bare 500. */
   readonly reportError: (error: unknown) => void;
 }
 
@@ -27,6 +27,6 @@ export async function handleDeliver(request: Request, ports: DeliverPorts): Prom
     });
   } catch (error) {
     ports.reportError(error);
-    return problemResponse(surprise(error));
+    return problemResponse(internalError(error));
   }
 }

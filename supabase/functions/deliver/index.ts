@@ -1,9 +1,9 @@
 import { withSupabase } from "@supabase/server";
-import { openDatabase } from "../_shared/database.ts";
-import { door } from "../_shared/door/door.ts";
-import { DeliveryEnvironment } from "../_shared/deliveries/environment.ts";
-import { readOverview } from "../_shared/deliveries/overview.ts";
-import { workOnce } from "../_shared/deliveries/run.ts";
+import { openDatabase } from "../_shared/postgres/pool.ts";
+import { withRequest } from "../_shared/http/with-request.ts";
+import { DeliveryEnvironment } from "./environment.ts";
+import { readOverview } from "./overview.ts";
+import { workOnce } from "./work-once.ts";
 import { handleDeliver } from "./handler.ts";
 
 const environment = DeliveryEnvironment.parse(Deno.env.toObject());
@@ -11,7 +11,7 @@ const pool = openDatabase(environment.SUPABASE_DB_URL);
 
 // Called by pg_cron with the secret key named `cron`, and by itself while there is more.
 export default {
-  fetch: door("deliver", (reportError) =>
+  fetch: withRequest("deliver", (reportError) =>
     withSupabase(
       { auth: "secret:cron" },
       (request, { supabaseAdmin: client }) =>

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { EventResult, ingestUsage, UsageEvent } from "../../../shared/api/events.ts";
 import { errorDetails } from "../../../shared/errors.ts";
-import { isDeep, parseJson, readText } from "../_shared/api/body.ts";
+import { isDeep, parseJson, readText } from "../_shared/http/read-body.ts";
 import { endpoint } from "../_shared/api/endpoint.ts";
 import type { Session } from "../_shared/api/session.ts";
 import { plainEvent } from "./plain-event.ts";

@@ -1,15 +1,15 @@
 import { z } from "zod";
 import { errorDetails, problem, problemResponse } from "../../../shared/errors.ts";
-import { readQuestion } from "../_shared/api/body.ts";
-import { surprise } from "../_shared/api/database-problem.ts";
-import type { MeterReport } from "../_shared/stripe/meters.ts";
-import type { OutwardReport } from "../_shared/stripe/outward.ts";
-import type { Reconciliation } from "../_shared/stripe/reconcile.ts";
+import { readQuestion } from "../_shared/http/read-body.ts";
+import { internalError } from "../_shared/postgres/problem.ts";
+import type { MeterReport } from "./meters.ts";
+import type { OutboxReport } from "./outbox.ts";
+import type { Reconciliation } from "./reconcile.ts";
 
 /** What the handler is given from outside; all undefined when Stripe is off. */
 export interface ReconcilePorts {
   readonly reconcile: ((days: number) => Promise<Reconciliation>) | undefined;
-  readonly tell: (() => Promise<OutwardReport>) | undefined;
+  readonly tell: (() => Promise<OutboxReport>) | undefined;
   readonly meter: (() => Promise<MeterReport>) | undefined;
   readonly reportError: (error: unknown) => void;
 }
@@ -46,6 +46,6 @@ export async function handleReconcile(request: Request, ports: ReconcilePorts): 
     return Response.json(await work());
   } catch (error) {
     ports.reportError(error);
-    return problemResponse(surprise(error));
+    return problemResponse(internalError(error));
   }
 }

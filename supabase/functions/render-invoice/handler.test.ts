@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
+import { sha256Of } from "../../../shared/sha256.ts";
 import { acme } from "../../../shared/document/samples.ts";
-import type { InvoiceRow } from "../_shared/invoices.ts";
+import type { InvoiceRow } from "./invoice-loader.ts";
 import { handleRender } from "./handler.ts";
 
 const ID = "0b8e6c1a-4d8f-4e61-9a53-1b7c52b3f1aa";
@@ -44,7 +44,7 @@ Deno.test("a PDF comes as a file with its number for a name and its digest for a
   );
   const bytes = new Uint8Array(await response.arrayBuffer());
   assert.equal(new TextDecoder().decode(bytes.slice(0, 5)), "%PDF-");
-  const digest = createHash("sha256").update(bytes).digest("hex");
+  const digest = sha256Of(bytes);
   assert.equal(response.headers.get("etag"), `"${digest}"`);
 });
 

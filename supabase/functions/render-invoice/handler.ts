@@ -1,19 +1,19 @@
-import { createHash } from "node:crypto";
 import { z } from "zod";
+import { sha256Of } from "../../../shared/sha256.ts";
 import { renderHtml } from "../../../shared/document/html.ts";
 import { InvoiceDocument } from "../../../shared/document/schema.ts";
 import { type InvoiceView, invoiceView } from "../../../shared/document/view.ts";
 import { errorDetails, type Problem, problem, problemResponse } from "../../../shared/errors.ts";
-import { readQuestion } from "../_shared/api/body.ts";
-import { surprise } from "../_shared/api/database-problem.ts";
-import { noteInvoice } from "../_shared/door/visit.ts";
-import type { InvoiceRow, LoadInvoice } from "../_shared/invoices.ts";
+import { readQuestion } from "../_shared/http/read-body.ts";
+import { internalError } from "../_shared/postgres/problem.ts";
+import { noteInvoice } from "../_shared/log/request-context.ts";
+import type { InvoiceRow, LoadInvoice } from "./invoice-loader.ts";
 import { renderPdf } from "../_shared/pdf/render.ts";
 
 /** What the handler is given from outside. */
 export interface RenderPorts {
   readonly loadInvoice: LoadInvoice;
-  /** Told of every surprise, which the caller sees as a bare 500. */
+  /** Told of every internalError, which the caller sees as a bare 500. */
   readonly reportError: (error: unknown) => void;
 }
 
@@ -49,7 +49,7 @@ export async function handleRender(
     return await answer(request, question.value, row, document.value);
   } catch (error) {
     ports.reportError(error);
-    return problemResponse(surprise(error));
+    return problemResponse(internalError(error));
   }
 }
 
@@ -107,7 +107,7 @@ async function pdfResponse(
   name: string,
 ): Promise<Response> {
   const bytes = await renderPdf(view);
-  const etag = `"${createHash("sha256").update(bytes).digest("hex")}"`;
+  const etag = `"${sha256Of(bytes)}"`;
   const headers = { etag, "cache-control": "private, no-cache" };
   if (request.headers.get("if-none-match") === etag) {
     return new Response(null, { status: 304, headers });

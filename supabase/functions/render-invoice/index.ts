@@ -1,11 +1,11 @@
 import { withSupabase } from "@supabase/server";
-import { door } from "../_shared/door/door.ts";
-import { invoiceLoader } from "../_shared/invoices.ts";
+import { withRequest } from "../_shared/http/with-request.ts";
+import { invoiceLoader } from "./invoice-loader.ts";
 import { handleRender } from "./handler.ts";
 
 // Users see what row level security shows them; a secret key sees every invoice.
 export default {
-  fetch: door("render-invoice", (reportError) =>
+  fetch: withRequest("render-invoice", (reportError) =>
     withSupabase(
       { auth: ["user", "secret"] },
       (request, context) =>

@@ -1,8 +1,9 @@
 import type Stripe from "stripe";
 import { problem, problemResponse } from "../../../shared/errors.ts";
-import { databaseProblem, surprise } from "../_shared/api/database-problem.ts";
+import { readSignedText } from "../_shared/http/read-body.ts";
+import { databaseProblem, internalError } from "../_shared/postgres/problem.ts";
 import type { StripeStore } from "../_shared/stripe/store.ts";
-import { verifyWebhook } from "../_shared/stripe/webhook.ts";
+import { verifyWebhook } from "./verify.ts";
 
 /** What the handler is given from outside. */
 export interface WebhookPorts {
@@ -34,7 +35,7 @@ export async function handleWebhook(request: Request, ports: WebhookPorts): Prom
   if (ports.connection === undefined) return problemResponse(problem("stripe_off"));
   const { stripe, store, now } = ports.connection;
   try {
-    const body = await readAtMost(request, MOST_BYTES);
+    const body = await readSignedText(request, MOST_BYTES);
     if (body === null) return problemResponse(problem("too_large"));
     const header = request.headers.get("stripe-signature");
     const verified = verifyWebhook(body, header, ports.secrets, stripe, now());
@@ -56,26 +57,6 @@ export async function handleWebhook(request: Request, ports: WebhookPorts): Prom
     ports.reportError(error);
     // Text that no database stores will not be stored the next time either.
     const known = databaseProblem(error);
-    return problemResponse(known?.code === "bad_request" ? known : surprise(error));
+    return problemResponse(known?.code === "bad_request" ? known : internalError(error));
   }
-}
-
-/** The body as text; null when it is longer. What is sent too much is not read. */
-async function readAtMost(request: Request, most: number): Promise<string | null> {
-  const length = request.headers.get("content-length");
-  if (length !== null) {
-    // The server reads as many bytes as were announced, at once: faster than piece by piece.
-    if (Number(length) <= most) return await request.text();
-    await request.body?.cancel();
-    return null;
-  }
-  const decoder = new TextDecoder();
-  let text = "";
-  let bytes = 0;
-  for await (const chunk of request.body ?? []) {
-    bytes += chunk.byteLength;
-    if (bytes > most) return null;
-    text += decoder.decode(chunk, { stream: true });
-  }
-  return text + decoder.decode();
 }

@@ -1,11 +1,7 @@
 import { z } from "zod";
 import type { Route } from "../../../../shared/api/route.ts";
-import {
-  type ErrorDetail,
-  errorDetails,
-  type Problem,
-  problem,
-} from "../../../../shared/errors.ts";
+import { type ErrorDetail, errorDetails, problem } from "../../../../shared/errors.ts";
+import { ProblemError } from "../http/problem.ts";
 import type { Session } from "./session.ts";
 
 /** A parsed request: what an endpoint's work is given. */
@@ -17,13 +13,6 @@ export interface Input<Params, Query, Body> {
 
 /** What came over the wire, not yet checked. */
 export type RawInput = Input<unknown, unknown, unknown>;
-
-/** Ends an endpoint's work with a problem; the transaction is rolled back. */
-export class ProblemError extends Error {
-  constructor(readonly problem: Problem) {
-    super(problem.detail ?? problem.title);
-  }
-}
 
 /** A route with its work; parsing stands between the two. */
 export interface Endpoint {

@@ -1,7 +1,7 @@
-import { createHash } from "node:crypto";
 import { z } from "zod";
+import { sha256Of } from "../../../../shared/sha256.ts";
 import { problem } from "../../../../shared/errors.ts";
-import { ProblemError } from "./endpoint.ts";
+import { ProblemError } from "../http/problem.ts";
 import type { Session } from "./session.ts";
 
 /** What identifies a request that may be sent again. */
@@ -24,14 +24,14 @@ const Claim = z.object({
  * Does the work once per key: sent again, the same request gets the stored answer. Throws
  * `idempotency_conflict` where the key was used for another request.
  */
-export async function once(
+export async function withIdempotency(
   session: Session,
   { key, operation, content }: Repeatable,
   status: number,
   work: () => Promise<object>,
 ): Promise<{ readonly answer: object; readonly repeated: boolean }> {
   const { sql, caller: { name } } = session;
-  const hash = createHash("sha256").update(content).digest("hex");
+  const hash = sha256Of(content);
   const [row] = await sql`
     select * from billing.claim_idempotency_key(${name}, ${key}, ${operation}, ${hash})`;
   const claim = Claim.parse(row);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { z } from "zod";
 import type { Route } from "../../../../shared/api/route.ts";
-import type { Caller } from "./caller.ts";
+import type { Caller } from "../http/authenticate.ts";
 import { endpoint } from "./endpoint.ts";
 import { serve, type ServePorts } from "./serve.ts";
 
@@ -40,7 +40,7 @@ function served(caller: Caller | null = operator, more: Partial<ServePorts> = {}
     ),
     endpoint(wrong, () => Promise.resolve({ said: 5, secret: "inside" })),
   ], {
-    identify: () => Promise.resolve(caller),
+    authenticate: () => Promise.resolve(caller),
     openSession: () => Promise.reject(new Error("no database in this test")),
     reportError: (error) => reported.push(error),
     ...more,

@@ -1,22 +1,23 @@
-import { createHash } from "node:crypto";
 import { type Context, Hono } from "hono";
 import { corsHeaders } from "@supabase/supabase-js/cors";
 import { z } from "zod";
+import { sha256Of } from "../../../../shared/sha256.ts";
 import { Id } from "../../../../shared/api/fields.ts";
 import { type Problem, problem, problemResponse } from "../../../../shared/errors.ts";
-import { parseShallow, readText } from "./body.ts";
-import type { Caller, Identify } from "./caller.ts";
-import { databaseProblem, surprise } from "./database-problem.ts";
-import { type Endpoint, ProblemError, type RawInput } from "./endpoint.ts";
-import { currentVisit, noteInvoice } from "../door/visit.ts";
-import { idempotencyKey, once } from "./idempotency.ts";
+import { parseShallow, readText } from "../http/read-body.ts";
+import type { Authenticate, Caller } from "../http/authenticate.ts";
+import { databaseProblem, internalError } from "../postgres/problem.ts";
+import { type Endpoint, type RawInput } from "./endpoint.ts";
+import { ProblemError } from "../http/problem.ts";
+import { currentRequest, noteInvoice } from "../log/request-context.ts";
+import { idempotencyKey, withIdempotency } from "./idempotency.ts";
 import type { OpenSession } from "./session.ts";
 
 /** What serving needs from outside. */
 export interface ServePorts {
-  readonly identify: Identify;
+  readonly authenticate: Authenticate;
   readonly openSession: OpenSession;
-  /** Told of every surprise, which the caller sees as a bare 500. */
+  /** Told of every internalError, which the caller sees as a bare 500. */
   readonly reportError: (error: unknown) => void;
   /** Reads a body; JSON of at most a megabyte unless given. */
   readonly readBody?: (request: Request) => Promise<unknown>;
@@ -61,11 +62,11 @@ export function serve(
 async function answer(one: Endpoint, context: Context, ports: ServePorts): Promise<Response> {
   const { route } = one;
   const request = context.req.raw;
-  const caller = await ports.identify(request);
-  const visit = currentVisit();
-  if (visit !== undefined) {
-    visit.route = route.path;
-    visit.stranger = caller === null || caller.actor === "anon";
+  const caller = await ports.authenticate(request);
+  const current = currentRequest();
+  if (current !== undefined) {
+    current.route = route.path;
+    current.unauthenticated = caller === null || caller.actor === "anon";
   }
   noteInvoice(Id.safeParse(context.req.param("invoice_id")).data);
   const refusal = refuse(one, caller);
@@ -82,7 +83,7 @@ async function answer(one: Endpoint, context: Context, ports: ServePorts): Promi
   const { answer, repeated } = await ports.openSession(
     caller,
     async (session) =>
-      key === null ? { answer: await work(session), repeated: false } : await once(
+      key === null ? { answer: await work(session), repeated: false } : await withIdempotency(
         session,
         { key, operation: route.id, content: JSON.stringify(raw) },
         route.status,
@@ -94,7 +95,7 @@ async function answer(one: Endpoint, context: Context, ports: ServePorts): Promi
   const headers: Record<string, string> = { "content-type": "application/json" };
   if (repeated) headers["idempotency-replayed"] = "true";
   if (route.method !== "GET") return new Response(body, { status: route.status, headers });
-  const etag = `"${createHash("sha256").update(body).digest("base64url")}"`;
+  const etag = `"${sha256Of(body, "base64url")}"`;
   Object.assign(headers, { etag, "cache-control": "private, no-cache" });
   return request.headers.get("if-none-match") === etag
     ? new Response(null, { status: 304, headers })
@@ -133,5 +134,5 @@ function problemOf(error: unknown, { reportError }: ServePorts): Problem {
   const known = databaseProblem(error);
   if (known !== null) return known;
   reportError(error instanceof z.ZodError ? new Error(`answer: ${error.message}`) : error);
-  return surprise(error);
+  return internalError(error);
 }

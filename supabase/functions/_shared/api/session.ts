@@ -1,5 +1,5 @@
 import type { Sql, TransactionSql } from "postgres";
-import type { Caller } from "./caller.ts";
+import type { Caller } from "../http/authenticate.ts";
 
 /** One request's work in the database: a transaction with the caller's rights. */
 export interface Session {
@@ -16,7 +16,7 @@ export type OpenSession = <T extends object>(
 ) => Promise<T>;
 
 /**
- * Sessions on a connection that may become the API's roles, as `postgres` may. Members act as
+ * Sessions on a connection that may assumeRole the API's roles, as `postgres` may. Members act as
  * `authenticated` with their token's claims, so row level security decides what they see; all
  * others as `service_role`, whose grants bound them. The database speaks UTC.
  */
@@ -24,7 +24,7 @@ export function sessionsOn(sql: Sql): OpenSession {
   return async (caller, work) => {
     // In a box: what `begin` resolves with is typed for arrays of queries.
     const { value } = await sql.begin(async (transaction) => {
-      await become(transaction, caller);
+      await assumeRole(transaction, caller);
       const asService = async () => {
         await transaction`select set_config('role', 'service_role', true)`;
       };
@@ -34,7 +34,7 @@ export function sessionsOn(sql: Sql): OpenSession {
   };
 }
 
-async function become(sql: TransactionSql, caller: Caller): Promise<void> {
+async function assumeRole(sql: TransactionSql, caller: Caller): Promise<void> {
   const role = caller.actor === "member" ? "authenticated" : "service_role";
   await sql`
     select set_config('request.jwt.claims', ${JSON.stringify(caller.claims ?? { role })}, true),

@@ -1,5 +1,5 @@
-import { createHash } from "node:crypto";
 import Stripe from "stripe";
+import { sha256Of } from "../../../../shared/sha256.ts";
 import {
   type CustomerDetails,
   customerDetails,
@@ -138,5 +138,5 @@ async function sendTaxId(id: string, client: ClientFacts, stripe: Stripe): Promi
 }
 
 function digestOf(value: unknown): string {
-  return createHash("sha256").update(JSON.stringify(value)).digest("hex");
+  return sha256Of(JSON.stringify(value));
 }

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { KeyUrl } from "../key-url.ts";
+import { KeyUrl } from "../outbound/key-url.ts";
 
 /** An empty variable counts as absent. */
 const optional = z.string().optional().transform((value) => value === "" ? undefined : value);

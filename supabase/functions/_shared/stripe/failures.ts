@@ -1,6 +1,6 @@
 import Stripe from "stripe";
-import { withoutSecrets } from "../door/scrub.ts";
-import type { DeliveryOutcome } from "../deliveries/types.ts";
+import { withoutSecrets } from "../log/redact.ts";
+import type { DeliveryOutcome } from "../outbound/outcome.ts";
 
 /**
  * What a failed request means for a delivery. Rate limits, broken connections and Stripe's own

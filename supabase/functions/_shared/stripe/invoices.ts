@@ -2,7 +2,7 @@ import Stripe from "stripe";
 import { fromStripeAmount } from "../../../../shared/stripe/amounts.ts";
 import type { InvoiceFacts } from "../../../../shared/stripe/facts.ts";
 import { type InvoicePlan, planInvoice, type PlannedLine } from "../../../../shared/stripe/plan.ts";
-import type { DeliveryOutcome } from "../deliveries/types.ts";
+import type { DeliveryOutcome } from "../outbound/outcome.ts";
 import { type CustomerPorts, ensureCustomer } from "./customers.ts";
 import { isMissing, outcomeOfFailure } from "./failures.ts";
 import type { StripeStore } from "./store.ts";

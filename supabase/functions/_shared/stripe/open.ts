@@ -1,13 +1,13 @@
 import type { Sql } from "postgres";
 import { z } from "zod";
-import { openDatabase } from "../database.ts";
+import { openDatabase } from "../postgres/pool.ts";
 import { openStripe } from "./client.ts";
 import { StripeEnvironment } from "./environment.ts";
-import type { OutwardPorts } from "./outward.ts";
+import type { StripePorts } from "./ports.ts";
 import { stripeStore } from "./store.ts";
 
 /** Stripe and what is written down of it, or undefined when there is no STRIPE_API_KEY. */
-export function stripePorts(environment: StripeEnvironment, sql: Sql): OutwardPorts | undefined {
+export function stripePorts(environment: StripeEnvironment, sql: Sql): StripePorts | undefined {
   const connection = openStripe(environment);
   return connection === undefined ? undefined : {
     stripe: connection.stripe,

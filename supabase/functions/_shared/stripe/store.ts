@@ -1,7 +1,7 @@
 import type { Sql } from "postgres";
 import type Stripe from "stripe";
 import { z } from "zod";
-import { inGroups } from "../in-groups.ts";
+import { batchQueue } from "../postgres/batch-queue.ts";
 import { ClientFacts, InvoiceFacts } from "../../../../shared/stripe/facts.ts";
 
 /** Something that Stripe must still be told: a row of `billing.stripe_outbox`. */
@@ -147,7 +147,7 @@ export function stripeStore(sql: Sql, livemode: boolean) {
           from jsonb_array_elements(${text(events)}::text::jsonb) e`),
       ),
     /** True when the event, a JSON text, is new. Those that come together are stored together. */
-    receiveEvent: inGroups(async (payloads: readonly string[]) =>
+    receiveEvent: batchQueue(async (payloads: readonly string[]) =>
       z.array(z.object({ is_new: z.boolean() })).parse([
         ...await sql`
           select billing.receive_stripe_event(e.event) as is_new

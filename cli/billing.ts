@@ -1,0 +1,19 @@
+import { progressTo } from "./terminal/progress.ts";
+import { billingCommand } from "./billing-command.ts";
+import { runCommandLine } from "./command-line.ts";
+import { connect } from "./connection.ts";
+
+// npm run billing -- --help
+const encoder = new TextEncoder();
+const terminal = { out: console.log, error: console.error };
+const command = billingCommand({
+  connect: () => connect(Deno.env.toObject()),
+  terminal,
+  // On stderr: stdout holds the result alone, for pipes.
+  progress: progressTo({
+    write: (text) => Deno.stderr.writeSync(encoder.encode(text)),
+    isTerminal: Deno.stderr.isTerminal(),
+    now: () => performance.now(),
+  }),
+});
+Deno.exit(await runCommandLine(command, Deno.args, terminal));

@@ -1,0 +1,55 @@
+import { createClient } from "@supabase/supabase-js";
+import {
+  type BillingClient,
+  billingClient,
+  type CallResult,
+} from "../shared/client/billing-client.ts";
+import type { Problem } from "../shared/errors.ts";
+import { platformKeys } from "../dev/platform/keys.ts";
+
+const LOCAL = "http://127.0.0.1:54321";
+
+/**
+ * A client of the installation that the environment names (`SUPABASE_URL`, `SUPABASE_SECRET_KEY`),
+ * else of the local platform. Throws where a URL comes without a key.
+ */
+export function connect(env: Readonly<Record<string, string | undefined>>): BillingClient {
+  const url = env.SUPABASE_URL ?? LOCAL;
+  const isLocal = ["127.0.0.1", "localhost"].includes(new URL(url).hostname);
+  const key = env.SUPABASE_SECRET_KEY ?? (isLocal ? platformKeys.secret : undefined);
+  if (key === undefined) throw new Error(`SUPABASE_SECRET_KEY is not set; ${url} needs one`);
+  return billingClient(createClient(url, key, { auth: { persistSession: false } }));
+}
+
+/** Ends a command with a problem of the server. */
+export class CommandProblem extends Error {
+  constructor(problem: Problem) {
+    const where = problem.errors?.map(({ pointer, detail }) => `\n  ${pointer}: ${detail}`) ?? [];
+    super(`${problem.detail ?? problem.title} [${problem.code}]${where.join("")}`);
+  }
+}
+
+/** The data of a call. Throws a `CommandProblem` where there is none. */
+export async function dataOf<Data>(
+  call: Promise<CallResult<Data>>,
+): Promise<Data> {
+  const { data, error } = await call;
+  if (error !== null) throw new CommandProblem(error);
+  return data;
+}
+
+/** Every item of all pages. */
+export async function allPages<Item>(
+  read: (cursor: string | undefined) => Promise<
+    { data: readonly Item[]; next_cursor: string | null }
+  >,
+): Promise<Item[]> {
+  const items: Item[] = [];
+  let cursor: string | undefined;
+  do {
+    const page = await read(cursor);
+    items.push(...page.data);
+    cursor = page.next_cursor ?? undefined;
+  } while (cursor !== undefined);
+  return items;
+}

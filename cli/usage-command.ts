@@ -1,0 +1,114 @@
+import { Command, InvalidArgumentError } from "commander";
+import { listClients } from "../shared/api/clients.ts";
+import { Day } from "../shared/api/fields.ts";
+import { allUsage, rollupUsage } from "../shared/api/usage.ts";
+import type { BillingClient } from "../shared/client/billing-client.ts";
+import { tableLines } from "./terminal/table.ts";
+import { clientId } from "./client-id.ts";
+import type { Terminal } from "./command-line.ts";
+import { allPages, dataOf } from "./connection.ts";
+
+/** What the usage tracker is given from outside. */
+export interface UsagePorts {
+  readonly connect: () => BillingClient;
+  readonly today: () => Date;
+  readonly terminal: Terminal;
+}
+
+interface UsageOptions {
+  readonly clientId?: string;
+  readonly start?: string;
+  readonly end?: string;
+  readonly dryRun?: boolean;
+  readonly json?: boolean;
+}
+
+const DAY = 86_400_000;
+
+/** `npm run usage`: counts what has arrived and shows usage per client, model and metric. */
+export function usageCommand({ connect, today, terminal }: UsagePorts): Command {
+  return new Command("usage")
+    .description("Count agents' usage and show it: all clients, the last 30 days")
+    .option("--client-id <id>", "one client: its id or external id")
+    .option("--start <YYYY-MM-DD>", "first day", day)
+    .option("--end <YYYY-MM-DD>", "last day, included", day)
+    .option("--dry-run", "write nothing: sum the logs instead of counting them")
+    .option("--json", "print JSON")
+    .action(async (options: UsageOptions) => {
+      const billing = connect();
+      const span = spanOf(options, today());
+      if (!options.dryRun) await dataOf(billing(rollupUsage, {}));
+      const client_id = options.clientId && await clientId(billing, options.clientId);
+      const rows = await allPages((cursor) =>
+        dataOf(billing(allUsage, {
+          query: {
+            ...span,
+            cursor,
+            limit: 200,
+            client_id,
+            group_by: "client,model",
+            source: options.dryRun ? "logs" : "records",
+          },
+        }))
+      );
+      const names = await clientNames(billing);
+      const usage = rows.map(({ day: _day, agent: _agent, ...row }) => ({
+        client: names.get(row.client_id ?? "") ?? null,
+        ...row,
+      }));
+      if (options.json) {
+        terminal.out(JSON.stringify({ ...span, dry_run: options.dryRun ?? false, usage }, null, 2));
+        return;
+      }
+      terminal.out(`Usage from ${span.start} to ${span.end}, both included`);
+      terminal.out(tableOf(usage));
+    });
+}
+
+/** The days asked for; 30 of them up to the end, which is today unless given. */
+function spanOf({ start, end }: UsageOptions, today: Date): { start: string; end: string } {
+  const last = end ?? today.toISOString().slice(0, 10);
+  const first = start ??
+    new Date(Date.parse(`${last}T00:00:00Z`) - 29 * DAY).toISOString().slice(0, 10);
+  return { start: first, end: last };
+}
+
+async function clientNames(billing: BillingClient): Promise<Map<string, string>> {
+  const clients = await allPages((cursor) =>
+    dataOf(billing(listClients, { query: { cursor, limit: 200 } }))
+  );
+  return new Map(clients.map(({ id, name }) => [id, name]));
+}
+
+function tableOf(
+  usage: readonly {
+    client: string | null;
+    model: string | null;
+    metric: string;
+    quantity: string;
+    provider_cost: string | null;
+  }[],
+): string {
+  if (usage.length === 0) return "No usage.";
+  return tableLines(
+    [
+      { title: "Client", align: "left" },
+      { title: "Model", align: "left" },
+      { title: "Metric", align: "left" },
+      { title: "Quantity", align: "right" },
+      { title: "Provider cost USD", align: "right" },
+    ],
+    usage.map(({ client, model, metric, quantity, provider_cost }) => [
+      client ?? "",
+      model ?? "",
+      metric,
+      quantity,
+      provider_cost ?? "",
+    ]),
+  ).join("\n");
+}
+
+function day(text: string): string {
+  if (!Day.safeParse(text).success) throw new InvalidArgumentError("Give a day as YYYY-MM-DD.");
+  return text;
+}

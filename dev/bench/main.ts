@@ -1,0 +1,80 @@
+import { cpus } from "node:os";
+import { parseArgs } from "node:util";
+import { type Figure, isMet } from "./figure.ts";
+import { groups } from "./groups.ts";
+import { describePlans } from "./plans.ts";
+import { lineOf, tableOf, withPart } from "./report.ts";
+import { sizes } from "./sizes.ts";
+
+// npm run bench                                  everything; closing months takes most of the time
+// npm run bench -- --quick                       that it runs; its numbers say little
+// npm run bench -- rollup close_month            the groups that hold these keys
+// npm run bench -- --json FILE                   the figures as JSON too
+// npm run bench -- --write docs/performance.md   the figures into the document's table
+// npm run bench -- --plans docs/performance.md   only how hot queries are answered, into the document
+// npm run bench -- --size small                  a fifth of the logs
+
+const { values, positionals } = parseArgs({
+  args: Deno.args,
+  allowPositionals: true,
+  options: {
+    quick: { type: "boolean" },
+    size: { type: "string", default: "default" },
+    json: { type: "string" },
+    write: { type: "string" },
+    plans: { type: "string" },
+    help: { type: "boolean" },
+  },
+});
+const known = groups.flatMap(({ keys }) => keys);
+const size = values.quick ? "quick" : values.size;
+if (
+  values.help || (size !== "default" && size !== "quick" && size !== "small") ||
+  positionals.some((key) => !known.includes(key))
+) {
+  console.error(
+    "usage: npm run bench -- [keys] [--quick | --size default|small] [--json FILE] " +
+      `[--write DOCUMENT] [--plans DOCUMENT]\nkeys: ${known.join(", ")}`,
+  );
+  Deno.exit(values.help ? 0 : 2);
+}
+if (values.plans !== undefined) {
+  const document = await Deno.readTextFile(values.plans);
+  await Deno.writeTextFile(values.plans, withPart(document, "plans", await describePlans()));
+  Deno.exit(0);
+}
+const chosen = groups.filter(({ keys }) =>
+  positionals.length === 0 || keys.some((key) => positionals.includes(key))
+);
+
+const started = performance.now();
+const processor = cpus();
+const machine = `${processor.length} cores (${processor[0]?.model ?? "unknown"})`;
+const figures: Figure[] = [];
+console.log(`Sizes: ${JSON.stringify(sizes[size])}`);
+for (const group of chosen) {
+  await group.measure(sizes[size], (found) => {
+    figures.push(...found);
+    for (const figure of found) console.log(lineOf(figure));
+  });
+}
+const seconds = Math.round((performance.now() - started) / 1000);
+console.log(`Took ${seconds} s on ${machine}.`);
+if (values.json !== undefined) {
+  const report = {
+    size: sizes[size],
+    machine,
+    seconds,
+    figures: figures.map((figure) => ({ ...figure, met: isMet(figure) })),
+  };
+  await Deno.writeTextFile(values.json, `${JSON.stringify(report, null, 2)}\n`);
+}
+if (values.write !== undefined) {
+  const heading = `Measured by \`npm run bench\`, size ${size}, on ${machine}, ${seconds} s.`;
+  const document = await Deno.readTextFile(values.write);
+  await Deno.writeTextFile(
+    values.write,
+    withPart(document, "bench", tableOf(figures, heading)),
+  );
+}
+Deno.exit(0);

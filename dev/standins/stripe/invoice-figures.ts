@@ -1,0 +1,40 @@
+import type { Invoice } from "./state.ts";
+
+/** The sum of an invoice's lines. */
+export function totalOf(invoice: Invoice): number {
+  return invoice.lines.reduce((sum, { amount }) => sum + amount, 0);
+}
+
+/** What is still to be paid. */
+export function remainingOf(invoice: Invoice): number {
+  return totalOf(invoice) + invoice.starting_balance - invoice.pre_payment_credit_notes_amount -
+    invoice.amount_paid;
+}
+
+/** The invoice as Stripe answers it: figures computed, the first ten lines inside. */
+export function shown(invoice: Invoice) {
+  const total = totalOf(invoice);
+  const due = total + invoice.starting_balance - invoice.pre_payment_credit_notes_amount;
+  const void_ = invoice.status === "void";
+  return structuredClone({
+    ...invoice,
+    subtotal: total,
+    total,
+    amount_due: Math.max(due, 0),
+    amount_remaining: void_ ? 0 : Math.max(due - invoice.amount_paid, 0),
+    lines: {
+      object: "list",
+      url: `/v1/invoices/${invoice.id}/lines`,
+      data: invoice.lines.slice(0, 10),
+      has_more: invoice.lines.length > 10,
+    },
+    billing_reason: "manual",
+    discounts: [],
+    total_discount_amounts: [],
+    total_taxes: [],
+    payment_settings: { default_mandate: null, payment_method_options: null },
+    period_start: invoice.created,
+    period_end: invoice.created,
+    parent: null,
+  });
+}

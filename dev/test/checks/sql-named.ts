@@ -1,0 +1,49 @@
+import { join } from "node:path";
+import { repositoryRoot } from "../../platform/repository.ts";
+import { listFiles } from "../runner/files.ts";
+import type { SectionResult } from "../runner/report.ts";
+
+/** Checks that every SQL function of the migrations is put to the test by name in pgTAP. */
+export async function checkSqlNamed(): Promise<SectionResult> {
+  const functions = sqlFunctions(await readAll("supabase/migrations"));
+  const unnamed = unnamedFunctions(functions, await readAll("supabase/tests"));
+  return {
+    passed: functions.length - unnamed.length,
+    failed: unnamed.length,
+    details: unnamed.map((name) => `${name}: no file of supabase/tests names it`),
+  };
+}
+
+/** Functions that SQL text creates in our schemas, `schema.name`, each once, in its order. */
+export function sqlFunctions(sql: string): string[] {
+  const created = withoutComments(sql).matchAll(
+    /\bcreate\s+(?:or\s+replace\s+)?(?:function|procedure)\s+((?:billing|public)\.\w+)/g,
+  );
+  return [...new Set([...created].flatMap(([, name]) => name ?? []))];
+}
+
+/**
+ * Those that no test calls (`billing.name`) or hands to pgTAP by name (`'billing', 'name'`, as
+ * `trigger_is` takes it). A word of a description or a comment proves nothing and does not count.
+ */
+export function unnamedFunctions(functions: string[], tests: string): string[] {
+  const code = withoutComments(tests);
+  const named = new Set(
+    [...code.matchAll(/\b(billing|public)(?:\.|',\s*')(\w+)/g)].map(([, schema, name]) =>
+      `${schema}.${name}`
+    ),
+  );
+  return functions.filter((name) => !named.has(name));
+}
+
+function withoutComments(sql: string): string {
+  return sql.replace(/--.*$/gm, "");
+}
+
+async function readAll(folder: string): Promise<string> {
+  const files = await listFiles(folder, ".sql");
+  const texts = await Promise.all(
+    files.map((file) => Deno.readTextFile(join(repositoryRoot, file))),
+  );
+  return texts.join("\n");
+}

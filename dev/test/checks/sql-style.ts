@@ -1,0 +1,37 @@
+import { join } from "node:path";
+import { repositoryRoot } from "../../platform/repository.ts";
+import { listFiles } from "../runner/files.ts";
+import type { SectionResult } from "../runner/report.ts";
+
+const MAX_COLUMNS = 100;
+const MAX_LINES = 350;
+const KEYWORDS =
+  /\b(SELECT|INSERT|UPDATE|DELETE|CREATE|ALTER|DROP|GRANT|REVOKE|FROM|WHERE|JOIN|BEGIN|RETURNS)\b/;
+
+/** Checks every SQL file of the project: width, length, lower-case keywords, white space. */
+export async function checkSql(): Promise<SectionResult> {
+  const files = [...await listFiles("supabase", ".sql"), ...await listFiles("dev", ".sql")];
+  const result: SectionResult = { passed: 0, failed: 0, details: [] };
+  for (const file of files) {
+    const problems = sqlStyleProblems(await Deno.readTextFile(join(repositoryRoot, file)));
+    if (problems.length === 0) result.passed++;
+    else result.failed++;
+    result.details.push(...problems.map((problem) => `${file}:${problem}`));
+  }
+  return result;
+}
+
+/** The departures from the house style in one file, each `line: what`. */
+export function sqlStyleProblems(text: string): string[] {
+  const lines = text.replace(/\n$/, "").split("\n");
+  const problems = lines.length > MAX_LINES ? [`1: more than ${MAX_LINES} lines`] : [];
+  lines.forEach((line, index) => {
+    const report = (what: string) => problems.push(`${index + 1}: ${what}`);
+    if ([...line].length > MAX_COLUMNS) report(`wider than ${MAX_COLUMNS} columns`);
+    if (/\s+$/.test(line)) report("white space at the end");
+    if (line.includes("\t")) report("a tab");
+    const code = line.replace(/'[^']*'/g, "''").replace(/--.*$/, "").replace(/"[^"]*"/g, '""');
+    if (KEYWORDS.test(code)) report("a keyword in capitals");
+  });
+  return problems;
+}

@@ -1,0 +1,23 @@
+import type { Platform } from "../../platform/platform.ts";
+import { runDenoTest } from "./deno-test.ts";
+import { listFiles } from "./files.ts";
+import { failIfEmpty } from "./report.ts";
+import type { SectionResult } from "./report.ts";
+
+/** Runs dev/test/e2e against a running platform; the tests learn of it from the environment. */
+export async function runEndToEnd(platform: Platform, filter: string): Promise<SectionResult> {
+  const files = await listFiles("dev/test/e2e", ".test.ts");
+  const result = await runDenoTest("current", files.filter((file) => file.includes(filter)), {
+    PLATFORM_ENGINE: platform.engine,
+    PLATFORM_API_URL: platform.urls.api,
+    PLATFORM_DATABASE_URL: platform.urls.database,
+    PLATFORM_DATABASE_ADMIN_URL: platform.urls.databaseAdmin,
+    PLATFORM_MAIL_URL: platform.urls.mail,
+    PLATFORM_SMTP_URL: platform.urls.smtp,
+    PLATFORM_PUBLISHABLE_KEY: platform.keys.publishable,
+    PLATFORM_SECRET_KEY: platform.keys.secret,
+  });
+  const log = platform.functionLog();
+  if (result.failed > 0 && log.length > 0) result.details.push("Functions printed:", ...log);
+  return failIfEmpty(result);
+}

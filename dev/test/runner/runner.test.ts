@@ -1,0 +1,71 @@
+import { deepStrictEqual, strictEqual } from "node:assert/strict";
+import { parseDenoTest } from "./deno-test.ts";
+import { failIfEmpty } from "./report.ts";
+import { sqlFunctions, unnamedFunctions } from "../checks/sql-named.ts";
+import { sqlStyleProblems } from "../checks/sql-style.ts";
+import { parseTap } from "./tap.ts";
+import { versionProblems } from "../checks/versions.ts";
+
+Deno.test("a failing assertion is reported with its diagnostics", () => {
+  const lines = ["1..2", "ok 1 - fine", 'not ok 2 - total\n# Failed test 2: "total"\n#   have: 3'];
+  deepStrictEqual(parseTap(lines), {
+    passed: 1,
+    failures: ['not ok 2 - total\n    # Failed test 2: "total"\n    #   have: 3'],
+  });
+});
+
+Deno.test("a file that stops early, has no plan or excuses itself is not green", () => {
+  deepStrictEqual(parseTap(["1..2", "ok 1"]).failures, ["planned 2 assertions, ran 1"]);
+  deepStrictEqual(parseTap(["ok 1"]).failures, ["no plan: the file ends without finish()"]);
+  strictEqual(parseTap(["1..1", "ok 1 - later # skip not here"]).failures.length, 1);
+  deepStrictEqual(parseTap(["1..1", "ok 1 - number \\# 1"]), { passed: 1, failures: [] });
+});
+
+Deno.test("a Deno run that says it failed is a failure, whatever its summary counts", () => {
+  const counts = (success: boolean, output: string) => {
+    const { passed, failed } = parseDenoTest(success, output);
+    return [passed, failed];
+  };
+  deepStrictEqual(counts(true, "x\nok | 12 passed (3 steps) | 0 failed (1s)\n"), [12, 0]);
+  deepStrictEqual(counts(false, "FAILED | 1 passed | 2 failed (1s)"), [1, 2]);
+  deepStrictEqual(counts(false, "error: Module not found"), [0, 1]);
+});
+
+Deno.test("SQL style finds capitals outside strings and comments, and wide lines", () => {
+  deepStrictEqual(sqlStyleProblems("select 'SELECT' -- FROM here\n"), []);
+  deepStrictEqual(sqlStyleProblems("SELECT 1\n"), ["1: a keyword in capitals"]);
+  deepStrictEqual(sqlStyleProblems(`--${"x".repeat(99)}\n`), ["1: wider than 100 columns"]);
+});
+
+Deno.test("a section that ran nothing is a failure", () => {
+  strictEqual(failIfEmpty({ passed: 0, failed: 0, details: [] }).failed, 1);
+  strictEqual(failIfEmpty({ passed: 1, failed: 0, details: [] }).failed, 0);
+});
+
+Deno.test("a function may not deploy another version than the one that was tested", () => {
+  const dependencies = { zod: "4.6.7", "@supabase/server": "1.4.1" };
+  deepStrictEqual(versionProblems({ zod: "npm:zod@4.6.7", "a/": "./a/" }, dependencies), []);
+  deepStrictEqual(versionProblems({ s: "npm:@supabase/server@1.4.0/x" }, dependencies), [
+    "npm:@supabase/server@1.4.0/x, but package.json has @supabase/server 1.4.1",
+  ]);
+  strictEqual(versionProblems({ zod: "npm:zod" }, dependencies).length, 1);
+});
+
+Deno.test("a function counts as tested where a test calls it, not where prose mentions it", () => {
+  const functions = sqlFunctions(`
+    create function billing.rate_usage(targets x[]) returns void …
+    create or replace function public.hook() returns trigger …
+    -- create function billing.gone() …
+    create function billing.rate_usage(other x) returns void …`);
+  deepStrictEqual(functions, ["billing.rate_usage", "public.hook"]);
+  deepStrictEqual(unnamedFunctions(functions, "-- billing.rate_usage\nselect 'hook'"), functions);
+  deepStrictEqual(
+    unnamedFunctions(
+      functions,
+      `select billing.rate_usage_twice();
+       select trigger_is('public', 't', 'hook', 'public', 'hook', 'x')`,
+    ),
+    ["billing.rate_usage"],
+  );
+  deepStrictEqual(unnamedFunctions(functions, "billing.rate_usage(x) public.hook()"), []);
+});

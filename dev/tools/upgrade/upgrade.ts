@@ -1,0 +1,93 @@
+import { join } from "node:path";
+import type { Sql } from "postgres";
+import { applyMigrations } from "../../platform/migrations.ts";
+import { repositoryRoot } from "../../platform/repository.ts";
+import type { Release } from "./release.ts";
+
+/** What an issued invoice says, and how it stands: no migration may change any of it. */
+const BOOKS = `
+  select i.number, i.status, i.total_minor::text, i.amount_due_minor::text, i.document::text
+  from public.invoices i where i.status <> 'draft'
+  union all
+  select n.number, 'credited', n.total_minor::text, n.to_balance_minor::text, null
+  from public.credit_notes n
+  union all
+  select c.name, 'usage', r.metric, sum(r.quantity)::text, null
+  from public.usage_records r join public.clients c on c.id = r.client_id group by 1, 3
+  order by 1, 2, 3, 4`;
+
+/** Builds the schema of a release in an empty database and lives its month there. */
+export async function buildRelease(
+  release: Release,
+  sql: Sql,
+  databaseUrl: string,
+): Promise<void> {
+  await withCheckout(Object.keys(release.migrations), {}, async (checkout) => {
+    await applyMigrations(databaseUrl, checkout);
+  });
+  await sql.unsafe(release.world).simple();
+}
+
+/**
+ * Applies what came after the release, `more` migrations by file name included, and bills the next
+ * month. Returns what is wrong then: nothing, where the upgrade is good.
+ */
+export async function upgrade(
+  files: readonly string[],
+  more: Readonly<Record<string, string>>,
+  sql: Sql,
+  databaseUrl: string,
+): Promise<string[]> {
+  const before = await sql.unsafe(BOOKS);
+  try {
+    await withCheckout(files, more, (checkout) => applyMigrations(databaseUrl, checkout));
+  } catch (error) {
+    return [error instanceof Error ? error.message : String(error)];
+  }
+  const after = new Set((await sql.unsafe(BOOKS)).map((row) => JSON.stringify(row)));
+  const changed = before.filter((row) => !after.has(JSON.stringify(row)));
+  const faults = [
+    ...changed.map(({ number, status }) => `${number} (${status}) is not what it was`),
+    ...await violations(sql),
+  ];
+  if (faults.length > 0) return faults;
+  await sql`select billing.run_monthly('2026-08-01 09:00+00')`;
+  const [run] = await sql<{ invoices: number }[]>`
+    select count(*)::int as invoices from public.invoices
+    where period_start = '2026-07-01' and status = 'open'`;
+  return run?.invoices === 0 ? ["the next month has no invoice"] : await violations(sql);
+}
+
+async function violations(sql: Sql): Promise<string[]> {
+  const rows = await sql<{ told: string }[]>`
+    select concat_ws(' ', v.invariant, v.subject, v.detail) as told
+    from billing.check_invariants('2026-06-01') v
+    union all
+    select concat_ws(' ', 'logged', d.logged, 'recorded', d.recorded, d.metric, d.usage_day)
+    from billing.usage_discrepancies() d`;
+  return rows.map(({ told }) => told);
+}
+
+/** A folder with those migrations, and `more`, as the Supabase CLI wants it. */
+async function withCheckout(
+  files: readonly string[],
+  more: Readonly<Record<string, string>>,
+  use: (checkout: string) => Promise<void>,
+): Promise<void> {
+  const checkout = await Deno.makeTempDir({ prefix: "leveredge-checkout-" });
+  const from = join(repositoryRoot, "supabase");
+  const to = join(checkout, "supabase");
+  try {
+    await Deno.mkdir(join(to, "migrations"), { recursive: true });
+    await Deno.copyFile(join(from, "config.toml"), join(to, "config.toml"));
+    for (const file of files) {
+      await Deno.copyFile(join(from, "migrations", file), join(to, "migrations", file));
+    }
+    for (const [file, text] of Object.entries(more)) {
+      await Deno.writeTextFile(join(to, "migrations", file), text);
+    }
+    await use(checkout);
+  } finally {
+    await Deno.remove(checkout, { recursive: true });
+  }
+}

@@ -1,0 +1,104 @@
+import type { Sql } from "postgres";
+import { z } from "zod";
+import { InvoiceDocument } from "../../../shared/document/schema.ts";
+import { invoiceView } from "../../../shared/document/view.ts";
+import { renderPdf } from "../_shared/pdf/render.ts";
+import type { DeliveryJob } from "./types.ts";
+
+/** What a delivery is about: the invoice, or a credit note of it. */
+export interface DeliveredDocument {
+  /** As issued; its status is that of the day it was issued. */
+  readonly document: InvoiceDocument;
+  readonly number: string;
+  readonly clientId: string;
+  /** Of the invoice, now. */
+  readonly status: InvoiceDocument["status"];
+  readonly amountDueMinor: number;
+  /** Where the client's mail goes now; null when the address has been taken away. */
+  readonly email: string | null;
+  /** Where the invoice can be paid, once Stripe has it. */
+  readonly paymentUrl: string | null;
+}
+
+/** Finds it; null when the job names none or its document cannot be read. */
+export type LoadDocument = (job: DeliveryJob) => Promise<DeliveredDocument | null>;
+
+const row = z.object({
+  number: z.string(),
+  client_id: z.uuid(),
+  status: z.enum(["draft", "open", "paid", "void", "uncollectible"]),
+  amount_due_minor: z.string().transform(Number).pipe(z.int()),
+  document: InvoiceDocument,
+  email: z.string().nullable(),
+  payment_url: z.url({ protocol: /^https?$/ }).nullable(),
+});
+
+/** Reads from the database. Throws when a stored document breaks its schema. */
+export function documentLoader(sql: Sql): LoadDocument {
+  return async (job) => {
+    const [found] = await sql`
+      select coalesce(n.number, i.number) as number, i.client_id, i.status, i.amount_due_minor,
+        coalesce(n.document, i.document) as document, c.email, (
+          select d.details ->> 'payment_url' from public.deliveries d
+          where d.invoice_id = i.id and d.kind = 'stripe' and d.details ? 'payment_url'
+          order by d.id desc limit 1) as payment_url
+      from public.invoices i
+      join public.clients c on c.id = i.client_id
+      left join public.credit_notes n on n.id = ${job.credit_note_id}
+      where i.id = ${job.invoice_id}`;
+    if (found === undefined) return null;
+    const { number, client_id, status, amount_due_minor, document, email, payment_url } = row.parse(
+      found,
+    );
+    return {
+      document,
+      number,
+      clientId: client_id,
+      status,
+      amountDueMinor: amount_due_minor,
+      email,
+      paymentUrl: payment_url,
+    };
+  };
+}
+
+/** Makes documents' files, and knows what that has cost. */
+export interface PdfRenderer {
+  /** The document as it was issued: the same bytes every time. */
+  render(subject: DeliveredDocument): Promise<Uint8Array>;
+  /** Milliseconds spent, all of them on the CPU. */
+  spent(): number;
+}
+
+/** How many files are kept, so that archive and mail of an invoice share one. */
+const KEPT = 8;
+
+/** Renders one document at a time: it is all CPU, and so its time can be told. */
+export function pdfRenderer(now: () => number): PdfRenderer {
+  const files = new Map<string, Uint8Array>();
+  let last: Promise<unknown> = Promise.resolve();
+  let spent = 0;
+  const print = async ({ document, number }: DeliveredDocument): Promise<Uint8Array> => {
+    const known = files.get(number);
+    if (known !== undefined) return known;
+    const started = now();
+    const file = await renderPdf(invoiceView(document));
+    spent += now() - started;
+    files.set(number, file);
+    for (const oldest of files.keys()) if (files.size > KEPT) files.delete(oldest);
+    return file;
+  };
+  return {
+    render: (subject) => {
+      const file = last.then(() => print(subject));
+      last = file.catch(() => {});
+      return file;
+    },
+    spent: () => spent,
+  };
+}
+
+/** `INV-2026-000123.pdf`. */
+export function pdfName({ number }: DeliveredDocument): string {
+  return `${number.replace(/[^A-Za-z0-9._-]/g, "_")}.pdf`;
+}

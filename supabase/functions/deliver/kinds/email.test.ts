@@ -1,0 +1,129 @@
+import assert from "node:assert/strict";
+import { acme } from "../../../../shared/document/samples.ts";
+import type { MailMessage } from "../outbound/mail/message.ts";
+import type { DeliveredDocument } from "../documents.ts";
+import { deliverEmail } from "./email.ts";
+import type { DeliveryJob } from "../types.ts";
+
+const ID = "0b8e6c1a-4d8f-4e61-9a53-1b7c52b3f1aa";
+const JOB: DeliveryJob = {
+  id: "1",
+  kind: "email",
+  event: "invoice_issued",
+  dedupe_key: `invoice_issued:${ID}:email`,
+  client_id: ID,
+  invoice_id: ID,
+  credit_note_id: null,
+  payload: {},
+  lease: ID,
+  attempts: 1,
+};
+const SUBJECT: DeliveredDocument = {
+  document: { ...acme, locale: "de-DE" },
+  number: "INV-2026-000123",
+  clientId: ID,
+  status: "open",
+  amountDueMinor: 123456,
+  email: "client@example.test",
+  paymentUrl: "https://pay.example.test/i/1?a=1&b=2",
+};
+
+/** Delivers to a mail server that takes everything. */
+async function deliver(job: Partial<DeliveryJob> = {}, subject: Partial<DeliveredDocument> = {}) {
+  const sent: MailMessage[] = [];
+  const outcome = await deliverEmail({ ...JOB, ...job }, {
+    from: "LeverEdge <billing@leveredge.test>",
+    loadDocument: () => Promise.resolve({ ...SUBJECT, ...subject }),
+    renderer: { render: () => Promise.resolve(new Uint8Array([37, 80])), spent: () => 0 },
+    send: (message) => {
+      sent.push(message);
+      return Promise.resolve({ kind: "sent" });
+    },
+  });
+  return { outcome, mail: sent[0] };
+}
+
+Deno.test("an invoice mail has text, HTML, the PDF, and amounts as the client writes them", async () => {
+  const { mail } = await deliver();
+  assert.deepEqual(mail?.to, ["client@example.test"]);
+  assert.match(mail?.subject ?? "", /^Invoice INV-2026-000123 from /);
+  assert.match(mail?.text ?? "", /1\.234,56/);
+  assert.match(mail?.html ?? "", /1\.234,56/);
+  assert.match(mail?.text ?? "", /https:\/\/pay\.example\.test\/i\/1\?a=1&b=2/);
+  assert.match(mail?.html ?? "", /href="https:\/\/pay\.example\.test\/i\/1\?a=1&amp;b=2"/);
+  assert.deepEqual(mail?.attachments.map(({ filename }) => filename), ["INV-2026-000123.pdf"]);
+  assert.equal(mail?.replyTo, SUBJECT.document.seller.email);
+});
+
+Deno.test("every try of a mail has the same Message-ID; reminders refer to the invoice's", async () => {
+  const first = await deliver({ attempts: 1 });
+  const second = await deliver({ attempts: 7, lease: crypto.randomUUID() });
+  assert.equal(first.mail?.messageId, `invoice_issued.${ID}.email@leveredge.test`);
+  assert.equal(second.mail?.messageId, first.mail?.messageId);
+  const reminder = await deliver({
+    event: "reminder",
+    dedupe_key: `reminder:${ID}:7`,
+    payload: { days: 7 },
+  });
+  assert.equal(reminder.mail?.messageId, `reminder.${ID}.7@leveredge.test`);
+  assert.equal(reminder.mail?.inReplyTo, first.mail?.messageId);
+  assert.match(reminder.mail?.subject ?? "", /^Overdue: invoice INV-2026-000123 was due on /);
+});
+
+Deno.test("a payment that failed, or waits for the client's bank, is told with the pay link", async () => {
+  const of = (failure: string) =>
+    deliver({
+      event: "reminder",
+      dedupe_key: `${failure}:in_1:2`,
+      payload: { days: -3, failure },
+    });
+  const failed = (await of("payment_failed")).mail;
+  assert.equal(failed?.subject, "Payment failed: invoice INV-2026-000123");
+  assert.match(failed?.text ?? "", /did not go through/);
+  assert.match(failed?.text ?? "", /https:\/\/pay\.example\.test/);
+  const waiting = (await of("payment_action_required")).mail;
+  assert.equal(waiting?.subject, "Please confirm your payment of invoice INV-2026-000123");
+  assert.match(waiting?.text ?? "", /https:\/\/pay\.example\.test/);
+});
+
+Deno.test("hostile names are text in every part", async () => {
+  const name = "<img src=x onerror=alert(1)>\r\nBcc: all@example.test";
+  const { mail } = await deliver({}, {
+    document: { ...acme, seller: { ...acme.seller, name }, client: { ...acme.client, name } },
+  });
+  assert.equal(mail?.html.includes("<img"), false);
+  assert.equal(/[\r\n]/.test(mail?.subject ?? ""), false);
+});
+
+Deno.test("what is paid is not reminded of, what is void is not sent", async () => {
+  const reminder = { event: "reminder", payload: { days: 7 } };
+  assert.equal((await deliver(reminder, { status: "paid" })).outcome.kind, "skipped");
+  assert.equal((await deliver(reminder, { amountDueMinor: 0 })).outcome.kind, "skipped");
+  const { outcome, mail } = await deliver({}, { status: "void" });
+  assert.equal(outcome.kind, "skipped");
+  assert.equal(mail, undefined);
+});
+
+Deno.test("a paid invoice asks for nothing", async () => {
+  const { mail } = await deliver({}, { status: "paid", amountDueMinor: 0 });
+  assert.match(mail?.text ?? "", /There is nothing to pay/);
+  assert.equal(mail?.html.includes("pay.example.test"), false);
+});
+
+Deno.test("without an address it is dead, and says so", async () => {
+  const { outcome } = await deliver({}, { email: null });
+  assert.deepEqual(outcome, {
+    kind: "dead",
+    error: "the client has no e-mail address any more",
+  });
+});
+
+Deno.test("a notice goes to operators as it was written", async () => {
+  const { mail } = await deliver({
+    event: "notice",
+    dedupe_key: "run:1:email",
+    payload: { to: ["ops@example.test"], subject: "Billing run", text: "One\nTwo" },
+  });
+  assert.deepEqual(mail?.to, ["ops@example.test"]);
+  assert.match(mail?.text ?? "", /One\nTwo/);
+});

@@ -1,0 +1,132 @@
+import { z } from "zod";
+import { cleanText } from "../../../../shared/document/text.ts";
+import {
+  creditNoteMail,
+  failureMail,
+  invoiceMail,
+  reminderMail,
+} from "../outbound/mail/invoice-mail.ts";
+import { type MailMessage, messageIdOf, type SendMail } from "../outbound/mail/message.ts";
+import { type MailContent, mailHtml, mailText } from "../outbound/mail/template.ts";
+import { type DeliveredDocument, type LoadDocument, pdfName } from "../documents.ts";
+import type { PdfRenderer } from "../documents.ts";
+import type { DeliveryJob } from "../types.ts";
+import type { DeliveryOutcome } from "../../_shared/outbound/outcome.ts";
+
+/**
+ * One address and nothing else: a comma, a semicolon or brackets would let it be read as several,
+ * or as a name beside another address.
+ */
+const Address = z.string().max(254).regex(/^[^\s@,;:<>()"\\[\]\p{Cc}]+@[^\s@,;:<>()"\\\p{Cc}]+$/u);
+const noticePayload = z.object({
+  to: z.array(Address).min(1),
+  subject: z.string(),
+  text: z.string(),
+});
+const reminderPayload = z.object({
+  days: z.int(),
+  failure: z.enum(["payment_failed", "payment_action_required"]).optional(),
+});
+
+/** What mailing needs from outside. */
+export interface EmailPorts {
+  readonly loadDocument: LoadDocument;
+  readonly renderer: PdfRenderer;
+  readonly send: SendMail;
+  /** `BILLING_FROM`: the Message-ID's domain is its. */
+  readonly from: string;
+}
+
+/** Mails an invoice, credit note or reminder to the client, or a notice to operators. */
+export async function deliverEmail(job: DeliveryJob, ports: EmailPorts): Promise<DeliveryOutcome> {
+  const composed = job.event === "notice"
+    ? composeNotice(job, ports.from)
+    : await composeForClient(job, ports);
+  if ("outcome" in composed) return composed.outcome;
+  const answer = await ports.send(composed.message);
+  if (answer.kind !== "sent") return answer;
+  return {
+    kind: "done",
+    externalId: composed.message.messageId,
+    details: { to: composed.message.to },
+  };
+}
+
+type Composed = { readonly message: MailMessage } | { readonly outcome: DeliveryOutcome };
+
+function composeNotice(job: DeliveryJob, from: string): Composed {
+  const payload = noticePayload.safeParse(job.payload);
+  if (!payload.success) return refuse("dead", `payload: ${z.prettifyError(payload.error)}`);
+  const { to, text } = payload.data;
+  const subject = cleanText(payload.data.subject);
+  const content = {
+    brand: "LeverEdge Billing",
+    title: subject,
+    paragraphs: text.split(/\n{2,}/),
+    figure: null,
+    facts: [],
+    button: null,
+    closing: [],
+  };
+  return { message: { ...envelope(job, from, content), to, subject, replyTo: null } };
+}
+
+async function composeForClient(
+  job: DeliveryJob,
+  { loadDocument, renderer, from }: EmailPorts,
+): Promise<Composed> {
+  const subject = await loadDocument(job);
+  if (subject === null) return refuse("dead", "there is no document to send");
+  const { document, email, status } = subject;
+  if (email === null) return refuse("dead", "the client has no e-mail address any more");
+  if (!Address.safeParse(email).success) {
+    return refuse("dead", "the client's e-mail address is not one address");
+  }
+  if (job.event !== "credit_note_issued" && status === "void") {
+    return refuse("skipped", "the invoice is void");
+  }
+  if (job.event === "reminder" && (status !== "open" || subject.amountDueMinor <= 0)) {
+    return refuse("skipped", "there is nothing left to pay");
+  }
+  const { subject: line, ...content } = contentFor(job, subject);
+  const first = messageIdOf(`invoice_issued:${job.invoice_id}:email`, from);
+  return {
+    message: {
+      ...envelope(job, from, content),
+      to: [email],
+      subject: line,
+      replyTo: Address.safeParse(document.seller.email).data ?? null,
+      inReplyTo: job.event === "invoice_issued" ? null : first,
+      attachments: [{
+        filename: pdfName(subject),
+        contentType: "application/pdf",
+        content: await renderer.render(subject),
+      }],
+    },
+  };
+}
+
+function contentFor(job: DeliveryJob, subject: DeliveredDocument) {
+  if (job.event === "credit_note_issued") return creditNoteMail(subject);
+  if (job.event !== "reminder") return invoiceMail(subject);
+  const { days, failure } = reminderPayload.parse(job.payload);
+  return failure === undefined ? reminderMail(subject, days) : failureMail(subject, failure);
+}
+
+function envelope(
+  job: DeliveryJob,
+  from: string,
+  content: MailContent,
+): Pick<MailMessage, "messageId" | "inReplyTo" | "attachments" | "html" | "text"> {
+  return {
+    messageId: messageIdOf(job.dedupe_key, from),
+    inReplyTo: null,
+    attachments: [],
+    html: mailHtml(content),
+    text: mailText(content),
+  };
+}
+
+function refuse(kind: "dead" | "skipped", error: string): Composed {
+  return { outcome: { kind, error } };
+}

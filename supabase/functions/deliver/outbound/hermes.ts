@@ -1,0 +1,74 @@
+import { z } from "zod";
+import { networkFailure, retryAfter } from "./answer.ts";
+
+/** Milliseconds that HERMES has to answer. */
+const TIMEOUT_MS = 10_000;
+
+/** What HERMES is asked to pass on; `key` is the same whenever the same thing is sent again. */
+export interface Notification {
+  readonly message: string;
+  readonly priority: "low" | "normal" | "high" | "critical";
+  readonly key: string;
+}
+
+/** Whether it was delivered; `retry` and `dead` as for deliveries. Rejects only by surprise. */
+export type NotifyHermes = (notification: Notification) => Promise<
+  | { readonly kind: "delivered"; readonly notificationId: string }
+  | { readonly kind: "retry"; readonly error: string; readonly retryAfterSeconds?: number }
+  | { readonly kind: "dead"; readonly error: string }
+>;
+
+const answerSchema = z.object({
+  notification_id: z.string(),
+  status: z.enum(["delivered", "failed"]),
+});
+
+/**
+ * `POST {url}/notify`. A 200 that says `failed` is a failure; so is no answer in time. HERMES
+ * refuses a request for good with a 4xx, but for those that mean "later" (408, 425, 429). The key
+ * goes along as `Idempotency-Key`, for receivers that care.
+ */
+export function hermesNotifier(
+  { url, channel }: { readonly url: string; readonly channel: string },
+): NotifyHermes {
+  return async ({ message, priority, key }) => {
+    let response: Response;
+    try {
+      response = await fetch(`${url.replace(/\/+$/, "")}/notify`, {
+        method: "POST",
+        headers: { "content-type": "application/json", "idempotency-key": key },
+        body: JSON.stringify({ message, priority, channel }),
+        // Whoever answers there may not send the message on to elsewhere.
+        redirect: "manual",
+        signal: AbortSignal.timeout(TIMEOUT_MS),
+      });
+    } catch (error) {
+      return { kind: "retry", error: `HERMES: ${networkFailure(error)}` };
+    }
+    const text = await response.text();
+    if (!response.ok) {
+      const error = `HERMES answered ${response.status}: ${text.slice(0, 300)}`;
+      const later = response.status >= 500 || [408, 425, 429].includes(response.status);
+      return later ? { kind: "retry", error, ...retryAfter(response) } : { kind: "dead", error };
+    }
+    const answer = answerSchema.safeParse(jsonOrNull(text));
+    if (!answer.success) {
+      return {
+        kind: "retry",
+        error: `HERMES answered what is not its contract: ${text.slice(0, 300)}`,
+      };
+    }
+    if (answer.data.status === "failed") {
+      return { kind: "retry", error: `HERMES could not deliver ${answer.data.notification_id}` };
+    }
+    return { kind: "delivered", notificationId: answer.data.notification_id };
+  };
+}
+
+function jsonOrNull(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,59 @@
+import { Buffer } from "node:buffer";
+import { networkFailure, retryAfter } from "../answer.ts";
+import type { SendMail } from "./message.ts";
+
+/** Milliseconds that Resend has to answer. */
+const TIMEOUT_MS = 20_000;
+
+/**
+ * Sends by Resend's HTTP API (https://resend.com/docs/api-reference/emails/send-email). The
+ * Message-ID serves as its idempotency key, which it remembers for a day.
+ */
+export function resendSender(
+  { key, from, base }: { readonly key: string; readonly from: string; readonly base: string },
+): SendMail {
+  return async (message) => {
+    let response: Response;
+    try {
+      response = await fetch(`${base}/emails`, {
+        method: "POST",
+        headers: {
+          authorization: `Bearer ${key}`,
+          "content-type": "application/json",
+          "idempotency-key": message.messageId,
+        },
+        body: JSON.stringify({
+          from,
+          to: message.to,
+          reply_to: message.replyTo ?? undefined,
+          subject: message.subject,
+          text: message.text,
+          html: message.html,
+          headers: {
+            "Message-ID": `<${message.messageId}>`,
+            ...(message.inReplyTo === null ? {} : {
+              "In-Reply-To": `<${message.inReplyTo}>`,
+              References: `<${message.inReplyTo}>`,
+            }),
+          },
+          attachments: message.attachments.map(({ filename, contentType, content }) => ({
+            filename,
+            content_type: contentType,
+            content: Buffer.from(content).toString("base64"),
+          })),
+        }),
+        redirect: "manual",
+        signal: AbortSignal.timeout(TIMEOUT_MS),
+      });
+    } catch (error) {
+      return { kind: "retry", error: `Resend: ${networkFailure(error)}` };
+    }
+    const text = await response.text();
+    if (response.ok) return { kind: "sent" };
+    const error = `Resend answered ${response.status}: ${text.slice(0, 300)}`;
+    // Only what is wrong with this mail is final; a wrong key or an empty account can be mended.
+    return response.status === 422
+      ? { kind: "dead", error }
+      : { kind: "retry", error, ...retryAfter(response) };
+  };
+}

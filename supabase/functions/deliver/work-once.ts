@@ -1,0 +1,49 @@
+import type { SupabaseClient } from "@supabase/supabase-js";
+import type { Sql } from "postgres";
+import { stripeHandler } from "./kinds/stripe.ts";
+import { stripePorts } from "../_shared/stripe/open.ts";
+import { bucketStore, INVOICE_BUCKET, LOG_BUCKET } from "../_shared/outbound/storage.ts";
+import { documentLoader, pdfRenderer } from "./documents.ts";
+import type { DeliveryEnvironment } from "./environment.ts";
+import { logExporter } from "./kinds/log-export.ts";
+import { logTables } from "./log-tables.ts";
+import { databaseQueue } from "./queue.ts";
+import { deliveryHandlers } from "./registry.ts";
+import { work, type WorkerSummary } from "./worker.ts";
+
+/** One request's worth of deliveries, with everything real. */
+export async function workOnce(
+  { pool, environment, client, reportError }: {
+    readonly pool: Sql;
+    readonly environment: DeliveryEnvironment;
+    readonly client: Pick<SupabaseClient, "storage">;
+    readonly reportError: (error: unknown) => void;
+  },
+): Promise<WorkerSummary> {
+  const now = () => performance.now();
+  const renderer = pdfRenderer(now);
+  const exporter = logExporter({
+    files: bucketStore(client, LOG_BUCKET),
+    logs: logTables(pool),
+    now,
+  });
+  const { handlers, close } = deliveryHandlers({
+    environment,
+    loadDocument: documentLoader(pool),
+    renderer,
+    files: bucketStore(client, INVOICE_BUCKET),
+    exporter,
+    stripe: stripeHandler(stripePorts(environment, pool)),
+  });
+  try {
+    return await work({
+      queue: databaseQueue(pool),
+      handlers,
+      now,
+      cpu: () => renderer.spent() + exporter.spent(),
+      reportError,
+    });
+  } finally {
+    close();
+  }
+}

@@ -1,0 +1,118 @@
+import assert from "node:assert/strict";
+import type { DeliveryHandler, DeliveryJob, DeliveryKind } from "./types.ts";
+import type { DeliveryOutcome } from "../_shared/outbound/outcome.ts";
+import { LIMITS, work, type WorkerLimits } from "./worker.ts";
+
+const off = { off: "off in this test" };
+
+function job(kind: DeliveryKind, id: number): DeliveryJob {
+  return {
+    id: String(id),
+    kind,
+    event: "invoice_issued",
+    dedupe_key: `${kind}:${id}`,
+    client_id: null,
+    invoice_id: null,
+    credit_note_id: null,
+    payload: {},
+    lease: "0b8e6c1a-4d8f-4e61-9a53-1b7c52b3f1aa",
+    attempts: 1,
+  };
+}
+
+/** A queue in memory, and a record of what the worker did with it. */
+function world(waiting: Partial<Record<DeliveryKind, number>>, limits: Partial<WorkerLimits> = {}) {
+  const left = new Map(Object.entries(waiting));
+  const finished: [string, DeliveryOutcome["kind"]][] = [];
+  const skipped: string[] = [];
+  let nudges = 0;
+  let clock = 0;
+  let next = 0;
+  const reported: unknown[] = [];
+  const run = (handlers: Partial<Record<DeliveryKind, DeliveryHandler>>) =>
+    work({
+      queue: {
+        claim: (kind, howMany) => {
+          const taken = Math.min(left.get(kind) ?? 0, howMany);
+          left.set(kind, (left.get(kind) ?? 0) - taken);
+          return Promise.resolve(Array.from({ length: taken }, () => job(kind, next++)));
+        },
+        finish: (done, outcome) => {
+          finished.push([done.dedupe_key, outcome.kind]);
+          return Promise.resolve(outcome.kind === "retry" ? "queued" : outcome.kind);
+        },
+        skip: (kind) => {
+          skipped.push(kind);
+          return Promise.resolve(left.get(kind) ?? 0);
+        },
+        nudge: () => {
+          nudges++;
+          return Promise.resolve("nudged");
+        },
+      },
+      handlers: {
+        archive: off,
+        stripe: off,
+        email: off,
+        hermes: off,
+        log_export: off,
+        ...handlers,
+      },
+      now: () => clock,
+      cpu: () => clock,
+      reportError: (error) => void reported.push(error),
+    }, { ...LIMITS, ...limits });
+  const pass = (ms: number) => void (clock += ms);
+  return { run, pass, finished, skipped, reported, left, nudges: () => nudges };
+}
+
+const done: DeliveryHandler = () => Promise.resolve({ kind: "done" });
+
+Deno.test("works until nothing is due, each kind by its handler", async () => {
+  const { run, finished, nudges } = world({ archive: 5, hermes: 9 });
+  const summary = await run({ archive: done, hermes: done });
+  assert.deepEqual(summary, { states: { done: 14 }, more: false });
+  assert.equal(finished.length, 14);
+  assert.equal(nudges(), 1);
+});
+
+Deno.test("with nothing to do nobody is woken", async () => {
+  const { run, nudges } = world({});
+  assert.deepEqual(await run({ email: done }), { states: {}, more: false });
+  assert.equal(nudges(), 0);
+});
+
+Deno.test("kinds that are off are skipped, not claimed", async () => {
+  const { run, skipped } = world({ stripe: 2 });
+  assert.deepEqual((await run({ email: done })).states, { skipped: 2 });
+  assert.deepEqual(skipped, ["archive", "stripe", "hermes", "log_export"]);
+});
+
+Deno.test("a handler that throws is a try that failed, and is reported", async () => {
+  const { run, finished, reported } = world({ email: 1 });
+  await run({ email: () => Promise.reject(new Error("broken")) });
+  assert.deepEqual(finished.map(([, kind]) => kind), ["retry"]);
+  assert.equal(String(reported[0]), "Error: broken");
+});
+
+Deno.test("beyond the CPU limit nothing more is taken, and the next worker is woken", async () => {
+  const { run, pass, left, nudges } = world({ archive: 50 }, { cpuMs: 100 });
+  const summary = await run({
+    archive: () => {
+      pass(60);
+      return Promise.resolve({ kind: "done" });
+    },
+  });
+  assert.equal(summary.more, true);
+  assert.equal(left.get("archive"), 48);
+  assert.equal(nudges(), 1);
+});
+
+Deno.test("a slow kind does not keep the others from their work", async () => {
+  const slow = Promise.withResolvers<DeliveryOutcome>();
+  const { run, finished } = world({ hermes: 1, email: 6 });
+  const working = run({ hermes: () => slow.promise, email: done });
+  while (finished.length < 6) await Promise.resolve();
+  slow.resolve({ kind: "done" });
+  assert.deepEqual((await working).states, { done: 7 });
+});

@@ -1,0 +1,113 @@
+import { withoutSecrets } from "../_shared/log/redact.ts";
+import { noteInvoice } from "../_shared/log/request-context.ts";
+import { DELIVERY_KINDS } from "./types.ts";
+import type { DeliveryHandler, DeliveryHandlers, DeliveryJob, DeliveryKind } from "./types.ts";
+import type { DeliveryOutcome } from "../_shared/outbound/outcome.ts";
+
+/** The table of deliveries, as the worker sees it. Each call is one statement. */
+export interface DeliveryQueue {
+  claim(kind: DeliveryKind, howMany: number): Promise<DeliveryJob[]>;
+  /** The state that the row has now; null when its lease had passed to another worker. */
+  finish(job: DeliveryJob, outcome: DeliveryOutcome): Promise<string | null>;
+  skip(kind: DeliveryKind, reason: string): Promise<number>;
+  /** Calls the next worker where something is still due. */
+  nudge(): Promise<string>;
+}
+
+/** What the worker is given from outside. */
+export interface WorkerPorts {
+  readonly queue: DeliveryQueue;
+  readonly handlers: DeliveryHandlers;
+  /** Milliseconds since some start, for the deadline. */
+  readonly now: () => number;
+  /** CPU milliseconds spent on documents and exports since the start of the request. */
+  readonly cpu: () => number;
+  readonly reportError: (error: unknown) => void;
+}
+
+/** Where one request stops taking more; what it has taken it finishes. */
+export interface WorkerLimits {
+  /** Deliveries of a kind taken at once, and under way at once. */
+  readonly portion: Readonly<Record<DeliveryKind, number>>;
+  readonly wallMs: number;
+  /** Of documents and exports alone; the rest costs about 3 ms per delivery. */
+  readonly cpuMs: number;
+  readonly jobs: number;
+}
+
+/**
+ * Hosted functions have 2 s of CPU. What is under way when the 0.4 s are reached is at most four
+ * documents; of two hundred lines each that is 1.3 s.
+ */
+export const LIMITS: WorkerLimits = {
+  portion: { archive: 2, stripe: 2, email: 2, hermes: 8, log_export: 1 },
+  wallMs: 25_000,
+  cpuMs: 400,
+  jobs: 60,
+};
+
+/** How many deliveries ended in which state (`lost`: the lease had passed to another worker). */
+export interface WorkerSummary {
+  readonly states: Readonly<Record<string, number>>;
+  /** Whether it stopped because of its limits, with work perhaps left. */
+  readonly more: boolean;
+}
+
+/**
+ * Works through what is due until there is nothing or its limits are reached, then wakes the next
+ * worker. Each kind has a lane of its own: a slow receiver holds up nobody but its kind.
+ */
+export async function work(
+  ports: WorkerPorts,
+  limits: WorkerLimits = LIMITS,
+): Promise<WorkerSummary> {
+  const states: Record<string, number> = {};
+  const start = ports.now();
+  let taken = 0;
+  const spent = () =>
+    ports.now() - start >= limits.wallMs || ports.cpu() >= limits.cpuMs || taken >= limits.jobs;
+  const lane = async (kind: DeliveryKind, handler: DeliveryHandler): Promise<boolean> => {
+    while (!spent()) {
+      const jobs = await ports.queue.claim(kind, limits.portion[kind]);
+      taken += jobs.length;
+      await Promise.all(jobs.map((job) => deliver(job, handler, ports, states)));
+      if (jobs.length < limits.portion[kind]) return false;
+    }
+    return true;
+  };
+  // First, so that what waits for a kind that is off goes with this request.
+  for (const kind of DELIVERY_KINDS) {
+    const handler = ports.handlers[kind];
+    if ("off" in handler) count(states, "skipped", await ports.queue.skip(kind, handler.off));
+  }
+  const lanes = await Promise.all(DELIVERY_KINDS.map((kind) => {
+    const handler = ports.handlers[kind];
+    return "off" in handler ? false : lane(kind, handler);
+  }));
+  const more = lanes.includes(true);
+  // Also when all lanes ran dry: one may have done so before another let its deliveries go.
+  if (Object.keys(states).length > 0) await ports.queue.nudge();
+  return { states, more };
+}
+
+async function deliver(
+  job: DeliveryJob,
+  handler: DeliveryHandler,
+  { queue, reportError }: WorkerPorts,
+  states: Record<string, number>,
+): Promise<void> {
+  let outcome: DeliveryOutcome;
+  noteInvoice(job.invoice_id);
+  try {
+    outcome = await handler(job);
+  } catch (error) {
+    reportError(error);
+    outcome = { kind: "retry", error: error instanceof Error ? error.message : String(error) };
+  }
+  const told = "error" in outcome ? { ...outcome, error: withoutSecrets(outcome.error) } : outcome;
+  count(states, await queue.finish(job, told) ?? "lost", 1);
+}
+
+function count(states: Record<string, number>, state: string, by: number): void {
+  if (by > 0) states[state] = (states[state] ?? 0) + by;
+}
