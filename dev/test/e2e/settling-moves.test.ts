@@ -1,7 +1,7 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import type { Sql } from "postgres";
-import { withDatabase } from "./june-database.ts";
+import { withDatabase } from "../support/june-database.ts";
 
 /**
  * Every table that rating reads is moved while a run is open that has rated already, in both ways
