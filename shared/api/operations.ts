@@ -56,6 +56,10 @@ export const RunSummary = z.strictObject({
   })),
   /** All that are blocked; `blocked` lists the first hundred. */
   blocked_count: z.int().optional(),
+  /** Clients whose periods could not be closed, with the error; the first hundred. */
+  failed: z.array(z.strictObject({ client: z.string(), client_id: Id, message: z.string() }))
+    .optional(),
+  failed_count: z.int().optional(),
   quarantined: Remaining,
   credit_notes: z.int(),
   discrepancies_healed: z.int(),

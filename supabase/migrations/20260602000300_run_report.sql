@@ -31,7 +31,8 @@ cross join lateral (
     count(*) filter (where v.state = 'skipped') as deliveries_skipped
   from public.invoices i join public.deliveries v on v.invoice_id = i.id
   where i.finalized_at = r.as_of
-) d;
+) d
+where r.finished_at is not null;
 comment on view billing.run_report is
   'Each monthly run: invoices, totals, blocked months with reasons, and its deliveries as of now.';
 

@@ -217,8 +217,11 @@ $$;
 comment on function billing.meter_differences is
   'Days whose usage and what Stripe''s meters were told differ, with the reason.';
 
+-- At the commit, as for prices: counted first, then asked once more.
 create constraint trigger count_terms_change after insert or update or delete
   on public.stripe_meters
   deferrable initially deferred for each row execute function billing.count_terms_change();
+create constraint trigger guard_new_meter_at_commit after insert on public.stripe_meters
+  deferrable initially deferred for each row execute function billing.guard_new_meter();
 
 revoke all on all functions in schema billing from public;

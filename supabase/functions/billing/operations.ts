@@ -26,8 +26,10 @@ export const operationEndpoints = [
   endpoint(routes.listRuns, async ({ sql }, { query }) => {
     const after = cursorKeys(query.cursor, 1);
     const rows = await sql<PageRow[]>`
-      select to_jsonb(r) as item, array[r.id::text] as keys from billing.monthly_runs r
-      where ${after?.[0] ?? null}::text is null or r.id < ${after?.[0] ?? null}::text::bigint
+      select to_jsonb(r) - 'healed' as item, array[r.id::text] as keys
+      from billing.monthly_runs r
+      where r.finished_at is not null and (${after?.[0] ?? null}::text is null
+        or r.id < ${after?.[0] ?? null}::text::bigint)
       order by r.id desc limit ${query.limit + 1}`;
     return pageOf(rows, query.limit);
   }),
