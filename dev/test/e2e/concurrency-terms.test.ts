@@ -1,7 +1,6 @@
-import { strictEqual } from "node:assert/strict";
+import { deepStrictEqual, rejects, strictEqual } from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import type { Sql } from "postgres";
-import { eventually } from "../support/eventually.ts";
 import { withDatabase } from "../support/june-database.ts";
 
 // 100 searches in June; a cent each by the default list, five by the price that is being added.
@@ -19,26 +18,73 @@ async function draftOfJune(sql: Sql, client: string): Promise<string> {
   return draft?.id ?? "";
 }
 
-Deno.test("a draft that is finalized while a price is being added is issued at that price", () =>
+async function invoiceOf(sql: Sql, client: string) {
+  const [invoice] = await sql<{ status: string; total: number }[]>`
+    select status, total_minor::int as total from public.invoices
+    where client_id = ${client} and status <> 'void'`;
+  return invoice;
+}
+
+Deno.test("an invoice does not wait for a price that is being added, and the price is refused", () =>
   withDatabase(async ({ sql, connect }) => {
     const [editor, client] = [connect(), randomUUID()];
     const draft = await draftOfJune(sql, client);
-    const [session] = await sql<{ pid: number }[]>`select pg_backend_pid() as pid`;
-    let issued: Promise<unknown> = Promise.resolve();
-    await editor.begin(async (edit) => {
-      await edit`select set_config('billing.as_of', ${AS_OF}, true)`;
-      await edit`insert into public.prices (client_id, metric, unit_amount, effective_from)
-        values (${client}, 'web_searches', 0.05, '2026-06-01')`;
-      issued = sql`select billing.finalize_invoice(${draft}, ${AS_OF})`.execute();
-      await eventually(async () => {
-        const [waiting] = await edit<{ waits: boolean }[]>`
-          select cardinality(pg_blocking_pids(${session?.pid ?? 0})) > 0 as waits`;
-        strictEqual(waiting?.waits, true, "it waits for the editor");
+    await rejects(
+      editor.begin(async (edit) => {
+        await edit`select set_config('billing.as_of', ${AS_OF}, true)`;
+        await edit`insert into public.prices (client_id, metric, unit_amount, effective_from)
+          values (${client}, 'web_searches', 0.05, '2026-06-01')`;
+        await sql`set statement_timeout = '20s'`;
+        await sql`select billing.finalize_invoice(${draft}, ${AS_OF})`;
+      }),
+      /this price would change usage already invoiced/,
+    );
+    deepStrictEqual(await invoiceOf(sql, client), { status: "open", total: 100 });
+  }));
+
+Deno.test("a price that was committed while a run rated is the price of its invoice", () =>
+  withDatabase(async ({ sql, connect }) => {
+    const [editor, holder, client] = [connect(), connect(), randomUUID()];
+    await draftOfJune(sql, client);
+    await sql`update public.billing_config set grace_hours = 0 where client_id = ${client}`
+      .catch(() => {});
+    const [run] = await sql<{ id: string }[]>`
+      select billing.begin_run('2026-07-20') as id`;
+    // The run has rated when it waits for the item that another session holds; then the price comes.
+    await sql`
+      insert into public.invoice_items (client_id, description, unit_amount, currency, item_day)
+      values (${client}, 'Set-up', 1, 'USD', '2026-06-20')`;
+    let settled: Promise<unknown> = Promise.resolve();
+    await holder.begin(async (hold) => {
+      await hold`select from public.invoice_items for update`;
+      settled = sql`select billing.settle_batch(${run?.id ?? ""})`.execute();
+      await new Promise((resolve) => setTimeout(resolve, 1500));
+      await editor.begin(async (edit) => {
+        await edit`select set_config('billing.as_of', ${AS_OF}, true)`;
+        await edit`insert into public.prices (client_id, metric, unit_amount, effective_from)
+          values (${client}, 'web_searches', 0.05, '2026-06-01')`;
       });
     });
-    await issued;
-    const [invoice] = await sql<{ status: string; total: number }[]>`
-      select status, total_minor::int as total from public.invoices`;
-    strictEqual(invoice?.status, "open");
-    strictEqual(invoice.total, 500);
+    await settled;
+    await sql`select billing.finish_run(${run?.id ?? ""})`;
+    deepStrictEqual(await invoiceOf(sql, client), { status: "open", total: 600 });
+  }));
+
+Deno.test("an editor that holds one client does not keep the others from being billed", () =>
+  withDatabase(async ({ sql, connect }) => {
+    const editor = connect();
+    const clients = [randomUUID(), randomUUID()];
+    for (const client of clients) {
+      await sql`
+        insert into public.clients (id, name, started_on) values (${client}, ${client}, '2026-06-01')`;
+    }
+    await editor.begin(async (edit) => {
+      await edit`select billing.lock_clients(${[clients[0] ?? ""]}::uuid[])`;
+      await sql`call billing.close_month(budget => '2 seconds')`;
+      strictEqual(await invoiceOf(sql, clients[0] ?? ""), undefined);
+    });
+    await sql`call billing.close_month(start_new => false)`;
+    const rows = await sql`
+      select count(*)::int as count from public.invoices where period_start = '2026-06-01'`;
+    strictEqual(rows[0]?.count, 2);
   }));
