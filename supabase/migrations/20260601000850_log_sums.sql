@@ -30,7 +30,7 @@ create function billing.feature_reason(features jsonb)
 returns text language sql immutable parallel safe
 return case when jsonb_typeof(features) <> 'object' or exists (
     select from jsonb_each(case jsonb_typeof(features) when 'object' then features else '{}' end) e
-    where jsonb_typeof(e.value) <> 'number' or length(e.value::text) > 30
+    where jsonb_typeof(e.value) <> 'number' or length(ltrim(e.value::text, '-')) > 30
       or length(e.key) > 200 or billing.is_built_in(e.key)) then 'invalid_feature' end;
 comment on function billing.feature_reason is
   'invalid_feature where other_features holds what cannot be counted, else null.';
@@ -66,7 +66,7 @@ begin
       nullif(case when l.client_id is not null then l.client_id::text
         when strpos(l.metadata ->> 'client_id', ' ') = 0 then l.metadata ->> 'client_id'
         else btrim(l.metadata ->> 'client_id') end, '') as claim,
-      l."timestamp", l.agent, l.model, l.corrects_id,
+      l."timestamp", l.agent, l.model, billing.is_negation(l.corrects_id, l.metadata) as negates,
       case when l.other_features <> '{}' then l.other_features::text end as features,
       l.input_tokens, l.output_tokens, l.web_searches, l.input_cost, l.output_cost, l.total_cost,
       coalesce(l.metadata -> 'batch' = 'true', false) as is_batch,
@@ -100,8 +100,8 @@ begin
         when o.client_id is null and l.claim is not null then 'unknown_client'
         when o.client_id is null and d.client_id is null then 'no_client'
         when l.cache_read = 'NaN' or l.cache_write = 'NaN' or l.reasoning = 'NaN'
-          or (l.corrects_id is null
-            and (l.cache_read < 0 or l.cache_write < 0 or l.reasoning < 0))
+          or case when l.negates then l.cache_read > 0 or l.cache_write > 0 or l.reasoning > 0
+            else l.cache_read < 0 or l.cache_write < 0 or l.reasoning < 0 end
           then 'invalid_metadata'
       end as reason,
       -- What a provider counts within something else is not counted there a second time.
