@@ -11,8 +11,8 @@ comment on view billing.client_references is
    external id that spells the same, else a log would be counted for both.';
 
 -- A count inside metadata: absent is 0, anything but a number is null, and so is one of more than
--- 30 characters (jsonb holds numbers whose sum overflows). A minus sign is not one of them: what can
--- be recorded can be taken back.
+-- 30 characters (jsonb holds numbers whose sum overflows). A minus sign is not one of them: what
+-- can be recorded can be taken back.
 create function billing.metadata_count(metadata jsonb, key text)
 returns numeric language sql immutable parallel safe
 return case jsonb_typeof(metadata -> key)

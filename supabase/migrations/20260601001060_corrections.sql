@@ -1,6 +1,6 @@
--- Correcting a log row, which is an operator's act: the row stays as it is; one new row takes it back
--- and another states it anew, both on its own day and for its own client. Two rows, because what a
--- provider counts within what (cached tokens within input) cannot be read from a difference.
+-- Correcting a log row, which is an operator's act: the row stays as it is; one new row takes it
+-- back and another states it anew, both on its own day and for its own client. Two rows, because
+-- what a provider counts within what (cached tokens within input) cannot be read from a difference.
 -- `metadata.negates` and `metadata.restates` name the row that is taken back or stated anew.
 create index agent_usage_logs_corrects_id on public.agent_usage_logs (corrects_id)
   where corrects_id is not null;
@@ -144,8 +144,8 @@ begin
   select restated.agent, restated.endpoint, restated.model, restated.input_tokens,
     restated.output_tokens, restated.web_searches, restated.other_features, restated.input_cost,
     restated.output_cost, restated.feature_cost, restated.total_cost,
-    billing.own_metadata(restated.metadata) || jsonb_build_object('restates', standing.id, 'reason', reason,
-      'corrected_by', billing.actor()),
+    billing.own_metadata(restated.metadata) || jsonb_build_object('restates', standing.id,
+      'reason', reason, 'corrected_by', billing.actor()),
     restated."timestamp", restated.client_id, log_id
   returning id into restated.id;
   return restated.id;
@@ -218,7 +218,8 @@ begin
         mirrored.output_tokens, mirrored.web_searches, mirrored.other_features,
         mirrored.input_cost, mirrored.output_cost, mirrored.feature_cost, mirrored.total_cost,
         mirrored.metadata) then
-      wrong := format('it is not the mirror of row %s: each count with the opposite sign', named.id);
+      wrong := format('it is not the mirror of row %s: each count with the opposite sign',
+        named.id);
     end if;
   elsif wrong is null then
     wrong := case

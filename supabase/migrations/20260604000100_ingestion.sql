@@ -3,7 +3,8 @@
 insert into billing.error_codes (code, http_status, meaning) values
   ('correction_refused', 400, 'Usage events cannot correct logs: that is an operator''s act.');
 
--- Refuses events that name a row to correct: dropping the field would bill what was to be taken back.
+-- Refuses events that name a row to correct: dropping the field would bill what was to be taken
+-- back.
 create function billing.refuse_corrections(events jsonb)
 returns void language plpgsql stable set search_path = '' as $$
 begin

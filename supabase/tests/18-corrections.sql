@@ -1,7 +1,7 @@
 -- A log is corrected by rows beside it. What people say is right is what counts in the end, on the
 -- log's own day, for its own client, with what its provider counts within what.
 begin;
-select plan(42);
+select plan(44);
 
 insert into public.clients (id, name, started_on)
 values ('00000000-0000-4000-8000-000000000018', 'Corrected Ltd', '2026-06-01');
@@ -87,8 +87,8 @@ create function pg_temp.insert(changed jsonb) returns void language sql as $$
   where l.id = '00000000-0000-4000-8000-000000001802';
 $$;
 create function pg_temp.refused(changed jsonb, because text) returns text language sql as $$
-  select throws_like(format('select pg_temp.insert(%L)', changed), '%cannot be corrected by this row: '
-    || because || '%', because);
+  select throws_like(format('select pg_temp.insert(%L)', changed),
+    '%cannot be corrected by this row: ' || because || '%', because);
 $$;
 select pg_temp.refused(changed, because) from (values
   ('{"corrects_id": "00000000-0000-4000-8000-0000000018ff"}'::jsonb, 'there is no such log'),
@@ -118,6 +118,10 @@ select pg_temp.refused(changed, because) from (values
   ('{"web_searches": 0, "other_features": {}, "metadata": {"reason": "x",
     "restates": "00000000-0000-4000-8000-000000001802"}}', 'what is right is not below zero')
 ) v(changed, because);
+select trigger_is('public', 'agent_usage_logs', 'refuse_correction', 'billing',
+  'refuse_correction', 'a trigger judges what is stored as a correction');
+select trigger_is('public', 'agent_usage_logs', 'audit_correction', 'billing',
+  'audit_correction', 'another puts it on record');
 select lives_ok($$select pg_temp.insert('{}')$$, 'the mirror of a log may be stored by hand');
 select pg_temp.refused('{}', 'row 00000000-0000-4000-8000-000000001802 has been corrected already');
 select is((select array_agg(distinct quantity) from public.usage_records, billing.rollup()

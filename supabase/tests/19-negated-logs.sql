@@ -39,7 +39,8 @@ select results_eq($$select billing.is_unreadable(l) from public.agent_usage_logs
     where l.corrects_id is null order by l.id$$, $$values (false), (true), (true)$$,
   'a row can be read or not, whether it is somebody''s or nobody''s');
 select is(billing.own_metadata('{"note": 1, "negates": 2, "restates": 3, "retracts": true,
-  "reason": 4, "corrected_by": 5}'), '{"note": 1}', 'what a correction says of itself is not the log''s');
+  "reason": 4, "corrected_by": 5}'), '{"note": 1}',
+  'what a correction says of itself is not the log''s');
 select is(pg_temp.negate('00000000-0000-4000-8000-000000000002', false), null,
   'of a row that could not be read nothing was counted: nothing is taken back');
 select is(pg_temp.negate('00000000-0000-4000-8000-000000000003', false), null,
