@@ -135,7 +135,7 @@ select is((select count(*) from billing.audit_log where table_name = 'agent_usag
 select results_eq($$select distinct a.actor, a.operation, a.after ->> 'corrects_id',
     a.after #>> '{metadata,reason}' from billing.audit_log a join public.agent_usage_logs l
       on l.id::text = a.row_id and l.agent = 'HAND' where a.table_name = 'agent_usage_logs'$$,
-  $$values (session_user::text, 'insert', '00000000-0000-4000-8000-000000001802', 'by hand')$$,
+  $$values (session_user::text collate "default", 'insert', '00000000-0000-4000-8000-000000001802', 'by hand')$$,
   'who corrected what, and why');
 
 -- An unreadable log counts for nothing: stated anew it counts, and what was stated is what stands.

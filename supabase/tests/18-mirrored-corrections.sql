@@ -29,6 +29,7 @@ select id, agent, model, input, output, 3, features, 0.1, 0.02, 0.003, 0.4567,
     'cache_write_tokens', written, 'batch', batch)),
   '00000000-0000-0000-0000-00000000000a', '2026-06-10 12:00Z'
 from calls;
+analyze calls;
 create function pg_temp.recorded() returns table (agent text, metric text, quantity numeric,
   provider_cost numeric) language sql as $$
   select agent, metric, quantity, provider_cost from public.usage_records
@@ -53,6 +54,7 @@ select distinct 'TWIN ' || batch, model, 7, 5, 2, '{"images": 1, "pages": 2}'::j
     'batch', batch), '00000000-0000-0000-0000-00000000000a'::uuid, '2026-06-10 12:00Z'::timestamptz
 from calls;
 select billing.rollup();
+analyze public.usage_records;
 select is_empty($$
   select from (select c.agent, u.metric, u.quantity, u.provider_cost
     from calls c join public.usage_records u on u.model = c.model and u.agent = 'TWIN ' || c.batch
@@ -76,11 +78,11 @@ select set_eq($$select * from pg_temp.recorded() where starts_with(agent, 'A')$$
 select is((select count(billing.retract_log(id, 'never happened')) from calls), 600::bigint,
   'every log can be retracted');
 -- Row by row: what takes a row back is its mirror, in every count.
+create temporary table viewed as select a.*, n.metadata ->> 'negates' as negates
+from billing.attributed_logs a join public.agent_usage_logs n using (id);
 select is_empty($$
-  select l.id from public.agent_usage_logs n
-  join billing.attributed_logs m on m.id = n.id
-  join billing.attributed_logs l on l.id = (n.metadata ->> 'negates')::uuid
-  where n.metadata ? 'negates' and (m.reason, m.client_id, m.usage_day, m.is_batch, m.input,
+  select l.id from viewed m join viewed l on l.id::text = m.negates
+  where (m.reason, m.client_id, m.usage_day, m.is_batch, m.input,
       m.output, m.cache_read, m.cache_write, m.reasoning, m.web_searches, m.total_cost)
     is distinct from (l.reason, l.client_id, l.usage_day, l.is_batch, -l.input, -l.output,
       -l.cache_read, -l.cache_write, -l.reasoning, -l.web_searches, -l.total_cost)$$,
