@@ -4,9 +4,6 @@
 -- `metadata.negates` and `metadata.restates` name the row that is taken back or stated anew.
 create index agent_usage_logs_corrects_id on public.agent_usage_logs (corrects_id)
   where corrects_id is not null;
--- Nothing is taken back twice, also by transactions that do not see each other.
-create unique index agent_usage_logs_negated_once on public.agent_usage_logs
-  ((metadata ->> 'negates')) where corrects_id is not null and metadata ? 'negates';
 
 insert into billing.error_codes (code, http_status, meaning) values
   ('unknown_log', 404, 'No usage log has this id.'),
@@ -70,13 +67,14 @@ comment on function billing.mirrored_log is
 
 -- Whether nothing can be counted of a row, whatever client it is of: nothing is to be taken back.
 create function billing.is_unreadable(log public.agent_usage_logs)
-returns boolean language sql stable set search_path = '' as $$
-  select exists (select from billing.attributed_logs a
+returns boolean language plpgsql stable set search_path = '' as $$
+begin
+  return exists (select from billing.attributed_logs a
       where a.id = log.id and a.reason like 'invalid\_%')
     -- That reason is not named where the row is nobody's as well.
     or jsonb_typeof(log.other_features) <> 'object'
     or log.other_features @? '$.* ? (@.type() <> "number")';
-$$;
+end $$;
 comment on function billing.is_unreadable is
   'Whether a log row holds what cannot be counted for any client.';
 
@@ -195,6 +193,9 @@ begin
     and l.id <> new.id and (l.id = new.corrects_id or l.corrects_id = new.corrects_id)
     and not billing.is_negation(l.corrects_id, l.metadata);
   wrong := case
+    -- A snapshot of before the lock would not see the corrections that it waited for.
+    when current_setting('transaction_isolation') <> 'read committed'
+      then 'logs are corrected at isolation level read committed'
     when original.id is null then 'there is no such log'
     when original.corrects_id is not null then 'that is a correction itself'
     when (new.agent, new.model, new."timestamp") is distinct from

@@ -21,7 +21,6 @@ insert into public.agent_assignments (agent, client_id, starts_at, ends_at) valu
 
 -- Rows that no correction could be are summed alike as well.
 alter table public.agent_usage_logs disable trigger refuse_correction;
-drop index public.agent_usage_logs_negated_once;
 -- Whatever may stand in a row, each with each; of 36,000 rows a fifth, drawn by their hash.
 insert into public.agent_usage_logs (agent, model, metadata, "timestamp", client_id, corrects_id,
   other_features, input_tokens, output_tokens, web_searches, input_cost, output_cost, total_cost)

@@ -1,7 +1,7 @@
 -- A log is corrected by rows beside it. What people say is right is what counts in the end, on the
 -- log's own day, for its own client, with what its provider counts within what.
 begin;
-select plan(44);
+select plan(45);
 
 insert into public.clients (id, name, started_on)
 values ('00000000-0000-4000-8000-000000000018', 'Corrected Ltd', '2026-06-01');
@@ -124,7 +124,8 @@ select trigger_is('public', 'agent_usage_logs', 'audit_correction', 'billing',
   'audit_correction', 'another puts it on record');
 select lives_ok($$select pg_temp.insert('{}')$$, 'the mirror of a log may be stored by hand');
 select pg_temp.refused('{}', 'row 00000000-0000-4000-8000-000000001802 has been corrected already');
-select is((select array_agg(distinct quantity) from public.usage_records, billing.rollup()
+select billing.rollup();
+select is((select array_agg(distinct quantity) from public.usage_records
     where agent = 'HAND' and metric <> 'requests'), '{0}', 'and leaves nothing');
 insert into public.agent_usage_logs (agent, model, input_tokens, client_id, "timestamp")
 select 'S', 'gpt-4o', 1, '00000000-0000-4000-8000-000000000018', '2026-06-10'
@@ -135,7 +136,8 @@ select is((select count(*) from billing.audit_log where table_name = 'agent_usag
 select results_eq($$select distinct a.actor, a.operation, a.after ->> 'corrects_id',
     a.after #>> '{metadata,reason}' from billing.audit_log a join public.agent_usage_logs l
       on l.id::text = a.row_id and l.agent = 'HAND' where a.table_name = 'agent_usage_logs'$$,
-  $$values (session_user::text collate "default", 'insert', '00000000-0000-4000-8000-000000001802', 'by hand')$$,
+  $$values (session_user::text collate "default", 'insert',
+    '00000000-0000-4000-8000-000000001802', 'by hand')$$,
   'who corrected what, and why');
 
 -- An unreadable log counts for nothing: stated anew it counts, and what was stated is what stands.
