@@ -127,6 +127,7 @@ Deno.test("usage taken back costs the mirror image, so lines sum to the price of
     input_tokens: "-15",
     timestamp: "2026-06-02 12:00:00+00",
     corrects_id: CLIENT,
+    metadata: '{"negates": "x"}',
   });
   // Down to −15 is two blocks; up to 10 again is three.
   assert.deepEqual(lines({ ...split, logs: [correction, ...calls(["20", 25])] }), [

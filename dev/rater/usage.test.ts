@@ -70,3 +70,23 @@ Deno.test("what is no count cannot be billed", () => {
   assert.equal(units({ other_features: JSON.stringify(many) }), "too_many_features");
   assert.equal(units({ timestamp: "1969-12-31 23:59:59+00" }), "invalid_timestamp");
 });
+
+Deno.test("a row that takes another back is its mirror, also where a part exceeds its whole", () => {
+  const negates = { corrects_id: "00000000-0000-4000-8000-000000000001", model: "gpt-4o" };
+  assert.deepEqual(
+    units({ ...negates, metadata: '{"cache_read_tokens": -300, "negates": "x"}' }),
+    {},
+  );
+  assert.deepEqual(
+    units({
+      ...negates,
+      input_tokens: "-100",
+      metadata: '{"cache_read_tokens": -300, "negates": "x"}',
+    }),
+    { cache_read_tokens: "-100" },
+  );
+  assert.equal(
+    units({ ...negates, metadata: '{"cache_read_tokens": 300, "negates": "x"}' }),
+    "invalid_metadata",
+  );
+});

@@ -45,7 +45,7 @@ interface Provider {
 }
 type Units = readonly (readonly [metric: string, quantity: Fraction])[];
 
-/** Characters of a count and of a feature's name; longer ones are mistakes, not usage. */
+/** Characters of a count, its sign aside, and of a feature's name; longer ones are mistakes, not usage. */
 const LONGEST_NUMBER = 30;
 const LONGEST_NAME = 200;
 /** Features that one call may have. */
@@ -144,8 +144,10 @@ function tokensOf(log: LogRow, provider: Provider): Units | undefined {
   if (read === undefined || write === undefined || reasoning === undefined) return undefined;
   const cached = provider.cache_read_within_input ? partOf(read, input) : read;
   const thought = provider.reasoning_within_output ? partOf(reasoning, output) : reasoning;
-  const isNegative = (count: Fraction) => compare(count, ZERO) < 0;
-  if (log.corrects_id === null && [cached, write, thought].some(isNegative)) return undefined;
+  // A row that takes another back has the opposite sign in all that it counts.
+  const negates = log.corrects_id !== null && member(metadata, "negates") !== undefined;
+  const isWrong = (count: Fraction) => compare(count, ZERO) === (negates ? 1 : -1);
+  if ([read, write, reasoning].some(isWrong)) return undefined;
   const units: Units = [
     ["input_tokens", provider.cache_read_within_input ? subtract(input, cached) : input],
     ["output_tokens", provider.reasoning_within_output ? subtract(output, thought) : output],
@@ -164,6 +166,7 @@ function countIn(metadata: ExactJson, key: string): Fraction | undefined {
 }
 
 function partOf(part: Fraction, all: Fraction): Fraction {
+  if (isZero(all)) return ZERO;
   return compare(all, ZERO) < 0 ? max(part, all) : min(part, all);
 }
 
@@ -192,7 +195,7 @@ function isBuiltIn(metric: string): boolean {
 
 /** A number that can be summed; one of thousands of digits is nobody's usage. */
 function saneNumber(value: ExactJson): Fraction | undefined {
-  return isNumber(value) && value.decimal.length <= LONGEST_NUMBER
+  return isNumber(value) && value.decimal.replace("-", "").length <= LONGEST_NUMBER
     ? parseDecimal(value.decimal)
     : undefined;
 }

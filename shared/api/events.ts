@@ -41,7 +41,7 @@ export function isFeatureName(name: string): boolean {
 
 /**
  * One model call as agents log it: the columns of `agent_usage_logs` that a writer may set. `id`
- * makes a retry safe. Negative counts need `corrects_id`: then they are differences.
+ * makes a retry safe. Usage events correct nothing: that is an operator's act, in SQL.
  */
 export const UsageEvent = z.strictObject({
   id: Id.optional(),
@@ -59,15 +59,13 @@ export const UsageEvent = z.strictObject({
   metadata: JsonObject.default({}),
   timestamp: Timestamp.optional(),
   client_id: Id.nullable().optional(),
-  corrects_id: Id.nullable().optional(),
 }).superRefine((event, context) => {
-  if (event.corrects_id) return;
   const refuse = (path: string[], value: number) => {
     if (!count.safeParse(value).success && value < 0) {
       context.addIssue({
         code: "custom",
         path,
-        message: `is ${value}; it cannot be below zero unless corrects_id is given`,
+        message: `is ${value}; it cannot be below zero`,
       });
     }
   };
@@ -85,7 +83,12 @@ export const EventResult = z.strictObject({
   id: Id.nullable(),
   result: z.enum(["inserted", "duplicate", "conflict", "invalid"]),
   /** Of an invalid event: where, as a JSON pointer, and why. Of a conflict: what differs. */
-  errors: z.array(z.strictObject({ pointer: z.string(), detail: z.string() })).optional(),
+  errors: z.array(z.strictObject({
+    pointer: z.string(),
+    detail: z.string(),
+    /** Where a program should tell it from other mistakes: `correction_refused`. */
+    code: z.string().optional(),
+  })).optional(),
 });
 
 /** Per event what happened, and how many of each. */

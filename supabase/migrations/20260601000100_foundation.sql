@@ -57,7 +57,7 @@ returns boolean language plpgsql immutable set search_path = '' as $$
 begin
   raise exception using errcode = 'PT400', detail = 'negative_quantity',
     message = format('%s is %s; it cannot be below zero', column_name, value),
-    hint = 'send the count as 0 or more; to take usage back, send a row with corrects_id';
+    hint = 'send the count as 0 or more; to take usage back, an operator calls billing.correct_log';
 end $$;
 
 comment on function billing.refuse_negative is

@@ -49,13 +49,13 @@ comment on column public.agent_usage_logs.created_at is 'When the row arrived.';
 comment on column public.agent_usage_logs.client_id is
   'Whose usage it is, where the writer knows; before metadata.client_id and assignments.';
 comment on column public.agent_usage_logs.corrects_id is
-  'The row this one corrects; counts are then differences and may be negative.';
+  'The row this one corrects. Stored by billing.correct_log and billing.retract_log alone.';
 comment on column public.agent_usage_logs.stored_by is
   'Transaction that stored the row: what the rollup''s watermark is compared with.';
 
 -- The rollup reads by transaction; rebuild and reconcile by time. No foreign key and no trigger
--- that fires on insert: nothing here may refuse or slow an agent. Times are summarized as rows
--- come: what is not summarized is read by every search.
+-- that fires on an agent's insert: nothing here may refuse or slow one. Times are summarized as
+-- rows come: what is not summarized is read by every search.
 create index agent_usage_logs_stored_by on public.agent_usage_logs (stored_by);
 create index agent_usage_logs_timestamp on public.agent_usage_logs using brin ("timestamp")
   with (autosummarize = on);
@@ -66,7 +66,13 @@ create trigger refuse_change before update or truncate on public.agent_usage_log
 
 alter table public.agent_usage_logs enable row level security;
 revoke all on public.agent_usage_logs from anon, authenticated, service_role;
-grant select, insert on public.agent_usage_logs to service_role;
+-- What agents send, column by column. A correction is no agent's act: to the Data API every
+-- secret key is service_role, and none can name a row to correct.
+grant select on public.agent_usage_logs to service_role;
+grant insert (id, agent, endpoint, model, input_tokens, output_tokens, web_searches,
+  other_features, input_cost, output_cost, feature_cost, total_cost, metadata, "timestamp",
+  created_at, client_id)
+  on public.agent_usage_logs to service_role;
 grant select on public.agent_usage_logs to authenticated;
 create policy "operators read logs" on public.agent_usage_logs
   for select to authenticated using ((select billing.is_operator()));

@@ -11,25 +11,34 @@ comment on view billing.client_references is
    external id that spells the same, else a log would be counted for both.';
 
 -- A count inside metadata: absent is 0, anything but a number is null, and so is one of more than
--- 30 digits (jsonb holds numbers whose sum overflows).
+-- 30 characters (jsonb holds numbers whose sum overflows). A minus sign is not one of them: what
+-- can be recorded can be taken back.
 create function billing.metadata_count(metadata jsonb, key text)
 returns numeric language sql immutable parallel safe
 return case jsonb_typeof(metadata -> key)
   when 'number' then
-    case when length(metadata ->> key) <= 30 then (metadata ->> key)::numeric end
+    case when length(ltrim(metadata ->> key, '-')) <= 30 then (metadata ->> key)::numeric end
   when 'null' then 0
   else case when metadata -> key is null then 0 end
 end;
 comment on function billing.metadata_count is
   'A count inside metadata: 0 where absent, null where it cannot be read.';
 
--- The part of `whole` that `part` can be: a subset cannot exceed what contains it (and, in a
--- correction, both carry the same sign).
+-- The part of `whole` that `part` can be: a subset cannot exceed what contains it. An odd function,
+-- part_of(-p, -w) = -part_of(p, w): a row that takes another back is its mirror, also where the
+-- whole is 0 and nothing can be a part of it.
 create function billing.part_of(part numeric, whole numeric)
 returns numeric language sql immutable parallel safe
 return case when part is null then null
-  when whole < 0 then greatest(part, whole) else least(part, whole) end;
+  when whole > 0 then least(part, whole) when whole < 0 then greatest(part, whole) else 0 end;
 comment on function billing.part_of is 'How much of a part its whole can contain.';
+
+-- A correction that takes a row back has each count with the opposite sign. Corrections alone can:
+-- what agents put into their metadata is theirs.
+create function billing.is_negation(corrects_id uuid, metadata jsonb)
+returns boolean language sql immutable parallel safe
+return corrects_id is not null and metadata ? 'negates';
+comment on function billing.is_negation is 'Whether a log row takes another one back.';
 
 -- The names of our own counts: a feature called like one would be added to it.
 create function billing.is_built_in(metric text)
@@ -45,7 +54,7 @@ create function billing.feature_reason(features jsonb)
 returns text language sql immutable parallel safe
 return case when jsonb_typeof(features) <> 'object' or exists (
     select from jsonb_each(case jsonb_typeof(features) when 'object' then features else '{}' end) e
-    where jsonb_typeof(e.value) <> 'number' or length(e.value::text) > 30
+    where jsonb_typeof(e.value) <> 'number' or length(ltrim(e.value::text, '-')) > 30
       or length(e.key) > 200 or billing.is_built_in(e.key)
       or e.key ~ '[\x01-\x1f\x7f-\x9f]') then 'invalid_feature'
   when (select count(*) from jsonb_object_keys(
@@ -93,16 +102,24 @@ left join public.models m on m.id = l.model
 left join public.providers p on p.id = m.provider
 cross join lateral (
   select
-    case when not k.counts then 0 when p.cache_read_within_input then billing.part_of(
-      billing.metadata_count(l.metadata, 'cache_read_tokens'), l.input_tokens)
+    case when p.cache_read_within_input then billing.part_of(k.cache_read, l.input_tokens)
+      else k.cache_read end as cache_read,
+    k.cache_write,
+    case when p.reasoning_within_output then billing.part_of(k.reasoning, l.output_tokens)
+      else k.reasoning end as reasoning,
+    -- As the log has them: cut to a whole of 0, a count below zero could not be told any more.
+    least(k.cache_read, k.cache_write, k.reasoning) as lowest,
+    greatest(k.cache_read, k.cache_write, k.reasoning) as highest
+  from (select
+    case when not h.counts then 0
       else billing.metadata_count(l.metadata, 'cache_read_tokens') end as cache_read,
-    case when not k.counts then 0
+    case when not h.counts then 0
       else billing.metadata_count(l.metadata, 'cache_write_tokens') end as cache_write,
-    case when not k.counts then 0 when p.reasoning_within_output then billing.part_of(
-      billing.metadata_count(l.metadata, 'reasoning_tokens'), l.output_tokens)
+    case when not h.counts then 0
       else billing.metadata_count(l.metadata, 'reasoning_tokens') end as reasoning
-  from (select l.metadata ?|
-    '{cache_read_tokens,cache_write_tokens,reasoning_tokens}'::text[] as counts offset 0) k
+    from (select l.metadata ?|
+      '{cache_read_tokens,cache_write_tokens,reasoning_tokens}'::text[] as counts offset 0) h
+    offset 0) k
   offset 0
 ) t
 cross join lateral (
@@ -118,7 +135,8 @@ cross join lateral (
     when z.client_id is null and c.claim is null then 'no_client'
     when z.client_id is null then 'unknown_client'
     when t.cache_read is null or t.cache_write is null or t.reasoning is null
-      or (l.corrects_id is null and least(t.cache_read, t.cache_write, t.reasoning) < 0)
+      or case when billing.is_negation(l.corrects_id, l.metadata) then t.highest > 0
+        else t.lowest < 0 end
       then 'invalid_metadata'
     else coalesce(
       case when l.other_features <> '{}' then billing.feature_reason(l.other_features) end,
@@ -146,4 +164,5 @@ revoke all on billing.client_references, billing.attributed_logs from public;
 grant select on billing.client_references, billing.attributed_logs to service_role;
 -- What the view calls, it calls as its reader.
 grant execute on function billing.metadata_count(jsonb, text), billing.part_of(numeric, numeric),
-  billing.is_built_in(text), billing.feature_reason(jsonb) to service_role;
+  billing.is_built_in(text), billing.feature_reason(jsonb), billing.is_negation(uuid, jsonb)
+  to service_role;

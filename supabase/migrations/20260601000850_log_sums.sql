@@ -58,6 +58,7 @@ begin
         when strpos(l.metadata ->> 'client_id', ' ') = 0 then l.metadata ->> 'client_id'
         else btrim(l.metadata ->> 'client_id') end, '') as claim,
       l.id, l."timestamp", l.agent, l.model, l.corrects_id,
+      billing.is_negation(l.corrects_id, l.metadata) as negates,
       case when l.other_features <> '{}' then l.other_features::text end as features,
       l.input_tokens, l.output_tokens, l.web_searches, l.input_cost, l.output_cost, l.total_cost,
       coalesce(l.metadata -> 'batch' = 'true', false) as is_batch,
@@ -91,8 +92,8 @@ begin
         when o.client_id is null and l.claim is not null then 'unknown_client'
         when o.client_id is null and d.client_id is null then 'no_client'
         when l.cache_read = 'NaN' or l.cache_write = 'NaN' or l.reasoning = 'NaN'
-          or (l.corrects_id is null
-            and (l.cache_read < 0 or l.cache_write < 0 or l.reasoning < 0))
+          or case when l.negates then l.cache_read > 0 or l.cache_write > 0 or l.reasoning > 0
+            else l.cache_read < 0 or l.cache_write < 0 or l.reasoning < 0 end
           then 'invalid_metadata'
         -- Where nothing is held this is not asked of any row.
         when holding and ((l.id, coalesce(o.client_id, d.client_id)) in (

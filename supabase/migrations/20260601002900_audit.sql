@@ -11,7 +11,8 @@ create table billing.audit_log (
   after jsonb
 );
 comment on table billing.audit_log is
-  'Changes of clients and who may see them, of terms and of books; only what changed.';
+  'Changes of clients and who may see them, of terms and of books, and corrections of usage logs;
+   only what changed.';
 create index audit_log_row on billing.audit_log (table_name, row_id, id);
 create index audit_log_at on billing.audit_log using brin (at);
 alter table billing.audit_log enable row level security;
@@ -144,6 +145,19 @@ begin
       for each statement execute function billing.audit_delete()', audited);
   end loop;
 end $$;
+
+-- A correction of a log moves money as terms do: who stored it, of which log, and why
+-- (metadata.reason). WHEN, so that agents' rows never queue it.
+create function billing.audit_correction() returns trigger
+language plpgsql security definer set search_path = '' as $$
+-- Definer: as above.
+begin
+  insert into billing.audit_log (table_name, row_id, operation, after)
+  values (tg_table_name, new.id::text, 'insert', to_jsonb(new) - 'seq' - 'stored_by');
+  return null;
+end $$;
+create trigger audit_correction after insert on public.agent_usage_logs
+  for each row when (new.corrects_id is not null) execute function billing.audit_correction();
 
 create trigger audit_insert after insert on public.invoices referencing new table as new_rows
   for each statement execute function billing.audit_invoices();

@@ -1,5 +1,22 @@
 -- Batches of usage events, for writers that want to know what became of each.
 
+insert into billing.error_codes (code, http_status, meaning) values
+  ('correction_refused', 400, 'Usage events cannot correct logs: that is an operator''s act.');
+
+-- Refuses events that name a row to correct: dropping the field would bill what was to be taken
+-- back.
+create function billing.refuse_corrections(events jsonb)
+returns void language plpgsql stable set search_path = '' as $$
+begin
+  if events @? 'lax $[*].corrects_id ? (@ != null)' then
+    perform billing.raise_error('correction_refused',
+      'corrects_id cannot be sent: an operator calls billing.correct_log or billing.retract_log',
+      'send usage alone');
+  end if;
+end $$;
+comment on function billing.refuse_corrections is
+  'Raises correction_refused (400) where an event has corrects_id.';
+
 -- Stores events (objects with the columns of agent_usage_logs) and says of each, by its place in
 -- the array: inserted, duplicate (the id is stored with the same content) or conflict (with other
 -- content; never merged). A value that the table refuses makes its event invalid, not the batch.
@@ -17,6 +34,7 @@ declare
   reason text;
 begin
   begin
+    perform billing.refuse_corrections(events);
     -- All at once. Of one id the first is stored; an id that is stored already, or that another
     -- connection stores and commits meanwhile, inserts nothing.
     with given as materialized (
@@ -25,12 +43,12 @@ begin
     ), stored as (
       insert into public.agent_usage_logs as l (id, agent, endpoint, model, input_tokens,
         output_tokens, web_searches, other_features, input_cost, output_cost, feature_cost,
-        total_cost, metadata, "timestamp", client_id, corrects_id)
+        total_cost, metadata, "timestamp", client_id)
       select g.given_id, g.agent, g.endpoint, g.model, coalesce(g.input_tokens, 0),
         coalesce(g.output_tokens, 0), coalesce(g.web_searches, 0),
         coalesce(g.other_features, '{}'), coalesce(g.input_cost, 0), coalesce(g.output_cost, 0),
         coalesce(g.feature_cost, 0), coalesce(g.total_cost, 0), coalesce(g.metadata, '{}'),
-        coalesce(g."timestamp", now()), g.client_id, g.corrects_id
+        coalesce(g."timestamp", now()), g.client_id
       from given g order by g.ordinality
       on conflict on constraint agent_usage_logs_pkey do nothing
       returning l.id
@@ -57,6 +75,7 @@ begin
     -- Rare: what the writer's checks let through, the table does not take. One by one, then.
     for event in select e.value from jsonb_array_elements(batch) e loop
       begin
+        perform billing.refuse_corrections(event -> 'event');
         inserted := inserted || billing.insert_events(jsonb_build_array(event));
       exception when data_exception or integrity_constraint_violation or sqlstate 'PT400' then
         get stacked diagnostics reason = message_text;
@@ -89,19 +108,19 @@ returns integer[] language sql set search_path = '' set timezone = 'UTC' as $$
   with wanted as materialized (
     select distinct on (x.id) x.id, x.index, r.agent, r.endpoint, r.model, r.input_tokens,
       r.output_tokens, r.web_searches, r.other_features, r.input_cost, r.output_cost,
-      r.feature_cost, r.total_cost, r.metadata, r."timestamp", r.client_id, r.corrects_id
+      r.feature_cost, r.total_cost, r.metadata, r."timestamp", r.client_id
     from jsonb_to_recordset(batch) x(index integer, id uuid, event jsonb)
     cross join lateral jsonb_populate_record(null::public.agent_usage_logs, x.event) r
     order by x.id, x.index
   ), stored as (
     insert into public.agent_usage_logs (id, agent, endpoint, model, input_tokens, output_tokens,
       web_searches, other_features, input_cost, output_cost, feature_cost, total_cost, metadata,
-      "timestamp", client_id, corrects_id)
+      "timestamp", client_id)
     select w.id, w.agent, w.endpoint, w.model, coalesce(w.input_tokens, 0),
       coalesce(w.output_tokens, 0), coalesce(w.web_searches, 0), coalesce(w.other_features, '{}'),
       coalesce(w.input_cost, 0), coalesce(w.output_cost, 0), coalesce(w.feature_cost, 0),
       coalesce(w.total_cost, 0), coalesce(w.metadata, '{}'), coalesce(w."timestamp", now()),
-      w.client_id, w.corrects_id
+      w.client_id
     from wanted w order by w.index
     on conflict (id) do nothing
     returning id
@@ -125,4 +144,5 @@ comment on function billing.event_differences is
 
 revoke all on all functions in schema billing from public;
 grant execute on function billing.ingest_usage(jsonb), billing.insert_events(jsonb),
+  billing.refuse_corrections(jsonb),
   billing.event_differences(public.agent_usage_logs, jsonb) to service_role;

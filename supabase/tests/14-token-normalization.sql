@@ -8,12 +8,12 @@ insert into public.clients (id, name, started_on)
 values ('00000000-0000-0000-0000-00000000000a', 'Acme', '2026-06-01');
 insert into public.models (id, family, provider) values ('llama-3', 'llama-3', 'other');
 
-create function pg_temp.call(run text, model text, input bigint, output bigint, metadata jsonb,
-  corrects uuid default null) returns void language sql as $$
+create function pg_temp.call(run text, model text, input bigint, output bigint, metadata jsonb)
+returns void language sql as $$
   insert into public.agent_usage_logs (agent, model, input_tokens, output_tokens, metadata,
-    client_id, "timestamp", corrects_id)
+    client_id, "timestamp")
   values (run, model, input, output, metadata, '00000000-0000-0000-0000-00000000000a',
-    '2026-06-10', corrects);
+    '2026-06-10');
 $$;
 create function pg_temp.counted(run text) returns table (metric text, quantity numeric)
 language sql as $$
@@ -46,8 +46,7 @@ select pg_temp.call('BATCH', 'gpt-4o', 1000, 200, '{"batch": true, "cache_read_t
 select pg_temp.call('NOBATCH', 'gpt-4o', 1000, 200, '{"batch": "true"}');
 -- A correction takes back what was logged, subsets included.
 select pg_temp.call('CORRECTED', 'gpt-4o', 1000, 100, '{"cache_read_tokens": 400}');
-select pg_temp.call('CORRECTED', 'gpt-4o', -1000, -100, '{"cache_read_tokens": -400}',
-  gen_random_uuid());
+select billing.retract_log(id, 'a test') from public.agent_usage_logs where agent = 'CORRECTED';
 select billing.rollup();
 
 select results_eq($$select * from pg_temp.counted('OPENAI')$$,

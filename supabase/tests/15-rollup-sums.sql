@@ -19,6 +19,8 @@ insert into public.agent_assignments (agent, client_id, starts_at, ends_at) valu
   ('SCHOLAR', '00000000-0000-0000-0000-00000000000d', '2026-06-10 23:59:59.5+00', '2026-06-12'),
   ('acme', '00000000-0000-0000-0000-00000000000b', '-infinity', 'infinity');
 
+-- Rows that no correction could be are summed alike as well.
+alter table public.agent_usage_logs disable trigger refuse_correction;
 -- Whatever may stand in a row, each with each; of 36,000 rows a fifth, drawn by their hash.
 insert into public.agent_usage_logs (agent, model, metadata, "timestamp", client_id, corrects_id,
   other_features, input_tokens, output_tokens, web_searches, input_cost, output_cost, total_cost)
@@ -33,6 +35,7 @@ from (
   cross join unnest('{claude-sonnet,gpt-4o,gemini-1.5-pro,unheard-of}'::text[]) model
   cross join (values ('{}'::jsonb), ('{"client_id": "acme"}'), ('{"client_id": " acme "}'),
     ('{"client_id": " birch"}'), ('{"client_id": "CHIRON", "retracts": true}'),
+    ('{"client_id": "CHIRON", "retracts": true, "negates": "x"}'),
     ('{"client_id": ""}'), ('{"client_id": "  "}'), ('{"client_id": null}'),
     ('{"client_id": 7}'), ('{"client_id": "nobody"}')) m(metadata)
   cross join (values ('{}'::jsonb), ('{"batch": true}'), ('{"batch": "true"}'),

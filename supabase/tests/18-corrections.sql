@@ -1,7 +1,7 @@
 -- A log is corrected by rows beside it. What people say is right is what counts in the end, on the
 -- log's own day, for its own client, with what its provider counts within what.
 begin;
-select plan(17);
+select plan(45);
 
 insert into public.clients (id, name, started_on)
 values ('00000000-0000-4000-8000-000000000018', 'Corrected Ltd', '2026-06-01');
@@ -64,17 +64,99 @@ select throws_ok($$
   'PT400', 'cannot correct: input_tokens, tokens, web_searches', 'each wrong value is named');
 select throws_ok($$select pg_temp.correct('{"input_tokens": 1}', ' ')$$, 'PT400',
   'a correction needs a reason', 'a reason is required');
-insert into public.agent_usage_logs (id, agent, model, input_tokens, client_id, "timestamp")
-values ('00000000-0000-4000-8000-000000001802', 'S', 'gpt-4o', 10,
-  '00000000-0000-4000-8000-000000000018', '2026-06-10');
-insert into public.agent_usage_logs (id, agent, model, input_tokens, client_id, corrects_id)
-values ('00000000-0000-4000-8000-000000001803', 'S', 'gpt-4o', -1,
-  '00000000-0000-4000-8000-000000000018', '00000000-0000-4000-8000-000000001802');
-select throws_like($$select billing.correct_log('00000000-0000-4000-8000-000000001802',
-    '{"input_tokens": 5}', 'x')$$, '%has been corrected by a difference%',
-  'a log that was corrected by hand is not restated over it');
-select throws_like($$select billing.retract_log('00000000-0000-4000-8000-000000001803', 'x')$$,
-  '%is a correction itself', 'a correction is not corrected');
+insert into public.agent_usage_logs (id, agent, model, input_tokens, web_searches, other_features,
+  metadata, client_id, "timestamp")
+values ('00000000-0000-4000-8000-000000001802', 'HAND', 'gpt-4o', 10, 1, '{"images": 2}',
+  '{"cache_read_tokens": 4}', '00000000-0000-4000-8000-000000000018', '2026-06-10');
+select throws_like($$select billing.retract_log(id, 'x') from public.agent_usage_logs
+    where corrects_id is not null limit 1$$, '%is a correction itself',
+  'a correction is not corrected');
+
+-- A correction that is stored by hand, by whatever role, is the row that the functions would store.
+insert into public.clients (id, name, started_on)
+values ('00000000-0000-4000-8000-000000000019', 'Other Ltd', '2026-06-01');
+create function pg_temp.insert(changed jsonb) returns void language sql as $$
+  insert into public.agent_usage_logs (agent, model, input_tokens, web_searches, other_features,
+    metadata, client_id, "timestamp", corrects_id)
+  select r.agent, r.model, r.input_tokens, r.web_searches, r.other_features, r.metadata,
+    r.client_id, r."timestamp", r.corrects_id
+  from public.agent_usage_logs l cross join lateral jsonb_populate_record(l, '{"input_tokens": -10,
+    "web_searches": -1, "other_features": {"images": -2}, "metadata": {"cache_read_tokens": -4,
+      "negates": "00000000-0000-4000-8000-000000001802", "reason": "by hand"},
+    "corrects_id": "00000000-0000-4000-8000-000000001802"}' || changed) r
+  where l.id = '00000000-0000-4000-8000-000000001802';
+$$;
+create function pg_temp.refused(changed jsonb, because text) returns text language sql as $$
+  select throws_like(format('select pg_temp.insert(%L)', changed),
+    '%cannot be corrected by this row: ' || because || '%', because);
+$$;
+select pg_temp.refused(changed, because) from (values
+  ('{"corrects_id": "00000000-0000-4000-8000-0000000018ff"}'::jsonb, 'there is no such log'),
+  (jsonb_build_object('corrects_id', (select id from public.agent_usage_logs
+    where corrects_id is not null limit 1)), 'that is a correction itself'),
+  ('{"agent": "T"}', 'agent, model and timestamp are not those of that log'),
+  ('{"model": "gpt-4o-mini"}', 'agent, model and timestamp are not those of that log'),
+  ('{"timestamp": "2026-06-10T00:00:01Z"}', 'agent, model and timestamp are not those of that log'),
+  ('{"client_id": "00000000-0000-4000-8000-000000000019"}', 'the client is not that of that log'),
+  ('{"client_id": null}', 'the client is not that of that log'),
+  ('{"metadata": {"cache_read_tokens": -4, "reason": "x", "client_id": "19",
+    "negates": "00000000-0000-4000-8000-000000001802"}}', 'the client is not that of that log'),
+  ('{"metadata": {"negates": "00000000-0000-4000-8000-000000001802"}}', 'it gives no reason'),
+  ('{"metadata": {"reason": "a difference"}}', 'metadata.negates or metadata.restates must name'),
+  ('{"metadata": {"reason": "x", "negates": "00000000-0000-4000-8000-000000001801"}}',
+    'metadata.negates or metadata.restates must name'),
+  ('{"input_tokens": -9}', 'it is not the mirror of row'),
+  ('{"input_tokens": -1000000000}', 'it is not the mirror of row'),
+  ('{"web_searches": -2}', 'it is not the mirror of row'),
+  ('{"other_features": {"images": -3}}', 'it is not the mirror of row'),
+  ('{"other_features": {"images": -2, "pages": -1}}', 'it is not the mirror of row'),
+  ('{"metadata": {"cache_read_tokens": -5, "reason": "x",
+    "negates": "00000000-0000-4000-8000-000000001802"}}', 'it is not the mirror of row'),
+  ('{"input_tokens": 20, "web_searches": 0, "other_features": {}, "metadata": {"reason": "x",
+    "restates": "00000000-0000-4000-8000-000000001802"}}',
+    'row 00000000-0000-4000-8000-000000001802 has not been taken back'),
+  ('{"web_searches": 0, "other_features": {}, "metadata": {"reason": "x",
+    "restates": "00000000-0000-4000-8000-000000001802"}}', 'what is right is not below zero')
+) v(changed, because);
+select trigger_is('public', 'agent_usage_logs', 'refuse_correction', 'billing',
+  'refuse_correction', 'a trigger judges what is stored as a correction');
+select trigger_is('public', 'agent_usage_logs', 'audit_correction', 'billing',
+  'audit_correction', 'another puts it on record');
+select lives_ok($$select pg_temp.insert('{}')$$, 'the mirror of a log may be stored by hand');
+select pg_temp.refused('{}', 'row 00000000-0000-4000-8000-000000001802 has been corrected already');
+select billing.rollup();
+select is((select array_agg(distinct quantity) from public.usage_records
+    where agent = 'HAND' and metric <> 'requests'), '{0}', 'and leaves nothing');
+insert into public.agent_usage_logs (agent, model, input_tokens, client_id, "timestamp")
+select 'S', 'gpt-4o', 1, '00000000-0000-4000-8000-000000000018', '2026-06-10'
+from generate_series(1, 1000);
+select is((select count(*) from billing.audit_log where table_name = 'agent_usage_logs'), (
+    select count(*) from public.agent_usage_logs where corrects_id is not null),
+  'each correction is in the audit log, and no other log');
+select results_eq($$select distinct a.actor, a.operation, a.after ->> 'corrects_id',
+    a.after #>> '{metadata,reason}' from billing.audit_log a join public.agent_usage_logs l
+      on l.id::text = a.row_id and l.agent = 'HAND' where a.table_name = 'agent_usage_logs'$$,
+  $$values (session_user::text collate "default", 'insert',
+    '00000000-0000-4000-8000-000000001802', 'by hand')$$,
+  'who corrected what, and why');
+
+-- An unreadable log counts for nothing: stated anew it counts, and what was stated is what stands.
+insert into public.agent_usage_logs (id, agent, model, input_tokens, metadata, client_id,
+  "timestamp")
+values ('00000000-0000-4000-8000-000000001804', 'ODD', 'gpt-4o', 10,
+  '{"cache_read_tokens": "many"}', '00000000-0000-4000-8000-000000000018', '2026-06-10');
+select billing.correct_log('00000000-0000-4000-8000-000000001804', '{"cache_read_tokens": 3}', 'x');
+select is((billing.standing_log('00000000-0000-4000-8000-000000001804')).metadata
+  -> 'cache_read_tokens', '3'::jsonb, 'what was stated of an unreadable log is what stands');
+
+-- To the Data API every secret key is service_role, and none can correct.
+set local role service_role;
+select throws_ok($$insert into public.agent_usage_logs (agent, model, input_tokens, corrects_id)
+  values ('S', 'm', -1, gen_random_uuid())$$, '42501', null,
+  'the service key cannot name a row to correct');
+select throws_ok($$insert into public.agent_usage_logs (agent, model, corrects_id)
+  values ('S', 'm', null)$$, '42501', null, 'nor name none');
+reset role;
 
 select * from finish();
 rollback;

@@ -1,6 +1,6 @@
 -- What a log row says, read one piece at a time: counts in its metadata, parts of wholes, names.
 begin;
-select plan(5);
+select plan(7);
 
 create temporary table cases (metadata jsonb, count numeric, rule text);
 insert into cases values
@@ -9,6 +9,7 @@ insert into cases values
   ('{"k": 2.5}', 2.5, 'also in parts'), ('{"k": "12"}', null, 'text cannot be read'),
   ('{"k": [1]}', null, 'nor a list'), ('{"k": true}', null, 'nor a truth'),
   ('{"k": 123456789012345678901234567890}', 123456789012345678901234567890, '30 digits can'),
+  ('{"k": -123456789012345678901234567890}', -123456789012345678901234567890, 'and a sign'),
   ('{"k": 1234567890123456789012345678901}', null, '31 would overflow what they are summed into');
 select is_empty($$select rule, billing.metadata_count(metadata, 'k') from cases
   where billing.metadata_count(metadata, 'k') is distinct from count$$,
@@ -16,9 +17,18 @@ select is_empty($$select rule, billing.metadata_count(metadata, 'k') from cases
 
 select results_eq($$
   select billing.part_of(p, w) from (values (400, 1000), (1200, 1000), (0, 0), (-400, -1000),
-    (-1200, -1000), (null, 5)) v(p, w)$$,
-  $$values (400::numeric), (1000), (0), (-400), (-1000), (null)$$,
+    (-1200, -1000), (null, 5), (7, 0), (-7, 0)) v(p, w)$$,
+  $$values (400::numeric), (1000), (0), (-400), (-1000), (null), (0), (0)$$,
   'a part is no more than its whole, in a correction as in a call');
+select is_empty($$
+  select p, w from generate_series(-3, 3) p cross join generate_series(-3, 3) w
+  where billing.part_of(-p, -w) <> -billing.part_of(p, w)$$,
+  'the part of a mirrored row is the mirror of the part');
+select results_eq($$select billing.is_negation(c::uuid, m) from (values
+    ('00000000-0000-0000-0000-000000000001', '{"negates": "x"}'::jsonb),
+    ('00000000-0000-0000-0000-000000000001', '{"restates": "x"}'), (null, '{"negates": "x"}')
+  ) v(c, m)$$, $$values (true), (false), (false)$$,
+  'a correction alone takes a row back, whatever agents call their metadata');
 
 select results_eq($$
   select m, billing.is_built_in(m) from unnest('{input_tokens,requests,web_searches,batch_x,

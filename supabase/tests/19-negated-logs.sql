@@ -1,6 +1,6 @@
 -- A row that takes another back is its mirror image, count by count, on its day.
 begin;
-select plan(6);
+select plan(9);
 
 insert into public.clients (id, name, started_on)
 values ('00000000-0000-0000-0000-00000000000a', 'Acme', '2026-06-01');
@@ -30,11 +30,25 @@ select is((select metadata from public.agent_usage_logs where corrects_id is not
   jsonb_build_object('cache_read_tokens', -40, 'note', 'kept', 'reason', 'sent twice',
     'negates', '00000000-0000-4000-8000-000000000001', 'corrected_by', session_user),
   'counts in its metadata too; it says what it takes back, why and for whom');
+select results_eq($$select m.input_tokens, m.other_features, m.metadata
+    from public.agent_usage_logs l cross join lateral billing.mirrored_log(l) m
+    where l.id = '00000000-0000-4000-8000-000000000001'$$,
+  $$values (-100::bigint, '{"images": -2}'::jsonb,
+    '{"cache_read_tokens": -40, "note": "kept"}'::jsonb)$$, 'the mirror of a row');
+select results_eq($$select billing.is_unreadable(l) from public.agent_usage_logs l
+    where l.corrects_id is null order by l.id$$, $$values (false), (true), (true)$$,
+  'a row can be read or not, whether it is somebody''s or nobody''s');
+select is(billing.own_metadata('{"note": 1, "negates": 2, "restates": 3, "retracts": true,
+  "reason": 4, "corrected_by": 5}'), '{"note": 1}',
+  'what a correction says of itself is not the log''s');
 select is(pg_temp.negate('00000000-0000-4000-8000-000000000002', false), null,
   'of a row that could not be read nothing was counted: nothing is taken back');
 select is(pg_temp.negate('00000000-0000-4000-8000-000000000003', false), null,
   'nor of one that is nobody''s as well');
-select pg_temp.negate('00000000-0000-4000-8000-000000000001', true);
+insert into public.agent_usage_logs (id, agent, model, client_id)
+values ('00000000-0000-4000-8000-000000000004', 'S', 'claude-sonnet',
+  '00000000-0000-0000-0000-00000000000a');
+select pg_temp.negate('00000000-0000-4000-8000-000000000004', true);
 select is((select count(*) from public.agent_usage_logs where metadata @> '{"retracts": true}'),
   1::bigint, 'one that retracts takes the call back with it');
 

@@ -11,14 +11,14 @@ update public.clients set status = 'paused' where name = 'Paused';
 create function pg_temp.client(wanted text) returns uuid language sql as $$
   select id from public.clients where name = wanted;
 $$;
-insert into public.agent_usage_logs (agent, model, input_tokens, client_id, corrects_id,
-  other_features, "timestamp") values
-  ('S', 'claude-sonnet', 10000000, pg_temp.client('Good'), null, '{}', '2026-06-10'),
-  ('S', 'claude-sonnet', 10000000, pg_temp.client('Allowance'), null, '{}', '2026-06-10'),
-  ('S', 'claude-sonnet', 0, pg_temp.client('Huge'), null, '{"pdf_processing": 9e28}', '2026-06-10'),
-  ('S', 'claude-sonnet', 1, pg_temp.client('Foreign item'), null, '{}', '2026-06-10'),
-  ('S', 'mystery-1', 1, pg_temp.client('No price'), null, '{}', '2026-06-10'),
-  ('S', 'claude-sonnet', 1, pg_temp.client('Paused'), null, '{}', '2026-06-10');
+insert into public.agent_usage_logs (agent, model, input_tokens, client_id, other_features,
+  "timestamp") values
+  ('S', 'claude-sonnet', 10000000, pg_temp.client('Good'), '{}', '2026-06-10'),
+  ('S', 'claude-sonnet', 10000000, pg_temp.client('Allowance'), '{}', '2026-06-10'),
+  ('S', 'claude-sonnet', 0, pg_temp.client('Huge'), '{"pdf_processing": 9e28}', '2026-06-10'),
+  ('S', 'claude-sonnet', 1, pg_temp.client('Foreign item'), '{}', '2026-06-10'),
+  ('S', 'mystery-1', 1, pg_temp.client('No price'), '{}', '2026-06-10'),
+  ('S', 'claude-sonnet', 1, pg_temp.client('Paused'), '{}', '2026-06-10');
 -- 30.00 less half is 15.00: an allowance of 20.00 leaves less than nothing.
 insert into public.invoice_items (client_id, description, unit_amount, currency, item_day) values
   (pg_temp.client('Allowance'), 'Allowance', -20, 'USD', '2026-06-15'),

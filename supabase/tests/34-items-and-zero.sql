@@ -4,15 +4,13 @@ select plan(12);
 insert into public.clients (id, name, started_on) values
   ('00000000-0000-0000-0000-00000000000a', 'Foreign item', '2026-06-01'),
   ('00000000-0000-0000-0000-00000000000b', 'Large allowance', '2026-06-01'),
-  ('00000000-0000-0000-0000-00000000000c', 'Exact allowance', '2026-06-01'),
-  ('00000000-0000-0000-0000-00000000000d', 'Correction alone', '2026-06-01');
+  ('00000000-0000-0000-0000-00000000000c', 'Exact allowance', '2026-06-01');
 insert into public.billing_config (client_id, minimum_minor) select id, 0 from public.clients;
-create function pg_temp.searches(client text, day date, searches integer,
-  corrects uuid default null)
+create function pg_temp.searches(client text, day date, searches integer)
 returns void language sql as $$
   insert into public.agent_usage_logs
-    (agent, model, web_searches, "timestamp", client_id, corrects_id)
-  select 'ATLAS', 'claude-sonnet', searches, day, c.id, corrects
+    (agent, model, web_searches, "timestamp", client_id)
+  select 'ATLAS', 'claude-sonnet', searches, day, c.id
   from public.clients c where c.name = client
 $$;
 create function pg_temp.item(client text, amount numeric, currency text)
@@ -34,16 +32,13 @@ select pg_temp.searches('Large allowance', '2026-07-10', 2000);
 select pg_temp.searches('Exact allowance', '2026-06-10', 1000);
 select pg_temp.item('Exact allowance', -10, 'USD');
 select pg_temp.searches('Exact allowance', '2026-07-10', 3000);
-select pg_temp.searches('Correction alone', '2026-06-10', 1000);
 select billing.run_monthly('2026-07-01');
-select pg_temp.searches('Correction alone', '2026-07-03', -1000, gen_random_uuid());
 select billing.run_monthly('2026-08-01');
 
 select results_eq($$select p.period_start, p.reason from public.billing_periods p
   join public.clients c on c.id = p.client_id where p.state = 'blocked' order by c.name, 1$$,
-  $$values ('2026-07-01'::date, 'negative_total'), ('2026-06-01', 'currency_mismatch'),
-    ('2026-06-01', 'negative_total')$$,
-  'a correction, a foreign item and a large allowance block their own months');
+  $$values ('2026-06-01'::date, 'currency_mismatch'), ('2026-06-01', 'negative_total')$$,
+  'a foreign item and a large allowance block their own months');
 select is(pg_temp.total('Foreign item', '2026-07-01'), 500::bigint,
   '5000 JPY do not become USD in July: 500 searches at 0.01 are 5.00');
 select is(pg_temp.total('Large allowance', '2026-07-01'), 2000::bigint,

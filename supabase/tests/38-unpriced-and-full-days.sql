@@ -25,10 +25,8 @@ select results_eq($$select model, metric, quantity, log_count from billing.unpri
     order by metric$$,
   $$values ('m-1', 'images', 3::numeric, 1::bigint), ('m-1', 'input_tokens', 10, 1)$$,
   'usage before its price began has none; calls need none');
-insert into public.agent_usage_logs (agent, model, other_features, client_id, corrects_id,
-  "timestamp")
-values ('S', 'm-1', '{"images": -3}', '00000000-0000-0000-0000-00000000000a', gen_random_uuid(),
-  '2026-06-11');
+select billing.correct_log(id, '{"other_features": {"images": 0}}', 'a test')
+from public.agent_usage_logs where other_features <> '{}';
 select billing.rollup();
 select results_eq($$select metric from billing.unpriced_usage(array[
     ('00000000-0000-0000-0000-00000000000a', '2026-06-01', '2026-07-01')::billing.rating_target])$$,

@@ -43,15 +43,23 @@ insert into public.clients (name, started_on) select rule, '2026-06-01' from cas
 insert into public.billing_config (client_id, minimum_minor, discount_percent, taxes)
 select c.id, k.minimum, k.percent, k.taxes
 from cases k join public.clients c on c.name = k.rule;
-create function pg_temp.log(late boolean) returns void language sql as $$
+create function pg_temp.log(late boolean) returns bigint language sql as $$
   insert into public.agent_usage_logs (agent, model, input_tokens, other_features, client_id,
-    corrects_id, "timestamp")
+    "timestamp")
   select 'S', case when k.tiered then 'painter' else 'claude-sonnet' end,
     case when k.tiered then 0 else q.units end,
     case when k.tiered then jsonb_build_object('images', q.units) else '{}' end, c.id,
-    case when q.units < 0 then gen_random_uuid() end, '2026-06-10'
+    '2026-06-10'
   from cases k join public.clients c on c.name = k.rule
-  cross join lateral (select case when $1 then k.late else k.first end as units) q;
+  cross join lateral (select case when $1 then k.late else k.first end as units) q
+  where q.units > 0;
+  -- Below zero: so much less than was logged first.
+  select count(billing.correct_log(l.id, case when k.tiered
+    then jsonb_build_object('other_features', jsonb_build_object('images', k.first + k.late))
+    else jsonb_build_object('input_tokens', k.first + k.late) end, 'a test'))
+  from cases k join public.clients c on c.name = k.rule
+  join public.agent_usage_logs l on l.client_id = c.id and l.corrects_id is null
+  where $1 and k.late < 0;
 $$;
 
 select pg_temp.log(false);

@@ -10,10 +10,18 @@ insert into public.billing_config (client_id, minimum_minor, taxes)
 values ('00000000-0000-4000-8000-00000000c460', 5000,
   '[{"name": "GST", "rate_percent": "10", "behavior": "exclusive", "applies_to": ["minimum"]}]');
 create function pg_temp.log(tokens bigint) returns void language sql as $$
-  insert into public.agent_usage_logs (agent, model, input_tokens, client_id, corrects_id,
-    "timestamp")
-  values ('S', 'claude-sonnet', tokens, '00000000-0000-4000-8000-00000000c460',
-    case when tokens < 0 then gen_random_uuid() end, '2026-06-10');
+  insert into public.agent_usage_logs (agent, model, input_tokens, client_id, "timestamp")
+  select 'S', 'claude-sonnet', tokens, '00000000-0000-4000-8000-00000000c460', '2026-06-10'
+  where tokens > 0;
+  -- Below zero: so much less than the logs say.
+  select count(billing.correct_log(t.id, jsonb_build_object('input_tokens', t.now - t.taken),
+    'a test'))
+  from (
+    select s.id, s.now, least(s.now, -tokens - coalesce(sum(s.now) over (order by s.id
+      rows between unbounded preceding and 1 preceding), 0)) as taken
+    from (select l.id, (billing.standing_log(l.id)).input_tokens as now
+      from public.agent_usage_logs l where l.corrects_id is null and tokens < 0) s
+  ) t where t.taken > 0;
 $$;
 
 select billing.run_monthly('2026-07-01 00:00+00');

@@ -7,10 +7,18 @@ insert into public.clients (id, name, started_on, ended_on) values
 insert into public.billing_config (client_id, minimum_minor)
 values ('00000000-0000-0000-0000-00000000000a', 0);
 create function pg_temp.log(tokens integer, day date) returns void language sql as $$
-  insert into public.agent_usage_logs (agent, model, input_tokens, client_id, corrects_id,
-    "timestamp")
-  values ('S', 'claude-sonnet', tokens, '00000000-0000-0000-0000-00000000000a',
-    case when tokens < 0 then gen_random_uuid() end, day);
+  insert into public.agent_usage_logs (agent, model, input_tokens, client_id, "timestamp")
+  select 'S', 'claude-sonnet', tokens, '00000000-0000-0000-0000-00000000000a', day where tokens > 0;
+  -- Below zero: so much less than the logs of that month say, those of the day first.
+  select count(billing.correct_log(t.id, jsonb_build_object('input_tokens', t.now - t.taken),
+    'a test'))
+  from (
+    select s.id, s.now, least(s.now, -tokens - coalesce(sum(s.now) over (order by
+      s."timestamp" = day desc, s.id rows between unbounded preceding and 1 preceding), 0)) as taken
+    from (select l.id, l."timestamp", (billing.standing_log(l.id)).input_tokens as now
+      from public.agent_usage_logs l where l.corrects_id is null and tokens < 0
+        and date_trunc('month', l."timestamp") = date_trunc('month', day::timestamptz)) s
+  ) t where t.taken > 0;
   select billing.rollup();
 $$;
 create function pg_temp.invoice(month date) returns public.invoices language sql as $$

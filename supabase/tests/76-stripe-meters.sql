@@ -115,9 +115,7 @@ from billing.stripe_meter_events e;
 select bag_eq('select pg_temp.differences()',
   $$values ('pages 2026-06-10 2 of 2.5: a part of a unit: Stripe takes whole ones')$$,
   'a part of a unit waits for its rest, and is said');
-insert into public.agent_usage_logs (agent, endpoint, model, client_id, input_tokens, corrects_id,
-  "timestamp")
-select l.agent, l.endpoint, l.model, l.client_id, -50, l.id, l."timestamp"
+select billing.correct_log(l.id, '{"input_tokens": 250}', 'a test')
 from public.agent_usage_logs l where l.input_tokens = 300;
 select billing.rollup();
 select is_empty($$select * from billing.due_meter_events(false, '2026-06-12 12:00+00')$$,

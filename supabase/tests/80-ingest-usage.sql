@@ -1,6 +1,6 @@
 -- Batches of events: each with its own result, each id stored once, nothing merged.
 begin;
-select plan(9);
+select plan(11);
 
 create function pg_temp.ingest(events jsonb) returns text language sql as $$
   select string_agg(concat_ws(' ', i.index, i.result, i.detail), '; ' order by i.index)
@@ -37,6 +37,13 @@ select matches(pg_temp.ingest('[{"agent": "A", "model": "m"},
     {"agent": "A", "model": "m"}]'),
   '^0 inserted; 1 invalid input_tokens is -1.*; 2 invalid numeric.*; 3 invalid null.*; 4 inserted$',
   'an event that the table refuses is invalid and loses none of the others');
+select is(pg_temp.ingest('[{"agent": "A", "model": "m"},
+    {"agent": "A", "model": "m", "corrects_id": "00000000-0000-0000-0000-000000000001"},
+    {"agent": "A", "model": "m", "corrects_id": null}]'),
+  '0 inserted; 1 invalid corrects_id cannot be sent: an operator calls billing.correct_log or '
+    || 'billing.retract_log; 2 inserted', 'no event corrects a log');
+select throws_ok($$select billing.refuse_corrections('[{"corrects_id": "x"}]')$$, 'PT400', null,
+  'it is refused by a code of its own');
 set local role service_role;
 select is(pg_temp.ingest('[{"agent": "A", "model": "m"}]'), '0 inserted',
   'the service role may ingest');

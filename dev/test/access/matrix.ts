@@ -17,7 +17,8 @@ const issued = `${own} and status <> 'draft'`;
 /** Tables of `public`: all that the Data API exposes. */
 export const TABLES: Readonly<Record<string, TableAccess>> = {
   agent_assignments: { member: own, service: "select,insert,update,delete" },
-  agent_usage_logs: { member: "false", service: "select,insert" },
+  // Inserts: the columns that agents send, of INSERTED_COLUMNS.
+  agent_usage_logs: { member: "false", service: "select" },
   balance_entries: { member: own, service: "select" },
   billing_config: { member: own, service: "select,insert,update,delete" },
   billing_periods: { member: "false", service: "select" },
@@ -55,6 +56,12 @@ export const TABLES: Readonly<Record<string, TableAccess>> = {
   stripe_subscriptions: { member: own, service: "select,insert,update,delete" },
   stripe_terms: { member: "false", service: "select,insert,update,delete" },
   usage_records: { member: own, service: "select" },
+};
+
+/** Columns that service_role may insert where it may not insert all of them. */
+export const INSERTED_COLUMNS: Readonly<Record<string, string>> = {
+  agent_usage_logs: "agent,client_id,created_at,endpoint,feature_cost,id,input_cost,input_tokens," +
+    "metadata,model,other_features,output_cost,output_tokens,timestamp,total_cost,web_searches",
 };
 
 /** Tables and views of `billing`, which the Data API does not expose: what service_role may do. */
@@ -124,6 +131,7 @@ export const CALLABLE = {
     "ingest_usage",
     "insert_events",
     "is_built_in",
+    "is_negation",
     "is_operator",
     "is_tax_list",
     "is_tier_list",
@@ -160,6 +168,7 @@ export const CALLABLE = {
     "reconcile_usage",
     "record_payment",
     "refresh_dashboards",
+    "refuse_corrections",
     "refuse_nan",
     "refuse_negative",
     "regenerate_invoice",

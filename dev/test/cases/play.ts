@@ -34,6 +34,11 @@ export async function playStep(sql: Sql, clients: Clients, step: Step): Promise<
       return await addClient(sql, clients, step.key, step.client, step.config);
     case "log":
       return await insert(sql, "agent_usage_logs", { ...owner(clients, step.key), ...step.log });
+    case "retract":
+      await sql`select billing.retract_log(${step.log}, 'a case')`;
+      return;
+    case "correct":
+      return await correctLogs(sql, idOf(clients, step.key), step);
     case "price":
       return await insert(sql, "prices", { ...owner(clients, step.key), ...step.row });
     case "model":
@@ -62,6 +67,31 @@ export async function playStep(sql: Sql, clients: Clients, step: Step): Promise<
     default:
       return await playInvoiceStep(sql, clients, step);
   }
+}
+
+async function correctLogs(
+  sql: Sql,
+  client: string,
+  { at, count, metric }: Extract<Step, { do: "correct" }>,
+): Promise<void> {
+  let left = count;
+  const logs = await sql<{ id: string; now: number }[]>`
+    select l.id, case when ${metric} = 'units' then (s.other_features ->> 'units')::int
+      else s.web_searches::int end as now
+    from public.agent_usage_logs l cross join lateral billing.standing_log(l.id) s
+    where l.client_id = ${client} and l.corrects_id is null
+      and date_trunc('month', l.timestamp) = date_trunc('month', ${at}::timestamptz)
+    order by l.timestamp::date = ${at}::date desc, l.id`;
+  for (const { id, now } of logs) {
+    const right = Math.max(now + left, 0);
+    const counts = metric === "units"
+      ? { other_features: { units: right } }
+      : { web_searches: right };
+    await sql`select billing.correct_log(${id}, ${JSON.stringify(counts)}::text::jsonb, 'a case')`;
+    left -= right - now;
+    if (left === 0) return;
+  }
+  throw new Error(`${left} ${metric} are left to correct: there is not as much`);
 }
 
 type InvoiceStep = Extract<

@@ -26,6 +26,14 @@ export type Row = Readonly<Record<string, Json>>;
 export type Step =
   | { readonly do: "client"; readonly key: string; readonly client: Row; readonly config: Row }
   | { readonly do: "log"; readonly key: string | null; readonly log: Row }
+  | {
+    readonly do: "correct";
+    readonly key: string;
+    readonly at: string;
+    readonly count: number;
+    readonly metric: "web_searches" | "units";
+  }
+  | { readonly do: "retract"; readonly log: string }
   | { readonly do: "change"; readonly key: string; readonly set: Row }
   | { readonly do: "config"; readonly key: string | null; readonly from: string; readonly row: Row }
   | { readonly do: "price"; readonly key: string | null; readonly row: Row }
@@ -73,9 +81,17 @@ export function searches(key: string | null, at: string, count: number, row: Row
   return log(key, at, { web_searches: count, ...row });
 }
 
-/** A row that takes back (or adds to) what an earlier one said. */
-export function correct(key: string, at: string, count: number): Step {
-  return searches(key, at, count, { corrects_id: "00000000-0000-4000-8000-000000000000" });
+/**
+ * Corrects client `key`'s logs of that month by `count` searches, or units: those of the day first,
+ * each down to 0 at most.
+ */
+export function correct(
+  key: string,
+  at: string,
+  count: number,
+  metric: "web_searches" | "units" = "web_searches",
+): Step {
+  return { do: "correct", key, at, count, metric };
 }
 
 /** Units of a feature called `units`, which has no price of its own. */

@@ -16,6 +16,7 @@ import {
   ENDPOINT_FUNCTIONS,
   ENDPOINTS,
   FUNCTIONS,
+  INSERTED_COLUMNS,
   INTERNAL,
   TABLES,
 } from "../access/matrix.ts";
@@ -49,6 +50,21 @@ Deno.test("every table and view has its row in the matrix, and the service its p
     Object.fromEntries(Object.entries(TABLES).map(([name, { service }]) => [name, service])),
   );
   deepStrictEqual(services(await relations("billing")), { ...INTERNAL });
+});
+
+Deno.test("where the service may not write a whole table, its columns are named", async () => {
+  const rows = await sql<{ name: string; columns: string }[]>`
+    select c.relname as name, string_agg(a.attname, ',' order by a.attname) as columns
+    from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0
+    cross join unnest('{insert,update}'::text[]) p
+    where c.relnamespace in ('public'::regnamespace, 'billing'::regnamespace)
+      and c.relkind in ('r', 'p') and not has_table_privilege('service_role', c.oid, p)
+      and has_column_privilege('service_role', c.oid, a.attnum, p)
+    group by 1, p`;
+  deepStrictEqual(
+    Object.fromEntries(rows.map(({ name, columns }) => [name, columns])),
+    { ...INSERTED_COLUMNS },
+  );
 });
 
 Deno.test("every callable function has its row; nothing of public can be called", async () => {

@@ -118,6 +118,38 @@ Deno.test("an event of too many features, or with a control character in one, is
   ]);
 });
 
+Deno.test("an agent's key cannot take usage back, by no endpoint", async () => {
+  const { id: client_id } = await newClient();
+  const id = crypto.randomUUID();
+  strictEqual((await ingest(JSON.stringify([event({ id, client_id })]))).status, 200);
+  for (const corrects_id of [id, crypto.randomUUID()]) {
+    const taking = event({ client_id, corrects_id, input_tokens: -1_000_000_000 });
+    const { results } = await (await ingest(JSON.stringify([event({ client_id }), taking]))).json();
+    strictEqual(results[0].result, "inserted");
+    strictEqual(results[1].result, "invalid");
+    deepStrictEqual(results[1].errors, [{
+      pointer: "/corrects_id",
+      detail: "cannot be sent: an operator calls billing.correct_log or billing.retract_log",
+      code: "correction_refused",
+    }]);
+    const direct = await fetch(`${platform.apiUrl}/rest/v1/agent_usage_logs`, {
+      method: "POST",
+      headers: {
+        "apikey": platform.secretKey,
+        "Authorization": `Bearer ${platform.secretKey}`,
+        "Content-Type": "application/json",
+      },
+      body: JSON.stringify(taking),
+    });
+    strictEqual(direct.status, 403);
+    strictEqual((await direct.json()).code, "42501");
+  }
+  const [stored] = await sql`
+    select min(input_tokens)::int as least, count(corrects_id)::int as corrections
+    from public.agent_usage_logs where client_id = ${client_id}`;
+  deepStrictEqual({ ...stored }, { least: 7, corrections: 0 });
+});
+
 Deno.test("a batch says of each event what became of it; a bad one loses none of the others", async () => {
   const id = crypto.randomUUID();
   const body = [

@@ -19,6 +19,9 @@ await sql`
   values (${agent}, 'claude-opus', 1000000, 15, 15, ${id}, now() - interval '1 day'),
     (${`${agent}-2`}, 'claude-opus', 1, 0, 0, null, now()),
     (${agent}, ${agent}, 5, 0, 0, ${id}, '2026-09-10T00:00:00Z')`;
+await sql`
+  select billing.correct_log(id, '{"output_tokens": 0, "input_tokens": 6}', ${`typo of ${agent}`})
+  from public.agent_usage_logs where agent = ${agent} and model = ${agent}`;
 await sql`select billing.count_usage()`;
 await sql`select billing.run_monthly(now())`;
 await sql`select billing.refresh_dashboards()`;
@@ -95,6 +98,11 @@ const EXPECTED: Readonly<Record<string, (rows: readonly Row[]) => void>> = {
   },
   "Who changed the terms": (rows) => {
     ok(rows.some(({ table_name, operation }) => table_name === "prices" && operation === "insert"));
+  },
+  "Who corrected usage, and why": (rows) => {
+    // One row takes the log back, one states it anew.
+    const reasons = rows.filter((row) => row.agent === agent).map(({ reason }) => reason);
+    deepStrictEqual(reasons, [`typo of ${agent}`, `typo of ${agent}`]);
   },
 };
 

@@ -21,20 +21,27 @@ export async function settle(sql: Sql, world: readonly RandomClient[]): Promise<
   return ids;
 }
 
-/** The log rows of a world in the order in which they arrive, by run. */
+/** The log rows of a world in the order in which they arrive, by run; `takes_back` names a call. */
 export function arrivals(ids: readonly string[], world: readonly RandomClient[]): Row[][] {
   return runsAt.map((_, place) =>
     world.flatMap(({ calls }, index) =>
-      calls.flatMap((call) => [
-        ...(call.arrives === place ? [logRow(ids[index] ?? "", call, 1)] : []),
-        ...(call.takenBack === place ? [logRow(ids[index] ?? "", call, -1)] : []),
+      calls.flatMap((call, nth): Row[] => [
+        ...(call.arrives === place ? [logRow(ids[index] ?? "", call, `${index}.${nth}`)] : []),
+        ...(call.takenBack === place ? [{ takes_back: `${index}.${nth}` }] : []),
       ])
     )
   );
 }
 
 export async function send(sql: Sql, rows: readonly Row[]): Promise<void> {
-  for (const row of rows) await insert(sql, "agent_usage_logs", row);
+  for (const row of rows) {
+    if (!("takes_back" in row)) await insert(sql, "agent_usage_logs", row);
+  }
+  for (const { takes_back } of rows) {
+    if (typeof takes_back !== "string") continue;
+    await sql`select billing.retract_log(id, 'a property') from public.agent_usage_logs
+      where metadata ->> 'call' = ${takes_back} and corrects_id is null`;
+  }
 }
 
 /** One more run, in which each client has one period over, with a charge of its own. */
@@ -51,15 +58,15 @@ export async function close(sql: Sql, ids: readonly string[], world: readonly Ra
   await sql`select billing.run_monthly('2027-01-10')`;
 }
 
-function logRow(client_id: string, call: Call, sign: 1 | -1): Row {
+function logRow(client_id: string, call: Call, key: string): Row {
   return {
     client_id,
     agent: call.agent,
     model: call.model,
     timestamp: call.at,
-    web_searches: sign * call.searches,
-    input_tokens: sign * call.tokens,
-    other_features: call.units === 0 ? {} : { units: sign * call.units },
-    ...(sign < 0 ? { corrects_id: "00000000-0000-4000-8000-000000000000" } : {}),
+    web_searches: call.searches,
+    input_tokens: call.tokens,
+    other_features: call.units === 0 ? {} : { units: call.units },
+    metadata: { call: key },
   };
 }

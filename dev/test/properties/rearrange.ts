@@ -2,9 +2,12 @@ import type { Row } from "../cases/world.ts";
 
 /** The same usage in another order, in more batches, each call in two rows of the same instant. */
 export function rearranged(rows: readonly Row[]): Row[][] {
-  const halves = rows.toReversed().flatMap((row) => [half(row, 0), half(row, 1)]);
+  const isCall = (row: Row) => !("takes_back" in row);
+  const halves = rows.filter(isCall).toReversed().flatMap((row) => [half(row, 0), half(row, 1)]);
   const middle = Math.floor(halves.length / 3);
-  return [halves.slice(middle), halves.slice(0, middle)];
+  // What takes a call back is stored once all of the call is.
+  const takenBack = rows.filter((row) => !isCall(row));
+  return [halves.slice(middle), [...halves.slice(0, middle), ...takenBack]];
 }
 
 function half(row: Row, which: 0 | 1): Row {

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { EventResult, ingestUsage, UsageEvent } from "../../../shared/api/events.ts";
-import { errorDetails } from "../../../shared/errors.ts";
+import { type ErrorCode, errorDetails } from "../../../shared/errors.ts";
 import { isDeep, parseJson, readText } from "../_shared/http/read-body.ts";
 import { endpoint } from "../_shared/api/endpoint.ts";
 import type { Session } from "../_shared/api/session.ts";
@@ -72,6 +72,16 @@ function parseLine(line: string): unknown {
   }
 }
 
+/** An event that names a log to correct, which no event may. */
+const Correcting = z.looseObject({ corrects_id: z.unknown() }).refine(({ corrects_id }) =>
+  corrects_id !== undefined
+);
+const CORRECTION_REFUSED = {
+  pointer: "/corrects_id",
+  detail: "cannot be sent: an operator calls billing.correct_log or billing.retract_log",
+  code: "correction_refused" satisfies ErrorCode,
+};
+
 function check(raw: unknown) {
   const plain = plainEvent(raw);
   if (plain !== null) return { event: plain, errors: null, id: null };
@@ -80,7 +90,9 @@ function check(raw: unknown) {
   const given = z.object({ id: z.uuid() }).safeParse(raw);
   return {
     event: null,
-    errors: errorDetails(result.error.issues),
+    errors: Correcting.safeParse(raw).success
+      ? [CORRECTION_REFUSED]
+      : errorDetails(result.error.issues),
     id: given.success ? given.data.id : null,
   };
 }
