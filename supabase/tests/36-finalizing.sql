@@ -53,7 +53,6 @@ select is(billing.finalize_invoices(array(select id from drafts), '2026-07-02 09
 -- One invoice, or why not.
 select throws_ok($$select billing.get_invoice('00000000-0000-0000-0000-0000000000ff')$$, 'PT404',
   'no invoice has id 00000000-0000-0000-0000-0000000000ff', 'there is an invoice or there is not');
-update public.clients set status = 'paused' where name = 'Acme';
 create temporary table july as
 select billing.draft_invoices(array[('00000000-0000-0000-0000-000000000003', '2026-07-01',
   '2026-08-01')::billing.rating_target], '{}') as ids;
@@ -62,9 +61,10 @@ values ('S', 'claude-sonnet', 20000000, '00000000-0000-0000-0000-000000000003', 
 select billing.redraft(billing.get_invoice(ids[1]), '2026-08-01') from july;
 select is((select total_minor from public.invoices i join july on i.id = ids[1]), 6000::bigint,
   'a draft is brought up to date before it is issued: 50.00 of minimum, then 60.00 of usage');
-update public.clients set status = 'paused' where name = 'Birch';
+insert into public.invoice_items (client_id, description, unit_amount, currency, item_day)
+values ('00000000-0000-0000-0000-000000000003', 'Fee', 1, 'EUR', '2026-07-10');
 select throws_ok($$select billing.redraft(billing.get_invoice(ids[1]), '2026-08-01') from july$$,
-  'PT409', 'Birch is paused', 'what is blocked now is not issued');
+  'PT409', 'invoice item ''Fee'' is in EUR, the client is billed in USD', 'what is blocked now is not issued');
 
 select * from finish();
 rollback;

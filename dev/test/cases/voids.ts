@@ -215,7 +215,7 @@ export const voids: readonly Case[] = [
     ],
     books: [
       "#1 A void 1000: web_searches 1000",
-      "#2 A open 1200 for #1: input_tokens 200, web_searches 1000",
+      "#2 A open 1200 for #1: web_searches 1000, input_tokens 200",
     ],
   },
 ];
