@@ -70,18 +70,15 @@ begin
 end $$;
 comment on function billing.begin_interval is 'Puts all days between two into service.';
 
--- Another first day: the first interval begins on it. One that would begin after its own end goes.
+-- Another first day: the interval that began on the old one begins on it. What lies before it goes.
+-- Where service began later than the old first day, what lies between is a gap and stays one.
 create function billing.move_first_interval(client_id uuid, old_start date, new_start date)
 returns void language sql set search_path = '' as $$
   delete from public.service_intervals s
   where s.client_id = move_first_interval.client_id and s.ends_on <= new_start;
   update public.service_intervals s set starts_on = new_start, changed_at = clock_timestamp()
   where s.client_id = move_first_interval.client_id
-    and s.starts_on = case when new_start > old_start
-      then (select o.starts_on from public.service_intervals o
-        where o.client_id = move_first_interval.client_id and o.starts_on < new_start)
-      else (select min(o.starts_on) from public.service_intervals o
-        where o.client_id = move_first_interval.client_id) end;
+    and (s.starts_on = old_start or s.starts_on < new_start);
 $$;
 comment on function billing.move_first_interval is 'Lets a client''s first interval begin elsewhere.';
 
