@@ -80,7 +80,8 @@ returns void language sql set search_path = '' as $$
   where s.client_id = move_first_interval.client_id
     and (s.starts_on = old_start or s.starts_on < new_start);
 $$;
-comment on function billing.move_first_interval is 'Lets a client''s first interval begin elsewhere.';
+comment on function billing.move_first_interval is
+  'Lets a client''s first interval begin on another day.';
 
 -- Keeps the intervals in step with what was written to a client. The day of a pause is served, for
 -- what was used on it before; so is the day of a return. An end that has passed is history: to take

@@ -8,8 +8,9 @@
 create type billing.rating_target as (client_id uuid, period_start date, period_end date);
 comment on type billing.rating_target is 'A client''s period to be rated; half-open local days.';
 
--- Days that the whole minimum is for: those of the anchor month that the period is part of, which is
--- longer than a period cut short by a change of the anchor day or by the first period there was.
+-- Days that the whole minimum is for: those of the month from anchor day to anchor day that the
+-- period is part of, which is longer than a period cut short by a change of the anchor day or by
+-- the period after it.
 create function billing.full_days(period_start date, period_end date, anchor_day integer)
 returns integer language sql immutable
 return greatest(period_end - period_start,
@@ -22,8 +23,9 @@ comment on function billing.full_days is 'Days of the whole period that a shorte
 -- the last day of service in the period. A period that has lost all service has no days.
 create function billing.period_terms(targets billing.rating_target[])
 returns table (client_id uuid, period_start date, period_end date, active_start date,
-  active_end date, gaps datemultirange, active_days integer, full_days integer, currency text, exponent smallint,
-  minimum_minor bigint, discount_percent numeric, discount_minor bigint, taxes jsonb,
+  active_end date, gaps datemultirange, active_days integer, full_days integer,
+  currency text, exponent smallint, minimum_minor bigint, discount_percent numeric,
+  discount_minor bigint, taxes jsonb,
   payment_terms_days smallint, line_grouping text, grace_hours integer, deliveries text[])
 language plpgsql stable set search_path = '' set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column

@@ -128,8 +128,9 @@ comment on function billing.apply_stripe_subscription is
 
 -- Service follows the subscription. One that runs begins service anew on the day it began or came
 -- back, where a subscription had ended it or the new one was made afterwards: what an operator has
--- ended, an older subscription does not begin again, and a pause stays a pause. One that runs no more, without
--- another beside it, ends the interval in which its last day lies; that day is served.
+-- ended, an older subscription does not begin again, and a pause stays a pause. One that runs no
+-- more, without another beside it, ends the interval in which its last day lies; that day is
+-- served.
 create function billing.follow_subscription(mirror public.stripe_subscriptions,
   made timestamptz, runs_since timestamptz, ended timestamptz)
 returns text language plpgsql set search_path = '' as $$
@@ -156,7 +157,8 @@ begin
       select from public.billing_config b where b.client_id = mirror.client_id);
     config_made := found;
     if client.status = 'active' and latest.ends_on < 'infinity'
-      and (latest.end_reason like 'subscription %' or billing.day_of(client.id, made) >= latest.ends_on) then
+      and (latest.end_reason like 'subscription %'
+        or billing.day_of(client.id, made) >= latest.ends_on) then
       perform billing.start_service(client.id, greatest(first_day, latest.ends_on),
         'subscription ' || mirror.status);
       change := 'service started';

@@ -182,7 +182,8 @@ language sql stable set search_path = '' as $$
   where s.net_minor > 0;
 $$;
 comment on function billing.check_periods is
-  'Periods that overlap or are missing, without what they say they have, or booked below their rating.';
+  'Periods that overlap or are missing, without what they say they have, or booked below their
+   rating.';
 
 -- Of usage: records equal logs, quarantine is of logs that exist.
 create function billing.check_usage(days daterange)

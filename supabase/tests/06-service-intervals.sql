@@ -1,6 +1,9 @@
 -- When clients are served: rows that follow what people write, and explicit days.
 begin;
-select plan(31);
+select plan(32);
+
+select trigger_is('public', 'clients', 'serve_client_on_update', 'billing', 'serve_client',
+  'service follows its client');
 
 create function pg_temp.id(client text) returns uuid language sql as $$
   select id from public.clients where name = client;
@@ -20,7 +23,7 @@ insert into public.clients (name, started_on, ended_on, status, time_zone) value
   ('Auck', '2026-06-01', null, 'active', 'Pacific/Auckland');
 
 -- A new client.
-select is(pg_temp.served('Acme'), '2026-06-01 infinity started', 'a client is served from its start');
+select is(pg_temp.served('Acme'), '2026-06-01 infinity started', 'a client begins with its start');
 select is(pg_temp.served('Birch'), '2026-06-01 2026-07-01 started ended', 'to its end');
 select is(pg_temp.served('Never'), null, 'one that ends as it starts is never served');
 select is(pg_temp.served('Asleep'), '2026-06-01 2026-06-10 started ended',
@@ -53,7 +56,7 @@ update public.clients set ended_on = null where name in ('Acme', 'Never');
 select is(pg_temp.served('Acme'),
   '2026-06-01 2026-06-08 started ended, 2026-08-05 infinity started',
   'an end that has passed is history');
-select is(pg_temp.served('Never'), '2026-08-05 infinity started', 'also where there was no service');
+select is(pg_temp.served('Never'), '2026-08-05 infinity started', 'even where there was none');
 update public.clients set ended_on = '2026-09-01' where name = 'Birch';
 select is(pg_temp.served('Birch'), '2026-06-01 2026-09-01 started ended', 'an end may move');
 update public.clients set ended_on = null where name = 'Birch';
@@ -79,13 +82,14 @@ select is((select ended_on from public.clients where name = 'Acme'), '2026-08-08
   'the client says so');
 select billing.start_service(pg_temp.id('Acme'), '2026-08-10', 'signed again');
 select is(pg_temp.served('Acme'),
-  '2026-08-05 2026-08-08 started moved away, 2026-08-10 infinity signed again', 'and begins on one');
+  '2026-08-05 2026-08-08 started moved away, 2026-08-10 infinity signed again',
+  'and begins on one');
 select billing.start_service(pg_temp.id('Acme'), '2026-08-08');
 select is(pg_temp.served('Acme'), '2026-08-05 infinity started',
   'service that begins as it ended goes on');
 update public.clients set status = 'paused' where name = 'Acme';
 select billing.start_service(pg_temp.id('Acme'), '2026-07-01');
-select is(pg_temp.served('Acme'), '2026-07-01 infinity started', 'it may begin before the first day');
+select is(pg_temp.served('Acme'), '2026-07-01 infinity started', 'also before the first day');
 select results_eq($$select started_on, ended_on, status from public.clients where name = 'Acme'$$,
   $$values ('2026-06-08'::date, null::date, 'active')$$, 'columns agree');
 select throws_ok($$select billing.end_service(gen_random_uuid(), '2026-08-08')$$, 'PT404', null,

@@ -64,7 +64,8 @@ select is((select total_minor from public.invoices i join july on i.id = ids[1])
 insert into public.invoice_items (client_id, description, unit_amount, currency, item_day)
 values ('00000000-0000-0000-0000-000000000003', 'Fee', 1, 'EUR', '2026-07-10');
 select throws_ok($$select billing.redraft(billing.get_invoice(ids[1]), '2026-08-01') from july$$,
-  'PT409', 'invoice item ''Fee'' is in EUR, the client is billed in USD', 'what is blocked now is not issued');
+  'PT409', 'invoice item ''Fee'' is in EUR, the client is billed in USD',
+  'what is blocked now is not issued');
 
 select * from finish();
 rollback;

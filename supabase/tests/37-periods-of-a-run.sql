@@ -54,7 +54,8 @@ select results_eq($$select period_start, reason, message from public.billing_per
   $$values ('2026-06-01'::date, 'currency_mismatch',
       'invoice item ''Fee'' is in EUR, the client is billed in USD'),
     ('2026-07-01', 'currency_mismatch',
-      'invoice item ''Fee'' is in EUR, the client is billed in USD')$$, 'what is says so on its period');
+      'invoice item ''Fee'' is in EUR, the client is billed in USD')$$,
+  'what is says so on its period');
 delete from public.invoice_items;
 select is(cardinality(billing.mark_blocked(array[pg_temp.target('Acme', '2026-06-01')],
   '2026-08-16')), 1, 'and no more when it is not');
@@ -82,8 +83,8 @@ select billing.finalize_invoices(array(select id from public.invoices), '2026-08
 
 -- Changed since.
 update public.clients set started_on = '2026-06-05' where name = 'Auck';
-select trigger_is('public', 'service_intervals', 'rate_service_anew', 'billing', 'rate_service_anew',
-  'service is watched');
+select trigger_is('public', 'service_intervals', 'rate_service_anew', 'billing',
+  'rate_service_anew', 'service is watched');
 select results_eq($$select client_id, period_start from public.billing_periods
     where usage_changed$$,
   $$values ('00000000-0000-0000-0000-00000000000b'::uuid, '2026-06-01'::date)$$,

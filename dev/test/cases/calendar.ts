@@ -180,7 +180,8 @@ export const calendar: readonly Case[] = [
   },
   {
     name: "a client that returns after months is not billed the months between",
-    because: "1–15 June 15/30 × 62.00 = 31.00; 10–31 October 22/31 × 62.00 = 44.00, of it 5 searches",
+    because:
+      "1–15 June 15/30 × 62.00 = 31.00; 10–31 October 22/31 × 62.00 = 44.00, of it 5 searches",
     steps: [
       client("A", { minimum_minor: 6200 }, { ended_on: "2026-06-16" }),
       client("B"),
