@@ -39,7 +39,8 @@ select results_eq($$select quantity, segment_start, segment_end, price_start
     from billing.priced_usage(pg_temp.june()) where metric = 'web_searches'$$,
   $$values (300::numeric, '2026-06-01'::date, '2026-07-01'::date, '2026-06-01'::date)$$,
   'is one line, from the first day of service to the last');
-select results_eq($$select kind, amount_minor from billing.rate_charges(pg_temp.june()) order by 1$$,
+select results_eq($$select kind, amount_minor from billing.rate_charges(pg_temp.june())
+    order by 1$$,
   $$values ('minimum', 3700::numeric), ('usage', 300)$$, '20 of 30 days of 60.00, less 3.00');
 
 -- Live.
