@@ -16,8 +16,10 @@ create table public.service_intervals (
   constraint service_intervals_forward check (starts_on < ends_on),
   constraint service_intervals_end_says_why check (
     (ends_on < 'infinity') = (btrim(coalesce(end_reason, '')) <> '')),
+  -- The client as text: by its id the planner would take this index, ten times slower than the one
+  -- below, for whatever is asked of one client.
   constraint service_intervals_no_overlap
-    exclude using gist (client_id with =, daterange(starts_on, ends_on) with &&)
+    exclude using gist ((client_id::text) with =, daterange(starts_on, ends_on) with &&)
 );
 comment on table public.service_intervals is
   'Days on which each client is served; written by way of clients, end_service, start_service.';

@@ -187,8 +187,10 @@ begin atomic
     order by p.period_start desc limit 1
   ) l on true
   cross join lateral (
-    select greatest(l.period_end,
-      billing.period_start_of(s.starts_on, c.billing_anchor_day)) as next_start
+    -- The anchor day is worked out for those few that begin or return.
+    select case when s.starts_on <= l.period_end then l.period_end
+      else greatest(l.period_end, billing.period_start_of(s.starts_on, c.billing_anchor_day))
+      end as next_start
     from public.service_intervals s
     where s.client_id = c.id and s.ends_on > coalesce(l.period_end, '-infinity')
     order by s.starts_on limit 1

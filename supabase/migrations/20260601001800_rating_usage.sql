@@ -33,7 +33,9 @@ begin
   return query
   select a.client_id, a.period_start, a.period_end, a.active_start, a.active_end,
     case when a.active_days < a.active_end - a.active_start
-      then datemultirange(daterange(a.active_start, a.active_end)) - a.served end,
+      then datemultirange(daterange(a.active_start, a.active_end)) - (
+        select range_agg(daterange(s.starts_on, s.ends_on)) from public.service_intervals s
+        where s.client_id = a.client_id) end,
     a.active_days, a.full_days,
     g.currency, g.exponent, g.minimum_minor, g.discount_percent, g.discount_minor, g.taxes,
     g.payment_terms_days, g.line_grouping, g.grace_hours, g.deliveries
@@ -41,7 +43,7 @@ begin
     select t.client_id, t.period_start, t.period_end,
       coalesce(v.active_start, t.period_start) as active_start,
       coalesce(v.active_end, t.period_start) as active_end,
-      coalesce(v.active_days, 0) as active_days, v.served,
+      coalesce(v.active_days, 0) as active_days,
       coalesce(p.full_days,
         billing.full_days(t.period_start, t.period_end, c.billing_anchor_day)) as full_days
     from unnest(targets) t join public.clients c on c.id = t.client_id
@@ -51,8 +53,7 @@ begin
       select min(greatest(s.starts_on, t.period_start)) as active_start,
         max(least(s.ends_on, t.period_end)) as active_end,
         sum(least(s.ends_on, t.period_end) - greatest(s.starts_on, t.period_start))::integer
-          as active_days,
-        case when count(*) > 1 then range_agg(daterange(s.starts_on, s.ends_on)) end as served
+          as active_days
       from public.service_intervals s
       where s.client_id = t.client_id
         and s.starts_on < t.period_end and s.ends_on > t.period_start
