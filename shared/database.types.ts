@@ -1235,6 +1235,48 @@ export type Database = {
         };
         Relationships: [];
       };
+      "service_intervals": {
+        Row: {
+          "changed_at": string;
+          "client_id": string;
+          "created_at": string;
+          "end_reason": string | null;
+          "ends_on": string;
+          "id": string;
+          "start_reason": string;
+          "starts_on": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "changed_at"?: string;
+          "client_id": string;
+          "created_at"?: string;
+          "end_reason"?: string | null;
+          "ends_on"?: string;
+          "id"?: string;
+          "start_reason"?: string;
+          "starts_on": string;
+        };
+        Update: {
+          "changed_at"?: string;
+          "client_id"?: string;
+          "created_at"?: string;
+          "end_reason"?: string | null;
+          "ends_on"?: string;
+          "id"?: string;
+          "start_reason"?: string;
+          "starts_on"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "service_intervals_client_id_fkey";
+            columns: ["client_id"];
+            isOneToOne: false;
+            referencedRelation: "clients";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
       "stripe_carried": {
         Row: {
           "amount_minor": number;

@@ -37,8 +37,24 @@ Deno.test("anchor 31 is the last day of shorter months and does not drift", () =
   assert.equal(anchorBefore("2026-03-01", 31), "2026-02-28");
 });
 
+Deno.test("no period lies in a gap of service", () => {
+  const client = sampleClient({
+    service: [
+      { starts_on: "2026-09-30", ends_on: "infinity" },
+      { starts_on: "2026-05-12", ends_on: "2026-06-01" },
+    ],
+  });
+  assert.deepEqual(periodsOver(client, "2026-11-01"), [
+    { start: "2026-05-01", end: "2026-06-01" },
+    { start: "2026-09-01", end: "2026-10-01" },
+    { start: "2026-10-01", end: "2026-11-01" },
+  ]);
+});
+
 Deno.test("only periods that are over are billed, from the one the client started in", () => {
-  const client = sampleClient({ started_on: "2026-05-12", ended_on: "2026-06-30" });
+  const client = sampleClient({
+    service: [{ starts_on: "2026-05-12", ends_on: "2026-06-30" }],
+  });
   assert.deepEqual(periodsOver(client, "2026-06-30"), [
     { start: "2026-05-01", end: "2026-06-01" },
   ]);

@@ -56,16 +56,33 @@ export function anchorAfter(day: Day, anchor: number): Day {
   return own > day ? own : anchorInMonth(day, 1, anchor);
 }
 
-/** Periods of a client that are over on its local day `today`, oldest first. */
+/**
+ * Periods of a client that are over on its local day `today`, oldest first: the months from anchor
+ * day to anchor day with a day of service in them.
+ */
 export function periodsOver(client: ClientRow, today: Day): Period[] {
+  const [first] = client.service.map(({ starts_on }) => starts_on).sort();
+  if (first === undefined) return [];
   const periods: Period[] = [];
-  let start = anchorBefore(client.started_on, client.billing_anchor_day);
+  let start = anchorBefore(first, client.billing_anchor_day);
   for (;;) {
     const end = anchorAfter(start, client.billing_anchor_day);
-    if (end > today || start >= (client.ended_on ?? "infinity")) return periods;
-    periods.push({ start, end });
+    if (end > today) return periods;
+    if (servedDays(client, { start, end }).length > 0) periods.push({ start, end });
     start = end;
   }
+}
+
+/** The days of a period on which a client is served, in order. */
+export function servedDays(client: ClientRow, period: Period): Day[] {
+  const days: Day[] = [];
+  for (let day = period.start; day < period.end; day = addDays(day, 1)) {
+    const isServed = client.service.some(({ starts_on, ends_on }) =>
+      starts_on <= day && day < ends_on
+    );
+    if (isServed) days.push(day);
+  }
+  return days;
 }
 
 /** Says on which of the client's local days an instant falls. */

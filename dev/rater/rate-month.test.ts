@@ -60,7 +60,9 @@ Deno.test("without a default client unnamed usage is nobody's", () => {
 
 Deno.test("the minimum is prorated by days of service and compared with rounded usage", () => {
   // 3000 × 19 ÷ 30 days = 1900.
-  const client = sampleClient({ started_on: "2026-06-12" });
+  const client = sampleClient({
+    service: [{ starts_on: "2026-06-12", ends_on: "infinity" }],
+  });
   const config = terms({ minimum_minor: "3000" });
   assert.deepEqual(totals({ clients: [client], ...config }), [1900n, 0n, 0n, 0n, 1900n]);
   const used = [sampleLog({ input_tokens: "19", timestamp: "2026-06-20 00:00:00+00" })];

@@ -31,7 +31,7 @@ export type PeriodResult =
     | { readonly outcome: "skipped" }
     | {
       readonly outcome: "blocked";
-      readonly reason: "client_paused" | "unpriced_usage" | "negative_total" | "out_of_range";
+      readonly reason: "unpriced_usage" | "negative_total" | "out_of_range";
       readonly unpriced: readonly Unpriced[];
     }
   );
@@ -83,7 +83,6 @@ function resultOf(
 ): PeriodResult {
   const head = { client, period, currency: terms.currency };
   const blocked = { ...head, outcome: "blocked", unpriced } as const;
-  if (client.status === "paused") return { ...blocked, reason: "client_paused" };
   if (unpriced.length > 0) return { ...blocked, reason: "unpriced_usage" };
   const charges = [...usageLines, ...minimumLine(usageLines, terms)];
   const discount = discountLine(charges, terms);
@@ -101,7 +100,7 @@ function resultOf(
 
 /** What is missing to the minimum, which is prorated by days of service. */
 function minimumLine(usage: readonly UsageLine[], terms: Terms): PlainLine[] {
-  const days: Fraction = divide(whole(terms.serviceDays), whole(terms.fullDays));
+  const days: Fraction = divide(whole(terms.service.length), whole(terms.fullDays));
   // Usage taken back is not made up for.
   const used = amountOf(usage);
   const usedAmount = used > 0n ? used : 0n;

@@ -7,9 +7,11 @@ export async function readWorld(sql: Sql): Promise<World> {
   const unbilled = await sql`select metric from billing.unbilled_metrics`;
   return worldSchema.parse({
     clients: await sql`
-      select id, external_id, name, time_zone, billing_anchor_day, status,
-        started_on::text, ended_on::text
-      from public.clients`,
+      select c.id, c.external_id, c.name, c.time_zone, c.billing_anchor_day, (
+          select coalesce(json_agg(json_build_object(
+            'starts_on', s.starts_on::text, 'ends_on', s.ends_on::text)), '[]')
+          from public.service_intervals s where s.client_id = c.id) as service
+      from public.clients c`,
     zones: await sql`
       select client_id, effective_from::text, time_zone from public.client_time_zones`,
     assignments: await sql`

@@ -1,4 +1,12 @@
-import { addDays, anchorBefore, type Day, daysBetween, type Period } from "./calendar.ts";
+import {
+  addDays,
+  anchorAfter,
+  anchorBefore,
+  type Day,
+  daysBetween,
+  type Period,
+  servedDays,
+} from "./calendar.ts";
 import { type Fraction, parseDecimal, whole, ZERO } from "./fraction.ts";
 import {
   decimalOf,
@@ -21,9 +29,9 @@ export interface Tax {
 
 /** How a client is billed for a period. Money is in minor units. */
 export interface Terms {
-  /** The days of the period on which the client was served. */
-  readonly service: Period;
-  readonly serviceDays: number;
+  readonly period: Period;
+  /** The days of the period on which the client was served, in order. */
+  readonly service: readonly Day[];
   readonly fullDays: number;
   readonly currency: string;
   /** Minor units in a major one: 100 for USD, 1 for JPY. */
@@ -37,12 +45,8 @@ export interface Terms {
 
 /** Terms are those in force on the last day of service in the period. Throws without a default. */
 export function termsOf(world: World, client: ClientRow, period: Period): Terms {
-  const service = {
-    start: period.start > client.started_on ? period.start : client.started_on,
-    end: client.ended_on !== null && client.ended_on < period.end ? client.ended_on : period.end,
-  };
-  const lastDay = addDays(service.end, -1);
-  const on = lastDay > period.start ? lastDay : period.start;
+  const service = servedDays(client, period);
+  const on = service.at(-1) ?? period.start;
   const fallback = configOn(world, null, on);
   if (fallback === undefined) throw new Error(`no default billing_config on ${on}`);
   const own = configOn(world, client.id, on);
@@ -51,13 +55,14 @@ export function termsOf(world: World, client: ClientRow, period: Period): Terms 
   if (currency === undefined) throw new Error(`unknown currency ${code}`);
   // An amount of the default holds only in the default's currency: 50.00 USD is not 5000 JPY.
   const isDefaultMoney = fallback.currency === currency.code;
-  const regularStart = anchorBefore(addDays(period.end, -1), client.billing_anchor_day);
+  const lastDay = addDays(period.end, -1);
   return {
+    period,
     service,
-    serviceDays: Math.max(daysBetween(service.start, service.end), 0),
-    fullDays: Math.max(
-      daysBetween(regularStart, period.end),
-      daysBetween(period.start, period.end),
+    // Of the whole month from anchor day to anchor day that the period is, or is part of.
+    fullDays: daysBetween(
+      anchorBefore(lastDay, client.billing_anchor_day),
+      anchorAfter(lastDay, client.billing_anchor_day),
     ),
     currency: currency.code,
     minorPerMajor: whole(10n ** BigInt(currency.exponent)),

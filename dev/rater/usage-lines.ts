@@ -13,8 +13,10 @@ export interface UsageLine {
   /** Null unless the client's lines are split by agent. */
   readonly agent: string | null;
   readonly priceId: string;
-  /** First day under this price; with it the line is unique on its invoice. */
+  /** First day under this price from the first day of service on. */
   readonly serviceStart: Day;
+  /** First day under this price in the period, served or not; with it the line is unique. */
+  readonly priceStart: Day;
   readonly quantity: Fraction;
   readonly amountMinor: bigint;
 }
@@ -32,6 +34,7 @@ export interface RatedUsage {
 
 interface Segment {
   readonly start: Day;
+  readonly priceStart: Day;
   readonly choice: Choice;
   readonly usage: Usage[];
 }
@@ -44,7 +47,8 @@ export function usageRater(
   return (clientId, usage, terms) => {
     const lines: UsageLine[] = [];
     const unpriced: Unpriced[] = [];
-    const served = usage.filter(({ day }) => terms.service.start <= day && day < terms.service.end);
+    const days = new Set(terms.service);
+    const served = usage.filter(({ day }) => days.has(day));
     const priced: Segment[] = [];
     for (const group of Map.groupBy(served, keyOf).values()) {
       const [first] = group;
@@ -85,21 +89,27 @@ function inOrderOfUse(a: Segment, b: Segment): number {
 function segmentsOf(
   usage: readonly Usage[],
   priceOn: (day: Day) => Choice | undefined,
-  { service }: Terms,
+  { period, service }: Terms,
 ): { segments: Segment[]; orphans: Usage[] } {
   const byDay = Map.groupBy(usage, ({ day }) => day);
   const segments: Segment[] = [];
   const orphans: Usage[] = [];
-  for (let day = service.start; day < service.end; day = addDays(day, 1)) {
+  const [first] = service;
+  const last = service.at(-1);
+  if (first === undefined || last === undefined) return { segments, orphans };
+  for (let day = period.start; day <= last; day = addDays(day, 1)) {
     const used = byDay.get(day) ?? [];
     const choice = priceOn(day);
     if (choice === undefined) {
       orphans.push(...used);
       continue;
     }
-    const last = segments.at(-1);
-    if (last?.choice.price.id === choice.price.id) last.usage.push(...used);
-    else segments.push({ start: day, choice, usage: [...used] });
+    const latest = segments.at(-1);
+    if (latest?.choice.price.id === choice.price.id) latest.usage.push(...used);
+    else {
+      const start = day < first ? first : day;
+      segments.push({ start, priceStart: day, choice, usage: [...used] });
+    }
   }
   return { segments, orphans };
 }
@@ -109,7 +119,7 @@ function linesOf(segments: readonly Segment[], terms: Terms): UsageLine[] {
   const total = sum(segments.flatMap(({ usage }) => usage.map(({ quantity }) => quantity)));
   const lines: UsageLine[] = [];
   let used: Fraction = ZERO;
-  for (const { start, choice, usage } of segments) {
+  for (const { start, priceStart, choice, usage } of segments) {
     const shares = Map.groupBy(usage, ({ agent }) => terms.byAgent ? agent : null);
     const inOrder = [...shares].sort(([a], [b]) => (a ?? "") < (b ?? "") ? -1 : 1);
     for (const [agent, rows] of inOrder) {
@@ -127,6 +137,7 @@ function linesOf(segments: readonly Segment[], terms: Terms): UsageLine[] {
         agent,
         priceId: choice.price.id,
         serviceStart: start,
+        priceStart,
         quantity,
         amountMinor: roundHalfAway(multiply(amount, terms.minorPerMajor)),
       });

@@ -47,9 +47,7 @@ export function sampleClient(parts: Partial<ClientRow> = {}): ClientRow {
     name: "Acme",
     time_zone: "UTC",
     billing_anchor_day: 1,
-    status: "active",
-    started_on: "2026-06-01",
-    ended_on: null,
+    service: [{ starts_on: "2026-06-01", ends_on: "infinity" }],
     ...parts,
   };
 }

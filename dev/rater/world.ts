@@ -18,10 +18,8 @@ export const clientRow = z.object({
   name: z.string(),
   time_zone: z.string(),
   billing_anchor_day: z.int(),
-  status: z.enum(["active", "paused"]),
-  started_on: day,
-  /** First day no longer served. */
-  ended_on: day.nullable(),
+  /** Half-open days on which the client is served; none overlap. */
+  service: z.array(z.object({ starts_on: day, ends_on: day })),
 });
 
 /** A zone that holds for a client from one of its local days on. */

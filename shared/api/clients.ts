@@ -36,7 +36,10 @@ const writable = {
   metadata: JsonObject,
 };
 
-/** A client as the API shows it. `ended_on` is the first day no longer served. */
+/**
+ * A client as the API shows it. `ended_on` is the first day no longer served; null after it has
+ * passed begins service anew today. `paused` ends service with today, `active` begins it anew.
+ */
 export const Client = z.strictObject({
   id: Id,
   name: z.string(),

@@ -30,7 +30,13 @@ comment on column public.clients.time_zone is
   'IANA zone whose midnights bound the client''s days. A change holds from the client''s next day.';
 comment on column public.clients.billing_anchor_day is
   'Day of the month a period begins on; clamps to the last day of shorter months.';
-comment on column public.clients.ended_on is 'First client-local day no longer served (half-open).';
+comment on column public.clients.status is
+  'Paused ends service with the client''s today, active again begins it anew on it.';
+comment on column public.clients.started_on is
+  'First client-local day of service; all days of service are in service_intervals.';
+comment on column public.clients.ended_on is
+  'First client-local day no longer served (half-open). Set to null after it has passed, service
+   begins anew on the client''s today.';
 alter table public.clients enable row level security;
 revoke all on public.clients from anon, authenticated, service_role;
 grant select, insert, update, delete on public.clients to service_role;

@@ -179,6 +179,31 @@ comment on column public.billing_periods.usage_changed is
 create index billing_periods_to_do on public.billing_periods (client_id)
   where usage_changed or state in ('pending', 'blocked');
 
+-- Where each client's next period starts: at the end of the last, or after a gap in service on the
+-- anchor day on or before the day on which service begins again. A client without service to come
+-- has none. Not pinned, so that it is inlined: whoever asks for one client does not compute all.
+create function billing.next_periods()
+returns table (client_id uuid, billing_anchor_day smallint, ended_on date, next_start date)
+language sql stable
+begin atomic
+  select c.id, c.billing_anchor_day, c.ended_on, n.next_start
+  from public.clients c
+  left join lateral (
+    select p.period_end from public.billing_periods p where p.client_id = c.id
+    order by p.period_start desc limit 1
+  ) l on true
+  cross join lateral (
+    -- The anchor day is worked out for those few that begin or return.
+    select case when s.starts_on <= l.period_end then l.period_end
+      else greatest(l.period_end, billing.period_start_of(s.starts_on, c.billing_anchor_day))
+      end as next_start
+    from public.service_intervals s
+    where s.client_id = c.id and s.ends_on > coalesce(l.period_end, '-infinity')
+    order by s.starts_on limit 1
+  ) n;
+end;
+comment on function billing.next_periods is 'Where the next period of each client starts.';
+
 alter table public.invoices enable row level security;
 alter table public.invoice_lines enable row level security;
 alter table public.invoice_items enable row level security;

@@ -5,38 +5,56 @@
 -- many targets there are: planning takes longer than rating one client does. The bodies are queries
 -- all the same.
 
--- Days that the whole minimum is for: those of the month that ends with the period, which is longer
--- than a period made short by a change of the anchor day.
+-- Days that the whole minimum is for: those of the month from anchor day to anchor day that the
+-- period is part of, which is longer than a period cut short by a change of the anchor day or by
+-- the period after it.
 create function billing.full_days(period_start date, period_end date, anchor_day integer)
 returns integer language sql immutable
-return period_end
-  - least(period_start, billing.period_start_of(period_end - 1, anchor_day));
+return greatest(period_end - period_start,
+  billing.period_end_of(period_end - 1, anchor_day)
+  - billing.period_start_of(period_end - 1, anchor_day));
 comment on function billing.full_days is 'Days of the whole period that a shorter one is part of.';
 
--- Terms of each target: its days of service and the config that holds for it, which is the one in
--- force on the last day of service in the period.
+-- Terms of each target: its days of service, from the first to the last but for the gaps between
+-- them (null where there are none), and the config that holds for it, which is the one in force on
+-- the last day of service in the period. A period that has lost all service has no days.
 create function billing.period_terms(targets billing.rating_target[])
 returns table (client_id uuid, period_start date, period_end date, active_start date,
-  active_end date, active_days integer, full_days integer, currency text, exponent smallint,
-  minimum_minor bigint, discount_percent numeric, discount_minor bigint, taxes jsonb,
+  active_end date, gaps datemultirange, active_days integer, full_days integer,
+  currency text, exponent smallint, minimum_minor bigint, discount_percent numeric,
+  discount_minor bigint, taxes jsonb,
   payment_terms_days smallint, line_grouping text, grace_hours integer, deliveries text[])
 language plpgsql stable set search_path = '' set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column
 begin
   return query
   select a.client_id, a.period_start, a.period_end, a.active_start, a.active_end,
-    greatest(a.active_end - a.active_start, 0), a.full_days,
+    case when a.active_days < a.active_end - a.active_start
+      then datemultirange(daterange(a.active_start, a.active_end)) - (
+        select range_agg(daterange(s.starts_on, s.ends_on)) from public.service_intervals s
+        where s.client_id = a.client_id) end,
+    a.active_days, a.full_days,
     g.currency, g.exponent, g.minimum_minor, g.discount_percent, g.discount_minor, g.taxes,
     g.payment_terms_days, g.line_grouping, g.grace_hours, g.deliveries
   from (
     select t.client_id, t.period_start, t.period_end,
-      greatest(t.period_start, c.started_on) as active_start,
-      least(t.period_end, coalesce(c.ended_on, 'infinity')) as active_end,
+      coalesce(v.active_start, t.period_start) as active_start,
+      coalesce(v.active_end, t.period_start) as active_end,
+      coalesce(v.active_days, 0) as active_days,
       coalesce(p.full_days,
         billing.full_days(t.period_start, t.period_end, c.billing_anchor_day)) as full_days
     from unnest(targets) t join public.clients c on c.id = t.client_id
     left join public.billing_periods p
       on p.client_id = t.client_id and p.period_start = t.period_start
+    cross join lateral (
+      select min(greatest(s.starts_on, t.period_start)) as active_start,
+        max(least(s.ends_on, t.period_end)) as active_end,
+        sum(least(s.ends_on, t.period_end) - greatest(s.starts_on, t.period_start))::integer
+          as active_days
+      from public.service_intervals s
+      where s.client_id = t.client_id
+        and s.starts_on < t.period_end and s.ends_on > t.period_start
+    ) v
   ) a
   cross join lateral billing.config_on(
     array[a.client_id], array[greatest(a.period_start, a.active_end - 1)]) g;
@@ -63,7 +81,7 @@ begin
       and u.usage_day >= t.active_start and u.usage_day < t.active_end
     offset 0
   ) r
-  where not exists (
+  where (t.gaps is null or not r.usage_day <@ t.gaps) and not exists (
     select from public.stripe_meters s
     where s.client_id = t.client_id and s.metric = r.metric
       and (s.model is null or s.model = r.model)
@@ -126,7 +144,7 @@ create function billing.priced_usage(targets billing.rating_target[],
   all_agents boolean default true)
 returns table (client_id uuid, period_start date, model text, metric text, agent text,
   segment_start date, segment_end date, price_id uuid, multiplier numeric,
-  quantity numeric, log_count bigint, first_day date, last_day date)
+  quantity numeric, log_count bigint, first_day date, last_day date, price_start date)
 language plpgsql stable set search_path = '' set jit = off
 set plan_cache_mode = force_generic_plan
 set enable_nestloop = off set enable_mergejoin = off set enable_sort = off as $$
@@ -139,7 +157,7 @@ begin
     -- Who has no price of its own goes by the default list, named '': which price holds when is
     -- worked out once for all of them. Numbers stand for what is long to compare.
     select row_number() over () as n, t.client_id, t.period_start, t.active_start, t.active_end,
-      t.currency, all_agents or t.line_grouping = 'agent' as by_agent,
+      t.gaps, t.currency, all_agents or t.line_grouping = 'agent' as by_agent,
       case when exists (select from public.prices p where p.client_id = t.client_id)
         then t.client_id::text else '' end as list
     from billing.period_terms(targets) t
@@ -154,7 +172,7 @@ begin
         and u.usage_day >= t.active_start and u.usage_day < t.active_end
       offset 0
     ) r
-    where not exists (
+    where (t.gaps is null or not r.usage_day <@ t.gaps) and not exists (
       select from public.stripe_meters s
       where s.client_id = t.client_id and s.metric = r.metric
         and (s.model is null or s.model = r.model)
@@ -181,7 +199,8 @@ begin
   select t.client_id, t.period_start, g.model, g.metric, g.agent,
     greatest(s.segment_start, case when s.n is not null then t.active_start end),
     least(s.segment_end, case when s.n is not null then t.active_end end),
-    s.price_id, s.multiplier, g.quantity, g.log_count, g.first_day, g.last_day
+    s.price_id, s.multiplier, g.quantity, g.log_count, g.first_day, g.last_day,
+    greatest(s.segment_start, case when s.n is not null then t.period_start end)
   from grouped g join terms t on t.n = g.n left join segments s on s.n = g.segment;
 end $$;
 comment on function billing.priced_usage is
@@ -254,7 +273,7 @@ begin
     left join public.models m on m.id = d.model
   ), lines as materialized (
     select u.client_id, u.period_start, t.period_end, t.exponent, u.agent, u.segment_start,
-      u.segment_end, u.quantity, l.*
+      u.segment_end, u.price_start, u.quantity, l.*
     from used u
     join billing.period_terms(targets) t
       on t.client_id = u.client_id and t.period_start = u.period_start
@@ -275,8 +294,10 @@ begin
       x.total_units, x.unit_amount, x.per_units, x.tiers, x.free_units, x.multiplier) as amount
     from positioned x where x.quantity <> 0
   )
+  -- The key says where the price begins in the period, whatever days are of service: a line whose
+  -- days of service change is the same line.
   select p.client_id, p.period_start, p.period_end,
-    concat_ws('|', p.rating_key, p.segment_start, p.agent),
+    concat_ws('|', p.rating_key, p.price_start, p.agent),
     p.model, p.metric, p.agent, p.price_id, p.segment_start, p.segment_end, p.quantity,
     p.unit_amount * p.multiplier, p.per_units, p.pricing_model, p.tiers,
     p.amount, billing.to_minor(p.amount, p.exponent), p.description, p.model

@@ -22,10 +22,9 @@ language sql stable set search_path = '' as $$
       where v.client_id = t.client_id and v.period_start = t.period_start
         and v.kind = 'period' and v.status not in ('draft', 'void'))
   ), next_period as (
-    select c.id as client_id, coalesce(
-      (select max(p.period_end) from public.billing_periods p where p.client_id = c.id),
-      billing.period_start_of(c.started_on, c.billing_anchor_day)) as next_start
-    from public.clients c where c.id in (select o.client_id from open_target o)
+    select c.client_id, n.next_start
+    from (select distinct o.client_id from open_target o) c
+    left join billing.next_periods() n on n.client_id = c.client_id
   )
   select i.id, t.period_start
   from unnest(targets) t
@@ -37,7 +36,7 @@ language sql stable set search_path = '' as $$
   join next_period n on n.client_id = t.client_id
   join public.invoice_items i on i.client_id = t.client_id and i.item_day < t.period_end
   where i.invoice_id is null and i.section_start is null
-    and (i.item_day >= t.period_start or t.period_start <= n.next_start)
+    and (i.item_day >= t.period_start or t.period_start <= coalesce(n.next_start, 'infinity'))
     and not exists (
       select from public.billing_periods p
       left join public.invoices v on v.client_id = p.client_id and v.kind = 'period'

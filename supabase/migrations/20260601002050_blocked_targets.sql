@@ -30,10 +30,6 @@ set enable_nestloop = off as $$
   with terms as materialized (
     select * from billing.period_terms(targets)
   )
-  select t.client_id, t.period_start, 'client_paused', format('%s is paused', c.name)
-  from unnest(targets) t join public.clients c on c.id = t.client_id
-  where c.status = 'paused'
-  union all
   select u.client_id, u.period_start, 'unpriced_usage', format(
     'no price for %s in %s: %s', billing.first_few(array_agg(format('%s of model %s (%s units)',
       u.metric, u.model, trim_scale(u.quantity)) order by u.model, u.metric), 10, '; '),

@@ -142,10 +142,11 @@ begin
   where h.is_charged and coalesce(n.net_minor, 0) >= 0;
 end $$;
 
--- True when no period of the client is still to come.
+-- True when no period of the client is still to come: it has ended, or is in a gap.
 create function billing.has_ended(client_id uuid) returns boolean language sql stable
 begin atomic
-  select c.ended_on is not null and c.ended_on <= billing.day_of(c.id, billing.as_of())
+  select not exists (select from public.service_intervals s
+      where s.client_id = c.id and s.ends_on > billing.day_of(c.id, billing.as_of()))
     and not exists (select from public.billing_periods p
       where p.client_id = c.id and p.state in ('pending', 'blocked'))
   from public.clients c where c.id = has_ended.client_id;

@@ -1,26 +1,24 @@
 -- What cannot be billed as things are, each with its reason. Nothing of it is lost: an assignment,
 -- a client or a price releases it, the next run bills it.
 
--- Where each client's next period starts, and what day it is there. Bound, not pinned, so that it
--- is inlined: who asks for one client does not compute all.
+-- Where each client's next period starts, and what day it is there. A client without service to
+-- come is not among them. Inlined, as next_periods is.
 create function billing.running_periods(as_of timestamptz)
 returns table (client_id uuid, billing_anchor_day smallint, ended_on date, today date,
   next_start date)
 language sql stable
 begin atomic
   -- As billing.day_of, joined: for all clients at once.
-  select c.id, c.billing_anchor_day, c.ended_on,
-    greatest(z.effective_from, (as_of at time zone z.time_zone)::date),
-    coalesce((select p.period_end from public.billing_periods p where p.client_id = c.id
-        order by p.period_start desc limit 1),
-      billing.period_start_of(c.started_on, c.billing_anchor_day))
-  from public.clients c
-  join public.client_time_zones z on z.client_id = c.id
+  select n.client_id, n.billing_anchor_day, n.ended_on,
+    greatest(z.effective_from, (as_of at time zone z.time_zone)::date), n.next_start
+  from billing.next_periods() n
+  join public.client_time_zones z on z.client_id = n.client_id
     and z.starts_at <= as_of and as_of < z.ends_at;
 end;
 
 comment on function billing.running_periods is
-  'For each client the local day at an instant and where its next period starts.';
+  'For each client with service to come the local day at an instant and where its next period
+   starts.';
 
 -- Periods whose usage is not settled: over but not invoiced, changed since, and the running one.
 create function billing.unsettled_targets(as_of timestamptz default billing.as_of())
@@ -55,12 +53,20 @@ having sum(u.quantity) <> 0
 union all
 select 'outside_service', r.client_id, r.agent, r.model, r.metric,
   sum(r.log_count)::bigint, min(r.usage_day), max(r.usage_day)
-from public.clients c
--- Client by client by index: all usage there has ever been is not looked at.
-cross join lateral (
-  select * from public.usage_records b where b.client_id = c.id and b.usage_day < c.started_on
+from (
+  -- Before each interval, and after the last.
+  select s.client_id, lag(s.ends_on, 1, '-infinity'::date) over (
+    partition by s.client_id order by s.starts_on) as from_day, s.starts_on as until_day
+  from public.service_intervals s
   union all
-  select * from public.usage_records a where a.client_id = c.id and a.usage_day >= c.ended_on
+  select c.id, coalesce(max(s.ends_on), '-infinity'), 'infinity'
+  from public.clients c left join public.service_intervals s on s.client_id = c.id
+  group by c.id having coalesce(max(s.ends_on), '-infinity') < 'infinity'
+) g
+-- Gap by gap by index: all usage there has ever been is not looked at.
+cross join lateral (
+  select * from public.usage_records u
+  where u.client_id = g.client_id and u.usage_day >= g.from_day and u.usage_day < g.until_day
   offset 0
 ) r
 group by r.client_id, r.agent, r.model, r.metric
@@ -96,7 +102,7 @@ grant execute on function billing.quarantine_summary(), billing.unsettled_target
   billing.has_ended(uuid),
   billing.priced_usage(billing.rating_target[], boolean),
   billing.price_segments(uuid[], text[], text[], text[]),
-  billing.period_terms(billing.rating_target[]),
+  billing.period_terms(billing.rating_target[]), billing.next_periods(),
   billing.usage_of_targets(billing.rating_target[]), billing.full_days(date, date, integer),
   billing.price_candidates(uuid[], text[], text[], text[]) to service_role;
 grant execute on function billing.anchor_in_month(date, integer),

@@ -1,21 +1,41 @@
 -- Which periods there are, which of them a run settles, and what becomes of each.
 
--- Opens a row for each period that is over at `as_of`: from the client's first period on, each
--- starting where the one before it ended, also when the anchor day has changed in between; and the
--- periods before the first where the client's start has been moved back.
+-- Opens a row for each period with service that is over at `as_of`: from the client's first period
+-- on, each starting where the one before it ended, also when the anchor day has changed in between;
+-- after a gap in service on the anchor day. And the periods before and between those that there are
+-- where days have come into service since: they end where the next period begins.
 create function billing.open_periods(as_of timestamptz)
 returns void language sql set search_path = '' as $$
-  with spans as (
-    select r.client_id, r.billing_anchor_day, r.ended_on, r.next_start as from_day,
-      r.today as until_day, null::date as joint
+  with opened as materialized (
+    select p.client_id, min(p.period_start) as first_start,
+      sum(p.period_end - p.period_start) < max(p.period_end) - min(p.period_start) as has_holes
+    from public.billing_periods p group by p.client_id
+  ), holes as (
+    select o.client_id, '-infinity'::date as hole_start, o.first_start as hole_end
+    from opened o join public.clients c on c.id = o.client_id and c.started_on < o.first_start
+    union all
+    select p.client_id, p.period_end, p.next_start
+    from (
+      select x.client_id, x.period_end, lead(x.period_start) over (
+        partition by x.client_id order by x.period_start) as next_start
+      from public.billing_periods x
+      where x.client_id in (select o.client_id from opened o where o.has_holes)
+    ) p
+    where p.period_end < p.next_start
+  ), spans as (
+    select r.client_id, r.billing_anchor_day, r.next_start as from_day, r.today as until_day,
+      null::date as joint
     from billing.running_periods(as_of) r where r.next_start < r.today
     union all
-    select c.id, c.billing_anchor_day, c.ended_on,
-      billing.period_start_of(c.started_on, c.billing_anchor_day), f.first_start, f.first_start
-    from public.clients c
-    join (select p.client_id, min(p.period_start) as first_start
-      from public.billing_periods p group by p.client_id) f on f.client_id = c.id
-    where c.started_on < f.first_start
+    select h.client_id, c.billing_anchor_day, greatest(h.hole_start, billing.period_start_of(
+      greatest(h.hole_start, s.starts_on), c.billing_anchor_day)), h.hole_end, h.hole_end
+    from holes h
+    join public.clients c on c.id = h.client_id
+    cross join lateral (
+      select min(i.starts_on) as starts_on from public.service_intervals i
+      where i.client_id = h.client_id and i.starts_on < h.hole_end and i.ends_on > h.hole_start
+    ) s
+    where s.starts_on is not null
   ), ends as (
     select s.*, billing.anchor_in_month((m.month)::date, s.billing_anchor_day) as period_end
     from spans s cross join lateral generate_series(
@@ -24,7 +44,7 @@ returns void language sql set search_path = '' as $$
     union
     select s.*, s.joint from spans s where s.joint is not null
   ), periods as (
-    select e.client_id, e.billing_anchor_day, e.ended_on, e.period_end,
+    select e.client_id, e.billing_anchor_day, e.period_end,
       coalesce(lag(e.period_end) over (partition by e.client_id, e.from_day
         order by e.period_end), e.from_day) as period_start
     from ends e where e.period_end > e.from_day and e.period_end <= e.until_day
@@ -32,7 +52,9 @@ returns void language sql set search_path = '' as $$
   insert into public.billing_periods (client_id, period_start, period_end, full_days, updated_at)
   select p.client_id, p.period_start, p.period_end,
     billing.full_days(p.period_start, p.period_end, p.billing_anchor_day), as_of
-  from periods p where p.period_start < coalesce(p.ended_on, 'infinity');
+  from periods p
+  where exists (select from public.service_intervals s where s.client_id = p.client_id
+    and s.starts_on < p.period_end and s.ends_on > p.period_start);
 $$;
 comment on function billing.open_periods is 'Adds the periods that are over at an instant.';
 
@@ -41,21 +63,23 @@ comment on function billing.open_periods is 'Adds the periods that are over at a
 create function billing.rate_service_anew() returns trigger
 language plpgsql security definer set search_path = '' as $$
 -- Definer: billing_periods is written by nobody but billing's own functions.
+declare
+  changed constant datemultirange := case tg_op
+    when 'INSERT' then datemultirange(daterange(new.starts_on, new.ends_on))
+    when 'DELETE' then datemultirange(daterange(old.starts_on, old.ends_on))
+    else datemultirange(
+      daterange(least(old.starts_on, new.starts_on), greatest(old.starts_on, new.starts_on)),
+      daterange(least(old.ends_on, new.ends_on), greatest(old.ends_on, new.ends_on))) end;
 begin
   perform billing.mark_changed(array(
     select (p.client_id, p.period_start, p.period_end)::billing.rating_target
     from public.billing_periods p
-    where p.client_id = new.id and (
-    (p.period_end > least(old.started_on, new.started_on)
-      and p.period_start < greatest(old.started_on, new.started_on))
-    or (p.period_end > least(coalesce(old.ended_on, 'infinity'), coalesce(new.ended_on, 'infinity'))
-      and p.period_start
-        < greatest(coalesce(old.ended_on, 'infinity'), coalesce(new.ended_on, 'infinity'))))));
+    where p.client_id = coalesce(new.client_id, old.client_id)
+      and changed && daterange(p.period_start, p.period_end)));
   return null;
 end $$;
-create trigger rate_service_anew after update of started_on, ended_on on public.clients
-  for each row when (old.started_on <> new.started_on or old.ended_on is distinct from new.ended_on)
-  execute function billing.rate_service_anew();
+create trigger rate_service_anew after insert or update or delete on public.service_intervals
+  for each row execute function billing.rate_service_anew();
 
 -- True when a draft carries late lines of this period.
 create function billing.is_on_draft(client_id uuid, period_start date)
@@ -123,10 +147,8 @@ $$;
 -- days and returns how many differences there were. Days compared since they last changed agree.
 create function billing.heal_usage(targets billing.rating_target[])
 returns bigint language sql set search_path = '' as $$
-  -- A paused client's months wait, maybe for years; they are compared when it is billed again.
   with spans as materialized (
-    select distinct t.period_start, t.period_end
-    from unnest(targets) t join public.clients c on c.id = t.client_id and c.status = 'active'
+    select distinct t.period_start, t.period_end from unnest(targets) t
   ), unverified as (
     select distinct s.day::date as day
     from spans p

@@ -54,6 +54,11 @@ begin
       billing.period_end_of(greatest(day, r.next_start), r.billing_anchor_day) into target
     from billing.running_periods(billing.as_of()) r
     where r.client_id = period_with.client_id and day >= r.next_start;
+    if not exists (select from public.service_intervals s
+      where s.client_id = target.client_id and s.starts_on < target.period_end
+        and s.ends_on > target.period_start) then
+      target := null;
+    end if;
   end if;
   if target.client_id is null then
     perform billing.raise_error('unknown_client',

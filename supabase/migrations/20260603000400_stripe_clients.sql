@@ -72,8 +72,7 @@ $$;
 comment on function billing.owner_of_subscription is
   'The client that a Stripe subscription is of; null where it is none of ours.';
 
--- Mirrors a subscription. A new one gives its client a billing config, a lively one wakes a client
--- that a subscription had put to sleep, an ended one pauses the client.
+-- Mirrors a subscription. A new one gives its client a billing config; service follows it.
 create function billing.apply_stripe_subscription(subscription jsonb, seen timestamptz)
 returns text language plpgsql security definer set search_path = '' as $$
 -- Definer: called for the service role by reconciliation.
@@ -82,6 +81,7 @@ declare
   item constant jsonb := subscription #> '{items,data,0}';
   known public.stripe_subscriptions;
   mirror public.stripe_subscriptions;
+  made timestamptz;
 begin
   if owner is null then
     raise exception 'waiting for the client of customer %', subscription ->> 'customer';
@@ -115,49 +115,66 @@ begin
     (mirror.status, mirror.base_fee_minor) then
     return 'known';
   end if;
-  return concat_ws(', ', billing.follow_subscription(mirror), billing.drop_doubled_fee(mirror,
-    coalesce(billing.at_epoch(subscription ->> 'start_date'), seen)));
+  made := coalesce(billing.at_epoch(subscription ->> 'start_date'), seen);
+  return concat_ws(', ', billing.follow_subscription(mirror, made,
+    -- One that is known comes back when Stripe says so, not when it was made.
+    case when known.stripe_subscription_id is null then made else seen end,
+    coalesce(mirror.ended_at, case when mirror.status = 'canceled'
+      then billing.at_epoch(subscription ->> 'canceled_at') end, seen)),
+    billing.drop_doubled_fee(mirror, made));
 end $$;
 comment on function billing.apply_stripe_subscription is
-  'Mirrors a subscription and starts, keeps or pauses its client.';
+  'Mirrors a subscription; starts or ends its client''s service with it.';
 
-create function billing.follow_subscription(mirror public.stripe_subscriptions)
+-- Service follows the subscription. One that runs begins service anew on the day it began or came
+-- back, where a subscription had ended it or the new one was made afterwards: what an operator has
+-- ended, an older subscription does not begin again, and a pause stays a pause. One that runs no
+-- more, without another beside it, ends the interval in which its last day lies; that day is
+-- served.
+create function billing.follow_subscription(mirror public.stripe_subscriptions,
+  made timestamptz, runs_since timestamptz, ended timestamptz)
 returns text language plpgsql set search_path = '' as $$
 declare
-  alive constant boolean := mirror.status in ('active', 'trialing', 'past_due');
-  made boolean := false;
+  first_day constant date := billing.day_of(mirror.client_id, runs_since);
+  end_day constant date :=
+    billing.day_of(mirror.client_id, ended - interval '1 microsecond') + 1;
+  client public.clients;
+  latest public.service_intervals;
+  config_made boolean := false;
+  change text;
 begin
-  if alive then
+  select * into client from public.clients c where c.id = mirror.client_id;
+  select * into latest from public.service_intervals s
+  where s.client_id = mirror.client_id order by s.starts_on desc limit 1;
+  if mirror.status in ('active', 'trialing', 'past_due') then
     insert into public.billing_config (client_id, effective_from, currency)
     -- Not for what is invoiced already.
-    select mirror.client_id, greatest(c.started_on, (select max(i.period_end)
-      from public.invoices i where i.client_id = c.id and i.kind = 'period'
+    select mirror.client_id, greatest(client.started_on, (select max(i.period_end)
+      from public.invoices i where i.client_id = client.id and i.kind = 'period'
         and i.status in ('open', 'paid', 'uncollectible'))), cur.code
-    from public.clients c join public.currencies cur on cur.code = mirror.currency
-    where c.id = mirror.client_id and not exists (
+    from public.currencies cur
+    where cur.code = mirror.currency and not exists (
       select from public.billing_config b where b.client_id = mirror.client_id);
-    made := found;
-    update public.clients c set status = 'active',
-      metadata = c.metadata - 'paused_by_subscription'
-    where c.id = mirror.client_id and c.metadata ? 'paused_by_subscription';
-    return concat_ws(', ', 'subscription ' || mirror.status,
-      case when made then 'billing config made' end, case when found then 'client resumed' end);
-  end if;
-  if mirror.status in ('canceled', 'unpaid', 'incomplete_expired', 'paused')
+    config_made := found;
+    if client.status = 'active' and latest.ends_on < 'infinity'
+      and (latest.end_reason like 'subscription %'
+        or billing.day_of(client.id, made) >= latest.ends_on) then
+      perform billing.start_service(client.id, greatest(first_day, latest.ends_on),
+        'subscription ' || mirror.status);
+      change := 'service started';
+    end if;
+  elsif mirror.status in ('canceled', 'unpaid', 'incomplete_expired', 'paused')
+    and latest.starts_on < end_day and end_day < latest.ends_on
     and not exists (select from public.stripe_subscriptions o
       where o.client_id = mirror.client_id and o.status in ('active', 'trialing', 'past_due')) then
-    update public.clients c set status = 'paused', metadata = c.metadata
-      || jsonb_build_object('paused_by_subscription', mirror.stripe_subscription_id)
-    where c.id = mirror.client_id and c.status = 'active';
-    if found then
-      perform billing.notice('subscription/' || mirror.stripe_subscription_id || '/'
-        || mirror.status, 'high', format('%s is paused: its subscription is %s', c.name,
-        mirror.status))
-      from public.clients c where c.id = mirror.client_id;
-      return 'subscription ' || mirror.status || ', client paused';
-    end if;
+    perform billing.end_service(client.id, end_day, 'subscription ' || mirror.status);
+    perform billing.notice('subscription/' || mirror.stripe_subscription_id || '/'
+      || mirror.status, 'high', format('The service of %s ends, its last day is %s: its '
+      'subscription is %s', client.name, end_day - 1, mirror.status));
+    change := 'service ended';
   end if;
-  return 'subscription ' || mirror.status;
+  return concat_ws(', ', 'subscription ' || mirror.status,
+    case when config_made then 'billing config made' end, change);
 end $$;
 
 -- A base fee that waits for our next invoice is left to Stripe once a subscription with one begins.

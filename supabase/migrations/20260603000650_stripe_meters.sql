@@ -93,10 +93,10 @@ returns table (client_id uuid, event_name text, usage_day date, quantity numeric
 language sql stable set search_path = '' as $$
   select r.client_id, m.event_name, r.usage_day, sum(r.quantity)
   from (select distinct s.client_id from public.stripe_meters s) k
-  join public.clients c on c.id = k.client_id
-  join public.usage_records r on r.client_id = c.id
-    and r.usage_day >= greatest(from_day, c.started_on)
-    and r.usage_day < least(until_day, coalesce(c.ended_on, 'infinity'))
+  join public.service_intervals v on v.client_id = k.client_id
+  join public.usage_records r on r.client_id = k.client_id
+    and r.usage_day >= greatest(from_day, v.starts_on)
+    and r.usage_day < least(until_day, v.ends_on)
   cross join lateral (
     select s.event_name from public.stripe_meters s
     where s.client_id = r.client_id and s.metric = r.metric
@@ -135,7 +135,6 @@ begin
   select due_meter_events.livemode, u.client_id, u.event_name, u.usage_day,
     floor(u.quantity) - coalesce(t.value, 0), as_of
   from billing.metered_usage(oldest, (as_of at time zone 'UTC' + interval '14 hours')::date) u
-  join public.clients c on c.id = u.client_id and c.status = 'active'
   left join (
     select e.client_id, e.event_name, e.usage_day, sum(e.value) as value
     from billing.stripe_meter_events e
@@ -192,7 +191,6 @@ language sql stable set search_path = '' as $$
     when d.problem is not null then d.problem
     when d.unsure then 'whether Stripe has the rest is not known'
     when floor(d.used) = d.sent then 'a part of a unit: Stripe takes whole ones'
-    when c.status <> 'active' then 'the client is ' || c.status
     when d.usage_day < billing.oldest_metered_day(as_of) then 'too old for Stripe to take'
     else 'to be sent' end
   from (

@@ -36,6 +36,7 @@ begin
       and (l.agent is null or l.agent = u.agent)
     where u.client_id = target.client_id
       and u.usage_day >= terms.active_start and u.usage_day < terms.active_end
+      and (terms.gaps is null or not u.usage_day <@ terms.gaps)
     group by u.usage_day
   ), unrated as materialized (
     -- Mostly nobody: then the usage need not be priced again to say what has no price.
@@ -43,6 +44,7 @@ begin
       select from public.usage_records u
       where u.client_id = target.client_id
         and u.usage_day >= terms.active_start and u.usage_day < terms.active_end
+        and (terms.gaps is null or not u.usage_day <@ terms.gaps)
         and not exists (select from billing.unbilled_metrics n where n.metric = u.metric)
         and not exists (select from lines l where l.model = u.model and l.metric = u.metric
           and l.service_start <= u.usage_day and u.usage_day < l.service_end)
@@ -50,7 +52,11 @@ begin
   ), sums as (
     select coalesce((select sum(l.amount_minor) from lines l), 0) as usage,
       coalesce((select sum(d.amount) from days d where d.usage_day < today), 0) as whole_days,
-      greatest(least(today, terms.active_end) - terms.active_start, 0) as elapsed,
+      (select coalesce(sum(least(s.ends_on, target.period_end, today)
+          - greatest(s.starts_on, target.period_start)), 0)
+        from public.service_intervals s where s.client_id = target.client_id
+          and s.starts_on < least(target.period_end, today) and s.ends_on > target.period_start)
+        as elapsed,
       round(terms.minimum_minor::numeric * terms.active_days / terms.full_days) as minimum
   )
   select jsonb_build_object(

@@ -135,7 +135,8 @@ $$;
 comment on function billing.check_money is
   'Credit notes, payments and balances that do not add up.';
 
--- Of periods: a client's follow each other, and each says what became of it.
+-- Of periods: a client's follow each other, none is missing where there was service, and each says
+-- what became of it.
 create function billing.check_periods()
 returns table (invariant text, subject text, detail text)
 language sql stable set search_path = '' as $$
@@ -146,7 +147,22 @@ language sql stable set search_path = '' as $$
       partition by x.client_id order by x.period_start) as next_start
     from public.billing_periods x
   ) p
-  where p.next_start <> p.period_end
+  where p.next_start < p.period_end
+  union all
+  -- Before the first period or between two. What came into service after the last run waits for the
+  -- next.
+  select 'service_lies_in_periods', s.client_id::text, format('no period has all of %s to %s',
+    s.starts_on, least(s.ends_on, l.last_end) - 1)
+  from public.service_intervals s
+  cross join lateral (
+    select max(p.period_end) as last_end,
+      sum(least(p.period_end, s.ends_on) - greatest(p.period_start, s.starts_on)) filter (
+        where p.period_start < s.ends_on and p.period_end > s.starts_on) as days
+    from public.billing_periods p where p.client_id = s.client_id
+  ) l
+  where s.starts_on < l.last_end
+    and coalesce(l.days, 0) < least(s.ends_on, l.last_end) - s.starts_on
+    and s.changed_at < (select max(r.started_at) from billing.monthly_runs r)
   union all
   select 'invoiced_means_an_invoice', p.client_id::text, format('%s is %s', p.period_start, p.state)
   from public.billing_periods p
@@ -166,7 +182,8 @@ language sql stable set search_path = '' as $$
   where s.net_minor > 0;
 $$;
 comment on function billing.check_periods is
-  'Periods with gaps, without what they say they have, or booked below their rating.';
+  'Periods that overlap or are missing, without what they say they have, or booked below their
+   rating.';
 
 -- Of usage: records equal logs, quarantine is of logs that exist.
 create function billing.check_usage(days daterange)

@@ -4,21 +4,19 @@ select plan(6);
 
 insert into public.clients (name, external_id, started_on)
 select n, lower(n), '2026-06-01' from unnest(array['Good', 'Allowance', 'Huge',
-  'Foreign item', 'No price', 'Paused']) n;
+  'Foreign item', 'No price']) n;
 insert into public.billing_config (client_id, minimum_minor, discount_percent)
 select id, 0, case when name = 'Allowance' then 50 end from public.clients where name <> 'Good';
-update public.clients set status = 'paused' where name = 'Paused';
 create function pg_temp.client(wanted text) returns uuid language sql as $$
   select id from public.clients where name = wanted;
 $$;
-insert into public.agent_usage_logs (agent, model, input_tokens, client_id, other_features,
-  "timestamp") values
+insert into public.agent_usage_logs (agent, model, input_tokens, client_id,
+  other_features, "timestamp") values
   ('S', 'claude-sonnet', 10000000, pg_temp.client('Good'), '{}', '2026-06-10'),
   ('S', 'claude-sonnet', 10000000, pg_temp.client('Allowance'), '{}', '2026-06-10'),
   ('S', 'claude-sonnet', 0, pg_temp.client('Huge'), '{"pdf_processing": 9e28}', '2026-06-10'),
   ('S', 'claude-sonnet', 1, pg_temp.client('Foreign item'), '{}', '2026-06-10'),
-  ('S', 'mystery-1', 1, pg_temp.client('No price'), '{}', '2026-06-10'),
-  ('S', 'claude-sonnet', 1, pg_temp.client('Paused'), '{}', '2026-06-10');
+  ('S', 'mystery-1', 1, pg_temp.client('No price'), '{}', '2026-06-10');
 -- 30.00 less half is 15.00: an allowance of 20.00 leaves less than nothing.
 insert into public.invoice_items (client_id, description, unit_amount, currency, item_day) values
   (pg_temp.client('Allowance'), 'Allowance', -20, 'USD', '2026-06-15'),
@@ -31,7 +29,7 @@ select results_eq($$select c.name, i.total_minor from public.invoices i
 select results_eq($$select c.name, p.reason from public.billing_periods p
     join public.clients c on c.id = p.client_id where p.state = 'blocked' order by 1$$,
   $$values ('Allowance', 'negative_total'), ('Foreign item', 'currency_mismatch'),
-    ('Huge', 'amount_out_of_range'), ('No price', 'unpriced_usage'), ('Paused', 'client_paused')$$,
+    ('Huge', 'amount_out_of_range'), ('No price', 'unpriced_usage')$$,
   'who cannot is listed with the reason');
 select throws_ok(format($$select billing.preview_invoice(%L, '2026-06-10',
   '2026-07-01 00:00+00')$$, pg_temp.client('Huge')), 'PT409', null,

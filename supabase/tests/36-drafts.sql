@@ -4,7 +4,7 @@ select plan(26);
 
 insert into public.clients (id, name, started_on, status, ended_on) values
   ('00000000-0000-0000-0000-00000000000a', 'Acme', '2026-06-01', 'active', null),
-  ('00000000-0000-0000-0000-00000000000b', 'Birch', '2026-06-01', 'paused', null),
+  ('00000000-0000-0000-0000-00000000000b', 'Birch', '2026-06-01', 'active', null),
   ('00000000-0000-0000-0000-00000000000c', 'Cedar', '2026-06-01', 'active', null),
   ('00000000-0000-0000-0000-00000000000d', 'Dune', '2026-06-01', 'active', null),
   ('00000000-0000-0000-0000-00000000000e', 'Elm', '2026-06-01', 'active', '2026-06-20');
@@ -13,6 +13,8 @@ select id, 0, 10 from public.clients where name in ('Acme', 'Dune', 'Elm');
 insert into public.agent_usage_logs (agent, model, input_tokens, client_id, "timestamp") values
   ('S', 'claude-sonnet', 1000000, '00000000-0000-0000-0000-00000000000a', '2026-06-20'),
   ('S', 'mystery', 7, '00000000-0000-0000-0000-00000000000c', '2026-06-20');
+insert into public.invoice_items (client_id, description, unit_amount, currency, item_day)
+values ('00000000-0000-0000-0000-00000000000b', 'Yen', 1, 'JPY', '2026-06-10');
 insert into public.invoice_items (id, client_id, description, unit_amount, currency, item_day)
 select ('00000000-0000-0000-0000-00000000000' || n)::uuid, c.id, v.description, v.amount,
   v.currency, '2026-06-10'
@@ -30,7 +32,8 @@ select results_eq($$
   select c.name, b.reason, b.message from billing.blocked_targets(
     pg_temp.june('Acme', 'Birch', 'Cedar', 'Dune', 'Elm')) b
   join public.clients c on c.id = b.client_id order by 1, 2$$,
-  $$values ('Birch', 'client_paused', 'Birch is paused'),
+  $$values ('Birch', 'currency_mismatch',
+      'invoice item ''Yen'' is in JPY, the client is billed in USD'),
     ('Cedar', 'currency_mismatch',
       'invoice item ''Euro'' is in EUR, the client is billed in USD'),
     ('Cedar', 'unpriced_usage', 'no price for input_tokens of model mystery (7 units) in '

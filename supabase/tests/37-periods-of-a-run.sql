@@ -43,15 +43,20 @@ select is((select cardinality(due) || ' ' || cardinality(late) from billing.targ
   'what is pending is due');
 
 -- Blocked or not.
-update public.clients set status = 'paused' where name = 'Acme';
+insert into public.invoice_items (client_id, description, unit_amount, currency, item_day)
+select '00000000-0000-0000-0000-00000000000a', 'Fee', 1, 'EUR', d
+from unnest('{2026-06-10,2026-07-10}'::date[]) d;
 create temporary table free as
 select billing.mark_blocked(due, '2026-08-16') as list from billing.targets_of_run();
 select is((select cardinality(list) from free), 4, 'what is not blocked goes on');
 select results_eq($$select period_start, reason, message from public.billing_periods
     where state = 'blocked' order by 1$$,
-  $$values ('2026-06-01'::date, 'client_paused', 'Acme is paused'),
-    ('2026-07-01', 'client_paused', 'Acme is paused')$$, 'what is says so on its period');
-update public.clients set status = 'active' where name = 'Acme';
+  $$values ('2026-06-01'::date, 'currency_mismatch',
+      'invoice item ''Fee'' is in EUR, the client is billed in USD'),
+    ('2026-07-01', 'currency_mismatch',
+      'invoice item ''Fee'' is in EUR, the client is billed in USD')$$,
+  'what is says so on its period');
+delete from public.invoice_items;
 select is(cardinality(billing.mark_blocked(array[pg_temp.target('Acme', '2026-06-01')],
   '2026-08-16')), 1, 'and no more when it is not');
 
@@ -79,8 +84,8 @@ select billing.finalize_invoices(array(select id from public.invoices), '2026-08
 
 -- Changed since.
 update public.clients set started_on = '2026-06-05' where name = 'Auck';
-select trigger_is('public', 'clients', 'rate_service_anew', 'billing', 'rate_service_anew',
-  'service is watched');
+select trigger_is('public', 'service_intervals', 'rate_service_anew', 'billing',
+  'rate_service_anew', 'service is watched');
 select results_eq($$select client_id, period_start from public.billing_periods
     where usage_changed$$,
   $$values ('00000000-0000-0000-0000-00000000000b'::uuid, '2026-06-01'::date)$$,
@@ -103,8 +108,8 @@ select is(billing.summarize_run(list, '{}', array(select id from public.invoices
   '{"as_of": "2026-08-17T00:00:00+00:00", "invoices": 3, "totals": {"USD": 10806}, "drafts": 0,
     "skipped": 0}'::jsonb, '50.00, 50.00 and 5 of 31 days of 50.00 (8.06): counted and summed')
 from free;
-select is((select billing.summarize_run(list, '{}', '{}', '2026-08-17') #>> '{blocked,0,message}'
-  from free), 'Acme is paused', 'with what is blocked');
+select is((select billing.summarize_run(list, '{}', '{}', '2026-08-17') #>> '{blocked,0,reason}'
+  from free), 'currency_mismatch', 'with what is blocked');
 
 select * from finish();
 rollback;

@@ -46,14 +46,15 @@ select is((select state from public.billing_periods), 'blocked', 'the month is b
 select matches((select message from public.billing_periods),
   'input_tokens of model mystery-1 \(5 units\)', 'the message names metric, model and units');
 
-update public.clients set status = 'paused';
+insert into public.invoice_items (client_id, description, unit_amount, currency, item_day)
+select id, 'Fee', 1, 'EUR', '2026-06-10' from public.clients;
 insert into public.prices (model, metric, unit_amount) values ('mystery-1', 'input_tokens', 1);
 select billing.run_monthly('2026-07-05 00:00+00');
 select results_eq('select status from pg_temp.invoices()', $$values ('draft')$$,
-  'a paused client''s draft is not issued');
-select is((select reason from public.billing_periods), 'client_paused', 'the reason says so');
+  'a draft with an item in another currency is not issued');
+select is((select reason from public.billing_periods), 'currency_mismatch', 'the reason says so');
 
-update public.clients set status = 'active';
+delete from public.invoice_items;
 select billing.run_monthly('2026-07-06 00:00+00');
 select results_eq('select * from pg_temp.invoices()',
   $$values ('open', 'INV-2026-000001', 3800::bigint, 2::bigint)$$,

@@ -46,15 +46,16 @@ select results_eq(
 select throws_ok($$select billing.charge_base_fee(id, 99, 'Platform fee', '2026-07-01')
   from public.clients$$, 'PT409', null, 'a fee that Stripe bills is not billed by us too');
 select is(pg_temp.event('5', 'customer.subscription.updated', pg_temp.subscription('unpaid'), 6),
-  'subscription unpaid, client paused', 'one that is not paid pauses its client');
+  'subscription unpaid, service ended', 'one that is not paid ends service');
 select is(pg_temp.event('6', 'customer.subscription.updated', pg_temp.subscription('active'), 5),
   'known', 'an older state that comes late changes nothing');
-select is((select status from public.clients), 'paused', 'the client stays paused');
+select is((select ended_on from public.clients), '2026-07-02'::date,
+  'service ends with the day that Stripe names');
 select is(pg_temp.event('7', 'customer.subscription.updated', pg_temp.subscription('active'), 7),
-  'subscription active, client resumed', 'paid again, the client goes on');
+  'subscription active, service started', 'paid again, service goes on');
 select is(pg_temp.event('8', 'customer.subscription.deleted',
   pg_temp.subscription('canceled') || '{"ended_at":1782900008}', 8),
-  'subscription canceled, client paused', 'a deleted one pauses its client');
+  'subscription canceled, service ended', 'a deleted one ends service');
 select is(pg_temp.event('9', 'customer.subscription.updated', pg_temp.subscription('active'), 9),
   'known', 'nothing brings an ended subscription back');
 select lives_ok($$select billing.charge_base_fee(id, 99, 'Platform fee', '2026-07-01')
@@ -62,7 +63,7 @@ select lives_ok($$select billing.charge_base_fee(id, 99, 'Platform fee', '2026-0
 
 select is(pg_temp.event('11', 'customer.subscription.created',
   pg_temp.subscription('active') || '{"id":"sub_2"}', 11),
-  'subscription active, client resumed, base fee left to Stripe',
+  'subscription active, service started, base fee left to Stripe',
   'a fee that waits for our invoice is dropped when a subscription with one begins');
 select is_empty('select from public.invoice_items', 'so it is billed once');
 update public.clients set status = 'paused';

@@ -1,6 +1,6 @@
 -- Customers and subscriptions of Stripe, and which client they are.
 begin;
-select plan(22);
+select plan(28);
 
 insert into public.clients (id, name, email, started_on) values
   ('00000000-0000-0000-0000-00000000000a', 'Acme', 'a@acme.test', '2026-06-01'),
@@ -55,12 +55,32 @@ select is(billing.apply_stripe_subscription(pg_temp.subscription('canceled'), '2
 select is(billing.drop_doubled_fee(pg_temp.mirror(), '2026-07-01'), null,
   'no fee waits any more');
 update public.stripe_subscriptions set status = 'canceled';
-select is(billing.follow_subscription(pg_temp.mirror()), 'subscription canceled, client paused',
-  'when it ends its client sleeps');
-select is((select status from public.clients where name = 'Acme'), 'paused', 'as it says');
+select is(billing.follow_subscription(pg_temp.mirror(), '2026-07-01', '2026-07-01',
+  '2026-07-10 12:00+00'), 'subscription canceled, service ended', 'when it ends service ends');
+select is(billing.follow_subscription(pg_temp.mirror(), '2026-07-01', '2026-07-01',
+  '2026-07-20'), 'subscription canceled', 'once');
 update public.stripe_subscriptions set status = 'active';
-select is(billing.follow_subscription(pg_temp.mirror()), 'subscription active, client resumed',
-  'and wakes with the next');
+select is(billing.follow_subscription(pg_temp.mirror(), '2026-07-01', '2026-09-05', '2026-09-05'),
+  'subscription active, service started', 'when it comes back service begins anew');
+select results_eq($$select s.starts_on, s.ends_on, s.start_reason, s.end_reason
+    from public.service_intervals s join public.clients c on c.id = s.client_id
+    where c.name = 'Acme' order by 1$$,
+  $$values ('2026-06-01'::date, '2026-07-11'::date, 'started', 'subscription canceled'),
+    ('2026-09-05', 'infinity', 'subscription active', null)$$,
+  'the 10th of July is the last day, the 5th of September the first');
+update public.stripe_subscriptions set status = 'canceled';
+select is(billing.follow_subscription(pg_temp.mirror(), '2026-07-01', '2026-07-01', '2026-08-01'),
+  'subscription canceled', 'an end before service began anew ends nothing');
+select is(billing.follow_subscription(pg_temp.mirror(), '2026-07-01', '2026-07-01', '2026-10-01'),
+  'subscription canceled, service ended', 'at midnight of 1 October');
+select is((select ended_on from public.clients where name = 'Acme'), '2026-10-01'::date,
+  'the day before was the last');
+select billing.end_service(id, '2026-09-30') from public.clients where name = 'Acme';
+update public.stripe_subscriptions set status = 'active';
+select is(billing.follow_subscription(pg_temp.mirror(), '2026-07-01', '2026-11-01', '2026-11-01'),
+  'subscription active', 'what an operator has ended an older subscription does not begin');
+select is(billing.follow_subscription(pg_temp.mirror(), '2026-11-01', '2026-11-01', '2026-11-01'),
+  'subscription active, service started', 'one that was made afterwards does');
 
 -- Deleted there, made anew here.
 select is(billing.forget_stripe_customer('cus_x', now()),

@@ -161,12 +161,12 @@ select isnt((select tried_at from billing.stripe_meter_events where id = (select
 -- Who waits.
 select pg_temp.log('Acme', '2026-06-13 12:00+00', 5);
 select billing.rollup();
-update public.clients set status = 'paused' where name = 'Acme';
+select billing.end_service(id, '2026-06-13') from public.clients where name = 'Acme';
 select is_empty($$select * from billing.due_meter_events(false, '2026-06-14 12:00+00')
-    where value = 5$$, 'a paused client''s usage waits');
+    where value = 5$$, 'usage outside of service is not told');
+select billing.start_service(id, '2026-06-13') from public.clients where name = 'Acme';
 select ok(exists (select from pg_temp.differences('2026-06-14 12:00+00') d
-  where d = 'tokens 2026-06-13 0 of 5: the client is paused'), 'and is said');
-update public.clients set status = 'active' where name = 'Acme';
+  where d = 'tokens 2026-06-13 0 of 5: to be sent'), 'and is once its day is of service');
 select ok(exists (select from pg_temp.differences('2026-07-30 12:00+00') d
   where d = 'tokens 2026-06-13 0 of 5: too old for Stripe to take'),
   'what waited too long cannot be told any more');

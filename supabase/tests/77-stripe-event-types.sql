@@ -135,7 +135,7 @@ select results_eq('select status, base_fee_minor from public.stripe_subscription
   $$values ('past_due', 19800::bigint)$$, 'status and fee');
 select is(pg_temp.event('customer.subscription.deleted', '{"id": "sub_11", "customer": "cus_11",
   "status": "canceled", "ended_at": 1783000000, "items": {"data": []}}'),
-  'subscription canceled, client paused', 'customer.subscription.deleted: the client is paused');
+  'subscription canceled, service ended', 'customer.subscription.deleted: service ends');
 
 select * from finish();
 rollback;

@@ -1,6 +1,6 @@
 -- Good books have no violation; each way to break them is seen.
 begin;
-select plan(23);
+select plan(24);
 
 insert into public.clients (id, name, started_on) values
   ('00000000-0000-4000-8000-000000000090', 'Sound Ltd', '2026-05-01');
@@ -71,8 +71,10 @@ select is(pg_temp.seen($$update public.invoices set document = document || '{"nu
 select ok('paid_means_nothing_due' = any (pg_temp.seen(
   $$update public.invoices set paid_minor = paid_minor - 1 where status = 'paid'$$)),
   'a paid invoice with something due');
-select ok('periods_follow_each_other' = any (pg_temp.seen(
+select ok('service_lies_in_periods' = any (pg_temp.seen(
   $$delete from public.billing_periods where period_start = '2026-06-01'$$)), 'a lost period');
+select ok('periods_follow_each_other' = any (pg_temp.seen($$update public.billing_periods
+  set period_end = period_end + 1 where period_start = '2026-06-01'$$)), 'a period that overlaps');
 select ok('late_lines_have_a_period' = any (pg_temp.seen(
   $$delete from public.billing_periods where period_start = '2026-06-01'$$)),
   'lines of a lost period');

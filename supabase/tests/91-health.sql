@@ -63,13 +63,13 @@ update public.deliveries set state = 'dead', finished_at = now(), last_error = '
 select matches(pg_temp.health('deliveries', now() + interval '61 minutes'),
   '^broken: 1 gave up, 0 wait for an hour or longer; ', 'a delivery that gave up');
 
-insert into public.clients (id, name, started_on, status)
-values ('00000000-0000-4000-8000-000000000091', 'Paused', '2026-06-01', 'paused');
+insert into public.clients (id, name, started_on)
+values ('00000000-0000-4000-8000-000000000091', 'Blocked', '2026-06-01');
 insert into public.billing_periods (client_id, period_start, period_end, full_days, state, reason,
   message)
 values ('00000000-0000-4000-8000-000000000091', '2026-06-01', '2026-07-01', 30, 'blocked',
-  'client_paused', 'Paused is paused');
-select is(pg_temp.health('runs'), 'broken: 1 periods are blocked: client_paused',
+  'no_config', 'no default billing_config');
+select is(pg_temp.health('runs'), 'broken: 1 periods are blocked: no_config',
   'a month that cannot be billed');
 insert into billing.stripe_events (id, type, livemode, created_at, payload, state)
 values ('evt_0', 'invoice.paid', false, now(), '{}', 'pending');

@@ -64,6 +64,10 @@ export async function playStep(sql: Sql, clients: Clients, step: Step): Promise<
       return;
     case "refused":
       return await expectRefusal(sql, clients, step.code, step.step);
+    case "end_service":
+    case "start_service":
+    case "subscription":
+      return await playServiceStep(sql, idOf(clients, step.key), step);
     default:
       return await playInvoiceStep(sql, clients, step);
   }
@@ -92,6 +96,25 @@ async function correctLogs(
     if (left === 0) return;
   }
   throw new Error(`${left} ${metric} are left to correct: there is not as much`);
+}
+
+type ServiceStep = Extract<Step, { do: "end_service" | "start_service" | "subscription" }>;
+
+async function playServiceStep(sql: Sql, id: string, step: ServiceStep): Promise<void> {
+  switch (step.do) {
+    case "end_service":
+      await sql`select billing.end_service(${id}, ${step.on})`;
+      return;
+    case "start_service":
+      await sql`select billing.start_service(${id}, ${step.on})`;
+      return;
+    case "subscription": {
+      const says = { ...step.says, metadata: { leveredge_client_id: id } };
+      await sql`select set_config('billing.as_of', ${step.at}, true)`;
+      await sql`
+        select billing.apply_stripe_subscription(${JSON.stringify(says)}::text::jsonb, ${step.at})`;
+    }
+  }
 }
 
 type InvoiceStep = Extract<

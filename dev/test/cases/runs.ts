@@ -1,4 +1,14 @@
-import { type Case, client, correct, log, price, run, searches } from "./world.ts";
+import {
+  type Case,
+  client,
+  correct,
+  epoch,
+  log,
+  price,
+  run,
+  searches,
+  subscription,
+} from "./world.ts";
 
 /** The monthly run: grace, blocks and their release, pauses, numbers. */
 export const runs: readonly Case[] = [
@@ -121,27 +131,75 @@ export const runs: readonly Case[] = [
     books: ["blocked A 2026-06-01 unpriced_usage"],
   },
   {
-    name: "a paused client is not billed",
-    because: "its month waits, with the reason",
+    name: "what was used before a pause is billed by the next run, and nothing after it",
+    because: "paused on 10 June, which is served: 1.00; the rest is outside service",
     steps: [
-      client("A", {}, { status: "paused" }),
-      searches("A", "2026-06-10", 100),
+      client("A"),
+      client("B"),
+      searches("B", "2026-06-10", 7),
+      searches("A", "2026-06-10T08:00:00", 100),
+      searches("A", "2026-06-11", 900),
+      { do: "at", at: "2026-06-10T12:00:00Z" },
+      { do: "change", key: "A", set: { status: "paused" } },
       run("2026-07-01"),
+      run("2026-12-01"),
     ],
-    books: ["blocked A 2026-06-01 client_paused"],
+    books: ["#1 A open 100: web_searches 100", "#2 B open 7: web_searches 7"],
   },
   {
-    name: "a client that is active again is billed for all its months",
-    because: "June 1.00 and July 2.00",
+    name: "a client that is active again is not billed the months of its pause",
+    because: "June 10/30 × 30.00 = 10.00; back on 22 September: 9/30 × 30.00 = 9.00",
     steps: [
-      client("A", {}, { status: "paused" }),
-      searches("A", "2026-06-10", 100),
+      client("A", { minimum_minor: 3000 }),
+      { do: "at", at: "2026-06-10T12:00:00Z" },
+      { do: "change", key: "A", set: { status: "paused" } },
       searches("A", "2026-07-10", 200),
       run("2026-08-01"),
+      { do: "at", at: "2026-09-22T12:00:00Z" },
       { do: "change", key: "A", set: { status: "active" } },
-      run("2026-08-02"),
+      run("2026-10-01"),
     ],
-    books: ["#1 A open 100: web_searches 100", "#2 A open 200: web_searches 200"],
+    books: ["#1 A open 1000: minimum 1000", "#2 A open 900: minimum 900"],
+  },
+  {
+    name: "a subscription that is cancelled ends service on its day, another begins it anew",
+    because: "1–10 June 10/30 × 30.00 = 10.00, of it 1.00 used; 16–30 September 15.00",
+    steps: [
+      client("A", { minimum_minor: 3000 }),
+      client("B"),
+      searches("B", "2026-06-10", 7),
+      subscription("A", "2026-06-01T00:00:00Z", "sub_1", "active", {
+        start_date: epoch("2026-06-01T00:00:00Z"),
+      }),
+      searches("A", "2026-06-10T14:00:00", 100),
+      subscription("A", "2026-06-10T15:00:30Z", "sub_1", "canceled", {
+        ended_at: epoch("2026-06-10T15:00:00Z"),
+      }),
+      searches("A", "2026-06-12", 900),
+      run("2026-07-01"),
+      run("2026-09-01"),
+      subscription("A", "2026-09-18T00:00:00Z", "sub_2", "active", {
+        start_date: epoch("2026-09-16T09:00:00Z"),
+      }),
+      run("2026-10-01"),
+    ],
+    books: [
+      "#1 A open 1000: web_searches 100, minimum 900",
+      "#2 B open 7: web_searches 7",
+      "#3 A open 1500: minimum 1500",
+    ],
+  },
+  {
+    name: "a subscription that is unpaid and then paid leaves out the days between",
+    because: "unpaid on the 10th, paid on the 21st: 20/30 × 30.00 = 20.00",
+    steps: [
+      client("A", { minimum_minor: 3000 }),
+      subscription("A", "2026-06-01T00:00:00Z", "sub_1", "active"),
+      subscription("A", "2026-06-10T15:00:00Z", "sub_1", "unpaid"),
+      subscription("A", "2026-06-21T15:00:00Z", "sub_1", "active"),
+      run("2026-07-01"),
+    ],
+    books: ["#1 A open 2000: minimum 2000"],
   },
   {
     name: "a month without any default config is blocked, not skipped",

@@ -4,6 +4,7 @@ import {
   correct,
   credit,
   item,
+  log,
   pay,
   price,
   refused,
@@ -203,16 +204,19 @@ export const voids: readonly Case[] = [
   },
   {
     name: "a regeneration that is blocked is made by the run that finds it released",
-    because: "paused, then active again: the new invoice still names the old one",
+    because: "mystery without a price, then at 2.00: the new invoice still names the old one",
     steps: [
       ...june(1000),
       voided(1),
-      { do: "change", key: "A", set: { status: "paused" } },
+      log("A", "2026-06-10", { model: "mystery", input_tokens: 1 }),
       again(1),
-      { do: "change", key: "A", set: { status: "active" } },
+      price(null, { model: "mystery", metric: "input_tokens", unit_amount: "2" }),
       run("2026-07-03"),
     ],
-    books: ["#1 A void 1000: web_searches 1000", "#2 A open 1000 for #1: web_searches 1000"],
+    books: [
+      "#1 A void 1000: web_searches 1000",
+      "#2 A open 1200 for #1: web_searches 1000, input_tokens 200",
+    ],
   },
 ];
 

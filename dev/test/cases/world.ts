@@ -41,6 +41,14 @@ export type Step =
   | { readonly do: "assign"; readonly agent: string; readonly key: string | null }
   | { readonly do: "model"; readonly row: Row }
   | { readonly do: "end_default"; readonly on: string }
+  | { readonly do: "end_service"; readonly key: string; readonly on: string }
+  | { readonly do: "start_service"; readonly key: string; readonly on: string }
+  | {
+    readonly do: "subscription";
+    readonly key: string;
+    readonly at: string;
+    readonly says: Row;
+  }
   | { readonly do: "at"; readonly at: string }
   | { readonly do: "run"; readonly at: string }
   | { readonly do: "void"; readonly invoice: number; readonly at: string }
@@ -131,6 +139,17 @@ export function credit(
 
 export function pay(invoice: number, amount: number, at: string): Step {
   return { do: "pay", invoice, amount, at };
+}
+
+/** Stripe says at `at` that the subscription `id` of the client is in `status`. */
+export function subscription(key: string, at: string, id: string, status: string, row: Row = {}) {
+  const says = { id, status, livemode: false, currency: "usd", items: { data: [] }, ...row };
+  return { do: "subscription", key, at, says } as const;
+}
+
+/** Seconds since 1970, as Stripe writes instants. */
+export function epoch(at: string): number {
+  return Date.parse(at) / 1000;
 }
 
 /** The step must be refused with this error code (or SQLSTATE); the case goes on. */

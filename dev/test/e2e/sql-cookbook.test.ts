@@ -57,6 +57,14 @@ const EXPECTED: Readonly<Record<string, (rows: readonly Row[]) => void>> = {
     ok(Number(row?.forecast_minor) >= Number(row?.usage_minor));
     ok(Number(row?.forecast_minor) >= Number(row?.minimum_minor));
   },
+  "When clients are served": (rows) => {
+    const [row] = mine(rows);
+    deepStrictEqual([dayOf(row?.starts_on), row?.start_reason, row?.end_reason], [
+      "2026-06-01",
+      "started",
+      null,
+    ]);
+  },
   "Unbilled usage and why": (rows) => {
     const reasons = rows.filter((row) => String(row.agent).startsWith(agent))
       .map(({ reason, agent, metric }) => [reason, agent, metric]);
