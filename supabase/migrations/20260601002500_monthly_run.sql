@@ -48,11 +48,16 @@ returns void language sql set search_path = '' as $$
       coalesce(lag(e.period_end) over (partition by e.client_id, e.from_day
         order by e.period_end), e.from_day) as period_start
     from ends e where e.period_end > e.from_day and e.period_end <= e.until_day
+  ), standing as materialized (
+    -- Whoever changes the service of a client waits for its new periods, to mark them. One that is
+    -- being changed at this moment gets its periods by the next run.
+    select c.id from public.clients c
+    where c.id in (select p.client_id from periods p) for share of c skip locked
   )
   insert into public.billing_periods (client_id, period_start, period_end, full_days, updated_at)
   select p.client_id, p.period_start, p.period_end,
     billing.full_days(p.period_start, p.period_end, p.billing_anchor_day), as_of
-  from periods p
+  from periods p join standing c on c.id = p.client_id
   where exists (select from public.service_intervals s where s.client_id = p.client_id
     and s.starts_on < p.period_end and s.ends_on > p.period_start);
 $$;
@@ -71,6 +76,9 @@ declare
       daterange(least(old.starts_on, new.starts_on), greatest(old.starts_on, new.starts_on)),
       daterange(least(old.ends_on, new.ends_on), greatest(old.ends_on, new.ends_on))) end;
 begin
+  -- Periods that a run is opening are there once it has committed.
+  perform from public.clients c where c.id = coalesce(new.client_id, old.client_id)
+  for no key update;
   perform billing.mark_changed(array(
     select (p.client_id, p.period_start, p.period_end)::billing.rating_target
     from public.billing_periods p

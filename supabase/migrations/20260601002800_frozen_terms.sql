@@ -175,8 +175,10 @@ create constraint trigger count_terms_change after update on public.billing_sett
 create constraint trigger count_terms_change after insert or update or delete
   on public.client_time_zones
   deferrable initially deferred for each row execute function billing.count_terms_change();
-create constraint trigger count_terms_change
-  after update of started_on, ended_on, status, billing_anchor_day on public.clients
+create constraint trigger count_terms_change after insert or update or delete
+  on public.service_intervals
+  deferrable initially deferred for each row execute function billing.count_terms_change();
+create constraint trigger count_terms_change after update of billing_anchor_day on public.clients
   deferrable initially deferred for each row execute function billing.count_terms_change();
 -- Not what settling itself writes of an item: which period or invoice took it.
 create constraint trigger count_terms_change_of_items

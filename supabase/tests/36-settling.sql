@@ -45,7 +45,7 @@ select is(billing.current_terms_version(), 1::bigint, 'and then it does');
 set constraints all deferred;
 select is_empty($$
   select c.relname from (values ('prices'), ('billing_config'), ('models'), ('providers'),
-    ('unbilled_metrics'), ('currencies'), ('billing_settings'), ('client_time_zones'), ('clients'),
+    ('unbilled_metrics'), ('currencies'), ('billing_settings'), ('client_time_zones'), ('clients'), ('service_intervals'),
     ('invoice_items'), ('stripe_meters')) c(relname)
   where not exists (select from pg_trigger t join pg_class r on r.oid = t.tgrelid
     where r.relname = c.relname and t.tgdeferrable and t.tgname like 'count_terms_change%')$$,

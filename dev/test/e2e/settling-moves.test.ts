@@ -42,6 +42,12 @@ const CHANGES: Readonly<Record<string, readonly Change[]>> = {
     (sql, { client }) =>
       sql`update public.clients set billing_anchor_day = 15 where id = ${client}`,
   ],
+  "public.service_intervals": [
+    (sql, { client }) => sql`select billing.end_service(${client}, '2026-06-10', 'a test')`,
+    (sql, { client }) =>
+      sql`
+        update public.service_intervals set starts_on = '2026-06-12' where client_id = ${client}`,
+  ],
   "public.client_time_zones": [(sql, { client }) =>
     sql`
       update public.clients set time_zone = 'Pacific/Auckland' where id = ${client}`],
