@@ -34,6 +34,23 @@ returns billing.rating_target[] language sql immutable set search_path = '' as $
 $$;
 comment on function billing.unblocked is 'Those of the targets that nothing blocks.';
 
+-- Terms that this transaction itself has changed are counted, and asked whether they may be, before
+-- they are rated: at its commit they would find its own invoices.
+create function billing.fire_terms_triggers()
+returns void language plpgsql set search_path = '' as $$
+begin
+  set constraints public.count_terms_change, billing.count_terms_change,
+    public.count_terms_change_of_items, public.guard_new_price_at_commit,
+    public.guard_new_config_at_commit, public.guard_family_at_commit,
+    public.guard_new_meter_at_commit immediate;
+  set constraints public.count_terms_change, billing.count_terms_change,
+    public.count_terms_change_of_items, public.guard_new_price_at_commit,
+    public.guard_new_config_at_commit, public.guard_family_at_commit,
+    public.guard_new_meter_at_commit deferred;
+end $$;
+comment on function billing.fire_terms_triggers is
+  'Fires the deferred triggers of changes of terms that this transaction has made so far.';
+
 -- Closes periods of clients that the caller has locked. `issue` says which drafts become invoices:
 -- none, those past their grace, or all. Where terms move meanwhile it is done again; the third time
 -- it holds them from the beginning.
@@ -43,6 +60,7 @@ returns billing.closing language plpgsql set search_path = '' as $$
 declare
   versions constant billing.period_version[] := billing.lock_periods(due || late);
 begin
+  perform billing.fire_terms_triggers();
   for attempt in 1..2 loop
     begin
       return billing.close_at_terms(due, late, as_of, issue, versions,

@@ -1,6 +1,6 @@
 -- Locks in one order, versions that are compared: what rates and writes stands on it.
 begin;
-select plan(47);
+select plan(48);
 
 insert into public.clients (id, name, started_on)
 select ('00000000-0000-4000-8000-00000000036' || n)::uuid, name, '2026-06-01'
@@ -19,6 +19,7 @@ select is((select count(*) from billing.settlement_locks), 2::bigint, 'one each'
 
 -- Order.
 set local billing.assert_lock_order = on;
+set local billing.lock_level = '0';
 select lives_ok($$select billing.lock_clients(array(select id from public.clients))$$,
   'clients first');
 select billing.hold_usage();
@@ -135,6 +136,11 @@ select trigger_is('public', 'invoice_items', 'guard_item', 'billing', 'guard_ite
 select throws_ok($$update public.invoice_items set unit_amount = 7$$, 'PT409',
   'item ''Fee'' is on an invoice and cannot be changed', 'so that it stays what was charged');
 select throws_ok($$delete from public.invoice_items$$, 'PT409', null, 'and there');
+
+-- What a transaction changes and then bills is no change of what it billed.
+select lives_ok($$set constraints all immediate$$, 'prices of this transaction are in its invoices');
+set constraints all deferred;
+select billing.fire_terms_triggers();
 
 -- Used by a run alone.
 select is(billing.try_settling(id, '{}', now()), true, 'no clients are settled at once') from run;
