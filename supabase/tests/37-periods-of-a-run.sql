@@ -102,14 +102,19 @@ select is(billing.reopened_targets(array[pg_temp.target('Mid', '2026-06-15'),
 select is_empty($$select * from billing.negative_sections(array[
     pg_temp.target('Mid', '2026-06-15')])$$, 'nothing is booked beyond its rating');
 
--- The summary.
-select is(billing.summarize_run(list, '{}', array(select id from public.invoices
-    where status = 'open'), '2026-08-17') - 'blocked' - 'quarantined',
-  '{"as_of": "2026-08-17T00:00:00+00:00", "invoices": 3, "totals": {"USD": 10806}, "drafts": 0,
-    "skipped": 0}'::jsonb, '50.00, 50.00 and 5 of 31 days of 50.00 (8.06): counted and summed')
-from free;
-select is((select billing.summarize_run(list, '{}', '{}', '2026-08-17') #>> '{blocked,0,reason}'
-  from free), 'currency_mismatch', 'with what is blocked');
+-- The summary: sums of batches, and what is blocked.
+insert into billing.monthly_runs (as_of, actor) values ('2026-08-17', 'test');
+insert into billing.run_batches (run_id, clients, invoices, totals, credit_notes, skipped, blocked)
+select r.id, 1, b.invoices, b.totals, 1, 2, '[]'
+from billing.monthly_runs r, (values (1, '{"USD": 806}'::jsonb),
+  (2, '{"USD": 10000, "JPY": 7}')) b(invoices, totals);
+select is(billing.summarize_run(r) - 'blocked' - 'quarantined' - 'drafts',
+  '{"as_of": "2026-08-17T00:00:00+00:00", "invoices": 3, "totals": {"USD": 10806, "JPY": 7},
+    "skipped": 4, "credit_notes": 2, "discrepancies_healed": 0, "blocked_count": 1, "failed": [],
+    "failed_count": 0}'::jsonb, 'counted and summed, currency by currency')
+from billing.monthly_runs r;
+select is((select billing.summarize_run(r) #>> '{blocked,0,reason}' from billing.monthly_runs r),
+  'currency_mismatch', 'with what is blocked');
 
 select * from finish();
 rollback;
