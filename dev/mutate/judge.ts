@@ -23,7 +23,7 @@ export interface JudgeOptions {
 }
 
 /** A statement that takes longer than this in a test is one that a mutant has made endless. */
-const STATEMENT_LIMIT = "90s";
+const STATEMENT_LIMIT = "40s";
 
 /** Runs tests on databases with mutants until one is red. */
 export class Judge {
