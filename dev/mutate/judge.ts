@@ -23,7 +23,7 @@ export interface JudgeOptions {
 }
 
 /** A statement that takes longer than this in a test is one that a mutant has made endless. */
-const STATEMENT_LIMIT = "40s";
+const STATEMENT_LIMIT_MS = 40_000;
 
 /** Runs tests on databases with mutants until one is red. */
 export class Judge {
@@ -87,6 +87,6 @@ export class Judge {
 }
 
 async function isGreen(databaseUrl: string, file: string): Promise<boolean> {
-  const { failures } = await runPgtapFile(databaseUrl, file, STATEMENT_LIMIT);
+  const { failures } = await runPgtapFile(databaseUrl, file, STATEMENT_LIMIT_MS);
   return failures.length === 0;
 }

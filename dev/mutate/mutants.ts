@@ -34,11 +34,12 @@ function slipsAt(statement: Statement, place: number): Mutant[] {
 
 /**
  * A grant that is forgotten or goes to a role too many, a revoke that is forgotten. What is revoked
- * of all functions of a schema is revoked by each later file once more.
+ * of all functions of a schema is revoked by each later file once more, and `public` has by itself no
+ * rights in tables and views.
  */
 function forgottenRights(statement: Statement): Mutant[] {
   const { kind, tokens, sql } = statement;
-  if (/^revoke all on all functions/.test(sql)) return [];
+  if (/^revoke all on (all functions|(?!function).*from public;$)/.test(sql)) return [];
   const mutants = [mutant("grant", statement, { start: 0, end: sql.length, text: "" })];
   const role = tokens.at(-2);
   if (kind !== "grant" || role?.text !== "service_role") return mutants;
@@ -63,7 +64,7 @@ function mutant(rule: string, statement: Statement, { start, end, text }: Edit):
 }
 
 function oneLine(text: string): string {
-  return text.replace(/\s+/g, " ").trim();
+  return text.replace(/\s+/g, " ").trim() || "(nothing)";
 }
 
 /**

@@ -25,18 +25,18 @@ export async function runPgtap(databaseUrl: string, filter: string): Promise<Sec
   return failIfEmpty(result);
 }
 
-/** Runs one file. `statementLimit` ends what takes longer; 0 is no limit. */
+/** Runs one file. Statements that take longer than `limitMs` fail; 0 is no limit. */
 export async function runPgtapFile(
   databaseUrl: string,
   file: string,
-  statementLimit = "0",
+  limitMs = 0,
 ): Promise<TapResult> {
   const text = await Deno.readTextFile(join(repositoryRoot, file));
   const sql = postgres(databaseUrl, {
     max: 1,
     onnotice: () => {},
     // As psql of `supabase test db`: the assertions' names are looked up in `extensions` too.
-    connection: { search_path: "public, extensions", statement_timeout: statementLimit },
+    connection: { search_path: "public, extensions", statement_timeout: limitMs },
   });
   try {
     return parseTap(textOf(await sql.unsafe(text).simple()));
