@@ -58,8 +58,9 @@ export class Judge {
     return known;
   }
 
-  /** The worked cases; of locks, what two sessions do at once. */
+  /** The worked cases; of grants, the access matrix; of locks, what two sessions do at once. */
   async #denoFiles({ rule, statement }: Mutant): Promise<string[]> {
+    if (rule === "grant") return ["dev/test/e2e/access-catalog.test.ts"];
     if (!this.#options.books) return [];
     const cases = await listFiles("dev/test/cases", ".test.ts");
     if (rule !== "lock" || statement.kind !== "function") return cases;
