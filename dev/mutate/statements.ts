@@ -75,9 +75,12 @@ function classify(tokens: readonly Token[]): Classified | undefined {
       };
     case "table":
       return { kind, object, tokens: tokens.slice(place + 2) };
+    case "index":
+      // Others only make things faster.
+      if (words[1] !== "unique") return undefined;
+      return { kind, object: words[after("on")] ?? "", tokens: tokens.slice(place + 2) };
     case "trigger":
     case "policy":
-    case "index":
       return { kind, object: words[after("on")] ?? "", tokens: tokens.slice(place + 2) };
     default:
       return undefined;

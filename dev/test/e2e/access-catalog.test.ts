@@ -25,6 +25,15 @@ Deno.test("every table and view has its row in the matrix, and the service its p
   deepStrictEqual(services(await relations("billing")), { ...INTERNAL });
 });
 
+Deno.test("every table and view of public can be read by a user, as far as its policies let it", async () => {
+  const closed = await sql<{ name: string }[]>`
+    select c.relname as name from pg_class c
+    where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p', 'v', 'm', 'f')
+      and not has_any_column_privilege('authenticated', c.oid, 'select')
+    order by 1`;
+  deepStrictEqual(closed.map(({ name }) => name), []);
+});
+
 Deno.test("every callable function has its row; nothing of public can be called", async () => {
   for (const role of ["anon", "authenticated", "service_role"] as const) {
     const rows = await sql<{ name: string; schema: string }[]>`
