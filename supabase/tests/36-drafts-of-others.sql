@@ -1,5 +1,4 @@
--- What is done for one client leaves the drafts of others as they are, and those of other periods of
--- its own too.
+-- What is done for one client leaves the drafts of others and of other periods as they are.
 begin;
 select plan(3);
 

@@ -14,10 +14,13 @@ select ('00000000-0000-4000-8000-00000000460' || n)::uuid, 'S', 'claude-sonnet',
 select billing.run_monthly('2026-07-01');
 select billing.retract_log('00000000-0000-4000-8000-000000004601', 'sent twice');
 select billing.run_monthly('2026-08-01');
-select results_eq($$select t.subtotal_minor, t.discount_minor, t.tax_minor, t.total_minor
+select results_eq($$select t.subtotal_minor, t.discount_minor, t.tax_minor, t.tax_included_minor,
+    t.total_minor
     from public.credit_notes n cross join jsonb_to_record(n.document -> 'totals')
-      t(subtotal_minor bigint, discount_minor bigint, tax_minor bigint, total_minor bigint)$$,
-  $$values (300::bigint, 30::bigint, 54::bigint, 324::bigint)$$, 'its totals are told as an invoice''s are');
+      t(subtotal_minor bigint, discount_minor bigint, tax_minor bigint,
+        tax_included_minor bigint, total_minor bigint)$$,
+  $$values (300::bigint, 30::bigint, 54::bigint, 0::bigint, 324::bigint)$$,
+  'its totals are told as an invoice''s are');
 
 select * from finish();
 rollback;
