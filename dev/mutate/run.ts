@@ -30,17 +30,20 @@ export async function runMutations(options: MutationOptions): Promise<Outcome[]>
   const statements = sources.flatMap(({ file, text }) => statementsOf(file, text));
   const outcomes: Outcome[] = [];
   await withScratch(options.engine, sources, async (scratch) => {
+    const deadline = performance.now() + options.seconds * 1000;
     const judge = new Judge({
       engine: options.engine,
       soundUrl: scratch.soundUrl,
       neighbourhood: new Neighbourhood(statements, tests),
       nearest: options.nearest,
       books: options.books,
-      deadline: performance.now() + options.seconds * 1000,
+      deadline,
     });
     const work = async () => {
       for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-        const outcome = await outcomeOf(scratch, judge, next);
+        const outcome: Outcome = performance.now() > deadline
+          ? { state: "undecided", files: 0 }
+          : await outcomeOf(scratch, judge, next);
         outcomes.push(outcome);
         options.tell(next, outcome);
       }

@@ -17,7 +17,7 @@ if (platform.engine === "embedded") {
       workers: 2,
       nearest: 12,
       books: false,
-      seconds: 120,
+      seconds: 90,
       tell: (mutant, outcome) => said.push(describe(mutant, outcome)),
     });
     const { line, survivalPercent } = summarize(outcomes);
