@@ -43,7 +43,7 @@ select 'CHIRON', 'claude-sonnet', 20000000, '2026-10-10 12:00+00', id
 from public.clients where name = 'Quick';
 select billing.run_monthly('2026-11-01 09:00+00');
 select pg_temp.mailed();
-update public.billing_settings set reminder_days = '{-7,0}';
+update public.billing_settings set reminder_days = '{-7,-3,0}';
 select is(billing.queue_reminders('2026-11-01 12:00+00'), 0::bigint,
   'nobody is reminded on the day that the invoice came');
 update public.billing_settings set reminder_days = '{}';

@@ -12,11 +12,9 @@ import {
 } from "../access/actors.ts";
 import {
   BUCKETS,
-  CALLABLE,
   ENDPOINT_FUNCTIONS,
   ENDPOINTS,
   FUNCTIONS,
-  INSERTED_COLUMNS,
   INTERNAL,
   TABLES,
 } from "../access/matrix.ts";
@@ -33,77 +31,6 @@ const headers: Record<ActorName, Headers> = {
   stranger: stranger.headers,
   operator: await operatorHeaders(),
 };
-
-const relations = (schema: string) =>
-  sql<{ name: string; service: string }[]>`
-    select c.relname as name, array_to_string(array(
-      select p from unnest('{select,insert,update,delete}'::text[]) p
-      where has_table_privilege('service_role', c.oid, p)), ',') as service
-    from pg_class c where c.relnamespace = ${schema}::regnamespace
-      and c.relkind in ('r', 'p', 'v', 'm', 'f') order by 1`;
-
-Deno.test("every table and view has its row in the matrix, and the service its privileges", async () => {
-  const services = (rows: readonly { name: string; service: string }[]) =>
-    Object.fromEntries(rows.map(({ name, service }) => [name, service]));
-  deepStrictEqual(
-    services(await relations("public")),
-    Object.fromEntries(Object.entries(TABLES).map(([name, { service }]) => [name, service])),
-  );
-  deepStrictEqual(services(await relations("billing")), { ...INTERNAL });
-});
-
-Deno.test("where the service may not write a whole table, its columns are named", async () => {
-  const rows = await sql<{ name: string; columns: string }[]>`
-    select c.relname as name, string_agg(a.attname, ',' order by a.attname) as columns
-    from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0
-    cross join unnest('{insert,update}'::text[]) p
-    where c.relnamespace in ('public'::regnamespace, 'billing'::regnamespace)
-      and c.relkind in ('r', 'p') and not has_table_privilege('service_role', c.oid, p)
-      and has_column_privilege('service_role', c.oid, a.attnum, p)
-    group by 1, p`;
-  deepStrictEqual(
-    Object.fromEntries(rows.map(({ name, columns }) => [name, columns])),
-    { ...INSERTED_COLUMNS },
-  );
-});
-
-Deno.test("every callable function has its row; nothing of public can be called", async () => {
-  for (const role of ["anon", "authenticated", "service_role"] as const) {
-    const rows = await sql<{ name: string; schema: string }[]>`
-      select distinct p.proname as name, p.pronamespace::regnamespace::text as schema
-      from pg_proc p
-      where p.pronamespace in ('public'::regnamespace, 'billing'::regnamespace)
-        and has_function_privilege(${role}, p.oid, 'execute')
-        and not exists (select from pg_depend d where d.objid = p.oid and d.deptype = 'e')`;
-    deepStrictEqual(
-      rows.map(({ schema, name }) => `${schema}.${name}`).sort(),
-      (role === "anon" ? [] : CALLABLE[role]).map((name) => `billing.${name}`).sort(),
-      role,
-    );
-  }
-});
-
-Deno.test("one name is one function, so that its row is about all of it", async () => {
-  const doubled = await sql`
-    select proname from pg_proc where pronamespace = 'billing'::regnamespace
-    group by proname having count(*) > 1`;
-  deepStrictEqual([...doubled], []);
-});
-
-Deno.test("what is internal, and every sequence, is closed to users; sequences to the service too", async () => {
-  const open = await sql`
-    select c.relname, r, p from pg_class c, unnest('{anon,authenticated}'::text[]) r,
-      unnest('{select,insert,update,delete,truncate,references,trigger}'::text[]) p
-    where c.relnamespace = 'billing'::regnamespace and c.relkind in ('r', 'p', 'v', 'm', 'f')
-      and (has_table_privilege(r, c.oid, p) or p in ('select', 'insert', 'update')
-        and c.relkind in ('r', 'p', 'v') and has_any_column_privilege(r, c.oid, p))
-    union all
-    select c.relname, r, 'a sequence' from pg_class c,
-      unnest('{anon,authenticated,service_role}'::text[]) r
-    where c.relnamespace in ('public'::regnamespace, 'billing'::regnamespace)
-      and c.relkind = 'S' and has_sequence_privilege(r, c.oid, 'usage,select,update')`;
-  deepStrictEqual([...open], []);
-});
 
 Deno.test("a user writes no column of any table, and nobody makes anything in our schemas", async () => {
   const open = await sql`

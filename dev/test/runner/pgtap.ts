@@ -4,7 +4,7 @@ import { repositoryRoot } from "../../platform/repository.ts";
 import { listFiles } from "./files.ts";
 import { failIfEmpty } from "./report.ts";
 import type { SectionResult } from "./report.ts";
-import { parseTap } from "./tap.ts";
+import { parseTap, type TapResult } from "./tap.ts";
 
 /**
  * Runs each file of supabase/tests as role `postgres` on a connection of its own, as
@@ -17,7 +17,7 @@ export async function runPgtap(databaseUrl: string, filter: string): Promise<Sec
   const result: SectionResult = { passed: 0, failed: 0, details: [] };
   for (const file of await listFiles("supabase/tests", ".sql")) {
     if (!basename(file).includes(filter)) continue;
-    const { passed, failures } = await runFile(databaseUrl, file);
+    const { passed, failures } = await runPgtapFile(databaseUrl, file);
     result.passed += passed;
     result.failed += failures.length;
     result.details.push(...failures.map((failure) => `${file}: ${failure}`));
@@ -25,13 +25,18 @@ export async function runPgtap(databaseUrl: string, filter: string): Promise<Sec
   return failIfEmpty(result);
 }
 
-async function runFile(databaseUrl: string, file: string) {
+/** Runs one file. Statements that take longer than `limitMs` fail; 0 is no limit. */
+export async function runPgtapFile(
+  databaseUrl: string,
+  file: string,
+  limitMs = 0,
+): Promise<TapResult> {
   const text = await Deno.readTextFile(join(repositoryRoot, file));
   const sql = postgres(databaseUrl, {
     max: 1,
     onnotice: () => {},
     // As psql of `supabase test db`: the assertions' names are looked up in `extensions` too.
-    connection: { search_path: "public, extensions" },
+    connection: { search_path: "public, extensions", statement_timeout: limitMs },
   });
   try {
     return parseTap(textOf(await sql.unsafe(text).simple()));

@@ -41,6 +41,7 @@ export async function withDatabase(test: (database: JuneDatabase) => Promise<voi
     });
     try {
       await applyMigrations(server.databaseUrl);
+      await applyMutant(server.databaseUrl);
       const connect = () => {
         const session = postgres(server.databaseUrl, {
           max: 1,
@@ -58,6 +59,15 @@ export async function withDatabase(test: (database: JuneDatabase) => Promise<voi
   } finally {
     await guard.stop();
   }
+}
+
+/** `npm run mutate` asks whether these tests notice a slip: a statement in MUTANT_SQL. */
+async function applyMutant(databaseUrl: string): Promise<void> {
+  const mutant = Deno.env.get("MUTANT_SQL");
+  if (mutant === undefined) return;
+  const sql = postgres(databaseUrl, { max: 1 });
+  await sql.unsafe(mutant).simple();
+  await sql.end();
 }
 
 async function loadJune(sql: Sql): Promise<void> {

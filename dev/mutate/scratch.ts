@@ -1,0 +1,101 @@
+import postgres, { type Sql } from "postgres";
+import type { EngineName } from "../platform/postgres-engine.ts";
+import { startGuard } from "../platform/guard.ts";
+import { startPostgres } from "../platform/postgres.ts";
+import type { Mutant } from "./mutants.ts";
+import type { Source } from "./sources.ts";
+
+/** Databases that are each used for one mutant. */
+export interface Scratch {
+  /** Of the schema as it is. */
+  readonly soundUrl: string;
+  /** Runs `use` on a database with the mutant in it; throws `NotApplied` where that fails. */
+  withMutant<T>(mutant: Mutant, use: (databaseUrl: string) => Promise<T>): Promise<T>;
+}
+
+export class NotApplied extends Error {}
+
+/** Starts a server with an empty database and one with the schema; both are copied. */
+export async function withScratch<T>(
+  engine: EngineName,
+  sources: readonly Source[],
+  use: (scratch: Scratch) => Promise<T>,
+): Promise<T> {
+  const guard = startGuard();
+  try {
+    const server = await startPostgres({ engine, port: 0, durable: false, guard });
+    const admin = postgres(new URL("/template1", server.adminUrl).href, {
+      max: 1,
+      onnotice: () => {},
+    });
+    const urlOf = (name: string) => new URL(`/${name}`, server.databaseUrl).href;
+    const copy = async (from: string, to: string) => {
+      await admin`create database ${admin(to)} template ${admin(from)} owner postgres`;
+    };
+    try {
+      await copy("postgres", "sound");
+      await withSession(urlOf("sound"), async (sql) => {
+        for (const { text } of sources) await sql.unsafe(text).simple();
+        await sql`create extension if not exists pgtap with schema extensions`;
+      });
+      await copy("sound", "checked");
+      let copies = 0;
+      return await use({
+        soundUrl: urlOf("checked"),
+        withMutant: async (mutant, judge) => {
+          const name = `mutant_${++copies}`;
+          const steps = stepsOf(mutant, sources);
+          await copy(steps.from, name);
+          try {
+            await withSession(urlOf(name), (sql) => apply(sql, steps.sql));
+            return await judge(urlOf(name));
+          } finally {
+            await admin`drop database ${admin(name)} with (force)`;
+          }
+        },
+      });
+    } finally {
+      await admin.end();
+      await server.stop();
+    }
+  } finally {
+    await guard.stop();
+  }
+}
+
+/** What takes a database to the mutant: one object replaced where that can be, else all anew. */
+function stepsOf({ sql, statement }: Mutant, sources: readonly Source[]) {
+  if (["function", "view", "trigger"].includes(statement.kind)) {
+    return { from: "sound", sql: [replacing(sql)] };
+  }
+  const texts = sources.map(({ file, text }) =>
+    file !== statement.file ? text : text.slice(0, statement.offset) + sql +
+      text.slice(statement.offset + statement.sql.length)
+  );
+  return {
+    from: "postgres",
+    sql: [...texts, "create extension if not exists pgtap with schema extensions"],
+  };
+}
+
+/** `create function …` as a statement that replaces it. */
+export function replacing(sql: string): string {
+  return sql.replace(/^create (?!or replace)/, "create or replace ");
+}
+
+async function apply(sql: Sql, steps: readonly string[]): Promise<void> {
+  try {
+    for (const step of steps) await sql.unsafe(step).simple();
+  } catch (error) {
+    throw new NotApplied(error instanceof Error ? error.message : String(error));
+  }
+}
+
+async function withSession<T>(url: string, use: (sql: Sql) => Promise<T>): Promise<T> {
+  const sql = postgres(url, { max: 1, onnotice: () => {} });
+  try {
+    return await use(sql);
+  } finally {
+    await sql.end();
+  }
+}
