@@ -129,7 +129,7 @@ create function billing.priced_usage(targets billing.rating_target[],
   all_agents boolean default true)
 returns table (client_id uuid, period_start date, model text, metric text, agent text,
   segment_start date, segment_end date, price_id uuid, multiplier numeric,
-  quantity numeric, log_count bigint, first_day date, last_day date)
+  quantity numeric, log_count bigint, first_day date, last_day date, price_start date)
 language plpgsql stable set search_path = '' set jit = off
 set plan_cache_mode = force_generic_plan
 set enable_nestloop = off set enable_mergejoin = off set enable_sort = off as $$
@@ -184,7 +184,8 @@ begin
   select t.client_id, t.period_start, g.model, g.metric, g.agent,
     greatest(s.segment_start, case when s.n is not null then t.active_start end),
     least(s.segment_end, case when s.n is not null then t.active_end end),
-    s.price_id, s.multiplier, g.quantity, g.log_count, g.first_day, g.last_day
+    s.price_id, s.multiplier, g.quantity, g.log_count, g.first_day, g.last_day,
+    greatest(s.segment_start, case when s.n is not null then t.period_start end)
   from grouped g join terms t on t.n = g.n left join segments s on s.n = g.segment;
 end $$;
 comment on function billing.priced_usage is
@@ -257,7 +258,7 @@ begin
     left join public.models m on m.id = d.model
   ), lines as materialized (
     select u.client_id, u.period_start, t.period_end, t.exponent, u.agent, u.segment_start,
-      u.segment_end, u.quantity, l.*
+      u.segment_end, u.price_start, u.quantity, l.*
     from used u
     join billing.period_terms(targets) t
       on t.client_id = u.client_id and t.period_start = u.period_start
@@ -279,7 +280,9 @@ begin
     from positioned x where x.quantity <> 0
   )
   select p.client_id, p.period_start, p.period_end,
-    concat_ws('|', p.rating_key, p.segment_start, p.agent),
+    -- By where the price begins in the period, not by where service does: a line stays what it is
+    -- when the client's start is moved.
+    concat_ws('|', p.rating_key, p.price_start, p.agent),
     p.model, p.metric, p.agent, p.price_id, p.segment_start, p.segment_end, p.quantity,
     p.unit_amount * p.multiplier, p.per_units, p.pricing_model, p.tiers,
     p.amount, billing.to_minor(p.amount, p.exponent), p.description, p.model

@@ -60,7 +60,9 @@ set enable_nestloop = off as $$
   union all
   select f.client_id, f.period_start,
     case when f.total < 0 then 'negative_total' else 'amount_out_of_range' end,
-    format('the period adds up to %s minor units', f.total)
+    format('the period adds up to %s minor units', f.total) || case when f.total >= 0
+      then format('; its lines, signs aside, come to %s, and 900000000000000 (9e14) is the most '
+        || 'that an invoice holds', f.largest) else '' end
   from unnest(findings) f
   -- The limit keeps every sum within what JSON readers hold exactly (2^53).
   where f.total < 0 or f.largest > 9e14;

@@ -99,8 +99,8 @@ begin
   select (d.line).* from billing.deltas_of(settled, rating) d;
 end $$;
 
--- Where the lines of each section go: its own draft, or for late ones that of a due period. A
--- section that is not there is not charged now.
+-- Where the lines of each section go: its own draft, or for late ones that of the newest due period
+-- after it. A section that is not there is not charged now: it waits for a later period's invoice.
 create function billing.find_homes(due billing.rating_target[], late billing.rating_target[],
   settled billing.rating_target[])
 returns void language plpgsql
@@ -126,7 +126,7 @@ begin
     left join lateral (
       select max(o.period_start) filter (where o.currency = t.currency) as home_start,
         count(*) > 0 as moved_on
-      from homes o where o.client_id = t.client_id
+      from homes o where o.client_id = t.client_id and o.period_start > t.period_start
     ) h on true
   )
   insert into pg_temp.draft_sections

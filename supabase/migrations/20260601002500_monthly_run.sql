@@ -293,6 +293,22 @@ $$;
 comment on function billing.drafts_past_grace is
   'Drafts of the run that are to be finalized; not those of periods that are blocked now.';
 
+-- Periods that nothing bills: their invoice was voided and none has taken its place.
+create function billing.voided_periods()
+returns table (client_id uuid, period_start date, number text, voided_at timestamptz)
+language sql stable set search_path = '' as $$
+  select p.client_id, p.period_start, v.number, v.voided_at
+  from public.billing_periods p
+  left join lateral (
+    select i.number, i.voided_at from public.invoices i
+    where i.client_id = p.client_id and i.period_start = p.period_start and i.status = 'void'
+    order by i.voided_at desc, i.number desc limit 1
+  ) v on true
+  where p.state = 'voided';
+$$;
+comment on function billing.voided_periods is
+  'Periods whose invoice was voided and that have not been billed anew.';
+
 create function billing.summarize_run(due billing.rating_target[],
   held_back billing.rating_target[], final uuid[], as_of timestamptz)
 returns jsonb language sql stable set search_path = '' as $$
@@ -314,6 +330,9 @@ returns jsonb language sql stable set search_path = '' as $$
         union all
         select * from billing.blocked_targets(held_back) h where h.reason <> 'negative_total'
       ) b join public.clients c on c.id = b.client_id),
+    'voided', (select coalesce(jsonb_agg(jsonb_build_object('client', c.name, 'client_id', c.id,
+        'period_start', v.period_start, 'invoice', v.number) order by c.name, v.period_start), '[]')
+      from billing.voided_periods() v join public.clients c on c.id = v.client_id),
     'quarantined', (select coalesce(jsonb_agg(jsonb_build_object('reason', q.reason,
       'rows', q.rows)), '[]') from billing.quarantine_summary() q));
 $$;

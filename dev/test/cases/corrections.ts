@@ -82,7 +82,7 @@ export const corrections: readonly Case[] = [
     ],
     books: [
       "#1 A paid 1000 due 0: web_searches 1000",
-      "#2 A open 100: late web_searches 300, late one_off -200",
+      "#2 A open 100: late web_searches 100",
       "#1-CN1 1000: off due 1000",
     ],
   },
