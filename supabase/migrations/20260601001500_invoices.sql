@@ -172,6 +172,7 @@ comment on column public.billing_periods.usage_changed is
   'Usage of the period has changed since it was last rated; the next run rates it again.';
 create index billing_periods_to_do on public.billing_periods (client_id)
   where usage_changed or state in ('pending', 'blocked');
+create index billing_periods_voided on public.billing_periods (client_id) where state = 'voided';
 
 alter table public.invoices enable row level security;
 alter table public.invoice_lines enable row level security;

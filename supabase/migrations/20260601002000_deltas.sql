@@ -120,23 +120,30 @@ set search_path = '' set enable_seqscan = off as $$
     where i.client_id = t.client_id and i.status in ('open', 'paid', 'uncollectible')
       and (i.period_start = t.period_start or exists (
         select from public.invoice_lines l
-        where l.invoice_id = i.id and l.section_start = t.period_start)));
+        where l.invoice_id = i.id and l.section_start = t.period_start)))
+    or exists (
+      select from public.credit_notes n join public.credit_note_lines l on l.credit_note_id = n.id
+      where n.client_id = t.client_id and l.section_start = t.period_start);
 $$;
 comment on function billing.settled_targets is
-  'Target periods that an issued invoice charges for, or is of.';
+  'Target periods that an issued invoice charges for or is of, or a credit note gives back.';
 
 -- Net of late lines per section: what the client would pay more (or, negative, less).
 create function billing.late_sections(targets billing.rating_target[])
 returns table (client_id uuid, section_start date, net_minor numeric)
 language sql stable set search_path = '' as $$
-  select (d.line).client_id, (d.line).section_start,
-    coalesce(sum((d.line).amount_minor) filter (
-      where (d.line).tax_behavior is null or (d.line).tax_behavior = 'exclusive'), 0)
-  from billing.section_deltas(targets) d
-  where d.is_late
-  group by 1, 2;
+  select x.client_id, x.section_start, x.net_minor
+  from (
+    select (d.line).client_id, (d.line).section_start, bool_or(d.is_late) as is_late,
+      coalesce(sum((d.line).amount_minor) filter (
+        where (d.line).tax_behavior is null or (d.line).tax_behavior = 'exclusive'), 0) as net_minor
+    from billing.section_deltas(targets) d
+    group by 1, 2
+  ) x
+  where x.is_late or x.net_minor < 0;
 $$;
 comment on function billing.late_sections is
-  'Net difference of each target period that has been invoiced and is now rated otherwise.';
+  'Net difference of each target period that has been invoiced and is now rated otherwise, or that is
+   rated below zero.';
 
 revoke all on all functions in schema billing from public;

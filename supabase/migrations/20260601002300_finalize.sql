@@ -138,6 +138,7 @@ begin
       'mend what blocks it, then finalize again');
   end if;
   drafts := billing.draft_invoices(array[target], billing.late_targets(target));
+  perform billing.credit_overcharges(billing.overcharged_targets(array[target]), as_of);
   perform billing.mark_rated(array[target], '{}', drafts, as_of);
 end $$;
 

@@ -111,14 +111,6 @@ language sql stable set search_path = '' as $$
   ) x;
 $$;
 
--- Due periods of which an invoice was voided: late lines on other invoices may still charge them.
-create function billing.reopened_targets(due billing.rating_target[])
-returns billing.rating_target[] language sql stable set search_path = '' as $$
-  select coalesce(array_agg(t), '{}') from unnest(due) t
-  where exists (select from public.invoices v
-    where v.client_id = t.client_id and v.period_start = t.period_start and v.status = 'void');
-$$;
-
 -- Where records and logs disagree on the days of these targets, the logs are right: rebuilds the
 -- days and returns how many differences there were. Days compared since they last changed agree.
 create function billing.heal_usage(targets billing.rating_target[])
@@ -181,7 +173,7 @@ begin
       select h.client_id, h.period_start from unnest(held_back) h));
   drafts := billing.make_drafts(targets.due, targets.late);
   credits := billing.credit_overcharges(billing.overcharged_targets(
-    billing.reopened_targets(targets.due) || targets.late), as_of);
+    targets.due || targets.late), as_of);
   perform billing.mark_rated(targets.due, targets.late, drafts, as_of);
   final := billing.drafts_past_grace(as_of);
   perform billing.write_documents(array(select unnest(drafts) except select unnest(final)));
@@ -234,9 +226,9 @@ $$;
 
 -- Targets without a live invoice that are rated below what is booked for them.
 create function billing.negative_sections(targets billing.rating_target[])
-returns table (client_id uuid, section_start date)
+returns table (client_id uuid, section_start date, net_minor numeric)
 language sql stable set search_path = '' as $$
-  select (d.line).client_id, (d.line).section_start
+  select (d.line).client_id, (d.line).section_start, sum((d.line).amount_minor)
   from billing.section_deltas(array(
     select t from unnest(targets) t where not exists (
       select from public.invoices i where i.client_id = t.client_id and i.kind = 'period'
@@ -256,12 +248,15 @@ returns void language sql set search_path = '' set enable_seqscan = off as $$
       select from public.invoices i where i.client_id = p.client_id and i.kind = 'period'
         and i.period_start = p.period_start and i.status <> 'void')
       then 'invoiced'
-      -- Rated below zero since it was found not blocked: the next run says so.
-      when (p.client_id, p.period_start) in (
-        select n.client_id, n.section_start from billing.negative_sections(due) n) then 'pending'
-      else 'skipped' end,
-    reason = null, message = null, usage_changed = false, updated_at = as_of
+      when n.client_id is not null then 'blocked' else 'skipped' end,
+    reason = case when n.client_id is not null then 'negative_total' end,
+    -- Each run tries again: an invoice that is issued later may have room.
+    message = format('%s minor units of %s are owed to the client, and no issued invoice has room '
+      || 'to credit them', -n.net_minor, billing.period_label(t.period_start, t.period_end)),
+    usage_changed = false, updated_at = as_of
   from unnest(due) t
+  left join billing.negative_sections(due) n
+    on n.client_id = t.client_id and n.section_start = t.period_start
   where p.client_id = t.client_id and p.period_start = t.period_start;
   update public.billing_periods p set usage_changed = false, updated_at = as_of
   from unnest(late) t

@@ -43,19 +43,30 @@ returns bigint language sql stable set search_path = '' as $$
   ) l;
 $$;
 
--- Issued invoices that a section can be credited on, newest first, with the room there is.
+-- Issued invoices that a section can be credited on, with the room there is: those that charged it,
+-- newest first. A period without an invoice of its own (more usage was taken back in it than used)
+-- has nothing that charged it: after these come the client's others in the period's currency.
 create function billing.creditable_invoices(target billing.rating_target)
 returns table (place bigint, invoice_id uuid, room bigint)
 language sql stable set search_path = '' as $$
-  select row_number() over (order by i.finalized_at desc, i.number desc), i.id,
-    billing.creditable(i, target.period_start)
-  from public.invoices i
-  where i.client_id = target.client_id and i.status in ('open', 'paid', 'uncollectible')
-    and exists (select from public.invoice_lines l
-      where l.invoice_id = i.id and l.section_start = target.period_start);
+  with issued as (
+    select i.*, exists (select from public.invoice_lines l
+      where l.invoice_id = i.id and l.section_start = target.period_start) as charged
+    from public.invoices i
+    where i.client_id = target.client_id and i.status in ('open', 'paid', 'uncollectible')
+  )
+  select row_number() over (order by i.charged desc, i.finalized_at desc, i.number desc), i.id,
+    case when i.charged then billing.creditable(o, target.period_start)
+      else i.total_minor - coalesce((select sum(n.total_minor) from public.credit_notes n
+        where n.invoice_id = i.id), 0) end::bigint
+  from issued i join public.invoices o on o.id = i.id
+  where i.charged or (i.currency = (
+      select t.currency from billing.period_terms(array[target]) t)
+    and not exists (select from issued x
+      where x.kind = 'period' and x.period_start = target.period_start));
 $$;
 comment on function billing.creditable_invoices is
-  'Invoices that charged a section, newest first, and what can still be credited for it on each.';
+  'Invoices that a section can be credited on, in order, and how much on each.';
 
 -- Credits one section as far as its invoices have room; returns how many notes that took. First
 -- each invoice is credited for what it charged itself. What is owed beyond that (an invoice that a

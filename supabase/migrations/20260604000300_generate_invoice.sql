@@ -37,7 +37,7 @@ begin
   end if;
   late := billing.late_targets(target);
   drafts := billing.draft_invoices(array[target], late);
-  perform billing.credit_overcharges(billing.reopened_targets(array[target]) || late, as_of);
+  perform billing.credit_overcharges(billing.overcharged_targets(target || late), as_of);
   perform billing.mark_rated(array[target], late, drafts, as_of);
   perform billing.finalize_invoices(array(
     select unnest(billing.drafts_past_grace(as_of)) intersect select unnest(drafts)), as_of);

@@ -1,6 +1,6 @@
 -- Which periods there are at an instant, and which of them a run looks at.
 begin;
-select plan(20);
+select plan(21);
 
 insert into public.clients (id, name, time_zone, started_on, ended_on, billing_anchor_day) values
   ('00000000-0000-0000-0000-00000000000a', 'Acme', 'UTC', '2026-06-10', null, 1),
@@ -96,20 +96,27 @@ update public.clients set status = 'active' where name = 'Auck';
 -- Voided.
 select billing.void_invoice(i.id, 'wrong', '2026-08-17') from public.invoices i
 where i.period_start = '2026-06-15';
-select is(billing.reopened_targets(array[pg_temp.target('Mid', '2026-06-15'),
-  pg_temp.target('Mid', '2026-07-15')]), array[pg_temp.target('Mid', '2026-06-15')],
-  'a period with a void invoice is open again');
+select results_eq($$select c.name, v.period_start, v.number = o.number, v.voided_at
+    from billing.voided_periods() v join public.clients c on c.id = v.client_id
+    join public.invoices o on o.status = 'void'$$,
+  $$values ('Mid', '2026-06-15'::date, true, '2026-08-17 00:00+00'::timestamptz)$$,
+  'a period with a void invoice is billed by none');
 select is_empty($$select * from billing.negative_sections(array[
     pg_temp.target('Mid', '2026-06-15')])$$, 'nothing is booked beyond its rating');
 
 -- The summary.
 select is(billing.summarize_run(list, '{}', array(select id from public.invoices
-    where status = 'open'), '2026-08-17') - 'blocked' - 'quarantined',
+    where status = 'open'), '2026-08-17') - 'blocked' - 'quarantined' - 'voided',
   '{"as_of": "2026-08-17T00:00:00+00:00", "invoices": 3, "totals": {"USD": 10806}, "drafts": 0,
     "skipped": 0}'::jsonb, '50.00, 50.00 and 5 of 31 days of 50.00 (8.06): counted and summed')
 from free;
 select is((select billing.summarize_run(list, '{}', '{}', '2026-08-17') #>> '{blocked,0,message}'
   from free), 'Acme is paused', 'with what is blocked');
+select results_eq($$select v ->> 'client', v ->> 'period_start', v ->> 'invoice'
+  from free cross join jsonb_array_elements(
+    billing.summarize_run(free.list, '{}', '{}', '2026-08-17') -> 'voided') v$$,
+  $$select 'Mid', '2026-06-15', i.number from public.invoices i where i.status = 'void'$$,
+  'and with what was voided and is not billed anew');
 
 select * from finish();
 rollback;
