@@ -95,7 +95,8 @@ language sql stable set search_path = '' set jit = off as $$
   join unnest(targets) t on t.client_id = d.client_id and t.period_start = d.section_start
   cross join lateral (select billing.period_label(t.period_start, t.period_end) as label) n
   left join lateral (select (d.sample).*) l on true
-  where (not d.is_late and not d.is_booked) or d.amount_minor <> 0 or d.quantity <> 0 or d.tax_base_minor <> 0;
+  where (not d.is_late and not d.is_booked) or d.amount_minor <> 0
+    or d.quantity <> 0 or d.tax_base_minor <> 0;
 $$;
 comment on function billing.deltas_of is
   'Lines that bring what is booked for target periods to their rating.';
@@ -136,14 +137,15 @@ language sql stable set search_path = '' as $$
   from (
     select (d.line).client_id, (d.line).section_start, bool_or(d.is_late) as is_late,
       coalesce(sum((d.line).amount_minor) filter (
-        where (d.line).tax_behavior is null or (d.line).tax_behavior = 'exclusive'), 0) as net_minor
+        where (d.line).tax_behavior is null or (d.line).tax_behavior = 'exclusive'), 0)
+        as net_minor
     from billing.section_deltas(targets) d
     group by 1, 2
   ) x
   where x.is_late or x.net_minor < 0;
 $$;
 comment on function billing.late_sections is
-  'Net difference of each target period that has been invoiced and is now rated otherwise, or that is
-   rated below zero.';
+  'Net difference of each target period that has been invoiced and is now rated otherwise, or that
+   is rated below zero.';
 
 revoke all on all functions in schema billing from public;

@@ -29,8 +29,9 @@ comment on function billing.rate_drafts is
 -- newest of them in the same currency, where a preview shows them; where there will be none,
 -- because the client has ended or changed its currency, late usage gets an invoice of its own. A
 -- due period for which more is booked (late lines elsewhere, its own invoice void) than it is rated
--- at, or that is rated below zero, is left to credit_overcharges. Targets are rated by rate_drafts and not blocked. Returns the
--- drafts; their documents are written by who knows whether they are issued at once.
+-- at, or that is rated below zero, is left to credit_overcharges. Targets are rated by rate_drafts
+-- and not blocked. Returns the drafts; their documents are written by the caller, which knows
+-- whether they are issued at once.
 create function billing.make_drafts(due billing.rating_target[], late billing.rating_target[])
 returns uuid[] language plpgsql
 set search_path = '' set client_min_messages = warning as $$

@@ -183,6 +183,20 @@ export const corrections: readonly Case[] = [
     books: ["#1 A open 17000: units -3000, units 20000"],
   },
   {
+    name: "usage below zero costs the mirror image, and the minimum is not raised to make it up",
+    because: "−120 units: −(100 × 1 + 20 × 0.5) = −110.00; the minimum of 500.00 comes whole",
+    steps: [
+      client("A", { minimum_minor: 50_000 }),
+      unitPrice("A", {
+        pricing_model: "graduated",
+        tiers: [{ up_to: "100", unit_amount: "1" }, { unit_amount: "0.5" }],
+      }),
+      units("A", "2026-06-10", -120, { corrects_id: "00000000-0000-4000-8000-000000000000" }),
+      run("2026-07-01"),
+    ],
+    books: ["#1 A open 39000: units -11000, minimum 50000"],
+  },
+  {
     name: "usage taken back in a month without any is credited on what was invoiced before",
     because: "July is −4.00: off June's 10.00; 6.00 that come for July later are 2.00 of its own",
     steps: [
