@@ -49,14 +49,17 @@ export function taxLines(
         .map(({ ratePercent }) => ratePercent),
     );
     const gross = multiply(whole(charge.amountMinor), left);
-    return { subject, net: divide(multiply(gross, HUNDRED), add(HUNDRED, included)) };
+    return { subject, included, net: divide(multiply(gross, HUNDRED), add(HUNDRED, included)) };
   });
   return terms.taxes.flatMap((tax): TaxLine[] => {
     const { name, ratePercent, behavior } = tax;
-    const base = sum(nets.filter(({ subject }) => holdsFor(tax, subject)).map(({ net }) => net));
+    const taxed = nets.filter(({ subject }) => holdsFor(tax, subject));
+    const base = sum(taxed.map(({ net }) => net));
     const due = behavior === "reverse_charge" ? ZERO : divide(multiply(base, ratePercent), HUNDRED);
     // What contains a tax is its base and the tax: where both end in half a cent, the tax has it.
-    const baseMinor = behavior === "inclusive" ? roundHalfToward(base) : roundHalfAway(base);
+    // All taxes of the same charges have the same base.
+    const contains = taxed.some(({ included }) => !isZero(included));
+    const baseMinor = contains ? roundHalfToward(base) : roundHalfAway(base);
     const line = { baseMinor, amountMinor: roundHalfAway(due) };
     const isNothing = line.baseMinor === 0n && line.amountMinor === 0n;
     return isNothing ? [] : [{ kind: "tax", name, ratePercent, behavior, ...line }];

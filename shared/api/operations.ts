@@ -60,6 +60,13 @@ export const RunSummary = z.strictObject({
   failed: z.array(z.strictObject({ client: z.string(), client_id: Id, message: z.string() }))
     .optional(),
   failed_count: z.int().optional(),
+  /** Periods whose invoice was voided and that nothing bills until they are regenerated. */
+  voided: z.array(z.strictObject({
+    client: z.string(),
+    client_id: Id,
+    period_start: z.string(),
+    invoice: z.string(),
+  })),
   quarantined: Remaining,
   credit_notes: z.int(),
   discrepancies_healed: z.int(),

@@ -141,8 +141,8 @@ create index invoice_items_client_id on public.invoice_items (client_id, section
 create index invoice_items_invoice_id on public.invoice_items (invoice_id);
 create index invoice_items_currency on public.invoice_items (currency);
 
--- The item that a line charges for. Null for every other line, also one of kind one_off that sets
--- off an overcharge: a cast of its key would fail wherever the planner happens to evaluate it.
+-- The item that a line charges for. Null for every other line, whatever its key: a cast would fail
+-- wherever the planner happens to evaluate it.
 create function billing.item_of(rating_key text) returns uuid language sql immutable
 return case when starts_with(rating_key, 'item|') then substr(rating_key, 6)::uuid end;
 comment on function billing.item_of is 'The invoice item that a rating key names, or null.';
@@ -178,6 +178,7 @@ comment on column public.billing_periods.usage_changed is
   'Usage of the period has changed since it was last rated; the next run rates it again.';
 create index billing_periods_to_do on public.billing_periods (client_id)
   where usage_changed or state in ('pending', 'blocked');
+create index billing_periods_voided on public.billing_periods (client_id) where state = 'voided';
 
 -- Where each client's next period starts: at the end of the last, or after a gap in service on the
 -- anchor day on or before the day on which service begins again. A client without service to come

@@ -47,7 +47,9 @@ create table public.credit_note_lines (
   tax_base_minor bigint,
   tax_note text,
   description text not null,
-  detail text
+  detail text,
+  constraint credit_note_lines_tax_complete check (
+    (kind = 'tax') = (num_nulls(tax_name, tax_rate_percent, tax_behavior, tax_base_minor) = 0))
 );
 comment on table public.credit_note_lines is
   'What a credit note takes back, by the rating key of the lines it takes it from; positive.';

@@ -297,6 +297,8 @@ begin
   -- The key says where the price begins in the period, whatever days are of service: a line whose
   -- days of service change is the same line.
   select p.client_id, p.period_start, p.period_end,
+    -- By where the price begins in the period, not by where service does: a line stays what it is
+    -- when the client's start is moved.
     concat_ws('|', p.rating_key, p.price_start, p.agent),
     p.model, p.metric, p.agent, p.price_id, p.segment_start, p.segment_end, p.quantity,
     p.unit_amount * p.multiplier, p.per_units, p.pricing_model, p.tiers,

@@ -162,11 +162,12 @@ set enable_nestloop = off as $$
     select x.client_id, x.section_start, x.section_end, x.exponent, x.n, x.name, x.rate,
       x.behavior, x.note, x.precise,
       -- Half a cent goes to the tax: an amount is its base and the tax contained in it, exactly.
-      case when x.behavior = 'inclusive' then sign(x.base) * ceil(abs(x.base) - 0.5)
+      -- Every tax of these lines has the same base, also one that comes on top.
+      case when x.contains_tax then sign(x.base) * ceil(abs(x.base) - 0.5)
         else round(x.base) end as base
     from (
       select client_id, section_start, section_end, exponent, n, name, rate, behavior, note,
-        sum(numerator * 100 / denominator) as base,
+        sum(numerator * 100 / denominator) as base, bool_or(inclusive_rate > 0) as contains_tax,
         case when behavior = 'reverse_charge' then 0
           else sum(numerator * rate / denominator) end as precise
       from net

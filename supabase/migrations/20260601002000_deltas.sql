@@ -11,18 +11,34 @@ return case
   else to_char(period_start, 'FMDD Mon YYYY') || ' – ' || to_char(period_end - 1, 'FMDD Mon YYYY')
 end;
 
+-- What a line of a period is called on the period's own invoice, however it is called elsewhere.
+create function billing.plain_description(kind text, label text, description text)
+returns text language sql immutable
+return case
+  when kind = 'minimum' then 'Minimum monthly charge'
+  when kind = 'usage' and starts_with(description, format('Late usage, %s · ', label))
+    then substr(description, length(format('Late usage, %s · ', label)) + 1)
+  when right(description, length(label) + 2) = ', ' || label
+    then left(description, -length(label) - 2)
+  else description
+end;
+comment on function billing.plain_description is
+  'Description of a line without the words that make it late.';
+
 create function billing.late_description(kind text, amount numeric, label text, description text)
 returns text language sql immutable
 return case kind
-  when 'usage' then format('Late usage, %s · %s', label, description)
+  when 'usage' then format('Late usage, %s · %s', label,
+    billing.plain_description(kind, label, description))
   when 'minimum' then case when amount < 0 then 'Minimum already charged, ' || label
-    else format('%s, %s', description, label) end
-  else format('%s, %s', description, label)
+    else format('%s, %s', billing.plain_description(kind, label, description), label) end
+  else format('%s, %s', billing.plain_description(kind, label, description), label)
 end;
 
 -- Lines that bring what is booked for each target to its rating. Empty for a target where both
--- agree to the cent. What no invoice line stands for is the rest of an overcharge that no invoice
--- had enough left to credit: it is set off here.
+-- agree to the cent. `is_late`: something is booked for the target, or its own invoice is issued.
+-- Only where its own invoice is issued are the lines called late: a period that is billed anew has
+-- its own lines, less what other invoices charge for it.
 create function billing.deltas_of(targets billing.rating_target[], rating billing.rated_line[])
 returns table (line billing.rated_line, is_late boolean)
 language sql stable set search_path = '' set jit = off as $$
@@ -30,18 +46,21 @@ language sql stable set search_path = '' set jit = off as $$
     select * from unnest(rating)
   ), booked as materialized (
     select * from billing.booked_lines(targets)
-  ), sections as (
-    select b.client_id, b.section_start from booked b
-    union
-    -- Invoiced without a line of its own: the invoice was there for late usage of earlier periods.
+  ), issued as materialized (
     select i.client_id, i.period_start
     from unnest(targets) t join public.invoices i
       on i.client_id = t.client_id and i.period_start = t.period_start and i.kind = 'period'
       and i.status in ('open', 'paid', 'uncollectible')
+  ), sections as (
+    select b.client_id, b.section_start from booked b
+    union
+    -- Invoiced without a line of its own: the invoice was there for late usage of earlier periods.
+    select i.client_id, i.period_start from issued i
   ), delta as (
     select coalesce(r.client_id, b.client_id) as client_id,
       coalesce(r.section_start, b.section_start) as section_start,
       coalesce(r.rating_key, b.rating_key) as rating_key, b.sample,
+      b.rating_key is not null as is_booked,
       coalesce(r.quantity, 0) - coalesce(b.quantity, 0) as quantity,
       coalesce(r.precise_amount, 0) - coalesce(b.precise_amount, 0) as precise_amount,
       coalesce(r.amount_minor, 0) - coalesce(b.amount_minor, 0) as amount_minor,
@@ -53,7 +72,7 @@ language sql stable set search_path = '' set jit = off as $$
       on b.client_id = r.client_id and b.section_start = r.section_start
       and b.rating_key = r.rating_key
   )
-  select (d.client_id, t.period_start, t.period_end, coalesce((d.rated).kind, l.kind, 'one_off'),
+  select (d.client_id, t.period_start, t.period_end, coalesce((d.rated).kind, l.kind),
     d.rating_key, coalesce((d.rated).model, l.model), coalesce((d.rated).metric, l.metric),
     coalesce((d.rated).agent, l.agent), coalesce((d.rated).price_id, l.price_id),
     coalesce((d.rated).service_start, l.service_start),
@@ -66,17 +85,18 @@ language sql stable set search_path = '' set jit = off as $$
     coalesce((d.rated).tax_behavior, l.tax_behavior),
     case when coalesce((d.rated).kind, l.kind) = 'tax' then d.tax_base_minor end,
     coalesce((d.rated).tax_note, l.tax_note),
-    case when d.is_late then billing.late_description(coalesce((d.rated).kind, l.kind),
-      d.amount_minor, billing.period_label(t.period_start, t.period_end),
-      coalesce((d.rated).description,
-        regexp_replace(l.description, '^Late usage, [^·]* · ', ''),
-        'Overcharge not credited yet'))
-      else (d.rated).description end,
+    case when (d.client_id, d.section_start) in (select o.client_id, o.period_start from issued o)
+      then billing.late_description(coalesce((d.rated).kind, l.kind), d.amount_minor, n.label,
+        coalesce((d.rated).description, l.description))
+      else coalesce((d.rated).description,
+        billing.plain_description(l.kind, n.label, l.description)) end,
     coalesce((d.rated).detail, l.detail))::billing.rated_line, d.is_late
   from delta d
   join unnest(targets) t on t.client_id = d.client_id and t.period_start = d.section_start
+  cross join lateral (select billing.period_label(t.period_start, t.period_end) as label) n
   left join lateral (select (d.sample).*) l on true
-  where not d.is_late or d.amount_minor <> 0 or d.quantity <> 0 or d.tax_base_minor <> 0;
+  where (not d.is_late and not d.is_booked) or d.amount_minor <> 0
+    or d.quantity <> 0 or d.tax_base_minor <> 0;
 $$;
 comment on function billing.deltas_of is
   'Lines that bring what is booked for target periods to their rating.';
@@ -101,23 +121,31 @@ set search_path = '' set enable_seqscan = off as $$
     where i.client_id = t.client_id and i.status in ('open', 'paid', 'uncollectible')
       and (i.period_start = t.period_start or exists (
         select from public.invoice_lines l
-        where l.invoice_id = i.id and l.section_start = t.period_start)));
+        where l.invoice_id = i.id and l.section_start = t.period_start)))
+    or exists (
+      select from public.credit_notes n join public.credit_note_lines l on l.credit_note_id = n.id
+      where n.client_id = t.client_id and l.section_start = t.period_start);
 $$;
 comment on function billing.settled_targets is
-  'Target periods that an issued invoice charges for, or is of.';
+  'Target periods that an issued invoice charges for or is of, or a credit note gives back.';
 
 -- Net of late lines per section: what the client would pay more (or, negative, less).
 create function billing.late_sections(targets billing.rating_target[])
 returns table (client_id uuid, section_start date, net_minor numeric)
 language sql stable set search_path = '' as $$
-  select (d.line).client_id, (d.line).section_start,
-    coalesce(sum((d.line).amount_minor) filter (
-      where (d.line).tax_behavior is null or (d.line).tax_behavior = 'exclusive'), 0)
-  from billing.section_deltas(targets) d
-  where d.is_late
-  group by 1, 2;
+  select x.client_id, x.section_start, x.net_minor
+  from (
+    select (d.line).client_id, (d.line).section_start, bool_or(d.is_late) as is_late,
+      coalesce(sum((d.line).amount_minor) filter (
+        where (d.line).tax_behavior is null or (d.line).tax_behavior = 'exclusive'), 0)
+        as net_minor
+    from billing.section_deltas(targets) d
+    group by 1, 2
+  ) x
+  where x.is_late or x.net_minor < 0;
 $$;
 comment on function billing.late_sections is
-  'Net difference of each target period that has been invoiced and is now rated otherwise.';
+  'Net difference of each target period that has been invoiced and is now rated otherwise, or that
+   is rated below zero.';
 
 revoke all on all functions in schema billing from public;

@@ -2,19 +2,21 @@
 
 -- What rating knows of a section that may keep it from being billed: a row per section with what it
 -- comes to (metric null), and one per model and metric that has no price.
+-- `has_items`: one-off items are among the lines.
 create type billing.rating_finding as (client_id uuid, period_start date, model text, metric text,
-  quantity numeric, total numeric, largest numeric);
+  quantity numeric, total numeric, largest numeric, has_items boolean);
 create type billing.blocked_target as (client_id uuid, period_start date, reason text,
   message text);
 
 create function billing.findings_of(rating billing.rated_line[])
 returns setof billing.rating_finding language sql immutable set search_path = '' as $$
-  select l.client_id, l.section_start, l.model, l.metric, l.quantity, null::numeric, null::numeric
+  select l.client_id, l.section_start, l.model, l.metric, l.quantity, null::numeric, null::numeric,
+    null::boolean
   from unnest(rating) l where l.kind = 'unpriced'
   union all
   select l.client_id, l.section_start, null, null, null,
     sum(l.amount_minor) filter (where l.tax_behavior is null or l.tax_behavior = 'exclusive'),
-    sum(abs(l.amount_minor))
+    sum(abs(l.amount_minor)), bool_or(l.kind = 'one_off')
   from unnest(rating) l where l.kind <> 'unpriced'
   group by l.client_id, l.section_start;
 $$;
@@ -56,10 +58,14 @@ set enable_nestloop = off as $$
   union all
   select f.client_id, f.period_start,
     case when f.total < 0 then 'negative_total' else 'amount_out_of_range' end,
-    format('the period adds up to %s minor units', f.total)
+    format('the period adds up to %s minor units', f.total) || case when f.total >= 0
+      then format('; its lines, signs aside, come to %s, and 900000000000000 (9e14) is the most '
+        || 'that an invoice holds', f.largest) else '' end
   from unnest(findings) f
-  -- The limit keeps every sum within what JSON readers hold exactly (2^53).
-  where f.total < 0 or f.largest > 9e14;
+  -- Usage that was taken back is owed to the client and credited; an allowance larger than the rest
+  -- is for operators to look at. The limit keeps every sum within what JSON readers hold exactly
+  -- (2^53).
+  where (f.total < 0 and f.has_items) or f.largest > 9e14;
 $$;
 comment on function billing.blocked_by is
   'Targets that cannot be billed, with the reason, given the findings of their rating.';

@@ -12,13 +12,13 @@ begin
   create temporary table draft_lines of billing.rated_line on commit drop;
   insert into pg_temp.draft_lines select * from billing.rate_periods(targets, true);
   return array(
-    select (l.client_id, l.section_start, l.model, l.metric, l.quantity, null, null)
+    select (l.client_id, l.section_start, l.model, l.metric, l.quantity, null, null, null)
       ::billing.rating_finding
     from pg_temp.draft_lines l where l.kind = 'unpriced'
     union all
     select (l.client_id, l.section_start, null, null, null,
       sum(l.amount_minor) filter (where l.tax_behavior is null or l.tax_behavior = 'exclusive'),
-      sum(abs(l.amount_minor)))::billing.rating_finding
+      sum(abs(l.amount_minor)), bool_or(l.kind = 'one_off'))::billing.rating_finding
     from pg_temp.draft_lines l where l.kind <> 'unpriced'
     group by l.client_id, l.section_start);
 end $$;
@@ -29,8 +29,9 @@ comment on function billing.rate_drafts is
 -- newest of them in the same currency, where a preview shows them; where there will be none,
 -- because the client has ended or changed its currency, late usage gets an invoice of its own. A
 -- due period for which more is booked (late lines elsewhere, its own invoice void) than it is rated
--- at is left to credit_overcharges. Targets are rated by rate_drafts and not blocked. Returns the
--- drafts; their documents are written by who knows whether they are issued at once.
+-- at, or that is rated below zero, is left to credit_overcharges. Targets are rated by rate_drafts
+-- and not blocked. Returns the drafts; their documents are written by the caller, which knows
+-- whether they are issued at once.
 create function billing.make_drafts(due billing.rating_target[], late billing.rating_target[])
 returns uuid[] language plpgsql
 set search_path = '' set client_min_messages = warning as $$
@@ -99,8 +100,8 @@ begin
   select (d.line).* from billing.deltas_of(settled, rating) d;
 end $$;
 
--- Where the lines of each section go: its own draft, or for late ones that of a due period. A
--- section that is not there is not charged now.
+-- Where the lines of each section go: its own draft, or for late ones that of the newest due period
+-- after it. A section that is not there is not charged now: it waits for a later period's invoice.
 create function billing.find_homes(due billing.rating_target[], late billing.rating_target[],
   settled billing.rating_target[])
 returns void language plpgsql
@@ -114,8 +115,6 @@ begin
     select l.client_id, l.section_start, sum(l.amount_minor) filter (
       where l.tax_behavior is null or l.tax_behavior = 'exclusive') as net_minor
     from pg_temp.draft_lines l
-    where (l.client_id, l.section_start) in (
-      select t.client_id, t.period_start from unnest(settled) t)
     group by l.client_id, l.section_start
   ), homes as materialized (
     select t.* from billing.period_terms(due) t
@@ -126,7 +125,7 @@ begin
     left join lateral (
       select max(o.period_start) filter (where o.currency = t.currency) as home_start,
         count(*) > 0 as moved_on
-      from homes o where o.client_id = t.client_id
+      from homes o where o.client_id = t.client_id and o.period_start > t.period_start
     ) h on true
   )
   insert into pg_temp.draft_sections

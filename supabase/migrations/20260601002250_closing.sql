@@ -88,7 +88,7 @@ begin
   charged := billing.mark_blocked(due, as_of, made.blocked);
   credited := billing.unblocked(late, made.blocked, false);
   made.credit_notes := billing.credit_overcharges(billing.overcharged_targets(
-    billing.reopened_targets(charged) || credited), as_of);
+    charged || credited), as_of);
   perform billing.mark_rated(charged, credited, made.drafts, versions, as_of);
   made.issued := case issue when 'none' then '{}' when 'all' then made.drafts
     else billing.drafts_past_grace(as_of, array(

@@ -143,14 +143,6 @@ $$;
 comment on function billing.targets_of_run is
   'The same as two lists: due ones have no issued invoice, late ones have.';
 
--- Due periods of which an invoice was voided: late lines on other invoices may still charge them.
-create function billing.reopened_targets(due billing.rating_target[])
-returns billing.rating_target[] language sql stable set search_path = '' as $$
-  select coalesce(array_agg(t), '{}') from unnest(due) t
-  where exists (select from public.invoices v
-    where v.client_id = t.client_id and v.period_start = t.period_start and v.status = 'void');
-$$;
-
 -- Where records and logs disagree on the days of these targets, the logs are right: rebuilds the
 -- days and returns how many differences there were. Days compared since they last changed agree.
 create function billing.heal_usage(targets billing.rating_target[])
@@ -197,9 +189,9 @@ $$;
 
 -- Targets without a live invoice that are rated below what is booked for them.
 create function billing.negative_sections(targets billing.rating_target[])
-returns table (client_id uuid, section_start date)
+returns table (client_id uuid, section_start date, net_minor numeric)
 language sql stable set search_path = '' as $$
-  select (d.line).client_id, (d.line).section_start
+  select (d.line).client_id, (d.line).section_start, sum((d.line).amount_minor)
   from billing.section_deltas(array(
     select t from unnest(targets) t where not exists (
       select from public.invoices i where i.client_id = t.client_id and i.kind = 'period'
@@ -219,12 +211,15 @@ returns void language sql set search_path = '' set enable_seqscan = off as $$
       select from public.invoices i where i.client_id = p.client_id and i.kind = 'period'
         and i.period_start = p.period_start and i.status <> 'void')
       then 'invoiced'
-      -- Rated below zero since it was found not blocked: the next run says so.
-      when (p.client_id, p.period_start) in (
-        select n.client_id, n.section_start from billing.negative_sections(due) n) then 'pending'
-      else 'skipped' end,
-    reason = null, message = null, rated_version = v.usage_version, updated_at = as_of
+      when n.client_id is not null then 'blocked' else 'skipped' end,
+    reason = case when n.client_id is not null then 'negative_total' end,
+    -- Each run tries again: an invoice that is issued later may have room.
+    message = format('%s minor units of %s are owed to the client, and no issued invoice has room '
+      || 'to credit them', -n.net_minor, billing.period_label(t.period_start, t.period_end)),
+    rated_version = v.usage_version, updated_at = as_of
   from unnest(due) t join unnest(versions) v using (client_id, period_start)
+  left join billing.negative_sections(due) n
+    on n.client_id = t.client_id and n.section_start = t.period_start
   where p.client_id = t.client_id and p.period_start = t.period_start;
   update public.billing_periods p set rated_version = v.usage_version, updated_at = as_of
   from unnest(late) t join unnest(versions) v using (client_id, period_start)
@@ -259,5 +254,21 @@ returns uuid[] language sql stable set search_path = '' as $$
 $$;
 comment on function billing.drafts_past_grace is
   'Drafts of the run that are to be finalized; not those of periods that are blocked now.';
+
+-- Periods that nothing bills: their invoice was voided and none has taken its place.
+create function billing.voided_periods()
+returns table (client_id uuid, period_start date, number text, voided_at timestamptz)
+language sql stable set search_path = '' as $$
+  select p.client_id, p.period_start, v.number, v.voided_at
+  from public.billing_periods p
+  left join lateral (
+    select i.number, i.voided_at from public.invoices i
+    where i.client_id = p.client_id and i.period_start = p.period_start and i.status = 'void'
+    order by i.voided_at desc, i.number desc limit 1
+  ) v on true
+  where p.state = 'voided';
+$$;
+comment on function billing.voided_periods is
+  'Periods whose invoice was voided and that have not been billed anew.';
 
 revoke all on all functions in schema billing from public;

@@ -266,6 +266,13 @@ returns jsonb language sql stable set search_path = '' as $$
         'client_id', f.client_id, 'message', f.message) order by f.rank), '[]')
       from failed f where f.rank <= 100),
     'failed_count', (select count(*) from failed),
+    'voided', (select coalesce(jsonb_agg(jsonb_build_object('client', v.name,
+        'client_id', v.client_id, 'period_start', v.period_start, 'invoice', v.number)
+        order by v.place), '[]')
+      from (
+        select c.name, p.*, row_number() over (order by c.name, p.period_start) as place
+        from billing.voided_periods() p join public.clients c on c.id = p.client_id
+      ) v where v.place <= 100),
     'quarantined', (select coalesce(jsonb_agg(jsonb_build_object('reason', q.reason,
       'rows', q.rows)), '[]') from billing.quarantine_summary() q));
 $$;

@@ -80,24 +80,18 @@ returns text language plpgsql set search_path = '' as $$
 declare
   note public.credit_notes;
   note_id uuid;
-  before bigint;
 begin
-  select coalesce(sum(c.total_minor), 0) into before
-  from public.credit_notes c where c.invoice_id = invoice.id;
   note_id := billing.write_credit_note(invoice, amount, reason, to_refund, as_of, all_refunded);
   select * into note from public.credit_notes n where n.id = note_id;
-  -- Tax shares are rounded over all notes so far, so that notes that credit all give all tax back.
   insert into public.credit_note_lines (credit_note_id, rating_key, precise_amount,
-    amount_minor, kind, tax_base_minor, description)
-  select note.id, l.rating_key, x.share / billing.to_minor(1, cur.exponent), x.share, 'tax',
-    round(l.tax_base_minor::numeric * (before + note.total_minor) / invoice.total_minor)
-      - round(l.tax_base_minor::numeric * before / invoice.total_minor), l.description
-  from public.invoice_lines l
+    amount_minor, kind, tax_name, tax_rate_percent, tax_behavior, tax_base_minor, tax_note,
+    description)
+  select note.id, t.rating_key, t.amount_minor / billing.to_minor(1, cur.exponent),
+    t.amount_minor, 'tax', t.tax_name, t.tax_rate_percent, t.tax_behavior, t.tax_base_minor,
+    t.tax_note, format('%s %s %%', t.tax_name, trim_scale(t.tax_rate_percent))
+  from billing.tax_shares(invoice, note) t
   join public.currencies cur on cur.code = invoice.currency
-  cross join lateral (
-    select round(l.amount_minor::numeric * (before + note.total_minor) / invoice.total_minor)
-      - round(l.amount_minor::numeric * before / invoice.total_minor) as share) x
-  where l.invoice_id = invoice.id and l.tax_behavior in ('exclusive', 'inclusive');
+  where t.amount_minor <> 0 or t.tax_base_minor <> 0;
   insert into public.credit_note_lines (credit_note_id, rating_key, precise_amount,
     amount_minor, kind, description)
   select note.id, 'credit', x.net / billing.to_minor(1, cur.exponent), x.net, 'credit',
@@ -105,119 +99,72 @@ begin
   from public.currencies cur cross join lateral (
     select note.total_minor - coalesce((select sum(t.amount_minor)
       from public.credit_note_lines t
-      where t.credit_note_id = note.id and exists (select from public.invoice_lines l
-        where l.invoice_id = invoice.id and l.rating_key = t.rating_key
-          and l.tax_behavior = 'exclusive')), 0) as net) x
+      where t.credit_note_id = note.id and t.tax_behavior = 'exclusive'), 0) as net) x
   where cur.code = invoice.currency;
   perform billing.write_credit_document(note.id);
   return note.number;
 end $$;
 
--- Overcharges found by re-rating (corrections, usage that moved): credit notes per section on the
--- invoices that charged it, newest first, on each no more than it charged for the section: what is
--- left of an invoice for its other sections must stay creditable for them.
-create function billing.credit_overcharges(targets billing.rating_target[], as_of timestamptz)
-returns bigint language plpgsql set search_path = '' as $$
-declare
-  section record;
-  credits bigint := 0;
-begin
-  for section in
-    select s.client_id, s.section_start, -s.net_minor as amount
-    from billing.late_sections(targets) s where s.net_minor < 0
-    order by s.client_id, s.section_start
-  loop
-    credits := credits + billing.credit_section(array(
-      select t from unnest(targets) t where t.client_id = section.client_id
-        and t.period_start = section.section_start), section.amount::bigint, as_of);
-  end loop;
-  return credits;
-end $$;
-comment on function billing.credit_overcharges is
-  'Issues credit notes for target periods that are rated lower than they were invoiced.';
-
--- What an invoice charged for a section and has not been credited for it, within what is left of
--- the invoice. Notes of re-rating belong to one section each.
-create function billing.creditable(invoice public.invoices, section_start date)
-returns bigint language sql stable set search_path = '' as $$
-  select least(invoice.total_minor - n.credited, l.charged - n.of_section)::bigint
-  from (
-    select coalesce(sum(c.total_minor), 0) as credited,
-      coalesce(sum(c.total_minor) filter (where exists (
-        select from public.credit_note_lines x where x.credit_note_id = c.id
-          and x.section_start = creditable.section_start)), 0) as of_section
-    from public.credit_notes c where c.invoice_id = invoice.id
-  ) n, (
-    select coalesce(sum(x.amount_minor), 0) as charged
-    from public.invoice_lines x
-    where x.invoice_id = invoice.id and x.section_start = creditable.section_start
-      and (x.tax_behavior is null or x.tax_behavior = 'exclusive')
-  ) l;
+-- Taxes of an invoice by name, rate and behavior, and what its notes have given back of each: by
+-- hand, and by re-rating a section.
+create function billing.taxes_of_invoice(invoice_id uuid)
+returns table (rating_key text, tax_name text, tax_rate_percent numeric, tax_behavior text,
+  tax_note text, amount_minor numeric, base_minor numeric, by_hand_minor numeric,
+  by_hand_base_minor numeric, rated_minor numeric, rated_base_minor numeric)
+language sql stable set search_path = '' as $$
+  with given as (
+    select x.rating_key,
+      sum(x.amount_minor) filter (where x.section_start is null) as by_hand,
+      sum(x.tax_base_minor) filter (where x.section_start is null) as by_hand_base,
+      sum(x.amount_minor) filter (where x.section_start is not null) as rated,
+      sum(x.tax_base_minor) filter (where x.section_start is not null) as rated_base
+    from public.credit_notes n join public.credit_note_lines x on x.credit_note_id = n.id
+    where n.invoice_id = taxes_of_invoice.invoice_id and x.kind = 'tax'
+    group by x.rating_key
+  )
+  select l.rating_key, min(l.tax_name), min(l.tax_rate_percent), min(l.tax_behavior),
+    min(l.tax_note), sum(l.amount_minor), sum(l.tax_base_minor), coalesce(min(g.by_hand), 0),
+    coalesce(min(g.by_hand_base), 0), coalesce(min(g.rated), 0), coalesce(min(g.rated_base), 0)
+  from public.invoice_lines l left join given g on g.rating_key = l.rating_key
+  where l.invoice_id = taxes_of_invoice.invoice_id and l.kind = 'tax'
+  group by l.rating_key;
 $$;
+comment on function billing.taxes_of_invoice is
+  'Taxes of an invoice by name, rate and behavior, with what notes have given back of each.';
 
--- Credits one section. Its lines go on the first note; where one invoice has not enough left, the
--- rest is carried to the next by a pair of lines that cancel.
-create function billing.credit_section(
-  target billing.rating_target[], amount bigint, as_of timestamptz
-) returns bigint language plpgsql set search_path = '' set client_min_messages = warning as $$
-declare
-  rest bigint := amount;
-  invoice public.invoices;
-  piece bigint;
-  note_id uuid;
-  notes bigint := 0;
-  label constant text := billing.period_label(target[1].period_start, target[1].period_end);
-begin
-  for invoice in
-    select i.* from public.invoices i
-    where i.client_id = target[1].client_id and i.status in ('open', 'paid', 'uncollectible')
-      and exists (select from public.invoice_lines l
-        where l.invoice_id = i.id and l.section_start = target[1].period_start)
-    order by i.finalized_at desc, i.number desc
-  loop
-    piece := least(rest, billing.creditable(invoice, target[1].period_start));
-    continue when piece <= 0;
-    if notes = 0 then
-      drop table if exists pg_temp.overcharge;
-      create temporary table overcharge on commit drop as
-      select d.line from billing.section_deltas(target) d;
-    end if;
-    note_id := billing.write_credit_note(invoice, piece,
-      'Usage of ' || label || ' corrected', false, as_of);
-    if notes = 0 then
-      insert into public.credit_note_lines (credit_note_id, section_start, rating_key, kind, model,
-        metric, agent, price_id, service_start, service_end, quantity, unit_amount, per_units,
-        pricing_model, tiers, precise_amount, amount_minor, tax_name, tax_rate_percent,
-        tax_behavior, tax_base_minor, tax_note, description, detail)
-      select note_id, (o.line).section_start, (o.line).rating_key, (o.line).kind, (o.line).model,
-        (o.line).metric, (o.line).agent, (o.line).price_id, (o.line).service_start,
-        (o.line).service_end, -(o.line).quantity, (o.line).unit_amount, (o.line).per_units,
-        (o.line).pricing_model, (o.line).tiers, -(o.line).precise_amount,
-        -(o.line).amount_minor, (o.line).tax_name, (o.line).tax_rate_percent,
-        (o.line).tax_behavior, -(o.line).tax_base_minor, (o.line).tax_note,
-        (o.line).description, (o.line).detail
-      from pg_temp.overcharge o;
-    end if;
-    perform billing.carry_credit(note_id, target[1].period_start,
-      case when notes = 0 then piece - amount else piece end, invoice.currency);
-    perform billing.write_credit_document(note_id);
-    rest := rest - piece;
-    notes := notes + 1;
-    exit when rest = 0;
-  end loop;
-  return notes;
-end $$;
-
-create function billing.carry_credit(note_id uuid, section_start date, amount bigint,
-  currency text)
-returns void language sql set search_path = '' as $$
-  insert into public.credit_note_lines (credit_note_id, section_start, rating_key,
-    precise_amount, amount_minor, kind, description)
-  select note_id, carry_credit.section_start, 'carried',
-    amount / billing.to_minor(1, c.exponent), amount, 'credit',
-    case when amount < 0 then 'Carried to another credit note' else 'Carried from another' end
-  from public.currencies c where c.code = carry_credit.currency and amount <> 0;
+-- The taxes in a note by hand. They are shares of what re-rating has left of the invoice, rounded
+-- over all notes by hand so far: notes that credit all give all tax back. Taxes on top never exceed
+-- the note: what a cent has no room for comes with the next one.
+create function billing.tax_shares(invoice public.invoices, note public.credit_notes)
+returns table (rating_key text, tax_name text, tax_rate_percent numeric, tax_behavior text,
+  tax_note text, amount_minor bigint, tax_base_minor bigint)
+language sql stable set search_path = '' as $$
+  with part as (
+    -- This note has no lines yet: it counts as one by hand.
+    select coalesce(sum(c.total_minor) filter (where not x.is_rated), 0) as by_hand,
+      invoice.total_minor - coalesce(sum(c.total_minor) filter (where x.is_rated), 0) as whole
+    from public.credit_notes c
+    cross join lateral (select exists (select from public.credit_note_lines l
+      where l.credit_note_id = c.id and l.section_start is not null) as is_rated) x
+    where c.invoice_id = invoice.id
+  ), wanted as (
+    select t.*, greatest(0, least(t.amount_minor - t.rated_minor - t.by_hand_minor,
+        round((t.amount_minor - t.rated_minor) * p.by_hand / p.whole) - t.by_hand_minor)) as minor,
+      greatest(0, least(t.base_minor - t.rated_base_minor - t.by_hand_base_minor,
+        round((t.base_minor - t.rated_base_minor) * p.by_hand / p.whole)
+          - t.by_hand_base_minor)) as base
+    from billing.taxes_of_invoice(invoice.id) t cross join part p
+  )
+  select w.rating_key, w.tax_name, w.tax_rate_percent, w.tax_behavior, w.tax_note,
+    case when w.tax_behavior = 'exclusive' then least(w.minor, greatest(0, note.total_minor
+      - coalesce(sum(w.minor) filter (where w.tax_behavior = 'exclusive') over (
+        order by w.rating_key rows between unbounded preceding and 1 preceding), 0)))
+      else w.minor end::bigint,
+    w.base::bigint
+  from wanted w;
 $$;
+comment on function billing.tax_shares is
+  'What a credit note by hand gives back of each tax of its invoice.';
 
 create function billing.write_credit_document(note_id uuid)
 returns void language plpgsql set search_path = '' as $$
@@ -257,16 +204,12 @@ begin
         x.description) filter (where x.kind not in ('discount', 'tax')), '[]') as lines,
       coalesce(jsonb_agg(jsonb_build_object('description', x.description,
         'amount_minor', x.amount_minor)) filter (where x.kind = 'discount'), '[]') as discounts,
-      coalesce(jsonb_agg(jsonb_build_object('name', o.tax_name,
-        'rate_percent', billing.decimal_text(o.tax_rate_percent),
-        'behavior', o.tax_behavior, 'base_minor', x.tax_base_minor,
-        'amount_minor', x.amount_minor, 'note', o.tax_note) order by x.description)
+      coalesce(jsonb_agg(jsonb_build_object('name', x.tax_name,
+        'rate_percent', billing.decimal_text(x.tax_rate_percent),
+        'behavior', x.tax_behavior, 'base_minor', x.tax_base_minor,
+        'amount_minor', x.amount_minor, 'note', x.tax_note) order by x.description)
         filter (where x.kind = 'tax'), '[]') as taxes
     from public.credit_note_lines x
-    left join lateral (
-      select t.* from public.invoice_lines t
-      where t.invoice_id = i.id and t.rating_key = x.rating_key and x.kind = 'tax' limit 1
-    ) o on true
     where x.credit_note_id = n.id
   ) l
   where n.id = note_id;

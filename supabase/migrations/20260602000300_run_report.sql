@@ -7,7 +7,7 @@ select r.id, r.as_of, r.started_at, r.finished_at - r.started_at as duration, r.
   (r.summary ->> 'skipped')::integer as skipped,
   (r.summary ->> 'credit_notes')::integer as credit_notes,
   (r.summary ->> 'discrepancies_healed')::bigint as discrepancies_healed,
-  b.blocked, b.blocked_reasons, q.quarantined_rows,
+  b.blocked, b.blocked_reasons, w.voided, q.quarantined_rows,
   d.deliveries_pending, d.deliveries_dead, d.deliveries_skipped
 from billing.monthly_runs r
 cross join lateral (
@@ -20,6 +20,11 @@ cross join lateral (
     e ->> 'period_start', e ->> 'message') order by e ->> 'client') as blocked_reasons
   from jsonb_array_elements(r.summary -> 'blocked') e
 ) b
+cross join lateral (
+  select coalesce(array_agg(format('%s from %s, invoice %s', e ->> 'client', e ->> 'period_start',
+    e ->> 'invoice') order by e ->> 'client', e ->> 'period_start'), '{}') as voided
+  from jsonb_array_elements(r.summary -> 'voided') e
+) w
 cross join lateral (
   select coalesce(sum((e ->> 'rows')::bigint), 0)::bigint as quarantined_rows
   from jsonb_array_elements(r.summary -> 'quarantined') e
@@ -46,6 +51,8 @@ returns text language sql stable set search_path = '' as $$
     format('Differences between logs and records, healed: %s. Log rows in quarantine: %s.',
       r.discrepancies_healed, r.quarantined_rows),
     format('Deliveries pending: %s.', r.deliveries_pending),
+    case when r.voided <> '{}' then E'Voided and not billed anew:\n- '
+      || array_to_string(r.voided, E'\n- ') end,
     format('Blocked months: %s', r.blocked) || case when r.blocked = 0 then '.'
       else E':\n- ' || array_to_string(r.blocked_reasons[:10], E'\n- ')
         || case when r.blocked > 10 then format(E'\n- and %s more', r.blocked - 10) else '' end

@@ -21,6 +21,10 @@ language sql stable security definer set search_path = '' as $$
       string_agg(distinct p.reason, ', '))
     from public.billing_periods p where p.state = 'blocked' having count(*) > 0
     union all
+    select 'runs', 'late', min(v.voided_at), format('%s voided periods wait to be regenerated: %s',
+      count(*), string_agg(v.number, ', ' order by v.number))
+    from billing.voided_periods() v having count(*) > 0
+    union all
     select 'deliveries', case when bool_or(d.state = 'dead') then 'broken' else 'late' end,
       min(coalesce(d.finished_at, d.due_at)), format('%s gave up, %s wait for an hour or longer',
         count(*) filter (where d.state = 'dead'), count(*) filter (where d.state <> 'dead'))

@@ -1,6 +1,6 @@
 -- A client whose month cannot be billed is listed with the reason; everybody else gets an invoice.
 begin;
-select plan(6);
+select plan(7);
 
 insert into public.clients (name, external_id, started_on)
 select n, lower(n), '2026-06-01' from unnest(array['Good', 'Allowance', 'Huge',
@@ -39,6 +39,10 @@ select throws_ok(format($$insert into public.invoice_items (client_id, descripti
   '23514', null, 'an item''s amount is a number');
 select is((select count(*) from public.invoices where number is null), 0::bigint,
   'nothing half made is left');
+
+select matches((select p.message from public.billing_periods p
+    where p.reason = 'amount_out_of_range'), '900000000000000 \(9e14\) is the most that an invoice',
+  'an amount that is too large is told with the bound');
 
 select * from finish();
 rollback;

@@ -1,6 +1,6 @@
 -- What is still to be charged for a period is its rating less what is booked; late lines say so.
 begin;
-select plan(12);
+select plan(13);
 
 select results_eq($$select billing.period_label(f, t) from (values
     ('2026-06-01'::date, '2026-07-01'::date), ('2026-12-01', '2027-01-01'),
@@ -9,9 +9,15 @@ select results_eq($$select billing.period_label(f, t) from (values
     ('15 Jun 2026 – 14 Jul 2026')$$, 'a whole month is called by its name');
 select results_eq($$select billing.late_description(k, a, 'June 2026', 'Thing')
     from (values ('usage', 5), ('minimum', 5), ('minimum', -5), ('tax', 5)) v(k, a)$$,
-  $$values ('Late usage, June 2026 · Thing'), ('Thing, June 2026'),
+  $$values ('Late usage, June 2026 · Thing'), ('Minimum monthly charge, June 2026'),
     ('Minimum already charged, June 2026'), ('Thing, June 2026')$$,
   'late lines name the period that they are of');
+
+select results_eq($$select billing.plain_description(k, 'June 2026', d) from (values
+    ('usage', 'Late usage, June 2026 · Thing'), ('usage', 'Thing'), ('tax', 'Thing, June 2026'),
+    ('minimum', 'Minimum already charged, June 2026')) v(k, d)$$,
+  $$values ('Thing'), ('Thing'), ('Thing'), ('Minimum monthly charge')$$,
+  'a line that is not late is called by its plain name');
 
 insert into public.clients (id, name, started_on) values
   ('00000000-0000-0000-0000-00000000000a', 'Acme', '2026-06-01');

@@ -1,6 +1,6 @@
 -- Which periods there are at an instant, and which of them a run looks at.
 begin;
-select plan(18);
+select plan(19);
 
 insert into public.clients (id, name, time_zone, started_on, ended_on, billing_anchor_day) values
   ('00000000-0000-0000-0000-00000000000a', 'Acme', 'UTC', '2026-06-10', null, 1),
@@ -96,9 +96,11 @@ select is((select late from billing.targets_of_run()),
 -- Voided.
 select billing.void_invoice(i.id, 'wrong', '2026-08-17') from public.invoices i
 where i.period_start = '2026-06-15';
-select is(billing.reopened_targets(array[pg_temp.target('Mid', '2026-06-15'),
-  pg_temp.target('Mid', '2026-07-15')]), array[pg_temp.target('Mid', '2026-06-15')],
-  'a period with a void invoice is open again');
+select results_eq($$select c.name, v.period_start, v.number = o.number, v.voided_at
+    from billing.voided_periods() v join public.clients c on c.id = v.client_id
+    join public.invoices o on o.status = 'void'$$,
+  $$values ('Mid', '2026-06-15'::date, true, '2026-08-17 00:00+00'::timestamptz)$$,
+  'a period with a void invoice is billed by none');
 select is_empty($$select * from billing.negative_sections(array[
     pg_temp.target('Mid', '2026-06-15')])$$, 'nothing is booked beyond its rating');
 
@@ -108,13 +110,18 @@ insert into billing.run_batches (run_id, clients, invoices, totals, credit_notes
 select r.id, 1, b.invoices, b.totals, 1, 2, '[]'
 from billing.monthly_runs r, (values (1, '{"USD": 806}'::jsonb),
   (2, '{"USD": 10000, "JPY": 7}')) b(invoices, totals);
-select is(billing.summarize_run(r) - 'blocked' - 'quarantined' - 'drafts',
+select is(billing.summarize_run(r) - 'blocked' - 'quarantined' - 'drafts' - 'voided',
   '{"as_of": "2026-08-17T00:00:00+00:00", "invoices": 3, "totals": {"USD": 10806, "JPY": 7},
     "skipped": 4, "credit_notes": 2, "discrepancies_healed": 0, "blocked_count": 1, "failed": [],
     "failed_count": 0}'::jsonb, 'counted and summed, currency by currency')
 from billing.monthly_runs r;
 select is((select billing.summarize_run(r) #>> '{blocked,0,reason}' from billing.monthly_runs r),
   'currency_mismatch', 'with what is blocked');
+select results_eq($$select v ->> 'client', v ->> 'period_start', v ->> 'invoice'
+  from billing.monthly_runs r cross join jsonb_array_elements(
+    billing.summarize_run(r) -> 'voided') v$$,
+  $$select 'Mid', '2026-06-15', i.number from public.invoices i where i.status = 'void'$$,
+  'and with what was voided and is not billed anew');
 
 select * from finish();
 rollback;

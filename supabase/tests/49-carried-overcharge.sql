@@ -1,7 +1,7 @@
--- The rest of an overcharge that no invoice had enough left to credit is set off later by a line
--- without a model and without an item: it must stop no run, its own or another client's.
+-- What of an overcharge no invoice had enough left to credit is set off against later usage of the
+-- same line; it stops no run, its own or another client's.
 begin;
-select plan(6);
+select plan(7);
 
 insert into public.clients (id, name, started_on) values
   ('00000000-0000-4000-8000-000000000a49', 'Carried', '2026-06-01'),
@@ -14,17 +14,19 @@ create function pg_temp.log(id uuid, searches bigint, day date) returns void lan
 $$;
 
 -- 10.00 are invoiced and 8.00 credited by hand; half of the call is taken back: of 5.00, 2.00 can
--- be credited and 3.00 are carried.
+-- be credited and 3.00 wait.
 select pg_temp.log('00000000-0000-4000-8000-000000000149', 1000, '2026-06-10');
 select billing.run_monthly('2026-07-01');
 select billing.issue_credit_note((select id from public.invoices), 'goodwill', 800);
 select billing.correct_log('00000000-0000-4000-8000-000000000149', '{"web_searches": 500}',
   'sent twice');
 select billing.run_monthly('2026-07-02');
-select results_eq($$
-  select l.rating_key, l.amount_minor from public.credit_note_lines l
-  where l.rating_key = 'carried'$$,
-  $$values ('carried', -300::bigint)$$, '3.00 of the overcharge wait for more usage');
+select results_eq($$select l.kind, l.quantity, l.amount_minor from public.credit_note_lines l
+  where l.section_start is not null$$, $$values ('usage', 200::numeric, 200::bigint)$$,
+  '2.00 of the line are credited');
+select results_eq($$select net_minor from billing.late_sections(array[
+    ('00000000-0000-4000-8000-000000000a49', '2026-06-01', '2026-07-01')::billing.rating_target])$$,
+  $$values (-300::numeric)$$, '3.00 of the overcharge wait for more usage');
 
 -- Late usage of 9.00 meets it, beside another client's item.
 select pg_temp.log('00000000-0000-4000-8000-000000000249', 900, '2026-06-11');
@@ -40,7 +42,7 @@ select results_eq($$
   select section_start from public.invoice_items$$,
   $$values ('2026-07-01'::date)$$, 'the item belongs to the period that charged it');
 
-select is(billing.item_of('carried'), null, 'a line that sets off charges for no item');
+select is(billing.item_of('minimum'), null, 'the line of a minimum charges for no item');
 select is(billing.item_of('item|00000000-0000-4000-8000-000000000b49'),
   '00000000-0000-4000-8000-000000000b49'::uuid, 'the line of an item does');
 

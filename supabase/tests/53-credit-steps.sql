@@ -1,6 +1,6 @@
 -- Crediting step by step: what is left to credit, off which invoice, onto what.
 begin;
-select plan(17);
+select plan(27);
 
 insert into public.clients (id, name, started_on, ended_on) values
   ('00000000-0000-0000-0000-00000000000a', 'Acme', '2026-06-01', null);
@@ -62,21 +62,55 @@ select is((select to_refund_minor from public.credit_notes where number like '%C
 select is((select sum(amount_minor) from public.balance_entries), 150::numeric,
   'a refund is none of the balance');
 
--- A rest that is carried: a pair of lines that cancel.
-select billing.carry_credit(n.id, '2026-06-01', a.amount, 'USD') from public.credit_notes n
-join (values ('%CN2', -70), ('%CN2', 0), ('%CN1', 70)) a(number, amount) on n.number like a.number;
-select results_eq($$select rating_key, amount_minor, precise_amount, description
-    from public.credit_note_lines order by 2$$, $$values
-    ('carried', -70::bigint, -0.7::numeric, 'Carried to another credit note'),
-    ('carried', 70, 0.7, 'Carried from another')$$,
-  'lines say where the rest went and came from; of nothing there is none');
 select billing.write_credit_document(n.id) from public.credit_notes n where n.number like '%CN1';
 select results_eq($$select document ->> 'kind', document ->> 'number',
     document #>> '{references,invoice_number}', document #>> '{references,reason}',
-    document #>> '{totals,total_minor}', document #>> '{lines,0,amount_minor}'
+    document #>> '{totals,total_minor}'
     from public.credit_notes where number like '%CN1'$$,
-  $$values ('credit_note', 'INV-2026-000001-CN1', 'INV-2026-000001', 'goodwill', '250', '70')$$,
+  $$values ('credit_note', 'INV-2026-000001-CN1', 'INV-2026-000001', 'goodwill', '250')$$,
   'its document names the invoice, the reason, and what it gives back');
+
+-- Step by step: what each invoice charges for June, and what of it one of them is to give back.
+select results_eq($$select c.place, i.period_start, c.room
+    from billing.creditable_invoices((pg_temp.june())[1]) c
+    join public.invoices i on i.id = c.invoice_id order by 1$$,
+  $$values (1::bigint, '2026-07-01'::date, 600::bigint), (2, '2026-06-01', 2700)$$,
+  'newest first, with the room that notes by hand have left');
+select results_eq($$select amount_minor, quantity, tax_base_minor from billing.charged_lines(
+    (pg_temp.invoice('2026-07-01')).id, '2026-06-01')$$,
+  $$values (600::numeric, 2000000::numeric, 0::numeric)$$, 'July''s charges 2M tokens of June');
+select is_empty($$select * from billing.taxes_of_invoice((pg_temp.invoice('2026-06-01')).id)$$,
+  'without a tax');
+select is_empty($$select t.* from public.credit_notes n cross join lateral billing.tax_shares(
+    pg_temp.invoice('2026-06-01'), n) t$$, 'notes give none back');
+do $$begin
+  perform pg_temp.log(-3000000, '2026-06-12');
+  perform billing.begin_credit(pg_temp.june());
+end$$;
+select results_eq($$select amount_minor, quantity, rest_minor, is_charge from billing.own_credit(
+    (pg_temp.invoice('2026-07-01')).id, '2026-06-01')$$,
+  $$values (600::numeric, 2000000::numeric, 900::numeric, true)$$,
+  'of 9.00 July''s gives back its own 6.00');
+select is(billing.take_credit((pg_temp.invoice('2026-07-01')).id, '2026-06-01', 600, 900, true),
+  600::bigint, 'which are taken');
+select is(billing.taken_credit((pg_temp.invoice('2026-07-01')).id), 600::bigint, 'and known');
+select is(billing.take_credit((pg_temp.invoice('2026-06-01')).id, '2026-06-01', 100, 300, true),
+  100::bigint, 'of the other 3.00 no more than there is room for');
+select results_eq('select amount_minor, quantity from pg_temp.credit_take',
+  $$values (100::numeric, 333333.333333)$$, 'a share of the line');
+update pg_temp.credit_take set amount_minor = 300;
+select billing.scale_credit((pg_temp.invoice('2026-06-01')).id, 200, 300);
+select results_eq('select amount_minor from pg_temp.credit_take', $$values (200::numeric)$$,
+  'as large as it is asked for');
+savepoint before_note;
+select billing.write_section_note((pg_temp.invoice('2026-07-01')).id, (pg_temp.june())[1],
+  '2026-08-03');
+select results_eq($$select l.amount_minor, l.quantity, l.description
+    from public.credit_note_lines l where l.section_start is not null$$,
+  $$values (600::bigint, 2000000::numeric, 'Claude Sonnet · input tokens, June 2026')$$,
+  'a note has the lines that were taken for its invoice');
+rollback to savepoint before_note;
+select pg_temp.log(3000000, '2026-06-12');
 
 -- Overcharges: newest invoice first, each by what it charged for the section.
 select is(billing.credit_overcharges(pg_temp.june(), '2026-08-03'), 0::bigint,

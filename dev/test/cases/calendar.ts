@@ -352,6 +352,21 @@ export const calendar: readonly Case[] = [
     ],
   },
   {
+    name: "a start that is moved within the first month leaves its lines as they are",
+    because: "June 15: 10 searches; started on June 5 instead: 26 of 30 days of 30.00, not 16",
+    steps: [
+      client("A", { minimum_minor: 3000 }, { started_on: "2026-06-15" }),
+      searches("A", "2026-06-20", 10),
+      run("2026-07-01"),
+      { do: "change", key: "A", set: { started_on: "2026-06-05" } },
+      run("2026-08-01"),
+    ],
+    books: [
+      "#1 A open 1600: web_searches 10, minimum 1590",
+      "#2 A open 4000: minimum 3000, late minimum 1000",
+    ],
+  },
+  {
     name: "contract months from the 15th",
     because: "15 June – 14 July: 1 + 2; 15 July – 14 August: 4; both at full minimum of 0.10",
     steps: [

@@ -73,6 +73,18 @@ export const discount: readonly Case[] = [
     books: ["#1 A open 1000: web_searches 1000"],
   },
   {
+    name: "where service ends first, its last day decides whether a discount holds",
+    because: "served until 15 June, discounted until 19 June: 10.00 − 10 %",
+    steps: [
+      client("A", { discount_percent: "10", discount_until: "2026-06-20" }, {
+        ended_on: "2026-06-16",
+      }),
+      searches("A", "2026-06-10", 1000),
+      run("2026-07-01"),
+    ],
+    books: ["#1 A open 900: web_searches 1000, discount -100"],
+  },
+  {
     name: "the client's discount goes before the default's",
     because: "default 50 %, client 10 %",
     steps: [

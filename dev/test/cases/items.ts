@@ -27,6 +27,25 @@ export const items: readonly Case[] = [
     books: ["#1 A open 100: web_searches 100", "#2 A open 1050: web_searches 50, one_off 1000"],
   },
   {
+    name: "an item for a month that was skipped goes on the next invoice",
+    because: "June came to nothing and is settled; 10.00 for 10 June comes with July",
+    steps: [client("A"), run("2026-07-01"), item("A", "2026-06-10", "10"), run("2026-08-01")],
+    books: ["#1 A open 1000: one_off 1000"],
+  },
+  {
+    name: "an allowance that usage has used up is spent with its month",
+    because: "10.00 − 10.00 is no invoice; July's 5.00 is not reduced again",
+    steps: [
+      client("A"),
+      searches("A", "2026-06-10", 1000),
+      item("A", "2026-06-10", "-10"),
+      run("2026-07-01"),
+      searches("A", "2026-07-10", 500),
+      run("2026-08-01"),
+    ],
+    books: ["#1 A open 500: web_searches 500"],
+  },
+  {
     name: "quantity times unit amount, rounded once",
     because: "3 × 0.335 = 1.005 → 1.01",
     steps: [client("A"), item("A", "2026-06-10", "0.335", { quantity: "3" }), run("2026-07-01")],

@@ -225,6 +225,25 @@ export const late: readonly Case[] = [
     books: ["#1 A open 500: web_searches 500", "#2 A open 200: web_searches 200"],
   },
   {
+    name: "late usage waits for a later month's invoice, not for an earlier one's",
+    because: "June was skipped and is billed after July; July's late 3.00 comes with August",
+    steps: [
+      client("A"),
+      run("2026-07-01"),
+      ...july(200),
+      searches("A", "2026-06-30", 500),
+      searches("A", "2026-07-30", 300),
+      run("2026-08-02"),
+      searches("A", "2026-08-10", 100),
+      run("2026-09-01"),
+    ],
+    books: [
+      "#1 A open 200: web_searches 200",
+      "#2 A open 500: web_searches 500",
+      "#3 A open 400: web_searches 100, late web_searches 300",
+    ],
+  },
+  {
     name: "late usage of a client that has ended gets an invoice of its own",
     because: "ended on 1 July; 5.00 more of June",
     steps: [

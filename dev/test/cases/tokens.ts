@@ -106,6 +106,17 @@ export const tokens: readonly Case[] = [
     books: ["#1 A open 200: input_tokens 100, cache_read_tokens 100"],
   },
   {
+    name: "counts that belong into metadata are not taken from features",
+    because: "the row is quarantined whole; the other row's 100 searches are billed",
+    steps: [
+      client("A"),
+      log("A", "2026-06-10", { web_searches: 5, other_features: { cache_read_tokens: 1000 } }),
+      log("A", "2026-06-10", { web_searches: 100 }),
+      run("2026-07-01"),
+    ],
+    books: ["#1 A open 100: web_searches 100"],
+  },
+  {
     name: "any feature is a metric",
     because: "3 × 0.02 + 2 × 0.01",
     steps: [
