@@ -28,6 +28,8 @@ select pg_temp.log(name, '2026-06-20', 1000) from public.clients where name <> '
 select pg_temp.log('Both taxes', '2026-06-20', 9);
 select billing.run_monthly('2026-07-01');
 select pg_temp.log('Anew', '2026-06-21', 500);
+-- July's invoice is there for lines to stand on.
+select pg_temp.log('Moved', '2026-07-10', 200);
 update public.clients set started_on = '2026-06-05' where name = 'Moved';
 select billing.run_monthly('2026-08-01');
 select results_eq($$select amount_minor, description from pg_temp.lines
