@@ -18,11 +18,26 @@ from public.clients;
 create function pg_temp.log(client text, day date, searches bigint, tokens bigint default 0)
 returns void language sql as $$
   insert into public.agent_usage_logs (agent, model, web_searches, input_tokens, client_id,
-    corrects_id, "timestamp")
-  select 'S', 'claude-sonnet', searches, tokens, id,
-    case when searches + tokens < 0 then gen_random_uuid() end, day
+    "timestamp")
+  select 'S', 'claude-sonnet', searches, tokens, id, day
   from public.clients where name = client;
 $$;
+create function pg_temp.take_back(client text, searches bigint) returns void
+language plpgsql as $$
+declare
+  log record;
+begin
+  for log in select l.id, l.web_searches
+    from public.agent_usage_logs l join public.clients c on c.id = l.client_id
+    where c.name = client and l."timestamp" < '2026-07-01' and l.web_searches > 0
+    order by l."timestamp" desc
+  loop
+    perform billing.correct_log(log.id, jsonb_build_object('web_searches',
+      log.web_searches - least(searches, log.web_searches)), 'sent twice');
+    searches := searches - least(searches, log.web_searches);
+    exit when searches = 0;
+  end loop;
+end $$;
 create view pg_temp.notes as
 select c.name, n.number, n.total_minor, l.kind, l.metric, l.quantity, l.amount_minor, l.tax_name,
   l.tax_rate_percent as rate, l.tax_behavior as behavior, l.tax_base_minor as base
@@ -41,9 +56,9 @@ select pg_temp.log(name, '2026-07-10', 500) from public.clients where name <> 'T
 select billing.run_monthly('2026-08-01');
 
 -- 400 searches of June are taken back: July's invoice charged tokens for June, June's the searches.
-select pg_temp.log('Two keys', '2026-06-12', -400);
+select pg_temp.take_back('Two keys', 400);
 -- 11000 are taken back of the 12000: July's charged 2000 of them, June's 10000.
-select pg_temp.log('One key', '2026-06-12', -11000);
+select pg_temp.take_back('One key', 11000);
 select billing.run_monthly('2026-08-02');
 select results_eq($$select i.period_start, n.kind, n.quantity, n.amount_minor, n.tax_name, n.rate,
     n.behavior, n.base
@@ -97,7 +112,7 @@ select results_eq($$select tax_name, sum(amount_minor), sum(base), min(rate), mi
 select billing.issue_credit_note(i.id, 'goodwill', 960, false, '2026-08-03')
 from public.invoices i
 where i.client_id = '00000000-0000-4000-8000-000000000d57' and i.period_start = '2026-06-01';
-select pg_temp.log('Goodwill', '2026-06-12', -500);
+select pg_temp.take_back('Goodwill', 500);
 select billing.run_monthly('2026-08-05');
 select results_eq($$select kind, amount_minor, quantity, base
   from pg_temp.notes where name = 'Goodwill' and number like '%CN2' order by kind desc$$,

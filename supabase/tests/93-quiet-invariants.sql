@@ -14,12 +14,26 @@ select id, 0, case name when 'Grace' then 48 else 0 end, case name when 'Inclusi
 from public.clients;
 create function pg_temp.log(client text, day date, searches bigint) returns void
 language sql as $$
-  insert into public.agent_usage_logs (agent, model, web_searches, client_id, corrects_id,
-    "timestamp")
-  select 'S', 'claude-sonnet', searches, id,
-    case when searches < 0 then gen_random_uuid() end, day
+  insert into public.agent_usage_logs (agent, model, web_searches, client_id, "timestamp")
+  select 'S', 'claude-sonnet', searches, id, day
   from public.clients where name = client;
 $$;
+create function pg_temp.take_back(client text, searches bigint) returns void
+language plpgsql as $$
+declare
+  log record;
+begin
+  for log in select l.id, l.web_searches
+    from public.agent_usage_logs l join public.clients c on c.id = l.client_id
+    where c.name = client and l."timestamp" < '2026-07-01' and l.web_searches > 0
+    order by l."timestamp" desc
+  loop
+    perform billing.correct_log(log.id, jsonb_build_object('web_searches',
+      log.web_searches - least(searches, log.web_searches)), 'sent twice');
+    searches := searches - least(searches, log.web_searches);
+    exit when searches = 0;
+  end loop;
+end $$;
 create view pg_temp.found as select * from billing.check_invariants('2026-01-01');
 select set_config('billing.as_of', '2026-09-02', true);
 
@@ -30,7 +44,7 @@ select billing.run_monthly('2026-07-03');
 select pg_temp.log('Grace', '2026-06-11', 300), pg_temp.log('Grace', '2026-07-11', 100);
 select billing.issue_credit_note(i.id, 'goodwill', 1000, false, '2026-07-04')
 from public.invoices i where i.client_id = '00000000-0000-4000-8000-000000000c93';
-select pg_temp.log('Goodwill', '2026-06-12', -900), pg_temp.log('Inclusive', '2026-06-12', -600);
+select pg_temp.take_back('Goodwill', 900), pg_temp.take_back('Inclusive', 600);
 select billing.run_monthly('2026-08-01');
 select is_empty('select * from pg_temp.found',
   'nor are late lines on a draft, what no invoice has room to credit, or inclusive tax in a note');

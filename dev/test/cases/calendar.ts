@@ -218,7 +218,8 @@ export const calendar: readonly Case[] = [
   },
   {
     name: "a return that is moved back bills the days that it brings into service",
-    because: "1 September instead of 10 October: September 62.00, and 62.00 − 44.00 of October",
+    because:
+      "1 September instead of 10 October: September 62.00; October's other 18.00 go with November",
     steps: [
       client("A", { minimum_minor: 6200 }, { ended_on: "2026-06-16" }),
       run("2026-07-01"),
@@ -227,11 +228,13 @@ export const calendar: readonly Case[] = [
       run("2026-11-01"),
       { do: "start_service", key: "A", on: "2026-09-01" },
       run("2026-11-02"),
+      run("2026-12-01"),
     ],
     books: [
       "#1 A open 3100: minimum 3100",
       "#2 A open 4400: minimum 4400",
-      "#3 A open 8000: minimum 6200, late minimum 1800",
+      "#3 A open 6200: minimum 6200",
+      "#4 A open 8000: minimum 6200, late minimum 1800",
     ],
   },
   {

@@ -68,8 +68,9 @@ const CHANGES: Readonly<Record<string, readonly Change[]>> = {
     sql`
       insert into billing.unbilled_metrics (metric, why) values ('web_searches', 'a test')
       on conflict (metric) do nothing`],
-  "public.billing_settings": [(sql) =>
-    sql`update public.billing_settings set number_series = number_series || 'X'`],
+  "public.billing_settings": [
+    (sql) => sql`update public.billing_settings set number_series = number_series || 'X'`,
+  ],
 };
 
 /** Why there is no change to make of these. */
@@ -104,29 +105,30 @@ async function logSearches(sql: Sql, { client, model }: Scenario, count: number)
 }
 
 /** One transaction that has closed the month and stays open until `meanwhile` is done or waits. */
-const HOLDS: Readonly<Record<string, (sql: Sql, meanwhile: () => Promise<unknown>) => Promise<void>>> =
-  {
-    "a run in one transaction": async (sql, meanwhile) => {
-      let change: Promise<unknown> = Promise.resolve();
-      await sql.begin(async (run) => {
-        await run`select billing.run_monthly('2026-07-01')`;
-        change = doneOrWaiting(meanwhile());
-        await change;
-      });
+const HOLDS: Readonly<
+  Record<string, (sql: Sql, meanwhile: () => Promise<unknown>) => Promise<void>>
+> = {
+  "a run in one transaction": async (sql, meanwhile) => {
+    let change: Promise<unknown> = Promise.resolve();
+    await sql.begin(async (run) => {
+      await run`select billing.run_monthly('2026-07-01')`;
+      change = doneOrWaiting(meanwhile());
       await change;
-    },
-    "a batch of a run": async (sql, meanwhile) => {
-      const [run] = await sql<{ id: string }[]>`select billing.begin_run('2026-07-01') as id`;
-      let change: Promise<unknown> = Promise.resolve();
-      await sql.begin(async (batch) => {
-        await batch`select billing.settle_batch(${run?.id ?? ""})`;
-        change = doneOrWaiting(meanwhile());
-        await change;
-      });
+    });
+    await change;
+  },
+  "a batch of a run": async (sql, meanwhile) => {
+    const [run] = await sql<{ id: string }[]>`select billing.begin_run('2026-07-01') as id`;
+    let change: Promise<unknown> = Promise.resolve();
+    await sql.begin(async (batch) => {
+      await batch`select billing.settle_batch(${run?.id ?? ""})`;
+      change = doneOrWaiting(meanwhile());
       await change;
-      await sql`select billing.finish_run(${run?.id ?? ""})`;
-    },
-  };
+    });
+    await change;
+    await sql`select billing.finish_run(${run?.id ?? ""})`;
+  },
+};
 
 /** Gives `work` half a second; a domain error of it (frozen) is an answer like another. */
 async function doneOrWaiting(work: Promise<unknown>): Promise<void> {
