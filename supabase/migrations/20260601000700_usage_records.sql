@@ -95,13 +95,33 @@ select s.system_identifier, d.oid, 'public.agent_usage_logs'::regclass
 from pg_control_system() s, pg_database d where d.datname = current_database();
 
 -- Days (of some agents, or all where null) whose usage must be attributed anew, because an
--- assignment, client or default changed. The next rollup does it.
+-- assignment, client or default changed. What is little the next rollup does; the rest is a job.
 create table billing.rebuild_requests (
   id bigint generated always as identity primary key,
   agents text[],
   from_day date not null,
-  until_day date not null
+  until_day date not null,
+  client_ids uuid[],
+  claims text[],
+  models text[],
+  in_steps boolean not null default false,
+  compares boolean not null default false,
+  done_until date,
+  step_days smallint not null default 7,
+  requested_at timestamptz not null default now(),
+  constraint rebuild_requests_comparison_is_a_job check (in_steps or not compares)
 );
-comment on table billing.rebuild_requests is 'Usage that the next rollup attributes anew.';
+comment on table billing.rebuild_requests is
+  'Usage to be attributed anew: by the next rollup, or, in_steps, by billing.rebuild_in_steps.';
+comment on column billing.rebuild_requests.client_ids is
+  'Clients whose usage may change; null: of anybody. Their periods wait for a job.';
+comment on column billing.rebuild_requests.claims is
+  'Names of a client that logs in quarantine may claim; the next rollup looks for them.';
+comment on column billing.rebuild_requests.models is
+  'Models that are counted otherwise now; the next rollup looks where they were used.';
+comment on column billing.rebuild_requests.compares is
+  'Records are compared with the logs and rebuilt where they differ, instead of rebuilt.';
+comment on column billing.rebuild_requests.done_until is
+  'First day of a job that is not done yet; null before its first step.';
 alter table billing.rebuild_requests enable row level security;
 revoke all on billing.rebuild_requests from public;
