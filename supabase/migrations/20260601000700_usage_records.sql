@@ -34,8 +34,8 @@ create table billing.quarantined_logs (
   log_id uuid primary key,
   reason text not null
     constraint quarantined_logs_reason_known check (reason in ('no_client', 'unknown_client',
-      'invalid_timestamp', 'before_retention', 'invalid_metadata', 'invalid_feature',
-      'too_many_features', 'too_many_keys')),
+      'invalid_timestamp', 'before_retention', 'future_timestamp', 'invalid_metadata',
+      'invalid_feature', 'too_many_features', 'too_many_keys', 'dismissed')),
   agent text not null,
   model text not null,
   occurred_at timestamptz not null,
@@ -67,6 +67,20 @@ create index held_logs_client_id on billing.held_logs (client_id, usage_day);
 alter table billing.held_logs enable row level security;
 revoke all on billing.held_logs from public;
 grant select on billing.held_logs to service_role;
+
+-- Log rows that somebody decided not to bill. A fact, as held_logs: a rebuild respects it.
+create table billing.dismissed_logs (
+  log_id uuid primary key,
+  why text not null constraint dismissed_logs_says_why check (btrim(why) <> ''),
+  actor text not null default billing.actor(),
+  dismissed_at timestamptz not null default now()
+);
+comment on table billing.dismissed_logs is
+  'Log rows that are not to be billed, why and by whom: billing.dismiss_quarantined. Whatever
+   becomes of their clients, they are not counted.';
+alter table billing.dismissed_logs enable row level security;
+revoke all on billing.dismissed_logs from public;
+grant select on billing.dismissed_logs to service_role;
 
 -- The log rows whose usage is in usage_records or quarantine: those visible in `snapshot`, and of
 -- the transaction that moved the watermark itself those up to `own_seq`. The three identities

@@ -41,8 +41,7 @@ begin
     return upto;
   end if;
   -- What was counted stays counted: the cut lies beyond all that `since` could see.
-  cut := greatest((cut::text::numeric + 1)::text::xid8, pg_snapshot_xmax(since.snapshot),
-    (since.own_transaction::text::numeric + 1)::text::xid8);
+  cut := greatest((cut::text::numeric + 1)::text::xid8, pg_snapshot_xmax(since.snapshot));
   if cut >= pg_snapshot_xmax(upto.snapshot) or cut > upto.own_transaction then
     return upto;
   end if;
@@ -50,6 +49,11 @@ begin
       string_agg(x.xid::text, ',' order by x.xid))::pg_snapshot
     from pg_snapshot_xip(upto.snapshot) x(xid) where x.xid < cut);
   upto.own_seq := 0;
+  if cut <= since.own_transaction then
+    -- Its rows pass for counted by their number still.
+    upto.own_transaction := since.own_transaction;
+    upto.own_seq := since.own_seq;
+  end if;
   return upto;
 end $$;
 comment on function billing.watermark_after is

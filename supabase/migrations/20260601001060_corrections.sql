@@ -45,6 +45,20 @@ end $$;
 comment on function billing.standing_log is
   'The row that counts now for a log that may have been corrected; null once it is retracted.';
 
+-- True for a row that is never counted, whoever its client is.
+create function billing.is_uncountable(standing public.agent_usage_logs)
+returns boolean language sql stable set search_path = '' as $$
+  select exists (select from billing.attributed_logs a
+    where a.id = standing.id and (a.reason like 'invalid\_%'
+      or a.reason in ('too_many_features', 'future_timestamp')))
+    or exists (select from billing.dismissed_logs d where d.log_id = standing.id)
+    -- That reason is not named where the row is nobody's as well.
+    or jsonb_typeof(standing.other_features) <> 'object'
+    or standing.other_features @? '$.* ? (@.type() <> "number")';
+$$;
+comment on function billing.is_uncountable is
+  'Whether a log row cannot be counted, whoever its client is: unreadable, in the future, dismissed.';
+
 -- Takes a row back, count by count. Of a row that could not be read nothing was counted.
 create function billing.negate_log(log_id uuid, standing public.agent_usage_logs, reason text,
   retracts boolean)
@@ -65,12 +79,16 @@ returns uuid language sql set search_path = '' as $$
         'corrected_by', billing.actor())
       || case when retracts then '{"retracts": true}'::jsonb else '{}' end,
     standing."timestamp", standing.client_id, log_id
-  where not exists (select from billing.attributed_logs a
-    where a.id = standing.id and (a.reason like 'invalid\_%' or a.reason = 'too_many_features'))
-    -- That reason is not named where the row is nobody's as well.
-    and jsonb_typeof(standing.other_features) = 'object'
-    and not standing.other_features @? '$.* ? (@.type() <> "number")'
+  where not billing.is_uncountable(standing)
   returning id;
+$$;
+
+-- Of a row that was never counted nothing is taken back; corrected or retracted, it is done with.
+create function billing.dismiss_uncountable(standing public.agent_usage_logs, reason text)
+returns void language sql set search_path = '' as $$
+  insert into billing.dismissed_logs (log_id, why)
+  select standing.id, 'corrected: ' || reason where billing.is_uncountable(standing)
+  on conflict (log_id) do nothing;
 $$;
 
 create function billing.correct_log(log_id uuid, corrected jsonb, reason text)
@@ -113,6 +131,7 @@ begin
     return null;
   end if;
   perform billing.negate_log(log_id, standing, reason, false);
+  perform billing.dismiss_uncountable(standing, reason);
   insert into public.agent_usage_logs (agent, endpoint, model, input_tokens, output_tokens,
     web_searches, other_features, input_cost, output_cost, feature_cost, total_cost, metadata,
     "timestamp", client_id, corrects_id)
@@ -143,6 +162,7 @@ begin
   if standing.id is null then
     return null;
   end if;
+  perform billing.dismiss_uncountable(standing, reason);
   return billing.negate_log(log_id, standing, reason, true);
 end $$;
 comment on function billing.retract_log is

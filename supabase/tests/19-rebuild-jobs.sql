@@ -1,7 +1,7 @@
 -- Rebuilding much is a job: piece by piece, outside of the rollup; periods that it may change wait
 -- for it, others are billed.
 begin;
-select plan(47);
+select plan(49);
 
 insert into public.clients (id, name, external_id, started_on) values
   ('00000000-0000-0000-0000-00000000000a', 'Acme', 'old', '2026-06-01'),
@@ -108,6 +108,8 @@ select results_eq($$select pg_temp.searches('Acme'), pg_temp.searches('Birch')$$
   'values (51204::numeric, 5007::numeric)', 'to what it was, and what came since');
 select is_empty('select * from billing.usage_discrepancies()', 'each row once');
 
+select lives_ok('select billing.release_rebuilt()', 'no period waits any more');
+
 -- Jobs that wait are one.
 insert into billing.rebuild_requests (agents, client_ids, from_day, until_day) values
   ('{A}', array['00000000-0000-0000-0000-00000000000a']::uuid[], '2026-06-01', '2026-06-03'),
@@ -132,6 +134,9 @@ select results_eq($$select payload ->> 'message' from public.deliveries
     where dedupe_key like 'reconcile:%'$$,
   $$values ('1 usage records of 2026-06-10 to 2026-06-17 differed from the logs and were rebuilt.')$$,
   'it heals what differs and tells of it');
+
+select is(billing.reconcile_days(daterange('2026-06-10', '2026-06-17')), 0::bigint,
+  'then nothing differs');
 
 select * from finish();
 rollback;
