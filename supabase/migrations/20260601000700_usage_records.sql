@@ -139,3 +139,4 @@ comment on column billing.rebuild_requests.done_until is
   'First day of a job that is not done yet; null before its first step.';
 alter table billing.rebuild_requests enable row level security;
 revoke all on billing.rebuild_requests from public;
+grant select on billing.rebuild_requests to service_role;

@@ -23,9 +23,9 @@ end $$;
 comment on function billing.rollup_is_due is
   'Whether there is something for billing.rollup to do; takes no lock.';
 
--- A watermark before `upto`, about so many rows after `since`: only transactions below the one that
--- stored the row in question pass for counted, so the next step goes on with the others. Rows of one
--- transaction stay together. `upto` itself where fewer rows wait.
+-- A watermark before `upto`, about so many rows after `since`: only transactions up to the one that
+-- stored the last of these rows pass for counted, so the next step goes on with the others. Rows of
+-- one transaction stay together. `upto` itself where fewer rows wait.
 create function billing.watermark_after(since billing.usage_watermark,
   upto billing.usage_watermark, most_rows bigint)
 returns billing.usage_watermark language plpgsql stable set search_path = '' as $$

@@ -31,8 +31,8 @@ create trigger request_rebuild after update of default_client_id on public.billi
   execute function billing.request_rebuild_for_default();
 
 -- A new client, or a first name for one, can only own what is in quarantine for an unknown client
--- that is called so. The next rollup looks there: one that is under way, and does not see the client
--- yet, has quarantined by then what it counts.
+-- that is called so. The next rollup looks there: one that is under way and does not see the client
+-- yet has then quarantined what it counts.
 create function billing.request_rebuild_for_client() returns trigger
 language plpgsql security definer set search_path = '' as $$
 -- Definer: as above.

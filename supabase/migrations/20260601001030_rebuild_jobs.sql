@@ -1,6 +1,6 @@
--- Rebuilding much is a job: piece by piece, each committed, outside of the rollup (ADR 24). What the
--- watermark has counted is replaced day by day by what the logs say, so a job is exact at whatever
--- time its pieces run, with rollups and agents in between.
+-- Rebuilding much is a job: piece by piece, each committed, outside of the rollup (ADR 24). Day by
+-- day the records are replaced by what the logs that the watermark has counted say, so a job is
+-- exact at whatever time its pieces run, with rollups and agents in between.
 
 -- About how many log rows lie around these days: the planner's estimate, which reads no row.
 create function billing.estimated_logs(from_day date, until_day date)
@@ -81,8 +81,8 @@ comment on function billing.serve_rebuild_requests is
 
 -- After a restore nothing can be known of what was counted. From here on the rows that are visible
 -- now pass for counted, those that commit later are added by rollups, and each day is replaced once
--- by what is counted then: no row is left out or counted twice, and no writer is waited for. Returns
--- the number of rows where all was done at once, else 0.
+-- by what is counted then: no row is left out or counted twice, and no writer waits. Returns the
+-- number of rows where all was done at once, else 0.
 create function billing.recount_all()
 returns bigint language plpgsql set search_path = '' set jit = off as $$
 declare

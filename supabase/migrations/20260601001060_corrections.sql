@@ -45,7 +45,7 @@ end $$;
 comment on function billing.standing_log is
   'The row that counts now for a log that may have been corrected; null once it is retracted.';
 
--- True for a row that is never counted, whoever its client is.
+-- True for a row that is never counted, whatever its client.
 create function billing.is_uncountable(standing public.agent_usage_logs)
 returns boolean language sql stable set search_path = '' as $$
   select exists (select from billing.attributed_logs a
@@ -57,7 +57,7 @@ returns boolean language sql stable set search_path = '' as $$
     or standing.other_features @? '$.* ? (@.type() <> "number")';
 $$;
 comment on function billing.is_uncountable is
-  'Whether a log row cannot be counted, whoever its client is: unreadable, in the future, dismissed.';
+  'Whether a log row is never counted, whatever its client: unreadable, in the future, dismissed.';
 
 -- Takes a row back, count by count. Of a row that could not be read nothing was counted.
 create function billing.negate_log(log_id uuid, standing public.agent_usage_logs, reason text,

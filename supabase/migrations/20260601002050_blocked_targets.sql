@@ -53,8 +53,8 @@ set enable_nestloop = off as $$
   where i.currency <> t.currency
   union all
   select t.client_id, t.period_start, 'usage_being_rebuilt', format(
-    'usage of %s is being computed anew since %s (billing.pending_rebuilds): it is billed once that '
-      || 'is done', billing.period_label(t.period_start, t.period_end),
+    'usage of %s is being computed anew since %s (billing.pending_rebuilds): it is billed once '
+      || 'that is done', billing.period_label(t.period_start, t.period_end),
     to_char(min(r.requested_at) at time zone 'UTC', 'YYYY-MM-DD HH24:MI'))
   from unnest(targets) t
   join billing.pending_rebuilds r on r.from_day < t.period_end and t.period_start < r.until_day

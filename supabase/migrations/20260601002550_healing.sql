@@ -1,8 +1,8 @@
 -- A run begins with comparing what it will bill with the logs, a week at a time, each committed.
 
 -- Compares the next week of records with the logs, of the days of a run's periods, and rebuilds it
--- where it differs. Before any client is locked; days that were compared since they last changed are
--- not compared again. False where all weeks are done.
+-- where it differs. Before any client is locked; days that were compared since they last changed
+-- are not compared again. False where all weeks are done.
 create function billing.heal_step(run_id bigint)
 returns boolean language plpgsql security definer set search_path = '' set jit = off
 set work_mem = '64MB' as $$

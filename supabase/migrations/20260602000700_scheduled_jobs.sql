@@ -41,8 +41,8 @@ end $$;
 comment on procedure billing.close_month_if_due is
   'close_month where a draft''s grace or a period is over.';
 
--- Compares days with the logs, mends what differs and tells of it: a difference means that something
--- wrote around the rollup.
+-- Compares days with the logs, mends what differs and tells of it: a difference means that
+-- something wrote around the rollup.
 create function billing.reconcile_days(days daterange, as_of timestamptz default billing.as_of())
 returns bigint language plpgsql set search_path = '' as $$
 declare

@@ -132,7 +132,7 @@ returns date language sql stable set search_path = '' as $$
       select case when min(u.usage_day) is not null
           then greatest(min(u.usage_day) - 1, r.kept) end as day
       from billing.usage_days u
-      where r.kept is null or u.usage_day >= r.kept
+      where u.changes > 0 and (r.kept is null or u.usage_day >= r.kept)
       union all
       select min(q.occurred_at at time zone 'UTC')::date from billing.quarantined_logs q
       where q.reason not in ('invalid_timestamp', 'before_retention')

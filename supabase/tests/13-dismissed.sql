@@ -100,7 +100,7 @@ select results_eq('select * from pg_temp.searches', $$values ('2026-06-11'::date
     ('2026-06-12', 5), ('2026-06-14', 7)$$, 'also after a rebuild');
 select is((select reason from billing.dismissed_quarantine where log_id = pg_temp.id(6)),
   'dismissed', 'they could be billed, but were dismissed');
-select isnt(billing.correct_log(pg_temp.id(6), '{"web_searches": 60}', 'a customer after all'), null,
+select isnt(billing.correct_log(pg_temp.id(6), '{"web_searches": 60}', 'a customer'), null,
   'one that is corrected is billed as it was corrected');
 select billing.rollup();
 select results_eq($$select * from pg_temp.searches where usage_day = '2026-06-13'$$,

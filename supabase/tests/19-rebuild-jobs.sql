@@ -32,7 +32,7 @@ set local billing.rebuilt_at_once = '-1';
 select ok(not billing.is_little('2026-06-01', '2026-06-02'), 'more than a rollup may are not');
 
 -- Where the logs are.
-select is(billing.next_log_day('-infinity'), '2026-06-02'::date, 'the first day with logs is found');
+select is(billing.next_log_day('-infinity'), '2026-06-02'::date, 'the first day with logs');
 select is(billing.next_log_day('2026-06-02'), '2026-06-02'::date, 'itself where it has some');
 select is(billing.next_log_day('2026-06-03'), '2026-06-12'::date, 'the next one');
 select is(billing.next_log_day('2026-06-29'), null::date, 'and none where none is left');
@@ -40,7 +40,7 @@ select is(billing.piece_end('-infinity', 'infinity', 7), '2026-06-10'::date,
   'a piece is a week that has logs, two days for the zones before it, to where the next ones are');
 select is(billing.piece_end('2026-06-11', 'infinity', 7), '2026-06-18'::date,
   'days without logs belong to the piece before them');
-select is(billing.piece_end('2026-06-26', 'infinity', 7), 'infinity'::date, 'so does the end of time');
+select is(billing.piece_end('2026-06-26', 'infinity', 7), 'infinity'::date, 'so do those to the end');
 select is(billing.piece_end('2026-06-02', '2026-06-04', 7), '2026-06-04'::date,
   'no further than was asked for');
 
@@ -52,7 +52,8 @@ select is(pg_temp.searches('Acme'), 50030::numeric, 'and rebuilds nothing');
 select ok(not billing.rollup_is_due(), 'nor is there anything for another one');
 select results_eq('select client_ids, agents, from_day, until_day from billing.pending_rebuilds',
   $$values (array['00000000-0000-0000-0000-00000000000a']::uuid[], null::text[],
-    '-infinity'::date, 'infinity'::date)$$, 'what is pending can be seen, and whose usage it may change');
+    '-infinity'::date, 'infinity'::date)$$,
+  'what is pending can be seen, and whose usage it may change');
 select ok(billing.is_being_rebuilt('00000000-0000-0000-0000-00000000000a', '2026-06-01',
   '2026-06-02'), 'days of this client are being rebuilt');
 select ok(not billing.is_being_rebuilt('00000000-0000-0000-0000-00000000000b', '2026-06-01',
@@ -132,7 +133,8 @@ select is_empty('select * from billing.pending_rebuilds', 'periods do not wait f
 do $$ begin while billing.rebuild_step() loop null; end loop; end $$;
 select results_eq($$select payload ->> 'message' from public.deliveries
     where dedupe_key like 'reconcile:%'$$,
-  $$values ('1 usage records of 2026-06-10 to 2026-06-17 differed from the logs and were rebuilt.')$$,
+  $$values ('1 usage records of 2026-06-10 to 2026-06-17 differed from the logs and were '
+    || 'rebuilt.')$$,
   'it heals what differs and tells of it');
 
 select is(billing.reconcile_days(daterange('2026-06-10', '2026-06-17')), 0::bigint,

@@ -83,7 +83,7 @@ export const INTERNAL: Readonly<Record<string, string>> = {
   pending_rebuilds: "select",
   quarantine: "select",
   quarantined_logs: "select",
-  rebuild_requests: "",
+  rebuild_requests: "select",
   run_report: "select",
   stripe_events: "select,insert",
   stripe_meter_events: "select",
