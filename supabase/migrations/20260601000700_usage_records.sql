@@ -34,8 +34,8 @@ create table billing.quarantined_logs (
   log_id uuid primary key,
   reason text not null
     constraint quarantined_logs_reason_known check (reason in ('no_client', 'unknown_client',
-      'invalid_timestamp', 'before_retention', 'invalid_metadata', 'invalid_feature',
-      'too_many_features', 'too_many_keys')),
+      'invalid_timestamp', 'before_retention', 'future_timestamp', 'invalid_metadata',
+      'invalid_feature', 'too_many_features', 'too_many_keys', 'dismissed')),
   agent text not null,
   model text not null,
   occurred_at timestamptz not null,
@@ -68,6 +68,20 @@ alter table billing.held_logs enable row level security;
 revoke all on billing.held_logs from public;
 grant select on billing.held_logs to service_role;
 
+-- Log rows that somebody decided not to bill. A fact, as held_logs: a rebuild respects it.
+create table billing.dismissed_logs (
+  log_id uuid primary key,
+  why text not null constraint dismissed_logs_says_why check (btrim(why) <> ''),
+  actor text not null default billing.actor(),
+  dismissed_at timestamptz not null default now()
+);
+comment on table billing.dismissed_logs is
+  'Log rows that are not to be billed, why and by whom: billing.dismiss_quarantined. Whatever
+   becomes of their clients, they are not counted.';
+alter table billing.dismissed_logs enable row level security;
+revoke all on billing.dismissed_logs from public;
+grant select on billing.dismissed_logs to service_role;
+
 -- The log rows whose usage is in usage_records or quarantine: those visible in `snapshot`, and of
 -- the transaction that moved the watermark itself those up to `own_seq`. The three identities
 -- tell a database that was restored elsewhere, where snapshots mean nothing.
@@ -95,13 +109,34 @@ select s.system_identifier, d.oid, 'public.agent_usage_logs'::regclass
 from pg_control_system() s, pg_database d where d.datname = current_database();
 
 -- Days (of some agents, or all where null) whose usage must be attributed anew, because an
--- assignment, client or default changed. The next rollup does it.
+-- assignment, client or default changed. What is little the next rollup does; the rest is a job.
 create table billing.rebuild_requests (
   id bigint generated always as identity primary key,
   agents text[],
   from_day date not null,
-  until_day date not null
+  until_day date not null,
+  client_ids uuid[],
+  claims text[],
+  models text[],
+  in_steps boolean not null default false,
+  compares boolean not null default false,
+  done_until date,
+  step_days smallint not null default 7,
+  requested_at timestamptz not null default now(),
+  constraint rebuild_requests_comparison_is_a_job check (in_steps or not compares)
 );
-comment on table billing.rebuild_requests is 'Usage that the next rollup attributes anew.';
+comment on table billing.rebuild_requests is
+  'Usage to be attributed anew: by the next rollup, or, in_steps, by billing.rebuild_in_steps.';
+comment on column billing.rebuild_requests.client_ids is
+  'Clients whose usage may change; null: of anybody. Their periods wait for a job.';
+comment on column billing.rebuild_requests.claims is
+  'Names of a client that logs in quarantine may claim; the next rollup looks for them.';
+comment on column billing.rebuild_requests.models is
+  'Models that are counted otherwise now; the next rollup looks where they were used.';
+comment on column billing.rebuild_requests.compares is
+  'Records are compared with the logs and rebuilt where they differ, instead of rebuilt.';
+comment on column billing.rebuild_requests.done_until is
+  'First day of a job that is not done yet; null before its first step.';
 alter table billing.rebuild_requests enable row level security;
 revoke all on billing.rebuild_requests from public;
+grant select on billing.rebuild_requests to service_role;

@@ -132,6 +132,8 @@ cross join lateral (
     -- Counted and removed, or it could not be told from a row that was.
     when l."timestamp" < (select w.kept_from from billing.usage_watermark w)
       then 'before_retention'
+    -- A day is for clocks and zones that are wrong; what is dated later would wait for its month.
+    when l."timestamp" > l.created_at + interval '24 hours' then 'future_timestamp'
     when z.client_id is null and c.claim is null then 'no_client'
     when z.client_id is null then 'unknown_client'
     when t.cache_read is null or t.cache_write is null or t.reasoning is null
@@ -143,7 +145,9 @@ cross join lateral (
       -- What corrects a row that is held is held with it.
       case when exists (select from billing.held_logs h
         where h.log_id in (l.id, l.corrects_id) and h.client_id = z.client_id)
-        then 'too_many_keys' end)
+        then 'too_many_keys' end,
+      case when exists (select from billing.dismissed_logs d where d.log_id = l.id)
+        then 'dismissed' end)
   end as reason
   offset 0
 ) f;

@@ -50,6 +50,7 @@ declare
   kept_from constant timestamptz := (select greatest(w.kept_from, '1970-01-01 00:00+00')
     from billing.usage_watermark w);
   holding constant boolean := exists (select from billing.held_logs);
+  dismissing constant boolean := exists (select from billing.dismissed_logs);
 begin
   return query
   with logs as not materialized (
@@ -59,6 +60,7 @@ begin
         else btrim(l.metadata ->> 'client_id') end, '') as claim,
       l.id, l."timestamp", l.agent, l.model, l.corrects_id,
       billing.is_negation(l.corrects_id, l.metadata) as negates,
+      l."timestamp" > l.created_at + interval '24 hours' as is_future,
       case when l.other_features <> '{}' then l.other_features::text end as features,
       l.input_tokens, l.output_tokens, l.web_searches, l.input_cost, l.output_cost, l.total_cost,
       coalesce(l.metadata -> 'batch' = 'true', false) as is_batch,
@@ -89,6 +91,7 @@ begin
         when l."timestamp" < '1970-01-01 00:00+00' or l."timestamp" >= '2200-01-01 00:00+00'
           then 'invalid_timestamp'
         when l."timestamp" < kept_from then 'before_retention'
+        when l.is_future then 'future_timestamp'
         when o.client_id is null and l.claim is not null then 'unknown_client'
         when o.client_id is null and d.client_id is null then 'no_client'
         when l.cache_read = 'NaN' or l.cache_write = 'NaN' or l.reasoning = 'NaN'
@@ -100,6 +103,8 @@ begin
             select h.log_id, h.client_id from billing.held_logs h)
           or (l.corrects_id, coalesce(o.client_id, d.client_id)) in (
             select h.log_id, h.client_id from billing.held_logs h)) then 'too_many_keys'
+        when dismissing and l.id in (select d.log_id from billing.dismissed_logs d)
+          then 'dismissed'
       end as reason,
       -- What a provider counts within something else is not counted there a second time.
       case when l.cache_read is not null and l.model = any (cache_within)
@@ -142,7 +147,8 @@ begin
     from owned l
     group by l.client_id, l.reason, l.usage_day, l.model, l.agent, l.is_batch, l.features
   ), groups as (
-    select s.*, case when s.reason <> 'too_many_keys' or s.features is null then s.reason
+    select s.*, case when s.reason not in ('too_many_keys', 'dismissed') or s.features is null
+          then s.reason
         else coalesce(billing.feature_reason(s.features::jsonb), s.reason) end as why,
       s.input - case when s.model = any (cache_within)
         then coalesce(s.cache_read, 0) else 0 end as own_input,

@@ -80,10 +80,11 @@ begin
   perform from billing.usage_watermark for update;
   with gone as (
     delete from billing.held_logs h where client is null or h.client_id = client
-    returning h.log_id, h.usage_day
+    returning h.log_id, h.client_id, h.usage_day
   ), asked as (
-    insert into billing.rebuild_requests (agents, from_day, until_day)
-    select array_agg(distinct l.agent), min(g.usage_day), max(g.usage_day) + 1
+    insert into billing.rebuild_requests (agents, client_ids, from_day, until_day)
+    select array_agg(distinct l.agent), array_agg(distinct g.client_id), min(g.usage_day),
+      max(g.usage_day) + 1
     from gone g
     join public.agent_usage_logs l on l.id = g.log_id
     having count(*) > 0

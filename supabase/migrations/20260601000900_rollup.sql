@@ -13,7 +13,7 @@ declare
 begin
   select * into since from billing.usage_watermark;
   return not billing.watermark_is_here(since)
-    or exists (select from billing.rebuild_requests)
+    or exists (select from billing.rebuild_requests r where not r.in_steps)
     -- In the index's order: who expects many such rows would read the table to find the first.
     or (select true from public.agent_usage_logs l
       where l.stored_by >= pg_snapshot_xmin(since.snapshot) and not billing.is_counted(
@@ -23,9 +23,46 @@ end $$;
 comment on function billing.rollup_is_due is
   'Whether there is something for billing.rollup to do; takes no lock.';
 
--- Counts what has arrived since the last rollup. One runs at a time (row lock on the watermark);
--- killed at any point it has done nothing. Returns the number of log rows counted.
-create function billing.rollup()
+-- A watermark before `upto`, about so many rows after `since`: only transactions up to the one that
+-- stored the last of these rows pass for counted, so the next step goes on with the others. Rows of
+-- one transaction stay together. `upto` itself where fewer rows wait.
+create function billing.watermark_after(since billing.usage_watermark,
+  upto billing.usage_watermark, most_rows bigint)
+returns billing.usage_watermark language plpgsql stable set search_path = '' as $$
+declare
+  cut xid8;
+begin
+  select l.stored_by into cut from public.agent_usage_logs l
+  where l.stored_by >= pg_snapshot_xmin(since.snapshot)
+    and not billing.is_counted(
+      l.stored_by, l.seq, since.snapshot, since.own_transaction, since.own_seq)
+  order by l.stored_by offset most_rows limit 1;
+  if cut is null then
+    return upto;
+  end if;
+  -- What was counted stays counted: the cut lies beyond all that `since` could see.
+  cut := greatest((cut::text::numeric + 1)::text::xid8, pg_snapshot_xmax(since.snapshot));
+  if cut >= pg_snapshot_xmax(upto.snapshot) or cut > upto.own_transaction then
+    return upto;
+  end if;
+  upto.snapshot := (select format('%s:%s:%s', least(cut, pg_snapshot_xmin(upto.snapshot)), cut,
+      string_agg(x.xid::text, ',' order by x.xid))::pg_snapshot
+    from pg_snapshot_xip(upto.snapshot) x(xid) where x.xid < cut);
+  upto.own_seq := 0;
+  if cut <= since.own_transaction then
+    -- Its rows pass for counted by their number still.
+    upto.own_transaction := since.own_transaction;
+    upto.own_seq := since.own_seq;
+  end if;
+  return upto;
+end $$;
+comment on function billing.watermark_after is
+  'A watermark about so many rows after another.';
+
+-- Counts what has arrived since the last rollup, all or about so many rows. One runs at a time (row
+-- lock on the watermark); killed at any point it has done nothing. Returns the number of log rows
+-- counted.
+create function billing.rollup_step(most_rows bigint default null)
 returns bigint language plpgsql set search_path = '' set jit = off as $$
 declare
   since billing.usage_watermark;
@@ -44,6 +81,9 @@ begin
     return billing.recount_all();
   end if;
   upto := billing.watermark_now(since);
+  if most_rows is not null then
+    upto := billing.watermark_after(since, upto, most_rows);
+  end if;
   loop
     with new_usage as materialized (
       select * from billing.sum_logs(since, upto)
@@ -105,8 +145,32 @@ begin
   perform billing.serve_rebuild_requests();
   return counted;
 end $$;
+comment on function billing.rollup_step is
+  'Adds new log rows to usage_records, about so many of them; returns how many.';
+
+create function billing.rollup()
+returns bigint language sql set search_path = '' as $$
+  select billing.rollup_step();
+$$;
 comment on function billing.rollup is
-  'Adds new log rows to usage_records, each exactly once; returns how many.';
+  'Adds all new log rows to usage_records, each exactly once; returns how many.';
+
+-- The rollup of each minute: a long absence is caught up with in steps, each committed.
+create procedure billing.rollup_in_steps(budget interval default '90 seconds',
+  most_rows bigint default 500000)
+language plpgsql as $$
+declare
+  until constant timestamptz := clock_timestamp() + budget;
+  counted bigint;
+begin
+  loop
+    counted := billing.rollup_step(most_rows);
+    commit;
+    exit when counted < most_rows or clock_timestamp() > until;
+  end loop;
+end $$;
+comment on procedure billing.rollup_in_steps is
+  'Adds new log rows to usage_records, committed step by step, until the budget is used up.';
 
 -- Counts what has arrived and keeps every other rollup, rebuild and retention out until the
 -- transaction ends: what opens periods begins with this. An idle rollup takes no lock, so this takes
@@ -175,3 +239,4 @@ set enable_nestloop = off set enable_mergejoin = off set jit = off set work_mem 
 $$;
 
 revoke all on all functions in schema billing from public;
+revoke all on all procedures in schema billing from public;

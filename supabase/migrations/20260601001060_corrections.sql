@@ -65,18 +65,20 @@ $$;
 comment on function billing.mirrored_log is
   'A log row with each of its counts and costs negated; its features must be an object of numbers.';
 
--- Whether nothing can be counted of a row, whatever client it is of: nothing is to be taken back.
-create function billing.is_unreadable(log public.agent_usage_logs)
+-- True for a row that is never counted, whatever its client.
+create function billing.is_uncountable(standing public.agent_usage_logs)
 returns boolean language plpgsql stable set search_path = '' as $$
 begin
   return exists (select from billing.attributed_logs a
-      where a.id = log.id and (a.reason like 'invalid\_%' or a.reason = 'too_many_features'))
+      where a.id = standing.id and (a.reason like 'invalid\_%'
+        or a.reason in ('too_many_features', 'future_timestamp')))
+    or exists (select from billing.dismissed_logs d where d.log_id = standing.id)
     -- That reason is not named where the row is nobody's as well.
-    or jsonb_typeof(log.other_features) <> 'object'
-    or log.other_features @? '$.* ? (@.type() <> "number")';
+    or jsonb_typeof(standing.other_features) <> 'object'
+    or standing.other_features @? '$.* ? (@.type() <> "number")';
 end $$;
-comment on function billing.is_unreadable is
-  'Whether a log row holds what cannot be counted for any client.';
+comment on function billing.is_uncountable is
+  'Whether a log row is never counted, whatever its client: unreadable, in the future, dismissed.';
 
 -- Takes a row back, count by count. Of a row that could not be read nothing was counted.
 create function billing.negate_log(log_id uuid, standing public.agent_usage_logs, reason text,
@@ -91,9 +93,17 @@ returns uuid language sql set search_path = '' as $$
         'corrected_by', billing.actor())
       || case when retracts then '{"retracts": true}'::jsonb else '{}' end,
     m."timestamp", m.client_id, log_id
-  from (select where not billing.is_unreadable(standing) offset 0) readable
+  from (select where not billing.is_uncountable(standing) offset 0) countable
   cross join lateral billing.mirrored_log(standing) m
   returning id;
+$$;
+
+-- Of a row that was never counted nothing is taken back; corrected or retracted, it is done with.
+create function billing.dismiss_uncountable(standing public.agent_usage_logs, reason text)
+returns void language sql set search_path = '' as $$
+  insert into billing.dismissed_logs (log_id, why)
+  select standing.id, 'corrected: ' || reason where billing.is_uncountable(standing)
+  on conflict (log_id) do nothing;
 $$;
 
 create function billing.correct_log(log_id uuid, corrected jsonb, reason text)
@@ -136,6 +146,7 @@ begin
     return null;
   end if;
   perform billing.negate_log(log_id, standing, reason, false);
+  perform billing.dismiss_uncountable(standing, reason);
   insert into public.agent_usage_logs (agent, endpoint, model, input_tokens, output_tokens,
     web_searches, other_features, input_cost, output_cost, feature_cost, total_cost, metadata,
     "timestamp", client_id, corrects_id)
@@ -166,6 +177,7 @@ begin
   if standing.id is null then
     return null;
   end if;
+  perform billing.dismiss_uncountable(standing, reason);
   return billing.negate_log(log_id, standing, reason, true);
 end $$;
 comment on function billing.retract_log is
@@ -212,7 +224,7 @@ begin
           = named.id::text)
       then format('row %s has been corrected already', named.id) end;
   if wrong is null and negates then
-    mirrored := case when not billing.is_unreadable(named) then billing.mirrored_log(named) end;
+    mirrored := case when not billing.is_uncountable(named) then billing.mirrored_log(named) end;
     if mirrored.id is null or (new.input_tokens, new.output_tokens, new.web_searches,
         new.other_features, new.input_cost, new.output_cost, new.feature_cost, new.total_cost,
         billing.own_metadata(new.metadata)) is distinct from (mirrored.input_tokens,
@@ -230,7 +242,7 @@ begin
           from unnest('{cache_read_tokens,cache_write_tokens,reasoning_tokens}'::text[]) k
           where billing.metadata_count(new.metadata, k) < 0)
         then 'what is right is not below zero'
-      when not billing.is_unreadable(named) and not exists (
+      when not billing.is_uncountable(named) and not exists (
           select from public.agent_usage_logs c
           where c.corrects_id = new.corrects_id and c.metadata ->> 'negates' = named.id::text)
         then format('row %s has not been taken back', named.id) end;

@@ -50,6 +50,15 @@ set enable_nestloop = off as $$
   join terms t on t.client_id = i.client_id and t.period_start = p.period_start
   where i.currency <> t.currency
   union all
+  select t.client_id, t.period_start, 'usage_being_rebuilt', format(
+    'usage of %s is being computed anew since %s (billing.pending_rebuilds): it is billed once '
+      || 'that is done', billing.period_label(t.period_start, t.period_end),
+    to_char(min(r.requested_at) at time zone 'UTC', 'YYYY-MM-DD HH24:MI'))
+  from unnest(targets) t
+  join billing.pending_rebuilds r on r.from_day < t.period_end and t.period_start < r.until_day
+    and (r.client_ids is null or t.client_id = any (r.client_ids))
+  group by t.client_id, t.period_start, t.period_end
+  union all
   select t.client_id, t.period_start, 'no_config', format(
     'no default billing_config holds on the last day of %s: add one and run again',
     billing.period_label(t.period_start, t.period_end))
@@ -77,5 +86,24 @@ returns setof billing.blocked_target language sql stable set search_path = '' as
       select r from billing.rate_periods(targets, true) r)) f)) b;
 $$;
 comment on function billing.blocked_targets is 'Targets that cannot be billed, with the reason.';
+
+-- Periods that no rebuild is to come for any more are settled by the next run.
+create function billing.release_rebuilt()
+returns void language plpgsql set search_path = '' as $$
+declare
+  targets constant billing.rating_target[] := array(
+    select (p.client_id, p.period_start, p.period_end)::billing.rating_target
+    from public.billing_periods p
+    where p.state = 'blocked' and p.reason = 'usage_being_rebuilt'
+      and not billing.is_being_rebuilt(p.client_id, p.period_start, p.period_end));
+begin
+  perform billing.lock_periods(targets);
+  update public.billing_periods p set state = 'pending', reason = null, message = null
+  from unnest(targets) t
+  where p.client_id = t.client_id and p.period_start = t.period_start
+    and p.state = 'blocked' and p.reason = 'usage_being_rebuilt';
+end $$;
+comment on function billing.release_rebuilt is
+  'Makes periods pending that waited for a rebuild that is done.';
 
 revoke all on all functions in schema billing from public;

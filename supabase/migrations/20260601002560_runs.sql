@@ -7,6 +7,7 @@ create table billing.monthly_runs (
   finished_at timestamptz,
   actor text not null,
   healed bigint not null default 0,
+  healed_until date,
   summary jsonb,
   constraint monthly_runs_summary_once_finished check (
     (finished_at is null) = (summary is null))
@@ -83,24 +84,6 @@ begin
 end $$;
 comment on function billing.begin_run is
   'Opens a run, or joins the one that is open; returns its id.';
-
--- Compares records with logs over the periods of a run, and rebuilds where they differ. Before any
--- client is locked; days that were compared since they last changed are not compared again.
-create function billing.heal_run(run_id bigint)
-returns bigint language plpgsql security definer set search_path = '' set jit = off
-set work_mem = '64MB' as $$
--- Definer: as above.
-declare
-  found bigint;
-begin
-  found := billing.heal_usage(array(
-    select (t.client_id, t.period_start, t.period_end)::billing.rating_target
-    from billing.run_targets() t));
-  update billing.monthly_runs r set healed = r.healed + found where r.id = run_id and found > 0;
-  return found;
-end $$;
-comment on function billing.heal_run is
-  'Rebuilds usage that differs from the logs in the periods of a run; returns the differences.';
 
 -- Settles up to so many clients of an open run that nobody else holds. Returns how many; 0 where
 -- all are settled, or held by other sessions at this moment.
@@ -336,8 +319,13 @@ begin
     run := billing.begin_run();
     commit;
   end if;
-  perform billing.heal_run(run);
-  commit;
+  loop
+    exit when not billing.heal_step(run);
+    commit;
+    if clock_timestamp() > until then
+      return;
+    end if;
+  end loop;
   loop
     settled := billing.settle_batch(run);
     commit;
@@ -360,5 +348,5 @@ comment on procedure billing.close_month is
 revoke all on all functions in schema billing from public;
 revoke all on all procedures in schema billing from public;
 grant execute on function billing.run_monthly(timestamptz), billing.begin_run(timestamptz),
-  billing.heal_run(bigint), billing.settle_batch(bigint, integer), billing.finish_run(bigint)
+  billing.settle_batch(bigint, integer), billing.finish_run(bigint)
   to service_role;

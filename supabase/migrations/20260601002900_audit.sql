@@ -23,7 +23,7 @@ create trigger refuse_change before update or delete or truncate on billing.audi
 
 -- What row_id says of a row: its id; of a membership, which has none, client and user.
 create function billing.audit_key(changed jsonb) returns text language sql immutable
-return coalesce(changed ->> 'id',
+return coalesce(changed ->> 'id', changed ->> 'log_id',
   concat_ws('/', changed ->> 'client_id', changed ->> 'user_id'));
 
 -- One insert per statement, not per row: a run that makes 10,000 invoices pays once. Documents are
@@ -166,5 +166,12 @@ create trigger audit_update after update on public.invoices
   for each statement execute function billing.audit_invoices();
 create trigger audit_delete after delete on public.invoices referencing old table as old_rows
   for each statement execute function billing.audit_invoices();
+
+create trigger audit_insert after insert on billing.dismissed_logs
+  referencing new table as new_rows
+  for each statement execute function billing.audit_insert();
+create trigger audit_delete after delete on billing.dismissed_logs
+  referencing old table as old_rows
+  for each statement execute function billing.audit_delete();
 
 revoke all on all functions in schema billing from public;

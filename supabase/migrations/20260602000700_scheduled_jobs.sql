@@ -41,28 +41,52 @@ end $$;
 comment on procedure billing.close_month_if_due is
   'close_month where a draft''s grace or a period is over.';
 
--- Compares the last 45 days of records with the logs, a week at a time, mends what differs and
--- tells of it: a difference means that something wrote around the rollup.
+-- Compares days with the logs, mends what differs and tells of it: a difference means that
+-- something wrote around the rollup.
+create function billing.reconcile_days(days daterange, as_of timestamptz default billing.as_of())
+returns bigint language plpgsql set search_path = '' as $$
+declare
+  differences constant bigint := billing.heal_days(array[days]);
+begin
+  if differences > 0 then
+    perform billing.queue_notice(
+      format('reconcile:%s:%s', (as_of at time zone 'UTC')::date, lower(days)), 'high',
+      'Usage records differed from logs',
+      format('%s usage records of %s to %s differed from the logs and were rebuilt.',
+        differences, lower(days), upper(days) - 1));
+  end if;
+  return differences;
+end $$;
+comment on function billing.reconcile_days is
+  'Compares usage records of some days with the logs, heals them and tells of differences.';
+
+-- The last 45 days, a week at a time.
 create function billing.reconcile_usage(as_of timestamptz default billing.as_of())
 returns bigint language plpgsql security definer set search_path = '' as $$
 -- Definer: usage_records is written by nobody but billing's own functions.
 declare
   today constant date := (as_of at time zone 'UTC')::date;
-  differences bigint;
+  differences bigint := 0;
+  week date;
 begin
   perform billing.rollup();
-  differences := billing.heal_days(array(
-    select daterange(d::date, d::date + 7)
-    from generate_series(today - 45, today, interval '7 days') d));
-  if differences > 0 then
-    perform billing.queue_notice('reconcile:' || today, 'high', 'Usage records differed from logs',
-      format('%s usage records of the last 45 days differed from the logs and were rebuilt.',
-        differences));
-  end if;
+  for week in select d::date from generate_series(today - 45, today, interval '7 days') d loop
+    differences := differences + billing.reconcile_days(daterange(week, week + 7), as_of);
+  end loop;
   return differences;
 end $$;
 comment on function billing.reconcile_usage is
   'Compares recent usage records with the logs and heals them; returns the differences.';
+
+-- The same as a job of rebuild_in_steps. One that has not ended by the next night goes on.
+create function billing.request_comparison(as_of timestamptz default billing.as_of())
+returns void language sql set search_path = '' as $$
+  insert into billing.rebuild_requests (from_day, until_day, in_steps, compares)
+  select (as_of at time zone 'UTC')::date - 45, (as_of at time zone 'UTC')::date + 4, true, true
+  where not exists (select from billing.rebuild_requests r where r.compares);
+$$;
+comment on function billing.request_comparison is
+  'Asks for a comparison of the last 45 days of usage records with the logs, step by step.';
 
 -- Tells of jobs that failed or are late, once a day each.
 create function billing.watch_jobs(at timestamptz default clock_timestamp())
@@ -94,9 +118,10 @@ create function billing.schedule_jobs()
 returns void language sql set search_path = '' as $$
   select billing.schedule_job(j.name, j.schedule, j.command, j.purpose)
   from (values
-    ('billing-rollup', '* * * * *',
-      $c$set statement_timeout = '15min'; select billing.rollup()$c$,
+    ('billing-rollup', '* * * * *', 'call billing.rollup_in_steps()',
       'Adds new logs to usage_records'),
+    ('billing-rebuild', '* * * * *', 'call billing.rebuild_in_steps()',
+      'Computes usage anew where much is to be attributed otherwise, step by step'),
     ('billing-dashboards', '7,22,37,52 * * * *',
       $c$set statement_timeout = '15min'; select billing.refresh_dashboards()$c$,
       'Refreshes the materialized views without blocking readers'),
@@ -113,9 +138,8 @@ returns void language sql set search_path = '' as $$
       'Tells of budgets, jumps, unpriced and unowned usage, and of jobs that fail'),
     ('billing-deliver', '* * * * *', 'select billing.nudge_deliver()',
       'Wakes the delivery worker'),
-    ('billing-reconcile', '40 3 * * *',
-      $c$set statement_timeout = '1h'; select billing.reconcile_usage()$c$,
-      'Compares usage records with the logs and heals them'),
+    ('billing-reconcile', '40 3 * * *', 'select billing.request_comparison()',
+      'Has usage records compared with the logs, step by step, and healed'),
     ('billing-purge', '50 3 * * *', 'select billing.purge_job_details()',
       'Deletes old run details of pg_cron')
   ) j(name, schedule, command, purpose);

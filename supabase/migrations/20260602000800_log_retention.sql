@@ -83,13 +83,23 @@ declare
 begin
   select count(*) into found from billing.quarantined_logs q
   where q.occurred_at >= month::timestamp at time zone 'UTC'
-    and q.occurred_at < month_end::timestamp at time zone 'UTC' and q.reason <> 'before_retention';
+    and q.occurred_at < month_end::timestamp at time zone 'UTC' and q.reason <> 'before_retention'
+    and not exists (select from billing.dismissed_logs d where d.log_id = q.log_id);
   if found > 0 then
-    return format('%s log rows are in quarantine: select * from billing.quarantine', found);
+    return format('%s log rows are in quarantine: select * from billing.quarantine, or dismiss them'
+      || ' by billing.dismiss_quarantined', found);
   end if;
-  -- Local days of the month's instants reach one day beyond it on either side.
-  select count(distinct r.client_id) into found from public.usage_records r
-  where r.usage_day >= month - 1 and r.usage_day <= month_end and not exists (
+  if exists (select from billing.pending_rebuilds r
+    where r.from_day <= month_end + 1 and r.until_day >= month - 1) then
+    return 'usage is being computed anew: select * from billing.pending_rebuilds';
+  end if;
+  -- Local days of the month's instants reach one day beyond it on either side. What lies outside of
+  -- the client's service is on no invoice; should it come into it, its records are there.
+  select count(distinct r.client_id) into found
+  from public.usage_records r join public.clients c on c.id = r.client_id
+  where r.usage_day >= month - 1 and r.usage_day <= month_end
+    and r.usage_day >= c.started_on and r.usage_day < coalesce(c.ended_on, 'infinity')
+    and not exists (
     select from public.billing_periods p
     where p.client_id = r.client_id and p.period_start <= r.usage_day and r.usage_day < p.period_end
       and (p.state = 'voided' or p.state in ('invoiced', 'skipped') and not p.usage_changed));
@@ -111,14 +121,23 @@ comment on function billing.retention_blocker is
 create function billing.expired_log_month(as_of timestamptz)
 returns date language sql stable set search_path = '' as $$
   select x.month from (
-    select coalesce(
-      (select (max(m.month) + interval '1 month')::date from billing.log_months m
-        where m.state = 'removed'),
-      (select date_trunc('month', min(d.day))::date
-        from (select min(u.usage_day) as day from billing.usage_days u
-          union all
-          select min(q.occurred_at at time zone 'UTC')::date from billing.quarantined_logs q
-          where q.reason not in ('invalid_timestamp', 'before_retention')) d)) as month
+    -- Months without logs are passed over: one call of 1970 would have all of them exported.
+    select date_trunc('month', min(d.day))::date as month
+    from (
+      select (max(m.month) + interval '1 month')::date as kept
+      from billing.log_months m where m.state = 'removed'
+    ) r
+    cross join lateral (
+      -- The instants of a local day may be of the month before.
+      select case when min(u.usage_day) is not null
+          then greatest(min(u.usage_day) - 1, r.kept) end as day
+      from billing.usage_days u
+      where u.changes > 0 and (r.kept is null or u.usage_day >= r.kept)
+      union all
+      select min(q.occurred_at at time zone 'UTC')::date from billing.quarantined_logs q
+      where q.reason not in ('invalid_timestamp', 'before_retention')
+        and (r.kept is null or q.occurred_at >= r.kept::timestamp at time zone 'UTC')
+    ) d
   ) x
   cross join public.billing_settings s
   where x.month + make_interval(months => 1 + s.log_retention_months)

@@ -214,6 +214,7 @@ language sql stable set search_path = '' as $$
   select 'records_equal_logs', concat_ws('/', d.client_id, d.usage_day, d.model, d.metric, d.agent),
     format('logged %s, recorded %s', d.logged, d.recorded)
   from billing.usage_discrepancies(days) d
+  where not billing.is_being_rebuilt(d.client_id, d.usage_day, d.usage_day + 1)
   union all
   select 'quarantine_is_of_logs', q.log_id::text, q.reason
   from billing.quarantined_logs q

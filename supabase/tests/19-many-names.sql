@@ -35,6 +35,7 @@ select results_eq($$select reason, claim, count(*) from billing.quarantined_logs
 
 -- A new client can own what claims it, by its id or its external id, and nothing else.
 create function pg_temp.taken() returns table (agents text[]) language sql as $$
+  select billing.resolve_rebuild_requests();
   delete from billing.rebuild_requests returning agents;
 $$;
 insert into public.clients (name, external_id, started_on) values ('None', 'none', '2026-06-01');
@@ -47,6 +48,7 @@ insert into public.agent_usage_logs (agent, model, input_tokens, metadata, "time
 select lives_ok('select billing.rollup()', 'a name longer than an index row stops nothing');
 insert into public.clients (id, name, external_id, started_on)
 values ('00000000-0000-0000-0000-00000000000b', 'Birch', 'many7', '2026-06-01');
+select billing.resolve_rebuild_requests();
 select results_eq('select agents from billing.rebuild_requests',
   $$values ('{BY-ID,many7}'::text[])$$, 'one that is claimed for the agents that claim it');
 select billing.rollup();

@@ -35,7 +35,7 @@ select results_eq($$select m.input_tokens, m.other_features, m.metadata
     where l.id = '00000000-0000-4000-8000-000000000001'$$,
   $$values (-100::bigint, '{"images": -2}'::jsonb,
     '{"cache_read_tokens": -40, "note": "kept"}'::jsonb)$$, 'the mirror of a row');
-select results_eq($$select billing.is_unreadable(l) from public.agent_usage_logs l
+select results_eq($$select billing.is_uncountable(l) from public.agent_usage_logs l
     where l.corrects_id is null order by l.id$$, $$values (false), (true), (true)$$,
   'a row can be read or not, whether it is somebody''s or nobody''s');
 select is(billing.own_metadata('{"note": 1, "negates": 2, "restates": 3, "retracts": true,

@@ -1,6 +1,6 @@
 -- What lies between two watermarks is summed, once; a watermark of elsewhere is known as such.
 begin;
-select plan(15);
+select plan(17);
 
 insert into public.clients (id, name, external_id, started_on)
 values ('00000000-0000-0000-0000-00000000000a', 'Acme', 'acme', '2026-06-01');
@@ -57,10 +57,14 @@ select results_eq('select reason, agent, occurred_at from billing.quarantined_lo
   $$values ('unknown_client', 'STRAY', '2026-06-12 12:00+00'::timestamptz)$$,
   'what has none is, once');
 
+-- Rows of one transaction stay together: here all are of this one.
+select is(billing.watermark_after(pg_temp.get('start'), pg_temp.get('three'), 1)::text,
+  pg_temp.get('three')::text, 'a step ends where the rows do');
+
 -- What the watermark of the table has counted is what usage_records should hold.
 select is_empty($$select * from billing.logged_usage('2026-06-01', '2026-07-01')$$,
   'before a rollup no log is counted');
-select billing.rollup();
+select is(billing.rollup_step(1), 3::bigint, 'the rollup counts them');
 select results_eq($$select usage_day, agent, quantity
     from billing.logged_usage('2026-06-01', '2026-06-11') where metric = 'input_tokens'$$,
   $$values ('2026-06-10'::date, 'SCHOLAR', 10::numeric)$$, 'after it all are, by their local days');

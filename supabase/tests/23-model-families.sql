@@ -31,6 +31,7 @@ select lives_ok($$update public.models set family = 'large' where id = 'unused'$
 
 -- Counting anew.
 create function pg_temp.requested() returns bigint language sql as $$
+  select billing.resolve_rebuild_requests();
   with gone as (delete from billing.rebuild_requests returning 1) select count(*) from gone;
 $$;
 insert into public.agent_usage_logs (agent, model, "timestamp", client_id)

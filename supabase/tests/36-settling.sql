@@ -1,6 +1,6 @@
 -- Locks in one order, versions that are compared: what rates and writes stands on it.
 begin;
-select plan(48);
+select plan(53);
 
 insert into public.clients (id, name, started_on)
 select ('00000000-0000-4000-8000-00000000036' || n)::uuid, name, '2026-06-01'
@@ -62,7 +62,18 @@ create temporary table run as select billing.begin_run('2026-07-01') as id;
 select is(billing.begin_run('2026-07-01'), (select id from run), 'a run that is open is joined');
 select set_eq($$select client_id, is_late from billing.run_targets()$$,
   $$select id, false from public.clients$$, 'both clients have something to settle');
-select is(billing.heal_run(id), 0::bigint, 'usage is compared first') from run;
+select set_eq('select day from billing.unverified_days(pg_temp.targets())',
+  $$select '2026-06-01'::date + n from generate_series(0, 29) n$$,
+  'no day has been compared with the logs');
+update public.usage_records set quantity = quantity + 1
+where client_id = '00000000-0000-4000-8000-000000000361' and metric = 'web_searches';
+select ok(billing.heal_step(id), 'usage is compared first, a week at a time') from run;
+select results_eq('select healed, healed_until from billing.monthly_runs',
+  $$values (0::bigint, '2026-06-08'::date)$$, 'which the run remembers');
+select is(billing.heal_run(id), 1::bigint, 'then the other weeks, which heals what differs')
+from run;
+select is((select max(quantity) from public.usage_records), 6000::numeric, 'to what was logged');
+select ok(not billing.heal_step(id), 'none is left') from run;
 select is(billing.settle_batch(id, 1), 1, 'a batch takes as many clients as it is told') from run;
 select results_eq($$select c.name, i.number from public.invoices i
     join public.clients c on c.id = i.client_id$$,
@@ -154,6 +165,8 @@ select is(billing.clients_of_stripe_invoice('in_none') || billing.clients_of_pay
   '{}', 'what Stripe has that is not ours is nobody''s');
 select has_function('billing', 'close_month', 'committing runs are procedures');
 select has_function('billing', 'close_month_if_due', 'also those by the hour');
+select has_function('billing', 'rollup_in_steps', 'so are rollups of the cron job');
+select has_function('billing', 'rebuild_in_steps', 'and rebuilds');
 select has_function('billing', 'act_on_stripe_events', 'and events');
 
 select * from finish();

@@ -1,4 +1,4 @@
-import { strictEqual } from "node:assert/strict";
+import { deepStrictEqual, strictEqual } from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import type { Sql, TransactionSql } from "postgres";
 import { eventually } from "../support/eventually.ts";
@@ -73,4 +73,26 @@ Deno.test("usage of a rollup that was rolled back is counted by the next one", (
     strictEqual(await counted(other, client), 0);
     await other`select billing.rollup()`;
     strictEqual(await counted(other, client), 50);
+  }));
+
+Deno.test("a long absence is caught up with in steps, each row once", () =>
+  withClient(async (one, other, client) => {
+    const writer = other;
+    const steps: number[] = [];
+    for (const tokens of [1, 10, 100]) await log(one, client, tokens);
+    await writer.begin(async (inFlight) => {
+      await log(inFlight, client, 1000);
+      for (const tokens of [10_000, 100_000]) await log(one, client, tokens);
+      for (let step = 0; step < 3; step += 1) {
+        const [row] = await one<{ counted: number }[]>`
+          select billing.rollup_step(1)::int as counted`;
+        steps.push(row?.counted ?? 0);
+      }
+      strictEqual(await counted(one, client), 110_111);
+    });
+    deepStrictEqual(steps, [2, 2, 1]);
+    await log(one, client, 1_000_000);
+    await one`call billing.rollup_in_steps(most_rows => 1)`;
+    strictEqual(await counted(one, client), 1_111_111);
+    deepStrictEqual([...await one`select * from billing.usage_discrepancies()`], []);
   }));
