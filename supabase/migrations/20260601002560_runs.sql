@@ -348,5 +348,5 @@ comment on procedure billing.close_month is
 revoke all on all functions in schema billing from public;
 revoke all on all procedures in schema billing from public;
 grant execute on function billing.run_monthly(timestamptz), billing.begin_run(timestamptz),
-  billing.settle_batch(bigint, integer), billing.finish_run(bigint)
-  to service_role;
+  billing.settle_batch(bigint, integer), billing.finish_run(bigint) to service_role;
+grant execute on procedure billing.close_month(boolean, interval) to service_role;

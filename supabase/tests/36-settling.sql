@@ -1,6 +1,6 @@
 -- Locks in one order, versions that are compared: what rates and writes stands on it.
 begin;
-select plan(53);
+select plan(55);
 
 insert into public.clients (id, name, started_on)
 select ('00000000-0000-4000-8000-00000000036' || n)::uuid, name, '2026-06-01'

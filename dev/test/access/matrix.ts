@@ -117,6 +117,7 @@ export const CALLABLE = {
     "charge_base_fee",
     "check_invariants",
     "claim_idempotency_key",
+    "close_month",
     "client_balance",
     "config_on",
     "correct_log",
