@@ -34,12 +34,12 @@ function slipsAt(statement: Statement, place: number): Mutant[] {
 
 /**
  * A grant that is forgotten or goes to a role too many, a revoke of functions that is forgotten. Of
- * all functions of a schema the next file revokes once more, and of tables the platform, as a new
- * project does, has granted nothing: without those revokes all is as before.
+ * tables the platform, as a new project does, has granted nothing: without their revokes all is as
+ * before.
  */
 function forgottenRights(statement: Statement): Mutant[] {
   const { kind, tokens, sql } = statement;
-  if (kind === "revoke" && tokens[3]?.text !== "function") return [];
+  if (kind === "revoke" && !["function", "all"].includes(tokens[3]?.text ?? "")) return [];
   const mutants = [mutant("grant", statement, { start: 0, end: sql.length, text: "" })];
   const role = tokens.at(-2);
   if (kind !== "grant" || role?.text !== "service_role") return mutants;

@@ -110,7 +110,7 @@ Deno.test("rights are forgotten or given to a role too many", () => {
   deepStrictEqual(rights("revoke all on t from anon;"), []);
   deepStrictEqual(rights("revoke all on billing.t from public;"), []);
   deepStrictEqual(rights("revoke all on function billing.f(int) from public;"), [""]);
-  deepStrictEqual(rights("revoke all on all functions in schema billing from public;"), []);
+  deepStrictEqual(rights("revoke all on all routines in schema billing from public;"), [""]);
 });
 
 Deno.test("files are cut into statements, bodies stay whole and lines are right", () => {

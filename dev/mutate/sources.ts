@@ -1,9 +1,7 @@
 import { join } from "node:path";
 import { repositoryRoot } from "../platform/repository.ts";
 import { listFiles } from "../test/runner/files.ts";
-
-/** The SQL that people write, relative to the checkout: applied in the order of its names. */
-export const SOURCE_FOLDER = "supabase/migrations";
+import { readSources as readSchemas } from "../tools/schema/rooms.ts";
 
 /** A file by its path, relative to the checkout. */
 export interface Source {
@@ -11,8 +9,12 @@ export interface Source {
   readonly text: string;
 }
 
-export function readSources(): Promise<Source[]> {
-  return readAll(SOURCE_FOLDER);
+/** The SQL that people write, in the order in which it is applied. */
+export async function readSources(): Promise<Source[]> {
+  return (await readSchemas()).map(({ path, text }) => ({
+    file: `supabase/schemas/${path}`,
+    text,
+  }));
 }
 
 export function readPgtap(): Promise<Source[]> {

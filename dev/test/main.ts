@@ -8,6 +8,7 @@ import { checkLicences } from "./checks/licences.ts";
 import { checkLockFiles } from "./checks/lock-files.ts";
 import { Report } from "./runner/report.ts";
 import { checkFormat, checkLint } from "./checks/static.ts";
+import { checkDirections, checkMigration } from "./checks/rooms.ts";
 import { checkSqlNamed } from "./checks/sql-named.ts";
 import { checkSql } from "./checks/sql-style.ts";
 import { checkTypes } from "./checks/types.ts";
@@ -42,6 +43,8 @@ if (wanted("check")) {
   await report.section("imports keep to the layout", checkImports);
   await report.section("SQL style", checkSql);
   await report.section("SQL functions named in pgTAP", checkSqlNamed);
+  await report.section("the migration is what supabase/schemas says", checkMigration);
+  await report.section("rooms of supabase/schemas use only those below them", checkDirections);
   await report.section("versions of packages in functions", checkVersions);
   await report.section("lock files pin every package", checkLockFiles);
   await report.section("licences of packages", checkLicences);

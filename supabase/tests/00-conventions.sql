@@ -1,16 +1,16 @@
 -- House rules that the catalog can answer for: asked of everything there is, not of a list.
 begin;
-select plan(21);
+select plan(24);
 
 create view pg_temp.tables as
 select c.oid, n.nspname as schema, c.relname as name, c.relkind as kind, c.relrowsecurity as rls
 from pg_class c join pg_namespace n on n.oid = c.relnamespace
-where n.nspname in ('public', 'billing') and c.relkind in ('r', 'p', 'v', 'm')
+where n.nspname in ('public', 'billing', '_billing') and c.relkind in ('r', 'p', 'v', 'm')
   and not exists (select from pg_depend d where d.objid = c.oid and d.deptype = 'e');
 create view pg_temp.functions as
 select p.*, p.oid::regprocedure::text as signature, n.nspname as schema, l.lanname as language
 from pg_proc p join pg_namespace n on n.oid = p.pronamespace join pg_language l on l.oid = p.prolang
-where n.nspname in ('public', 'billing')
+where n.nspname in ('public', 'billing', '_billing')
   and not exists (select from pg_depend d where d.objid = p.oid and d.deptype = 'e');
 
 select cmp_ok((select count(*) from pg_temp.tables), '>', 25::bigint, 'there are tables to ask');
@@ -28,7 +28,7 @@ select is_empty($$
   select t.name, g.privilege_type from pg_temp.tables t
   join information_schema.role_table_grants g on g.table_schema = t.schema
     and g.table_name = t.name
-  where g.grantee = 'authenticated' and (g.privilege_type <> 'SELECT' or t.schema = 'billing')$$,
+  where g.grantee = 'authenticated' and (g.privilege_type <> 'SELECT' or t.schema <> 'public')$$,
   'authenticated may do nothing but read, in public alone');
 select is_empty($$
   select t.name from pg_temp.tables t
@@ -60,6 +60,23 @@ select set_eq($$
   array['authenticated: my_clients', 'authenticated: readable_clients',
     'authenticated: is_operator'],
   'of functions, authenticated may call those that policies call, anon none');
+
+-- billing is what somebody is granted, _billing what nobody is.
+select is_empty($$
+  select r.role from (values ('anon'), ('authenticated'), ('service_role')) r(role)
+  where has_schema_privilege(r.role, '_billing', 'usage')$$, 'nobody may use what is inside');
+select is_empty($$
+  select name from pg_temp.tables t
+  cross join (values ('anon'), ('authenticated'), ('service_role')) r(role)
+  where t.schema <> 'public' group by t.oid, t.schema, name
+  having bool_or(has_any_column_privilege(r.role, t.oid, 'select,insert,update'))
+    <> (t.schema = 'billing')$$, 'what is granted stands in billing, and nothing else: relations');
+select is_empty($$
+  select f.signature from pg_temp.functions f
+  cross join (values ('anon'), ('authenticated'), ('service_role')) r(role)
+  where f.schema <> 'public' group by f.signature, f.schema
+  having bool_or(has_function_privilege(r.role, f.oid, 'execute')) <> (f.schema = 'billing')$$,
+  'and functions');
 
 -- A grant is of use where all that it leads to is granted too. Calls each function with nulls (and
 -- its own defaults) and reads each view, as the service role: any error but a missing right is

@@ -47,7 +47,7 @@ begin
   -- Triggers cannot be switched off while some are still to fire.
   set constraints all immediate;
   for guarded in select t.tgrelid from pg_trigger t join pg_class c on c.oid = t.tgrelid
-    where c.relnamespace in ('public'::regnamespace, 'billing'::regnamespace)
+    where c.relnamespace::regnamespace::text in ('public', 'billing', '_billing')
     group by t.tgrelid
   loop
     execute format('alter table %s disable trigger user', guarded);

@@ -61,7 +61,7 @@ declare
   found text;
 begin
   for guarded in select t.tgrelid from pg_trigger t join pg_class c on c.oid = t.tgrelid
-    where c.relnamespace in ('public'::regnamespace, 'billing'::regnamespace) group by 1
+    where c.relnamespace::regnamespace::text in ('public', 'billing', '_billing') group by 1
   loop
     execute format('alter table %s disable trigger user', guarded);
   end loop;

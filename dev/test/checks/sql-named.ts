@@ -3,9 +3,9 @@ import { repositoryRoot } from "../../platform/repository.ts";
 import { listFiles } from "../runner/files.ts";
 import type { SectionResult } from "../runner/report.ts";
 
-/** Checks that every SQL function of the migrations is put to the test by name in pgTAP. */
+/** Checks that every SQL function of the schema is put to the test by name in pgTAP. */
 export async function checkSqlNamed(): Promise<SectionResult> {
-  const functions = sqlFunctions(await readAll("supabase/migrations"));
+  const functions = sqlFunctions(await readAll("supabase/schemas"));
   const unnamed = unnamedFunctions(functions, await readAll("supabase/tests"));
   return {
     passed: functions.length - unnamed.length,
@@ -17,7 +17,7 @@ export async function checkSqlNamed(): Promise<SectionResult> {
 /** Functions that SQL text creates in our schemas, `schema.name`, each once, in its order. */
 export function sqlFunctions(sql: string): string[] {
   const created = withoutComments(sql).matchAll(
-    /\bcreate\s+(?:or\s+replace\s+)?(?:function|procedure)\s+((?:billing|public)\.\w+)/g,
+    /\bcreate\s+(?:or\s+replace\s+)?(?:function|procedure)\s+((?:_?billing|public)\.\w+)/g,
   );
   return [...new Set([...created].flatMap(([, name]) => name ?? []))];
 }
@@ -29,7 +29,7 @@ export function sqlFunctions(sql: string): string[] {
 export function unnamedFunctions(functions: string[], tests: string): string[] {
   const code = withoutComments(tests);
   const named = new Set(
-    [...code.matchAll(/\b(billing|public)(?:\.|',\s*')(\w+)/g)].map(([, schema, name]) =>
+    [...code.matchAll(/\b(_?billing|public)(?:\.|',\s*')(\w+)/g)].map(([, schema, name]) =>
       `${schema}.${name}`
     ),
   );

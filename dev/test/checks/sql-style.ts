@@ -10,7 +10,12 @@ const KEYWORDS =
 
 /** Checks every SQL file of the project: width, length, lower-case keywords, white space. */
 export async function checkSql(): Promise<SectionResult> {
-  const files = [...await listFiles("supabase", ".sql"), ...await listFiles("dev", ".sql")];
+  // Migrations are written from supabase/schemas.
+  const files = [
+    ...await listFiles("supabase/schemas", ".sql"),
+    ...await listFiles("supabase/tests", ".sql"),
+    ...await listFiles("dev", ".sql"),
+  ];
   const result: SectionResult = { passed: 0, failed: 0, details: [] };
   for (const file of files) {
     const problems = sqlStyleProblems(await Deno.readTextFile(join(repositoryRoot, file)));

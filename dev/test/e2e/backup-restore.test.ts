@@ -121,7 +121,8 @@ async function dumpIntoNewProject({ engine, original, empty }: ArchivedWorld): P
     ]),
     "",
   );
-  const schemas = "--schema=public --schema=billing --schema=supabase_migrations".split(" ");
+  const schemas = "--schema=public --schema=billing --schema=_billing --schema=supabase_migrations"
+    .split(" ");
   strictEqual(await program("pg_dump", [...dump, billing, ...schemas, from]), "");
   const fresh = await empty();
   const to = ["--dbname", urlOf(fresh.port, "postgres")];

@@ -111,7 +111,7 @@ Deno.test("the first requests of an API grant nothing to anybody", async () => {
   const privileges = () =>
     sql`
       select relname as name, relacl::text as acl from pg_class
-      where relnamespace::regnamespace::text in ('public', 'billing', 'auth')
+      where relnamespace::regnamespace::text in ('public', 'billing', '_billing', 'auth')
       union all
       select 'default of ' || defaclobjtype::text, defaclacl::text from pg_default_acl
       union all

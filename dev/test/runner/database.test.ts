@@ -19,6 +19,7 @@ Deno.test("an advisor's word is passed over only where it says what is meant", (
   deepStrictEqual([
     left("unused_index", "public"),
     left("rls_enabled_no_policy", "billing"),
+    left("rls_enabled_no_policy", "_billing"),
     left("function_search_path_mutable", "billing", "as_of"),
   ], Array(3).fill(false));
 });

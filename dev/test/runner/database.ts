@@ -70,7 +70,7 @@ export function isMeant(
       return true;
     case "rls_enabled_no_policy":
       // Nobody but its owner and the service may read what is internal: no policy says so.
-      return metadata?.schema === "billing";
+      return metadata?.schema === "billing" || metadata?.schema === "_billing";
     case "function_search_path_mutable":
       return boundAtCreation.has(`${metadata?.schema}.${metadata?.name}`);
     default:

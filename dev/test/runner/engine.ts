@@ -6,6 +6,7 @@ import { adviseDatabase, lintDatabase } from "./database.ts";
 import { runEndToEnd } from "./e2e.ts";
 import { runPgtap } from "./pgtap.ts";
 import type { Report } from "./report.ts";
+import { checkDependencies } from "../checks/rooms.ts";
 import { checkApplied, checkSchema } from "./schema.ts";
 
 export interface EngineRun {
@@ -33,8 +34,12 @@ export async function runOnEngine({ engine, wanted, fileFilter, report }: Engine
   try {
     if (wanted("database")) {
       await report.section(
-        title("a fresh build is dev/tools/schema/schema.txt"),
+        title("a fresh build is what dev/tools/schema says"),
         () => checkSchema(platform.urls.database, engine),
+      );
+      await report.section(
+        title("rooms use only those below them"),
+        () => checkDependencies(platform.urls.database),
       );
       // The same migrations give the same types on both; the newer engine is the hosted one.
       if (engine === "embedded") {

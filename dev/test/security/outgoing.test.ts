@@ -142,7 +142,7 @@ Deno.test("only HERMES, Resend and Stripe are asked over HTTP, and no row says w
     "supabase/functions/deliver/outbound/mail/resend.ts",
   ]);
   const calls: string[] = [];
-  for (const file of await listFiles("supabase/migrations", ".sql")) {
+  for (const file of await listFiles("supabase/schemas", ".sql")) {
     const sql = await Deno.readTextFile(join(repositoryRoot, file));
     calls.push(
       ...sql.match(

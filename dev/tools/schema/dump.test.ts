@@ -24,7 +24,7 @@ Deno.test("what differs is told object by object, line by line", () => {
     .replace("# function billing.f()", "# function billing.g()");
   deepStrictEqual(schemaDifferences(wanted, found, { sameVersion: true }), [
     "function billing.f() is not in the database",
-    "function billing.g() is not in dev/tools/schema/schema.txt",
+    "function billing.g() is not in dev/tools/schema",
     "table public.t:\n  - column b text\n  + column b bigint\n  + grant select to anon",
   ]);
 });

@@ -2,8 +2,10 @@ import { join } from "node:path";
 import postgres from "postgres";
 import { z } from "zod";
 import { repositoryRoot } from "../../platform/repository.ts";
+import { madeIn, readSources, roomOf } from "./rooms.ts";
 
-const path = join(repositoryRoot, "dev", "tools", "schema", "schema.txt");
+const folder = join(repositoryRoot, "dev", "tools", "schema");
+const SUFFIX = ".txt";
 const HEADING = "# ";
 /** Begins what the server wrote from its parse tree: other versions write it otherwise. */
 const DEPARSED = "~ ";
@@ -14,15 +16,45 @@ const Row = z.object({
   deparsed: z.string().nullable(),
 });
 
-/** Writes what the migrated database at `databaseUrl` is made of. Returns the file's path. */
+/** Writes what the migrated database at `databaseUrl` is made of, a file per room. */
 export async function writeSchema(databaseUrl: string): Promise<string> {
-  await Deno.writeTextFile(path, await describeSchema(databaseUrl));
-  return path;
+  const rooms = await byRoom(await describeSchema(databaseUrl));
+  for (const file of await descriptions()) await Deno.remove(join(folder, file));
+  for (const [room, text] of rooms) await Deno.writeTextFile(join(folder, room + SUFFIX), text);
+  return folder;
 }
 
-/** The committed description. */
-export function readSchema(): Promise<string> {
-  return Deno.readTextFile(path);
+/** The committed description, by room. */
+export async function readSchema(): Promise<Map<string, string>> {
+  const rooms = new Map<string, string>();
+  for (const file of await descriptions()) {
+    rooms.set(file.slice(0, -SUFFIX.length), await Deno.readTextFile(join(folder, file)));
+  }
+  return rooms;
+}
+
+async function descriptions(): Promise<string[]> {
+  const files: string[] = [];
+  for await (const { name } of Deno.readDir(folder)) if (name.endsWith(SUFFIX)) files.push(name);
+  return files.sort();
+}
+
+/** A description as files: each object in that of the room whose source makes it. */
+export async function byRoom(description: string): Promise<Map<string, string>> {
+  const made = madeIn(await readSources());
+  const rooms = new Map<string, string[]>();
+  for (const [object, lines] of objectsOf(description, true)) {
+    const name = /^\w+(?: view)? ([\w.]+)/.exec(object)?.[1] ?? "";
+    // A sequence is made by the table whose name it begins with, `public` by the server.
+    const table = [...made.keys()].filter((key) => name.startsWith(`${key}_`))
+      .sort((one, other) => other.length - one.length)[0];
+    const source = made.get(name) ?? made.get(object.startsWith("sequence") ? table ?? "" : "");
+    const room = source === undefined ? "00_foundation" : roomOf(source);
+    const text = rooms.get(room) ?? [];
+    text.push([`${HEADING}${object}`, ...lines].join("\n"));
+    rooms.set(room, text);
+  }
+  return new Map([...rooms].sort().map(([room, texts]) => [room, `${texts.join("\n\n")}\n`]));
 }
 
 /** Tables, views, functions and all that hangs on them, under a heading each, as text. */
@@ -67,7 +99,7 @@ export function schemaDifferences(
   const [one, other] = [objectsOf(wanted, sameVersion), objectsOf(found, sameVersion)];
   return [...new Set([...one.keys(), ...other.keys()])].sort().flatMap((name) => {
     const [before, after] = [one.get(name), other.get(name)];
-    if (before === undefined) return [`${name} is not in dev/tools/schema/schema.txt`];
+    if (before === undefined) return [`${name} is not in dev/tools/schema`];
     if (after === undefined) return [`${name} is not in the database`];
     const gone = before.filter((line) => !after.includes(line));
     const come = after.filter((line) => !before.includes(line));

@@ -3,7 +3,7 @@
 -- words of that change from one major version to the next, the meaning does not.
 with ours as (
   select n.oid, n.nspname::text as name from pg_catalog.pg_namespace n
-  where n.nspname in ('billing', 'public')
+  where n.nspname in ('billing', '_billing', 'public')
 ), relation as (
   select c.*, format('%s.%s', o.name, c.relname) as full_name,
     case c.relkind when 'r' then 'table' when 'v' then 'view' when 'm' then 'materialized view'
