@@ -246,10 +246,12 @@ export type Database = {
           "message": string | null;
           "period_end": string;
           "period_start": string;
+          "rated_version": number;
           "reason": string | null;
           "state": string;
           "updated_at": string;
           "usage_changed": boolean;
+          "usage_version": number;
         };
         ComputedFields: never;
         Insert: {
@@ -258,10 +260,12 @@ export type Database = {
           "message"?: string | null;
           "period_end": string;
           "period_start": string;
+          "rated_version"?: number;
           "reason"?: string | null;
           "state"?: string;
           "updated_at"?: string;
-          "usage_changed"?: boolean;
+          "usage_changed"?: never;
+          "usage_version"?: number;
         };
         Update: {
           "client_id"?: string;
@@ -269,10 +273,12 @@ export type Database = {
           "message"?: string | null;
           "period_end"?: string;
           "period_start"?: string;
+          "rated_version"?: number;
           "reason"?: string | null;
           "state"?: string;
           "updated_at"?: string;
-          "usage_changed"?: boolean;
+          "usage_changed"?: never;
+          "usage_version"?: number;
         };
         Relationships: [
           {

@@ -122,22 +122,9 @@ create function billing.expired_log_month(as_of timestamptz)
 returns date language sql stable set search_path = '' as $$
   select x.month from (
     -- Months without logs are passed over: one call of 1970 would have all of them exported.
-    select date_trunc('month', min(d.day))::date as month
-    from (
-      select (max(m.month) + interval '1 month')::date as kept
-      from billing.log_months m where m.state = 'removed'
-    ) r
-    cross join lateral (
-      -- The instants of a local day may be of the month before.
-      select case when min(u.usage_day) is not null
-          then greatest(min(u.usage_day) - 1, r.kept) end as day
-      from billing.usage_days u
-      where u.changes > 0 and (r.kept is null or u.usage_day >= r.kept)
-      union all
-      select min(q.occurred_at at time zone 'UTC')::date from billing.quarantined_logs q
-      where q.reason not in ('invalid_timestamp', 'before_retention')
-        and (r.kept is null or q.occurred_at >= r.kept::timestamp at time zone 'UTC')
-    ) d
+    select date_trunc('month', billing.next_log_day(coalesce(
+      (select (max(m.month) + interval '1 month')::date from billing.log_months m
+        where m.state = 'removed'), '-infinity')))::date as month
   ) x
   cross join public.billing_settings s
   where x.month + make_interval(months => 1 + s.log_retention_months)
