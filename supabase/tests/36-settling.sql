@@ -1,6 +1,6 @@
 -- Locks in one order, versions that are compared: what rates and writes stands on it.
 begin;
-select plan(55);
+select plan(56);
 
 insert into public.clients (id, name, started_on)
 select ('00000000-0000-4000-8000-00000000036' || n)::uuid, name, '2026-06-01'
@@ -44,6 +44,8 @@ select is(billing.current_terms_version(), 0::bigint, 'a price counts when it is
 set constraints all immediate;
 select is(billing.current_terms_version(), 1::bigint, 'and then it does');
 set constraints all deferred;
+select trigger_is('public', 'prices', 'count_terms_change', 'billing', 'count_terms_change',
+  'by a trigger at the commit');
 select is_empty($$
   select c.relname from (values ('prices'), ('billing_config'), ('models'), ('providers'),
     ('unbilled_metrics'), ('currencies'), ('billing_settings'), ('client_time_zones'), ('clients'), ('service_intervals'),

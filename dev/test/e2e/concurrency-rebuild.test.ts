@@ -1,7 +1,7 @@
 import { deepStrictEqual, strictEqual } from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import type { Sql, TransactionSql } from "postgres";
-import { withDatabase } from "./june-database.ts";
+import { withDatabase } from "../support/june-database.ts";
 
 type Session = Sql | TransactionSql;
 

@@ -1,7 +1,7 @@
 import { ok } from "node:assert/strict";
 import type { Sql } from "postgres";
 import { z } from "zod";
-import { withDatabase } from "./june-database.ts";
+import { withDatabase } from "../support/june-database.ts";
 
 const lines = z.array(z.object({ "QUERY PLAN": z.string() }));
 
