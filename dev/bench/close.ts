@@ -65,7 +65,7 @@ async function closeOf(sql: Sql, clients: number, sizes: Sizes): Promise<Close> 
 
 /** Usage rolled up and compared, as the jobs of minutes and nights have done by then. */
 async function prepare(sql: Sql): Promise<number> {
-  await sql`select billing.rollup()`;
+  await sql`select _billing.rollup()`;
   await sql`vacuum analyze`;
   return await timed(() => sql`select billing.reconcile_usage(${AS_OF})`);
 }

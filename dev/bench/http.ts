@@ -157,14 +157,14 @@ export async function measureReference(platform: Platform, sizes: Sizes): Promis
         `${whole(sizes.referenceRows)} logs`,
     }];
   } finally {
-    await sql`select billing.rollup()`;
+    await sql`select _billing.rollup()`;
     await sql.end({ timeout: 1 });
   }
 }
 
 /** From logs that nobody has counted yet to the totals in our hands. */
 async function sumInDatabase(sql: Sql, rows: number): Promise<void> {
-  const [counted] = await sql<{ rollup: string }[]>`select billing.rollup()`;
+  const [counted] = await sql<{ rollup: string }[]>`select _billing.rollup()`;
   if (Number(counted?.rollup) !== rows) throw new Error(`not ${rows} logs to count`);
   await sql`select client_id, model, metric, sum(quantity) from public.usage_records
     where usage_day >= '2026-06-01' and usage_day < '2026-07-01' group by 1, 2, 3`;

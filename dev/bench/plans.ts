@@ -9,8 +9,8 @@ const NEW_LOGS = 1000;
 /** What is asked all day. `$client` is one of 1,000; a member's questions go through RLS. */
 const HOT: readonly (readonly [what: string, statement: string, who?: "member"])[] = [
   ["a batch of usage comes in", "select * from billing.ingest_usage($events)"],
-  [`a rollup of ${NEW_LOGS} new rows`, "select billing.rollup()"],
-  ["a rollup when nothing is new", "select billing.rollup()"],
+  [`a rollup of ${NEW_LOGS} new rows`, "select _billing.rollup()"],
+  ["a rollup when nothing is new", "select _billing.rollup()"],
   ["live spend of a client", "select billing.current_spend($client, '2026-07-15')"],
   [
     "a preview of its invoice",
@@ -28,7 +28,7 @@ const HOT: readonly (readonly [what: string, statement: string, who?: "member"])
     "where usage_day >= '2026-06-01' and usage_day < '2026-07-01'",
     "member",
   ],
-  ["a worker takes deliveries", "select * from billing.claim_deliveries('{email}', 10)"],
+  ["a worker takes deliveries", "select * from _billing.claim_deliveries('{email}', 10)"],
   ["Stripe's event comes in", "select billing.receive_stripe_event($event)"],
   ["Stripe's events are acted on", "select billing.process_stripe_events(50)"],
 ];

@@ -11,7 +11,7 @@ export async function measureRollup(db: BenchDatabase, sizes: Sizes): Promise<Fi
   await sql`create table public.bench_records (like public.usage_records including all)`;
   const measured = await alternate(
     sizes.rounds,
-    () => rolledBack(sql, "select billing.rollup()"),
+    () => rolledBack(sql, "select _billing.rollup()"),
     () => rolledBack(sql, BARE),
   );
   return [{
@@ -55,11 +55,11 @@ async function rolledBack(sql: Sql, statement: string): Promise<number> {
 /** `rollup_idle`: a rollup with nothing new against a round trip, on a database with history. */
 export async function measureRollupIdle({ sql }: BenchDatabase, sizes: Sizes): Promise<Figure[]> {
   await settle(sql);
-  await sql`select billing.rollup()`;
+  await sql`select _billing.rollup()`;
   const ours: number[] = [];
   const floor: number[] = [];
   for (let round = 0; round < 200; round++) {
-    ours.push(await timed(() => sql`select billing.rollup()`));
+    ours.push(await timed(() => sql`select _billing.rollup()`));
     floor.push(await timed(() => sql`select 1`));
   }
   return [{

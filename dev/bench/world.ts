@@ -111,6 +111,6 @@ async function addSomeLogs(
 
 /** Counts what has been logged and brings the statistics up to date, as time would. */
 export async function settle(sql: Sql): Promise<void> {
-  await sql`select billing.rollup()`;
+  await sql`select _billing.rollup()`;
   await sql`vacuum analyze`;
 }

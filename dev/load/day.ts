@@ -37,7 +37,10 @@ export async function replayHour(
     [HOUR.reads, () => tally.time("read", requests.read)],
     [HOUR.webhooks, () => tally.time("webhook", requests.webhook)],
     [HOUR.works, unlessBusy(() => tally.time("worker", requests.work))],
-    [HOUR.works, unlessBusy(() => tally.time("rollup", () => timed(sql`select billing.rollup()`)))],
+    [
+      HOUR.works,
+      unlessBusy(() => tally.time("rollup", () => timed(sql`select _billing.rollup()`))),
+    ],
     [HOUR.works, () => {
       // Clients pay what the worker has sent by now; Stripe tells of it.
       open.push(...[...stripe.state.invoices.keys()].filter((id) => !open.includes(id)));

@@ -118,7 +118,7 @@ async function stored({ sql }: LoadWorld): Promise<number> {
 
 /** Every accepted call is stored once and counted once; what was refused is not there. */
 async function lossProblems(world: LoadWorld, accepted: number): Promise<string[]> {
-  await world.sql`select billing.rollup()`;
+  await world.sql`select _billing.rollup()`;
   const [row] = await world.sql<{ counted: number; violations: number }[]>`
     select (select sum(log_count)::int from public.usage_records where metric = 'requests')
       as counted, (select count(*)::int from billing.check_invariants('2026-06-01')) as violations`;

@@ -3,7 +3,7 @@ import { z } from "zod";
 const minor = z.int();
 const day = z.iso.date();
 
-/** What Stripe's customer of a client is made of: `billing.stripe_client_facts`. */
+/** What Stripe's customer of a client is made of: `_billing.stripe_client_facts`. */
 export const ClientFacts = z.object({
   id: z.uuid(),
   name: z.string(),
@@ -23,7 +23,7 @@ export const ClientFacts = z.object({
 /** See the schema of the same name. */
 export type ClientFacts = z.infer<typeof ClientFacts>;
 
-/** All that sending an invoice takes: `billing.stripe_invoice_facts`. Amounts in minor units. */
+/** All that sending an invoice takes: `_billing.stripe_invoice_facts`. Amounts in minor units. */
 export const InvoiceFacts = z.object({
   invoice: z.object({
     id: z.uuid(),

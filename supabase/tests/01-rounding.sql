@@ -17,10 +17,10 @@ insert into cases values
   (1.0005, 3, 1001, 'KWD: half a fils goes up'),
   (-1.0005, 3, -1001, 'KWD: half a fils of credit'),
   (92233720368547758070, 2, 9223372036854775807000, 'an absurd amount is reported, not refused');
-select is_empty($$select rule, billing.to_minor(amount, exponent), minor from cases
-  where billing.to_minor(amount, exponent) <> minor$$,
+select is_empty($$select rule, _billing.to_minor(amount, exponent), minor from cases
+  where _billing.to_minor(amount, exponent) <> minor$$,
   'every case rounds as written');
-select results_eq($$select billing.format_minor(n, e::smallint) from (values
+select results_eq($$select _billing.format_minor(n, e::smallint) from (values
     (1234567::numeric, 2), (-5, 2), (1500, 0), (1001, 3), (0, 2)) v(n, e)$$,
   array['12345.67', '-0.05', '1500', '1.001', '0.00'], 'messages show amounts in major units');
 select throws_ok($$insert into public.currencies values ('QQQ', 4, 'No such exponent')$$,

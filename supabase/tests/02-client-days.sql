@@ -40,8 +40,8 @@ insert into starts values
   ('Pacific/Auckland', '2026-04-05', '2026-04-04 11:00+00', 25),
   ('UTC', '2026-02-28', '2026-02-28 00:00+00', 24);
 select results_eq($$
-  select c.name, s.day, billing.day_start(c.id, s.day),
-    extract(epoch from billing.day_start(c.id, s.day + 1) - billing.day_start(c.id, s.day)) / 3600
+  select c.name, s.day, _billing.day_start(c.id, s.day),
+    extract(epoch from _billing.day_start(c.id, s.day + 1) - _billing.day_start(c.id, s.day)) / 3600
   from starts s join public.clients c on c.name = s.zone order by 1, 2$$,
   $$select zone, day, starts_at, hours from starts order by 1, 2$$,
   'days start at local midnight, or when it is skipped, at the first moment after');
@@ -49,8 +49,8 @@ select results_eq($$
 select is_empty($$
   select c.name, d.day from public.clients c
   cross join generate_series('2026-01-01'::date, '2026-12-31', interval '1 day') d(day)
-  where billing.day_of(c.id, billing.day_start(c.id, d.day::date)) <> d.day::date
-    or billing.day_of(c.id, billing.day_start(c.id, d.day::date) - interval '1 microsecond')
+  where billing.day_of(c.id, _billing.day_start(c.id, d.day::date)) <> d.day::date
+    or billing.day_of(c.id, _billing.day_start(c.id, d.day::date) - interval '1 microsecond')
       <> d.day::date - 1$$,
   'in no zone is there a gap or an overlap between two days of 2026');
 

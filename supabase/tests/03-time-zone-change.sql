@@ -25,8 +25,8 @@ select is(billing.day_of('00000000-0000-0000-0000-00000000000e', '2026-06-16 10:
   '2026-06-15'::date, 'east: the last second of the old zone''s day');
 select is(billing.day_of('00000000-0000-0000-0000-00000000000e', '2026-06-16 11:00+00'),
   '2026-06-17'::date, 'east: a day can be left out');
-select cmp_ok(billing.day_start('00000000-0000-0000-0000-00000000000e', '2026-06-17'), '>=',
-  billing.day_start('00000000-0000-0000-0000-00000000000e', '2026-06-16'),
+select cmp_ok(_billing.day_start('00000000-0000-0000-0000-00000000000e', '2026-06-17'), '>=',
+  _billing.day_start('00000000-0000-0000-0000-00000000000e', '2026-06-16'),
   'east: days never run backwards');
 
 -- West: at the change (16 June 10:00 UTC) it is still 15 June in Pago Pago; that time is 17 June.

@@ -40,7 +40,7 @@ select is((pg_temp.refusal($$select billing.refuse_nan('total_cost', 'NaN')$$))[
 -- Facts are appended. Each table that the guard is put on refuses to be emptied by it.
 create temporary table guarded as
 select t.tgrelid::regclass::text as name, t.tgtype from pg_trigger t
-where t.tgfoid = 'billing.refuse_change'::regproc;
+where t.tgfoid = '_billing.refuse_change'::regproc;
 select cmp_ok((select count(*) from guarded), '>=', 11::bigint, 'there are guarded tables');
 select is_empty($$
   select name, pg_temp.refusal('truncate ' || name || ' cascade') from guarded

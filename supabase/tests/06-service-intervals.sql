@@ -2,7 +2,7 @@
 begin;
 select plan(32);
 
-select trigger_is('public', 'clients', 'serve_client_on_update', 'billing', 'serve_client',
+select trigger_is('public', 'clients', 'serve_client_on_update', '_billing', 'serve_client',
   'service follows its client');
 
 create function pg_temp.id(client text) returns uuid language sql as $$
@@ -98,13 +98,13 @@ select throws_ok($$insert into public.service_intervals (client_id, starts_on)
   values (pg_temp.id('Acme'), '2026-09-01')$$, '23P01', null, 'intervals do not overlap');
 
 -- Steps: each alone leaves intervals that do not touch.
-select billing.stop_intervals(pg_temp.id('Auck'), '2026-06-05', 'x'),
-  billing.begin_interval(pg_temp.id('Auck'), '2026-06-07', '2026-06-09', 'y'),
-  billing.begin_interval(pg_temp.id('Auck'), '2026-06-20', '2026-06-20', 'z'),
-  billing.move_first_interval(pg_temp.id('Auck'), '2026-06-01', '2026-06-02');
+select _billing.stop_intervals(pg_temp.id('Auck'), '2026-06-05', 'x'),
+  _billing.begin_interval(pg_temp.id('Auck'), '2026-06-07', '2026-06-09', 'y'),
+  _billing.begin_interval(pg_temp.id('Auck'), '2026-06-20', '2026-06-20', 'z'),
+  _billing.move_first_interval(pg_temp.id('Auck'), '2026-06-01', '2026-06-02');
 select is(pg_temp.served('Auck'), '2026-06-02 2026-06-05 started x, 2026-06-07 2026-06-09 y ended',
   'stopped, begun, nothing begun, moved');
-select is((select (billing.hold_client(pg_temp.id('Auck'))).name), 'Auck', 'a client is held');
+select is((select (_billing.hold_client(pg_temp.id('Auck'))).name), 'Auck', 'a client is held');
 
 -- Where periods come next.
 select results_eq($$select c.name, n.next_start from billing.next_periods() n

@@ -9,7 +9,7 @@ create view pg_temp.zones as
 select effective_from, time_zone, starts_at, ends_at from public.client_time_zones
 order by effective_from;
 
-select trigger_is('public', 'clients', 'keep_time_zones_on_update', 'billing', 'keep_time_zones',
+select trigger_is('public', 'clients', 'keep_time_zones_on_update', '_billing', 'keep_time_zones',
   'the history is kept where the zone is changed');
 update public.clients set time_zone = 'Pacific/Auckland';
 select results_eq('select * from pg_temp.zones', $$values

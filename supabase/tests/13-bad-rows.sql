@@ -22,10 +22,10 @@ select pg_temp.log('kiritimati', '294276-12-31 23:59:59+00');
 select pg_temp.log('samoa', '4713-01-01 00:00:00+00 BC');
 select pg_temp.log('samoa', 'infinity');
 select pg_temp.log('samoa', '-infinity');
-select lives_ok('select billing.rollup()', 'times at the ends of time do not stop the rollup');
+select lives_ok('select _billing.rollup()', 'times at the ends of time do not stop the rollup');
 select is(pg_temp.quarantined('invalid_timestamp'), 4::bigint, 'and are quarantined');
 insert into public.clients (name, started_on) values ('Newcomer', '2026-06-01');
-select lives_ok('select billing.rollup()', 'a rebuild asked for by a new client passes them by');
+select lives_ok('select _billing.rollup()', 'a rebuild asked for by a new client passes them by');
 select lives_ok('select billing.rebuild_usage()', 'and so does a rebuild of everything');
 
 -- Features: an object of numbers, or quarantine.
@@ -37,7 +37,7 @@ select pg_temp.log('samoa', '2026-06-10', '{"pdf_processing": "3"}');
 select pg_temp.log('samoa', '2026-06-10', '{"pdf_processing": [3]}');
 select pg_temp.log('samoa', '2026-06-10', '{"pdf_processing": {"pages": 3}}');
 select pg_temp.log('samoa', '2026-06-10', '{"pdf_processing": true}');
-select lives_ok('select billing.rollup()', 'features of any shape do not stop the rollup');
+select lives_ok('select _billing.rollup()', 'features of any shape do not stop the rollup');
 select is(pg_temp.quarantined('invalid_feature'), 8::bigint, 'and are quarantined');
 
 -- Numbers that jsonb holds but no sum does, names that text holds but no index does.
@@ -45,7 +45,7 @@ select pg_temp.log('samoa', '2026-06-10', '{"pdf_processing": 9e131071}');
 select pg_temp.log('samoa', '2026-06-10', '{"pdf_processing": 9e131071}');
 select pg_temp.log('samoa', '2026-06-10', jsonb_build_object(
   (select string_agg(md5(n::text), '') from generate_series(1, 300) n), 1));
-select lives_ok('select billing.rollup()', 'absurd numbers and names do not stop the rollup');
+select lives_ok('select _billing.rollup()', 'absurd numbers and names do not stop the rollup');
 select is(pg_temp.quarantined('invalid_feature'), 11::bigint, 'and are quarantined');
 select throws_ok(format($$
     insert into public.agent_usage_logs (agent, model) values (%L, 'claude-sonnet')
@@ -58,7 +58,7 @@ select throws_ok(format($$
 select pg_temp.log('samoa', '2026-06-10', jsonb_build_object(key, 1))
 from unnest('{input_tokens,output_tokens,cache_read_tokens,cache_write_tokens,reasoning_tokens,
   web_searches,requests,batch_input_tokens,batch_anything}'::text[]) key;
-select billing.rollup();
+select _billing.rollup();
 select is(pg_temp.quarantined('invalid_feature'), 20::bigint,
   'a feature with the name of a built-in metric is quarantined, not added to it');
 
@@ -68,7 +68,7 @@ select pg_temp.log('samoa', '2026-06-11', '{}', '{"cache_write_tokens": [7]}');
 select pg_temp.log('samoa', '2026-06-11', '{}', '{"reasoning_tokens": -7}');
 select pg_temp.log('samoa', '2026-06-11', '{}', '{"reasoning_tokens": 1e400}');
 select pg_temp.log('samoa', '2026-06-11', '{}', '{"reasoning_tokens": null}');
-select lives_ok('select billing.rollup()', 'metadata of any shape does not stop the rollup');
+select lives_ok('select _billing.rollup()', 'metadata of any shape does not stop the rollup');
 select is(pg_temp.quarantined('invalid_metadata'), 4::bigint, 'and is quarantined; null is zero');
 
 -- Metadata that is no object names nobody.
@@ -78,7 +78,7 @@ insert into public.agent_usage_logs (agent, model, metadata, "timestamp") values
   ('NOBODY', 'claude-sonnet', 'null', '2026-06-10'),
   ('NOBODY', 'claude-sonnet', '{"client_id": {"id": "samoa"}}', '2026-06-10'),
   ('NOBODY', 'claude-sonnet', '{"client_id": "  "}', '2026-06-10');
-select lives_ok('select billing.rollup()', 'metadata that is no object does not stop the rollup');
+select lives_ok('select _billing.rollup()', 'metadata that is no object does not stop the rollup');
 select is(pg_temp.quarantined('no_client'), 4::bigint, 'metadata without a client names nobody');
 select is(pg_temp.quarantined('unknown_client'), 1::bigint, 'an object is not a client''s name');
 

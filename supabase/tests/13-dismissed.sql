@@ -26,7 +26,7 @@ select pg_temp.log(1, 'acme', '2026-06-11 12:00+00', '2026-06-10 12:00+00');
 select pg_temp.log(2, 'acme', '2026-06-11 12:00:01+00', '2026-06-10 12:00+00');
 select pg_temp.log(3, 'acme', '2062-06-10 12:00+00', '2026-06-10 12:00+00');
 select pg_temp.log(4, 'acme', '2026-07-10 12:00+00', '2026-06-10 12:00+00');
-select billing.rollup();
+select _billing.rollup();
 select results_eq('select * from pg_temp.searches', $$values ('2026-06-11'::date, 1::numeric)$$,
   'usage dated a day ahead is counted, later usage is not');
 select results_eq($$select agent, first_day from billing.quarantine
@@ -45,20 +45,20 @@ select results_eq($$select log_id, reason, why from billing.dismissed_quarantine
   'and stands among what was dismissed');
 select pg_temp.log(5, 'acme', '2026-06-12 12:00+00', '2026-06-12 12:00+00',
   '{"cache_read_tokens": "many"}');
-select billing.rollup();
+select _billing.rollup();
 select is((select reason from billing.quarantine where agent = 'A5'), 'invalid_metadata',
   'a row that cannot be read');
 select isnt(billing.correct_log(pg_temp.id(5), '{"cache_read_tokens": 0}', 'no number'), null,
   'is corrected');
-select billing.rollup();
+select _billing.rollup();
 select is_empty($$select * from billing.quarantine where agent = 'A5'$$, 'and leaves');
 select results_eq('select * from pg_temp.searches',
   $$values ('2026-06-11'::date, 1::numeric), ('2026-06-12', 5)$$, 'what restates it counts');
-select ok(billing.is_uncountable(l), 'the row itself never does') from public.agent_usage_logs l
+select ok(_billing.is_uncountable(l), 'the row itself never does') from public.agent_usage_logs l
 where l.id = pg_temp.id(5);
-select ok(not billing.is_uncountable(l), 'as others do') from public.agent_usage_logs l
+select ok(not _billing.is_uncountable(l), 'as others do') from public.agent_usage_logs l
 where l.id = pg_temp.id(1);
-select lives_ok($$select billing.dismiss_uncountable(l, 'x') from public.agent_usage_logs l
+select lives_ok($$select _billing.dismiss_uncountable(l, 'x') from public.agent_usage_logs l
   where l.id = pg_temp.id(1)$$, 'what can be counted is not dismissed by being corrected');
 select is_empty($$select * from billing.dismissed_logs where log_id = pg_temp.id(1)$$, 'it is not');
 
@@ -70,7 +70,7 @@ select throws_ok($$select billing.dismiss_quarantined('a test')$$, 'PT400', null
 select pg_temp.log(6, 'birch', '2026-06-13 12:00+00', '2026-06-13 12:00+00');
 select pg_temp.log(7, 'birch', '2026-06-14 12:00+00', '2026-06-14 12:00+00');
 select pg_temp.log(8, 'birch', '2026-06-15 12:00+00', '2026-06-15 12:00+00');
-select billing.rollup();
+select _billing.rollup();
 select billing.correct_log(pg_temp.id(8), '{"web_searches": 80}', 'counted wrong');
 select is(billing.dismiss_quarantined('a trial', reason => 'unknown_client', agent => 'A6'),
   1::bigint, 'by its agent and reason');
@@ -91,7 +91,7 @@ select results_eq($$select a.actor = billing.actor(), a.after ->> 'why' from bil
 -- Whatever becomes of their client.
 insert into public.clients (id, name, external_id, started_on)
 values ('00000000-0000-0000-0000-00000000000b', 'Birch', 'birch', '2026-06-01');
-select billing.rollup();
+select _billing.rollup();
 select results_eq('select * from pg_temp.searches', $$values ('2026-06-11'::date, 1::numeric),
     ('2026-06-12', 5), ('2026-06-14', 7)$$, 'a client that comes gets what was not dismissed');
 select is_empty('select * from pg_temp.agrees', 'logs, records and quarantine agree');
@@ -102,14 +102,14 @@ select is((select reason from billing.dismissed_quarantine where log_id = pg_tem
   'dismissed', 'they could be billed, but were dismissed');
 select isnt(billing.correct_log(pg_temp.id(6), '{"web_searches": 60}', 'a customer'), null,
   'one that is corrected is billed as it was corrected');
-select billing.rollup();
+select _billing.rollup();
 select results_eq($$select * from pg_temp.searches where usage_day = '2026-06-13'$$,
   $$values ('2026-06-13'::date, 60::numeric)$$, 'nothing is taken back that was not counted');
 
 -- Taken back.
 select is(billing.reinstate_dismissed(array(select l.id from public.agent_usage_logs l
   where pg_temp.id(8) in (l.id, l.corrects_id))), 3::bigint, 'a dismissal can be taken back');
-select billing.rollup();
+select _billing.rollup();
 select results_eq($$select * from pg_temp.searches where usage_day = '2026-06-15'$$,
   $$values ('2026-06-15'::date, 80::numeric)$$, 'then it counts');
 select is_empty('select * from pg_temp.agrees', 'logs, records and quarantine agree');

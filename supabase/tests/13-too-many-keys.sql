@@ -30,7 +30,7 @@ select is(billing.feature_reason(jsonb_build_object('a' || chr(code) || 'b', 1))
 from (values (10, 'invalid_feature'), (127, 'invalid_feature'), (133, 'invalid_feature'),
   (160, null), (228, null)) v(code, reason);
 select pg_temp.log('FLOOD', pg_temp.features(1, 51));
-select billing.rollup();
+select _billing.rollup();
 select results_eq('select agent, reason from billing.quarantined_logs',
   $$values ('FLOOD', 'too_many_features')$$, 'a row with more is quarantined');
 select is_empty('select * from public.usage_records', 'as a whole');
@@ -44,7 +44,7 @@ select pg_temp.log('A', pg_temp.features(5, 6));   -- 13: too many, though 6 of 
 select pg_temp.log('A', pg_temp.features(2, 4));   -- none that is new
 select pg_temp.log('C', '{}', '2026-06-11 12:00+00');
 select pg_temp.log('C', '{}', client => 'birch');
-select is(billing.rollup(), 7::bigint, 'every row is dealt with');
+select is(_billing.rollup(), 7::bigint, 'every row is dealt with');
 create view pg_temp.used as
 select r.usage_day, c.external_id, r.agent, count(*)::integer as keys,
   sum(r.quantity) filter (where r.metric = 'requests') as calls
@@ -59,14 +59,14 @@ select results_eq('select * from pg_temp.used', 'select * from expected',
 select is(pg_temp.held(), '{A,C}', 'rows that bring more wait in quarantine, each as a whole');
 select is_empty('select * from billing.usage_discrepancies()', 'logs and records agree');
 select pg_temp.log('A', '{}'), pg_temp.log('D', '{}');
-select billing.rollup();
+select _billing.rollup();
 select is(pg_temp.held(), '{A,C,D}', 'the next rollup goes on from there');
 update expected set calls = 3 where agent = 'A';
 select set_eq('select * from pg_temp.used', 'select * from expected', 'and counts what is known');
 
 -- Nothing is held where nothing new lies between two watermarks.
-select billing.hold_logs(w, w, array[('00000000-0000-0000-0000-00000000000a', '2026-06-10', 0)
-  ::billing.crowded_day]) from billing.usage_watermark w;
+select _billing.hold_logs(w, w, array[('00000000-0000-0000-0000-00000000000a', '2026-06-10', 0)
+  ::_billing.crowded_day]) from billing.usage_watermark w;
 select is((select count(*) from billing.held_logs), 3::bigint, 'what is counted is not held again');
 
 -- What was decided stays so.
@@ -84,21 +84,21 @@ delete from public.usage_records;
 select billing.rebuild_usage();
 select is(pg_temp.print(), (select print from known), 'also from nothing');
 update billing.usage_watermark set system_identifier = system_identifier + 1;
-select billing.rollup();
+select _billing.rollup();
 select is(pg_temp.print(), (select print from known), 'also where it was restored');
 
 -- A retraction of what waits waits with it; nothing goes below zero.
 select billing.retract_log((select id from public.agent_usage_logs where agent = 'D'), 'twice');
-select billing.rollup();
+select _billing.rollup();
 select is(pg_temp.held(), '{A,C,D,D}', 'what takes back a held row is held with it');
 
 -- Usage that comes to a client by an assignment is bounded like any other.
 insert into public.agent_usage_logs (agent, model, input_tokens, "timestamp")
 values ('LATE', 'claude-sonnet', 1, '2026-06-10 12:00+00');
-select billing.rollup();
+select _billing.rollup();
 insert into public.agent_assignments (agent, client_id)
 values ('LATE', '00000000-0000-0000-0000-00000000000a');
-select billing.rollup();
+select _billing.rollup();
 select is(pg_temp.held(), '{A,C,D,D,LATE}', 'what an assignment releases may be too much');
 
 -- One message a day, then an operator raises the bound.
@@ -110,7 +110,7 @@ select is((select array_agg(payload ->> 'message') from public.deliveries
     'then select billing.release_held_logs().'], 'one message says where');
 update public.billing_settings set max_usage_keys_per_day = 100;
 select is(billing.release_held_logs(), 4::bigint, 'released, they are counted');
-select billing.rollup();
+select _billing.rollup();
 select ok(pg_temp.held() is null
   and (select count(*) from pg_temp.used where usage_day = '2026-06-10' and external_id = 'acme')
     = 5, 'nothing of them is lost');

@@ -47,7 +47,7 @@ select pg_temp.call('NOBATCH', 'gpt-4o', 1000, 200, '{"batch": "true"}');
 -- A correction takes back what was logged, subsets included.
 select pg_temp.call('CORRECTED', 'gpt-4o', 1000, 100, '{"cache_read_tokens": 400}');
 select billing.retract_log(id, 'a test') from public.agent_usage_logs where agent = 'CORRECTED';
-select billing.rollup();
+select _billing.rollup();
 
 select results_eq($$select * from pg_temp.counted('OPENAI')$$,
   $$values ('cache_read_tokens', 1920::numeric), ('input_tokens', 86), ('output_tokens', 172),
@@ -78,7 +78,7 @@ select results_eq($$select distinct quantity from pg_temp.counted('CORRECTED')$$
 
 -- A provider that becomes known later: the usage is normalized anew by the next rollup.
 insert into public.models (id, family, provider) values ('brand-new-1', 'brand-new', 'openai');
-select billing.rollup();
+select _billing.rollup();
 select results_eq($$select * from pg_temp.counted('UNKNOWN')$$,
   $$values ('input_tokens', 100::numeric), ('output_tokens', 30), ('reasoning_tokens', 20)$$,
   'a model that gets a provider is normalized anew');

@@ -59,7 +59,7 @@ cross join (values ('{}'::jsonb), ('[]'), ('"text"'), ('null'), ('{"pages": 1}')
   ((select jsonb_object_agg('f' || n, 1) from generate_series(1, 51) n))) f(f);
 
 create temporary table marks as
-select w as before, billing.watermark_now(w) as now from billing.usage_watermark w;
+select w as before, _billing.watermark_now(w) as now from billing.usage_watermark w;
 -- The sums as the view says them, row by row.
 create function pg_temp.viewed(since billing.usage_watermark, upto billing.usage_watermark)
 returns table (client_id uuid, reason text, usage_day date, model text, metric text, agent text,
@@ -67,9 +67,9 @@ returns table (client_id uuid, reason text, usage_day date, model text, metric t
   with scope as not materialized (
     select l.* from billing.attributed_logs l
     where l.stored_by >= pg_snapshot_xmin(since.snapshot)
-      and not billing.is_counted(
+      and not _billing.is_counted(
         l.stored_by, l.seq, since.snapshot, since.own_transaction, since.own_seq)
-      and billing.is_counted(
+      and _billing.is_counted(
         l.stored_by, l.seq, upto.snapshot, upto.own_transaction, upto.own_seq)
   ), sums as (
     select l.client_id, l.reason, l.usage_day, l.model, l.agent, l.is_batch,
@@ -116,7 +116,7 @@ create function pg_temp.same(what text) returns setof text language sql as $$
   select set_eq(
     'select (s.client_id, s.usage_day, s.model, s.metric, s.agent, s.quantity, s.provider_cost,
         s.log_count)::text
-      from marks m, billing.sum_logs(m.before, m.now) s where s.reason is null',
+      from marks m, _billing.sum_logs(m.before, m.now) s where s.reason is null',
     'select (s.client_id, s.usage_day, s.model, s.metric, s.agent, s.quantity, s.provider_cost,
         s.log_count)::text
       from marks m, pg_temp.viewed(m.before, m.now) s where s.reason is null',
@@ -124,7 +124,7 @@ create function pg_temp.same(what text) returns setof text language sql as $$
   union all
   select set_eq(
     'select s.reason, s.agent, s.model, sum(s.log_count)
-      from marks m, billing.sum_logs(m.before, m.now) s
+      from marks m, _billing.sum_logs(m.before, m.now) s
       where s.reason is not null and s.metric = ''requests'' group by 1, 2, 3',
     'select s.reason, s.agent, s.model, sum(s.log_count)
       from marks m, pg_temp.viewed(m.before, m.now) s
@@ -133,7 +133,7 @@ create function pg_temp.same(what text) returns setof text language sql as $$
 $$;
 
 select is((select array_agg(distinct s.reason order by s.reason)
-    from marks m, billing.sum_logs(m.before, m.now) s),
+    from marks m, _billing.sum_logs(m.before, m.now) s),
   '{invalid_feature,invalid_metadata,invalid_timestamp,no_client,too_many_features,
     unknown_client,null}',
   'rows of every kind are there');
@@ -154,12 +154,12 @@ select coalesce(case when hashint8(seq) % 2 = 0 then corrects_id end, id),
     else '00000000-0000-0000-0000-00000000000d' end::uuid, '2026-06-10'
 from public.agent_usage_logs where seq % 4 = 0 or corrects_id is not null;
 select pg_temp.same('with rows that are held');
-select ok(exists (select from marks m, billing.sum_logs(m.before, m.now) s
+select ok(exists (select from marks m, _billing.sum_logs(m.before, m.now) s
   where s.reason = 'too_many_keys'), 'of which there are some');
 update billing.usage_watermark set kept_from = '2026-06-11 00:00+00';
 select pg_temp.same('of a time whose logs are gone');
 
-select is(billing.token_count('{"a": 1.5, "b": null, "c": "1"}', key), value,
+select is(_billing.token_count('{"a": 1.5, "b": null, "c": "1"}', key), value,
     format('%s is %s', key, coalesce(value::text, 'absent')))
 from (values ('a', 1.5), ('b', 0), ('c', 'NaN'), ('d', null)) v(key, value);
 select is(billing.feature_reason(features), reason, features::text)

@@ -15,29 +15,29 @@ create function pg_temp.counted(wanted text) returns numeric language sql as $$
   select sum(quantity) from public.usage_records where metric = wanted;
 $$;
 
-select is(billing.rollup(), 0::bigint, 'with no logs there is nothing to count');
-select is(billing.rollup_is_due(), false, 'and none is due');
+select is(_billing.rollup(), 0::bigint, 'with no logs there is nothing to count');
+select is(_billing.rollup_is_due(), false, 'and none is due');
 select pg_temp.log(100);
 select pg_temp.log(20, '{"pdf_processing": 2.5, "ocr": 0, "Bildbeschreibung ü": 1}');
-select is(billing.rollup_is_due(), true, 'new rows make one due');
-select is(billing.rollup(), 2::bigint, 'new rows are counted, also those of this transaction');
+select is(_billing.rollup_is_due(), true, 'new rows make one due');
+select is(_billing.rollup(), 2::bigint, 'new rows are counted, also those of this transaction');
 select is(pg_temp.counted('input_tokens'), 120::numeric, 'their tokens are summed');
-select is(billing.rollup(), 0::bigint, 'and not counted again');
-select is(billing.hold_usage(), 0::bigint, 'holding usage with nothing to count counts nothing');
+select is(_billing.rollup(), 0::bigint, 'and not counted again');
+select is(_billing.hold_usage(), 0::bigint, 'holding usage with nothing to count counts nothing');
 select is((select count(*)::integer from pg_locks l where l.pid = pg_backend_pid()
   and l.relation = 'billing.usage_watermark'::regclass and l.mode = 'RowShareLock'), 1,
   'and locks the watermark all the same');
 select pg_temp.log(3);
-select is(billing.rollup(), 1::bigint, 'rows stored after a rollup in the same transaction count');
+select is(_billing.rollup(), 1::bigint, 'rows stored after a rollup in the same transaction count');
 select is(pg_temp.counted('input_tokens'), 123::numeric, 'exactly once');
 
 savepoint killed;
 select pg_temp.log(1000);
-select billing.rollup();
+select _billing.rollup();
 rollback to killed;
 select is(pg_temp.counted('input_tokens'), 123::numeric,
   'a rollup that is undone has done nothing');
-select is(billing.rollup(), 0::bigint, 'and left nothing to count');
+select is(_billing.rollup(), 0::bigint, 'and left nothing to count');
 
 select results_eq($$select metric, quantity, provider_cost, log_count from public.usage_records
     order by metric collate "C"$$,
@@ -49,18 +49,18 @@ select results_eq($$select metric, quantity, provider_cost, log_count from publi
 -- What else makes one due: usage to be attributed anew, a watermark that was restored elsewhere.
 savepoint another_cluster;
 update billing.usage_watermark set system_identifier = 1;
-select is(billing.rollup_is_due(), true, 'a watermark of elsewhere makes a recount due');
+select is(_billing.rollup_is_due(), true, 'a watermark of elsewhere makes a recount due');
 rollback to another_cluster;
 insert into billing.rebuild_requests (from_day, until_day) values ('2026-06-01', '2026-07-01');
-select is(billing.rollup_is_due(), true, 'a request to rebuild makes one due');
-select billing.rollup();
-select is(billing.rollup_is_due(), false, 'which serves it');
+select is(_billing.rollup_is_due(), true, 'a request to rebuild makes one due');
+select _billing.rollup();
+select is(_billing.rollup_is_due(), false, 'which serves it');
 
 -- An idle rollup leaves the records and the watermark as they are.
 create temporary table before as
 select (select array_agg((r.*)::text order by r.metric) from public.usage_records r) as records,
   (select (w.*)::text from billing.usage_watermark w) as watermark;
-select billing.rollup();
+select _billing.rollup();
 select is((select array_agg((r.*)::text order by r.metric) from public.usage_records r),
   (select records from before), 'an idle rollup changes no record');
 select is((select (w.*)::text from billing.usage_watermark w), (select watermark from before),

@@ -24,11 +24,11 @@ create function pg_temp.fingerprint() returns text language sql as $$
 $$;
 
 select pg_temp.logs(1, 200);
-select billing.rollup();
+select _billing.rollup();
 select pg_temp.logs(201, 201);
-select billing.rollup();
+select _billing.rollup();
 select pg_temp.logs(202, 700);
-select billing.rollup();
+select _billing.rollup();
 create temporary table known as select pg_temp.fingerprint() as fingerprint;
 
 select is_empty('select * from billing.usage_discrepancies()', 'logs and records agree');
@@ -43,23 +43,23 @@ select is(pg_temp.fingerprint(), (select fingerprint from known), 'and some days
 
 -- Long work goes week by week, and says where it is.
 select set_eq($$select client_id, usage_day, model, metric, agent, quantity, provider_cost,
-    log_count from billing.logged_usage('2026-06-03', '2026-07-09')$$,
+    log_count from _billing.logged_usage('2026-06-03', '2026-07-09')$$,
   $$select client_id, usage_day, model, metric, agent, quantity, provider_cost, log_count
-    from billing.logged_usage('-infinity', 'infinity')
+    from _billing.logged_usage('-infinity', 'infinity')
     where usage_day >= '2026-06-03' and usage_day < '2026-07-09'$$,
   'weeks that are summed one by one are as the whole');
 select is(current_setting('application_name'),
   'billing: summing logs 2026-07-06 to 2026-07-10 of 2026-07-10', 'the session says where it is');
 select set_eq($$select client_id, usage_day, model, metric, agent, quantity, provider_cost,
-    log_count from billing.logged_usage('1970-01-01', '2200-01-01')$$,
+    log_count from _billing.logged_usage('1970-01-01', '2200-01-01')$$,
   $$select client_id, usage_day, model, metric, agent, quantity, provider_cost, log_count
-    from billing.logged_usage('-infinity', 'infinity')$$, 'centuries too');
+    from _billing.logged_usage('-infinity', 'infinity')$$, 'centuries too');
 select is(current_setting('application_name'),
   'billing: summing logs 2199-12-24 to 2200-01-02 of 2200-01-02', 'in about a hundred parts');
 select is_empty($$select client_id, usage_day, model, metric, agent
-    from billing.logged_parts('-infinity', 'infinity') where client_id is not null
+    from _billing.logged_parts('-infinity', 'infinity') where client_id is not null
     group by 1, 2, 3, 4, 5 having count(*) > 1$$, 'without bounds all logs are one part');
-select billing.report_progress('something else');
+select _billing.report_progress('something else');
 select is(current_setting('application_name'), 'billing: something else', 'whatever it does');
 
 -- Tampering: changed, removed and invented records are each listed.
@@ -106,12 +106,12 @@ select is(pg_temp.fingerprint(), (select fingerprint from known), 'to what it wa
 
 -- Restored into another cluster: snapshots of here mean nothing there.
 update billing.usage_watermark set system_identifier = system_identifier + 1;
-select is(billing.rollup(), 700::bigint, 'in another cluster everything is counted anew');
+select is(_billing.rollup(), 700::bigint, 'in another cluster everything is counted anew');
 select is(pg_temp.fingerprint(), (select fingerprint from known), 'to the same records');
 update billing.usage_watermark set table_oid = 1, snapshot = '1:1:';
-select is(billing.rollup(), 700::bigint, 'and where the log table was made anew');
+select is(_billing.rollup(), 700::bigint, 'and where the log table was made anew');
 select is(pg_temp.fingerprint(), (select fingerprint from known), 'again to the same records');
-select is(billing.rollup(), 0::bigint, 'then it goes on from there');
+select is(_billing.rollup(), 0::bigint, 'then it goes on from there');
 
 select * from finish();
 rollback;

@@ -32,7 +32,7 @@ select results_eq($$select c.name, i.total_minor from public.invoices i
 update public.agent_assignments set ends_at = '2026-06-15' where agent = 'SCHOLAR';
 insert into public.agent_assignments (agent, client_id, starts_at)
 values ('SCHOLAR', '00000000-0000-0000-0000-00000000000b', '2026-06-15');
-select billing.rollup();
+select _billing.rollup();
 select is(pg_temp.usage('Acme'), 5000000::numeric, 'the usage before the 15th stays');
 select is(pg_temp.usage('Birch'), 5000000::numeric, 'the usage after it moves');
 select is_empty('select * from billing.usage_discrepancies()', 'logs and records agree');
@@ -51,13 +51,13 @@ select is((select count(*) from public.credit_notes), 1::bigint, 'nothing is cre
 -- CHIRON's usage is released from quarantine by an assignment, and bound to it by its removal.
 insert into public.agent_assignments (agent, client_id)
 values ('CHIRON', '00000000-0000-0000-0000-00000000000b');
-select billing.rollup();
+select _billing.rollup();
 select is(pg_temp.usage('Birch'), 7000000::numeric, 'an assignment releases usage of nobody');
 delete from public.agent_assignments where agent = 'CHIRON';
-select billing.rollup();
+select _billing.rollup();
 select is(pg_temp.usage('Birch'), 5000000::numeric, 'its removal takes the usage back');
 update public.billing_settings set default_client_id = '00000000-0000-0000-0000-00000000000a';
-select billing.rollup();
+select _billing.rollup();
 select is(pg_temp.usage('Acme'), 7000000::numeric, 'a default client gets usage of nobody');
 
 select * from finish();

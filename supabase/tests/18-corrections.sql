@@ -22,7 +22,7 @@ $$;
 
 select isnt(pg_temp.correct('{"input_tokens": 700, "cache_read_tokens": 600}'), null,
   'a correction is a new row');
-select billing.rollup();
+select _billing.rollup();
 select results_eq('select * from pg_temp.counted()', $$values
     ('2026-06-10'::date, 'cache_read_tokens', 600::numeric, 0::numeric),
     ('2026-06-10', 'images', 3, 0),
@@ -34,7 +34,7 @@ select is(pg_temp.correct('{"input_tokens": 700, "cache_read_tokens": 600}'), nu
   'the same correction again stores nothing');
 select isnt(pg_temp.correct('{"other_features": {"images": 1}, "input_cost": 0.25}'), null,
   'a corrected log can be corrected again');
-select billing.rollup();
+select _billing.rollup();
 select results_eq($$select metric, quantity, provider_cost from pg_temp.counted()
     where metric in ('images', 'input_tokens')$$,
   $$values ('images', 1::numeric, 0::numeric), ('input_tokens', 100, 0.25)$$,
@@ -45,12 +45,12 @@ select is((select input_tokens from public.agent_usage_logs
 select is((select count(distinct metadata ->> 'corrected_by') from public.agent_usage_logs
   where corrects_id is not null and metadata ->> 'reason' = 'sent twice'), 1::bigint,
   'corrections say who made them and why');
-select is((billing.standing_log('00000000-0000-4000-8000-000000001801')).input_cost, 0.25,
+select is((_billing.standing_log('00000000-0000-4000-8000-000000001801')).input_cost, 0.25,
   'the standing row is the last that was stated');
 
 select isnt(billing.retract_log('00000000-0000-4000-8000-000000001801', 'a test'), null,
   'a log can be retracted');
-select billing.rollup();
+select _billing.rollup();
 select is_empty('select * from pg_temp.counted()', 'of a retracted log nothing counts, nor a call');
 select is(billing.retract_log('00000000-0000-4000-8000-000000001801', 'a test'), null,
   'retracting it again stores nothing');
@@ -118,13 +118,13 @@ select pg_temp.refused(changed, because) from (values
   ('{"web_searches": 0, "other_features": {}, "metadata": {"reason": "x",
     "restates": "00000000-0000-4000-8000-000000001802"}}', 'what is right is not below zero')
 ) v(changed, because);
-select trigger_is('public', 'agent_usage_logs', 'refuse_correction', 'billing',
+select trigger_is('public', 'agent_usage_logs', 'refuse_correction', '_billing',
   'refuse_correction', 'a trigger judges what is stored as a correction');
-select trigger_is('public', 'agent_usage_logs', 'audit_correction', 'billing',
+select trigger_is('public', 'agent_usage_logs', 'audit_correction', '_billing',
   'audit_correction', 'another puts it on record');
 select lives_ok($$select pg_temp.insert('{}')$$, 'the mirror of a log may be stored by hand');
 select pg_temp.refused('{}', 'row 00000000-0000-4000-8000-000000001802 has been corrected already');
-select billing.rollup();
+select _billing.rollup();
 select is((select array_agg(distinct quantity) from public.usage_records
     where agent = 'HAND' and metric <> 'requests'), '{0}', 'and leaves nothing');
 insert into public.agent_usage_logs (agent, model, input_tokens, client_id, "timestamp")
@@ -146,7 +146,7 @@ insert into public.agent_usage_logs (id, agent, model, input_tokens, metadata, c
 values ('00000000-0000-4000-8000-000000001804', 'ODD', 'gpt-4o', 10,
   '{"cache_read_tokens": "many"}', '00000000-0000-4000-8000-000000000018', '2026-06-10');
 select billing.correct_log('00000000-0000-4000-8000-000000001804', '{"cache_read_tokens": 3}', 'x');
-select is((billing.standing_log('00000000-0000-4000-8000-000000001804')).metadata
+select is((_billing.standing_log('00000000-0000-4000-8000-000000001804')).metadata
   -> 'cache_read_tokens', '3'::jsonb, 'what was stated of an unreadable log is what stands');
 
 -- To the Data API every secret key is service_role, and none can correct.

@@ -38,7 +38,7 @@ create function pg_temp.correct(corrected jsonb) returns bigint language sql as 
   select count(billing.correct_log(id, corrected, 'a test')) from calls;
 $$;
 
-select billing.rollup();
+select _billing.rollup();
 create temporary table first as select * from pg_temp.recorded();
 select is((select count(distinct agent) from first), 480::bigint, 'every log is counted');
 
@@ -52,7 +52,7 @@ select distinct 'TWIN ' || batch, model, 7, 5, 2, '{"images": 1, "pages": 2}'::j
   0.3, jsonb_build_object('cache_read_tokens', 9, 'reasoning_tokens', 6, 'cache_write_tokens', 4,
     'batch', batch), '00000000-0000-0000-0000-00000000000a'::uuid, '2026-06-10 12:00Z'::timestamptz
 from calls;
-select billing.rollup();
+select _billing.rollup();
 analyze public.usage_records;
 select is_empty($$
   select from (select c.agent, u.metric, u.quantity, u.provider_cost
@@ -70,7 +70,7 @@ select count(billing.correct_log(id, jsonb_build_object('input_tokens', input,
     'web_searches', 3, 'total_cost', 0.4567, 'other_features',
     jsonb_build_object('images', coalesce((features ->> 'images')::numeric, 0), 'pages', 0)),
   'back')) from calls;
-select billing.rollup();
+select _billing.rollup();
 select set_eq($$select * from pg_temp.recorded() where starts_with(agent, 'A')$$,
   'select * from first', 'corrected back, each log counts as it did at first');
 
@@ -86,7 +86,7 @@ select is_empty($$
     is distinct from (l.reason, l.client_id, l.usage_day, l.is_batch, -l.input, -l.output,
       -l.cache_read, -l.cache_write, -l.reasoning, -l.web_searches, -l.total_cost)$$,
   'a row that takes another back is its mirror');
-select billing.rollup();
+select _billing.rollup();
 select is_empty($$select * from pg_temp.recorded() where starts_with(agent, 'A')$$,
   'of retracted logs nothing is left: no quantity, no cost, of no metric');
 select is_empty('select * from billing.usage_discrepancies()', 'logs and records agree');
@@ -111,14 +111,14 @@ values ('00000000-0000-4000-8000-000000000001', 'EDGE', 'gpt-4o',
   '2026-06-10 12:00Z');
 select lives_ok($$select billing.correct_log('00000000-0000-4000-8000-000000000002',
   '{"other_features": {"images": 4}}', 'a test')$$, 'what an agent calls its metadata is its own');
-select billing.rollup();
+select _billing.rollup();
 select results_eq($$select metric, quantity from pg_temp.recorded() where agent = 'EDGE'
     order by 1$$,
   $$values ('cache_write_tokens', 123456789012345678901234567890::numeric),
     ('images', 123456789012345678901234567894), ('requests', 2)$$, 'what can be read is counted');
 select billing.retract_log(l.id, 'a test') from public.agent_usage_logs l
 where l.agent = 'EDGE' and l.corrects_id is null;
-select billing.rollup();
+select _billing.rollup();
 select is_empty($$select * from pg_temp.recorded() where agent = 'EDGE'$$,
   'and taken back, whatever agents call their metadata');
 

@@ -15,12 +15,12 @@ language sql as $$
   select metric, sum(quantity) from public.usage_records where metric like '%_tokens'
   group by metric order by metric;
 $$;
-select billing.rollup();
+select _billing.rollup();
 select results_eq('select * from pg_temp.counted()', $$values ('cache_read_tokens', 300::numeric),
   ('cache_write_tokens', 700), ('output_tokens', 30), ('reasoning_tokens', 20)$$,
   'counted by its metadata');
 select billing.retract_log('00000000-0000-4000-8000-000000001811', 'sent twice');
-select billing.rollup();
+select _billing.rollup();
 select is_empty('select * from pg_temp.counted() where quantity <> 0',
   'retracted, each of its counts is zero');
 

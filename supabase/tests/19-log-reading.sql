@@ -39,14 +39,14 @@ select results_eq($$
 
 -- A watermark: a snapshot, and of the transaction that took it the rows up to its last.
 select results_eq($$
-  select billing.is_counted(stored_by::text::xid8, seq, '100:105:102', '104', 7)
+  select _billing.is_counted(stored_by::text::xid8, seq, '100:105:102', '104', 7)
   from (values (99, 1), (101, 9), (102, 1), (104, 7), (104, 8), (105, 1),
     (200, 1)) v(stored_by, seq)
   $$,
   $$values (true), (true), (false), (true), (false), (false), (false)$$,
   'ended before: counted; in flight, later, or its own after the last: not');
 select ok(not exists (select from generate_series(1, 300) x
-  where billing.is_counted(x::text::xid8, 1, '1:1:', '0', 0)),
+  where _billing.is_counted(x::text::xid8, 1, '1:1:', '0', 0)),
   'the watermark of nothing has counted nothing');
 
 select * from finish();

@@ -21,11 +21,11 @@ end $$;
 
 -- Eight times the names: eight times the work, 64 times where each is compared with each.
 select pg_temp.names('warm', 100);
-select billing.rollup();
+select _billing.rollup();
 select pg_temp.names('few', 5000);
-create temporary table took as select pg_temp.seconds_of('select billing.rollup()') as few;
+create temporary table took as select pg_temp.seconds_of('select _billing.rollup()') as few;
 select pg_temp.names('many', 40000);
-select cmp_ok(pg_temp.seconds_of('select billing.rollup()'), '<', 24 * (select few from took),
+select cmp_ok(pg_temp.seconds_of('select _billing.rollup()'), '<', 24 * (select few from took),
   'forty thousand unknown agents do not cost the square of five thousand');
 select is((select count(*) from billing.quarantined_logs), 45100::bigint, 'all are in quarantine');
 select results_eq($$select reason, claim, count(*) from billing.quarantined_logs
@@ -35,7 +35,7 @@ select results_eq($$select reason, claim, count(*) from billing.quarantined_logs
 
 -- A new client can own what claims it, by its id or its external id, and nothing else.
 create function pg_temp.taken() returns table (agents text[]) language sql as $$
-  select billing.resolve_rebuild_requests();
+  select _billing.resolve_rebuild_requests();
   delete from billing.rebuild_requests returning agents;
 $$;
 insert into public.clients (name, external_id, started_on) values ('None', 'none', '2026-06-01');
@@ -45,13 +45,13 @@ insert into public.agent_usage_logs (agent, model, input_tokens, metadata, "time
     '2026-06-10 12:00+00'),
   ('LONG', 'claude-sonnet', 1, jsonb_build_object('client_id', repeat('x', 20000)),
     '2026-06-10 12:00+00');
-select lives_ok('select billing.rollup()', 'a name longer than an index row stops nothing');
+select lives_ok('select _billing.rollup()', 'a name longer than an index row stops nothing');
 insert into public.clients (id, name, external_id, started_on)
 values ('00000000-0000-0000-0000-00000000000b', 'Birch', 'many7', '2026-06-01');
-select billing.resolve_rebuild_requests();
+select _billing.resolve_rebuild_requests();
 select results_eq('select agents from billing.rebuild_requests',
   $$values ('{BY-ID,many7}'::text[])$$, 'one that is claimed for the agents that claim it');
-select billing.rollup();
+select _billing.rollup();
 select results_eq($$select agent, quantity from public.usage_records r
     where client_id = '00000000-0000-0000-0000-00000000000b' and metric = 'input_tokens'
     order by agent$$, $$values ('BY-ID', 1::numeric), ('many7', 1)$$, 'and gets their usage');
@@ -68,7 +68,7 @@ select results_eq('select * from pg_temp.taken()', $$values ('{few5}'::text[])$$
 insert into public.agent_usage_logs (agent, model, input_tokens, client_id, "timestamp")
 select 'SCHOLAR', 'mystery-' || n, 1, '00000000-0000-0000-0000-00000000000a',
   '2026-06-10 12:00+00' from generate_series(10, 35) n;
-select billing.rollup();
+select _billing.rollup();
 set local billing.as_of = '2026-06-11 09:00+00';
 select billing.queue_usage_alerts('2026-06-11 09:00+00');
 select is((select count(*) from public.deliveries where event = 'notice' and kind = 'hermes'),

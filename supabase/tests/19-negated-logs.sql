@@ -14,7 +14,7 @@ values ('00000000-0000-4000-8000-000000000001', 'S', 'claude-sonnet', 100, 20, 3
   ('00000000-0000-4000-8000-000000000003', 'NOBODY', 'claude-sonnet', 100, 0, 0,
   '{"images": "many"}', 0, 0, '{}', null, '2026-06-10 12:00Z');
 create function pg_temp.negate(log uuid, retracts boolean) returns uuid language sql as $$
-  select billing.negate_log(log, l, 'sent twice', retracts) from public.agent_usage_logs l
+  select _billing.negate_log(log, l, 'sent twice', retracts) from public.agent_usage_logs l
   where l.id = log;
 $$;
 
@@ -31,14 +31,14 @@ select is((select metadata from public.agent_usage_logs where corrects_id is not
     'negates', '00000000-0000-4000-8000-000000000001', 'corrected_by', session_user),
   'counts in its metadata too; it says what it takes back, why and for whom');
 select results_eq($$select m.input_tokens, m.other_features, m.metadata
-    from public.agent_usage_logs l cross join lateral billing.mirrored_log(l) m
+    from public.agent_usage_logs l cross join lateral _billing.mirrored_log(l) m
     where l.id = '00000000-0000-4000-8000-000000000001'$$,
   $$values (-100::bigint, '{"images": -2}'::jsonb,
     '{"cache_read_tokens": -40, "note": "kept"}'::jsonb)$$, 'the mirror of a row');
-select results_eq($$select billing.is_uncountable(l) from public.agent_usage_logs l
+select results_eq($$select _billing.is_uncountable(l) from public.agent_usage_logs l
     where l.corrects_id is null order by l.id$$, $$values (false), (true), (true)$$,
   'a row can be read or not, whether it is somebody''s or nobody''s');
-select is(billing.own_metadata('{"note": 1, "negates": 2, "restates": 3, "retracts": true,
+select is(_billing.own_metadata('{"note": 1, "negates": 2, "restates": 3, "retracts": true,
   "reason": 4, "corrected_by": 5}'), '{"note": 1}',
   'what a correction says of itself is not the log''s');
 select is(pg_temp.negate('00000000-0000-4000-8000-000000000002', false), null,

@@ -11,13 +11,13 @@ create view pg_temp.days as
 select usage_day, changes, verified_changes = changes as agrees from billing.usage_days
 order by usage_day;
 
-select trigger_is('public', 'usage_records', 'note_updated_days', 'billing', 'note_changed_days',
+select trigger_is('public', 'usage_records', 'note_updated_days', '_billing', 'note_changed_days',
   'who changes records is noticed');
-select billing.rollup();
+select _billing.rollup();
 select results_eq('select * from pg_temp.days', $$values ('2026-06-10'::date, 1::bigint,
     null::boolean), ('2026-06-11', 1, null), ('2026-06-12', 1, null)$$,
   'a rollup changes the days it adds to');
-select is(billing.heal_days(array[daterange('2026-06-10', '2026-06-12')]), 0::bigint,
+select is(_billing.heal_days(array[daterange('2026-06-10', '2026-06-12')]), 0::bigint,
   'records and logs agree');
 select results_eq('select usage_day, agrees from pg_temp.days',
   $$values ('2026-06-10'::date, true), ('2026-06-11', true), ('2026-06-12', null)$$,
@@ -28,7 +28,7 @@ select results_eq('select usage_day, agrees from pg_temp.days',
   $$values ('2026-06-10'::date, true), ('2026-06-11', false), ('2026-06-12', null)$$,
   'a change by hand makes a day doubtful');
 delete from public.usage_records where usage_day = '2026-06-12' and metric = 'requests';
-select is(billing.heal_days(array[daterange('2026-06-10', '2026-06-11'),
+select is(_billing.heal_days(array[daterange('2026-06-10', '2026-06-11'),
   daterange('2026-06-11', '2026-06-13')]), 2::bigint, 'every difference is counted');
 select results_eq($$select usage_day, metric, quantity from public.usage_records
     where usage_day > '2026-06-10' order by 1, 2$$,
@@ -36,7 +36,7 @@ select results_eq($$select usage_day, metric, quantity from public.usage_records
     ('2026-06-12', 'input_tokens', 10), ('2026-06-12', 'requests', 1)$$, 'and healed');
 select ok(bool_or(not agrees) filter (where usage_day > '2026-06-10'),
   'days that were healed are compared once more') from pg_temp.days;
-select is(billing.heal_days(array[daterange('2026-06-10', '2026-06-13')]), 0::bigint, 'and agree');
+select is(_billing.heal_days(array[daterange('2026-06-10', '2026-06-13')]), 0::bigint, 'and agree');
 select ok(bool_and(agrees), 'all of them') from pg_temp.days;
 truncate public.usage_records;
 select ok(not bool_or(agrees), 'where all records are gone no day agrees') from pg_temp.days;

@@ -24,7 +24,8 @@ insert into prices values
 
 create function pg_temp.price(name text, low numeric, high numeric, total numeric)
 returns numeric language sql as $$
-  select billing.price_units(p.model, low, high, total, p.unit_amount, p.per_units, p.tiers, p.free)
+  select _billing.price_units(p.model, low, high, total, p.unit_amount, p.per_units, p.tiers,
+    p.free)
   from prices p where p.name = $1;
 $$;
 

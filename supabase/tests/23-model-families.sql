@@ -31,13 +31,13 @@ select lives_ok($$update public.models set family = 'large' where id = 'unused'$
 
 -- Counting anew.
 create function pg_temp.requested() returns bigint language sql as $$
-  select billing.resolve_rebuild_requests();
+  select _billing.resolve_rebuild_requests();
   with gone as (delete from billing.rebuild_requests returning 1) select count(*) from gone;
 $$;
 insert into public.agent_usage_logs (agent, model, "timestamp", client_id)
 select 'SCHOLAR', m, '2026-07-10 12:00+00', c.id
 from public.clients c, unnest('{twin,doomed}'::text[]) m;
-select billing.rollup();
+select _billing.rollup();
 select pg_temp.requested();
 update public.models set provider = 'openai' where id = 'twin';
 select is(pg_temp.requested(), 1::bigint, 'a model''s new provider counts its usage anew');

@@ -15,7 +15,7 @@ insert into public.agent_usage_logs (agent, model, input_tokens, web_searches, c
   ('CHIRON', 'claude-sonnet', 2000000, 0, '00000000-0000-0000-0000-00000000000a', '2026-06-21'),
   ('CHIRON', 'claude-sonnet', 4000000, 0, '00000000-0000-0000-0000-00000000000a', '2026-06-05'),
   ('CHIRON', 'claude-sonnet', 8000000, 0, '00000000-0000-0000-0000-00000000000b', '2026-06-16');
-select billing.rollup();
+select _billing.rollup();
 create function pg_temp.june(client text) returns billing.rating_target[] language sql as $$
   select array[(id, '2026-06-01', '2026-07-01')::billing.rating_target] from public.clients
   where name = client;
@@ -41,21 +41,21 @@ select is_empty($$select * from billing.usage_of_targets(pg_temp.june('Leaver'))
   'nor of the first day no longer served');
 
 -- Lines.
-select results_eq($$select m, billing.display_name(m)
+select results_eq($$select m, _billing.display_name(m)
     from unnest('{claude-sonnet,gpt-4o-mini,gemini-1.5-pro,m}'::text[]) m$$,
   $$values ('claude-sonnet', 'Claude Sonnet'), ('gpt-4o-mini', 'GPT-4o-mini'),
     ('gemini-1.5-pro', 'Gemini 1.5 Pro'), ('m', 'M')$$, 'models as people read them');
-select results_eq($$select m, billing.display_metric(m)
+select results_eq($$select m, _billing.display_metric(m)
     from unnest('{input_tokens,pdf_processing,web_searches}'::text[]) m$$,
   $$values ('input_tokens', 'input tokens'), ('pdf_processing', 'PDF processing'),
     ('web_searches', 'web searches')$$, 'and metrics');
 select results_eq($$select agent, description, quantity, unit_amount, precise_amount, amount_minor
-    from billing.rate_usage(pg_temp.june('Acme')) order by 2, 1$$, $$values
+    from _billing.rate_usage(pg_temp.june('Acme')) order by 2, 1$$, $$values
     ('CHIRON', 'Claude Sonnet · input tokens', 2000000::numeric, 3::numeric, 6::numeric,
       600::numeric),
     ('SCHOLAR', 'Claude Sonnet · input tokens', 1000000, 3, 3, 300),
     ('SCHOLAR', 'Web searches', 2, 0.01, 0.02, 2)$$, 'a line per agent, model and metric');
-select results_eq($$select kind, amount_minor, detail from billing.rate_charges(
+select results_eq($$select kind, amount_minor, detail from _billing.rate_charges(
     pg_temp.june('Acme')) where kind = 'minimum'$$,
   $$values ('minimum', 3098::numeric, 'minimum USD 60.00, 20 of 30 days')$$,
   '20 of 30 days of 60.00 are 40.00; 9.02 are used, 30.98 made up');
@@ -69,24 +69,24 @@ values
     'USD', '2026-06-30'),
   ('00000000-0000-0000-0000-000000000003', '00000000-0000-0000-0000-00000000000a', 'July', 4,
     'USD', '2026-07-01');
-select results_eq($$select i.description from billing.items_of_targets(pg_temp.june('Acme')) t
+select results_eq($$select i.description from _billing.items_of_targets(pg_temp.june('Acme')) t
     join public.invoice_items i on i.id = t.item_id order by 1$$,
   $$values ('Early'), ('June')$$, 'what is of July is not June''s');
-select results_eq($$select i.description, t.period_start from billing.items_of_targets(
+select results_eq($$select i.description, t.period_start from _billing.items_of_targets(
     pg_temp.june('Acme') || array(select (client_id, '2026-07-01', '2026-08-01')
       ::billing.rating_target from unnest(pg_temp.june('Acme')))) t
     join public.invoice_items i on i.id = t.item_id order by 1$$,
   $$values ('Early', '2026-06-01'::date), ('July', '2026-07-01'), ('June', '2026-06-01')$$,
   'each is taken once');
-select is((select sum(amount_minor) from billing.rate_charges(pg_temp.june('Acme'))
+select is((select sum(amount_minor) from _billing.rate_charges(pg_temp.june('Acme'))
   where kind = 'one_off'), 300::numeric, 'a charge each: 1.00 and 2.00');
 
 -- Discount and tax on what is charged.
 create function pg_temp.lines(discount numeric, fixed bigint, taxes jsonb)
 returns table (kind text, amount_minor numeric, tax_base_minor numeric) language sql as $$
-  select r.kind, r.amount_minor, r.tax_base_minor from billing.add_discounts_and_taxes(
-    array(select c from billing.rate_charges(pg_temp.june('Acme')) c),
-    array(select (t.client_id, t.period_start, 2, discount, fixed, taxes)::billing.section_terms
+  select r.kind, r.amount_minor, r.tax_base_minor from _billing.add_discounts_and_taxes(
+    array(select c from _billing.rate_charges(pg_temp.june('Acme')) c),
+    array(select (t.client_id, t.period_start, 2, discount, fixed, taxes)::_billing.section_terms
       from unnest(pg_temp.june('Acme')) t)) r
   where r.kind in ('discount', 'tax') order by r.kind, r.rating_key;
 $$;
@@ -104,20 +104,20 @@ select results_eq($$select * from pg_temp.lines(null, null,
   $$values ('tax', 300::numeric, 4000::numeric), ('tax', 0, 279)$$,
   '43.00 contain 3.00 of 7.5 %; the buyer''s own tax is noted on the items'' 3.00 / 1.075');
 
-select results_eq($$select kind, amount_minor from billing.discounts_and_taxes(
-    array(select c from billing.rate_charges(pg_temp.june('Acme')) c),
-    array(select (t.client_id, t.period_start, 2, 10, null, '[]')::billing.section_terms
+select results_eq($$select kind, amount_minor from _billing.discounts_and_taxes(
+    array(select c from _billing.rate_charges(pg_temp.june('Acme')) c),
+    array(select (t.client_id, t.period_start, 2, 10, null, '[]')::_billing.section_terms
       from unnest(pg_temp.june('Acme')) t))$$, $$values ('discount', -400::numeric)$$,
   'what charges entail stands apart from them');
 
 -- Usage without a price is told of where it is asked for.
 insert into public.agent_usage_logs (agent, model, input_tokens, client_id, "timestamp")
 values ('S', 'mystery', 7, '00000000-0000-0000-0000-00000000000a', '2026-06-20');
-select billing.rollup();
-select is_empty($$select from billing.rate_periods(pg_temp.june('Acme')) where model = 'mystery'$$,
+select _billing.rollup();
+select is_empty($$select from _billing.rate_periods(pg_temp.june('Acme')) where model = 'mystery'$$,
   'a line has a price');
 select results_eq($$select kind, metric, quantity, amount_minor
-    from billing.rate_periods(pg_temp.june('Acme'), true) where model = 'mystery'$$,
+    from _billing.rate_periods(pg_temp.june('Acme'), true) where model = 'mystery'$$,
   $$values ('unpriced', 'input_tokens', 7::numeric, null::numeric)$$,
   'who asks what blocks is told of usage that has none');
 

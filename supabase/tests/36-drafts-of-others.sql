@@ -27,10 +27,10 @@ insert into public.invoice_lines (invoice_id, position, kind, rating_key, precis
 select id, 1, 'one_off', 'x', 1, 100, 'Late' from public.invoices where kind = 'late';
 select results_eq('select * from pg_temp.drafts', $$values ('Client 1', 'period', 1::bigint),
   ('Client 2', 'late', 1), ('Client 2', 'period', 1)$$, 'three drafts with a line each');
-select billing.empty_drafts(pg_temp.period('Client 1', '2026-06-01'));
+select _billing.empty_drafts(pg_temp.period('Client 1', '2026-06-01'));
 select results_eq('select * from pg_temp.drafts', $$values ('Client 1', 'period', 0::bigint),
   ('Client 2', 'late', 1), ('Client 2', 'period', 1)$$, 'one is emptied, the others are not');
-select billing.empty_drafts(pg_temp.period('Client 2', '2026-07-01'));
+select _billing.empty_drafts(pg_temp.period('Client 2', '2026-07-01'));
 select results_eq('select * from pg_temp.drafts', $$values ('Client 1', 'period', 0::bigint),
   ('Client 2', 'period', 1)$$, 'for July June is not, and late usage is gathered anew');
 

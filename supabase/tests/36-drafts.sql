@@ -21,7 +21,7 @@ select ('00000000-0000-0000-0000-00000000000' || n)::uuid, c.id, v.description, 
 from (values (1, 'Acme', 'Set-up', 20, 'USD'), (2, 'Dune', 'Up', 5, 'USD'),
   (3, 'Dune', 'Down', -5, 'USD'), (4, 'Cedar', 'Euro', 1, 'EUR'), (5, 'Elm', 'Back', -3, 'USD')
 ) v(n, client, description, amount, currency) join public.clients c on c.name = v.client;
-select billing.rollup();
+select _billing.rollup();
 create function pg_temp.june(variadic names text[]) returns billing.rating_target[]
 language sql as $$
   select array_agg((id, '2026-06-01', '2026-07-01')::billing.rating_target order by name)
@@ -29,7 +29,7 @@ language sql as $$
 $$;
 
 select results_eq($$
-  select c.name, b.reason, b.message from billing.blocked_targets(
+  select c.name, b.reason, b.message from _billing.blocked_targets(
     pg_temp.june('Acme', 'Birch', 'Cedar', 'Dune', 'Elm')) b
   join public.clients c on c.id = b.client_id order by 1, 2$$,
   $$values ('Birch', 'currency_mismatch',
@@ -43,28 +43,28 @@ select results_eq($$
 
 -- Steps of a draft.
 select results_eq($$select model, metric, quantity, total, largest
-    from unnest(billing.rate_drafts(pg_temp.june('Acme', 'Cedar'))) order by 1, 4$$, $$values
+    from unnest(_billing.rate_drafts(pg_temp.june('Acme', 'Cedar'))) order by 1, 4$$, $$values
     ('mystery', 'input_tokens', 7::numeric, null::numeric, null::numeric),
     (null, null, null, 2300, 2300), (null, null, null, 5000, 5000)$$,
   'rating finds what each section comes to, and what has no price');
 select set_eq('select kind, amount_minor from pg_temp.draft_lines', $$values
     ('usage', 300::numeric), ('one_off', 2000), ('unpriced', null), ('minimum', 5000)$$,
   'its lines are at hand');
-select results_eq($$select total, largest from billing.findings_of(array(
-    select l::billing.rated_line from pg_temp.draft_lines l where l.kind <> 'unpriced'
+select results_eq($$select total, largest from _billing.findings_of(array(
+    select l::_billing.rated_line from pg_temp.draft_lines l where l.kind <> 'unpriced'
       and l.client_id = '00000000-0000-0000-0000-00000000000a'))$$,
   'values (2300::numeric, 2300::numeric)', 'lines given as they are come to the same');
-select results_eq($$select reason from billing.blocked_by(pg_temp.june('Acme', 'Cedar'),
-    billing.rate_drafts(pg_temp.june('Acme', 'Cedar'))) order by 1$$,
+select results_eq($$select reason from _billing.blocked_by(pg_temp.june('Acme', 'Cedar'),
+    _billing.rate_drafts(pg_temp.june('Acme', 'Cedar'))) order by 1$$,
   $$values ('currency_mismatch'), ('unpriced_usage')$$, 'what was found says what is blocked');
-select billing.keep_deltas(pg_temp.june('Acme'), '{}');
+select _billing.keep_deltas(pg_temp.june('Acme'), '{}');
 select set_eq('select kind, amount_minor from pg_temp.draft_lines',
   $$values ('usage', 300::numeric), ('one_off', 2000)$$, 'of other targets nothing is kept');
-select billing.find_homes(pg_temp.june('Acme'), '{}', '{}');
+select _billing.find_homes(pg_temp.june('Acme'), '{}', '{}');
 select results_eq('select section_start, home_start, is_late, currency from pg_temp.draft_sections',
   $$values ('2026-06-01'::date, '2026-06-01'::date, false, 'USD')$$,
   'a due period goes on its own draft');
-select is(cardinality(billing.write_draft_headers(pg_temp.june('Acme'))), 1,
+select is(cardinality(_billing.write_draft_headers(pg_temp.june('Acme'))), 1,
   'one draft per client and period that has lines');
 select results_eq($$select client_id, status, period_start, period_end, currency,
     payment_terms_days, total_minor from public.invoices$$,
@@ -75,18 +75,18 @@ select is((select s.invoice_id from pg_temp.draft_sections s), (select id from p
   'the section knows its draft');
 insert into public.invoice_lines (invoice_id, position, kind, rating_key, precise_amount,
   amount_minor, description) select id, 1, 'usage', 'x', 1, 1, 'x' from public.invoices;
-select billing.empty_drafts(pg_temp.june('Acme'));
+select _billing.empty_drafts(pg_temp.june('Acme'));
 select is_empty('select * from public.invoice_lines', 'a draft is emptied before it is remade');
-select is(billing.overcharged_targets(pg_temp.june('Acme')), '{}', 'nobody is owed anything');
+select is(_billing.overcharged_targets(pg_temp.june('Acme')), '{}', 'nobody is owed anything');
 update pg_temp.draft_lines set amount_minor = -amount_minor;
-select is(billing.overcharged_targets(pg_temp.june('Acme', 'Dune')), pg_temp.june('Acme'),
+select is(_billing.overcharged_targets(pg_temp.june('Acme', 'Dune')), pg_temp.june('Acme'),
   'who is rated below what is booked is');
 truncate pg_temp.draft_lines;
-select is(billing.write_draft_headers(pg_temp.june('Acme')), '{}', 'without lines there is none');
+select is(_billing.write_draft_headers(pg_temp.june('Acme')), '{}', 'without lines there is none');
 select is_empty('select * from public.invoices', 'and the one that there was is gone');
 
 create temporary table drafts as
-select unnest(billing.draft_invoices(pg_temp.june('Acme', 'Dune'), '{}')) as id;
+select unnest(_billing.draft_invoices(pg_temp.june('Acme', 'Dune'), '{}')) as id;
 select results_eq('select total_minor, subtotal_minor from public.invoices join drafts using (id)',
   $$values (2300::bigint, 2300::bigint)$$, '3.00 of usage and 20.00; up and down come to nothing');
 select results_eq($$select l.position, l.kind, l.amount_minor from public.invoice_lines l
@@ -94,8 +94,8 @@ select results_eq($$select l.position, l.kind, l.amount_minor from public.invoic
   $$values (1, 'usage', 300::bigint), (2, 'one_off', 2000)$$, 'usage first, items after it');
 select is((select document #>> '{totals,total_minor}' from public.invoices join drafts using (id)),
   '2300', 'with its document');
-select billing.rate_drafts(pg_temp.june('Acme', 'Dune'));
-select is(billing.make_drafts(pg_temp.june('Acme', 'Dune'), '{}'),
+select _billing.rate_drafts(pg_temp.june('Acme', 'Dune'));
+select is(_billing.make_drafts(pg_temp.june('Acme', 'Dune'), '{}'),
   array(select id from drafts), 'made again it is the same draft');
 select is((select count(*) from public.invoice_lines), 2::bigint, 'with the same lines');
 
@@ -106,7 +106,7 @@ select id, v.* from drafts cross join (values
   (8, 'discount', 'discount', -1, -100, null, null::numeric, null, null::bigint, 'Discount'),
   (9, 'tax', 'tax|1', 0.5, 50, 'VAT', 5, 'exclusive', 1000, 'VAT'),
   (10, 'tax', 'tax|2', 0.2, 20, 'Levy', 2, 'inclusive', 1000, 'Levy')) v;
-select billing.write_totals(array(select id from drafts));
+select _billing.write_totals(array(select id from drafts));
 select results_eq($$select subtotal_minor, discount_minor, tax_minor, tax_included_minor,
     total_minor from public.invoices$$,
   $$values (2300::bigint, 100::bigint, 50::bigint, 20::bigint, 2250::bigint)$$,
@@ -115,7 +115,7 @@ select results_eq($$select subtotal_minor, discount_minor, tax_minor, tax_includ
 -- Nothing to pay, no invoice; an item that met usage is spent, items that meet each other wait.
 insert into public.invoice_items (client_id, description, unit_amount, currency, item_day)
 select id, 'Allowance', -23, 'USD', '2026-06-11' from public.clients where name = 'Acme';
-select is(billing.draft_invoices(pg_temp.june('Acme', 'Dune'), '{}'), '{}',
+select is(_billing.draft_invoices(pg_temp.june('Acme', 'Dune'), '{}'), '{}',
   'a zero draft is dropped');
 select is_empty('select * from public.invoices', 'it is gone');
 select results_eq($$select description from public.invoice_items where section_start is not null

@@ -9,14 +9,14 @@ create temporary table targets as
 select array_agg((id, '2026-06-01', '2026-07-01')::billing.rating_target) as list
 from public.clients;
 create temporary table drafts as
-select unnest(billing.draft_invoices(list, '{}')) as id from targets;
+select unnest(_billing.draft_invoices(list, '{}')) as id from targets;
 
 -- Numbers.
-select is(billing.take_numbers('2030-05-05', 3), 0, 'the first of a year begin after nought');
-select is(billing.take_numbers('2030-12-31', 1), 3, 'the next follow them');
-select is(billing.take_numbers('2031-01-01', 2), 0, 'each year has its own');
+select is(_billing.take_numbers('2030-05-05', 3), 0, 'the first of a year begin after nought');
+select is(_billing.take_numbers('2030-12-31', 1), 3, 'the next follow them');
+select is(_billing.take_numbers('2031-01-01', 2), 0, 'each year has its own');
 update public.billing_settings set number_series = 'ZZ';
-select is(billing.take_numbers('2030-06-01', 1), 0, 'and each series');
+select is(_billing.take_numbers('2030-06-01', 1), 0, 'and each series');
 update public.billing_settings set number_series = 'INV';
 
 -- Balance: taken in order, never more than there is, never more than an invoice.
@@ -25,13 +25,13 @@ values ('00000000-0000-0000-0000-000000000001', 'USD', 3000, 'adjustment', now()
   ('00000000-0000-0000-0000-000000000002', 'USD', 9000, 'adjustment', now()),
   ('00000000-0000-0000-0000-000000000003', 'EUR', 9000, 'adjustment', now());
 select results_eq($$select c.name, b.applied
-    from billing.balance_to_apply(array(select id from drafts)) b
+    from _billing.balance_to_apply(array(select id from drafts)) b
     join public.invoices i on i.id = b.invoice_id join public.clients c on c.id = i.client_id
     order by 1$$,
   $$values ('Acme', 5000::bigint), ('Birch', 0), ('Cedar', 3000)$$,
   'each of 50.00 takes what its client has in that currency');
 
-select is(billing.finalize_invoices(array(select id from drafts), '2026-07-01 09:00+00'), 3,
+select is(_billing.finalize_invoices(array(select id from drafts), '2026-07-01 09:00+00'), 3,
   'drafts are finalized together');
 select results_eq($$select c.name, i.number, i.status, i.balance_applied_minor, i.due_on
     from public.invoices i join public.clients c on c.id = i.client_id order by 2$$,
@@ -41,16 +41,16 @@ select results_eq($$select c.name, i.number, i.status, i.balance_applied_minor, 
   'numbered by name; what the balance covers is paid');
 select is((select sum(amount_minor) from public.balance_entries where reason = 'applied'),
   -8000::numeric, 'what is applied is off the balance');
-select is(billing.finalize_invoices(array(select id from drafts), '2026-07-02 09:00+00'), 0,
+select is(_billing.finalize_invoices(array(select id from drafts), '2026-07-02 09:00+00'), 0,
   'what is final is not finalized again');
 
 -- One invoice, or why not.
-select throws_ok($$select billing.get_invoice('00000000-0000-0000-0000-0000000000ff')$$, 'PT404',
+select throws_ok($$select _billing.get_invoice('00000000-0000-0000-0000-0000000000ff')$$, 'PT404',
   'no invoice has id 00000000-0000-0000-0000-0000000000ff', 'there is an invoice or there is not');
 select throws_ok($$select billing.finalize_invoice('00000000-0000-0000-0000-0000000000ff')$$,
   'PT404', null, 'nor is what is not there finalized');
 create temporary table july as
-select billing.draft_invoices(array[('00000000-0000-0000-0000-000000000003', '2026-07-01',
+select _billing.draft_invoices(array[('00000000-0000-0000-0000-000000000003', '2026-07-01',
   '2026-08-01')::billing.rating_target], '{}') as ids;
 insert into public.billing_periods (client_id, period_start, period_end, full_days)
 values ('00000000-0000-0000-0000-000000000003', '2026-07-01', '2026-08-01', 31);

@@ -2,9 +2,9 @@
 begin;
 select plan(8);
 
-select is(billing.named_id('a', 'b'), billing.named_id('a', 'b'), 'the same name, the same id');
-select isnt(billing.named_id('a', 'b'), billing.named_id('a', 'b', null), 'another has another');
-select matches(billing.named_id('x')::text, '^.{14}8.{4}a', 'it is a uuid of version 8');
+select is(_billing.named_id('a', 'b'), _billing.named_id('a', 'b'), 'the same name, the same id');
+select isnt(_billing.named_id('a', 'b'), _billing.named_id('a', 'b', null), 'another has another');
+select matches(_billing.named_id('x')::text, '^.{14}8.{4}a', 'it is a uuid of version 8');
 
 insert into public.clients (id, name, started_on) values
   ('00000000-0000-0000-0000-00000000000a', 'Acme', '2026-06-01'),

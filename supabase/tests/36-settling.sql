@@ -13,58 +13,61 @@ create function pg_temp.targets() returns billing.rating_target[] language sql a
 $$;
 
 -- A row per client.
-select trigger_is('public', 'clients', 'add_settlement_locks', 'billing', 'add_settlement_locks',
+select trigger_is('public', 'clients', 'add_settlement_locks', '_billing', 'add_settlement_locks',
   'every client gets a lock of its own');
-select is((select count(*) from billing.settlement_locks), 2::bigint, 'one each');
+select is((select count(*) from _billing.settlement_locks), 2::bigint, 'one each');
 
 -- Order.
-set local billing.assert_lock_order = on;
+set local _billing.assert_lock_order = on;
 set local billing.lock_level = '0';
-select lives_ok($$select billing.lock_clients(array(select id from public.clients))$$,
+select lives_ok($$select _billing.lock_clients(array(select id from public.clients))$$,
   'clients first');
-select billing.hold_usage();
-select billing.open_periods('2026-07-01');
-select is((select array_agg(v.usage_version) from unnest(billing.lock_periods(pg_temp.targets())) v),
+select _billing.hold_usage();
+select _billing.open_periods('2026-07-01');
+select is((select array_agg(v.usage_version)
+  from unnest(_billing.lock_periods(pg_temp.targets())) v),
   '{0,0}', 'then periods, whose versions are read');
-select is(billing.hold_terms(), billing.current_terms_version(), 'then terms');
-select lives_ok($$select billing.assert_lock_order(4)$$, 'numbers last');
-select throws_like($$select billing.lock_clients('{}')$$, '%level 1 taken after one of level 4%',
+select is(_billing.hold_terms(), _billing.current_terms_version(), 'then terms');
+select lives_ok($$select _billing.assert_lock_order(4)$$, 'numbers last');
+select throws_like($$select _billing.lock_clients('{}')$$, '%level 1 taken after one of level 4%',
   'a client after that is out of order');
-select throws_like($$select billing.lock_periods('{}')$$, '%level 2 taken after%', 'so is a period');
-set local billing.assert_lock_order = off;
-select lives_ok($$select billing.lock_clients('{}')$$, 'outside of tests nothing is asserted');
+select throws_like($$select _billing.lock_periods('{}')$$, '%level 2 taken after%',
+  'so is a period');
+set local _billing.assert_lock_order = off;
+select lives_ok($$select _billing.lock_clients('{}')$$, 'outside of tests nothing is asserted');
 set local billing.lock_level = '0';
 
 -- Terms.
-select throws_ok($$select billing.hold_terms(billing.current_terms_version() - 1)$$, 'LB001',
+select throws_ok($$select _billing.hold_terms(_billing.current_terms_version() - 1)$$, 'LB001',
   'prices or other terms changed while periods were rated', 'terms that moved are not built on');
 insert into public.prices (client_id, metric, unit_amount)
 values ('00000000-0000-4000-8000-000000000361', 'units', 1);
-select is(billing.current_terms_version(), 0::bigint, 'a price counts when it is committed');
+select is(_billing.current_terms_version(), 0::bigint, 'a price counts when it is committed');
 set constraints all immediate;
-select is(billing.current_terms_version(), 1::bigint, 'and then it does');
+select is(_billing.current_terms_version(), 1::bigint, 'and then it does');
 set constraints all deferred;
-select trigger_is('public', 'prices', 'count_terms_change', 'billing', 'count_terms_change',
+select trigger_is('public', 'prices', 'count_terms_change', '_billing', 'count_terms_change',
   'by a trigger at the commit');
 select is_empty($$
   select c.relname from (values ('prices'), ('billing_config'), ('models'), ('providers'),
-    ('unbilled_metrics'), ('currencies'), ('billing_settings'), ('client_time_zones'), ('clients'), ('service_intervals'),
+    ('unbilled_metrics'), ('currencies'), ('billing_settings'), ('client_time_zones'), ('clients'),
+      ('service_intervals'),
     ('invoice_items'), ('stripe_meters')) c(relname)
   where not exists (select from pg_trigger t join pg_class r on r.oid = t.tgrelid
     where r.relname = c.relname and t.tgdeferrable and t.tgname like 'count_terms_change%')$$,
   'every table of terms is counted');
 
 -- Changed periods.
-select billing.mark_changed((pg_temp.targets())[1:1]);
+select _billing.mark_changed((pg_temp.targets())[1:1]);
 select is((select array_agg(p.usage_changed order by p.usage_version)
   from public.billing_periods p), '{f,t}', 'what is marked is to be rated again, it alone');
 
 -- A run, step by step: opened, joined, settled in batches, finished.
 create temporary table run as select billing.begin_run('2026-07-01') as id;
 select is(billing.begin_run('2026-07-01'), (select id from run), 'a run that is open is joined');
-select set_eq($$select client_id, is_late from billing.run_targets()$$,
+select set_eq($$select client_id, is_late from _billing.run_targets()$$,
   $$select id, false from public.clients$$, 'both clients have something to settle');
-select set_eq('select day from billing.unverified_days(pg_temp.targets())',
+select set_eq('select day from _billing.unverified_days(pg_temp.targets())',
   $$select '2026-06-01'::date + n from generate_series(0, 29) n$$,
   'no day has been compared with the logs');
 update public.usage_records set quantity = quantity + 1
@@ -106,70 +109,72 @@ select is(billing.run_monthly('2026-07-01 01:00+00') ->> 'invoices', '1', 'the n
 -- Closing says what blocked; a terms version that is old is not built on.
 insert into public.agent_usage_logs (agent, model, input_tokens, client_id, "timestamp")
 values ('S', 'mystery', 1, '00000000-0000-4000-8000-000000000361', '2026-07-10');
-select billing.hold_usage(), billing.open_periods('2026-08-01');
+select _billing.hold_usage(), _billing.open_periods('2026-08-01');
 create temporary table july as select array_agg(t) as due from (
   select (r.client_id, r.period_start, r.period_end)::billing.rating_target as t
-  from billing.run_targets() r order by 1) x;
+  from _billing.run_targets() r order by 1) x;
 set local billing.lock_level = '0';
-select throws_ok($$select billing.close_at_terms(due, '{}', '2026-08-01', 'none',
-  billing.lock_periods(due), -1) from july$$,
+select throws_ok($$select _billing.close_at_terms(due, '{}', '2026-08-01', 'none',
+  _billing.lock_periods(due), -1) from july$$,
   'LB001', null, 'terms that have moved since they were read');
 set local billing.lock_level = '0';
 create temporary table made as
-select m.* from july cross join lateral billing.close_periods(due, '{}', '2026-08-01', 'all') m;
+select m.* from july cross join lateral _billing.close_periods(due, '{}', '2026-08-01', 'all') m;
 select is((select cardinality(issued) from made), 1, 'one is issued');
 select is((select array_agg(b.reason) from made, unnest(blocked) b), '{unpriced_usage}',
   'the other is blocked');
-select ok((select billing.blocked_message(x.closing, due[1]) ~ 'mystery'
-    and billing.blocked_message(x.closing, due[2]) is null
-  from july, (select row(m.*)::billing.closing as closing from made m) x), 'and why');
-select is((select billing.unblocked(due, blocked, true) from made, july),
+select ok((select _billing.blocked_message(x.closing, due[1]) ~ 'mystery'
+    and _billing.blocked_message(x.closing, due[2]) is null
+  from july, (select row(m.*)::_billing.closing as closing from made m) x), 'and why');
+select is((select _billing.unblocked(due, blocked, true) from made, july),
   (select due[2:2] from july), 'what is not blocked');
-select is((select cardinality(drafts) from billing.draft_periods('{}', '{}')), 0,
+select is((select cardinality(drafts) from _billing.draft_periods('{}', '{}')), 0,
   'of no periods there are no drafts');
 set local billing.as_of = '2026-08-02 10:00+00';
-select is(billing.run_is_due(), false, 'what is blocked waits for the daily run');
+select is(_billing.run_is_due(), false, 'what is blocked waits for the daily run');
 update public.billing_periods set state = 'pending', reason = null, message = null
 where state = 'blocked';
-select is(billing.run_is_due(), true, 'what is not settled is due within the hour');
+select is(_billing.run_is_due(), true, 'what is not settled is due within the hour');
 select is(billing.run_if_due() ->> 'invoices', '0', 'and is tried');
-select is(billing.rollup_if_free(), 0::bigint, 'nobody else counts');
+select is(_billing.rollup_if_free(), 0::bigint, 'nobody else counts');
 
 -- Items.
 insert into public.invoice_items (id, client_id, description, unit_amount, currency, item_day)
 values ('00000000-0000-4000-8000-000000000363', '00000000-0000-4000-8000-000000000362', 'Fee', 5,
   'USD', '2026-07-02');
-select lives_ok($$update public.invoice_items set unit_amount = 6$$, 'an item that waits can change');
+select lives_ok($$update public.invoice_items set unit_amount = 6$$,
+  'an item that waits can change');
 select billing.run_monthly('2026-09-01');
 select is((select section_start from public.invoice_items), '2026-08-01'::date,
   'an invoice takes it');
-select billing.settle_items('{}');
-select trigger_is('public', 'invoice_items', 'guard_item', 'billing', 'guard_item',
+select _billing.settle_items('{}');
+select trigger_is('public', 'invoice_items', 'guard_item', '_billing', 'guard_item',
   'and then it is guarded');
 select throws_ok($$update public.invoice_items set unit_amount = 7$$, 'PT409',
   'item ''Fee'' is on an invoice and cannot be changed', 'so that it stays what was charged');
 select throws_ok($$delete from public.invoice_items$$, 'PT409', null, 'and there');
 
 -- What a transaction changes and then bills is no change of what it billed.
-select lives_ok($$set constraints all immediate$$, 'prices of this transaction are in its invoices');
+select lives_ok($$set constraints all immediate$$,
+  'prices of this transaction are in its invoices');
 set constraints all deferred;
-select billing.fire_terms_triggers();
+select _billing.fire_terms_triggers();
 
 -- Used by a run alone.
-select is(billing.try_settling(id, '{}', now()), true, 'no clients are settled at once') from run;
-select billing.settle_clients(id, '{}', now()), billing.settle_alone(id, null, now())
+select is(_billing.try_settling(id, '{}', now()), true, 'no clients are settled at once') from run;
+select _billing.settle_clients(id, '{}', now()), _billing.settle_alone(id, null, now())
 from run;
-select is(billing.summarize_run(r) ->> 'invoices', '0', 'of no batches there are no invoices')
+select is(_billing.summarize_run(r) ->> 'invoices', '0', 'of no batches there are no invoices')
 from billing.monthly_runs r join run using (id);
-select is(billing.clients_of((select id from public.invoices limit 1)),
+select is(_billing.clients_of((select id from public.invoices limit 1)),
   (select array[client_id] from public.invoices limit 1), 'whose an invoice is');
-select is(billing.clients_of_stripe_invoice('in_none') || billing.clients_of_payment('pi_none'),
+select is(_billing.clients_of_stripe_invoice('in_none') || _billing.clients_of_payment('pi_none'),
   '{}', 'what Stripe has that is not ours is nobody''s');
 select has_function('billing', 'close_month', 'committing runs are procedures');
-select has_function('billing', 'close_month_if_due', 'also those by the hour');
-select has_function('billing', 'rollup_in_steps', 'so are rollups of the cron job');
-select has_function('billing', 'rebuild_in_steps', 'and rebuilds');
-select has_function('billing', 'act_on_stripe_events', 'and events');
+select has_function('_billing', 'close_month_if_due', 'also those by the hour');
+select has_function('_billing', 'rollup_in_steps', 'so are rollups of the cron job');
+select has_function('_billing', 'rebuild_in_steps', 'and rebuilds');
+select has_function('_billing', 'act_on_stripe_events', 'and events');
 
 select * from finish();
 rollback;

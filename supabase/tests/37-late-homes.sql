@@ -15,7 +15,7 @@ create function pg_temp.log(tokens integer, day date) returns void language sql 
   from (
     select s.id, s.now, least(s.now, -tokens - coalesce(sum(s.now) over (order by
       s."timestamp" = day desc, s.id rows between unbounded preceding and 1 preceding), 0)) as taken
-    from (select l.id, l."timestamp", (billing.standing_log(l.id)).input_tokens as now
+    from (select l.id, l."timestamp", (_billing.standing_log(l.id)).input_tokens as now
       from public.agent_usage_logs l where l.corrects_id is null and tokens < 0
         and date_trunc('month', l."timestamp") = date_trunc('month', day::timestamptz)) s
   ) t where t.taken > 0;
@@ -28,47 +28,47 @@ select pg_temp.log(5000000, '2026-06-10');
 select billing.run_monthly('2026-07-04');
 
 select set_config('billing.as_of', '2026-07-10', true);
-select is(billing.period_with('00000000-0000-0000-0000-00000000000a', '2026-07-31'),
+select is(_billing.period_with('00000000-0000-0000-0000-00000000000a', '2026-07-31'),
   pg_temp.period('2026-07-01'), 'the running period is the one with the day');
-select is(billing.period_with('00000000-0000-0000-0000-00000000000a', '2026-09-15'),
+select is(_billing.period_with('00000000-0000-0000-0000-00000000000a', '2026-09-15'),
   (('00000000-0000-0000-0000-00000000000a', '2026-09-01', '2026-10-01')::billing.rating_target),
   'also one that is still to come');
-select throws_ok($$select billing.period_with('00000000-0000-0000-0000-00000000000a',
+select throws_ok($$select _billing.period_with('00000000-0000-0000-0000-00000000000a',
   '2026-06-30')$$, 'PT409', 'the period June 2026 is invoiced', 'not one that is invoiced');
-select throws_ok($$select billing.period_with('00000000-0000-0000-0000-00000000000a',
+select throws_ok($$select _billing.period_with('00000000-0000-0000-0000-00000000000a',
   '2026-05-31')$$, 'PT404', null, 'nor one before the first');
 
-select is(billing.late_targets(pg_temp.period('2026-07-01')), '{}', 'nothing has come late');
+select is(_billing.late_targets(pg_temp.period('2026-07-01')), '{}', 'nothing has come late');
 select pg_temp.log(2000000, '2026-06-11');
-select billing.rollup();
-select is(billing.late_targets(pg_temp.period('2026-07-01')), array[pg_temp.period('2026-06-01')],
+select _billing.rollup();
+select is(_billing.late_targets(pg_temp.period('2026-07-01')), array[pg_temp.period('2026-06-01')],
   'late usage of June goes on July''s invoice');
-select ok(not billing.is_on_draft('00000000-0000-0000-0000-00000000000a', '2026-06-01'),
+select ok(not _billing.is_on_draft('00000000-0000-0000-0000-00000000000a', '2026-06-01'),
   'it is on none yet');
 select billing.run_monthly('2026-08-01');
-select ok(billing.is_on_draft('00000000-0000-0000-0000-00000000000a', '2026-06-01'),
+select ok(_billing.is_on_draft('00000000-0000-0000-0000-00000000000a', '2026-06-01'),
   'July''s draft waits out its grace and has it');
-select is((select late from billing.targets_of_run()), array[pg_temp.period('2026-06-01')],
+select is((select late from _billing.targets_of_run()), array[pg_temp.period('2026-06-01')],
   'and while it does June is rated with it, changed again or not');
 select billing.run_monthly('2026-08-03');
 
 -- June's own invoice is void, July's has charged for June: rated at less than that, June is booked
 -- above itself.
 select pg_temp.log(-4000000, '2026-06-12');
-select billing.rollup();
+select _billing.rollup();
 select billing.void_invoice(id, 'wrong', '2026-08-04') from public.invoices
 where period_start = '2026-06-01';
-select is_empty($$select * from billing.negative_sections(array[pg_temp.period('2026-06-01')])$$,
+select is_empty($$select * from _billing.negative_sections(array[pg_temp.period('2026-06-01')])$$,
   'June''s own invoice is void and 6.00 of it are booked on July''s; it is rated at 9.00');
 select pg_temp.log(-2000000, '2026-06-13');
-select billing.rollup();
+select _billing.rollup();
 select results_eq($$select section_start
-    from billing.negative_sections(array[pg_temp.period('2026-06-01')])$$,
+    from _billing.negative_sections(array[pg_temp.period('2026-06-01')])$$,
   $$values ('2026-06-01'::date)$$, 'rated at 3.00 it has been charged 3.00 too much');
 
 -- Where records and logs disagree, the logs are right.
 update public.usage_records set quantity = 1 where metric = 'input_tokens';
-select is(billing.heal_usage(array[pg_temp.period('2026-06-01')]), 2::bigint,
+select is(_billing.heal_usage(array[pg_temp.period('2026-06-01')]), 2::bigint,
   'days of a target that differ from the logs are healed');
 
 select * from finish();

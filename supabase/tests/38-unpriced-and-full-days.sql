@@ -19,16 +19,16 @@ insert into public.agent_usage_logs (agent, model, input_tokens, other_features,
   "timestamp")
 select 'S', 'm-1', 10, f, '00000000-0000-0000-0000-00000000000a', d
 from (values ('2026-06-10'::date, '{"images": 3}'::jsonb), ('2026-06-20', '{}')) v(d, f);
-select billing.rollup();
-select results_eq($$select model, metric, quantity, log_count from billing.unpriced_usage(array[
+select _billing.rollup();
+select results_eq($$select model, metric, quantity, log_count from _billing.unpriced_usage(array[
     ('00000000-0000-0000-0000-00000000000a', '2026-06-01', '2026-07-01')::billing.rating_target])
     order by metric$$,
   $$values ('m-1', 'images', 3::numeric, 1::bigint), ('m-1', 'input_tokens', 10, 1)$$,
   'usage before its price began has none; calls need none');
 select billing.correct_log(id, '{"other_features": {"images": 0}}', 'a test')
 from public.agent_usage_logs where other_features <> '{}';
-select billing.rollup();
-select results_eq($$select metric from billing.unpriced_usage(array[
+select _billing.rollup();
+select results_eq($$select metric from _billing.unpriced_usage(array[
     ('00000000-0000-0000-0000-00000000000a', '2026-06-01', '2026-07-01')::billing.rating_target])$$,
   $$values ('input_tokens')$$, 'what was taken back again needs none');
 

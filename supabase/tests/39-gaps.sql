@@ -19,7 +19,7 @@ from (values (100, '2026-06-05'::date), (9000, '2026-06-11'), (9000, '2026-06-20
   (200, '2026-06-21'), (7, '2026-08-10'), (5, '2026-05-31')) v(n, d);
 insert into public.agent_usage_logs (agent, model, web_searches, client_id, "timestamp")
 values ('S', 'm', 300, '00000000-0000-0000-0000-00000000000b', '2026-06-15');
-select billing.rollup();
+select _billing.rollup();
 create function pg_temp.june() returns billing.rating_target[] language sql as $$
   select array[('00000000-0000-0000-0000-00000000000a', '2026-06-01', '2026-07-01')
     ::billing.rating_target];
@@ -39,7 +39,7 @@ select results_eq($$select quantity, segment_start, segment_end, price_start
     from billing.priced_usage(pg_temp.june()) where metric = 'web_searches'$$,
   $$values (300::numeric, '2026-06-01'::date, '2026-07-01'::date, '2026-06-01'::date)$$,
   'is one line, from the first day of service to the last');
-select results_eq($$select kind, amount_minor from billing.rate_charges(pg_temp.june())
+select results_eq($$select kind, amount_minor from _billing.rate_charges(pg_temp.june())
     order by 1$$,
   $$values ('minimum', 3700::numeric), ('usage', 300)$$, '20 of 30 days of 60.00, less 3.00');
 
@@ -65,9 +65,9 @@ select billing.run_monthly('2026-09-15');
 select results_eq($$select p.period_start, p.state from public.billing_periods p
     join public.clients c on c.id = p.client_id where c.name = 'Acme'$$,
   $$values ('2026-06-01'::date, 'invoiced')$$, 'a month without service is no period');
-select throws_ok($$select billing.period_with('00000000-0000-0000-0000-00000000000a',
+select throws_ok($$select _billing.period_with('00000000-0000-0000-0000-00000000000a',
   '2026-08-10')$$, 'PT404', null, 'nor is there one to look at');
-select is((select billing.period_with('00000000-0000-0000-0000-00000000000a', '2026-10-20')),
+select is((select _billing.period_with('00000000-0000-0000-0000-00000000000a', '2026-10-20')),
   ('00000000-0000-0000-0000-00000000000a', '2026-10-01', '2026-11-01')::billing.rating_target,
   'the next begins on the anchor day before the return');
 set local billing.as_of = '2026-11-01';
@@ -76,16 +76,16 @@ select results_eq($$select i.period_start, i.total_minor from public.invoices i
     join public.clients c on c.id = i.client_id where c.name = 'Acme' order by 1$$,
   $$values ('2026-06-01'::date, 4000::bigint), ('2026-10-01', 4258)$$,
   '20/30 of 60.00; 22/31 of 60.00 = 42.58');
-select is_empty($$select * from billing.check_periods()$$, 'gaps are no contradiction');
+select is_empty($$select * from _billing.check_periods()$$, 'gaps are no contradiction');
 
 -- A period that is missing is one, once a run has passed it by.
 delete from public.billing_periods p
 where p.client_id = '00000000-0000-0000-0000-00000000000b' and p.period_start = '2026-08-01';
-select results_eq($$select invariant, subject from billing.check_periods()
+select results_eq($$select invariant, subject from _billing.check_periods()
     where invariant = 'service_lies_in_periods'$$, $$values ('service_lies_in_periods',
     '00000000-0000-0000-0000-00000000000b')$$, 'a month of service without a period is found');
-select billing.open_periods('2026-11-01');
-select is((select count(*) from billing.check_periods()
+select _billing.open_periods('2026-11-01');
+select is((select count(*) from _billing.check_periods()
   where invariant = 'service_lies_in_periods'), 0::bigint, 'the next run opens it');
 
 select ok(exists (select from billing.audit_log a where a.table_name = 'service_intervals'

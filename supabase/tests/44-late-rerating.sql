@@ -94,7 +94,7 @@ select is_empty($$
   select k.rule from cases k join public.clients c on c.name = k.rule
   cross join lateral (select coalesce(sum(r.amount_minor)
       filter (where r.tax_behavior is distinct from 'inclusive'), 0) as total
-    from billing.rate_periods(array[(c.id, '2026-06-01', '2026-07-01')::billing.rating_target]) r
+    from _billing.rate_periods(array[(c.id, '2026-06-01', '2026-07-01')::billing.rating_target]) r
   ) once
   where once.total <> coalesce((select sum(i.total_minor) from public.invoices i
       where i.client_id = c.id), 0) - coalesce((select sum(n.total_minor)

@@ -19,7 +19,7 @@ create function pg_temp.log(tokens bigint) returns void language sql as $$
   from (
     select s.id, s.now, least(s.now, -tokens - coalesce(sum(s.now) over (order by s.id
       rows between unbounded preceding and 1 preceding), 0)) as taken
-    from (select l.id, (billing.standing_log(l.id)).input_tokens as now
+    from (select l.id, (_billing.standing_log(l.id)).input_tokens as now
       from public.agent_usage_logs l where l.corrects_id is null and tokens < 0) s
   ) t where t.taken > 0;
 $$;
@@ -53,7 +53,7 @@ select results_eq($$
       'Late usage, June 2026 · Claude Sonnet · input tokens')$$,
   'what a credit note charged is taken back by a line that names it');
 select is((
-  select sum(b.quantity) from billing.booked_lines(array[('00000000-0000-4000-8000-00000000c460',
+  select sum(b.quantity) from _billing.booked_lines(array[('00000000-0000-4000-8000-00000000c460',
     '2026-06-01', '2026-07-01')::billing.rating_target]) b where b.rating_key like 'usage|%'),
   0::numeric, 'nothing stays booked of usage that was taken back');
 

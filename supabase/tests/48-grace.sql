@@ -88,7 +88,7 @@ values ('CHIRON', 'mystery-2', 7, '2026-09-11 12:00+00'),
 select throws_like('select billing.finalize_invoice((select id from september), $$2026-10-02$$)',
   'no price for input_tokens of model mystery-2 (14 units)%',
   'a draft whose month got unpriced usage meanwhile is not finalized by hand');
-select billing.rollup();
+select _billing.rollup();
 select results_eq($$select q.reason, q.rows, q.first_day, q.last_day from billing.quarantine q$$,
   $$values ('unpriced_usage', 2::bigint, '2026-09-11'::date, '2026-09-13'::date)$$,
   'quarantine names the days that have no price');

@@ -24,7 +24,7 @@ select billing.run_monthly('2026-07-02');
 select results_eq($$select l.kind, l.quantity, l.amount_minor from public.credit_note_lines l
   where l.section_start is not null$$, $$values ('usage', 200::numeric, 200::bigint)$$,
   '2.00 of the line are credited');
-select results_eq($$select net_minor from billing.late_sections(array[
+select results_eq($$select net_minor from _billing.late_sections(array[
     ('00000000-0000-4000-8000-000000000a49', '2026-06-01', '2026-07-01')::billing.rating_target])$$,
   $$values (-300::numeric)$$, '3.00 of the overcharge wait for more usage');
 
@@ -42,8 +42,8 @@ select results_eq($$
   select section_start from public.invoice_items$$,
   $$values ('2026-07-01'::date)$$, 'the item belongs to the period that charged it');
 
-select is(billing.item_of('minimum'), null, 'the line of a minimum charges for no item');
-select is(billing.item_of('item|00000000-0000-4000-8000-000000000b49'),
+select is(_billing.item_of('minimum'), null, 'the line of a minimum charges for no item');
+select is(_billing.item_of('item|00000000-0000-4000-8000-000000000b49'),
   '00000000-0000-4000-8000-000000000b49'::uuid, 'the line of an item does');
 
 select * from finish();

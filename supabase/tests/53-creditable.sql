@@ -13,7 +13,7 @@ create function pg_temp.log(n integer, tokens bigint, day date) returns void lan
     '00000000-0000-4000-8000-000000000053', day);
 $$;
 create function pg_temp.creditable(section_start date) returns bigint language sql as $$
-  select billing.creditable(i, section_start) from public.invoices i
+  select _billing.creditable(i, section_start) from public.invoices i
   where i.period_start = '2026-07-01';
 $$;
 select pg_temp.log(1, 1000000, '2026-06-10');

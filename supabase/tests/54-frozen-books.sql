@@ -24,7 +24,7 @@ exception when others then
 end $$;
 
 -- Invoices, lines, credit notes.
-select trigger_is('public', 'invoices', 'guard_invoice', 'billing', 'guard_invoice',
+select trigger_is('public', 'invoices', 'guard_invoice', '_billing', 'guard_invoice',
   'invoices are guarded');
 select is(pg_temp.refusal('update public.invoices set due_on = due_on + 1'), 'invoice_frozen',
   'an issued invoice does not change');
@@ -33,16 +33,16 @@ select is(pg_temp.refusal($$update public.invoices set status = 'draft'$$), 'ill
 select is(pg_temp.refusal('delete from public.invoices'), 'invoice_frozen', 'nor away');
 select is(pg_temp.refusal('update public.invoices set credited_minor = credited_minor'), null,
   'what moves may move');
-select trigger_is('public', 'invoice_lines', 'guard_lines_on_insert', 'billing', 'guard_new_lines',
+select trigger_is('public', 'invoice_lines', 'guard_lines_on_insert', '_billing', 'guard_new_lines',
   'lines are guarded when they come');
-select trigger_is('public', 'invoice_lines', 'guard_lines_on_update', 'billing', 'guard_old_lines',
+select trigger_is('public', 'invoice_lines', 'guard_lines_on_update', '_billing', 'guard_old_lines',
   'when they change');
-select trigger_is('public', 'invoice_lines', 'guard_lines_on_delete', 'billing', 'guard_old_lines',
+select trigger_is('public', 'invoice_lines', 'guard_lines_on_delete', '_billing', 'guard_old_lines',
   'when they go');
-select trigger_is('public', 'invoice_lines', 'guard_moved_line', 'billing', 'guard_moved_line',
+select trigger_is('public', 'invoice_lines', 'guard_moved_line', '_billing', 'guard_moved_line',
   'and when they move');
-select lives_ok($$select billing.refuse_frozen_lines('{}')$$, 'no line, no refusal');
-select throws_ok($$select billing.refuse_frozen_lines(array(select id from public.invoices))$$,
+select lives_ok($$select _billing.refuse_frozen_lines('{}')$$, 'no line, no refusal');
+select throws_ok($$select _billing.refuse_frozen_lines(array(select id from public.invoices))$$,
   'PT409', null, 'an issued invoice''s are refused');
 insert into public.invoices (client_id, kind, currency)
 values ('00000000-0000-0000-0000-00000000000a', 'one_off', 'USD');
@@ -60,13 +60,13 @@ select is(pg_temp.refusal($$delete from public.invoices where status = 'draft'$$
   'a draft goes with its lines');
 select is(pg_temp.refusal(c), 'invoice_frozen', c) from unnest(array[
   'update public.invoice_lines set amount_minor = 1', 'delete from public.invoice_lines']) c;
-select trigger_is('public', 'credit_notes', 'guard_credit_note', 'billing', 'guard_credit_note',
+select trigger_is('public', 'credit_notes', 'guard_credit_note', '_billing', 'guard_credit_note',
   'credit notes are guarded');
 select is(pg_temp.refusal('update public.credit_notes set document = ''{"a": 1}'''),
   'invoice_frozen', 'a credit note has its document once');
 
 -- Terms: what is in force is ended, not changed.
-select trigger_is('public', 'prices', 'guard_terms', 'billing', 'guard_terms',
+select trigger_is('public', 'prices', 'guard_terms', '_billing', 'guard_terms',
   'terms are guarded');
 select is(pg_temp.refusal('update public.prices set unit_amount = 2 where model = ''m-1'''),
   'past_is_frozen', 'a price in force does not change');
@@ -79,7 +79,7 @@ select is(pg_temp.refusal($$update public.prices set effective_until = '2026-07-
   where model = 'm-1'$$), null, 'it may end after that');
 
 -- New rows may reach back, but not into what is invoiced.
-select trigger_is('public', 'prices', 'guard_new_price', 'billing', 'guard_new_price',
+select trigger_is('public', 'prices', 'guard_new_price', '_billing', 'guard_new_price',
   'new prices are guarded');
 select results_eq($$select pg_temp.refusal(format('insert into public.prices (client_id, metric,
     unit_amount, effective_from, model, family) values (
@@ -91,7 +91,7 @@ select results_eq($$select pg_temp.refusal(format('insert into public.prices (cl
   'a price that would change usage on an invoice is refused; others are not');
 select is(pg_temp.refusal($$insert into public.prices (family, metric, unit_amount)
     values ('n', 'input_tokens', 3)$$), null, 'a family''s price for no usage yet is taken');
-select trigger_is('public', 'models', 'guard_family_on_change', 'billing', 'guard_model_family',
+select trigger_is('public', 'models', 'guard_family_on_change', '_billing', 'guard_model_family',
   'families are guarded');
 select is(pg_temp.refusal($$update public.models set family = 'n' where id = 'm-1'$$), null,
   'a model may move where its own price holds');
@@ -99,7 +99,7 @@ select is(pg_temp.refusal($$update public.models set family = 'n' where id = 'cl
   'past_is_frozen', 'not where its family''s price has been charged');
 select is(pg_temp.refusal($$delete from public.models where id = 'claude-sonnet'$$),
   'past_is_frozen', 'nor go');
-select trigger_is('public', 'billing_config', 'guard_new_config', 'billing', 'guard_new_config',
+select trigger_is('public', 'billing_config', 'guard_new_config', '_billing', 'guard_new_config',
   'configs are guarded');
 select is(pg_temp.refusal($$insert into public.billing_config (client_id, minimum_minor,
     effective_from) values ('00000000-0000-0000-0000-00000000000a', 0, '2026-06-15')$$),

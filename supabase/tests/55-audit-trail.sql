@@ -9,13 +9,13 @@ create function pg_temp.trail() returns table (table_name text, row_id text, ope
   order by a.id;
 $$;
 
-select results_eq($$select billing.audit_key(r) from (values
+select results_eq($$select _billing.audit_key(r) from (values
     ('{"id": "x", "client_id": "c"}'::jsonb),
     ('{"client_id": "c", "user_id": "u"}'), ('{"id": true}')) v(r)$$,
   $$values ('x'), ('c/u'), ('true')$$, 'a row is known by its id, a membership by its two');
-select trigger_is('public', 'clients', 'audit_insert', 'billing', 'audit_insert', 'what is added');
-select trigger_is('public', 'clients', 'audit_update', 'billing', 'audit_update', 'what changes');
-select trigger_is('public', 'clients', 'audit_delete', 'billing', 'audit_delete', 'what goes');
+select trigger_is('public', 'clients', 'audit_insert', '_billing', 'audit_insert', 'what is added');
+select trigger_is('public', 'clients', 'audit_update', '_billing', 'audit_update', 'what changes');
+select trigger_is('public', 'clients', 'audit_delete', '_billing', 'audit_delete', 'what goes');
 
 insert into public.models (id, family) values ('m-1', 'm'), ('m-2', 'm');
 select results_eq('select row_id, operation, before, after from pg_temp.trail()', $$values
@@ -34,17 +34,17 @@ select is((select array_agg(distinct actor) from billing.audit_log), '{ada}', 'b
 
 insert into public.clients (name, started_on) values ('Acme', '2026-06-01');
 delete from public.deliveries;
-select billing.draft_invoices(array(select (id, '2026-06-01', '2026-07-01')::billing.rating_target
+select _billing.draft_invoices(array(select (id, '2026-06-01', '2026-07-01')::billing.rating_target
   from public.clients), '{}');
 select is_empty($$select * from pg_temp.trail() where table_name = 'invoices'$$,
   'drafts, remade at will, are no books');
 
 
 -- Invoices: all columns but the document.
-select trigger_is('public', 'invoices', t, 'billing', 'audit_invoices', t || ' of invoices')
+select trigger_is('public', 'invoices', t, '_billing', 'audit_invoices', t || ' of invoices')
 from unnest('{audit_insert,audit_update,audit_delete}'::text[]) t;
-select billing.finalize_invoices(array(select id from public.invoices), '2026-07-01');
-select set_eq($$select jsonb_object_keys(billing.audited_invoice(i)) from public.invoices i$$,
+select _billing.finalize_invoices(array(select id from public.invoices), '2026-07-01');
+select set_eq($$select jsonb_object_keys(_billing.audited_invoice(i)) from public.invoices i$$,
   $$select column_name::text from information_schema.columns
     where table_schema = 'public' and table_name = 'invoices' and column_name <> 'document'$$,
   'an invoice is on record with all columns that it has');

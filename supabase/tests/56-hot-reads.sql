@@ -11,7 +11,7 @@ insert into public.agent_usage_logs (agent, model, input_tokens, client_id, "tim
 select 'S', m, 1000000, md5('hot' || n)::uuid, '2026-05-01'::date + d
 from generate_series(1, 300) n, generate_series(0, 59, 4) d,
   unnest('{claude-sonnet,gpt-4o}'::text[]) m;
-select billing.rollup();
+select _billing.rollup();
 analyze;
 select billing.reconcile_usage('2026-07-01 09:00+00');
 select billing.run_monthly('2026-06-01 09:00+00');
@@ -33,7 +33,7 @@ select is(pg_temp.scans_of('select count(*) from public.usage_records'), '{usage
   'a scan of all usage is noticed');
 -- A plan that is kept knows no values: what is expected then must not be what is read.
 set local plan_cache_mode = force_generic_plan;
-select is(pg_temp.scans_of('select billing.rollup()'), '{}',
+select is(pg_temp.scans_of('select _billing.rollup()'), '{}',
   'a rollup with nothing to do reads no logs');
 reset plan_cache_mode;
 select is(pg_temp.scans_of($$select billing.current_spend(md5('hot7')::uuid, '2026-06-29')$$), '{}',

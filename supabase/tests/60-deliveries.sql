@@ -14,11 +14,11 @@ create function pg_temp.states(name text) returns table (kind text, state text) 
 $$;
 create function pg_temp.take(kind text, at timestamptz default now() + interval '1 second')
 returns public.deliveries language sql as $$
-  select d from billing.claim_deliveries(array[kind], 1, 120, at) d;
+  select d from _billing.claim_deliveries(array[kind], 1, 120, at) d;
 $$;
 create function pg_temp.finish(d public.deliveries, outcome jsonb,
   at timestamptz default now() + interval '2 seconds') returns text language sql as $$
-  select billing.finish_delivery(d.id, d.lease, outcome, at);
+  select _billing.finish_delivery(d.id, d.lease, outcome, at);
 $$;
 
 select results_eq($$select * from pg_temp.states('Mailed')$$,
@@ -36,19 +36,19 @@ select is((select count(*) from public.deliveries where event = 'invoice_issued'
 -- Claims.
 create temporary table taken as select pg_temp.take('archive') as job;
 select is((select (job).attempts from taken), 1, 'a claim counts the try');
-select is((select count(*) from billing.claim_deliveries('{archive}', 9, 120,
+select is((select count(*) from _billing.claim_deliveries('{archive}', 9, 120,
   now() + interval '1 second')), 1::bigint, 'what is leased is not given to another worker');
-select is(billing.finish_delivery((select (job).id from taken), gen_random_uuid(),
+select is(_billing.finish_delivery((select (job).id from taken), gen_random_uuid(),
   '{"kind": "done"}'), null, 'only the holder of the lease finishes it');
 select is((pg_temp.take('archive', now() + interval '3 minutes')).id, (select (job).id from taken),
   'a lease that is over is given to the next worker');
 select is((select pg_temp.finish(job, '{"kind": "done"}') from taken), null,
   'and the first one''s outcome no longer counts');
-select results_eq($$select kind, count(*) from billing.claim_deliveries(
+select results_eq($$select kind, count(*) from _billing.claim_deliveries(
     '{hermes,stripe,archive}', 1, 120, now() + interval '10 minutes') group by kind order by kind$$,
   $$values ('archive', 1::bigint), ('hermes', 1), ('stripe', 1)$$,
   'every kind gets its share of a claim');
-select is_empty($$select * from billing.claim_deliveries('{email}', 9)$$,
+select is_empty($$select * from _billing.claim_deliveries('{email}', 9)$$,
   'what waits is not given out');
 
 -- Outcomes.
@@ -63,12 +63,12 @@ select is((select due_at from public.deliveries where id = (select (job).id from
 select is((select last_error from public.deliveries where id = (select (job).id from tried)),
   'no answer',
   'with the reason');
-select is((select array_agg(billing.retry_delay(n, 1)) from generate_series(1, 4) n),
+select is((select array_agg(_billing.retry_delay(n, 1)) from generate_series(1, 4) n),
   '{00:00:30,00:01:00,00:02:00,00:04:00}'::interval[], 'the delay doubles with each try');
-select is(billing.retry_delay(1, 0), interval '15 seconds', 'jitter takes up to half of it');
-select is(billing.retry_delay(50, 1), interval '2 hours', 'two hours are the most');
+select is(_billing.retry_delay(1, 0), interval '15 seconds', 'jitter takes up to half of it');
+select is(_billing.retry_delay(50, 1), interval '2 hours', 'two hours are the most');
 
-select is(billing.skip_deliveries('stripe', 'Stripe is off', now() + interval '3 seconds'), 2,
+select is(_billing.skip_deliveries('stripe', 'Stripe is off', now() + interval '3 seconds'), 2,
   'deliveries of a kind that is off are skipped');
 select is((select state from public.deliveries where kind = 'email' and state <> 'skipped'),
   'queued', 'and what waited for them goes');
@@ -89,7 +89,7 @@ select is((select payload ->> 'priority' from public.deliveries where dedupe_key
 update public.deliveries set attempts = max_attempts, state = 'running', due_at = now(),
   lease = gen_random_uuid() where kind = 'archive' and state = 'queued'
   and id = (select min(id) from public.deliveries where kind = 'archive');
-select is((select count(*) from billing.claim_deliveries('{archive}', 9, 120,
+select is((select count(*) from _billing.claim_deliveries('{archive}', 9, 120,
   now() + interval '1 second') c where c.id = (select min(id) from public.deliveries)), 0::bigint,
   'a delivery whose worker died on its last try is not tried for ever');
 select matches((select last_error from public.deliveries where kind = 'archive' and state = 'dead'),

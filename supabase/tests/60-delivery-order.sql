@@ -17,7 +17,7 @@ select is(pg_temp.numbers('email'), '{1,2,3}', 'and mails');
 
 update public.deliveries set state = 'dead', finished_at = '2026-07-01', last_error = 'refused'
 where id = (select min(id) from public.deliveries);
-select billing.report_dead_delivery(d.id) from generate_series(1, 2), public.deliveries d
+select _billing.report_dead_delivery(d.id) from generate_series(1, 2), public.deliveries d
 where d.state = 'dead';
 select is((select count(*) from public.deliveries where dedupe_key like 'dead:%'), 1::bigint,
   'told once');

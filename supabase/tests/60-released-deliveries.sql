@@ -7,8 +7,8 @@ select 'Client ' || n, 'c@example.com', '2026-06-01' from generate_series(1, 2) 
 insert into public.billing_config (client_id, deliveries)
 select id, '{stripe,email}' from public.clients;
 select billing.run_monthly('2026-07-01');
-select billing.finish_delivery(d.id, d.lease, '{"kind": "done"}')
-from billing.claim_deliveries('{stripe}', 1) d;
+select _billing.finish_delivery(d.id, d.lease, '{"kind": "done"}')
+from _billing.claim_deliveries('{stripe}', 1) d;
 select results_eq($$select i.number, d.kind, d.state from public.deliveries d
     join public.invoices i on i.id = d.invoice_id where d.event = 'invoice_issued'
     order by i.number, d.kind$$,

@@ -27,7 +27,7 @@ insert into public.agent_usage_logs (agent, model, input_tokens, total_cost, cli
 values ('S', 'claude-sonnet', 1, 1000, '00000000-0000-4000-8000-000000000637',
   '2026-05-31 12:00Z'), -- the fifteenth does not
   ('S', 'claude-sonnet', 1, 1000, '00000000-0000-4000-8000-000000000632', '2026-06-16 12:00Z');
-select billing.rollup();
+select _billing.rollup();
 select results_eq($$select client, usage_day, cost, round(average, 2)
     from billing.spend_jumps('2026-06-16 09:00Z') order by client$$,
   $$values ('Client 1', '2026-06-15'::date, 6::numeric, 1.00),

@@ -9,7 +9,7 @@ create function pg_temp.use(tokens bigint, at timestamptz, cost numeric default 
   insert into public.agent_usage_logs (agent, model, input_tokens, total_cost, "timestamp",
     client_id)
   select 'CHIRON', model, tokens, cost, at, id from public.clients;
-  select billing.rollup();
+  select _billing.rollup();
 $$;
 create function pg_temp.alerts(key text) returns text[] language sql as $$
   select array_agg(payload ->> 'message' order by id) from public.deliveries
@@ -45,7 +45,7 @@ select is(pg_temp.alerts('spend_jump'), array['Usage of Spender on 2026-08-10 co
 select pg_temp.use(5, '2026-08-11 12:00+00', 0, 'mystery-1');
 insert into public.agent_usage_logs (agent, model, input_tokens, "timestamp")
 values ('STRAY', 'claude-sonnet', 1, '2026-08-11 12:00+00');
-select billing.rollup();
+select _billing.rollup();
 set local billing.as_of = '2026-08-12 09:00+00';
 select billing.queue_usage_alerts('2026-08-12 09:00+00');
 select matches((pg_temp.alerts('unpriced'))[1], '^Model mystery-1 of client Spender has no price '

@@ -6,24 +6,24 @@ select results_eq('select name, schedule, command from billing.job_definitions o
   $$select jobname::text collate "default", schedule, command from cron.job
     where jobname like 'billing-%' order by jobname$$,
   'pg_cron has every job that is defined, as it is defined');
-select billing.schedule_jobs();
+select _billing.schedule_jobs();
 select is((select count(*) from cron.job where jobname like 'billing-%'),
   (select count(*) from billing.job_definitions), 'scheduling again adds nothing');
 select is_empty($$select name from billing.job_definitions
-  where billing.next_run(schedule, now()) is null$$, 'every schedule has a next time');
+  where _billing.next_run(schedule, now()) is null$$, 'every schedule has a next time');
 
-select is((select billing.next_run(schedule, '2026-07-01 09:00+00') from billing.job_definitions
+select is((select _billing.next_run(schedule, '2026-07-01 09:00+00') from billing.job_definitions
   where name = 'billing-monthly-run'), '2026-07-02 09:00+00',
   'the monthly run comes daily: in the far west the month is not over on the first at nine');
-select is(billing.next_run('0 9 1 * *', '2026-07-01 08:59+00'), '2026-07-01 09:00+00',
+select is(_billing.next_run('0 9 1 * *', '2026-07-01 08:59+00'), '2026-07-01 09:00+00',
   'a monthly schedule fires on its day');
-select is(billing.next_run('0 9 1 * *', '2026-07-01 09:00+00'), '2026-08-01 09:00+00',
+select is(_billing.next_run('0 9 1 * *', '2026-07-01 09:00+00'), '2026-08-01 09:00+00',
   'and then a month later');
-select is(billing.next_run('*/20 1-2 * * 0', '2026-07-01 00:00+00'), '2026-07-05 01:00+00',
+select is(_billing.next_run('*/20 1-2 * * 0', '2026-07-01 00:00+00'), '2026-07-05 01:00+00',
   'steps, ranges and days of the week');
-select is(billing.next_run('0 0 29 2 *', '2026-01-01 00:00+00'), '2028-02-29 00:00+00',
+select is(_billing.next_run('0 0 29 2 *', '2026-01-01 00:00+00'), '2028-02-29 00:00+00',
   'leap days');
-select is(billing.next_run('30 seconds', now()), null, 'what is no five-field schedule has none');
+select is(_billing.next_run('30 seconds', now()), null, 'what is no five-field schedule has none');
 
 delete from vault.secrets where name like 'billing_%';
 select matches((select warning from billing.jobs where name = 'billing-deliver'),
@@ -46,7 +46,7 @@ select matches((select warning from billing.read_jobs('2026-07-01 09:11+00')
   'a job that did not run is late');
 select cron.unschedule('billing-rollup');
 select is((select warning from billing.jobs where name = 'billing-rollup'),
-  'not scheduled: select billing.schedule_jobs()', 'a job that is gone says how to get it back');
+  'not scheduled: select _billing.schedule_jobs()', 'a job that is gone says how to get it back');
 
 -- Runs between the firsts.
 insert into public.clients (name, external_id, started_on, billing_anchor_day)

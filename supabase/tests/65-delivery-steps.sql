@@ -16,11 +16,11 @@ join public.clients c on c.id = d.client_id order by 1, 2, 3;
 select is(billing.money_text(1234567, 'USD'), '12345.67 USD', 'money as people read it');
 select is(billing.money_text(-5, 'BHD'), '-0.005 BHD', 'in a currency of thousandths');
 select is(billing.money_text(500, 'JPY'), '500 JPY', 'and of none');
-select is(billing.format_minor(0, 2::smallint), '0.00', 'nothing is written out');
-select is(billing.to_minor(1.005, 2::smallint), 101::numeric, 'half a cent is rounded up');
+select is(_billing.format_minor(0, 2::smallint), '0.00', 'nothing is written out');
+select is(_billing.to_minor(1.005, 2::smallint), 101::numeric, 'half a cent is rounded up');
 
 -- An invoice.
-select trigger_is('public', 'invoices', 'follow_invoices', 'billing', 'follow_invoices',
+select trigger_is('public', 'invoices', 'follow_invoices', '_billing', 'follow_invoices',
   'invoices are followed');
 select billing.run_monthly('2026-07-01 09:00+00');
 select results_eq('select * from pg_temp.queue', $$values
@@ -30,7 +30,7 @@ select results_eq('select * from pg_temp.queue', $$values
     ('Mute', 'invoice_issued', 'hermes', 'queued'), ('Mute', 'invoice_issued', 'stripe', 'queued'),
     ('Yen', 'invoice_issued', 'email', 'queued'), ('Yen', 'invoice_issued', 'hermes', 'queued')$$,
   'issued, it is delivered as its client wants: mail after Stripe, where Stripe is wanted');
-select billing.queue_invoice_deliveries(array(select id from public.invoices));
+select _billing.queue_invoice_deliveries(array(select id from public.invoices));
 select is((select count(*) from public.deliveries where event = 'invoice_issued'), 10::bigint,
   'queued again it is queued once');
 select is((select payload ->> 'message' from public.deliveries d join public.clients c
@@ -38,7 +38,7 @@ select is((select payload ->> 'message' from public.deliveries d join public.cli
   'Invoice INV-2026-000003 for Yen: 50.00 USD, due 2026-07-31', 'operators are told what and when');
 
 -- What waited goes.
-select billing.release_deliveries(array(select after_id from public.deliveries
+select _billing.release_deliveries(array(select after_id from public.deliveries
   where after_id is not null and client_id = '00000000-0000-0000-0000-00000000000a'),
   '2026-07-01 10:00+00');
 select results_eq($$select state, due_at from public.deliveries where kind = 'email'
@@ -46,7 +46,7 @@ select results_eq($$select state, due_at from public.deliveries where kind = 'em
   $$values ('queued', '2026-07-01 10:00+00'::timestamptz)$$, 'what it waited for is finished');
 
 -- Payments and credit notes.
-select trigger_is('public', 'payments', 'follow_payments', 'billing', 'follow_payments',
+select trigger_is('public', 'payments', 'follow_payments', '_billing', 'follow_payments',
   'payments are followed');
 select billing.record_payment(id, 1000, '2026-07-02') from public.invoices
 where number in ('INV-2026-000001', 'INV-2026-000003');
@@ -56,7 +56,7 @@ insert into public.payments (invoice_id, client_id, amount_minor, currency, paid
 select id, client_id, -400, currency, now() from public.invoices where number = 'INV-2026-000003';
 select is((select count(*) from pg_temp.queue where event = 'payment_received'), 2::bigint,
   'money that goes back is none received');
-select trigger_is('public', 'credit_notes', 'follow_credit_note', 'billing', 'follow_credit_note',
+select trigger_is('public', 'credit_notes', 'follow_credit_note', '_billing', 'follow_credit_note',
   'credit notes are followed');
 select billing.issue_credit_note(id, 'goodwill', 100, false, '2026-07-03') from public.invoices;
 select results_eq($$select name, kind from pg_temp.queue where event = 'credit_note_issued'$$,
@@ -66,7 +66,7 @@ select results_eq($$select name, kind from pg_temp.queue where event = 'credit_n
 -- One that gave up.
 update public.deliveries set state = 'dead', last_error = 'full', finished_at = '2026-07-04',
   attempts = 1 where kind = 'stripe' and client_id = '00000000-0000-0000-0000-00000000000a';
-select billing.report_dead_delivery(id) from public.deliveries where state = 'dead';
+select _billing.report_dead_delivery(id) from public.deliveries where state = 'dead';
 select results_eq($$select kind, payload ->> 'priority', payload ->> 'subject',
     regexp_replace(coalesce(payload ->> 'message', payload ->> 'text'), '^Delivery \d+|\n.*', '',
       'g') from public.deliveries where dedupe_key like 'dead:%' order by 1$$, $$values
@@ -77,16 +77,16 @@ select results_eq($$select kind, payload ->> 'priority', payload ->> 'subject',
   'is told of by every other way');
 update public.deliveries set state = 'dead', last_error = 'full', finished_at = '2026-07-04'
 where dedupe_key like 'dead:%email';
-select billing.report_dead_delivery(id) from public.deliveries where dedupe_key like 'dead:%email';
+select _billing.report_dead_delivery(id) from public.deliveries where dedupe_key like 'dead:%email';
 select is((select count(*) from public.deliveries where dedupe_key like 'dead:%'), 2::bigint,
   'a notice that gives up is not');
 
 -- Runs.
-select trigger_is('billing', 'monthly_runs', 'count_pending', 'billing', 'count_pending',
+select trigger_is('billing', 'monthly_runs', 'count_pending', '_billing', 'count_pending',
   'a run counts what is pending');
 select is((select summary ->> 'deliveries_pending' from billing.monthly_runs), '9',
   'nine of the ten, one was skipped');
-select trigger_is('billing', 'monthly_runs', 'report_run', 'billing', 'report_run',
+select trigger_is('billing', 'monthly_runs', 'report_run', '_billing', 'report_run',
   'and is reported');
 select results_eq($$select kind, payload ->> 'subject' from public.deliveries
     where dedupe_key like 'run:%' order by 1$$,
@@ -99,7 +99,7 @@ select is((select billing.run_report_text(id) from billing.monthly_runs), concat
   'the report is text for people; 8 of its invoices, 2 payments, 4 credits and a notice are to go');
 select results_eq($$select o ->> 'pending' = (select count(*)::text from public.deliveries
       where state in ('waiting', 'queued', 'running')), o ->> 'dead', o #>> '{run,invoices}',
-    o #>> '{run,failed}', o #>> '{run,totals}' from billing.delivery_overview() o$$,
+    o #>> '{run,failed}', o #>> '{run,totals}' from _billing.delivery_overview() o$$,
   $$values (true, '2', '3', '2', '150.00 USD')$$, 'and numbers for whoever waits for it');
 select billing.run_monthly('2026-07-01 09:30+00');
 select is((select count(*) from public.deliveries where dedupe_key like 'run%'), 2::bigint,

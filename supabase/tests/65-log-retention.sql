@@ -14,8 +14,8 @@ insert into public.agent_usage_logs (id, agent, model, input_tokens, "timestamp"
 create function pg_temp.step() returns text language sql as
   $$select billing.apply_retention('2025-06-03 00:00+00')$$;
 create function pg_temp.store() returns void language sql as $$
-  select billing.save_log_export(e.month, e.part, r.log_count, r.checksum, 'p/' || e.part, 'x', 1)
-  from billing.log_exports e cross join lateral billing.read_log_export(e.month, e.part) r
+  select _billing.save_log_export(e.month, e.part, r.log_count, r.checksum, 'p/' || e.part, 'x', 1)
+  from billing.log_exports e cross join lateral _billing.read_log_export(e.month, e.part) r
   where e.state = 'queued'
 $$;
 
@@ -23,9 +23,9 @@ select throws_ok('update public.billing_settings set log_retention_months = 2', 
   'less than three months are not for the choosing: late usage would find no logs');
 select is(pg_temp.step(), 'logs are kept for ever', 'nothing goes unless asked for');
 update public.billing_settings set log_retention_months = 3;
-select billing.rollup();
-select is(billing.expired_log_month('2025-04-30'), null, 'January is kept for three months');
-select is(billing.expired_log_month('2025-05-01'), date '2025-01-01', 'and no longer');
+select _billing.rollup();
+select is(_billing.expired_log_month('2025-04-30'), null, 'January is kept for three months');
+select is(_billing.expired_log_month('2025-05-01'), date '2025-01-01', 'and no longer');
 select is(pg_temp.step(), '2025-01: 1 log rows are in quarantine: select * from '
   || 'billing.quarantine, or dismiss them by billing.dismiss_quarantined',
   'what nobody owns stays');
@@ -35,10 +35,10 @@ insert into public.agent_assignments (agent, client_id, starts_at)
   values ('STRAY', '00000000-0000-4000-8000-000000006501', '2025-01-01');
 select is(pg_temp.step(), '2025-01: usage of 1 clients is not in a finalized period',
   'what is not billed stays');
-select is(billing.retention_blocker('2025-01-01'),
+select is(_billing.retention_blocker('2025-01-01'),
   'usage of 1 clients is not in a finalized period', 'which can be asked for');
 select lives_ok($$select billing.run_monthly('2025-06-02 09:00+00')$$, 'all of it is billed');
-select is(billing.retention_blocker('2025-01-01'), null, 'and nothing is in the way');
+select is(_billing.retention_blocker('2025-01-01'), null, 'and nothing is in the way');
 
 select is(pg_temp.step(), '2025-01: exporting 1 files', 'then it is exported');
 select is((select reason from billing.log_months), null, 'and no longer blocked');
@@ -46,15 +46,15 @@ select results_eq($$select kind, event, payload ->> 'month' from public.deliveri
   where kind = 'log_export'$$, $$values ('log_export', 'log_export', '2025-01-01')$$,
   'by the worker');
 select is(pg_temp.step(), '2025-01: waiting for exports', 'and waits for it');
-select is((select log_count from billing.read_log_export('2025-01-01', 1)), 4::bigint,
+select is((select log_count from _billing.read_log_export('2025-01-01', 1)), 4::bigint,
   'the rows of the month');
 select is((select array_agg(x.line::jsonb ->> 'id' order by x.place)
-  from billing.read_log_export('2025-01-01', 1) r
+  from _billing.read_log_export('2025-01-01', 1) r
   cross join regexp_split_to_table(rtrim(r.lines, E'\n'), E'\n')
     with ordinality x(line, place)),
   (select array_agg(l.id::text order by l.seq) from public.agent_usage_logs l
     where l."timestamp" < '2025-02-01'), 'in the order of their arrival, each a line');
-select is(billing.log_line(l)::jsonb, to_jsonb(l) - 'stored_by',
+select is(_billing.log_line(l)::jsonb, to_jsonb(l) - 'stored_by',
   'a line is the row, without the transaction that stored it')
 from public.agent_usage_logs l where l.id = '00000000-0000-4000-8000-000000006552';
 select throws_ok('delete from public.agent_usage_logs where "timestamp" < ''2025-02-01''', 'PT409',
@@ -84,15 +84,15 @@ select is((select min("timestamp") from public.agent_usage_logs),
   '2025-02-02 00:00+00'::timestamptz, 'and no others');
 
 -- What is gone stays counted.
-select is(billing.first_kept_day(), date '2025-02-03', 'days from here on can be counted anew');
-select billing.recount_all();
+select is(_billing.first_kept_day(), date '2025-02-03', 'days from here on can be counted anew');
+select _billing.recount_all();
 select set_eq('select * from public.usage_records', 'select * from before',
   'counting everything anew changes nothing');
 select is_empty('select * from billing.usage_discrepancies()', 'nothing is missed');
 insert into public.agent_usage_logs (id, agent, model, input_tokens, "timestamp", metadata)
   values ('00000000-0000-4000-8000-000000006551', 'SCHOLAR', 'claude-sonnet', 1000000,
     '2025-01-12', '{"client_id": "acme-65"}');
-select billing.rollup();
+select _billing.rollup();
 select results_eq('select reason, rows from billing.quarantine_summary()',
   $$values ('before_retention', 1::bigint)$$, 'what comes for that time is not counted twice');
 select throws_like(
@@ -100,25 +100,25 @@ select throws_like(
   'there is no usage log%', 'what is gone cannot be corrected');
 
 -- The pieces, by themselves.
-select trigger_is('public', 'agent_usage_logs', 'refuse_delete', 'billing', 'refuse_unexported',
+select trigger_is('public', 'agent_usage_logs', 'refuse_delete', '_billing', 'refuse_unexported',
   'the table is guarded');
 insert into billing.log_months (month, state) values ('2025-02-01', 'exporting');
 insert into public.agent_usage_logs (agent, model, input_tokens, "timestamp", metadata)
 select 'SCHOLAR', 'claude-sonnet', 1, '2025-02-02', '{"client_id": "acme-65"}'
 from generate_series(1, 2);
-select is(billing.plan_log_exports('2025-02-01', 2), 2::bigint,
+select is(_billing.plan_log_exports('2025-02-01', 2), 2::bigint,
   'six rows, two to a file: three of one instant stay together with the next');
 select results_eq($$select from_at, until_at from billing.log_exports
     where month = '2025-02-01' order by part$$,
   $$values (timestamptz '2025-02-01 00:00+00', timestamptz '2025-02-16 00:00+00'),
     ('2025-02-16 00:00+00', '2025-03-01 00:00+00')$$, 'files follow each other over the month');
 select pg_temp.store();
-select throws_ok($$select billing.remove_log_export('2025-02-01', 1)$$, 'PT409',
+select throws_ok($$select _billing.remove_log_export('2025-02-01', 1)$$, 'PT409',
   'agent_usage_logs is append-only: delete refused', 'nothing goes before its month does');
 update billing.log_months set state = 'removing' where month = '2025-02-01';
-select is(billing.remove_log_export('2025-02-01', 1), 4::bigint, 'then it does');
+select is(_billing.remove_log_export('2025-02-01', 1), 4::bigint, 'then it does');
 update billing.log_exports set checksum = checksum + 1 where month = '2025-02-01' and part = 2;
-select throws_ok($$select billing.remove_log_export('2025-02-01', 2)$$, 'PT409',
+select throws_ok($$select _billing.remove_log_export('2025-02-01', 2)$$, 'PT409',
   'the rows are not those that were stored', 'but never what was stored otherwise');
 select * from finish();
 rollback;

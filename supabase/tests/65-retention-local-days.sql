@@ -11,10 +11,10 @@ values ('S', 'claude-sonnet', 20000000, '00000000-0000-4000-8000-000000000065',
 select billing.run_monthly('2025-02-10 00:00Z');
 select is((select usage_day from public.usage_records where metric = 'input_tokens'),
   date '2025-02-01', 'where it is, February has begun');
-select is(billing.retention_blocker('2025-01-01'),
+select is(_billing.retention_blocker('2025-01-01'),
   'usage of 1 clients is not in a finalized period', 'January is billed, its log is not');
 select billing.run_monthly('2025-03-10 00:00Z');
-select is(billing.retention_blocker('2025-01-01'), null, 'with February it is');
+select is(_billing.retention_blocker('2025-01-01'), null, 'with February it is');
 
 select * from finish();
 rollback;

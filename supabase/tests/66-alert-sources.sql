@@ -17,7 +17,7 @@ language sql as $$
 $$;
 select pg_temp.use('Acme', '2026-07-02', 1000000, 0), pg_temp.use('Acme', '2026-06-30', 9000000, 0),
   pg_temp.use('Mid', '2026-07-14', 2000000, 0), pg_temp.use('Free', '2026-07-02', 1000000, 0);
-select billing.rollup();
+select _billing.rollup();
 select billing.run_monthly('2026-07-01 09:00+00');
 
 select results_eq($$select client, period_start, currency, spent_minor, budget_minor, thresholds
@@ -33,7 +33,7 @@ select results_eq($$select period_start, spent_minor from billing.budget_use('20
 select pg_temp.use('Acme', d::date, 1, 1), pg_temp.use('Free', d::date, 1, 0.1)
 from generate_series('2026-08-01'::date, '2026-08-14', interval '1 day') d;
 select pg_temp.use('Acme', '2026-08-15', 1, 20), pg_temp.use('Free', '2026-08-15', 1, 5);
-select billing.rollup();
+select _billing.rollup();
 select results_eq($$select client, usage_day, cost, average
     from billing.spend_jumps('2026-08-16 09:00+00')$$,
   $$values ('Acme', '2026-08-15'::date, 20::numeric, 1::numeric)$$,

@@ -93,7 +93,7 @@ select billing.finalize_invoice(billing.create_one_off_invoice(array(
   select id from public.invoice_items), '2026-07-02'), '2026-07-02');
 insert into public.stripe_invoices (invoice_id, livemode, state)
 select id, false, 'held' from public.invoices where kind = 'one_off';
-select is((select billing.stripe_invoice_facts(id, false) #>> '{held,0,amount_minor}'
+select is((select _billing.stripe_invoice_facts(id, false) #>> '{held,0,amount_minor}'
   from inv where n = 4), '30', 'the next invoice of the client takes it along');
 insert into public.stripe_carried select i.id, false, inv.id, 30
 from public.invoices i, inv where i.kind = 'one_off' and inv.n = 4;

@@ -72,7 +72,8 @@ select is(pg_temp.event('12', 'customer.subscription.updated',
   'what is said again undoes nothing that an operator has decided');
 select is(pg_temp.event('10', 'customer.deleted', '{"id":"cus_1"}', 10), 'customer forgotten',
   'a deleted customer is noticed');
-select is((select billing.stripe_client_facts(id, false) ->> 'deleted' from public.clients), 'true',
+select is((select _billing.stripe_client_facts(id, false) ->> 'deleted' from public.clients),
+  'true',
   'and the next need makes a new one');
 
 select * from finish();

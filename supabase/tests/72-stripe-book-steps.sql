@@ -17,18 +17,19 @@ create function pg_temp.status(n integer) returns text language sql as $$
   join inv using (id) where inv.n = status.n;
 $$;
 
-select is(billing.from_stripe(12300, 'isk'), 123::bigint, 'Stripe counts krónur in hundredths');
-select is(billing.from_stripe(12300, 'usd'), 12300::bigint, 'all else as we do');
-select is(billing.at_epoch('1782900000'), '2026-07-01 10:00+00'::timestamptz,
+select is(_billing.from_stripe(12300, 'isk'), 123::bigint, 'Stripe counts krónur in hundredths');
+select is(_billing.from_stripe(12300, 'usd'), 12300::bigint, 'all else as we do');
+select is(_billing.at_epoch('1782900000'), '2026-07-01 10:00+00'::timestamptz,
   'and time in seconds');
-select is(billing.at_epoch(null), null, 'where there is one');
+select is(_billing.at_epoch(null), null, 'where there is one');
 select is_empty($$
   select a, b from unnest('{creating,held,refused,draft,open,uncollectible,paid,void}'::text[])
     with ordinality x(a, p)
   join unnest('{creating,held,refused,draft,open,uncollectible,paid,void}'::text[])
     with ordinality y(b, q) on p < q
-  where billing.stripe_rank(a) >= billing.stripe_rank(b)$$, 'a status only moves forward');
-select ok(billing.stripe_rank('?') < billing.stripe_rank('creating'), 'one we do not know is none');
+  where _billing.stripe_rank(a) >= _billing.stripe_rank(b)$$, 'a status only moves forward');
+select ok(_billing.stripe_rank('?') < _billing.stripe_rank('creating'),
+  'one we do not know is none');
 
 -- An invoice of Stripe.
 select is(billing.apply_stripe_invoice('{"id": "in_x", "livemode": false, "currency": "usd",
@@ -40,19 +41,19 @@ select is(pg_temp.status(1), 'open 3000', 'the rest is due');
 select is((pg_temp.mirror(1)).hosted_invoice_url, 'https://pay', 'the pay link is kept');
 
 -- What came in since the last time.
-select is(billing.book_stripe_payments(pg_temp.mirror(1), '2026-07-02'), null,
+select is(_billing.book_stripe_payments(pg_temp.mirror(1), '2026-07-02'), null,
   'nothing new is nothing to book');
 update public.stripe_invoices set amount_paid_minor = 2500 where stripe_invoice_id = 'in_1';
-select is(billing.book_stripe_payments(pg_temp.mirror(1), '2026-07-03'), 'booked 500',
+select is(_billing.book_stripe_payments(pg_temp.mirror(1), '2026-07-03'), 'booked 500',
   'what is more than was booked is');
 select is((pg_temp.mirror(1)).booked_minor, 2500::bigint, 'and noted as booked');
 insert into public.stripe_carried select a.id, false, b.id, 1500 from inv a, inv b
 where a.n = 3 and b.n = 2;
 update public.stripe_invoices set amount_paid_minor = 6500 where stripe_invoice_id = 'in_2';
-select billing.book_stripe_payments(pg_temp.mirror(2), '2026-07-03');
+select _billing.book_stripe_payments(pg_temp.mirror(2), '2026-07-03');
 select is(pg_temp.status(3) || ', ' || pg_temp.status(2), 'open 3500, paid 0',
   'what an invoice carries for another is paid there first');
-select billing.book_stripe_payment(id, 700, '2026-07-04', 'again') from inv where n = 2;
+select _billing.book_stripe_payment(id, 700, '2026-07-04', 'again') from inv where n = 2;
 select results_eq($$select amount_minor, note from public.balance_entries$$,
   $$values (700::bigint, 'Paid in Stripe when the invoice was paid')$$,
   'money for what is paid is the client''s');
@@ -64,13 +65,13 @@ select is((select payload ->> 'message' from public.deliveries
 -- Voided or written off there.
 update public.stripe_invoices set state = 'void' where stripe_invoice_id in ('in_1', 'in_4');
 update public.stripe_invoices set state = 'uncollectible' where stripe_invoice_id = 'in_5';
-select is(billing.follow_stripe_status(pg_temp.mirror(1), '2026-07-05'), 'cannot be voided here',
+select is(_billing.follow_stripe_status(pg_temp.mirror(1), '2026-07-05'), 'cannot be voided here',
   'what is partly paid here is not voided');
-select is(billing.follow_stripe_status(pg_temp.mirror(4), '2026-07-05'), 'voided',
+select is(_billing.follow_stripe_status(pg_temp.mirror(4), '2026-07-05'), 'voided',
   'what is not is');
-select is(billing.follow_stripe_status(pg_temp.mirror(5), '2026-07-05'), 'marked uncollectible',
+select is(_billing.follow_stripe_status(pg_temp.mirror(5), '2026-07-05'), 'marked uncollectible',
   'what is written off there is here');
-select is(billing.follow_stripe_status(pg_temp.mirror(4), '2026-07-05'), null, 'once');
+select is(_billing.follow_stripe_status(pg_temp.mirror(4), '2026-07-05'), null, 'once');
 
 -- Refunds.
 select is(billing.apply_stripe_charge('{"id": "ch_2", "payment_intent": "pi_2", "currency": "usd",
@@ -82,9 +83,9 @@ select is(billing.apply_stripe_charge('{"id": "ch_2", "payment_intent": "pi_2", 
   "amount_refunded": 100}', '2026-07-06'), 'refund of 100 booked, INV-2026-000002-CN1',
   'then what was given back is booked and credited');
 update public.stripe_invoices set refunded_minor = 250 where stripe_invoice_id = 'in_2';
-select is(billing.book_stripe_refunds(pg_temp.mirror(2), '2026-07-07'),
+select is(_billing.book_stripe_refunds(pg_temp.mirror(2), '2026-07-07'),
   'refund of 150 booked, INV-2026-000002-CN2', 'what is more than was booked, alone');
-select is(billing.book_stripe_refunds(pg_temp.mirror(2), '2026-07-07'), 'refund already booked',
+select is(_billing.book_stripe_refunds(pg_temp.mirror(2), '2026-07-07'), 'refund already booked',
   'once');
 
 -- Credit notes made there.

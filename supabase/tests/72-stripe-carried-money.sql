@@ -11,17 +11,17 @@ select billing.run_monthly('2026-09-01');
 create function pg_temp.id_of(n integer) returns uuid language sql as $$
   select id from public.invoices where number = 'INV-2026-00000' || n;
 $$;
-select billing.begin_stripe_invoice(pg_temp.id_of(n), false) from generate_series(1, 3) n;
-select billing.save_stripe_problem(pg_temp.id_of(1), false, 'held', 'too small', false);
+select _billing.begin_stripe_invoice(pg_temp.id_of(n), false) from generate_series(1, 3) n;
+select _billing.save_stripe_problem(pg_temp.id_of(1), false, 'held', 'too small', false);
 create function pg_temp.held_by(n integer) returns text language sql as $$
   select string_agg(h ->> 'number', ',') from jsonb_array_elements(
-    billing.stripe_invoice_facts(pg_temp.id_of(n), false) -> 'held') h;
+    _billing.stripe_invoice_facts(pg_temp.id_of(n), false) -> 'held') h;
 $$;
 
 select is(array[pg_temp.held_by(2), pg_temp.held_by(3)],
   '{INV-2026-000001,INV-2026-000001}'::text[], 'either of the larger ones can take it along');
 -- As a worker does that died after it, and begins again.
-select billing.save_stripe_carried(pg_temp.id_of(2), false, jsonb_build_array(jsonb_build_object(
+select _billing.save_stripe_carried(pg_temp.id_of(2), false, jsonb_build_array(jsonb_build_object(
   'invoice_id', pg_temp.id_of(1), 'amount_minor', 5000)), 10000) from generate_series(1, 2);
 select is(pg_temp.held_by(2), 'INV-2026-000001', 'tried again, the first of them still does');
 select is(pg_temp.held_by(3), null, 'what one carries, another does not carry too');
@@ -30,7 +30,7 @@ select is(pg_temp.held_by(3), null, 'what one carries, another does not carry to
 select billing.record_payment(pg_temp.id_of(1), 2000, '2026-09-02', 'bank', 'transfer');
 update public.stripe_invoices set stripe_invoice_id = 'in_2', state = 'open',
   amount_paid_minor = 10000 where invoice_id = pg_temp.id_of(2);
-select billing.book_stripe_payments(m, '2026-09-03') from public.stripe_invoices m
+select _billing.book_stripe_payments(m, '2026-09-03') from public.stripe_invoices m
 where m.stripe_invoice_id = 'in_2';
 select results_eq($$select i.number, p.method, p.amount_minor
     from public.payments p join public.invoices i on i.id = p.invoice_id

@@ -72,7 +72,7 @@ select pg_temp.refund(6, 500);
 select is(pg_temp.account(6), 'due 3000, credit 0, statement 3000',
   'what is given back of a part payment is not taken off what is due too');
 
-select is(billing.credit_by_amount(i, 100, 'given back', true, '2026-07-04', true),
+select is(_billing.credit_by_amount(i, 100, 'given back', true, '2026-07-04', true),
   i.number || '-CN2', 'a note of what has gone already') from public.invoices i
 join inv using (id) where inv.n = 6;
 select is(pg_temp.account(6), 'due 3000, credit 0, statement 3000', 'leaves due what is due');
@@ -106,10 +106,10 @@ select matches(pg_temp.credit(8, 'cn_3', 3100, 0), 'not credited here: 3100 .* t
   'no more is credited than is left of the invoice after all notes');
 select is(pg_temp.credit(8, 'cn_2', 1000, 400), 'known', 'and each note once');
 
-select is_empty('select * from billing.check_money()', 'the books contradict themselves nowhere');
+select is_empty('select * from _billing.check_money()', 'the books contradict themselves nowhere');
 
 -- Of 30.00 of credit left, 35.00 are given back.
-select billing.take_refund_off_balance(i, 3500, 'in_4/refunded/5500', '2026-07-04')
+select _billing.take_refund_off_balance(i, 3500, 'in_4/refunded/5500', '2026-07-04')
 from public.invoices i join inv using (id) where inv.n = 4;
 select is((select sum(b.amount_minor) from public.balance_entries b
   join inv using (client_id) where inv.n = 4), 0::numeric,

@@ -18,20 +18,20 @@ create function pg_temp.told(key text) returns text language sql as $$
   where dedupe_key = 'stripe:' || key || ':hermes';
 $$;
 
-select billing.notice('k', 'high', 'Subject: and more');
-select billing.notice('k', 'high', 'Subject: and more');
+select _billing.notice('k', 'high', 'Subject: and more');
+select _billing.notice('k', 'high', 'Subject: and more');
 select is(pg_temp.told('k'), 'Subject: and more', 'operators are told of money once per key');
 
 -- What each type means.
-select is(billing.apply_stripe_event(pg_temp.store('1', 'charge.succeeded', '{}')),
+select is(_billing.apply_stripe_event(pg_temp.store('1', 'charge.succeeded', '{}')),
   'ignored: nothing to do for this type', 'most types mean nothing');
-select is(billing.apply_stripe_event(pg_temp.store('2', 'invoice.paid', '{"id": "in_x"}')),
+select is(_billing.apply_stripe_event(pg_temp.store('2', 'invoice.paid', '{"id": "in_x"}')),
   'ignored: not an invoice of ours', 'nor do invoices of others');
-select is(billing.apply_stripe_event(pg_temp.store('3', 'payment_intent.succeeded',
+select is(_billing.apply_stripe_event(pg_temp.store('3', 'payment_intent.succeeded',
   '{"id": "pi_x"}')), 'ignored: no payment of ours (yet)', 'nor their payments');
-select is(billing.apply_stripe_event(pg_temp.store('4', 'customer.updated', '{"id": "cus_x"}')),
+select is(_billing.apply_stripe_event(pg_temp.store('4', 'customer.updated', '{"id": "cus_x"}')),
   'ignored: not a customer of ours', 'nor their customers');
-select throws_ok($$select billing.apply_stripe_event(pg_temp.store('5', 'charge.refunded',
+select throws_ok($$select _billing.apply_stripe_event(pg_temp.store('5', 'charge.refunded',
   '{"id": "ch_1", "payment_intent": "pi_1", "amount_refunded": 1}'))$$, 'P0001',
   'waiting for the payment that charge ch_1 belongs to', 'what came too early waits');
 
@@ -51,30 +51,30 @@ select is(billing.process_stripe_events(), 1, 'then the next, not the one that f
 select is(pg_temp.told('invoice.payment_failed/in_1/2'),
   'Payment failed: INV-2026-000001 of Acme, 50.00 USD due. Pay at https://pay',
   'a failed payment is told of, once per attempt');
-select lives_ok($$select billing.notice_of_invoice_event(e) from billing.stripe_events e
+select lives_ok($$select _billing.notice_of_invoice_event(e) from billing.stripe_events e
   where e.id = 'evt_6'$$, 'of other events nobody is');
 
 -- Longer and longer, at last given up.
-select billing.postpone_stripe_event(e, 'no luck') from billing.stripe_events e
+select _billing.postpone_stripe_event(e, 'no luck') from billing.stripe_events e
 where e.id = 'evt_6';
 select cmp_ok((select due_at from billing.stripe_events where id = 'evt_6'), '>',
   now() + interval '9 seconds', 'five seconds double with each try');
 update billing.stripe_events set attempts = 11 where id = 'evt_6';
-select billing.postpone_stripe_event(e, 'no luck') from billing.stripe_events e
+select _billing.postpone_stripe_event(e, 'no luck') from billing.stripe_events e
 where e.id = 'evt_6';
 select results_eq($$select state, note from billing.stripe_events where id = 'evt_6'$$,
   $$values ('failed', 'no luck')$$, 'after twelve it has failed');
 select is(pg_temp.told('event/evt_6'),
   'Stripe event evt_6 (charge.refunded) cannot be processed: no luck', 'and somebody is told');
 update billing.stripe_events set state = 'pending', attempts = 11 where id = 'evt_6';
-select billing.postpone_stripe_event(e, 'waiting for x') from billing.stripe_events e
+select _billing.postpone_stripe_event(e, 'waiting for x') from billing.stripe_events e
 where e.id = 'evt_6';
 select is((select state from billing.stripe_events where id = 'evt_6'), 'ignored',
   'what only waited, for what is none of ours, is ignored');
 
 -- Disputes.
 insert into public.stripe_payments (payment_intent_id, stripe_invoice_id) values ('pi_1', 'in_1');
-select is(billing.apply_stripe_dispute('{"id": "dp_1", "payment_intent": "pi_1", "amount": 5000,
+select is(_billing.apply_stripe_dispute('{"id": "dp_1", "payment_intent": "pi_1", "amount": 5000,
   "currency": "usd", "reason": "fraudulent"}', '2026-07-09'), 'dispute of INV-2026-000001',
   'a dispute is of an invoice');
 select is(pg_temp.told('dispute/dp_1'), 'A payment of INV-2026-000001 is disputed (fraudulent): '

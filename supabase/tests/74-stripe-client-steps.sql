@@ -5,7 +5,7 @@ select plan(28);
 insert into public.clients (id, name, email, started_on) values
   ('00000000-0000-0000-0000-00000000000a', 'Acme', 'a@acme.test', '2026-06-01'),
   ('00000000-0000-0000-0000-00000000000b', 'Birch', 'b@birch.test', '2026-06-01');
-select billing.save_stripe_customer('00000000-0000-0000-0000-00000000000a', false, 'cus_1', 'd1');
+select _billing.save_stripe_customer('00000000-0000-0000-0000-00000000000a', false, 'cus_1', 'd1');
 create function pg_temp.subscription(status text, fee integer default 100) returns jsonb
 language sql as $$
   select jsonb_build_object('id', 'sub_1', 'customer', 'cus_1', 'status', status,
@@ -17,18 +17,18 @@ create function pg_temp.mirror() returns public.stripe_subscriptions language sq
   select s from public.stripe_subscriptions s;
 $$;
 
-select is(billing.client_of_customer('cus_1'), '00000000-0000-0000-0000-00000000000a',
+select is(_billing.client_of_customer('cus_1'), '00000000-0000-0000-0000-00000000000a',
   'a customer is a client');
-select is(billing.client_of_customer('cus_x'), null, 'or somebody else''s');
-select is(billing.address_lines('{"line1": "1 Road\nBack", "line2": "", "postal_code": "D02",
+select is(_billing.client_of_customer('cus_x'), null, 'or somebody else''s');
+select is(_billing.address_lines('{"line1": "1 Road\nBack", "line2": "", "postal_code": "D02",
   "city": "Dublin", "state": null, "country": " IE "}'), '{1 Road,Back,D02 Dublin,IE}',
   'an address is lines, without the empty ones');
-select is(billing.address_lines('{}'), '{}', 'or none');
-select is(billing.apply_stripe_customer('{"id": "cus_1", "name": " ", "email": "new@acme.test"}',
+select is(_billing.address_lines('{}'), '{}', 'or none');
+select is(_billing.apply_stripe_customer('{"id": "cus_1", "name": " ", "email": "new@acme.test"}',
   '{"name": null, "email": null}'), 'client updated', 'what the client changed there is taken');
 select results_eq($$select name, email from public.clients where name like 'A%'$$,
   $$values ('Acme', 'new@acme.test')$$, 'but for a name that is blank');
-select is(billing.apply_stripe_customer('{"id": "cus_1", "email": "x@acme.test"}', '{}'),
+select is(_billing.apply_stripe_customer('{"id": "cus_1", "email": "x@acme.test"}', '{}'),
   'nothing new', 'and for what did not change there');
 
 -- Subscriptions.
@@ -52,15 +52,15 @@ select results_eq('select description from public.invoice_items', $$values ('Set
   'other items stay');
 select is(billing.apply_stripe_subscription(pg_temp.subscription('canceled'), '2026-06-30'),
   'known', 'what is older than what is known changes nothing');
-select is(billing.drop_doubled_fee(pg_temp.mirror(), '2026-07-01'), null,
+select is(_billing.drop_doubled_fee(pg_temp.mirror(), '2026-07-01'), null,
   'no fee waits any more');
 update public.stripe_subscriptions set status = 'canceled';
-select is(billing.follow_subscription(pg_temp.mirror(), '2026-07-01', '2026-07-01',
+select is(_billing.follow_subscription(pg_temp.mirror(), '2026-07-01', '2026-07-01',
   '2026-07-10 12:00+00'), 'subscription canceled, service ended', 'when it ends service ends');
-select is(billing.follow_subscription(pg_temp.mirror(), '2026-07-01', '2026-07-01',
+select is(_billing.follow_subscription(pg_temp.mirror(), '2026-07-01', '2026-07-01',
   '2026-07-20'), 'subscription canceled', 'once');
 update public.stripe_subscriptions set status = 'active';
-select is(billing.follow_subscription(pg_temp.mirror(), '2026-07-01', '2026-09-05', '2026-09-05'),
+select is(_billing.follow_subscription(pg_temp.mirror(), '2026-07-01', '2026-09-05', '2026-09-05'),
   'subscription active, service started', 'when it comes back service begins anew');
 select results_eq($$select s.starts_on, s.ends_on, s.start_reason, s.end_reason
     from public.service_intervals s join public.clients c on c.id = s.client_id
@@ -69,17 +69,17 @@ select results_eq($$select s.starts_on, s.ends_on, s.start_reason, s.end_reason
     ('2026-09-05', 'infinity', 'subscription active', null)$$,
   'the 10th of July is the last day, the 5th of September the first');
 update public.stripe_subscriptions set status = 'canceled';
-select is(billing.follow_subscription(pg_temp.mirror(), '2026-07-01', '2026-07-01', '2026-08-01'),
+select is(_billing.follow_subscription(pg_temp.mirror(), '2026-07-01', '2026-07-01', '2026-08-01'),
   'subscription canceled', 'an end before service began anew ends nothing');
-select is(billing.follow_subscription(pg_temp.mirror(), '2026-07-01', '2026-07-01', '2026-10-01'),
+select is(_billing.follow_subscription(pg_temp.mirror(), '2026-07-01', '2026-07-01', '2026-10-01'),
   'subscription canceled, service ended', 'at midnight of 1 October');
 select is((select ended_on from public.clients where name = 'Acme'), '2026-10-01'::date,
   'the day before was the last');
 select billing.end_service(id, '2026-09-30') from public.clients where name = 'Acme';
 update public.stripe_subscriptions set status = 'active';
-select is(billing.follow_subscription(pg_temp.mirror(), '2026-07-01', '2026-11-01', '2026-11-01'),
+select is(_billing.follow_subscription(pg_temp.mirror(), '2026-07-01', '2026-11-01', '2026-11-01'),
   'subscription active', 'what an operator has ended an older subscription does not begin');
-select is(billing.follow_subscription(pg_temp.mirror(), '2026-11-01', '2026-11-01', '2026-11-01'),
+select is(_billing.follow_subscription(pg_temp.mirror(), '2026-11-01', '2026-11-01', '2026-11-01'),
   'subscription active, service started', 'one that was made afterwards does');
 
 -- Deleted there, made anew here.
@@ -89,7 +89,7 @@ select is(billing.forget_stripe_customer('cus_x', now()),
 select is(billing.forget_stripe_customer('cus_1', '2026-07-09'), 'customer forgotten', 'ours is');
 select is(billing.forget_stripe_customer('cus_1', '2026-07-10'),
   'ignored: not a customer of ours, or known', 'once');
-select billing.save_stripe_customer('00000000-0000-0000-0000-00000000000a', false, 'cus_2', 'd2');
+select _billing.save_stripe_customer('00000000-0000-0000-0000-00000000000a', false, 'cus_2', 'd2');
 select results_eq('select stripe_customer_id, sent_digest, deleted_at from public.stripe_customers',
   $$values ('cus_2', 'd2', null::timestamptz)$$, 'until it is made anew');
 

@@ -18,48 +18,48 @@ select vault.create_secret('http://127.0.0.1:1', 'billing_functions_url');
 select vault.create_secret('key', 'billing_cron_key');
 select is(billing.nudge_stripe('{}'), 'nothing is in Stripe', 'nor before Stripe has anything');
 
-select billing.begin_stripe_invoice(pg_temp.id_of(n), false) from generate_series(1, 3) n;
-select billing.begin_stripe_invoice(pg_temp.id_of(1), false);
+select _billing.begin_stripe_invoice(pg_temp.id_of(n), false) from generate_series(1, 3) n;
+select _billing.begin_stripe_invoice(pg_temp.id_of(1), false);
 select is((select count(*) from public.stripe_invoices where state = 'creating'), 3::bigint,
   'an invoice is begun once, before Stripe is asked');
-select billing.save_stripe_problem(pg_temp.id_of(1), false, 'held', 'too small', false);
+select _billing.save_stripe_problem(pg_temp.id_of(1), false, 'held', 'too small', false);
 select is((pg_temp.mirror(1)).state || (pg_temp.mirror(1)).problem
     || (pg_temp.mirror(1)).generation,
   'heldtoo small1', 'what keeps it back is noted');
-select billing.save_stripe_draft(pg_temp.id_of(1), false, 'in_1');
+select _billing.save_stripe_draft(pg_temp.id_of(1), false, 'in_1');
 select is((pg_temp.mirror(1)).state || (pg_temp.mirror(1)).stripe_invoice_id, 'draftin_1',
   'then its draft');
 select is((pg_temp.mirror(1)).problem, null, 'and the problem is gone');
-select billing.save_stripe_problem(pg_temp.id_of(1), false, 'refused', 'differs', true);
+select _billing.save_stripe_problem(pg_temp.id_of(1), false, 'refused', 'differs', true);
 select is((pg_temp.mirror(1)).generation || coalesce((pg_temp.mirror(1)).stripe_invoice_id, '-'),
   '2-', 'a draft that was deleted is made anew under another key');
 -- Stripe has it no more: forgotten once, and begun anew if it is still due.
-select billing.save_stripe_draft(pg_temp.id_of(3), false, 'in_gone');
-select billing.forget_stripe_draft(pg_temp.id_of(3), false, 'in_another');
+select _billing.save_stripe_draft(pg_temp.id_of(3), false, 'in_gone');
+select _billing.forget_stripe_draft(pg_temp.id_of(3), false, 'in_another');
 select is((pg_temp.mirror(3)).stripe_invoice_id, 'in_gone', 'only the draft that is gone');
-select billing.forget_stripe_draft(pg_temp.id_of(3), false, 'in_gone') from generate_series(1, 2);
+select _billing.forget_stripe_draft(pg_temp.id_of(3), false, 'in_gone') from generate_series(1, 2);
 select is((pg_temp.mirror(3)).state || (pg_temp.mirror(3)).generation, 'creating2',
   'is forgotten, once');
 savepoint settled;
-select billing.save_stripe_draft(pg_temp.id_of(3), false, 'in_gone');
+select _billing.save_stripe_draft(pg_temp.id_of(3), false, 'in_gone');
 select billing.record_payment(pg_temp.id_of(3), 5000, '2026-07-02', 'bank', 'transfer');
-select billing.forget_stripe_draft(pg_temp.id_of(3), false, 'in_gone');
+select _billing.forget_stripe_draft(pg_temp.id_of(3), false, 'in_gone');
 select is((pg_temp.mirror(3)).state, 'refused', 'and not begun anew when it has been paid');
 rollback to settled;
 update public.stripe_invoices set stripe_invoice_id = 'in_open', state = 'open'
 where invoice_id = pg_temp.id_of(3);
-select billing.forget_stripe_draft(pg_temp.id_of(3), false, 'in_open');
+select _billing.forget_stripe_draft(pg_temp.id_of(3), false, 'in_open');
 select is((pg_temp.mirror(3)).state, 'open', 'what was finalized is never forgotten');
 rollback to settled;
-select billing.save_stripe_draft(pg_temp.id_of(n), false, 'in_' || n) from generate_series(1, 3) n;
+select _billing.save_stripe_draft(pg_temp.id_of(n), false, 'in_' || n) from generate_series(1, 3) n;
 select billing.issue_credit_note(pg_temp.id_of(2), 'before', 100, false, '2026-07-02');
-select billing.save_stripe_carried(pg_temp.id_of(2), false, jsonb_build_array(jsonb_build_object(
+select _billing.save_stripe_carried(pg_temp.id_of(2), false, jsonb_build_array(jsonb_build_object(
   'invoice_id', pg_temp.id_of(1), 'amount_minor', 5000)), 9900);
 select results_eq('select held_invoice_id, amount_minor from public.stripe_carried',
   'select pg_temp.id_of(1), 5000::bigint', 'what it collects for another is noted');
 select is((pg_temp.mirror(2)).agreed_total_minor || ' ' || (pg_temp.mirror(2)).carried_minor,
   '9900 5000', 'with the total that both sides agreed on');
-select is_empty('select * from billing.unsent_credit_notes(pg_temp.mirror(2))',
+select is_empty('select * from _billing.unsent_credit_notes(pg_temp.mirror(2))',
   'a credit note that the amount allows for need not be sent');
 
 -- What Stripe is to be told.
@@ -67,29 +67,30 @@ update public.stripe_invoices set state = 'open';
 select is(billing.nudge_stripe('{"only": "outbox"}'), 'nothing to tell', 'so far it knows all');
 select billing.issue_credit_note(pg_temp.id_of(2), 'after', 200, false, '2026-07-03');
 select results_eq('select amount_minor, refund_minor, reason
-    from billing.unsent_credit_notes(pg_temp.mirror(2))',
+    from _billing.unsent_credit_notes(pg_temp.mirror(2))',
   $$values (200::bigint, 0::bigint, 'after')$$, 'a later one must be');
 select billing.void_invoice(pg_temp.id_of(1), 'wrong', '2026-07-04');
 select billing.record_payment(pg_temp.id_of(3), 5000, '2026-07-04');
 select results_eq('select task, stripe_invoice_id, amount_minor, memo
-    from billing.stripe_outbox(false) order by 2', $$values ('void', 'in_1', 0::bigint, null::text),
+    from _billing.stripe_outbox(false)
+      order by 2', $$values ('void', 'in_1', 0::bigint, null::text),
     ('credit_note', 'in_2', 200, 'after'), ('paid_elsewhere', 'in_3', 0, null)$$,
   'voids, credits and payments made elsewhere');
-select is_empty('select * from billing.stripe_outbox(true)', 'in the mode that they are of');
+select is_empty('select * from _billing.stripe_outbox(true)', 'in the mode that they are of');
 select is(billing.nudge_stripe('{"only": "outbox"}'), 'nudged', 'then the function is called');
-select billing.save_stripe_credit_note(u.credit_note_id, false, 'cn_1')
-from billing.unsent_credit_notes(pg_temp.mirror(2)) u;
+select _billing.save_stripe_credit_note(u.credit_note_id, false, 'cn_1')
+from _billing.unsent_credit_notes(pg_temp.mirror(2)) u;
 select results_eq($$select stripe_credit_note_id, origin from public.stripe_credit_notes
     where stripe_credit_note_id is not null$$, $$values ('cn_1', 'ours')$$,
   'what was sent is known by its name there');
-select is_empty($$select * from billing.stripe_outbox(false) where task = 'credit_note'$$,
+select is_empty($$select * from _billing.stripe_outbox(false) where task = 'credit_note'$$,
   'and not sent again');
-select billing.save_paid_off_stripe(pg_temp.id_of(3), false, 5000);
+select _billing.save_paid_off_stripe(pg_temp.id_of(3), false, 5000);
 select is((pg_temp.mirror(3)).paid_off_stripe_minor, 5000::bigint,
   'what is told as paid elsewhere is not booked again');
 select results_eq($$select number, status, wanted, expected_total_minor, state,
     paid_off_stripe_minor, paid_here_minor::numeric
-    from billing.stripe_both_sides('2026-07-01', false)$$,
+    from _billing.stripe_both_sides('2026-07-01', false)$$,
   $$values ('INV-2026-000001', 'void', false, null::bigint, 'open', 0::bigint, 0::numeric),
     ('INV-2026-000002', 'open', true, 9900, 'open', 0, 0),
     ('INV-2026-000003', 'paid', false, null, 'open', 5000, 5000)$$,

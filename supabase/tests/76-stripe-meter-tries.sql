@@ -9,16 +9,16 @@ insert into public.stripe_meters (client_id, metric, event_name, effective_from)
 values ('00000000-0000-4000-8000-000000000076', 'input_tokens', 'tokens', '2026-06-01');
 insert into public.agent_usage_logs (agent, model, input_tokens, client_id, "timestamp")
 values ('S', 'claude-sonnet', 100, '00000000-0000-4000-8000-000000000076', '2026-06-10 12:00Z');
-select billing.rollup();
+select _billing.rollup();
 create function pg_temp.try_at(at timestamptz) returns boolean language plpgsql as $$
 declare
-  event uuid := (select id from billing.due_meter_events(false, at));
+  event uuid := (select id from _billing.due_meter_events(false, at));
 begin
   if event is null then
     return false;
   end if;
-  perform billing.begin_meter_event(event, at);
-  perform billing.save_meter_event(event, 'unsure', 'timeout', at);
+  perform _billing.begin_meter_event(event, at);
+  perform _billing.save_meter_event(event, 'unsure', 'timeout', at);
   return true;
 end $$;
 select ok(pg_temp.try_at('2026-06-12 12:00Z'), 'a first try');

@@ -22,7 +22,7 @@ $$;
 create function pg_temp.differences(at timestamptz default '2026-06-12 12:00+00')
 returns setof text language sql as $$
   select format('%s %s %s of %s: %s', d.event_name, d.usage_day, d.sent, d.used, d.reason)
-  from billing.meter_differences('2026-05-01', false, at) d;
+  from _billing.meter_differences('2026-05-01', false, at) d;
 $$;
 
 -- Which usage.
@@ -38,13 +38,13 @@ select pg_temp.log('Birch', '2026-06-10 12:00+00', 1000000);
 insert into public.agent_usage_logs (agent, endpoint, model, client_id, input_tokens, "timestamp")
 values ('SCHOLAR', 'ask', 'claude-opus', '00000000-0000-0000-0000-00000000000a', 300,
   '2026-06-10 13:00+00');
-select billing.rollup();
+select _billing.rollup();
 select results_eq($$select event_name, usage_day, quantity
-    from billing.metered_usage('2026-06-01', '2026-07-01') order by 1, 2$$,
+    from _billing.metered_usage('2026-06-01', '2026-07-01') order by 1, 2$$,
   $$values ('opus', '2026-06-10'::date, 300::numeric), ('tokens', '2026-06-10', 2500000),
     ('tokens', '2026-06-12', 9)$$,
   'what a meter takes is summed by client-local day; a model''s own meter wins');
-select is_empty($$select * from billing.metered_usage('2026-06-01', '2026-06-03')$$,
+select is_empty($$select * from _billing.metered_usage('2026-06-01', '2026-06-03')$$,
   'before the meter begins nothing is');
 select throws_ok($$insert into public.stripe_meters (client_id, metric, event_name, effective_from)
   values ('00000000-0000-0000-0000-00000000000a', 'pages', 'other', '2027-01-01')$$, '23P01', null,
@@ -57,7 +57,7 @@ select results_eq($$select distinct u.metric, u.usage_day from billing.usage_of_
   $$values ('input_tokens', '2026-06-02'::date), ('web_searches', '2026-06-02'),
     ('web_searches', '2026-06-10')$$, 'all else is left for our invoice');
 select results_eq($$select metric, service_start, service_end, quantity, amount_minor
-    from billing.rate_usage(array[('00000000-0000-0000-0000-00000000000a', '2026-06-01',
+    from _billing.rate_usage(array[('00000000-0000-0000-0000-00000000000a', '2026-06-01',
       '2026-07-01')::billing.rating_target]) order by metric$$,
   $$values ('input_tokens', '2026-06-01'::date, '2026-07-01'::date, 1000000::numeric,
     300::numeric), ('web_searches', '2026-06-01', '2026-07-01', 12, 12)$$,
@@ -67,58 +67,58 @@ select results_eq($$select sum(l.quantity) from billing.priced_usage(array[
     where l.metric = 'input_tokens'$$, 'values (1000000::numeric)', 'and prices no more');
 
 -- What Stripe is told.
-select is(billing.oldest_metered_day('2026-06-12 12:00+00'), '2026-05-09',
+select is(_billing.oldest_metered_day('2026-06-12 12:00+00'), '2026-05-09',
   'Stripe takes the past 35 days');
 select results_eq($$select event_name, value, to_timestamp(happened_at), attempts::integer
-    from billing.due_meter_events(false, '2026-06-12 12:00+00') order by value$$,
+    from _billing.due_meter_events(false, '2026-06-12 12:00+00') order by value$$,
   $$values ('opus', 300::bigint, '2026-06-10 16:00+00'::timestamptz, 0),
     ('tokens', 2500000, '2026-06-10 16:00+00', 0)$$,
   'days that are over, at the client''s noon');
-select is((select count(*) from billing.due_meter_events(false, '2026-06-12 12:00+00')), 2::bigint,
+select is((select count(*) from _billing.due_meter_events(false, '2026-06-12 12:00+00')), 2::bigint,
   'asked again: the same, not more');
 select bag_eq('select pg_temp.told()', $$values ('opus 2026-06-10 300 unsent'),
   ('tokens 2026-06-10 2500000 unsent')$$, 'written down before it is sent');
 select bag_eq('select pg_temp.differences()', $$values
   ('opus 2026-06-10 0 of 300: to be sent'), ('tokens 2026-06-10 0 of 2500000: to be sent')$$,
   'until then it is a difference');
-select is(bool_and(billing.begin_meter_event(e.id, '2026-06-12 12:00+00')), true,
+select is(bool_and(_billing.begin_meter_event(e.id, '2026-06-12 12:00+00')), true,
   'what is begun may be sent') from billing.stripe_meter_events e;
-select billing.save_meter_event(e.id, 'sent', null, '2026-06-12 12:00+00')
+select _billing.save_meter_event(e.id, 'sent', null, '2026-06-12 12:00+00')
 from billing.stripe_meter_events e;
-select is(bool_or(billing.begin_meter_event(e.id, '2026-06-12 12:01+00')), false,
+select is(bool_or(_billing.begin_meter_event(e.id, '2026-06-12 12:01+00')), false,
   'what is sent is not sent again') from billing.stripe_meter_events e;
-select is(billing.begin_meter_event('00000000-0000-0000-0000-000000000001', now()), false,
+select is(_billing.begin_meter_event('00000000-0000-0000-0000-000000000001', now()), false,
   'nor what was written down anew by another worker');
-select is_empty($$select * from billing.due_meter_events(false, '2026-06-12 12:00+00')$$,
+select is_empty($$select * from _billing.due_meter_events(false, '2026-06-12 12:00+00')$$,
   'then there is nothing to tell');
 select is_empty('select pg_temp.differences()', 'and no difference');
-select is((select count(*) from billing.due_meter_events(true, '2026-06-12 12:00+00')), 2::bigint,
+select is((select count(*) from _billing.due_meter_events(true, '2026-06-12 12:00+00')), 2::bigint,
   'live mode is told by itself');
 delete from billing.stripe_meter_events where livemode;
 
 -- Late usage, corrections, parts of units.
 select pg_temp.log('Acme', '2026-06-10 14:00+00', 70, 0, '{"pages": 2.5}');
-select billing.rollup();
+select _billing.rollup();
 select bag_eq($$select event_name, value
-    from billing.due_meter_events(false, '2026-06-12 12:00+00')$$,
+    from _billing.due_meter_events(false, '2026-06-12 12:00+00')$$,
   $$values ('tokens', 70::bigint), ('pages', 2)$$,
   'what came late is told alone, whole units only');
 select pg_temp.log('Acme', '2026-06-10 15:00+00', 30);
-select billing.rollup();
+select _billing.rollup();
 select bag_eq($$select event_name, value
-    from billing.due_meter_events(false, '2026-06-12 12:00+00')$$,
+    from _billing.due_meter_events(false, '2026-06-12 12:00+00')$$,
   $$values ('tokens', 100::bigint), ('pages', 2)$$, 'what Stripe cannot have yet is written anew');
-select billing.begin_meter_event(e.id, '2026-06-12 12:00+00')
+select _billing.begin_meter_event(e.id, '2026-06-12 12:00+00')
 from billing.stripe_meter_events e where e.sent_at is null;
-select billing.save_meter_event(e.id, 'sent', null, '2026-06-12 12:00+00')
+select _billing.save_meter_event(e.id, 'sent', null, '2026-06-12 12:00+00')
 from billing.stripe_meter_events e;
 select bag_eq('select pg_temp.differences()',
   $$values ('pages 2026-06-10 2 of 2.5: a part of a unit: Stripe takes whole ones')$$,
   'a part of a unit waits for its rest, and is said');
 select billing.correct_log(l.id, '{"input_tokens": 250}', 'a test')
 from public.agent_usage_logs l where l.input_tokens = 300;
-select billing.rollup();
-select is_empty($$select * from billing.due_meter_events(false, '2026-06-12 12:00+00')$$,
+select _billing.rollup();
+select is_empty($$select * from _billing.due_meter_events(false, '2026-06-12 12:00+00')$$,
   'what is taken back cannot be told');
 select bag_eq('select pg_temp.differences()', $$values
   ('pages 2026-06-10 2 of 2.5: a part of a unit: Stripe takes whole ones'),
@@ -127,42 +127,42 @@ select bag_eq('select pg_temp.differences()', $$values
 
 -- Tries that fail.
 select pg_temp.log('Acme', '2026-06-11 12:00+00', 40);
-select billing.rollup();
-create temp table due as select * from billing.due_meter_events(false, '2026-06-12 12:00+00');
+select _billing.rollup();
+create temp table due as select * from _billing.due_meter_events(false, '2026-06-12 12:00+00');
 select results_eq('select value from due', 'values (40::bigint)', 'one more to tell');
-select billing.begin_meter_event(id, '2026-06-12 12:00+00') from due;
-select billing.save_meter_event(id, 'refused', 'no such meter', '2026-06-12 12:00+00') from due;
+select _billing.begin_meter_event(id, '2026-06-12 12:00+00') from due;
+select _billing.save_meter_event(id, 'refused', 'no such meter', '2026-06-12 12:00+00') from due;
 select is((select count(*) from pg_temp.differences() d where d like '%40: no such meter'),
   1::bigint, 'what Stripe refuses is said in its words');
-select isnt((select id from billing.due_meter_events(false, '2026-06-12 13:00+00')),
+select isnt((select id from _billing.due_meter_events(false, '2026-06-12 13:00+00')),
   (select id from due), 'and is written anew: Stripe does not know it');
 truncate due;
-insert into due select * from billing.due_meter_events(false, '2026-06-12 13:00+00');
-select billing.begin_meter_event(id, '2026-06-12 13:00+00') from due;
-select billing.save_meter_event(id, 'unsure', 'no answer', '2026-06-12 13:00+00') from due;
+insert into due select * from _billing.due_meter_events(false, '2026-06-12 13:00+00');
+select _billing.begin_meter_event(id, '2026-06-12 13:00+00') from due;
+select _billing.save_meter_event(id, 'unsure', 'no answer', '2026-06-12 13:00+00') from due;
 select pg_temp.log('Acme', '2026-06-11 13:00+00', 2);
-select billing.rollup();
+select _billing.rollup();
 select results_eq($$select id in (select id from due), value, attempts::integer
-    from billing.due_meter_events(false, '2026-06-13 11:00+00') where event_name = 'tokens'
+    from _billing.due_meter_events(false, '2026-06-13 11:00+00') where event_name = 'tokens'
       and value < 9 or value = 40 order by value$$,
   $$values (false, 2::bigint, 0), (true, 40, 1)$$,
   'what Stripe may have is tried under its own name, later usage beside it');
-select is_empty($$select * from billing.due_meter_events(false, '2026-06-13 12:30+00') d
+select is_empty($$select * from _billing.due_meter_events(false, '2026-06-13 12:30+00') d
     where d.value = 40$$, 'but not once Stripe may have forgotten the name');
 update billing.stripe_meter_events set problem = null where value = 40;
 select ok(exists (select from pg_temp.differences('2026-06-13 12:30+00') d
   where d = 'tokens 2026-06-11 0 of 42: whether Stripe has the rest is not known'),
   'then somebody must look');
-select billing.begin_meter_event(id, '2026-06-12 13:30+00') from due;
-select billing.save_meter_event(id, 'refused', 'x', '2026-06-12 13:30+00') from due;
+select _billing.begin_meter_event(id, '2026-06-12 13:30+00') from due;
+select _billing.save_meter_event(id, 'refused', 'x', '2026-06-12 13:30+00') from due;
 select isnt((select tried_at from billing.stripe_meter_events where id = (select id from due)),
   null, 'a refusal after a try in doubt proves nothing');
 
 -- Who waits.
 select pg_temp.log('Acme', '2026-06-13 12:00+00', 5);
-select billing.rollup();
+select _billing.rollup();
 select billing.end_service(id, '2026-06-13') from public.clients where name = 'Acme';
-select is_empty($$select * from billing.due_meter_events(false, '2026-06-14 12:00+00')
+select is_empty($$select * from _billing.due_meter_events(false, '2026-06-14 12:00+00')
     where value = 5$$, 'usage outside of service is not told');
 select billing.start_service(id, '2026-06-13') from public.clients where name = 'Acme';
 select ok(exists (select from pg_temp.differences('2026-06-14 12:00+00') d
@@ -183,7 +183,7 @@ select throws_ok($$insert into public.stripe_meters (client_id, metric, event_na
 select lives_ok($$insert into public.stripe_meters (client_id, metric, event_name, effective_from)
   values ('00000000-0000-0000-0000-00000000000b', 'input_tokens', 'tokens', '2026-07-01')$$,
   'what comes after it may be');
-select trigger_is('public', 'stripe_meters', 'guard_new_meter', 'billing', 'guard_new_meter',
+select trigger_is('public', 'stripe_meters', 'guard_new_meter', '_billing', 'guard_new_meter',
   'which is looked at when a meter is added');
 
 select * from finish();

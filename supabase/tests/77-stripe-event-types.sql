@@ -79,7 +79,7 @@ select is((select count(*) from public.deliveries where dedupe_key like 'payment
   1::bigint, 'once per attempt');
 select pg_temp.event('invoice.payment_failed', pg_temp.invoice(1, 'open'), 'late');
 select is(pg_temp.told('payment_failed:in_1:%'), null, 'nobody is reminded of what is paid');
-select billing.remind_of_failed_payment(e) from billing.stripe_events e
+select _billing.remind_of_failed_payment(e) from billing.stripe_events e
 where e.type <> 'invoice.payment_failed';
 select is((select count(*) from public.deliveries where dedupe_key like 'payment_failed:%'),
   1::bigint, 'nor for any other event');

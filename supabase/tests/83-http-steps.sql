@@ -50,7 +50,8 @@ insert into public.clients (id, name, started_on, billing_anchor_day) values
 set local billing.as_of = '2026-07-10';
 create function pg_temp.month(client text, month date) returns text language sql as $$
   select (t).period_start || ' ' || (t).period_end
-  from public.clients c cross join lateral billing.period_of_month(c.id, month) t where c.name = $1;
+  from public.clients c cross join lateral _billing.period_of_month(c.id, month) t
+    where c.name = $1;
 $$;
 select is(pg_temp.month('Acme', '2026-06-20'), '2026-06-01 2026-07-01',
   'a month is the period that begins in it');
@@ -60,7 +61,7 @@ insert into public.billing_periods (client_id, period_start, period_end, full_da
 values ('00000000-0000-0000-0000-00000000000a', '2026-05-20', '2026-06-10', 30);
 select is(pg_temp.month('Acme', '2026-06-01'), '2026-05-20 2026-06-10',
   'a period that is on record is as it is there');
-select throws_ok($$select billing.period_of_month('00000000-0000-0000-0000-0000000000ff',
+select throws_ok($$select _billing.period_of_month('00000000-0000-0000-0000-0000000000ff',
   '2026-06-01')$$, 'PT404', null, 'of nobody there is none');
 delete from public.billing_periods;
 

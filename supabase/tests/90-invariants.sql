@@ -16,7 +16,7 @@ create function pg_temp.log(tokens bigint, day date) returns void language sql a
   from (
     select s.id, s.now, least(s.now, -tokens - coalesce(sum(s.now) over (order by
       s."timestamp" = day desc, s.id rows between unbounded preceding and 1 preceding), 0)) as taken
-    from (select l.id, l."timestamp", (billing.standing_log(l.id)).input_tokens as now
+    from (select l.id, l."timestamp", (_billing.standing_log(l.id)).input_tokens as now
       from public.agent_usage_logs l where l.corrects_id is null and tokens < 0
         and date_trunc('month', l."timestamp") = date_trunc('month', day::timestamptz)) s
   ) t where t.taken > 0;
@@ -101,7 +101,7 @@ select ok('quarantine_is_of_logs' = any (pg_temp.seen($$insert into billing.quar
   values (gen_random_uuid(), 'no_client', 'S', 'm', now())$$)), 'quarantine of no log');
 select ok('watermark_is_there' = any (pg_temp.seen('delete from billing.usage_watermark')),
   'a lost watermark');
-select ok('numbers_are_counted' = any (pg_temp.seen('delete from billing.invoice_counters')),
+select ok('numbers_are_counted' = any (pg_temp.seen('delete from _billing.invoice_counters')),
   'numbers that nobody counts');
 select ok('credit_note_is_sum_of_lines' = any (pg_temp.seen(
   'update public.credit_note_lines set amount_minor = amount_minor + 1 where kind = ''credit''')),

@@ -32,13 +32,13 @@ select cron.alter_job(jobid, active := false) from cron.job where jobname = 'bil
 select is(pg_temp.health('rollup'), 'broken: switched off', 'a job that is switched off');
 select cron.unschedule('billing-reconcile');
 select matches(pg_temp.health('reconcile'), '^broken: not scheduled', 'a job that is gone');
-select billing.schedule_jobs();
+select _billing.schedule_jobs();
 select matches(pg_temp.health('reconcile'), '^fine: ', 'is put back');
 
 -- Quarantine: late while the run that would bill it is to come, broken when one has gone by.
 select matches(pg_temp.health('quarantine'), '^fine: empty', 'nothing in quarantine');
 insert into public.agent_usage_logs (agent, model) values ('NOBODY', 'm'), ('NOBODY', 'm');
-select billing.rollup();
+select _billing.rollup();
 select is(pg_temp.health('quarantine'), 'late: 2 no_client', 'usage of nobody waits for somebody');
 select is(pg_temp.health('quarantine', now() + interval '41 days'), 'broken: 2 no_client',
   'and has missed its invoice');
@@ -46,7 +46,7 @@ select is(pg_temp.health('quarantine', now() + interval '41 days'), 'broken: 2 n
 -- What was found to differ is told by reconcile for a day: healed, or left to somebody.
 select billing.queue_notice('reconcile:2026-07-01', 'high', 'Usage', 'usage differed');
 select is(pg_temp.health('reconcile'), 'late: usage differed', 'usage that had to be healed');
-select billing.notice('reconcile/2026-07-01', 'high', 'Stripe differs');
+select _billing.notice('reconcile/2026-07-01', 'high', 'Stripe differs');
 select is(pg_temp.health('reconcile'), 'broken: Stripe differs; usage differed',
   'Stripe and the books differ');
 select billing.queue_notice('invariants:2026-07-01', 'critical', 'Books', 'books');

@@ -11,11 +11,11 @@ select billing.run_monthly('2026-07-01');
 select billing.issue_credit_note(id, 'goodwill', 100, false, '2026-07-02') from public.invoices
 where number = 'INV-2026-000001';
 create view pg_temp.found as
-select 'invoices' as part, invariant from billing.check_invoices()
-union select 'numbers', invariant from billing.check_numbers()
-union select 'money', invariant from billing.check_money()
-union select 'periods', invariant from billing.check_periods()
-union select 'usage', invariant from billing.check_usage('[2026-01-01,)');
+select 'invoices' as part, invariant from _billing.check_invoices()
+union select 'numbers', invariant from _billing.check_numbers()
+union select 'money', invariant from _billing.check_money()
+union select 'periods', invariant from _billing.check_periods()
+union select 'usage', invariant from _billing.check_usage('[2026-01-01,)');
 -- What is seen after a change that no guard was there to refuse.
 create function pg_temp.seen(change text) returns text[] language plpgsql as $$
 declare
@@ -40,7 +40,7 @@ end $$;
 select is_empty('select * from pg_temp.found', 'good books have no violation');
 select is(pg_temp.seen($$update public.invoices set document = document || '{"number": "X"}'$$),
   '{"invoices: document_says_the_total"}', 'of invoices');
-select is(pg_temp.seen('update billing.invoice_counters set last_number = last_number + 1'),
+select is(pg_temp.seen('update _billing.invoice_counters set last_number = last_number + 1'),
   '{"numbers: numbers_are_gapless"}', 'of numbers');
 select is(pg_temp.seen('update public.credit_note_lines set amount_minor = amount_minor + 1'),
   '{"money: credit_note_is_sum_of_lines"}', 'of money');

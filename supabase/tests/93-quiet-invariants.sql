@@ -48,11 +48,11 @@ select pg_temp.take_back('Goodwill', 900), pg_temp.take_back('Inclusive', 600);
 select billing.run_monthly('2026-08-01');
 select is_empty('select * from pg_temp.found',
   'nor are late lines on a draft, what no invoice has room to credit, or inclusive tax in a note');
-select results_eq($$select client_id, section_start, net_minor from billing.late_sections(array[
+select results_eq($$select client_id, section_start, net_minor from _billing.late_sections(array[
     ('00000000-0000-4000-8000-000000000c93', '2026-06-01', '2026-07-01')::billing.rating_target])$$,
   $$values ('00000000-0000-4000-8000-000000000c93'::uuid, '2026-06-01'::date, -700::numeric)$$,
   '12.00, 10.00 given, 9.00 taken back: 2.00 credited, 7.00 could not be');
-select is_empty('select * from billing.misbooked_sections()', 'no section is booked wrongly');
+select is_empty('select * from _billing.misbooked_sections()', 'no section is booked wrongly');
 
 -- Each fault, planted beside all of that.
 create function pg_temp.seen(sabotage text) returns text language plpgsql as $$

@@ -82,7 +82,7 @@ async function correctLogs(
   const logs = await sql<{ id: string; now: number }[]>`
     select l.id, case when ${metric} = 'units' then (s.other_features ->> 'units')::int
       else s.web_searches::int end as now
-    from public.agent_usage_logs l cross join lateral billing.standing_log(l.id) s
+    from public.agent_usage_logs l cross join lateral _billing.standing_log(l.id) s
     where l.client_id = ${client} and l.corrects_id is null
       and date_trunc('month', l.timestamp) = date_trunc('month', ${at}::timestamptz)
     order by l.timestamp::date = ${at}::date desc, l.id`;

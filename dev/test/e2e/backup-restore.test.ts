@@ -34,7 +34,7 @@ Deno.test("a base backup in a new cluster goes on as the original does", () =>
 async function leasesAreTakenAgain(sql: Sql): Promise<void> {
   const claim = () =>
     sql`
-      select state, attempts from billing.claim_deliveries('{archive}', 10, 120,
+      select state, attempts from _billing.claim_deliveries('{archive}', 10, 120,
         clock_timestamp() + interval '3 minutes') order by attempts`;
   await sql`begin`;
   deepStrictEqual([...await claim()], [
@@ -61,7 +61,7 @@ async function goesOnAlike(original: Sql, copy: Sql): Promise<void> {
 
 async function watermarkIsHere(sql: Sql): Promise<unknown> {
   const [row] = await sql`
-    select billing.watermark_is_here(w) as here from billing.usage_watermark w`;
+    select _billing.watermark_is_here(w) as here from billing.usage_watermark w`;
   return row?.here;
 }
 
@@ -133,7 +133,7 @@ async function dumpIntoNewProject({ engine, original, empty }: ArchivedWorld): P
   const told = await program("pg_restore", [...to, billing]);
   match(told, /^pg_restore: error: .*schema "public" already exists\nCommand was: CREATE SCHEMA/);
   match(told, /errors ignored on restore: 1$/);
-  await fresh.sql`select billing.schedule_jobs()`;
+  await fresh.sql`select _billing.schedule_jobs()`;
   await Deno.remove(folder, { recursive: true });
   return fresh.sql;
 }

@@ -6,7 +6,7 @@ const AT = "2026-07-01T09:00:00Z";
 
 async function claim(sql: Sql | TransactionSql, atMost: number): Promise<string[]> {
   const rows = await sql<{ dedupe_key: string }[]>`
-    select d.dedupe_key from billing.claim_deliveries(array['hermes'], ${atMost}, 120, ${AT}) d
+    select d.dedupe_key from _billing.claim_deliveries(array['hermes'], ${atMost}, 120, ${AT}) d
     order by d.id`;
   return rows.map((row) => row.dedupe_key);
 }

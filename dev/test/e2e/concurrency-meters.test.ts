@@ -7,7 +7,7 @@ const CLIENT = "00000000-0000-4000-8000-000000000001";
 
 async function due(sql: Sql | TransactionSql): Promise<string[]> {
   const rows = await sql<{ value: string }[]>`
-    select value::text from billing.due_meter_events(false, '2026-06-12T12:00:00Z')`;
+    select value::text from _billing.due_meter_events(false, '2026-06-12T12:00:00Z')`;
   return rows.map((row) => row.value);
 }
 
@@ -20,7 +20,7 @@ Deno.test("two workers that ask at once what Stripe's meters are to be told writ
       values (${CLIENT}, 'input_tokens', 'tokens', '2026-06-01')`;
     await one`insert into public.agent_usage_logs (agent, model, input_tokens, client_id, "timestamp")
       values ('S', 'claude-sonnet', 100, ${CLIENT}, '2026-06-10T12:00:00Z')`;
-    await one`select billing.rollup()`;
+    await one`select _billing.rollup()`;
     const [session] = await other<{ pid: number }[]>`select pg_backend_pid() as pid`;
     let second: Promise<string[]> = Promise.resolve([]);
     await one.begin(async (first) => {

@@ -42,7 +42,7 @@ Deno.test("agents log while everything is counted anew", () =>
     await log(sql, "acme", 100);
     await sql.begin(async (counting) => {
       await restoredElsewhere(counting);
-      await counting`select billing.rollup()`;
+      await counting`select _billing.rollup()`;
       await agent`set lock_timeout = '2s'`;
       await log(agent, "acme", 7);
     });
@@ -55,7 +55,7 @@ Deno.test("a recount in steps counts each row once, those that commit meanwhile 
     for (const [tokens, day] of [[100, 2], [30, 12], [5, 28]] as const) {
       await log(sql, "acme", tokens, day);
     }
-    await sql`select billing.rollup()`;
+    await sql`select _billing.rollup()`;
     // The dump was made before the rollup had counted this one.
     await log(sql, "acme", 1000, 20);
     await sql.unsafe(MUCH);
@@ -64,14 +64,14 @@ Deno.test("a recount in steps counts each row once, those that commit meanwhile 
     await other.begin(async (inFlight) => {
       await log(inFlight, "acme", 2, 2);
       await log(inFlight, "acme", 20, 28);
-      await sql`select billing.rollup()`;
+      await sql`select _billing.rollup()`;
       await sql`select billing.rebuild_step()`;
     });
     await log(sql, "acme", 40, 3);
     await log(sql, "acme", 400, 29);
-    await sql`select billing.rollup()`;
-    await sql`call billing.rebuild_in_steps()`;
-    await sql`select billing.rollup()`;
+    await sql`select _billing.rollup()`;
+    await sql`call _billing.rebuild_in_steps()`;
+    await sql`select _billing.rollup()`;
     strictEqual(await counted(sql, client), 100 + 30 + 5 + 1000 + 2 + 20 + 40 + 400);
     deepStrictEqual([...await sql`select * from billing.usage_discrepancies()`], []);
     deepStrictEqual([...await sql`select * from billing.rebuild_requests`], []);
@@ -83,10 +83,10 @@ Deno.test("a client that is added while its usage is quarantined gets it", () =>
     await log(sql, "acme", 100);
     let client = "";
     await sql.begin(async (counting) => {
-      await counting`select billing.rollup()`;
+      await counting`select _billing.rollup()`;
       client = await addClient(other, "acme");
     });
-    await sql`select billing.rollup()`;
+    await sql`select _billing.rollup()`;
     strictEqual(await counted(sql, client), 100);
     deepStrictEqual([...await sql`select * from billing.quarantined_logs`], []);
   }));
@@ -97,11 +97,11 @@ Deno.test("a rename rebuilds in steps that are committed, outside of the rollup"
     const client = await addClient(sql, "old");
     await log(sql, "new", 1, 2);
     await log(sql, "new", 20, 25);
-    await sql`select billing.rollup()`;
+    await sql`select _billing.rollup()`;
     await sql.unsafe(MUCH);
     await sql`update public.clients set external_id = 'new'`;
     await log(sql, "new", 300, 10);
-    await sql`select billing.rollup()`;
+    await sql`select _billing.rollup()`;
     strictEqual(await counted(other, client), 300, "the rollup counts what is new, and no more");
     await sql`select billing.rebuild_step()`;
     strictEqual(await counted(other, client), 301, "the first week is committed");
@@ -109,6 +109,6 @@ Deno.test("a rename rebuilds in steps that are committed, outside of the rollup"
       await killed`select billing.rebuild_step()`;
       throw new Error("killed");
     }).catch(() => {});
-    await sql`call billing.rebuild_in_steps()`;
+    await sql`call _billing.rebuild_in_steps()`;
     strictEqual(await counted(other, client), 321, "the others follow");
   }));

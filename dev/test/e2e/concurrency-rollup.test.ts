@@ -33,13 +33,13 @@ Deno.test("a commit in flight during a rollup is counted by the next one, once",
     await one.begin(async (writer) => {
       await log(writer, client, 100);
       await log(other, client, 7);
-      await other`select billing.rollup()`;
+      await other`select _billing.rollup()`;
       strictEqual(await counted(other, client), 7, "what is committed is counted");
       await log(writer, client, 1000);
     });
-    await other`select billing.rollup()`;
+    await other`select _billing.rollup()`;
     strictEqual(await counted(other, client), 1107, "what was in flight follows");
-    await other`select billing.rollup()`;
+    await other`select _billing.rollup()`;
     strictEqual(await counted(other, client), 1107, "and is not counted again");
   }));
 
@@ -49,8 +49,8 @@ Deno.test("a second rollup waits for the first and counts nothing twice", () =>
     const [session] = await other<{ pid: number }[]>`select pg_backend_pid() as pid`;
     let second: Promise<unknown> = Promise.resolve();
     await one.begin(async (first) => {
-      await first`select billing.rollup()`;
-      second = other`select billing.rollup()`.execute();
+      await first`select _billing.rollup()`;
+      second = other`select _billing.rollup()`.execute();
       await eventually(async () => {
         const [waiting] = await first<{ waits: boolean }[]>`
           select cardinality(pg_blocking_pids(${session?.pid ?? 0})) > 0 as waits`;
@@ -59,7 +59,7 @@ Deno.test("a second rollup waits for the first and counts nothing twice", () =>
       await log(first, client, 20);
     });
     await second;
-    await one`select billing.rollup()`;
+    await one`select _billing.rollup()`;
     strictEqual(await counted(one, client), 120);
   }));
 
@@ -67,11 +67,11 @@ Deno.test("usage of a rollup that was rolled back is counted by the next one", (
   withClient(async (one, other, client) => {
     await log(one, client, 50);
     await one.begin(async (killed) => {
-      await killed`select billing.rollup()`;
+      await killed`select _billing.rollup()`;
       throw new Error("killed");
     }).catch(() => {});
     strictEqual(await counted(other, client), 0);
-    await other`select billing.rollup()`;
+    await other`select _billing.rollup()`;
     strictEqual(await counted(other, client), 50);
   }));
 
@@ -85,14 +85,14 @@ Deno.test("a long absence is caught up with in steps, each row once", () =>
       for (const tokens of [10_000, 100_000]) await log(one, client, tokens);
       for (let step = 0; step < 3; step += 1) {
         const [row] = await one<{ counted: number }[]>`
-          select billing.rollup_step(1)::int as counted`;
+          select _billing.rollup_step(1)::int as counted`;
         steps.push(row?.counted ?? 0);
       }
       strictEqual(await counted(one, client), 110_111);
     });
     deepStrictEqual(steps, [2, 2, 1]);
     await log(one, client, 1_000_000);
-    await one`call billing.rollup_in_steps(most_rows => 1)`;
+    await one`call _billing.rollup_in_steps(most_rows => 1)`;
     strictEqual(await counted(one, client), 1_111_111);
     deepStrictEqual([...await one`select * from billing.usage_discrepancies()`], []);
   }));

@@ -11,7 +11,7 @@ function withBilledClient(body: (one: Sql, other: Sql, client: string) => Promis
       insert into public.clients (id, name, started_on) values (${client}, 'Acme', '2026-06-01')`;
     await sql`insert into public.billing_config (client_id, minimum_minor) values (${client}, 0)`;
     await searches(sql, client, 1000);
-    await sql`select billing.rollup()`;
+    await sql`select _billing.rollup()`;
     await body(sql, connect(), client);
   });
 }
@@ -43,7 +43,7 @@ async function whileRunIsOpen(one: Sql, other: Sql, meanwhile: () => Promise<unk
     await Promise.race([wrote, new Promise((resolve) => setTimeout(resolve, 500))]);
   });
   await wrote;
-  await other`select billing.rollup()`;
+  await other`select _billing.rollup()`;
   await one`select billing.run_monthly('2026-08-01')`;
 }
 
@@ -51,7 +51,7 @@ Deno.test("usage counted while a run that had nothing new to count is open is bi
   withBilledClient(async (one, other, client) => {
     await whileRunIsOpen(one, other, async () => {
       await searches(other, client, 70_000);
-      await other`select billing.rollup()`;
+      await other`select _billing.rollup()`;
     });
     strictEqual(await charged(one), 71_000);
     strictEqual((await one`select * from billing.check_invariants()`).length, 0);
@@ -60,10 +60,10 @@ Deno.test("usage counted while a run that had nothing new to count is open is bi
 Deno.test("usage taken back while a run that had nothing new to count is open is credited", () =>
   withBilledClient(async (one, other, client) => {
     const second = await searches(one, client, 500);
-    await one`select billing.rollup()`;
+    await one`select _billing.rollup()`;
     await whileRunIsOpen(one, other, async () => {
       await other`select billing.retract_log(${second}, 'sent twice')`;
-      await other`select billing.rollup()`;
+      await other`select _billing.rollup()`;
     });
     strictEqual(await charged(one), 1000);
     strictEqual((await one`select * from billing.check_invariants()`).length, 0);

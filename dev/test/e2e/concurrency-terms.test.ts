@@ -79,7 +79,7 @@ Deno.test("an editor that holds one client does not keep the others from being b
         insert into public.clients (id, name, started_on) values (${client}, ${client}, '2026-06-01')`;
     }
     await editor.begin(async (edit) => {
-      await edit`select billing.lock_clients(${[clients[0] ?? ""]}::uuid[])`;
+      await edit`select _billing.lock_clients(${[clients[0] ?? ""]}::uuid[])`;
       await sql`call billing.close_month(budget => '2 seconds')`;
       strictEqual(await invoiceOf(sql, clients[0] ?? ""), undefined);
     });

@@ -93,7 +93,7 @@ Deno.test("old logs are exported, read back, and only then removed, whatever die
     deepStrictEqual(exported.sort(), logs.sort());
 
     // The books stand, by every means there is of counting them anew.
-    await sql`select billing.recount_all()`;
+    await sql`select _billing.recount_all()`;
     await sql`select billing.rebuild_usage()`;
     await sql`select billing.run_monthly('2026-09-02 09:00+00')`;
     deepStrictEqual(await records(sql), before);
@@ -106,7 +106,7 @@ Deno.test("old logs are exported, read back, and only then removed, whatever die
       select (line::jsonb ->> 'id')::uuid, 'SCHOLAR', 'claude-sonnet', 5000,
         (line::jsonb ->> 'timestamp')::timestamptz, '{"client_id": "acme"}'
       from unnest(${exported.slice(0, 1)}::text[]) line`;
-    await sql`select billing.rollup()`;
+    await sql`select _billing.rollup()`;
     deepStrictEqual(await records(sql), before);
     deepStrictEqual(
       [...await sql`select reason, rows::int from billing.quarantine_summary()`],

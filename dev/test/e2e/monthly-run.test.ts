@@ -25,7 +25,7 @@ async function books(sql: Sql) {
   return {
     invoices: await sql`select * from public.invoices order by id`,
     lines: await sql`select * from public.invoice_lines order by id`,
-    counters: await sql`select * from billing.invoice_counters order by series, year`,
+    counters: await sql`select * from _billing.invoice_counters order by series, year`,
     usage: await sql`
       select * from public.usage_records order by client_id, usage_day, model, metric, agent`,
   };
@@ -49,7 +49,7 @@ async function linesOf(sql: Sql, client: string) {
  */
 async function whileNumbersAreTaken(sql: Sql, meanwhile: () => Promise<void>): Promise<void> {
   await sql.begin(async (tx) => {
-    await tx`lock table billing.invoice_counters in access exclusive mode`;
+    await tx`lock table _billing.invoice_counters in access exclusive mode`;
     await meanwhile();
   });
 }
@@ -173,6 +173,6 @@ Deno.test("a run that is killed has not happened, and the next leaves no gap", (
     deepStrictEqual(await books(sql), before);
     await runMonth(sql);
     deepStrictEqual(await invoices(sql), FIRST_INVOICES);
-    const [counter] = await sql`select last_number::int from billing.invoice_counters`;
+    const [counter] = await sql`select last_number::int from _billing.invoice_counters`;
     strictEqual(counter?.last_number, 2);
   }));

@@ -92,7 +92,7 @@ Deno.test("operators hear of budgets, jumps, unpriced and unowned usage, once pe
     /** What operators are told of at that hour, the jobs firing again an hour later. */
     const told = async (day: string): Promise<string[]> => {
       const before = [hermes.received.length, smtp.received.length];
-      await sql`select billing.rollup()`;
+      await sql`select _billing.rollup()`;
       await fire(sql, "billing-alerts", `${day} 13:25:00+00`);
       await work();
       await fire(sql, "billing-alerts", `${day} 14:25:00+00`);

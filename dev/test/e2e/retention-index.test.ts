@@ -37,12 +37,12 @@ Deno.test("logs are found by their time where retention has removed older ones",
     await fill(sql, "2026-06-01");
     const before = await pagesOf(sql, "2026-06-15T00:00:00Z");
     await sql`insert into billing.log_months (month, state) values ('2026-05-01', 'removing')`;
-    await sql`select billing.plan_log_exports('2026-05-01')`;
+    await sql`select _billing.plan_log_exports('2026-05-01')`;
     await sql`
-      select billing.save_log_export(e.month, e.part, r.log_count, r.checksum, 'p' || e.part, 'x', 1)
-      from billing.log_exports e cross join lateral billing.read_log_export(e.month, e.part) r`;
+      select _billing.save_log_export(e.month, e.part, r.log_count, r.checksum, 'p' || e.part, 'x', 1)
+      from billing.log_exports e cross join lateral _billing.read_log_export(e.month, e.part) r`;
     await sql`
-      select billing.remove_log_export(e.month, e.part) from billing.log_exports e`;
+      select _billing.remove_log_export(e.month, e.part) from billing.log_exports e`;
     await sql`vacuum (truncate off) public.agent_usage_logs`;
     await fill(sql, "2026-07-01");
     const after = await pagesOf(sql, "2026-06-15T00:00:00Z");

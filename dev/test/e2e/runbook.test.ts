@@ -39,7 +39,7 @@ async function run(sql: Sql, query: string): Promise<number> {
 
 Deno.test("every statement of the runbook runs, and says what is called normal after a good month", () =>
   withDeliveryWorld(async ({ sql, work }) => {
-    await sql`select billing.schedule_jobs()`;
+    await sql`select _billing.schedule_jobs()`;
     await seedJune(sql, 2);
     await billJune(sql);
     await work();

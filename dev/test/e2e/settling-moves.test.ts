@@ -21,7 +21,7 @@ type Change = (sql: Sql, scenario: Scenario) => Promise<unknown>;
 const CHANGES: Readonly<Record<string, readonly Change[]>> = {
   "public.usage_records": [async (sql, { client, model }) => {
     await logSearches(sql, { client, model }, 700);
-    await sql`select billing.rollup()`;
+    await sql`select _billing.rollup()`;
   }],
   "public.prices": [(sql, { client }) =>
     sql`
@@ -94,7 +94,7 @@ async function prepare(sql: Sql, name: string): Promise<Scenario> {
     insert into public.invoice_items (client_id, description, unit_amount, currency, item_day)
     values (${scenario.client}, 'Support', 10, 'USD', '2026-06-05')`;
   await logSearches(sql, scenario, 1000);
-  await sql`select billing.rollup()`;
+  await sql`select _billing.rollup()`;
   return scenario;
 }
 
@@ -147,7 +147,7 @@ const pending: Promise<unknown>[] = [];
 function unequal(sql: Sql) {
   return sql<{ name: string; section_start: string; net_minor: string }[]>`
     select c.name, s.section_start::text, s.net_minor::text
-    from billing.late_sections(array(
+    from _billing.late_sections(array(
       select (p.client_id, p.period_start, p.period_end)::billing.rating_target
       from public.billing_periods p where p.state = 'invoiced')) s
     join public.clients c on c.id = s.client_id where s.net_minor <> 0`;
@@ -155,7 +155,7 @@ function unequal(sql: Sql) {
 
 Deno.test("what rating reads is what this test moves", () =>
   withDatabase(async ({ sql }) => {
-    const read = await tablesReadBy(sql, "billing.rate_periods");
+    const read = await tablesReadBy(sql, "_billing.rate_periods");
     const known = [...Object.keys(CHANGES), ...Object.keys(UNMOVED)];
     deepStrictEqual(read.filter((table) => !known.includes(table)), []);
     ok(read.includes("public.usage_records") && read.includes("public.prices"), read.join());

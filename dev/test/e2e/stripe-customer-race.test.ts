@@ -11,7 +11,7 @@ const NOTE_ALL = `do $$
     for wanted in select id, 'cus_' || replace(id::text, '-', '') as customer
       from public.clients order by name
     loop
-      perform billing.save_stripe_customer(wanted.id, false, wanted.customer, 'digest');
+      perform _billing.save_stripe_customer(wanted.id, false, wanted.customer, 'digest');
       commit;
     end loop;
   end $$`;

@@ -54,7 +54,7 @@ async function takenBack(world: StripeWorld): Promise<void> {
   await use(world, 0, 9);
   await world.sql`select billing.retract_log(id, 'counted twice') from public.agent_usage_logs
     where client_id = ${METERED} and input_tokens = 1200`;
-  await world.sql`select billing.rollup()`;
+  await world.sql`select _billing.rollup()`;
   strictEqual((await send(world)).sent, 0);
   deepStrictEqual(told(world), ["1200", "800", "50"]);
   const [difference] = await differences(world);
@@ -81,7 +81,7 @@ async function use({ sql }: StripeWorld, daysAgo: number, tokens: number): Promi
       web_searches, "timestamp")
     values ('SCHOLAR', 'ask', 'claude-sonnet', ${METERED}, ${tokens}, 100,
       date_trunc('day', now(), 'UTC') - make_interval(days => ${daysAgo}))`;
-  await sql`select billing.rollup()`;
+  await sql`select _billing.rollup()`;
 }
 
 async function send({ call }: StripeWorld) {
@@ -105,7 +105,7 @@ function told({ stripe }: StripeWorld): string[] {
 async function billedHere({ sql }: StripeWorld): Promise<string[]> {
   const rows = await sql<{ metric: string }[]>`
     select distinct l.metric from public.clients c
-    cross join lateral billing.rate_usage(array[
+    cross join lateral _billing.rate_usage(array[
       (c.id, c.started_on, c.started_on + 30)::billing.rating_target]) l
     where c.id = ${METERED} order by 1`;
   return rows.map(({ metric }) => metric);

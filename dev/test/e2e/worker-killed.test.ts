@@ -22,7 +22,7 @@ Deno.test("a worker killed at any step loses nothing and files nothing twice", (
     const { sql, smtp, hermes, work, passTime, files, states } = world;
     await seedJune(sql, 12);
     await billJune(sql);
-    await sql`select billing.skip_deliveries('stripe', 'Stripe is off')`;
+    await sql`select _billing.skip_deliveries('stripe', 'Stripe is off')`;
     for (const death of DEATHS) {
       await dieAt(death, world);
       await passTime();

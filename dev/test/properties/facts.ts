@@ -25,7 +25,7 @@ export async function netCharges(
         where p.client_id = any (${ids}) and p.period_start < ${untilDay}
       ), line as (
         select c.name, b.*, string_to_array(b.rating_key, '|') as key
-        from target t cross join lateral billing.booked_lines(t.all) b
+        from target t cross join lateral _billing.booked_lines(t.all) b
         join public.clients c on c.id = b.client_id
       )
       select concat_ws(' ', l.name, l.section_start, case l.key[1]

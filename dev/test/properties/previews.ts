@@ -16,7 +16,7 @@ const shownRows = z.array(
 /** Previews of each client that has just one period to be billed at `asOf`. */
 export async function previewDue(sql: Sql, ids: readonly string[], asOf: string) {
   await sql`savepoint preview`;
-  await sql`select billing.open_periods(${asOf})`;
+  await sql`select _billing.open_periods(${asOf})`;
   const due = await sql`
     select p.client_id, min(p.period_start)::text as period_start from public.billing_periods p
     where p.client_id = any (${ids}) and p.state = 'pending'

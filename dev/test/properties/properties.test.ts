@@ -86,7 +86,7 @@ property("order, batching and splitting of arrivals change nothing", async (sql,
     for (const [place, batches] of arrange(arrivals(ids, world)).entries()) {
       for (const batch of batches) {
         await send(sql, batch);
-        await sql`select billing.rollup()`;
+        await sql`select _billing.rollup()`;
       }
       await sql`select billing.run_monthly(${runsAt[place] ?? ""})`;
     }

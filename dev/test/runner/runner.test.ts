@@ -53,19 +53,19 @@ Deno.test("a function may not deploy another version than the one that was teste
 
 Deno.test("a function counts as tested where a test calls it, not where prose mentions it", () => {
   const functions = sqlFunctions(`
-    create function billing.rate_usage(targets x[]) returns void …
+    create function _billing.rate_usage(targets x[]) returns void …
     create or replace function public.hook() returns trigger …
     -- create function billing.gone() …
-    create function billing.rate_usage(other x) returns void …`);
-  deepStrictEqual(functions, ["billing.rate_usage", "public.hook"]);
-  deepStrictEqual(unnamedFunctions(functions, "-- billing.rate_usage\nselect 'hook'"), functions);
+    create function _billing.rate_usage(other x) returns void …`);
+  deepStrictEqual(functions, ["_billing.rate_usage", "public.hook"]);
+  deepStrictEqual(unnamedFunctions(functions, "-- _billing.rate_usage\nselect 'hook'"), functions);
   deepStrictEqual(
     unnamedFunctions(
       functions,
       `select billing.rate_usage_twice();
        select trigger_is('public', 't', 'hook', 'public', 'hook', 'x')`,
     ),
-    ["billing.rate_usage"],
+    ["_billing.rate_usage"],
   );
-  deepStrictEqual(unnamedFunctions(functions, "billing.rate_usage(x) public.hook()"), []);
+  deepStrictEqual(unnamedFunctions(functions, "_billing.rate_usage(x) public.hook()"), []);
 });

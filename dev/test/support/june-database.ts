@@ -46,7 +46,7 @@ export async function withDatabase(test: (database: JuneDatabase) => Promise<voi
         const session = postgres(server.databaseUrl, {
           max: 1,
           onnotice: () => {},
-          connection: { "billing.assert_lock_order": "on" },
+          connection: { "_billing.assert_lock_order": "on" },
         });
         sessions.push(session);
         return session;

@@ -9,11 +9,11 @@ export async function liveUntilJuly(sql: Sql): Promise<void> {
   await seedJune(sql, 3);
   await billJune(sql);
   await logUsage(sql, "counted", 40);
-  await sql`select billing.rollup()`;
+  await sql`select _billing.rollup()`;
   await logUsage(sql, "waiting", 30);
-  const claimed = await sql`select id, lease from billing.claim_deliveries('{archive}', 2)`;
+  const claimed = await sql`select id, lease from _billing.claim_deliveries('{archive}', 2)`;
   const [first] = claimed;
-  await sql`select billing.finish_delivery(${first?.id}, ${first?.lease}, '{"kind": "done"}')`;
+  await sql`select _billing.finish_delivery(${first?.id}, ${first?.lease}, '{"kind": "done"}')`;
 }
 
 /**
@@ -23,7 +23,7 @@ export async function liveUntilJuly(sql: Sql): Promise<void> {
 export async function liveUntilAugust(sql: Sql): Promise<void> {
   await logUsage(sql, "waiting", 30);
   await logUsage(sql, "after", 50);
-  await sql`select billing.rollup()`;
+  await sql`select _billing.rollup()`;
   await sql`
     select billing.retract_log(l.id, 'never happened')
     from public.agent_usage_logs l join public.clients c on c.id = l.client_id
@@ -50,7 +50,7 @@ async function logUsage(sql: Sql, name: string, rows: number): Promise<void> {
 /** What the books say, and nothing that the clock says. */
 export async function books(sql: Sql) {
   const [numbers] = await sql`
-    select (select last_number from billing.invoice_counters) as last_number,
+    select (select last_number from _billing.invoice_counters) as last_number,
       (select max(id) from billing.monthly_runs) as runs,
       (select count(*) from public.agent_usage_logs) as logs`;
   return {

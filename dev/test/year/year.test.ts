@@ -92,7 +92,7 @@ async function ledgerGaps(sql: Sql): Promise<string[]> {
       from public.billing_periods p
     )
     select concat_ws(' ', s.client_id, s.section_start, s.net_minor) as line
-    from target t cross join lateral billing.late_sections(t.all) s where s.net_minor <> 0`;
+    from target t cross join lateral _billing.late_sections(t.all) s where s.net_minor <> 0`;
   return texts.parse(rows).map((row) => row.line);
 }
 

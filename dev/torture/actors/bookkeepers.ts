@@ -8,7 +8,7 @@ import type { Actor, Stage } from "../stage.ts";
 export function rollups({ sql, history }: Stage): Actor {
   const rollup = () =>
     attempt(history, { actor: "rollup", what: "rollup", touches: [] }, async () => {
-      const [row] = await sql<{ counted: string }[]>`select billing.rollup() as counted`;
+      const [row] = await sql<{ counted: string }[]>`select _billing.rollup() as counted`;
       return `${row?.counted} rows`;
     });
   return {

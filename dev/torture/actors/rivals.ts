@@ -25,7 +25,7 @@ export function rivals({ sql, history }: Stage, arrived: Arrival[]): Actor {
         const both = await claimTwice(sql);
         for (const { id, lease, ...arrival } of both) {
           arrived.push(arrival);
-          await sql`select billing.finish_delivery(${id}, ${lease}, '{"kind": "done"}')`;
+          await sql`select _billing.finish_delivery(${id}, ${lease}, '{"kind": "done"}')`;
         }
         return both.length;
       }),
@@ -50,6 +50,6 @@ async function claimTwice(sql: Sql): Promise<Taken> {
 async function claim(sql: Pick<Sql, "unsafe">): Promise<Taken> {
   return taken.parse([
     ...await sql.unsafe(`select id::text, lease, kind, dedupe_key
-      from billing.claim_deliveries('{archive,stripe,email,hermes}', 3)`),
+      from _billing.claim_deliveries('{archive,stripe,email,hermes}', 3)`),
   ]);
 }

@@ -74,7 +74,7 @@ export async function checkCounted(sql: Sql, ledger: Ledger): Promise<Violation[
   const rows = await sql<{ id: string; stored_by: string }[]>`
     select l.id, l.stored_by::text
     from billing.usage_watermark w, public.agent_usage_logs l
-    where not billing.is_counted(l.stored_by, l.seq, w.snapshot, w.own_transaction, w.own_seq)`;
+    where not _billing.is_counted(l.stored_by, l.seq, w.snapshot, w.own_transaction, w.own_seq)`;
   const batches = Map.groupBy(rows, ({ id }) => ledger.batchOf(id));
   return [...batches].map(([batch, { length, 0: first }]) => ({
     check: "counted",

@@ -12,11 +12,11 @@ export function logTables(sql: Sql): LogExports {
     read: async ({ month, part }) =>
       read.parse([
         ...await sql`
-          select lines, log_count, checksum from billing.read_log_export(${month}::date, ${part})`,
+          select lines, log_count, checksum from _billing.read_log_export(${month}::date, ${part})`,
       ])[0] ?? null,
     save: async ({ month, part }, { log_count, checksum }, { path, sha256, bytes }) => {
       await sql`
-        select billing.save_log_export(${month}::date, ${part}, ${log_count}::bigint,
+        select _billing.save_log_export(${month}::date, ${part}, ${log_count}::bigint,
           ${checksum}::numeric, ${path}, ${sha256}, ${bytes})`;
     },
   };

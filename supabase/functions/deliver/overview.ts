@@ -1,7 +1,7 @@
 import type { Sql } from "postgres";
 import { z } from "zod";
 
-/** What `billing.delivery_overview` answers; `run` is null before the first one. */
+/** What `_billing.delivery_overview` answers; `run` is null before the first one. */
 export const DeliveryOverview = z.object({
   pending: z.int(),
   dead: z.int(),
@@ -23,6 +23,6 @@ export type DeliveryOverview = z.infer<typeof DeliveryOverview>;
 
 /** Reads it. Throws `PostgresError` when the database does not answer. */
 export async function readOverview(sql: Sql): Promise<DeliveryOverview> {
-  const [row] = await sql`select billing.delivery_overview() as overview`;
+  const [row] = await sql`select _billing.delivery_overview() as overview`;
   return DeliveryOverview.parse(row?.overview);
 }

@@ -18,19 +18,19 @@ export function databaseQueue(sql: Sql): DeliveryQueue {
         ...await sql`
           select id::text, kind, event, dedupe_key, client_id, invoice_id, credit_note_id, payload,
             lease, attempts
-          from billing.claim_deliveries(array[${kind}], ${howMany}, ${LEASE_SECONDS})`,
+          from _billing.claim_deliveries(array[${kind}], ${howMany}, ${LEASE_SECONDS})`,
       ]),
     finish: async (job, outcome) => {
       const [{ state }] = finished.parse([
         ...await sql`
-          select billing.finish_delivery(${job.id}::bigint, ${job.lease}::uuid,
+          select _billing.finish_delivery(${job.id}::bigint, ${job.lease}::uuid,
             ${JSON.stringify(outcome)}::text::jsonb) as state`,
       ]);
       return state;
     },
     skip: async (kind, reason) => {
       const [{ count }] = skipped.parse([
-        ...await sql`select billing.skip_deliveries(${kind}, ${reason}) as count`,
+        ...await sql`select _billing.skip_deliveries(${kind}, ${reason}) as count`,
       ]);
       return count;
     },

@@ -10,7 +10,7 @@ export const DELIVERY_KINDS = ["archive", "stripe", "email", "hermes", "log_expo
 /** See the constant. */
 export type DeliveryKind = (typeof DELIVERY_KINDS)[number];
 
-/** A leased row of `public.deliveries`, as `billing.claim_deliveries` returns it. */
+/** A leased row of `public.deliveries`, as `_billing.claim_deliveries` returns it. */
 export const DeliveryJob = z.object({
   id: z.string(),
   kind: z.enum(DELIVERY_KINDS),

@@ -4,7 +4,7 @@ import { z } from "zod";
 import { batchQueue } from "../postgres/batch-queue.ts";
 import { ClientFacts, InvoiceFacts } from "../../../../shared/stripe/facts.ts";
 
-/** Something that Stripe must still be told: a row of `billing.stripe_outbox`. */
+/** Something that Stripe must still be told: a row of `_billing.stripe_outbox`. */
 export const OutboxTask = z.object({
   task: z.enum(["delete", "void", "write_off", "paid_elsewhere", "credit_note"]),
   invoice_id: z.uuid(),
@@ -21,7 +21,7 @@ export type OutboxTask = z.infer<typeof OutboxTask>;
 
 const minor = z.coerce.number().pipe(z.int());
 
-/** One invoice from both sides: a row of `billing.stripe_both_sides`. */
+/** One invoice from both sides: a row of `_billing.stripe_both_sides`. */
 export const BothSides = z.object({
   invoice_id: z.uuid(),
   number: z.string(),
@@ -45,7 +45,7 @@ export const BothSides = z.object({
 /** See the schema of the same name. */
 export type BothSides = z.infer<typeof BothSides>;
 
-/** Usage that a meter of Stripe's is to be told: a row of `billing.due_meter_events`. */
+/** Usage that a meter of Stripe's is to be told: a row of `_billing.due_meter_events`. */
 export const MeterEvent = z.object({
   id: z.uuid(),
   client_id: z.uuid(),
@@ -59,7 +59,7 @@ export const MeterEvent = z.object({
 /** See the schema of the same name. */
 export type MeterEvent = z.infer<typeof MeterEvent>;
 
-/** A day whose usage and what a meter was told differ: a row of `billing.meter_differences`. */
+/** A day whose usage and what a meter was told differ: a row of `_billing.meter_differences`. */
 export const MeterDifference = z.object({
   client: z.string(),
   event_name: z.string(),
@@ -87,11 +87,11 @@ export function stripeStore(sql: Sql, livemode: boolean) {
     livemode,
     invoiceFacts: async (id: string) =>
       InvoiceFacts.nullable().parse(
-        await jsonOf(sql`select billing.stripe_invoice_facts(${id}, ${livemode}) as json`),
+        await jsonOf(sql`select _billing.stripe_invoice_facts(${id}, ${livemode}) as json`),
       ),
     clientFacts: async (id: string) =>
       ClientFacts.nullable().parse(
-        await jsonOf(sql`select billing.stripe_client_facts(${id}, ${livemode}) as json`),
+        await jsonOf(sql`select _billing.stripe_client_facts(${id}, ${livemode}) as json`),
       ),
     clientIds: async () =>
       z.array(z.object({ id: z.uuid() })).parse([
@@ -99,11 +99,11 @@ export function stripeStore(sql: Sql, livemode: boolean) {
       ]).map(({ id }) => id),
     saveCustomer: async (client: string, customer: string, digest: string) =>
       void await sql`
-        select billing.save_stripe_customer(${client}, ${livemode}, ${customer}, ${digest})`,
+        select _billing.save_stripe_customer(${client}, ${livemode}, ${customer}, ${digest})`,
     begin: async (invoice: string) =>
-      void await sql`select billing.begin_stripe_invoice(${invoice}, ${livemode})`,
+      void await sql`select _billing.begin_stripe_invoice(${invoice}, ${livemode})`,
     saveDraft: async (invoice: string, stripeId: string) =>
-      void await sql`select billing.save_stripe_draft(${invoice}, ${livemode}, ${stripeId})`,
+      void await sql`select _billing.save_stripe_draft(${invoice}, ${livemode}, ${stripeId})`,
     saveProblem: async (
       invoice: string,
       state: "held" | "refused" | "creating",
@@ -111,13 +111,13 @@ export function stripeStore(sql: Sql, livemode: boolean) {
       draftDeleted: boolean,
     ) =>
       void await sql`
-        select billing.save_stripe_problem(${invoice}, ${livemode}, ${state}, ${problem},
+        select _billing.save_stripe_problem(${invoice}, ${livemode}, ${state}, ${problem},
           ${draftDeleted})`,
     forgetDraft: async (invoice: string, gone: string) =>
-      void await sql`select billing.forget_stripe_draft(${invoice}, ${livemode}, ${gone})`,
+      void await sql`select _billing.forget_stripe_draft(${invoice}, ${livemode}, ${gone})`,
     saveCarried: async (invoice: string, held: InvoiceFacts["held"], total: number) =>
       void await sql`
-        select billing.save_stripe_carried(${invoice}, ${livemode}, ${text(held)}::text::jsonb,
+        select _billing.save_stripe_carried(${invoice}, ${livemode}, ${text(held)}::text::jsonb,
           ${total})`,
     applyInvoice: async (invoice: Stripe.Invoice, seen: Date) =>
       await jsonOf(sql`
@@ -165,39 +165,39 @@ export function stripeStore(sql: Sql, livemode: boolean) {
       }
     },
     outbox: async () =>
-      z.array(OutboxTask).parse([...await sql`select * from billing.stripe_outbox(${livemode})`]),
+      z.array(OutboxTask).parse([...await sql`select * from _billing.stripe_outbox(${livemode})`]),
     saveCreditNote: async (note: string, stripeId: string) =>
       void await sql`
-        select billing.save_stripe_credit_note(${note}, ${livemode}, ${stripeId})`,
+        select _billing.save_stripe_credit_note(${note}, ${livemode}, ${stripeId})`,
     savePaidOffStripe: async (invoice: string, minor: number) =>
-      void await sql`select billing.save_paid_off_stripe(${invoice}, ${livemode}, ${minor})`,
+      void await sql`select _billing.save_paid_off_stripe(${invoice}, ${livemode}, ${minor})`,
     dueMeterEvents: async (now: Date) =>
       z.array(MeterEvent).parse([
-        ...await sql`select * from billing.due_meter_events(${livemode}, ${now})`,
+        ...await sql`select * from _billing.due_meter_events(${livemode}, ${now})`,
       ]),
     /** False when the event must not be sent. */
     beginMeterEvent: async (id: string, now: Date) =>
       z.boolean().parse(
         await jsonOf(sql`
-        select billing.begin_meter_event(${id}, ${now}) as json`),
+        select _billing.begin_meter_event(${id}, ${now}) as json`),
       ),
     saveMeterEvent: async (
       id: string,
       outcome: "sent" | "refused" | "unsure",
       problem: string | null,
       now: Date,
-    ) => void await sql`select billing.save_meter_event(${id}, ${outcome}, ${problem}, ${now})`,
+    ) => void await sql`select _billing.save_meter_event(${id}, ${outcome}, ${problem}, ${now})`,
     meterDifferences: async (since: string, now: Date) =>
       z.array(MeterDifference).parse([
         ...await sql`
           select client, event_name, usage_day::text, used::text, sent, reason
-          from billing.meter_differences(${since}::date, ${livemode}, ${now})`,
+          from _billing.meter_differences(${since}::date, ${livemode}, ${now})`,
       ]),
     report: async (key: string, message: string) =>
-      void await sql`select billing.notice(${key}, 'high', ${message})`,
+      void await sql`select _billing.notice(${key}, 'high', ${message})`,
     bothSides: async (since: string) =>
       z.array(BothSides).parse([
-        ...await sql`select * from billing.stripe_both_sides(${since}::date, ${livemode})`,
+        ...await sql`select * from _billing.stripe_both_sides(${since}::date, ${livemode})`,
       ]),
   };
 }

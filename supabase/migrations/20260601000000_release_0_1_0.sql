@@ -1,0 +1,11752 @@
+-- Release 0.1.0: everything. Written by `npm run migration` from supabase/schemas, in the order of
+-- schema_paths in supabase/config.toml. Do not edit: change the sources.
+
+-- 00_foundation/schemas.sql
+
+-- The schemas, and the extensions that tables need.
+--
+-- Tables that people, agents and front ends read or write live in `public` under RLS. Functions,
+-- views and bookkeeping that a role is granted live in `billing`, which the Data API does not
+-- expose; what no role is granted lives in `_billing`.
+create extension if not exists btree_gist with schema extensions;
+
+create schema billing;
+comment on schema billing is
+  'Functions, views and bookkeeping of LeverEdge Billing. Not exposed by the Data API.';
+revoke all on schema billing from public;
+
+-- `authenticated` needs the schema for the functions its RLS policies call, nothing else in it.
+grant usage on schema billing to authenticated, service_role;
+
+-- What nobody is granted lives apart, in a schema that nobody but its owner may use. Supabase names
+-- its own internal schemas so (`_realtime`, `_analytics`).
+create schema _billing;
+comment on schema _billing is
+  'What the functions and views of billing are made of. No role but the owner has usage.';
+revoke all on schema _billing from public;
+
+-- 00_foundation/error_codes.sql
+
+-- Domain errors: their codes, and the one function that raises them.
+
+create table billing.error_codes (
+  code text primary key constraint error_codes_code_shape check (code ~ '^[a-z][a-z_]*$'),
+  http_status smallint not null
+    constraint error_codes_http_status_of_client check (http_status between 400 and 499),
+  meaning text not null
+);
+comment on table billing.error_codes is
+  'Every domain error: its stable code (DETAIL of the error) and the HTTP status it answers.';
+revoke all on billing.error_codes from public;
+grant select on billing.error_codes to service_role;
+alter table billing.error_codes enable row level security;
+
+-- Raises a domain error. SQLSTATE is PostgREST's `PT<status>`, so the Data API answers with that
+-- status; DETAIL carries the stable code for programs; HINT tells a person what to do.
+create function billing.raise_error(error_code text, message text, hint text default '')
+returns void language plpgsql set search_path = '' as $$
+begin
+  raise exception using
+    errcode = 'PT' || (select e.http_status from billing.error_codes e where e.code = error_code),
+    message = message, detail = error_code, hint = hint;
+end $$;
+comment on function billing.raise_error is
+  'Raises the registered domain error: SQLSTATE PT<http status>, DETAIL the stable code.';
+
+-- Guards run as who writes: whoever may write terms must be able to be refused by their codes.
+grant execute on function billing.raise_error(text, text, text) to service_role;
+
+-- 00_foundation/error_codes_data.sql
+
+-- The codes of all domain errors.
+
+insert into billing.error_codes (code, http_status, meaning) values
+  ('negative_quantity', 400, 'A count that cannot be below zero is.'),
+  ('invalid_argument', 400, 'An argument is outside what the function takes.'),
+  ('unknown_client', 404, 'No client has this id.'),
+  ('unknown_invoice', 404, 'No invoice has this id.'),
+  ('append_only', 409, 'Rows of this table are facts; they are corrected by new rows.'),
+  ('past_is_frozen', 409, 'What has been in force or invoiced cannot be changed afterwards.'),
+  ('invoice_frozen', 409, 'A finalized invoice cannot be edited.'),
+  ('illegal_transition', 409, 'The invoice cannot go from its state to that one.'),
+  ('client_blocked', 409, 'The client cannot be billed; the message says why.'),
+  ('period_not_over', 409, 'The period has not ended in the client''s time zone.'),
+  ('period_already_invoiced', 409, 'The period has a live invoice.'),
+  ('credit_exceeds_invoice', 409, 'More would be credited than is left on the invoice.'),
+  ('currency_mismatch', 409, 'Amounts of two currencies would meet on one invoice.'),
+  ('unknown_log', 404, 'No usage log has this id.'),
+  ('invalid_correction', 409, 'A correction would record something else than what it corrects.'),
+  ('unknown_delivery', 404, 'No delivery has this id.'),
+  ('stripe_total_differs', 409, 'Stripe''s total of an invoice is not ours.'),
+  ('base_fee_billed_twice', 409, 'A base fee is billed by Stripe or by us, not by both.'),
+  ('correction_refused', 400, 'Usage events cannot correct logs: that is an operator''s act.'),
+  ('no_running_period', 409, 'The client has no period at this time: not started yet, or ended.')
+on conflict (code) do update
+set http_status = excluded.http_status, meaning = excluded.meaning;
+
+-- 00_foundation/guards.sql
+
+-- Refusals that tables of every room use in constraints and triggers.
+
+-- For CHECK constraints: `check (n >= 0 or billing.refuse_negative('n', n))` costs nothing while
+-- n is fine and names column and value when it is not. Declared immutable because CHECK wants it.
+create function billing.refuse_negative(column_name text, value numeric)
+returns boolean language plpgsql immutable set search_path = '' as $$
+begin
+  raise exception using errcode = 'PT400', detail = 'negative_quantity',
+    message = format('%s is %s; it cannot be below zero', column_name, value),
+    hint = 'send the count as 0 or more; to take usage back, an operator calls billing.correct_log';
+end $$;
+comment on function billing.refuse_negative is
+  'Always raises negative_quantity (400), naming column and value; for CHECK constraints.';
+grant execute on function billing.refuse_negative(text, numeric) to service_role;
+
+-- Likewise for NaN, which numeric columns take and which makes a NaN of every sum it gets into. The
+-- value is taken so that the planner cannot work out, and thereby raise, the refusal beforehand.
+create function billing.refuse_nan(column_name text, value numeric)
+returns boolean language plpgsql immutable set search_path = '' as $$
+begin
+  raise exception using errcode = 'PT400', detail = 'invalid_argument',
+    message = format('%s is %s, not a number', column_name, value), hint = 'send the amount, or 0';
+end $$;
+comment on function billing.refuse_nan is
+  'Always raises invalid_argument (400), naming the column; for CHECK constraints.';
+grant execute on function billing.refuse_nan(text, numeric) to service_role;
+
+create function _billing.refuse_change() returns trigger
+language plpgsql set search_path = '' as $$
+begin
+  perform billing.raise_error('append_only',
+    format('%s is append-only: %s refused', tg_table_name, lower(tg_op)),
+    'store a new row that corrects the old one');
+  return null;
+end $$;
+
+-- 00_foundation/clock.sql
+
+-- The one place that reads the clock. `set local billing.as_of = '2026-07-01'` lives another day.
+create function billing.as_of() returns timestamptz language sql stable
+return coalesce(nullif(current_setting('billing.as_of', true), '')::timestamptz, now());
+comment on function billing.as_of is
+  'Now, or the instant that setting billing.as_of holds (tests, replays).';
+grant execute on function billing.as_of() to service_role;
+
+-- 00_foundation/actor.sql
+
+-- Who acts: set by functions for people (`billing.actor`), else the API's user or role, else the
+-- database session.
+create function billing.actor() returns text language sql stable
+return coalesce(
+  nullif(current_setting('billing.actor', true), ''),
+  nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub',
+  nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'role',
+  session_user::text);
+comment on function billing.actor is 'Name of who acts, for the audit trail.';
+grant execute on function billing.actor() to service_role;
+
+-- 00_foundation/ids.sql
+
+-- Time-ordered uuid (version 7): random ids make large inserts into the log several times slower.
+-- 48 bits of milliseconds, 74 random ones of the session's generator, which the server seeds
+-- strongly: an id here is unique, not secret, and gen_random_uuid alone would cost four times this.
+create function billing.new_id() returns uuid language sql volatile
+return encode(
+  int8send(((date_part('epoch', clock_timestamp()) * 1000)::bigint << 16)
+    | 28672 | (random() * 4095)::bigint)
+  || int8send((-9223372036854775808) | ((random() * 2147483647)::bigint << 31)
+    | (random() * 2147483647)::bigint), 'hex')::uuid;
+comment on function billing.new_id is 'A new uuid, version 7 (ordered by time).';
+grant execute on function billing.new_id() to service_role;
+
+-- The same name gives the same uuid (version 8). What the world outside knows by our id is named
+-- by what it is: a database that was restored to the past and lives the lost days again makes it
+-- under the id that Stripe and mailboxes have already, and finds it there.
+create function _billing.named_id(variadic parts text[]) returns uuid language sql immutable
+return overlay(overlay(
+  md5(array_to_string(parts, '|', '')) placing '8' from 13) placing 'a' from 17)::uuid;
+comment on function _billing.named_id is 'The uuid (version 8) of a name; always the same.';
+
+-- The transaction that stores a row. Declared immutable so that a generated column may call it:
+-- it is constant within a transaction, and being generated it can neither be sent by a client nor
+-- be carried into another cluster by a dump.
+create function billing.storing_transaction() returns xid8 language sql immutable
+return pg_current_xact_id();
+comment on function billing.storing_transaction is 'Id of the transaction that stores a row.';
+grant execute on function billing.storing_transaction() to service_role;
+
+-- 00_foundation/lists.sql
+
+-- Texts of lists.
+
+-- What lists are cut to where their length is not ours to choose: messages, reports.
+create function _billing.first_few(list text[], most integer default 10,
+  separator text default ', ')
+returns text language sql immutable parallel safe
+return array_to_string(list[:most], separator)
+  || case when cardinality(list) > most then format('%sand %s more', separator,
+    cardinality(list) - most) else '' end;
+comment on function _billing.first_few is
+  'The first entries of a list, and how many more there are.';
+
+-- 00_foundation/money.sql
+
+-- Currencies and the one way from a precise amount to money that is charged.
+create table public.currencies (
+  code text primary key constraint currencies_code_shape check (code ~ '^[A-Z]{3}$'),
+  exponent smallint not null constraint currencies_exponent_known check (exponent in (0, 2, 3)),
+  name text not null
+);
+comment on table public.currencies is
+  'ISO 4217 currencies; exponent is the digits of the minor unit.';
+alter table public.currencies enable row level security;
+revoke all on public.currencies from anon, authenticated, service_role;
+grant select on public.currencies to authenticated, service_role;
+
+create policy "anyone signed in reads currencies" on public.currencies
+  for select to authenticated using (true);
+
+-- Rounds once, half away from zero (that is what round(numeric) does). Amounts come in major
+-- units (1.005 USD) and leave as a whole number of minor units, still numeric so that an absurd
+-- amount can be reported instead of overflowing.
+create function _billing.to_minor(amount numeric, exponent smallint)
+returns numeric language sql immutable
+return round(amount * case exponent when 0 then 1 when 2 then 100 when 3 then 1000 end);
+comment on function _billing.to_minor is
+  'Precise amount in major units to minor units; the one rounding, half away from zero.';
+
+-- 1234567, 2 -> '12345.67'; for messages and statements, never for arithmetic.
+create function _billing.format_minor(amount_minor numeric, exponent smallint)
+returns text language sql immutable
+return case exponent
+  when 0 then trunc(amount_minor)::text
+  when 2 then (amount_minor / 100)::numeric(40, 2)::text
+  when 3 then (amount_minor / 1000)::numeric(40, 3)::text
+end;
+
+create function billing.money_text(amount_minor bigint, currency text)
+returns text language sql stable security definer set search_path = '' as $$
+  -- Definer: callers read reports, whose amounts are formatted by what is not theirs to call.
+  select _billing.format_minor(amount_minor, c.exponent) || ' ' || c.code
+  from public.currencies c where c.code = currency;
+$$;
+comment on function billing.money_text is '12345, USD -> 123.45 USD.';
+grant execute on function billing.money_text(bigint, text) to service_role;
+
+-- 00_foundation/currencies_data.sql
+
+-- The currencies of ISO 4217 that invoices may be in.
+
+insert into public.currencies (code, exponent, name) values
+  ('AED', 2, 'UAE Dirham'), ('ARS', 2, 'Argentine Peso'), ('AUD', 2, 'Australian Dollar'),
+  ('BGN', 2, 'Bulgarian Lev'), ('BHD', 3, 'Bahraini Dinar'), ('BRL', 2, 'Brazilian Real'),
+  ('CAD', 2, 'Canadian Dollar'), ('CHF', 2, 'Swiss Franc'), ('CLP', 0, 'Chilean Peso'),
+  ('CNY', 2, 'Yuan Renminbi'), ('COP', 2, 'Colombian Peso'), ('CZK', 2, 'Czech Koruna'),
+  ('DKK', 2, 'Danish Krone'), ('EGP', 2, 'Egyptian Pound'), ('EUR', 2, 'Euro'),
+  ('GBP', 2, 'Pound Sterling'), ('HKD', 2, 'Hong Kong Dollar'), ('HUF', 2, 'Forint'),
+  ('IDR', 2, 'Rupiah'), ('ILS', 2, 'New Israeli Sheqel'), ('INR', 2, 'Indian Rupee'),
+  ('ISK', 0, 'Iceland Krona'), ('JOD', 3, 'Jordanian Dinar'), ('JPY', 0, 'Yen'),
+  ('KES', 2, 'Kenyan Shilling'), ('KRW', 0, 'Won'), ('KWD', 3, 'Kuwaiti Dinar'),
+  ('MAD', 2, 'Moroccan Dirham'), ('MXN', 2, 'Mexican Peso'), ('MYR', 2, 'Malaysian Ringgit'),
+  ('NGN', 2, 'Naira'), ('NOK', 2, 'Norwegian Krone'), ('NZD', 2, 'New Zealand Dollar'),
+  ('OMR', 3, 'Rial Omani'), ('PEN', 2, 'Sol'), ('PHP', 2, 'Philippine Peso'),
+  ('PLN', 2, 'Zloty'), ('RON', 2, 'Romanian Leu'), ('SAR', 2, 'Saudi Riyal'),
+  ('SEK', 2, 'Swedish Krona'), ('SGD', 2, 'Singapore Dollar'), ('THB', 2, 'Baht'),
+  ('TND', 3, 'Tunisian Dinar'), ('TRY', 2, 'Turkish Lira'), ('TWD', 2, 'New Taiwan Dollar'),
+  ('UAH', 2, 'Hryvnia'), ('USD', 2, 'US Dollar'), ('VND', 0, 'Dong'), ('XOF', 0, 'CFA Franc'),
+  ('ZAR', 2, 'Rand')
+on conflict (code) do update
+set exponent = excluded.exponent, name = excluded.name;
+
+-- 10_parties/clients.sql
+
+-- Clients, the settings of the seller, and who may see which client.
+create table public.clients (
+  id uuid primary key default gen_random_uuid(),
+  external_id text unique constraint clients_external_id_not_blank check (btrim(external_id) <> ''),
+  name text not null constraint clients_name_not_blank check (btrim(name) <> ''),
+  email text constraint clients_email_shape check (email ~ '^[^@\s]+@[^@\s]+$'),
+  address text[] not null default '{}',
+  tax_id text,
+  locale text not null default 'en-US' constraint clients_locale_shape check (
+    locale ~ '^[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2}|-[0-9]{3})?$'),
+  paper text not null default 'A4' constraint clients_paper_known check (paper in ('A4', 'Letter')),
+  time_zone text not null default 'UTC',
+  billing_anchor_day smallint not null default 1
+    constraint clients_billing_anchor_day_in_month check (billing_anchor_day between 1 and 31),
+  status text not null default 'active'
+    constraint clients_status_known check (status in ('active', 'paused')),
+  started_on date not null default (now() at time zone 'UTC')::date
+    constraint clients_started_on_in_range check (
+      started_on between '1970-01-01' and '2200-01-01'),
+  ended_on date constraint clients_ended_on_after_start check (ended_on >= started_on),
+  metadata jsonb not null default '{}',
+  created_at timestamptz not null default now()
+);
+comment on table public.clients is 'Who is billed.';
+comment on column public.clients.external_id is
+  'The id other systems know the client by; metadata.client_id of a log may hold it too.';
+comment on column public.clients.locale is
+  'BCP 47 language, script and region: en, en-US, zh-Hans-CN, es-419.';
+comment on column public.clients.time_zone is
+  'IANA zone whose midnights bound the client''s days. A change holds from the client''s next day.';
+comment on column public.clients.billing_anchor_day is
+  'Day of the month a period begins on; clamps to the last day of shorter months.';
+comment on column public.clients.status is
+  'Paused ends service with the client''s today, active again begins it anew on it.';
+comment on column public.clients.started_on is
+  'First client-local day of service; all days of service are in service_intervals.';
+comment on column public.clients.ended_on is
+  'First client-local day no longer served (half-open). Set to null after it has passed, service
+   begins anew on the client''s today.';
+alter table public.clients enable row level security;
+revoke all on public.clients from anon, authenticated, service_role;
+grant select, insert, update, delete on public.clients to service_role;
+
+-- All but metadata, the seller's own notes. The Data API knows one role for everybody signed in, so
+-- operators read metadata with the service key; `select=*` is refused: name the columns.
+grant select (id, external_id, name, email, address, tax_id, locale, paper, time_zone,
+  billing_anchor_day, status, started_on, ended_on, created_at) on public.clients to authenticated;
+
+-- 10_parties/members.sql
+
+-- Which users may see which client.
+
+create table public.client_members (
+  client_id uuid not null references public.clients (id) on delete cascade,
+  user_id uuid not null references auth.users (id) on delete cascade,
+  created_at timestamptz not null default now(),
+  primary key (user_id, client_id)
+);
+comment on table public.client_members is 'Users who may see a client''s invoices and usage.';
+create index client_members_client_id on public.client_members (client_id);
+alter table public.client_members enable row level security;
+revoke all on public.client_members from anon, authenticated, service_role;
+grant select, insert, update, delete on public.client_members to service_role;
+grant select on public.client_members to authenticated;
+
+-- RLS helpers. Definer, because a member must not need to read the member list of others; called
+-- as `(select …)` in policies, so once per statement, not once per row.
+create function billing.my_clients() returns uuid[]
+language sql stable security definer set search_path = ''
+return array(
+  select m.client_id from public.client_members m
+  where m.user_id =
+    (nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub')::uuid);
+comment on function billing.my_clients is 'Clients the signed-in user is a member of.';
+grant execute on function billing.my_clients() to authenticated, service_role;
+
+create function billing.is_operator() returns boolean language sql stable
+return coalesce(
+  nullif(current_setting('request.jwt.claims', true), '')::jsonb
+    #>> '{app_metadata,role}' = 'operator', false);
+comment on function billing.is_operator is
+  'True when the token''s app_metadata.role is operator: sees all clients.';
+
+create policy "members and operators read their clients" on public.clients
+  for select to authenticated
+  using (id = any ((select billing.my_clients())::uuid[]) or (select billing.is_operator()));
+create policy "users read their own memberships, operators all" on public.client_members
+  for select to authenticated
+  using (client_id = any ((select billing.my_clients())::uuid[])
+    or (select billing.is_operator()));
+grant execute on function billing.is_operator() to authenticated, service_role;
+
+-- For the tables that grow. "One of mine, or I am an operator" is a question that no index answers:
+-- everything is read, whoever asks. One list for both is one that indexes by client do answer, at
+-- the cost of listing all clients where an operator asks (2 ms for 10,000).
+create function billing.readable_clients() returns uuid[]
+language plpgsql stable security definer set search_path = '' as $$
+-- Definer: a member need not be able to read the member list of others.
+begin
+  if billing.is_operator() then
+    return array(select c.id from public.clients c);
+  end if;
+  return array(
+    select m.client_id from public.client_members m
+    where m.user_id =
+      (nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub')::uuid);
+end $$;
+comment on function billing.readable_clients is
+  'Clients whose invoices and usage the signed-in user may read: all for an operator.';
+grant execute on function billing.readable_clients() to authenticated, service_role;
+
+-- 10_parties/time_zones.sql
+
+-- A client's days: which local day an instant falls on, and where periods begin and end.
+--
+-- Each row of client_time_zones holds from client-local day `effective_from`; the day before it
+-- ends at midnight of the old zone, so the instants [starts_at, ends_at) of the rows follow each
+-- other without gap or overlap, also when a zone changes.
+create table public.client_time_zones (
+  client_id uuid not null references public.clients (id) on delete cascade,
+  effective_from date not null,
+  time_zone text not null,
+  starts_at timestamptz not null,
+  ends_at timestamptz not null default 'infinity',
+  primary key (client_id, effective_from),
+  constraint client_time_zones_forward check (starts_at < ends_at),
+  constraint client_time_zones_no_overlap
+    exclude using gist (client_id with =, tstzrange(starts_at, ends_at) with &&)
+);
+comment on table public.client_time_zones is
+  'Zone history of each client; written by changing clients.time_zone.';
+alter table public.client_time_zones enable row level security;
+revoke all on public.client_time_zones from anon, authenticated, service_role;
+grant select on public.client_time_zones to authenticated, service_role;
+
+create policy "members and operators read zones" on public.client_time_zones
+  for select to authenticated
+  using (client_id = any ((select billing.my_clients())::uuid[])
+    or (select billing.is_operator()));
+
+-- The instant at which client-local day `day` begins. Never before the zone in force began: a
+-- change to a zone far east may leave a day empty, it never makes one run backwards.
+create function _billing.day_start(client_id uuid, day date)
+returns timestamptz language sql stable
+begin atomic
+  select case
+    when z.effective_from = day and day > '-infinity' then z.starts_at
+    else greatest(z.starts_at, day::timestamp at time zone z.time_zone)
+  end
+  from public.client_time_zones z
+  where z.client_id = day_start.client_id and z.effective_from <= day
+  order by z.effective_from desc limit 1;
+end;
+comment on function _billing.day_start is 'Instant at which a client''s local day begins.';
+
+create function billing.day_of(client_id uuid, at timestamptz)
+returns date language sql stable
+begin atomic
+  select greatest(z.effective_from, (at at time zone z.time_zone)::date)
+  from public.client_time_zones z
+  where z.client_id = day_of.client_id and z.starts_at <= at and at < z.ends_at;
+end;
+comment on function billing.day_of is 'Client-local day an instant falls on.';
+grant execute on function billing.day_of(uuid, timestamptz) to service_role;
+
+create function _billing.keep_time_zones() returns trigger
+language plpgsql security definer set search_path = '' as $$
+-- Definer: client_time_zones is written by nobody but this trigger.
+declare
+  change_day date;
+  change_at timestamptz;
+begin
+  -- Postgres takes POSIX rules for zones too (UTC+5 means five hours west, Foo/Bar+5 as well); they
+  -- know no summer time and other programs read them the other way round.
+  if new.time_zone !~ '^(UTC|Etc/GMT(0|[+-]([0-9]|1[0-2])|-1[34])|'
+    '[A-Z][A-Za-z_]*(/[A-Z][A-Za-z_]*(-[A-Za-z]+)*)+)$' then
+    perform billing.raise_error('invalid_argument',
+      format('time_zone %L is not the name of a time zone', new.time_zone),
+      'use UTC or an IANA name such as Pacific/Auckland; select name from pg_timezone_names');
+  end if;
+  begin
+    -- Asking the zone for a time is 10,000 times cheaper than looking it up in pg_timezone_names.
+    perform now() at time zone new.time_zone;
+  exception when invalid_parameter_value then
+    perform billing.raise_error('invalid_argument',
+      format('time_zone %L is not a known time zone', new.time_zone),
+      'use an IANA name such as Pacific/Auckland; select name from pg_timezone_names');
+  end;
+  if tg_op = 'INSERT' then
+    insert into public.client_time_zones (client_id, effective_from, time_zone, starts_at)
+    values (new.id, '-infinity', new.time_zone, '-infinity');
+    return null;
+  end if;
+  change_day := billing.day_of(new.id, billing.as_of()) + 1;
+  change_at := _billing.day_start(new.id, change_day);
+  delete from public.client_time_zones z
+  where z.client_id = new.id and z.effective_from >= change_day;
+  update public.client_time_zones z set ends_at = change_at
+  where z.client_id = new.id and z.ends_at > change_at;
+  insert into public.client_time_zones (client_id, effective_from, time_zone, starts_at)
+  values (new.id, change_day, new.time_zone, change_at);
+  return null;
+end $$;
+
+create trigger keep_time_zones_on_insert after insert on public.clients
+  for each row execute function _billing.keep_time_zones();
+create trigger keep_time_zones_on_update after update of time_zone on public.clients
+  for each row when (old.time_zone is distinct from new.time_zone)
+  execute function _billing.keep_time_zones();
+
+-- 10_parties/settings.sql
+
+-- The settings of the seller: one row.
+
+-- One row: the seller as printed on invoices, and defaults of the whole installation.
+create table public.billing_settings (
+  id boolean primary key default true constraint billing_settings_one_row check (id),
+  seller_name text not null default 'LeverEdge',
+  seller_address text[] not null default '{}',
+  seller_email text,
+  seller_tax_id text,
+  seller_website text,
+  payment_instructions text,
+  invoice_footer text,
+  number_series text not null default 'INV'
+    constraint billing_settings_series_shape check (number_series ~ '^[A-Z][A-Z0-9]{0,9}$'),
+  default_client_id uuid references public.clients (id),
+  max_usage_keys_per_day integer not null default 10000
+    constraint billing_settings_usage_keys_positive check (max_usage_keys_per_day > 0),
+  operator_emails text[] not null default '{}',
+  delivery_attempts integer not null default 10
+    constraint billing_settings_attempts_range check (delivery_attempts between 1 and 50),
+  reminder_days smallint[] not null default '{-7,0,7,14,30}'
+    constraint billing_settings_reminders_in_range check (
+      array_position(reminder_days, null) is null and -366 < all (reminder_days)
+      and 366 > all (reminder_days)),
+  spend_jump_factor numeric not null default 3
+    constraint billing_settings_jump_above_one check (spend_jump_factor > 1),
+  log_retention_months smallint
+    constraint billing_settings_retention_in_range check (log_retention_months between 3 and 1200)
+);
+comment on table public.billing_settings is 'The seller and the installation''s defaults; one row.';
+comment on column public.billing_settings.default_client_id is
+  'Client that usage belongs to when neither row nor assignment names one; null: quarantine.';
+comment on column public.billing_settings.max_usage_keys_per_day is
+  'Most usage_records that a client''s day may have; log rows that bring more are quarantined.';
+comment on column public.billing_settings.operator_emails is
+  'Who gets run reports, alerts and notices of deliveries that gave up.';
+comment on column public.billing_settings.delivery_attempts is
+  'Tries of a delivery before it gives up; ten take about four and a half hours.';
+comment on column public.billing_settings.reminder_days is
+  'Days after the due day (negative: before) that a reminder is mailed on; empty: never.';
+comment on column public.billing_settings.spend_jump_factor is
+  'A day that costs more than this times the average of the two weeks before it is an alert.';
+comment on column public.billing_settings.log_retention_months is
+  'Whole months that logs are kept before they are exported and removed; null: for ever.';
+create index billing_settings_default_client_id on public.billing_settings (default_client_id);
+alter table public.billing_settings enable row level security;
+revoke all on public.billing_settings from anon, authenticated, service_role;
+grant select, update on public.billing_settings to service_role;
+grant select on public.billing_settings to authenticated;
+
+create policy "operators read settings" on public.billing_settings
+  for select to authenticated using ((select billing.is_operator()));
+
+-- 10_parties/settings_data.sql
+
+-- The one row of settings, with the defaults of its columns.
+
+insert into public.billing_settings default values
+on conflict do nothing;
+
+-- 10_parties/agents.sql
+
+-- Which client an agent works for, when; which model belongs to which family and provider.
+create table public.agent_assignments (
+  id uuid primary key default gen_random_uuid(),
+  agent text not null,
+  client_id uuid not null references public.clients (id) on delete cascade,
+  starts_at timestamptz not null default '-infinity',
+  ends_at timestamptz not null default 'infinity',
+  constraint agent_assignments_forward check (starts_at < ends_at),
+  constraint agent_assignments_one_client_at_a_time
+    exclude using gist (agent with =, tstzrange(starts_at, ends_at) with &&)
+);
+comment on table public.agent_assignments is
+  'Whose usage an agent''s logs are when the log itself does not say; [starts_at, ends_at).';
+create index agent_assignments_client_id on public.agent_assignments (client_id);
+alter table public.agent_assignments enable row level security;
+revoke all on public.agent_assignments from anon, authenticated, service_role;
+grant select, insert, update, delete on public.agent_assignments to service_role;
+grant select on public.agent_assignments to authenticated;
+
+create policy "members and operators read assignments" on public.agent_assignments
+  for select to authenticated
+  using (client_id = any ((select billing.my_clients())::uuid[])
+    or (select billing.is_operator()));
+
+-- 10_parties/models.sql
+
+-- How a provider counts tokens. Columns instead of code: a provider is added by a row.
+create table public.providers (
+  id text primary key,
+  cache_read_within_input boolean not null,
+  reasoning_within_output boolean not null
+);
+comment on table public.providers is
+  'Whether a provider reports cached tokens as part of input, reasoning as part of output.';
+alter table public.providers enable row level security;
+revoke all on public.providers from anon, authenticated, service_role;
+grant select, insert, update on public.providers to service_role;
+grant select on public.providers to authenticated;
+
+create policy "anyone signed in reads providers" on public.providers
+  for select to authenticated using (true);
+
+create table public.models (
+  id text primary key,
+  family text not null,
+  provider text not null default 'other' references public.providers (id)
+);
+comment on table public.models is
+  'Known model ids and aliases: the family whose price holds for them, and the provider.';
+create index models_provider on public.models (provider);
+alter table public.models enable row level security;
+revoke all on public.models from anon, authenticated, service_role;
+grant select, insert, update, delete on public.models to service_role;
+grant select on public.models to authenticated;
+
+create policy "anyone signed in reads models" on public.models
+  for select to authenticated using (true);
+
+create trigger refuse_truncate before truncate on public.models
+  for each statement execute function _billing.refuse_change();
+
+-- 10_parties/models_data.sql
+
+-- Sources: the providers' documentation of their usage objects.
+insert into public.providers (id, cache_read_within_input, reasoning_within_output) values
+  ('anthropic', false, true),  -- input_tokens excludes cache_read_input_tokens; thinking is output
+  ('openai', true, true),      -- cached_tokens inside prompt, reasoning_tokens inside completion
+  ('google', true, false),     -- cachedContent inside promptTokenCount, thoughts beside candidates
+  ('other', false, false)  -- each count says what it says
+on conflict do nothing;
+
+insert into public.models (id, family, provider) values
+  ('claude-sonnet', 'claude-sonnet', 'anthropic'),
+  ('claude-sonnet-4-20250514', 'claude-sonnet', 'anthropic'),
+  ('claude-opus', 'claude-opus', 'anthropic'),
+  ('claude-opus-4-20250514', 'claude-opus', 'anthropic'),
+  ('claude-haiku', 'claude-haiku', 'anthropic'),
+  ('claude-haiku-4-20250514', 'claude-haiku', 'anthropic'),
+  ('gpt-4o', 'gpt-4o', 'openai'),
+  ('gpt-4o-mini', 'gpt-4o-mini', 'openai'),
+  ('gemini-1.5-pro', 'gemini-1.5-pro', 'google'),
+  ('gemini-1.5-flash', 'gemini-1.5-flash', 'google')
+on conflict do nothing;
+
+-- 10_parties/period_days.sql
+
+-- Anchor days: 31 means the last day of shorter months, and 31 again in longer ones (no drift).
+create function billing.anchor_in_month(month date, anchor_day integer)
+returns date language sql immutable
+return (date_trunc('month', month::timestamp) + make_interval(days => least(
+  anchor_day,
+  extract(day from date_trunc('month', month::timestamp) + interval '1 month - 1 day')::integer
+) - 1))::date;
+comment on function billing.anchor_in_month is
+  'The anchor day in the month of a day, clamped to its last day.';
+grant execute on function billing.anchor_in_month(date, integer) to service_role;
+
+create function billing.period_start_of(day date, anchor_day integer)
+returns date language sql immutable
+return case
+  when billing.anchor_in_month(day, anchor_day) <= day
+    then billing.anchor_in_month(day, anchor_day)
+  else billing.anchor_in_month((day - interval '1 month')::date, anchor_day)
+end;
+comment on function billing.period_start_of is 'Last anchor day on or before a day.';
+grant execute on function billing.period_start_of(date, integer) to service_role;
+
+create function billing.period_end_of(day date, anchor_day integer)
+returns date language sql immutable
+return case
+  when billing.anchor_in_month(day, anchor_day) > day
+    then billing.anchor_in_month(day, anchor_day)
+  else billing.anchor_in_month(
+    (date_trunc('month', day::timestamp) + interval '1 month')::date, anchor_day)
+end;
+comment on function billing.period_end_of is 'First anchor day after a day.';
+grant execute on function billing.period_end_of(date, integer) to service_role;
+
+-- Rating: from usage and prices to lines. Preview, drafts and re-rating of late usage all come
+-- through here; nothing else computes an amount.
+--
+-- plpgsql keeps the plans of its queries for the session, and generic ones do not depend on how
+-- many targets there are: planning takes longer than rating one client does. The bodies are queries
+-- all the same.
+
+-- Days that the whole minimum is for: those of the month from anchor day to anchor day that the
+-- period is part of, which is longer than a period cut short by a change of the anchor day or by
+-- the period after it.
+create function billing.full_days(period_start date, period_end date, anchor_day integer)
+returns integer language sql immutable
+return greatest(period_end - period_start,
+  billing.period_end_of(period_end - 1, anchor_day)
+  - billing.period_start_of(period_end - 1, anchor_day));
+comment on function billing.full_days is 'Days of the whole period that a shorter one is part of.';
+grant execute on function billing.full_days(date, date, integer) to service_role;
+
+-- 10_parties/service_intervals.sql
+
+-- When a client is served: rows of days, not a start and an end. What lies between two rows is a
+-- gap; it is never billed.
+--
+-- People write clients.started_on, ended_on and status, and triggers keep the rows in step with
+-- them; billing.end_service and billing.start_service do the same from any day on.
+create table public.service_intervals (
+  id uuid primary key default billing.new_id(),
+  client_id uuid not null references public.clients (id) on delete cascade,
+  starts_on date not null,
+  ends_on date not null default 'infinity',
+  start_reason text not null default 'started'
+    constraint service_intervals_start_reason_not_blank check (btrim(start_reason) <> ''),
+  end_reason text,
+  created_at timestamptz not null default now(),
+  changed_at timestamptz not null default clock_timestamp(),
+  constraint service_intervals_forward check (starts_on < ends_on),
+  constraint service_intervals_end_says_why check (
+    (ends_on < 'infinity') = (btrim(coalesce(end_reason, '')) <> '')),
+  -- The client as text: by its id the planner would take this index, ten times slower than the one
+  -- below, for whatever is asked of one client.
+  constraint service_intervals_no_overlap
+    exclude using gist ((client_id::text) with =, daterange(starts_on, ends_on) with &&)
+);
+comment on table public.service_intervals is
+  'Days on which each client is served; written by way of clients, end_service, start_service.';
+comment on column public.service_intervals.starts_on is 'First client-local day of service.';
+comment on column public.service_intervals.ends_on is
+  'First client-local day no longer served (half-open); infinity while no end is known.';
+comment on column public.service_intervals.end_reason is
+  'Why service ends: ended, paused, or what Stripe says of a subscription; null without an end.';
+comment on column public.service_intervals.changed_at is
+  'When the days were last changed; runs that began later have seen them.';
+create index service_intervals_of_client on public.service_intervals (client_id, starts_on);
+alter table public.service_intervals enable row level security;
+revoke all on public.service_intervals from anon, authenticated, service_role;
+grant select on public.service_intervals to authenticated, service_role;
+
+create policy "members and operators read service" on public.service_intervals
+  for select to authenticated
+  using (client_id = any ((select billing.my_clients())::uuid[])
+    or (select billing.is_operator()));
+
+-- From this day on the client is not served.
+create function _billing.stop_intervals(client_id uuid, on_day date, reason text)
+returns void language sql set search_path = '' as $$
+  delete from public.service_intervals s
+  where s.client_id = stop_intervals.client_id and s.starts_on >= on_day;
+  update public.service_intervals s
+  set ends_on = on_day, end_reason = reason, changed_at = clock_timestamp()
+  where s.client_id = stop_intervals.client_id and s.ends_on > on_day;
+$$;
+comment on function _billing.stop_intervals is 'Takes all days from one on out of service.';
+
+-- From this day on, until another, the client is served. What is served on the day before goes on:
+-- two intervals never touch.
+create function _billing.begin_interval(client_id uuid, on_day date, until_day date, reason text)
+returns void language plpgsql set search_path = '' as $$
+declare
+  why_it_ends constant text := case when until_day < 'infinity' then 'ended' end;
+begin
+  if on_day >= until_day then
+    return;
+  end if;
+  delete from public.service_intervals s
+  where s.client_id = begin_interval.client_id and s.starts_on > on_day;
+  update public.service_intervals s
+  set ends_on = until_day, end_reason = why_it_ends, changed_at = clock_timestamp()
+  where s.client_id = begin_interval.client_id and s.ends_on >= on_day;
+  if not found then
+    insert into public.service_intervals (client_id, starts_on, ends_on, start_reason, end_reason)
+    values (begin_interval.client_id, on_day, until_day, reason, why_it_ends);
+  end if;
+end $$;
+comment on function _billing.begin_interval is 'Puts all days between two into service.';
+
+-- Another first day: the interval that began on the old one begins on it. What lies before it goes.
+-- Where service began later than the old first day, what lies between is a gap and stays one.
+create function _billing.move_first_interval(client_id uuid, old_start date, new_start date)
+returns void language sql set search_path = '' as $$
+  delete from public.service_intervals s
+  where s.client_id = move_first_interval.client_id and s.ends_on <= new_start;
+  update public.service_intervals s set starts_on = new_start, changed_at = clock_timestamp()
+  where s.client_id = move_first_interval.client_id
+    and (s.starts_on = old_start or s.starts_on < new_start);
+$$;
+comment on function _billing.move_first_interval is
+  'Lets a client''s first interval begin on another day.';
+
+-- Keeps the intervals in step with what was written to a client. The day of a pause is served, for
+-- what was used on it before; so is the day of a return. An end that has passed is history: to take
+-- it away, or to be active again, begins anew today.
+create function _billing.serve_client() returns trigger
+language plpgsql security definer set search_path = '' as $$
+-- Definer: service_intervals is written by nobody but billing's own functions.
+declare
+  today constant date := billing.day_of(new.id, billing.as_of());
+  until_day constant date := coalesce(new.ended_on, 'infinity');
+  known_end date;
+begin
+  if tg_op = 'INSERT' then
+    perform _billing.begin_interval(new.id, new.started_on,
+      case when new.status = 'paused' then least(until_day, today) else until_day end, 'started');
+    return null;
+  end if;
+  if new.started_on <> old.started_on then
+    perform _billing.move_first_interval(new.id, old.started_on, new.started_on);
+  end if;
+  known_end := coalesce((select max(s.ends_on) from public.service_intervals s
+    where s.client_id = new.id), new.started_on);
+  if new.status = 'paused' then
+    if old.status <> 'paused' and today + 1 < until_day then
+      perform _billing.stop_intervals(new.id, today + 1, 'paused');
+    end if;
+    perform _billing.stop_intervals(new.id, until_day, 'ended');
+  elsif known_end > until_day then
+    perform _billing.stop_intervals(new.id, until_day, 'ended');
+  elsif known_end < until_day and (old.status = 'paused' or new.ended_on is null) then
+    perform _billing.begin_interval(new.id, greatest(new.started_on, today), until_day,
+      case when old.status = 'paused' then 'resumed' else 'started' end);
+  elsif known_end < until_day then
+    -- The same end, on a later day.
+    perform _billing.begin_interval(new.id, known_end, until_day, 'started');
+  end if;
+  return null;
+end $$;
+
+-- Their names come after keep_time_zones: which day it is depends on the zone.
+create trigger serve_client_on_insert after insert on public.clients
+  for each row execute function _billing.serve_client();
+create trigger serve_client_on_update after update of started_on, ended_on, status
+  on public.clients
+  for each row when ((old.started_on, old.ended_on, old.status)
+    is distinct from (new.started_on, new.ended_on, new.status))
+  execute function _billing.serve_client();
+
+-- 10_parties/service.sql
+
+-- Starting and ending the service of a client.
+
+-- Holds a client whose service is to change. A change of service waits for runs, as a change of the
+-- client does: the table's lock comes first, before any row that a run may want.
+create function _billing.hold_client(client_id uuid)
+returns public.clients language plpgsql set search_path = '' as $$
+declare
+  client public.clients;
+begin
+  lock table public.clients in row exclusive mode;
+  select c.* into client from public.clients c where c.id = hold_client.client_id for update;
+  if client.id is null then
+    perform billing.raise_error('unknown_client',
+      format('no client has id %s', hold_client.client_id));
+  end if;
+  return client;
+end $$;
+comment on function _billing.hold_client is 'Locks a client, or says that there is none.';
+
+-- Explicit days, past or to come, for what `ended_on = null` and `status` cannot say: they act on
+-- the client's today. Intervals first; the columns then agree with them and change nothing more.
+create function billing.end_service(client_id uuid, on_day date, reason text default 'ended')
+returns void language plpgsql security definer set search_path = '' as $$
+-- Definer: service_intervals is written by nobody but billing's own functions.
+declare
+  client constant public.clients := _billing.hold_client(end_service.client_id);
+begin
+  perform _billing.stop_intervals(client.id, on_day, reason);
+  update public.clients c
+  set ended_on = greatest(c.started_on, least(c.ended_on, on_day))
+  where c.id = client.id;
+end $$;
+comment on function billing.end_service is
+  'Ends a client''s service: on_day is the first day no longer served. Days before it stay.';
+grant execute on function billing.end_service(uuid, date, text) to service_role;
+
+create function billing.start_service(client_id uuid, on_day date, reason text default 'started')
+returns void language plpgsql security definer set search_path = '' as $$
+-- Definer: as above.
+declare
+  client constant public.clients := _billing.hold_client(start_service.client_id);
+begin
+  perform _billing.begin_interval(client.id, on_day, 'infinity', reason);
+  update public.clients c
+  set started_on = least(c.started_on, on_day), ended_on = null, status = 'active'
+  where c.id = client.id;
+end $$;
+comment on function billing.start_service is
+  'Serves a client from on_day on without an end. The day after an interval continues it.';
+grant execute on function billing.start_service(uuid, date, text) to service_role;
+
+-- 10_parties/settlement_locks.sql
+
+-- What everything begins with that rates or writes invoices, credit notes, payments or balances:
+-- locks, in one order, and the version of the terms. ADR 20 says why it is so.
+--
+--   1 lock_clients    the client's row here: one writer of a client's books at a time
+--   2 lock_periods    the rated periods: their usage and service stand still
+--   3 hold_terms      prices, config, models, meters, settings: as they were read
+--   4 invoice numbers the counter, until the commit (take_numbers)
+create table _billing.settlement_locks (
+  client_id uuid primary key references public.clients (id) on delete cascade
+);
+comment on table _billing.settlement_locks is
+  'A row per client: who holds its lock writes the client''s invoices, notes, payments, balance.';
+alter table _billing.settlement_locks enable row level security;
+revoke all on _billing.settlement_locks from public;
+
+create function _billing.add_settlement_locks() returns trigger
+language plpgsql security definer set search_path = '' as $$
+-- Definer: the table is nobody's but these functions'.
+begin
+  insert into _billing.settlement_locks (client_id) select n.id from new_rows n;
+  return null;
+end $$;
+
+create trigger add_settlement_locks after insert on public.clients
+  referencing new table as new_rows
+  for each statement execute function _billing.add_settlement_locks();
+
+-- Fails where a lock would be waited for that belongs before one that is held already: two sessions
+-- that do so can wait for each other. Off unless _billing.assert_lock_order is on, as in tests.
+create function _billing.assert_lock_order(level integer)
+returns void language plpgsql set search_path = '' as $$
+declare
+  held constant integer :=
+    coalesce(nullif(current_setting('billing.lock_level', true), ''), '0')::integer;
+begin
+  if level < held and current_setting('_billing.assert_lock_order', true) = 'on' then
+    raise exception 'lock of level % taken after one of level %', level, held;
+  end if;
+  perform set_config('billing.lock_level', greatest(level, held)::text, true);
+end $$;
+comment on function _billing.assert_lock_order is
+  'Notes that a lock of this level is taken now; fails where one of a later level is held.';
+
+create function _billing.lock_clients(client_ids uuid[])
+returns void language plpgsql set search_path = '' as $$
+begin
+  perform _billing.assert_lock_order(1);
+  perform from _billing.settlement_locks l
+  where l.client_id = any (client_ids) order by l.client_id for update;
+end $$;
+comment on function _billing.lock_clients is
+  'Waits until the caller alone may write what these clients owe, until its transaction ends.';
+
+-- 10_parties/periods.sql
+
+-- The billing periods of clients: which are running, which are over, how each stands.
+
+create table public.billing_periods (
+  client_id uuid not null references public.clients (id),
+  period_start date not null,
+  period_end date not null,
+  full_days integer not null,
+  state text not null default 'pending',
+  reason text,
+  message text,
+  usage_version bigint not null default 0,
+  rated_version bigint not null default 0,
+  usage_changed boolean not null generated always as (usage_version <> rated_version) stored,
+  updated_at timestamptz not null default now(),
+  primary key (client_id, period_start),
+  constraint billing_periods_forward check (period_start < period_end),
+  constraint billing_periods_state_known check (
+    state in ('pending', 'blocked', 'skipped', 'invoiced', 'voided')),
+  constraint billing_periods_blocked_says_why check (
+    (state = 'blocked') = (num_nulls(reason, message) = 0))
+);
+comment on table public.billing_periods is
+  'What became of each client''s period: invoiced, skipped (zero), voided, blocked with a reason.';
+comment on column public.billing_periods.full_days is
+  'Days that the whole minimum is for; more than the period has where the anchor day changed.';
+comment on column public.billing_periods.usage_version is
+  'How often usage or service of the period has changed.';
+comment on column public.billing_periods.rated_version is
+  'The usage_version that was last rated for good.';
+comment on column public.billing_periods.usage_changed is
+  'Usage of the period has changed since it was last rated; the next run rates it again.';
+create index billing_periods_to_do on public.billing_periods (client_id)
+  where usage_changed or state in ('pending', 'blocked');
+create index billing_periods_voided on public.billing_periods (client_id) where state = 'voided';
+alter table public.billing_periods enable row level security;
+revoke all on public.billing_periods from anon, authenticated, service_role;
+grant select on public.billing_periods to authenticated, service_role;
+
+create policy "operators read billing periods" on public.billing_periods
+  for select to authenticated using ((select billing.is_operator()));
+
+-- Where each client's next period starts: at the end of the last, or after a gap in service on the
+-- anchor day on or before the day on which service begins again. A client without service to come
+-- has none. Not pinned, so that it is inlined: whoever asks for one client does not compute all.
+create function billing.next_periods()
+returns table (client_id uuid, billing_anchor_day smallint, ended_on date, next_start date)
+language sql stable
+begin atomic
+  select c.id, c.billing_anchor_day, c.ended_on, n.next_start
+  from public.clients c
+  left join lateral (
+    select p.period_end from public.billing_periods p where p.client_id = c.id
+    order by p.period_start desc limit 1
+  ) l on true
+  cross join lateral (
+    -- The anchor day is worked out for those few that begin or return.
+    select case when s.starts_on <= l.period_end then l.period_end
+      else greatest(l.period_end, billing.period_start_of(s.starts_on, c.billing_anchor_day))
+      end as next_start
+    from public.service_intervals s
+    where s.client_id = c.id and s.ends_on > coalesce(l.period_end, '-infinity')
+    order by s.starts_on limit 1
+  ) n;
+end;
+comment on function billing.next_periods is 'Where the next period of each client starts.';
+grant execute on function billing.next_periods() to service_role;
+
+-- Where each client's next period starts, and what day it is there. A client without service to
+-- come is not among them. Inlined, as next_periods is.
+create function billing.running_periods(as_of timestamptz)
+returns table (client_id uuid, billing_anchor_day smallint, ended_on date, today date,
+  next_start date)
+language sql stable
+begin atomic
+  -- As billing.day_of, joined: for all clients at once.
+  select n.client_id, n.billing_anchor_day, n.ended_on,
+    greatest(z.effective_from, (as_of at time zone z.time_zone)::date), n.next_start
+  from billing.next_periods() n
+  join public.client_time_zones z on z.client_id = n.client_id
+    and z.starts_at <= as_of and as_of < z.ends_at;
+end;
+comment on function billing.running_periods is
+  'For each client with service to come the local day at an instant and where its next period
+   starts.';
+grant execute on function billing.running_periods(timestamptz) to service_role;
+
+-- True when no period of the client is still to come: it has ended, or is in a gap.
+create function billing.has_ended(client_id uuid) returns boolean language sql stable
+begin atomic
+  select not exists (select from public.service_intervals s
+      where s.client_id = c.id and s.ends_on > billing.day_of(c.id, billing.as_of()))
+    and not exists (select from public.billing_periods p
+      where p.client_id = c.id and p.state in ('pending', 'blocked'))
+  from public.clients c where c.id = has_ended.client_id;
+end;
+comment on function billing.has_ended is
+  'Whether a client''s service is over and every period of it settled.';
+grant execute on function billing.has_ended(uuid) to service_role;
+
+-- 10_parties/period_locks.sql
+
+-- Periods are rated at a version of their usage and kept as they are until that is written.
+
+create type billing.rating_target as (client_id uuid, period_start date, period_end date);
+comment on type billing.rating_target is 'A client''s period to be rated; half-open local days.';
+
+-- The version of a period's usage that a rating has read.
+create type _billing.period_version as (client_id uuid, period_start date, usage_version bigint);
+
+-- In the order in which the rollup locks what it has changed. A period without a row is the running
+-- one, which nobody rates for good.
+create function _billing.lock_periods(targets billing.rating_target[])
+returns _billing.period_version[] language plpgsql set search_path = '' as $$
+begin
+  perform _billing.assert_lock_order(2);
+  return array(
+    select (x.client_id, x.period_start, x.usage_version)::_billing.period_version
+    from (
+      select p.client_id, p.period_start, p.usage_version
+      from unnest(targets) t
+      join public.billing_periods p
+        on p.client_id = t.client_id and p.period_start = t.period_start
+      order by p.client_id, p.period_start for update of p
+    ) x);
+end $$;
+comment on function _billing.lock_periods is
+  'Keeps usage and service of these periods as they are until the transaction ends; returns their
+   versions.';
+
+-- Usage or service of these periods has changed: they are rated again. Locked in order first.
+create function _billing.mark_changed(targets billing.rating_target[])
+returns void language plpgsql set search_path = '' as $$
+begin
+  perform _billing.lock_periods(targets);
+  update public.billing_periods p set usage_version = p.usage_version + 1
+  from unnest(targets) t
+  where p.client_id = t.client_id and p.period_start = t.period_start;
+end $$;
+comment on function _billing.mark_changed is 'Marks periods to be rated again by the next run.';
+
+-- Days that come into service or leave it are rated anew: usage on them is charged or given back,
+-- the minimum prorated as it should have been.
+create function _billing.rate_service_anew() returns trigger
+language plpgsql security definer set search_path = '' as $$
+-- Definer: billing_periods is written by nobody but billing's own functions.
+declare
+  changed constant datemultirange := case tg_op
+    when 'INSERT' then datemultirange(daterange(new.starts_on, new.ends_on))
+    when 'DELETE' then datemultirange(daterange(old.starts_on, old.ends_on))
+    else datemultirange(
+      daterange(least(old.starts_on, new.starts_on), greatest(old.starts_on, new.starts_on)),
+      daterange(least(old.ends_on, new.ends_on), greatest(old.ends_on, new.ends_on))) end;
+begin
+  -- Periods that a run is opening are there once it has committed.
+  perform from public.clients c where c.id = coalesce(new.client_id, old.client_id)
+  for no key update;
+  perform _billing.mark_changed(array(
+    select (p.client_id, p.period_start, p.period_end)::billing.rating_target
+    from public.billing_periods p
+    where p.client_id = coalesce(new.client_id, old.client_id)
+      and changed && daterange(p.period_start, p.period_end)));
+  return null;
+end $$;
+
+create trigger rate_service_anew after insert or update or delete on public.service_intervals
+  for each row execute function _billing.rate_service_anew();
+
+-- 20_usage/logs.sql
+
+-- What agents write: one row per model call, append-only. The columns down to created_at are the
+-- wire contract; client_id, corrects_id and the two bookkeeping columns are ours.
+create table public.agent_usage_logs (
+  id uuid primary key default billing.new_id(),
+  agent text not null,
+  endpoint text,
+  model text not null,
+  input_tokens bigint not null default 0,
+  output_tokens bigint not null default 0,
+  web_searches bigint not null default 0,
+  other_features jsonb not null default '{}',
+  input_cost numeric(10, 6) not null default 0,
+  output_cost numeric(10, 6) not null default 0,
+  feature_cost numeric(10, 6) not null default 0,
+  total_cost numeric(10, 6) not null default 0,
+  metadata jsonb not null default '{}',
+  "timestamp" timestamptz not null default now(),
+  created_at timestamptz not null default now(),
+  client_id uuid,
+  corrects_id uuid,
+  seq bigint generated always as identity,
+  stored_by xid8 generated always as (billing.storing_transaction()) stored,
+  -- One comparison while all is well; which column it was is found out when it is not.
+  constraint agent_usage_logs_counts_not_negative check (
+    least(input_tokens, output_tokens, web_searches) >= 0 or corrects_id is not null
+    or case when input_tokens < 0 then billing.refuse_negative('input_tokens', input_tokens)
+      when output_tokens < 0 then billing.refuse_negative('output_tokens', output_tokens)
+      else billing.refuse_negative('web_searches', web_searches) end),
+  -- NaN sorts above every number.
+  constraint agent_usage_logs_costs_numbers check (
+    greatest(input_cost, output_cost, feature_cost, total_cost) <> 'NaN'
+    or case when input_cost = 'NaN' then billing.refuse_nan('input_cost', input_cost)
+      when output_cost = 'NaN' then billing.refuse_nan('output_cost', output_cost)
+      when feature_cost = 'NaN' then billing.refuse_nan('feature_cost', feature_cost)
+      else billing.refuse_nan('total_cost', total_cost) end),
+  -- Names are keys of usage_records: longer than an index row can be, one would stop the rollup.
+  constraint agent_usage_logs_agent_length check (length(agent) <= 200),
+  constraint agent_usage_logs_model_length check (length(model) <= 200),
+  constraint agent_usage_logs_other_features_not_negative check (
+    other_features = '{}' or corrects_id is not null
+    or not other_features @? '$.* ? (@ < 0)'
+    or billing.refuse_negative('other_features',
+      (jsonb_path_query_first(other_features, '$.* ? (@ < 0)') #>> '{}')::numeric))
+);
+comment on table public.agent_usage_logs is
+  'One row per model call, as agents log it. Append-only; corrected by rows with corrects_id.';
+comment on column public.agent_usage_logs."timestamp" is 'When the call happened.';
+comment on column public.agent_usage_logs.created_at is 'When the row arrived.';
+comment on column public.agent_usage_logs.client_id is
+  'Whose usage it is, where the writer knows; before metadata.client_id and assignments.';
+comment on column public.agent_usage_logs.corrects_id is
+  'The row this one corrects. Stored by billing.correct_log and billing.retract_log alone.';
+comment on column public.agent_usage_logs.stored_by is
+  'Transaction that stored the row: what the rollup''s watermark is compared with.';
+
+-- The rollup reads by transaction; rebuild and reconcile by time. No foreign key and no trigger
+-- that fires on an agent's insert: nothing here may refuse or slow one. Times are summarized as
+-- rows come: what is not summarized is read by every search. Several stretches of time per range:
+-- where retention has made room, new rows lie where old ones did.
+create index agent_usage_logs_stored_by on public.agent_usage_logs (stored_by);
+create index agent_usage_logs_timestamp on public.agent_usage_logs using brin
+  ("timestamp" timestamptz_minmax_multi_ops)
+  with (autosummarize = on);
+
+create trigger refuse_change before update or truncate on public.agent_usage_logs
+  for each statement execute function _billing.refuse_change();
+
+-- Deletes of anything but retention are refused by migration log_retention.
+
+alter table public.agent_usage_logs enable row level security;
+revoke all on public.agent_usage_logs from anon, authenticated, service_role;
+
+-- What agents send, column by column. A correction is no agent's act: to the Data API every
+-- secret key is service_role, and none can name a row to correct.
+grant select on public.agent_usage_logs to service_role;
+grant insert (id, agent, endpoint, model, input_tokens, output_tokens, web_searches,
+  other_features, input_cost, output_cost, feature_cost, total_cost, metadata, "timestamp",
+  created_at, client_id)
+  on public.agent_usage_logs to service_role;
+grant select on public.agent_usage_logs to authenticated;
+
+create policy "operators read logs" on public.agent_usage_logs
+  for select to authenticated using ((select billing.is_operator()));
+
+-- 20_usage/records.sql
+
+-- Usage per client, agent, model, client-local day and metric: what is rated. A pure function of
+-- agent_usage_logs, so it can be thrown away and rebuilt, bit for bit.
+create table public.usage_records (
+  client_id uuid not null references public.clients (id),
+  usage_day date not null,
+  model text not null,
+  metric text not null,
+  agent text not null,
+  quantity numeric not null,
+  provider_cost numeric not null,
+  log_count bigint not null,
+  primary key (client_id, usage_day, model, metric, agent)
+);
+comment on table public.usage_records is
+  'Aggregated usage: quantity per client, client-local day, model, metric and agent.';
+comment on column public.usage_records.metric is
+  'input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens (each also
+   as batch_…), web_searches, requests, or any other key of other_features.';
+comment on column public.usage_records.provider_cost is
+  'What the usage cost us, USD. A call''s feature_cost stands at its requests.';
+comment on column public.usage_records.log_count is 'Log rows that contributed.';
+alter table public.usage_records enable row level security;
+revoke all on public.usage_records from anon, authenticated, service_role;
+grant select on public.usage_records to service_role;
+
+-- All but provider_cost, the seller's business; as for clients.metadata, operators too read it with
+-- the service key, and `select=*` is refused.
+grant select (client_id, usage_day, model, metric, agent, quantity, log_count)
+  on public.usage_records to authenticated;
+
+create policy "members and operators read usage" on public.usage_records
+  for select to authenticated
+  using (client_id = any ((select billing.readable_clients())::uuid[]));
+
+-- 20_usage/quarantined_logs.sql
+
+-- Log rows that cannot be counted.
+
+create table billing.quarantined_logs (
+  log_id uuid primary key,
+  reason text not null
+    constraint quarantined_logs_reason_known check (reason in ('no_client', 'unknown_client',
+      'invalid_timestamp', 'before_retention', 'future_timestamp', 'invalid_metadata',
+      'invalid_feature', 'too_many_features', 'too_many_keys', 'dismissed')),
+  agent text not null,
+  model text not null,
+  occurred_at timestamptz not null,
+  claim text
+);
+comment on table billing.quarantined_logs is
+  'Log rows that belong to nobody or cannot be read: not billed, not lost, each with its reason.';
+comment on column billing.quarantined_logs.claim is
+  'The client that the row names, its first 200 characters: what a new client looks for.';
+create index quarantined_logs_agent on billing.quarantined_logs (agent, occurred_at);
+create index quarantined_logs_claim on billing.quarantined_logs (claim)
+  where reason = 'unknown_client';
+alter table billing.quarantined_logs enable row level security;
+revoke all on billing.quarantined_logs from public;
+grant select on billing.quarantined_logs to service_role;
+
+-- 20_usage/held_logs.sql
+
+-- Log rows that wait because their day has too many keys of usage.
+
+-- Log rows that would have taken a client's day beyond max_usage_keys_per_day. A fact, not derived:
+-- which rows came too late depends on the order of arrival, which a rebuild cannot see.
+create table billing.held_logs (
+  log_id uuid primary key,
+  client_id uuid not null references public.clients (id) on delete cascade,
+  usage_day date not null,
+  held_at timestamptz not null default now()
+);
+comment on table billing.held_logs is
+  'Log rows that wait because a client''s day has too many keys of usage; they are in quarantine
+   while they are this client''s. billing.release_held_logs lets them go.';
+create index held_logs_client_id on billing.held_logs (client_id, usage_day);
+alter table billing.held_logs enable row level security;
+revoke all on billing.held_logs from public;
+grant select on billing.held_logs to service_role;
+
+-- 20_usage/dismissed_logs.sql
+
+-- Log rows that an operator has decided not to bill.
+
+-- Log rows that somebody decided not to bill. A fact, as held_logs: a rebuild respects it.
+create table billing.dismissed_logs (
+  log_id uuid primary key,
+  why text not null constraint dismissed_logs_says_why check (btrim(why) <> ''),
+  actor text not null default billing.actor(),
+  dismissed_at timestamptz not null default now()
+);
+comment on table billing.dismissed_logs is
+  'Log rows that are not to be billed, why and by whom: billing.dismiss_quarantined. Whatever
+   becomes of their clients, they are not counted.';
+alter table billing.dismissed_logs enable row level security;
+revoke all on billing.dismissed_logs from public;
+grant select on billing.dismissed_logs to service_role;
+
+-- 20_usage/watermark.sql
+
+-- The log rows whose usage is in usage_records or quarantine: those visible in `snapshot`, and of
+-- the transaction that moved the watermark itself those up to `own_seq`. The three identities
+-- tell a database that was restored elsewhere, where snapshots mean nothing.
+create table billing.usage_watermark (
+  id boolean primary key default true constraint usage_watermark_one_row check (id),
+  snapshot pg_snapshot not null default '1:1:',
+  own_transaction xid8 not null default '0',
+  own_seq bigint not null default 0,
+  system_identifier bigint not null,
+  database_oid oid not null,
+  table_oid oid not null,
+  kept_from timestamptz not null default '-infinity',
+  moved_at timestamptz not null default now()
+);
+comment on table billing.usage_watermark is
+  'Up to where logs are counted; moves in the transaction of the sums.';
+comment on column billing.usage_watermark.kept_from is
+  'Logs of earlier calls have been exported and removed; what comes for that time is quarantined.';
+alter table billing.usage_watermark enable row level security;
+revoke all on billing.usage_watermark from public;
+grant select on billing.usage_watermark to service_role;
+
+-- False after a restore into another cluster or database, or when the log table was made anew:
+-- then the snapshot speaks of transactions that were never here.
+create function _billing.watermark_is_here(w billing.usage_watermark)
+returns boolean language sql stable set search_path = '' as $$
+  select w.system_identifier = s.system_identifier and w.database_oid = d.oid
+    and w.table_oid = 'public.agent_usage_logs'::regclass
+  from pg_catalog.pg_control_system() s, pg_catalog.pg_database d
+  where d.datname = current_database();
+$$;
+
+-- A watermark that counts every row visible now. Call it after locking the watermark row, so that
+-- its snapshot is younger than the last rollup's commit.
+create function _billing.watermark_now(w billing.usage_watermark)
+returns billing.usage_watermark language plpgsql set search_path = '' as $$
+begin
+  w.snapshot := pg_current_snapshot();
+  w.own_transaction := pg_current_xact_id();
+  select case when q.is_called then q.last_value else 0 end into w.own_seq
+  from public.agent_usage_logs_seq_seq q;
+  return w;
+end $$;
+
+-- The first day whose logs are all kept: records of earlier days stand, their logs are exported.
+create function _billing.first_kept_day()
+returns date language sql stable set search_path = '' as $$
+  select (w.kept_from at time zone 'UTC')::date + 2 from billing.usage_watermark w;
+$$;
+comment on function _billing.first_kept_day is
+  'First client-local day whose usage can be computed from the logs; -infinity while all are kept.';
+
+-- 20_usage/watermark_data.sql
+
+-- The one row of the watermark: nothing has been counted yet.
+
+insert into billing.usage_watermark (system_identifier, database_oid, table_oid)
+select s.system_identifier, d.oid, 'public.agent_usage_logs'::regclass
+from pg_control_system() s, pg_database d where d.datname = current_database()
+on conflict do nothing;
+
+-- 20_usage/token_counts.sql
+
+-- What the counts and features of a log row mean.
+
+-- A count inside metadata: absent is 0, anything but a number is null, and so is one of more than
+-- 30 characters (jsonb holds numbers whose sum overflows). A minus sign is not one of them: what
+-- can be recorded can be taken back.
+create function billing.metadata_count(metadata jsonb, key text)
+returns numeric language sql immutable parallel safe
+return case jsonb_typeof(metadata -> key)
+  when 'number' then
+    case when length(ltrim(metadata ->> key, '-')) <= 30 then (metadata ->> key)::numeric end
+  when 'null' then 0
+  else case when metadata -> key is null then 0 end
+end;
+comment on function billing.metadata_count is
+  'A count inside metadata: 0 where absent, null where it cannot be read.';
+
+-- What the view calls, it calls as its reader.
+grant execute on function billing.metadata_count(jsonb, text) to service_role;
+
+-- The part of `whole` that `part` can be: a subset cannot exceed what contains it. An odd function,
+-- part_of(-p, -w) = -part_of(p, w): a row that takes another back is its mirror, also where the
+-- whole is 0 and nothing can be a part of it.
+create function billing.part_of(part numeric, whole numeric)
+returns numeric language sql immutable parallel safe
+return case when part is null then null
+  when whole > 0 then least(part, whole) when whole < 0 then greatest(part, whole) else 0 end;
+comment on function billing.part_of is 'How much of a part its whole can contain.';
+
+-- What the view calls, it calls as its reader.
+grant execute on function billing.part_of(numeric, numeric) to service_role;
+
+-- The names of our own counts: a feature called like one would be added to it.
+create function billing.is_built_in(metric text)
+returns boolean language sql immutable parallel safe
+return starts_with(metric, 'batch_') or metric in ('input_tokens', 'output_tokens',
+  'cache_read_tokens', 'cache_write_tokens', 'reasoning_tokens', 'web_searches', 'requests');
+comment on function billing.is_built_in is
+  'Whether a metric is one of those that columns and metadata of a log are counted as.';
+
+-- What the view calls, it calls as its reader.
+grant execute on function billing.is_built_in(text) to service_role;
+
+-- A count inside metadata where there is one: null where absent, NaN where it cannot be read.
+create function _billing.token_count(metadata jsonb, key text)
+returns numeric language sql immutable parallel safe
+return case when metadata ? key then coalesce(billing.metadata_count(metadata, key), 'NaN') end;
+comment on function _billing.token_count is
+  'A count inside metadata: null where absent, NaN where it cannot be read.';
+
+-- Why a group of logs with these other_features cannot be billed; null where it can. Each feature
+-- is a key of usage, so a row may bring so many; control characters belong to no name.
+create function billing.feature_reason(features jsonb)
+returns text language sql immutable parallel safe
+return case when jsonb_typeof(features) <> 'object' or exists (
+    select from jsonb_each(case jsonb_typeof(features) when 'object' then features else '{}' end) e
+    where jsonb_typeof(e.value) <> 'number' or length(ltrim(e.value::text, '-')) > 30
+      or length(e.key) > 200 or billing.is_built_in(e.key)
+      or e.key ~ '[\x01-\x1f\x7f-\x9f]') then 'invalid_feature'
+  when (select count(*) from jsonb_object_keys(
+    case jsonb_typeof(features) when 'object' then features else '{}' end)) > 50
+    then 'too_many_features' end;
+comment on function billing.feature_reason is
+  'invalid_feature where other_features holds what cannot be counted, too_many_features where it
+   holds more than 50, else null.';
+
+-- What the view calls, it calls as its reader.
+grant execute on function billing.feature_reason(jsonb) to service_role;
+
+-- 20_usage/attribution.sql
+
+-- From a log row to what it means: whose, on which day, how many units of what. One view, read by
+-- the rollup, the rebuild and the reconciliation, so that they cannot disagree about a row.
+create view billing.client_references with (security_invoker = true) as
+select c.id::text as reference, c.id as client_id from public.clients c
+union all
+select c.external_id, c.id from public.clients c
+where c.external_id is not null
+  and not exists (select from public.clients o where o.id::text = c.external_id);
+comment on view billing.client_references is
+  'Every name under which a log may call a client. Each names one client: an id wins over an
+   external id that spells the same, else a log would be counted for both.';
+revoke all on billing.client_references from public;
+grant select on billing.client_references to service_role;
+
+-- A correction that takes a row back has each count with the opposite sign. Corrections alone can:
+-- what agents put into their metadata is theirs.
+create function billing.is_negation(corrects_id uuid, metadata jsonb)
+returns boolean language sql immutable parallel safe
+return corrects_id is not null and metadata ? 'negates';
+comment on function billing.is_negation is 'Whether a log row takes another one back.';
+
+-- What the view calls, it calls as its reader.
+grant execute on function billing.is_negation(uuid, jsonb) to service_role;
+
+create view billing.attributed_logs with (security_invoker = true) as
+select
+  l.id, l.seq, l.stored_by, l."timestamp", l.agent, l.model, l.other_features,
+  l.input_cost, l.output_cost, l.total_cost,
+  case when f.reason is null then z.client_id end as client_id,
+  case when f.reason is null then
+    greatest(z.effective_from, (l."timestamp" at time zone z.time_zone)::date)
+    else (l."timestamp" at time zone 'UTC')::date
+  end as usage_day,
+  f.reason,
+  l.metadata @> '{"batch": true}' as is_batch,
+  l.input_tokens - case when p.cache_read_within_input then t.cache_read else 0 end as input,
+  l.output_tokens - case when p.reasoning_within_output then t.reasoning else 0 end as output,
+  t.cache_read, t.cache_write, t.reasoning,
+  l.web_searches,
+  -- A correction is no call of its own; one that retracts its call takes the call back too.
+  case when l.corrects_id is null then 1
+    when l.metadata @> '{"retracts": true}' then -1 else 0 end as requests,
+  c.claim
+from public.agent_usage_logs l
+-- `offset 0`: computed once per row. Without it the planner writes these expressions out wherever
+-- they are used, which parses each row's metadata a dozen times.
+cross join lateral (
+  select nullif(btrim(coalesce(l.client_id::text, l.metadata ->> 'client_id')), '') as claim
+  offset 0
+) c
+left join billing.client_references r on r.reference = c.claim
+left join public.agent_assignments a
+  on a.agent = l.agent and c.claim is null
+  and a.starts_at <= l."timestamp" and l."timestamp" < a.ends_at
+left join public.client_time_zones z
+  on z.client_id = case when c.claim is not null then r.client_id else
+    coalesce(a.client_id, (select s.default_client_id from public.billing_settings s)) end
+  and z.starts_at <= l."timestamp" and l."timestamp" < z.ends_at
+left join public.models m on m.id = l.model
+left join public.providers p on p.id = m.provider
+cross join lateral (
+  select
+    case when p.cache_read_within_input then billing.part_of(k.cache_read, l.input_tokens)
+      else k.cache_read end as cache_read,
+    k.cache_write,
+    case when p.reasoning_within_output then billing.part_of(k.reasoning, l.output_tokens)
+      else k.reasoning end as reasoning,
+    -- As the log has them: cut to a whole of 0, a count below zero could not be told any more.
+    least(k.cache_read, k.cache_write, k.reasoning) as lowest,
+    greatest(k.cache_read, k.cache_write, k.reasoning) as highest
+  from (select
+    case when not h.counts then 0
+      else billing.metadata_count(l.metadata, 'cache_read_tokens') end as cache_read,
+    case when not h.counts then 0
+      else billing.metadata_count(l.metadata, 'cache_write_tokens') end as cache_write,
+    case when not h.counts then 0
+      else billing.metadata_count(l.metadata, 'reasoning_tokens') end as reasoning
+    from (select l.metadata ?|
+      '{cache_read_tokens,cache_write_tokens,reasoning_tokens}'::text[] as counts offset 0) h
+    offset 0) k
+  offset 0
+) t
+cross join lateral (
+  -- Each reason guards the rollup of everybody against one row: a day that no time zone can hold,
+  -- a count that overflows a sum, a feature's name longer than an index row
+  -- or that of a count of our own.
+  select case
+    when l."timestamp" < '1970-01-01 00:00+00' or l."timestamp" >= '2200-01-01 00:00+00'
+      then 'invalid_timestamp'
+    -- Counted and removed, or it could not be told from a row that was.
+    when l."timestamp" < (select w.kept_from from billing.usage_watermark w)
+      then 'before_retention'
+    -- A day is for clocks and zones that are wrong; what is dated later would wait for its month.
+    when l."timestamp" > l.created_at + interval '24 hours' then 'future_timestamp'
+    when z.client_id is null and c.claim is null then 'no_client'
+    when z.client_id is null then 'unknown_client'
+    when t.cache_read is null or t.cache_write is null or t.reasoning is null
+      or case when billing.is_negation(l.corrects_id, l.metadata) then t.highest > 0
+        else t.lowest < 0 end
+      then 'invalid_metadata'
+    else coalesce(
+      case when l.other_features <> '{}' then billing.feature_reason(l.other_features) end,
+      -- What corrects a row that is held is held with it.
+      case when exists (select from billing.held_logs h
+        where h.log_id in (l.id, l.corrects_id) and h.client_id = z.client_id)
+        then 'too_many_keys' end,
+      case when exists (select from billing.dismissed_logs d where d.log_id = l.id)
+        then 'dismissed' end)
+  end as reason
+  offset 0
+) f;
+comment on view billing.attributed_logs is
+  'Each log row with its client, client-local day and normalized counts, or the reason why not.';
+revoke all on billing.attributed_logs from public;
+grant select on billing.attributed_logs to service_role;
+
+-- True for rows that the watermark has counted.
+create function _billing.is_counted(
+  stored_by xid8, seq bigint, snapshot pg_snapshot, own_transaction xid8, own_seq bigint
+) returns boolean language sql immutable parallel safe
+return case when stored_by = own_transaction then seq <= own_seq
+  else pg_visible_in_snapshot(stored_by, snapshot) end;
+comment on function _billing.is_counted is
+  'Whether a log row is counted by the watermark (snapshot, own_transaction, own_seq).';
+
+-- 20_usage/log_owners.sql
+
+-- Every name that may stand in a log for whose it is, with the time for which it says so: claims
+-- (ids and external ids of clients), and agents that are assigned. Of one name at one time one row.
+create view _billing.log_owners with (security_invoker = true) as
+select r.reference, true as is_claim, z.client_id, z.effective_from, z.time_zone, z.starts_at,
+  z.ends_at
+from billing.client_references r join public.client_time_zones z on z.client_id = r.client_id
+union all
+select a.agent, false, z.client_id, z.effective_from, z.time_zone,
+  greatest(a.starts_at, z.starts_at), least(a.ends_at, z.ends_at)
+from public.agent_assignments a join public.client_time_zones z
+  on z.client_id = a.client_id and z.starts_at < a.ends_at and a.starts_at < z.ends_at;
+comment on view _billing.log_owners is
+  'Whose a log is by its claim or its agent, at which times, and in which zone its day is.';
+revoke all on _billing.log_owners from public;
+
+-- 20_usage/sum_logs.sql
+
+-- The sums of log rows by the key of usage_records: what rollup, rebuild and comparison stand on.
+--
+-- What the view attributed_logs says of each row, several times faster: one pass of plain columns,
+-- which several processes can share; what holds for a whole group (the provider's way of counting,
+-- what features may be called) is found once per group. Test 15-rollup-sums holds both to the same.
+
+-- Sums log rows by (client, day, model, metric, agent). Of rows counted by `upto` and not by
+-- `since`; where times are given, of that time range only. Rows that cannot be billed come with a
+-- reason, client and day null.
+create function _billing.sum_logs(
+  since billing.usage_watermark, upto billing.usage_watermark,
+  from_at timestamptz default '-infinity', until_at timestamptz default 'infinity',
+  agents text[] default null
+) returns table (client_id uuid, reason text, usage_day date, model text, metric text, agent text,
+  quantity numeric, provider_cost numeric, log_count bigint)
+language plpgsql stable set search_path = '' set plan_cache_mode = force_custom_plan
+-- Many log rows meet few clients and zones: hash them, whatever the statistics say.
+set enable_nestloop = off set enable_mergejoin = off set enable_sort = off set jit = off
+set work_mem = '64MB' as $$
+declare
+  -- Outside of these two a row's transaction alone says whether it is counted; the snapshots, which
+  -- cost more to ask, are asked in between.
+  surely_new constant xid8 := greatest(pg_snapshot_xmax(since.snapshot), since.own_transaction);
+  surely_seen constant xid8 := least(pg_snapshot_xmin(upto.snapshot), upto.own_transaction);
+  cache_within constant text[] := array(select m.id from public.models m
+    join public.providers p on p.id = m.provider where p.cache_read_within_input);
+  reasoning_within constant text[] := array(select m.id from public.models m
+    join public.providers p on p.id = m.provider where p.reasoning_within_output);
+  kept_from constant timestamptz := (select greatest(w.kept_from, '1970-01-01 00:00+00')
+    from billing.usage_watermark w);
+  holding constant boolean := exists (select from billing.held_logs);
+  dismissing constant boolean := exists (select from billing.dismissed_logs);
+begin
+  return query
+  with logs as not materialized (
+    select
+      nullif(case when l.client_id is not null then l.client_id::text
+        when strpos(l.metadata ->> 'client_id', ' ') = 0 then l.metadata ->> 'client_id'
+        else btrim(l.metadata ->> 'client_id') end, '') as claim,
+      l.id, l."timestamp", l.agent, l.model, l.corrects_id,
+      billing.is_negation(l.corrects_id, l.metadata) as negates,
+      l."timestamp" > l.created_at + interval '24 hours' as is_future,
+      case when l.other_features <> '{}' then l.other_features::text end as features,
+      l.input_tokens, l.output_tokens, l.web_searches, l.input_cost, l.output_cost, l.total_cost,
+      coalesce(l.metadata -> 'batch' = 'true', false) as is_batch,
+      case when l.corrects_id is null then 1
+        when l.metadata @> '{"retracts": true}' then -1 else 0 end as requests,
+      _billing.token_count(l.metadata, 'cache_read_tokens') as cache_read,
+      _billing.token_count(l.metadata, 'cache_write_tokens') as cache_write,
+      _billing.token_count(l.metadata, 'reasoning_tokens') as reasoning
+    from public.agent_usage_logs l
+    where l.stored_by >= pg_snapshot_xmin(since.snapshot)
+      and l."timestamp" >= from_at and (l."timestamp" < until_at or until_at = 'infinity')
+      and (agents is null or l.agent in (select unnest(agents)))
+      and (l.stored_by > surely_new or not _billing.is_counted(
+        l.stored_by, l.seq, since.snapshot, since.own_transaction, since.own_seq))
+      and (l.stored_by < surely_seen or _billing.is_counted(
+        l.stored_by, l.seq, upto.snapshot, upto.own_transaction, upto.own_seq))
+    -- Computed once per row. In quotes: of a bare 0, an integer to be cast, the planner does not
+    -- see that it leaves nothing out, and would read the rows with one process.
+    offset '0'
+  ), owned as not materialized (
+    select coalesce(o.client_id, d.client_id) as client_id, l.agent, l.model, l.is_batch,
+      l.features, l.input_tokens, l.output_tokens, l.web_searches, l.total_cost, l.requests,
+      case when l."timestamp" >= kept_from and l."timestamp" < '2200-01-01 00:00+00'
+        then greatest(coalesce(o.effective_from, d.effective_from),
+          (l."timestamp" at time zone coalesce(o.time_zone, d.time_zone, 'UTC'))::date)
+      end as usage_day,
+      case
+        when l."timestamp" < '1970-01-01 00:00+00' or l."timestamp" >= '2200-01-01 00:00+00'
+          then 'invalid_timestamp'
+        when l."timestamp" < kept_from then 'before_retention'
+        when l.is_future then 'future_timestamp'
+        when o.client_id is null and l.claim is not null then 'unknown_client'
+        when o.client_id is null and d.client_id is null then 'no_client'
+        when l.cache_read = 'NaN' or l.cache_write = 'NaN' or l.reasoning = 'NaN'
+          or case when l.negates then l.cache_read > 0 or l.cache_write > 0 or l.reasoning > 0
+            else l.cache_read < 0 or l.cache_write < 0 or l.reasoning < 0 end
+          then 'invalid_metadata'
+        -- Where nothing is held this is not asked of any row.
+        when holding and ((l.id, coalesce(o.client_id, d.client_id)) in (
+            select h.log_id, h.client_id from billing.held_logs h)
+          or (l.corrects_id, coalesce(o.client_id, d.client_id)) in (
+            select h.log_id, h.client_id from billing.held_logs h)) then 'too_many_keys'
+        when dismissing and l.id in (select d.log_id from billing.dismissed_logs d)
+          then 'dismissed'
+      end as reason,
+      -- What a provider counts within something else is not counted there a second time.
+      case when l.cache_read is not null and l.model = any (cache_within)
+        then billing.part_of(l.cache_read, l.input_tokens) else l.cache_read end as cache_read,
+      l.cache_write,
+      case when l.reasoning is not null and l.model = any (reasoning_within)
+        then billing.part_of(l.reasoning, l.output_tokens) else l.reasoning end as reasoning,
+      case when l.cache_read is not null and l.model = any (cache_within)
+          then case when l.input_tokens <> billing.part_of(l.cache_read, l.input_tokens)
+            then l.input_cost end
+        when l.input_tokens <> 0 then l.input_cost end as input_cost,
+      case when l.reasoning is not null and l.model = any (reasoning_within)
+          then case when l.output_tokens <> billing.part_of(l.reasoning, l.output_tokens)
+            then l.output_cost end
+        when l.output_tokens <> 0 then l.output_cost end as output_cost
+    from logs l
+    left join _billing.log_owners o
+      on o.reference = coalesce(l.claim, l.agent) and o.is_claim = (l.claim is not null)
+      and o.starts_at <= l."timestamp" and l."timestamp" < o.ends_at
+    left join (select s.id, z.* from public.billing_settings s
+      join public.client_time_zones z on z.client_id = s.default_client_id) d
+      on d.id = case when o.client_id is null and l.claim is null then true end
+      and d.starts_at <= l."timestamp" and l."timestamp" < d.ends_at
+    offset '0'
+  ), sums as materialized (
+    -- Features by their text: equal numbers of other lengths (1, 1.000…) are judged by themselves.
+    select l.client_id, l.reason, l.usage_day, l.model, l.agent, l.is_batch, l.features,
+      count(*) as logs, sum(l.requests) as requests, sum(l.total_cost) as total_cost,
+      sum(l.input_tokens) as input, count(l.input_cost) as input_logs,
+      sum(l.input_cost) as input_cost,
+      sum(l.output_tokens) as output, count(l.output_cost) as output_logs,
+      sum(l.output_cost) as output_cost,
+      sum(l.cache_read) filter (where l.cache_read is not null) as cache_read,
+      count(*) filter (where l.cache_read <> 0) as read_logs,
+      sum(l.cache_write) filter (where l.cache_write is not null) as cache_write,
+      count(*) filter (where l.cache_write <> 0) as write_logs,
+      sum(l.reasoning) filter (where l.reasoning is not null) as reasoning,
+      count(*) filter (where l.reasoning <> 0) as reasoning_logs,
+      sum(l.web_searches) as searches, count(*) filter (where l.web_searches <> 0) as search_logs
+    from owned l
+    group by l.client_id, l.reason, l.usage_day, l.model, l.agent, l.is_batch, l.features
+  ), groups as (
+    select s.*, case when s.reason not in ('too_many_keys', 'dismissed') or s.features is null
+          then s.reason
+        else coalesce(billing.feature_reason(s.features::jsonb), s.reason) end as why,
+      s.input - case when s.model = any (cache_within)
+        then coalesce(s.cache_read, 0) else 0 end as own_input,
+      s.output - case when s.model = any (reasoning_within)
+        then coalesce(s.reasoning, 0) else 0 end as own_output
+    from sums s
+  ), metrics as (
+    select g.client_id, g.why, g.usage_day, g.model,
+      case when g.is_batch and m.token then 'batch_' || m.metric else m.metric end as metric,
+      g.agent, m.quantity, m.cost, m.logs
+    from groups g cross join lateral (values
+      ('input_tokens', true, g.own_input, g.input_cost, g.input_logs),
+      ('output_tokens', true, g.own_output, g.output_cost, g.output_logs),
+      ('cache_read_tokens', true, g.cache_read, 0, g.read_logs),
+      ('cache_write_tokens', true, g.cache_write, 0, g.write_logs),
+      ('reasoning_tokens', true, g.reasoning, 0, g.reasoning_logs),
+      ('web_searches', false, g.searches, 0, g.search_logs),
+      ('requests', false, g.requests,
+        g.total_cost - coalesce(g.input_cost, 0) - coalesce(g.output_cost, 0), g.logs)
+    ) m(metric, token, quantity, cost, logs)
+    where m.logs > 0
+    union all
+    select g.client_id, g.why, g.usage_day, g.model, o.key, g.agent,
+      o.value::text::numeric * g.logs, 0, g.logs
+    -- The case keeps jsonb_each from groups that it would fail on, in whatever order it is planned.
+    from groups g cross join lateral jsonb_each(
+      case when g.why is null and g.features is not null then g.features else '{}' end::jsonb) o
+    where o.value <> '0'
+  )
+  select case when m.why is null then m.client_id end, m.why,
+    case when m.why is null then m.usage_day end, m.model, m.metric, m.agent,
+    sum(m.quantity), sum(m.cost), sum(m.logs)::bigint
+  from metrics m
+  group by 1, 2, 3, 4, 5, 6;
+end $$;
+comment on function _billing.sum_logs is
+  'Usage of the log rows between two watermarks by the key of usage_records; of those that cannot
+   be billed the reason, without client and day.';
+
+-- 20_usage/comparison.sql
+
+-- Rebuild and reconcile: the same sums taken from the logs again, over days instead of arrivals.
+
+-- Where long work is: the application_name of its session, for whoever looks at pg_stat_activity
+-- meanwhile, and a notice for who waits for it.
+create function _billing.report_progress(what text)
+returns void language plpgsql set search_path = '' as $$
+begin
+  perform set_config('application_name', left('billing: ' || what, 63), true);
+  raise notice '%', what;
+end $$;
+comment on function _billing.report_progress is
+  'Says where long work is: in pg_stat_activity.application_name and as a notice.';
+
+-- Sums of the log rows counted so far that may lie on the client-local days [from_day, until_day):
+-- any local day lies within two days of its UTC date (zones reach from -12 to +14 hours, a change
+-- may add one). A week at a time, of long ranges a hundredth, each by as many processes as the
+-- server gives: a key may come in two rows. Without bounds all logs are one part.
+create function _billing.logged_parts(from_day date, until_day date, agents text[] default null)
+returns table (client_id uuid, reason text, usage_day date, model text, metric text, agent text,
+  quantity numeric, provider_cost numeric, log_count bigint)
+language plpgsql stable set search_path = '' as $$
+declare
+  nothing billing.usage_watermark;
+  counted billing.usage_watermark;
+  whole constant boolean := not isfinite(from_day) or not isfinite(until_day);
+  first_day constant date := from_day - 2;
+  last_day constant date := until_day + 2;
+  step constant integer := case when whole then 0
+    else greatest(7, (last_day - first_day) / 100) end;
+  part record;
+begin
+  select * into counted from billing.usage_watermark;
+  nothing := counted;
+  nothing.snapshot := '1:1:';
+  nothing.own_transaction := '0';
+  for part in
+    select d.day as start, least(d.day + step, last_day) as stop
+    from (select first_day + n * step as day
+      from generate_series(0, case when whole then -1 else (last_day - first_day - 1) / step end) n
+      ) d
+    union all select first_day, last_day where whole
+  loop
+    if not whole then
+      perform _billing.report_progress(
+        format('summing logs %s to %s of %s', part.start, part.stop - 1, last_day - 1));
+    end if;
+    return query
+    select * from _billing.sum_logs(nothing, counted, part.start::timestamp at time zone 'UTC',
+      part.stop::timestamp at time zone 'UTC', agents);
+  end loop;
+end $$;
+comment on function _billing.logged_parts is
+  'Sums of the logs around some client-local days, a week at a time; says how far it is.';
+
+-- Log rows counted so far, as usage of the client-local days [from_day, until_day).
+create function _billing.logged_usage(from_day date, until_day date, agents text[] default null)
+returns table (client_id uuid, usage_day date, model text, metric text, agent text,
+  quantity numeric, provider_cost numeric, log_count bigint)
+language sql stable set search_path = '' as $$
+  select p.client_id, p.usage_day, p.model, p.metric, p.agent,
+    sum(p.quantity), sum(p.provider_cost), sum(p.log_count)::bigint
+  from _billing.logged_parts(from_day, until_day, agents) p
+  where p.client_id is not null and p.usage_day >= from_day and p.usage_day < until_day
+  group by p.client_id, p.usage_day, p.model, p.metric, p.agent;
+$$;
+comment on function _billing.logged_usage is
+  'What usage_records should hold for these client-local days, computed from the logs.';
+
+create function billing.usage_discrepancies(period daterange default '(,)')
+returns table (client_id uuid, usage_day date, model text, metric text, agent text,
+  logged numeric, recorded numeric)
+language sql stable security definer set search_path = '' set jit = off as $$
+  -- Definer: callers may compare; what it stands on (sums between watermarks) is not theirs.
+  with logs as (
+    select * from _billing.logged_usage(
+      greatest(lower(period), _billing.first_kept_day()), coalesce(upper(period), 'infinity'))
+  ), records as (
+    select * from public.usage_records r
+    where r.usage_day >= greatest(lower(period), _billing.first_kept_day())
+      and r.usage_day < coalesce(upper(period), 'infinity')
+  )
+  select client_id, usage_day, model, metric, agent, l.quantity, r.quantity
+  from logs l full join records r using (client_id, usage_day, model, metric, agent)
+  where (l.quantity, l.provider_cost, l.log_count)
+    is distinct from (r.quantity, r.provider_cost, r.log_count)
+  order by 1, 2, 3, 4, 5;
+$$;
+comment on function billing.usage_discrepancies is
+  'Differences between logs and usage_records over client-local days, of those whose logs are kept;
+   empty when all is well.';
+grant execute on function billing.usage_discrepancies(daterange) to service_role;
+
+-- 20_usage/rebuild_requests.sql
+
+-- Days (of some agents, or all where null) whose usage must be attributed anew, because an
+-- assignment, client or default changed. What is little the next rollup does; the rest is a job.
+create table billing.rebuild_requests (
+  id bigint generated always as identity primary key,
+  agents text[],
+  from_day date not null,
+  until_day date not null,
+  client_ids uuid[],
+  claims text[],
+  models text[],
+  in_steps boolean not null default false,
+  compares boolean not null default false,
+  done_until date,
+  step_days smallint not null default 7,
+  requested_at timestamptz not null default now(),
+  constraint rebuild_requests_comparison_is_a_job check (in_steps or not compares)
+);
+comment on table billing.rebuild_requests is
+  'Usage to be attributed anew: by the next rollup, or, in_steps, by _billing.rebuild_in_steps.';
+comment on column billing.rebuild_requests.client_ids is
+  'Clients whose usage may change; null: of anybody. Their periods wait for a job.';
+comment on column billing.rebuild_requests.claims is
+  'Names of a client that logs in quarantine may claim; the next rollup looks for them.';
+comment on column billing.rebuild_requests.models is
+  'Models that are counted otherwise now; the next rollup looks where they were used.';
+comment on column billing.rebuild_requests.compares is
+  'Records are compared with the logs and rebuilt where they differ, instead of rebuilt.';
+comment on column billing.rebuild_requests.done_until is
+  'First day of a job that is not done yet; null before its first step.';
+alter table billing.rebuild_requests enable row level security;
+revoke all on billing.rebuild_requests from public;
+grant select on billing.rebuild_requests to service_role;
+
+-- What changes attribution asks for a rebuild of what it may touch.
+create function _billing.request_rebuild_for_assignment() returns trigger
+language plpgsql security definer set search_path = '' as $$
+-- Definer: rebuild_requests is written by nobody but these triggers.
+begin
+  insert into billing.rebuild_requests (agents, client_ids, from_day, until_day)
+  -- Usage lies within 1970 and 2200; bounds beyond, where days run out, mean no bound.
+  select array[x.agent], array_remove(array[x.client_id,
+      (select s.default_client_id from public.billing_settings s)], null),
+    case when x.starts_at < '1970-01-01' then '-infinity'
+      else (least(x.starts_at, '2200-01-01') at time zone 'UTC')::date - 4 end,
+    case when x.ends_at > '2200-01-01' then 'infinity'
+      else (greatest(x.ends_at, '1970-01-01') at time zone 'UTC')::date + 5 end
+  from (select (old).* where tg_op <> 'INSERT' union all select (new).* where tg_op <> 'DELETE') x;
+  return null;
+end $$;
+
+create trigger request_rebuild after insert or update or delete on public.agent_assignments
+  for each row execute function _billing.request_rebuild_for_assignment();
+
+create function _billing.request_rebuild_for_default() returns trigger
+language plpgsql security definer set search_path = '' as $$
+-- Definer: as above.
+begin
+  insert into billing.rebuild_requests (client_ids, from_day, until_day)
+  values (array_remove(array[old.default_client_id, new.default_client_id], null),
+    '-infinity', 'infinity');
+  return null;
+end $$;
+
+create trigger request_rebuild after update of default_client_id on public.billing_settings
+  for each row when (old.default_client_id is distinct from new.default_client_id)
+  execute function _billing.request_rebuild_for_default();
+
+-- A new client, or a first name for one, can only own what is in quarantine for an unknown client
+-- that is called so. The next rollup looks there: one that is under way and does not see the client
+-- yet has then quarantined what it counts.
+create function _billing.request_rebuild_for_client() returns trigger
+language plpgsql security definer set search_path = '' as $$
+-- Definer: as above.
+begin
+  insert into billing.rebuild_requests (client_ids, claims, from_day, until_day)
+  values (array[new.id], array_remove(array[new.id::text, left(new.external_id, 200)], null),
+    '-infinity', 'infinity');
+  return null;
+end $$;
+
+create trigger request_rebuild_on_insert after insert on public.clients
+  for each row execute function _billing.request_rebuild_for_client();
+create trigger request_rebuild_on_name after update of external_id on public.clients
+  for each row when (old.external_id is null and new.external_id is not null)
+  execute function _billing.request_rebuild_for_client();
+
+-- A name that is given up or changed: what claims the old one leaves the client.
+create function _billing.request_rebuild_for_rename() returns trigger
+language plpgsql security definer set search_path = '' as $$
+-- Definer: as above.
+begin
+  insert into billing.rebuild_requests (client_ids, from_day, until_day)
+  values (array[new.id], '-infinity', 'infinity');
+  return null;
+end $$;
+
+create trigger request_rebuild_on_rename after update of external_id on public.clients
+  for each row when (old.external_id is not null and new.external_id is distinct from
+    old.external_id)
+  execute function _billing.request_rebuild_for_rename();
+
+-- A model that gets, changes or loses its provider is normalized anew where it has been used, and
+-- so are all models of a provider that counts otherwise than was thought.
+create function _billing.request_rebuild_for_model() returns trigger
+language plpgsql security definer set search_path = '' as $$
+-- Definer: as above.
+begin
+  insert into billing.rebuild_requests (models, from_day, until_day)
+  select array_agg(distinct x.id), '-infinity', 'infinity'
+  from (select old.id where tg_op <> 'INSERT' union all select new.id where tg_op <> 'DELETE') x;
+  return null;
+end $$;
+
+create trigger request_rebuild after insert or delete on public.models
+  for each row execute function _billing.request_rebuild_for_model();
+create trigger request_rebuild_on_change after update on public.models
+  for each row when ((old.id, old.provider) is distinct from (new.id, new.provider))
+  execute function _billing.request_rebuild_for_model();
+
+create function _billing.request_rebuild_for_provider() returns trigger
+language plpgsql security definer set search_path = '' as $$
+-- Definer: as above.
+begin
+  insert into billing.rebuild_requests (models, from_day, until_day)
+  select array_agg(m.id), '-infinity', 'infinity' from public.models m
+  where m.provider = new.id
+  having count(*) > 0;
+  return null;
+end $$;
+
+create trigger request_rebuild after update on public.providers
+  for each row when (old is distinct from new)
+  execute function _billing.request_rebuild_for_provider();
+
+-- What was asked for by a name becomes days and agents. Under the lock of the watermark: whatever
+-- has been counted without the new name is committed and found.
+create function _billing.resolve_rebuild_requests()
+returns void language sql set search_path = '' as $$
+  with named as (
+    delete from billing.rebuild_requests r where r.claims is not null
+    returning r.claims, r.client_ids
+  )
+  insert into billing.rebuild_requests (agents, client_ids, from_day, until_day)
+  select array_agg(distinct q.agent), array_agg(distinct n.client_ids[1]),
+    (min(q.occurred_at) at time zone 'UTC')::date - 4,
+    (max(q.occurred_at) at time zone 'UTC')::date + 5
+  from named n cross join unnest(n.claims) c(claim)
+  join billing.quarantined_logs q on q.reason = 'unknown_client' and q.claim = c.claim
+  having count(*) > 0;
+  with named as (
+    delete from billing.rebuild_requests r where r.models is not null returning r.models
+  )
+  insert into billing.rebuild_requests (agents, client_ids, from_day, until_day)
+  select array_agg(distinct r.agent), array_agg(distinct r.client_id), min(r.usage_day),
+    max(r.usage_day) + 1
+  from (select distinct m.id from named n cross join unnest(n.models) m(id)) m
+  join public.usage_records r on r.model = m.id
+  having count(*) > 0;
+$$;
+comment on function _billing.resolve_rebuild_requests is
+  'Turns what was asked for by the name of a client or model into days and agents.';
+
+-- 20_usage/usage_key_limit.sql
+
+-- How many keys of usage a client's day may have (billing_settings.max_usage_keys_per_day). Agents
+-- choose the names of features, models and of themselves, and each new one is a row to be priced,
+-- shown and rebuilt. What brings a day beyond the bound waits in quarantine as `too_many_keys`.
+--
+-- The order of arrival decides: keys that a day has go on being counted, new ones fill what room is
+-- left, and a log row any of whose keys has no room is held as a whole. That is decided once and
+-- kept in held_logs, so a rebuild repeats it.
+
+-- A client's day that new keys would take beyond the bound, and how many of them it has room for.
+create type _billing.crowded_day as (client_id uuid, usage_day date, room bigint);
+
+-- Each log row's keys of usage, as sum_logs counts them.
+create view _billing.log_keys with (security_invoker = true) as
+select l.id, l.seq, l.stored_by, l."timestamp", l.client_id, l.usage_day, l.agent, l.model, k.metric
+from billing.attributed_logs l
+cross join lateral (
+  select case when l.is_batch then 'batch_' || m.metric else m.metric end as metric
+  from (values ('input_tokens', l.input), ('output_tokens', l.output),
+    ('cache_read_tokens', l.cache_read), ('cache_write_tokens', l.cache_write),
+    ('reasoning_tokens', l.reasoning)) m(metric, quantity)
+  where m.quantity <> 0
+  union all
+  select 'web_searches' where l.web_searches <> 0
+  union all
+  select 'requests'
+  union all
+  select o.key from jsonb_each(case when l.reason is null then l.other_features else '{}' end) o
+  where o.value <> '0'
+) k
+where l.reason is null;
+comment on view _billing.log_keys is
+  'The keys of usage_records that each billable log row adds to.';
+revoke all on _billing.log_keys from public;
+
+-- Holds what does not fit on crowded days, of rows counted by `upto` and not by `since`.
+create function _billing.hold_logs(
+  since billing.usage_watermark, upto billing.usage_watermark, crowded _billing.crowded_day[],
+  from_at timestamptz default '-infinity', until_at timestamptz default 'infinity',
+  agents text[] default null
+) returns void language sql set search_path = ''
+set enable_nestloop = off set enable_mergejoin = off set jit = off set work_mem = '64MB' as $$
+  with fresh as materialized (
+    select l.*, c.room
+    from unnest(crowded) c
+    join _billing.log_keys l on l.client_id = c.client_id and l.usage_day = c.usage_day
+    where l.stored_by >= pg_snapshot_xmin(since.snapshot)
+      and l."timestamp" >= from_at and (l."timestamp" < until_at or until_at = 'infinity')
+      and (agents is null or l.agent in (select unnest(agents)))
+      and not _billing.is_counted(
+        l.stored_by, l.seq, since.snapshot, since.own_transaction, since.own_seq)
+      and _billing.is_counted(
+        l.stored_by, l.seq, upto.snapshot, upto.own_transaction, upto.own_seq)
+      and not exists (select from public.usage_records r
+        where (r.client_id, r.usage_day, r.model, r.metric, r.agent)
+          = (l.client_id, l.usage_day, l.model, l.metric, l.agent))
+  ), ranked as (
+    select f.client_id, f.usage_day, f.agent, f.model, f.metric,
+      row_number() over (partition by f.client_id, f.usage_day
+        order by min(f.seq), f.agent, f.model, f.metric) as place
+    from fresh f
+    group by f.client_id, f.usage_day, f.agent, f.model, f.metric
+  )
+  insert into billing.held_logs as h (log_id, client_id, usage_day)
+  select distinct f.id, f.client_id, f.usage_day
+  from fresh f join ranked k using (client_id, usage_day, agent, model, metric)
+  where k.place > f.room
+  on conflict (log_id) do update set client_id = excluded.client_id,
+    usage_day = excluded.usage_day, held_at = excluded.held_at;
+$$;
+comment on function _billing.hold_logs is
+  'Holds the log rows that would take clients'' days beyond max_usage_keys_per_day.';
+
+-- Lets held rows go, after the bound was raised: the next rollup counts them, and holds again what
+-- is beyond it still. Returns how many.
+create function billing.release_held_logs(client uuid default null)
+returns bigint language plpgsql security definer set search_path = '' as $$
+-- Definer: callers may ask for it, only these functions write held_logs and rebuild_requests.
+declare
+  released bigint;
+begin
+  -- A rollup that is under way decides before.
+  perform from billing.usage_watermark for update;
+  with gone as (
+    delete from billing.held_logs h where client is null or h.client_id = client
+    returning h.log_id, h.client_id, h.usage_day
+  ), asked as (
+    insert into billing.rebuild_requests (agents, client_ids, from_day, until_day)
+    select array_agg(distinct l.agent), array_agg(distinct g.client_id), min(g.usage_day),
+      max(g.usage_day) + 1
+    from gone g
+    join public.agent_usage_logs l on l.id = g.log_id
+    having count(*) > 0
+  )
+  select count(*) into released from gone;
+  return released;
+end $$;
+comment on function billing.release_held_logs is
+  'Lets log rows go that wait as too_many_keys, of one client or of all; the next rollup counts
+   them as far as the bound allows.';
+grant execute on function billing.release_held_logs(uuid) to service_role;
+
+-- 20_usage/quarantine_logs.sql
+
+-- Writes down log rows that cannot be counted, each with its reason.
+
+create function _billing.quarantine_logs(
+  since billing.usage_watermark, upto billing.usage_watermark,
+  from_at timestamptz default '-infinity', until_at timestamptz default 'infinity',
+  agents text[] default null
+) returns void language sql set search_path = ''
+-- As sum_logs: many rows meet few clients.
+set enable_nestloop = off set enable_mergejoin = off set jit = off set work_mem = '64MB' as $$
+  insert into billing.quarantined_logs (log_id, reason, agent, model, occurred_at, claim)
+  select l.id, l.reason, l.agent, l.model, l."timestamp", left(l.claim, 200)
+  from billing.attributed_logs l
+  where l.reason is not null
+    and l.stored_by >= pg_snapshot_xmin(since.snapshot)
+    and l."timestamp" >= from_at and (l."timestamp" < until_at or until_at = 'infinity')
+    and (agents is null or l.agent in (select unnest(agents)))
+    and not _billing.is_counted(
+      l.stored_by, l.seq, since.snapshot, since.own_transaction, since.own_seq)
+    and _billing.is_counted(
+      l.stored_by, l.seq, upto.snapshot, upto.own_transaction, upto.own_seq)
+  on conflict (log_id) do update set reason = excluded.reason, claim = excluded.claim;
+$$;
+
+-- 20_usage/rebuild_size.sql
+
+-- Rebuilding much is a job: piece by piece, each committed, outside of the rollup (ADR 24). Day by
+-- day the records are replaced by what the logs that the watermark has counted say, so a job is
+-- exact at whatever time its pieces run, with rollups and agents in between.
+
+-- About how many log rows lie around these days: the planner's estimate, which reads no row.
+create function _billing.estimated_logs(from_day date, until_day date)
+returns bigint language plpgsql set search_path = '' as $$
+declare
+  plan json;
+begin
+  execute format('explain (format json) select from public.agent_usage_logs l
+    where l."timestamp" >= %L and l."timestamp" < %L', (from_day - 2)::timestamp at time zone 'UTC',
+    (until_day + 2)::timestamp at time zone 'UTC') into plan;
+  return (plan -> 0 -> 'Plan' ->> 'Plan Rows')::numeric;
+end $$;
+comment on function _billing.estimated_logs is 'About how many log rows lie around some days.';
+
+-- A rollup rebuilds so much by itself: a second's work. Other numbers are for tests.
+create function _billing.is_little(from_day date, until_day date)
+returns boolean language sql set search_path = '' as $$
+  select _billing.estimated_logs(from_day, until_day)
+    <= coalesce(nullif(current_setting('billing.rebuilt_at_once', true), '')::bigint, 200000);
+$$;
+comment on function _billing.is_little is
+  'Whether days have few enough logs to be rebuilt within a rollup.';
+
+-- What is to be done in steps and has not begun becomes one job: logs are read once for all of it.
+create function _billing.join_waiting_jobs()
+returns void language sql set search_path = '' as $$
+  with waiting as (
+    delete from billing.rebuild_requests r
+    where r.in_steps and not r.compares and r.done_until is null returning *
+  )
+  insert into billing.rebuild_requests
+    (agents, client_ids, from_day, until_day, in_steps, requested_at)
+  select case when bool_and(w.agents is not null) then
+      array(select distinct a from waiting x, unnest(x.agents) a order by a) end,
+    case when bool_and(w.client_ids is not null) then
+      array(select distinct c from waiting x, unnest(x.client_ids) c order by c) end,
+    min(w.from_day), max(w.until_day), true, min(w.requested_at)
+  from waiting w having count(*) > 0;
+$$;
+
+-- 20_usage/rebuild.sql
+
+-- Replaces the records (and quarantine) of these days by what the logs say under today's
+-- assignments. Exact for a part of the days because an attribution that changed moves a row by at
+-- most two days: ask for two days more on either side, as rebuild requests do.
+create function billing.rebuild_usage(
+  from_day date default '-infinity', until_day date default 'infinity', agents text[] default null
+) returns void language plpgsql security definer set search_path = '' set jit = off as $$
+-- Definer: callers may ask for a rebuild, only these functions write usage_records.
+declare
+  nothing billing.usage_watermark;
+  counted billing.usage_watermark;
+  nobody text[];
+  most integer := (select s.max_usage_keys_per_day from public.billing_settings s);
+  crowded _billing.crowded_day[];
+begin
+  select * into counted from billing.usage_watermark for update;
+  from_day := greatest(from_day, _billing.first_kept_day());
+  nothing := counted;
+  nothing.snapshot := '1:1:';
+  nothing.own_transaction := '0';
+  loop
+    with parts as materialized (
+      select * from _billing.logged_parts(from_day, until_day, agents)
+    ), logs as materialized (
+      select p.client_id, p.usage_day, p.model, p.metric, p.agent, sum(p.quantity) as quantity,
+        sum(p.provider_cost) as provider_cost, sum(p.log_count)::bigint as log_count
+      from parts p
+      where p.client_id is not null and p.usage_day >= from_day and p.usage_day < until_day
+      group by p.client_id, p.usage_day, p.model, p.metric, p.agent
+    ), gone as (
+      delete from public.usage_records r
+      where r.usage_day >= from_day and r.usage_day < until_day
+        and (agents is null or r.agent in (select unnest(agents)))
+        and not exists (select from logs l
+          where (l.client_id, l.usage_day, l.model, l.metric, l.agent)
+            = (r.client_id, r.usage_day, r.model, r.metric, r.agent))
+      returning r.client_id, r.usage_day
+    ), busy as (
+      -- As in the rollup; keys that leave make room.
+      select d.client_id, d.usage_day, k.keys - (select count(*) from gone g
+        where g.client_id = d.client_id and g.usage_day = d.usage_day) as keys
+      from (select l.client_id, l.usage_day, count(*) as keys from logs l
+        group by l.client_id, l.usage_day) d
+      cross join lateral (select count(*) as keys from public.usage_records r
+        where r.client_id = d.client_id and r.usage_day = d.usage_day) k
+      where d.keys + k.keys > most
+    ), crowded_days as materialized (
+      select b.client_id, b.usage_day, greatest(most - b.keys, 0) as room
+      from busy b join logs l on l.client_id = b.client_id and l.usage_day = b.usage_day
+      where not exists (select from public.usage_records r
+        where (r.client_id, r.usage_day, r.model, r.metric, r.agent)
+          = (l.client_id, l.usage_day, l.model, l.metric, l.agent))
+      group by b.client_id, b.usage_day, b.keys having b.keys + count(*) > most
+    ), merged as (
+      insert into public.usage_records as r
+        (client_id, usage_day, model, metric, agent, quantity, provider_cost, log_count)
+      select l.client_id, l.usage_day, l.model, l.metric, l.agent, l.quantity, l.provider_cost,
+        l.log_count
+      from logs l where not exists (select from crowded_days)
+      on conflict (client_id, usage_day, model, metric, agent) do update set
+        quantity = excluded.quantity, provider_cost = excluded.provider_cost,
+        log_count = excluded.log_count
+      where (r.quantity, r.provider_cost, r.log_count)
+        is distinct from (excluded.quantity, excluded.provider_cost, excluded.log_count)
+      returning r.client_id, r.usage_day
+    ), affected as materialized (
+      -- In the order in which lock_periods takes them. A period that is being rated is waited for.
+      select p.client_id, p.period_start
+      from (select client_id, usage_day from merged union select client_id, usage_day from gone) m
+      join public.billing_periods p on p.client_id = m.client_id
+        and p.period_start <= m.usage_day and m.usage_day < p.period_end
+      order by p.client_id, p.period_start for update of p
+    ), touched as (
+      update public.billing_periods p set usage_version = p.usage_version + 1
+      from (select distinct client_id, period_start from affected) a
+      where p.client_id = a.client_id and p.period_start = a.period_start
+    )
+    select array_agg(distinct p.agent),
+      (select array_agg((d.client_id, d.usage_day, d.room)::_billing.crowded_day)
+        from crowded_days d)
+    into nobody, crowded from parts p where p.reason is not null;
+    exit when crowded is null;
+    perform _billing.hold_logs(nothing, counted, crowded,
+      (from_day - 2)::timestamp at time zone 'UTC', (until_day + 2)::timestamp at time zone 'UTC',
+      agents);
+    most := null;
+  end loop;
+  if agents is null then
+    delete from billing.quarantined_logs q
+    where q.occurred_at >= (from_day - 2)::timestamp at time zone 'UTC'
+      and q.occurred_at < (until_day + 2)::timestamp at time zone 'UTC';
+  else
+    delete from billing.quarantined_logs q
+    where q.occurred_at >= (from_day - 2)::timestamp at time zone 'UTC'
+      and q.occurred_at < (until_day + 2)::timestamp at time zone 'UTC'
+      and q.agent in (select unnest(agents));
+  end if;
+  -- Row by row, so only what agents have logged of whom something cannot be billed.
+  if nobody is not null then
+    perform _billing.quarantine_logs(nothing, counted,
+      (from_day - 2)::timestamp at time zone 'UTC', (until_day + 2)::timestamp at time zone 'UTC',
+      nobody);
+  end if;
+end $$;
+comment on function billing.rebuild_usage is
+  'Recomputes usage_records and quarantine of client-local days from the logs; days whose logs have
+   been removed stay as they are.';
+grant execute on function billing.rebuild_usage(date, date, text[]) to service_role;
+
+-- Serves what is little, in one pass over the days it spans; the rest becomes a job. The caller
+-- holds the watermark.
+create function _billing.serve_rebuild_requests()
+returns void language plpgsql set search_path = '' as $$
+declare
+  request record;
+  jobs bigint;
+begin
+  if not exists (select from billing.rebuild_requests r where not r.in_steps) then
+    return;
+  end if;
+  perform _billing.resolve_rebuild_requests();
+  update billing.rebuild_requests r set in_steps = true
+  where not r.in_steps and not _billing.is_little(r.from_day, r.until_day);
+  get diagnostics jobs = row_count;
+  with taken as (delete from billing.rebuild_requests r where not r.in_steps returning *)
+  select min(from_day) as from_day, max(until_day) as until_day,
+    case when bool_and(agents is not null) then
+      array(select distinct a from taken t, unnest(t.agents) a order by a) end as agents,
+    case when bool_and(client_ids is not null) then
+      array(select distinct c from taken t, unnest(t.client_ids) c order by c) end as client_ids
+  into request from taken;
+  if request.from_day is not null then
+    if _billing.is_little(request.from_day, request.until_day) then
+      perform billing.rebuild_usage(request.from_day, request.until_day, request.agents);
+    else
+      insert into billing.rebuild_requests (agents, client_ids, from_day, until_day, in_steps)
+      values (request.agents, request.client_ids, request.from_day, request.until_day, true);
+      jobs := jobs + 1;
+    end if;
+  end if;
+  if jobs > 0 then
+    perform _billing.join_waiting_jobs();
+  end if;
+end $$;
+comment on function _billing.serve_rebuild_requests is
+  'Rebuilds what was asked for and is little; makes the rest a job of _billing.rebuild_in_steps.';
+
+-- After a restore nothing can be known of what was counted. From here on the rows that are visible
+-- now pass for counted, those that commit later are added by rollups, and each day is replaced once
+-- by what is counted then: no row is left out or counted twice, and no writer waits. Returns the
+-- number of rows where all was done at once, else 0.
+create function _billing.recount_all()
+returns bigint language plpgsql set search_path = '' set jit = off as $$
+declare
+  here billing.usage_watermark;
+begin
+  select * into here from billing.usage_watermark for update;
+  here := _billing.watermark_now(here);
+  update billing.usage_watermark w
+  set snapshot = here.snapshot, own_transaction = here.own_transaction, own_seq = here.own_seq,
+    moved_at = now(), system_identifier = s.system_identifier, database_oid = d.oid,
+    table_oid = 'public.agent_usage_logs'::regclass
+  from pg_catalog.pg_control_system() s, pg_catalog.pg_database d
+  where d.datname = current_database();
+  delete from billing.rebuild_requests r where not r.compares;
+  if _billing.is_little('-infinity', 'infinity') then
+    perform billing.rebuild_usage();
+    return (select count(*) from public.agent_usage_logs);
+  end if;
+  insert into billing.rebuild_requests (from_day, until_day, in_steps)
+  values ('-infinity', 'infinity', true);
+  return 0;
+end $$;
+comment on function _billing.recount_all is
+  'Counts all logs anew, after a restore, many in steps; called by rollup where it sees that it
+   must.';
+
+-- 20_usage/rebuild_jobs.sql
+
+-- Large rebuilds: which pieces they are done in, which are pending.
+
+-- The first day from one on that has logs (UTC); null where there is none. Looks at stretches that
+-- grow until there is one, then halves it: each look reads the index of times.
+create function _billing.next_log_day(from_day date)
+returns date language plpgsql stable set search_path = '' set enable_seqscan = off as $$
+declare
+  low date := greatest(from_day, '1970-01-01');
+  high date := low + 1;
+  middle date;
+begin
+  while not exists (select from public.agent_usage_logs l
+    where l."timestamp" >= low::timestamp at time zone 'UTC'
+      and l."timestamp" < high::timestamp at time zone 'UTC') loop
+    if high >= '2200-01-01' then
+      return null;
+    end if;
+    middle := low;
+    low := high;
+    high := least(high + 2 * (high - middle), '2200-01-01');
+  end loop;
+  while high - low > 1 loop
+    middle := low + (high - low) / 2;
+    if exists (select from public.agent_usage_logs l
+      where l."timestamp" >= low::timestamp at time zone 'UTC'
+        and l."timestamp" < middle::timestamp at time zone 'UTC') then
+      high := middle;
+    else
+      low := middle;
+    end if;
+  end loop;
+  return low;
+end $$;
+comment on function _billing.next_log_day is
+  'The first day (UTC) from one on that has logs; null where there is none.';
+
+-- Where the next piece of a job ends: so many days that have logs. Days without, however many, cost
+-- nothing and belong to the piece before them.
+create function _billing.piece_end(from_day date, until_day date, days integer)
+returns date language sql stable set search_path = '' as $$
+  select least(until_day, coalesce(_billing.next_log_day(x.stop + 2) - 2, 'infinity'))
+  from (select greatest(from_day, coalesce(_billing.next_log_day(from_day) - 2, '1970-01-01'))
+    + days as stop) x;
+$$;
+comment on function _billing.piece_end is 'Where the next piece of a rebuild ends.';
+
+-- Jobs that periods wait for, each with the days that it has not done.
+create view billing.pending_rebuilds with (security_invoker = true) as
+select r.id, r.client_ids, r.agents, coalesce(r.done_until, r.from_day) as from_day, r.until_day,
+  r.requested_at
+from billing.rebuild_requests r where r.in_steps and not r.compares;
+comment on view billing.pending_rebuilds is
+  'Usage that is being computed anew, and the days that are still to be done.';
+revoke all on billing.pending_rebuilds from public;
+grant select on billing.pending_rebuilds to service_role;
+
+create function _billing.is_being_rebuilt(client_id uuid, from_day date, until_day date)
+returns boolean language sql stable
+begin atomic
+  select exists (select from billing.pending_rebuilds r
+    where r.from_day < is_being_rebuilt.until_day and is_being_rebuilt.from_day < r.until_day
+      and (r.client_ids is null or is_being_rebuilt.client_id = any (r.client_ids)));
+end;
+comment on function _billing.is_being_rebuilt is
+  'Whether usage of a client on some of these days is being computed anew.';
+
+-- 20_usage/rollup.sql
+
+-- A watermark before `upto`, about so many rows after `since`: only transactions up to the one that
+-- stored the last of these rows pass for counted, so the next step goes on with the others. Rows of
+-- one transaction stay together. `upto` itself where fewer rows wait.
+create function _billing.watermark_after(since billing.usage_watermark,
+  upto billing.usage_watermark, most_rows bigint)
+returns billing.usage_watermark language plpgsql stable set search_path = '' as $$
+declare
+  cut xid8;
+begin
+  select l.stored_by into cut from public.agent_usage_logs l
+  where l.stored_by >= pg_snapshot_xmin(since.snapshot)
+    and not _billing.is_counted(
+      l.stored_by, l.seq, since.snapshot, since.own_transaction, since.own_seq)
+  order by l.stored_by offset most_rows limit 1;
+  if cut is null then
+    return upto;
+  end if;
+  -- What was counted stays counted: the cut lies beyond all that `since` could see.
+  cut := greatest((cut::text::numeric + 1)::text::xid8, pg_snapshot_xmax(since.snapshot));
+  if cut >= pg_snapshot_xmax(upto.snapshot) or cut > upto.own_transaction then
+    return upto;
+  end if;
+  upto.snapshot := (select format('%s:%s:%s', least(cut, pg_snapshot_xmin(upto.snapshot)), cut,
+      string_agg(x.xid::text, ',' order by x.xid))::pg_snapshot
+    from pg_snapshot_xip(upto.snapshot) x(xid) where x.xid < cut);
+  upto.own_seq := 0;
+  if cut <= since.own_transaction then
+    -- Its rows pass for counted by their number still.
+    upto.own_transaction := since.own_transaction;
+    upto.own_seq := since.own_seq;
+  end if;
+  return upto;
+end $$;
+comment on function _billing.watermark_after is
+  'A watermark about so many rows after another.';
+
+-- The rollup: adds each log row to usage_records exactly once, whatever commits in whatever order.
+--
+-- A row is new when the watermark's snapshot could not see the transaction that stored it. That is
+-- exact for transactions that were in flight during the last rollup, needs no lock on the log, and
+-- a transaction that stays open delays nobody's rows but its own.
+
+-- True while there is anything for a rollup to do. Reads the watermark and what is beyond it in one
+-- snapshot, without a lock: an idle rollup writes nothing and waits for nobody.
+create function _billing.rollup_is_due()
+returns boolean language plpgsql stable set search_path = '' as $$
+declare
+  since billing.usage_watermark;
+begin
+  select * into since from billing.usage_watermark;
+  return not _billing.watermark_is_here(since)
+    or exists (select from billing.rebuild_requests r where not r.in_steps)
+    -- In the index's order: who expects many such rows would read the table to find the first.
+    or (select true from public.agent_usage_logs l
+      where l.stored_by >= pg_snapshot_xmin(since.snapshot) and not _billing.is_counted(
+        l.stored_by, l.seq, since.snapshot, since.own_transaction, since.own_seq)
+      order by l.stored_by limit 1) is true;
+end $$;
+comment on function _billing.rollup_is_due is
+  'Whether there is something for _billing.rollup to do; takes no lock.';
+
+-- Counts what has arrived since the last rollup, all or about so many rows. One runs at a time (row
+-- lock on the watermark); killed at any point it has done nothing. Returns the number of log rows
+-- counted.
+create function _billing.rollup_step(most_rows bigint default null)
+returns bigint language plpgsql set search_path = '' set jit = off as $$
+declare
+  since billing.usage_watermark;
+  upto billing.usage_watermark;
+  counted bigint;
+  nobody text[];
+  -- At most as many keys of usage in a client's day; null once what is beyond has been held.
+  most integer := (select s.max_usage_keys_per_day from public.billing_settings s);
+  crowded _billing.crowded_day[];
+begin
+  if not _billing.rollup_is_due() then
+    return 0;
+  end if;
+  select * into since from billing.usage_watermark for update;
+  if not _billing.watermark_is_here(since) then
+    return _billing.recount_all();
+  end if;
+  upto := _billing.watermark_now(since);
+  if most_rows is not null then
+    upto := _billing.watermark_after(since, upto, most_rows);
+  end if;
+  loop
+    with new_usage as materialized (
+      select * from _billing.sum_logs(since, upto)
+    ), busy as (
+      select d.client_id, d.usage_day, k.keys
+      from (select n.client_id, n.usage_day, count(*) as keys from new_usage n
+        where n.client_id is not null group by n.client_id, n.usage_day) d
+      cross join lateral (select count(*) as keys from public.usage_records r
+        where r.client_id = d.client_id and r.usage_day = d.usage_day) k
+      where d.keys + k.keys > most
+    ), crowded_days as materialized (
+      select b.client_id, b.usage_day, greatest(most - b.keys, 0) as room
+      from busy b join new_usage n on n.client_id = b.client_id and n.usage_day = b.usage_day
+      where not exists (select from public.usage_records r
+        where (r.client_id, r.usage_day, r.model, r.metric, r.agent)
+          = (n.client_id, n.usage_day, n.model, n.metric, n.agent))
+      group by b.client_id, b.usage_day, b.keys having b.keys + count(*) > most
+    ), merged as (
+      insert into public.usage_records as r
+        (client_id, usage_day, model, metric, agent, quantity, provider_cost, log_count)
+      select n.client_id, n.usage_day, n.model, n.metric, n.agent,
+        n.quantity, n.provider_cost, n.log_count
+      from new_usage n where n.client_id is not null and not exists (select from crowded_days)
+      on conflict (client_id, usage_day, model, metric, agent) do update set
+        quantity = r.quantity + excluded.quantity,
+        provider_cost = r.provider_cost + excluded.provider_cost,
+        log_count = r.log_count + excluded.log_count
+      returning r.client_id, r.usage_day
+    ), affected as materialized (
+      -- In the order in which lock_periods takes them. A period that is being rated is waited for.
+      select p.client_id, p.period_start
+      from (select distinct client_id, usage_day from merged) m
+      join public.billing_periods p on p.client_id = m.client_id
+        and p.period_start <= m.usage_day and m.usage_day < p.period_end
+      order by p.client_id, p.period_start for update of p
+    ), touched as (
+      update public.billing_periods p set usage_version = p.usage_version + 1
+      from (select distinct client_id, period_start from affected) a
+      where p.client_id = a.client_id and p.period_start = a.period_start
+    )
+    select coalesce(sum(log_count) filter (where metric = 'requests'), 0),
+      array_agg(distinct agent) filter (where client_id is null),
+      (select array_agg((d.client_id, d.usage_day, d.room)::_billing.crowded_day)
+        from crowded_days d)
+    into counted, nobody, crowded from new_usage;
+    exit when crowded is null;
+    -- Nothing is merged yet: what does not fit is held, the rest summed again.
+    perform _billing.hold_logs(since, upto, crowded);
+    most := null;
+  end loop;
+  if nobody is not null then
+    perform _billing.quarantine_logs(since, upto, agents => nobody);
+  end if;
+  if counted > 0 then
+    update billing.usage_watermark w
+    set snapshot = upto.snapshot, own_transaction = upto.own_transaction,
+      own_seq = upto.own_seq, moved_at = now();
+  end if;
+  perform _billing.serve_rebuild_requests();
+  return counted;
+end $$;
+comment on function _billing.rollup_step is
+  'Adds new log rows to usage_records, about so many of them; returns how many.';
+
+create function _billing.rollup()
+returns bigint language sql set search_path = '' as $$
+  select _billing.rollup_step();
+$$;
+comment on function _billing.rollup is
+  'Adds all new log rows to usage_records, each exactly once; returns how many.';
+
+-- The rollup of each minute: a long absence is caught up with in steps, each committed.
+create procedure _billing.rollup_in_steps(budget interval default '90 seconds',
+  most_rows bigint default 500000)
+language plpgsql as $$
+declare
+  until constant timestamptz := clock_timestamp() + budget;
+  counted bigint;
+begin
+  loop
+    counted := _billing.rollup_step(most_rows);
+    commit;
+    exit when counted < most_rows or clock_timestamp() > until;
+  end loop;
+end $$;
+comment on procedure _billing.rollup_in_steps is
+  'Adds new log rows to usage_records, committed step by step, until the budget is used up.';
+
+-- Counts what has arrived and keeps every other rollup, rebuild and retention out until the
+-- transaction ends: what opens periods begins with this. An idle rollup takes no lock, so this
+-- takes
+-- it first.
+create function _billing.hold_usage()
+returns bigint language plpgsql set search_path = '' as $$
+begin
+  perform from billing.usage_watermark for update;
+  return _billing.rollup();
+end $$;
+comment on function _billing.hold_usage is
+  'Counts what has arrived and keeps usage as it is until the transaction ends.';
+
+-- Counts what has arrived unless another session is counting: then that one does. For previews,
+-- which wait for nobody.
+create function _billing.rollup_if_free()
+returns bigint language plpgsql set search_path = '' as $$
+begin
+  perform from billing.usage_watermark for update skip locked;
+  return case when found then _billing.rollup() end;
+end $$;
+comment on function _billing.rollup_if_free is
+  'A rollup, or null where another session is counting at this moment.';
+
+-- 20_usage/verified_days.sql
+
+-- Which days have been compared with the logs since their records last changed. A month closes only
+-- when records and logs agree; what was compared by night and has not changed since agrees still,
+-- so closing costs the comparison of what is new, however long the month's logs are.
+create table billing.usage_days (
+  usage_day date primary key,
+  changes bigint not null default 0,
+  verified_changes bigint
+);
+comment on table billing.usage_days is
+  'Per client-local day how often its usage_records changed, and at which count they agreed with the
+   logs: verified while both are the same.';
+alter table billing.usage_days enable row level security;
+revoke all on billing.usage_days from public;
+grant select on billing.usage_days to service_role;
+
+-- Whoever changes records, rollup or hand: their days are to be compared again.
+create function _billing.note_changed_days() returns trigger
+language plpgsql security definer set search_path = '' as $$
+-- Definer: usage_days is written by nobody but these functions.
+begin
+  if tg_op = 'TRUNCATE' then
+    update billing.usage_days set changes = changes + 1;
+  else
+    insert into billing.usage_days as d (usage_day, changes)
+    select distinct c.usage_day, 1 from changed_rows c
+    on conflict (usage_day) do update set changes = d.changes + 1;
+  end if;
+  return null;
+end $$;
+
+create trigger note_inserted_days after insert on public.usage_records
+  referencing new table as changed_rows
+  for each statement execute function _billing.note_changed_days();
+create trigger note_updated_days after update on public.usage_records
+  referencing new table as changed_rows
+  for each statement execute function _billing.note_changed_days();
+
+-- A record that moves to another day leaves one.
+create trigger note_left_days after update on public.usage_records
+  referencing old table as changed_rows
+  for each statement execute function _billing.note_changed_days();
+create trigger note_deleted_days after delete on public.usage_records
+  referencing old table as changed_rows
+  for each statement execute function _billing.note_changed_days();
+create trigger note_truncated_days after truncate on public.usage_records
+  for each statement execute function _billing.note_changed_days();
+
+-- Compares days with the logs, rebuilds those ranges that differ (the logs are right) and returns
+-- how many differences there were. What agreed is noted last, with the counts from before the
+-- comparison: a rollup meanwhile is not waited for, and its days stay to be compared.
+create function _billing.heal_days(ranges daterange[])
+returns bigint language plpgsql set search_path = '' as $$
+declare
+  known jsonb;
+  days daterange;
+  found bigint;
+  expected bigint;
+  differences bigint := 0;
+begin
+  select jsonb_object_agg(s.day::date, coalesce(u.changes, 0)) into known
+  from unnest(ranges) r
+  cross join lateral generate_series(lower(r), upper(r) - 1, interval '1 day') s(day)
+  left join billing.usage_days u on u.usage_day = s.day::date;
+  foreach days in array ranges loop
+    -- What differs because a rebuild has not come to it yet is no fault, but not verified either.
+    select count(*) filter (where not x.pending), count(*) filter (where x.pending)
+    into found, expected from (
+      select _billing.is_being_rebuilt(d.client_id, d.usage_day, d.usage_day + 1) as pending
+      from billing.usage_discrepancies(days) d) x;
+    if expected > 0 then
+      select jsonb_object_agg(k.key, k.value) into known from jsonb_each(known) k
+      where not k.key::date <@ days;
+    end if;
+    if found > 0 then
+      perform billing.rebuild_usage(lower(days), upper(days));
+      raise warning 'usage_records differed from the logs in % places; rebuilt % to %',
+        found, lower(days), upper(days);
+    end if;
+    differences := differences + found;
+  end loop;
+  insert into billing.usage_days as u (usage_day, changes, verified_changes)
+  select k.key::date, k.value::bigint, k.value::bigint from jsonb_each_text(coalesce(known, '{}')) k
+  order by 1
+  on conflict (usage_day) do update set verified_changes = excluded.verified_changes
+  where u.changes = excluded.changes;
+  return differences;
+end $$;
+comment on function _billing.heal_days is
+  'Compares days with the logs and rebuilds them where they differ; returns the differences.';
+
+-- 20_usage/corrected_logs.sql
+
+-- The log row that stands, and the row that takes it back.
+
+create index agent_usage_logs_corrects_id on public.agent_usage_logs (corrects_id)
+  where corrects_id is not null;
+
+-- What agents call their metadata is theirs, what a correction says of itself is ours.
+create function _billing.own_metadata(metadata jsonb) returns jsonb language sql immutable
+return metadata - '{negates,restates,retracts,reason,corrected_by}'::text[];
+comment on function _billing.own_metadata is
+  'Metadata of a log without what a correction says of itself.';
+
+-- True for a row that is never counted, whatever its client.
+create function _billing.is_uncountable(standing public.agent_usage_logs)
+returns boolean language plpgsql stable set search_path = '' as $$
+begin
+  return exists (select from billing.attributed_logs a
+      where a.id = standing.id and (a.reason like 'invalid\_%'
+        or a.reason in ('too_many_features', 'future_timestamp')))
+    or exists (select from billing.dismissed_logs d where d.log_id = standing.id)
+    -- That reason is not named where the row is nobody's as well.
+    or jsonb_typeof(standing.other_features) <> 'object'
+    or standing.other_features @? '$.* ? (@.type() <> "number")';
+end $$;
+comment on function _billing.is_uncountable is
+  'Whether a log row is never counted, whatever its client: unreadable, in the future, dismissed.';
+
+-- The mirror of a row: each count with the opposite sign.
+create function _billing.mirrored_log(log public.agent_usage_logs)
+returns public.agent_usage_logs language sql stable set search_path = '' as $$
+  select jsonb_populate_record(log, jsonb_build_object(
+    'input_tokens', -log.input_tokens, 'output_tokens', -log.output_tokens,
+    'web_searches', -log.web_searches, 'input_cost', -log.input_cost,
+    'output_cost', -log.output_cost, 'feature_cost', -log.feature_cost,
+    'total_cost', -log.total_cost,
+    'other_features', (select coalesce(jsonb_object_agg(f.key, -(f.value::text::numeric)), '{}')
+      from jsonb_each(log.other_features) f),
+    'metadata', case when jsonb_typeof(log.metadata) = 'object' then
+      _billing.own_metadata(log.metadata) || (
+        select coalesce(jsonb_object_agg(k, -(log.metadata ->> k)::numeric), '{}')
+        from unnest('{cache_read_tokens,cache_write_tokens,reasoning_tokens}'::text[]) k
+        where jsonb_typeof(log.metadata -> k) = 'number') else '{}' end));
+$$;
+comment on function _billing.mirrored_log is
+  'A log row with each of its counts and costs negated; its features must be an object of numbers.';
+
+-- The row that counts now for a log: itself, what last restated it, or none once it is retracted.
+create function _billing.standing_log(log_id uuid)
+returns public.agent_usage_logs language plpgsql set search_path = '' as $$
+declare
+  original public.agent_usage_logs;
+  standing public.agent_usage_logs;
+begin
+  select * into original from public.agent_usage_logs l where l.id = log_id;
+  if original.id is null then
+    perform billing.raise_error('unknown_log', format('there is no usage log %s', log_id),
+      (select case when isfinite(w.kept_from) then format('logs before %s (UTC) have been '
+          || 'exported: correct them by an invoice item', (w.kept_from at time zone 'UTC')::date)
+          else 'give the id of a row of agent_usage_logs' end
+        from billing.usage_watermark w));
+  end if;
+  if original.corrects_id is not null then
+    perform billing.raise_error('invalid_argument',
+      format('%s is a correction itself', log_id),
+      format('correct the row that it corrects, %s', original.corrects_id));
+  end if;
+  select l.* into standing
+  from public.agent_usage_logs l
+  where (l.id = log_id or l.corrects_id = log_id)
+    and not billing.is_negation(l.corrects_id, l.metadata)
+    and not exists (select from public.agent_usage_logs c where c.corrects_id = log_id
+      and l.id::text in (c.metadata ->> 'negates', c.metadata ->> 'restates'));
+  return standing;
+end $$;
+comment on function _billing.standing_log is
+  'The row that counts now for a log that may have been corrected; null once it is retracted.';
+
+-- Takes a row back, count by count. Of a row that could not be read nothing was counted.
+create function _billing.negate_log(log_id uuid, standing public.agent_usage_logs, reason text,
+  retracts boolean)
+returns uuid language sql set search_path = '' as $$
+  insert into public.agent_usage_logs (agent, endpoint, model, input_tokens, output_tokens,
+    web_searches, other_features, input_cost, output_cost, feature_cost, total_cost, metadata,
+    "timestamp", client_id, corrects_id)
+  select m.agent, m.endpoint, m.model, m.input_tokens, m.output_tokens, m.web_searches,
+    m.other_features, m.input_cost, m.output_cost, m.feature_cost, m.total_cost,
+    m.metadata || jsonb_build_object('negates', standing.id, 'reason', reason,
+        'corrected_by', billing.actor())
+      || case when retracts then '{"retracts": true}'::jsonb else '{}' end,
+    m."timestamp", m.client_id, log_id
+  from (select where not _billing.is_uncountable(standing) offset 0) countable
+  cross join lateral _billing.mirrored_log(standing) m
+  returning id;
+$$;
+
+-- Of a row that was never counted nothing is taken back; corrected or retracted, it is done with.
+create function _billing.dismiss_uncountable(standing public.agent_usage_logs, reason text)
+returns void language sql set search_path = '' as $$
+  insert into billing.dismissed_logs (log_id, why)
+  select standing.id, 'corrected: ' || reason where _billing.is_uncountable(standing)
+  on conflict (log_id) do nothing;
+$$;
+
+-- 20_usage/corrections.sql
+
+-- Correcting a log row, which is an operator's act: the row stays as it is; one new row takes it
+-- back and another states it anew, both on its own day and for its own client. Two rows, because
+-- what a provider counts within what (cached tokens within input) cannot be read from a difference.
+-- `metadata.negates` and `metadata.restates` name the row that is taken back or stated anew.
+
+create function billing.correct_log(log_id uuid, corrected jsonb, reason text)
+returns uuid language plpgsql security definer set search_path = '' as $$
+-- Definer: callers may ask for a correction; logs are written by agents and by this.
+declare
+  counts constant text[] := '{input_tokens,output_tokens,web_searches,input_cost,output_cost,
+    feature_cost,total_cost,other_features,cache_read_tokens,cache_write_tokens,
+    reasoning_tokens}'::text[];
+  parts constant text[] := '{cache_read_tokens,cache_write_tokens,reasoning_tokens}'::text[];
+  standing public.agent_usage_logs;
+  restated public.agent_usage_logs;
+  wrong text;
+begin
+  select string_agg(k.key, ', ' order by k.key) into wrong
+  from jsonb_each(corrected) k
+  where k.key <> all (counts) or case k.key
+    when 'other_features' then jsonb_typeof(k.value) <> 'object' or k.value @? '$.* ? (@ < 0)'
+    else jsonb_typeof(k.value) <> 'number' or k.value @? '$ ? (@ < 0)' end;
+  if wrong is not null then
+    perform billing.raise_error('invalid_argument', format('cannot correct: %s', wrong),
+      'what is right is a number of 0 or more for any of ' || array_to_string(counts, ', ')
+      || '; other_features is an object of them');
+  end if;
+  if btrim(coalesce(reason, '')) = '' then
+    perform billing.raise_error('invalid_argument', 'a correction needs a reason');
+  end if;
+  perform pg_advisory_xact_lock(hashtextextended('log ' || log_id, 0));
+  standing := _billing.standing_log(log_id);
+  if standing.id is null then
+    perform billing.raise_error('invalid_argument', format('log %s is retracted', log_id),
+      'log the call anew');
+  end if;
+  select r.* into restated from jsonb_populate_record(standing, corrected - parts) r;
+  restated.other_features := standing.other_features
+    || coalesce(corrected -> 'other_features', '{}');
+  restated.metadata := standing.metadata || (select coalesce(jsonb_object_agg(k.key, k.value), '{}')
+    from jsonb_each(corrected) k where k.key = any (parts));
+  if restated is not distinct from standing then
+    return null;
+  end if;
+  perform _billing.negate_log(log_id, standing, reason, false);
+  perform _billing.dismiss_uncountable(standing, reason);
+  insert into public.agent_usage_logs (agent, endpoint, model, input_tokens, output_tokens,
+    web_searches, other_features, input_cost, output_cost, feature_cost, total_cost, metadata,
+    "timestamp", client_id, corrects_id)
+  select restated.agent, restated.endpoint, restated.model, restated.input_tokens,
+    restated.output_tokens, restated.web_searches, restated.other_features, restated.input_cost,
+    restated.output_cost, restated.feature_cost, restated.total_cost,
+    _billing.own_metadata(restated.metadata) || jsonb_build_object('restates', standing.id,
+      'reason', reason, 'corrected_by', billing.actor()),
+    restated."timestamp", restated.client_id, log_id
+  returning id into restated.id;
+  return restated.id;
+end $$;
+comment on function billing.correct_log is
+  'Restates a log: correct_log(id, ''{"input_tokens": 1200}'', ''sent twice''). What is not named
+   stays. Returns the id of the row that counts now, or null where it says so already.';
+grant execute on function billing.correct_log(uuid, jsonb, text) to service_role;
+
+create function billing.retract_log(log_id uuid, reason text)
+returns uuid language plpgsql security definer set search_path = '' as $$
+-- Definer: as above.
+declare
+  standing public.agent_usage_logs;
+begin
+  if btrim(coalesce(reason, '')) = '' then
+    perform billing.raise_error('invalid_argument', 'a retraction needs a reason');
+  end if;
+  perform pg_advisory_xact_lock(hashtextextended('log ' || log_id, 0));
+  standing := _billing.standing_log(log_id);
+  if standing.id is null then
+    return null;
+  end if;
+  perform _billing.dismiss_uncountable(standing, reason);
+  return _billing.negate_log(log_id, standing, reason, true);
+end $$;
+comment on function billing.retract_log is
+  'Takes a log back, the call included; returns the id of the row that does, or null where it is
+   taken back already (or never counted).';
+grant execute on function billing.retract_log(uuid, text) to service_role;
+
+-- 20_usage/correction_guard.sql
+
+-- What may be stored as a correction, by whatever way it comes: the mirror of a row of that log, or
+-- that log stated anew once it was taken back. So the sum of a log and its corrections is what was
+-- last stated, never below zero, and moves to no other client, day, agent or model.
+create function _billing.refuse_correction() returns trigger
+language plpgsql security definer set search_path = '' as $$
+-- Definer: a correction is judged by all rows of its log, whoever stores it.
+declare
+  original public.agent_usage_logs;
+  named public.agent_usage_logs;
+  mirrored public.agent_usage_logs;
+  negates constant boolean := billing.is_negation(new.corrects_id, new.metadata);
+  wrong text;
+begin
+  -- Corrections of one log are judged one after the other.
+  perform pg_advisory_xact_lock(hashtextextended('log ' || new.corrects_id, 0));
+  select * into original from public.agent_usage_logs l where l.id = new.corrects_id;
+  select * into named from public.agent_usage_logs l
+  where l.id::text = coalesce(new.metadata ->> 'negates', new.metadata ->> 'restates')
+    and l.id <> new.id and (l.id = new.corrects_id or l.corrects_id = new.corrects_id)
+    and not billing.is_negation(l.corrects_id, l.metadata);
+  wrong := case
+    -- A snapshot of before the lock would not see the corrections that it waited for.
+    when current_setting('transaction_isolation') <> 'read committed'
+      then 'logs are corrected at isolation level read committed'
+    when original.id is null then 'there is no such log'
+    when original.corrects_id is not null then 'that is a correction itself'
+    when (new.agent, new.model, new."timestamp") is distinct from
+      (original.agent, original.model, original."timestamp")
+      then 'agent, model and timestamp are not those of that log'
+    when (new.client_id, new.metadata -> 'client_id') is distinct from
+      (original.client_id, original.metadata -> 'client_id')
+      then 'the client is not that of that log'
+    when btrim(coalesce(new.metadata ->> 'reason', '')) = '' then 'it gives no reason'
+    when named.id is null or new.metadata ?& '{negates,restates}'
+      then 'metadata.negates or metadata.restates must name a row of that log'
+    when exists (select from public.agent_usage_logs c where c.corrects_id = new.corrects_id
+        and c.id <> new.id and c.metadata ->> case when negates then 'negates' else 'restates' end
+          = named.id::text)
+      then format('row %s has been corrected already', named.id) end;
+  if wrong is null and negates then
+    mirrored := case when not _billing.is_uncountable(named) then _billing.mirrored_log(named) end;
+    if mirrored.id is null or (new.input_tokens, new.output_tokens, new.web_searches,
+        new.other_features, new.input_cost, new.output_cost, new.feature_cost, new.total_cost,
+        _billing.own_metadata(new.metadata)) is distinct from (mirrored.input_tokens,
+        mirrored.output_tokens, mirrored.web_searches, mirrored.other_features,
+        mirrored.input_cost, mirrored.output_cost, mirrored.feature_cost, mirrored.total_cost,
+        mirrored.metadata) then
+      wrong := format('it is not the mirror of row %s: each count with the opposite sign',
+        named.id);
+    end if;
+  elsif wrong is null then
+    wrong := case
+      when least(new.input_tokens, new.output_tokens, new.web_searches) < 0
+        or new.other_features @? '$.* ? (@ < 0)'
+        or exists (select
+          from unnest('{cache_read_tokens,cache_write_tokens,reasoning_tokens}'::text[]) k
+          where billing.metadata_count(new.metadata, k) < 0)
+        then 'what is right is not below zero'
+      when not _billing.is_uncountable(named) and not exists (
+          select from public.agent_usage_logs c
+          where c.corrects_id = new.corrects_id and c.metadata ->> 'negates' = named.id::text)
+        then format('row %s has not been taken back', named.id) end;
+  end if;
+  if wrong is not null then
+    perform billing.raise_error('invalid_correction',
+      format('log %s cannot be corrected by this row: %s', new.corrects_id, wrong),
+      'call billing.correct_log or billing.retract_log, which work the rows out');
+  end if;
+  return null;
+end $$;
+
+-- AFTER, so that COPY still stores many rows at once; WHEN, so that no other row ever queues it.
+create trigger refuse_correction after insert on public.agent_usage_logs
+  for each row when (new.corrects_id is not null) execute function _billing.refuse_correction();
+
+-- 20_usage/dismissals.sql
+
+-- Quarantined log rows that nobody will ever pay for: dismissed, with the reason, they stand in
+-- nobody's way any more.
+
+create view billing.dismissed_quarantine with (security_invoker = true) as
+select d.log_id, q.reason, q.agent, q.model, q.occurred_at, d.why, d.actor, d.dismissed_at
+from billing.dismissed_logs d left join billing.quarantined_logs q on q.log_id = d.log_id;
+comment on view billing.dismissed_quarantine is
+  'Log rows that are not to be billed: why they were in quarantine, why and by whom dismissed.';
+revoke all on billing.dismissed_quarantine from public;
+grant select on billing.dismissed_quarantine to service_role;
+
+-- Rows by their ids, or all that fit every filter that is given. What corrects a row, or what it
+-- corrects, goes with it where that is in quarantine too: half a correction is none.
+create function billing.dismiss_quarantined(why text, log_ids uuid[] default null,
+  reason text default null, agent text default null, model text default null,
+  before timestamptz default null)
+returns bigint language plpgsql security definer set search_path = '' as $$
+-- Definer: callers may dismiss what is in quarantine, and no other log.
+declare
+  dismissed bigint;
+begin
+  if btrim(coalesce(why, '')) = '' then
+    perform billing.raise_error('invalid_argument', 'a dismissal needs a reason (why)');
+  end if;
+  if num_nonnulls(log_ids, reason, agent, model, before) = 0 then
+    perform billing.raise_error('invalid_argument', 'nothing says what is to be dismissed',
+      'give log_ids, or any of reason, agent, model and before');
+  end if;
+  -- A rollup that is under way decides before.
+  perform from billing.usage_watermark for update;
+  perform _billing.rollup();
+  with chosen as materialized (
+    select q.log_id from billing.quarantined_logs q
+    where (log_ids is null or q.log_id = any (log_ids))
+      and (dismiss_quarantined.reason is null or q.reason = dismiss_quarantined.reason)
+      and (dismiss_quarantined.agent is null or q.agent = dismiss_quarantined.agent)
+      and (dismiss_quarantined.model is null or q.model = dismiss_quarantined.model)
+      and (before is null or q.occurred_at < before)
+  ), roots as materialized (
+    select distinct coalesce(l.corrects_id, l.id) as id
+    from chosen c join public.agent_usage_logs l on l.id = c.log_id
+  ), families as (
+    select c.log_id from chosen c
+    union
+    select q.log_id from roots r
+    join public.agent_usage_logs l on l.id = r.id or l.corrects_id = r.id
+    join billing.quarantined_logs q on q.log_id = l.id
+  )
+  insert into billing.dismissed_logs (log_id, why)
+  select f.log_id, dismiss_quarantined.why from families f
+  on conflict (log_id) do nothing;
+  get diagnostics dismissed = row_count;
+  return dismissed;
+end $$;
+comment on function billing.dismiss_quarantined is
+  'Decides that log rows in quarantine are not to be billed, and why; returns how many.';
+grant execute on function billing.dismiss_quarantined(text, uuid[], text, text, text, timestamptz)
+  to service_role;
+
+create function billing.reinstate_dismissed(log_ids uuid[])
+returns bigint language plpgsql security definer set search_path = '' as $$
+-- Definer: as above.
+declare
+  reinstated bigint;
+begin
+  perform from billing.usage_watermark for update;
+  with gone as (
+    delete from billing.dismissed_logs d where d.log_id = any (log_ids) returning d.log_id
+  ), asked as (
+    insert into billing.rebuild_requests (agents, from_day, until_day)
+    select array_agg(distinct l.agent), (min(l."timestamp") at time zone 'UTC')::date - 4,
+      (max(l."timestamp") at time zone 'UTC')::date + 5
+    from gone g join public.agent_usage_logs l on l.id = g.log_id
+    where l."timestamp" >= '1970-01-01 00:00+00' and l."timestamp" < '2200-01-01 00:00+00'
+    having count(*) > 0
+  )
+  select count(*) into reinstated from gone;
+  return reinstated;
+end $$;
+comment on function billing.reinstate_dismissed is
+  'Takes dismissals back: the next rollup counts what can be counted; returns how many.';
+grant execute on function billing.reinstate_dismissed(uuid[]) to service_role;
+
+-- 30_pricing/terms_version.sql
+
+-- The version of the terms: what rating reads besides usage.
+
+create table _billing.terms_version (
+  id boolean primary key default true constraint terms_version_one_row check (id),
+  version bigint not null default 0
+);
+comment on table _billing.terms_version is
+  'Counts the commits that changed what rating reads besides usage: prices, config, models, '
+  'meters.';
+alter table _billing.terms_version enable row level security;
+revoke all on _billing.terms_version from public;
+
+create function _billing.current_terms_version() returns bigint
+language sql stable set search_path = '' as $$
+  select v.version from _billing.terms_version v;
+$$;
+comment on function _billing.current_terms_version is 'The version of the terms as committed now.';
+
+-- Keeps terms as they are until the transaction ends: a change waits with its commit. Raises
+-- SQLSTATE LB001 where they have changed since `seen` was read; null asks for nothing.
+create function _billing.hold_terms(seen bigint default null)
+returns bigint language plpgsql set search_path = '' as $$
+declare
+  found_version bigint;
+begin
+  perform _billing.assert_lock_order(3);
+  select v.version into found_version from _billing.terms_version v for share;
+  if found_version <> seen then
+    raise exception using errcode = 'LB001',
+      message = 'prices or other terms changed while periods were rated',
+      hint = 'nothing was written; it is done again';
+  end if;
+  return found_version;
+end $$;
+comment on function _billing.hold_terms is
+  'Keeps prices and all other terms from changing until the transaction ends; returns the version.';
+
+-- For deferred triggers: at the commit of a change of terms, once a transaction. Whoever rates
+-- meanwhile sees the new version, or has committed its invoices before the guards, which fire after
+-- this one, look for them.
+create function _billing.count_terms_change() returns trigger
+language plpgsql security definer set search_path = '' as $$
+-- Definer: editors of terms may not write the version by hand.
+begin
+  if current_setting('billing.terms_counted', true) is distinct from pg_current_xact_id()::text then
+    update _billing.terms_version v set version = v.version + 1;
+    perform set_config('billing.terms_counted', pg_current_xact_id()::text, true);
+  end if;
+  return null;
+end $$;
+comment on function _billing.count_terms_change is
+  'Trigger at commit: counts the transaction as a change of terms.';
+
+create constraint trigger count_terms_change after insert or update or delete on public.models
+  deferrable initially deferred for each row execute function _billing.count_terms_change();
+create constraint trigger count_terms_change after update on public.providers
+  deferrable initially deferred for each row execute function _billing.count_terms_change();
+create constraint trigger count_terms_change after update on public.currencies
+  deferrable initially deferred for each row execute function _billing.count_terms_change();
+create constraint trigger count_terms_change after update on public.billing_settings
+  deferrable initially deferred for each row execute function _billing.count_terms_change();
+create constraint trigger count_terms_change after insert or update or delete
+  on public.client_time_zones
+  deferrable initially deferred for each row execute function _billing.count_terms_change();
+create constraint trigger count_terms_change after insert or update or delete
+  on public.service_intervals
+  deferrable initially deferred for each row execute function _billing.count_terms_change();
+create constraint trigger count_terms_change after update of billing_anchor_day on public.clients
+  deferrable initially deferred for each row execute function _billing.count_terms_change();
+
+-- 30_pricing/terms_version_data.sql
+
+-- The one row of the version.
+
+insert into _billing.terms_version default values
+on conflict do nothing;
+
+-- 30_pricing/config.sql
+
+-- How a client is billed: one row per client and range of client-local days, and default rows
+-- (client null). A client's null columns take the default's value.
+create function billing.is_tax_list(taxes jsonb) returns boolean language sql immutable
+return jsonb_typeof(taxes) = 'array' and not exists (
+  select from jsonb_array_elements(taxes) t where not coalesce(
+    jsonb_typeof(t) = 'object' and t ->> 'name' <> ''
+    and t ->> 'rate_percent' ~ '^\d{1,3}(\.\d{1,6})?$'
+    and t ->> 'behavior' in ('exclusive', 'inclusive', 'reverse_charge')
+    and coalesce(jsonb_typeof(t -> 'applies_to'), 'null') in ('null', 'array'), false));
+comment on function billing.is_tax_list is
+  'Whether jsonb is a list of taxes as billing_config.taxes holds them.';
+grant execute on function billing.is_tax_list(jsonb) to service_role;
+
+create table public.billing_config (
+  id uuid primary key default gen_random_uuid(),
+  client_id uuid references public.clients (id) on delete cascade,
+  effective_from date not null default '-infinity',
+  effective_until date not null default 'infinity',
+  currency text references public.currencies (code),
+  minimum_minor bigint,
+  discount_percent numeric(7, 4),
+  discount_minor bigint,
+  discount_until date,
+  taxes jsonb,
+  payment_terms_days smallint,
+  line_grouping text,
+  grace_hours integer,
+  deliveries text[],
+  created_at timestamptz not null default now(),
+  constraint billing_config_forward check (effective_from < effective_until),
+  constraint billing_config_one_at_a_time exclude using gist (
+    coalesce(client_id, '00000000-0000-0000-0000-000000000000'::uuid) with =,
+    daterange(effective_from, effective_until) with &&),
+  constraint billing_config_default_complete check (client_id is not null
+    or num_nulls(currency, minimum_minor, taxes, payment_terms_days, line_grouping, grace_hours,
+      deliveries) = 0),
+  constraint billing_config_minimum_not_negative check (minimum_minor >= 0),
+  constraint billing_config_discount_percent_range check (discount_percent between 0 and 100),
+  constraint billing_config_discount_not_negative check (discount_minor >= 0),
+  constraint billing_config_one_discount check (
+    discount_percent is null or discount_minor is null),
+  constraint billing_config_taxes_shape check (billing.is_tax_list(taxes)),
+  constraint billing_config_terms_range check (payment_terms_days between 0 and 365),
+  constraint billing_config_line_grouping_known check (line_grouping in ('model', 'agent')),
+  constraint billing_config_grace_range check (grace_hours between 0 and 744),
+  constraint billing_config_deliveries_known check (
+    deliveries <@ array['archive', 'stripe', 'email', 'hermes'])
+);
+comment on table public.billing_config is
+  'Minimum, discount, tax, currency, terms, grouping, grace and deliveries per client and range.';
+comment on column public.billing_config.client_id is 'Null: the default for all clients.';
+comment on column public.billing_config.effective_until is 'First day it no longer holds.';
+comment on column public.billing_config.minimum_minor is
+  'Least usage charge per period, minor units of currency; prorated by days of service.';
+comment on column public.billing_config.discount_minor is
+  'Fixed discount per period, minor units; never more than the charges of the period.';
+comment on column public.billing_config.discount_until is
+  'First day without discount; decided by the last day of the period.';
+comment on column public.billing_config.taxes is
+  '[{name, rate_percent, behavior: exclusive|inclusive|reverse_charge, note, applies_to}];
+   applies_to: metrics (or "minimum", "one_off") the tax holds for, null for all.';
+comment on column public.billing_config.grace_hours is
+  'Hours between the end of a period and the finalization of its invoice.';
+create index billing_config_client_id on public.billing_config (client_id, effective_from);
+create index billing_config_currency on public.billing_config (currency);
+alter table public.billing_config enable row level security;
+revoke all on public.billing_config from anon, authenticated, service_role;
+grant select, insert, update, delete on public.billing_config to service_role;
+grant select on public.billing_config to authenticated;
+
+create policy "members and operators read billing config" on public.billing_config
+  for select to authenticated
+  using (client_id = any ((select billing.my_clients())::uuid[])
+    or (select billing.is_operator()));
+
+create constraint trigger count_terms_change
+  after insert or update or delete on public.billing_config
+  deferrable initially deferred for each row execute function _billing.count_terms_change();
+create trigger refuse_truncate before truncate on public.billing_config
+  for each statement execute function _billing.refuse_change();
+
+-- The config in force per client and day, defaults filled in. Money of the default row holds only
+-- for clients billed in its currency: 50.00 USD is not 5000 JPY.
+create function billing.config_on(client_ids uuid[], days date[])
+returns table (client_id uuid, day date, currency text, exponent smallint, minimum_minor bigint,
+  discount_percent numeric, discount_minor bigint, taxes jsonb, payment_terms_days smallint,
+  line_grouping text, grace_hours integer, deliveries text[])
+language sql stable
+begin atomic
+  select k.client_id, k.day, cur.code, cur.exponent,
+    coalesce(c.minimum_minor, case when d.currency = cur.code then d.minimum_minor else 0 end),
+    case when x.discounted then coalesce(c.discount_percent, case
+      when c.discount_minor is null and k.day < coalesce(d.discount_until, 'infinity')
+      then d.discount_percent end) end,
+    case when x.discounted then coalesce(c.discount_minor, case
+      when c.discount_percent is null and d.currency = cur.code
+        and k.day < coalesce(d.discount_until, 'infinity')
+      then d.discount_minor end) end,
+    coalesce(c.taxes, d.taxes), coalesce(c.payment_terms_days, d.payment_terms_days),
+    coalesce(c.line_grouping, d.line_grouping), coalesce(c.grace_hours, d.grace_hours),
+    coalesce(c.deliveries, d.deliveries)
+  from unnest(client_ids, days) k(client_id, day)
+  join public.billing_config d on d.client_id is null
+    and d.effective_from <= k.day and k.day < d.effective_until
+  left join public.billing_config c on c.client_id = k.client_id
+    and c.effective_from <= k.day and k.day < c.effective_until
+  join public.currencies cur on cur.code = coalesce(c.currency, d.currency)
+  cross join lateral (select k.day < coalesce(c.discount_until, 'infinity') as discounted) x;
+end;
+comment on function billing.config_on is
+  'Config in force for each client and day, with the default filled in.';
+grant execute on function billing.config_on(uuid[], date[]) to service_role;
+
+-- 30_pricing/config_data.sql
+
+-- The terms that hold for every client without terms of its own.
+
+insert into public.billing_config (currency, minimum_minor, taxes, payment_terms_days,
+  line_grouping, grace_hours, deliveries)
+values ('USD', 5000, '[]', 30, 'model', 0, '{archive,stripe,email,hermes}')
+on conflict do nothing;
+
+-- 30_pricing/models/per_unit.sql
+
+-- unit_amount for each per_units units.
+create function _billing.price_per_unit(from_units numeric, to_units numeric, total_units numeric,
+  unit_amount numeric, per_units numeric, tiers jsonb)
+returns numeric language sql immutable
+return (to_units - from_units) * unit_amount;
+
+-- 30_pricing/models/package.sql
+
+-- unit_amount for each block of per_units that is started.
+create function _billing.price_package(from_units numeric, to_units numeric, total_units numeric,
+  unit_amount numeric, per_units numeric, tiers jsonb)
+returns numeric language sql immutable
+return (ceil(to_units / per_units) - ceil(from_units / per_units)) * unit_amount * per_units;
+
+-- 30_pricing/models/graduated.sql
+
+-- Price of units 0..units where each tier prices the units within it, plus the tier's flat amount
+-- once its first unit is used. A tier reaches from the bound before it to its own, inclusive.
+create function _billing.graduated_total(units numeric, per_units numeric, tiers jsonb)
+returns numeric language sql immutable
+return (
+  select coalesce(sum((least(units, t.up_to) - t.above) * t.unit_amount
+    + t.flat_amount * per_units), 0)
+  from (
+    select coalesce((e ->> 'up_to')::numeric, 'infinity') as up_to,
+      coalesce(lag((e ->> 'up_to')::numeric) over (order by n), 0) as above,
+      (e ->> 'unit_amount')::numeric as unit_amount,
+      coalesce((e ->> 'flat_amount')::numeric, 0) as flat_amount
+    from jsonb_array_elements(tiers) with ordinality x(e, n)
+  ) t
+  where units > t.above);
+
+create function _billing.price_graduated(from_units numeric, to_units numeric, total_units numeric,
+  unit_amount numeric, per_units numeric, tiers jsonb)
+returns numeric language sql immutable
+return _billing.graduated_total(to_units, per_units, tiers)
+  - _billing.graduated_total(from_units, per_units, tiers);
+
+-- 30_pricing/models/volume.sql
+
+-- All units at the price of the tier that the period's total reaches; its flat amount once.
+create function _billing.price_volume(from_units numeric, to_units numeric, total_units numeric,
+  unit_amount numeric, per_units numeric, tiers jsonb)
+returns numeric language sql immutable
+return (
+  select (to_units - from_units) * (e ->> 'unit_amount')::numeric
+    + (sign(to_units) - sign(from_units)) * coalesce((e ->> 'flat_amount')::numeric, 0) * per_units
+  from jsonb_array_elements(tiers) with ordinality x(e, n)
+  where total_units <= coalesce((e ->> 'up_to')::numeric, 'infinity')
+  order by n limit 1);
+
+-- 30_pricing/price_units.sql
+
+-- Price models: what a run of units costs. One function each, one signature:
+--   (from_units, to_units, total_units, unit_amount, per_units, tiers) -> amount * per_units
+-- of the units after `from_units` up to `to_units` of a period whose total is `total_units`, in
+-- major units of currency. Positions instead of a bare quantity, so that tiers and free units run
+-- through a period however it is split by price changes or agents: the parts always sum to the
+-- whole. Times per_units, because only price_units divides, once and last: a third taken early
+-- would lose the half cent that rounding turns on.
+
+-- The models behind their signature. Free units are the first of the period; below zero, where
+-- nothing is used, nothing costs. Without a subquery, so that it is written out where it is used:
+-- called as a function for each line it took longer than all else of rating.
+create function _billing.price_positions(pricing_model text, from_units numeric, to_units numeric,
+  total_units numeric, unit_amount numeric, per_units numeric, tiers jsonb, free_units numeric)
+returns numeric language sql immutable
+return case pricing_model
+  when 'per_unit' then _billing.price_per_unit(greatest(from_units - free_units, 0),
+    greatest(to_units - free_units, 0), greatest(total_units - free_units, 0),
+    unit_amount, per_units, tiers)
+  when 'package' then _billing.price_package(greatest(from_units - free_units, 0),
+    greatest(to_units - free_units, 0), greatest(total_units - free_units, 0),
+    unit_amount, per_units, tiers)
+  when 'graduated' then _billing.price_graduated(greatest(from_units - free_units, 0),
+    greatest(to_units - free_units, 0), greatest(total_units - free_units, 0),
+    unit_amount, per_units, tiers)
+  when 'volume' then _billing.price_volume(greatest(from_units - free_units, 0),
+    greatest(to_units - free_units, 0), greatest(total_units - free_units, 0),
+    unit_amount, per_units, tiers)
+end;
+
+-- What the units (from, to] of a period cost under a price. Where corrections take more back than
+-- there was before them, positions run below zero and cost the mirror image.
+create function _billing.price_units(pricing_model text, from_units numeric, to_units numeric,
+  total_units numeric, unit_amount numeric, per_units numeric, tiers jsonb, free_units numeric,
+  multiplier numeric default 1)
+returns numeric language sql immutable
+return case
+  -- What the models below come to where each unit costs the same.
+  when pricing_model = 'per_unit' and free_units = 0 then (to_units - from_units) * unit_amount
+  else _billing.price_positions(pricing_model, from_units, to_units, total_units, unit_amount,
+      per_units, tiers, free_units)
+    - _billing.price_positions(pricing_model, -from_units, -to_units, -total_units, unit_amount,
+      per_units, tiers, free_units)
+end * multiplier / per_units;
+comment on function _billing.price_units is
+  'Amount (major units, exact) of units (from, to] of a period with that total, under a price.';
+
+-- Tiers ascend, each has a price, the last has no bound.
+create function billing.is_tier_list(tiers jsonb) returns boolean language sql immutable
+return jsonb_typeof(tiers) = 'array' and jsonb_array_length(tiers) > 0 and not exists (
+  select from (
+    select e, n, lag((e ->> 'up_to')::numeric) over (order by n) as above,
+      count(*) over () as tiers
+    from jsonb_array_elements(tiers) with ordinality x(e, n)
+  ) t
+  where not coalesce(
+    (e ->> 'unit_amount')::numeric between 0 and 1e12
+    and coalesce((e ->> 'flat_amount')::numeric, 0) between 0 and 1e12
+    and case when n = t.tiers then e ->> 'up_to' is null
+      else (e ->> 'up_to')::numeric > coalesce(above, 0) end, false));
+comment on function billing.is_tier_list is
+  'Whether jsonb is [{up_to, unit_amount, flat_amount}], ascending, only the last without up_to.';
+grant execute on function billing.is_tier_list(jsonb) to service_role;
+
+-- 30_pricing/prices.sql
+
+-- Prices: what a client pays for a metric of a model, from a day on.
+create table public.prices (
+  id uuid primary key default gen_random_uuid(),
+  client_id uuid references public.clients (id) on delete cascade,
+  model text,
+  family text,
+  metric text not null,
+  currency text not null default 'USD' references public.currencies (code),
+  pricing_model text not null default 'per_unit',
+  unit_amount numeric,
+  per_units numeric not null default 1,
+  tiers jsonb,
+  free_units numeric not null default 0,
+  batch_multiplier numeric not null default 1,
+  effective_from date not null default '-infinity',
+  effective_until date not null default 'infinity',
+  created_at timestamptz not null default now(),
+  scope text generated always as
+    (case when model is not null then 'model:' || model
+      when family is not null then 'family:' || family else 'any' end) stored,
+  constraint prices_model_or_family check (model is null or family is null),
+  constraint prices_pricing_model_known check (
+    pricing_model in ('per_unit', 'package', 'graduated', 'volume')),
+  constraint prices_amount_or_tiers check (case
+    when pricing_model in ('per_unit', 'package') then unit_amount is not null and tiers is null
+    else unit_amount is null and tiers is not null and billing.is_tier_list(tiers) end),
+  -- Upper bounds keep NaN and what would overflow a rating out: one price is rated for everybody.
+  constraint prices_unit_amount_in_range check (unit_amount between 0 and 1e12),
+  constraint prices_per_units_in_range check (per_units between 1e-6 and 1e12),
+  constraint prices_free_units_in_range check (free_units between 0 and 1e18),
+  constraint prices_batch_multiplier_range check (batch_multiplier between 0 and 1),
+  constraint prices_forward check (effective_from < effective_until),
+  constraint prices_no_overlap exclude using gist (
+    coalesce(client_id, '00000000-0000-0000-0000-000000000000'::uuid) with =,
+    scope with =, metric with =, currency with =,
+    daterange(effective_from, effective_until) with &&)
+);
+comment on table public.prices is
+  'Price of a metric for a model, a model family or any model; of a client or the default list.';
+comment on column public.prices.client_id is 'Null: the default price list.';
+comment on column public.prices.unit_amount is
+  'Major units of currency (3.00 = three dollars) per per_units units.';
+comment on column public.prices.tiers is
+  '[{up_to, unit_amount, flat_amount}], ascending, the last without up_to; bounds are inclusive.';
+comment on column public.prices.free_units is 'Units per period that cost nothing.';
+comment on column public.prices.batch_multiplier is
+  'Factor for batch usage where the batch_… metric has no price of its own.';
+comment on column public.prices.effective_until is 'First client-local day it no longer holds.';
+create index prices_lookup on public.prices (client_id, metric, currency, scope);
+create index prices_currency on public.prices (currency);
+alter table public.prices enable row level security;
+revoke all on public.prices from anon, authenticated, service_role;
+grant select, insert, update, delete on public.prices to service_role;
+grant select on public.prices to authenticated;
+
+create policy "members read their and default prices, operators all" on public.prices
+  for select to authenticated
+  using (client_id is null or client_id = any ((select billing.my_clients())::uuid[])
+    or (select billing.is_operator()));
+
+-- At the commit of a change, once more: an invoice may have been issued since the statement, by a
+-- run that could not see it. Which it was is decided by the version of the terms (settling.sql).
+-- Triggers of one event fire by name: count_terms_change before the guards.
+create constraint trigger count_terms_change after insert or update or delete on public.prices
+  deferrable initially deferred for each row execute function _billing.count_terms_change();
+
+-- Truncate would pass by row triggers.
+create trigger refuse_truncate before truncate on public.prices
+  for each statement execute function _billing.refuse_change();
+
+-- 30_pricing/default_price_list_data.sql
+
+-- The default price list: what clients pay who have no prices of their own. USD, per 1M tokens.
+-- Cache and reasoning tokens are priced too, so that no agent that reports them blocks an invoice:
+-- cache at the providers' published ratios to input, reasoning as the output it is.
+insert into public.prices (family, metric, unit_amount, per_units)
+select l.family, x.metric, x.amount, 1000000
+from (values
+  --  family             input  output  cache read  cache write
+  ('claude-sonnet',       3.00,  15.00,     0.30,      3.75),
+  ('claude-opus',        15.00,  75.00,     1.50,     18.75),
+  ('claude-haiku',        0.25,   1.25,     0.03,      0.30),
+  ('gpt-4o',              2.50,  10.00,     1.25,      2.50),
+  ('gpt-4o-mini',         0.15,   0.60,     0.075,     0.15),
+  ('gemini-1.5-pro',      1.25,   5.00,     0.3125,    1.25),
+  ('gemini-1.5-flash',    0.075,  0.30,     0.01875,   0.075)
+) l(family, input, output, cache_read, cache_write)
+cross join lateral (values
+  ('input_tokens', l.input), ('output_tokens', l.output), ('reasoning_tokens', l.output),
+  ('cache_read_tokens', l.cache_read), ('cache_write_tokens', l.cache_write)
+) x(metric, amount)
+on conflict do nothing;
+insert into public.prices (metric, unit_amount) values
+  ('web_searches', 0.01), ('pdf_processing', 0.02), ('image_processing', 0.01)
+on conflict do nothing;
+
+-- 30_pricing/unbilled_metrics.sql
+
+-- Metrics that are counted and not sold.
+
+-- Metrics that need no price: they are billed where one exists.
+create table billing.unbilled_metrics (metric text primary key, why text not null);
+comment on table billing.unbilled_metrics is
+  'Metrics that may go without a price; usage of all others must have one.';
+alter table billing.unbilled_metrics enable row level security;
+revoke all on billing.unbilled_metrics from public;
+grant select on billing.unbilled_metrics to service_role;
+
+create constraint trigger count_terms_change after insert or update or delete
+  on billing.unbilled_metrics
+  deferrable initially deferred for each row execute function _billing.count_terms_change();
+
+-- 30_pricing/unbilled_metrics_data.sql
+
+-- The metrics that are not sold.
+
+insert into billing.unbilled_metrics values ('requests', 'counts calls; tokens are what is sold')
+on conflict do nothing;
+
+-- 30_pricing/price_selection.sql
+
+-- Every price that could hold for a model and metric, best first (rank 1 wins on days where it is
+-- in force): the client's before the default, a price of its own for batch before the multiplier,
+-- exact model before family before any model.
+create function billing.price_candidates(
+  client_ids uuid[], models text[], metrics text[], currencies text[]
+) returns table (client_id uuid, model text, metric text, currency text, price_id uuid,
+  effective_from date, effective_until date, multiplier numeric, preference integer, why text)
+language plpgsql stable set search_path = '' set plan_cache_mode = force_generic_plan as $$
+#variable_conflict use_column
+begin
+  return query
+  with wanted as (
+    select k.client_id, k.model, k.metric, k.currency, s.scope, s.specificity, s.kind,
+      m.metric as price_metric, m.own
+    from unnest(client_ids, models, metrics, currencies) k(client_id, model, metric, currency)
+    left join public.models fam on fam.id = k.model
+    cross join lateral (values ('model:' || k.model, 1, 'exact model'),
+      ('family:' || fam.family, 2, 'model family'), ('any', 3, 'any model')
+    ) s(scope, specificity, kind)
+    cross join lateral (
+      select k.metric as metric, true as own
+      union all select substr(k.metric, 7), false where starts_with(k.metric, 'batch_')
+    ) m
+  ), matched as (
+    -- Two joins by equality: one with `client_id is null or =` compares every client with the
+    -- prices of every other.
+    select w.*, p.id, p.effective_from, p.effective_until, p.batch_multiplier, true as is_own
+    from wanted w join public.prices p on p.client_id = w.client_id
+      and p.metric = w.price_metric and p.currency = w.currency and p.scope = w.scope
+    union all
+    select w.*, p.id, p.effective_from, p.effective_until, p.batch_multiplier, false
+    from wanted w join public.prices p on p.client_id is null
+      and p.metric = w.price_metric and p.currency = w.currency and p.scope = w.scope
+  )
+  select m.client_id, m.model, m.metric, m.currency, m.id, m.effective_from, m.effective_until,
+    case when m.own then 1 else m.batch_multiplier end,
+    (not m.is_own)::integer * 100 + (not m.own)::integer * 10 + m.specificity,
+    concat(case when m.is_own then 'client''s own' else 'default list' end, ', ',
+      m.kind, case when not m.own then ', times batch multiplier' end)
+  from matched m;
+end $$;
+comment on function billing.price_candidates is
+  'Prices that could hold for each (client, model, metric, currency); least preference wins.';
+grant execute on function billing.price_candidates(uuid[], text[], text[], text[]) to service_role;
+
+create function billing.explain_price(client_id uuid, model text, metric text, day date)
+returns table (rank bigint, chosen boolean, price_id uuid, why text, pricing_model text,
+  unit_amount numeric, per_units numeric, tiers jsonb, free_units numeric, multiplier numeric,
+  currency text, effective_from date, effective_until date)
+language sql stable set search_path = '' set jit = off as $$
+  select row_number() over best, row_number() over best = 1 and x.in_force, p.id,
+    c.why || case when not x.in_force then ', not in force on this day' else '' end,
+    p.pricing_model, p.unit_amount, p.per_units, p.tiers, p.free_units, c.multiplier,
+    p.currency, p.effective_from, p.effective_until
+  from billing.config_on(array[explain_price.client_id], array[explain_price.day]) cfg
+  cross join lateral billing.price_candidates(array[cfg.client_id], array[explain_price.model],
+    array[explain_price.metric], array[cfg.currency]) c
+  join public.prices p on p.id = c.price_id
+  cross join lateral (
+    select c.effective_from <= cfg.day and cfg.day < c.effective_until as in_force) x
+  window best as (order by not x.in_force, c.preference, p.effective_from)
+  order by 1;
+$$;
+comment on function billing.explain_price is
+  'Every price considered for a client, model, metric and day, best first, and why.';
+grant execute on function billing.explain_price(uuid, text, text, date) to service_role;
+
+-- Which price holds when: stretches of days under one price, for each (client, model, metric,
+-- currency) asked for, each once. A client of null stands for all that have no price of their own.
+create function billing.price_segments(
+  client_ids uuid[], models text[], metrics text[], currencies text[]
+) returns table (client_id uuid, model text, metric text, currency text, segment_start date,
+  segment_end date, price_id uuid, multiplier numeric)
+language plpgsql stable set search_path = '' set jit = off
+set plan_cache_mode = force_generic_plan
+set enable_nestloop = off set enable_mergejoin = off set enable_sort = off as $$
+#variable_conflict use_column
+begin
+  return query
+  with keys as materialized (
+    -- Numbers stand for what is long to compare.
+    select * from unnest(client_ids, models, metrics, currencies)
+      with ordinality k(client_id, model, metric, currency, n)
+  ), candidates as materialized (
+    select k.n, c.price_id, c.multiplier, c.preference, c.effective_from as starts,
+      c.effective_until as ends
+    from billing.price_candidates(client_ids, models, metrics, currencies) c
+    join keys k on coalesce(k.client_id::text, '') = coalesce(c.client_id::text, '')
+      and k.model = c.model and k.metric = c.metric and k.currency = c.currency
+  ), boundaries as (
+    select b.*, lead(b.day) over (partition by b.n order by b.day) as next_day
+    from (select n, starts as day from candidates union select n, ends from candidates) b
+  ), winners as (
+    select distinct on (b.n, b.day) b.n, b.day, b.next_day, c.price_id, c.multiplier
+    from boundaries b join candidates c on c.n = b.n
+    where c.starts <= b.day and b.day < c.ends
+    order by b.n, b.day, c.preference
+  ), stretches as (
+    select w.*, sum(case when w.price_id = w.price_before then 0 else 1 end) over (
+      partition by w.n order by w.day) as stretch
+    from (select *, lag(winners.price_id) over (
+      partition by winners.n order by winners.day) as price_before from winners) w
+  )
+  select k.client_id, k.model, k.metric, k.currency, s.starts, s.ends, s.price_id, s.multiplier
+  from (
+    select n, price_id, multiplier, min(day) as starts, max(next_day) as ends
+    from stretches group by n, price_id, multiplier, stretch
+  ) s
+  join keys k on k.n = s.n;
+end $$;
+comment on function billing.price_segments is
+  'Stretches of days under one price, per client, model, metric and currency.';
+grant execute on function billing.price_segments(uuid[], text[], text[], text[]) to service_role;
+
+-- 30_pricing/frozen_terms.sql
+
+-- Prices and config that have been in force stay as they were; only what is still to come can be
+-- changed, and what is in force can be ended from today on. A new row may reach into the past
+-- (that is how unpriced usage is released) unless it would change what has been invoiced.
+
+create function _billing.guard_terms() returns trigger
+language plpgsql set search_path = '' as $$
+declare
+  -- Terms hold for client-local days: the latest today on earth is that of UTC+14.
+  today constant date := (billing.as_of() at time zone 'UTC' + interval '14 hours')::date;
+  ending_only boolean;
+begin
+  if tg_op = 'DELETE' then
+    if old.effective_from <= today then
+      perform billing.raise_error('past_is_frozen',
+        format('a row of %s in force since %s cannot be deleted', tg_table_name,
+          old.effective_from),
+        format('end it instead: set effective_until to %s or later', today + 1));
+    end if;
+    return old;
+  end if;
+  -- Generated columns (prices.scope) are not computed yet in a before trigger.
+  ending_only := to_jsonb(new) - '{effective_until,scope}'::text[]
+    = to_jsonb(old) - '{effective_until,scope}'::text[];
+  if old.effective_from <= today and not (
+    ending_only and new.effective_until > today and old.effective_until > today) then
+    perform billing.raise_error('past_is_frozen',
+      format('a row of %s in force since %s cannot be changed', tg_table_name,
+        old.effective_from),
+      format('end it (effective_until %s or later) and add a new row from that day',
+        today + 1));
+  end if;
+  if new.effective_from <= today and old.effective_from > today then
+    perform billing.raise_error('past_is_frozen',
+      format('%s cannot be moved into the past', tg_table_name), 'add a row instead');
+  end if;
+  return new;
+end $$;
+
+create trigger guard_terms before update or delete on public.prices
+  for each row execute function _billing.guard_terms();
+create trigger guard_terms before update or delete on public.billing_config
+  for each row execute function _billing.guard_terms();
+
+-- 30_pricing/stripe_meters.sql
+
+-- Usage that Stripe rates, by its Billing meters: which usage that is, and what Stripe was told of.
+--
+-- A meter takes a client's usage of a metric, of one model or of all, from a client-local day on.
+-- That usage is Stripe's to rate: billing.priced_usage leaves out what these rows name, so that one
+-- row decides both and nothing is billed by both or by neither.
+
+create table public.stripe_meters (
+  id uuid primary key default gen_random_uuid(),
+  client_id uuid not null references public.clients (id),
+  metric text not null constraint stripe_meters_metric_not_blank check (btrim(metric) <> ''),
+  model text,
+  event_name text not null
+    constraint stripe_meters_event_name_shape check (event_name ~ '^\S{1,100}$'),
+  effective_from date not null,
+  effective_until date not null default 'infinity',
+  created_at timestamptz not null default now(),
+  constraint stripe_meters_forward check (effective_from < effective_until),
+  constraint stripe_meters_one_at_a_time exclude using gist (client_id with =, metric with =,
+    coalesce(model, '') with =, daterange(effective_from, effective_until) with &&)
+);
+comment on table public.stripe_meters is
+  'Usage that Stripe rates: it goes to a meter of Stripe''s and on no invoice of ours.';
+comment on column public.stripe_meters.model is
+  'Exact model id; null: every model that has no row of its own.';
+comment on column public.stripe_meters.event_name is 'The name that the meter listens to.';
+comment on column public.stripe_meters.effective_until is 'First day we rate the usage again.';
+create index stripe_meters_client_id on public.stripe_meters (client_id, metric);
+alter table public.stripe_meters enable row level security;
+revoke all on public.stripe_meters from anon, authenticated, service_role;
+grant select, insert, update, delete on public.stripe_meters to service_role;
+grant select on public.stripe_meters to authenticated;
+
+create policy "operators read" on public.stripe_meters for select to authenticated
+  using ((select billing.is_operator()));
+
+-- As with prices: what has been in force stays, what is in force can be ended.
+create trigger guard_terms before update or delete on public.stripe_meters
+  for each row execute function _billing.guard_terms();
+create trigger refuse_truncate before truncate on public.stripe_meters
+  for each statement execute function _billing.refuse_change();
+
+-- At the commit, as for prices: counted first, then asked once more.
+create constraint trigger count_terms_change after insert or update or delete
+  on public.stripe_meters
+  deferrable initially deferred for each row execute function _billing.count_terms_change();
+
+-- 35_books/invoices.sql
+
+-- Invoices, their lines, and the state of each client's period.
+create table public.invoices (
+  id uuid primary key default gen_random_uuid(),
+  client_id uuid not null references public.clients (id),
+  kind text not null default 'period',
+  period_start date,
+  period_end date,
+  status text not null default 'draft',
+  number text unique,
+  replaces_id uuid references public.invoices (id),
+  currency text not null references public.currencies (code),
+  subtotal_minor bigint not null default 0,
+  discount_minor bigint not null default 0,
+  tax_minor bigint not null default 0,
+  tax_included_minor bigint not null default 0,
+  total_minor bigint not null default 0,
+  balance_applied_minor bigint not null default 0,
+  credited_minor bigint not null default 0,
+  paid_minor bigint not null default 0,
+  amount_due_minor bigint not null generated always as (case when status = 'void' then 0 else
+    total_minor - balance_applied_minor - credited_minor - paid_minor end) stored,
+  payment_terms_days smallint not null default 30,
+  deliveries text[] not null default '{}',
+  document jsonb not null default '{}',
+  note text,
+  created_at timestamptz not null default now(),
+  finalized_at timestamptz,
+  issued_on date,
+  due_on date,
+  paid_at timestamptz,
+  voided_at timestamptz,
+  void_reason text,
+  written_off_minor bigint not null default 0,
+  uncollectible_at timestamptz,
+  constraint invoices_kind_known check (kind in ('period', 'late', 'one_off')),
+  constraint invoices_period_of_kind check (case when kind = 'period'
+    then num_nulls(period_start, period_end) = 0 and period_start < period_end
+    else num_nulls(period_start, period_end) = 2 end),
+  constraint invoices_status_known check (
+    status in ('draft', 'open', 'paid', 'void', 'uncollectible')),
+  constraint invoices_numbered_once_final check (
+    (status = 'draft') = (num_nulls(number, finalized_at, issued_on, due_on) = 4)
+    and num_nulls(number, finalized_at, issued_on, due_on) in (0, 4)),
+  constraint invoices_total_adds_up check (
+    total_minor = subtotal_minor - discount_minor + tax_minor),
+  constraint invoices_amounts_in_range check (total_minor >= 0
+    and balance_applied_minor >= 0 and credited_minor >= 0 and paid_minor >= 0
+    and balance_applied_minor + credited_minor <= total_minor),
+  constraint invoices_times_of_status check (
+    (status = 'void') = (voided_at is not null)
+    and (status = 'paid') <= (paid_at is not null)
+    and (status = 'uncollectible') <= (uncollectible_at is not null))
+);
+comment on table public.invoices is
+  'Invoices. draft -> open -> paid | void | uncollectible; frozen from open on.';
+comment on column public.invoices.period_start is
+  'First client-local day covered; null for one-off and late-usage invoices.';
+comment on column public.invoices.amount_due_minor is 'What is still to be paid.';
+comment on column public.invoices.document is
+  'Everything a renderer needs; frozen with the invoice.';
+comment on column public.invoices.tax_included_minor is
+  'Tax contained in the line amounts (inclusive taxes); not added to the total.';
+create unique index invoices_one_live_per_period on public.invoices (client_id, period_start)
+  where kind = 'period' and status <> 'void';
+create index invoices_client_id on public.invoices (client_id, created_at);
+create index invoices_created_at on public.invoices (created_at, (id::text));
+create index invoices_drafts on public.invoices (client_id) where status = 'draft';
+create index invoices_replaces_id on public.invoices (replaces_id);
+create index invoices_currency on public.invoices (currency);
+create index invoices_unsettled on public.invoices (due_on) where status in ('draft', 'open');
+alter table public.invoices enable row level security;
+revoke all on public.invoices from anon, authenticated, service_role;
+grant select on public.invoices to authenticated, service_role;
+
+create policy "members read issued invoices, operators all" on public.invoices
+  for select to authenticated
+  using (client_id = any ((select billing.readable_clients())::uuid[])
+    and (status <> 'draft' or (select billing.is_operator())));
+
+-- Truncate would pass by row triggers.
+create trigger refuse_truncate before truncate on public.invoices
+  for each statement execute function _billing.refuse_change();
+
+-- 35_books/invoice_lines.sql
+
+-- The lines of invoices.
+
+create table public.invoice_lines (
+  id uuid primary key default gen_random_uuid(),
+  invoice_id uuid not null references public.invoices (id) on delete cascade,
+  position integer not null,
+  kind text not null,
+  section_start date,
+  section_end date,
+  rating_key text not null,
+  is_late boolean not null default false,
+  model text,
+  metric text,
+  agent text,
+  price_id uuid,
+  service_start date,
+  service_end date,
+  quantity numeric,
+  unit_amount numeric,
+  per_units numeric,
+  pricing_model text,
+  tiers jsonb,
+  precise_amount numeric not null,
+  amount_minor bigint not null,
+  tax_name text,
+  tax_rate_percent numeric,
+  tax_behavior text,
+  tax_base_minor bigint,
+  tax_note text,
+  description text not null,
+  detail text,
+  constraint invoice_lines_kind_known check (
+    kind in ('usage', 'minimum', 'one_off', 'discount', 'tax')),
+  constraint invoice_lines_tax_complete check (
+    (kind = 'tax') = (num_nulls(tax_name, tax_rate_percent, tax_behavior, tax_base_minor) = 0)),
+  constraint invoice_lines_position unique (invoice_id, position)
+);
+comment on table public.invoice_lines is
+  'Lines of invoices; discounts and taxes are lines too. Rounded once each.';
+comment on column public.invoice_lines.section_start is
+  'Period whose rating the line belongs to: the invoice''s own, or an earlier one (late usage).';
+comment on column public.invoice_lines.rating_key is
+  'What the line charges for within its section; re-rating compares by it.';
+comment on column public.invoice_lines.precise_amount is 'Amount in major units before rounding.';
+
+-- Re-rating sums what was booked for a section, wherever it was booked.
+create index invoice_lines_section on public.invoice_lines (section_start, invoice_id);
+alter table public.invoice_lines enable row level security;
+revoke all on public.invoice_lines from anon, authenticated, service_role;
+grant select on public.invoice_lines to authenticated, service_role;
+
+create policy "lines are read with their invoice" on public.invoice_lines
+  for select to authenticated
+  using (exists (select from public.invoices i where i.id = invoice_id));
+
+create trigger refuse_truncate before truncate on public.invoice_lines
+  for each statement execute function _billing.refuse_change();
+
+-- The item that a line charges for. Null for every other line, whatever its key: a cast would fail
+-- wherever the planner happens to evaluate it.
+create function _billing.item_of(rating_key text) returns uuid language sql immutable
+return case when starts_with(rating_key, 'item|') then substr(rating_key, 6)::uuid end;
+comment on function _billing.item_of is 'The invoice item that a rating key names, or null.';
+
+-- 35_books/invoice_items.sql
+
+-- Charges and credits that wait for their invoice.
+
+create table public.invoice_items (
+  id uuid primary key default gen_random_uuid(),
+  client_id uuid not null references public.clients (id),
+  description text not null constraint invoice_items_described check (btrim(description) <> ''),
+  quantity numeric not null default 1,
+  unit_amount numeric not null,
+  currency text not null references public.currencies (code),
+  item_day date not null,
+  section_start date,
+  invoice_id uuid references public.invoices (id),
+  is_base_fee boolean not null default false,
+  created_at timestamptz not null default now(),
+  -- Keeps NaN and infinity out too.
+  constraint invoice_items_amount_in_range check (
+    quantity between -1e12 and 1e12 and unit_amount between -1e12 and 1e12)
+);
+comment on table public.invoice_items is
+  'One-off charges (or, negative, allowances) that go on the next invoice or one of their own.';
+comment on column public.invoice_items.item_day is
+  'Client-local day it is charged for; it goes on the invoice of the period with that day.';
+comment on column public.invoice_items.section_start is
+  'Period it was taken into; null while pending or on a one-off invoice.';
+comment on column public.invoice_items.invoice_id is 'The one-off invoice made for it.';
+create index invoice_items_client_id on public.invoice_items (client_id, section_start);
+create index invoice_items_invoice_id on public.invoice_items (invoice_id);
+create index invoice_items_currency on public.invoice_items (currency);
+alter table public.invoice_items enable row level security;
+revoke all on public.invoice_items from anon, authenticated, service_role;
+grant select on public.invoice_items to authenticated, service_role;
+grant insert on public.invoice_items to service_role;
+
+create policy "operators read invoice items" on public.invoice_items
+  for select to authenticated using ((select billing.is_operator()));
+
+-- Not what settling itself writes of an item: which period or invoice took it.
+create constraint trigger count_terms_change_of_items
+  after update of client_id, description, quantity, unit_amount, currency, item_day
+  on public.invoice_items
+  deferrable initially deferred for each row execute function _billing.count_terms_change();
+create constraint trigger count_terms_change after delete on public.invoice_items
+  deferrable initially deferred for each row execute function _billing.count_terms_change();
+
+-- 35_books/credit_notes.sql
+
+-- What happens to an issued invoice: credit notes, payments, and the client's balance.
+create table public.credit_notes (
+  id uuid primary key default gen_random_uuid(),
+  invoice_id uuid not null references public.invoices (id),
+  client_id uuid not null references public.clients (id),
+  number text not null unique,
+  reason text not null constraint credit_notes_reason_given check (btrim(reason) <> ''),
+  currency text not null references public.currencies (code),
+  total_minor bigint not null constraint credit_notes_positive check (total_minor > 0),
+  to_invoice_minor bigint not null default 0,
+  to_balance_minor bigint not null default 0,
+  to_refund_minor bigint not null default 0,
+  issued_at timestamptz not null,
+  document jsonb not null default '{}',
+  constraint credit_notes_settled check (
+    total_minor = to_invoice_minor + to_balance_minor + to_refund_minor
+    and least(to_invoice_minor, to_balance_minor, to_refund_minor) >= 0)
+);
+comment on table public.credit_notes is
+  'Credits on issued invoices: off what is due, onto the client''s balance, or refunded.';
+create index credit_notes_invoice_id on public.credit_notes (invoice_id);
+create index credit_notes_client_id on public.credit_notes (client_id, issued_at);
+create index credit_notes_currency on public.credit_notes (currency);
+alter table public.credit_notes enable row level security;
+revoke all on public.credit_notes from anon, authenticated, service_role;
+grant select on public.credit_notes to authenticated, service_role;
+
+create policy "members and operators read credit notes" on public.credit_notes
+  for select to authenticated
+  using (client_id = any ((select billing.my_clients())::uuid[])
+    or (select billing.is_operator()));
+
+create trigger refuse_truncate before truncate on public.credit_notes
+  for each statement execute function _billing.refuse_change();
+
+create table public.credit_note_lines (
+  id uuid primary key default gen_random_uuid(),
+  credit_note_id uuid not null references public.credit_notes (id),
+  section_start date,
+  rating_key text not null,
+  kind text not null,
+  model text,
+  metric text,
+  agent text,
+  price_id uuid,
+  service_start date,
+  service_end date,
+  quantity numeric,
+  unit_amount numeric,
+  per_units numeric,
+  pricing_model text,
+  tiers jsonb,
+  precise_amount numeric not null,
+  amount_minor bigint not null,
+  tax_name text,
+  tax_rate_percent numeric,
+  tax_behavior text,
+  tax_base_minor bigint,
+  tax_note text,
+  description text not null,
+  detail text,
+  constraint credit_note_lines_tax_complete check (
+    (kind = 'tax') = (num_nulls(tax_name, tax_rate_percent, tax_behavior, tax_base_minor) = 0))
+);
+comment on table public.credit_note_lines is
+  'What a credit note takes back, by the rating key of the lines it takes it from; positive.';
+create index credit_note_lines_credit_note_id on public.credit_note_lines (credit_note_id);
+create index credit_note_lines_section on public.credit_note_lines (section_start);
+
+create trigger refuse_change before update or delete or truncate on public.credit_note_lines
+  for each statement execute function _billing.refuse_change();
+alter table public.credit_note_lines enable row level security;
+revoke all on public.credit_note_lines from anon, authenticated, service_role;
+grant select on public.credit_note_lines to authenticated, service_role;
+
+create policy "lines are read with their credit note" on public.credit_note_lines
+  for select to authenticated
+  using (exists (select from public.credit_notes n where n.id = credit_note_id));
+
+-- 35_books/payments.sql
+
+-- Payments of issued invoices.
+
+create table public.payments (
+  id uuid primary key default gen_random_uuid(),
+  invoice_id uuid not null references public.invoices (id),
+  client_id uuid not null references public.clients (id),
+  amount_minor bigint not null constraint payments_not_zero check (amount_minor <> 0),
+  currency text not null references public.currencies (code),
+  paid_at timestamptz not null,
+  method text not null default 'manual',
+  reference text unique
+);
+comment on table public.payments is 'Money received for invoices; refunds are negative.';
+comment on column public.payments.reference is
+  'The payment''s id where it was made; the same reference is recorded once.';
+create index payments_invoice_id on public.payments (invoice_id);
+create index payments_client_id on public.payments (client_id, paid_at);
+create index payments_currency on public.payments (currency);
+
+create trigger refuse_change before update or delete or truncate on public.payments
+  for each statement execute function _billing.refuse_change();
+alter table public.payments enable row level security;
+revoke all on public.payments from anon, authenticated, service_role;
+grant select on public.payments to authenticated, service_role;
+
+create policy "members and operators read payments" on public.payments
+  for select to authenticated
+  using (client_id = any ((select billing.my_clients())::uuid[])
+    or (select billing.is_operator()));
+
+-- 35_books/balance.sql
+
+-- The credit balance of clients, entry by entry.
+
+create table public.balance_entries (
+  id uuid primary key default gen_random_uuid(),
+  client_id uuid not null references public.clients (id),
+  currency text not null references public.currencies (code),
+  amount_minor bigint not null constraint balance_entries_not_zero check (amount_minor <> 0),
+  reason text not null
+    constraint balance_entries_reason_known
+    check (reason in ('credit_note', 'applied', 'void', 'adjustment', 'overpayment', 'refund')),
+  invoice_id uuid references public.invoices (id),
+  credit_note_id uuid references public.credit_notes (id),
+  created_at timestamptz not null,
+  note text
+);
+comment on table public.balance_entries is
+  'Ledger of each client''s credit balance; the sum is what the next invoices are reduced by.';
+create index balance_entries_client_id on public.balance_entries (client_id, currency);
+create index balance_entries_invoice_id on public.balance_entries (invoice_id);
+create index balance_entries_credit_note_id on public.balance_entries (credit_note_id);
+create index balance_entries_currency on public.balance_entries (currency);
+
+create trigger refuse_change before update or delete or truncate on public.balance_entries
+  for each statement execute function _billing.refuse_change();
+alter table public.balance_entries enable row level security;
+revoke all on public.balance_entries from anon, authenticated, service_role;
+grant select on public.balance_entries to authenticated, service_role;
+
+create policy "members and operators read balances" on public.balance_entries
+  for select to authenticated
+  using (client_id = any ((select billing.my_clients())::uuid[])
+    or (select billing.is_operator()));
+
+-- 35_books/numbers.sql
+
+-- The numbers of invoices, without gaps.
+
+create table _billing.invoice_counters (
+  series text not null,
+  year integer not null,
+  last_number integer not null,
+  primary key (series, year)
+);
+comment on table _billing.invoice_counters is
+  'Last invoice number given out; its row lock makes numbers gapless under concurrency.';
+alter table _billing.invoice_counters enable row level security;
+revoke all on _billing.invoice_counters from public;
+
+-- Numbers for invoices issued on a day, consecutive in the series and year. The counter's row stays
+-- locked until commit: a rollback gives its numbers back, so there is never a gap.
+create function _billing.take_numbers(issued_on date, how_many integer)
+returns integer language sql set search_path = '' as $$
+  insert into _billing.invoice_counters as n (series, year, last_number)
+  select s.number_series, extract(year from issued_on)::integer, how_many
+  from public.billing_settings s
+  on conflict (series, year) do update set last_number = n.last_number + how_many
+  returning n.last_number - how_many;
+$$;
+comment on function _billing.take_numbers is
+  'Reserves consecutive invoice numbers; returns the last one before them.';
+
+-- 35_books/get_invoice.sql
+
+-- An invoice by its id, or the error that there is none; and whose it is.
+
+create function _billing.get_invoice(invoice_id uuid)
+returns public.invoices language plpgsql set search_path = '' as $$
+declare
+  invoice public.invoices;
+begin
+  select * into invoice from public.invoices i where i.id = get_invoice.invoice_id for update;
+  if invoice.id is null then
+    perform billing.raise_error('unknown_invoice', format('no invoice has id %s', invoice_id));
+  end if;
+  return invoice;
+end $$;
+
+-- Whose an invoice is, as lock_clients wants it; none where there is no such invoice.
+create function _billing.clients_of(invoice_id uuid)
+returns uuid[] language sql stable set search_path = '' as $$
+  select array(select i.client_id from public.invoices i where i.id = clients_of.invoice_id);
+$$;
+
+-- 35_books/invoice_guards.sql
+
+-- An issued invoice stays as it was. Guarded by the database, not by habit: whoever writes.
+create function _billing.guard_invoice() returns trigger
+language plpgsql set search_path = '' as $$
+declare
+  moving constant text[] := '{status,balance_applied_minor,credited_minor,paid_minor,
+    amount_due_minor,paid_at,voided_at,void_reason,uncollectible_at,
+    written_off_minor}';
+  before jsonb;
+  after jsonb;
+  changed text;
+begin
+  if tg_op = 'DELETE' then
+    if old.status <> 'draft' then
+      perform billing.raise_error('invoice_frozen',
+        format('invoice %s is %s and cannot be deleted', old.number, old.status),
+        'void it: select billing.void_invoice(id, reason)');
+    end if;
+    return old;
+  end if;
+  if old.status <> new.status and not (old.status, new.status) in (('draft', 'open'),
+    ('draft', 'paid'), ('open', 'paid'), ('open', 'void'), ('open', 'uncollectible'),
+    ('uncollectible', 'paid'), ('uncollectible', 'void')) then
+    perform billing.raise_error('illegal_transition',
+      format('invoice %s is %s and cannot become %s', coalesce(old.number, old.id::text),
+        old.status, new.status),
+      'draft -> open -> paid | void | uncollectible');
+  end if;
+  if old.status <> 'draft' then
+    before := to_jsonb(old) - moving;
+    after := to_jsonb(new) - moving;
+    if before <> after then
+      select string_agg(n.key, ', ' order by n.key) into changed
+      from jsonb_each(after) n where n.value is distinct from before -> n.key;
+      perform billing.raise_error('invoice_frozen',
+        format('invoice %s is %s: %s cannot change', old.number, old.status, changed),
+        'void and regenerate it, or issue a credit note');
+    end if;
+  end if;
+  return new;
+end $$;
+
+-- Asked in the trigger's condition first: a draft that stays one, or is issued, needs no function.
+create trigger guard_invoice before update on public.invoices
+  for each row when (old.status <> 'draft' or new.status not in ('draft', 'open', 'paid'))
+  execute function _billing.guard_invoice();
+create trigger guard_invoice_on_delete before delete on public.invoices
+  for each row when (old.status <> 'draft') execute function _billing.guard_invoice();
+
+-- Lines are those of drafts. Once a statement, not once a line: a run writes many. A line whose
+-- invoice is gone with it (cascade) has none to ask.
+create function _billing.refuse_frozen_lines(invoice_ids uuid[])
+returns void language plpgsql stable set search_path = '' as $$
+declare
+  invoice record;
+begin
+  select i.number, i.status into invoice from public.invoices i
+  where i.id = any (invoice_ids) and i.status <> 'draft' limit 1;
+  if invoice.status is not null then
+    perform billing.raise_error('invoice_frozen',
+      format('lines of invoice %s cannot change: it is %s', invoice.number, invoice.status),
+      'void and regenerate it, or issue a credit note');
+  end if;
+end $$;
+
+create function _billing.guard_new_lines() returns trigger
+language plpgsql set search_path = '' as $$
+begin
+  perform _billing.refuse_frozen_lines(array(select distinct n.invoice_id from new_rows n));
+  return null;
+end $$;
+
+create trigger guard_lines_on_insert after insert on public.invoice_lines
+  referencing new table as new_rows
+  for each statement execute function _billing.guard_new_lines();
+
+create function _billing.guard_old_lines() returns trigger
+language plpgsql set search_path = '' as $$
+begin
+  perform _billing.refuse_frozen_lines(array(select distinct o.invoice_id from old_rows o));
+  return null;
+end $$;
+
+create trigger guard_lines_on_update after update on public.invoice_lines
+  referencing old table as old_rows
+  for each statement execute function _billing.guard_old_lines();
+create trigger guard_lines_on_delete after delete on public.invoice_lines
+  referencing old table as old_rows
+  for each statement execute function _billing.guard_old_lines();
+
+create function _billing.guard_moved_line() returns trigger
+language plpgsql set search_path = '' as $$
+begin
+  perform billing.raise_error('invoice_frozen', 'a line stays on its invoice', '');
+  return null;
+end $$;
+
+create trigger guard_moved_line before update on public.invoice_lines
+  for each row when (old.invoice_id <> new.invoice_id)
+  execute function _billing.guard_moved_line();
+
+-- A credit note is written, then gets its document; after that it stays.
+create function _billing.guard_credit_note() returns trigger
+language plpgsql set search_path = '' as $$
+begin
+  if tg_op = 'UPDATE' and old.document = '{}'
+    and to_jsonb(new) - 'document' = to_jsonb(old) - 'document' then
+    return new;
+  end if;
+  perform billing.raise_error('invoice_frozen',
+    format('credit note %s is issued and cannot change', old.number), 'issue another one');
+  return null;
+end $$;
+
+create trigger guard_credit_note before update or delete on public.credit_notes
+  for each row execute function _billing.guard_credit_note();
+
+-- An item that an invoice has taken is what the invoice says.
+create function _billing.guard_item() returns trigger
+language plpgsql set search_path = '' as $$
+begin
+  perform billing.raise_error('invoice_frozen',
+    format('item %L is on an invoice and cannot be changed', old.description),
+    'add another item, or issue a credit note');
+  return null;
+end $$;
+
+create trigger guard_item before update on public.invoice_items
+  for each row when ((old.section_start is not null or old.invoice_id is not null)
+    and (old.client_id, old.description, old.quantity, old.unit_amount, old.currency, old.item_day)
+      is distinct from (new.client_id, new.description, new.quantity, new.unit_amount,
+        new.currency, new.item_day))
+  execute function _billing.guard_item();
+create trigger guard_item_on_delete before delete on public.invoice_items
+  for each row when (old.section_start is not null or old.invoice_id is not null)
+  execute function _billing.guard_item();
+
+-- 35_books/frozen_prices.sql
+
+-- Terms that have been invoiced cannot be changed by new rows.
+
+-- A new price may not hold for usage that an issued invoice has charged for under another.
+create function _billing.guard_new_price() returns trigger
+language plpgsql set search_path = '' as $$
+declare
+  invoiced text;
+begin
+  select format('%s (%s, %s)', i.number, l.model, l.metric) into invoiced
+  from public.invoice_lines l
+  join public.invoices i on i.id = l.invoice_id and i.status in ('open', 'paid', 'uncollectible')
+  left join public.models m on m.id = l.model
+  where l.kind = 'usage' and l.metric in (new.metric, 'batch_' || new.metric)
+    and i.currency = new.currency
+    and l.service_end > new.effective_from and l.service_start < new.effective_until
+    and (new.client_id is null or i.client_id = new.client_id)
+    and (new.model is null or l.model = new.model)
+    and (new.family is null or m.family = new.family)
+    and exists (
+      select from public.usage_records r
+      where r.client_id = i.client_id and r.model = l.model and r.metric = l.metric
+        and r.usage_day >= greatest(l.service_start, new.effective_from)
+        and r.usage_day < least(l.service_end, new.effective_until)
+        and new.id = (
+          select c.price_id from billing.price_candidates(array[i.client_id], array[l.model],
+            array[l.metric], array[i.currency]) c
+          where c.effective_from <= r.usage_day and r.usage_day < c.effective_until
+          order by c.preference limit 1))
+  limit 1;
+  if invoiced is not null then
+    perform billing.raise_error('past_is_frozen',
+      format('this price would change usage already invoiced on %s', invoiced),
+      'let it start after the last invoiced day');
+  end if;
+  return null;
+end $$;
+
+create trigger guard_new_price after insert on public.prices
+  for each row execute function _billing.guard_new_price();
+create constraint trigger guard_new_price_at_commit after insert on public.prices
+  deferrable initially deferred for each row execute function _billing.guard_new_price();
+
+-- A model's family may not change where usage that an issued invoice has charged for would then
+-- have another price than the one it was charged by.
+create function _billing.guard_model_family() returns trigger
+language plpgsql set search_path = '' as $$
+declare
+  invoiced text;
+begin
+  select format('%s (%s, %s)', i.number, l.model, l.metric) into invoiced
+  from public.invoice_lines l
+  join public.invoices i on i.id = l.invoice_id and i.status in ('open', 'paid', 'uncollectible')
+  where l.kind = 'usage' and l.model in (
+      case when tg_op <> 'INSERT' then old.id end, case when tg_op <> 'DELETE' then new.id end)
+    and exists (
+      select from public.usage_records r
+      where r.client_id = i.client_id and r.model = l.model and r.metric = l.metric
+        and r.usage_day >= l.service_start and r.usage_day < l.service_end
+        and l.price_id is distinct from (
+          select c.price_id from billing.price_candidates(array[i.client_id], array[l.model],
+            array[l.metric], array[i.currency]) c
+          where c.effective_from <= r.usage_day and r.usage_day < c.effective_until
+          order by c.preference limit 1))
+  limit 1;
+  if invoiced is not null then
+    perform billing.raise_error('past_is_frozen',
+      format('this family would change the price of usage already invoiced on %s', invoiced),
+      'log under a new model id, or price this one by its own name from a day to come');
+  end if;
+  return null;
+end $$;
+
+create trigger guard_family after insert or delete on public.models
+  for each row execute function _billing.guard_model_family();
+create trigger guard_family_on_change after update on public.models
+  for each row when ((old.id, old.family) is distinct from (new.id, new.family))
+  execute function _billing.guard_model_family();
+create constraint trigger guard_family_at_commit after insert or update or delete on public.models
+  deferrable initially deferred for each row execute function _billing.guard_model_family();
+
+-- A config for days that are invoiced would change what the invoice was made under; a currency
+-- may only change where a period begins, so that no invoice meets two.
+create function _billing.guard_new_config() returns trigger
+language plpgsql set search_path = '' as $$
+declare
+  invoiced text;
+  client record;
+begin
+  select i.number into invoiced from public.invoices i
+  where i.kind = 'period' and i.status in ('open', 'paid', 'uncollectible')
+    and (new.client_id is null or i.client_id = new.client_id)
+    and i.period_end > new.effective_from and i.period_start < new.effective_until
+  limit 1;
+  if invoiced is not null then
+    perform billing.raise_error('past_is_frozen',
+      format('this config would change a period already invoiced on %s', invoiced),
+      'let it start after the last invoiced period');
+  end if;
+  select c.name, c.billing_anchor_day, o.currency into client
+  from public.billing_config o join public.clients c on c.id = o.client_id
+  where o.client_id = new.client_id and o.effective_until = new.effective_from
+    and new.effective_from <> billing.period_start_of(new.effective_from, c.billing_anchor_day)
+    and coalesce(o.currency, '') <> coalesce(new.currency, '');
+  if client.name is not null then
+    perform billing.raise_error('currency_mismatch',
+      format('the currency of %s would change within a period, on %s', client.name,
+        new.effective_from),
+      format('let the change start on day %s of a month', client.billing_anchor_day));
+  end if;
+  return null;
+end $$;
+
+create trigger guard_new_config after insert on public.billing_config
+  for each row execute function _billing.guard_new_config();
+create constraint trigger guard_new_config_at_commit after insert on public.billing_config
+  deferrable initially deferred for each row execute function _billing.guard_new_config();
+
+-- 35_books/statements.sql
+
+-- Statements of account and the balance of a client.
+
+-- Everything that moves what a client owes, signed: invoices up, credits and payments down.
+create view billing.account_entries with (security_invoker = true) as
+select i.client_id, i.currency, i.finalized_at as at, 1 as rank, 'invoice' as entry, i.number,
+  i.total_minor as amount_minor, i.id as invoice_id
+from public.invoices i where i.status <> 'draft'
+union all
+select i.client_id, i.currency, i.voided_at, 2, 'void', i.number, -i.total_minor, i.id
+from public.invoices i where i.status = 'void'
+union all
+select n.client_id, n.currency, n.issued_at, 3, 'credit_note', n.number, -n.total_minor,
+  n.invoice_id
+from public.credit_notes n
+union all
+select n.client_id, n.currency, n.issued_at, 4, 'refund', n.number, n.to_refund_minor,
+  n.invoice_id
+from public.credit_notes n where n.to_refund_minor > 0
+union all
+select p.client_id, p.currency, p.paid_at, 5, 'payment', i.number, -p.amount_minor, p.invoice_id
+from public.payments p join public.invoices i on i.id = p.invoice_id
+where p.amount_minor > 0
+union all
+-- What goes back as a credit note says stands at the note; here is what was the client's credit.
+select b.client_id, b.currency, b.created_at, 5, 'refund', i.number, -b.amount_minor, i.id
+from public.balance_entries b join public.invoices i on i.id = b.invoice_id
+where b.reason = 'refund'
+union all
+select i.client_id, i.currency, i.uncollectible_at, 6, 'written_off', i.number,
+  -i.written_off_minor, i.id
+from public.invoices i where i.uncollectible_at is not null
+union all
+-- What comes after all for an invoice that was written off stands again before it is settled, so
+-- that a year once closed stays as it was; in all never more than was written off. What had been
+-- settled before is told by the amounts, not by times: what Stripe tells late is older than it is
+-- booked, and one second may hold both.
+select r.client_id, r.currency, r.at, 0, 'recovered', r.number,
+  greatest(least(r.written_off_minor, r.beyond), 0)
+    - greatest(least(r.written_off_minor, r.beyond - r.amount_minor), 0),
+  r.invoice_id
+from (
+  select s.*, i.number, i.written_off_minor, sum(s.amount_minor) over (
+    partition by s.invoice_id order by s.at, s.id)
+    - (i.total_minor - i.balance_applied_minor - i.written_off_minor) as beyond
+  from (
+    select p.id, p.invoice_id, p.client_id, p.currency, p.paid_at as at, p.amount_minor
+    from public.payments p where p.amount_minor > 0
+    union all
+    select n.id, n.invoice_id, n.client_id, n.currency, n.issued_at, n.to_invoice_minor
+    from public.credit_notes n where n.to_invoice_minor > 0
+  ) s join public.invoices i on i.id = s.invoice_id and i.uncollectible_at is not null
+    and i.status <> 'void'
+) r
+where r.written_off_minor > 0 and r.beyond > 0
+union all
+select i.client_id, i.currency, i.voided_at, 0, 'recovered', i.number, i.written_off_minor, i.id
+from public.invoices i where i.uncollectible_at is not null and i.status = 'void';
+comment on view billing.account_entries is
+  'Invoices, voids, credits, refunds, payments and write-offs as one signed ledger.';
+revoke all on billing.account_entries from public;
+grant select on billing.account_entries to service_role;
+
+create function billing.statement(client_id uuid, year integer)
+returns table (at timestamptz, entry text, number text, currency text, amount_minor numeric,
+  balance_minor numeric)
+language sql stable set search_path = '' as $$
+  with entries as (
+    select e.*, make_date(year, 1, 1)::timestamp at time zone 'UTC' as year_start,
+      make_date(year + 1, 1, 1)::timestamp at time zone 'UTC' as year_end
+    from billing.account_entries e where e.client_id = statement.client_id
+  ), currencies as (
+    select distinct e.currency, e.year_start, e.year_end from entries e
+  ), rows as (
+    select c.year_start as at, 0 as rank, 'opening_balance' as entry, null::text as number,
+      c.currency, coalesce((select sum(e.amount_minor) from entries e
+        where e.currency = c.currency and e.at < c.year_start), 0) as amount_minor
+    from currencies c
+    union all
+    select e.at, e.rank, e.entry, e.number, e.currency, e.amount_minor
+    from entries e where e.at >= e.year_start and e.at < e.year_end
+    union all
+    select c.year_end, 9, 'closing_balance', null, c.currency, 0 from currencies c
+  )
+  select r.at, r.entry, r.number, r.currency, r.amount_minor,
+    sum(r.amount_minor) over (
+      partition by r.currency order by r.at, r.rank, r.number, r.entry
+      rows unbounded preceding)
+  from rows r
+  order by r.currency, r.at, r.rank, r.number, r.entry;
+$$;
+comment on function billing.statement is
+  'A client''s account of a year: opening balance, every entry, closing balance; per currency.
+   A positive balance is owed by the client, a negative one is credit.';
+grant execute on function billing.statement(uuid, integer) to service_role;
+
+create function billing.client_balance(client_id uuid)
+returns table (currency text, credit_minor numeric, due_minor numeric)
+language sql stable set search_path = '' as $$
+  select x.currency, sum(x.credit), sum(x.due)
+  from (
+    select b.currency, b.amount_minor as credit, 0 as due from public.balance_entries b
+    where b.client_id = client_balance.client_id
+    union all
+    select i.currency, 0, i.amount_due_minor from public.invoices i
+    where i.client_id = client_balance.client_id and i.status = 'open'
+  ) x
+  group by x.currency;
+$$;
+comment on function billing.client_balance is
+  'Credit that the next invoices will take, and what is due on open ones.';
+grant execute on function billing.client_balance(uuid) to service_role;
+
+-- 40_rating/targets.sql
+
+-- Which periods are to be rated.
+
+-- Periods whose usage is not settled: over but not invoiced, changed since, and the running one.
+create function billing.unsettled_targets(as_of timestamptz default billing.as_of())
+returns billing.rating_target[] language sql stable set search_path = '' as $$
+  select coalesce(array_agg((x.client_id, x.period_start, x.period_end)::billing.rating_target),
+    '{}')
+  from (
+    select p.client_id, p.period_start, p.period_end from public.billing_periods p
+    where p.usage_changed or p.state in ('pending', 'blocked')
+    union all
+    select r.client_id, r.next_start, billing.period_end_of(r.today, r.billing_anchor_day)
+    from billing.running_periods(as_of) r where r.next_start <= r.today
+  ) x;
+$$;
+comment on function billing.unsettled_targets is
+  'Periods to be rated yet: over but not invoiced, changed since, and the running ones.';
+grant execute on function billing.unsettled_targets(timestamptz) to service_role;
+
+-- Targets that something is booked for, or that are invoiced: their deltas are not their rating.
+create function _billing.settled_targets(targets billing.rating_target[])
+returns setof billing.rating_target language sql stable
+-- By index: to read all lines there are looks cheap while they are few.
+set search_path = '' set enable_seqscan = off as $$
+  select t.* from unnest(targets) t
+  where exists (
+    select from public.invoices i
+    where i.client_id = t.client_id and i.status in ('open', 'paid', 'uncollectible')
+      and (i.period_start = t.period_start or exists (
+        select from public.invoice_lines l
+        where l.invoice_id = i.id and l.section_start = t.period_start)))
+    or exists (
+      select from public.credit_notes n join public.credit_note_lines l on l.credit_note_id = n.id
+      where n.client_id = t.client_id and l.section_start = t.period_start);
+$$;
+comment on function _billing.settled_targets is
+  'Target periods that an issued invoice charges for or is of, or a credit note gives back.';
+
+-- 40_rating/period_terms.sql
+
+-- Terms of each target: its days of service, from the first to the last but for the gaps between
+-- them (null where there are none), and the config that holds for it, which is the one in force on
+-- the last day of service in the period. A period that has lost all service has no days.
+create function billing.period_terms(targets billing.rating_target[])
+returns table (client_id uuid, period_start date, period_end date, active_start date,
+  active_end date, gaps datemultirange, active_days integer, full_days integer,
+  currency text, exponent smallint, minimum_minor bigint, discount_percent numeric,
+  discount_minor bigint, taxes jsonb,
+  payment_terms_days smallint, line_grouping text, grace_hours integer, deliveries text[])
+language plpgsql stable set search_path = '' set plan_cache_mode = force_generic_plan as $$
+#variable_conflict use_column
+begin
+  return query
+  select a.client_id, a.period_start, a.period_end, a.active_start, a.active_end,
+    case when a.active_days < a.active_end - a.active_start
+      then datemultirange(daterange(a.active_start, a.active_end)) - (
+        select range_agg(daterange(s.starts_on, s.ends_on)) from public.service_intervals s
+        where s.client_id = a.client_id) end,
+    a.active_days, a.full_days,
+    g.currency, g.exponent, g.minimum_minor, g.discount_percent, g.discount_minor, g.taxes,
+    g.payment_terms_days, g.line_grouping, g.grace_hours, g.deliveries
+  from (
+    select t.client_id, t.period_start, t.period_end,
+      coalesce(v.active_start, t.period_start) as active_start,
+      coalesce(v.active_end, t.period_start) as active_end,
+      coalesce(v.active_days, 0) as active_days,
+      coalesce(p.full_days,
+        billing.full_days(t.period_start, t.period_end, c.billing_anchor_day)) as full_days
+    from unnest(targets) t join public.clients c on c.id = t.client_id
+    left join public.billing_periods p
+      on p.client_id = t.client_id and p.period_start = t.period_start
+    cross join lateral (
+      select min(greatest(s.starts_on, t.period_start)) as active_start,
+        max(least(s.ends_on, t.period_end)) as active_end,
+        sum(least(s.ends_on, t.period_end) - greatest(s.starts_on, t.period_start))::integer
+          as active_days
+      from public.service_intervals s
+      where s.client_id = t.client_id
+        and s.starts_on < t.period_end and s.ends_on > t.period_start
+    ) v
+  ) a
+  cross join lateral billing.config_on(
+    array[a.client_id], array[greatest(a.period_start, a.active_end - 1)]) g;
+end $$;
+comment on function billing.period_terms is
+  'Days of service and config of each target period.';
+grant execute on function billing.period_terms(billing.rating_target[]) to service_role;
+
+-- 40_rating/usage_in_scope.sql
+
+-- Usage records of the targets' days of service. Reached by index, target by target (the lateral
+-- with offset 0 leaves the planner no other way): the cost is the usage of the period, however
+-- long the history.
+create function billing.usage_of_targets(targets billing.rating_target[])
+returns table (client_id uuid, period_start date, model text, metric text, agent text,
+  usage_day date, quantity numeric, log_count bigint)
+language plpgsql stable set search_path = '' as $$
+#variable_conflict use_column
+begin
+  return query
+  select t.client_id, t.period_start, r.model, r.metric, r.agent, r.usage_day,
+    r.quantity, r.log_count
+  from billing.period_terms(targets) t
+  cross join lateral (
+    select * from public.usage_records u
+    where u.client_id = t.client_id
+      and u.usage_day >= t.active_start and u.usage_day < t.active_end
+    offset 0
+  ) r
+  where (t.gaps is null or not r.usage_day <@ t.gaps) and not exists (
+    select from public.stripe_meters s
+    where s.client_id = t.client_id and s.metric = r.metric
+      and (s.model is null or s.model = r.model)
+      and s.effective_from <= r.usage_day and r.usage_day < s.effective_until);
+end $$;
+comment on function billing.usage_of_targets is
+  'Usage records of target periods, but for what Stripe rates.';
+grant execute on function billing.usage_of_targets(billing.rating_target[]) to service_role;
+
+-- 40_rating/priced_usage.sql
+
+-- Usage of the targets with the price that was in force when it happened: one row per model,
+-- metric, price segment and agent (null: all agents of a client whose lines are not by agent; the
+-- caller may want them apart all the same). price_id null: unpriced. What goes to a meter of
+-- Stripe's (public.stripe_meters) is Stripe's to rate and is not here.
+create function billing.priced_usage(targets billing.rating_target[],
+  all_agents boolean default true)
+returns table (client_id uuid, period_start date, model text, metric text, agent text,
+  segment_start date, segment_end date, price_id uuid, multiplier numeric,
+  quantity numeric, log_count bigint, first_day date, last_day date, price_start date)
+language plpgsql stable set search_path = '' set jit = off
+set plan_cache_mode = force_generic_plan
+set enable_nestloop = off set enable_mergejoin = off set enable_sort = off as $$
+#variable_conflict use_column
+begin
+  return query
+  -- The planner cannot know how many rows a CTE has; hash joins are right for one client as for
+  -- 10,000, nested loops over CTEs are not.
+  with terms as materialized (
+    -- Who has no price of its own goes by the default list, named '': which price holds when is
+    -- worked out once for all of them. Numbers stand for what is long to compare.
+    select row_number() over () as n, t.client_id, t.period_start, t.active_start, t.active_end,
+      t.gaps, t.currency, all_agents or t.line_grouping = 'agent' as by_agent,
+      case when exists (select from public.prices p where p.client_id = t.client_id)
+        then t.client_id::text else '' end as list
+    from billing.period_terms(targets) t
+  ), usage as materialized (
+    -- As usage_of_targets, with the terms that are known here.
+    select t.n, t.currency, t.list, r.model, r.metric,
+      case when t.by_agent then r.agent end as agent, r.usage_day, r.quantity, r.log_count
+    from terms t
+    cross join lateral (
+      select * from public.usage_records u
+      where u.client_id = t.client_id
+        and u.usage_day >= t.active_start and u.usage_day < t.active_end
+      offset 0
+    ) r
+    where (t.gaps is null or not r.usage_day <@ t.gaps) and not exists (
+      select from public.stripe_meters s
+      where s.client_id = t.client_id and s.metric = r.metric
+        and (s.model is null or s.model = r.model)
+        and s.effective_from <= r.usage_day and r.usage_day < s.effective_until)
+  ), wanted as materialized (
+    select array_agg(nullif(w.list, '')::uuid) as client_ids, array_agg(w.model) as models,
+      array_agg(w.metric) as metrics, array_agg(w.currency) as currencies
+    from (select distinct u.list, u.model, u.metric, u.currency from usage u) w
+  ), segments as materialized (
+    select row_number() over () as n, coalesce(s.client_id::text, '') as list, s.*
+    from wanted w
+    cross join lateral billing.price_segments(
+      w.client_ids, w.models, w.metrics, w.currencies) s
+  ), grouped as (
+    select u.n, u.model, u.metric, u.agent, s.n as segment, sum(u.quantity) as quantity,
+      sum(u.log_count)::bigint as log_count, min(u.usage_day) as first_day,
+      max(u.usage_day) as last_day
+    from usage u left join segments s
+      on s.list = u.list and s.model = u.model and s.metric = u.metric
+      and s.currency = u.currency
+      and s.segment_start <= u.usage_day and u.usage_day < s.segment_end
+    group by u.n, u.model, u.metric, u.agent, s.n
+  )
+  select t.client_id, t.period_start, g.model, g.metric, g.agent,
+    greatest(s.segment_start, case when s.n is not null then t.active_start end),
+    least(s.segment_end, case when s.n is not null then t.active_end end),
+    s.price_id, s.multiplier, g.quantity, g.log_count, g.first_day, g.last_day,
+    greatest(s.segment_start, case when s.n is not null then t.period_start end)
+  from grouped g join terms t on t.n = g.n left join segments s on s.n = g.segment;
+end $$;
+comment on function billing.priced_usage is
+  'Usage of target periods with the price in force when it happened.';
+grant execute on function billing.priced_usage(billing.rating_target[], boolean) to service_role;
+
+-- Usage that has no price and needs one: why a period cannot be billed.
+create function _billing.unpriced_usage(targets billing.rating_target[])
+returns table (client_id uuid, period_start date, model text, metric text, quantity numeric,
+  log_count bigint)
+language plpgsql stable set search_path = '' as $$
+#variable_conflict use_column
+begin
+  return query
+  select u.client_id, u.period_start, u.model, u.metric, sum(u.quantity), sum(u.log_count)::bigint
+  from billing.priced_usage(targets) u
+  where u.price_id is null
+    and not exists (select from billing.unbilled_metrics n where n.metric = u.metric)
+  group by u.client_id, u.period_start, u.model, u.metric
+  having sum(u.quantity) <> 0;
+end $$;
+comment on function _billing.unpriced_usage is 'Usage without a price, per target period.';
+
+-- 40_rating/labels.sql
+
+-- Texts of lines.
+
+-- A family or model as people read it: claude-sonnet -> Claude Sonnet, gpt-4o -> GPT-4o.
+create function _billing.display_name(model text) returns text language sql immutable
+return case
+  when model like 'gpt-%' then 'GPT-' || substr(model, 5)
+  else initcap(replace(model, '-', ' '))
+end;
+
+create function _billing.display_metric(metric text) returns text language sql immutable
+return regexp_replace(replace(metric, '_', ' '), '\mpdf\M', 'PDF');
+
+-- '2026-06-01', '2026-07-01' -> 'June 2026'; other periods by their first and last day.
+create function _billing.period_label(period_start date, period_end date)
+returns text language sql stable
+return case
+  when date_trunc('month', period_start::timestamp) = period_start
+    and period_start + interval '1 month' = period_end
+    then to_char(period_start, 'FMMonth YYYY')
+  else to_char(period_start, 'FMDD Mon YYYY') || ' – ' || to_char(period_end - 1, 'FMDD Mon YYYY')
+end;
+
+-- What a line of a period is called on the period's own invoice, however it is called elsewhere.
+create function _billing.plain_description(kind text, label text, description text)
+returns text language sql immutable
+return case
+  when kind = 'minimum' then 'Minimum monthly charge'
+  when kind = 'usage' and starts_with(description, format('Late usage, %s · ', label))
+    then substr(description, length(format('Late usage, %s · ', label)) + 1)
+  when right(description, length(label) + 2) = ', ' || label
+    then left(description, -length(label) - 2)
+  else description
+end;
+comment on function _billing.plain_description is
+  'Description of a line without the words that make it late.';
+
+create function _billing.late_description(kind text, amount numeric, label text, description text)
+returns text language sql immutable
+return case kind
+  when 'usage' then format('Late usage, %s · %s', label,
+    _billing.plain_description(kind, label, description))
+  when 'minimum' then case when amount < 0 then 'Minimum already charged, ' || label
+    else format('%s, %s', _billing.plain_description(kind, label, description), label) end
+  else format('%s, %s', _billing.plain_description(kind, label, description), label)
+end;
+
+-- 40_rating/rate_usage.sql
+
+-- Usage lines: by model, metric and price segment, and by agent where the client wants it. Units
+-- of a metric are numbered through the period (from, to] over all models that share a price's
+-- scope: the free units of a family are the family's, not each model's. So tiers do not
+-- start again when a price changes or lines are split. Where corrections take more back than there
+-- was before them, positions run below zero and cost the mirror image: lines still sum to the
+-- price of the total.
+-- With `with_unpriced`, usage that has no price and needs one comes too, price_id null: who writes
+-- the books asks once for what is charged and for what blocks.
+create function _billing.rate_usage(targets billing.rating_target[],
+  with_unpriced boolean default false)
+returns table (client_id uuid, period_start date, period_end date, rating_key text, model text,
+  metric text, agent text, price_id uuid, service_start date, service_end date, quantity numeric,
+  unit_amount numeric, per_units numeric, pricing_model text, tiers jsonb,
+  precise_amount numeric, amount_minor numeric, description text, detail text)
+language plpgsql stable set search_path = '' set jit = off
+set plan_cache_mode = force_generic_plan
+set enable_nestloop = off set enable_mergejoin = off set enable_sort = off as $$
+#variable_conflict use_column
+begin
+  return query
+  with used as materialized (
+    select * from billing.priced_usage(targets, false)
+  ), labels as materialized (
+    -- What is the same for all clients is worked out once.
+    select d.*, p.unit_amount, p.per_units, p.pricing_model, p.tiers, p.free_units, p.scope,
+      -- Where each unit costs the same under all prices that count together, its place among the
+      -- others does not matter.
+      bool_and(p.pricing_model = 'per_unit' and p.free_units = 0)
+        over (partition by p.scope, d.metric) as is_linear,
+      concat_ws('|', 'usage', d.model, d.metric, d.price_id) as rating_key,
+      case when p.family is null and p.model is null
+        then initcap(left(_billing.display_metric(d.metric), 1))
+          || substr(_billing.display_metric(d.metric), 2)
+        else _billing.display_name(coalesce(m.family, d.model)) || ' · '
+          || _billing.display_metric(d.metric) end as description
+    from (select distinct u.model, u.metric, u.price_id, u.multiplier from used u) d
+    cross join lateral (select * from public.prices o where o.id = d.price_id offset 0) p
+    left join public.models m on m.id = d.model
+  ), lines as materialized (
+    select u.client_id, u.period_start, t.period_end, t.exponent, u.agent, u.segment_start,
+      u.segment_end, u.price_start, u.quantity, l.*
+    from used u
+    join billing.period_terms(targets) t
+      on t.client_id = u.client_id and t.period_start = u.period_start
+    join labels l on l.model = u.model and l.metric = u.metric and l.price_id = u.price_id
+      and l.multiplier = u.multiplier
+  ), positioned as (
+    select l.*, l.quantity as to_units, l.quantity as total_units
+    from lines l where l.is_linear
+    union all
+    select l.*,
+      sum(l.quantity) over (
+        partition by l.client_id, l.period_start, l.scope, l.metric
+        order by l.segment_start, l.model collate "C", l.agent collate "C"),
+      sum(l.quantity) over (partition by l.client_id, l.period_start, l.scope, l.metric)
+    from lines l where not l.is_linear
+  ), priced as (
+    select x.*, _billing.price_units(x.pricing_model, x.to_units - x.quantity, x.to_units,
+      x.total_units, x.unit_amount, x.per_units, x.tiers, x.free_units, x.multiplier) as amount
+    from positioned x where x.quantity <> 0
+  )
+  -- The key says where the price begins in the period, whatever days are of service: a line whose
+  -- days of service change is the same line.
+  select p.client_id, p.period_start, p.period_end,
+    -- By where the price begins in the period, not by where service does: a line stays what it is
+    -- when the client's start is moved.
+    concat_ws('|', p.rating_key, p.price_start, p.agent),
+    p.model, p.metric, p.agent, p.price_id, p.segment_start, p.segment_end, p.quantity,
+    p.unit_amount * p.multiplier, p.per_units, p.pricing_model, p.tiers,
+    p.amount, _billing.to_minor(p.amount, p.exponent), p.description, p.model
+  from priced p
+  union all
+  select u.client_id, u.period_start, null, null, u.model, u.metric, null, null, null, null,
+    sum(u.quantity), null, null, null, null, null, null, null, null
+  from used u
+  where with_unpriced and u.price_id is null
+    and not exists (select from billing.unbilled_metrics n where n.metric = u.metric)
+  group by u.client_id, u.period_start, u.model, u.metric
+  having sum(u.quantity) <> 0;
+end $$;
+comment on function _billing.rate_usage is
+  'Rated usage lines of target periods; one rounding per line.';
+
+-- 40_rating/lines.sql
+
+-- The types that rating hands on.
+
+create type _billing.rated_line as (
+  client_id uuid, section_start date, section_end date, kind text, rating_key text, model text,
+  metric text, agent text, price_id uuid, service_start date, service_end date, quantity numeric,
+  unit_amount numeric, per_units numeric, pricing_model text, tiers jsonb, precise_amount numeric,
+  amount_minor numeric, tax_name text, tax_rate_percent numeric, tax_behavior text,
+  tax_base_minor numeric, tax_note text, description text, detail text);
+
+create type _billing.section_terms as (client_id uuid, section_start date, exponent smallint,
+  discount_percent numeric, discount_minor bigint, taxes jsonb);
+
+-- 40_rating/charges.sql
+
+-- Which target each item goes to: the period that took it when it was settled, else the first
+-- period that ends after the item's day and is not settled yet. Decided by the periods there are,
+-- not by the targets at hand: an item does not move on because its own period is blocked.
+create function _billing.items_of_targets(targets billing.rating_target[])
+returns table (item_id uuid, period_start date)
+language sql stable set search_path = '' as $$
+  with open_target as (
+    select t.* from unnest(targets) t
+    where not exists (
+      select from public.invoices v
+      where v.client_id = t.client_id and v.period_start = t.period_start
+        and v.kind = 'period' and v.status not in ('draft', 'void'))
+  ), next_period as (
+    select c.client_id, n.next_start
+    from (select distinct o.client_id from open_target o) c
+    left join billing.next_periods() n on n.client_id = c.client_id
+  )
+  select i.id, t.period_start
+  from unnest(targets) t
+  join public.invoice_items i on i.client_id = t.client_id and i.section_start = t.period_start
+  where i.invoice_id is null
+  union all
+  select i.id, min(t.period_start)
+  from open_target t
+  join next_period n on n.client_id = t.client_id
+  join public.invoice_items i on i.client_id = t.client_id and i.item_day < t.period_end
+  where i.invoice_id is null and i.section_start is null
+    and (i.item_day >= t.period_start or t.period_start <= coalesce(n.next_start, 'infinity'))
+    and not exists (
+      select from public.billing_periods p
+      left join public.invoices v on v.client_id = p.client_id and v.kind = 'period'
+        and v.period_start = p.period_start and v.status <> 'void'
+      where p.client_id = t.client_id and p.period_start < t.period_start
+        and p.period_end > i.item_day and (p.state in ('pending', 'blocked')
+          or (p.state = 'skipped' and p.usage_changed) or v.status = 'draft'))
+  group by i.id;
+$$;
+
+-- Usage, minimum and one-off items: what is charged before discount and tax. The minimum is
+-- prorated by days of service and compared with the rounded usage lines.
+-- `with_unpriced` adds what rating has found without a price, as lines of kind `unpriced`, which
+-- are never charged: they block.
+create function _billing.rate_charges(targets billing.rating_target[],
+  with_unpriced boolean default false)
+returns setof _billing.rated_line language sql stable set search_path = '' set jit = off
+set enable_nestloop = off set enable_mergejoin = off as $$
+  with terms as materialized (
+    select * from billing.period_terms(targets)
+  ), usage as materialized (
+    select * from _billing.rate_usage(targets, with_unpriced)
+  ), minimum as (
+    select t.*, t.minimum_minor::numeric * t.active_days / t.full_days as prorated,
+      -- Usage taken back is not made up for: a correction is worth what it corrects.
+      greatest(coalesce(u.amount_minor, 0), 0) as usage_minor
+    from terms t left join (
+      select client_id, period_start, sum(amount_minor) as amount_minor
+      from usage group by client_id, period_start
+    ) u using (client_id, period_start)
+  )
+  select u.client_id, u.period_start, u.period_end,
+    case when u.rating_key is null then 'unpriced' else 'usage' end, u.rating_key, u.model,
+    u.metric, u.agent, u.price_id, u.service_start, u.service_end, u.quantity, u.unit_amount,
+    u.per_units, u.pricing_model, u.tiers, u.precise_amount, u.amount_minor,
+    null::text, null::numeric, null::text, null::numeric, null::text, u.description, u.detail
+  from usage u
+  union all
+  select m.client_id, m.period_start, m.period_end, 'minimum', 'minimum', null, null, null, null,
+    m.active_start, m.active_end, null, null, null, null, null,
+    (m.prorated - m.usage_minor) / _billing.to_minor(1, m.exponent),
+    round(m.prorated) - m.usage_minor, null, null, null, null, null,
+    'Minimum monthly charge',
+    format('minimum %s %s%s', m.currency,
+      _billing.format_minor(m.minimum_minor, m.exponent),
+      case when m.active_days < m.full_days
+        then format(', %s of %s days', m.active_days, m.full_days) else '' end)
+  from minimum m
+  where round(m.prorated) > m.usage_minor
+  union all
+  select i.client_id, t.period_start, t.period_end, 'one_off', 'item|' || i.id, null, null, null,
+    null, i.item_day, i.item_day + 1, i.quantity, i.unit_amount, 1, null, null,
+    i.quantity * i.unit_amount, _billing.to_minor(i.quantity * i.unit_amount, t.exponent),
+    null, null, null, null, null, i.description, null
+  from _billing.items_of_targets(targets) p
+  join public.invoice_items i on i.id = p.item_id
+  join terms t on t.client_id = i.client_id and t.period_start = p.period_start
+    and t.currency = i.currency;
+$$;
+comment on function _billing.rate_charges is
+  'Usage, minimum and one-off lines of target periods.';
+
+-- 40_rating/discounts_and_taxes.sql
+
+-- Discounts and taxes of charges that belong together: of each (client, section). A percent
+-- discount and a fixed one reduce usage and minimum; taxes are taken from what is left of the
+-- lines they apply to. Inclusive taxes are contained in the amounts, reverse charge is only noted.
+-- Sums first, one division last: parts divided one by one would carry half a cent to either side.
+create function _billing.discounts_and_taxes(
+  charges _billing.rated_line[], terms _billing.section_terms[]
+) returns setof _billing.rated_line language sql immutable set search_path = '' set jit = off
+set enable_nestloop = off as $$
+  with charge as (
+    -- Charges without a section (one-off invoices) share one name, so that joins can hash.
+    select c.*, coalesce(c.section_start, '-infinity') as section,
+      c.kind in ('usage', 'minimum') as discountable
+    from unnest(charges) c
+  ), term as (
+    select t.*, coalesce(t.section_start, '-infinity') as section from unnest(terms) t
+  ), base as (
+    select client_id, section, section_start, section_end, sum(amount_minor) as amount_minor
+    from charge where discountable group by client_id, section, section_start, section_end
+  ), discount as (
+    select b.*, t.exponent, t.discount_percent, case
+      when t.discount_percent is not null then b.amount_minor * t.discount_percent / 100
+      else least(t.discount_minor, b.amount_minor) end as precise
+    from base b join term t on t.client_id = b.client_id and t.section = b.section
+    where b.amount_minor > 0
+      and (t.discount_percent > 0 or t.discount_minor > 0)
+  ), subject as (
+    select c.client_id, c.section, c.section_start, c.section_end,
+      coalesce(c.metric, c.kind) as subject, sum(c.amount_minor) as gross,
+      coalesce(sum(c.amount_minor) filter (where c.discountable), 0) as discountable
+    from charge c group by 1, 2, 3, 4, 5
+  ), tax as (
+    select t.client_id, t.section, t.exponent, x.n, x.tax ->> 'name' as name,
+      (x.tax ->> 'rate_percent')::numeric as rate, x.tax ->> 'behavior' as behavior,
+      x.tax ->> 'note' as note,
+      case when jsonb_typeof(x.tax -> 'applies_to') = 'array' then x.tax -> 'applies_to' end
+        as applies_to
+    from term t
+    cross join lateral jsonb_array_elements(t.taxes) with ordinality x(tax, n)
+  ), inclusive as (
+    select s.client_id, s.section, s.subject, sum(t.rate) as rate
+    from subject s join tax t on t.client_id = s.client_id and t.section = s.section
+    where t.behavior = 'inclusive' and (t.applies_to is null or t.applies_to ? s.subject)
+    group by s.client_id, s.section, s.subject
+  ), taxed as (
+    select s.client_id, s.section, s.section_start, s.section_end, t.exponent, t.n, t.name,
+      t.rate, t.behavior, t.note, coalesce(i.rate, 0) as inclusive_rate, sum(s.gross) as gross,
+      sum(s.discountable) as discountable
+    from subject s
+    join tax t on t.client_id = s.client_id and t.section = s.section
+      and (t.applies_to is null or t.applies_to ? s.subject)
+    left join inclusive i
+      on i.client_id = s.client_id and i.section = s.section and i.subject = s.subject
+    group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
+  ), net as (
+    select t.*,
+      t.gross * coalesce(d.amount_minor, 1) - t.discountable * coalesce(round(d.precise), 0)
+        as numerator, coalesce(d.amount_minor, 1) * (100 + t.inclusive_rate) as denominator
+    from taxed t left join discount d
+      on d.client_id = t.client_id and d.section = t.section
+  ), tax_line as (
+    select x.client_id, x.section_start, x.section_end, x.exponent, x.n, x.name, x.rate,
+      x.behavior, x.note, x.precise,
+      -- Half a cent goes to the tax: an amount is its base and the tax contained in it, exactly.
+      -- Every tax of these lines has the same base, also one that comes on top.
+      case when x.contains_tax then sign(x.base) * ceil(abs(x.base) - 0.5)
+        else round(x.base) end as base
+    from (
+      select client_id, section_start, section_end, exponent, n, name, rate, behavior, note,
+        sum(numerator * 100 / denominator) as base, bool_or(inclusive_rate > 0) as contains_tax,
+        case when behavior = 'reverse_charge' then 0
+          else sum(numerator * rate / denominator) end as precise
+      from net
+      group by client_id, section_start, section_end, exponent, n, name, rate, behavior, note
+    ) x
+  )
+  select d.client_id, d.section_start, d.section_end, 'discount', 'discount', null, null, null,
+    null::uuid, null::date, null::date, null::numeric, null::numeric, null::numeric, null,
+    null::jsonb, -d.precise / _billing.to_minor(1, d.exponent), -round(d.precise),
+    null, null::numeric, null, null::numeric, null,
+    case when d.discount_percent is not null
+      then format('Discount %s %%', trim_scale(d.discount_percent)) else 'Discount' end, null
+  from discount d where round(d.precise) <> 0
+  union all
+  select t.client_id, t.section_start, t.section_end, 'tax',
+    concat_ws('|', 'tax', t.n, t.name, trim_scale(t.rate), t.behavior), null, null, null,
+    null, null, null, null, null, null, null, null,
+    t.precise / _billing.to_minor(1, t.exponent), round(t.precise),
+    t.name, t.rate, t.behavior, t.base, t.note,
+    format('%s %s %%', t.name, trim_scale(t.rate)), null
+  from tax_line t where t.base <> 0 or round(t.precise) <> 0;
+$$;
+comment on function _billing.discounts_and_taxes is
+  'Discount and tax lines that charges entail.';
+
+create function _billing.add_discounts_and_taxes(
+  charges _billing.rated_line[], terms _billing.section_terms[]
+) returns setof _billing.rated_line language sql immutable set search_path = '' as $$
+  select c.* from unnest(charges) c
+  union all
+  select d.* from _billing.discounts_and_taxes(charges, terms) d;
+$$;
+comment on function _billing.add_discounts_and_taxes is
+  'Charges with the discount and tax lines that they entail.';
+
+-- 40_rating/rate_periods.sql
+
+-- The whole of a period: usage, minimum, one-off items, discount, taxes, in this order.
+
+create function _billing.rate_periods(targets billing.rating_target[],
+  with_unpriced boolean default false)
+returns setof _billing.rated_line language sql stable set search_path = '' set jit = off
+set enable_nestloop = off set enable_mergejoin = off as $$
+  with charges as materialized (
+    select * from _billing.rate_charges(targets, with_unpriced)
+  ), terms as materialized (
+    select t.* from billing.period_terms(targets) t
+    where t.discount_percent > 0 or t.discount_minor > 0 or t.taxes <> '[]'
+  )
+  select c.* from charges c
+  union all
+  -- Discounts and taxes are of sums: all that they ask of lines is what kind and metric come to.
+  select d.* from _billing.discounts_and_taxes(
+    array(
+      select (c.client_id, c.section_start, c.section_end, c.kind, null, null, c.metric, null, null,
+        null, null, null, null, null, null, null, null, sum(c.amount_minor), null, null, null,
+        null, null, null, null)::_billing.rated_line
+      from charges c
+      join terms t on t.client_id = c.client_id and t.period_start = c.section_start
+      where c.kind <> 'unpriced'
+      group by c.client_id, c.section_start, c.section_end, c.kind, c.metric),
+    array(
+      select (t.client_id, t.period_start, t.exponent, t.discount_percent, t.discount_minor,
+        t.taxes)::_billing.section_terms from terms t)) d;
+$$;
+comment on function _billing.rate_periods is
+  'All lines of target periods as if nothing had been invoiced: charges, discounts, taxes.';
+
+-- 40_rating/booked_lines.sql
+
+-- What issued invoices and credit notes already charge for sections, by rating key.
+create function _billing.booked_lines(targets billing.rating_target[])
+returns table (client_id uuid, section_start date, rating_key text, quantity numeric,
+  precise_amount numeric, amount_minor numeric, tax_base_minor numeric,
+  sample _billing.rated_line)
+-- By index from the targets' clients on: history is not read, whatever it seems to cost.
+language sql stable set search_path = '' set enable_seqscan = off as $$
+  select b.client_id, b.section_start, b.rating_key, sum(b.quantity), sum(b.precise_amount),
+    sum(b.amount_minor), sum(b.tax_base_minor),
+    (array_agg(b.sample order by b.is_note) filter (where b.sample is distinct from null))[1]
+  from (
+    select i.client_id, l.section_start, l.rating_key, l.quantity, l.precise_amount,
+      l.amount_minor, l.tax_base_minor, false as is_note, (i.client_id, l.section_start,
+        l.section_end, l.kind, l.rating_key, l.model, l.metric, l.agent, l.price_id,
+        l.service_start, l.service_end, l.quantity, l.unit_amount, l.per_units,
+        l.pricing_model, l.tiers, l.precise_amount, l.amount_minor, l.tax_name,
+        l.tax_rate_percent, l.tax_behavior, l.tax_base_minor, l.tax_note, l.description,
+        l.detail)::_billing.rated_line as sample
+    from unnest(targets) t
+    join public.invoices i on i.client_id = t.client_id
+      and i.status in ('open', 'paid', 'uncollectible')
+    join public.invoice_lines l on l.invoice_id = i.id and l.section_start = t.period_start
+    union all
+    select n.client_id, l.section_start, l.rating_key, -l.quantity, -l.precise_amount,
+      -l.amount_minor, -l.tax_base_minor, true,
+      case when l.kind <> 'credit' then (n.client_id, l.section_start, null, l.kind,
+        l.rating_key, l.model, l.metric, l.agent, l.price_id, l.service_start, l.service_end,
+        -l.quantity, l.unit_amount, l.per_units, l.pricing_model, l.tiers, -l.precise_amount,
+        -l.amount_minor, l.tax_name, l.tax_rate_percent, l.tax_behavior, -l.tax_base_minor,
+        l.tax_note, l.description, l.detail)::_billing.rated_line end
+    from unnest(targets) t
+    join public.credit_notes n on n.client_id = t.client_id
+    join public.invoices i on i.id = n.invoice_id and i.status <> 'void'
+    join public.credit_note_lines l on l.credit_note_id = n.id
+      and l.section_start = t.period_start
+  ) b
+  group by b.client_id, b.section_start, b.rating_key;
+$$;
+comment on function _billing.booked_lines is
+  'What is invoiced for target periods so far, net of credit notes; with one of the lines, of
+   whichever document, that stand for it.';
+
+-- 40_rating/deltas.sql
+
+-- What is still to be charged: the rating of a period less what is booked for it. For a period
+-- never invoiced that is the whole rating; afterwards it is late usage. One rule for both.
+
+-- Lines that bring what is booked for each target to its rating. Empty for a target where both
+-- agree to the cent. `is_late`: something is booked for the target, or its own invoice is issued.
+-- Only where its own invoice is issued are the lines called late: a period that is billed anew has
+-- its own lines, less what other invoices charge for it.
+create function _billing.deltas_of(targets billing.rating_target[], rating _billing.rated_line[])
+returns table (line _billing.rated_line, is_late boolean)
+language sql stable set search_path = '' set jit = off as $$
+  with rated as materialized (
+    select * from unnest(rating)
+  ), booked as materialized (
+    select * from _billing.booked_lines(targets)
+  ), issued as materialized (
+    select i.client_id, i.period_start
+    from unnest(targets) t join public.invoices i
+      on i.client_id = t.client_id and i.period_start = t.period_start and i.kind = 'period'
+      and i.status in ('open', 'paid', 'uncollectible')
+  ), sections as (
+    select b.client_id, b.section_start from booked b
+    union
+    -- Invoiced without a line of its own: the invoice was there for late usage of earlier periods.
+    select i.client_id, i.period_start from issued i
+  ), delta as (
+    select coalesce(r.client_id, b.client_id) as client_id,
+      coalesce(r.section_start, b.section_start) as section_start,
+      coalesce(r.rating_key, b.rating_key) as rating_key, b.sample,
+      b.rating_key is not null as is_booked,
+      coalesce(r.quantity, 0) - coalesce(b.quantity, 0) as quantity,
+      coalesce(r.precise_amount, 0) - coalesce(b.precise_amount, 0) as precise_amount,
+      coalesce(r.amount_minor, 0) - coalesce(b.amount_minor, 0) as amount_minor,
+      coalesce(r.tax_base_minor, 0) - coalesce(b.tax_base_minor, 0) as tax_base_minor,
+      r as rated, coalesce(r.client_id, b.client_id) is not null and (
+        coalesce(r.client_id, b.client_id), coalesce(r.section_start, b.section_start)
+      ) in (select s.client_id, s.section_start from sections s) as is_late
+    from rated r full join booked b
+      on b.client_id = r.client_id and b.section_start = r.section_start
+      and b.rating_key = r.rating_key
+  )
+  select (d.client_id, t.period_start, t.period_end, coalesce((d.rated).kind, l.kind),
+    d.rating_key, coalesce((d.rated).model, l.model), coalesce((d.rated).metric, l.metric),
+    coalesce((d.rated).agent, l.agent), coalesce((d.rated).price_id, l.price_id),
+    coalesce((d.rated).service_start, l.service_start),
+    coalesce((d.rated).service_end, l.service_end),
+    case when coalesce((d.rated).kind, l.kind) in ('usage', 'one_off') then d.quantity end,
+    coalesce((d.rated).unit_amount, l.unit_amount), coalesce((d.rated).per_units, l.per_units),
+    coalesce((d.rated).pricing_model, l.pricing_model), coalesce((d.rated).tiers, l.tiers),
+    d.precise_amount, d.amount_minor, coalesce((d.rated).tax_name, l.tax_name),
+    coalesce((d.rated).tax_rate_percent, l.tax_rate_percent),
+    coalesce((d.rated).tax_behavior, l.tax_behavior),
+    case when coalesce((d.rated).kind, l.kind) = 'tax' then d.tax_base_minor end,
+    coalesce((d.rated).tax_note, l.tax_note),
+    case when (d.client_id, d.section_start) in (select o.client_id, o.period_start from issued o)
+      then _billing.late_description(coalesce((d.rated).kind, l.kind), d.amount_minor, n.label,
+        coalesce((d.rated).description, l.description))
+      else coalesce((d.rated).description,
+        _billing.plain_description(l.kind, n.label, l.description)) end,
+    coalesce((d.rated).detail, l.detail))::_billing.rated_line, d.is_late
+  from delta d
+  join unnest(targets) t on t.client_id = d.client_id and t.period_start = d.section_start
+  cross join lateral (select _billing.period_label(t.period_start, t.period_end) as label) n
+  left join lateral (select (d.sample).*) l on true
+  where (not d.is_late and not d.is_booked) or d.amount_minor <> 0
+    or d.quantity <> 0 or d.tax_base_minor <> 0;
+$$;
+comment on function _billing.deltas_of is
+  'Lines that bring what is booked for target periods to their rating.';
+
+create function _billing.section_deltas(targets billing.rating_target[])
+returns table (line _billing.rated_line, is_late boolean)
+language sql stable set search_path = '' as $$
+  select d.* from _billing.deltas_of(targets,
+    array(select r from _billing.rate_periods(targets) r)) d;
+$$;
+comment on function _billing.section_deltas is
+  'Lines that are still to be charged (or, negative, given back) for target periods.';
+
+-- Net of late lines per section: what the client would pay more (or, negative, less).
+create function _billing.late_sections(targets billing.rating_target[])
+returns table (client_id uuid, section_start date, net_minor numeric)
+language sql stable set search_path = '' as $$
+  select x.client_id, x.section_start, x.net_minor
+  from (
+    select (d.line).client_id, (d.line).section_start, bool_or(d.is_late) as is_late,
+      coalesce(sum((d.line).amount_minor) filter (
+        where (d.line).tax_behavior is null or (d.line).tax_behavior = 'exclusive'), 0)
+        as net_minor
+    from _billing.section_deltas(targets) d
+    group by 1, 2
+  ) x
+  where x.is_late or x.net_minor < 0;
+$$;
+comment on function _billing.late_sections is
+  'Net difference of each target period that has been invoiced and is now rated otherwise, or that
+   is rated below zero.';
+
+-- 40_rating/blocked_targets.sql
+
+-- What keeps a period from being billed, and how rating tells.
+
+-- What rating knows of a section that may keep it from being billed: a row per section with what it
+-- comes to (metric null), and one per model and metric that has no price.
+-- `has_items`: one-off items are among the lines.
+create type _billing.rating_finding as (client_id uuid, period_start date, model text, metric text,
+  quantity numeric, total numeric, largest numeric, has_items boolean);
+
+create type _billing.blocked_target as (client_id uuid, period_start date, reason text,
+  message text);
+
+create function _billing.findings_of(rating _billing.rated_line[])
+returns setof _billing.rating_finding language sql immutable set search_path = '' as $$
+  select l.client_id, l.section_start, l.model, l.metric, l.quantity, null::numeric, null::numeric,
+    null::boolean
+  from unnest(rating) l where l.kind = 'unpriced'
+  union all
+  select l.client_id, l.section_start, null, null, null,
+    sum(l.amount_minor) filter (where l.tax_behavior is null or l.tax_behavior = 'exclusive'),
+    sum(abs(l.amount_minor)), bool_or(l.kind = 'one_off')
+  from unnest(rating) l where l.kind <> 'unpriced'
+  group by l.client_id, l.section_start;
+$$;
+comment on function _billing.findings_of is
+  'What each rated section comes to, and its usage without a price.';
+
+-- Why targets cannot be billed, given what rating has found. Each is visible with its reason and
+-- stops nobody else.
+create function _billing.blocked_by(targets billing.rating_target[],
+  findings _billing.rating_finding[])
+returns setof _billing.blocked_target language sql stable set search_path = ''
+set enable_nestloop = off as $$
+  with terms as materialized (
+    select * from billing.period_terms(targets)
+  )
+  select u.client_id, u.period_start, 'unpriced_usage', format(
+    'no price for %s in %s: %s', _billing.first_few(array_agg(format('%s of model %s (%s units)',
+      u.metric, u.model, trim_scale(u.quantity)) order by u.model, u.metric), 10, '; '),
+    _billing.period_label(u.period_start, t.period_end),
+    'add it to prices and run again')
+  from unnest(findings) u
+  join unnest(targets) t using (client_id, period_start)
+  where u.metric is not null
+  group by u.client_id, u.period_start, t.period_end
+  union all
+  select t.client_id, t.period_start, 'currency_mismatch',
+    format('invoice item %L is in %s, the client is billed in %s', i.description, i.currency,
+      t.currency)
+  from _billing.items_of_targets(targets) p
+  join public.invoice_items i on i.id = p.item_id
+  join terms t on t.client_id = i.client_id and t.period_start = p.period_start
+  where i.currency <> t.currency
+  union all
+  select t.client_id, t.period_start, 'usage_being_rebuilt', format(
+    'usage of %s is being computed anew since %s (billing.pending_rebuilds): it is billed once '
+      || 'that is done', _billing.period_label(t.period_start, t.period_end),
+    to_char(min(r.requested_at) at time zone 'UTC', 'YYYY-MM-DD HH24:MI'))
+  from unnest(targets) t
+  join billing.pending_rebuilds r on r.from_day < t.period_end and t.period_start < r.until_day
+    and (r.client_ids is null or t.client_id = any (r.client_ids))
+  group by t.client_id, t.period_start, t.period_end
+  union all
+  select t.client_id, t.period_start, 'no_config', format(
+    'no default billing_config holds on the last day of %s: add one and run again',
+    _billing.period_label(t.period_start, t.period_end))
+  from unnest(targets) t
+  where (t.client_id, t.period_start) not in (select g.client_id, g.period_start from terms g)
+  union all
+  select f.client_id, f.period_start,
+    case when f.total < 0 then 'negative_total' else 'amount_out_of_range' end,
+    format('the period adds up to %s minor units', f.total) || case when f.total >= 0
+      then format('; its lines, signs aside, come to %s, and 900000000000000 (9e14) is the most '
+        || 'that an invoice holds', f.largest) else '' end
+  from unnest(findings) f
+  -- Usage that was taken back is owed to the client and credited; an allowance larger than the rest
+  -- is for operators to look at. The limit keeps every sum within what JSON readers hold exactly
+  -- (2^53).
+  where (f.total < 0 and f.has_items) or f.largest > 9e14;
+$$;
+comment on function _billing.blocked_by is
+  'Targets that cannot be billed, with the reason, given the findings of their rating.';
+
+create function _billing.blocked_targets(targets billing.rating_target[])
+returns setof _billing.blocked_target language sql stable set search_path = '' as $$
+  select b.* from _billing.blocked_by(targets, array(
+    select f from _billing.findings_of(array(
+      select r from _billing.rate_periods(targets, true) r)) f)) b;
+$$;
+comment on function _billing.blocked_targets is 'Targets that cannot be billed, with the reason.';
+
+-- Periods that no rebuild is to come for any more are settled by the next run.
+create function _billing.release_rebuilt()
+returns void language plpgsql set search_path = '' as $$
+declare
+  targets constant billing.rating_target[] := array(
+    select (p.client_id, p.period_start, p.period_end)::billing.rating_target
+    from public.billing_periods p
+    where p.state = 'blocked' and p.reason = 'usage_being_rebuilt'
+      and not _billing.is_being_rebuilt(p.client_id, p.period_start, p.period_end));
+begin
+  perform _billing.lock_periods(targets);
+  update public.billing_periods p set state = 'pending', reason = null, message = null
+  from unnest(targets) t
+  where p.client_id = t.client_id and p.period_start = t.period_start
+    and p.state = 'blocked' and p.reason = 'usage_being_rebuilt';
+end $$;
+comment on function _billing.release_rebuilt is
+  'Makes periods pending that waited for a rebuild that is done.';
+
+-- 40_rating/quarantine.sql
+
+-- What cannot be billed as things are, each with its reason. Nothing of it is lost: an assignment,
+-- a client or a price releases it, the next run bills it.
+
+create view billing.quarantine with (security_invoker = true) as
+select q.reason, null::uuid as client_id, q.agent, q.model, null::text as metric,
+  count(*) as rows, min(q.occurred_at)::date as first_day, max(q.occurred_at)::date as last_day
+from billing.quarantined_logs q
+where not exists (select from billing.dismissed_logs d where d.log_id = q.log_id)
+group by q.reason, q.agent, q.model
+union all
+select 'unpriced_usage', u.client_id, u.agent, u.model, u.metric,
+  sum(u.log_count)::bigint, min(u.first_day), max(u.last_day)
+from billing.priced_usage(billing.unsettled_targets()) u
+where u.price_id is null
+  and not exists (select from billing.unbilled_metrics n where n.metric = u.metric)
+group by u.client_id, u.agent, u.model, u.metric
+having sum(u.quantity) <> 0
+union all
+select 'outside_service', r.client_id, r.agent, r.model, r.metric,
+  sum(r.log_count)::bigint, min(r.usage_day), max(r.usage_day)
+from (
+  -- Before each interval, and after the last.
+  select s.client_id, lag(s.ends_on, 1, '-infinity'::date) over (
+    partition by s.client_id order by s.starts_on) as from_day, s.starts_on as until_day
+  from public.service_intervals s
+  union all
+  select c.id, coalesce(max(s.ends_on), '-infinity'), 'infinity'
+  from public.clients c left join public.service_intervals s on s.client_id = c.id
+  group by c.id having coalesce(max(s.ends_on), '-infinity') < 'infinity'
+) g
+-- Gap by gap by index: all usage there has ever been is not looked at.
+cross join lateral (
+  select * from public.usage_records u
+  where u.client_id = g.client_id and u.usage_day >= g.from_day and u.usage_day < g.until_day
+  offset 0
+) r
+group by r.client_id, r.agent, r.model, r.metric
+union all
+-- An item waits for the next invoice of its client's service; of one that has ended there is none.
+select 'item_after_end', i.client_id, null, null, null, count(*), min(i.item_day), max(i.item_day)
+from public.invoice_items i
+where i.section_start is null and i.invoice_id is null and billing.has_ended(i.client_id)
+group by i.client_id;
+comment on view billing.quarantine is
+  'What is not billed: usage of nobody, unreadable, without a price, outside a client''s service;
+   items that no invoice will take (make one by create_one_off_invoice).';
+revoke all on billing.quarantine from public;
+grant select on billing.quarantine to service_role;
+
+-- Log rows (or items) per reason. A row that is unpriced in several metrics counts once.
+create function billing.quarantine_summary()
+returns table (reason text, rows bigint)
+language sql stable set search_path = '' set jit = off as $$
+  select x.reason, sum(x.rows)::bigint
+  from (
+    select q.reason, q.client_id, q.agent, q.model,
+      case when q.client_id is null then sum(q.rows) else max(q.rows) end as rows
+    from billing.quarantine q group by q.reason, q.client_id, q.agent, q.model
+  ) x
+  group by x.reason order by x.reason;
+$$;
+comment on function billing.quarantine_summary is 'Log rows in quarantine per reason.';
+grant execute on function billing.quarantine_summary() to service_role;
+
+-- 50_invoicing/document/text.sql
+
+-- Numbers as text, for documents.
+
+-- numeric as a plain decimal string, so that no reader parses it as a float.
+create function _billing.decimal_text(value numeric) returns text language sql immutable
+return trim_scale(value)::text;
+
+-- Parts of JSON as text: what has been escaped, and digits, which need no escaping.
+create function _billing.json_text(value text) returns text language sql stable
+return coalesce(to_json(value)::text, 'null');
+
+create function _billing.json_digits(value numeric) returns text language sql immutable
+return coalesce('"' || trim_scale(value)::text || '"', 'null');
+
+-- 50_invoicing/document/breakdown.sql
+
+-- Usage of the invoices' own periods with the line that charges it (null: no line does). A line
+-- covers the days of one price of a model and metric, of one agent where lines are by agent. Read
+-- once for all that a document says of usage.
+create function _billing.document_usage(invoice_ids uuid[])
+returns table (invoice_id uuid, agent text, usage_day date, metric text, quantity numeric,
+  line_id uuid, line_quantity numeric, line_minor bigint)
+language sql stable set search_path = ''
+set enable_seqscan = off set enable_nestloop = off set enable_mergejoin = off as $$
+  with wanted as materialized (
+    select i.id, i.client_id, i.period_start, i.period_end
+    from public.invoices i where i.id = any (invoice_ids) and i.kind = 'period'
+  ), usage as materialized (
+    -- Reached by index, invoice by invoice, as in usage_of_targets.
+    select w.id, r.agent, r.usage_day, r.model, r.metric, r.quantity
+    from wanted w
+    cross join lateral (
+      select * from public.usage_records u where u.client_id = w.client_id
+        and u.usage_day >= w.period_start and u.usage_day < w.period_end
+      offset 0
+    ) r
+  ), line as materialized (
+    select l.id, l.invoice_id, l.model, l.metric, l.agent, l.service_start, l.service_end,
+      l.quantity, l.amount_minor
+    from public.invoice_lines l
+    where l.invoice_id = any (invoice_ids) and l.kind = 'usage' and not l.is_late
+  )
+  select u.id, u.agent, u.usage_day, u.metric, u.quantity, l.id, l.quantity, l.amount_minor
+  from usage u
+  left join line l on l.invoice_id = u.id and l.model = u.model and l.metric = u.metric
+    and l.service_start <= u.usage_day and u.usage_day < l.service_end
+    and (l.agent is null or l.agent = u.agent);
+$$;
+comment on function _billing.document_usage is
+  'Usage of invoices'' own periods, each record with the line that charges it.';
+
+-- The parts of documents that say what agents and days cost. Agents' amounts are shares of their
+-- lines by quantity, largest remainder first, so they sum to the line exactly; days are rounded.
+create function _billing.document_breakdown(invoice_ids uuid[])
+returns table (invoice_id uuid, agents json, days json)
+language sql stable set search_path = '' set enable_nestloop = off set enable_mergejoin = off as $$
+  with usage as materialized (
+    select * from _billing.document_usage(invoice_ids)
+  ), share as materialized (
+    select u.invoice_id, u.line_id, u.agent, min(u.line_minor) as line_minor,
+      min(u.line_quantity) as line_quantity, sum(u.quantity) as quantity
+    from usage u where u.line_id is not null
+    group by u.invoice_id, u.line_id, u.agent
+  ), shared as materialized (
+    -- Most lines are of one agent, which has all of it.
+    select s.line_id from share s group by s.line_id
+    having count(*) > 1 or min(s.quantity) <> min(s.line_quantity)
+  ), ranked as (
+    select s.*, floor(s.exact) as whole,
+      s.line_minor - sum(floor(s.exact)) over (partition by s.line_id) as left_over,
+      row_number() over (partition by s.line_id order by s.exact - floor(s.exact) desc, s.agent)
+        as place
+    from (
+      select s.invoice_id, s.line_id, s.agent, s.line_minor,
+        s.line_minor * s.quantity / nullif(s.line_quantity, 0) as exact
+      from share s where s.line_id in (select d.line_id from shared d)
+    ) s
+  ), amount as (
+    select x.invoice_id, x.agent, sum(x.minor) as minor
+    from (
+      select r.invoice_id, r.agent,
+        r.whole + case when r.place <= r.left_over then 1 else 0 end as minor
+      from ranked r
+      union all
+      select s.invoice_id, s.agent, s.line_minor from share s
+      where s.line_id not in (select d.line_id from shared d)
+    ) x
+    group by x.invoice_id, x.agent
+  ), agent as (
+    select u.invoice_id, u.agent,
+      coalesce(sum(u.quantity) filter (where u.metric = 'requests'), 0) as requests,
+      coalesce(sum(u.quantity) filter (where u.metric like '%input_tokens'
+        or u.metric like '%cache\_%'), 0) as input_tokens,
+      coalesce(sum(u.quantity) filter (where u.metric like '%output_tokens'
+        or u.metric like '%reasoning_tokens'), 0) as output_tokens,
+      coalesce(sum(u.quantity) filter (
+        where u.metric <> 'requests' and u.metric not like '%\_tokens'), 0) as other_units
+    from usage u group by u.invoice_id, u.agent
+  ), agents as (
+    select g.invoice_id, json_agg(json_build_object(
+      'agent', g.agent, 'requests', _billing.decimal_text(g.requests),
+      'input_tokens', _billing.decimal_text(g.input_tokens),
+      'output_tokens', _billing.decimal_text(g.output_tokens),
+      'other_units', _billing.decimal_text(g.other_units),
+      'amount_minor', coalesce(a.minor, 0)::bigint)
+      order by coalesce(a.minor, 0) desc, g.agent) as agents
+    from agent g left join amount a on a.invoice_id = g.invoice_id and a.agent = g.agent
+    group by g.invoice_id
+  ), daily as (
+    select u.invoice_id, u.usage_day,
+      _billing.decimal_text(
+        coalesce(sum(u.quantity) filter (where u.metric like '%\_tokens'), 0)) as tokens,
+      round(coalesce(sum(u.quantity * u.line_minor / nullif(u.line_quantity, 0)), 0))::text
+        as minor
+    from usage u group by u.invoice_id, u.usage_day
+  ), calendar as materialized (
+    -- Most periods are the same.
+    select p.period_start, p.period_end, s.day::date as day,
+      format('{"day":"%s","amount_minor":', s.day::date) as opening
+    from (select distinct i.period_start, i.period_end from public.invoices i
+      where i.id = any (invoice_ids) and i.kind = 'period') p
+    cross join lateral generate_series(p.period_start, p.period_end - 1, interval '1 day') s(day)
+  ), days as (
+    -- Digits and days need no escaping: put together as text, cast once.
+    select i.id as invoice_id, ('[' || string_agg(c.opening || coalesce(d.minor, '0')
+      || ',"tokens":"' || coalesce(d.tokens, '0') || '"}', ',' order by c.day) || ']')::json as days
+    from public.invoices i
+    join calendar c on c.period_start = i.period_start and c.period_end = i.period_end
+    left join daily d on d.invoice_id = i.id and d.usage_day = c.day
+    where i.id = any (invoice_ids) and i.kind = 'period'
+    group by i.id
+  )
+  select d.invoice_id, a.agents, d.days
+  from days d left join agents a on a.invoice_id = d.invoice_id;
+$$;
+comment on function _billing.document_breakdown is
+  'What agents and days of each invoice''s own period used and cost.';
+
+-- 50_invoicing/document/lines.sql
+
+-- The lines of an invoice as its document shows them.
+
+create function _billing.document_lines(invoice_ids uuid[])
+returns table (invoice_id uuid, lines json, discounts json, taxes json)
+language sql stable
+set search_path = '' set enable_seqscan = off set enable_nestloop = off as $$
+  with line as materialized (
+    -- Put together as text, which takes a third of the time of building JSON value by value.
+    select l.* from public.invoice_lines l where l.invoice_id = any (invoice_ids)
+  ), charged as (
+    select l.invoice_id, ('[' || string_agg(concat(
+        '{"kind":"', case when l.is_late then 'late_' end, l.kind,
+        '","description":', _billing.json_text(l.description),
+        ',"detail":', _billing.json_text(l.detail),
+        ',"period":', coalesce('{"start":"' || l.service_start || '","end":"' || l.service_end
+          || '"}', 'null'),
+        ',"agent":', _billing.json_text(l.agent),
+        ',"quantity":', _billing.json_digits(l.quantity),
+        ',"unit":', case when l.metric like '%\_tokens' then '"tokens"'
+          when l.metric = 'web_searches' then '"searches"'
+          when l.metric is not null then '"units"' else 'null' end,
+        ',"unit_price":', _billing.json_digits(l.unit_amount),
+        ',"per":', _billing.json_digits(l.per_units),
+        ',"amount_minor":', l.amount_minor,
+        ',"tiers":', case when l.tiers is null then 'null' else (
+          select json_agg(json_build_object('up_to', t ->> 'up_to', 'unit_price',
+            t ->> 'unit_amount', 'flat_amount', coalesce(t ->> 'flat_amount', '0')))::text
+          from jsonb_array_elements(l.tiers) t) end, '}'),
+      ',' order by l.position) || ']')::json as lines
+    from line l where l.kind in ('usage', 'minimum', 'one_off')
+    group by l.invoice_id
+  ), discounted as (
+    select l.invoice_id, json_agg(json_build_object('description', l.description,
+      'amount_minor', l.amount_minor) order by l.position) as discounts
+    from line l where l.kind = 'discount' group by l.invoice_id
+  ), taxed as (
+    select l.invoice_id, json_agg(json_build_object('name', l.tax_name,
+      'rate_percent', _billing.decimal_text(l.tax_rate_percent), 'behavior', l.tax_behavior,
+      'base_minor', l.tax_base_minor, 'amount_minor', l.amount_minor, 'note', l.tax_note)
+      order by l.position) as taxes
+    from line l where l.kind = 'tax' group by l.invoice_id
+  )
+  select i.id, coalesce(c.lines, '[]'), coalesce(d.discounts, '[]'), coalesce(t.taxes, '[]')
+  from unnest(invoice_ids) i(id)
+  left join charged c on c.invoice_id = i.id
+  left join discounted d on d.invoice_id = i.id
+  left join taxed t on t.invoice_id = i.id;
+$$;
+
+-- 50_invoicing/document/document.sql
+
+-- The document of an invoice: one jsonb that holds all a renderer needs and is frozen with it.
+
+create function _billing.document_seller() returns jsonb
+language sql stable set search_path = '' as $$
+  select jsonb_build_object('name', s.seller_name, 'address', to_jsonb(s.seller_address),
+    'email', s.seller_email, 'tax_id', s.seller_tax_id, 'website', s.seller_website,
+    'payment_instructions', s.payment_instructions, 'footer', s.invoice_footer)
+  from public.billing_settings s;
+$$;
+
+create function _billing.document_client(client_id uuid) returns jsonb
+language sql stable set search_path = '' as $$
+  select jsonb_build_object('id', c.id, 'name', c.name, 'address', to_jsonb(c.address),
+    'email', c.email, 'tax_id', c.tax_id, 'external_id', c.external_id)
+  from public.clients c where c.id = document_client.client_id;
+$$;
+
+-- What an invoice will have got when it is issued.
+create type _billing.issue as (invoice_id uuid, number text, status text, issued_on date,
+  due_on date, balance_applied_minor bigint);
+
+-- Documents of invoices as they are, or as `issues` will make them. Put together as JSON text and
+-- read once: parts that are jsonb are taken apart and built anew on each level that they go into.
+create function _billing.documents_of(invoice_ids uuid[], issues _billing.issue[] default '{}')
+returns table (invoice_id uuid, document jsonb)
+language sql stable set search_path = '' set enable_nestloop = off set enable_mergejoin = off as $$
+  with seller as materialized (
+    select _billing.document_seller()::json as document
+  ), zones as materialized (
+    select distinct on (i.id) i.id, z.time_zone
+    from public.invoices i
+    join public.client_time_zones z
+      on z.client_id = i.client_id and z.effective_from < i.period_end
+    where i.id = any (invoice_ids) and i.kind = 'period'
+    order by i.id, z.effective_from desc
+  )
+  select i.id, json_build_object(
+    'version', 1, 'kind', 'invoice', 'number', x.number, 'status', x.status,
+    'currency', i.currency, 'exponent', cur.exponent,
+    'issued_on', x.issued_on, 'due_on', x.due_on,
+    'period', case when i.kind = 'period' then json_build_object(
+      'start', i.period_start, 'end', i.period_end, 'time_zone', z.time_zone) end,
+    'references', json_build_object('invoice_number', null, 'replaces',
+      case when i.replaces_id is not null then (
+        select o.number from public.invoices o where o.id = i.replaces_id) end,
+      'reason', null),
+    'locale', c.locale, 'paper', c.paper, 'seller', seller.document,
+    'client', json_build_object('id', c.id, 'name', c.name, 'address', c.address,
+      'email', c.email, 'tax_id', c.tax_id, 'external_id', c.external_id),
+    'lines', l.lines, 'discounts', l.discounts, 'taxes', l.taxes,
+    'totals', json_build_object('subtotal_minor', i.subtotal_minor,
+      'discount_minor', i.discount_minor, 'tax_minor', i.tax_minor,
+      'tax_included_minor', i.tax_included_minor, 'total_minor', i.total_minor,
+      'balance_applied_minor', x.applied,
+      'amount_due_minor', i.amount_due_minor + i.balance_applied_minor - x.applied),
+    'agents', coalesce(b.agents, '[]'), 'daily', coalesce(b.days, '[]'),
+    'notes', case when i.note is null then '[]' else json_build_array(i.note) end,
+    'payment_terms_days', i.payment_terms_days, 'payment_url', null)::jsonb
+  from public.invoices i
+  join public.clients c on c.id = i.client_id
+  join public.currencies cur on cur.code = i.currency
+  cross join seller
+  join _billing.document_lines(invoice_ids) l on l.invoice_id = i.id
+  left join _billing.document_breakdown(invoice_ids) b on b.invoice_id = i.id
+  left join zones z on z.id = i.id
+  left join unnest(issues) f on f.invoice_id = i.id
+  cross join lateral (select coalesce(f.number, i.number) as number,
+    coalesce(f.status, i.status) as status, coalesce(f.issued_on, i.issued_on) as issued_on,
+    coalesce(f.due_on, i.due_on) as due_on,
+    coalesce(f.balance_applied_minor, i.balance_applied_minor) as applied) x
+  where i.id = any (invoice_ids);
+$$;
+comment on function _billing.documents_of is
+  'Documents of invoices, from the invoice, its lines, client, seller and usage.';
+
+-- Writes the documents of drafts.
+create function _billing.write_documents(invoice_ids uuid[])
+returns void language sql set search_path = '' as $$
+  update public.invoices i set document = d.document
+  from _billing.documents_of(invoice_ids) d where i.id = d.invoice_id;
+$$;
+comment on function _billing.write_documents is 'Writes invoices.document of drafts.';
+
+-- 50_invoicing/drafts/target_invoices.sql
+
+-- Where the lines of each section go: its own draft, or for late ones that of the newest due period
+-- after it. A section that is not there is not charged now: it waits for a later period's invoice.
+create function _billing.find_homes(due billing.rating_target[], late billing.rating_target[],
+  settled billing.rating_target[])
+returns void language plpgsql
+set search_path = '' set client_min_messages = warning as $$
+begin
+  drop table if exists pg_temp.draft_sections;
+  create temporary table draft_sections (client_id uuid, section_start date, section_end date,
+    is_late boolean, currency text, payment_terms_days smallint, deliveries text[],
+    home_start date, invoice_id uuid) on commit drop;
+  with nets as materialized (
+    select l.client_id, l.section_start, sum(l.amount_minor) filter (
+      where l.tax_behavior is null or l.tax_behavior = 'exclusive') as net_minor
+    from pg_temp.draft_lines l
+    group by l.client_id, l.section_start
+  ), homes as materialized (
+    select t.* from billing.period_terms(due) t
+  ), late_homes as (
+    select t.*, h.home_start, h.home_start is not null or h.moved_on
+      or billing.has_ended(t.client_id) as is_charged
+    from billing.period_terms(late) t
+    left join lateral (
+      select max(o.period_start) filter (where o.currency = t.currency) as home_start,
+        count(*) > 0 as moved_on
+      from homes o where o.client_id = t.client_id and o.period_start > t.period_start
+    ) h on true
+  )
+  insert into pg_temp.draft_sections
+  select h.client_id, h.period_start, h.period_end, false, h.currency, h.payment_terms_days,
+    h.deliveries, h.period_start, null::uuid
+  from homes h left join nets n on n.client_id = h.client_id and n.section_start = h.period_start
+  where coalesce(n.net_minor, 0) >= 0
+  union all
+  select h.client_id, h.period_start, h.period_end, true, h.currency, h.payment_terms_days,
+    h.deliveries, h.home_start, null::uuid
+  from late_homes h
+  join nets n on n.client_id = h.client_id and n.section_start = h.period_start
+  where h.is_charged and coalesce(n.net_minor, 0) >= 0;
+end $$;
+
+-- 50_invoicing/drafts/headers.sql
+
+-- Takes the lines off the drafts of targets that there are, and late invoices not issued yet away.
+create function _billing.empty_drafts(targets billing.rating_target[])
+returns void language plpgsql set search_path = '' as $$
+declare
+  emptied constant uuid[] := array(
+    select i.id from public.invoices i where i.status = 'draft' and (
+      (i.kind = 'period' and (i.client_id, i.period_start) in (
+        select t.client_id, t.period_start from unnest(targets) t))
+      or (i.kind = 'late' and i.client_id in (select t.client_id from unnest(targets) t))));
+begin
+  if emptied <> '{}' then
+    delete from public.invoice_lines l where l.invoice_id = any (emptied);
+    delete from public.invoices i where i.id = any (emptied) and i.kind = 'late';
+  end if;
+end $$;
+
+-- One draft with its totals, without lines yet, per (client, home period), and one per client and
+-- currency for late usage that has no home. Drafts of targets that have lines again are emptied and
+-- kept, those of targets without lines go, and so do those of zero: nothing to pay, no invoice.
+create function _billing.write_draft_headers(targets billing.rating_target[])
+returns uuid[] language plpgsql set search_path = '' as $$
+declare
+  drafted uuid[];
+begin
+  perform _billing.empty_drafts(targets);
+  with homes as materialized (
+    select s.client_id, s.home_start, s.currency, max(s.section_start) as terms_start,
+      coalesce(sum(x.amount_minor) filter (where x.kind in ('usage', 'minimum', 'one_off')), 0)
+        as subtotal,
+      coalesce(sum(x.amount_minor) filter (where x.kind = 'discount'), 0) as discount,
+      coalesce(sum(x.amount_minor) filter (where x.tax_behavior = 'exclusive'), 0) as tax,
+      coalesce(sum(x.amount_minor) filter (where x.tax_behavior = 'inclusive'), 0)
+        as tax_included,
+      bool_or(x.kind in ('usage', 'minimum')) as has_charges
+    from pg_temp.draft_lines x
+    join pg_temp.draft_sections s
+      on s.client_id = x.client_id and s.section_start = x.section_start
+    group by s.client_id, s.home_start, s.currency
+  ), spent as materialized (
+    -- An allowance that met usage is spent; items that only cancel each other wait for an invoice
+    -- to stand on.
+    select _billing.item_of(x.rating_key) as id, x.section_start
+    from homes h
+    join pg_temp.draft_sections s on s.client_id = h.client_id and s.currency = h.currency
+      and s.home_start is not distinct from h.home_start
+    join pg_temp.draft_lines x on x.client_id = s.client_id and x.section_start = s.section_start
+    where h.subtotal + h.discount + h.tax = 0 and h.has_charges and x.kind = 'one_off'
+      and _billing.item_of(x.rating_key) is not null
+  ), settled as (
+    update public.invoice_items t
+    set section_start = (select s.section_start from spent s where s.id = t.id)
+    where t.id = any (array(select s.id from spent s))
+  ), named as (
+    -- Of a client's period: the first, or the one that follows the last that was voided. Of late
+    -- usage: the first, second, ... of its currency.
+    select h.*, case when h.home_start is not null then s.section_end end as home_end,
+      s.payment_terms_days, s.deliveries, v.id as replaces_id, case when h.home_start is not null
+        then _billing.named_id('period', h.client_id::text, h.home_start::text, v.id::text)
+        else _billing.named_id('late', h.client_id::text, h.currency, (
+          select count(*)::text from public.invoices o where o.client_id = h.client_id
+            and o.kind = 'late' and o.currency = h.currency and o.status <> 'draft')) end as id
+    from homes h
+    join pg_temp.draft_sections s on s.client_id = h.client_id
+      and s.section_start = coalesce(h.home_start, h.terms_start)
+    left join lateral (
+      select v.id from public.invoices v
+      where v.client_id = h.client_id and v.period_start = h.home_start and v.status = 'void'
+      order by v.finalized_at desc, v.number desc limit 1
+    ) v on true
+    where h.subtotal + h.discount + h.tax <> 0
+  ), written as (
+    insert into public.invoices as i (id, client_id, kind, period_start, period_end, currency,
+      payment_terms_days, deliveries, replaces_id, subtotal_minor, discount_minor, tax_minor,
+      tax_included_minor, total_minor)
+    select n.id, n.client_id, case when n.home_start is null then 'late' else 'period' end,
+      n.home_start, n.home_end, n.currency, n.payment_terms_days, n.deliveries, n.replaces_id,
+      n.subtotal, -n.discount, n.tax, n.tax_included, n.subtotal + n.discount + n.tax
+    from named n
+    on conflict (client_id, period_start) where kind = 'period' and status <> 'void'
+    do update set period_end = excluded.period_end, currency = excluded.currency,
+      payment_terms_days = excluded.payment_terms_days, deliveries = excluded.deliveries,
+      subtotal_minor = excluded.subtotal_minor, discount_minor = excluded.discount_minor,
+      tax_minor = excluded.tax_minor, tax_included_minor = excluded.tax_included_minor,
+      total_minor = excluded.total_minor
+    where i.status = 'draft'
+    returning i.id, i.client_id, i.period_start, i.currency
+  ), attached as (
+    update pg_temp.draft_sections s set invoice_id = w.id from written w
+    where w.client_id = s.client_id
+      and w.period_start is not distinct from s.home_start and w.currency = s.currency
+  )
+  select coalesce(array_agg(w.id), '{}') into drafted from written w;
+  delete from public.invoices i
+  where i.status = 'draft' and i.kind = 'period' and i.id <> all (drafted)
+    and (i.client_id, i.period_start) in (
+      select t.client_id, t.period_start from unnest(targets) t);
+  return drafted;
+end $$;
+
+create function _billing.write_totals(invoice_ids uuid[])
+returns void language sql set search_path = '' as $$
+  update public.invoices i set subtotal_minor = s.subtotal, discount_minor = -s.discount,
+    tax_minor = s.tax, tax_included_minor = s.tax_included,
+    total_minor = s.subtotal + s.discount + s.tax
+  from (
+    select l.invoice_id,
+      coalesce(sum(l.amount_minor) filter (where l.kind in ('usage', 'minimum', 'one_off')), 0)
+        as subtotal,
+      coalesce(sum(l.amount_minor) filter (where l.kind = 'discount'), 0) as discount,
+      coalesce(sum(l.amount_minor) filter (where l.tax_behavior = 'exclusive'), 0) as tax,
+      coalesce(sum(l.amount_minor) filter (where l.tax_behavior = 'inclusive'), 0)
+        as tax_included
+    from public.invoice_lines l where l.invoice_id = any (invoice_ids)
+    group by l.invoice_id
+  ) s
+  where i.id = s.invoice_id;
+$$;
+comment on function _billing.write_totals is 'Totals of drafts: sums of their rounded lines.';
+
+-- 50_invoicing/drafts/drafts.sql
+
+-- Drafts: one per client and period that is over, remade as often as one likes until finalized.
+
+-- Rates targets once for all that a run or a draft asks of their rating: the lines stand in
+-- pg_temp.draft_lines. A table, not an array: it has no limit in size, and the planner sees how
+-- large it is. Returns what was found.
+create function _billing.rate_drafts(targets billing.rating_target[])
+returns _billing.rating_finding[] language plpgsql
+set search_path = '' set client_min_messages = warning as $$
+begin
+  -- Dropped first: a table that a caller made beforehand could bring triggers along.
+  drop table if exists pg_temp.draft_lines;
+  create temporary table draft_lines of _billing.rated_line on commit drop;
+  insert into pg_temp.draft_lines select * from _billing.rate_periods(targets, true);
+  return array(
+    select (l.client_id, l.section_start, l.model, l.metric, l.quantity, null, null, null)
+      ::_billing.rating_finding
+    from pg_temp.draft_lines l where l.kind = 'unpriced'
+    union all
+    select (l.client_id, l.section_start, null, null, null,
+      sum(l.amount_minor) filter (where l.tax_behavior is null or l.tax_behavior = 'exclusive'),
+      sum(abs(l.amount_minor)), bool_or(l.kind = 'one_off'))::_billing.rating_finding
+    from pg_temp.draft_lines l where l.kind <> 'unpriced'
+    group by l.client_id, l.section_start);
+end $$;
+comment on function _billing.rate_drafts is
+  'Rates targets into pg_temp.draft_lines, for make_drafts; returns what may block them.';
+
+-- Leaves in draft_lines what is still to be charged: for settled targets the difference to what is
+-- booked, for the others all that they are rated at.
+create function _billing.keep_deltas(targets billing.rating_target[],
+  settled billing.rating_target[])
+returns void language plpgsql set search_path = '' as $$
+declare
+  rating constant _billing.rated_line[] := array(
+    select l::_billing.rated_line from pg_temp.draft_lines l
+    where l.kind <> 'unpriced' and (l.client_id, l.section_start) in (
+      select t.client_id, t.period_start from unnest(settled) t));
+begin
+  delete from pg_temp.draft_lines l
+  where l.kind = 'unpriced'
+    or (l.client_id, l.section_start) not in (
+      select t.client_id, t.period_start from unnest(targets) t)
+    or (l.client_id, l.section_start) in (
+      select t.client_id, t.period_start from unnest(settled) t);
+  insert into pg_temp.draft_lines
+  select (d.line).* from _billing.deltas_of(settled, rating) d;
+end $$;
+
+-- Those of targets in draft_lines that are rated below what is booked for them.
+create function _billing.overcharged_targets(targets billing.rating_target[])
+returns billing.rating_target[] language plpgsql stable set search_path = '' as $$
+begin
+  return array(
+    select t from unnest(targets) t
+    where (t.client_id, t.period_start) in (
+      select l.client_id, l.section_start from pg_temp.draft_lines l
+      where l.tax_behavior is null or l.tax_behavior = 'exclusive'
+      group by l.client_id, l.section_start having sum(l.amount_minor) < 0));
+end $$;
+comment on function _billing.overcharged_targets is
+  'Targets of make_drafts that are owed money; nobody else need be rated once more to find them.';
+
+-- Writes the drafts of the targets that are due and puts late lines of earlier periods on the
+-- newest of them in the same currency, where a preview shows them; where there will be none,
+-- because the client has ended or changed its currency, late usage gets an invoice of its own. A
+-- due period for which more is booked (late lines elsewhere, its own invoice void) than it is rated
+-- at, or that is rated below zero, is left to credit_overcharges. Targets are rated by rate_drafts
+-- and not blocked. Returns the drafts; their documents are written by the caller, which knows
+-- whether they are issued at once.
+create function _billing.make_drafts(due billing.rating_target[], late billing.rating_target[])
+returns uuid[] language plpgsql
+set search_path = '' set client_min_messages = warning as $$
+declare
+  settled constant billing.rating_target[] := array(
+    select t from _billing.settled_targets(due || late) t);
+  drafted uuid[];
+begin
+  perform _billing.keep_deltas(due || late, settled);
+  perform _billing.find_homes(due, late, settled);
+  drafted := _billing.write_draft_headers(due || late);
+  insert into public.invoice_lines (invoice_id, position, kind, section_start, section_end,
+    rating_key, is_late, model, metric, agent, price_id, service_start, service_end, quantity,
+    unit_amount, per_units, pricing_model, tiers, precise_amount, amount_minor, tax_name,
+    tax_rate_percent, tax_behavior, tax_base_minor, tax_note, description, detail)
+  select s.invoice_id, row_number() over (partition by s.invoice_id order by
+      array_position('{usage,minimum,one_off,discount,tax}', x.kind),
+      s.is_late, x.section_start, x.model is null, x.detail,
+      array_position('{input_tokens,output_tokens}', x.metric), x.metric,
+      x.service_start, x.agent, x.rating_key),
+    x.kind, x.section_start, x.section_end, x.rating_key, s.is_late, x.model, x.metric, x.agent,
+    x.price_id, x.service_start, x.service_end, x.quantity, x.unit_amount, x.per_units,
+    x.pricing_model, x.tiers, x.precise_amount, x.amount_minor, x.tax_name, x.tax_rate_percent,
+    x.tax_behavior, x.tax_base_minor, x.tax_note, x.description, x.detail
+  from pg_temp.draft_lines x
+  join pg_temp.draft_sections s
+    on s.client_id = x.client_id and s.section_start = x.section_start
+  where s.invoice_id is not null;
+  return drafted;
+end $$;
+comment on function _billing.make_drafts is
+  'Makes or remakes the drafts of rated periods, with late usage of earlier ones.';
+
+create function _billing.draft_invoices(
+  due billing.rating_target[], late billing.rating_target[]
+) returns uuid[] language plpgsql set search_path = '' as $$
+declare
+  drafted uuid[];
+begin
+  perform _billing.rate_drafts(due || late);
+  drafted := _billing.make_drafts(due, late);
+  perform _billing.write_documents(drafted);
+  return drafted;
+end $$;
+comment on function _billing.draft_invoices is
+  'Rates due periods and makes or remakes their drafts, documents included.';
+
+-- 50_invoicing/finalize.sql
+
+-- Finalizing: number, balance, freeze; all of it or nothing.
+
+-- How much of each client's balance each of these invoices takes, in order.
+create function _billing.balance_to_apply(ids uuid[])
+returns table (invoice_id uuid, applied bigint)
+language sql stable set search_path = '' as $$
+  select i.id, least(i.total_minor, greatest(coalesce((
+      select sum(b.amount_minor) from public.balance_entries b
+      where b.client_id = i.client_id and b.currency = i.currency), 0)
+    - (sum(i.total_minor) over (partition by i.client_id, i.currency order by x.place)
+      - i.total_minor), 0))::bigint
+  from unnest(ids) with ordinality x(id, place)
+  join public.invoices i on i.id = x.id;
+$$;
+
+-- Which period each item on these drafts belongs to from now on. Before terms are held and numbers
+-- taken: who edits an item holds its row until the commit, which waits for the terms.
+create function _billing.settle_items(invoice_ids uuid[])
+returns void language sql set search_path = '' as $$
+  -- By id, so that items of long ago are not looked at.
+  with settled as materialized (
+    select _billing.item_of(l.rating_key) as id, l.section_start
+    from public.invoice_lines l
+    where l.invoice_id = any (invoice_ids) and l.kind = 'one_off' and l.section_start is not null
+      and _billing.item_of(l.rating_key) is not null
+  )
+  update public.invoice_items t
+  set section_start = (select l.section_start from settled l where l.id = t.id)
+  where t.id = any (array(select l.id from settled l order by l.id)) and t.section_start is null;
+$$;
+comment on function _billing.settle_items is 'Notes the period of each item on these drafts.';
+
+-- Finalizes drafts of clients that the caller has locked, at terms that it holds: open, or paid
+-- where
+-- the client's balance covers all of it. The row is written once, document included: what it says
+-- and what the columns say is one statement.
+create function _billing.finalize_invoices(invoice_ids uuid[], as_of timestamptz default now())
+returns integer language plpgsql set search_path = '' as $$
+declare
+  -- The day an invoice is issued is the seller's: UTC.
+  today constant date := (as_of at time zone 'UTC')::date;
+  ids uuid[];
+  issues _billing.issue[];
+  before_first integer;
+begin
+  select array_agg(i.id order by c.name, i.period_start, i.id) into ids
+  from public.invoices i join public.clients c on c.id = i.client_id
+  where i.id = any (invoice_ids) and i.status = 'draft';
+  if ids is null then
+    return 0;
+  end if;
+  perform _billing.assert_lock_order(4);
+  before_first := _billing.take_numbers(today, cardinality(ids));
+  select array_agg((d.id, format('%s-%s-%s', s.number_series, extract(year from today),
+      case when before_first + x.place < 1000000
+        then lpad((before_first + x.place)::text, 6, '0')
+        else (before_first + x.place)::text end),
+    case when d.total_minor = a.applied then 'paid' else 'open' end, today,
+    today + d.payment_terms_days, a.applied)::_billing.issue) into issues
+  from unnest(ids) with ordinality x(id, place)
+  join public.invoices d on d.id = x.id
+  join _billing.balance_to_apply(ids) a on a.invoice_id = x.id
+  cross join public.billing_settings s;
+  update public.invoices i set
+    number = f.number, status = f.status, finalized_at = as_of, issued_on = f.issued_on,
+    due_on = f.due_on, balance_applied_minor = f.balance_applied_minor,
+    paid_at = case when f.status = 'paid' then as_of end, document = d.document
+  from unnest(issues) f
+  join _billing.documents_of(ids, issues) d on d.invoice_id = f.invoice_id
+  where i.id = f.invoice_id;
+  insert into public.balance_entries
+    (client_id, currency, amount_minor, reason, invoice_id, created_at)
+  select i.client_id, i.currency, -i.balance_applied_minor, 'applied', i.id, as_of
+  from public.invoices i where i.id = any (ids) and i.balance_applied_minor > 0;
+  update public.billing_periods p
+  set state = 'invoiced', reason = null, message = null, updated_at = as_of
+  from public.invoices i
+  where i.id = any (ids) and i.kind = 'period' and p.client_id = i.client_id
+    and p.period_start = i.period_start and p.state <> 'invoiced';
+  return cardinality(ids);
+end $$;
+comment on function _billing.finalize_invoices is
+  'Numbers and freezes drafts, in order of client name; returns how many.';
+
+-- 50_invoicing/credit_notes/taxes.sql
+
+-- Taxes of an invoice by name, rate and behavior, and what its notes have given back of each: by
+-- hand, and by re-rating a section.
+create function _billing.taxes_of_invoice(invoice_id uuid)
+returns table (rating_key text, tax_name text, tax_rate_percent numeric, tax_behavior text,
+  tax_note text, amount_minor numeric, base_minor numeric, by_hand_minor numeric,
+  by_hand_base_minor numeric, rated_minor numeric, rated_base_minor numeric)
+language sql stable set search_path = '' as $$
+  with given as (
+    select x.rating_key,
+      sum(x.amount_minor) filter (where x.section_start is null) as by_hand,
+      sum(x.tax_base_minor) filter (where x.section_start is null) as by_hand_base,
+      sum(x.amount_minor) filter (where x.section_start is not null) as rated,
+      sum(x.tax_base_minor) filter (where x.section_start is not null) as rated_base
+    from public.credit_notes n join public.credit_note_lines x on x.credit_note_id = n.id
+    where n.invoice_id = taxes_of_invoice.invoice_id and x.kind = 'tax'
+    group by x.rating_key
+  )
+  select l.rating_key, min(l.tax_name), min(l.tax_rate_percent), min(l.tax_behavior),
+    min(l.tax_note), sum(l.amount_minor), sum(l.tax_base_minor), coalesce(min(g.by_hand), 0),
+    coalesce(min(g.by_hand_base), 0), coalesce(min(g.rated), 0), coalesce(min(g.rated_base), 0)
+  from public.invoice_lines l left join given g on g.rating_key = l.rating_key
+  where l.invoice_id = taxes_of_invoice.invoice_id and l.kind = 'tax'
+  group by l.rating_key;
+$$;
+comment on function _billing.taxes_of_invoice is
+  'Taxes of an invoice by name, rate and behavior, with what notes have given back of each.';
+
+-- The taxes in a note by hand. They are shares of what re-rating has left of the invoice, rounded
+-- over all notes by hand so far: notes that credit all give all tax back. Taxes on top never exceed
+-- the note: what a cent has no room for comes with the next one.
+create function _billing.tax_shares(invoice public.invoices, note public.credit_notes)
+returns table (rating_key text, tax_name text, tax_rate_percent numeric, tax_behavior text,
+  tax_note text, amount_minor bigint, tax_base_minor bigint)
+language sql stable set search_path = '' as $$
+  with part as (
+    -- This note has no lines yet: it counts as one by hand.
+    select coalesce(sum(c.total_minor) filter (where not x.is_rated), 0) as by_hand,
+      invoice.total_minor - coalesce(sum(c.total_minor) filter (where x.is_rated), 0) as whole
+    from public.credit_notes c
+    cross join lateral (select exists (select from public.credit_note_lines l
+      where l.credit_note_id = c.id and l.section_start is not null) as is_rated) x
+    where c.invoice_id = invoice.id
+  ), wanted as (
+    select t.*, greatest(0, least(t.amount_minor - t.rated_minor - t.by_hand_minor,
+        round((t.amount_minor - t.rated_minor) * p.by_hand / p.whole) - t.by_hand_minor)) as minor,
+      greatest(0, least(t.base_minor - t.rated_base_minor - t.by_hand_base_minor,
+        round((t.base_minor - t.rated_base_minor) * p.by_hand / p.whole)
+          - t.by_hand_base_minor)) as base
+    from _billing.taxes_of_invoice(invoice.id) t cross join part p
+  )
+  select w.rating_key, w.tax_name, w.tax_rate_percent, w.tax_behavior, w.tax_note,
+    case when w.tax_behavior = 'exclusive' then least(w.minor, greatest(0, note.total_minor
+      - coalesce(sum(w.minor) filter (where w.tax_behavior = 'exclusive') over (
+        order by w.rating_key rows between unbounded preceding and 1 preceding), 0)))
+      else w.minor end::bigint,
+    w.base::bigint
+  from wanted w;
+$$;
+comment on function _billing.tax_shares is
+  'What a credit note by hand gives back of each tax of its invoice.';
+
+-- 50_invoicing/credit_notes/settle.sql
+
+-- Credit notes: give back what was charged on an issued invoice, never more than is left of it.
+
+-- Settles a credit: first off what is still due, the rest onto the balance or back to the payer.
+-- Of money that has gone back already (`all_refunded`) nothing is taken off what is due.
+create function _billing.write_credit_note(invoice public.invoices, amount bigint, reason text,
+  to_refund boolean, as_of timestamptz, all_refunded boolean default false)
+returns uuid language plpgsql set search_path = '' as $$
+declare
+  note_id uuid;
+  off_due constant bigint := case when all_refunded then 0
+    else least(amount, invoice.amount_due_minor) end;
+  credited bigint;
+  notes integer;
+begin
+  select coalesce(sum(n.total_minor), 0), count(*) into credited, notes
+  from public.credit_notes n where n.invoice_id = invoice.id;
+  if amount <= 0 then
+    perform billing.raise_error('invalid_argument',
+      format('a credit of %s is not more than zero', amount));
+  end if;
+  if amount > invoice.total_minor - credited then
+    perform billing.raise_error('credit_exceeds_invoice',
+      format('%s would be credited, %s is left of invoice %s', amount,
+        invoice.total_minor - credited, invoice.number), 'credit no more than is left');
+  end if;
+  note_id := _billing.named_id('credit_note', invoice.id::text, (notes + 1)::text);
+  insert into public.credit_notes (id, invoice_id, client_id, number, reason, currency,
+    total_minor, to_invoice_minor, to_balance_minor, to_refund_minor, issued_at)
+  values (note_id, invoice.id, invoice.client_id,
+    format('%s-CN%s', invoice.number, notes + 1), reason, invoice.currency, amount, off_due,
+    case when to_refund then 0 else amount - off_due end,
+    case when to_refund then amount - off_due else 0 end, as_of);
+  if amount > off_due and not to_refund then
+    insert into public.balance_entries (client_id, currency, amount_minor, reason, invoice_id,
+      credit_note_id, created_at)
+    values (invoice.client_id, invoice.currency, amount - off_due, 'credit_note', invoice.id,
+      note_id, as_of);
+  end if;
+  update public.invoices i set credited_minor = i.credited_minor + off_due,
+    status = case when i.status = 'open' and i.amount_due_minor = off_due then 'paid'
+      else i.status end,
+    paid_at = case when i.status = 'open' and i.amount_due_minor = off_due then as_of
+      else i.paid_at end
+  where i.id = invoice.id and off_due > 0;
+  return note_id;
+end $$;
+
+-- 50_invoicing/credit_notes/document.sql
+
+-- The document of a credit note.
+
+create function _billing.write_credit_document(note_id uuid)
+returns void language plpgsql set search_path = '' as $$
+declare
+  content jsonb;
+begin
+  select jsonb_build_object('version', 1, 'kind', 'credit_note', 'number', n.number,
+    'status', 'open', 'currency', n.currency, 'exponent', cur.exponent,
+    'issued_on', (n.issued_at at time zone 'UTC')::date, 'due_on', null,
+    'period', i.document -> 'period',
+    'references', jsonb_build_object('invoice_number', i.number, 'replaces', null,
+      'reason', n.reason),
+    'locale', c.locale, 'paper', c.paper, 'seller', _billing.document_seller(),
+    'client', _billing.document_client(c.id), 'lines', l.lines, 'discounts', l.discounts,
+    'taxes', l.taxes,
+    'totals', jsonb_build_object('subtotal_minor', l.subtotal, 'discount_minor', -l.discount,
+      'tax_minor', n.total_minor - l.subtotal - l.discount,
+      'tax_included_minor', l.tax - (n.total_minor - l.subtotal - l.discount),
+      'total_minor', n.total_minor, 'balance_applied_minor', 0,
+      'amount_due_minor', 0),
+    'agents', '[]'::jsonb, 'daily', '[]'::jsonb, 'notes', '[]'::jsonb,
+    'payment_terms_days', i.payment_terms_days, 'payment_url', null) into content
+  from public.credit_notes n
+  join public.invoices i on i.id = n.invoice_id
+  join public.clients c on c.id = n.client_id
+  join public.currencies cur on cur.code = n.currency
+  cross join lateral (
+    select
+      coalesce(sum(x.amount_minor) filter (where x.kind not in ('discount', 'tax')), 0)
+        as subtotal,
+      coalesce(sum(x.amount_minor) filter (where x.kind = 'discount'), 0) as discount,
+      coalesce(sum(x.amount_minor) filter (where x.kind = 'tax'), 0) as tax,
+      coalesce(jsonb_agg(jsonb_build_object('kind', x.kind, 'description', x.description,
+        'detail', x.detail, 'period', null, 'agent', null,
+        'quantity', _billing.decimal_text(x.quantity), 'unit', null, 'unit_price', null,
+        'per', null, 'amount_minor', x.amount_minor, 'tiers', null) order by x.kind desc,
+        x.description) filter (where x.kind not in ('discount', 'tax')), '[]') as lines,
+      coalesce(jsonb_agg(jsonb_build_object('description', x.description,
+        'amount_minor', x.amount_minor)) filter (where x.kind = 'discount'), '[]') as discounts,
+      coalesce(jsonb_agg(jsonb_build_object('name', x.tax_name,
+        'rate_percent', _billing.decimal_text(x.tax_rate_percent),
+        'behavior', x.tax_behavior, 'base_minor', x.tax_base_minor,
+        'amount_minor', x.amount_minor, 'note', x.tax_note) order by x.description)
+        filter (where x.kind = 'tax'), '[]') as taxes
+    from public.credit_note_lines x
+    where x.credit_note_id = n.id
+  ) l
+  where n.id = note_id;
+  update public.credit_notes n set document = content where n.id = note_id;
+end $$;
+
+-- 50_invoicing/credit_notes/by_amount.sql
+
+-- A credit note of an amount, with the tax in it; returns its number.
+create function _billing.credit_by_amount(invoice public.invoices, amount bigint, reason text,
+  to_refund boolean, as_of timestamptz, all_refunded boolean default false)
+returns text language plpgsql set search_path = '' as $$
+declare
+  note public.credit_notes;
+  note_id uuid;
+begin
+  note_id := _billing.write_credit_note(invoice, amount, reason, to_refund, as_of, all_refunded);
+  select * into note from public.credit_notes n where n.id = note_id;
+  insert into public.credit_note_lines (credit_note_id, rating_key, precise_amount,
+    amount_minor, kind, tax_name, tax_rate_percent, tax_behavior, tax_base_minor, tax_note,
+    description)
+  select note.id, t.rating_key, t.amount_minor / _billing.to_minor(1, cur.exponent),
+    t.amount_minor, 'tax', t.tax_name, t.tax_rate_percent, t.tax_behavior, t.tax_base_minor,
+    t.tax_note, format('%s %s %%', t.tax_name, trim_scale(t.tax_rate_percent))
+  from _billing.tax_shares(invoice, note) t
+  join public.currencies cur on cur.code = invoice.currency
+  where t.amount_minor <> 0 or t.tax_base_minor <> 0;
+  insert into public.credit_note_lines (credit_note_id, rating_key, precise_amount,
+    amount_minor, kind, description)
+  select note.id, 'credit', x.net / _billing.to_minor(1, cur.exponent), x.net, 'credit',
+    'Credit for invoice ' || invoice.number
+  from public.currencies cur cross join lateral (
+    select note.total_minor - coalesce((select sum(t.amount_minor)
+      from public.credit_note_lines t
+      where t.credit_note_id = note.id and t.tax_behavior = 'exclusive'), 0) as net) x
+  where cur.code = invoice.currency;
+  perform _billing.write_credit_document(note.id);
+  return note.number;
+end $$;
+
+-- A credit note by hand: all that is left, or an amount (tax included). It does not change what
+-- the usage is rated at, so its lines belong to no section: re-rating never charges it again.
+create function billing.issue_credit_note(invoice_id uuid, reason text,
+  amount_minor bigint default null, to_refund boolean default false,
+  as_of timestamptz default now())
+returns text language plpgsql security definer set search_path = '' as $$
+-- Definer: callers may ask for a credit note, only these functions may write one.
+declare
+  invoice public.invoices;
+begin
+  perform _billing.lock_clients(_billing.clients_of(issue_credit_note.invoice_id));
+  invoice := _billing.get_invoice(issue_credit_note.invoice_id);
+  if invoice.status not in ('open', 'paid', 'uncollectible') then
+    perform billing.raise_error('illegal_transition',
+      format('invoice %s is %s; only an issued invoice can be credited',
+        coalesce(invoice.number, invoice.id::text), invoice.status));
+  end if;
+  if btrim(coalesce(issue_credit_note.reason, '')) = '' then
+    perform billing.raise_error('invalid_argument', 'a credit note needs a reason');
+  end if;
+  return _billing.credit_by_amount(invoice, coalesce(issue_credit_note.amount_minor,
+    invoice.total_minor - (select coalesce(sum(c.total_minor), 0)
+      from public.credit_notes c where c.invoice_id = invoice.id))::bigint,
+    issue_credit_note.reason, to_refund, as_of);
+end $$;
+comment on function billing.issue_credit_note is
+  'Credits all that is left of an issued invoice, or an amount of it; returns the number.';
+grant execute on function billing.issue_credit_note(uuid, text, bigint, boolean, timestamptz)
+  to service_role;
+
+-- 50_invoicing/credit_notes/charged.sql
+
+-- What an invoice charged for a section and has not been credited for it, within what is left of
+-- the invoice. Notes of re-rating belong to one section each.
+create function _billing.creditable(invoice public.invoices, section_start date)
+returns bigint language sql stable set search_path = '' as $$
+  select least(invoice.total_minor - n.credited, l.charged - n.of_section)::bigint
+  from (
+    select coalesce(sum(c.total_minor), 0) as credited,
+      coalesce(sum(c.total_minor) filter (where exists (
+        select from public.credit_note_lines x where x.credit_note_id = c.id
+          and x.section_start = creditable.section_start)), 0) as of_section
+    from public.credit_notes c where c.invoice_id = invoice.id
+  ) n, (
+    select coalesce(sum(x.amount_minor), 0) as charged
+    from public.invoice_lines x
+    where x.invoice_id = invoice.id and x.section_start = creditable.section_start
+      and (x.tax_behavior is null or x.tax_behavior = 'exclusive')
+  ) l;
+$$;
+
+-- Issued invoices that a section can be credited on, with the room there is: those that charged it,
+-- newest first. A period without an invoice of its own (more usage was taken back in it than used)
+-- has nothing that charged it: after these come the client's others in the period's currency.
+create function _billing.creditable_invoices(target billing.rating_target)
+returns table (place bigint, invoice_id uuid, room bigint)
+language sql stable set search_path = '' as $$
+  with issued as (
+    select i.*, exists (select from public.invoice_lines l
+      where l.invoice_id = i.id and l.section_start = target.period_start) as charged
+    from public.invoices i
+    where i.client_id = target.client_id and i.status in ('open', 'paid', 'uncollectible')
+  )
+  select row_number() over (order by i.charged desc, i.finalized_at desc, i.number desc), i.id,
+    case when i.charged then _billing.creditable(o, target.period_start)
+      else i.total_minor - coalesce((select sum(n.total_minor) from public.credit_notes n
+        where n.invoice_id = i.id), 0) end::bigint
+  from issued i join public.invoices o on o.id = i.id
+  where i.charged or (i.currency = (
+      select t.currency from billing.period_terms(array[target]) t)
+    and not exists (select from issued x
+      where x.kind = 'period' and x.period_start = target.period_start));
+$$;
+comment on function _billing.creditable_invoices is
+  'Invoices that a section can be credited on, in order, and how much on each.';
+
+-- What an invoice still charges for a section, by rating key: its lines less those of its notes.
+create function _billing.charged_lines(invoice_id uuid, section_start date)
+returns table (rating_key text, amount_minor numeric, quantity numeric, precise_amount numeric,
+  tax_base_minor numeric)
+language sql stable set search_path = '' as $$
+  select x.rating_key, sum(x.amount_minor), coalesce(sum(x.quantity), 0), sum(x.precise_amount),
+    coalesce(sum(x.tax_base_minor), 0)
+  from (
+    select l.rating_key, l.amount_minor, l.quantity, l.precise_amount, l.tax_base_minor
+    from public.invoice_lines l
+    where l.invoice_id = charged_lines.invoice_id
+      and l.section_start = charged_lines.section_start
+    union all
+    select l.rating_key, -l.amount_minor, -l.quantity, -l.precise_amount, -l.tax_base_minor
+    from public.credit_notes n join public.credit_note_lines l on l.credit_note_id = n.id
+    where n.invoice_id = charged_lines.invoice_id
+      and l.section_start = charged_lines.section_start
+  ) x
+  group by x.rating_key;
+$$;
+comment on function _billing.charged_lines is
+  'What an invoice still charges for a section, by rating key.';
+
+-- 50_invoicing/credit_notes/taken.sql
+
+-- What is credited of each line of a section, in a table of the session.
+
+-- What is to be given back, positive, in pg_temp.credit_rest; what of it goes on which invoice, in
+-- pg_temp.credit_parts, none yet.
+create function _billing.begin_credit(target billing.rating_target[])
+returns void language plpgsql set search_path = '' set client_min_messages = warning as $$
+begin
+  drop table if exists pg_temp.credit_rest, pg_temp.credit_parts;
+  create temporary table credit_rest on commit drop as
+  select (d.line).rating_key, (d.line).kind,
+    (d.line).tax_behavior is null or (d.line).tax_behavior = 'exclusive' as counts,
+    -(d.line).amount_minor as amount_minor, -coalesce((d.line).quantity, 0) as quantity,
+    -coalesce((d.line).precise_amount, 0) as precise_amount,
+    -coalesce((d.line).tax_base_minor, 0) as tax_base_minor, d.line
+  from _billing.section_deltas(target) d;
+  create temporary table credit_parts (invoice_id uuid, rating_key text, amount_minor numeric,
+    quantity numeric, precise_amount numeric, tax_base_minor numeric) on commit drop;
+end $$;
+
+create function _billing.taken_credit(invoice_id uuid)
+returns bigint language plpgsql stable set search_path = '' as $$
+begin
+  return (select coalesce(sum(p.amount_minor), 0)
+    from pg_temp.credit_parts p join pg_temp.credit_rest r using (rating_key)
+    where p.invoice_id = taken_credit.invoice_id and r.counts);
+end $$;
+
+-- What of credit_rest an invoice charged itself: of each charge no more than it still charges, of
+-- discount and taxes the share that these charges are of its charges.
+create function _billing.own_credit(invoice_id uuid, section_start date)
+returns table (rating_key text, counts boolean, is_charge boolean, rest_minor numeric,
+  amount_minor numeric, quantity numeric, precise_amount numeric, tax_base_minor numeric)
+language plpgsql stable set search_path = '' as $$
+#variable_conflict use_column
+begin
+  return query
+  with line as (
+    select r.*, r.kind in ('usage', 'minimum', 'one_off') as is_charge,
+      coalesce(c.amount_minor, 0) as charged, coalesce(c.quantity, 0) as charged_quantity,
+      coalesce(c.tax_base_minor, 0) as charged_base
+    from pg_temp.credit_rest r
+    left join _billing.charged_lines(own_credit.invoice_id, own_credit.section_start) c
+      on c.rating_key = r.rating_key
+  ), taken as (
+    select l.*, case when l.is_charge and l.amount_minor * l.charged > 0
+      then sign(l.charged) * least(abs(l.amount_minor), abs(l.charged)) else 0 end as minor
+    from line l
+  ), shared as (
+    select t.*, coalesce(sum(t.minor) filter (where t.minor > 0) over ()
+      / nullif(sum(t.charged) filter (where t.is_charge and t.charged > 0) over (), 0), 0) as share
+    from taken t
+  ), whole as (
+    select s.*, case when s.is_charge then s.minor
+        when s.amount_minor * s.charged > 0 then sign(s.charged)
+          * least(abs(s.amount_minor), abs(round(s.charged * s.share))) else 0 end as take,
+      case when s.tax_base_minor * s.charged_base > 0 then sign(s.charged_base)
+        * least(abs(s.tax_base_minor), abs(round(s.charged_base * s.share))) else 0 end as base
+    from shared s
+  )
+  select w.rating_key, w.counts, w.is_charge, w.amount_minor, w.take,
+    -- All of a line is all of its units; of a part, the part.
+    case when w.take = 0 then 0 when w.take = w.charged
+        and w.charged_quantity between 0 and w.quantity then w.charged_quantity
+      else round(w.quantity * w.take / w.amount_minor, 6) end,
+    case when w.take = 0 then 0 else round(w.precise_amount * w.take / w.amount_minor, 10) end,
+    w.base
+  from whole w;
+end $$;
+
+-- Brings credit_take from `net` down to `room`, one rounding a line. No tax beyond what is left of
+-- it on the invoice; where all of the invoice is given back, all of it.
+create function _billing.scale_credit(invoice_id uuid, room bigint, net numeric)
+returns void language plpgsql set search_path = '' as $$
+declare
+  -- Where notes come to all of the invoice, they come to all of its taxes.
+  empties constant boolean := room >= (
+    select i.total_minor - coalesce((select sum(n.total_minor) from public.credit_notes n
+      where n.invoice_id = i.id), 0) - _billing.taken_credit(i.id)
+    from public.invoices i where i.id = scale_credit.invoice_id);
+  taxes numeric;
+  taxes_before numeric;
+begin
+  select coalesce(sum(t.amount_minor), 0) into taxes_before
+  from pg_temp.credit_take t where t.counts and t.rating_key like 'tax|%';
+  update pg_temp.credit_take t set quantity = round(t.quantity * room / net, 6),
+    precise_amount = round(t.precise_amount * room / net, 10),
+    tax_base_minor = round(t.tax_base_minor * room / net);
+  update pg_temp.credit_take t set amount_minor = case when x.tax_left is null
+      then round(t.amount_minor * room / net)
+      when empties then x.tax_left
+      else least(round(t.amount_minor * room / net), x.tax_left) end
+  from (
+    select k.rating_key, o.amount_minor - o.by_hand_minor - o.rated_minor as tax_left
+    from pg_temp.credit_take k
+    left join _billing.taxes_of_invoice(scale_credit.invoice_id) o on o.rating_key = k.rating_key
+    where k.rating_key like 'tax|%'
+  ) x where x.rating_key = t.rating_key;
+  select coalesce(sum(t.amount_minor), 0) into taxes
+  from pg_temp.credit_take t where t.counts and t.rating_key like 'tax|%';
+  -- Sums are rounded, a line is the difference of two: so lines come to what is left for them.
+  update pg_temp.credit_take t set amount_minor = x.upto - x.before
+  from (
+    select k.rating_key,
+      round(sum(k.amount_minor) over w * (room - taxes) / nullif(net - taxes_before, 0)) as upto,
+      round((sum(k.amount_minor) over w - k.amount_minor) * (room - taxes)
+        / nullif(net - taxes_before, 0)) as before
+    from pg_temp.credit_take k where k.rating_key not like 'tax|%'
+    window w as (order by k.rating_key)
+  ) x where x.rating_key = t.rating_key and x.upto is not null;
+end $$;
+
+-- Takes off credit_rest what goes on one invoice and returns what it comes to. `own`: what the
+-- invoice charged itself, discount and taxes in the share of the charges that are taken. The
+-- invoice that brings the credit to its end takes all that is left, what has become dearer too. No
+-- more than `room`: then a share of each line.
+create function _billing.take_credit(invoice_id uuid, section_start date, room bigint, rest bigint,
+  own boolean)
+returns bigint language plpgsql set search_path = '' set client_min_messages = warning as $$
+declare
+  net numeric;
+  ends boolean;
+begin
+  if room <= 0 then
+    return 0;
+  end if;
+  drop table if exists pg_temp.credit_take;
+  create temporary table credit_take on commit drop as
+  select t.*, sum(case when t.counts then t.amount_minor else 0 end) over () as net_minor,
+    bool_or(t.is_charge and t.rest_minor > greatest(t.amount_minor, 0)) over () as goes_on
+  from _billing.own_credit(invoice_id, section_start) t;
+  select coalesce(max(t.net_minor), 0), not coalesce(bool_or(t.goes_on), false)
+    or coalesce(max(t.net_minor), 0) >= rest into net, ends
+  from pg_temp.credit_take t;
+  if ends or not own then
+    update pg_temp.credit_take t set amount_minor = r.amount_minor, quantity = r.quantity,
+      precise_amount = r.precise_amount, tax_base_minor = r.tax_base_minor
+    from pg_temp.credit_rest r where r.rating_key = t.rating_key;
+    net := rest;
+  end if;
+  if net <= 0 then
+    return 0;
+  end if;
+  if net > room then
+    perform _billing.scale_credit(invoice_id, room, net);
+  end if;
+  insert into pg_temp.credit_parts
+  select take_credit.invoice_id, t.rating_key, t.amount_minor, t.quantity, t.precise_amount,
+    t.tax_base_minor
+  from pg_temp.credit_take t
+  where (t.amount_minor, t.quantity, t.precise_amount, t.tax_base_minor) <> (0, 0, 0, 0);
+  update pg_temp.credit_rest r set amount_minor = r.amount_minor - t.amount_minor,
+    quantity = r.quantity - t.quantity, precise_amount = r.precise_amount - t.precise_amount,
+    tax_base_minor = r.tax_base_minor - t.tax_base_minor
+  from pg_temp.credit_take t where t.rating_key = r.rating_key;
+  return (select sum(t.amount_minor) from pg_temp.credit_take t where t.counts);
+end $$;
+
+-- 50_invoicing/credit_notes/sections.sql
+
+-- The credit of what a period was charged too much, invoice by invoice.
+
+-- The note on one invoice with the lines that credit_parts has for it.
+create function _billing.write_section_note(invoice_id uuid, target billing.rating_target,
+  as_of timestamptz)
+returns void language plpgsql set search_path = '' as $$
+declare
+  label constant text := _billing.period_label(target.period_start, target.period_end);
+  note_id uuid;
+begin
+  note_id := _billing.write_credit_note(_billing.get_invoice(invoice_id),
+    _billing.taken_credit(invoice_id), 'Usage of ' || label || ' corrected', false, as_of);
+  insert into public.credit_note_lines (credit_note_id, section_start, rating_key, kind, model,
+    metric, agent, price_id, service_start, service_end, quantity, unit_amount, per_units,
+    pricing_model, tiers, precise_amount, amount_minor, tax_name, tax_rate_percent,
+    tax_behavior, tax_base_minor, tax_note, description, detail)
+  select note_id, (r.line).section_start, r.rating_key, r.kind, (r.line).model, (r.line).metric,
+    (r.line).agent, (r.line).price_id, (r.line).service_start, (r.line).service_end,
+    case when (r.line).quantity is not null then p.quantity end, (r.line).unit_amount,
+    (r.line).per_units, (r.line).pricing_model, (r.line).tiers, p.precise_amount, p.amount_minor,
+    (r.line).tax_name, (r.line).tax_rate_percent, (r.line).tax_behavior,
+    case when (r.line).tax_base_minor is not null then p.tax_base_minor end, (r.line).tax_note,
+    format('%s, %s', _billing.plain_description(r.kind, label, (r.line).description), label),
+    (r.line).detail
+  from pg_temp.credit_rest r join (
+    select c.rating_key, sum(c.amount_minor) as amount_minor, sum(c.quantity) as quantity,
+      sum(c.precise_amount) as precise_amount, sum(c.tax_base_minor) as tax_base_minor
+    from pg_temp.credit_parts c where c.invoice_id = write_section_note.invoice_id
+    group by c.rating_key
+  ) p using (rating_key);
+  perform _billing.write_credit_document(note_id);
+end $$;
+
+-- Credits one section as far as its invoices have room; returns how many notes that took. First
+-- each invoice is credited for what it charged itself. What is owed beyond that (an invoice that a
+-- note by hand has emptied) goes on those that have room.
+create function _billing.credit_section(
+  target billing.rating_target[], amount bigint, as_of timestamptz
+) returns bigint language plpgsql set search_path = '' set client_min_messages = warning as $$
+declare
+  rest bigint := amount;
+  own boolean;
+  home record;
+  notes bigint := 0;
+begin
+  perform _billing.begin_credit(target);
+  foreach own in array '{true,false}'::boolean[] loop
+    for home in select * from _billing.creditable_invoices(target[1]) order by place loop
+      rest := rest - _billing.take_credit(home.invoice_id, target[1].period_start,
+        least(rest, home.room - _billing.taken_credit(home.invoice_id)), rest, own);
+    end loop;
+  end loop;
+  for home in select * from _billing.creditable_invoices(target[1]) order by place loop
+    continue when _billing.taken_credit(home.invoice_id) = 0;
+    perform _billing.write_section_note(home.invoice_id, target[1], as_of);
+    notes := notes + 1;
+  end loop;
+  return notes;
+end $$;
+
+-- 50_invoicing/credit_notes/overcharges.sql
+
+-- Overcharges found by re-rating (corrections, usage that moved): what is rated lower than it was
+-- invoiced is credited line by line, each line on the invoices that charged it, newest first, with
+-- its taxes. No invoice is credited more for a section than it charged for it: what is left of it
+-- for its other sections must stay creditable for them. What no invoice has enough left for stays
+-- in the books as it is and is set off against later usage of the section.
+
+create function _billing.credit_overcharges(targets billing.rating_target[], as_of timestamptz)
+returns bigint language plpgsql set search_path = '' as $$
+declare
+  section record;
+  credits bigint := 0;
+begin
+  for section in
+    select s.client_id, s.section_start, -s.net_minor as amount
+    from _billing.late_sections(targets) s where s.net_minor < 0
+    order by s.client_id, s.section_start
+  loop
+    credits := credits + _billing.credit_section(array(
+      select t from unnest(targets) t where t.client_id = section.client_id
+        and t.period_start = section.section_start), section.amount::bigint, as_of);
+  end loop;
+  return credits;
+end $$;
+comment on function _billing.credit_overcharges is
+  'Issues credit notes for target periods that are rated lower than they were invoiced.';
+
+-- 50_invoicing/payments.sql
+
+-- What becomes of an issued invoice: paid, overdue, written off.
+
+create function billing.record_payment(invoice_id uuid, amount_minor bigint,
+  paid_at timestamptz default now(), method text default 'manual', reference text default null)
+returns uuid language plpgsql security definer set search_path = '' as $$
+-- Definer: callers may ask, only these functions may write the books.
+declare
+  invoice public.invoices;
+  payment_id uuid;
+  paid_invoice uuid;
+  excess bigint;
+begin
+  perform _billing.lock_clients(_billing.clients_of(record_payment.invoice_id));
+  invoice := _billing.get_invoice(record_payment.invoice_id);
+  select p.id, p.invoice_id into payment_id, paid_invoice from public.payments p
+  where p.reference = record_payment.reference;
+  if payment_id is not null then
+    if paid_invoice <> invoice.id then
+      perform billing.raise_error('illegal_transition',
+        format('payment %s is recorded for another invoice than %s', reference, invoice.number));
+    end if;
+    return payment_id;
+  end if;
+  if invoice.status = 'draft' or amount_minor <= 0 then
+    perform billing.raise_error('illegal_transition',
+      format('a payment of %s cannot be recorded: invoice %s is %s', amount_minor,
+        coalesce(invoice.number, invoice.id::text), invoice.status));
+  end if;
+  insert into public.payments (invoice_id, client_id, amount_minor, currency, paid_at, method,
+    reference)
+  values (invoice.id, invoice.client_id, record_payment.amount_minor, invoice.currency,
+    record_payment.paid_at, record_payment.method, record_payment.reference)
+  returning id into payment_id;
+  -- Money for an invoice that is settled or void is the client's: all of it goes to the balance.
+  excess := case when invoice.status in ('open', 'uncollectible')
+    then greatest(record_payment.amount_minor - invoice.amount_due_minor, 0)
+    else record_payment.amount_minor end;
+  update public.invoices i
+  set paid_minor = i.paid_minor + record_payment.amount_minor - excess,
+    status = case when i.amount_due_minor <= record_payment.amount_minor then 'paid'
+      else i.status end,
+    paid_at = case when i.amount_due_minor <= record_payment.amount_minor
+      then record_payment.paid_at end
+  where i.id = invoice.id and i.status in ('open', 'uncollectible');
+  insert into public.balance_entries (client_id, currency, amount_minor, reason, invoice_id,
+    created_at)
+  select invoice.client_id, invoice.currency, excess, 'overpayment', invoice.id,
+    record_payment.paid_at
+  where excess > 0;
+  return payment_id;
+end $$;
+comment on function billing.record_payment is
+  'Records a payment once per reference; what exceeds the amount due goes to the balance.';
+grant execute on function billing.record_payment(uuid, bigint, timestamptz, text, text)
+  to service_role;
+
+create function billing.mark_uncollectible(invoice_id uuid, as_of timestamptz default now())
+returns void language plpgsql security definer set search_path = '' as $$
+-- Definer: callers may ask, only these functions may write the books.
+declare
+  invoice public.invoices;
+begin
+  perform _billing.lock_clients(_billing.clients_of(mark_uncollectible.invoice_id));
+  invoice := _billing.get_invoice(mark_uncollectible.invoice_id);
+  if invoice.status <> 'open' then
+    perform billing.raise_error('illegal_transition',
+      format('invoice %s is %s; only an open invoice can be written off',
+        coalesce(invoice.number, invoice.id::text), invoice.status));
+  end if;
+  update public.invoices i set status = 'uncollectible', uncollectible_at = as_of,
+    written_off_minor = i.amount_due_minor
+  where i.id = invoice.id;
+end $$;
+comment on function billing.mark_uncollectible is
+  'Writes an open invoice off; it may still be paid.';
+grant execute on function billing.mark_uncollectible(uuid, timestamptz) to service_role;
+
+create function billing.overdue_invoices(as_of timestamptz default now())
+returns table (invoice_id uuid, number text, client_id uuid, client text, currency text,
+  amount_due_minor bigint, due_on date, days_overdue integer)
+language sql stable set search_path = '' as $$
+  select i.id, i.number, c.id, c.name, i.currency, i.amount_due_minor, i.due_on,
+    (as_of at time zone 'UTC')::date - i.due_on
+  from public.invoices i join public.clients c on c.id = i.client_id
+  where i.status = 'open' and i.due_on < (as_of at time zone 'UTC')::date
+  order by i.due_on, i.number;
+$$;
+comment on function billing.overdue_invoices is 'Open invoices past their due day.';
+grant execute on function billing.overdue_invoices(timestamptz) to service_role;
+
+-- 50_invoicing/one_off.sql
+
+-- An invoice for pending items alone, at once.
+create function billing.create_one_off_invoice(item_ids uuid[], as_of timestamptz default now())
+returns uuid language plpgsql security definer set search_path = '' set jit = off as $$
+-- Definer: callers may ask, only these functions may write the books.
+declare
+  made uuid;
+  client uuid;
+  mixed boolean;
+begin
+  perform _billing.lock_clients(array(
+    select distinct i.client_id from public.invoice_items i where i.id = any (item_ids)));
+  select (array_agg(i.client_id))[1],
+    count(distinct (i.client_id, i.currency)) > 1 or count(*) <> cardinality(item_ids)
+      or bool_or(i.section_start is not null or i.invoice_id is not null)
+  into client, mixed from public.invoice_items i where i.id = any (item_ids);
+  if mixed or client is null then
+    perform billing.raise_error('invalid_argument',
+      'a one-off invoice takes pending items of one client in one currency');
+  end if;
+  insert into public.invoices (client_id, kind, currency, payment_terms_days, deliveries)
+  select client, 'one_off', i.currency, t.payment_terms_days, t.deliveries
+  from public.invoice_items i
+  cross join lateral billing.config_on(array[client],
+    array[billing.day_of(client, as_of)]) t
+  where i.id = item_ids[1]
+  returning id into made;
+  insert into public.invoice_lines (invoice_id, position, kind, rating_key, service_start,
+    service_end, quantity, unit_amount, per_units, precise_amount, amount_minor, tax_name,
+    tax_rate_percent, tax_behavior, tax_base_minor, tax_note, description)
+  select made, row_number() over (order by l.kind = 'tax', l.description, l.rating_key), l.kind,
+    l.rating_key, l.service_start, l.service_end, l.quantity, l.unit_amount, l.per_units,
+    l.precise_amount, l.amount_minor, l.tax_name, l.tax_rate_percent, l.tax_behavior,
+    l.tax_base_minor, l.tax_note, l.description
+  from _billing.add_discounts_and_taxes(
+    array(
+      select (i.client_id, null, null, 'one_off', 'item|' || i.id, null, null, null, null,
+        i.item_day, i.item_day + 1, i.quantity, i.unit_amount, 1, null, null,
+        i.quantity * i.unit_amount, _billing.to_minor(i.quantity * i.unit_amount, c.exponent),
+        null, null, null, null, null, i.description, null)::_billing.rated_line
+      from public.invoice_items i join public.currencies c on c.code = i.currency
+      where i.id = any (item_ids)),
+    array(
+      select (client, null, t.exponent, null, null, t.taxes)::_billing.section_terms
+      from billing.config_on(array[client], array[billing.day_of(client, as_of)]) t)) l;
+  update public.invoice_items i set invoice_id = made where i.id = any (item_ids);
+  perform _billing.write_totals(array[made]);
+  perform _billing.write_documents(array[made]);
+  return made;
+end $$;
+comment on function billing.create_one_off_invoice is 'Draft invoice of pending items only.';
+grant execute on function billing.create_one_off_invoice(uuid[], timestamptz) to service_role;
+
+-- 50_invoicing/periods.sql
+
+-- Which periods there are, which of them a run settles, and what becomes of each.
+
+-- Opens a row for each period with service that is over at `as_of`: from the client's first period
+-- on, each starting where the one before it ended, also when the anchor day has changed in between;
+-- after a gap in service on the anchor day. And the periods before and between those that there are
+-- where days have come into service since: they end where the next period begins.
+create function _billing.open_periods(as_of timestamptz)
+returns void language sql set search_path = '' as $$
+  with opened as materialized (
+    select p.client_id, min(p.period_start) as first_start,
+      sum(p.period_end - p.period_start) < max(p.period_end) - min(p.period_start) as has_holes
+    from public.billing_periods p group by p.client_id
+  ), holes as (
+    select o.client_id, '-infinity'::date as hole_start, o.first_start as hole_end
+    from opened o join public.clients c on c.id = o.client_id and c.started_on < o.first_start
+    union all
+    select p.client_id, p.period_end, p.next_start
+    from (
+      select x.client_id, x.period_end, lead(x.period_start) over (
+        partition by x.client_id order by x.period_start) as next_start
+      from public.billing_periods x
+      where x.client_id in (select o.client_id from opened o where o.has_holes)
+    ) p
+    where p.period_end < p.next_start
+  ), spans as (
+    select r.client_id, r.billing_anchor_day, r.next_start as from_day, r.today as until_day,
+      null::date as joint
+    from billing.running_periods(as_of) r where r.next_start < r.today
+    union all
+    select h.client_id, c.billing_anchor_day, greatest(h.hole_start, billing.period_start_of(
+      greatest(h.hole_start, s.starts_on), c.billing_anchor_day)), h.hole_end, h.hole_end
+    from holes h
+    join public.clients c on c.id = h.client_id
+    cross join lateral (
+      select min(i.starts_on) as starts_on from public.service_intervals i
+      where i.client_id = h.client_id and i.starts_on < h.hole_end and i.ends_on > h.hole_start
+    ) s
+    where s.starts_on is not null
+  ), ends as (
+    select s.*, billing.anchor_in_month((m.month)::date, s.billing_anchor_day) as period_end
+    from spans s cross join lateral generate_series(
+      date_trunc('month', s.from_day::timestamp),
+      date_trunc('month', s.until_day::timestamp), interval '1 month') m(month)
+    union
+    select s.*, s.joint from spans s where s.joint is not null
+  ), periods as (
+    select e.client_id, e.billing_anchor_day, e.period_end,
+      coalesce(lag(e.period_end) over (partition by e.client_id, e.from_day
+        order by e.period_end), e.from_day) as period_start
+    from ends e where e.period_end > e.from_day and e.period_end <= e.until_day
+  ), standing as materialized (
+    -- Whoever changes the service of a client waits for its new periods, to mark them. One that is
+    -- being changed at this moment gets its periods by the next run.
+    select c.id from public.clients c
+    where c.id in (select p.client_id from periods p) for share of c skip locked
+  )
+  insert into public.billing_periods (client_id, period_start, period_end, full_days, updated_at)
+  select p.client_id, p.period_start, p.period_end,
+    billing.full_days(p.period_start, p.period_end, p.billing_anchor_day), as_of
+  from periods p join standing c on c.id = p.client_id
+  where exists (select from public.service_intervals s where s.client_id = p.client_id
+    and s.starts_on < p.period_end and s.ends_on > p.period_start);
+$$;
+comment on function _billing.open_periods is 'Adds the periods that are over at an instant.';
+
+-- Periods that a run settles, of all clients or some: not invoiced yet, changed since, or in draft;
+-- also those with late lines on a draft, since drafts are remade. Late ones have an issued invoice.
+create function _billing.run_targets(client_ids uuid[] default null)
+returns table (client_id uuid, period_start date, period_end date, is_late boolean)
+language sql stable set search_path = '' as $$
+  select p.client_id, p.period_start, p.period_end, coalesce(i.status <> 'draft', false)
+  from (
+    -- Asked for one by one, each has its index: settled periods, all of history, are not looked at.
+    select p.client_id, p.period_start from public.billing_periods p
+    where (p.usage_changed or p.state in ('pending', 'blocked')) and p.state <> 'voided'
+      and (client_ids is null or p.client_id = any (client_ids))
+    union
+    select i.client_id, i.period_start from public.invoices i
+    where i.status = 'draft' and i.kind = 'period'
+      and (client_ids is null or i.client_id = any (client_ids))
+    union
+    select i.client_id, l.section_start
+    from public.invoices i
+    join public.invoice_lines l on l.invoice_id = i.id and l.is_late
+    join public.billing_periods p on p.client_id = i.client_id
+      and p.period_start = l.section_start and p.state <> 'voided'
+    where i.status = 'draft' and (client_ids is null or i.client_id = any (client_ids))
+  ) w
+  join public.billing_periods p using (client_id, period_start)
+  left join public.invoices i on i.client_id = w.client_id and i.kind = 'period'
+    and i.period_start = w.period_start and i.status <> 'void';
+$$;
+comment on function _billing.run_targets is
+  'Periods that a run settles, of all clients or of some.';
+
+create function _billing.targets_of_run(client_ids uuid[] default null)
+returns table (due billing.rating_target[], late billing.rating_target[])
+language sql stable set search_path = '' as $$
+  select coalesce(array_agg(x.target order by x.target) filter (where not x.is_late), '{}'),
+    coalesce(array_agg(x.target order by x.target) filter (where x.is_late), '{}')
+  from (
+    select (t.client_id, t.period_start, t.period_end)::billing.rating_target as target, t.is_late
+    from _billing.run_targets(client_ids) t
+  ) x;
+$$;
+comment on function _billing.targets_of_run is
+  'The same as two lists: due ones have no issued invoice, late ones have.';
+
+-- Periods that nothing bills: their invoice was voided and none has taken its place.
+create function _billing.voided_periods()
+returns table (client_id uuid, period_start date, number text, voided_at timestamptz)
+language sql stable set search_path = '' as $$
+  select p.client_id, p.period_start, v.number, v.voided_at
+  from public.billing_periods p
+  left join lateral (
+    select i.number, i.voided_at from public.invoices i
+    where i.client_id = p.client_id and i.period_start = p.period_start and i.status = 'void'
+    order by i.voided_at desc, i.number desc limit 1
+  ) v on true
+  where p.state = 'voided';
+$$;
+comment on function _billing.voided_periods is
+  'Periods whose invoice was voided and that have not been billed anew.';
+
+-- 50_invoicing/period_states.sql
+
+-- What rating a period finds, noted at the period.
+
+-- Targets without a live invoice that are rated below what is booked for them.
+create function _billing.negative_sections(targets billing.rating_target[])
+returns table (client_id uuid, section_start date, net_minor numeric)
+language sql stable set search_path = '' as $$
+  select (d.line).client_id, (d.line).section_start, sum((d.line).amount_minor)
+  from _billing.section_deltas(array(
+    select t from unnest(targets) t where not exists (
+      select from public.invoices i where i.client_id = t.client_id and i.kind = 'period'
+        and i.period_start = t.period_start and i.status <> 'void'))) d
+  where (d.line).tax_behavior is null or (d.line).tax_behavior = 'exclusive'
+  group by 1, 2 having sum((d.line).amount_minor) < 0;
+$$;
+
+-- Marks due targets that cannot be billed and returns the others. Who has asked already what blocks
+-- them says so. No sequential scans: after a run that was rolled back tables pass for empty, and
+-- what the planner takes for one row it compares with all targets.
+create function _billing.mark_blocked(targets billing.rating_target[], as_of timestamptz,
+  known _billing.blocked_target[] default null)
+returns billing.rating_target[] language sql
+set search_path = '' set enable_seqscan = off as $$
+  with blocked as materialized (
+    select b.client_id, b.period_start, min(b.reason) as reason,
+      _billing.first_few(array_agg(b.message order by b.reason, b.message), 10, '; ') as message
+    from unnest(coalesce(known, array(select b from _billing.blocked_targets(targets) b))) b
+    group by b.client_id, b.period_start
+  ), marked as (
+    update public.billing_periods p
+    set state = case when b.reason is null then 'pending' else 'blocked' end,
+      reason = b.reason, message = b.message, updated_at = as_of
+    from unnest(targets) t left join blocked b using (client_id, period_start)
+    where p.client_id = t.client_id and p.period_start = t.period_start
+      and (p.state, p.reason, p.message) is distinct from
+        (case when b.reason is null then 'pending' else 'blocked' end, b.reason, b.message)
+  )
+  select coalesce(array_agg(t), '{}') from unnest(targets) t
+  where (t.client_id, t.period_start) not in (select client_id, period_start from blocked);
+$$;
+
+-- What became of each target, as of the version of its usage that was rated. A late section stays
+-- marked as changed while its difference waits for
+-- an invoice to go on. What is left of an overcharge after credit notes does not wait: the client
+-- has had all of it back already, and later usage of the section is set off against it.
+create function _billing.mark_rated(due billing.rating_target[], late billing.rating_target[],
+  drafts uuid[], versions _billing.period_version[], as_of timestamptz)
+returns void language sql set search_path = '' set enable_seqscan = off as $$
+  update public.billing_periods p
+  set state = case when exists (
+      select from public.invoices i where i.client_id = p.client_id and i.kind = 'period'
+        and i.period_start = p.period_start and i.status <> 'void')
+      then 'invoiced'
+      when n.client_id is not null then 'blocked' else 'skipped' end,
+    reason = case when n.client_id is not null then 'negative_total' end,
+    -- Each run tries again: an invoice that is issued later may have room.
+    message = format('%s minor units of %s are owed to the client, and no issued invoice has room '
+      || 'to credit them', -n.net_minor, _billing.period_label(t.period_start, t.period_end)),
+    rated_version = v.usage_version, updated_at = as_of
+  from unnest(due) t join unnest(versions) v using (client_id, period_start)
+  left join _billing.negative_sections(due) n
+    on n.client_id = t.client_id and n.section_start = t.period_start
+  where p.client_id = t.client_id and p.period_start = t.period_start;
+  update public.billing_periods p set rated_version = v.usage_version, updated_at = as_of
+  from unnest(late) t join unnest(versions) v using (client_id, period_start)
+  where p.client_id = t.client_id and p.period_start = t.period_start
+    and not exists (
+      select from _billing.late_sections(late) s
+      where s.client_id = p.client_id and s.section_start = p.period_start
+        and (s.net_minor > 0 or (s.net_minor = 0 and not billing.has_ended(s.client_id)))
+        and not exists (
+          select from public.invoice_lines l join public.invoices i on i.id = l.invoice_id
+          where i.id = any (drafts) and i.client_id = s.client_id and l.is_late
+            and l.section_start = s.section_start));
+$$;
+
+-- 50_invoicing/late_usage.sql
+
+-- True when a draft carries late lines of this period.
+create function _billing.is_on_draft(client_id uuid, period_start date)
+returns boolean language sql stable
+begin atomic
+  select exists (
+    select from public.invoices d
+    join public.invoice_lines l on l.invoice_id = d.id and l.is_late
+      and l.section_start = is_on_draft.period_start
+    where d.client_id = is_on_draft.client_id and d.status = 'draft');
+end;
+
+-- Earlier periods of the client whose late usage goes on the target's invoice.
+create function _billing.late_targets(target billing.rating_target)
+returns billing.rating_target[] language sql stable set search_path = '' as $$
+  select coalesce(array_agg(
+    (p.client_id, p.period_start, p.period_end)::billing.rating_target), '{}')
+  from public.billing_periods p
+  join public.invoices i on i.client_id = p.client_id and i.kind = 'period'
+    and i.period_start = p.period_start and i.status not in ('draft', 'void')
+  where p.client_id = target.client_id and p.period_start <> target.period_start
+    and (p.usage_changed or _billing.is_on_draft(p.client_id, p.period_start));
+$$;
+
+-- 50_invoicing/grace.sql
+
+-- Drafts that have waited long enough to be finalized.
+
+create function _billing.drafts_past_grace(as_of timestamptz, client_ids uuid[] default null)
+returns uuid[] language sql stable set search_path = '' as $$
+  with drafts as materialized (
+    select d.* from public.invoices d
+    where d.status = 'draft' and d.kind in ('period', 'late')
+      and (client_ids is null or d.client_id = any (client_ids))
+  )
+  select coalesce(array_agg(i.id), '{}')
+  from drafts i
+  left join billing.period_terms(array(
+    select (d.client_id, d.period_start, d.period_end)::billing.rating_target
+    from drafts d where d.kind = 'period')) t
+    on t.client_id = i.client_id and t.period_start = i.period_start
+  where i.kind = 'late' or (
+    _billing.day_start(i.client_id, i.period_end) + make_interval(hours => t.grace_hours) <= as_of
+    and not exists (select from public.billing_periods p where p.client_id = i.client_id
+      and p.period_start = i.period_start and p.state = 'blocked'));
+$$;
+comment on function _billing.drafts_past_grace is
+  'Drafts of the run that are to be finalized; not those of periods that are blocked now.';
+
+-- 50_invoicing/closing.sql
+
+-- Closing periods: the one way from usage to drafts, credit notes and issued invoices. A run, an
+-- invoice on demand, a draft finalized by hand, a regenerated period and a preview are short
+-- callers of it.
+
+create type _billing.closing as (drafts uuid[], issued uuid[], credit_notes bigint,
+  blocked _billing.blocked_target[]);
+comment on type _billing.closing is
+  'What closing periods made: drafts, those of them that were issued, credit notes; what blocked.';
+
+-- The targets that nothing blocks. A total below zero blocks only a period without an invoice.
+create function _billing.unblocked(targets billing.rating_target[],
+  blocked _billing.blocked_target[], negative_blocks boolean)
+returns billing.rating_target[] language sql immutable set search_path = '' as $$
+  select coalesce(array_agg(t), '{}') from unnest(targets) t
+  where (t.client_id, t.period_start) not in (
+    select b.client_id, b.period_start from unnest(blocked) b
+    where negative_blocks or b.reason <> 'negative_total');
+$$;
+comment on function _billing.unblocked is 'Those of the targets that nothing blocks.';
+
+-- Rates targets and writes the drafts of those that are not blocked. `late` targets are invoiced
+-- already; one that is rated below what was invoiced is not blocked: it is credited.
+create function _billing.draft_periods(due billing.rating_target[], late billing.rating_target[])
+returns _billing.closing language plpgsql set search_path = '' as $$
+declare
+  made _billing.closing;
+begin
+  made.blocked := array(select b from _billing.blocked_by(
+    due || late, _billing.rate_drafts(due || late)) b);
+  made.drafts := _billing.make_drafts(
+    _billing.unblocked(due, made.blocked, true), _billing.unblocked(late, made.blocked, false));
+  return made;
+end $$;
+comment on function _billing.draft_periods is
+  'Rates periods and writes their drafts, without documents; says what blocked which.';
+
+-- Terms that this transaction itself has changed are counted, and asked whether they may be, before
+-- they are rated: at its commit they would find its own invoices.
+create function _billing.fire_terms_triggers()
+returns void language plpgsql set search_path = '' as $$
+begin
+  set constraints public.count_terms_change, _billing.count_terms_change,
+    public.count_terms_change_of_items, public.guard_new_price_at_commit,
+    public.guard_new_config_at_commit, public.guard_family_at_commit,
+    public.guard_new_meter_at_commit immediate;
+  set constraints public.count_terms_change, _billing.count_terms_change,
+    public.count_terms_change_of_items, public.guard_new_price_at_commit,
+    public.guard_new_config_at_commit, public.guard_family_at_commit,
+    public.guard_new_meter_at_commit deferred;
+end $$;
+comment on function _billing.fire_terms_triggers is
+  'Fires the deferred triggers of changes of terms that this transaction has made so far.';
+
+-- The same at the terms of one version; raises LB001 where they have moved in the end.
+create function _billing.close_at_terms(due billing.rating_target[], late billing.rating_target[],
+  as_of timestamptz, issue text, versions _billing.period_version[], terms_seen bigint)
+returns _billing.closing language plpgsql set search_path = '' as $$
+declare
+  made _billing.closing;
+  charged billing.rating_target[];
+  credited billing.rating_target[];
+begin
+  made := _billing.draft_periods(due, late);
+  charged := _billing.mark_blocked(due, as_of, made.blocked);
+  credited := _billing.unblocked(late, made.blocked, false);
+  made.credit_notes := _billing.credit_overcharges(_billing.overcharged_targets(
+    charged || credited), as_of);
+  perform _billing.mark_rated(charged, credited, made.drafts, versions, as_of);
+  made.issued := case issue when 'none' then '{}' when 'all' then made.drafts
+    else _billing.drafts_past_grace(as_of, array(
+      select t.client_id from unnest(due || late) t)) end;
+  perform _billing.write_documents(
+    array(select unnest(made.drafts) except select unnest(made.issued)));
+  perform _billing.settle_items(made.issued);
+  perform _billing.hold_terms(terms_seen);
+  perform _billing.finalize_invoices(made.issued, as_of);
+  return made;
+end $$;
+
+-- Closes periods of clients that the caller has locked. `issue` says which drafts become invoices:
+-- none, those past their grace, or all. Where terms move meanwhile it is done again; the third time
+-- it holds them from the beginning.
+create function _billing.close_periods(due billing.rating_target[], late billing.rating_target[],
+  as_of timestamptz, issue text)
+returns _billing.closing language plpgsql set search_path = '' as $$
+declare
+  versions constant _billing.period_version[] := _billing.lock_periods(due || late);
+begin
+  perform _billing.fire_terms_triggers();
+  for attempt in 1..2 loop
+    begin
+      return _billing.close_at_terms(due, late, as_of, issue, versions,
+        _billing.current_terms_version());
+    exception when sqlstate 'LB001' then
+      null;
+    end;
+  end loop;
+  return _billing.close_at_terms(due, late, as_of, issue, versions, _billing.hold_terms());
+end $$;
+comment on function _billing.close_periods is
+  'Rates periods and writes drafts, credit notes and, as `issue` says (none, past_grace, all), the
+   invoices.';
+
+create function _billing.blocked_message(made _billing.closing, target billing.rating_target)
+returns text language sql immutable set search_path = '' as $$
+  select string_agg(b.message, '; ' order by b.reason, b.message) from unnest(made.blocked) b
+  where b.client_id = target.client_id and b.period_start = target.period_start;
+$$;
+comment on function _billing.blocked_message is 'Why a target was not closed; null where it was.';
+
+-- 50_invoicing/preview.sql
+
+-- Previews: what the invoice of a period would say.
+
+-- The period of a client that a day lies in: as recorded, or as it will be.
+create function _billing.period_with(client_id uuid, day date)
+returns billing.rating_target language plpgsql stable set search_path = '' as $$
+declare
+  target billing.rating_target;
+begin
+  select p.client_id, p.period_start, p.period_end into target
+  from public.billing_periods p
+  where p.client_id = period_with.client_id and p.period_start <= day and day < p.period_end;
+  if target.client_id is null then
+    select r.client_id,
+      greatest(r.next_start, billing.period_start_of(day, r.billing_anchor_day)),
+      billing.period_end_of(greatest(day, r.next_start), r.billing_anchor_day) into target
+    from billing.running_periods(billing.as_of()) r
+    where r.client_id = period_with.client_id and day >= r.next_start;
+    if not exists (select from public.service_intervals s
+      where s.client_id = target.client_id and s.starts_on < target.period_end
+        and s.ends_on > target.period_start) then
+      target := null;
+    end if;
+  end if;
+  if target.client_id is null then
+    perform billing.raise_error('unknown_client',
+      format('client %s does not exist or has no period with %s', client_id, day));
+  end if;
+  if exists (select from public.invoices i where i.client_id = target.client_id
+    and i.kind = 'period' and i.period_start = target.period_start
+    and i.status not in ('draft', 'void')) then
+    perform billing.raise_error('period_already_invoiced',
+      format('the period %s is invoiced',
+        _billing.period_label(target.period_start, target.period_end)),
+      'see the invoice; late usage goes on the next one');
+  end if;
+  return target;
+end $$;
+
+-- The document that the invoice of a period would have if it were made now. Made by the very
+-- functions that make it, in a subtransaction that is rolled back: it cannot differ by a cent.
+create function billing.preview_invoice(client_id uuid, day date default null,
+  as_of timestamptz default now())
+returns jsonb language plpgsql security definer set search_path = '' set jit = off as $$
+-- Definer: callers may look at a preview, only these functions may write drafts.
+declare
+  target billing.rating_target;
+  late billing.rating_target[];
+  made _billing.closing;
+  content text;
+begin
+  perform set_config('billing.as_of', as_of::text, true);
+  perform _billing.lock_clients(array[preview_invoice.client_id]);
+  perform _billing.rollup_if_free();
+  target := _billing.period_with(preview_invoice.client_id,
+    coalesce(day, billing.day_of(preview_invoice.client_id, as_of)));
+  late := _billing.late_targets(target);
+  begin
+    delete from public.invoices i where i.client_id = target.client_id
+      and i.period_start = target.period_start and i.status = 'draft';
+    made := _billing.draft_periods(array[target], late);
+    perform _billing.write_documents(made.drafts);
+    -- As text: a jsonb of this size is a reference to storage that is rolled back with its row.
+    select i.document::text into content from public.invoices i
+    where i.client_id = target.client_id and i.kind = 'period'
+      and i.period_start = target.period_start and i.status = 'draft';
+    raise exception using errcode = 'LB000', message = 'roll the preview back';
+  exception when sqlstate 'LB000' then
+    null;
+  end;
+  if _billing.blocked_message(made, target) is not null then
+    perform billing.raise_error('client_blocked', _billing.blocked_message(made, target));
+  end if;
+  return content::jsonb;
+end $$;
+comment on function billing.preview_invoice is
+  'Document of the invoice for the period with a day (default today), or null where it is zero.';
+grant execute on function billing.preview_invoice(uuid, date, timestamptz) to service_role;
+
+-- 50_invoicing/finalize_invoice.sql
+
+-- Finalizing one draft, as it would be made now.
+
+create function billing.finalize_invoice(invoice_id uuid, as_of timestamptz default now())
+returns text language plpgsql security definer
+set search_path = '' set jit = off set lock_timeout = '30s' as $$
+-- Definer: callers may read invoices, only these functions may write them.
+declare
+  invoice public.invoices;
+  target billing.rating_target;
+  made _billing.closing;
+begin
+  perform set_config('billing.as_of', as_of::text, true);
+  perform _billing.lock_clients(_billing.clients_of(finalize_invoice.invoice_id));
+  invoice := _billing.get_invoice(finalize_invoice.invoice_id);
+  if invoice.status <> 'draft' then
+    perform billing.raise_error('illegal_transition',
+      format('invoice %s is %s; only a draft can be finalized', invoice.number, invoice.status));
+  end if;
+  if invoice.kind = 'period'
+    and _billing.day_start(invoice.client_id, invoice.period_end) > as_of then
+    perform billing.raise_error('period_not_over',
+      format('the period ends at %s', _billing.day_start(invoice.client_id, invoice.period_end)),
+      'wait until then, or look at it with billing.preview_invoice');
+  end if;
+  if invoice.kind <> 'period' then
+    perform _billing.finalize_invoices(array[invoice.id], as_of);
+  else
+    -- Brought up to date first: the document is made of records that go on changing.
+    target := (invoice.client_id, invoice.period_start, invoice.period_end);
+    perform _billing.rollup();
+    made := _billing.close_periods(array[target], _billing.late_targets(target), as_of, 'all');
+    if _billing.blocked_message(made, target) is not null then
+      perform billing.raise_error('client_blocked', _billing.blocked_message(made, target),
+        'mend what blocks it, then finalize again');
+    end if;
+  end if;
+  return (select i.number from public.invoices i where i.id = invoice.id);
+end $$;
+comment on function billing.finalize_invoice is
+  'Finalizes one draft, brought up to date first; returns its number, null where it came to zero.';
+grant execute on function billing.finalize_invoice(uuid, timestamptz) to service_role;
+
+-- 50_invoicing/voids.sql
+
+-- Taking an issued invoice back, and making it anew.
+
+create function billing.void_invoice(invoice_id uuid, reason text,
+  as_of timestamptz default now())
+returns void language plpgsql security definer set search_path = '' as $$
+-- Definer: callers may ask, only these functions may write the books.
+declare
+  invoice public.invoices;
+  sections billing.rating_target[];
+begin
+  if btrim(coalesce(void_invoice.reason, '')) = '' then
+    perform billing.raise_error('invalid_argument', 'voiding needs a reason');
+  end if;
+  perform _billing.lock_clients(_billing.clients_of(void_invoice.invoice_id));
+  invoice := _billing.get_invoice(void_invoice.invoice_id);
+  if invoice.kind = 'one_off' and invoice.status = 'draft' then
+    update public.invoice_items t set invoice_id = null where t.invoice_id = invoice.id;
+    delete from public.invoices i where i.id = invoice.id;
+    return;
+  end if;
+  if invoice.status not in ('open', 'uncollectible') or invoice.paid_minor > 0
+    or invoice.credited_minor > 0 then
+    perform billing.raise_error('illegal_transition',
+      format('invoice %s is %s%s and cannot be voided',
+        coalesce(invoice.number, invoice.id::text), invoice.status, case
+          when invoice.paid_minor > 0 then ', partly paid'
+          when invoice.credited_minor > 0 then ', partly credited' else '' end),
+      'issue a credit note for what has been paid or credited');
+  end if;
+  sections := array(
+    select (p.client_id, p.period_start, p.period_end)::billing.rating_target
+    from public.billing_periods p
+    where p.client_id = invoice.client_id and p.period_start in (
+      select l.section_start from public.invoice_lines l where l.invoice_id = invoice.id
+      union select invoice.period_start));
+  perform _billing.lock_periods(sections);
+  update public.invoices i
+  set status = 'void', voided_at = as_of, void_reason = void_invoice.reason
+  where i.id = invoice.id;
+  update public.invoice_items t set invoice_id = null where t.invoice_id = invoice.id;
+  insert into public.balance_entries (client_id, currency, amount_minor, reason, invoice_id,
+    created_at, note)
+  select invoice.client_id, invoice.currency, invoice.balance_applied_minor, 'void', invoice.id,
+    as_of, reason
+  where invoice.balance_applied_minor > 0;
+  update public.billing_periods p set state = 'voided', updated_at = as_of
+  where invoice.kind = 'period' and p.client_id = invoice.client_id
+    and p.period_start = invoice.period_start;
+  perform _billing.mark_changed(array(
+    select s from unnest(sections) s where exists (
+      select from public.invoice_lines l where l.invoice_id = invoice.id and l.is_late
+        and l.section_start = s.period_start)));
+end $$;
+comment on function billing.void_invoice is
+  'Voids an unpaid invoice; it keeps its number. Its period is billed again by regenerating, its
+   one-off items are pending again. A one-off draft is discarded.';
+grant execute on function billing.void_invoice(uuid, text, timestamptz) to service_role;
+
+create function billing.regenerate_invoice(invoice_id uuid, as_of timestamptz default now())
+returns uuid language plpgsql security definer
+set search_path = '' set jit = off set lock_timeout = '30s' as $$
+-- Definer: as above.
+declare
+  old public.invoices;
+  target billing.rating_target;
+  late billing.rating_target[];
+  made _billing.closing;
+begin
+  perform set_config('billing.as_of', as_of::text, true);
+  perform _billing.lock_clients(_billing.clients_of(regenerate_invoice.invoice_id));
+  old := _billing.get_invoice(regenerate_invoice.invoice_id);
+  if old.status <> 'void' or old.kind <> 'period' then
+    perform billing.raise_error('illegal_transition',
+      format('invoice %s is %s; only the voided invoice of a period can be regenerated',
+        coalesce(old.number, old.id::text), old.status), 'void it first');
+  end if;
+  target := _billing.period_with(old.client_id, old.period_start);
+  perform _billing.rollup();
+  late := _billing.late_targets(target);
+  perform _billing.lock_periods(array[target] || late);
+  update public.billing_periods p set state = 'pending', updated_at = as_of
+  where p.client_id = old.client_id and p.period_start = old.period_start;
+  made := _billing.close_periods(array[target], late, as_of, 'none');
+  return (select i.id from public.invoices i
+    where i.id = any (made.drafts) and i.period_start = target.period_start);
+end $$;
+comment on function billing.regenerate_invoice is
+  'Draft that replaces a voided invoice, rated anew; null when blocked or zero.';
+grant execute on function billing.regenerate_invoice(uuid, timestamptz) to service_role;
+
+-- 50_invoicing/heal_usage.sql
+
+-- Days of these targets that have not been compared with the logs since their records changed.
+create function _billing.unverified_days(targets billing.rating_target[])
+returns table (day date) language sql stable set search_path = '' as $$
+  with spans as materialized (
+    select distinct t.period_start, t.period_end from unnest(targets) t
+  )
+  select distinct s.day::date
+  from spans p
+  cross join lateral generate_series(p.period_start, p.period_end - 1, interval '1 day') s(day)
+  where not exists (select from billing.usage_days u
+    where u.usage_day = s.day::date and u.verified_changes = u.changes);
+$$;
+comment on function _billing.unverified_days is
+  'Days of targets that have not been compared with the logs since their records changed.';
+
+-- Where records and logs disagree on the days of these targets, the logs are right: rebuilds the
+-- days and returns how many differences there were. Days compared since they last changed agree.
+create function _billing.heal_usage(targets billing.rating_target[])
+returns bigint language sql set search_path = '' as $$
+  select _billing.heal_days(array(
+    select unnest(range_agg(daterange(u.day, u.day + 1)))
+      from _billing.unverified_days(targets) u));
+$$;
+comment on function _billing.heal_usage is
+  'Compares records with logs over target periods and rebuilds where they differ.';
+
+-- 50_invoicing/runs/runs.sql
+
+-- Runs: every client's periods that are over become invoices, in batches of clients. Idempotent:
+-- what is done is not done again, what was killed has not happened, two callers share the work.
+create table billing.monthly_runs (
+  id bigint generated always as identity primary key,
+  as_of timestamptz not null,
+  started_at timestamptz not null default clock_timestamp(),
+  finished_at timestamptz,
+  actor text not null,
+  healed bigint not null default 0,
+  healed_until date,
+  summary jsonb,
+  constraint monthly_runs_summary_once_finished check (
+    (finished_at is null) = (summary is null))
+);
+comment on table billing.monthly_runs is
+  'Each run: what it did once it is finished. One is open at a time; whoever runs joins it.';
+create unique index monthly_runs_one_open on billing.monthly_runs ((true))
+  where finished_at is null;
+alter table billing.monthly_runs enable row level security;
+revoke all on billing.monthly_runs from public;
+grant select on billing.monthly_runs to service_role;
+
+create table billing.run_clients (
+  run_id bigint not null references billing.monthly_runs (id) on delete cascade,
+  client_id uuid not null references public.clients (id) on delete cascade,
+  place integer not null,
+  state text not null default 'waiting'
+    constraint run_clients_state_known check (state in ('waiting', 'failed')),
+  message text,
+  primary key (run_id, client_id),
+  constraint run_clients_failed_says_why check ((state = 'failed') = (message is not null))
+);
+comment on table billing.run_clients is
+  'Clients that a run has not settled yet, in the order of its invoices; those that it could not.';
+create index run_clients_waiting on billing.run_clients (run_id, place) where state = 'waiting';
+create index run_clients_client_id on billing.run_clients (client_id);
+alter table billing.run_clients enable row level security;
+revoke all on billing.run_clients from public;
+grant select on billing.run_clients to service_role;
+
+create table billing.run_batches (
+  id bigint generated always as identity primary key,
+  run_id bigint not null references billing.monthly_runs (id) on delete cascade,
+  clients integer not null,
+  invoices integer not null,
+  totals jsonb not null,
+  credit_notes bigint not null,
+  skipped integer not null,
+  blocked jsonb not null,
+  finished_at timestamptz not null default clock_timestamp()
+);
+comment on table billing.run_batches is 'What each batch of a run did, until the run is finished.';
+create index run_batches_run_id on billing.run_batches (run_id);
+alter table billing.run_batches enable row level security;
+revoke all on billing.run_batches from public;
+grant select on billing.run_batches to service_role;
+
+-- The first hundred are listed, all are counted: a summary is read whole.
+create function _billing.summarize_run(run billing.monthly_runs)
+returns jsonb language sql stable set search_path = '' as $$
+  with batches as materialized (
+    select * from billing.run_batches b where b.run_id = run.id
+  ), blocked as materialized (
+    select c.name, b.*,
+      row_number() over (order by c.name, b.period_start, b.reason, b.message) as place
+    from (
+      select p.client_id, p.period_start, p.reason, p.message
+      from public.billing_periods p where p.state = 'blocked'
+      union all
+      select l.client_id, l.period_start, l.reason, l.message
+      from batches r
+      cross join lateral jsonb_populate_recordset(null::_billing.blocked_target, r.blocked) l
+    ) b join public.clients c on c.id = b.client_id
+  ), failed as materialized (
+    select c.name, f.*, row_number() over (order by c.name, f.client_id) as rank
+    from billing.run_clients f join public.clients c on c.id = f.client_id
+    where f.run_id = run.id and f.state = 'failed'
+  )
+  select jsonb_build_object(
+    'as_of', run.as_of,
+    'invoices', (select coalesce(sum(b.invoices), 0) from batches b),
+    'totals', (select coalesce(jsonb_object_agg(x.currency, x.total_minor), '{}') from (
+      select t.key as currency, sum(t.value::numeric) as total_minor
+      from batches b cross join lateral jsonb_each_text(b.totals) t group by t.key) x),
+    'drafts', (select count(*) from public.invoices i where i.status = 'draft'),
+    'skipped', (select coalesce(sum(b.skipped), 0) from batches b),
+    'credit_notes', (select coalesce(sum(b.credit_notes), 0) from batches b),
+    'discrepancies_healed', run.healed,
+    'blocked', (select coalesce(jsonb_agg(jsonb_build_object('client', b.name,
+        'client_id', b.client_id, 'period_start', b.period_start, 'reason', b.reason,
+        'message', b.message) order by b.place), '[]') from blocked b where b.place <= 100),
+    'blocked_count', (select count(*) from blocked),
+    'failed', (select coalesce(jsonb_agg(jsonb_build_object('client', f.name,
+        'client_id', f.client_id, 'message', f.message) order by f.rank), '[]')
+      from failed f where f.rank <= 100),
+    'failed_count', (select count(*) from failed),
+    'voided', (select coalesce(jsonb_agg(jsonb_build_object('client', v.name,
+        'client_id', v.client_id, 'period_start', v.period_start, 'invoice', v.number)
+        order by v.place), '[]')
+      from (
+        select c.name, p.*, row_number() over (order by c.name, p.period_start) as place
+        from _billing.voided_periods() p join public.clients c on c.id = p.client_id
+      ) v where v.place <= 100),
+    'quarantined', (select coalesce(jsonb_agg(jsonb_build_object('reason', q.reason,
+      'rows', q.rows)), '[]') from billing.quarantine_summary() q));
+$$;
+comment on function _billing.summarize_run is 'What a run did, from its batches.';
+
+-- 50_invoicing/runs/begin_and_finish.sql
+
+-- Joins the run that is open, or opens one: counts what has arrived, opens the periods that are
+-- over and lists the clients that have something to settle. Short, so that it can be committed
+-- before the first batch: a rollup knows the new periods only then.
+create function billing.begin_run(as_of timestamptz default billing.as_of())
+returns bigint language plpgsql security definer set search_path = '' set jit = off as $$
+-- Definer: callers may start a run, only its functions may write the books.
+declare
+  run bigint;
+begin
+  if as_of > now() + interval '2 years' then
+    perform billing.raise_error('invalid_argument',
+      format('as_of %s is years ahead; all periods until then would be invoiced', as_of),
+      'check the year');
+  end if;
+  insert into billing.monthly_runs (as_of, actor) values (as_of, billing.actor())
+  on conflict ((true)) where finished_at is null do nothing
+  returning id into run;
+  if run is null then
+    select r.id into run from billing.monthly_runs r where r.finished_at is null;
+    return run;
+  end if;
+  perform set_config('billing.as_of', as_of::text, true);
+  perform _billing.hold_usage();
+  perform _billing.open_periods(as_of);
+  insert into billing.run_clients (run_id, client_id, place)
+  select run, c.id, row_number() over (order by c.name, c.id)
+  from public.clients c
+  where c.id in (select t.client_id from _billing.run_targets() t);
+  return run;
+end $$;
+comment on function billing.begin_run is
+  'Opens a run, or joins the one that is open; returns its id.';
+grant execute on function billing.begin_run(timestamptz) to service_role;
+
+create function billing.heal_run(run_id bigint)
+returns bigint language plpgsql security definer set search_path = '' as $$
+-- Definer: as above.
+begin
+  while billing.heal_step(run_id) loop
+    null;
+  end loop;
+  return (select r.healed from billing.monthly_runs r where r.id = run_id);
+end $$;
+comment on function billing.heal_run is
+  'Rebuilds usage that differs from the logs in the periods of a run; returns the differences.';
+grant execute on function billing.heal_run(bigint) to service_role;
+
+-- A run begins with comparing what it will bill with the logs, a week at a time, each committed.
+
+-- Compares the next week of records with the logs, of the days of a run's periods, and rebuilds it
+-- where it differs. Before any client is locked; days that were compared since they last changed
+-- are not compared again. False where all weeks are done.
+create function billing.heal_step(run_id bigint)
+returns boolean language plpgsql security definer set search_path = '' set jit = off
+set work_mem = '64MB' as $$
+-- Definer: as above.
+declare
+  done_until date;
+  week daterange;
+  found bigint;
+begin
+  -- Two callers share the weeks.
+  select coalesce(r.healed_until, '-infinity') into done_until
+  from billing.monthly_runs r where r.id = run_id for update;
+  select daterange(min(u.day), min(u.day) + 7) into week
+  from _billing.unverified_days(array(
+    select (t.client_id, t.period_start, t.period_end)::billing.rating_target
+    from _billing.run_targets() t)) u
+  where u.day >= done_until;
+  if lower(week) is null then
+    return false;
+  end if;
+  found := _billing.heal_days(array[week]);
+  update billing.monthly_runs r set healed = r.healed + found, healed_until = upper(week)
+  where r.id = run_id;
+  return true;
+end $$;
+comment on function billing.heal_step is
+  'Rebuilds usage that differs from the logs in the next week of a run''s periods; false where there
+   is none.';
+grant execute on function billing.heal_step(bigint) to service_role;
+
+-- Closes a run with its summary. Clients that other sessions held all the while are left to the
+-- next run. Returns the summary, also where the run is finished already.
+create function billing.finish_run(run_id bigint)
+returns jsonb language plpgsql security definer set search_path = '' set jit = off as $$
+-- Definer: as above.
+declare
+  run billing.monthly_runs;
+begin
+  select * into run from billing.monthly_runs r where r.id = run_id for update;
+  if run.finished_at is not null then
+    return run.summary;
+  end if;
+  update billing.run_clients c set state = 'failed',
+    message = 'another session held the client; the next run settles it'
+  where c.run_id = run.id and c.state = 'waiting';
+  run.summary := _billing.summarize_run(run);
+  update billing.monthly_runs r set finished_at = clock_timestamp(), summary = run.summary
+  where r.id = run.id;
+  delete from billing.run_batches b where b.run_id = run.id;
+  return run.summary;
+end $$;
+comment on function billing.finish_run is 'Ends a run; returns its summary.';
+grant execute on function billing.finish_run(bigint) to service_role;
+
+-- 50_invoicing/runs/settle.sql
+
+-- Settling the clients of a run, batch by batch; one that fails is settled alone.
+
+create function _billing.settle_clients(run_id bigint, client_ids uuid[], as_of timestamptz)
+returns void language plpgsql set search_path = '' as $$
+declare
+  targets record;
+  made _billing.closing;
+begin
+  select * into targets from _billing.targets_of_run(client_ids);
+  made := _billing.close_periods(targets.due, targets.late, as_of, 'past_grace');
+  insert into billing.run_batches (run_id, clients, invoices, totals, credit_notes, skipped,
+    blocked)
+  select settle_clients.run_id, cardinality(client_ids), cardinality(made.issued),
+    (select coalesce(jsonb_object_agg(x.currency, x.total_minor), '{}') from (
+      select i.currency, sum(i.total_minor) as total_minor from public.invoices i
+      where i.id = any (made.issued) group by i.currency) x),
+    made.credit_notes,
+    (select count(*) from unnest(targets.due) t join public.billing_periods p
+      using (client_id, period_start) where p.state = 'skipped'),
+    (select coalesce(jsonb_agg(to_jsonb(b)), '[]') from unnest(made.blocked) b
+      where b.reason <> 'negative_total' and (b.client_id, b.period_start) in (
+        select l.client_id, l.period_start from unnest(targets.late) l));
+  delete from billing.run_clients c
+  where c.run_id = settle_clients.run_id and c.client_id = any (client_ids);
+end $$;
+
+-- Closes the periods of these clients, which the caller has locked. False where something fails:
+-- then one client's data does, which must not stop the others. What the server interrupts is
+-- nobody's
+-- fault, and is raised.
+create function _billing.try_settling(run_id bigint, client_ids uuid[], as_of timestamptz)
+returns boolean language plpgsql set search_path = '' as $$
+begin
+  perform _billing.settle_clients(run_id, client_ids, as_of);
+  return true;
+exception
+  when deadlock_detected or serialization_failure or operator_intervention
+    or insufficient_resources then
+    raise;
+  when others then
+    return false;
+end $$;
+
+-- A client whose batch failed, by itself: settled, or blocked with what went wrong. One of whom
+-- another session holds a row (an editor that is open) is left to the next run.
+create function _billing.settle_alone(run_id bigint, client_id uuid, as_of timestamptz)
+returns void language plpgsql set search_path = '' as $$
+declare
+  problem text;
+  is_held boolean := false;
+begin
+  begin
+    perform _billing.settle_clients(run_id, array[client_id], as_of);
+    return;
+  exception
+    when deadlock_detected or serialization_failure or operator_intervention
+      or insufficient_resources then
+      raise;
+    when lock_not_available then
+      problem := 'another session held the client; the next run settles it';
+      is_held := true;
+    when others then
+      get stacked diagnostics problem = message_text;
+  end;
+  update billing.run_clients c set state = 'failed', message = problem
+  where c.run_id = settle_alone.run_id and c.client_id = settle_alone.client_id;
+  update public.billing_periods p
+  set state = 'blocked', reason = 'internal_error', updated_at = as_of,
+    message = format('closing the period failed: %s', problem)
+  where not is_held and p.client_id = settle_alone.client_id
+    and p.state in ('pending', 'blocked');
+end $$;
+
+-- Settles up to so many clients of an open run that nobody else holds. Returns how many; 0 where
+-- all are settled, or held by other sessions at this moment.
+create function billing.settle_batch(run_id bigint, batch_size integer default 100)
+returns integer language plpgsql security definer
+set search_path = '' set jit = off set work_mem = '64MB' set lock_timeout = '5s' as $$
+-- Definer: as above.
+declare
+  at constant timestamptz := (select r.as_of from billing.monthly_runs r where r.id = run_id);
+  batch uuid[];
+  client uuid;
+begin
+  select array_agg(x.client_id) into batch from (
+    select c.client_id from billing.run_clients c
+    join _billing.settlement_locks l on l.client_id = c.client_id
+    where c.run_id = settle_batch.run_id and c.state = 'waiting'
+    order by c.place limit batch_size for update skip locked) x;
+  if batch is null then
+    return 0;
+  end if;
+  perform set_config('billing.as_of', at::text, true);
+  -- Clients are taken without waiting, so a batch may follow another in one transaction.
+  perform set_config('billing.lock_level', '1', true);
+  if not _billing.try_settling(run_id, batch, at) then
+    foreach client in array batch loop
+      perform _billing.settle_alone(run_id, client, at);
+    end loop;
+  end if;
+  return cardinality(batch);
+end $$;
+comment on function billing.settle_batch is
+  'Settles free clients of a run; returns how many, 0 where none is left or none is free.';
+grant execute on function billing.settle_batch(bigint, integer) to service_role;
+
+-- 50_invoicing/runs/close_month.sql
+
+-- The monthly run, whole or when it is due.
+
+-- All of a run in one transaction: for the SQL editor and for tests. Payments and previews of a
+-- client wait from the moment it is settled until the end; close_month lets go batch by batch.
+create function billing.run_monthly(as_of timestamptz default now())
+returns jsonb language plpgsql security definer
+set search_path = '' set jit = off set lock_timeout = '30s' as $$
+-- Definer: as above.
+declare
+  run bigint;
+  run_as_of timestamptz;
+  summary jsonb;
+  tries integer;
+begin
+  -- Usage stands still for the whole transaction: batches of one transaction must not wait for a
+  -- rollup that waits for an earlier one of them.
+  perform _billing.hold_usage();
+  loop
+    run := billing.begin_run(as_of);
+    perform billing.heal_run(run);
+    tries := 0;
+    loop
+      if billing.settle_batch(run) = 0 then
+        -- Others hold what is left: a payment, a draft that is being finalized.
+        exit when tries = 50 or not exists (
+          select from billing.run_clients c where c.run_id = run and c.state = 'waiting');
+        tries := tries + 1;
+        perform pg_sleep(0.1);
+      end if;
+    end loop;
+    select r.as_of into run_as_of from billing.monthly_runs r where r.id = run;
+    summary := billing.finish_run(run);
+    -- One that was open already, of an earlier time, is finished first.
+    exit when run_as_of >= as_of;
+  end loop;
+  return summary;
+end $$;
+comment on function billing.run_monthly is
+  'Invoices every period that is over at as_of, in one transaction; idempotent. Returns the summary
+   of the run. Large ones run by call billing.close_month().';
+grant execute on function billing.run_monthly(timestamptz) to service_role;
+
+-- What need not, or must not, wait for the next daily run: drafts whose grace is over; from nine
+-- o'clock on, periods that are over and not settled, of months that begin on any day. A daily run
+-- that failed is so made good within the hour. What is blocked waits for the daily run.
+create function _billing.run_is_due(as_of timestamptz default billing.as_of())
+returns boolean language plpgsql stable security definer set search_path = '' as $$
+-- Definer: it looks at what callers may not read.
+declare
+  now_utc constant timestamp := as_of at time zone 'UTC';
+begin
+  if extract(day from now_utc) = 1 and extract(hour from now_utc) < 9 then
+    return false;
+  end if;
+  return _billing.drafts_past_grace(as_of) <> '{}' or extract(hour from now_utc) >= 9 and (
+    exists (select from public.billing_periods p where p.state = 'pending')
+    or exists (
+      select from billing.running_periods(as_of) r
+      where billing.period_end_of(r.next_start, r.billing_anchor_day) <= r.today
+        and r.next_start < coalesce(r.ended_on, 'infinity')));
+end $$;
+comment on function _billing.run_is_due is
+  'Whether a draft''s grace or a period is over that no run has settled.';
+
+create function billing.run_if_due(as_of timestamptz default billing.as_of())
+returns jsonb language sql security definer set search_path = '' as $$
+-- Definer: as run_monthly.
+  select case when _billing.run_is_due(as_of) then billing.run_monthly(as_of) end;
+$$;
+comment on function billing.run_if_due is
+  'Runs the month where a draft''s grace or a period is over; null otherwise.';
+grant execute on function billing.run_if_due(timestamptz) to service_role;
+
+-- The same, committed batch by batch, for as long as `budget` allows; the next call goes on. With
+-- `start_new` false it only goes on with a run that is open. A procedure that commits can neither
+-- be a
+-- definer nor set a timeout: it is the owner's, and ends before the owner's statements must.
+create procedure billing.close_month(start_new boolean default true,
+  budget interval default '90 seconds')
+language plpgsql as $$
+declare
+  until constant timestamptz := clock_timestamp() + budget;
+  run bigint;
+  settled integer;
+begin
+  select r.id into run from billing.monthly_runs r where r.finished_at is null;
+  if run is null then
+    if not start_new then
+      return;
+    end if;
+    run := billing.begin_run();
+    commit;
+  end if;
+  loop
+    exit when not billing.heal_step(run);
+    commit;
+    if clock_timestamp() > until then
+      return;
+    end if;
+  end loop;
+  loop
+    settled := billing.settle_batch(run);
+    commit;
+    if settled = 0 then
+      exit when not exists (
+        select from billing.run_clients c where c.run_id = run and c.state = 'waiting');
+      perform pg_sleep(0.1);
+    end if;
+    if clock_timestamp() > until then
+      return;
+    end if;
+  end loop;
+  perform billing.finish_run(run);
+  commit;
+end $$;
+comment on procedure billing.close_month is
+  'Runs the month, or goes on with the run that is open, committing batch by batch; returns when the
+   budget is used up.';
+grant execute on procedure billing.close_month(boolean, interval) to service_role;
+
+create procedure _billing.close_month_if_due()
+language plpgsql as $$
+begin
+  if _billing.run_is_due() then
+    call billing.close_month();
+  end if;
+end $$;
+comment on procedure _billing.close_month_if_due is
+  'close_month where a draft''s grace or a period is over.';
+
+-- 50_invoicing/generate_invoice.sql
+
+-- The period of a client that the anchor day of a month lies in: as recorded, or as it will be.
+create function _billing.period_of_month(client_id uuid, month date)
+returns billing.rating_target language plpgsql stable set search_path = '' as $$
+declare
+  anchor_day date;
+  target billing.rating_target;
+begin
+  select billing.anchor_in_month(month, c.billing_anchor_day) into anchor_day
+  from public.clients c where c.id = period_of_month.client_id;
+  if anchor_day is null then
+    perform billing.raise_error('unknown_client',
+      format('no client has id %s', period_of_month.client_id));
+  end if;
+  select p.client_id, p.period_start, p.period_end into target from public.billing_periods p
+  where p.client_id = period_of_month.client_id
+    and p.period_start <= anchor_day and anchor_day < p.period_end;
+  if target.client_id is null then
+    target := _billing.period_with(period_of_month.client_id, anchor_day);
+  end if;
+  return target;
+end $$;
+comment on function _billing.period_of_month is
+  'The period of a client that the anchor day of a month lies in.';
+
+-- One client's invoice, on demand: what the monthly run does, for one period.
+create function billing.generate_invoice(client_id uuid, month date,
+  as_of timestamptz default now())
+returns table (outcome text, invoice_id uuid)
+language plpgsql security definer set search_path = '' as $$
+-- Definer: callers may ask for an invoice, only these functions may write the books.
+declare
+  target billing.rating_target;
+  existing uuid;
+  made _billing.closing;
+begin
+  perform set_config('billing.as_of', as_of::text, true);
+  perform _billing.lock_clients(array[generate_invoice.client_id]);
+  perform _billing.hold_usage();
+  perform _billing.open_periods(as_of);
+  target := _billing.period_of_month(generate_invoice.client_id, month);
+  select i.id into existing from public.invoices i
+  where i.client_id = target.client_id and i.kind = 'period'
+    and i.period_start = target.period_start and i.status not in ('draft', 'void');
+  if existing is not null then
+    return query select 'existing', existing;
+    return;
+  end if;
+  if _billing.day_start(target.client_id, target.period_end) > as_of then
+    perform billing.raise_error('period_not_over',
+      format('the period ends at %s', _billing.day_start(target.client_id, target.period_end)),
+      'wait until then, or look at it with a dry run');
+  end if;
+  perform _billing.heal_usage(array[target]);
+  made := _billing.close_periods(array[target], _billing.late_targets(target), as_of, 'past_grace');
+  if _billing.blocked_message(made, target) is not null then
+    perform billing.raise_error('client_blocked', _billing.blocked_message(made, target));
+  end if;
+  return query
+  select coalesce(max('created'), 'skipped'), (array_agg(i.id))[1] from public.invoices i
+  where i.id = any (made.drafts) and i.period_start = target.period_start;
+end $$;
+comment on function billing.generate_invoice is
+  'Invoices the period that begins in a month: created, existing (the same) or skipped (zero).';
+grant execute on function billing.generate_invoice(uuid, date, timestamptz) to service_role;
+
+-- 50_invoicing/audit.sql
+
+-- Who changed what, when: every change of terms and books, append-only.
+create table billing.audit_log (
+  id bigint generated always as identity primary key,
+  at timestamptz not null default clock_timestamp(),
+  actor text not null default billing.actor(),
+  table_name text not null,
+  row_id text not null,
+  operation text not null
+    constraint audit_log_operation_known check (operation in ('insert', 'update', 'delete')),
+  before jsonb,
+  after jsonb
+);
+comment on table billing.audit_log is
+  'Changes of clients and who may see them, of terms and of books, and corrections of usage logs;
+   only what changed.';
+create index audit_log_row on billing.audit_log (table_name, row_id, id);
+create index audit_log_at on billing.audit_log using brin (at);
+alter table billing.audit_log enable row level security;
+revoke all on billing.audit_log from public;
+grant select on billing.audit_log to service_role;
+
+create trigger refuse_change before update or delete or truncate on billing.audit_log
+  for each statement execute function _billing.refuse_change();
+
+-- What row_id says of a row: its id; of a membership, which has none, client and user.
+create function _billing.audit_key(changed jsonb) returns text language sql immutable
+return coalesce(changed ->> 'id', changed ->> 'log_id',
+  concat_ws('/', changed ->> 'client_id', changed ->> 'user_id'));
+
+-- One insert per statement, not per row: a run that makes 10,000 invoices pays once. Documents are
+-- left out (they are on the invoice), and drafts (they are remade at will).
+create function _billing.audit_insert() returns trigger
+language plpgsql security definer set search_path = '' as $$
+-- Definer: audit_log is written by nobody but these triggers.
+begin
+  insert into billing.audit_log (table_name, row_id, operation, after)
+  select tg_table_name, _billing.audit_key(r.row), 'insert', r.row - 'document'
+  from (select to_jsonb(n) as row from new_rows n) r
+  where r.row ->> 'status' is distinct from 'draft';
+  return null;
+end $$;
+
+create trigger audit_insert after insert on billing.dismissed_logs
+  referencing new table as new_rows
+  for each statement execute function _billing.audit_insert();
+
+create function _billing.audit_delete() returns trigger
+language plpgsql security definer set search_path = '' as $$
+-- Definer: as above.
+begin
+  insert into billing.audit_log (table_name, row_id, operation, before)
+  select tg_table_name, _billing.audit_key(r.row), 'delete', r.row - 'document'
+  from (select to_jsonb(o) as row from old_rows o) r
+  where r.row ->> 'status' is distinct from 'draft';
+  return null;
+end $$;
+
+create trigger audit_delete after delete on billing.dismissed_logs
+  referencing old table as old_rows
+  for each statement execute function _billing.audit_delete();
+
+create function _billing.audit_update() returns trigger
+language plpgsql security definer
+set search_path = '' set enable_nestloop = off set enable_mergejoin = off set jit = off as $$
+-- Definer: as above. Hash joins: transition tables have no statistics and no index.
+begin
+  insert into billing.audit_log (table_name, row_id, operation, before, after)
+  with changed as materialized (
+    select _billing.audit_key(x.row) as id, x.row
+    from (select to_jsonb(n) - 'document' as row from new_rows n) x
+    where x.row ->> 'status' is distinct from 'draft'
+  ), previous as materialized (
+    select _billing.audit_key(x.row) as id, x.row
+    from (select to_jsonb(o) - 'document' as row from old_rows o) x
+  )
+  select tg_table_name, n.id, 'update', c.before, c.after
+  from changed n join previous o on o.id = n.id
+  cross join lateral (
+    select jsonb_object_agg(e.key, o.row -> e.key) as before,
+      jsonb_object_agg(e.key, e.value) as after
+    from jsonb_each(n.row) e where e.value is distinct from o.row -> e.key
+  ) c
+  where c.after is not null;
+  return null;
+end $$;
+
+-- Invoices by the thousand are issued at once, each with a document of kilobytes: what is told of
+-- them is named column by column, and drafts are not looked at. All but the document.
+create function _billing.audited_invoice(invoice public.invoices) returns jsonb
+language sql stable
+return jsonb_build_object(
+  'id', invoice.id, 'client_id', invoice.client_id, 'kind', invoice.kind,
+  'period_start', invoice.period_start, 'period_end', invoice.period_end,
+  'status', invoice.status, 'number', invoice.number, 'replaces_id', invoice.replaces_id,
+  'currency', invoice.currency, 'subtotal_minor', invoice.subtotal_minor,
+  'discount_minor', invoice.discount_minor, 'tax_minor', invoice.tax_minor,
+  'tax_included_minor', invoice.tax_included_minor, 'total_minor', invoice.total_minor,
+  'balance_applied_minor', invoice.balance_applied_minor,
+  'credited_minor', invoice.credited_minor, 'paid_minor', invoice.paid_minor,
+  'amount_due_minor', invoice.amount_due_minor, 'payment_terms_days', invoice.payment_terms_days,
+  'deliveries', invoice.deliveries, 'note', invoice.note, 'created_at', invoice.created_at,
+  'finalized_at', invoice.finalized_at, 'issued_on', invoice.issued_on, 'due_on', invoice.due_on,
+  'paid_at', invoice.paid_at, 'voided_at', invoice.voided_at, 'void_reason', invoice.void_reason,
+  'written_off_minor', invoice.written_off_minor, 'uncollectible_at', invoice.uncollectible_at);
+
+create function _billing.audit_invoices() returns trigger
+language plpgsql security definer
+set search_path = '' set enable_nestloop = off set enable_mergejoin = off set jit = off as $$
+-- Definer: as above.
+begin
+  if tg_op = 'INSERT' then
+    insert into billing.audit_log (table_name, row_id, operation, after)
+    select tg_table_name, n.id, 'insert', _billing.audited_invoice(n) from new_rows n
+    where n.status <> 'draft';
+  elsif tg_op = 'DELETE' then
+    insert into billing.audit_log (table_name, row_id, operation, before)
+    select tg_table_name, o.id, 'delete', _billing.audited_invoice(o) from old_rows o
+    where o.status <> 'draft';
+  else
+    insert into billing.audit_log (table_name, row_id, operation, before, after)
+    select tg_table_name, x.id, 'update', c.before, c.after
+    from (
+      select n.id, _billing.audited_invoice(o) as before, _billing.audited_invoice(n) as after
+      from new_rows n join old_rows o on o.id = n.id
+      where n.status <> 'draft'
+      offset 0
+    ) x
+    cross join lateral (
+      select jsonb_object_agg(e.key, x.before -> e.key) as before,
+        jsonb_object_agg(e.key, e.value) as after
+      from jsonb_each(x.after) e where e.value is distinct from x.before -> e.key
+    ) c
+    where c.after is not null;
+  end if;
+  return null;
+end $$;
+
+create trigger audit_insert after insert on public.invoices referencing new table as new_rows
+  for each statement execute function _billing.audit_invoices();
+create trigger audit_update after update on public.invoices
+  referencing old table as old_rows new table as new_rows
+  for each statement execute function _billing.audit_invoices();
+create trigger audit_delete after delete on public.invoices referencing old table as old_rows
+  for each statement execute function _billing.audit_invoices();
+
+-- A correction of a log moves money as terms do: who stored it, of which log, and why
+-- (metadata.reason). WHEN, so that agents' rows never queue it.
+create function _billing.audit_correction() returns trigger
+language plpgsql security definer set search_path = '' as $$
+-- Definer: as above.
+begin
+  insert into billing.audit_log (table_name, row_id, operation, after)
+  values (tg_table_name, new.id::text, 'insert', to_jsonb(new) - 'seq' - 'stored_by');
+  return null;
+end $$;
+
+create trigger audit_correction after insert on public.agent_usage_logs
+  for each row when (new.corrects_id is not null) execute function _billing.audit_correction();
+
+do $$
+declare
+  audited text;
+begin
+  foreach audited in array array['clients', 'agent_assignments', 'billing_config', 'prices',
+    'billing_settings', 'models', 'providers', 'client_members', 'credit_notes', 'payments',
+    'invoice_items', 'balance_entries', 'service_intervals']
+  loop
+    execute format('create trigger audit_insert after insert on public.%I
+      referencing new table as new_rows
+      for each statement execute function _billing.audit_insert()', audited);
+    execute format('create trigger audit_update after update on public.%I
+      referencing old table as old_rows new table as new_rows
+      for each statement execute function _billing.audit_update()', audited);
+    execute format('create trigger audit_delete after delete on public.%I
+      referencing old table as old_rows
+      for each statement execute function _billing.audit_delete()', audited);
+  end loop;
+end $$;
+
+-- 60_delivery/deliveries.sql
+
+-- Deliveries: what must reach the world outside, one durable row each. The row is the record; the
+-- call that wakes the worker is only a nudge and may be lost.
+
+create table public.deliveries (
+  id bigint generated always as identity primary key,
+  kind text not null,
+  event text not null,
+  dedupe_key text not null constraint deliveries_queued_once unique,
+  client_id uuid references public.clients (id),
+  invoice_id uuid references public.invoices (id),
+  credit_note_id uuid references public.credit_notes (id),
+  after_id bigint references public.deliveries (id),
+  payload jsonb not null default '{}',
+  state text not null default 'queued',
+  due_at timestamptz not null default now(),
+  lease uuid,
+  attempts integer not null default 0,
+  max_attempts integer not null default 10,
+  external_id text,
+  details jsonb not null default '{}',
+  last_error text,
+  created_at timestamptz not null default now(),
+  finished_at timestamptz,
+  constraint deliveries_kind_known check (
+    kind in ('archive', 'stripe', 'email', 'hermes', 'log_export')),
+  constraint deliveries_state_known check (
+    state in ('waiting', 'queued', 'running', 'done', 'dead', 'skipped')),
+  constraint deliveries_waits_for_one check (state <> 'waiting' or after_id is not null),
+  constraint deliveries_leased_while_running check ((state = 'running') = (lease is not null)),
+  constraint deliveries_finished_once_final check (
+    (state in ('done', 'dead', 'skipped')) = (finished_at is not null)),
+  constraint deliveries_says_why check (
+    state not in ('dead', 'skipped') or last_error is not null)
+);
+comment on table public.deliveries is
+  'Files, mails, Stripe invoices and notifications to be delivered, each once per dedupe_key.
+   waiting (for after_id) -> queued -> running -> done | dead | skipped; dead can be requeued.';
+comment on column public.deliveries.due_at is
+  'When a worker may take it: next try while queued, end of the lease while running.';
+comment on column public.deliveries.lease is
+  'Token of the worker that has it; only its holder can finish it.';
+comment on column public.deliveries.external_id is
+  'What it became outside: path of the file, Stripe''s id, Message-ID, notification_id.';
+comment on column public.deliveries.details is
+  'archive: path, sha256, bytes; stripe: payment_url (the pay link that the mail carries).';
+comment on column public.deliveries.last_error is 'Last failure, or why it was skipped.';
+create index deliveries_to_do on public.deliveries (kind, due_at, id)
+  where state in ('queued', 'running');
+create index deliveries_after_id on public.deliveries (after_id);
+create index deliveries_invoice_id on public.deliveries (invoice_id);
+create index deliveries_credit_note_id on public.deliveries (credit_note_id);
+create index deliveries_client_id on public.deliveries (client_id);
+create index deliveries_dead on public.deliveries (finished_at) where state = 'dead';
+alter table public.deliveries enable row level security;
+revoke all on public.deliveries from anon, authenticated, service_role;
+grant select on public.deliveries to authenticated, service_role;
+
+create policy "operators read deliveries" on public.deliveries
+  for select to authenticated using ((select billing.is_operator()));
+
+-- 60_delivery/queue/notices.sql
+
+-- A message to operators: by HERMES, and by e-mail where somebody is named to get it. Once per key.
+create function billing.queue_notice(key text, priority text, subject text, message text,
+  client_id uuid default null, invoice_id uuid default null)
+returns bigint language sql security definer set search_path = '' as $$
+  with queued as (
+    insert into public.deliveries (kind, event, dedupe_key, client_id, invoice_id, max_attempts,
+      payload)
+    select x.kind, 'notice', key || ':' || x.kind, queue_notice.client_id,
+      queue_notice.invoice_id, s.delivery_attempts, x.payload
+    from public.billing_settings s
+    cross join lateral (values
+      ('hermes', jsonb_build_object('message', message, 'priority', priority)),
+      ('email', jsonb_build_object('to', s.operator_emails, 'subject', subject, 'text', message))
+    ) x(kind, payload)
+    where x.kind = 'hermes' or s.operator_emails <> '{}'
+    on conflict (dedupe_key) do nothing
+    returning 1
+  )
+  select count(*) from queued;
+$$;
+comment on function billing.queue_notice is
+  'Tells operators something once per key (priority low, normal, high or critical); returns how
+   many deliveries that takes, 0 where it has been told.';
+grant execute on function billing.queue_notice(text, text, text, text, uuid, uuid) to service_role;
+
+-- 60_delivery/queue/requeue.sql
+
+-- Deliveries that gave up, tried again by an operator.
+
+create function billing.requeue_delivery(delivery_id bigint,
+  at timestamptz default clock_timestamp())
+returns void language plpgsql security definer set search_path = '' as $$
+-- Definer: callers may ask for another try, only these functions write deliveries.
+begin
+  update public.deliveries d
+  set state = 'queued', attempts = 0, due_at = at, finished_at = null
+  where d.id = delivery_id and d.state in ('dead', 'skipped');
+  if not found then
+    perform billing.raise_error('unknown_delivery',
+      format('no delivery %s has given up or been skipped', delivery_id));
+  end if;
+end $$;
+comment on function billing.requeue_delivery is 'Tries a dead or skipped delivery again.';
+grant execute on function billing.requeue_delivery(bigint, timestamptz) to service_role;
+
+create function billing.requeue_deliveries(kind text default null, states text[] default '{dead}',
+  at timestamptz default clock_timestamp())
+returns bigint language sql security definer set search_path = '' as $$
+  with again as (
+    update public.deliveries d
+    set state = 'queued', attempts = 0, due_at = at, finished_at = null
+    where d.state = any (states) and d.state in ('dead', 'skipped')
+      and (requeue_deliveries.kind is null or d.kind = requeue_deliveries.kind)
+    returning 1
+  )
+  select count(*) from again;
+$$;
+comment on function billing.requeue_deliveries is
+  'Tries all dead (or skipped) deliveries again, or those of one kind; returns how many.';
+grant execute on function billing.requeue_deliveries(text, text[], timestamptz) to service_role;
+
+-- 60_delivery/queue/dead.sql
+
+-- A delivery that gave up is told by every way but the one that failed. A notice that gives up is
+-- not told of: it would be told the same way.
+create function _billing.report_dead_delivery(delivery_id bigint)
+returns void language sql set search_path = '' as $$
+  insert into public.deliveries (kind, event, dedupe_key, client_id, invoice_id, max_attempts,
+    payload)
+  select x.kind, 'notice', format('dead:%s:%s:%s', d.id, d.finished_at, x.kind), d.client_id,
+    d.invoice_id, s.delivery_attempts, x.payload
+  from public.deliveries d
+  left join public.invoices i on i.id = d.invoice_id
+  left join public.clients c on c.id = d.client_id
+  cross join public.billing_settings s
+  cross join lateral (select format('Delivery %s (%s, %s%s%s) gave up after %s %s: %s',
+    d.id, d.kind, d.event, ', ' || i.number, ', ' || c.name, d.attempts,
+    case d.attempts when 1 then 'try' else 'tries' end, d.last_error) as text) m
+  cross join lateral (values
+    ('hermes', jsonb_build_object('message', m.text, 'priority', 'high')),
+    ('email', jsonb_build_object('to', s.operator_emails, 'subject', 'A delivery gave up',
+      'text', m.text || E'\n\nTry it again with:\n  select billing.requeue_delivery(' || d.id
+        || ');'))
+  ) x(kind, payload)
+  where d.id = delivery_id and d.event <> 'notice' and x.kind <> d.kind
+    and (x.kind = 'hermes' or s.operator_emails <> '{}')
+  on conflict (dedupe_key) do nothing;
+$$;
+
+-- 60_delivery/queue/finish.sql
+
+-- Seconds until the next try: 30 s doubled per try up to two hours, of which half to all.
+create function _billing.retry_delay(attempts integer, share double precision)
+returns interval language sql immutable
+return make_interval(secs => least(30 * 2 ^ least(attempts - 1, 20), 7200) * (0.5 + share / 2));
+
+create function _billing.release_deliveries(finished bigint[], at timestamptz)
+returns void language sql set search_path = '' as $$
+  update public.deliveries d set state = 'queued', due_at = at
+  where d.after_id = any (finished) and d.state = 'waiting';
+$$;
+
+-- Writes the outcome of a leased delivery and lets those go that wait for it. Returns the new
+-- state; null when the lease has passed to another worker, whose outcome counts.
+create function _billing.finish_delivery(delivery_id bigint, lease uuid, outcome jsonb,
+  at timestamptz default clock_timestamp())
+returns text language plpgsql set search_path = '' as $$
+declare
+  job public.deliveries;
+begin
+  select * into job from public.deliveries d
+  where d.id = delivery_id and d.lease = finish_delivery.lease for update;
+  if job.id is null then
+    return null;
+  end if;
+  job.state := case outcome ->> 'kind'
+    when 'retry' then case when job.attempts < job.max_attempts then 'queued' else 'dead' end
+    else outcome ->> 'kind' end;
+  update public.deliveries d
+  set state = job.state, lease = null,
+    due_at = case when job.state = 'queued' then at + greatest(
+      make_interval(secs => coalesce((outcome ->> 'retryAfterSeconds')::double precision, 0)),
+      _billing.retry_delay(job.attempts, random())) else d.due_at end,
+    external_id = coalesce(outcome ->> 'externalId', d.external_id),
+    details = d.details || coalesce(outcome -> 'details', '{}'),
+    last_error = case when job.state = 'done' then null
+      else left(coalesce(outcome ->> 'error', d.last_error), 2000) end,
+    finished_at = case when job.state <> 'queued' then at end
+  where d.id = job.id;
+  if job.state <> 'queued' then
+    perform _billing.release_deliveries(array[job.id], at);
+  end if;
+  if job.state = 'dead' then
+    perform _billing.report_dead_delivery(job.id);
+  end if;
+  return job.state;
+end $$;
+comment on function _billing.finish_delivery is
+  'Records {kind: done|retry|dead|skipped, error, retryAfterSeconds, externalId, details}.';
+
+-- For a kind that is switched off where the worker runs: its deliveries say so and hold nobody up.
+create function _billing.skip_deliveries(kind text, reason text,
+  at timestamptz default clock_timestamp())
+returns integer language plpgsql set search_path = '' as $$
+declare
+  skipped bigint[];
+begin
+  with gone as (
+    update public.deliveries d set state = 'skipped', last_error = reason, finished_at = at
+    where d.kind = skip_deliveries.kind and d.state = 'queued'
+    returning d.id
+  )
+  select array_agg(id) into skipped from gone;
+  perform _billing.release_deliveries(skipped, at);
+  return coalesce(cardinality(skipped), 0);
+end $$;
+comment on function _billing.skip_deliveries is 'Marks queued deliveries of a kind as skipped.';
+
+-- 60_delivery/queue/claim.sql
+
+-- Takes up to so many due deliveries of each kind, so that no kind waits behind another, oldest
+-- first, so that none is overtaken for ever. A running one whose lease is over belonged to a worker
+-- that died: it is taken again, unless that was its last try. Counted here, in the statement that
+-- takes it, so that a delivery which kills its workers ends too.
+create function _billing.claim_deliveries(kinds text[], per_kind integer,
+  lease_seconds integer default 120, at timestamptz default clock_timestamp())
+returns setof public.deliveries language plpgsql set search_path = '' as $$
+begin
+  perform _billing.finish_delivery(d.id, d.lease, jsonb_build_object('kind', 'dead',
+    'error', coalesce(d.last_error || '; ', '') || 'its worker died on the last try'), at)
+  from public.deliveries d
+  where d.kind = any (kinds) and d.state = 'running' and d.due_at <= at
+    and d.attempts >= d.max_attempts;
+  return query
+  -- Materialized: joined as a nested loop the choice would be made anew, and more be taken, for
+  -- each row that it is compared with.
+  with taken as materialized (
+    select c.id from unnest(kinds) k(kind) cross join lateral (
+      select q.id from public.deliveries q
+      where q.kind = k.kind and q.state in ('queued', 'running') and q.due_at <= at
+      order by q.due_at, q.id limit per_kind
+      for update skip locked
+    ) c
+  )
+  update public.deliveries d
+  set state = 'running', lease = gen_random_uuid(), attempts = d.attempts + 1,
+    due_at = at + make_interval(secs => lease_seconds)
+  from taken t where d.id = t.id
+  returning d.*;
+end $$;
+comment on function _billing.claim_deliveries is
+  'Leases due deliveries of these kinds to the caller and counts the try.';
+
+-- 60_delivery/invoice_deliveries.sql
+
+-- What is queued when: in the transaction of what it tells of, so neither is without the other.
+
+-- An issued invoice: one delivery per kind of its `deliveries`. The mail waits for Stripe, since it
+-- carries the pay link; without an address there is nothing to send.
+create function _billing.queue_invoice_deliveries(invoice_ids uuid[])
+returns void language plpgsql set search_path = '' set enable_seqscan = off as $$
+begin
+  insert into public.deliveries (kind, event, dedupe_key, client_id, invoice_id, max_attempts,
+    payload)
+  select k.kind, 'invoice_issued', format('invoice_issued:%s:%s', i.id, k.kind), i.client_id, i.id,
+    s.delivery_attempts, case k.kind when 'hermes' then jsonb_build_object('priority', 'low',
+      'message', format('Invoice %s for %s: %s %s, due %s', i.number, c.name,
+        _billing.format_minor(i.total_minor, u.exponent), u.code, i.due_on)) else '{}' end
+  from public.invoices i
+  join public.clients c on c.id = i.client_id
+  join public.currencies u on u.code = i.currency
+  cross join public.billing_settings s
+  cross join unnest(i.deliveries) k(kind)
+  where i.id = any (invoice_ids) and k.kind <> 'email'
+  order by i.number, k.kind
+  on conflict (dedupe_key) do nothing;
+  insert into public.deliveries (kind, event, dedupe_key, client_id, invoice_id, after_id,
+    max_attempts, state, last_error, finished_at)
+  select 'email', 'invoice_issued', format('invoice_issued:%s:email', i.id), i.client_id, i.id,
+    p.id, s.delivery_attempts, x.state,
+    case x.state when 'skipped' then 'the client has no e-mail address' end,
+    case x.state when 'skipped' then now() end
+  from public.invoices i
+  cross join public.billing_settings s
+  left join public.deliveries p on p.dedupe_key = format('invoice_issued:%s:stripe', i.id)
+  cross join lateral (select case when i.document #>> '{client,email}' is null then 'skipped'
+    when p.state in ('waiting', 'queued', 'running') then 'waiting' else 'queued' end as state) x
+  where i.id = any (invoice_ids) and 'email' = any (i.deliveries)
+  order by i.number
+  on conflict (dedupe_key) do nothing;
+end $$;
+comment on function _billing.queue_invoice_deliveries is
+  'Queues what the deliveries of issued invoices say; each once.';
+
+-- Every way an invoice moves passes here, whoever moves it.
+create function _billing.follow_invoices() returns trigger
+language plpgsql security definer set search_path = '' as $$
+-- Definer: deliveries are written by nobody but billing's own functions.
+declare
+  issued uuid[];
+  moved uuid[];
+begin
+  -- Grouped, not joined: transition tables have no statistics, and what the planner then takes for
+  -- two rows it compares with each other one by one: 60 s for 10,000 invoices.
+  select array_agg(x.id) filter (where x.before = 'draft'),
+    array_agg(x.id) filter (where x.before <> 'draft')
+  into issued, moved
+  from (
+    select s.id, max(s.before) as before, max(s.after) as after
+    from (
+      select o.id, o.status as before, null as after from old_rows o
+      union all select n.id, null, n.status from new_rows n
+    ) s group by s.id
+  ) x
+  where x.before <> x.after;
+  if issued is not null then
+    perform _billing.queue_invoice_deliveries(issued);
+  end if;
+  -- What is settled is not asked for again; what is void is not sent.
+  update public.deliveries d
+  set state = 'skipped', last_error = format('the invoice is %s', n.status), finished_at = now()
+  from public.invoices n
+  where n.id = any (moved) and d.invoice_id = n.id and d.state in ('waiting', 'queued')
+    and ((d.event = 'reminder' and n.status in ('paid', 'void', 'uncollectible'))
+      or (d.event = 'invoice_issued' and d.kind = 'email' and n.status = 'void'));
+  return null;
+end $$;
+
+create trigger follow_invoices after update on public.invoices
+  referencing old table as old_rows new table as new_rows
+  for each statement execute function _billing.follow_invoices();
+
+create function _billing.follow_payments() returns trigger
+language plpgsql security definer set search_path = '' as $$
+-- Definer: as above.
+begin
+  insert into public.deliveries (kind, event, dedupe_key, client_id, invoice_id, max_attempts,
+    payload)
+  select 'hermes', 'payment_received', 'payment_received:' || p.id, p.client_id, p.invoice_id,
+    s.delivery_attempts, jsonb_build_object('priority', 'normal', 'message',
+      format('Payment received from %s: %s for invoice %s', c.name,
+        billing.money_text(p.amount_minor, p.currency), i.number))
+  from new_rows p
+  join public.invoices i on i.id = p.invoice_id and 'hermes' = any (i.deliveries)
+  join public.clients c on c.id = p.client_id
+  cross join public.billing_settings s
+  where p.amount_minor > 0;
+  return null;
+end $$;
+
+create trigger follow_payments after insert on public.payments
+  referencing new table as new_rows
+  for each statement execute function _billing.follow_payments();
+
+-- A credit note is filed and mailed when its document is written, by the kinds of its invoice.
+create function _billing.follow_credit_note() returns trigger
+language plpgsql security definer set search_path = '' as $$
+-- Definer: as above.
+begin
+  insert into public.deliveries (kind, event, dedupe_key, client_id, invoice_id, credit_note_id,
+    max_attempts)
+  select k.kind, 'credit_note_issued', format('credit_note_issued:%s:%s', new.id, k.kind),
+    new.client_id, new.invoice_id, new.id, s.delivery_attempts
+  from public.invoices i
+  cross join public.billing_settings s
+  cross join unnest(i.deliveries) k(kind)
+  where i.id = new.invoice_id and (k.kind = 'archive'
+    or (k.kind = 'email' and new.document #>> '{client,email}' is not null))
+  on conflict (dedupe_key) do nothing;
+  return null;
+end $$;
+
+create trigger follow_credit_note after update on public.credit_notes
+  for each row when (old.document = '{}' and new.document <> '{}')
+  execute function _billing.follow_credit_note();
+
+-- 60_delivery/run_report.sql
+
+-- What a monthly run came to, for the people who were asleep: stored, shown, sent.
+
+create view billing.run_report with (security_invoker = true) as
+select r.id, r.as_of, r.started_at, r.finished_at - r.started_at as duration, r.actor,
+  (r.summary ->> 'invoices')::integer as invoices, t.totals,
+  (r.summary ->> 'drafts')::integer as drafts,
+  (r.summary ->> 'skipped')::integer as skipped,
+  (r.summary ->> 'credit_notes')::integer as credit_notes,
+  (r.summary ->> 'discrepancies_healed')::bigint as discrepancies_healed,
+  b.blocked, b.blocked_reasons, w.voided, q.quarantined_rows,
+  d.deliveries_pending, d.deliveries_dead, d.deliveries_skipped
+from billing.monthly_runs r
+cross join lateral (
+  select string_agg(billing.money_text(e.value::bigint, e.key), ', ' order by e.key) as totals
+  from jsonb_each_text(r.summary -> 'totals') e
+) t
+cross join lateral (
+  select coalesce((r.summary ->> 'blocked_count')::integer, count(*)::integer) as blocked,
+    array_agg(format('%s from %s: %s', e ->> 'client',
+    e ->> 'period_start', e ->> 'message') order by e ->> 'client') as blocked_reasons
+  from jsonb_array_elements(r.summary -> 'blocked') e
+) b
+cross join lateral (
+  select coalesce(array_agg(format('%s from %s, invoice %s', e ->> 'client', e ->> 'period_start',
+    e ->> 'invoice') order by e ->> 'client', e ->> 'period_start'), '{}') as voided
+  from jsonb_array_elements(r.summary -> 'voided') e
+) w
+cross join lateral (
+  select coalesce(sum((e ->> 'rows')::bigint), 0)::bigint as quarantined_rows
+  from jsonb_array_elements(r.summary -> 'quarantined') e
+) q
+cross join lateral (
+  select count(*) filter (where v.state in ('waiting', 'queued', 'running'))
+      as deliveries_pending,
+    count(*) filter (where v.state = 'dead') as deliveries_dead,
+    count(*) filter (where v.state = 'skipped') as deliveries_skipped
+  from public.invoices i join public.deliveries v on v.invoice_id = i.id
+  where i.finalized_at = r.as_of
+) d
+where r.finished_at is not null;
+comment on view billing.run_report is
+  'Each monthly run: invoices, totals, blocked months with reasons, and its deliveries as of now.';
+revoke all on billing.run_report from public;
+grant select on billing.run_report to service_role;
+
+create function billing.run_report_text(run_id bigint)
+returns text language sql stable set search_path = '' as $$
+  select concat_ws(E'\n',
+    format('Run for %s. Invoices: %s%s.', to_char(r.as_of at time zone 'UTC',
+      'YYYY-MM-DD HH24:MI "UTC"'), r.invoices, ', total ' || r.totals),
+    format('Months without charges: %s. Credit notes: %s. Drafts in grace: %s.', r.skipped,
+      r.credit_notes, r.drafts),
+    format('Differences between logs and records, healed: %s. Log rows in quarantine: %s.',
+      r.discrepancies_healed, r.quarantined_rows),
+    format('Deliveries pending: %s.', r.deliveries_pending),
+    case when r.voided <> '{}' then E'Voided and not billed anew:\n- '
+      || array_to_string(r.voided, E'\n- ') end,
+    format('Blocked months: %s', r.blocked) || case when r.blocked = 0 then '.'
+      else E':\n- ' || array_to_string(r.blocked_reasons[:10], E'\n- ')
+        || case when r.blocked > 10 then format(E'\n- and %s more', r.blocked - 10) else '' end
+      end)
+  from billing.run_report r where r.id = run_id;
+$$;
+comment on function billing.run_report_text is 'A run''s report as text, for mail and HERMES.';
+grant execute on function billing.run_report_text(bigint) to service_role;
+
+-- Keeps with the run how much was still to be delivered when it ended.
+create function _billing.count_pending() returns trigger
+language plpgsql set search_path = '' as $$
+begin
+  new.summary := new.summary || jsonb_build_object('deliveries_pending', (
+    select count(*) from public.deliveries d join public.invoices i on i.id = d.invoice_id
+    where i.finalized_at = new.as_of and d.state in ('waiting', 'queued', 'running')));
+  return new;
+end $$;
+
+create trigger count_pending before update of summary on billing.monthly_runs
+  for each row execute function _billing.count_pending();
+
+-- Every run that did something is reported, by whomever it was started. One that did nothing is
+-- reported where months are blocked, once a day: the scheduled runs repeat.
+create function _billing.report_run() returns trigger
+language plpgsql security definer set search_path = '' as $$
+-- Definer: deliveries are written by nobody but billing's own functions.
+declare
+  blocked constant boolean := new.summary -> 'blocked' <> '[]';
+  made constant boolean :=
+    (new.summary ->> 'invoices')::integer + (new.summary ->> 'credit_notes')::integer > 0;
+begin
+  if made or blocked then
+    perform billing.queue_notice(
+      case when made then 'run:' || extract(epoch from new.as_of)
+        else format('run_blocked:%s', (new.as_of at time zone 'UTC')::date) end,
+      case when blocked then 'high' else 'normal' end,
+      format('Billing run of %s%s', (new.as_of at time zone 'UTC')::date,
+        case when blocked then ': months are blocked' else '' end),
+      billing.run_report_text(new.id));
+  end if;
+  return null;
+end $$;
+
+create trigger report_run after update of summary on billing.monthly_runs
+  for each row execute function _billing.report_run();
+
+-- For whoever waits for a run to be delivered (the n8n workflow): what is left, and what the last
+-- run came to. `failed` are the deliveries of that run that gave up.
+create function _billing.delivery_overview()
+returns jsonb language sql stable set search_path = '' as $$
+  select jsonb_build_object(
+    'pending', (select count(*) from public.deliveries d
+      where d.state in ('waiting', 'queued', 'running')),
+    'dead', (select count(*) from public.deliveries d where d.state = 'dead'),
+    'run', (select jsonb_build_object('as_of', r.as_of, 'invoices', r.invoices,
+        'totals', r.totals, 'blocked', r.blocked, 'failed', r.deliveries_dead,
+        'report', billing.run_report_text(r.id))
+      from billing.run_report r order by r.id desc limit 1));
+$$;
+comment on function _billing.delivery_overview is
+  'Deliveries pending and dead, and the report of the last run.';
+
+-- 60_delivery/reminders.sql
+
+-- Reminders of open invoices: before they are due, when they are, and after; each once.
+
+-- The reminder whose day came last, where it has not been sent. Days that passed while nobody
+-- looked are not made up for: the client gets one mail, not three. A reminder's day must lie after
+-- the day of issue, when the invoice itself was mailed; while that mail is still under way it is
+-- not overtaken.
+create function billing.queue_reminders(as_of timestamptz default billing.as_of())
+returns bigint language sql security definer set search_path = '' as $$
+  with latest as (
+    select distinct on (i.id) i.id, i.client_id, r.days, s.delivery_attempts
+    from public.invoices i
+    cross join public.billing_settings s
+    cross join unnest(s.reminder_days) r(days)
+    where i.status = 'open' and i.amount_due_minor > 0 and 'email' = any (i.deliveries)
+      and i.document #>> '{client,email}' is not null
+      and i.due_on + r.days <= (as_of at time zone 'UTC')::date
+      and i.due_on + r.days > i.issued_on
+      and not exists (select from public.deliveries d
+        where d.dedupe_key = format('invoice_issued:%s:email', i.id)
+          and d.state in ('waiting', 'queued', 'running'))
+    order by i.id, r.days desc
+  ), queued as (
+    insert into public.deliveries (kind, event, dedupe_key, client_id, invoice_id, max_attempts,
+      payload)
+    select 'email', 'reminder', format('reminder:%s:%s', l.id, l.days), l.client_id, l.id,
+      l.delivery_attempts, jsonb_build_object('days', l.days)
+    from latest l
+    on conflict (dedupe_key) do nothing
+    returning 1
+  )
+  select count(*) from queued;
+$$;
+comment on function billing.queue_reminders is
+  'Queues the reminders that are due; each once per invoice. Returns how many.';
+grant execute on function billing.queue_reminders(timestamptz) to service_role;
+
+-- 60_delivery/budgets.sql
+
+-- Budgets of clients, and how much of them is used.
+
+create table public.client_budgets (
+  client_id uuid primary key references public.clients (id) on delete cascade,
+  amount_minor bigint not null
+    constraint client_budgets_positive check (amount_minor > 0),
+  thresholds smallint[] not null default '{50,80,100}'
+    constraint client_budgets_thresholds_percent check (
+      thresholds <> '{}' and array_position(thresholds, null) is null
+      and 0 < all (thresholds) and 1000 >= all (thresholds))
+);
+comment on table public.client_budgets is
+  'What a client means to spend on usage per period; alerts are sent as it is used up.';
+comment on column public.client_budgets.amount_minor is
+  'Minor units of the currency that the client is billed in; usage before discount and tax.';
+comment on column public.client_budgets.thresholds is 'Percent of the budget that are told of.';
+alter table public.client_budgets enable row level security;
+revoke all on public.client_budgets from anon, authenticated, service_role;
+grant select, insert, update, delete on public.client_budgets to service_role;
+grant select on public.client_budgets to authenticated;
+
+create policy "members and operators read budgets" on public.client_budgets
+  for select to authenticated
+  using (client_id = any ((select billing.my_clients())::uuid[])
+    or (select billing.is_operator()));
+
+-- Usage of the running period of clients with a budget, rated as the invoice will rate it.
+create function billing.budget_use(as_of timestamptz default billing.as_of())
+returns table (client_id uuid, client text, period_start date, currency text,
+  spent_minor bigint, budget_minor bigint, thresholds smallint[])
+language sql stable security definer set search_path = '' as $$
+  -- Definer: callers may see what is spent; the rating that says so is not theirs to call.
+  with running as (
+    select r.client_id, greatest(r.next_start,
+        billing.period_start_of(r.today, r.billing_anchor_day)) as period_start,
+      billing.period_end_of(r.today, r.billing_anchor_day) as period_end
+    from billing.running_periods(as_of) r
+    join public.client_budgets b on b.client_id = r.client_id
+  ), targets as (
+    select coalesce(array_agg((r.client_id, r.period_start, r.period_end)::billing.rating_target),
+      '{}') as list
+    from running r where r.period_start < r.period_end
+  ), spent as (
+    select u.client_id, sum(u.amount_minor)::bigint as amount_minor
+    from targets t cross join _billing.rate_usage(t.list) u group by u.client_id
+  )
+  select p.client_id, c.name, p.period_start, p.currency, coalesce(s.amount_minor, 0),
+    b.amount_minor, b.thresholds
+  from targets t cross join billing.period_terms(t.list) p
+  join public.clients c on c.id = p.client_id
+  join public.client_budgets b on b.client_id = p.client_id
+  left join spent s on s.client_id = p.client_id;
+$$;
+comment on function billing.budget_use is
+  'What clients with a budget have used of it in their running period.';
+grant execute on function billing.budget_use(timestamptz) to service_role;
+
+-- 60_delivery/usage_alerts.sql
+
+-- Usage alerts: budgets, sudden spend, usage that nobody can be billed for. Each once.
+
+-- Clients whose last full day cost much more than the average of the fourteen days before it: in
+-- what we pay, so that a price change is no jump. Days of cents are none either.
+create function billing.spend_jumps(as_of timestamptz default billing.as_of())
+returns table (client_id uuid, client text, usage_day date, cost numeric, average numeric)
+language sql stable set search_path = '' as $$
+  select c.id, c.name, y.day, x.cost, x.average
+  from public.clients c
+  cross join lateral (select billing.day_of(c.id, as_of) - 1 as day) y
+  cross join lateral (
+    select coalesce(sum(r.provider_cost) filter (where r.usage_day = y.day), 0) as cost,
+      coalesce(sum(r.provider_cost) filter (where r.usage_day < y.day), 0) / 14 as average,
+      count(distinct r.usage_day) filter (where r.usage_day < y.day) as days
+    from public.usage_records r
+    where r.client_id = c.id and r.usage_day between y.day - 14 and y.day
+  ) x
+  cross join public.billing_settings s
+  where x.days >= 3 and x.cost > x.average * s.spend_jump_factor and x.cost - x.average >= 5;
+$$;
+comment on function billing.spend_jumps is
+  'Clients whose last full day cost more than spend_jump_factor times their usual day (USD).';
+grant execute on function billing.spend_jumps(timestamptz) to service_role;
+
+-- Names are the agents' to choose: however many there are, a kind of notice is one message, with
+-- the first few. `names` is a fingerprint of what is told.
+create function _billing.unpriced_notice()
+returns table (names text, message text, client_id uuid)
+language sql stable set search_path = '' as $$
+  with missing as (
+    select q.client_id, q.model, c.name, max(q.rows) as rows,
+      _billing.first_few(array_agg(distinct q.metric)) as metrics
+    from billing.quarantine q join public.clients c on c.id = q.client_id
+    where q.reason = 'unpriced_usage' group by q.client_id, q.model, c.name
+  )
+  select md5(string_agg(m.client_id || ' ' || m.model, ',' order by m.client_id, m.model)),
+    case when count(*) = 1 then min(format('Model %s of client %s has no price for %s (%s log '
+        || 'rows). The client''s month cannot be billed until it has one.', m.model, m.name,
+        m.metrics, m.rows))
+      else format('%s models have no price, and their clients'' months cannot be billed until they '
+        || 'have one: %s.', count(*), _billing.first_few(array_agg(format(
+          '%s of client %s for %s (%s log rows)', m.model, m.name, m.metrics, m.rows)
+          order by m.rows desc, m.name, m.model), 10, '; ')) end,
+    case when count(*) = 1 then min(m.client_id::text)::uuid end
+  from missing m having count(*) > 0;
+$$;
+comment on function _billing.unpriced_notice is 'One message of all usage without a price.';
+
+create function _billing.nobody_notice()
+returns table (names text, message text)
+language sql stable set search_path = '' as $$
+  with owned_by_nobody as (
+    select q.agent, sum(q.rows) as rows from billing.quarantine q
+    where q.reason in ('no_client', 'unknown_client') group by q.agent
+  )
+  select md5(string_agg(n.agent, ',' order by n.agent)),
+    case when count(*) = 1 then min(format('Agent %s has logged %s calls that belong to no client. '
+        || 'Assign the agent: insert into public.agent_assignments (agent, client_id) …',
+        n.agent, n.rows))
+      else format('%s agents have logged %s calls that belong to no client: %s. Assign them: '
+        || 'insert into public.agent_assignments (agent, client_id) …', count(*), sum(n.rows),
+        _billing.first_few(array_agg(format('%s (%s)', n.agent, n.rows)
+          order by n.rows desc, n.agent))) end
+  from owned_by_nobody n having count(*) > 0;
+$$;
+comment on function _billing.nobody_notice is 'One message of all agents whose usage nobody owns.';
+
+-- True where operators have been told of these names this month, or of others of the kind today.
+create function _billing.is_told(kind text, names text, as_of timestamptz)
+returns boolean language sql stable set search_path = '' as $$
+  select exists (
+    select from public.deliveries d
+    where d.event = 'notice'
+      and starts_with(d.dedupe_key,
+        is_told.kind || to_char(as_of at time zone 'UTC', ':YYYY-MM-'))
+      and (starts_with(d.dedupe_key,
+          is_told.kind || to_char(as_of at time zone 'UTC', ':YYYY-MM-DD:'))
+        or split_part(d.dedupe_key, ':', 3) = names));
+$$;
+comment on function _billing.is_told is
+  'Whether a notice of these names was queued this month, or one of its kind today.';
+
+-- Tells of everything that has come up; returns how many deliveries that takes.
+create function billing.queue_usage_alerts(as_of timestamptz default billing.as_of())
+returns bigint language sql security definer set search_path = '' as $$
+  select coalesce(
+    sum(billing.queue_notice(a.key, a.priority, a.subject, a.message, a.client_id)), 0)::bigint
+  from (
+    select format('budget:%s:%s:%s', b.client_id, b.period_start, x.reached) as key,
+      case when x.reached >= 100 then 'high' else 'normal' end as priority,
+      format('%s has used %s %% of its budget', b.client, x.reached) as subject,
+      format('%s has used %s of its budget of %s in the period from %s (%s %%).', b.client,
+        billing.money_text(b.spent_minor, b.currency),
+        billing.money_text(b.budget_minor, b.currency), b.period_start,
+        b.spent_minor * 100 / b.budget_minor) as message, b.client_id
+    from billing.budget_use(as_of) b
+    cross join lateral (select max(t) as reached from unnest(b.thresholds) t
+      where b.spent_minor * 100 >= b.budget_minor * t) x
+    where x.reached is not null
+    union all
+    select format('spend_jump:%s:%s', j.client_id, j.usage_day), 'high',
+      format('Usage of %s has jumped', j.client),
+      format('Usage of %s on %s cost %s USD, %s USD on an average day of the two weeks before.',
+        j.client, j.usage_day, round(j.cost, 2), round(j.average, 2)), j.client_id
+    from billing.spend_jumps(as_of) j
+    union all
+    select format('unpriced:%s:%s', (as_of at time zone 'UTC')::date, n.names), 'high',
+      'Usage without a price', n.message, n.client_id
+    from _billing.unpriced_notice() n
+    where not _billing.is_told('unpriced', n.names, as_of)
+    union all
+    select format('nobody:%s:%s', (as_of at time zone 'UTC')::date, n.names), 'high',
+      'Usage that nobody owns', n.message, null
+    from _billing.nobody_notice() n
+    where not _billing.is_told('nobody', n.names, as_of)
+    union all
+    select format('too_many_keys:%s', (as_of at time zone 'UTC')::date), 'high',
+      'Usage under too many names', format('%s log rows would take clients beyond %s keys of '
+        || 'usage in a day and wait in quarantine: %s. If they are meant, raise '
+        || 'billing_settings.max_usage_keys_per_day, then select billing.release_held_logs().',
+        sum(h.rows), min(s.max_usage_keys_per_day), _billing.first_few(array_agg(
+          format('%s on %s (%s)', c.name, h.usage_day, h.rows)
+          order by h.rows desc, c.name, h.usage_day))), null
+    from (select l.client_id, l.usage_day, count(*) as rows from billing.held_logs l
+      group by l.client_id, l.usage_day) h
+    join public.clients c on c.id = h.client_id
+    cross join public.billing_settings s
+    having count(*) > 0
+  ) a;
+$$;
+comment on function billing.queue_usage_alerts is
+  'Tells operators of budgets, jumps, unpriced and unowned usage; once per threshold and period.';
+grant execute on function billing.queue_usage_alerts(timestamptz) to service_role;
+
+-- 60_delivery/jobs.sql
+
+-- Scheduled jobs: pg_cron starts them, these definitions say what there should be.
+create extension if not exists pg_cron with schema pg_catalog;
+
+create extension if not exists pg_net with schema extensions;
+
+create table billing.job_definitions (
+  name text primary key constraint job_definitions_named_ours check (name ~ '^billing-[a-z-]+$'),
+  schedule text not null,
+  command text not null,
+  purpose text not null,
+  created_at timestamptz not null default now()
+);
+comment on table billing.job_definitions is 'The scheduled jobs of billing; times are UTC.';
+alter table billing.job_definitions enable row level security;
+revoke all on billing.job_definitions from public;
+grant select on billing.job_definitions to service_role;
+
+-- Makes or changes a job; doing it again changes nothing.
+create function _billing.schedule_job(name text, schedule text, command text, purpose text)
+returns void language sql set search_path = '' as $$
+  insert into billing.job_definitions as d (name, schedule, command, purpose)
+  values (name, schedule, command, purpose)
+  on conflict (name) do update set schedule = excluded.schedule, command = excluded.command,
+    purpose = excluded.purpose;
+  select cron.schedule(name, schedule, command);
+$$;
+comment on function _billing.schedule_job is 'Creates or changes a scheduled job of billing.';
+
+-- The Vault secrets that the jobs read; what is absent is said here and shown by billing.jobs.
+create function _billing.missing_secrets()
+returns text[] language sql stable set search_path = '' as $$
+  select coalesce(array_agg(n.name order by n.name), '{}')
+  from (values ('billing_functions_url'), ('billing_cron_key')) n(name)
+  where not exists (select from vault.decrypted_secrets s where s.name = n.name);
+$$;
+
+-- 60_delivery/nudge_deliver.sql
+
+-- Wakes the worker where there is something due and not enough at work already. The call may be
+-- lost: the deliveries stay, and the next minute calls again. Returns what it did.
+create function billing.nudge_deliver(at timestamptz default clock_timestamp())
+returns text language plpgsql security definer set search_path = '' as $$
+-- Definer: reads Vault, which callers may not.
+declare
+  most_at_work constant integer := 60;
+  missing constant text[] := _billing.missing_secrets();
+begin
+  if missing <> '{}' then
+    return 'not configured: Vault has no secret ' || array_to_string(missing, ', ');
+  end if;
+  if not exists (select from public.deliveries d
+    where d.state in ('queued', 'running') and d.due_at <= at) then
+    return 'nothing is due';
+  end if;
+  if (select count(*) from public.deliveries d
+    where d.state = 'running' and d.due_at > at) >= most_at_work then
+    return 'workers are busy';
+  end if;
+  perform net.http_post(url := u.decrypted_secret || '/deliver', body := '{}',
+    headers := jsonb_build_object('content-type', 'application/json',
+      'apikey', k.decrypted_secret), timeout_milliseconds := 60000)
+  from vault.decrypted_secrets u, vault.decrypted_secrets k
+  where u.name = 'billing_functions_url' and k.name = 'billing_cron_key';
+  return 'nudged';
+end $$;
+comment on function billing.nudge_deliver is 'Calls the delivery worker where there is work.';
+grant execute on function billing.nudge_deliver(timestamptz) to service_role;
+
+-- 60_delivery/log_exports.sql
+
+-- Months of logs and the files they are exported to; no log goes without its file.
+
+create table billing.log_months (
+  month date primary key
+    constraint log_months_first_day check (extract(day from month) = 1),
+  state text not null constraint log_months_state_known check (
+    state in ('blocked', 'exporting', 'removing', 'removed')),
+  reason text,
+  log_count bigint,
+  updated_at timestamptz not null default now(),
+  constraint log_months_blocked_says_why check ((state = 'blocked') = (reason is not null))
+);
+comment on table billing.log_months is
+  'Months (UTC) of logs past their retention: blocked (why) or exporting -> removing -> removed.';
+alter table billing.log_months enable row level security;
+revoke all on billing.log_months from public;
+grant select on billing.log_months to service_role;
+
+create table billing.log_exports (
+  month date not null references billing.log_months (month),
+  part integer not null,
+  from_at timestamptz not null,
+  until_at timestamptz not null,
+  state text not null default 'queued' constraint log_exports_state_known check (
+    state in ('queued', 'stored', 'removed')),
+  log_count bigint,
+  checksum numeric,
+  path text,
+  sha256 text,
+  bytes bigint,
+  primary key (month, part),
+  constraint log_exports_stored_says_where check (state = 'queued'
+    or num_nulls(log_count, checksum, path, sha256, bytes) = 0)
+);
+comment on table billing.log_exports is
+  'Files of exported logs in bucket usage-logs: gzip of a JSON object per line and log row.';
+comment on column billing.log_exports.checksum is
+  'Sum of a 64-bit hash of each line: the rows are removed only while it is still theirs.';
+comment on column billing.log_exports.sha256 is 'Of the uncompressed lines, as read back.';
+alter table billing.log_exports enable row level security;
+revoke all on billing.log_exports from public;
+grant select on billing.log_exports to service_role;
+
+-- A log row leaves the table only from a stored part of a month that is being removed.
+create function _billing.refuse_unexported() returns trigger
+language plpgsql set search_path = '' as $$
+begin
+  if exists (select from gone g where not exists (
+    select from billing.log_exports e join billing.log_months m using (month)
+    where m.state = 'removing' and e.state = 'stored'
+      and e.from_at <= g."timestamp" and g."timestamp" < e.until_at)) then
+    perform billing.raise_error('append_only',
+      'agent_usage_logs is append-only: delete refused',
+      'store a new row that corrects the old one');
+  end if;
+  return null;
+end $$;
+
+create trigger refuse_delete after delete on public.agent_usage_logs
+  referencing old table as gone
+  for each statement execute function _billing.refuse_unexported();
+
+-- 60_delivery/log_export_files.sql
+
+-- The files that logs are exported to.
+
+-- The lines of a file: a row without what is no part of it (which transaction stored it here). Who
+-- calls it sets the time zone; bound, not pinned, so that it is inlined.
+create function _billing.log_line(log public.agent_usage_logs)
+returns text language sql stable
+return (to_jsonb(log) - 'stored_by')::text;
+
+-- Cuts a month into parts of about so many rows, each an interval of time; returns how many.
+create function _billing.plan_log_exports(month date, part_rows integer default 10000)
+returns bigint language sql set search_path = '' as $$
+  with bounds as (
+    select plan_log_exports.month::timestamp at time zone 'UTC' as lowest,
+      (plan_log_exports.month + interval '1 month') at time zone 'UTC' as highest
+  ), ordered as (
+    select l."timestamp" as at,
+      (row_number() over (order by l."timestamp") - 1) / part_rows as place
+    from public.agent_usage_logs l, bounds b
+    where l."timestamp" >= b.lowest and l."timestamp" < b.highest
+  ), cuts as (
+    -- Rows of one instant stay together: a cut lies where a new instant begins.
+    select distinct min(o.at) as at from ordered o group by o.place
+  ), parts as (
+    select row_number() over (order by c.at) as part,
+      case when row_number() over (order by c.at) = 1 then b.lowest else c.at end as from_at,
+      coalesce(lead(c.at) over (order by c.at), b.highest) as until_at
+    from cuts c, bounds b
+  ), planned as (
+    insert into billing.log_exports (month, part, from_at, until_at)
+    select plan_log_exports.month, p.part, p.from_at, p.until_at from parts p
+    returning part
+  ), queued as (
+    insert into public.deliveries (kind, event, dedupe_key, max_attempts, payload)
+    select 'log_export', 'log_export', format('log_export:%s:%s', plan_log_exports.month, p.part),
+      s.delivery_attempts, jsonb_build_object('month', plan_log_exports.month, 'part', p.part)
+    from planned p cross join public.billing_settings s
+    order by p.part
+  )
+  select count(*) from planned;
+$$;
+
+-- What a worker stores: all lines of a part, in the order in which they arrived. Null when there is
+-- nothing to store (any more).
+create function _billing.read_log_export(month date, part integer)
+returns table (lines text, log_count bigint, checksum numeric)
+language sql stable set search_path = '' set timezone = 'UTC' as $$
+  select string_agg(x.line || E'\n', '' order by x.seq), count(*),
+    sum(hashtextextended(x.line, 0)::numeric)
+  from billing.log_exports e
+  cross join lateral (
+    select l.seq, _billing.log_line(l) as line from public.agent_usage_logs l
+    where l."timestamp" >= e.from_at and l."timestamp" < e.until_at
+  ) x
+  where e.month = read_log_export.month and e.part = read_log_export.part and e.state = 'queued'
+  having count(*) > 0;
+$$;
+comment on function _billing.read_log_export is
+  'Lines of a part of a month''s logs, how many, and the sum of their hashes.';
+
+create function _billing.save_log_export(month date, part integer, log_count bigint,
+  checksum numeric, path text, sha256 text, bytes bigint)
+returns void language sql set search_path = '' as $$
+  update billing.log_exports e set state = 'stored', log_count = save_log_export.log_count,
+    checksum = save_log_export.checksum, path = save_log_export.path,
+    sha256 = save_log_export.sha256, bytes = save_log_export.bytes
+  where e.month = save_log_export.month and e.part = save_log_export.part and e.state = 'queued';
+$$;
+comment on function _billing.save_log_export is 'Notes that a part has been stored and read back.';
+
+-- Removes a stored part, if its rows are still those that were stored; else it is stored anew.
+create function _billing.remove_log_export(month date, part integer)
+returns bigint language plpgsql set search_path = '' set timezone = 'UTC' as $$
+declare
+  file billing.log_exports;
+  seen record;
+begin
+  select * into file from billing.log_exports e
+  where e.month = remove_log_export.month and e.part = remove_log_export.part;
+  -- What is compared is what is removed: a row that commits in between is in neither.
+  with gone as (
+    delete from public.agent_usage_logs l
+    where l."timestamp" >= file.from_at and l."timestamp" < file.until_at
+    returning l
+  )
+  select count(*) as rows, coalesce(sum(hashtextextended(_billing.log_line(g.l), 0)::numeric), 0)
+    as checksum into seen from gone g;
+  if (seen.rows, seen.checksum) is distinct from (file.log_count, file.checksum) then
+    raise exception using errcode = 'PT409', message = 'the rows are not those that were stored',
+      detail = 'append_only';
+  end if;
+  update billing.log_exports e set state = 'removed'
+  where e.month = file.month and e.part = file.part;
+  return seen.rows;
+end $$;
+
+-- 60_delivery/retention.sql
+
+-- Retention: logs of old months are exported to Storage and then removed from the table. A month
+-- goes only when all its usage is invoiced and agrees with the logs, and of it only what has been
+-- stored, row for row. Records, invoices and everything rated from them stay.
+
+-- Why the logs of a month cannot go yet; null when all of them are billed and agree.
+create function _billing.retention_blocker(month date)
+returns text language plpgsql set search_path = '' as $$
+declare
+  month_end constant date := month + interval '1 month';
+  found bigint;
+begin
+  select count(*) into found from billing.quarantined_logs q
+  where q.occurred_at >= month::timestamp at time zone 'UTC'
+    and q.occurred_at < month_end::timestamp at time zone 'UTC' and q.reason <> 'before_retention'
+    and not exists (select from billing.dismissed_logs d where d.log_id = q.log_id);
+  if found > 0 then
+    return format('%s log rows are in quarantine: select * from billing.quarantine, or dismiss them'
+      || ' by billing.dismiss_quarantined', found);
+  end if;
+  if exists (select from billing.pending_rebuilds r
+    where r.from_day <= month_end + 1 and r.until_day >= month - 1) then
+    return 'usage is being computed anew: select * from billing.pending_rebuilds';
+  end if;
+  -- Local days of the month's instants reach one day beyond it on either side. What lies outside of
+  -- the client's service is on no invoice; should it come into it, its records are there.
+  select count(distinct r.client_id) into found
+  from public.usage_records r join public.clients c on c.id = r.client_id
+  where r.usage_day >= month - 1 and r.usage_day <= month_end
+    and r.usage_day >= c.started_on and r.usage_day < coalesce(c.ended_on, 'infinity')
+    and not exists (
+    select from public.billing_periods p
+    where p.client_id = r.client_id and p.period_start <= r.usage_day and r.usage_day < p.period_end
+      and (p.state = 'voided' or p.state in ('invoiced', 'skipped') and not p.usage_changed));
+  if found > 0 then
+    return format('usage of %s clients is not in a finalized period', found);
+  end if;
+  select count(*) into found
+  from billing.usage_discrepancies(daterange(month - 1, month_end + 1));
+  if found > 0 then
+    return format('%s usage records differ from the logs: select billing.rebuild_usage(%L, %L)',
+      found, month - 1, month_end + 1);
+  end if;
+  return null;
+end $$;
+comment on function _billing.retention_blocker is
+  'Why the logs of a month (its first day) may not be removed; null when they may.';
+
+-- The oldest month that is past its retention and still here; null when there is none.
+create function _billing.expired_log_month(as_of timestamptz)
+returns date language sql stable set search_path = '' as $$
+  select x.month from (
+    -- Months without logs are passed over: one call of 1970 would have all of them exported.
+    select date_trunc('month', _billing.next_log_day(coalesce(
+      (select (max(m.month) + interval '1 month')::date from billing.log_months m
+        where m.state = 'removed'), '-infinity')))::date as month
+  ) x
+  cross join public.billing_settings s
+  where x.month + make_interval(months => 1 + s.log_retention_months)
+    <= date_trunc('month', as_of at time zone 'UTC');
+$$;
+
+-- One step of retention, as far as it gets: find the month, plan it, and once its parts are stored
+-- remove it. Returns what it did. Killed at any point it has done nothing of the step.
+create function billing.apply_retention(as_of timestamptz default billing.as_of(),
+  most_rows bigint default 1000000)
+returns text language plpgsql security definer set search_path = '' set jit = off as $$
+-- Definer: only this removes logs.
+declare
+  current billing.log_months;
+  file billing.log_exports;
+  blocker text;
+  removed bigint := 0;
+begin
+  if (select s.log_retention_months is null from public.billing_settings s) then
+    return 'logs are kept for ever';
+  end if;
+  perform _billing.rollup();
+  select * into current from billing.log_months m where m.state in ('exporting', 'removing');
+  if current.month is null then
+    current.month := _billing.expired_log_month(as_of);
+    if current.month is null then
+      return 'no month is past its retention';
+    end if;
+    current.state := 'blocked';
+  end if;
+  if current.state = 'exporting' and exists (select from billing.log_exports e
+    where e.month = current.month and e.state = 'queued') then
+    return format('%s: waiting for exports', to_char(current.month, 'YYYY-MM'));
+  end if;
+  if current.state <> 'removing' then
+    blocker := _billing.retention_blocker(current.month);
+    if blocker is not null then
+      if current.state = 'blocked' then
+        insert into billing.log_months as m (month, state, reason, updated_at)
+        values (current.month, 'blocked', blocker, as_of)
+        on conflict (month) do update set reason = excluded.reason, updated_at = as_of;
+      end if;
+      return format('%s: %s', to_char(current.month, 'YYYY-MM'), blocker);
+    end if;
+  end if;
+  if current.state = 'blocked' then
+    insert into billing.log_months as m (month, state, updated_at)
+    values (current.month, 'exporting', as_of)
+    on conflict (month) do update set state = 'exporting', reason = null, updated_at = as_of;
+    -- Else each part would search whatever was logged since the last vacuum.
+    perform brin_summarize_new_values('public.agent_usage_logs_timestamp');
+    return format('%s: exporting %s files', to_char(current.month, 'YYYY-MM'),
+      _billing.plan_log_exports(current.month));
+  end if;
+  if current.state = 'exporting' then
+    update billing.log_months m set state = 'removing', updated_at = as_of
+    where m.month = current.month;
+    update billing.usage_watermark w
+    set kept_from = (current.month + interval '1 month') at time zone 'UTC';
+  end if;
+  for file in select * from billing.log_exports e
+    where e.month = current.month and e.state = 'stored' order by e.part
+  loop
+    exit when removed >= most_rows;
+    begin
+      removed := removed + _billing.remove_log_export(file.month, file.part);
+    exception when sqlstate 'PT409' then
+      update billing.log_exports e set state = 'queued'
+      where e.month = file.month and e.part = file.part;
+      update public.deliveries d set state = 'queued', attempts = 0, due_at = clock_timestamp(),
+        finished_at = null, lease = null
+      where d.dedupe_key = format('log_export:%s:%s', file.month, file.part);
+    end;
+  end loop;
+  if not exists (select from billing.log_exports e
+    where e.month = current.month and e.state <> 'removed') then
+    update billing.log_months m set state = 'removed', updated_at = as_of,
+      log_count = (select coalesce(sum(e.log_count), 0) from billing.log_exports e
+        where e.month = current.month)
+    where m.month = current.month;
+  end if;
+  return format('%s: removed %s log rows', to_char(current.month, 'YYYY-MM'), removed);
+end $$;
+comment on function billing.apply_retention is
+  'Exports and removes logs past billing_settings.log_retention_months, a step at a time.';
+grant execute on function billing.apply_retention(timestamptz, bigint) to service_role;
+
+-- 60_delivery/retention_data.sql
+
+-- The job of retention.
+
+select _billing.schedule_job('billing-retention', '5,25,45 * * * *',
+  $c$set statement_timeout = '15min'; select billing.apply_retention()$c$,
+  'Exports and removes logs past their retention');
+
+-- 60_delivery/buckets_data.sql
+
+-- The private bucket that issued invoices are filed in. Only the secret key reads and writes it;
+-- clients get their documents from the functions, under row level security.
+do $$
+begin
+  if to_regclass('storage.buckets') is not null then
+    insert into storage.buckets (id, name, public) values ('invoices', 'invoices', false)
+    on conflict (id) do nothing;
+  end if;
+end $$;
+
+do $$
+begin
+  if to_regclass('storage.buckets') is not null then
+    insert into storage.buckets (id, name, public) values ('usage-logs', 'usage-logs', false)
+    on conflict (id) do nothing;
+  end if;
+end $$;
+
+-- 70_stripe/mirror.sql
+
+-- What we know of Stripe: which of its objects is which of ours, and how they stood when last seen.
+--
+-- Test and live mode are two worlds with ids of their own. Every row says which one it is of, so
+-- going live begins with an empty mirror instead of asking live Stripe for test objects.
+
+create table public.stripe_customers (
+  client_id uuid not null references public.clients (id),
+  livemode boolean not null,
+  stripe_customer_id text not null,
+  sent_digest text,
+  created_at timestamptz not null default now(),
+  deleted_at timestamptz,
+  primary key (client_id, livemode),
+  constraint stripe_customers_once unique (stripe_customer_id),
+  constraint stripe_customers_id_shape check (stripe_customer_id ~ '^cus_')
+);
+comment on table public.stripe_customers is 'The Stripe customer of each client, per mode.';
+comment on column public.stripe_customers.sent_digest is
+  'Digest of the details last sent; another one means that the customer must be updated.';
+comment on column public.stripe_customers.deleted_at is
+  'When Stripe said that the customer is deleted; the next need makes a new one.';
+
+-- How money is collected from a client. No row: by link on the invoice.
+create table public.stripe_terms (
+  client_id uuid primary key references public.clients (id) on delete cascade,
+  collection_method text not null default 'send_invoice'
+    constraint stripe_terms_method_known
+    check (collection_method in ('send_invoice', 'charge_automatically')),
+  tax_id_type text constraint stripe_terms_tax_id_shape check (tax_id_type ~ '^[a-z_]+$')
+);
+comment on table public.stripe_terms is
+  'How Stripe collects from a client; without a row the client pays by the invoice''s link.';
+comment on column public.stripe_terms.tax_id_type is
+  'Stripe''s type of clients.tax_id (eu_vat, gb_vat, us_ein, …); null: it is not sent.';
+
+create table public.stripe_invoices (
+  invoice_id uuid not null references public.invoices (id),
+  livemode boolean not null,
+  stripe_invoice_id text,
+  generation smallint not null default 1,
+  state text not null default 'creating',
+  agreed_total_minor bigint,
+  total_minor bigint,
+  carried_minor bigint not null default 0,
+  amount_paid_minor bigint not null default 0,
+  paid_off_stripe_minor bigint not null default 0,
+  booked_minor bigint not null default 0,
+  refunded_minor bigint not null default 0,
+  booked_refund_minor bigint not null default 0,
+  hosted_invoice_url text,
+  invoice_pdf text,
+  problem text,
+  seen_at timestamptz not null default '-infinity',
+  disputed_at timestamptz,
+  created_at timestamptz not null default now(),
+  primary key (invoice_id, livemode),
+  constraint stripe_invoices_once unique (stripe_invoice_id),
+  constraint stripe_invoices_state_known check (state in
+    ('creating', 'draft', 'open', 'paid', 'void', 'uncollectible', 'held', 'refused', 'deleted')),
+  constraint stripe_invoices_id_of_state check (
+    (state in ('draft', 'open', 'paid', 'void', 'uncollectible'))
+      <= (stripe_invoice_id is not null))
+);
+comment on table public.stripe_invoices is
+  'The Stripe invoice of each of our invoices, per mode, as last seen.';
+comment on column public.stripe_invoices.generation is
+  'Part of the idempotency keys; one more each time a wrong draft was deleted.';
+comment on column public.stripe_invoices.state is
+  'Stripe''s status; creating: not finished; held: below what Stripe takes, goes on the next one;
+   refused: Stripe''s total differed or the amount cannot be charged, problem says how.';
+comment on column public.stripe_invoices.agreed_total_minor is
+  'What Stripe''s total was found to be, and ours, before the invoice was finalized.';
+comment on column public.stripe_invoices.carried_minor is
+  'What this Stripe invoice collects for earlier invoices that were too small.';
+comment on column public.stripe_invoices.amount_paid_minor is
+  'Most that Stripe ever said is paid; only grows, so old events do no harm.';
+comment on column public.stripe_invoices.paid_off_stripe_minor is
+  'Part of it that we told Stripe was paid elsewhere.';
+comment on column public.stripe_invoices.booked_minor is 'Part of it that is in public.payments.';
+comment on column public.stripe_invoices.seen_at is
+  'When Stripe made the newest object seen; older ones change nothing but money.';
+
+create policy "read with their invoice" on public.stripe_invoices for select to authenticated
+  using (exists (select from public.invoices i where i.id = invoice_id));
+
+create table public.stripe_carried (
+  held_invoice_id uuid not null references public.invoices (id),
+  livemode boolean not null,
+  carrying_invoice_id uuid not null references public.invoices (id),
+  amount_minor bigint not null constraint stripe_carried_positive check (amount_minor > 0),
+  primary key (held_invoice_id, livemode)
+);
+comment on table public.stripe_carried is
+  'Invoices too small for Stripe, and the invoice whose Stripe invoice collects them.';
+create index stripe_carried_carrying on public.stripe_carried (carrying_invoice_id);
+
+create table public.stripe_credit_notes (
+  credit_note_id uuid primary key references public.credit_notes (id),
+  livemode boolean not null,
+  stripe_credit_note_id text constraint stripe_credit_notes_once unique,
+  origin text not null constraint stripe_credit_notes_origin_known
+    check (origin in ('ours', 'stripe', 'refund')),
+  created_at timestamptz not null default now()
+);
+comment on table public.stripe_credit_notes is
+  'The Stripe credit note of each of ours; origin: who made it first.';
+comment on column public.stripe_credit_notes.origin is
+  'ours: issued here, sent there; stripe: issued there; refund: made here for a refund made there.';
+
+create table public.stripe_payments (
+  payment_intent_id text primary key,
+  stripe_invoice_id text not null,
+  charge_id text,
+  amount_minor bigint not null default 0,
+  refunded_minor bigint not null default 0,
+  failure text,
+  disputed_at timestamptz,
+  seen_at timestamptz not null default now()
+);
+comment on table public.stripe_payments is
+  'Payments Stripe took for our invoices: what a charge or a refund belongs to.';
+create index stripe_payments_invoice on public.stripe_payments (stripe_invoice_id);
+
+create table public.stripe_subscriptions (
+  stripe_subscription_id text primary key,
+  client_id uuid not null references public.clients (id),
+  livemode boolean not null,
+  status text not null,
+  currency text not null,
+  base_fee_minor bigint not null default 0,
+  billing_interval text,
+  description text,
+  current_period_end timestamptz,
+  seen_at timestamptz not null,
+  ended_at timestamptz
+);
+comment on table public.stripe_subscriptions is
+  'Mirror of clients'' Stripe subscriptions: the platform fee that Stripe bills.';
+create index stripe_subscriptions_client_id on public.stripe_subscriptions (client_id);
+
+create policy "members and operators read subscriptions" on public.stripe_subscriptions
+  for select to authenticated
+  using (client_id = any ((select billing.my_clients())::uuid[])
+    or (select billing.is_operator()));
+
+do $$
+declare
+  mirrored text;
+begin
+  foreach mirrored in array array['stripe_customers', 'stripe_terms', 'stripe_invoices',
+    'stripe_carried', 'stripe_credit_notes', 'stripe_payments', 'stripe_subscriptions']
+  loop
+    execute format('alter table public.%I enable row level security', mirrored);
+    execute format('revoke all on public.%I from anon, authenticated, service_role', mirrored);
+    execute format('grant select, insert, update, delete on public.%I to service_role', mirrored);
+    execute format('grant select on public.%I to authenticated', mirrored);
+  end loop;
+  foreach mirrored in array array['stripe_customers', 'stripe_terms', 'stripe_carried',
+    'stripe_credit_notes', 'stripe_payments']
+  loop
+    execute format('create policy "operators read" on public.%I for select to authenticated
+      using ((select billing.is_operator()))', mirrored);
+  end loop;
+end $$;
+
+-- 70_stripe/stripe_events.sql
+
+-- The events that Stripe sent.
+
+-- Events, stored before anything is done about them.
+create table billing.stripe_events (
+  id text primary key constraint stripe_events_id_shape check (id ~ '^evt_'),
+  type text not null,
+  livemode boolean not null,
+  created_at timestamptz not null,
+  payload jsonb not null,
+  received_at timestamptz not null default now(),
+  state text not null default 'pending',
+  attempts smallint not null default 0,
+  due_at timestamptz not null default now(),
+  done_at timestamptz,
+  note text,
+  constraint stripe_events_state_known check (state in ('pending', 'done', 'ignored', 'failed'))
+);
+comment on table billing.stripe_events is
+  'Every event of Stripe, once; pending until it has been acted on.';
+comment on column billing.stripe_events.note is 'Why it was ignored, or why it failed last.';
+create index stripe_events_pending on billing.stripe_events (due_at) where state = 'pending';
+alter table billing.stripe_events enable row level security;
+revoke all on billing.stripe_events from public;
+grant select, insert on billing.stripe_events to service_role;
+
+-- 70_stripe/reading.sql
+
+-- Reading what Stripe sends, and telling of it.
+
+-- Tells operators of money: once per key.
+create function _billing.notice(key text, priority text, message text)
+returns void language sql set search_path = '' as $$
+  select billing.queue_notice('stripe:' || key, priority, split_part(message, ':', 1), message);
+$$;
+
+-- Stripe's amounts in our minor units: the two are the same but for the Icelandic krona, which
+-- Stripe counts in hundredths.
+create function _billing.from_stripe(amount bigint, currency text) returns bigint
+language sql immutable
+return case when upper(currency) = 'ISK' then amount / 100 else amount end;
+
+create function _billing.at_epoch(seconds text) returns timestamptz language sql immutable
+return to_timestamp(seconds::numeric);
+
+-- 70_stripe/books/clients.sql
+
+-- Whose books an object of Stripe is about.
+
+-- Whose they are, as lock_clients wants it; none where they are not ours.
+create function _billing.clients_of_stripe_invoice(stripe_id text)
+returns uuid[] language sql stable set search_path = '' as $$
+  select array(select i.client_id from public.stripe_invoices m
+    join public.invoices i on i.id = m.invoice_id where m.stripe_invoice_id = stripe_id);
+$$;
+
+create function _billing.clients_of_payment(intent_id text)
+returns uuid[] language sql stable set search_path = '' as $$
+  select array(select i.client_id from public.stripe_payments p
+    join public.stripe_invoices m on m.stripe_invoice_id = p.stripe_invoice_id
+    join public.invoices i on i.id = m.invoice_id where p.payment_intent_id = intent_id);
+$$;
+
+-- 70_stripe/books/payments.sql
+
+-- Money that arrives for an invoice that needs none any more is the client's.
+create function _billing.book_stripe_payment(invoice_id uuid, amount bigint, at timestamptz,
+  reference text)
+returns void language plpgsql set search_path = '' as $$
+declare
+  invoice public.invoices := _billing.get_invoice(invoice_id);
+begin
+  if invoice.status in ('open', 'uncollectible') then
+    perform billing.record_payment(invoice.id, amount, at, 'stripe', reference);
+    return;
+  end if;
+  insert into public.payments (invoice_id, client_id, amount_minor, currency, paid_at, method,
+    reference)
+  values (invoice.id, invoice.client_id, amount, invoice.currency, at, 'stripe', reference);
+  insert into public.balance_entries (client_id, currency, amount_minor, reason, invoice_id,
+    created_at, note)
+  values (invoice.client_id, invoice.currency, amount, 'overpayment', invoice.id, at,
+    'Paid in Stripe when the invoice was ' || invoice.status);
+  perform _billing.notice('overpaid/' || reference, 'high', format(
+    '%s was paid in Stripe although %s is %s: it is on the client''s balance',
+    billing.money_text(amount, invoice.currency), invoice.number, invoice.status));
+end $$;
+
+-- Books what Stripe has received since the last time: held invoices first, then the invoice itself.
+create function _billing.book_stripe_payments(mirror public.stripe_invoices, at timestamptz)
+returns text language plpgsql set search_path = '' as $$
+declare
+  received constant bigint := mirror.amount_paid_minor - mirror.paid_off_stripe_minor
+    - mirror.booked_minor;
+  rest bigint := received;
+  held record;
+  reference constant text := format('%s/%s', mirror.stripe_invoice_id, mirror.amount_paid_minor);
+begin
+  if received <= 0 then
+    return null;
+  end if;
+  for held in
+    select i.id, least(c.amount_minor, i.amount_due_minor) as due
+    from public.stripe_carried c join public.invoices i on i.id = c.held_invoice_id
+    where c.carrying_invoice_id = mirror.invoice_id and c.livemode = mirror.livemode
+      and i.status in ('open', 'uncollectible')
+    order by i.issued_on, i.number
+  loop
+    continue when least(held.due, rest) <= 0;
+    perform _billing.book_stripe_payment(held.id, least(held.due, rest), at,
+      reference || '/' || held.id);
+    rest := rest - least(held.due, rest);
+  end loop;
+  if rest > 0 then
+    perform _billing.book_stripe_payment(mirror.invoice_id, rest, at, reference);
+  end if;
+  update public.stripe_invoices m set booked_minor = m.booked_minor + received
+  where m.invoice_id = mirror.invoice_id and m.livemode = mirror.livemode;
+  return format('booked %s', received);
+end $$;
+
+-- 70_stripe/books/refunds.sql
+
+-- Credit that was given back as money cannot be spent once more. What of it is spent already is
+-- money that the client owes, and on no account until somebody puts it on an invoice.
+create function _billing.take_refund_off_balance(invoice public.invoices, amount bigint,
+  reference text, at timestamptz)
+returns void language plpgsql set search_path = '' as $$
+declare
+  credit constant bigint := coalesce((select sum(b.amount_minor) from public.balance_entries b
+    where b.client_id = invoice.client_id and b.currency = invoice.currency), 0);
+begin
+  if credit > 0 then
+    insert into public.balance_entries (client_id, currency, amount_minor, reason, invoice_id,
+      created_at, note)
+    values (invoice.client_id, invoice.currency, -least(amount, credit), 'refund', invoice.id, at,
+      'Refunded in Stripe');
+  end if;
+  if amount > credit then
+    perform _billing.notice('spent/' || reference, 'high',
+      format('%s of %s was refunded in Stripe, '
+      || 'but the client had spent that credit: put it on an invoice with an item',
+      billing.money_text(amount - credit, invoice.currency), invoice.number));
+  end if;
+end $$;
+
+-- A refund is money gone. What it takes back must be on a credit note; one that was made without
+-- (in the Dashboard) gets one here. What cannot be credited, because the invoice is void or was
+-- credited to the balance already, was the client's credit, and is that no more.
+create function _billing.book_stripe_refunds(mirror public.stripe_invoices, at timestamptz)
+returns text language plpgsql set search_path = '' as $$
+declare
+  invoice public.invoices := _billing.get_invoice(mirror.invoice_id);
+  gone constant bigint := mirror.refunded_minor - mirror.booked_refund_minor;
+  reference constant text := format('%s/refunded/%s', mirror.stripe_invoice_id,
+    mirror.refunded_minor);
+  uncovered bigint;
+  creditable bigint;
+  note_number text;
+begin
+  if gone <= 0 then
+    return 'refund already booked';
+  end if;
+  insert into public.payments (invoice_id, client_id, amount_minor, currency, paid_at, method,
+    reference)
+  values (invoice.id, invoice.client_id, -gone, invoice.currency, at, 'stripe', reference);
+  update public.stripe_invoices m set booked_refund_minor = mirror.refunded_minor
+  where m.invoice_id = mirror.invoice_id and m.livemode = mirror.livemode;
+  select least(gone, mirror.refunded_minor - coalesce(sum(n.to_refund_minor), 0)),
+    case when invoice.status in ('open', 'paid', 'uncollectible')
+      then invoice.total_minor - coalesce(sum(n.total_minor), 0) else 0 end
+  into uncovered, creditable
+  from public.credit_notes n where n.invoice_id = invoice.id;
+  if least(uncovered, creditable) > 0 then
+    note_number := _billing.credit_by_amount(invoice, least(uncovered, creditable),
+      'Refunded in Stripe', true, at, true);
+    insert into public.stripe_credit_notes (credit_note_id, livemode, origin)
+    select n.id, mirror.livemode, 'refund' from public.credit_notes n
+    where n.number = note_number;
+  end if;
+  if uncovered > creditable then
+    perform _billing.take_refund_off_balance(invoice, uncovered - creditable, reference, at);
+  end if;
+  perform _billing.notice(reference, 'normal', format('Refunded: %s of %s',
+    billing.money_text(gone, invoice.currency), invoice.number));
+  return concat_ws(', ', format('refund of %s booked', gone), note_number);
+end $$;
+
+-- A charge as Stripe describes it: `amount_refunded` is all that was ever given back of it.
+create function billing.apply_stripe_charge(charge jsonb, seen timestamptz)
+returns text language plpgsql security definer set search_path = '' as $$
+-- Definer: as above.
+declare
+  payment public.stripe_payments;
+  mirror public.stripe_invoices;
+begin
+  perform _billing.lock_clients(_billing.clients_of_payment(charge ->> 'payment_intent'));
+  update public.stripe_payments p set charge_id = charge ->> 'id',
+    refunded_minor = greatest(p.refunded_minor, _billing.from_stripe(
+      (charge ->> 'amount_refunded')::bigint, charge ->> 'currency'))
+  where p.payment_intent_id = charge ->> 'payment_intent'
+  returning * into payment;
+  if payment.payment_intent_id is null then
+    return null;
+  end if;
+  update public.stripe_invoices m set refunded_minor = (
+    select sum(p.refunded_minor) from public.stripe_payments p
+    where p.stripe_invoice_id = m.stripe_invoice_id)
+  where m.stripe_invoice_id = payment.stripe_invoice_id
+  returning * into mirror;
+  return _billing.book_stripe_refunds(mirror, seen);
+end $$;
+comment on function billing.apply_stripe_charge is
+  'Books refunds of a charge; null while the payment it belongs to is not known.';
+grant execute on function billing.apply_stripe_charge(jsonb, timestamptz) to service_role;
+
+-- 70_stripe/books/credit_notes.sql
+
+-- A credit note of Stripe: ours if it names one, else one is issued here for it.
+create function billing.apply_stripe_credit_note(note jsonb, seen timestamptz)
+returns text language plpgsql security definer set search_path = '' as $$
+-- Definer: as above.
+declare
+  mirror public.stripe_invoices;
+  own uuid := (note #>> '{metadata,leveredge_credit_note_id}')::uuid;
+  live constant boolean := (note ->> 'livemode')::boolean;
+  amount constant bigint := _billing.from_stripe(
+    (note ->> 'total')::bigint, note ->> 'currency');
+  refunded constant bigint := least(amount, _billing.from_stripe((
+    select coalesce(sum(coalesce(r ->> 'amount_refunded', note ->> 'total')::bigint), 0)
+    from jsonb_array_elements(coalesce(note -> 'refunds', '[]')) r)::bigint, note ->> 'currency'));
+  rest bigint := amount;
+  note_number text;
+  invoice_number text;
+  creditable bigint;
+  part record;
+  made uuid;
+begin
+  perform _billing.lock_clients(_billing.clients_of_stripe_invoice(note ->> 'invoice'));
+  select * into mirror from public.stripe_invoices m
+  where m.stripe_invoice_id = note ->> 'invoice';
+  if mirror.invoice_id is null then
+    return null;
+  end if;
+  own := coalesce(own, (select s.credit_note_id from public.stripe_credit_notes s
+    where s.stripe_credit_note_id = note ->> 'id'));
+  -- Of days that a restore took back: told again once the run that makes it has been, or by hand.
+  if not exists (select from public.credit_notes n where n.id = coalesce(own, n.id)) then
+    return format('not credited here: it names credit note %s, which the books do not have', own);
+  end if;
+  if own is not null then
+    rest := 0;
+  elsif refunded > 0 then
+    -- The refund was told first, and has a note here.
+    select s.credit_note_id, amount - refunded into own, rest
+    from public.stripe_credit_notes s join public.credit_notes n on n.id = s.credit_note_id
+    where n.invoice_id = mirror.invoice_id and s.origin = 'refund'
+      and s.stripe_credit_note_id is null and n.total_minor = refunded
+    order by n.number limit 1;
+    rest := coalesce(rest, amount);
+  end if;
+  if rest > 0 then
+    select i.number, case when i.status in ('open', 'paid', 'uncollectible')
+      then i.total_minor - (select coalesce(sum(n.total_minor), 0)
+        from public.credit_notes n where n.invoice_id = i.id)
+      else 0 end into invoice_number, creditable
+    from public.invoices i where i.id = mirror.invoice_id;
+    if rest > creditable then
+      perform _billing.notice('credit/' || (note ->> 'id'), 'high', format(
+        '%s was credited in Stripe by %s, but only %s is left to credit here', invoice_number,
+        billing.money_text(rest, upper(note ->> 'currency')),
+        billing.money_text(creditable, upper(note ->> 'currency'))));
+      return format('not credited here: %s of %s is more than the %s left', rest,
+        invoice_number, creditable);
+    end if;
+    -- What went back as money and what did not are settled otherwise: a note each.
+    for part in
+      select x.amount, x.is_refund from (values (refunded - (amount - rest), true),
+        (amount - refunded, false)) x(amount, is_refund) where x.amount > 0
+    loop
+      note_number := _billing.credit_by_amount(_billing.get_invoice(mirror.invoice_id), part.amount,
+        coalesce(nullif(btrim(note ->> 'memo'), ''), note ->> 'reason', 'Credited in Stripe'),
+        part.is_refund, seen, part.is_refund);
+      select n.id into made from public.credit_notes n where n.number = note_number;
+      insert into public.stripe_credit_notes (credit_note_id, livemode, origin)
+      values (made, live, 'stripe');
+      own := coalesce(own, made);
+    end loop;
+  end if;
+  insert into public.stripe_credit_notes as s (credit_note_id, livemode, stripe_credit_note_id,
+    origin)
+  values (own, live, note ->> 'id', case when note_number is null then 'ours' else 'stripe' end)
+  on conflict (credit_note_id) do update set stripe_credit_note_id = note ->> 'id';
+  return coalesce('issued ' || note_number, 'known');
+end $$;
+comment on function billing.apply_stripe_credit_note is
+  'Links or issues the credit note that Stripe''s stands for, or says why it cannot; null when its
+   invoice is not ours.';
+grant execute on function billing.apply_stripe_credit_note(jsonb, timestamptz) to service_role;
+
+-- 70_stripe/books/invoices.sql
+
+-- What Stripe says about money, brought into our books.
+--
+-- Stripe's figures are cumulative (`amount_paid`, `amount_refunded`), so nothing here counts
+-- events: each figure may only grow, and what it grew by is booked. Events may therefore come
+-- twice, in any order, or not at all, and reconciliation calls the very same functions.
+
+-- Statuses of a Stripe invoice only move forward; an older one never overwrites a newer one.
+create function _billing.stripe_rank(state text) returns integer language sql immutable
+return coalesce(array_position(
+  '{creating,held,refused,draft,open,uncollectible,deleted,paid,void}'::text[], state), 0);
+
+-- Voided or written off there: here too, where our rules allow it; else somebody is told.
+create function _billing.follow_stripe_status(mirror public.stripe_invoices, at timestamptz)
+returns text language plpgsql set search_path = '' as $$
+declare
+  invoice public.invoices := _billing.get_invoice(mirror.invoice_id);
+begin
+  if mirror.state = 'void' and invoice.status in ('open', 'uncollectible') then
+    if invoice.paid_minor + invoice.credited_minor > 0 then
+      perform _billing.notice('void/' || mirror.stripe_invoice_id, 'high', format(
+        '%s was voided in Stripe, but it is partly paid or credited here', invoice.number));
+      return 'cannot be voided here';
+    end if;
+    perform billing.void_invoice(invoice.id, 'Voided in Stripe', at);
+    return 'voided';
+  elsif mirror.state = 'uncollectible' and invoice.status = 'open' then
+    perform billing.mark_uncollectible(invoice.id, at);
+    return 'marked uncollectible';
+  end if;
+  return null;
+end $$;
+
+-- One invoice of Stripe, as it is in an event or an answer. Returns what came of it, or null when
+-- it is none of ours (a subscription's, one made by hand there).
+create function billing.apply_stripe_invoice(invoice jsonb, seen timestamptz)
+returns text language plpgsql security definer set search_path = '' as $$
+-- Definer: the books are written by functions only.
+declare
+  mirror public.stripe_invoices;
+  currency constant text := invoice ->> 'currency';
+begin
+  perform _billing.lock_clients(array(
+    select distinct i.client_id from public.stripe_invoices m
+    join public.invoices i on i.id = m.invoice_id
+    where m.stripe_invoice_id = invoice ->> 'id'
+      or m.invoice_id::text = invoice #>> '{metadata,leveredge_invoice_id}'));
+  select * into mirror from public.stripe_invoices m
+  where m.livemode = (invoice ->> 'livemode')::boolean
+    and (m.stripe_invoice_id = invoice ->> 'id' or (m.stripe_invoice_id is null
+      and m.state = 'creating'
+      and m.invoice_id::text = invoice #>> '{metadata,leveredge_invoice_id}'));
+  if mirror.invoice_id is null then
+    return null;
+  end if;
+  update public.stripe_invoices m set
+    stripe_invoice_id = invoice ->> 'id',
+    state = case when _billing.stripe_rank(invoice ->> 'status') >= _billing.stripe_rank(m.state)
+      then invoice ->> 'status' else m.state end,
+    total_minor = case when invoice ->> 'status' = 'draft' then m.total_minor
+      else _billing.from_stripe((invoice ->> 'total')::bigint, currency) end,
+    amount_paid_minor = greatest(m.amount_paid_minor,
+      _billing.from_stripe((invoice ->> 'amount_paid')::bigint, currency)),
+    hosted_invoice_url = coalesce(invoice ->> 'hosted_invoice_url', m.hosted_invoice_url),
+    invoice_pdf = coalesce(invoice ->> 'invoice_pdf', m.invoice_pdf),
+    seen_at = greatest(m.seen_at, seen)
+  where m.invoice_id = mirror.invoice_id and m.livemode = mirror.livemode
+  returning * into mirror;
+  return concat_ws(', ', 'invoice ' || mirror.state,
+    _billing.book_stripe_payments(mirror, seen), _billing.follow_stripe_status(mirror, seen));
+end $$;
+comment on function billing.apply_stripe_invoice is
+  'Brings an invoice as Stripe describes it into the books; null when it is none of ours.';
+grant execute on function billing.apply_stripe_invoice(jsonb, timestamptz) to service_role;
+
+-- 70_stripe/customers.sql
+
+-- What happens to customers and subscriptions in Stripe, and what it means for our clients.
+
+-- Stripe's fields as the lines of an address; we send the lines of ours in line1 and line2.
+create function _billing.address_lines(address jsonb) returns text[]
+language sql immutable set search_path = '' as $$
+  select coalesce(array_agg(btrim(l.line) order by l.place), '{}')
+  from (values
+    (1, address ->> 'line1'), (2, address ->> 'line2'),
+    (3, concat_ws(' ', nullif(address ->> 'postal_code', ''), nullif(address ->> 'city', ''))),
+    (4, address ->> 'state'), (5, address ->> 'country')) v(place, text)
+  cross join lateral regexp_split_to_table(v.text, '\n') with ordinality s(line, part)
+  cross join lateral (select s.line, v.place * 100 + s.part as place) l
+  where btrim(coalesce(l.line, '')) <> '';
+$$;
+
+create function _billing.client_of_customer(customer_id text) returns uuid
+language sql stable set search_path = '' as $$
+  select s.client_id from public.stripe_customers s where s.stripe_customer_id = customer_id;
+$$;
+
+-- The client changed its details in the portal: the next invoice goes to the new address. Only
+-- what the event says was changed is taken, and what we sent ourselves is no change.
+create function _billing.apply_stripe_customer(customer jsonb, changed jsonb)
+returns text language plpgsql set search_path = '' as $$
+declare
+  owner uuid := _billing.client_of_customer(customer ->> 'id');
+  before public.clients;
+  after public.clients;
+  new_address constant jsonb := customer -> 'address';
+begin
+  if owner is null then
+    return 'ignored: not a customer of ours';
+  end if;
+  select * into before from public.clients c where c.id = owner;
+  update public.clients c set
+    name = case when changed ? 'name' then coalesce(nullif(btrim(customer ->> 'name'), ''), c.name)
+      else c.name end,
+    email = case when changed ? 'email'
+      then coalesce(nullif(customer ->> 'email', ''), c.email) else c.email end,
+    address = case when changed ? 'address' and jsonb_typeof(new_address) = 'object'
+      then _billing.address_lines(new_address) else c.address end
+  where c.id = owner
+  returning * into after;
+  return case when before is distinct from after then 'client updated' else 'nothing new' end;
+end $$;
+
+create function billing.forget_stripe_customer(customer_id text, seen timestamptz)
+returns text language plpgsql security definer set search_path = '' as $$
+-- Definer: called for the service role by reconciliation.
+begin
+  update public.stripe_customers s set deleted_at = seen
+  where s.stripe_customer_id = customer_id and s.deleted_at is null;
+  if not found then
+    return 'ignored: not a customer of ours, or known';
+  end if;
+  perform _billing.notice('deleted/' || customer_id, 'high', format(
+    'Customer %s of %s was deleted in Stripe; the next invoice makes a new one',
+    customer_id, c.name))
+  from public.clients c where c.id = _billing.client_of_customer(customer_id);
+  return 'customer forgotten';
+end $$;
+comment on function billing.forget_stripe_customer is 'Notes that Stripe deleted a customer.';
+grant execute on function billing.forget_stripe_customer(text, timestamptz) to service_role;
+
+-- 70_stripe/subscriptions.sql
+
+-- The client of a subscription: its customer's, or the one that it names.
+create function billing.owner_of_subscription(subscription jsonb)
+returns uuid language sql stable security definer set search_path = '' as $$
+-- Definer: called for the service role by reconciliation.
+  select coalesce(_billing.client_of_customer(subscription ->> 'customer'),
+    (select c.id from public.clients c
+      where c.id::text = subscription #>> '{metadata,leveredge_client_id}'));
+$$;
+comment on function billing.owner_of_subscription is
+  'The client that a Stripe subscription is of; null where it is none of ours.';
+grant execute on function billing.owner_of_subscription(jsonb) to service_role;
+
+-- A base fee that waits for our next invoice is left to Stripe once a subscription with one begins.
+create function _billing.drop_doubled_fee(mirror public.stripe_subscriptions, began timestamptz)
+returns text language plpgsql set search_path = '' as $$
+declare
+  dropped bigint;
+begin
+  if mirror.base_fee_minor = 0 or mirror.status not in ('active', 'trialing', 'past_due') then
+    return null;
+  end if;
+  delete from public.invoice_items i
+  where i.client_id = mirror.client_id and i.is_base_fee and i.section_start is null
+    and i.invoice_id is null and i.item_day >= (began at time zone 'UTC')::date;
+  get diagnostics dropped = row_count;
+  if dropped > 0 then
+    perform _billing.notice('base-fee/' || mirror.stripe_subscription_id, 'normal', format(
+      'Base fee of %s: Stripe bills it by a subscription now, %s waiting for our invoice dropped',
+      c.name, dropped)) from public.clients c where c.id = mirror.client_id;
+    return 'base fee left to Stripe';
+  end if;
+  return null;
+end $$;
+
+-- Service follows the subscription. One that runs begins service anew on the day it began or came
+-- back, where a subscription had ended it or the new one was made afterwards: what an operator has
+-- ended, an older subscription does not begin again, and a pause stays a pause. One that runs no
+-- more, without another beside it, ends the interval in which its last day lies; that day is
+-- served.
+create function _billing.follow_subscription(mirror public.stripe_subscriptions,
+  made timestamptz, runs_since timestamptz, ended timestamptz)
+returns text language plpgsql set search_path = '' as $$
+declare
+  first_day constant date := billing.day_of(mirror.client_id, runs_since);
+  end_day constant date :=
+    billing.day_of(mirror.client_id, ended - interval '1 microsecond') + 1;
+  client public.clients;
+  latest public.service_intervals;
+  config_made boolean := false;
+  change text;
+begin
+  select * into client from public.clients c where c.id = mirror.client_id;
+  select * into latest from public.service_intervals s
+  where s.client_id = mirror.client_id order by s.starts_on desc limit 1;
+  if mirror.status in ('active', 'trialing', 'past_due') then
+    insert into public.billing_config (client_id, effective_from, currency)
+    -- Not for what is invoiced already.
+    select mirror.client_id, greatest(client.started_on, (select max(i.period_end)
+      from public.invoices i where i.client_id = client.id and i.kind = 'period'
+        and i.status in ('open', 'paid', 'uncollectible'))), cur.code
+    from public.currencies cur
+    where cur.code = mirror.currency and not exists (
+      select from public.billing_config b where b.client_id = mirror.client_id);
+    config_made := found;
+    if client.status = 'active' and latest.ends_on < 'infinity'
+      and (latest.end_reason like 'subscription %'
+        or billing.day_of(client.id, made) >= latest.ends_on) then
+      perform billing.start_service(client.id, greatest(first_day, latest.ends_on),
+        'subscription ' || mirror.status);
+      change := 'service started';
+    end if;
+  elsif mirror.status in ('canceled', 'unpaid', 'incomplete_expired', 'paused')
+    and latest.starts_on < end_day and end_day < latest.ends_on
+    and not exists (select from public.stripe_subscriptions o
+      where o.client_id = mirror.client_id and o.status in ('active', 'trialing', 'past_due')) then
+    perform billing.end_service(client.id, end_day, 'subscription ' || mirror.status);
+    perform _billing.notice('subscription/' || mirror.stripe_subscription_id || '/'
+      || mirror.status, 'high', format('The service of %s ends, its last day is %s: its '
+      'subscription is %s', client.name, end_day - 1, mirror.status));
+    change := 'service ended';
+  end if;
+  return concat_ws(', ', 'subscription ' || mirror.status,
+    case when config_made then 'billing config made' end, change);
+end $$;
+
+-- Mirrors a subscription. A new one gives its client a billing config; service follows it.
+create function billing.apply_stripe_subscription(subscription jsonb, seen timestamptz)
+returns text language plpgsql security definer set search_path = '' as $$
+-- Definer: called for the service role by reconciliation.
+declare
+  owner constant uuid := billing.owner_of_subscription(subscription);
+  item constant jsonb := subscription #> '{items,data,0}';
+  known public.stripe_subscriptions;
+  mirror public.stripe_subscriptions;
+  made timestamptz;
+begin
+  if owner is null then
+    raise exception 'waiting for the client of customer %', subscription ->> 'customer';
+  end if;
+  perform _billing.lock_clients(array[owner]);
+  select * into known from public.stripe_subscriptions s
+  where s.stripe_subscription_id = subscription ->> 'id';
+  -- Older than what is known, or after its end: nothing comes back to life.
+  if known.seen_at > seen or known.ended_at is not null then
+    return 'known';
+  end if;
+  insert into public.stripe_subscriptions as s (stripe_subscription_id, client_id, livemode, status,
+    currency, base_fee_minor, billing_interval, description, current_period_end, seen_at, ended_at)
+  values (subscription ->> 'id', owner, (subscription ->> 'livemode')::boolean,
+    subscription ->> 'status', upper(subscription ->> 'currency'), (
+      select coalesce(sum(_billing.from_stripe(coalesce((i #>> '{price,unit_amount}')::bigint, 0)
+        * coalesce((i ->> 'quantity')::bigint, 0), subscription ->> 'currency')), 0)
+      from jsonb_array_elements(subscription #> '{items,data}') i
+      where i #>> '{price,recurring,usage_type}' is distinct from 'metered'),
+    item #>> '{price,recurring,interval}', subscription ->> 'description',
+    _billing.at_epoch(item ->> 'current_period_end'), seen,
+    _billing.at_epoch(subscription ->> 'ended_at'))
+  on conflict (stripe_subscription_id) do update set status = excluded.status,
+    currency = excluded.currency, base_fee_minor = excluded.base_fee_minor,
+    billing_interval = excluded.billing_interval, description = excluded.description,
+    current_period_end = excluded.current_period_end, seen_at = excluded.seen_at,
+    ended_at = excluded.ended_at
+  returning * into mirror;
+  -- Said again, by reconciliation: what an operator has decided since stays.
+  if (known.status, known.base_fee_minor) is not distinct from
+    (mirror.status, mirror.base_fee_minor) then
+    return 'known';
+  end if;
+  made := coalesce(_billing.at_epoch(subscription ->> 'start_date'), seen);
+  return concat_ws(', ', _billing.follow_subscription(mirror, made,
+    -- One that is known comes back when Stripe says so, not when it was made.
+    case when known.stripe_subscription_id is null then made else seen end,
+    coalesce(mirror.ended_at, case when mirror.status = 'canceled'
+      then _billing.at_epoch(subscription ->> 'canceled_at') end, seen)),
+    _billing.drop_doubled_fee(mirror, made));
+end $$;
+comment on function billing.apply_stripe_subscription is
+  'Mirrors a subscription; starts or ends its client''s service with it.';
+grant execute on function billing.apply_stripe_subscription(jsonb, timestamptz) to service_role;
+
+-- The platform fee as a line of ours, for a client whose fee Stripe does not bill.
+create function billing.charge_base_fee(client_id uuid, amount numeric, description text, day date)
+returns uuid language plpgsql security definer set search_path = '' as $$
+-- Definer: it looks at subscriptions that the caller need not see.
+declare
+  item uuid;
+begin
+  perform _billing.lock_clients(array[charge_base_fee.client_id]);
+  if exists (select from public.stripe_subscriptions s
+    where s.client_id = charge_base_fee.client_id and s.base_fee_minor > 0
+      and s.status in ('active', 'trialing', 'past_due')) then
+    perform billing.raise_error('base_fee_billed_twice',
+      'Stripe bills this client''s base fee by its subscription',
+      'cancel the subscription, or leave the fee to Stripe');
+  end if;
+  insert into public.invoice_items (client_id, description, unit_amount, currency, item_day,
+    is_base_fee)
+  select charge_base_fee.client_id, charge_base_fee.description, amount, t.currency,
+    charge_base_fee.day, true
+  from billing.config_on(array[charge_base_fee.client_id], array[charge_base_fee.day]) t
+  returning id into item;
+  return item;
+end $$;
+comment on function billing.charge_base_fee is
+  'Puts a base fee on the next invoice, unless Stripe bills one by a subscription.';
+grant execute on function billing.charge_base_fee(uuid, numeric, text, date) to service_role;
+
+-- 70_stripe/events/money.sql
+
+-- Events of payments and disputes.
+
+-- Which payment belongs to which invoice: what refunds and disputes are looked up by.
+create function billing.apply_stripe_invoice_payment(payment jsonb, seen timestamptz)
+returns text language plpgsql security definer set search_path = '' as $$
+-- Definer: as above.
+declare
+  mirror public.stripe_invoices;
+begin
+  perform _billing.lock_clients(_billing.clients_of_stripe_invoice(payment ->> 'invoice'));
+  select * into mirror from public.stripe_invoices m
+  where m.stripe_invoice_id = payment ->> 'invoice';
+  if mirror.invoice_id is null then
+    if exists (select from public.stripe_invoices m join public.invoices i on i.id = m.invoice_id
+      where m.stripe_invoice_id is null and m.state = 'creating'
+        and i.status in ('open', 'uncollectible')) then
+      raise exception 'waiting for the invoice % of this payment', payment ->> 'invoice';
+    end if;
+    return 'ignored: not for an invoice of ours';
+  end if;
+  if payment #>> '{payment,payment_intent}' is not null then
+    insert into public.stripe_payments as p
+      (payment_intent_id, stripe_invoice_id, amount_minor, seen_at)
+    values (payment #>> '{payment,payment_intent}', mirror.stripe_invoice_id,
+      _billing.from_stripe((payment ->> 'amount_paid')::bigint, payment ->> 'currency'), seen)
+    on conflict (payment_intent_id) do update
+    set amount_minor = greatest(p.amount_minor, excluded.amount_minor), failure = null;
+  end if;
+  -- A partial payment has no `invoice.paid`: the sum of the payments is what is paid at least.
+  update public.stripe_invoices m set amount_paid_minor = greatest(m.amount_paid_minor,
+    m.paid_off_stripe_minor + (select coalesce(sum(p.amount_minor), 0)
+      from public.stripe_payments p where p.stripe_invoice_id = m.stripe_invoice_id))
+  where m.invoice_id = mirror.invoice_id and m.livemode = mirror.livemode
+  returning * into mirror;
+  return coalesce(_billing.book_stripe_payments(mirror, seen), 'payment noted');
+end $$;
+comment on function billing.apply_stripe_invoice_payment is
+  'Notes which payment belongs to which invoice and books what is new of it.';
+grant execute on function billing.apply_stripe_invoice_payment(jsonb, timestamptz) to service_role;
+
+create function _billing.apply_stripe_dispute(dispute jsonb, seen timestamptz)
+returns text language plpgsql set search_path = '' as $$
+declare
+  invoice public.invoices;
+begin
+  perform _billing.lock_clients(_billing.clients_of_payment(dispute ->> 'payment_intent'));
+  update public.stripe_payments p set disputed_at = coalesce(p.disputed_at, seen)
+  where p.payment_intent_id = dispute ->> 'payment_intent';
+  update public.stripe_invoices m set disputed_at = coalesce(m.disputed_at, seen)
+  from public.stripe_payments p
+  where p.payment_intent_id = dispute ->> 'payment_intent'
+    and m.stripe_invoice_id = p.stripe_invoice_id;
+  select i.* into invoice from public.invoices i
+  join public.stripe_invoices m on m.invoice_id = i.id
+  join public.stripe_payments p on p.stripe_invoice_id = m.stripe_invoice_id
+  where p.payment_intent_id = dispute ->> 'payment_intent';
+  if invoice.id is null then
+    raise exception 'waiting for the payment that dispute % is about', dispute ->> 'id';
+  end if;
+  perform _billing.notice('dispute/' || (dispute ->> 'id'), 'high', format(
+    'A payment of %s is disputed (%s): %s. Answer in the Stripe Dashboard.', invoice.number,
+    dispute ->> 'reason', billing.money_text(_billing.from_stripe(
+      (dispute ->> 'amount')::bigint, dispute ->> 'currency'), invoice.currency)));
+  return 'dispute of ' || invoice.number;
+end $$;
+
+-- 70_stripe/events/notices.sql
+
+-- Events that people are told of.
+
+-- Failures are told once per attempt.
+create function _billing.notice_of_invoice_event(event billing.stripe_events)
+returns void language sql set search_path = '' as $$
+  select _billing.notice(event.type || '/' || m.stripe_invoice_id || '/'
+      || coalesce(t.invoice ->> 'attempt_count', '0'), 'high',
+    format(x.message, i.number, c.name, billing.money_text(i.amount_due_minor, i.currency),
+      m.hosted_invoice_url))
+  from (select event.payload #> '{data,object}' as invoice) t
+  join public.stripe_invoices m on m.stripe_invoice_id = t.invoice ->> 'id'
+  join public.invoices i on i.id = m.invoice_id
+  join public.clients c on c.id = i.client_id
+  join (values
+    ('invoice.payment_failed', 'Payment failed: %1$s of %2$s, %3$s due. Pay at %4$s'),
+    ('invoice.payment_action_required', 'Payment of %1$s needs action by %2$s: %4$s'),
+    ('invoice.finalization_failed', 'Stripe could not finalize %1$s of %2$s')
+  ) x(type, message) on x.type = event.type;
+$$;
+
+-- The client hears of it too, once per attempt: by mail, with the pay link.
+create function _billing.remind_of_failed_payment(event billing.stripe_events)
+returns void language sql set search_path = '' as $$
+  insert into public.deliveries (kind, event, dedupe_key, client_id, invoice_id, max_attempts,
+    payload)
+  select 'email', 'reminder', format('%s:%s:%s', x.failure, m.stripe_invoice_id,
+      coalesce(t.invoice ->> 'attempt_count', '0')), i.client_id, i.id, s.delivery_attempts,
+    jsonb_build_object('days', (event.created_at at time zone 'UTC')::date - i.due_on,
+      'failure', x.failure)
+  from (select event.payload #> '{data,object}' as invoice) t
+  join public.stripe_invoices m on m.stripe_invoice_id = t.invoice ->> 'id'
+  join public.invoices i on i.id = m.invoice_id
+  join (values
+    ('invoice.payment_failed', 'payment_failed'),
+    ('invoice.payment_action_required', 'payment_action_required')
+  ) x(type, failure) on x.type = event.type
+  cross join public.billing_settings s
+  where i.status = 'open' and i.amount_due_minor > 0 and 'email' = any (i.deliveries)
+    and i.document #>> '{client,email}' is not null
+  on conflict (dedupe_key) do nothing;
+$$;
+
+-- 70_stripe/events/process.sql
+
+-- Acting on events: exactly once, in the transaction that marks the event as done.
+
+-- Stores an event unless it is known. True when it is new. In plpgsql because its plan is kept from
+-- call to call: this is all that Stripe waits for.
+create function billing.receive_stripe_event(event jsonb)
+returns boolean language plpgsql security definer set search_path = '' as $$
+-- Definer: callers may not write the books; this writes down only what Stripe signed.
+begin
+  insert into billing.stripe_events (id, type, livemode, created_at, payload)
+  values (event ->> 'id', event ->> 'type', (event ->> 'livemode')::boolean,
+    _billing.at_epoch(event ->> 'created'), event)
+  on conflict (id) do nothing;
+  return found;
+end $$;
+comment on function billing.receive_stripe_event is 'Stores an event once; true when it is new.';
+grant execute on function billing.receive_stripe_event(jsonb) to service_role;
+
+create function _billing.postpone_stripe_event(event billing.stripe_events, error text)
+returns void language plpgsql set search_path = '' as $$
+begin
+  update billing.stripe_events e set
+    attempts = e.attempts + 1, note = error,
+    due_at = clock_timestamp() + least(interval '5 seconds' * 2 ^ e.attempts, interval '2 hours'),
+    state = case when e.attempts < 11 then 'pending'
+      when error like 'waiting for %' then 'ignored' else 'failed' end
+  where e.id = event.id;
+  if event.attempts >= 11 and error not like 'waiting for %' then
+    perform _billing.notice('event/' || event.id, 'high',
+      format('Stripe event %s (%s) cannot be processed: %s', event.id, event.type, error));
+  end if;
+end $$;
+
+-- What each type means for us. Returns what was done; 'ignored: why' where nothing was to be done.
+create function _billing.apply_stripe_event(event billing.stripe_events)
+returns text language plpgsql set search_path = '' as $$
+declare
+  thing constant jsonb := event.payload #> '{data,object}';
+  result text;
+begin
+  if event.type in ('invoice.created', 'invoice.finalized', 'invoice.finalization_failed',
+    'invoice.sent', 'invoice.paid', 'invoice.payment_failed', 'invoice.payment_action_required',
+    'invoice.voided', 'invoice.marked_uncollectible', 'invoice.updated') then
+    result := billing.apply_stripe_invoice(thing, event.created_at);
+    if result is not null then
+      perform _billing.notice_of_invoice_event(event);
+      perform _billing.remind_of_failed_payment(event);
+    end if;
+    return coalesce(result, 'ignored: not an invoice of ours');
+  end if;
+  case event.type
+    when 'invoice_payment.paid' then
+      return billing.apply_stripe_invoice_payment(thing, event.created_at);
+    when 'payment_intent.succeeded', 'payment_intent.payment_failed' then
+      update public.stripe_payments p set failure = thing #>> '{last_payment_error,message}'
+      where p.payment_intent_id = thing ->> 'id';
+      return case when found then 'payment noted' else 'ignored: no payment of ours (yet)' end;
+    when 'charge.refunded' then
+      result := billing.apply_stripe_charge(thing, event.created_at);
+      if result is null then
+        raise exception 'waiting for the payment that charge % belongs to', thing ->> 'id';
+      end if;
+      return result;
+    when 'charge.dispute.created' then
+      return _billing.apply_stripe_dispute(thing, event.created_at);
+    when 'credit_note.created' then
+      return coalesce(billing.apply_stripe_credit_note(thing, event.created_at),
+        'ignored: not for an invoice of ours');
+    when 'customer.updated' then
+      if event.payload #>> '{request,idempotency_key}' like 'customer-%' then
+        return 'ignored: our own change';
+      end if;
+      return _billing.apply_stripe_customer(thing,
+        coalesce(event.payload #> '{data,previous_attributes}', '{}'));
+    when 'customer.deleted' then
+      return billing.forget_stripe_customer(thing ->> 'id', event.created_at);
+    when 'customer.subscription.created', 'customer.subscription.updated',
+      'customer.subscription.deleted' then
+      return billing.apply_stripe_subscription(thing, event.created_at);
+    else
+      return 'ignored: nothing to do for this type';
+  end case;
+end $$;
+
+-- Acts on one pending event. What fails is undone and tried again later, longer and longer apart;
+-- after twelve times (some hours) somebody is told.
+create function billing.process_stripe_event(event_id text)
+returns text language plpgsql security definer set search_path = '' as $$
+-- Definer: acting on an event writes the books.
+declare
+  event billing.stripe_events;
+  result text;
+  error text;
+begin
+  select * into event from billing.stripe_events e
+  where e.id = event_id and e.state = 'pending' for update skip locked;
+  if event.id is null then
+    return null;
+  end if;
+  begin
+    result := _billing.apply_stripe_event(event);
+  exception when others then
+    error := sqlerrm;
+  end;
+  if error is not null then
+    perform _billing.postpone_stripe_event(event, error);
+    return 'failed: ' || error;
+  end if;
+  update billing.stripe_events e set
+    state = case when result like 'ignored%' then 'ignored' else 'done' end,
+    attempts = e.attempts + 1, done_at = clock_timestamp(), note = result
+  where e.id = event.id;
+  -- What came too early waits for nothing else.
+  if event.type = 'invoice_payment.paid' then
+    perform billing.process_stripe_event(w.id)
+    from (select e.id from billing.stripe_events e
+      where e.state = 'pending' and e.note like 'waiting for %' and e.id <> event.id
+      order by e.created_at, e.id limit 20) w;
+  end if;
+  return result;
+end $$;
+comment on function billing.process_stripe_event is
+  'Acts on a pending event and marks it; null when there is nothing to do.';
+grant execute on function billing.process_stripe_event(text) to service_role;
+
+-- All that is due, oldest first. Cron calls it; two at once do each event once.
+create function billing.process_stripe_events(limit_to integer default 500)
+returns integer language plpgsql security definer set search_path = '' as $$
+-- Definer: as above.
+declare
+  event record;
+  done integer := 0;
+begin
+  for event in
+    select e.id from billing.stripe_events e
+    where e.state = 'pending' and e.due_at <= clock_timestamp()
+    order by e.created_at, e.id limit limit_to
+  loop
+    perform billing.process_stripe_event(event.id);
+    done := done + 1;
+  end loop;
+  return done;
+end $$;
+comment on function billing.process_stripe_events is 'Acts on due events; returns how many.';
+grant execute on function billing.process_stripe_events(integer) to service_role;
+
+-- The same, each event committed by itself: one client is held at a time.
+create procedure _billing.act_on_stripe_events(limit_to integer default 500)
+language plpgsql as $$
+declare
+  event_id text;
+begin
+  foreach event_id in array array(
+    select e.id from billing.stripe_events e
+    where e.state = 'pending' and e.due_at <= clock_timestamp()
+    order by e.created_at, e.id limit limit_to)
+  loop
+    perform billing.process_stripe_event(event_id);
+    commit;
+  end loop;
+end $$;
+comment on procedure _billing.act_on_stripe_events is
+  'Acts on due events, committing one by one.';
+
+-- 70_stripe/sending.sql
+
+-- What the functions need to know to bring an invoice to Stripe, and what they write down.
+
+create function _billing.stripe_client_facts(client_id uuid, livemode boolean)
+returns jsonb language sql stable set search_path = '' as $$
+  select jsonb_build_object('id', c.id, 'name', c.name, 'email', c.email,
+    'address', to_jsonb(c.address), 'tax_id', c.tax_id, 'locale', c.locale,
+    'external_id', c.external_id, 'tax_id_type', t.tax_id_type,
+    'collection_method', coalesce(t.collection_method, 'send_invoice'),
+    'stripe_customer_id', s.stripe_customer_id, 'sent_digest', s.sent_digest,
+    'deleted', s.deleted_at is not null)
+  from public.clients c
+  left join public.stripe_terms t on t.client_id = c.id
+  left join public.stripe_customers s
+    on s.client_id = c.id and s.livemode = stripe_client_facts.livemode
+  where c.id = stripe_client_facts.client_id;
+$$;
+comment on function _billing.stripe_client_facts is
+  'What Stripe''s customer of a client is made of.';
+
+-- Everything about one invoice that sending it takes, as one document.
+create function _billing.stripe_invoice_facts(invoice_id uuid, livemode boolean)
+returns jsonb language sql stable set search_path = '' as $$
+  select jsonb_build_object(
+    'invoice', to_jsonb(i) - 'document' - 'note' - 'deliveries',
+    'exponent', cur.exponent,
+    'client', _billing.stripe_client_facts(i.client_id, stripe_invoice_facts.livemode),
+    'mirror', (select to_jsonb(m) from public.stripe_invoices m
+      where m.invoice_id = i.id and m.livemode = stripe_invoice_facts.livemode),
+    'held', coalesce((select jsonb_agg(jsonb_build_object('invoice_id', h.id,
+        'number', h.number, 'amount_minor', h.amount_due_minor) order by h.issued_on, h.number)
+      from public.stripe_invoices m join public.invoices h on h.id = m.invoice_id
+      left join public.stripe_carried c
+        on c.held_invoice_id = m.invoice_id and c.livemode = m.livemode
+      where m.state = 'held' and m.livemode = stripe_invoice_facts.livemode and h.id <> i.id
+        and h.client_id = i.client_id and h.currency = i.currency and h.status = 'open'
+        and h.amount_due_minor > 0 and coalesce(c.carrying_invoice_id, i.id) = i.id), '[]'),
+    'lines', coalesce((select jsonb_agg(jsonb_build_object('position', l.position,
+        'kind', l.kind, 'description', l.description, 'detail', l.detail,
+        'service_start', l.service_start, 'service_end', l.service_end,
+        'amount_minor', case l.kind when 'discount' then -abs(l.amount_minor)
+          else l.amount_minor end) order by l.position)
+      from public.invoice_lines l
+      where l.invoice_id = i.id and (l.kind <> 'tax' or l.tax_behavior = 'exclusive')), '[]'))
+  from public.invoices i join public.currencies cur on cur.code = i.currency
+  where i.id = stripe_invoice_facts.invoice_id;
+$$;
+comment on function _billing.stripe_invoice_facts is
+  'An invoice, its client, lines, Stripe mirror and held invoices; null where there is none.';
+
+create function _billing.save_stripe_customer(client_id uuid, livemode boolean, customer_id text,
+  digest text)
+returns void language sql set search_path = '' as $$
+  -- One at a time per client: `on conflict` waits for one of the two unique keys only, and the
+  -- other would refuse the second of two workers that note the same customer at once.
+  select pg_advisory_xact_lock(hashtextextended('stripe customer ' || client_id, 0));
+  insert into public.stripe_customers as s (client_id, livemode, stripe_customer_id, sent_digest)
+  values (client_id, livemode, customer_id, digest)
+  on conflict (client_id, livemode) do update
+  set stripe_customer_id = excluded.stripe_customer_id, sent_digest = excluded.sent_digest,
+    deleted_at = null;
+$$;
+comment on function _billing.save_stripe_customer is
+  'Notes which customer a client is and the digest of the details that were sent.';
+
+-- Begun before Stripe is asked, so that a webhook that is faster than the answer finds its invoice.
+create function _billing.begin_stripe_invoice(invoice_id uuid, livemode boolean)
+returns void language sql set search_path = '' as $$
+  insert into public.stripe_invoices (invoice_id, livemode) values (invoice_id, livemode)
+  on conflict do nothing;
+$$;
+comment on function _billing.begin_stripe_invoice is 'Begins the mirror of an invoice, once.';
+
+-- Notes the Stripe draft before anything is done with it, so that no crash forgets it.
+create function _billing.save_stripe_draft(invoice_id uuid, livemode boolean, stripe_id text)
+returns void language sql set search_path = '' as $$
+  update public.stripe_invoices m set stripe_invoice_id = stripe_id,
+    state = case when m.state in ('creating', 'held', 'refused', 'deleted') then 'draft'
+      else m.state end, problem = null
+  where m.invoice_id = save_stripe_draft.invoice_id
+    and m.livemode = save_stripe_draft.livemode;
+$$;
+comment on function _billing.save_stripe_draft is 'Notes the id of an invoice''s Stripe draft.';
+
+-- Not sent: held because it is too small, refused because the figures do not meet. The next try
+-- begins anew, with new idempotency keys if a draft was deleted.
+create function _billing.save_stripe_problem(invoice_id uuid, livemode boolean, state text,
+  problem text, draft_deleted boolean)
+returns void language sql set search_path = '' as $$
+  update public.stripe_invoices m set state = save_stripe_problem.state,
+    problem = save_stripe_problem.problem, stripe_invoice_id = null,
+    generation = m.generation + draft_deleted::integer
+  where m.invoice_id = save_stripe_problem.invoice_id
+    and m.livemode = save_stripe_problem.livemode;
+$$;
+comment on function _billing.save_stripe_problem is 'Notes why an invoice is not in Stripe.';
+
+-- Stripe has this draft no more: who deleted it died before that was noted, or somebody did so in
+-- the Dashboard. What is still to be collected begins anew, under new idempotency keys, else Stripe
+-- would answer with the one that is gone. Of two who find out, one begins.
+create function _billing.forget_stripe_draft(invoice_id uuid, livemode boolean, gone text)
+returns void language sql set search_path = '' as $$
+  update public.stripe_invoices m set stripe_invoice_id = null, generation = m.generation + 1,
+    problem = 'its draft is gone from Stripe',
+    state = case when i.status in ('open', 'uncollectible') and i.amount_due_minor > 0
+      then 'creating' else 'refused' end
+  from public.invoices i
+  where i.id = m.invoice_id and m.invoice_id = forget_stripe_draft.invoice_id
+    and m.livemode = forget_stripe_draft.livemode and m.stripe_invoice_id = gone
+    and m.state = 'draft';
+$$;
+comment on function _billing.forget_stripe_draft is
+  'Notes that Stripe has a draft no more; an invoice that is still due begins anew.';
+
+-- About to be finalized: what it carries, and which credit notes its amount already allows for.
+create function _billing.save_stripe_carried(invoice_id uuid, livemode boolean, held jsonb,
+  agreed_total bigint)
+returns void language sql set search_path = '' as $$
+  insert into public.stripe_carried (held_invoice_id, livemode, carrying_invoice_id, amount_minor)
+  select h.invoice_id, save_stripe_carried.livemode, save_stripe_carried.invoice_id,
+    h.amount_minor
+  from jsonb_to_recordset(held) h(invoice_id uuid, amount_minor bigint)
+  on conflict do nothing;
+  update public.stripe_invoices m set agreed_total_minor = agreed_total, carried_minor = (
+    select coalesce(sum(h.amount_minor), 0)
+    from jsonb_to_recordset(held) h(invoice_id uuid, amount_minor bigint))
+  where m.invoice_id = save_stripe_carried.invoice_id
+    and m.livemode = save_stripe_carried.livemode;
+  insert into public.stripe_credit_notes (credit_note_id, livemode, origin)
+  select n.id, save_stripe_carried.livemode, 'ours' from public.credit_notes n
+  where n.invoice_id = save_stripe_carried.invoice_id
+  on conflict do nothing;
+$$;
+comment on function _billing.save_stripe_carried is
+  'Notes the held invoices that a Stripe invoice collects.';
+
+-- 70_stripe/agreement.sql
+
+-- Where Stripe and the books differ: what Stripe is still to be told, and both sides to compare.
+
+-- Credit notes that Stripe does not have, in order. What goes onto the client's balance goes there
+-- in our books only (`out of band`): Stripe's balance of a customer stays zero.
+create function _billing.unsent_credit_notes(mirror public.stripe_invoices)
+returns table (credit_note_id uuid, amount_minor bigint, refund_minor bigint, reason text)
+language sql stable set search_path = '' as $$
+  select n.id, n.total_minor, n.to_refund_minor, n.reason
+  from public.credit_notes n
+  where n.invoice_id = mirror.invoice_id and not exists (
+    select from public.stripe_credit_notes s where s.credit_note_id = n.id)
+  order by n.issued_at, n.number;
+$$;
+
+-- What Stripe must still be told: our state and its mirror differ. Found by comparing, so a call
+-- that failed or was forgotten is found again.
+create function _billing.stripe_outbox(livemode boolean)
+returns table (task text, invoice_id uuid, stripe_invoice_id text, credit_note_id uuid,
+  amount_minor bigint, refund_minor bigint, currency text, memo text)
+language sql stable set search_path = '' as $$
+  select case
+      when i.status = 'void' and m.state = 'draft' then 'delete'
+      when i.status = 'void' then 'void'
+      when i.status = 'uncollectible' then 'write_off'
+      else 'paid_elsewhere' end,
+    i.id, m.stripe_invoice_id, null::uuid, 0::bigint, 0::bigint, i.currency, null::text
+  from public.stripe_invoices m join public.invoices i on i.id = m.invoice_id
+  where m.livemode = stripe_outbox.livemode and (
+    i.status = 'void' and m.state in ('draft', 'open', 'uncollectible')
+    or i.status = 'uncollectible' and m.state = 'open'
+    or i.status = 'paid' and i.paid_minor > 0 and m.state in ('open', 'uncollectible')
+      and m.carried_minor = 0 and not exists (select from _billing.unsent_credit_notes(m) u))
+  union all
+  select 'credit_note', i.id, m.stripe_invoice_id, u.credit_note_id, u.amount_minor,
+    u.refund_minor, i.currency, u.reason
+  from public.stripe_invoices m join public.invoices i on i.id = m.invoice_id
+  cross join lateral _billing.unsent_credit_notes(m) u
+  where m.livemode = stripe_outbox.livemode and m.state in ('open', 'paid', 'uncollectible');
+$$;
+comment on function _billing.stripe_outbox is
+  'Voids, write-offs, payments made elsewhere and credit notes that Stripe has not been told of.';
+
+create function _billing.save_stripe_credit_note(credit_note_id uuid, livemode boolean,
+  stripe_id text)
+returns void language sql set search_path = '' as $$
+  insert into public.stripe_credit_notes as s (credit_note_id, livemode, stripe_credit_note_id,
+    origin)
+  values (credit_note_id, livemode, stripe_id, 'ours')
+  on conflict (credit_note_id) do update set stripe_credit_note_id = stripe_id;
+$$;
+comment on function _billing.save_stripe_credit_note is
+  'Notes the Stripe credit note of one of ours.';
+
+-- Before Stripe is told that the rest was paid elsewhere: so that its figure is not booked again.
+create function _billing.save_paid_off_stripe(invoice_id uuid, livemode boolean, amount bigint)
+returns void language sql set search_path = '' as $$
+  update public.stripe_invoices m set paid_off_stripe_minor = amount
+  where m.invoice_id = save_paid_off_stripe.invoice_id
+    and m.livemode = save_paid_off_stripe.livemode;
+$$;
+comment on function _billing.save_paid_off_stripe is
+  'Notes what of an invoice''s payments in Stripe is ours, made elsewhere.';
+
+-- Both sides of every invoice issued, or brought to Stripe, since a day. Two days more, because an
+-- invoice is begun here some time before Stripe makes it.
+create function _billing.stripe_both_sides(since date, livemode boolean)
+returns table (invoice_id uuid, number text, status text, currency text, wanted boolean,
+  expected_total_minor bigint, amount_due_minor bigint, stripe_invoice_id text, state text,
+  problem text, total_minor bigint, amount_paid_minor bigint, booked_minor bigint,
+  paid_off_stripe_minor bigint, refunded_minor bigint, booked_refund_minor bigint,
+  paid_here_minor bigint)
+language sql stable set search_path = '' as $$
+  select i.id, i.number, i.status, i.currency, 'stripe' = any (i.deliveries)
+      and i.status in ('open', 'uncollectible') and i.amount_due_minor > 0,
+    m.agreed_total_minor, i.amount_due_minor, m.stripe_invoice_id, m.state, m.problem,
+    m.total_minor,
+    m.amount_paid_minor, m.booked_minor, m.paid_off_stripe_minor, m.refunded_minor,
+    m.booked_refund_minor, (select coalesce(sum(p.amount_minor), 0)
+      from public.payments p where p.invoice_id = i.id and p.method <> 'stripe')
+  from public.invoices i
+  left join public.stripe_invoices m
+    on m.invoice_id = i.id and m.livemode = stripe_both_sides.livemode
+  where i.status <> 'draft' and (m.created_at >= since - 2
+    or i.issued_on >= since and (m.invoice_id is not null or 'stripe' = any (i.deliveries)))
+  order by i.number;
+$$;
+comment on function _billing.stripe_both_sides is
+  'Issued invoices since a day beside what is known of them in Stripe.';
+
+-- 70_stripe/meters.sql
+
+-- Usage on an invoice of ours, be it a draft, is not given to Stripe as well.
+create function _billing.guard_new_meter() returns trigger
+language plpgsql set search_path = '' as $$
+declare
+  invoiced text;
+begin
+  select format('%s until %s%s', i.period_start, i.period_end, ' on ' || i.number) into invoiced
+  from public.invoices i
+  where i.kind = 'period' and i.client_id = new.client_id and i.status <> 'void'
+    and i.period_end > new.effective_from and i.period_start < new.effective_until
+  limit 1;
+  if invoiced is not null then
+    perform billing.raise_error('past_is_frozen',
+      format('Stripe would rate usage that we have invoiced: %s', invoiced),
+      'let the meter start after the last invoiced period');
+  end if;
+  return null;
+end $$;
+
+create trigger guard_new_meter after insert on public.stripe_meters
+  for each row execute function _billing.guard_new_meter();
+create constraint trigger guard_new_meter_at_commit after insert on public.stripe_meters
+  deferrable initially deferred for each row execute function _billing.guard_new_meter();
+
+-- Usage of client-local days that Stripe rates, per client, meter and day; of days of service only.
+create function _billing.metered_usage(from_day date, until_day date)
+returns table (client_id uuid, event_name text, usage_day date, quantity numeric)
+language sql stable set search_path = '' as $$
+  select r.client_id, m.event_name, r.usage_day, sum(r.quantity)
+  from (select distinct s.client_id from public.stripe_meters s) k
+  join public.service_intervals v on v.client_id = k.client_id
+  join public.usage_records r on r.client_id = k.client_id
+    and r.usage_day >= greatest(from_day, v.starts_on)
+    and r.usage_day < least(until_day, v.ends_on)
+  cross join lateral (
+    select s.event_name from public.stripe_meters s
+    where s.client_id = r.client_id and s.metric = r.metric
+      and (s.model is null or s.model = r.model)
+      and s.effective_from <= r.usage_day and r.usage_day < s.effective_until
+    order by s.model nulls last limit 1
+  ) m
+  group by r.client_id, m.event_name, r.usage_day;
+$$;
+comment on function _billing.metered_usage is 'Usage that Stripe rates, per client, meter and day.';
+
+-- The first day that Stripe still takes: it wants times of the past 35 days.
+create function _billing.oldest_metered_day(as_of timestamptz) returns date
+language sql stable
+return (as_of at time zone 'UTC')::date - 34;
+
+-- 70_stripe/meter_events.sql
+
+-- Usage that Stripe's meters are told of.
+
+-- Each event once, written down before Stripe is told: its id is the identifier by which Stripe
+-- knows it again, and its value never changes.
+create table billing.stripe_meter_events (
+  id uuid primary key default gen_random_uuid(),
+  livemode boolean not null,
+  client_id uuid not null references public.clients (id),
+  event_name text not null,
+  usage_day date not null,
+  value bigint not null constraint stripe_meter_events_positive check (value > 0),
+  made_at timestamptz not null,
+  attempts smallint not null default 0,
+  tried_at timestamptz,
+  sent_at timestamptz,
+  problem text
+);
+comment on table billing.stripe_meter_events is
+  'What Stripe''s meters were told: per client, meter and day the parts of what was used.';
+comment on column billing.stripe_meter_events.tried_at is
+  'Since when Stripe may have it; null again when Stripe has refused it.';
+comment on column billing.stripe_meter_events.problem is 'Why Stripe does not have it, or may not.';
+create index stripe_meter_events_day
+  on billing.stripe_meter_events (client_id, usage_day, event_name);
+create index stripe_meter_events_unsent
+  on billing.stripe_meter_events (usage_day) where sent_at is null;
+alter table billing.stripe_meter_events enable row level security;
+revoke all on billing.stripe_meter_events from public;
+grant select on billing.stripe_meter_events to service_role;
+
+-- Writes down what Stripe is still to be told of days that are over, and returns all that it may be
+-- told now, the oldest first. Stripe knows an identifier again for 24 hours; what it may have had
+-- for nearly as long is not sent once more, but is a difference.
+create function _billing.due_meter_events(livemode boolean,
+  as_of timestamptz default billing.as_of(), limit_to integer default 500)
+returns table (id uuid, client_id uuid, event_name text, value bigint, happened_at bigint,
+  attempts smallint)
+language plpgsql set search_path = '' as $$
+#variable_conflict use_column
+declare
+  oldest constant date := _billing.oldest_metered_day(as_of);
+begin
+  -- One after the other: two that subtract the same would tell it twice.
+  perform pg_advisory_xact_lock(hashtext('billing.stripe_meter_events'));
+  -- What Stripe cannot have is written down anew: the usage may be another by now.
+  delete from billing.stripe_meter_events e
+  where e.sent_at is null and e.tried_at is null and e.livemode = due_meter_events.livemode;
+  insert into billing.stripe_meter_events (livemode, client_id, event_name, usage_day, value,
+    made_at)
+  select due_meter_events.livemode, u.client_id, u.event_name, u.usage_day,
+    floor(u.quantity) - coalesce(t.value, 0), as_of
+  from _billing.metered_usage(oldest, (as_of at time zone 'UTC' + interval '14 hours')::date) u
+  left join (
+    select e.client_id, e.event_name, e.usage_day, sum(e.value) as value
+    from billing.stripe_meter_events e
+    where e.livemode = due_meter_events.livemode and e.usage_day >= oldest
+    group by e.client_id, e.event_name, e.usage_day
+  ) t using (client_id, event_name, usage_day)
+  where u.usage_day < billing.day_of(u.client_id, as_of)
+    and floor(u.quantity) > coalesce(t.value, 0);
+  -- At noon: the day is the same nearly everywhere.
+  return query
+  select e.id, e.client_id, e.event_name, e.value,
+    extract(epoch from least(_billing.day_start(e.client_id, e.usage_day) + interval '12 hours',
+      _billing.day_start(e.client_id, e.usage_day + 1) - interval '1 second'))::bigint, e.attempts
+  from billing.stripe_meter_events e
+  where e.sent_at is null and e.livemode = due_meter_events.livemode and e.usage_day >= oldest
+    and (e.tried_at is null or e.tried_at > as_of - interval '23 hours')
+  order by e.usage_day, e.made_at, e.id limit limit_to;
+end $$;
+comment on function _billing.due_meter_events is
+  'Writes down what Stripe''s meters are still to be told; returns what may be told now.';
+
+-- About to be sent: from now on Stripe may have it. False where another worker has sent it, or has
+-- written it down anew: then it must not be sent.
+create function _billing.begin_meter_event(event_id uuid, at timestamptz)
+returns boolean language plpgsql set search_path = '' as $$
+begin
+  update billing.stripe_meter_events e set attempts = e.attempts + 1,
+    tried_at = coalesce(e.tried_at, at)
+  where e.id = event_id and e.sent_at is null;
+  return found;
+end $$;
+comment on function _billing.begin_meter_event is
+  'Notes that an event is about to be sent; false when it must not be.';
+
+-- How it went: `sent`; `refused`, so Stripe does not have it, unless an earlier try is in doubt;
+-- `unsure`, so it may have it.
+create function _billing.save_meter_event(event_id uuid, outcome text, problem text, at timestamptz)
+returns void language sql set search_path = '' as $$
+  update billing.stripe_meter_events e set problem = save_meter_event.problem,
+    sent_at = case outcome when 'sent' then at end,
+    tried_at = case when outcome <> 'refused' or e.attempts > 1 then e.tried_at end
+  where e.id = event_id and e.sent_at is null;
+$$;
+comment on function _billing.save_meter_event is 'Notes whether Stripe has an event.';
+
+-- Days that are over on which Stripe was told of more or less than was used, and why.
+create function _billing.meter_differences(since date, livemode boolean,
+  as_of timestamptz default billing.as_of())
+returns table (client_id uuid, client text, event_name text, usage_day date, used numeric,
+  sent bigint, reason text)
+language sql stable set search_path = '' as $$
+  select c.id, c.name, d.event_name, d.usage_day, d.used, d.sent, case
+    when d.used < d.told then 'more was told than was used, and Stripe takes nothing back'
+    when d.problem is not null then d.problem
+    when d.unsure then 'whether Stripe has the rest is not known'
+    when floor(d.used) = d.sent then 'a part of a unit: Stripe takes whole ones'
+    when d.usage_day < _billing.oldest_metered_day(as_of) then 'too old for Stripe to take'
+    else 'to be sent' end
+  from (
+    select client_id, event_name, usage_day, coalesce(u.quantity, 0) as used,
+      coalesce(t.sent, 0) as sent, coalesce(t.told, 0) as told, coalesce(t.unsure, false) as unsure,
+      t.problem
+    from _billing.metered_usage(since, (as_of at time zone 'UTC' + interval '14 hours')::date) u
+    full join (
+      select e.client_id, e.event_name, e.usage_day, sum(e.value)::bigint as told,
+        coalesce(sum(e.value) filter (where e.sent_at is not null), 0)::bigint as sent,
+        bool_or(e.sent_at is null and e.tried_at <= as_of - interval '23 hours') as unsure,
+        min(e.problem) filter (where e.sent_at is null) as problem
+      from billing.stripe_meter_events e
+      where e.livemode = meter_differences.livemode and e.usage_day >= since
+      group by e.client_id, e.event_name, e.usage_day
+    ) t using (client_id, event_name, usage_day)
+  ) d
+  join public.clients c on c.id = d.client_id
+  where d.used <> d.sent and d.usage_day < billing.day_of(c.id, as_of)
+  order by c.name, d.event_name, d.usage_day;
+$$;
+comment on function _billing.meter_differences is
+  'Days whose usage and what Stripe''s meters were told differ, with the reason.';
+
+-- 70_stripe/jobs.sql
+
+-- What runs by the clock: events that failed or were not acted on, the outbox, reconciliation.
+
+-- Calls reconcile-stripe, where it can be called and there is something to tell or compare. Stripe
+-- being off is the function's to say. Like every nudge it may be lost; the next one finds the same.
+create function billing.nudge_stripe(body jsonb) returns text
+language plpgsql security definer set search_path = '' as $$
+-- Definer: reads Vault, which callers may not.
+declare
+  missing constant text[] := _billing.missing_secrets();
+begin
+  if missing <> '{}' then
+    return 'not configured: Vault has no secret ' || array_to_string(missing, ', ');
+  end if;
+  if body ->> 'only' = 'meters' then
+    if not exists (select from public.stripe_meters) then
+      return 'nothing is metered';
+    end if;
+  elsif not exists (select from public.stripe_invoices)
+    and not exists (select from public.stripe_meters) then
+    return 'nothing is in Stripe';
+  end if;
+  if body ->> 'only' = 'outbox' and not exists (select from _billing.stripe_outbox(true))
+    and not exists (select from _billing.stripe_outbox(false)) then
+    return 'nothing to tell';
+  end if;
+  perform net.http_post(url := u.decrypted_secret || '/reconcile-stripe', body := body,
+    headers := jsonb_build_object('content-type', 'application/json',
+      'apikey', k.decrypted_secret), timeout_milliseconds := 60000)
+  from vault.decrypted_secrets u, vault.decrypted_secrets k
+  where u.name = 'billing_functions_url' and k.name = 'billing_cron_key';
+  return 'nudged';
+end $$;
+comment on function billing.nudge_stripe is 'Calls reconcile-stripe with this body.';
+grant execute on function billing.nudge_stripe(jsonb) to service_role;
+
+-- 70_stripe/jobs_data.sql
+
+-- The jobs that keep Stripe and the books together.
+
+select _billing.schedule_job(j.name, j.schedule, j.command, j.purpose)
+from (values
+  ('billing-stripe-events', '* * * * *', 'call _billing.act_on_stripe_events()',
+    'Acts on Stripe events that are due again'),
+  ('billing-stripe-outbox', '*/5 * * * *',
+    $c$select billing.nudge_stripe('{"only":"outbox"}')$c$,
+    'Tells Stripe of voids, write-offs, payments elsewhere and credit notes'),
+  ('billing-stripe-meters', '3,18,33,48 * * * *',
+    $c$select billing.nudge_stripe('{"only":"meters"}')$c$,
+    'Tells Stripe''s meters of the usage that Stripe rates'),
+  ('billing-stripe-reconcile', '20 4 * * *', $c$select billing.nudge_stripe('{"days":30}')$c$,
+    'Compares invoices and payments with Stripe and heals what is clear')
+) j(name, schedule, command, purpose);
+
+-- 80_api/ingestion.sql
+
+-- Batches of usage events, for writers that want to know what became of each.
+
+-- The columns in which an event differs from the stored row, or null: populating the row with the
+-- event casts and rounds as storing it would have.
+create function billing.event_differences(stored public.agent_usage_logs, event jsonb)
+returns text language sql stable set search_path = '' set timezone = 'UTC' as $$
+  select string_agg(k.key, ', ' order by k.key)
+  from jsonb_object_keys(event) k(key)
+  where to_jsonb(jsonb_populate_record(stored, event)) -> k.key
+    is distinct from to_jsonb(stored) -> k.key;
+$$;
+comment on function billing.event_differences is
+  'Columns in which an event differs from the stored row of its id; null when in none.';
+grant execute on function billing.event_differences(public.agent_usage_logs, jsonb) to service_role;
+
+-- Refuses events that name a row to correct: dropping the field would bill what was to be taken
+-- back.
+create function billing.refuse_corrections(events jsonb)
+returns void language plpgsql stable set search_path = '' as $$
+begin
+  if events @? 'lax $[*].corrects_id ? (@ != null)' then
+    perform billing.raise_error('correction_refused',
+      'corrects_id cannot be sent: an operator calls billing.correct_log or billing.retract_log',
+      'send usage alone');
+  end if;
+end $$;
+comment on function billing.refuse_corrections is
+  'Raises correction_refused (400) where an event has corrects_id.';
+grant execute on function billing.refuse_corrections(jsonb) to service_role;
+
+-- Inserts events; of those with one id the first. An id that is stored already, or that another
+-- connection stores and commits meanwhile, inserts nothing. Returns the places of what was stored.
+create function billing.insert_events(batch jsonb)
+returns integer[] language sql set search_path = '' set timezone = 'UTC' as $$
+  with wanted as materialized (
+    select distinct on (x.id) x.id, x.index, r.agent, r.endpoint, r.model, r.input_tokens,
+      r.output_tokens, r.web_searches, r.other_features, r.input_cost, r.output_cost,
+      r.feature_cost, r.total_cost, r.metadata, r."timestamp", r.client_id
+    from jsonb_to_recordset(batch) x(index integer, id uuid, event jsonb)
+    cross join lateral jsonb_populate_record(null::public.agent_usage_logs, x.event) r
+    order by x.id, x.index
+  ), stored as (
+    insert into public.agent_usage_logs (id, agent, endpoint, model, input_tokens, output_tokens,
+      web_searches, other_features, input_cost, output_cost, feature_cost, total_cost, metadata,
+      "timestamp", client_id)
+    select w.id, w.agent, w.endpoint, w.model, coalesce(w.input_tokens, 0),
+      coalesce(w.output_tokens, 0), coalesce(w.web_searches, 0), coalesce(w.other_features, '{}'),
+      coalesce(w.input_cost, 0), coalesce(w.output_cost, 0), coalesce(w.feature_cost, 0),
+      coalesce(w.total_cost, 0), coalesce(w.metadata, '{}'), coalesce(w."timestamp", now()),
+      w.client_id
+    from wanted w order by w.index
+    on conflict (id) do nothing
+    returning id
+  )
+  select coalesce(array_agg(w.index), '{}') from wanted w join stored s using (id);
+$$;
+comment on function billing.insert_events is
+  'Inserts [{index, id, event}] where the id is new; returns the indexes of what was stored.';
+grant execute on function billing.insert_events(jsonb) to service_role;
+
+-- Stores events (objects with the columns of agent_usage_logs) and says of each, by its place in
+-- the array: inserted, duplicate (the id is stored with the same content) or conflict (with other
+-- content; never merged). A value that the table refuses makes its event invalid, not the batch.
+-- Only what an event says is compared, so a retry that leaves a default out is still a duplicate.
+create function billing.ingest_usage(events jsonb)
+returns table (index integer, result text, id uuid, detail text)
+language plpgsql set search_path = '' set timezone = 'UTC' as $$
+declare
+  ids uuid[];
+  fresh uuid[];
+  batch jsonb;
+  event jsonb;
+  inserted integer[] := '{}'::integer[];
+  refused jsonb := '{}'::jsonb;
+  reason text;
+begin
+  begin
+    perform billing.refuse_corrections(events);
+    -- All at once. Of one id the first is stored; an id that is stored already, or that another
+    -- connection stores and commits meanwhile, inserts nothing.
+    with given as materialized (
+      select r.*, coalesce(r.id, billing.new_id()) as given_id
+      from jsonb_populate_recordset(null::public.agent_usage_logs, events) with ordinality r
+    ), stored as (
+      insert into public.agent_usage_logs as l (id, agent, endpoint, model, input_tokens,
+        output_tokens, web_searches, other_features, input_cost, output_cost, feature_cost,
+        total_cost, metadata, "timestamp", client_id)
+      select g.given_id, g.agent, g.endpoint, g.model, coalesce(g.input_tokens, 0),
+        coalesce(g.output_tokens, 0), coalesce(g.web_searches, 0),
+        coalesce(g.other_features, '{}'), coalesce(g.input_cost, 0), coalesce(g.output_cost, 0),
+        coalesce(g.feature_cost, 0), coalesce(g.total_cost, 0), coalesce(g.metadata, '{}'),
+        coalesce(g."timestamp", now()), g.client_id
+      from given g order by g.ordinality
+      on conflict on constraint agent_usage_logs_pkey do nothing
+      returning l.id
+    )
+    select array(select g.given_id from given g order by g.ordinality),
+      array(select s.id from stored s)
+    into ids, fresh;
+  exception when data_exception or integrity_constraint_violation or sqlstate 'PT400' then
+    null;
+  end;
+  if cardinality(fresh) = cardinality(ids) then
+    return query select o.place::integer - 1, 'inserted', o.id, null::text
+    from unnest(ids) with ordinality o(id, place);
+    return;
+  end if;
+  select coalesce(jsonb_agg(jsonb_build_object('index', e.place - 1, 'event', e.value,
+    'id', coalesce(ids[e.place]::text, e.value ->> 'id', billing.new_id()::text))), '[]')
+  into batch from jsonb_array_elements(events) with ordinality e(value, place);
+  if ids is not null then
+    inserted := array(select min(o.place)::integer - 1
+      from unnest(ids) with ordinality o(id, place) join unnest(fresh) f(id) on f.id = o.id
+      group by o.id);
+  else
+    -- Rare: what the writer's checks let through, the table does not take. One by one, then.
+    for event in select e.value from jsonb_array_elements(batch) e loop
+      begin
+        perform billing.refuse_corrections(event -> 'event');
+        inserted := inserted || billing.insert_events(jsonb_build_array(event));
+      exception when data_exception or integrity_constraint_violation or sqlstate 'PT400' then
+        get stacked diagnostics reason = message_text;
+        refused := refused || jsonb_build_object(event ->> 'index', reason);
+      end;
+    end loop;
+  end if;
+  -- A statement of its own: it sees rows that another connection has committed meanwhile.
+  return query
+  select (b ->> 'index')::integer,
+    case when refused ? (b ->> 'index') then 'invalid'
+      when s.place is not null then 'inserted'
+      when d.differences is null then 'duplicate' else 'conflict' end,
+    (b ->> 'id')::uuid, coalesce(refused ->> (b ->> 'index'), d.differences)
+  from jsonb_array_elements(batch) b
+  left join unnest(inserted) s(place) on s.place = (b ->> 'index')::integer
+  left join public.agent_usage_logs l on l.id = (b ->> 'id')::uuid and s.place is null
+  cross join lateral (
+    select case when l.id is not null
+      then billing.event_differences(l, b -> 'event') end as differences) d
+  order by 1;
+end $$;
+comment on function billing.ingest_usage is
+  'Stores a batch of usage events; per event: inserted, duplicate, conflict or invalid, and why.';
+grant execute on function billing.ingest_usage(jsonb) to service_role;
+
+-- 80_api/idempotency.sql
+
+-- Answers of the HTTP API to requests that carried an Idempotency-Key: sent again, the same request
+-- gets the same answer and does nothing. Written in the transaction of the work, so there is an
+-- answer exactly where there was an effect; a request that failed may be tried again.
+create table billing.idempotency_keys (
+  actor text not null,
+  key text not null constraint idempotency_keys_length check (length(key) between 1 and 255),
+  operation text not null,
+  request_hash text not null,
+  status smallint,
+  answer json,
+  created_at timestamptz not null default now(),
+  primary key (actor, key)
+);
+comment on table billing.idempotency_keys is
+  'Answers to requests with an Idempotency-Key, per caller; kept for a week.';
+comment on column billing.idempotency_keys.request_hash is
+  'SHA-256 of path and body: the same key with another request is refused.';
+create index idempotency_keys_created_at on billing.idempotency_keys (created_at);
+alter table billing.idempotency_keys enable row level security;
+revoke all on billing.idempotency_keys from public;
+grant select, insert, update, delete on billing.idempotency_keys to service_role;
+
+-- Takes the key, or returns what is known of it. A second request with the key waits here until the
+-- first has committed or failed: two at once have one effect.
+create function billing.claim_idempotency_key(actor text, key text, operation text,
+  request_hash text)
+returns table (is_new boolean, same_request boolean, status smallint, answer json)
+language plpgsql set search_path = '' as $$
+begin
+  delete from billing.idempotency_keys k where k.created_at < now() - interval '7 days';
+  insert into billing.idempotency_keys as k (actor, key, operation, request_hash)
+  values (claim_idempotency_key.actor, claim_idempotency_key.key,
+    claim_idempotency_key.operation, claim_idempotency_key.request_hash)
+  on conflict on constraint idempotency_keys_pkey do nothing;
+  if found then
+    return query select true, true, null::smallint, null::json;
+    return;
+  end if;
+  return query
+  select false, k.operation = claim_idempotency_key.operation
+    and k.request_hash = claim_idempotency_key.request_hash, k.status, k.answer
+  from billing.idempotency_keys k
+  where k.actor = claim_idempotency_key.actor and k.key = claim_idempotency_key.key;
+end $$;
+comment on function billing.claim_idempotency_key is
+  'Takes an idempotency key, or returns its answer and whether the request is the same.';
+grant execute on function billing.claim_idempotency_key(text, text, text, text) to service_role;
+
+-- 80_api/current_spend.sql
+
+-- What the running period has cost so far, and usage straight from the logs; both only read.
+
+-- The running period of a client: usage charges so far, the minimum, a forecast, charges per day.
+-- Forecast: charges of the whole days so far, scaled to the days of service of the period; with no
+-- whole day yet, what there is. Never below the minimum nor below what is charged already.
+create function billing.current_spend(client_id uuid, as_of timestamptz default now())
+returns jsonb language plpgsql stable security definer
+set search_path = '' set plan_cache_mode = force_generic_plan as $$
+-- Definer: rating reads functions that callers may not call; the caller checks whose client it is.
+declare
+  target billing.rating_target;
+  terms record;
+  today date;
+  content jsonb;
+begin
+  select r.client_id, greatest(r.next_start, billing.period_start_of(r.today,
+      r.billing_anchor_day)), billing.period_end_of(r.today, r.billing_anchor_day)
+  into target
+  from billing.running_periods(as_of) r
+  where r.client_id = current_spend.client_id and r.next_start <= r.today;
+  today := billing.day_of(current_spend.client_id, as_of);
+  select t.* into terms from billing.period_terms(array[target]) t;
+  if target.client_id is null or terms.active_days is null or terms.active_days = 0 then
+    perform billing.raise_error('no_running_period',
+      format('client %s has no period on %s', current_spend.client_id, today));
+  end if;
+  with lines as materialized (
+    select * from _billing.rate_usage(array[target])
+  ), days as materialized (
+    select u.usage_day, sum(u.quantity * l.amount_minor / nullif(l.quantity, 0)) as amount
+    from public.usage_records u
+    join lines l on l.model = u.model and l.metric = u.metric
+      and l.service_start <= u.usage_day and u.usage_day < l.service_end
+      and (l.agent is null or l.agent = u.agent)
+    where u.client_id = target.client_id
+      and u.usage_day >= terms.active_start and u.usage_day < terms.active_end
+      and (terms.gaps is null or not u.usage_day <@ terms.gaps)
+    group by u.usage_day
+  ), unrated as materialized (
+    -- Mostly nobody: then the usage need not be priced again to say what has no price.
+    select array(select target where exists (
+      select from public.usage_records u
+      where u.client_id = target.client_id
+        and u.usage_day >= terms.active_start and u.usage_day < terms.active_end
+        and (terms.gaps is null or not u.usage_day <@ terms.gaps)
+        and not exists (select from billing.unbilled_metrics n where n.metric = u.metric)
+        and not exists (select from lines l where l.model = u.model and l.metric = u.metric
+          and l.service_start <= u.usage_day and u.usage_day < l.service_end)
+    )) as targets
+  ), sums as (
+    select coalesce((select sum(l.amount_minor) from lines l), 0) as usage,
+      coalesce((select sum(d.amount) from days d where d.usage_day < today), 0) as whole_days,
+      (select coalesce(sum(least(s.ends_on, target.period_end, today)
+          - greatest(s.starts_on, target.period_start)), 0)
+        from public.service_intervals s where s.client_id = target.client_id
+          and s.starts_on < least(target.period_end, today) and s.ends_on > target.period_start)
+        as elapsed,
+      round(terms.minimum_minor::numeric * terms.active_days / terms.full_days) as minimum
+  )
+  select jsonb_build_object(
+    'client_id', target.client_id,
+    'period', jsonb_build_object('start', target.period_start, 'end', target.period_end),
+    'currency', terms.currency,
+    'usage_minor', s.usage,
+    'minimum_minor', s.minimum,
+    'forecast_minor', greatest(s.usage, s.minimum, case when s.elapsed > 0
+      then round(s.whole_days * terms.active_days / s.elapsed) else s.usage end),
+    'elapsed_days', s.elapsed,
+    'total_days', terms.active_days,
+    'days', (select coalesce(jsonb_agg(jsonb_build_object(
+      'day', d.usage_day, 'amount_minor', round(d.amount)) order by d.usage_day), '[]')
+      from days d where d.amount is not null),
+    'unpriced', (select coalesce(jsonb_agg(jsonb_build_object('model', u.model,
+      'metric', u.metric, 'quantity', trim_scale(u.quantity)::text)
+      order by u.model, u.metric), '[]')
+      from unrated r cross join lateral _billing.unpriced_usage(r.targets) u
+      where r.targets <> '{}'),
+    'counted_at', (select w.moved_at from billing.usage_watermark w)) into content
+  from sums s;
+  return content;
+end $$;
+comment on function billing.current_spend is
+  'Charges of a client''s running period so far, before discount and tax, with a forecast.';
+grant execute on function billing.current_spend(uuid, timestamptz) to service_role;
+
+-- 80_api/usage_in_logs.sql
+
+-- Usage of the logs as they are now, counted or not: what a rollup would make of them.
+create function billing.usage_in_logs(from_day date, until_day date)
+returns table (client_id uuid, usage_day date, model text, metric text, agent text,
+  quantity numeric, provider_cost numeric, log_count bigint)
+language plpgsql stable security definer set search_path = '' as $$
+-- Definer: summing logs is done by functions that callers may not call.
+declare
+  nothing billing.usage_watermark;
+  upto billing.usage_watermark;
+begin
+  select * into nothing from billing.usage_watermark;
+  upto := _billing.watermark_now(nothing);
+  nothing.snapshot := '1:1:';
+  nothing.own_transaction := '0';
+  return query
+  select s.client_id, s.usage_day, s.model, s.metric, s.agent, s.quantity, s.provider_cost,
+    s.log_count
+  from _billing.sum_logs(nothing, upto, (from_day - 2)::timestamp at time zone 'UTC',
+    (until_day + 2)::timestamp at time zone 'UTC') s
+  where s.client_id is not null and s.usage_day >= from_day and s.usage_day < until_day;
+end $$;
+comment on function billing.usage_in_logs is
+  'Usage of the client-local days [from_day, until_day), summed from all logs there are.';
+grant execute on function billing.usage_in_logs(date, date) to service_role;
+
+-- 80_api/count_usage.sql
+
+-- What the HTTP API calls as service_role beside what is granted elsewhere.
+
+create function billing.count_usage()
+returns bigint language plpgsql security definer set search_path = '' as $$
+-- Definer: usage_records and the watermark are written by the rollup alone.
+begin
+  return _billing.rollup();
+end $$;
+comment on function billing.count_usage is
+  'Counts the logs that have arrived since the last rollup; returns how many.';
+grant execute on function billing.count_usage() to service_role;
+
+-- 90_operations/dashboards.sql
+
+-- For dashboards: sums over clients, months, agents and models, refreshed beside the work. Nothing
+-- that bills reads them.
+
+create materialized view billing.client_monthly_usage as
+select r.client_id, c.name as client, date_trunc('month', r.usage_day)::date as month, r.metric,
+  sum(r.quantity) as quantity, sum(r.provider_cost) as provider_cost
+from public.usage_records r join public.clients c on c.id = r.client_id
+group by r.client_id, c.name, date_trunc('month', r.usage_day), r.metric;
+comment on materialized view billing.client_monthly_usage is
+  'Usage and provider cost (USD) per client, month and metric.';
+create unique index client_monthly_usage_key
+  on billing.client_monthly_usage (client_id, month, metric);
+revoke all on billing.client_monthly_usage from public;
+grant select on billing.client_monthly_usage to service_role;
+
+create materialized view billing.agent_model_usage as
+select r.agent, r.model, date_trunc('month', r.usage_day)::date as month, r.metric,
+  sum(r.quantity) as quantity, sum(r.provider_cost) as provider_cost,
+  count(distinct r.client_id) as clients
+from public.usage_records r
+group by r.agent, r.model, date_trunc('month', r.usage_day), r.metric;
+comment on materialized view billing.agent_model_usage is
+  'Usage and provider cost (USD) per agent, model, month and metric.';
+create unique index agent_model_usage_key
+  on billing.agent_model_usage (agent, model, month, metric);
+revoke all on billing.agent_model_usage from public;
+grant select on billing.agent_model_usage to service_role;
+
+create materialized view billing.client_margin as
+with cost as (
+  select r.client_id, date_trunc('month', r.usage_day)::date as month,
+    sum(r.provider_cost) as provider_cost
+  from public.usage_records r group by 1, 2
+), invoiced as (
+  select i.client_id, date_trunc('month', l.section_start)::date as month, i.currency,
+    sum(l.amount_minor) filter (where l.kind <> 'tax') -
+      coalesce(sum(l.amount_minor) filter (where l.tax_behavior = 'inclusive'), 0) as net_minor
+  from public.invoices i join public.invoice_lines l on l.invoice_id = i.id
+  where i.status in ('open', 'paid', 'uncollectible') and l.section_start is not null
+  group by 1, 2, 3
+), credited as (
+  -- Tax that is contained in the amounts is no more ours when it is given back than when charged.
+  select n.client_id, date_trunc('month', s.section_start)::date as month, n.currency,
+    sum(case when x.kind <> 'tax' then -x.amount_minor
+      when t.tax_behavior = 'inclusive' then x.amount_minor else 0 end) as net_minor
+  from public.credit_notes n
+  join public.invoices i on i.id = n.invoice_id and i.status in ('open', 'paid', 'uncollectible')
+  join public.credit_note_lines x on x.credit_note_id = n.id
+  left join lateral (
+    select l.tax_behavior from public.invoice_lines l
+    where l.invoice_id = n.invoice_id and l.rating_key = x.rating_key and x.kind = 'tax' limit 1
+  ) t on true
+  -- A credit of an amount names no section: it is of the month that the invoice was for.
+  cross join lateral (select coalesce(x.section_start, i.period_start, (
+    select min(l.section_start) from public.invoice_lines l where l.invoice_id = i.id
+  )) as section_start) s
+  where s.section_start is not null
+  group by 1, 2, 3
+), revenue as (
+  select client_id, month, currency, sum(net_minor) as net_minor
+  from (select * from invoiced union all select * from credited) r group by 1, 2, 3
+)
+select client_id, month, coalesce(r.currency, '') as currency,
+  coalesce(r.net_minor, 0) as revenue_minor, coalesce(k.provider_cost, 0) as provider_cost
+from revenue r full join cost k using (client_id, month);
+comment on materialized view billing.client_margin is
+  'Invoiced less credited, net of tax (minor units), beside provider cost (USD); by client and
+   month.';
+create unique index client_margin_key on billing.client_margin (client_id, month, currency);
+revoke all on billing.client_margin from public;
+grant select on billing.client_margin to service_role;
+
+create function billing.refresh_dashboards() returns void
+language plpgsql security definer set search_path = '' as $$
+-- Definer: a refresh needs the owner.
+begin
+  refresh materialized view concurrently billing.client_monthly_usage;
+  refresh materialized view concurrently billing.agent_model_usage;
+  refresh materialized view concurrently billing.client_margin;
+end $$;
+comment on function billing.refresh_dashboards is
+  'Refreshes the dashboard views without blocking their readers.';
+grant execute on function billing.refresh_dashboards() to service_role;
+
+-- 90_operations/reconcile_usage.sql
+
+-- Compares days with the logs, mends what differs and tells of it: a difference means that
+-- something wrote around the rollup.
+create function _billing.reconcile_days(days daterange, as_of timestamptz default billing.as_of())
+returns bigint language plpgsql set search_path = '' as $$
+declare
+  differences constant bigint := _billing.heal_days(array[days]);
+begin
+  if differences > 0 then
+    perform billing.queue_notice(
+      format('reconcile:%s:%s', (as_of at time zone 'UTC')::date, lower(days)), 'high',
+      'Usage records differed from logs',
+      format('%s usage records of %s to %s differed from the logs and were rebuilt.',
+        differences, lower(days), upper(days) - 1));
+  end if;
+  return differences;
+end $$;
+comment on function _billing.reconcile_days is
+  'Compares usage records of some days with the logs, heals them and tells of differences.';
+
+-- The same as a job of rebuild_in_steps. One that has not ended by the next night goes on.
+create function _billing.request_comparison(as_of timestamptz default billing.as_of())
+returns void language sql set search_path = '' as $$
+  insert into billing.rebuild_requests (from_day, until_day, in_steps, compares)
+  select (as_of at time zone 'UTC')::date - 45, (as_of at time zone 'UTC')::date + 4, true, true
+  where not exists (select from billing.rebuild_requests r where r.compares);
+$$;
+comment on function _billing.request_comparison is
+  'Asks for a comparison of the last 45 days of usage records with the logs, step by step.';
+
+-- The last 45 days, a week at a time.
+create function billing.reconcile_usage(as_of timestamptz default billing.as_of())
+returns bigint language plpgsql security definer set search_path = '' as $$
+-- Definer: usage_records is written by nobody but billing's own functions.
+declare
+  today constant date := (as_of at time zone 'UTC')::date;
+  differences bigint := 0;
+  week date;
+begin
+  perform _billing.rollup();
+  for week in select d::date from generate_series(today - 45, today, interval '7 days') d loop
+    differences := differences + _billing.reconcile_days(daterange(week, week + 7), as_of);
+  end loop;
+  return differences;
+end $$;
+comment on function billing.reconcile_usage is
+  'Compares recent usage records with the logs and heals them; returns the differences.';
+grant execute on function billing.reconcile_usage(timestamptz) to service_role;
+
+-- 90_operations/rebuild_steps.sql
+
+-- Rebuilds and comparisons as jobs, a piece and a commit at a time.
+
+-- The oldest job, one piece further; true where there was one. Rebuilds come before comparisons.
+create function billing.rebuild_step()
+returns boolean language plpgsql security definer set search_path = '' set jit = off as $$
+-- Definer: usage_records is written by nobody but billing's own functions.
+declare
+  job billing.rebuild_requests;
+  holds constant boolean := exists (select from billing.pending_rebuilds);
+  started timestamptz;
+  start date;
+  stop date;
+  took interval;
+begin
+  if holds then
+    -- As the rollup: first the watermark, then requests. One piece at a time.
+    perform from billing.usage_watermark for update;
+  end if;
+  select * into job from billing.rebuild_requests r where r.in_steps and (holds or r.compares)
+  order by r.compares, r.id limit 1 for update skip locked;
+  if job.id is null then
+    return false;
+  end if;
+  started := clock_timestamp();
+  start := greatest(coalesce(job.done_until, job.from_day), _billing.first_kept_day());
+  stop := _billing.piece_end(start, job.until_day, job.step_days);
+  if start < job.until_day and job.compares then
+    perform _billing.reconcile_days(daterange(start, stop));
+  elsif start < job.until_day then
+    perform billing.rebuild_usage(start, stop, job.agents);
+  end if;
+  took := clock_timestamp() - started;
+  if stop >= job.until_day then
+    delete from billing.rebuild_requests r where r.id = job.id;
+    perform _billing.release_rebuilt();
+  else
+    -- A piece stays within seconds, since rollups wait for it.
+    update billing.rebuild_requests r set done_until = stop,
+      step_days = case when took > interval '10 seconds' then greatest(job.step_days / 2, 1)
+        when took < interval '2 seconds' then least(job.step_days * 2, 7)
+        else job.step_days end
+    where r.id = job.id;
+  end if;
+  return true;
+end $$;
+comment on function billing.rebuild_step is
+  'Does the next piece of the oldest rebuild or comparison; false where there is none.';
+grant execute on function billing.rebuild_step() to service_role;
+
+create procedure _billing.rebuild_in_steps(budget interval default '90 seconds')
+language plpgsql as $$
+declare
+  until constant timestamptz := clock_timestamp() + budget;
+begin
+  while clock_timestamp() < until loop
+    exit when not billing.rebuild_step();
+    commit;
+  end loop;
+end $$;
+comment on procedure _billing.rebuild_in_steps is
+  'Rebuilds and comparisons, committed piece by piece, until the budget is used up.';
+
+-- 90_operations/invariants/invoices.sql
+
+-- Of invoices, by themselves and by their lines.
+create function _billing.check_invoices()
+returns table (invariant text, subject text, detail text)
+language sql stable set search_path = '' as $$
+  select 'total_is_sum_of_lines', coalesce(i.number, i.id::text),
+    format('total %s, lines %s', i.total_minor, s.total)
+  from public.invoices i
+  cross join lateral (
+    select coalesce(sum(l.amount_minor) filter (
+      where l.tax_behavior is null or l.tax_behavior = 'exclusive'), 0) as total
+    from public.invoice_lines l where l.invoice_id = i.id
+  ) s
+  where s.total <> i.total_minor
+  union all
+  select 'document_says_the_total', i.number, format('total %s, document %s', i.total_minor,
+    i.document #>> '{totals,total_minor}')
+  from public.invoices i
+  where i.status <> 'draft' and (i.document #>> '{totals,total_minor}', i.document ->> 'number')
+    is distinct from (i.total_minor::text, i.number)
+  union all
+  select 'paid_means_nothing_due', i.number, format('%s, due %s', i.status, i.amount_due_minor)
+  from public.invoices i
+  where i.status = 'paid' and i.amount_due_minor > 0
+    or i.status = 'open' and i.amount_due_minor <= 0
+  union all
+  -- By the record of the moment: what came before and after it cannot be told from its amount.
+  select 'write_off_is_what_was_due', i.number, format('written off %s, recorded %s',
+    i.written_off_minor, a.recorded)
+  from public.invoices i
+  left join lateral (
+    select a.after ->> 'written_off_minor' as recorded from billing.audit_log a
+    where a.table_name = 'invoices' and a.row_id = i.id::text and a.after ? 'uncollectible_at'
+    order by a.id desc limit 1
+  ) a on true
+  where i.uncollectible_at is not null
+    and i.written_off_minor::text is distinct from coalesce(a.recorded, '0')
+  union all
+  select 'late_lines_have_a_period', coalesce(i.number, i.id::text), format('section %s',
+    l.section_start)
+  from public.invoice_lines l join public.invoices i on i.id = l.invoice_id
+  where l.section_start is not null and not exists (
+    select from public.billing_periods p
+    where p.client_id = i.client_id and p.period_start = l.section_start)
+  union all
+  select 'delivered_or_queued', i.number, format('no delivery of kind %s', k.kind)
+  from public.invoices i cross join unnest(i.deliveries) k(kind)
+  where i.status <> 'draft' and not exists (
+    select from public.deliveries d
+    where d.invoice_id = i.id and d.kind = k.kind and d.event = 'invoice_issued');
+$$;
+comment on function _billing.check_invoices is
+  'Invoices that contradict their lines, documents, periods, deliveries or what was recorded.';
+
+-- Numbers of a series and year run from 1 to the counter, each once.
+create function _billing.check_numbers()
+returns table (invariant text, subject text, detail text)
+language sql stable set search_path = '' as $$
+  with given as (
+    select m[1] as series, m[2]::integer as year, m[3]::integer as number
+    from public.invoices i
+    cross join lateral regexp_match(i.number, '^(.*)-(\d{4})-(\d{6,})$') m
+    where i.number is not null
+  )
+  select 'numbers_are_gapless', format('%s-%s', c.series, c.year),
+    format('%s given, the counter says %s', count(g.number), c.last_number)
+  from _billing.invoice_counters c left join given g using (series, year)
+  group by c.series, c.year, c.last_number
+  having count(g.number) <> c.last_number or count(distinct g.number) <> c.last_number
+    or max(g.number) <> c.last_number
+  union all
+  select 'numbers_are_counted', g.series || '-' || g.year, 'no counter'
+  from given g
+  where not exists (select from _billing.invoice_counters c
+    where c.series = g.series and c.year = g.year)
+  group by g.series, g.year;
+$$;
+comment on function _billing.check_numbers is 'Series of invoice numbers with gaps or doubles.';
+
+-- 90_operations/invariants/money.sql
+
+-- Of money after the invoice: credit notes, payments, balance, and the ledger over all of it.
+create function _billing.check_money()
+returns table (invariant text, subject text, detail text)
+language sql stable set search_path = '' as $$
+  select 'credit_note_is_sum_of_lines', n.number, format('total %s, lines %s', n.total_minor,
+    s.total)
+  from public.credit_notes n
+  cross join lateral (
+    select coalesce(sum(l.amount_minor), 0) as total from public.credit_note_lines l
+    where l.credit_note_id = n.id
+      and (l.tax_behavior is null or l.tax_behavior <> 'inclusive')
+  ) s
+  where s.total <> n.total_minor
+  union all
+  select 'credited_is_sum_of_notes', i.number, format('credited %s, notes off it %s',
+    i.credited_minor, s.off)
+  from public.invoices i
+  cross join lateral (
+    select coalesce(sum(n.to_invoice_minor), 0) as off, coalesce(sum(n.total_minor), 0) as total
+    from public.credit_notes n where n.invoice_id = i.id
+  ) s
+  where i.status <> 'draft' and (s.off <> i.credited_minor or s.total > i.total_minor)
+  union all
+  select 'paid_is_sum_of_payments', i.number, format('paid %s, received %s, of that %s too much',
+    i.paid_minor, s.received, s.excess)
+  from public.invoices i
+  cross join lateral (
+    select coalesce((select sum(p.amount_minor) from public.payments p
+        where p.invoice_id = i.id and p.amount_minor > 0), 0) as received,
+      coalesce((select sum(b.amount_minor) from public.balance_entries b
+        where b.invoice_id = i.id and b.reason = 'overpayment'), 0) as excess
+  ) s
+  where i.status <> 'draft' and s.received - s.excess <> i.paid_minor
+  union all
+  select 'balance_is_not_negative', b.client_id::text, format('%s %s', sum(b.amount_minor),
+    b.currency)
+  from public.balance_entries b group by b.client_id, b.currency having sum(b.amount_minor) < 0
+  union all
+  -- Two ways to the same figure: the ledger's sum, and what is due less what is credit.
+  select 'statement_closes', x.client_id::text, format('%s: statement %s, due less credit %s',
+    x.currency, sum(x.ledger), sum(x.balance))
+  from (
+    select a.client_id, a.currency, a.amount_minor as ledger, 0 as balance
+    from billing.account_entries a
+    union all
+    select i.client_id, i.currency, 0, i.amount_due_minor from public.invoices i
+    where i.status = 'open'
+    union all
+    select e.client_id, e.currency, 0, -e.amount_minor from public.balance_entries e
+  ) x
+  group by x.client_id, x.currency having sum(x.ledger) <> sum(x.balance);
+$$;
+comment on function _billing.check_money is
+  'Credit notes, payments and balances that do not add up.';
+
+-- 90_operations/invariants/periods.sql
+
+-- Settled periods that are rated otherwise than they are booked, drafts included. More than the
+-- rating may stay booked where notes by hand have left no invoice with room to credit it on.
+create function _billing.misbooked_sections()
+returns table (client_id uuid, section_start date, net_minor numeric)
+language sql stable set search_path = '' as $$
+  with section as materialized (
+    select s.client_id, s.section_start, s.net_minor - coalesce((
+      select sum(l.amount_minor)
+      from public.invoices d
+      join public.invoice_lines l on l.invoice_id = d.id and l.section_start = s.section_start
+      where d.client_id = s.client_id and d.status = 'draft'
+        and (l.tax_behavior is null or l.tax_behavior = 'exclusive')), 0) as net_minor
+    from _billing.late_sections(array(
+      select (p.client_id, p.period_start, p.period_end)::billing.rating_target
+      from public.billing_periods p
+      where p.state in ('invoiced', 'skipped') and not p.usage_changed)) s
+  )
+  select s.* from section s
+  where s.net_minor > 0 or s.net_minor < 0 and exists (
+    select from public.billing_periods p
+    cross join lateral _billing.creditable_invoices(
+      (p.client_id, p.period_start, p.period_end)::billing.rating_target) c
+    where p.client_id = s.client_id and p.period_start = s.section_start and c.room > 0);
+$$;
+comment on function _billing.misbooked_sections is
+  'Settled periods for which more or less is booked than they are rated at, and by how much.';
+
+-- Of periods: a client's follow each other, none is missing where there was service, and each says
+-- what became of it.
+create function _billing.check_periods()
+returns table (invariant text, subject text, detail text)
+language sql stable set search_path = '' as $$
+  select 'periods_follow_each_other', p.client_id::text, format('%s ends on %s, the next begins %s',
+    p.period_start, p.period_end, p.next_start)
+  from (
+    select x.*, lead(x.period_start) over (
+      partition by x.client_id order by x.period_start) as next_start
+    from public.billing_periods x
+  ) p
+  where p.next_start < p.period_end
+  union all
+  -- Before the first period or between two. What came into service after the last run waits for the
+  -- next.
+  select 'service_lies_in_periods', s.client_id::text, format('no period has all of %s to %s',
+    s.starts_on, least(s.ends_on, l.last_end) - 1)
+  from public.service_intervals s
+  cross join lateral (
+    select max(p.period_end) as last_end,
+      sum(least(p.period_end, s.ends_on) - greatest(p.period_start, s.starts_on)) filter (
+        where p.period_start < s.ends_on and p.period_end > s.starts_on) as days
+    from public.billing_periods p where p.client_id = s.client_id
+  ) l
+  where s.starts_on < l.last_end
+    and coalesce(l.days, 0) < least(s.ends_on, l.last_end) - s.starts_on
+    and s.changed_at < (select max(r.started_at) from billing.monthly_runs r)
+  union all
+  select 'invoiced_means_an_invoice', p.client_id::text, format('%s is %s', p.period_start, p.state)
+  from public.billing_periods p
+  where (p.state = 'invoiced') <> exists (
+      select from public.invoices i where i.client_id = p.client_id and i.kind = 'period'
+        -- A draft within its grace is an invoice that is not issued yet.
+        and i.period_start = p.period_start and i.status <> 'void')
+    and p.state in ('invoiced', 'skipped', 'voided')
+  union all
+  -- What is booked for a settled period is what it is rated at: nothing is billed twice or never.
+  select 'booked_is_rated', s.client_id::text, format('%s: %s %s', s.section_start,
+    abs(s.net_minor), case when s.net_minor > 0 then 'is missing' else 'too much is charged' end)
+  from _billing.misbooked_sections() s;
+$$;
+comment on function _billing.check_periods is
+  'Periods that overlap or are missing, without what they say they have, or booked below their
+   rating.';
+
+-- 90_operations/invariants/usage.sql
+
+-- Of usage: records equal logs, quarantine is of logs that exist.
+create function _billing.check_usage(days daterange)
+returns table (invariant text, subject text, detail text)
+language sql stable set search_path = '' as $$
+  select 'records_equal_logs', concat_ws('/', d.client_id, d.usage_day, d.model, d.metric, d.agent),
+    format('logged %s, recorded %s', d.logged, d.recorded)
+  from billing.usage_discrepancies(days) d
+  where not _billing.is_being_rebuilt(d.client_id, d.usage_day, d.usage_day + 1)
+  union all
+  select 'quarantine_is_of_logs', q.log_id::text, q.reason
+  from billing.quarantined_logs q
+  where not exists (select from public.agent_usage_logs l where l.id = q.log_id)
+    and q.occurred_at >= (select w.kept_from from billing.usage_watermark w)
+  union all
+  select 'watermark_is_there', 'usage_watermark', 'no row says how far logs are counted'
+  where not exists (select from billing.usage_watermark);
+$$;
+comment on function _billing.check_usage is
+  'Usage records of these days that differ from the logs.';
+
+-- 90_operations/invariants/all.sql
+
+-- What must hold at all times, asked of the data: one row per violation. Much of it is a constraint
+-- already; a restore, a superuser or a mistake of ours can get past those, and not past this.
+
+create function billing.check_invariants(usage_since date default null)
+returns table (invariant text, subject text, detail text)
+language sql stable security definer set search_path = '' set jit = off
+set statement_timeout = '30min' as $$
+-- Definer: callers may ask; what it looks at is more than they may read.
+  select * from _billing.check_invoices()
+  union all select * from _billing.check_numbers()
+  union all select * from _billing.check_money()
+  union all select * from _billing.check_periods()
+  union all select * from _billing.check_usage(daterange(coalesce(usage_since,
+    (billing.as_of() at time zone 'UTC')::date - 40), null));
+$$;
+comment on function billing.check_invariants is
+  'Every violation of what must always hold, none in good books. Logs are compared from
+   usage_since on, the last 40 days unless given; all else is looked at whole.';
+grant execute on function billing.check_invariants(date) to service_role;
+
+create function billing.report_violations(as_of timestamptz default billing.as_of())
+returns bigint language plpgsql security definer set search_path = '' as $$
+-- Definer: as above; it tells operators.
+declare
+  violations bigint;
+  examples text;
+begin
+  with found as materialized (select * from billing.check_invariants())
+  select count(*), (select string_agg(format('%s %s: %s', f.invariant, f.subject, f.detail), E'\n')
+    from (select * from found order by invariant, subject limit 10) f)
+  into violations, examples from found;
+  if violations > 0 then
+    perform billing.queue_notice('invariants:' || (as_of at time zone 'UTC')::date, 'critical',
+      'The books contradict themselves', format(E'%s violations: %s\nAll of them: '
+        || 'select * from billing.check_invariants()', violations, examples));
+  end if;
+  return violations;
+end $$;
+comment on function billing.report_violations is
+  'Checks the invariants and tells operators of violations, once a day; returns how many.';
+grant execute on function billing.report_violations(timestamptz) to service_role;
+
+-- 90_operations/invariants_data.sql
+
+-- The job that checks what must hold.
+
+select _billing.schedule_job('billing-invariants', '10 4 * * *',
+  $c$set statement_timeout = '1h'; select billing.report_violations()$c$,
+  'Checks that the books do not contradict themselves');
+
+-- 90_operations/cron_times.sql
+
+-- When a cron schedule fires.
+
+-- The numbers that one field of a cron schedule stands for: '*', '*/5', '1,15', '2-31', '0-30/10'.
+create function _billing.cron_field(field text, lowest integer, highest integer)
+returns integer[] language sql immutable set search_path = '' as $$
+  select array_agg(distinct n)
+  from regexp_split_to_table(field, ',') part
+  cross join lateral regexp_match(part, '^(?:\*|(\d+)(?:-(\d+))?)(?:/(\d+))?$') m
+  cross join lateral generate_series(coalesce(m[1]::integer, lowest),
+    coalesce(m[2]::integer, case when m[1] is null or m[3] is not null then highest
+      else m[1]::integer end), coalesce(m[3]::integer, 1)) n;
+$$;
+
+-- When a schedule fires next after an instant, UTC. Day of month and day of week both hold, which
+-- is cron's rule wherever one of them is '*'. Null for what is no five-field schedule.
+create function _billing.next_run(schedule text, after timestamptz)
+returns timestamptz language sql immutable set search_path = '' as $$
+  with field as materialized (
+    select _billing.cron_field(f.f[1], 0, 59) as minutes, _billing.cron_field(f.f[2], 0, 23)
+      as hours,
+      _billing.cron_field(f.f[3], 1, 31) as days, _billing.cron_field(f.f[4], 1, 12) as months,
+      _billing.cron_field(f.f[5], 0, 6) as weekdays, after at time zone 'UTC' as local
+    from regexp_split_to_array(btrim(schedule), '\s+') f(f) where cardinality(f.f) = 5
+  ), day as materialized (
+    -- The first day that fits may be today, and over; then it is the second.
+    select d.day
+    from field f
+    cross join generate_series(f.local::date::timestamp,
+      f.local::date::timestamp + interval '4 years', interval '1 day') d(day)
+    where extract(day from d.day) = any (f.days)
+      and extract(month from d.day) = any (f.months)
+      and extract(dow from d.day) = any (f.weekdays)
+    order by d.day limit 2
+  )
+  select min(x.fires) at time zone 'UTC'
+  from field f cross join day d
+  cross join unnest(f.hours) h(hour)
+  cross join unnest(f.minutes) m(minute)
+  cross join lateral (
+    select d.day + make_interval(hours => h.hour, mins => m.minute) as fires) x
+  where x.fires > f.local;
+$$;
+comment on function _billing.next_run is 'Next time a cron schedule fires after an instant (UTC).';
+
+-- 90_operations/jobs.sql
+
+-- How scheduled jobs are doing.
+
+create function billing.read_jobs(at timestamptz default clock_timestamp())
+returns table (name text, purpose text, schedule text, active boolean, last_started_at timestamptz,
+  last_outcome text, last_duration interval, last_message text, next_run_at timestamptz,
+  warning text)
+language plpgsql stable security definer set search_path = '' as $$
+-- Definer: pg_cron shows each role its own jobs only; these are the owner's.
+begin
+  return query
+  select d.name, d.purpose, d.schedule, coalesce(j.active, false), r.start_time, r.status,
+    r.end_time - r.start_time, r.return_message,
+    case when j.active then _billing.next_run(d.schedule, at) end,
+    nullif(concat_ws('; ',
+      case when j.jobid is null then 'not scheduled: select _billing.schedule_jobs()'
+        when not j.active then 'switched off' end,
+      case when r.status = 'failed' then 'the last run failed' end,
+      case when j.active and _billing.next_run(d.schedule, greatest(d.created_at, r.start_time))
+          + interval '10 minutes' < at
+        then format('late: should have run at %s', to_char(_billing.next_run(d.schedule,
+          greatest(d.created_at, r.start_time)) at time zone 'UTC', 'YYYY-MM-DD HH24:MI')) end,
+      case when d.command ~ 'nudge' and _billing.missing_secrets() <> '{}'
+        then format('does nothing: Vault has no secret %s',
+          array_to_string(_billing.missing_secrets(), ', ')) end), '')
+  from billing.job_definitions d
+  left join cron.job j on j.jobname = d.name
+  left join lateral (
+    select x.* from cron.job_run_details x where x.jobid = j.jobid
+    order by x.runid desc limit 1
+  ) r on true
+  order by d.name;
+end $$;
+comment on function billing.read_jobs is 'What billing.jobs shows.';
+grant execute on function billing.read_jobs(timestamptz) to service_role;
+
+create view billing.jobs with (security_invoker = true) as
+select * from billing.read_jobs();
+comment on view billing.jobs is
+  'Each scheduled job: last run, outcome, duration, next run, and a warning when all is not well.';
+revoke all on billing.jobs from public;
+grant select on billing.jobs to service_role;
+
+-- Tells of jobs that failed or are late, once a day each.
+create function billing.watch_jobs(at timestamptz default clock_timestamp())
+returns bigint language sql security definer set search_path = '' as $$
+  select coalesce(sum(billing.queue_notice(
+    format('job:%s:%s', j.name, (at at time zone 'UTC')::date),
+    'high', 'Scheduled job ' || j.name || ': ' || j.warning,
+    concat_ws(E'\n', 'Scheduled job ' || j.name || ': ' || j.warning, j.last_message))), 0)::bigint
+  from billing.read_jobs(at) j
+  where j.warning ~ '(late:|failed)';
+$$;
+comment on function billing.watch_jobs is 'Tells operators of failed and late jobs.';
+grant execute on function billing.watch_jobs(timestamptz) to service_role;
+
+-- pg_cron keeps the details of every run for ever; two weeks are enough.
+create function _billing.purge_job_details(at timestamptz default clock_timestamp())
+returns bigint language sql set search_path = '' as $$
+  with gone as (
+    delete from cron.job_run_details d where d.end_time < at - interval '14 days' returning 1
+  )
+  select count(*) from gone;
+$$;
+
+-- 90_operations/schedule.sql
+
+-- The jobs themselves. Long ones raise the two minutes that a statement of the owner may take; each
+-- is safe to run twice and to be killed.
+
+-- Runs commit batch by batch, so they are single statements: they end before the two minutes that a
+-- statement of the owner may take when hosted, and the next minute goes on. Other long ones have a
+-- timeout of their own: the role's is for people. It holds where pg_cron
+-- connects, as hosted and by default: then each statement has its own timer. A background worker
+-- has one for the whole command, by the role's setting.
+create function _billing.schedule_jobs()
+returns void language sql set search_path = '' as $$
+  select _billing.schedule_job(j.name, j.schedule, j.command, j.purpose)
+  from (values
+    ('billing-rollup', '* * * * *', 'call _billing.rollup_in_steps()',
+      'Adds new logs to usage_records'),
+    ('billing-rebuild', '* * * * *', 'call _billing.rebuild_in_steps()',
+      'Computes usage anew where much is to be attributed otherwise, step by step'),
+    ('billing-dashboards', '7,22,37,52 * * * *',
+      $c$set statement_timeout = '15min'; select billing.refresh_dashboards()$c$,
+      'Refreshes the materialized views without blocking readers'),
+    ('billing-monthly-run', '0 9 * * *', 'call billing.close_month()',
+      'Invoices every period that is over; daily, for the far west and months begun on any day'),
+    ('billing-finalize', '10 * * * *', 'call _billing.close_month_if_due()',
+      'Finalizes drafts whose grace is over; bills what the daily run has not'),
+    ('billing-settle', '* * * * *', 'call billing.close_month(start_new => false)',
+      'Goes on with a run that has not ended yet'),
+    ('billing-overdue', '15 9 * * *', 'select billing.queue_reminders()',
+      'Queues reminders before, on and after the due day'),
+    ('billing-alerts', '25 * * * *',
+      'select billing.queue_usage_alerts(); select billing.watch_jobs()',
+      'Tells of budgets, jumps, unpriced and unowned usage, and of jobs that fail'),
+    ('billing-deliver', '* * * * *', 'select billing.nudge_deliver()',
+      'Wakes the delivery worker'),
+    ('billing-reconcile', '40 3 * * *', 'select _billing.request_comparison()',
+      'Has usage records compared with the logs, step by step, and healed'),
+    ('billing-purge', '50 3 * * *', 'select _billing.purge_job_details()',
+      'Deletes old run details of pg_cron')
+  ) j(name, schedule, command, purpose);
+  -- Those of later migrations: a restore brings the definitions along, not pg_cron's own rows.
+  select cron.schedule(d.name, d.schedule, d.command) from billing.job_definitions d;
+$$;
+comment on function _billing.schedule_jobs is 'Creates all scheduled jobs, or puts them right.';
+
+-- 90_operations/schedule_data.sql
+
+-- Every job is scheduled, or put right.
+
+select _billing.schedule_jobs();
+
+-- 90_operations/health.sql
+
+-- How each part is doing: a row each, fine, late or broken, with what to look at.
+create function billing.read_health(at timestamptz default clock_timestamp())
+returns table (part text, state text, since timestamptz, detail text)
+language sql stable security definer set search_path = '' as $$
+-- Definer: jobs and queues are more than callers may read; what comes out are counts and times.
+  with job as (
+    select j.name, j.last_outcome, j.last_started_at, j.warning from billing.read_jobs(at) j
+  ), by_job(part, name) as (
+    values ('rollup', 'billing-rollup'), ('runs', 'billing-monthly-run'),
+      ('deliveries', 'billing-deliver'), ('webhooks', 'billing-stripe-events'),
+      ('reconcile', 'billing-reconcile'), ('reconcile', 'billing-stripe-reconcile'),
+      ('invariants', 'billing-invariants')
+  ), judged as (
+    select b.part, case when j.name is null or j.warning ~ 'failed|not scheduled|switched off'
+        then 'broken' when j.warning is not null then 'late' else 'fine' end as state,
+      j.last_started_at as since, coalesce(j.warning, 'job ' || b.name || coalesce(
+        ', last ' || j.last_outcome, ', not run yet')) as detail
+    from by_job b left join job j using (name)
+    union all
+    select 'runs', 'broken', min(p.updated_at), format('%s periods are blocked: %s', count(*),
+      string_agg(distinct p.reason, ', '))
+    from public.billing_periods p where p.state = 'blocked' having count(*) > 0
+    union all
+    select 'runs', 'late', min(v.voided_at), format('%s voided periods wait to be regenerated: %s',
+      count(*), string_agg(v.number, ', ' order by v.number))
+    from _billing.voided_periods() v having count(*) > 0
+    union all
+    select 'deliveries', case when bool_or(d.state = 'dead') then 'broken' else 'late' end,
+      min(coalesce(d.finished_at, d.due_at)), format('%s gave up, %s wait for an hour or longer',
+        count(*) filter (where d.state = 'dead'), count(*) filter (where d.state <> 'dead'))
+    from public.deliveries d
+    where d.state = 'dead' or d.state in ('queued', 'running')
+      and d.created_at < at - interval '1 hour'
+    having count(*) > 0
+    union all
+    select 'webhooks', case when bool_or(e.state = 'failed') then 'broken' else 'late' end,
+      min(e.received_at), format('%s Stripe events failed, %s wait for an hour or longer',
+        count(*) filter (where e.state = 'failed'), count(*) filter (where e.state = 'pending'))
+    from billing.stripe_events e
+    where e.state = 'failed' or e.state = 'pending' and e.received_at < at - interval '1 hour'
+    having count(*) > 0
+    union all
+    -- Usage that differed has been healed; what Stripe and the books differ in, somebody decides.
+    select 'reconcile', case when bool_or(d.dedupe_key like 'stripe:%') then 'broken' else 'late'
+        end, max(d.created_at), string_agg(distinct d.payload ->> 'message', '; ')
+    from public.deliveries d
+    where d.kind = 'hermes' and d.created_at > at - interval '25 hours'
+      and (d.dedupe_key like 'reconcile:%' or d.dedupe_key like 'stripe:reconcile/%')
+    having count(*) > 0
+    union all
+    select 'invariants', 'broken', max(d.created_at), 'violations were told: see '
+      || 'billing.check_invariants()'
+    from public.deliveries d
+    where d.dedupe_key like 'invariants:%' and d.created_at > at - interval '25 hours'
+    having count(*) > 0
+    union all
+    -- Broken: a monthly run has gone by without it.
+    select 'quarantine', case when q.rows = 0 then 'fine'
+        when o.oldest < at - interval '40 days' then 'broken' else 'late' end, o.oldest,
+      case when q.rows > 0 then q.reasons else 'empty' end
+    from (
+      select coalesce(sum(s.rows), 0) as rows,
+        string_agg(format('%s %s', s.rows, s.reason), ', ' order by s.reason) as reasons
+      from billing.quarantine_summary() s
+    ) q
+    cross join (select min(x.occurred_at) as oldest from billing.quarantined_logs x
+      where not exists (select from billing.dismissed_logs d where d.log_id = x.log_id)) o
+  )
+  select j.part, (array['broken', 'late', 'fine'])[w.worst],
+    min(j.since) filter (where array_position('{broken,late,fine}', j.state) = w.worst),
+    string_agg(j.detail, '; ' order by array_position('{broken,late,fine}', j.state), j.detail)
+      filter (where j.state <> 'fine' or w.worst = 3)
+  from judged j
+  join (select x.part, min(array_position('{broken,late,fine}', x.state)) as worst
+    from judged x group by x.part) w using (part)
+  group by j.part, w.worst
+  order by array_position(
+    '{rollup,runs,deliveries,webhooks,reconcile,quarantine,invariants}', j.part);
+$$;
+comment on function billing.read_health is 'What billing.health shows.';
+grant execute on function billing.read_health(timestamptz) to service_role;
+
+create view billing.health with (security_invoker = true) as
+select * from billing.read_health();
+comment on view billing.health is
+  'Rollup, runs, deliveries, webhooks, reconcile, quarantine, invariants: each fine, late or broken,
+   since when, and why.';
+revoke all on billing.health from public;
+grant select on billing.health to service_role;
+
+-- 90_operations/access.sql
+
+-- Nobody but the owner calls a function that was not granted. PostgreSQL lets everybody execute a
+-- new function, and default privileges of a schema can add to that, not take from it.
+revoke all on all routines in schema billing, _billing from public;

@@ -1,0 +1,34 @@
+-- How a provider counts tokens. Columns instead of code: a provider is added by a row.
+create table public.providers (
+  id text primary key,
+  cache_read_within_input boolean not null,
+  reasoning_within_output boolean not null
+);
+comment on table public.providers is
+  'Whether a provider reports cached tokens as part of input, reasoning as part of output.';
+alter table public.providers enable row level security;
+revoke all on public.providers from anon, authenticated, service_role;
+grant select, insert, update on public.providers to service_role;
+grant select on public.providers to authenticated;
+
+create policy "anyone signed in reads providers" on public.providers
+  for select to authenticated using (true);
+
+create table public.models (
+  id text primary key,
+  family text not null,
+  provider text not null default 'other' references public.providers (id)
+);
+comment on table public.models is
+  'Known model ids and aliases: the family whose price holds for them, and the provider.';
+create index models_provider on public.models (provider);
+alter table public.models enable row level security;
+revoke all on public.models from anon, authenticated, service_role;
+grant select, insert, update, delete on public.models to service_role;
+grant select on public.models to authenticated;
+
+create policy "anyone signed in reads models" on public.models
+  for select to authenticated using (true);
+
+create trigger refuse_truncate before truncate on public.models
+  for each statement execute function _billing.refuse_change();

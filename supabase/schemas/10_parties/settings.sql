@@ -1,0 +1,52 @@
+-- The settings of the seller: one row.
+
+-- One row: the seller as printed on invoices, and defaults of the whole installation.
+create table public.billing_settings (
+  id boolean primary key default true constraint billing_settings_one_row check (id),
+  seller_name text not null default 'LeverEdge',
+  seller_address text[] not null default '{}',
+  seller_email text,
+  seller_tax_id text,
+  seller_website text,
+  payment_instructions text,
+  invoice_footer text,
+  number_series text not null default 'INV'
+    constraint billing_settings_series_shape check (number_series ~ '^[A-Z][A-Z0-9]{0,9}$'),
+  default_client_id uuid references public.clients (id),
+  max_usage_keys_per_day integer not null default 10000
+    constraint billing_settings_usage_keys_positive check (max_usage_keys_per_day > 0),
+  operator_emails text[] not null default '{}',
+  delivery_attempts integer not null default 10
+    constraint billing_settings_attempts_range check (delivery_attempts between 1 and 50),
+  reminder_days smallint[] not null default '{-7,0,7,14,30}'
+    constraint billing_settings_reminders_in_range check (
+      array_position(reminder_days, null) is null and -366 < all (reminder_days)
+      and 366 > all (reminder_days)),
+  spend_jump_factor numeric not null default 3
+    constraint billing_settings_jump_above_one check (spend_jump_factor > 1),
+  log_retention_months smallint
+    constraint billing_settings_retention_in_range check (log_retention_months between 3 and 1200)
+);
+comment on table public.billing_settings is 'The seller and the installation''s defaults; one row.';
+comment on column public.billing_settings.default_client_id is
+  'Client that usage belongs to when neither row nor assignment names one; null: quarantine.';
+comment on column public.billing_settings.max_usage_keys_per_day is
+  'Most usage_records that a client''s day may have; log rows that bring more are quarantined.';
+comment on column public.billing_settings.operator_emails is
+  'Who gets run reports, alerts and notices of deliveries that gave up.';
+comment on column public.billing_settings.delivery_attempts is
+  'Tries of a delivery before it gives up; ten take about four and a half hours.';
+comment on column public.billing_settings.reminder_days is
+  'Days after the due day (negative: before) that a reminder is mailed on; empty: never.';
+comment on column public.billing_settings.spend_jump_factor is
+  'A day that costs more than this times the average of the two weeks before it is an alert.';
+comment on column public.billing_settings.log_retention_months is
+  'Whole months that logs are kept before they are exported and removed; null: for ever.';
+create index billing_settings_default_client_id on public.billing_settings (default_client_id);
+alter table public.billing_settings enable row level security;
+revoke all on public.billing_settings from anon, authenticated, service_role;
+grant select, update on public.billing_settings to service_role;
+grant select on public.billing_settings to authenticated;
+
+create policy "operators read settings" on public.billing_settings
+  for select to authenticated using ((select billing.is_operator()));

@@ -1,0 +1,22 @@
+-- Writes down log rows that cannot be counted, each with its reason.
+
+create function _billing.quarantine_logs(
+  since billing.usage_watermark, upto billing.usage_watermark,
+  from_at timestamptz default '-infinity', until_at timestamptz default 'infinity',
+  agents text[] default null
+) returns void language sql set search_path = ''
+-- As sum_logs: many rows meet few clients.
+set enable_nestloop = off set enable_mergejoin = off set jit = off set work_mem = '64MB' as $$
+  insert into billing.quarantined_logs (log_id, reason, agent, model, occurred_at, claim)
+  select l.id, l.reason, l.agent, l.model, l."timestamp", left(l.claim, 200)
+  from billing.attributed_logs l
+  where l.reason is not null
+    and l.stored_by >= pg_snapshot_xmin(since.snapshot)
+    and l."timestamp" >= from_at and (l."timestamp" < until_at or until_at = 'infinity')
+    and (agents is null or l.agent in (select unnest(agents)))
+    and not _billing.is_counted(
+      l.stored_by, l.seq, since.snapshot, since.own_transaction, since.own_seq)
+    and _billing.is_counted(
+      l.stored_by, l.seq, upto.snapshot, upto.own_transaction, upto.own_seq)
+  on conflict (log_id) do update set reason = excluded.reason, claim = excluded.claim;
+$$;

@@ -1,0 +1,168 @@
+-- The sums of log rows by the key of usage_records: what rollup, rebuild and comparison stand on.
+--
+-- What the view attributed_logs says of each row, several times faster: one pass of plain columns,
+-- which several processes can share; what holds for a whole group (the provider's way of counting,
+-- what features may be called) is found once per group. Test 15-rollup-sums holds both to the same.
+
+-- Sums log rows by (client, day, model, metric, agent). Of rows counted by `upto` and not by
+-- `since`; where times are given, of that time range only. Rows that cannot be billed come with a
+-- reason, client and day null.
+create function _billing.sum_logs(
+  since billing.usage_watermark, upto billing.usage_watermark,
+  from_at timestamptz default '-infinity', until_at timestamptz default 'infinity',
+  agents text[] default null
+) returns table (client_id uuid, reason text, usage_day date, model text, metric text, agent text,
+  quantity numeric, provider_cost numeric, log_count bigint)
+language plpgsql stable set search_path = '' set plan_cache_mode = force_custom_plan
+-- Many log rows meet few clients and zones: hash them, whatever the statistics say.
+set enable_nestloop = off set enable_mergejoin = off set enable_sort = off set jit = off
+set work_mem = '64MB' as $$
+declare
+  -- Outside of these two a row's transaction alone says whether it is counted; the snapshots, which
+  -- cost more to ask, are asked in between.
+  surely_new constant xid8 := greatest(pg_snapshot_xmax(since.snapshot), since.own_transaction);
+  surely_seen constant xid8 := least(pg_snapshot_xmin(upto.snapshot), upto.own_transaction);
+  cache_within constant text[] := array(select m.id from public.models m
+    join public.providers p on p.id = m.provider where p.cache_read_within_input);
+  reasoning_within constant text[] := array(select m.id from public.models m
+    join public.providers p on p.id = m.provider where p.reasoning_within_output);
+  kept_from constant timestamptz := (select greatest(w.kept_from, '1970-01-01 00:00+00')
+    from billing.usage_watermark w);
+  holding constant boolean := exists (select from billing.held_logs);
+  dismissing constant boolean := exists (select from billing.dismissed_logs);
+begin
+  return query
+  with logs as not materialized (
+    select
+      nullif(case when l.client_id is not null then l.client_id::text
+        when strpos(l.metadata ->> 'client_id', ' ') = 0 then l.metadata ->> 'client_id'
+        else btrim(l.metadata ->> 'client_id') end, '') as claim,
+      l.id, l."timestamp", l.agent, l.model, l.corrects_id,
+      billing.is_negation(l.corrects_id, l.metadata) as negates,
+      l."timestamp" > l.created_at + interval '24 hours' as is_future,
+      case when l.other_features <> '{}' then l.other_features::text end as features,
+      l.input_tokens, l.output_tokens, l.web_searches, l.input_cost, l.output_cost, l.total_cost,
+      coalesce(l.metadata -> 'batch' = 'true', false) as is_batch,
+      case when l.corrects_id is null then 1
+        when l.metadata @> '{"retracts": true}' then -1 else 0 end as requests,
+      _billing.token_count(l.metadata, 'cache_read_tokens') as cache_read,
+      _billing.token_count(l.metadata, 'cache_write_tokens') as cache_write,
+      _billing.token_count(l.metadata, 'reasoning_tokens') as reasoning
+    from public.agent_usage_logs l
+    where l.stored_by >= pg_snapshot_xmin(since.snapshot)
+      and l."timestamp" >= from_at and (l."timestamp" < until_at or until_at = 'infinity')
+      and (agents is null or l.agent in (select unnest(agents)))
+      and (l.stored_by > surely_new or not _billing.is_counted(
+        l.stored_by, l.seq, since.snapshot, since.own_transaction, since.own_seq))
+      and (l.stored_by < surely_seen or _billing.is_counted(
+        l.stored_by, l.seq, upto.snapshot, upto.own_transaction, upto.own_seq))
+    -- Computed once per row. In quotes: of a bare 0, an integer to be cast, the planner does not
+    -- see that it leaves nothing out, and would read the rows with one process.
+    offset '0'
+  ), owned as not materialized (
+    select coalesce(o.client_id, d.client_id) as client_id, l.agent, l.model, l.is_batch,
+      l.features, l.input_tokens, l.output_tokens, l.web_searches, l.total_cost, l.requests,
+      case when l."timestamp" >= kept_from and l."timestamp" < '2200-01-01 00:00+00'
+        then greatest(coalesce(o.effective_from, d.effective_from),
+          (l."timestamp" at time zone coalesce(o.time_zone, d.time_zone, 'UTC'))::date)
+      end as usage_day,
+      case
+        when l."timestamp" < '1970-01-01 00:00+00' or l."timestamp" >= '2200-01-01 00:00+00'
+          then 'invalid_timestamp'
+        when l."timestamp" < kept_from then 'before_retention'
+        when l.is_future then 'future_timestamp'
+        when o.client_id is null and l.claim is not null then 'unknown_client'
+        when o.client_id is null and d.client_id is null then 'no_client'
+        when l.cache_read = 'NaN' or l.cache_write = 'NaN' or l.reasoning = 'NaN'
+          or case when l.negates then l.cache_read > 0 or l.cache_write > 0 or l.reasoning > 0
+            else l.cache_read < 0 or l.cache_write < 0 or l.reasoning < 0 end
+          then 'invalid_metadata'
+        -- Where nothing is held this is not asked of any row.
+        when holding and ((l.id, coalesce(o.client_id, d.client_id)) in (
+            select h.log_id, h.client_id from billing.held_logs h)
+          or (l.corrects_id, coalesce(o.client_id, d.client_id)) in (
+            select h.log_id, h.client_id from billing.held_logs h)) then 'too_many_keys'
+        when dismissing and l.id in (select d.log_id from billing.dismissed_logs d)
+          then 'dismissed'
+      end as reason,
+      -- What a provider counts within something else is not counted there a second time.
+      case when l.cache_read is not null and l.model = any (cache_within)
+        then billing.part_of(l.cache_read, l.input_tokens) else l.cache_read end as cache_read,
+      l.cache_write,
+      case when l.reasoning is not null and l.model = any (reasoning_within)
+        then billing.part_of(l.reasoning, l.output_tokens) else l.reasoning end as reasoning,
+      case when l.cache_read is not null and l.model = any (cache_within)
+          then case when l.input_tokens <> billing.part_of(l.cache_read, l.input_tokens)
+            then l.input_cost end
+        when l.input_tokens <> 0 then l.input_cost end as input_cost,
+      case when l.reasoning is not null and l.model = any (reasoning_within)
+          then case when l.output_tokens <> billing.part_of(l.reasoning, l.output_tokens)
+            then l.output_cost end
+        when l.output_tokens <> 0 then l.output_cost end as output_cost
+    from logs l
+    left join _billing.log_owners o
+      on o.reference = coalesce(l.claim, l.agent) and o.is_claim = (l.claim is not null)
+      and o.starts_at <= l."timestamp" and l."timestamp" < o.ends_at
+    left join (select s.id, z.* from public.billing_settings s
+      join public.client_time_zones z on z.client_id = s.default_client_id) d
+      on d.id = case when o.client_id is null and l.claim is null then true end
+      and d.starts_at <= l."timestamp" and l."timestamp" < d.ends_at
+    offset '0'
+  ), sums as materialized (
+    -- Features by their text: equal numbers of other lengths (1, 1.000…) are judged by themselves.
+    select l.client_id, l.reason, l.usage_day, l.model, l.agent, l.is_batch, l.features,
+      count(*) as logs, sum(l.requests) as requests, sum(l.total_cost) as total_cost,
+      sum(l.input_tokens) as input, count(l.input_cost) as input_logs,
+      sum(l.input_cost) as input_cost,
+      sum(l.output_tokens) as output, count(l.output_cost) as output_logs,
+      sum(l.output_cost) as output_cost,
+      sum(l.cache_read) filter (where l.cache_read is not null) as cache_read,
+      count(*) filter (where l.cache_read <> 0) as read_logs,
+      sum(l.cache_write) filter (where l.cache_write is not null) as cache_write,
+      count(*) filter (where l.cache_write <> 0) as write_logs,
+      sum(l.reasoning) filter (where l.reasoning is not null) as reasoning,
+      count(*) filter (where l.reasoning <> 0) as reasoning_logs,
+      sum(l.web_searches) as searches, count(*) filter (where l.web_searches <> 0) as search_logs
+    from owned l
+    group by l.client_id, l.reason, l.usage_day, l.model, l.agent, l.is_batch, l.features
+  ), groups as (
+    select s.*, case when s.reason not in ('too_many_keys', 'dismissed') or s.features is null
+          then s.reason
+        else coalesce(billing.feature_reason(s.features::jsonb), s.reason) end as why,
+      s.input - case when s.model = any (cache_within)
+        then coalesce(s.cache_read, 0) else 0 end as own_input,
+      s.output - case when s.model = any (reasoning_within)
+        then coalesce(s.reasoning, 0) else 0 end as own_output
+    from sums s
+  ), metrics as (
+    select g.client_id, g.why, g.usage_day, g.model,
+      case when g.is_batch and m.token then 'batch_' || m.metric else m.metric end as metric,
+      g.agent, m.quantity, m.cost, m.logs
+    from groups g cross join lateral (values
+      ('input_tokens', true, g.own_input, g.input_cost, g.input_logs),
+      ('output_tokens', true, g.own_output, g.output_cost, g.output_logs),
+      ('cache_read_tokens', true, g.cache_read, 0, g.read_logs),
+      ('cache_write_tokens', true, g.cache_write, 0, g.write_logs),
+      ('reasoning_tokens', true, g.reasoning, 0, g.reasoning_logs),
+      ('web_searches', false, g.searches, 0, g.search_logs),
+      ('requests', false, g.requests,
+        g.total_cost - coalesce(g.input_cost, 0) - coalesce(g.output_cost, 0), g.logs)
+    ) m(metric, token, quantity, cost, logs)
+    where m.logs > 0
+    union all
+    select g.client_id, g.why, g.usage_day, g.model, o.key, g.agent,
+      o.value::text::numeric * g.logs, 0, g.logs
+    -- The case keeps jsonb_each from groups that it would fail on, in whatever order it is planned.
+    from groups g cross join lateral jsonb_each(
+      case when g.why is null and g.features is not null then g.features else '{}' end::jsonb) o
+    where o.value <> '0'
+  )
+  select case when m.why is null then m.client_id end, m.why,
+    case when m.why is null then m.usage_day end, m.model, m.metric, m.agent,
+    sum(m.quantity), sum(m.cost), sum(m.logs)::bigint
+  from metrics m
+  group by 1, 2, 3, 4, 5, 6;
+end $$;
+comment on function _billing.sum_logs is
+  'Usage of the log rows between two watermarks by the key of usage_records; of those that cannot
+   be billed the reason, without client and day.';

@@ -1,0 +1,5 @@
+-- unit_amount for each per_units units.
+create function _billing.price_per_unit(from_units numeric, to_units numeric, total_units numeric,
+  unit_amount numeric, per_units numeric, tiers jsonb)
+returns numeric language sql immutable
+return (to_units - from_units) * unit_amount;

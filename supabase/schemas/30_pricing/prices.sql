@@ -1,0 +1,69 @@
+-- Prices: what a client pays for a metric of a model, from a day on.
+create table public.prices (
+  id uuid primary key default gen_random_uuid(),
+  client_id uuid references public.clients (id) on delete cascade,
+  model text,
+  family text,
+  metric text not null,
+  currency text not null default 'USD' references public.currencies (code),
+  pricing_model text not null default 'per_unit',
+  unit_amount numeric,
+  per_units numeric not null default 1,
+  tiers jsonb,
+  free_units numeric not null default 0,
+  batch_multiplier numeric not null default 1,
+  effective_from date not null default '-infinity',
+  effective_until date not null default 'infinity',
+  created_at timestamptz not null default now(),
+  scope text generated always as
+    (case when model is not null then 'model:' || model
+      when family is not null then 'family:' || family else 'any' end) stored,
+  constraint prices_model_or_family check (model is null or family is null),
+  constraint prices_pricing_model_known check (
+    pricing_model in ('per_unit', 'package', 'graduated', 'volume')),
+  constraint prices_amount_or_tiers check (case
+    when pricing_model in ('per_unit', 'package') then unit_amount is not null and tiers is null
+    else unit_amount is null and tiers is not null and billing.is_tier_list(tiers) end),
+  -- Upper bounds keep NaN and what would overflow a rating out: one price is rated for everybody.
+  constraint prices_unit_amount_in_range check (unit_amount between 0 and 1e12),
+  constraint prices_per_units_in_range check (per_units between 1e-6 and 1e12),
+  constraint prices_free_units_in_range check (free_units between 0 and 1e18),
+  constraint prices_batch_multiplier_range check (batch_multiplier between 0 and 1),
+  constraint prices_forward check (effective_from < effective_until),
+  constraint prices_no_overlap exclude using gist (
+    coalesce(client_id, '00000000-0000-0000-0000-000000000000'::uuid) with =,
+    scope with =, metric with =, currency with =,
+    daterange(effective_from, effective_until) with &&)
+);
+comment on table public.prices is
+  'Price of a metric for a model, a model family or any model; of a client or the default list.';
+comment on column public.prices.client_id is 'Null: the default price list.';
+comment on column public.prices.unit_amount is
+  'Major units of currency (3.00 = three dollars) per per_units units.';
+comment on column public.prices.tiers is
+  '[{up_to, unit_amount, flat_amount}], ascending, the last without up_to; bounds are inclusive.';
+comment on column public.prices.free_units is 'Units per period that cost nothing.';
+comment on column public.prices.batch_multiplier is
+  'Factor for batch usage where the batch_… metric has no price of its own.';
+comment on column public.prices.effective_until is 'First client-local day it no longer holds.';
+create index prices_lookup on public.prices (client_id, metric, currency, scope);
+create index prices_currency on public.prices (currency);
+alter table public.prices enable row level security;
+revoke all on public.prices from anon, authenticated, service_role;
+grant select, insert, update, delete on public.prices to service_role;
+grant select on public.prices to authenticated;
+
+create policy "members read their and default prices, operators all" on public.prices
+  for select to authenticated
+  using (client_id is null or client_id = any ((select billing.my_clients())::uuid[])
+    or (select billing.is_operator()));
+
+-- At the commit of a change, once more: an invoice may have been issued since the statement, by a
+-- run that could not see it. Which it was is decided by the version of the terms (settling.sql).
+-- Triggers of one event fire by name: count_terms_change before the guards.
+create constraint trigger count_terms_change after insert or update or delete on public.prices
+  deferrable initially deferred for each row execute function _billing.count_terms_change();
+
+-- Truncate would pass by row triggers.
+create trigger refuse_truncate before truncate on public.prices
+  for each statement execute function _billing.refuse_change();

@@ -1,0 +1,45 @@
+-- Usage that Stripe rates, by its Billing meters: which usage that is, and what Stripe was told of.
+--
+-- A meter takes a client's usage of a metric, of one model or of all, from a client-local day on.
+-- That usage is Stripe's to rate: billing.priced_usage leaves out what these rows name, so that one
+-- row decides both and nothing is billed by both or by neither.
+
+create table public.stripe_meters (
+  id uuid primary key default gen_random_uuid(),
+  client_id uuid not null references public.clients (id),
+  metric text not null constraint stripe_meters_metric_not_blank check (btrim(metric) <> ''),
+  model text,
+  event_name text not null
+    constraint stripe_meters_event_name_shape check (event_name ~ '^\S{1,100}$'),
+  effective_from date not null,
+  effective_until date not null default 'infinity',
+  created_at timestamptz not null default now(),
+  constraint stripe_meters_forward check (effective_from < effective_until),
+  constraint stripe_meters_one_at_a_time exclude using gist (client_id with =, metric with =,
+    coalesce(model, '') with =, daterange(effective_from, effective_until) with &&)
+);
+comment on table public.stripe_meters is
+  'Usage that Stripe rates: it goes to a meter of Stripe''s and on no invoice of ours.';
+comment on column public.stripe_meters.model is
+  'Exact model id; null: every model that has no row of its own.';
+comment on column public.stripe_meters.event_name is 'The name that the meter listens to.';
+comment on column public.stripe_meters.effective_until is 'First day we rate the usage again.';
+create index stripe_meters_client_id on public.stripe_meters (client_id, metric);
+alter table public.stripe_meters enable row level security;
+revoke all on public.stripe_meters from anon, authenticated, service_role;
+grant select, insert, update, delete on public.stripe_meters to service_role;
+grant select on public.stripe_meters to authenticated;
+
+create policy "operators read" on public.stripe_meters for select to authenticated
+  using ((select billing.is_operator()));
+
+-- As with prices: what has been in force stays, what is in force can be ended.
+create trigger guard_terms before update or delete on public.stripe_meters
+  for each row execute function _billing.guard_terms();
+create trigger refuse_truncate before truncate on public.stripe_meters
+  for each statement execute function _billing.refuse_change();
+
+-- At the commit, as for prices: counted first, then asked once more.
+create constraint trigger count_terms_change after insert or update or delete
+  on public.stripe_meters
+  deferrable initially deferred for each row execute function _billing.count_terms_change();

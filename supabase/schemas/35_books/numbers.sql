@@ -1,0 +1,25 @@
+-- The numbers of invoices, without gaps.
+
+create table _billing.invoice_counters (
+  series text not null,
+  year integer not null,
+  last_number integer not null,
+  primary key (series, year)
+);
+comment on table _billing.invoice_counters is
+  'Last invoice number given out; its row lock makes numbers gapless under concurrency.';
+alter table _billing.invoice_counters enable row level security;
+revoke all on _billing.invoice_counters from public;
+
+-- Numbers for invoices issued on a day, consecutive in the series and year. The counter's row stays
+-- locked until commit: a rollback gives its numbers back, so there is never a gap.
+create function _billing.take_numbers(issued_on date, how_many integer)
+returns integer language sql set search_path = '' as $$
+  insert into _billing.invoice_counters as n (series, year, last_number)
+  select s.number_series, extract(year from issued_on)::integer, how_many
+  from public.billing_settings s
+  on conflict (series, year) do update set last_number = n.last_number + how_many
+  returning n.last_number - how_many;
+$$;
+comment on function _billing.take_numbers is
+  'Reserves consecutive invoice numbers; returns the last one before them.';

@@ -1,0 +1,87 @@
+-- Usage of the targets with the price that was in force when it happened: one row per model,
+-- metric, price segment and agent (null: all agents of a client whose lines are not by agent; the
+-- caller may want them apart all the same). price_id null: unpriced. What goes to a meter of
+-- Stripe's (public.stripe_meters) is Stripe's to rate and is not here.
+create function billing.priced_usage(targets billing.rating_target[],
+  all_agents boolean default true)
+returns table (client_id uuid, period_start date, model text, metric text, agent text,
+  segment_start date, segment_end date, price_id uuid, multiplier numeric,
+  quantity numeric, log_count bigint, first_day date, last_day date, price_start date)
+language plpgsql stable set search_path = '' set jit = off
+set plan_cache_mode = force_generic_plan
+set enable_nestloop = off set enable_mergejoin = off set enable_sort = off as $$
+#variable_conflict use_column
+begin
+  return query
+  -- The planner cannot know how many rows a CTE has; hash joins are right for one client as for
+  -- 10,000, nested loops over CTEs are not.
+  with terms as materialized (
+    -- Who has no price of its own goes by the default list, named '': which price holds when is
+    -- worked out once for all of them. Numbers stand for what is long to compare.
+    select row_number() over () as n, t.client_id, t.period_start, t.active_start, t.active_end,
+      t.gaps, t.currency, all_agents or t.line_grouping = 'agent' as by_agent,
+      case when exists (select from public.prices p where p.client_id = t.client_id)
+        then t.client_id::text else '' end as list
+    from billing.period_terms(targets) t
+  ), usage as materialized (
+    -- As usage_of_targets, with the terms that are known here.
+    select t.n, t.currency, t.list, r.model, r.metric,
+      case when t.by_agent then r.agent end as agent, r.usage_day, r.quantity, r.log_count
+    from terms t
+    cross join lateral (
+      select * from public.usage_records u
+      where u.client_id = t.client_id
+        and u.usage_day >= t.active_start and u.usage_day < t.active_end
+      offset 0
+    ) r
+    where (t.gaps is null or not r.usage_day <@ t.gaps) and not exists (
+      select from public.stripe_meters s
+      where s.client_id = t.client_id and s.metric = r.metric
+        and (s.model is null or s.model = r.model)
+        and s.effective_from <= r.usage_day and r.usage_day < s.effective_until)
+  ), wanted as materialized (
+    select array_agg(nullif(w.list, '')::uuid) as client_ids, array_agg(w.model) as models,
+      array_agg(w.metric) as metrics, array_agg(w.currency) as currencies
+    from (select distinct u.list, u.model, u.metric, u.currency from usage u) w
+  ), segments as materialized (
+    select row_number() over () as n, coalesce(s.client_id::text, '') as list, s.*
+    from wanted w
+    cross join lateral billing.price_segments(
+      w.client_ids, w.models, w.metrics, w.currencies) s
+  ), grouped as (
+    select u.n, u.model, u.metric, u.agent, s.n as segment, sum(u.quantity) as quantity,
+      sum(u.log_count)::bigint as log_count, min(u.usage_day) as first_day,
+      max(u.usage_day) as last_day
+    from usage u left join segments s
+      on s.list = u.list and s.model = u.model and s.metric = u.metric
+      and s.currency = u.currency
+      and s.segment_start <= u.usage_day and u.usage_day < s.segment_end
+    group by u.n, u.model, u.metric, u.agent, s.n
+  )
+  select t.client_id, t.period_start, g.model, g.metric, g.agent,
+    greatest(s.segment_start, case when s.n is not null then t.active_start end),
+    least(s.segment_end, case when s.n is not null then t.active_end end),
+    s.price_id, s.multiplier, g.quantity, g.log_count, g.first_day, g.last_day,
+    greatest(s.segment_start, case when s.n is not null then t.period_start end)
+  from grouped g join terms t on t.n = g.n left join segments s on s.n = g.segment;
+end $$;
+comment on function billing.priced_usage is
+  'Usage of target periods with the price in force when it happened.';
+grant execute on function billing.priced_usage(billing.rating_target[], boolean) to service_role;
+
+-- Usage that has no price and needs one: why a period cannot be billed.
+create function _billing.unpriced_usage(targets billing.rating_target[])
+returns table (client_id uuid, period_start date, model text, metric text, quantity numeric,
+  log_count bigint)
+language plpgsql stable set search_path = '' as $$
+#variable_conflict use_column
+begin
+  return query
+  select u.client_id, u.period_start, u.model, u.metric, sum(u.quantity), sum(u.log_count)::bigint
+  from billing.priced_usage(targets) u
+  where u.price_id is null
+    and not exists (select from billing.unbilled_metrics n where n.metric = u.metric)
+  group by u.client_id, u.period_start, u.model, u.metric
+  having sum(u.quantity) <> 0;
+end $$;
+comment on function _billing.unpriced_usage is 'Usage without a price, per target period.';

@@ -1,0 +1,63 @@
+-- What cannot be billed as things are, each with its reason. Nothing of it is lost: an assignment,
+-- a client or a price releases it, the next run bills it.
+
+create view billing.quarantine with (security_invoker = true) as
+select q.reason, null::uuid as client_id, q.agent, q.model, null::text as metric,
+  count(*) as rows, min(q.occurred_at)::date as first_day, max(q.occurred_at)::date as last_day
+from billing.quarantined_logs q
+where not exists (select from billing.dismissed_logs d where d.log_id = q.log_id)
+group by q.reason, q.agent, q.model
+union all
+select 'unpriced_usage', u.client_id, u.agent, u.model, u.metric,
+  sum(u.log_count)::bigint, min(u.first_day), max(u.last_day)
+from billing.priced_usage(billing.unsettled_targets()) u
+where u.price_id is null
+  and not exists (select from billing.unbilled_metrics n where n.metric = u.metric)
+group by u.client_id, u.agent, u.model, u.metric
+having sum(u.quantity) <> 0
+union all
+select 'outside_service', r.client_id, r.agent, r.model, r.metric,
+  sum(r.log_count)::bigint, min(r.usage_day), max(r.usage_day)
+from (
+  -- Before each interval, and after the last.
+  select s.client_id, lag(s.ends_on, 1, '-infinity'::date) over (
+    partition by s.client_id order by s.starts_on) as from_day, s.starts_on as until_day
+  from public.service_intervals s
+  union all
+  select c.id, coalesce(max(s.ends_on), '-infinity'), 'infinity'
+  from public.clients c left join public.service_intervals s on s.client_id = c.id
+  group by c.id having coalesce(max(s.ends_on), '-infinity') < 'infinity'
+) g
+-- Gap by gap by index: all usage there has ever been is not looked at.
+cross join lateral (
+  select * from public.usage_records u
+  where u.client_id = g.client_id and u.usage_day >= g.from_day and u.usage_day < g.until_day
+  offset 0
+) r
+group by r.client_id, r.agent, r.model, r.metric
+union all
+-- An item waits for the next invoice of its client's service; of one that has ended there is none.
+select 'item_after_end', i.client_id, null, null, null, count(*), min(i.item_day), max(i.item_day)
+from public.invoice_items i
+where i.section_start is null and i.invoice_id is null and billing.has_ended(i.client_id)
+group by i.client_id;
+comment on view billing.quarantine is
+  'What is not billed: usage of nobody, unreadable, without a price, outside a client''s service;
+   items that no invoice will take (make one by create_one_off_invoice).';
+revoke all on billing.quarantine from public;
+grant select on billing.quarantine to service_role;
+
+-- Log rows (or items) per reason. A row that is unpriced in several metrics counts once.
+create function billing.quarantine_summary()
+returns table (reason text, rows bigint)
+language sql stable set search_path = '' set jit = off as $$
+  select x.reason, sum(x.rows)::bigint
+  from (
+    select q.reason, q.client_id, q.agent, q.model,
+      case when q.client_id is null then sum(q.rows) else max(q.rows) end as rows
+    from billing.quarantine q group by q.reason, q.client_id, q.agent, q.model
+  ) x
+  group by x.reason order by x.reason;
+$$;
+comment on function billing.quarantine_summary is 'Log rows in quarantine per reason.';
+grant execute on function billing.quarantine_summary() to service_role;

@@ -1,0 +1,82 @@
+-- Usage lines: by model, metric and price segment, and by agent where the client wants it. Units
+-- of a metric are numbered through the period (from, to] over all models that share a price's
+-- scope: the free units of a family are the family's, not each model's. So tiers do not
+-- start again when a price changes or lines are split. Where corrections take more back than there
+-- was before them, positions run below zero and cost the mirror image: lines still sum to the
+-- price of the total.
+-- With `with_unpriced`, usage that has no price and needs one comes too, price_id null: who writes
+-- the books asks once for what is charged and for what blocks.
+create function _billing.rate_usage(targets billing.rating_target[],
+  with_unpriced boolean default false)
+returns table (client_id uuid, period_start date, period_end date, rating_key text, model text,
+  metric text, agent text, price_id uuid, service_start date, service_end date, quantity numeric,
+  unit_amount numeric, per_units numeric, pricing_model text, tiers jsonb,
+  precise_amount numeric, amount_minor numeric, description text, detail text)
+language plpgsql stable set search_path = '' set jit = off
+set plan_cache_mode = force_generic_plan
+set enable_nestloop = off set enable_mergejoin = off set enable_sort = off as $$
+#variable_conflict use_column
+begin
+  return query
+  with used as materialized (
+    select * from billing.priced_usage(targets, false)
+  ), labels as materialized (
+    -- What is the same for all clients is worked out once.
+    select d.*, p.unit_amount, p.per_units, p.pricing_model, p.tiers, p.free_units, p.scope,
+      -- Where each unit costs the same under all prices that count together, its place among the
+      -- others does not matter.
+      bool_and(p.pricing_model = 'per_unit' and p.free_units = 0)
+        over (partition by p.scope, d.metric) as is_linear,
+      concat_ws('|', 'usage', d.model, d.metric, d.price_id) as rating_key,
+      case when p.family is null and p.model is null
+        then initcap(left(_billing.display_metric(d.metric), 1))
+          || substr(_billing.display_metric(d.metric), 2)
+        else _billing.display_name(coalesce(m.family, d.model)) || ' · '
+          || _billing.display_metric(d.metric) end as description
+    from (select distinct u.model, u.metric, u.price_id, u.multiplier from used u) d
+    cross join lateral (select * from public.prices o where o.id = d.price_id offset 0) p
+    left join public.models m on m.id = d.model
+  ), lines as materialized (
+    select u.client_id, u.period_start, t.period_end, t.exponent, u.agent, u.segment_start,
+      u.segment_end, u.price_start, u.quantity, l.*
+    from used u
+    join billing.period_terms(targets) t
+      on t.client_id = u.client_id and t.period_start = u.period_start
+    join labels l on l.model = u.model and l.metric = u.metric and l.price_id = u.price_id
+      and l.multiplier = u.multiplier
+  ), positioned as (
+    select l.*, l.quantity as to_units, l.quantity as total_units
+    from lines l where l.is_linear
+    union all
+    select l.*,
+      sum(l.quantity) over (
+        partition by l.client_id, l.period_start, l.scope, l.metric
+        order by l.segment_start, l.model collate "C", l.agent collate "C"),
+      sum(l.quantity) over (partition by l.client_id, l.period_start, l.scope, l.metric)
+    from lines l where not l.is_linear
+  ), priced as (
+    select x.*, _billing.price_units(x.pricing_model, x.to_units - x.quantity, x.to_units,
+      x.total_units, x.unit_amount, x.per_units, x.tiers, x.free_units, x.multiplier) as amount
+    from positioned x where x.quantity <> 0
+  )
+  -- The key says where the price begins in the period, whatever days are of service: a line whose
+  -- days of service change is the same line.
+  select p.client_id, p.period_start, p.period_end,
+    -- By where the price begins in the period, not by where service does: a line stays what it is
+    -- when the client's start is moved.
+    concat_ws('|', p.rating_key, p.price_start, p.agent),
+    p.model, p.metric, p.agent, p.price_id, p.segment_start, p.segment_end, p.quantity,
+    p.unit_amount * p.multiplier, p.per_units, p.pricing_model, p.tiers,
+    p.amount, _billing.to_minor(p.amount, p.exponent), p.description, p.model
+  from priced p
+  union all
+  select u.client_id, u.period_start, null, null, u.model, u.metric, null, null, null, null,
+    sum(u.quantity), null, null, null, null, null, null, null, null
+  from used u
+  where with_unpriced and u.price_id is null
+    and not exists (select from billing.unbilled_metrics n where n.metric = u.metric)
+  group by u.client_id, u.period_start, u.model, u.metric
+  having sum(u.quantity) <> 0;
+end $$;
+comment on function _billing.rate_usage is
+  'Rated usage lines of target periods; one rounding per line.';

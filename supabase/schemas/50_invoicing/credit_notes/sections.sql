@@ -1,0 +1,59 @@
+-- The credit of what a period was charged too much, invoice by invoice.
+
+-- The note on one invoice with the lines that credit_parts has for it.
+create function _billing.write_section_note(invoice_id uuid, target billing.rating_target,
+  as_of timestamptz)
+returns void language plpgsql set search_path = '' as $$
+declare
+  label constant text := _billing.period_label(target.period_start, target.period_end);
+  note_id uuid;
+begin
+  note_id := _billing.write_credit_note(_billing.get_invoice(invoice_id),
+    _billing.taken_credit(invoice_id), 'Usage of ' || label || ' corrected', false, as_of);
+  insert into public.credit_note_lines (credit_note_id, section_start, rating_key, kind, model,
+    metric, agent, price_id, service_start, service_end, quantity, unit_amount, per_units,
+    pricing_model, tiers, precise_amount, amount_minor, tax_name, tax_rate_percent,
+    tax_behavior, tax_base_minor, tax_note, description, detail)
+  select note_id, (r.line).section_start, r.rating_key, r.kind, (r.line).model, (r.line).metric,
+    (r.line).agent, (r.line).price_id, (r.line).service_start, (r.line).service_end,
+    case when (r.line).quantity is not null then p.quantity end, (r.line).unit_amount,
+    (r.line).per_units, (r.line).pricing_model, (r.line).tiers, p.precise_amount, p.amount_minor,
+    (r.line).tax_name, (r.line).tax_rate_percent, (r.line).tax_behavior,
+    case when (r.line).tax_base_minor is not null then p.tax_base_minor end, (r.line).tax_note,
+    format('%s, %s', _billing.plain_description(r.kind, label, (r.line).description), label),
+    (r.line).detail
+  from pg_temp.credit_rest r join (
+    select c.rating_key, sum(c.amount_minor) as amount_minor, sum(c.quantity) as quantity,
+      sum(c.precise_amount) as precise_amount, sum(c.tax_base_minor) as tax_base_minor
+    from pg_temp.credit_parts c where c.invoice_id = write_section_note.invoice_id
+    group by c.rating_key
+  ) p using (rating_key);
+  perform _billing.write_credit_document(note_id);
+end $$;
+
+-- Credits one section as far as its invoices have room; returns how many notes that took. First
+-- each invoice is credited for what it charged itself. What is owed beyond that (an invoice that a
+-- note by hand has emptied) goes on those that have room.
+create function _billing.credit_section(
+  target billing.rating_target[], amount bigint, as_of timestamptz
+) returns bigint language plpgsql set search_path = '' set client_min_messages = warning as $$
+declare
+  rest bigint := amount;
+  own boolean;
+  home record;
+  notes bigint := 0;
+begin
+  perform _billing.begin_credit(target);
+  foreach own in array '{true,false}'::boolean[] loop
+    for home in select * from _billing.creditable_invoices(target[1]) order by place loop
+      rest := rest - _billing.take_credit(home.invoice_id, target[1].period_start,
+        least(rest, home.room - _billing.taken_credit(home.invoice_id)), rest, own);
+    end loop;
+  end loop;
+  for home in select * from _billing.creditable_invoices(target[1]) order by place loop
+    continue when _billing.taken_credit(home.invoice_id) = 0;
+    perform _billing.write_section_note(home.invoice_id, target[1], as_of);
+    notes := notes + 1;
+  end loop;
+  return notes;
+end $$;

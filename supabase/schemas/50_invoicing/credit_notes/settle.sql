@@ -1,0 +1,46 @@
+-- Credit notes: give back what was charged on an issued invoice, never more than is left of it.
+
+-- Settles a credit: first off what is still due, the rest onto the balance or back to the payer.
+-- Of money that has gone back already (`all_refunded`) nothing is taken off what is due.
+create function _billing.write_credit_note(invoice public.invoices, amount bigint, reason text,
+  to_refund boolean, as_of timestamptz, all_refunded boolean default false)
+returns uuid language plpgsql set search_path = '' as $$
+declare
+  note_id uuid;
+  off_due constant bigint := case when all_refunded then 0
+    else least(amount, invoice.amount_due_minor) end;
+  credited bigint;
+  notes integer;
+begin
+  select coalesce(sum(n.total_minor), 0), count(*) into credited, notes
+  from public.credit_notes n where n.invoice_id = invoice.id;
+  if amount <= 0 then
+    perform billing.raise_error('invalid_argument',
+      format('a credit of %s is not more than zero', amount));
+  end if;
+  if amount > invoice.total_minor - credited then
+    perform billing.raise_error('credit_exceeds_invoice',
+      format('%s would be credited, %s is left of invoice %s', amount,
+        invoice.total_minor - credited, invoice.number), 'credit no more than is left');
+  end if;
+  note_id := _billing.named_id('credit_note', invoice.id::text, (notes + 1)::text);
+  insert into public.credit_notes (id, invoice_id, client_id, number, reason, currency,
+    total_minor, to_invoice_minor, to_balance_minor, to_refund_minor, issued_at)
+  values (note_id, invoice.id, invoice.client_id,
+    format('%s-CN%s', invoice.number, notes + 1), reason, invoice.currency, amount, off_due,
+    case when to_refund then 0 else amount - off_due end,
+    case when to_refund then amount - off_due else 0 end, as_of);
+  if amount > off_due and not to_refund then
+    insert into public.balance_entries (client_id, currency, amount_minor, reason, invoice_id,
+      credit_note_id, created_at)
+    values (invoice.client_id, invoice.currency, amount - off_due, 'credit_note', invoice.id,
+      note_id, as_of);
+  end if;
+  update public.invoices i set credited_minor = i.credited_minor + off_due,
+    status = case when i.status = 'open' and i.amount_due_minor = off_due then 'paid'
+      else i.status end,
+    paid_at = case when i.status = 'open' and i.amount_due_minor = off_due then as_of
+      else i.paid_at end
+  where i.id = invoice.id and off_due > 0;
+  return note_id;
+end $$;

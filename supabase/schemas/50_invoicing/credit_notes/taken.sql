@@ -1,0 +1,156 @@
+-- What is credited of each line of a section, in a table of the session.
+
+-- What is to be given back, positive, in pg_temp.credit_rest; what of it goes on which invoice, in
+-- pg_temp.credit_parts, none yet.
+create function _billing.begin_credit(target billing.rating_target[])
+returns void language plpgsql set search_path = '' set client_min_messages = warning as $$
+begin
+  drop table if exists pg_temp.credit_rest, pg_temp.credit_parts;
+  create temporary table credit_rest on commit drop as
+  select (d.line).rating_key, (d.line).kind,
+    (d.line).tax_behavior is null or (d.line).tax_behavior = 'exclusive' as counts,
+    -(d.line).amount_minor as amount_minor, -coalesce((d.line).quantity, 0) as quantity,
+    -coalesce((d.line).precise_amount, 0) as precise_amount,
+    -coalesce((d.line).tax_base_minor, 0) as tax_base_minor, d.line
+  from _billing.section_deltas(target) d;
+  create temporary table credit_parts (invoice_id uuid, rating_key text, amount_minor numeric,
+    quantity numeric, precise_amount numeric, tax_base_minor numeric) on commit drop;
+end $$;
+
+create function _billing.taken_credit(invoice_id uuid)
+returns bigint language plpgsql stable set search_path = '' as $$
+begin
+  return (select coalesce(sum(p.amount_minor), 0)
+    from pg_temp.credit_parts p join pg_temp.credit_rest r using (rating_key)
+    where p.invoice_id = taken_credit.invoice_id and r.counts);
+end $$;
+
+-- What of credit_rest an invoice charged itself: of each charge no more than it still charges, of
+-- discount and taxes the share that these charges are of its charges.
+create function _billing.own_credit(invoice_id uuid, section_start date)
+returns table (rating_key text, counts boolean, is_charge boolean, rest_minor numeric,
+  amount_minor numeric, quantity numeric, precise_amount numeric, tax_base_minor numeric)
+language plpgsql stable set search_path = '' as $$
+#variable_conflict use_column
+begin
+  return query
+  with line as (
+    select r.*, r.kind in ('usage', 'minimum', 'one_off') as is_charge,
+      coalesce(c.amount_minor, 0) as charged, coalesce(c.quantity, 0) as charged_quantity,
+      coalesce(c.tax_base_minor, 0) as charged_base
+    from pg_temp.credit_rest r
+    left join _billing.charged_lines(own_credit.invoice_id, own_credit.section_start) c
+      on c.rating_key = r.rating_key
+  ), taken as (
+    select l.*, case when l.is_charge and l.amount_minor * l.charged > 0
+      then sign(l.charged) * least(abs(l.amount_minor), abs(l.charged)) else 0 end as minor
+    from line l
+  ), shared as (
+    select t.*, coalesce(sum(t.minor) filter (where t.minor > 0) over ()
+      / nullif(sum(t.charged) filter (where t.is_charge and t.charged > 0) over (), 0), 0) as share
+    from taken t
+  ), whole as (
+    select s.*, case when s.is_charge then s.minor
+        when s.amount_minor * s.charged > 0 then sign(s.charged)
+          * least(abs(s.amount_minor), abs(round(s.charged * s.share))) else 0 end as take,
+      case when s.tax_base_minor * s.charged_base > 0 then sign(s.charged_base)
+        * least(abs(s.tax_base_minor), abs(round(s.charged_base * s.share))) else 0 end as base
+    from shared s
+  )
+  select w.rating_key, w.counts, w.is_charge, w.amount_minor, w.take,
+    -- All of a line is all of its units; of a part, the part.
+    case when w.take = 0 then 0 when w.take = w.charged
+        and w.charged_quantity between 0 and w.quantity then w.charged_quantity
+      else round(w.quantity * w.take / w.amount_minor, 6) end,
+    case when w.take = 0 then 0 else round(w.precise_amount * w.take / w.amount_minor, 10) end,
+    w.base
+  from whole w;
+end $$;
+
+-- Brings credit_take from `net` down to `room`, one rounding a line. No tax beyond what is left of
+-- it on the invoice; where all of the invoice is given back, all of it.
+create function _billing.scale_credit(invoice_id uuid, room bigint, net numeric)
+returns void language plpgsql set search_path = '' as $$
+declare
+  -- Where notes come to all of the invoice, they come to all of its taxes.
+  empties constant boolean := room >= (
+    select i.total_minor - coalesce((select sum(n.total_minor) from public.credit_notes n
+      where n.invoice_id = i.id), 0) - _billing.taken_credit(i.id)
+    from public.invoices i where i.id = scale_credit.invoice_id);
+  taxes numeric;
+  taxes_before numeric;
+begin
+  select coalesce(sum(t.amount_minor), 0) into taxes_before
+  from pg_temp.credit_take t where t.counts and t.rating_key like 'tax|%';
+  update pg_temp.credit_take t set quantity = round(t.quantity * room / net, 6),
+    precise_amount = round(t.precise_amount * room / net, 10),
+    tax_base_minor = round(t.tax_base_minor * room / net);
+  update pg_temp.credit_take t set amount_minor = case when x.tax_left is null
+      then round(t.amount_minor * room / net)
+      when empties then x.tax_left
+      else least(round(t.amount_minor * room / net), x.tax_left) end
+  from (
+    select k.rating_key, o.amount_minor - o.by_hand_minor - o.rated_minor as tax_left
+    from pg_temp.credit_take k
+    left join _billing.taxes_of_invoice(scale_credit.invoice_id) o on o.rating_key = k.rating_key
+    where k.rating_key like 'tax|%'
+  ) x where x.rating_key = t.rating_key;
+  select coalesce(sum(t.amount_minor), 0) into taxes
+  from pg_temp.credit_take t where t.counts and t.rating_key like 'tax|%';
+  -- Sums are rounded, a line is the difference of two: so lines come to what is left for them.
+  update pg_temp.credit_take t set amount_minor = x.upto - x.before
+  from (
+    select k.rating_key,
+      round(sum(k.amount_minor) over w * (room - taxes) / nullif(net - taxes_before, 0)) as upto,
+      round((sum(k.amount_minor) over w - k.amount_minor) * (room - taxes)
+        / nullif(net - taxes_before, 0)) as before
+    from pg_temp.credit_take k where k.rating_key not like 'tax|%'
+    window w as (order by k.rating_key)
+  ) x where x.rating_key = t.rating_key and x.upto is not null;
+end $$;
+
+-- Takes off credit_rest what goes on one invoice and returns what it comes to. `own`: what the
+-- invoice charged itself, discount and taxes in the share of the charges that are taken. The
+-- invoice that brings the credit to its end takes all that is left, what has become dearer too. No
+-- more than `room`: then a share of each line.
+create function _billing.take_credit(invoice_id uuid, section_start date, room bigint, rest bigint,
+  own boolean)
+returns bigint language plpgsql set search_path = '' set client_min_messages = warning as $$
+declare
+  net numeric;
+  ends boolean;
+begin
+  if room <= 0 then
+    return 0;
+  end if;
+  drop table if exists pg_temp.credit_take;
+  create temporary table credit_take on commit drop as
+  select t.*, sum(case when t.counts then t.amount_minor else 0 end) over () as net_minor,
+    bool_or(t.is_charge and t.rest_minor > greatest(t.amount_minor, 0)) over () as goes_on
+  from _billing.own_credit(invoice_id, section_start) t;
+  select coalesce(max(t.net_minor), 0), not coalesce(bool_or(t.goes_on), false)
+    or coalesce(max(t.net_minor), 0) >= rest into net, ends
+  from pg_temp.credit_take t;
+  if ends or not own then
+    update pg_temp.credit_take t set amount_minor = r.amount_minor, quantity = r.quantity,
+      precise_amount = r.precise_amount, tax_base_minor = r.tax_base_minor
+    from pg_temp.credit_rest r where r.rating_key = t.rating_key;
+    net := rest;
+  end if;
+  if net <= 0 then
+    return 0;
+  end if;
+  if net > room then
+    perform _billing.scale_credit(invoice_id, room, net);
+  end if;
+  insert into pg_temp.credit_parts
+  select take_credit.invoice_id, t.rating_key, t.amount_minor, t.quantity, t.precise_amount,
+    t.tax_base_minor
+  from pg_temp.credit_take t
+  where (t.amount_minor, t.quantity, t.precise_amount, t.tax_base_minor) <> (0, 0, 0, 0);
+  update pg_temp.credit_rest r set amount_minor = r.amount_minor - t.amount_minor,
+    quantity = r.quantity - t.quantity, precise_amount = r.precise_amount - t.precise_amount,
+    tax_base_minor = r.tax_base_minor - t.tax_base_minor
+  from pg_temp.credit_take t where t.rating_key = r.rating_key;
+  return (select sum(t.amount_minor) from pg_temp.credit_take t where t.counts);
+end $$;

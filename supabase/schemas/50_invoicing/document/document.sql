@@ -1,0 +1,82 @@
+-- The document of an invoice: one jsonb that holds all a renderer needs and is frozen with it.
+
+create function _billing.document_seller() returns jsonb
+language sql stable set search_path = '' as $$
+  select jsonb_build_object('name', s.seller_name, 'address', to_jsonb(s.seller_address),
+    'email', s.seller_email, 'tax_id', s.seller_tax_id, 'website', s.seller_website,
+    'payment_instructions', s.payment_instructions, 'footer', s.invoice_footer)
+  from public.billing_settings s;
+$$;
+
+create function _billing.document_client(client_id uuid) returns jsonb
+language sql stable set search_path = '' as $$
+  select jsonb_build_object('id', c.id, 'name', c.name, 'address', to_jsonb(c.address),
+    'email', c.email, 'tax_id', c.tax_id, 'external_id', c.external_id)
+  from public.clients c where c.id = document_client.client_id;
+$$;
+
+-- What an invoice will have got when it is issued.
+create type _billing.issue as (invoice_id uuid, number text, status text, issued_on date,
+  due_on date, balance_applied_minor bigint);
+
+-- Documents of invoices as they are, or as `issues` will make them. Put together as JSON text and
+-- read once: parts that are jsonb are taken apart and built anew on each level that they go into.
+create function _billing.documents_of(invoice_ids uuid[], issues _billing.issue[] default '{}')
+returns table (invoice_id uuid, document jsonb)
+language sql stable set search_path = '' set enable_nestloop = off set enable_mergejoin = off as $$
+  with seller as materialized (
+    select _billing.document_seller()::json as document
+  ), zones as materialized (
+    select distinct on (i.id) i.id, z.time_zone
+    from public.invoices i
+    join public.client_time_zones z
+      on z.client_id = i.client_id and z.effective_from < i.period_end
+    where i.id = any (invoice_ids) and i.kind = 'period'
+    order by i.id, z.effective_from desc
+  )
+  select i.id, json_build_object(
+    'version', 1, 'kind', 'invoice', 'number', x.number, 'status', x.status,
+    'currency', i.currency, 'exponent', cur.exponent,
+    'issued_on', x.issued_on, 'due_on', x.due_on,
+    'period', case when i.kind = 'period' then json_build_object(
+      'start', i.period_start, 'end', i.period_end, 'time_zone', z.time_zone) end,
+    'references', json_build_object('invoice_number', null, 'replaces',
+      case when i.replaces_id is not null then (
+        select o.number from public.invoices o where o.id = i.replaces_id) end,
+      'reason', null),
+    'locale', c.locale, 'paper', c.paper, 'seller', seller.document,
+    'client', json_build_object('id', c.id, 'name', c.name, 'address', c.address,
+      'email', c.email, 'tax_id', c.tax_id, 'external_id', c.external_id),
+    'lines', l.lines, 'discounts', l.discounts, 'taxes', l.taxes,
+    'totals', json_build_object('subtotal_minor', i.subtotal_minor,
+      'discount_minor', i.discount_minor, 'tax_minor', i.tax_minor,
+      'tax_included_minor', i.tax_included_minor, 'total_minor', i.total_minor,
+      'balance_applied_minor', x.applied,
+      'amount_due_minor', i.amount_due_minor + i.balance_applied_minor - x.applied),
+    'agents', coalesce(b.agents, '[]'), 'daily', coalesce(b.days, '[]'),
+    'notes', case when i.note is null then '[]' else json_build_array(i.note) end,
+    'payment_terms_days', i.payment_terms_days, 'payment_url', null)::jsonb
+  from public.invoices i
+  join public.clients c on c.id = i.client_id
+  join public.currencies cur on cur.code = i.currency
+  cross join seller
+  join _billing.document_lines(invoice_ids) l on l.invoice_id = i.id
+  left join _billing.document_breakdown(invoice_ids) b on b.invoice_id = i.id
+  left join zones z on z.id = i.id
+  left join unnest(issues) f on f.invoice_id = i.id
+  cross join lateral (select coalesce(f.number, i.number) as number,
+    coalesce(f.status, i.status) as status, coalesce(f.issued_on, i.issued_on) as issued_on,
+    coalesce(f.due_on, i.due_on) as due_on,
+    coalesce(f.balance_applied_minor, i.balance_applied_minor) as applied) x
+  where i.id = any (invoice_ids);
+$$;
+comment on function _billing.documents_of is
+  'Documents of invoices, from the invoice, its lines, client, seller and usage.';
+
+-- Writes the documents of drafts.
+create function _billing.write_documents(invoice_ids uuid[])
+returns void language sql set search_path = '' as $$
+  update public.invoices i set document = d.document
+  from _billing.documents_of(invoice_ids) d where i.id = d.invoice_id;
+$$;
+comment on function _billing.write_documents is 'Writes invoices.document of drafts.';

@@ -1,0 +1,48 @@
+-- The lines of an invoice as its document shows them.
+
+create function _billing.document_lines(invoice_ids uuid[])
+returns table (invoice_id uuid, lines json, discounts json, taxes json)
+language sql stable
+set search_path = '' set enable_seqscan = off set enable_nestloop = off as $$
+  with line as materialized (
+    -- Put together as text, which takes a third of the time of building JSON value by value.
+    select l.* from public.invoice_lines l where l.invoice_id = any (invoice_ids)
+  ), charged as (
+    select l.invoice_id, ('[' || string_agg(concat(
+        '{"kind":"', case when l.is_late then 'late_' end, l.kind,
+        '","description":', _billing.json_text(l.description),
+        ',"detail":', _billing.json_text(l.detail),
+        ',"period":', coalesce('{"start":"' || l.service_start || '","end":"' || l.service_end
+          || '"}', 'null'),
+        ',"agent":', _billing.json_text(l.agent),
+        ',"quantity":', _billing.json_digits(l.quantity),
+        ',"unit":', case when l.metric like '%\_tokens' then '"tokens"'
+          when l.metric = 'web_searches' then '"searches"'
+          when l.metric is not null then '"units"' else 'null' end,
+        ',"unit_price":', _billing.json_digits(l.unit_amount),
+        ',"per":', _billing.json_digits(l.per_units),
+        ',"amount_minor":', l.amount_minor,
+        ',"tiers":', case when l.tiers is null then 'null' else (
+          select json_agg(json_build_object('up_to', t ->> 'up_to', 'unit_price',
+            t ->> 'unit_amount', 'flat_amount', coalesce(t ->> 'flat_amount', '0')))::text
+          from jsonb_array_elements(l.tiers) t) end, '}'),
+      ',' order by l.position) || ']')::json as lines
+    from line l where l.kind in ('usage', 'minimum', 'one_off')
+    group by l.invoice_id
+  ), discounted as (
+    select l.invoice_id, json_agg(json_build_object('description', l.description,
+      'amount_minor', l.amount_minor) order by l.position) as discounts
+    from line l where l.kind = 'discount' group by l.invoice_id
+  ), taxed as (
+    select l.invoice_id, json_agg(json_build_object('name', l.tax_name,
+      'rate_percent', _billing.decimal_text(l.tax_rate_percent), 'behavior', l.tax_behavior,
+      'base_minor', l.tax_base_minor, 'amount_minor', l.amount_minor, 'note', l.tax_note)
+      order by l.position) as taxes
+    from line l where l.kind = 'tax' group by l.invoice_id
+  )
+  select i.id, coalesce(c.lines, '[]'), coalesce(d.discounts, '[]'), coalesce(t.taxes, '[]')
+  from unnest(invoice_ids) i(id)
+  left join charged c on c.invoice_id = i.id
+  left join discounted d on d.invoice_id = i.id
+  left join taxed t on t.invoice_id = i.id;
+$$;

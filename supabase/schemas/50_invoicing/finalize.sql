@@ -1,0 +1,83 @@
+-- Finalizing: number, balance, freeze; all of it or nothing.
+
+-- How much of each client's balance each of these invoices takes, in order.
+create function _billing.balance_to_apply(ids uuid[])
+returns table (invoice_id uuid, applied bigint)
+language sql stable set search_path = '' as $$
+  select i.id, least(i.total_minor, greatest(coalesce((
+      select sum(b.amount_minor) from public.balance_entries b
+      where b.client_id = i.client_id and b.currency = i.currency), 0)
+    - (sum(i.total_minor) over (partition by i.client_id, i.currency order by x.place)
+      - i.total_minor), 0))::bigint
+  from unnest(ids) with ordinality x(id, place)
+  join public.invoices i on i.id = x.id;
+$$;
+
+-- Which period each item on these drafts belongs to from now on. Before terms are held and numbers
+-- taken: who edits an item holds its row until the commit, which waits for the terms.
+create function _billing.settle_items(invoice_ids uuid[])
+returns void language sql set search_path = '' as $$
+  -- By id, so that items of long ago are not looked at.
+  with settled as materialized (
+    select _billing.item_of(l.rating_key) as id, l.section_start
+    from public.invoice_lines l
+    where l.invoice_id = any (invoice_ids) and l.kind = 'one_off' and l.section_start is not null
+      and _billing.item_of(l.rating_key) is not null
+  )
+  update public.invoice_items t
+  set section_start = (select l.section_start from settled l where l.id = t.id)
+  where t.id = any (array(select l.id from settled l order by l.id)) and t.section_start is null;
+$$;
+comment on function _billing.settle_items is 'Notes the period of each item on these drafts.';
+
+-- Finalizes drafts of clients that the caller has locked, at terms that it holds: open, or paid
+-- where
+-- the client's balance covers all of it. The row is written once, document included: what it says
+-- and what the columns say is one statement.
+create function _billing.finalize_invoices(invoice_ids uuid[], as_of timestamptz default now())
+returns integer language plpgsql set search_path = '' as $$
+declare
+  -- The day an invoice is issued is the seller's: UTC.
+  today constant date := (as_of at time zone 'UTC')::date;
+  ids uuid[];
+  issues _billing.issue[];
+  before_first integer;
+begin
+  select array_agg(i.id order by c.name, i.period_start, i.id) into ids
+  from public.invoices i join public.clients c on c.id = i.client_id
+  where i.id = any (invoice_ids) and i.status = 'draft';
+  if ids is null then
+    return 0;
+  end if;
+  perform _billing.assert_lock_order(4);
+  before_first := _billing.take_numbers(today, cardinality(ids));
+  select array_agg((d.id, format('%s-%s-%s', s.number_series, extract(year from today),
+      case when before_first + x.place < 1000000
+        then lpad((before_first + x.place)::text, 6, '0')
+        else (before_first + x.place)::text end),
+    case when d.total_minor = a.applied then 'paid' else 'open' end, today,
+    today + d.payment_terms_days, a.applied)::_billing.issue) into issues
+  from unnest(ids) with ordinality x(id, place)
+  join public.invoices d on d.id = x.id
+  join _billing.balance_to_apply(ids) a on a.invoice_id = x.id
+  cross join public.billing_settings s;
+  update public.invoices i set
+    number = f.number, status = f.status, finalized_at = as_of, issued_on = f.issued_on,
+    due_on = f.due_on, balance_applied_minor = f.balance_applied_minor,
+    paid_at = case when f.status = 'paid' then as_of end, document = d.document
+  from unnest(issues) f
+  join _billing.documents_of(ids, issues) d on d.invoice_id = f.invoice_id
+  where i.id = f.invoice_id;
+  insert into public.balance_entries
+    (client_id, currency, amount_minor, reason, invoice_id, created_at)
+  select i.client_id, i.currency, -i.balance_applied_minor, 'applied', i.id, as_of
+  from public.invoices i where i.id = any (ids) and i.balance_applied_minor > 0;
+  update public.billing_periods p
+  set state = 'invoiced', reason = null, message = null, updated_at = as_of
+  from public.invoices i
+  where i.id = any (ids) and i.kind = 'period' and p.client_id = i.client_id
+    and p.period_start = i.period_start and p.state <> 'invoiced';
+  return cardinality(ids);
+end $$;
+comment on function _billing.finalize_invoices is
+  'Numbers and freezes drafts, in order of client name; returns how many.';

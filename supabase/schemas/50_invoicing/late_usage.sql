@@ -1,0 +1,22 @@
+-- True when a draft carries late lines of this period.
+create function _billing.is_on_draft(client_id uuid, period_start date)
+returns boolean language sql stable
+begin atomic
+  select exists (
+    select from public.invoices d
+    join public.invoice_lines l on l.invoice_id = d.id and l.is_late
+      and l.section_start = is_on_draft.period_start
+    where d.client_id = is_on_draft.client_id and d.status = 'draft');
+end;
+
+-- Earlier periods of the client whose late usage goes on the target's invoice.
+create function _billing.late_targets(target billing.rating_target)
+returns billing.rating_target[] language sql stable set search_path = '' as $$
+  select coalesce(array_agg(
+    (p.client_id, p.period_start, p.period_end)::billing.rating_target), '{}')
+  from public.billing_periods p
+  join public.invoices i on i.client_id = p.client_id and i.kind = 'period'
+    and i.period_start = p.period_start and i.status not in ('draft', 'void')
+  where p.client_id = target.client_id and p.period_start <> target.period_start
+    and (p.usage_changed or _billing.is_on_draft(p.client_id, p.period_start));
+$$;

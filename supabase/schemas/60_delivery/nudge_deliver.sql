@@ -1,0 +1,29 @@
+-- Wakes the worker where there is something due and not enough at work already. The call may be
+-- lost: the deliveries stay, and the next minute calls again. Returns what it did.
+create function billing.nudge_deliver(at timestamptz default clock_timestamp())
+returns text language plpgsql security definer set search_path = '' as $$
+-- Definer: reads Vault, which callers may not.
+declare
+  most_at_work constant integer := 60;
+  missing constant text[] := _billing.missing_secrets();
+begin
+  if missing <> '{}' then
+    return 'not configured: Vault has no secret ' || array_to_string(missing, ', ');
+  end if;
+  if not exists (select from public.deliveries d
+    where d.state in ('queued', 'running') and d.due_at <= at) then
+    return 'nothing is due';
+  end if;
+  if (select count(*) from public.deliveries d
+    where d.state = 'running' and d.due_at > at) >= most_at_work then
+    return 'workers are busy';
+  end if;
+  perform net.http_post(url := u.decrypted_secret || '/deliver', body := '{}',
+    headers := jsonb_build_object('content-type', 'application/json',
+      'apikey', k.decrypted_secret), timeout_milliseconds := 60000)
+  from vault.decrypted_secrets u, vault.decrypted_secrets k
+  where u.name = 'billing_functions_url' and k.name = 'billing_cron_key';
+  return 'nudged';
+end $$;
+comment on function billing.nudge_deliver is 'Calls the delivery worker where there is work.';
+grant execute on function billing.nudge_deliver(timestamptz) to service_role;

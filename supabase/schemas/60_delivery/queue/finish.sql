@@ -1,0 +1,66 @@
+-- Seconds until the next try: 30 s doubled per try up to two hours, of which half to all.
+create function _billing.retry_delay(attempts integer, share double precision)
+returns interval language sql immutable
+return make_interval(secs => least(30 * 2 ^ least(attempts - 1, 20), 7200) * (0.5 + share / 2));
+
+create function _billing.release_deliveries(finished bigint[], at timestamptz)
+returns void language sql set search_path = '' as $$
+  update public.deliveries d set state = 'queued', due_at = at
+  where d.after_id = any (finished) and d.state = 'waiting';
+$$;
+
+-- Writes the outcome of a leased delivery and lets those go that wait for it. Returns the new
+-- state; null when the lease has passed to another worker, whose outcome counts.
+create function _billing.finish_delivery(delivery_id bigint, lease uuid, outcome jsonb,
+  at timestamptz default clock_timestamp())
+returns text language plpgsql set search_path = '' as $$
+declare
+  job public.deliveries;
+begin
+  select * into job from public.deliveries d
+  where d.id = delivery_id and d.lease = finish_delivery.lease for update;
+  if job.id is null then
+    return null;
+  end if;
+  job.state := case outcome ->> 'kind'
+    when 'retry' then case when job.attempts < job.max_attempts then 'queued' else 'dead' end
+    else outcome ->> 'kind' end;
+  update public.deliveries d
+  set state = job.state, lease = null,
+    due_at = case when job.state = 'queued' then at + greatest(
+      make_interval(secs => coalesce((outcome ->> 'retryAfterSeconds')::double precision, 0)),
+      _billing.retry_delay(job.attempts, random())) else d.due_at end,
+    external_id = coalesce(outcome ->> 'externalId', d.external_id),
+    details = d.details || coalesce(outcome -> 'details', '{}'),
+    last_error = case when job.state = 'done' then null
+      else left(coalesce(outcome ->> 'error', d.last_error), 2000) end,
+    finished_at = case when job.state <> 'queued' then at end
+  where d.id = job.id;
+  if job.state <> 'queued' then
+    perform _billing.release_deliveries(array[job.id], at);
+  end if;
+  if job.state = 'dead' then
+    perform _billing.report_dead_delivery(job.id);
+  end if;
+  return job.state;
+end $$;
+comment on function _billing.finish_delivery is
+  'Records {kind: done|retry|dead|skipped, error, retryAfterSeconds, externalId, details}.';
+
+-- For a kind that is switched off where the worker runs: its deliveries say so and hold nobody up.
+create function _billing.skip_deliveries(kind text, reason text,
+  at timestamptz default clock_timestamp())
+returns integer language plpgsql set search_path = '' as $$
+declare
+  skipped bigint[];
+begin
+  with gone as (
+    update public.deliveries d set state = 'skipped', last_error = reason, finished_at = at
+    where d.kind = skip_deliveries.kind and d.state = 'queued'
+    returning d.id
+  )
+  select array_agg(id) into skipped from gone;
+  perform _billing.release_deliveries(skipped, at);
+  return coalesce(cardinality(skipped), 0);
+end $$;
+comment on function _billing.skip_deliveries is 'Marks queued deliveries of a kind as skipped.';

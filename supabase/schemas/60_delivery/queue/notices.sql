@@ -1,0 +1,24 @@
+-- A message to operators: by HERMES, and by e-mail where somebody is named to get it. Once per key.
+create function billing.queue_notice(key text, priority text, subject text, message text,
+  client_id uuid default null, invoice_id uuid default null)
+returns bigint language sql security definer set search_path = '' as $$
+  with queued as (
+    insert into public.deliveries (kind, event, dedupe_key, client_id, invoice_id, max_attempts,
+      payload)
+    select x.kind, 'notice', key || ':' || x.kind, queue_notice.client_id,
+      queue_notice.invoice_id, s.delivery_attempts, x.payload
+    from public.billing_settings s
+    cross join lateral (values
+      ('hermes', jsonb_build_object('message', message, 'priority', priority)),
+      ('email', jsonb_build_object('to', s.operator_emails, 'subject', subject, 'text', message))
+    ) x(kind, payload)
+    where x.kind = 'hermes' or s.operator_emails <> '{}'
+    on conflict (dedupe_key) do nothing
+    returning 1
+  )
+  select count(*) from queued;
+$$;
+comment on function billing.queue_notice is
+  'Tells operators something once per key (priority low, normal, high or critical); returns how
+   many deliveries that takes, 0 where it has been told.';
+grant execute on function billing.queue_notice(text, text, text, text, uuid, uuid) to service_role;

@@ -1,0 +1,141 @@
+-- Retention: logs of old months are exported to Storage and then removed from the table. A month
+-- goes only when all its usage is invoiced and agrees with the logs, and of it only what has been
+-- stored, row for row. Records, invoices and everything rated from them stay.
+
+-- Why the logs of a month cannot go yet; null when all of them are billed and agree.
+create function _billing.retention_blocker(month date)
+returns text language plpgsql set search_path = '' as $$
+declare
+  month_end constant date := month + interval '1 month';
+  found bigint;
+begin
+  select count(*) into found from billing.quarantined_logs q
+  where q.occurred_at >= month::timestamp at time zone 'UTC'
+    and q.occurred_at < month_end::timestamp at time zone 'UTC' and q.reason <> 'before_retention'
+    and not exists (select from billing.dismissed_logs d where d.log_id = q.log_id);
+  if found > 0 then
+    return format('%s log rows are in quarantine: select * from billing.quarantine, or dismiss them'
+      || ' by billing.dismiss_quarantined', found);
+  end if;
+  if exists (select from billing.pending_rebuilds r
+    where r.from_day <= month_end + 1 and r.until_day >= month - 1) then
+    return 'usage is being computed anew: select * from billing.pending_rebuilds';
+  end if;
+  -- Local days of the month's instants reach one day beyond it on either side. What lies outside of
+  -- the client's service is on no invoice; should it come into it, its records are there.
+  select count(distinct r.client_id) into found
+  from public.usage_records r join public.clients c on c.id = r.client_id
+  where r.usage_day >= month - 1 and r.usage_day <= month_end
+    and r.usage_day >= c.started_on and r.usage_day < coalesce(c.ended_on, 'infinity')
+    and not exists (
+    select from public.billing_periods p
+    where p.client_id = r.client_id and p.period_start <= r.usage_day and r.usage_day < p.period_end
+      and (p.state = 'voided' or p.state in ('invoiced', 'skipped') and not p.usage_changed));
+  if found > 0 then
+    return format('usage of %s clients is not in a finalized period', found);
+  end if;
+  select count(*) into found
+  from billing.usage_discrepancies(daterange(month - 1, month_end + 1));
+  if found > 0 then
+    return format('%s usage records differ from the logs: select billing.rebuild_usage(%L, %L)',
+      found, month - 1, month_end + 1);
+  end if;
+  return null;
+end $$;
+comment on function _billing.retention_blocker is
+  'Why the logs of a month (its first day) may not be removed; null when they may.';
+
+-- The oldest month that is past its retention and still here; null when there is none.
+create function _billing.expired_log_month(as_of timestamptz)
+returns date language sql stable set search_path = '' as $$
+  select x.month from (
+    -- Months without logs are passed over: one call of 1970 would have all of them exported.
+    select date_trunc('month', _billing.next_log_day(coalesce(
+      (select (max(m.month) + interval '1 month')::date from billing.log_months m
+        where m.state = 'removed'), '-infinity')))::date as month
+  ) x
+  cross join public.billing_settings s
+  where x.month + make_interval(months => 1 + s.log_retention_months)
+    <= date_trunc('month', as_of at time zone 'UTC');
+$$;
+
+-- One step of retention, as far as it gets: find the month, plan it, and once its parts are stored
+-- remove it. Returns what it did. Killed at any point it has done nothing of the step.
+create function billing.apply_retention(as_of timestamptz default billing.as_of(),
+  most_rows bigint default 1000000)
+returns text language plpgsql security definer set search_path = '' set jit = off as $$
+-- Definer: only this removes logs.
+declare
+  current billing.log_months;
+  file billing.log_exports;
+  blocker text;
+  removed bigint := 0;
+begin
+  if (select s.log_retention_months is null from public.billing_settings s) then
+    return 'logs are kept for ever';
+  end if;
+  perform _billing.rollup();
+  select * into current from billing.log_months m where m.state in ('exporting', 'removing');
+  if current.month is null then
+    current.month := _billing.expired_log_month(as_of);
+    if current.month is null then
+      return 'no month is past its retention';
+    end if;
+    current.state := 'blocked';
+  end if;
+  if current.state = 'exporting' and exists (select from billing.log_exports e
+    where e.month = current.month and e.state = 'queued') then
+    return format('%s: waiting for exports', to_char(current.month, 'YYYY-MM'));
+  end if;
+  if current.state <> 'removing' then
+    blocker := _billing.retention_blocker(current.month);
+    if blocker is not null then
+      if current.state = 'blocked' then
+        insert into billing.log_months as m (month, state, reason, updated_at)
+        values (current.month, 'blocked', blocker, as_of)
+        on conflict (month) do update set reason = excluded.reason, updated_at = as_of;
+      end if;
+      return format('%s: %s', to_char(current.month, 'YYYY-MM'), blocker);
+    end if;
+  end if;
+  if current.state = 'blocked' then
+    insert into billing.log_months as m (month, state, updated_at)
+    values (current.month, 'exporting', as_of)
+    on conflict (month) do update set state = 'exporting', reason = null, updated_at = as_of;
+    -- Else each part would search whatever was logged since the last vacuum.
+    perform brin_summarize_new_values('public.agent_usage_logs_timestamp');
+    return format('%s: exporting %s files', to_char(current.month, 'YYYY-MM'),
+      _billing.plan_log_exports(current.month));
+  end if;
+  if current.state = 'exporting' then
+    update billing.log_months m set state = 'removing', updated_at = as_of
+    where m.month = current.month;
+    update billing.usage_watermark w
+    set kept_from = (current.month + interval '1 month') at time zone 'UTC';
+  end if;
+  for file in select * from billing.log_exports e
+    where e.month = current.month and e.state = 'stored' order by e.part
+  loop
+    exit when removed >= most_rows;
+    begin
+      removed := removed + _billing.remove_log_export(file.month, file.part);
+    exception when sqlstate 'PT409' then
+      update billing.log_exports e set state = 'queued'
+      where e.month = file.month and e.part = file.part;
+      update public.deliveries d set state = 'queued', attempts = 0, due_at = clock_timestamp(),
+        finished_at = null, lease = null
+      where d.dedupe_key = format('log_export:%s:%s', file.month, file.part);
+    end;
+  end loop;
+  if not exists (select from billing.log_exports e
+    where e.month = current.month and e.state <> 'removed') then
+    update billing.log_months m set state = 'removed', updated_at = as_of,
+      log_count = (select coalesce(sum(e.log_count), 0) from billing.log_exports e
+        where e.month = current.month)
+    where m.month = current.month;
+  end if;
+  return format('%s: removed %s log rows', to_char(current.month, 'YYYY-MM'), removed);
+end $$;
+comment on function billing.apply_retention is
+  'Exports and removes logs past billing_settings.log_retention_months, a step at a time.';
+grant execute on function billing.apply_retention(timestamptz, bigint) to service_role;

@@ -1,0 +1,133 @@
+-- Usage alerts: budgets, sudden spend, usage that nobody can be billed for. Each once.
+
+-- Clients whose last full day cost much more than the average of the fourteen days before it: in
+-- what we pay, so that a price change is no jump. Days of cents are none either.
+create function billing.spend_jumps(as_of timestamptz default billing.as_of())
+returns table (client_id uuid, client text, usage_day date, cost numeric, average numeric)
+language sql stable set search_path = '' as $$
+  select c.id, c.name, y.day, x.cost, x.average
+  from public.clients c
+  cross join lateral (select billing.day_of(c.id, as_of) - 1 as day) y
+  cross join lateral (
+    select coalesce(sum(r.provider_cost) filter (where r.usage_day = y.day), 0) as cost,
+      coalesce(sum(r.provider_cost) filter (where r.usage_day < y.day), 0) / 14 as average,
+      count(distinct r.usage_day) filter (where r.usage_day < y.day) as days
+    from public.usage_records r
+    where r.client_id = c.id and r.usage_day between y.day - 14 and y.day
+  ) x
+  cross join public.billing_settings s
+  where x.days >= 3 and x.cost > x.average * s.spend_jump_factor and x.cost - x.average >= 5;
+$$;
+comment on function billing.spend_jumps is
+  'Clients whose last full day cost more than spend_jump_factor times their usual day (USD).';
+grant execute on function billing.spend_jumps(timestamptz) to service_role;
+
+-- Names are the agents' to choose: however many there are, a kind of notice is one message, with
+-- the first few. `names` is a fingerprint of what is told.
+create function _billing.unpriced_notice()
+returns table (names text, message text, client_id uuid)
+language sql stable set search_path = '' as $$
+  with missing as (
+    select q.client_id, q.model, c.name, max(q.rows) as rows,
+      _billing.first_few(array_agg(distinct q.metric)) as metrics
+    from billing.quarantine q join public.clients c on c.id = q.client_id
+    where q.reason = 'unpriced_usage' group by q.client_id, q.model, c.name
+  )
+  select md5(string_agg(m.client_id || ' ' || m.model, ',' order by m.client_id, m.model)),
+    case when count(*) = 1 then min(format('Model %s of client %s has no price for %s (%s log '
+        || 'rows). The client''s month cannot be billed until it has one.', m.model, m.name,
+        m.metrics, m.rows))
+      else format('%s models have no price, and their clients'' months cannot be billed until they '
+        || 'have one: %s.', count(*), _billing.first_few(array_agg(format(
+          '%s of client %s for %s (%s log rows)', m.model, m.name, m.metrics, m.rows)
+          order by m.rows desc, m.name, m.model), 10, '; ')) end,
+    case when count(*) = 1 then min(m.client_id::text)::uuid end
+  from missing m having count(*) > 0;
+$$;
+comment on function _billing.unpriced_notice is 'One message of all usage without a price.';
+
+create function _billing.nobody_notice()
+returns table (names text, message text)
+language sql stable set search_path = '' as $$
+  with owned_by_nobody as (
+    select q.agent, sum(q.rows) as rows from billing.quarantine q
+    where q.reason in ('no_client', 'unknown_client') group by q.agent
+  )
+  select md5(string_agg(n.agent, ',' order by n.agent)),
+    case when count(*) = 1 then min(format('Agent %s has logged %s calls that belong to no client. '
+        || 'Assign the agent: insert into public.agent_assignments (agent, client_id) …',
+        n.agent, n.rows))
+      else format('%s agents have logged %s calls that belong to no client: %s. Assign them: '
+        || 'insert into public.agent_assignments (agent, client_id) …', count(*), sum(n.rows),
+        _billing.first_few(array_agg(format('%s (%s)', n.agent, n.rows)
+          order by n.rows desc, n.agent))) end
+  from owned_by_nobody n having count(*) > 0;
+$$;
+comment on function _billing.nobody_notice is 'One message of all agents whose usage nobody owns.';
+
+-- True where operators have been told of these names this month, or of others of the kind today.
+create function _billing.is_told(kind text, names text, as_of timestamptz)
+returns boolean language sql stable set search_path = '' as $$
+  select exists (
+    select from public.deliveries d
+    where d.event = 'notice'
+      and starts_with(d.dedupe_key,
+        is_told.kind || to_char(as_of at time zone 'UTC', ':YYYY-MM-'))
+      and (starts_with(d.dedupe_key,
+          is_told.kind || to_char(as_of at time zone 'UTC', ':YYYY-MM-DD:'))
+        or split_part(d.dedupe_key, ':', 3) = names));
+$$;
+comment on function _billing.is_told is
+  'Whether a notice of these names was queued this month, or one of its kind today.';
+
+-- Tells of everything that has come up; returns how many deliveries that takes.
+create function billing.queue_usage_alerts(as_of timestamptz default billing.as_of())
+returns bigint language sql security definer set search_path = '' as $$
+  select coalesce(
+    sum(billing.queue_notice(a.key, a.priority, a.subject, a.message, a.client_id)), 0)::bigint
+  from (
+    select format('budget:%s:%s:%s', b.client_id, b.period_start, x.reached) as key,
+      case when x.reached >= 100 then 'high' else 'normal' end as priority,
+      format('%s has used %s %% of its budget', b.client, x.reached) as subject,
+      format('%s has used %s of its budget of %s in the period from %s (%s %%).', b.client,
+        billing.money_text(b.spent_minor, b.currency),
+        billing.money_text(b.budget_minor, b.currency), b.period_start,
+        b.spent_minor * 100 / b.budget_minor) as message, b.client_id
+    from billing.budget_use(as_of) b
+    cross join lateral (select max(t) as reached from unnest(b.thresholds) t
+      where b.spent_minor * 100 >= b.budget_minor * t) x
+    where x.reached is not null
+    union all
+    select format('spend_jump:%s:%s', j.client_id, j.usage_day), 'high',
+      format('Usage of %s has jumped', j.client),
+      format('Usage of %s on %s cost %s USD, %s USD on an average day of the two weeks before.',
+        j.client, j.usage_day, round(j.cost, 2), round(j.average, 2)), j.client_id
+    from billing.spend_jumps(as_of) j
+    union all
+    select format('unpriced:%s:%s', (as_of at time zone 'UTC')::date, n.names), 'high',
+      'Usage without a price', n.message, n.client_id
+    from _billing.unpriced_notice() n
+    where not _billing.is_told('unpriced', n.names, as_of)
+    union all
+    select format('nobody:%s:%s', (as_of at time zone 'UTC')::date, n.names), 'high',
+      'Usage that nobody owns', n.message, null
+    from _billing.nobody_notice() n
+    where not _billing.is_told('nobody', n.names, as_of)
+    union all
+    select format('too_many_keys:%s', (as_of at time zone 'UTC')::date), 'high',
+      'Usage under too many names', format('%s log rows would take clients beyond %s keys of '
+        || 'usage in a day and wait in quarantine: %s. If they are meant, raise '
+        || 'billing_settings.max_usage_keys_per_day, then select billing.release_held_logs().',
+        sum(h.rows), min(s.max_usage_keys_per_day), _billing.first_few(array_agg(
+          format('%s on %s (%s)', c.name, h.usage_day, h.rows)
+          order by h.rows desc, c.name, h.usage_day))), null
+    from (select l.client_id, l.usage_day, count(*) as rows from billing.held_logs l
+      group by l.client_id, l.usage_day) h
+    join public.clients c on c.id = h.client_id
+    cross join public.billing_settings s
+    having count(*) > 0
+  ) a;
+$$;
+comment on function billing.queue_usage_alerts is
+  'Tells operators of budgets, jumps, unpriced and unowned usage; once per threshold and period.';
+grant execute on function billing.queue_usage_alerts(timestamptz) to service_role;

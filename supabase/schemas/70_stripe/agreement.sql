@@ -1,0 +1,88 @@
+-- Where Stripe and the books differ: what Stripe is still to be told, and both sides to compare.
+
+-- Credit notes that Stripe does not have, in order. What goes onto the client's balance goes there
+-- in our books only (`out of band`): Stripe's balance of a customer stays zero.
+create function _billing.unsent_credit_notes(mirror public.stripe_invoices)
+returns table (credit_note_id uuid, amount_minor bigint, refund_minor bigint, reason text)
+language sql stable set search_path = '' as $$
+  select n.id, n.total_minor, n.to_refund_minor, n.reason
+  from public.credit_notes n
+  where n.invoice_id = mirror.invoice_id and not exists (
+    select from public.stripe_credit_notes s where s.credit_note_id = n.id)
+  order by n.issued_at, n.number;
+$$;
+
+-- What Stripe must still be told: our state and its mirror differ. Found by comparing, so a call
+-- that failed or was forgotten is found again.
+create function _billing.stripe_outbox(livemode boolean)
+returns table (task text, invoice_id uuid, stripe_invoice_id text, credit_note_id uuid,
+  amount_minor bigint, refund_minor bigint, currency text, memo text)
+language sql stable set search_path = '' as $$
+  select case
+      when i.status = 'void' and m.state = 'draft' then 'delete'
+      when i.status = 'void' then 'void'
+      when i.status = 'uncollectible' then 'write_off'
+      else 'paid_elsewhere' end,
+    i.id, m.stripe_invoice_id, null::uuid, 0::bigint, 0::bigint, i.currency, null::text
+  from public.stripe_invoices m join public.invoices i on i.id = m.invoice_id
+  where m.livemode = stripe_outbox.livemode and (
+    i.status = 'void' and m.state in ('draft', 'open', 'uncollectible')
+    or i.status = 'uncollectible' and m.state = 'open'
+    or i.status = 'paid' and i.paid_minor > 0 and m.state in ('open', 'uncollectible')
+      and m.carried_minor = 0 and not exists (select from _billing.unsent_credit_notes(m) u))
+  union all
+  select 'credit_note', i.id, m.stripe_invoice_id, u.credit_note_id, u.amount_minor,
+    u.refund_minor, i.currency, u.reason
+  from public.stripe_invoices m join public.invoices i on i.id = m.invoice_id
+  cross join lateral _billing.unsent_credit_notes(m) u
+  where m.livemode = stripe_outbox.livemode and m.state in ('open', 'paid', 'uncollectible');
+$$;
+comment on function _billing.stripe_outbox is
+  'Voids, write-offs, payments made elsewhere and credit notes that Stripe has not been told of.';
+
+create function _billing.save_stripe_credit_note(credit_note_id uuid, livemode boolean,
+  stripe_id text)
+returns void language sql set search_path = '' as $$
+  insert into public.stripe_credit_notes as s (credit_note_id, livemode, stripe_credit_note_id,
+    origin)
+  values (credit_note_id, livemode, stripe_id, 'ours')
+  on conflict (credit_note_id) do update set stripe_credit_note_id = stripe_id;
+$$;
+comment on function _billing.save_stripe_credit_note is
+  'Notes the Stripe credit note of one of ours.';
+
+-- Before Stripe is told that the rest was paid elsewhere: so that its figure is not booked again.
+create function _billing.save_paid_off_stripe(invoice_id uuid, livemode boolean, amount bigint)
+returns void language sql set search_path = '' as $$
+  update public.stripe_invoices m set paid_off_stripe_minor = amount
+  where m.invoice_id = save_paid_off_stripe.invoice_id
+    and m.livemode = save_paid_off_stripe.livemode;
+$$;
+comment on function _billing.save_paid_off_stripe is
+  'Notes what of an invoice''s payments in Stripe is ours, made elsewhere.';
+
+-- Both sides of every invoice issued, or brought to Stripe, since a day. Two days more, because an
+-- invoice is begun here some time before Stripe makes it.
+create function _billing.stripe_both_sides(since date, livemode boolean)
+returns table (invoice_id uuid, number text, status text, currency text, wanted boolean,
+  expected_total_minor bigint, amount_due_minor bigint, stripe_invoice_id text, state text,
+  problem text, total_minor bigint, amount_paid_minor bigint, booked_minor bigint,
+  paid_off_stripe_minor bigint, refunded_minor bigint, booked_refund_minor bigint,
+  paid_here_minor bigint)
+language sql stable set search_path = '' as $$
+  select i.id, i.number, i.status, i.currency, 'stripe' = any (i.deliveries)
+      and i.status in ('open', 'uncollectible') and i.amount_due_minor > 0,
+    m.agreed_total_minor, i.amount_due_minor, m.stripe_invoice_id, m.state, m.problem,
+    m.total_minor,
+    m.amount_paid_minor, m.booked_minor, m.paid_off_stripe_minor, m.refunded_minor,
+    m.booked_refund_minor, (select coalesce(sum(p.amount_minor), 0)
+      from public.payments p where p.invoice_id = i.id and p.method <> 'stripe')
+  from public.invoices i
+  left join public.stripe_invoices m
+    on m.invoice_id = i.id and m.livemode = stripe_both_sides.livemode
+  where i.status <> 'draft' and (m.created_at >= since - 2
+    or i.issued_on >= since and (m.invoice_id is not null or 'stripe' = any (i.deliveries)))
+  order by i.number;
+$$;
+comment on function _billing.stripe_both_sides is
+  'Issued invoices since a day beside what is known of them in Stripe.';

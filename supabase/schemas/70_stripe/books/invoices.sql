@@ -1,0 +1,73 @@
+-- What Stripe says about money, brought into our books.
+--
+-- Stripe's figures are cumulative (`amount_paid`, `amount_refunded`), so nothing here counts
+-- events: each figure may only grow, and what it grew by is booked. Events may therefore come
+-- twice, in any order, or not at all, and reconciliation calls the very same functions.
+
+-- Statuses of a Stripe invoice only move forward; an older one never overwrites a newer one.
+create function _billing.stripe_rank(state text) returns integer language sql immutable
+return coalesce(array_position(
+  '{creating,held,refused,draft,open,uncollectible,deleted,paid,void}'::text[], state), 0);
+
+-- Voided or written off there: here too, where our rules allow it; else somebody is told.
+create function _billing.follow_stripe_status(mirror public.stripe_invoices, at timestamptz)
+returns text language plpgsql set search_path = '' as $$
+declare
+  invoice public.invoices := _billing.get_invoice(mirror.invoice_id);
+begin
+  if mirror.state = 'void' and invoice.status in ('open', 'uncollectible') then
+    if invoice.paid_minor + invoice.credited_minor > 0 then
+      perform _billing.notice('void/' || mirror.stripe_invoice_id, 'high', format(
+        '%s was voided in Stripe, but it is partly paid or credited here', invoice.number));
+      return 'cannot be voided here';
+    end if;
+    perform billing.void_invoice(invoice.id, 'Voided in Stripe', at);
+    return 'voided';
+  elsif mirror.state = 'uncollectible' and invoice.status = 'open' then
+    perform billing.mark_uncollectible(invoice.id, at);
+    return 'marked uncollectible';
+  end if;
+  return null;
+end $$;
+
+-- One invoice of Stripe, as it is in an event or an answer. Returns what came of it, or null when
+-- it is none of ours (a subscription's, one made by hand there).
+create function billing.apply_stripe_invoice(invoice jsonb, seen timestamptz)
+returns text language plpgsql security definer set search_path = '' as $$
+-- Definer: the books are written by functions only.
+declare
+  mirror public.stripe_invoices;
+  currency constant text := invoice ->> 'currency';
+begin
+  perform _billing.lock_clients(array(
+    select distinct i.client_id from public.stripe_invoices m
+    join public.invoices i on i.id = m.invoice_id
+    where m.stripe_invoice_id = invoice ->> 'id'
+      or m.invoice_id::text = invoice #>> '{metadata,leveredge_invoice_id}'));
+  select * into mirror from public.stripe_invoices m
+  where m.livemode = (invoice ->> 'livemode')::boolean
+    and (m.stripe_invoice_id = invoice ->> 'id' or (m.stripe_invoice_id is null
+      and m.state = 'creating'
+      and m.invoice_id::text = invoice #>> '{metadata,leveredge_invoice_id}'));
+  if mirror.invoice_id is null then
+    return null;
+  end if;
+  update public.stripe_invoices m set
+    stripe_invoice_id = invoice ->> 'id',
+    state = case when _billing.stripe_rank(invoice ->> 'status') >= _billing.stripe_rank(m.state)
+      then invoice ->> 'status' else m.state end,
+    total_minor = case when invoice ->> 'status' = 'draft' then m.total_minor
+      else _billing.from_stripe((invoice ->> 'total')::bigint, currency) end,
+    amount_paid_minor = greatest(m.amount_paid_minor,
+      _billing.from_stripe((invoice ->> 'amount_paid')::bigint, currency)),
+    hosted_invoice_url = coalesce(invoice ->> 'hosted_invoice_url', m.hosted_invoice_url),
+    invoice_pdf = coalesce(invoice ->> 'invoice_pdf', m.invoice_pdf),
+    seen_at = greatest(m.seen_at, seen)
+  where m.invoice_id = mirror.invoice_id and m.livemode = mirror.livemode
+  returning * into mirror;
+  return concat_ws(', ', 'invoice ' || mirror.state,
+    _billing.book_stripe_payments(mirror, seen), _billing.follow_stripe_status(mirror, seen));
+end $$;
+comment on function billing.apply_stripe_invoice is
+  'Brings an invoice as Stripe describes it into the books; null when it is none of ours.';
+grant execute on function billing.apply_stripe_invoice(jsonb, timestamptz) to service_role;

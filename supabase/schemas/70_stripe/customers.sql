@@ -1,0 +1,63 @@
+-- What happens to customers and subscriptions in Stripe, and what it means for our clients.
+
+-- Stripe's fields as the lines of an address; we send the lines of ours in line1 and line2.
+create function _billing.address_lines(address jsonb) returns text[]
+language sql immutable set search_path = '' as $$
+  select coalesce(array_agg(btrim(l.line) order by l.place), '{}')
+  from (values
+    (1, address ->> 'line1'), (2, address ->> 'line2'),
+    (3, concat_ws(' ', nullif(address ->> 'postal_code', ''), nullif(address ->> 'city', ''))),
+    (4, address ->> 'state'), (5, address ->> 'country')) v(place, text)
+  cross join lateral regexp_split_to_table(v.text, '\n') with ordinality s(line, part)
+  cross join lateral (select s.line, v.place * 100 + s.part as place) l
+  where btrim(coalesce(l.line, '')) <> '';
+$$;
+
+create function _billing.client_of_customer(customer_id text) returns uuid
+language sql stable set search_path = '' as $$
+  select s.client_id from public.stripe_customers s where s.stripe_customer_id = customer_id;
+$$;
+
+-- The client changed its details in the portal: the next invoice goes to the new address. Only
+-- what the event says was changed is taken, and what we sent ourselves is no change.
+create function _billing.apply_stripe_customer(customer jsonb, changed jsonb)
+returns text language plpgsql set search_path = '' as $$
+declare
+  owner uuid := _billing.client_of_customer(customer ->> 'id');
+  before public.clients;
+  after public.clients;
+  new_address constant jsonb := customer -> 'address';
+begin
+  if owner is null then
+    return 'ignored: not a customer of ours';
+  end if;
+  select * into before from public.clients c where c.id = owner;
+  update public.clients c set
+    name = case when changed ? 'name' then coalesce(nullif(btrim(customer ->> 'name'), ''), c.name)
+      else c.name end,
+    email = case when changed ? 'email'
+      then coalesce(nullif(customer ->> 'email', ''), c.email) else c.email end,
+    address = case when changed ? 'address' and jsonb_typeof(new_address) = 'object'
+      then _billing.address_lines(new_address) else c.address end
+  where c.id = owner
+  returning * into after;
+  return case when before is distinct from after then 'client updated' else 'nothing new' end;
+end $$;
+
+create function billing.forget_stripe_customer(customer_id text, seen timestamptz)
+returns text language plpgsql security definer set search_path = '' as $$
+-- Definer: called for the service role by reconciliation.
+begin
+  update public.stripe_customers s set deleted_at = seen
+  where s.stripe_customer_id = customer_id and s.deleted_at is null;
+  if not found then
+    return 'ignored: not a customer of ours, or known';
+  end if;
+  perform _billing.notice('deleted/' || customer_id, 'high', format(
+    'Customer %s of %s was deleted in Stripe; the next invoice makes a new one',
+    customer_id, c.name))
+  from public.clients c where c.id = _billing.client_of_customer(customer_id);
+  return 'customer forgotten';
+end $$;
+comment on function billing.forget_stripe_customer is 'Notes that Stripe deleted a customer.';
+grant execute on function billing.forget_stripe_customer(text, timestamptz) to service_role;

@@ -1,0 +1,162 @@
+-- Acting on events: exactly once, in the transaction that marks the event as done.
+
+-- Stores an event unless it is known. True when it is new. In plpgsql because its plan is kept from
+-- call to call: this is all that Stripe waits for.
+create function billing.receive_stripe_event(event jsonb)
+returns boolean language plpgsql security definer set search_path = '' as $$
+-- Definer: callers may not write the books; this writes down only what Stripe signed.
+begin
+  insert into billing.stripe_events (id, type, livemode, created_at, payload)
+  values (event ->> 'id', event ->> 'type', (event ->> 'livemode')::boolean,
+    _billing.at_epoch(event ->> 'created'), event)
+  on conflict (id) do nothing;
+  return found;
+end $$;
+comment on function billing.receive_stripe_event is 'Stores an event once; true when it is new.';
+grant execute on function billing.receive_stripe_event(jsonb) to service_role;
+
+create function _billing.postpone_stripe_event(event billing.stripe_events, error text)
+returns void language plpgsql set search_path = '' as $$
+begin
+  update billing.stripe_events e set
+    attempts = e.attempts + 1, note = error,
+    due_at = clock_timestamp() + least(interval '5 seconds' * 2 ^ e.attempts, interval '2 hours'),
+    state = case when e.attempts < 11 then 'pending'
+      when error like 'waiting for %' then 'ignored' else 'failed' end
+  where e.id = event.id;
+  if event.attempts >= 11 and error not like 'waiting for %' then
+    perform _billing.notice('event/' || event.id, 'high',
+      format('Stripe event %s (%s) cannot be processed: %s', event.id, event.type, error));
+  end if;
+end $$;
+
+-- What each type means for us. Returns what was done; 'ignored: why' where nothing was to be done.
+create function _billing.apply_stripe_event(event billing.stripe_events)
+returns text language plpgsql set search_path = '' as $$
+declare
+  thing constant jsonb := event.payload #> '{data,object}';
+  result text;
+begin
+  if event.type in ('invoice.created', 'invoice.finalized', 'invoice.finalization_failed',
+    'invoice.sent', 'invoice.paid', 'invoice.payment_failed', 'invoice.payment_action_required',
+    'invoice.voided', 'invoice.marked_uncollectible', 'invoice.updated') then
+    result := billing.apply_stripe_invoice(thing, event.created_at);
+    if result is not null then
+      perform _billing.notice_of_invoice_event(event);
+      perform _billing.remind_of_failed_payment(event);
+    end if;
+    return coalesce(result, 'ignored: not an invoice of ours');
+  end if;
+  case event.type
+    when 'invoice_payment.paid' then
+      return billing.apply_stripe_invoice_payment(thing, event.created_at);
+    when 'payment_intent.succeeded', 'payment_intent.payment_failed' then
+      update public.stripe_payments p set failure = thing #>> '{last_payment_error,message}'
+      where p.payment_intent_id = thing ->> 'id';
+      return case when found then 'payment noted' else 'ignored: no payment of ours (yet)' end;
+    when 'charge.refunded' then
+      result := billing.apply_stripe_charge(thing, event.created_at);
+      if result is null then
+        raise exception 'waiting for the payment that charge % belongs to', thing ->> 'id';
+      end if;
+      return result;
+    when 'charge.dispute.created' then
+      return _billing.apply_stripe_dispute(thing, event.created_at);
+    when 'credit_note.created' then
+      return coalesce(billing.apply_stripe_credit_note(thing, event.created_at),
+        'ignored: not for an invoice of ours');
+    when 'customer.updated' then
+      if event.payload #>> '{request,idempotency_key}' like 'customer-%' then
+        return 'ignored: our own change';
+      end if;
+      return _billing.apply_stripe_customer(thing,
+        coalesce(event.payload #> '{data,previous_attributes}', '{}'));
+    when 'customer.deleted' then
+      return billing.forget_stripe_customer(thing ->> 'id', event.created_at);
+    when 'customer.subscription.created', 'customer.subscription.updated',
+      'customer.subscription.deleted' then
+      return billing.apply_stripe_subscription(thing, event.created_at);
+    else
+      return 'ignored: nothing to do for this type';
+  end case;
+end $$;
+
+-- Acts on one pending event. What fails is undone and tried again later, longer and longer apart;
+-- after twelve times (some hours) somebody is told.
+create function billing.process_stripe_event(event_id text)
+returns text language plpgsql security definer set search_path = '' as $$
+-- Definer: acting on an event writes the books.
+declare
+  event billing.stripe_events;
+  result text;
+  error text;
+begin
+  select * into event from billing.stripe_events e
+  where e.id = event_id and e.state = 'pending' for update skip locked;
+  if event.id is null then
+    return null;
+  end if;
+  begin
+    result := _billing.apply_stripe_event(event);
+  exception when others then
+    error := sqlerrm;
+  end;
+  if error is not null then
+    perform _billing.postpone_stripe_event(event, error);
+    return 'failed: ' || error;
+  end if;
+  update billing.stripe_events e set
+    state = case when result like 'ignored%' then 'ignored' else 'done' end,
+    attempts = e.attempts + 1, done_at = clock_timestamp(), note = result
+  where e.id = event.id;
+  -- What came too early waits for nothing else.
+  if event.type = 'invoice_payment.paid' then
+    perform billing.process_stripe_event(w.id)
+    from (select e.id from billing.stripe_events e
+      where e.state = 'pending' and e.note like 'waiting for %' and e.id <> event.id
+      order by e.created_at, e.id limit 20) w;
+  end if;
+  return result;
+end $$;
+comment on function billing.process_stripe_event is
+  'Acts on a pending event and marks it; null when there is nothing to do.';
+grant execute on function billing.process_stripe_event(text) to service_role;
+
+-- All that is due, oldest first. Cron calls it; two at once do each event once.
+create function billing.process_stripe_events(limit_to integer default 500)
+returns integer language plpgsql security definer set search_path = '' as $$
+-- Definer: as above.
+declare
+  event record;
+  done integer := 0;
+begin
+  for event in
+    select e.id from billing.stripe_events e
+    where e.state = 'pending' and e.due_at <= clock_timestamp()
+    order by e.created_at, e.id limit limit_to
+  loop
+    perform billing.process_stripe_event(event.id);
+    done := done + 1;
+  end loop;
+  return done;
+end $$;
+comment on function billing.process_stripe_events is 'Acts on due events; returns how many.';
+grant execute on function billing.process_stripe_events(integer) to service_role;
+
+-- The same, each event committed by itself: one client is held at a time.
+create procedure _billing.act_on_stripe_events(limit_to integer default 500)
+language plpgsql as $$
+declare
+  event_id text;
+begin
+  foreach event_id in array array(
+    select e.id from billing.stripe_events e
+    where e.state = 'pending' and e.due_at <= clock_timestamp()
+    order by e.created_at, e.id limit limit_to)
+  loop
+    perform billing.process_stripe_event(event_id);
+    commit;
+  end loop;
+end $$;
+comment on procedure _billing.act_on_stripe_events is
+  'Acts on due events, committing one by one.';

@@ -1,0 +1,34 @@
+-- What runs by the clock: events that failed or were not acted on, the outbox, reconciliation.
+
+-- Calls reconcile-stripe, where it can be called and there is something to tell or compare. Stripe
+-- being off is the function's to say. Like every nudge it may be lost; the next one finds the same.
+create function billing.nudge_stripe(body jsonb) returns text
+language plpgsql security definer set search_path = '' as $$
+-- Definer: reads Vault, which callers may not.
+declare
+  missing constant text[] := _billing.missing_secrets();
+begin
+  if missing <> '{}' then
+    return 'not configured: Vault has no secret ' || array_to_string(missing, ', ');
+  end if;
+  if body ->> 'only' = 'meters' then
+    if not exists (select from public.stripe_meters) then
+      return 'nothing is metered';
+    end if;
+  elsif not exists (select from public.stripe_invoices)
+    and not exists (select from public.stripe_meters) then
+    return 'nothing is in Stripe';
+  end if;
+  if body ->> 'only' = 'outbox' and not exists (select from _billing.stripe_outbox(true))
+    and not exists (select from _billing.stripe_outbox(false)) then
+    return 'nothing to tell';
+  end if;
+  perform net.http_post(url := u.decrypted_secret || '/reconcile-stripe', body := body,
+    headers := jsonb_build_object('content-type', 'application/json',
+      'apikey', k.decrypted_secret), timeout_milliseconds := 60000)
+  from vault.decrypted_secrets u, vault.decrypted_secrets k
+  where u.name = 'billing_functions_url' and k.name = 'billing_cron_key';
+  return 'nudged';
+end $$;
+comment on function billing.nudge_stripe is 'Calls reconcile-stripe with this body.';
+grant execute on function billing.nudge_stripe(jsonb) to service_role;

@@ -1,0 +1,164 @@
+-- What we know of Stripe: which of its objects is which of ours, and how they stood when last seen.
+--
+-- Test and live mode are two worlds with ids of their own. Every row says which one it is of, so
+-- going live begins with an empty mirror instead of asking live Stripe for test objects.
+
+create table public.stripe_customers (
+  client_id uuid not null references public.clients (id),
+  livemode boolean not null,
+  stripe_customer_id text not null,
+  sent_digest text,
+  created_at timestamptz not null default now(),
+  deleted_at timestamptz,
+  primary key (client_id, livemode),
+  constraint stripe_customers_once unique (stripe_customer_id),
+  constraint stripe_customers_id_shape check (stripe_customer_id ~ '^cus_')
+);
+comment on table public.stripe_customers is 'The Stripe customer of each client, per mode.';
+comment on column public.stripe_customers.sent_digest is
+  'Digest of the details last sent; another one means that the customer must be updated.';
+comment on column public.stripe_customers.deleted_at is
+  'When Stripe said that the customer is deleted; the next need makes a new one.';
+
+-- How money is collected from a client. No row: by link on the invoice.
+create table public.stripe_terms (
+  client_id uuid primary key references public.clients (id) on delete cascade,
+  collection_method text not null default 'send_invoice'
+    constraint stripe_terms_method_known
+    check (collection_method in ('send_invoice', 'charge_automatically')),
+  tax_id_type text constraint stripe_terms_tax_id_shape check (tax_id_type ~ '^[a-z_]+$')
+);
+comment on table public.stripe_terms is
+  'How Stripe collects from a client; without a row the client pays by the invoice''s link.';
+comment on column public.stripe_terms.tax_id_type is
+  'Stripe''s type of clients.tax_id (eu_vat, gb_vat, us_ein, …); null: it is not sent.';
+
+create table public.stripe_invoices (
+  invoice_id uuid not null references public.invoices (id),
+  livemode boolean not null,
+  stripe_invoice_id text,
+  generation smallint not null default 1,
+  state text not null default 'creating',
+  agreed_total_minor bigint,
+  total_minor bigint,
+  carried_minor bigint not null default 0,
+  amount_paid_minor bigint not null default 0,
+  paid_off_stripe_minor bigint not null default 0,
+  booked_minor bigint not null default 0,
+  refunded_minor bigint not null default 0,
+  booked_refund_minor bigint not null default 0,
+  hosted_invoice_url text,
+  invoice_pdf text,
+  problem text,
+  seen_at timestamptz not null default '-infinity',
+  disputed_at timestamptz,
+  created_at timestamptz not null default now(),
+  primary key (invoice_id, livemode),
+  constraint stripe_invoices_once unique (stripe_invoice_id),
+  constraint stripe_invoices_state_known check (state in
+    ('creating', 'draft', 'open', 'paid', 'void', 'uncollectible', 'held', 'refused', 'deleted')),
+  constraint stripe_invoices_id_of_state check (
+    (state in ('draft', 'open', 'paid', 'void', 'uncollectible'))
+      <= (stripe_invoice_id is not null))
+);
+comment on table public.stripe_invoices is
+  'The Stripe invoice of each of our invoices, per mode, as last seen.';
+comment on column public.stripe_invoices.generation is
+  'Part of the idempotency keys; one more each time a wrong draft was deleted.';
+comment on column public.stripe_invoices.state is
+  'Stripe''s status; creating: not finished; held: below what Stripe takes, goes on the next one;
+   refused: Stripe''s total differed or the amount cannot be charged, problem says how.';
+comment on column public.stripe_invoices.agreed_total_minor is
+  'What Stripe''s total was found to be, and ours, before the invoice was finalized.';
+comment on column public.stripe_invoices.carried_minor is
+  'What this Stripe invoice collects for earlier invoices that were too small.';
+comment on column public.stripe_invoices.amount_paid_minor is
+  'Most that Stripe ever said is paid; only grows, so old events do no harm.';
+comment on column public.stripe_invoices.paid_off_stripe_minor is
+  'Part of it that we told Stripe was paid elsewhere.';
+comment on column public.stripe_invoices.booked_minor is 'Part of it that is in public.payments.';
+comment on column public.stripe_invoices.seen_at is
+  'When Stripe made the newest object seen; older ones change nothing but money.';
+
+create policy "read with their invoice" on public.stripe_invoices for select to authenticated
+  using (exists (select from public.invoices i where i.id = invoice_id));
+
+create table public.stripe_carried (
+  held_invoice_id uuid not null references public.invoices (id),
+  livemode boolean not null,
+  carrying_invoice_id uuid not null references public.invoices (id),
+  amount_minor bigint not null constraint stripe_carried_positive check (amount_minor > 0),
+  primary key (held_invoice_id, livemode)
+);
+comment on table public.stripe_carried is
+  'Invoices too small for Stripe, and the invoice whose Stripe invoice collects them.';
+create index stripe_carried_carrying on public.stripe_carried (carrying_invoice_id);
+
+create table public.stripe_credit_notes (
+  credit_note_id uuid primary key references public.credit_notes (id),
+  livemode boolean not null,
+  stripe_credit_note_id text constraint stripe_credit_notes_once unique,
+  origin text not null constraint stripe_credit_notes_origin_known
+    check (origin in ('ours', 'stripe', 'refund')),
+  created_at timestamptz not null default now()
+);
+comment on table public.stripe_credit_notes is
+  'The Stripe credit note of each of ours; origin: who made it first.';
+comment on column public.stripe_credit_notes.origin is
+  'ours: issued here, sent there; stripe: issued there; refund: made here for a refund made there.';
+
+create table public.stripe_payments (
+  payment_intent_id text primary key,
+  stripe_invoice_id text not null,
+  charge_id text,
+  amount_minor bigint not null default 0,
+  refunded_minor bigint not null default 0,
+  failure text,
+  disputed_at timestamptz,
+  seen_at timestamptz not null default now()
+);
+comment on table public.stripe_payments is
+  'Payments Stripe took for our invoices: what a charge or a refund belongs to.';
+create index stripe_payments_invoice on public.stripe_payments (stripe_invoice_id);
+
+create table public.stripe_subscriptions (
+  stripe_subscription_id text primary key,
+  client_id uuid not null references public.clients (id),
+  livemode boolean not null,
+  status text not null,
+  currency text not null,
+  base_fee_minor bigint not null default 0,
+  billing_interval text,
+  description text,
+  current_period_end timestamptz,
+  seen_at timestamptz not null,
+  ended_at timestamptz
+);
+comment on table public.stripe_subscriptions is
+  'Mirror of clients'' Stripe subscriptions: the platform fee that Stripe bills.';
+create index stripe_subscriptions_client_id on public.stripe_subscriptions (client_id);
+
+create policy "members and operators read subscriptions" on public.stripe_subscriptions
+  for select to authenticated
+  using (client_id = any ((select billing.my_clients())::uuid[])
+    or (select billing.is_operator()));
+
+do $$
+declare
+  mirrored text;
+begin
+  foreach mirrored in array array['stripe_customers', 'stripe_terms', 'stripe_invoices',
+    'stripe_carried', 'stripe_credit_notes', 'stripe_payments', 'stripe_subscriptions']
+  loop
+    execute format('alter table public.%I enable row level security', mirrored);
+    execute format('revoke all on public.%I from anon, authenticated, service_role', mirrored);
+    execute format('grant select, insert, update, delete on public.%I to service_role', mirrored);
+    execute format('grant select on public.%I to authenticated', mirrored);
+  end loop;
+  foreach mirrored in array array['stripe_customers', 'stripe_terms', 'stripe_carried',
+    'stripe_credit_notes', 'stripe_payments']
+  loop
+    execute format('create policy "operators read" on public.%I for select to authenticated
+      using ((select billing.is_operator()))', mirrored);
+  end loop;
+end $$;

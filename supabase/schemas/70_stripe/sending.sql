@@ -1,0 +1,134 @@
+-- What the functions need to know to bring an invoice to Stripe, and what they write down.
+
+create function _billing.stripe_client_facts(client_id uuid, livemode boolean)
+returns jsonb language sql stable set search_path = '' as $$
+  select jsonb_build_object('id', c.id, 'name', c.name, 'email', c.email,
+    'address', to_jsonb(c.address), 'tax_id', c.tax_id, 'locale', c.locale,
+    'external_id', c.external_id, 'tax_id_type', t.tax_id_type,
+    'collection_method', coalesce(t.collection_method, 'send_invoice'),
+    'stripe_customer_id', s.stripe_customer_id, 'sent_digest', s.sent_digest,
+    'deleted', s.deleted_at is not null)
+  from public.clients c
+  left join public.stripe_terms t on t.client_id = c.id
+  left join public.stripe_customers s
+    on s.client_id = c.id and s.livemode = stripe_client_facts.livemode
+  where c.id = stripe_client_facts.client_id;
+$$;
+comment on function _billing.stripe_client_facts is
+  'What Stripe''s customer of a client is made of.';
+
+-- Everything about one invoice that sending it takes, as one document.
+create function _billing.stripe_invoice_facts(invoice_id uuid, livemode boolean)
+returns jsonb language sql stable set search_path = '' as $$
+  select jsonb_build_object(
+    'invoice', to_jsonb(i) - 'document' - 'note' - 'deliveries',
+    'exponent', cur.exponent,
+    'client', _billing.stripe_client_facts(i.client_id, stripe_invoice_facts.livemode),
+    'mirror', (select to_jsonb(m) from public.stripe_invoices m
+      where m.invoice_id = i.id and m.livemode = stripe_invoice_facts.livemode),
+    'held', coalesce((select jsonb_agg(jsonb_build_object('invoice_id', h.id,
+        'number', h.number, 'amount_minor', h.amount_due_minor) order by h.issued_on, h.number)
+      from public.stripe_invoices m join public.invoices h on h.id = m.invoice_id
+      left join public.stripe_carried c
+        on c.held_invoice_id = m.invoice_id and c.livemode = m.livemode
+      where m.state = 'held' and m.livemode = stripe_invoice_facts.livemode and h.id <> i.id
+        and h.client_id = i.client_id and h.currency = i.currency and h.status = 'open'
+        and h.amount_due_minor > 0 and coalesce(c.carrying_invoice_id, i.id) = i.id), '[]'),
+    'lines', coalesce((select jsonb_agg(jsonb_build_object('position', l.position,
+        'kind', l.kind, 'description', l.description, 'detail', l.detail,
+        'service_start', l.service_start, 'service_end', l.service_end,
+        'amount_minor', case l.kind when 'discount' then -abs(l.amount_minor)
+          else l.amount_minor end) order by l.position)
+      from public.invoice_lines l
+      where l.invoice_id = i.id and (l.kind <> 'tax' or l.tax_behavior = 'exclusive')), '[]'))
+  from public.invoices i join public.currencies cur on cur.code = i.currency
+  where i.id = stripe_invoice_facts.invoice_id;
+$$;
+comment on function _billing.stripe_invoice_facts is
+  'An invoice, its client, lines, Stripe mirror and held invoices; null where there is none.';
+
+create function _billing.save_stripe_customer(client_id uuid, livemode boolean, customer_id text,
+  digest text)
+returns void language sql set search_path = '' as $$
+  -- One at a time per client: `on conflict` waits for one of the two unique keys only, and the
+  -- other would refuse the second of two workers that note the same customer at once.
+  select pg_advisory_xact_lock(hashtextextended('stripe customer ' || client_id, 0));
+  insert into public.stripe_customers as s (client_id, livemode, stripe_customer_id, sent_digest)
+  values (client_id, livemode, customer_id, digest)
+  on conflict (client_id, livemode) do update
+  set stripe_customer_id = excluded.stripe_customer_id, sent_digest = excluded.sent_digest,
+    deleted_at = null;
+$$;
+comment on function _billing.save_stripe_customer is
+  'Notes which customer a client is and the digest of the details that were sent.';
+
+-- Begun before Stripe is asked, so that a webhook that is faster than the answer finds its invoice.
+create function _billing.begin_stripe_invoice(invoice_id uuid, livemode boolean)
+returns void language sql set search_path = '' as $$
+  insert into public.stripe_invoices (invoice_id, livemode) values (invoice_id, livemode)
+  on conflict do nothing;
+$$;
+comment on function _billing.begin_stripe_invoice is 'Begins the mirror of an invoice, once.';
+
+-- Notes the Stripe draft before anything is done with it, so that no crash forgets it.
+create function _billing.save_stripe_draft(invoice_id uuid, livemode boolean, stripe_id text)
+returns void language sql set search_path = '' as $$
+  update public.stripe_invoices m set stripe_invoice_id = stripe_id,
+    state = case when m.state in ('creating', 'held', 'refused', 'deleted') then 'draft'
+      else m.state end, problem = null
+  where m.invoice_id = save_stripe_draft.invoice_id
+    and m.livemode = save_stripe_draft.livemode;
+$$;
+comment on function _billing.save_stripe_draft is 'Notes the id of an invoice''s Stripe draft.';
+
+-- Not sent: held because it is too small, refused because the figures do not meet. The next try
+-- begins anew, with new idempotency keys if a draft was deleted.
+create function _billing.save_stripe_problem(invoice_id uuid, livemode boolean, state text,
+  problem text, draft_deleted boolean)
+returns void language sql set search_path = '' as $$
+  update public.stripe_invoices m set state = save_stripe_problem.state,
+    problem = save_stripe_problem.problem, stripe_invoice_id = null,
+    generation = m.generation + draft_deleted::integer
+  where m.invoice_id = save_stripe_problem.invoice_id
+    and m.livemode = save_stripe_problem.livemode;
+$$;
+comment on function _billing.save_stripe_problem is 'Notes why an invoice is not in Stripe.';
+
+-- Stripe has this draft no more: who deleted it died before that was noted, or somebody did so in
+-- the Dashboard. What is still to be collected begins anew, under new idempotency keys, else Stripe
+-- would answer with the one that is gone. Of two who find out, one begins.
+create function _billing.forget_stripe_draft(invoice_id uuid, livemode boolean, gone text)
+returns void language sql set search_path = '' as $$
+  update public.stripe_invoices m set stripe_invoice_id = null, generation = m.generation + 1,
+    problem = 'its draft is gone from Stripe',
+    state = case when i.status in ('open', 'uncollectible') and i.amount_due_minor > 0
+      then 'creating' else 'refused' end
+  from public.invoices i
+  where i.id = m.invoice_id and m.invoice_id = forget_stripe_draft.invoice_id
+    and m.livemode = forget_stripe_draft.livemode and m.stripe_invoice_id = gone
+    and m.state = 'draft';
+$$;
+comment on function _billing.forget_stripe_draft is
+  'Notes that Stripe has a draft no more; an invoice that is still due begins anew.';
+
+-- About to be finalized: what it carries, and which credit notes its amount already allows for.
+create function _billing.save_stripe_carried(invoice_id uuid, livemode boolean, held jsonb,
+  agreed_total bigint)
+returns void language sql set search_path = '' as $$
+  insert into public.stripe_carried (held_invoice_id, livemode, carrying_invoice_id, amount_minor)
+  select h.invoice_id, save_stripe_carried.livemode, save_stripe_carried.invoice_id,
+    h.amount_minor
+  from jsonb_to_recordset(held) h(invoice_id uuid, amount_minor bigint)
+  on conflict do nothing;
+  update public.stripe_invoices m set agreed_total_minor = agreed_total, carried_minor = (
+    select coalesce(sum(h.amount_minor), 0)
+    from jsonb_to_recordset(held) h(invoice_id uuid, amount_minor bigint))
+  where m.invoice_id = save_stripe_carried.invoice_id
+    and m.livemode = save_stripe_carried.livemode;
+  insert into public.stripe_credit_notes (credit_note_id, livemode, origin)
+  select n.id, save_stripe_carried.livemode, 'ours' from public.credit_notes n
+  where n.invoice_id = save_stripe_carried.invoice_id
+  on conflict do nothing;
+$$;
+comment on function _billing.save_stripe_carried is
+  'Notes the held invoices that a Stripe invoice collects.';

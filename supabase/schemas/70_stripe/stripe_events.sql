@@ -1,0 +1,24 @@
+-- The events that Stripe sent.
+
+-- Events, stored before anything is done about them.
+create table billing.stripe_events (
+  id text primary key constraint stripe_events_id_shape check (id ~ '^evt_'),
+  type text not null,
+  livemode boolean not null,
+  created_at timestamptz not null,
+  payload jsonb not null,
+  received_at timestamptz not null default now(),
+  state text not null default 'pending',
+  attempts smallint not null default 0,
+  due_at timestamptz not null default now(),
+  done_at timestamptz,
+  note text,
+  constraint stripe_events_state_known check (state in ('pending', 'done', 'ignored', 'failed'))
+);
+comment on table billing.stripe_events is
+  'Every event of Stripe, once; pending until it has been acted on.';
+comment on column billing.stripe_events.note is 'Why it was ignored, or why it failed last.';
+create index stripe_events_pending on billing.stripe_events (due_at) where state = 'pending';
+alter table billing.stripe_events enable row level security;
+revoke all on billing.stripe_events from public;
+grant select, insert on billing.stripe_events to service_role;

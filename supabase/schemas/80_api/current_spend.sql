@@ -1,0 +1,84 @@
+-- What the running period has cost so far, and usage straight from the logs; both only read.
+
+-- The running period of a client: usage charges so far, the minimum, a forecast, charges per day.
+-- Forecast: charges of the whole days so far, scaled to the days of service of the period; with no
+-- whole day yet, what there is. Never below the minimum nor below what is charged already.
+create function billing.current_spend(client_id uuid, as_of timestamptz default now())
+returns jsonb language plpgsql stable security definer
+set search_path = '' set plan_cache_mode = force_generic_plan as $$
+-- Definer: rating reads functions that callers may not call; the caller checks whose client it is.
+declare
+  target billing.rating_target;
+  terms record;
+  today date;
+  content jsonb;
+begin
+  select r.client_id, greatest(r.next_start, billing.period_start_of(r.today,
+      r.billing_anchor_day)), billing.period_end_of(r.today, r.billing_anchor_day)
+  into target
+  from billing.running_periods(as_of) r
+  where r.client_id = current_spend.client_id and r.next_start <= r.today;
+  today := billing.day_of(current_spend.client_id, as_of);
+  select t.* into terms from billing.period_terms(array[target]) t;
+  if target.client_id is null or terms.active_days is null or terms.active_days = 0 then
+    perform billing.raise_error('no_running_period',
+      format('client %s has no period on %s', current_spend.client_id, today));
+  end if;
+  with lines as materialized (
+    select * from _billing.rate_usage(array[target])
+  ), days as materialized (
+    select u.usage_day, sum(u.quantity * l.amount_minor / nullif(l.quantity, 0)) as amount
+    from public.usage_records u
+    join lines l on l.model = u.model and l.metric = u.metric
+      and l.service_start <= u.usage_day and u.usage_day < l.service_end
+      and (l.agent is null or l.agent = u.agent)
+    where u.client_id = target.client_id
+      and u.usage_day >= terms.active_start and u.usage_day < terms.active_end
+      and (terms.gaps is null or not u.usage_day <@ terms.gaps)
+    group by u.usage_day
+  ), unrated as materialized (
+    -- Mostly nobody: then the usage need not be priced again to say what has no price.
+    select array(select target where exists (
+      select from public.usage_records u
+      where u.client_id = target.client_id
+        and u.usage_day >= terms.active_start and u.usage_day < terms.active_end
+        and (terms.gaps is null or not u.usage_day <@ terms.gaps)
+        and not exists (select from billing.unbilled_metrics n where n.metric = u.metric)
+        and not exists (select from lines l where l.model = u.model and l.metric = u.metric
+          and l.service_start <= u.usage_day and u.usage_day < l.service_end)
+    )) as targets
+  ), sums as (
+    select coalesce((select sum(l.amount_minor) from lines l), 0) as usage,
+      coalesce((select sum(d.amount) from days d where d.usage_day < today), 0) as whole_days,
+      (select coalesce(sum(least(s.ends_on, target.period_end, today)
+          - greatest(s.starts_on, target.period_start)), 0)
+        from public.service_intervals s where s.client_id = target.client_id
+          and s.starts_on < least(target.period_end, today) and s.ends_on > target.period_start)
+        as elapsed,
+      round(terms.minimum_minor::numeric * terms.active_days / terms.full_days) as minimum
+  )
+  select jsonb_build_object(
+    'client_id', target.client_id,
+    'period', jsonb_build_object('start', target.period_start, 'end', target.period_end),
+    'currency', terms.currency,
+    'usage_minor', s.usage,
+    'minimum_minor', s.minimum,
+    'forecast_minor', greatest(s.usage, s.minimum, case when s.elapsed > 0
+      then round(s.whole_days * terms.active_days / s.elapsed) else s.usage end),
+    'elapsed_days', s.elapsed,
+    'total_days', terms.active_days,
+    'days', (select coalesce(jsonb_agg(jsonb_build_object(
+      'day', d.usage_day, 'amount_minor', round(d.amount)) order by d.usage_day), '[]')
+      from days d where d.amount is not null),
+    'unpriced', (select coalesce(jsonb_agg(jsonb_build_object('model', u.model,
+      'metric', u.metric, 'quantity', trim_scale(u.quantity)::text)
+      order by u.model, u.metric), '[]')
+      from unrated r cross join lateral _billing.unpriced_usage(r.targets) u
+      where r.targets <> '{}'),
+    'counted_at', (select w.moved_at from billing.usage_watermark w)) into content
+  from sums s;
+  return content;
+end $$;
+comment on function billing.current_spend is
+  'Charges of a client''s running period so far, before discount and tax, with a forecast.';
+grant execute on function billing.current_spend(uuid, timestamptz) to service_role;

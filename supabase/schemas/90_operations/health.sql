@@ -1,0 +1,89 @@
+-- How each part is doing: a row each, fine, late or broken, with what to look at.
+create function billing.read_health(at timestamptz default clock_timestamp())
+returns table (part text, state text, since timestamptz, detail text)
+language sql stable security definer set search_path = '' as $$
+-- Definer: jobs and queues are more than callers may read; what comes out are counts and times.
+  with job as (
+    select j.name, j.last_outcome, j.last_started_at, j.warning from billing.read_jobs(at) j
+  ), by_job(part, name) as (
+    values ('rollup', 'billing-rollup'), ('runs', 'billing-monthly-run'),
+      ('deliveries', 'billing-deliver'), ('webhooks', 'billing-stripe-events'),
+      ('reconcile', 'billing-reconcile'), ('reconcile', 'billing-stripe-reconcile'),
+      ('invariants', 'billing-invariants')
+  ), judged as (
+    select b.part, case when j.name is null or j.warning ~ 'failed|not scheduled|switched off'
+        then 'broken' when j.warning is not null then 'late' else 'fine' end as state,
+      j.last_started_at as since, coalesce(j.warning, 'job ' || b.name || coalesce(
+        ', last ' || j.last_outcome, ', not run yet')) as detail
+    from by_job b left join job j using (name)
+    union all
+    select 'runs', 'broken', min(p.updated_at), format('%s periods are blocked: %s', count(*),
+      string_agg(distinct p.reason, ', '))
+    from public.billing_periods p where p.state = 'blocked' having count(*) > 0
+    union all
+    select 'runs', 'late', min(v.voided_at), format('%s voided periods wait to be regenerated: %s',
+      count(*), string_agg(v.number, ', ' order by v.number))
+    from _billing.voided_periods() v having count(*) > 0
+    union all
+    select 'deliveries', case when bool_or(d.state = 'dead') then 'broken' else 'late' end,
+      min(coalesce(d.finished_at, d.due_at)), format('%s gave up, %s wait for an hour or longer',
+        count(*) filter (where d.state = 'dead'), count(*) filter (where d.state <> 'dead'))
+    from public.deliveries d
+    where d.state = 'dead' or d.state in ('queued', 'running')
+      and d.created_at < at - interval '1 hour'
+    having count(*) > 0
+    union all
+    select 'webhooks', case when bool_or(e.state = 'failed') then 'broken' else 'late' end,
+      min(e.received_at), format('%s Stripe events failed, %s wait for an hour or longer',
+        count(*) filter (where e.state = 'failed'), count(*) filter (where e.state = 'pending'))
+    from billing.stripe_events e
+    where e.state = 'failed' or e.state = 'pending' and e.received_at < at - interval '1 hour'
+    having count(*) > 0
+    union all
+    -- Usage that differed has been healed; what Stripe and the books differ in, somebody decides.
+    select 'reconcile', case when bool_or(d.dedupe_key like 'stripe:%') then 'broken' else 'late'
+        end, max(d.created_at), string_agg(distinct d.payload ->> 'message', '; ')
+    from public.deliveries d
+    where d.kind = 'hermes' and d.created_at > at - interval '25 hours'
+      and (d.dedupe_key like 'reconcile:%' or d.dedupe_key like 'stripe:reconcile/%')
+    having count(*) > 0
+    union all
+    select 'invariants', 'broken', max(d.created_at), 'violations were told: see '
+      || 'billing.check_invariants()'
+    from public.deliveries d
+    where d.dedupe_key like 'invariants:%' and d.created_at > at - interval '25 hours'
+    having count(*) > 0
+    union all
+    -- Broken: a monthly run has gone by without it.
+    select 'quarantine', case when q.rows = 0 then 'fine'
+        when o.oldest < at - interval '40 days' then 'broken' else 'late' end, o.oldest,
+      case when q.rows > 0 then q.reasons else 'empty' end
+    from (
+      select coalesce(sum(s.rows), 0) as rows,
+        string_agg(format('%s %s', s.rows, s.reason), ', ' order by s.reason) as reasons
+      from billing.quarantine_summary() s
+    ) q
+    cross join (select min(x.occurred_at) as oldest from billing.quarantined_logs x
+      where not exists (select from billing.dismissed_logs d where d.log_id = x.log_id)) o
+  )
+  select j.part, (array['broken', 'late', 'fine'])[w.worst],
+    min(j.since) filter (where array_position('{broken,late,fine}', j.state) = w.worst),
+    string_agg(j.detail, '; ' order by array_position('{broken,late,fine}', j.state), j.detail)
+      filter (where j.state <> 'fine' or w.worst = 3)
+  from judged j
+  join (select x.part, min(array_position('{broken,late,fine}', x.state)) as worst
+    from judged x group by x.part) w using (part)
+  group by j.part, w.worst
+  order by array_position(
+    '{rollup,runs,deliveries,webhooks,reconcile,quarantine,invariants}', j.part);
+$$;
+comment on function billing.read_health is 'What billing.health shows.';
+grant execute on function billing.read_health(timestamptz) to service_role;
+
+create view billing.health with (security_invoker = true) as
+select * from billing.read_health();
+comment on view billing.health is
+  'Rollup, runs, deliveries, webhooks, reconcile, quarantine, invariants: each fine, late or broken,
+   since when, and why.';
+revoke all on billing.health from public;
+grant select on billing.health to service_role;

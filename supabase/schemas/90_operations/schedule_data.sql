@@ -1,0 +1,3 @@
+-- Every job is scheduled, or put right.
+
+select _billing.schedule_jobs();
