@@ -1,4 +1,11 @@
-import { addDays, anchorBefore, type Day, daysBetween, type Period } from "./calendar.ts";
+import {
+  addDays,
+  anchorAfter,
+  anchorBefore,
+  type Day,
+  daysBetween,
+  type Period,
+} from "./calendar.ts";
 import { type Fraction, parseDecimal, whole, ZERO } from "./fraction.ts";
 import {
   decimalOf,
@@ -36,7 +43,11 @@ export interface Terms {
 }
 
 /** Terms are those in force on the last day of service in the period. Throws without a default. */
-export function termsOf(world: World, client: ClientRow, period: Period): Terms {
+export function termsOf(
+  world: World,
+  client: ClientRow,
+  period: Period & { readonly anchor?: number },
+): Terms {
   const service = {
     start: period.start > client.started_on ? period.start : client.started_on,
     end: client.ended_on !== null && client.ended_on < period.end ? client.ended_on : period.end,
@@ -51,12 +62,14 @@ export function termsOf(world: World, client: ClientRow, period: Period): Terms 
   if (currency === undefined) throw new Error(`unknown currency ${code}`);
   // An amount of the default holds only in the default's currency: 50.00 USD is not 5000 JPY.
   const isDefaultMoney = fallback.currency === currency.code;
-  const regularStart = anchorBefore(addDays(period.end, -1), client.billing_anchor_day);
+  // The whole period that a shorter one is a part of, whichever end of it is missing.
+  const anchor = period.anchor ?? client.billing_anchor_day;
+  const lastOfPeriod = addDays(period.end, -1);
   return {
     service,
     serviceDays: Math.max(daysBetween(service.start, service.end), 0),
     fullDays: Math.max(
-      daysBetween(regularStart, period.end),
+      daysBetween(anchorBefore(lastOfPeriod, anchor), anchorAfter(lastOfPeriod, anchor)),
       daysBetween(period.start, period.end),
     ),
     currency: currency.code,
