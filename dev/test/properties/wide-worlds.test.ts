@@ -21,7 +21,7 @@ for (const profile of profiles) {
     const { worlds, found } = await hunt(database, {
       profile,
       seed,
-      longest: 40,
+      longest: 70,
       secondsToShrink: 60,
       without,
       mayGoOn: (lived, failures) =>

@@ -25,6 +25,9 @@ export interface Life {
   readonly clientMonths: number;
 }
 
+/** A law that costs as much as a run: asked after each third. */
+const costly = "running again changes the books";
+
 /** Which laws are asked: fewer are faster where a failure that is known is made smaller. */
 export type Asks = (law: string) => boolean;
 
@@ -88,7 +91,7 @@ async function makeRun(
   }
   await sql`select set_config('billing.as_of', ${step.at}, true)`;
   for (const [law, ask] of Object.entries(laws)) {
-    if (!asks(law)) continue;
+    if (!asks(law) || (law === costly && state.runs % 3 !== 0)) continue;
     const details = await ask(state);
     if (details.length > 0) return { law, details };
   }
@@ -139,11 +142,12 @@ async function rememberAnchors({ sql, anchors, clients, known }: State): Promise
   }
 }
 
-async function settle(sql: Sql, clients: readonly RandomClient[]): Promise<State> {
+async function settle(sql: Sql, clients: World["clients"]): Promise<State> {
   const state: State = {
     sql,
     clients: new Map(),
     known: [],
+    size: clients.length,
     lived: [],
     steps: [],
     anchors: new Map(),
@@ -153,6 +157,7 @@ async function settle(sql: Sql, clients: readonly RandomClient[]): Promise<State
   };
   await openBooks(sql);
   for (const [index, random] of clients.entries()) {
+    if (random === null) continue;
     const known = knownOf(String.fromCharCode(65 + index), random);
     state.known.push(known);
     for (const step of settling(known, random)) {

@@ -14,7 +14,8 @@ export interface Plan {
 type Planner = (state: State, client: Known, move: Move) => Promise<Plan | null> | Plan | null;
 
 export async function planMove(state: State, move: Move): Promise<Plan | null> {
-  const client = state.known[move.who % state.known.length];
+  const key = String.fromCharCode(65 + move.who % state.size);
+  const client = state.known.find((known) => known.key === key);
   return client === undefined ? null : await planners[move.kind](state, client, move);
 }
 
@@ -174,7 +175,7 @@ function planStart(_: State, client: Known, { a }: Move): Plan | null {
 }
 
 function planEnd(state: State, client: Known, { a }: Move): Plan | null {
-  const wanted = addDays(state.day, [-20, -2, 0, 5, 20, -50][a % 6] ?? 0);
+  const wanted = addDays(state.day, [-20, -50, 0, 5, -2, -80][a % 6] ?? 0);
   const last = client.gaps.at(-1);
   // An end does not reach back over an earlier one.
   const day = last !== undefined && wanted <= addDays(last.until, 2)

@@ -48,6 +48,8 @@ export interface State {
   readonly sql: Sql;
   readonly clients: Clients;
   readonly known: Known[];
+  /** Clients of the world, those left out as well. */
+  readonly size: number;
   readonly lived: Lived[];
   /** What was played, ready to be pasted into a worked case. */
   readonly steps: Step[];
