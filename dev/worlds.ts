@@ -7,8 +7,10 @@ import { hunt } from "./test/worlds/hunt.ts";
 // npm run worlds                                      ten minutes of wild worlds, a seed by chance
 // npm run worlds -- --minutes 3 --seed 42             the same worlds again
 // npm run worlds -- --profile regular --engine debian
+// npm run worlds -- --seed 42 --first 14              from the 14th world on
 // npm run worlds -- --keep-going                      more than the first failure
-// npm run worlds -- --without "invariants;preview"    laws that are known to be broken
+// npm run worlds -- --without "invariants;preview"    but for laws that are known to be broken
+// npm run worlds -- --leave-out retract,restate       and for moves that are known to break them
 
 const { values } = parseArgs({
   args: Deno.args,
@@ -17,23 +19,26 @@ const { values } = parseArgs({
     seed: { type: "string", default: String(Math.floor(Math.random() * 20_000)) },
     profile: { type: "string", default: "wild" },
     engine: { type: "string", default: "embedded" },
+    first: { type: "string", default: "1" },
     longest: { type: "string", default: "110" },
     shrink: { type: "string", default: "180" },
+    "leave-out": { type: "string", default: "" },
     without: { type: "string", default: "" },
     "keep-going": { type: "boolean", default: false },
   },
 });
-const [minutes, seed, longest, secondsToShrink] = [
+const [minutes, first, seed, longest, secondsToShrink] = [
   values.minutes,
+  values.first,
   values.seed,
   values.longest,
   values.shrink,
 ].map(Number);
 const { engine, profile } = values;
 if (
-  minutes === undefined || seed === undefined || longest === undefined ||
+  minutes === undefined || first === undefined || seed === undefined || longest === undefined ||
   secondsToShrink === undefined || !(minutes > 0) || !(longest > 1) || !(secondsToShrink >= 0) ||
-  !Number.isInteger(seed) || (engine !== "embedded" && engine !== "debian") ||
+  !Number.isInteger(seed) || !(first >= 1) || (engine !== "embedded" && engine !== "debian") ||
   (profile !== "regular" && profile !== "wild")
 ) {
   console.error(
@@ -53,8 +58,10 @@ try {
   const { worlds, clientMonths, found } = await hunt(database, {
     profile,
     seed,
+    first,
     longest,
     secondsToShrink,
+    leaveOut: values["leave-out"].split(","),
     without: values.without.split(";"),
     mayGoOn: (_, failures) =>
       performance.now() < until && (values["keep-going"] || failures.length === 0),

@@ -19,9 +19,12 @@ export function planCall(state: State, client: Known, move: Move): Plan | null {
       return withLog(client, move, (_, log) => ({
         owner: client.key,
         step: () => ({ do: "restate", log, counts: restated(move) }),
+        accepted: () => client.restated.add(log),
       }));
     case "mirror":
       return withLog(client, move, ({ row, isSilent }, id) => {
+        // What counts is the row that states it anew: this one is taken back already.
+        if (client.restated.has(id)) return null;
         const metadata = { ...mirrored(row), negates: id, reason: "by hand", retracts: true };
         const mirror = { ...negated(row), metadata, corrects_id: id };
         return plain(state, client, { row: mirror, isSilent }, () => client.logs.delete(id));
@@ -114,7 +117,7 @@ function shape(which: number, n: number, metadata: Row): Row {
 function withLog(
   client: Known,
   { a }: Move,
-  plan: (log: Call, id: string) => Plan,
+  plan: (log: Call, id: string) => Plan | null,
 ): Plan | null {
   const all = [...client.logs];
   const chosen = all[a % Math.max(all.length, 1)];

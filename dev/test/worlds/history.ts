@@ -160,7 +160,7 @@ async function settle(sql: Sql, clients: World["clients"]): Promise<State> {
     if (random === null) continue;
     const known = knownOf(String.fromCharCode(65 + index), random);
     state.known.push(known);
-    for (const step of settling(known, random)) {
+    for (const step of settling(known, random).map((one, n) => named(one, index, n))) {
       await playStep(sql, state.clients, step);
       state.steps.push(step);
       state.lived.push({ owner: known.key, step: () => step });
@@ -184,11 +184,19 @@ function settling({ key, currency }: Known, { client, config, prices }: RandomCl
   ];
 }
 
+/** With an id that is the same each time: nothing of a world is left to chance. */
+function named(step: Step, client: number, n: number): Step {
+  const id = `00000000-0000-4000-9000-${String(client * 1000 + n + 1).padStart(12, "0")}`;
+  if (step.do === "client") return { ...step, client: { id, ...step.client } };
+  return step.do === "price" ? { ...step, row: { id, ...step.row } } : step;
+}
+
 function knownOf(key: string, { client, config }: RandomClient): Known {
   return {
     key,
     currency: String(config["currency"]),
     logs: new Map(),
+    restated: new Set(),
     startedOn: String(client["started_on"]),
     endedOn: null,
     anchor: Number(client["billing_anchor_day"]),

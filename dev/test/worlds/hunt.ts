@@ -13,6 +13,8 @@ export interface Found {
 export interface Hunt {
   readonly profile: Profile;
   readonly seed: number;
+  /** The first world of the seed that is lived; 1 unless given. */
+  readonly first?: number;
   /** The longest history, in moves. */
   readonly longest: number;
   /** Whether to go on after the first failure; each law is then made smaller once. */
@@ -21,6 +23,8 @@ export interface Hunt {
   readonly secondsToShrink: number;
   /** Laws that are not asked: of faults that are known, so that others show. */
   readonly without?: readonly string[];
+  /** Kinds of moves that are not made, likewise. */
+  readonly leaveOut?: readonly string[];
   readonly tell?: (line: string) => void;
 }
 
@@ -35,7 +39,8 @@ export async function hunt(database: Transactions, options: Hunt): Promise<Resul
   let worlds = 0;
   let clientMonths = 0;
   while (options.mayGoOn(worlds, found)) {
-    const world = worldAt(options, worlds);
+    const place = (options.first ?? 1) + worlds;
+    const world = worldAt(options, place);
     const life = await database.rolledBack((sql) =>
       live(sql, world, (law) => !options.without?.includes(law))
     );
@@ -44,7 +49,7 @@ export async function hunt(database: Transactions, options: Hunt): Promise<Resul
     if (life.failure === null) continue;
     const { law } = life.failure;
     const isNew = found.every(({ failure }) => failure.law !== law);
-    options.tell?.(`world ${worlds}: ${law}: ${life.failure.details[0]}`);
+    options.tell?.(`world ${place}: ${law}: ${life.failure.details[0]}`);
     const until = performance.now() + options.secondsToShrink * 1000;
     const small = isNew && options.secondsToShrink > 0
       ? await smallest(
@@ -55,20 +60,20 @@ export async function hunt(database: Transactions, options: Hunt): Promise<Resul
         () => performance.now() < until,
       )
       : { failure: life.failure };
-    found.push({ place: worlds, failure: small.failure });
+    found.push({ place, failure: small.failure });
     if (isNew) { for (const line of describe(small.failure)) options.tell?.(line); }
   }
   return { worlds, clientMonths, found };
 }
 
 /** The n-th world of a seed, whichever came before it. */
-function worldAt({ profile, seed, longest }: Hunt, place: number): World {
+function worldAt({ profile, seed, longest, leaveOut = [] }: Hunt, place: number): World {
   const [world] = fc.sample(worldsOf(profile, longest), {
     numRuns: 1,
     seed: seed * 100_003 + place,
   });
   if (world === undefined) throw new Error("no world");
-  return world;
+  return { ...world, moves: world.moves.filter(({ kind }) => !leaveOut.includes(kind)) };
 }
 
 /** The law, what breaks it, and the steps of a worked case that shows it. */

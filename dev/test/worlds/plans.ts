@@ -2,7 +2,7 @@
 import type { Row, Step } from "../cases/world.ts";
 import type { Kind, Move } from "./moves.ts";
 import { planCall } from "./calls.ts";
-import { addDays, invoicesOf, type Known, type State } from "./state.ts";
+import { addDays, idOf, invoicesOf, type Known, type State } from "./state.ts";
 
 /** A step that may be played, and what is true once it was accepted. */
 export interface Plan {
@@ -64,17 +64,20 @@ const planners: Record<Kind, Planner> = {
       month: addDays(state.day, -15 - a % 60),
       at: state.day,
     }),
-  item: (state, client, { a, b }) =>
-    own(client, {
+  item: (state, client, { a, b }) => ({
+    ...own(client, {
       do: "item",
       key: client.key,
       row: {
+        id: idOf(state.names + 1),
         description: "Set-up",
         unit_amount: ["10", "-3", "0.005", "-60", "25.5"][a % 5] ?? "10",
         currency: client.currency,
         item_day: addDays(state.day, b % 70 - 50),
       },
     }),
+    accepted: () => state.names += 1,
+  }),
   one_off: (state, client) => own(client, { do: "one_off", key: client.key, at: state.day }),
   start: planStart,
   end: planEnd,

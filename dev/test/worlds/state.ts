@@ -29,6 +29,8 @@ export interface Known {
   readonly currency: string;
   /** Calls that count, by the id of their log. */
   readonly logs: Map<string, Call>;
+  /** Logs that were stated anew. */
+  readonly restated: Set<string>;
   startedOn: string;
   endedOn: string | null;
   anchor: number;
