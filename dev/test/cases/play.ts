@@ -59,74 +59,9 @@ export async function playStep(sql: Sql, clients: Clients, step: Step): Promise<
       return;
     case "refused":
       return await expectRefusal(sql, clients, step.code, step.step);
-    case "retract":
-    case "restate":
-    case "generate":
-    case "default_client":
-    case "meter":
-    case "subscription":
-      return await playRareStep(sql, clients, step);
     default:
       return await playInvoiceStep(sql, clients, step);
   }
-}
-
-type RareStep = Extract<
-  Step,
-  { do: "retract" | "restate" | "generate" | "default_client" | "meter" | "subscription" }
->;
-
-async function playRareStep(sql: Sql, clients: Clients, step: RareStep): Promise<void> {
-  switch (step.do) {
-    case "retract":
-      await sql`select billing.retract_log(${step.log}, 'case')`;
-      return;
-    case "restate":
-      await sql`
-        select billing.correct_log(${step.log}, ${
-        JSON.stringify(step.counts)
-      }::text::jsonb, 'case')`;
-      return;
-    case "generate":
-      await sql`
-        select billing.generate_invoice(${idOf(clients, step.key)}, ${step.month}, ${step.at})`;
-      return;
-    case "default_client": {
-      const id = step.key === null ? null : idOf(clients, step.key);
-      await sql`update public.billing_settings set default_client_id = ${id}`;
-      return;
-    }
-    case "meter":
-      return await insert(sql, "stripe_meters", {
-        client_id: idOf(clients, step.key),
-        event_name: "used",
-        ...step.row,
-      });
-    case "subscription":
-      return await applySubscription(sql, idOf(clients, step.key), step);
-  }
-}
-
-/** Stripe says that a subscription without a fee of its own has begun or was cancelled. */
-async function applySubscription(
-  sql: Sql,
-  clientId: string,
-  { id, status, at }: Extract<Step, { do: "subscription" }>,
-): Promise<void> {
-  const seconds = Date.parse(`${at}T00:00:00Z`) / 1000;
-  const subscription = {
-    id,
-    customer: "cus_case",
-    status,
-    livemode: false,
-    currency: "usd",
-    metadata: { leveredge_client_id: clientId },
-    start_date: seconds,
-    ended_at: status === "canceled" ? seconds : null,
-    items: { data: [{ quantity: 1, price: { unit_amount: 0, recurring: { interval: "month" } } }] },
-  };
-  await sql`
-    select billing.apply_stripe_subscription(${JSON.stringify(subscription)}::text::jsonb, ${at})`;
 }
 
 type InvoiceStep = Extract<

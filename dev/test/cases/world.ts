@@ -47,18 +47,6 @@ export type Step =
     readonly refund: boolean;
     readonly at: string;
   }
-  | { readonly do: "retract"; readonly log: string }
-  | { readonly do: "restate"; readonly log: string; readonly counts: Row }
-  | { readonly do: "generate"; readonly key: string; readonly month: string; readonly at: string }
-  | { readonly do: "default_client"; readonly key: string | null }
-  | { readonly do: "meter"; readonly key: string; readonly row: Row }
-  | {
-    readonly do: "subscription";
-    readonly key: string;
-    readonly id: string;
-    readonly status: "active" | "canceled";
-    readonly at: string;
-  }
   | { readonly do: "refused"; readonly code: string; readonly step: Step };
 
 /** A client since 1 June 2026 without minimum, unless said otherwise. */

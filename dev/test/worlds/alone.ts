@@ -1,8 +1,8 @@
 /** One client's books with and without other clients' history in the database. */
 import type { Sql } from "postgres";
 import { z } from "zod";
-import { type Clients, openBooks, playStep } from "../cases/play.ts";
-import type { Step } from "../cases/world.ts";
+import { type Clients, openBooks } from "../cases/play.ts";
+import { playWorldStep, type WorldStep } from "./steps.ts";
 import { invoicesOf, type State } from "./state.ts";
 
 const lines = z.array(z.object({ line: z.string() }));
@@ -44,13 +44,13 @@ export async function booksAlone(state: State, key: string): Promise<string[]> {
     const played = owner === null || owner === key
       ? step((place) => owned[place]?.number ?? 0)
       : withoutOther(step(() => 0));
-    if (played !== null) await playStep(sql, clients, played);
+    if (played !== null) await playWorldStep(sql, clients, played);
   }
   const books = await booksOf(sql, clients.get(key) ?? "");
   return books;
 }
 
 /** What another client's step means to this one: it loses what the other one gets. */
-function withoutOther(step: Step): Step | null {
+function withoutOther(step: WorldStep): WorldStep | null {
   return step.do === "assign" || step.do === "default_client" ? { ...step, key: null } : null;
 }

@@ -2,8 +2,9 @@
 import type { Sql } from "postgres";
 import postgres from "postgres";
 import { z } from "zod";
-import { openBooks, playStep } from "../cases/play.ts";
-import { client as clientStep, price, type Row, type Step } from "../cases/world.ts";
+import { openBooks } from "../cases/play.ts";
+import { client as clientStep, price, type Row } from "../cases/world.ts";
+import { playWorldStep, type WorldStep } from "./steps.ts";
 import type { RandomClient } from "../properties/worlds.ts";
 import { booksAlone, booksOf } from "./alone.ts";
 import { type Broken, laws } from "./laws.ts";
@@ -16,7 +17,7 @@ import { invoicesOf, type Known, type Lived, type State } from "./state.ts";
 export interface Failure extends Broken {
   /** Moves of the world that were made when it was found. */
   readonly moves: number;
-  readonly steps: readonly Step[];
+  readonly steps: readonly WorldStep[];
 }
 
 export interface Life {
@@ -54,7 +55,7 @@ async function makeMove(state: State, plan: Plan, asks: Asks): Promise<Broken | 
   if (step.do === "run") return await makeRun(state, plan, step, asks);
   await state.sql`savepoint move`;
   try {
-    await playStep(state.sql, state.clients, step);
+    await playWorldStep(state.sql, state.clients, step);
   } catch (error) {
     // After an error of one's own the transaction must be taken back as well.
     await state.sql`rollback to savepoint move`;
@@ -70,7 +71,7 @@ async function makeMove(state: State, plan: Plan, asks: Asks): Promise<Broken | 
 async function makeRun(
   state: State,
   plan: Plan,
-  step: Extract<Step, { do: "run" }>,
+  step: Extract<WorldStep, { do: "run" }>,
   asks: Asks,
 ): Promise<Broken | null> {
   const { sql } = state;
@@ -78,7 +79,7 @@ async function makeRun(
   try {
     const shown = asks("preview") ? await previewDue(state, step.at) : [];
     await sql`savepoint move`;
-    await playStep(sql, state.clients, step);
+    await playWorldStep(sql, state.clients, step);
     accept(state, plan, null);
     state.lived.push({ owner: null, step: () => step });
     state.runs += 1;
@@ -98,7 +99,7 @@ async function makeRun(
   return null;
 }
 
-function accept(state: State, plan: Plan, step: Step | null): void {
+function accept(state: State, plan: Plan, step: WorldStep | null): void {
   plan.accepted?.();
   if (step === null) return;
   state.steps.push(step);
@@ -106,7 +107,7 @@ function accept(state: State, plan: Plan, step: Step | null): void {
 }
 
 /** The step, with invoices by their numbers. */
-async function inNumbers(state: State, plan: Plan | Lived): Promise<Step> {
+async function inNumbers(state: State, plan: Plan | Lived): Promise<WorldStep> {
   const owned = plan.owner === null ? [] : await invoicesOf(state, plan.owner);
   return plan.step((place) => owned[place]?.number ?? 0);
 }
@@ -161,7 +162,7 @@ async function settle(sql: Sql, clients: World["clients"]): Promise<State> {
     const known = knownOf(String.fromCharCode(65 + index), random);
     state.known.push(known);
     for (const step of settling(known, random).map((one, n) => named(one, index, n))) {
-      await playStep(sql, state.clients, step);
+      await playWorldStep(sql, state.clients, step);
       state.steps.push(step);
       state.lived.push({ owner: known.key, step: () => step });
     }
@@ -170,7 +171,7 @@ async function settle(sql: Sql, clients: World["clients"]): Promise<State> {
 }
 
 /** A client with its prices; where there is no default list, tokens have prices as well. */
-function settling({ key, currency }: Known, { client, config, prices }: RandomClient): Step[] {
+function settling({ key, currency }: Known, { client, config, prices }: RandomClient): WorldStep[] {
   const tokens: readonly Row[] = currency === "USD" ? [] : [
     { metric: "output_tokens", unit_amount: "15", per_units: "1000000" },
     { metric: "cache_read_tokens", unit_amount: "0.3", per_units: "1000000" },
@@ -185,7 +186,7 @@ function settling({ key, currency }: Known, { client, config, prices }: RandomCl
 }
 
 /** With an id that is the same each time: nothing of a world is left to chance. */
-function named(step: Step, client: number, n: number): Step {
+function named(step: WorldStep, client: number, n: number): WorldStep {
   const id = `00000000-0000-4000-9000-${String(client * 1000 + n + 1).padStart(12, "0")}`;
   if (step.do === "client") return { ...step, client: { id, ...step.client } };
   return step.do === "price" ? { ...step, row: { id, ...step.row } } : step;
@@ -200,8 +201,7 @@ function knownOf(key: string, { client, config }: RandomClient): Known {
     startedOn: String(client["started_on"]),
     endedOn: null,
     anchor: Number(client["billing_anchor_day"]),
-    paused: false,
-    cancelledOn: null,
+    away: null,
     subscription: null,
     externalId: null,
     agents: new Set(),

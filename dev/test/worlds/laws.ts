@@ -34,8 +34,9 @@ export const laws: Readonly<Record<string, Law>> = {
 /** Sections that lie in a gap cost nothing, and no line is of a day of it. */
 async function outsideService({ sql, known, clients }: State): Promise<string[]> {
   const broken: string[] = [];
-  for (const { key, gaps } of known) {
-    for (const { from, until } of gaps) {
+  for (const { key, gaps, away } of known) {
+    const open = away === null ? [] : [{ from: addDays(away.day, 2), until: "infinity" }];
+    for (const { from, until } of [...gaps, ...open]) {
       broken.push(
         ...await texts(sql`
           with line as (
@@ -68,16 +69,16 @@ async function outsideService({ sql, known, clients }: State): Promise<string[]>
 /** What was used before a subscription was cancelled is billed, whether it comes back or not. */
 async function forgottenBeforeEnd({ sql, known, clients, day }: State): Promise<string[]> {
   const broken: string[] = [];
-  for (const { key, cancelledOn, unclear } of known) {
-    if (cancelledOn === null || unclear.some(({ from }) => from === "-infinity")) continue;
+  for (const { key, away } of known) {
+    if (away?.why !== "cancelled") continue;
     broken.push(
       ...await texts(sql`
         select format('%s: %s is %s %s, cancelled on %s', ${key}::text, p.period_start, p.state,
-          p.reason, ${cancelledOn}::date) as line
+          p.reason, ${away.day}::date) as line
         from public.billing_periods p join public.clients c on c.id = p.client_id
         where c.id = ${clients.get(key) ?? ""} and p.state = 'blocked'
-          and p.reason = 'client_paused' and p.period_start < ${addDays(cancelledOn, -1)}
-          and c.started_on < ${addDays(cancelledOn, -1)} and p.period_end < ${addDays(day, -1)}`),
+          and p.reason = 'client_paused' and p.period_start < ${addDays(away.day, -1)}
+          and c.started_on < ${addDays(away.day, -1)} and p.period_end < ${addDays(day, -1)}`),
     );
   }
   return broken;

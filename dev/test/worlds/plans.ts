@@ -1,5 +1,6 @@
 /** Makes a step of a move, as far as the state of the world lets it. */
-import type { Row, Step } from "../cases/world.ts";
+import type { Row } from "../cases/world.ts";
+import type { WorldStep } from "./steps.ts";
 import type { Kind, Move } from "./moves.ts";
 import { planCall } from "./calls.ts";
 import { addDays, idOf, invoicesOf, type Known, type State } from "./state.ts";
@@ -7,7 +8,7 @@ import { addDays, idOf, invoicesOf, type Known, type State } from "./state.ts";
 /** A step that may be played, and what is true once it was accepted. */
 export interface Plan {
   readonly owner: string | null;
-  readonly step: (numberOf: (place: number) => number) => Step;
+  readonly step: (numberOf: (place: number) => number) => WorldStep;
   readonly accepted?: () => void;
 }
 
@@ -28,6 +29,8 @@ const planners: Record<Kind, Planner> = {
   difference: planCall,
   run: (state, _, { a }) => {
     const day = addDays(state.day, [31, 31, 17, 9, 2][a % 5] ?? 31);
+    // Invoices are named by their number, which begins anew each year.
+    if (day > "2026-12-28") return null;
     return { owner: null, step: () => ({ do: "run", at: day }), accepted: () => state.day = day };
   },
   pay: (state, client, { a, b }) =>
@@ -83,14 +86,12 @@ const planners: Record<Kind, Planner> = {
   end: planEnd,
   return: planReturn,
   pause: (state, client) =>
-    client.paused ? null : change(client, { status: "paused" }, () => {
-      client.paused = true;
-      client.unclear.push({ from: "-infinity", until: "infinity" });
-      void state;
-    }),
-  resume: (_, client) =>
-    client.paused && client.cancelledOn === null
-      ? change(client, { status: "active" }, () => client.paused = false)
+    isServed(client)
+      ? change(client, { status: "paused" }, () => client.away = { why: "paused", day: state.day })
+      : null,
+  resume: (state, client) =>
+    client.away?.why === "paused"
+      ? change(client, { status: "active" }, () => comeBack(state, client))
       : null,
   cancel: (state, client) => planSubscription(state, client, "canceled"),
   subscribe: (state, client) => planSubscription(state, client, "active"),
@@ -144,7 +145,7 @@ const planners: Record<Kind, Planner> = {
     }),
 };
 
-function own(client: Known, step: Step): Plan {
+function own(client: Known, step: WorldStep): Plan {
   return { owner: client.key, step: () => step };
 }
 
@@ -157,7 +158,7 @@ async function onInvoice(
   state: State,
   client: Known,
   which: number,
-  step: (invoice: { readonly total: number }, number: number, at: string) => Step,
+  step: (invoice: { readonly total: number }, number: number, at: string) => WorldStep,
   statuses: readonly string[] = ["open", "paid", "uncollectible"],
 ): Promise<Plan | null> {
   const all = await invoicesOf(state, client.key);
@@ -177,7 +178,13 @@ function planStart(_: State, client: Known, { a }: Move): Plan | null {
   return change(client, { started_on: day }, () => client.startedOn = day);
 }
 
+/** Not ended, not paused, not without its subscription. */
+function isServed(client: Known): boolean {
+  return client.endedOn === null && client.away === null;
+}
+
 function planEnd(state: State, client: Known, { a }: Move): Plan | null {
+  if (client.away !== null) return null;
   const wanted = addDays(state.day, [-20, -50, 0, 5, -2, -80][a % 6] ?? 0);
   const last = client.gaps.at(-1);
   // An end does not reach back over an earlier one.
@@ -196,14 +203,23 @@ function planReturn(state: State, client: Known): Plan | null {
   });
 }
 
+/** Back from a pause, or with a new subscription: the day it went was still served. */
+function comeBack(state: State, client: Known): void {
+  const { away } = client;
+  client.away = null;
+  if (away === null) return;
+  client.unclear.push({ from: addDays(away.day, -1), until: addDays(away.day, 2) });
+  addGap(client, addDays(away.day, 2), state.day);
+}
+
 /** West of Greenwich the day before may still run, so that what is said ends a day earlier. */
 function addGap(client: Known, from: string, until: string): void {
   const sure = addDays(until, -1);
   if (from < sure) client.gaps.push({ from, until: sure });
-  if (from < addDays(until, 1)) {
-    client.unclear.push({ from: from < sure ? sure : from, until: addDays(until, 1) });
-  }
+  client.unclear.push({ from: from < sure ? sure : from, until: addDays(until, 1) });
 }
+
+const noFee: Row = { livemode: false, currency: "usd", customer: "cus_world", items: { data: [] } };
 
 function planSubscription(
   state: State,
@@ -212,18 +228,25 @@ function planSubscription(
 ): Plan | null {
   if (client.currency !== "USD") return null;
   const ends = status === "canceled";
+  const { away, subscription } = client;
   // One is cancelled where one runs, and begins where none does.
-  if (ends !== (client.subscription !== null)) return null;
-  const id = client.subscription ?? `sub_${client.key}_${state.names}`;
-  const { cancelledOn } = client;
+  const mayBe = ends ? subscription !== null && isServed(client) : subscription === null &&
+    (isServed(client) || away?.why === "cancelled");
+  if (!mayBe) return null;
+  const id = subscription ?? `sub_${client.key}_${state.names}`;
+  const seconds = Date.parse(`${state.day}T00:00:00Z`) / 1000;
   return {
-    ...own(client, { do: "subscription", key: client.key, id, status, at: state.day }),
+    ...own(client, {
+      do: "subscription",
+      key: client.key,
+      at: state.day,
+      says: { ...noFee, id, status, [ends ? "ended_at" : "start_date"]: seconds },
+    }),
     accepted: () => {
       state.names += 1;
       client.subscription = ends ? null : id;
-      if (ends) client.cancelledOn ??= state.day;
-      else client.cancelledOn = null;
-      if (!ends && cancelledOn !== null) addGap(client, cancelledOn, state.day);
+      if (ends) client.away = { why: "cancelled", day: state.day };
+      else comeBack(state, client);
     },
   };
 }

@@ -2,7 +2,8 @@
 import type { Sql } from "postgres";
 import { z } from "zod";
 import type { Clients } from "../cases/play.ts";
-import type { Row, Step } from "../cases/world.ts";
+import type { Row } from "../cases/world.ts";
+import type { WorldStep } from "./steps.ts";
 
 /** Days `[from, until)` on which a client is certainly not served, or on which nothing is said. */
 export interface Span {
@@ -20,7 +21,7 @@ export interface Call {
 export interface Lived {
   readonly owner: string | null;
   /** The step when the invoice of the owner with this place is known by its number. */
-  readonly step: (numberOf: (place: number) => number) => Step;
+  readonly step: (numberOf: (place: number) => number) => WorldStep;
 }
 
 /** A client as the moves have made it. */
@@ -34,9 +35,8 @@ export interface Known {
   startedOn: string;
   endedOn: string | null;
   anchor: number;
-  paused: boolean;
-  /** The day on which the subscription ended and none has begun since. */
-  cancelledOn: string | null;
+  /** Since when it is paused, or without the subscription that was cancelled. */
+  away: { readonly why: "paused" | "cancelled"; readonly day: string } | null;
   subscription: string | null;
   externalId: string | null;
   readonly agents: Set<string>;
@@ -54,7 +54,7 @@ export interface State {
   readonly size: number;
   readonly lived: Lived[];
   /** What was played, ready to be pasted into a worked case. */
-  readonly steps: Step[];
+  readonly steps: WorldStep[];
   /** Anchor day at the time a period was opened, by client id and first day. */
   readonly anchors: Map<string, number>;
   day: string;
