@@ -23,7 +23,7 @@ for (const profile of profiles) {
       seed,
       longest: 70,
       secondsToShrink: 60,
-      without,
+      asks: (law) => !without.includes(law),
       mayGoOn: (lived, failures) =>
         failures.length === 0 && (lived === 0 || performance.now() < until),
     });

@@ -1,7 +1,7 @@
 /** Lives worlds of a seed one after the other, and tells what breaks. */
 import fc from "fast-check";
 import type { Transactions } from "../cases/rolled-back.ts";
-import { type Failure, live } from "./history.ts";
+import { type Asks, type Failure, live } from "./history.ts";
 import { type Profile, type World, worldsOf } from "./moves.ts";
 import { smallest } from "./smaller.ts";
 
@@ -21,8 +21,8 @@ export interface Hunt {
   readonly mayGoOn: (worlds: number, found: readonly Found[]) => boolean;
   /** How long a failure may be made smaller. */
   readonly secondsToShrink: number;
-  /** Laws that are not asked: of faults that are known, so that others show. */
-  readonly without?: readonly string[];
+  /** Whether a law is asked: not those of faults that are known, so that others show. */
+  readonly asks: Asks;
   /** Kinds of moves that are not made, likewise. */
   readonly leaveOut?: readonly string[];
   readonly tell?: (line: string) => void;
@@ -41,9 +41,7 @@ export async function hunt(database: Transactions, options: Hunt): Promise<Resul
   while (options.mayGoOn(worlds, found)) {
     const place = (options.first ?? 1) + worlds;
     const world = worldAt(options, place);
-    const life = await database.rolledBack((sql) =>
-      live(sql, world, (law) => !options.without?.includes(law))
-    );
+    const life = await database.rolledBack((sql) => live(sql, world, options.asks));
     worlds += 1;
     clientMonths += life.clientMonths;
     if (life.failure === null) continue;
