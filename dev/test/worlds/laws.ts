@@ -53,11 +53,11 @@ async function outsideService({ sql, known, clients }: State): Promise<string[]>
             where n.client_id = ${clients.get(key) ?? ""} and l.kind <> 'credit'
           )
           select format('%s: %s of %s costs %s, not served from %s to %s', ${key}::text,
-            coalesce(l.metric, l.kind), l.section_start, sum(l.amount_minor), ${from}::date,
-            ${until}::date) as line
+            coalesce(l.metric, l.kind), l.section_start, sum(l.amount_minor), ${from}::text,
+            ${until}::text) as line
           from line l
-          where l.kind in ('usage', 'minimum') and l.section_start >= ${from}
-            and l.section_end <= ${until}
+          where l.kind in ('usage', 'minimum') and l.section_start >= ${from}::text::date
+            and l.section_end <= ${until}::text::date
           group by l.section_start, coalesce(l.metric, l.kind)
           having sum(l.amount_minor) <> 0`),
       );
