@@ -10,14 +10,14 @@ const parts = ["cache_read_tokens", "cache_write_tokens", "reasoning_tokens"] as
 export function planCall(state: State, client: Known, move: Move): Plan | null {
   switch (move.kind) {
     case "retract":
-      return withLog(client, move, (_, id) => ({
-        owner: client.key,
+      return withLog(client, move, (call, id) => ({
+        owner: ownerOf(client, call),
         step: () => ({ do: "retract", log: id }),
         accepted: () => client.logs.delete(id),
       }));
     case "restate":
-      return withLog(client, move, (_, log) => ({
-        owner: client.key,
+      return withLog(client, move, (call, log) => ({
+        owner: ownerOf(client, call),
         step: () => ({ do: "restate", log, counts: restated(move) }),
         accepted: () => client.restated.add(log),
       }));
@@ -54,13 +54,18 @@ function plain(
   const id = idOf(state.names + 1);
   const log: Row = { id, created_at: state.day, ...call.row };
   return {
-    owner: client.key,
+    owner: ownerOf(client, call),
     step: () => ({ do: "log", key: call.isSilent ? null : client.key, log }),
     accepted: () => {
       state.names += 1;
       accepted(id);
     },
   };
+}
+
+/** Whose a call is that goes by its agent changes with the agent's assignment. */
+function ownerOf(client: Known, { row, isSilent }: Call): string | null {
+  return isSilent && String(row["agent"]).startsWith("AGENT-") ? null : client.key;
 }
 
 /** A call: whose it is it says by the column, by metadata, by its agent, or not at all. */

@@ -84,7 +84,10 @@ async function forgottenBeforeEnd({ sql, known, clients, day }: State): Promise<
   return broken;
 }
 
-/** What a credit note gives back its invoice has charged; a tax is named as the invoice does. */
+/**
+ * What a credit note gives back its invoice has charged, unless the invoice that did has nothing left
+ * to be credited (by notes by hand, say); a tax is named as the invoice does.
+ */
 function strangeCredits(sql: Sql): Promise<string[]> {
   return texts(sql`
     select format('%s: %s of %s, %s', n.number, x.rating_key, x.section_start, x.amount_minor)
@@ -94,6 +97,12 @@ function strangeCredits(sql: Sql): Promise<string[]> {
       select from public.invoice_lines l where l.invoice_id = n.invoice_id
         and l.rating_key = x.rating_key
         and (x.section_start is null or l.section_start = x.section_start))
+      and exists (
+        select from public.invoice_lines l join public.invoices i on i.id = l.invoice_id
+          and i.client_id = n.client_id and i.status in ('open', 'paid', 'uncollectible')
+        where l.rating_key = x.rating_key and l.section_start = x.section_start
+          and i.total_minor > coalesce((select sum(o.total_minor) from public.credit_notes o
+            where o.invoice_id = i.id), 0))
     union all
     select format('%s: a tax without %s', n.number, case when t ->> 'name' is null then 'name'
       when t ->> 'rate_percent' is null then 'rate' else 'behavior' end)
