@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { parseDecimal } from "./fraction.ts";
 import { rateMonth } from "./rate-month.ts";
 import { CLIENT, sampleClient, sampleConfig, sampleLog, sampleWorld } from "./world.sample.ts";
 import type { World } from "./world.ts";
@@ -147,4 +148,53 @@ Deno.test("usage without a price blocks the client and names model and metric", 
   const [period] = rateMonth(sampleWorld({ logs }), { asOf: AS_OF }).periods;
   assert(period?.outcome === "blocked");
   assert.deepEqual(period.unpriced, [{ model: "claude-sonnet", metric: "pdf_processing" }]);
+});
+
+Deno.test("periods that were opened are rated as they were cut, the minimum by the whole month", () => {
+  // The last day of May under anchor 31 is one of the 30 days from 31 May to 29 June: 3000 ÷ 30.
+  const world = sampleWorld({
+    clients: [sampleClient({ service: [{ starts_on: "2026-05-31", ends_on: "infinity" }] })],
+    ...terms({ minimum_minor: "3000" }),
+  });
+  const opened = { start: "2026-05-31", end: "2026-06-01", anchor: 31 };
+  const { periods } = rateMonth(world, { asOf: "2026-07-01T00:00:00Z" }, {
+    periods: new Map([[CLIENT, [opened]]]),
+  });
+  assert.deepEqual(
+    periods.map((period) => period.outcome === "invoiced" && period.totals.totalMinor),
+    [100n],
+  );
+});
+
+Deno.test("an item is taxed, bears no discount and does not count towards the minimum", () => {
+  // 30.00 of minimum less 10 % and 5.00 of items: 32.00, with 20 % of it: 38.40.
+  const world = sampleWorld(terms({
+    minimum_minor: "3000",
+    discount_percent: "10",
+    taxes: '[{"name": "VAT", "rate_percent": "20", "behavior": "exclusive"}]',
+  }));
+  const { periods } = rateMonth(world, { asOf: "2026-07-01T00:00:00Z" }, {
+    items: new Map([[`${CLIENT} 2026-06-01`, [parseDecimal("5")]]]),
+  });
+  assert.deepEqual(
+    periods.map((period) => period.outcome === "invoiced" && period.totals.totalMinor),
+    [3840n],
+  );
+});
+
+Deno.test("usage that Stripe rates is on no invoice of ours", () => {
+  const world = sampleWorld({ logs: [sampleLog({ input_tokens: "7", output_tokens: "2" })] });
+  const { periods } = rateMonth(world, { asOf: "2026-07-01T00:00:00Z" }, {
+    meters: [{
+      client_id: CLIENT,
+      metric: "input_tokens",
+      model: null,
+      effective_from: "2026-06-01",
+      effective_until: "infinity",
+    }],
+  });
+  assert.deepEqual(
+    periods.map((period) => period.outcome === "invoiced" && period.totals.totalMinor),
+    [200n],
+  );
 });

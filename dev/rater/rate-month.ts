@@ -12,13 +12,31 @@ import {
 } from "./fraction.ts";
 import { type TaxLine, taxLines } from "./tax-lines.ts";
 import { type Terms, termsOf } from "./terms.ts";
-import { type UnbillableReason, usageOfLogs } from "./usage.ts";
+import { type UnbillableReason, type Usage, usageOfLogs } from "./usage.ts";
 import { type Unpriced, type UsageLine, usageRater } from "./usage-lines.ts";
 import type { ClientRow, World } from "./world.ts";
 
 export interface PlainLine {
-  readonly kind: "minimum" | "discount";
+  readonly kind: "minimum" | "one_off" | "discount";
   readonly amountMinor: bigint;
+}
+
+/** What was decided when it happened and cannot be told from the rows that there are now. */
+export interface Recorded {
+  /** Periods that were opened, by client, with the anchor day of that moment. */
+  readonly periods?: ReadonlyMap<string, readonly (Period & { readonly anchor: number })[]>;
+  /** One-off items by client and period they were taken into: `id 2026-06-01`; major units. */
+  readonly items?: ReadonlyMap<string, readonly Fraction[]>;
+  readonly meters?: readonly Meter[];
+}
+
+/** Usage that Stripe rates. */
+export interface Meter {
+  readonly client_id: string;
+  readonly metric: string;
+  readonly model: string | null;
+  readonly effective_from: Day;
+  readonly effective_until: Day;
 }
 
 export type Line = UsageLine | PlainLine | TaxLine;
@@ -60,19 +78,32 @@ const LARGEST_MINOR = 900_000_000_000_000n;
  * Rates from raw rows every period of every client that is over in the client's own time zone at
  * `asOf` (an instant as text), as if nothing had been invoiced. Shares no code with the database.
  */
-export function rateMonth(world: World, { asOf }: { readonly asOf: string }): Rating {
+export function rateMonth(
+  world: World,
+  { asOf }: { readonly asOf: string },
+  recorded: Recorded = {},
+): Rating {
   const { usage, unbillable } = usageOfLogs(world);
-  const byClient = Map.groupBy(usage, ({ clientId }) => clientId);
+  const ours = usage.filter((one) => !recorded.meters?.some((meter) => measures(meter, one)));
+  const byClient = Map.groupBy(ours, ({ clientId }) => clientId);
   const rateUsage = usageRater(world);
   const periods = world.clients.flatMap((client) => {
     const today: Day = localDays(client, world.zones)(parseInstant(asOf));
-    return periodsOver(client, today).map((period) => {
+    const over = recorded.periods?.get(client.id) ?? periodsOver(client, today);
+    return over.map((period) => {
       const terms = termsOf(world, client, period);
       const rated = rateUsage(client.id, byClient.get(client.id) ?? [], terms);
-      return resultOf(client, period, terms, rated);
+      const items = recorded.items?.get(`${client.id} ${period.start}`) ?? [];
+      return resultOf(client, period, terms, rated, items);
     });
   });
   return { periods, unbillable };
+}
+
+function measures(meter: Meter, { clientId, metric, model, day }: Usage): boolean {
+  return meter.client_id === clientId && meter.metric === metric &&
+    (meter.model === null || meter.model === model) &&
+    meter.effective_from <= day && day < meter.effective_until;
 }
 
 function resultOf(
@@ -80,12 +111,14 @@ function resultOf(
   period: Period,
   terms: Terms,
   { lines: usageLines, unpriced }: ReturnType<ReturnType<typeof usageRater>>,
+  items: readonly Fraction[],
 ): PeriodResult {
   const head = { client, period, currency: terms.currency };
   const blocked = { ...head, outcome: "blocked", unpriced } as const;
   if (unpriced.length > 0) return { ...blocked, reason: "unpriced_usage" };
-  const charges = [...usageLines, ...minimumLine(usageLines, terms)];
-  const discount = discountLine(charges, terms);
+  const discountable = [...usageLines, ...minimumLine(usageLines, terms)];
+  const discount = discountLine(discountable, terms);
+  const charges = [...discountable, ...items.map((item) => itemLine(item, terms))];
   const lines = [...charges, ...discount, ...taxLines(charges, amountOf(discount), terms)];
   const totals = totalsOf(lines);
   if (totals.totalMinor < 0n) return { ...blocked, reason: "negative_total" };
@@ -108,6 +141,10 @@ function minimumLine(usage: readonly UsageLine[], terms: Terms): PlainLine[] {
   return missing > 0n ? [{ kind: "minimum", amountMinor: missing }] : [];
 }
 
+function itemLine(item: Fraction, { minorPerMajor }: Terms): PlainLine {
+  return { kind: "one_off", amountMinor: roundHalfAway(multiply(item, minorPerMajor)) };
+}
+
 /** A discount never exceeds what it is taken from. */
 function discountLine(charges: readonly Line[], terms: Terms): PlainLine[] {
   const base = whole(amountOf(charges));
@@ -121,7 +158,7 @@ function discountLine(charges: readonly Line[], terms: Terms): PlainLine[] {
 
 function totalsOf(lines: readonly Line[]): Totals {
   const of = (isWanted: (line: Line) => boolean) => amountOf(lines.filter(isWanted));
-  const subtotalMinor = of(({ kind }) => kind === "usage" || kind === "minimum");
+  const subtotalMinor = of(({ kind }) => ["usage", "minimum", "one_off"].includes(kind));
   const discount = of(({ kind }) => kind === "discount");
   const taxMinor = of((line) => line.kind === "tax" && line.behavior === "exclusive");
   return {

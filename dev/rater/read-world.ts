@@ -33,7 +33,7 @@ export async function readWorld(sql: Sql): Promise<World> {
       from public.billing_config`,
     unbilled_metrics: unbilled.map(({ metric }) => metric),
     logs: await sql`
-      select agent, model, input_tokens::text, output_tokens::text, web_searches::text,
+      select id, agent, model, input_tokens::text, output_tokens::text, web_searches::text,
         other_features::text, metadata::text, timestamp::text, client_id, corrects_id
       from public.agent_usage_logs`,
   });

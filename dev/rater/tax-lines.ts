@@ -4,6 +4,7 @@ import {
   type Fraction,
   isZero,
   multiply,
+  ONE,
   roundHalfAway,
   roundHalfToward,
   sum,
@@ -32,15 +33,18 @@ const HUNDRED = whole(100);
 
 /**
  * Taxes of charges from which a discount (zero or negative) has been taken, each charge bearing its
- * proportional part. Inclusive taxes are inside the amounts: the net of all of them is what every
- * tax is a percentage of. One rounding per tax.
+ * proportional part; one-off items bear none of it. Inclusive taxes are inside the amounts: the net
+ * of all of them is what every tax is a percentage of. One rounding per tax.
  */
 export function taxLines(
   charges: readonly Charge[],
   discountMinor: bigint,
   terms: Terms,
 ): TaxLine[] {
-  const subtotal = whole(charges.reduce((total, { amountMinor }) => total + amountMinor, 0n));
+  const isDiscounted = ({ kind }: Charge) => kind !== "one_off";
+  const subtotal = whole(
+    charges.filter(isDiscounted).reduce((total, { amountMinor }) => total + amountMinor, 0n),
+  );
   const left = isZero(subtotal) ? ZERO : divide(add(subtotal, whole(discountMinor)), subtotal);
   const nets = charges.map((charge) => {
     const subject = charge.metric ?? charge.kind;
@@ -48,7 +52,7 @@ export function taxLines(
       terms.taxes.filter((tax) => tax.behavior === "inclusive" && holdsFor(tax, subject))
         .map(({ ratePercent }) => ratePercent),
     );
-    const gross = multiply(whole(charge.amountMinor), left);
+    const gross = multiply(whole(charge.amountMinor), isDiscounted(charge) ? left : ONE);
     return { subject, included, net: divide(multiply(gross, HUNDRED), add(HUNDRED, included)) };
   });
   return terms.taxes.flatMap((tax): TaxLine[] => {

@@ -44,7 +44,11 @@ export interface Terms {
 }
 
 /** Terms are those in force on the last day of service in the period. Throws without a default. */
-export function termsOf(world: World, client: ClientRow, period: Period): Terms {
+export function termsOf(
+  world: World,
+  client: ClientRow,
+  period: Period & { readonly anchor?: number },
+): Terms {
   const service = servedDays(client, period);
   const on = service.at(-1) ?? period.start;
   const fallback = configOn(world, null, on);
@@ -55,15 +59,13 @@ export function termsOf(world: World, client: ClientRow, period: Period): Terms 
   if (currency === undefined) throw new Error(`unknown currency ${code}`);
   // An amount of the default holds only in the default's currency: 50.00 USD is not 5000 JPY.
   const isDefaultMoney = fallback.currency === currency.code;
+  const anchor = period.anchor ?? client.billing_anchor_day;
   const lastDay = addDays(period.end, -1);
   return {
     period,
     service,
     // Of the whole month from anchor day to anchor day that the period is, or is part of.
-    fullDays: daysBetween(
-      anchorBefore(lastDay, client.billing_anchor_day),
-      anchorAfter(lastDay, client.billing_anchor_day),
-    ),
+    fullDays: daysBetween(anchorBefore(lastDay, anchor), anchorAfter(lastDay, anchor)),
     currency: currency.code,
     minorPerMajor: whole(10n ** BigInt(currency.exponent)),
     minimum: amount(own?.minimum_minor ?? (isDefaultMoney ? fallback.minimum_minor : null)) ?? ZERO,

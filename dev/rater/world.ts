@@ -77,6 +77,7 @@ export const configRow = z.object({
 });
 
 export const logRow = z.object({
+  id: z.string().optional(),
   agent: z.string(),
   model: z.string(),
   input_tokens: integer,

@@ -152,8 +152,8 @@ async function playInvoiceStep(sql: Sql, clients: Clients, step: InvoiceStep): P
 }
 
 async function addClient(sql: Sql, clients: Clients, key: string, client: Row, config: Row) {
-  const id = randomUUID();
-  await insert(sql, "clients", { id, ...client });
+  const id = String(client["id"] ?? randomUUID());
+  await insert(sql, "clients", { ...client, id });
   clients.set(key, id);
   await insert(sql, "billing_config", { client_id: id, ...config });
 }

@@ -1,0 +1,56 @@
+/** One client's books with and without other clients' history in the database. */
+import type { Sql } from "postgres";
+import { z } from "zod";
+import { type Clients, openBooks } from "../cases/play.ts";
+import { playWorldStep, type WorldStep } from "./steps.ts";
+import { invoicesOf, type State } from "./state.ts";
+
+const lines = z.array(z.object({ line: z.string() }));
+
+/** Invoices without their numbers, credit notes, periods and balance of a client. */
+export async function booksOf(sql: Sql, id: string): Promise<string[]> {
+  return lines.parse(
+    await sql`
+      select concat_ws(' ', 'invoice', i.kind, i.period_start, i.status, i.currency, i.total_minor,
+        'due', i.amount_due_minor, 'issued', i.issued_on, (select string_agg(concat_ws(' ', l.kind,
+          l.section_start, l.model, l.metric, l.agent, l.quantity, l.amount_minor, l.tax_name,
+          l.tax_base_minor), ', ' order by l.position)
+          from public.invoice_lines l where l.invoice_id = i.id)) as line
+      from public.invoices i where i.client_id = ${id}
+      union all
+      select concat_ws(' ', 'credit note', n.reason, n.total_minor, n.to_invoice_minor,
+        n.to_balance_minor, n.to_refund_minor, n.issued_at)
+      from public.credit_notes n where n.client_id = ${id}
+      union all
+      select concat_ws(' ', 'period', p.period_start, p.period_end, p.state, p.reason)
+      from public.billing_periods p where p.client_id = ${id}
+      union all
+      select concat_ws(' ', 'balance', b.currency, sum(b.amount_minor))
+      from public.balance_entries b where b.client_id = ${id} group by b.currency
+      order by 1`,
+  ).map(({ line }) => line);
+}
+
+/** Plays what was lived again without the other clients, and takes it back. */
+export async function booksAlone(state: State, key: string): Promise<string[]> {
+  const { sql } = state;
+  const clients: Clients = new Map();
+  const alone = { ...state, clients };
+  await sql`savepoint alone`;
+  await sql`rollback to savepoint world`;
+  await openBooks(sql);
+  for (const { owner, step } of state.lived) {
+    const owned = owner === key ? await invoicesOf(alone, key) : [];
+    const played = owner === null || owner === key
+      ? step((place) => owned[place]?.number ?? 0)
+      : withoutOther(step(() => 0));
+    if (played !== null) await playWorldStep(sql, clients, played);
+  }
+  const books = await booksOf(sql, clients.get(key) ?? "");
+  return books;
+}
+
+/** What another client's step means to this one: it loses what the other one gets. */
+function withoutOther(step: WorldStep): WorldStep | null {
+  return step.do === "assign" || step.do === "default_client" ? { ...step, key: null } : null;
+}

@@ -1,0 +1,168 @@
+/** What must be true after every run, whatever has happened. Each law returns what breaks it. */
+import type { Sql } from "postgres";
+import { z } from "zod";
+import { describeBooks, findContradictions } from "../cases/books.ts";
+import { isRatedAsBooked } from "./rated.ts";
+import { addDays, type State } from "./state.ts";
+
+export interface Broken {
+  readonly law: string;
+  readonly details: readonly string[];
+}
+
+type Law = (state: State) => Promise<string[]>;
+
+const lines = z.array(z.object({ line: z.string() }));
+const texts = async (rows: Promise<unknown>) => lines.parse(await rows).map(({ line }) => line);
+
+export const laws: Readonly<Record<string, Law>> = {
+  "books contradict themselves": ({ sql }) => findContradictions(sql),
+  "outside service": outsideService,
+  "used before the end is not billed": forgottenBeforeEnd,
+  "booked is not rated": isRatedAsBooked,
+  "a credit note credits what its invoice did not charge": ({ sql }) => strangeCredits(sql),
+  "an item stands twice": ({ sql }) => doubledItems(sql),
+  "invariants": ({ sql }) =>
+    texts(sql`
+      select concat_ws(' ', v.invariant, v.subject, v.detail) as line
+      from billing.check_invariants('2026-01-01') v`),
+  "lines without effect": ({ sql }) => pairs(sql),
+  "rebuild is not increment": rebuilt,
+  "running again changes the books": runAgain,
+};
+
+/** Sections that lie in a gap cost nothing, and no line is of a day of it. */
+async function outsideService({ sql, known, clients }: State): Promise<string[]> {
+  const broken: string[] = [];
+  for (const { key, gaps, away } of known) {
+    const open = away === null ? [] : [{ from: addDays(away.day, 2), until: "infinity" }];
+    for (const { from, until } of [...gaps, ...open]) {
+      broken.push(
+        ...await texts(sql`
+          with line as (
+            select l.section_start, l.section_end, l.kind, l.metric, l.service_start, l.service_end,
+              l.amount_minor
+            from public.invoice_lines l join public.invoices i on i.id = l.invoice_id
+            where i.client_id = ${clients.get(key) ?? ""} and i.status <> 'void'
+            union all
+            select l.section_start, p.period_end, l.kind, l.metric, l.service_start, l.service_end,
+              -l.amount_minor
+            from public.credit_note_lines l join public.credit_notes n on n.id = l.credit_note_id
+            join public.billing_periods p on p.client_id = n.client_id
+              and p.period_start = l.section_start
+            where n.client_id = ${clients.get(key) ?? ""} and l.kind <> 'credit'
+          )
+          select format('%s: %s of %s costs %s, not served from %s to %s', ${key}::text,
+            coalesce(l.metric, l.kind), l.section_start, sum(l.amount_minor), ${from}::text,
+            ${until}::text) as line
+          from line l
+          where l.kind in ('usage', 'minimum') and l.section_start >= ${from}::text::date
+            and l.section_end <= ${until}::text::date
+          group by l.section_start, coalesce(l.metric, l.kind)
+          having sum(l.amount_minor) <> 0`),
+      );
+    }
+  }
+  return broken;
+}
+
+/** What was used before a subscription was cancelled is billed, whether it comes back or not. */
+async function forgottenBeforeEnd({ sql, known, clients, day }: State): Promise<string[]> {
+  const broken: string[] = [];
+  for (const { key, away } of known) {
+    if (away?.why !== "cancelled") continue;
+    broken.push(
+      ...await texts(sql`
+        select format('%s: %s is %s %s, cancelled on %s', ${key}::text, p.period_start, p.state,
+          p.reason, ${away.day}::date) as line
+        from public.billing_periods p join public.clients c on c.id = p.client_id
+        where c.id = ${clients.get(key) ?? ""} and p.state = 'blocked'
+          and p.reason = 'client_paused' and p.period_start < ${addDays(away.day, -1)}
+          and c.started_on < ${addDays(away.day, -1)} and p.period_end < ${addDays(day, -1)}`),
+    );
+  }
+  return broken;
+}
+
+/**
+ * What a credit note gives back its invoice has charged, unless the invoice that did has nothing left
+ * to be credited (by notes by hand, say); a tax is named as the invoice does.
+ */
+function strangeCredits(sql: Sql): Promise<string[]> {
+  return texts(sql`
+    select format('%s: %s of %s, %s', n.number, x.rating_key, x.section_start, x.amount_minor)
+      as line
+    from public.credit_note_lines x join public.credit_notes n on n.id = x.credit_note_id
+    where x.kind <> 'credit' and x.amount_minor > 0 and not exists (
+      select from public.invoice_lines l where l.invoice_id = n.invoice_id
+        and l.rating_key = x.rating_key
+        and (x.section_start is null or l.section_start = x.section_start))
+      and exists (
+        select from public.invoice_lines l join public.invoices i on i.id = l.invoice_id
+          and i.client_id = n.client_id and i.status in ('open', 'paid', 'uncollectible')
+        where l.rating_key = x.rating_key and l.section_start = x.section_start
+          and i.total_minor > coalesce((select sum(o.total_minor) from public.credit_notes o
+            where o.invoice_id = i.id), 0))
+    union all
+    select format('%s: a tax without %s', n.number, case when t ->> 'name' is null then 'name'
+      when t ->> 'rate_percent' is null then 'rate' else 'behavior' end)
+    from public.credit_notes n cross join jsonb_array_elements(n.document -> 'taxes') t
+    where num_nulls(t ->> 'name', t ->> 'rate_percent', t ->> 'behavior') > 0`);
+}
+
+function doubledItems(sql: Sql): Promise<string[]> {
+  return texts(sql`
+    select format('%s stands on %s invoices', l.rating_key, count(distinct i.id)) as line
+    from public.invoice_lines l join public.invoices i on i.id = l.invoice_id
+    where i.status <> 'void' and l.rating_key like 'item|%'
+    group by l.rating_key having count(distinct i.id) > 1`);
+}
+
+/** Lines of one document that only cancel each other say that something happened; nothing did. */
+function pairs(sql: Sql): Promise<string[]> {
+  return texts(sql`
+    select format('%s: %s %s of %s, +%s and -%s', coalesce(i.number, 'draft'), a.model, a.metric,
+      a.section_start, a.amount_minor, a.amount_minor) as line
+    from public.invoice_lines a
+    join public.invoice_lines b on b.invoice_id = a.invoice_id and b.section_start = a.section_start
+      and (b.kind, b.model, b.metric, b.agent, b.price_id)
+        is not distinct from (a.kind, a.model, a.metric, a.agent, a.price_id)
+      and b.amount_minor = -a.amount_minor and b.quantity is not distinct from -a.quantity
+    join public.invoices i on i.id = a.invoice_id
+    where a.amount_minor > 0 and a.kind = 'usage' and i.status <> 'void'`);
+}
+
+async function rebuilt({ sql }: State): Promise<string[]> {
+  const records = async () =>
+    await texts(sql`
+      select concat_ws(' ', r.client_id, r.agent, r.model, r.usage_day, r.metric,
+        trim_scale(r.quantity)) as line
+      from public.usage_records r where r.quantity <> 0 order by 1`);
+  await sql`savepoint rebuild`;
+  const before = await records();
+  await sql`select billing.rebuild_usage()`;
+  const after = await records();
+  await sql`rollback to savepoint rebuild`;
+  return differences("increment", before, "rebuild", after);
+}
+
+async function runAgain({ sql, clients, day }: State): Promise<string[]> {
+  await sql`savepoint again`;
+  const before = await describeBooks(sql, clients);
+  await sql`select billing.run_monthly(${day})`;
+  const after = await describeBooks(sql, clients);
+  await sql`rollback to savepoint again`;
+  return differences("once", before, "twice", after);
+}
+
+function differences(
+  one: string,
+  before: readonly string[],
+  other: string,
+  after: readonly string[],
+): string[] {
+  return [
+    ...before.filter((line) => !after.includes(line)).map((line) => `${one}: ${line}`),
+    ...after.filter((line) => !before.includes(line)).map((line) => `${other}: ${line}`),
+  ];
+}

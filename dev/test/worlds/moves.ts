@@ -1,0 +1,97 @@
+/**
+ * What may happen in a random world: moves that name nothing yet, so that any of them can be left
+ * out when a failure is made smaller. `history.ts` makes steps of them.
+ */
+import fc from "fast-check";
+import { type RandomClient, randomClient } from "../properties/worlds.ts";
+
+/** A move with numbers that choose among what there is when its turn comes. */
+export interface Move {
+  readonly kind: Kind;
+  readonly who: number;
+  readonly a: number;
+  readonly b: number;
+  readonly c: number;
+}
+
+export interface World {
+  /** Null: left out when a failure was made smaller; its moves do nothing. */
+  readonly clients: readonly (RandomClient | null)[];
+  readonly moves: readonly Move[];
+}
+
+export type Profile = "regular" | "wild";
+export const profiles: readonly Profile[] = ["regular", "wild"];
+
+/** How often each move comes, among 100 or so: what is usual, and what hardly ever happens. */
+const weights = {
+  log: { regular: 26, wild: 14 },
+  late: { regular: 8, wild: 14 },
+  run: { regular: 18, wild: 12 },
+  retract: { regular: 2, wild: 5 },
+  restate: { regular: 2, wild: 4 },
+  mirror: { regular: 0, wild: 2 },
+  difference: { regular: 1, wild: 3 },
+  pay: { regular: 6, wild: 3 },
+  credit: { regular: 2, wild: 8 },
+  void: { regular: 2, wild: 5 },
+  regenerate: { regular: 2, wild: 6 },
+  write_off: { regular: 1, wild: 2 },
+  generate: { regular: 0, wild: 1 },
+  item: { regular: 3, wild: 5 },
+  one_off: { regular: 1, wild: 2 },
+  start: { regular: 0, wild: 5 },
+  end: { regular: 1, wild: 4 },
+  return: { regular: 1, wild: 4 },
+  pause: { regular: 0, wild: 1 },
+  resume: { regular: 1, wild: 2 },
+  cancel: { regular: 1, wild: 3 },
+  subscribe: { regular: 1, wild: 3 },
+  anchor: { regular: 1, wild: 4 },
+  zone: { regular: 1, wild: 2 },
+  rename: { regular: 1, wild: 2 },
+  price: { regular: 1, wild: 2 },
+  config: { regular: 2, wild: 4 },
+  default_client: { regular: 0, wild: 1 },
+  assign: { regular: 1, wild: 2 },
+  meter: { regular: 0, wild: 1 },
+} as const;
+export type Kind = keyof typeof weights;
+
+/** What every world is made of. */
+const always: readonly Kind[] = ["log", "late", "run", "item"];
+
+/**
+ * Worlds of a profile: up to four clients, and moves in any order. Each world knows only some kinds
+ * of moves, so that those meet each other more often than if all came in each.
+ */
+export function worldsOf(profile: Profile, longest: number): fc.Arbitrary<World> {
+  const rest = kindNames.filter((kind) => weights[kind][profile] > 0 && !always.includes(kind));
+  const client = fc.tuple(randomClient, fc.constantFrom(0, 0, 0, 72, 240)).map((
+    [{ config, ...others }, grace_hours],
+  ) => ({ ...others, config: { ...config, grace_hours } }));
+  return fc.subarray(rest, { minLength: 5, maxLength: 12 }).chain((some) =>
+    fc.record({
+      clients: fc.array(client, { minLength: 2, maxLength: 4 }),
+      moves: fc.array(moveOf([...always, ...some], profile), {
+        minLength: Math.floor(longest / 2),
+        maxLength: longest,
+        size: "max",
+      }),
+    })
+  );
+}
+
+function moveOf(kinds: readonly Kind[], profile: Profile): fc.Arbitrary<Move> {
+  const number = fc.nat({ max: 9999 });
+  const kind = fc.oneof(
+    ...kinds.map((one) => ({ weight: weights[one][profile], arbitrary: fc.constant(one) })),
+  );
+  return fc.record({ kind, who: fc.nat({ max: 3 }), a: number, b: number, c: number });
+}
+
+const kindNames: readonly Kind[] = Object.keys(weights).filter(isKind);
+
+function isKind(name: string): name is Kind {
+  return name in weights;
+}
