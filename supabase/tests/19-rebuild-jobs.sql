@@ -40,7 +40,7 @@ select is(billing.piece_end('-infinity', 'infinity', 7), '2026-06-10'::date,
   'a piece is a week that has logs, two days for the zones before it, to where the next ones are');
 select is(billing.piece_end('2026-06-11', 'infinity', 7), '2026-06-18'::date,
   'days without logs belong to the piece before them');
-select is(billing.piece_end('2026-06-26', 'infinity', 7), 'infinity'::date, 'so do those to the end');
+select is(billing.piece_end('2026-06-26', 'infinity', 7), 'infinity'::date, 'to the end too');
 select is(billing.piece_end('2026-06-02', '2026-06-04', 7), '2026-06-04'::date,
   'no further than was asked for');
 
