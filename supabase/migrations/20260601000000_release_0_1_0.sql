@@ -8685,6 +8685,23 @@ language sql stable set search_path = '' as $$
 $$;
 comment on function _billing.nobody_notice is 'One message of all agents whose usage nobody owns.';
 
+create function _billing.future_notice()
+returns table (names text, message text)
+language sql stable set search_path = '' as $$
+  with ahead as (
+    select q.agent, sum(q.rows) as rows from billing.quarantine q
+    where q.reason = 'future_timestamp' group by q.agent
+  )
+  select md5(string_agg(a.agent, ',' order by a.agent)),
+    format('%s calls are dated more than a day after they arrived and are not billed: %s. Mend the '
+      || 'agents'' clocks, log the calls anew and dismiss the rows: select '
+      || 'billing.dismiss_quarantined(''why'', reason => ''future_timestamp'').', sum(a.rows),
+      _billing.first_few(array_agg(format('%s (%s)', a.agent, a.rows)
+        order by a.rows desc, a.agent)))
+  from ahead a having count(*) > 0;
+$$;
+comment on function _billing.future_notice is 'One message of all usage dated in the future.';
+
 -- True where operators have been told of these names this month, or of others of the kind today.
 create function _billing.is_told(kind text, names text, as_of timestamptz)
 returns boolean language sql stable set search_path = '' as $$
@@ -8734,6 +8751,11 @@ returns bigint language sql security definer set search_path = '' as $$
     from _billing.nobody_notice() n
     where not _billing.is_told('nobody', n.names, as_of)
     union all
+    select format('future:%s:%s', (as_of at time zone 'UTC')::date, n.names), 'high',
+      'Usage dated in the future', n.message, null
+    from _billing.future_notice() n
+    where not _billing.is_told('future', n.names, as_of)
+    union all
     select format('too_many_keys:%s', (as_of at time zone 'UTC')::date), 'high',
       'Usage under too many names', format('%s log rows would take clients beyond %s keys of '
         || 'usage in a day and wait in quarantine: %s. If they are meant, raise '
@@ -8742,6 +8764,7 @@ returns bigint language sql security definer set search_path = '' as $$
           format('%s on %s (%s)', c.name, h.usage_day, h.rows)
           order by h.rows desc, c.name, h.usage_day))), null
     from (select l.client_id, l.usage_day, count(*) as rows from billing.held_logs l
+      where not exists (select from billing.dismissed_logs d where d.log_id = l.log_id)
       group by l.client_id, l.usage_day) h
     join public.clients c on c.id = h.client_id
     cross join public.billing_settings s

@@ -1,7 +1,7 @@
 -- Usage dated in the future waits in quarantine; what is in quarantine can be dismissed, and then
 -- stands in nobody's way; what was corrected leaves by itself.
 begin;
-select plan(34);
+select plan(36);
 
 insert into public.clients (id, name, external_id, started_on)
 values ('00000000-0000-0000-0000-00000000000a', 'Acme', 'acme', '2026-06-01');
@@ -34,6 +34,13 @@ select results_eq($$select agent, first_day from billing.quarantine
   $$values ('A2', '2026-06-11'::date), ('A3', '2062-06-10'), ('A4', '2026-07-10')$$,
   'it waits in quarantine');
 select is_empty('select * from pg_temp.agrees', 'logs, records and quarantine agree');
+
+select matches(message, '^3 calls are dated more than a day after they arrived and are not billed: '
+  || 'A2 \(1\), A3 \(1\), A4 \(1\). Mend', 'what it is can be read') from billing.future_notice();
+select billing.queue_usage_alerts('2026-06-12 12:00+00');
+select billing.queue_usage_alerts('2026-06-13 12:00+00');
+select is((select count(*) from public.deliveries where dedupe_key like 'future:%'), 1::bigint,
+  'operators are told of it, once');
 
 -- Retracted, or corrected, such a row is done with.
 select is(billing.retract_log(pg_temp.id(3), 'a wrong clock'), null,

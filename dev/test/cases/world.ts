@@ -80,7 +80,14 @@ export function log(key: string | null, at: string, row: Row): Step {
   return {
     do: "log",
     key,
-    log: { agent: "AGENT", model: "claude-sonnet-4-20250514", timestamp: at, ...row },
+    // It arrives when it happens, also in years to come.
+    log: {
+      agent: "AGENT",
+      model: "claude-sonnet-4-20250514",
+      timestamp: at,
+      created_at: at,
+      ...row,
+    },
   };
 }
 

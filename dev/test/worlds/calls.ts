@@ -1,7 +1,7 @@
 /** Calls of agents, and what takes them back or states them anew. */
 import type { Row } from "../cases/world.ts";
 import type { Move } from "./moves.ts";
-import type { Plan } from "./plans.ts";
+import type { Plan } from "./steps.ts";
 import { addDays, type Call, daysBetween, idOf, type Known, type State } from "./state.ts";
 
 const counts = ["input_tokens", "output_tokens", "web_searches"] as const;

@@ -1,16 +1,9 @@
 /** Makes a step of a move, as far as the state of the world lets it. */
 import type { Row } from "../cases/world.ts";
-import type { WorldStep } from "./steps.ts";
+import type { Plan, WorldStep } from "./steps.ts";
 import type { Kind, Move } from "./moves.ts";
 import { planCall } from "./calls.ts";
 import { addDays, idOf, invoicesOf, type Known, type State } from "./state.ts";
-
-/** A step that may be played, and what is true once it was accepted. */
-export interface Plan {
-  readonly owner: string | null;
-  readonly step: (numberOf: (place: number) => number) => WorldStep;
-  readonly accepted?: () => void;
-}
 
 type Planner = (state: State, client: Known, move: Move) => Promise<Plan | null> | Plan | null;
 

@@ -18,6 +18,13 @@ type RareStep =
   };
 export type WorldStep = Step | RareStep;
 
+/** A step that may be played, and what is true once it was accepted. */
+export interface Plan {
+  readonly owner: string | null;
+  readonly step: (numberOf: (place: number) => number) => WorldStep;
+  readonly accepted?: () => void;
+}
+
 export async function playWorldStep(sql: Sql, clients: Clients, step: WorldStep): Promise<void> {
   switch (step.do) {
     case "retract":
