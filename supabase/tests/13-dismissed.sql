@@ -36,7 +36,7 @@ select results_eq($$select agent, first_day from billing.quarantine
 select is_empty('select * from pg_temp.agrees', 'logs, records and quarantine agree');
 
 select matches(message, '^3 calls are dated more than a day after they arrived and are not billed: '
-  || 'A2 \(1\), A3 \(1\), A4 \(1\). Mend', 'what it is can be read') from billing.future_notice();
+  || 'A2 \(1\), A3 \(1\), A4 \(1\). Mend', 'what it is can be read') from _billing.future_notice();
 select billing.queue_usage_alerts('2026-06-12 12:00+00');
 select billing.queue_usage_alerts('2026-06-13 12:00+00');
 select is((select count(*) from public.deliveries where dedupe_key like 'future:%'), 1::bigint,

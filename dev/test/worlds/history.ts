@@ -9,7 +9,8 @@ import type { RandomClient } from "../properties/worlds.ts";
 import { booksAlone, booksOf } from "./alone.ts";
 import { type Broken, laws } from "./laws.ts";
 import type { World } from "./moves.ts";
-import { type Plan, planMove } from "./plans.ts";
+import { planMove } from "./plans.ts";
+import type { Plan } from "./steps.ts";
 import { previewDue, shownAfter } from "./previews.ts";
 import { invoicesOf, type Known, type Lived, type State } from "./state.ts";
 
