@@ -1,6 +1,7 @@
 import { startPlatform } from "../platform/platform.ts";
 import type { Platform } from "../platform/platform.ts";
 import { measureClose, measureGrowthLogs } from "./close.ts";
+import { measureCloseBeside } from "./close-beside.ts";
 import { measureDocuments } from "./documents.ts";
 import type { Figure } from "./figure.ts";
 import { measureFreshness } from "./freshness.ts";
@@ -48,6 +49,10 @@ export const groups: readonly Group[] = [
   {
     keys: ["close_month", "growth_clients"],
     measure: async (sizes, tell) => tell(await measureClose(sizes)),
+  },
+  {
+    keys: ["close_beside"],
+    measure: async (sizes, tell) => tell(await measureCloseBeside(sizes)),
   },
   {
     keys: ["render_html", "render_pdf"],

@@ -39,11 +39,11 @@ comment on function _billing.draft_periods is
 create function _billing.fire_terms_triggers()
 returns void language plpgsql set search_path = '' as $$
 begin
-  set constraints public.count_terms_change, _billing.count_terms_change,
+  set constraints public.count_terms_change, billing.count_terms_change,
     public.count_terms_change_of_items, public.guard_new_price_at_commit,
     public.guard_new_config_at_commit, public.guard_family_at_commit,
     public.guard_new_meter_at_commit immediate;
-  set constraints public.count_terms_change, _billing.count_terms_change,
+  set constraints public.count_terms_change, billing.count_terms_change,
     public.count_terms_change_of_items, public.guard_new_price_at_commit,
     public.guard_new_config_at_commit, public.guard_family_at_commit,
     public.guard_new_meter_at_commit deferred;
