@@ -40,11 +40,13 @@ set local billing.lock_level = '0';
 -- Terms.
 select throws_ok($$select _billing.hold_terms(_billing.current_terms_version() - 1)$$, 'LB001',
   'prices or other terms changed while periods were rated', 'terms that moved are not built on');
+create temporary table before as select _billing.current_terms_version() as version;
 insert into public.prices (client_id, metric, unit_amount)
 values ('00000000-0000-4000-8000-000000000361', 'units', 1);
-select is(_billing.current_terms_version(), 0::bigint, 'a price counts when it is committed');
+select is(_billing.current_terms_version(), version, 'a price counts when it is committed')
+from before;
 set constraints all immediate;
-select is(_billing.current_terms_version(), 1::bigint, 'and then it does');
+select is(_billing.current_terms_version(), version + 1, 'and then it does') from before;
 set constraints all deferred;
 select trigger_is('public', 'prices', 'count_terms_change', '_billing', 'count_terms_change',
   'by a trigger at the commit');
