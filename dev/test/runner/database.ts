@@ -80,7 +80,8 @@ export function isMeant(
 
 /**
  * Functions with an SQL-standard body (`return …`, `begin atomic`): their names are bound when they
- * are created, so no search_path can change them, and pinning one would stop their inlining.
+ * are created, so no search_path can change them, and pinning one would stop their inlining. And
+ * procedures: one with a setting of its own may not commit.
  */
 async function functionsBoundAtCreation(databaseUrl: string): Promise<Set<string>> {
   const sql = postgres(databaseUrl, { max: 1 });
@@ -90,7 +91,7 @@ async function functionsBoundAtCreation(databaseUrl: string): Promise<Set<string
       from pg_catalog.pg_proc as p
       join pg_catalog.pg_namespace as n on n.oid = p.pronamespace
       group by n.nspname, p.proname
-      having bool_and(p.prosqlbody is not null)
+      having bool_and(p.prosqlbody is not null or p.prokind = 'p')
     `;
     return new Set(rows.map((row) => row.name));
   } finally {
