@@ -219,12 +219,11 @@ function planSubscription(
   client: Known,
   status: "active" | "canceled",
 ): Plan | null {
-  if (client.currency !== "USD") return null;
   const ends = status === "canceled";
   const { away, subscription } = client;
-  // One is cancelled where one runs, and begins where none does.
-  const mayBe = ends ? subscription !== null && isServed(client) : subscription === null &&
-    (isServed(client) || away?.why === "cancelled");
+  // One that is cancelled may have begun before this world did.
+  const mayBe = isServed(client) ? ends || subscription === null : !ends &&
+    away?.why === "cancelled";
   if (!mayBe) return null;
   const id = subscription ?? `sub_${client.key}_${state.names}`;
   const seconds = Date.parse(`${state.day}T00:00:00Z`) / 1000;
