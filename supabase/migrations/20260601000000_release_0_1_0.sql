@@ -1003,17 +1003,20 @@ comment on function billing.running_periods is
 grant execute on function billing.running_periods(timestamptz) to service_role;
 
 -- True when no period of the client is still to come: it has ended, or is in a gap.
-create function billing.has_ended(client_id uuid) returns boolean language sql stable
+-- `after_day` asks for periods that begin after it alone: an earlier one is no home for late usage.
+create function billing.has_ended(client_id uuid, after_day date default '-infinity')
+returns boolean language sql stable
 begin atomic
   select not exists (select from public.service_intervals s
       where s.client_id = c.id and s.ends_on > billing.day_of(c.id, billing.as_of()))
     and not exists (select from public.billing_periods p
-      where p.client_id = c.id and p.state in ('pending', 'blocked'))
+      where p.client_id = c.id and p.state in ('pending', 'blocked')
+        and p.period_start > has_ended.after_day)
   from public.clients c where c.id = has_ended.client_id;
 end;
 comment on function billing.has_ended is
   'Whether a client''s service is over and every period of it settled.';
-grant execute on function billing.has_ended(uuid) to service_role;
+grant execute on function billing.has_ended(uuid, date) to service_role;
 
 -- 10_parties/period_locks.sql
 
@@ -4828,6 +4831,11 @@ language sql stable set search_path = '' as $$
       select from public.invoices v
       where v.client_id = t.client_id and v.period_start = t.period_start
         and v.kind = 'period' and v.status not in ('draft', 'void'))
+      -- Skipped and unchanged since, it is settled like an invoiced one.
+      and not exists (
+        select from public.billing_periods s
+        where s.client_id = t.client_id and s.period_start = t.period_start
+          and s.state = 'skipped' and not s.usage_changed)
   ), next_period as (
     select c.client_id, n.next_start
     from (select distinct o.client_id from open_target o) c
@@ -5662,7 +5670,7 @@ begin
     select t.* from billing.period_terms(due) t
   ), late_homes as (
     select t.*, h.home_start, h.home_start is not null or h.moved_on
-      or billing.has_ended(t.client_id) as is_charged
+      or billing.has_ended(t.client_id, t.period_start) as is_charged
     from billing.period_terms(late) t
     left join lateral (
       select max(o.period_start) filter (where o.currency = t.currency) as home_start,
@@ -6898,7 +6906,7 @@ returns void language sql set search_path = '' set enable_seqscan = off as $$
     and not exists (
       select from _billing.late_sections(late) s
       where s.client_id = p.client_id and s.section_start = p.period_start
-        and (s.net_minor > 0 or (s.net_minor = 0 and not billing.has_ended(s.client_id)))
+        and (s.net_minor > 0 or (s.net_minor = 0 and not billing.has_ended(s.client_id, s.section_start)))
         and not exists (
           select from public.invoice_lines l join public.invoices i on i.id = l.invoice_id
           where i.id = any (drafts) and i.client_id = s.client_id and l.is_late

@@ -1,7 +1,7 @@
 -- Invariants alarm on faults and on nothing else: drafts within their grace, late lines on them and
 -- what could not be credited are no faults; what is missing, or charged too much, is.
 begin;
-select plan(10);
+select plan(11);
 
 insert into public.clients (id, name, started_on) values
   ('00000000-0000-4000-8000-000000000a93', 'Grace', '2026-06-01'),
@@ -95,6 +95,21 @@ select matches(pg_temp.seen($$update public.credit_note_lines set amount_minor =
       and credit_note_id in (select id from public.credit_notes
         where client_id = '00000000-0000-4000-8000-000000000b93')$$),
   'credit_note_is_sum_of_lines total 600, lines 599', 'a note of inclusive tax a cent off');
+
+-- An item that came after its month was skipped waits for the next; it is no charge of that month.
+savepoint before_item;
+insert into public.clients (id, name, started_on)
+values ('00000000-0000-4000-8000-000000000e93', 'Late item', '2026-05-31');
+insert into public.billing_config (client_id, minimum_minor)
+values ('00000000-0000-4000-8000-000000000e93', 0);
+select billing.run_monthly('2026-08-05');
+select pg_temp.log('Late item', '2026-06-01', 1000);
+insert into public.invoice_items (client_id, description, unit_amount, currency, item_day)
+values ('00000000-0000-4000-8000-000000000e93', 'allowance', -60, 'USD', '2026-07-29');
+select billing.run_monthly('2026-08-22');
+select is_empty($$select * from pg_temp.found where subject like '%e93'$$,
+  'an allowance that waits for a month to come contradicts nothing');
+rollback to before_item;
 
 select * from finish();
 rollback;

@@ -26,6 +26,23 @@ export const late: readonly Case[] = [
     ],
   },
   {
+    name: "late usage of a client that ended is billed by the run that opens an earlier month",
+    because:
+      "July's 5.00 wait for no later month; June, opened by the earlier start, is no home for it",
+    steps: [
+      client("A", {}, { started_on: "2026-07-01" }),
+      searches("A", "2026-07-10", 1000),
+      run("2026-08-01"),
+      run("2026-09-01"),
+      { do: "change", key: "A", set: { ended_on: "2026-09-01" } },
+      run("2026-09-02"),
+      searches("A", "2026-07-11", 500),
+      { do: "change", key: "A", set: { started_on: "2026-06-10" } },
+      run("2026-09-10"),
+    ],
+    books: ["#1 A open 1000: web_searches 1000", "#2 A open 500: late web_searches 500"],
+  },
+  {
     name: "late usage comes also where the next month has nothing of its own",
     because: "July is empty: its invoice is the 5.00 of June",
     steps: [...june({}, 1000), searches("A", "2026-06-30", 500), run("2026-08-01")],

@@ -21,7 +21,7 @@ const FAULTS: readonly Fault[] = [
   {
     name: "lost watermark update",
     check: "healed",
-    routine: "_billing.rollup",
+    routine: "_billing.rollup_step",
     says: "if counted > 0 then",
     instead: "if counted % 3 = 0 then",
   },

@@ -21,5 +21,5 @@ Deno.test("an advisor's word is passed over only where it says what is meant", (
     left("rls_enabled_no_policy", "billing"),
     left("rls_enabled_no_policy", "_billing"),
     left("function_search_path_mutable", "billing", "as_of"),
-  ], Array(3).fill(false));
+  ], Array(4).fill(false));
 });

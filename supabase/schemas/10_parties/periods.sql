@@ -85,14 +85,17 @@ comment on function billing.running_periods is
 grant execute on function billing.running_periods(timestamptz) to service_role;
 
 -- True when no period of the client is still to come: it has ended, or is in a gap.
-create function billing.has_ended(client_id uuid) returns boolean language sql stable
+-- `after_day` asks for periods that begin after it alone: an earlier one is no home for late usage.
+create function billing.has_ended(client_id uuid, after_day date default '-infinity')
+returns boolean language sql stable
 begin atomic
   select not exists (select from public.service_intervals s
       where s.client_id = c.id and s.ends_on > billing.day_of(c.id, billing.as_of()))
     and not exists (select from public.billing_periods p
-      where p.client_id = c.id and p.state in ('pending', 'blocked'))
+      where p.client_id = c.id and p.state in ('pending', 'blocked')
+        and p.period_start > has_ended.after_day)
   from public.clients c where c.id = has_ended.client_id;
 end;
 comment on function billing.has_ended is
   'Whether a client''s service is over and every period of it settled.';
-grant execute on function billing.has_ended(uuid) to service_role;
+grant execute on function billing.has_ended(uuid, date) to service_role;

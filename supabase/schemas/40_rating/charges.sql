@@ -10,6 +10,11 @@ language sql stable set search_path = '' as $$
       select from public.invoices v
       where v.client_id = t.client_id and v.period_start = t.period_start
         and v.kind = 'period' and v.status not in ('draft', 'void'))
+      -- Skipped and unchanged since, it is settled like an invoiced one.
+      and not exists (
+        select from public.billing_periods s
+        where s.client_id = t.client_id and s.period_start = t.period_start
+          and s.state = 'skipped' and not s.usage_changed)
   ), next_period as (
     select c.client_id, n.next_start
     from (select distinct o.client_id from open_target o) c

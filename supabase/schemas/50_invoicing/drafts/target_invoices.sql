@@ -18,7 +18,7 @@ begin
     select t.* from billing.period_terms(due) t
   ), late_homes as (
     select t.*, h.home_start, h.home_start is not null or h.moved_on
-      or billing.has_ended(t.client_id) as is_charged
+      or billing.has_ended(t.client_id, t.period_start) as is_charged
     from billing.period_terms(late) t
     left join lateral (
       select max(o.period_start) filter (where o.currency = t.currency) as home_start,
