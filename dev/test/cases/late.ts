@@ -40,7 +40,7 @@ export const late: readonly Case[] = [
       { do: "change", key: "A", set: { started_on: "2026-06-10" } },
       run("2026-09-10"),
     ],
-    books: ["#1 A open 1000: web_searches 1000", "#2 A open 500: late web_searches 500"],
+    books: ["#1 A open 1000: web_searches 1000", "#2 A open 500 late: late web_searches 500"],
   },
   {
     name: "late usage comes also where the next month has nothing of its own",

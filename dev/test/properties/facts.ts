@@ -29,8 +29,7 @@ export async function netCharges(
         join public.clients c on c.id = b.client_id
       )
       select concat_ws(' ', l.name, l.section_start, case l.key[1]
-          when 'usage' then concat_ws(' ', 'usage', l.key[2], l.key[3],
-            (l.sample).service_start, l.key[6])
+          when 'usage' then concat_ws(' ', 'usage', l.key[2], l.key[3], l.key[5], l.key[6])
           when 'tax' then concat_ws(' ', 'tax', l.key[3], l.key[5]) else l.rating_key end) as fact,
         trim_scale(sum(l.amount_minor))::text as amount,
         trim_scale(sum(coalesce(l.quantity, l.tax_base_minor, 0)))::text as quantity
