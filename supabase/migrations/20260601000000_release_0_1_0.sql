@@ -817,8 +817,10 @@ returns public.clients language plpgsql set search_path = '' as $$
 declare
   client public.clients;
 begin
-  lock table public.clients in row exclusive mode;
-  select c.* into client from public.clients c where c.id = hold_client.client_id for update;
+  -- Not for update: an invoice of the client that is being written waits for that, and a change of
+  -- service waits for the invoice.
+  select c.* into client from public.clients c where c.id = hold_client.client_id
+  for no key update;
   if client.id is null then
     perform billing.raise_error('unknown_client',
       format('no client has id %s', hold_client.client_id));

@@ -1,11 +1,12 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import type { Sql } from "postgres";
+import { eventually } from "../support/eventually.ts";
 import { withDatabase } from "../support/june-database.ts";
 
 /**
- * Every table that rating reads is moved while a run is open that has rated already, in both ways
- * in which a run is held open: one transaction for all, and one batch of a run. Which tables these
+ * Every table that rating reads is moved while a run is open that has rated already: one transaction
+ * for all, one batch of a run, and a batch that has rated and not written yet. Which tables these
  * are is read from the catalog: a new one fails this test until it is here, with a change that
  * matters or with the reason why there is none.
  */
@@ -105,9 +106,8 @@ async function logSearches(sql: Sql, { client, model }: Scenario, count: number)
 }
 
 /** One transaction that has closed the month and stays open until `meanwhile` is done or waits. */
-const HOLDS: Readonly<
-  Record<string, (sql: Sql, meanwhile: () => Promise<unknown>) => Promise<void>>
-> = {
+type Hold = (sql: Sql, meanwhile: () => Promise<unknown>, connect: () => Sql) => Promise<void>;
+const HOLDS: Readonly<Record<string, Hold>> = {
   "a run in one transaction": async (sql, meanwhile) => {
     let change: Promise<unknown> = Promise.resolve();
     await sql.begin(async (run) => {
@@ -116,6 +116,28 @@ const HOLDS: Readonly<
       await change;
     });
     await change;
+  },
+  "a batch that has rated and not written": async (sql, meanwhile, connect) => {
+    const holder = connect();
+    const [run] = await sql<{ id: string }[]>`select billing.begin_run('2026-07-01') as id`;
+    let settled: Promise<unknown> = Promise.resolve();
+    let change: Promise<unknown> = Promise.resolve();
+    await holder.begin(async (hold) => {
+      await hold`select pg_advisory_xact_lock(${PAUSE}::int)`;
+      settled = sql`select billing.settle_batch(${run?.id ?? ""})`.execute();
+      await eventually(async () => {
+        const [waiting] = await hold<{ count: number }[]>`
+          select count(*)::int as count from pg_locks
+          where locktype = 'advisory' and objid = ${PAUSE}::int and not granted`;
+        strictEqual(waiting?.count, 1);
+      });
+      change = doneOrWaiting(meanwhile());
+      await change;
+    });
+    await settled;
+    await change;
+    await holder.end();
+    await sql`select billing.finish_run(${run?.id ?? ""})`;
   },
   "a batch of a run": async (sql, meanwhile) => {
     const [run] = await sql<{ id: string }[]>`select billing.begin_run('2026-07-01') as id`;
@@ -129,6 +151,21 @@ const HOLDS: Readonly<
     await sql`select billing.finish_run(${run?.id ?? ""})`;
   },
 };
+
+const PAUSE = 4242;
+
+/** Whoever holds this advisory lock keeps what has been rated from being written. */
+async function pauseBeforeWriting(sql: Sql): Promise<void> {
+  await sql`
+    create function public.pause_before_writing() returns trigger language plpgsql as $$
+    begin
+      perform pg_advisory_xact_lock_shared(4242);
+      return null;
+    end $$`;
+  await sql`
+    create trigger pause_before_writing before insert on public.invoices
+    for each statement execute function public.pause_before_writing()`;
+}
 
 /** Gives `work` half a second; a domain error of it (frozen) is an answer like another. */
 async function doneOrWaiting(work: Promise<unknown>): Promise<void> {
@@ -167,11 +204,12 @@ for (const [hold, held] of Object.entries(HOLDS)) {
       const other = connect();
       await sql`insert into public.prices (family, metric, unit_amount) values
         ('dear', 'web_searches', 9)`;
+      await pauseBeforeWriting(sql);
       await prepare(sql, "Bystander");
       for (const [table, changes] of Object.entries(CHANGES)) {
         for (const change of changes) {
           const scenario = await prepare(sql, `${table} ${randomUUID()}`);
-          await held(sql, () => change(other, scenario));
+          await held(sql, () => change(other, scenario), connect);
           await Promise.all(pending.splice(0));
           await sql`select billing.run_monthly('2026-07-02')`;
           await sql`select billing.run_monthly('2026-08-02')`;
