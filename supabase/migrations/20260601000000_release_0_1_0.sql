@@ -6908,7 +6908,8 @@ returns void language sql set search_path = '' set enable_seqscan = off as $$
     and not exists (
       select from _billing.late_sections(late) s
       where s.client_id = p.client_id and s.section_start = p.period_start
-        and (s.net_minor > 0 or (s.net_minor = 0 and not billing.has_ended(s.client_id, s.section_start)))
+        and (s.net_minor > 0 or (s.net_minor = 0
+          and not billing.has_ended(s.client_id, s.section_start)))
         and not exists (
           select from public.invoice_lines l join public.invoices i on i.id = l.invoice_id
           where i.id = any (drafts) and i.client_id = s.client_id and l.is_late
