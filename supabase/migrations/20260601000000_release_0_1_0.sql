@@ -2691,6 +2691,19 @@ end $$;
 comment on function _billing.heal_days is
   'Compares days with the logs and rebuilds them where they differ; returns the differences.';
 
+-- Days that were not compared with the logs since their records changed, of those whose logs are
+-- all kept.
+create function _billing.unverified_days_of(from_day date, until_day date)
+returns table (day date) language sql stable set search_path = '' as $$
+  select s.day::date
+  from generate_series(greatest(from_day, _billing.first_kept_day()), until_day - 1,
+    interval '1 day') s(day)
+  where not exists (select from billing.usage_days u
+    where u.usage_day = s.day::date and u.verified_changes = u.changes);
+$$;
+comment on function _billing.unverified_days_of is
+  'Days not compared with the logs since their records changed.';
+
 -- 20_usage/corrected_logs.sql
 
 -- The log row that stands, and the row that takes it back.
@@ -7619,8 +7632,10 @@ end $$;
 -- all are settled, or held by other sessions at this moment.
 create function billing.settle_batch(run_id bigint, batch_size integer default 100)
 returns integer language plpgsql security definer
-set search_path = '' set jit = off set work_mem = '64MB' set lock_timeout = '5s' as $$
--- Definer: as above.
+set search_path = '' set jit = off set enable_seqscan = off set work_mem = '64MB'
+set lock_timeout = '5s' as $$
+-- Definer: as above. No scans of whole tables: plans made while the first batch finds tables empty
+-- stay for the session, also those of foreign keys, and each batch would cost more than the last.
 declare
   at constant timestamptz := (select r.as_of from billing.monthly_runs r where r.id = run_id);
   batch uuid[];
@@ -8930,20 +8945,24 @@ create function _billing.log_line(log public.agent_usage_logs)
 returns text language sql stable
 return (to_jsonb(log) - 'stored_by')::text;
 
--- Cuts a month into parts of about so many rows, each an interval of time; returns how many.
+-- Cuts a month into parts of about so many rows, each an interval of time; returns how many. Counts
+-- by the second: rows of one second stay together, and nothing is sorted but the seconds.
 create function _billing.plan_log_exports(month date, part_rows integer default 10000)
-returns bigint language sql set search_path = '' as $$
+returns bigint language sql set search_path = '' set work_mem = '64MB' as $$
   with bounds as (
     select plan_log_exports.month::timestamp at time zone 'UTC' as lowest,
       (plan_log_exports.month + interval '1 month') at time zone 'UTC' as highest
-  ), ordered as (
-    select l."timestamp" as at,
-      (row_number() over (order by l."timestamp") - 1) / part_rows as place
+  ), seconds as (
+    select date_trunc('second', l."timestamp") as at, count(*) as rows
     from public.agent_usage_logs l, bounds b
     where l."timestamp" >= b.lowest and l."timestamp" < b.highest
+    group by 1
+  ), ordered as (
+    -- A second belongs to the part that its last row belongs to.
+    select s.at, (sum(s.rows) over (order by s.at) - 1)::bigint / part_rows as place
+    from seconds s
   ), cuts as (
-    -- Rows of one instant stay together: a cut lies where a new instant begins.
-    select distinct min(o.at) as at from ordered o group by o.place
+    select min(o.at) as at from ordered o group by o.place
   ), parts as (
     select row_number() over (order by c.at) as part,
       case when row_number() over (order by c.at) = 1 then b.lowest else c.at end as from_at,
@@ -9000,10 +9019,12 @@ declare
 begin
   select * into file from billing.log_exports e
   where e.month = remove_log_export.month and e.part = remove_log_export.part;
-  -- What is compared is what is removed: a row that commits in between is in neither.
+  -- What is compared is what is removed: a row that commits in between is in neither, and one that
+  -- no rollup has counted yet stays.
   with gone as (
-    delete from public.agent_usage_logs l
+    delete from public.agent_usage_logs l using billing.usage_watermark w
     where l."timestamp" >= file.from_at and l."timestamp" < file.until_at
+      and _billing.is_counted(l.stored_by, l.seq, w.snapshot, w.own_transaction, w.own_seq)
     returning l
   )
   select count(*) as rows, coalesce(sum(hashtextextended(_billing.log_line(g.l), 0)::numeric), 0)
@@ -9023,6 +9044,20 @@ end $$;
 -- goes only when all its usage is invoiced and agrees with the logs, and of it only what has been
 -- stored, row for row. Records, invoices and everything rated from them stay.
 
+-- Whether logs of some days (UTC) have arrived that no rollup has counted. Reads what has arrived
+-- since the last rollup, by its index.
+create function _billing.has_uncounted_logs(from_day date, until_day date)
+returns boolean language sql stable set search_path = '' as $$
+  select exists (
+    select from billing.usage_watermark w join public.agent_usage_logs l
+      on l.stored_by >= pg_snapshot_xmin(w.snapshot)
+      and not _billing.is_counted(l.stored_by, l.seq, w.snapshot, w.own_transaction, w.own_seq)
+    where l."timestamp" >= from_day::timestamp at time zone 'UTC'
+      and l."timestamp" < until_day::timestamp at time zone 'UTC');
+$$;
+comment on function _billing.has_uncounted_logs is
+  'Whether logs of some days (UTC) have arrived that no rollup has counted.';
+
 -- Why the logs of a month cannot go yet; null when all of them are billed and agree.
 create function _billing.retention_blocker(month date)
 returns text language plpgsql set search_path = '' as $$
@@ -9030,6 +9065,9 @@ declare
   month_end constant date := month + interval '1 month';
   found bigint;
 begin
+  if _billing.has_uncounted_logs(month, month_end) then
+    return 'logs have arrived that are not counted yet: the next rollup counts them';
+  end if;
   select count(*) into found from billing.quarantined_logs q
   where q.occurred_at >= month::timestamp at time zone 'UTC'
     and q.occurred_at < month_end::timestamp at time zone 'UTC' and q.reason <> 'before_retention'
@@ -9055,16 +9093,27 @@ begin
   if found > 0 then
     return format('usage of %s clients is not in a finalized period', found);
   end if;
-  select count(*) into found
-  from billing.usage_discrepancies(daterange(month - 1, month_end + 1));
+  select count(*) into found from _billing.unverified_days_of(month - 1, month_end + 1);
   if found > 0 then
-    return format('%s usage records differ from the logs: select billing.rebuild_usage(%L, %L)',
-      found, month - 1, month_end + 1);
+    return format('usage of %s days is still to be compared with the logs', found);
   end if;
   return null;
 end $$;
 comment on function _billing.retention_blocker is
   'Why the logs of a month (its first day) may not be removed; null when they may.';
+
+-- Has the days of a month whose usage was not compared with the logs since it changed compared, as a
+-- job (rebuild_in_steps): piece by piece, each committed.
+create function _billing.request_month_comparison(month date)
+returns void language sql set search_path = '' as $$
+  insert into billing.rebuild_requests (from_day, until_day, in_steps, compares)
+  select min(d.day), max(d.day) + 1, true, true
+  from _billing.unverified_days_of(month - 1, (month + interval '1 month')::date + 1) d
+  having count(*) > 0 and not exists (select from billing.rebuild_requests r
+    where r.compares and r.from_day <= min(d.day) and r.until_day > max(d.day));
+$$;
+comment on function _billing.request_month_comparison is
+  'Asks for a comparison of a month''s usage with the logs, of the days that need one.';
 
 -- The oldest month that is past its retention and still here; null when there is none.
 create function _billing.expired_log_month(as_of timestamptz)
@@ -9080,10 +9129,12 @@ returns date language sql stable set search_path = '' as $$
     <= date_trunc('month', as_of at time zone 'UTC');
 $$;
 
--- One step of retention, as far as it gets: find the month, plan it, and once its parts are stored
--- remove it. Returns what it did. Killed at any point it has done nothing of the step.
+-- One step of retention, as far as it gets: find the month, have it compared with the logs, plan it,
+-- and once its parts are stored remove about so many rows. Returns what it did. Killed at any point
+-- it has done nothing of the step. It does not count logs, so no rollup waits for a step that reads
+-- a whole month.
 create function billing.apply_retention(as_of timestamptz default billing.as_of(),
-  most_rows bigint default 1000000)
+  most_rows bigint default 100000)
 returns text language plpgsql security definer set search_path = '' set jit = off as $$
 -- Definer: only this removes logs.
 declare
@@ -9095,7 +9146,6 @@ begin
   if (select s.log_retention_months is null from public.billing_settings s) then
     return 'logs are kept for ever';
   end if;
-  perform _billing.rollup();
   select * into current from billing.log_months m where m.state in ('exporting', 'removing');
   if current.month is null then
     current.month := _billing.expired_log_month(as_of);
@@ -9116,6 +9166,7 @@ begin
         values (current.month, 'blocked', blocker, as_of)
         on conflict (month) do update set reason = excluded.reason, updated_at = as_of;
       end if;
+      perform _billing.request_month_comparison(current.month);
       return format('%s: %s', to_char(current.month, 'YYYY-MM'), blocker);
     end if;
   end if;
@@ -9161,12 +9212,29 @@ comment on function billing.apply_retention is
   'Exports and removes logs past billing_settings.log_retention_months, a step at a time.';
 grant execute on function billing.apply_retention(timestamptz, bigint) to service_role;
 
+-- Retention as far as it gets, a step and a commit at a time, until the budget is used up.
+create procedure _billing.retain_in_steps(budget interval default '90 seconds')
+language plpgsql as $$
+declare
+  until constant timestamptz := clock_timestamp() + budget;
+begin
+  loop
+    perform billing.apply_retention();
+    commit;
+    exit when clock_timestamp() > until or not exists (
+      select from billing.log_exports e join billing.log_months m using (month)
+      where m.state = 'removing' and e.state = 'stored');
+  end loop;
+end $$;
+comment on procedure _billing.retain_in_steps is
+  'Retention, committed step by step, until the budget is used up.';
+
 -- 60_delivery/retention_data.sql
 
 -- The job of retention.
 
 select _billing.schedule_job('billing-retention', '5,25,45 * * * *',
-  $c$set statement_timeout = '15min'; select billing.apply_retention()$c$,
+  $c$call _billing.retain_in_steps()$c$,
   'Exports and removes logs past their retention');
 
 -- 60_delivery/buckets_data.sql

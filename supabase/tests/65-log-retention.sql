@@ -1,6 +1,6 @@
 -- Logs leave the table only exported, billed and agreed; what stays is counted as before.
 begin;
-select plan(38);
+select plan(39);
 
 insert into public.clients (id, name, external_id, started_on) values
   ('00000000-0000-4000-8000-000000006501', 'Acme', 'acme-65', '2025-01-01');
@@ -11,8 +11,14 @@ select ('00000000-0000-4000-8000-0000000065' || lpad((n + 50)::text, 2, '0'))::u
 from generate_series(1, 8) n;
 insert into public.agent_usage_logs (id, agent, model, input_tokens, "timestamp") values
   ('00000000-0000-4000-8000-000000006520', 'STRAY', 'claude-sonnet', 5, '2025-01-20');
-create function pg_temp.step() returns text language sql as
-  $$select billing.apply_retention('2025-06-03 00:00+00')$$;
+-- What the jobs do between two steps: count logs and compare what has changed.
+create function pg_temp.step() returns text language plpgsql as $$
+begin
+  perform _billing.rollup();
+  perform _billing.request_month_comparison('2025-01-01');
+  while billing.rebuild_step() loop null; end loop;
+  return billing.apply_retention('2025-06-03 00:00+00');
+end $$;
 create function pg_temp.store() returns void language sql as $$
   select _billing.save_log_export(e.month, e.part, r.log_count, r.checksum, 'p/' || e.part, 'x', 1)
   from billing.log_exports e cross join lateral _billing.read_log_export(e.month, e.part) r
@@ -106,6 +112,7 @@ insert into billing.log_months (month, state) values ('2025-02-01', 'exporting')
 insert into public.agent_usage_logs (agent, model, input_tokens, "timestamp", metadata)
 select 'SCHOLAR', 'claude-sonnet', 1, '2025-02-02', '{"client_id": "acme-65"}'
 from generate_series(1, 2);
+select _billing.rollup();
 select is(_billing.plan_log_exports('2025-02-01', 2), 2::bigint,
   'six rows, two to a file: three of one instant stay together with the next');
 select results_eq($$select from_at, until_at from billing.log_exports
@@ -117,6 +124,13 @@ select throws_ok($$select _billing.remove_log_export('2025-02-01', 1)$$, 'PT409'
   'agent_usage_logs is append-only: delete refused', 'nothing goes before its month does');
 update billing.log_months set state = 'removing' where month = '2025-02-01';
 select is(_billing.remove_log_export('2025-02-01', 1), 4::bigint, 'then it does');
+insert into public.agent_usage_logs (agent, model, input_tokens, "timestamp", metadata)
+values ('SCHOLAR', 'claude-sonnet', 1, '2025-02-20', '{"client_id": "acme-65"}');
+update billing.log_exports e set state = 'queued' where month = '2025-02-01' and part = 2;
+select pg_temp.store();
+select throws_ok($$select _billing.remove_log_export('2025-02-01', 2)$$, 'PT409',
+  'the rows are not those that were stored', 'a row that no rollup has counted does not go');
+select _billing.rollup();
 update billing.log_exports set checksum = checksum + 1 where month = '2025-02-01' and part = 2;
 select throws_ok($$select _billing.remove_log_export('2025-02-01', 2)$$, 'PT409',
   'the rows are not those that were stored', 'but never what was stored otherwise');

@@ -14,6 +14,8 @@ select is((select usage_day from public.usage_records where metric = 'input_toke
 select is(_billing.retention_blocker('2025-01-01'),
   'usage of 1 clients is not in a finalized period', 'January is billed, its log is not');
 select billing.run_monthly('2025-03-10 00:00Z');
+select _billing.request_month_comparison('2025-01-01');
+select billing.rebuild_step() from generate_series(1, 9);
 select is(_billing.retention_blocker('2025-01-01'), null, 'with February it is');
 
 select * from finish();

@@ -13,6 +13,9 @@ create function pg_temp.step() returns text language sql as $$
   select _billing.save_log_export(e.month, e.part, r.log_count, r.checksum, 'p/' || e.part, 'x', 1)
   from billing.log_exports e cross join lateral _billing.read_log_export(e.month, e.part) r
   where e.state = 'queued';
+  -- A month is compared with the logs before it is exported.
+  select _billing.request_month_comparison(_billing.expired_log_month('2025-06-03 00:00+00'));
+  select billing.rebuild_step() from generate_series(1, 9);
   select billing.apply_retention('2025-06-03 00:00+00')
 $$;
 select billing.run_monthly('2025-06-02 09:00+00');

@@ -30,6 +30,8 @@ async function seed(sql: Sql): Promise<void> {
 }
 
 async function retain(sql: Sql, mostRows = 1_000_000): Promise<string> {
+  await sql`select _billing.rollup()`;
+  await sql`call _billing.rebuild_in_steps()`;
   const [{ said }] = state.parse([
     ...await sql`
       select billing.apply_retention('2026-09-10 00:00+00', ${mostRows}::bigint) as said`,

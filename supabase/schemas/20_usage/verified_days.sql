@@ -87,3 +87,16 @@ begin
 end $$;
 comment on function _billing.heal_days is
   'Compares days with the logs and rebuilds them where they differ; returns the differences.';
+
+-- Days that were not compared with the logs since their records changed, of those whose logs are
+-- all kept.
+create function _billing.unverified_days_of(from_day date, until_day date)
+returns table (day date) language sql stable set search_path = '' as $$
+  select s.day::date
+  from generate_series(greatest(from_day, _billing.first_kept_day()), until_day - 1,
+    interval '1 day') s(day)
+  where not exists (select from billing.usage_days u
+    where u.usage_day = s.day::date and u.verified_changes = u.changes);
+$$;
+comment on function _billing.unverified_days_of is
+  'Days not compared with the logs since their records changed.';

@@ -6,20 +6,24 @@ create function _billing.log_line(log public.agent_usage_logs)
 returns text language sql stable
 return (to_jsonb(log) - 'stored_by')::text;
 
--- Cuts a month into parts of about so many rows, each an interval of time; returns how many.
+-- Cuts a month into parts of about so many rows, each an interval of time; returns how many. Counts
+-- by the second: rows of one second stay together, and nothing is sorted but the seconds.
 create function _billing.plan_log_exports(month date, part_rows integer default 10000)
-returns bigint language sql set search_path = '' as $$
+returns bigint language sql set search_path = '' set work_mem = '64MB' as $$
   with bounds as (
     select plan_log_exports.month::timestamp at time zone 'UTC' as lowest,
       (plan_log_exports.month + interval '1 month') at time zone 'UTC' as highest
-  ), ordered as (
-    select l."timestamp" as at,
-      (row_number() over (order by l."timestamp") - 1) / part_rows as place
+  ), seconds as (
+    select date_trunc('second', l."timestamp") as at, count(*) as rows
     from public.agent_usage_logs l, bounds b
     where l."timestamp" >= b.lowest and l."timestamp" < b.highest
+    group by 1
+  ), ordered as (
+    -- A second belongs to the part that its last row belongs to.
+    select s.at, (sum(s.rows) over (order by s.at) - 1)::bigint / part_rows as place
+    from seconds s
   ), cuts as (
-    -- Rows of one instant stay together: a cut lies where a new instant begins.
-    select distinct min(o.at) as at from ordered o group by o.place
+    select min(o.at) as at from ordered o group by o.place
   ), parts as (
     select row_number() over (order by c.at) as part,
       case when row_number() over (order by c.at) = 1 then b.lowest else c.at end as from_at,
@@ -76,10 +80,12 @@ declare
 begin
   select * into file from billing.log_exports e
   where e.month = remove_log_export.month and e.part = remove_log_export.part;
-  -- What is compared is what is removed: a row that commits in between is in neither.
+  -- What is compared is what is removed: a row that commits in between is in neither, and one that
+  -- no rollup has counted yet stays.
   with gone as (
-    delete from public.agent_usage_logs l
+    delete from public.agent_usage_logs l using billing.usage_watermark w
     where l."timestamp" >= file.from_at and l."timestamp" < file.until_at
+      and _billing.is_counted(l.stored_by, l.seq, w.snapshot, w.own_transaction, w.own_seq)
     returning l
   )
   select count(*) as rows, coalesce(sum(hashtextextended(_billing.log_line(g.l), 0)::numeric), 0)

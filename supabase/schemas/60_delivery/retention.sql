@@ -2,6 +2,20 @@
 -- goes only when all its usage is invoiced and agrees with the logs, and of it only what has been
 -- stored, row for row. Records, invoices and everything rated from them stay.
 
+-- Whether logs of some days (UTC) have arrived that no rollup has counted. Reads what has arrived
+-- since the last rollup, by its index.
+create function _billing.has_uncounted_logs(from_day date, until_day date)
+returns boolean language sql stable set search_path = '' as $$
+  select exists (
+    select from billing.usage_watermark w join public.agent_usage_logs l
+      on l.stored_by >= pg_snapshot_xmin(w.snapshot)
+      and not _billing.is_counted(l.stored_by, l.seq, w.snapshot, w.own_transaction, w.own_seq)
+    where l."timestamp" >= from_day::timestamp at time zone 'UTC'
+      and l."timestamp" < until_day::timestamp at time zone 'UTC');
+$$;
+comment on function _billing.has_uncounted_logs is
+  'Whether logs of some days (UTC) have arrived that no rollup has counted.';
+
 -- Why the logs of a month cannot go yet; null when all of them are billed and agree.
 create function _billing.retention_blocker(month date)
 returns text language plpgsql set search_path = '' as $$
@@ -9,6 +23,9 @@ declare
   month_end constant date := month + interval '1 month';
   found bigint;
 begin
+  if _billing.has_uncounted_logs(month, month_end) then
+    return 'logs have arrived that are not counted yet: the next rollup counts them';
+  end if;
   select count(*) into found from billing.quarantined_logs q
   where q.occurred_at >= month::timestamp at time zone 'UTC'
     and q.occurred_at < month_end::timestamp at time zone 'UTC' and q.reason <> 'before_retention'
@@ -34,16 +51,27 @@ begin
   if found > 0 then
     return format('usage of %s clients is not in a finalized period', found);
   end if;
-  select count(*) into found
-  from billing.usage_discrepancies(daterange(month - 1, month_end + 1));
+  select count(*) into found from _billing.unverified_days_of(month - 1, month_end + 1);
   if found > 0 then
-    return format('%s usage records differ from the logs: select billing.rebuild_usage(%L, %L)',
-      found, month - 1, month_end + 1);
+    return format('usage of %s days is still to be compared with the logs', found);
   end if;
   return null;
 end $$;
 comment on function _billing.retention_blocker is
   'Why the logs of a month (its first day) may not be removed; null when they may.';
+
+-- Has the days of a month whose usage was not compared with the logs since it changed compared, as a
+-- job (rebuild_in_steps): piece by piece, each committed.
+create function _billing.request_month_comparison(month date)
+returns void language sql set search_path = '' as $$
+  insert into billing.rebuild_requests (from_day, until_day, in_steps, compares)
+  select min(d.day), max(d.day) + 1, true, true
+  from _billing.unverified_days_of(month - 1, (month + interval '1 month')::date + 1) d
+  having count(*) > 0 and not exists (select from billing.rebuild_requests r
+    where r.compares and r.from_day <= min(d.day) and r.until_day > max(d.day));
+$$;
+comment on function _billing.request_month_comparison is
+  'Asks for a comparison of a month''s usage with the logs, of the days that need one.';
 
 -- The oldest month that is past its retention and still here; null when there is none.
 create function _billing.expired_log_month(as_of timestamptz)
@@ -59,10 +87,12 @@ returns date language sql stable set search_path = '' as $$
     <= date_trunc('month', as_of at time zone 'UTC');
 $$;
 
--- One step of retention, as far as it gets: find the month, plan it, and once its parts are stored
--- remove it. Returns what it did. Killed at any point it has done nothing of the step.
+-- One step of retention, as far as it gets: find the month, have it compared with the logs, plan it,
+-- and once its parts are stored remove about so many rows. Returns what it did. Killed at any point
+-- it has done nothing of the step. It does not count logs, so no rollup waits for a step that reads
+-- a whole month.
 create function billing.apply_retention(as_of timestamptz default billing.as_of(),
-  most_rows bigint default 1000000)
+  most_rows bigint default 100000)
 returns text language plpgsql security definer set search_path = '' set jit = off as $$
 -- Definer: only this removes logs.
 declare
@@ -74,7 +104,6 @@ begin
   if (select s.log_retention_months is null from public.billing_settings s) then
     return 'logs are kept for ever';
   end if;
-  perform _billing.rollup();
   select * into current from billing.log_months m where m.state in ('exporting', 'removing');
   if current.month is null then
     current.month := _billing.expired_log_month(as_of);
@@ -95,6 +124,7 @@ begin
         values (current.month, 'blocked', blocker, as_of)
         on conflict (month) do update set reason = excluded.reason, updated_at = as_of;
       end if;
+      perform _billing.request_month_comparison(current.month);
       return format('%s: %s', to_char(current.month, 'YYYY-MM'), blocker);
     end if;
   end if;
@@ -139,3 +169,20 @@ end $$;
 comment on function billing.apply_retention is
   'Exports and removes logs past billing_settings.log_retention_months, a step at a time.';
 grant execute on function billing.apply_retention(timestamptz, bigint) to service_role;
+
+-- Retention as far as it gets, a step and a commit at a time, until the budget is used up.
+create procedure _billing.retain_in_steps(budget interval default '90 seconds')
+language plpgsql as $$
+declare
+  until constant timestamptz := clock_timestamp() + budget;
+begin
+  loop
+    perform billing.apply_retention();
+    commit;
+    exit when clock_timestamp() > until or not exists (
+      select from billing.log_exports e join billing.log_months m using (month)
+      where m.state = 'removing' and e.state = 'stored');
+  end loop;
+end $$;
+comment on procedure _billing.retain_in_steps is
+  'Retention, committed step by step, until the budget is used up.';

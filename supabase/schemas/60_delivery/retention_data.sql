@@ -1,5 +1,5 @@
 -- The job of retention.
 
 select _billing.schedule_job('billing-retention', '5,25,45 * * * *',
-  $c$set statement_timeout = '15min'; select billing.apply_retention()$c$,
+  $c$call _billing.retain_in_steps()$c$,
   'Exports and removes logs past their retention');

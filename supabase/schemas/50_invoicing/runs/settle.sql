@@ -75,8 +75,10 @@ end $$;
 -- all are settled, or held by other sessions at this moment.
 create function billing.settle_batch(run_id bigint, batch_size integer default 100)
 returns integer language plpgsql security definer
-set search_path = '' set jit = off set work_mem = '64MB' set lock_timeout = '5s' as $$
--- Definer: as above.
+set search_path = '' set jit = off set enable_seqscan = off set work_mem = '64MB'
+set lock_timeout = '5s' as $$
+-- Definer: as above. No scans of whole tables: plans made while the first batch finds tables empty
+-- stay for the session, also those of foreign keys, and each batch would cost more than the last.
 declare
   at constant timestamptz := (select r.as_of from billing.monthly_runs r where r.id = run_id);
   batch uuid[];

@@ -1,0 +1,32 @@
+-- A batch of a run costs what its clients cost, however many were settled before it: also where the
+-- first one, and with it all plans, found the tables empty.
+begin;
+select plan(3);
+
+insert into public.clients (id, name, started_on)
+select md5('batch' || n)::uuid, 'Batch ' || n, '2026-05-01' from generate_series(1, 90) n;
+insert into public.agent_usage_logs (agent, model, input_tokens, client_id, "timestamp")
+select 'S', 'claude-sonnet', 1000000, md5('batch' || n)::uuid, '2026-05-05'
+from generate_series(1, 90) n;
+-- A session of its own, as far as plans go.
+discard plans;
+create temporary table run on commit drop as select billing.begin_run('2026-06-01 09:00+00') as id;
+select billing.heal_run(id) from run;
+select billing.settle_batch(id, 30) from run;
+
+create function pg_temp.rows_scanned() returns jsonb language sql as $$
+  select jsonb_object_agg(relname, seq_tup_read) from pg_stat_xact_user_tables
+  where relname in ('invoices', 'invoice_lines', 'usage_records', 'deliveries', 'billing_periods')
+$$;
+select is((select count(*) from public.invoices where status = 'open'), 30::bigint,
+  'the first batch is settled');
+create temporary table before on commit drop as select pg_temp.rows_scanned() as rows;
+select billing.settle_batch(id, 30) from run;
+select is(pg_temp.rows_scanned(), (select rows from before),
+  'the second reads no large table as a whole');
+select billing.settle_batch(id, 30) from run;
+select is((select count(*) from public.invoices where status = 'open'), 90::bigint,
+  'in the end all are');
+
+select * from finish();
+rollback;
