@@ -1,5 +1,6 @@
 import { startPlatform } from "../platform/platform.ts";
 import type { Platform } from "../platform/platform.ts";
+import { measureBigLog } from "./big-log.ts";
 import { measureClose, measureGrowthLogs } from "./close.ts";
 import { measureCloseBeside } from "./close-beside.ts";
 import { measureDocuments } from "./documents.ts";
@@ -17,6 +18,8 @@ import { addClients, addManyLogs, settle, withDatabase } from "./world.ts";
 /** Keys that are measured together, because they share a database. */
 export interface Group {
   readonly keys: readonly string[];
+  /** Runs only when one of its keys is named: it takes long, or much room. */
+  readonly onlyNamed?: true;
   /** Measures; `tell` hears each figure as soon as it is known. */
   measure(sizes: Sizes, tell: (figures: Figure[]) => void): Promise<void>;
 }
@@ -53,6 +56,11 @@ export const groups: readonly Group[] = [
   {
     keys: ["close_beside"],
     measure: async (sizes, tell) => tell(await measureCloseBeside(sizes)),
+  },
+  {
+    keys: ["big_log"],
+    onlyNamed: true,
+    measure: async (sizes, tell) => tell(await measureBigLog(sizes)),
   },
   {
     keys: ["render_html", "render_pdf"],

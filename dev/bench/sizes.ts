@@ -15,6 +15,8 @@ export interface Sizes {
   /** Clients of a month that closes; `growth_clients` compares with a quarter of it. */
   readonly closeClients: number;
   readonly closeRounds: number;
+  /** Log rows of `big_log`. */
+  readonly bigLogRows: number;
   readonly rlsReads: number;
   readonly documents: number;
   readonly webhookEvents: number;
@@ -33,6 +35,7 @@ const standard: Sizes = {
   freshnessSeconds: 15,
   closeClients: 10_000,
   closeRounds: 1,
+  bigLogRows: 100_000_000,
   rlsReads: 200,
   documents: 60,
   webhookEvents: 2000,
@@ -54,11 +57,18 @@ export const sizes: Readonly<Record<"default" | "quick" | "small", Sizes>> = {
     freshnessSeconds: 2,
     closeClients: 100,
     closeRounds: 1,
+    bigLogRows: 500_000,
     rlsReads: 20,
     documents: 4,
     webhookEvents: 200,
     referenceRows: 5000,
     rounds: 1,
   },
-  small: { ...standard, name: "small", rollupRows: 1_000_000, history: 4_000_000 },
+  small: {
+    ...standard,
+    name: "small",
+    rollupRows: 1_000_000,
+    history: 4_000_000,
+    bigLogRows: 5_000_000,
+  },
 };

@@ -9102,8 +9102,8 @@ end $$;
 comment on function _billing.retention_blocker is
   'Why the logs of a month (its first day) may not be removed; null when they may.';
 
--- Has the days of a month whose usage was not compared with the logs since it changed compared, as a
--- job (rebuild_in_steps): piece by piece, each committed.
+-- Asks for a comparison with the logs of those days of a month that have changed since the last one:
+-- a job of rebuild_in_steps, piece by piece, each committed.
 create function _billing.request_month_comparison(month date)
 returns void language sql set search_path = '' as $$
   insert into billing.rebuild_requests (from_day, until_day, in_steps, compares)
@@ -9129,10 +9129,10 @@ returns date language sql stable set search_path = '' as $$
     <= date_trunc('month', as_of at time zone 'UTC');
 $$;
 
--- One step of retention, as far as it gets: find the month, have it compared with the logs, plan it,
--- and once its parts are stored remove about so many rows. Returns what it did. Killed at any point
--- it has done nothing of the step. It does not count logs, so no rollup waits for a step that reads
--- a whole month.
+-- One step of retention: finds the month, asks for its comparison with the logs, plans its files,
+-- and once they are stored removes about so many rows. Returns what it did. Killed at any point it
+-- has done nothing of the step. It does not count logs, so no rollup waits for a step that reads a
+-- whole month.
 create function billing.apply_retention(as_of timestamptz default billing.as_of(),
   most_rows bigint default 100000)
 returns text language plpgsql security definer set search_path = '' set jit = off as $$
