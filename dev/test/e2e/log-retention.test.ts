@@ -31,6 +31,7 @@ async function seed(sql: Sql): Promise<void> {
 
 async function retain(sql: Sql, mostRows = 1_000_000): Promise<string> {
   await sql`select _billing.rollup()`;
+  await sql`select _billing.request_month_comparison('2026-05-01')`;
   await sql`call _billing.rebuild_in_steps()`;
   const [{ said }] = state.parse([
     ...await sql`
