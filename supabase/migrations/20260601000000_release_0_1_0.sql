@@ -5388,6 +5388,43 @@ $$;
 comment on function billing.quarantine_summary is 'Log rows in quarantine per reason.';
 grant execute on function billing.quarantine_summary() to service_role;
 
+-- 40_rating/quarantine_counts.sql
+
+-- What is in quarantine, counted by a job. To find usage without a price all usage that is not
+-- settled is priced, which takes too long for what is asked each minute.
+create table billing.quarantine_counts (
+  reason text primary key,
+  rows bigint not null,
+  counted_at timestamptz not null
+);
+comment on table billing.quarantine_counts is
+  'Rows in quarantine per reason as of the last count: unpriced usage, usage outside of service,
+   items after the end. Log rows are counted when health is asked.';
+alter table billing.quarantine_counts enable row level security;
+revoke all on billing.quarantine_counts from public;
+grant select on billing.quarantine_counts to service_role;
+
+create function billing.count_quarantine(at timestamptz default clock_timestamp())
+returns bigint language plpgsql security definer set search_path = '' as $$
+-- Definer: the counts are written by nobody but this function.
+begin
+  -- One count at a time.
+  lock table billing.quarantine_counts in share row exclusive mode;
+  delete from billing.quarantine_counts;
+  insert into billing.quarantine_counts (reason, rows, counted_at)
+  select x.reason, sum(x.rows), at
+  from (
+    -- As in quarantine_summary.
+    select q.reason, max(q.rows) as rows from billing.quarantine q
+    where q.client_id is not null group by q.reason, q.client_id, q.agent, q.model
+  ) x
+  group by x.reason;
+  return (select coalesce(sum(c.rows), 0) from billing.quarantine_counts c);
+end $$;
+comment on function billing.count_quarantine is
+  'Counts what cannot be billed, for billing.health; returns the rows.';
+grant execute on function billing.count_quarantine(timestamptz) to service_role;
+
 -- 50_invoicing/document/text.sql
 
 -- Numbers as text, for documents.
@@ -8089,7 +8126,8 @@ comment on column public.deliveries.lease is
 comment on column public.deliveries.external_id is
   'What it became outside: path of the file, Stripe''s id, Message-ID, notification_id.';
 comment on column public.deliveries.details is
-  'archive: path, sha256, bytes; stripe: payment_url (the pay link that the mail carries).';
+  'archive: path, sha256, bytes; stripe: payment_url (the pay link that the mail carries);
+   channel_off: skipped because its kind was switched off where the worker ran.';
 comment on column public.deliveries.last_error is 'Last failure, or why it was skipped.';
 create index deliveries_to_do on public.deliveries (kind, due_at, id)
   where state in ('queued', 'running');
@@ -8098,6 +8136,9 @@ create index deliveries_invoice_id on public.deliveries (invoice_id);
 create index deliveries_credit_note_id on public.deliveries (credit_note_id);
 create index deliveries_client_id on public.deliveries (client_id);
 create index deliveries_dead on public.deliveries (finished_at) where state = 'dead';
+create index deliveries_notices on public.deliveries (created_at) where event = 'notice';
+create index deliveries_channel_off on public.deliveries (finished_at)
+  where state = 'skipped' and details ? 'channel_off';
 alter table public.deliveries enable row level security;
 revoke all on public.deliveries from anon, authenticated, service_role;
 grant select on public.deliveries to authenticated, service_role;
@@ -8196,6 +8237,31 @@ returns void language sql set search_path = '' as $$
   on conflict (dedupe_key) do nothing;
 $$;
 
+-- 60_delivery/queue/channel_off.sql
+
+-- A kind that is off is told by every way but itself, once a month.
+create function _billing.report_channel_off(kind text, reason text, missed bigint, at timestamptz)
+returns void language sql set search_path = '' as $$
+  insert into public.deliveries (kind, event, dedupe_key, max_attempts, payload)
+  select x.kind, 'notice', format('channel_off:%s:%s:%s', report_channel_off.kind,
+    to_char(at at time zone 'UTC', 'YYYY-MM'), x.kind), s.delivery_attempts, x.payload
+  from public.billing_settings s
+  cross join lateral (select format('%s deliveries of kind %s were skipped: %s. Once it is on, '
+    || 'send them by select billing.requeue_deliveries(%L, ''{skipped}''), or take the kind out '
+    || 'of billing_config.deliveries.', missed, report_channel_off.kind, reason,
+    report_channel_off.kind) as text) m
+  cross join lateral (values
+    ('hermes', jsonb_build_object('message', m.text, 'priority', 'high')),
+    ('email', jsonb_build_object('to', s.operator_emails,
+      'subject', 'Deliveries of kind ' || report_channel_off.kind || ' are skipped',
+      'text', m.text))
+  ) x(kind, payload)
+  where x.kind <> report_channel_off.kind and (x.kind = 'hermes' or s.operator_emails <> '{}')
+  on conflict (dedupe_key) do nothing;
+$$;
+comment on function _billing.report_channel_off is
+  'Tells operators that deliveries of a kind are skipped because it is switched off.';
+
 -- 60_delivery/queue/finish.sql
 
 -- Seconds until the next try: 30 s doubled per try up to two hours, of which half to all.
@@ -8231,7 +8297,7 @@ begin
       make_interval(secs => coalesce((outcome ->> 'retryAfterSeconds')::double precision, 0)),
       _billing.retry_delay(job.attempts, random())) else d.due_at end,
     external_id = coalesce(outcome ->> 'externalId', d.external_id),
-    details = d.details || coalesce(outcome -> 'details', '{}'),
+    details = (d.details - 'channel_off') || coalesce(outcome -> 'details', '{}'),
     last_error = case when job.state = 'done' then null
       else left(coalesce(outcome ->> 'error', d.last_error), 2000) end,
     finished_at = case when job.state <> 'queued' then at end
@@ -8248,19 +8314,26 @@ comment on function _billing.finish_delivery is
   'Records {kind: done|retry|dead|skipped, error, retryAfterSeconds, externalId, details}.';
 
 -- For a kind that is switched off where the worker runs: its deliveries say so and hold nobody up.
+-- Operators are told once a month by the ways that are on; their own notices are not counted.
 create function _billing.skip_deliveries(kind text, reason text,
   at timestamptz default clock_timestamp())
 returns integer language plpgsql set search_path = '' as $$
 declare
   skipped bigint[];
+  missed bigint;
 begin
   with gone as (
-    update public.deliveries d set state = 'skipped', last_error = reason, finished_at = at
+    update public.deliveries d set state = 'skipped', last_error = reason, finished_at = at,
+      details = d.details || '{"channel_off": true}'
     where d.kind = skip_deliveries.kind and d.state = 'queued'
-    returning d.id
+    returning d.id, d.event
   )
-  select array_agg(id) into skipped from gone;
+  select array_agg(g.id), count(*) filter (where g.event <> 'notice') into skipped, missed
+  from gone g;
   perform _billing.release_deliveries(skipped, at);
+  if missed > 0 then
+    perform _billing.report_channel_off(kind, reason, missed, at);
+  end if;
   return coalesce(cardinality(skipped), 0);
 end $$;
 comment on function _billing.skip_deliveries is 'Marks queued deliveries of a kind as skipped.';
@@ -8839,6 +8912,66 @@ returns text[] language sql stable set search_path = '' as $$
   where not exists (select from vault.decrypted_secrets s where s.name = n.name);
 $$;
 
+-- 60_delivery/job_calls.sql
+
+-- HTTP calls of scheduled jobs and what they were answered. pg_net sends a call after its job has
+-- ended, so the job's own outcome says nothing about it, and pg_net forgets answers after hours.
+create table billing.job_calls (
+  id bigint generated always as identity primary key,
+  job text not null,
+  request_id bigint not null,
+  called_at timestamptz not null,
+  answered_at timestamptz,
+  status integer,
+  problem text
+);
+comment on table billing.job_calls is
+  'Calls of functions by scheduled jobs of the last days, and what was wrong with the answers.';
+comment on column billing.job_calls.request_id is 'Id of pg_net, as in net._http_response.';
+comment on column billing.job_calls.status is 'Status of the answer; null where there was none.';
+comment on column billing.job_calls.problem is
+  'Null while no answer is due, and for an answer of 2xx.';
+create index job_calls_job on billing.job_calls (job, id);
+alter table billing.job_calls enable row level security;
+revoke all on billing.job_calls from public;
+grant select on billing.job_calls to service_role;
+
+-- Calls one of our functions with the secret key named `cron` and notes the call. The URL is read
+-- from Vault, which only the owner writes.
+create function _billing.call_function(job text, path text, body jsonb,
+  timeout interval default '60 seconds', at timestamptz default clock_timestamp())
+returns void language sql set search_path = '' as $$
+  insert into billing.job_calls (job, request_id, called_at)
+  select call_function.job, net.http_post(url := u.decrypted_secret || call_function.path,
+    body := call_function.body, headers := jsonb_build_object('content-type', 'application/json',
+      'apikey', k.decrypted_secret),
+    timeout_milliseconds := (extract(epoch from timeout) * 1000)::integer), at
+  from vault.decrypted_secrets u, vault.decrypted_secrets k
+  where u.name = 'billing_functions_url' and k.name = 'billing_cron_key';
+$$;
+comment on function _billing.call_function is
+  'Calls a function of ours by pg_net on behalf of a scheduled job.';
+
+-- Writes down what calls were answered. A call is lost where pg_net is down or was restarted.
+create function _billing.note_answers(at timestamptz default clock_timestamp())
+returns void language sql set search_path = '' as $$
+  update billing.job_calls c
+  set answered_at = r.created, status = r.status_code,
+    problem = case when r.status_code between 200 and 299 then null
+      when r.status_code is not null then concat_ws(': ', 'was answered ' || r.status_code,
+        nullif(left(btrim(regexp_replace(r.content, '\s+', ' ', 'g')), 200), ''))
+      else concat_ws(': ', 'got no answer', left(r.error_msg, 200)) end
+  from net._http_response r
+  where r.id = c.request_id and c.answered_at is null
+    -- Ids begin anew after a crash; pg_net keeps answers for six hours.
+    and r.created >= c.called_at - interval '1 minute'
+    and r.created >= (select min(x.called_at) - interval '1 minute' from billing.job_calls x
+      where x.answered_at is null);
+  update billing.job_calls c set problem = 'got no answer: it was lost, or pg_net does not work'
+  where c.answered_at is null and c.problem is null and c.called_at < at - interval '5 minutes';
+$$;
+comment on function _billing.note_answers is 'Notes what calls of scheduled jobs were answered.';
+
 -- 60_delivery/nudge_deliver.sql
 
 -- Wakes the worker where there is something due and not enough at work already. The call may be
@@ -8861,11 +8994,7 @@ begin
     where d.state = 'running' and d.due_at > at) >= most_at_work then
     return 'workers are busy';
   end if;
-  perform net.http_post(url := u.decrypted_secret || '/deliver', body := '{}',
-    headers := jsonb_build_object('content-type', 'application/json',
-      'apikey', k.decrypted_secret), timeout_milliseconds := 60000)
-  from vault.decrypted_secrets u, vault.decrypted_secrets k
-  where u.name = 'billing_functions_url' and k.name = 'billing_cron_key';
+  perform _billing.call_function('billing-deliver', '/deliver', '{}', at => at);
   return 'nudged';
 end $$;
 comment on function billing.nudge_deliver is 'Calls the delivery worker where there is work.';
@@ -9447,6 +9576,7 @@ comment on table billing.stripe_events is
   'Every event of Stripe, once; pending until it has been acted on.';
 comment on column billing.stripe_events.note is 'Why it was ignored, or why it failed last.';
 create index stripe_events_pending on billing.stripe_events (due_at) where state = 'pending';
+create index stripe_events_failed on billing.stripe_events (received_at) where state = 'failed';
 alter table billing.stripe_events enable row level security;
 revoke all on billing.stripe_events from public;
 grant select, insert on billing.stripe_events to service_role;
@@ -10754,11 +10884,11 @@ begin
     and not exists (select from _billing.stripe_outbox(false)) then
     return 'nothing to tell';
   end if;
-  perform net.http_post(url := u.decrypted_secret || '/reconcile-stripe', body := body,
-    headers := jsonb_build_object('content-type', 'application/json',
-      'apikey', k.decrypted_secret), timeout_milliseconds := 60000)
-  from vault.decrypted_secrets u, vault.decrypted_secrets k
-  where u.name = 'billing_functions_url' and k.name = 'billing_cron_key';
+  -- A comparison may take as long as a function may take to answer.
+  perform _billing.call_function(
+    'billing-stripe-' || coalesce(body ->> 'only', 'reconcile'),
+    '/reconcile-stripe', body,
+    case when body ? 'only' then interval '60 seconds' else interval '150 seconds' end);
   return 'nudged';
 end $$;
 comment on function billing.nudge_stripe is 'Calls reconcile-stripe with this body.';
@@ -11609,35 +11739,76 @@ returns integer[] language sql immutable set search_path = '' as $$
 $$;
 
 -- When a schedule fires next after an instant, UTC. Day of month and day of week both hold, which
--- is cron's rule wherever one of them is '*'. Null for what is no five-field schedule.
+-- is cron's rule wherever one of them is '*'. Null for what is no five-field schedule. Looks day by
+-- day: most schedules fire today or tomorrow.
 create function _billing.next_run(schedule text, after timestamptz)
-returns timestamptz language sql immutable set search_path = '' as $$
-  with field as materialized (
-    select _billing.cron_field(f.f[1], 0, 59) as minutes, _billing.cron_field(f.f[2], 0, 23)
-      as hours,
-      _billing.cron_field(f.f[3], 1, 31) as days, _billing.cron_field(f.f[4], 1, 12) as months,
-      _billing.cron_field(f.f[5], 0, 6) as weekdays, after at time zone 'UTC' as local
-    from regexp_split_to_array(btrim(schedule), '\s+') f(f) where cardinality(f.f) = 5
-  ), day as materialized (
-    -- The first day that fits may be today, and over; then it is the second.
-    select d.day
-    from field f
-    cross join generate_series(f.local::date::timestamp,
-      f.local::date::timestamp + interval '4 years', interval '1 day') d(day)
-    where extract(day from d.day) = any (f.days)
-      and extract(month from d.day) = any (f.months)
-      and extract(dow from d.day) = any (f.weekdays)
-    order by d.day limit 2
-  )
-  select min(x.fires) at time zone 'UTC'
-  from field f cross join day d
-  cross join unnest(f.hours) h(hour)
-  cross join unnest(f.minutes) m(minute)
-  cross join lateral (
-    select d.day + make_interval(hours => h.hour, mins => m.minute) as fires) x
-  where x.fires > f.local;
-$$;
+returns timestamptz language plpgsql immutable set search_path = '' as $$
+declare
+  local constant timestamp := after at time zone 'UTC';
+  field constant text[] := regexp_split_to_array(btrim(schedule), '\s+');
+  minutes integer[];
+  hours integer[];
+  days integer[];
+  months integer[];
+  weekdays integer[];
+  day date := local::date;
+  past integer := extract(hour from local)::integer * 60 + extract(minute from local)::integer;
+  fires integer;
+begin
+  if cardinality(field) <> 5 then
+    return null;
+  end if;
+  minutes := _billing.cron_field(field[1], 0, 59);
+  hours := _billing.cron_field(field[2], 0, 23);
+  days := _billing.cron_field(field[3], 1, 31);
+  months := _billing.cron_field(field[4], 1, 12);
+  weekdays := _billing.cron_field(field[5], 0, 6);
+  while day <= local::date + 1461 loop
+    if extract(day from day) = any (days) and extract(month from day) = any (months)
+      and extract(dow from day) = any (weekdays) then
+      -- In minutes of the day; of the hour that is running the first minute that is to come.
+      select min(h.hour * 60 + m.minute) into fires
+      from unnest(hours) h(hour)
+      cross join lateral (select min(x.minute) as minute from unnest(minutes) x(minute)
+        where h.hour * 60 + x.minute > past) m;
+      if fires is not null then
+        return (day + make_interval(mins => fires)) at time zone 'UTC';
+      end if;
+    end if;
+    day := day + 1;
+    past := -1;
+  end loop;
+  return null;
+end $$;
 comment on function _billing.next_run is 'Next time a cron schedule fires after an instant (UTC).';
+
+-- 90_operations/unfinished_work.sql
+
+-- Work that was begun and has not ended within its time: whoever did it has died, or something that
+-- it needs is missing. Each goes on by itself when its job is called again.
+create function _billing.unfinished_work(at timestamptz default clock_timestamp())
+returns table (part text, what text, since timestamptz, message text)
+language sql stable set search_path = '' as $$
+  select 'runs', 'run', min(r.started_at),
+    format('the monthly run of %s, begun at %s, has not ended',
+      to_char(min(r.as_of) at time zone 'UTC', 'YYYY-MM-DD'),
+      to_char(min(r.started_at) at time zone 'UTC', 'YYYY-MM-DD HH24:MI'))
+  from billing.monthly_runs r
+  where r.finished_at is null and r.started_at < at - interval '3 hours'
+  having count(*) > 0
+  union all
+  select case when r.compares then 'reconcile' else 'rollup' end,
+    case when r.compares then 'comparison' else 'rebuild' end, min(r.requested_at),
+    format('%s requested at %s has not ended%s', case when r.compares
+        then 'the comparison of usage with the logs' else 'a rebuild of usage' end,
+      to_char(min(r.requested_at) at time zone 'UTC', 'YYYY-MM-DD HH24:MI'),
+      ', done until ' || min(r.done_until))
+  from billing.rebuild_requests r
+  where r.in_steps and r.requested_at < at - interval '20 hours'
+  group by r.compares;
+$$;
+comment on function _billing.unfinished_work is
+  'Runs, comparisons and rebuilds that have not ended within their time.';
 
 -- 90_operations/jobs.sql
 
@@ -11651,6 +11822,10 @@ language plpgsql stable security definer set search_path = '' as $$
 -- Definer: pg_cron shows each role its own jobs only; these are the owner's.
 begin
   return query
+  with latest as materialized (
+    -- Once for all jobs: pg_cron has no index by job.
+    select x.jobid, max(x.runid) as runid from cron.job_run_details x group by x.jobid
+  )
   select d.name, d.purpose, d.schedule, coalesce(j.active, false), r.start_time, r.status,
     r.end_time - r.start_time, r.return_message,
     case when j.active then _billing.next_run(d.schedule, at) end,
@@ -11658,19 +11833,25 @@ begin
       case when j.jobid is null then 'not scheduled: select _billing.schedule_jobs()'
         when not j.active then 'switched off' end,
       case when r.status = 'failed' then 'the last run failed' end,
-      case when j.active and _billing.next_run(d.schedule, greatest(d.created_at, r.start_time))
-          + interval '10 minutes' < at
-        then format('late: should have run at %s', to_char(_billing.next_run(d.schedule,
-          greatest(d.created_at, r.start_time)) at time zone 'UTC', 'YYYY-MM-DD HH24:MI')) end,
+      case when j.active and due.fires_at + interval '10 minutes' < read_jobs.at
+        then format('late: should have run at %s',
+          to_char(due.fires_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI')) end,
+      'the last call ' || c.problem,
       case when d.command ~ 'nudge' and _billing.missing_secrets() <> '{}'
         then format('does nothing: Vault has no secret %s',
           array_to_string(_billing.missing_secrets(), ', ')) end), '')
   from billing.job_definitions d
   left join cron.job j on j.jobname = d.name
+  left join latest l on l.jobid = j.jobid
+  left join cron.job_run_details r on r.runid = l.runid
+  left join lateral (select _billing.next_run(d.schedule, greatest(d.created_at, r.start_time))
+    as fires_at) due on true
   left join lateral (
-    select x.* from cron.job_run_details x where x.jobid = j.jobid
-    order by x.runid desc limit 1
-  ) r on true
+    -- One that is under way says nothing yet.
+    select x.problem from billing.job_calls x
+    where x.job = d.name and (x.answered_at is not null or x.problem is not null)
+    order by x.id desc limit 1
+  ) c on true
   order by d.name;
 end $$;
 comment on function billing.read_jobs is 'What billing.jobs shows.';
@@ -11683,22 +11864,46 @@ comment on view billing.jobs is
 revoke all on billing.jobs from public;
 grant select on billing.jobs to service_role;
 
--- Tells of jobs that failed or are late, once a day each.
+-- Tells of jobs that failed or are late, once a day each, of calls that were answered badly, once a
+-- day for each status, and of work that was begun and has not ended.
 create function billing.watch_jobs(at timestamptz default clock_timestamp())
 returns bigint language sql security definer set search_path = '' as $$
-  select coalesce(sum(billing.queue_notice(
-    format('job:%s:%s', j.name, (at at time zone 'UTC')::date),
-    'high', 'Scheduled job ' || j.name || ': ' || j.warning,
-    concat_ws(E'\n', 'Scheduled job ' || j.name || ': ' || j.warning, j.last_message))), 0)::bigint
-  from billing.read_jobs(at) j
-  where j.warning ~ '(late:|failed)';
+  select _billing.note_answers(at);
+  select coalesce(sum(billing.queue_notice(n.key, 'high', n.subject, n.message)), 0)::bigint
+  from (
+    select format('job:%s:%s', j.name, (at at time zone 'UTC')::date) as key,
+      'Scheduled job ' || j.name || ': ' || j.warning as subject,
+      concat_ws(E'\n', 'Scheduled job ' || j.name || ': ' || j.warning, j.last_message) as message
+    from billing.read_jobs(at) j
+    where j.warning ~ '(late:|the last run failed)'
+    union all
+    select format('job_call:%s:%s', coalesce(c.status::text, 'none'),
+        (at at time zone 'UTC')::date),
+      'Calls of scheduled jobs fail',
+      format('Calls of %s fail: the last call %s', string_agg(c.job, ', ' order by c.job),
+        min(c.problem))
+    from billing.job_definitions d
+    cross join lateral (
+      select x.* from billing.job_calls x
+      where x.job = d.name and (x.answered_at is not null or x.problem is not null)
+      order by x.id desc limit 1
+    ) c
+    where c.problem is not null
+    group by c.status
+    union all
+    select format('unfinished:%s:%s', u.what, (at at time zone 'UTC')::date),
+      'Work that has not ended', u.message
+    from _billing.unfinished_work(at) u
+  ) n;
 $$;
-comment on function billing.watch_jobs is 'Tells operators of failed and late jobs.';
+comment on function billing.watch_jobs is
+  'Tells operators of failed and late jobs, calls that failed and work that has not ended.';
 grant execute on function billing.watch_jobs(timestamptz) to service_role;
 
--- pg_cron keeps the details of every run for ever; two weeks are enough.
+-- pg_cron keeps the details of every run for ever; two weeks are enough, of calls too.
 create function _billing.purge_job_details(at timestamptz default clock_timestamp())
 returns bigint language sql set search_path = '' as $$
+  delete from billing.job_calls c where c.called_at < at - interval '14 days';
   with gone as (
     delete from cron.job_run_details d where d.end_time < at - interval '14 days' returning 1
   )
@@ -11735,8 +11940,13 @@ returns void language sql set search_path = '' as $$
     ('billing-overdue', '15 9 * * *', 'select billing.queue_reminders()',
       'Queues reminders before, on and after the due day'),
     ('billing-alerts', '25 * * * *',
-      'select billing.queue_usage_alerts(); select billing.watch_jobs()',
-      'Tells of budgets, jumps, unpriced and unowned usage, and of jobs that fail'),
+      $c$set statement_timeout = '15min'; select billing.queue_usage_alerts()$c$,
+      'Tells of budgets, jumps, unpriced and unowned usage'),
+    ('billing-quarantine', '9,24,39,54 * * * *',
+      $c$set statement_timeout = '15min'; select billing.count_quarantine()$c$,
+      'Counts what cannot be billed as things are'),
+    ('billing-watch', '* * * * *', 'select billing.watch_jobs()',
+      'Tells of jobs that fail, are late or are answered badly, and of work that does not end'),
     ('billing-deliver', '* * * * *', 'select billing.nudge_deliver()',
       'Wakes the delivery worker'),
     ('billing-reconcile', '40 3 * * *', 'select _billing.request_comparison()',
@@ -11760,21 +11970,30 @@ select _billing.schedule_jobs();
 -- How each part is doing: a row each, fine, late or broken, with what to look at.
 create function billing.read_health(at timestamptz default clock_timestamp())
 returns table (part text, state text, since timestamptz, detail text)
-language sql stable security definer set search_path = '' as $$
+language sql stable security definer set search_path = '' set jit = off as $$
 -- Definer: jobs and queues are more than callers may read; what comes out are counts and times.
+-- Asked each minute by monitors: reads what waits, never what has been.
   with job as (
     select j.name, j.last_outcome, j.last_started_at, j.warning from billing.read_jobs(at) j
   ), by_job(part, name) as (
     values ('rollup', 'billing-rollup'), ('runs', 'billing-monthly-run'),
       ('deliveries', 'billing-deliver'), ('webhooks', 'billing-stripe-events'),
       ('reconcile', 'billing-reconcile'), ('reconcile', 'billing-stripe-reconcile'),
-      ('invariants', 'billing-invariants')
+      ('quarantine', 'billing-quarantine'), ('invariants', 'billing-invariants')
+  ), part_of_job as (
+    select b.part, b.name from by_job b
+    union all
+    select 'jobs', j.name from job j where not exists (
+      select from by_job b where b.name = j.name)
   ), judged as (
-    select b.part, case when j.name is null or j.warning ~ 'failed|not scheduled|switched off'
-        then 'broken' when j.warning is not null then 'late' else 'fine' end as state,
-      j.last_started_at as since, coalesce(j.warning, 'job ' || b.name || coalesce(
-        ', last ' || j.last_outcome, ', not run yet')) as detail
-    from by_job b left join job j using (name)
+    select b.part, case when j.name is null
+          or j.warning ~ 'failed|not scheduled|switched off|the last call' then 'broken' when j.warning is not null then 'late' else 'fine' end as state,
+      j.last_started_at as since, coalesce(
+        case when b.part = 'jobs' then b.name || ': ' else '' end || j.warning,
+        'job ' || b.name || coalesce(', last ' || j.last_outcome, ', not run yet')) as detail
+    from part_of_job b left join job j using (name)
+    union all
+    select u.part, 'late', u.since, u.message from _billing.unfinished_work(at) u
     union all
     select 'runs', 'broken', min(p.updated_at), format('%s periods are blocked: %s', count(*),
       string_agg(distinct p.reason, ', '))
@@ -11785,32 +12004,48 @@ language sql stable security definer set search_path = '' as $$
     from _billing.voided_periods() v having count(*) > 0
     union all
     select 'deliveries', case when bool_or(d.state = 'dead') then 'broken' else 'late' end,
-      min(coalesce(d.finished_at, d.due_at)), format('%s gave up, %s wait for an hour or longer',
+      min(d.since), format('%s gave up, %s wait for an hour or longer',
         count(*) filter (where d.state = 'dead'), count(*) filter (where d.state <> 'dead'))
+    from (
+      select x.state, x.finished_at as since from public.deliveries x where x.state = 'dead'
+      union all
+      select x.state, x.due_at from public.deliveries x
+      where x.state in ('queued', 'running') and x.created_at < at - interval '1 hour'
+    ) d
+    having count(*) > 0
+    union all
+    -- Of the last five weeks, so that each month is seen; notices of operators are told otherwise.
+    select 'deliveries', 'late', min(d.finished_at),
+      format('%s were skipped: %s', count(*), string_agg(distinct d.last_error, '; '))
     from public.deliveries d
-    where d.state = 'dead' or d.state in ('queued', 'running')
-      and d.created_at < at - interval '1 hour'
+    where d.state = 'skipped' and d.details ? 'channel_off' and d.event <> 'notice'
+      and d.finished_at > at - interval '35 days'
     having count(*) > 0
     union all
     select 'webhooks', case when bool_or(e.state = 'failed') then 'broken' else 'late' end,
       min(e.received_at), format('%s Stripe events failed, %s wait for an hour or longer',
         count(*) filter (where e.state = 'failed'), count(*) filter (where e.state = 'pending'))
-    from billing.stripe_events e
-    where e.state = 'failed' or e.state = 'pending' and e.received_at < at - interval '1 hour'
+    from (
+      select x.state, x.received_at from billing.stripe_events x where x.state = 'failed'
+      union all
+      select x.state, x.received_at from billing.stripe_events x
+      where x.state = 'pending' and x.received_at < at - interval '1 hour'
+    ) e
     having count(*) > 0
     union all
     -- Usage that differed has been healed; what Stripe and the books differ in, somebody decides.
     select 'reconcile', case when bool_or(d.dedupe_key like 'stripe:%') then 'broken' else 'late'
         end, max(d.created_at), string_agg(distinct d.payload ->> 'message', '; ')
     from public.deliveries d
-    where d.kind = 'hermes' and d.created_at > at - interval '25 hours'
+    where d.kind = 'hermes' and d.event = 'notice' and d.created_at > at - interval '25 hours'
       and (d.dedupe_key like 'reconcile:%' or d.dedupe_key like 'stripe:reconcile/%')
     having count(*) > 0
     union all
     select 'invariants', 'broken', max(d.created_at), 'violations were told: see '
       || 'billing.check_invariants()'
     from public.deliveries d
-    where d.dedupe_key like 'invariants:%' and d.created_at > at - interval '25 hours'
+    where d.dedupe_key like 'invariants:%' and d.event = 'notice'
+      and d.created_at > at - interval '25 hours'
     having count(*) > 0
     union all
     -- Broken: a monthly run has gone by without it.
@@ -11820,7 +12055,13 @@ language sql stable security definer set search_path = '' as $$
     from (
       select coalesce(sum(s.rows), 0) as rows,
         string_agg(format('%s %s', s.rows, s.reason), ', ' order by s.reason) as reasons
-      from billing.quarantine_summary() s
+      from (
+        select l.reason, count(*) as rows from billing.quarantined_logs l
+        where not exists (select from billing.dismissed_logs d where d.log_id = l.log_id)
+        group by l.reason
+        union all
+        select c.reason, c.rows from billing.quarantine_counts c
+      ) s
     ) q
     cross join (select min(x.occurred_at) as oldest from billing.quarantined_logs x
       where not exists (select from billing.dismissed_logs d where d.log_id = x.log_id)) o
@@ -11834,7 +12075,7 @@ language sql stable security definer set search_path = '' as $$
     from judged x group by x.part) w using (part)
   group by j.part, w.worst
   order by array_position(
-    '{rollup,runs,deliveries,webhooks,reconcile,quarantine,invariants}', j.part);
+    '{rollup,runs,deliveries,webhooks,reconcile,quarantine,invariants,jobs}', j.part);
 $$;
 comment on function billing.read_health is 'What billing.health shows.';
 grant execute on function billing.read_health(timestamptz) to service_role;
@@ -11842,8 +12083,8 @@ grant execute on function billing.read_health(timestamptz) to service_role;
 create view billing.health with (security_invoker = true) as
 select * from billing.read_health();
 comment on view billing.health is
-  'Rollup, runs, deliveries, webhooks, reconcile, quarantine, invariants: each fine, late or broken,
-   since when, and why.';
+  'Rollup, runs, deliveries, webhooks, reconcile, quarantine, invariants and the other jobs: each
+   fine, late or broken, since when, and why.';
 revoke all on billing.health from public;
 grant select on billing.health to service_role;
 

@@ -120,6 +120,8 @@ select _billing.rollup();
 select results_eq($$select * from pg_temp.searches where usage_day = '2026-06-15'$$,
   $$values ('2026-06-15'::date, 80::numeric)$$, 'then it counts');
 select is_empty('select * from pg_temp.agrees', 'logs, records and quarantine agree');
+select cron.alter_job(jobid, active := true) from cron.job where jobname = 'billing-quarantine';
+update billing.job_definitions set created_at = now();
 select is((select state from billing.health where part = 'quarantine'), 'broken',
   'health tells of what is left alone');
 select billing.dismiss_quarantined('a wrong clock', reason => 'future_timestamp');

@@ -1,6 +1,6 @@
 -- Deliveries: queued with what they tell of, taken with a lease, tried again, given up, requeued.
 begin;
-select plan(32);
+select plan(34);
 
 insert into public.clients (name, external_id, email, started_on)
 values ('Mailed', 'mailed', 'a@example.test', '2026-06-01'),
@@ -72,6 +72,17 @@ select is(_billing.skip_deliveries('stripe', 'Stripe is off', now() + interval '
   'deliveries of a kind that is off are skipped');
 select is((select state from public.deliveries where kind = 'email' and state <> 'skipped'),
   'queued', 'and what waited for them goes');
+select matches((select d.payload ->> 'message' from public.deliveries d
+  where d.dedupe_key like 'channel_off:stripe:____-__:hermes'),
+  '^2 deliveries of kind stripe were skipped: Stripe is off', 'operators are told of what was not');
+savepoint hermes_off;
+update public.billing_settings set operator_emails = '{ops@example.test}';
+select _billing.skip_deliveries('hermes', 'no HERMES', now() + interval '1 day');
+select _billing.report_channel_off('hermes', 'no HERMES', 2, now() + interval '1 day');
+select results_eq($$
+  select kind from public.deliveries where dedupe_key like 'channel_off:hermes:%'$$,
+  $$values ('email')$$, 'once, not by the kind that is off');
+rollback to hermes_off;
 
 -- Giving up.
 update public.billing_settings set operator_emails = '{ops@example.test}';

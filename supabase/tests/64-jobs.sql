@@ -1,6 +1,6 @@
 -- Scheduled jobs: there, idempotent, and judged.
 begin;
-select plan(17);
+select plan(19);
 
 select results_eq('select name, schedule, command from billing.job_definitions order by name',
   $$select jobname::text collate "default", schedule, command from cron.job
@@ -11,6 +11,15 @@ select is((select count(*) from cron.job where jobname like 'billing-%'),
   (select count(*) from billing.job_definitions), 'scheduling again adds nothing');
 select is_empty($$select name from billing.job_definitions
   where _billing.next_run(schedule, now()) is null$$, 'every schedule has a next time');
+
+-- The statements of a command share one fate: what fails or times out first takes the rest along.
+select is_empty($$select name, command from billing.job_definitions
+  where regexp_replace(command, '^set statement_timeout = ''\w+''; ', '') ~ ';'$$,
+  'each job does one thing');
+select results_eq($$select name from billing.job_definitions
+    where command ~ '(watch_jobs|queue_usage_alerts)' order by name$$,
+  $$values ('billing-alerts'), ('billing-watch')$$,
+  'an alert that fails or takes long does not stop the watch over jobs, nor the reverse');
 
 select is((select _billing.next_run(schedule, '2026-07-01 09:00+00') from billing.job_definitions
   where name = 'billing-monthly-run'), '2026-07-02 09:00+00',

@@ -152,8 +152,7 @@ Deno.test("only HERMES, Resend and Stripe are asked over HTTP, and no row says w
   }
   // URLs are read from Vault, which only the owner writes, and end in a function of ours.
   deepStrictEqual(calls.map((call) => call.replace(/,.*/, "")), [
-    "net.http_post(url := u.decrypted_secret || '/deliver'",
-    "net.http_post(url := u.decrypted_secret || '/reconcile-stripe'",
+    "net.http_post(url := u.decrypted_secret || call_function.path",
   ]);
 });
 

@@ -42,7 +42,8 @@ comment on column public.deliveries.lease is
 comment on column public.deliveries.external_id is
   'What it became outside: path of the file, Stripe''s id, Message-ID, notification_id.';
 comment on column public.deliveries.details is
-  'archive: path, sha256, bytes; stripe: payment_url (the pay link that the mail carries).';
+  'archive: path, sha256, bytes; stripe: payment_url (the pay link that the mail carries);
+   channel_off: skipped because its kind was switched off where the worker ran.';
 comment on column public.deliveries.last_error is 'Last failure, or why it was skipped.';
 create index deliveries_to_do on public.deliveries (kind, due_at, id)
   where state in ('queued', 'running');
@@ -51,6 +52,9 @@ create index deliveries_invoice_id on public.deliveries (invoice_id);
 create index deliveries_credit_note_id on public.deliveries (credit_note_id);
 create index deliveries_client_id on public.deliveries (client_id);
 create index deliveries_dead on public.deliveries (finished_at) where state = 'dead';
+create index deliveries_notices on public.deliveries (created_at) where event = 'notice';
+create index deliveries_channel_off on public.deliveries (finished_at)
+  where state = 'skipped' and details ? 'channel_off';
 alter table public.deliveries enable row level security;
 revoke all on public.deliveries from anon, authenticated, service_role;
 grant select on public.deliveries to authenticated, service_role;

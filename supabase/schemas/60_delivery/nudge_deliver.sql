@@ -18,11 +18,7 @@ begin
     where d.state = 'running' and d.due_at > at) >= most_at_work then
     return 'workers are busy';
   end if;
-  perform net.http_post(url := u.decrypted_secret || '/deliver', body := '{}',
-    headers := jsonb_build_object('content-type', 'application/json',
-      'apikey', k.decrypted_secret), timeout_milliseconds := 60000)
-  from vault.decrypted_secrets u, vault.decrypted_secrets k
-  where u.name = 'billing_functions_url' and k.name = 'billing_cron_key';
+  perform _billing.call_function('billing-deliver', '/deliver', '{}', at => at);
   return 'nudged';
 end $$;
 comment on function billing.nudge_deliver is 'Calls the delivery worker where there is work.';

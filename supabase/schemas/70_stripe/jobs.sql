@@ -23,11 +23,11 @@ begin
     and not exists (select from _billing.stripe_outbox(false)) then
     return 'nothing to tell';
   end if;
-  perform net.http_post(url := u.decrypted_secret || '/reconcile-stripe', body := body,
-    headers := jsonb_build_object('content-type', 'application/json',
-      'apikey', k.decrypted_secret), timeout_milliseconds := 60000)
-  from vault.decrypted_secrets u, vault.decrypted_secrets k
-  where u.name = 'billing_functions_url' and k.name = 'billing_cron_key';
+  -- A comparison may take as long as a function may take to answer.
+  perform _billing.call_function(
+    'billing-stripe-' || coalesce(body ->> 'only', 'reconcile'),
+    '/reconcile-stripe', body,
+    case when body ? 'only' then interval '60 seconds' else interval '150 seconds' end);
   return 'nudged';
 end $$;
 comment on function billing.nudge_stripe is 'Calls reconcile-stripe with this body.';

@@ -19,6 +19,7 @@ comment on table billing.stripe_events is
   'Every event of Stripe, once; pending until it has been acted on.';
 comment on column billing.stripe_events.note is 'Why it was ignored, or why it failed last.';
 create index stripe_events_pending on billing.stripe_events (due_at) where state = 'pending';
+create index stripe_events_failed on billing.stripe_events (received_at) where state = 'failed';
 alter table billing.stripe_events enable row level security;
 revoke all on billing.stripe_events from public;
 grant select, insert on billing.stripe_events to service_role;

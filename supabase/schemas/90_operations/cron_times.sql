@@ -12,32 +12,45 @@ returns integer[] language sql immutable set search_path = '' as $$
 $$;
 
 -- When a schedule fires next after an instant, UTC. Day of month and day of week both hold, which
--- is cron's rule wherever one of them is '*'. Null for what is no five-field schedule.
+-- is cron's rule wherever one of them is '*'. Null for what is no five-field schedule. Looks day by
+-- day: most schedules fire today or tomorrow.
 create function _billing.next_run(schedule text, after timestamptz)
-returns timestamptz language sql immutable set search_path = '' as $$
-  with field as materialized (
-    select _billing.cron_field(f.f[1], 0, 59) as minutes, _billing.cron_field(f.f[2], 0, 23)
-      as hours,
-      _billing.cron_field(f.f[3], 1, 31) as days, _billing.cron_field(f.f[4], 1, 12) as months,
-      _billing.cron_field(f.f[5], 0, 6) as weekdays, after at time zone 'UTC' as local
-    from regexp_split_to_array(btrim(schedule), '\s+') f(f) where cardinality(f.f) = 5
-  ), day as materialized (
-    -- The first day that fits may be today, and over; then it is the second.
-    select d.day
-    from field f
-    cross join generate_series(f.local::date::timestamp,
-      f.local::date::timestamp + interval '4 years', interval '1 day') d(day)
-    where extract(day from d.day) = any (f.days)
-      and extract(month from d.day) = any (f.months)
-      and extract(dow from d.day) = any (f.weekdays)
-    order by d.day limit 2
-  )
-  select min(x.fires) at time zone 'UTC'
-  from field f cross join day d
-  cross join unnest(f.hours) h(hour)
-  cross join unnest(f.minutes) m(minute)
-  cross join lateral (
-    select d.day + make_interval(hours => h.hour, mins => m.minute) as fires) x
-  where x.fires > f.local;
-$$;
+returns timestamptz language plpgsql immutable set search_path = '' as $$
+declare
+  local constant timestamp := after at time zone 'UTC';
+  field constant text[] := regexp_split_to_array(btrim(schedule), '\s+');
+  minutes integer[];
+  hours integer[];
+  days integer[];
+  months integer[];
+  weekdays integer[];
+  day date := local::date;
+  past integer := extract(hour from local)::integer * 60 + extract(minute from local)::integer;
+  fires integer;
+begin
+  if cardinality(field) <> 5 then
+    return null;
+  end if;
+  minutes := _billing.cron_field(field[1], 0, 59);
+  hours := _billing.cron_field(field[2], 0, 23);
+  days := _billing.cron_field(field[3], 1, 31);
+  months := _billing.cron_field(field[4], 1, 12);
+  weekdays := _billing.cron_field(field[5], 0, 6);
+  while day <= local::date + 1461 loop
+    if extract(day from day) = any (days) and extract(month from day) = any (months)
+      and extract(dow from day) = any (weekdays) then
+      -- In minutes of the day; of the hour that is running the first minute that is to come.
+      select min(h.hour * 60 + m.minute) into fires
+      from unnest(hours) h(hour)
+      cross join lateral (select min(x.minute) as minute from unnest(minutes) x(minute)
+        where h.hour * 60 + x.minute > past) m;
+      if fires is not null then
+        return (day + make_interval(mins => fires)) at time zone 'UTC';
+      end if;
+    end if;
+    day := day + 1;
+    past := -1;
+  end loop;
+  return null;
+end $$;
 comment on function _billing.next_run is 'Next time a cron schedule fires after an instant (UTC).';

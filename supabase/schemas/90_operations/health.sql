@@ -1,21 +1,30 @@
 -- How each part is doing: a row each, fine, late or broken, with what to look at.
 create function billing.read_health(at timestamptz default clock_timestamp())
 returns table (part text, state text, since timestamptz, detail text)
-language sql stable security definer set search_path = '' as $$
+language sql stable security definer set search_path = '' set jit = off as $$
 -- Definer: jobs and queues are more than callers may read; what comes out are counts and times.
+-- Asked each minute by monitors: reads what waits, never what has been.
   with job as (
     select j.name, j.last_outcome, j.last_started_at, j.warning from billing.read_jobs(at) j
   ), by_job(part, name) as (
     values ('rollup', 'billing-rollup'), ('runs', 'billing-monthly-run'),
       ('deliveries', 'billing-deliver'), ('webhooks', 'billing-stripe-events'),
       ('reconcile', 'billing-reconcile'), ('reconcile', 'billing-stripe-reconcile'),
-      ('invariants', 'billing-invariants')
+      ('quarantine', 'billing-quarantine'), ('invariants', 'billing-invariants')
+  ), part_of_job as (
+    select b.part, b.name from by_job b
+    union all
+    select 'jobs', j.name from job j where not exists (
+      select from by_job b where b.name = j.name)
   ), judged as (
-    select b.part, case when j.name is null or j.warning ~ 'failed|not scheduled|switched off'
-        then 'broken' when j.warning is not null then 'late' else 'fine' end as state,
-      j.last_started_at as since, coalesce(j.warning, 'job ' || b.name || coalesce(
-        ', last ' || j.last_outcome, ', not run yet')) as detail
-    from by_job b left join job j using (name)
+    select b.part, case when j.name is null
+          or j.warning ~ 'failed|not scheduled|switched off|the last call' then 'broken' when j.warning is not null then 'late' else 'fine' end as state,
+      j.last_started_at as since, coalesce(
+        case when b.part = 'jobs' then b.name || ': ' else '' end || j.warning,
+        'job ' || b.name || coalesce(', last ' || j.last_outcome, ', not run yet')) as detail
+    from part_of_job b left join job j using (name)
+    union all
+    select u.part, 'late', u.since, u.message from _billing.unfinished_work(at) u
     union all
     select 'runs', 'broken', min(p.updated_at), format('%s periods are blocked: %s', count(*),
       string_agg(distinct p.reason, ', '))
@@ -26,32 +35,48 @@ language sql stable security definer set search_path = '' as $$
     from _billing.voided_periods() v having count(*) > 0
     union all
     select 'deliveries', case when bool_or(d.state = 'dead') then 'broken' else 'late' end,
-      min(coalesce(d.finished_at, d.due_at)), format('%s gave up, %s wait for an hour or longer',
+      min(d.since), format('%s gave up, %s wait for an hour or longer',
         count(*) filter (where d.state = 'dead'), count(*) filter (where d.state <> 'dead'))
+    from (
+      select x.state, x.finished_at as since from public.deliveries x where x.state = 'dead'
+      union all
+      select x.state, x.due_at from public.deliveries x
+      where x.state in ('queued', 'running') and x.created_at < at - interval '1 hour'
+    ) d
+    having count(*) > 0
+    union all
+    -- Of the last five weeks, so that each month is seen; notices of operators are told otherwise.
+    select 'deliveries', 'late', min(d.finished_at),
+      format('%s were skipped: %s', count(*), string_agg(distinct d.last_error, '; '))
     from public.deliveries d
-    where d.state = 'dead' or d.state in ('queued', 'running')
-      and d.created_at < at - interval '1 hour'
+    where d.state = 'skipped' and d.details ? 'channel_off' and d.event <> 'notice'
+      and d.finished_at > at - interval '35 days'
     having count(*) > 0
     union all
     select 'webhooks', case when bool_or(e.state = 'failed') then 'broken' else 'late' end,
       min(e.received_at), format('%s Stripe events failed, %s wait for an hour or longer',
         count(*) filter (where e.state = 'failed'), count(*) filter (where e.state = 'pending'))
-    from billing.stripe_events e
-    where e.state = 'failed' or e.state = 'pending' and e.received_at < at - interval '1 hour'
+    from (
+      select x.state, x.received_at from billing.stripe_events x where x.state = 'failed'
+      union all
+      select x.state, x.received_at from billing.stripe_events x
+      where x.state = 'pending' and x.received_at < at - interval '1 hour'
+    ) e
     having count(*) > 0
     union all
     -- Usage that differed has been healed; what Stripe and the books differ in, somebody decides.
     select 'reconcile', case when bool_or(d.dedupe_key like 'stripe:%') then 'broken' else 'late'
         end, max(d.created_at), string_agg(distinct d.payload ->> 'message', '; ')
     from public.deliveries d
-    where d.kind = 'hermes' and d.created_at > at - interval '25 hours'
+    where d.kind = 'hermes' and d.event = 'notice' and d.created_at > at - interval '25 hours'
       and (d.dedupe_key like 'reconcile:%' or d.dedupe_key like 'stripe:reconcile/%')
     having count(*) > 0
     union all
     select 'invariants', 'broken', max(d.created_at), 'violations were told: see '
       || 'billing.check_invariants()'
     from public.deliveries d
-    where d.dedupe_key like 'invariants:%' and d.created_at > at - interval '25 hours'
+    where d.dedupe_key like 'invariants:%' and d.event = 'notice'
+      and d.created_at > at - interval '25 hours'
     having count(*) > 0
     union all
     -- Broken: a monthly run has gone by without it.
@@ -61,7 +86,13 @@ language sql stable security definer set search_path = '' as $$
     from (
       select coalesce(sum(s.rows), 0) as rows,
         string_agg(format('%s %s', s.rows, s.reason), ', ' order by s.reason) as reasons
-      from billing.quarantine_summary() s
+      from (
+        select l.reason, count(*) as rows from billing.quarantined_logs l
+        where not exists (select from billing.dismissed_logs d where d.log_id = l.log_id)
+        group by l.reason
+        union all
+        select c.reason, c.rows from billing.quarantine_counts c
+      ) s
     ) q
     cross join (select min(x.occurred_at) as oldest from billing.quarantined_logs x
       where not exists (select from billing.dismissed_logs d where d.log_id = x.log_id)) o
@@ -75,7 +106,7 @@ language sql stable security definer set search_path = '' as $$
     from judged x group by x.part) w using (part)
   group by j.part, w.worst
   order by array_position(
-    '{rollup,runs,deliveries,webhooks,reconcile,quarantine,invariants}', j.part);
+    '{rollup,runs,deliveries,webhooks,reconcile,quarantine,invariants,jobs}', j.part);
 $$;
 comment on function billing.read_health is 'What billing.health shows.';
 grant execute on function billing.read_health(timestamptz) to service_role;
@@ -83,7 +114,7 @@ grant execute on function billing.read_health(timestamptz) to service_role;
 create view billing.health with (security_invoker = true) as
 select * from billing.read_health();
 comment on view billing.health is
-  'Rollup, runs, deliveries, webhooks, reconcile, quarantine, invariants: each fine, late or broken,
-   since when, and why.';
+  'Rollup, runs, deliveries, webhooks, reconcile, quarantine, invariants and the other jobs: each
+   fine, late or broken, since when, and why.';
 revoke all on billing.health from public;
 grant select on billing.health to service_role;

@@ -8,6 +8,10 @@ language plpgsql stable security definer set search_path = '' as $$
 -- Definer: pg_cron shows each role its own jobs only; these are the owner's.
 begin
   return query
+  with latest as materialized (
+    -- Once for all jobs: pg_cron has no index by job.
+    select x.jobid, max(x.runid) as runid from cron.job_run_details x group by x.jobid
+  )
   select d.name, d.purpose, d.schedule, coalesce(j.active, false), r.start_time, r.status,
     r.end_time - r.start_time, r.return_message,
     case when j.active then _billing.next_run(d.schedule, at) end,
@@ -15,19 +19,25 @@ begin
       case when j.jobid is null then 'not scheduled: select _billing.schedule_jobs()'
         when not j.active then 'switched off' end,
       case when r.status = 'failed' then 'the last run failed' end,
-      case when j.active and _billing.next_run(d.schedule, greatest(d.created_at, r.start_time))
-          + interval '10 minutes' < at
-        then format('late: should have run at %s', to_char(_billing.next_run(d.schedule,
-          greatest(d.created_at, r.start_time)) at time zone 'UTC', 'YYYY-MM-DD HH24:MI')) end,
+      case when j.active and due.fires_at + interval '10 minutes' < read_jobs.at
+        then format('late: should have run at %s',
+          to_char(due.fires_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI')) end,
+      'the last call ' || c.problem,
       case when d.command ~ 'nudge' and _billing.missing_secrets() <> '{}'
         then format('does nothing: Vault has no secret %s',
           array_to_string(_billing.missing_secrets(), ', ')) end), '')
   from billing.job_definitions d
   left join cron.job j on j.jobname = d.name
+  left join latest l on l.jobid = j.jobid
+  left join cron.job_run_details r on r.runid = l.runid
+  left join lateral (select _billing.next_run(d.schedule, greatest(d.created_at, r.start_time))
+    as fires_at) due on true
   left join lateral (
-    select x.* from cron.job_run_details x where x.jobid = j.jobid
-    order by x.runid desc limit 1
-  ) r on true
+    -- One that is under way says nothing yet.
+    select x.problem from billing.job_calls x
+    where x.job = d.name and (x.answered_at is not null or x.problem is not null)
+    order by x.id desc limit 1
+  ) c on true
   order by d.name;
 end $$;
 comment on function billing.read_jobs is 'What billing.jobs shows.';
@@ -40,22 +50,46 @@ comment on view billing.jobs is
 revoke all on billing.jobs from public;
 grant select on billing.jobs to service_role;
 
--- Tells of jobs that failed or are late, once a day each.
+-- Tells of jobs that failed or are late, once a day each, of calls that were answered badly, once a
+-- day for each status, and of work that was begun and has not ended.
 create function billing.watch_jobs(at timestamptz default clock_timestamp())
 returns bigint language sql security definer set search_path = '' as $$
-  select coalesce(sum(billing.queue_notice(
-    format('job:%s:%s', j.name, (at at time zone 'UTC')::date),
-    'high', 'Scheduled job ' || j.name || ': ' || j.warning,
-    concat_ws(E'\n', 'Scheduled job ' || j.name || ': ' || j.warning, j.last_message))), 0)::bigint
-  from billing.read_jobs(at) j
-  where j.warning ~ '(late:|failed)';
+  select _billing.note_answers(at);
+  select coalesce(sum(billing.queue_notice(n.key, 'high', n.subject, n.message)), 0)::bigint
+  from (
+    select format('job:%s:%s', j.name, (at at time zone 'UTC')::date) as key,
+      'Scheduled job ' || j.name || ': ' || j.warning as subject,
+      concat_ws(E'\n', 'Scheduled job ' || j.name || ': ' || j.warning, j.last_message) as message
+    from billing.read_jobs(at) j
+    where j.warning ~ '(late:|the last run failed)'
+    union all
+    select format('job_call:%s:%s', coalesce(c.status::text, 'none'),
+        (at at time zone 'UTC')::date),
+      'Calls of scheduled jobs fail',
+      format('Calls of %s fail: the last call %s', string_agg(c.job, ', ' order by c.job),
+        min(c.problem))
+    from billing.job_definitions d
+    cross join lateral (
+      select x.* from billing.job_calls x
+      where x.job = d.name and (x.answered_at is not null or x.problem is not null)
+      order by x.id desc limit 1
+    ) c
+    where c.problem is not null
+    group by c.status
+    union all
+    select format('unfinished:%s:%s', u.what, (at at time zone 'UTC')::date),
+      'Work that has not ended', u.message
+    from _billing.unfinished_work(at) u
+  ) n;
 $$;
-comment on function billing.watch_jobs is 'Tells operators of failed and late jobs.';
+comment on function billing.watch_jobs is
+  'Tells operators of failed and late jobs, calls that failed and work that has not ended.';
 grant execute on function billing.watch_jobs(timestamptz) to service_role;
 
--- pg_cron keeps the details of every run for ever; two weeks are enough.
+-- pg_cron keeps the details of every run for ever; two weeks are enough, of calls too.
 create function _billing.purge_job_details(at timestamptz default clock_timestamp())
 returns bigint language sql set search_path = '' as $$
+  delete from billing.job_calls c where c.called_at < at - interval '14 days';
   with gone as (
     delete from cron.job_run_details d where d.end_time < at - interval '14 days' returning 1
   )

@@ -31,7 +31,7 @@ begin
       make_interval(secs => coalesce((outcome ->> 'retryAfterSeconds')::double precision, 0)),
       _billing.retry_delay(job.attempts, random())) else d.due_at end,
     external_id = coalesce(outcome ->> 'externalId', d.external_id),
-    details = d.details || coalesce(outcome -> 'details', '{}'),
+    details = (d.details - 'channel_off') || coalesce(outcome -> 'details', '{}'),
     last_error = case when job.state = 'done' then null
       else left(coalesce(outcome ->> 'error', d.last_error), 2000) end,
     finished_at = case when job.state <> 'queued' then at end
@@ -48,19 +48,26 @@ comment on function _billing.finish_delivery is
   'Records {kind: done|retry|dead|skipped, error, retryAfterSeconds, externalId, details}.';
 
 -- For a kind that is switched off where the worker runs: its deliveries say so and hold nobody up.
+-- Operators are told once a month by the ways that are on; their own notices are not counted.
 create function _billing.skip_deliveries(kind text, reason text,
   at timestamptz default clock_timestamp())
 returns integer language plpgsql set search_path = '' as $$
 declare
   skipped bigint[];
+  missed bigint;
 begin
   with gone as (
-    update public.deliveries d set state = 'skipped', last_error = reason, finished_at = at
+    update public.deliveries d set state = 'skipped', last_error = reason, finished_at = at,
+      details = d.details || '{"channel_off": true}'
     where d.kind = skip_deliveries.kind and d.state = 'queued'
-    returning d.id
+    returning d.id, d.event
   )
-  select array_agg(id) into skipped from gone;
+  select array_agg(g.id), count(*) filter (where g.event <> 'notice') into skipped, missed
+  from gone g;
   perform _billing.release_deliveries(skipped, at);
+  if missed > 0 then
+    perform _billing.report_channel_off(kind, reason, missed, at);
+  end if;
   return coalesce(cardinality(skipped), 0);
 end $$;
 comment on function _billing.skip_deliveries is 'Marks queued deliveries of a kind as skipped.';
