@@ -1,4 +1,7 @@
-/** The time in which the books are kept: it passes faster than ours, from 1 January 2026 on. */
+/**
+ * The time in which the books are kept: it passes faster than ours, from 1 January 2024 on. So it
+ * never reaches the present, whose next day bounds what agents may log.
+ */
 export interface Calendar {
   now(): Date;
   /** The first day of the month, `2026-03-01`; of a later one by `months`. */
@@ -9,8 +12,14 @@ export interface Calendar {
   skip(days: number): void;
 }
 
-const START = Date.UTC(2026, 0, 1);
-const DAY = 86_400_000;
+export const FIRST_DAY = "2024-01-01";
+export const START = Date.parse(`${FIRST_DAY}T00:00:00Z`);
+export const DAY = 86_400_000;
+
+/** The first day of the month of an instant. */
+export function monthOf(at: Date): string {
+  return `${at.toISOString().slice(0, 7)}-01`;
+}
 
 /** Passes a month in so many seconds of ours; with `Infinity` only what is skipped passes. */
 export function startCalendar(secondsPerMonth: number): Calendar {

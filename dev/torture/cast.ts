@@ -1,5 +1,6 @@
 import type { Sql } from "postgres";
 import { uuidOf } from "../test/support/random.ts";
+import { FIRST_DAY } from "./calendar.ts";
 
 /** A client of the books under torture. Names are single words: facts about charges begin so. */
 export interface CastClient {
@@ -14,7 +15,13 @@ export interface CastClient {
 
 const vat = { name: "VAT", rate_percent: "20", behavior: "exclusive" };
 const tiers = [{ up_to: "500", unit_amount: "0.10", flat_amount: "5" }, { unit_amount: "0.04" }];
-const METRICS = ["input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens"];
+const METRICS = [
+  "input_tokens",
+  "output_tokens",
+  "cache_read_tokens",
+  "cache_write_tokens",
+  "reasoning_tokens",
+];
 
 /** Each has something that the others do not have. */
 export const CAST: readonly [CastClient, ...CastClient[]] = [
@@ -46,6 +53,49 @@ export const CAST: readonly [CastClient, ...CastClient[]] = [
   { ...plain("Jon"), config: { grace_hours: 240, minimum_minor: 2000, discount_minor: 150 } },
 ];
 
+/**
+ * Clients to whom happens only what is theirs, and of whom little is heard: a run often begins when
+ * all that they have used is counted.
+ */
+const quiet = (name: string) => ({
+  ...plain(name),
+  takesItems: false,
+  config: { minimum_minor: 0 },
+});
+/** Log now and then; late calls come while their month is closed. */
+export const IDLERS: readonly [CastClient, ...CastClient[]] = [
+  quiet("Kit"),
+  quiet("Pam"),
+  quiet("Ray"),
+  quiet("Sue"),
+  quiet("Tom"),
+  quiet("Uma"),
+];
+/** Leaves with its subscription and comes back with another. */
+export const SUBSCRIBER: CastClient = { ...quiet("Lou"), config: { minimum_minor: 3100 } };
+/** Is ended by an operator and comes back. */
+export const LEAVER: CastClient = { ...quiet("Mae"), config: { minimum_minor: 6200 } };
+/** Has been given credit for more than it owes when its usage is corrected. */
+export const OVERPAID: CastClient = {
+  ...quiet("Ned"),
+  prices: [
+    { metric: "web_searches", unit_amount: "0.01" },
+    { metric: "crawls", unit_amount: "0.05" },
+  ],
+};
+/** Uses a new model each month, whose family has the price. */
+export const MODERN: CastClient = quiet("Oda");
+export const QUIET: readonly CastClient[] = [...IDLERS, SUBSCRIBER, LEAVER, OVERPAID, MODERN];
+export const EVERYBODY: readonly CastClient[] = [...CAST, ...QUIET];
+
+/** The model of a month, `2024-03-01`, and the families that it may be of. */
+export function modelOf(month: string): string {
+  return `novel-${month.slice(0, 7)}`;
+}
+export const FAMILIES: readonly [string, string] = ["novel", "novel-dear"];
+/** Months that have a model of their own. */
+const MODELS = 36;
+
 /** Agents that are moved from client to client, and some that are nobody's until then. */
 export const FLOATING: readonly [string, ...string[]] = ["DRIFTER", "NOMAD", "ROVER"];
 
@@ -55,25 +105,25 @@ export function idOf({ name }: CastClient): string {
 
 /** What a history names when a client is concerned: it and those that work for it. */
 export function subjectsOf(name: string): string[] {
-  const agents = CAST.find((one) => one.name === name)?.agents ?? [];
+  const agents = EVERYBODY.find((one) => one.name === name)?.agents ?? [];
   return [`client ${name}`, ...[...agents, ...FLOATING].map((agent) => `agent ${agent}`)];
 }
 
-/** Makes the clients, served from 1 January 2026 on, with their agents, terms and prices. */
+/** Makes the clients, served from the first day on, with their agents, terms and prices. */
 export async function bringOnStage(sql: Sql): Promise<void> {
   await sql.begin(async (tx) => {
-    await tx`select set_config('billing.as_of', '2026-01-01', true)`;
+    await tx`select set_config('billing.as_of', ${FIRST_DAY}, true)`;
     const add = async (table: string, row: Record<string, unknown>) => {
       const columns = tx(Object.keys(row));
       await tx`insert into ${tx(`public.${table}`)} (${columns}) select ${columns}
         from jsonb_populate_record(null::${tx(`public.${table}`)},
           ${JSON.stringify(row)}::text::jsonb)`;
     };
-    for (const one of CAST) {
+    for (const one of EVERYBODY) {
       const client_id = idOf(one);
       const external_id = one.name.toLowerCase();
       const email = `${external_id}@example.test`;
-      const started_on = "2026-01-01";
+      const started_on = FIRST_DAY;
       await add("clients", {
         id: client_id,
         name: one.name,
@@ -87,6 +137,15 @@ export async function bringOnStage(sql: Sql): Promise<void> {
       for (const agent of one.agents) await add("agent_assignments", { agent, client_id });
     }
     await add("prices", { metric: "crawls", unit_amount: "0.03" });
+    for (const [index, family] of FAMILIES.entries()) {
+      for (const metric of METRICS) {
+        await add("prices", { family, metric, unit_amount: 3 + index, per_units: 10_000 });
+      }
+    }
+    for (let month = 0; month < MODELS; month++) {
+      const first = new Date(Date.UTC(2024, month, 1)).toISOString();
+      await add("models", { id: modelOf(first), family: FAMILIES[0], provider: "other" });
+    }
     await tx`update public.billing_settings set operator_emails = '{ops@example.test}'`;
   });
 }

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { Random } from "../test/support/random.ts";
+import { DAY, START } from "./calendar.ts";
 import { CAST, FLOATING, idOf } from "./cast.ts";
 import type { Offer } from "./ledger.ts";
 
@@ -17,7 +18,6 @@ export interface LogRow {
   readonly client_id?: string;
 }
 
-const DAY = 86_400_000;
 const MODELS = ["claude-sonnet-4-20250514", "gpt-4o", "gemini-1.5-pro", "claude-haiku"] as const;
 
 /**
@@ -29,20 +29,23 @@ export function randomRow(random: Random, now: Date): LogRow {
   const agents = CAST.flatMap((client) => client.agents);
   const own = agents[random.below(agents.length)] ?? FLOATING[0];
   const back = random.chance(12) ? random.below(60) * DAY : 0;
-  const at = Math.max(now.getTime() - back - random.below(2 * DAY), Date.UTC(2026, 0, 1));
+  const at = Math.max(now.getTime() - back - random.below(2 * DAY), START);
+  const metadata = metadataOf(random, oddity);
+  // Now and then all of it was cached, or thought.
+  const isWholeless = "reasoning_tokens" in metadata && random.chance(30);
   return {
     id: randomUUID(),
     agent: random.chance(15) ? random.pick(FLOATING) : own,
     model: oddity === 0 ? `mystery-${random.below(4)}` : random.pick(MODELS),
-    input_tokens: random.below(90_000),
-    output_tokens: random.below(20_000),
+    input_tokens: isWholeless ? 0 : random.below(90_000),
+    output_tokens: isWholeless ? 0 : random.below(20_000),
     web_searches: random.below(4),
     other_features: oddity === 1
       ? { crawls: "many" }
       : random.chance(20)
       ? { crawls: random.between(1, 40) }
       : {},
-    metadata: metadataOf(random, oddity),
+    metadata,
     timestamp: new Date(at).toISOString(),
     ...random.chance(5) ? { client_id: idOf(random.pick(CAST)) } : {},
   };
@@ -55,7 +58,9 @@ export function randomRows(random: Random, now: Date, most: number): LogRow[] {
 function metadataOf(random: Random, oddity: number): Record<string, unknown> {
   if (oddity === 2) return { client_id: "nobody-we-know" };
   if (oddity === 3) return { cache_read_tokens: "a lot" };
-  if (oddity < 20) return { cache_read_tokens: random.below(50_000) };
+  if (oddity < 20) {
+    return { cache_read_tokens: random.below(50_000), reasoning_tokens: random.below(9000) };
+  }
   if (oddity < 26) return { batch: true };
   if (oddity < 30) return { client_id: random.pick(CAST).name.toLowerCase() };
   return {};

@@ -3,7 +3,7 @@ import type { Sql } from "postgres";
 import { setTimeout } from "node:timers/promises";
 import { z } from "zod";
 import { priceModel } from "./actors/operators.ts";
-import { CAST, idOf } from "./cast.ts";
+import { EVERYBODY, idOf } from "./cast.ts";
 import { NoAnswer } from "./attempt.ts";
 import { post } from "./http.ts";
 import type { Outside, Stage } from "./stage.ts";
@@ -37,13 +37,14 @@ export async function closeBooks({ sql, calendar }: Stage): Promise<Rest> {
     for (const n of [0, 1, 2, 3]) await priceModel(tx, `mystery-${n}`);
   });
   const until = calendar.month(1);
-  for (const client of CAST) {
+  for (const client of EVERYBODY) {
     await sql`insert into public.invoice_items (client_id, description, unit_amount, currency,
         item_day)
       values (${idOf(client)}, 'Closing', 10, ${
       client.config?.["currency"] === "EUR" ? "EUR" : "USD"
     }, ${until}::date + 20)`;
   }
+  await finishRebuilds(sql);
   await regenerateAll(sql, calendar.now());
   await run(sql, calendar.now());
   // Two months on every period that has begun by now is over, and its grace too.
@@ -55,20 +56,28 @@ export async function closeBooks({ sql, calendar }: Stage): Promise<Rest> {
   return { asOf: at.toISOString(), until };
 }
 
+/** What is to be counted anew is; periods wait for it. */
+async function finishRebuilds(sql: Sql): Promise<void> {
+  for (let waiting = true; waiting;) {
+    await sql`select _billing.rollup()`;
+    const [row] = await sql<{ did: boolean }[]>`select billing.rebuild_step() as did`;
+    waiting = row?.did === true;
+  }
+}
+
 async function run(sql: Sql, at: Date): Promise<void> {
   await sql`select billing.run_monthly(${at})`;
 }
 
 /** Every voided period is billed again, by the drafts that the next run issues. */
 async function regenerateAll(sql: Sql, at: Date): Promise<void> {
-  await sql`
-    select billing.regenerate_invoice(v.id, ${at})
-    from (
-      select distinct on (i.client_id, i.period_start) i.id
-      from public.invoices i join public.billing_periods p using (client_id, period_start)
-      where i.status = 'void' and i.kind = 'period' and p.state = 'voided'
-      order by i.client_id, i.period_start, i.number desc
-    ) v`;
+  const rows = await sql<{ id: string }[]>`
+    select distinct on (i.client_id, i.period_start) i.id
+    from public.invoices i join public.billing_periods p using (client_id, period_start)
+    where i.status = 'void' and i.kind = 'period' and p.state = 'voided'
+    order by i.client_id, i.period_start, i.number desc`;
+  // Each in a transaction of its own: another client is not locked after numbers are taken.
+  for (const { id } of rows) await sql`select billing.regenerate_invoice(${id}, ${at})`;
 }
 
 /**

@@ -1,8 +1,8 @@
 import { setTimeout } from "node:timers/promises";
-import { readWorld } from "../rater/read-world.ts";
 import { seededRandom } from "../test/support/random.ts";
 import type { EngineName } from "../platform/postgres-engine.ts";
 import { accountant, corrector, itemClerk } from "./actors/accountants.ts";
+import { attributor, rebuilder } from "./actors/attributors.ts";
 import {
   comparer,
   finalizer,
@@ -13,11 +13,14 @@ import {
 } from "./actors/bookkeepers.ts";
 import { moods, stripeTeller, timekeeper, workerCaller } from "./actors/deliverers.ts";
 import { backendKiller, functionKiller, serverKiller } from "./actors/killers.ts";
+import { monthEnds } from "./actors/month-ends.ts";
 import { editor } from "./actors/operators.ts";
+import { idleTenants, overpaid } from "./actors/quiet-tenants.ts";
+import { type Finisher, leaver, subscriber } from "./actors/returners.ts";
 import { postman, stripePeople } from "./actors/stripe-people.ts";
 import { apiWriter, functionWriter, sqlWriter } from "./actors/writers.ts";
 import { startCalendar } from "./calendar.ts";
-import { bringOnStage } from "./cast.ts";
+import { bringOnStage, idOf, LEAVER, SUBSCRIBER } from "./cast.ts";
 import { checkCharges, checkInvariants, checkNumbers } from "./checks/books.ts";
 import {
   checkClaims,
@@ -28,12 +31,16 @@ import {
 } from "./checks/deliveries.ts";
 import { checkFacts, checkLogs } from "./checks/logs.ts";
 import { checkStripe } from "./checks/stripe.ts";
+import { checkBlocked, checkRebuilds, checkService, watchRebuilds } from "./checks/settled.ts";
 import { checkCounted, checkHealed, checkUsage } from "./checks/usage.ts";
 import { History, KILLER, type Violation } from "./history.ts";
 import { Ledger } from "./ledger.ts";
+import { quietAfter } from "./phases.ts";
 import { closeBooks, drain, hearStripe } from "./quiesce.ts";
+import { readRaw } from "./raw.ts";
+import { ServiceBook } from "./service.ts";
 import type { Actor, Stage } from "./stage.ts";
-import { startWorld, type World } from "./world.ts";
+import { REBUILT_AT_ONCE, startWorld, type World } from "./world.ts";
 
 export interface TortureOptions {
   readonly engine: EngineName;
@@ -58,15 +65,20 @@ export async function torture(options: TortureOptions): Promise<TortureResult> {
   try {
     await bringOnStage(world.sql);
     await watchClaims(world.sql);
+    await watchRebuilds(world.sql);
     const stage: Stage = {
       sql: world.sql,
       calendar: startCalendar(options.seconds / options.months),
       ledger: new Ledger(),
       history: new History(),
       recent: [],
+      isQuiet: quietAfter(14_000, 6000),
+      service: new ServiceBook([SUBSCRIBER, LEAVER].map(idOf)),
     };
-    await letLoose(actors(stage, world, options), options, stage);
+    const returners = [subscriber(stage), leaver(stage)];
+    await letLoose(actors(stage, world, returners, options), options, stage);
     options.tell("All stop; the books are closed and everything is delivered.");
+    for (const { finish } of returners) await finish();
     const afterwards = { ...stage, sql: world.connect() };
     const violations = await check(afterwards, world, options.tell);
     return {
@@ -79,8 +91,19 @@ export async function torture(options: TortureOptions): Promise<TortureResult> {
   }
 }
 
-function actors(stage: Stage, world: World, { serverKillMs }: TortureOptions): Actor[] {
+function actors(
+  stage: Stage,
+  world: World,
+  returners: readonly Finisher[],
+  { serverKillMs }: TortureOptions,
+): Actor[] {
   return [
+    ...returners,
+    idleTenants(stage),
+    overpaid(stage),
+    monthEnds(stage),
+    attributor(stage),
+    rebuilder(stage),
     sqlWriter(stage, "writer", 4000),
     sqlWriter(stage, "second writer", 1500),
     apiWriter(stage, world),
@@ -144,7 +167,7 @@ async function check(
   world: World,
   tell: (line: string) => void,
 ): Promise<Violation[]> {
-  const { sql, ledger, history } = stage;
+  const { sql, ledger, history, service } = stage;
   await hearStripe(stage, world);
   let rest = await closeBooks(stage);
   let left = await drain(stage, world);
@@ -154,15 +177,18 @@ async function check(
     left = await drain(stage, world);
   }
   tell(`Everything has come to rest as of ${rest.asOf}.`);
-  const raw = await readWorld(sql);
+  const raw = await readRaw(sql, service);
   const deliveries = await readDeliveries(sql);
   return [
     ...history.violations,
     ...await checkLogs(sql, ledger),
     ...await checkFacts(sql, ledger),
     ...await checkCounted(sql, ledger),
-    ...await checkUsage(sql, raw),
+    ...await checkUsage(sql, raw.world),
     ...await checkHealed(sql, history),
+    ...await checkBlocked(sql),
+    ...await checkService(sql, service),
+    ...await checkRebuilds(sql, REBUILT_AT_ONCE),
     ...await checkInvariants(sql),
     ...await checkCharges(sql, raw, rest),
     ...await checkNumbers(sql),

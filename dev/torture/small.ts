@@ -1,13 +1,16 @@
 import type { Sql } from "postgres";
 import { seededRandom } from "../test/support/random.ts";
-import { readWorld } from "../rater/read-world.ts";
 import { accountant, corrector, itemClerk } from "./actors/accountants.ts";
+import { attributor, rebuilder } from "./actors/attributors.ts";
 import { finalizer, impatient, monthlyRuns, rollups } from "./actors/bookkeepers.ts";
+import { monthEnds } from "./actors/month-ends.ts";
 import { editor } from "./actors/operators.ts";
+import { idleTenants, overpaid } from "./actors/quiet-tenants.ts";
+import { leaver, subscriber } from "./actors/returners.ts";
 import { type Arrival, rivals } from "./actors/rivals.ts";
 import { rpcWriter, sqlWriter } from "./actors/writers.ts";
 import { startCalendar } from "./calendar.ts";
-import { bringOnStage } from "./cast.ts";
+import { bringOnStage, idOf, LEAVER, SUBSCRIBER } from "./cast.ts";
 import { checkCharges, checkInvariants, checkNumbers } from "./checks/books.ts";
 import {
   checkArrivals,
@@ -17,11 +20,20 @@ import {
   watchClaims,
 } from "./checks/deliveries.ts";
 import { checkFacts, checkLogs } from "./checks/logs.ts";
+import { checkBlocked, checkRebuilds, checkService, watchRebuilds } from "./checks/settled.ts";
 import { checkHealed, checkUsage } from "./checks/usage.ts";
 import { History, type Violation } from "./history.ts";
 import { Ledger } from "./ledger.ts";
 import { closeBooks } from "./quiesce.ts";
-import type { Actor, Stage } from "./stage.ts";
+import { readRaw } from "./raw.ts";
+import { ServiceBook } from "./service.ts";
+import { type Actor, settings, type Stage } from "./stage.ts";
+
+/** Log rows that a rollup rebuilds at once. */
+const REBUILT_AT_ONCE = 40;
+
+/** What its sessions are set to. */
+export const SMALL_SETTINGS = settings(REBUILT_AT_ONCE);
 
 /** Days that pass with each act. */
 const DAYS = 3;
@@ -38,9 +50,12 @@ export async function smallTorture(sql: Sql, seed: number, acts: number): Promis
     ledger: new Ledger(),
     history: new History(),
     recent: [],
+    isQuiet: () => false,
+    service: new ServiceBook([SUBSCRIBER, LEAVER].map(idOf)),
   };
   await bringOnStage(sql);
   await watchClaims(sql);
+  await watchRebuilds(sql);
   const random = seededRandom(`small torture ${seed}`);
   const workers = rivals(stage, arrived);
   const people: [Actor, ...Actor[]] = [
@@ -53,13 +68,34 @@ export async function smallTorture(sql: Sql, seed: number, acts: number): Promis
     impatient(stage),
     editor(stage),
     accountant(stage),
-    corrector(stage),
     itemClerk(stage),
     workers,
   ];
+  const returners = [subscriber(stage), leaver(stage)];
+  // What happens by the calendar, in between.
+  const routine = [
+    monthEnds(stage),
+    ...returners,
+    idleTenants(stage),
+    overpaid(stage),
+    rebuilder(stage),
+  ];
+  const corrects = corrector(stage);
+  const attributes = attributor(stage);
   for (let act = 0; act < acts; act++) {
     await random.pick(people).act(random);
     stage.calendar.skip(DAYS);
+    for (const one of routine) await one.act(random);
+    if (act % 3 === 2) await corrects.act(random);
+    if (act % 7 === 6) await attributes.act(random);
+  }
+  for (const { finish } of returners) await finish();
+  if (Deno.env.get("V")) {
+    for (const e of stage.history.entries) {
+      if (/month end|latecomer|rollup|attributor|modeller/.test(e.actor)) {
+        console.log(Math.round(e.began), Math.round(e.ended), e.actor, e.what, e.outcome, e.note);
+      }
+    }
   }
   const rest = await closeBooks(stage);
   for (let left = 1; left > 0 && arrived.length < 10_000;) {
@@ -72,11 +108,11 @@ export async function smallTorture(sql: Sql, seed: number, acts: number): Promis
 }
 
 async function check(
-  { sql, ledger, history }: Stage,
+  { sql, ledger, history, service }: Stage,
   rest: Awaited<ReturnType<typeof closeBooks>>,
   arrived: readonly Arrival[],
 ): Promise<Violation[]> {
-  const raw = await readWorld(sql);
+  const raw = await readRaw(sql, service);
   const deliveries = await readDeliveries(sql);
   const ofKind = (wanted: string) =>
     arrived.filter(({ kind }) => kind === wanted).map(({ dedupe_key }) => dedupe_key);
@@ -84,8 +120,11 @@ async function check(
     ...history.violations,
     ...await checkLogs(sql, ledger),
     ...await checkFacts(sql, ledger),
-    ...await checkUsage(sql, raw),
+    ...await checkUsage(sql, raw.world),
     ...await checkHealed(sql, history),
+    ...await checkBlocked(sql),
+    ...await checkService(sql, service),
+    ...await checkRebuilds(sql, REBUILT_AT_ONCE),
     ...await checkInvariants(sql),
     ...await checkCharges(sql, raw, rest),
     ...await checkNumbers(sql),

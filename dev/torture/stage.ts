@@ -8,6 +8,8 @@ import type { Calendar } from "./calendar.ts";
 import type { History } from "./history.ts";
 import type { Ledger } from "./ledger.ts";
 import type { LogRow } from "./log-rows.ts";
+import type { IsQuiet } from "./phases.ts";
+import type { ServiceBook } from "./service.ts";
 
 /** What those need who work on the database alone. */
 export interface Stage {
@@ -18,6 +20,10 @@ export interface Stage {
   readonly history: History;
   /** Rows that were accepted lately: to be sent again, contradicted, corrected. */
   readonly recent: LogRow[];
+  /** Writers pause while it is true. */
+  readonly isQuiet: IsQuiet;
+  /** Of the clients that leave and come back. */
+  readonly service: ServiceBook;
 }
 
 /** And those who come from outside. */
@@ -36,4 +42,12 @@ export interface Actor {
   /** Milliseconds between two acts, about. */
   readonly pauseMs: number;
   act(random: Random): Promise<unknown>;
+}
+
+/** What sessions are set to; a rollup rebuilds so many log rows at once. */
+export function settings(rebuiltAtOnce: number) {
+  return {
+    "billing.rebuilt_at_once": `${rebuiltAtOnce}`,
+    "_billing.assert_lock_order": "on",
+  };
 }

@@ -6,12 +6,15 @@ import type { EngineName } from "../platform/postgres-engine.ts";
 import { startHermes } from "../standins/hermes.ts";
 import { startSmtp } from "../standins/smtp.ts";
 import { startStripe } from "../standins/stripe/server.ts";
-import type { Outside } from "./stage.ts";
+import { type Outside, settings } from "./stage.ts";
 
 /** Milliseconds. */
 const STOP_WITHIN = 8000;
 
 const ERRORS_KEPT = 10;
+
+/** Log rows that a rollup rebuilds at once. */
+export const REBUILT_AT_ONCE = 2000;
 
 const KEY = "sk_test_torture";
 const WEBHOOK_SECRET = "whsec_torture";
@@ -58,7 +61,13 @@ export async function startWorld(engine: EngineName): Promise<World> {
     url: `${platform.urls.api}/functions/v1/stripe-webhook`,
     secrets: [WEBHOOK_SECRET],
   });
-  const options = { onnotice: () => {}, connect_timeout: 5, backoff: false, prepare: false };
+  const options = {
+    onnotice: () => {},
+    connect_timeout: 5,
+    backoff: false,
+    prepare: false,
+    connection: settings(REBUILT_AT_ONCE),
+  };
   const sql = withResultOffsetFix(postgres(platform.urls.database, { ...options, max: 16 }));
   const fresh: Sql[] = [];
   const admin = postgres(platform.urls.databaseAdmin, { ...options, max: 1 });

@@ -1,8 +1,9 @@
 /** Operators who change what has been invoiced, by the means that there are. */
 import type { Random } from "../../test/support/random.ts";
 import { attempt, glance } from "../attempt.ts";
-import { CAST, idOf } from "../cast.ts";
+import { CAST, type CastClient, idOf } from "../cast.ts";
 import type { Fact } from "../ledger.ts";
+import type { LogRow } from "../log-rows.ts";
 import type { Actor, Stage } from "../stage.ts";
 
 interface Invoice {
@@ -104,10 +105,10 @@ export function corrector({ sql, history, ledger, recent }: Stage): Actor {
     name: "corrector",
     pauseMs: 1500,
     act: async (random) => {
-      const row = recent[random.below(Math.max(recent.length, 1))];
+      const row = worthCorrecting(recent, random);
       if (row === undefined) return;
       const retracts = random.chance(40);
-      const counts = JSON.stringify({ input_tokens: random.below(90_000) });
+      const counts = JSON.stringify(restated(random));
       const touches = [`agent ${row.agent}`];
       const result = await attempt(history, {
         actor: "corrector",
@@ -128,8 +129,32 @@ export function corrector({ sql, history, ledger, recent }: Stage): Actor {
   };
 }
 
+/** Any row, or one of the few whose parts have no whole. */
+function worthCorrecting(recent: readonly LogRow[], random: Random): LogRow | undefined {
+  const odd = recent.filter(({ input_tokens, output_tokens, metadata }) =>
+    "reasoning_tokens" in metadata && input_tokens === 0 && output_tokens === 0
+  );
+  const among = odd.length > 0 && random.chance(40) ? odd : recent;
+  return among[random.below(Math.max(among.length, 1))];
+}
+
+/** One count or all of them, parts that are more than their wholes included. */
+function restated(random: Random): Record<string, unknown> {
+  const input_tokens = random.below(90_000);
+  if (random.chance(50)) return { input_tokens };
+  return {
+    input_tokens: random.chance(30) ? 0 : input_tokens,
+    output_tokens: random.chance(30) ? 0 : random.below(20_000),
+    web_searches: random.below(4),
+    cache_read_tokens: random.below(90_000),
+    cache_write_tokens: random.below(5000),
+    reasoning_tokens: random.below(9000),
+    ...random.chance(30) ? { other_features: { crawls: random.below(40) } } : {},
+  };
+}
+
 /** Puts charges on invoices to come, or on one of their own at once. */
-export function itemClerk({ sql, history, ledger, calendar }: Stage): Actor {
+export function itemClerk(stage: Stage): Actor {
   return {
     name: "item clerk",
     pauseMs: 4000,
@@ -137,31 +162,36 @@ export function itemClerk({ sql, history, ledger, calendar }: Stage): Actor {
       const clients = CAST.filter(({ takesItems }) => takesItems);
       const one = clients[random.below(clients.length)];
       if (one === undefined) return;
-      const touches = [`client ${one.name}`];
-      const alone = random.chance(40);
-      const at = calendar.now();
-      const result = await attempt(history, {
-        actor: "item clerk",
-        what: `an item for ${one.name}${alone ? ", on an invoice of its own" : ""}`,
-        touches,
-      }, () =>
-        sql.begin(async (tx) => {
-          const [item] = await tx<{ id: string }[]>`
-            insert into public.invoice_items (client_id, description, unit_amount, currency,
-              item_day)
-            values (${idOf(one)}, 'Support', ${random.between(5, 90)}, 'USD',
-              ${at.toISOString().slice(0, 10)})
-            returning id`;
-          const id = item?.id ?? "";
-          if (alone) {
-            await tx`select billing.finalize_invoice(
-              billing.create_one_off_invoice(array[${id}::uuid], ${at}), ${at})`;
-          }
-          return id;
-        }));
-      if (result.outcome === "done") {
-        ledger.accept({ kind: "item", key: result.value, touches });
-      }
+      await putItem(stage, one, `${random.between(5, 90)}`, random.chance(40));
     },
   };
+}
+
+/** A charge of a client by hand; `alone` on an invoice of its own. */
+export async function putItem(
+  { sql, history, ledger, calendar }: Stage,
+  one: CastClient,
+  amount: string,
+  alone = false,
+): Promise<void> {
+  const touches = [`client ${one.name}`];
+  const at = calendar.now();
+  const result = await attempt(history, {
+    actor: "item clerk",
+    what: `an item for ${one.name}${alone ? ", on an invoice of its own" : ""}`,
+    touches,
+  }, () =>
+    sql.begin(async (tx) => {
+      const [item] = await tx<{ id: string }[]>`
+        insert into public.invoice_items (client_id, description, unit_amount, currency, item_day)
+        values (${idOf(one)}, 'Support', ${amount}, 'USD', ${at.toISOString().slice(0, 10)})
+        returning id`;
+      const id = item?.id ?? "";
+      if (alone) {
+        await tx`select billing.finalize_invoice(
+          billing.create_one_off_invoice(array[${id}::uuid], ${at}), ${at})`;
+      }
+      return id;
+    }));
+  if (result.outcome === "done") ledger.accept({ kind: "item", key: result.value, touches });
 }

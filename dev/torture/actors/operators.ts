@@ -94,7 +94,8 @@ export async function priceModel(tx: TransactionSql, model: string): Promise<voi
   await tx`
     insert into public.prices (model, metric, unit_amount, per_units)
     select ${model}, m.metric, 2, 1000000
-    from unnest('{input_tokens,output_tokens,cache_read_tokens}'::text[]) m(metric)
+    from unnest('{input_tokens,output_tokens,cache_read_tokens,cache_write_tokens,
+      reasoning_tokens}'::text[]) m(metric)
     where not exists (select from public.prices p where p.model = ${model})`;
 }
 

@@ -1,16 +1,17 @@
 import type { Sql } from "postgres";
 import { rateMonth } from "../../rater/rate-month.ts";
-import type { World } from "../../rater/world.ts";
 import { bySection, type Charges, netCharges, ratedCharges } from "../../test/properties/facts.ts";
+import { FIRST_DAY } from "../calendar.ts";
 import { subjectsOf } from "../cast.ts";
 import type { Violation } from "../history.ts";
 import type { Rest } from "../quiesce.ts";
+import type { Raw } from "../raw.ts";
 
 /** What the database itself says about its books. */
 export async function checkInvariants(sql: Sql): Promise<Violation[]> {
   const rows = await sql<{ invariant: string; subject: string; detail: string; name: string }[]>`
     select v.invariant, v.subject, v.detail, coalesce(c.name, '') as name
-    from billing.check_invariants('2026-01-01') v
+    from billing.check_invariants(${FIRST_DAY}) v
     left join public.invoices i on i.number = v.subject or i.id::text = v.subject
     left join public.clients c on c.id = i.client_id or c.id::text = split_part(v.subject, '/', 1)`;
   const differences = await sql<{ detail: string; name: string }[]>`
@@ -34,10 +35,14 @@ export async function checkInvariants(sql: Sql): Promise<Violation[]> {
  * All that was ever invoiced for a period, less credit notes, is what an independent rating of its
  * raw logs finds, to the minor unit. Only where nothing is left to credit may more be booked.
  */
-export async function checkCharges(sql: Sql, world: World, rest: Rest): Promise<Violation[]> {
+export async function checkCharges(
+  sql: Sql,
+  { world, meters }: Raw,
+  rest: Rest,
+): Promise<Violation[]> {
   const ids = world.clients.map(({ id }) => id);
   const booked = bySection(withoutItems(await netCharges(sql, ids, rest.until)));
-  const rated = bySection(ratedCharges(rateMonth(world, rest), rest.until));
+  const rated = bySection(ratedCharges(rateMonth(world, rest, { meters }), rest.until));
   const exhausted = await exhaustedSections(sql);
   const sections = [...new Set([...booked.keys(), ...rated.keys()])];
   return sections.flatMap((section) => {

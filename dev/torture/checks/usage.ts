@@ -4,13 +4,14 @@ import { compareQuarantine } from "../../rater/compare.ts";
 import { compare, parseDecimal } from "../../rater/fraction.ts";
 import { usageOfLogs } from "../../rater/usage.ts";
 import type { World } from "../../rater/world.ts";
+import { ATTRIBUTION } from "../actors/attributors.ts";
 import { runOf } from "../actors/bookkeepers.ts";
 import type { Ledger } from "../ledger.ts";
 import type { History, Violation } from "../history.ts";
 
 /**
- * Runs mend records that differ from their logs; none may ever have had to. But for one reason: who
- * an agent works for was changed between the run's rollup, which makes up for such changes, and its
+ * Runs mend records that differ from their logs; none may ever have had to. But for one reason: whose
+ * usage is was changed between the run's rollup, which makes up for such changes, and its
  * comparison. The next rollup would have done the same.
  */
 export async function checkHealed(sql: Sql, { entries }: History): Promise<Violation[]> {
@@ -19,8 +20,9 @@ export async function checkHealed(sql: Sql, { entries }: History): Promise<Viola
     from billing.monthly_runs where (summary ->> 'discrepancies_healed')::bigint > 0`;
   return runs.flatMap(({ as_of, records }) => {
     const run = entries.find(({ what }) => what === runOf(as_of));
-    const isMoved = entries.some(({ what, began, ended }) =>
-      what.includes(" works for ") && run !== undefined && began <= run.ended && run.began <= ended
+    const isMoved = entries.some(({ what, touches, began, ended }) =>
+      (what.includes(" works for ") || touches.includes(ATTRIBUTION)) && run !== undefined &&
+      began <= run.ended && run.began <= ended
     );
     const detail = `the run as of ${as_of.toISOString()} had to mend ${records} records`;
     return isMoved ? [] : [{ check: "healed", about: ["runs"], detail }];

@@ -1,0 +1,39 @@
+/** What decides the invoices, as the independent rater takes it. */
+import type { Sql } from "postgres";
+import { z } from "zod";
+import type { Meter } from "../rater/rate-month.ts";
+import { readWorld } from "../rater/read-world.ts";
+import type { World } from "../rater/world.ts";
+import { servedAsExpected, type ServiceBook } from "./service.ts";
+
+export interface Raw {
+  readonly world: World;
+  readonly meters: readonly Meter[];
+}
+
+const meterRows = z.array(z.object({
+  client_id: z.string(),
+  metric: z.string(),
+  model: z.string().nullable(),
+  effective_from: z.string(),
+  effective_until: z.string(),
+}));
+
+/**
+ * The raw rows, without the logs that a correction has dismissed. On which days those are served
+ * who leave and come back is not read: it is known.
+ */
+export async function readRaw(sql: Sql, service: ServiceBook): Promise<Raw> {
+  const world = await readWorld(sql);
+  const rows = await sql<{ id: string }[]>`select log_id as id from billing.dismissed_logs`;
+  const dismissed = new Set(rows.map(({ id }) => id));
+  const logs = world.logs.filter(({ id }) => !dismissed.has(id ?? ""));
+  return {
+    world: servedAsExpected({ ...world, logs }, service),
+    meters: meterRows.parse(
+      await sql`
+        select client_id, metric, model, effective_from::text, effective_until::text
+        from public.stripe_meters`,
+    ),
+  };
+}
