@@ -54,10 +54,10 @@ begin
   where s.client_id = mirror.client_id order by s.starts_on desc limit 1;
   if mirror.status in ('active', 'trialing', 'past_due') then
     insert into public.billing_config (client_id, effective_from, currency)
-    -- Not for what is invoiced already.
-    select mirror.client_id, greatest(client.started_on, (select max(i.period_end)
-      from public.invoices i where i.client_id = client.id and i.kind = 'period'
-        and i.status in ('open', 'paid', 'uncollectible'))), cur.code
+    -- Not for what is settled already.
+    select mirror.client_id, greatest(client.started_on, (select max(p.period_end)
+      from public.billing_periods p
+      where p.client_id = client.id and p.settled_at is not null)), cur.code
     from public.currencies cur
     where cur.code = mirror.currency and not exists (
       select from public.billing_config b where b.client_id = mirror.client_id);
