@@ -23,7 +23,7 @@ export const ERRORS = {
   unknown_client: { status: 404, title: "No client has this id" },
   unknown_invoice: { status: 404, title: "No invoice has this id" },
   append_only: { status: 409, title: "Facts are corrected by new rows" },
-  past_is_frozen: { status: 409, title: "What has been in force or invoiced cannot be changed" },
+  past_is_frozen: { status: 409, title: "What a settled period was charged by cannot be changed" },
   invoice_frozen: { status: 409, title: "A finalized invoice cannot be edited" },
   illegal_transition: { status: 409, title: "The invoice cannot go from its state to that one" },
   client_blocked: { status: 409, title: "The client cannot be billed" },

@@ -1,6 +1,7 @@
--- A price may begin within a month that is invoiced, where it holds for no usage of that month.
+-- What a settled month was charged for keeps its price on all days of the month: late usage of a day
+-- without usage so far has it too. What it was not charged for may get one.
 begin;
-select plan(3);
+select plan(4);
 
 insert into public.clients (id, name, started_on)
 values ('00000000-0000-4000-8000-000000000054', 'Acme', '2026-06-01');
@@ -15,7 +16,10 @@ $$;
 
 select throws_ok($$select pg_temp.price('claude-sonnet', '2026-06-10')$$, 'PT409', null,
   'not on the day of the usage');
-select lives_ok($$select pg_temp.price('claude-sonnet', '2026-06-11')$$, 'but from the day after');
+select throws_ok($$select pg_temp.price('claude-sonnet', '2026-06-30')$$, 'PT409', null,
+  'nor on the last day of its month');
+select lives_ok($$select pg_temp.price('claude-sonnet', '2026-07-01')$$,
+  'but from the next month on');
 select lives_ok($$select pg_temp.price('claude-opus', '2026-06-01')$$,
   'or for a model that was not used');
 

@@ -150,6 +150,7 @@ export const CALLABLE = {
     "is_tier_list",
     "issue_credit_note",
     "mark_uncollectible",
+    "merged_config",
     "metadata_count",
     "money_text",
     "my_clients",

@@ -41,6 +41,10 @@ export async function playStep(sql: Sql, clients: Clients, step: Step): Promise<
       return await correctLogs(sql, idOf(clients, step.key), step);
     case "price":
       return await insert(sql, "prices", { ...owner(clients, step.key), ...step.row });
+    case "mend":
+      await sql`update ${sql(`public.${step.what}`)} set ${sql(step.set)}
+        where client_id = ${idOf(clients, step.key)}`;
+      return;
     case "model":
       return await insert(sql, "models", step.row);
     case "item":

@@ -3,6 +3,7 @@ import {
   client,
   correct,
   epoch,
+  item,
   log,
   price,
   run,
@@ -71,6 +72,27 @@ export const runs: readonly Case[] = [
       run("2026-07-05"),
     ],
     books: ["A draft 100: web_searches 100", "blocked A 2026-06-01 unpriced_usage"],
+  },
+  {
+    name: "late lines leave a draft that is blocked for the next month's invoice",
+    because: "July −9.00 by an allowance: blocked; August 2.00 and June's late 5.00, once",
+    steps: [
+      client("A", { grace_hours: 72 }),
+      searches("A", "2026-06-10", 1000),
+      run("2026-07-05"),
+      searches("A", "2026-06-11", 500, { created_at: "2026-07-06" }),
+      searches("A", "2026-07-10", 100),
+      run("2026-08-01"),
+      item("A", "2026-07-20", "-10"),
+      searches("A", "2026-08-10", 200),
+      run("2026-09-05"),
+    ],
+    books: [
+      "#1 A open 1000: web_searches 1000",
+      "#2 A open 700: web_searches 200, late web_searches 500",
+      "A draft 100: web_searches 100",
+      "blocked A 2026-07-01 negative_total",
+    ],
   },
   {
     name: "usage without a price blocks that client's month and nobody else's",
@@ -188,6 +210,32 @@ export const runs: readonly Case[] = [
       "#2 B open 7: web_searches 7",
       "#3 A open 1500: minimum 1500",
     ],
+  },
+  {
+    name: "a subscription that is cancelled before its client's start: service does not begin",
+    because: "no period, no minimum, no usage; from the second one on 20 of 31 days × 31.00 = 20.00",
+    steps: [
+      client("A", { minimum_minor: 3100 }, { started_on: "2026-06-17" }),
+      subscription("A", "2026-06-02", "sub_1", "canceled", { ended_at: epoch("2026-06-02") }),
+      searches("A", "2026-06-20", 100),
+      run("2026-07-01"),
+      run("2026-08-01"),
+      subscription("A", "2026-08-12", "sub_2", "active", { start_date: epoch("2026-08-12") }),
+      run("2026-09-01"),
+    ],
+    books: ["#1 A open 2000: minimum 2000"],
+  },
+  {
+    name: "a subscription that had ended before its client's start ends nothing afterwards",
+    because: "it is told of when service runs: 14 of 30 days × 30.00 = 14.00",
+    steps: [
+      client("A", { minimum_minor: 3000 }, { started_on: "2026-06-17" }),
+      subscription("A", "2026-06-17T09:00:00Z", "sub_1", "canceled", {
+        ended_at: epoch("2026-06-02"),
+      }),
+      run("2026-07-01"),
+    ],
+    books: ["#1 A open 1400: minimum 1400"],
   },
   {
     name: "a subscription that is unpaid and then paid leaves out the days between",

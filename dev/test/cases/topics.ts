@@ -9,6 +9,7 @@ import { money } from "./money.ts";
 import { prices } from "./prices.ts";
 import { runs } from "./runs.ts";
 import { selection } from "./selection.ts";
+import { settled } from "./settled.ts";
 import { tax } from "./tax.ts";
 import { tierEdges } from "./tiers.ts";
 import { tokens } from "./tokens.ts";
@@ -29,6 +30,7 @@ export const topics: Record<string, readonly Case[]> = {
   "one-off items": items,
   "credit notes and payments": credits,
   "late usage": late,
+  "settled periods": settled,
   corrections,
   "void and regenerate": voids,
   "monthly runs": runs,

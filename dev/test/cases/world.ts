@@ -37,6 +37,12 @@ export type Step =
   | { readonly do: "change"; readonly key: string; readonly set: Row }
   | { readonly do: "config"; readonly key: string | null; readonly from: string; readonly row: Row }
   | { readonly do: "price"; readonly key: string | null; readonly row: Row }
+  | {
+    readonly do: "mend";
+    readonly what: "prices" | "billing_config";
+    readonly key: string;
+    readonly set: Row;
+  }
   | { readonly do: "item"; readonly key: string; readonly row: Row }
   | { readonly do: "assign"; readonly agent: string; readonly key: string | null }
   | { readonly do: "model"; readonly row: Row }
@@ -121,6 +127,11 @@ export function unitPrice(key: string, row: Row): Step {
 
 export function price(key: string | null, row: Row): Step {
   return { do: "price", key, row };
+}
+
+/** Changes in place what stands for client `key`: its prices, or its config. */
+export function mend(what: "prices" | "billing_config", key: string, set: Row): Step {
+  return { do: "mend", what, key, set };
 }
 
 export function run(at: string): Step {

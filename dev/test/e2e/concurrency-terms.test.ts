@@ -37,7 +37,7 @@ Deno.test("an invoice does not wait for a price that is being added, and the pri
         await sql`set statement_timeout = '20s'`;
         await sql`select billing.finalize_invoice(${draft}, ${AS_OF})`;
       }),
-      /this price would change usage already invoiced/,
+      /this price would change what Acme was charged for June 2026/,
     );
     deepStrictEqual(await invoiceOf(sql, client), { status: "open", total: 100 });
   }));
@@ -68,6 +68,109 @@ Deno.test("a price that was committed while a run rated is the price of its invo
     await settled;
     await sql`select billing.finish_run(${run?.id ?? ""})`;
     deepStrictEqual(await invoiceOf(sql, client), { status: "open", total: 600 });
+  }));
+
+const OWN_PRICE = "00000000-0000-4000-9000-000000000001";
+
+/** A price of the client's own, which its June draft is made with; the month is not settled. */
+async function draftWithPrice(sql: Sql, client: string, amount: number): Promise<void> {
+  await sql`insert into public.clients (id, name, started_on) values (${client}, 'Acme', '2026-06-01')`;
+  await sql`insert into public.billing_config (client_id, minimum_minor, grace_hours)
+    values (${client}, 0, 240)`;
+  await sql`insert into public.prices (id, client_id, metric, unit_amount)
+    values (${OWN_PRICE}, ${client}, 'web_searches', ${amount})`;
+  await sql`
+    insert into public.agent_usage_logs (agent, model, web_searches, client_id, "timestamp")
+    values ('SCHOLAR', 'claude-sonnet', 100, ${client}, '2026-06-10T00:00:00Z')`;
+}
+
+/** What is booked otherwise than it is rated, in either direction. */
+function unequal(sql: Sql) {
+  return sql`select * from _billing.late_sections(array(
+    select (p.client_id, p.period_start, p.period_end)::billing.rating_target
+    from public.billing_periods p where p.settled_at is not null)) s where s.net_minor <> 0`;
+}
+
+for (
+  const { name, amount, total } of [
+    { name: "issues the month's invoice", amount: 0.01, total: 100 },
+    { name: "skips the month as free", amount: 0, total: undefined },
+  ]
+) {
+  Deno.test(`a price that is mended while a run ${name} is refused at its commit`, () =>
+    withDatabase(async ({ sql, connect }) => {
+      const [editor, client] = [connect(), randomUUID()];
+      await draftWithPrice(sql, client, amount);
+      await rejects(
+        editor.begin(async (edit) => {
+          await edit`update public.prices set unit_amount = 0.05 where id = ${OWN_PRICE}`;
+          await sql`set statement_timeout = '20s'`;
+          await sql`select billing.run_monthly('2026-07-20')`;
+        }),
+        /this price would change what Acme was charged for June 2026, which is settled/,
+      );
+      const [price] = await sql`select unit_amount::float from public.prices where id = ${OWN_PRICE}`;
+      strictEqual(price?.["unit_amount"], amount);
+      strictEqual((await invoiceOf(sql, client))?.total, total);
+      deepStrictEqual([...await unequal(sql)], []);
+    }));
+}
+
+Deno.test("another price in the place of one that a run settles by meanwhile is refused", () =>
+  withDatabase(async ({ sql, connect }) => {
+    const [editor, client] = [connect(), randomUUID()];
+    await draftWithPrice(sql, client, 0.01);
+    await sql`delete from public.prices where client_id is null and metric = 'web_searches'`;
+    await rejects(
+      editor.begin(async (edit) => {
+        await edit`delete from public.prices where id = ${OWN_PRICE}`;
+        await edit`insert into public.prices (client_id, model, metric, unit_amount)
+          values (${client}, 'claude-sonnet', 'web_searches', 0.05)`;
+        await sql`set statement_timeout = '20s'`;
+        await sql`select billing.run_monthly('2026-07-20')`;
+      }),
+      /this price would change what Acme was charged/,
+    );
+    deepStrictEqual(await invoiceOf(sql, client), { status: "open", total: 100 });
+    deepStrictEqual([...await unequal(sql)], []);
+  }));
+
+Deno.test("a config that is mended while a run settles the month is refused at its commit", () =>
+  withDatabase(async ({ sql, connect }) => {
+    const [editor, client] = [connect(), randomUUID()];
+    await draftWithPrice(sql, client, 0.01);
+    await rejects(
+      editor.begin(async (edit) => {
+        await edit`update public.billing_config set minimum_minor = 5000 where client_id = ${client}`;
+        await sql`set statement_timeout = '20s'`;
+        await sql`select billing.run_monthly('2026-07-20')`;
+      }),
+      /this config would change what Acme was charged/,
+    );
+    deepStrictEqual(await invoiceOf(sql, client), { status: "open", total: 100 });
+    deepStrictEqual([...await unequal(sql)], []);
+  }));
+
+Deno.test("a price that is mended in place while a run rates is the price of its invoice", () =>
+  withDatabase(async ({ sql, connect }) => {
+    const [editor, holder, client] = [connect(), connect(), randomUUID()];
+    await draftWithPrice(sql, client, 0.01);
+    await sql`
+      insert into public.invoice_items (client_id, description, unit_amount, currency, item_day)
+      values (${client}, 'Set-up', 1, 'USD', '2026-06-20')`;
+    const [run] = await sql<{ id: string }[]>`select billing.begin_run('2026-07-20') as id`;
+    // The run has rated when it waits for the item that another session holds.
+    let settled: Promise<unknown> = Promise.resolve();
+    await holder.begin(async (hold) => {
+      await hold`select from public.invoice_items for update`;
+      settled = sql`select billing.settle_batch(${run?.id ?? ""})`.execute();
+      await new Promise((resolve) => setTimeout(resolve, 1500));
+      await editor`update public.prices set unit_amount = 0.05 where id = ${OWN_PRICE}`;
+    });
+    await settled;
+    await sql`select billing.finish_run(${run?.id ?? ""})`;
+    deepStrictEqual(await invoiceOf(sql, client), { status: "open", total: 600 });
+    deepStrictEqual([...await unequal(sql)], []);
   }));
 
 Deno.test("an editor that holds one client does not keep the others from being billed", () =>

@@ -27,7 +27,10 @@ const CHANGES: Readonly<Record<string, readonly Change[]>> = {
   "public.prices": [(sql, { client }) =>
     sql`
       insert into public.prices (client_id, metric, unit_amount, effective_from)
-      values (${client}, 'web_searches', 0.05, '2026-06-01')`],
+      values (${client}, 'web_searches', 0.05, '2026-06-01')`, (sql) =>
+    sql`
+      update public.prices set unit_amount = unit_amount * 2
+      where client_id is null and metric = 'web_searches'`],
   "public.billing_config": [(sql, { client }) =>
     sql`
       update public.billing_config set minimum_minor = 90000 where client_id = ${client}`],

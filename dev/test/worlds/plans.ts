@@ -165,6 +165,8 @@ async function onInvoice(
 }
 
 function planStart(_: State, client: Known, { a }: Move): Plan | null {
+  // Cancelled before it began, it has no first day to be moved.
+  if (client.away !== null && client.away.day <= client.startedOn) return null;
   const day = addDays(client.startedOn, [-1, -2, -20, -45, 1, 12][a % 6] ?? -1);
   const [first] = client.gaps;
   if (first !== undefined && day >= first.from) return null;

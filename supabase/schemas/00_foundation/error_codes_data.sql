@@ -6,7 +6,7 @@ insert into billing.error_codes (code, http_status, meaning) values
   ('unknown_client', 404, 'No client has this id.'),
   ('unknown_invoice', 404, 'No invoice has this id.'),
   ('append_only', 409, 'Rows of this table are facts; they are corrected by new rows.'),
-  ('past_is_frozen', 409, 'What has been in force or invoiced cannot be changed afterwards.'),
+  ('past_is_frozen', 409, 'What a settled period was charged by cannot be changed afterwards.'),
   ('invoice_frozen', 409, 'A finalized invoice cannot be edited.'),
   ('illegal_transition', 409, 'The invoice cannot go from its state to that one.'),
   ('client_blocked', 409, 'The client cannot be billed; the message says why.'),

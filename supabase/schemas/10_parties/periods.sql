@@ -10,6 +10,7 @@ create table public.billing_periods (
   message text,
   usage_version bigint not null default 0,
   rated_version bigint not null default 0,
+  settled_at timestamptz,
   usage_changed boolean not null generated always as (usage_version <> rated_version) stored,
   updated_at timestamptz not null default now(),
   primary key (client_id, period_start),
@@ -29,6 +30,9 @@ comment on column public.billing_periods.rated_version is
   'The usage_version that was last rated for good.';
 comment on column public.billing_periods.usage_changed is
   'Usage of the period has changed since it was last rated; the next run rates it again.';
+comment on column public.billing_periods.settled_at is
+  'When its invoice was issued, or it was skipped: from then on prices and config cannot change what
+   it was charged. Null before, and once its invoice is void.';
 create index billing_periods_to_do on public.billing_periods (client_id)
   where usage_changed or state in ('pending', 'blocked');
 create index billing_periods_voided on public.billing_periods (client_id) where state = 'voided';

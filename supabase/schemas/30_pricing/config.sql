@@ -79,33 +79,53 @@ create constraint trigger count_terms_change
 create trigger refuse_truncate before truncate on public.billing_config
   for each statement execute function _billing.refuse_change();
 
--- The config in force per client and day, defaults filled in. Money of the default row holds only
--- for clients billed in its currency: 50.00 USD is not 5000 JPY.
+-- What a client's own row (null where it has none) and the default's come to on a day. Money of the
+-- default row holds only for clients billed in its currency: 50.00 USD is not 5000 JPY. Inlined.
+create function billing.merged_config(own public.billing_config,
+  fallback public.billing_config, day date)
+returns table (currency text, minimum_minor bigint, discount_percent numeric,
+  discount_minor bigint, taxes jsonb, payment_terms_days smallint, line_grouping text,
+  grace_hours integer, deliveries text[])
+language sql immutable
+begin atomic
+  select m.currency,
+    coalesce(own.minimum_minor,
+      case when fallback.currency = m.currency then fallback.minimum_minor else 0 end),
+    case when m.discounted then coalesce(own.discount_percent, case
+      when own.discount_minor is null and day < coalesce(fallback.discount_until, 'infinity')
+      then fallback.discount_percent end) end,
+    case when m.discounted then coalesce(own.discount_minor, case
+      when own.discount_percent is null and fallback.currency = m.currency
+        and day < coalesce(fallback.discount_until, 'infinity')
+      then fallback.discount_minor end) end,
+    coalesce(own.taxes, fallback.taxes),
+    coalesce(own.payment_terms_days, fallback.payment_terms_days),
+    coalesce(own.line_grouping, fallback.line_grouping),
+    coalesce(own.grace_hours, fallback.grace_hours), coalesce(own.deliveries, fallback.deliveries)
+  from (select coalesce(own.currency, fallback.currency) as currency,
+    day < coalesce(own.discount_until, 'infinity') as discounted) m;
+end;
+comment on function billing.merged_config is
+  'Config of a day: a client''s own row, with the default''s values where it has none.';
+grant execute on function
+  billing.merged_config(public.billing_config, public.billing_config, date) to service_role;
+
+-- The config in force per client and day, defaults filled in.
 create function billing.config_on(client_ids uuid[], days date[])
 returns table (client_id uuid, day date, currency text, exponent smallint, minimum_minor bigint,
   discount_percent numeric, discount_minor bigint, taxes jsonb, payment_terms_days smallint,
   line_grouping text, grace_hours integer, deliveries text[])
 language sql stable
 begin atomic
-  select k.client_id, k.day, cur.code, cur.exponent,
-    coalesce(c.minimum_minor, case when d.currency = cur.code then d.minimum_minor else 0 end),
-    case when x.discounted then coalesce(c.discount_percent, case
-      when c.discount_minor is null and k.day < coalesce(d.discount_until, 'infinity')
-      then d.discount_percent end) end,
-    case when x.discounted then coalesce(c.discount_minor, case
-      when c.discount_percent is null and d.currency = cur.code
-        and k.day < coalesce(d.discount_until, 'infinity')
-      then d.discount_minor end) end,
-    coalesce(c.taxes, d.taxes), coalesce(c.payment_terms_days, d.payment_terms_days),
-    coalesce(c.line_grouping, d.line_grouping), coalesce(c.grace_hours, d.grace_hours),
-    coalesce(c.deliveries, d.deliveries)
+  select k.client_id, k.day, cur.code, cur.exponent, m.minimum_minor, m.discount_percent,
+    m.discount_minor, m.taxes, m.payment_terms_days, m.line_grouping, m.grace_hours, m.deliveries
   from unnest(client_ids, days) k(client_id, day)
   join public.billing_config d on d.client_id is null
     and d.effective_from <= k.day and k.day < d.effective_until
   left join public.billing_config c on c.client_id = k.client_id
     and c.effective_from <= k.day and k.day < c.effective_until
-  join public.currencies cur on cur.code = coalesce(c.currency, d.currency)
-  cross join lateral (select k.day < coalesce(c.discount_until, 'infinity') as discounted) x;
+  cross join lateral billing.merged_config(c, d, k.day) m
+  join public.currencies cur on cur.code = m.currency;
 end;
 comment on function billing.config_on is
   'Config in force for each client and day, with the default filled in.';

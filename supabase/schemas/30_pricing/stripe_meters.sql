@@ -33,9 +33,38 @@ grant select on public.stripe_meters to authenticated;
 create policy "operators read" on public.stripe_meters for select to authenticated
   using ((select billing.is_operator()));
 
--- As with prices: what has been in force stays, what is in force can be ended.
-create trigger guard_terms before update or delete on public.stripe_meters
-  for each row execute function _billing.guard_terms();
+-- Stripe has been told of the usage of each day that a meter was in force: what has been in force
+-- stays as it is and can be ended from tomorrow on.
+create function _billing.guard_meter_in_force() returns trigger
+language plpgsql set search_path = '' as $$
+declare
+  -- Meters hold for client-local days: the latest today on earth is that of UTC+14.
+  today constant date := (billing.as_of() at time zone 'UTC' + interval '14 hours')::date;
+begin
+  if old.effective_from > today then
+    if tg_op = 'DELETE' then
+      return old;
+    elsif new.effective_from <= today then
+      perform billing.raise_error('past_is_frozen', 'a meter cannot be moved into the past',
+        'add a row instead');
+    end if;
+    return new;
+  end if;
+  if tg_op = 'DELETE' then
+    perform billing.raise_error('past_is_frozen',
+      format('a meter in force since %s cannot be deleted', old.effective_from),
+      format('end it instead: set effective_until to %s or later', today + 1));
+  elsif to_jsonb(new) - 'effective_until' <> to_jsonb(old) - 'effective_until'
+    or new.effective_until <= today or old.effective_until <= today then
+    perform billing.raise_error('past_is_frozen',
+      format('a meter in force since %s cannot be changed', old.effective_from),
+      format('end it (effective_until %s or later) and add a new row from that day', today + 1));
+  end if;
+  return new;
+end $$;
+
+create trigger guard_meter_in_force before update or delete on public.stripe_meters
+  for each row execute function _billing.guard_meter_in_force();
 create trigger refuse_truncate before truncate on public.stripe_meters
   for each statement execute function _billing.refuse_change();
 

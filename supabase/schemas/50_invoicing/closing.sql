@@ -40,12 +40,12 @@ create function _billing.fire_terms_triggers()
 returns void language plpgsql set search_path = '' as $$
 begin
   set constraints public.count_terms_change, billing.count_terms_change,
-    public.count_terms_change_of_items, public.guard_new_price_at_commit,
-    public.guard_new_config_at_commit, public.guard_family_at_commit,
+    public.count_terms_change_of_items, public.guard_price_at_commit,
+    public.guard_config_at_commit, public.guard_family_at_commit,
     public.guard_new_meter_at_commit immediate;
   set constraints public.count_terms_change, billing.count_terms_change,
-    public.count_terms_change_of_items, public.guard_new_price_at_commit,
-    public.guard_new_config_at_commit, public.guard_family_at_commit,
+    public.count_terms_change_of_items, public.guard_price_at_commit,
+    public.guard_config_at_commit, public.guard_family_at_commit,
     public.guard_new_meter_at_commit deferred;
 end $$;
 comment on function _billing.fire_terms_triggers is

@@ -73,10 +73,10 @@ begin
   select i.client_id, i.currency, -i.balance_applied_minor, 'applied', i.id, as_of
   from public.invoices i where i.id = any (ids) and i.balance_applied_minor > 0;
   update public.billing_periods p
-  set state = 'invoiced', reason = null, message = null, updated_at = as_of
+  set state = 'invoiced', reason = null, message = null, updated_at = as_of, settled_at = as_of
   from public.invoices i
   where i.id = any (ids) and i.kind = 'period' and p.client_id = i.client_id
-    and p.period_start = i.period_start and p.state <> 'invoiced';
+    and p.period_start = i.period_start;
   return cardinality(ids);
 end $$;
 comment on function _billing.finalize_invoices is

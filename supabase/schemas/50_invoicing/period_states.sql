@@ -55,7 +55,12 @@ returns void language sql set search_path = '' set enable_seqscan = off as $$
     -- Each run tries again: an invoice that is issued later may have room.
     message = format('%s minor units of %s are owed to the client, and no issued invoice has room '
       || 'to credit them', -n.net_minor, _billing.period_label(t.period_start, t.period_end)),
-    rated_version = v.usage_version, updated_at = as_of
+    rated_version = v.usage_version, updated_at = as_of,
+    -- Skipped once, it stays settled while a draft or a reason to block it says otherwise.
+    settled_at = case when n.client_id is null and not exists (
+      select from public.invoices i where i.client_id = p.client_id and i.kind = 'period'
+        and i.period_start = p.period_start and i.status <> 'void')
+      then coalesce(p.settled_at, as_of) else p.settled_at end
   from unnest(due) t join unnest(versions) v using (client_id, period_start)
   left join _billing.negative_sections(due) n
     on n.client_id = t.client_id and n.section_start = t.period_start

@@ -43,7 +43,7 @@ begin
   select invoice.client_id, invoice.currency, invoice.balance_applied_minor, 'void', invoice.id,
     as_of, reason
   where invoice.balance_applied_minor > 0;
-  update public.billing_periods p set state = 'voided', updated_at = as_of
+  update public.billing_periods p set state = 'voided', settled_at = null, updated_at = as_of
   where invoice.kind = 'period' and p.client_id = invoice.client_id
     and p.period_start = invoice.period_start;
   perform _billing.mark_changed(array(

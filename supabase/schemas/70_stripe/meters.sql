@@ -1,18 +1,22 @@
--- Usage on an invoice of ours, be it a draft, is not given to Stripe as well.
+-- Usage on an invoice of ours, be it a draft, is not given to Stripe as well; nor is that of a
+-- period that was skipped.
 create function _billing.guard_new_meter() returns trigger
 language plpgsql set search_path = '' as $$
 declare
-  invoiced text;
+  settled text;
 begin
-  select format('%s until %s%s', i.period_start, i.period_end, ' on ' || i.number) into invoiced
-  from public.invoices i
-  where i.kind = 'period' and i.client_id = new.client_id and i.status <> 'void'
-    and i.period_end > new.effective_from and i.period_start < new.effective_until
-  limit 1;
-  if invoiced is not null then
+  select format('%s until %s (%s)', p.period_start, p.period_end,
+    coalesce(i.number, case when i.id is null then 'skipped' else 'a draft' end)) into settled
+  from public.billing_periods p
+  left join public.invoices i on i.client_id = p.client_id and i.kind = 'period'
+    and i.period_start = p.period_start and i.status <> 'void'
+  where p.client_id = new.client_id and (p.settled_at is not null or i.id is not null)
+    and p.period_end > new.effective_from and p.period_start < new.effective_until
+  order by p.period_start desc limit 1;
+  if settled is not null then
     perform billing.raise_error('past_is_frozen',
-      format('Stripe would rate usage that we have invoiced: %s', invoiced),
-      'let the meter start after the last invoiced period');
+      format('Stripe would rate usage of a period that we have settled: %s', settled),
+      'let the meter start after the last settled period');
   end if;
   return null;
 end $$;

@@ -17,6 +17,21 @@ $$;
 comment on function _billing.stripe_client_facts is
   'What Stripe''s customer of a client is made of.';
 
+-- The held invoices that an invoice collects for good: those of Stripe invoices that are void or were
+-- never finalized are free for another. While Stripe can still be paid, they are not.
+create function _billing.carried_invoices(livemode boolean)
+returns table (held_invoice_id uuid, carrying_invoice_id uuid)
+language sql stable set search_path = '' as $$
+  select c.held_invoice_id, c.carrying_invoice_id
+  from public.stripe_carried c
+  join public.invoices i on i.id = c.carrying_invoice_id
+  join public.stripe_invoices m on m.invoice_id = c.carrying_invoice_id and m.livemode = c.livemode
+  where c.livemode = carried_invoices.livemode and m.state not in ('void', 'deleted', 'refused')
+    and not (i.status = 'void' and m.state in ('creating', 'held'));
+$$;
+comment on function _billing.carried_invoices is
+  'Held invoices that another invoice collects; not those whose carrier is void.';
+
 -- Everything about one invoice that sending it takes, as one document.
 create function _billing.stripe_invoice_facts(invoice_id uuid, livemode boolean)
 returns jsonb language sql stable set search_path = '' as $$
@@ -29,8 +44,8 @@ returns jsonb language sql stable set search_path = '' as $$
     'held', coalesce((select jsonb_agg(jsonb_build_object('invoice_id', h.id,
         'number', h.number, 'amount_minor', h.amount_due_minor) order by h.issued_on, h.number)
       from public.stripe_invoices m join public.invoices h on h.id = m.invoice_id
-      left join public.stripe_carried c
-        on c.held_invoice_id = m.invoice_id and c.livemode = m.livemode
+      left join _billing.carried_invoices(stripe_invoice_facts.livemode) c
+        on c.held_invoice_id = m.invoice_id
       where m.state = 'held' and m.livemode = stripe_invoice_facts.livemode and h.id <> i.id
         and h.client_id = i.client_id and h.currency = i.currency and h.status = 'open'
         and h.amount_due_minor > 0 and coalesce(c.carrying_invoice_id, i.id) = i.id), '[]'),
@@ -115,11 +130,16 @@ comment on function _billing.forget_stripe_draft is
 create function _billing.save_stripe_carried(invoice_id uuid, livemode boolean, held jsonb,
   agreed_total bigint)
 returns void language sql set search_path = '' as $$
-  insert into public.stripe_carried (held_invoice_id, livemode, carrying_invoice_id, amount_minor)
+  insert into public.stripe_carried as c (held_invoice_id, livemode, carrying_invoice_id,
+    amount_minor)
   select h.invoice_id, save_stripe_carried.livemode, save_stripe_carried.invoice_id,
     h.amount_minor
   from jsonb_to_recordset(held) h(invoice_id uuid, amount_minor bigint)
-  on conflict do nothing;
+  on conflict on constraint stripe_carried_pkey do update
+  set carrying_invoice_id = excluded.carrying_invoice_id, amount_minor = excluded.amount_minor
+  where c.carrying_invoice_id <> excluded.carrying_invoice_id and not exists (
+    select from _billing.carried_invoices(excluded.livemode) o
+    where o.held_invoice_id = excluded.held_invoice_id);
   update public.stripe_invoices m set agreed_total_minor = agreed_total, carried_minor = (
     select coalesce(sum(h.amount_minor), 0)
     from jsonb_to_recordset(held) h(invoice_id uuid, amount_minor bigint))

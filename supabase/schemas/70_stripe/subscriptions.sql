@@ -36,7 +36,9 @@ end $$;
 -- back, where a subscription had ended it or the new one was made afterwards: what an operator has
 -- ended, an older subscription does not begin again, and a pause stays a pause. One that runs no
 -- more, without another beside it, ends the interval in which its last day lies; that day is
--- served.
+-- served. Where it ends before its client's service has begun for the first time, service does not
+-- begin: nothing is billed, usage is in quarantine. What is told afterwards of a subscription that had
+-- ended before that ends nothing.
 create function _billing.follow_subscription(mirror public.stripe_subscriptions,
   made timestamptz, runs_since timestamptz, ended timestamptz)
 returns text language plpgsql set search_path = '' as $$
@@ -46,18 +48,21 @@ declare
     billing.day_of(mirror.client_id, ended - interval '1 microsecond') + 1;
   client public.clients;
   latest public.service_intervals;
+  is_first boolean;
   config_made boolean := false;
   change text;
 begin
   select * into client from public.clients c where c.id = mirror.client_id;
   select * into latest from public.service_intervals s
   where s.client_id = mirror.client_id order by s.starts_on desc limit 1;
+  is_first := not exists (select from public.service_intervals s
+    where s.client_id = mirror.client_id and s.starts_on < latest.starts_on);
   if mirror.status in ('active', 'trialing', 'past_due') then
     insert into public.billing_config (client_id, effective_from, currency)
-    -- Not for what is invoiced already.
-    select mirror.client_id, greatest(client.started_on, (select max(i.period_end)
-      from public.invoices i where i.client_id = client.id and i.kind = 'period'
-        and i.status in ('open', 'paid', 'uncollectible'))), cur.code
+    -- Not for what is settled already.
+    select mirror.client_id, greatest(client.started_on, (select max(p.period_end)
+      from public.billing_periods p
+      where p.client_id = client.id and p.settled_at is not null)), cur.code
     from public.currencies cur
     where cur.code = mirror.currency and not exists (
       select from public.billing_config b where b.client_id = mirror.client_id);
@@ -68,15 +73,28 @@ begin
       perform billing.start_service(client.id, greatest(first_day, latest.ends_on),
         'subscription ' || mirror.status);
       change := 'service started';
+    elsif client.status = 'active' and latest.id is null and (runs_since <> made
+      or billing.day_of(client.id, made) >= client.ended_on
+      or exists (select from public.stripe_subscriptions o
+        where o.client_id = client.id and o.ended_at is not null)) then
+      -- A subscription had ended before service began: it begins when it was to begin, or later.
+      perform billing.start_service(client.id, greatest(first_day, client.started_on),
+        'subscription ' || mirror.status);
+      change := 'service started';
     end if;
   elsif mirror.status in ('canceled', 'unpaid', 'incomplete_expired', 'paused')
-    and latest.starts_on < end_day and end_day < latest.ends_on
+    and end_day < latest.ends_on
+    and (latest.starts_on < end_day
+      or is_first and billing.day_of(client.id, mirror.seen_at) < latest.starts_on)
     and not exists (select from public.stripe_subscriptions o
       where o.client_id = mirror.client_id and o.status in ('active', 'trialing', 'past_due')) then
     perform billing.end_service(client.id, end_day, 'subscription ' || mirror.status);
     perform _billing.notice('subscription/' || mirror.stripe_subscription_id || '/'
-      || mirror.status, 'high', format('The service of %s ends, its last day is %s: its '
-      'subscription is %s', client.name, end_day - 1, mirror.status));
+      || mirror.status, 'high', case when latest.starts_on < end_day
+        then format('The service of %s ends, its last day is %s: its subscription is %s',
+          client.name, end_day - 1, mirror.status)
+        else format('The service of %s does not begin on %s: its subscription is %s', client.name,
+          latest.starts_on, mirror.status) end);
     change := 'service ended';
   end if;
   return concat_ws(', ', 'subscription ' || mirror.status,

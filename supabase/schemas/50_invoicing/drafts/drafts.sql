@@ -77,6 +77,7 @@ declare
 begin
   perform _billing.keep_deltas(due || late, settled);
   perform _billing.find_homes(due, late, settled);
+  perform _billing.free_late_lines(due, late);
   drafted := _billing.write_draft_headers(due || late);
   insert into public.invoice_lines (invoice_id, position, kind, section_start, section_end,
     rating_key, is_late, model, metric, agent, price_id, service_start, service_end, quantity,
