@@ -1,7 +1,7 @@
 -- Refunds one by one, with what becomes of them: in any order, some only as the sum of their
 -- charge, some failing after they succeeded. Each client's month is the minimum of 50.00.
 begin;
-select plan(29);
+select plan(32);
 
 insert into public.clients (name, email, started_on)
 select 'Client ' || n, 'c@example.com', '2026-06-01' from generate_series(1, 8) n;
@@ -36,7 +36,7 @@ create function pg_temp.account(n integer) returns text language sql as $$
   select format('kept %s, credited %s, credit %s, statement %s',
     (select sum(p.amount_minor) from public.payments p where p.invoice_id = inv.id),
     (select coalesce(sum(c.total_minor), 0) from public.credit_notes c
-      where c.invoice_id = inv.id),
+      where c.invoice_id = inv.id and c.voided_at is null),
     (select coalesce(sum(b.amount_minor), 0) from public.balance_entries b
       where b.client_id = inv.client_id),
     (select s.balance_minor from billing.statement(inv.client_id, 2026) s
@@ -76,38 +76,50 @@ select pg_temp.charge(3, 400);
 select is(pg_temp.account(3), 'kept 4200, credited 1400, credit 600, statement -600',
   'a refund, two notes, of which one gives 6.00 to the balance, the sum of before');
 
--- One that fails.
+-- One that fails, made without a credit note.
 select is(pg_temp.refund(4, '4a', 2000), 'refund of 2000 booked, INV-2026-000004-CN1',
   'a refund is booked and credited');
-select is(pg_temp.refund(4, '4a', 2000, 'failed'), 'refund of 2000 failed',
-  'one that fails is money that came back');
-select is(pg_temp.account(4), 'kept 5000, credited 2000, credit 2000, statement -2000',
-  'and the client''s credit, because its note stands');
+select is(pg_temp.refund(4, '4a', 2000, 'failed'),
+  'refund of 2000 failed, voided INV-2026-000004-CN1', 'one that fails is money that came back');
+select is(pg_temp.account(4), 'kept 5000, credited 0, credit 0, statement 0',
+  'and grants nothing, as in Stripe');
 select is(pg_temp.refund(4, '4a', 2000), 'refund already booked', 'it does not succeed afterwards');
 select is((select payload ->> 'message' from public.deliveries
   where dedupe_key = 'stripe:refund-failed/re_4a:hermes'),
   'A refund of 20.00 USD of INV-2026-000004 failed in Stripe (expired_or_canceled_card): the money '
-  'is with us, as credit on the client''s balance. Pay it back in another way, or leave it for the '
-  'next invoice', 'operators are told why');
+  'is with us. What a credit note granted is credit on the client''s balance; what was refunded '
+  'without one is not. Refund it again, or leave it', 'operators are told why, and what to do');
 select results_eq($$select s.entry, s.amount_minor from billing.statement((
-    select client_id from inv where n = 4), 2026) s where s.entry like 'refund%'$$,
-  $$values ('refund', 2000::numeric), ('refund_failed', -2000)$$, 'the statement shows both');
-select is(pg_temp.refund(4, '4b', 2000), 'refund of 2000 booked',
-  'made again, it takes the credit, and needs no other note');
-select is(pg_temp.account(4), 'kept 3000, credited 2000, credit 0, statement 0', 'the same cents');
-select pg_temp.refund(4, '4b', 2000, 'canceled');
-select is(pg_temp.account(4), 'kept 5000, credited 2000, credit 2000, statement -2000',
-  'canceled, it is as failed');
-select is(_billing.stripe_refunded('in_4'), 0::bigint, 'nothing has gone back');
+    select client_id from inv where n = 4), 2026) s
+    where s.entry like 'refund%' or s.entry like 'credit%'$$,
+  $$values ('credit_note', -2000::numeric), ('credit_note_voided', 2000), ('refund', 2000),
+    ('refund_failed', -2000)$$, 'the statement shows it all');
+select is(pg_temp.refund(4, '4b', 2000), 'refund of 2000 booked, INV-2026-000004-CN2',
+  'made again, it is credited again');
+select is(pg_temp.account(4), 'kept 3000, credited 2000, credit 0, statement 0', 'once');
+select is(_billing.stripe_refunded('in_4'), 2000::bigint, 'one of two has gone back');
 
--- One that is known as failed first.
-select pg_temp.charge(5, 700);
-select is(pg_temp.refund(5, '5a', 700, 'failed'), 'refund of 700 failed',
-  'the charge tells of a refund, then the refund fails');
-select is(pg_temp.refund(5, '5b', 300, 'failed'), 'refund already booked',
-  'one that had failed before anything was told moves nothing');
-select is(pg_temp.account(5), 'kept 5000, credited 700, credit 700, statement -700',
-  'the account is settled');
+-- The same heard of in the other order.
+select is(pg_temp.refund(5, '5b', 700), 'refund of 700 booked, INV-2026-000005-CN1',
+  'the second refund is heard of first');
+select is(pg_temp.refund(5, '5a', 700, 'failed'), 'refund already booked',
+  'one that had failed before it was told of moves nothing');
+select is(pg_temp.account(5), 'kept 4300, credited 700, credit 0, statement 0', 'the same end');
+
+-- By a credit note of Stripe, which stands: the money is credit, in whatever order it is told.
+select pg_temp.credit(5, '5c', 400, '5c', 400);
+select is(pg_temp.refund(5, '5c', 400, 'failed'), 'refund of 400 failed, 400 is credit',
+  'what a note granted is credit where its refund fails');
+select pg_temp.refund(5, '5d', 400, 'canceled');
+select pg_temp.charge(5, 1100);
+select pg_temp.credit(5, '5d', 400, '5d', 400);
+select is(_billing.failed_part_of_note('{"currency": "usd", "total": 400, "refunds":
+  [{"refund": "re_5c"}, {"refund": "re_5d"}]}'), 400::bigint,
+  'what has become credit already does not again');
+select is(pg_temp.account(5), 'kept 4300, credited 1500, credit 800, statement -800',
+  'two notes stand whose refunds failed');
+select is(pg_temp.refund(5, '5e', 400), 'refund of 400 booked',
+  'made again, it takes the credit, and needs no other note');
 
 -- Asked for here, made there, failed there.
 select billing.issue_credit_note(id, 'complaint', 700, true, '2026-07-03') from inv where n = 6;
@@ -149,7 +161,7 @@ select is(_billing.cover_stripe_refund(m, 600, 'in_8/refunded/600', '2026-07-05'
   'what has not gone needs no cover')
 from public.stripe_invoices m where m.stripe_invoice_id = 'in_8';
 select is(_billing.book_failed_refund(m, 100, 'in_8/refund-failed/1', '2026-07-05'),
-  'refund of 100 failed', 'what comes back is booked')
+  'refund of 100 failed, 100 is credit', 'what comes back is booked')
 from public.stripe_invoices m where m.stripe_invoice_id = 'in_8';
 
 select * from finish();

@@ -128,7 +128,8 @@ select is(pg_temp.event('refund.created', '{"id": "re_7", "payment_intent": "pi_
 select is(pg_temp.event('refund.updated', '{"id": "re_7", "payment_intent": "pi_7", "amount": 1500,
   "status": "succeeded"}'), 'refund already booked', 'refund.updated: it has arrived');
 select is(pg_temp.event('refund.failed', '{"id": "re_7", "payment_intent": "pi_7", "amount": 1500,
-  "status": "failed"}'), 'refund of 1500 failed', 'refund.failed: the money came back');
+  "status": "failed"}'), format('refund of 1500 failed, voided %s-CN1', inv.number),
+  'refund.failed: the money came back') from inv where n = 7;
 select is(pg_temp.event('charge.refund.updated', '{"id": "re_7", "payment_intent": "pi_7",
   "amount": 1500, "status": "failed"}'), 'refund already booked',
   'charge.refund.updated: the same again');

@@ -26,7 +26,7 @@ Deno.test("refunds that fail, disputes and voided notes end as in Stripe, told o
     deepStrictEqual(
       await amounts(world),
       [HEARD, UNHEARD].flatMap((how) => [
-        `Failing${how}: kept 5000, credited 1500, credit 1500`,
+        `Failing${how}: kept 5000, credited 0, credit 0`,
         `Lost${how}: kept 0, credited 0, credit 0`,
         `Parts${how}: kept 4200, credited 800, credit 0`,
         `Voided${how}: kept 0, credited 0, credit 0`,

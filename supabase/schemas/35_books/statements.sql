@@ -17,6 +17,10 @@ select n.client_id, n.currency, n.voided_at, 3, 'credit_note_voided', n.number, 
   n.invoice_id
 from public.credit_notes n where n.voided_at is not null
 union all
+select n.client_id, n.currency, n.voided_at, 4, 'refund_failed', n.number, -n.to_refund_minor,
+  n.invoice_id
+from public.credit_notes n where n.voided_at is not null and n.to_refund_minor > 0
+union all
 select n.client_id, n.currency, n.issued_at, 4, 'refund', n.number, n.to_refund_minor,
   n.invoice_id
 from public.credit_notes n where n.to_refund_minor > 0

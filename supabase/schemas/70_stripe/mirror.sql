@@ -147,12 +147,15 @@ create table public.stripe_refunds (
   status text not null constraint stripe_refunds_status_known check (status in
     ('unknown', 'pending', 'requires_action', 'succeeded', 'failed', 'canceled')),
   failure_reason text,
+  credited_minor bigint not null default 0,
   seen_at timestamptz not null
 );
 comment on table public.stripe_refunds is
   'Refunds of payments for our invoices, one by one; failed and canceled ones are money we hold.';
 comment on column public.stripe_refunds.status is
   'Stripe''s; it only moves forward. unknown: told of by a credit note, not yet by itself.';
+comment on column public.stripe_refunds.credited_minor is
+  'What of it went onto the client''s balance when it failed.';
 create index stripe_refunds_invoice on public.stripe_refunds (stripe_invoice_id);
 
 create table public.stripe_disputes (

@@ -39,11 +39,11 @@ declare
   outcome text;
 begin
   for own in
-    select n.id, n.number from public.stripe_credit_notes s
+    select n.id, n.number, n.to_refund_minor from public.stripe_credit_notes s
     join public.credit_notes n on n.id = s.credit_note_id
     where s.stripe_credit_note_id = note ->> 'id' and n.voided_at is null order by n.number
   loop
-    if _billing.void_credit_note(own.id, at) then
+    if own.to_refund_minor = 0 and _billing.void_credit_note(own.id, at) then
       outcome := concat_ws(', ', outcome, 'voided ' || own.number);
       perform _billing.notice('credit-voided/' || own.id, 'normal', format(
         'Credit note %s was voided in Stripe and is void here', own.number));
@@ -94,6 +94,19 @@ begin
   return coalesce('issued ' || nullif(array_to_string(numbers, ', '), ''), 'known');
 end $$;
 
+-- What of a credit note was to go back as money and did not, because its refunds failed before the
+-- note was told of: that is credit, but for what went onto the balance already when they failed.
+create function _billing.failed_part_of_note(note jsonb) returns bigint
+language sql stable set search_path = '' as $$
+  select coalesce(sum(greatest(0, _billing.from_stripe(coalesce(p ->> 'amount_refunded',
+    note ->> 'total')::bigint, note ->> 'currency') - r.credited_minor)), 0)::bigint
+  from jsonb_array_elements(coalesce(note -> 'refunds', '[]')) p
+  join public.stripe_refunds r on r.refund_id = coalesce(p #>> '{refund,id}', p ->> 'refund')
+    and r.status in ('failed', 'canceled');
+$$;
+comment on function _billing.failed_part_of_note is
+  'What a credit note was to refund, of which nothing arrived.';
+
 -- A credit note of Stripe: ours if it names one, else one is issued here for it. What it gives back
 -- as money and a refund has told of already has a note here.
 create function billing.apply_stripe_credit_note(note jsonb, seen timestamptz)
@@ -138,7 +151,8 @@ begin
   elsif not exists (select from public.stripe_credit_notes s
     where s.stripe_credit_note_id = note ->> 'id') then
     outcome := _billing.issue_for_stripe(note, mirror, greatest(0, least(refunded,
-      mirror.refunded_minor - mirror.booked_refund_minor)), amount - refunded, seen);
+      mirror.refunded_minor - mirror.booked_refund_minor)),
+      amount - refunded + _billing.failed_part_of_note(note), seen);
   end if;
   perform _billing.book_stripe_refunds(mirror, seen);
   if outcome not like 'not credited%' then

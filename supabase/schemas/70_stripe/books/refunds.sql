@@ -48,7 +48,8 @@ language sql stable set search_path = '' as $$
   select gone - n.noted + b.entries, greatest(b.entries, 0)
   from (
     select coalesce(sum(x.to_refund_minor), 0)::bigint as noted
-    from public.credit_notes x where x.invoice_id = refund_cover.invoice_id
+    from public.credit_notes x
+    where x.invoice_id = refund_cover.invoice_id and x.voided_at is null
   ) n, (
     select coalesce(sum(x.amount_minor), 0)::bigint as entries
     from public.balance_entries x
@@ -97,28 +98,38 @@ begin
   return note_number;
 end $$;
 
--- Money that a failed or canceled refund leaves with us is the client's credit: the credit note
--- that granted it stands. What was on no account, because the credit was spent, ends as it began.
+-- Money that a failed or canceled refund leaves with us. The note that was made here for that refund
+-- alone is void: as in Stripe, nothing was granted. Else the note that granted it stands, and the
+-- money is the client's credit. What was on no account, because the credit was spent, ends as it
+-- began. So the end is the same as where the refund was first heard of when it had failed.
 create function _billing.book_failed_refund(mirror public.stripe_invoices, amount bigint,
   reference text, at timestamptz)
 returns text language plpgsql set search_path = '' as $$
 declare
   invoice public.invoices := _billing.get_invoice(mirror.invoice_id);
+  own public.credit_notes;
   credit bigint;
 begin
+  select n.* into own from public.stripe_credit_notes s
+  join public.credit_notes n on n.id = s.credit_note_id
+  where n.invoice_id = invoice.id and s.origin = 'refund' and n.voided_at is null
+    and n.total_minor = amount order by n.issued_at desc, n.number desc limit 1;
   select amount - least(amount, greatest(c.uncovered, 0)) into credit
   from _billing.refund_cover(invoice.id, mirror.booked_refund_minor) c;
   insert into public.payments (invoice_id, client_id, amount_minor, kind, currency, paid_at, method,
     reference)
   values (invoice.id, invoice.client_id, amount, 'refund_failed', invoice.currency, at, 'stripe',
     reference);
+  if _billing.void_credit_note(own.id, at) then
+    return format('refund of %s failed, voided %s', amount, own.number);
+  end if;
   if credit > 0 then
     insert into public.balance_entries (client_id, currency, amount_minor, reason, invoice_id,
       created_at, note)
     values (invoice.client_id, invoice.currency, credit, 'refund', invoice.id, at,
       'A refund in Stripe did not arrive');
   end if;
-  return format('refund of %s failed', amount);
+  return format('refund of %s failed, %s is credit', amount, credit);
 end $$;
 
 -- Books what has gone back since the last time, or has come back.
@@ -199,6 +210,7 @@ declare
     where r.refund_id = refund ->> 'id'), (select p.stripe_invoice_id from public.stripe_payments p
     where p.payment_intent_id = refund ->> 'payment_intent' order by p.stripe_invoice_id limit 1));
   kept public.stripe_refunds;
+  outcome text;
 begin
   if stripe_id is null then
     return null;
@@ -216,15 +228,19 @@ begin
   returning * into kept;
   if kept.status in ('failed', 'canceled') then
     perform _billing.notice('refund-failed/' || kept.refund_id, 'high', format(
-      'A refund of %s of %s %s in Stripe%s: the money is with us, as credit on the client''s '
-      'balance. Pay it back in another way, or leave it for the next invoice',
+      'A refund of %s of %s %s in Stripe%s: the money is with us. What a credit note granted is '
+      'credit on the client''s balance; what was refunded without one is not. Refund it again, or '
+      'leave it',
       billing.money_text(kept.amount_minor, i.currency), i.number,
       case kept.status when 'failed' then 'failed' else 'was canceled' end,
       coalesce(' (' || kept.failure_reason || ')', '')))
     from public.stripe_invoices m join public.invoices i on i.id = m.invoice_id
     where m.stripe_invoice_id = stripe_id;
   end if;
-  return _billing.book_stripe_refunds(_billing.sum_stripe_refunds(stripe_id), seen);
+  outcome := _billing.book_stripe_refunds(_billing.sum_stripe_refunds(stripe_id), seen);
+  update public.stripe_refunds r set credited_minor = substring(outcome, '(\d+) is credit')::bigint
+  where r.refund_id = kept.refund_id and outcome like '% is credit';
+  return outcome;
 end $$;
 comment on function billing.apply_stripe_refund is
   'Books a refund, or takes it back where it failed; null while its payment is not known.';
