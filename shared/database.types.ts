@@ -605,6 +605,7 @@ export type Database = {
           "to_invoice_minor": number;
           "to_refund_minor": number;
           "total_minor": number;
+          "voided_at": string | null;
         };
         ComputedFields: never;
         Insert: {
@@ -620,6 +621,7 @@ export type Database = {
           "to_invoice_minor"?: number;
           "to_refund_minor"?: number;
           "total_minor": number;
+          "voided_at"?: string | null;
         };
         Update: {
           "client_id"?: string;
@@ -634,6 +636,7 @@ export type Database = {
           "to_invoice_minor"?: number;
           "to_refund_minor"?: number;
           "total_minor"?: number;
+          "voided_at"?: string | null;
         };
         Relationships: [
           {
@@ -1100,6 +1103,7 @@ export type Database = {
           "currency": string;
           "id": string;
           "invoice_id": string;
+          "kind": string;
           "method": string;
           "paid_at": string;
           "reference": string | null;
@@ -1111,6 +1115,7 @@ export type Database = {
           "currency": string;
           "id"?: string;
           "invoice_id": string;
+          "kind"?: string;
           "method"?: string;
           "paid_at": string;
           "reference"?: string | null;
@@ -1121,6 +1126,7 @@ export type Database = {
           "currency"?: string;
           "id"?: string;
           "invoice_id"?: string;
+          "kind"?: string;
           "method"?: string;
           "paid_at"?: string;
           "reference"?: string | null;
@@ -1389,6 +1395,43 @@ export type Database = {
           },
         ];
       };
+      "stripe_disputes": {
+        Row: {
+          "amount_minor": number;
+          "booked_minor": number;
+          "dispute_id": string;
+          "payment_intent_id": string;
+          "reason": string | null;
+          "seen_at": string;
+          "status": string;
+          "stripe_invoice_id": string;
+          "taken_minor": number;
+        };
+        ComputedFields: never;
+        Insert: {
+          "amount_minor": number;
+          "booked_minor"?: number;
+          "dispute_id": string;
+          "payment_intent_id": string;
+          "reason"?: string | null;
+          "seen_at": string;
+          "status": string;
+          "stripe_invoice_id": string;
+          "taken_minor"?: number;
+        };
+        Update: {
+          "amount_minor"?: number;
+          "booked_minor"?: number;
+          "dispute_id"?: string;
+          "payment_intent_id"?: string;
+          "reason"?: string | null;
+          "seen_at"?: string;
+          "status"?: string;
+          "stripe_invoice_id"?: string;
+          "taken_minor"?: number;
+        };
+        Relationships: [];
+      };
       "stripe_invoices": {
         Row: {
           "agreed_total_minor": number | null;
@@ -1506,6 +1549,28 @@ export type Database = {
           },
         ];
       };
+      "stripe_notes": {
+        Row: {
+          "seen_at": string;
+          "status": string;
+          "stripe_credit_note_id": string;
+          "stripe_invoice_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "seen_at": string;
+          "status": string;
+          "stripe_credit_note_id": string;
+          "stripe_invoice_id": string;
+        };
+        Update: {
+          "seen_at"?: string;
+          "status"?: string;
+          "stripe_credit_note_id"?: string;
+          "stripe_invoice_id"?: string;
+        };
+        Relationships: [];
+      };
       "stripe_payments": {
         Row: {
           "amount_minor": number;
@@ -1536,6 +1601,40 @@ export type Database = {
           "payment_intent_id"?: string;
           "refunded_minor"?: number;
           "seen_at"?: string;
+          "stripe_invoice_id"?: string;
+        };
+        Relationships: [];
+      };
+      "stripe_refunds": {
+        Row: {
+          "amount_minor": number;
+          "failure_reason": string | null;
+          "payment_intent_id": string | null;
+          "refund_id": string;
+          "seen_at": string;
+          "status": string;
+          "stripe_credit_note_id": string | null;
+          "stripe_invoice_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "amount_minor": number;
+          "failure_reason"?: string | null;
+          "payment_intent_id"?: string | null;
+          "refund_id": string;
+          "seen_at": string;
+          "status": string;
+          "stripe_credit_note_id"?: string | null;
+          "stripe_invoice_id": string;
+        };
+        Update: {
+          "amount_minor"?: number;
+          "failure_reason"?: string | null;
+          "payment_intent_id"?: string | null;
+          "refund_id"?: string;
+          "seen_at"?: string;
+          "status"?: string;
+          "stripe_credit_note_id"?: string | null;
           "stripe_invoice_id"?: string;
         };
         Relationships: [];

@@ -68,6 +68,7 @@ export const CreditNote = z.strictObject({
   reason: z.string(),
   total_minor: Minor,
   issued_at: ShownInstant,
+  voided_at: ShownInstant.nullable(),
 });
 
 /** An invoice with its lines, credit notes, payments, and where its PDF is (same credentials). */

@@ -3921,12 +3921,16 @@ create table public.credit_notes (
   to_refund_minor bigint not null default 0,
   issued_at timestamptz not null,
   document jsonb not null default '{}',
+  voided_at timestamptz,
   constraint credit_notes_settled check (
     total_minor = to_invoice_minor + to_balance_minor + to_refund_minor
-    and least(to_invoice_minor, to_balance_minor, to_refund_minor) >= 0)
+    and least(to_invoice_minor, to_balance_minor, to_refund_minor) >= 0),
+  constraint credit_notes_voided_undo check (voided_at is null or to_invoice_minor = total_minor)
 );
 comment on table public.credit_notes is
   'Credits on issued invoices: off what is due, onto the client''s balance, or refunded.';
+comment on column public.credit_notes.voided_at is
+  'When it was taken back: its amount is due again. Only of a note that was all off what was due.';
 create index credit_notes_invoice_id on public.credit_notes (invoice_id);
 create index credit_notes_client_id on public.credit_notes (client_id, issued_at);
 create index credit_notes_currency on public.credit_notes (currency);
@@ -3995,12 +3999,21 @@ create table public.payments (
   invoice_id uuid not null references public.invoices (id),
   client_id uuid not null references public.clients (id),
   amount_minor bigint not null constraint payments_not_zero check (amount_minor <> 0),
+  kind text not null default 'payment',
   currency text not null references public.currencies (code),
   paid_at timestamptz not null,
   method text not null default 'manual',
-  reference text unique
+  reference text unique,
+  constraint payments_kind_known check (kind in ('payment', 'refund', 'refund_failed', 'dispute',
+    'dispute_reversed')),
+  constraint payments_sign_of_kind check (
+    (amount_minor > 0) = (kind in ('payment', 'refund_failed', 'dispute_reversed')))
 );
-comment on table public.payments is 'Money received for invoices; refunds are negative.';
+comment on table public.payments is
+  'Money received for invoices; what went back, by refund or dispute, is negative.';
+comment on column public.payments.kind is
+  'payment: received; refund: given back; refund_failed: what was given back came back to us;
+   dispute: taken back through the payer''s bank; dispute_reversed: returned by it.';
 comment on column public.payments.reference is
   'The payment''s id where it was made; the same reference is recorded once.';
 create index payments_invoice_id on public.payments (invoice_id);
@@ -4205,12 +4218,16 @@ create trigger guard_moved_line before update on public.invoice_lines
   for each row when (old.invoice_id <> new.invoice_id)
   execute function _billing.guard_moved_line();
 
--- A credit note is written, then gets its document; after that it stays.
+-- A credit note is written, then gets its document; after that it stays, or is voided once.
 create function _billing.guard_credit_note() returns trigger
 language plpgsql set search_path = '' as $$
 begin
   if tg_op = 'UPDATE' and old.document = '{}'
     and to_jsonb(new) - 'document' = to_jsonb(old) - 'document' then
+    return new;
+  end if;
+  if tg_op = 'UPDATE' and old.voided_at is null
+    and to_jsonb(new) - 'voided_at' = to_jsonb(old) - 'voided_at' then
     return new;
   end if;
   perform billing.raise_error('invoice_frozen',
@@ -4377,22 +4394,36 @@ select n.client_id, n.currency, n.issued_at, 3, 'credit_note', n.number, -n.tota
   n.invoice_id
 from public.credit_notes n
 union all
+select n.client_id, n.currency, n.voided_at, 3, 'credit_note_voided', n.number, n.total_minor,
+  n.invoice_id
+from public.credit_notes n where n.voided_at is not null
+union all
 select n.client_id, n.currency, n.issued_at, 4, 'refund', n.number, n.to_refund_minor,
   n.invoice_id
 from public.credit_notes n where n.to_refund_minor > 0
 union all
 select p.client_id, p.currency, p.paid_at, 5, 'payment', i.number, -p.amount_minor, p.invoice_id
 from public.payments p join public.invoices i on i.id = p.invoice_id
-where p.amount_minor > 0
+where p.kind = 'payment'
 union all
--- What goes back as a credit note says stands at the note; here is what was the client's credit.
-select b.client_id, b.currency, b.created_at, 5, 'refund', i.number, -b.amount_minor, i.id
+-- What goes back as a credit note says stands at the note; here is what was the client's credit, or
+-- became it again because the refund failed.
+select b.client_id, b.currency, b.created_at, 5,
+  case when b.amount_minor < 0 then 'refund' else 'refund_failed' end, i.number, -b.amount_minor,
+  i.id
 from public.balance_entries b join public.invoices i on i.id = b.invoice_id
 where b.reason = 'refund'
 union all
 select i.client_id, i.currency, i.uncollectible_at, 6, 'written_off', i.number,
   -i.written_off_minor, i.id
 from public.invoices i where i.uncollectible_at is not null
+union all
+-- What a dispute takes back is no credit that we grant: it is due again, and written off with that.
+select p.client_id, p.currency, p.paid_at, d.rank, d.entry, i.number, d.sign * p.amount_minor,
+  p.invoice_id
+from public.payments p join public.invoices i on i.id = p.invoice_id
+cross join (values (7, 'disputed', -1), (8, 'written_off', 1)) d(rank, entry, sign)
+where p.kind in ('dispute', 'dispute_reversed')
 union all
 -- What comes after all for an invoice that was written off stands again before it is settled, so
 -- that a year once closed stays as it was; in all never more than was written off. What had been
@@ -4408,10 +4439,10 @@ from (
     - (i.total_minor - i.balance_applied_minor - i.written_off_minor) as beyond
   from (
     select p.id, p.invoice_id, p.client_id, p.currency, p.paid_at as at, p.amount_minor
-    from public.payments p where p.amount_minor > 0
+    from public.payments p where p.kind = 'payment'
     union all
     select n.id, n.invoice_id, n.client_id, n.currency, n.issued_at, n.to_invoice_minor
-    from public.credit_notes n where n.to_invoice_minor > 0
+    from public.credit_notes n where n.to_invoice_minor > 0 and n.voided_at is null
   ) s join public.invoices i on i.id = s.invoice_id and i.uncollectible_at is not null
     and i.status <> 'void'
 ) r
@@ -6084,7 +6115,7 @@ language sql stable set search_path = '' as $$
       sum(x.amount_minor) filter (where x.section_start is not null) as rated,
       sum(x.tax_base_minor) filter (where x.section_start is not null) as rated_base
     from public.credit_notes n join public.credit_note_lines x on x.credit_note_id = n.id
-    where n.invoice_id = taxes_of_invoice.invoice_id and x.kind = 'tax'
+    where n.invoice_id = taxes_of_invoice.invoice_id and n.voided_at is null and x.kind = 'tax'
     group by x.rating_key
   )
   select l.rating_key, min(l.tax_name), min(l.tax_rate_percent), min(l.tax_behavior),
@@ -6111,7 +6142,7 @@ language sql stable set search_path = '' as $$
     from public.credit_notes c
     cross join lateral (select exists (select from public.credit_note_lines l
       where l.credit_note_id = c.id and l.section_start is not null) as is_rated) x
-    where c.invoice_id = invoice.id
+    where c.invoice_id = invoice.id and c.voided_at is null
   ), wanted as (
     select t.*, greatest(0, least(t.amount_minor - t.rated_minor - t.by_hand_minor,
         round((t.amount_minor - t.rated_minor) * p.by_hand / p.whole) - t.by_hand_minor)) as minor,
@@ -6147,7 +6178,8 @@ declare
   credited bigint;
   notes integer;
 begin
-  select coalesce(sum(n.total_minor), 0), count(*) into credited, notes
+  select coalesce(sum(n.total_minor) filter (where n.voided_at is null), 0), count(*)
+  into credited, notes
   from public.credit_notes n where n.invoice_id = invoice.id;
   if amount <= 0 then
     perform billing.raise_error('invalid_argument',
@@ -6290,13 +6322,41 @@ begin
   end if;
   return _billing.credit_by_amount(invoice, coalesce(issue_credit_note.amount_minor,
     invoice.total_minor - (select coalesce(sum(c.total_minor), 0)
-      from public.credit_notes c where c.invoice_id = invoice.id))::bigint,
+      from public.credit_notes c
+      where c.invoice_id = invoice.id and c.voided_at is null))::bigint,
     issue_credit_note.reason, to_refund, as_of);
 end $$;
 comment on function billing.issue_credit_note is
   'Credits all that is left of an issued invoice, or an amount of it; returns the number.';
 grant execute on function billing.issue_credit_note(uuid, text, bigint, boolean, timestamptz)
   to service_role;
+
+-- 50_invoicing/credit_notes/void.sql
+
+-- Taking a credit note back: its amount is due again.
+
+-- Voids a note by hand that was all off what is due, on an invoice that is open. What went onto the
+-- balance or back to the payer, and what re-rating has credited, cannot be taken back so.
+create function _billing.void_credit_note(note_id uuid, as_of timestamptz)
+returns boolean language plpgsql set search_path = '' as $$
+declare
+  note public.credit_notes;
+begin
+  select * into note from public.credit_notes n where n.id = note_id and n.voided_at is null
+    and n.to_invoice_minor = n.total_minor and not exists (
+      select from public.credit_note_lines l
+      where l.credit_note_id = n.id and l.section_start is not null)
+    and exists (select from public.invoices i where i.id = n.invoice_id and i.status = 'open');
+  if note.id is null then
+    return false;
+  end if;
+  update public.credit_notes n set voided_at = as_of where n.id = note.id;
+  update public.invoices i set credited_minor = i.credited_minor - note.total_minor
+  where i.id = note.invoice_id;
+  return true;
+end $$;
+comment on function _billing.void_credit_note is
+  'Takes a credit note back whose amount was off what is due; false where it cannot be.';
 
 -- 50_invoicing/credit_notes/charged.sql
 
@@ -6310,7 +6370,8 @@ returns bigint language sql stable set search_path = '' as $$
       coalesce(sum(c.total_minor) filter (where exists (
         select from public.credit_note_lines x where x.credit_note_id = c.id
           and x.section_start = creditable.section_start)), 0) as of_section
-    from public.credit_notes c where c.invoice_id = invoice.id
+    from public.credit_notes c
+    where c.invoice_id = invoice.id and c.voided_at is null
   ) n, (
     select coalesce(sum(x.amount_minor), 0) as charged
     from public.invoice_lines x
@@ -6334,7 +6395,7 @@ language sql stable set search_path = '' as $$
   select row_number() over (order by i.charged desc, i.finalized_at desc, i.number desc), i.id,
     case when i.charged then _billing.creditable(o, target.period_start)
       else i.total_minor - coalesce((select sum(n.total_minor) from public.credit_notes n
-        where n.invoice_id = i.id), 0) end::bigint
+        where n.invoice_id = i.id and n.voided_at is null), 0) end::bigint
   from issued i join public.invoices o on o.id = i.id
   where i.charged or (i.currency = (
       select t.currency from billing.period_terms(array[target]) t)
@@ -6446,7 +6507,7 @@ declare
   -- Where notes come to all of the invoice, they come to all of its taxes.
   empties constant boolean := room >= (
     select i.total_minor - coalesce((select sum(n.total_minor) from public.credit_notes n
-      where n.invoice_id = i.id), 0) - _billing.taken_credit(i.id)
+      where n.invoice_id = i.id and n.voided_at is null), 0) - _billing.taken_credit(i.id)
     from public.invoices i where i.id = scale_credit.invoice_id);
   taxes numeric;
   taxes_before numeric;
@@ -8466,7 +8527,7 @@ begin
   join public.invoices i on i.id = p.invoice_id and 'hermes' = any (i.deliveries)
   join public.clients c on c.id = p.client_id
   cross join public.billing_settings s
-  where p.amount_minor > 0;
+  where p.kind = 'payment';
   return null;
 end $$;
 
@@ -9467,6 +9528,10 @@ comment on column public.stripe_invoices.amount_paid_minor is
 comment on column public.stripe_invoices.paid_off_stripe_minor is
   'Part of it that we told Stripe was paid elsewhere.';
 comment on column public.stripe_invoices.booked_minor is 'Part of it that is in public.payments.';
+comment on column public.stripe_invoices.refunded_minor is
+  'What has gone back of its payments; less again where a refund failed.';
+comment on column public.stripe_invoices.booked_refund_minor is
+  'Part of it that is in public.payments.';
 comment on column public.stripe_invoices.seen_at is
   'When Stripe made the newest object seen; older ones change nothing but money.';
 
@@ -9487,15 +9552,26 @@ create index stripe_carried_carrying on public.stripe_carried (carrying_invoice_
 create table public.stripe_credit_notes (
   credit_note_id uuid primary key references public.credit_notes (id),
   livemode boolean not null,
-  stripe_credit_note_id text constraint stripe_credit_notes_once unique,
+  stripe_credit_note_id text,
   origin text not null constraint stripe_credit_notes_origin_known
     check (origin in ('ours', 'stripe', 'refund')),
   created_at timestamptz not null default now()
 );
 comment on table public.stripe_credit_notes is
-  'The Stripe credit note of each of ours; origin: who made it first.';
+  'The Stripe credit note of each of ours; one of Stripe''s may be two of ours (refund and rest).';
+create index stripe_credit_notes_id on public.stripe_credit_notes (stripe_credit_note_id);
 comment on column public.stripe_credit_notes.origin is
   'ours: issued here, sent there; stripe: issued there; refund: made here for a refund made there.';
+
+create table public.stripe_notes (
+  stripe_credit_note_id text primary key,
+  stripe_invoice_id text not null,
+  status text not null constraint stripe_notes_status_known check (status in ('issued', 'void')),
+  seen_at timestamptz not null
+);
+comment on table public.stripe_notes is
+  'Credit notes of Stripe on our invoices that have been acted on; void is final.';
+create index stripe_notes_invoice on public.stripe_notes (stripe_invoice_id);
 
 create table public.stripe_payments (
   payment_intent_id text primary key,
@@ -9509,7 +9585,44 @@ create table public.stripe_payments (
 );
 comment on table public.stripe_payments is
   'Payments Stripe took for our invoices: what a charge or a refund belongs to.';
+comment on column public.stripe_payments.refunded_minor is
+  'Most that the charge ever said is refunded: refunds that are not known by themselves yet.';
 create index stripe_payments_invoice on public.stripe_payments (stripe_invoice_id);
+
+create table public.stripe_refunds (
+  refund_id text primary key,
+  stripe_invoice_id text not null,
+  payment_intent_id text,
+  stripe_credit_note_id text,
+  amount_minor bigint not null,
+  status text not null constraint stripe_refunds_status_known check (status in
+    ('unknown', 'pending', 'requires_action', 'succeeded', 'failed', 'canceled')),
+  failure_reason text,
+  seen_at timestamptz not null
+);
+comment on table public.stripe_refunds is
+  'Refunds of payments for our invoices, one by one; failed and canceled ones are money we hold.';
+comment on column public.stripe_refunds.status is
+  'Stripe''s; it only moves forward. unknown: told of by a credit note, not yet by itself.';
+create index stripe_refunds_invoice on public.stripe_refunds (stripe_invoice_id);
+
+create table public.stripe_disputes (
+  dispute_id text primary key,
+  stripe_invoice_id text not null,
+  payment_intent_id text not null,
+  amount_minor bigint not null,
+  status text not null,
+  reason text,
+  taken_minor bigint not null default 0,
+  booked_minor bigint not null default 0,
+  seen_at timestamptz not null
+);
+comment on table public.stripe_disputes is
+  'Disputes of payments for our invoices, as last seen.';
+comment on column public.stripe_disputes.taken_minor is
+  'What Stripe has withdrawn for it and not reinstated.';
+comment on column public.stripe_disputes.booked_minor is 'Part of it that is in public.payments.';
+create index stripe_disputes_invoice on public.stripe_disputes (stripe_invoice_id);
 
 create table public.stripe_subscriptions (
   stripe_subscription_id text primary key,
@@ -9538,7 +9651,8 @@ declare
   mirrored text;
 begin
   foreach mirrored in array array['stripe_customers', 'stripe_terms', 'stripe_invoices',
-    'stripe_carried', 'stripe_credit_notes', 'stripe_payments', 'stripe_subscriptions']
+    'stripe_carried', 'stripe_credit_notes', 'stripe_notes', 'stripe_payments', 'stripe_refunds',
+    'stripe_disputes', 'stripe_subscriptions']
   loop
     execute format('alter table public.%I enable row level security', mirrored);
     execute format('revoke all on public.%I from anon, authenticated, service_role', mirrored);
@@ -9546,7 +9660,7 @@ begin
     execute format('grant select on public.%I to authenticated', mirrored);
   end loop;
   foreach mirrored in array array['stripe_customers', 'stripe_terms', 'stripe_carried',
-    'stripe_credit_notes', 'stripe_payments']
+    'stripe_credit_notes', 'stripe_notes', 'stripe_payments', 'stripe_refunds', 'stripe_disputes']
   loop
     execute format('create policy "operators read" on public.%I for select to authenticated
       using ((select billing.is_operator()))', mirrored);
@@ -9599,6 +9713,11 @@ return case when upper(currency) = 'ISK' then amount / 100 else amount end;
 
 create function _billing.at_epoch(seconds text) returns timestamptz language sql immutable
 return to_timestamp(seconds::numeric);
+
+-- An id of ours in Stripe's metadata, where people write too; null where it is none.
+create function _billing.own_id(value text) returns uuid language sql immutable
+return case when value ~ '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$'
+  then value::uuid end;
 
 -- 70_stripe/books/clients.sql
 
@@ -9678,6 +9797,8 @@ end $$;
 
 -- 70_stripe/books/refunds.sql
 
+-- Money that goes back, and comes back where a refund fails.
+
 -- Credit that was given back as money cannot be spent once more. What of it is spent already is
 -- money that the client owes, and on no account until somebody puts it on an invoice.
 create function _billing.take_refund_off_balance(invoice public.invoices, amount bigint,
@@ -9701,55 +9822,151 @@ begin
   end if;
 end $$;
 
+-- What has gone back of an invoice's payments: its refunds but for those that failed, and what
+-- charges say beyond the refunds that are known one by one. A charge's figure includes each refund
+-- while it has not failed, so the most that it ever said is never more than all refunds together.
+create function _billing.stripe_refunded(stripe_id text) returns bigint
+language sql stable set search_path = '' as $$
+  select coalesce(r.gone, 0) + greatest(0, coalesce(p.said, 0) - coalesce(r.ever, 0))
+  from (
+    select sum(x.amount_minor) filter (where x.status not in ('failed', 'canceled')) as gone,
+      sum(x.amount_minor) as ever
+    from public.stripe_refunds x where x.stripe_invoice_id = stripe_id
+  ) r, (
+    select sum(x.refunded_minor) as said
+    from public.stripe_payments x where x.stripe_invoice_id = stripe_id
+  ) p;
+$$;
+comment on function _billing.stripe_refunded is
+  'What Stripe has given back of an invoice''s payments and not got back.';
+
+-- What was given back beyond notes and balance, and what failed refunds have put on the balance.
+create function _billing.refund_cover(invoice_id uuid, gone bigint)
+returns table (uncovered bigint, returned bigint)
+language sql stable set search_path = '' as $$
+  select gone - n.noted + b.entries, greatest(b.entries, 0)
+  from (
+    select coalesce(sum(x.to_refund_minor), 0)::bigint as noted
+    from public.credit_notes x where x.invoice_id = refund_cover.invoice_id
+  ) n, (
+    select coalesce(sum(x.amount_minor), 0)::bigint as entries
+    from public.balance_entries x
+    where x.invoice_id = refund_cover.invoice_id and x.reason = 'refund'
+  ) b;
+$$;
+comment on function _billing.refund_cover is
+  'What of an invoice''s refunds is on no credit note and off no balance.';
+
 -- A refund is money gone. What it takes back must be on a credit note; one that was made without
 -- (in the Dashboard) gets one here. What cannot be credited, because the invoice is void or was
--- credited to the balance already, was the client's credit, and is that no more.
+-- credited to the balance already, was the client's credit, and is that no more; the same holds
+-- for a refund that failed once and is made again.
+create function _billing.cover_stripe_refund(mirror public.stripe_invoices, gone bigint,
+  reference text, at timestamptz)
+returns text language plpgsql set search_path = '' as $$
+declare
+  invoice public.invoices := _billing.get_invoice(mirror.invoice_id);
+  uncovered bigint;
+  off_balance bigint;
+  to_note bigint;
+  note_number text;
+begin
+  select least(gone, c.uncovered), least(gone, c.uncovered, c.returned)
+  into uncovered, off_balance
+  from _billing.refund_cover(invoice.id, mirror.refunded_minor) c;
+  if coalesce(uncovered, 0) <= 0 then
+    return null;
+  end if;
+  to_note := least(uncovered - off_balance, case
+    when invoice.status in ('open', 'paid', 'uncollectible') then invoice.total_minor - (
+      select coalesce(sum(n.total_minor), 0) from public.credit_notes n
+      where n.invoice_id = invoice.id and n.voided_at is null)
+    else 0 end);
+  if to_note > 0 then
+    note_number := _billing.credit_by_amount(invoice, to_note, 'Refunded in Stripe', true, at,
+      true);
+    insert into public.stripe_credit_notes (credit_note_id, livemode, origin)
+    select n.id, mirror.livemode, 'refund' from public.credit_notes n
+    where n.number = note_number;
+  end if;
+  if uncovered > greatest(to_note, 0) then
+    perform _billing.take_refund_off_balance(invoice, uncovered - greatest(to_note, 0), reference,
+      at);
+  end if;
+  return note_number;
+end $$;
+
+-- Money that a failed or canceled refund leaves with us is the client's credit: the credit note
+-- that granted it stands. What was on no account, because the credit was spent, ends as it began.
+create function _billing.book_failed_refund(mirror public.stripe_invoices, amount bigint,
+  reference text, at timestamptz)
+returns text language plpgsql set search_path = '' as $$
+declare
+  invoice public.invoices := _billing.get_invoice(mirror.invoice_id);
+  credit bigint;
+begin
+  select amount - least(amount, greatest(c.uncovered, 0)) into credit
+  from _billing.refund_cover(invoice.id, mirror.booked_refund_minor) c;
+  insert into public.payments (invoice_id, client_id, amount_minor, kind, currency, paid_at, method,
+    reference)
+  values (invoice.id, invoice.client_id, amount, 'refund_failed', invoice.currency, at, 'stripe',
+    reference);
+  if credit > 0 then
+    insert into public.balance_entries (client_id, currency, amount_minor, reason, invoice_id,
+      created_at, note)
+    values (invoice.client_id, invoice.currency, credit, 'refund', invoice.id, at,
+      'A refund in Stripe did not arrive');
+  end if;
+  return format('refund of %s failed', amount);
+end $$;
+
+-- Books what has gone back since the last time, or has come back.
 create function _billing.book_stripe_refunds(mirror public.stripe_invoices, at timestamptz)
 returns text language plpgsql set search_path = '' as $$
 declare
   invoice public.invoices := _billing.get_invoice(mirror.invoice_id);
   gone constant bigint := mirror.refunded_minor - mirror.booked_refund_minor;
-  reference constant text := format('%s/refunded/%s', mirror.stripe_invoice_id,
-    mirror.refunded_minor);
-  uncovered bigint;
-  creditable bigint;
-  note_number text;
+  failures constant bigint := (select count(*) from public.payments p
+    where p.invoice_id = mirror.invoice_id and p.kind = 'refund_failed');
+  reference text := format('%s/refunded/%s', mirror.stripe_invoice_id, mirror.refunded_minor)
+    || case when failures > 0 then '/' || failures else '' end;
+  outcome text;
 begin
-  if gone <= 0 then
+  if gone = 0 then
     return 'refund already booked';
   end if;
-  insert into public.payments (invoice_id, client_id, amount_minor, currency, paid_at, method,
-    reference)
-  values (invoice.id, invoice.client_id, -gone, invoice.currency, at, 'stripe', reference);
   update public.stripe_invoices m set booked_refund_minor = mirror.refunded_minor
   where m.invoice_id = mirror.invoice_id and m.livemode = mirror.livemode;
-  select least(gone, mirror.refunded_minor - coalesce(sum(n.to_refund_minor), 0)),
-    case when invoice.status in ('open', 'paid', 'uncollectible')
-      then invoice.total_minor - coalesce(sum(n.total_minor), 0) else 0 end
-  into uncovered, creditable
-  from public.credit_notes n where n.invoice_id = invoice.id;
-  if least(uncovered, creditable) > 0 then
-    note_number := _billing.credit_by_amount(invoice, least(uncovered, creditable),
-      'Refunded in Stripe', true, at, true);
-    insert into public.stripe_credit_notes (credit_note_id, livemode, origin)
-    select n.id, mirror.livemode, 'refund' from public.credit_notes n
-    where n.number = note_number;
+  if gone < 0 then
+    return _billing.book_failed_refund(mirror, -gone, format('%s/refund-failed/%s',
+      mirror.stripe_invoice_id, failures + 1), at);
   end if;
-  if uncovered > creditable then
-    perform _billing.take_refund_off_balance(invoice, uncovered - creditable, reference, at);
-  end if;
+  insert into public.payments (invoice_id, client_id, amount_minor, kind, currency, paid_at, method,
+    reference)
+  values (invoice.id, invoice.client_id, -gone, 'refund', invoice.currency, at, 'stripe',
+    reference);
+  outcome := _billing.cover_stripe_refund(mirror, gone, reference, at);
   perform _billing.notice(reference, 'normal', format('Refunded: %s of %s',
     billing.money_text(gone, invoice.currency), invoice.number));
-  return concat_ws(', ', format('refund of %s booked', gone), note_number);
+  return concat_ws(', ', format('refund of %s booked', gone), outcome);
 end $$;
 
--- A charge as Stripe describes it: `amount_refunded` is all that was ever given back of it.
+-- Sums an invoice's refunds anew and returns its mirror.
+create function _billing.sum_stripe_refunds(stripe_id text)
+returns public.stripe_invoices language sql set search_path = '' as $$
+  update public.stripe_invoices m set refunded_minor = _billing.stripe_refunded(stripe_id)
+  where m.stripe_invoice_id = stripe_id
+  returning m;
+$$;
+comment on function _billing.sum_stripe_refunds is
+  'Notes what has gone back of an invoice''s payments.';
+
+-- A charge as Stripe describes it: `amount_refunded` is all that is given back of it.
 create function billing.apply_stripe_charge(charge jsonb, seen timestamptz)
 returns text language plpgsql security definer set search_path = '' as $$
 -- Definer: as above.
 declare
   payment public.stripe_payments;
-  mirror public.stripe_invoices;
 begin
   perform _billing.lock_clients(_billing.clients_of_payment(charge ->> 'payment_intent'));
   update public.stripe_payments p set charge_id = charge ->> 'id',
@@ -9760,38 +9977,288 @@ begin
   if payment.payment_intent_id is null then
     return null;
   end if;
-  update public.stripe_invoices m set refunded_minor = (
-    select sum(p.refunded_minor) from public.stripe_payments p
-    where p.stripe_invoice_id = m.stripe_invoice_id)
-  where m.stripe_invoice_id = payment.stripe_invoice_id
-  returning * into mirror;
-  return _billing.book_stripe_refunds(mirror, seen);
+  return _billing.book_stripe_refunds(
+    _billing.sum_stripe_refunds(payment.stripe_invoice_id), seen);
 end $$;
 comment on function billing.apply_stripe_charge is
   'Books refunds of a charge; null while the payment it belongs to is not known.';
 grant execute on function billing.apply_stripe_charge(jsonb, timestamptz) to service_role;
 
+-- A refund's status only moves forward: one that has failed is not pending again.
+create function _billing.refund_rank(status text) returns integer language sql immutable
+return case when status = 'unknown' then 0 when status in ('pending', 'requires_action') then 1
+  when status = 'succeeded' then 2 else 3 end;
+
+-- A refund as Stripe describes it: by itself, or inside an event of its charge.
+create function billing.apply_stripe_refund(refund jsonb, seen timestamptz)
+returns text language plpgsql security definer set search_path = '' as $$
+-- Definer: as above.
+declare
+  stripe_id constant text := coalesce((select r.stripe_invoice_id from public.stripe_refunds r
+    where r.refund_id = refund ->> 'id'), (select p.stripe_invoice_id from public.stripe_payments p
+    where p.payment_intent_id = refund ->> 'payment_intent' order by p.stripe_invoice_id limit 1));
+  kept public.stripe_refunds;
+begin
+  if stripe_id is null then
+    return null;
+  end if;
+  perform _billing.lock_clients(_billing.clients_of_stripe_invoice(stripe_id));
+  insert into public.stripe_refunds as r (refund_id, stripe_invoice_id, payment_intent_id,
+    amount_minor, status, failure_reason, seen_at)
+  values (refund ->> 'id', stripe_id, refund ->> 'payment_intent', _billing.from_stripe(
+      (refund ->> 'amount')::bigint, refund ->> 'currency'),
+    coalesce(refund ->> 'status', 'pending'), refund ->> 'failure_reason', seen)
+  on conflict (refund_id) do update set payment_intent_id = excluded.payment_intent_id,
+    amount_minor = excluded.amount_minor, status = excluded.status,
+    failure_reason = excluded.failure_reason, seen_at = excluded.seen_at
+  where _billing.refund_rank(excluded.status) > _billing.refund_rank(r.status)
+  returning * into kept;
+  if kept.status in ('failed', 'canceled') then
+    perform _billing.notice('refund-failed/' || kept.refund_id, 'high', format(
+      'A refund of %s of %s %s in Stripe%s: the money is with us, as credit on the client''s '
+      'balance. Pay it back in another way, or leave it for the next invoice',
+      billing.money_text(kept.amount_minor, i.currency), i.number,
+      case kept.status when 'failed' then 'failed' else 'was canceled' end,
+      coalesce(' (' || kept.failure_reason || ')', '')))
+    from public.stripe_invoices m join public.invoices i on i.id = m.invoice_id
+    where m.stripe_invoice_id = stripe_id;
+  end if;
+  return _billing.book_stripe_refunds(_billing.sum_stripe_refunds(stripe_id), seen);
+end $$;
+comment on function billing.apply_stripe_refund is
+  'Books a refund, or takes it back where it failed; null while its payment is not known.';
+grant execute on function billing.apply_stripe_refund(jsonb, timestamptz) to service_role;
+
+-- 70_stripe/books/disputes.sql
+
+-- Payments that a payer takes back through its bank.
+
+-- What a dispute has taken from us at last: all of it where it is lost, nothing where it is won or
+-- only a warning; until then what was withdrawn. Its balance transactions may be in another
+-- currency than the dispute, so of them only the share counts that was not reinstated.
+create function _billing.disputed_money(dispute jsonb) returns bigint
+language sql immutable set search_path = '' as $$
+  select case
+    when dispute ->> 'status' in ('won', 'prevented') or dispute ->> 'status' like 'warning%' then 0
+    when t.withdrawn is null then case when dispute ->> 'status' = 'lost' then x.amount else 0 end
+    else round(x.amount * (t.withdrawn - t.reinstated) / t.withdrawn)::bigint end
+  from (select _billing.from_stripe((dispute ->> 'amount')::bigint, dispute ->> 'currency')
+    as amount) x, (
+    select sum(-(b ->> 'amount')::numeric) filter (where (b ->> 'amount')::numeric < 0)
+        as withdrawn,
+      coalesce(sum((b ->> 'amount')::numeric) filter (where (b ->> 'amount')::numeric > 0), 0)
+        as reinstated
+    from jsonb_array_elements(coalesce(dispute -> 'balance_transactions', '[]')) b
+  ) t;
+$$;
+comment on function _billing.disputed_money is
+  'What Stripe has withdrawn for a dispute and not reinstated.';
+
+-- Of two states seen in one second, the one that is further on.
+create function _billing.dispute_rank(status text) returns integer language sql immutable
+return case when status in ('won', 'lost', 'prevented', 'warning_closed') then 3
+  when status like '%under_review' then 2 else 1 end;
+
+-- Money that a dispute takes is gone, and back where it is won. The invoice stays paid, as in
+-- Stripe: nothing was credited, and what is lost is written off.
+create function _billing.book_stripe_dispute(dispute public.stripe_disputes, at timestamptz)
+returns text language plpgsql set search_path = '' as $$
+declare
+  moved constant bigint := dispute.taken_minor - dispute.booked_minor;
+  moves bigint;
+begin
+  if moved = 0 then
+    return null;
+  end if;
+  select count(*) into moves from public.payments p
+  where p.reference like dispute.dispute_id || '/%';
+  insert into public.payments (invoice_id, client_id, amount_minor, kind, currency, paid_at, method,
+    reference)
+  select i.id, i.client_id, -moved, case when moved > 0 then 'dispute' else 'dispute_reversed' end,
+    i.currency, at, 'stripe', format('%s/%s', dispute.dispute_id, moves + 1)
+  from public.stripe_invoices m join public.invoices i on i.id = m.invoice_id
+  where m.stripe_invoice_id = dispute.stripe_invoice_id;
+  update public.stripe_disputes d set booked_minor = d.taken_minor
+  where d.dispute_id = dispute.dispute_id;
+  return case when moved > 0 then format('%s taken back', moved)
+    else format('%s returned', -moved) end;
+end $$;
+
+-- Operators hear of a dispute when it begins and when it is decided.
+create function _billing.notice_of_dispute(dispute public.stripe_disputes)
+returns void language sql set search_path = '' as $$
+  select _billing.notice(x.key, x.priority, format(x.message, i.number, dispute.reason,
+    billing.money_text(dispute.amount_minor, i.currency)))
+  from public.stripe_invoices m join public.invoices i on i.id = m.invoice_id
+  cross join lateral (values
+    (dispute.status not in ('won', 'lost', 'prevented', 'warning_closed'),
+      'dispute/' || dispute.dispute_id, 'high',
+      'A payment of %1$s is disputed (%2$s): %3$s. Answer in the Stripe Dashboard.'),
+    (dispute.status = 'lost', 'dispute/' || dispute.dispute_id || '/lost', 'high',
+      'The dispute of a payment of %1$s is lost (%2$s): %3$s is gone and written off. To charge it '
+      'again, put an item on the next invoice'),
+    (dispute.status = 'won', 'dispute/' || dispute.dispute_id || '/won', 'normal',
+      'The dispute of a payment of %1$s is won (%2$s): %3$s stays ours')
+  ) x(applies, key, priority, message)
+  where m.stripe_invoice_id = dispute.stripe_invoice_id and x.applies;
+$$;
+
+-- A dispute as Stripe describes it. Null while the payment it is about is not known.
+create function billing.apply_stripe_dispute(dispute jsonb, seen timestamptz)
+returns text language plpgsql security definer set search_path = '' as $$
+-- Definer: as above.
+declare
+  stripe_id constant text := (select p.stripe_invoice_id from public.stripe_payments p
+    where p.payment_intent_id = dispute ->> 'payment_intent' order by p.stripe_invoice_id limit 1);
+  kept public.stripe_disputes;
+  number text;
+begin
+  if stripe_id is null then
+    return null;
+  end if;
+  perform _billing.lock_clients(_billing.clients_of_stripe_invoice(stripe_id));
+  insert into public.stripe_disputes as d (dispute_id, stripe_invoice_id, payment_intent_id,
+    amount_minor, status, reason, taken_minor, seen_at)
+  values (dispute ->> 'id', stripe_id, dispute ->> 'payment_intent',
+    _billing.from_stripe((dispute ->> 'amount')::bigint, dispute ->> 'currency'),
+    coalesce(dispute ->> 'status', 'needs_response'), dispute ->> 'reason',
+    _billing.disputed_money(dispute), seen)
+  on conflict (dispute_id) do update set amount_minor = excluded.amount_minor,
+    status = excluded.status, reason = excluded.reason, taken_minor = excluded.taken_minor,
+    seen_at = excluded.seen_at
+  where (excluded.seen_at, _billing.dispute_rank(excluded.status))
+    >= (d.seen_at, _billing.dispute_rank(d.status))
+  returning * into kept;
+  if kept.dispute_id is null then
+    return 'known';
+  end if;
+  update public.stripe_payments p set disputed_at = coalesce(p.disputed_at, seen)
+  where p.payment_intent_id = kept.payment_intent_id;
+  update public.stripe_invoices m set disputed_at = coalesce(m.disputed_at, seen)
+  where m.stripe_invoice_id = stripe_id;
+  perform _billing.notice_of_dispute(kept);
+  select i.number into number from public.stripe_invoices m
+  join public.invoices i on i.id = m.invoice_id where m.stripe_invoice_id = stripe_id;
+  return concat_ws(', ', 'dispute of ' || number, _billing.book_stripe_dispute(kept, seen));
+end $$;
+comment on function billing.apply_stripe_dispute is
+  'Books what a dispute takes and returns; null while the payment it is about is not known.';
+grant execute on function billing.apply_stripe_dispute(jsonb, timestamptz) to service_role;
+
 -- 70_stripe/books/credit_notes.sql
 
--- A credit note of Stripe: ours if it names one, else one is issued here for it.
+-- Credit notes of Stripe: found by Stripe's ids and by ours, issued here once, and void here where
+-- they are void there.
+
+create function _billing.save_stripe_credit_note(credit_note_id uuid, livemode boolean,
+  stripe_id text)
+returns void language sql set search_path = '' as $$
+  insert into public.stripe_credit_notes as s (credit_note_id, livemode, stripe_credit_note_id,
+    origin)
+  values (credit_note_id, livemode, stripe_id, 'ours')
+  on conflict (credit_note_id) do update set stripe_credit_note_id = stripe_id;
+$$;
+comment on function _billing.save_stripe_credit_note is
+  'Notes the Stripe credit note of one of ours.';
+
+-- Refunds that a credit note of Stripe tells of before they tell of themselves.
+create function _billing.save_refunds_of_note(note jsonb, seen timestamptz)
+returns void language sql set search_path = '' as $$
+  insert into public.stripe_refunds as r (refund_id, stripe_invoice_id, stripe_credit_note_id,
+    amount_minor, status, seen_at)
+  select x.refund_id, note ->> 'invoice', note ->> 'id', sum(x.amount), 'unknown', seen
+  from (
+    select coalesce(p #>> '{refund,id}', p ->> 'refund') as refund_id, _billing.from_stripe(
+      coalesce(p ->> 'amount_refunded', note ->> 'total')::bigint, note ->> 'currency') as amount
+    from jsonb_array_elements(coalesce(note -> 'refunds', '[]')) p
+  ) x where x.refund_id is not null group by x.refund_id
+  on conflict (refund_id) do update
+  set stripe_credit_note_id = excluded.stripe_credit_note_id,
+    amount_minor = r.amount_minor + case
+      when r.status = 'unknown' and r.stripe_credit_note_id <> excluded.stripe_credit_note_id
+        then excluded.amount_minor else 0 end;
+$$;
+comment on function _billing.save_refunds_of_note is 'Notes the refunds that a credit note names.';
+
+-- Void there: what of it stands here is taken back where that can be, else operators are told.
+create function _billing.void_stripe_credit_note(note jsonb, at timestamptz)
+returns text language plpgsql set search_path = '' as $$
+declare
+  own record;
+  outcome text;
+begin
+  for own in
+    select n.id, n.number from public.stripe_credit_notes s
+    join public.credit_notes n on n.id = s.credit_note_id
+    where s.stripe_credit_note_id = note ->> 'id' and n.voided_at is null order by n.number
+  loop
+    if _billing.void_credit_note(own.id, at) then
+      outcome := concat_ws(', ', outcome, 'voided ' || own.number);
+      perform _billing.notice('credit-voided/' || own.id, 'normal', format(
+        'Credit note %s was voided in Stripe and is void here', own.number));
+    else
+      outcome := concat_ws(', ', outcome, 'not voided here: ' || own.number);
+      perform _billing.notice('credit-void/' || (note ->> 'id'), 'high', format(
+        'Credit note %s was voided in Stripe, but stands here: its credit is on the balance or '
+        'refunded. Make a credit note of the same amount in Stripe, or charge the amount again '
+        'with an item', own.number));
+    end if;
+  end loop;
+  return coalesce(outcome, 'ignored: void');
+end $$;
+
+-- Issues here what was credited there: what went back as money and what did not are settled
+-- otherwise, so each is a note. Returns the numbers, or why it cannot be.
+create function _billing.issue_for_stripe(note jsonb, mirror public.stripe_invoices,
+  refunded bigint, rest bigint, at timestamptz)
+returns text language plpgsql set search_path = '' as $$
+declare
+  invoice public.invoices := _billing.get_invoice(mirror.invoice_id);
+  creditable constant bigint := case when invoice.status in ('open', 'paid', 'uncollectible')
+    then invoice.total_minor - (select coalesce(sum(n.total_minor), 0)
+      from public.credit_notes n where n.invoice_id = invoice.id and n.voided_at is null)
+    else 0 end;
+  numbers text[] := '{}';
+  part record;
+begin
+  if refunded + rest > creditable then
+    perform _billing.notice('credit/' || (note ->> 'id'), 'high', format(
+      '%s was credited in Stripe by %s, but only %s is left to credit here', invoice.number,
+      billing.money_text(refunded + rest, upper(note ->> 'currency')),
+      billing.money_text(creditable, upper(note ->> 'currency'))));
+    return format('not credited here: %s of %s is more than the %s left', refunded + rest,
+      invoice.number, creditable);
+  end if;
+  for part in
+    select x.amount, x.is_refund from (values (refunded, true), (rest, false)) x(amount, is_refund)
+    where x.amount > 0
+  loop
+    numbers := numbers || _billing.credit_by_amount(_billing.get_invoice(invoice.id), part.amount,
+      coalesce(nullif(btrim(note ->> 'memo'), ''), note ->> 'reason', 'Credited in Stripe'),
+      part.is_refund, at, part.is_refund);
+  end loop;
+  insert into public.stripe_credit_notes (credit_note_id, livemode, stripe_credit_note_id, origin)
+  select n.id, mirror.livemode, note ->> 'id', 'stripe' from public.credit_notes n
+  where n.number = any (numbers);
+  return coalesce('issued ' || nullif(array_to_string(numbers, ', '), ''), 'known');
+end $$;
+
+-- A credit note of Stripe: ours if it names one, else one is issued here for it. What it gives back
+-- as money and a refund has told of already has a note here.
 create function billing.apply_stripe_credit_note(note jsonb, seen timestamptz)
 returns text language plpgsql security definer set search_path = '' as $$
 -- Definer: as above.
 declare
   mirror public.stripe_invoices;
-  own uuid := (note #>> '{metadata,leveredge_credit_note_id}')::uuid;
-  live constant boolean := (note ->> 'livemode')::boolean;
+  named constant uuid := _billing.own_id(note #>> '{metadata,leveredge_credit_note_id}');
+  is_void constant boolean := coalesce(note ->> 'status' = 'void', false);
   amount constant bigint := _billing.from_stripe(
     (note ->> 'total')::bigint, note ->> 'currency');
   refunded constant bigint := least(amount, _billing.from_stripe((
     select coalesce(sum(coalesce(r ->> 'amount_refunded', note ->> 'total')::bigint), 0)
     from jsonb_array_elements(coalesce(note -> 'refunds', '[]')) r)::bigint, note ->> 'currency'));
-  rest bigint := amount;
-  note_number text;
-  invoice_number text;
-  creditable bigint;
-  part record;
-  made uuid;
+  known text;
+  outcome text := 'known';
 begin
   perform _billing.lock_clients(_billing.clients_of_stripe_invoice(note ->> 'invoice'));
   select * into mirror from public.stripe_invoices m
@@ -9799,60 +10266,41 @@ begin
   if mirror.invoice_id is null then
     return null;
   end if;
-  own := coalesce(own, (select s.credit_note_id from public.stripe_credit_notes s
-    where s.stripe_credit_note_id = note ->> 'id'));
+  select n.status into known from public.stripe_notes n
+  where n.stripe_credit_note_id = note ->> 'id';
+  if known = 'void' or known = 'issued' and not is_void then
+    return 'known';
+  end if;
   -- Of days that a restore took back: told again once the run that makes it has been, or by hand.
-  if not exists (select from public.credit_notes n where n.id = coalesce(own, n.id)) then
-    return format('not credited here: it names credit note %s, which the books do not have', own);
+  if named is not null and not exists (select from public.credit_notes n where n.id = named) then
+    return format('not credited here: it names credit note %s, which the books do not have', named);
   end if;
-  if own is not null then
-    rest := 0;
-  elsif refunded > 0 then
-    -- The refund was told first, and has a note here.
-    select s.credit_note_id, amount - refunded into own, rest
-    from public.stripe_credit_notes s join public.credit_notes n on n.id = s.credit_note_id
-    where n.invoice_id = mirror.invoice_id and s.origin = 'refund'
-      and s.stripe_credit_note_id is null and n.total_minor = refunded
-    order by n.number limit 1;
-    rest := coalesce(rest, amount);
+  if known is null and not is_void then
+    perform _billing.save_refunds_of_note(note, seen);
   end if;
-  if rest > 0 then
-    select i.number, case when i.status in ('open', 'paid', 'uncollectible')
-      then i.total_minor - (select coalesce(sum(n.total_minor), 0)
-        from public.credit_notes n where n.invoice_id = i.id)
-      else 0 end into invoice_number, creditable
-    from public.invoices i where i.id = mirror.invoice_id;
-    if rest > creditable then
-      perform _billing.notice('credit/' || (note ->> 'id'), 'high', format(
-        '%s was credited in Stripe by %s, but only %s is left to credit here', invoice_number,
-        billing.money_text(rest, upper(note ->> 'currency')),
-        billing.money_text(creditable, upper(note ->> 'currency'))));
-      return format('not credited here: %s of %s is more than the %s left', rest,
-        invoice_number, creditable);
-    end if;
-    -- What went back as money and what did not are settled otherwise: a note each.
-    for part in
-      select x.amount, x.is_refund from (values (refunded - (amount - rest), true),
-        (amount - refunded, false)) x(amount, is_refund) where x.amount > 0
-    loop
-      note_number := _billing.credit_by_amount(_billing.get_invoice(mirror.invoice_id), part.amount,
-        coalesce(nullif(btrim(note ->> 'memo'), ''), note ->> 'reason', 'Credited in Stripe'),
-        part.is_refund, seen, part.is_refund);
-      select n.id into made from public.credit_notes n where n.number = note_number;
-      insert into public.stripe_credit_notes (credit_note_id, livemode, origin)
-      values (made, live, 'stripe');
-      own := coalesce(own, made);
-    end loop;
+  mirror := _billing.sum_stripe_refunds(mirror.stripe_invoice_id);
+  if named is not null then
+    perform _billing.save_stripe_credit_note(named, mirror.livemode, note ->> 'id');
   end if;
-  insert into public.stripe_credit_notes as s (credit_note_id, livemode, stripe_credit_note_id,
-    origin)
-  values (own, live, note ->> 'id', case when note_number is null then 'ours' else 'stripe' end)
-  on conflict (credit_note_id) do update set stripe_credit_note_id = note ->> 'id';
-  return coalesce('issued ' || note_number, 'known');
+  if is_void then
+    outcome := _billing.void_stripe_credit_note(note, seen);
+  elsif not exists (select from public.stripe_credit_notes s
+    where s.stripe_credit_note_id = note ->> 'id') then
+    outcome := _billing.issue_for_stripe(note, mirror, greatest(0, least(refunded,
+      mirror.refunded_minor - mirror.booked_refund_minor)), amount - refunded, seen);
+  end if;
+  perform _billing.book_stripe_refunds(mirror, seen);
+  if outcome not like 'not credited%' then
+    insert into public.stripe_notes as n (stripe_credit_note_id, stripe_invoice_id, status, seen_at)
+    values (note ->> 'id', mirror.stripe_invoice_id,
+      case when is_void then 'void' else 'issued' end, seen)
+    on conflict (stripe_credit_note_id) do update set status = excluded.status;
+  end if;
+  return outcome;
 end $$;
 comment on function billing.apply_stripe_credit_note is
-  'Links or issues the credit note that Stripe''s stands for, or says why it cannot; null when its
-   invoice is not ours.';
+  'Links or issues the credit note that Stripe''s stands for, takes back one that is void there, or
+   says why it cannot; null when its invoice is not ours.';
 grant execute on function billing.apply_stripe_credit_note(jsonb, timestamptz) to service_role;
 
 -- 70_stripe/books/invoices.sql
@@ -10168,7 +10616,7 @@ grant execute on function billing.charge_base_fee(uuid, numeric, text, date) to 
 
 -- 70_stripe/events/money.sql
 
--- Events of payments and disputes.
+-- Events of payments.
 
 -- Which payment belongs to which invoice: what refunds and disputes are looked up by.
 create function billing.apply_stripe_invoice_payment(payment jsonb, seen timestamptz)
@@ -10207,32 +10655,6 @@ end $$;
 comment on function billing.apply_stripe_invoice_payment is
   'Notes which payment belongs to which invoice and books what is new of it.';
 grant execute on function billing.apply_stripe_invoice_payment(jsonb, timestamptz) to service_role;
-
-create function _billing.apply_stripe_dispute(dispute jsonb, seen timestamptz)
-returns text language plpgsql set search_path = '' as $$
-declare
-  invoice public.invoices;
-begin
-  perform _billing.lock_clients(_billing.clients_of_payment(dispute ->> 'payment_intent'));
-  update public.stripe_payments p set disputed_at = coalesce(p.disputed_at, seen)
-  where p.payment_intent_id = dispute ->> 'payment_intent';
-  update public.stripe_invoices m set disputed_at = coalesce(m.disputed_at, seen)
-  from public.stripe_payments p
-  where p.payment_intent_id = dispute ->> 'payment_intent'
-    and m.stripe_invoice_id = p.stripe_invoice_id;
-  select i.* into invoice from public.invoices i
-  join public.stripe_invoices m on m.invoice_id = i.id
-  join public.stripe_payments p on p.stripe_invoice_id = m.stripe_invoice_id
-  where p.payment_intent_id = dispute ->> 'payment_intent';
-  if invoice.id is null then
-    raise exception 'waiting for the payment that dispute % is about', dispute ->> 'id';
-  end if;
-  perform _billing.notice('dispute/' || (dispute ->> 'id'), 'high', format(
-    'A payment of %s is disputed (%s): %s. Answer in the Stripe Dashboard.', invoice.number,
-    dispute ->> 'reason', billing.money_text(_billing.from_stripe(
-      (dispute ->> 'amount')::bigint, dispute ->> 'currency'), invoice.currency)));
-  return 'dispute of ' || invoice.number;
-end $$;
 
 -- 70_stripe/events/notices.sql
 
@@ -10342,9 +10764,20 @@ begin
         raise exception 'waiting for the payment that charge % belongs to', thing ->> 'id';
       end if;
       return result;
-    when 'charge.dispute.created' then
-      return _billing.apply_stripe_dispute(thing, event.created_at);
-    when 'credit_note.created' then
+    when 'refund.created', 'refund.updated', 'refund.failed', 'charge.refund.updated' then
+      result := billing.apply_stripe_refund(thing, event.created_at);
+      if result is null then
+        raise exception 'waiting for the payment that refund % is of', thing ->> 'id';
+      end if;
+      return result;
+    when 'charge.dispute.created', 'charge.dispute.updated', 'charge.dispute.closed',
+      'charge.dispute.funds_withdrawn', 'charge.dispute.funds_reinstated' then
+      result := billing.apply_stripe_dispute(thing, event.created_at);
+      if result is null then
+        raise exception 'waiting for the payment that dispute % is about', thing ->> 'id';
+      end if;
+      return result;
+    when 'credit_note.created', 'credit_note.updated', 'credit_note.voided' then
       return coalesce(billing.apply_stripe_credit_note(thing, event.created_at),
         'ignored: not for an invoice of ours');
     when 'customer.updated' then
@@ -10591,7 +11024,7 @@ returns table (credit_note_id uuid, amount_minor bigint, refund_minor bigint, re
 language sql stable set search_path = '' as $$
   select n.id, n.total_minor, n.to_refund_minor, n.reason
   from public.credit_notes n
-  where n.invoice_id = mirror.invoice_id and not exists (
+  where n.invoice_id = mirror.invoice_id and n.voided_at is null and not exists (
     select from public.stripe_credit_notes s where s.credit_note_id = n.id)
   order by n.issued_at, n.number;
 $$;
@@ -10623,17 +11056,6 @@ language sql stable set search_path = '' as $$
 $$;
 comment on function _billing.stripe_outbox is
   'Voids, write-offs, payments made elsewhere and credit notes that Stripe has not been told of.';
-
-create function _billing.save_stripe_credit_note(credit_note_id uuid, livemode boolean,
-  stripe_id text)
-returns void language sql set search_path = '' as $$
-  insert into public.stripe_credit_notes as s (credit_note_id, livemode, stripe_credit_note_id,
-    origin)
-  values (credit_note_id, livemode, stripe_id, 'ours')
-  on conflict (credit_note_id) do update set stripe_credit_note_id = stripe_id;
-$$;
-comment on function _billing.save_stripe_credit_note is
-  'Notes the Stripe credit note of one of ours.';
 
 -- Before Stripe is told that the rest was paid elsewhere: so that its figure is not booked again.
 create function _billing.save_paid_off_stripe(invoice_id uuid, livemode boolean, amount bigint)
@@ -11286,6 +11708,7 @@ with cost as (
       when t.tax_behavior = 'inclusive' then x.amount_minor else 0 end) as net_minor
   from public.credit_notes n
   join public.invoices i on i.id = n.invoice_id and i.status in ('open', 'paid', 'uncollectible')
+    and n.voided_at is null
   join public.credit_note_lines x on x.credit_note_id = n.id
   left join lateral (
     select l.tax_behavior from public.invoice_lines l
@@ -11538,7 +11961,7 @@ language sql stable set search_path = '' as $$
   from public.invoices i
   cross join lateral (
     select coalesce(sum(n.to_invoice_minor), 0) as off, coalesce(sum(n.total_minor), 0) as total
-    from public.credit_notes n where n.invoice_id = i.id
+    from public.credit_notes n where n.invoice_id = i.id and n.voided_at is null
   ) s
   where i.status <> 'draft' and (s.off <> i.credited_minor or s.total > i.total_minor)
   union all
@@ -11547,7 +11970,7 @@ language sql stable set search_path = '' as $$
   from public.invoices i
   cross join lateral (
     select coalesce((select sum(p.amount_minor) from public.payments p
-        where p.invoice_id = i.id and p.amount_minor > 0), 0) as received,
+        where p.invoice_id = i.id and p.kind = 'payment'), 0) as received,
       coalesce((select sum(b.amount_minor) from public.balance_entries b
         where b.invoice_id = i.id and b.reason = 'overpayment'), 0) as excess
   ) s

@@ -1,6 +1,6 @@
 -- An event is acted on once; what fails is tried again, longer and longer apart, and told at last.
 begin;
-select plan(17);
+select plan(19);
 
 insert into public.clients (name, email, started_on) values ('Acme', 'a@example.com', '2026-06-01');
 select billing.run_monthly('2026-07-01 09:00+00');
@@ -74,9 +74,15 @@ select is((select state from billing.stripe_events where id = 'evt_6'), 'ignored
 
 -- Disputes.
 insert into public.stripe_payments (payment_intent_id, stripe_invoice_id) values ('pi_1', 'in_1');
-select is(_billing.apply_stripe_dispute('{"id": "dp_1", "payment_intent": "pi_1", "amount": 5000,
+select is(billing.apply_stripe_dispute('{"id": "dp_1", "payment_intent": "pi_1", "amount": 5000,
   "currency": "usd", "reason": "fraudulent"}', '2026-07-09'), 'dispute of INV-2026-000001',
   'a dispute is of an invoice');
+select throws_ok($$select _billing.apply_stripe_event(pg_temp.store('8', 'charge.dispute.closed',
+  '{"id": "dp_2", "payment_intent": "pi_2", "amount": 1}'))$$, 'P0001',
+  'waiting for the payment that dispute dp_2 is about', 'or waits for its payment');
+select throws_ok($$select _billing.apply_stripe_event(pg_temp.store('9', 'refund.created',
+  '{"id": "re_2", "payment_intent": "pi_2", "amount": 1}'))$$, 'P0001',
+  'waiting for the payment that refund re_2 is of', 'as a refund does');
 select is(pg_temp.told('dispute/dp_1'), 'A payment of INV-2026-000001 is disputed (fraudulent): '
   '50.00 USD. Answer in the Stripe Dashboard.', 'and told of');
 

@@ -1,6 +1,6 @@
 -- Each type of event that Stripe sends us, alone: what it does in our books, and what is told.
 begin;
-select plan(38);
+select plan(48);
 
 insert into public.clients (id, name, email, started_on)
 select ('00000000-0000-4000-8000-' || lpad(n::text, 12, '0'))::uuid, 'Client ' || lpad(n::text, 2,
@@ -117,6 +117,37 @@ select is(pg_temp.event('charge.refunded', '{"id": "ch_7", "payment_intent": "pi
 select is(pg_temp.event('credit_note.created', '{"id": "cn_8", "invoice": "in_8", "total": 700,
   "memo": "Outage", "metadata": {}}'), format('issued %s-CN1', inv.number),
   'credit_note.created: it is issued here') from inv where n = 8;
+
+select is(pg_temp.event('credit_note.voided', '{"id": "cn_8", "invoice": "in_8", "total": 700,
+  "status": "void", "metadata": {}}'), format('voided %s-CN1', inv.number),
+  'credit_note.voided: it is void here') from inv where n = 8;
+select is(pg_temp.event('credit_note.updated', '{"id": "cn_8", "invoice": "in_8", "total": 700,
+  "status": "void", "metadata": {}}'), 'known', 'credit_note.updated: nothing new');
+select is(pg_temp.event('refund.created', '{"id": "re_7", "payment_intent": "pi_7", "amount": 1500,
+  "status": "pending"}'), 'refund already booked', 'refund.created: it is the one of the charge');
+select is(pg_temp.event('refund.updated', '{"id": "re_7", "payment_intent": "pi_7", "amount": 1500,
+  "status": "succeeded"}'), 'refund already booked', 'refund.updated: it has arrived');
+select is(pg_temp.event('refund.failed', '{"id": "re_7", "payment_intent": "pi_7", "amount": 1500,
+  "status": "failed"}'), format('refund of 1500 failed, voided %s-CN1', inv.number),
+  'refund.failed: the money came back') from inv where n = 7;
+select is(pg_temp.event('charge.refund.updated', '{"id": "re_7", "payment_intent": "pi_7",
+  "amount": 1500, "status": "failed"}'), 'refund already booked',
+  'charge.refund.updated: the same again');
+select is(pg_temp.event('charge.dispute.funds_withdrawn', '{"id": "dp_7", "payment_intent": "pi_7",
+  "amount": 5000, "reason": "fraudulent", "balance_transactions": [{"amount": -5000}]}'),
+  format('dispute of %s, 5000 taken back', inv.number),
+  'charge.dispute.funds_withdrawn: the money is gone') from inv where n = 7;
+select is(pg_temp.event('charge.dispute.updated', '{"id": "dp_7", "payment_intent": "pi_7",
+  "amount": 5000, "status": "under_review", "balance_transactions": [{"amount": -5000}]}'),
+  'dispute of ' || inv.number, 'charge.dispute.updated: nothing moves') from inv where n = 7;
+select is(pg_temp.event('charge.dispute.closed', '{"id": "dp_7", "payment_intent": "pi_7",
+  "amount": 5000, "status": "won", "reason": "fraudulent", "balance_transactions":
+  [{"amount": -5000}]}'), format('dispute of %s, 5000 returned', inv.number),
+  'charge.dispute.closed: won, the money is ours again') from inv where n = 7;
+select is(pg_temp.event('charge.dispute.funds_reinstated', '{"id": "dp_7", "payment_intent": "pi_7",
+  "amount": 5000, "status": "won", "balance_transactions": [{"amount": -5000},
+  {"amount": 5000}]}'), 'dispute of ' || inv.number,
+  'charge.dispute.funds_reinstated: the same again') from inv where n = 7;
 
 -- Of customers.
 select is(pg_temp.event('customer.updated', '{"id": "cus_9", "email": "new@example.com"}', null,

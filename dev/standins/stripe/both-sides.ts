@@ -1,4 +1,5 @@
 import type { Sql } from "postgres";
+import { disputedOf } from "./disputes.ts";
 import { totalOf } from "./invoice-figures.ts";
 import type { State } from "./state.ts";
 
@@ -10,7 +11,7 @@ export interface Side {
   readonly status: string;
   readonly total: number;
   readonly due: number;
-  /** Paid, less what was given back. */
+  /** Paid, less what was given back or taken back. */
   readonly received: number;
   readonly stripes: {
     readonly id: string;
@@ -52,7 +53,7 @@ export async function bothSides(sql: Sql, state: State): Promise<Side[]> {
         id: theirs.id,
         status: theirs.status,
         total: totalOf(theirs),
-        received: theirs.amount_paid - refunded,
+        received: theirs.amount_paid - refunded - disputedOf(state, theirs.id),
       },
     }];
   });

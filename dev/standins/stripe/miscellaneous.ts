@@ -16,7 +16,7 @@ const DAY = 86_400;
 /** Of a meter event. */
 const MOST_DAYS_OLD = 35;
 
-/** Events, subscriptions, disputes, meters, the account. */
+/** Events, subscriptions, meters, the account. */
 export function miscellaneousEndpoints(state: State, webhooks: WebhookSender) {
   const settings: DashboardSettings = {
     charges_enabled: true,
@@ -91,22 +91,6 @@ export function miscellaneousEndpoints(state: State, webhooks: WebhookSender) {
     },
     /** A meter that sums what events of a name say. */
     addMeter: (event_name: string) => void state.meters.add(event_name),
-    /** A customer's bank takes the payment of an invoice back. */
-    dispute: (invoice: string) => {
-      const payment = [...state.payments.values()].find((one) => one.invoice === invoice);
-      if (payment === undefined) throw new Error(`${invoice} is not paid`);
-      state.emit("charge.dispute.created", {
-        id: state.id("du"),
-        object: "dispute",
-        amount: payment.amount_paid,
-        charge: payment.charge,
-        currency: state.invoice(invoice).currency,
-        livemode: state.livemode,
-        payment_intent: payment.payment_intent,
-        reason: "fraudulent",
-        status: "needs_response",
-      });
-    },
     /** A customer subscribes to a plan of `unit_amount` a month. */
     subscribe: (customer: string, currency: string, unit_amount: number) => {
       const id = state.id("sub");

@@ -138,6 +138,14 @@ export const PARAMS = {
     payment_intent: z.string().optional(),
     created: range,
   }),
+  "GET /v1/refunds/:id": z.strictObject({ expand }),
+  "GET /v1/disputes": z.strictObject({
+    ...paging,
+    charge: z.string().optional(),
+    payment_intent: z.string().optional(),
+    created: range,
+  }),
+  "GET /v1/disputes/:id": z.strictObject({ expand }),
   "GET /v1/events": z.strictObject({
     ...paging,
     created: range,

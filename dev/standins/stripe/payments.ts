@@ -1,13 +1,18 @@
-import { invalid, StripeFailure } from "./errors.ts";
+import { invalid, missing, StripeFailure } from "./errors.ts";
 import { remainingOf, shown, totalOf } from "./invoice-figures.ts";
 import type { Params } from "./params.ts";
+import type { Refunds } from "./refunds.ts";
 import { type CreditNote, type Invoice, page, type Payment, type State, within } from "./state.ts";
 
-/** What moves money: charges, payments elsewhere, refunds, credit notes. */
+/** What moves money: charges, payments elsewhere, credit notes. */
 export type Payments = ReturnType<typeof paymentEndpoints>;
 
 /** While `card.declined`, every charge fails as a declined card does. */
-export function paymentEndpoints(state: State, card: { readonly declined: boolean }) {
+export function paymentEndpoints(
+  state: State,
+  refunds: Refunds,
+  card: { readonly declined: boolean },
+) {
   const charge = (invoice: Invoice, amount = remainingOf(invoice)) => {
     invoice.attempted = true;
     invoice.attempt_count += 1;
@@ -40,17 +45,9 @@ export function paymentEndpoints(state: State, card: { readonly declined: boolea
         ).map((payment) => shownPayment(state, payment)),
         params,
       ),
-    refund: (payment: Payment, amount: number) => refund(state, payment, amount, {}),
-    listRefunds: (params: Params<"GET /v1/refunds">) =>
-      page(
-        "/v1/refunds",
-        [...state.refunds.values()].filter(({ payment_intent, created }) =>
-          (params.payment_intent === undefined || params.payment_intent === payment_intent) &&
-          within(created, params.created)
-        ),
-        params,
-      ),
-    createCreditNote: (params: Params<"POST /v1/credit_notes">) => creditNote(state, params),
+    createCreditNote: (params: Params<"POST /v1/credit_notes">) =>
+      creditNote(state, refunds, params),
+    voidCreditNote: (id: string) => voidCreditNote(state, id),
     listCreditNotes: (params: Params<"GET /v1/credit_notes">) =>
       page(
         "/v1/credit_notes",
@@ -121,44 +118,11 @@ function shownPayment(state: State, payment: Payment) {
   };
 }
 
-function refund(state: State, payment: Payment, amount: number, metadata: Record<string, string>) {
-  const { charge, payment_intent } = payment;
-  if (
-    charge === null || payment_intent === null || amount > payment.amount_paid - payment.refunded
-  ) {
-    throw invalid("Refund amount is greater than unrefunded amount on charge.");
-  }
-  payment.refunded += amount;
-  const currency = state.invoice(payment.invoice).currency;
-  const made = {
-    id: state.id("re"),
-    object: "refund" as const,
-    created: state.now(),
-    amount,
-    currency,
-    charge,
-    payment_intent,
-    status: "succeeded" as const,
-    metadata,
-  };
-  state.refunds.set(made.id, made);
-  state.emit("charge.refunded", {
-    id: charge,
-    object: "charge",
-    amount: payment.amount_paid,
-    amount_captured: payment.amount_paid,
-    amount_refunded: payment.refunded,
-    currency,
-    customer: state.invoice(payment.invoice).customer,
-    livemode: state.livemode,
-    payment_intent,
-    refunded: payment.refunded === payment.amount_paid,
-    status: "succeeded",
-  });
-  return made;
-}
-
-function creditNote(state: State, params: Params<"POST /v1/credit_notes">): CreditNote {
+function creditNote(
+  state: State,
+  { parts }: Refunds,
+  params: Params<"POST /v1/credit_notes">,
+): CreditNote {
   const invoice = state.invoice(params.invoice);
   if (
     invoice.status !== "open" && invoice.status !== "paid" && invoice.status !== "uncollectible"
@@ -180,9 +144,9 @@ function creditNote(state: State, params: Params<"POST /v1/credit_notes">): Cred
         `post payment amount (${amount - before}).`,
     );
   }
+  const refunds = parts(invoice, params.refund_amount ?? 0);
   invoice.pre_payment_credit_notes_amount += before;
   invoice.post_payment_credit_notes_amount += post;
-  const refunds = refundParts(state, invoice, params.refund_amount ?? 0);
   const notes =
     [...state.creditNotes.values()].filter((note) => note.invoice === invoice.id).length;
   const note: CreditNote = {
@@ -203,6 +167,7 @@ function creditNote(state: State, params: Params<"POST /v1/credit_notes">): Cred
     memo: params.memo ?? null,
     reason: params.reason ?? null,
     status: "issued",
+    voided_at: null,
     type: post === 0 ? "pre_payment" : before === 0 ? "post_payment" : "mixed",
     metadata: params.metadata ?? {},
   };
@@ -216,17 +181,21 @@ function creditNote(state: State, params: Params<"POST /v1/credit_notes">): Cred
   return note;
 }
 
-function refundParts(state: State, invoice: Invoice, amount: number): CreditNote["refunds"] {
-  const refunds: CreditNote["refunds"] = [];
-  let rest = amount;
-  for (const payment of state.payments.values()) {
-    const left = payment.charge === null ? 0 : payment.amount_paid - payment.refunded;
-    const part = Math.min(rest, left);
-    if (payment.invoice !== invoice.id || part <= 0) continue;
-    const made = refund(state, payment, part, {});
-    refunds.push({ refund: made.id, amount_refunded: part, type: "refund" });
-    rest -= part;
+/**
+ * `docs.stripe.com/invoicing/dashboard/credit-notes` (Void a credit note): only of an invoice that is
+ * open, and what it took off is due again.
+ */
+function voidCreditNote(state: State, id: string): CreditNote {
+  const note = state.creditNotes.get(id);
+  if (note === undefined) throw missing("credit_note", id);
+  const invoice = state.invoice(note.invoice);
+  if (note.status === "void" || invoice.status !== "open") {
+    throw invalid("You can only void credit notes of open invoices.");
   }
-  if (rest > 0) throw invalid("The refund amount exceeds what was paid through Stripe.");
-  return refunds;
+  note.status = "void";
+  note.voided_at = state.now();
+  invoice.pre_payment_credit_notes_amount -= note.pre_payment_amount;
+  state.emit("credit_note.voided", note);
+  state.emit("invoice.updated", shown(invoice));
+  return note;
 }

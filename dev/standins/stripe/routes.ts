@@ -5,20 +5,26 @@ import type { Form } from "./form.ts";
 import type { invoiceEndpoints } from "./invoices.ts";
 import type { miscellaneousEndpoints } from "./miscellaneous.ts";
 import { PARAMS } from "./params.ts";
+import type { disputeEndpoints } from "./disputes.ts";
 import type { Payments } from "./payments.ts";
+import type { Refunds } from "./refunds.ts";
 
 /** The endpoints by what they are about. */
 export interface Endpoints {
   readonly customers: ReturnType<typeof customerEndpoints>;
   readonly invoices: ReturnType<typeof invoiceEndpoints>;
   readonly payments: Payments;
+  readonly refunds: Refunds;
+  readonly disputes: ReturnType<typeof disputeEndpoints>;
   readonly other: ReturnType<typeof miscellaneousEndpoints>;
 }
 
 type Handler = (form: Form, id: string, second: string) => unknown;
 
 /** Finds the endpoint of a request, checks its parameters, and calls it. */
-export function routesOf({ customers, invoices, payments, other }: Endpoints) {
+export function routesOf(
+  { customers, invoices, payments, refunds, disputes, other }: Endpoints,
+) {
   const handlers: Record<keyof typeof PARAMS, Handler> = {
     "GET /v1/account": route(PARAMS["GET /v1/account"], other.account),
     "GET /v1/webhook_endpoints": route(PARAMS["GET /v1/webhook_endpoints"], other.webhookEndpoints),
@@ -87,7 +93,10 @@ export function routesOf({ customers, invoices, payments, other }: Endpoints) {
     "GET /v1/invoice_payments": route(PARAMS["GET /v1/invoice_payments"], payments.listPayments),
     "POST /v1/credit_notes": route(PARAMS["POST /v1/credit_notes"], payments.createCreditNote),
     "GET /v1/credit_notes": route(PARAMS["GET /v1/credit_notes"], payments.listCreditNotes),
-    "GET /v1/refunds": route(PARAMS["GET /v1/refunds"], payments.listRefunds),
+    "GET /v1/refunds": route(PARAMS["GET /v1/refunds"], refunds.list),
+    "GET /v1/refunds/:id": route(PARAMS["GET /v1/refunds/:id"], (_, id) => refunds.retrieve(id)),
+    "GET /v1/disputes": route(PARAMS["GET /v1/disputes"], disputes.list),
+    "GET /v1/disputes/:id": route(PARAMS["GET /v1/disputes/:id"], (_, id) => disputes.retrieve(id)),
     "GET /v1/events": route(PARAMS["GET /v1/events"], other.listEvents),
     "GET /v1/subscriptions": route(PARAMS["GET /v1/subscriptions"], other.listSubscriptions),
     "POST /v1/billing/meter_events": route(

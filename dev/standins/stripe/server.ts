@@ -4,7 +4,9 @@ import { decodeForm, type Form } from "./form.ts";
 import { invoiceEndpoints } from "./invoices.ts";
 import { remainingOf } from "./invoice-figures.ts";
 import { miscellaneousEndpoints } from "./miscellaneous.ts";
+import { disputeEndpoints } from "./disputes.ts";
 import { paymentEndpoints } from "./payments.ts";
+import { refundEndpoints } from "./refunds.ts";
 import { routesOf } from "./routes.ts";
 import { State } from "./state.ts";
 import { WebhookSender, type WebhookTarget } from "./webhooks.ts";
@@ -55,11 +57,13 @@ export function startStripe(options: StripeOptions) {
     (event) => webhooks.queue(event),
   );
   const card = { declined: false };
-  const payments = paymentEndpoints(state, card);
+  const refunds = refundEndpoints(state);
+  const disputes = disputeEndpoints(state);
+  const payments = paymentEndpoints(state, refunds, card);
   const invoices = invoiceEndpoints(state, payments);
   const customers = customerEndpoints(state);
   const other = miscellaneousEndpoints(state, webhooks);
-  const answer = routesOf({ customers, invoices, payments, other });
+  const answer = routesOf({ customers, invoices, payments, refunds, disputes, other });
   const faults: Fault[] = [];
   const seen: SeenRequest[] = [];
   const remembered = new Map<string, Answer & { readonly print: string }>();
@@ -143,18 +147,21 @@ export function startStripe(options: StripeOptions) {
     },
     /** What somebody does in the Dashboard. */
     dashboard: {
-      refund: (invoice: string, amount?: number) => {
+      refund: (invoice: string, amount?: number, status?: "pending") => {
         const payment = [...state.payments.values()].find((one) => one.invoice === invoice);
         if (payment === undefined) throw new Error(`${invoice} is not paid`);
-        return payments.refund(payment, amount ?? payment.amount_paid - payment.refunded);
+        return refunds.make(payment, amount ?? payment.amount_paid - payment.refunded, status);
       },
+      concludeRefund: refunds.conclude,
       credit: payments.createCreditNote,
+      voidCreditNote: payments.voidCreditNote,
       voidInvoice: invoices.void,
       writeOff: invoices.writeOff,
       updateCustomer: customers.update,
       deleteCustomer: customers.remove,
       configure: other.configure,
-      dispute: other.dispute,
+      dispute: disputes.open,
+      decideDispute: disputes.decide,
       addMeter: other.addMeter,
       subscribe: other.subscribe,
       changeSubscription: other.changeSubscription,

@@ -97,7 +97,8 @@ export interface CreditNote {
   readonly refunds: { refund: string; amount_refunded: number; type: "refund" }[];
   readonly memo: string | null;
   readonly reason: string | null;
-  readonly status: "issued";
+  status: "issued" | "void";
+  voided_at: number | null;
   readonly type: "pre_payment" | "post_payment" | "mixed";
   readonly metadata: Metadata;
 }
@@ -111,8 +112,24 @@ export interface Refund {
   readonly currency: string;
   readonly charge: string;
   readonly payment_intent: string;
-  readonly status: "succeeded";
+  status: "pending" | "succeeded" | "failed" | "canceled";
+  failure_reason: string | null;
   readonly metadata: Metadata;
+}
+
+/** A dispute, with what it moved on the account's balance. */
+export interface Dispute {
+  readonly id: string;
+  readonly object: "dispute";
+  readonly created: number;
+  readonly amount: number;
+  readonly balance_transactions: { readonly id: string; readonly amount: number }[];
+  readonly charge: string | null;
+  readonly currency: string;
+  readonly livemode: boolean;
+  readonly payment_intent: string | null;
+  readonly reason: string;
+  status: "needs_response" | "won" | "lost";
 }
 
 /** An event, as it is listed and sent. */
@@ -139,6 +156,7 @@ export class State {
   readonly payments = new Map<string, Payment>();
   readonly creditNotes = new Map<string, CreditNote>();
   readonly refunds = new Map<string, Refund>();
+  readonly disputes = new Map<string, Dispute>();
   readonly subscriptions = new Map<string, Record<string, unknown> & { id: string }>();
   /** Names that meters of this account listen to. */
   readonly meters = new Set<string>();

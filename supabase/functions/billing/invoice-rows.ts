@@ -27,7 +27,8 @@ export async function readInvoice({ sql }: Session, id: string): Promise<unknown
           'amount_minor', l.amount_minor, 'is_late', l.is_late) order by l.position), '[]')
         from public.invoice_lines l where l.invoice_id = i.id),
       'credit_notes', (select coalesce(jsonb_agg(jsonb_build_object('number', n.number,
-          'reason', n.reason, 'total_minor', n.total_minor, 'issued_at', n.issued_at)
+          'reason', n.reason, 'total_minor', n.total_minor, 'issued_at', n.issued_at,
+          'voided_at', n.voided_at)
           order by n.issued_at, n.number), '[]')
         from public.credit_notes n where n.invoice_id = i.id),
       'payments', (select coalesce(jsonb_agg(jsonb_build_object('amount_minor', p.amount_minor,

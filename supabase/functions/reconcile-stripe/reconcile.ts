@@ -4,6 +4,7 @@ import { STRIPE_EVENT_TYPES } from "./event-types.ts";
 import { isMissing } from "../_shared/stripe/failures.ts";
 import { deleteDraft, deliverInvoice } from "../_shared/stripe/invoices.ts";
 import { meterDifferences, sendMeterEvents } from "./meters.ts";
+import { applyCreditNotes, applyDisputes, applyRefunds } from "./money.ts";
 import { type OutboxReport, pushToStripe } from "./outbox.ts";
 import type { StripePorts } from "../_shared/stripe/ports.ts";
 import type { BothSides } from "../_shared/stripe/store.ts";
@@ -28,7 +29,7 @@ const DAY = 86_400;
 /**
  * Compares the invoices, payments, refunds and credit notes of the last days from both sides, after
  * fetching events that never came, and heals what has one right answer: what Stripe received,
- * refunded, voided or wrote off is booked here, subscriptions are mirrored; what we voided, credited
+ * refunded, lost in disputes, voided or wrote off is booked here, subscriptions are mirrored; what we voided, credited
  * or were paid elsewhere, and usage for its meters, is told to Stripe; a missing Stripe invoice is
  * made. The rest is reported.
  */
@@ -50,6 +51,7 @@ export async function reconcile(days: number, ports: StripePorts): Promise<Recon
   }
   const uncredited = await applyCreditNotes(since, ports);
   await applyRefunds(since, ports);
+  await applyDisputes(since, ports);
   await applySubscriptions(ports);
   const told = await pushToStripe(ports);
   await sendMeterEvents(ports);
@@ -143,60 +145,9 @@ async function discardDrafts(
   }
 }
 
-/** Issues here what Stripe credited; what our invoice has not enough left for is a difference. */
-async function applyCreditNotes(
-  since: number,
-  { stripe, store, now }: StripePorts,
-): Promise<Difference[]> {
-  const differences: Difference[] = [];
-  for await (const note of stripe.creditNotes.list({ created: { gte: since }, limit: 100 })) {
-    const outcome = await store.applyCreditNote(note, now());
-    if (typeof outcome !== "string" || !outcome.startsWith("not credited")) continue;
-    differences.push({
-      kind: "credit_note",
-      number: null,
-      stripe_invoice_id: idOf(note.invoice),
-      ours: outcome,
-      stripes: `${note.number}, total ${note.total}`,
-    });
-  }
-  return differences;
-}
-
 /** Subscriptions as they are now, however long ago their events were lost. */
 async function applySubscriptions({ stripe, store, now }: StripePorts): Promise<void> {
   for await (const subscription of stripe.subscriptions.list({ status: "all", limit: 100 })) {
     await store.applySubscription(subscription, now());
   }
-}
-
-/** Refunds say which payment they are of; which invoice that was for is asked where it is unknown. */
-async function applyRefunds(since: number, { stripe, store, now }: StripePorts): Promise<void> {
-  const intents = new Set<string>();
-  for await (const refund of stripe.refunds.list({ created: { gte: since }, limit: 100 })) {
-    if (refund.payment_intent !== null) intents.add(idOf(refund.payment_intent));
-  }
-  for (const payment_intent of intents) {
-    for await (
-      const payment of stripe.invoicePayments.list({
-        payment: { type: "payment_intent", payment_intent },
-        limit: 100,
-      })
-    ) await store.applyPayment(payment, now());
-    let amount_refunded = 0;
-    const charge = { id: "", currency: "" };
-    for await (const refund of stripe.refunds.list({ payment_intent, limit: 100 })) {
-      if (refund.status === "failed" || refund.status === "canceled") continue;
-      amount_refunded += refund.amount;
-      charge.currency = refund.currency;
-      charge.id = refund.charge === null ? "" : idOf(refund.charge);
-    }
-    if (amount_refunded > 0) {
-      await store.applyCharge({ ...charge, payment_intent, amount_refunded }, now());
-    }
-  }
-}
-
-function idOf(reference: string | { id: string }): string {
-  return typeof reference === "string" ? reference : reference.id;
 }

@@ -98,12 +98,16 @@ create trigger guard_moved_line before update on public.invoice_lines
   for each row when (old.invoice_id <> new.invoice_id)
   execute function _billing.guard_moved_line();
 
--- A credit note is written, then gets its document; after that it stays.
+-- A credit note is written, then gets its document; after that it stays, or is voided once.
 create function _billing.guard_credit_note() returns trigger
 language plpgsql set search_path = '' as $$
 begin
   if tg_op = 'UPDATE' and old.document = '{}'
     and to_jsonb(new) - 'document' = to_jsonb(old) - 'document' then
+    return new;
+  end if;
+  if tg_op = 'UPDATE' and old.voided_at is null
+    and to_jsonb(new) - 'voided_at' = to_jsonb(old) - 'voided_at' then
     return new;
   end if;
   perform billing.raise_error('invoice_frozen',

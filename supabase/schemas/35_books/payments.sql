@@ -5,12 +5,21 @@ create table public.payments (
   invoice_id uuid not null references public.invoices (id),
   client_id uuid not null references public.clients (id),
   amount_minor bigint not null constraint payments_not_zero check (amount_minor <> 0),
+  kind text not null default 'payment',
   currency text not null references public.currencies (code),
   paid_at timestamptz not null,
   method text not null default 'manual',
-  reference text unique
+  reference text unique,
+  constraint payments_kind_known check (kind in ('payment', 'refund', 'refund_failed', 'dispute',
+    'dispute_reversed')),
+  constraint payments_sign_of_kind check (
+    (amount_minor > 0) = (kind in ('payment', 'refund_failed', 'dispute_reversed')))
 );
-comment on table public.payments is 'Money received for invoices; refunds are negative.';
+comment on table public.payments is
+  'Money received for invoices; what went back, by refund or dispute, is negative.';
+comment on column public.payments.kind is
+  'payment: received; refund: given back; refund_failed: what was given back came back to us;
+   dispute: taken back through the payer''s bank; dispute_reversed: returned by it.';
 comment on column public.payments.reference is
   'The payment''s id where it was made; the same reference is recorded once.';
 create index payments_invoice_id on public.payments (invoice_id);

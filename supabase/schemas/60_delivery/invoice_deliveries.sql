@@ -89,7 +89,7 @@ begin
   join public.invoices i on i.id = p.invoice_id and 'hermes' = any (i.deliveries)
   join public.clients c on c.id = p.client_id
   cross join public.billing_settings s
-  where p.amount_minor > 0;
+  where p.kind = 'payment';
   return null;
 end $$;
 

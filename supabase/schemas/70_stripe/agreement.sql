@@ -7,7 +7,7 @@ returns table (credit_note_id uuid, amount_minor bigint, refund_minor bigint, re
 language sql stable set search_path = '' as $$
   select n.id, n.total_minor, n.to_refund_minor, n.reason
   from public.credit_notes n
-  where n.invoice_id = mirror.invoice_id and not exists (
+  where n.invoice_id = mirror.invoice_id and n.voided_at is null and not exists (
     select from public.stripe_credit_notes s where s.credit_note_id = n.id)
   order by n.issued_at, n.number;
 $$;
@@ -39,17 +39,6 @@ language sql stable set search_path = '' as $$
 $$;
 comment on function _billing.stripe_outbox is
   'Voids, write-offs, payments made elsewhere and credit notes that Stripe has not been told of.';
-
-create function _billing.save_stripe_credit_note(credit_note_id uuid, livemode boolean,
-  stripe_id text)
-returns void language sql set search_path = '' as $$
-  insert into public.stripe_credit_notes as s (credit_note_id, livemode, stripe_credit_note_id,
-    origin)
-  values (credit_note_id, livemode, stripe_id, 'ours')
-  on conflict (credit_note_id) do update set stripe_credit_note_id = stripe_id;
-$$;
-comment on function _billing.save_stripe_credit_note is
-  'Notes the Stripe credit note of one of ours.';
 
 -- Before Stripe is told that the rest was paid elsewhere: so that its figure is not booked again.
 create function _billing.save_paid_off_stripe(invoice_id uuid, livemode boolean, amount bigint)

@@ -77,6 +77,10 @@ comment on column public.stripe_invoices.amount_paid_minor is
 comment on column public.stripe_invoices.paid_off_stripe_minor is
   'Part of it that we told Stripe was paid elsewhere.';
 comment on column public.stripe_invoices.booked_minor is 'Part of it that is in public.payments.';
+comment on column public.stripe_invoices.refunded_minor is
+  'What has gone back of its payments; less again where a refund failed.';
+comment on column public.stripe_invoices.booked_refund_minor is
+  'Part of it that is in public.payments.';
 comment on column public.stripe_invoices.seen_at is
   'When Stripe made the newest object seen; older ones change nothing but money.';
 
@@ -97,15 +101,26 @@ create index stripe_carried_carrying on public.stripe_carried (carrying_invoice_
 create table public.stripe_credit_notes (
   credit_note_id uuid primary key references public.credit_notes (id),
   livemode boolean not null,
-  stripe_credit_note_id text constraint stripe_credit_notes_once unique,
+  stripe_credit_note_id text,
   origin text not null constraint stripe_credit_notes_origin_known
     check (origin in ('ours', 'stripe', 'refund')),
   created_at timestamptz not null default now()
 );
 comment on table public.stripe_credit_notes is
-  'The Stripe credit note of each of ours; origin: who made it first.';
+  'The Stripe credit note of each of ours; one of Stripe''s may be two of ours (refund and rest).';
+create index stripe_credit_notes_id on public.stripe_credit_notes (stripe_credit_note_id);
 comment on column public.stripe_credit_notes.origin is
   'ours: issued here, sent there; stripe: issued there; refund: made here for a refund made there.';
+
+create table public.stripe_notes (
+  stripe_credit_note_id text primary key,
+  stripe_invoice_id text not null,
+  status text not null constraint stripe_notes_status_known check (status in ('issued', 'void')),
+  seen_at timestamptz not null
+);
+comment on table public.stripe_notes is
+  'Credit notes of Stripe on our invoices that have been acted on; void is final.';
+create index stripe_notes_invoice on public.stripe_notes (stripe_invoice_id);
 
 create table public.stripe_payments (
   payment_intent_id text primary key,
@@ -119,7 +134,47 @@ create table public.stripe_payments (
 );
 comment on table public.stripe_payments is
   'Payments Stripe took for our invoices: what a charge or a refund belongs to.';
+comment on column public.stripe_payments.refunded_minor is
+  'Most that the charge ever said is refunded: refunds that are not known by themselves yet.';
 create index stripe_payments_invoice on public.stripe_payments (stripe_invoice_id);
+
+create table public.stripe_refunds (
+  refund_id text primary key,
+  stripe_invoice_id text not null,
+  payment_intent_id text,
+  stripe_credit_note_id text,
+  amount_minor bigint not null,
+  status text not null constraint stripe_refunds_status_known check (status in
+    ('unknown', 'pending', 'requires_action', 'succeeded', 'failed', 'canceled')),
+  failure_reason text,
+  credited_minor bigint not null default 0,
+  seen_at timestamptz not null
+);
+comment on table public.stripe_refunds is
+  'Refunds of payments for our invoices, one by one; failed and canceled ones are money we hold.';
+comment on column public.stripe_refunds.status is
+  'Stripe''s; it only moves forward. unknown: told of by a credit note, not yet by itself.';
+comment on column public.stripe_refunds.credited_minor is
+  'What of it went onto the client''s balance when it failed.';
+create index stripe_refunds_invoice on public.stripe_refunds (stripe_invoice_id);
+
+create table public.stripe_disputes (
+  dispute_id text primary key,
+  stripe_invoice_id text not null,
+  payment_intent_id text not null,
+  amount_minor bigint not null,
+  status text not null,
+  reason text,
+  taken_minor bigint not null default 0,
+  booked_minor bigint not null default 0,
+  seen_at timestamptz not null
+);
+comment on table public.stripe_disputes is
+  'Disputes of payments for our invoices, as last seen.';
+comment on column public.stripe_disputes.taken_minor is
+  'What Stripe has withdrawn for it and not reinstated.';
+comment on column public.stripe_disputes.booked_minor is 'Part of it that is in public.payments.';
+create index stripe_disputes_invoice on public.stripe_disputes (stripe_invoice_id);
 
 create table public.stripe_subscriptions (
   stripe_subscription_id text primary key,
@@ -148,7 +203,8 @@ declare
   mirrored text;
 begin
   foreach mirrored in array array['stripe_customers', 'stripe_terms', 'stripe_invoices',
-    'stripe_carried', 'stripe_credit_notes', 'stripe_payments', 'stripe_subscriptions']
+    'stripe_carried', 'stripe_credit_notes', 'stripe_notes', 'stripe_payments', 'stripe_refunds',
+    'stripe_disputes', 'stripe_subscriptions']
   loop
     execute format('alter table public.%I enable row level security', mirrored);
     execute format('revoke all on public.%I from anon, authenticated, service_role', mirrored);
@@ -156,7 +212,7 @@ begin
     execute format('grant select on public.%I to authenticated', mirrored);
   end loop;
   foreach mirrored in array array['stripe_customers', 'stripe_terms', 'stripe_carried',
-    'stripe_credit_notes', 'stripe_payments']
+    'stripe_credit_notes', 'stripe_notes', 'stripe_payments', 'stripe_refunds', 'stripe_disputes']
   loop
     execute format('create policy "operators read" on public.%I for select to authenticated
       using ((select billing.is_operator()))', mirrored);

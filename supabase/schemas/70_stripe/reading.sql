@@ -14,3 +14,8 @@ return case when upper(currency) = 'ISK' then amount / 100 else amount end;
 
 create function _billing.at_epoch(seconds text) returns timestamptz language sql immutable
 return to_timestamp(seconds::numeric);
+
+-- An id of ours in Stripe's metadata, where people write too; null where it is none.
+create function _billing.own_id(value text) returns uuid language sql immutable
+return case when value ~ '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$'
+  then value::uuid end;

@@ -45,6 +45,7 @@ with cost as (
       when t.tax_behavior = 'inclusive' then x.amount_minor else 0 end) as net_minor
   from public.credit_notes n
   join public.invoices i on i.id = n.invoice_id and i.status in ('open', 'paid', 'uncollectible')
+    and n.voided_at is null
   join public.credit_note_lines x on x.credit_note_id = n.id
   left join lateral (
     select l.tax_behavior from public.invoice_lines l

@@ -72,6 +72,8 @@ export const MeterDifference = z.object({
 /** See the schema of the same name. */
 export type MeterDifference = z.infer<typeof MeterDifference>;
 
+const ids = z.array(z.object({ id: z.string() }));
+
 /** Events acted on in one transaction. */
 const BATCH = 25;
 
@@ -126,9 +128,24 @@ export function stripeStore(sql: Sql, livemode: boolean) {
       await jsonOf(sql`
         select billing.apply_stripe_invoice_payment(${text(payment)}::text::jsonb, ${seen})
           as json`),
-    applyCharge: async (charge: object, seen: Date) =>
+    applyRefund: async (refund: Stripe.Refund, seen: Date) =>
       await jsonOf(sql`
-        select billing.apply_stripe_charge(${text(charge)}::text::jsonb, ${seen}) as json`),
+        select billing.apply_stripe_refund(${text(refund)}::text::jsonb, ${seen}) as json`),
+    applyDispute: async (dispute: Stripe.Dispute, seen: Date) =>
+      await jsonOf(sql`
+        select billing.apply_stripe_dispute(${text(dispute)}::text::jsonb, ${seen}) as json`),
+    undecidedRefunds: async () =>
+      ids.parse([
+        ...await sql`
+          select refund_id as id from public.stripe_refunds
+          where status in ('unknown', 'pending', 'requires_action')`,
+      ]).map(({ id }) => id),
+    undecidedDisputes: async () =>
+      ids.parse([
+        ...await sql`
+          select dispute_id as id from public.stripe_disputes
+          where status not in ('won', 'lost', 'prevented', 'warning_closed')`,
+      ]).map(({ id }) => id),
     applyCreditNote: async (note: Stripe.CreditNote, seen: Date) =>
       await jsonOf(sql`
         select billing.apply_stripe_credit_note(${text(note)}::text::jsonb, ${seen}) as json`),

@@ -52,7 +52,8 @@ begin
   end if;
   return _billing.credit_by_amount(invoice, coalesce(issue_credit_note.amount_minor,
     invoice.total_minor - (select coalesce(sum(c.total_minor), 0)
-      from public.credit_notes c where c.invoice_id = invoice.id))::bigint,
+      from public.credit_notes c
+      where c.invoice_id = invoice.id and c.voided_at is null))::bigint,
     issue_credit_note.reason, to_refund, as_of);
 end $$;
 comment on function billing.issue_credit_note is

@@ -8,7 +8,8 @@ returns bigint language sql stable set search_path = '' as $$
       coalesce(sum(c.total_minor) filter (where exists (
         select from public.credit_note_lines x where x.credit_note_id = c.id
           and x.section_start = creditable.section_start)), 0) as of_section
-    from public.credit_notes c where c.invoice_id = invoice.id
+    from public.credit_notes c
+    where c.invoice_id = invoice.id and c.voided_at is null
   ) n, (
     select coalesce(sum(x.amount_minor), 0) as charged
     from public.invoice_lines x
@@ -32,7 +33,7 @@ language sql stable set search_path = '' as $$
   select row_number() over (order by i.charged desc, i.finalized_at desc, i.number desc), i.id,
     case when i.charged then _billing.creditable(o, target.period_start)
       else i.total_minor - coalesce((select sum(n.total_minor) from public.credit_notes n
-        where n.invoice_id = i.id), 0) end::bigint
+        where n.invoice_id = i.id and n.voided_at is null), 0) end::bigint
   from issued i join public.invoices o on o.id = i.id
   where i.charged or (i.currency = (
       select t.currency from billing.period_terms(array[target]) t)

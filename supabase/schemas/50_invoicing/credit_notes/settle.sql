@@ -12,7 +12,8 @@ declare
   credited bigint;
   notes integer;
 begin
-  select coalesce(sum(n.total_minor), 0), count(*) into credited, notes
+  select coalesce(sum(n.total_minor) filter (where n.voided_at is null), 0), count(*)
+  into credited, notes
   from public.credit_notes n where n.invoice_id = invoice.id;
   if amount <= 0 then
     perform billing.raise_error('invalid_argument',

@@ -75,7 +75,7 @@ declare
   -- Where notes come to all of the invoice, they come to all of its taxes.
   empties constant boolean := room >= (
     select i.total_minor - coalesce((select sum(n.total_minor) from public.credit_notes n
-      where n.invoice_id = i.id), 0) - _billing.taken_credit(i.id)
+      where n.invoice_id = i.id and n.voided_at is null), 0) - _billing.taken_credit(i.id)
     from public.invoices i where i.id = scale_credit.invoice_id);
   taxes numeric;
   taxes_before numeric;

@@ -12,7 +12,7 @@ language sql stable set search_path = '' as $$
       sum(x.amount_minor) filter (where x.section_start is not null) as rated,
       sum(x.tax_base_minor) filter (where x.section_start is not null) as rated_base
     from public.credit_notes n join public.credit_note_lines x on x.credit_note_id = n.id
-    where n.invoice_id = taxes_of_invoice.invoice_id and x.kind = 'tax'
+    where n.invoice_id = taxes_of_invoice.invoice_id and n.voided_at is null and x.kind = 'tax'
     group by x.rating_key
   )
   select l.rating_key, min(l.tax_name), min(l.tax_rate_percent), min(l.tax_behavior),
@@ -39,7 +39,7 @@ language sql stable set search_path = '' as $$
     from public.credit_notes c
     cross join lateral (select exists (select from public.credit_note_lines l
       where l.credit_note_id = c.id and l.section_start is not null) as is_rated) x
-    where c.invoice_id = invoice.id
+    where c.invoice_id = invoice.id and c.voided_at is null
   ), wanted as (
     select t.*, greatest(0, least(t.amount_minor - t.rated_minor - t.by_hand_minor,
         round((t.amount_minor - t.rated_minor) * p.by_hand / p.whole) - t.by_hand_minor)) as minor,

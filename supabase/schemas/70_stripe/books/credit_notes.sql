@@ -1,22 +1,128 @@
--- A credit note of Stripe: ours if it names one, else one is issued here for it.
+-- Credit notes of Stripe: found by Stripe's ids and by ours, issued here once, and void here where
+-- they are void there.
+
+create function _billing.save_stripe_credit_note(credit_note_id uuid, livemode boolean,
+  stripe_id text)
+returns void language sql set search_path = '' as $$
+  insert into public.stripe_credit_notes as s (credit_note_id, livemode, stripe_credit_note_id,
+    origin)
+  values (credit_note_id, livemode, stripe_id, 'ours')
+  on conflict (credit_note_id) do update set stripe_credit_note_id = stripe_id;
+$$;
+comment on function _billing.save_stripe_credit_note is
+  'Notes the Stripe credit note of one of ours.';
+
+-- Refunds that a credit note of Stripe tells of before they tell of themselves.
+create function _billing.save_refunds_of_note(note jsonb, seen timestamptz)
+returns void language sql set search_path = '' as $$
+  insert into public.stripe_refunds as r (refund_id, stripe_invoice_id, stripe_credit_note_id,
+    amount_minor, status, seen_at)
+  select x.refund_id, note ->> 'invoice', note ->> 'id', sum(x.amount), 'unknown', seen
+  from (
+    select coalesce(p #>> '{refund,id}', p ->> 'refund') as refund_id, _billing.from_stripe(
+      coalesce(p ->> 'amount_refunded', note ->> 'total')::bigint, note ->> 'currency') as amount
+    from jsonb_array_elements(coalesce(note -> 'refunds', '[]')) p
+  ) x where x.refund_id is not null group by x.refund_id
+  on conflict (refund_id) do update
+  set stripe_credit_note_id = excluded.stripe_credit_note_id,
+    amount_minor = r.amount_minor + case
+      when r.status = 'unknown' and r.stripe_credit_note_id <> excluded.stripe_credit_note_id
+        then excluded.amount_minor else 0 end;
+$$;
+comment on function _billing.save_refunds_of_note is 'Notes the refunds that a credit note names.';
+
+-- Void there: what of it stands here is taken back where that can be, else operators are told.
+create function _billing.void_stripe_credit_note(note jsonb, at timestamptz)
+returns text language plpgsql set search_path = '' as $$
+declare
+  own record;
+  outcome text;
+begin
+  for own in
+    select n.id, n.number, n.to_refund_minor from public.stripe_credit_notes s
+    join public.credit_notes n on n.id = s.credit_note_id
+    where s.stripe_credit_note_id = note ->> 'id' and n.voided_at is null order by n.number
+  loop
+    if own.to_refund_minor = 0 and _billing.void_credit_note(own.id, at) then
+      outcome := concat_ws(', ', outcome, 'voided ' || own.number);
+      perform _billing.notice('credit-voided/' || own.id, 'normal', format(
+        'Credit note %s was voided in Stripe and is void here', own.number));
+    else
+      outcome := concat_ws(', ', outcome, 'not voided here: ' || own.number);
+      perform _billing.notice('credit-void/' || (note ->> 'id'), 'high', format(
+        'Credit note %s was voided in Stripe, but stands here: its credit is on the balance or '
+        'refunded. Make a credit note of the same amount in Stripe, or charge the amount again '
+        'with an item', own.number));
+    end if;
+  end loop;
+  return coalesce(outcome, 'ignored: void');
+end $$;
+
+-- Issues here what was credited there: what went back as money and what did not are settled
+-- otherwise, so each is a note. Returns the numbers, or why it cannot be.
+create function _billing.issue_for_stripe(note jsonb, mirror public.stripe_invoices,
+  refunded bigint, rest bigint, at timestamptz)
+returns text language plpgsql set search_path = '' as $$
+declare
+  invoice public.invoices := _billing.get_invoice(mirror.invoice_id);
+  creditable constant bigint := case when invoice.status in ('open', 'paid', 'uncollectible')
+    then invoice.total_minor - (select coalesce(sum(n.total_minor), 0)
+      from public.credit_notes n where n.invoice_id = invoice.id and n.voided_at is null)
+    else 0 end;
+  numbers text[] := '{}';
+  part record;
+begin
+  if refunded + rest > creditable then
+    perform _billing.notice('credit/' || (note ->> 'id'), 'high', format(
+      '%s was credited in Stripe by %s, but only %s is left to credit here', invoice.number,
+      billing.money_text(refunded + rest, upper(note ->> 'currency')),
+      billing.money_text(creditable, upper(note ->> 'currency'))));
+    return format('not credited here: %s of %s is more than the %s left', refunded + rest,
+      invoice.number, creditable);
+  end if;
+  for part in
+    select x.amount, x.is_refund from (values (refunded, true), (rest, false)) x(amount, is_refund)
+    where x.amount > 0
+  loop
+    numbers := numbers || _billing.credit_by_amount(_billing.get_invoice(invoice.id), part.amount,
+      coalesce(nullif(btrim(note ->> 'memo'), ''), note ->> 'reason', 'Credited in Stripe'),
+      part.is_refund, at, part.is_refund);
+  end loop;
+  insert into public.stripe_credit_notes (credit_note_id, livemode, stripe_credit_note_id, origin)
+  select n.id, mirror.livemode, note ->> 'id', 'stripe' from public.credit_notes n
+  where n.number = any (numbers);
+  return coalesce('issued ' || nullif(array_to_string(numbers, ', '), ''), 'known');
+end $$;
+
+-- What of a credit note was to go back as money and did not, because its refunds failed before the
+-- note was told of: that is credit, but for what went onto the balance already when they failed.
+create function _billing.failed_part_of_note(note jsonb) returns bigint
+language sql stable set search_path = '' as $$
+  select coalesce(sum(greatest(0, _billing.from_stripe(coalesce(p ->> 'amount_refunded',
+    note ->> 'total')::bigint, note ->> 'currency') - r.credited_minor)), 0)::bigint
+  from jsonb_array_elements(coalesce(note -> 'refunds', '[]')) p
+  join public.stripe_refunds r on r.refund_id = coalesce(p #>> '{refund,id}', p ->> 'refund')
+    and r.status in ('failed', 'canceled');
+$$;
+comment on function _billing.failed_part_of_note is
+  'What a credit note was to refund, of which nothing arrived.';
+
+-- A credit note of Stripe: ours if it names one, else one is issued here for it. What it gives back
+-- as money and a refund has told of already has a note here.
 create function billing.apply_stripe_credit_note(note jsonb, seen timestamptz)
 returns text language plpgsql security definer set search_path = '' as $$
 -- Definer: as above.
 declare
   mirror public.stripe_invoices;
-  own uuid := (note #>> '{metadata,leveredge_credit_note_id}')::uuid;
-  live constant boolean := (note ->> 'livemode')::boolean;
+  named constant uuid := _billing.own_id(note #>> '{metadata,leveredge_credit_note_id}');
+  is_void constant boolean := coalesce(note ->> 'status' = 'void', false);
   amount constant bigint := _billing.from_stripe(
     (note ->> 'total')::bigint, note ->> 'currency');
   refunded constant bigint := least(amount, _billing.from_stripe((
     select coalesce(sum(coalesce(r ->> 'amount_refunded', note ->> 'total')::bigint), 0)
     from jsonb_array_elements(coalesce(note -> 'refunds', '[]')) r)::bigint, note ->> 'currency'));
-  rest bigint := amount;
-  note_number text;
-  invoice_number text;
-  creditable bigint;
-  part record;
-  made uuid;
+  known text;
+  outcome text := 'known';
 begin
   perform _billing.lock_clients(_billing.clients_of_stripe_invoice(note ->> 'invoice'));
   select * into mirror from public.stripe_invoices m
@@ -24,58 +130,40 @@ begin
   if mirror.invoice_id is null then
     return null;
   end if;
-  own := coalesce(own, (select s.credit_note_id from public.stripe_credit_notes s
-    where s.stripe_credit_note_id = note ->> 'id'));
+  select n.status into known from public.stripe_notes n
+  where n.stripe_credit_note_id = note ->> 'id';
+  if known = 'void' or known = 'issued' and not is_void then
+    return 'known';
+  end if;
   -- Of days that a restore took back: told again once the run that makes it has been, or by hand.
-  if not exists (select from public.credit_notes n where n.id = coalesce(own, n.id)) then
-    return format('not credited here: it names credit note %s, which the books do not have', own);
+  if named is not null and not exists (select from public.credit_notes n where n.id = named) then
+    return format('not credited here: it names credit note %s, which the books do not have', named);
   end if;
-  if own is not null then
-    rest := 0;
-  elsif refunded > 0 then
-    -- The refund was told first, and has a note here.
-    select s.credit_note_id, amount - refunded into own, rest
-    from public.stripe_credit_notes s join public.credit_notes n on n.id = s.credit_note_id
-    where n.invoice_id = mirror.invoice_id and s.origin = 'refund'
-      and s.stripe_credit_note_id is null and n.total_minor = refunded
-    order by n.number limit 1;
-    rest := coalesce(rest, amount);
+  if known is null and not is_void then
+    perform _billing.save_refunds_of_note(note, seen);
   end if;
-  if rest > 0 then
-    select i.number, case when i.status in ('open', 'paid', 'uncollectible')
-      then i.total_minor - (select coalesce(sum(n.total_minor), 0)
-        from public.credit_notes n where n.invoice_id = i.id)
-      else 0 end into invoice_number, creditable
-    from public.invoices i where i.id = mirror.invoice_id;
-    if rest > creditable then
-      perform _billing.notice('credit/' || (note ->> 'id'), 'high', format(
-        '%s was credited in Stripe by %s, but only %s is left to credit here', invoice_number,
-        billing.money_text(rest, upper(note ->> 'currency')),
-        billing.money_text(creditable, upper(note ->> 'currency'))));
-      return format('not credited here: %s of %s is more than the %s left', rest,
-        invoice_number, creditable);
-    end if;
-    -- What went back as money and what did not are settled otherwise: a note each.
-    for part in
-      select x.amount, x.is_refund from (values (refunded - (amount - rest), true),
-        (amount - refunded, false)) x(amount, is_refund) where x.amount > 0
-    loop
-      note_number := _billing.credit_by_amount(_billing.get_invoice(mirror.invoice_id), part.amount,
-        coalesce(nullif(btrim(note ->> 'memo'), ''), note ->> 'reason', 'Credited in Stripe'),
-        part.is_refund, seen, part.is_refund);
-      select n.id into made from public.credit_notes n where n.number = note_number;
-      insert into public.stripe_credit_notes (credit_note_id, livemode, origin)
-      values (made, live, 'stripe');
-      own := coalesce(own, made);
-    end loop;
+  mirror := _billing.sum_stripe_refunds(mirror.stripe_invoice_id);
+  if named is not null then
+    perform _billing.save_stripe_credit_note(named, mirror.livemode, note ->> 'id');
   end if;
-  insert into public.stripe_credit_notes as s (credit_note_id, livemode, stripe_credit_note_id,
-    origin)
-  values (own, live, note ->> 'id', case when note_number is null then 'ours' else 'stripe' end)
-  on conflict (credit_note_id) do update set stripe_credit_note_id = note ->> 'id';
-  return coalesce('issued ' || note_number, 'known');
+  if is_void then
+    outcome := _billing.void_stripe_credit_note(note, seen);
+  elsif not exists (select from public.stripe_credit_notes s
+    where s.stripe_credit_note_id = note ->> 'id') then
+    outcome := _billing.issue_for_stripe(note, mirror, greatest(0, least(refunded,
+      mirror.refunded_minor - mirror.booked_refund_minor)),
+      amount - refunded + _billing.failed_part_of_note(note), seen);
+  end if;
+  perform _billing.book_stripe_refunds(mirror, seen);
+  if outcome not like 'not credited%' then
+    insert into public.stripe_notes as n (stripe_credit_note_id, stripe_invoice_id, status, seen_at)
+    values (note ->> 'id', mirror.stripe_invoice_id,
+      case when is_void then 'void' else 'issued' end, seen)
+    on conflict (stripe_credit_note_id) do update set status = excluded.status;
+  end if;
+  return outcome;
 end $$;
 comment on function billing.apply_stripe_credit_note is
-  'Links or issues the credit note that Stripe''s stands for, or says why it cannot; null when its
-   invoice is not ours.';
+  'Links or issues the credit note that Stripe''s stands for, takes back one that is void there, or
+   says why it cannot; null when its invoice is not ours.';
 grant execute on function billing.apply_stripe_credit_note(jsonb, timestamptz) to service_role;

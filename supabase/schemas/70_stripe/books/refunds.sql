@@ -1,3 +1,5 @@
+-- Money that goes back, and comes back where a refund fails.
+
 -- Credit that was given back as money cannot be spent once more. What of it is spent already is
 -- money that the client owes, and on no account until somebody puts it on an invoice.
 create function _billing.take_refund_off_balance(invoice public.invoices, amount bigint,
@@ -21,55 +23,162 @@ begin
   end if;
 end $$;
 
+-- What has gone back of an invoice's payments: its refunds but for those that failed, and what
+-- charges say beyond the refunds that are known one by one. A charge's figure includes each refund
+-- while it has not failed, so the most that it ever said is never more than all refunds together.
+create function _billing.stripe_refunded(stripe_id text) returns bigint
+language sql stable set search_path = '' as $$
+  select coalesce(r.gone, 0) + greatest(0, coalesce(p.said, 0) - coalesce(r.ever, 0))
+  from (
+    select sum(x.amount_minor) filter (where x.status not in ('failed', 'canceled')) as gone,
+      sum(x.amount_minor) as ever
+    from public.stripe_refunds x where x.stripe_invoice_id = stripe_id
+  ) r, (
+    select sum(x.refunded_minor) as said
+    from public.stripe_payments x where x.stripe_invoice_id = stripe_id
+  ) p;
+$$;
+comment on function _billing.stripe_refunded is
+  'What Stripe has given back of an invoice''s payments and not got back.';
+
+-- What was given back beyond notes and balance, and what failed refunds have put on the balance.
+create function _billing.refund_cover(invoice_id uuid, gone bigint)
+returns table (uncovered bigint, returned bigint)
+language sql stable set search_path = '' as $$
+  select gone - n.noted + b.entries, greatest(b.entries, 0)
+  from (
+    select coalesce(sum(x.to_refund_minor), 0)::bigint as noted
+    from public.credit_notes x
+    where x.invoice_id = refund_cover.invoice_id and x.voided_at is null
+  ) n, (
+    select coalesce(sum(x.amount_minor), 0)::bigint as entries
+    from public.balance_entries x
+    where x.invoice_id = refund_cover.invoice_id and x.reason = 'refund'
+  ) b;
+$$;
+comment on function _billing.refund_cover is
+  'What of an invoice''s refunds is on no credit note and off no balance.';
+
 -- A refund is money gone. What it takes back must be on a credit note; one that was made without
 -- (in the Dashboard) gets one here. What cannot be credited, because the invoice is void or was
--- credited to the balance already, was the client's credit, and is that no more.
+-- credited to the balance already, was the client's credit, and is that no more; the same holds
+-- for a refund that failed once and is made again.
+create function _billing.cover_stripe_refund(mirror public.stripe_invoices, gone bigint,
+  reference text, at timestamptz)
+returns text language plpgsql set search_path = '' as $$
+declare
+  invoice public.invoices := _billing.get_invoice(mirror.invoice_id);
+  uncovered bigint;
+  off_balance bigint;
+  to_note bigint;
+  note_number text;
+begin
+  select least(gone, c.uncovered), least(gone, c.uncovered, c.returned)
+  into uncovered, off_balance
+  from _billing.refund_cover(invoice.id, mirror.refunded_minor) c;
+  if coalesce(uncovered, 0) <= 0 then
+    return null;
+  end if;
+  to_note := least(uncovered - off_balance, case
+    when invoice.status in ('open', 'paid', 'uncollectible') then invoice.total_minor - (
+      select coalesce(sum(n.total_minor), 0) from public.credit_notes n
+      where n.invoice_id = invoice.id and n.voided_at is null)
+    else 0 end);
+  if to_note > 0 then
+    note_number := _billing.credit_by_amount(invoice, to_note, 'Refunded in Stripe', true, at,
+      true);
+    insert into public.stripe_credit_notes (credit_note_id, livemode, origin)
+    select n.id, mirror.livemode, 'refund' from public.credit_notes n
+    where n.number = note_number;
+  end if;
+  if uncovered > greatest(to_note, 0) then
+    perform _billing.take_refund_off_balance(invoice, uncovered - greatest(to_note, 0), reference,
+      at);
+  end if;
+  return note_number;
+end $$;
+
+-- Money that a failed or canceled refund leaves with us. The note that was made here for that refund
+-- alone is void: as in Stripe, nothing was granted. Else the note that granted it stands, and the
+-- money is the client's credit. What was on no account, because the credit was spent, ends as it
+-- began. So the end is the same as where the refund was first heard of when it had failed.
+create function _billing.book_failed_refund(mirror public.stripe_invoices, amount bigint,
+  reference text, at timestamptz)
+returns text language plpgsql set search_path = '' as $$
+declare
+  invoice public.invoices := _billing.get_invoice(mirror.invoice_id);
+  own public.credit_notes;
+  credit bigint;
+begin
+  select n.* into own from public.stripe_credit_notes s
+  join public.credit_notes n on n.id = s.credit_note_id
+  where n.invoice_id = invoice.id and s.origin = 'refund' and n.voided_at is null
+    and n.total_minor = amount order by n.issued_at desc, n.number desc limit 1;
+  select amount - least(amount, greatest(c.uncovered, 0)) into credit
+  from _billing.refund_cover(invoice.id, mirror.booked_refund_minor) c;
+  insert into public.payments (invoice_id, client_id, amount_minor, kind, currency, paid_at, method,
+    reference)
+  values (invoice.id, invoice.client_id, amount, 'refund_failed', invoice.currency, at, 'stripe',
+    reference);
+  if _billing.void_credit_note(own.id, at) then
+    return format('refund of %s failed, voided %s', amount, own.number);
+  end if;
+  if credit > 0 then
+    insert into public.balance_entries (client_id, currency, amount_minor, reason, invoice_id,
+      created_at, note)
+    values (invoice.client_id, invoice.currency, credit, 'refund', invoice.id, at,
+      'A refund in Stripe did not arrive');
+  end if;
+  return format('refund of %s failed, %s is credit', amount, credit);
+end $$;
+
+-- Books what has gone back since the last time, or has come back.
 create function _billing.book_stripe_refunds(mirror public.stripe_invoices, at timestamptz)
 returns text language plpgsql set search_path = '' as $$
 declare
   invoice public.invoices := _billing.get_invoice(mirror.invoice_id);
   gone constant bigint := mirror.refunded_minor - mirror.booked_refund_minor;
-  reference constant text := format('%s/refunded/%s', mirror.stripe_invoice_id,
-    mirror.refunded_minor);
-  uncovered bigint;
-  creditable bigint;
-  note_number text;
+  failures constant bigint := (select count(*) from public.payments p
+    where p.invoice_id = mirror.invoice_id and p.kind = 'refund_failed');
+  reference text := format('%s/refunded/%s', mirror.stripe_invoice_id, mirror.refunded_minor)
+    || case when failures > 0 then '/' || failures else '' end;
+  outcome text;
 begin
-  if gone <= 0 then
+  if gone = 0 then
     return 'refund already booked';
   end if;
-  insert into public.payments (invoice_id, client_id, amount_minor, currency, paid_at, method,
-    reference)
-  values (invoice.id, invoice.client_id, -gone, invoice.currency, at, 'stripe', reference);
   update public.stripe_invoices m set booked_refund_minor = mirror.refunded_minor
   where m.invoice_id = mirror.invoice_id and m.livemode = mirror.livemode;
-  select least(gone, mirror.refunded_minor - coalesce(sum(n.to_refund_minor), 0)),
-    case when invoice.status in ('open', 'paid', 'uncollectible')
-      then invoice.total_minor - coalesce(sum(n.total_minor), 0) else 0 end
-  into uncovered, creditable
-  from public.credit_notes n where n.invoice_id = invoice.id;
-  if least(uncovered, creditable) > 0 then
-    note_number := _billing.credit_by_amount(invoice, least(uncovered, creditable),
-      'Refunded in Stripe', true, at, true);
-    insert into public.stripe_credit_notes (credit_note_id, livemode, origin)
-    select n.id, mirror.livemode, 'refund' from public.credit_notes n
-    where n.number = note_number;
+  if gone < 0 then
+    return _billing.book_failed_refund(mirror, -gone, format('%s/refund-failed/%s',
+      mirror.stripe_invoice_id, failures + 1), at);
   end if;
-  if uncovered > creditable then
-    perform _billing.take_refund_off_balance(invoice, uncovered - creditable, reference, at);
-  end if;
+  insert into public.payments (invoice_id, client_id, amount_minor, kind, currency, paid_at, method,
+    reference)
+  values (invoice.id, invoice.client_id, -gone, 'refund', invoice.currency, at, 'stripe',
+    reference);
+  outcome := _billing.cover_stripe_refund(mirror, gone, reference, at);
   perform _billing.notice(reference, 'normal', format('Refunded: %s of %s',
     billing.money_text(gone, invoice.currency), invoice.number));
-  return concat_ws(', ', format('refund of %s booked', gone), note_number);
+  return concat_ws(', ', format('refund of %s booked', gone), outcome);
 end $$;
 
--- A charge as Stripe describes it: `amount_refunded` is all that was ever given back of it.
+-- Sums an invoice's refunds anew and returns its mirror.
+create function _billing.sum_stripe_refunds(stripe_id text)
+returns public.stripe_invoices language sql set search_path = '' as $$
+  update public.stripe_invoices m set refunded_minor = _billing.stripe_refunded(stripe_id)
+  where m.stripe_invoice_id = stripe_id
+  returning m;
+$$;
+comment on function _billing.sum_stripe_refunds is
+  'Notes what has gone back of an invoice''s payments.';
+
+-- A charge as Stripe describes it: `amount_refunded` is all that is given back of it.
 create function billing.apply_stripe_charge(charge jsonb, seen timestamptz)
 returns text language plpgsql security definer set search_path = '' as $$
 -- Definer: as above.
 declare
   payment public.stripe_payments;
-  mirror public.stripe_invoices;
 begin
   perform _billing.lock_clients(_billing.clients_of_payment(charge ->> 'payment_intent'));
   update public.stripe_payments p set charge_id = charge ->> 'id',
@@ -80,13 +189,59 @@ begin
   if payment.payment_intent_id is null then
     return null;
   end if;
-  update public.stripe_invoices m set refunded_minor = (
-    select sum(p.refunded_minor) from public.stripe_payments p
-    where p.stripe_invoice_id = m.stripe_invoice_id)
-  where m.stripe_invoice_id = payment.stripe_invoice_id
-  returning * into mirror;
-  return _billing.book_stripe_refunds(mirror, seen);
+  return _billing.book_stripe_refunds(
+    _billing.sum_stripe_refunds(payment.stripe_invoice_id), seen);
 end $$;
 comment on function billing.apply_stripe_charge is
   'Books refunds of a charge; null while the payment it belongs to is not known.';
 grant execute on function billing.apply_stripe_charge(jsonb, timestamptz) to service_role;
+
+-- A refund's status only moves forward: one that has failed is not pending again.
+create function _billing.refund_rank(status text) returns integer language sql immutable
+return case when status = 'unknown' then 0 when status in ('pending', 'requires_action') then 1
+  when status = 'succeeded' then 2 else 3 end;
+
+-- A refund as Stripe describes it: by itself, or inside an event of its charge.
+create function billing.apply_stripe_refund(refund jsonb, seen timestamptz)
+returns text language plpgsql security definer set search_path = '' as $$
+-- Definer: as above.
+declare
+  stripe_id constant text := coalesce((select r.stripe_invoice_id from public.stripe_refunds r
+    where r.refund_id = refund ->> 'id'), (select p.stripe_invoice_id from public.stripe_payments p
+    where p.payment_intent_id = refund ->> 'payment_intent' order by p.stripe_invoice_id limit 1));
+  kept public.stripe_refunds;
+  outcome text;
+begin
+  if stripe_id is null then
+    return null;
+  end if;
+  perform _billing.lock_clients(_billing.clients_of_stripe_invoice(stripe_id));
+  insert into public.stripe_refunds as r (refund_id, stripe_invoice_id, payment_intent_id,
+    amount_minor, status, failure_reason, seen_at)
+  values (refund ->> 'id', stripe_id, refund ->> 'payment_intent', _billing.from_stripe(
+      (refund ->> 'amount')::bigint, refund ->> 'currency'),
+    coalesce(refund ->> 'status', 'pending'), refund ->> 'failure_reason', seen)
+  on conflict (refund_id) do update set payment_intent_id = excluded.payment_intent_id,
+    amount_minor = excluded.amount_minor, status = excluded.status,
+    failure_reason = excluded.failure_reason, seen_at = excluded.seen_at
+  where _billing.refund_rank(excluded.status) > _billing.refund_rank(r.status)
+  returning * into kept;
+  if kept.status in ('failed', 'canceled') then
+    perform _billing.notice('refund-failed/' || kept.refund_id, 'high', format(
+      'A refund of %s of %s %s in Stripe%s: the money is with us. What a credit note granted is '
+      'credit on the client''s balance; what was refunded without one is not. Refund it again, or '
+      'leave it',
+      billing.money_text(kept.amount_minor, i.currency), i.number,
+      case kept.status when 'failed' then 'failed' else 'was canceled' end,
+      coalesce(' (' || kept.failure_reason || ')', '')))
+    from public.stripe_invoices m join public.invoices i on i.id = m.invoice_id
+    where m.stripe_invoice_id = stripe_id;
+  end if;
+  outcome := _billing.book_stripe_refunds(_billing.sum_stripe_refunds(stripe_id), seen);
+  update public.stripe_refunds r set credited_minor = substring(outcome, '(\d+) is credit')::bigint
+  where r.refund_id = kept.refund_id and outcome like '% is credit';
+  return outcome;
+end $$;
+comment on function billing.apply_stripe_refund is
+  'Books a refund, or takes it back where it failed; null while its payment is not known.';
+grant execute on function billing.apply_stripe_refund(jsonb, timestamptz) to service_role;

@@ -1,4 +1,4 @@
--- Events of payments and disputes.
+-- Events of payments.
 
 -- Which payment belongs to which invoice: what refunds and disputes are looked up by.
 create function billing.apply_stripe_invoice_payment(payment jsonb, seen timestamptz)
@@ -37,29 +37,3 @@ end $$;
 comment on function billing.apply_stripe_invoice_payment is
   'Notes which payment belongs to which invoice and books what is new of it.';
 grant execute on function billing.apply_stripe_invoice_payment(jsonb, timestamptz) to service_role;
-
-create function _billing.apply_stripe_dispute(dispute jsonb, seen timestamptz)
-returns text language plpgsql set search_path = '' as $$
-declare
-  invoice public.invoices;
-begin
-  perform _billing.lock_clients(_billing.clients_of_payment(dispute ->> 'payment_intent'));
-  update public.stripe_payments p set disputed_at = coalesce(p.disputed_at, seen)
-  where p.payment_intent_id = dispute ->> 'payment_intent';
-  update public.stripe_invoices m set disputed_at = coalesce(m.disputed_at, seen)
-  from public.stripe_payments p
-  where p.payment_intent_id = dispute ->> 'payment_intent'
-    and m.stripe_invoice_id = p.stripe_invoice_id;
-  select i.* into invoice from public.invoices i
-  join public.stripe_invoices m on m.invoice_id = i.id
-  join public.stripe_payments p on p.stripe_invoice_id = m.stripe_invoice_id
-  where p.payment_intent_id = dispute ->> 'payment_intent';
-  if invoice.id is null then
-    raise exception 'waiting for the payment that dispute % is about', dispute ->> 'id';
-  end if;
-  perform _billing.notice('dispute/' || (dispute ->> 'id'), 'high', format(
-    'A payment of %s is disputed (%s): %s. Answer in the Stripe Dashboard.', invoice.number,
-    dispute ->> 'reason', billing.money_text(_billing.from_stripe(
-      (dispute ->> 'amount')::bigint, dispute ->> 'currency'), invoice.currency)));
-  return 'dispute of ' || invoice.number;
-end $$;

@@ -60,9 +60,20 @@ begin
         raise exception 'waiting for the payment that charge % belongs to', thing ->> 'id';
       end if;
       return result;
-    when 'charge.dispute.created' then
-      return _billing.apply_stripe_dispute(thing, event.created_at);
-    when 'credit_note.created' then
+    when 'refund.created', 'refund.updated', 'refund.failed', 'charge.refund.updated' then
+      result := billing.apply_stripe_refund(thing, event.created_at);
+      if result is null then
+        raise exception 'waiting for the payment that refund % is of', thing ->> 'id';
+      end if;
+      return result;
+    when 'charge.dispute.created', 'charge.dispute.updated', 'charge.dispute.closed',
+      'charge.dispute.funds_withdrawn', 'charge.dispute.funds_reinstated' then
+      result := billing.apply_stripe_dispute(thing, event.created_at);
+      if result is null then
+        raise exception 'waiting for the payment that dispute % is about', thing ->> 'id';
+      end if;
+      return result;
+    when 'credit_note.created', 'credit_note.updated', 'credit_note.voided' then
       return coalesce(billing.apply_stripe_credit_note(thing, event.created_at),
         'ignored: not for an invoice of ours');
     when 'customer.updated' then

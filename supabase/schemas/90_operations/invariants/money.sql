@@ -17,7 +17,7 @@ language sql stable set search_path = '' as $$
   from public.invoices i
   cross join lateral (
     select coalesce(sum(n.to_invoice_minor), 0) as off, coalesce(sum(n.total_minor), 0) as total
-    from public.credit_notes n where n.invoice_id = i.id
+    from public.credit_notes n where n.invoice_id = i.id and n.voided_at is null
   ) s
   where i.status <> 'draft' and (s.off <> i.credited_minor or s.total > i.total_minor)
   union all
@@ -26,7 +26,7 @@ language sql stable set search_path = '' as $$
   from public.invoices i
   cross join lateral (
     select coalesce((select sum(p.amount_minor) from public.payments p
-        where p.invoice_id = i.id and p.amount_minor > 0), 0) as received,
+        where p.invoice_id = i.id and p.kind = 'payment'), 0) as received,
       coalesce((select sum(b.amount_minor) from public.balance_entries b
         where b.invoice_id = i.id and b.reason = 'overpayment'), 0) as excess
   ) s
