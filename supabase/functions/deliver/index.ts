@@ -1,5 +1,6 @@
-import { withSupabase } from "@supabase/server";
+import { createAdminClient } from "@supabase/server/core";
 import { openDatabase } from "../_shared/postgres/pool.ts";
+import { withCaller } from "../_shared/http/with-caller.ts";
 import { withRequest } from "../_shared/http/with-request.ts";
 import { DeliveryEnvironment } from "./environment.ts";
 import { readOverview } from "./overview.ts";
@@ -7,14 +8,15 @@ import { workOnce } from "./work-once.ts";
 import { handleDeliver } from "./handler.ts";
 
 const environment = DeliveryEnvironment.parse(Deno.env.toObject());
+const client = createAdminClient();
 const pool = openDatabase(environment.SUPABASE_DB_URL);
 
 // Called by pg_cron with the secret key named `cron`, and by itself while there is more.
 export default {
   fetch: withRequest("deliver", (reportError) =>
-    withSupabase(
-      { auth: "secret:cron" },
-      (request, { supabaseAdmin: client }) =>
+    withCaller(
+      ["cron"],
+      (request) =>
         handleDeliver(request, {
           work: () => workOnce({ pool, environment, client, reportError }),
           overview: () => readOverview(pool),
