@@ -7,6 +7,7 @@ import { startGuard } from "../../platform/guard.ts";
 import { platformKeys } from "../../platform/keys.ts";
 import { repositoryRoot } from "../../platform/repository.ts";
 import { listFiles } from "../runner/files.ts";
+import { eventually } from "../support/eventually.ts";
 import { platform } from "../support/platform-env.ts";
 
 /** Every function that there is: the next one must be in these tests too. */
@@ -120,6 +121,42 @@ Deno.test("each request is one JSON line with its id, and nothing personal or se
     for (const told of ["Ada", "Lovelace", "ada@example.com", id, ...secrets()]) {
       ok(!lines.join("\n").includes(told), `the log tells ${told}`);
     }
+  });
+});
+
+Deno.test("half-sent bodies do not close a function, and hanging up on it writes no error", async () => {
+  await withFunctions(async (ask, lines) => {
+    const hangUp = new AbortController();
+    const agent = { apikey: platformKeys.agentSecret, "content-type": "application/json" };
+    const forged = () => ({
+      "stripe-signature": `t=${Math.floor(Date.now() / 1000)},v1=${"0".repeat(64)}`,
+    });
+    const requests = [
+      ["ingest-usage", agent, 200],
+      ["stripe-webhook", forged(), 400],
+    ] as const;
+    for (const [path, headers, status] of requests) {
+      // Started once, so that what is measured is not the start.
+      await (await ask(path, { method: "POST", headers, body: "[]" })).body?.cancel();
+      for (let n = 0; n < 40; n++) {
+        const body = new ReadableStream<Uint8Array>({
+          start: (to) => {
+            to.enqueue(new TextEncoder().encode("["));
+            hangUp.signal.addEventListener("abort", () => to.error(new Error("hung up")));
+          },
+        });
+        void ask(path, { method: "POST", headers, body }).then((it) => it.body?.cancel());
+      }
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      const started = performance.now();
+      const response = await ask(path, { method: "POST", headers, body: "[]" });
+      await response.body?.cancel();
+      strictEqual(response.status, status, path);
+      ok(performance.now() - started < 1000, `${path}: ${performance.now() - started} ms`);
+    }
+    hangUp.abort();
+    await eventually(() => Promise.resolve(ok(lines.length >= 40)));
+    deepStrictEqual(lines.filter((line) => line.includes('"level":"error"')), []);
   });
 });
 

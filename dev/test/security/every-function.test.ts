@@ -1,10 +1,11 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
+import { createHmac } from "node:crypto";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { z } from "zod";
 import { repositoryRoot } from "../../platform/repository.ts";
 import { listFiles } from "../runner/files.ts";
-import { answerTo, HANDLERS, pathOf, reached } from "./function-requests.ts";
+import { answerTo, HANDLERS, pathOf, reached, WEBHOOK_SECRET } from "./function-requests.ts";
 
 /** Bytes of a body that each function reads at most; null: none. */
 const LIMITS: Readonly<Record<string, number | null>> = {
@@ -39,7 +40,8 @@ Deno.test("each function is wrapped by withRequest under its own name, and is in
 for (const [name, limit] of Object.entries(LIMITS)) {
   Deno.test(`${name}: a body without end is refused at its limit, and no more of it is read`, async () => {
     const { body, sent } = endless();
-    const { status, code } = await answerTo(name, body);
+    const signed = { "stripe-signature": `t=${seconds()},v1=${"0".repeat(64)}` };
+    const { status, code } = await answerTo(name, body, signed);
     // The worker takes no body: it hangs up on one and works.
     deepStrictEqual([status, code], limit === null ? [200, undefined] : [413, "too_large"]);
     ok(sent() <= (limit ?? 0) + 3 * CHUNK, `${sent()} bytes were read`);
@@ -163,6 +165,61 @@ Deno.test("a usage event keeps or refuses what is called __proto__, and never dr
   const kept = UsageEvent.parse(JSON.parse(event('"metadata":{"__proto__":{"a":1}}')));
   strictEqual(JSON.stringify(kept.metadata), '{"__proto__":{"a":1}}');
 });
+
+for (const name of Object.keys(LIMITS).filter((one) => LIMITS[one] !== null)) {
+  Deno.test(`${name}: forty half-sent bodies do not close it`, async () => {
+    const signed = { "stripe-signature": `t=${seconds()},v1=${"0".repeat(64)}` };
+    const stalled = Array.from({ length: 40 }, () => halfSent());
+    const held = stalled.map(({ body, length }) =>
+      answerTo(name, body, { ...signed, "content-length": length })
+    );
+    const started = performance.now();
+    const { status } = await answerTo(name, "{nope", signed);
+    strictEqual(status, 400);
+    ok(performance.now() - started < 1000, `answered after ${performance.now() - started} ms`);
+    for (const { end } of stalled) end();
+    for (const { status } of await Promise.all(held)) ok(status >= 400 && status < 500);
+    reached.splice(0);
+  });
+}
+
+Deno.test("a body nested 100,000 deep is the caller's mistake everywhere", async () => {
+  const depth = 100_000;
+  const bodies = [
+    "[".repeat(depth) + "]".repeat(depth),
+    '{"a":'.repeat(depth) + "1" + "}".repeat(depth),
+    "[".repeat(depth),
+  ];
+  for (const name of Object.keys(LIMITS).filter((one) => (LIMITS[one] ?? 0) > 10_000)) {
+    for (const body of bodies) {
+      // An array at the top is a batch of events, each with its own result.
+      if (name === "ingest-usage" && body.startsWith("[[") && body.endsWith("]")) continue;
+      const { status } = await answerTo(name, body, signedNow(body));
+      strictEqual(status, 400, `${name}: ${body.slice(0, 3)}`);
+    }
+  }
+  reached.splice(0);
+});
+
+const seconds = () => Math.floor(Date.now() / 1000);
+
+/** As Stripe signs it with the secret of these tests. */
+function signedNow(body: string): Record<string, string> {
+  const digest = createHmac("sha256", WEBHOOK_SECRET).update(`${seconds()}.${body}`).digest("hex");
+  return { "stripe-signature": `t=${seconds()},v1=${digest}` };
+}
+
+/** One byte of an announced body; the rest never comes. `end` hangs up. */
+function halfSent() {
+  const hangUp = Promise.withResolvers<void>();
+  const body = new ReadableStream<Uint8Array<ArrayBuffer>>({
+    start: (controller) => {
+      controller.enqueue(new Uint8Array([0x7b]));
+      hangUp.promise.then(() => controller.error(new Error("the caller hung up")));
+    },
+  });
+  return { body, length: "1000", end: () => hangUp.resolve() };
+}
 
 const CHUNK = 65_536;
 

@@ -13,6 +13,9 @@ import { handleWebhook } from "../../../supabase/functions/stripe-webhook/handle
 /** What was asked of the world behind the functions; nothing refused may get that far. */
 export const reached: string[] = [];
 
+/** What signs a webhook here. */
+export const WEBHOOK_SECRET = "whsec_functions";
+
 type Answer = (request: Request) => Promise<Response>;
 
 const service: Caller = { actor: "service", name: "key:default", claims: null };
@@ -60,7 +63,7 @@ export const HANDLERS: Readonly<Record<string, Answer>> = {
         store: { livemode: false, receiveEvent: () => reach("database") },
         now: () => new Date(),
       },
-      secrets: ["whsec_functions"],
+      secrets: [WEBHOOK_SECRET],
       processEvents: () => reach("stripe"),
       inBackground: () => {},
       reportError,

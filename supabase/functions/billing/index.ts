@@ -3,12 +3,17 @@ import { authenticate } from "../_shared/http/authenticate.ts";
 import { serve } from "../_shared/api/serve.ts";
 import { sessionsOn } from "../_shared/api/session.ts";
 import { openDatabase } from "../_shared/postgres/pool.ts";
+import { boundedFetch } from "../_shared/outbound/bounded-fetch.ts";
 import { withRequest } from "../_shared/http/with-request.ts";
 import { databaseUrl } from "../_shared/postgres/url.ts";
 import { INVOICE_BUCKET, linkSigner } from "../_shared/outbound/storage.ts";
 import { billingEndpoints } from "./endpoints.ts";
 
-const endpoints = billingEndpoints(linkSigner(createAdminClient(), INVOICE_BUCKET));
+// Storage signs links; it answers a few hundred bytes, soon.
+const client = createAdminClient({
+  supabaseOptions: { global: { fetch: boundedFetch({ bytes: 100_000, withinMs: 10_000 }) } },
+});
+const endpoints = billingEndpoints(linkSigner(client, INVOICE_BUCKET));
 const openSession = sessionsOn(openDatabase(databaseUrl()));
 
 // Not withSupabase: refused callers get the problem shape too, and all work goes to the database.

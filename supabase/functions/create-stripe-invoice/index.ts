@@ -1,4 +1,4 @@
-import { withSupabase } from "@supabase/server";
+import { withCaller } from "../_shared/http/with-caller.ts";
 import { withRequest } from "../_shared/http/with-request.ts";
 import { deliverInvoice } from "../_shared/stripe/invoices.ts";
 import { syncCustomers } from "../_shared/stripe/customers.ts";
@@ -12,7 +12,7 @@ export default {
   fetch: withRequest(
     "create-stripe-invoice",
     (reportError) =>
-      withSupabase({ auth: ["secret", "secret:cron"] }, (request) =>
+      withCaller(["service", "cron"], (request) =>
         handleCreate(request, {
           deliver: ports && ((id) => deliverInvoice(id, ports)),
           sync: ports && (() => syncCustomers(ports)),

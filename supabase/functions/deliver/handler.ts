@@ -1,4 +1,6 @@
 import { problem, problemResponse } from "../../../shared/errors.ts";
+import { ProblemError } from "../_shared/http/problem.ts";
+import { ignoreBody } from "../_shared/http/read-body.ts";
 import { internalError } from "../_shared/postgres/problem.ts";
 import type { DeliveryOverview } from "./overview.ts";
 import type { WorkerSummary } from "./worker.ts";
@@ -19,13 +21,14 @@ export interface DeliverPorts {
  */
 export async function handleDeliver(request: Request, ports: DeliverPorts): Promise<Response> {
   try {
-    await request.body?.cancel();
+    await ignoreBody(request);
     if (request.method === "POST") return Response.json(await ports.work());
     if (request.method === "GET") return Response.json(await ports.overview());
     return problemResponse(problem("method_not_allowed", "use GET or POST"), {
       allow: "GET, POST",
     });
   } catch (error) {
+    if (error instanceof ProblemError) return problemResponse(error.problem);
     ports.reportError(error);
     return problemResponse(internalError(error));
   }

@@ -1,8 +1,8 @@
-import { withoutSecrets } from "../_shared/log/redact.ts";
 import { noteInvoice } from "../_shared/log/request-context.ts";
 import { DELIVERY_KINDS } from "./types.ts";
 import type { DeliveryHandler, DeliveryHandlers, DeliveryJob, DeliveryKind } from "./types.ts";
 import type { DeliveryOutcome } from "../_shared/outbound/outcome.ts";
+import { storableOutcome } from "./storable-outcome.ts";
 
 /** The table of deliveries, as the worker sees it. Each call is one statement. */
 export interface DeliveryQueue {
@@ -33,6 +33,8 @@ export interface WorkerLimits {
   /** Of documents and exports alone; the rest costs about 3 ms per delivery. */
   readonly cpuMs: number;
   readonly jobs: number;
+  /** Milliseconds that one delivery may take: less than its lease, more than its timeouts. */
+  readonly deliveryMs: number;
 }
 
 /**
@@ -44,6 +46,7 @@ export const LIMITS: WorkerLimits = {
   wallMs: 25_000,
   cpuMs: 400,
   jobs: 60,
+  deliveryMs: 90_000,
 };
 
 /** How many deliveries ended in which state (`lost`: the lease had passed to another worker). */
@@ -70,7 +73,9 @@ export async function work(
     while (!spent()) {
       const jobs = await ports.queue.claim(kind, limits.portion[kind]);
       taken += jobs.length;
-      await Promise.all(jobs.map((job) => deliver(job, handler, ports, states)));
+      await Promise.all(
+        jobs.map((job) => deliver(job, withDeadline(handler, limits.deliveryMs), ports, states)),
+      );
       if (jobs.length < limits.portion[kind]) return false;
     }
     return true;
@@ -104,8 +109,38 @@ async function deliver(
     reportError(error);
     outcome = { kind: "retry", error: error instanceof Error ? error.message : String(error) };
   }
-  const told = "error" in outcome ? { ...outcome, error: withoutSecrets(outcome.error) } : outcome;
-  count(states, await queue.finish(job, told) ?? "lost", 1);
+  count(states, await finish(job, storableOutcome(outcome), queue, reportError) ?? "lost", 1);
+}
+
+/** Stores an outcome; one that the database refuses is a try that failed, and no end of the run. */
+async function finish(
+  job: DeliveryJob,
+  outcome: DeliveryOutcome,
+  queue: DeliveryQueue,
+  reportError: (error: unknown) => void,
+): Promise<string | null> {
+  try {
+    return await queue.finish(job, outcome);
+  } catch (error) {
+    reportError(error);
+    return await queue.finish(job, { kind: "retry", error: "its outcome could not be stored" });
+  }
+}
+
+/** A delivery whose service keeps it waiting is given up and comes again. */
+function withDeadline(handler: DeliveryHandler, withinMs: number): DeliveryHandler {
+  return async (job) => {
+    const late = Promise.withResolvers<DeliveryOutcome>();
+    const timer = setTimeout(
+      () => late.resolve({ kind: "retry", error: `it took longer than ${withinMs / 1000} s` }),
+      withinMs,
+    );
+    try {
+      return await Promise.race([handler(job), late.promise]);
+    } finally {
+      clearTimeout(timer);
+    }
+  };
 }
 
 function count(states: Record<string, number>, state: string, by: number): void {

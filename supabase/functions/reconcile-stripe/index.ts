@@ -1,4 +1,4 @@
-import { withSupabase } from "@supabase/server";
+import { withCaller } from "../_shared/http/with-caller.ts";
 import { withRequest } from "../_shared/http/with-request.ts";
 import { stripeFromEnvironment } from "../_shared/stripe/open.ts";
 import { sendMeterEvents } from "./meters.ts";
@@ -13,7 +13,7 @@ export default {
   fetch: withRequest(
     "reconcile-stripe",
     (reportError) =>
-      withSupabase({ auth: ["secret", "secret:cron"] }, (request) =>
+      withCaller(["service", "cron"], (request) =>
         handleReconcile(request, {
           reconcile: ports && ((days) => reconcile(days, ports)),
           tell: ports && (() => pushToStripe(ports)),

@@ -5,7 +5,7 @@ import { InvoiceDocument } from "../../../shared/document/schema.ts";
 import { type InvoiceView, invoiceView } from "../../../shared/document/view.ts";
 import { errorDetails, type Problem, problem, problemResponse } from "../../../shared/errors.ts";
 import { readQuestion } from "../_shared/http/read-body.ts";
-import { internalError } from "../_shared/postgres/problem.ts";
+import { databaseProblem, internalError } from "../_shared/postgres/problem.ts";
 import { noteInvoice } from "../_shared/log/request-context.ts";
 import type { InvoiceRow, LoadInvoice } from "./invoice-loader.ts";
 import { renderPdf } from "../_shared/pdf/render.ts";
@@ -48,6 +48,8 @@ export async function handleRender(
     }
     return await answer(request, question.value, row, document.value);
   } catch (error) {
+    const known = databaseProblem(error);
+    if (known !== null) return problemResponse(known);
     ports.reportError(error);
     return problemResponse(internalError(error));
   }

@@ -1,19 +1,23 @@
-import { withSupabase } from "@supabase/server";
+import { withCaller } from "../_shared/http/with-caller.ts";
 import { withRequest } from "../_shared/http/with-request.ts";
+import { sessionsOn } from "../_shared/api/session.ts";
+import { openDatabase } from "../_shared/postgres/pool.ts";
+import { databaseUrl } from "../_shared/postgres/url.ts";
+import { READERS } from "../../../shared/api/route.ts";
 import { invoiceLoader } from "./invoice-loader.ts";
 import { handleRender } from "./handler.ts";
 
-// Users see what row level security shows them; a secret key sees every invoice.
+const openSession = sessionsOn(openDatabase(databaseUrl()));
+
+// Users see what row level security shows them; the key `default` sees every invoice.
 export default {
-  fetch: withRequest("render-invoice", (reportError) =>
-    withSupabase(
-      { auth: ["user", "secret"] },
-      (request, context) =>
-        handleRender(request, {
-          loadInvoice: invoiceLoader(
-            context.authMode === "secret" ? context.supabaseAdmin : context.supabase,
-          ),
-          reportError,
-        }),
-    )),
+  fetch: withRequest(
+    "render-invoice",
+    (reportError) =>
+      withCaller(
+        READERS,
+        (request, caller) =>
+          handleRender(request, { loadInvoice: invoiceLoader(openSession, caller), reportError }),
+      ),
+  ),
 };

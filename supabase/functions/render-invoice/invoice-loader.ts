@@ -1,5 +1,6 @@
-import type { SupabaseClient } from "@supabase/supabase-js";
 import { z } from "zod";
+import type { OpenSession } from "../_shared/api/session.ts";
+import type { Caller } from "../_shared/http/authenticate.ts";
 
 /** What rendering needs of a row of `public.invoices`; `document` is not yet checked. */
 export const InvoiceRow = z.object({
@@ -15,19 +16,12 @@ export type InvoiceRow = z.infer<typeof InvoiceRow>;
 /** Finds an invoice by id; null where there is none or the caller may not see it. */
 export type LoadInvoice = (id: string) => Promise<InvoiceRow | null>;
 
-/** Reads through the client's own rights. Throws when the database does not answer. */
-export function invoiceLoader(
-  client: Pick<SupabaseClient, "from">,
-): LoadInvoice {
+/** Reads with the caller's rights. Throws when the database does not answer. */
+export function invoiceLoader(openSession: OpenSession, caller: Caller): LoadInvoice {
   return async (id) => {
-    const { data, error } = await client.from("invoices").select(
-      "id, number, status, document",
-    )
-      .eq("id", id).maybeSingle();
-    if (error) {
-      const { code, message } = error;
-      throw Object.assign(new Error(`reading an invoice: ${code} ${message}`), { code });
-    }
-    return data === null ? null : InvoiceRow.parse(data);
+    const rows = await openSession(caller, async ({ sql }) =>
+      await sql`
+        select id, number, status, document from public.invoices where id = ${id}::text::uuid`);
+    return z.array(InvoiceRow).max(1).parse([...rows])[0] ?? null;
   };
 }

@@ -122,7 +122,19 @@ Deno.test("a body that differs by one byte is refused", async () => {
 });
 
 Deno.test("a missing, empty or meaningless header is refused", async () => {
-  for (const signature of [null, "", "nonsense", `t=${SECOND}`, `v1=00,t=${SECOND}`]) {
+  const digest = "0".repeat(64);
+  for (
+    const signature of [
+      null,
+      "",
+      "nonsense",
+      `t=${SECOND}`,
+      `v1=00,t=${SECOND}`,
+      `t=${SECOND},v1=${digest}0`,
+      `t=soon,v1=${digest}`,
+      `t=${SECOND},${`v1=${digest},`.repeat(40)}`,
+    ]
+  ) {
     await assertRefused({ signature });
   }
 });
@@ -147,7 +159,7 @@ Deno.test("without a secret nothing is taken", async () => {
 
 Deno.test("a body of more than a mebibyte is not read", async () => {
   const body = JSON.stringify({ ...EVENT, data: { object: { note: "x".repeat(1024 * 1024) } } });
-  await assertRefused({ body, signature: "t=1,v1=00" }, 413, "too_large");
+  await assertRefused({ body, signature: await sign("{}") }, 413, "too_large");
 });
 
 Deno.test("a body that announces its length is taken, and refused for it alone", async () => {
@@ -188,4 +200,37 @@ Deno.test("without a Stripe key the endpoint says that Stripe is off", async () 
     },
   );
   assert.deepEqual([response.status, (await response.json()).code], [503, "stripe_off"]);
+});
+
+Deno.test("a header that cannot sign a body is refused before the body is read", async () => {
+  for (const header of ["nonsense", `t=${SECOND - 600},v1=${"0".repeat(64)}`]) {
+    let read = 0;
+    const body = new ReadableStream<Uint8Array>({
+      pull: () => void (read += 1),
+    }, { highWaterMark: 0 });
+    const response = await handleWebhook(
+      new Request("http://functions.test/stripe-webhook", {
+        method: "POST",
+        body,
+        headers: { "stripe-signature": header },
+      }),
+      {
+        connection: {
+          stripe,
+          store: { livemode: false, receiveEvent: () => Promise.resolve(true) },
+          now: () => NOW,
+        },
+        secrets: [SECRET],
+        processEvents: () => Promise.resolve(),
+        inBackground: () => {},
+        reportError: () => {},
+      },
+    );
+    assert.deepEqual([response.status, read], [400, 0]);
+  }
+});
+
+Deno.test("a signed body that is nested 100,000 deep is refused, and is no error of ours", async () => {
+  const deep = "[".repeat(100_000) + "]".repeat(100_000);
+  await assertRefused({ body: `{"id":"evt_1","object":"event","data":${deep}}` });
 });

@@ -1,9 +1,11 @@
 import type Stripe from "stripe";
 import { problem, problemResponse } from "../../../shared/errors.ts";
+import { ProblemError } from "../_shared/http/problem.ts";
 import { readSignedText } from "../_shared/http/read-body.ts";
+import { identifyCaller, startWork } from "../_shared/http/request-limits.ts";
 import { databaseProblem, internalError } from "../_shared/postgres/problem.ts";
 import type { StripeStore } from "../_shared/stripe/store.ts";
-import { verifyWebhook } from "./verify.ts";
+import { refuseHeader, verifyWebhook } from "./verify.ts";
 
 /** What the handler is given from outside. */
 export interface WebhookPorts {
@@ -35,13 +37,17 @@ export async function handleWebhook(request: Request, ports: WebhookPorts): Prom
   if (ports.connection === undefined) return problemResponse(problem("stripe_off"));
   const { stripe, store, now } = ports.connection;
   try {
+    const header = request.headers.get("stripe-signature") ?? "";
+    const reason = refuseHeader(header, ports.secrets, now());
+    if (reason !== null) return problemResponse(problem("signature_invalid", reason));
     const body = await readSignedText(request, MOST_BYTES);
     if (body === null) return problemResponse(problem("too_large"));
-    const header = request.headers.get("stripe-signature");
     const verified = verifyWebhook(body, header, ports.secrets, stripe, now());
     if (verified.kind === "refused") {
       return problemResponse(problem("signature_invalid", verified.reason));
     }
+    identifyCaller({ class: "stripe", name: "stripe" });
+    await startWork();
     const { livemode } = verified.event;
     if (livemode !== store.livemode) {
       const [theirs, ours] = livemode ? ["live", "test"] : ["test", "live"];
@@ -54,6 +60,7 @@ export async function handleWebhook(request: Request, ports: WebhookPorts): Prom
     if (isNew) ports.inBackground(ports.processEvents().catch(ports.reportError));
     return Response.json({ received: true, duplicate: !isNew });
   } catch (error) {
+    if (error instanceof ProblemError) return problemResponse(error.problem);
     ports.reportError(error);
     // Text that no database stores will not be stored the next time either.
     const known = databaseProblem(error);

@@ -1,6 +1,7 @@
 import { createHmac } from "node:crypto";
 import Stripe from "stripe";
 import { z } from "zod";
+import { isDeep } from "../_shared/http/read-body.ts";
 
 /** What is read of an event before it is stored; the database reads the rest. */
 export const EventEnvelope = z.object({
@@ -23,30 +24,56 @@ export type Verification =
 /** Seconds that a signature may be old, or ahead of our clock. */
 const TOLERANCE = 300;
 
+/** Characters of a header at most: a timestamp and a few signatures. */
+const MOST_CHARACTERS = 2000;
+
+/**
+ * Checks what can be checked before the body is read: a header that could sign a body now. Returns
+ * why it cannot; null where it can.
+ */
+export function refuseHeader(
+  header: string | null,
+  secrets: readonly string[],
+  now: Date,
+): string | null {
+  if (header === null || header === "") return "the Stripe-Signature header is missing";
+  if (secrets.length === 0) return "STRIPE_WEBHOOK_SECRET is not set";
+  // The SDK counts the last timestamp of the header, so that is the one that is signed.
+  const timestamp = [...header.slice(0, MOST_CHARACTERS).matchAll(/(?:^|,)t=(\d{1,12})(?=,|$)/g)]
+    .at(-1)?.[1];
+  const isSigned = /(?:^|,)v1=[0-9a-f]{64}(?:,|$)/.test(header.slice(0, MOST_CHARACTERS));
+  if (header.length > MOST_CHARACTERS || timestamp === undefined || !isSigned) {
+    return "the Stripe-Signature header is not t=<seconds>,v1=<64 hexadecimal digits>";
+  }
+  const ahead = Number(timestamp) - now.getTime() / 1000;
+  if (ahead > TOLERANCE) return "the signature is from the future";
+  return ahead < -TOLERANCE - 1 ? "the signature is too old" : null;
+}
+
 /**
  * Checks the signature over the raw body against each secret; during a rotation there are two. The
- * SDK refuses old signatures, but takes any from the future; those are refused here.
+ * SDK refuses old signatures, but takes any from the future; `refuseHeader` refuses those.
  */
 export function verifyWebhook(
   body: string,
-  header: string | null,
+  header: string,
   secrets: readonly string[],
   { webhooks }: Pick<Stripe, "webhooks">,
   now: Date,
 ): Verification {
-  if (header === null || header === "") return refused("the Stripe-Signature header is missing");
-  if (secrets.length === 0) return refused("STRIPE_WEBHOOK_SECRET is not set");
-  // The SDK counts the last timestamp of the header, so that is the one that is signed.
-  const timestamp = [...header.matchAll(/(?:^|,)t=(\d+)/g)].at(-1)?.[1];
-  if (Number(timestamp) - now.getTime() / 1000 > TOLERANCE) {
-    return refused("the signature is from the future");
-  }
   let reason = "";
   for (const secret of secrets) {
     try {
-      const event = EventEnvelope.safeParse(
-        webhooks.constructEvent(body, header, secret, TOLERANCE, digests, now.getTime()),
+      const signed: unknown = webhooks.constructEvent(
+        body,
+        header,
+        secret,
+        TOLERANCE,
+        digests,
+        now.getTime(),
       );
+      if (isDeep(signed)) return refused("the body is signed, but is nested too deeply");
+      const event = EventEnvelope.safeParse(signed);
       return event.success
         ? { kind: "event", event: event.data }
         : refused("the body is signed, but is not an event");

@@ -1,14 +1,16 @@
 import { type Context, Hono } from "hono";
-import { corsHeaders } from "@supabase/supabase-js/cors";
 import { z } from "zod";
 import { sha256Of } from "../../../../shared/sha256.ts";
 import { Id } from "../../../../shared/api/fields.ts";
 import { type Problem, problem, problemResponse } from "../../../../shared/errors.ts";
+import { preflight, withCors } from "../http/cors.ts";
 import { parseShallow, readText } from "../http/read-body.ts";
 import type { Authenticate, Caller } from "../http/authenticate.ts";
 import { databaseProblem, internalError } from "../postgres/problem.ts";
 import { type Endpoint, type RawInput } from "./endpoint.ts";
 import { ProblemError } from "../http/problem.ts";
+import { startWork } from "../http/request-limits.ts";
+import { noteCaller, refuse } from "../http/with-caller.ts";
 import { currentRequest, noteInvoice } from "../log/request-context.ts";
 import { idempotencyKey, withIdempotency } from "./idempotency.ts";
 import type { OpenSession } from "./session.ts";
@@ -24,20 +26,12 @@ export interface ServePorts {
 }
 
 const MAX_BODY_BYTES = 1_000_000;
-const CORS = {
-  ...corsHeaders,
-  "Access-Control-Allow-Headers": `${
-    corsHeaders["Access-Control-Allow-Headers"]
-  }, idempotency-key, if-none-match`,
-  "Access-Control-Expose-Headers": "etag, idempotency-replayed, retry-after, x-request-id",
-};
-
 /** Answers the endpoints' requests, and everything else with a problem. */
 export function serve(
   endpoints: readonly Endpoint[],
   ports: ServePorts,
 ): (request: Request) => Promise<Response> {
-  const app = new Hono({ strict: true });
+  const app = new Hono<Env>({ strict: true });
   const methods = new Map<string, Set<string>>();
   for (const one of endpoints) {
     const path = one.route.path.replace(/\{(\w+)\}/g, ":$1");
@@ -51,28 +45,43 @@ export function serve(
   app.notFound(() => problemResponse(problem("not_found")));
   app.onError((error) => problemResponse(problemOf(error, ports)));
   return async (request) => {
-    if (request.method === "OPTIONS") return new Response(null, { status: 204, headers: CORS });
-    const response = await app.fetch(request);
-    const headers = new Headers(response.headers);
-    for (const [name, value] of Object.entries(CORS)) headers.set(name, value);
-    return new Response(response.body, { status: response.status, headers });
+    if (request.method === "OPTIONS") return preflight();
+    return withCors(await authenticated(request, app, ports));
   };
 }
 
-async function answer(one: Endpoint, context: Context, ports: ServePorts): Promise<Response> {
+/** What handlers know besides the request. */
+interface Env {
+  readonly Bindings: { readonly caller: Caller | null };
+}
+
+/** First tells who sends: unknown callers are counted whatever they are answered. */
+async function authenticated(
+  request: Request,
+  app: Hono<Env>,
+  ports: ServePorts,
+): Promise<Response> {
+  try {
+    const caller = await ports.authenticate(request);
+    noteCaller(caller);
+    return await app.fetch(request, { caller });
+  } catch (error) {
+    return problemResponse(problemOf(error, ports));
+  }
+}
+
+async function answer(one: Endpoint, context: Context<Env>, ports: ServePorts): Promise<Response> {
   const { route } = one;
   const request = context.req.raw;
-  const caller = await ports.authenticate(request);
+  const { caller } = context.env;
   const current = currentRequest();
-  if (current !== undefined) {
-    current.route = route.path;
-    current.unauthenticated = caller === null || caller.actor === "anon";
-  }
+  if (current !== undefined) current.route = route.path;
   noteInvoice(Id.safeParse(context.req.param("invoice_id")).data);
-  const refusal = refuse(one, caller);
+  const refusal = refuse(route.access, caller);
   if (caller === null || refusal !== null) {
     return problemResponse(refusal ?? problem("unauthorized"));
   }
+  if (request.body === null) await startWork();
   const raw: RawInput = {
     params: context.req.param(),
     query: queryOf(request),
@@ -104,12 +113,6 @@ async function answer(one: Endpoint, context: Context, ports: ServePorts): Promi
 
 /** What an answer says of the invoice that it is about. */
 const Made = z.object({ invoice: z.object({ id: Id }).nullish() });
-
-function refuse({ route }: Endpoint, caller: Caller | null): Problem | null {
-  if (caller === null) return problem("unauthorized");
-  if (route.access.includes(caller.actor)) return null;
-  return problem(caller.actor === "anon" ? "unauthorized" : "forbidden");
-}
 
 /** A query that names a key twice is a list, which no schema takes: nothing is silently dropped. */
 function queryOf(request: Request): Record<string, string | string[]> {

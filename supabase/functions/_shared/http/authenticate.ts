@@ -1,4 +1,6 @@
-import { verifyAuth } from "@supabase/server/core";
+import { env } from "node:process";
+import { verifyCredentials } from "@supabase/server/core";
+import { z } from "zod";
 import type { Actor } from "../../../../shared/api/route.ts";
 
 /** Who sent a request. `name` is what the audit trail shows: the user's id, or `key:<name>`. */
@@ -18,15 +20,19 @@ const ANYBODY: Caller = { actor: "anon", name: "anon", claims: null };
  * Reads secret keys (named `default`, `cron`, `agent`) and users' tokens with the keys of the
  * environment. A request without credentials, or with the publishable key alone, is anybody's.
  */
-export async function authenticate(request: Request): Promise<Caller | null> {
-  const { data, error } = await verifyAuth(request, {
+export async function authenticate({ headers }: Request): Promise<Caller | null> {
+  const authorization = headers.get("authorization");
+  const apikey = headers.get("apikey");
+  // The scheme's name may be written in any case (RFC 9110), which the SDK does not take.
+  const token = /^Bearer +(\S+)$/i.exec(authorization ?? "")?.[1] ?? null;
+  const { data, error } = await verifyCredentials({ token, apikey }, {
     auth: ["secret:*", "user", "publishable:*", "none"],
   });
   if (error !== null) return null;
   if (data.authMode === "secret") return keyCaller(data.keyName ?? "default");
-  if (data.authMode === "user" && data.jwtClaims !== null) return userCaller(data.jwtClaims);
+  if (data.authMode === "user") return userCaller(data.jwtClaims);
   if (data.authMode === "publishable") return ANYBODY;
-  return hasCredentials(request) ? null : ANYBODY;
+  return authorization !== null || apikey !== null ? null : ANYBODY;
 }
 
 function keyCaller(name: string): Caller | null {
@@ -43,14 +49,32 @@ function keyCaller(name: string): Caller | null {
   }
 }
 
-function userCaller(claims: Readonly<Record<string, unknown>>): Caller | null {
-  if (typeof claims.sub !== "string" || claims.role !== "authenticated") return null;
-  const metadata = claims.app_metadata;
-  const isOperator = typeof metadata === "object" && metadata !== null && "role" in metadata &&
-    metadata.role === "operator";
-  return { actor: isOperator ? "operator" : "member", name: claims.sub, claims };
+/**
+ * What a user's token says. The SDK has checked the signature, `exp` and `nbf` where they are there;
+ * a token that never ends, or was made for something else than users of this project, is none.
+ */
+const UserClaims = z.looseObject({
+  sub: z.guid(),
+  role: z.literal("authenticated"),
+  aud: z.union([
+    z.literal("authenticated"),
+    z.array(z.string()).refine((all) => all.includes("authenticated")),
+  ]),
+  exp: z.number(),
+  iss: z.string().refine(isIssuer).optional(),
+  app_metadata: z.unknown().optional(),
+});
+const Operator = z.object({ role: z.literal("operator") });
+
+function userCaller(given: unknown): Caller | null {
+  const { data: claims } = UserClaims.safeParse(given);
+  if (claims === undefined) return null;
+  const isOperator = Operator.safeParse(claims.app_metadata).success;
+  return { actor: isOperator ? "operator" : "member", name: claims.sub.toLowerCase(), claims };
 }
 
-function hasCredentials(request: Request): boolean {
-  return request.headers.has("authorization") || request.headers.has("apikey");
+/** `TOKEN_ISSUERS` where it is set, else an Auth server's address, whichever name it goes by. */
+function isIssuer(issuer: string): boolean {
+  const listed = (env.TOKEN_ISSUERS ?? "").split(/[\s,]+/).filter((one) => one !== "");
+  return listed.length > 0 ? listed.includes(issuer) : /^https?:\/\/.+\/auth\/v1$/.test(issuer);
 }

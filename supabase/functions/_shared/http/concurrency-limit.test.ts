@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
-import { concurrencyLimit } from "./concurrency-limit.ts";
+import { concurrencyLimit, type Share } from "./concurrency-limit.ts";
+
+const SHARE = { atOnce: 9, waiting: 9 };
 
 /** Capacity of two, two may wait; the test makes time pass. */
 function limited() {
@@ -14,11 +16,11 @@ function limited() {
     },
   });
   const log: string[] = [];
-  const request = (name: string, size = 1) =>
-    acquire(size).then((release) => {
-      log.push(release === null ? `${name} rejected` : `${name} started`);
-      return release;
-    });
+  const request = async (name: string, size = 1, share: Partial<Share> = {}) => {
+    const acquired = await acquire(size, { key: "one caller", ...SHARE, ...share });
+    log.push("refused" in acquired ? `${name} rejected` : `${name} started`);
+    return "refused" in acquired ? null : acquired.release;
+  };
   return { request, log, passTime: (some = 9) => due.slice(0, some).forEach((run) => run()) };
 }
 
@@ -83,4 +85,52 @@ Deno.test("a request behind one that timed out starts at once if there is capaci
   assert.equal(await large, null);
   assert.notEqual(await small, null);
   assert.deepEqual(log, ["one started", "large rejected", "small started"]);
+});
+
+Deno.test("a caller that has used its share waits for itself alone", async () => {
+  const { request, log } = limited();
+  const busy = { key: "busy", atOnce: 1, waiting: 1 };
+  const release = await request("busy one", 1, busy);
+  const second = request("busy two", 1, busy);
+  assert.equal(await request("busy three", 1, busy), null);
+  const quiet = await request("quiet", 1, { key: "quiet" });
+  assert.notEqual(quiet, null);
+  release?.();
+  assert.notEqual(await second, null);
+  assert.deepEqual(log, [
+    "busy one started",
+    "busy three rejected",
+    "quiet started",
+    "busy two started",
+  ]);
+});
+
+Deno.test("callers take turns, however many requests of one of them wait", async () => {
+  const { acquire } = concurrencyLimit({ room: 1, waiting: 200, withinMs: 5000 });
+  const order: string[] = [];
+  const share = (key: string) => ({ key, atOnce: 1, waiting: 100 });
+  const held = await acquire(1, share("A"));
+  const queued = [..."AAAAAAAABBC"].map(async (key) => {
+    const acquired = await acquire(1, share(key));
+    order.push(key);
+    if ("release" in acquired) acquired.release();
+  });
+  if ("release" in held) held.release();
+  await Promise.all(queued);
+  assert.equal(order.join(""), "ABCABAAAAAA");
+});
+
+Deno.test("where no more may wait, the caller with most waiting requests loses its last one", async () => {
+  const { request, log } = limited();
+  await request("one", 2, { key: "holds" });
+  const flood = [
+    request("flood one", 1, { key: "flood" }),
+    request("flood two", 1, { key: "flood" }),
+  ];
+  const other = request("other", 1, { key: "other" });
+  assert.equal(await flood[1], null);
+  assert.deepEqual(log, ["one started", "flood two rejected"]);
+  // Of callers with one each the last to come is rejected.
+  assert.equal(await request("last", 1, { key: "third" }), null);
+  void other;
 });

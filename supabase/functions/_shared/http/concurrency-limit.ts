@@ -1,18 +1,50 @@
+/** One caller's share of a limit. */
+export interface Share {
+  /** Callers with the same key share one share. */
+  readonly key: string;
+  /** Units that its requests use at once at most. */
+  readonly atOnce: number;
+  /** Requests of it that wait at most. */
+  readonly waiting: number;
+}
+
+/**
+ * `release` frees the units; `refused` says why none were given: the caller has used its share, or
+ * the function is at capacity.
+ */
+export type Acquired =
+  | { readonly release: () => void }
+  | { readonly refused: "caller" | "function" };
+
 /** Limits how much is processed at once. */
 export interface ConcurrencyLimit {
   /**
-   * Resolves when `size` units (1 unless given, capped at the capacity) are free, with a function
-   * that releases them; with null when too many requests wait already or the wait timed out.
+   * Resolves when `size` units are free, or when the request cannot wait (any longer). A size above
+   * the share or the capacity counts as all of it.
    */
-  acquire(size?: number): Promise<(() => void) | null>;
+  acquire(size: number, share: Share): Promise<Acquired>;
 }
 
 /** Calls `run` after so many milliseconds, unless what it returns is called before. */
 export type After = (milliseconds: number, run: () => void) => () => void;
 
+interface Place {
+  readonly size: number;
+  readonly caller: CallerQueue;
+  readonly settle: (acquired: Acquired) => void;
+}
+
+interface CallerQueue {
+  readonly share: Share;
+  readonly places: Place[];
+  held: number;
+}
+
 /**
- * `room` units at once; `waiting` more requests may wait in order of arrival, `withinMs` at most.
- * Memory is bounded: waiting requests have not been read yet.
+ * `room` units at once; `waiting` more requests may wait, `withinMs` at most. Callers take turns,
+ * the requests of one caller keep their order. A caller that has used its share lets the others
+ * pass; a request that is too large for what is free keeps its turn. Where no more may wait, the
+ * caller with most waiting requests loses its last one.
  */
 export function concurrencyLimit(
   { room, waiting, withinMs, after = afterwards }: {
@@ -22,49 +54,93 @@ export function concurrencyLimit(
     readonly after?: After;
   },
 ): ConcurrencyLimit {
-  const queue: { readonly size: number; readonly start: () => void }[] = [];
+  // In the order of their turns.
+  const callers = new Map<string, CallerQueue>();
   let left = room;
-  const startNext = () => {
-    for (let [next] = queue; next !== undefined && next.size <= left; [next] = queue) {
-      queue.shift();
-      next.start();
+  let queued = 0;
+  const isShareUsed = ({ size, caller }: Place) => caller.held + size > caller.share.atOnce;
+  const next = (): Place | undefined => {
+    for (const { places: [first] } of callers.values()) {
+      if (first === undefined || isShareUsed(first)) continue;
+      return first.size > left ? undefined : first;
     }
   };
-  const admit = (size: number) => {
+  const remove = (place: Place) => {
+    place.caller.places.splice(place.caller.places.indexOf(place), 1);
+    queued -= 1;
+    forget(place.caller);
+  };
+  const forget = ({ share, held, places }: CallerQueue) => {
+    if (held === 0 && places.length === 0) callers.delete(share.key);
+  };
+  const start = (place: Place) => {
+    const { caller, size } = place;
+    caller.places.shift();
+    queued -= 1;
     left -= size;
+    caller.held += size;
+    // Its turn is over.
+    callers.delete(caller.share.key);
+    callers.set(caller.share.key, caller);
     let released = false;
-    return () => {
-      if (released) return;
-      released = true;
-      left += size;
-      startNext();
-    };
+    place.settle({
+      release: () => {
+        if (released) return;
+        released = true;
+        left += size;
+        caller.held -= size;
+        forget(caller);
+        startAll();
+      },
+    });
+  };
+  const startAll = () => {
+    for (let place = next(); place !== undefined; place = next()) start(place);
+  };
+  const refuse = (place: Place, refused: "caller" | "function") => {
+    remove(place);
+    place.settle({ refused });
+    startAll();
+  };
+  const shed = () => {
+    // Of several with as many the one that came last.
+    const longest = [...callers.values()].reduce((most, caller) =>
+      caller.places.length >= most.places.length ? caller : most
+    );
+    const last = longest.places.at(-1);
+    if (last !== undefined) refuse(last, last.caller.places.length > 1 ? "caller" : "function");
   };
   return {
-    acquire: (asked = 1) => {
-      const size = Math.min(asked, room);
-      if (queue.length === 0 && size <= left) return Promise.resolve(admit(size));
-      if (queue.length >= waiting) return Promise.resolve(null);
+    acquire: (size, share) => {
+      const caller = callers.get(share.key) ?? { share, places: [], held: 0 };
+      callers.set(share.key, caller);
       return new Promise((resolve) => {
-        const giveUp = after(withinMs, () => {
-          queue.splice(queue.indexOf(place), 1);
-          resolve(null);
-          startNext();
-        });
-        const place = {
-          size,
-          start: () => {
-            giveUp();
-            resolve(admit(size));
+        let stopWaiting = () => {};
+        const place: Place = {
+          size: Math.min(size, share.atOnce, room),
+          caller,
+          settle: (acquired) => {
+            stopWaiting();
+            resolve(acquired);
           },
         };
-        queue.push(place);
+        caller.places.push(place);
+        queued += 1;
+        startAll();
+        if (!caller.places.includes(place)) return;
+        if (caller.places.length > share.waiting) return refuse(place, "caller");
+        stopWaiting = after(
+          withinMs,
+          () => refuse(place, isShareUsed(place) ? "caller" : "function"),
+        );
+        if (queued > waiting) shed();
       });
     },
   };
 }
 
-const afterwards: After = (milliseconds, run) => {
+/** By the clock. */
+export const afterwards: After = (milliseconds, run) => {
   const timer = setTimeout(run, milliseconds);
   return () => clearTimeout(timer);
 };

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { parseJson, readText } from "./read-body.ts";
+import { functionLimits } from "./function-limits.ts";
 import { ProblemError } from "./problem.ts";
+import { chunksOf, receiveBody } from "./receive-body.ts";
 
 function post(body: BodyInit, headers: Record<string, string> = {}): Request {
   return new Request("http://localhost/", { method: "POST", body, headers });
@@ -63,4 +65,34 @@ Deno.test("an empty body is an empty object, anything but JSON is refused", asyn
   assert.deepEqual(parseJson(" \n"), {});
   assert.deepEqual(parseJson("[1]"), [1]);
   assert.equal(await codeOf(() => parseJson("{")), "bad_request");
+});
+
+Deno.test("a body that does not arrive in time ends as 408, and its sender is hung up on", async () => {
+  let cancelled = false;
+  const stream = new ReadableStream<Uint8Array>({
+    start: (controller) => controller.enqueue(new Uint8Array([0x7b])),
+    cancel: () => void (cancelled = true),
+  });
+  const code = await codeOf(() =>
+    receiveBody(async (incoming) => {
+      for await (const _ of chunksOf(stream, incoming));
+    }, 20)
+  );
+  assert.deepEqual([code, cancelled], ["body_timeout", true]);
+});
+
+Deno.test("bytes that are held at once are bounded, for one caller and for all", () => {
+  const limits = functionLimits({ now: () => 0 });
+  const from = (name: string) => {
+    const request = limits.begin(new Request("http://localhost/"));
+    request.identify({ class: "service", name });
+    return request;
+  };
+  const [one, more, other, third] = [from("a"), from("a"), from("b"), from("c")];
+  one.hold(20_000_000);
+  assert.throws(() => more.hold(5_000_000), ProblemError);
+  other.hold(24_000_000);
+  assert.throws(() => third.hold(5_000_000), ProblemError);
+  one.end();
+  third.hold(5_000_000);
 });

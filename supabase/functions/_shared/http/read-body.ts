@@ -1,5 +1,7 @@
 import { type Problem, problem } from "../../../../shared/errors.ts";
 import { ProblemError } from "./problem.ts";
+import { chunksOf, type Incoming, receiveBody } from "./receive-body.ts";
+import { startWork } from "./request-limits.ts";
 
 /** Bytes of a body that asks one thing. */
 const SMALL = 10_000;
@@ -20,51 +22,78 @@ export async function readQuestion(
 }
 
 /**
- * The body as text, inflated where `content-encoding` is gzip. Never holds more than `limit` bytes
- * of it: what a small body inflates to is counted while it inflates. Throws a `ProblemError` for
- * more, for broken gzip and for bytes that are not UTF-8.
+ * The body as text, inflated where `content-encoding` is gzip; then waits for capacity. Never holds
+ * more than `limit` bytes of it: what a small body inflates to is counted while it inflates. Throws
+ * a `ProblemError` for more, for what does not come in time, for broken gzip and for bytes that are
+ * not UTF-8.
  */
 export async function readText(request: Request, limit: number): Promise<string> {
-  if (request.body === null) return "";
+  const { body } = request;
   const encoding = request.headers.get("content-encoding")?.trim().toLowerCase() ?? "identity";
   if (encoding !== "identity" && encoding !== "gzip") {
     throw refusal(`content-encoding ${JSON.stringify(encoding)} is not understood; use gzip`);
   }
   const gzip = encoding === "gzip";
-  const stream = gzip ? request.body.pipeThrough(new DecompressionStream("gzip")) : request.body;
-  let text: string | null;
-  try {
-    text = await decodeAtMost(stream, limit, new TextDecoder("utf-8", { fatal: true }));
-  } catch {
-    throw refusal(gzip ? "the body is not gzip of UTF-8 text" : "the body is not UTF-8 text");
-  }
+  const text = body === null ? "" : await receiveBody(async (incoming) => {
+    const stream = gzip ? body.pipeThrough(new DecompressionStream("gzip")) : body;
+    const decoder = new TextDecoder("utf-8", { fatal: true });
+    try {
+      return await decodeAtMost(stream, limit, decoder, incoming);
+    } catch (error) {
+      if (error instanceof ProblemError) throw error;
+      throw refusal(`the body is not ${gzip ? "gzip of " : ""}UTF-8 text, or was cut off`);
+    }
+  });
   if (text === null) throw new ProblemError(problem("too_large", `more than ${limit} bytes`));
+  await startWork();
   return text;
 }
 
 /**
  * The body as it was sent, for a signature over it; null when it has more than `limit` bytes, of
- * which no more is read.
+ * which no more is read. Capacity is asked for when the signature has been checked.
  */
 export async function readSignedText(request: Request, limit: number): Promise<string | null> {
+  const { body } = request;
+  if (body === null) return "";
   const length = request.headers.get("content-length");
-  if (length === null) return await decodeAtMost(request.body ?? [], limit, new TextDecoder());
-  // The server reads as many bytes as were announced, at once: faster than piece by piece.
-  if (Number(length) <= limit) return await request.text();
+  if (length !== null && !(Number(length) <= limit)) {
+    await body.cancel();
+    return null;
+  }
+  return await receiveBody(async (incoming) => {
+    try {
+      if (length === null) {
+        return await decodeAtMost(body, limit, new TextDecoder(), incoming);
+      }
+      incoming.hold(Number(length));
+      // The server reads as many bytes as were announced, at once: faster than piece by piece.
+      return await Promise.race([request.text(), incoming.expired]);
+    } catch (error) {
+      if (error instanceof ProblemError) throw error;
+      throw refusal("the body was cut off");
+    }
+  });
+}
+
+/** Hangs up on a body that is not wanted, then waits for capacity. */
+export async function ignoreBody(request: Request): Promise<void> {
   await request.body?.cancel();
-  return null;
+  await startWork();
 }
 
 async function decodeAtMost(
-  chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  stream: ReadableStream<Uint8Array>,
   limit: number,
   decoder: TextDecoder,
+  incoming: Incoming,
 ): Promise<string | null> {
   let size = 0;
   let text = "";
-  for await (const chunk of chunks) {
+  for await (const chunk of chunksOf(stream, incoming)) {
     size += chunk.byteLength;
     if (size > limit) return null;
+    incoming.hold(chunk.byteLength);
     text += decoder.decode(chunk, { stream: true });
   }
   return text + decoder.decode();

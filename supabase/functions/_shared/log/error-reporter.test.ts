@@ -13,7 +13,6 @@ function reported(error: unknown): string {
   const current = {
     id: "visit-12345",
     route: "/",
-    unauthenticated: false,
     invoiceIds: new Set<string>(),
   };
   inContext(current, () => report(error));

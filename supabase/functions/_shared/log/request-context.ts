@@ -6,8 +6,6 @@ export interface RequestContext {
   readonly id: string;
   /** The path as the route writes it: `/billing/invoices/{invoice_id}`. */
   route: string;
-  /** No valid credentials came with the request. */
-  unauthenticated: boolean;
   readonly invoiceIds: Set<string>;
 }
 

@@ -47,6 +47,7 @@ const BY_STATE: Readonly<Record<string, readonly [ErrorCode, string]>> = {
   "40P01": ["busy", "another request changed the same rows; try again"],
   "55P03": ["busy", "another request holds the same rows; try again"],
   "53300": ["overloaded", "the database has no connection left"],
+  "54001": ["bad_request", "it is nested too deeply"],
   "57014": ["busy", "it took too long; ask for less, or later"],
 };
 

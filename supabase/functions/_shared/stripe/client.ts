@@ -1,4 +1,6 @@
 import Stripe from "stripe";
+import { z } from "zod";
+import { boundedFetch } from "../outbound/bounded-fetch.ts";
 import { isLiveKey, type StripeEnvironment } from "./environment.ts";
 
 /** The version of Stripe's API that all of this is written for. */
@@ -12,6 +14,9 @@ export interface StripeConnection {
 
 /** Milliseconds for one try of one request. */
 const TIMEOUT = 20_000;
+
+/** A page of a hundred objects has about half a megabyte. */
+const bounded = boundedFetch({ bytes: 5_000_000, withinMs: TIMEOUT });
 
 /**
  * Opens Stripe; undefined when there is no key, which means that Stripe is off. Requests are tried
@@ -27,13 +32,36 @@ export function openStripe(environment: StripeEnvironment): StripeConnection | u
     maxNetworkRetries: 2,
     timeout: TIMEOUT,
     telemetry: false,
-    // Nobody who answers for Stripe may send the request on to elsewhere.
+    // Nobody who answers for Stripe may send the request on to elsewhere, or answer without end.
     httpClient: Stripe.createFetchHttpClient((input: RequestInfo | URL, init?: RequestInit) =>
-      fetch(input, { ...init, redirect: "error" })
+      bounded(input, { ...init, redirect: "error" }).then(asStripeAnswers)
     ),
     ...(base === undefined ? {} : hostOf(new URL(base))),
   });
   return { stripe, livemode: isLiveKey(key) };
+}
+
+/**
+ * A failure that says nothing of an error, as proxies answer one: the SDK would take it for what was
+ * asked for.
+ */
+async function asStripeAnswers(response: Response): Promise<Response> {
+  if (response.ok) return response;
+  const { status, headers } = response;
+  const text = await response.text();
+  if (Failure.safeParse(jsonOrNull(text)).success) return new Response(text, { status, headers });
+  const message = `Stripe answered ${status}: ${text.slice(0, 300)}`;
+  return Response.json({ error: { type: "api_error", message } }, { status, headers });
+}
+
+const Failure = z.object({ error: z.looseObject({ message: z.string() }) });
+
+function jsonOrNull(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
 }
 
 function hostOf(url: URL) {

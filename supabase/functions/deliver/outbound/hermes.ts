@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { networkFailure, retryAfter } from "./answer.ts";
+import { postJson, retryAfter } from "./answer.ts";
 
 /** Milliseconds that HERMES has to answer. */
 const TIMEOUT_MS = 10_000;
@@ -32,20 +32,14 @@ export function hermesNotifier(
   { url, channel }: { readonly url: string; readonly channel: string },
 ): NotifyHermes {
   return async ({ message, priority, key }) => {
-    let response: Response;
-    try {
-      response = await fetch(`${url.replace(/\/+$/, "")}/notify`, {
-        method: "POST",
-        headers: { "content-type": "application/json", "idempotency-key": key },
-        body: JSON.stringify({ message, priority, channel }),
-        // Whoever answers there may not send the message on to elsewhere.
-        redirect: "manual",
-        signal: AbortSignal.timeout(TIMEOUT_MS),
-      });
-    } catch (error) {
-      return { kind: "retry", error: `HERMES: ${networkFailure(error)}` };
-    }
-    const text = await response.text();
+    const answered = await postJson(
+      `${url.replace(/\/+$/, "")}/notify`,
+      { "idempotency-key": key },
+      { message, priority, channel },
+      TIMEOUT_MS,
+    );
+    if ("failure" in answered) return { kind: "retry", error: `HERMES: ${answered.failure}` };
+    const { response, text } = answered;
     if (!response.ok) {
       const error = `HERMES answered ${response.status}: ${text.slice(0, 300)}`;
       const later = response.status >= 500 || [408, 425, 429].includes(response.status);

@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
-import { networkFailure, retryAfter } from "../answer.ts";
-import type { SendMail } from "./message.ts";
+import { postJson, retryAfter } from "../answer.ts";
+import type { MailMessage, SendMail } from "./message.ts";
 
 /** Milliseconds that Resend has to answer. */
 const TIMEOUT_MS = 20_000;
@@ -13,47 +13,42 @@ export function resendSender(
   { key, from, base }: { readonly key: string; readonly from: string; readonly base: string },
 ): SendMail {
   return async (message) => {
-    let response: Response;
-    try {
-      response = await fetch(`${base}/emails`, {
-        method: "POST",
-        headers: {
-          authorization: `Bearer ${key}`,
-          "content-type": "application/json",
-          "idempotency-key": message.messageId,
-        },
-        body: JSON.stringify({
-          from,
-          to: message.to,
-          reply_to: message.replyTo ?? undefined,
-          subject: message.subject,
-          text: message.text,
-          html: message.html,
-          headers: {
-            "Message-ID": `<${message.messageId}>`,
-            ...(message.inReplyTo === null ? {} : {
-              "In-Reply-To": `<${message.inReplyTo}>`,
-              References: `<${message.inReplyTo}>`,
-            }),
-          },
-          attachments: message.attachments.map(({ filename, contentType, content }) => ({
-            filename,
-            content_type: contentType,
-            content: Buffer.from(content).toString("base64"),
-          })),
-        }),
-        redirect: "manual",
-        signal: AbortSignal.timeout(TIMEOUT_MS),
-      });
-    } catch (error) {
-      return { kind: "retry", error: `Resend: ${networkFailure(error)}` };
-    }
-    const text = await response.text();
+    const answered = await postJson(
+      `${base}/emails`,
+      { authorization: `Bearer ${key}`, "idempotency-key": message.messageId },
+      contentOf(message, from),
+      TIMEOUT_MS,
+    );
+    if ("failure" in answered) return { kind: "retry", error: `Resend: ${answered.failure}` };
+    const { response, text } = answered;
     if (response.ok) return { kind: "sent" };
     const error = `Resend answered ${response.status}: ${text.slice(0, 300)}`;
     // Only what is wrong with this mail is final; a wrong key or an empty account can be mended.
     return response.status === 422
       ? { kind: "dead", error }
       : { kind: "retry", error, ...retryAfter(response) };
+  };
+}
+
+function contentOf(message: MailMessage, from: string) {
+  return {
+    from,
+    to: message.to,
+    reply_to: message.replyTo ?? undefined,
+    subject: message.subject,
+    text: message.text,
+    html: message.html,
+    headers: {
+      "Message-ID": `<${message.messageId}>`,
+      ...(message.inReplyTo === null ? {} : {
+        "In-Reply-To": `<${message.inReplyTo}>`,
+        References: `<${message.inReplyTo}>`,
+      }),
+    },
+    attachments: message.attachments.map(({ filename, contentType, content }) => ({
+      filename,
+      content_type: contentType,
+      content: Buffer.from(content).toString("base64"),
+    })),
   };
 }
