@@ -55,10 +55,15 @@ export function closing(tokens: readonly Token[], open: number): number {
 export function assigns(tokens: readonly Token[], place: number): boolean {
   const depth = tokens[place]?.depth ?? 0;
   const ends = ["where", "from", "returning", "select", "if", "when", "on", "and", "or", "then"];
+  let cases = 0;
   for (let back = place - 1; back >= 0; back--) {
     const token = tokens[back];
     if (token === undefined || token.depth < depth) return false;
     if (token.depth > depth) continue;
+    // Conditions of a `case` that has ended before are its own.
+    if (token.text === "end") cases++;
+    else if (token.text === "case" && cases > 0) cases--;
+    if (cases > 0) continue;
     if (token.text === "set") return true;
     if (token.text === ";") return back === place - 2;
     if (ends.includes(token.text)) return false;

@@ -1,5 +1,5 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
-import { choose, mutantsOf } from "./mutants.ts";
+import { choose, type Mutant, mutantsOf } from "./mutants.ts";
 import { Neighbourhood } from "./nearest.ts";
 import { statementsOf } from "./statements.ts";
 
@@ -18,6 +18,12 @@ Deno.test("bounds and comparisons are moved by one, other operators are left alo
   deepStrictEqual(slips("comparison", "update t set a = 1, b = 2 where c > 3"), [
     "update t set a = 1, b = 2 where c >= 3",
   ]);
+  deepStrictEqual(
+    slips("comparison", "update t set a = case when b = 1 then 2 end, c = 4 from u"),
+    [
+      "update t set a = case when b <> 1 then 2 end, c = 4 from u",
+    ],
+  );
 });
 
 Deno.test("one condition of several is dropped; the two of `between` are one", () => {
@@ -147,6 +153,49 @@ Deno.test("a seed chooses the same again, from each rule in turn", () => {
   deepStrictEqual(chosen, choose([...mutants].reverse(), 7, 3));
   strictEqual(new Set(chosen.map(({ rule }) => rule)).size, 3);
   strictEqual(choose(mutants, 7, 100).length, mutants.length);
+});
+
+Deno.test("a change of one function leaves every slip elsewhere in its place", () => {
+  const bodies = Array.from(
+    { length: 30 },
+    (_, n) =>
+      `create function billing.f${n}(a int, b int) returns bool return a < ${n} and b > ${n + 1};`,
+  );
+  const chosen = (texts: readonly string[]) =>
+    choose(texts.flatMap((text, n) => mutantsOf(`f${n}.sql`, text)), 7, 20);
+  const before = chosen(bodies);
+  for (const changed of bodies.keys()) {
+    const object = `billing.f${changed}`;
+    const texts = bodies.map((text, n) =>
+      n === changed ? text.replace("return a", "return /* now */ a > b or\n\n  a") : text
+    );
+    const after = chosen(texts);
+    const isOwn = ({ statement }: Mutant) => statement.object === object;
+    // Only what the changed function puts into the choice makes others leave it.
+    const places = new Set(after.map(({ identity }) => identity));
+    const lost = before.filter((mutant) => !isOwn(mutant) && !places.has(mutant.identity));
+    ok(lost.length <= after.filter(isOwn).length, `${object}: ${lost.length} lost`);
+  }
+});
+
+Deno.test("comments, spaces and distant lines are no part of what makes a slip this one", () => {
+  const body = (head: string, tail: string) =>
+    `create function billing.f(a int) returns int language sql as $$
+  select 1 from one, two, three, four, five ${head}
+  where a < 1
+  group by six, seven, eight, nine, ten ${tail}
+$$;`;
+  const identities = (sql: string) =>
+    mutantsOf("f.sql", sql).filter(({ rule, before }) =>
+      rule === "comparison" && /a < 1/.test(before)
+    )
+      .map(({ identity }) => identity);
+  deepStrictEqual(
+    identities(body("-- a comment\n", "order by 1")),
+    identities(body("", "limit 3")),
+  );
+  const twice = mutantsOf("f.sql", `${body("", "")}\n${body("", "")}`);
+  strictEqual(new Set(twice.map(({ identity }) => identity)).size, twice.length);
 });
 
 Deno.test("the nearest tests are those that name the object, then its callers", () => {
