@@ -52,7 +52,8 @@ function forgottenRights(statement: Statement): Mutant[] {
   if (kind === "revoke" && !["function", "all"].includes(tokens[3]?.text ?? "")) return [];
   const mutants = [mutant("grant", statement, { start: 0, end: sql.length, text: "" })];
   const role = tokens.at(-2);
-  if (kind !== "grant" || role?.text !== "service_role") return mutants;
+  const isMore = role?.text === "service_role" && tokens.at(-3)?.text !== ",";
+  if (kind !== "grant" || !isMore) return mutants;
   const edit = { start: role.start, end: role.end, text: "service_role, authenticated" };
   return [...mutants, mutant("grant", statement, edit)];
 }
@@ -94,18 +95,23 @@ function oneLine(text: string): string {
 }
 
 /**
- * `count` of them, the same for a seed: each rule gives one after the other, so that rare slips are
- * tried as often as common ones. A slip keeps its rank while what is near it stays as it is: a
+ * `count` of them, the same for a seed; with `eachRule` the rules give one after the other, so that
+ * a few slips are of many kinds. A slip keeps its rank while what is near it stays as it is: a
  * change of one statement moves a slip of that statement into the choice or out of it, no other.
  */
-export function choose(mutants: readonly Mutant[], seed: number, count: number): Mutant[] {
+export function choose(
+  mutants: readonly Mutant[],
+  seed: number,
+  count: number,
+  eachRule = true,
+): Mutant[] {
   const rankOf = ({ identity }: Mutant) =>
     createHash("sha256").update(`${seed}\n${identity}`).digest("hex");
   const ranked = mutants.map((mutant) => ({ mutant, rank: rankOf(mutant) }))
     .sort((a, b) => a.rank < b.rank ? -1 : 1);
   const turns = new Map<string, number>();
   return ranked.map(({ mutant, rank }) => {
-    const turn = turns.get(mutant.rule) ?? 0;
+    const turn = eachRule ? turns.get(mutant.rule) ?? 0 : 0;
     turns.set(mutant.rule, turn + 1);
     return { mutant, rank, turn };
   }).sort((a, b) => a.turn - b.turn || (a.rank < b.rank ? -1 : 1)).slice(0, count)

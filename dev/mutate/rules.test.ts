@@ -1,4 +1,5 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
+import { parseKillers, printKillers, withKiller } from "./killers.ts";
 import { choose, type Mutant, mutantsOf } from "./mutants.ts";
 import { Neighbourhood } from "./nearest.ts";
 import { statementsOf } from "./statements.ts";
@@ -64,6 +65,12 @@ Deno.test("filters, locks and conflict arms are forgotten", () => {
 });
 
 Deno.test("order, signs, extremes, defaults, sets and negations are turned", () => {
+  deepStrictEqual(
+    slips("order", "select distinct on (a, f(b, c)) d from t order by a, f(b, c), e"),
+    [
+      "select distinct on (a, f(b, c)) d from t order by a, f(b, c), e desc",
+    ],
+  );
   deepStrictEqual(slips("order", "select a from t order by b desc, f(c, d) limit 1"), [
     "select a from t order by b asc, f(c, d) limit 1",
     "select a from t order by b desc, f(c, d) desc limit 1",
@@ -113,6 +120,7 @@ Deno.test("rights are forgotten or given to a role too many", () => {
     "",
     "grant select on t to service_role, authenticated;",
   ]);
+  deepStrictEqual(rights("grant select on t to authenticated, service_role;"), [""]);
   deepStrictEqual(rights("revoke all on t from anon;"), []);
   deepStrictEqual(rights("revoke all on billing.t from public;"), []);
   deepStrictEqual(rights("revoke all on function billing.f(int) from public;"), [""]);
@@ -153,6 +161,8 @@ Deno.test("a seed chooses the same again, from each rule in turn", () => {
   deepStrictEqual(chosen, choose([...mutants].reverse(), 7, 3));
   strictEqual(new Set(chosen.map(({ rule }) => rule)).size, 3);
   strictEqual(choose(mutants, 7, 100).length, mutants.length);
+  const ranks = (count: number) => choose(mutants, 7, count, false).map(({ identity }) => identity);
+  deepStrictEqual(ranks(3), ranks(100).slice(0, 3));
 });
 
 Deno.test("a change of one function leaves every slip elsewhere in its place", () => {
@@ -198,6 +208,16 @@ $$;`;
   strictEqual(new Set(twice.map(({ identity }) => identity)).size, twice.length);
 });
 
+Deno.test("what has noticed a slip of an object before is asked first", () => {
+  const killers = withKiller(parseKillers("billing.a x.sql\n"), "billing.a", "tests/none.sql");
+  strictEqual(printKillers(killers), "billing.a none.sql x.sql\n");
+  const near = new Neighbourhood([], [
+    { file: "names.sql", text: "select billing.a();" },
+    { file: "none.sql", text: "select 1;" },
+  ], killers);
+  deepStrictEqual(near.testsOf("billing.a"), ["none.sql", "names.sql"]);
+});
+
 Deno.test("the nearest tests are those that name the object, then its callers", () => {
   const statements = statementsOf(
     "f.sql",
@@ -211,4 +231,12 @@ Deno.test("the nearest tests are those that name the object, then its callers", 
   ]);
   deepStrictEqual(near.testsOf("billing.inner_one"), ["inner.sql", "outer.sql", "none.sql"]);
   ok(near.testsOf("billing.unknown").length === 3);
+  near.learn(
+    new Map([
+      ["inner.sql", { called: new Set(["inner_one"]), isGreen: false }],
+      ["outer.sql", { called: new Set(["outer_one"]), isGreen: true }],
+      ["none.sql", { called: new Set<string>(), isGreen: true }],
+    ]),
+  );
+  deepStrictEqual(near.testsOf("billing.inner_one"), ["outer.sql"]);
 });
