@@ -51,15 +51,34 @@ export function closing(tokens: readonly Token[], open: number): number {
   );
 }
 
+/** How many expressions the `distinct on` has of the select whose `order by` is at `place`. */
+export function distinctKeys(tokens: readonly Token[], place: number): number {
+  const depth = tokens[place]?.depth ?? 0;
+  for (let back = place - 1; back >= 0; back--) {
+    const token = tokens[back];
+    if (token === undefined || token.depth < depth) return 0;
+    if (token.depth > depth || token.text !== "select") continue;
+    if (tokens[back + 1]?.text !== "distinct" || tokens[back + 2]?.text !== "on") return 0;
+    const list = tokens.slice(back + 3, closing(tokens, back + 3));
+    return list.filter(({ text, depth: at }) => text === "," && at === depth + 1).length + 1;
+  }
+  return 0;
+}
+
 /** Whether the `=` at `place` assigns, as in `update … set a = b` or `a := b`, `a = b;`. */
 export function assigns(tokens: readonly Token[], place: number): boolean {
   const depth = tokens[place]?.depth ?? 0;
   const ends = ["where", "from", "returning", "select", "if", "when", "on", "and", "or", "then"];
+  let cases = 0;
   for (let back = place - 1; back >= 0; back--) {
     const token = tokens[back];
     if (token === undefined || token.depth < depth) return false;
     if (token.depth > depth) continue;
-    if (token.text === "set") return true;
+    // Conditions of a `case` that has ended before are its own.
+    if (token.text === "end") cases++;
+    else if (token.text === "case" && cases > 0) cases--;
+    if (cases > 0) continue;
+    if (token.text === "set" || token.text === "using") return true;
     if (token.text === ";") return back === place - 2;
     if (ends.includes(token.text)) return false;
   }

@@ -39,6 +39,7 @@ export class Judge {
     const files = neighbourhood.testsOf(mutant.statement.object).slice(0, nearest);
     for (const [ran, file] of files.entries()) {
       if (performance.now() > deadline) return { state: "undecided", files: ran };
+      if (await this.#sound.get(file) === false) continue;
       if (await isGreen(databaseUrl, file)) continue;
       if (await this.#isSound(file)) return { state: "killed", by: basename(file) };
     }

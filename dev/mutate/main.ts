@@ -5,12 +5,13 @@ import { runMutations } from "./run.ts";
 
 // npm run mutate                                  fifty slips, a seed by chance
 // npm run mutate -- --count 200 --seed 7          others, the same ones again
+// npm run mutate -- --count 26 --each-rule        of each kind two, rare ones too
 // npm run mutate -- --file drafts --only sign     of files and rules of these names
 // npm run mutate -- --object rate_usage           of functions, views, tables of these names
 
 const usage = `usage: npm run mutate -- [--seed N] [--count N] [--file part,…] [--object part,…]
   [--only rule,…] [--nearest files] [--no-books] [--seconds N] [--bound percent] [--workers N]
-  [--engine embedded|debian]
+  [--each-rule] [--remember] [--engine embedded|debian]
 rules: ${Object.keys(RULES).join(", ")}, grant`;
 const { values } = parseArgs({
   args: Deno.args,
@@ -21,6 +22,8 @@ const { values } = parseArgs({
     object: { type: "string", default: "" },
     only: { type: "string", default: "" },
     nearest: { type: "string", default: "1000" },
+    "each-rule": { type: "boolean", default: false },
+    remember: { type: "boolean", default: false },
     "no-books": { type: "boolean", default: false },
     seconds: { type: "string", default: "36000" },
     bound: { type: "string", default: "10" },
@@ -47,6 +50,8 @@ const outcomes = await runMutations({
   engine,
   seed,
   count,
+  eachRule: values["each-rule"],
+  remember: values.remember,
   workers,
   nearest,
   books: !values["no-books"],

@@ -13,15 +13,25 @@ export interface Mutant {
   readonly line: number;
   readonly before: string;
   readonly after: string;
+  /** What makes it this one: the slip with a few words around it, and which one of the like. */
+  readonly identity: string;
 }
+
+/** How many tokens on each side of a slip belong to its identity. */
+const CONTEXT = 6;
 
 /** Every slip that the rules make in a source file, in the order of the text. */
 export function mutantsOf(file: string, text: string): Mutant[] {
+  const alike = new Map<string, number>();
   return statementsOf(file, text).flatMap((statement) =>
     statement.kind === "grant" || statement.kind === "revoke"
       ? forgottenRights(statement)
       : statement.tokens.flatMap((_, place) => slipsAt(statement, place))
-  );
+  ).map((slip) => {
+    const earlier = alike.get(slip.identity) ?? 0;
+    alike.set(slip.identity, earlier + 1);
+    return { ...slip, identity: `${slip.identity} ${earlier}` };
+  });
 }
 
 function slipsAt(statement: Statement, place: number): Mutant[] {
@@ -42,13 +52,15 @@ function forgottenRights(statement: Statement): Mutant[] {
   if (kind === "revoke" && !["function", "all"].includes(tokens[3]?.text ?? "")) return [];
   const mutants = [mutant("grant", statement, { start: 0, end: sql.length, text: "" })];
   const role = tokens.at(-2);
-  if (kind !== "grant" || role?.text !== "service_role") return mutants;
+  const isMore = role?.text === "service_role" && tokens.at(-3)?.text !== ",";
+  if (kind !== "grant" || !isMore) return mutants;
   const edit = { start: role.start, end: role.end, text: "service_role, authenticated" };
   return [...mutants, mutant("grant", statement, edit)];
 }
 
-function mutant(rule: string, statement: Statement, { start, end, text }: Edit): Mutant {
+function mutant(rule: string, statement: Statement, edit: Edit): Mutant {
   const { sql } = statement;
+  const { start, end, text } = edit;
   const mutated = sql.slice(0, start) + text + sql.slice(end);
   const lineStart = sql.lastIndexOf("\n", start) + 1;
   const lineEnd = sql.indexOf("\n", end);
@@ -60,7 +72,22 @@ function mutant(rule: string, statement: Statement, { start, end, text }: Edit):
     line: statement.line + sql.slice(0, start).split("\n").length - 1,
     before: oneLine(sql.slice(lineStart, end) + tail),
     after: oneLine(sql.slice(lineStart, start) + text + tail),
+    identity: identify(rule, statement, edit),
   };
+}
+
+/** Without comments, spaces and places: these may change, and what is far from the slip too. */
+function identify(rule: string, { object, tokens }: Statement, { start, end, text }: Edit): string {
+  const first = tokens.findIndex((token) => token.start >= start);
+  const next = tokens.findIndex((token) => token.start >= end);
+  const [from, to] = [first, next].map((place) => place === -1 ? tokens.length : place);
+  const words = (list: readonly { text: string }[]) => list.map((token) => token.text).join(" ");
+  const [before, slip, after] = [
+    tokens.slice(Math.max(0, (from ?? 0) - CONTEXT), from),
+    tokens.slice(from, to),
+    tokens.slice(to, (to ?? 0) + CONTEXT),
+  ].map(words);
+  return [rule, object, before, slip, text, after].join("\n");
 }
 
 function oneLine(text: string): string {
@@ -68,18 +95,23 @@ function oneLine(text: string): string {
 }
 
 /**
- * `count` of them, the same for a seed: each rule gives one after the other, so that rare slips are
- * tried as often as common ones. A change of one statement leaves the choice elsewhere as it was.
+ * `count` of them, the same for a seed; with `eachRule` the rules give one after the other, so that
+ * a few slips are of many kinds. A slip keeps its rank while what is near it stays as it is: a
+ * change of one statement moves a slip of that statement into the choice or out of it, no other.
  */
-export function choose(mutants: readonly Mutant[], seed: number, count: number): Mutant[] {
-  const rankOf = (mutant: Mutant) =>
-    createHash("sha256")
-      .update([seed, mutant.rule, mutant.statement.object, mutant.sql].join("\n")).digest("hex");
+export function choose(
+  mutants: readonly Mutant[],
+  seed: number,
+  count: number,
+  eachRule = true,
+): Mutant[] {
+  const rankOf = ({ identity }: Mutant) =>
+    createHash("sha256").update(`${seed}\n${identity}`).digest("hex");
   const ranked = mutants.map((mutant) => ({ mutant, rank: rankOf(mutant) }))
     .sort((a, b) => a.rank < b.rank ? -1 : 1);
   const turns = new Map<string, number>();
   return ranked.map(({ mutant, rank }) => {
-    const turn = turns.get(mutant.rule) ?? 0;
+    const turn = eachRule ? turns.get(mutant.rule) ?? 0 : 0;
     turns.set(mutant.rule, turn + 1);
     return { mutant, rank, turn };
   }).sort((a, b) => a.turn - b.turn || (a.rank < b.rank ? -1 : 1)).slice(0, count)

@@ -1,3 +1,6 @@
+import { basename } from "node:path";
+import type { Killers } from "./killers.ts";
+import type { Reached } from "./reach.ts";
 import type { Source } from "./sources.ts";
 import type { Statement } from "./statements.ts";
 
@@ -5,10 +8,23 @@ import type { Statement } from "./statements.ts";
 export class Neighbourhood {
   readonly #words: ReadonlyMap<string, ReadonlySet<string>>;
   readonly #tests: readonly { file: string; words: readonly string[]; size: number }[];
+  /** What the server counts calls of. */
+  readonly #counted = new Set<string>();
+  readonly #reached = new Map<string, ReadonlySet<string>>();
 
-  constructor(statements: readonly Statement[], tests: readonly Source[]) {
+  readonly #killers: Killers;
+
+  constructor(
+    statements: readonly Statement[],
+    tests: readonly Source[],
+    killers: Killers = new Map(),
+  ) {
+    this.#killers = killers;
     const words = new Map<string, Set<string>>();
-    for (const { object, sql } of statements) {
+    for (const { object, kind, sql } of statements) {
+      if (kind === "function" && /\blanguage plpgsql\b/.test(sql)) {
+        this.#counted.add(shortName(object));
+      }
       const known = words.get(object) ?? new Set<string>();
       for (const word of wordsOf(sql)) known.add(word);
       words.set(object, known);
@@ -21,15 +37,51 @@ export class Neighbourhood {
     }));
   }
 
-  /** All tests, those first that name the object, then those that name what names it, and so on. */
+  /**
+   * From here on tests that reach an object are all that there are of it. A test reaches what it
+   * calls, and views, tables and functions that may be inlined where what it reaches names them.
+   */
+  learn(reached: ReadonlyMap<string, Reached>): void {
+    const inlined = new Map<string, Set<string>>();
+    for (const [object, words] of this.#words) {
+      const known = inlined.get(shortName(object)) ?? new Set<string>();
+      for (const word of words) known.add(word);
+      inlined.set(shortName(object), known);
+    }
+    for (const { file, words } of this.#tests) {
+      const { called, isGreen } = reached.get(file) ??
+        { called: new Set<string>(), isGreen: false };
+      const found = new Set(isGreen ? called : []);
+      const waiting = isGreen
+        ? [...called, ...words.filter((word) => !this.#counted.has(word))]
+        : [];
+      for (let name = waiting.pop(); name !== undefined; name = waiting.pop()) {
+        found.add(name);
+        for (const word of inlined.get(name) ?? []) {
+          if (!found.has(word) && !this.#counted.has(word) && inlined.has(word)) waiting.push(word);
+        }
+      }
+      this.#reached.set(file, found);
+    }
+  }
+
+  /**
+   * All tests, those first that have noticed a slip of the object before, then those that name it,
+   * then those that name what names it, and so on.
+   */
   testsOf(object: string): string[] {
     const distances = this.#distances(object);
-    return this.#tests.map(({ file, words, size }) => {
-      const near = Math.min(...words.map((word) => distances.get(word) ?? Infinity));
-      const often = words.filter((word) => distances.get(word) === near).length;
-      return { file, near, often, size };
-    }).sort((a, b) =>
-      compare(a.near, b.near) || compare(b.often / b.size, a.often / a.size) ||
+    const name = shortName(object);
+    const known = this.#killers.get(object) ?? [];
+    return this.#tests.filter(({ file }) => this.#reached.get(file)?.has(name) ?? true).map(
+      ({ file, words, size }) => {
+        const near = Math.min(...words.map((word) => distances.get(word) ?? Infinity));
+        const often = words.filter((word) => distances.get(word) === near).length;
+        return { file, near, often, size, isNew: known.includes(basename(file)) ? 0 : 1 };
+      },
+    ).sort((a, b) =>
+      compare(a.isNew, b.isNew) || compare(a.near, b.near) ||
+      compare(b.often / b.size, a.often / a.size) ||
       compare(a.size, b.size)
     ).map(({ file }) => file);
   }

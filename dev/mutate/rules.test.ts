@@ -1,5 +1,6 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
-import { choose, mutantsOf } from "./mutants.ts";
+import { parseKillers, printKillers, withKiller } from "./killers.ts";
+import { choose, type Mutant, mutantsOf } from "./mutants.ts";
 import { Neighbourhood } from "./nearest.ts";
 import { statementsOf } from "./statements.ts";
 
@@ -18,6 +19,12 @@ Deno.test("bounds and comparisons are moved by one, other operators are left alo
   deepStrictEqual(slips("comparison", "update t set a = 1, b = 2 where c > 3"), [
     "update t set a = 1, b = 2 where c >= 3",
   ]);
+  deepStrictEqual(
+    slips("comparison", "update t set a = case when b = 1 then 2 end, c = 4 from u"),
+    [
+      "update t set a = case when b <> 1 then 2 end, c = 4 from u",
+    ],
+  );
 });
 
 Deno.test("one condition of several is dropped; the two of `between` are one", () => {
@@ -58,6 +65,12 @@ Deno.test("filters, locks and conflict arms are forgotten", () => {
 });
 
 Deno.test("order, signs, extremes, defaults, sets and negations are turned", () => {
+  deepStrictEqual(
+    slips("order", "select distinct on (a, f(b, c)) d from t order by a, f(b, c), e"),
+    [
+      "select distinct on (a, f(b, c)) d from t order by a, f(b, c), e desc",
+    ],
+  );
   deepStrictEqual(slips("order", "select a from t order by b desc, f(c, d) limit 1"), [
     "select a from t order by b asc, f(c, d) limit 1",
     "select a from t order by b desc, f(c, d) desc limit 1",
@@ -107,6 +120,7 @@ Deno.test("rights are forgotten or given to a role too many", () => {
     "",
     "grant select on t to service_role, authenticated;",
   ]);
+  deepStrictEqual(rights("grant select on t to authenticated, service_role;"), [""]);
   deepStrictEqual(rights("revoke all on t from anon;"), []);
   deepStrictEqual(rights("revoke all on billing.t from public;"), []);
   deepStrictEqual(rights("revoke all on function billing.f(int) from public;"), [""]);
@@ -147,6 +161,61 @@ Deno.test("a seed chooses the same again, from each rule in turn", () => {
   deepStrictEqual(chosen, choose([...mutants].reverse(), 7, 3));
   strictEqual(new Set(chosen.map(({ rule }) => rule)).size, 3);
   strictEqual(choose(mutants, 7, 100).length, mutants.length);
+  const ranks = (count: number) => choose(mutants, 7, count, false).map(({ identity }) => identity);
+  deepStrictEqual(ranks(3), ranks(100).slice(0, 3));
+});
+
+Deno.test("a change of one function leaves every slip elsewhere in its place", () => {
+  const bodies = Array.from(
+    { length: 30 },
+    (_, n) =>
+      `create function billing.f${n}(a int, b int) returns bool return a < ${n} and b > ${n + 1};`,
+  );
+  const chosen = (texts: readonly string[]) =>
+    choose(texts.flatMap((text, n) => mutantsOf(`f${n}.sql`, text)), 7, 20);
+  const before = chosen(bodies);
+  for (const changed of bodies.keys()) {
+    const object = `billing.f${changed}`;
+    const texts = bodies.map((text, n) =>
+      n === changed ? text.replace("return a", "return /* now */ a > b or\n\n  a") : text
+    );
+    const after = chosen(texts);
+    const isOwn = ({ statement }: Mutant) => statement.object === object;
+    // Only what the changed function puts into the choice makes others leave it.
+    const places = new Set(after.map(({ identity }) => identity));
+    const lost = before.filter((mutant) => !isOwn(mutant) && !places.has(mutant.identity));
+    ok(lost.length <= after.filter(isOwn).length, `${object}: ${lost.length} lost`);
+  }
+});
+
+Deno.test("comments, spaces and distant lines are no part of what makes a slip this one", () => {
+  const body = (head: string, tail: string) =>
+    `create function billing.f(a int) returns int language sql as $$
+  select 1 from one, two, three, four, five ${head}
+  where a < 1
+  group by six, seven, eight, nine, ten ${tail}
+$$;`;
+  const identities = (sql: string) =>
+    mutantsOf("f.sql", sql).filter(({ rule, before }) =>
+      rule === "comparison" && /a < 1/.test(before)
+    )
+      .map(({ identity }) => identity);
+  deepStrictEqual(
+    identities(body("-- a comment\n", "order by 1")),
+    identities(body("", "limit 3")),
+  );
+  const twice = mutantsOf("f.sql", `${body("", "")}\n${body("", "")}`);
+  strictEqual(new Set(twice.map(({ identity }) => identity)).size, twice.length);
+});
+
+Deno.test("what has noticed a slip of an object before is asked first", () => {
+  const killers = withKiller(parseKillers("billing.a x.sql\n"), "billing.a", "tests/none.sql");
+  strictEqual(printKillers(killers), "billing.a none.sql x.sql\n");
+  const near = new Neighbourhood([], [
+    { file: "names.sql", text: "select billing.a();" },
+    { file: "none.sql", text: "select 1;" },
+  ], killers);
+  deepStrictEqual(near.testsOf("billing.a"), ["none.sql", "names.sql"]);
 });
 
 Deno.test("the nearest tests are those that name the object, then its callers", () => {
@@ -162,4 +231,12 @@ Deno.test("the nearest tests are those that name the object, then its callers", 
   ]);
   deepStrictEqual(near.testsOf("billing.inner_one"), ["inner.sql", "outer.sql", "none.sql"]);
   ok(near.testsOf("billing.unknown").length === 3);
+  near.learn(
+    new Map([
+      ["inner.sql", { called: new Set(["inner_one"]), isGreen: false }],
+      ["outer.sql", { called: new Set(["outer_one"]), isGreen: true }],
+      ["none.sql", { called: new Set<string>(), isGreen: true }],
+    ]),
+  );
+  deepStrictEqual(near.testsOf("billing.inner_one"), ["outer.sql"]);
 });

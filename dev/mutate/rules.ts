@@ -1,4 +1,4 @@
-import { assigns, closesRange, closing, operandEnd } from "./clauses.ts";
+import { assigns, closesRange, closing, distinctKeys, operandEnd } from "./clauses.ts";
 import type { Token } from "./lexer.ts";
 
 /** What is written instead of the text from `start` to `end`. */
@@ -29,7 +29,7 @@ const BEFORE_OPERAND = new Set(
   ("select then else when and or where returning return in by case values set as on if limit")
     .split(" "),
 );
-const ORDER_ENDS = new Set("limit offset for loop union rows range returning , ;".split(" "));
+const ORDER_ENDS = new Set("limit offset for loop union rows range returning on , ;".split(" "));
 const ARM_ENDS = new Set(["returning", ";"]);
 
 export const RULES: Readonly<Record<string, Rule>> = {
@@ -93,7 +93,8 @@ export const RULES: Readonly<Record<string, Rule>> = {
       const end = operandEnd(tokens, from, ORDER_ENDS);
       const last = tokens[end - 1];
       edits.push(...replace(last, last, last?.text === "desc" ? "asc" : `${last?.text} desc`));
-      if (tokens[end]?.text !== ",") return edits;
+      // Of `distinct on (a, b) … order by a, b, c` only c says which row is taken.
+      if (tokens[end]?.text !== ",") return edits.slice(distinctKeys(tokens, place));
       from = end + 1;
     }
   },

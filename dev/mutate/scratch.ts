@@ -11,6 +11,8 @@ export interface Scratch {
   readonly soundUrl: string;
   /** Runs `use` on a database with the mutant in it; throws `NotApplied` where that fails. */
   withMutant<T>(mutant: Mutant, use: (databaseUrl: string) => Promise<T>): Promise<T>;
+  /** Runs `use` on a database without a mutant where calls of functions are counted. */
+  withTracked<T>(use: (databaseUrl: string) => Promise<T>): Promise<T>;
 }
 
 export class NotApplied extends Error {}
@@ -42,6 +44,12 @@ export async function withScratch<T>(
       let copies = 0;
       return await use({
         soundUrl: urlOf("checked"),
+        withTracked: async (run) => {
+          const name = `tracked_${++copies}`;
+          await copy("sound", name);
+          await admin`alter database ${admin(name)} set track_functions = 'all'`;
+          return await run(urlOf(name));
+        },
         withMutant: async (mutant, judge) => {
           const name = `mutant_${++copies}`;
           const steps = stepsOf(mutant, sources);

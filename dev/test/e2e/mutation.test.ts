@@ -13,6 +13,8 @@ if (platform.engine === "embedded") {
       engine: platform.engine,
       seed: SEED,
       count: 10,
+      eachRule: true,
+      remember: false,
       wanted: () => true,
       workers: 2,
       nearest: 12,

@@ -1,0 +1,165 @@
+-- Who takes which lock. A row that is locked carries the transaction in its xmax, and does so after
+-- a rollback too: one session sees which rows a statement has locked, whatever came of it.
+begin;
+select plan(39);
+
+insert into public.clients (id, name, email, started_on) values
+  ('00000000-0000-4000-8000-000000000a36', 'One', 'one@example.com', '2026-06-01'),
+  ('00000000-0000-4000-8000-000000000b36', 'Two', 'two@example.com', '2026-06-01');
+insert into public.billing_config (client_id, minimum_minor)
+select id, 5000 from public.clients where name = 'One';
+insert into public.invoice_items (id, client_id, description, unit_amount, currency, item_day)
+select '00000000-0000-4000-8000-000000000c36', id, 'Fee', 5, 'USD', '2026-07-02'
+from public.clients where name = 'One';
+select billing.run_monthly('2026-07-01');
+create temporary table inv as
+select i.* from public.invoices i join public.clients c on c.id = i.client_id
+where c.name = 'One';
+insert into public.stripe_invoices (invoice_id, livemode, stripe_invoice_id, state)
+select id, false, 'in_1', 'open' from inv;
+insert into public.stripe_payments (payment_intent_id, stripe_invoice_id, amount_minor, seen_at)
+values ('pi_1', 'in_1', 0, '2026-07-02');
+
+-- It can be told of rows written anew: the run has locked those that there were.
+update _billing.settlement_locks set client_id = client_id;
+update _billing.terms_version set version = version;
+update public.clients set email = email;
+
+-- Runs a statement, takes all of it back and returns the names of the rows that were locked.
+create function pg_temp.locked(statement text, names text) returns text[] language plpgsql as $$
+declare
+  before jsonb;
+  locked text[];
+begin
+  execute format('select jsonb_object_agg(r.name, r.mark) from (%s) r', names) into before;
+  begin
+    execute statement;
+    raise exception 'done';
+  exception when others then
+    null;
+  end;
+  execute format('select array_agg(r.name order by r.name) from (%s) r
+    where r.mark is distinct from $1 ->> r.name', names) into locked using before;
+  return locked;
+end $$;
+create function pg_temp.clients(statement text) returns text[] language sql as $$
+  select pg_temp.locked(statement, 'select c.name, l.xmax::text as mark
+    from _billing.settlement_locks l join public.clients c on c.id = l.client_id');
+$$;
+create function pg_temp.usage_is_held(statement text) returns boolean language sql as $$
+  select pg_temp.locked(statement,
+    'select ''usage'' as name, w.xmax::text as mark from billing.usage_watermark w') is not null;
+$$;
+-- How many advisory locks a statement takes that its transaction did not have.
+create function pg_temp.advisory(statement text) returns bigint language plpgsql as $$
+declare
+  held constant bigint := (select count(*) from pg_locks where locktype = 'advisory');
+  taken bigint;
+begin
+  begin
+    execute statement;
+    taken := (select count(*) from pg_locks where locktype = 'advisory') - held;
+    raise exception 'done';
+  exception when others then
+    return taken;
+  end;
+end $$;
+select is(pg_temp.clients('select 1'), null, 'what locks nothing is seen to lock nothing');
+
+-- Whoever writes the books of a client takes its lock first, even where nothing is to be written:
+-- so that it reads what nobody is about to change. The client's alone.
+select is(pg_temp.clients(format(v.statement, (select id from inv), (select client_id from inv))),
+  '{One}', v.statement)
+from (values
+  ($$select billing.issue_credit_note('%s', '', 100, false)$$),
+  ($$select billing.record_payment('%s', 0)$$),
+  ($$select billing.mark_uncollectible('%s')$$),
+  ($$update public.invoice_items set section_start = '2026-07-01';
+    select billing.create_one_off_invoice('{00000000-0000-4000-8000-000000000c36}')$$),
+  ($$select billing.finalize_invoice('%s')$$),
+  ($$select billing.void_invoice('%s', 'by mistake')$$),
+  ($$select billing.regenerate_invoice('%s')$$),
+  ($$select billing.generate_invoice('%2$s', '2026-06-01', '2026-07-02')$$),
+  ($$select billing.preview_invoice('%2$s', '2026-07-01', '2026-07-02')$$),
+  ($$select billing.charge_base_fee('%2$s', 10, 'Fee', '2026-07-01')$$),
+  ($$select billing.apply_stripe_charge('{"id": "ch_1", "payment_intent": "pi_1",
+    "currency": "usd", "amount_refunded": 0}', '2026-07-02')$$),
+  ($$select _billing.apply_stripe_dispute('{"id": "dp_1", "payment_intent": "pi_1"}',
+    '2026-07-02')$$),
+  ($$select billing.apply_stripe_invoice_payment('{"invoice": "in_1", "amount_paid": 0,
+    "currency": "usd"}', '2026-07-02')$$),
+  ($$select billing.apply_stripe_invoice('{"id": "in_1", "livemode": false, "currency": "usd",
+    "status": "open", "total": 5000}', '2026-07-02')$$),
+  ($$select billing.apply_stripe_credit_note('{"id": "cn_1", "invoice": "in_1",
+    "livemode": false, "currency": "usd", "total": 100, "metadata":
+      {"leveredge_credit_note_id": "00000000-0000-4000-8000-000000000d36"}}', '2026-07-02')$$),
+  ($$select billing.apply_stripe_subscription('{"id": "sub_1", "metadata":
+    {"leveredge_client_id": "%2$s"}, "livemode": false, "status": "incomplete",
+    "items": {"data": []}}', '2026-07-02')$$)
+) v(statement);
+select is(pg_temp.clients($$select _billing.lock_clients(array(select id from public.clients
+  where name = 'Two'))$$), '{Two}', 'lock_clients locks whom it is given');
+
+-- The other locks of the order.
+select is(pg_temp.locked(format($$select _billing.lock_periods(array[
+    ('%s', '2026-06-01', '2026-07-01')::billing.rating_target])$$, client_id),
+  $$select c.name, p.xmax::text as mark from public.billing_periods p
+    join public.clients c on c.id = p.client_id where p.period_start = '2026-06-01'$$),
+  '{One}', 'lock_periods locks the periods that it is given') from inv;
+select is(pg_temp.locked('select _billing.hold_terms()',
+  $$select 'terms' as name, v.xmax::text as mark from _billing.terms_version v$$), '{terms}',
+  'hold_terms locks the version of the terms');
+select is(pg_temp.locked(format('select _billing.get_invoice(%L)', id),
+  'select i.client_id::text as name, i.xmax::text as mark from public.invoices i'),
+  array[client_id::text], 'get_invoice locks the invoice') from inv;
+select is(pg_temp.locked(format('select _billing.hold_client(%L)', client_id),
+  'select c.name, c.xmax::text as mark from public.clients c'), '{One}',
+  'hold_client locks the client') from inv;
+select is(pg_temp.locked($$delete from public.service_intervals where client_id =
+    (select client_id from inv)$$,
+  'select c.name, c.xmax::text as mark from public.clients c'), '{One}',
+  'so does a change of service');
+update billing.monthly_runs set healed_until = 'infinity';
+select is(pg_temp.locked(format('select billing.%s((select max(id) from billing.monthly_runs))', f),
+  $$select 'run' as name, r.xmax::text as mark from billing.monthly_runs r$$), '{run}',
+  f || ' locks its run, also where nothing is left to do')
+from unnest('{heal_step,finish_run}'::text[]) f;
+
+-- A lock is noted with its level, so that tests see one that is taken out of order.
+create function pg_temp.level_after(statement text) returns text language plpgsql as $$
+begin
+  perform set_config('billing.lock_level', '0', true);
+  execute statement;
+  return current_setting('billing.lock_level');
+end $$;
+select is(pg_temp.level_after($$select _billing.lock_clients('{}')$$), '1', 'clients');
+select is(pg_temp.level_after($$select _billing.lock_periods('{}')$$), '2', 'periods');
+select is(pg_temp.level_after($$select _billing.hold_terms()$$), '3', 'terms');
+select is(pg_temp.level_after($$select billing.generate_invoice((select id from public.clients
+  where name = 'Two'), '2026-07-01', '2026-08-02')$$), '4', 'numbers');
+
+-- Usage: who opens periods or decides about rows keeps rollups out.
+update billing.usage_watermark set moved_at = moved_at;
+select ok(pg_temp.usage_is_held(v.statement), v.statement) from (values
+  ('select _billing.hold_usage()'), ('select _billing.rollup_if_free()'),
+  ('select billing.release_held_logs()'),
+  ($$select billing.dismiss_quarantined('test', reason => 'none')$$),
+  ($$select billing.reinstate_dismissed('{}')$$),
+  ($$insert into billing.rebuild_requests (from_day, until_day, in_steps)
+    values ('2026-06-01', '2026-06-01', true); select billing.rebuild_step()$$),
+  ($$select billing.rebuild_usage('2026-06-01', '2026-06-01')$$)
+) v(statement);
+
+-- Advisory locks.
+select is(pg_temp.advisory($$select _billing.due_meter_events(false)$$), 1::bigint,
+  'meter events are told one caller after the other');
+select is(pg_temp.advisory(format($$select _billing.save_stripe_customer('%s', false, 'cus_1',
+  'x')$$, client_id)), 1::bigint, 'a customer is noted by one at a time') from inv;
+insert into public.agent_usage_logs (id, agent, model, web_searches, client_id, "timestamp")
+select '00000000-0000-4000-8000-000000000e36', 'S', 'claude-sonnet', 1, client_id, '2026-07-01'
+from inv;
+select is(pg_temp.advisory($$select billing.retract_log('00000000-0000-4000-8000-000000000e36', 'test')$$),
+  1::bigint, 'corrections of a log are judged one after the other');
+
+select * from finish();
+rollback;
