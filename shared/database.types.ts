@@ -248,6 +248,7 @@ export type Database = {
           "period_start": string;
           "rated_version": number;
           "reason": string | null;
+          "settled_at": string | null;
           "state": string;
           "updated_at": string;
           "usage_changed": boolean;
@@ -262,6 +263,7 @@ export type Database = {
           "period_start": string;
           "rated_version"?: number;
           "reason"?: string | null;
+          "settled_at"?: string | null;
           "state"?: string;
           "updated_at"?: string;
           "usage_changed"?: never;
@@ -275,6 +277,7 @@ export type Database = {
           "period_start"?: string;
           "rated_version"?: number;
           "reason"?: string | null;
+          "settled_at"?: string | null;
           "state"?: string;
           "updated_at"?: string;
           "usage_changed"?: never;
@@ -1608,6 +1611,7 @@ export type Database = {
       "stripe_refunds": {
         Row: {
           "amount_minor": number;
+          "credited_minor": number;
           "failure_reason": string | null;
           "payment_intent_id": string | null;
           "refund_id": string;
@@ -1619,6 +1623,7 @@ export type Database = {
         ComputedFields: never;
         Insert: {
           "amount_minor": number;
+          "credited_minor"?: number;
           "failure_reason"?: string | null;
           "payment_intent_id"?: string | null;
           "refund_id": string;
@@ -1629,6 +1634,7 @@ export type Database = {
         };
         Update: {
           "amount_minor"?: number;
+          "credited_minor"?: number;
           "failure_reason"?: string | null;
           "payment_intent_id"?: string | null;
           "refund_id"?: string;

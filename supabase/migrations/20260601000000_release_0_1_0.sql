@@ -66,7 +66,7 @@ insert into billing.error_codes (code, http_status, meaning) values
   ('unknown_client', 404, 'No client has this id.'),
   ('unknown_invoice', 404, 'No invoice has this id.'),
   ('append_only', 409, 'Rows of this table are facts; they are corrected by new rows.'),
-  ('past_is_frozen', 409, 'What has been in force or invoiced cannot be changed afterwards.'),
+  ('past_is_frozen', 409, 'What a settled period was charged by cannot be changed afterwards.'),
   ('invoice_frozen', 409, 'A finalized invoice cannot be edited.'),
   ('illegal_transition', 409, 'The invoice cannot go from its state to that one.'),
   ('client_blocked', 409, 'The client cannot be billed; the message says why.'),
@@ -930,6 +930,7 @@ create table public.billing_periods (
   message text,
   usage_version bigint not null default 0,
   rated_version bigint not null default 0,
+  settled_at timestamptz,
   usage_changed boolean not null generated always as (usage_version <> rated_version) stored,
   updated_at timestamptz not null default now(),
   primary key (client_id, period_start),
@@ -949,6 +950,9 @@ comment on column public.billing_periods.rated_version is
   'The usage_version that was last rated for good.';
 comment on column public.billing_periods.usage_changed is
   'Usage of the period has changed since it was last rated; the next run rates it again.';
+comment on column public.billing_periods.settled_at is
+  'When its invoice was issued, or it was skipped: from then on prices and config cannot change what
+   it was charged. Null before, and once its invoice is void.';
 create index billing_periods_to_do on public.billing_periods (client_id)
   where usage_changed or state in ('pending', 'blocked');
 create index billing_periods_voided on public.billing_periods (client_id) where state = 'voided';
@@ -3219,33 +3223,53 @@ create constraint trigger count_terms_change
 create trigger refuse_truncate before truncate on public.billing_config
   for each statement execute function _billing.refuse_change();
 
--- The config in force per client and day, defaults filled in. Money of the default row holds only
--- for clients billed in its currency: 50.00 USD is not 5000 JPY.
+-- What a client's own row (null where it has none) and the default's come to on a day. Money of the
+-- default row holds only for clients billed in its currency: 50.00 USD is not 5000 JPY. Inlined.
+create function billing.merged_config(own public.billing_config,
+  fallback public.billing_config, day date)
+returns table (currency text, minimum_minor bigint, discount_percent numeric,
+  discount_minor bigint, taxes jsonb, payment_terms_days smallint, line_grouping text,
+  grace_hours integer, deliveries text[])
+language sql immutable
+begin atomic
+  select m.currency,
+    coalesce(own.minimum_minor,
+      case when fallback.currency = m.currency then fallback.minimum_minor else 0 end),
+    case when m.discounted then coalesce(own.discount_percent, case
+      when own.discount_minor is null and day < coalesce(fallback.discount_until, 'infinity')
+      then fallback.discount_percent end) end,
+    case when m.discounted then coalesce(own.discount_minor, case
+      when own.discount_percent is null and fallback.currency = m.currency
+        and day < coalesce(fallback.discount_until, 'infinity')
+      then fallback.discount_minor end) end,
+    coalesce(own.taxes, fallback.taxes),
+    coalesce(own.payment_terms_days, fallback.payment_terms_days),
+    coalesce(own.line_grouping, fallback.line_grouping),
+    coalesce(own.grace_hours, fallback.grace_hours), coalesce(own.deliveries, fallback.deliveries)
+  from (select coalesce(own.currency, fallback.currency) as currency,
+    day < coalesce(own.discount_until, 'infinity') as discounted) m;
+end;
+comment on function billing.merged_config is
+  'Config of a day: a client''s own row, with the default''s values where it has none.';
+grant execute on function
+  billing.merged_config(public.billing_config, public.billing_config, date) to service_role;
+
+-- The config in force per client and day, defaults filled in.
 create function billing.config_on(client_ids uuid[], days date[])
 returns table (client_id uuid, day date, currency text, exponent smallint, minimum_minor bigint,
   discount_percent numeric, discount_minor bigint, taxes jsonb, payment_terms_days smallint,
   line_grouping text, grace_hours integer, deliveries text[])
 language sql stable
 begin atomic
-  select k.client_id, k.day, cur.code, cur.exponent,
-    coalesce(c.minimum_minor, case when d.currency = cur.code then d.minimum_minor else 0 end),
-    case when x.discounted then coalesce(c.discount_percent, case
-      when c.discount_minor is null and k.day < coalesce(d.discount_until, 'infinity')
-      then d.discount_percent end) end,
-    case when x.discounted then coalesce(c.discount_minor, case
-      when c.discount_percent is null and d.currency = cur.code
-        and k.day < coalesce(d.discount_until, 'infinity')
-      then d.discount_minor end) end,
-    coalesce(c.taxes, d.taxes), coalesce(c.payment_terms_days, d.payment_terms_days),
-    coalesce(c.line_grouping, d.line_grouping), coalesce(c.grace_hours, d.grace_hours),
-    coalesce(c.deliveries, d.deliveries)
+  select k.client_id, k.day, cur.code, cur.exponent, m.minimum_minor, m.discount_percent,
+    m.discount_minor, m.taxes, m.payment_terms_days, m.line_grouping, m.grace_hours, m.deliveries
   from unnest(client_ids, days) k(client_id, day)
   join public.billing_config d on d.client_id is null
     and d.effective_from <= k.day and k.day < d.effective_until
   left join public.billing_config c on c.client_id = k.client_id
     and c.effective_from <= k.day and k.day < c.effective_until
-  join public.currencies cur on cur.code = coalesce(c.currency, d.currency)
-  cross join lateral (select k.day < coalesce(c.discount_until, 'infinity') as discounted) x;
+  cross join lateral billing.merged_config(c, d, k.day) m
+  join public.currencies cur on cur.code = m.currency;
 end;
 comment on function billing.config_on is
   'Config in force for each client and day, with the default filled in.';
@@ -3441,7 +3465,7 @@ create policy "members read their and default prices, operators all" on public.p
     or (select billing.is_operator()));
 
 -- At the commit of a change, once more: an invoice may have been issued since the statement, by a
--- run that could not see it. Which it was is decided by the version of the terms (settling.sql).
+-- run that could not see it. Which it was is decided by the version of the terms (ADR 20).
 -- Triggers of one event fire by name: count_terms_change before the guards.
 create constraint trigger count_terms_change after insert or update or delete on public.prices
   deferrable initially deferred for each row execute function _billing.count_terms_change();
@@ -3615,50 +3639,53 @@ comment on function billing.price_segments is
   'Stretches of days under one price, per client, model, metric and currency.';
 grant execute on function billing.price_segments(uuid[], text[], text[], text[]) to service_role;
 
--- 30_pricing/frozen_terms.sql
+-- 30_pricing/price_days.sql
 
--- Prices and config that have been in force stay as they were; only what is still to come can be
--- changed, and what is in force can be ended from today on. A new row may reach into the past
--- (that is how unpriced usage is released) unless it would change what has been invoiced.
+-- Which days are priced by which of some prices, the rows of a table or not: so that what would be
+-- priced otherwise by a change can be asked. One key at a time; rating uses price_segments.
 
-create function _billing.guard_terms() returns trigger
-language plpgsql set search_path = '' as $$
-declare
-  -- Terms hold for client-local days: the latest today on earth is that of UTC+14.
-  today constant date := (billing.as_of() at time zone 'UTC' + interval '14 hours')::date;
-  ending_only boolean;
-begin
-  if tg_op = 'DELETE' then
-    if old.effective_from <= today then
-      perform billing.raise_error('past_is_frozen',
-        format('a row of %s in force since %s cannot be deleted', tg_table_name,
-          old.effective_from),
-        format('end it instead: set effective_until to %s or later', today + 1));
-    end if;
-    return old;
-  end if;
-  -- Generated columns (prices.scope) are not computed yet in a before trigger.
-  ending_only := to_jsonb(new) - '{effective_until,scope}'::text[]
-    = to_jsonb(old) - '{effective_until,scope}'::text[];
-  if old.effective_from <= today and not (
-    ending_only and new.effective_until > today and old.effective_until > today) then
-    perform billing.raise_error('past_is_frozen',
-      format('a row of %s in force since %s cannot be changed', tg_table_name,
-        old.effective_from),
-      format('end it (effective_until %s or later) and add a new row from that day',
-        today + 1));
-  end if;
-  if new.effective_from <= today and old.effective_from > today then
-    perform billing.raise_error('past_is_frozen',
-      format('%s cannot be moved into the past', tg_table_name), 'add a row instead');
-  end if;
-  return new;
-end $$;
+-- Whether a price can hold for a client's usage of a metric, and how it ranks among others: the
+-- preference of billing.price_candidates. Null where it cannot hold.
+create function _billing.price_rank(price public.prices, client_id uuid, model text, family text,
+  metric text)
+returns integer language sql immutable
+return case when (price.client_id is null or price.client_id = client_id)
+    and price.scope = any (array['model:' || model, 'family:' || family, 'any'])
+    and metric in (price.metric, 'batch_' || price.metric)
+  then (price.client_id is null)::integer * 100 + (price.metric <> metric)::integer * 10
+    + case when price.model is not null then 1 when price.family is not null then 2 else 3 end end;
+comment on function _billing.price_rank is
+  'Preference of a price for a key, null where it does not hold for it; the least wins.';
 
-create trigger guard_terms before update or delete on public.prices
-  for each row execute function _billing.guard_terms();
-create trigger guard_terms before update or delete on public.billing_config
-  for each row execute function _billing.guard_terms();
+-- The prices that could hold for a metric of a client (null: of one that has none of its own).
+create function _billing.prices_of(client_id uuid, metric text, currency text)
+returns public.prices[] language sql stable set search_path = '' as $$
+  select coalesce(array_agg(p), '{}') from (
+    select p from public.prices p where p.client_id = prices_of.client_id
+      and p.currency = prices_of.currency and prices_of.metric in (p.metric, 'batch_' || p.metric)
+    union all
+    select p from public.prices p where p.client_id is null
+      and p.currency = prices_of.currency and prices_of.metric in (p.metric, 'batch_' || p.metric)
+  ) x(p);
+$$;
+comment on function _billing.prices_of is 'Prices of a client and of the default list for a metric.';
+
+-- Which of these prices holds on which days.
+create function _billing.price_days(prices public.prices[], client_id uuid, model text,
+  family text, metric text)
+returns table (price_id uuid, days datemultirange) language sql immutable set search_path = '' as $$
+  with held as materialized (
+    select (p.price).id, daterange((p.price).effective_from, (p.price).effective_until) as days,
+      _billing.price_rank(p.price, price_days.client_id, price_days.model, price_days.family,
+        price_days.metric) as rank
+    from (select x::public.prices as price from unnest(prices) x) p
+  )
+  select h.id, datemultirange(h.days) - coalesce((
+    select range_agg(b.days) from held b where b.rank < h.rank), '{}')
+  from held h where h.rank is not null;
+$$;
+comment on function _billing.price_days is
+  'Days on which each of some prices holds for a model and metric of a client.';
 
 -- 30_pricing/stripe_meters.sql
 
@@ -3697,9 +3724,38 @@ grant select on public.stripe_meters to authenticated;
 create policy "operators read" on public.stripe_meters for select to authenticated
   using ((select billing.is_operator()));
 
--- As with prices: what has been in force stays, what is in force can be ended.
-create trigger guard_terms before update or delete on public.stripe_meters
-  for each row execute function _billing.guard_terms();
+-- Stripe has been told of the usage of each day that a meter was in force: what has been in force
+-- stays as it is and can be ended from tomorrow on.
+create function _billing.guard_meter_in_force() returns trigger
+language plpgsql set search_path = '' as $$
+declare
+  -- Meters hold for client-local days: the latest today on earth is that of UTC+14.
+  today constant date := (billing.as_of() at time zone 'UTC' + interval '14 hours')::date;
+begin
+  if old.effective_from > today then
+    if tg_op = 'DELETE' then
+      return old;
+    elsif new.effective_from <= today then
+      perform billing.raise_error('past_is_frozen', 'a meter cannot be moved into the past',
+        'add a row instead');
+    end if;
+    return new;
+  end if;
+  if tg_op = 'DELETE' then
+    perform billing.raise_error('past_is_frozen',
+      format('a meter in force since %s cannot be deleted', old.effective_from),
+      format('end it instead: set effective_until to %s or later', today + 1));
+  elsif to_jsonb(new) - 'effective_until' <> to_jsonb(old) - 'effective_until'
+    or new.effective_until <= today or old.effective_until <= today then
+    perform billing.raise_error('past_is_frozen',
+      format('a meter in force since %s cannot be changed', old.effective_from),
+      format('end it (effective_until %s or later) and add a new row from that day', today + 1));
+  end if;
+  return new;
+end $$;
+
+create trigger guard_meter_in_force before update or delete on public.stripe_meters
+  for each row execute function _billing.guard_meter_in_force();
 create trigger refuse_truncate before truncate on public.stripe_meters
   for each statement execute function _billing.refuse_change();
 
@@ -3925,12 +3981,13 @@ create table public.credit_notes (
   constraint credit_notes_settled check (
     total_minor = to_invoice_minor + to_balance_minor + to_refund_minor
     and least(to_invoice_minor, to_balance_minor, to_refund_minor) >= 0),
-  constraint credit_notes_voided_undo check (voided_at is null or to_invoice_minor = total_minor)
+  constraint credit_notes_voided_undo check (
+    voided_at is null or total_minor in (to_invoice_minor, to_refund_minor))
 );
 comment on table public.credit_notes is
   'Credits on issued invoices: off what is due, onto the client''s balance, or refunded.';
 comment on column public.credit_notes.voided_at is
-  'When it was taken back: its amount is due again. Only of a note that was all off what was due.';
+  'When it was taken back. Only of a note that was all off what was due, or all to be refunded.';
 create index credit_notes_invoice_id on public.credit_notes (invoice_id);
 create index credit_notes_client_id on public.credit_notes (client_id, issued_at);
 create index credit_notes_currency on public.credit_notes (currency);
@@ -4258,125 +4315,6 @@ create trigger guard_item_on_delete before delete on public.invoice_items
   for each row when (old.section_start is not null or old.invoice_id is not null)
   execute function _billing.guard_item();
 
--- 35_books/frozen_prices.sql
-
--- Terms that have been invoiced cannot be changed by new rows.
-
--- A new price may not hold for usage that an issued invoice has charged for under another.
-create function _billing.guard_new_price() returns trigger
-language plpgsql set search_path = '' as $$
-declare
-  invoiced text;
-begin
-  select format('%s (%s, %s)', i.number, l.model, l.metric) into invoiced
-  from public.invoice_lines l
-  join public.invoices i on i.id = l.invoice_id and i.status in ('open', 'paid', 'uncollectible')
-  left join public.models m on m.id = l.model
-  where l.kind = 'usage' and l.metric in (new.metric, 'batch_' || new.metric)
-    and i.currency = new.currency
-    and l.service_end > new.effective_from and l.service_start < new.effective_until
-    and (new.client_id is null or i.client_id = new.client_id)
-    and (new.model is null or l.model = new.model)
-    and (new.family is null or m.family = new.family)
-    and exists (
-      select from public.usage_records r
-      where r.client_id = i.client_id and r.model = l.model and r.metric = l.metric
-        and r.usage_day >= greatest(l.service_start, new.effective_from)
-        and r.usage_day < least(l.service_end, new.effective_until)
-        and new.id = (
-          select c.price_id from billing.price_candidates(array[i.client_id], array[l.model],
-            array[l.metric], array[i.currency]) c
-          where c.effective_from <= r.usage_day and r.usage_day < c.effective_until
-          order by c.preference limit 1))
-  limit 1;
-  if invoiced is not null then
-    perform billing.raise_error('past_is_frozen',
-      format('this price would change usage already invoiced on %s', invoiced),
-      'let it start after the last invoiced day');
-  end if;
-  return null;
-end $$;
-
-create trigger guard_new_price after insert on public.prices
-  for each row execute function _billing.guard_new_price();
-create constraint trigger guard_new_price_at_commit after insert on public.prices
-  deferrable initially deferred for each row execute function _billing.guard_new_price();
-
--- A model's family may not change where usage that an issued invoice has charged for would then
--- have another price than the one it was charged by.
-create function _billing.guard_model_family() returns trigger
-language plpgsql set search_path = '' as $$
-declare
-  invoiced text;
-begin
-  select format('%s (%s, %s)', i.number, l.model, l.metric) into invoiced
-  from public.invoice_lines l
-  join public.invoices i on i.id = l.invoice_id and i.status in ('open', 'paid', 'uncollectible')
-  where l.kind = 'usage' and l.model in (
-      case when tg_op <> 'INSERT' then old.id end, case when tg_op <> 'DELETE' then new.id end)
-    and exists (
-      select from public.usage_records r
-      where r.client_id = i.client_id and r.model = l.model and r.metric = l.metric
-        and r.usage_day >= l.service_start and r.usage_day < l.service_end
-        and l.price_id is distinct from (
-          select c.price_id from billing.price_candidates(array[i.client_id], array[l.model],
-            array[l.metric], array[i.currency]) c
-          where c.effective_from <= r.usage_day and r.usage_day < c.effective_until
-          order by c.preference limit 1))
-  limit 1;
-  if invoiced is not null then
-    perform billing.raise_error('past_is_frozen',
-      format('this family would change the price of usage already invoiced on %s', invoiced),
-      'log under a new model id, or price this one by its own name from a day to come');
-  end if;
-  return null;
-end $$;
-
-create trigger guard_family after insert or delete on public.models
-  for each row execute function _billing.guard_model_family();
-create trigger guard_family_on_change after update on public.models
-  for each row when ((old.id, old.family) is distinct from (new.id, new.family))
-  execute function _billing.guard_model_family();
-create constraint trigger guard_family_at_commit after insert or update or delete on public.models
-  deferrable initially deferred for each row execute function _billing.guard_model_family();
-
--- A config for days that are invoiced would change what the invoice was made under; a currency
--- may only change where a period begins, so that no invoice meets two.
-create function _billing.guard_new_config() returns trigger
-language plpgsql set search_path = '' as $$
-declare
-  invoiced text;
-  client record;
-begin
-  select i.number into invoiced from public.invoices i
-  where i.kind = 'period' and i.status in ('open', 'paid', 'uncollectible')
-    and (new.client_id is null or i.client_id = new.client_id)
-    and i.period_end > new.effective_from and i.period_start < new.effective_until
-  limit 1;
-  if invoiced is not null then
-    perform billing.raise_error('past_is_frozen',
-      format('this config would change a period already invoiced on %s', invoiced),
-      'let it start after the last invoiced period');
-  end if;
-  select c.name, c.billing_anchor_day, o.currency into client
-  from public.billing_config o join public.clients c on c.id = o.client_id
-  where o.client_id = new.client_id and o.effective_until = new.effective_from
-    and new.effective_from <> billing.period_start_of(new.effective_from, c.billing_anchor_day)
-    and coalesce(o.currency, '') <> coalesce(new.currency, '');
-  if client.name is not null then
-    perform billing.raise_error('currency_mismatch',
-      format('the currency of %s would change within a period, on %s', client.name,
-        new.effective_from),
-      format('let the change start on day %s of a month', client.billing_anchor_day));
-  end if;
-  return null;
-end $$;
-
-create trigger guard_new_config after insert on public.billing_config
-  for each row execute function _billing.guard_new_config();
-create constraint trigger guard_new_config_at_commit after insert on public.billing_config
-  deferrable initially deferred for each row execute function _billing.guard_new_config();
-
 -- 35_books/statements.sql
 
 -- Statements of account and the balance of a client.
@@ -4397,6 +4335,10 @@ union all
 select n.client_id, n.currency, n.voided_at, 3, 'credit_note_voided', n.number, n.total_minor,
   n.invoice_id
 from public.credit_notes n where n.voided_at is not null
+union all
+select n.client_id, n.currency, n.voided_at, 4, 'refund_failed', n.number, -n.to_refund_minor,
+  n.invoice_id
+from public.credit_notes n where n.voided_at is not null and n.to_refund_minor > 0
 union all
 select n.client_id, n.currency, n.issued_at, 4, 'refund', n.number, n.to_refund_minor,
   n.invoice_id
@@ -5456,6 +5398,326 @@ comment on function billing.count_quarantine is
   'Counts what cannot be billed, for billing.health; returns the rows.';
 grant execute on function billing.count_quarantine(timestamptz) to service_role;
 
+-- 40_rating/settled_usage.sql
+
+-- What settled periods were charged for: usage whose price may not change any more.
+
+-- Models and metrics that settled periods (billing_periods.settled_at) overlapping `days` have been
+-- charged for, or had for nothing; with `charged`, the days that issued lines charge for. Of periods
+-- without an invoice of their own, and of metrics that may go without a price, usage says it.
+-- `is_open`: usage may have come since that waits for a price. Null asks for all.
+create function _billing.settled_usage(of_client uuid, of_model text, metrics text[],
+  currencies text[], days datemultirange)
+returns table (client_id uuid, period_start date, period_end date, currency text, model text,
+  metric text, charged datemultirange, is_open boolean)
+language plpgsql stable set search_path = '' set jit = off
+set plan_cache_mode = force_custom_plan as $$
+#variable_conflict use_column
+declare
+  without_lines constant billing.rating_target[] := array(
+    select (p.client_id, p.period_start, p.period_end)::billing.rating_target
+    from public.billing_periods p
+    where p.settled_at is not null and days && daterange(p.period_start, p.period_end)
+      and (of_client is null or p.client_id = of_client)
+      and (metrics is null
+        or exists (select from billing.unbilled_metrics n where n.metric = any (metrics))
+        or not exists (select from public.invoices i where i.client_id = p.client_id
+          and i.period_start = p.period_start and i.kind = 'period'
+          and i.status in ('open', 'paid', 'uncollectible'))));
+begin
+  return query
+  select i.client_id, l.section_start, p.period_end, i.currency, l.model, l.metric,
+    range_agg(daterange(l.service_start, l.service_end)), true
+  from public.invoices i
+  join public.invoice_lines l on l.invoice_id = i.id and l.kind = 'usage'
+  join public.billing_periods p on p.client_id = i.client_id and p.period_start = l.section_start
+  where i.status in ('open', 'paid', 'uncollectible') and p.settled_at is not null
+    and days && daterange(p.period_start, p.period_end)
+    and (of_client is null or i.client_id = of_client)
+    and (of_model is null or l.model = of_model)
+    and (metrics is null or l.metric = any (metrics))
+    and (currencies is null or i.currency = any (currencies))
+  group by i.client_id, l.section_start, p.period_end, i.currency, l.model, l.metric
+  union all
+  select distinct u.client_id, u.period_start, t.period_end, t.currency, u.model, u.metric,
+    '{}'::datemultirange, p.state = 'blocked' or p.usage_changed
+  from billing.usage_of_targets(without_lines) u
+  join billing.period_terms(without_lines) t
+    on t.client_id = u.client_id and t.period_start = u.period_start
+  join public.billing_periods p
+    on p.client_id = u.client_id and p.period_start = u.period_start
+  where u.quantity <> 0 and (of_model is null or u.model = of_model)
+    and (metrics is null or u.metric = any (metrics))
+    and (currencies is null or t.currency = any (currencies));
+end $$;
+comment on function _billing.settled_usage is
+  'Models and metrics that settled periods were charged for, or had for nothing.';
+
+create type _billing.settled_section as (client_id uuid, period_start date, period_end date);
+comment on type _billing.settled_section is 'A settled period that a change would alter.';
+
+-- Refuses a change for the last of the settled periods that it would alter, and says what to do.
+create function _billing.refuse_settled(change text, sections _billing.settled_section[])
+returns void language plpgsql set search_path = '' as $$
+declare
+  last record;
+begin
+  select c.name, s.period_start, s.period_end, i.number into last
+  from unnest(sections) s join public.clients c on c.id = s.client_id
+  left join public.invoices i on i.client_id = s.client_id and i.kind = 'period'
+    and i.period_start = s.period_start and i.status in ('open', 'paid', 'uncollectible')
+  order by s.period_end desc, c.name limit 1;
+  if last.name is not null then
+    perform billing.raise_error('past_is_frozen',
+      format('%s would change what %s was charged for %s, which is settled (%s)', change,
+        last.name, _billing.period_label(last.period_start, last.period_end),
+        coalesce('invoice ' || last.number, 'skipped, nothing was due')),
+      format('leave the days before %1$s as they are: end the row there (effective_until %1$s) '
+        || 'and let a new one begin (effective_from %1$s); only a period whose invoice is void '
+        || 'can be charged otherwise', last.period_end));
+  end if;
+end $$;
+comment on function _billing.refuse_settled is
+  'Raises past_is_frozen for the last of these settled periods; none is fine.';
+
+-- 40_rating/frozen_prices.sql
+
+-- The prices of what settled periods were charged for are frozen; all else can be mended. ADR 26.
+--
+-- A period was charged for models and metrics (settled_usage). On each of its days these keep the
+-- price they had. Days without a price may get one: that is how usage without a price is released.
+
+create type _billing.price_key as (owner uuid, model text, metric text, currency text,
+  old_family text, new_family text);
+comment on type _billing.price_key is
+  'What has a price; owner: a client with prices of its own, null for all others. The family of the
+   model as it was and as it is to be.';
+
+-- Days that have another price for a key than they had: `changed`; `unpriced` had none. old_price
+-- becomes new_price (the table has the new one already); either is null where there is none.
+create function _billing.repriced_days(key _billing.price_key, old_price public.prices,
+  new_price public.prices)
+returns table (changed datemultirange, unpriced datemultirange)
+language sql stable set search_path = '' as $$
+  with other as materialized (
+    select coalesce(array_agg(p), '{}') as prices
+    from unnest(_billing.prices_of((key).owner, (key).metric, (key).currency)) p
+    where p.id <> all (array_remove(array[(old_price).id, (new_price).id], null))
+  ), before as materialized (
+    select d.* from other o cross join lateral _billing.price_days(o.prices || array(
+        select old_price where (old_price).currency = (key).currency),
+      (key).owner, (key).model, (key).old_family, (key).metric) d
+  ), after as materialized (
+    -- With other terms it is another price.
+    select case when d.price_id = (new_price).id and not coalesce(
+        to_jsonb(old_price) - '{effective_from,effective_until,created_at}'::text[]
+        = to_jsonb(new_price) - '{effective_from,effective_until,created_at}'::text[], false)
+      then '00000000-0000-0000-0000-000000000000' else d.price_id end as price_id, d.days
+    from other o cross join lateral _billing.price_days(o.prices || array(
+        select new_price where (new_price).currency = (key).currency),
+      (key).owner, (key).model, (key).new_family, (key).metric) d
+  )
+  select coalesce((
+      select range_agg(r.days) from before b full join after a on a.price_id = b.price_id
+      cross join lateral (
+        select coalesce(b.days, '{}') + coalesce(a.days, '{}')
+          - coalesce(b.days, '{}') * coalesce(a.days, '{}') as both_days) x
+      cross join lateral unnest(x.both_days) r(days)), '{}'),
+    '{(,)}'::datemultirange - coalesce((
+      select range_agg(r.days) from before b cross join lateral unnest(b.days) r(days)), '{}');
+$$;
+comment on function _billing.repriced_days is
+  'Days on which a model and metric would have another price than before.';
+
+-- Settled periods that were charged for usage (asked as of settled_usage) that would be priced
+-- otherwise, by another price or by another family of its model: `families`, old and new.
+create function _billing.repriced_sections(client_id uuid, model text, metrics text[],
+  currencies text[], days datemultirange, old_price public.prices, new_price public.prices,
+  families text[] default null)
+returns setof _billing.settled_section
+language sql stable set search_path = '' set jit = off as $$
+  with used as materialized (
+    -- Who has no price of its own is priced as all others are: asked once.
+    select u.*, (case when u.client_id in ((old_price).client_id, (new_price).client_id)
+          or exists (select from public.prices p where p.client_id = u.client_id)
+        then u.client_id end, u.model, u.metric, u.currency,
+      case when families is null then m.family else families[1] end,
+      case when families is null then m.family else families[2] end)::_billing.price_key as key
+    from _billing.settled_usage(repriced_sections.client_id, repriced_sections.model, metrics,
+      currencies, days) u
+    left join public.models m on m.id = u.model
+  ), repriced as materialized (
+    select k.key, r.changed, case when exists (
+        select from billing.unbilled_metrics n where n.metric = (k.key).metric)
+      then '{}' else r.unpriced end as unpriced
+    from (select distinct u.key from used u
+      where families is not null
+        or _billing.price_rank(old_price, u.client_id, u.model, (u.key).old_family, u.metric) >= 0
+        or _billing.price_rank(new_price, u.client_id, u.model, (u.key).new_family, u.metric) >= 0
+    ) k
+    cross join lateral _billing.repriced_days(k.key, old_price, new_price) r
+  )
+  select distinct u.client_id, u.period_start, u.period_end
+  from used u join repriced r on r.key = u.key
+  where r.changed * datemultirange(daterange(u.period_start, u.period_end))
+    - case when u.is_open then r.unpriced - u.charged else '{}' end <> '{}';
+$$;
+comment on function _billing.repriced_sections is
+  'Settled periods that a change of a price or of a model''s family would price otherwise.';
+
+create function _billing.guard_price() returns trigger
+language plpgsql security definer set search_path = '' as $$
+-- Definer: editors of prices need not be able to call what this asks.
+declare
+  old_price constant public.prices := case when tg_op <> 'INSERT' then old end;
+  new_price constant public.prices := case when tg_op <> 'DELETE' then new end;
+  metrics constant text[] := array_remove(array[(old_price).metric, (new_price).metric], null);
+  days constant datemultirange :=
+    case when tg_op <> 'INSERT'
+      then datemultirange(daterange(old.effective_from, old.effective_until)) else '{}' end
+    + case when tg_op <> 'DELETE'
+      then datemultirange(daterange(new.effective_from, new.effective_until)) else '{}' end;
+begin
+  perform _billing.refuse_settled('this price', array(
+    select s from _billing.repriced_sections(
+      case when tg_op <> 'UPDATE' or old.client_id = new.client_id
+        then coalesce((new_price).client_id, (old_price).client_id) end,
+      null, metrics || array(select 'batch_' || m from unnest(metrics) m),
+      array_remove(array[(old_price).currency, (new_price).currency], null), days, old_price,
+      new_price) s));
+  return null;
+end $$;
+
+create trigger guard_price after insert or update or delete on public.prices
+  for each row execute function _billing.guard_price();
+create constraint trigger guard_price_at_commit after insert or update or delete on public.prices
+  deferrable initially deferred for each row execute function _billing.guard_price();
+
+create function _billing.guard_model_family() returns trigger
+language plpgsql security definer set search_path = '' as $$
+-- Definer: as above.
+declare
+  old_id constant text := case when tg_op <> 'INSERT' then old.id end;
+  new_id constant text := case when tg_op <> 'DELETE' then new.id end;
+begin
+  perform _billing.refuse_settled('this family of a model', array(
+    select s from (values (old_id), (new_id)) m(id)
+    cross join lateral _billing.repriced_sections(null, m.id, null, null, '{(,)}', null, null,
+      array[case when m.id = old_id then old.family end,
+        case when m.id = new_id then new.family end]) s
+    where m.id is not null));
+  return null;
+end $$;
+
+create trigger guard_family after insert or delete on public.models
+  for each row execute function _billing.guard_model_family();
+create trigger guard_family_on_change after update on public.models
+  for each row when ((old.id, old.family) is distinct from (new.id, new.family))
+  execute function _billing.guard_model_family();
+create constraint trigger guard_family_at_commit after insert or update or delete on public.models
+  deferrable initially deferred for each row execute function _billing.guard_model_family();
+
+-- 40_rating/frozen_config.sql
+
+-- The config of settled periods is frozen in what it charges; all else can be mended. ADR 26.
+
+-- What of a config decides what is charged, as it is merged for a day; null without a default.
+create function _billing.charging_config(own public.billing_config,
+  fallback public.billing_config, day date)
+returns jsonb language sql stable set search_path = '' as $$
+  select to_jsonb(m) - '{payment_terms_days,grace_hours,deliveries}'::text[]
+  from billing.merged_config(own, fallback, day) m where (fallback).id is not null;
+$$;
+comment on function _billing.charging_config is
+  'What of the config of a day decides what is charged.';
+
+-- Settled periods that old_row becoming new_row would charge otherwise (the table has the new one
+-- already); either is null where there is none. A period's config is that of its last day of service.
+create function _billing.altered_sections(old_row public.billing_config,
+  new_row public.billing_config)
+returns setof _billing.settled_section
+language sql stable set search_path = '' set jit = off as $$
+  with settled as (
+    select p.client_id, p.period_start, p.period_end,
+      greatest(p.period_start, coalesce(s.ends_on, p.period_start) - 1) as day
+    from public.billing_periods p
+    cross join lateral (
+      select max(least(s.ends_on, p.period_end)) as ends_on from public.service_intervals s
+      where s.client_id = p.client_id
+        and s.starts_on < p.period_end and s.ends_on > p.period_start
+    ) s
+    where p.settled_at is not null and (num_nulls((old_row).client_id, (new_row).client_id) > 0
+      and ((old_row).id is null or (old_row).client_id is null)
+      and ((new_row).id is null or (new_row).client_id is null)
+      or p.client_id in ((old_row).client_id, (new_row).client_id))
+  ), touched as (
+    select s.*,
+      (old_row).effective_from <= s.day and s.day < (old_row).effective_until as is_old,
+      (new_row).effective_from <= s.day and s.day < (new_row).effective_until as is_new
+    from settled s
+  )
+  select t.client_id, t.period_start, t.period_end
+  from touched t
+  left join public.billing_config o on o.client_id = t.client_id
+    and o.id is distinct from (old_row).id and o.id is distinct from (new_row).id
+    and o.effective_from <= t.day and t.day < o.effective_until
+  left join public.billing_config f on f.client_id is null
+    and f.id is distinct from (old_row).id and f.id is distinct from (new_row).id
+    and f.effective_from <= t.day and t.day < f.effective_until
+  where (t.is_old or t.is_new) and _billing.charging_config(
+      case when t.is_old and (old_row).client_id = t.client_id then old_row else o end,
+      case when t.is_old and (old_row).client_id is null then old_row else f end, t.day)
+    is distinct from _billing.charging_config(
+      case when t.is_new and (new_row).client_id = t.client_id then new_row else o end,
+      case when t.is_new and (new_row).client_id is null then new_row else f end, t.day);
+$$;
+comment on function _billing.altered_sections is
+  'Settled periods that a change of a config would charge otherwise.';
+
+create function _billing.guard_config() returns trigger
+language plpgsql security definer set search_path = '' as $$
+-- Definer: editors of configs need not be able to call what this asks.
+begin
+  perform _billing.refuse_settled('this config', array(
+    select s from _billing.altered_sections(case when tg_op <> 'INSERT' then old end,
+      case when tg_op <> 'DELETE' then new end) s));
+  return null;
+end $$;
+
+create trigger guard_config after insert or update or delete on public.billing_config
+  for each row execute function _billing.guard_config();
+create constraint trigger guard_config_at_commit
+  after insert or update or delete on public.billing_config
+  deferrable initially deferred for each row execute function _billing.guard_config();
+
+-- A currency changes only where a period begins, so that no invoice meets two.
+create function _billing.guard_currency_within_period() returns trigger
+language plpgsql set search_path = '' as $$
+declare
+  change record;
+begin
+  select c.name, c.billing_anchor_day, n.effective_from into change
+  from public.billing_config o
+  join public.billing_config n on n.client_id = o.client_id and n.effective_from = o.effective_until
+  join public.clients c on c.id = o.client_id
+  where o.client_id = new.client_id and new.id in (o.id, n.id)
+    and n.effective_from <> billing.period_start_of(n.effective_from, c.billing_anchor_day)
+    and coalesce(o.currency, '') <> coalesce(n.currency, '');
+  if change.name is not null then
+    perform billing.raise_error('currency_mismatch',
+      format('the currency of %s would change within a period, on %s', change.name,
+        change.effective_from),
+      format('let the change start on day %s of a month', change.billing_anchor_day));
+  end if;
+  return null;
+end $$;
+
+create trigger guard_currency_on_insert after insert on public.billing_config
+  for each row execute function _billing.guard_currency_within_period();
+create trigger guard_currency_on_update
+  after update of client_id, currency, effective_from, effective_until on public.billing_config
+  for each row execute function _billing.guard_currency_within_period();
+
 -- 50_invoicing/document/text.sql
 
 -- Numbers as text, for documents.
@@ -5895,6 +6157,44 @@ returns void language sql set search_path = '' as $$
 $$;
 comment on function _billing.write_totals is 'Totals of drafts: sums of their rounded lines.';
 
+-- 50_invoicing/drafts/late_lines.sql
+
+-- Late lines on drafts that are not remade now, because their period is blocked.
+
+-- Takes late lines of these periods off such drafts where they go on another now, or where nothing is
+-- to be charged any more: on two drafts they would be charged twice. Those that find no other stay.
+-- Asked once sections have their homes (find_homes). A draft without a line goes.
+create function _billing.free_late_lines(due billing.rating_target[], late billing.rating_target[])
+returns void language plpgsql set search_path = '' as $$
+declare
+  emptied uuid[];
+begin
+  with freed as (
+    select t.client_id, t.period_start from unnest(late) t
+    where (t.client_id, t.period_start) in (
+        select s.client_id, s.section_start from pg_temp.draft_sections s)
+      or coalesce((select sum(l.amount_minor) from pg_temp.draft_lines l
+        where l.client_id = t.client_id and l.section_start = t.period_start
+          and (l.tax_behavior is null or l.tax_behavior = 'exclusive')), 0) <= 0
+  ), taken as (
+    delete from public.invoice_lines l using public.invoices d, freed f
+    where d.id = l.invoice_id and d.status = 'draft' and d.kind = 'period' and l.is_late
+      and f.client_id = d.client_id and f.period_start = l.section_start
+      and (d.client_id, d.period_start) not in (
+        select t.client_id, t.period_start from unnest(due) t)
+    returning d.id
+  )
+  select array_agg(distinct t.id) into emptied from taken t;
+  if emptied is not null then
+    delete from public.invoices d where d.id = any (emptied)
+      and not exists (select from public.invoice_lines l where l.invoice_id = d.id);
+    perform _billing.write_totals(emptied);
+    perform _billing.write_documents(emptied);
+  end if;
+end $$;
+comment on function _billing.free_late_lines is
+  'Takes late lines that go elsewhere now off drafts of periods that are blocked.';
+
 -- 50_invoicing/drafts/drafts.sql
 
 -- Drafts: one per client and period that is over, remade as often as one likes until finalized.
@@ -5976,6 +6276,7 @@ declare
 begin
   perform _billing.keep_deltas(due || late, settled);
   perform _billing.find_homes(due, late, settled);
+  perform _billing.free_late_lines(due, late);
   drafted := _billing.write_draft_headers(due || late);
   insert into public.invoice_lines (invoice_id, position, kind, section_start, section_end,
     rating_key, is_late, model, metric, agent, price_id, service_start, service_end, quantity,
@@ -6090,10 +6391,10 @@ begin
   select i.client_id, i.currency, -i.balance_applied_minor, 'applied', i.id, as_of
   from public.invoices i where i.id = any (ids) and i.balance_applied_minor > 0;
   update public.billing_periods p
-  set state = 'invoiced', reason = null, message = null, updated_at = as_of
+  set state = 'invoiced', reason = null, message = null, updated_at = as_of, settled_at = as_of
   from public.invoices i
   where i.id = any (ids) and i.kind = 'period' and p.client_id = i.client_id
-    and p.period_start = i.period_start and p.state <> 'invoiced';
+    and p.period_start = i.period_start;
   return cardinality(ids);
 end $$;
 comment on function _billing.finalize_invoices is
@@ -6333,30 +6634,32 @@ grant execute on function billing.issue_credit_note(uuid, text, bigint, boolean,
 
 -- 50_invoicing/credit_notes/void.sql
 
--- Taking a credit note back: its amount is due again.
+-- Taking a credit note back.
 
--- Voids a note by hand that was all off what is due, on an invoice that is open. What went onto the
--- balance or back to the payer, and what re-rating has credited, cannot be taken back so.
+-- Voids a note by hand: one that was all off what is due, on an invoice that is open, is due again;
+-- one that was all to be refunded, where no refund was made, grants nothing any more. What went onto
+-- the balance, and what re-rating has credited, cannot be taken back so.
 create function _billing.void_credit_note(note_id uuid, as_of timestamptz)
 returns boolean language plpgsql set search_path = '' as $$
 declare
   note public.credit_notes;
 begin
   select * into note from public.credit_notes n where n.id = note_id and n.voided_at is null
-    and n.to_invoice_minor = n.total_minor and not exists (
-      select from public.credit_note_lines l
+    and not exists (select from public.credit_note_lines l
       where l.credit_note_id = n.id and l.section_start is not null)
-    and exists (select from public.invoices i where i.id = n.invoice_id and i.status = 'open');
+    and (n.to_refund_minor = n.total_minor or n.to_invoice_minor = n.total_minor and exists (
+      select from public.invoices i where i.id = n.invoice_id and i.status = 'open'));
   if note.id is null then
     return false;
   end if;
   update public.credit_notes n set voided_at = as_of where n.id = note.id;
-  update public.invoices i set credited_minor = i.credited_minor - note.total_minor
-  where i.id = note.invoice_id;
+  update public.invoices i set credited_minor = i.credited_minor - note.to_invoice_minor
+  where i.id = note.invoice_id and note.to_invoice_minor > 0;
   return true;
 end $$;
 comment on function _billing.void_credit_note is
-  'Takes a credit note back whose amount was off what is due; false where it cannot be.';
+  'Takes a credit note back whose amount was off what is due, or was never refunded; false where it
+   cannot be.';
 
 -- 50_invoicing/credit_notes/charged.sql
 
@@ -7008,7 +7311,12 @@ returns void language sql set search_path = '' set enable_seqscan = off as $$
     -- Each run tries again: an invoice that is issued later may have room.
     message = format('%s minor units of %s are owed to the client, and no issued invoice has room '
       || 'to credit them', -n.net_minor, _billing.period_label(t.period_start, t.period_end)),
-    rated_version = v.usage_version, updated_at = as_of
+    rated_version = v.usage_version, updated_at = as_of,
+    -- Skipped once, it stays settled while a draft or a reason to block it says otherwise.
+    settled_at = case when n.client_id is null and not exists (
+      select from public.invoices i where i.client_id = p.client_id and i.kind = 'period'
+        and i.period_start = p.period_start and i.status <> 'void')
+      then coalesce(p.settled_at, as_of) else p.settled_at end
   from unnest(due) t join unnest(versions) v using (client_id, period_start)
   left join _billing.negative_sections(due) n
     on n.client_id = t.client_id and n.section_start = t.period_start
@@ -7121,12 +7429,12 @@ create function _billing.fire_terms_triggers()
 returns void language plpgsql set search_path = '' as $$
 begin
   set constraints public.count_terms_change, billing.count_terms_change,
-    public.count_terms_change_of_items, public.guard_new_price_at_commit,
-    public.guard_new_config_at_commit, public.guard_family_at_commit,
+    public.count_terms_change_of_items, public.guard_price_at_commit,
+    public.guard_config_at_commit, public.guard_family_at_commit,
     public.guard_new_meter_at_commit immediate;
   set constraints public.count_terms_change, billing.count_terms_change,
-    public.count_terms_change_of_items, public.guard_new_price_at_commit,
-    public.guard_new_config_at_commit, public.guard_family_at_commit,
+    public.count_terms_change_of_items, public.guard_price_at_commit,
+    public.guard_config_at_commit, public.guard_family_at_commit,
     public.guard_new_meter_at_commit deferred;
 end $$;
 comment on function _billing.fire_terms_triggers is
@@ -7360,7 +7668,7 @@ begin
   select invoice.client_id, invoice.currency, invoice.balance_applied_minor, 'void', invoice.id,
     as_of, reason
   where invoice.balance_applied_minor > 0;
-  update public.billing_periods p set state = 'voided', updated_at = as_of
+  update public.billing_periods p set state = 'voided', settled_at = null, updated_at = as_of
   where invoice.kind = 'period' and p.client_id = invoice.client_id
     and p.period_start = invoice.period_start;
   perform _billing.mark_changed(array(
@@ -9598,12 +9906,15 @@ create table public.stripe_refunds (
   status text not null constraint stripe_refunds_status_known check (status in
     ('unknown', 'pending', 'requires_action', 'succeeded', 'failed', 'canceled')),
   failure_reason text,
+  credited_minor bigint not null default 0,
   seen_at timestamptz not null
 );
 comment on table public.stripe_refunds is
   'Refunds of payments for our invoices, one by one; failed and canceled ones are money we hold.';
 comment on column public.stripe_refunds.status is
   'Stripe''s; it only moves forward. unknown: told of by a credit note, not yet by itself.';
+comment on column public.stripe_refunds.credited_minor is
+  'What of it went onto the client''s balance when it failed.';
 create index stripe_refunds_invoice on public.stripe_refunds (stripe_invoice_id);
 
 create table public.stripe_disputes (
@@ -9847,7 +10158,8 @@ language sql stable set search_path = '' as $$
   select gone - n.noted + b.entries, greatest(b.entries, 0)
   from (
     select coalesce(sum(x.to_refund_minor), 0)::bigint as noted
-    from public.credit_notes x where x.invoice_id = refund_cover.invoice_id
+    from public.credit_notes x
+    where x.invoice_id = refund_cover.invoice_id and x.voided_at is null
   ) n, (
     select coalesce(sum(x.amount_minor), 0)::bigint as entries
     from public.balance_entries x
@@ -9896,28 +10208,38 @@ begin
   return note_number;
 end $$;
 
--- Money that a failed or canceled refund leaves with us is the client's credit: the credit note
--- that granted it stands. What was on no account, because the credit was spent, ends as it began.
+-- Money that a failed or canceled refund leaves with us. The note that was made here for that refund
+-- alone is void: as in Stripe, nothing was granted. Else the note that granted it stands, and the
+-- money is the client's credit. What was on no account, because the credit was spent, ends as it
+-- began. So the end is the same as where the refund was first heard of when it had failed.
 create function _billing.book_failed_refund(mirror public.stripe_invoices, amount bigint,
   reference text, at timestamptz)
 returns text language plpgsql set search_path = '' as $$
 declare
   invoice public.invoices := _billing.get_invoice(mirror.invoice_id);
+  own public.credit_notes;
   credit bigint;
 begin
+  select n.* into own from public.stripe_credit_notes s
+  join public.credit_notes n on n.id = s.credit_note_id
+  where n.invoice_id = invoice.id and s.origin = 'refund' and n.voided_at is null
+    and n.total_minor = amount order by n.issued_at desc, n.number desc limit 1;
   select amount - least(amount, greatest(c.uncovered, 0)) into credit
   from _billing.refund_cover(invoice.id, mirror.booked_refund_minor) c;
   insert into public.payments (invoice_id, client_id, amount_minor, kind, currency, paid_at, method,
     reference)
   values (invoice.id, invoice.client_id, amount, 'refund_failed', invoice.currency, at, 'stripe',
     reference);
+  if _billing.void_credit_note(own.id, at) then
+    return format('refund of %s failed, voided %s', amount, own.number);
+  end if;
   if credit > 0 then
     insert into public.balance_entries (client_id, currency, amount_minor, reason, invoice_id,
       created_at, note)
     values (invoice.client_id, invoice.currency, credit, 'refund', invoice.id, at,
       'A refund in Stripe did not arrive');
   end if;
-  return format('refund of %s failed', amount);
+  return format('refund of %s failed, %s is credit', amount, credit);
 end $$;
 
 -- Books what has gone back since the last time, or has come back.
@@ -9998,6 +10320,7 @@ declare
     where r.refund_id = refund ->> 'id'), (select p.stripe_invoice_id from public.stripe_payments p
     where p.payment_intent_id = refund ->> 'payment_intent' order by p.stripe_invoice_id limit 1));
   kept public.stripe_refunds;
+  outcome text;
 begin
   if stripe_id is null then
     return null;
@@ -10015,15 +10338,19 @@ begin
   returning * into kept;
   if kept.status in ('failed', 'canceled') then
     perform _billing.notice('refund-failed/' || kept.refund_id, 'high', format(
-      'A refund of %s of %s %s in Stripe%s: the money is with us, as credit on the client''s '
-      'balance. Pay it back in another way, or leave it for the next invoice',
+      'A refund of %s of %s %s in Stripe%s: the money is with us. What a credit note granted is '
+      'credit on the client''s balance; what was refunded without one is not. Refund it again, or '
+      'leave it',
       billing.money_text(kept.amount_minor, i.currency), i.number,
       case kept.status when 'failed' then 'failed' else 'was canceled' end,
       coalesce(' (' || kept.failure_reason || ')', '')))
     from public.stripe_invoices m join public.invoices i on i.id = m.invoice_id
     where m.stripe_invoice_id = stripe_id;
   end if;
-  return _billing.book_stripe_refunds(_billing.sum_stripe_refunds(stripe_id), seen);
+  outcome := _billing.book_stripe_refunds(_billing.sum_stripe_refunds(stripe_id), seen);
+  update public.stripe_refunds r set credited_minor = substring(outcome, '(\d+) is credit')::bigint
+  where r.refund_id = kept.refund_id and outcome like '% is credit';
+  return outcome;
 end $$;
 comment on function billing.apply_stripe_refund is
   'Books a refund, or takes it back where it failed; null while its payment is not known.';
@@ -10188,11 +10515,11 @@ declare
   outcome text;
 begin
   for own in
-    select n.id, n.number from public.stripe_credit_notes s
+    select n.id, n.number, n.to_refund_minor from public.stripe_credit_notes s
     join public.credit_notes n on n.id = s.credit_note_id
     where s.stripe_credit_note_id = note ->> 'id' and n.voided_at is null order by n.number
   loop
-    if _billing.void_credit_note(own.id, at) then
+    if own.to_refund_minor = 0 and _billing.void_credit_note(own.id, at) then
       outcome := concat_ws(', ', outcome, 'voided ' || own.number);
       perform _billing.notice('credit-voided/' || own.id, 'normal', format(
         'Credit note %s was voided in Stripe and is void here', own.number));
@@ -10243,6 +10570,19 @@ begin
   return coalesce('issued ' || nullif(array_to_string(numbers, ', '), ''), 'known');
 end $$;
 
+-- What of a credit note was to go back as money and did not, because its refunds failed before the
+-- note was told of: that is credit, but for what went onto the balance already when they failed.
+create function _billing.failed_part_of_note(note jsonb) returns bigint
+language sql stable set search_path = '' as $$
+  select coalesce(sum(greatest(0, _billing.from_stripe(coalesce(p ->> 'amount_refunded',
+    note ->> 'total')::bigint, note ->> 'currency') - r.credited_minor)), 0)::bigint
+  from jsonb_array_elements(coalesce(note -> 'refunds', '[]')) p
+  join public.stripe_refunds r on r.refund_id = coalesce(p #>> '{refund,id}', p ->> 'refund')
+    and r.status in ('failed', 'canceled');
+$$;
+comment on function _billing.failed_part_of_note is
+  'What a credit note was to refund, of which nothing arrived.';
+
 -- A credit note of Stripe: ours if it names one, else one is issued here for it. What it gives back
 -- as money and a refund has told of already has a note here.
 create function billing.apply_stripe_credit_note(note jsonb, seen timestamptz)
@@ -10287,7 +10627,8 @@ begin
   elsif not exists (select from public.stripe_credit_notes s
     where s.stripe_credit_note_id = note ->> 'id') then
     outcome := _billing.issue_for_stripe(note, mirror, greatest(0, least(refunded,
-      mirror.refunded_minor - mirror.booked_refund_minor)), amount - refunded, seen);
+      mirror.refunded_minor - mirror.booked_refund_minor)),
+      amount - refunded + _billing.failed_part_of_note(note), seen);
   end if;
   perform _billing.book_stripe_refunds(mirror, seen);
   if outcome not like 'not credited%' then
@@ -10485,7 +10826,9 @@ end $$;
 -- back, where a subscription had ended it or the new one was made afterwards: what an operator has
 -- ended, an older subscription does not begin again, and a pause stays a pause. One that runs no
 -- more, without another beside it, ends the interval in which its last day lies; that day is
--- served.
+-- served. Where it ends before its client's service has begun for the first time, service does not
+-- begin: nothing is billed, usage is in quarantine. What is told afterwards of a subscription that had
+-- ended before that ends nothing.
 create function _billing.follow_subscription(mirror public.stripe_subscriptions,
   made timestamptz, runs_since timestamptz, ended timestamptz)
 returns text language plpgsql set search_path = '' as $$
@@ -10495,18 +10838,21 @@ declare
     billing.day_of(mirror.client_id, ended - interval '1 microsecond') + 1;
   client public.clients;
   latest public.service_intervals;
+  is_first boolean;
   config_made boolean := false;
   change text;
 begin
   select * into client from public.clients c where c.id = mirror.client_id;
   select * into latest from public.service_intervals s
   where s.client_id = mirror.client_id order by s.starts_on desc limit 1;
+  is_first := not exists (select from public.service_intervals s
+    where s.client_id = mirror.client_id and s.starts_on < latest.starts_on);
   if mirror.status in ('active', 'trialing', 'past_due') then
     insert into public.billing_config (client_id, effective_from, currency)
-    -- Not for what is invoiced already.
-    select mirror.client_id, greatest(client.started_on, (select max(i.period_end)
-      from public.invoices i where i.client_id = client.id and i.kind = 'period'
-        and i.status in ('open', 'paid', 'uncollectible'))), cur.code
+    -- Not for what is settled already.
+    select mirror.client_id, greatest(client.started_on, (select max(p.period_end)
+      from public.billing_periods p
+      where p.client_id = client.id and p.settled_at is not null)), cur.code
     from public.currencies cur
     where cur.code = mirror.currency and not exists (
       select from public.billing_config b where b.client_id = mirror.client_id);
@@ -10517,15 +10863,28 @@ begin
       perform billing.start_service(client.id, greatest(first_day, latest.ends_on),
         'subscription ' || mirror.status);
       change := 'service started';
+    elsif client.status = 'active' and latest.id is null and (runs_since <> made
+      or billing.day_of(client.id, made) >= client.ended_on
+      or exists (select from public.stripe_subscriptions o
+        where o.client_id = client.id and o.ended_at is not null)) then
+      -- A subscription had ended before service began: it begins when it was to begin, or later.
+      perform billing.start_service(client.id, greatest(first_day, client.started_on),
+        'subscription ' || mirror.status);
+      change := 'service started';
     end if;
   elsif mirror.status in ('canceled', 'unpaid', 'incomplete_expired', 'paused')
-    and latest.starts_on < end_day and end_day < latest.ends_on
+    and end_day < latest.ends_on
+    and (latest.starts_on < end_day
+      or is_first and billing.day_of(client.id, mirror.seen_at) < latest.starts_on)
     and not exists (select from public.stripe_subscriptions o
       where o.client_id = mirror.client_id and o.status in ('active', 'trialing', 'past_due')) then
     perform billing.end_service(client.id, end_day, 'subscription ' || mirror.status);
     perform _billing.notice('subscription/' || mirror.stripe_subscription_id || '/'
-      || mirror.status, 'high', format('The service of %s ends, its last day is %s: its '
-      'subscription is %s', client.name, end_day - 1, mirror.status));
+      || mirror.status, 'high', case when latest.starts_on < end_day
+        then format('The service of %s ends, its last day is %s: its subscription is %s',
+          client.name, end_day - 1, mirror.status)
+        else format('The service of %s does not begin on %s: its subscription is %s', client.name,
+          latest.starts_on, mirror.status) end);
     change := 'service ended';
   end if;
   return concat_ws(', ', 'subscription ' || mirror.status,
@@ -10897,6 +11256,21 @@ $$;
 comment on function _billing.stripe_client_facts is
   'What Stripe''s customer of a client is made of.';
 
+-- The held invoices that an invoice collects for good: those of Stripe invoices that are void or were
+-- never finalized are free for another. While Stripe can still be paid, they are not.
+create function _billing.carried_invoices(livemode boolean)
+returns table (held_invoice_id uuid, carrying_invoice_id uuid)
+language sql stable set search_path = '' as $$
+  select c.held_invoice_id, c.carrying_invoice_id
+  from public.stripe_carried c
+  join public.invoices i on i.id = c.carrying_invoice_id
+  join public.stripe_invoices m on m.invoice_id = c.carrying_invoice_id and m.livemode = c.livemode
+  where c.livemode = carried_invoices.livemode and m.state not in ('void', 'deleted', 'refused')
+    and not (i.status = 'void' and m.state in ('creating', 'held'));
+$$;
+comment on function _billing.carried_invoices is
+  'Held invoices that another invoice collects; not those whose carrier is void.';
+
 -- Everything about one invoice that sending it takes, as one document.
 create function _billing.stripe_invoice_facts(invoice_id uuid, livemode boolean)
 returns jsonb language sql stable set search_path = '' as $$
@@ -10909,8 +11283,8 @@ returns jsonb language sql stable set search_path = '' as $$
     'held', coalesce((select jsonb_agg(jsonb_build_object('invoice_id', h.id,
         'number', h.number, 'amount_minor', h.amount_due_minor) order by h.issued_on, h.number)
       from public.stripe_invoices m join public.invoices h on h.id = m.invoice_id
-      left join public.stripe_carried c
-        on c.held_invoice_id = m.invoice_id and c.livemode = m.livemode
+      left join _billing.carried_invoices(stripe_invoice_facts.livemode) c
+        on c.held_invoice_id = m.invoice_id
       where m.state = 'held' and m.livemode = stripe_invoice_facts.livemode and h.id <> i.id
         and h.client_id = i.client_id and h.currency = i.currency and h.status = 'open'
         and h.amount_due_minor > 0 and coalesce(c.carrying_invoice_id, i.id) = i.id), '[]'),
@@ -10995,11 +11369,16 @@ comment on function _billing.forget_stripe_draft is
 create function _billing.save_stripe_carried(invoice_id uuid, livemode boolean, held jsonb,
   agreed_total bigint)
 returns void language sql set search_path = '' as $$
-  insert into public.stripe_carried (held_invoice_id, livemode, carrying_invoice_id, amount_minor)
+  insert into public.stripe_carried as c (held_invoice_id, livemode, carrying_invoice_id,
+    amount_minor)
   select h.invoice_id, save_stripe_carried.livemode, save_stripe_carried.invoice_id,
     h.amount_minor
   from jsonb_to_recordset(held) h(invoice_id uuid, amount_minor bigint)
-  on conflict do nothing;
+  on conflict on constraint stripe_carried_pkey do update
+  set carrying_invoice_id = excluded.carrying_invoice_id, amount_minor = excluded.amount_minor
+  where c.carrying_invoice_id <> excluded.carrying_invoice_id and not exists (
+    select from _billing.carried_invoices(excluded.livemode) o
+    where o.held_invoice_id = excluded.held_invoice_id);
   update public.stripe_invoices m set agreed_total_minor = agreed_total, carried_minor = (
     select coalesce(sum(h.amount_minor), 0)
     from jsonb_to_recordset(held) h(invoice_id uuid, amount_minor bigint))
@@ -11095,21 +11474,25 @@ comment on function _billing.stripe_both_sides is
 
 -- 70_stripe/meters.sql
 
--- Usage on an invoice of ours, be it a draft, is not given to Stripe as well.
+-- Usage on an invoice of ours, be it a draft, is not given to Stripe as well; nor is that of a
+-- period that was skipped.
 create function _billing.guard_new_meter() returns trigger
 language plpgsql set search_path = '' as $$
 declare
-  invoiced text;
+  settled text;
 begin
-  select format('%s until %s%s', i.period_start, i.period_end, ' on ' || i.number) into invoiced
-  from public.invoices i
-  where i.kind = 'period' and i.client_id = new.client_id and i.status <> 'void'
-    and i.period_end > new.effective_from and i.period_start < new.effective_until
-  limit 1;
-  if invoiced is not null then
+  select format('%s until %s (%s)', p.period_start, p.period_end,
+    coalesce(i.number, case when i.id is null then 'skipped' else 'a draft' end)) into settled
+  from public.billing_periods p
+  left join public.invoices i on i.client_id = p.client_id and i.kind = 'period'
+    and i.period_start = p.period_start and i.status <> 'void'
+  where p.client_id = new.client_id and (p.settled_at is not null or i.id is not null)
+    and p.period_end > new.effective_from and p.period_start < new.effective_until
+  order by p.period_start desc limit 1;
+  if settled is not null then
     perform billing.raise_error('past_is_frozen',
-      format('Stripe would rate usage that we have invoiced: %s', invoiced),
-      'let the meter start after the last invoiced period');
+      format('Stripe would rate usage of a period that we have settled: %s', settled),
+      'let the meter start after the last settled period');
   end if;
   return null;
 end $$;
