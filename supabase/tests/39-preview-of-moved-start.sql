@@ -15,7 +15,8 @@ create function pg_temp.total(day date) returns bigint language sql as $$
 $$;
 select throws_ok($$select pg_temp.total('2026-05-20')$$, 'PT404', null,
   'before the start there is no period');
-select is_empty($$select * from _billing.unopened_periods('2026-07-02')$$, 'nothing is to be opened');
+select is_empty($$select * from _billing.unopened_periods('2026-07-02')$$,
+  'nothing is to be opened');
 
 update public.clients set started_on = '2026-04-16' where name = 'Acme';
 select results_eq($$select period_start, period_end, full_days

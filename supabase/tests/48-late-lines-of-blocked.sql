@@ -6,7 +6,8 @@ insert into public.clients (id, name, started_on)
 values ('00000000-0000-4000-8000-000000000048', 'Acme', '2026-06-01');
 insert into public.billing_config (client_id, minimum_minor, grace_hours)
 values ('00000000-0000-4000-8000-000000000048', 0, 72);
-create function pg_temp.log(searches integer, day date, arrived date) returns void language sql as $$
+create function pg_temp.log(searches integer, day date, arrived date) returns void
+language sql as $$
   insert into public.agent_usage_logs (agent, model, web_searches, client_id, "timestamp",
     created_at)
   values ('S', 'x', searches, '00000000-0000-4000-8000-000000000048', day, arrived);
@@ -41,8 +42,9 @@ select billing.run_monthly('2026-09-06');
 select results_eq($$select i.period_start, i.total_minor from public.invoices i order by 1$$,
   $$values ('2026-06-01'::date, 1000::bigint), ('2026-07-01', 100), ('2026-08-01', 700)$$,
   'released, July is charged without it');
-select lives_ok($$select _billing.draft_invoices('{}', '{}')$$,
-  'free_late_lines has nothing to take where nothing is drafted');
+select _billing.rate_drafts('{}'), _billing.make_drafts('{}', '{}');
+select lives_ok($$select _billing.free_late_lines('{}', '{}')$$,
+  'where nothing is late, nothing is taken off');
 
 select * from finish();
 rollback;

@@ -24,12 +24,14 @@ end $$;
 
 -- Pages of 2.00: reports 3.00 less pages 2.00, with half of the tax of 0.40; 1.20 are left.
 select is(pg_temp.take(-200, 40), 120::numeric, 'what another charged is still owed for');
-select results_eq('select rating_key, amount_minor, quantity, tax_base_minor from credit_take order by 1',
+select results_eq('select rating_key,
+    amount_minor, quantity, tax_base_minor from credit_take order by 1',
   $$values ('pages', -200::numeric, -10::numeric, 0::numeric), ('reports', 300, 3, 0),
     ('searches', 0, 0, 0), ('tax|1', 20, 0, 100)$$, 'all that is dearer is set off');
 -- Pages of 3.20: 0.96 are owed with tax; reports 3.00 less pages 2.20, and all of the tax of 0.16.
 select is(pg_temp.take(-320, 16), 96::numeric, 'all that is owed is credited here');
-select results_eq('select rating_key, amount_minor, quantity, precise_amount from credit_take order by 1',
+select results_eq('select rating_key,
+    amount_minor, quantity, precise_amount from credit_take order by 1',
   $$values ('pages', -220::numeric, -11::numeric, -2.2), ('reports', 300, 3, 3),
     ('searches', 0, 0, 0), ('tax|1', 16, 0, 0.16)$$, 'with as much of what is dearer');
 select is(pg_temp.take(0, 0), 300::numeric, 'where nothing is dearer, nothing is set off');

@@ -229,7 +229,8 @@ export const corrections: readonly Case[] = [
   },
   {
     name: "what has become dearer by more than a line leaves its rest to the next invoice",
-    because: "reports −3.00, searches −1.00, pages 3.20: 0.80 off #2; pages 1.00 less searches 1.00",
+    because:
+      "reports −3.00, searches −1.00, pages 3.20: 0.80 off #2; pages 1.00 less searches 1.00",
     steps: [
       ...june({}, 1000),
       price("A", { metric: "reports", unit_amount: "1" }),

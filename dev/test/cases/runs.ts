@@ -213,7 +213,8 @@ export const runs: readonly Case[] = [
   },
   {
     name: "a subscription that is cancelled before its client's start: service does not begin",
-    because: "no period, no minimum, no usage; from the second one on 20 of 31 days × 31.00 = 20.00",
+    because:
+      "no period, no minimum, no usage; from the second one on 20 of 31 days × 31.00 = 20.00",
     steps: [
       client("A", { minimum_minor: 3100 }, { started_on: "2026-06-17" }),
       subscription("A", "2026-06-02", "sub_1", "canceled", { ended_at: epoch("2026-06-02") }),

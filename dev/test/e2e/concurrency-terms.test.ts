@@ -109,7 +109,8 @@ for (
         }),
         /this price would change what Acme was charged for June 2026, which is settled/,
       );
-      const [price] = await sql`select unit_amount::float from public.prices where id = ${OWN_PRICE}`;
+      const [price] =
+        await sql`select unit_amount::float from public.prices where id = ${OWN_PRICE}`;
       strictEqual(price?.["unit_amount"], amount);
       strictEqual((await invoiceOf(sql, client))?.total, total);
       deepStrictEqual([...await unequal(sql)], []);

@@ -1,9 +1,10 @@
 -- Which periods there are, which of them a run settles, and what becomes of each.
 
--- Periods with service that are over at `as_of` and have no row yet, of all clients or one: from the
--- client's first period on, each starting where the one before it ended, also when the anchor day has
--- changed in between; after a gap in service on the anchor day. And the periods before and between
--- those that there are where days have come into service since: they end where the next period begins.
+-- Periods with service that are over at `as_of` and have no row yet, of all clients or one: from
+-- the client's first period on, each starting where the one before it ended, also when the anchor
+-- day has changed in between; after a gap in service on the anchor day. And the periods before and
+-- between those that there are where days have come into service since: they end where the next
+-- period begins.
 create function _billing.unopened_periods(as_of timestamptz, of_client uuid default null)
 returns table (client_id uuid, period_start date, period_end date, full_days integer)
 language plpgsql stable set search_path = '' set plan_cache_mode = force_custom_plan as $$

@@ -109,10 +109,11 @@ begin
   ) x where x.rating_key = t.rating_key and x.upto is not null;
 end $$;
 
--- Where an invoice charged more of what is to be given back than is owed in all, because something has
--- become dearer, that is set off here, in credit_take: all of it, where what other invoices charged
--- is then still owed for; else as much as leaves what is owed. The rest comes to nothing and is said by
--- the next invoice. No line is credited where it was not charged. Returns what credit_take comes to.
+-- Where an invoice charged more of what is to be given back than is owed in all, because something
+-- has become dearer, that is set off here, in credit_take: all of it, where what other invoices
+-- charged is then still owed for; else as much as leaves what is owed. The rest comes to nothing
+-- and is said by the next invoice. No line is credited where it was not charged. Returns what
+-- credit_take comes to.
 create function _billing.set_off_dearer(rest bigint)
 returns numeric language plpgsql set search_path = '' as $$
 declare
@@ -146,7 +147,8 @@ begin
       -- Sums are rounded, a line is the difference of two.
       select k.rating_key, r.quantity as rest_quantity, r.precise_amount as rest_precise,
         round(sum(k.rest_minor) over w * (k.net_minor - rest) / dearer)
-          - round((sum(k.rest_minor) over w - k.rest_minor) * (k.net_minor - rest) / dearer) as minor
+          - round((sum(k.rest_minor) over w - k.rest_minor) * (k.net_minor - rest) / dearer)
+          as minor
       from pg_temp.credit_take k join pg_temp.credit_rest r using (rating_key)
       where k.is_charge and k.rest_minor < 0
       window w as (order by k.rating_key)
