@@ -248,6 +248,7 @@ export type Database = {
           "period_start": string;
           "rated_version": number;
           "reason": string | null;
+          "settled_at": string | null;
           "state": string;
           "updated_at": string;
           "usage_changed": boolean;
@@ -262,6 +263,7 @@ export type Database = {
           "period_start": string;
           "rated_version"?: number;
           "reason"?: string | null;
+          "settled_at"?: string | null;
           "state"?: string;
           "updated_at"?: string;
           "usage_changed"?: never;
@@ -275,6 +277,7 @@ export type Database = {
           "period_start"?: string;
           "rated_version"?: number;
           "reason"?: string | null;
+          "settled_at"?: string | null;
           "state"?: string;
           "updated_at"?: string;
           "usage_changed"?: never;

@@ -66,7 +66,7 @@ insert into billing.error_codes (code, http_status, meaning) values
   ('unknown_client', 404, 'No client has this id.'),
   ('unknown_invoice', 404, 'No invoice has this id.'),
   ('append_only', 409, 'Rows of this table are facts; they are corrected by new rows.'),
-  ('past_is_frozen', 409, 'What has been in force or invoiced cannot be changed afterwards.'),
+  ('past_is_frozen', 409, 'What a settled period was charged by cannot be changed afterwards.'),
   ('invoice_frozen', 409, 'A finalized invoice cannot be edited.'),
   ('illegal_transition', 409, 'The invoice cannot go from its state to that one.'),
   ('client_blocked', 409, 'The client cannot be billed; the message says why.'),
@@ -930,6 +930,7 @@ create table public.billing_periods (
   message text,
   usage_version bigint not null default 0,
   rated_version bigint not null default 0,
+  settled_at timestamptz,
   usage_changed boolean not null generated always as (usage_version <> rated_version) stored,
   updated_at timestamptz not null default now(),
   primary key (client_id, period_start),
@@ -949,6 +950,9 @@ comment on column public.billing_periods.rated_version is
   'The usage_version that was last rated for good.';
 comment on column public.billing_periods.usage_changed is
   'Usage of the period has changed since it was last rated; the next run rates it again.';
+comment on column public.billing_periods.settled_at is
+  'When its invoice was issued, or it was skipped: from then on prices and config cannot change what
+   it was charged. Null before, and once its invoice is void.';
 create index billing_periods_to_do on public.billing_periods (client_id)
   where usage_changed or state in ('pending', 'blocked');
 create index billing_periods_voided on public.billing_periods (client_id) where state = 'voided';
@@ -3206,33 +3210,53 @@ create constraint trigger count_terms_change
 create trigger refuse_truncate before truncate on public.billing_config
   for each statement execute function _billing.refuse_change();
 
--- The config in force per client and day, defaults filled in. Money of the default row holds only
--- for clients billed in its currency: 50.00 USD is not 5000 JPY.
+-- What a client's own row (null where it has none) and the default's come to on a day. Money of the
+-- default row holds only for clients billed in its currency: 50.00 USD is not 5000 JPY. Inlined.
+create function billing.merged_config(own public.billing_config,
+  fallback public.billing_config, day date)
+returns table (currency text, minimum_minor bigint, discount_percent numeric,
+  discount_minor bigint, taxes jsonb, payment_terms_days smallint, line_grouping text,
+  grace_hours integer, deliveries text[])
+language sql immutable
+begin atomic
+  select m.currency,
+    coalesce(own.minimum_minor,
+      case when fallback.currency = m.currency then fallback.minimum_minor else 0 end),
+    case when m.discounted then coalesce(own.discount_percent, case
+      when own.discount_minor is null and day < coalesce(fallback.discount_until, 'infinity')
+      then fallback.discount_percent end) end,
+    case when m.discounted then coalesce(own.discount_minor, case
+      when own.discount_percent is null and fallback.currency = m.currency
+        and day < coalesce(fallback.discount_until, 'infinity')
+      then fallback.discount_minor end) end,
+    coalesce(own.taxes, fallback.taxes),
+    coalesce(own.payment_terms_days, fallback.payment_terms_days),
+    coalesce(own.line_grouping, fallback.line_grouping),
+    coalesce(own.grace_hours, fallback.grace_hours), coalesce(own.deliveries, fallback.deliveries)
+  from (select coalesce(own.currency, fallback.currency) as currency,
+    day < coalesce(own.discount_until, 'infinity') as discounted) m;
+end;
+comment on function billing.merged_config is
+  'Config of a day: a client''s own row, with the default''s values where it has none.';
+grant execute on function
+  billing.merged_config(public.billing_config, public.billing_config, date) to service_role;
+
+-- The config in force per client and day, defaults filled in.
 create function billing.config_on(client_ids uuid[], days date[])
 returns table (client_id uuid, day date, currency text, exponent smallint, minimum_minor bigint,
   discount_percent numeric, discount_minor bigint, taxes jsonb, payment_terms_days smallint,
   line_grouping text, grace_hours integer, deliveries text[])
 language sql stable
 begin atomic
-  select k.client_id, k.day, cur.code, cur.exponent,
-    coalesce(c.minimum_minor, case when d.currency = cur.code then d.minimum_minor else 0 end),
-    case when x.discounted then coalesce(c.discount_percent, case
-      when c.discount_minor is null and k.day < coalesce(d.discount_until, 'infinity')
-      then d.discount_percent end) end,
-    case when x.discounted then coalesce(c.discount_minor, case
-      when c.discount_percent is null and d.currency = cur.code
-        and k.day < coalesce(d.discount_until, 'infinity')
-      then d.discount_minor end) end,
-    coalesce(c.taxes, d.taxes), coalesce(c.payment_terms_days, d.payment_terms_days),
-    coalesce(c.line_grouping, d.line_grouping), coalesce(c.grace_hours, d.grace_hours),
-    coalesce(c.deliveries, d.deliveries)
+  select k.client_id, k.day, cur.code, cur.exponent, m.minimum_minor, m.discount_percent,
+    m.discount_minor, m.taxes, m.payment_terms_days, m.line_grouping, m.grace_hours, m.deliveries
   from unnest(client_ids, days) k(client_id, day)
   join public.billing_config d on d.client_id is null
     and d.effective_from <= k.day and k.day < d.effective_until
   left join public.billing_config c on c.client_id = k.client_id
     and c.effective_from <= k.day and k.day < c.effective_until
-  join public.currencies cur on cur.code = coalesce(c.currency, d.currency)
-  cross join lateral (select k.day < coalesce(c.discount_until, 'infinity') as discounted) x;
+  cross join lateral billing.merged_config(c, d, k.day) m
+  join public.currencies cur on cur.code = m.currency;
 end;
 comment on function billing.config_on is
   'Config in force for each client and day, with the default filled in.';
@@ -3428,7 +3452,7 @@ create policy "members read their and default prices, operators all" on public.p
     or (select billing.is_operator()));
 
 -- At the commit of a change, once more: an invoice may have been issued since the statement, by a
--- run that could not see it. Which it was is decided by the version of the terms (settling.sql).
+-- run that could not see it. Which it was is decided by the version of the terms (ADR 20).
 -- Triggers of one event fire by name: count_terms_change before the guards.
 create constraint trigger count_terms_change after insert or update or delete on public.prices
   deferrable initially deferred for each row execute function _billing.count_terms_change();
@@ -3602,50 +3626,54 @@ comment on function billing.price_segments is
   'Stretches of days under one price, per client, model, metric and currency.';
 grant execute on function billing.price_segments(uuid[], text[], text[], text[]) to service_role;
 
--- 30_pricing/frozen_terms.sql
+-- 30_pricing/price_days.sql
 
--- Prices and config that have been in force stay as they were; only what is still to come can be
--- changed, and what is in force can be ended from today on. A new row may reach into the past
--- (that is how unpriced usage is released) unless it would change what has been invoiced.
+-- Which days are priced by which of some prices, the rows of a table or not: so that what would be
+-- priced otherwise by a change can be asked. One key at a time; rating uses price_segments.
 
-create function _billing.guard_terms() returns trigger
-language plpgsql set search_path = '' as $$
-declare
-  -- Terms hold for client-local days: the latest today on earth is that of UTC+14.
-  today constant date := (billing.as_of() at time zone 'UTC' + interval '14 hours')::date;
-  ending_only boolean;
-begin
-  if tg_op = 'DELETE' then
-    if old.effective_from <= today then
-      perform billing.raise_error('past_is_frozen',
-        format('a row of %s in force since %s cannot be deleted', tg_table_name,
-          old.effective_from),
-        format('end it instead: set effective_until to %s or later', today + 1));
-    end if;
-    return old;
-  end if;
-  -- Generated columns (prices.scope) are not computed yet in a before trigger.
-  ending_only := to_jsonb(new) - '{effective_until,scope}'::text[]
-    = to_jsonb(old) - '{effective_until,scope}'::text[];
-  if old.effective_from <= today and not (
-    ending_only and new.effective_until > today and old.effective_until > today) then
-    perform billing.raise_error('past_is_frozen',
-      format('a row of %s in force since %s cannot be changed', tg_table_name,
-        old.effective_from),
-      format('end it (effective_until %s or later) and add a new row from that day',
-        today + 1));
-  end if;
-  if new.effective_from <= today and old.effective_from > today then
-    perform billing.raise_error('past_is_frozen',
-      format('%s cannot be moved into the past', tg_table_name), 'add a row instead');
-  end if;
-  return new;
-end $$;
+-- Whether a price can hold for a client's usage of a metric, and how it ranks among others: the
+-- preference of billing.price_candidates. Null where it cannot hold.
+create function _billing.price_rank(price public.prices, client_id uuid, model text, family text,
+  metric text)
+returns integer language sql immutable
+return case when (price.client_id is null or price.client_id = client_id)
+    and price.scope = any (array['model:' || model, 'family:' || family, 'any'])
+    and metric in (price.metric, 'batch_' || price.metric)
+  then (price.client_id is null)::integer * 100 + (price.metric <> metric)::integer * 10
+    + case when price.model is not null then 1 when price.family is not null then 2 else 3 end end;
+comment on function _billing.price_rank is
+  'Preference of a price for a key, null where it does not hold for it; the least wins.';
 
-create trigger guard_terms before update or delete on public.prices
-  for each row execute function _billing.guard_terms();
-create trigger guard_terms before update or delete on public.billing_config
-  for each row execute function _billing.guard_terms();
+-- The prices that could hold for a metric of a client (null: of one that has none of its own).
+create function _billing.prices_of(client_id uuid, metric text, currency text)
+returns public.prices[] language sql stable set search_path = '' as $$
+  select coalesce(array_agg(p), '{}') from (
+    select p from public.prices p where p.client_id = prices_of.client_id
+      and p.currency = prices_of.currency and prices_of.metric in (p.metric, 'batch_' || p.metric)
+    union all
+    select p from public.prices p where p.client_id is null
+      and p.currency = prices_of.currency and prices_of.metric in (p.metric, 'batch_' || p.metric)
+  ) x(p);
+$$;
+comment on function _billing.prices_of is
+  'Prices of a client and of the default list for a metric.';
+
+-- Which of these prices holds on which days.
+create function _billing.price_days(prices public.prices[], client_id uuid, model text,
+  family text, metric text)
+returns table (price_id uuid, days datemultirange) language sql immutable set search_path = '' as $$
+  with held as materialized (
+    select (p.price).id, daterange((p.price).effective_from, (p.price).effective_until) as days,
+      _billing.price_rank(p.price, price_days.client_id, price_days.model, price_days.family,
+        price_days.metric) as rank
+    from (select x::public.prices as price from unnest(prices) x) p
+  )
+  select h.id, datemultirange(h.days) - coalesce((
+    select range_agg(b.days) from held b where b.rank < h.rank), '{}')
+  from held h where h.rank is not null;
+$$;
+comment on function _billing.price_days is
+  'Days on which each of some prices holds for a model and metric of a client.';
 
 -- 30_pricing/stripe_meters.sql
 
@@ -3684,9 +3712,38 @@ grant select on public.stripe_meters to authenticated;
 create policy "operators read" on public.stripe_meters for select to authenticated
   using ((select billing.is_operator()));
 
--- As with prices: what has been in force stays, what is in force can be ended.
-create trigger guard_terms before update or delete on public.stripe_meters
-  for each row execute function _billing.guard_terms();
+-- Stripe has been told of the usage of each day that a meter was in force: what has been in force
+-- stays as it is and can be ended from tomorrow on.
+create function _billing.guard_meter_in_force() returns trigger
+language plpgsql set search_path = '' as $$
+declare
+  -- Meters hold for client-local days: the latest today on earth is that of UTC+14.
+  today constant date := (billing.as_of() at time zone 'UTC' + interval '14 hours')::date;
+begin
+  if old.effective_from > today then
+    if tg_op = 'DELETE' then
+      return old;
+    elsif new.effective_from <= today then
+      perform billing.raise_error('past_is_frozen', 'a meter cannot be moved into the past',
+        'add a row instead');
+    end if;
+    return new;
+  end if;
+  if tg_op = 'DELETE' then
+    perform billing.raise_error('past_is_frozen',
+      format('a meter in force since %s cannot be deleted', old.effective_from),
+      format('end it instead: set effective_until to %s or later', today + 1));
+  elsif to_jsonb(new) - 'effective_until' <> to_jsonb(old) - 'effective_until'
+    or new.effective_until <= today or old.effective_until <= today then
+    perform billing.raise_error('past_is_frozen',
+      format('a meter in force since %s cannot be changed', old.effective_from),
+      format('end it (effective_until %s or later) and add a new row from that day', today + 1));
+  end if;
+  return new;
+end $$;
+
+create trigger guard_meter_in_force before update or delete on public.stripe_meters
+  for each row execute function _billing.guard_meter_in_force();
 create trigger refuse_truncate before truncate on public.stripe_meters
   for each statement execute function _billing.refuse_change();
 
@@ -4227,125 +4284,6 @@ create trigger guard_item before update on public.invoice_items
 create trigger guard_item_on_delete before delete on public.invoice_items
   for each row when (old.section_start is not null or old.invoice_id is not null)
   execute function _billing.guard_item();
-
--- 35_books/frozen_prices.sql
-
--- Terms that have been invoiced cannot be changed by new rows.
-
--- A new price may not hold for usage that an issued invoice has charged for under another.
-create function _billing.guard_new_price() returns trigger
-language plpgsql set search_path = '' as $$
-declare
-  invoiced text;
-begin
-  select format('%s (%s, %s)', i.number, l.model, l.metric) into invoiced
-  from public.invoice_lines l
-  join public.invoices i on i.id = l.invoice_id and i.status in ('open', 'paid', 'uncollectible')
-  left join public.models m on m.id = l.model
-  where l.kind = 'usage' and l.metric in (new.metric, 'batch_' || new.metric)
-    and i.currency = new.currency
-    and l.service_end > new.effective_from and l.service_start < new.effective_until
-    and (new.client_id is null or i.client_id = new.client_id)
-    and (new.model is null or l.model = new.model)
-    and (new.family is null or m.family = new.family)
-    and exists (
-      select from public.usage_records r
-      where r.client_id = i.client_id and r.model = l.model and r.metric = l.metric
-        and r.usage_day >= greatest(l.service_start, new.effective_from)
-        and r.usage_day < least(l.service_end, new.effective_until)
-        and new.id = (
-          select c.price_id from billing.price_candidates(array[i.client_id], array[l.model],
-            array[l.metric], array[i.currency]) c
-          where c.effective_from <= r.usage_day and r.usage_day < c.effective_until
-          order by c.preference limit 1))
-  limit 1;
-  if invoiced is not null then
-    perform billing.raise_error('past_is_frozen',
-      format('this price would change usage already invoiced on %s', invoiced),
-      'let it start after the last invoiced day');
-  end if;
-  return null;
-end $$;
-
-create trigger guard_new_price after insert on public.prices
-  for each row execute function _billing.guard_new_price();
-create constraint trigger guard_new_price_at_commit after insert on public.prices
-  deferrable initially deferred for each row execute function _billing.guard_new_price();
-
--- A model's family may not change where usage that an issued invoice has charged for would then
--- have another price than the one it was charged by.
-create function _billing.guard_model_family() returns trigger
-language plpgsql set search_path = '' as $$
-declare
-  invoiced text;
-begin
-  select format('%s (%s, %s)', i.number, l.model, l.metric) into invoiced
-  from public.invoice_lines l
-  join public.invoices i on i.id = l.invoice_id and i.status in ('open', 'paid', 'uncollectible')
-  where l.kind = 'usage' and l.model in (
-      case when tg_op <> 'INSERT' then old.id end, case when tg_op <> 'DELETE' then new.id end)
-    and exists (
-      select from public.usage_records r
-      where r.client_id = i.client_id and r.model = l.model and r.metric = l.metric
-        and r.usage_day >= l.service_start and r.usage_day < l.service_end
-        and l.price_id is distinct from (
-          select c.price_id from billing.price_candidates(array[i.client_id], array[l.model],
-            array[l.metric], array[i.currency]) c
-          where c.effective_from <= r.usage_day and r.usage_day < c.effective_until
-          order by c.preference limit 1))
-  limit 1;
-  if invoiced is not null then
-    perform billing.raise_error('past_is_frozen',
-      format('this family would change the price of usage already invoiced on %s', invoiced),
-      'log under a new model id, or price this one by its own name from a day to come');
-  end if;
-  return null;
-end $$;
-
-create trigger guard_family after insert or delete on public.models
-  for each row execute function _billing.guard_model_family();
-create trigger guard_family_on_change after update on public.models
-  for each row when ((old.id, old.family) is distinct from (new.id, new.family))
-  execute function _billing.guard_model_family();
-create constraint trigger guard_family_at_commit after insert or update or delete on public.models
-  deferrable initially deferred for each row execute function _billing.guard_model_family();
-
--- A config for days that are invoiced would change what the invoice was made under; a currency
--- may only change where a period begins, so that no invoice meets two.
-create function _billing.guard_new_config() returns trigger
-language plpgsql set search_path = '' as $$
-declare
-  invoiced text;
-  client record;
-begin
-  select i.number into invoiced from public.invoices i
-  where i.kind = 'period' and i.status in ('open', 'paid', 'uncollectible')
-    and (new.client_id is null or i.client_id = new.client_id)
-    and i.period_end > new.effective_from and i.period_start < new.effective_until
-  limit 1;
-  if invoiced is not null then
-    perform billing.raise_error('past_is_frozen',
-      format('this config would change a period already invoiced on %s', invoiced),
-      'let it start after the last invoiced period');
-  end if;
-  select c.name, c.billing_anchor_day, o.currency into client
-  from public.billing_config o join public.clients c on c.id = o.client_id
-  where o.client_id = new.client_id and o.effective_until = new.effective_from
-    and new.effective_from <> billing.period_start_of(new.effective_from, c.billing_anchor_day)
-    and coalesce(o.currency, '') <> coalesce(new.currency, '');
-  if client.name is not null then
-    perform billing.raise_error('currency_mismatch',
-      format('the currency of %s would change within a period, on %s', client.name,
-        new.effective_from),
-      format('let the change start on day %s of a month', client.billing_anchor_day));
-  end if;
-  return null;
-end $$;
-
-create trigger guard_new_config after insert on public.billing_config
-  for each row execute function _billing.guard_new_config();
-create constraint trigger guard_new_config_at_commit after insert on public.billing_config
-  deferrable initially deferred for each row execute function _billing.guard_new_config();
 
 -- 35_books/statements.sql
 
@@ -5375,6 +5313,327 @@ $$;
 comment on function billing.quarantine_summary is 'Log rows in quarantine per reason.';
 grant execute on function billing.quarantine_summary() to service_role;
 
+-- 40_rating/settled_usage.sql
+
+-- What settled periods were charged for: usage whose price may not change any more.
+
+-- Models and metrics that settled periods (billing_periods.settled_at) overlapping `days` have been
+-- charged for, or had for nothing; with `charged`, the days that issued lines charge for. Of
+-- periods without an invoice of their own, and of metrics that may go without a price, usage says
+-- it. `is_open`: usage may have come since that waits for a price. Null asks for all.
+create function _billing.settled_usage(of_client uuid, of_model text, metrics text[],
+  currencies text[], days datemultirange)
+returns table (client_id uuid, period_start date, period_end date, currency text, model text,
+  metric text, charged datemultirange, is_open boolean)
+language plpgsql stable set search_path = '' set jit = off
+set plan_cache_mode = force_custom_plan as $$
+#variable_conflict use_column
+declare
+  without_lines constant billing.rating_target[] := array(
+    select (p.client_id, p.period_start, p.period_end)::billing.rating_target
+    from public.billing_periods p
+    where p.settled_at is not null and days && daterange(p.period_start, p.period_end)
+      and (of_client is null or p.client_id = of_client)
+      and (metrics is null
+        or exists (select from billing.unbilled_metrics n where n.metric = any (metrics))
+        or not exists (select from public.invoices i where i.client_id = p.client_id
+          and i.period_start = p.period_start and i.kind = 'period'
+          and i.status in ('open', 'paid', 'uncollectible'))));
+begin
+  return query
+  select i.client_id, l.section_start, p.period_end, i.currency, l.model, l.metric,
+    range_agg(daterange(l.service_start, l.service_end)), true
+  from public.invoices i
+  join public.invoice_lines l on l.invoice_id = i.id and l.kind = 'usage'
+  join public.billing_periods p on p.client_id = i.client_id and p.period_start = l.section_start
+  where i.status in ('open', 'paid', 'uncollectible') and p.settled_at is not null
+    and days && daterange(p.period_start, p.period_end)
+    and (of_client is null or i.client_id = of_client)
+    and (of_model is null or l.model = of_model)
+    and (metrics is null or l.metric = any (metrics))
+    and (currencies is null or i.currency = any (currencies))
+  group by i.client_id, l.section_start, p.period_end, i.currency, l.model, l.metric
+  union all
+  select distinct u.client_id, u.period_start, t.period_end, t.currency, u.model, u.metric,
+    '{}'::datemultirange, p.state = 'blocked' or p.usage_changed
+  from billing.usage_of_targets(without_lines) u
+  join billing.period_terms(without_lines) t
+    on t.client_id = u.client_id and t.period_start = u.period_start
+  join public.billing_periods p
+    on p.client_id = u.client_id and p.period_start = u.period_start
+  where u.quantity <> 0 and (of_model is null or u.model = of_model)
+    and (metrics is null or u.metric = any (metrics))
+    and (currencies is null or t.currency = any (currencies));
+end $$;
+comment on function _billing.settled_usage is
+  'Models and metrics that settled periods were charged for, or had for nothing.';
+
+create type _billing.settled_section as (client_id uuid, period_start date, period_end date);
+comment on type _billing.settled_section is 'A settled period that a change would alter.';
+
+-- Refuses a change for the last of the settled periods that it would alter, and says what to do.
+create function _billing.refuse_settled(change text, sections _billing.settled_section[])
+returns void language plpgsql set search_path = '' as $$
+declare
+  last record;
+begin
+  select c.name, s.period_start, s.period_end, i.number into last
+  from unnest(sections) s join public.clients c on c.id = s.client_id
+  left join public.invoices i on i.client_id = s.client_id and i.kind = 'period'
+    and i.period_start = s.period_start and i.status in ('open', 'paid', 'uncollectible')
+  order by s.period_end desc, c.name limit 1;
+  if last.name is not null then
+    perform billing.raise_error('past_is_frozen',
+      format('%s would change what %s was charged for %s, which is settled (%s)', change,
+        last.name, _billing.period_label(last.period_start, last.period_end),
+        coalesce('invoice ' || last.number, 'skipped, nothing was due')),
+      format('leave the days before %1$s as they are: end the row there (effective_until %1$s) '
+        || 'and let a new one begin (effective_from %1$s); only a period whose invoice is void '
+        || 'can be charged otherwise', last.period_end));
+  end if;
+end $$;
+comment on function _billing.refuse_settled is
+  'Raises past_is_frozen for the last of these settled periods; none is fine.';
+
+-- 40_rating/frozen_prices.sql
+
+-- The prices of what settled periods were charged for are frozen; all else can be mended. ADR 26.
+--
+-- A period was charged for models and metrics (settled_usage). On each of its days these keep the
+-- price they had. Days without a price may get one: that is how usage without a price is released.
+
+create type _billing.price_key as (owner uuid, model text, metric text, currency text,
+  old_family text, new_family text);
+comment on type _billing.price_key is
+  'What has a price; owner: a client with prices of its own, null for all others. The family of the
+   model as it was and as it is to be.';
+
+-- Days that have another price for a key than they had: `changed`; `unpriced` had none. old_price
+-- becomes new_price (the table has the new one already); either is null where there is none.
+create function _billing.repriced_days(key _billing.price_key, old_price public.prices,
+  new_price public.prices)
+returns table (changed datemultirange, unpriced datemultirange)
+language sql stable set search_path = '' as $$
+  with other as materialized (
+    select coalesce(array_agg(p), '{}') as prices
+    from unnest(_billing.prices_of((key).owner, (key).metric, (key).currency)) p
+    where p.id <> all (array_remove(array[(old_price).id, (new_price).id], null))
+  ), before as materialized (
+    select d.* from other o cross join lateral _billing.price_days(o.prices || array(
+        select old_price where (old_price).currency = (key).currency),
+      (key).owner, (key).model, (key).old_family, (key).metric) d
+  ), after as materialized (
+    -- With other terms it is another price.
+    select case when d.price_id = (new_price).id and not coalesce(
+        to_jsonb(old_price) - '{effective_from,effective_until,created_at}'::text[]
+        = to_jsonb(new_price) - '{effective_from,effective_until,created_at}'::text[], false)
+      then '00000000-0000-0000-0000-000000000000' else d.price_id end as price_id, d.days
+    from other o cross join lateral _billing.price_days(o.prices || array(
+        select new_price where (new_price).currency = (key).currency),
+      (key).owner, (key).model, (key).new_family, (key).metric) d
+  )
+  select coalesce((
+      select range_agg(r.days) from before b full join after a on a.price_id = b.price_id
+      cross join lateral (
+        select coalesce(b.days, '{}') + coalesce(a.days, '{}')
+          - coalesce(b.days, '{}') * coalesce(a.days, '{}') as both_days) x
+      cross join lateral unnest(x.both_days) r(days)), '{}'),
+    '{(,)}'::datemultirange - coalesce((
+      select range_agg(r.days) from before b cross join lateral unnest(b.days) r(days)), '{}');
+$$;
+comment on function _billing.repriced_days is
+  'Days on which a model and metric would have another price than before.';
+
+-- Settled periods that were charged for usage (asked as of settled_usage) that would be priced
+-- otherwise, by another price or by another family of its model: `families`, old and new.
+create function _billing.repriced_sections(client_id uuid, model text, metrics text[],
+  currencies text[], days datemultirange, old_price public.prices, new_price public.prices,
+  families text[] default null)
+returns setof _billing.settled_section
+language sql stable set search_path = '' set jit = off as $$
+  with used as materialized (
+    -- Who has no price of its own is priced as all others are: asked once.
+    select u.*, (case when u.client_id in ((old_price).client_id, (new_price).client_id)
+          or exists (select from public.prices p where p.client_id = u.client_id)
+        then u.client_id end, u.model, u.metric, u.currency,
+      case when families is null then m.family else families[1] end,
+      case when families is null then m.family else families[2] end)::_billing.price_key as key
+    from _billing.settled_usage(repriced_sections.client_id, repriced_sections.model, metrics,
+      currencies, days) u
+    left join public.models m on m.id = u.model
+  ), repriced as materialized (
+    select k.key, r.changed, case when exists (
+        select from billing.unbilled_metrics n where n.metric = (k.key).metric)
+      then '{}' else r.unpriced end as unpriced
+    from (select distinct u.key from used u
+      where families is not null
+        or _billing.price_rank(old_price, u.client_id, u.model, (u.key).old_family, u.metric) >= 0
+        or _billing.price_rank(new_price, u.client_id, u.model, (u.key).new_family, u.metric) >= 0
+    ) k
+    cross join lateral _billing.repriced_days(k.key, old_price, new_price) r
+  )
+  select distinct u.client_id, u.period_start, u.period_end
+  from used u join repriced r on r.key = u.key
+  where r.changed * datemultirange(daterange(u.period_start, u.period_end))
+    - case when u.is_open then r.unpriced - u.charged else '{}' end <> '{}';
+$$;
+comment on function _billing.repriced_sections is
+  'Settled periods that a change of a price or of a model''s family would price otherwise.';
+
+create function _billing.guard_price() returns trigger
+language plpgsql security definer set search_path = '' as $$
+-- Definer: editors of prices need not be able to call what this asks.
+declare
+  old_price constant public.prices := case when tg_op <> 'INSERT' then old end;
+  new_price constant public.prices := case when tg_op <> 'DELETE' then new end;
+  metrics constant text[] := array_remove(array[(old_price).metric, (new_price).metric], null);
+  days constant datemultirange :=
+    case when tg_op <> 'INSERT'
+      then datemultirange(daterange(old.effective_from, old.effective_until)) else '{}' end
+    + case when tg_op <> 'DELETE'
+      then datemultirange(daterange(new.effective_from, new.effective_until)) else '{}' end;
+begin
+  perform _billing.refuse_settled('this price', array(
+    select s from _billing.repriced_sections(
+      case when tg_op <> 'UPDATE' or old.client_id = new.client_id
+        then coalesce((new_price).client_id, (old_price).client_id) end,
+      null, metrics || array(select 'batch_' || m from unnest(metrics) m),
+      array_remove(array[(old_price).currency, (new_price).currency], null), days, old_price,
+      new_price) s));
+  return null;
+end $$;
+
+create trigger guard_price after insert or update or delete on public.prices
+  for each row execute function _billing.guard_price();
+create constraint trigger guard_price_at_commit after insert or update or delete on public.prices
+  deferrable initially deferred for each row execute function _billing.guard_price();
+
+create function _billing.guard_model_family() returns trigger
+language plpgsql security definer set search_path = '' as $$
+-- Definer: as above.
+declare
+  old_id constant text := case when tg_op <> 'INSERT' then old.id end;
+  new_id constant text := case when tg_op <> 'DELETE' then new.id end;
+begin
+  perform _billing.refuse_settled('this family of a model', array(
+    select s from (values (old_id), (new_id)) m(id)
+    cross join lateral _billing.repriced_sections(null, m.id, null, null, '{(,)}', null, null,
+      array[case when m.id = old_id then old.family end,
+        case when m.id = new_id then new.family end]) s
+    where m.id is not null));
+  return null;
+end $$;
+
+create trigger guard_family after insert or delete on public.models
+  for each row execute function _billing.guard_model_family();
+create trigger guard_family_on_change after update on public.models
+  for each row when ((old.id, old.family) is distinct from (new.id, new.family))
+  execute function _billing.guard_model_family();
+create constraint trigger guard_family_at_commit after insert or update or delete on public.models
+  deferrable initially deferred for each row execute function _billing.guard_model_family();
+
+-- 40_rating/frozen_config.sql
+
+-- The config of settled periods is frozen in what it charges; all else can be mended. ADR 26.
+
+-- What of a config decides what is charged, as it is merged for a day; null without a default.
+create function _billing.charging_config(own public.billing_config,
+  fallback public.billing_config, day date)
+returns jsonb language sql stable set search_path = '' as $$
+  select to_jsonb(m) - '{payment_terms_days,grace_hours,deliveries}'::text[]
+  from billing.merged_config(own, fallback, day) m where (fallback).id is not null;
+$$;
+comment on function _billing.charging_config is
+  'What of the config of a day decides what is charged.';
+
+-- Settled periods that old_row becoming new_row would charge otherwise (the table has the new one
+-- already); either is null where there is none. A period's config is that of its last day of
+-- service.
+create function _billing.altered_sections(old_row public.billing_config,
+  new_row public.billing_config)
+returns setof _billing.settled_section
+language sql stable set search_path = '' set jit = off as $$
+  with settled as (
+    select p.client_id, p.period_start, p.period_end,
+      greatest(p.period_start, coalesce(s.ends_on, p.period_start) - 1) as day
+    from public.billing_periods p
+    cross join lateral (
+      select max(least(s.ends_on, p.period_end)) as ends_on from public.service_intervals s
+      where s.client_id = p.client_id
+        and s.starts_on < p.period_end and s.ends_on > p.period_start
+    ) s
+    where p.settled_at is not null and (num_nulls((old_row).client_id, (new_row).client_id) > 0
+      and ((old_row).id is null or (old_row).client_id is null)
+      and ((new_row).id is null or (new_row).client_id is null)
+      or p.client_id in ((old_row).client_id, (new_row).client_id))
+  ), touched as (
+    select s.*,
+      (old_row).effective_from <= s.day and s.day < (old_row).effective_until as is_old,
+      (new_row).effective_from <= s.day and s.day < (new_row).effective_until as is_new
+    from settled s
+  )
+  select t.client_id, t.period_start, t.period_end
+  from touched t
+  left join public.billing_config o on o.client_id = t.client_id
+    and o.id is distinct from (old_row).id and o.id is distinct from (new_row).id
+    and o.effective_from <= t.day and t.day < o.effective_until
+  left join public.billing_config f on f.client_id is null
+    and f.id is distinct from (old_row).id and f.id is distinct from (new_row).id
+    and f.effective_from <= t.day and t.day < f.effective_until
+  where (t.is_old or t.is_new) and _billing.charging_config(
+      case when t.is_old and (old_row).client_id = t.client_id then old_row else o end,
+      case when t.is_old and (old_row).client_id is null then old_row else f end, t.day)
+    is distinct from _billing.charging_config(
+      case when t.is_new and (new_row).client_id = t.client_id then new_row else o end,
+      case when t.is_new and (new_row).client_id is null then new_row else f end, t.day);
+$$;
+comment on function _billing.altered_sections is
+  'Settled periods that a change of a config would charge otherwise.';
+
+create function _billing.guard_config() returns trigger
+language plpgsql security definer set search_path = '' as $$
+-- Definer: editors of configs need not be able to call what this asks.
+begin
+  perform _billing.refuse_settled('this config', array(
+    select s from _billing.altered_sections(case when tg_op <> 'INSERT' then old end,
+      case when tg_op <> 'DELETE' then new end) s));
+  return null;
+end $$;
+
+create trigger guard_config after insert or update or delete on public.billing_config
+  for each row execute function _billing.guard_config();
+create constraint trigger guard_config_at_commit
+  after insert or update or delete on public.billing_config
+  deferrable initially deferred for each row execute function _billing.guard_config();
+
+-- A currency changes only where a period begins, so that no invoice meets two.
+create function _billing.guard_currency_within_period() returns trigger
+language plpgsql set search_path = '' as $$
+declare
+  change record;
+begin
+  select c.name, c.billing_anchor_day, n.effective_from into change
+  from public.billing_config o
+  join public.billing_config n on n.client_id = o.client_id and n.effective_from = o.effective_until
+  join public.clients c on c.id = o.client_id
+  where o.client_id = new.client_id and new.id in (o.id, n.id)
+    and n.effective_from <> billing.period_start_of(n.effective_from, c.billing_anchor_day)
+    and coalesce(o.currency, '') <> coalesce(n.currency, '');
+  if change.name is not null then
+    perform billing.raise_error('currency_mismatch',
+      format('the currency of %s would change within a period, on %s', change.name,
+        change.effective_from),
+      format('let the change start on day %s of a month', change.billing_anchor_day));
+  end if;
+  return null;
+end $$;
+
+create trigger guard_currency_on_insert after insert on public.billing_config
+  for each row execute function _billing.guard_currency_within_period();
+create trigger guard_currency_on_update
+  after update of client_id, currency, effective_from, effective_until on public.billing_config
+  for each row execute function _billing.guard_currency_within_period();
+
 -- 50_invoicing/document/text.sql
 
 -- Numbers as text, for documents.
@@ -5814,6 +6073,44 @@ returns void language sql set search_path = '' as $$
 $$;
 comment on function _billing.write_totals is 'Totals of drafts: sums of their rounded lines.';
 
+-- 50_invoicing/drafts/late_lines.sql
+
+-- Late lines on drafts that are not remade now, because their period is blocked.
+
+-- Takes late lines of these periods off such drafts where they go on another now, or where nothing
+-- is to be charged any more: on two drafts they would be charged twice. Those that find no other
+-- stay. Asked once sections have their homes (find_homes). A draft without a line goes.
+create function _billing.free_late_lines(due billing.rating_target[], late billing.rating_target[])
+returns void language plpgsql set search_path = '' as $$
+declare
+  emptied uuid[];
+begin
+  with freed as (
+    select t.client_id, t.period_start from unnest(late) t
+    where (t.client_id, t.period_start) in (
+        select s.client_id, s.section_start from pg_temp.draft_sections s)
+      or coalesce((select sum(l.amount_minor) from pg_temp.draft_lines l
+        where l.client_id = t.client_id and l.section_start = t.period_start
+          and (l.tax_behavior is null or l.tax_behavior = 'exclusive')), 0) <= 0
+  ), taken as (
+    delete from public.invoice_lines l using public.invoices d, freed f
+    where d.id = l.invoice_id and d.status = 'draft' and d.kind = 'period' and l.is_late
+      and f.client_id = d.client_id and f.period_start = l.section_start
+      and (d.client_id, d.period_start) not in (
+        select t.client_id, t.period_start from unnest(due) t)
+    returning d.id
+  )
+  select array_agg(distinct t.id) into emptied from taken t;
+  if emptied is not null then
+    delete from public.invoices d where d.id = any (emptied)
+      and not exists (select from public.invoice_lines l where l.invoice_id = d.id);
+    perform _billing.write_totals(emptied);
+    perform _billing.write_documents(emptied);
+  end if;
+end $$;
+comment on function _billing.free_late_lines is
+  'Takes late lines that go elsewhere now off drafts of periods that are blocked.';
+
 -- 50_invoicing/drafts/drafts.sql
 
 -- Drafts: one per client and period that is over, remade as often as one likes until finalized.
@@ -5895,6 +6192,7 @@ declare
 begin
   perform _billing.keep_deltas(due || late, settled);
   perform _billing.find_homes(due, late, settled);
+  perform _billing.free_late_lines(due, late);
   drafted := _billing.write_draft_headers(due || late);
   insert into public.invoice_lines (invoice_id, position, kind, section_start, section_end,
     rating_key, is_late, model, metric, agent, price_id, service_start, service_end, quantity,
@@ -6009,10 +6307,10 @@ begin
   select i.client_id, i.currency, -i.balance_applied_minor, 'applied', i.id, as_of
   from public.invoices i where i.id = any (ids) and i.balance_applied_minor > 0;
   update public.billing_periods p
-  set state = 'invoiced', reason = null, message = null, updated_at = as_of
+  set state = 'invoiced', reason = null, message = null, updated_at = as_of, settled_at = as_of
   from public.invoices i
   where i.id = any (ids) and i.kind = 'period' and p.client_id = i.client_id
-    and p.period_start = i.period_start and p.state <> 'invoiced';
+    and p.period_start = i.period_start;
   return cardinality(ids);
 end $$;
 comment on function _billing.finalize_invoices is
@@ -6430,6 +6728,56 @@ begin
   ) x where x.rating_key = t.rating_key and x.upto is not null;
 end $$;
 
+-- Where an invoice charged more of what is to be given back than is owed in all, because something
+-- has become dearer, that is set off here, in credit_take: all of it, where what other invoices
+-- charged is then still owed for; else as much as leaves what is owed. The rest comes to nothing
+-- and is said by the next invoice. No line is credited where it was not charged. Returns what
+-- credit_take comes to.
+create function _billing.set_off_dearer(rest bigint)
+returns numeric language plpgsql set search_path = '' as $$
+declare
+  charged numeric;
+  dearer numeric;
+  total numeric;
+begin
+  select sum(t.amount_minor), -coalesce(sum(t.rest_minor) filter (where t.rest_minor < 0), 0),
+    sum(t.rest_minor) into charged, dearer, total
+  from pg_temp.credit_take t where t.is_charge;
+  if charged > dearer and total > 0 then
+    update pg_temp.credit_take t set amount_minor = x.amount_minor, quantity = x.quantity,
+      precise_amount = x.precise_amount, tax_base_minor = x.tax_base_minor
+    from (
+      select r.rating_key, r.amount_minor, r.quantity, r.precise_amount, r.tax_base_minor
+      from pg_temp.credit_rest r join pg_temp.credit_take k using (rating_key)
+      where k.is_charge and k.rest_minor < 0
+      union all
+      -- Discount and taxes in the share of these charges.
+      select r.rating_key, round(r.amount_minor * (charged - dearer) / total), 0,
+        round(r.precise_amount * (charged - dearer) / total, 10),
+        round(r.tax_base_minor * (charged - dearer) / total)
+      from pg_temp.credit_rest r join pg_temp.credit_take k using (rating_key)
+      where not k.is_charge
+    ) x where x.rating_key = t.rating_key;
+  elsif dearer > 0 then
+    update pg_temp.credit_take t set amount_minor = x.minor,
+      quantity = round(x.rest_quantity * x.minor / t.rest_minor, 6),
+      precise_amount = round(x.rest_precise * x.minor / t.rest_minor, 10)
+    from (
+      -- Sums are rounded, a line is the difference of two.
+      select k.rating_key, r.quantity as rest_quantity, r.precise_amount as rest_precise,
+        round(sum(k.rest_minor) over w * (k.net_minor - rest) / dearer)
+          - round((sum(k.rest_minor) over w - k.rest_minor) * (k.net_minor - rest) / dearer)
+          as minor
+      from pg_temp.credit_take k join pg_temp.credit_rest r using (rating_key)
+      where k.is_charge and k.rest_minor < 0
+      window w as (order by k.rating_key)
+    ) x where x.rating_key = t.rating_key;
+  end if;
+  return (select sum(t.amount_minor) from pg_temp.credit_take t where t.counts);
+end $$;
+comment on function _billing.set_off_dearer is
+  'Sets what has become dearer off against what one invoice is credited for.';
+
 -- Takes off credit_rest what goes on one invoice and returns what it comes to. `own`: what the
 -- invoice charged itself, discount and taxes in the share of the charges that are taken. The
 -- invoice that brings the credit to its end takes all that is left, what has become dearer too. No
@@ -6449,14 +6797,15 @@ begin
   select t.*, sum(case when t.counts then t.amount_minor else 0 end) over () as net_minor,
     bool_or(t.is_charge and t.rest_minor > greatest(t.amount_minor, 0)) over () as goes_on
   from _billing.own_credit(invoice_id, section_start) t;
-  select coalesce(max(t.net_minor), 0), not coalesce(bool_or(t.goes_on), false)
-    or coalesce(max(t.net_minor), 0) >= rest into net, ends
+  select coalesce(max(t.net_minor), 0), not coalesce(bool_or(t.goes_on), false) into net, ends
   from pg_temp.credit_take t;
   if ends or not own then
     update pg_temp.credit_take t set amount_minor = r.amount_minor, quantity = r.quantity,
       precise_amount = r.precise_amount, tax_base_minor = r.tax_base_minor
     from pg_temp.credit_rest r where r.rating_key = t.rating_key;
     net := rest;
+  elsif net > rest then
+    net := _billing.set_off_dearer(rest);
   end if;
   if net <= 0 then
     return 0;
@@ -6716,16 +7065,22 @@ grant execute on function billing.create_one_off_invoice(uuid[], timestamptz) to
 
 -- Which periods there are, which of them a run settles, and what becomes of each.
 
--- Opens a row for each period with service that is over at `as_of`: from the client's first period
--- on, each starting where the one before it ended, also when the anchor day has changed in between;
--- after a gap in service on the anchor day. And the periods before and between those that there are
--- where days have come into service since: they end where the next period begins.
-create function _billing.open_periods(as_of timestamptz)
-returns void language sql set search_path = '' as $$
+-- Periods with service that are over at `as_of` and have no row yet, of all clients or one: from
+-- the client's first period on, each starting where the one before it ended, also when the anchor
+-- day has changed in between; after a gap in service on the anchor day. And the periods before and
+-- between those that there are where days have come into service since: they end where the next
+-- period begins.
+create function _billing.unopened_periods(as_of timestamptz, of_client uuid default null)
+returns table (client_id uuid, period_start date, period_end date, full_days integer)
+language plpgsql stable set search_path = '' set plan_cache_mode = force_custom_plan as $$
+#variable_conflict use_column
+begin
+  return query
   with opened as materialized (
     select p.client_id, min(p.period_start) as first_start,
       sum(p.period_end - p.period_start) < max(p.period_end) - min(p.period_start) as has_holes
-    from public.billing_periods p group by p.client_id
+    from public.billing_periods p where of_client is null or p.client_id = of_client
+    group by p.client_id
   ), holes as (
     select o.client_id, '-infinity'::date as hole_start, o.first_start as hole_end
     from opened o join public.clients c on c.id = o.client_id and c.started_on < o.first_start
@@ -6741,7 +7096,8 @@ returns void language sql set search_path = '' as $$
   ), spans as (
     select r.client_id, r.billing_anchor_day, r.next_start as from_day, r.today as until_day,
       null::date as joint
-    from billing.running_periods(as_of) r where r.next_start < r.today
+    from billing.running_periods(as_of) r
+    where r.next_start < r.today and (of_client is null or r.client_id = of_client)
     union all
     select h.client_id, c.billing_anchor_day, greatest(h.hole_start, billing.period_start_of(
       greatest(h.hole_start, s.starts_on), c.billing_anchor_day)), h.hole_end, h.hole_end
@@ -6764,6 +7120,21 @@ returns void language sql set search_path = '' as $$
       coalesce(lag(e.period_end) over (partition by e.client_id, e.from_day
         order by e.period_end), e.from_day) as period_start
     from ends e where e.period_end > e.from_day and e.period_end <= e.until_day
+  )
+  select p.client_id, p.period_start, p.period_end,
+    billing.full_days(p.period_start, p.period_end, p.billing_anchor_day)
+  from periods p
+  where exists (select from public.service_intervals s where s.client_id = p.client_id
+    and s.starts_on < p.period_end and s.ends_on > p.period_start);
+end $$;
+comment on function _billing.unopened_periods is
+  'Periods that are over at an instant and have no row yet.';
+
+-- Opens a row for each of them.
+create function _billing.open_periods(as_of timestamptz)
+returns void language sql set search_path = '' as $$
+  with periods as materialized (
+    select * from _billing.unopened_periods(as_of)
   ), standing as materialized (
     -- Whoever changes the service of a client waits for its new periods, to mark them. One that is
     -- being changed at this moment gets its periods by the next run.
@@ -6771,11 +7142,8 @@ returns void language sql set search_path = '' as $$
     where c.id in (select p.client_id from periods p) for share of c skip locked
   )
   insert into public.billing_periods (client_id, period_start, period_end, full_days, updated_at)
-  select p.client_id, p.period_start, p.period_end,
-    billing.full_days(p.period_start, p.period_end, p.billing_anchor_day), as_of
-  from periods p join standing c on c.id = p.client_id
-  where exists (select from public.service_intervals s where s.client_id = p.client_id
-    and s.starts_on < p.period_end and s.ends_on > p.period_start);
+  select p.client_id, p.period_start, p.period_end, p.full_days, as_of
+  from periods p join standing c on c.id = p.client_id;
 $$;
 comment on function _billing.open_periods is 'Adds the periods that are over at an instant.';
 
@@ -6897,7 +7265,12 @@ returns void language sql set search_path = '' set enable_seqscan = off as $$
     -- Each run tries again: an invoice that is issued later may have room.
     message = format('%s minor units of %s are owed to the client, and no issued invoice has room '
       || 'to credit them', -n.net_minor, _billing.period_label(t.period_start, t.period_end)),
-    rated_version = v.usage_version, updated_at = as_of
+    rated_version = v.usage_version, updated_at = as_of,
+    -- Skipped once, it stays settled while a draft or a reason to block it says otherwise.
+    settled_at = case when n.client_id is null and not exists (
+      select from public.invoices i where i.client_id = p.client_id and i.kind = 'period'
+        and i.period_start = p.period_start and i.status <> 'void')
+      then coalesce(p.settled_at, as_of) else p.settled_at end
   from unnest(due) t join unnest(versions) v using (client_id, period_start)
   left join _billing.negative_sections(due) n
     on n.client_id = t.client_id and n.section_start = t.period_start
@@ -7010,12 +7383,12 @@ create function _billing.fire_terms_triggers()
 returns void language plpgsql set search_path = '' as $$
 begin
   set constraints public.count_terms_change, billing.count_terms_change,
-    public.count_terms_change_of_items, public.guard_new_price_at_commit,
-    public.guard_new_config_at_commit, public.guard_family_at_commit,
+    public.count_terms_change_of_items, public.guard_price_at_commit,
+    public.guard_config_at_commit, public.guard_family_at_commit,
     public.guard_new_meter_at_commit immediate;
   set constraints public.count_terms_change, billing.count_terms_change,
-    public.count_terms_change_of_items, public.guard_new_price_at_commit,
-    public.guard_new_config_at_commit, public.guard_family_at_commit,
+    public.count_terms_change_of_items, public.guard_price_at_commit,
+    public.guard_config_at_commit, public.guard_family_at_commit,
     public.guard_new_meter_at_commit deferred;
 end $$;
 comment on function _billing.fire_terms_triggers is
@@ -7102,6 +7475,12 @@ begin
         and s.ends_on > target.period_start) then
       target := null;
     end if;
+  end if;
+  if target.client_id is null then
+    -- Before the first period or between two, where days have come into service since.
+    select u.client_id, u.period_start, u.period_end into target
+    from _billing.unopened_periods(billing.as_of(), period_with.client_id) u
+    where u.period_start <= day and day < u.period_end;
   end if;
   if target.client_id is null then
     perform billing.raise_error('unknown_client',
@@ -7249,7 +7628,7 @@ begin
   select invoice.client_id, invoice.currency, invoice.balance_applied_minor, 'void', invoice.id,
     as_of, reason
   where invoice.balance_applied_minor > 0;
-  update public.billing_periods p set state = 'voided', updated_at = as_of
+  update public.billing_periods p set state = 'voided', settled_at = null, updated_at = as_of
   where invoice.kind = 'period' and p.client_id = invoice.client_id
     and p.period_start = invoice.period_start;
   perform _billing.mark_changed(array(
@@ -9839,7 +10218,9 @@ end $$;
 -- back, where a subscription had ended it or the new one was made afterwards: what an operator has
 -- ended, an older subscription does not begin again, and a pause stays a pause. One that runs no
 -- more, without another beside it, ends the interval in which its last day lies; that day is
--- served.
+-- served. Where it ends before its client's service has begun for the first time, service does not
+-- begin: nothing is billed, usage is in quarantine. What is told afterwards of a subscription that
+-- had ended before that ends nothing.
 create function _billing.follow_subscription(mirror public.stripe_subscriptions,
   made timestamptz, runs_since timestamptz, ended timestamptz)
 returns text language plpgsql set search_path = '' as $$
@@ -9849,18 +10230,21 @@ declare
     billing.day_of(mirror.client_id, ended - interval '1 microsecond') + 1;
   client public.clients;
   latest public.service_intervals;
+  is_first boolean;
   config_made boolean := false;
   change text;
 begin
   select * into client from public.clients c where c.id = mirror.client_id;
   select * into latest from public.service_intervals s
   where s.client_id = mirror.client_id order by s.starts_on desc limit 1;
+  is_first := not exists (select from public.service_intervals s
+    where s.client_id = mirror.client_id and s.starts_on < latest.starts_on);
   if mirror.status in ('active', 'trialing', 'past_due') then
     insert into public.billing_config (client_id, effective_from, currency)
-    -- Not for what is invoiced already.
-    select mirror.client_id, greatest(client.started_on, (select max(i.period_end)
-      from public.invoices i where i.client_id = client.id and i.kind = 'period'
-        and i.status in ('open', 'paid', 'uncollectible'))), cur.code
+    -- Not for what is settled already.
+    select mirror.client_id, greatest(client.started_on, (select max(p.period_end)
+      from public.billing_periods p
+      where p.client_id = client.id and p.settled_at is not null)), cur.code
     from public.currencies cur
     where cur.code = mirror.currency and not exists (
       select from public.billing_config b where b.client_id = mirror.client_id);
@@ -9871,15 +10255,28 @@ begin
       perform billing.start_service(client.id, greatest(first_day, latest.ends_on),
         'subscription ' || mirror.status);
       change := 'service started';
+    elsif client.status = 'active' and latest.id is null and (runs_since <> made
+      or billing.day_of(client.id, made) >= client.ended_on
+      or exists (select from public.stripe_subscriptions o
+        where o.client_id = client.id and o.ended_at is not null)) then
+      -- A subscription had ended before service began: it begins when it was to begin, or later.
+      perform billing.start_service(client.id, greatest(first_day, client.started_on),
+        'subscription ' || mirror.status);
+      change := 'service started';
     end if;
   elsif mirror.status in ('canceled', 'unpaid', 'incomplete_expired', 'paused')
-    and latest.starts_on < end_day and end_day < latest.ends_on
+    and end_day < latest.ends_on
+    and (latest.starts_on < end_day
+      or is_first and billing.day_of(client.id, mirror.seen_at) < latest.starts_on)
     and not exists (select from public.stripe_subscriptions o
       where o.client_id = mirror.client_id and o.status in ('active', 'trialing', 'past_due')) then
     perform billing.end_service(client.id, end_day, 'subscription ' || mirror.status);
     perform _billing.notice('subscription/' || mirror.stripe_subscription_id || '/'
-      || mirror.status, 'high', format('The service of %s ends, its last day is %s: its '
-      'subscription is %s', client.name, end_day - 1, mirror.status));
+      || mirror.status, 'high', case when latest.starts_on < end_day
+        then format('The service of %s ends, its last day is %s: its subscription is %s',
+          client.name, end_day - 1, mirror.status)
+        else format('The service of %s does not begin on %s: its subscription is %s', client.name,
+          latest.starts_on, mirror.status) end);
     change := 'service ended';
   end if;
   return concat_ws(', ', 'subscription ' || mirror.status,
@@ -10266,6 +10663,21 @@ $$;
 comment on function _billing.stripe_client_facts is
   'What Stripe''s customer of a client is made of.';
 
+-- The held invoices that an invoice collects for good: those of Stripe invoices that are void or
+-- were never finalized are free for another. While Stripe can still be paid, they are not.
+create function _billing.carried_invoices(livemode boolean)
+returns table (held_invoice_id uuid, carrying_invoice_id uuid)
+language sql stable set search_path = '' as $$
+  select c.held_invoice_id, c.carrying_invoice_id
+  from public.stripe_carried c
+  join public.invoices i on i.id = c.carrying_invoice_id
+  join public.stripe_invoices m on m.invoice_id = c.carrying_invoice_id and m.livemode = c.livemode
+  where c.livemode = carried_invoices.livemode and m.state not in ('void', 'deleted', 'refused')
+    and not (i.status = 'void' and m.state in ('creating', 'held'));
+$$;
+comment on function _billing.carried_invoices is
+  'Held invoices that another invoice collects; not those whose carrier is void.';
+
 -- Everything about one invoice that sending it takes, as one document.
 create function _billing.stripe_invoice_facts(invoice_id uuid, livemode boolean)
 returns jsonb language sql stable set search_path = '' as $$
@@ -10278,8 +10690,8 @@ returns jsonb language sql stable set search_path = '' as $$
     'held', coalesce((select jsonb_agg(jsonb_build_object('invoice_id', h.id,
         'number', h.number, 'amount_minor', h.amount_due_minor) order by h.issued_on, h.number)
       from public.stripe_invoices m join public.invoices h on h.id = m.invoice_id
-      left join public.stripe_carried c
-        on c.held_invoice_id = m.invoice_id and c.livemode = m.livemode
+      left join _billing.carried_invoices(stripe_invoice_facts.livemode) c
+        on c.held_invoice_id = m.invoice_id
       where m.state = 'held' and m.livemode = stripe_invoice_facts.livemode and h.id <> i.id
         and h.client_id = i.client_id and h.currency = i.currency and h.status = 'open'
         and h.amount_due_minor > 0 and coalesce(c.carrying_invoice_id, i.id) = i.id), '[]'),
@@ -10364,11 +10776,16 @@ comment on function _billing.forget_stripe_draft is
 create function _billing.save_stripe_carried(invoice_id uuid, livemode boolean, held jsonb,
   agreed_total bigint)
 returns void language sql set search_path = '' as $$
-  insert into public.stripe_carried (held_invoice_id, livemode, carrying_invoice_id, amount_minor)
+  insert into public.stripe_carried as c (held_invoice_id, livemode, carrying_invoice_id,
+    amount_minor)
   select h.invoice_id, save_stripe_carried.livemode, save_stripe_carried.invoice_id,
     h.amount_minor
   from jsonb_to_recordset(held) h(invoice_id uuid, amount_minor bigint)
-  on conflict do nothing;
+  on conflict on constraint stripe_carried_pkey do update
+  set carrying_invoice_id = excluded.carrying_invoice_id, amount_minor = excluded.amount_minor
+  where c.carrying_invoice_id <> excluded.carrying_invoice_id and not exists (
+    select from _billing.carried_invoices(excluded.livemode) o
+    where o.held_invoice_id = excluded.held_invoice_id);
   update public.stripe_invoices m set agreed_total_minor = agreed_total, carried_minor = (
     select coalesce(sum(h.amount_minor), 0)
     from jsonb_to_recordset(held) h(invoice_id uuid, amount_minor bigint))
@@ -10475,21 +10892,25 @@ comment on function _billing.stripe_both_sides is
 
 -- 70_stripe/meters.sql
 
--- Usage on an invoice of ours, be it a draft, is not given to Stripe as well.
+-- Usage on an invoice of ours, be it a draft, is not given to Stripe as well; nor is that of a
+-- period that was skipped.
 create function _billing.guard_new_meter() returns trigger
 language plpgsql set search_path = '' as $$
 declare
-  invoiced text;
+  settled text;
 begin
-  select format('%s until %s%s', i.period_start, i.period_end, ' on ' || i.number) into invoiced
-  from public.invoices i
-  where i.kind = 'period' and i.client_id = new.client_id and i.status <> 'void'
-    and i.period_end > new.effective_from and i.period_start < new.effective_until
-  limit 1;
-  if invoiced is not null then
+  select format('%s until %s (%s)', p.period_start, p.period_end,
+    coalesce(i.number, case when i.id is null then 'skipped' else 'a draft' end)) into settled
+  from public.billing_periods p
+  left join public.invoices i on i.client_id = p.client_id and i.kind = 'period'
+    and i.period_start = p.period_start and i.status <> 'void'
+  where p.client_id = new.client_id and (p.settled_at is not null or i.id is not null)
+    and p.period_end > new.effective_from and p.period_start < new.effective_until
+  order by p.period_start desc limit 1;
+  if settled is not null then
     perform billing.raise_error('past_is_frozen',
-      format('Stripe would rate usage that we have invoiced: %s', invoiced),
-      'let the meter start after the last invoiced period');
+      format('Stripe would rate usage of a period that we have settled: %s', settled),
+      'let the meter start after the last settled period');
   end if;
   return null;
 end $$;
