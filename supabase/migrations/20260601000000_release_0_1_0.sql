@@ -6632,6 +6632,12 @@ begin
     -coalesce((d.line).precise_amount, 0) as precise_amount,
     -coalesce((d.line).tax_base_minor, 0) as tax_base_minor, d.line
   from _billing.section_deltas(target) d;
+  -- A discount that stays may move to another invoice: with what it was given on.
+  insert into pg_temp.credit_rest
+  select b.rating_key, 'discount', true, 0, 0, 0, 0, b.sample
+  from _billing.booked_lines(target) b
+  where b.rating_key = 'discount' and b.amount_minor < 0
+    and not exists (select from pg_temp.credit_rest r where r.rating_key = 'discount');
   create temporary table credit_parts (invoice_id uuid, rating_key text, amount_minor numeric,
     quantity numeric, precise_amount numeric, tax_base_minor numeric) on commit drop;
 end $$;
@@ -6778,6 +6784,30 @@ end $$;
 comment on function _billing.set_off_dearer is
   'Sets what has become dearer off against what one invoice is credited for.';
 
+-- Where an invoice charged less for the section than its lines come to, because of a discount that
+-- was given on them and stays: it is taken back here and given on the next invoice of the section.
+-- Returns what credit_take comes to.
+create function _billing.move_discount(invoice_id uuid, section_start date, room bigint,
+  net numeric)
+returns numeric language plpgsql set search_path = '' as $$
+declare
+  given constant numeric := coalesce((
+    select -c.amount_minor from _billing.charged_lines(move_discount.invoice_id,
+      move_discount.section_start) c where c.rating_key = 'discount'), 0);
+begin
+  update pg_temp.credit_take t
+  set amount_minor = t.amount_minor - least(net - room, given + t.amount_minor),
+    precise_amount = t.precise_amount - least(net - room, given + t.amount_minor) * x.unit
+  from (
+    select coalesce((r.line).precise_amount / nullif((r.line).amount_minor, 0), 0) as unit
+    from pg_temp.credit_rest r where r.rating_key = 'discount'
+  ) x
+  where t.rating_key = 'discount' and given + t.amount_minor > 0;
+  return (select sum(t.amount_minor) from pg_temp.credit_take t where t.counts);
+end $$;
+comment on function _billing.move_discount is
+  'Takes the discount of an invoice back with the lines that it was given on.';
+
 -- Takes off credit_rest what goes on one invoice and returns what it comes to. `own`: what the
 -- invoice charged itself, discount and taxes in the share of the charges that are taken. The
 -- invoice that brings the credit to its end takes all that is left, what has become dearer too. No
@@ -6799,7 +6829,8 @@ begin
   from _billing.own_credit(invoice_id, section_start) t;
   select coalesce(max(t.net_minor), 0), not coalesce(bool_or(t.goes_on), false) into net, ends
   from pg_temp.credit_take t;
-  if ends or not own then
+  -- What it has no room for is not its own.
+  if ends and rest <= room or not own then
     update pg_temp.credit_take t set amount_minor = r.amount_minor, quantity = r.quantity,
       precise_amount = r.precise_amount, tax_base_minor = r.tax_base_minor
     from pg_temp.credit_rest r where r.rating_key = t.rating_key;
@@ -6809,6 +6840,9 @@ begin
   end if;
   if net <= 0 then
     return 0;
+  end if;
+  if own and net > room then
+    net := _billing.move_discount(invoice_id, section_start, room, net);
   end if;
   if net > room then
     perform _billing.scale_credit(invoice_id, room, net);
