@@ -22,7 +22,8 @@ returns table (id uuid, rank integer) language sql as $$
 $$;
 select results_eq(format('select id, rank from pg_temp.ranks(%L, %L, %L) where rank is not null
     order by 1', k.model, k.family, k.metric), format('select price_id, preference
-    from billing.price_candidates(array[%L::uuid], array[%L], array[%L], array[''USD'']) order by 1',
+    from billing.price_candidates(array[%L::uuid], array[%L], array[%L], array[''USD''])
+    order by 1',
     '00000000-0000-4000-8000-00000000000a', k.model, k.metric), k.model || ' ' || k.metric)
 from (values ('m-1', 'm', 'units'), ('m-1', 'm', 'batch_units'), ('o-1', null, 'pages')
 ) k(model, family, metric);
@@ -40,7 +41,8 @@ cross join lateral (select (format('00000000-0000-4000-9000-00000000000%s', n)::
   'units', 'USD', 'per_unit', 1, 1, null, 0, 1, d, u, now(), case when m is not null
     then 'model:' || m when f is not null then 'family:' || f else 'any' end)::public.prices) x(p);
 select results_eq($$select right(d.price_id::text, 1), d.days
-    from _billing.price_days((select array_agg(p) from chosen), null, 'm-1', 'm', 'units') d order by 1$$,
+    from _billing.price_days((select array_agg(p) from chosen), null, 'm-1', 'm', 'units') d
+    order by 1$$,
   $$values ('1', '{[-infinity,2026-06-10),[2026-07-01,infinity)}'::datemultirange),
     ('2', '{[2026-06-10,2026-06-20)}'), ('3', '{[2026-06-20,2026-07-01)}')$$,
   'exact model before family before any, each on its days');

@@ -44,21 +44,23 @@ select is(pg_temp.used('Free', null, '{pages}', null, '{(,)}'), 'Free pages USD 
 create function pg_temp.days(old_price public.prices, new_price public.prices, old_family text,
   new_family text) returns text language sql as $$
   select concat_ws(' ', d.changed, d.unpriced) from _billing.repriced_days(
-    ('00000000-0000-4000-8000-00000000000a', 'x', 'pages', 'USD', old_family, new_family), old_price,
-    new_price) d;
+    ('00000000-0000-4000-8000-00000000000a', 'x', 'pages', 'USD', old_family, new_family),
+    old_price, new_price) d;
 $$;
 create temporary table price as select p from public.prices p
 where p.id = '00000000-0000-4000-9000-000000000001';
 create function pg_temp.with(change jsonb) returns public.prices language sql as
   $$select jsonb_populate_record(p, change) from price$$;
-select is(pg_temp.days(p, p, 'a', 'b'), '{} {(,2026-06-10),[infinity,)}', 'nothing changes') from price;
+select is(pg_temp.days(p, p, 'a', 'b'), '{} {(,2026-06-10),[infinity,)}', 'nothing changes')
+from price;
 select is(pg_temp.days(p, null, 'a', 'a'), '{[2026-06-10,infinity)} {(,2026-06-10),[infinity,)}',
   'a price goes') from price;
 select is(pg_temp.days(null, p, 'a', 'a'), '{[2026-06-10,infinity)} {(,)}', 'one comes') from price;
 select is(pg_temp.days(p, pg_temp.with('{"effective_until": "2026-08-01"}'), 'a', 'a'),
   '{[2026-08-01,infinity)} {(,2026-06-10),[infinity,)}', 'it ends') from price;
 select is(pg_temp.days(p, pg_temp.with('{"unit_amount": 2}'), 'a', 'a'),
-  '{[2026-06-10,infinity)} {(,2026-06-10),[infinity,)}', 'other terms are another price') from price;
+  '{[2026-06-10,infinity)} {(,2026-06-10),[infinity,)}', 'other terms are another price')
+from price;
 select is(pg_temp.days(pg_temp.with('{"family": "a", "scope": "family:a"}'),
     pg_temp.with('{"family": "a", "scope": "family:a"}'), 'a', 'b'),
   '{[2026-06-10,infinity)} {(,2026-06-10),[infinity,)}', 'another family has not its price');

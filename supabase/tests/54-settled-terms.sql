@@ -1,4 +1,4 @@
--- What a settled period was charged by is frozen, invoiced or skipped; all other terms can be mended.
+-- What a settled period was charged by is frozen, invoiced or skipped; all else can be mended.
 begin;
 select plan(54);
 
@@ -67,7 +67,8 @@ from (values ('05', null), ('04', null), ('02', null), ('01', 'past_is_frozen'),
 select is(pg_temp.refusal(format('update public.prices set %s where %s', change,
   pg_temp.price('01'))), code, change)
 from (values ('created_at = now()', null), ('effective_until = ''2026-07-01''', null),
-  ('effective_until = ''2026-07-05''', null), ('effective_until = ''2026-06-30''', 'past_is_frozen'),
+  ('effective_until = ''2026-07-05''', null),
+  ('effective_until = ''2026-06-30''', 'past_is_frozen'),
   ('effective_from = ''2026-06-01''', null), ('effective_from = ''2026-06-02''', 'past_is_frozen'),
   ('free_units = 2000', 'past_is_frozen'), ('model = ''y''', 'past_is_frozen'),
   ('batch_multiplier = 0.5', 'past_is_frozen'), ('currency = ''EUR''', 'past_is_frozen'),
@@ -112,7 +113,8 @@ select alike(pg_temp.told('03'), '% Free was charged for June 2026, which is set
 
 -- Families.
 select is(pg_temp.refusal(format('update public.models set family = ''ys'' where id = %L', m)),
-  null, m || ' may move where its own price, or any model''s, holds') from unnest('{x,m}'::text[]) m;
+  null, m || ' may move where its own price, or any model''s, holds')
+from unnest('{x,m}'::text[]) m;
 insert into public.prices (family, metric, unit_amount, effective_from)
 values ('ys', 'input_tokens', 1, '-infinity'), ('zs', 'web_searches', 1, '-infinity');
 select is(pg_temp.refusal($$update public.models set family = 'zs' where id = 'x'$$), null,

@@ -55,7 +55,8 @@ create function pg_temp.carry(n integer) returns void language sql as $$
     'invoice_id', pg_temp.id_of(4), 'amount_minor', 30)), 5030);
 $$;
 create function pg_temp.carrier() returns text language sql as $$
-  select i.number from public.stripe_carried c join public.invoices i on i.id = c.carrying_invoice_id
+  select i.number from public.stripe_carried c
+  join public.invoices i on i.id = c.carrying_invoice_id
   where c.held_invoice_id = pg_temp.id_of(4);
 $$;
 select billing.run_monthly('2026-10-01');

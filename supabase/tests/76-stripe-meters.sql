@@ -178,8 +178,8 @@ select throws_ok($$update public.stripe_meters set event_name = 'x'$$, 'PT409', 
 select billing.generate_invoice('00000000-0000-0000-0000-00000000000b', '2026-06-01');
 select throws_ok($$insert into public.stripe_meters (client_id, metric, event_name, effective_from)
   values ('00000000-0000-0000-0000-00000000000b', 'input_tokens', 'tokens', '2026-06-20')$$,
-  'PT409', 'Stripe would rate usage that we have invoiced: 2026-06-01 until 2026-07-01 on '
-    || 'INV-2026-000001', 'what we have invoiced is not given to Stripe as well');
+  'PT409', 'Stripe would rate usage of a period that we have settled: 2026-06-01 until 2026-07-01 '
+    || '(INV-2026-000001)', 'what we have invoiced is not given to Stripe as well');
 select lives_ok($$insert into public.stripe_meters (client_id, metric, event_name, effective_from)
   values ('00000000-0000-0000-0000-00000000000b', 'input_tokens', 'tokens', '2026-07-01')$$,
   'what comes after it may be');

@@ -5,6 +5,7 @@ import {
   credit,
   log,
   pay,
+  price,
   type Row,
   run,
   searches,
@@ -14,6 +15,8 @@ import {
 } from "./world.ts";
 
 const vat: Row = { name: "VAT", rate_percent: "20", behavior: "exclusive" };
+
+const LOG = "00000000-0000-4000-8000-000000000001";
 
 /** Usage taken back, or moved to another client, after it was invoiced. */
 export const corrections: readonly Case[] = [
@@ -201,6 +204,51 @@ export const corrections: readonly Case[] = [
       "#1 A open 1200 due 720: web_searches 1000, VAT 1000 200",
       "#2 A open 360: late input_tokens 300, late VAT 300 60",
       "#1-CN1 480: off due 480",
+    ],
+  },
+  {
+    name: "what has become dearer is set off where a line is credited, not on another's invoice",
+    because: "reports −3.00 less pages 2.00 off #2, which charged them; searches −1.00 off #1",
+    steps: [
+      ...june({}, 1000),
+      price("A", { metric: "reports", unit_amount: "1" }),
+      price("A", { metric: "pages", unit_amount: "2" }),
+      log("A", "2026-06-11", { id: LOG, other_features: { reports: 3 } }),
+      run("2026-08-01"),
+      { do: "retract", log: LOG },
+      correct("A", "2026-06-10", -100),
+      log("A", "2026-06-12", { other_features: { pages: 1 } }),
+      run("2026-08-02"),
+    ],
+    books: [
+      "#1 A open 1000 due 900: web_searches 1000",
+      "#2 A open 300 due 200: late reports 300",
+      "#1-CN1 100: off due 100",
+      "#2-CN1 100: off due 100",
+    ],
+  },
+  {
+    name: "what has become dearer by more than a line leaves its rest to the next invoice",
+    because:
+      "reports −3.00, searches −1.00, pages 3.20: 0.80 off #2; pages 1.00 less searches 1.00",
+    steps: [
+      ...june({}, 1000),
+      price("A", { metric: "reports", unit_amount: "1" }),
+      price("A", { metric: "pages", unit_amount: "0.2" }),
+      log("A", "2026-06-11", { id: LOG, other_features: { reports: 3 } }),
+      run("2026-08-01"),
+      { do: "retract", log: LOG },
+      correct("A", "2026-06-10", -100),
+      log("A", "2026-06-12", { other_features: { pages: 16 } }),
+      run("2026-08-02"),
+      searches("A", "2026-08-10", 10),
+      run("2026-09-01"),
+    ],
+    books: [
+      "#1 A open 1000: web_searches 1000",
+      "#2 A open 300 due 220: late reports 300",
+      "#3 A open 10: web_searches 10, late pages 100, late web_searches -100",
+      "#2-CN1 80: off due 80",
     ],
   },
   {

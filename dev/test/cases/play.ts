@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { Sql } from "postgres";
 import postgres from "postgres";
 import { z } from "zod";
-import { insert } from "./insert.ts";
+import { change, insert } from "./insert.ts";
 import type { Row, Step } from "./world.ts";
 
 const idRows = z.array(z.object({ id: z.uuid() })).length(1);
@@ -42,9 +42,7 @@ export async function playStep(sql: Sql, clients: Clients, step: Step): Promise<
     case "price":
       return await insert(sql, "prices", { ...owner(clients, step.key), ...step.row });
     case "mend":
-      await sql`update ${sql(`public.${step.what}`)} set ${sql(step.set)}
-        where client_id = ${idOf(clients, step.key)}`;
-      return;
+      return await change(sql, step.what, idOf(clients, step.key), step.set);
     case "model":
       return await insert(sql, "models", step.row);
     case "item":

@@ -86,14 +86,15 @@ async function forgottenBeforeEnd({ sql, known, clients, day }: State): Promise<
 
 /**
  * What a credit note gives back its invoice has charged, unless the invoice that did has nothing left
- * to be credited (by notes by hand, say); a tax is named as the invoice does.
+ * to be credited (by notes by hand, say); a tax is named as the invoice does. A discount that stays
+ * moves from one invoice of the period to another.
  */
 function strangeCredits(sql: Sql): Promise<string[]> {
   return texts(sql`
     select format('%s: %s of %s, %s', n.number, x.rating_key, x.section_start, x.amount_minor)
       as line
     from public.credit_note_lines x join public.credit_notes n on n.id = x.credit_note_id
-    where x.kind <> 'credit' and x.amount_minor > 0 and not exists (
+    where x.kind not in ('credit', 'discount') and x.amount_minor > 0 and not exists (
       select from public.invoice_lines l where l.invoice_id = n.invoice_id
         and l.rating_key = x.rating_key
         and (x.section_start is null or l.section_start = x.section_start))

@@ -52,6 +52,7 @@ const weights = {
   rename: { regular: 1, wild: 2 },
   price: { regular: 1, wild: 2 },
   config: { regular: 2, wild: 4 },
+  mend: { regular: 1, wild: 4 },
   default_client: { regular: 0, wild: 1 },
   assign: { regular: 1, wild: 2 },
   meter: { regular: 0, wild: 1 },

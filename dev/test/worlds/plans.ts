@@ -118,6 +118,7 @@ const planners: Record<Kind, Planner> = {
       },
     }),
   config: planConfig,
+  mend: planMend,
   default_client: (_, client, { a }) =>
     own(client, { do: "default_client", key: a % 2 === 0 ? client.key : null }),
   assign: (state, client, { a }) => {
@@ -253,6 +254,32 @@ const levy: Row = {
   behavior: "exclusive",
   applies_to: ["units", "minimum", "one_off"],
 };
+
+/** Changes prices or config in place; refused where a settled period was charged by them. */
+function planMend(state: State, client: Known, { a, b, c }: Move): Plan {
+  const terms: readonly Row[] = [
+    { free_units: [0, 10, 50][b % 3] ?? 0 },
+    { batch_multiplier: ["0.5", "1"][b % 2] ?? "1" },
+    { effective_until: addDays(state.day, c % 90 - 60) },
+    { effective_from: addDays(state.day, c % 90 - 60) },
+    { per_units: [1, 40][b % 2] ?? 1 },
+  ];
+  const configs: readonly Row[] = [
+    { minimum_minor: [0, 5000, 777][b % 3] ?? 0 },
+    { discount_percent: "25", discount_minor: null },
+    { discount_until: addDays(state.day, c % 90 - 60) },
+    { taxes: [[], [vat]][b % 2] ?? [] },
+    { line_grouping: b % 2 === 0 ? "model" : "agent" },
+    { grace_hours: [0, 72, 240][b % 3] ?? 0 },
+  ];
+  const isPrice = a % 2 === 0;
+  return own(client, {
+    do: "mend",
+    what: isPrice ? "prices" : "billing_config",
+    key: client.key,
+    set: (isPrice ? terms[c % terms.length] : configs[c % configs.length]) ?? {},
+  });
+}
 
 function planConfig(state: State, client: Known, { a, b, c }: Move): Plan {
   const discounts: readonly Row[] = [

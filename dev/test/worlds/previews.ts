@@ -39,10 +39,9 @@ export async function previewDue({ sql, clients }: State, asOf: string): Promise
       );
       shown.push({ client_id, period_start, content: row?.content ?? null });
     } catch (error) {
-      // Blocked, or a period that only the run will open.
-      const isRefused = error instanceof postgres.PostgresError &&
-        ["client_blocked", "unknown_client"].includes(error.detail ?? "");
-      if (!isRefused) throw error;
+      const isBlocked = error instanceof postgres.PostgresError &&
+        error.detail === "client_blocked";
+      if (!isBlocked) throw error;
     } finally {
       await sql`rollback to savepoint preview`;
     }

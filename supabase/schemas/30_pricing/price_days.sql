@@ -25,7 +25,8 @@ returns public.prices[] language sql stable set search_path = '' as $$
       and p.currency = prices_of.currency and prices_of.metric in (p.metric, 'batch_' || p.metric)
   ) x(p);
 $$;
-comment on function _billing.prices_of is 'Prices of a client and of the default list for a metric.';
+comment on function _billing.prices_of is
+  'Prices of a client and of the default list for a metric.';
 
 -- Which of these prices holds on which days.
 create function _billing.price_days(prices public.prices[], client_id uuid, model text,

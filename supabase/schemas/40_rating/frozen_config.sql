@@ -11,7 +11,8 @@ comment on function _billing.charging_config is
   'What of the config of a day decides what is charged.';
 
 -- Settled periods that old_row becoming new_row would charge otherwise (the table has the new one
--- already); either is null where there is none. A period's config is that of its last day of service.
+-- already); either is null where there is none. A period's config is that of its last day of
+-- service.
 create function _billing.altered_sections(old_row public.billing_config,
   new_row public.billing_config)
 returns setof _billing.settled_section

@@ -1,9 +1,9 @@
 -- What settled periods were charged for: usage whose price may not change any more.
 
 -- Models and metrics that settled periods (billing_periods.settled_at) overlapping `days` have been
--- charged for, or had for nothing; with `charged`, the days that issued lines charge for. Of periods
--- without an invoice of their own, and of metrics that may go without a price, usage says it.
--- `is_open`: usage may have come since that waits for a price. Null asks for all.
+-- charged for, or had for nothing; with `charged`, the days that issued lines charge for. Of
+-- periods without an invoice of their own, and of metrics that may go without a price, usage says
+-- it. `is_open`: usage may have come since that waits for a price. Null asks for all.
 create function _billing.settled_usage(of_client uuid, of_model text, metrics text[],
   currencies text[], days datemultirange)
 returns table (client_id uuid, period_start date, period_end date, currency text, model text,

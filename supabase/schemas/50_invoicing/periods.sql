@@ -1,15 +1,21 @@
 -- Which periods there are, which of them a run settles, and what becomes of each.
 
--- Opens a row for each period with service that is over at `as_of`: from the client's first period
--- on, each starting where the one before it ended, also when the anchor day has changed in between;
--- after a gap in service on the anchor day. And the periods before and between those that there are
--- where days have come into service since: they end where the next period begins.
-create function _billing.open_periods(as_of timestamptz)
-returns void language sql set search_path = '' as $$
+-- Periods with service that are over at `as_of` and have no row yet, of all clients or one: from
+-- the client's first period on, each starting where the one before it ended, also when the anchor
+-- day has changed in between; after a gap in service on the anchor day. And the periods before and
+-- between those that there are where days have come into service since: they end where the next
+-- period begins.
+create function _billing.unopened_periods(as_of timestamptz, of_client uuid default null)
+returns table (client_id uuid, period_start date, period_end date, full_days integer)
+language plpgsql stable set search_path = '' set plan_cache_mode = force_custom_plan as $$
+#variable_conflict use_column
+begin
+  return query
   with opened as materialized (
     select p.client_id, min(p.period_start) as first_start,
       sum(p.period_end - p.period_start) < max(p.period_end) - min(p.period_start) as has_holes
-    from public.billing_periods p group by p.client_id
+    from public.billing_periods p where of_client is null or p.client_id = of_client
+    group by p.client_id
   ), holes as (
     select o.client_id, '-infinity'::date as hole_start, o.first_start as hole_end
     from opened o join public.clients c on c.id = o.client_id and c.started_on < o.first_start
@@ -25,7 +31,8 @@ returns void language sql set search_path = '' as $$
   ), spans as (
     select r.client_id, r.billing_anchor_day, r.next_start as from_day, r.today as until_day,
       null::date as joint
-    from billing.running_periods(as_of) r where r.next_start < r.today
+    from billing.running_periods(as_of) r
+    where r.next_start < r.today and (of_client is null or r.client_id = of_client)
     union all
     select h.client_id, c.billing_anchor_day, greatest(h.hole_start, billing.period_start_of(
       greatest(h.hole_start, s.starts_on), c.billing_anchor_day)), h.hole_end, h.hole_end
@@ -48,6 +55,21 @@ returns void language sql set search_path = '' as $$
       coalesce(lag(e.period_end) over (partition by e.client_id, e.from_day
         order by e.period_end), e.from_day) as period_start
     from ends e where e.period_end > e.from_day and e.period_end <= e.until_day
+  )
+  select p.client_id, p.period_start, p.period_end,
+    billing.full_days(p.period_start, p.period_end, p.billing_anchor_day)
+  from periods p
+  where exists (select from public.service_intervals s where s.client_id = p.client_id
+    and s.starts_on < p.period_end and s.ends_on > p.period_start);
+end $$;
+comment on function _billing.unopened_periods is
+  'Periods that are over at an instant and have no row yet.';
+
+-- Opens a row for each of them.
+create function _billing.open_periods(as_of timestamptz)
+returns void language sql set search_path = '' as $$
+  with periods as materialized (
+    select * from _billing.unopened_periods(as_of)
   ), standing as materialized (
     -- Whoever changes the service of a client waits for its new periods, to mark them. One that is
     -- being changed at this moment gets its periods by the next run.
@@ -55,11 +77,8 @@ returns void language sql set search_path = '' as $$
     where c.id in (select p.client_id from periods p) for share of c skip locked
   )
   insert into public.billing_periods (client_id, period_start, period_end, full_days, updated_at)
-  select p.client_id, p.period_start, p.period_end,
-    billing.full_days(p.period_start, p.period_end, p.billing_anchor_day), as_of
-  from periods p join standing c on c.id = p.client_id
-  where exists (select from public.service_intervals s where s.client_id = p.client_id
-    and s.starts_on < p.period_end and s.ends_on > p.period_start);
+  select p.client_id, p.period_start, p.period_end, p.full_days, as_of
+  from periods p join standing c on c.id = p.client_id;
 $$;
 comment on function _billing.open_periods is 'Adds the periods that are over at an instant.';
 

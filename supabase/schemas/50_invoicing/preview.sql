@@ -22,6 +22,12 @@ begin
     end if;
   end if;
   if target.client_id is null then
+    -- Before the first period or between two, where days have come into service since.
+    select u.client_id, u.period_start, u.period_end into target
+    from _billing.unopened_periods(billing.as_of(), period_with.client_id) u
+    where u.period_start <= day and day < u.period_end;
+  end if;
+  if target.client_id is null then
     perform billing.raise_error('unknown_client',
       format('client %s does not exist or has no period with %s', client_id, day));
   end if;

@@ -37,8 +37,8 @@ end $$;
 -- ended, an older subscription does not begin again, and a pause stays a pause. One that runs no
 -- more, without another beside it, ends the interval in which its last day lies; that day is
 -- served. Where it ends before its client's service has begun for the first time, service does not
--- begin: nothing is billed, usage is in quarantine. What is told afterwards of a subscription that had
--- ended before that ends nothing.
+-- begin: nothing is billed, usage is in quarantine. What is told afterwards of a subscription that
+-- had ended before that ends nothing.
 create function _billing.follow_subscription(mirror public.stripe_subscriptions,
   made timestamptz, runs_since timestamptz, ended timestamptz)
 returns text language plpgsql set search_path = '' as $$

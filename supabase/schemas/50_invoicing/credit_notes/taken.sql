@@ -13,6 +13,12 @@ begin
     -coalesce((d.line).precise_amount, 0) as precise_amount,
     -coalesce((d.line).tax_base_minor, 0) as tax_base_minor, d.line
   from _billing.section_deltas(target) d;
+  -- A discount that stays may move to another invoice: with what it was given on.
+  insert into pg_temp.credit_rest
+  select b.rating_key, 'discount', true, 0, 0, 0, 0, b.sample
+  from _billing.booked_lines(target) b
+  where b.rating_key = 'discount' and b.amount_minor < 0
+    and not exists (select from pg_temp.credit_rest r where r.rating_key = 'discount');
   create temporary table credit_parts (invoice_id uuid, rating_key text, amount_minor numeric,
     quantity numeric, precise_amount numeric, tax_base_minor numeric) on commit drop;
 end $$;
@@ -109,6 +115,80 @@ begin
   ) x where x.rating_key = t.rating_key and x.upto is not null;
 end $$;
 
+-- Where an invoice charged more of what is to be given back than is owed in all, because something
+-- has become dearer, that is set off here, in credit_take: all of it, where what other invoices
+-- charged is then still owed for; else as much as leaves what is owed. The rest comes to nothing
+-- and is said by the next invoice. No line is credited where it was not charged. Returns what
+-- credit_take comes to.
+create function _billing.set_off_dearer(rest bigint)
+returns numeric language plpgsql set search_path = '' as $$
+declare
+  charged numeric;
+  dearer numeric;
+  total numeric;
+begin
+  select sum(t.amount_minor), -coalesce(sum(t.rest_minor) filter (where t.rest_minor < 0), 0),
+    sum(t.rest_minor) into charged, dearer, total
+  from pg_temp.credit_take t where t.is_charge;
+  if charged > dearer and total > 0 then
+    update pg_temp.credit_take t set amount_minor = x.amount_minor, quantity = x.quantity,
+      precise_amount = x.precise_amount, tax_base_minor = x.tax_base_minor
+    from (
+      select r.rating_key, r.amount_minor, r.quantity, r.precise_amount, r.tax_base_minor
+      from pg_temp.credit_rest r join pg_temp.credit_take k using (rating_key)
+      where k.is_charge and k.rest_minor < 0
+      union all
+      -- Discount and taxes in the share of these charges.
+      select r.rating_key, round(r.amount_minor * (charged - dearer) / total), 0,
+        round(r.precise_amount * (charged - dearer) / total, 10),
+        round(r.tax_base_minor * (charged - dearer) / total)
+      from pg_temp.credit_rest r join pg_temp.credit_take k using (rating_key)
+      where not k.is_charge
+    ) x where x.rating_key = t.rating_key;
+  elsif dearer > 0 then
+    update pg_temp.credit_take t set amount_minor = x.minor,
+      quantity = round(x.rest_quantity * x.minor / t.rest_minor, 6),
+      precise_amount = round(x.rest_precise * x.minor / t.rest_minor, 10)
+    from (
+      -- Sums are rounded, a line is the difference of two.
+      select k.rating_key, r.quantity as rest_quantity, r.precise_amount as rest_precise,
+        round(sum(k.rest_minor) over w * (k.net_minor - rest) / dearer)
+          - round((sum(k.rest_minor) over w - k.rest_minor) * (k.net_minor - rest) / dearer)
+          as minor
+      from pg_temp.credit_take k join pg_temp.credit_rest r using (rating_key)
+      where k.is_charge and k.rest_minor < 0
+      window w as (order by k.rating_key)
+    ) x where x.rating_key = t.rating_key;
+  end if;
+  return (select sum(t.amount_minor) from pg_temp.credit_take t where t.counts);
+end $$;
+comment on function _billing.set_off_dearer is
+  'Sets what has become dearer off against what one invoice is credited for.';
+
+-- Where an invoice charged less for the section than its lines come to, because of a discount that
+-- was given on them and stays: it is taken back here and given on the next invoice of the section.
+-- Returns what credit_take comes to.
+create function _billing.move_discount(invoice_id uuid, section_start date, room bigint,
+  net numeric)
+returns numeric language plpgsql set search_path = '' as $$
+declare
+  given constant numeric := coalesce((
+    select -c.amount_minor from _billing.charged_lines(move_discount.invoice_id,
+      move_discount.section_start) c where c.rating_key = 'discount'), 0);
+begin
+  update pg_temp.credit_take t
+  set amount_minor = t.amount_minor - least(net - room, given + t.amount_minor),
+    precise_amount = t.precise_amount - least(net - room, given + t.amount_minor) * x.unit
+  from (
+    select coalesce((r.line).precise_amount / nullif((r.line).amount_minor, 0), 0) as unit
+    from pg_temp.credit_rest r where r.rating_key = 'discount'
+  ) x
+  where t.rating_key = 'discount' and given + t.amount_minor > 0;
+  return (select sum(t.amount_minor) from pg_temp.credit_take t where t.counts);
+end $$;
+comment on function _billing.move_discount is
+  'Takes the discount of an invoice back with the lines that it was given on.';
+
 -- Takes off credit_rest what goes on one invoice and returns what it comes to. `own`: what the
 -- invoice charged itself, discount and taxes in the share of the charges that are taken. The
 -- invoice that brings the credit to its end takes all that is left, what has become dearer too. No
@@ -128,17 +208,22 @@ begin
   select t.*, sum(case when t.counts then t.amount_minor else 0 end) over () as net_minor,
     bool_or(t.is_charge and t.rest_minor > greatest(t.amount_minor, 0)) over () as goes_on
   from _billing.own_credit(invoice_id, section_start) t;
-  select coalesce(max(t.net_minor), 0), not coalesce(bool_or(t.goes_on), false)
-    or coalesce(max(t.net_minor), 0) >= rest into net, ends
+  select coalesce(max(t.net_minor), 0), not coalesce(bool_or(t.goes_on), false) into net, ends
   from pg_temp.credit_take t;
-  if ends or not own then
+  -- What it has no room for is not its own.
+  if ends and rest <= room or not own then
     update pg_temp.credit_take t set amount_minor = r.amount_minor, quantity = r.quantity,
       precise_amount = r.precise_amount, tax_base_minor = r.tax_base_minor
     from pg_temp.credit_rest r where r.rating_key = t.rating_key;
     net := rest;
+  elsif net > rest then
+    net := _billing.set_off_dearer(rest);
   end if;
   if net <= 0 then
     return 0;
+  end if;
+  if own and net > room then
+    net := _billing.move_discount(invoice_id, section_start, room, net);
   end if;
   if net > room then
     perform _billing.scale_credit(invoice_id, room, net);

@@ -1,8 +1,8 @@
 -- Late lines on drafts that are not remade now, because their period is blocked.
 
--- Takes late lines of these periods off such drafts where they go on another now, or where nothing is
--- to be charged any more: on two drafts they would be charged twice. Those that find no other stay.
--- Asked once sections have their homes (find_homes). A draft without a line goes.
+-- Takes late lines of these periods off such drafts where they go on another now, or where nothing
+-- is to be charged any more: on two drafts they would be charged twice. Those that find no other
+-- stay. Asked once sections have their homes (find_homes). A draft without a line goes.
 create function _billing.free_late_lines(due billing.rating_target[], late billing.rating_target[])
 returns void language plpgsql set search_path = '' as $$
 declare
