@@ -15,7 +15,7 @@ grant select on billing.usage_days to service_role;
 
 -- Whoever changes records, rollup or hand: their days are to be compared again.
 create function _billing.note_changed_days() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: usage_days is written by nobody but these functions.
 begin
   if tg_op = 'TRUNCATE' then
@@ -49,7 +49,7 @@ create trigger note_truncated_days after truncate on public.usage_records
 -- how many differences there were. What agreed is noted last, with the counts from before the
 -- comparison: a rollup meanwhile is not waited for, and its days stay to be compared.
 create function _billing.heal_days(ranges daterange[])
-returns bigint language plpgsql set search_path = '' as $$
+returns bigint language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   known jsonb;
   days daterange;
@@ -91,7 +91,7 @@ comment on function _billing.heal_days is
 -- Days that were not compared with the logs since their records changed, of those whose logs are
 -- all kept.
 create function _billing.unverified_days_of(from_day date, until_day date)
-returns table (day date) language sql stable set search_path = '' as $$
+returns table (day date) language sql stable set search_path = pg_catalog, pg_temp as $$
   select s.day::date
   from generate_series(greatest(from_day, _billing.first_kept_day()), until_day - 1,
     interval '1 day') s(day)

@@ -16,7 +16,7 @@ comment on function _billing.price_rank is
 
 -- The prices that could hold for a metric of a client (null: of one that has none of its own).
 create function _billing.prices_of(client_id uuid, metric text, currency text)
-returns public.prices[] language sql stable set search_path = '' as $$
+returns public.prices[] language sql stable set search_path = pg_catalog, pg_temp as $$
   select coalesce(array_agg(p), '{}') from (
     select p from public.prices p where p.client_id = prices_of.client_id
       and p.currency = prices_of.currency and prices_of.metric in (p.metric, 'batch_' || p.metric)
@@ -31,7 +31,8 @@ comment on function _billing.prices_of is
 -- Which of these prices holds on which days.
 create function _billing.price_days(prices public.prices[], client_id uuid, model text,
   family text, metric text)
-returns table (price_id uuid, days datemultirange) language sql immutable set search_path = '' as $$
+returns table (price_id uuid, days datemultirange) language sql immutable
+set search_path = pg_catalog, pg_temp as $$
   with held as materialized (
     select (p.price).id, daterange((p.price).effective_from, (p.price).effective_until) as days,
       _billing.price_rank(p.price, price_days.client_id, price_days.model, price_days.family,

@@ -36,7 +36,7 @@ create policy "operators read" on public.stripe_meters for select to authenticat
 -- Stripe has been told of the usage of each day that a meter was in force: what has been in force
 -- stays as it is and can be ended from tomorrow on.
 create function _billing.guard_meter_in_force() returns trigger
-language plpgsql set search_path = '' as $$
+language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   -- Meters hold for client-local days: the latest today on earth is that of UTC+14.
   today constant date := (billing.as_of() at time zone 'UTC' + interval '14 hours')::date;

@@ -3,7 +3,7 @@
 -- What of a config decides what is charged, as it is merged for a day; null without a default.
 create function _billing.charging_config(own public.billing_config,
   fallback public.billing_config, day date)
-returns jsonb language sql stable set search_path = '' as $$
+returns jsonb language sql stable set search_path = pg_catalog, pg_temp as $$
   select to_jsonb(m) - '{payment_terms_days,grace_hours,deliveries}'::text[]
   from billing.merged_config(own, fallback, day) m where (fallback).id is not null;
 $$;
@@ -16,7 +16,7 @@ comment on function _billing.charging_config is
 create function _billing.altered_sections(old_row public.billing_config,
   new_row public.billing_config)
 returns setof _billing.settled_section
-language sql stable set search_path = '' set jit = off as $$
+language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
   with settled as (
     select p.client_id, p.period_start, p.period_end,
       greatest(p.period_start, coalesce(s.ends_on, p.period_start) - 1) as day
@@ -55,7 +55,7 @@ comment on function _billing.altered_sections is
   'Settled periods that a change of a config would charge otherwise.';
 
 create function _billing.guard_config() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: editors of configs need not be able to call what this asks.
 begin
   perform _billing.refuse_settled('this config', array(
@@ -72,7 +72,7 @@ create constraint trigger guard_config_at_commit
 
 -- A currency changes only where a period begins, so that no invoice meets two.
 create function _billing.guard_currency_within_period() returns trigger
-language plpgsql set search_path = '' as $$
+language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   change record;
 begin

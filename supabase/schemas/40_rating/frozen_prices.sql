@@ -14,7 +14,7 @@ comment on type _billing.price_key is
 create function _billing.repriced_days(key _billing.price_key, old_price public.prices,
   new_price public.prices)
 returns table (changed datemultirange, unpriced datemultirange)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   with other as materialized (
     select coalesce(array_agg(p), '{}') as prices
     from unnest(_billing.prices_of((key).owner, (key).metric, (key).currency)) p
@@ -51,7 +51,7 @@ create function _billing.repriced_sections(client_id uuid, model text, metrics t
   currencies text[], days datemultirange, old_price public.prices, new_price public.prices,
   families text[] default null)
 returns setof _billing.settled_section
-language sql stable set search_path = '' set jit = off as $$
+language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
   with used as materialized (
     -- Who has no price of its own is priced as all others are: asked once.
     select u.*, (case when u.client_id in ((old_price).client_id, (new_price).client_id)
@@ -82,7 +82,7 @@ comment on function _billing.repriced_sections is
   'Settled periods that a change of a price or of a model''s family would price otherwise.';
 
 create function _billing.guard_price() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: editors of prices need not be able to call what this asks.
 declare
   old_price constant public.prices := case when tg_op <> 'INSERT' then old end;
@@ -110,7 +110,7 @@ create constraint trigger guard_price_at_commit after insert or update or delete
   deferrable initially deferred for each row execute function _billing.guard_price();
 
 create function _billing.guard_model_family() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above.
 declare
   old_id constant text := case when tg_op <> 'INSERT' then old.id end;

@@ -8,7 +8,7 @@ create function _billing.settled_usage(of_client uuid, of_model text, metrics te
   currencies text[], days datemultirange)
 returns table (client_id uuid, period_start date, period_end date, currency text, model text,
   metric text, charged datemultirange, is_open boolean)
-language plpgsql stable set search_path = '' set jit = off
+language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off
 set plan_cache_mode = force_custom_plan as $$
 #variable_conflict use_column
 declare
@@ -56,7 +56,7 @@ comment on type _billing.settled_section is 'A settled period that a change woul
 
 -- Refuses a change for the last of the settled periods that it would alter, and says what to do.
 create function _billing.refuse_settled(change text, sections _billing.settled_section[])
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   last record;
 begin

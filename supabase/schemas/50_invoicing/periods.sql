@@ -7,7 +7,8 @@
 -- period begins.
 create function _billing.unopened_periods(as_of timestamptz, of_client uuid default null)
 returns table (client_id uuid, period_start date, period_end date, full_days integer)
-language plpgsql stable set search_path = '' set plan_cache_mode = force_custom_plan as $$
+language plpgsql stable
+set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan as $$
 #variable_conflict use_column
 begin
   return query
@@ -67,7 +68,7 @@ comment on function _billing.unopened_periods is
 
 -- Opens a row for each of them.
 create function _billing.open_periods(as_of timestamptz)
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   with periods as materialized (
     select * from _billing.unopened_periods(as_of)
   ), standing as materialized (
@@ -86,7 +87,7 @@ comment on function _billing.open_periods is 'Adds the periods that are over at 
 -- also those with late lines on a draft, since drafts are remade. Late ones have an issued invoice.
 create function _billing.run_targets(client_ids uuid[] default null)
 returns table (client_id uuid, period_start date, period_end date, is_late boolean)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select p.client_id, p.period_start, p.period_end, coalesce(i.status <> 'draft', false)
   from (
     -- Asked for one by one, each has its index: settled periods, all of history, are not looked at.
@@ -114,7 +115,7 @@ comment on function _billing.run_targets is
 
 create function _billing.targets_of_run(client_ids uuid[] default null)
 returns table (due billing.rating_target[], late billing.rating_target[])
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select coalesce(array_agg(x.target order by x.target) filter (where not x.is_late), '{}'),
     coalesce(array_agg(x.target order by x.target) filter (where x.is_late), '{}')
   from (
@@ -128,7 +129,7 @@ comment on function _billing.targets_of_run is
 -- Periods that nothing bills: their invoice was voided and none has taken its place.
 create function _billing.voided_periods()
 returns table (client_id uuid, period_start date, number text, voided_at timestamptz)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select p.client_id, p.period_start, v.number, v.voided_at
   from public.billing_periods p
   left join lateral (

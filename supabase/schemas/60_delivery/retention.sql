@@ -5,7 +5,7 @@
 -- Whether logs of some days (UTC) have arrived that no rollup has counted. Reads what has arrived
 -- since the last rollup, by its index.
 create function _billing.has_uncounted_logs(from_day date, until_day date)
-returns boolean language sql stable set search_path = '' as $$
+returns boolean language sql stable set search_path = pg_catalog, pg_temp as $$
   select exists (
     select from billing.usage_watermark w join public.agent_usage_logs l
       on l.stored_by >= pg_snapshot_xmin(w.snapshot)
@@ -18,7 +18,7 @@ comment on function _billing.has_uncounted_logs is
 
 -- Why the logs of a month cannot go yet; null when all of them are billed and agree.
 create function _billing.retention_blocker(month date)
-returns text language plpgsql set search_path = '' as $$
+returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   month_end constant date := month + interval '1 month';
   found bigint;
@@ -63,7 +63,7 @@ comment on function _billing.retention_blocker is
 -- Asks for a comparison with the logs of those days of a month that have changed since the last one:
 -- a job of rebuild_in_steps, piece by piece, each committed.
 create function _billing.request_month_comparison(month date)
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   insert into billing.rebuild_requests (from_day, until_day, in_steps, compares)
   select min(d.day), max(d.day) + 1, true, true
   from _billing.unverified_days_of(month - 1, (month + interval '1 month')::date + 1) d
@@ -75,7 +75,7 @@ comment on function _billing.request_month_comparison is
 
 -- The oldest month that is past its retention and still here; null when there is none.
 create function _billing.expired_log_month(as_of timestamptz)
-returns date language sql stable set search_path = '' as $$
+returns date language sql stable set search_path = pg_catalog, pg_temp as $$
   select x.month from (
     -- Months without logs are passed over: one call of 1970 would have all of them exported.
     select date_trunc('month', _billing.next_log_day(coalesce(
@@ -93,7 +93,8 @@ $$;
 -- whole month.
 create function billing.apply_retention(as_of timestamptz default billing.as_of(),
   most_rows bigint default 100000)
-returns text language plpgsql security definer set search_path = '' set jit = off as $$
+returns text language plpgsql security definer
+set search_path = pg_catalog, pg_temp set jit = off as $$
 -- Definer: only this removes logs.
 declare
   current billing.log_months;

@@ -72,7 +72,7 @@ revoke all on billing.client_margin from public;
 grant select on billing.client_margin to service_role;
 
 create function billing.refresh_dashboards() returns void
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: a refresh needs the owner.
 begin
   refresh materialized view concurrently billing.client_monthly_usage;

@@ -1,7 +1,7 @@
 -- How each part is doing: a row each, fine, late or broken, with what to look at.
 create function billing.read_health(at timestamptz default clock_timestamp())
 returns table (part text, state text, since timestamptz, detail text)
-language sql stable security definer set search_path = '' set jit = off as $$
+language sql stable security definer set search_path = pg_catalog, pg_temp set jit = off as $$
 -- Definer: jobs and queues are more than callers may read; what comes out are counts and times.
 -- Asked each minute by monitors: reads what waits, never what has been.
   with job as (

@@ -3,7 +3,8 @@
 -- What is to be given back, positive, in pg_temp.credit_rest; what of it goes on which invoice, in
 -- pg_temp.credit_parts, none yet.
 create function _billing.begin_credit(target billing.rating_target[])
-returns void language plpgsql set search_path = '' set client_min_messages = warning as $$
+returns void language plpgsql
+set search_path = pg_catalog, pg_temp set client_min_messages = warning as $$
 begin
   drop table if exists pg_temp.credit_rest, pg_temp.credit_parts;
   create temporary table credit_rest on commit drop as
@@ -24,7 +25,7 @@ begin
 end $$;
 
 create function _billing.taken_credit(invoice_id uuid)
-returns bigint language plpgsql stable set search_path = '' as $$
+returns bigint language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 begin
   return (select coalesce(sum(p.amount_minor), 0)
     from pg_temp.credit_parts p join pg_temp.credit_rest r using (rating_key)
@@ -36,7 +37,7 @@ end $$;
 create function _billing.own_credit(invoice_id uuid, section_start date)
 returns table (rating_key text, counts boolean, is_charge boolean, rest_minor numeric,
   amount_minor numeric, quantity numeric, precise_amount numeric, tax_base_minor numeric)
-language plpgsql stable set search_path = '' as $$
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 begin
   return query
@@ -76,7 +77,7 @@ end $$;
 -- Brings credit_take from `net` down to `room`, one rounding a line. No tax beyond what is left of
 -- it on the invoice; where all of the invoice is given back, all of it.
 create function _billing.scale_credit(invoice_id uuid, room bigint, net numeric)
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   -- Where notes come to all of the invoice, they come to all of its taxes.
   empties constant boolean := room >= (
@@ -121,7 +122,7 @@ end $$;
 -- and is said by the next invoice. No line is credited where it was not charged. Returns what
 -- credit_take comes to.
 create function _billing.set_off_dearer(rest bigint)
-returns numeric language plpgsql set search_path = '' as $$
+returns numeric language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   charged numeric;
   dearer numeric;
@@ -170,7 +171,7 @@ comment on function _billing.set_off_dearer is
 -- Returns what credit_take comes to.
 create function _billing.move_discount(invoice_id uuid, section_start date, room bigint,
   net numeric)
-returns numeric language plpgsql set search_path = '' as $$
+returns numeric language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   given constant numeric := coalesce((
     select -c.amount_minor from _billing.charged_lines(move_discount.invoice_id,
@@ -195,7 +196,8 @@ comment on function _billing.move_discount is
 -- more than `room`: then a share of each line.
 create function _billing.take_credit(invoice_id uuid, section_start date, room bigint, rest bigint,
   own boolean)
-returns bigint language plpgsql set search_path = '' set client_min_messages = warning as $$
+returns bigint language plpgsql
+set search_path = pg_catalog, pg_temp set client_min_messages = warning as $$
 declare
   net numeric;
   ends boolean;

@@ -4,7 +4,7 @@
 -- is to be charged any more: on two drafts they would be charged twice. Those that find no other
 -- stay. Asked once sections have their homes (find_homes). A draft without a line goes.
 create function _billing.free_late_lines(due billing.rating_target[], late billing.rating_target[])
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   emptied uuid[];
 begin

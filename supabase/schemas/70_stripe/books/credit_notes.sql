@@ -3,7 +3,7 @@
 
 create function _billing.save_stripe_credit_note(credit_note_id uuid, livemode boolean,
   stripe_id text)
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   insert into public.stripe_credit_notes as s (credit_note_id, livemode, stripe_credit_note_id,
     origin)
   values (credit_note_id, livemode, stripe_id, 'ours')
@@ -14,7 +14,7 @@ comment on function _billing.save_stripe_credit_note is
 
 -- Refunds that a credit note of Stripe tells of before they tell of themselves.
 create function _billing.save_refunds_of_note(note jsonb, seen timestamptz)
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   insert into public.stripe_refunds as r (refund_id, stripe_invoice_id, stripe_credit_note_id,
     amount_minor, status, seen_at)
   select x.refund_id, note ->> 'invoice', note ->> 'id', sum(x.amount), 'unknown', seen
@@ -33,7 +33,7 @@ comment on function _billing.save_refunds_of_note is 'Notes the refunds that a c
 
 -- Void there: what of it stands here is taken back where that can be, else operators are told.
 create function _billing.void_stripe_credit_note(note jsonb, at timestamptz)
-returns text language plpgsql set search_path = '' as $$
+returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   own record;
   outcome text;
@@ -62,7 +62,7 @@ end $$;
 -- otherwise, so each is a note. Returns the numbers, or why it cannot be.
 create function _billing.issue_for_stripe(note jsonb, mirror public.stripe_invoices,
   refunded bigint, rest bigint, at timestamptz)
-returns text language plpgsql set search_path = '' as $$
+returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   invoice public.invoices := _billing.get_invoice(mirror.invoice_id);
   creditable constant bigint := case when invoice.status in ('open', 'paid', 'uncollectible')
@@ -97,7 +97,7 @@ end $$;
 -- What of a credit note was to go back as money and did not, because its refunds failed before the
 -- note was told of: that is credit, but for what went onto the balance already when they failed.
 create function _billing.failed_part_of_note(note jsonb) returns bigint
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select coalesce(sum(greatest(0, _billing.from_stripe(coalesce(p ->> 'amount_refunded',
     note ->> 'total')::bigint, note ->> 'currency') - r.credited_minor)), 0)::bigint
   from jsonb_array_elements(coalesce(note -> 'refunds', '[]')) p
@@ -110,7 +110,7 @@ comment on function _billing.failed_part_of_note is
 -- A credit note of Stripe: ours if it names one, else one is issued here for it. What it gives back
 -- as money and a refund has told of already has a note here.
 create function billing.apply_stripe_credit_note(note jsonb, seen timestamptz)
-returns text language plpgsql security definer set search_path = '' as $$
+returns text language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above.
 declare
   mirror public.stripe_invoices;

@@ -4,7 +4,7 @@
 -- only a warning; until then what was withdrawn. Its balance transactions may be in another
 -- currency than the dispute, so of them only the share counts that was not reinstated.
 create function _billing.disputed_money(dispute jsonb) returns bigint
-language sql immutable set search_path = '' as $$
+language sql immutable set search_path = pg_catalog, pg_temp as $$
   select case
     when dispute ->> 'status' in ('won', 'prevented') or dispute ->> 'status' like 'warning%' then 0
     when t.withdrawn is null then case when dispute ->> 'status' = 'lost' then x.amount else 0 end
@@ -29,7 +29,7 @@ return case when status in ('won', 'lost', 'prevented', 'warning_closed') then 3
 -- Money that a dispute takes is gone, and back where it is won. The invoice stays paid, as in
 -- Stripe: nothing was credited, and what is lost is written off.
 create function _billing.book_stripe_dispute(dispute public.stripe_disputes, at timestamptz)
-returns text language plpgsql set search_path = '' as $$
+returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   moved constant bigint := dispute.taken_minor - dispute.booked_minor;
   moves bigint;
@@ -53,7 +53,7 @@ end $$;
 
 -- Operators hear of a dispute when it begins and when it is decided.
 create function _billing.notice_of_dispute(dispute public.stripe_disputes)
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   select _billing.notice(x.key, x.priority, format(x.message, i.number, dispute.reason,
     billing.money_text(dispute.amount_minor, i.currency)))
   from public.stripe_invoices m join public.invoices i on i.id = m.invoice_id
@@ -72,7 +72,7 @@ $$;
 
 -- A dispute as Stripe describes it. Null while the payment it is about is not known.
 create function billing.apply_stripe_dispute(dispute jsonb, seen timestamptz)
-returns text language plpgsql security definer set search_path = '' as $$
+returns text language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above.
 declare
   stripe_id constant text := (select p.stripe_invoice_id from public.stripe_payments p

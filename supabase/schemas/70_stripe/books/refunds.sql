@@ -4,7 +4,7 @@
 -- money that the client owes, and on no account until somebody puts it on an invoice.
 create function _billing.take_refund_off_balance(invoice public.invoices, amount bigint,
   reference text, at timestamptz)
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   credit constant bigint := coalesce((select sum(b.amount_minor) from public.balance_entries b
     where b.client_id = invoice.client_id and b.currency = invoice.currency), 0);
@@ -27,7 +27,7 @@ end $$;
 -- charges say beyond the refunds that are known one by one. A charge's figure includes each refund
 -- while it has not failed, so the most that it ever said is never more than all refunds together.
 create function _billing.stripe_refunded(stripe_id text) returns bigint
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select coalesce(r.gone, 0) + greatest(0, coalesce(p.said, 0) - coalesce(r.ever, 0))
   from (
     select sum(x.amount_minor) filter (where x.status not in ('failed', 'canceled')) as gone,
@@ -44,7 +44,7 @@ comment on function _billing.stripe_refunded is
 -- What was given back beyond notes and balance, and what failed refunds have put on the balance.
 create function _billing.refund_cover(invoice_id uuid, gone bigint)
 returns table (uncovered bigint, returned bigint)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select gone - n.noted + b.entries, greatest(b.entries, 0)
   from (
     select coalesce(sum(x.to_refund_minor), 0)::bigint as noted
@@ -65,7 +65,7 @@ comment on function _billing.refund_cover is
 -- for a refund that failed once and is made again.
 create function _billing.cover_stripe_refund(mirror public.stripe_invoices, gone bigint,
   reference text, at timestamptz)
-returns text language plpgsql set search_path = '' as $$
+returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   invoice public.invoices := _billing.get_invoice(mirror.invoice_id);
   uncovered bigint;
@@ -104,7 +104,7 @@ end $$;
 -- began. So the end is the same as where the refund was first heard of when it had failed.
 create function _billing.book_failed_refund(mirror public.stripe_invoices, amount bigint,
   reference text, at timestamptz)
-returns text language plpgsql set search_path = '' as $$
+returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   invoice public.invoices := _billing.get_invoice(mirror.invoice_id);
   own public.credit_notes;
@@ -134,7 +134,7 @@ end $$;
 
 -- Books what has gone back since the last time, or has come back.
 create function _billing.book_stripe_refunds(mirror public.stripe_invoices, at timestamptz)
-returns text language plpgsql set search_path = '' as $$
+returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   invoice public.invoices := _billing.get_invoice(mirror.invoice_id);
   gone constant bigint := mirror.refunded_minor - mirror.booked_refund_minor;
@@ -165,7 +165,7 @@ end $$;
 
 -- Sums an invoice's refunds anew and returns its mirror.
 create function _billing.sum_stripe_refunds(stripe_id text)
-returns public.stripe_invoices language sql set search_path = '' as $$
+returns public.stripe_invoices language sql set search_path = pg_catalog, pg_temp as $$
   update public.stripe_invoices m set refunded_minor = _billing.stripe_refunded(stripe_id)
   where m.stripe_invoice_id = stripe_id
   returning m;
@@ -175,7 +175,7 @@ comment on function _billing.sum_stripe_refunds is
 
 -- A charge as Stripe describes it: `amount_refunded` is all that is given back of it.
 create function billing.apply_stripe_charge(charge jsonb, seen timestamptz)
-returns text language plpgsql security definer set search_path = '' as $$
+returns text language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above.
 declare
   payment public.stripe_payments;
@@ -203,7 +203,7 @@ return case when status = 'unknown' then 0 when status in ('pending', 'requires_
 
 -- A refund as Stripe describes it: by itself, or inside an event of its charge.
 create function billing.apply_stripe_refund(refund jsonb, seen timestamptz)
-returns text language plpgsql security definer set search_path = '' as $$
+returns text language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above.
 declare
   stripe_id constant text := coalesce((select r.stripe_invoice_id from public.stripe_refunds r
