@@ -1210,6 +1210,20 @@ create policy "members and operators read usage" on public.usage_records
   for select to authenticated
   using (client_id = any ((select billing.readable_clients())::uuid[]));
 
+-- 20_usage/usage_changes.sql
+
+-- Which months of which clients have usage that changed since the dashboards were refreshed. Rows are
+-- added and never looked up: a month may stand here many times, and no rollup waits for a refresh.
+create table _billing.usage_changes (
+  client_id uuid not null,
+  month date not null
+);
+comment on table _billing.usage_changes is
+  'Months of clients whose usage_records changed since billing.refresh_dashboards. Written by what
+   writes usage_records, in the same statement.';
+alter table _billing.usage_changes enable row level security;
+revoke all on _billing.usage_changes from public, anon, authenticated, service_role;
+
 -- 20_usage/quarantined_logs.sql
 
 -- Log rows that cannot be counted.
@@ -2219,6 +2233,11 @@ begin
       where (r.quantity, r.provider_cost, r.log_count)
         is distinct from (excluded.quantity, excluded.provider_cost, excluded.log_count)
       returning r.client_id, r.usage_day
+    ), noted as (
+      insert into _billing.usage_changes (client_id, month)
+      select m.client_id, date_trunc('month', m.usage_day)::date from merged m
+      union
+      select g.client_id, date_trunc('month', g.usage_day)::date from gone g
     ), affected as materialized (
       -- In the order in which lock_periods takes them. A period that is being rated is waited for.
       select p.client_id, p.period_start
@@ -2515,6 +2534,9 @@ begin
         provider_cost = r.provider_cost + excluded.provider_cost,
         log_count = r.log_count + excluded.log_count
       returning r.client_id, r.usage_day
+    ), noted as (
+      insert into _billing.usage_changes (client_id, month)
+      select distinct m.client_id, date_trunc('month', m.usage_day)::date from merged m
     ), affected as materialized (
       -- In the order in which lock_periods takes them. A period that is being rated is waited for.
       select p.client_id, p.period_start
@@ -11169,91 +11191,229 @@ comment on function billing.count_usage is
   'Counts the logs that have arrived since the last rollup; returns how many.';
 grant execute on function billing.count_usage() to service_role;
 
--- 90_operations/dashboards.sql
+-- 90_operations/dashboards/usage.sql
 
--- For dashboards: sums over clients, months, agents and models, refreshed beside the work. Nothing
--- that bills reads them.
+-- For dashboards: usage by month. Kept in a table, of which a refresh replaces the months that have
+-- changed. Nothing that bills reads it.
+create table billing.monthly_usage (
+  client_id uuid not null,
+  month date not null,
+  model text not null,
+  metric text not null,
+  agent text not null,
+  quantity numeric not null,
+  provider_cost numeric not null,
+  primary key (client_id, month, model, metric, agent)
+);
+comment on table billing.monthly_usage is
+  'Sums of usage_records per month, as of the last billing.refresh_dashboards.';
+create index monthly_usage_month on billing.monthly_usage (month);
+alter table billing.monthly_usage enable row level security;
+revoke all on billing.monthly_usage from public;
+grant select on billing.monthly_usage to service_role;
 
-create materialized view billing.client_monthly_usage as
-select r.client_id, c.name as client, date_trunc('month', r.usage_day)::date as month, r.metric,
-  sum(r.quantity) as quantity, sum(r.provider_cost) as provider_cost
-from public.usage_records r join public.clients c on c.id = r.client_id
-group by r.client_id, c.name, date_trunc('month', r.usage_day), r.metric;
-comment on materialized view billing.client_monthly_usage is
+-- A month that was noted is summed anew as of the snapshot that saw its note, which was written
+-- with the change. Client by client by index: other usage is not looked at.
+create function _billing.refresh_monthly_usage(everything boolean)
+returns void language sql set search_path = '' set jit = off as $$
+  with taken as (
+    delete from _billing.usage_changes u returning u.client_id, u.month
+  ), changed as materialized (
+    select t.client_id, t.month from taken t
+    union
+    select r.client_id, date_trunc('month', r.usage_day)::date from public.usage_records r
+    where everything
+    union
+    select m.client_id, m.month from billing.monthly_usage m where everything
+  ), summed as materialized (
+    select c.client_id, c.month, r.model, r.metric, r.agent, sum(r.quantity) as quantity,
+      sum(r.provider_cost) as provider_cost
+    from changed c
+    cross join lateral (
+      select * from public.usage_records u
+      where u.client_id = c.client_id and u.usage_day >= c.month
+        and u.usage_day < (c.month + interval '1 month')::date
+      offset 0
+    ) r
+    group by c.client_id, c.month, r.model, r.metric, r.agent
+  ), gone as (
+    delete from billing.monthly_usage m
+    using changed c
+    where m.client_id = c.client_id and m.month = c.month and not exists (
+      select from summed s where (s.client_id, s.month, s.model, s.metric, s.agent)
+        = (m.client_id, m.month, m.model, m.metric, m.agent))
+  )
+  insert into billing.monthly_usage as m
+    (client_id, month, model, metric, agent, quantity, provider_cost)
+  select s.client_id, s.month, s.model, s.metric, s.agent, s.quantity, s.provider_cost
+  from summed s
+  on conflict (client_id, month, model, metric, agent) do update set
+    quantity = excluded.quantity, provider_cost = excluded.provider_cost
+  where (m.quantity, m.provider_cost) is distinct from (excluded.quantity, excluded.provider_cost);
+$$;
+comment on function _billing.refresh_monthly_usage is
+  'Sums anew the months of clients whose usage has changed, or all of them.';
+
+create view billing.client_monthly_usage with (security_invoker = true) as
+select m.client_id, c.name as client, m.month, m.metric, sum(m.quantity) as quantity,
+  sum(m.provider_cost) as provider_cost
+from billing.monthly_usage m join public.clients c on c.id = m.client_id
+group by m.client_id, c.name, m.month, m.metric;
+comment on view billing.client_monthly_usage is
   'Usage and provider cost (USD) per client, month and metric.';
-create unique index client_monthly_usage_key
-  on billing.client_monthly_usage (client_id, month, metric);
 revoke all on billing.client_monthly_usage from public;
 grant select on billing.client_monthly_usage to service_role;
 
-create materialized view billing.agent_model_usage as
-select r.agent, r.model, date_trunc('month', r.usage_day)::date as month, r.metric,
-  sum(r.quantity) as quantity, sum(r.provider_cost) as provider_cost,
-  count(distinct r.client_id) as clients
-from public.usage_records r
-group by r.agent, r.model, date_trunc('month', r.usage_day), r.metric;
-comment on materialized view billing.agent_model_usage is
+create view billing.agent_model_usage with (security_invoker = true) as
+select m.agent, m.model, m.month, m.metric, sum(m.quantity) as quantity,
+  sum(m.provider_cost) as provider_cost, count(distinct m.client_id) as clients
+from billing.monthly_usage m
+group by m.agent, m.model, m.month, m.metric;
+comment on view billing.agent_model_usage is
   'Usage and provider cost (USD) per agent, model, month and metric.';
-create unique index agent_model_usage_key
-  on billing.agent_model_usage (agent, model, month, metric);
 revoke all on billing.agent_model_usage from public;
 grant select on billing.agent_model_usage to service_role;
 
-create materialized view billing.client_margin as
+-- 90_operations/dashboards/margin.sql
+
+-- For dashboards: what was invoiced beside what it cost.
+create table _billing.revenue_changes (client_id uuid not null);
+comment on table _billing.revenue_changes is
+  'Clients whose invoices or credit notes changed since billing.refresh_dashboards, each maybe many
+   times.';
+alter table _billing.revenue_changes enable row level security;
+revoke all on _billing.revenue_changes from public, anon, authenticated, service_role;
+
+create function _billing.note_revenue_change() returns trigger
+language plpgsql security definer set search_path = '' as $$
+-- Definer: revenue_changes is written by nobody else.
+begin
+  insert into _billing.revenue_changes (client_id) values (new.client_id);
+  return null;
+end $$;
+
+-- Lines are frozen once an invoice is issued, so revenue changes with the status of an invoice.
+create trigger note_revenue_change after insert or update of status on public.invoices
+  for each row when (new.status <> 'draft') execute function _billing.note_revenue_change();
+create trigger note_revenue_change after insert on public.credit_notes
+  for each row execute function _billing.note_revenue_change();
+
+create table billing.monthly_revenue (
+  client_id uuid not null,
+  month date not null,
+  currency text not null,
+  net_minor bigint not null,
+  primary key (client_id, month, currency)
+);
+comment on table billing.monthly_revenue is
+  'Invoiced less credited, net of tax, per client and month, as of billing.refresh_dashboards.';
+alter table billing.monthly_revenue enable row level security;
+revoke all on billing.monthly_revenue from public;
+grant select on billing.monthly_revenue to service_role;
+
+-- What was invoiced and credited to some clients, by the month that it is for.
+create function _billing.revenue_of(client_ids uuid[])
+returns table (client_id uuid, month date, currency text, net_minor bigint)
+language sql stable set search_path = '' set jit = off as $$
+  with invoice as materialized (
+    -- Client by client by index: other clients' invoices are not looked at.
+    select i.id, i.client_id, i.currency, i.period_start
+    from unnest(client_ids) c(id)
+    cross join lateral (
+      select * from public.invoices x where x.client_id = c.id
+        and x.status in ('open', 'paid', 'uncollectible')
+      offset 0
+    ) i
+  ), invoiced as (
+    select i.client_id, date_trunc('month', l.section_start)::date as month, i.currency,
+      sum(case when l.kind <> 'tax' then l.amount_minor
+        when l.tax_behavior = 'inclusive' then -l.amount_minor else 0 end) as net_minor
+    from invoice i
+    cross join lateral (
+      select * from public.invoice_lines x where x.invoice_id = i.id
+        and x.section_start is not null
+      offset 0
+    ) l
+    group by 1, 2, 3
+  ), credited as (
+    -- Tax that is contained in the amounts is no more ours when it is given back than when charged.
+    select i.client_id, date_trunc('month', s.section_start)::date as month, i.currency,
+      sum(case when x.kind <> 'tax' then -x.amount_minor
+        when t.tax_behavior = 'inclusive' then x.amount_minor else 0 end) as net_minor
+    from invoice i
+    join public.credit_notes n on n.invoice_id = i.id
+    join public.credit_note_lines x on x.credit_note_id = n.id
+    left join lateral (
+      select l.tax_behavior from public.invoice_lines l
+      where l.invoice_id = n.invoice_id and l.rating_key = x.rating_key and x.kind = 'tax' limit 1
+    ) t on true
+    -- A credit of an amount names no section: it is of the month that the invoice was for.
+    cross join lateral (select coalesce(x.section_start, i.period_start, (
+      select min(l.section_start) from public.invoice_lines l where l.invoice_id = i.id
+    )) as section_start) s
+    where s.section_start is not null
+    group by 1, 2, 3
+  )
+  select r.client_id, r.month, r.currency, sum(r.net_minor)::bigint
+  from (select * from invoiced union all select * from credited) r group by 1, 2, 3;
+$$;
+comment on function _billing.revenue_of is
+  'Invoiced less credited, net of tax, of some clients by month.';
+
+create function _billing.refresh_monthly_revenue(everything boolean)
+returns void language sql set search_path = '' as $$
+  with taken as (
+    delete from _billing.revenue_changes t returning t.client_id
+  ), changed as materialized (
+    select t.client_id from taken t
+    union
+    select c.id from public.clients c where everything
+  ), revenue as materialized (
+    select * from _billing.revenue_of(array(select c.client_id from changed c))
+  ), gone as (
+    delete from billing.monthly_revenue m
+    using changed c
+    where m.client_id = c.client_id and not exists (select from revenue r
+      where (r.client_id, r.month, r.currency) = (m.client_id, m.month, m.currency))
+  )
+  insert into billing.monthly_revenue as m (client_id, month, currency, net_minor)
+  select r.client_id, r.month, r.currency, r.net_minor from revenue r
+  on conflict (client_id, month, currency) do update set net_minor = excluded.net_minor
+  where m.net_minor <> excluded.net_minor;
+$$;
+comment on function _billing.refresh_monthly_revenue is
+  'Computes anew the revenue of clients whose invoices have changed, or of all.';
+
+create view billing.client_margin with (security_invoker = true) as
 with cost as (
-  select r.client_id, date_trunc('month', r.usage_day)::date as month,
-    sum(r.provider_cost) as provider_cost
-  from public.usage_records r group by 1, 2
-), invoiced as (
-  select i.client_id, date_trunc('month', l.section_start)::date as month, i.currency,
-    sum(l.amount_minor) filter (where l.kind <> 'tax') -
-      coalesce(sum(l.amount_minor) filter (where l.tax_behavior = 'inclusive'), 0) as net_minor
-  from public.invoices i join public.invoice_lines l on l.invoice_id = i.id
-  where i.status in ('open', 'paid', 'uncollectible') and l.section_start is not null
-  group by 1, 2, 3
-), credited as (
-  -- Tax that is contained in the amounts is no more ours when it is given back than when charged.
-  select n.client_id, date_trunc('month', s.section_start)::date as month, n.currency,
-    sum(case when x.kind <> 'tax' then -x.amount_minor
-      when t.tax_behavior = 'inclusive' then x.amount_minor else 0 end) as net_minor
-  from public.credit_notes n
-  join public.invoices i on i.id = n.invoice_id and i.status in ('open', 'paid', 'uncollectible')
-  join public.credit_note_lines x on x.credit_note_id = n.id
-  left join lateral (
-    select l.tax_behavior from public.invoice_lines l
-    where l.invoice_id = n.invoice_id and l.rating_key = x.rating_key and x.kind = 'tax' limit 1
-  ) t on true
-  -- A credit of an amount names no section: it is of the month that the invoice was for.
-  cross join lateral (select coalesce(x.section_start, i.period_start, (
-    select min(l.section_start) from public.invoice_lines l where l.invoice_id = i.id
-  )) as section_start) s
-  where s.section_start is not null
-  group by 1, 2, 3
-), revenue as (
-  select client_id, month, currency, sum(net_minor) as net_minor
-  from (select * from invoiced union all select * from credited) r group by 1, 2, 3
+  select m.client_id, m.month, sum(m.provider_cost) as provider_cost
+  from billing.monthly_usage m group by m.client_id, m.month
 )
 select client_id, month, coalesce(r.currency, '') as currency,
-  coalesce(r.net_minor, 0) as revenue_minor, coalesce(k.provider_cost, 0) as provider_cost
-from revenue r full join cost k using (client_id, month);
-comment on materialized view billing.client_margin is
+  coalesce(r.net_minor, 0)::numeric as revenue_minor, coalesce(k.provider_cost, 0) as provider_cost
+from billing.monthly_revenue r full join cost k using (client_id, month);
+comment on view billing.client_margin is
   'Invoiced less credited, net of tax (minor units), beside provider cost (USD); by client and
    month.';
-create unique index client_margin_key on billing.client_margin (client_id, month, currency);
 revoke all on billing.client_margin from public;
 grant select on billing.client_margin to service_role;
 
-create function billing.refresh_dashboards() returns void
+-- 90_operations/dashboards/refresh.sql
+
+-- Brings the dashboards up to date. What it costs grows with what has changed, not with what there
+-- is. `everything` computes all anew, after usage_records was written by hand.
+create function billing.refresh_dashboards(everything boolean default false) returns void
 language plpgsql security definer set search_path = '' as $$
--- Definer: a refresh needs the owner.
+-- Definer: the tables are written by nobody but this function.
 begin
-  refresh materialized view concurrently billing.client_monthly_usage;
-  refresh materialized view concurrently billing.agent_model_usage;
-  refresh materialized view concurrently billing.client_margin;
+  -- One at a time; neither readers nor writers wait.
+  perform pg_advisory_xact_lock(hashtext('billing.refresh_dashboards'));
+  perform _billing.refresh_monthly_usage(everything);
+  perform _billing.refresh_monthly_revenue(everything);
 end $$;
 comment on function billing.refresh_dashboards is
-  'Refreshes the dashboard views without blocking their readers.';
-grant execute on function billing.refresh_dashboards() to service_role;
+  'Brings the dashboard views up to date by what has changed, or everything anew.';
+grant execute on function billing.refresh_dashboards(boolean) to service_role;
 
 -- 90_operations/reconcile_usage.sql
 
@@ -11862,7 +12022,7 @@ returns void language sql set search_path = '' as $$
       'Computes usage anew where much is to be attributed otherwise, step by step'),
     ('billing-dashboards', '7,22,37,52 * * * *',
       $c$set statement_timeout = '15min'; select billing.refresh_dashboards()$c$,
-      'Refreshes the materialized views without blocking readers'),
+      'Brings the dashboards up to date by what has changed'),
     ('billing-monthly-run', '0 9 * * *', 'call billing.close_month()',
       'Invoices every period that is over; daily, for the far west and months begun on any day'),
     ('billing-finalize', '10 * * * *', 'call _billing.close_month_if_due()',
