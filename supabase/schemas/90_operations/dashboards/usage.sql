@@ -9,7 +9,8 @@ create table billing.monthly_usage (
   quantity numeric not null,
   provider_cost numeric not null,
   primary key (client_id, month, model, metric, agent)
-);
+) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02,
+  autovacuum_analyze_scale_factor = 0.02);
 comment on table billing.monthly_usage is
   'Sums of usage_records per month, as of the last billing.refresh_dashboards.';
 create index monthly_usage_month on billing.monthly_usage (month);
