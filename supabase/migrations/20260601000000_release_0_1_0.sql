@@ -938,7 +938,8 @@ create table public.billing_periods (
     state in ('pending', 'blocked', 'skipped', 'invoiced', 'voided')),
   constraint billing_periods_blocked_says_why check (
     (state = 'blocked') = (num_nulls(reason, message) = 0))
-);
+) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02,
+  autovacuum_analyze_scale_factor = 0.02);
 comment on table public.billing_periods is
   'What became of each client''s period: invoiced, skipped (zero), voided, blocked with a reason.';
 comment on column public.billing_periods.full_days is
@@ -1133,7 +1134,8 @@ create table public.agent_usage_logs (
     or not other_features @? '$.* ? (@ < 0)'
     or billing.refuse_negative('other_features',
       (jsonb_path_query_first(other_features, '$.* ? (@ < 0)') #>> '{}')::numeric))
-);
+) with (autovacuum_vacuum_insert_scale_factor = 0.02, autovacuum_vacuum_scale_factor = 0.02,
+  autovacuum_analyze_scale_factor = 0.02);
 comment on table public.agent_usage_logs is
   'One row per model call, as agents log it. Append-only; corrected by rows with corrects_id.';
 comment on column public.agent_usage_logs."timestamp" is 'When the call happened.';
@@ -1177,7 +1179,9 @@ create policy "operators read logs" on public.agent_usage_logs
 -- 20_usage/records.sql
 
 -- Usage per client, agent, model, client-local day and metric: what is rated. A pure function of
--- agent_usage_logs, so it can be thrown away and rebuilt, bit for bit.
+-- agent_usage_logs, so it can be thrown away and rebuilt, bit for bit. Each minute's rollup updates
+-- the records of the day: with room in its page an update touches no index, and tables that change
+-- all day are vacuumed and analyzed after 2 % of them, not after 20 %.
 create table public.usage_records (
   client_id uuid not null references public.clients (id),
   usage_day date not null,
@@ -1188,7 +1192,8 @@ create table public.usage_records (
   provider_cost numeric not null,
   log_count bigint not null,
   primary key (client_id, usage_day, model, metric, agent)
-);
+) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02,
+  autovacuum_analyze_scale_factor = 0.02);
 comment on table public.usage_records is
   'Aggregated usage: quantity per client, client-local day, model, metric and agent.';
 comment on column public.usage_records.metric is
@@ -8122,7 +8127,8 @@ create table public.deliveries (
     (state in ('done', 'dead', 'skipped')) = (finished_at is not null)),
   constraint deliveries_says_why check (
     state not in ('dead', 'skipped') or last_error is not null)
-);
+) with (autovacuum_vacuum_scale_factor = 0.02,
+  autovacuum_analyze_scale_factor = 0.02);
 comment on table public.deliveries is
   'Files, mails, Stripe invoices and notifications to be delivered, each once per dedupe_key.
    waiting (for after_id) -> queued -> running -> done | dead | skipped; dead can be requeued.';
@@ -9525,7 +9531,8 @@ create table billing.stripe_events (
   done_at timestamptz,
   note text,
   constraint stripe_events_state_known check (state in ('pending', 'done', 'ignored', 'failed'))
-);
+) with (autovacuum_vacuum_scale_factor = 0.02,
+  autovacuum_analyze_scale_factor = 0.02);
 comment on table billing.stripe_events is
   'Every event of Stripe, once; pending until it has been acted on.';
 comment on column billing.stripe_events.note is 'Why it was ignored, or why it failed last.';
@@ -10435,6 +10442,8 @@ returns jsonb language sql stable set search_path = '' as $$
       where m.state = 'held' and m.livemode = stripe_invoice_facts.livemode and h.id <> i.id
         and h.client_id = i.client_id and h.currency = i.currency and h.status = 'open'
         and h.amount_due_minor > 0 and coalesce(c.carrying_invoice_id, i.id) = i.id), '[]'),
+    'credit_notes', coalesce((select jsonb_agg(n.id order by n.id) from public.credit_notes n
+      where n.invoice_id = i.id), '[]'),
     'lines', coalesce((select jsonb_agg(jsonb_build_object('position', l.position,
         'kind', l.kind, 'description', l.description, 'detail', l.detail,
         'service_start', l.service_start, 'service_end', l.service_end,
@@ -10512,9 +10521,10 @@ $$;
 comment on function _billing.forget_stripe_draft is
   'Notes that Stripe has a draft no more; an invoice that is still due begins anew.';
 
--- About to be finalized: what it carries, and which credit notes its amount already allows for.
+-- About to be finalized: what it carries, and which credit notes its amount already allows for, which
+-- are those that were there when the amount was read. One that was issued since is sent to Stripe.
 create function _billing.save_stripe_carried(invoice_id uuid, livemode boolean, held jsonb,
-  agreed_total bigint)
+  agreed_total bigint, credit_note_ids uuid[])
 returns void language sql set search_path = '' as $$
   insert into public.stripe_carried (held_invoice_id, livemode, carrying_invoice_id, amount_minor)
   select h.invoice_id, save_stripe_carried.livemode, save_stripe_carried.invoice_id,
@@ -10528,7 +10538,7 @@ returns void language sql set search_path = '' as $$
     and m.livemode = save_stripe_carried.livemode;
   insert into public.stripe_credit_notes (credit_note_id, livemode, origin)
   select n.id, save_stripe_carried.livemode, 'ours' from public.credit_notes n
-  where n.invoice_id = save_stripe_carried.invoice_id
+  where n.invoice_id = save_stripe_carried.invoice_id and n.id = any (credit_note_ids)
   on conflict do nothing;
 $$;
 comment on function _billing.save_stripe_carried is
@@ -11204,7 +11214,8 @@ create table billing.monthly_usage (
   quantity numeric not null,
   provider_cost numeric not null,
   primary key (client_id, month, model, metric, agent)
-);
+) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02,
+  autovacuum_analyze_scale_factor = 0.02);
 comment on table billing.monthly_usage is
   'Sums of usage_records per month, as of the last billing.refresh_dashboards.';
 create index monthly_usage_month on billing.monthly_usage (month);
