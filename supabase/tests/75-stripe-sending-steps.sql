@@ -60,7 +60,8 @@ savepoint meanwhile;
 select billing.issue_credit_note(pg_temp.id_of(2), 'meanwhile', 50, false, '2026-07-02');
 select _billing.save_stripe_carried(pg_temp.id_of(2), false, '[]', 4900, array(
   select n::uuid from facts, jsonb_array_elements_text(facts -> 'credit_notes') n));
-select results_eq('select amount_minor, reason from _billing.unsent_credit_notes(pg_temp.mirror(2))',
+select results_eq('select amount_minor, reason
+    from _billing.unsent_credit_notes(pg_temp.mirror(2))',
   $$values (50::bigint, 'meanwhile')$$,
   'a credit note that was issued after the amount was read must be sent');
 rollback to meanwhile;

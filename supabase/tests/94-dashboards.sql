@@ -1,6 +1,6 @@
 -- Dashboards are brought up to date by what has changed, and agree with what is computed from all.
 begin;
-select plan(20);
+select plan(22);
 
 insert into public.clients (id, name, external_id, started_on)
 select md5('dash' || n)::uuid, 'Dash ' || n, 'dash' || n, '2026-05-01'
@@ -51,7 +51,8 @@ select billing.refresh_dashboards();
 select is_empty('select * from pg_temp.differences', 'until the dashboards are refreshed');
 -- 40 clients, 4 of 6 days in May, 2 models, 2 searches.
 select is((select sum(quantity) from billing.client_monthly_usage
-  where month = '2026-05-01' and metric = 'web_searches'), 640::numeric, 'by hand: searches in May');
+  where month = '2026-05-01' and metric = 'web_searches'), 640::numeric,
+  'by hand: searches in May');
 select is((select clients from billing.agent_model_usage
   where month = '2026-06-01' and metric = 'web_searches' and model = 'gpt-4o'), 40::bigint,
   'and clients of a model in June');
@@ -125,7 +126,8 @@ select results_eq($$select * from _billing.revenue_of(array(select id from publi
 create temporary table kept as select * from billing.client_margin;
 select billing.refresh_dashboards(everything => true);
 select is_empty('(table kept except table billing.client_margin)
-  union all (table billing.client_margin except table kept)', 'and everything anew changes nothing');
+  union all (table billing.client_margin except table kept)',
+  'and everything anew changes nothing');
 
 -- Nothing writes usage around the notes that a refresh goes by.
 select is_empty($$
@@ -134,6 +136,13 @@ select is_empty($$
     and p.prosrc ~ '(insert into|delete from|update) public\.usage_records'
     and p.prosrc !~ 'insert into _billing\.usage_changes'$$,
   'every function that writes usage notes the months');
+select set_eq($$select tgrelid::regclass::text collate "default" from pg_trigger
+  where tgfoid = '_billing.note_revenue_change()'::regprocedure$$, '{invoices,credit_notes}'::text[],
+  'invoices and credit notes note their client');
+select _billing.refresh_monthly_usage(false);
+select _billing.refresh_monthly_revenue(false);
+select is_empty('(table kept except table billing.client_margin)
+  union all (table billing.client_margin except table kept)', 'without notes nothing changes');
 
 select * from finish();
 rollback;

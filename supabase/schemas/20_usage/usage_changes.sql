@@ -1,5 +1,6 @@
--- Which months of which clients have usage that changed since the dashboards were refreshed. Rows are
--- added and never looked up: a month may stand here many times, and no rollup waits for a refresh.
+-- Which months of which clients have usage that changed since the dashboards were refreshed. Rows
+-- are added and never looked up: a month may stand here many times, and no rollup waits for a
+-- refresh.
 create table _billing.usage_changes (
   client_id uuid not null,
   month date not null

@@ -1,7 +1,7 @@
 -- What the functions need to know to bring an invoice to Stripe, and what they write down.
 
 create function _billing.stripe_client_facts(client_id uuid, livemode boolean)
-returns jsonb language sql stable set search_path = '' as $$
+returns jsonb language sql stable set search_path = pg_catalog, pg_temp as $$
   select jsonb_build_object('id', c.id, 'name', c.name, 'email', c.email,
     'address', to_jsonb(c.address), 'tax_id', c.tax_id, 'locale', c.locale,
     'external_id', c.external_id, 'tax_id_type', t.tax_id_type,
@@ -19,7 +19,7 @@ comment on function _billing.stripe_client_facts is
 
 -- Everything about one invoice that sending it takes, as one document.
 create function _billing.stripe_invoice_facts(invoice_id uuid, livemode boolean)
-returns jsonb language sql stable set search_path = '' as $$
+returns jsonb language sql stable set search_path = pg_catalog, pg_temp as $$
   select jsonb_build_object(
     'invoice', to_jsonb(i) - 'document' - 'note' - 'deliveries',
     'exponent', cur.exponent,
@@ -51,7 +51,7 @@ comment on function _billing.stripe_invoice_facts is
 
 create function _billing.save_stripe_customer(client_id uuid, livemode boolean, customer_id text,
   digest text)
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   -- One at a time per client: `on conflict` waits for one of the two unique keys only, and the
   -- other would refuse the second of two workers that note the same customer at once.
   select pg_advisory_xact_lock(hashtextextended('stripe customer ' || client_id, 0));
@@ -66,7 +66,7 @@ comment on function _billing.save_stripe_customer is
 
 -- Begun before Stripe is asked, so that a webhook that is faster than the answer finds its invoice.
 create function _billing.begin_stripe_invoice(invoice_id uuid, livemode boolean)
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   insert into public.stripe_invoices (invoice_id, livemode) values (invoice_id, livemode)
   on conflict do nothing;
 $$;
@@ -74,7 +74,7 @@ comment on function _billing.begin_stripe_invoice is 'Begins the mirror of an in
 
 -- Notes the Stripe draft before anything is done with it, so that no crash forgets it.
 create function _billing.save_stripe_draft(invoice_id uuid, livemode boolean, stripe_id text)
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   update public.stripe_invoices m set stripe_invoice_id = stripe_id,
     state = case when m.state in ('creating', 'held', 'refused', 'deleted') then 'draft'
       else m.state end, problem = null
@@ -87,7 +87,7 @@ comment on function _billing.save_stripe_draft is 'Notes the id of an invoice''s
 -- begins anew, with new idempotency keys if a draft was deleted.
 create function _billing.save_stripe_problem(invoice_id uuid, livemode boolean, state text,
   problem text, draft_deleted boolean)
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   update public.stripe_invoices m set state = save_stripe_problem.state,
     problem = save_stripe_problem.problem, stripe_invoice_id = null,
     generation = m.generation + draft_deleted::integer
@@ -100,7 +100,7 @@ comment on function _billing.save_stripe_problem is 'Notes why an invoice is not
 -- the Dashboard. What is still to be collected begins anew, under new idempotency keys, else Stripe
 -- would answer with the one that is gone. Of two who find out, one begins.
 create function _billing.forget_stripe_draft(invoice_id uuid, livemode boolean, gone text)
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   update public.stripe_invoices m set stripe_invoice_id = null, generation = m.generation + 1,
     problem = 'its draft is gone from Stripe',
     state = case when i.status in ('open', 'uncollectible') and i.amount_due_minor > 0
@@ -113,11 +113,11 @@ $$;
 comment on function _billing.forget_stripe_draft is
   'Notes that Stripe has a draft no more; an invoice that is still due begins anew.';
 
--- About to be finalized: what it carries, and which credit notes its amount already allows for, which
--- are those that were there when the amount was read. One that was issued since is sent to Stripe.
+-- About to be finalized: what it carries, and which credit notes its amount already allows for.
+-- Those are the ones there were when the amount was read; one issued since is sent to Stripe.
 create function _billing.save_stripe_carried(invoice_id uuid, livemode boolean, held jsonb,
   agreed_total bigint, credit_note_ids uuid[])
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   insert into public.stripe_carried (held_invoice_id, livemode, carrying_invoice_id, amount_minor)
   select h.invoice_id, save_stripe_carried.livemode, save_stripe_carried.invoice_id,
     h.amount_minor

@@ -1,7 +1,7 @@
 -- How each part is doing: a row each, fine, late or broken, with what to look at.
 create function billing.read_health(at timestamptz default clock_timestamp())
 returns table (part text, state text, since timestamptz, detail text)
-language sql stable security definer set search_path = '' set jit = off as $$
+language sql stable security definer set search_path = pg_catalog, pg_temp set jit = off as $$
 -- Definer: jobs and queues are more than callers may read; what comes out are counts and times.
 -- Asked each minute by monitors: reads what waits, never what has been.
   with job as (
@@ -18,7 +18,8 @@ language sql stable security definer set search_path = '' set jit = off as $$
       select from by_job b where b.name = j.name)
   ), judged as (
     select b.part, case when j.name is null
-          or j.warning ~ 'failed|not scheduled|switched off|the last call' then 'broken' when j.warning is not null then 'late' else 'fine' end as state,
+          or j.warning ~ 'failed|not scheduled|switched off|the last call' then 'broken'
+        when j.warning is not null then 'late' else 'fine' end as state,
       j.last_started_at as since, coalesce(
         case when b.part = 'jobs' then b.name || ': ' else '' end || j.warning,
         'job ' || b.name || coalesce(', last ' || j.last_outcome, ', not run yet')) as detail
