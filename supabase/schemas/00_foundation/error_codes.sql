@@ -15,7 +15,7 @@ alter table billing.error_codes enable row level security;
 -- Raises a domain error. SQLSTATE is PostgREST's `PT<status>`, so the Data API answers with that
 -- status; DETAIL carries the stable code for programs; HINT tells a person what to do.
 create function billing.raise_error(error_code text, message text, hint text default '')
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   raise exception using
     errcode = 'PT' || (select e.http_status from billing.error_codes e where e.code = error_code),

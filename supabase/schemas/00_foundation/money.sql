@@ -32,7 +32,7 @@ return case exponent
 end;
 
 create function billing.money_text(amount_minor bigint, currency text)
-returns text language sql stable security definer set search_path = '' as $$
+returns text language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   -- Definer: callers read reports, whose amounts are formatted by what is not theirs to call.
   select _billing.format_minor(amount_minor, c.exponent) || ' ' || c.code
   from public.currencies c where c.code = currency;

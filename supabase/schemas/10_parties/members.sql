@@ -16,7 +16,7 @@ grant select on public.client_members to authenticated;
 -- RLS helpers. Definer, because a member must not need to read the member list of others; called
 -- as `(select …)` in policies, so once per statement, not once per row.
 create function billing.my_clients() returns uuid[]
-language sql stable security definer set search_path = ''
+language sql stable security definer set search_path = pg_catalog, pg_temp
 return array(
   select m.client_id from public.client_members m
   where m.user_id =
@@ -44,7 +44,7 @@ grant execute on function billing.is_operator() to authenticated, service_role;
 -- everything is read, whoever asks. One list for both is one that indexes by client do answer, at
 -- the cost of listing all clients where an operator asks (2 ms for 10,000).
 create function billing.readable_clients() returns uuid[]
-language plpgsql stable security definer set search_path = '' as $$
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: a member need not be able to read the member list of others.
 begin
   if billing.is_operator() then

@@ -9,7 +9,7 @@ create type _billing.period_version as (client_id uuid, period_start date, usage
 -- In the order in which the rollup locks what it has changed. A period without a row is the running
 -- one, which nobody rates for good.
 create function _billing.lock_periods(targets billing.rating_target[])
-returns _billing.period_version[] language plpgsql set search_path = '' as $$
+returns _billing.period_version[] language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   perform _billing.assert_lock_order(2);
   return array(
@@ -28,7 +28,7 @@ comment on function _billing.lock_periods is
 
 -- Usage or service of these periods has changed: they are rated again. Locked in order first.
 create function _billing.mark_changed(targets billing.rating_target[])
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   perform _billing.lock_periods(targets);
   update public.billing_periods p set usage_version = p.usage_version + 1
@@ -40,7 +40,7 @@ comment on function _billing.mark_changed is 'Marks periods to be rated again by
 -- Days that come into service or leave it are rated anew: usage on them is charged or given back,
 -- the minimum prorated as it should have been.
 create function _billing.rate_service_anew() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: billing_periods is written by nobody but billing's own functions.
 declare
   changed constant datemultirange := case tg_op

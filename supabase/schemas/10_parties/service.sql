@@ -3,7 +3,7 @@
 -- Holds a client whose service is to change. A change of service waits for runs, as a change of the
 -- client does: the table's lock comes first, before any row that a run may want.
 create function _billing.hold_client(client_id uuid)
-returns public.clients language plpgsql set search_path = '' as $$
+returns public.clients language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   client public.clients;
 begin
@@ -22,7 +22,7 @@ comment on function _billing.hold_client is 'Locks a client, or says that there 
 -- Explicit days, past or to come, for what `ended_on = null` and `status` cannot say: they act on
 -- the client's today. Intervals first; the columns then agree with them and change nothing more.
 create function billing.end_service(client_id uuid, on_day date, reason text default 'ended')
-returns void language plpgsql security definer set search_path = '' as $$
+returns void language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: service_intervals is written by nobody but billing's own functions.
 declare
   client constant public.clients := _billing.hold_client(end_service.client_id);
@@ -37,7 +37,7 @@ comment on function billing.end_service is
 grant execute on function billing.end_service(uuid, date, text) to service_role;
 
 create function billing.start_service(client_id uuid, on_day date, reason text default 'started')
-returns void language plpgsql security definer set search_path = '' as $$
+returns void language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above.
 declare
   client constant public.clients := _billing.hold_client(start_service.client_id);

@@ -42,7 +42,7 @@ create policy "members and operators read service" on public.service_intervals
 
 -- From this day on the client is not served.
 create function _billing.stop_intervals(client_id uuid, on_day date, reason text)
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   delete from public.service_intervals s
   where s.client_id = stop_intervals.client_id and s.starts_on >= on_day;
   update public.service_intervals s
@@ -54,7 +54,7 @@ comment on function _billing.stop_intervals is 'Takes all days from one on out o
 -- From this day on, until another, the client is served. What is served on the day before goes on:
 -- two intervals never touch.
 create function _billing.begin_interval(client_id uuid, on_day date, until_day date, reason text)
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   why_it_ends constant text := case when until_day < 'infinity' then 'ended' end;
 begin
@@ -76,7 +76,7 @@ comment on function _billing.begin_interval is 'Puts all days between two into s
 -- Another first day: the interval that began on the old one begins on it. What lies before it goes.
 -- Where service began later than the old first day, what lies between is a gap and stays one.
 create function _billing.move_first_interval(client_id uuid, old_start date, new_start date)
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   delete from public.service_intervals s
   where s.client_id = move_first_interval.client_id and s.ends_on <= new_start;
   update public.service_intervals s set starts_on = new_start, changed_at = clock_timestamp()
@@ -90,7 +90,7 @@ comment on function _billing.move_first_interval is
 -- what was used on it before; so is the day of a return. An end that has passed is history: to take
 -- it away, or to be active again, begins anew today.
 create function _billing.serve_client() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: service_intervals is written by nobody but billing's own functions.
 declare
   today constant date := billing.day_of(new.id, billing.as_of());

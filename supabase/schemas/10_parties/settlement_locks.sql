@@ -14,7 +14,7 @@ alter table _billing.settlement_locks enable row level security;
 revoke all on _billing.settlement_locks from public;
 
 create function _billing.add_settlement_locks() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: the table is nobody's but these functions'.
 begin
   insert into _billing.settlement_locks (client_id) select n.id from new_rows n;
@@ -28,7 +28,7 @@ create trigger add_settlement_locks after insert on public.clients
 -- Fails where a lock would be waited for that belongs before one that is held already: two sessions
 -- that do so can wait for each other. Off unless _billing.assert_lock_order is on, as in tests.
 create function _billing.assert_lock_order(level integer)
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   held constant integer :=
     coalesce(nullif(current_setting('billing.lock_level', true), ''), '0')::integer;
@@ -42,7 +42,7 @@ comment on function _billing.assert_lock_order is
   'Notes that a lock of this level is taken now; fails where one of a later level is held.';
 
 create function _billing.lock_clients(client_ids uuid[])
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   perform _billing.assert_lock_order(1);
   perform from _billing.settlement_locks l

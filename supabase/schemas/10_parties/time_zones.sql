@@ -51,7 +51,7 @@ comment on function billing.day_of is 'Client-local day an instant falls on.';
 grant execute on function billing.day_of(uuid, timestamptz) to service_role;
 
 create function _billing.keep_time_zones() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: client_time_zones is written by nobody but this trigger.
 declare
   change_day date;

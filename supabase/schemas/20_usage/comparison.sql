@@ -3,7 +3,7 @@
 -- Where long work is: the application_name of its session, for whoever looks at pg_stat_activity
 -- meanwhile, and a notice for who waits for it.
 create function _billing.report_progress(what text)
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   perform set_config('application_name', left('billing: ' || what, 63), true);
   raise notice '%', what;
@@ -18,7 +18,7 @@ comment on function _billing.report_progress is
 create function _billing.logged_parts(from_day date, until_day date, agents text[] default null)
 returns table (client_id uuid, reason text, usage_day date, model text, metric text, agent text,
   quantity numeric, provider_cost numeric, log_count bigint)
-language plpgsql stable set search_path = '' as $$
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
   nothing billing.usage_watermark;
   counted billing.usage_watermark;
@@ -56,7 +56,7 @@ comment on function _billing.logged_parts is
 create function _billing.logged_usage(from_day date, until_day date, agents text[] default null)
 returns table (client_id uuid, usage_day date, model text, metric text, agent text,
   quantity numeric, provider_cost numeric, log_count bigint)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select p.client_id, p.usage_day, p.model, p.metric, p.agent,
     sum(p.quantity), sum(p.provider_cost), sum(p.log_count)::bigint
   from _billing.logged_parts(from_day, until_day, agents) p
@@ -69,7 +69,7 @@ comment on function _billing.logged_usage is
 create function billing.usage_discrepancies(period daterange default '(,)')
 returns table (client_id uuid, usage_day date, model text, metric text, agent text,
   logged numeric, recorded numeric)
-language sql stable security definer set search_path = '' set jit = off as $$
+language sql stable security definer set search_path = pg_catalog, pg_temp set jit = off as $$
   -- Definer: callers may compare; what it stands on (sums between watermarks) is not theirs.
   with logs as (
     select * from _billing.logged_usage(

@@ -11,7 +11,7 @@ comment on function _billing.own_metadata is
 
 -- True for a row that is never counted, whatever its client.
 create function _billing.is_uncountable(standing public.agent_usage_logs)
-returns boolean language plpgsql stable set search_path = '' as $$
+returns boolean language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 begin
   return exists (select from billing.attributed_logs a
       where a.id = standing.id and (a.reason like 'invalid\_%'
@@ -26,7 +26,7 @@ comment on function _billing.is_uncountable is
 
 -- The mirror of a row: each count with the opposite sign.
 create function _billing.mirrored_log(log public.agent_usage_logs)
-returns public.agent_usage_logs language sql stable set search_path = '' as $$
+returns public.agent_usage_logs language sql stable set search_path = pg_catalog, pg_temp as $$
   select jsonb_populate_record(log, jsonb_build_object(
     'input_tokens', -log.input_tokens, 'output_tokens', -log.output_tokens,
     'web_searches', -log.web_searches, 'input_cost', -log.input_cost,
@@ -45,7 +45,7 @@ comment on function _billing.mirrored_log is
 
 -- The row that counts now for a log: itself, what last restated it, or none once it is retracted.
 create function _billing.standing_log(log_id uuid)
-returns public.agent_usage_logs language plpgsql set search_path = '' as $$
+returns public.agent_usage_logs language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   original public.agent_usage_logs;
   standing public.agent_usage_logs;
@@ -77,7 +77,7 @@ comment on function _billing.standing_log is
 -- Takes a row back, count by count. Of a row that could not be read nothing was counted.
 create function _billing.negate_log(log_id uuid, standing public.agent_usage_logs, reason text,
   retracts boolean)
-returns uuid language sql set search_path = '' as $$
+returns uuid language sql set search_path = pg_catalog, pg_temp as $$
   insert into public.agent_usage_logs (agent, endpoint, model, input_tokens, output_tokens,
     web_searches, other_features, input_cost, output_cost, feature_cost, total_cost, metadata,
     "timestamp", client_id, corrects_id)
@@ -94,7 +94,7 @@ $$;
 
 -- Of a row that was never counted nothing is taken back; corrected or retracted, it is done with.
 create function _billing.dismiss_uncountable(standing public.agent_usage_logs, reason text)
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   insert into billing.dismissed_logs (log_id, why)
   select standing.id, 'corrected: ' || reason where _billing.is_uncountable(standing)
   on conflict (log_id) do nothing;

@@ -2,7 +2,7 @@
 -- that log stated anew once it was taken back. So the sum of a log and its corrections is what was
 -- last stated, never below zero, and moves to no other client, day, agent or model.
 create function _billing.refuse_correction() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: a correction is judged by all rows of its log, whoever stores it.
 declare
   original public.agent_usage_logs;

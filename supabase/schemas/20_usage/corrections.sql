@@ -4,7 +4,7 @@
 -- `metadata.negates` and `metadata.restates` name the row that is taken back or stated anew.
 
 create function billing.correct_log(log_id uuid, corrected jsonb, reason text)
-returns uuid language plpgsql security definer set search_path = '' as $$
+returns uuid language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: callers may ask for a correction; logs are written by agents and by this.
 declare
   counts constant text[] := '{input_tokens,output_tokens,web_searches,input_cost,output_cost,
@@ -62,7 +62,7 @@ comment on function billing.correct_log is
 grant execute on function billing.correct_log(uuid, jsonb, text) to service_role;
 
 create function billing.retract_log(log_id uuid, reason text)
-returns uuid language plpgsql security definer set search_path = '' as $$
+returns uuid language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above.
 declare
   standing public.agent_usage_logs;

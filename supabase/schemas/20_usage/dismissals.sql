@@ -14,7 +14,7 @@ grant select on billing.dismissed_quarantine to service_role;
 create function billing.dismiss_quarantined(why text, log_ids uuid[] default null,
   reason text default null, agent text default null, model text default null,
   before timestamptz default null)
-returns bigint language plpgsql security definer set search_path = '' as $$
+returns bigint language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: callers may dismiss what is in quarantine, and no other log.
 declare
   dismissed bigint;
@@ -58,7 +58,7 @@ grant execute on function billing.dismiss_quarantined(text, uuid[], text, text, 
   to service_role;
 
 create function billing.reinstate_dismissed(log_ids uuid[])
-returns bigint language plpgsql security definer set search_path = '' as $$
+returns bigint language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above.
 declare
   reinstated bigint;

@@ -4,7 +4,7 @@ create function _billing.quarantine_logs(
   since billing.usage_watermark, upto billing.usage_watermark,
   from_at timestamptz default '-infinity', until_at timestamptz default 'infinity',
   agents text[] default null
-) returns void language sql set search_path = ''
+) returns void language sql set search_path = pg_catalog, pg_temp
 -- As sum_logs: many rows meet few clients.
 set enable_nestloop = off set enable_mergejoin = off set jit = off set work_mem = '64MB' as $$
   insert into billing.quarantined_logs (log_id, reason, agent, model, occurred_at, claim)

@@ -3,7 +3,8 @@
 -- most two days: ask for two days more on either side, as rebuild requests do.
 create function billing.rebuild_usage(
   from_day date default '-infinity', until_day date default 'infinity', agents text[] default null
-) returns void language plpgsql security definer set search_path = '' set jit = off as $$
+) returns void language plpgsql security definer
+set search_path = pg_catalog, pg_temp set jit = off as $$
 -- Definer: callers may ask for a rebuild, only these functions write usage_records.
 declare
   nothing billing.usage_watermark;
@@ -114,7 +115,7 @@ grant execute on function billing.rebuild_usage(date, date, text[]) to service_r
 -- Serves what is little, in one pass over the days it spans; the rest becomes a job. The caller
 -- holds the watermark.
 create function _billing.serve_rebuild_requests()
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   request record;
   jobs bigint;
@@ -154,7 +155,7 @@ comment on function _billing.serve_rebuild_requests is
 -- by what is counted then: no row is left out or counted twice, and no writer waits. Returns the
 -- number of rows where all was done at once, else 0.
 create function _billing.recount_all()
-returns bigint language plpgsql set search_path = '' set jit = off as $$
+returns bigint language plpgsql set search_path = pg_catalog, pg_temp set jit = off as $$
 declare
   here billing.usage_watermark;
 begin

@@ -3,7 +3,8 @@
 -- The first day from one on that has logs (UTC); null where there is none. Looks at stretches that
 -- grow until there is one, then halves it: each look reads the index of times.
 create function _billing.next_log_day(from_day date)
-returns date language plpgsql stable set search_path = '' set enable_seqscan = off as $$
+returns date language plpgsql stable
+set search_path = pg_catalog, pg_temp set enable_seqscan = off as $$
 declare
   low date := greatest(from_day, '1970-01-01');
   high date := low + 1;
@@ -37,7 +38,7 @@ comment on function _billing.next_log_day is
 -- Where the next piece of a job ends: so many days that have logs. Days without, however many, cost
 -- nothing and belong to the piece before them.
 create function _billing.piece_end(from_day date, until_day date, days integer)
-returns date language sql stable set search_path = '' as $$
+returns date language sql stable set search_path = pg_catalog, pg_temp as $$
   select least(until_day, coalesce(_billing.next_log_day(x.stop + 2) - 2, 'infinity'))
   from (select greatest(from_day, coalesce(_billing.next_log_day(from_day) - 2, '1970-01-01'))
     + days as stop) x;

@@ -33,7 +33,7 @@ grant select on billing.rebuild_requests to service_role;
 
 -- What changes attribution asks for a rebuild of what it may touch.
 create function _billing.request_rebuild_for_assignment() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: rebuild_requests is written by nobody but these triggers.
 begin
   insert into billing.rebuild_requests (agents, client_ids, from_day, until_day)
@@ -52,7 +52,7 @@ create trigger request_rebuild after insert or update or delete on public.agent_
   for each row execute function _billing.request_rebuild_for_assignment();
 
 create function _billing.request_rebuild_for_default() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above.
 begin
   insert into billing.rebuild_requests (client_ids, from_day, until_day)
@@ -69,7 +69,7 @@ create trigger request_rebuild after update of default_client_id on public.billi
 -- that is called so. The next rollup looks there: one that is under way and does not see the client
 -- yet has then quarantined what it counts.
 create function _billing.request_rebuild_for_client() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above.
 begin
   insert into billing.rebuild_requests (client_ids, claims, from_day, until_day)
@@ -86,7 +86,7 @@ create trigger request_rebuild_on_name after update of external_id on public.cli
 
 -- A name that is given up or changed: what claims the old one leaves the client.
 create function _billing.request_rebuild_for_rename() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above.
 begin
   insert into billing.rebuild_requests (client_ids, from_day, until_day)
@@ -102,7 +102,7 @@ create trigger request_rebuild_on_rename after update of external_id on public.c
 -- A model that gets, changes or loses its provider is normalized anew where it has been used, and
 -- so are all models of a provider that counts otherwise than was thought.
 create function _billing.request_rebuild_for_model() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above.
 begin
   insert into billing.rebuild_requests (models, from_day, until_day)
@@ -118,7 +118,7 @@ create trigger request_rebuild_on_change after update on public.models
   execute function _billing.request_rebuild_for_model();
 
 create function _billing.request_rebuild_for_provider() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above.
 begin
   insert into billing.rebuild_requests (models, from_day, until_day)
@@ -135,7 +135,7 @@ create trigger request_rebuild after update on public.providers
 -- What was asked for by a name becomes days and agents. Under the lock of the watermark: whatever
 -- has been counted without the new name is committed and found.
 create function _billing.resolve_rebuild_requests()
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   with named as (
     delete from billing.rebuild_requests r where r.claims is not null
     returning r.claims, r.client_ids

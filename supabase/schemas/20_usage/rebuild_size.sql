@@ -4,7 +4,7 @@
 
 -- About how many log rows lie around these days: the planner's estimate, which reads no row.
 create function _billing.estimated_logs(from_day date, until_day date)
-returns bigint language plpgsql set search_path = '' as $$
+returns bigint language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   plan json;
 begin
@@ -17,7 +17,7 @@ comment on function _billing.estimated_logs is 'About how many log rows lie arou
 
 -- A rollup rebuilds so much by itself: a second's work. Other numbers are for tests.
 create function _billing.is_little(from_day date, until_day date)
-returns boolean language sql set search_path = '' as $$
+returns boolean language sql set search_path = pg_catalog, pg_temp as $$
   select _billing.estimated_logs(from_day, until_day)
     <= coalesce(nullif(current_setting('billing.rebuilt_at_once', true), '')::bigint, 200000);
 $$;
@@ -26,7 +26,7 @@ comment on function _billing.is_little is
 
 -- What is to be done in steps and has not begun becomes one job: logs are read once for all of it.
 create function _billing.join_waiting_jobs()
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   with waiting as (
     delete from billing.rebuild_requests r
     where r.in_steps and not r.compares and r.done_until is null returning *

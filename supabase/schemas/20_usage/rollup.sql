@@ -3,7 +3,7 @@
 -- one transaction stay together. `upto` itself where fewer rows wait.
 create function _billing.watermark_after(since billing.usage_watermark,
   upto billing.usage_watermark, most_rows bigint)
-returns billing.usage_watermark language plpgsql stable set search_path = '' as $$
+returns billing.usage_watermark language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
   cut xid8;
 begin
@@ -43,7 +43,7 @@ comment on function _billing.watermark_after is
 -- True while there is anything for a rollup to do. Reads the watermark and what is beyond it in one
 -- snapshot, without a lock: an idle rollup writes nothing and waits for nobody.
 create function _billing.rollup_is_due()
-returns boolean language plpgsql stable set search_path = '' as $$
+returns boolean language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
   since billing.usage_watermark;
 begin
@@ -63,7 +63,7 @@ comment on function _billing.rollup_is_due is
 -- lock on the watermark); killed at any point it has done nothing. Returns the number of log rows
 -- counted.
 create function _billing.rollup_step(most_rows bigint default null)
-returns bigint language plpgsql set search_path = '' set jit = off as $$
+returns bigint language plpgsql set search_path = pg_catalog, pg_temp set jit = off as $$
 declare
   since billing.usage_watermark;
   upto billing.usage_watermark;
@@ -152,7 +152,7 @@ comment on function _billing.rollup_step is
   'Adds new log rows to usage_records, about so many of them; returns how many.';
 
 create function _billing.rollup()
-returns bigint language sql set search_path = '' as $$
+returns bigint language sql set search_path = pg_catalog, pg_temp as $$
   select _billing.rollup_step();
 $$;
 comment on function _billing.rollup is
@@ -180,7 +180,7 @@ comment on procedure _billing.rollup_in_steps is
 -- takes
 -- it first.
 create function _billing.hold_usage()
-returns bigint language plpgsql set search_path = '' as $$
+returns bigint language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   perform from billing.usage_watermark for update;
   return _billing.rollup();
@@ -191,7 +191,7 @@ comment on function _billing.hold_usage is
 -- Counts what has arrived unless another session is counting: then that one does. For previews,
 -- which wait for nobody.
 create function _billing.rollup_if_free()
-returns bigint language plpgsql set search_path = '' as $$
+returns bigint language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   perform from billing.usage_watermark for update skip locked;
   return case when found then _billing.rollup() end;

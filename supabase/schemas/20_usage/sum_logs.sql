@@ -13,7 +13,8 @@ create function _billing.sum_logs(
   agents text[] default null
 ) returns table (client_id uuid, reason text, usage_day date, model text, metric text, agent text,
   quantity numeric, provider_cost numeric, log_count bigint)
-language plpgsql stable set search_path = '' set plan_cache_mode = force_custom_plan
+language plpgsql stable
+set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
 -- Many log rows meet few clients and zones: hash them, whatever the statistics say.
 set enable_nestloop = off set enable_mergejoin = off set enable_sort = off set jit = off
 set work_mem = '64MB' as $$

@@ -37,7 +37,7 @@ create function _billing.hold_logs(
   since billing.usage_watermark, upto billing.usage_watermark, crowded _billing.crowded_day[],
   from_at timestamptz default '-infinity', until_at timestamptz default 'infinity',
   agents text[] default null
-) returns void language sql set search_path = ''
+) returns void language sql set search_path = pg_catalog, pg_temp
 set enable_nestloop = off set enable_mergejoin = off set jit = off set work_mem = '64MB' as $$
   with fresh as materialized (
     select l.*, c.room
@@ -73,7 +73,7 @@ comment on function _billing.hold_logs is
 -- Lets held rows go, after the bound was raised: the next rollup counts them, and holds again what
 -- is beyond it still. Returns how many.
 create function billing.release_held_logs(client uuid default null)
-returns bigint language plpgsql security definer set search_path = '' as $$
+returns bigint language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: callers may ask for it, only these functions write held_logs and rebuild_requests.
 declare
   released bigint;

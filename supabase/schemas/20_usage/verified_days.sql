@@ -15,7 +15,7 @@ grant select on billing.usage_days to service_role;
 
 -- Whoever changes records, rollup or hand: their days are to be compared again.
 create function _billing.note_changed_days() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: usage_days is written by nobody but these functions.
 begin
   if tg_op = 'TRUNCATE' then
@@ -49,7 +49,7 @@ create trigger note_truncated_days after truncate on public.usage_records
 -- how many differences there were. What agreed is noted last, with the counts from before the
 -- comparison: a rollup meanwhile is not waited for, and its days stay to be compared.
 create function _billing.heal_days(ranges daterange[])
-returns bigint language plpgsql set search_path = '' as $$
+returns bigint language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   known jsonb;
   days daterange;

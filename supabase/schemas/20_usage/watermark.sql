@@ -23,7 +23,7 @@ grant select on billing.usage_watermark to service_role;
 -- False after a restore into another cluster or database, or when the log table was made anew:
 -- then the snapshot speaks of transactions that were never here.
 create function _billing.watermark_is_here(w billing.usage_watermark)
-returns boolean language sql stable set search_path = '' as $$
+returns boolean language sql stable set search_path = pg_catalog, pg_temp as $$
   select w.system_identifier = s.system_identifier and w.database_oid = d.oid
     and w.table_oid = 'public.agent_usage_logs'::regclass
   from pg_catalog.pg_control_system() s, pg_catalog.pg_database d
@@ -33,7 +33,7 @@ $$;
 -- A watermark that counts every row visible now. Call it after locking the watermark row, so that
 -- its snapshot is younger than the last rollup's commit.
 create function _billing.watermark_now(w billing.usage_watermark)
-returns billing.usage_watermark language plpgsql set search_path = '' as $$
+returns billing.usage_watermark language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   w.snapshot := pg_current_snapshot();
   w.own_transaction := pg_current_xact_id();
@@ -44,7 +44,7 @@ end $$;
 
 -- The first day whose logs are all kept: records of earlier days stand, their logs are exported.
 create function _billing.first_kept_day()
-returns date language sql stable set search_path = '' as $$
+returns date language sql stable set search_path = pg_catalog, pg_temp as $$
   select (w.kept_from at time zone 'UTC')::date + 2 from billing.usage_watermark w;
 $$;
 comment on function _billing.first_kept_day is

@@ -3,7 +3,7 @@
 -- (that is how unpriced usage is released) unless it would change what has been invoiced.
 
 create function _billing.guard_terms() returns trigger
-language plpgsql set search_path = '' as $$
+language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   -- Terms hold for client-local days: the latest today on earth is that of UTC+14.
   today constant date := (billing.as_of() at time zone 'UTC' + interval '14 hours')::date;

@@ -5,7 +5,8 @@ create function billing.price_candidates(
   client_ids uuid[], models text[], metrics text[], currencies text[]
 ) returns table (client_id uuid, model text, metric text, currency text, price_id uuid,
   effective_from date, effective_until date, multiplier numeric, preference integer, why text)
-language plpgsql stable set search_path = '' set plan_cache_mode = force_generic_plan as $$
+language plpgsql stable
+set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column
 begin
   return query
@@ -47,7 +48,7 @@ create function billing.explain_price(client_id uuid, model text, metric text, d
 returns table (rank bigint, chosen boolean, price_id uuid, why text, pricing_model text,
   unit_amount numeric, per_units numeric, tiers jsonb, free_units numeric, multiplier numeric,
   currency text, effective_from date, effective_until date)
-language sql stable set search_path = '' set jit = off as $$
+language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
   select row_number() over best, row_number() over best = 1 and x.in_force, p.id,
     c.why || case when not x.in_force then ', not in force on this day' else '' end,
     p.pricing_model, p.unit_amount, p.per_units, p.tiers, p.free_units, c.multiplier,
@@ -71,7 +72,7 @@ create function billing.price_segments(
   client_ids uuid[], models text[], metrics text[], currencies text[]
 ) returns table (client_id uuid, model text, metric text, currency text, segment_start date,
   segment_end date, price_id uuid, multiplier numeric)
-language plpgsql stable set search_path = '' set jit = off
+language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off
 set plan_cache_mode = force_generic_plan
 set enable_nestloop = off set enable_mergejoin = off set enable_sort = off as $$
 #variable_conflict use_column

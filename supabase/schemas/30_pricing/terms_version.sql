@@ -11,7 +11,7 @@ alter table _billing.terms_version enable row level security;
 revoke all on _billing.terms_version from public;
 
 create function _billing.current_terms_version() returns bigint
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select v.version from _billing.terms_version v;
 $$;
 comment on function _billing.current_terms_version is 'The version of the terms as committed now.';
@@ -19,7 +19,7 @@ comment on function _billing.current_terms_version is 'The version of the terms 
 -- Keeps terms as they are until the transaction ends: a change waits with its commit. Raises
 -- SQLSTATE LB001 where they have changed since `seen` was read; null asks for nothing.
 create function _billing.hold_terms(seen bigint default null)
-returns bigint language plpgsql set search_path = '' as $$
+returns bigint language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   found_version bigint;
 begin
@@ -39,7 +39,7 @@ comment on function _billing.hold_terms is
 -- meanwhile sees the new version, or has committed its invoices before the guards, which fire after
 -- this one, look for them.
 create function _billing.count_terms_change() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: editors of terms may not write the version by hand.
 begin
   if current_setting('billing.terms_counted', true) is distinct from pg_current_xact_id()::text then

@@ -2,7 +2,7 @@
 
 -- A new price may not hold for usage that an issued invoice has charged for under another.
 create function _billing.guard_new_price() returns trigger
-language plpgsql set search_path = '' as $$
+language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   invoiced text;
 begin
@@ -43,7 +43,7 @@ create constraint trigger guard_new_price_at_commit after insert on public.price
 -- A model's family may not change where usage that an issued invoice has charged for would then
 -- have another price than the one it was charged by.
 create function _billing.guard_model_family() returns trigger
-language plpgsql set search_path = '' as $$
+language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   invoiced text;
 begin
@@ -81,7 +81,7 @@ create constraint trigger guard_family_at_commit after insert or update or delet
 -- A config for days that are invoiced would change what the invoice was made under; a currency
 -- may only change where a period begins, so that no invoice meets two.
 create function _billing.guard_new_config() returns trigger
-language plpgsql set search_path = '' as $$
+language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   invoiced text;
   client record;

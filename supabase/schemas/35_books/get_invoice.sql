@@ -1,7 +1,7 @@
 -- An invoice by its id, or the error that there is none; and whose it is.
 
 create function _billing.get_invoice(invoice_id uuid)
-returns public.invoices language plpgsql set search_path = '' as $$
+returns public.invoices language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   invoice public.invoices;
 begin
@@ -14,6 +14,6 @@ end $$;
 
 -- Whose an invoice is, as lock_clients wants it; none where there is no such invoice.
 create function _billing.clients_of(invoice_id uuid)
-returns uuid[] language sql stable set search_path = '' as $$
+returns uuid[] language sql stable set search_path = pg_catalog, pg_temp as $$
   select array(select i.client_id from public.invoices i where i.id = clients_of.invoice_id);
 $$;

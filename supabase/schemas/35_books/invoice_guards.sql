@@ -1,6 +1,6 @@
 -- An issued invoice stays as it was. Guarded by the database, not by habit: whoever writes.
 create function _billing.guard_invoice() returns trigger
-language plpgsql set search_path = '' as $$
+language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   moving constant text[] := '{status,balance_applied_minor,credited_minor,paid_minor,
     amount_due_minor,paid_at,voided_at,void_reason,uncollectible_at,
@@ -49,7 +49,7 @@ create trigger guard_invoice_on_delete before delete on public.invoices
 -- Lines are those of drafts. Once a statement, not once a line: a run writes many. A line whose
 -- invoice is gone with it (cascade) has none to ask.
 create function _billing.refuse_frozen_lines(invoice_ids uuid[])
-returns void language plpgsql stable set search_path = '' as $$
+returns void language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
   invoice record;
 begin
@@ -63,7 +63,7 @@ begin
 end $$;
 
 create function _billing.guard_new_lines() returns trigger
-language plpgsql set search_path = '' as $$
+language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   perform _billing.refuse_frozen_lines(array(select distinct n.invoice_id from new_rows n));
   return null;
@@ -74,7 +74,7 @@ create trigger guard_lines_on_insert after insert on public.invoice_lines
   for each statement execute function _billing.guard_new_lines();
 
 create function _billing.guard_old_lines() returns trigger
-language plpgsql set search_path = '' as $$
+language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   perform _billing.refuse_frozen_lines(array(select distinct o.invoice_id from old_rows o));
   return null;
@@ -88,7 +88,7 @@ create trigger guard_lines_on_delete after delete on public.invoice_lines
   for each statement execute function _billing.guard_old_lines();
 
 create function _billing.guard_moved_line() returns trigger
-language plpgsql set search_path = '' as $$
+language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   perform billing.raise_error('invoice_frozen', 'a line stays on its invoice', '');
   return null;
@@ -100,7 +100,7 @@ create trigger guard_moved_line before update on public.invoice_lines
 
 -- A credit note is written, then gets its document; after that it stays.
 create function _billing.guard_credit_note() returns trigger
-language plpgsql set search_path = '' as $$
+language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   if tg_op = 'UPDATE' and old.document = '{}'
     and to_jsonb(new) - 'document' = to_jsonb(old) - 'document' then
@@ -116,7 +116,7 @@ create trigger guard_credit_note before update or delete on public.credit_notes
 
 -- An item that an invoice has taken is what the invoice says.
 create function _billing.guard_item() returns trigger
-language plpgsql set search_path = '' as $$
+language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   perform billing.raise_error('invoice_frozen',
     format('item %L is on an invoice and cannot be changed', old.description),

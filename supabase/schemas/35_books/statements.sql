@@ -63,7 +63,7 @@ grant select on billing.account_entries to service_role;
 create function billing.statement(client_id uuid, year integer)
 returns table (at timestamptz, entry text, number text, currency text, amount_minor numeric,
   balance_minor numeric)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   with entries as (
     select e.*, make_date(year, 1, 1)::timestamp at time zone 'UTC' as year_start,
       make_date(year + 1, 1, 1)::timestamp at time zone 'UTC' as year_end
@@ -95,7 +95,7 @@ grant execute on function billing.statement(uuid, integer) to service_role;
 
 create function billing.client_balance(client_id uuid)
 returns table (currency text, credit_minor numeric, due_minor numeric)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select x.currency, sum(x.credit), sum(x.due)
   from (
     select b.currency, b.amount_minor as credit, 0 as due from public.balance_entries b

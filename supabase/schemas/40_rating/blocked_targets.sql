@@ -10,7 +10,8 @@ create type _billing.blocked_target as (client_id uuid, period_start date, reaso
   message text);
 
 create function _billing.findings_of(rating _billing.rated_line[])
-returns setof _billing.rating_finding language sql immutable set search_path = '' as $$
+returns setof _billing.rating_finding language sql immutable
+set search_path = pg_catalog, pg_temp as $$
   select l.client_id, l.section_start, l.model, l.metric, l.quantity, null::numeric, null::numeric,
     null::boolean
   from unnest(rating) l where l.kind = 'unpriced'
@@ -28,7 +29,7 @@ comment on function _billing.findings_of is
 -- stops nobody else.
 create function _billing.blocked_by(targets billing.rating_target[],
   findings _billing.rating_finding[])
-returns setof _billing.blocked_target language sql stable set search_path = ''
+returns setof _billing.blocked_target language sql stable set search_path = pg_catalog, pg_temp
 set enable_nestloop = off as $$
   with terms as materialized (
     select * from billing.period_terms(targets)
@@ -81,7 +82,8 @@ comment on function _billing.blocked_by is
   'Targets that cannot be billed, with the reason, given the findings of their rating.';
 
 create function _billing.blocked_targets(targets billing.rating_target[])
-returns setof _billing.blocked_target language sql stable set search_path = '' as $$
+returns setof _billing.blocked_target language sql stable
+set search_path = pg_catalog, pg_temp as $$
   select b.* from _billing.blocked_by(targets, array(
     select f from _billing.findings_of(array(
       select r from _billing.rate_periods(targets, true) r)) f)) b;
@@ -90,7 +92,7 @@ comment on function _billing.blocked_targets is 'Targets that cannot be billed, 
 
 -- Periods that no rebuild is to come for any more are settled by the next run.
 create function _billing.release_rebuilt()
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   targets constant billing.rating_target[] := array(
     select (p.client_id, p.period_start, p.period_end)::billing.rating_target

@@ -3,7 +3,7 @@
 -- not by the targets at hand: an item does not move on because its own period is blocked.
 create function _billing.items_of_targets(targets billing.rating_target[])
 returns table (item_id uuid, period_start date)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   with open_target as (
     select t.* from unnest(targets) t
     where not exists (
@@ -47,7 +47,8 @@ $$;
 -- are never charged: they block.
 create function _billing.rate_charges(targets billing.rating_target[],
   with_unpriced boolean default false)
-returns setof _billing.rated_line language sql stable set search_path = '' set jit = off
+returns setof _billing.rated_line language sql stable
+set search_path = pg_catalog, pg_temp set jit = off
 set enable_nestloop = off set enable_mergejoin = off as $$
   with terms as materialized (
     select * from billing.period_terms(targets)

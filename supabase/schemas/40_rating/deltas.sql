@@ -7,7 +7,7 @@
 -- its own lines, less what other invoices charge for it.
 create function _billing.deltas_of(targets billing.rating_target[], rating _billing.rated_line[])
 returns table (line _billing.rated_line, is_late boolean)
-language sql stable set search_path = '' set jit = off as $$
+language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
   with rated as materialized (
     select * from unnest(rating)
   ), booked as materialized (
@@ -69,7 +69,7 @@ comment on function _billing.deltas_of is
 
 create function _billing.section_deltas(targets billing.rating_target[])
 returns table (line _billing.rated_line, is_late boolean)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select d.* from _billing.deltas_of(targets,
     array(select r from _billing.rate_periods(targets) r)) d;
 $$;
@@ -79,7 +79,7 @@ comment on function _billing.section_deltas is
 -- Net of late lines per section: what the client would pay more (or, negative, less).
 create function _billing.late_sections(targets billing.rating_target[])
 returns table (client_id uuid, section_start date, net_minor numeric)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select x.client_id, x.section_start, x.net_minor
   from (
     select (d.line).client_id, (d.line).section_start, bool_or(d.is_late) as is_late,

@@ -4,7 +4,8 @@
 -- Sums first, one division last: parts divided one by one would carry half a cent to either side.
 create function _billing.discounts_and_taxes(
   charges _billing.rated_line[], terms _billing.section_terms[]
-) returns setof _billing.rated_line language sql immutable set search_path = '' set jit = off
+) returns setof _billing.rated_line language sql immutable
+set search_path = pg_catalog, pg_temp set jit = off
 set enable_nestloop = off as $$
   with charge as (
     -- Charges without a section (one-off invoices) share one name, so that joins can hash.
@@ -94,7 +95,8 @@ comment on function _billing.discounts_and_taxes is
 
 create function _billing.add_discounts_and_taxes(
   charges _billing.rated_line[], terms _billing.section_terms[]
-) returns setof _billing.rated_line language sql immutable set search_path = '' as $$
+) returns setof _billing.rated_line language sql immutable
+set search_path = pg_catalog, pg_temp as $$
   select c.* from unnest(charges) c
   union all
   select d.* from _billing.discounts_and_taxes(charges, terms) d;

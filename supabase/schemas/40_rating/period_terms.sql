@@ -7,7 +7,8 @@ returns table (client_id uuid, period_start date, period_end date, active_start 
   currency text, exponent smallint, minimum_minor bigint, discount_percent numeric,
   discount_minor bigint, taxes jsonb,
   payment_terms_days smallint, line_grouping text, grace_hours integer, deliveries text[])
-language plpgsql stable set search_path = '' set plan_cache_mode = force_generic_plan as $$
+language plpgsql stable
+set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column
 begin
   return query

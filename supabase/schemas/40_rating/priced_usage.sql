@@ -7,7 +7,7 @@ create function billing.priced_usage(targets billing.rating_target[],
 returns table (client_id uuid, period_start date, model text, metric text, agent text,
   segment_start date, segment_end date, price_id uuid, multiplier numeric,
   quantity numeric, log_count bigint, first_day date, last_day date, price_start date)
-language plpgsql stable set search_path = '' set jit = off
+language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off
 set plan_cache_mode = force_generic_plan
 set enable_nestloop = off set enable_mergejoin = off set enable_sort = off as $$
 #variable_conflict use_column
@@ -73,7 +73,7 @@ grant execute on function billing.priced_usage(billing.rating_target[], boolean)
 create function _billing.unpriced_usage(targets billing.rating_target[])
 returns table (client_id uuid, period_start date, model text, metric text, quantity numeric,
   log_count bigint)
-language plpgsql stable set search_path = '' as $$
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 begin
   return query

@@ -50,7 +50,7 @@ grant select on billing.quarantine to service_role;
 -- Log rows (or items) per reason. A row that is unpriced in several metrics counts once.
 create function billing.quarantine_summary()
 returns table (reason text, rows bigint)
-language sql stable set search_path = '' set jit = off as $$
+language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
   select x.reason, sum(x.rows)::bigint
   from (
     select q.reason, q.client_id, q.agent, q.model,

@@ -13,7 +13,7 @@ revoke all on billing.quarantine_counts from public;
 grant select on billing.quarantine_counts to service_role;
 
 create function billing.count_quarantine(at timestamptz default clock_timestamp())
-returns bigint language plpgsql security definer set search_path = '' as $$
+returns bigint language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: the counts are written by nobody but this function.
 begin
   -- One count at a time.

@@ -2,7 +2,8 @@
 
 create function _billing.rate_periods(targets billing.rating_target[],
   with_unpriced boolean default false)
-returns setof _billing.rated_line language sql stable set search_path = '' set jit = off
+returns setof _billing.rated_line language sql stable
+set search_path = pg_catalog, pg_temp set jit = off
 set enable_nestloop = off set enable_mergejoin = off as $$
   with charges as materialized (
     select * from _billing.rate_charges(targets, with_unpriced)

@@ -12,7 +12,7 @@ returns table (client_id uuid, period_start date, period_end date, rating_key te
   metric text, agent text, price_id uuid, service_start date, service_end date, quantity numeric,
   unit_amount numeric, per_units numeric, pricing_model text, tiers jsonb,
   precise_amount numeric, amount_minor numeric, description text, detail text)
-language plpgsql stable set search_path = '' set jit = off
+language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off
 set plan_cache_mode = force_generic_plan
 set enable_nestloop = off set enable_mergejoin = off set enable_sort = off as $$
 #variable_conflict use_column

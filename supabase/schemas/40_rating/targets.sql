@@ -2,7 +2,7 @@
 
 -- Periods whose usage is not settled: over but not invoiced, changed since, and the running one.
 create function billing.unsettled_targets(as_of timestamptz default billing.as_of())
-returns billing.rating_target[] language sql stable set search_path = '' as $$
+returns billing.rating_target[] language sql stable set search_path = pg_catalog, pg_temp as $$
   select coalesce(array_agg((x.client_id, x.period_start, x.period_end)::billing.rating_target),
     '{}')
   from (
@@ -21,7 +21,7 @@ grant execute on function billing.unsettled_targets(timestamptz) to service_role
 create function _billing.settled_targets(targets billing.rating_target[])
 returns setof billing.rating_target language sql stable
 -- By index: to read all lines there are looks cheap while they are few.
-set search_path = '' set enable_seqscan = off as $$
+set search_path = pg_catalog, pg_temp set enable_seqscan = off as $$
   select t.* from unnest(targets) t
   where exists (
     select from public.invoices i

@@ -4,7 +4,7 @@
 create function billing.usage_of_targets(targets billing.rating_target[])
 returns table (client_id uuid, period_start date, model text, metric text, agent text,
   usage_day date, quantity numeric, log_count bigint)
-language plpgsql stable set search_path = '' as $$
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 begin
   return query

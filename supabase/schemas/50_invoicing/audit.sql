@@ -30,7 +30,7 @@ return coalesce(changed ->> 'id', changed ->> 'log_id',
 -- One insert per statement, not per row: a run that makes 10,000 invoices pays once. Documents are
 -- left out (they are on the invoice), and drafts (they are remade at will).
 create function _billing.audit_insert() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: audit_log is written by nobody but these triggers.
 begin
   insert into billing.audit_log (table_name, row_id, operation, after)
@@ -45,7 +45,7 @@ create trigger audit_insert after insert on billing.dismissed_logs
   for each statement execute function _billing.audit_insert();
 
 create function _billing.audit_delete() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above.
 begin
   insert into billing.audit_log (table_name, row_id, operation, before)
@@ -61,7 +61,8 @@ create trigger audit_delete after delete on billing.dismissed_logs
 
 create function _billing.audit_update() returns trigger
 language plpgsql security definer
-set search_path = '' set enable_nestloop = off set enable_mergejoin = off set jit = off as $$
+set search_path = pg_catalog, pg_temp
+set enable_nestloop = off set enable_mergejoin = off set jit = off as $$
 -- Definer: as above. Hash joins: transition tables have no statistics and no index.
 begin
   insert into billing.audit_log (table_name, row_id, operation, before, after)
@@ -105,7 +106,8 @@ return jsonb_build_object(
 
 create function _billing.audit_invoices() returns trigger
 language plpgsql security definer
-set search_path = '' set enable_nestloop = off set enable_mergejoin = off set jit = off as $$
+set search_path = pg_catalog, pg_temp
+set enable_nestloop = off set enable_mergejoin = off set jit = off as $$
 -- Definer: as above.
 begin
   if tg_op = 'INSERT' then
@@ -146,7 +148,7 @@ create trigger audit_delete after delete on public.invoices referencing old tabl
 -- A correction of a log moves money as terms do: who stored it, of which log, and why
 -- (metadata.reason). WHEN, so that agents' rows never queue it.
 create function _billing.audit_correction() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above.
 begin
   insert into billing.audit_log (table_name, row_id, operation, after)

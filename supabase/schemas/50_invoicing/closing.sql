@@ -10,7 +10,7 @@ comment on type _billing.closing is
 -- The targets that nothing blocks. A total below zero blocks only a period without an invoice.
 create function _billing.unblocked(targets billing.rating_target[],
   blocked _billing.blocked_target[], negative_blocks boolean)
-returns billing.rating_target[] language sql immutable set search_path = '' as $$
+returns billing.rating_target[] language sql immutable set search_path = pg_catalog, pg_temp as $$
   select coalesce(array_agg(t), '{}') from unnest(targets) t
   where (t.client_id, t.period_start) not in (
     select b.client_id, b.period_start from unnest(blocked) b
@@ -21,7 +21,7 @@ comment on function _billing.unblocked is 'Those of the targets that nothing blo
 -- Rates targets and writes the drafts of those that are not blocked. `late` targets are invoiced
 -- already; one that is rated below what was invoiced is not blocked: it is credited.
 create function _billing.draft_periods(due billing.rating_target[], late billing.rating_target[])
-returns _billing.closing language plpgsql set search_path = '' as $$
+returns _billing.closing language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   made _billing.closing;
 begin
@@ -37,7 +37,7 @@ comment on function _billing.draft_periods is
 -- Terms that this transaction itself has changed are counted, and asked whether they may be, before
 -- they are rated: at its commit they would find its own invoices.
 create function _billing.fire_terms_triggers()
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   set constraints public.count_terms_change, billing.count_terms_change,
     public.count_terms_change_of_items, public.guard_new_price_at_commit,
@@ -54,7 +54,7 @@ comment on function _billing.fire_terms_triggers is
 -- The same at the terms of one version; raises LB001 where they have moved in the end.
 create function _billing.close_at_terms(due billing.rating_target[], late billing.rating_target[],
   as_of timestamptz, issue text, versions _billing.period_version[], terms_seen bigint)
-returns _billing.closing language plpgsql set search_path = '' as $$
+returns _billing.closing language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   made _billing.closing;
   charged billing.rating_target[];
@@ -82,7 +82,7 @@ end $$;
 -- it holds them from the beginning.
 create function _billing.close_periods(due billing.rating_target[], late billing.rating_target[],
   as_of timestamptz, issue text)
-returns _billing.closing language plpgsql set search_path = '' as $$
+returns _billing.closing language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   versions constant _billing.period_version[] := _billing.lock_periods(due || late);
 begin
@@ -102,7 +102,7 @@ comment on function _billing.close_periods is
    invoices.';
 
 create function _billing.blocked_message(made _billing.closing, target billing.rating_target)
-returns text language sql immutable set search_path = '' as $$
+returns text language sql immutable set search_path = pg_catalog, pg_temp as $$
   select string_agg(b.message, '; ' order by b.reason, b.message) from unnest(made.blocked) b
   where b.client_id = target.client_id and b.period_start = target.period_start;
 $$;

@@ -3,7 +3,7 @@
 -- How much of each client's balance each of these invoices takes, in order.
 create function _billing.balance_to_apply(ids uuid[])
 returns table (invoice_id uuid, applied bigint)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select i.id, least(i.total_minor, greatest(coalesce((
       select sum(b.amount_minor) from public.balance_entries b
       where b.client_id = i.client_id and b.currency = i.currency), 0)
@@ -16,7 +16,7 @@ $$;
 -- Which period each item on these drafts belongs to from now on. Before terms are held and numbers
 -- taken: who edits an item holds its row until the commit, which waits for the terms.
 create function _billing.settle_items(invoice_ids uuid[])
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   -- By id, so that items of long ago are not looked at.
   with settled as materialized (
     select _billing.item_of(l.rating_key) as id, l.section_start
@@ -35,7 +35,7 @@ comment on function _billing.settle_items is 'Notes the period of each item on t
 -- the client's balance covers all of it. The row is written once, document included: what it says
 -- and what the columns say is one statement.
 create function _billing.finalize_invoices(invoice_ids uuid[], as_of timestamptz default now())
-returns integer language plpgsql set search_path = '' as $$
+returns integer language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   -- The day an invoice is issued is the seller's: UTC.
   today constant date := (as_of at time zone 'UTC')::date;

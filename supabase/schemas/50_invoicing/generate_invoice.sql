@@ -1,6 +1,6 @@
 -- The period of a client that the anchor day of a month lies in: as recorded, or as it will be.
 create function _billing.period_of_month(client_id uuid, month date)
-returns billing.rating_target language plpgsql stable set search_path = '' as $$
+returns billing.rating_target language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
   anchor_day date;
   target billing.rating_target;
@@ -26,7 +26,7 @@ comment on function _billing.period_of_month is
 create function billing.generate_invoice(client_id uuid, month date,
   as_of timestamptz default now())
 returns table (outcome text, invoice_id uuid)
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: callers may ask for an invoice, only these functions may write the books.
 declare
   target billing.rating_target;

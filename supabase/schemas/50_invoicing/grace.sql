@@ -1,7 +1,7 @@
 -- Drafts that have waited long enough to be finalized.
 
 create function _billing.drafts_past_grace(as_of timestamptz, client_ids uuid[] default null)
-returns uuid[] language sql stable set search_path = '' as $$
+returns uuid[] language sql stable set search_path = pg_catalog, pg_temp as $$
   with drafts as materialized (
     select d.* from public.invoices d
     where d.status = 'draft' and d.kind in ('period', 'late')

@@ -1,6 +1,6 @@
 -- Days of these targets that have not been compared with the logs since their records changed.
 create function _billing.unverified_days(targets billing.rating_target[])
-returns table (day date) language sql stable set search_path = '' as $$
+returns table (day date) language sql stable set search_path = pg_catalog, pg_temp as $$
   with spans as materialized (
     select distinct t.period_start, t.period_end from unnest(targets) t
   )
@@ -16,7 +16,7 @@ comment on function _billing.unverified_days is
 -- Where records and logs disagree on the days of these targets, the logs are right: rebuilds the
 -- days and returns how many differences there were. Days compared since they last changed agree.
 create function _billing.heal_usage(targets billing.rating_target[])
-returns bigint language sql set search_path = '' as $$
+returns bigint language sql set search_path = pg_catalog, pg_temp as $$
   select _billing.heal_days(array(
     select unnest(range_agg(daterange(u.day, u.day + 1)))
       from _billing.unverified_days(targets) u));

@@ -11,7 +11,7 @@ end;
 
 -- Earlier periods of the client whose late usage goes on the target's invoice.
 create function _billing.late_targets(target billing.rating_target)
-returns billing.rating_target[] language sql stable set search_path = '' as $$
+returns billing.rating_target[] language sql stable set search_path = pg_catalog, pg_temp as $$
   select coalesce(array_agg(
     (p.client_id, p.period_start, p.period_end)::billing.rating_target), '{}')
   from public.billing_periods p

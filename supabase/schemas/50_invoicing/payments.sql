@@ -2,7 +2,7 @@
 
 create function billing.record_payment(invoice_id uuid, amount_minor bigint,
   paid_at timestamptz default now(), method text default 'manual', reference text default null)
-returns uuid language plpgsql security definer set search_path = '' as $$
+returns uuid language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: callers may ask, only these functions may write the books.
 declare
   invoice public.invoices;
@@ -55,7 +55,7 @@ grant execute on function billing.record_payment(uuid, bigint, timestamptz, text
   to service_role;
 
 create function billing.mark_uncollectible(invoice_id uuid, as_of timestamptz default now())
-returns void language plpgsql security definer set search_path = '' as $$
+returns void language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: callers may ask, only these functions may write the books.
 declare
   invoice public.invoices;
@@ -78,7 +78,7 @@ grant execute on function billing.mark_uncollectible(uuid, timestamptz) to servi
 create function billing.overdue_invoices(as_of timestamptz default now())
 returns table (invoice_id uuid, number text, client_id uuid, client text, currency text,
   amount_due_minor bigint, due_on date, days_overdue integer)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select i.id, i.number, c.id, c.name, i.currency, i.amount_due_minor, i.due_on,
     (as_of at time zone 'UTC')::date - i.due_on
   from public.invoices i join public.clients c on c.id = i.client_id

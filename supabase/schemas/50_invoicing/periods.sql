@@ -5,7 +5,7 @@
 -- after a gap in service on the anchor day. And the periods before and between those that there are
 -- where days have come into service since: they end where the next period begins.
 create function _billing.open_periods(as_of timestamptz)
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   with opened as materialized (
     select p.client_id, min(p.period_start) as first_start,
       sum(p.period_end - p.period_start) < max(p.period_end) - min(p.period_start) as has_holes
@@ -67,7 +67,7 @@ comment on function _billing.open_periods is 'Adds the periods that are over at 
 -- also those with late lines on a draft, since drafts are remade. Late ones have an issued invoice.
 create function _billing.run_targets(client_ids uuid[] default null)
 returns table (client_id uuid, period_start date, period_end date, is_late boolean)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select p.client_id, p.period_start, p.period_end, coalesce(i.status <> 'draft', false)
   from (
     -- Asked for one by one, each has its index: settled periods, all of history, are not looked at.
@@ -95,7 +95,7 @@ comment on function _billing.run_targets is
 
 create function _billing.targets_of_run(client_ids uuid[] default null)
 returns table (due billing.rating_target[], late billing.rating_target[])
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select coalesce(array_agg(x.target order by x.target) filter (where not x.is_late), '{}'),
     coalesce(array_agg(x.target order by x.target) filter (where x.is_late), '{}')
   from (
@@ -109,7 +109,7 @@ comment on function _billing.targets_of_run is
 -- Periods that nothing bills: their invoice was voided and none has taken its place.
 create function _billing.voided_periods()
 returns table (client_id uuid, period_start date, number text, voided_at timestamptz)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select p.client_id, p.period_start, v.number, v.voided_at
   from public.billing_periods p
   left join lateral (

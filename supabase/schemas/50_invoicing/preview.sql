@@ -2,7 +2,7 @@
 
 -- The period of a client that a day lies in: as recorded, or as it will be.
 create function _billing.period_with(client_id uuid, day date)
-returns billing.rating_target language plpgsql stable set search_path = '' as $$
+returns billing.rating_target language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
   target billing.rating_target;
 begin
@@ -40,7 +40,8 @@ end $$;
 -- functions that make it, in a subtransaction that is rolled back: it cannot differ by a cent.
 create function billing.preview_invoice(client_id uuid, day date default null,
   as_of timestamptz default now())
-returns jsonb language plpgsql security definer set search_path = '' set jit = off as $$
+returns jsonb language plpgsql security definer
+set search_path = pg_catalog, pg_temp set jit = off as $$
 -- Definer: callers may look at a preview, only these functions may write drafts.
 declare
   target billing.rating_target;

@@ -2,7 +2,7 @@
 
 create function billing.void_invoice(invoice_id uuid, reason text,
   as_of timestamptz default now())
-returns void language plpgsql security definer set search_path = '' as $$
+returns void language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: callers may ask, only these functions may write the books.
 declare
   invoice public.invoices;
@@ -58,7 +58,7 @@ grant execute on function billing.void_invoice(uuid, text, timestamptz) to servi
 
 create function billing.regenerate_invoice(invoice_id uuid, as_of timestamptz default now())
 returns uuid language plpgsql security definer
-set search_path = '' set jit = off set lock_timeout = '30s' as $$
+set search_path = pg_catalog, pg_temp set jit = off set lock_timeout = '30s' as $$
 -- Definer: as above.
 declare
   old public.invoices;

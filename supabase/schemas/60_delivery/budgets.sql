@@ -28,7 +28,7 @@ create policy "members and operators read budgets" on public.client_budgets
 create function billing.budget_use(as_of timestamptz default billing.as_of())
 returns table (client_id uuid, client text, period_start date, currency text,
   spent_minor bigint, budget_minor bigint, thresholds smallint[])
-language sql stable security definer set search_path = '' as $$
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   -- Definer: callers may see what is spent; the rating that says so is not theirs to call.
   with running as (
     select r.client_id, greatest(r.next_start,

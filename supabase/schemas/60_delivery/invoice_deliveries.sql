@@ -3,7 +3,7 @@
 -- An issued invoice: one delivery per kind of its `deliveries`. The mail waits for Stripe, since it
 -- carries the pay link; without an address there is nothing to send.
 create function _billing.queue_invoice_deliveries(invoice_ids uuid[])
-returns void language plpgsql set search_path = '' set enable_seqscan = off as $$
+returns void language plpgsql set search_path = pg_catalog, pg_temp set enable_seqscan = off as $$
 begin
   insert into public.deliveries (kind, event, dedupe_key, client_id, invoice_id, max_attempts,
     payload)
@@ -39,7 +39,7 @@ comment on function _billing.queue_invoice_deliveries is
 
 -- Every way an invoice moves passes here, whoever moves it.
 create function _billing.follow_invoices() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: deliveries are written by nobody but billing's own functions.
 declare
   issued uuid[];
@@ -76,7 +76,7 @@ create trigger follow_invoices after update on public.invoices
   for each statement execute function _billing.follow_invoices();
 
 create function _billing.follow_payments() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above.
 begin
   insert into public.deliveries (kind, event, dedupe_key, client_id, invoice_id, max_attempts,
@@ -99,7 +99,7 @@ create trigger follow_payments after insert on public.payments
 
 -- A credit note is filed and mailed when its document is written, by the kinds of its invoice.
 create function _billing.follow_credit_note() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above.
 begin
   insert into public.deliveries (kind, event, dedupe_key, client_id, invoice_id, credit_note_id,

@@ -24,7 +24,7 @@ grant select on billing.job_calls to service_role;
 -- from Vault, which only the owner writes.
 create function _billing.call_function(job text, path text, body jsonb,
   timeout interval default '60 seconds', at timestamptz default clock_timestamp())
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   insert into billing.job_calls (job, request_id, called_at)
   select call_function.job, net.http_post(url := u.decrypted_secret || call_function.path,
     body := call_function.body, headers := jsonb_build_object('content-type', 'application/json',
@@ -38,7 +38,7 @@ comment on function _billing.call_function is
 
 -- Writes down what calls were answered. A call is lost where pg_net is down or was restarted.
 create function _billing.note_answers(at timestamptz default clock_timestamp())
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   update billing.job_calls c
   set answered_at = r.created, status = r.status_code,
     problem = case when r.status_code between 200 and 299 then null

@@ -17,7 +17,7 @@ grant select on billing.job_definitions to service_role;
 
 -- Makes or changes a job; doing it again changes nothing.
 create function _billing.schedule_job(name text, schedule text, command text, purpose text)
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   insert into billing.job_definitions as d (name, schedule, command, purpose)
   values (name, schedule, command, purpose)
   on conflict (name) do update set schedule = excluded.schedule, command = excluded.command,
@@ -28,7 +28,7 @@ comment on function _billing.schedule_job is 'Creates or changes a scheduled job
 
 -- The Vault secrets that the jobs read; what is absent is said here and shown by billing.jobs.
 create function _billing.missing_secrets()
-returns text[] language sql stable set search_path = '' as $$
+returns text[] language sql stable set search_path = pg_catalog, pg_temp as $$
   select coalesce(array_agg(n.name order by n.name), '{}')
   from (values ('billing_functions_url'), ('billing_cron_key')) n(name)
   where not exists (select from vault.decrypted_secrets s where s.name = n.name);

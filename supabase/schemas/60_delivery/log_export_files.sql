@@ -8,7 +8,7 @@ return (to_jsonb(log) - 'stored_by')::text;
 
 -- Cuts a month into parts of about so many rows, each an interval of time; returns how many.
 create function _billing.plan_log_exports(month date, part_rows integer default 10000)
-returns bigint language sql set search_path = '' as $$
+returns bigint language sql set search_path = pg_catalog, pg_temp as $$
   with bounds as (
     select plan_log_exports.month::timestamp at time zone 'UTC' as lowest,
       (plan_log_exports.month + interval '1 month') at time zone 'UTC' as highest
@@ -43,7 +43,7 @@ $$;
 -- nothing to store (any more).
 create function _billing.read_log_export(month date, part integer)
 returns table (lines text, log_count bigint, checksum numeric)
-language sql stable set search_path = '' set timezone = 'UTC' as $$
+language sql stable set search_path = pg_catalog, pg_temp set timezone = 'UTC' as $$
   select string_agg(x.line || E'\n', '' order by x.seq), count(*),
     sum(hashtextextended(x.line, 0)::numeric)
   from billing.log_exports e
@@ -59,7 +59,7 @@ comment on function _billing.read_log_export is
 
 create function _billing.save_log_export(month date, part integer, log_count bigint,
   checksum numeric, path text, sha256 text, bytes bigint)
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   update billing.log_exports e set state = 'stored', log_count = save_log_export.log_count,
     checksum = save_log_export.checksum, path = save_log_export.path,
     sha256 = save_log_export.sha256, bytes = save_log_export.bytes
@@ -69,7 +69,7 @@ comment on function _billing.save_log_export is 'Notes that a part has been stor
 
 -- Removes a stored part, if its rows are still those that were stored; else it is stored anew.
 create function _billing.remove_log_export(month date, part integer)
-returns bigint language plpgsql set search_path = '' set timezone = 'UTC' as $$
+returns bigint language plpgsql set search_path = pg_catalog, pg_temp set timezone = 'UTC' as $$
 declare
   file billing.log_exports;
   seen record;

@@ -43,7 +43,7 @@ grant select on billing.log_exports to service_role;
 
 -- A log row leaves the table only from a stored part of a month that is being removed.
 create function _billing.refuse_unexported() returns trigger
-language plpgsql set search_path = '' as $$
+language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   if exists (select from gone g where not exists (
     select from billing.log_exports e join billing.log_months m using (month)

@@ -1,7 +1,7 @@
 -- Wakes the worker where there is something due and not enough at work already. The call may be
 -- lost: the deliveries stay, and the next minute calls again. Returns what it did.
 create function billing.nudge_deliver(at timestamptz default clock_timestamp())
-returns text language plpgsql security definer set search_path = '' as $$
+returns text language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: reads Vault, which callers may not.
 declare
   most_at_work constant integer := 60;

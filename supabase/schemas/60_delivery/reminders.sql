@@ -5,7 +5,7 @@
 -- the day of issue, when the invoice itself was mailed; while that mail is still under way it is
 -- not overtaken.
 create function billing.queue_reminders(as_of timestamptz default billing.as_of())
-returns bigint language sql security definer set search_path = '' as $$
+returns bigint language sql security definer set search_path = pg_catalog, pg_temp as $$
   with latest as (
     select distinct on (i.id) i.id, i.client_id, r.days, s.delivery_attempts
     from public.invoices i

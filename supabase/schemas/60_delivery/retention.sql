@@ -4,7 +4,7 @@
 
 -- Why the logs of a month cannot go yet; null when all of them are billed and agree.
 create function _billing.retention_blocker(month date)
-returns text language plpgsql set search_path = '' as $$
+returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   month_end constant date := month + interval '1 month';
   found bigint;
@@ -47,7 +47,7 @@ comment on function _billing.retention_blocker is
 
 -- The oldest month that is past its retention and still here; null when there is none.
 create function _billing.expired_log_month(as_of timestamptz)
-returns date language sql stable set search_path = '' as $$
+returns date language sql stable set search_path = pg_catalog, pg_temp as $$
   select x.month from (
     -- Months without logs are passed over: one call of 1970 would have all of them exported.
     select date_trunc('month', _billing.next_log_day(coalesce(
@@ -63,7 +63,8 @@ $$;
 -- remove it. Returns what it did. Killed at any point it has done nothing of the step.
 create function billing.apply_retention(as_of timestamptz default billing.as_of(),
   most_rows bigint default 1000000)
-returns text language plpgsql security definer set search_path = '' set jit = off as $$
+returns text language plpgsql security definer
+set search_path = pg_catalog, pg_temp set jit = off as $$
 -- Definer: only this removes logs.
 declare
   current billing.log_months;

@@ -44,7 +44,7 @@ revoke all on billing.run_report from public;
 grant select on billing.run_report to service_role;
 
 create function billing.run_report_text(run_id bigint)
-returns text language sql stable set search_path = '' as $$
+returns text language sql stable set search_path = pg_catalog, pg_temp as $$
   select concat_ws(E'\n',
     format('Run for %s. Invoices: %s%s.', to_char(r.as_of at time zone 'UTC',
       'YYYY-MM-DD HH24:MI "UTC"'), r.invoices, ', total ' || r.totals),
@@ -66,7 +66,7 @@ grant execute on function billing.run_report_text(bigint) to service_role;
 
 -- Keeps with the run how much was still to be delivered when it ended.
 create function _billing.count_pending() returns trigger
-language plpgsql set search_path = '' as $$
+language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   new.summary := new.summary || jsonb_build_object('deliveries_pending', (
     select count(*) from public.deliveries d join public.invoices i on i.id = d.invoice_id
@@ -80,7 +80,7 @@ create trigger count_pending before update of summary on billing.monthly_runs
 -- Every run that did something is reported, by whomever it was started. One that did nothing is
 -- reported where months are blocked, once a day: the scheduled runs repeat.
 create function _billing.report_run() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: deliveries are written by nobody but billing's own functions.
 declare
   blocked constant boolean := new.summary -> 'blocked' <> '[]';
@@ -105,7 +105,7 @@ create trigger report_run after update of summary on billing.monthly_runs
 -- For whoever waits for a run to be delivered (the n8n workflow): what is left, and what the last
 -- run came to. `failed` are the deliveries of that run that gave up.
 create function _billing.delivery_overview()
-returns jsonb language sql stable set search_path = '' as $$
+returns jsonb language sql stable set search_path = pg_catalog, pg_temp as $$
   select jsonb_build_object(
     'pending', (select count(*) from public.deliveries d
       where d.state in ('waiting', 'queued', 'running')),

@@ -4,7 +4,7 @@
 -- what we pay, so that a price change is no jump. Days of cents are none either.
 create function billing.spend_jumps(as_of timestamptz default billing.as_of())
 returns table (client_id uuid, client text, usage_day date, cost numeric, average numeric)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select c.id, c.name, y.day, x.cost, x.average
   from public.clients c
   cross join lateral (select billing.day_of(c.id, as_of) - 1 as day) y
@@ -26,7 +26,7 @@ grant execute on function billing.spend_jumps(timestamptz) to service_role;
 -- the first few. `names` is a fingerprint of what is told.
 create function _billing.unpriced_notice()
 returns table (names text, message text, client_id uuid)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   with missing as (
     select q.client_id, q.model, c.name, max(q.rows) as rows,
       _billing.first_few(array_agg(distinct q.metric)) as metrics
@@ -48,7 +48,7 @@ comment on function _billing.unpriced_notice is 'One message of all usage withou
 
 create function _billing.nobody_notice()
 returns table (names text, message text)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   with owned_by_nobody as (
     select q.agent, sum(q.rows) as rows from billing.quarantine q
     where q.reason in ('no_client', 'unknown_client') group by q.agent
@@ -67,7 +67,7 @@ comment on function _billing.nobody_notice is 'One message of all agents whose u
 
 create function _billing.future_notice()
 returns table (names text, message text)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   with ahead as (
     select q.agent, sum(q.rows) as rows from billing.quarantine q
     where q.reason = 'future_timestamp' group by q.agent
@@ -84,7 +84,7 @@ comment on function _billing.future_notice is 'One message of all usage dated in
 
 -- True where operators have been told of these names this month, or of others of the kind today.
 create function _billing.is_told(kind text, names text, as_of timestamptz)
-returns boolean language sql stable set search_path = '' as $$
+returns boolean language sql stable set search_path = pg_catalog, pg_temp as $$
   select exists (
     select from public.deliveries d
     where d.event = 'notice'
@@ -99,7 +99,7 @@ comment on function _billing.is_told is
 
 -- Tells of everything that has come up; returns how many deliveries that takes.
 create function billing.queue_usage_alerts(as_of timestamptz default billing.as_of())
-returns bigint language sql security definer set search_path = '' as $$
+returns bigint language sql security definer set search_path = pg_catalog, pg_temp as $$
   select coalesce(
     sum(billing.queue_notice(a.key, a.priority, a.subject, a.message, a.client_id)), 0)::bigint
   from (

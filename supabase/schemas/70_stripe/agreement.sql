@@ -4,7 +4,7 @@
 -- in our books only (`out of band`): Stripe's balance of a customer stays zero.
 create function _billing.unsent_credit_notes(mirror public.stripe_invoices)
 returns table (credit_note_id uuid, amount_minor bigint, refund_minor bigint, reason text)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select n.id, n.total_minor, n.to_refund_minor, n.reason
   from public.credit_notes n
   where n.invoice_id = mirror.invoice_id and not exists (
@@ -17,7 +17,7 @@ $$;
 create function _billing.stripe_outbox(livemode boolean)
 returns table (task text, invoice_id uuid, stripe_invoice_id text, credit_note_id uuid,
   amount_minor bigint, refund_minor bigint, currency text, memo text)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select case
       when i.status = 'void' and m.state = 'draft' then 'delete'
       when i.status = 'void' then 'void'
@@ -42,7 +42,7 @@ comment on function _billing.stripe_outbox is
 
 create function _billing.save_stripe_credit_note(credit_note_id uuid, livemode boolean,
   stripe_id text)
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   insert into public.stripe_credit_notes as s (credit_note_id, livemode, stripe_credit_note_id,
     origin)
   values (credit_note_id, livemode, stripe_id, 'ours')
@@ -53,7 +53,7 @@ comment on function _billing.save_stripe_credit_note is
 
 -- Before Stripe is told that the rest was paid elsewhere: so that its figure is not booked again.
 create function _billing.save_paid_off_stripe(invoice_id uuid, livemode boolean, amount bigint)
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   update public.stripe_invoices m set paid_off_stripe_minor = amount
   where m.invoice_id = save_paid_off_stripe.invoice_id
     and m.livemode = save_paid_off_stripe.livemode;
@@ -69,7 +69,7 @@ returns table (invoice_id uuid, number text, status text, currency text, wanted 
   problem text, total_minor bigint, amount_paid_minor bigint, booked_minor bigint,
   paid_off_stripe_minor bigint, refunded_minor bigint, booked_refund_minor bigint,
   paid_here_minor bigint)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select i.id, i.number, i.status, i.currency, 'stripe' = any (i.deliveries)
       and i.status in ('open', 'uncollectible') and i.amount_due_minor > 0,
     m.agreed_total_minor, i.amount_due_minor, m.stripe_invoice_id, m.state, m.problem,

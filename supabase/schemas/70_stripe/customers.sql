@@ -2,7 +2,7 @@
 
 -- Stripe's fields as the lines of an address; we send the lines of ours in line1 and line2.
 create function _billing.address_lines(address jsonb) returns text[]
-language sql immutable set search_path = '' as $$
+language sql immutable set search_path = pg_catalog, pg_temp as $$
   select coalesce(array_agg(btrim(l.line) order by l.place), '{}')
   from (values
     (1, address ->> 'line1'), (2, address ->> 'line2'),
@@ -14,14 +14,14 @@ language sql immutable set search_path = '' as $$
 $$;
 
 create function _billing.client_of_customer(customer_id text) returns uuid
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select s.client_id from public.stripe_customers s where s.stripe_customer_id = customer_id;
 $$;
 
 -- The client changed its details in the portal: the next invoice goes to the new address. Only
 -- what the event says was changed is taken, and what we sent ourselves is no change.
 create function _billing.apply_stripe_customer(customer jsonb, changed jsonb)
-returns text language plpgsql set search_path = '' as $$
+returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   owner uuid := _billing.client_of_customer(customer ->> 'id');
   before public.clients;
@@ -45,7 +45,7 @@ begin
 end $$;
 
 create function billing.forget_stripe_customer(customer_id text, seen timestamptz)
-returns text language plpgsql security definer set search_path = '' as $$
+returns text language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: called for the service role by reconciliation.
 begin
   update public.stripe_customers s set deleted_at = seen

@@ -3,7 +3,7 @@
 -- Calls reconcile-stripe, where it can be called and there is something to tell or compare. Stripe
 -- being off is the function's to say. Like every nudge it may be lost; the next one finds the same.
 create function billing.nudge_stripe(body jsonb) returns text
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: reads Vault, which callers may not.
 declare
   missing constant text[] := _billing.missing_secrets();

@@ -35,7 +35,7 @@ create function _billing.due_meter_events(livemode boolean,
   as_of timestamptz default billing.as_of(), limit_to integer default 500)
 returns table (id uuid, client_id uuid, event_name text, value bigint, happened_at bigint,
   attempts smallint)
-language plpgsql set search_path = '' as $$
+language plpgsql set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 declare
   oldest constant date := _billing.oldest_metered_day(as_of);
@@ -74,7 +74,7 @@ comment on function _billing.due_meter_events is
 -- About to be sent: from now on Stripe may have it. False where another worker has sent it, or has
 -- written it down anew: then it must not be sent.
 create function _billing.begin_meter_event(event_id uuid, at timestamptz)
-returns boolean language plpgsql set search_path = '' as $$
+returns boolean language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   update billing.stripe_meter_events e set attempts = e.attempts + 1,
     tried_at = coalesce(e.tried_at, at)
@@ -87,7 +87,7 @@ comment on function _billing.begin_meter_event is
 -- How it went: `sent`; `refused`, so Stripe does not have it, unless an earlier try is in doubt;
 -- `unsure`, so it may have it.
 create function _billing.save_meter_event(event_id uuid, outcome text, problem text, at timestamptz)
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   update billing.stripe_meter_events e set problem = save_meter_event.problem,
     sent_at = case outcome when 'sent' then at end,
     tried_at = case when outcome <> 'refused' or e.attempts > 1 then e.tried_at end
@@ -100,7 +100,7 @@ create function _billing.meter_differences(since date, livemode boolean,
   as_of timestamptz default billing.as_of())
 returns table (client_id uuid, client text, event_name text, usage_day date, used numeric,
   sent bigint, reason text)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select c.id, c.name, d.event_name, d.usage_day, d.used, d.sent, case
     when d.used < d.told then 'more was told than was used, and Stripe takes nothing back'
     when d.problem is not null then d.problem

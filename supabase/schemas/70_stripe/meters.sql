@@ -1,6 +1,6 @@
 -- Usage on an invoice of ours, be it a draft, is not given to Stripe as well.
 create function _billing.guard_new_meter() returns trigger
-language plpgsql set search_path = '' as $$
+language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   invoiced text;
 begin
@@ -25,7 +25,7 @@ create constraint trigger guard_new_meter_at_commit after insert on public.strip
 -- Usage of client-local days that Stripe rates, per client, meter and day; of days of service only.
 create function _billing.metered_usage(from_day date, until_day date)
 returns table (client_id uuid, event_name text, usage_day date, quantity numeric)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select r.client_id, m.event_name, r.usage_day, sum(r.quantity)
   from (select distinct s.client_id from public.stripe_meters s) k
   join public.service_intervals v on v.client_id = k.client_id

@@ -2,7 +2,7 @@
 
 -- Tells operators of money: once per key.
 create function _billing.notice(key text, priority text, message text)
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   select billing.queue_notice('stripe:' || key, priority, split_part(message, ':', 1), message);
 $$;
 

@@ -1,6 +1,6 @@
 -- The client of a subscription: its customer's, or the one that it names.
 create function billing.owner_of_subscription(subscription jsonb)
-returns uuid language sql stable security definer set search_path = '' as $$
+returns uuid language sql stable security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: called for the service role by reconciliation.
   select coalesce(_billing.client_of_customer(subscription ->> 'customer'),
     (select c.id from public.clients c
@@ -12,7 +12,7 @@ grant execute on function billing.owner_of_subscription(jsonb) to service_role;
 
 -- A base fee that waits for our next invoice is left to Stripe once a subscription with one begins.
 create function _billing.drop_doubled_fee(mirror public.stripe_subscriptions, began timestamptz)
-returns text language plpgsql set search_path = '' as $$
+returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   dropped bigint;
 begin
@@ -39,7 +39,7 @@ end $$;
 -- served.
 create function _billing.follow_subscription(mirror public.stripe_subscriptions,
   made timestamptz, runs_since timestamptz, ended timestamptz)
-returns text language plpgsql set search_path = '' as $$
+returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   first_day constant date := billing.day_of(mirror.client_id, runs_since);
   end_day constant date :=
@@ -85,7 +85,7 @@ end $$;
 
 -- Mirrors a subscription. A new one gives its client a billing config; service follows it.
 create function billing.apply_stripe_subscription(subscription jsonb, seen timestamptz)
-returns text language plpgsql security definer set search_path = '' as $$
+returns text language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: called for the service role by reconciliation.
 declare
   owner constant uuid := billing.owner_of_subscription(subscription);
@@ -140,7 +140,7 @@ grant execute on function billing.apply_stripe_subscription(jsonb, timestamptz) 
 
 -- The platform fee as a line of ours, for a client whose fee Stripe does not bill.
 create function billing.charge_base_fee(client_id uuid, amount numeric, description text, day date)
-returns uuid language plpgsql security definer set search_path = '' as $$
+returns uuid language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: it looks at subscriptions that the caller need not see.
 declare
   item uuid;

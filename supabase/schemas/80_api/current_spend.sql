@@ -5,7 +5,7 @@
 -- whole day yet, what there is. Never below the minimum nor below what is charged already.
 create function billing.current_spend(client_id uuid, as_of timestamptz default now())
 returns jsonb language plpgsql stable security definer
-set search_path = '' set plan_cache_mode = force_generic_plan as $$
+set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
 -- Definer: rating reads functions that callers may not call; the caller checks whose client it is.
 declare
   target billing.rating_target;

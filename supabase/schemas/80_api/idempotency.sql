@@ -25,7 +25,7 @@ grant select, insert, update, delete on billing.idempotency_keys to service_role
 create function billing.claim_idempotency_key(actor text, key text, operation text,
   request_hash text)
 returns table (is_new boolean, same_request boolean, status smallint, answer json)
-language plpgsql set search_path = '' as $$
+language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   delete from billing.idempotency_keys k where k.created_at < now() - interval '7 days';
   insert into billing.idempotency_keys as k (actor, key, operation, request_hash)

@@ -3,7 +3,7 @@
 -- The columns in which an event differs from the stored row, or null: populating the row with the
 -- event casts and rounds as storing it would have.
 create function billing.event_differences(stored public.agent_usage_logs, event jsonb)
-returns text language sql stable set search_path = '' set timezone = 'UTC' as $$
+returns text language sql stable set search_path = pg_catalog, pg_temp set timezone = 'UTC' as $$
   select string_agg(k.key, ', ' order by k.key)
   from jsonb_object_keys(event) k(key)
   where to_jsonb(jsonb_populate_record(stored, event)) -> k.key
@@ -16,7 +16,7 @@ grant execute on function billing.event_differences(public.agent_usage_logs, jso
 -- Refuses events that name a row to correct: dropping the field would bill what was to be taken
 -- back.
 create function billing.refuse_corrections(events jsonb)
-returns void language plpgsql stable set search_path = '' as $$
+returns void language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 begin
   if events @? 'lax $[*].corrects_id ? (@ != null)' then
     perform billing.raise_error('correction_refused',
@@ -31,7 +31,7 @@ grant execute on function billing.refuse_corrections(jsonb) to service_role;
 -- Inserts events; of those with one id the first. An id that is stored already, or that another
 -- connection stores and commits meanwhile, inserts nothing. Returns the places of what was stored.
 create function billing.insert_events(batch jsonb)
-returns integer[] language sql set search_path = '' set timezone = 'UTC' as $$
+returns integer[] language sql set search_path = pg_catalog, pg_temp set timezone = 'UTC' as $$
   with wanted as materialized (
     select distinct on (x.id) x.id, x.index, r.agent, r.endpoint, r.model, r.input_tokens,
       r.output_tokens, r.web_searches, r.other_features, r.input_cost, r.output_cost,
@@ -64,7 +64,7 @@ grant execute on function billing.insert_events(jsonb) to service_role;
 -- Only what an event says is compared, so a retry that leaves a default out is still a duplicate.
 create function billing.ingest_usage(events jsonb)
 returns table (index integer, result text, id uuid, detail text)
-language plpgsql set search_path = '' set timezone = 'UTC' as $$
+language plpgsql set search_path = pg_catalog, pg_temp set timezone = 'UTC' as $$
 declare
   ids uuid[];
   fresh uuid[];

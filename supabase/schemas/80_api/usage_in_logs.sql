@@ -2,7 +2,7 @@
 create function billing.usage_in_logs(from_day date, until_day date)
 returns table (client_id uuid, usage_day date, model text, metric text, agent text,
   quantity numeric, provider_cost numeric, log_count bigint)
-language plpgsql stable security definer set search_path = '' as $$
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: summing logs is done by functions that callers may not call.
 declare
   nothing billing.usage_watermark;

@@ -2,7 +2,7 @@
 
 -- The numbers that one field of a cron schedule stands for: '*', '*/5', '1,15', '2-31', '0-30/10'.
 create function _billing.cron_field(field text, lowest integer, highest integer)
-returns integer[] language sql immutable set search_path = '' as $$
+returns integer[] language sql immutable set search_path = pg_catalog, pg_temp as $$
   select array_agg(distinct n)
   from regexp_split_to_table(field, ',') part
   cross join lateral regexp_match(part, '^(?:\*|(\d+)(?:-(\d+))?)(?:/(\d+))?$') m
@@ -15,7 +15,7 @@ $$;
 -- is cron's rule wherever one of them is '*'. Null for what is no five-field schedule. Looks day by
 -- day: most schedules fire today or tomorrow.
 create function _billing.next_run(schedule text, after timestamptz)
-returns timestamptz language plpgsql immutable set search_path = '' as $$
+returns timestamptz language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
 declare
   local constant timestamp := after at time zone 'UTC';
   field constant text[] := regexp_split_to_array(btrim(schedule), '\s+');

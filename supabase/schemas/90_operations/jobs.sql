@@ -4,7 +4,7 @@ create function billing.read_jobs(at timestamptz default clock_timestamp())
 returns table (name text, purpose text, schedule text, active boolean, last_started_at timestamptz,
   last_outcome text, last_duration interval, last_message text, next_run_at timestamptz,
   warning text)
-language plpgsql stable security definer set search_path = '' as $$
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: pg_cron shows each role its own jobs only; these are the owner's.
 begin
   return query
@@ -53,7 +53,7 @@ grant select on billing.jobs to service_role;
 -- Tells of jobs that failed or are late, once a day each, of calls that were answered badly, once a
 -- day for each status, and of work that was begun and has not ended.
 create function billing.watch_jobs(at timestamptz default clock_timestamp())
-returns bigint language sql security definer set search_path = '' as $$
+returns bigint language sql security definer set search_path = pg_catalog, pg_temp as $$
   select _billing.note_answers(at);
   select coalesce(sum(billing.queue_notice(n.key, 'high', n.subject, n.message)), 0)::bigint
   from (
@@ -88,7 +88,7 @@ grant execute on function billing.watch_jobs(timestamptz) to service_role;
 
 -- pg_cron keeps the details of every run for ever; two weeks are enough, of calls too.
 create function _billing.purge_job_details(at timestamptz default clock_timestamp())
-returns bigint language sql set search_path = '' as $$
+returns bigint language sql set search_path = pg_catalog, pg_temp as $$
   delete from billing.job_calls c where c.called_at < at - interval '14 days';
   with gone as (
     delete from cron.job_run_details d where d.end_time < at - interval '14 days' returning 1

@@ -1,7 +1,7 @@
 -- Compares days with the logs, mends what differs and tells of it: a difference means that
 -- something wrote around the rollup.
 create function _billing.reconcile_days(days daterange, as_of timestamptz default billing.as_of())
-returns bigint language plpgsql set search_path = '' as $$
+returns bigint language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   differences constant bigint := _billing.heal_days(array[days]);
 begin
@@ -19,7 +19,7 @@ comment on function _billing.reconcile_days is
 
 -- The same as a job of rebuild_in_steps. One that has not ended by the next night goes on.
 create function _billing.request_comparison(as_of timestamptz default billing.as_of())
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   insert into billing.rebuild_requests (from_day, until_day, in_steps, compares)
   select (as_of at time zone 'UTC')::date - 45, (as_of at time zone 'UTC')::date + 4, true, true
   where not exists (select from billing.rebuild_requests r where r.compares);
@@ -29,7 +29,7 @@ comment on function _billing.request_comparison is
 
 -- The last 45 days, a week at a time.
 create function billing.reconcile_usage(as_of timestamptz default billing.as_of())
-returns bigint language plpgsql security definer set search_path = '' as $$
+returns bigint language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: usage_records is written by nobody but billing's own functions.
 declare
   today constant date := (as_of at time zone 'UTC')::date;

@@ -7,7 +7,7 @@
 -- connects, as hosted and by default: then each statement has its own timer. A background worker
 -- has one for the whole command, by the role's setting.
 create function _billing.schedule_jobs()
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   select _billing.schedule_job(j.name, j.schedule, j.command, j.purpose)
   from (values
     ('billing-rollup', '* * * * *', 'call _billing.rollup_in_steps()',

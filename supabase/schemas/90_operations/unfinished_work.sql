@@ -2,7 +2,7 @@
 -- it needs is missing. Each goes on by itself when its job is called again.
 create function _billing.unfinished_work(at timestamptz default clock_timestamp())
 returns table (part text, what text, since timestamptz, message text)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select 'runs', 'run', min(r.started_at),
     format('the monthly run of %s, begun at %s, has not ended',
       to_char(min(r.as_of) at time zone 'UTC', 'YYYY-MM-DD'),

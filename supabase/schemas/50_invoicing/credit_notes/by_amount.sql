@@ -1,7 +1,7 @@
 -- A credit note of an amount, with the tax in it; returns its number.
 create function _billing.credit_by_amount(invoice public.invoices, amount bigint, reason text,
   to_refund boolean, as_of timestamptz, all_refunded boolean default false)
-returns text language plpgsql set search_path = '' as $$
+returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   note public.credit_notes;
   note_id uuid;
@@ -35,7 +35,7 @@ end $$;
 create function billing.issue_credit_note(invoice_id uuid, reason text,
   amount_minor bigint default null, to_refund boolean default false,
   as_of timestamptz default now())
-returns text language plpgsql security definer set search_path = '' as $$
+returns text language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: callers may ask for a credit note, only these functions may write one.
 declare
   invoice public.invoices;

@@ -1,7 +1,7 @@
 -- What an invoice charged for a section and has not been credited for it, within what is left of
 -- the invoice. Notes of re-rating belong to one section each.
 create function _billing.creditable(invoice public.invoices, section_start date)
-returns bigint language sql stable set search_path = '' as $$
+returns bigint language sql stable set search_path = pg_catalog, pg_temp as $$
   select least(invoice.total_minor - n.credited, l.charged - n.of_section)::bigint
   from (
     select coalesce(sum(c.total_minor), 0) as credited,
@@ -22,7 +22,7 @@ $$;
 -- has nothing that charged it: after these come the client's others in the period's currency.
 create function _billing.creditable_invoices(target billing.rating_target)
 returns table (place bigint, invoice_id uuid, room bigint)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   with issued as (
     select i.*, exists (select from public.invoice_lines l
       where l.invoice_id = i.id and l.section_start = target.period_start) as charged
@@ -46,7 +46,7 @@ comment on function _billing.creditable_invoices is
 create function _billing.charged_lines(invoice_id uuid, section_start date)
 returns table (rating_key text, amount_minor numeric, quantity numeric, precise_amount numeric,
   tax_base_minor numeric)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select x.rating_key, sum(x.amount_minor), coalesce(sum(x.quantity), 0), sum(x.precise_amount),
     coalesce(sum(x.tax_base_minor), 0)
   from (

@@ -1,7 +1,7 @@
 -- The document of a credit note.
 
 create function _billing.write_credit_document(note_id uuid)
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   content jsonb;
 begin

@@ -5,7 +5,7 @@
 -- in the books as it is and is set off against later usage of the section.
 
 create function _billing.credit_overcharges(targets billing.rating_target[], as_of timestamptz)
-returns bigint language plpgsql set search_path = '' as $$
+returns bigint language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   section record;
   credits bigint := 0;

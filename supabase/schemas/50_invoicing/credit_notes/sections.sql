@@ -3,7 +3,7 @@
 -- The note on one invoice with the lines that credit_parts has for it.
 create function _billing.write_section_note(invoice_id uuid, target billing.rating_target,
   as_of timestamptz)
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   label constant text := _billing.period_label(target.period_start, target.period_end);
   note_id uuid;
@@ -36,7 +36,8 @@ end $$;
 -- note by hand has emptied) goes on those that have room.
 create function _billing.credit_section(
   target billing.rating_target[], amount bigint, as_of timestamptz
-) returns bigint language plpgsql set search_path = '' set client_min_messages = warning as $$
+) returns bigint language plpgsql
+set search_path = pg_catalog, pg_temp set client_min_messages = warning as $$
 declare
   rest bigint := amount;
   own boolean;

@@ -4,7 +4,7 @@
 -- Of money that has gone back already (`all_refunded`) nothing is taken off what is due.
 create function _billing.write_credit_note(invoice public.invoices, amount bigint, reason text,
   to_refund boolean, as_of timestamptz, all_refunded boolean default false)
-returns uuid language plpgsql set search_path = '' as $$
+returns uuid language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   note_id uuid;
   off_due constant bigint := case when all_refunded then 0

@@ -3,7 +3,8 @@
 -- What is to be given back, positive, in pg_temp.credit_rest; what of it goes on which invoice, in
 -- pg_temp.credit_parts, none yet.
 create function _billing.begin_credit(target billing.rating_target[])
-returns void language plpgsql set search_path = '' set client_min_messages = warning as $$
+returns void language plpgsql
+set search_path = pg_catalog, pg_temp set client_min_messages = warning as $$
 begin
   drop table if exists pg_temp.credit_rest, pg_temp.credit_parts;
   create temporary table credit_rest on commit drop as
@@ -18,7 +19,7 @@ begin
 end $$;
 
 create function _billing.taken_credit(invoice_id uuid)
-returns bigint language plpgsql stable set search_path = '' as $$
+returns bigint language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 begin
   return (select coalesce(sum(p.amount_minor), 0)
     from pg_temp.credit_parts p join pg_temp.credit_rest r using (rating_key)
@@ -30,7 +31,7 @@ end $$;
 create function _billing.own_credit(invoice_id uuid, section_start date)
 returns table (rating_key text, counts boolean, is_charge boolean, rest_minor numeric,
   amount_minor numeric, quantity numeric, precise_amount numeric, tax_base_minor numeric)
-language plpgsql stable set search_path = '' as $$
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 begin
   return query
@@ -70,7 +71,7 @@ end $$;
 -- Brings credit_take from `net` down to `room`, one rounding a line. No tax beyond what is left of
 -- it on the invoice; where all of the invoice is given back, all of it.
 create function _billing.scale_credit(invoice_id uuid, room bigint, net numeric)
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   -- Where notes come to all of the invoice, they come to all of its taxes.
   empties constant boolean := room >= (
@@ -115,7 +116,8 @@ end $$;
 -- more than `room`: then a share of each line.
 create function _billing.take_credit(invoice_id uuid, section_start date, room bigint, rest bigint,
   own boolean)
-returns bigint language plpgsql set search_path = '' set client_min_messages = warning as $$
+returns bigint language plpgsql
+set search_path = pg_catalog, pg_temp set client_min_messages = warning as $$
 declare
   net numeric;
   ends boolean;

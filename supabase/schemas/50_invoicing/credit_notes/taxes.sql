@@ -4,7 +4,7 @@ create function _billing.taxes_of_invoice(invoice_id uuid)
 returns table (rating_key text, tax_name text, tax_rate_percent numeric, tax_behavior text,
   tax_note text, amount_minor numeric, base_minor numeric, by_hand_minor numeric,
   by_hand_base_minor numeric, rated_minor numeric, rated_base_minor numeric)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   with given as (
     select x.rating_key,
       sum(x.amount_minor) filter (where x.section_start is null) as by_hand,
@@ -31,7 +31,7 @@ comment on function _billing.taxes_of_invoice is
 create function _billing.tax_shares(invoice public.invoices, note public.credit_notes)
 returns table (rating_key text, tax_name text, tax_rate_percent numeric, tax_behavior text,
   tax_note text, amount_minor bigint, tax_base_minor bigint)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   with part as (
     -- This note has no lines yet: it counts as one by hand.
     select coalesce(sum(c.total_minor) filter (where not x.is_rated), 0) as by_hand,

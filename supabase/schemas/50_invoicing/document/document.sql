@@ -1,7 +1,7 @@
 -- The document of an invoice: one jsonb that holds all a renderer needs and is frozen with it.
 
 create function _billing.document_seller() returns jsonb
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select jsonb_build_object('name', s.seller_name, 'address', to_jsonb(s.seller_address),
     'email', s.seller_email, 'tax_id', s.seller_tax_id, 'website', s.seller_website,
     'payment_instructions', s.payment_instructions, 'footer', s.invoice_footer)
@@ -9,7 +9,7 @@ language sql stable set search_path = '' as $$
 $$;
 
 create function _billing.document_client(client_id uuid) returns jsonb
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select jsonb_build_object('id', c.id, 'name', c.name, 'address', to_jsonb(c.address),
     'email', c.email, 'tax_id', c.tax_id, 'external_id', c.external_id)
   from public.clients c where c.id = document_client.client_id;
@@ -23,7 +23,8 @@ create type _billing.issue as (invoice_id uuid, number text, status text, issued
 -- read once: parts that are jsonb are taken apart and built anew on each level that they go into.
 create function _billing.documents_of(invoice_ids uuid[], issues _billing.issue[] default '{}')
 returns table (invoice_id uuid, document jsonb)
-language sql stable set search_path = '' set enable_nestloop = off set enable_mergejoin = off as $$
+language sql stable
+set search_path = pg_catalog, pg_temp set enable_nestloop = off set enable_mergejoin = off as $$
   with seller as materialized (
     select _billing.document_seller()::json as document
   ), zones as materialized (
@@ -75,7 +76,7 @@ comment on function _billing.documents_of is
 
 -- Writes the documents of drafts.
 create function _billing.write_documents(invoice_ids uuid[])
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   update public.invoices i set document = d.document
   from _billing.documents_of(invoice_ids) d where i.id = d.invoice_id;
 $$;

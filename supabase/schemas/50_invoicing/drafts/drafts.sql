@@ -5,7 +5,7 @@
 -- large it is. Returns what was found.
 create function _billing.rate_drafts(targets billing.rating_target[])
 returns _billing.rating_finding[] language plpgsql
-set search_path = '' set client_min_messages = warning as $$
+set search_path = pg_catalog, pg_temp set client_min_messages = warning as $$
 begin
   -- Dropped first: a table that a caller made beforehand could bring triggers along.
   drop table if exists pg_temp.draft_lines;
@@ -29,7 +29,7 @@ comment on function _billing.rate_drafts is
 -- booked, for the others all that they are rated at.
 create function _billing.keep_deltas(targets billing.rating_target[],
   settled billing.rating_target[])
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   rating constant _billing.rated_line[] := array(
     select l::_billing.rated_line from pg_temp.draft_lines l
@@ -48,7 +48,7 @@ end $$;
 
 -- Those of targets in draft_lines that are rated below what is booked for them.
 create function _billing.overcharged_targets(targets billing.rating_target[])
-returns billing.rating_target[] language plpgsql stable set search_path = '' as $$
+returns billing.rating_target[] language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 begin
   return array(
     select t from unnest(targets) t
@@ -69,7 +69,7 @@ comment on function _billing.overcharged_targets is
 -- whether they are issued at once.
 create function _billing.make_drafts(due billing.rating_target[], late billing.rating_target[])
 returns uuid[] language plpgsql
-set search_path = '' set client_min_messages = warning as $$
+set search_path = pg_catalog, pg_temp set client_min_messages = warning as $$
 declare
   settled constant billing.rating_target[] := array(
     select t from _billing.settled_targets(due || late) t);
@@ -102,7 +102,7 @@ comment on function _billing.make_drafts is
 
 create function _billing.draft_invoices(
   due billing.rating_target[], late billing.rating_target[]
-) returns uuid[] language plpgsql set search_path = '' as $$
+) returns uuid[] language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   drafted uuid[];
 begin

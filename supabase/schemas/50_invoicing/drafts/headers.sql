@@ -1,6 +1,6 @@
 -- Takes the lines off the drafts of targets that there are, and late invoices not issued yet away.
 create function _billing.empty_drafts(targets billing.rating_target[])
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   emptied constant uuid[] := array(
     select i.id from public.invoices i where i.status = 'draft' and (
@@ -18,7 +18,7 @@ end $$;
 -- currency for late usage that has no home. Drafts of targets that have lines again are emptied and
 -- kept, those of targets without lines go, and so do those of zero: nothing to pay, no invoice.
 create function _billing.write_draft_headers(targets billing.rating_target[])
-returns uuid[] language plpgsql set search_path = '' as $$
+returns uuid[] language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   drafted uuid[];
 begin
@@ -98,7 +98,7 @@ begin
 end $$;
 
 create function _billing.write_totals(invoice_ids uuid[])
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   update public.invoices i set subtotal_minor = s.subtotal, discount_minor = -s.discount,
     tax_minor = s.tax, tax_included_minor = s.tax_included,
     total_minor = s.subtotal + s.discount + s.tax

@@ -3,7 +3,7 @@
 create function _billing.find_homes(due billing.rating_target[], late billing.rating_target[],
   settled billing.rating_target[])
 returns void language plpgsql
-set search_path = '' set client_min_messages = warning as $$
+set search_path = pg_catalog, pg_temp set client_min_messages = warning as $$
 begin
   drop table if exists pg_temp.draft_sections;
   create temporary table draft_sections (client_id uuid, section_start date, section_end date,

@@ -2,7 +2,8 @@
 -- over and lists the clients that have something to settle. Short, so that it can be committed
 -- before the first batch: a rollup knows the new periods only then.
 create function billing.begin_run(as_of timestamptz default billing.as_of())
-returns bigint language plpgsql security definer set search_path = '' set jit = off as $$
+returns bigint language plpgsql security definer
+set search_path = pg_catalog, pg_temp set jit = off as $$
 -- Definer: callers may start a run, only its functions may write the books.
 declare
   run bigint;
@@ -33,7 +34,7 @@ comment on function billing.begin_run is
 grant execute on function billing.begin_run(timestamptz) to service_role;
 
 create function billing.heal_run(run_id bigint)
-returns bigint language plpgsql security definer set search_path = '' as $$
+returns bigint language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above.
 begin
   while billing.heal_step(run_id) loop
@@ -51,7 +52,8 @@ grant execute on function billing.heal_run(bigint) to service_role;
 -- where it differs. Before any client is locked; days that were compared since they last changed
 -- are not compared again. False where all weeks are done.
 create function billing.heal_step(run_id bigint)
-returns boolean language plpgsql security definer set search_path = '' set jit = off
+returns boolean language plpgsql security definer
+set search_path = pg_catalog, pg_temp set jit = off
 set work_mem = '64MB' as $$
 -- Definer: as above.
 declare
@@ -83,7 +85,8 @@ grant execute on function billing.heal_step(bigint) to service_role;
 -- Closes a run with its summary. Clients that other sessions held all the while are left to the
 -- next run. Returns the summary, also where the run is finished already.
 create function billing.finish_run(run_id bigint)
-returns jsonb language plpgsql security definer set search_path = '' set jit = off as $$
+returns jsonb language plpgsql security definer
+set search_path = pg_catalog, pg_temp set jit = off as $$
 -- Definer: as above.
 declare
   run billing.monthly_runs;

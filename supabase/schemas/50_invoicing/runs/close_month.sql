@@ -4,7 +4,7 @@
 -- client wait from the moment it is settled until the end; close_month lets go batch by batch.
 create function billing.run_monthly(as_of timestamptz default now())
 returns jsonb language plpgsql security definer
-set search_path = '' set jit = off set lock_timeout = '30s' as $$
+set search_path = pg_catalog, pg_temp set jit = off set lock_timeout = '30s' as $$
 -- Definer: as above.
 declare
   run bigint;
@@ -44,7 +44,7 @@ grant execute on function billing.run_monthly(timestamptz) to service_role;
 -- o'clock on, periods that are over and not settled, of months that begin on any day. A daily run
 -- that failed is so made good within the hour. What is blocked waits for the daily run.
 create function _billing.run_is_due(as_of timestamptz default billing.as_of())
-returns boolean language plpgsql stable security definer set search_path = '' as $$
+returns boolean language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: it looks at what callers may not read.
 declare
   now_utc constant timestamp := as_of at time zone 'UTC';
@@ -63,7 +63,7 @@ comment on function _billing.run_is_due is
   'Whether a draft''s grace or a period is over that no run has settled.';
 
 create function billing.run_if_due(as_of timestamptz default billing.as_of())
-returns jsonb language sql security definer set search_path = '' as $$
+returns jsonb language sql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as run_monthly.
   select case when _billing.run_is_due(as_of) then billing.run_monthly(as_of) end;
 $$;

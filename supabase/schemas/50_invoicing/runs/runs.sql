@@ -57,7 +57,7 @@ grant select on billing.run_batches to service_role;
 
 -- The first hundred are listed, all are counted: a summary is read whole.
 create function _billing.summarize_run(run billing.monthly_runs)
-returns jsonb language sql stable set search_path = '' as $$
+returns jsonb language sql stable set search_path = pg_catalog, pg_temp as $$
   with batches as materialized (
     select * from billing.run_batches b where b.run_id = run.id
   ), blocked as materialized (

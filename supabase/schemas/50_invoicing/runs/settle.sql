@@ -1,7 +1,7 @@
 -- Settling the clients of a run, batch by batch; one that fails is settled alone.
 
 create function _billing.settle_clients(run_id bigint, client_ids uuid[], as_of timestamptz)
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   targets record;
   made _billing.closing;
@@ -29,7 +29,7 @@ end $$;
 -- nobody's
 -- fault, and is raised.
 create function _billing.try_settling(run_id bigint, client_ids uuid[], as_of timestamptz)
-returns boolean language plpgsql set search_path = '' as $$
+returns boolean language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   perform _billing.settle_clients(run_id, client_ids, as_of);
   return true;
@@ -44,7 +44,7 @@ end $$;
 -- A client whose batch failed, by itself: settled, or blocked with what went wrong. One of whom
 -- another session holds a row (an editor that is open) is left to the next run.
 create function _billing.settle_alone(run_id bigint, client_id uuid, as_of timestamptz)
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   problem text;
   is_held boolean := false;
@@ -75,7 +75,8 @@ end $$;
 -- all are settled, or held by other sessions at this moment.
 create function billing.settle_batch(run_id bigint, batch_size integer default 100)
 returns integer language plpgsql security definer
-set search_path = '' set jit = off set work_mem = '64MB' set lock_timeout = '5s' as $$
+set search_path = pg_catalog, pg_temp
+set jit = off set work_mem = '64MB' set lock_timeout = '5s' as $$
 -- Definer: as above.
 declare
   at constant timestamptz := (select r.as_of from billing.monthly_runs r where r.id = run_id);

@@ -1,6 +1,6 @@
 -- A kind that is off is told by every way but itself, once a month.
 create function _billing.report_channel_off(kind text, reason text, missed bigint, at timestamptz)
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   insert into public.deliveries (kind, event, dedupe_key, max_attempts, payload)
   select x.kind, 'notice', format('channel_off:%s:%s:%s', report_channel_off.kind,
     to_char(at at time zone 'UTC', 'YYYY-MM'), x.kind), s.delivery_attempts, x.payload

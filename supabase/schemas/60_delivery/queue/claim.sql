@@ -4,7 +4,7 @@
 -- takes it, so that a delivery which kills its workers ends too.
 create function _billing.claim_deliveries(kinds text[], per_kind integer,
   lease_seconds integer default 120, at timestamptz default clock_timestamp())
-returns setof public.deliveries language plpgsql set search_path = '' as $$
+returns setof public.deliveries language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   perform _billing.finish_delivery(d.id, d.lease, jsonb_build_object('kind', 'dead',
     'error', coalesce(d.last_error || '; ', '') || 'its worker died on the last try'), at)

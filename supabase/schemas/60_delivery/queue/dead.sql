@@ -1,7 +1,7 @@
 -- A delivery that gave up is told by every way but the one that failed. A notice that gives up is
 -- not told of: it would be told the same way.
 create function _billing.report_dead_delivery(delivery_id bigint)
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   insert into public.deliveries (kind, event, dedupe_key, client_id, invoice_id, max_attempts,
     payload)
   select x.kind, 'notice', format('dead:%s:%s:%s', d.id, d.finished_at, x.kind), d.client_id,

@@ -4,7 +4,7 @@ returns interval language sql immutable
 return make_interval(secs => least(30 * 2 ^ least(attempts - 1, 20), 7200) * (0.5 + share / 2));
 
 create function _billing.release_deliveries(finished bigint[], at timestamptz)
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   update public.deliveries d set state = 'queued', due_at = at
   where d.after_id = any (finished) and d.state = 'waiting';
 $$;
@@ -13,7 +13,7 @@ $$;
 -- state; null when the lease has passed to another worker, whose outcome counts.
 create function _billing.finish_delivery(delivery_id bigint, lease uuid, outcome jsonb,
   at timestamptz default clock_timestamp())
-returns text language plpgsql set search_path = '' as $$
+returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   job public.deliveries;
 begin
@@ -51,7 +51,7 @@ comment on function _billing.finish_delivery is
 -- Operators are told once a month by the ways that are on; their own notices are not counted.
 create function _billing.skip_deliveries(kind text, reason text,
   at timestamptz default clock_timestamp())
-returns integer language plpgsql set search_path = '' as $$
+returns integer language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   skipped bigint[];
   missed bigint;

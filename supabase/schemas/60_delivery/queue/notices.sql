@@ -1,7 +1,7 @@
 -- A message to operators: by HERMES, and by e-mail where somebody is named to get it. Once per key.
 create function billing.queue_notice(key text, priority text, subject text, message text,
   client_id uuid default null, invoice_id uuid default null)
-returns bigint language sql security definer set search_path = '' as $$
+returns bigint language sql security definer set search_path = pg_catalog, pg_temp as $$
   with queued as (
     insert into public.deliveries (kind, event, dedupe_key, client_id, invoice_id, max_attempts,
       payload)

@@ -2,7 +2,7 @@
 
 create function billing.requeue_delivery(delivery_id bigint,
   at timestamptz default clock_timestamp())
-returns void language plpgsql security definer set search_path = '' as $$
+returns void language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: callers may ask for another try, only these functions write deliveries.
 begin
   update public.deliveries d
@@ -18,7 +18,7 @@ grant execute on function billing.requeue_delivery(bigint, timestamptz) to servi
 
 create function billing.requeue_deliveries(kind text default null, states text[] default '{dead}',
   at timestamptz default clock_timestamp())
-returns bigint language sql security definer set search_path = '' as $$
+returns bigint language sql security definer set search_path = pg_catalog, pg_temp as $$
   with again as (
     update public.deliveries d
     set state = 'queued', attempts = 0, due_at = at, finished_at = null

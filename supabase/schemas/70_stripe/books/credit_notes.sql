@@ -1,6 +1,6 @@
 -- A credit note of Stripe: ours if it names one, else one is issued here for it.
 create function billing.apply_stripe_credit_note(note jsonb, seen timestamptz)
-returns text language plpgsql security definer set search_path = '' as $$
+returns text language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above.
 declare
   mirror public.stripe_invoices;

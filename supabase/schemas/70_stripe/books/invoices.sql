@@ -11,7 +11,7 @@ return coalesce(array_position(
 
 -- Voided or written off there: here too, where our rules allow it; else somebody is told.
 create function _billing.follow_stripe_status(mirror public.stripe_invoices, at timestamptz)
-returns text language plpgsql set search_path = '' as $$
+returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   invoice public.invoices := _billing.get_invoice(mirror.invoice_id);
 begin
@@ -33,7 +33,7 @@ end $$;
 -- One invoice of Stripe, as it is in an event or an answer. Returns what came of it, or null when
 -- it is none of ours (a subscription's, one made by hand there).
 create function billing.apply_stripe_invoice(invoice jsonb, seen timestamptz)
-returns text language plpgsql security definer set search_path = '' as $$
+returns text language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: the books are written by functions only.
 declare
   mirror public.stripe_invoices;

@@ -1,7 +1,7 @@
 -- Money that arrives for an invoice that needs none any more is the client's.
 create function _billing.book_stripe_payment(invoice_id uuid, amount bigint, at timestamptz,
   reference text)
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   invoice public.invoices := _billing.get_invoice(invoice_id);
 begin
@@ -23,7 +23,7 @@ end $$;
 
 -- Books what Stripe has received since the last time: held invoices first, then the invoice itself.
 create function _billing.book_stripe_payments(mirror public.stripe_invoices, at timestamptz)
-returns text language plpgsql set search_path = '' as $$
+returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   received constant bigint := mirror.amount_paid_minor - mirror.paid_off_stripe_minor
     - mirror.booked_minor;

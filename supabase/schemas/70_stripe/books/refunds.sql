@@ -2,7 +2,7 @@
 -- money that the client owes, and on no account until somebody puts it on an invoice.
 create function _billing.take_refund_off_balance(invoice public.invoices, amount bigint,
   reference text, at timestamptz)
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   credit constant bigint := coalesce((select sum(b.amount_minor) from public.balance_entries b
     where b.client_id = invoice.client_id and b.currency = invoice.currency), 0);
@@ -25,7 +25,7 @@ end $$;
 -- (in the Dashboard) gets one here. What cannot be credited, because the invoice is void or was
 -- credited to the balance already, was the client's credit, and is that no more.
 create function _billing.book_stripe_refunds(mirror public.stripe_invoices, at timestamptz)
-returns text language plpgsql set search_path = '' as $$
+returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   invoice public.invoices := _billing.get_invoice(mirror.invoice_id);
   gone constant bigint := mirror.refunded_minor - mirror.booked_refund_minor;
@@ -65,7 +65,7 @@ end $$;
 
 -- A charge as Stripe describes it: `amount_refunded` is all that was ever given back of it.
 create function billing.apply_stripe_charge(charge jsonb, seen timestamptz)
-returns text language plpgsql security definer set search_path = '' as $$
+returns text language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above.
 declare
   payment public.stripe_payments;

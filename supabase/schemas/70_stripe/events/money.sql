@@ -2,7 +2,7 @@
 
 -- Which payment belongs to which invoice: what refunds and disputes are looked up by.
 create function billing.apply_stripe_invoice_payment(payment jsonb, seen timestamptz)
-returns text language plpgsql security definer set search_path = '' as $$
+returns text language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above.
 declare
   mirror public.stripe_invoices;
@@ -39,7 +39,7 @@ comment on function billing.apply_stripe_invoice_payment is
 grant execute on function billing.apply_stripe_invoice_payment(jsonb, timestamptz) to service_role;
 
 create function _billing.apply_stripe_dispute(dispute jsonb, seen timestamptz)
-returns text language plpgsql set search_path = '' as $$
+returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   invoice public.invoices;
 begin

@@ -2,7 +2,7 @@
 
 -- Failures are told once per attempt.
 create function _billing.notice_of_invoice_event(event billing.stripe_events)
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   select _billing.notice(event.type || '/' || m.stripe_invoice_id || '/'
       || coalesce(t.invoice ->> 'attempt_count', '0'), 'high',
     format(x.message, i.number, c.name, billing.money_text(i.amount_due_minor, i.currency),
@@ -20,7 +20,7 @@ $$;
 
 -- The client hears of it too, once per attempt: by mail, with the pay link.
 create function _billing.remind_of_failed_payment(event billing.stripe_events)
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   insert into public.deliveries (kind, event, dedupe_key, client_id, invoice_id, max_attempts,
     payload)
   select 'email', 'reminder', format('%s:%s:%s', x.failure, m.stripe_invoice_id,

@@ -3,7 +3,7 @@
 -- Stores an event unless it is known. True when it is new. In plpgsql because its plan is kept from
 -- call to call: this is all that Stripe waits for.
 create function billing.receive_stripe_event(event jsonb)
-returns boolean language plpgsql security definer set search_path = '' as $$
+returns boolean language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: callers may not write the books; this writes down only what Stripe signed.
 begin
   insert into billing.stripe_events (id, type, livemode, created_at, payload)
@@ -16,7 +16,7 @@ comment on function billing.receive_stripe_event is 'Stores an event once; true 
 grant execute on function billing.receive_stripe_event(jsonb) to service_role;
 
 create function _billing.postpone_stripe_event(event billing.stripe_events, error text)
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   update billing.stripe_events e set
     attempts = e.attempts + 1, note = error,
@@ -32,7 +32,7 @@ end $$;
 
 -- What each type means for us. Returns what was done; 'ignored: why' where nothing was to be done.
 create function _billing.apply_stripe_event(event billing.stripe_events)
-returns text language plpgsql set search_path = '' as $$
+returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   thing constant jsonb := event.payload #> '{data,object}';
   result text;
@@ -84,7 +84,7 @@ end $$;
 -- Acts on one pending event. What fails is undone and tried again later, longer and longer apart;
 -- after twelve times (some hours) somebody is told.
 create function billing.process_stripe_event(event_id text)
-returns text language plpgsql security definer set search_path = '' as $$
+returns text language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: acting on an event writes the books.
 declare
   event billing.stripe_events;
@@ -124,7 +124,7 @@ grant execute on function billing.process_stripe_event(text) to service_role;
 
 -- All that is due, oldest first. Cron calls it; two at once do each event once.
 create function billing.process_stripe_events(limit_to integer default 500)
-returns integer language plpgsql security definer set search_path = '' as $$
+returns integer language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above.
 declare
   event record;

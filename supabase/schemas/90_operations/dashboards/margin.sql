@@ -7,7 +7,7 @@ alter table _billing.revenue_changes enable row level security;
 revoke all on _billing.revenue_changes from public, anon, authenticated, service_role;
 
 create function _billing.note_revenue_change() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: revenue_changes is written by nobody else.
 begin
   insert into _billing.revenue_changes (client_id) values (new.client_id);
@@ -36,7 +36,7 @@ grant select on billing.monthly_revenue to service_role;
 -- What was invoiced and credited to some clients, by the month that it is for.
 create function _billing.revenue_of(client_ids uuid[])
 returns table (client_id uuid, month date, currency text, net_minor bigint)
-language sql stable set search_path = '' set jit = off as $$
+language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
   with invoice as materialized (
     -- Client by client by index: other clients' invoices are not looked at.
     select i.id, i.client_id, i.currency, i.period_start
@@ -83,7 +83,7 @@ comment on function _billing.revenue_of is
   'Invoiced less credited, net of tax, of some clients by month.';
 
 create function _billing.refresh_monthly_revenue(everything boolean)
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   with taken as (
     delete from _billing.revenue_changes t returning t.client_id
   ), changed as materialized (

@@ -21,7 +21,7 @@ grant select on billing.monthly_usage to service_role;
 -- A month that was noted is summed anew as of the snapshot that saw its note, which was written
 -- with the change. Client by client by index: other usage is not looked at.
 create function _billing.refresh_monthly_usage(everything boolean)
-returns void language sql set search_path = '' set jit = off as $$
+returns void language sql set search_path = pg_catalog, pg_temp set jit = off as $$
   with taken as (
     delete from _billing.usage_changes u returning u.client_id, u.month
   ), changed as materialized (

@@ -3,7 +3,7 @@
 
 create function billing.check_invariants(usage_since date default null)
 returns table (invariant text, subject text, detail text)
-language sql stable security definer set search_path = '' set jit = off
+language sql stable security definer set search_path = pg_catalog, pg_temp set jit = off
 set statement_timeout = '30min' as $$
 -- Definer: callers may ask; what it looks at is more than they may read.
   select * from _billing.check_invoices()
@@ -19,7 +19,7 @@ comment on function billing.check_invariants is
 grant execute on function billing.check_invariants(date) to service_role;
 
 create function billing.report_violations(as_of timestamptz default billing.as_of())
-returns bigint language plpgsql security definer set search_path = '' as $$
+returns bigint language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above; it tells operators.
 declare
   violations bigint;

@@ -1,7 +1,7 @@
 -- Of invoices, by themselves and by their lines.
 create function _billing.check_invoices()
 returns table (invariant text, subject text, detail text)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select 'total_is_sum_of_lines', coalesce(i.number, i.id::text),
     format('total %s, lines %s', i.total_minor, s.total)
   from public.invoices i
@@ -54,7 +54,7 @@ comment on function _billing.check_invoices is
 -- Numbers of a series and year run from 1 to the counter, each once.
 create function _billing.check_numbers()
 returns table (invariant text, subject text, detail text)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   with given as (
     select m[1] as series, m[2]::integer as year, m[3]::integer as number
     from public.invoices i

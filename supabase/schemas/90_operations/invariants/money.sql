@@ -1,7 +1,7 @@
 -- Of money after the invoice: credit notes, payments, balance, and the ledger over all of it.
 create function _billing.check_money()
 returns table (invariant text, subject text, detail text)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select 'credit_note_is_sum_of_lines', n.number, format('total %s, lines %s', n.total_minor,
     s.total)
   from public.credit_notes n

@@ -2,7 +2,7 @@
 -- rating may stay booked where notes by hand have left no invoice with room to credit it on.
 create function _billing.misbooked_sections()
 returns table (client_id uuid, section_start date, net_minor numeric)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   with section as materialized (
     select s.client_id, s.section_start, s.net_minor - coalesce((
       select sum(l.amount_minor)
@@ -29,7 +29,7 @@ comment on function _billing.misbooked_sections is
 -- what became of it.
 create function _billing.check_periods()
 returns table (invariant text, subject text, detail text)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select 'periods_follow_each_other', p.client_id::text, format('%s ends on %s, the next begins %s',
     p.period_start, p.period_end, p.next_start)
   from (

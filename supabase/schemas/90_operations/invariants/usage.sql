@@ -1,7 +1,7 @@
 -- Of usage: records equal logs, quarantine is of logs that exist.
 create function _billing.check_usage(days daterange)
 returns table (invariant text, subject text, detail text)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select 'records_equal_logs', concat_ws('/', d.client_id, d.usage_day, d.model, d.metric, d.agent),
     format('logged %s, recorded %s', d.logged, d.recorded)
   from billing.usage_discrepancies(days) d
