@@ -44,7 +44,7 @@ alter table billing.error_codes enable row level security;
 -- Raises a domain error. SQLSTATE is PostgREST's `PT<status>`, so the Data API answers with that
 -- status; DETAIL carries the stable code for programs; HINT tells a person what to do.
 create function billing.raise_error(error_code text, message text, hint text default '')
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   raise exception using
     errcode = 'PT' || (select e.http_status from billing.error_codes e where e.code = error_code),
@@ -91,7 +91,7 @@ set http_status = excluded.http_status, meaning = excluded.meaning;
 -- For CHECK constraints: `check (n >= 0 or billing.refuse_negative('n', n))` costs nothing while
 -- n is fine and names column and value when it is not. Declared immutable because CHECK wants it.
 create function billing.refuse_negative(column_name text, value numeric)
-returns boolean language plpgsql immutable set search_path = '' as $$
+returns boolean language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
 begin
   raise exception using errcode = 'PT400', detail = 'negative_quantity',
     message = format('%s is %s; it cannot be below zero', column_name, value),
@@ -104,7 +104,7 @@ grant execute on function billing.refuse_negative(text, numeric) to service_role
 -- Likewise for NaN, which numeric columns take and which makes a NaN of every sum it gets into. The
 -- value is taken so that the planner cannot work out, and thereby raise, the refusal beforehand.
 create function billing.refuse_nan(column_name text, value numeric)
-returns boolean language plpgsql immutable set search_path = '' as $$
+returns boolean language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
 begin
   raise exception using errcode = 'PT400', detail = 'invalid_argument',
     message = format('%s is %s, not a number', column_name, value), hint = 'send the amount, or 0';
@@ -114,7 +114,7 @@ comment on function billing.refuse_nan is
 grant execute on function billing.refuse_nan(text, numeric) to service_role;
 
 create function _billing.refuse_change() returns trigger
-language plpgsql set search_path = '' as $$
+language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   perform billing.raise_error('append_only',
     format('%s is append-only: %s refused', tg_table_name, lower(tg_op)),
@@ -224,7 +224,7 @@ return case exponent
 end;
 
 create function billing.money_text(amount_minor bigint, currency text)
-returns text language sql stable security definer set search_path = '' as $$
+returns text language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   -- Definer: callers read reports, whose amounts are formatted by what is not theirs to call.
   select _billing.format_minor(amount_minor, c.exponent) || ' ' || c.code
   from public.currencies c where c.code = currency;
@@ -327,7 +327,7 @@ grant select on public.client_members to authenticated;
 -- RLS helpers. Definer, because a member must not need to read the member list of others; called
 -- as `(select …)` in policies, so once per statement, not once per row.
 create function billing.my_clients() returns uuid[]
-language sql stable security definer set search_path = ''
+language sql stable security definer set search_path = pg_catalog, pg_temp
 return array(
   select m.client_id from public.client_members m
   where m.user_id =
@@ -355,7 +355,7 @@ grant execute on function billing.is_operator() to authenticated, service_role;
 -- everything is read, whoever asks. One list for both is one that indexes by client do answer, at
 -- the cost of listing all clients where an operator asks (2 ms for 10,000).
 create function billing.readable_clients() returns uuid[]
-language plpgsql stable security definer set search_path = '' as $$
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: a member need not be able to read the member list of others.
 begin
   if billing.is_operator() then
@@ -425,7 +425,7 @@ comment on function billing.day_of is 'Client-local day an instant falls on.';
 grant execute on function billing.day_of(uuid, timestamptz) to service_role;
 
 create function _billing.keep_time_zones() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: client_time_zones is written by nobody but this trigger.
 declare
   change_day date;
@@ -715,7 +715,7 @@ create policy "members and operators read service" on public.service_intervals
 
 -- From this day on the client is not served.
 create function _billing.stop_intervals(client_id uuid, on_day date, reason text)
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   delete from public.service_intervals s
   where s.client_id = stop_intervals.client_id and s.starts_on >= on_day;
   update public.service_intervals s
@@ -727,7 +727,7 @@ comment on function _billing.stop_intervals is 'Takes all days from one on out o
 -- From this day on, until another, the client is served. What is served on the day before goes on:
 -- two intervals never touch.
 create function _billing.begin_interval(client_id uuid, on_day date, until_day date, reason text)
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   why_it_ends constant text := case when until_day < 'infinity' then 'ended' end;
 begin
@@ -749,7 +749,7 @@ comment on function _billing.begin_interval is 'Puts all days between two into s
 -- Another first day: the interval that began on the old one begins on it. What lies before it goes.
 -- Where service began later than the old first day, what lies between is a gap and stays one.
 create function _billing.move_first_interval(client_id uuid, old_start date, new_start date)
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   delete from public.service_intervals s
   where s.client_id = move_first_interval.client_id and s.ends_on <= new_start;
   update public.service_intervals s set starts_on = new_start, changed_at = clock_timestamp()
@@ -763,7 +763,7 @@ comment on function _billing.move_first_interval is
 -- what was used on it before; so is the day of a return. An end that has passed is history: to take
 -- it away, or to be active again, begins anew today.
 create function _billing.serve_client() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: service_intervals is written by nobody but billing's own functions.
 declare
   today constant date := billing.day_of(new.id, billing.as_of());
@@ -813,7 +813,7 @@ create trigger serve_client_on_update after update of started_on, ended_on, stat
 -- Holds a client whose service is to change. A change of service waits for runs, as a change of the
 -- client does: the table's lock comes first, before any row that a run may want.
 create function _billing.hold_client(client_id uuid)
-returns public.clients language plpgsql set search_path = '' as $$
+returns public.clients language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   client public.clients;
 begin
@@ -832,7 +832,7 @@ comment on function _billing.hold_client is 'Locks a client, or says that there 
 -- Explicit days, past or to come, for what `ended_on = null` and `status` cannot say: they act on
 -- the client's today. Intervals first; the columns then agree with them and change nothing more.
 create function billing.end_service(client_id uuid, on_day date, reason text default 'ended')
-returns void language plpgsql security definer set search_path = '' as $$
+returns void language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: service_intervals is written by nobody but billing's own functions.
 declare
   client constant public.clients := _billing.hold_client(end_service.client_id);
@@ -847,7 +847,7 @@ comment on function billing.end_service is
 grant execute on function billing.end_service(uuid, date, text) to service_role;
 
 create function billing.start_service(client_id uuid, on_day date, reason text default 'started')
-returns void language plpgsql security definer set search_path = '' as $$
+returns void language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above.
 declare
   client constant public.clients := _billing.hold_client(start_service.client_id);
@@ -879,7 +879,7 @@ alter table _billing.settlement_locks enable row level security;
 revoke all on _billing.settlement_locks from public;
 
 create function _billing.add_settlement_locks() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: the table is nobody's but these functions'.
 begin
   insert into _billing.settlement_locks (client_id) select n.id from new_rows n;
@@ -893,7 +893,7 @@ create trigger add_settlement_locks after insert on public.clients
 -- Fails where a lock would be waited for that belongs before one that is held already: two sessions
 -- that do so can wait for each other. Off unless _billing.assert_lock_order is on, as in tests.
 create function _billing.assert_lock_order(level integer)
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   held constant integer :=
     coalesce(nullif(current_setting('billing.lock_level', true), ''), '0')::integer;
@@ -907,7 +907,7 @@ comment on function _billing.assert_lock_order is
   'Notes that a lock of this level is taken now; fails where one of a later level is held.';
 
 create function _billing.lock_clients(client_ids uuid[])
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   perform _billing.assert_lock_order(1);
   perform from _billing.settlement_locks l
@@ -1034,7 +1034,7 @@ create type _billing.period_version as (client_id uuid, period_start date, usage
 -- In the order in which the rollup locks what it has changed. A period without a row is the running
 -- one, which nobody rates for good.
 create function _billing.lock_periods(targets billing.rating_target[])
-returns _billing.period_version[] language plpgsql set search_path = '' as $$
+returns _billing.period_version[] language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   perform _billing.assert_lock_order(2);
   return array(
@@ -1053,7 +1053,7 @@ comment on function _billing.lock_periods is
 
 -- Usage or service of these periods has changed: they are rated again. Locked in order first.
 create function _billing.mark_changed(targets billing.rating_target[])
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   perform _billing.lock_periods(targets);
   update public.billing_periods p set usage_version = p.usage_version + 1
@@ -1065,7 +1065,7 @@ comment on function _billing.mark_changed is 'Marks periods to be rated again by
 -- Days that come into service or leave it are rated anew: usage on them is charged or given back,
 -- the minimum prorated as it should have been.
 create function _billing.rate_service_anew() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: billing_periods is written by nobody but billing's own functions.
 declare
   changed constant datemultirange := case tg_op
@@ -1217,8 +1217,9 @@ create policy "members and operators read usage" on public.usage_records
 
 -- 20_usage/usage_changes.sql
 
--- Which months of which clients have usage that changed since the dashboards were refreshed. Rows are
--- added and never looked up: a month may stand here many times, and no rollup waits for a refresh.
+-- Which months of which clients have usage that changed since the dashboards were refreshed. Rows
+-- are added and never looked up: a month may stand here many times, and no rollup waits for a
+-- refresh.
 create table _billing.usage_changes (
   client_id uuid not null,
   month date not null
@@ -1320,7 +1321,7 @@ grant select on billing.usage_watermark to service_role;
 -- False after a restore into another cluster or database, or when the log table was made anew:
 -- then the snapshot speaks of transactions that were never here.
 create function _billing.watermark_is_here(w billing.usage_watermark)
-returns boolean language sql stable set search_path = '' as $$
+returns boolean language sql stable set search_path = pg_catalog, pg_temp as $$
   select w.system_identifier = s.system_identifier and w.database_oid = d.oid
     and w.table_oid = 'public.agent_usage_logs'::regclass
   from pg_catalog.pg_control_system() s, pg_catalog.pg_database d
@@ -1330,7 +1331,7 @@ $$;
 -- A watermark that counts every row visible now. Call it after locking the watermark row, so that
 -- its snapshot is younger than the last rollup's commit.
 create function _billing.watermark_now(w billing.usage_watermark)
-returns billing.usage_watermark language plpgsql set search_path = '' as $$
+returns billing.usage_watermark language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   w.snapshot := pg_current_snapshot();
   w.own_transaction := pg_current_xact_id();
@@ -1341,7 +1342,7 @@ end $$;
 
 -- The first day whose logs are all kept: records of earlier days stand, their logs are exported.
 create function _billing.first_kept_day()
-returns date language sql stable set search_path = '' as $$
+returns date language sql stable set search_path = pg_catalog, pg_temp as $$
   select (w.kept_from at time zone 'UTC')::date + 2 from billing.usage_watermark w;
 $$;
 comment on function _billing.first_kept_day is
@@ -1587,7 +1588,8 @@ create function _billing.sum_logs(
   agents text[] default null
 ) returns table (client_id uuid, reason text, usage_day date, model text, metric text, agent text,
   quantity numeric, provider_cost numeric, log_count bigint)
-language plpgsql stable set search_path = '' set plan_cache_mode = force_custom_plan
+language plpgsql stable
+set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
 -- Many log rows meet few clients and zones: hash them, whatever the statistics say.
 set enable_nestloop = off set enable_mergejoin = off set enable_sort = off set jit = off
 set work_mem = '64MB' as $$
@@ -1748,7 +1750,7 @@ comment on function _billing.sum_logs is
 -- Where long work is: the application_name of its session, for whoever looks at pg_stat_activity
 -- meanwhile, and a notice for who waits for it.
 create function _billing.report_progress(what text)
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   perform set_config('application_name', left('billing: ' || what, 63), true);
   raise notice '%', what;
@@ -1763,7 +1765,7 @@ comment on function _billing.report_progress is
 create function _billing.logged_parts(from_day date, until_day date, agents text[] default null)
 returns table (client_id uuid, reason text, usage_day date, model text, metric text, agent text,
   quantity numeric, provider_cost numeric, log_count bigint)
-language plpgsql stable set search_path = '' as $$
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
   nothing billing.usage_watermark;
   counted billing.usage_watermark;
@@ -1801,7 +1803,7 @@ comment on function _billing.logged_parts is
 create function _billing.logged_usage(from_day date, until_day date, agents text[] default null)
 returns table (client_id uuid, usage_day date, model text, metric text, agent text,
   quantity numeric, provider_cost numeric, log_count bigint)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select p.client_id, p.usage_day, p.model, p.metric, p.agent,
     sum(p.quantity), sum(p.provider_cost), sum(p.log_count)::bigint
   from _billing.logged_parts(from_day, until_day, agents) p
@@ -1814,7 +1816,7 @@ comment on function _billing.logged_usage is
 create function billing.usage_discrepancies(period daterange default '(,)')
 returns table (client_id uuid, usage_day date, model text, metric text, agent text,
   logged numeric, recorded numeric)
-language sql stable security definer set search_path = '' set jit = off as $$
+language sql stable security definer set search_path = pg_catalog, pg_temp set jit = off as $$
   -- Definer: callers may compare; what it stands on (sums between watermarks) is not theirs.
   with logs as (
     select * from _billing.logged_usage(
@@ -1872,7 +1874,7 @@ grant select on billing.rebuild_requests to service_role;
 
 -- What changes attribution asks for a rebuild of what it may touch.
 create function _billing.request_rebuild_for_assignment() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: rebuild_requests is written by nobody but these triggers.
 begin
   insert into billing.rebuild_requests (agents, client_ids, from_day, until_day)
@@ -1891,7 +1893,7 @@ create trigger request_rebuild after insert or update or delete on public.agent_
   for each row execute function _billing.request_rebuild_for_assignment();
 
 create function _billing.request_rebuild_for_default() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above.
 begin
   insert into billing.rebuild_requests (client_ids, from_day, until_day)
@@ -1908,7 +1910,7 @@ create trigger request_rebuild after update of default_client_id on public.billi
 -- that is called so. The next rollup looks there: one that is under way and does not see the client
 -- yet has then quarantined what it counts.
 create function _billing.request_rebuild_for_client() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above.
 begin
   insert into billing.rebuild_requests (client_ids, claims, from_day, until_day)
@@ -1925,7 +1927,7 @@ create trigger request_rebuild_on_name after update of external_id on public.cli
 
 -- A name that is given up or changed: what claims the old one leaves the client.
 create function _billing.request_rebuild_for_rename() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above.
 begin
   insert into billing.rebuild_requests (client_ids, from_day, until_day)
@@ -1941,7 +1943,7 @@ create trigger request_rebuild_on_rename after update of external_id on public.c
 -- A model that gets, changes or loses its provider is normalized anew where it has been used, and
 -- so are all models of a provider that counts otherwise than was thought.
 create function _billing.request_rebuild_for_model() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above.
 begin
   insert into billing.rebuild_requests (models, from_day, until_day)
@@ -1957,7 +1959,7 @@ create trigger request_rebuild_on_change after update on public.models
   execute function _billing.request_rebuild_for_model();
 
 create function _billing.request_rebuild_for_provider() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above.
 begin
   insert into billing.rebuild_requests (models, from_day, until_day)
@@ -1974,7 +1976,7 @@ create trigger request_rebuild after update on public.providers
 -- What was asked for by a name becomes days and agents. Under the lock of the watermark: whatever
 -- has been counted without the new name is committed and found.
 create function _billing.resolve_rebuild_requests()
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   with named as (
     delete from billing.rebuild_requests r where r.claims is not null
     returning r.claims, r.client_ids
@@ -2040,7 +2042,7 @@ create function _billing.hold_logs(
   since billing.usage_watermark, upto billing.usage_watermark, crowded _billing.crowded_day[],
   from_at timestamptz default '-infinity', until_at timestamptz default 'infinity',
   agents text[] default null
-) returns void language sql set search_path = ''
+) returns void language sql set search_path = pg_catalog, pg_temp
 set enable_nestloop = off set enable_mergejoin = off set jit = off set work_mem = '64MB' as $$
   with fresh as materialized (
     select l.*, c.room
@@ -2076,7 +2078,7 @@ comment on function _billing.hold_logs is
 -- Lets held rows go, after the bound was raised: the next rollup counts them, and holds again what
 -- is beyond it still. Returns how many.
 create function billing.release_held_logs(client uuid default null)
-returns bigint language plpgsql security definer set search_path = '' as $$
+returns bigint language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: callers may ask for it, only these functions write held_logs and rebuild_requests.
 declare
   released bigint;
@@ -2110,7 +2112,7 @@ create function _billing.quarantine_logs(
   since billing.usage_watermark, upto billing.usage_watermark,
   from_at timestamptz default '-infinity', until_at timestamptz default 'infinity',
   agents text[] default null
-) returns void language sql set search_path = ''
+) returns void language sql set search_path = pg_catalog, pg_temp
 -- As sum_logs: many rows meet few clients.
 set enable_nestloop = off set enable_mergejoin = off set jit = off set work_mem = '64MB' as $$
   insert into billing.quarantined_logs (log_id, reason, agent, model, occurred_at, claim)
@@ -2135,7 +2137,7 @@ $$;
 
 -- About how many log rows lie around these days: the planner's estimate, which reads no row.
 create function _billing.estimated_logs(from_day date, until_day date)
-returns bigint language plpgsql set search_path = '' as $$
+returns bigint language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   plan json;
 begin
@@ -2148,7 +2150,7 @@ comment on function _billing.estimated_logs is 'About how many log rows lie arou
 
 -- A rollup rebuilds so much by itself: a second's work. Other numbers are for tests.
 create function _billing.is_little(from_day date, until_day date)
-returns boolean language sql set search_path = '' as $$
+returns boolean language sql set search_path = pg_catalog, pg_temp as $$
   select _billing.estimated_logs(from_day, until_day)
     <= coalesce(nullif(current_setting('billing.rebuilt_at_once', true), '')::bigint, 200000);
 $$;
@@ -2157,7 +2159,7 @@ comment on function _billing.is_little is
 
 -- What is to be done in steps and has not begun becomes one job: logs are read once for all of it.
 create function _billing.join_waiting_jobs()
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   with waiting as (
     delete from billing.rebuild_requests r
     where r.in_steps and not r.compares and r.done_until is null returning *
@@ -2179,7 +2181,8 @@ $$;
 -- most two days: ask for two days more on either side, as rebuild requests do.
 create function billing.rebuild_usage(
   from_day date default '-infinity', until_day date default 'infinity', agents text[] default null
-) returns void language plpgsql security definer set search_path = '' set jit = off as $$
+) returns void language plpgsql security definer
+set search_path = pg_catalog, pg_temp set jit = off as $$
 -- Definer: callers may ask for a rebuild, only these functions write usage_records.
 declare
   nothing billing.usage_watermark;
@@ -2290,7 +2293,7 @@ grant execute on function billing.rebuild_usage(date, date, text[]) to service_r
 -- Serves what is little, in one pass over the days it spans; the rest becomes a job. The caller
 -- holds the watermark.
 create function _billing.serve_rebuild_requests()
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   request record;
   jobs bigint;
@@ -2330,7 +2333,7 @@ comment on function _billing.serve_rebuild_requests is
 -- by what is counted then: no row is left out or counted twice, and no writer waits. Returns the
 -- number of rows where all was done at once, else 0.
 create function _billing.recount_all()
-returns bigint language plpgsql set search_path = '' set jit = off as $$
+returns bigint language plpgsql set search_path = pg_catalog, pg_temp set jit = off as $$
 declare
   here billing.usage_watermark;
 begin
@@ -2362,7 +2365,8 @@ comment on function _billing.recount_all is
 -- The first day from one on that has logs (UTC); null where there is none. Looks at stretches that
 -- grow until there is one, then halves it: each look reads the index of times.
 create function _billing.next_log_day(from_day date)
-returns date language plpgsql stable set search_path = '' set enable_seqscan = off as $$
+returns date language plpgsql stable
+set search_path = pg_catalog, pg_temp set enable_seqscan = off as $$
 declare
   low date := greatest(from_day, '1970-01-01');
   high date := low + 1;
@@ -2396,7 +2400,7 @@ comment on function _billing.next_log_day is
 -- Where the next piece of a job ends: so many days that have logs. Days without, however many, cost
 -- nothing and belong to the piece before them.
 create function _billing.piece_end(from_day date, until_day date, days integer)
-returns date language sql stable set search_path = '' as $$
+returns date language sql stable set search_path = pg_catalog, pg_temp as $$
   select least(until_day, coalesce(_billing.next_log_day(x.stop + 2) - 2, 'infinity'))
   from (select greatest(from_day, coalesce(_billing.next_log_day(from_day) - 2, '1970-01-01'))
     + days as stop) x;
@@ -2430,7 +2434,7 @@ comment on function _billing.is_being_rebuilt is
 -- one transaction stay together. `upto` itself where fewer rows wait.
 create function _billing.watermark_after(since billing.usage_watermark,
   upto billing.usage_watermark, most_rows bigint)
-returns billing.usage_watermark language plpgsql stable set search_path = '' as $$
+returns billing.usage_watermark language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
   cut xid8;
 begin
@@ -2470,7 +2474,7 @@ comment on function _billing.watermark_after is
 -- True while there is anything for a rollup to do. Reads the watermark and what is beyond it in one
 -- snapshot, without a lock: an idle rollup writes nothing and waits for nobody.
 create function _billing.rollup_is_due()
-returns boolean language plpgsql stable set search_path = '' as $$
+returns boolean language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
   since billing.usage_watermark;
 begin
@@ -2490,7 +2494,7 @@ comment on function _billing.rollup_is_due is
 -- lock on the watermark); killed at any point it has done nothing. Returns the number of log rows
 -- counted.
 create function _billing.rollup_step(most_rows bigint default null)
-returns bigint language plpgsql set search_path = '' set jit = off as $$
+returns bigint language plpgsql set search_path = pg_catalog, pg_temp set jit = off as $$
 declare
   since billing.usage_watermark;
   upto billing.usage_watermark;
@@ -2579,7 +2583,7 @@ comment on function _billing.rollup_step is
   'Adds new log rows to usage_records, about so many of them; returns how many.';
 
 create function _billing.rollup()
-returns bigint language sql set search_path = '' as $$
+returns bigint language sql set search_path = pg_catalog, pg_temp as $$
   select _billing.rollup_step();
 $$;
 comment on function _billing.rollup is
@@ -2607,7 +2611,7 @@ comment on procedure _billing.rollup_in_steps is
 -- takes
 -- it first.
 create function _billing.hold_usage()
-returns bigint language plpgsql set search_path = '' as $$
+returns bigint language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   perform from billing.usage_watermark for update;
   return _billing.rollup();
@@ -2618,7 +2622,7 @@ comment on function _billing.hold_usage is
 -- Counts what has arrived unless another session is counting: then that one does. For previews,
 -- which wait for nobody.
 create function _billing.rollup_if_free()
-returns bigint language plpgsql set search_path = '' as $$
+returns bigint language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   perform from billing.usage_watermark for update skip locked;
   return case when found then _billing.rollup() end;
@@ -2645,7 +2649,7 @@ grant select on billing.usage_days to service_role;
 
 -- Whoever changes records, rollup or hand: their days are to be compared again.
 create function _billing.note_changed_days() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: usage_days is written by nobody but these functions.
 begin
   if tg_op = 'TRUNCATE' then
@@ -2679,7 +2683,7 @@ create trigger note_truncated_days after truncate on public.usage_records
 -- how many differences there were. What agreed is noted last, with the counts from before the
 -- comparison: a rollup meanwhile is not waited for, and its days stay to be compared.
 create function _billing.heal_days(ranges daterange[])
-returns bigint language plpgsql set search_path = '' as $$
+returns bigint language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   known jsonb;
   days daterange;
@@ -2733,7 +2737,7 @@ comment on function _billing.own_metadata is
 
 -- True for a row that is never counted, whatever its client.
 create function _billing.is_uncountable(standing public.agent_usage_logs)
-returns boolean language plpgsql stable set search_path = '' as $$
+returns boolean language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 begin
   return exists (select from billing.attributed_logs a
       where a.id = standing.id and (a.reason like 'invalid\_%'
@@ -2748,7 +2752,7 @@ comment on function _billing.is_uncountable is
 
 -- The mirror of a row: each count with the opposite sign.
 create function _billing.mirrored_log(log public.agent_usage_logs)
-returns public.agent_usage_logs language sql stable set search_path = '' as $$
+returns public.agent_usage_logs language sql stable set search_path = pg_catalog, pg_temp as $$
   select jsonb_populate_record(log, jsonb_build_object(
     'input_tokens', -log.input_tokens, 'output_tokens', -log.output_tokens,
     'web_searches', -log.web_searches, 'input_cost', -log.input_cost,
@@ -2767,7 +2771,7 @@ comment on function _billing.mirrored_log is
 
 -- The row that counts now for a log: itself, what last restated it, or none once it is retracted.
 create function _billing.standing_log(log_id uuid)
-returns public.agent_usage_logs language plpgsql set search_path = '' as $$
+returns public.agent_usage_logs language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   original public.agent_usage_logs;
   standing public.agent_usage_logs;
@@ -2799,7 +2803,7 @@ comment on function _billing.standing_log is
 -- Takes a row back, count by count. Of a row that could not be read nothing was counted.
 create function _billing.negate_log(log_id uuid, standing public.agent_usage_logs, reason text,
   retracts boolean)
-returns uuid language sql set search_path = '' as $$
+returns uuid language sql set search_path = pg_catalog, pg_temp as $$
   insert into public.agent_usage_logs (agent, endpoint, model, input_tokens, output_tokens,
     web_searches, other_features, input_cost, output_cost, feature_cost, total_cost, metadata,
     "timestamp", client_id, corrects_id)
@@ -2816,7 +2820,7 @@ $$;
 
 -- Of a row that was never counted nothing is taken back; corrected or retracted, it is done with.
 create function _billing.dismiss_uncountable(standing public.agent_usage_logs, reason text)
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   insert into billing.dismissed_logs (log_id, why)
   select standing.id, 'corrected: ' || reason where _billing.is_uncountable(standing)
   on conflict (log_id) do nothing;
@@ -2830,7 +2834,7 @@ $$;
 -- `metadata.negates` and `metadata.restates` name the row that is taken back or stated anew.
 
 create function billing.correct_log(log_id uuid, corrected jsonb, reason text)
-returns uuid language plpgsql security definer set search_path = '' as $$
+returns uuid language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: callers may ask for a correction; logs are written by agents and by this.
 declare
   counts constant text[] := '{input_tokens,output_tokens,web_searches,input_cost,output_cost,
@@ -2888,7 +2892,7 @@ comment on function billing.correct_log is
 grant execute on function billing.correct_log(uuid, jsonb, text) to service_role;
 
 create function billing.retract_log(log_id uuid, reason text)
-returns uuid language plpgsql security definer set search_path = '' as $$
+returns uuid language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above.
 declare
   standing public.agent_usage_logs;
@@ -2915,7 +2919,7 @@ grant execute on function billing.retract_log(uuid, text) to service_role;
 -- that log stated anew once it was taken back. So the sum of a log and its corrections is what was
 -- last stated, never below zero, and moves to no other client, day, agent or model.
 create function _billing.refuse_correction() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: a correction is judged by all rows of its log, whoever stores it.
 declare
   original public.agent_usage_logs;
@@ -3004,7 +3008,7 @@ grant select on billing.dismissed_quarantine to service_role;
 create function billing.dismiss_quarantined(why text, log_ids uuid[] default null,
   reason text default null, agent text default null, model text default null,
   before timestamptz default null)
-returns bigint language plpgsql security definer set search_path = '' as $$
+returns bigint language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: callers may dismiss what is in quarantine, and no other log.
 declare
   dismissed bigint;
@@ -3048,7 +3052,7 @@ grant execute on function billing.dismiss_quarantined(text, uuid[], text, text, 
   to service_role;
 
 create function billing.reinstate_dismissed(log_ids uuid[])
-returns bigint language plpgsql security definer set search_path = '' as $$
+returns bigint language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above.
 declare
   reinstated bigint;
@@ -3086,7 +3090,7 @@ alter table _billing.terms_version enable row level security;
 revoke all on _billing.terms_version from public;
 
 create function _billing.current_terms_version() returns bigint
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select v.version from _billing.terms_version v;
 $$;
 comment on function _billing.current_terms_version is 'The version of the terms as committed now.';
@@ -3094,7 +3098,7 @@ comment on function _billing.current_terms_version is 'The version of the terms 
 -- Keeps terms as they are until the transaction ends: a change waits with its commit. Raises
 -- SQLSTATE LB001 where they have changed since `seen` was read; null asks for nothing.
 create function _billing.hold_terms(seen bigint default null)
-returns bigint language plpgsql set search_path = '' as $$
+returns bigint language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   found_version bigint;
 begin
@@ -3114,7 +3118,7 @@ comment on function _billing.hold_terms is
 -- meanwhile sees the new version, or has committed its invoices before the guards, which fire after
 -- this one, look for them.
 create function _billing.count_terms_change() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: editors of terms may not write the version by hand.
 begin
   if current_setting('billing.terms_counted', true) is distinct from pg_current_xact_id()::text then
@@ -3522,7 +3526,8 @@ create function billing.price_candidates(
   client_ids uuid[], models text[], metrics text[], currencies text[]
 ) returns table (client_id uuid, model text, metric text, currency text, price_id uuid,
   effective_from date, effective_until date, multiplier numeric, preference integer, why text)
-language plpgsql stable set search_path = '' set plan_cache_mode = force_generic_plan as $$
+language plpgsql stable
+set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column
 begin
   return query
@@ -3564,7 +3569,7 @@ create function billing.explain_price(client_id uuid, model text, metric text, d
 returns table (rank bigint, chosen boolean, price_id uuid, why text, pricing_model text,
   unit_amount numeric, per_units numeric, tiers jsonb, free_units numeric, multiplier numeric,
   currency text, effective_from date, effective_until date)
-language sql stable set search_path = '' set jit = off as $$
+language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
   select row_number() over best, row_number() over best = 1 and x.in_force, p.id,
     c.why || case when not x.in_force then ', not in force on this day' else '' end,
     p.pricing_model, p.unit_amount, p.per_units, p.tiers, p.free_units, c.multiplier,
@@ -3588,7 +3593,7 @@ create function billing.price_segments(
   client_ids uuid[], models text[], metrics text[], currencies text[]
 ) returns table (client_id uuid, model text, metric text, currency text, segment_start date,
   segment_end date, price_id uuid, multiplier numeric)
-language plpgsql stable set search_path = '' set jit = off
+language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off
 set plan_cache_mode = force_generic_plan
 set enable_nestloop = off set enable_mergejoin = off set enable_sort = off as $$
 #variable_conflict use_column
@@ -3636,7 +3641,7 @@ grant execute on function billing.price_segments(uuid[], text[], text[], text[])
 -- (that is how unpriced usage is released) unless it would change what has been invoiced.
 
 create function _billing.guard_terms() returns trigger
-language plpgsql set search_path = '' as $$
+language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   -- Terms hold for client-local days: the latest today on earth is that of UTC+14.
   today constant date := (billing.as_of() at time zone 'UTC' + interval '14 hours')::date;
@@ -4085,7 +4090,7 @@ revoke all on _billing.invoice_counters from public;
 -- Numbers for invoices issued on a day, consecutive in the series and year. The counter's row stays
 -- locked until commit: a rollback gives its numbers back, so there is never a gap.
 create function _billing.take_numbers(issued_on date, how_many integer)
-returns integer language sql set search_path = '' as $$
+returns integer language sql set search_path = pg_catalog, pg_temp as $$
   insert into _billing.invoice_counters as n (series, year, last_number)
   select s.number_series, extract(year from issued_on)::integer, how_many
   from public.billing_settings s
@@ -4100,7 +4105,7 @@ comment on function _billing.take_numbers is
 -- An invoice by its id, or the error that there is none; and whose it is.
 
 create function _billing.get_invoice(invoice_id uuid)
-returns public.invoices language plpgsql set search_path = '' as $$
+returns public.invoices language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   invoice public.invoices;
 begin
@@ -4113,7 +4118,7 @@ end $$;
 
 -- Whose an invoice is, as lock_clients wants it; none where there is no such invoice.
 create function _billing.clients_of(invoice_id uuid)
-returns uuid[] language sql stable set search_path = '' as $$
+returns uuid[] language sql stable set search_path = pg_catalog, pg_temp as $$
   select array(select i.client_id from public.invoices i where i.id = clients_of.invoice_id);
 $$;
 
@@ -4121,7 +4126,7 @@ $$;
 
 -- An issued invoice stays as it was. Guarded by the database, not by habit: whoever writes.
 create function _billing.guard_invoice() returns trigger
-language plpgsql set search_path = '' as $$
+language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   moving constant text[] := '{status,balance_applied_minor,credited_minor,paid_minor,
     amount_due_minor,paid_at,voided_at,void_reason,uncollectible_at,
@@ -4170,7 +4175,7 @@ create trigger guard_invoice_on_delete before delete on public.invoices
 -- Lines are those of drafts. Once a statement, not once a line: a run writes many. A line whose
 -- invoice is gone with it (cascade) has none to ask.
 create function _billing.refuse_frozen_lines(invoice_ids uuid[])
-returns void language plpgsql stable set search_path = '' as $$
+returns void language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
   invoice record;
 begin
@@ -4184,7 +4189,7 @@ begin
 end $$;
 
 create function _billing.guard_new_lines() returns trigger
-language plpgsql set search_path = '' as $$
+language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   perform _billing.refuse_frozen_lines(array(select distinct n.invoice_id from new_rows n));
   return null;
@@ -4195,7 +4200,7 @@ create trigger guard_lines_on_insert after insert on public.invoice_lines
   for each statement execute function _billing.guard_new_lines();
 
 create function _billing.guard_old_lines() returns trigger
-language plpgsql set search_path = '' as $$
+language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   perform _billing.refuse_frozen_lines(array(select distinct o.invoice_id from old_rows o));
   return null;
@@ -4209,7 +4214,7 @@ create trigger guard_lines_on_delete after delete on public.invoice_lines
   for each statement execute function _billing.guard_old_lines();
 
 create function _billing.guard_moved_line() returns trigger
-language plpgsql set search_path = '' as $$
+language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   perform billing.raise_error('invoice_frozen', 'a line stays on its invoice', '');
   return null;
@@ -4221,7 +4226,7 @@ create trigger guard_moved_line before update on public.invoice_lines
 
 -- A credit note is written, then gets its document; after that it stays.
 create function _billing.guard_credit_note() returns trigger
-language plpgsql set search_path = '' as $$
+language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   if tg_op = 'UPDATE' and old.document = '{}'
     and to_jsonb(new) - 'document' = to_jsonb(old) - 'document' then
@@ -4237,7 +4242,7 @@ create trigger guard_credit_note before update or delete on public.credit_notes
 
 -- An item that an invoice has taken is what the invoice says.
 create function _billing.guard_item() returns trigger
-language plpgsql set search_path = '' as $$
+language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   perform billing.raise_error('invoice_frozen',
     format('item %L is on an invoice and cannot be changed', old.description),
@@ -4261,7 +4266,7 @@ create trigger guard_item_on_delete before delete on public.invoice_items
 
 -- A new price may not hold for usage that an issued invoice has charged for under another.
 create function _billing.guard_new_price() returns trigger
-language plpgsql set search_path = '' as $$
+language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   invoiced text;
 begin
@@ -4302,7 +4307,7 @@ create constraint trigger guard_new_price_at_commit after insert on public.price
 -- A model's family may not change where usage that an issued invoice has charged for would then
 -- have another price than the one it was charged by.
 create function _billing.guard_model_family() returns trigger
-language plpgsql set search_path = '' as $$
+language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   invoiced text;
 begin
@@ -4340,7 +4345,7 @@ create constraint trigger guard_family_at_commit after insert or update or delet
 -- A config for days that are invoiced would change what the invoice was made under; a currency
 -- may only change where a period begins, so that no invoice meets two.
 create function _billing.guard_new_config() returns trigger
-language plpgsql set search_path = '' as $$
+language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   invoiced text;
   client record;
@@ -4441,7 +4446,7 @@ grant select on billing.account_entries to service_role;
 create function billing.statement(client_id uuid, year integer)
 returns table (at timestamptz, entry text, number text, currency text, amount_minor numeric,
   balance_minor numeric)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   with entries as (
     select e.*, make_date(year, 1, 1)::timestamp at time zone 'UTC' as year_start,
       make_date(year + 1, 1, 1)::timestamp at time zone 'UTC' as year_end
@@ -4473,7 +4478,7 @@ grant execute on function billing.statement(uuid, integer) to service_role;
 
 create function billing.client_balance(client_id uuid)
 returns table (currency text, credit_minor numeric, due_minor numeric)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select x.currency, sum(x.credit), sum(x.due)
   from (
     select b.currency, b.amount_minor as credit, 0 as due from public.balance_entries b
@@ -4494,7 +4499,7 @@ grant execute on function billing.client_balance(uuid) to service_role;
 
 -- Periods whose usage is not settled: over but not invoiced, changed since, and the running one.
 create function billing.unsettled_targets(as_of timestamptz default billing.as_of())
-returns billing.rating_target[] language sql stable set search_path = '' as $$
+returns billing.rating_target[] language sql stable set search_path = pg_catalog, pg_temp as $$
   select coalesce(array_agg((x.client_id, x.period_start, x.period_end)::billing.rating_target),
     '{}')
   from (
@@ -4513,7 +4518,7 @@ grant execute on function billing.unsettled_targets(timestamptz) to service_role
 create function _billing.settled_targets(targets billing.rating_target[])
 returns setof billing.rating_target language sql stable
 -- By index: to read all lines there are looks cheap while they are few.
-set search_path = '' set enable_seqscan = off as $$
+set search_path = pg_catalog, pg_temp set enable_seqscan = off as $$
   select t.* from unnest(targets) t
   where exists (
     select from public.invoices i
@@ -4539,7 +4544,8 @@ returns table (client_id uuid, period_start date, period_end date, active_start 
   currency text, exponent smallint, minimum_minor bigint, discount_percent numeric,
   discount_minor bigint, taxes jsonb,
   payment_terms_days smallint, line_grouping text, grace_hours integer, deliveries text[])
-language plpgsql stable set search_path = '' set plan_cache_mode = force_generic_plan as $$
+language plpgsql stable
+set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column
 begin
   return query
@@ -4586,7 +4592,7 @@ grant execute on function billing.period_terms(billing.rating_target[]) to servi
 create function billing.usage_of_targets(targets billing.rating_target[])
 returns table (client_id uuid, period_start date, model text, metric text, agent text,
   usage_day date, quantity numeric, log_count bigint)
-language plpgsql stable set search_path = '' as $$
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 begin
   return query
@@ -4620,7 +4626,7 @@ create function billing.priced_usage(targets billing.rating_target[],
 returns table (client_id uuid, period_start date, model text, metric text, agent text,
   segment_start date, segment_end date, price_id uuid, multiplier numeric,
   quantity numeric, log_count bigint, first_day date, last_day date, price_start date)
-language plpgsql stable set search_path = '' set jit = off
+language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off
 set plan_cache_mode = force_generic_plan
 set enable_nestloop = off set enable_mergejoin = off set enable_sort = off as $$
 #variable_conflict use_column
@@ -4686,7 +4692,7 @@ grant execute on function billing.priced_usage(billing.rating_target[], boolean)
 create function _billing.unpriced_usage(targets billing.rating_target[])
 returns table (client_id uuid, period_start date, model text, metric text, quantity numeric,
   log_count bigint)
-language plpgsql stable set search_path = '' as $$
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 begin
   return query
@@ -4763,7 +4769,7 @@ returns table (client_id uuid, period_start date, period_end date, rating_key te
   metric text, agent text, price_id uuid, service_start date, service_end date, quantity numeric,
   unit_amount numeric, per_units numeric, pricing_model text, tiers jsonb,
   precise_amount numeric, amount_minor numeric, description text, detail text)
-language plpgsql stable set search_path = '' set jit = off
+language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off
 set plan_cache_mode = force_generic_plan
 set enable_nestloop = off set enable_mergejoin = off set enable_sort = off as $$
 #variable_conflict use_column
@@ -4853,7 +4859,7 @@ create type _billing.section_terms as (client_id uuid, section_start date, expon
 -- not by the targets at hand: an item does not move on because its own period is blocked.
 create function _billing.items_of_targets(targets billing.rating_target[])
 returns table (item_id uuid, period_start date)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   with open_target as (
     select t.* from unnest(targets) t
     where not exists (
@@ -4897,7 +4903,8 @@ $$;
 -- are never charged: they block.
 create function _billing.rate_charges(targets billing.rating_target[],
   with_unpriced boolean default false)
-returns setof _billing.rated_line language sql stable set search_path = '' set jit = off
+returns setof _billing.rated_line language sql stable
+set search_path = pg_catalog, pg_temp set jit = off
 set enable_nestloop = off set enable_mergejoin = off as $$
   with terms as materialized (
     select * from billing.period_terms(targets)
@@ -4951,7 +4958,8 @@ comment on function _billing.rate_charges is
 -- Sums first, one division last: parts divided one by one would carry half a cent to either side.
 create function _billing.discounts_and_taxes(
   charges _billing.rated_line[], terms _billing.section_terms[]
-) returns setof _billing.rated_line language sql immutable set search_path = '' set jit = off
+) returns setof _billing.rated_line language sql immutable
+set search_path = pg_catalog, pg_temp set jit = off
 set enable_nestloop = off as $$
   with charge as (
     -- Charges without a section (one-off invoices) share one name, so that joins can hash.
@@ -5041,7 +5049,8 @@ comment on function _billing.discounts_and_taxes is
 
 create function _billing.add_discounts_and_taxes(
   charges _billing.rated_line[], terms _billing.section_terms[]
-) returns setof _billing.rated_line language sql immutable set search_path = '' as $$
+) returns setof _billing.rated_line language sql immutable
+set search_path = pg_catalog, pg_temp as $$
   select c.* from unnest(charges) c
   union all
   select d.* from _billing.discounts_and_taxes(charges, terms) d;
@@ -5055,7 +5064,8 @@ comment on function _billing.add_discounts_and_taxes is
 
 create function _billing.rate_periods(targets billing.rating_target[],
   with_unpriced boolean default false)
-returns setof _billing.rated_line language sql stable set search_path = '' set jit = off
+returns setof _billing.rated_line language sql stable
+set search_path = pg_catalog, pg_temp set jit = off
 set enable_nestloop = off set enable_mergejoin = off as $$
   with charges as materialized (
     select * from _billing.rate_charges(targets, with_unpriced)
@@ -5090,7 +5100,7 @@ returns table (client_id uuid, section_start date, rating_key text, quantity num
   precise_amount numeric, amount_minor numeric, tax_base_minor numeric,
   sample _billing.rated_line)
 -- By index from the targets' clients on: history is not read, whatever it seems to cost.
-language sql stable set search_path = '' set enable_seqscan = off as $$
+language sql stable set search_path = pg_catalog, pg_temp set enable_seqscan = off as $$
   select b.client_id, b.section_start, b.rating_key, sum(b.quantity), sum(b.precise_amount),
     sum(b.amount_minor), sum(b.tax_base_minor),
     (array_agg(b.sample order by b.is_note) filter (where b.sample is distinct from null))[1]
@@ -5137,7 +5147,7 @@ comment on function _billing.booked_lines is
 -- its own lines, less what other invoices charge for it.
 create function _billing.deltas_of(targets billing.rating_target[], rating _billing.rated_line[])
 returns table (line _billing.rated_line, is_late boolean)
-language sql stable set search_path = '' set jit = off as $$
+language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
   with rated as materialized (
     select * from unnest(rating)
   ), booked as materialized (
@@ -5199,7 +5209,7 @@ comment on function _billing.deltas_of is
 
 create function _billing.section_deltas(targets billing.rating_target[])
 returns table (line _billing.rated_line, is_late boolean)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select d.* from _billing.deltas_of(targets,
     array(select r from _billing.rate_periods(targets) r)) d;
 $$;
@@ -5209,7 +5219,7 @@ comment on function _billing.section_deltas is
 -- Net of late lines per section: what the client would pay more (or, negative, less).
 create function _billing.late_sections(targets billing.rating_target[])
 returns table (client_id uuid, section_start date, net_minor numeric)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select x.client_id, x.section_start, x.net_minor
   from (
     select (d.line).client_id, (d.line).section_start, bool_or(d.is_late) as is_late,
@@ -5239,7 +5249,8 @@ create type _billing.blocked_target as (client_id uuid, period_start date, reaso
   message text);
 
 create function _billing.findings_of(rating _billing.rated_line[])
-returns setof _billing.rating_finding language sql immutable set search_path = '' as $$
+returns setof _billing.rating_finding language sql immutable
+set search_path = pg_catalog, pg_temp as $$
   select l.client_id, l.section_start, l.model, l.metric, l.quantity, null::numeric, null::numeric,
     null::boolean
   from unnest(rating) l where l.kind = 'unpriced'
@@ -5257,7 +5268,7 @@ comment on function _billing.findings_of is
 -- stops nobody else.
 create function _billing.blocked_by(targets billing.rating_target[],
   findings _billing.rating_finding[])
-returns setof _billing.blocked_target language sql stable set search_path = ''
+returns setof _billing.blocked_target language sql stable set search_path = pg_catalog, pg_temp
 set enable_nestloop = off as $$
   with terms as materialized (
     select * from billing.period_terms(targets)
@@ -5310,7 +5321,8 @@ comment on function _billing.blocked_by is
   'Targets that cannot be billed, with the reason, given the findings of their rating.';
 
 create function _billing.blocked_targets(targets billing.rating_target[])
-returns setof _billing.blocked_target language sql stable set search_path = '' as $$
+returns setof _billing.blocked_target language sql stable
+set search_path = pg_catalog, pg_temp as $$
   select b.* from _billing.blocked_by(targets, array(
     select f from _billing.findings_of(array(
       select r from _billing.rate_periods(targets, true) r)) f)) b;
@@ -5319,7 +5331,7 @@ comment on function _billing.blocked_targets is 'Targets that cannot be billed, 
 
 -- Periods that no rebuild is to come for any more are settled by the next run.
 create function _billing.release_rebuilt()
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   targets constant billing.rating_target[] := array(
     select (p.client_id, p.period_start, p.period_end)::billing.rating_target
@@ -5390,7 +5402,7 @@ grant select on billing.quarantine to service_role;
 -- Log rows (or items) per reason. A row that is unpriced in several metrics counts once.
 create function billing.quarantine_summary()
 returns table (reason text, rows bigint)
-language sql stable set search_path = '' set jit = off as $$
+language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
   select x.reason, sum(x.rows)::bigint
   from (
     select q.reason, q.client_id, q.agent, q.model,
@@ -5419,7 +5431,7 @@ revoke all on billing.quarantine_counts from public;
 grant select on billing.quarantine_counts to service_role;
 
 create function billing.count_quarantine(at timestamptz default clock_timestamp())
-returns bigint language plpgsql security definer set search_path = '' as $$
+returns bigint language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: the counts are written by nobody but this function.
 begin
   -- One count at a time.
@@ -5462,7 +5474,7 @@ return coalesce('"' || trim_scale(value)::text || '"', 'null');
 create function _billing.document_usage(invoice_ids uuid[])
 returns table (invoice_id uuid, agent text, usage_day date, metric text, quantity numeric,
   line_id uuid, line_quantity numeric, line_minor bigint)
-language sql stable set search_path = ''
+language sql stable set search_path = pg_catalog, pg_temp
 set enable_seqscan = off set enable_nestloop = off set enable_mergejoin = off as $$
   with wanted as materialized (
     select i.id, i.client_id, i.period_start, i.period_end
@@ -5495,7 +5507,8 @@ comment on function _billing.document_usage is
 -- lines by quantity, largest remainder first, so they sum to the line exactly; days are rounded.
 create function _billing.document_breakdown(invoice_ids uuid[])
 returns table (invoice_id uuid, agents json, days json)
-language sql stable set search_path = '' set enable_nestloop = off set enable_mergejoin = off as $$
+language sql stable
+set search_path = pg_catalog, pg_temp set enable_nestloop = off set enable_mergejoin = off as $$
   with usage as materialized (
     select * from _billing.document_usage(invoice_ids)
   ), share as materialized (
@@ -5585,7 +5598,7 @@ comment on function _billing.document_breakdown is
 create function _billing.document_lines(invoice_ids uuid[])
 returns table (invoice_id uuid, lines json, discounts json, taxes json)
 language sql stable
-set search_path = '' set enable_seqscan = off set enable_nestloop = off as $$
+set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_nestloop = off as $$
   with line as materialized (
     -- Put together as text, which takes a third of the time of building JSON value by value.
     select l.* from public.invoice_lines l where l.invoice_id = any (invoice_ids)
@@ -5634,7 +5647,7 @@ $$;
 -- The document of an invoice: one jsonb that holds all a renderer needs and is frozen with it.
 
 create function _billing.document_seller() returns jsonb
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select jsonb_build_object('name', s.seller_name, 'address', to_jsonb(s.seller_address),
     'email', s.seller_email, 'tax_id', s.seller_tax_id, 'website', s.seller_website,
     'payment_instructions', s.payment_instructions, 'footer', s.invoice_footer)
@@ -5642,7 +5655,7 @@ language sql stable set search_path = '' as $$
 $$;
 
 create function _billing.document_client(client_id uuid) returns jsonb
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select jsonb_build_object('id', c.id, 'name', c.name, 'address', to_jsonb(c.address),
     'email', c.email, 'tax_id', c.tax_id, 'external_id', c.external_id)
   from public.clients c where c.id = document_client.client_id;
@@ -5656,7 +5669,8 @@ create type _billing.issue as (invoice_id uuid, number text, status text, issued
 -- read once: parts that are jsonb are taken apart and built anew on each level that they go into.
 create function _billing.documents_of(invoice_ids uuid[], issues _billing.issue[] default '{}')
 returns table (invoice_id uuid, document jsonb)
-language sql stable set search_path = '' set enable_nestloop = off set enable_mergejoin = off as $$
+language sql stable
+set search_path = pg_catalog, pg_temp set enable_nestloop = off set enable_mergejoin = off as $$
   with seller as materialized (
     select _billing.document_seller()::json as document
   ), zones as materialized (
@@ -5708,7 +5722,7 @@ comment on function _billing.documents_of is
 
 -- Writes the documents of drafts.
 create function _billing.write_documents(invoice_ids uuid[])
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   update public.invoices i set document = d.document
   from _billing.documents_of(invoice_ids) d where i.id = d.invoice_id;
 $$;
@@ -5721,7 +5735,7 @@ comment on function _billing.write_documents is 'Writes invoices.document of dra
 create function _billing.find_homes(due billing.rating_target[], late billing.rating_target[],
   settled billing.rating_target[])
 returns void language plpgsql
-set search_path = '' set client_min_messages = warning as $$
+set search_path = pg_catalog, pg_temp set client_min_messages = warning as $$
 begin
   drop table if exists pg_temp.draft_sections;
   create temporary table draft_sections (client_id uuid, section_start date, section_end date,
@@ -5761,7 +5775,7 @@ end $$;
 
 -- Takes the lines off the drafts of targets that there are, and late invoices not issued yet away.
 create function _billing.empty_drafts(targets billing.rating_target[])
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   emptied constant uuid[] := array(
     select i.id from public.invoices i where i.status = 'draft' and (
@@ -5779,7 +5793,7 @@ end $$;
 -- currency for late usage that has no home. Drafts of targets that have lines again are emptied and
 -- kept, those of targets without lines go, and so do those of zero: nothing to pay, no invoice.
 create function _billing.write_draft_headers(targets billing.rating_target[])
-returns uuid[] language plpgsql set search_path = '' as $$
+returns uuid[] language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   drafted uuid[];
 begin
@@ -5859,7 +5873,7 @@ begin
 end $$;
 
 create function _billing.write_totals(invoice_ids uuid[])
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   update public.invoices i set subtotal_minor = s.subtotal, discount_minor = -s.discount,
     tax_minor = s.tax, tax_included_minor = s.tax_included,
     total_minor = s.subtotal + s.discount + s.tax
@@ -5887,7 +5901,7 @@ comment on function _billing.write_totals is 'Totals of drafts: sums of their ro
 -- large it is. Returns what was found.
 create function _billing.rate_drafts(targets billing.rating_target[])
 returns _billing.rating_finding[] language plpgsql
-set search_path = '' set client_min_messages = warning as $$
+set search_path = pg_catalog, pg_temp set client_min_messages = warning as $$
 begin
   -- Dropped first: a table that a caller made beforehand could bring triggers along.
   drop table if exists pg_temp.draft_lines;
@@ -5911,7 +5925,7 @@ comment on function _billing.rate_drafts is
 -- booked, for the others all that they are rated at.
 create function _billing.keep_deltas(targets billing.rating_target[],
   settled billing.rating_target[])
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   rating constant _billing.rated_line[] := array(
     select l::_billing.rated_line from pg_temp.draft_lines l
@@ -5930,7 +5944,7 @@ end $$;
 
 -- Those of targets in draft_lines that are rated below what is booked for them.
 create function _billing.overcharged_targets(targets billing.rating_target[])
-returns billing.rating_target[] language plpgsql stable set search_path = '' as $$
+returns billing.rating_target[] language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 begin
   return array(
     select t from unnest(targets) t
@@ -5951,7 +5965,7 @@ comment on function _billing.overcharged_targets is
 -- whether they are issued at once.
 create function _billing.make_drafts(due billing.rating_target[], late billing.rating_target[])
 returns uuid[] language plpgsql
-set search_path = '' set client_min_messages = warning as $$
+set search_path = pg_catalog, pg_temp set client_min_messages = warning as $$
 declare
   settled constant billing.rating_target[] := array(
     select t from _billing.settled_targets(due || late) t);
@@ -5984,7 +5998,7 @@ comment on function _billing.make_drafts is
 
 create function _billing.draft_invoices(
   due billing.rating_target[], late billing.rating_target[]
-) returns uuid[] language plpgsql set search_path = '' as $$
+) returns uuid[] language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   drafted uuid[];
 begin
@@ -6003,7 +6017,7 @@ comment on function _billing.draft_invoices is
 -- How much of each client's balance each of these invoices takes, in order.
 create function _billing.balance_to_apply(ids uuid[])
 returns table (invoice_id uuid, applied bigint)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select i.id, least(i.total_minor, greatest(coalesce((
       select sum(b.amount_minor) from public.balance_entries b
       where b.client_id = i.client_id and b.currency = i.currency), 0)
@@ -6016,7 +6030,7 @@ $$;
 -- Which period each item on these drafts belongs to from now on. Before terms are held and numbers
 -- taken: who edits an item holds its row until the commit, which waits for the terms.
 create function _billing.settle_items(invoice_ids uuid[])
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   -- By id, so that items of long ago are not looked at.
   with settled as materialized (
     select _billing.item_of(l.rating_key) as id, l.section_start
@@ -6035,7 +6049,7 @@ comment on function _billing.settle_items is 'Notes the period of each item on t
 -- the client's balance covers all of it. The row is written once, document included: what it says
 -- and what the columns say is one statement.
 create function _billing.finalize_invoices(invoice_ids uuid[], as_of timestamptz default now())
-returns integer language plpgsql set search_path = '' as $$
+returns integer language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   -- The day an invoice is issued is the seller's: UTC.
   today constant date := (as_of at time zone 'UTC')::date;
@@ -6090,7 +6104,7 @@ create function _billing.taxes_of_invoice(invoice_id uuid)
 returns table (rating_key text, tax_name text, tax_rate_percent numeric, tax_behavior text,
   tax_note text, amount_minor numeric, base_minor numeric, by_hand_minor numeric,
   by_hand_base_minor numeric, rated_minor numeric, rated_base_minor numeric)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   with given as (
     select x.rating_key,
       sum(x.amount_minor) filter (where x.section_start is null) as by_hand,
@@ -6117,7 +6131,7 @@ comment on function _billing.taxes_of_invoice is
 create function _billing.tax_shares(invoice public.invoices, note public.credit_notes)
 returns table (rating_key text, tax_name text, tax_rate_percent numeric, tax_behavior text,
   tax_note text, amount_minor bigint, tax_base_minor bigint)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   with part as (
     -- This note has no lines yet: it counts as one by hand.
     select coalesce(sum(c.total_minor) filter (where not x.is_rated), 0) as by_hand,
@@ -6153,7 +6167,7 @@ comment on function _billing.tax_shares is
 -- Of money that has gone back already (`all_refunded`) nothing is taken off what is due.
 create function _billing.write_credit_note(invoice public.invoices, amount bigint, reason text,
   to_refund boolean, as_of timestamptz, all_refunded boolean default false)
-returns uuid language plpgsql set search_path = '' as $$
+returns uuid language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   note_id uuid;
   off_due constant bigint := case when all_refunded then 0
@@ -6199,7 +6213,7 @@ end $$;
 -- The document of a credit note.
 
 create function _billing.write_credit_document(note_id uuid)
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   content jsonb;
 begin
@@ -6253,7 +6267,7 @@ end $$;
 -- A credit note of an amount, with the tax in it; returns its number.
 create function _billing.credit_by_amount(invoice public.invoices, amount bigint, reason text,
   to_refund boolean, as_of timestamptz, all_refunded boolean default false)
-returns text language plpgsql set search_path = '' as $$
+returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   note public.credit_notes;
   note_id uuid;
@@ -6287,7 +6301,7 @@ end $$;
 create function billing.issue_credit_note(invoice_id uuid, reason text,
   amount_minor bigint default null, to_refund boolean default false,
   as_of timestamptz default now())
-returns text language plpgsql security definer set search_path = '' as $$
+returns text language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: callers may ask for a credit note, only these functions may write one.
 declare
   invoice public.invoices;
@@ -6317,7 +6331,7 @@ grant execute on function billing.issue_credit_note(uuid, text, bigint, boolean,
 -- What an invoice charged for a section and has not been credited for it, within what is left of
 -- the invoice. Notes of re-rating belong to one section each.
 create function _billing.creditable(invoice public.invoices, section_start date)
-returns bigint language sql stable set search_path = '' as $$
+returns bigint language sql stable set search_path = pg_catalog, pg_temp as $$
   select least(invoice.total_minor - n.credited, l.charged - n.of_section)::bigint
   from (
     select coalesce(sum(c.total_minor), 0) as credited,
@@ -6338,7 +6352,7 @@ $$;
 -- has nothing that charged it: after these come the client's others in the period's currency.
 create function _billing.creditable_invoices(target billing.rating_target)
 returns table (place bigint, invoice_id uuid, room bigint)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   with issued as (
     select i.*, exists (select from public.invoice_lines l
       where l.invoice_id = i.id and l.section_start = target.period_start) as charged
@@ -6362,7 +6376,7 @@ comment on function _billing.creditable_invoices is
 create function _billing.charged_lines(invoice_id uuid, section_start date)
 returns table (rating_key text, amount_minor numeric, quantity numeric, precise_amount numeric,
   tax_base_minor numeric)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select x.rating_key, sum(x.amount_minor), coalesce(sum(x.quantity), 0), sum(x.precise_amount),
     coalesce(sum(x.tax_base_minor), 0)
   from (
@@ -6388,7 +6402,8 @@ comment on function _billing.charged_lines is
 -- What is to be given back, positive, in pg_temp.credit_rest; what of it goes on which invoice, in
 -- pg_temp.credit_parts, none yet.
 create function _billing.begin_credit(target billing.rating_target[])
-returns void language plpgsql set search_path = '' set client_min_messages = warning as $$
+returns void language plpgsql
+set search_path = pg_catalog, pg_temp set client_min_messages = warning as $$
 begin
   drop table if exists pg_temp.credit_rest, pg_temp.credit_parts;
   create temporary table credit_rest on commit drop as
@@ -6403,7 +6418,7 @@ begin
 end $$;
 
 create function _billing.taken_credit(invoice_id uuid)
-returns bigint language plpgsql stable set search_path = '' as $$
+returns bigint language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 begin
   return (select coalesce(sum(p.amount_minor), 0)
     from pg_temp.credit_parts p join pg_temp.credit_rest r using (rating_key)
@@ -6415,7 +6430,7 @@ end $$;
 create function _billing.own_credit(invoice_id uuid, section_start date)
 returns table (rating_key text, counts boolean, is_charge boolean, rest_minor numeric,
   amount_minor numeric, quantity numeric, precise_amount numeric, tax_base_minor numeric)
-language plpgsql stable set search_path = '' as $$
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 begin
   return query
@@ -6455,7 +6470,7 @@ end $$;
 -- Brings credit_take from `net` down to `room`, one rounding a line. No tax beyond what is left of
 -- it on the invoice; where all of the invoice is given back, all of it.
 create function _billing.scale_credit(invoice_id uuid, room bigint, net numeric)
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   -- Where notes come to all of the invoice, they come to all of its taxes.
   empties constant boolean := room >= (
@@ -6500,7 +6515,8 @@ end $$;
 -- more than `room`: then a share of each line.
 create function _billing.take_credit(invoice_id uuid, section_start date, room bigint, rest bigint,
   own boolean)
-returns bigint language plpgsql set search_path = '' set client_min_messages = warning as $$
+returns bigint language plpgsql
+set search_path = pg_catalog, pg_temp set client_min_messages = warning as $$
 declare
   net numeric;
   ends boolean;
@@ -6547,7 +6563,7 @@ end $$;
 -- The note on one invoice with the lines that credit_parts has for it.
 create function _billing.write_section_note(invoice_id uuid, target billing.rating_target,
   as_of timestamptz)
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   label constant text := _billing.period_label(target.period_start, target.period_end);
   note_id uuid;
@@ -6580,7 +6596,8 @@ end $$;
 -- note by hand has emptied) goes on those that have room.
 create function _billing.credit_section(
   target billing.rating_target[], amount bigint, as_of timestamptz
-) returns bigint language plpgsql set search_path = '' set client_min_messages = warning as $$
+) returns bigint language plpgsql
+set search_path = pg_catalog, pg_temp set client_min_messages = warning as $$
 declare
   rest bigint := amount;
   own boolean;
@@ -6611,7 +6628,7 @@ end $$;
 -- in the books as it is and is set off against later usage of the section.
 
 create function _billing.credit_overcharges(targets billing.rating_target[], as_of timestamptz)
-returns bigint language plpgsql set search_path = '' as $$
+returns bigint language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   section record;
   credits bigint := 0;
@@ -6636,7 +6653,7 @@ comment on function _billing.credit_overcharges is
 
 create function billing.record_payment(invoice_id uuid, amount_minor bigint,
   paid_at timestamptz default now(), method text default 'manual', reference text default null)
-returns uuid language plpgsql security definer set search_path = '' as $$
+returns uuid language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: callers may ask, only these functions may write the books.
 declare
   invoice public.invoices;
@@ -6689,7 +6706,7 @@ grant execute on function billing.record_payment(uuid, bigint, timestamptz, text
   to service_role;
 
 create function billing.mark_uncollectible(invoice_id uuid, as_of timestamptz default now())
-returns void language plpgsql security definer set search_path = '' as $$
+returns void language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: callers may ask, only these functions may write the books.
 declare
   invoice public.invoices;
@@ -6712,7 +6729,7 @@ grant execute on function billing.mark_uncollectible(uuid, timestamptz) to servi
 create function billing.overdue_invoices(as_of timestamptz default now())
 returns table (invoice_id uuid, number text, client_id uuid, client text, currency text,
   amount_due_minor bigint, due_on date, days_overdue integer)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select i.id, i.number, c.id, c.name, i.currency, i.amount_due_minor, i.due_on,
     (as_of at time zone 'UTC')::date - i.due_on
   from public.invoices i join public.clients c on c.id = i.client_id
@@ -6726,7 +6743,8 @@ grant execute on function billing.overdue_invoices(timestamptz) to service_role;
 
 -- An invoice for pending items alone, at once.
 create function billing.create_one_off_invoice(item_ids uuid[], as_of timestamptz default now())
-returns uuid language plpgsql security definer set search_path = '' set jit = off as $$
+returns uuid language plpgsql security definer
+set search_path = pg_catalog, pg_temp set jit = off as $$
 -- Definer: callers may ask, only these functions may write the books.
 declare
   made uuid;
@@ -6785,7 +6803,7 @@ grant execute on function billing.create_one_off_invoice(uuid[], timestamptz) to
 -- after a gap in service on the anchor day. And the periods before and between those that there are
 -- where days have come into service since: they end where the next period begins.
 create function _billing.open_periods(as_of timestamptz)
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   with opened as materialized (
     select p.client_id, min(p.period_start) as first_start,
       sum(p.period_end - p.period_start) < max(p.period_end) - min(p.period_start) as has_holes
@@ -6847,7 +6865,7 @@ comment on function _billing.open_periods is 'Adds the periods that are over at 
 -- also those with late lines on a draft, since drafts are remade. Late ones have an issued invoice.
 create function _billing.run_targets(client_ids uuid[] default null)
 returns table (client_id uuid, period_start date, period_end date, is_late boolean)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select p.client_id, p.period_start, p.period_end, coalesce(i.status <> 'draft', false)
   from (
     -- Asked for one by one, each has its index: settled periods, all of history, are not looked at.
@@ -6875,7 +6893,7 @@ comment on function _billing.run_targets is
 
 create function _billing.targets_of_run(client_ids uuid[] default null)
 returns table (due billing.rating_target[], late billing.rating_target[])
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select coalesce(array_agg(x.target order by x.target) filter (where not x.is_late), '{}'),
     coalesce(array_agg(x.target order by x.target) filter (where x.is_late), '{}')
   from (
@@ -6889,7 +6907,7 @@ comment on function _billing.targets_of_run is
 -- Periods that nothing bills: their invoice was voided and none has taken its place.
 create function _billing.voided_periods()
 returns table (client_id uuid, period_start date, number text, voided_at timestamptz)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select p.client_id, p.period_start, v.number, v.voided_at
   from public.billing_periods p
   left join lateral (
@@ -6909,7 +6927,7 @@ comment on function _billing.voided_periods is
 -- Targets without a live invoice that are rated below what is booked for them.
 create function _billing.negative_sections(targets billing.rating_target[])
 returns table (client_id uuid, section_start date, net_minor numeric)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select (d.line).client_id, (d.line).section_start, sum((d.line).amount_minor)
   from _billing.section_deltas(array(
     select t from unnest(targets) t where not exists (
@@ -6925,7 +6943,7 @@ $$;
 create function _billing.mark_blocked(targets billing.rating_target[], as_of timestamptz,
   known _billing.blocked_target[] default null)
 returns billing.rating_target[] language sql
-set search_path = '' set enable_seqscan = off as $$
+set search_path = pg_catalog, pg_temp set enable_seqscan = off as $$
   with blocked as materialized (
     select b.client_id, b.period_start, min(b.reason) as reason,
       _billing.first_few(array_agg(b.message order by b.reason, b.message), 10, '; ') as message
@@ -6950,7 +6968,7 @@ $$;
 -- has had all of it back already, and later usage of the section is set off against it.
 create function _billing.mark_rated(due billing.rating_target[], late billing.rating_target[],
   drafts uuid[], versions _billing.period_version[], as_of timestamptz)
-returns void language sql set search_path = '' set enable_seqscan = off as $$
+returns void language sql set search_path = pg_catalog, pg_temp set enable_seqscan = off as $$
   update public.billing_periods p
   set state = case when exists (
       select from public.invoices i where i.client_id = p.client_id and i.kind = 'period'
@@ -6995,7 +7013,7 @@ end;
 
 -- Earlier periods of the client whose late usage goes on the target's invoice.
 create function _billing.late_targets(target billing.rating_target)
-returns billing.rating_target[] language sql stable set search_path = '' as $$
+returns billing.rating_target[] language sql stable set search_path = pg_catalog, pg_temp as $$
   select coalesce(array_agg(
     (p.client_id, p.period_start, p.period_end)::billing.rating_target), '{}')
   from public.billing_periods p
@@ -7010,7 +7028,7 @@ $$;
 -- Drafts that have waited long enough to be finalized.
 
 create function _billing.drafts_past_grace(as_of timestamptz, client_ids uuid[] default null)
-returns uuid[] language sql stable set search_path = '' as $$
+returns uuid[] language sql stable set search_path = pg_catalog, pg_temp as $$
   with drafts as materialized (
     select d.* from public.invoices d
     where d.status = 'draft' and d.kind in ('period', 'late')
@@ -7044,7 +7062,7 @@ comment on type _billing.closing is
 -- The targets that nothing blocks. A total below zero blocks only a period without an invoice.
 create function _billing.unblocked(targets billing.rating_target[],
   blocked _billing.blocked_target[], negative_blocks boolean)
-returns billing.rating_target[] language sql immutable set search_path = '' as $$
+returns billing.rating_target[] language sql immutable set search_path = pg_catalog, pg_temp as $$
   select coalesce(array_agg(t), '{}') from unnest(targets) t
   where (t.client_id, t.period_start) not in (
     select b.client_id, b.period_start from unnest(blocked) b
@@ -7055,7 +7073,7 @@ comment on function _billing.unblocked is 'Those of the targets that nothing blo
 -- Rates targets and writes the drafts of those that are not blocked. `late` targets are invoiced
 -- already; one that is rated below what was invoiced is not blocked: it is credited.
 create function _billing.draft_periods(due billing.rating_target[], late billing.rating_target[])
-returns _billing.closing language plpgsql set search_path = '' as $$
+returns _billing.closing language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   made _billing.closing;
 begin
@@ -7071,7 +7089,7 @@ comment on function _billing.draft_periods is
 -- Terms that this transaction itself has changed are counted, and asked whether they may be, before
 -- they are rated: at its commit they would find its own invoices.
 create function _billing.fire_terms_triggers()
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   set constraints public.count_terms_change, billing.count_terms_change,
     public.count_terms_change_of_items, public.guard_new_price_at_commit,
@@ -7088,7 +7106,7 @@ comment on function _billing.fire_terms_triggers is
 -- The same at the terms of one version; raises LB001 where they have moved in the end.
 create function _billing.close_at_terms(due billing.rating_target[], late billing.rating_target[],
   as_of timestamptz, issue text, versions _billing.period_version[], terms_seen bigint)
-returns _billing.closing language plpgsql set search_path = '' as $$
+returns _billing.closing language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   made _billing.closing;
   charged billing.rating_target[];
@@ -7116,7 +7134,7 @@ end $$;
 -- it holds them from the beginning.
 create function _billing.close_periods(due billing.rating_target[], late billing.rating_target[],
   as_of timestamptz, issue text)
-returns _billing.closing language plpgsql set search_path = '' as $$
+returns _billing.closing language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   versions constant _billing.period_version[] := _billing.lock_periods(due || late);
 begin
@@ -7136,7 +7154,7 @@ comment on function _billing.close_periods is
    invoices.';
 
 create function _billing.blocked_message(made _billing.closing, target billing.rating_target)
-returns text language sql immutable set search_path = '' as $$
+returns text language sql immutable set search_path = pg_catalog, pg_temp as $$
   select string_agg(b.message, '; ' order by b.reason, b.message) from unnest(made.blocked) b
   where b.client_id = target.client_id and b.period_start = target.period_start;
 $$;
@@ -7148,7 +7166,7 @@ comment on function _billing.blocked_message is 'Why a target was not closed; nu
 
 -- The period of a client that a day lies in: as recorded, or as it will be.
 create function _billing.period_with(client_id uuid, day date)
-returns billing.rating_target language plpgsql stable set search_path = '' as $$
+returns billing.rating_target language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
   target billing.rating_target;
 begin
@@ -7186,7 +7204,8 @@ end $$;
 -- functions that make it, in a subtransaction that is rolled back: it cannot differ by a cent.
 create function billing.preview_invoice(client_id uuid, day date default null,
   as_of timestamptz default now())
-returns jsonb language plpgsql security definer set search_path = '' set jit = off as $$
+returns jsonb language plpgsql security definer
+set search_path = pg_catalog, pg_temp set jit = off as $$
 -- Definer: callers may look at a preview, only these functions may write drafts.
 declare
   target billing.rating_target;
@@ -7228,7 +7247,7 @@ grant execute on function billing.preview_invoice(uuid, date, timestamptz) to se
 
 create function billing.finalize_invoice(invoice_id uuid, as_of timestamptz default now())
 returns text language plpgsql security definer
-set search_path = '' set jit = off set lock_timeout = '30s' as $$
+set search_path = pg_catalog, pg_temp set jit = off set lock_timeout = '30s' as $$
 -- Definer: callers may read invoices, only these functions may write them.
 declare
   invoice public.invoices;
@@ -7272,7 +7291,7 @@ grant execute on function billing.finalize_invoice(uuid, timestamptz) to service
 
 create function billing.void_invoice(invoice_id uuid, reason text,
   as_of timestamptz default now())
-returns void language plpgsql security definer set search_path = '' as $$
+returns void language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: callers may ask, only these functions may write the books.
 declare
   invoice public.invoices;
@@ -7328,7 +7347,7 @@ grant execute on function billing.void_invoice(uuid, text, timestamptz) to servi
 
 create function billing.regenerate_invoice(invoice_id uuid, as_of timestamptz default now())
 returns uuid language plpgsql security definer
-set search_path = '' set jit = off set lock_timeout = '30s' as $$
+set search_path = pg_catalog, pg_temp set jit = off set lock_timeout = '30s' as $$
 -- Definer: as above.
 declare
   old public.invoices;
@@ -7362,7 +7381,7 @@ grant execute on function billing.regenerate_invoice(uuid, timestamptz) to servi
 
 -- Days of these targets that have not been compared with the logs since their records changed.
 create function _billing.unverified_days(targets billing.rating_target[])
-returns table (day date) language sql stable set search_path = '' as $$
+returns table (day date) language sql stable set search_path = pg_catalog, pg_temp as $$
   with spans as materialized (
     select distinct t.period_start, t.period_end from unnest(targets) t
   )
@@ -7378,7 +7397,7 @@ comment on function _billing.unverified_days is
 -- Where records and logs disagree on the days of these targets, the logs are right: rebuilds the
 -- days and returns how many differences there were. Days compared since they last changed agree.
 create function _billing.heal_usage(targets billing.rating_target[])
-returns bigint language sql set search_path = '' as $$
+returns bigint language sql set search_path = pg_catalog, pg_temp as $$
   select _billing.heal_days(array(
     select unnest(range_agg(daterange(u.day, u.day + 1)))
       from _billing.unverified_days(targets) u));
@@ -7447,7 +7466,7 @@ grant select on billing.run_batches to service_role;
 
 -- The first hundred are listed, all are counted: a summary is read whole.
 create function _billing.summarize_run(run billing.monthly_runs)
-returns jsonb language sql stable set search_path = '' as $$
+returns jsonb language sql stable set search_path = pg_catalog, pg_temp as $$
   with batches as materialized (
     select * from billing.run_batches b where b.run_id = run.id
   ), blocked as materialized (
@@ -7502,7 +7521,8 @@ comment on function _billing.summarize_run is 'What a run did, from its batches.
 -- over and lists the clients that have something to settle. Short, so that it can be committed
 -- before the first batch: a rollup knows the new periods only then.
 create function billing.begin_run(as_of timestamptz default billing.as_of())
-returns bigint language plpgsql security definer set search_path = '' set jit = off as $$
+returns bigint language plpgsql security definer
+set search_path = pg_catalog, pg_temp set jit = off as $$
 -- Definer: callers may start a run, only its functions may write the books.
 declare
   run bigint;
@@ -7533,7 +7553,7 @@ comment on function billing.begin_run is
 grant execute on function billing.begin_run(timestamptz) to service_role;
 
 create function billing.heal_run(run_id bigint)
-returns bigint language plpgsql security definer set search_path = '' as $$
+returns bigint language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above.
 begin
   while billing.heal_step(run_id) loop
@@ -7551,7 +7571,8 @@ grant execute on function billing.heal_run(bigint) to service_role;
 -- where it differs. Before any client is locked; days that were compared since they last changed
 -- are not compared again. False where all weeks are done.
 create function billing.heal_step(run_id bigint)
-returns boolean language plpgsql security definer set search_path = '' set jit = off
+returns boolean language plpgsql security definer
+set search_path = pg_catalog, pg_temp set jit = off
 set work_mem = '64MB' as $$
 -- Definer: as above.
 declare
@@ -7583,7 +7604,8 @@ grant execute on function billing.heal_step(bigint) to service_role;
 -- Closes a run with its summary. Clients that other sessions held all the while are left to the
 -- next run. Returns the summary, also where the run is finished already.
 create function billing.finish_run(run_id bigint)
-returns jsonb language plpgsql security definer set search_path = '' set jit = off as $$
+returns jsonb language plpgsql security definer
+set search_path = pg_catalog, pg_temp set jit = off as $$
 -- Definer: as above.
 declare
   run billing.monthly_runs;
@@ -7609,7 +7631,7 @@ grant execute on function billing.finish_run(bigint) to service_role;
 -- Settling the clients of a run, batch by batch; one that fails is settled alone.
 
 create function _billing.settle_clients(run_id bigint, client_ids uuid[], as_of timestamptz)
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   targets record;
   made _billing.closing;
@@ -7637,7 +7659,7 @@ end $$;
 -- nobody's
 -- fault, and is raised.
 create function _billing.try_settling(run_id bigint, client_ids uuid[], as_of timestamptz)
-returns boolean language plpgsql set search_path = '' as $$
+returns boolean language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   perform _billing.settle_clients(run_id, client_ids, as_of);
   return true;
@@ -7652,7 +7674,7 @@ end $$;
 -- A client whose batch failed, by itself: settled, or blocked with what went wrong. One of whom
 -- another session holds a row (an editor that is open) is left to the next run.
 create function _billing.settle_alone(run_id bigint, client_id uuid, as_of timestamptz)
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   problem text;
   is_held boolean := false;
@@ -7683,7 +7705,8 @@ end $$;
 -- all are settled, or held by other sessions at this moment.
 create function billing.settle_batch(run_id bigint, batch_size integer default 100)
 returns integer language plpgsql security definer
-set search_path = '' set jit = off set work_mem = '64MB' set lock_timeout = '5s' as $$
+set search_path = pg_catalog, pg_temp
+set jit = off set work_mem = '64MB' set lock_timeout = '5s' as $$
 -- Definer: as above.
 declare
   at constant timestamptz := (select r.as_of from billing.monthly_runs r where r.id = run_id);
@@ -7720,7 +7743,7 @@ grant execute on function billing.settle_batch(bigint, integer) to service_role;
 -- client wait from the moment it is settled until the end; close_month lets go batch by batch.
 create function billing.run_monthly(as_of timestamptz default now())
 returns jsonb language plpgsql security definer
-set search_path = '' set jit = off set lock_timeout = '30s' as $$
+set search_path = pg_catalog, pg_temp set jit = off set lock_timeout = '30s' as $$
 -- Definer: as above.
 declare
   run bigint;
@@ -7760,7 +7783,7 @@ grant execute on function billing.run_monthly(timestamptz) to service_role;
 -- o'clock on, periods that are over and not settled, of months that begin on any day. A daily run
 -- that failed is so made good within the hour. What is blocked waits for the daily run.
 create function _billing.run_is_due(as_of timestamptz default billing.as_of())
-returns boolean language plpgsql stable security definer set search_path = '' as $$
+returns boolean language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: it looks at what callers may not read.
 declare
   now_utc constant timestamp := as_of at time zone 'UTC';
@@ -7779,7 +7802,7 @@ comment on function _billing.run_is_due is
   'Whether a draft''s grace or a period is over that no run has settled.';
 
 create function billing.run_if_due(as_of timestamptz default billing.as_of())
-returns jsonb language sql security definer set search_path = '' as $$
+returns jsonb language sql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as run_monthly.
   select case when _billing.run_is_due(as_of) then billing.run_monthly(as_of) end;
 $$;
@@ -7848,7 +7871,7 @@ comment on procedure _billing.close_month_if_due is
 
 -- The period of a client that the anchor day of a month lies in: as recorded, or as it will be.
 create function _billing.period_of_month(client_id uuid, month date)
-returns billing.rating_target language plpgsql stable set search_path = '' as $$
+returns billing.rating_target language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
   anchor_day date;
   target billing.rating_target;
@@ -7874,7 +7897,7 @@ comment on function _billing.period_of_month is
 create function billing.generate_invoice(client_id uuid, month date,
   as_of timestamptz default now())
 returns table (outcome text, invoice_id uuid)
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: callers may ask for an invoice, only these functions may write the books.
 declare
   target billing.rating_target;
@@ -7945,7 +7968,7 @@ return coalesce(changed ->> 'id', changed ->> 'log_id',
 -- One insert per statement, not per row: a run that makes 10,000 invoices pays once. Documents are
 -- left out (they are on the invoice), and drafts (they are remade at will).
 create function _billing.audit_insert() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: audit_log is written by nobody but these triggers.
 begin
   insert into billing.audit_log (table_name, row_id, operation, after)
@@ -7960,7 +7983,7 @@ create trigger audit_insert after insert on billing.dismissed_logs
   for each statement execute function _billing.audit_insert();
 
 create function _billing.audit_delete() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above.
 begin
   insert into billing.audit_log (table_name, row_id, operation, before)
@@ -7976,7 +7999,8 @@ create trigger audit_delete after delete on billing.dismissed_logs
 
 create function _billing.audit_update() returns trigger
 language plpgsql security definer
-set search_path = '' set enable_nestloop = off set enable_mergejoin = off set jit = off as $$
+set search_path = pg_catalog, pg_temp
+set enable_nestloop = off set enable_mergejoin = off set jit = off as $$
 -- Definer: as above. Hash joins: transition tables have no statistics and no index.
 begin
   insert into billing.audit_log (table_name, row_id, operation, before, after)
@@ -8020,7 +8044,8 @@ return jsonb_build_object(
 
 create function _billing.audit_invoices() returns trigger
 language plpgsql security definer
-set search_path = '' set enable_nestloop = off set enable_mergejoin = off set jit = off as $$
+set search_path = pg_catalog, pg_temp
+set enable_nestloop = off set enable_mergejoin = off set jit = off as $$
 -- Definer: as above.
 begin
   if tg_op = 'INSERT' then
@@ -8061,7 +8086,7 @@ create trigger audit_delete after delete on public.invoices referencing old tabl
 -- A correction of a log moves money as terms do: who stored it, of which log, and why
 -- (metadata.reason). WHEN, so that agents' rows never queue it.
 create function _billing.audit_correction() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above.
 begin
   insert into billing.audit_log (table_name, row_id, operation, after)
@@ -8164,7 +8189,7 @@ create policy "operators read deliveries" on public.deliveries
 -- A message to operators: by HERMES, and by e-mail where somebody is named to get it. Once per key.
 create function billing.queue_notice(key text, priority text, subject text, message text,
   client_id uuid default null, invoice_id uuid default null)
-returns bigint language sql security definer set search_path = '' as $$
+returns bigint language sql security definer set search_path = pg_catalog, pg_temp as $$
   with queued as (
     insert into public.deliveries (kind, event, dedupe_key, client_id, invoice_id, max_attempts,
       payload)
@@ -8192,7 +8217,7 @@ grant execute on function billing.queue_notice(text, text, text, text, uuid, uui
 
 create function billing.requeue_delivery(delivery_id bigint,
   at timestamptz default clock_timestamp())
-returns void language plpgsql security definer set search_path = '' as $$
+returns void language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: callers may ask for another try, only these functions write deliveries.
 begin
   update public.deliveries d
@@ -8208,7 +8233,7 @@ grant execute on function billing.requeue_delivery(bigint, timestamptz) to servi
 
 create function billing.requeue_deliveries(kind text default null, states text[] default '{dead}',
   at timestamptz default clock_timestamp())
-returns bigint language sql security definer set search_path = '' as $$
+returns bigint language sql security definer set search_path = pg_catalog, pg_temp as $$
   with again as (
     update public.deliveries d
     set state = 'queued', attempts = 0, due_at = at, finished_at = null
@@ -8227,7 +8252,7 @@ grant execute on function billing.requeue_deliveries(text, text[], timestamptz) 
 -- A delivery that gave up is told by every way but the one that failed. A notice that gives up is
 -- not told of: it would be told the same way.
 create function _billing.report_dead_delivery(delivery_id bigint)
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   insert into public.deliveries (kind, event, dedupe_key, client_id, invoice_id, max_attempts,
     payload)
   select x.kind, 'notice', format('dead:%s:%s:%s', d.id, d.finished_at, x.kind), d.client_id,
@@ -8254,7 +8279,7 @@ $$;
 
 -- A kind that is off is told by every way but itself, once a month.
 create function _billing.report_channel_off(kind text, reason text, missed bigint, at timestamptz)
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   insert into public.deliveries (kind, event, dedupe_key, max_attempts, payload)
   select x.kind, 'notice', format('channel_off:%s:%s:%s', report_channel_off.kind,
     to_char(at at time zone 'UTC', 'YYYY-MM'), x.kind), s.delivery_attempts, x.payload
@@ -8283,7 +8308,7 @@ returns interval language sql immutable
 return make_interval(secs => least(30 * 2 ^ least(attempts - 1, 20), 7200) * (0.5 + share / 2));
 
 create function _billing.release_deliveries(finished bigint[], at timestamptz)
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   update public.deliveries d set state = 'queued', due_at = at
   where d.after_id = any (finished) and d.state = 'waiting';
 $$;
@@ -8292,7 +8317,7 @@ $$;
 -- state; null when the lease has passed to another worker, whose outcome counts.
 create function _billing.finish_delivery(delivery_id bigint, lease uuid, outcome jsonb,
   at timestamptz default clock_timestamp())
-returns text language plpgsql set search_path = '' as $$
+returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   job public.deliveries;
 begin
@@ -8330,7 +8355,7 @@ comment on function _billing.finish_delivery is
 -- Operators are told once a month by the ways that are on; their own notices are not counted.
 create function _billing.skip_deliveries(kind text, reason text,
   at timestamptz default clock_timestamp())
-returns integer language plpgsql set search_path = '' as $$
+returns integer language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   skipped bigint[];
   missed bigint;
@@ -8359,7 +8384,7 @@ comment on function _billing.skip_deliveries is 'Marks queued deliveries of a ki
 -- takes it, so that a delivery which kills its workers ends too.
 create function _billing.claim_deliveries(kinds text[], per_kind integer,
   lease_seconds integer default 120, at timestamptz default clock_timestamp())
-returns setof public.deliveries language plpgsql set search_path = '' as $$
+returns setof public.deliveries language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   perform _billing.finish_delivery(d.id, d.lease, jsonb_build_object('kind', 'dead',
     'error', coalesce(d.last_error || '; ', '') || 'its worker died on the last try'), at)
@@ -8393,7 +8418,7 @@ comment on function _billing.claim_deliveries is
 -- An issued invoice: one delivery per kind of its `deliveries`. The mail waits for Stripe, since it
 -- carries the pay link; without an address there is nothing to send.
 create function _billing.queue_invoice_deliveries(invoice_ids uuid[])
-returns void language plpgsql set search_path = '' set enable_seqscan = off as $$
+returns void language plpgsql set search_path = pg_catalog, pg_temp set enable_seqscan = off as $$
 begin
   insert into public.deliveries (kind, event, dedupe_key, client_id, invoice_id, max_attempts,
     payload)
@@ -8429,7 +8454,7 @@ comment on function _billing.queue_invoice_deliveries is
 
 -- Every way an invoice moves passes here, whoever moves it.
 create function _billing.follow_invoices() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: deliveries are written by nobody but billing's own functions.
 declare
   issued uuid[];
@@ -8466,7 +8491,7 @@ create trigger follow_invoices after update on public.invoices
   for each statement execute function _billing.follow_invoices();
 
 create function _billing.follow_payments() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above.
 begin
   insert into public.deliveries (kind, event, dedupe_key, client_id, invoice_id, max_attempts,
@@ -8489,7 +8514,7 @@ create trigger follow_payments after insert on public.payments
 
 -- A credit note is filed and mailed when its document is written, by the kinds of its invoice.
 create function _billing.follow_credit_note() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above.
 begin
   insert into public.deliveries (kind, event, dedupe_key, client_id, invoice_id, credit_note_id,
@@ -8557,7 +8582,7 @@ revoke all on billing.run_report from public;
 grant select on billing.run_report to service_role;
 
 create function billing.run_report_text(run_id bigint)
-returns text language sql stable set search_path = '' as $$
+returns text language sql stable set search_path = pg_catalog, pg_temp as $$
   select concat_ws(E'\n',
     format('Run for %s. Invoices: %s%s.', to_char(r.as_of at time zone 'UTC',
       'YYYY-MM-DD HH24:MI "UTC"'), r.invoices, ', total ' || r.totals),
@@ -8579,7 +8604,7 @@ grant execute on function billing.run_report_text(bigint) to service_role;
 
 -- Keeps with the run how much was still to be delivered when it ended.
 create function _billing.count_pending() returns trigger
-language plpgsql set search_path = '' as $$
+language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   new.summary := new.summary || jsonb_build_object('deliveries_pending', (
     select count(*) from public.deliveries d join public.invoices i on i.id = d.invoice_id
@@ -8593,7 +8618,7 @@ create trigger count_pending before update of summary on billing.monthly_runs
 -- Every run that did something is reported, by whomever it was started. One that did nothing is
 -- reported where months are blocked, once a day: the scheduled runs repeat.
 create function _billing.report_run() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: deliveries are written by nobody but billing's own functions.
 declare
   blocked constant boolean := new.summary -> 'blocked' <> '[]';
@@ -8618,7 +8643,7 @@ create trigger report_run after update of summary on billing.monthly_runs
 -- For whoever waits for a run to be delivered (the n8n workflow): what is left, and what the last
 -- run came to. `failed` are the deliveries of that run that gave up.
 create function _billing.delivery_overview()
-returns jsonb language sql stable set search_path = '' as $$
+returns jsonb language sql stable set search_path = pg_catalog, pg_temp as $$
   select jsonb_build_object(
     'pending', (select count(*) from public.deliveries d
       where d.state in ('waiting', 'queued', 'running')),
@@ -8640,7 +8665,7 @@ comment on function _billing.delivery_overview is
 -- the day of issue, when the invoice itself was mailed; while that mail is still under way it is
 -- not overtaken.
 create function billing.queue_reminders(as_of timestamptz default billing.as_of())
-returns bigint language sql security definer set search_path = '' as $$
+returns bigint language sql security definer set search_path = pg_catalog, pg_temp as $$
   with latest as (
     select distinct on (i.id) i.id, i.client_id, r.days, s.delivery_attempts
     from public.invoices i
@@ -8701,7 +8726,7 @@ create policy "members and operators read budgets" on public.client_budgets
 create function billing.budget_use(as_of timestamptz default billing.as_of())
 returns table (client_id uuid, client text, period_start date, currency text,
   spent_minor bigint, budget_minor bigint, thresholds smallint[])
-language sql stable security definer set search_path = '' as $$
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   -- Definer: callers may see what is spent; the rating that says so is not theirs to call.
   with running as (
     select r.client_id, greatest(r.next_start,
@@ -8736,7 +8761,7 @@ grant execute on function billing.budget_use(timestamptz) to service_role;
 -- what we pay, so that a price change is no jump. Days of cents are none either.
 create function billing.spend_jumps(as_of timestamptz default billing.as_of())
 returns table (client_id uuid, client text, usage_day date, cost numeric, average numeric)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select c.id, c.name, y.day, x.cost, x.average
   from public.clients c
   cross join lateral (select billing.day_of(c.id, as_of) - 1 as day) y
@@ -8758,7 +8783,7 @@ grant execute on function billing.spend_jumps(timestamptz) to service_role;
 -- the first few. `names` is a fingerprint of what is told.
 create function _billing.unpriced_notice()
 returns table (names text, message text, client_id uuid)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   with missing as (
     select q.client_id, q.model, c.name, max(q.rows) as rows,
       _billing.first_few(array_agg(distinct q.metric)) as metrics
@@ -8780,7 +8805,7 @@ comment on function _billing.unpriced_notice is 'One message of all usage withou
 
 create function _billing.nobody_notice()
 returns table (names text, message text)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   with owned_by_nobody as (
     select q.agent, sum(q.rows) as rows from billing.quarantine q
     where q.reason in ('no_client', 'unknown_client') group by q.agent
@@ -8799,7 +8824,7 @@ comment on function _billing.nobody_notice is 'One message of all agents whose u
 
 create function _billing.future_notice()
 returns table (names text, message text)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   with ahead as (
     select q.agent, sum(q.rows) as rows from billing.quarantine q
     where q.reason = 'future_timestamp' group by q.agent
@@ -8816,7 +8841,7 @@ comment on function _billing.future_notice is 'One message of all usage dated in
 
 -- True where operators have been told of these names this month, or of others of the kind today.
 create function _billing.is_told(kind text, names text, as_of timestamptz)
-returns boolean language sql stable set search_path = '' as $$
+returns boolean language sql stable set search_path = pg_catalog, pg_temp as $$
   select exists (
     select from public.deliveries d
     where d.event = 'notice'
@@ -8831,7 +8856,7 @@ comment on function _billing.is_told is
 
 -- Tells of everything that has come up; returns how many deliveries that takes.
 create function billing.queue_usage_alerts(as_of timestamptz default billing.as_of())
-returns bigint language sql security definer set search_path = '' as $$
+returns bigint language sql security definer set search_path = pg_catalog, pg_temp as $$
   select coalesce(
     sum(billing.queue_notice(a.key, a.priority, a.subject, a.message, a.client_id)), 0)::bigint
   from (
@@ -8908,7 +8933,7 @@ grant select on billing.job_definitions to service_role;
 
 -- Makes or changes a job; doing it again changes nothing.
 create function _billing.schedule_job(name text, schedule text, command text, purpose text)
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   insert into billing.job_definitions as d (name, schedule, command, purpose)
   values (name, schedule, command, purpose)
   on conflict (name) do update set schedule = excluded.schedule, command = excluded.command,
@@ -8919,7 +8944,7 @@ comment on function _billing.schedule_job is 'Creates or changes a scheduled job
 
 -- The Vault secrets that the jobs read; what is absent is said here and shown by billing.jobs.
 create function _billing.missing_secrets()
-returns text[] language sql stable set search_path = '' as $$
+returns text[] language sql stable set search_path = pg_catalog, pg_temp as $$
   select coalesce(array_agg(n.name order by n.name), '{}')
   from (values ('billing_functions_url'), ('billing_cron_key')) n(name)
   where not exists (select from vault.decrypted_secrets s where s.name = n.name);
@@ -8953,7 +8978,7 @@ grant select on billing.job_calls to service_role;
 -- from Vault, which only the owner writes.
 create function _billing.call_function(job text, path text, body jsonb,
   timeout interval default '60 seconds', at timestamptz default clock_timestamp())
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   insert into billing.job_calls (job, request_id, called_at)
   select call_function.job, net.http_post(url := u.decrypted_secret || call_function.path,
     body := call_function.body, headers := jsonb_build_object('content-type', 'application/json',
@@ -8967,7 +8992,7 @@ comment on function _billing.call_function is
 
 -- Writes down what calls were answered. A call is lost where pg_net is down or was restarted.
 create function _billing.note_answers(at timestamptz default clock_timestamp())
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   update billing.job_calls c
   set answered_at = r.created, status = r.status_code,
     problem = case when r.status_code between 200 and 299 then null
@@ -8990,7 +9015,7 @@ comment on function _billing.note_answers is 'Notes what calls of scheduled jobs
 -- Wakes the worker where there is something due and not enough at work already. The call may be
 -- lost: the deliveries stay, and the next minute calls again. Returns what it did.
 create function billing.nudge_deliver(at timestamptz default clock_timestamp())
-returns text language plpgsql security definer set search_path = '' as $$
+returns text language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: reads Vault, which callers may not.
 declare
   most_at_work constant integer := 60;
@@ -9060,7 +9085,7 @@ grant select on billing.log_exports to service_role;
 
 -- A log row leaves the table only from a stored part of a month that is being removed.
 create function _billing.refuse_unexported() returns trigger
-language plpgsql set search_path = '' as $$
+language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   if exists (select from gone g where not exists (
     select from billing.log_exports e join billing.log_months m using (month)
@@ -9089,7 +9114,7 @@ return (to_jsonb(log) - 'stored_by')::text;
 
 -- Cuts a month into parts of about so many rows, each an interval of time; returns how many.
 create function _billing.plan_log_exports(month date, part_rows integer default 10000)
-returns bigint language sql set search_path = '' as $$
+returns bigint language sql set search_path = pg_catalog, pg_temp as $$
   with bounds as (
     select plan_log_exports.month::timestamp at time zone 'UTC' as lowest,
       (plan_log_exports.month + interval '1 month') at time zone 'UTC' as highest
@@ -9124,7 +9149,7 @@ $$;
 -- nothing to store (any more).
 create function _billing.read_log_export(month date, part integer)
 returns table (lines text, log_count bigint, checksum numeric)
-language sql stable set search_path = '' set timezone = 'UTC' as $$
+language sql stable set search_path = pg_catalog, pg_temp set timezone = 'UTC' as $$
   select string_agg(x.line || E'\n', '' order by x.seq), count(*),
     sum(hashtextextended(x.line, 0)::numeric)
   from billing.log_exports e
@@ -9140,7 +9165,7 @@ comment on function _billing.read_log_export is
 
 create function _billing.save_log_export(month date, part integer, log_count bigint,
   checksum numeric, path text, sha256 text, bytes bigint)
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   update billing.log_exports e set state = 'stored', log_count = save_log_export.log_count,
     checksum = save_log_export.checksum, path = save_log_export.path,
     sha256 = save_log_export.sha256, bytes = save_log_export.bytes
@@ -9150,7 +9175,7 @@ comment on function _billing.save_log_export is 'Notes that a part has been stor
 
 -- Removes a stored part, if its rows are still those that were stored; else it is stored anew.
 create function _billing.remove_log_export(month date, part integer)
-returns bigint language plpgsql set search_path = '' set timezone = 'UTC' as $$
+returns bigint language plpgsql set search_path = pg_catalog, pg_temp set timezone = 'UTC' as $$
 declare
   file billing.log_exports;
   seen record;
@@ -9182,7 +9207,7 @@ end $$;
 
 -- Why the logs of a month cannot go yet; null when all of them are billed and agree.
 create function _billing.retention_blocker(month date)
-returns text language plpgsql set search_path = '' as $$
+returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   month_end constant date := month + interval '1 month';
   found bigint;
@@ -9225,7 +9250,7 @@ comment on function _billing.retention_blocker is
 
 -- The oldest month that is past its retention and still here; null when there is none.
 create function _billing.expired_log_month(as_of timestamptz)
-returns date language sql stable set search_path = '' as $$
+returns date language sql stable set search_path = pg_catalog, pg_temp as $$
   select x.month from (
     -- Months without logs are passed over: one call of 1970 would have all of them exported.
     select date_trunc('month', _billing.next_log_day(coalesce(
@@ -9241,7 +9266,8 @@ $$;
 -- remove it. Returns what it did. Killed at any point it has done nothing of the step.
 create function billing.apply_retention(as_of timestamptz default billing.as_of(),
   most_rows bigint default 1000000)
-returns text language plpgsql security definer set search_path = '' set jit = off as $$
+returns text language plpgsql security definer
+set search_path = pg_catalog, pg_temp set jit = off as $$
 -- Definer: only this removes logs.
 declare
   current billing.log_months;
@@ -9548,7 +9574,7 @@ grant select, insert on billing.stripe_events to service_role;
 
 -- Tells operators of money: once per key.
 create function _billing.notice(key text, priority text, message text)
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   select billing.queue_notice('stripe:' || key, priority, split_part(message, ':', 1), message);
 $$;
 
@@ -9567,13 +9593,13 @@ return to_timestamp(seconds::numeric);
 
 -- Whose they are, as lock_clients wants it; none where they are not ours.
 create function _billing.clients_of_stripe_invoice(stripe_id text)
-returns uuid[] language sql stable set search_path = '' as $$
+returns uuid[] language sql stable set search_path = pg_catalog, pg_temp as $$
   select array(select i.client_id from public.stripe_invoices m
     join public.invoices i on i.id = m.invoice_id where m.stripe_invoice_id = stripe_id);
 $$;
 
 create function _billing.clients_of_payment(intent_id text)
-returns uuid[] language sql stable set search_path = '' as $$
+returns uuid[] language sql stable set search_path = pg_catalog, pg_temp as $$
   select array(select i.client_id from public.stripe_payments p
     join public.stripe_invoices m on m.stripe_invoice_id = p.stripe_invoice_id
     join public.invoices i on i.id = m.invoice_id where p.payment_intent_id = intent_id);
@@ -9584,7 +9610,7 @@ $$;
 -- Money that arrives for an invoice that needs none any more is the client's.
 create function _billing.book_stripe_payment(invoice_id uuid, amount bigint, at timestamptz,
   reference text)
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   invoice public.invoices := _billing.get_invoice(invoice_id);
 begin
@@ -9606,7 +9632,7 @@ end $$;
 
 -- Books what Stripe has received since the last time: held invoices first, then the invoice itself.
 create function _billing.book_stripe_payments(mirror public.stripe_invoices, at timestamptz)
-returns text language plpgsql set search_path = '' as $$
+returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   received constant bigint := mirror.amount_paid_minor - mirror.paid_off_stripe_minor
     - mirror.booked_minor;
@@ -9643,7 +9669,7 @@ end $$;
 -- money that the client owes, and on no account until somebody puts it on an invoice.
 create function _billing.take_refund_off_balance(invoice public.invoices, amount bigint,
   reference text, at timestamptz)
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   credit constant bigint := coalesce((select sum(b.amount_minor) from public.balance_entries b
     where b.client_id = invoice.client_id and b.currency = invoice.currency), 0);
@@ -9666,7 +9692,7 @@ end $$;
 -- (in the Dashboard) gets one here. What cannot be credited, because the invoice is void or was
 -- credited to the balance already, was the client's credit, and is that no more.
 create function _billing.book_stripe_refunds(mirror public.stripe_invoices, at timestamptz)
-returns text language plpgsql set search_path = '' as $$
+returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   invoice public.invoices := _billing.get_invoice(mirror.invoice_id);
   gone constant bigint := mirror.refunded_minor - mirror.booked_refund_minor;
@@ -9706,7 +9732,7 @@ end $$;
 
 -- A charge as Stripe describes it: `amount_refunded` is all that was ever given back of it.
 create function billing.apply_stripe_charge(charge jsonb, seen timestamptz)
-returns text language plpgsql security definer set search_path = '' as $$
+returns text language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above.
 declare
   payment public.stripe_payments;
@@ -9736,7 +9762,7 @@ grant execute on function billing.apply_stripe_charge(jsonb, timestamptz) to ser
 
 -- A credit note of Stripe: ours if it names one, else one is issued here for it.
 create function billing.apply_stripe_credit_note(note jsonb, seen timestamptz)
-returns text language plpgsql security definer set search_path = '' as $$
+returns text language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above.
 declare
   mirror public.stripe_invoices;
@@ -9831,7 +9857,7 @@ return coalesce(array_position(
 
 -- Voided or written off there: here too, where our rules allow it; else somebody is told.
 create function _billing.follow_stripe_status(mirror public.stripe_invoices, at timestamptz)
-returns text language plpgsql set search_path = '' as $$
+returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   invoice public.invoices := _billing.get_invoice(mirror.invoice_id);
 begin
@@ -9853,7 +9879,7 @@ end $$;
 -- One invoice of Stripe, as it is in an event or an answer. Returns what came of it, or null when
 -- it is none of ours (a subscription's, one made by hand there).
 create function billing.apply_stripe_invoice(invoice jsonb, seen timestamptz)
-returns text language plpgsql security definer set search_path = '' as $$
+returns text language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: the books are written by functions only.
 declare
   mirror public.stripe_invoices;
@@ -9898,7 +9924,7 @@ grant execute on function billing.apply_stripe_invoice(jsonb, timestamptz) to se
 
 -- Stripe's fields as the lines of an address; we send the lines of ours in line1 and line2.
 create function _billing.address_lines(address jsonb) returns text[]
-language sql immutable set search_path = '' as $$
+language sql immutable set search_path = pg_catalog, pg_temp as $$
   select coalesce(array_agg(btrim(l.line) order by l.place), '{}')
   from (values
     (1, address ->> 'line1'), (2, address ->> 'line2'),
@@ -9910,14 +9936,14 @@ language sql immutable set search_path = '' as $$
 $$;
 
 create function _billing.client_of_customer(customer_id text) returns uuid
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select s.client_id from public.stripe_customers s where s.stripe_customer_id = customer_id;
 $$;
 
 -- The client changed its details in the portal: the next invoice goes to the new address. Only
 -- what the event says was changed is taken, and what we sent ourselves is no change.
 create function _billing.apply_stripe_customer(customer jsonb, changed jsonb)
-returns text language plpgsql set search_path = '' as $$
+returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   owner uuid := _billing.client_of_customer(customer ->> 'id');
   before public.clients;
@@ -9941,7 +9967,7 @@ begin
 end $$;
 
 create function billing.forget_stripe_customer(customer_id text, seen timestamptz)
-returns text language plpgsql security definer set search_path = '' as $$
+returns text language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: called for the service role by reconciliation.
 begin
   update public.stripe_customers s set deleted_at = seen
@@ -9962,7 +9988,7 @@ grant execute on function billing.forget_stripe_customer(text, timestamptz) to s
 
 -- The client of a subscription: its customer's, or the one that it names.
 create function billing.owner_of_subscription(subscription jsonb)
-returns uuid language sql stable security definer set search_path = '' as $$
+returns uuid language sql stable security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: called for the service role by reconciliation.
   select coalesce(_billing.client_of_customer(subscription ->> 'customer'),
     (select c.id from public.clients c
@@ -9974,7 +10000,7 @@ grant execute on function billing.owner_of_subscription(jsonb) to service_role;
 
 -- A base fee that waits for our next invoice is left to Stripe once a subscription with one begins.
 create function _billing.drop_doubled_fee(mirror public.stripe_subscriptions, began timestamptz)
-returns text language plpgsql set search_path = '' as $$
+returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   dropped bigint;
 begin
@@ -10001,7 +10027,7 @@ end $$;
 -- served.
 create function _billing.follow_subscription(mirror public.stripe_subscriptions,
   made timestamptz, runs_since timestamptz, ended timestamptz)
-returns text language plpgsql set search_path = '' as $$
+returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   first_day constant date := billing.day_of(mirror.client_id, runs_since);
   end_day constant date :=
@@ -10047,7 +10073,7 @@ end $$;
 
 -- Mirrors a subscription. A new one gives its client a billing config; service follows it.
 create function billing.apply_stripe_subscription(subscription jsonb, seen timestamptz)
-returns text language plpgsql security definer set search_path = '' as $$
+returns text language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: called for the service role by reconciliation.
 declare
   owner constant uuid := billing.owner_of_subscription(subscription);
@@ -10102,7 +10128,7 @@ grant execute on function billing.apply_stripe_subscription(jsonb, timestamptz) 
 
 -- The platform fee as a line of ours, for a client whose fee Stripe does not bill.
 create function billing.charge_base_fee(client_id uuid, amount numeric, description text, day date)
-returns uuid language plpgsql security definer set search_path = '' as $$
+returns uuid language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: it looks at subscriptions that the caller need not see.
 declare
   item uuid;
@@ -10133,7 +10159,7 @@ grant execute on function billing.charge_base_fee(uuid, numeric, text, date) to 
 
 -- Which payment belongs to which invoice: what refunds and disputes are looked up by.
 create function billing.apply_stripe_invoice_payment(payment jsonb, seen timestamptz)
-returns text language plpgsql security definer set search_path = '' as $$
+returns text language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above.
 declare
   mirror public.stripe_invoices;
@@ -10170,7 +10196,7 @@ comment on function billing.apply_stripe_invoice_payment is
 grant execute on function billing.apply_stripe_invoice_payment(jsonb, timestamptz) to service_role;
 
 create function _billing.apply_stripe_dispute(dispute jsonb, seen timestamptz)
-returns text language plpgsql set search_path = '' as $$
+returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   invoice public.invoices;
 begin
@@ -10201,7 +10227,7 @@ end $$;
 
 -- Failures are told once per attempt.
 create function _billing.notice_of_invoice_event(event billing.stripe_events)
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   select _billing.notice(event.type || '/' || m.stripe_invoice_id || '/'
       || coalesce(t.invoice ->> 'attempt_count', '0'), 'high',
     format(x.message, i.number, c.name, billing.money_text(i.amount_due_minor, i.currency),
@@ -10219,7 +10245,7 @@ $$;
 
 -- The client hears of it too, once per attempt: by mail, with the pay link.
 create function _billing.remind_of_failed_payment(event billing.stripe_events)
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   insert into public.deliveries (kind, event, dedupe_key, client_id, invoice_id, max_attempts,
     payload)
   select 'email', 'reminder', format('%s:%s:%s', x.failure, m.stripe_invoice_id,
@@ -10246,7 +10272,7 @@ $$;
 -- Stores an event unless it is known. True when it is new. In plpgsql because its plan is kept from
 -- call to call: this is all that Stripe waits for.
 create function billing.receive_stripe_event(event jsonb)
-returns boolean language plpgsql security definer set search_path = '' as $$
+returns boolean language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: callers may not write the books; this writes down only what Stripe signed.
 begin
   insert into billing.stripe_events (id, type, livemode, created_at, payload)
@@ -10259,7 +10285,7 @@ comment on function billing.receive_stripe_event is 'Stores an event once; true 
 grant execute on function billing.receive_stripe_event(jsonb) to service_role;
 
 create function _billing.postpone_stripe_event(event billing.stripe_events, error text)
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   update billing.stripe_events e set
     attempts = e.attempts + 1, note = error,
@@ -10275,7 +10301,7 @@ end $$;
 
 -- What each type means for us. Returns what was done; 'ignored: why' where nothing was to be done.
 create function _billing.apply_stripe_event(event billing.stripe_events)
-returns text language plpgsql set search_path = '' as $$
+returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   thing constant jsonb := event.payload #> '{data,object}';
   result text;
@@ -10327,7 +10353,7 @@ end $$;
 -- Acts on one pending event. What fails is undone and tried again later, longer and longer apart;
 -- after twelve times (some hours) somebody is told.
 create function billing.process_stripe_event(event_id text)
-returns text language plpgsql security definer set search_path = '' as $$
+returns text language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: acting on an event writes the books.
 declare
   event billing.stripe_events;
@@ -10367,7 +10393,7 @@ grant execute on function billing.process_stripe_event(text) to service_role;
 
 -- All that is due, oldest first. Cron calls it; two at once do each event once.
 create function billing.process_stripe_events(limit_to integer default 500)
-returns integer language plpgsql security definer set search_path = '' as $$
+returns integer language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above.
 declare
   event record;
@@ -10409,7 +10435,7 @@ comment on procedure _billing.act_on_stripe_events is
 -- What the functions need to know to bring an invoice to Stripe, and what they write down.
 
 create function _billing.stripe_client_facts(client_id uuid, livemode boolean)
-returns jsonb language sql stable set search_path = '' as $$
+returns jsonb language sql stable set search_path = pg_catalog, pg_temp as $$
   select jsonb_build_object('id', c.id, 'name', c.name, 'email', c.email,
     'address', to_jsonb(c.address), 'tax_id', c.tax_id, 'locale', c.locale,
     'external_id', c.external_id, 'tax_id_type', t.tax_id_type,
@@ -10427,7 +10453,7 @@ comment on function _billing.stripe_client_facts is
 
 -- Everything about one invoice that sending it takes, as one document.
 create function _billing.stripe_invoice_facts(invoice_id uuid, livemode boolean)
-returns jsonb language sql stable set search_path = '' as $$
+returns jsonb language sql stable set search_path = pg_catalog, pg_temp as $$
   select jsonb_build_object(
     'invoice', to_jsonb(i) - 'document' - 'note' - 'deliveries',
     'exponent', cur.exponent,
@@ -10459,7 +10485,7 @@ comment on function _billing.stripe_invoice_facts is
 
 create function _billing.save_stripe_customer(client_id uuid, livemode boolean, customer_id text,
   digest text)
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   -- One at a time per client: `on conflict` waits for one of the two unique keys only, and the
   -- other would refuse the second of two workers that note the same customer at once.
   select pg_advisory_xact_lock(hashtextextended('stripe customer ' || client_id, 0));
@@ -10474,7 +10500,7 @@ comment on function _billing.save_stripe_customer is
 
 -- Begun before Stripe is asked, so that a webhook that is faster than the answer finds its invoice.
 create function _billing.begin_stripe_invoice(invoice_id uuid, livemode boolean)
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   insert into public.stripe_invoices (invoice_id, livemode) values (invoice_id, livemode)
   on conflict do nothing;
 $$;
@@ -10482,7 +10508,7 @@ comment on function _billing.begin_stripe_invoice is 'Begins the mirror of an in
 
 -- Notes the Stripe draft before anything is done with it, so that no crash forgets it.
 create function _billing.save_stripe_draft(invoice_id uuid, livemode boolean, stripe_id text)
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   update public.stripe_invoices m set stripe_invoice_id = stripe_id,
     state = case when m.state in ('creating', 'held', 'refused', 'deleted') then 'draft'
       else m.state end, problem = null
@@ -10495,7 +10521,7 @@ comment on function _billing.save_stripe_draft is 'Notes the id of an invoice''s
 -- begins anew, with new idempotency keys if a draft was deleted.
 create function _billing.save_stripe_problem(invoice_id uuid, livemode boolean, state text,
   problem text, draft_deleted boolean)
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   update public.stripe_invoices m set state = save_stripe_problem.state,
     problem = save_stripe_problem.problem, stripe_invoice_id = null,
     generation = m.generation + draft_deleted::integer
@@ -10508,7 +10534,7 @@ comment on function _billing.save_stripe_problem is 'Notes why an invoice is not
 -- the Dashboard. What is still to be collected begins anew, under new idempotency keys, else Stripe
 -- would answer with the one that is gone. Of two who find out, one begins.
 create function _billing.forget_stripe_draft(invoice_id uuid, livemode boolean, gone text)
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   update public.stripe_invoices m set stripe_invoice_id = null, generation = m.generation + 1,
     problem = 'its draft is gone from Stripe',
     state = case when i.status in ('open', 'uncollectible') and i.amount_due_minor > 0
@@ -10521,11 +10547,11 @@ $$;
 comment on function _billing.forget_stripe_draft is
   'Notes that Stripe has a draft no more; an invoice that is still due begins anew.';
 
--- About to be finalized: what it carries, and which credit notes its amount already allows for, which
--- are those that were there when the amount was read. One that was issued since is sent to Stripe.
+-- About to be finalized: what it carries, and which credit notes its amount already allows for.
+-- Those are the ones there were when the amount was read; one issued since is sent to Stripe.
 create function _billing.save_stripe_carried(invoice_id uuid, livemode boolean, held jsonb,
   agreed_total bigint, credit_note_ids uuid[])
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   insert into public.stripe_carried (held_invoice_id, livemode, carrying_invoice_id, amount_minor)
   select h.invoice_id, save_stripe_carried.livemode, save_stripe_carried.invoice_id,
     h.amount_minor
@@ -10552,7 +10578,7 @@ comment on function _billing.save_stripe_carried is
 -- in our books only (`out of band`): Stripe's balance of a customer stays zero.
 create function _billing.unsent_credit_notes(mirror public.stripe_invoices)
 returns table (credit_note_id uuid, amount_minor bigint, refund_minor bigint, reason text)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select n.id, n.total_minor, n.to_refund_minor, n.reason
   from public.credit_notes n
   where n.invoice_id = mirror.invoice_id and not exists (
@@ -10565,7 +10591,7 @@ $$;
 create function _billing.stripe_outbox(livemode boolean)
 returns table (task text, invoice_id uuid, stripe_invoice_id text, credit_note_id uuid,
   amount_minor bigint, refund_minor bigint, currency text, memo text)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select case
       when i.status = 'void' and m.state = 'draft' then 'delete'
       when i.status = 'void' then 'void'
@@ -10590,7 +10616,7 @@ comment on function _billing.stripe_outbox is
 
 create function _billing.save_stripe_credit_note(credit_note_id uuid, livemode boolean,
   stripe_id text)
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   insert into public.stripe_credit_notes as s (credit_note_id, livemode, stripe_credit_note_id,
     origin)
   values (credit_note_id, livemode, stripe_id, 'ours')
@@ -10601,7 +10627,7 @@ comment on function _billing.save_stripe_credit_note is
 
 -- Before Stripe is told that the rest was paid elsewhere: so that its figure is not booked again.
 create function _billing.save_paid_off_stripe(invoice_id uuid, livemode boolean, amount bigint)
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   update public.stripe_invoices m set paid_off_stripe_minor = amount
   where m.invoice_id = save_paid_off_stripe.invoice_id
     and m.livemode = save_paid_off_stripe.livemode;
@@ -10617,7 +10643,7 @@ returns table (invoice_id uuid, number text, status text, currency text, wanted 
   problem text, total_minor bigint, amount_paid_minor bigint, booked_minor bigint,
   paid_off_stripe_minor bigint, refunded_minor bigint, booked_refund_minor bigint,
   paid_here_minor bigint)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select i.id, i.number, i.status, i.currency, 'stripe' = any (i.deliveries)
       and i.status in ('open', 'uncollectible') and i.amount_due_minor > 0,
     m.agreed_total_minor, i.amount_due_minor, m.stripe_invoice_id, m.state, m.problem,
@@ -10639,7 +10665,7 @@ comment on function _billing.stripe_both_sides is
 
 -- Usage on an invoice of ours, be it a draft, is not given to Stripe as well.
 create function _billing.guard_new_meter() returns trigger
-language plpgsql set search_path = '' as $$
+language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   invoiced text;
 begin
@@ -10664,7 +10690,7 @@ create constraint trigger guard_new_meter_at_commit after insert on public.strip
 -- Usage of client-local days that Stripe rates, per client, meter and day; of days of service only.
 create function _billing.metered_usage(from_day date, until_day date)
 returns table (client_id uuid, event_name text, usage_day date, quantity numeric)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select r.client_id, m.event_name, r.usage_day, sum(r.quantity)
   from (select distinct s.client_id from public.stripe_meters s) k
   join public.service_intervals v on v.client_id = k.client_id
@@ -10726,7 +10752,7 @@ create function _billing.due_meter_events(livemode boolean,
   as_of timestamptz default billing.as_of(), limit_to integer default 500)
 returns table (id uuid, client_id uuid, event_name text, value bigint, happened_at bigint,
   attempts smallint)
-language plpgsql set search_path = '' as $$
+language plpgsql set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 declare
   oldest constant date := _billing.oldest_metered_day(as_of);
@@ -10765,7 +10791,7 @@ comment on function _billing.due_meter_events is
 -- About to be sent: from now on Stripe may have it. False where another worker has sent it, or has
 -- written it down anew: then it must not be sent.
 create function _billing.begin_meter_event(event_id uuid, at timestamptz)
-returns boolean language plpgsql set search_path = '' as $$
+returns boolean language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   update billing.stripe_meter_events e set attempts = e.attempts + 1,
     tried_at = coalesce(e.tried_at, at)
@@ -10778,7 +10804,7 @@ comment on function _billing.begin_meter_event is
 -- How it went: `sent`; `refused`, so Stripe does not have it, unless an earlier try is in doubt;
 -- `unsure`, so it may have it.
 create function _billing.save_meter_event(event_id uuid, outcome text, problem text, at timestamptz)
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   update billing.stripe_meter_events e set problem = save_meter_event.problem,
     sent_at = case outcome when 'sent' then at end,
     tried_at = case when outcome <> 'refused' or e.attempts > 1 then e.tried_at end
@@ -10791,7 +10817,7 @@ create function _billing.meter_differences(since date, livemode boolean,
   as_of timestamptz default billing.as_of())
 returns table (client_id uuid, client text, event_name text, usage_day date, used numeric,
   sent bigint, reason text)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select c.id, c.name, d.event_name, d.usage_day, d.used, d.sent, case
     when d.used < d.told then 'more was told than was used, and Stripe takes nothing back'
     when d.problem is not null then d.problem
@@ -10828,7 +10854,7 @@ comment on function _billing.meter_differences is
 -- Calls reconcile-stripe, where it can be called and there is something to tell or compare. Stripe
 -- being off is the function's to say. Like every nudge it may be lost; the next one finds the same.
 create function billing.nudge_stripe(body jsonb) returns text
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: reads Vault, which callers may not.
 declare
   missing constant text[] := _billing.missing_secrets();
@@ -10883,7 +10909,7 @@ from (values
 -- The columns in which an event differs from the stored row, or null: populating the row with the
 -- event casts and rounds as storing it would have.
 create function billing.event_differences(stored public.agent_usage_logs, event jsonb)
-returns text language sql stable set search_path = '' set timezone = 'UTC' as $$
+returns text language sql stable set search_path = pg_catalog, pg_temp set timezone = 'UTC' as $$
   select string_agg(k.key, ', ' order by k.key)
   from jsonb_object_keys(event) k(key)
   where to_jsonb(jsonb_populate_record(stored, event)) -> k.key
@@ -10896,7 +10922,7 @@ grant execute on function billing.event_differences(public.agent_usage_logs, jso
 -- Refuses events that name a row to correct: dropping the field would bill what was to be taken
 -- back.
 create function billing.refuse_corrections(events jsonb)
-returns void language plpgsql stable set search_path = '' as $$
+returns void language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 begin
   if events @? 'lax $[*].corrects_id ? (@ != null)' then
     perform billing.raise_error('correction_refused',
@@ -10911,7 +10937,7 @@ grant execute on function billing.refuse_corrections(jsonb) to service_role;
 -- Inserts events; of those with one id the first. An id that is stored already, or that another
 -- connection stores and commits meanwhile, inserts nothing. Returns the places of what was stored.
 create function billing.insert_events(batch jsonb)
-returns integer[] language sql set search_path = '' set timezone = 'UTC' as $$
+returns integer[] language sql set search_path = pg_catalog, pg_temp set timezone = 'UTC' as $$
   with wanted as materialized (
     select distinct on (x.id) x.id, x.index, r.agent, r.endpoint, r.model, r.input_tokens,
       r.output_tokens, r.web_searches, r.other_features, r.input_cost, r.output_cost,
@@ -10944,7 +10970,7 @@ grant execute on function billing.insert_events(jsonb) to service_role;
 -- Only what an event says is compared, so a retry that leaves a default out is still a duplicate.
 create function billing.ingest_usage(events jsonb)
 returns table (index integer, result text, id uuid, detail text)
-language plpgsql set search_path = '' set timezone = 'UTC' as $$
+language plpgsql set search_path = pg_catalog, pg_temp set timezone = 'UTC' as $$
 declare
   ids uuid[];
   fresh uuid[];
@@ -11052,7 +11078,7 @@ grant select, insert, update, delete on billing.idempotency_keys to service_role
 create function billing.claim_idempotency_key(actor text, key text, operation text,
   request_hash text)
 returns table (is_new boolean, same_request boolean, status smallint, answer json)
-language plpgsql set search_path = '' as $$
+language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   delete from billing.idempotency_keys k where k.created_at < now() - interval '7 days';
   insert into billing.idempotency_keys as k (actor, key, operation, request_hash)
@@ -11082,7 +11108,7 @@ grant execute on function billing.claim_idempotency_key(text, text, text, text) 
 -- whole day yet, what there is. Never below the minimum nor below what is charged already.
 create function billing.current_spend(client_id uuid, as_of timestamptz default now())
 returns jsonb language plpgsql stable security definer
-set search_path = '' set plan_cache_mode = force_generic_plan as $$
+set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
 -- Definer: rating reads functions that callers may not call; the caller checks whose client it is.
 declare
   target billing.rating_target;
@@ -11166,7 +11192,7 @@ grant execute on function billing.current_spend(uuid, timestamptz) to service_ro
 create function billing.usage_in_logs(from_day date, until_day date)
 returns table (client_id uuid, usage_day date, model text, metric text, agent text,
   quantity numeric, provider_cost numeric, log_count bigint)
-language plpgsql stable security definer set search_path = '' as $$
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: summing logs is done by functions that callers may not call.
 declare
   nothing billing.usage_watermark;
@@ -11192,7 +11218,7 @@ grant execute on function billing.usage_in_logs(date, date) to service_role;
 -- What the HTTP API calls as service_role beside what is granted elsewhere.
 
 create function billing.count_usage()
-returns bigint language plpgsql security definer set search_path = '' as $$
+returns bigint language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: usage_records and the watermark are written by the rollup alone.
 begin
   return _billing.rollup();
@@ -11226,7 +11252,7 @@ grant select on billing.monthly_usage to service_role;
 -- A month that was noted is summed anew as of the snapshot that saw its note, which was written
 -- with the change. Client by client by index: other usage is not looked at.
 create function _billing.refresh_monthly_usage(everything boolean)
-returns void language sql set search_path = '' set jit = off as $$
+returns void language sql set search_path = pg_catalog, pg_temp set jit = off as $$
   with taken as (
     delete from _billing.usage_changes u returning u.client_id, u.month
   ), changed as materialized (
@@ -11296,7 +11322,7 @@ alter table _billing.revenue_changes enable row level security;
 revoke all on _billing.revenue_changes from public, anon, authenticated, service_role;
 
 create function _billing.note_revenue_change() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: revenue_changes is written by nobody else.
 begin
   insert into _billing.revenue_changes (client_id) values (new.client_id);
@@ -11325,7 +11351,7 @@ grant select on billing.monthly_revenue to service_role;
 -- What was invoiced and credited to some clients, by the month that it is for.
 create function _billing.revenue_of(client_ids uuid[])
 returns table (client_id uuid, month date, currency text, net_minor bigint)
-language sql stable set search_path = '' set jit = off as $$
+language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
   with invoice as materialized (
     -- Client by client by index: other clients' invoices are not looked at.
     select i.id, i.client_id, i.currency, i.period_start
@@ -11372,7 +11398,7 @@ comment on function _billing.revenue_of is
   'Invoiced less credited, net of tax, of some clients by month.';
 
 create function _billing.refresh_monthly_revenue(everything boolean)
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   with taken as (
     delete from _billing.revenue_changes t returning t.client_id
   ), changed as materialized (
@@ -11414,7 +11440,7 @@ grant select on billing.client_margin to service_role;
 -- Brings the dashboards up to date. What it costs grows with what has changed, not with what there
 -- is. `everything` computes all anew, after usage_records was written by hand.
 create function billing.refresh_dashboards(everything boolean default false) returns void
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: the tables are written by nobody but this function.
 begin
   -- One at a time; neither readers nor writers wait.
@@ -11431,7 +11457,7 @@ grant execute on function billing.refresh_dashboards(boolean) to service_role;
 -- Compares days with the logs, mends what differs and tells of it: a difference means that
 -- something wrote around the rollup.
 create function _billing.reconcile_days(days daterange, as_of timestamptz default billing.as_of())
-returns bigint language plpgsql set search_path = '' as $$
+returns bigint language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   differences constant bigint := _billing.heal_days(array[days]);
 begin
@@ -11449,7 +11475,7 @@ comment on function _billing.reconcile_days is
 
 -- The same as a job of rebuild_in_steps. One that has not ended by the next night goes on.
 create function _billing.request_comparison(as_of timestamptz default billing.as_of())
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   insert into billing.rebuild_requests (from_day, until_day, in_steps, compares)
   select (as_of at time zone 'UTC')::date - 45, (as_of at time zone 'UTC')::date + 4, true, true
   where not exists (select from billing.rebuild_requests r where r.compares);
@@ -11459,7 +11485,7 @@ comment on function _billing.request_comparison is
 
 -- The last 45 days, a week at a time.
 create function billing.reconcile_usage(as_of timestamptz default billing.as_of())
-returns bigint language plpgsql security definer set search_path = '' as $$
+returns bigint language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: usage_records is written by nobody but billing's own functions.
 declare
   today constant date := (as_of at time zone 'UTC')::date;
@@ -11482,7 +11508,8 @@ grant execute on function billing.reconcile_usage(timestamptz) to service_role;
 
 -- The oldest job, one piece further; true where there was one. Rebuilds come before comparisons.
 create function billing.rebuild_step()
-returns boolean language plpgsql security definer set search_path = '' set jit = off as $$
+returns boolean language plpgsql security definer
+set search_path = pg_catalog, pg_temp set jit = off as $$
 -- Definer: usage_records is written by nobody but billing's own functions.
 declare
   job billing.rebuild_requests;
@@ -11545,7 +11572,7 @@ comment on procedure _billing.rebuild_in_steps is
 -- Of invoices, by themselves and by their lines.
 create function _billing.check_invoices()
 returns table (invariant text, subject text, detail text)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select 'total_is_sum_of_lines', coalesce(i.number, i.id::text),
     format('total %s, lines %s', i.total_minor, s.total)
   from public.invoices i
@@ -11598,7 +11625,7 @@ comment on function _billing.check_invoices is
 -- Numbers of a series and year run from 1 to the counter, each once.
 create function _billing.check_numbers()
 returns table (invariant text, subject text, detail text)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   with given as (
     select m[1] as series, m[2]::integer as year, m[3]::integer as number
     from public.invoices i
@@ -11625,7 +11652,7 @@ comment on function _billing.check_numbers is 'Series of invoice numbers with ga
 -- Of money after the invoice: credit notes, payments, balance, and the ledger over all of it.
 create function _billing.check_money()
 returns table (invariant text, subject text, detail text)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select 'credit_note_is_sum_of_lines', n.number, format('total %s, lines %s', n.total_minor,
     s.total)
   from public.credit_notes n
@@ -11683,7 +11710,7 @@ comment on function _billing.check_money is
 -- rating may stay booked where notes by hand have left no invoice with room to credit it on.
 create function _billing.misbooked_sections()
 returns table (client_id uuid, section_start date, net_minor numeric)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   with section as materialized (
     select s.client_id, s.section_start, s.net_minor - coalesce((
       select sum(l.amount_minor)
@@ -11710,7 +11737,7 @@ comment on function _billing.misbooked_sections is
 -- what became of it.
 create function _billing.check_periods()
 returns table (invariant text, subject text, detail text)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select 'periods_follow_each_other', p.client_id::text, format('%s ends on %s, the next begins %s',
     p.period_start, p.period_end, p.next_start)
   from (
@@ -11757,7 +11784,7 @@ comment on function _billing.check_periods is
 -- Of usage: records equal logs, quarantine is of logs that exist.
 create function _billing.check_usage(days daterange)
 returns table (invariant text, subject text, detail text)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select 'records_equal_logs', concat_ws('/', d.client_id, d.usage_day, d.model, d.metric, d.agent),
     format('logged %s, recorded %s', d.logged, d.recorded)
   from billing.usage_discrepancies(days) d
@@ -11781,7 +11808,7 @@ comment on function _billing.check_usage is
 
 create function billing.check_invariants(usage_since date default null)
 returns table (invariant text, subject text, detail text)
-language sql stable security definer set search_path = '' set jit = off
+language sql stable security definer set search_path = pg_catalog, pg_temp set jit = off
 set statement_timeout = '30min' as $$
 -- Definer: callers may ask; what it looks at is more than they may read.
   select * from _billing.check_invoices()
@@ -11797,7 +11824,7 @@ comment on function billing.check_invariants is
 grant execute on function billing.check_invariants(date) to service_role;
 
 create function billing.report_violations(as_of timestamptz default billing.as_of())
-returns bigint language plpgsql security definer set search_path = '' as $$
+returns bigint language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above; it tells operators.
 declare
   violations bigint;
@@ -11832,7 +11859,7 @@ select _billing.schedule_job('billing-invariants', '10 4 * * *',
 
 -- The numbers that one field of a cron schedule stands for: '*', '*/5', '1,15', '2-31', '0-30/10'.
 create function _billing.cron_field(field text, lowest integer, highest integer)
-returns integer[] language sql immutable set search_path = '' as $$
+returns integer[] language sql immutable set search_path = pg_catalog, pg_temp as $$
   select array_agg(distinct n)
   from regexp_split_to_table(field, ',') part
   cross join lateral regexp_match(part, '^(?:\*|(\d+)(?:-(\d+))?)(?:/(\d+))?$') m
@@ -11845,7 +11872,7 @@ $$;
 -- is cron's rule wherever one of them is '*'. Null for what is no five-field schedule. Looks day by
 -- day: most schedules fire today or tomorrow.
 create function _billing.next_run(schedule text, after timestamptz)
-returns timestamptz language plpgsql immutable set search_path = '' as $$
+returns timestamptz language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
 declare
   local constant timestamp := after at time zone 'UTC';
   field constant text[] := regexp_split_to_array(btrim(schedule), '\s+');
@@ -11891,7 +11918,7 @@ comment on function _billing.next_run is 'Next time a cron schedule fires after 
 -- it needs is missing. Each goes on by itself when its job is called again.
 create function _billing.unfinished_work(at timestamptz default clock_timestamp())
 returns table (part text, what text, since timestamptz, message text)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select 'runs', 'run', min(r.started_at),
     format('the monthly run of %s, begun at %s, has not ended',
       to_char(min(r.as_of) at time zone 'UTC', 'YYYY-MM-DD'),
@@ -11921,7 +11948,7 @@ create function billing.read_jobs(at timestamptz default clock_timestamp())
 returns table (name text, purpose text, schedule text, active boolean, last_started_at timestamptz,
   last_outcome text, last_duration interval, last_message text, next_run_at timestamptz,
   warning text)
-language plpgsql stable security definer set search_path = '' as $$
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: pg_cron shows each role its own jobs only; these are the owner's.
 begin
   return query
@@ -11970,7 +11997,7 @@ grant select on billing.jobs to service_role;
 -- Tells of jobs that failed or are late, once a day each, of calls that were answered badly, once a
 -- day for each status, and of work that was begun and has not ended.
 create function billing.watch_jobs(at timestamptz default clock_timestamp())
-returns bigint language sql security definer set search_path = '' as $$
+returns bigint language sql security definer set search_path = pg_catalog, pg_temp as $$
   select _billing.note_answers(at);
   select coalesce(sum(billing.queue_notice(n.key, 'high', n.subject, n.message)), 0)::bigint
   from (
@@ -12005,7 +12032,7 @@ grant execute on function billing.watch_jobs(timestamptz) to service_role;
 
 -- pg_cron keeps the details of every run for ever; two weeks are enough, of calls too.
 create function _billing.purge_job_details(at timestamptz default clock_timestamp())
-returns bigint language sql set search_path = '' as $$
+returns bigint language sql set search_path = pg_catalog, pg_temp as $$
   delete from billing.job_calls c where c.called_at < at - interval '14 days';
   with gone as (
     delete from cron.job_run_details d where d.end_time < at - interval '14 days' returning 1
@@ -12024,7 +12051,7 @@ $$;
 -- connects, as hosted and by default: then each statement has its own timer. A background worker
 -- has one for the whole command, by the role's setting.
 create function _billing.schedule_jobs()
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   select _billing.schedule_job(j.name, j.schedule, j.command, j.purpose)
   from (values
     ('billing-rollup', '* * * * *', 'call _billing.rollup_in_steps()',
@@ -12073,7 +12100,7 @@ select _billing.schedule_jobs();
 -- How each part is doing: a row each, fine, late or broken, with what to look at.
 create function billing.read_health(at timestamptz default clock_timestamp())
 returns table (part text, state text, since timestamptz, detail text)
-language sql stable security definer set search_path = '' set jit = off as $$
+language sql stable security definer set search_path = pg_catalog, pg_temp set jit = off as $$
 -- Definer: jobs and queues are more than callers may read; what comes out are counts and times.
 -- Asked each minute by monitors: reads what waits, never what has been.
   with job as (
@@ -12090,7 +12117,8 @@ language sql stable security definer set search_path = '' set jit = off as $$
       select from by_job b where b.name = j.name)
   ), judged as (
     select b.part, case when j.name is null
-          or j.warning ~ 'failed|not scheduled|switched off|the last call' then 'broken' when j.warning is not null then 'late' else 'fine' end as state,
+          or j.warning ~ 'failed|not scheduled|switched off|the last call' then 'broken'
+        when j.warning is not null then 'late' else 'fine' end as state,
       j.last_started_at as since, coalesce(
         case when b.part = 'jobs' then b.name || ': ' else '' end || j.warning,
         'job ' || b.name || coalesce(', last ' || j.last_outcome, ', not run yet')) as detail
