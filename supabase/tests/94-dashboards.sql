@@ -137,7 +137,8 @@ select is_empty($$
     and p.prosrc !~ 'insert into _billing\.usage_changes'$$,
   'every function that writes usage notes the months');
 select set_eq($$select tgrelid::regclass::text collate "default" from pg_trigger
-  where tgfoid = '_billing.note_revenue_change()'::regprocedure$$, '{invoices,credit_notes}'::text[],
+  where tgfoid = '_billing.note_revenue_change()'::regprocedure$$,
+  '{invoices,credit_notes}'::text[],
   'invoices and credit notes note their client');
 select _billing.refresh_monthly_usage(false);
 select _billing.refresh_monthly_revenue(false);
