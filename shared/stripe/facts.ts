@@ -48,6 +48,8 @@ export const InvoiceFacts = z.object({
   }).nullable(),
   /** Earlier invoices that were too small for Stripe and are collected with this one. */
   held: z.array(z.object({ invoice_id: z.uuid(), number: z.string(), amount_minor: minor })),
+  /** Credit notes that the amount due allows for. */
+  credit_notes: z.array(z.uuid()),
   lines: z.array(z.object({
     position: z.int(),
     kind: z.enum(["usage", "minimum", "one_off", "discount", "tax"]),

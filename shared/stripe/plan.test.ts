@@ -55,6 +55,7 @@ function facts({ invoice = {}, held = [], lines = [line(1, 5000)] }: Changes = {
     },
     mirror: null,
     held,
+    credit_notes: [],
     lines,
   });
 }

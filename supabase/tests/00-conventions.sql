@@ -1,6 +1,6 @@
 -- House rules that the catalog can answer for: asked of everything there is, not of a list.
 begin;
-select plan(24);
+select plan(27);
 
 create view pg_temp.tables as
 select c.oid, n.nspname as schema, c.relname as name, c.relkind as kind, c.relrowsecurity as rls
@@ -118,8 +118,39 @@ select is_empty($$
   where (language = 'plpgsql' or prosecdef)
     -- A procedure that commits can have no settings of its own; it is nobody's but the owner's.
     and not (prokind = 'p' and not prosecdef)
-    and not coalesce(array_to_string(proconfig, ',') like '%search_path=""%', false)$$,
+    and not coalesce('search_path=pg_catalog, pg_temp' = any (proconfig), false)$$,
   'plpgsql and definer functions pin their search_path');
+select is_empty($$
+  select signature, c from pg_temp.functions cross join unnest(proconfig) c
+  where c like 'search_path=%' and c <> 'search_path=pg_catalog, pg_temp'$$,
+  'where it is pinned, temporary objects come last: unnamed they would come first');
+
+-- Anybody who may connect may make temporary types. A function of the owner that looked one up
+-- would run its constraint as the owner.
+create function pg_temp.planted() returns boolean language plpgsql as $$
+begin
+  raise exception 'a planted type ran as %', current_user;
+end $$;
+create function pg_temp.among_planted(statement pg_catalog.text) returns pg_catalog.text
+language plpgsql as $$
+declare
+  message pg_catalog.text;
+begin
+  create domain pg_temp.text as pg_catalog.text check (pg_temp.planted());
+  create domain pg_temp.timestamptz as pg_catalog.timestamptz check (pg_temp.planted());
+  create domain pg_temp.date as pg_catalog.date check (pg_temp.planted());
+  execute statement;
+  raise exception sqlstate 'X0000';
+exception when sqlstate 'X0000' then
+  return null;
+  when others then
+    get stacked diagnostics message = message_text;
+    return message;
+end $$;
+select is(pg_temp.among_planted($$select ''::text$$), 'a planted type ran as postgres',
+  'a planted type is found where no path says otherwise');
+select is(pg_temp.among_planted($$select billing.reconcile_usage('2026-07-01 09:00+00')$$), null,
+  'a definer function uses no type that its caller has made');
 select is_empty($$
   select signature from pg_temp.functions
   where prosecdef and language = 'plpgsql' and prosrc !~ '-- Definer: '$$,

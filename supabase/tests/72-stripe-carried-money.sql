@@ -22,7 +22,7 @@ select is(array[pg_temp.held_by(2), pg_temp.held_by(3)],
   '{INV-2026-000001,INV-2026-000001}'::text[], 'either of the larger ones can take it along');
 -- As a worker does that died after it, and begins again.
 select _billing.save_stripe_carried(pg_temp.id_of(2), false, jsonb_build_array(jsonb_build_object(
-  'invoice_id', pg_temp.id_of(1), 'amount_minor', 5000)), 10000) from generate_series(1, 2);
+  'invoice_id', pg_temp.id_of(1), 'amount_minor', 5000)), 10000, '{}') from generate_series(1, 2);
 select is(pg_temp.held_by(2), 'INV-2026-000001', 'tried again, the first of them still does');
 select is(pg_temp.held_by(3), null, 'what one carries, another does not carry too');
 

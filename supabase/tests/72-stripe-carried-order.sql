@@ -11,7 +11,8 @@ create function pg_temp.id_of(n integer) returns uuid language sql as $$
 $$;
 select _billing.begin_stripe_invoice(pg_temp.id_of(3), false);
 select _billing.save_stripe_carried(pg_temp.id_of(3), false, (select jsonb_agg(jsonb_build_object(
-  'invoice_id', pg_temp.id_of(n), 'amount_minor', 5000)) from unnest('{2,1}'::integer[]) n), 15000);
+  'invoice_id', pg_temp.id_of(n), 'amount_minor', 5000)) from unnest('{2,1}'::integer[]) n), 15000,
+  '{}');
 update public.stripe_invoices set stripe_invoice_id = 'in_3', state = 'open',
   amount_paid_minor = 6000;
 select _billing.book_stripe_payments(m, '2026-09-03') from public.stripe_invoices m;

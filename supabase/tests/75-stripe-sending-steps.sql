@@ -1,6 +1,6 @@
 -- What is written down while an invoice goes to Stripe, and what Stripe is still to be told.
 begin;
-select plan(23);
+select plan(24);
 
 insert into public.clients (name, email, started_on)
 select 'Client ' || n, 'c@example.com', '2026-06-01' from generate_series(1, 3) n;
@@ -53,8 +53,21 @@ select is((pg_temp.mirror(3)).state, 'open', 'what was finalized is never forgot
 rollback to settled;
 select _billing.save_stripe_draft(pg_temp.id_of(n), false, 'in_' || n) from generate_series(1, 3) n;
 select billing.issue_credit_note(pg_temp.id_of(2), 'before', 100, false, '2026-07-02');
+-- What the worker reads; then, before it notes what is sent, another credit note is issued.
+create temporary table facts as
+select _billing.stripe_invoice_facts(pg_temp.id_of(2), false) as facts;
+savepoint meanwhile;
+select billing.issue_credit_note(pg_temp.id_of(2), 'meanwhile', 50, false, '2026-07-02');
+select _billing.save_stripe_carried(pg_temp.id_of(2), false, '[]', 4900, array(
+  select n::uuid from facts, jsonb_array_elements_text(facts -> 'credit_notes') n));
+select results_eq('select amount_minor, reason
+    from _billing.unsent_credit_notes(pg_temp.mirror(2))',
+  $$values (50::bigint, 'meanwhile')$$,
+  'a credit note that was issued after the amount was read must be sent');
+rollback to meanwhile;
 select _billing.save_stripe_carried(pg_temp.id_of(2), false, jsonb_build_array(jsonb_build_object(
-  'invoice_id', pg_temp.id_of(1), 'amount_minor', 5000)), 9900);
+  'invoice_id', pg_temp.id_of(1), 'amount_minor', 5000)), 9900, array(
+  select n::uuid from facts, jsonb_array_elements_text(facts -> 'credit_notes') n));
 select results_eq('select held_invoice_id, amount_minor from public.stripe_carried',
   'select pg_temp.id_of(1), 5000::bigint', 'what it collects for another is noted');
 select is((pg_temp.mirror(2)).agreed_total_minor || ' ' || (pg_temp.mirror(2)).carried_minor,

@@ -44,6 +44,7 @@ function invoiceOf(lines: number, due = lines * 10, client: object = {}): unknow
     },
     mirror: null,
     held: [],
+    credit_notes: [],
     lines: Array.from({ length: lines }, (_, index) => ({
       position: index + 1,
       kind: "usage",

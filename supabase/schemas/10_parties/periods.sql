@@ -19,7 +19,8 @@ create table public.billing_periods (
     state in ('pending', 'blocked', 'skipped', 'invoiced', 'voided')),
   constraint billing_periods_blocked_says_why check (
     (state = 'blocked') = (num_nulls(reason, message) = 0))
-);
+) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02,
+  autovacuum_analyze_scale_factor = 0.02);
 comment on table public.billing_periods is
   'What became of each client''s period: invoiced, skipped (zero), voided, blocked with a reason.';
 comment on column public.billing_periods.full_days is

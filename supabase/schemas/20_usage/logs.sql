@@ -41,7 +41,8 @@ create table public.agent_usage_logs (
     or not other_features @? '$.* ? (@ < 0)'
     or billing.refuse_negative('other_features',
       (jsonb_path_query_first(other_features, '$.* ? (@ < 0)') #>> '{}')::numeric))
-);
+) with (autovacuum_vacuum_insert_scale_factor = 0.02, autovacuum_vacuum_scale_factor = 0.02,
+  autovacuum_analyze_scale_factor = 0.02);
 comment on table public.agent_usage_logs is
   'One row per model call, as agents log it. Append-only; corrected by rows with corrects_id.';
 comment on column public.agent_usage_logs."timestamp" is 'When the call happened.';

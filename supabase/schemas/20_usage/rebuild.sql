@@ -63,6 +63,11 @@ begin
       where (r.quantity, r.provider_cost, r.log_count)
         is distinct from (excluded.quantity, excluded.provider_cost, excluded.log_count)
       returning r.client_id, r.usage_day
+    ), noted as (
+      insert into _billing.usage_changes (client_id, month)
+      select m.client_id, date_trunc('month', m.usage_day)::date from merged m
+      union
+      select g.client_id, date_trunc('month', g.usage_day)::date from gone g
     ), affected as materialized (
       -- In the order in which lock_periods takes them. A period that is being rated is waited for.
       select p.client_id, p.period_start

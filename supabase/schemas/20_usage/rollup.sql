@@ -112,6 +112,9 @@ begin
         provider_cost = r.provider_cost + excluded.provider_cost,
         log_count = r.log_count + excluded.log_count
       returning r.client_id, r.usage_day
+    ), noted as (
+      insert into _billing.usage_changes (client_id, month)
+      select distinct m.client_id, date_trunc('month', m.usage_day)::date from merged m
     ), affected as materialized (
       -- In the order in which lock_periods takes them. A period that is being rated is waited for.
       select p.client_id, p.period_start

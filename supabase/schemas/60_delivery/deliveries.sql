@@ -31,7 +31,8 @@ create table public.deliveries (
     (state in ('done', 'dead', 'skipped')) = (finished_at is not null)),
   constraint deliveries_says_why check (
     state not in ('dead', 'skipped') or last_error is not null)
-);
+) with (autovacuum_vacuum_scale_factor = 0.02,
+  autovacuum_analyze_scale_factor = 0.02);
 comment on table public.deliveries is
   'Files, mails, Stripe invoices and notifications to be delivered, each once per dedupe_key.
    waiting (for after_id) -> queued -> running -> done | dead | skipped; dead can be requeued.';

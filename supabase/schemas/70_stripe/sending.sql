@@ -49,6 +49,8 @@ returns jsonb language sql stable set search_path = pg_catalog, pg_temp as $$
       where m.state = 'held' and m.livemode = stripe_invoice_facts.livemode and h.id <> i.id
         and h.client_id = i.client_id and h.currency = i.currency and h.status = 'open'
         and h.amount_due_minor > 0 and coalesce(c.carrying_invoice_id, i.id) = i.id), '[]'),
+    'credit_notes', coalesce((select jsonb_agg(n.id order by n.id) from public.credit_notes n
+      where n.invoice_id = i.id), '[]'),
     'lines', coalesce((select jsonb_agg(jsonb_build_object('position', l.position,
         'kind', l.kind, 'description', l.description, 'detail', l.detail,
         'service_start', l.service_start, 'service_end', l.service_end,
@@ -127,8 +129,9 @@ comment on function _billing.forget_stripe_draft is
   'Notes that Stripe has a draft no more; an invoice that is still due begins anew.';
 
 -- About to be finalized: what it carries, and which credit notes its amount already allows for.
+-- Those are the ones there were when the amount was read; one issued since is sent to Stripe.
 create function _billing.save_stripe_carried(invoice_id uuid, livemode boolean, held jsonb,
-  agreed_total bigint)
+  agreed_total bigint, credit_note_ids uuid[])
 returns void language sql set search_path = pg_catalog, pg_temp as $$
   insert into public.stripe_carried as c (held_invoice_id, livemode, carrying_invoice_id,
     amount_minor)
@@ -147,7 +150,7 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
     and m.livemode = save_stripe_carried.livemode;
   insert into public.stripe_credit_notes (credit_note_id, livemode, origin)
   select n.id, save_stripe_carried.livemode, 'ours' from public.credit_notes n
-  where n.invoice_id = save_stripe_carried.invoice_id
+  where n.invoice_id = save_stripe_carried.invoice_id and n.id = any (credit_note_ids)
   on conflict do nothing;
 $$;
 comment on function _billing.save_stripe_carried is

@@ -14,7 +14,8 @@ create table billing.stripe_events (
   done_at timestamptz,
   note text,
   constraint stripe_events_state_known check (state in ('pending', 'done', 'ignored', 'failed'))
-);
+) with (autovacuum_vacuum_scale_factor = 0.02,
+  autovacuum_analyze_scale_factor = 0.02);
 comment on table billing.stripe_events is
   'Every event of Stripe, once; pending until it has been acted on.';
 comment on column billing.stripe_events.note is 'Why it was ignored, or why it failed last.';

@@ -18,7 +18,8 @@ language sql stable security definer set search_path = pg_catalog, pg_temp set j
       select from by_job b where b.name = j.name)
   ), judged as (
     select b.part, case when j.name is null
-          or j.warning ~ 'failed|not scheduled|switched off|the last call' then 'broken' when j.warning is not null then 'late' else 'fine' end as state,
+          or j.warning ~ 'failed|not scheduled|switched off|the last call' then 'broken'
+        when j.warning is not null then 'late' else 'fine' end as state,
       j.last_started_at as since, coalesce(
         case when b.part = 'jobs' then b.name || ': ' else '' end || j.warning,
         'job ' || b.name || coalesce(', last ' || j.last_outcome, ', not run yet')) as detail

@@ -16,7 +16,7 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
       'Computes usage anew where much is to be attributed otherwise, step by step'),
     ('billing-dashboards', '7,22,37,52 * * * *',
       $c$set statement_timeout = '15min'; select billing.refresh_dashboards()$c$,
-      'Refreshes the materialized views without blocking readers'),
+      'Brings the dashboards up to date by what has changed'),
     ('billing-monthly-run', '0 9 * * *', 'call billing.close_month()',
       'Invoices every period that is over; daily, for the far west and months begun on any day'),
     ('billing-finalize', '10 * * * *', 'call _billing.close_month_if_due()',

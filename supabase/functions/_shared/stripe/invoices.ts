@@ -94,11 +94,7 @@ async function collect(
     return { kind: "dead", error };
   }
   if (draft.status !== "draft") return await conclude(id, draft, ports);
-  await ports.store.saveCarried(
-    id,
-    facts.held,
-    fromStripeAmount(plan.total, facts.invoice.currency),
-  );
+  await ports.store.saveCarried(facts, fromStripeAmount(plan.total, facts.invoice.currency));
   const open = await ports.stripe.invoices.finalizeInvoice(draft.id, {
     auto_advance: facts.client.collection_method === "charge_automatically",
   }, { idempotencyKey: `invoice-${id}-${generation}-finalize` });

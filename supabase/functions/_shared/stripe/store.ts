@@ -117,10 +117,15 @@ export function stripeStore(sql: Sql, livemode: boolean) {
           ${draftDeleted})`,
     forgetDraft: async (invoice: string, gone: string) =>
       void await sql`select _billing.forget_stripe_draft(${invoice}, ${livemode}, ${gone})`,
-    saveCarried: async (invoice: string, held: InvoiceFacts["held"], total: number) =>
+    saveCarried: async (
+      { invoice, held, credit_notes }: Pick<InvoiceFacts, "invoice" | "held" | "credit_notes">,
+      total: number,
+    ) =>
       void await sql`
-        select _billing.save_stripe_carried(${invoice}, ${livemode}, ${text(held)}::text::jsonb,
-          ${total})`,
+        select _billing.save_stripe_carried(${invoice.id}, ${livemode}, ${text(held)}::text::jsonb,
+          ${total}, array(select jsonb_array_elements_text(${
+        text(credit_notes)
+      }::text::jsonb))::uuid[])`,
     applyInvoice: async (invoice: Stripe.Invoice, seen: Date) =>
       await jsonOf(sql`
         select billing.apply_stripe_invoice(${text(invoice)}::text::jsonb, ${seen}) as json`),

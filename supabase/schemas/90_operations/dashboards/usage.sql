@@ -1,0 +1,81 @@
+-- For dashboards: usage by month. Kept in a table, of which a refresh replaces the months that have
+-- changed. Nothing that bills reads it.
+create table billing.monthly_usage (
+  client_id uuid not null,
+  month date not null,
+  model text not null,
+  metric text not null,
+  agent text not null,
+  quantity numeric not null,
+  provider_cost numeric not null,
+  primary key (client_id, month, model, metric, agent)
+) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02,
+  autovacuum_analyze_scale_factor = 0.02);
+comment on table billing.monthly_usage is
+  'Sums of usage_records per month, as of the last billing.refresh_dashboards.';
+create index monthly_usage_month on billing.monthly_usage (month);
+alter table billing.monthly_usage enable row level security;
+revoke all on billing.monthly_usage from public;
+grant select on billing.monthly_usage to service_role;
+
+-- A month that was noted is summed anew as of the snapshot that saw its note, which was written
+-- with the change. Client by client by index: other usage is not looked at.
+create function _billing.refresh_monthly_usage(everything boolean)
+returns void language sql set search_path = pg_catalog, pg_temp set jit = off as $$
+  with taken as (
+    delete from _billing.usage_changes u returning u.client_id, u.month
+  ), changed as materialized (
+    select t.client_id, t.month from taken t
+    union
+    select r.client_id, date_trunc('month', r.usage_day)::date from public.usage_records r
+    where everything
+    union
+    select m.client_id, m.month from billing.monthly_usage m where everything
+  ), summed as materialized (
+    select c.client_id, c.month, r.model, r.metric, r.agent, sum(r.quantity) as quantity,
+      sum(r.provider_cost) as provider_cost
+    from changed c
+    cross join lateral (
+      select * from public.usage_records u
+      where u.client_id = c.client_id and u.usage_day >= c.month
+        and u.usage_day < (c.month + interval '1 month')::date
+      offset 0
+    ) r
+    group by c.client_id, c.month, r.model, r.metric, r.agent
+  ), gone as (
+    delete from billing.monthly_usage m
+    using changed c
+    where m.client_id = c.client_id and m.month = c.month and not exists (
+      select from summed s where (s.client_id, s.month, s.model, s.metric, s.agent)
+        = (m.client_id, m.month, m.model, m.metric, m.agent))
+  )
+  insert into billing.monthly_usage as m
+    (client_id, month, model, metric, agent, quantity, provider_cost)
+  select s.client_id, s.month, s.model, s.metric, s.agent, s.quantity, s.provider_cost
+  from summed s
+  on conflict (client_id, month, model, metric, agent) do update set
+    quantity = excluded.quantity, provider_cost = excluded.provider_cost
+  where (m.quantity, m.provider_cost) is distinct from (excluded.quantity, excluded.provider_cost);
+$$;
+comment on function _billing.refresh_monthly_usage is
+  'Sums anew the months of clients whose usage has changed, or all of them.';
+
+create view billing.client_monthly_usage with (security_invoker = true) as
+select m.client_id, c.name as client, m.month, m.metric, sum(m.quantity) as quantity,
+  sum(m.provider_cost) as provider_cost
+from billing.monthly_usage m join public.clients c on c.id = m.client_id
+group by m.client_id, c.name, m.month, m.metric;
+comment on view billing.client_monthly_usage is
+  'Usage and provider cost (USD) per client, month and metric.';
+revoke all on billing.client_monthly_usage from public;
+grant select on billing.client_monthly_usage to service_role;
+
+create view billing.agent_model_usage with (security_invoker = true) as
+select m.agent, m.model, m.month, m.metric, sum(m.quantity) as quantity,
+  sum(m.provider_cost) as provider_cost, count(distinct m.client_id) as clients
+from billing.monthly_usage m
+group by m.agent, m.model, m.month, m.metric;
+comment on view billing.agent_model_usage is
+  'Usage and provider cost (USD) per agent, model, month and metric.';
+revoke all on billing.agent_model_usage from public;
+grant select on billing.agent_model_usage to service_role;
