@@ -17,7 +17,7 @@ end $$;
 -- Lines are frozen once an invoice is issued, so revenue changes with the status of an invoice.
 create trigger note_revenue_change after insert or update of status on public.invoices
   for each row when (new.status <> 'draft') execute function _billing.note_revenue_change();
-create trigger note_revenue_change after insert on public.credit_notes
+create trigger note_revenue_change after insert or update of voided_at on public.credit_notes
   for each row execute function _billing.note_revenue_change();
 
 create table billing.monthly_revenue (
@@ -63,7 +63,7 @@ language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
       sum(case when x.kind <> 'tax' then -x.amount_minor
         when t.tax_behavior = 'inclusive' then x.amount_minor else 0 end) as net_minor
     from invoice i
-    join public.credit_notes n on n.invoice_id = i.id
+    join public.credit_notes n on n.invoice_id = i.id and n.voided_at is null
     join public.credit_note_lines x on x.credit_note_id = n.id
     left join lateral (
       select l.tax_behavior from public.invoice_lines l
