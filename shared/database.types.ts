@@ -699,6 +699,7 @@ export type Database = {
           "max_attempts": number;
           "payload": NonNullable<Json>;
           "state": string;
+          "worker_deaths": number;
         };
         ComputedFields: never;
         Insert: {
@@ -721,6 +722,7 @@ export type Database = {
           "max_attempts"?: number;
           "payload"?: NonNullable<Json>;
           "state"?: string;
+          "worker_deaths"?: number;
         };
         Update: {
           "after_id"?: number | null;
@@ -742,6 +744,7 @@ export type Database = {
           "max_attempts"?: number;
           "payload"?: NonNullable<Json>;
           "state"?: string;
+          "worker_deaths"?: number;
         };
         Relationships: [
           {
