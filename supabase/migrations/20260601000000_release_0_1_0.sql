@@ -3422,9 +3422,11 @@ revoke all on public.prices from anon, authenticated, service_role;
 grant select, insert, update, delete on public.prices to service_role;
 grant select on public.prices to authenticated;
 
+-- The default list is for clients: a user without one sees nothing.
 create policy "members read their and default prices, operators all" on public.prices
   for select to authenticated
-  using (client_id is null or client_id = any ((select billing.my_clients())::uuid[])
+  using (client_id = any ((select billing.my_clients())::uuid[])
+    or client_id is null and (select billing.my_clients())::uuid[] <> '{}'
     or (select billing.is_operator()));
 
 -- At the commit of a change, once more: an invoice may have been issued since the statement, by a
@@ -5316,7 +5318,9 @@ comment on function _billing.release_rebuilt is
 
 create view billing.quarantine with (security_invoker = true) as
 select q.reason, null::uuid as client_id, q.agent, q.model, null::text as metric,
-  count(*) as rows, min(q.occurred_at)::date as first_day, max(q.occurred_at)::date as last_day
+  count(*) as rows,
+  min(case when q.reason <> 'invalid_timestamp' then q.occurred_at end)::date as first_day,
+  max(case when q.reason <> 'invalid_timestamp' then q.occurred_at end)::date as last_day
 from billing.quarantined_logs q
 where not exists (select from billing.dismissed_logs d where d.log_id = q.log_id)
 group by q.reason, q.agent, q.model
@@ -11834,8 +11838,9 @@ language sql stable security definer set search_path = '' as $$
         string_agg(format('%s %s', s.rows, s.reason), ', ' order by s.reason) as reasons
       from billing.quarantine_summary() s
     ) q
+    -- A row of no time that there is does not say since when.
     cross join (select min(x.occurred_at) as oldest from billing.quarantined_logs x
-      where not exists (select from billing.dismissed_logs d where d.log_id = x.log_id)) o
+      where x.reason <> 'invalid_timestamp' and not exists (select from billing.dismissed_logs d where d.log_id = x.log_id)) o
   )
   select j.part, (array['broken', 'late', 'fine'])[w.worst],
     min(j.since) filter (where array_position('{broken,late,fine}', j.state) = w.worst),
