@@ -92,9 +92,9 @@ export async function work(
     const handler = ports.handlers[kind];
     return "off" in handler ? false : lane(kind, handler);
   }));
-  const more = lanes.includes(true);
   // With all of this request's CPU and nothing beside it that it could take down.
-  if (taken === 0 && !spent()) await deliverAlone(ports, limits, states);
+  const alone = taken === 0 && !spent() && await deliverAlone(ports, limits, states);
+  const more = alone || lanes.includes(true);
   // Also when all lanes ran dry: one may have done so before another let its deliveries go.
   if (Object.keys(states).length > 0) await ports.queue.nudge();
   return { states, more };
@@ -104,12 +104,13 @@ async function deliverAlone(
   ports: WorkerPorts,
   { deliveryMs }: WorkerLimits,
   states: Record<string, number>,
-): Promise<void> {
+): Promise<boolean> {
   const on = DELIVERY_KINDS.filter((kind) => !("off" in ports.handlers[kind]));
   const job = await ports.queue.claimAlone(on);
   const handler = job === null ? null : ports.handlers[job.kind];
-  if (job === null || handler === null || "off" in handler) return;
+  if (job === null || handler === null || "off" in handler) return false;
   await deliver(job, withDeadline(handler, deliveryMs), ports, states);
+  return true;
 }
 
 async function deliver(
