@@ -8262,9 +8262,9 @@ comment on function _billing.skip_deliveries is 'Marks queued deliveries of a ki
 
 -- 60_delivery/queue/hopeless.sql
 
--- Deliveries that end their workers. What is one: its lease ran out twice in a row, so it runs alone
--- and last; after two more times it is dead. A worker that dies takes down what it had beside it
--- too, but that runs well when it runs alone.
+-- Deliveries that end their workers. One whose lease ran out twice in a row runs alone and last;
+-- after two more times it is dead. A worker that dies takes down what it had beside it too, but
+-- that runs well when it runs alone.
 
 create function _billing.is_suspect(delivery public.deliveries)
 returns boolean language sql immutable
@@ -8340,8 +8340,8 @@ comment on function _billing.claim_delivery_alone is
 
 -- Takes up to so many due deliveries of each kind, so that no kind waits behind another, oldest
 -- first, so that none is overtaken for ever. A running one whose lease is over belonged to a worker
--- that died: it is taken again, unless that was its last try, or must run alone. Counted here, in the statement that
--- takes it, so that a delivery which kills its workers ends too.
+-- that died: it is taken again, unless that was its last try, or it must run alone. Counted here,
+-- in the statement that takes it, so that a delivery which kills its workers ends too.
 create function _billing.claim_deliveries(kinds text[], per_kind integer,
   lease_seconds integer default 120, at timestamptz default clock_timestamp())
 returns setof public.deliveries language plpgsql set search_path = '' as $$
@@ -11840,7 +11840,8 @@ language sql stable security definer set search_path = '' as $$
     ) q
     -- A row of no time that there is does not say since when.
     cross join (select min(x.occurred_at) as oldest from billing.quarantined_logs x
-      where x.reason <> 'invalid_timestamp' and not exists (select from billing.dismissed_logs d where d.log_id = x.log_id)) o
+      where x.reason <> 'invalid_timestamp'
+        and not exists (select from billing.dismissed_logs d where d.log_id = x.log_id)) o
   )
   select j.part, (array['broken', 'late', 'fine'])[w.worst],
     min(j.since) filter (where array_position('{broken,late,fine}', j.state) = w.worst),

@@ -42,7 +42,8 @@ select is(pg_temp.deaths(), 0, 'none has died yet');
 select is(pg_temp.done('Plain'), 1::bigint, 'that of Plain ends well');
 select is(pg_temp.take('{email}'), 'Huge email, Plain email', 'another worker sends the mails');
 select is(pg_temp.done('Plain'), 1::bigint, 'of Plain well again');
-select is(pg_temp.take('{archive}'), 'Huge archive', 'the first worker has died: it is taken again');
+select is(pg_temp.take('{archive}'), 'Huge archive',
+  'the first worker has died: it is taken again');
 select is(pg_temp.deaths(), 1, 'and counted');
 select is(pg_temp.take('{email}'), null,
   'a mail waits while its archive has ended two workers: it would render the same');

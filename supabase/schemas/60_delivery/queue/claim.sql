@@ -1,7 +1,7 @@
 -- Takes up to so many due deliveries of each kind, so that no kind waits behind another, oldest
 -- first, so that none is overtaken for ever. A running one whose lease is over belonged to a worker
--- that died: it is taken again, unless that was its last try, or must run alone. Counted here, in the statement that
--- takes it, so that a delivery which kills its workers ends too.
+-- that died: it is taken again, unless that was its last try, or it must run alone. Counted here,
+-- in the statement that takes it, so that a delivery which kills its workers ends too.
 create function _billing.claim_deliveries(kinds text[], per_kind integer,
   lease_seconds integer default 120, at timestamptz default clock_timestamp())
 returns setof public.deliveries language plpgsql set search_path = '' as $$

@@ -1,6 +1,6 @@
--- Deliveries that end their workers. What is one: its lease ran out twice in a row, so it runs alone
--- and last; after two more times it is dead. A worker that dies takes down what it had beside it
--- too, but that runs well when it runs alone.
+-- Deliveries that end their workers. One whose lease ran out twice in a row runs alone and last;
+-- after two more times it is dead. A worker that dies takes down what it had beside it too, but
+-- that runs well when it runs alone.
 
 create function _billing.is_suspect(delivery public.deliveries)
 returns boolean language sql immutable
