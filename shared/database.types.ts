@@ -705,6 +705,7 @@ export type Database = {
           "max_attempts": number;
           "payload": NonNullable<Json>;
           "state": string;
+          "worker_deaths": number;
         };
         ComputedFields: never;
         Insert: {
@@ -727,6 +728,7 @@ export type Database = {
           "max_attempts"?: number;
           "payload"?: NonNullable<Json>;
           "state"?: string;
+          "worker_deaths"?: number;
         };
         Update: {
           "after_id"?: number | null;
@@ -748,6 +750,7 @@ export type Database = {
           "max_attempts"?: number;
           "payload"?: NonNullable<Json>;
           "state"?: string;
+          "worker_deaths"?: number;
         };
         Relationships: [
           {

@@ -50,6 +50,20 @@ export function trimDecimal(decimal: string, minimumDecimals: number): string {
   return `${isZero ? "" : sign}${shortWhole}${digits === "" ? "" : `.${digits}`}`;
 }
 
+/** The exact sum of decimals; of none `"0"`. */
+export function sumDecimals(decimals: readonly string[]): string {
+  const all = decimals.map(parts);
+  const scale = Math.max(0, ...all.map(({ fraction }) => fraction.length));
+  const sum = all.reduce(
+    (total, { sign, whole, fraction }) =>
+      total + BigInt(`${sign}${whole}${fraction.padEnd(scale, "0")}`),
+    0n,
+  );
+  const digits = (sum < 0n ? -sum : sum).toString().padStart(scale + 1, "0");
+  const cut = digits.length - scale;
+  return trimDecimal(`${sum < 0n ? "-" : ""}${digits.slice(0, cut)}.${digits.slice(cut)}0`, 0);
+}
+
 /** A decimal in a locale's characters: `"-1234567.5"` becomes `-1,234,567.5` or `-12,34,567.5`. */
 export function groupDecimal(decimal: string, style: NumberStyle): string {
   const { sign, whole, fraction } = parts(decimal);

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { Validator } from "@seriousme/openapi-schema-validator";
+import { ERRORS } from "../errors.ts";
 import { openApiDocument } from "./openapi.ts";
-import type { Route } from "./route.ts";
+import type { Actor, Route } from "./route.ts";
 import { ROUTES } from "./routes.ts";
 
 const document = JSON.parse(JSON.stringify(openApiDocument(ROUTES)));
@@ -24,12 +26,43 @@ Deno.test("ids are unique, and each path parameter is described", () => {
   }
 });
 
-Deno.test("every operation answers with what it promises or a problem", () => {
+Deno.test("every operation answers with what it promises or a problem of the catalogue", () => {
+  const statuses = new Set(Object.values(ERRORS).map(({ status }) => String(status)));
   for (const route of ROUTES) {
     const { responses } = operationOf(route);
-    assert.deepEqual(Object.keys(responses).sort(), [String(route.status), "default"].sort());
-    assert.ok(responses.default.content["application/problem+json"]);
+    assert.ok(responses[route.status].content["application/json"].schema, route.id);
+    const problems = Object.keys(responses).filter((one) => one !== String(route.status));
+    for (const status of problems) {
+      assert.ok(status === "default" || statuses.has(status), `${route.id}: ${status}`);
+      const { content } = document.components.responses[status];
+      assert.ok(content["application/problem+json"]);
+    }
+    const expected = ["400", "429", "503"];
+    if (!route.access.some((actor: Actor) => actor === "anon")) expected.push("401", "403");
+    if (route.method !== "GET") expected.push("408", "409", "413");
+    if (route.path.includes("{")) expected.push("404");
+    assert.ok(expected.every((status) => problems.includes(status)), `${route.id}: ${problems}`);
   }
+});
+
+Deno.test("a standard validator takes the document, and every reference resolves", async () => {
+  const { valid, errors } = await new Validator().validate(structuredClone(document));
+  assert.ok(valid, JSON.stringify(errors));
+  const references = [...JSON.stringify(document).matchAll(/"\$ref":"([^"]+)"/g)];
+  assert.ok(references.length > 100);
+  for (const [, reference = ""] of references) {
+    assert.match(reference, /^#\//);
+    const found = reference.slice(2).split("/").reduce((at, key) => Object(at)[key], document);
+    assert.notEqual(found, undefined, reference);
+  }
+});
+
+Deno.test("every code of the catalogue is described under its status, with when to come again", () => {
+  const { responses } = document.components;
+  for (const [code, { status }] of Object.entries(ERRORS)) {
+    assert.ok(responses[status].description.includes(code), code);
+  }
+  for (const status of ["429", "503"]) assert.ok(responses[status].headers["Retry-After"]);
 });
 
 Deno.test("every POST takes an Idempotency-Key", () => {

@@ -33,8 +33,9 @@ export const QuarantineRow = z.strictObject({
   model: z.string().nullable(),
   metric: z.string().nullable(),
   rows: z.int(),
-  first_day: z.string(),
-  last_day: z.string(),
+  /** Null where the time that a log row says is none. */
+  first_day: z.string().nullable(),
+  last_day: z.string().nullable(),
 });
 
 /** What is left in quarantine, per reason. */

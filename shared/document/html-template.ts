@@ -13,6 +13,8 @@ export const TEMPLATE = `<% const view = it.view %><!doctype html>
 <html lang="en" dir="ltr">
 <head>
 <meta charset="utf-8">
+<meta http-equiv="content-security-policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'">
+<meta name="referrer" content="no-referrer">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="generator" content="LeverEdge Billing">
 <meta name="robots" content="noindex">

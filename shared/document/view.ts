@@ -1,6 +1,7 @@
 import { type AgentRow, agentRows, type LineRow, lineRow } from "./view-rows.ts";
 import { type TotalRow, totalRows } from "./view-totals.ts";
 import { type ChartView, chartView } from "./chart.ts";
+import { boundDocument } from "./bounds.ts";
 import { dayBefore, formatDay, formatMoney, type LocaleFormat, localeFormat } from "./locale.ts";
 import type { InvoiceDocument } from "./schema.ts";
 import { cleanLines, cleanOptional, cleanText } from "./text.ts";
@@ -27,6 +28,8 @@ export interface InvoiceView {
   readonly remarksBeside: boolean;
   readonly paymentUrl: string | null;
   readonly footer: string | null;
+  /** All lines, where there are more than paper should hold; the PDF carries it. */
+  readonly annex: Annex | null;
   readonly paper: "A4" | "Letter";
   /** `YYYY-MM-DD` for the file's own dates: of issue, or for a draft the end of its period. */
   readonly datedOn: string;
@@ -37,6 +40,13 @@ export interface Fact {
   readonly label: string;
   readonly value: string;
   readonly detail: string | null;
+}
+
+/** A file that belongs to the document. */
+export interface Annex {
+  readonly name: string;
+  readonly type: string;
+  readonly content: string;
 }
 
 /** A titled paragraph, line by line. */
@@ -60,12 +70,13 @@ export interface PartyView {
 
 /** The view of a document; `paper` overrides the document's own. */
 export function invoiceView(
-  document: InvoiceDocument,
-  paper: InvoiceView["paper"] = document.paper,
+  whole: InvoiceDocument,
+  paper: InvoiceView["paper"] = whole.paper,
 ): InvoiceView {
+  const { document, annex } = boundDocument(whole);
   const format = localeFormat(document.locale);
   const { seller, client } = document;
-  const said = remarks(document);
+  const said = [...remarks(document), ...annexRemark(annex, whole.lines.length)];
   return {
     title: document.kind === "credit_note" ? "Credit note" : "Invoice",
     number: cleanOptional(document.number) ?? "Draft",
@@ -82,6 +93,9 @@ export function invoiceView(
     remarksBeside: said.flatMap(({ lines }) => lines).reduce(addRows, 0) <= ROWS_BESIDE_TOTALS,
     paymentUrl: document.payment_url,
     footer: cleanOptional(seller.footer),
+    annex: annex === null
+      ? null
+      : { name: `${fileStem(document)}-lines.csv`, type: "text/csv", content: annex },
     paper,
     datedOn: document.issued_on ?? document.period?.end ?? "2000-01-01",
   };
@@ -127,6 +141,17 @@ function remarks({ kind, seller, taxes, notes, references }: InvoiceDocument): R
     { title: "Payment", lines: cleanLines(payment ?? "") },
     { title: "Notes", lines: [...taxNotes, ...notes.flatMap(cleanLines)] },
   ].filter(({ lines }) => lines.length > 0);
+}
+
+function annexRemark(annex: string | null, lines: number): Remark[] {
+  return annex === null ? [] : [{
+    title: "Annex",
+    lines: [`All ${lines} lines are listed in the CSV file that is attached to the PDF.`],
+  }];
+}
+
+function fileStem({ kind, number }: InvoiceDocument): string {
+  return (number ?? `draft-${kind}`).replace(/[^A-Za-z0-9._-]/g, "_");
 }
 
 function headline(document: InvoiceDocument, format: LocaleFormat): InvoiceView["headline"] {

@@ -3459,9 +3459,11 @@ revoke all on public.prices from anon, authenticated, service_role;
 grant select, insert, update, delete on public.prices to service_role;
 grant select on public.prices to authenticated;
 
+-- The default list is for clients: a user without one sees nothing.
 create policy "members read their and default prices, operators all" on public.prices
   for select to authenticated
-  using (client_id is null or client_id = any ((select billing.my_clients())::uuid[])
+  using (client_id = any ((select billing.my_clients())::uuid[])
+    or client_id is null and (select billing.my_clients())::uuid[] <> '{}'
     or (select billing.is_operator()));
 
 -- At the commit of a change, once more: an invoice may have been issued since the statement, by a
@@ -5302,7 +5304,9 @@ comment on function _billing.release_rebuilt is
 
 create view billing.quarantine with (security_invoker = true) as
 select q.reason, null::uuid as client_id, q.agent, q.model, null::text as metric,
-  count(*) as rows, min(q.occurred_at)::date as first_day, max(q.occurred_at)::date as last_day
+  count(*) as rows,
+  min(case when q.reason <> 'invalid_timestamp' then q.occurred_at end)::date as first_day,
+  max(case when q.reason <> 'invalid_timestamp' then q.occurred_at end)::date as last_day
 from billing.quarantined_logs q
 where not exists (select from billing.dismissed_logs d where d.log_id = q.log_id)
 group by q.reason, q.agent, q.model
@@ -8469,6 +8473,7 @@ create table public.deliveries (
   lease uuid,
   attempts integer not null default 0,
   max_attempts integer not null default 10,
+  worker_deaths integer not null default 0,
   external_id text,
   details jsonb not null default '{}',
   last_error text,
@@ -8492,6 +8497,8 @@ comment on column public.deliveries.due_at is
   'When a worker may take it: next try while queued, end of the lease while running.';
 comment on column public.deliveries.lease is
   'Token of the worker that has it; only its holder can finish it.';
+comment on column public.deliveries.worker_deaths is
+  'How many workers in a row died while they had it: it runs alone after two, is dead after four.';
 comment on column public.deliveries.external_id is
   'What it became outside: path of the file, Stripe''s id, Message-ID, notification_id.';
 comment on column public.deliveries.details is
@@ -8552,7 +8559,7 @@ returns void language plpgsql security definer set search_path = '' as $$
 -- Definer: callers may ask for another try, only these functions write deliveries.
 begin
   update public.deliveries d
-  set state = 'queued', attempts = 0, due_at = at, finished_at = null
+  set state = 'queued', attempts = 0, worker_deaths = 0, due_at = at, finished_at = null
   where d.id = delivery_id and d.state in ('dead', 'skipped');
   if not found then
     perform billing.raise_error('unknown_delivery',
@@ -8567,7 +8574,7 @@ create function billing.requeue_deliveries(kind text default null, states text[]
 returns bigint language sql security definer set search_path = '' as $$
   with again as (
     update public.deliveries d
-    set state = 'queued', attempts = 0, due_at = at, finished_at = null
+    set state = 'queued', attempts = 0, worker_deaths = 0, due_at = at, finished_at = null
     where d.state = any (states) and d.state in ('dead', 'skipped')
       and (requeue_deliveries.kind is null or d.kind = requeue_deliveries.kind)
     returning 1
@@ -8663,12 +8670,15 @@ begin
   update public.deliveries d
   set state = job.state, lease = null,
     due_at = case when job.state = 'queued' then at + greatest(
-      make_interval(secs => coalesce((outcome ->> 'retryAfterSeconds')::double precision, 0)),
+      make_interval(secs =>
+        least(coalesce((outcome ->> 'retryAfterSeconds')::double precision, 0), 86400)),
       _billing.retry_delay(job.attempts, random())) else d.due_at end,
     external_id = coalesce(outcome ->> 'externalId', d.external_id),
     details = (d.details - 'channel_off') || coalesce(outcome -> 'details', '{}'),
     last_error = case when job.state = 'done' then null
       else left(coalesce(outcome ->> 'error', d.last_error), 2000) end,
+    -- A worker that lives to tell has not died of it.
+    worker_deaths = case when job.state = 'dead' then d.worker_deaths else 0 end,
     finished_at = case when job.state <> 'queued' then at end
   where d.id = job.id;
   if job.state <> 'queued' then
@@ -8707,21 +8717,93 @@ begin
 end $$;
 comment on function _billing.skip_deliveries is 'Marks queued deliveries of a kind as skipped.';
 
+-- 60_delivery/queue/hopeless.sql
+
+-- Deliveries that end their workers. One whose lease ran out twice in a row runs alone and last;
+-- after two more times it is dead. A worker that dies takes down what it had beside it too, but
+-- that runs well when it runs alone.
+
+create function _billing.is_suspect(delivery public.deliveries)
+returns boolean language sql immutable
+return (delivery).worker_deaths + ((delivery).state = 'running')::integer >= 2;
+comment on function _billing.is_suspect is
+  'Of a delivery that is due: whether its workers have died twice in a row, so it must run alone.';
+
+-- A mail carries the PDF that the archive files. Where that has ended its workers, the mail waits
+-- until the archive is through.
+create function _billing.waits_for_pdf(mail public.deliveries, at timestamptz)
+returns boolean language sql stable set search_path = '' as $$
+  select mail.kind = 'email' and exists (select from public.deliveries a
+    where a.kind = 'archive' and a.invoice_id = mail.invoice_id
+      and a.credit_note_id is not distinct from mail.credit_note_id
+      and (a.state = 'queued' and a.worker_deaths >= 2
+        or a.state = 'running' and a.worker_deaths + (a.due_at <= at)::integer >= 2));
+$$;
+
+-- Ends what has no try left, and the mails of what the archive cannot render.
+create function _billing.end_hopeless_deliveries(kinds text[], at timestamptz)
+returns void language plpgsql set search_path = '' as $$
+declare
+  unsendable bigint[];
+begin
+  perform _billing.finish_delivery(d.id, d.lease, jsonb_build_object('kind', 'dead',
+    'error', coalesce(d.last_error || '; ', '') || case when d.worker_deaths >= 3
+      then 'its worker died four times, twice while it ran alone'
+      else 'its worker died on the last try' end), at)
+  from public.deliveries d
+  where d.kind = any (kinds) and d.state = 'running' and d.due_at <= at
+    and (d.attempts >= d.max_attempts or d.worker_deaths >= 3);
+  if not 'email' = any (kinds) then
+    return;
+  end if;
+  with ended as (
+    update public.deliveries m set state = 'dead', lease = null, finished_at = at,
+      last_error = format('its PDF cannot be rendered: see delivery %s', a.id)
+    from public.deliveries a
+    where m.kind = 'email' and m.state in ('queued', 'running') and m.due_at <= at
+      and a.kind = 'archive' and a.state = 'dead' and a.worker_deaths >= 3
+      and a.invoice_id = m.invoice_id and a.credit_note_id is not distinct from m.credit_note_id
+    returning m.id
+  )
+  select array_agg(e.id) into unsendable from ended e;
+  perform _billing.release_deliveries(unsendable, at);
+  perform _billing.report_dead_delivery(u.id) from unnest(unsendable) u(id);
+end $$;
+
+-- One that has ended its workers, while no other is under way; null where there is none.
+create function _billing.claim_delivery_alone(kinds text[], lease_seconds integer default 120,
+  at timestamptz default clock_timestamp())
+returns setof public.deliveries language plpgsql set search_path = '' as $$
+begin
+  if exists (select from public.deliveries d where d.state = 'running' and d.due_at > at) then
+    return;
+  end if;
+  return query
+  update public.deliveries d
+  set state = 'running', lease = gen_random_uuid(), attempts = d.attempts + 1,
+    worker_deaths = d.worker_deaths + (d.state = 'running')::integer,
+    due_at = at + make_interval(secs => lease_seconds)
+  where d.id = (select q.id from public.deliveries q
+    where q.kind = any (kinds) and q.state in ('queued', 'running') and q.due_at <= at
+      and _billing.is_suspect(q) and not _billing.waits_for_pdf(q, at)
+    order by q.due_at, q.id limit 1
+    for update skip locked)
+  returning d.*;
+end $$;
+comment on function _billing.claim_delivery_alone is
+  'Leases one due delivery that has ended its workers, while nothing else is under way.';
+
 -- 60_delivery/queue/claim.sql
 
 -- Takes up to so many due deliveries of each kind, so that no kind waits behind another, oldest
 -- first, so that none is overtaken for ever. A running one whose lease is over belonged to a worker
--- that died: it is taken again, unless that was its last try. Counted here, in the statement that
--- takes it, so that a delivery which kills its workers ends too.
+-- that died: it is taken again, unless that was its last try, or it must run alone. Counted here,
+-- in the statement that takes it, so that a delivery which kills its workers ends too.
 create function _billing.claim_deliveries(kinds text[], per_kind integer,
   lease_seconds integer default 120, at timestamptz default clock_timestamp())
 returns setof public.deliveries language plpgsql set search_path = '' as $$
 begin
-  perform _billing.finish_delivery(d.id, d.lease, jsonb_build_object('kind', 'dead',
-    'error', coalesce(d.last_error || '; ', '') || 'its worker died on the last try'), at)
-  from public.deliveries d
-  where d.kind = any (kinds) and d.state = 'running' and d.due_at <= at
-    and d.attempts >= d.max_attempts;
+  perform _billing.end_hopeless_deliveries(kinds, at);
   return query
   -- Materialized: joined as a nested loop the choice would be made anew, and more be taken, for
   -- each row that it is compared with.
@@ -8729,12 +8811,14 @@ begin
     select c.id from unnest(kinds) k(kind) cross join lateral (
       select q.id from public.deliveries q
       where q.kind = k.kind and q.state in ('queued', 'running') and q.due_at <= at
+        and not _billing.is_suspect(q) and not _billing.waits_for_pdf(q, at)
       order by q.due_at, q.id limit per_kind
       for update skip locked
     ) c
   )
   update public.deliveries d
   set state = 'running', lease = gen_random_uuid(), attempts = d.attempts + 1,
+    worker_deaths = d.worker_deaths + (d.state = 'running')::integer,
     due_at = at + make_interval(secs => lease_seconds)
   from taken t where d.id = t.id
   returning d.*;
@@ -12869,8 +12953,10 @@ language sql stable security definer set search_path = '' set jit = off as $$
         select c.reason, c.rows from billing.quarantine_counts c
       ) s
     ) q
+    -- A row of no time that there is does not say since when.
     cross join (select min(x.occurred_at) as oldest from billing.quarantined_logs x
-      where not exists (select from billing.dismissed_logs d where d.log_id = x.log_id)) o
+      where x.reason <> 'invalid_timestamp'
+        and not exists (select from billing.dismissed_logs d where d.log_id = x.log_id)) o
   )
   select j.part, (array['broken', 'late', 'fine'])[w.worst],
     min(j.since) filter (where array_position('{broken,late,fine}', j.state) = w.worst),

@@ -1,7 +1,7 @@
 -- Who may see what: anon nothing, a member its clients' rows, an operator all, nobody but the
 -- service key and functions writes.
 begin;
-select plan(17);
+select plan(19);
 
 insert into auth.users (id) values ('0000000a-0000-0000-0000-000000000001'),
   ('0000000b-0000-0000-0000-000000000002'), ('0000000c-0000-0000-0000-000000000003');
@@ -97,6 +97,11 @@ select throws_ok('select metadata from public.clients', '42501', null,
   'nor what the seller notes about it');
 select results_eq('select metric, quantity from public.usage_records order by metric',
   $$values ('input_tokens', 10::numeric), ('requests', 1)$$, 'it sees the usage itself');
+
+select isnt_empty('select from public.prices where client_id is null',
+  'it sees the default prices');
+set local request.jwt.claims = '{"sub": "0000000c-0000-0000-0000-000000000003"}';
+select is_empty('select from public.prices', 'which a user of no client does not');
 
 -- Writing.
 set local request.jwt.claims = '{"sub": "0000000c-0000-0000-0000-000000000003",

@@ -1,6 +1,6 @@
 -- Deliveries: queued with what they tell of, taken with a lease, tried again, given up, requeued.
 begin;
-select plan(34);
+select plan(35);
 
 insert into public.clients (name, external_id, email, started_on)
 values ('Mailed', 'mailed', 'a@example.test', '2026-06-01'),
@@ -60,6 +60,14 @@ select is((select pg_temp.finish(job,
   'a failed try is queued again');
 select is((select due_at from public.deliveries where id = (select (job).id from tried)),
   now() + interval '602 seconds', 'not before the receiver said');
+savepoint patient;
+update public.deliveries set state = 'running', lease = '00000000-0000-0000-0000-00000000000f'
+where id = (select (job).id from tried);
+select _billing.finish_delivery((job).id, '00000000-0000-0000-0000-00000000000f',
+  '{"kind": "retry", "error": "come again", "retryAfterSeconds": 1e300}', now()) from tried;
+select is((select due_at from public.deliveries where id = (select (job).id from tried)),
+  now() + interval '1 day', 'a receiver puts it off for a day at most');
+rollback to patient;
 select is((select last_error from public.deliveries where id = (select (job).id from tried)),
   'no answer',
   'with the reason');

@@ -27,6 +27,7 @@ Deno.test("a member opens a link to their invoice's archived PDF, and nobody els
   ok(until > 200_000 && until <= 300_000, `expires in ${until} ms`);
   const file = await fetch(data.url);
   strictEqual(file.status, 200);
+  match(file.headers.get("cache-control") ?? "", /no-store/);
   const bytes = new Uint8Array(await file.arrayBuffer());
   strictEqual(new TextDecoder().decode(bytes.slice(0, 5)), "%PDF-");
   strictEqual(sha256Of(bytes), data.sha256);

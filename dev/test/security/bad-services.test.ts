@@ -146,6 +146,7 @@ async function run(kind: DeliveryKind, handler: DeliveryHandler) {
   const { states } = await work({
     queue: {
       claim: (_, howMany) => Promise.resolve(waiting.splice(0, howMany)),
+      claimAlone: () => Promise.resolve(null),
       finish: (done, outcome) => {
         finished.push({ job: done.id, outcome });
         return Promise.resolve(outcome.kind);

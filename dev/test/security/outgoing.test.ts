@@ -127,6 +127,7 @@ Deno.test("a password for a mail server goes to another machine through TLS or n
 
 Deno.test("only HERMES, Resend and Stripe are asked over HTTP, and no row says where", async () => {
   const asking: string[] = [];
+  const through: string[] = [];
   for (const folder of ["shared", "supabase/functions"]) {
     for (const file of await listFiles(folder, ".ts")) {
       if (file.endsWith(".test.ts")) continue;
@@ -134,10 +135,18 @@ Deno.test("only HERMES, Resend and Stripe are asked over HTTP, and no row says w
       if (/(?<![.\w])fetch\(|globalThis\.fetch|new WebSocket|Deno\.connect/.test(text)) {
         asking.push(file);
       }
+      if (/(?<!function )\b(postJson|boundedFetch)\(/.test(text)) through.push(file);
     }
   }
+  // Two modules ask, with bounds; these are asked through them, and Storage by its client.
   deepStrictEqual(asking, [
+    "supabase/functions/_shared/outbound/bounded-fetch.ts",
+    "supabase/functions/deliver/outbound/answer.ts",
+  ]);
+  deepStrictEqual(through, [
     "supabase/functions/_shared/stripe/client.ts",
+    "supabase/functions/billing/index.ts",
+    "supabase/functions/deliver/index.ts",
     "supabase/functions/deliver/outbound/hermes.ts",
     "supabase/functions/deliver/outbound/mail/resend.ts",
   ]);

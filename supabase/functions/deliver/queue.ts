@@ -20,6 +20,13 @@ export function databaseQueue(sql: Sql): DeliveryQueue {
             lease, attempts
           from _billing.claim_deliveries(array[${kind}], ${howMany}, ${LEASE_SECONDS})`,
       ]),
+    claimAlone: async (kinds) =>
+      z.array(DeliveryJob).max(1).parse([
+        ...await sql`
+          select id::text, kind, event, dedupe_key, client_id, invoice_id, credit_note_id, payload,
+            lease, attempts
+          from _billing.claim_delivery_alone(${[...kinds]}, ${LEASE_SECONDS})`,
+      ])[0] ?? null,
     finish: async (job, outcome) => {
       const [{ state }] = finished.parse([
         ...await sql`

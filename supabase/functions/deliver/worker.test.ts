@@ -21,7 +21,12 @@ function job(kind: DeliveryKind, id: number): DeliveryJob {
 }
 
 /** A queue in memory, and a record of what the worker did with it. */
-function world(waiting: Partial<Record<DeliveryKind, number>>, limits: Partial<WorkerLimits> = {}) {
+function world(
+  waiting: Partial<Record<DeliveryKind, number>>,
+  limits: Partial<WorkerLimits> = {},
+  alone: Partial<Record<DeliveryKind, number>> = {},
+) {
+  const suspects = new Map(Object.entries(alone));
   const left = new Map(Object.entries(waiting));
   const finished: [string, DeliveryOutcome["kind"]][] = [];
   const skipped: string[] = [];
@@ -37,7 +42,16 @@ function world(waiting: Partial<Record<DeliveryKind, number>>, limits: Partial<W
           left.set(kind, (left.get(kind) ?? 0) - taken);
           return Promise.resolve(Array.from({ length: taken }, () => job(kind, next++)));
         },
+        claimAlone: (kinds) => {
+          const [kind] = kinds.filter((one) => (suspects.get(one) ?? 0) > 0);
+          if (kind === undefined) return Promise.resolve(null);
+          suspects.set(kind, (suspects.get(kind) ?? 0) - 1);
+          return Promise.resolve(job(kind, 1000 + next++));
+        },
         finish: (done, outcome) => {
+          if (JSON.stringify(outcome).includes("refused by the test")) {
+            return Promise.reject(new Error("no such value"));
+          }
           finished.push([done.dedupe_key, outcome.kind]);
           return Promise.resolve(outcome.kind === "retry" ? "queued" : outcome.kind);
         },
@@ -115,4 +129,30 @@ Deno.test("a slow kind does not keep the others from their work", async () => {
   while (finished.length < 6) await Promise.resolve();
   slow.resolve({ kind: "done" });
   assert.deepEqual((await working).states, { done: 7 });
+});
+
+Deno.test("what has ended its workers runs last and alone, in a request that did nothing else", async () => {
+  const { run, finished } = world({ email: 2 }, {}, { archive: 2 });
+  const handlers = { archive: done, email: done };
+  assert.deepEqual((await run(handlers)).states, { done: 2 });
+  assert.deepEqual(finished.map(([key]) => key), ["email:0", "email:1"]);
+  assert.deepEqual((await run(handlers)).states, { done: 1 });
+  assert.deepEqual((await run(handlers)).states, { done: 1 });
+  assert.deepEqual((await run(handlers)).states, {});
+});
+
+Deno.test("a delivery whose service never answers is given up, and the others go on", async () => {
+  const { run, finished } = world({ hermes: 1, email: 1 }, { deliveryMs: 10 });
+  await run({ hermes: () => new Promise(() => {}), email: done });
+  assert.deepEqual(finished, [["email:0", "done"], ["hermes:1", "retry"]]);
+});
+
+Deno.test("an outcome that the database refuses is a try that failed, and no end of the run", async () => {
+  const { run, finished, reported } = world({ email: 2 });
+  await run({
+    email: ({ id }) =>
+      Promise.resolve({ kind: "done", externalId: id === "0" ? "refused by the test" : "fine" }),
+  });
+  assert.deepEqual(finished, [["email:1", "done"], ["email:0", "retry"]]);
+  assert.equal(reported.length, 1);
 });

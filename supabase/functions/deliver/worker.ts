@@ -7,6 +7,8 @@ import { storableOutcome } from "./storable-outcome.ts";
 /** The table of deliveries, as the worker sees it. Each call is one statement. */
 export interface DeliveryQueue {
   claim(kind: DeliveryKind, howMany: number): Promise<DeliveryJob[]>;
+  /** One that has ended its workers, while nothing else is under way. */
+  claimAlone(kinds: readonly DeliveryKind[]): Promise<DeliveryJob | null>;
   /** The state that the row has now; null when its lease had passed to another worker. */
   finish(job: DeliveryJob, outcome: DeliveryOutcome): Promise<string | null>;
   skip(kind: DeliveryKind, reason: string): Promise<number>;
@@ -58,7 +60,8 @@ export interface WorkerSummary {
 
 /**
  * Works through what is due until there is nothing or its limits are reached, then wakes the next
- * worker. Each kind has a lane of its own: a slow receiver holds up nobody but its kind.
+ * worker. Each kind has a lane of its own: a slow receiver holds up nobody but its kind. A delivery
+ * that has ended its workers comes last, alone, in a request that has done nothing else.
  */
 export async function work(
   ports: WorkerPorts,
@@ -89,10 +92,25 @@ export async function work(
     const handler = ports.handlers[kind];
     return "off" in handler ? false : lane(kind, handler);
   }));
-  const more = lanes.includes(true);
+  // With all of this request's CPU and nothing beside it that it could take down.
+  const alone = taken === 0 && !spent() && await deliverAlone(ports, limits, states);
+  const more = alone || lanes.includes(true);
   // Also when all lanes ran dry: one may have done so before another let its deliveries go.
   if (Object.keys(states).length > 0) await ports.queue.nudge();
   return { states, more };
+}
+
+async function deliverAlone(
+  ports: WorkerPorts,
+  { deliveryMs }: WorkerLimits,
+  states: Record<string, number>,
+): Promise<boolean> {
+  const on = DELIVERY_KINDS.filter((kind) => !("off" in ports.handlers[kind]));
+  const job = await ports.queue.claimAlone(on);
+  const handler = job === null ? null : ports.handlers[job.kind];
+  if (job === null || handler === null || "off" in handler) return false;
+  await deliver(job, withDeadline(handler, deliveryMs), ports, states);
+  return true;
 }
 
 async function deliver(

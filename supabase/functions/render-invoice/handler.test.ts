@@ -46,6 +46,7 @@ Deno.test("a PDF comes as a file with its number for a name and its digest for a
   assert.equal(new TextDecoder().decode(bytes.slice(0, 5)), "%PDF-");
   const digest = sha256Of(bytes);
   assert.equal(response.headers.get("etag"), `"${digest}"`);
+  assert.equal(response.headers.get("cache-control"), "no-store");
 });
 
 Deno.test("whoever has the file is told that nothing changed", async () => {

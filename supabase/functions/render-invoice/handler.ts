@@ -110,7 +110,8 @@ async function pdfResponse(
 ): Promise<Response> {
   const bytes = await renderPdf(view);
   const etag = `"${sha256Of(bytes)}"`;
-  const headers = { etag, "cache-control": "private, no-cache" };
+  // A document is nothing that a shared machine should keep.
+  const headers = { etag, "cache-control": "no-store" };
   if (request.headers.get("if-none-match") === etag) {
     return new Response(null, { status: 304, headers });
   }

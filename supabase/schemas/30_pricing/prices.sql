@@ -53,9 +53,11 @@ revoke all on public.prices from anon, authenticated, service_role;
 grant select, insert, update, delete on public.prices to service_role;
 grant select on public.prices to authenticated;
 
+-- The default list is for clients: a user without one sees nothing.
 create policy "members read their and default prices, operators all" on public.prices
   for select to authenticated
-  using (client_id is null or client_id = any ((select billing.my_clients())::uuid[])
+  using (client_id = any ((select billing.my_clients())::uuid[])
+    or client_id is null and (select billing.my_clients())::uuid[] <> '{}'
     or (select billing.is_operator()));
 
 -- At the commit of a change, once more: an invoice may have been issued since the statement, by a

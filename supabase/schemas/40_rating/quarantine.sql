@@ -3,7 +3,9 @@
 
 create view billing.quarantine with (security_invoker = true) as
 select q.reason, null::uuid as client_id, q.agent, q.model, null::text as metric,
-  count(*) as rows, min(q.occurred_at)::date as first_day, max(q.occurred_at)::date as last_day
+  count(*) as rows,
+  min(case when q.reason <> 'invalid_timestamp' then q.occurred_at end)::date as first_day,
+  max(case when q.reason <> 'invalid_timestamp' then q.occurred_at end)::date as last_day
 from billing.quarantined_logs q
 where not exists (select from billing.dismissed_logs d where d.log_id = q.log_id)
 group by q.reason, q.agent, q.model

@@ -16,6 +16,7 @@ create table public.deliveries (
   lease uuid,
   attempts integer not null default 0,
   max_attempts integer not null default 10,
+  worker_deaths integer not null default 0,
   external_id text,
   details jsonb not null default '{}',
   last_error text,
@@ -40,6 +41,8 @@ comment on column public.deliveries.due_at is
   'When a worker may take it: next try while queued, end of the lease while running.';
 comment on column public.deliveries.lease is
   'Token of the worker that has it; only its holder can finish it.';
+comment on column public.deliveries.worker_deaths is
+  'How many workers in a row died while they had it: it runs alone after two, is dead after four.';
 comment on column public.deliveries.external_id is
   'What it became outside: path of the file, Stripe''s id, Message-ID, notification_id.';
 comment on column public.deliveries.details is

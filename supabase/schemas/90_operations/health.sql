@@ -95,8 +95,10 @@ language sql stable security definer set search_path = pg_catalog, pg_temp set j
         select c.reason, c.rows from billing.quarantine_counts c
       ) s
     ) q
+    -- A row of no time that there is does not say since when.
     cross join (select min(x.occurred_at) as oldest from billing.quarantined_logs x
-      where not exists (select from billing.dismissed_logs d where d.log_id = x.log_id)) o
+      where x.reason <> 'invalid_timestamp'
+        and not exists (select from billing.dismissed_logs d where d.log_id = x.log_id)) o
   )
   select j.part, (array['broken', 'late', 'fine'])[w.worst],
     min(j.since) filter (where array_position('{broken,late,fine}', j.state) = w.worst),

@@ -105,7 +105,8 @@ async function answer(one: Endpoint, context: Context<Env>, ports: ServePorts): 
   if (repeated) headers["idempotency-replayed"] = "true";
   if (route.method !== "GET") return new Response(body, { status: route.status, headers });
   const etag = `"${sha256Of(body, "base64url")}"`;
-  Object.assign(headers, { etag, "cache-control": "private, no-cache" });
+  const cacheControl = route.opensByItself === true ? "no-store" : "private, no-cache";
+  Object.assign(headers, { etag, "cache-control": cacheControl });
   return request.headers.get("if-none-match") === etag
     ? new Response(null, { status: 304, headers })
     : new Response(body, { status: 200, headers });

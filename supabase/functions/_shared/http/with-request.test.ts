@@ -264,6 +264,9 @@ Deno.test("no answer is stored on the way unless it says how, none is taken for 
   const plain = await built(() => Response.json({})).ask();
   assert.equal(plain.headers.get("cache-control"), "no-store");
   assert.equal(plain.headers.get("x-content-type-options"), "nosniff");
+  assert.equal(plain.headers.get("referrer-policy"), "no-referrer");
+  assert.match(plain.headers.get("strict-transport-security") ?? "", /max-age=\d{8}/);
+  assert.match(plain.headers.get("content-security-policy") ?? "", /default-src 'none'/);
   const own = await built(() => Response.json({}, { headers: { "cache-control": "private" } }))
     .ask();
   assert.equal(own.headers.get("cache-control"), "private");

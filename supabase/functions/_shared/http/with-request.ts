@@ -90,6 +90,10 @@ function headersOf(response: Response, id: string, retryAfter: number | null): H
   headers.set("x-request-id", id);
   // Answers hold billing data: no cache stores them unless the handler says how.
   headers.set("x-content-type-options", "nosniff");
+  headers.set("referrer-policy", "no-referrer");
+  headers.set("strict-transport-security", "max-age=63072000");
+  // Nothing that is answered here runs anything or is shown within another page.
+  headers.set("content-security-policy", "default-src 'none'; frame-ancestors 'none'");
   if (!headers.has("cache-control")) headers.set("cache-control", "no-store");
   // Every 429 and 503 says when to retry.
   if ([429, 503].includes(response.status) && !headers.has("retry-after")) {

@@ -11,14 +11,19 @@ export interface AnswerBounds {
 export function boundedFetch(bounds: AnswerBounds): typeof fetch {
   return async (input, init) => {
     const timeout = AbortSignal.timeout(bounds.withinMs);
-    const given = init?.signal;
-    const signal = given ? AbortSignal.any([given, timeout]) : timeout;
+    const given = signalOf(init);
+    const signal = given === null ? timeout : AbortSignal.any([given, timeout]);
     const response = await fetch(input, { ...init, signal });
     const { body, status, statusText, headers } = response;
     if (body === null) return response;
     const counted = body.pipeThrough(countingStream(bounds.bytes));
     return new Response(counted, { status, statusText, headers });
   };
+}
+
+function signalOf(init: unknown): AbortSignal | null {
+  if (typeof init !== "object" || init === null || !("signal" in init)) return null;
+  return init.signal instanceof AbortSignal ? init.signal : null;
 }
 
 /** Passes bytes on and breaks off after so many. */

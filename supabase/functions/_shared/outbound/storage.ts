@@ -6,6 +6,9 @@ export const INVOICE_BUCKET = "invoices";
 /** The private bucket of migration `log_retention`. */
 export const LOG_BUCKET = "usage-logs";
 
+/** Behind `max-age=`: a link that was signed for minutes leaves nothing in a cache for an hour. */
+const UNCACHED = "0, private, no-store";
+
 /** A private folder of files that are written once. Rejects when the store does not answer. */
 export interface FileStore {
   /** False when there is a file of that name already, which stays as it is. */
@@ -18,7 +21,11 @@ export function bucketStore(client: Pick<SupabaseClient, "storage">, bucket: str
   const files = client.storage.from(bucket);
   return {
     create: async (path, bytes, contentType) => {
-      const { error } = await files.upload(path, bytes, { contentType, upsert: false });
+      const { error } = await files.upload(path, bytes, {
+        contentType,
+        upsert: false,
+        cacheControl: UNCACHED,
+      });
       if (error === null) return true;
       if (/exists/i.test(error.message)) return false;
       throw new Error(`storing ${bucket}/${path}: ${error.message}`);

@@ -1,4 +1,5 @@
-import type { InvoiceView } from "../../../../shared/document/view.ts";
+import { Buffer } from "node:buffer";
+import type { Annex, InvoiceView } from "../../../../shared/document/view.ts";
 import { facts, headline, paragraph, parties, sums, top } from "./blocks.ts";
 import { chart } from "./chart.ts";
 import { COLOR, PAGE, rich, rule } from "./parts.ts";
@@ -24,6 +25,7 @@ export function pdfDefinition(view: InvoiceView): PdfNode {
       creationDate: date,
       modDate: date,
     },
+    ...(view.annex === null ? {} : { files: { annex: fileOf(view.annex, date) } }),
     defaultStyle: {
       font: "Latin",
       fontSize: 9,
@@ -44,6 +46,17 @@ export function pdfDefinition(view: InvoiceView): PdfNode {
       ...(view.remarksBeside ? [] : view.remarks.map((remark) => paragraph(remark, 100, 20))),
       ...(view.footer && !fitsFoot(view.footer) ? [footerText(view.footer)] : []),
     ],
+  };
+}
+
+/** A file within the file; dates are the document's, so that the bytes are always the same. */
+function fileOf({ name, type, content }: Annex, date: Date): PdfNode {
+  return {
+    src: `data:${type};base64,${Buffer.from(content, "utf8").toString("base64")}`,
+    name,
+    description: "All lines",
+    creationDate: date,
+    modifiedDate: date,
   };
 }
 

@@ -11,6 +11,6 @@ import { printPdf } from "./vendor.js";
 export async function renderPdf(
   view: InvoiceView,
 ): Promise<Uint8Array> {
-  const fonts = await loadFonts(scriptsOf(JSON.stringify(view)));
+  const fonts = await loadFonts(scriptsOf(JSON.stringify({ ...view, annex: null })));
   return await printPdf(pdfDefinition(view), fonts);
 }

@@ -28,12 +28,15 @@ begin
   update public.deliveries d
   set state = job.state, lease = null,
     due_at = case when job.state = 'queued' then at + greatest(
-      make_interval(secs => coalesce((outcome ->> 'retryAfterSeconds')::double precision, 0)),
+      make_interval(secs =>
+        least(coalesce((outcome ->> 'retryAfterSeconds')::double precision, 0), 86400)),
       _billing.retry_delay(job.attempts, random())) else d.due_at end,
     external_id = coalesce(outcome ->> 'externalId', d.external_id),
     details = (d.details - 'channel_off') || coalesce(outcome -> 'details', '{}'),
     last_error = case when job.state = 'done' then null
       else left(coalesce(outcome ->> 'error', d.last_error), 2000) end,
+    -- A worker that lives to tell has not died of it.
+    worker_deaths = case when job.state = 'dead' then d.worker_deaths else 0 end,
     finished_at = case when job.state <> 'queued' then at end
   where d.id = job.id;
   if job.state <> 'queued' then

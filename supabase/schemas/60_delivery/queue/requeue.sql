@@ -6,7 +6,7 @@ returns void language plpgsql security definer set search_path = pg_catalog, pg_
 -- Definer: callers may ask for another try, only these functions write deliveries.
 begin
   update public.deliveries d
-  set state = 'queued', attempts = 0, due_at = at, finished_at = null
+  set state = 'queued', attempts = 0, worker_deaths = 0, due_at = at, finished_at = null
   where d.id = delivery_id and d.state in ('dead', 'skipped');
   if not found then
     perform billing.raise_error('unknown_delivery',
@@ -21,7 +21,7 @@ create function billing.requeue_deliveries(kind text default null, states text[]
 returns bigint language sql security definer set search_path = pg_catalog, pg_temp as $$
   with again as (
     update public.deliveries d
-    set state = 'queued', attempts = 0, due_at = at, finished_at = null
+    set state = 'queued', attempts = 0, worker_deaths = 0, due_at = at, finished_at = null
     where d.state = any (states) and d.state in ('dead', 'skipped')
       and (requeue_deliveries.kind is null or d.kind = requeue_deliveries.kind)
     returning 1
