@@ -20,6 +20,9 @@ const reconciled = z.object({
 });
 export type StripeDifference = z.infer<typeof reconciled>["left"][number];
 
+/** Milliseconds. */
+const CALLED_FOR = 180_000;
+
 /** The day before which every period must have been charged what it is rated at. */
 export interface Rest {
   readonly asOf: string;
@@ -127,17 +130,23 @@ async function reconcileStripe(sql: Sql, outside: Outside): Promise<StripeDiffer
   return left;
 }
 
-/** Calls a function; again when there was no answer: connections may be of the last kill. */
+/**
+ * Calls a function; again, for minutes, when there was no answer: connections may be of the last
+ * kill, and a call that was given up on a busy machine still takes its place.
+ */
 async function call(outside: Outside, name: string, body?: unknown): Promise<unknown> {
   const { platform, functionErrors } = outside;
   const url = `${platform.urls.api}/functions/v1/${name}`;
-  for (let left = 5;; left--) {
+  const until = performance.now() + CALLED_FOR;
+  for (;;) {
     try {
       return await post({ url, key: platform.keys.cronSecret, body });
     } catch (error) {
       if (!(error instanceof NoAnswer)) throw error;
-      if (left === 0) throw new Error([name, error.message, ...functionErrors].join("\n"));
-      await setTimeout(200);
+      if (performance.now() > until) {
+        throw new Error([name, error.message, ...functionErrors].join("\n"));
+      }
+      await setTimeout(1000);
     }
   }
 }
