@@ -65,11 +65,16 @@ export const FAULTS: readonly Fault[] = [
     edits: [["_billing.hold_usage", "perform from billing.usage_watermark for update;", ""]],
   },
   {
-    // What is counted between the rating and its end passes for rated.
+    // What is counted between the rating and its end, which takes a while, passes for rated.
     name: "versions not compared",
     check: "charges",
     acts: 24,
     edits: [
+      [
+        "_billing.mark_rated",
+        "update public.billing_periods p",
+        "select pg_sleep(0.5); update public.billing_periods p",
+      ],
       ["_billing.lock_periods", "for update of p", ""],
       ["_billing.mark_rated", "rated_version = v.usage_version", "rated_version = p.usage_version"],
       ["_billing.mark_rated", "rated_version = v.usage_version", "rated_version = p.usage_version"],

@@ -30,9 +30,15 @@ export class History {
   /** Found while it happened, before the books were checked. */
   readonly violations: Violation[] = [];
   readonly #start = performance.now();
+  readonly #startedAt = Date.now();
 
   now(): number {
     return performance.now() - this.#start;
+  }
+
+  /** An instant of the server's clock as milliseconds since the start. */
+  at(instant: Date): number {
+    return instant.getTime() - this.#startedAt;
   }
 
   add(entry: Entry): void {

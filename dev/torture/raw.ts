@@ -19,17 +19,11 @@ const meterRows = z.array(z.object({
   effective_until: z.string(),
 }));
 
-/**
- * The raw rows, without the logs that a correction has dismissed. On which days those are served
- * who leave and come back is not read: it is known.
- */
+/** The raw rows. On which days clients that leave and come back are served is known, not read. */
 export async function readRaw(sql: Sql, service: ServiceBook): Promise<Raw> {
   const world = await readWorld(sql);
-  const rows = await sql<{ id: string }[]>`select log_id as id from billing.dismissed_logs`;
-  const dismissed = new Set(rows.map(({ id }) => id));
-  const logs = world.logs.filter(({ id }) => !dismissed.has(id ?? ""));
   return {
-    world: servedAsExpected({ ...world, logs }, service),
+    world: servedAsExpected(world, service),
     meters: meterRows.parse(
       await sql`
         select client_id, metric, model, effective_from::text, effective_until::text

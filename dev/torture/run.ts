@@ -66,13 +66,14 @@ export async function torture(options: TortureOptions): Promise<TortureResult> {
     await bringOnStage(world.sql);
     await watchClaims(world.sql);
     await watchRebuilds(world.sql);
+    const cycle = Math.min(options.seconds / 3, 20) * 1000;
     const stage: Stage = {
       sql: world.sql,
       calendar: startCalendar(options.seconds / options.months),
       ledger: new Ledger(),
       history: new History(),
       recent: [],
-      isQuiet: quietAfter(14_000, 6000),
+      isQuiet: quietAfter(cycle * 0.7, cycle * 0.3),
       service: new ServiceBook([SUBSCRIBER, LEAVER].map(idOf)),
     };
     const returners = [subscriber(stage), leaver(stage)];

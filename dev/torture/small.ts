@@ -90,13 +90,6 @@ export async function smallTorture(sql: Sql, seed: number, acts: number): Promis
     if (act % 7 === 6) await attributes.act(random);
   }
   for (const { finish } of returners) await finish();
-  if (Deno.env.get("V")) {
-    for (const e of stage.history.entries) {
-      if (/month end|latecomer|rollup|attributor|modeller/.test(e.actor)) {
-        console.log(Math.round(e.began), Math.round(e.ended), e.actor, e.what, e.outcome, e.note);
-      }
-    }
-  }
   const rest = await closeBooks(stage);
   for (let left = 1; left > 0 && arrived.length < 10_000;) {
     await workers.act(random);

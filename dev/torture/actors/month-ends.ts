@@ -6,7 +6,7 @@ import { setTimeout } from "node:timers/promises";
 import { type Attempt, attempt, glance, Refused } from "../attempt.ts";
 import { DAY, FIRST_DAY, monthOf } from "../calendar.ts";
 import { type CastClient, FAMILIES, IDLERS, idOf, modelOf, MODERN, OVERPAID } from "../cast.ts";
-import type { Random } from "../../test/support/random.ts";
+import { type Random, seededRandom } from "../../test/support/random.ts";
 import type { LogRow } from "../log-rows.ts";
 import type { Actor, Stage } from "../stage.ts";
 import { runOf } from "./bookkeepers.ts";
@@ -35,7 +35,9 @@ export function monthEnds(stage: Stage): Actor {
   return {
     name: "month end",
     pauseMs: 300,
-    act: async (random) => {
+    act: async (others) => {
+      // How often it is asked depends on how long things take: the others' intentions do not.
+      const random = seededRandom(`month end ${others.below(1e9)}`);
       const month = calendar.month();
       const nine = new Date(Date.parse(month) + 9 * HOUR);
       if (month === last || calendar.now().getTime() < nine.getTime() + HOUR) return;
@@ -107,7 +109,7 @@ async function hourlyJob(
   const company = open.promise.then(() =>
     Promise.all([
       latecomers(stage, random, closing, counted, stored.resolve, () => isOver),
-      isOneTransaction ? editWhatIsRated(stage, random, month) : undefined,
+      editWhatIsRated(stage, random, month),
     ])
   );
   const [done] = await Promise.all([job, company]);

@@ -5,24 +5,24 @@ import { compare, parseDecimal } from "../../rater/fraction.ts";
 import { usageOfLogs } from "../../rater/usage.ts";
 import type { World } from "../../rater/world.ts";
 import { ATTRIBUTION } from "../actors/attributors.ts";
-import { runOf } from "../actors/bookkeepers.ts";
 import type { Ledger } from "../ledger.ts";
 import type { History, Violation } from "../history.ts";
 
 /**
- * Runs mend records that differ from their logs; none may ever have had to. But for one reason: whose
- * usage is was changed between the run's rollup, which makes up for such changes, and its
- * comparison. The next rollup would have done the same.
+ * Runs mend records that differ from their logs; none may ever have had to. But for one reason:
+ * whose usage is was changed between the run's rollup, which makes up for such changes, and its
+ * comparison. The next rollup would have done the same. A run that is killed goes on in the next
+ * session, so its time is that of its row.
  */
-export async function checkHealed(sql: Sql, { entries }: History): Promise<Violation[]> {
-  const runs = await sql<{ as_of: Date; records: string }[]>`
-    select as_of, summary ->> 'discrepancies_healed' as records
+export async function checkHealed(sql: Sql, history: History): Promise<Violation[]> {
+  const runs = await sql<{ as_of: Date; opened: Date; closed: Date; records: string }[]>`
+    select as_of, started_at as opened, finished_at as closed,
+      summary ->> 'discrepancies_healed' as records
     from billing.monthly_runs where (summary ->> 'discrepancies_healed')::bigint > 0`;
-  return runs.flatMap(({ as_of, records }) => {
-    const run = entries.find(({ what }) => what === runOf(as_of));
-    const isMoved = entries.some(({ what, touches, began, ended }) =>
-      (what.includes(" works for ") || touches.includes(ATTRIBUTION)) && run !== undefined &&
-      began <= run.ended && run.began <= ended
+  return runs.flatMap(({ as_of, opened, closed, records }) => {
+    const isMoved = history.entries.some(({ what, touches, began, ended }) =>
+      (what.includes(" works for ") || touches.includes(ATTRIBUTION)) &&
+      began <= history.at(closed) && history.at(opened) <= ended
     );
     const detail = `the run as of ${as_of.toISOString()} had to mend ${records} records`;
     return isMoved ? [] : [{ check: "healed", about: ["runs"], detail }];
