@@ -1,6 +1,6 @@
 -- Logs leave the table only exported, billed and agreed; what stays is counted as before.
 begin;
-select plan(38);
+select plan(39);
 
 insert into public.clients (id, name, external_id, started_on) values
   ('00000000-0000-4000-8000-000000006501', 'Acme', 'acme-65', '2025-01-01');
@@ -61,6 +61,8 @@ select throws_ok('delete from public.agent_usage_logs where "timestamp" < ''2025
   'agent_usage_logs is append-only: delete refused', 'nobody else removes them');
 select pg_temp.store();
 select is((select state from billing.log_exports), 'stored', 'a worker says that it has stored it');
+select is_empty($$select from _billing.read_log_export('2025-01-01', 1)$$,
+  'there is nothing to store any more');
 select throws_ok('delete from public.agent_usage_logs where "timestamp" < ''2025-02-01''', 'PT409',
   null, 'and still nobody else removes them');
 
