@@ -1,7 +1,7 @@
 -- Clients whose closing fails: each with its reason, in the order of names, and what was settled
 -- before stays settled.
 begin;
-select plan(5);
+select plan(6);
 
 -- Identifiers in another order than names; two of one name.
 insert into public.clients (id, name, started_on) values
@@ -14,6 +14,10 @@ select is((select array_agg(substr(client_id::text, 34, 1) order by place) from 
   '{b,c,d,a}', 'begin_run: by name, those of one name by identifier');
 
 select billing.run_monthly('2026-07-01');
+select is((select array_agg(right(o.number, 1) order by o.place)
+  from billing.overdue_invoices('2026-09-01') with ordinality o(invoice_id, number, client_id,
+    client, currency, amount_due_minor, due_on, days_overdue, place)), '{1,2,3,4}',
+  'overdue_invoices: those of one day by their numbers');
 
 create function pg_temp.sabotage() returns trigger language plpgsql as $$
 begin
