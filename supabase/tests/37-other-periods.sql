@@ -1,6 +1,6 @@
 -- What is done to one period, invoice or run leaves the client's others as they are.
 begin;
-select plan(4);
+select plan(5);
 
 insert into public.clients (id, name, started_on)
 values ('00000000-0000-4000-8000-000000000a37', 'One', '2026-06-01');
@@ -23,6 +23,14 @@ select pg_temp.log('2026-08-10');
 select billing.run_monthly('2026-09-01');
 select is((select array_agg((summary ->> 'as_of')::date order by id) from billing.monthly_runs),
   '{2026-07-01,2026-08-01,2026-09-01}', 'finish_run: each run keeps its own summary');
+
+create temporary table before as select * from public.billing_periods;
+select pg_temp.log('2026-06-12');
+select _billing.rollup();
+select results_eq($$select p.period_start, p.usage_version - b.usage_version
+    from public.billing_periods p join before b using (client_id, period_start) order by 1$$,
+  $$values ('2026-06-01'::date, 1::bigint), ('2026-07-01', 0), ('2026-08-01', 0)$$,
+  'rollup_step: the version of a period grows, so that no later change takes it back');
 
 select billing.void_invoice(i.id, 'address', '2026-09-02') from public.invoices i
 where i.period_start = '2026-06-01';
