@@ -63,6 +63,30 @@ const EXPLAINED: readonly Explained[] = [
     why: "more periods are locked, those of the invoice alone are marked",
   },
   {
+    object: "billing.account_entries",
+    rule: "comparison",
+    after: "where r.written_off_minor >= 0 and r.beyond > 0",
+    why: "without a write-off nothing is beyond what was due",
+  },
+  {
+    object: "_billing.own_credit",
+    rule: "comparison",
+    after: "t.is_charge and t.charged >= 0",
+    why: "nothing is added to a sum, and a sum of nothing is none either way",
+  },
+  {
+    object: "_billing.expired_log_month",
+    rule: "coalesce",
+    after: "where m.state = 'removed'))))",
+    why: "greatest leaves nulls out",
+  },
+  {
+    object: "billing.client_margin",
+    rule: "condition",
+    after: "where l.rating_key = x.rating_key and x.kind = 'tax'",
+    why: "the key of a tax names its behaviour",
+  },
+  {
     object: "billing.client_references",
     rule: "condition",
     after: "where not exists (select",
