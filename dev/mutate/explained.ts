@@ -87,6 +87,42 @@ const EXPLAINED: readonly Explained[] = [
     why: "the key of a tax names its behaviour",
   },
   {
+    object: "billing.run_monthly",
+    rule: "condition",
+    after: "from billing.run_clients c where c.state = 'waiting'",
+    why: "of a run that is finished nobody waits, and one run is open at a time",
+  },
+  {
+    object: "billing.apply_stripe_subscription",
+    rule: "coalesce",
+    after: "coalesce((i ->> 'quantity')::bigint)",
+    why: "a sum leaves nulls out",
+  },
+  {
+    object: "_billing.finalize_invoices",
+    rule: "condition",
+    after: "where i.id = any (ids) and p.client_id = i.client_id",
+    why: "other kinds of invoice have no period to begin as one does",
+  },
+  {
+    object: "_billing.finalize_invoices",
+    rule: "order",
+    after: "order by c.name, i.period_start, i.id desc",
+    why: "identifiers are random: any order of them will do",
+  },
+  {
+    object: "_billing.find_homes",
+    rule: "filter",
+    near: "sum ( l.amount_minor )",
+    why: "taxes that are contained have the sign of the rest, and the sign is all that is asked",
+  },
+  {
+    object: "_billing.act_on_stripe_events",
+    rule: "comparison",
+    after: "e.due_at < clock_timestamp()",
+    why: "the clock has moved on by the time it is asked",
+  },
+  {
     object: "billing.client_references",
     rule: "condition",
     after: "where not exists (select",
