@@ -123,6 +123,12 @@ const EXPLAINED: readonly Explained[] = [
     why: "the clock has moved on by the time it is asked",
   },
   {
+    object: "_billing.request_rebuild_for_assignment",
+    rule: "comparison",
+    after: "case when x.starts_at <= '1970-01-01' then '-infinity'",
+    why: "no log that counts is older: no day more is rebuilt",
+  },
+  {
     object: "billing.client_references",
     rule: "condition",
     after: "where not exists (select",

@@ -10,7 +10,8 @@ insert into public.clients (id, name, started_on) values
   ('00000000-0000-4000-8000-000000000d36', 'Mara', '2026-06-01'),
   ('00000000-0000-4000-8000-000000000c36', 'Mara', '2026-06-01');
 select billing.begin_run('2026-07-01');
-select is((select array_agg(substr(client_id::text, 34, 1) order by place) from billing.run_clients),
+select is(
+  (select array_agg(substr(client_id::text, 34, 1) order by place) from billing.run_clients),
   '{b,c,d,a}', 'begin_run: by name, those of one name by identifier');
 
 select billing.run_monthly('2026-07-01');
@@ -44,7 +45,8 @@ select results_eq($$select p.period_start, array_agg(p.state order by c.name)
 -- A section that has nothing but usage without a price comes to nothing.
 select results_eq($$select f.model, f.quantity, f.total
     from _billing.findings_of(array[jsonb_populate_record(null::_billing.rated_line,
-      '{"kind": "unpriced", "model": "mystery", "quantity": 7, "section_start": "2026-06-01"}')]) f$$,
+      '{"kind": "unpriced", "model": "mystery", "quantity": 7,
+        "section_start": "2026-06-01"}')]) f$$,
   $$values ('mystery', 7::numeric, null::numeric)$$, 'findings_of: what has no price, no sum');
 
 select * from finish();

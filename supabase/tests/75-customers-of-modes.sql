@@ -13,7 +13,8 @@ select _billing.save_stripe_customer(client::uuid, is_live, customer, 'x') from 
 select results_eq($$select c.name, live, f ->> 'stripe_customer_id'
   from public.clients c cross join unnest('{f,t}'::boolean[]) live
   cross join lateral _billing.stripe_client_facts(c.id, live) f order by 1, 2$$, $$values
-  ('One', false, 'cus_1'), ('One', true, 'cus_2'), ('Two', false, 'cus_3'), ('Two', true, 'cus_4')$$,
+  ('One', false, 'cus_1'), ('One', true, 'cus_2'), ('Two', false, 'cus_3'),
+  ('Two', true, 'cus_4')$$,
   'stripe_client_facts: of that client and mode');
 
 select * from finish();
