@@ -16,6 +16,7 @@ select throws_ok($$insert into public.billing_config (client_id, effective_from,
   'a config of no day is refused');
 
 -- Work is due at its instant.
+delete from vault.secrets where name like 'billing_%';
 select vault.create_secret('http://127.0.0.1:1', 'billing_functions_url');
 select vault.create_secret('key', 'billing_cron_key');
 select billing.queue_notice('test', 'low', 'Test', 'Test');
