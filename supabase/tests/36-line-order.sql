@@ -41,7 +41,8 @@ select is((select array_agg(line order by position) from pg_temp.lines
     'usage claude-sonnet pdf_processing 06-01 S', 'usage claude-sonnet pdf_processing 06-01 T',
     'usage claude-sonnet web_searches 06-01 S', 'usage claude-sonnet web_searches 06-16 S',
     'usage claude-sonnet web_searches 06-16 T', 'minimum 06-01',
-    'Fee 3 06-01', 'Fee 1 06-02', 'Fee 2 06-02', 'discount', 'tax'], 'make_drafts puts the lines of a period in order');
+    'Fee 3 06-01', 'Fee 1 06-02', 'Fee 2 06-02', 'discount', 'tax'],
+  'make_drafts puts the lines of a period in order');
 
 select pg_temp.log('S', 'claude-opus', '2026-06-03');
 select pg_temp.log('S', 'claude-sonnet', '2026-05-03');

@@ -53,12 +53,14 @@ $$;
 -- How many advisory locks a statement takes that its transaction did not have.
 create function pg_temp.advisory(statement text) returns bigint language plpgsql as $$
 declare
-  held constant bigint := (select count(*) from pg_locks where locktype = 'advisory');
+  held constant bigint := (select count(*) from pg_locks
+    where locktype = 'advisory' and pid = pg_backend_pid());
   taken bigint;
 begin
   begin
     execute statement;
-    taken := (select count(*) from pg_locks where locktype = 'advisory') - held;
+    taken := (select count(*) from pg_locks
+      where locktype = 'advisory' and pid = pg_backend_pid()) - held;
     raise exception 'done';
   exception when others then
     return taken;
@@ -158,7 +160,8 @@ select is(pg_temp.advisory(format($$select _billing.save_stripe_customer('%s', f
 insert into public.agent_usage_logs (id, agent, model, web_searches, client_id, "timestamp")
 select '00000000-0000-4000-8000-000000000e36', 'S', 'claude-sonnet', 1, client_id, '2026-07-01'
 from inv;
-select is(pg_temp.advisory($$select billing.retract_log('00000000-0000-4000-8000-000000000e36', 'test')$$),
+select is(pg_temp.advisory(
+    $$select billing.retract_log('00000000-0000-4000-8000-000000000e36', 'test')$$),
   1::bigint, 'corrections of a log are judged one after the other');
 
 select * from finish();

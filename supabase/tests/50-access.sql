@@ -1,7 +1,7 @@
 -- Who may see what: anon nothing, a member its clients' rows, an operator all, nobody but the
 -- service key and functions writes.
 begin;
-select plan(19);
+select plan(20);
 
 insert into auth.users (id) values ('0000000a-0000-0000-0000-000000000001'),
   ('0000000b-0000-0000-0000-000000000002'), ('0000000c-0000-0000-0000-000000000003');
@@ -126,6 +126,17 @@ select results_eq($$select pg_temp.refusal(s) from unnest(array[
   $$values ('past_is_frozen'), ('past_is_frozen'), (null), ('invalid_argument')$$,
   'and is refused with the registered code where a guard refuses');
 reset role;
+
+-- Rows are not all that keeps people out: without a grant there is nothing to see or to write.
+select is_empty($$
+  select c.oid::regclass, p.privilege
+  from pg_class c cross join unnest('{select,insert,update,delete}'::text[]) p(privilege)
+  where c.relkind in ('r', 'p') and c.relnamespace in ('public'::regnamespace,
+      'billing'::regnamespace, '_billing'::regnamespace)
+    and has_table_privilege('authenticated', c.oid, p.privilege)
+    and (p.privilege <> 'select' or not exists (
+      select from pg_policy o where o.polrelid = c.oid))$$,
+  'signed-in people are granted reading alone, of tables with a policy');
 
 select * from finish();
 rollback;

@@ -67,6 +67,8 @@ select throws_ok('delete from public.agent_usage_logs where "timestamp" < ''2025
   'agent_usage_logs is append-only: delete refused', 'nobody else removes them');
 select pg_temp.store();
 select is((select state from billing.log_exports), 'stored', 'a worker says that it has stored it');
+select is_empty($$select from _billing.read_log_export('2025-01-01', 1)$$,
+  'there is nothing to store any more');
 select throws_ok('delete from public.agent_usage_logs where "timestamp" < ''2025-02-01''', 'PT409',
   null, 'and still nobody else removes them');
 
