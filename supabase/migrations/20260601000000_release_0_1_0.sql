@@ -44,7 +44,7 @@ alter table billing.error_codes enable row level security;
 -- Raises a domain error. SQLSTATE is PostgREST's `PT<status>`, so the Data API answers with that
 -- status; DETAIL carries the stable code for programs; HINT tells a person what to do.
 create function billing.raise_error(error_code text, message text, hint text default '')
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   raise exception using
     errcode = 'PT' || (select e.http_status from billing.error_codes e where e.code = error_code),
@@ -91,7 +91,7 @@ set http_status = excluded.http_status, meaning = excluded.meaning;
 -- For CHECK constraints: `check (n >= 0 or billing.refuse_negative('n', n))` costs nothing while
 -- n is fine and names column and value when it is not. Declared immutable because CHECK wants it.
 create function billing.refuse_negative(column_name text, value numeric)
-returns boolean language plpgsql immutable set search_path = '' as $$
+returns boolean language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
 begin
   raise exception using errcode = 'PT400', detail = 'negative_quantity',
     message = format('%s is %s; it cannot be below zero', column_name, value),
@@ -104,7 +104,7 @@ grant execute on function billing.refuse_negative(text, numeric) to service_role
 -- Likewise for NaN, which numeric columns take and which makes a NaN of every sum it gets into. The
 -- value is taken so that the planner cannot work out, and thereby raise, the refusal beforehand.
 create function billing.refuse_nan(column_name text, value numeric)
-returns boolean language plpgsql immutable set search_path = '' as $$
+returns boolean language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
 begin
   raise exception using errcode = 'PT400', detail = 'invalid_argument',
     message = format('%s is %s, not a number', column_name, value), hint = 'send the amount, or 0';
@@ -114,7 +114,7 @@ comment on function billing.refuse_nan is
 grant execute on function billing.refuse_nan(text, numeric) to service_role;
 
 create function _billing.refuse_change() returns trigger
-language plpgsql set search_path = '' as $$
+language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   perform billing.raise_error('append_only',
     format('%s is append-only: %s refused', tg_table_name, lower(tg_op)),
@@ -224,7 +224,7 @@ return case exponent
 end;
 
 create function billing.money_text(amount_minor bigint, currency text)
-returns text language sql stable security definer set search_path = '' as $$
+returns text language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   -- Definer: callers read reports, whose amounts are formatted by what is not theirs to call.
   select _billing.format_minor(amount_minor, c.exponent) || ' ' || c.code
   from public.currencies c where c.code = currency;
@@ -327,7 +327,7 @@ grant select on public.client_members to authenticated;
 -- RLS helpers. Definer, because a member must not need to read the member list of others; called
 -- as `(select …)` in policies, so once per statement, not once per row.
 create function billing.my_clients() returns uuid[]
-language sql stable security definer set search_path = ''
+language sql stable security definer set search_path = pg_catalog, pg_temp
 return array(
   select m.client_id from public.client_members m
   where m.user_id =
@@ -355,7 +355,7 @@ grant execute on function billing.is_operator() to authenticated, service_role;
 -- everything is read, whoever asks. One list for both is one that indexes by client do answer, at
 -- the cost of listing all clients where an operator asks (2 ms for 10,000).
 create function billing.readable_clients() returns uuid[]
-language plpgsql stable security definer set search_path = '' as $$
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: a member need not be able to read the member list of others.
 begin
   if billing.is_operator() then
@@ -425,7 +425,7 @@ comment on function billing.day_of is 'Client-local day an instant falls on.';
 grant execute on function billing.day_of(uuid, timestamptz) to service_role;
 
 create function _billing.keep_time_zones() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: client_time_zones is written by nobody but this trigger.
 declare
   change_day date;
@@ -715,7 +715,7 @@ create policy "members and operators read service" on public.service_intervals
 
 -- From this day on the client is not served.
 create function _billing.stop_intervals(client_id uuid, on_day date, reason text)
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   delete from public.service_intervals s
   where s.client_id = stop_intervals.client_id and s.starts_on >= on_day;
   update public.service_intervals s
@@ -727,7 +727,7 @@ comment on function _billing.stop_intervals is 'Takes all days from one on out o
 -- From this day on, until another, the client is served. What is served on the day before goes on:
 -- two intervals never touch.
 create function _billing.begin_interval(client_id uuid, on_day date, until_day date, reason text)
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   why_it_ends constant text := case when until_day < 'infinity' then 'ended' end;
 begin
@@ -749,7 +749,7 @@ comment on function _billing.begin_interval is 'Puts all days between two into s
 -- Another first day: the interval that began on the old one begins on it. What lies before it goes.
 -- Where service began later than the old first day, what lies between is a gap and stays one.
 create function _billing.move_first_interval(client_id uuid, old_start date, new_start date)
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   delete from public.service_intervals s
   where s.client_id = move_first_interval.client_id and s.ends_on <= new_start;
   update public.service_intervals s set starts_on = new_start, changed_at = clock_timestamp()
@@ -763,7 +763,7 @@ comment on function _billing.move_first_interval is
 -- what was used on it before; so is the day of a return. An end that has passed is history: to take
 -- it away, or to be active again, begins anew today.
 create function _billing.serve_client() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: service_intervals is written by nobody but billing's own functions.
 declare
   today constant date := billing.day_of(new.id, billing.as_of());
@@ -813,7 +813,7 @@ create trigger serve_client_on_update after update of started_on, ended_on, stat
 -- Holds a client whose service is to change. A change of service waits for runs, as a change of the
 -- client does: the table's lock comes first, before any row that a run may want.
 create function _billing.hold_client(client_id uuid)
-returns public.clients language plpgsql set search_path = '' as $$
+returns public.clients language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   client public.clients;
 begin
@@ -832,7 +832,7 @@ comment on function _billing.hold_client is 'Locks a client, or says that there 
 -- Explicit days, past or to come, for what `ended_on = null` and `status` cannot say: they act on
 -- the client's today. Intervals first; the columns then agree with them and change nothing more.
 create function billing.end_service(client_id uuid, on_day date, reason text default 'ended')
-returns void language plpgsql security definer set search_path = '' as $$
+returns void language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: service_intervals is written by nobody but billing's own functions.
 declare
   client constant public.clients := _billing.hold_client(end_service.client_id);
@@ -847,7 +847,7 @@ comment on function billing.end_service is
 grant execute on function billing.end_service(uuid, date, text) to service_role;
 
 create function billing.start_service(client_id uuid, on_day date, reason text default 'started')
-returns void language plpgsql security definer set search_path = '' as $$
+returns void language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above.
 declare
   client constant public.clients := _billing.hold_client(start_service.client_id);
@@ -879,7 +879,7 @@ alter table _billing.settlement_locks enable row level security;
 revoke all on _billing.settlement_locks from public;
 
 create function _billing.add_settlement_locks() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: the table is nobody's but these functions'.
 begin
   insert into _billing.settlement_locks (client_id) select n.id from new_rows n;
@@ -893,7 +893,7 @@ create trigger add_settlement_locks after insert on public.clients
 -- Fails where a lock would be waited for that belongs before one that is held already: two sessions
 -- that do so can wait for each other. Off unless _billing.assert_lock_order is on, as in tests.
 create function _billing.assert_lock_order(level integer)
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   held constant integer :=
     coalesce(nullif(current_setting('billing.lock_level', true), ''), '0')::integer;
@@ -907,7 +907,7 @@ comment on function _billing.assert_lock_order is
   'Notes that a lock of this level is taken now; fails where one of a later level is held.';
 
 create function _billing.lock_clients(client_ids uuid[])
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   perform _billing.assert_lock_order(1);
   perform from _billing.settlement_locks l
@@ -939,7 +939,8 @@ create table public.billing_periods (
     state in ('pending', 'blocked', 'skipped', 'invoiced', 'voided')),
   constraint billing_periods_blocked_says_why check (
     (state = 'blocked') = (num_nulls(reason, message) = 0))
-);
+) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02,
+  autovacuum_analyze_scale_factor = 0.02);
 comment on table public.billing_periods is
   'What became of each client''s period: invoiced, skipped (zero), voided, blocked with a reason.';
 comment on column public.billing_periods.full_days is
@@ -1037,7 +1038,7 @@ create type _billing.period_version as (client_id uuid, period_start date, usage
 -- In the order in which the rollup locks what it has changed. A period without a row is the running
 -- one, which nobody rates for good.
 create function _billing.lock_periods(targets billing.rating_target[])
-returns _billing.period_version[] language plpgsql set search_path = '' as $$
+returns _billing.period_version[] language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   perform _billing.assert_lock_order(2);
   return array(
@@ -1056,7 +1057,7 @@ comment on function _billing.lock_periods is
 
 -- Usage or service of these periods has changed: they are rated again. Locked in order first.
 create function _billing.mark_changed(targets billing.rating_target[])
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   perform _billing.lock_periods(targets);
   update public.billing_periods p set usage_version = p.usage_version + 1
@@ -1068,7 +1069,7 @@ comment on function _billing.mark_changed is 'Marks periods to be rated again by
 -- Days that come into service or leave it are rated anew: usage on them is charged or given back,
 -- the minimum prorated as it should have been.
 create function _billing.rate_service_anew() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: billing_periods is written by nobody but billing's own functions.
 declare
   changed constant datemultirange := case tg_op
@@ -1137,7 +1138,8 @@ create table public.agent_usage_logs (
     or not other_features @? '$.* ? (@ < 0)'
     or billing.refuse_negative('other_features',
       (jsonb_path_query_first(other_features, '$.* ? (@ < 0)') #>> '{}')::numeric))
-);
+) with (autovacuum_vacuum_insert_scale_factor = 0.02, autovacuum_vacuum_scale_factor = 0.02,
+  autovacuum_analyze_scale_factor = 0.02);
 comment on table public.agent_usage_logs is
   'One row per model call, as agents log it. Append-only; corrected by rows with corrects_id.';
 comment on column public.agent_usage_logs."timestamp" is 'When the call happened.';
@@ -1181,7 +1183,9 @@ create policy "operators read logs" on public.agent_usage_logs
 -- 20_usage/records.sql
 
 -- Usage per client, agent, model, client-local day and metric: what is rated. A pure function of
--- agent_usage_logs, so it can be thrown away and rebuilt, bit for bit.
+-- agent_usage_logs, so it can be thrown away and rebuilt, bit for bit. Each minute's rollup updates
+-- the records of the day: with room in its page an update touches no index, and tables that change
+-- all day are vacuumed and analyzed after 2 % of them, not after 20 %.
 create table public.usage_records (
   client_id uuid not null references public.clients (id),
   usage_day date not null,
@@ -1192,7 +1196,8 @@ create table public.usage_records (
   provider_cost numeric not null,
   log_count bigint not null,
   primary key (client_id, usage_day, model, metric, agent)
-);
+) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02,
+  autovacuum_analyze_scale_factor = 0.02);
 comment on table public.usage_records is
   'Aggregated usage: quantity per client, client-local day, model, metric and agent.';
 comment on column public.usage_records.metric is
@@ -1213,6 +1218,21 @@ grant select (client_id, usage_day, model, metric, agent, quantity, log_count)
 create policy "members and operators read usage" on public.usage_records
   for select to authenticated
   using (client_id = any ((select billing.readable_clients())::uuid[]));
+
+-- 20_usage/usage_changes.sql
+
+-- Which months of which clients have usage that changed since the dashboards were refreshed. Rows
+-- are added and never looked up: a month may stand here many times, and no rollup waits for a
+-- refresh.
+create table _billing.usage_changes (
+  client_id uuid not null,
+  month date not null
+);
+comment on table _billing.usage_changes is
+  'Months of clients whose usage_records changed since billing.refresh_dashboards. Written by what
+   writes usage_records, in the same statement.';
+alter table _billing.usage_changes enable row level security;
+revoke all on _billing.usage_changes from public, anon, authenticated, service_role;
 
 -- 20_usage/quarantined_logs.sql
 
@@ -1305,7 +1325,7 @@ grant select on billing.usage_watermark to service_role;
 -- False after a restore into another cluster or database, or when the log table was made anew:
 -- then the snapshot speaks of transactions that were never here.
 create function _billing.watermark_is_here(w billing.usage_watermark)
-returns boolean language sql stable set search_path = '' as $$
+returns boolean language sql stable set search_path = pg_catalog, pg_temp as $$
   select w.system_identifier = s.system_identifier and w.database_oid = d.oid
     and w.table_oid = 'public.agent_usage_logs'::regclass
   from pg_catalog.pg_control_system() s, pg_catalog.pg_database d
@@ -1315,7 +1335,7 @@ $$;
 -- A watermark that counts every row visible now. Call it after locking the watermark row, so that
 -- its snapshot is younger than the last rollup's commit.
 create function _billing.watermark_now(w billing.usage_watermark)
-returns billing.usage_watermark language plpgsql set search_path = '' as $$
+returns billing.usage_watermark language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   w.snapshot := pg_current_snapshot();
   w.own_transaction := pg_current_xact_id();
@@ -1326,7 +1346,7 @@ end $$;
 
 -- The first day whose logs are all kept: records of earlier days stand, their logs are exported.
 create function _billing.first_kept_day()
-returns date language sql stable set search_path = '' as $$
+returns date language sql stable set search_path = pg_catalog, pg_temp as $$
   select (w.kept_from at time zone 'UTC')::date + 2 from billing.usage_watermark w;
 $$;
 comment on function _billing.first_kept_day is
@@ -1572,7 +1592,8 @@ create function _billing.sum_logs(
   agents text[] default null
 ) returns table (client_id uuid, reason text, usage_day date, model text, metric text, agent text,
   quantity numeric, provider_cost numeric, log_count bigint)
-language plpgsql stable set search_path = '' set plan_cache_mode = force_custom_plan
+language plpgsql stable
+set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
 -- Many log rows meet few clients and zones: hash them, whatever the statistics say.
 set enable_nestloop = off set enable_mergejoin = off set enable_sort = off set jit = off
 set work_mem = '64MB' as $$
@@ -1733,7 +1754,7 @@ comment on function _billing.sum_logs is
 -- Where long work is: the application_name of its session, for whoever looks at pg_stat_activity
 -- meanwhile, and a notice for who waits for it.
 create function _billing.report_progress(what text)
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   perform set_config('application_name', left('billing: ' || what, 63), true);
   raise notice '%', what;
@@ -1748,7 +1769,7 @@ comment on function _billing.report_progress is
 create function _billing.logged_parts(from_day date, until_day date, agents text[] default null)
 returns table (client_id uuid, reason text, usage_day date, model text, metric text, agent text,
   quantity numeric, provider_cost numeric, log_count bigint)
-language plpgsql stable set search_path = '' as $$
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
   nothing billing.usage_watermark;
   counted billing.usage_watermark;
@@ -1786,7 +1807,7 @@ comment on function _billing.logged_parts is
 create function _billing.logged_usage(from_day date, until_day date, agents text[] default null)
 returns table (client_id uuid, usage_day date, model text, metric text, agent text,
   quantity numeric, provider_cost numeric, log_count bigint)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select p.client_id, p.usage_day, p.model, p.metric, p.agent,
     sum(p.quantity), sum(p.provider_cost), sum(p.log_count)::bigint
   from _billing.logged_parts(from_day, until_day, agents) p
@@ -1799,7 +1820,7 @@ comment on function _billing.logged_usage is
 create function billing.usage_discrepancies(period daterange default '(,)')
 returns table (client_id uuid, usage_day date, model text, metric text, agent text,
   logged numeric, recorded numeric)
-language sql stable security definer set search_path = '' set jit = off as $$
+language sql stable security definer set search_path = pg_catalog, pg_temp set jit = off as $$
   -- Definer: callers may compare; what it stands on (sums between watermarks) is not theirs.
   with logs as (
     select * from _billing.logged_usage(
@@ -1857,7 +1878,7 @@ grant select on billing.rebuild_requests to service_role;
 
 -- What changes attribution asks for a rebuild of what it may touch.
 create function _billing.request_rebuild_for_assignment() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: rebuild_requests is written by nobody but these triggers.
 begin
   insert into billing.rebuild_requests (agents, client_ids, from_day, until_day)
@@ -1876,7 +1897,7 @@ create trigger request_rebuild after insert or update or delete on public.agent_
   for each row execute function _billing.request_rebuild_for_assignment();
 
 create function _billing.request_rebuild_for_default() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above.
 begin
   insert into billing.rebuild_requests (client_ids, from_day, until_day)
@@ -1893,7 +1914,7 @@ create trigger request_rebuild after update of default_client_id on public.billi
 -- that is called so. The next rollup looks there: one that is under way and does not see the client
 -- yet has then quarantined what it counts.
 create function _billing.request_rebuild_for_client() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above.
 begin
   insert into billing.rebuild_requests (client_ids, claims, from_day, until_day)
@@ -1910,7 +1931,7 @@ create trigger request_rebuild_on_name after update of external_id on public.cli
 
 -- A name that is given up or changed: what claims the old one leaves the client.
 create function _billing.request_rebuild_for_rename() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above.
 begin
   insert into billing.rebuild_requests (client_ids, from_day, until_day)
@@ -1926,7 +1947,7 @@ create trigger request_rebuild_on_rename after update of external_id on public.c
 -- A model that gets, changes or loses its provider is normalized anew where it has been used, and
 -- so are all models of a provider that counts otherwise than was thought.
 create function _billing.request_rebuild_for_model() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above.
 begin
   insert into billing.rebuild_requests (models, from_day, until_day)
@@ -1942,7 +1963,7 @@ create trigger request_rebuild_on_change after update on public.models
   execute function _billing.request_rebuild_for_model();
 
 create function _billing.request_rebuild_for_provider() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above.
 begin
   insert into billing.rebuild_requests (models, from_day, until_day)
@@ -1959,7 +1980,7 @@ create trigger request_rebuild after update on public.providers
 -- What was asked for by a name becomes days and agents. Under the lock of the watermark: whatever
 -- has been counted without the new name is committed and found.
 create function _billing.resolve_rebuild_requests()
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   with named as (
     delete from billing.rebuild_requests r where r.claims is not null
     returning r.claims, r.client_ids
@@ -2025,7 +2046,7 @@ create function _billing.hold_logs(
   since billing.usage_watermark, upto billing.usage_watermark, crowded _billing.crowded_day[],
   from_at timestamptz default '-infinity', until_at timestamptz default 'infinity',
   agents text[] default null
-) returns void language sql set search_path = ''
+) returns void language sql set search_path = pg_catalog, pg_temp
 set enable_nestloop = off set enable_mergejoin = off set jit = off set work_mem = '64MB' as $$
   with fresh as materialized (
     select l.*, c.room
@@ -2061,7 +2082,7 @@ comment on function _billing.hold_logs is
 -- Lets held rows go, after the bound was raised: the next rollup counts them, and holds again what
 -- is beyond it still. Returns how many.
 create function billing.release_held_logs(client uuid default null)
-returns bigint language plpgsql security definer set search_path = '' as $$
+returns bigint language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: callers may ask for it, only these functions write held_logs and rebuild_requests.
 declare
   released bigint;
@@ -2095,7 +2116,7 @@ create function _billing.quarantine_logs(
   since billing.usage_watermark, upto billing.usage_watermark,
   from_at timestamptz default '-infinity', until_at timestamptz default 'infinity',
   agents text[] default null
-) returns void language sql set search_path = ''
+) returns void language sql set search_path = pg_catalog, pg_temp
 -- As sum_logs: many rows meet few clients.
 set enable_nestloop = off set enable_mergejoin = off set jit = off set work_mem = '64MB' as $$
   insert into billing.quarantined_logs (log_id, reason, agent, model, occurred_at, claim)
@@ -2120,7 +2141,7 @@ $$;
 
 -- About how many log rows lie around these days: the planner's estimate, which reads no row.
 create function _billing.estimated_logs(from_day date, until_day date)
-returns bigint language plpgsql set search_path = '' as $$
+returns bigint language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   plan json;
 begin
@@ -2133,7 +2154,7 @@ comment on function _billing.estimated_logs is 'About how many log rows lie arou
 
 -- A rollup rebuilds so much by itself: a second's work. Other numbers are for tests.
 create function _billing.is_little(from_day date, until_day date)
-returns boolean language sql set search_path = '' as $$
+returns boolean language sql set search_path = pg_catalog, pg_temp as $$
   select _billing.estimated_logs(from_day, until_day)
     <= coalesce(nullif(current_setting('billing.rebuilt_at_once', true), '')::bigint, 200000);
 $$;
@@ -2142,7 +2163,7 @@ comment on function _billing.is_little is
 
 -- What is to be done in steps and has not begun becomes one job: logs are read once for all of it.
 create function _billing.join_waiting_jobs()
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   with waiting as (
     delete from billing.rebuild_requests r
     where r.in_steps and not r.compares and r.done_until is null returning *
@@ -2164,7 +2185,8 @@ $$;
 -- most two days: ask for two days more on either side, as rebuild requests do.
 create function billing.rebuild_usage(
   from_day date default '-infinity', until_day date default 'infinity', agents text[] default null
-) returns void language plpgsql security definer set search_path = '' set jit = off as $$
+) returns void language plpgsql security definer
+set search_path = pg_catalog, pg_temp set jit = off as $$
 -- Definer: callers may ask for a rebuild, only these functions write usage_records.
 declare
   nothing billing.usage_watermark;
@@ -2223,6 +2245,11 @@ begin
       where (r.quantity, r.provider_cost, r.log_count)
         is distinct from (excluded.quantity, excluded.provider_cost, excluded.log_count)
       returning r.client_id, r.usage_day
+    ), noted as (
+      insert into _billing.usage_changes (client_id, month)
+      select m.client_id, date_trunc('month', m.usage_day)::date from merged m
+      union
+      select g.client_id, date_trunc('month', g.usage_day)::date from gone g
     ), affected as materialized (
       -- In the order in which lock_periods takes them. A period that is being rated is waited for.
       select p.client_id, p.period_start
@@ -2270,7 +2297,7 @@ grant execute on function billing.rebuild_usage(date, date, text[]) to service_r
 -- Serves what is little, in one pass over the days it spans; the rest becomes a job. The caller
 -- holds the watermark.
 create function _billing.serve_rebuild_requests()
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   request record;
   jobs bigint;
@@ -2310,7 +2337,7 @@ comment on function _billing.serve_rebuild_requests is
 -- by what is counted then: no row is left out or counted twice, and no writer waits. Returns the
 -- number of rows where all was done at once, else 0.
 create function _billing.recount_all()
-returns bigint language plpgsql set search_path = '' set jit = off as $$
+returns bigint language plpgsql set search_path = pg_catalog, pg_temp set jit = off as $$
 declare
   here billing.usage_watermark;
 begin
@@ -2342,7 +2369,8 @@ comment on function _billing.recount_all is
 -- The first day from one on that has logs (UTC); null where there is none. Looks at stretches that
 -- grow until there is one, then halves it: each look reads the index of times.
 create function _billing.next_log_day(from_day date)
-returns date language plpgsql stable set search_path = '' set enable_seqscan = off as $$
+returns date language plpgsql stable
+set search_path = pg_catalog, pg_temp set enable_seqscan = off as $$
 declare
   low date := greatest(from_day, '1970-01-01');
   high date := low + 1;
@@ -2376,7 +2404,7 @@ comment on function _billing.next_log_day is
 -- Where the next piece of a job ends: so many days that have logs. Days without, however many, cost
 -- nothing and belong to the piece before them.
 create function _billing.piece_end(from_day date, until_day date, days integer)
-returns date language sql stable set search_path = '' as $$
+returns date language sql stable set search_path = pg_catalog, pg_temp as $$
   select least(until_day, coalesce(_billing.next_log_day(x.stop + 2) - 2, 'infinity'))
   from (select greatest(from_day, coalesce(_billing.next_log_day(from_day) - 2, '1970-01-01'))
     + days as stop) x;
@@ -2410,7 +2438,7 @@ comment on function _billing.is_being_rebuilt is
 -- one transaction stay together. `upto` itself where fewer rows wait.
 create function _billing.watermark_after(since billing.usage_watermark,
   upto billing.usage_watermark, most_rows bigint)
-returns billing.usage_watermark language plpgsql stable set search_path = '' as $$
+returns billing.usage_watermark language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
   cut xid8;
 begin
@@ -2450,7 +2478,7 @@ comment on function _billing.watermark_after is
 -- True while there is anything for a rollup to do. Reads the watermark and what is beyond it in one
 -- snapshot, without a lock: an idle rollup writes nothing and waits for nobody.
 create function _billing.rollup_is_due()
-returns boolean language plpgsql stable set search_path = '' as $$
+returns boolean language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
   since billing.usage_watermark;
 begin
@@ -2470,7 +2498,7 @@ comment on function _billing.rollup_is_due is
 -- lock on the watermark); killed at any point it has done nothing. Returns the number of log rows
 -- counted.
 create function _billing.rollup_step(most_rows bigint default null)
-returns bigint language plpgsql set search_path = '' set jit = off as $$
+returns bigint language plpgsql set search_path = pg_catalog, pg_temp set jit = off as $$
 declare
   since billing.usage_watermark;
   upto billing.usage_watermark;
@@ -2519,6 +2547,9 @@ begin
         provider_cost = r.provider_cost + excluded.provider_cost,
         log_count = r.log_count + excluded.log_count
       returning r.client_id, r.usage_day
+    ), noted as (
+      insert into _billing.usage_changes (client_id, month)
+      select distinct m.client_id, date_trunc('month', m.usage_day)::date from merged m
     ), affected as materialized (
       -- In the order in which lock_periods takes them. A period that is being rated is waited for.
       select p.client_id, p.period_start
@@ -2556,7 +2587,7 @@ comment on function _billing.rollup_step is
   'Adds new log rows to usage_records, about so many of them; returns how many.';
 
 create function _billing.rollup()
-returns bigint language sql set search_path = '' as $$
+returns bigint language sql set search_path = pg_catalog, pg_temp as $$
   select _billing.rollup_step();
 $$;
 comment on function _billing.rollup is
@@ -2584,7 +2615,7 @@ comment on procedure _billing.rollup_in_steps is
 -- takes
 -- it first.
 create function _billing.hold_usage()
-returns bigint language plpgsql set search_path = '' as $$
+returns bigint language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   perform from billing.usage_watermark for update;
   return _billing.rollup();
@@ -2595,7 +2626,7 @@ comment on function _billing.hold_usage is
 -- Counts what has arrived unless another session is counting: then that one does. For previews,
 -- which wait for nobody.
 create function _billing.rollup_if_free()
-returns bigint language plpgsql set search_path = '' as $$
+returns bigint language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   perform from billing.usage_watermark for update skip locked;
   return case when found then _billing.rollup() end;
@@ -2622,7 +2653,7 @@ grant select on billing.usage_days to service_role;
 
 -- Whoever changes records, rollup or hand: their days are to be compared again.
 create function _billing.note_changed_days() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: usage_days is written by nobody but these functions.
 begin
   if tg_op = 'TRUNCATE' then
@@ -2656,7 +2687,7 @@ create trigger note_truncated_days after truncate on public.usage_records
 -- how many differences there were. What agreed is noted last, with the counts from before the
 -- comparison: a rollup meanwhile is not waited for, and its days stay to be compared.
 create function _billing.heal_days(ranges daterange[])
-returns bigint language plpgsql set search_path = '' as $$
+returns bigint language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   known jsonb;
   days daterange;
@@ -2698,7 +2729,7 @@ comment on function _billing.heal_days is
 -- Days that were not compared with the logs since their records changed, of those whose logs are
 -- all kept.
 create function _billing.unverified_days_of(from_day date, until_day date)
-returns table (day date) language sql stable set search_path = '' as $$
+returns table (day date) language sql stable set search_path = pg_catalog, pg_temp as $$
   select s.day::date
   from generate_series(greatest(from_day, _billing.first_kept_day()), until_day - 1,
     interval '1 day') s(day)
@@ -2723,7 +2754,7 @@ comment on function _billing.own_metadata is
 
 -- True for a row that is never counted, whatever its client.
 create function _billing.is_uncountable(standing public.agent_usage_logs)
-returns boolean language plpgsql stable set search_path = '' as $$
+returns boolean language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 begin
   return exists (select from billing.attributed_logs a
       where a.id = standing.id and (a.reason like 'invalid\_%'
@@ -2738,7 +2769,7 @@ comment on function _billing.is_uncountable is
 
 -- The mirror of a row: each count with the opposite sign.
 create function _billing.mirrored_log(log public.agent_usage_logs)
-returns public.agent_usage_logs language sql stable set search_path = '' as $$
+returns public.agent_usage_logs language sql stable set search_path = pg_catalog, pg_temp as $$
   select jsonb_populate_record(log, jsonb_build_object(
     'input_tokens', -log.input_tokens, 'output_tokens', -log.output_tokens,
     'web_searches', -log.web_searches, 'input_cost', -log.input_cost,
@@ -2757,7 +2788,7 @@ comment on function _billing.mirrored_log is
 
 -- The row that counts now for a log: itself, what last restated it, or none once it is retracted.
 create function _billing.standing_log(log_id uuid)
-returns public.agent_usage_logs language plpgsql set search_path = '' as $$
+returns public.agent_usage_logs language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   original public.agent_usage_logs;
   standing public.agent_usage_logs;
@@ -2789,7 +2820,7 @@ comment on function _billing.standing_log is
 -- Takes a row back, count by count. Of a row that could not be read nothing was counted.
 create function _billing.negate_log(log_id uuid, standing public.agent_usage_logs, reason text,
   retracts boolean)
-returns uuid language sql set search_path = '' as $$
+returns uuid language sql set search_path = pg_catalog, pg_temp as $$
   insert into public.agent_usage_logs (agent, endpoint, model, input_tokens, output_tokens,
     web_searches, other_features, input_cost, output_cost, feature_cost, total_cost, metadata,
     "timestamp", client_id, corrects_id)
@@ -2806,7 +2837,7 @@ $$;
 
 -- Of a row that was never counted nothing is taken back; corrected or retracted, it is done with.
 create function _billing.dismiss_uncountable(standing public.agent_usage_logs, reason text)
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   insert into billing.dismissed_logs (log_id, why)
   select standing.id, 'corrected: ' || reason where _billing.is_uncountable(standing)
   on conflict (log_id) do nothing;
@@ -2820,7 +2851,7 @@ $$;
 -- `metadata.negates` and `metadata.restates` name the row that is taken back or stated anew.
 
 create function billing.correct_log(log_id uuid, corrected jsonb, reason text)
-returns uuid language plpgsql security definer set search_path = '' as $$
+returns uuid language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: callers may ask for a correction; logs are written by agents and by this.
 declare
   counts constant text[] := '{input_tokens,output_tokens,web_searches,input_cost,output_cost,
@@ -2878,7 +2909,7 @@ comment on function billing.correct_log is
 grant execute on function billing.correct_log(uuid, jsonb, text) to service_role;
 
 create function billing.retract_log(log_id uuid, reason text)
-returns uuid language plpgsql security definer set search_path = '' as $$
+returns uuid language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above.
 declare
   standing public.agent_usage_logs;
@@ -2905,7 +2936,7 @@ grant execute on function billing.retract_log(uuid, text) to service_role;
 -- that log stated anew once it was taken back. So the sum of a log and its corrections is what was
 -- last stated, never below zero, and moves to no other client, day, agent or model.
 create function _billing.refuse_correction() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: a correction is judged by all rows of its log, whoever stores it.
 declare
   original public.agent_usage_logs;
@@ -2994,7 +3025,7 @@ grant select on billing.dismissed_quarantine to service_role;
 create function billing.dismiss_quarantined(why text, log_ids uuid[] default null,
   reason text default null, agent text default null, model text default null,
   before timestamptz default null)
-returns bigint language plpgsql security definer set search_path = '' as $$
+returns bigint language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: callers may dismiss what is in quarantine, and no other log.
 declare
   dismissed bigint;
@@ -3038,7 +3069,7 @@ grant execute on function billing.dismiss_quarantined(text, uuid[], text, text, 
   to service_role;
 
 create function billing.reinstate_dismissed(log_ids uuid[])
-returns bigint language plpgsql security definer set search_path = '' as $$
+returns bigint language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above.
 declare
   reinstated bigint;
@@ -3076,7 +3107,7 @@ alter table _billing.terms_version enable row level security;
 revoke all on _billing.terms_version from public;
 
 create function _billing.current_terms_version() returns bigint
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select v.version from _billing.terms_version v;
 $$;
 comment on function _billing.current_terms_version is 'The version of the terms as committed now.';
@@ -3084,7 +3115,7 @@ comment on function _billing.current_terms_version is 'The version of the terms 
 -- Keeps terms as they are until the transaction ends: a change waits with its commit. Raises
 -- SQLSTATE LB001 where they have changed since `seen` was read; null asks for nothing.
 create function _billing.hold_terms(seen bigint default null)
-returns bigint language plpgsql set search_path = '' as $$
+returns bigint language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   found_version bigint;
 begin
@@ -3104,7 +3135,7 @@ comment on function _billing.hold_terms is
 -- meanwhile sees the new version, or has committed its invoices before the guards, which fire after
 -- this one, look for them.
 create function _billing.count_terms_change() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: editors of terms may not write the version by hand.
 begin
   if current_setting('billing.terms_counted', true) is distinct from pg_current_xact_id()::text then
@@ -3534,7 +3565,8 @@ create function billing.price_candidates(
   client_ids uuid[], models text[], metrics text[], currencies text[]
 ) returns table (client_id uuid, model text, metric text, currency text, price_id uuid,
   effective_from date, effective_until date, multiplier numeric, preference integer, why text)
-language plpgsql stable set search_path = '' set plan_cache_mode = force_generic_plan as $$
+language plpgsql stable
+set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column
 begin
   return query
@@ -3576,7 +3608,7 @@ create function billing.explain_price(client_id uuid, model text, metric text, d
 returns table (rank bigint, chosen boolean, price_id uuid, why text, pricing_model text,
   unit_amount numeric, per_units numeric, tiers jsonb, free_units numeric, multiplier numeric,
   currency text, effective_from date, effective_until date)
-language sql stable set search_path = '' set jit = off as $$
+language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
   select row_number() over best, row_number() over best = 1 and x.in_force, p.id,
     c.why || case when not x.in_force then ', not in force on this day' else '' end,
     p.pricing_model, p.unit_amount, p.per_units, p.tiers, p.free_units, c.multiplier,
@@ -3600,7 +3632,7 @@ create function billing.price_segments(
   client_ids uuid[], models text[], metrics text[], currencies text[]
 ) returns table (client_id uuid, model text, metric text, currency text, segment_start date,
   segment_end date, price_id uuid, multiplier numeric)
-language plpgsql stable set search_path = '' set jit = off
+language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off
 set plan_cache_mode = force_generic_plan
 set enable_nestloop = off set enable_mergejoin = off set enable_sort = off as $$
 #variable_conflict use_column
@@ -3661,7 +3693,7 @@ comment on function _billing.price_rank is
 
 -- The prices that could hold for a metric of a client (null: of one that has none of its own).
 create function _billing.prices_of(client_id uuid, metric text, currency text)
-returns public.prices[] language sql stable set search_path = '' as $$
+returns public.prices[] language sql stable set search_path = pg_catalog, pg_temp as $$
   select coalesce(array_agg(p), '{}') from (
     select p from public.prices p where p.client_id = prices_of.client_id
       and p.currency = prices_of.currency and prices_of.metric in (p.metric, 'batch_' || p.metric)
@@ -3670,12 +3702,14 @@ returns public.prices[] language sql stable set search_path = '' as $$
       and p.currency = prices_of.currency and prices_of.metric in (p.metric, 'batch_' || p.metric)
   ) x(p);
 $$;
-comment on function _billing.prices_of is 'Prices of a client and of the default list for a metric.';
+comment on function _billing.prices_of is
+  'Prices of a client and of the default list for a metric.';
 
 -- Which of these prices holds on which days.
 create function _billing.price_days(prices public.prices[], client_id uuid, model text,
   family text, metric text)
-returns table (price_id uuid, days datemultirange) language sql immutable set search_path = '' as $$
+returns table (price_id uuid, days datemultirange) language sql immutable
+set search_path = pg_catalog, pg_temp as $$
   with held as materialized (
     select (p.price).id, daterange((p.price).effective_from, (p.price).effective_until) as days,
       _billing.price_rank(p.price, price_days.client_id, price_days.model, price_days.family,
@@ -3729,7 +3763,7 @@ create policy "operators read" on public.stripe_meters for select to authenticat
 -- Stripe has been told of the usage of each day that a meter was in force: what has been in force
 -- stays as it is and can be ended from tomorrow on.
 create function _billing.guard_meter_in_force() returns trigger
-language plpgsql set search_path = '' as $$
+language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   -- Meters hold for client-local days: the latest today on earth is that of UTC+14.
   today constant date := (billing.as_of() at time zone 'UTC' + interval '14 hours')::date;
@@ -4143,7 +4177,7 @@ revoke all on _billing.invoice_counters from public;
 -- Numbers for invoices issued on a day, consecutive in the series and year. The counter's row stays
 -- locked until commit: a rollback gives its numbers back, so there is never a gap.
 create function _billing.take_numbers(issued_on date, how_many integer)
-returns integer language sql set search_path = '' as $$
+returns integer language sql set search_path = pg_catalog, pg_temp as $$
   insert into _billing.invoice_counters as n (series, year, last_number)
   select s.number_series, extract(year from issued_on)::integer, how_many
   from public.billing_settings s
@@ -4158,7 +4192,7 @@ comment on function _billing.take_numbers is
 -- An invoice by its id, or the error that there is none; and whose it is.
 
 create function _billing.get_invoice(invoice_id uuid)
-returns public.invoices language plpgsql set search_path = '' as $$
+returns public.invoices language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   invoice public.invoices;
 begin
@@ -4171,7 +4205,7 @@ end $$;
 
 -- Whose an invoice is, as lock_clients wants it; none where there is no such invoice.
 create function _billing.clients_of(invoice_id uuid)
-returns uuid[] language sql stable set search_path = '' as $$
+returns uuid[] language sql stable set search_path = pg_catalog, pg_temp as $$
   select array(select i.client_id from public.invoices i where i.id = clients_of.invoice_id);
 $$;
 
@@ -4179,7 +4213,7 @@ $$;
 
 -- An issued invoice stays as it was. Guarded by the database, not by habit: whoever writes.
 create function _billing.guard_invoice() returns trigger
-language plpgsql set search_path = '' as $$
+language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   moving constant text[] := '{status,balance_applied_minor,credited_minor,paid_minor,
     amount_due_minor,paid_at,voided_at,void_reason,uncollectible_at,
@@ -4228,7 +4262,7 @@ create trigger guard_invoice_on_delete before delete on public.invoices
 -- Lines are those of drafts. Once a statement, not once a line: a run writes many. A line whose
 -- invoice is gone with it (cascade) has none to ask.
 create function _billing.refuse_frozen_lines(invoice_ids uuid[])
-returns void language plpgsql stable set search_path = '' as $$
+returns void language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
   invoice record;
 begin
@@ -4242,7 +4276,7 @@ begin
 end $$;
 
 create function _billing.guard_new_lines() returns trigger
-language plpgsql set search_path = '' as $$
+language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   perform _billing.refuse_frozen_lines(array(select distinct n.invoice_id from new_rows n));
   return null;
@@ -4253,7 +4287,7 @@ create trigger guard_lines_on_insert after insert on public.invoice_lines
   for each statement execute function _billing.guard_new_lines();
 
 create function _billing.guard_old_lines() returns trigger
-language plpgsql set search_path = '' as $$
+language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   perform _billing.refuse_frozen_lines(array(select distinct o.invoice_id from old_rows o));
   return null;
@@ -4267,7 +4301,7 @@ create trigger guard_lines_on_delete after delete on public.invoice_lines
   for each statement execute function _billing.guard_old_lines();
 
 create function _billing.guard_moved_line() returns trigger
-language plpgsql set search_path = '' as $$
+language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   perform billing.raise_error('invoice_frozen', 'a line stays on its invoice', '');
   return null;
@@ -4279,7 +4313,7 @@ create trigger guard_moved_line before update on public.invoice_lines
 
 -- A credit note is written, then gets its document; after that it stays, or is voided once.
 create function _billing.guard_credit_note() returns trigger
-language plpgsql set search_path = '' as $$
+language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   if tg_op = 'UPDATE' and old.document = '{}'
     and to_jsonb(new) - 'document' = to_jsonb(old) - 'document' then
@@ -4299,7 +4333,7 @@ create trigger guard_credit_note before update or delete on public.credit_notes
 
 -- An item that an invoice has taken is what the invoice says.
 create function _billing.guard_item() returns trigger
-language plpgsql set search_path = '' as $$
+language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   perform billing.raise_error('invoice_frozen',
     format('item %L is on an invoice and cannot be changed', old.description),
@@ -4402,7 +4436,7 @@ grant select on billing.account_entries to service_role;
 create function billing.statement(client_id uuid, year integer)
 returns table (at timestamptz, entry text, number text, currency text, amount_minor numeric,
   balance_minor numeric)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   with entries as (
     select e.*, make_date(year, 1, 1)::timestamp at time zone 'UTC' as year_start,
       make_date(year + 1, 1, 1)::timestamp at time zone 'UTC' as year_end
@@ -4434,7 +4468,7 @@ grant execute on function billing.statement(uuid, integer) to service_role;
 
 create function billing.client_balance(client_id uuid)
 returns table (currency text, credit_minor numeric, due_minor numeric)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select x.currency, sum(x.credit), sum(x.due)
   from (
     select b.currency, b.amount_minor as credit, 0 as due from public.balance_entries b
@@ -4455,7 +4489,7 @@ grant execute on function billing.client_balance(uuid) to service_role;
 
 -- Periods whose usage is not settled: over but not invoiced, changed since, and the running one.
 create function billing.unsettled_targets(as_of timestamptz default billing.as_of())
-returns billing.rating_target[] language sql stable set search_path = '' as $$
+returns billing.rating_target[] language sql stable set search_path = pg_catalog, pg_temp as $$
   select coalesce(array_agg((x.client_id, x.period_start, x.period_end)::billing.rating_target),
     '{}')
   from (
@@ -4474,7 +4508,7 @@ grant execute on function billing.unsettled_targets(timestamptz) to service_role
 create function _billing.settled_targets(targets billing.rating_target[])
 returns setof billing.rating_target language sql stable
 -- By index: to read all lines there are looks cheap while they are few.
-set search_path = '' set enable_seqscan = off as $$
+set search_path = pg_catalog, pg_temp set enable_seqscan = off as $$
   select t.* from unnest(targets) t
   where exists (
     select from public.invoices i
@@ -4500,7 +4534,8 @@ returns table (client_id uuid, period_start date, period_end date, active_start 
   currency text, exponent smallint, minimum_minor bigint, discount_percent numeric,
   discount_minor bigint, taxes jsonb,
   payment_terms_days smallint, line_grouping text, grace_hours integer, deliveries text[])
-language plpgsql stable set search_path = '' set plan_cache_mode = force_generic_plan as $$
+language plpgsql stable
+set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column
 begin
   return query
@@ -4547,7 +4582,7 @@ grant execute on function billing.period_terms(billing.rating_target[]) to servi
 create function billing.usage_of_targets(targets billing.rating_target[])
 returns table (client_id uuid, period_start date, model text, metric text, agent text,
   usage_day date, quantity numeric, log_count bigint)
-language plpgsql stable set search_path = '' as $$
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 begin
   return query
@@ -4581,7 +4616,7 @@ create function billing.priced_usage(targets billing.rating_target[],
 returns table (client_id uuid, period_start date, model text, metric text, agent text,
   segment_start date, segment_end date, price_id uuid, multiplier numeric,
   quantity numeric, log_count bigint, first_day date, last_day date, price_start date)
-language plpgsql stable set search_path = '' set jit = off
+language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off
 set plan_cache_mode = force_generic_plan
 set enable_nestloop = off set enable_mergejoin = off set enable_sort = off as $$
 #variable_conflict use_column
@@ -4647,7 +4682,7 @@ grant execute on function billing.priced_usage(billing.rating_target[], boolean)
 create function _billing.unpriced_usage(targets billing.rating_target[])
 returns table (client_id uuid, period_start date, model text, metric text, quantity numeric,
   log_count bigint)
-language plpgsql stable set search_path = '' as $$
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 begin
   return query
@@ -4724,7 +4759,7 @@ returns table (client_id uuid, period_start date, period_end date, rating_key te
   metric text, agent text, price_id uuid, service_start date, service_end date, quantity numeric,
   unit_amount numeric, per_units numeric, pricing_model text, tiers jsonb,
   precise_amount numeric, amount_minor numeric, description text, detail text)
-language plpgsql stable set search_path = '' set jit = off
+language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off
 set plan_cache_mode = force_generic_plan
 set enable_nestloop = off set enable_mergejoin = off set enable_sort = off as $$
 #variable_conflict use_column
@@ -4814,7 +4849,7 @@ create type _billing.section_terms as (client_id uuid, section_start date, expon
 -- not by the targets at hand: an item does not move on because its own period is blocked.
 create function _billing.items_of_targets(targets billing.rating_target[])
 returns table (item_id uuid, period_start date)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   with open_target as (
     select t.* from unnest(targets) t
     where not exists (
@@ -4858,7 +4893,8 @@ $$;
 -- are never charged: they block.
 create function _billing.rate_charges(targets billing.rating_target[],
   with_unpriced boolean default false)
-returns setof _billing.rated_line language sql stable set search_path = '' set jit = off
+returns setof _billing.rated_line language sql stable
+set search_path = pg_catalog, pg_temp set jit = off
 set enable_nestloop = off set enable_mergejoin = off as $$
   with terms as materialized (
     select * from billing.period_terms(targets)
@@ -4912,7 +4948,8 @@ comment on function _billing.rate_charges is
 -- Sums first, one division last: parts divided one by one would carry half a cent to either side.
 create function _billing.discounts_and_taxes(
   charges _billing.rated_line[], terms _billing.section_terms[]
-) returns setof _billing.rated_line language sql immutable set search_path = '' set jit = off
+) returns setof _billing.rated_line language sql immutable
+set search_path = pg_catalog, pg_temp set jit = off
 set enable_nestloop = off as $$
   with charge as (
     -- Charges without a section (one-off invoices) share one name, so that joins can hash.
@@ -5002,7 +5039,8 @@ comment on function _billing.discounts_and_taxes is
 
 create function _billing.add_discounts_and_taxes(
   charges _billing.rated_line[], terms _billing.section_terms[]
-) returns setof _billing.rated_line language sql immutable set search_path = '' as $$
+) returns setof _billing.rated_line language sql immutable
+set search_path = pg_catalog, pg_temp as $$
   select c.* from unnest(charges) c
   union all
   select d.* from _billing.discounts_and_taxes(charges, terms) d;
@@ -5016,7 +5054,8 @@ comment on function _billing.add_discounts_and_taxes is
 
 create function _billing.rate_periods(targets billing.rating_target[],
   with_unpriced boolean default false)
-returns setof _billing.rated_line language sql stable set search_path = '' set jit = off
+returns setof _billing.rated_line language sql stable
+set search_path = pg_catalog, pg_temp set jit = off
 set enable_nestloop = off set enable_mergejoin = off as $$
   with charges as materialized (
     select * from _billing.rate_charges(targets, with_unpriced)
@@ -5051,7 +5090,7 @@ returns table (client_id uuid, section_start date, rating_key text, quantity num
   precise_amount numeric, amount_minor numeric, tax_base_minor numeric,
   sample _billing.rated_line)
 -- By index from the targets' clients on: history is not read, whatever it seems to cost.
-language sql stable set search_path = '' set enable_seqscan = off as $$
+language sql stable set search_path = pg_catalog, pg_temp set enable_seqscan = off as $$
   select b.client_id, b.section_start, b.rating_key, sum(b.quantity), sum(b.precise_amount),
     sum(b.amount_minor), sum(b.tax_base_minor),
     (array_agg(b.sample order by b.is_note) filter (where b.sample is distinct from null))[1]
@@ -5098,7 +5137,7 @@ comment on function _billing.booked_lines is
 -- its own lines, less what other invoices charge for it.
 create function _billing.deltas_of(targets billing.rating_target[], rating _billing.rated_line[])
 returns table (line _billing.rated_line, is_late boolean)
-language sql stable set search_path = '' set jit = off as $$
+language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
   with rated as materialized (
     select * from unnest(rating)
   ), booked as materialized (
@@ -5160,7 +5199,7 @@ comment on function _billing.deltas_of is
 
 create function _billing.section_deltas(targets billing.rating_target[])
 returns table (line _billing.rated_line, is_late boolean)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select d.* from _billing.deltas_of(targets,
     array(select r from _billing.rate_periods(targets) r)) d;
 $$;
@@ -5170,7 +5209,7 @@ comment on function _billing.section_deltas is
 -- Net of late lines per section: what the client would pay more (or, negative, less).
 create function _billing.late_sections(targets billing.rating_target[])
 returns table (client_id uuid, section_start date, net_minor numeric)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select x.client_id, x.section_start, x.net_minor
   from (
     select (d.line).client_id, (d.line).section_start, bool_or(d.is_late) as is_late,
@@ -5200,7 +5239,8 @@ create type _billing.blocked_target as (client_id uuid, period_start date, reaso
   message text);
 
 create function _billing.findings_of(rating _billing.rated_line[])
-returns setof _billing.rating_finding language sql immutable set search_path = '' as $$
+returns setof _billing.rating_finding language sql immutable
+set search_path = pg_catalog, pg_temp as $$
   select l.client_id, l.section_start, l.model, l.metric, l.quantity, null::numeric, null::numeric,
     null::boolean
   from unnest(rating) l where l.kind = 'unpriced'
@@ -5218,7 +5258,7 @@ comment on function _billing.findings_of is
 -- stops nobody else.
 create function _billing.blocked_by(targets billing.rating_target[],
   findings _billing.rating_finding[])
-returns setof _billing.blocked_target language sql stable set search_path = ''
+returns setof _billing.blocked_target language sql stable set search_path = pg_catalog, pg_temp
 set enable_nestloop = off as $$
   with terms as materialized (
     select * from billing.period_terms(targets)
@@ -5271,7 +5311,8 @@ comment on function _billing.blocked_by is
   'Targets that cannot be billed, with the reason, given the findings of their rating.';
 
 create function _billing.blocked_targets(targets billing.rating_target[])
-returns setof _billing.blocked_target language sql stable set search_path = '' as $$
+returns setof _billing.blocked_target language sql stable
+set search_path = pg_catalog, pg_temp as $$
   select b.* from _billing.blocked_by(targets, array(
     select f from _billing.findings_of(array(
       select r from _billing.rate_periods(targets, true) r)) f)) b;
@@ -5280,7 +5321,7 @@ comment on function _billing.blocked_targets is 'Targets that cannot be billed, 
 
 -- Periods that no rebuild is to come for any more are settled by the next run.
 create function _billing.release_rebuilt()
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   targets constant billing.rating_target[] := array(
     select (p.client_id, p.period_start, p.period_end)::billing.rating_target
@@ -5353,7 +5394,7 @@ grant select on billing.quarantine to service_role;
 -- Log rows (or items) per reason. A row that is unpriced in several metrics counts once.
 create function billing.quarantine_summary()
 returns table (reason text, rows bigint)
-language sql stable set search_path = '' set jit = off as $$
+language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
   select x.reason, sum(x.rows)::bigint
   from (
     select q.reason, q.client_id, q.agent, q.model,
@@ -5382,7 +5423,7 @@ revoke all on billing.quarantine_counts from public;
 grant select on billing.quarantine_counts to service_role;
 
 create function billing.count_quarantine(at timestamptz default clock_timestamp())
-returns bigint language plpgsql security definer set search_path = '' as $$
+returns bigint language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: the counts are written by nobody but this function.
 begin
   -- One count at a time.
@@ -5407,14 +5448,14 @@ grant execute on function billing.count_quarantine(timestamptz) to service_role;
 -- What settled periods were charged for: usage whose price may not change any more.
 
 -- Models and metrics that settled periods (billing_periods.settled_at) overlapping `days` have been
--- charged for, or had for nothing; with `charged`, the days that issued lines charge for. Of periods
--- without an invoice of their own, and of metrics that may go without a price, usage says it.
--- `is_open`: usage may have come since that waits for a price. Null asks for all.
+-- charged for, or had for nothing; with `charged`, the days that issued lines charge for. Of
+-- periods without an invoice of their own, and of metrics that may go without a price, usage says
+-- it. `is_open`: usage may have come since that waits for a price. Null asks for all.
 create function _billing.settled_usage(of_client uuid, of_model text, metrics text[],
   currencies text[], days datemultirange)
 returns table (client_id uuid, period_start date, period_end date, currency text, model text,
   metric text, charged datemultirange, is_open boolean)
-language plpgsql stable set search_path = '' set jit = off
+language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off
 set plan_cache_mode = force_custom_plan as $$
 #variable_conflict use_column
 declare
@@ -5462,7 +5503,7 @@ comment on type _billing.settled_section is 'A settled period that a change woul
 
 -- Refuses a change for the last of the settled periods that it would alter, and says what to do.
 create function _billing.refuse_settled(change text, sections _billing.settled_section[])
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   last record;
 begin
@@ -5502,7 +5543,7 @@ comment on type _billing.price_key is
 create function _billing.repriced_days(key _billing.price_key, old_price public.prices,
   new_price public.prices)
 returns table (changed datemultirange, unpriced datemultirange)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   with other as materialized (
     select coalesce(array_agg(p), '{}') as prices
     from unnest(_billing.prices_of((key).owner, (key).metric, (key).currency)) p
@@ -5539,7 +5580,7 @@ create function _billing.repriced_sections(client_id uuid, model text, metrics t
   currencies text[], days datemultirange, old_price public.prices, new_price public.prices,
   families text[] default null)
 returns setof _billing.settled_section
-language sql stable set search_path = '' set jit = off as $$
+language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
   with used as materialized (
     -- Who has no price of its own is priced as all others are: asked once.
     select u.*, (case when u.client_id in ((old_price).client_id, (new_price).client_id)
@@ -5570,7 +5611,7 @@ comment on function _billing.repriced_sections is
   'Settled periods that a change of a price or of a model''s family would price otherwise.';
 
 create function _billing.guard_price() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: editors of prices need not be able to call what this asks.
 declare
   old_price constant public.prices := case when tg_op <> 'INSERT' then old end;
@@ -5598,7 +5639,7 @@ create constraint trigger guard_price_at_commit after insert or update or delete
   deferrable initially deferred for each row execute function _billing.guard_price();
 
 create function _billing.guard_model_family() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above.
 declare
   old_id constant text := case when tg_op <> 'INSERT' then old.id end;
@@ -5628,7 +5669,7 @@ create constraint trigger guard_family_at_commit after insert or update or delet
 -- What of a config decides what is charged, as it is merged for a day; null without a default.
 create function _billing.charging_config(own public.billing_config,
   fallback public.billing_config, day date)
-returns jsonb language sql stable set search_path = '' as $$
+returns jsonb language sql stable set search_path = pg_catalog, pg_temp as $$
   select to_jsonb(m) - '{payment_terms_days,grace_hours,deliveries}'::text[]
   from billing.merged_config(own, fallback, day) m where (fallback).id is not null;
 $$;
@@ -5636,11 +5677,12 @@ comment on function _billing.charging_config is
   'What of the config of a day decides what is charged.';
 
 -- Settled periods that old_row becoming new_row would charge otherwise (the table has the new one
--- already); either is null where there is none. A period's config is that of its last day of service.
+-- already); either is null where there is none. A period's config is that of its last day of
+-- service.
 create function _billing.altered_sections(old_row public.billing_config,
   new_row public.billing_config)
 returns setof _billing.settled_section
-language sql stable set search_path = '' set jit = off as $$
+language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
   with settled as (
     select p.client_id, p.period_start, p.period_end,
       greatest(p.period_start, coalesce(s.ends_on, p.period_start) - 1) as day
@@ -5679,7 +5721,7 @@ comment on function _billing.altered_sections is
   'Settled periods that a change of a config would charge otherwise.';
 
 create function _billing.guard_config() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: editors of configs need not be able to call what this asks.
 begin
   perform _billing.refuse_settled('this config', array(
@@ -5696,7 +5738,7 @@ create constraint trigger guard_config_at_commit
 
 -- A currency changes only where a period begins, so that no invoice meets two.
 create function _billing.guard_currency_within_period() returns trigger
-language plpgsql set search_path = '' as $$
+language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   change record;
 begin
@@ -5745,7 +5787,7 @@ return coalesce('"' || trim_scale(value)::text || '"', 'null');
 create function _billing.document_usage(invoice_ids uuid[])
 returns table (invoice_id uuid, agent text, usage_day date, metric text, quantity numeric,
   line_id uuid, line_quantity numeric, line_minor bigint)
-language sql stable set search_path = ''
+language sql stable set search_path = pg_catalog, pg_temp
 set enable_seqscan = off set enable_nestloop = off set enable_mergejoin = off as $$
   with wanted as materialized (
     select i.id, i.client_id, i.period_start, i.period_end
@@ -5778,7 +5820,8 @@ comment on function _billing.document_usage is
 -- lines by quantity, largest remainder first, so they sum to the line exactly; days are rounded.
 create function _billing.document_breakdown(invoice_ids uuid[])
 returns table (invoice_id uuid, agents json, days json)
-language sql stable set search_path = '' set enable_nestloop = off set enable_mergejoin = off as $$
+language sql stable
+set search_path = pg_catalog, pg_temp set enable_nestloop = off set enable_mergejoin = off as $$
   with usage as materialized (
     select * from _billing.document_usage(invoice_ids)
   ), share as materialized (
@@ -5868,7 +5911,7 @@ comment on function _billing.document_breakdown is
 create function _billing.document_lines(invoice_ids uuid[])
 returns table (invoice_id uuid, lines json, discounts json, taxes json)
 language sql stable
-set search_path = '' set enable_seqscan = off set enable_nestloop = off as $$
+set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_nestloop = off as $$
   with line as materialized (
     -- Put together as text, which takes a third of the time of building JSON value by value.
     select l.* from public.invoice_lines l where l.invoice_id = any (invoice_ids)
@@ -5917,7 +5960,7 @@ $$;
 -- The document of an invoice: one jsonb that holds all a renderer needs and is frozen with it.
 
 create function _billing.document_seller() returns jsonb
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select jsonb_build_object('name', s.seller_name, 'address', to_jsonb(s.seller_address),
     'email', s.seller_email, 'tax_id', s.seller_tax_id, 'website', s.seller_website,
     'payment_instructions', s.payment_instructions, 'footer', s.invoice_footer)
@@ -5925,7 +5968,7 @@ language sql stable set search_path = '' as $$
 $$;
 
 create function _billing.document_client(client_id uuid) returns jsonb
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select jsonb_build_object('id', c.id, 'name', c.name, 'address', to_jsonb(c.address),
     'email', c.email, 'tax_id', c.tax_id, 'external_id', c.external_id)
   from public.clients c where c.id = document_client.client_id;
@@ -5939,7 +5982,8 @@ create type _billing.issue as (invoice_id uuid, number text, status text, issued
 -- read once: parts that are jsonb are taken apart and built anew on each level that they go into.
 create function _billing.documents_of(invoice_ids uuid[], issues _billing.issue[] default '{}')
 returns table (invoice_id uuid, document jsonb)
-language sql stable set search_path = '' set enable_nestloop = off set enable_mergejoin = off as $$
+language sql stable
+set search_path = pg_catalog, pg_temp set enable_nestloop = off set enable_mergejoin = off as $$
   with seller as materialized (
     select _billing.document_seller()::json as document
   ), zones as materialized (
@@ -5991,7 +6035,7 @@ comment on function _billing.documents_of is
 
 -- Writes the documents of drafts.
 create function _billing.write_documents(invoice_ids uuid[])
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   update public.invoices i set document = d.document
   from _billing.documents_of(invoice_ids) d where i.id = d.invoice_id;
 $$;
@@ -6004,7 +6048,7 @@ comment on function _billing.write_documents is 'Writes invoices.document of dra
 create function _billing.find_homes(due billing.rating_target[], late billing.rating_target[],
   settled billing.rating_target[])
 returns void language plpgsql
-set search_path = '' set client_min_messages = warning as $$
+set search_path = pg_catalog, pg_temp set client_min_messages = warning as $$
 begin
   drop table if exists pg_temp.draft_sections;
   create temporary table draft_sections (client_id uuid, section_start date, section_end date,
@@ -6044,7 +6088,7 @@ end $$;
 
 -- Takes the lines off the drafts of targets that there are, and late invoices not issued yet away.
 create function _billing.empty_drafts(targets billing.rating_target[])
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   emptied constant uuid[] := array(
     select i.id from public.invoices i where i.status = 'draft' and (
@@ -6062,7 +6106,7 @@ end $$;
 -- currency for late usage that has no home. Drafts of targets that have lines again are emptied and
 -- kept, those of targets without lines go, and so do those of zero: nothing to pay, no invoice.
 create function _billing.write_draft_headers(targets billing.rating_target[])
-returns uuid[] language plpgsql set search_path = '' as $$
+returns uuid[] language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   drafted uuid[];
 begin
@@ -6142,7 +6186,7 @@ begin
 end $$;
 
 create function _billing.write_totals(invoice_ids uuid[])
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   update public.invoices i set subtotal_minor = s.subtotal, discount_minor = -s.discount,
     tax_minor = s.tax, tax_included_minor = s.tax_included,
     total_minor = s.subtotal + s.discount + s.tax
@@ -6165,11 +6209,11 @@ comment on function _billing.write_totals is 'Totals of drafts: sums of their ro
 
 -- Late lines on drafts that are not remade now, because their period is blocked.
 
--- Takes late lines of these periods off such drafts where they go on another now, or where nothing is
--- to be charged any more: on two drafts they would be charged twice. Those that find no other stay.
--- Asked once sections have their homes (find_homes). A draft without a line goes.
+-- Takes late lines of these periods off such drafts where they go on another now, or where nothing
+-- is to be charged any more: on two drafts they would be charged twice. Those that find no other
+-- stay. Asked once sections have their homes (find_homes). A draft without a line goes.
 create function _billing.free_late_lines(due billing.rating_target[], late billing.rating_target[])
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   emptied uuid[];
 begin
@@ -6208,7 +6252,7 @@ comment on function _billing.free_late_lines is
 -- large it is. Returns what was found.
 create function _billing.rate_drafts(targets billing.rating_target[])
 returns _billing.rating_finding[] language plpgsql
-set search_path = '' set client_min_messages = warning as $$
+set search_path = pg_catalog, pg_temp set client_min_messages = warning as $$
 begin
   -- Dropped first: a table that a caller made beforehand could bring triggers along.
   drop table if exists pg_temp.draft_lines;
@@ -6232,7 +6276,7 @@ comment on function _billing.rate_drafts is
 -- booked, for the others all that they are rated at.
 create function _billing.keep_deltas(targets billing.rating_target[],
   settled billing.rating_target[])
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   rating constant _billing.rated_line[] := array(
     select l::_billing.rated_line from pg_temp.draft_lines l
@@ -6251,7 +6295,7 @@ end $$;
 
 -- Those of targets in draft_lines that are rated below what is booked for them.
 create function _billing.overcharged_targets(targets billing.rating_target[])
-returns billing.rating_target[] language plpgsql stable set search_path = '' as $$
+returns billing.rating_target[] language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 begin
   return array(
     select t from unnest(targets) t
@@ -6272,7 +6316,7 @@ comment on function _billing.overcharged_targets is
 -- whether they are issued at once.
 create function _billing.make_drafts(due billing.rating_target[], late billing.rating_target[])
 returns uuid[] language plpgsql
-set search_path = '' set client_min_messages = warning as $$
+set search_path = pg_catalog, pg_temp set client_min_messages = warning as $$
 declare
   settled constant billing.rating_target[] := array(
     select t from _billing.settled_targets(due || late) t);
@@ -6306,7 +6350,7 @@ comment on function _billing.make_drafts is
 
 create function _billing.draft_invoices(
   due billing.rating_target[], late billing.rating_target[]
-) returns uuid[] language plpgsql set search_path = '' as $$
+) returns uuid[] language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   drafted uuid[];
 begin
@@ -6325,7 +6369,7 @@ comment on function _billing.draft_invoices is
 -- How much of each client's balance each of these invoices takes, in order.
 create function _billing.balance_to_apply(ids uuid[])
 returns table (invoice_id uuid, applied bigint)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select i.id, least(i.total_minor, greatest(coalesce((
       select sum(b.amount_minor) from public.balance_entries b
       where b.client_id = i.client_id and b.currency = i.currency), 0)
@@ -6338,7 +6382,7 @@ $$;
 -- Which period each item on these drafts belongs to from now on. Before terms are held and numbers
 -- taken: who edits an item holds its row until the commit, which waits for the terms.
 create function _billing.settle_items(invoice_ids uuid[])
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   -- By id, so that items of long ago are not looked at.
   with settled as materialized (
     select _billing.item_of(l.rating_key) as id, l.section_start
@@ -6357,7 +6401,7 @@ comment on function _billing.settle_items is 'Notes the period of each item on t
 -- the client's balance covers all of it. The row is written once, document included: what it says
 -- and what the columns say is one statement.
 create function _billing.finalize_invoices(invoice_ids uuid[], as_of timestamptz default now())
-returns integer language plpgsql set search_path = '' as $$
+returns integer language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   -- The day an invoice is issued is the seller's: UTC.
   today constant date := (as_of at time zone 'UTC')::date;
@@ -6412,7 +6456,7 @@ create function _billing.taxes_of_invoice(invoice_id uuid)
 returns table (rating_key text, tax_name text, tax_rate_percent numeric, tax_behavior text,
   tax_note text, amount_minor numeric, base_minor numeric, by_hand_minor numeric,
   by_hand_base_minor numeric, rated_minor numeric, rated_base_minor numeric)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   with given as (
     select x.rating_key,
       sum(x.amount_minor) filter (where x.section_start is null) as by_hand,
@@ -6439,7 +6483,7 @@ comment on function _billing.taxes_of_invoice is
 create function _billing.tax_shares(invoice public.invoices, note public.credit_notes)
 returns table (rating_key text, tax_name text, tax_rate_percent numeric, tax_behavior text,
   tax_note text, amount_minor bigint, tax_base_minor bigint)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   with part as (
     -- This note has no lines yet: it counts as one by hand.
     select coalesce(sum(c.total_minor) filter (where not x.is_rated), 0) as by_hand,
@@ -6475,7 +6519,7 @@ comment on function _billing.tax_shares is
 -- Of money that has gone back already (`all_refunded`) nothing is taken off what is due.
 create function _billing.write_credit_note(invoice public.invoices, amount bigint, reason text,
   to_refund boolean, as_of timestamptz, all_refunded boolean default false)
-returns uuid language plpgsql set search_path = '' as $$
+returns uuid language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   note_id uuid;
   off_due constant bigint := case when all_refunded then 0
@@ -6522,7 +6566,7 @@ end $$;
 -- The document of a credit note.
 
 create function _billing.write_credit_document(note_id uuid)
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   content jsonb;
 begin
@@ -6576,7 +6620,7 @@ end $$;
 -- A credit note of an amount, with the tax in it; returns its number.
 create function _billing.credit_by_amount(invoice public.invoices, amount bigint, reason text,
   to_refund boolean, as_of timestamptz, all_refunded boolean default false)
-returns text language plpgsql set search_path = '' as $$
+returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   note public.credit_notes;
   note_id uuid;
@@ -6610,7 +6654,7 @@ end $$;
 create function billing.issue_credit_note(invoice_id uuid, reason text,
   amount_minor bigint default null, to_refund boolean default false,
   as_of timestamptz default now())
-returns text language plpgsql security definer set search_path = '' as $$
+returns text language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: callers may ask for a credit note, only these functions may write one.
 declare
   invoice public.invoices;
@@ -6644,7 +6688,7 @@ grant execute on function billing.issue_credit_note(uuid, text, bigint, boolean,
 -- one that was all to be refunded, where no refund was made, grants nothing any more. What went onto
 -- the balance, and what re-rating has credited, cannot be taken back so.
 create function _billing.void_credit_note(note_id uuid, as_of timestamptz)
-returns boolean language plpgsql set search_path = '' as $$
+returns boolean language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   note public.credit_notes;
 begin
@@ -6670,7 +6714,7 @@ comment on function _billing.void_credit_note is
 -- What an invoice charged for a section and has not been credited for it, within what is left of
 -- the invoice. Notes of re-rating belong to one section each.
 create function _billing.creditable(invoice public.invoices, section_start date)
-returns bigint language sql stable set search_path = '' as $$
+returns bigint language sql stable set search_path = pg_catalog, pg_temp as $$
   select least(invoice.total_minor - n.credited, l.charged - n.of_section)::bigint
   from (
     select coalesce(sum(c.total_minor), 0) as credited,
@@ -6692,7 +6736,7 @@ $$;
 -- has nothing that charged it: after these come the client's others in the period's currency.
 create function _billing.creditable_invoices(target billing.rating_target)
 returns table (place bigint, invoice_id uuid, room bigint)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   with issued as (
     select i.*, exists (select from public.invoice_lines l
       where l.invoice_id = i.id and l.section_start = target.period_start) as charged
@@ -6716,7 +6760,7 @@ comment on function _billing.creditable_invoices is
 create function _billing.charged_lines(invoice_id uuid, section_start date)
 returns table (rating_key text, amount_minor numeric, quantity numeric, precise_amount numeric,
   tax_base_minor numeric)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select x.rating_key, sum(x.amount_minor), coalesce(sum(x.quantity), 0), sum(x.precise_amount),
     coalesce(sum(x.tax_base_minor), 0)
   from (
@@ -6742,7 +6786,8 @@ comment on function _billing.charged_lines is
 -- What is to be given back, positive, in pg_temp.credit_rest; what of it goes on which invoice, in
 -- pg_temp.credit_parts, none yet.
 create function _billing.begin_credit(target billing.rating_target[])
-returns void language plpgsql set search_path = '' set client_min_messages = warning as $$
+returns void language plpgsql
+set search_path = pg_catalog, pg_temp set client_min_messages = warning as $$
 begin
   drop table if exists pg_temp.credit_rest, pg_temp.credit_parts;
   create temporary table credit_rest on commit drop as
@@ -6752,12 +6797,18 @@ begin
     -coalesce((d.line).precise_amount, 0) as precise_amount,
     -coalesce((d.line).tax_base_minor, 0) as tax_base_minor, d.line
   from _billing.section_deltas(target) d;
+  -- A discount that stays may move to another invoice: with what it was given on.
+  insert into pg_temp.credit_rest
+  select b.rating_key, 'discount', true, 0, 0, 0, 0, b.sample
+  from _billing.booked_lines(target) b
+  where b.rating_key = 'discount' and b.amount_minor < 0
+    and not exists (select from pg_temp.credit_rest r where r.rating_key = 'discount');
   create temporary table credit_parts (invoice_id uuid, rating_key text, amount_minor numeric,
     quantity numeric, precise_amount numeric, tax_base_minor numeric) on commit drop;
 end $$;
 
 create function _billing.taken_credit(invoice_id uuid)
-returns bigint language plpgsql stable set search_path = '' as $$
+returns bigint language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 begin
   return (select coalesce(sum(p.amount_minor), 0)
     from pg_temp.credit_parts p join pg_temp.credit_rest r using (rating_key)
@@ -6769,7 +6820,7 @@ end $$;
 create function _billing.own_credit(invoice_id uuid, section_start date)
 returns table (rating_key text, counts boolean, is_charge boolean, rest_minor numeric,
   amount_minor numeric, quantity numeric, precise_amount numeric, tax_base_minor numeric)
-language plpgsql stable set search_path = '' as $$
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 begin
   return query
@@ -6809,7 +6860,7 @@ end $$;
 -- Brings credit_take from `net` down to `room`, one rounding a line. No tax beyond what is left of
 -- it on the invoice; where all of the invoice is given back, all of it.
 create function _billing.scale_credit(invoice_id uuid, room bigint, net numeric)
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   -- Where notes come to all of the invoice, they come to all of its taxes.
   empties constant boolean := room >= (
@@ -6848,13 +6899,88 @@ begin
   ) x where x.rating_key = t.rating_key and x.upto is not null;
 end $$;
 
+-- Where an invoice charged more of what is to be given back than is owed in all, because something
+-- has become dearer, that is set off here, in credit_take: all of it, where what other invoices
+-- charged is then still owed for; else as much as leaves what is owed. The rest comes to nothing
+-- and is said by the next invoice. No line is credited where it was not charged. Returns what
+-- credit_take comes to.
+create function _billing.set_off_dearer(rest bigint)
+returns numeric language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  charged numeric;
+  dearer numeric;
+  total numeric;
+begin
+  select sum(t.amount_minor), -coalesce(sum(t.rest_minor) filter (where t.rest_minor < 0), 0),
+    sum(t.rest_minor) into charged, dearer, total
+  from pg_temp.credit_take t where t.is_charge;
+  if charged > dearer and total > 0 then
+    update pg_temp.credit_take t set amount_minor = x.amount_minor, quantity = x.quantity,
+      precise_amount = x.precise_amount, tax_base_minor = x.tax_base_minor
+    from (
+      select r.rating_key, r.amount_minor, r.quantity, r.precise_amount, r.tax_base_minor
+      from pg_temp.credit_rest r join pg_temp.credit_take k using (rating_key)
+      where k.is_charge and k.rest_minor < 0
+      union all
+      -- Discount and taxes in the share of these charges.
+      select r.rating_key, round(r.amount_minor * (charged - dearer) / total), 0,
+        round(r.precise_amount * (charged - dearer) / total, 10),
+        round(r.tax_base_minor * (charged - dearer) / total)
+      from pg_temp.credit_rest r join pg_temp.credit_take k using (rating_key)
+      where not k.is_charge
+    ) x where x.rating_key = t.rating_key;
+  elsif dearer > 0 then
+    update pg_temp.credit_take t set amount_minor = x.minor,
+      quantity = round(x.rest_quantity * x.minor / t.rest_minor, 6),
+      precise_amount = round(x.rest_precise * x.minor / t.rest_minor, 10)
+    from (
+      -- Sums are rounded, a line is the difference of two.
+      select k.rating_key, r.quantity as rest_quantity, r.precise_amount as rest_precise,
+        round(sum(k.rest_minor) over w * (k.net_minor - rest) / dearer)
+          - round((sum(k.rest_minor) over w - k.rest_minor) * (k.net_minor - rest) / dearer)
+          as minor
+      from pg_temp.credit_take k join pg_temp.credit_rest r using (rating_key)
+      where k.is_charge and k.rest_minor < 0
+      window w as (order by k.rating_key)
+    ) x where x.rating_key = t.rating_key;
+  end if;
+  return (select sum(t.amount_minor) from pg_temp.credit_take t where t.counts);
+end $$;
+comment on function _billing.set_off_dearer is
+  'Sets what has become dearer off against what one invoice is credited for.';
+
+-- Where an invoice charged less for the section than its lines come to, because of a discount that
+-- was given on them and stays: it is taken back here and given on the next invoice of the section.
+-- Returns what credit_take comes to.
+create function _billing.move_discount(invoice_id uuid, section_start date, room bigint,
+  net numeric)
+returns numeric language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  given constant numeric := coalesce((
+    select -c.amount_minor from _billing.charged_lines(move_discount.invoice_id,
+      move_discount.section_start) c where c.rating_key = 'discount'), 0);
+begin
+  update pg_temp.credit_take t
+  set amount_minor = t.amount_minor - least(net - room, given + t.amount_minor),
+    precise_amount = t.precise_amount - least(net - room, given + t.amount_minor) * x.unit
+  from (
+    select coalesce((r.line).precise_amount / nullif((r.line).amount_minor, 0), 0) as unit
+    from pg_temp.credit_rest r where r.rating_key = 'discount'
+  ) x
+  where t.rating_key = 'discount' and given + t.amount_minor > 0;
+  return (select sum(t.amount_minor) from pg_temp.credit_take t where t.counts);
+end $$;
+comment on function _billing.move_discount is
+  'Takes the discount of an invoice back with the lines that it was given on.';
+
 -- Takes off credit_rest what goes on one invoice and returns what it comes to. `own`: what the
 -- invoice charged itself, discount and taxes in the share of the charges that are taken. The
 -- invoice that brings the credit to its end takes all that is left, what has become dearer too. No
 -- more than `room`: then a share of each line.
 create function _billing.take_credit(invoice_id uuid, section_start date, room bigint, rest bigint,
   own boolean)
-returns bigint language plpgsql set search_path = '' set client_min_messages = warning as $$
+returns bigint language plpgsql
+set search_path = pg_catalog, pg_temp set client_min_messages = warning as $$
 declare
   net numeric;
   ends boolean;
@@ -6867,17 +6993,22 @@ begin
   select t.*, sum(case when t.counts then t.amount_minor else 0 end) over () as net_minor,
     bool_or(t.is_charge and t.rest_minor > greatest(t.amount_minor, 0)) over () as goes_on
   from _billing.own_credit(invoice_id, section_start) t;
-  select coalesce(max(t.net_minor), 0), not coalesce(bool_or(t.goes_on), false)
-    or coalesce(max(t.net_minor), 0) >= rest into net, ends
+  select coalesce(max(t.net_minor), 0), not coalesce(bool_or(t.goes_on), false) into net, ends
   from pg_temp.credit_take t;
-  if ends or not own then
+  -- What it has no room for is not its own.
+  if ends and rest <= room or not own then
     update pg_temp.credit_take t set amount_minor = r.amount_minor, quantity = r.quantity,
       precise_amount = r.precise_amount, tax_base_minor = r.tax_base_minor
     from pg_temp.credit_rest r where r.rating_key = t.rating_key;
     net := rest;
+  elsif net > rest then
+    net := _billing.set_off_dearer(rest);
   end if;
   if net <= 0 then
     return 0;
+  end if;
+  if own and net > room then
+    net := _billing.move_discount(invoice_id, section_start, room, net);
   end if;
   if net > room then
     perform _billing.scale_credit(invoice_id, room, net);
@@ -6901,7 +7032,7 @@ end $$;
 -- The note on one invoice with the lines that credit_parts has for it.
 create function _billing.write_section_note(invoice_id uuid, target billing.rating_target,
   as_of timestamptz)
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   label constant text := _billing.period_label(target.period_start, target.period_end);
   note_id uuid;
@@ -6934,7 +7065,8 @@ end $$;
 -- note by hand has emptied) goes on those that have room.
 create function _billing.credit_section(
   target billing.rating_target[], amount bigint, as_of timestamptz
-) returns bigint language plpgsql set search_path = '' set client_min_messages = warning as $$
+) returns bigint language plpgsql
+set search_path = pg_catalog, pg_temp set client_min_messages = warning as $$
 declare
   rest bigint := amount;
   own boolean;
@@ -6965,7 +7097,7 @@ end $$;
 -- in the books as it is and is set off against later usage of the section.
 
 create function _billing.credit_overcharges(targets billing.rating_target[], as_of timestamptz)
-returns bigint language plpgsql set search_path = '' as $$
+returns bigint language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   section record;
   credits bigint := 0;
@@ -6990,7 +7122,7 @@ comment on function _billing.credit_overcharges is
 
 create function billing.record_payment(invoice_id uuid, amount_minor bigint,
   paid_at timestamptz default now(), method text default 'manual', reference text default null)
-returns uuid language plpgsql security definer set search_path = '' as $$
+returns uuid language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: callers may ask, only these functions may write the books.
 declare
   invoice public.invoices;
@@ -7043,7 +7175,7 @@ grant execute on function billing.record_payment(uuid, bigint, timestamptz, text
   to service_role;
 
 create function billing.mark_uncollectible(invoice_id uuid, as_of timestamptz default now())
-returns void language plpgsql security definer set search_path = '' as $$
+returns void language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: callers may ask, only these functions may write the books.
 declare
   invoice public.invoices;
@@ -7066,7 +7198,7 @@ grant execute on function billing.mark_uncollectible(uuid, timestamptz) to servi
 create function billing.overdue_invoices(as_of timestamptz default now())
 returns table (invoice_id uuid, number text, client_id uuid, client text, currency text,
   amount_due_minor bigint, due_on date, days_overdue integer)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select i.id, i.number, c.id, c.name, i.currency, i.amount_due_minor, i.due_on,
     (as_of at time zone 'UTC')::date - i.due_on
   from public.invoices i join public.clients c on c.id = i.client_id
@@ -7080,7 +7212,8 @@ grant execute on function billing.overdue_invoices(timestamptz) to service_role;
 
 -- An invoice for pending items alone, at once.
 create function billing.create_one_off_invoice(item_ids uuid[], as_of timestamptz default now())
-returns uuid language plpgsql security definer set search_path = '' set jit = off as $$
+returns uuid language plpgsql security definer
+set search_path = pg_catalog, pg_temp set jit = off as $$
 -- Definer: callers may ask, only these functions may write the books.
 declare
   made uuid;
@@ -7134,16 +7267,23 @@ grant execute on function billing.create_one_off_invoice(uuid[], timestamptz) to
 
 -- Which periods there are, which of them a run settles, and what becomes of each.
 
--- Opens a row for each period with service that is over at `as_of`: from the client's first period
--- on, each starting where the one before it ended, also when the anchor day has changed in between;
--- after a gap in service on the anchor day. And the periods before and between those that there are
--- where days have come into service since: they end where the next period begins.
-create function _billing.open_periods(as_of timestamptz)
-returns void language sql set search_path = '' as $$
+-- Periods with service that are over at `as_of` and have no row yet, of all clients or one: from
+-- the client's first period on, each starting where the one before it ended, also when the anchor
+-- day has changed in between; after a gap in service on the anchor day. And the periods before and
+-- between those that there are where days have come into service since: they end where the next
+-- period begins.
+create function _billing.unopened_periods(as_of timestamptz, of_client uuid default null)
+returns table (client_id uuid, period_start date, period_end date, full_days integer)
+language plpgsql stable
+set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan as $$
+#variable_conflict use_column
+begin
+  return query
   with opened as materialized (
     select p.client_id, min(p.period_start) as first_start,
       sum(p.period_end - p.period_start) < max(p.period_end) - min(p.period_start) as has_holes
-    from public.billing_periods p group by p.client_id
+    from public.billing_periods p where of_client is null or p.client_id = of_client
+    group by p.client_id
   ), holes as (
     select o.client_id, '-infinity'::date as hole_start, o.first_start as hole_end
     from opened o join public.clients c on c.id = o.client_id and c.started_on < o.first_start
@@ -7159,7 +7299,8 @@ returns void language sql set search_path = '' as $$
   ), spans as (
     select r.client_id, r.billing_anchor_day, r.next_start as from_day, r.today as until_day,
       null::date as joint
-    from billing.running_periods(as_of) r where r.next_start < r.today
+    from billing.running_periods(as_of) r
+    where r.next_start < r.today and (of_client is null or r.client_id = of_client)
     union all
     select h.client_id, c.billing_anchor_day, greatest(h.hole_start, billing.period_start_of(
       greatest(h.hole_start, s.starts_on), c.billing_anchor_day)), h.hole_end, h.hole_end
@@ -7182,6 +7323,21 @@ returns void language sql set search_path = '' as $$
       coalesce(lag(e.period_end) over (partition by e.client_id, e.from_day
         order by e.period_end), e.from_day) as period_start
     from ends e where e.period_end > e.from_day and e.period_end <= e.until_day
+  )
+  select p.client_id, p.period_start, p.period_end,
+    billing.full_days(p.period_start, p.period_end, p.billing_anchor_day)
+  from periods p
+  where exists (select from public.service_intervals s where s.client_id = p.client_id
+    and s.starts_on < p.period_end and s.ends_on > p.period_start);
+end $$;
+comment on function _billing.unopened_periods is
+  'Periods that are over at an instant and have no row yet.';
+
+-- Opens a row for each of them.
+create function _billing.open_periods(as_of timestamptz)
+returns void language sql set search_path = pg_catalog, pg_temp as $$
+  with periods as materialized (
+    select * from _billing.unopened_periods(as_of)
   ), standing as materialized (
     -- Whoever changes the service of a client waits for its new periods, to mark them. One that is
     -- being changed at this moment gets its periods by the next run.
@@ -7189,11 +7345,8 @@ returns void language sql set search_path = '' as $$
     where c.id in (select p.client_id from periods p) for share of c skip locked
   )
   insert into public.billing_periods (client_id, period_start, period_end, full_days, updated_at)
-  select p.client_id, p.period_start, p.period_end,
-    billing.full_days(p.period_start, p.period_end, p.billing_anchor_day), as_of
-  from periods p join standing c on c.id = p.client_id
-  where exists (select from public.service_intervals s where s.client_id = p.client_id
-    and s.starts_on < p.period_end and s.ends_on > p.period_start);
+  select p.client_id, p.period_start, p.period_end, p.full_days, as_of
+  from periods p join standing c on c.id = p.client_id;
 $$;
 comment on function _billing.open_periods is 'Adds the periods that are over at an instant.';
 
@@ -7201,7 +7354,7 @@ comment on function _billing.open_periods is 'Adds the periods that are over at 
 -- also those with late lines on a draft, since drafts are remade. Late ones have an issued invoice.
 create function _billing.run_targets(client_ids uuid[] default null)
 returns table (client_id uuid, period_start date, period_end date, is_late boolean)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select p.client_id, p.period_start, p.period_end, coalesce(i.status <> 'draft', false)
   from (
     -- Asked for one by one, each has its index: settled periods, all of history, are not looked at.
@@ -7229,7 +7382,7 @@ comment on function _billing.run_targets is
 
 create function _billing.targets_of_run(client_ids uuid[] default null)
 returns table (due billing.rating_target[], late billing.rating_target[])
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select coalesce(array_agg(x.target order by x.target) filter (where not x.is_late), '{}'),
     coalesce(array_agg(x.target order by x.target) filter (where x.is_late), '{}')
   from (
@@ -7243,7 +7396,7 @@ comment on function _billing.targets_of_run is
 -- Periods that nothing bills: their invoice was voided and none has taken its place.
 create function _billing.voided_periods()
 returns table (client_id uuid, period_start date, number text, voided_at timestamptz)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select p.client_id, p.period_start, v.number, v.voided_at
   from public.billing_periods p
   left join lateral (
@@ -7263,7 +7416,7 @@ comment on function _billing.voided_periods is
 -- Targets without a live invoice that are rated below what is booked for them.
 create function _billing.negative_sections(targets billing.rating_target[])
 returns table (client_id uuid, section_start date, net_minor numeric)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select (d.line).client_id, (d.line).section_start, sum((d.line).amount_minor)
   from _billing.section_deltas(array(
     select t from unnest(targets) t where not exists (
@@ -7279,7 +7432,7 @@ $$;
 create function _billing.mark_blocked(targets billing.rating_target[], as_of timestamptz,
   known _billing.blocked_target[] default null)
 returns billing.rating_target[] language sql
-set search_path = '' set enable_seqscan = off as $$
+set search_path = pg_catalog, pg_temp set enable_seqscan = off as $$
   with blocked as materialized (
     select b.client_id, b.period_start, min(b.reason) as reason,
       _billing.first_few(array_agg(b.message order by b.reason, b.message), 10, '; ') as message
@@ -7304,7 +7457,7 @@ $$;
 -- has had all of it back already, and later usage of the section is set off against it.
 create function _billing.mark_rated(due billing.rating_target[], late billing.rating_target[],
   drafts uuid[], versions _billing.period_version[], as_of timestamptz)
-returns void language sql set search_path = '' set enable_seqscan = off as $$
+returns void language sql set search_path = pg_catalog, pg_temp set enable_seqscan = off as $$
   update public.billing_periods p
   set state = case when exists (
       select from public.invoices i where i.client_id = p.client_id and i.kind = 'period'
@@ -7354,7 +7507,7 @@ end;
 
 -- Earlier periods of the client whose late usage goes on the target's invoice.
 create function _billing.late_targets(target billing.rating_target)
-returns billing.rating_target[] language sql stable set search_path = '' as $$
+returns billing.rating_target[] language sql stable set search_path = pg_catalog, pg_temp as $$
   select coalesce(array_agg(
     (p.client_id, p.period_start, p.period_end)::billing.rating_target), '{}')
   from public.billing_periods p
@@ -7369,7 +7522,7 @@ $$;
 -- Drafts that have waited long enough to be finalized.
 
 create function _billing.drafts_past_grace(as_of timestamptz, client_ids uuid[] default null)
-returns uuid[] language sql stable set search_path = '' as $$
+returns uuid[] language sql stable set search_path = pg_catalog, pg_temp as $$
   with drafts as materialized (
     select d.* from public.invoices d
     where d.status = 'draft' and d.kind in ('period', 'late')
@@ -7403,7 +7556,7 @@ comment on type _billing.closing is
 -- The targets that nothing blocks. A total below zero blocks only a period without an invoice.
 create function _billing.unblocked(targets billing.rating_target[],
   blocked _billing.blocked_target[], negative_blocks boolean)
-returns billing.rating_target[] language sql immutable set search_path = '' as $$
+returns billing.rating_target[] language sql immutable set search_path = pg_catalog, pg_temp as $$
   select coalesce(array_agg(t), '{}') from unnest(targets) t
   where (t.client_id, t.period_start) not in (
     select b.client_id, b.period_start from unnest(blocked) b
@@ -7414,7 +7567,7 @@ comment on function _billing.unblocked is 'Those of the targets that nothing blo
 -- Rates targets and writes the drafts of those that are not blocked. `late` targets are invoiced
 -- already; one that is rated below what was invoiced is not blocked: it is credited.
 create function _billing.draft_periods(due billing.rating_target[], late billing.rating_target[])
-returns _billing.closing language plpgsql set search_path = '' as $$
+returns _billing.closing language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   made _billing.closing;
 begin
@@ -7430,7 +7583,7 @@ comment on function _billing.draft_periods is
 -- Terms that this transaction itself has changed are counted, and asked whether they may be, before
 -- they are rated: at its commit they would find its own invoices.
 create function _billing.fire_terms_triggers()
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   set constraints public.count_terms_change, billing.count_terms_change,
     public.count_terms_change_of_items, public.guard_price_at_commit,
@@ -7447,7 +7600,7 @@ comment on function _billing.fire_terms_triggers is
 -- The same at the terms of one version; raises LB001 where they have moved in the end.
 create function _billing.close_at_terms(due billing.rating_target[], late billing.rating_target[],
   as_of timestamptz, issue text, versions _billing.period_version[], terms_seen bigint)
-returns _billing.closing language plpgsql set search_path = '' as $$
+returns _billing.closing language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   made _billing.closing;
   charged billing.rating_target[];
@@ -7475,7 +7628,7 @@ end $$;
 -- it holds them from the beginning.
 create function _billing.close_periods(due billing.rating_target[], late billing.rating_target[],
   as_of timestamptz, issue text)
-returns _billing.closing language plpgsql set search_path = '' as $$
+returns _billing.closing language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   versions constant _billing.period_version[] := _billing.lock_periods(due || late);
 begin
@@ -7495,7 +7648,7 @@ comment on function _billing.close_periods is
    invoices.';
 
 create function _billing.blocked_message(made _billing.closing, target billing.rating_target)
-returns text language sql immutable set search_path = '' as $$
+returns text language sql immutable set search_path = pg_catalog, pg_temp as $$
   select string_agg(b.message, '; ' order by b.reason, b.message) from unnest(made.blocked) b
   where b.client_id = target.client_id and b.period_start = target.period_start;
 $$;
@@ -7507,7 +7660,7 @@ comment on function _billing.blocked_message is 'Why a target was not closed; nu
 
 -- The period of a client that a day lies in: as recorded, or as it will be.
 create function _billing.period_with(client_id uuid, day date)
-returns billing.rating_target language plpgsql stable set search_path = '' as $$
+returns billing.rating_target language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
   target billing.rating_target;
 begin
@@ -7525,6 +7678,12 @@ begin
         and s.ends_on > target.period_start) then
       target := null;
     end if;
+  end if;
+  if target.client_id is null then
+    -- Before the first period or between two, where days have come into service since.
+    select u.client_id, u.period_start, u.period_end into target
+    from _billing.unopened_periods(billing.as_of(), period_with.client_id) u
+    where u.period_start <= day and day < u.period_end;
   end if;
   if target.client_id is null then
     perform billing.raise_error('unknown_client',
@@ -7545,7 +7704,8 @@ end $$;
 -- functions that make it, in a subtransaction that is rolled back: it cannot differ by a cent.
 create function billing.preview_invoice(client_id uuid, day date default null,
   as_of timestamptz default now())
-returns jsonb language plpgsql security definer set search_path = '' set jit = off as $$
+returns jsonb language plpgsql security definer
+set search_path = pg_catalog, pg_temp set jit = off as $$
 -- Definer: callers may look at a preview, only these functions may write drafts.
 declare
   target billing.rating_target;
@@ -7587,7 +7747,7 @@ grant execute on function billing.preview_invoice(uuid, date, timestamptz) to se
 
 create function billing.finalize_invoice(invoice_id uuid, as_of timestamptz default now())
 returns text language plpgsql security definer
-set search_path = '' set jit = off set lock_timeout = '30s' as $$
+set search_path = pg_catalog, pg_temp set jit = off set lock_timeout = '30s' as $$
 -- Definer: callers may read invoices, only these functions may write them.
 declare
   invoice public.invoices;
@@ -7631,7 +7791,7 @@ grant execute on function billing.finalize_invoice(uuid, timestamptz) to service
 
 create function billing.void_invoice(invoice_id uuid, reason text,
   as_of timestamptz default now())
-returns void language plpgsql security definer set search_path = '' as $$
+returns void language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: callers may ask, only these functions may write the books.
 declare
   invoice public.invoices;
@@ -7687,7 +7847,7 @@ grant execute on function billing.void_invoice(uuid, text, timestamptz) to servi
 
 create function billing.regenerate_invoice(invoice_id uuid, as_of timestamptz default now())
 returns uuid language plpgsql security definer
-set search_path = '' set jit = off set lock_timeout = '30s' as $$
+set search_path = pg_catalog, pg_temp set jit = off set lock_timeout = '30s' as $$
 -- Definer: as above.
 declare
   old public.invoices;
@@ -7721,7 +7881,7 @@ grant execute on function billing.regenerate_invoice(uuid, timestamptz) to servi
 
 -- Days of these targets that have not been compared with the logs since their records changed.
 create function _billing.unverified_days(targets billing.rating_target[])
-returns table (day date) language sql stable set search_path = '' as $$
+returns table (day date) language sql stable set search_path = pg_catalog, pg_temp as $$
   with spans as materialized (
     select distinct t.period_start, t.period_end from unnest(targets) t
   )
@@ -7737,7 +7897,7 @@ comment on function _billing.unverified_days is
 -- Where records and logs disagree on the days of these targets, the logs are right: rebuilds the
 -- days and returns how many differences there were. Days compared since they last changed agree.
 create function _billing.heal_usage(targets billing.rating_target[])
-returns bigint language sql set search_path = '' as $$
+returns bigint language sql set search_path = pg_catalog, pg_temp as $$
   select _billing.heal_days(array(
     select unnest(range_agg(daterange(u.day, u.day + 1)))
       from _billing.unverified_days(targets) u));
@@ -7806,7 +7966,7 @@ grant select on billing.run_batches to service_role;
 
 -- The first hundred are listed, all are counted: a summary is read whole.
 create function _billing.summarize_run(run billing.monthly_runs)
-returns jsonb language sql stable set search_path = '' as $$
+returns jsonb language sql stable set search_path = pg_catalog, pg_temp as $$
   with batches as materialized (
     select * from billing.run_batches b where b.run_id = run.id
   ), blocked as materialized (
@@ -7861,7 +8021,8 @@ comment on function _billing.summarize_run is 'What a run did, from its batches.
 -- over and lists the clients that have something to settle. Short, so that it can be committed
 -- before the first batch: a rollup knows the new periods only then.
 create function billing.begin_run(as_of timestamptz default billing.as_of())
-returns bigint language plpgsql security definer set search_path = '' set jit = off as $$
+returns bigint language plpgsql security definer
+set search_path = pg_catalog, pg_temp set jit = off as $$
 -- Definer: callers may start a run, only its functions may write the books.
 declare
   run bigint;
@@ -7892,7 +8053,7 @@ comment on function billing.begin_run is
 grant execute on function billing.begin_run(timestamptz) to service_role;
 
 create function billing.heal_run(run_id bigint)
-returns bigint language plpgsql security definer set search_path = '' as $$
+returns bigint language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above.
 begin
   while billing.heal_step(run_id) loop
@@ -7910,7 +8071,8 @@ grant execute on function billing.heal_run(bigint) to service_role;
 -- where it differs. Before any client is locked; days that were compared since they last changed
 -- are not compared again. False where all weeks are done.
 create function billing.heal_step(run_id bigint)
-returns boolean language plpgsql security definer set search_path = '' set jit = off
+returns boolean language plpgsql security definer
+set search_path = pg_catalog, pg_temp set jit = off
 set work_mem = '64MB' as $$
 -- Definer: as above.
 declare
@@ -7942,7 +8104,8 @@ grant execute on function billing.heal_step(bigint) to service_role;
 -- Closes a run with its summary. Clients that other sessions held all the while are left to the
 -- next run. Returns the summary, also where the run is finished already.
 create function billing.finish_run(run_id bigint)
-returns jsonb language plpgsql security definer set search_path = '' set jit = off as $$
+returns jsonb language plpgsql security definer
+set search_path = pg_catalog, pg_temp set jit = off as $$
 -- Definer: as above.
 declare
   run billing.monthly_runs;
@@ -7968,7 +8131,7 @@ grant execute on function billing.finish_run(bigint) to service_role;
 -- Settling the clients of a run, batch by batch; one that fails is settled alone.
 
 create function _billing.settle_clients(run_id bigint, client_ids uuid[], as_of timestamptz)
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   targets record;
   made _billing.closing;
@@ -7996,7 +8159,7 @@ end $$;
 -- nobody's
 -- fault, and is raised.
 create function _billing.try_settling(run_id bigint, client_ids uuid[], as_of timestamptz)
-returns boolean language plpgsql set search_path = '' as $$
+returns boolean language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   perform _billing.settle_clients(run_id, client_ids, as_of);
   return true;
@@ -8011,7 +8174,7 @@ end $$;
 -- A client whose batch failed, by itself: settled, or blocked with what went wrong. One of whom
 -- another session holds a row (an editor that is open) is left to the next run.
 create function _billing.settle_alone(run_id bigint, client_id uuid, as_of timestamptz)
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   problem text;
   is_held boolean := false;
@@ -8042,7 +8205,7 @@ end $$;
 -- all are settled, or held by other sessions at this moment.
 create function billing.settle_batch(run_id bigint, batch_size integer default 100)
 returns integer language plpgsql security definer
-set search_path = '' set jit = off set enable_seqscan = off set work_mem = '64MB'
+set search_path = pg_catalog, pg_temp set jit = off set enable_seqscan = off set work_mem = '64MB'
 set lock_timeout = '5s' as $$
 -- Definer: as above. No scans of whole tables: plans made while the first batch finds tables empty
 -- stay for the session, also those of foreign keys, and each batch would cost more than the last.
@@ -8081,7 +8244,7 @@ grant execute on function billing.settle_batch(bigint, integer) to service_role;
 -- client wait from the moment it is settled until the end; close_month lets go batch by batch.
 create function billing.run_monthly(as_of timestamptz default now())
 returns jsonb language plpgsql security definer
-set search_path = '' set jit = off set lock_timeout = '30s' as $$
+set search_path = pg_catalog, pg_temp set jit = off set lock_timeout = '30s' as $$
 -- Definer: as above.
 declare
   run bigint;
@@ -8121,7 +8284,7 @@ grant execute on function billing.run_monthly(timestamptz) to service_role;
 -- o'clock on, periods that are over and not settled, of months that begin on any day. A daily run
 -- that failed is so made good within the hour. What is blocked waits for the daily run.
 create function _billing.run_is_due(as_of timestamptz default billing.as_of())
-returns boolean language plpgsql stable security definer set search_path = '' as $$
+returns boolean language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: it looks at what callers may not read.
 declare
   now_utc constant timestamp := as_of at time zone 'UTC';
@@ -8140,7 +8303,7 @@ comment on function _billing.run_is_due is
   'Whether a draft''s grace or a period is over that no run has settled.';
 
 create function billing.run_if_due(as_of timestamptz default billing.as_of())
-returns jsonb language sql security definer set search_path = '' as $$
+returns jsonb language sql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as run_monthly.
   select case when _billing.run_is_due(as_of) then billing.run_monthly(as_of) end;
 $$;
@@ -8209,7 +8372,7 @@ comment on procedure _billing.close_month_if_due is
 
 -- The period of a client that the anchor day of a month lies in: as recorded, or as it will be.
 create function _billing.period_of_month(client_id uuid, month date)
-returns billing.rating_target language plpgsql stable set search_path = '' as $$
+returns billing.rating_target language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
   anchor_day date;
   target billing.rating_target;
@@ -8235,7 +8398,7 @@ comment on function _billing.period_of_month is
 create function billing.generate_invoice(client_id uuid, month date,
   as_of timestamptz default now())
 returns table (outcome text, invoice_id uuid)
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: callers may ask for an invoice, only these functions may write the books.
 declare
   target billing.rating_target;
@@ -8306,7 +8469,7 @@ return coalesce(changed ->> 'id', changed ->> 'log_id',
 -- One insert per statement, not per row: a run that makes 10,000 invoices pays once. Documents are
 -- left out (they are on the invoice), and drafts (they are remade at will).
 create function _billing.audit_insert() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: audit_log is written by nobody but these triggers.
 begin
   insert into billing.audit_log (table_name, row_id, operation, after)
@@ -8321,7 +8484,7 @@ create trigger audit_insert after insert on billing.dismissed_logs
   for each statement execute function _billing.audit_insert();
 
 create function _billing.audit_delete() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above.
 begin
   insert into billing.audit_log (table_name, row_id, operation, before)
@@ -8337,7 +8500,8 @@ create trigger audit_delete after delete on billing.dismissed_logs
 
 create function _billing.audit_update() returns trigger
 language plpgsql security definer
-set search_path = '' set enable_nestloop = off set enable_mergejoin = off set jit = off as $$
+set search_path = pg_catalog, pg_temp
+set enable_nestloop = off set enable_mergejoin = off set jit = off as $$
 -- Definer: as above. Hash joins: transition tables have no statistics and no index.
 begin
   insert into billing.audit_log (table_name, row_id, operation, before, after)
@@ -8381,7 +8545,8 @@ return jsonb_build_object(
 
 create function _billing.audit_invoices() returns trigger
 language plpgsql security definer
-set search_path = '' set enable_nestloop = off set enable_mergejoin = off set jit = off as $$
+set search_path = pg_catalog, pg_temp
+set enable_nestloop = off set enable_mergejoin = off set jit = off as $$
 -- Definer: as above.
 begin
   if tg_op = 'INSERT' then
@@ -8422,7 +8587,7 @@ create trigger audit_delete after delete on public.invoices referencing old tabl
 -- A correction of a log moves money as terms do: who stored it, of which log, and why
 -- (metadata.reason). WHEN, so that agents' rows never queue it.
 create function _billing.audit_correction() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above.
 begin
   insert into billing.audit_log (table_name, row_id, operation, after)
@@ -8489,7 +8654,8 @@ create table public.deliveries (
     (state in ('done', 'dead', 'skipped')) = (finished_at is not null)),
   constraint deliveries_says_why check (
     state not in ('dead', 'skipped') or last_error is not null)
-);
+) with (autovacuum_vacuum_scale_factor = 0.02,
+  autovacuum_analyze_scale_factor = 0.02);
 comment on table public.deliveries is
   'Files, mails, Stripe invoices and notifications to be delivered, each once per dedupe_key.
    waiting (for after_id) -> queued -> running -> done | dead | skipped; dead can be requeued.';
@@ -8527,7 +8693,7 @@ create policy "operators read deliveries" on public.deliveries
 -- A message to operators: by HERMES, and by e-mail where somebody is named to get it. Once per key.
 create function billing.queue_notice(key text, priority text, subject text, message text,
   client_id uuid default null, invoice_id uuid default null)
-returns bigint language sql security definer set search_path = '' as $$
+returns bigint language sql security definer set search_path = pg_catalog, pg_temp as $$
   with queued as (
     insert into public.deliveries (kind, event, dedupe_key, client_id, invoice_id, max_attempts,
       payload)
@@ -8555,7 +8721,7 @@ grant execute on function billing.queue_notice(text, text, text, text, uuid, uui
 
 create function billing.requeue_delivery(delivery_id bigint,
   at timestamptz default clock_timestamp())
-returns void language plpgsql security definer set search_path = '' as $$
+returns void language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: callers may ask for another try, only these functions write deliveries.
 begin
   update public.deliveries d
@@ -8571,7 +8737,7 @@ grant execute on function billing.requeue_delivery(bigint, timestamptz) to servi
 
 create function billing.requeue_deliveries(kind text default null, states text[] default '{dead}',
   at timestamptz default clock_timestamp())
-returns bigint language sql security definer set search_path = '' as $$
+returns bigint language sql security definer set search_path = pg_catalog, pg_temp as $$
   with again as (
     update public.deliveries d
     set state = 'queued', attempts = 0, worker_deaths = 0, due_at = at, finished_at = null
@@ -8590,7 +8756,7 @@ grant execute on function billing.requeue_deliveries(text, text[], timestamptz) 
 -- A delivery that gave up is told by every way but the one that failed. A notice that gives up is
 -- not told of: it would be told the same way.
 create function _billing.report_dead_delivery(delivery_id bigint)
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   insert into public.deliveries (kind, event, dedupe_key, client_id, invoice_id, max_attempts,
     payload)
   select x.kind, 'notice', format('dead:%s:%s:%s', d.id, d.finished_at, x.kind), d.client_id,
@@ -8617,7 +8783,7 @@ $$;
 
 -- A kind that is off is told by every way but itself, once a month.
 create function _billing.report_channel_off(kind text, reason text, missed bigint, at timestamptz)
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   insert into public.deliveries (kind, event, dedupe_key, max_attempts, payload)
   select x.kind, 'notice', format('channel_off:%s:%s:%s', report_channel_off.kind,
     to_char(at at time zone 'UTC', 'YYYY-MM'), x.kind), s.delivery_attempts, x.payload
@@ -8646,7 +8812,7 @@ returns interval language sql immutable
 return make_interval(secs => least(30 * 2 ^ least(attempts - 1, 20), 7200) * (0.5 + share / 2));
 
 create function _billing.release_deliveries(finished bigint[], at timestamptz)
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   update public.deliveries d set state = 'queued', due_at = at
   where d.after_id = any (finished) and d.state = 'waiting';
 $$;
@@ -8655,7 +8821,7 @@ $$;
 -- state; null when the lease has passed to another worker, whose outcome counts.
 create function _billing.finish_delivery(delivery_id bigint, lease uuid, outcome jsonb,
   at timestamptz default clock_timestamp())
-returns text language plpgsql set search_path = '' as $$
+returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   job public.deliveries;
 begin
@@ -8696,7 +8862,7 @@ comment on function _billing.finish_delivery is
 -- Operators are told once a month by the ways that are on; their own notices are not counted.
 create function _billing.skip_deliveries(kind text, reason text,
   at timestamptz default clock_timestamp())
-returns integer language plpgsql set search_path = '' as $$
+returns integer language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   skipped bigint[];
   missed bigint;
@@ -8801,7 +8967,7 @@ comment on function _billing.claim_delivery_alone is
 -- in the statement that takes it, so that a delivery which kills its workers ends too.
 create function _billing.claim_deliveries(kinds text[], per_kind integer,
   lease_seconds integer default 120, at timestamptz default clock_timestamp())
-returns setof public.deliveries language plpgsql set search_path = '' as $$
+returns setof public.deliveries language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   perform _billing.end_hopeless_deliveries(kinds, at);
   return query
@@ -8833,7 +8999,7 @@ comment on function _billing.claim_deliveries is
 -- An issued invoice: one delivery per kind of its `deliveries`. The mail waits for Stripe, since it
 -- carries the pay link; without an address there is nothing to send.
 create function _billing.queue_invoice_deliveries(invoice_ids uuid[])
-returns void language plpgsql set search_path = '' set enable_seqscan = off as $$
+returns void language plpgsql set search_path = pg_catalog, pg_temp set enable_seqscan = off as $$
 begin
   insert into public.deliveries (kind, event, dedupe_key, client_id, invoice_id, max_attempts,
     payload)
@@ -8869,7 +9035,7 @@ comment on function _billing.queue_invoice_deliveries is
 
 -- Every way an invoice moves passes here, whoever moves it.
 create function _billing.follow_invoices() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: deliveries are written by nobody but billing's own functions.
 declare
   issued uuid[];
@@ -8906,7 +9072,7 @@ create trigger follow_invoices after update on public.invoices
   for each statement execute function _billing.follow_invoices();
 
 create function _billing.follow_payments() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above.
 begin
   insert into public.deliveries (kind, event, dedupe_key, client_id, invoice_id, max_attempts,
@@ -8929,7 +9095,7 @@ create trigger follow_payments after insert on public.payments
 
 -- A credit note is filed and mailed when its document is written, by the kinds of its invoice.
 create function _billing.follow_credit_note() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above.
 begin
   insert into public.deliveries (kind, event, dedupe_key, client_id, invoice_id, credit_note_id,
@@ -8997,7 +9163,7 @@ revoke all on billing.run_report from public;
 grant select on billing.run_report to service_role;
 
 create function billing.run_report_text(run_id bigint)
-returns text language sql stable set search_path = '' as $$
+returns text language sql stable set search_path = pg_catalog, pg_temp as $$
   select concat_ws(E'\n',
     format('Run for %s. Invoices: %s%s.', to_char(r.as_of at time zone 'UTC',
       'YYYY-MM-DD HH24:MI "UTC"'), r.invoices, ', total ' || r.totals),
@@ -9019,7 +9185,7 @@ grant execute on function billing.run_report_text(bigint) to service_role;
 
 -- Keeps with the run how much was still to be delivered when it ended.
 create function _billing.count_pending() returns trigger
-language plpgsql set search_path = '' as $$
+language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   new.summary := new.summary || jsonb_build_object('deliveries_pending', (
     select count(*) from public.deliveries d join public.invoices i on i.id = d.invoice_id
@@ -9033,7 +9199,7 @@ create trigger count_pending before update of summary on billing.monthly_runs
 -- Every run that did something is reported, by whomever it was started. One that did nothing is
 -- reported where months are blocked, once a day: the scheduled runs repeat.
 create function _billing.report_run() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: deliveries are written by nobody but billing's own functions.
 declare
   blocked constant boolean := new.summary -> 'blocked' <> '[]';
@@ -9058,7 +9224,7 @@ create trigger report_run after update of summary on billing.monthly_runs
 -- For whoever waits for a run to be delivered (the n8n workflow): what is left, and what the last
 -- run came to. `failed` are the deliveries of that run that gave up.
 create function _billing.delivery_overview()
-returns jsonb language sql stable set search_path = '' as $$
+returns jsonb language sql stable set search_path = pg_catalog, pg_temp as $$
   select jsonb_build_object(
     'pending', (select count(*) from public.deliveries d
       where d.state in ('waiting', 'queued', 'running')),
@@ -9080,7 +9246,7 @@ comment on function _billing.delivery_overview is
 -- the day of issue, when the invoice itself was mailed; while that mail is still under way it is
 -- not overtaken.
 create function billing.queue_reminders(as_of timestamptz default billing.as_of())
-returns bigint language sql security definer set search_path = '' as $$
+returns bigint language sql security definer set search_path = pg_catalog, pg_temp as $$
   with latest as (
     select distinct on (i.id) i.id, i.client_id, r.days, s.delivery_attempts
     from public.invoices i
@@ -9141,7 +9307,7 @@ create policy "members and operators read budgets" on public.client_budgets
 create function billing.budget_use(as_of timestamptz default billing.as_of())
 returns table (client_id uuid, client text, period_start date, currency text,
   spent_minor bigint, budget_minor bigint, thresholds smallint[])
-language sql stable security definer set search_path = '' as $$
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   -- Definer: callers may see what is spent; the rating that says so is not theirs to call.
   with running as (
     select r.client_id, greatest(r.next_start,
@@ -9176,7 +9342,7 @@ grant execute on function billing.budget_use(timestamptz) to service_role;
 -- what we pay, so that a price change is no jump. Days of cents are none either.
 create function billing.spend_jumps(as_of timestamptz default billing.as_of())
 returns table (client_id uuid, client text, usage_day date, cost numeric, average numeric)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select c.id, c.name, y.day, x.cost, x.average
   from public.clients c
   cross join lateral (select billing.day_of(c.id, as_of) - 1 as day) y
@@ -9198,7 +9364,7 @@ grant execute on function billing.spend_jumps(timestamptz) to service_role;
 -- the first few. `names` is a fingerprint of what is told.
 create function _billing.unpriced_notice()
 returns table (names text, message text, client_id uuid)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   with missing as (
     select q.client_id, q.model, c.name, max(q.rows) as rows,
       _billing.first_few(array_agg(distinct q.metric)) as metrics
@@ -9220,7 +9386,7 @@ comment on function _billing.unpriced_notice is 'One message of all usage withou
 
 create function _billing.nobody_notice()
 returns table (names text, message text)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   with owned_by_nobody as (
     select q.agent, sum(q.rows) as rows from billing.quarantine q
     where q.reason in ('no_client', 'unknown_client') group by q.agent
@@ -9239,7 +9405,7 @@ comment on function _billing.nobody_notice is 'One message of all agents whose u
 
 create function _billing.future_notice()
 returns table (names text, message text)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   with ahead as (
     select q.agent, sum(q.rows) as rows from billing.quarantine q
     where q.reason = 'future_timestamp' group by q.agent
@@ -9256,7 +9422,7 @@ comment on function _billing.future_notice is 'One message of all usage dated in
 
 -- True where operators have been told of these names this month, or of others of the kind today.
 create function _billing.is_told(kind text, names text, as_of timestamptz)
-returns boolean language sql stable set search_path = '' as $$
+returns boolean language sql stable set search_path = pg_catalog, pg_temp as $$
   select exists (
     select from public.deliveries d
     where d.event = 'notice'
@@ -9271,7 +9437,7 @@ comment on function _billing.is_told is
 
 -- Tells of everything that has come up; returns how many deliveries that takes.
 create function billing.queue_usage_alerts(as_of timestamptz default billing.as_of())
-returns bigint language sql security definer set search_path = '' as $$
+returns bigint language sql security definer set search_path = pg_catalog, pg_temp as $$
   select coalesce(
     sum(billing.queue_notice(a.key, a.priority, a.subject, a.message, a.client_id)), 0)::bigint
   from (
@@ -9348,7 +9514,7 @@ grant select on billing.job_definitions to service_role;
 
 -- Makes or changes a job; doing it again changes nothing.
 create function _billing.schedule_job(name text, schedule text, command text, purpose text)
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   insert into billing.job_definitions as d (name, schedule, command, purpose)
   values (name, schedule, command, purpose)
   on conflict (name) do update set schedule = excluded.schedule, command = excluded.command,
@@ -9359,7 +9525,7 @@ comment on function _billing.schedule_job is 'Creates or changes a scheduled job
 
 -- The Vault secrets that the jobs read; what is absent is said here and shown by billing.jobs.
 create function _billing.missing_secrets()
-returns text[] language sql stable set search_path = '' as $$
+returns text[] language sql stable set search_path = pg_catalog, pg_temp as $$
   select coalesce(array_agg(n.name order by n.name), '{}')
   from (values ('billing_functions_url'), ('billing_cron_key')) n(name)
   where not exists (select from vault.decrypted_secrets s where s.name = n.name);
@@ -9393,7 +9559,7 @@ grant select on billing.job_calls to service_role;
 -- from Vault, which only the owner writes.
 create function _billing.call_function(job text, path text, body jsonb,
   timeout interval default '60 seconds', at timestamptz default clock_timestamp())
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   insert into billing.job_calls (job, request_id, called_at)
   select call_function.job, net.http_post(url := u.decrypted_secret || call_function.path,
     body := call_function.body, headers := jsonb_build_object('content-type', 'application/json',
@@ -9407,7 +9573,7 @@ comment on function _billing.call_function is
 
 -- Writes down what calls were answered. A call is lost where pg_net is down or was restarted.
 create function _billing.note_answers(at timestamptz default clock_timestamp())
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   update billing.job_calls c
   set answered_at = r.created, status = r.status_code,
     problem = case when r.status_code between 200 and 299 then null
@@ -9430,7 +9596,7 @@ comment on function _billing.note_answers is 'Notes what calls of scheduled jobs
 -- Wakes the worker where there is something due and not enough at work already. The call may be
 -- lost: the deliveries stay, and the next minute calls again. Returns what it did.
 create function billing.nudge_deliver(at timestamptz default clock_timestamp())
-returns text language plpgsql security definer set search_path = '' as $$
+returns text language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: reads Vault, which callers may not.
 declare
   most_at_work constant integer := 60;
@@ -9500,7 +9666,7 @@ grant select on billing.log_exports to service_role;
 
 -- A log row leaves the table only from a stored part of a month that is being removed.
 create function _billing.refuse_unexported() returns trigger
-language plpgsql set search_path = '' as $$
+language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   if exists (select from gone g where not exists (
     select from billing.log_exports e join billing.log_months m using (month)
@@ -9530,7 +9696,7 @@ return (to_jsonb(log) - 'stored_by')::text;
 -- Cuts a month into parts of about so many rows, each an interval of time; returns how many. Counts
 -- by the second: rows of one second stay together, and nothing is sorted but the seconds.
 create function _billing.plan_log_exports(month date, part_rows integer default 10000)
-returns bigint language sql set search_path = '' set work_mem = '64MB' as $$
+returns bigint language sql set search_path = pg_catalog, pg_temp set work_mem = '64MB' as $$
   with bounds as (
     select plan_log_exports.month::timestamp at time zone 'UTC' as lowest,
       (plan_log_exports.month + interval '1 month') at time zone 'UTC' as highest
@@ -9568,7 +9734,7 @@ $$;
 -- nothing to store (any more).
 create function _billing.read_log_export(month date, part integer)
 returns table (lines text, log_count bigint, checksum numeric)
-language sql stable set search_path = '' set timezone = 'UTC' as $$
+language sql stable set search_path = pg_catalog, pg_temp set timezone = 'UTC' as $$
   select string_agg(x.line || E'\n', '' order by x.seq), count(*),
     sum(hashtextextended(x.line, 0)::numeric)
   from billing.log_exports e
@@ -9584,7 +9750,7 @@ comment on function _billing.read_log_export is
 
 create function _billing.save_log_export(month date, part integer, log_count bigint,
   checksum numeric, path text, sha256 text, bytes bigint)
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   update billing.log_exports e set state = 'stored', log_count = save_log_export.log_count,
     checksum = save_log_export.checksum, path = save_log_export.path,
     sha256 = save_log_export.sha256, bytes = save_log_export.bytes
@@ -9594,7 +9760,7 @@ comment on function _billing.save_log_export is 'Notes that a part has been stor
 
 -- Removes a stored part, if its rows are still those that were stored; else it is stored anew.
 create function _billing.remove_log_export(month date, part integer)
-returns bigint language plpgsql set search_path = '' set timezone = 'UTC' as $$
+returns bigint language plpgsql set search_path = pg_catalog, pg_temp set timezone = 'UTC' as $$
 declare
   file billing.log_exports;
   seen record;
@@ -9629,7 +9795,7 @@ end $$;
 -- Whether logs of some days (UTC) have arrived that no rollup has counted. Reads what has arrived
 -- since the last rollup, by its index.
 create function _billing.has_uncounted_logs(from_day date, until_day date)
-returns boolean language sql stable set search_path = '' as $$
+returns boolean language sql stable set search_path = pg_catalog, pg_temp as $$
   select exists (
     select from billing.usage_watermark w join public.agent_usage_logs l
       on l.stored_by >= pg_snapshot_xmin(w.snapshot)
@@ -9642,7 +9808,7 @@ comment on function _billing.has_uncounted_logs is
 
 -- Why the logs of a month cannot go yet; null when all of them are billed and agree.
 create function _billing.retention_blocker(month date)
-returns text language plpgsql set search_path = '' as $$
+returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   month_end constant date := month + interval '1 month';
   found bigint;
@@ -9687,7 +9853,7 @@ comment on function _billing.retention_blocker is
 -- Asks for a comparison with the logs of those days of a month that have changed since the last one:
 -- a job of rebuild_in_steps, piece by piece, each committed.
 create function _billing.request_month_comparison(month date)
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   insert into billing.rebuild_requests (from_day, until_day, in_steps, compares)
   select min(d.day), max(d.day) + 1, true, true
   from _billing.unverified_days_of(month - 1, (month + interval '1 month')::date + 1) d
@@ -9699,7 +9865,7 @@ comment on function _billing.request_month_comparison is
 
 -- The oldest month that is past its retention and still here; null when there is none.
 create function _billing.expired_log_month(as_of timestamptz)
-returns date language sql stable set search_path = '' as $$
+returns date language sql stable set search_path = pg_catalog, pg_temp as $$
   select x.month from (
     -- Months without logs are passed over: one call of 1970 would have all of them exported.
     select date_trunc('month', _billing.next_log_day(coalesce(
@@ -9717,7 +9883,8 @@ $$;
 -- whole month.
 create function billing.apply_retention(as_of timestamptz default billing.as_of(),
   most_rows bigint default 100000)
-returns text language plpgsql security definer set search_path = '' set jit = off as $$
+returns text language plpgsql security definer
+set search_path = pg_catalog, pg_temp set jit = off as $$
 -- Definer: only this removes logs.
 declare
   current billing.log_months;
@@ -10080,7 +10247,8 @@ create table billing.stripe_events (
   done_at timestamptz,
   note text,
   constraint stripe_events_state_known check (state in ('pending', 'done', 'ignored', 'failed'))
-);
+) with (autovacuum_vacuum_scale_factor = 0.02,
+  autovacuum_analyze_scale_factor = 0.02);
 comment on table billing.stripe_events is
   'Every event of Stripe, once; pending until it has been acted on.';
 comment on column billing.stripe_events.note is 'Why it was ignored, or why it failed last.';
@@ -10096,7 +10264,7 @@ grant select, insert on billing.stripe_events to service_role;
 
 -- Tells operators of money: once per key.
 create function _billing.notice(key text, priority text, message text)
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   select billing.queue_notice('stripe:' || key, priority, split_part(message, ':', 1), message);
 $$;
 
@@ -10120,13 +10288,13 @@ return case when value ~ '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$'
 
 -- Whose they are, as lock_clients wants it; none where they are not ours.
 create function _billing.clients_of_stripe_invoice(stripe_id text)
-returns uuid[] language sql stable set search_path = '' as $$
+returns uuid[] language sql stable set search_path = pg_catalog, pg_temp as $$
   select array(select i.client_id from public.stripe_invoices m
     join public.invoices i on i.id = m.invoice_id where m.stripe_invoice_id = stripe_id);
 $$;
 
 create function _billing.clients_of_payment(intent_id text)
-returns uuid[] language sql stable set search_path = '' as $$
+returns uuid[] language sql stable set search_path = pg_catalog, pg_temp as $$
   select array(select i.client_id from public.stripe_payments p
     join public.stripe_invoices m on m.stripe_invoice_id = p.stripe_invoice_id
     join public.invoices i on i.id = m.invoice_id where p.payment_intent_id = intent_id);
@@ -10137,7 +10305,7 @@ $$;
 -- Money that arrives for an invoice that needs none any more is the client's.
 create function _billing.book_stripe_payment(invoice_id uuid, amount bigint, at timestamptz,
   reference text)
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   invoice public.invoices := _billing.get_invoice(invoice_id);
 begin
@@ -10159,7 +10327,7 @@ end $$;
 
 -- Books what Stripe has received since the last time: held invoices first, then the invoice itself.
 create function _billing.book_stripe_payments(mirror public.stripe_invoices, at timestamptz)
-returns text language plpgsql set search_path = '' as $$
+returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   received constant bigint := mirror.amount_paid_minor - mirror.paid_off_stripe_minor
     - mirror.booked_minor;
@@ -10198,7 +10366,7 @@ end $$;
 -- money that the client owes, and on no account until somebody puts it on an invoice.
 create function _billing.take_refund_off_balance(invoice public.invoices, amount bigint,
   reference text, at timestamptz)
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   credit constant bigint := coalesce((select sum(b.amount_minor) from public.balance_entries b
     where b.client_id = invoice.client_id and b.currency = invoice.currency), 0);
@@ -10221,7 +10389,7 @@ end $$;
 -- charges say beyond the refunds that are known one by one. A charge's figure includes each refund
 -- while it has not failed, so the most that it ever said is never more than all refunds together.
 create function _billing.stripe_refunded(stripe_id text) returns bigint
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select coalesce(r.gone, 0) + greatest(0, coalesce(p.said, 0) - coalesce(r.ever, 0))
   from (
     select sum(x.amount_minor) filter (where x.status not in ('failed', 'canceled')) as gone,
@@ -10238,7 +10406,7 @@ comment on function _billing.stripe_refunded is
 -- What was given back beyond notes and balance, and what failed refunds have put on the balance.
 create function _billing.refund_cover(invoice_id uuid, gone bigint)
 returns table (uncovered bigint, returned bigint)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select gone - n.noted + b.entries, greatest(b.entries, 0)
   from (
     select coalesce(sum(x.to_refund_minor), 0)::bigint as noted
@@ -10259,7 +10427,7 @@ comment on function _billing.refund_cover is
 -- for a refund that failed once and is made again.
 create function _billing.cover_stripe_refund(mirror public.stripe_invoices, gone bigint,
   reference text, at timestamptz)
-returns text language plpgsql set search_path = '' as $$
+returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   invoice public.invoices := _billing.get_invoice(mirror.invoice_id);
   uncovered bigint;
@@ -10298,7 +10466,7 @@ end $$;
 -- began. So the end is the same as where the refund was first heard of when it had failed.
 create function _billing.book_failed_refund(mirror public.stripe_invoices, amount bigint,
   reference text, at timestamptz)
-returns text language plpgsql set search_path = '' as $$
+returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   invoice public.invoices := _billing.get_invoice(mirror.invoice_id);
   own public.credit_notes;
@@ -10328,7 +10496,7 @@ end $$;
 
 -- Books what has gone back since the last time, or has come back.
 create function _billing.book_stripe_refunds(mirror public.stripe_invoices, at timestamptz)
-returns text language plpgsql set search_path = '' as $$
+returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   invoice public.invoices := _billing.get_invoice(mirror.invoice_id);
   gone constant bigint := mirror.refunded_minor - mirror.booked_refund_minor;
@@ -10359,7 +10527,7 @@ end $$;
 
 -- Sums an invoice's refunds anew and returns its mirror.
 create function _billing.sum_stripe_refunds(stripe_id text)
-returns public.stripe_invoices language sql set search_path = '' as $$
+returns public.stripe_invoices language sql set search_path = pg_catalog, pg_temp as $$
   update public.stripe_invoices m set refunded_minor = _billing.stripe_refunded(stripe_id)
   where m.stripe_invoice_id = stripe_id
   returning m;
@@ -10369,7 +10537,7 @@ comment on function _billing.sum_stripe_refunds is
 
 -- A charge as Stripe describes it: `amount_refunded` is all that is given back of it.
 create function billing.apply_stripe_charge(charge jsonb, seen timestamptz)
-returns text language plpgsql security definer set search_path = '' as $$
+returns text language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above.
 declare
   payment public.stripe_payments;
@@ -10397,7 +10565,7 @@ return case when status = 'unknown' then 0 when status in ('pending', 'requires_
 
 -- A refund as Stripe describes it: by itself, or inside an event of its charge.
 create function billing.apply_stripe_refund(refund jsonb, seen timestamptz)
-returns text language plpgsql security definer set search_path = '' as $$
+returns text language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above.
 declare
   stripe_id constant text := coalesce((select r.stripe_invoice_id from public.stripe_refunds r
@@ -10448,7 +10616,7 @@ grant execute on function billing.apply_stripe_refund(jsonb, timestamptz) to ser
 -- only a warning; until then what was withdrawn. Its balance transactions may be in another
 -- currency than the dispute, so of them only the share counts that was not reinstated.
 create function _billing.disputed_money(dispute jsonb) returns bigint
-language sql immutable set search_path = '' as $$
+language sql immutable set search_path = pg_catalog, pg_temp as $$
   select case
     when dispute ->> 'status' in ('won', 'prevented') or dispute ->> 'status' like 'warning%' then 0
     when t.withdrawn is null then case when dispute ->> 'status' = 'lost' then x.amount else 0 end
@@ -10473,7 +10641,7 @@ return case when status in ('won', 'lost', 'prevented', 'warning_closed') then 3
 -- Money that a dispute takes is gone, and back where it is won. The invoice stays paid, as in
 -- Stripe: nothing was credited, and what is lost is written off.
 create function _billing.book_stripe_dispute(dispute public.stripe_disputes, at timestamptz)
-returns text language plpgsql set search_path = '' as $$
+returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   moved constant bigint := dispute.taken_minor - dispute.booked_minor;
   moves bigint;
@@ -10497,7 +10665,7 @@ end $$;
 
 -- Operators hear of a dispute when it begins and when it is decided.
 create function _billing.notice_of_dispute(dispute public.stripe_disputes)
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   select _billing.notice(x.key, x.priority, format(x.message, i.number, dispute.reason,
     billing.money_text(dispute.amount_minor, i.currency)))
   from public.stripe_invoices m join public.invoices i on i.id = m.invoice_id
@@ -10516,7 +10684,7 @@ $$;
 
 -- A dispute as Stripe describes it. Null while the payment it is about is not known.
 create function billing.apply_stripe_dispute(dispute jsonb, seen timestamptz)
-returns text language plpgsql security definer set search_path = '' as $$
+returns text language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above.
 declare
   stripe_id constant text := (select p.stripe_invoice_id from public.stripe_payments p
@@ -10563,7 +10731,7 @@ grant execute on function billing.apply_stripe_dispute(jsonb, timestamptz) to se
 
 create function _billing.save_stripe_credit_note(credit_note_id uuid, livemode boolean,
   stripe_id text)
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   insert into public.stripe_credit_notes as s (credit_note_id, livemode, stripe_credit_note_id,
     origin)
   values (credit_note_id, livemode, stripe_id, 'ours')
@@ -10574,7 +10742,7 @@ comment on function _billing.save_stripe_credit_note is
 
 -- Refunds that a credit note of Stripe tells of before they tell of themselves.
 create function _billing.save_refunds_of_note(note jsonb, seen timestamptz)
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   insert into public.stripe_refunds as r (refund_id, stripe_invoice_id, stripe_credit_note_id,
     amount_minor, status, seen_at)
   select x.refund_id, note ->> 'invoice', note ->> 'id', sum(x.amount), 'unknown', seen
@@ -10593,7 +10761,7 @@ comment on function _billing.save_refunds_of_note is 'Notes the refunds that a c
 
 -- Void there: what of it stands here is taken back where that can be, else operators are told.
 create function _billing.void_stripe_credit_note(note jsonb, at timestamptz)
-returns text language plpgsql set search_path = '' as $$
+returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   own record;
   outcome text;
@@ -10622,7 +10790,7 @@ end $$;
 -- otherwise, so each is a note. Returns the numbers, or why it cannot be.
 create function _billing.issue_for_stripe(note jsonb, mirror public.stripe_invoices,
   refunded bigint, rest bigint, at timestamptz)
-returns text language plpgsql set search_path = '' as $$
+returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   invoice public.invoices := _billing.get_invoice(mirror.invoice_id);
   creditable constant bigint := case when invoice.status in ('open', 'paid', 'uncollectible')
@@ -10657,7 +10825,7 @@ end $$;
 -- What of a credit note was to go back as money and did not, because its refunds failed before the
 -- note was told of: that is credit, but for what went onto the balance already when they failed.
 create function _billing.failed_part_of_note(note jsonb) returns bigint
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select coalesce(sum(greatest(0, _billing.from_stripe(coalesce(p ->> 'amount_refunded',
     note ->> 'total')::bigint, note ->> 'currency') - r.credited_minor)), 0)::bigint
   from jsonb_array_elements(coalesce(note -> 'refunds', '[]')) p
@@ -10670,7 +10838,7 @@ comment on function _billing.failed_part_of_note is
 -- A credit note of Stripe: ours if it names one, else one is issued here for it. What it gives back
 -- as money and a refund has told of already has a note here.
 create function billing.apply_stripe_credit_note(note jsonb, seen timestamptz)
-returns text language plpgsql security definer set search_path = '' as $$
+returns text language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above.
 declare
   mirror public.stripe_invoices;
@@ -10743,7 +10911,7 @@ return coalesce(array_position(
 
 -- Voided or written off there: here too, where our rules allow it; else somebody is told.
 create function _billing.follow_stripe_status(mirror public.stripe_invoices, at timestamptz)
-returns text language plpgsql set search_path = '' as $$
+returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   invoice public.invoices := _billing.get_invoice(mirror.invoice_id);
 begin
@@ -10765,7 +10933,7 @@ end $$;
 -- One invoice of Stripe, as it is in an event or an answer. Returns what came of it, or null when
 -- it is none of ours (a subscription's, one made by hand there).
 create function billing.apply_stripe_invoice(invoice jsonb, seen timestamptz)
-returns text language plpgsql security definer set search_path = '' as $$
+returns text language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: the books are written by functions only.
 declare
   mirror public.stripe_invoices;
@@ -10810,7 +10978,7 @@ grant execute on function billing.apply_stripe_invoice(jsonb, timestamptz) to se
 
 -- Stripe's fields as the lines of an address; we send the lines of ours in line1 and line2.
 create function _billing.address_lines(address jsonb) returns text[]
-language sql immutable set search_path = '' as $$
+language sql immutable set search_path = pg_catalog, pg_temp as $$
   select coalesce(array_agg(btrim(l.line) order by l.place), '{}')
   from (values
     (1, address ->> 'line1'), (2, address ->> 'line2'),
@@ -10822,14 +10990,14 @@ language sql immutable set search_path = '' as $$
 $$;
 
 create function _billing.client_of_customer(customer_id text) returns uuid
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select s.client_id from public.stripe_customers s where s.stripe_customer_id = customer_id;
 $$;
 
 -- The client changed its details in the portal: the next invoice goes to the new address. Only
 -- what the event says was changed is taken, and what we sent ourselves is no change.
 create function _billing.apply_stripe_customer(customer jsonb, changed jsonb)
-returns text language plpgsql set search_path = '' as $$
+returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   owner uuid := _billing.client_of_customer(customer ->> 'id');
   before public.clients;
@@ -10853,7 +11021,7 @@ begin
 end $$;
 
 create function billing.forget_stripe_customer(customer_id text, seen timestamptz)
-returns text language plpgsql security definer set search_path = '' as $$
+returns text language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: called for the service role by reconciliation.
 begin
   update public.stripe_customers s set deleted_at = seen
@@ -10874,7 +11042,7 @@ grant execute on function billing.forget_stripe_customer(text, timestamptz) to s
 
 -- The client of a subscription: its customer's, or the one that it names.
 create function billing.owner_of_subscription(subscription jsonb)
-returns uuid language sql stable security definer set search_path = '' as $$
+returns uuid language sql stable security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: called for the service role by reconciliation.
   select coalesce(_billing.client_of_customer(subscription ->> 'customer'),
     (select c.id from public.clients c
@@ -10886,7 +11054,7 @@ grant execute on function billing.owner_of_subscription(jsonb) to service_role;
 
 -- A base fee that waits for our next invoice is left to Stripe once a subscription with one begins.
 create function _billing.drop_doubled_fee(mirror public.stripe_subscriptions, began timestamptz)
-returns text language plpgsql set search_path = '' as $$
+returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   dropped bigint;
 begin
@@ -10911,11 +11079,11 @@ end $$;
 -- ended, an older subscription does not begin again, and a pause stays a pause. One that runs no
 -- more, without another beside it, ends the interval in which its last day lies; that day is
 -- served. Where it ends before its client's service has begun for the first time, service does not
--- begin: nothing is billed, usage is in quarantine. What is told afterwards of a subscription that had
--- ended before that ends nothing.
+-- begin: nothing is billed, usage is in quarantine. What is told afterwards of a subscription that
+-- had ended before that ends nothing.
 create function _billing.follow_subscription(mirror public.stripe_subscriptions,
   made timestamptz, runs_since timestamptz, ended timestamptz)
-returns text language plpgsql set search_path = '' as $$
+returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   first_day constant date := billing.day_of(mirror.client_id, runs_since);
   end_day constant date :=
@@ -10977,7 +11145,7 @@ end $$;
 
 -- Mirrors a subscription. A new one gives its client a billing config; service follows it.
 create function billing.apply_stripe_subscription(subscription jsonb, seen timestamptz)
-returns text language plpgsql security definer set search_path = '' as $$
+returns text language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: called for the service role by reconciliation.
 declare
   owner constant uuid := billing.owner_of_subscription(subscription);
@@ -11032,7 +11200,7 @@ grant execute on function billing.apply_stripe_subscription(jsonb, timestamptz) 
 
 -- The platform fee as a line of ours, for a client whose fee Stripe does not bill.
 create function billing.charge_base_fee(client_id uuid, amount numeric, description text, day date)
-returns uuid language plpgsql security definer set search_path = '' as $$
+returns uuid language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: it looks at subscriptions that the caller need not see.
 declare
   item uuid;
@@ -11063,7 +11231,7 @@ grant execute on function billing.charge_base_fee(uuid, numeric, text, date) to 
 
 -- Which payment belongs to which invoice: what refunds and disputes are looked up by.
 create function billing.apply_stripe_invoice_payment(payment jsonb, seen timestamptz)
-returns text language plpgsql security definer set search_path = '' as $$
+returns text language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above.
 declare
   mirror public.stripe_invoices;
@@ -11105,7 +11273,7 @@ grant execute on function billing.apply_stripe_invoice_payment(jsonb, timestampt
 
 -- Failures are told once per attempt.
 create function _billing.notice_of_invoice_event(event billing.stripe_events)
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   select _billing.notice(event.type || '/' || m.stripe_invoice_id || '/'
       || coalesce(t.invoice ->> 'attempt_count', '0'), 'high',
     format(x.message, i.number, c.name, billing.money_text(i.amount_due_minor, i.currency),
@@ -11123,7 +11291,7 @@ $$;
 
 -- The client hears of it too, once per attempt: by mail, with the pay link.
 create function _billing.remind_of_failed_payment(event billing.stripe_events)
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   insert into public.deliveries (kind, event, dedupe_key, client_id, invoice_id, max_attempts,
     payload)
   select 'email', 'reminder', format('%s:%s:%s', x.failure, m.stripe_invoice_id,
@@ -11150,7 +11318,7 @@ $$;
 -- Stores an event unless it is known. True when it is new. In plpgsql because its plan is kept from
 -- call to call: this is all that Stripe waits for.
 create function billing.receive_stripe_event(event jsonb)
-returns boolean language plpgsql security definer set search_path = '' as $$
+returns boolean language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: callers may not write the books; this writes down only what Stripe signed.
 begin
   insert into billing.stripe_events (id, type, livemode, created_at, payload)
@@ -11163,7 +11331,7 @@ comment on function billing.receive_stripe_event is 'Stores an event once; true 
 grant execute on function billing.receive_stripe_event(jsonb) to service_role;
 
 create function _billing.postpone_stripe_event(event billing.stripe_events, error text)
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   update billing.stripe_events e set
     attempts = e.attempts + 1, note = error,
@@ -11179,7 +11347,7 @@ end $$;
 
 -- What each type means for us. Returns what was done; 'ignored: why' where nothing was to be done.
 create function _billing.apply_stripe_event(event billing.stripe_events)
-returns text language plpgsql set search_path = '' as $$
+returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   thing constant jsonb := event.payload #> '{data,object}';
   result text;
@@ -11242,7 +11410,7 @@ end $$;
 -- Acts on one pending event. What fails is undone and tried again later, longer and longer apart;
 -- after twelve times (some hours) somebody is told.
 create function billing.process_stripe_event(event_id text)
-returns text language plpgsql security definer set search_path = '' as $$
+returns text language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: acting on an event writes the books.
 declare
   event billing.stripe_events;
@@ -11282,7 +11450,7 @@ grant execute on function billing.process_stripe_event(text) to service_role;
 
 -- All that is due, oldest first. Cron calls it; two at once do each event once.
 create function billing.process_stripe_events(limit_to integer default 500)
-returns integer language plpgsql security definer set search_path = '' as $$
+returns integer language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above.
 declare
   event record;
@@ -11324,7 +11492,7 @@ comment on procedure _billing.act_on_stripe_events is
 -- What the functions need to know to bring an invoice to Stripe, and what they write down.
 
 create function _billing.stripe_client_facts(client_id uuid, livemode boolean)
-returns jsonb language sql stable set search_path = '' as $$
+returns jsonb language sql stable set search_path = pg_catalog, pg_temp as $$
   select jsonb_build_object('id', c.id, 'name', c.name, 'email', c.email,
     'address', to_jsonb(c.address), 'tax_id', c.tax_id, 'locale', c.locale,
     'external_id', c.external_id, 'tax_id_type', t.tax_id_type,
@@ -11340,11 +11508,11 @@ $$;
 comment on function _billing.stripe_client_facts is
   'What Stripe''s customer of a client is made of.';
 
--- The held invoices that an invoice collects for good: those of Stripe invoices that are void or were
--- never finalized are free for another. While Stripe can still be paid, they are not.
+-- The held invoices that an invoice collects for good: those of Stripe invoices that are void or
+-- were never finalized are free for another. While Stripe can still be paid, they are not.
 create function _billing.carried_invoices(livemode boolean)
 returns table (held_invoice_id uuid, carrying_invoice_id uuid)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select c.held_invoice_id, c.carrying_invoice_id
   from public.stripe_carried c
   join public.invoices i on i.id = c.carrying_invoice_id
@@ -11357,7 +11525,7 @@ comment on function _billing.carried_invoices is
 
 -- Everything about one invoice that sending it takes, as one document.
 create function _billing.stripe_invoice_facts(invoice_id uuid, livemode boolean)
-returns jsonb language sql stable set search_path = '' as $$
+returns jsonb language sql stable set search_path = pg_catalog, pg_temp as $$
   select jsonb_build_object(
     'invoice', to_jsonb(i) - 'document' - 'note' - 'deliveries',
     'exponent', cur.exponent,
@@ -11372,6 +11540,8 @@ returns jsonb language sql stable set search_path = '' as $$
       where m.state = 'held' and m.livemode = stripe_invoice_facts.livemode and h.id <> i.id
         and h.client_id = i.client_id and h.currency = i.currency and h.status = 'open'
         and h.amount_due_minor > 0 and coalesce(c.carrying_invoice_id, i.id) = i.id), '[]'),
+    'credit_notes', coalesce((select jsonb_agg(n.id order by n.id) from public.credit_notes n
+      where n.invoice_id = i.id), '[]'),
     'lines', coalesce((select jsonb_agg(jsonb_build_object('position', l.position,
         'kind', l.kind, 'description', l.description, 'detail', l.detail,
         'service_start', l.service_start, 'service_end', l.service_end,
@@ -11387,7 +11557,7 @@ comment on function _billing.stripe_invoice_facts is
 
 create function _billing.save_stripe_customer(client_id uuid, livemode boolean, customer_id text,
   digest text)
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   -- One at a time per client: `on conflict` waits for one of the two unique keys only, and the
   -- other would refuse the second of two workers that note the same customer at once.
   select pg_advisory_xact_lock(hashtextextended('stripe customer ' || client_id, 0));
@@ -11402,7 +11572,7 @@ comment on function _billing.save_stripe_customer is
 
 -- Begun before Stripe is asked, so that a webhook that is faster than the answer finds its invoice.
 create function _billing.begin_stripe_invoice(invoice_id uuid, livemode boolean)
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   insert into public.stripe_invoices (invoice_id, livemode) values (invoice_id, livemode)
   on conflict do nothing;
 $$;
@@ -11410,7 +11580,7 @@ comment on function _billing.begin_stripe_invoice is 'Begins the mirror of an in
 
 -- Notes the Stripe draft before anything is done with it, so that no crash forgets it.
 create function _billing.save_stripe_draft(invoice_id uuid, livemode boolean, stripe_id text)
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   update public.stripe_invoices m set stripe_invoice_id = stripe_id,
     state = case when m.state in ('creating', 'held', 'refused', 'deleted') then 'draft'
       else m.state end, problem = null
@@ -11423,7 +11593,7 @@ comment on function _billing.save_stripe_draft is 'Notes the id of an invoice''s
 -- begins anew, with new idempotency keys if a draft was deleted.
 create function _billing.save_stripe_problem(invoice_id uuid, livemode boolean, state text,
   problem text, draft_deleted boolean)
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   update public.stripe_invoices m set state = save_stripe_problem.state,
     problem = save_stripe_problem.problem, stripe_invoice_id = null,
     generation = m.generation + draft_deleted::integer
@@ -11436,7 +11606,7 @@ comment on function _billing.save_stripe_problem is 'Notes why an invoice is not
 -- the Dashboard. What is still to be collected begins anew, under new idempotency keys, else Stripe
 -- would answer with the one that is gone. Of two who find out, one begins.
 create function _billing.forget_stripe_draft(invoice_id uuid, livemode boolean, gone text)
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   update public.stripe_invoices m set stripe_invoice_id = null, generation = m.generation + 1,
     problem = 'its draft is gone from Stripe',
     state = case when i.status in ('open', 'uncollectible') and i.amount_due_minor > 0
@@ -11450,9 +11620,10 @@ comment on function _billing.forget_stripe_draft is
   'Notes that Stripe has a draft no more; an invoice that is still due begins anew.';
 
 -- About to be finalized: what it carries, and which credit notes its amount already allows for.
+-- Those are the ones there were when the amount was read; one issued since is sent to Stripe.
 create function _billing.save_stripe_carried(invoice_id uuid, livemode boolean, held jsonb,
-  agreed_total bigint)
-returns void language sql set search_path = '' as $$
+  agreed_total bigint, credit_note_ids uuid[])
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   insert into public.stripe_carried as c (held_invoice_id, livemode, carrying_invoice_id,
     amount_minor)
   select h.invoice_id, save_stripe_carried.livemode, save_stripe_carried.invoice_id,
@@ -11470,7 +11641,7 @@ returns void language sql set search_path = '' as $$
     and m.livemode = save_stripe_carried.livemode;
   insert into public.stripe_credit_notes (credit_note_id, livemode, origin)
   select n.id, save_stripe_carried.livemode, 'ours' from public.credit_notes n
-  where n.invoice_id = save_stripe_carried.invoice_id
+  where n.invoice_id = save_stripe_carried.invoice_id and n.id = any (credit_note_ids)
   on conflict do nothing;
 $$;
 comment on function _billing.save_stripe_carried is
@@ -11484,7 +11655,7 @@ comment on function _billing.save_stripe_carried is
 -- in our books only (`out of band`): Stripe's balance of a customer stays zero.
 create function _billing.unsent_credit_notes(mirror public.stripe_invoices)
 returns table (credit_note_id uuid, amount_minor bigint, refund_minor bigint, reason text)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select n.id, n.total_minor, n.to_refund_minor, n.reason
   from public.credit_notes n
   where n.invoice_id = mirror.invoice_id and n.voided_at is null and not exists (
@@ -11497,7 +11668,7 @@ $$;
 create function _billing.stripe_outbox(livemode boolean)
 returns table (task text, invoice_id uuid, stripe_invoice_id text, credit_note_id uuid,
   amount_minor bigint, refund_minor bigint, currency text, memo text)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select case
       when i.status = 'void' and m.state = 'draft' then 'delete'
       when i.status = 'void' then 'void'
@@ -11522,7 +11693,7 @@ comment on function _billing.stripe_outbox is
 
 -- Before Stripe is told that the rest was paid elsewhere: so that its figure is not booked again.
 create function _billing.save_paid_off_stripe(invoice_id uuid, livemode boolean, amount bigint)
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   update public.stripe_invoices m set paid_off_stripe_minor = amount
   where m.invoice_id = save_paid_off_stripe.invoice_id
     and m.livemode = save_paid_off_stripe.livemode;
@@ -11538,7 +11709,7 @@ returns table (invoice_id uuid, number text, status text, currency text, wanted 
   problem text, total_minor bigint, amount_paid_minor bigint, booked_minor bigint,
   paid_off_stripe_minor bigint, refunded_minor bigint, booked_refund_minor bigint,
   paid_here_minor bigint)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select i.id, i.number, i.status, i.currency, 'stripe' = any (i.deliveries)
       and i.status in ('open', 'uncollectible') and i.amount_due_minor > 0,
     m.agreed_total_minor, i.amount_due_minor, m.stripe_invoice_id, m.state, m.problem,
@@ -11561,7 +11732,7 @@ comment on function _billing.stripe_both_sides is
 -- Usage on an invoice of ours, be it a draft, is not given to Stripe as well; nor is that of a
 -- period that was skipped.
 create function _billing.guard_new_meter() returns trigger
-language plpgsql set search_path = '' as $$
+language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   settled text;
 begin
@@ -11589,7 +11760,7 @@ create constraint trigger guard_new_meter_at_commit after insert on public.strip
 -- Usage of client-local days that Stripe rates, per client, meter and day; of days of service only.
 create function _billing.metered_usage(from_day date, until_day date)
 returns table (client_id uuid, event_name text, usage_day date, quantity numeric)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select r.client_id, m.event_name, r.usage_day, sum(r.quantity)
   from (select distinct s.client_id from public.stripe_meters s) k
   join public.service_intervals v on v.client_id = k.client_id
@@ -11651,7 +11822,7 @@ create function _billing.due_meter_events(livemode boolean,
   as_of timestamptz default billing.as_of(), limit_to integer default 500)
 returns table (id uuid, client_id uuid, event_name text, value bigint, happened_at bigint,
   attempts smallint)
-language plpgsql set search_path = '' as $$
+language plpgsql set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 declare
   oldest constant date := _billing.oldest_metered_day(as_of);
@@ -11690,7 +11861,7 @@ comment on function _billing.due_meter_events is
 -- About to be sent: from now on Stripe may have it. False where another worker has sent it, or has
 -- written it down anew: then it must not be sent.
 create function _billing.begin_meter_event(event_id uuid, at timestamptz)
-returns boolean language plpgsql set search_path = '' as $$
+returns boolean language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   update billing.stripe_meter_events e set attempts = e.attempts + 1,
     tried_at = coalesce(e.tried_at, at)
@@ -11703,7 +11874,7 @@ comment on function _billing.begin_meter_event is
 -- How it went: `sent`; `refused`, so Stripe does not have it, unless an earlier try is in doubt;
 -- `unsure`, so it may have it.
 create function _billing.save_meter_event(event_id uuid, outcome text, problem text, at timestamptz)
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   update billing.stripe_meter_events e set problem = save_meter_event.problem,
     sent_at = case outcome when 'sent' then at end,
     tried_at = case when outcome <> 'refused' or e.attempts > 1 then e.tried_at end
@@ -11716,7 +11887,7 @@ create function _billing.meter_differences(since date, livemode boolean,
   as_of timestamptz default billing.as_of())
 returns table (client_id uuid, client text, event_name text, usage_day date, used numeric,
   sent bigint, reason text)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select c.id, c.name, d.event_name, d.usage_day, d.used, d.sent, case
     when d.used < d.told then 'more was told than was used, and Stripe takes nothing back'
     when d.problem is not null then d.problem
@@ -11753,7 +11924,7 @@ comment on function _billing.meter_differences is
 -- Calls reconcile-stripe, where it can be called and there is something to tell or compare. Stripe
 -- being off is the function's to say. Like every nudge it may be lost; the next one finds the same.
 create function billing.nudge_stripe(body jsonb) returns text
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: reads Vault, which callers may not.
 declare
   missing constant text[] := _billing.missing_secrets();
@@ -11808,7 +11979,7 @@ from (values
 -- The columns in which an event differs from the stored row, or null: populating the row with the
 -- event casts and rounds as storing it would have.
 create function billing.event_differences(stored public.agent_usage_logs, event jsonb)
-returns text language sql stable set search_path = '' set timezone = 'UTC' as $$
+returns text language sql stable set search_path = pg_catalog, pg_temp set timezone = 'UTC' as $$
   select string_agg(k.key, ', ' order by k.key)
   from jsonb_object_keys(event) k(key)
   where to_jsonb(jsonb_populate_record(stored, event)) -> k.key
@@ -11821,7 +11992,7 @@ grant execute on function billing.event_differences(public.agent_usage_logs, jso
 -- Refuses events that name a row to correct: dropping the field would bill what was to be taken
 -- back.
 create function billing.refuse_corrections(events jsonb)
-returns void language plpgsql stable set search_path = '' as $$
+returns void language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 begin
   if events @? 'lax $[*].corrects_id ? (@ != null)' then
     perform billing.raise_error('correction_refused',
@@ -11836,7 +12007,7 @@ grant execute on function billing.refuse_corrections(jsonb) to service_role;
 -- Inserts events; of those with one id the first. An id that is stored already, or that another
 -- connection stores and commits meanwhile, inserts nothing. Returns the places of what was stored.
 create function billing.insert_events(batch jsonb)
-returns integer[] language sql set search_path = '' set timezone = 'UTC' as $$
+returns integer[] language sql set search_path = pg_catalog, pg_temp set timezone = 'UTC' as $$
   with wanted as materialized (
     select distinct on (x.id) x.id, x.index, r.agent, r.endpoint, r.model, r.input_tokens,
       r.output_tokens, r.web_searches, r.other_features, r.input_cost, r.output_cost,
@@ -11869,7 +12040,7 @@ grant execute on function billing.insert_events(jsonb) to service_role;
 -- Only what an event says is compared, so a retry that leaves a default out is still a duplicate.
 create function billing.ingest_usage(events jsonb)
 returns table (index integer, result text, id uuid, detail text)
-language plpgsql set search_path = '' set timezone = 'UTC' as $$
+language plpgsql set search_path = pg_catalog, pg_temp set timezone = 'UTC' as $$
 declare
   ids uuid[];
   fresh uuid[];
@@ -11977,7 +12148,7 @@ grant select, insert, update, delete on billing.idempotency_keys to service_role
 create function billing.claim_idempotency_key(actor text, key text, operation text,
   request_hash text)
 returns table (is_new boolean, same_request boolean, status smallint, answer json)
-language plpgsql set search_path = '' as $$
+language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   delete from billing.idempotency_keys k where k.created_at < now() - interval '7 days';
   insert into billing.idempotency_keys as k (actor, key, operation, request_hash)
@@ -12007,7 +12178,7 @@ grant execute on function billing.claim_idempotency_key(text, text, text, text) 
 -- whole day yet, what there is. Never below the minimum nor below what is charged already.
 create function billing.current_spend(client_id uuid, as_of timestamptz default now())
 returns jsonb language plpgsql stable security definer
-set search_path = '' set plan_cache_mode = force_generic_plan as $$
+set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
 -- Definer: rating reads functions that callers may not call; the caller checks whose client it is.
 declare
   target billing.rating_target;
@@ -12091,7 +12262,7 @@ grant execute on function billing.current_spend(uuid, timestamptz) to service_ro
 create function billing.usage_in_logs(from_day date, until_day date)
 returns table (client_id uuid, usage_day date, model text, metric text, agent text,
   quantity numeric, provider_cost numeric, log_count bigint)
-language plpgsql stable security definer set search_path = '' as $$
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: summing logs is done by functions that callers may not call.
 declare
   nothing billing.usage_watermark;
@@ -12117,7 +12288,7 @@ grant execute on function billing.usage_in_logs(date, date) to service_role;
 -- What the HTTP API calls as service_role beside what is granted elsewhere.
 
 create function billing.count_usage()
-returns bigint language plpgsql security definer set search_path = '' as $$
+returns bigint language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: usage_records and the watermark are written by the rollup alone.
 begin
   return _billing.rollup();
@@ -12126,99 +12297,237 @@ comment on function billing.count_usage is
   'Counts the logs that have arrived since the last rollup; returns how many.';
 grant execute on function billing.count_usage() to service_role;
 
--- 90_operations/dashboards.sql
+-- 90_operations/dashboards/usage.sql
 
--- For dashboards: sums over clients, months, agents and models, refreshed beside the work. Nothing
--- that bills reads them.
+-- For dashboards: usage by month. Kept in a table, of which a refresh replaces the months that have
+-- changed. Nothing that bills reads it.
+create table billing.monthly_usage (
+  client_id uuid not null,
+  month date not null,
+  model text not null,
+  metric text not null,
+  agent text not null,
+  quantity numeric not null,
+  provider_cost numeric not null,
+  primary key (client_id, month, model, metric, agent)
+) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02,
+  autovacuum_analyze_scale_factor = 0.02);
+comment on table billing.monthly_usage is
+  'Sums of usage_records per month, as of the last billing.refresh_dashboards.';
+create index monthly_usage_month on billing.monthly_usage (month);
+alter table billing.monthly_usage enable row level security;
+revoke all on billing.monthly_usage from public;
+grant select on billing.monthly_usage to service_role;
 
-create materialized view billing.client_monthly_usage as
-select r.client_id, c.name as client, date_trunc('month', r.usage_day)::date as month, r.metric,
-  sum(r.quantity) as quantity, sum(r.provider_cost) as provider_cost
-from public.usage_records r join public.clients c on c.id = r.client_id
-group by r.client_id, c.name, date_trunc('month', r.usage_day), r.metric;
-comment on materialized view billing.client_monthly_usage is
+-- A month that was noted is summed anew as of the snapshot that saw its note, which was written
+-- with the change. Client by client by index: other usage is not looked at.
+create function _billing.refresh_monthly_usage(everything boolean)
+returns void language sql set search_path = pg_catalog, pg_temp set jit = off as $$
+  with taken as (
+    delete from _billing.usage_changes u returning u.client_id, u.month
+  ), changed as materialized (
+    select t.client_id, t.month from taken t
+    union
+    select r.client_id, date_trunc('month', r.usage_day)::date from public.usage_records r
+    where everything
+    union
+    select m.client_id, m.month from billing.monthly_usage m where everything
+  ), summed as materialized (
+    select c.client_id, c.month, r.model, r.metric, r.agent, sum(r.quantity) as quantity,
+      sum(r.provider_cost) as provider_cost
+    from changed c
+    cross join lateral (
+      select * from public.usage_records u
+      where u.client_id = c.client_id and u.usage_day >= c.month
+        and u.usage_day < (c.month + interval '1 month')::date
+      offset 0
+    ) r
+    group by c.client_id, c.month, r.model, r.metric, r.agent
+  ), gone as (
+    delete from billing.monthly_usage m
+    using changed c
+    where m.client_id = c.client_id and m.month = c.month and not exists (
+      select from summed s where (s.client_id, s.month, s.model, s.metric, s.agent)
+        = (m.client_id, m.month, m.model, m.metric, m.agent))
+  )
+  insert into billing.monthly_usage as m
+    (client_id, month, model, metric, agent, quantity, provider_cost)
+  select s.client_id, s.month, s.model, s.metric, s.agent, s.quantity, s.provider_cost
+  from summed s
+  on conflict (client_id, month, model, metric, agent) do update set
+    quantity = excluded.quantity, provider_cost = excluded.provider_cost
+  where (m.quantity, m.provider_cost) is distinct from (excluded.quantity, excluded.provider_cost);
+$$;
+comment on function _billing.refresh_monthly_usage is
+  'Sums anew the months of clients whose usage has changed, or all of them.';
+
+create view billing.client_monthly_usage with (security_invoker = true) as
+select m.client_id, c.name as client, m.month, m.metric, sum(m.quantity) as quantity,
+  sum(m.provider_cost) as provider_cost
+from billing.monthly_usage m join public.clients c on c.id = m.client_id
+group by m.client_id, c.name, m.month, m.metric;
+comment on view billing.client_monthly_usage is
   'Usage and provider cost (USD) per client, month and metric.';
-create unique index client_monthly_usage_key
-  on billing.client_monthly_usage (client_id, month, metric);
 revoke all on billing.client_monthly_usage from public;
 grant select on billing.client_monthly_usage to service_role;
 
-create materialized view billing.agent_model_usage as
-select r.agent, r.model, date_trunc('month', r.usage_day)::date as month, r.metric,
-  sum(r.quantity) as quantity, sum(r.provider_cost) as provider_cost,
-  count(distinct r.client_id) as clients
-from public.usage_records r
-group by r.agent, r.model, date_trunc('month', r.usage_day), r.metric;
-comment on materialized view billing.agent_model_usage is
+create view billing.agent_model_usage with (security_invoker = true) as
+select m.agent, m.model, m.month, m.metric, sum(m.quantity) as quantity,
+  sum(m.provider_cost) as provider_cost, count(distinct m.client_id) as clients
+from billing.monthly_usage m
+group by m.agent, m.model, m.month, m.metric;
+comment on view billing.agent_model_usage is
   'Usage and provider cost (USD) per agent, model, month and metric.';
-create unique index agent_model_usage_key
-  on billing.agent_model_usage (agent, model, month, metric);
 revoke all on billing.agent_model_usage from public;
 grant select on billing.agent_model_usage to service_role;
 
-create materialized view billing.client_margin as
+-- 90_operations/dashboards/margin.sql
+
+-- For dashboards: what was invoiced beside what it cost.
+create table _billing.revenue_changes (client_id uuid not null);
+comment on table _billing.revenue_changes is
+  'Clients whose invoices or credit notes changed since billing.refresh_dashboards, each maybe many
+   times.';
+alter table _billing.revenue_changes enable row level security;
+revoke all on _billing.revenue_changes from public, anon, authenticated, service_role;
+
+create function _billing.note_revenue_change() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+-- Definer: revenue_changes is written by nobody else.
+begin
+  insert into _billing.revenue_changes (client_id) values (new.client_id);
+  return null;
+end $$;
+
+-- Lines are frozen once an invoice is issued, so revenue changes with the status of an invoice.
+create trigger note_revenue_change after insert or update of status on public.invoices
+  for each row when (new.status <> 'draft') execute function _billing.note_revenue_change();
+create trigger note_revenue_change after insert or update of voided_at on public.credit_notes
+  for each row execute function _billing.note_revenue_change();
+
+create table billing.monthly_revenue (
+  client_id uuid not null,
+  month date not null,
+  currency text not null,
+  net_minor bigint not null,
+  primary key (client_id, month, currency)
+);
+comment on table billing.monthly_revenue is
+  'Invoiced less credited, net of tax, per client and month, as of billing.refresh_dashboards.';
+alter table billing.monthly_revenue enable row level security;
+revoke all on billing.monthly_revenue from public;
+grant select on billing.monthly_revenue to service_role;
+
+-- What was invoiced and credited to some clients, by the month that it is for.
+create function _billing.revenue_of(client_ids uuid[])
+returns table (client_id uuid, month date, currency text, net_minor bigint)
+language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
+  with invoice as materialized (
+    -- Client by client by index: other clients' invoices are not looked at.
+    select i.id, i.client_id, i.currency, i.period_start
+    from unnest(client_ids) c(id)
+    cross join lateral (
+      select * from public.invoices x where x.client_id = c.id
+        and x.status in ('open', 'paid', 'uncollectible')
+      offset 0
+    ) i
+  ), invoiced as (
+    select i.client_id, date_trunc('month', l.section_start)::date as month, i.currency,
+      sum(case when l.kind <> 'tax' then l.amount_minor
+        when l.tax_behavior = 'inclusive' then -l.amount_minor else 0 end) as net_minor
+    from invoice i
+    cross join lateral (
+      select * from public.invoice_lines x where x.invoice_id = i.id
+        and x.section_start is not null
+      offset 0
+    ) l
+    group by 1, 2, 3
+  ), credited as (
+    -- Tax that is contained in the amounts is no more ours when it is given back than when charged.
+    select i.client_id, date_trunc('month', s.section_start)::date as month, i.currency,
+      sum(case when x.kind <> 'tax' then -x.amount_minor
+        when t.tax_behavior = 'inclusive' then x.amount_minor else 0 end) as net_minor
+    from invoice i
+    join public.credit_notes n on n.invoice_id = i.id and n.voided_at is null
+    join public.credit_note_lines x on x.credit_note_id = n.id
+    left join lateral (
+      select l.tax_behavior from public.invoice_lines l
+      where l.invoice_id = n.invoice_id and l.rating_key = x.rating_key and x.kind = 'tax' limit 1
+    ) t on true
+    -- A credit of an amount names no section: it is of the month that the invoice was for.
+    cross join lateral (select coalesce(x.section_start, i.period_start, (
+      select min(l.section_start) from public.invoice_lines l where l.invoice_id = i.id
+    )) as section_start) s
+    where s.section_start is not null
+    group by 1, 2, 3
+  )
+  select r.client_id, r.month, r.currency, sum(r.net_minor)::bigint
+  from (select * from invoiced union all select * from credited) r group by 1, 2, 3;
+$$;
+comment on function _billing.revenue_of is
+  'Invoiced less credited, net of tax, of some clients by month.';
+
+create function _billing.refresh_monthly_revenue(everything boolean)
+returns void language sql set search_path = pg_catalog, pg_temp as $$
+  with taken as (
+    delete from _billing.revenue_changes t returning t.client_id
+  ), changed as materialized (
+    select t.client_id from taken t
+    union
+    select c.id from public.clients c where everything
+  ), revenue as materialized (
+    select * from _billing.revenue_of(array(select c.client_id from changed c))
+  ), gone as (
+    delete from billing.monthly_revenue m
+    using changed c
+    where m.client_id = c.client_id and not exists (select from revenue r
+      where (r.client_id, r.month, r.currency) = (m.client_id, m.month, m.currency))
+  )
+  insert into billing.monthly_revenue as m (client_id, month, currency, net_minor)
+  select r.client_id, r.month, r.currency, r.net_minor from revenue r
+  on conflict (client_id, month, currency) do update set net_minor = excluded.net_minor
+  where m.net_minor <> excluded.net_minor;
+$$;
+comment on function _billing.refresh_monthly_revenue is
+  'Computes anew the revenue of clients whose invoices have changed, or of all.';
+
+create view billing.client_margin with (security_invoker = true) as
 with cost as (
-  select r.client_id, date_trunc('month', r.usage_day)::date as month,
-    sum(r.provider_cost) as provider_cost
-  from public.usage_records r group by 1, 2
-), invoiced as (
-  select i.client_id, date_trunc('month', l.section_start)::date as month, i.currency,
-    sum(l.amount_minor) filter (where l.kind <> 'tax') -
-      coalesce(sum(l.amount_minor) filter (where l.tax_behavior = 'inclusive'), 0) as net_minor
-  from public.invoices i join public.invoice_lines l on l.invoice_id = i.id
-  where i.status in ('open', 'paid', 'uncollectible') and l.section_start is not null
-  group by 1, 2, 3
-), credited as (
-  -- Tax that is contained in the amounts is no more ours when it is given back than when charged.
-  select n.client_id, date_trunc('month', s.section_start)::date as month, n.currency,
-    sum(case when x.kind <> 'tax' then -x.amount_minor
-      when t.tax_behavior = 'inclusive' then x.amount_minor else 0 end) as net_minor
-  from public.credit_notes n
-  join public.invoices i on i.id = n.invoice_id and i.status in ('open', 'paid', 'uncollectible')
-    and n.voided_at is null
-  join public.credit_note_lines x on x.credit_note_id = n.id
-  left join lateral (
-    select l.tax_behavior from public.invoice_lines l
-    where l.invoice_id = n.invoice_id and l.rating_key = x.rating_key and x.kind = 'tax' limit 1
-  ) t on true
-  -- A credit of an amount names no section: it is of the month that the invoice was for.
-  cross join lateral (select coalesce(x.section_start, i.period_start, (
-    select min(l.section_start) from public.invoice_lines l where l.invoice_id = i.id
-  )) as section_start) s
-  where s.section_start is not null
-  group by 1, 2, 3
-), revenue as (
-  select client_id, month, currency, sum(net_minor) as net_minor
-  from (select * from invoiced union all select * from credited) r group by 1, 2, 3
+  select m.client_id, m.month, sum(m.provider_cost) as provider_cost
+  from billing.monthly_usage m group by m.client_id, m.month
 )
 select client_id, month, coalesce(r.currency, '') as currency,
-  coalesce(r.net_minor, 0) as revenue_minor, coalesce(k.provider_cost, 0) as provider_cost
-from revenue r full join cost k using (client_id, month);
-comment on materialized view billing.client_margin is
+  coalesce(r.net_minor, 0)::numeric as revenue_minor, coalesce(k.provider_cost, 0) as provider_cost
+from billing.monthly_revenue r full join cost k using (client_id, month);
+comment on view billing.client_margin is
   'Invoiced less credited, net of tax (minor units), beside provider cost (USD); by client and
    month.';
-create unique index client_margin_key on billing.client_margin (client_id, month, currency);
 revoke all on billing.client_margin from public;
 grant select on billing.client_margin to service_role;
 
-create function billing.refresh_dashboards() returns void
-language plpgsql security definer set search_path = '' as $$
--- Definer: a refresh needs the owner.
+-- 90_operations/dashboards/refresh.sql
+
+-- Brings the dashboards up to date. What it costs grows with what has changed, not with what there
+-- is. `everything` computes all anew, after usage_records was written by hand.
+create function billing.refresh_dashboards(everything boolean default false) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+-- Definer: the tables are written by nobody but this function.
 begin
-  refresh materialized view concurrently billing.client_monthly_usage;
-  refresh materialized view concurrently billing.agent_model_usage;
-  refresh materialized view concurrently billing.client_margin;
+  -- One at a time; neither readers nor writers wait.
+  perform pg_advisory_xact_lock(hashtext('billing.refresh_dashboards'));
+  perform _billing.refresh_monthly_usage(everything);
+  perform _billing.refresh_monthly_revenue(everything);
 end $$;
 comment on function billing.refresh_dashboards is
-  'Refreshes the dashboard views without blocking their readers.';
-grant execute on function billing.refresh_dashboards() to service_role;
+  'Brings the dashboard views up to date by what has changed, or everything anew.';
+grant execute on function billing.refresh_dashboards(boolean) to service_role;
 
 -- 90_operations/reconcile_usage.sql
 
 -- Compares days with the logs, mends what differs and tells of it: a difference means that
 -- something wrote around the rollup.
 create function _billing.reconcile_days(days daterange, as_of timestamptz default billing.as_of())
-returns bigint language plpgsql set search_path = '' as $$
+returns bigint language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   differences constant bigint := _billing.heal_days(array[days]);
 begin
@@ -12236,7 +12545,7 @@ comment on function _billing.reconcile_days is
 
 -- The same as a job of rebuild_in_steps. One that has not ended by the next night goes on.
 create function _billing.request_comparison(as_of timestamptz default billing.as_of())
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   insert into billing.rebuild_requests (from_day, until_day, in_steps, compares)
   select (as_of at time zone 'UTC')::date - 45, (as_of at time zone 'UTC')::date + 4, true, true
   where not exists (select from billing.rebuild_requests r where r.compares);
@@ -12246,7 +12555,7 @@ comment on function _billing.request_comparison is
 
 -- The last 45 days, a week at a time.
 create function billing.reconcile_usage(as_of timestamptz default billing.as_of())
-returns bigint language plpgsql security definer set search_path = '' as $$
+returns bigint language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: usage_records is written by nobody but billing's own functions.
 declare
   today constant date := (as_of at time zone 'UTC')::date;
@@ -12269,7 +12578,8 @@ grant execute on function billing.reconcile_usage(timestamptz) to service_role;
 
 -- The oldest job, one piece further; true where there was one. Rebuilds come before comparisons.
 create function billing.rebuild_step()
-returns boolean language plpgsql security definer set search_path = '' set jit = off as $$
+returns boolean language plpgsql security definer
+set search_path = pg_catalog, pg_temp set jit = off as $$
 -- Definer: usage_records is written by nobody but billing's own functions.
 declare
   job billing.rebuild_requests;
@@ -12332,7 +12642,7 @@ comment on procedure _billing.rebuild_in_steps is
 -- Of invoices, by themselves and by their lines.
 create function _billing.check_invoices()
 returns table (invariant text, subject text, detail text)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select 'total_is_sum_of_lines', coalesce(i.number, i.id::text),
     format('total %s, lines %s', i.total_minor, s.total)
   from public.invoices i
@@ -12385,7 +12695,7 @@ comment on function _billing.check_invoices is
 -- Numbers of a series and year run from 1 to the counter, each once.
 create function _billing.check_numbers()
 returns table (invariant text, subject text, detail text)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   with given as (
     select m[1] as series, m[2]::integer as year, m[3]::integer as number
     from public.invoices i
@@ -12412,7 +12722,7 @@ comment on function _billing.check_numbers is 'Series of invoice numbers with ga
 -- Of money after the invoice: credit notes, payments, balance, and the ledger over all of it.
 create function _billing.check_money()
 returns table (invariant text, subject text, detail text)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select 'credit_note_is_sum_of_lines', n.number, format('total %s, lines %s', n.total_minor,
     s.total)
   from public.credit_notes n
@@ -12470,7 +12780,7 @@ comment on function _billing.check_money is
 -- rating may stay booked where notes by hand have left no invoice with room to credit it on.
 create function _billing.misbooked_sections()
 returns table (client_id uuid, section_start date, net_minor numeric)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   with section as materialized (
     select s.client_id, s.section_start, s.net_minor - coalesce((
       select sum(l.amount_minor)
@@ -12497,7 +12807,7 @@ comment on function _billing.misbooked_sections is
 -- what became of it.
 create function _billing.check_periods()
 returns table (invariant text, subject text, detail text)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select 'periods_follow_each_other', p.client_id::text, format('%s ends on %s, the next begins %s',
     p.period_start, p.period_end, p.next_start)
   from (
@@ -12544,7 +12854,7 @@ comment on function _billing.check_periods is
 -- Of usage: records equal logs, quarantine is of logs that exist.
 create function _billing.check_usage(days daterange)
 returns table (invariant text, subject text, detail text)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select 'records_equal_logs', concat_ws('/', d.client_id, d.usage_day, d.model, d.metric, d.agent),
     format('logged %s, recorded %s', d.logged, d.recorded)
   from billing.usage_discrepancies(days) d
@@ -12568,7 +12878,7 @@ comment on function _billing.check_usage is
 
 create function billing.check_invariants(usage_since date default null)
 returns table (invariant text, subject text, detail text)
-language sql stable security definer set search_path = '' set jit = off
+language sql stable security definer set search_path = pg_catalog, pg_temp set jit = off
 set statement_timeout = '30min' as $$
 -- Definer: callers may ask; what it looks at is more than they may read.
   select * from _billing.check_invoices()
@@ -12584,7 +12894,7 @@ comment on function billing.check_invariants is
 grant execute on function billing.check_invariants(date) to service_role;
 
 create function billing.report_violations(as_of timestamptz default billing.as_of())
-returns bigint language plpgsql security definer set search_path = '' as $$
+returns bigint language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above; it tells operators.
 declare
   violations bigint;
@@ -12619,7 +12929,7 @@ select _billing.schedule_job('billing-invariants', '10 4 * * *',
 
 -- The numbers that one field of a cron schedule stands for: '*', '*/5', '1,15', '2-31', '0-30/10'.
 create function _billing.cron_field(field text, lowest integer, highest integer)
-returns integer[] language sql immutable set search_path = '' as $$
+returns integer[] language sql immutable set search_path = pg_catalog, pg_temp as $$
   select array_agg(distinct n)
   from regexp_split_to_table(field, ',') part
   cross join lateral regexp_match(part, '^(?:\*|(\d+)(?:-(\d+))?)(?:/(\d+))?$') m
@@ -12632,7 +12942,7 @@ $$;
 -- is cron's rule wherever one of them is '*'. Null for what is no five-field schedule. Looks day by
 -- day: most schedules fire today or tomorrow.
 create function _billing.next_run(schedule text, after timestamptz)
-returns timestamptz language plpgsql immutable set search_path = '' as $$
+returns timestamptz language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
 declare
   local constant timestamp := after at time zone 'UTC';
   field constant text[] := regexp_split_to_array(btrim(schedule), '\s+');
@@ -12678,7 +12988,7 @@ comment on function _billing.next_run is 'Next time a cron schedule fires after 
 -- it needs is missing. Each goes on by itself when its job is called again.
 create function _billing.unfinished_work(at timestamptz default clock_timestamp())
 returns table (part text, what text, since timestamptz, message text)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select 'runs', 'run', min(r.started_at),
     format('the monthly run of %s, begun at %s, has not ended',
       to_char(min(r.as_of) at time zone 'UTC', 'YYYY-MM-DD'),
@@ -12708,7 +13018,7 @@ create function billing.read_jobs(at timestamptz default clock_timestamp())
 returns table (name text, purpose text, schedule text, active boolean, last_started_at timestamptz,
   last_outcome text, last_duration interval, last_message text, next_run_at timestamptz,
   warning text)
-language plpgsql stable security definer set search_path = '' as $$
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: pg_cron shows each role its own jobs only; these are the owner's.
 begin
   return query
@@ -12757,7 +13067,7 @@ grant select on billing.jobs to service_role;
 -- Tells of jobs that failed or are late, once a day each, of calls that were answered badly, once a
 -- day for each status, and of work that was begun and has not ended.
 create function billing.watch_jobs(at timestamptz default clock_timestamp())
-returns bigint language sql security definer set search_path = '' as $$
+returns bigint language sql security definer set search_path = pg_catalog, pg_temp as $$
   select _billing.note_answers(at);
   select coalesce(sum(billing.queue_notice(n.key, 'high', n.subject, n.message)), 0)::bigint
   from (
@@ -12792,7 +13102,7 @@ grant execute on function billing.watch_jobs(timestamptz) to service_role;
 
 -- pg_cron keeps the details of every run for ever; two weeks are enough, of calls too.
 create function _billing.purge_job_details(at timestamptz default clock_timestamp())
-returns bigint language sql set search_path = '' as $$
+returns bigint language sql set search_path = pg_catalog, pg_temp as $$
   delete from billing.job_calls c where c.called_at < at - interval '14 days';
   with gone as (
     delete from cron.job_run_details d where d.end_time < at - interval '14 days' returning 1
@@ -12811,7 +13121,7 @@ $$;
 -- connects, as hosted and by default: then each statement has its own timer. A background worker
 -- has one for the whole command, by the role's setting.
 create function _billing.schedule_jobs()
-returns void language sql set search_path = '' as $$
+returns void language sql set search_path = pg_catalog, pg_temp as $$
   select _billing.schedule_job(j.name, j.schedule, j.command, j.purpose)
   from (values
     ('billing-rollup', '* * * * *', 'call _billing.rollup_in_steps()',
@@ -12820,7 +13130,7 @@ returns void language sql set search_path = '' as $$
       'Computes usage anew where much is to be attributed otherwise, step by step'),
     ('billing-dashboards', '7,22,37,52 * * * *',
       $c$set statement_timeout = '15min'; select billing.refresh_dashboards()$c$,
-      'Refreshes the materialized views without blocking readers'),
+      'Brings the dashboards up to date by what has changed'),
     ('billing-monthly-run', '0 9 * * *', 'call billing.close_month()',
       'Invoices every period that is over; daily, for the far west and months begun on any day'),
     ('billing-finalize', '10 * * * *', 'call _billing.close_month_if_due()',
@@ -12860,7 +13170,7 @@ select _billing.schedule_jobs();
 -- How each part is doing: a row each, fine, late or broken, with what to look at.
 create function billing.read_health(at timestamptz default clock_timestamp())
 returns table (part text, state text, since timestamptz, detail text)
-language sql stable security definer set search_path = '' set jit = off as $$
+language sql stable security definer set search_path = pg_catalog, pg_temp set jit = off as $$
 -- Definer: jobs and queues are more than callers may read; what comes out are counts and times.
 -- Asked each minute by monitors: reads what waits, never what has been.
   with job as (
@@ -12877,7 +13187,8 @@ language sql stable security definer set search_path = '' set jit = off as $$
       select from by_job b where b.name = j.name)
   ), judged as (
     select b.part, case when j.name is null
-          or j.warning ~ 'failed|not scheduled|switched off|the last call' then 'broken' when j.warning is not null then 'late' else 'fine' end as state,
+          or j.warning ~ 'failed|not scheduled|switched off|the last call' then 'broken'
+        when j.warning is not null then 'late' else 'fine' end as state,
       j.last_started_at as since, coalesce(
         case when b.part = 'jobs' then b.name || ': ' else '' end || j.warning,
         'job ' || b.name || coalesce(', last ' || j.last_outcome, ', not run yet')) as detail
