@@ -8898,7 +8898,7 @@ comment on function _billing.is_suspect is
 -- A mail carries the PDF that the archive files. Where that has ended its workers, the mail waits
 -- until the archive is through.
 create function _billing.waits_for_pdf(mail public.deliveries, at timestamptz)
-returns boolean language sql stable set search_path = '' as $$
+returns boolean language sql stable set search_path = pg_catalog, pg_temp as $$
   select mail.kind = 'email' and exists (select from public.deliveries a
     where a.kind = 'archive' and a.invoice_id = mail.invoice_id
       and a.credit_note_id is not distinct from mail.credit_note_id
@@ -8908,7 +8908,7 @@ $$;
 
 -- Ends what has no try left, and the mails of what the archive cannot render.
 create function _billing.end_hopeless_deliveries(kinds text[], at timestamptz)
-returns void language plpgsql set search_path = '' as $$
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   unsendable bigint[];
 begin
@@ -8939,7 +8939,7 @@ end $$;
 -- One that has ended its workers, while no other is under way; null where there is none.
 create function _billing.claim_delivery_alone(kinds text[], lease_seconds integer default 120,
   at timestamptz default clock_timestamp())
-returns setof public.deliveries language plpgsql set search_path = '' as $$
+returns setof public.deliveries language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   if exists (select from public.deliveries d where d.state = 'running' and d.due_at > at) then
     return;

@@ -1,6 +1,6 @@
 -- Logs leave the table only exported, billed and agreed; what stays is counted as before.
 begin;
-select plan(39);
+select plan(40);
 
 insert into public.clients (id, name, external_id, started_on) values
   ('00000000-0000-4000-8000-000000006501', 'Acme', 'acme-65', '2025-01-01');

@@ -52,7 +52,7 @@ select _billing.begin_stripe_invoice(pg_temp.id_of(4), false);
 select _billing.save_stripe_problem(pg_temp.id_of(4), false, 'held', 'too small', false);
 create function pg_temp.carry(n integer) returns void language sql as $$
   select _billing.save_stripe_carried(pg_temp.id_of(n), false, jsonb_build_array(jsonb_build_object(
-    'invoice_id', pg_temp.id_of(4), 'amount_minor', 30)), 5030);
+    'invoice_id', pg_temp.id_of(4), 'amount_minor', 30)), 5030, '{}');
 $$;
 create function pg_temp.carrier() returns text language sql as $$
   select i.number from public.stripe_carried c
