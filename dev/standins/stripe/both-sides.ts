@@ -32,7 +32,7 @@ export async function bothSides(sql: Sql, state: State): Promise<Side[]> {
   const money = await sql<{ id: string; total: number; due: number; received: number }[]>`
     select i.id, i.total_minor::int as total, i.amount_due_minor::int as due,
       coalesce((select sum(p.amount_minor) from public.payments p
-        where p.invoice_id = i.id), 0)::int as received
+        where p.invoice_id = i.id and p.method <> 'stripe_balance'), 0)::int as received
     from public.invoices i`;
   return rows.flatMap(({ id, ...invoice }) => {
     const own = money.find((one) => one.id === id);

@@ -88,6 +88,7 @@ async function deliver(
       | "forgetDraft"
       | "saveCarried"
       | "applyInvoice"
+      | "applyBalance"
     > = {
       livemode: false,
       invoiceFacts: () => Promise.resolve(InvoiceFacts.parse(facts)),
@@ -99,6 +100,7 @@ async function deliver(
       forgetDraft: note("gone"),
       saveCarried: note("carried"),
       applyInvoice: () => Promise.resolve(null),
+      applyBalance: note("balance"),
     };
     const ports = { stripe: connection.stripe, store, now: () => new Date() };
     check(await deliverInvoice(ID, ports), stripe, told);

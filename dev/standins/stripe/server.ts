@@ -1,3 +1,4 @@
+import { balanceEndpoints } from "./balances.ts";
 import { customerEndpoints } from "./customers.ts";
 import { StripeFailure } from "./errors.ts";
 import { decodeForm, type Form } from "./form.ts";
@@ -57,13 +58,14 @@ export function startStripe(options: StripeOptions) {
     (event) => webhooks.queue(event),
   );
   const card = { declined: false };
+  const balances = balanceEndpoints(state);
   const refunds = refundEndpoints(state);
   const disputes = disputeEndpoints(state);
   const payments = paymentEndpoints(state, refunds, card);
   const invoices = invoiceEndpoints(state, payments);
   const customers = customerEndpoints(state);
   const other = miscellaneousEndpoints(state, webhooks);
-  const answer = routesOf({ customers, invoices, payments, refunds, disputes, other });
+  const answer = routesOf({ balances, customers, invoices, payments, refunds, disputes, other });
   const faults: Fault[] = [];
   const seen: SeenRequest[] = [];
   const remembered = new Map<string, Answer & { readonly print: string }>();
@@ -159,6 +161,7 @@ export function startStripe(options: StripeOptions) {
       writeOff: invoices.writeOff,
       updateCustomer: customers.update,
       deleteCustomer: customers.remove,
+      giveCredit: balances.giveCredit,
       configure: other.configure,
       dispute: disputes.open,
       decideDispute: disputes.decide,

@@ -1,6 +1,7 @@
 import type Stripe from "stripe";
 import { compareSides, type Difference } from "./compare.ts";
 import { STRIPE_EVENT_TYPES } from "./event-types.ts";
+import { takeBalanceOver } from "../_shared/stripe/balance.ts";
 import { isMissing } from "../_shared/stripe/failures.ts";
 import { deleteDraft, deliverInvoice } from "../_shared/stripe/invoices.ts";
 import { meterDifferences, sendMeterEvents } from "./meters.ts";
@@ -53,6 +54,7 @@ export async function reconcile(days: number, ports: StripePorts): Promise<Recon
   await applyRefunds(since, ports);
   await applyDisputes(since, ports);
   await applySubscriptions(ports);
+  await applyBalances(ports);
   const told = await pushToStripe(ports);
   await sendMeterEvents(ports);
   const after = await fetchInvoices(since, sinceDay, ports);
@@ -142,6 +144,18 @@ async function discardDrafts(
     if (isDue && (row.stripe_invoice_id ?? id) === id) continue;
     await deleteDraft(id, stripe);
     await store.forgetDraft(row.invoice_id, id);
+  }
+}
+
+/** Balances of customers that are not zero, in whatever currency. */
+async function applyBalances(ports: StripePorts): Promise<void> {
+  const listed = ports.stripe.customers.list({
+    limit: 100,
+    expand: ["data.invoice_credit_balance"],
+  });
+  for await (const { id, balance, invoice_credit_balance: others } of listed) {
+    const isZero = balance === 0 && Object.values(others ?? {}).every((one) => one === 0);
+    if (!isZero) await takeBalanceOver(id, ports);
   }
 }
 

@@ -65,7 +65,7 @@ language sql stable set search_path = '' as $$
     m.total_minor,
     m.amount_paid_minor, m.booked_minor, m.paid_off_stripe_minor, m.refunded_minor,
     m.booked_refund_minor, (select coalesce(sum(p.amount_minor), 0)
-      from public.payments p where p.invoice_id = i.id and p.method <> 'stripe')
+      from public.payments p where p.invoice_id = i.id and p.method not in ('stripe', 'stripe_balance'))
   from public.invoices i
   left join public.stripe_invoices m
     on m.invoice_id = i.id and m.livemode = stripe_both_sides.livemode
@@ -75,3 +75,15 @@ language sql stable set search_path = '' as $$
 $$;
 comment on function _billing.stripe_both_sides is
   'Issued invoices since a day beside what is known of them in Stripe.';
+
+-- Customers whose credit balance in Stripe is to be taken over.
+create function _billing.moved_balances(livemode boolean)
+returns table (stripe_customer_id text)
+language sql stable set search_path = '' as $$
+  select s.stripe_customer_id from public.stripe_customers s
+  where s.livemode = moved_balances.livemode and s.balance_moved_at is not null
+    and s.deleted_at is null
+  order by s.balance_moved_at;
+$$;
+comment on function _billing.moved_balances is
+  'Customers of whose credit balance Stripe has told and which is not taken over yet.';

@@ -20,7 +20,7 @@ $$;
 
 -- The client changed its details in the portal: the next invoice goes to the new address. Only
 -- what the event says was changed is taken, and what we sent ourselves is no change.
-create function _billing.apply_stripe_customer(customer jsonb, changed jsonb)
+create function _billing.apply_stripe_customer(customer jsonb, changed jsonb, seen timestamptz)
 returns text language plpgsql set search_path = '' as $$
 declare
   owner uuid := _billing.client_of_customer(customer ->> 'id');
@@ -31,6 +31,10 @@ begin
   if owner is null then
     return 'ignored: not a customer of ours';
   end if;
+  -- The balance is taken over by the next call of reconcile-stripe: only Stripe can list its moves.
+  update public.stripe_customers s set balance_moved_at = greatest(s.balance_moved_at, seen)
+  where s.stripe_customer_id = customer ->> 'id' and changed ? 'balance'
+    and (customer ->> 'balance')::bigint <> 0;
   select * into before from public.clients c where c.id = owner;
   update public.clients c set
     name = case when changed ? 'name' then coalesce(nullif(btrim(customer ->> 'name'), ''), c.name)

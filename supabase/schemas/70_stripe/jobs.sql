@@ -20,7 +20,8 @@ begin
     return 'nothing is in Stripe';
   end if;
   if body ->> 'only' = 'outbox' and not exists (select from _billing.stripe_outbox(true))
-    and not exists (select from _billing.stripe_outbox(false)) then
+    and not exists (select from _billing.stripe_outbox(false))
+    and not exists (select from public.stripe_customers s where s.balance_moved_at is not null) then
     return 'nothing to tell';
   end if;
   perform net.http_post(url := u.decrypted_secret || '/reconcile-stripe', body := body,

@@ -10,6 +10,7 @@ create table public.stripe_customers (
   sent_digest text,
   created_at timestamptz not null default now(),
   deleted_at timestamptz,
+  balance_moved_at timestamptz,
   primary key (client_id, livemode),
   constraint stripe_customers_once unique (stripe_customer_id),
   constraint stripe_customers_id_shape check (stripe_customer_id ~ '^cus_')
@@ -19,6 +20,9 @@ comment on column public.stripe_customers.sent_digest is
   'Digest of the details last sent; another one means that the customer must be updated.';
 comment on column public.stripe_customers.deleted_at is
   'When Stripe said that the customer is deleted; the next need makes a new one.';
+
+comment on column public.stripe_customers.balance_moved_at is
+  'When Stripe told of a credit balance that is to be taken over; null once it is.';
 
 -- How money is collected from a client. No row: by link on the invoice.
 create table public.stripe_terms (
@@ -158,6 +162,21 @@ comment on column public.stripe_refunds.credited_minor is
   'What of it went onto the client''s balance when it failed.';
 create index stripe_refunds_invoice on public.stripe_refunds (stripe_invoice_id);
 
+create table public.stripe_balance_transactions (
+  transaction_id text primary key,
+  client_id uuid not null references public.clients (id),
+  stripe_customer_id text not null,
+  type text not null,
+  amount_minor bigint not null,
+  currency text not null,
+  stripe_invoice_id text,
+  outcome text not null,
+  seen_at timestamptz not null
+);
+comment on table public.stripe_balance_transactions is
+  'Moves of customers'' credit balances in Stripe, and what each did here; negative is credit.';
+create index stripe_balance_transactions_client on public.stripe_balance_transactions (client_id);
+
 create table public.stripe_disputes (
   dispute_id text primary key,
   stripe_invoice_id text not null,
@@ -204,7 +223,7 @@ declare
 begin
   foreach mirrored in array array['stripe_customers', 'stripe_terms', 'stripe_invoices',
     'stripe_carried', 'stripe_credit_notes', 'stripe_notes', 'stripe_payments', 'stripe_refunds',
-    'stripe_disputes', 'stripe_subscriptions']
+    'stripe_balance_transactions', 'stripe_disputes', 'stripe_subscriptions']
   loop
     execute format('alter table public.%I enable row level security', mirrored);
     execute format('revoke all on public.%I from anon, authenticated, service_role', mirrored);
@@ -212,7 +231,8 @@ begin
     execute format('grant select on public.%I to authenticated', mirrored);
   end loop;
   foreach mirrored in array array['stripe_customers', 'stripe_terms', 'stripe_carried',
-    'stripe_credit_notes', 'stripe_notes', 'stripe_payments', 'stripe_refunds', 'stripe_disputes']
+    'stripe_credit_notes', 'stripe_notes', 'stripe_payments', 'stripe_refunds', 'stripe_disputes',
+    'stripe_balance_transactions']
   loop
     execute format('create policy "operators read" on public.%I for select to authenticated
       using ((select billing.is_operator()))', mirrored);

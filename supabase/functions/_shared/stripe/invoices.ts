@@ -3,6 +3,7 @@ import { fromStripeAmount } from "../../../../shared/stripe/amounts.ts";
 import type { InvoiceFacts } from "../../../../shared/stripe/facts.ts";
 import { type InvoicePlan, planInvoice, type PlannedLine } from "../../../../shared/stripe/plan.ts";
 import type { DeliveryOutcome } from "../outbound/outcome.ts";
+import { takeBalanceOver } from "./balance.ts";
 import { type CustomerPorts, ensureCustomer } from "./customers.ts";
 import { isMissing, outcomeOfFailure } from "./failures.ts";
 import type { StripeStore } from "./store.ts";
@@ -21,6 +22,7 @@ export interface InvoicePorts extends CustomerPorts {
     | "forgetDraft"
     | "saveCarried"
     | "applyInvoice"
+    | "applyBalance"
   >;
 }
 
@@ -94,6 +96,8 @@ async function collect(
     return { kind: "dead", error };
   }
   if (draft.status !== "draft") return await conclude(id, draft, ports);
+  // Stripe would apply it to this invoice, of which our balance has paid its part already.
+  await takeBalanceOver(customer, ports);
   await ports.store.saveCarried(
     id,
     facts.held,
@@ -102,7 +106,10 @@ async function collect(
   const open = await ports.stripe.invoices.finalizeInvoice(draft.id, {
     auto_advance: facts.client.collection_method === "charge_automatically",
   }, { idempotencyKey: `invoice-${id}-${generation}-finalize` });
-  return await conclude(id, open, ports);
+  const done = await conclude(id, open, ports);
+  // Given while this was finalized: applied, and booked as such.
+  if (open.starting_balance !== 0) await takeBalanceOver(customer, ports);
+  return done;
 }
 
 /**

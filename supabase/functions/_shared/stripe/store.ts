@@ -146,6 +146,17 @@ export function stripeStore(sql: Sql, livemode: boolean) {
           select dispute_id as id from public.stripe_disputes
           where status not in ('won', 'lost', 'prevented', 'warning_closed')`,
       ]).map(({ id }) => id),
+    applyBalance: async (
+      customer: string,
+      moves: readonly Stripe.CustomerBalanceTransaction[],
+      seen: Date,
+    ) =>
+      void await sql`
+        select billing.apply_stripe_balance(${customer}, ${text(moves)}::text::jsonb, ${seen})`,
+    movedBalances: async () =>
+      z.array(z.object({ stripe_customer_id: z.string() })).parse([
+        ...await sql`select * from _billing.moved_balances(${livemode})`,
+      ]).map((row) => row.stripe_customer_id),
     applyCreditNote: async (note: Stripe.CreditNote, seen: Date) =>
       await jsonOf(sql`
         select billing.apply_stripe_credit_note(${text(note)}::text::jsonb, ${seen}) as json`),

@@ -30,6 +30,14 @@ begin
   return null;
 end $$;
 
+-- All that was paid for an invoice of Stripe. Its documents leave open whether `amount_paid` has in
+-- it what is beyond the amount due, and is credited to the customer's balance.
+create function _billing.stripe_received(invoice jsonb) returns bigint
+language sql immutable
+return (invoice ->> 'amount_paid')::bigint + case
+  when (invoice ->> 'amount_paid')::bigint > (invoice ->> 'amount_due')::bigint then 0
+  else coalesce((invoice ->> 'amount_overpaid')::bigint, 0) end;
+
 -- One invoice of Stripe, as it is in an event or an answer. Returns what came of it, or null when
 -- it is none of ours (a subscription's, one made by hand there).
 create function billing.apply_stripe_invoice(invoice jsonb, seen timestamptz)
@@ -59,7 +67,7 @@ begin
     total_minor = case when invoice ->> 'status' = 'draft' then m.total_minor
       else _billing.from_stripe((invoice ->> 'total')::bigint, currency) end,
     amount_paid_minor = greatest(m.amount_paid_minor,
-      _billing.from_stripe((invoice ->> 'amount_paid')::bigint, currency)),
+      _billing.from_stripe(_billing.stripe_received(invoice), currency)),
     hosted_invoice_url = coalesce(invoice ->> 'hosted_invoice_url', m.hosted_invoice_url),
     invoice_pdf = coalesce(invoice ->> 'invoice_pdf', m.invoice_pdf),
     seen_at = greatest(m.seen_at, seen)

@@ -77,11 +77,11 @@ begin
       return coalesce(billing.apply_stripe_credit_note(thing, event.created_at),
         'ignored: not for an invoice of ours');
     when 'customer.updated' then
-      if event.payload #>> '{request,idempotency_key}' like 'customer-%' then
+      if event.payload #>> '{request,idempotency_key}' ~ '^(customer|balance)-' then
         return 'ignored: our own change';
       end if;
       return _billing.apply_stripe_customer(thing,
-        coalesce(event.payload #> '{data,previous_attributes}', '{}'));
+        coalesce(event.payload #> '{data,previous_attributes}', '{}'), event.created_at);
     when 'customer.deleted' then
       return billing.forget_stripe_customer(thing ->> 'id', event.created_at);
     when 'customer.subscription.created', 'customer.subscription.updated',
