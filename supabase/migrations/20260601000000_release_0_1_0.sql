@@ -3912,12 +3912,13 @@ create table public.credit_notes (
   constraint credit_notes_settled check (
     total_minor = to_invoice_minor + to_balance_minor + to_refund_minor
     and least(to_invoice_minor, to_balance_minor, to_refund_minor) >= 0),
-  constraint credit_notes_voided_undo check (voided_at is null or to_invoice_minor = total_minor)
+  constraint credit_notes_voided_undo check (
+    voided_at is null or total_minor in (to_invoice_minor, to_refund_minor))
 );
 comment on table public.credit_notes is
   'Credits on issued invoices: off what is due, onto the client''s balance, or refunded.';
 comment on column public.credit_notes.voided_at is
-  'When it was taken back: its amount is due again. Only of a note that was all off what was due.';
+  'When it was taken back. Only of a note that was all off what was due, or all to be refunded.';
 create index credit_notes_invoice_id on public.credit_notes (invoice_id);
 create index credit_notes_client_id on public.credit_notes (client_id, issued_at);
 create index credit_notes_currency on public.credit_notes (currency);
@@ -4385,6 +4386,10 @@ select n.client_id, n.currency, n.voided_at, 3, 'credit_note_voided', n.number, 
   n.invoice_id
 from public.credit_notes n where n.voided_at is not null
 union all
+select n.client_id, n.currency, n.voided_at, 4, 'refund_failed', n.number, -n.to_refund_minor,
+  n.invoice_id
+from public.credit_notes n where n.voided_at is not null and n.to_refund_minor > 0
+union all
 select n.client_id, n.currency, n.issued_at, 4, 'refund', n.number, n.to_refund_minor,
   n.invoice_id
 from public.credit_notes n where n.to_refund_minor > 0
@@ -4404,6 +4409,11 @@ union all
 select i.client_id, i.currency, i.uncollectible_at, 6, 'written_off', i.number,
   -i.written_off_minor, i.id
 from public.invoices i where i.uncollectible_at is not null
+union all
+select b.client_id, b.currency, b.created_at, 5, 'adjustment', i.number, -b.amount_minor,
+  b.invoice_id
+from public.balance_entries b left join public.invoices i on i.id = b.invoice_id
+where b.reason = 'adjustment'
 union all
 -- What a dispute takes back is no credit that we grant: it is due again, and written off with that.
 select p.client_id, p.currency, p.paid_at, d.rank, d.entry, i.number, d.sign * p.amount_minor,
@@ -6283,30 +6293,32 @@ grant execute on function billing.issue_credit_note(uuid, text, bigint, boolean,
 
 -- 50_invoicing/credit_notes/void.sql
 
--- Taking a credit note back: its amount is due again.
+-- Taking a credit note back.
 
--- Voids a note by hand that was all off what is due, on an invoice that is open. What went onto the
--- balance or back to the payer, and what re-rating has credited, cannot be taken back so.
+-- Voids a note by hand: one that was all off what is due, on an invoice that is open, is due again;
+-- one that was all to be refunded, where no refund was made, grants nothing any more. What went onto
+-- the balance, and what re-rating has credited, cannot be taken back so.
 create function _billing.void_credit_note(note_id uuid, as_of timestamptz)
 returns boolean language plpgsql set search_path = '' as $$
 declare
   note public.credit_notes;
 begin
   select * into note from public.credit_notes n where n.id = note_id and n.voided_at is null
-    and n.to_invoice_minor = n.total_minor and not exists (
-      select from public.credit_note_lines l
+    and not exists (select from public.credit_note_lines l
       where l.credit_note_id = n.id and l.section_start is not null)
-    and exists (select from public.invoices i where i.id = n.invoice_id and i.status = 'open');
+    and (n.to_refund_minor = n.total_minor or n.to_invoice_minor = n.total_minor and exists (
+      select from public.invoices i where i.id = n.invoice_id and i.status = 'open'));
   if note.id is null then
     return false;
   end if;
   update public.credit_notes n set voided_at = as_of where n.id = note.id;
-  update public.invoices i set credited_minor = i.credited_minor - note.total_minor
-  where i.id = note.invoice_id;
+  update public.invoices i set credited_minor = i.credited_minor - note.to_invoice_minor
+  where i.id = note.invoice_id and note.to_invoice_minor > 0;
   return true;
 end $$;
 comment on function _billing.void_credit_note is
-  'Takes a credit note back whose amount was off what is due; false where it cannot be.';
+  'Takes a credit note back whose amount was off what is due, or was never refunded; false where it
+   cannot be.';
 
 -- 50_invoicing/credit_notes/charged.sql
 
@@ -9264,6 +9276,7 @@ create table public.stripe_customers (
   sent_digest text,
   created_at timestamptz not null default now(),
   deleted_at timestamptz,
+  balance_moved_at timestamptz,
   primary key (client_id, livemode),
   constraint stripe_customers_once unique (stripe_customer_id),
   constraint stripe_customers_id_shape check (stripe_customer_id ~ '^cus_')
@@ -9273,6 +9286,9 @@ comment on column public.stripe_customers.sent_digest is
   'Digest of the details last sent; another one means that the customer must be updated.';
 comment on column public.stripe_customers.deleted_at is
   'When Stripe said that the customer is deleted; the next need makes a new one.';
+
+comment on column public.stripe_customers.balance_moved_at is
+  'When Stripe told of a credit balance that is to be taken over; null once it is.';
 
 -- How money is collected from a client. No row: by link on the invoice.
 create table public.stripe_terms (
@@ -9401,13 +9417,31 @@ create table public.stripe_refunds (
   status text not null constraint stripe_refunds_status_known check (status in
     ('unknown', 'pending', 'requires_action', 'succeeded', 'failed', 'canceled')),
   failure_reason text,
+  credited_minor bigint not null default 0,
   seen_at timestamptz not null
 );
 comment on table public.stripe_refunds is
   'Refunds of payments for our invoices, one by one; failed and canceled ones are money we hold.';
 comment on column public.stripe_refunds.status is
   'Stripe''s; it only moves forward. unknown: told of by a credit note, not yet by itself.';
+comment on column public.stripe_refunds.credited_minor is
+  'What of it went onto the client''s balance when it failed.';
 create index stripe_refunds_invoice on public.stripe_refunds (stripe_invoice_id);
+
+create table public.stripe_balance_transactions (
+  transaction_id text primary key,
+  client_id uuid not null references public.clients (id),
+  stripe_customer_id text not null,
+  type text not null,
+  amount_minor bigint not null,
+  currency text not null,
+  stripe_invoice_id text,
+  outcome text not null,
+  seen_at timestamptz not null
+);
+comment on table public.stripe_balance_transactions is
+  'Moves of customers'' credit balances in Stripe, and what each did here; negative is credit.';
+create index stripe_balance_transactions_client on public.stripe_balance_transactions (client_id);
 
 create table public.stripe_disputes (
   dispute_id text primary key,
@@ -9455,7 +9489,7 @@ declare
 begin
   foreach mirrored in array array['stripe_customers', 'stripe_terms', 'stripe_invoices',
     'stripe_carried', 'stripe_credit_notes', 'stripe_notes', 'stripe_payments', 'stripe_refunds',
-    'stripe_disputes', 'stripe_subscriptions']
+    'stripe_balance_transactions', 'stripe_disputes', 'stripe_subscriptions']
   loop
     execute format('alter table public.%I enable row level security', mirrored);
     execute format('revoke all on public.%I from anon, authenticated, service_role', mirrored);
@@ -9463,7 +9497,8 @@ begin
     execute format('grant select on public.%I to authenticated', mirrored);
   end loop;
   foreach mirrored in array array['stripe_customers', 'stripe_terms', 'stripe_carried',
-    'stripe_credit_notes', 'stripe_notes', 'stripe_payments', 'stripe_refunds', 'stripe_disputes']
+    'stripe_credit_notes', 'stripe_notes', 'stripe_payments', 'stripe_refunds', 'stripe_disputes',
+    'stripe_balance_transactions']
   loop
     execute format('create policy "operators read" on public.%I for select to authenticated
       using ((select billing.is_operator()))', mirrored);
@@ -9649,7 +9684,8 @@ language sql stable set search_path = '' as $$
   select gone - n.noted + b.entries, greatest(b.entries, 0)
   from (
     select coalesce(sum(x.to_refund_minor), 0)::bigint as noted
-    from public.credit_notes x where x.invoice_id = refund_cover.invoice_id
+    from public.credit_notes x
+    where x.invoice_id = refund_cover.invoice_id and x.voided_at is null
   ) n, (
     select coalesce(sum(x.amount_minor), 0)::bigint as entries
     from public.balance_entries x
@@ -9698,28 +9734,38 @@ begin
   return note_number;
 end $$;
 
--- Money that a failed or canceled refund leaves with us is the client's credit: the credit note
--- that granted it stands. What was on no account, because the credit was spent, ends as it began.
+-- Money that a failed or canceled refund leaves with us. The note that was made here for that refund
+-- alone is void: as in Stripe, nothing was granted. Else the note that granted it stands, and the
+-- money is the client's credit. What was on no account, because the credit was spent, ends as it
+-- began. So the end is the same as where the refund was first heard of when it had failed.
 create function _billing.book_failed_refund(mirror public.stripe_invoices, amount bigint,
   reference text, at timestamptz)
 returns text language plpgsql set search_path = '' as $$
 declare
   invoice public.invoices := _billing.get_invoice(mirror.invoice_id);
+  own public.credit_notes;
   credit bigint;
 begin
+  select n.* into own from public.stripe_credit_notes s
+  join public.credit_notes n on n.id = s.credit_note_id
+  where n.invoice_id = invoice.id and s.origin = 'refund' and n.voided_at is null
+    and n.total_minor = amount order by n.issued_at desc, n.number desc limit 1;
   select amount - least(amount, greatest(c.uncovered, 0)) into credit
   from _billing.refund_cover(invoice.id, mirror.booked_refund_minor) c;
   insert into public.payments (invoice_id, client_id, amount_minor, kind, currency, paid_at, method,
     reference)
   values (invoice.id, invoice.client_id, amount, 'refund_failed', invoice.currency, at, 'stripe',
     reference);
+  if _billing.void_credit_note(own.id, at) then
+    return format('refund of %s failed, voided %s', amount, own.number);
+  end if;
   if credit > 0 then
     insert into public.balance_entries (client_id, currency, amount_minor, reason, invoice_id,
       created_at, note)
     values (invoice.client_id, invoice.currency, credit, 'refund', invoice.id, at,
       'A refund in Stripe did not arrive');
   end if;
-  return format('refund of %s failed', amount);
+  return format('refund of %s failed, %s is credit', amount, credit);
 end $$;
 
 -- Books what has gone back since the last time, or has come back.
@@ -9800,6 +9846,7 @@ declare
     where r.refund_id = refund ->> 'id'), (select p.stripe_invoice_id from public.stripe_payments p
     where p.payment_intent_id = refund ->> 'payment_intent' order by p.stripe_invoice_id limit 1));
   kept public.stripe_refunds;
+  outcome text;
 begin
   if stripe_id is null then
     return null;
@@ -9817,15 +9864,19 @@ begin
   returning * into kept;
   if kept.status in ('failed', 'canceled') then
     perform _billing.notice('refund-failed/' || kept.refund_id, 'high', format(
-      'A refund of %s of %s %s in Stripe%s: the money is with us, as credit on the client''s '
-      'balance. Pay it back in another way, or leave it for the next invoice',
+      'A refund of %s of %s %s in Stripe%s: the money is with us. What a credit note granted is '
+      'credit on the client''s balance; what was refunded without one is not. Refund it again, or '
+      'leave it',
       billing.money_text(kept.amount_minor, i.currency), i.number,
       case kept.status when 'failed' then 'failed' else 'was canceled' end,
       coalesce(' (' || kept.failure_reason || ')', '')))
     from public.stripe_invoices m join public.invoices i on i.id = m.invoice_id
     where m.stripe_invoice_id = stripe_id;
   end if;
-  return _billing.book_stripe_refunds(_billing.sum_stripe_refunds(stripe_id), seen);
+  outcome := _billing.book_stripe_refunds(_billing.sum_stripe_refunds(stripe_id), seen);
+  update public.stripe_refunds r set credited_minor = substring(outcome, '(\d+) is credit')::bigint
+  where r.refund_id = kept.refund_id and outcome like '% is credit';
+  return outcome;
 end $$;
 comment on function billing.apply_stripe_refund is
   'Books a refund, or takes it back where it failed; null while its payment is not known.';
@@ -9990,11 +10041,11 @@ declare
   outcome text;
 begin
   for own in
-    select n.id, n.number from public.stripe_credit_notes s
+    select n.id, n.number, n.to_refund_minor from public.stripe_credit_notes s
     join public.credit_notes n on n.id = s.credit_note_id
     where s.stripe_credit_note_id = note ->> 'id' and n.voided_at is null order by n.number
   loop
-    if _billing.void_credit_note(own.id, at) then
+    if own.to_refund_minor = 0 and _billing.void_credit_note(own.id, at) then
       outcome := concat_ws(', ', outcome, 'voided ' || own.number);
       perform _billing.notice('credit-voided/' || own.id, 'normal', format(
         'Credit note %s was voided in Stripe and is void here', own.number));
@@ -10045,6 +10096,19 @@ begin
   return coalesce('issued ' || nullif(array_to_string(numbers, ', '), ''), 'known');
 end $$;
 
+-- What of a credit note was to go back as money and did not, because its refunds failed before the
+-- note was told of: that is credit, but for what went onto the balance already when they failed.
+create function _billing.failed_part_of_note(note jsonb) returns bigint
+language sql stable set search_path = '' as $$
+  select coalesce(sum(greatest(0, _billing.from_stripe(coalesce(p ->> 'amount_refunded',
+    note ->> 'total')::bigint, note ->> 'currency') - r.credited_minor)), 0)::bigint
+  from jsonb_array_elements(coalesce(note -> 'refunds', '[]')) p
+  join public.stripe_refunds r on r.refund_id = coalesce(p #>> '{refund,id}', p ->> 'refund')
+    and r.status in ('failed', 'canceled');
+$$;
+comment on function _billing.failed_part_of_note is
+  'What a credit note was to refund, of which nothing arrived.';
+
 -- A credit note of Stripe: ours if it names one, else one is issued here for it. What it gives back
 -- as money and a refund has told of already has a note here.
 create function billing.apply_stripe_credit_note(note jsonb, seen timestamptz)
@@ -10089,7 +10153,8 @@ begin
   elsif not exists (select from public.stripe_credit_notes s
     where s.stripe_credit_note_id = note ->> 'id') then
     outcome := _billing.issue_for_stripe(note, mirror, greatest(0, least(refunded,
-      mirror.refunded_minor - mirror.booked_refund_minor)), amount - refunded, seen);
+      mirror.refunded_minor - mirror.booked_refund_minor)),
+      amount - refunded + _billing.failed_part_of_note(note), seen);
   end if;
   perform _billing.book_stripe_refunds(mirror, seen);
   if outcome not like 'not credited%' then
@@ -10139,6 +10204,14 @@ begin
   return null;
 end $$;
 
+-- All that was paid for an invoice of Stripe. Its documents leave open whether `amount_paid` has in
+-- it what is beyond the amount due, and is credited to the customer's balance.
+create function _billing.stripe_received(invoice jsonb) returns bigint
+language sql immutable
+return (invoice ->> 'amount_paid')::bigint + case
+  when (invoice ->> 'amount_paid')::bigint > (invoice ->> 'amount_due')::bigint then 0
+  else coalesce((invoice ->> 'amount_overpaid')::bigint, 0) end;
+
 -- One invoice of Stripe, as it is in an event or an answer. Returns what came of it, or null when
 -- it is none of ours (a subscription's, one made by hand there).
 create function billing.apply_stripe_invoice(invoice jsonb, seen timestamptz)
@@ -10168,7 +10241,7 @@ begin
     total_minor = case when invoice ->> 'status' = 'draft' then m.total_minor
       else _billing.from_stripe((invoice ->> 'total')::bigint, currency) end,
     amount_paid_minor = greatest(m.amount_paid_minor,
-      _billing.from_stripe((invoice ->> 'amount_paid')::bigint, currency)),
+      _billing.from_stripe(_billing.stripe_received(invoice), currency)),
     hosted_invoice_url = coalesce(invoice ->> 'hosted_invoice_url', m.hosted_invoice_url),
     invoice_pdf = coalesce(invoice ->> 'invoice_pdf', m.invoice_pdf),
     seen_at = greatest(m.seen_at, seen)
@@ -10205,7 +10278,7 @@ $$;
 
 -- The client changed its details in the portal: the next invoice goes to the new address. Only
 -- what the event says was changed is taken, and what we sent ourselves is no change.
-create function _billing.apply_stripe_customer(customer jsonb, changed jsonb)
+create function _billing.apply_stripe_customer(customer jsonb, changed jsonb, seen timestamptz)
 returns text language plpgsql set search_path = '' as $$
 declare
   owner uuid := _billing.client_of_customer(customer ->> 'id');
@@ -10216,6 +10289,10 @@ begin
   if owner is null then
     return 'ignored: not a customer of ours';
   end if;
+  -- The balance is taken over by the next call of reconcile-stripe: only Stripe can list its moves.
+  update public.stripe_customers s set balance_moved_at = greatest(s.balance_moved_at, seen)
+  where s.stripe_customer_id = customer ->> 'id' and changed ? 'balance'
+    and (customer ->> 'balance')::bigint <> 0;
   select * into before from public.clients c where c.id = owner;
   update public.clients c set
     name = case when changed ? 'name' then coalesce(nullif(btrim(customer ->> 'name'), ''), c.name)
@@ -10246,6 +10323,117 @@ begin
 end $$;
 comment on function billing.forget_stripe_customer is 'Notes that Stripe deleted a customer.';
 grant execute on function billing.forget_stripe_customer(text, timestamptz) to service_role;
+
+-- 70_stripe/books/balances.sql
+
+-- The credit balance that Stripe keeps of a customer. The balance is kept here: what moves there is
+-- booked here once, by its transaction's id, and Stripe's is then taken to zero.
+
+-- Credit given (more than zero) or taken on the client's balance. What there is no credit for is
+-- money that the client owes, and on no account until somebody puts it on an invoice.
+create function _billing.adjust_balance_for_stripe(client_id uuid, currency text, amount bigint,
+  invoice_id uuid, note text, key text, at timestamptz)
+returns text language plpgsql set search_path = '' as $$
+declare
+  credit constant bigint := greatest(0, coalesce((
+    select sum(b.amount_minor) from public.balance_entries b
+    where b.client_id = adjust_balance_for_stripe.client_id
+      and b.currency = adjust_balance_for_stripe.currency), 0));
+  moved constant bigint := greatest(amount, -credit);
+begin
+  if moved <> 0 then
+    insert into public.balance_entries (client_id, currency, amount_minor, reason, invoice_id,
+      created_at, note)
+    values (client_id, currency, moved, 'adjustment', invoice_id, at, note);
+  end if;
+  if moved > amount then
+    perform _billing.notice('debt/' || key, 'high', format(
+      '%s owes %s by its credit balance in Stripe (%s), which is zero now: put it on an invoice '
+      'with an item', c.name, billing.money_text(moved - amount, currency), note))
+    from public.clients c where c.id = client_id;
+  end if;
+  return format('adjusted by %s', moved);
+end $$;
+
+-- Credit that Stripe applied to an invoice when it was finalized: it has paid that much of it.
+create function _billing.apply_balance_to_invoice(mirror public.stripe_invoices, amount bigint,
+  key text, at timestamptz)
+returns text language plpgsql set search_path = '' as $$
+declare
+  invoice public.invoices := _billing.get_invoice(mirror.invoice_id);
+begin
+  perform _billing.adjust_balance_for_stripe(invoice.client_id, invoice.currency, -amount,
+    invoice.id, 'Applied to ' || invoice.number || ' in Stripe', key, at);
+  if invoice.status in ('open', 'uncollectible') then
+    perform billing.record_payment(invoice.id, amount, at, 'stripe_balance', key);
+    return 'applied to ' || invoice.number;
+  end if;
+  perform _billing.adjust_balance_for_stripe(invoice.client_id, invoice.currency, amount,
+    invoice.id, invoice.number || ' was ' || invoice.status, key, at);
+  return invoice.number || ' was ' || invoice.status;
+end $$;
+
+-- One transaction. Overpayments and credit notes are booked as such; what an invoice of Stripe's own
+-- (a subscription's) gives or takes is ours to keep like credit that somebody gave.
+create function _billing.book_balance_transaction(client_id uuid, moved jsonb, at timestamptz)
+returns text language plpgsql set search_path = '' as $$
+declare
+  mirror public.stripe_invoices;
+  currency constant text := upper(moved ->> 'currency');
+  amount constant bigint := _billing.from_stripe((moved ->> 'amount')::bigint, currency);
+  kind constant text := moved ->> 'type';
+begin
+  if moved #>> '{metadata,leveredge_balance}' is not null then
+    return 'ours';
+  end if;
+  select * into mirror from public.stripe_invoices m
+  where m.stripe_invoice_id = coalesce(moved #>> '{invoice,id}', moved ->> 'invoice');
+  if mirror.invoice_id is not null and kind in ('invoice_overpaid', 'credit_note') then
+    return 'booked with its invoice';
+  end if;
+  if mirror.invoice_id is not null and kind = 'applied_to_invoice' and amount > 0 then
+    return _billing.apply_balance_to_invoice(mirror, amount, moved ->> 'id', at);
+  end if;
+  return _billing.adjust_balance_for_stripe(client_id, currency, -amount, mirror.invoice_id,
+    coalesce(nullif(btrim(moved ->> 'description'), ''), replace(kind, '_', ' ') || ' in Stripe'),
+    moved ->> 'id', at);
+end $$;
+
+-- All transactions of a customer, newest first as Stripe lists them. Returns what was new.
+create function billing.apply_stripe_balance(customer_id text, transactions jsonb,
+  seen timestamptz)
+returns text language plpgsql security definer set search_path = '' as $$
+-- Definer: called for the service role by deliveries and reconciliation.
+declare
+  owner constant uuid := _billing.client_of_customer(customer_id);
+  moved jsonb;
+  news text[] := '{}';
+begin
+  if owner is null then
+    return 'ignored: not a customer of ours';
+  end if;
+  perform _billing.lock_clients(array[owner]);
+  for moved in
+    select t.value from jsonb_array_elements(transactions) with ordinality t(value, place)
+    where not exists (select from public.stripe_balance_transactions b
+      where b.transaction_id = t.value ->> 'id')
+    order by t.place desc
+  loop
+    insert into public.stripe_balance_transactions (transaction_id, client_id, stripe_customer_id,
+      type, amount_minor, currency, stripe_invoice_id, outcome, seen_at)
+    values (moved ->> 'id', owner, customer_id, moved ->> 'type', _billing.from_stripe(
+        (moved ->> 'amount')::bigint, moved ->> 'currency'), upper(moved ->> 'currency'),
+      coalesce(moved #>> '{invoice,id}', moved ->> 'invoice'),
+      _billing.book_balance_transaction(owner, moved, seen), seen);
+    news := news || (moved ->> 'type');
+  end loop;
+  update public.stripe_customers s set balance_moved_at = null
+  where s.stripe_customer_id = customer_id and s.balance_moved_at <= seen;
+  return coalesce(nullif(array_to_string(news, ', '), ''), 'nothing new');
+end $$;
+comment on function billing.apply_stripe_balance is
+  'Books the moves of a customer''s credit balance in Stripe that are not booked yet.';
+grant execute on function billing.apply_stripe_balance(text, jsonb, timestamptz) to service_role;
 
 -- 70_stripe/subscriptions.sql
 
@@ -10583,11 +10771,11 @@ begin
       return coalesce(billing.apply_stripe_credit_note(thing, event.created_at),
         'ignored: not for an invoice of ours');
     when 'customer.updated' then
-      if event.payload #>> '{request,idempotency_key}' like 'customer-%' then
+      if event.payload #>> '{request,idempotency_key}' ~ '^(customer|balance)-' then
         return 'ignored: our own change';
       end if;
       return _billing.apply_stripe_customer(thing,
-        coalesce(event.payload #> '{data,previous_attributes}', '{}'));
+        coalesce(event.payload #> '{data,previous_attributes}', '{}'), event.created_at);
     when 'customer.deleted' then
       return billing.forget_stripe_customer(thing ->> 'id', event.created_at);
     when 'customer.subscription.created', 'customer.subscription.updated',
@@ -10884,7 +11072,7 @@ language sql stable set search_path = '' as $$
     m.total_minor,
     m.amount_paid_minor, m.booked_minor, m.paid_off_stripe_minor, m.refunded_minor,
     m.booked_refund_minor, (select coalesce(sum(p.amount_minor), 0)
-      from public.payments p where p.invoice_id = i.id and p.method <> 'stripe')
+      from public.payments p where p.invoice_id = i.id and p.method not in ('stripe', 'stripe_balance'))
   from public.invoices i
   left join public.stripe_invoices m
     on m.invoice_id = i.id and m.livemode = stripe_both_sides.livemode
@@ -10894,6 +11082,18 @@ language sql stable set search_path = '' as $$
 $$;
 comment on function _billing.stripe_both_sides is
   'Issued invoices since a day beside what is known of them in Stripe.';
+
+-- Customers whose credit balance in Stripe is to be taken over.
+create function _billing.moved_balances(livemode boolean)
+returns table (stripe_customer_id text)
+language sql stable set search_path = '' as $$
+  select s.stripe_customer_id from public.stripe_customers s
+  where s.livemode = moved_balances.livemode and s.balance_moved_at is not null
+    and s.deleted_at is null
+  order by s.balance_moved_at;
+$$;
+comment on function _billing.moved_balances is
+  'Customers of whose credit balance Stripe has told and which is not taken over yet.';
 
 -- 70_stripe/meters.sql
 
@@ -11105,7 +11305,8 @@ begin
     return 'nothing is in Stripe';
   end if;
   if body ->> 'only' = 'outbox' and not exists (select from _billing.stripe_outbox(true))
-    and not exists (select from _billing.stripe_outbox(false)) then
+    and not exists (select from _billing.stripe_outbox(false))
+    and not exists (select from public.stripe_customers s where s.balance_moved_at is not null) then
     return 'nothing to tell';
   end if;
   perform net.http_post(url := u.decrypted_secret || '/reconcile-stripe', body := body,

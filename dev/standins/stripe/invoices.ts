@@ -49,6 +49,10 @@ export function invoiceEndpoints(state: State, payments: Payments) {
       page(`/v1/invoices/${id}/lines`, [...state.invoice(id).lines].reverse(), params),
     addLines: (id: string, { lines }: Params<"POST /v1/invoices/:id/add_lines">) => {
       const invoice = draft(id, "add lines to");
+      // docs.stripe.com/invoicing/group-line-items: an invoice has at most 250 lines.
+      if (invoice.lines.length + lines.length > 250) {
+        throw invalid("An invoice can have at most 250 line items.");
+      }
       invoice.lines.push(...lines.map((line): Line => ({
         id: state.id("il"),
         object: "line_item",

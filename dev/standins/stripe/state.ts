@@ -182,6 +182,8 @@ export class State {
   readonly disputes = new Map<string, Dispute>();
   readonly balanceTransactions: BalanceTransaction[] = [];
   readonly subscriptions = new Map<string, Record<string, unknown> & { id: string }>();
+  /** Whether objects can be searched; not everywhere they can. */
+  hasSearch = true;
   /** Names that meters of this account listen to. */
   readonly meters = new Set<string>();
   readonly meterEvents = new Map<string, Params<"POST /v1/billing/meter_events">>();
