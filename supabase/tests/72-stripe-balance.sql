@@ -59,8 +59,8 @@ select is(pg_temp.book(2, pg_temp.move('3', 'adjustment', -700)), 'nothing new',
 select pg_temp.book(2, pg_temp.move('4', 'adjustment', 1000, null, '{"description": "A fee"}'));
 select is(pg_temp.account(2), 'open, due 5000, credit 0, statement 5000',
   'what is taken there is taken here as far as there is credit');
-select is(pg_temp.told('4'), 'Client 2 owes 3.00 USD by its credit balance in Stripe (A fee), which '
-  'is zero now: put it on an invoice with an item', 'operators are told of the rest');
+select is(pg_temp.told('4'), 'Client 2 owes 3.00 USD by its credit balance in Stripe (A fee), '
+  'which is zero now: put it on an invoice with an item', 'operators are told of the rest');
 
 -- Given, and applied to an invoice before it could be taken over.
 select is(pg_temp.book(3, pg_temp.move('6', 'applied_to_invoice', 700, 'in_3'),

@@ -25,7 +25,7 @@ select is(_billing.address_lines('{"line1": "1 Road\nBack", "line2": "", "postal
   'an address is lines, without the empty ones');
 select is(_billing.address_lines('{}'), '{}', 'or none');
 select is(_billing.apply_stripe_customer('{"id": "cus_1", "name": " ", "email": "new@acme.test"}',
-  '{"name": null, "email": null}', now()), 'client updated', 'what the client changed there is taken');
+  '{"name": null, "email": null}', now()), 'client updated', 'what changed there is taken');
 select results_eq($$select name, email from public.clients where name like 'A%'$$,
   $$values ('Acme', 'new@acme.test')$$, 'but for a name that is blank');
 select is(_billing.apply_stripe_customer('{"id": "cus_1", "email": "x@acme.test"}', '{}', now()),

@@ -90,6 +90,7 @@ async function deliver(
       | "saveProblem"
       | "forgetDraft"
       | "saveCarried"
+      | "saveLeftOver"
       | "applyInvoice"
       | "applyBalance"
     > = {
@@ -102,6 +103,7 @@ async function deliver(
       saveProblem: note("problem"),
       forgetDraft: note("gone"),
       saveCarried: note("carried"),
+      saveLeftOver: note("left over"),
       applyInvoice: () => Promise.resolve(null),
       applyBalance: note("balance"),
     };
@@ -181,10 +183,8 @@ Deno.test("several invoices of a client with a tax id at once send the tax id on
     const facts = InvoiceFacts.parse(
       invoiceOf(1, 100, { ...client, stripe_customer_id: customer, sent_digest: "old" }),
     );
-    const store = {
-      saveCustomer: () => Promise.resolve(),
-      forgetCustomer: () => Promise.resolve(),
-    };
+    const nothing = () => Promise.resolve(undefined);
+    const store = { saveCustomer: nothing, forgetCustomer: nothing };
     const ports = { stripe: connection.stripe, store, now: () => new Date() };
     const ids = await Promise.all([1, 2, 3, 4].map(() => ensureCustomer(facts.client, ports)));
     deepStrictEqual(new Set(ids), new Set([customer]));

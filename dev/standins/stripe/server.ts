@@ -16,10 +16,10 @@ import { WebhookSender, type WebhookTarget } from "./webhooks.ts";
 export interface Fault {
   readonly request: string;
   /**
-   * `429` and `500` before anything is done; `lost` does the work, then the connection breaks;
+   * `403` (a restricted key without the permission), `429` and `500` before anything is done; `lost` does the work, then the connection breaks;
    * `500-after` does the work, then answers 500 (and the same again to the same key).
    */
-  readonly kind: "429" | "500" | "lost" | "500-after";
+  readonly kind: "403" | "429" | "500" | "lost" | "500-after";
   times: number;
 }
 
@@ -91,6 +91,16 @@ export function startStripe(options: StripeOptions) {
           new StripeFailure(429, "invalid_request_error", "Too many requests", {
             code: "rate_limit",
           }),
+        ));
+      }
+      if (fault === "403") {
+        // docs.stripe.com/keys#limit-access
+        return reply(failed(
+          new StripeFailure(
+            403,
+            "invalid_request_error",
+            "The provided key does not have the required permissions for this endpoint.",
+          ),
         ));
       }
       if (fault === "500") return reply(failed(new StripeFailure(500, "api_error", "Sorry.")));

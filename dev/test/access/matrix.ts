@@ -98,6 +98,7 @@ export const INTERNAL: Readonly<Record<string, string>> = {
   run_report: "select",
   stripe_events: "select,insert",
   stripe_meter_events: "select",
+  stripe_reconciliations: "select",
   unbilled_metrics: "select",
   usage_days: "select",
   usage_watermark: "select",

@@ -11,6 +11,7 @@ create table public.stripe_customers (
   created_at timestamptz not null default now(),
   deleted_at timestamptz,
   balance_moved_at timestamptz,
+  changed_at timestamptz not null default '-infinity',
   primary key (client_id, livemode),
   constraint stripe_customers_once unique (stripe_customer_id),
   constraint stripe_customers_id_shape check (stripe_customer_id ~ '^cus_')
@@ -21,6 +22,8 @@ comment on column public.stripe_customers.sent_digest is
 comment on column public.stripe_customers.deleted_at is
   'When Stripe said that the customer is deleted; the next need makes a new one.';
 
+comment on column public.stripe_customers.changed_at is
+  'When Stripe made the newest change of details that was taken over; older ones change nothing.';
 comment on column public.stripe_customers.balance_moved_at is
   'When Stripe told of a credit balance that is to be taken over; null once it is.';
 
@@ -46,6 +49,7 @@ create table public.stripe_invoices (
   agreed_total_minor bigint,
   total_minor bigint,
   carried_minor bigint not null default 0,
+  left_over_minor bigint not null default 0,
   amount_paid_minor bigint not null default 0,
   paid_off_stripe_minor bigint not null default 0,
   booked_minor bigint not null default 0,
@@ -76,6 +80,8 @@ comment on column public.stripe_invoices.agreed_total_minor is
   'What Stripe''s total was found to be, and ours, before the invoice was finalized.';
 comment on column public.stripe_invoices.carried_minor is
   'What this Stripe invoice collects for earlier invoices that were too small.';
+comment on column public.stripe_invoices.left_over_minor is
+  'What stays due because Stripe takes thousandths only in tens; the next invoice collects it.';
 comment on column public.stripe_invoices.amount_paid_minor is
   'Most that Stripe ever said is paid; only grows, so old events do no harm.';
 comment on column public.stripe_invoices.paid_off_stripe_minor is
@@ -127,14 +133,15 @@ comment on table public.stripe_notes is
 create index stripe_notes_invoice on public.stripe_notes (stripe_invoice_id);
 
 create table public.stripe_payments (
-  payment_intent_id text primary key,
+  payment_intent_id text not null,
   stripe_invoice_id text not null,
   charge_id text,
   amount_minor bigint not null default 0,
   refunded_minor bigint not null default 0,
   failure text,
   disputed_at timestamptz,
-  seen_at timestamptz not null default now()
+  seen_at timestamptz not null default now(),
+  primary key (payment_intent_id, stripe_invoice_id)
 );
 comment on table public.stripe_payments is
   'Payments Stripe took for our invoices: what a charge or a refund belongs to.';
@@ -143,7 +150,7 @@ comment on column public.stripe_payments.refunded_minor is
 create index stripe_payments_invoice on public.stripe_payments (stripe_invoice_id);
 
 create table public.stripe_refunds (
-  refund_id text primary key,
+  refund_id text not null,
   stripe_invoice_id text not null,
   payment_intent_id text,
   stripe_credit_note_id text,
@@ -152,7 +159,8 @@ create table public.stripe_refunds (
     ('unknown', 'pending', 'requires_action', 'succeeded', 'failed', 'canceled')),
   failure_reason text,
   credited_minor bigint not null default 0,
-  seen_at timestamptz not null
+  seen_at timestamptz not null,
+  primary key (refund_id, stripe_invoice_id)
 );
 comment on table public.stripe_refunds is
   'Refunds of payments for our invoices, one by one; failed and canceled ones are money we hold.';

@@ -125,8 +125,8 @@ async function sendDetails(
   digest: string,
   { stripe, now }: CustomerPorts,
 ): Promise<void> {
-  const emptied = { email: details.email ?? "", address: details.address ?? "" };
-  await stripe.customers.update(id, { ...details, ...emptied }, {
+  const { email = "", address = "" } = details;
+  await stripe.customers.update(id, { ...details, email, address }, {
     idempotencyKey: `customer-${id}-${digest.slice(0, 12)}-${now().toISOString().slice(0, 16)}`,
   });
 }

@@ -21,6 +21,7 @@ export interface InvoicePorts extends CustomerPorts {
     | "saveProblem"
     | "forgetDraft"
     | "saveCarried"
+    | "saveLeftOver"
     | "applyInvoice"
     | "applyBalance"
   >;
@@ -98,6 +99,9 @@ async function collect(
   if (draft.status !== "draft") return await conclude(id, draft, ports);
   // Stripe would apply it to this invoice, of which our balance has paid its part already.
   await takeBalanceOver(customer, ports);
+  if (plan.leftOver !== (facts.mirror?.left_over_minor ?? 0)) {
+    await ports.store.saveLeftOver(id, plan.leftOver);
+  }
   await ports.store.saveCarried(
     id,
     facts.held,

@@ -45,8 +45,8 @@ begin
   return invoice.number || ' was ' || invoice.status;
 end $$;
 
--- One transaction. Overpayments and credit notes are booked as such; what an invoice of Stripe's own
--- (a subscription's) gives or takes is ours to keep like credit that somebody gave.
+-- One transaction. Overpayments and credit notes are booked as such; what an invoice of Stripe's
+-- own (a subscription's) gives or takes is ours to keep like credit that somebody gave.
 create function _billing.book_balance_transaction(client_id uuid, moved jsonb, at timestamptz)
 returns text language plpgsql set search_path = '' as $$
 declare

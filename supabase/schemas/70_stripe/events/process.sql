@@ -86,7 +86,14 @@ begin
       return billing.forget_stripe_customer(thing ->> 'id', event.created_at);
     when 'customer.subscription.created', 'customer.subscription.updated',
       'customer.subscription.deleted' then
-      return billing.apply_stripe_subscription(thing, event.created_at);
+      return billing.apply_stripe_subscription(thing, event.created_at,
+        case event.type
+          when 'customer.subscription.updated' then coalesce(
+            event.payload #>> '{data,previous_attributes,status}', thing ->> 'status')
+          -- A deletion is the last of its second, whatever came before.
+          when 'customer.subscription.deleted' then (select s.status
+            from public.stripe_subscriptions s
+            where s.stripe_subscription_id = thing ->> 'id') end);
     else
       return 'ignored: nothing to do for this type';
   end case;
