@@ -1289,6 +1289,51 @@ export type Database = {
           },
         ];
       };
+      "stripe_balance_transactions": {
+        Row: {
+          "amount_minor": number;
+          "client_id": string;
+          "currency": string;
+          "outcome": string;
+          "seen_at": string;
+          "stripe_customer_id": string;
+          "stripe_invoice_id": string | null;
+          "transaction_id": string;
+          "type": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "amount_minor": number;
+          "client_id": string;
+          "currency": string;
+          "outcome": string;
+          "seen_at": string;
+          "stripe_customer_id": string;
+          "stripe_invoice_id"?: string | null;
+          "transaction_id": string;
+          "type": string;
+        };
+        Update: {
+          "amount_minor"?: number;
+          "client_id"?: string;
+          "currency"?: string;
+          "outcome"?: string;
+          "seen_at"?: string;
+          "stripe_customer_id"?: string;
+          "stripe_invoice_id"?: string | null;
+          "transaction_id"?: string;
+          "type"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "stripe_balance_transactions_client_id_fkey";
+            columns: ["client_id"];
+            isOneToOne: false;
+            referencedRelation: "clients";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
       "stripe_carried": {
         Row: {
           "amount_minor": number;
@@ -1361,6 +1406,8 @@ export type Database = {
       };
       "stripe_customers": {
         Row: {
+          "balance_moved_at": string | null;
+          "changed_at": string;
           "client_id": string;
           "created_at": string;
           "deleted_at": string | null;
@@ -1370,6 +1417,8 @@ export type Database = {
         };
         ComputedFields: never;
         Insert: {
+          "balance_moved_at"?: string | null;
+          "changed_at"?: string;
           "client_id": string;
           "created_at"?: string;
           "deleted_at"?: string | null;
@@ -1378,6 +1427,8 @@ export type Database = {
           "stripe_customer_id": string;
         };
         Update: {
+          "balance_moved_at"?: string | null;
+          "changed_at"?: string;
           "client_id"?: string;
           "created_at"?: string;
           "deleted_at"?: string | null;
@@ -1445,6 +1496,7 @@ export type Database = {
           "hosted_invoice_url": string | null;
           "invoice_id": string;
           "invoice_pdf": string | null;
+          "left_over_minor": number;
           "livemode": boolean;
           "paid_off_stripe_minor": number;
           "problem": string | null;
@@ -1467,6 +1519,7 @@ export type Database = {
           "hosted_invoice_url"?: string | null;
           "invoice_id": string;
           "invoice_pdf"?: string | null;
+          "left_over_minor"?: number;
           "livemode": boolean;
           "paid_off_stripe_minor"?: number;
           "problem"?: string | null;
@@ -1488,6 +1541,7 @@ export type Database = {
           "hosted_invoice_url"?: string | null;
           "invoice_id"?: string;
           "invoice_pdf"?: string | null;
+          "left_over_minor"?: number;
           "livemode"?: boolean;
           "paid_off_stripe_minor"?: number;
           "problem"?: string | null;
@@ -1608,6 +1662,7 @@ export type Database = {
       "stripe_refunds": {
         Row: {
           "amount_minor": number;
+          "credited_minor": number;
           "failure_reason": string | null;
           "payment_intent_id": string | null;
           "refund_id": string;
@@ -1619,6 +1674,7 @@ export type Database = {
         ComputedFields: never;
         Insert: {
           "amount_minor": number;
+          "credited_minor"?: number;
           "failure_reason"?: string | null;
           "payment_intent_id"?: string | null;
           "refund_id": string;
@@ -1629,6 +1685,7 @@ export type Database = {
         };
         Update: {
           "amount_minor"?: number;
+          "credited_minor"?: number;
           "failure_reason"?: string | null;
           "payment_intent_id"?: string | null;
           "refund_id"?: string;
