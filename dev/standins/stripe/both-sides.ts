@@ -36,8 +36,8 @@ export async function bothSides(sql: Sql, state: State): Promise<Side[]> {
     from public.invoices i`;
   return rows.flatMap(({ id, ...invoice }) => {
     const own = money.find((one) => one.id === id);
-    const [theirs, ...more] = [...state.invoices.values()].filter(({ metadata }) =>
-      metadata.leveredge_invoice_id === id
+    const [theirs, ...more] = [...state.invoices.values()].filter((one) =>
+      one.metadata.leveredge_invoice_id === id && one.latest_revision === null
     );
     if (own === undefined || theirs === undefined) return [];
     if (more.length > 0) throw new Error(`${invoice.number} is in Stripe more than once`);

@@ -210,6 +210,8 @@ function newInvoice(state: State, params: Params<"POST /v1/invoices">): Invoice 
     post_payment_credit_notes_amount: 0,
     starting_balance: 0,
     ending_balance: null,
+    from_invoice: null,
+    latest_revision: null,
     status_transitions: {
       finalized_at: null,
       marked_uncollectible_at: null,

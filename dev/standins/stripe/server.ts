@@ -169,6 +169,7 @@ export function startStripe(options: StripeOptions) {
       voidCreditNote: payments.voidCreditNote,
       voidInvoice: invoices.void,
       writeOff: invoices.writeOff,
+      revise: (id: string, amount: number) => reviseInvoice(state, invoices, id, amount),
       updateCustomer: customers.update,
       deleteCustomer: customers.remove,
       giveCredit: balances.giveCredit,
@@ -188,6 +189,34 @@ export function startStripe(options: StripeOptions) {
       await server.shutdown();
     },
   };
+}
+
+/**
+ * "Edit invoice": `docs.stripe.com/invoicing/invoice-edits`. A revision is an invoice of its own with
+ * the metadata of the one that it replaces, which becomes void when the revision is finalized.
+ */
+function reviseInvoice(
+  state: State,
+  invoices: ReturnType<typeof invoiceEndpoints>,
+  id: string,
+  amount: number,
+): string {
+  const { customer, currency, metadata, number } = state.invoice(id);
+  const made = invoices.create({
+    customer,
+    currency,
+    collection_method: "send_invoice",
+    days_until_due: 30,
+    metadata: { ...metadata },
+    number: `${number}-R1`,
+  });
+  const revision = state.invoice(made.id);
+  revision.from_invoice = { action: "revision", invoice: id };
+  invoices.addLines(made.id, { lines: [{ amount }] });
+  invoices.finalize(made.id, {});
+  state.invoice(id).latest_revision = made.id;
+  invoices.void(id);
+  return made.id;
 }
 
 function run(work: () => unknown): Answer {

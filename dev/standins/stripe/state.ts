@@ -62,6 +62,8 @@ export interface Invoice {
   post_payment_credit_notes_amount: number;
   starting_balance: number;
   ending_balance: number | null;
+  from_invoice: { readonly action: "revision"; readonly invoice: string } | null;
+  latest_revision: string | null;
   status_transitions: Record<
     "finalized_at" | "marked_uncollectible_at" | "paid_at" | "voided_at",
     number | null
