@@ -148,7 +148,7 @@ insert into public.invoice_items (client_id, description, unit_amount, currency,
 select client_id, 'Set-up', 9, 'USD', '2026-07-02' from inv where n = 8;
 select billing.create_one_off_invoice(array(select id from public.invoice_items), '2026-07-03');
 select is((select _billing.stripe_invoice_facts(i.id, false) #>> '{held,0,amount_minor}'
-  from public.invoices i where i.kind = 'one_off'), '5', 'what was left over goes with the next one');
+  from public.invoices i where i.kind = 'one_off'), '5', 'what is left over goes with the next');
 select is_empty('select * from _billing.check_money()', 'the books contradict themselves nowhere');
 
 select * from finish();

@@ -99,9 +99,9 @@ begin
 end $$;
 
 -- Money that a failed or canceled refund leaves with us. The note that was made here for that
--- refund alone is void: as in Stripe, nothing was granted. Else the note that granted it stands, and
--- the money is the client's credit. What was on no account, because the credit was spent, ends as it
--- began. So the end is the same as where the refund was first heard of when it had failed.
+-- refund alone is void: as in Stripe, nothing was granted. Else the note that granted it stands,
+-- and the money is the client's credit. What was on no account, because the credit was spent, ends
+-- as it began. So the end is the same as where the refund was first heard of when it had failed.
 create function _billing.book_failed_refund(mirror public.stripe_invoices, amount bigint,
   reference text, at timestamptz)
 returns text language plpgsql set search_path = '' as $$

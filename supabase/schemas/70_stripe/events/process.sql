@@ -39,7 +39,8 @@ declare
 begin
   if event.type in ('invoice.created', 'invoice.finalized', 'invoice.finalization_failed',
     'invoice.sent', 'invoice.paid', 'invoice.overpaid', 'invoice.payment_failed',
-    'invoice.payment_action_required', 'invoice.voided', 'invoice.marked_uncollectible', 'invoice.updated') then
+    'invoice.payment_action_required', 'invoice.voided', 'invoice.marked_uncollectible',
+    'invoice.updated') then
     result := billing.apply_stripe_invoice(thing, event.created_at);
     if result is not null then
       perform _billing.notice_of_invoice_event(event);
