@@ -9743,9 +9743,9 @@ begin
 end $$;
 
 -- Money that a failed or canceled refund leaves with us. The note that was made here for that
--- refund alone is void: as in Stripe, nothing was granted. Else the note that granted it stands, and
--- the money is the client's credit. What was on no account, because the credit was spent, ends as it
--- began. So the end is the same as where the refund was first heard of when it had failed.
+-- refund alone is void: as in Stripe, nothing was granted. Else the note that granted it stands,
+-- and the money is the client's credit. What was on no account, because the credit was spent, ends
+-- as it began. So the end is the same as where the refund was first heard of when it had failed.
 create function _billing.book_failed_refund(mirror public.stripe_invoices, amount bigint,
   reference text, at timestamptz)
 returns text language plpgsql set search_path = '' as $$
@@ -10879,7 +10879,8 @@ declare
 begin
   if event.type in ('invoice.created', 'invoice.finalized', 'invoice.finalization_failed',
     'invoice.sent', 'invoice.paid', 'invoice.overpaid', 'invoice.payment_failed',
-    'invoice.payment_action_required', 'invoice.voided', 'invoice.marked_uncollectible', 'invoice.updated') then
+    'invoice.payment_action_required', 'invoice.voided', 'invoice.marked_uncollectible',
+    'invoice.updated') then
     result := billing.apply_stripe_invoice(thing, event.created_at);
     if result is not null then
       perform _billing.notice_of_invoice_event(event);
