@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { STRIPE_EVENT_TYPES, STRIPE_EVENTS } from "./event-types.ts";
 import { REMEDIES } from "./remedies.ts";
 
-const read = (path: string) => readFileSync(new URL(`../../../${path}`, import.meta.url), "utf8");
+const read = (path: string) => Deno.readTextFileSync(new URL(`../../../${path}`, import.meta.url));
 const SETUP = read("docs/stripe-setup.md");
 
 Deno.test("the database acts on the events of the list, and on no others", () => {
