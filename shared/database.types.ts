@@ -1295,6 +1295,51 @@ export type Database = {
           },
         ];
       };
+      "stripe_balance_transactions": {
+        Row: {
+          "amount_minor": number;
+          "client_id": string;
+          "currency": string;
+          "outcome": string;
+          "seen_at": string;
+          "stripe_customer_id": string;
+          "stripe_invoice_id": string | null;
+          "transaction_id": string;
+          "type": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "amount_minor": number;
+          "client_id": string;
+          "currency": string;
+          "outcome": string;
+          "seen_at": string;
+          "stripe_customer_id": string;
+          "stripe_invoice_id"?: string | null;
+          "transaction_id": string;
+          "type": string;
+        };
+        Update: {
+          "amount_minor"?: number;
+          "client_id"?: string;
+          "currency"?: string;
+          "outcome"?: string;
+          "seen_at"?: string;
+          "stripe_customer_id"?: string;
+          "stripe_invoice_id"?: string | null;
+          "transaction_id"?: string;
+          "type"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "stripe_balance_transactions_client_id_fkey";
+            columns: ["client_id"];
+            isOneToOne: false;
+            referencedRelation: "clients";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
       "stripe_carried": {
         Row: {
           "amount_minor": number;
@@ -1367,6 +1412,8 @@ export type Database = {
       };
       "stripe_customers": {
         Row: {
+          "balance_moved_at": string | null;
+          "changed_at": string;
           "client_id": string;
           "created_at": string;
           "deleted_at": string | null;
@@ -1376,6 +1423,8 @@ export type Database = {
         };
         ComputedFields: never;
         Insert: {
+          "balance_moved_at"?: string | null;
+          "changed_at"?: string;
           "client_id": string;
           "created_at"?: string;
           "deleted_at"?: string | null;
@@ -1384,6 +1433,8 @@ export type Database = {
           "stripe_customer_id": string;
         };
         Update: {
+          "balance_moved_at"?: string | null;
+          "changed_at"?: string;
           "client_id"?: string;
           "created_at"?: string;
           "deleted_at"?: string | null;
@@ -1451,6 +1502,7 @@ export type Database = {
           "hosted_invoice_url": string | null;
           "invoice_id": string;
           "invoice_pdf": string | null;
+          "left_over_minor": number;
           "livemode": boolean;
           "paid_off_stripe_minor": number;
           "problem": string | null;
@@ -1473,6 +1525,7 @@ export type Database = {
           "hosted_invoice_url"?: string | null;
           "invoice_id": string;
           "invoice_pdf"?: string | null;
+          "left_over_minor"?: number;
           "livemode": boolean;
           "paid_off_stripe_minor"?: number;
           "problem"?: string | null;
@@ -1494,6 +1547,7 @@ export type Database = {
           "hosted_invoice_url"?: string | null;
           "invoice_id"?: string;
           "invoice_pdf"?: string | null;
+          "left_over_minor"?: number;
           "livemode"?: boolean;
           "paid_off_stripe_minor"?: number;
           "problem"?: string | null;

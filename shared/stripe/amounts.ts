@@ -49,9 +49,25 @@ export function stripeMinimum(currency: string): number {
   return fromStripeAmount(MINIMUM[currency] ?? 1, currency);
 }
 
-/** Why Stripe cannot collect an amount of minor units, or null when it can. */
-export function uncollectableReason(minor: number, currency: string): string | null {
-  return ONLY_TENS.has(currency) && minor % 10 !== 0
-    ? `Stripe takes ${currency} only in amounts whose last digit is 0, this is ${minor}`
-    : null;
+/** Most digits of an amount, in Stripe's units, where they are not eight. */
+const MOST_DIGITS: Readonly<Record<string, number>> = {
+  COP: 10,
+  HUF: 10,
+  IDR: 12,
+  INR: 9,
+  JPY: 10,
+  LBP: 12,
+};
+
+/**
+ * Largest amount of minor units that Stripe collects. An invoice of more counts as paid at once
+ * there, as one of too little does. Source: docs.stripe.com/currencies.
+ */
+export function stripeMaximum(currency: string): number {
+  return fromStripeAmount(10 ** (MOST_DIGITS[currency] ?? 8) - 1, currency);
+}
+
+/** What of an amount of minor units Stripe cannot collect: the last digit of thousandths. */
+export function uncollectableRest(minor: number, currency: string): number {
+  return ONLY_TENS.has(currency) ? minor % 10 : 0;
 }

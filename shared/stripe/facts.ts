@@ -45,6 +45,7 @@ export const InvoiceFacts = z.object({
     stripe_invoice_id: z.string().nullable(),
     generation: z.int(),
     hosted_invoice_url: z.string().nullable(),
+    left_over_minor: minor.default(0),
   }).nullable(),
   /** Earlier invoices that were too small for Stripe and are collected with this one. */
   held: z.array(z.object({ invoice_id: z.uuid(), number: z.string(), amount_minor: minor })),

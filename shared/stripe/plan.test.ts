@@ -100,8 +100,52 @@ Deno.test("zero-decimal amounts go as they are, the krona in hundredths, thousan
   assert.deepEqual(amounts(of("JPY", 12_106)), [12_106]);
   assert.deepEqual(amounts(of("ISK", 4100)), [410_000]);
   assert.deepEqual(amounts(of("KWD", 15_120)), [15_120]);
-  const refused = planInvoice(facts(of("KWD", 15_125)), NOW);
+});
+
+Deno.test("what thousandths have beyond a ten is left for the next invoice", () => {
+  const kwd = (minor: number, held: object[] = []) => ({
+    invoice: { currency: "KWD", total_minor: minor, amount_due_minor: minor },
+    lines: [line(1, minor)],
+    held,
+  });
+  assert.deepEqual(amounts(kwd(15_125)), [15_125, -5]);
+  const plan = planInvoice(facts(kwd(15_125)), NOW);
+  assert.equal(plan.kind === "collect" && plan.leftOver, 5);
+  const held = [{ invoice_id: ID, number: "INV-2026-000000", amount_minor: 5 }];
+  assert.deepEqual(amounts(kwd(15_125, held)), [15_125, 5]);
+  assert.equal(planInvoice(facts(kwd(9)), NOW).kind, "hold");
+});
+
+Deno.test("more than Stripe's largest amount is refused, with what to do", () => {
+  const of = (currency: string, minor: number) =>
+    planInvoice(
+      facts({
+        invoice: { currency, total_minor: minor, amount_due_minor: minor },
+        lines: [line(1, minor)],
+      }),
+      NOW,
+    );
+  assert.equal(of("USD", 99_999_999).kind, "collect");
+  const refused = of("USD", 100_000_000);
   assert.equal(refused.kind, "refuse");
+  assert.match(refused.kind === "refuse" ? refused.reason : "", /largest .* 99999999.*by bank/);
+  assert.equal(of("INR", 100_000_000).kind, "collect");
+  assert.equal(of("ISK", 1_000_000).kind, "refuse");
+});
+
+Deno.test("more than 250 lines are summed by description, then by kind, tax and discount apart", () => {
+  const many = Array.from({ length: 300 }, (_, n) => ({
+    ...line(n + 1, 10),
+    description: `Tokens ${n % 2}`,
+    detail: `AGENT ${n}`,
+  }));
+  const all = [...many, line(301, -500, "discount"), line(302, 500, "tax")];
+  const due = { total_minor: 3000, amount_due_minor: 3000 };
+  assert.deepEqual(amounts({ invoice: due, lines: all }), [1500, 1500, -500, 500]);
+  const distinct = all.map((one) =>
+    one.kind === "usage" ? { ...one, description: `Tokens ${one.position}` } : one
+  );
+  assert.deepEqual(amounts({ invoice: due, lines: distinct }), [3000, -500, 500]);
 });
 
 Deno.test("what is void, paid or not due is left out, a draft is refused", () => {

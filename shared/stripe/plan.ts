@@ -1,4 +1,4 @@
-import { stripeMinimum, toStripeAmount, uncollectableReason } from "./amounts.ts";
+import { stripeMaximum, stripeMinimum, toStripeAmount, uncollectableRest } from "./amounts.ts";
 import type { InvoiceFacts } from "./facts.ts";
 
 /** A line of the Stripe invoice; `amount` in Stripe's units, `key` names the line for ever. */
@@ -23,6 +23,8 @@ export type InvoicePlan =
     readonly lines: readonly PlannedLine[];
     /** What Stripe's total must be, Stripe's units. */
     readonly total: number;
+    /** What stays due because Stripe cannot collect it, minor units: the next invoice does. */
+    readonly leftOver: number;
     /** Seconds since 1970; absent when the due day is over. */
     readonly dueAt?: number;
     readonly metadata: Readonly<Record<string, string>>;
@@ -44,23 +46,31 @@ export function planInvoice(facts: InvoiceFacts, now: Date): InvoicePlan {
   }
   const due = invoice.amount_due_minor + held.reduce((sum, one) => sum + one.amount_minor, 0);
   if (invoice.amount_due_minor <= 0) return { kind: "skip", reason: "nothing is due" };
+  const leftOver = uncollectableRest(due, invoice.currency);
   const minimum = stripeMinimum(invoice.currency);
-  if (due < minimum) {
+  if (due - leftOver < Math.max(minimum, 1)) {
     return {
       kind: "hold",
       reason: `${due} ${invoice.currency} minor units are below Stripe's minimum of ${minimum}; ` +
         "the client's next invoice collects them",
     };
   }
-  const unfit = uncollectableReason(due, invoice.currency);
-  if (unfit !== null) return { kind: "refuse", reason: unfit };
-  const lines = plannedLines(facts);
+  const maximum = stripeMaximum(invoice.currency);
+  if (due > maximum) {
+    return {
+      kind: "refuse",
+      reason: `${due} ${invoice.currency} minor units are above the largest amount that Stripe ` +
+        `collects, ${maximum}: let the client pay by bank, or bill it in parts`,
+    };
+  }
+  const lines = fittingLines(facts, leftOver);
   const dueAt = endOfDay(invoice.due_on);
   return {
     kind: "collect",
     number: invoice.number,
     lines,
-    total: toStripeAmount(due, invoice.currency),
+    total: toStripeAmount(due - leftOver, invoice.currency),
+    leftOver,
     ...(dueAt !== undefined && dueAt > now.getTime() / 1000 + 3600 ? { dueAt } : {}),
     metadata: invoiceMetadata(facts, invoice.number),
     description: invoice.period_start === null || invoice.period_end === null
@@ -80,21 +90,73 @@ function invoiceMetadata({ invoice, client }: InvoiceFacts, number: string) {
   };
 }
 
-function plannedLines({ invoice, lines, held }: InvoiceFacts): PlannedLine[] {
+/** Lines that an invoice of Stripe has at most. */
+const MOST_LINES = 250;
+
+/**
+ * The lines, if there are not too many; else usage summed by its description, else all by its kind.
+ * Discount, taxes and what is carried stay apart as far as they can; the details are in our PDF.
+ */
+function fittingLines(facts: InvoiceFacts, leftOver: number): PlannedLine[] {
+  const levels: ((own: OwnLine) => string)[] = [
+    ({ position }) => `line-${position}`,
+    ({ kind, description, position }) =>
+      kind === "usage" ? `usage-${description}` : `line-${position}`,
+    ({ kind }) => `kind-${kind}`,
+  ];
+  const fits = levels.map((groupOf) => plannedLines(facts, leftOver, groupOf))
+    .find((lines) => lines.length <= MOST_LINES);
+  if (fits !== undefined) return fits;
+  const held = { ...facts, held: [] };
+  const carried = facts.held.reduce((sum, { amount_minor }) => sum + amount_minor, 0);
+  return [
+    ...plannedLines(held, leftOver, ({ kind }) => `kind-${kind}`),
+    {
+      key: "held",
+      description: `Carried from ${facts.held.length} earlier invoices`,
+      amount: toStripeAmount(carried, facts.invoice.currency),
+    },
+  ];
+}
+
+type OwnLine = InvoiceFacts["lines"][number];
+
+const KIND_NAMES: Readonly<Record<OwnLine["kind"], string>> = {
+  usage: "Usage",
+  minimum: "Minimum",
+  one_off: "Items",
+  discount: "Discount",
+  tax: "Tax",
+};
+
+function plannedLines(
+  { invoice, lines, held }: InvoiceFacts,
+  leftOver: number,
+  groupOf: (own: OwnLine) => string,
+): PlannedLine[] {
   const line = (key: string, description: string, minor: number): PlannedLine => ({
     key,
     description: description.slice(0, 500),
     amount: toStripeAmount(minor, invoice.currency),
   });
   const earlier = invoice.credited_minor + invoice.paid_minor;
+  const groups = Map.groupBy(lines, groupOf);
   return [
-    ...lines.map((own) => {
+    ...[...groups].flatMap(([group, members]) => {
+      const [own] = members;
+      if (own === undefined) return [];
+      const amount = members.reduce((sum, { amount_minor }) => sum + amount_minor, 0);
+      if (members.length > 1) {
+        const name = group.startsWith("kind-") ? KIND_NAMES[own.kind] : own.description;
+        const count = `${members.length} lines: see the PDF of ${invoice.number}`;
+        return [line(`${group}`.slice(0, 100), `${name} (${count})`, amount)];
+      }
       const period = periodOf(own.service_start, own.service_end);
       const text = own.detail === null ? own.description : `${own.description} – ${own.detail}`;
-      return {
-        ...line(`line-${own.position}`, text, own.amount_minor),
+      return [{
+        ...line(`line-${own.position}`, text, amount),
         ...(period === undefined ? {} : { period }),
-      };
+      }];
     }),
     ...(invoice.balance_applied_minor === 0
       ? []
@@ -103,6 +165,7 @@ function plannedLines({ invoice, lines, held }: InvoiceFacts): PlannedLine[] {
     ...held.map((one) =>
       line(`held-${one.invoice_id}`, `Carried from invoice ${one.number}`, one.amount_minor)
     ),
+    ...(leftOver === 0 ? [] : [line("left-over", "Carried to the next invoice", -leftOver)]),
   ].filter(({ amount }) => amount !== 0);
 }
 

@@ -52,8 +52,9 @@ select billing.record_payment(id, 1000, '2026-07-02') from public.invoices
 where number in ('INV-2026-000001', 'INV-2026-000003');
 select results_eq($$select name from pg_temp.queue where event = 'payment_received'$$,
   $$values ('Acme'), ('Yen')$$, 'a payment is told of');
-insert into public.payments (invoice_id, client_id, amount_minor, currency, paid_at, kind)
-select id, client_id, -400, currency, now(), 'refund' from public.invoices where number = 'INV-2026-000003';
+insert into public.payments (invoice_id, client_id, amount_minor, kind, currency, paid_at)
+select id, client_id, -400, 'refund', currency, now() from public.invoices
+where number = 'INV-2026-000003';
 select is((select count(*) from pg_temp.queue where event = 'payment_received'), 2::bigint,
   'money that goes back is none received');
 select trigger_is('public', 'credit_notes', 'follow_credit_note', '_billing', 'follow_credit_note',

@@ -25,10 +25,10 @@ select is(_billing.address_lines('{"line1": "1 Road\nBack", "line2": "", "postal
   'an address is lines, without the empty ones');
 select is(_billing.address_lines('{}'), '{}', 'or none');
 select is(_billing.apply_stripe_customer('{"id": "cus_1", "name": " ", "email": "new@acme.test"}',
-  '{"name": null, "email": null}'), 'client updated', 'what the client changed there is taken');
+  '{"name": null, "email": null}', now()), 'client updated', 'what changed there is taken');
 select results_eq($$select name, email from public.clients where name like 'A%'$$,
   $$values ('Acme', 'new@acme.test')$$, 'but for a name that is blank');
-select is(_billing.apply_stripe_customer('{"id": "cus_1", "email": "x@acme.test"}', '{}'),
+select is(_billing.apply_stripe_customer('{"id": "cus_1", "email": "x@acme.test"}', '{}', now()),
   'nothing new', 'and for what did not change there');
 
 -- Subscriptions.

@@ -160,7 +160,8 @@ select is(pg_temp.event('customer.subscription.created', s.subscription),
 from (values ('{"id": "sub_11", "customer": "cus_11", "status": "active", "items": {"data":
   [{"quantity": 1, "price": {"unit_amount": 9900}}]}}'::jsonb)) s(subscription);
 select is(pg_temp.event('customer.subscription.updated', '{"id": "sub_11", "customer": "cus_11",
-  "status": "past_due", "items": {"data": [{"quantity": 2, "price": {"unit_amount": 9900}}]}}'),
+  "status": "past_due", "items": {"data": [{"quantity": 2, "price": {"unit_amount": 9900}}]}}',
+  null, '{"status": "active"}'),
   'subscription past_due', 'customer.subscription.updated: the mirror follows');
 select results_eq('select status, base_fee_minor from public.stripe_subscriptions',
   $$values ('past_due', 19800::bigint)$$, 'status and fee');

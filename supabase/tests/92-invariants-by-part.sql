@@ -45,7 +45,7 @@ select is(pg_temp.seen('update _billing.invoice_counters set last_number = last_
 select is(pg_temp.seen('update public.credit_note_lines set amount_minor = amount_minor + 1'),
   '{"money: credit_note_is_sum_of_lines"}', 'of money');
 select is(pg_temp.seen($$insert into public.balance_entries (client_id, currency, amount_minor,
-    reason, created_at) values ('00000000-0000-4000-8000-000000000092', 'USD', -1, 'adjustment',
+    reason, created_at) values ('00000000-0000-4000-8000-000000000092', 'USD', -1, 'overpayment',
     now())$$), '{"money: balance_is_not_negative","money: statement_closes"}',
   'money that nobody had does not close either');
 select is(pg_temp.seen($$update public.billing_periods set state = 'skipped'

@@ -32,12 +32,12 @@ export async function bothSides(sql: Sql, state: State): Promise<Side[]> {
   const money = await sql<{ id: string; total: number; due: number; received: number }[]>`
     select i.id, i.total_minor::int as total, i.amount_due_minor::int as due,
       coalesce((select sum(p.amount_minor) from public.payments p
-        where p.invoice_id = i.id), 0)::int as received
+        where p.invoice_id = i.id and p.method <> 'stripe_balance'), 0)::int as received
     from public.invoices i`;
   return rows.flatMap(({ id, ...invoice }) => {
     const own = money.find((one) => one.id === id);
-    const [theirs, ...more] = [...state.invoices.values()].filter(({ metadata }) =>
-      metadata.leveredge_invoice_id === id
+    const [theirs, ...more] = [...state.invoices.values()].filter((one) =>
+      one.metadata.leveredge_invoice_id === id && one.latest_revision === null
     );
     if (own === undefined || theirs === undefined) return [];
     if (more.length > 0) throw new Error(`${invoice.number} is in Stripe more than once`);

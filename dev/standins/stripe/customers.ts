@@ -63,6 +63,8 @@ export function customerEndpoints(state: State) {
         params,
       ),
     search: ({ query, limit = 10 }: Params<"GET /v1/customers/search">) => {
+      // docs.stripe.com/search#availability: not for accounts in India.
+      if (!state.hasSearch) throw invalid("Search is not available for accounts in your country.");
       const asked = /^metadata\[["'](\w+)["']\]:["']([^"']*)["']$/.exec(query);
       if (asked === null) throw invalid("We were unable to parse your search query.");
       const data = alive().filter(({ metadata }) => metadata[asked[1] ?? ""] === asked[2]);
@@ -98,6 +100,8 @@ export function customerEndpoints(state: State) {
 function assign(customer: Customer, params: Params<"POST /v1/customers/:id">): void {
   const { expand: _, metadata, address, ...plain } = params;
   Object.assign(customer, plain);
+  // docs.stripe.com/api#errors, "Unsetting": an empty string empties a field.
+  if (plain.email === "") customer.email = null;
   if (address !== undefined) customer.address = address === "" ? null : definedOf(address);
   for (const [name, value] of Object.entries(metadata ?? {})) {
     if (value === "") delete customer.metadata[name];

@@ -1,7 +1,10 @@
 import { deepStrictEqual, match, strictEqual } from "node:assert/strict";
 import type { DeliveryOutcome } from "../../../supabase/functions/_shared/outbound/outcome.ts";
 import { openStripe } from "../../../supabase/functions/_shared/stripe/client.ts";
-import { syncCustomers } from "../../../supabase/functions/_shared/stripe/customers.ts";
+import {
+  ensureCustomer,
+  syncCustomers,
+} from "../../../supabase/functions/_shared/stripe/customers.ts";
 import { deliverInvoice } from "../../../supabase/functions/_shared/stripe/invoices.ts";
 import type { StripeStore } from "../../../supabase/functions/_shared/stripe/store.ts";
 import { InvoiceFacts } from "../../../shared/stripe/facts.ts";
@@ -60,7 +63,7 @@ function invoiceOf(lines: number, due = lines * 10, client: object = {}): unknow
 /** Delivers against a Stripe of its own, with a store that only remembers what it was told. */
 async function deliver(
   facts: unknown,
-  check: (outcome: DeliveryOutcome, stripe: StripeStandIn, told: string[]) => void,
+  check: (outcome: DeliveryOutcome, stripe: StripeStandIn, told: string[]) => void | Promise<void>,
   prepare: (stripe: StripeStandIn) => void = () => {},
 ): Promise<void> {
   const stripe = startStripe({ secretKey: KEY });
@@ -88,7 +91,9 @@ async function deliver(
       | "saveProblem"
       | "forgetDraft"
       | "saveCarried"
+      | "saveLeftOver"
       | "applyInvoice"
+      | "applyBalance"
     > = {
       livemode: false,
       invoiceFacts: () => Promise.resolve(InvoiceFacts.parse(facts)),
@@ -99,23 +104,92 @@ async function deliver(
       saveProblem: note("problem"),
       forgetDraft: note("gone"),
       saveCarried: note("carried"),
+      saveLeftOver: note("left over"),
       applyInvoice: () => Promise.resolve(null),
+      applyBalance: note("balance"),
     };
     const ports = { stripe: connection.stripe, store, now: () => new Date() };
-    check(await deliverInvoice(ID, ports), stripe, told);
+    await check(await deliverInvoice(ID, ports), stripe, told);
   } finally {
     await stripe.stop();
   }
 }
 
-Deno.test("600 lines arrive in three requests and sum to the cent", async () => {
-  await deliver(invoiceOf(600), (outcome, stripe) => {
+Deno.test("250 lines go as they are, more are summed by what they are of, and sum to the cent", async () => {
+  const sent = async (lines: number) => {
+    let amounts: number[] = [];
+    await deliver(invoiceOf(lines), (outcome, stripe) => {
+      strictEqual(outcome.kind, "done");
+      const [invoice] = stripe.state.invoices.values();
+      amounts = invoice?.lines.map(({ amount }) => amount) ?? [];
+      if (lines <= 250) return;
+      strictEqual(
+        invoice?.lines[0]?.description,
+        `Usage (${lines} lines: see the PDF of INV-2026-000001)`,
+      );
+    });
+    return amounts;
+  };
+  deepStrictEqual(await sent(250), Array.from({ length: 250 }, () => 10));
+  deepStrictEqual(await sent(251), [2510]);
+});
+
+Deno.test("a customer is found and made where customers cannot be searched", async () => {
+  await deliver(invoiceOf(10, 100, { email: "ap@acme.test" }), (outcome, stripe) => {
     strictEqual(outcome.kind, "done");
-    const [invoice] = stripe.state.invoices.values();
-    strictEqual(invoice?.lines.length, 600);
-    strictEqual(invoice.lines.reduce((sum, { amount }) => sum + amount, 0), 6000);
-    const calls = stripe.seen.filter(({ request }) => request.endsWith("/add_lines"));
-    strictEqual(calls.length, 3);
+    strictEqual(stripe.state.customers.size, 1);
+  }, (stripe) => {
+    stripe.state.hasSearch = false;
+  });
+});
+
+Deno.test("an e-mail address that is removed here is removed there", async () => {
+  const client = {
+    email: null,
+    stripe_customer_id: "cus_known",
+    sent_digest: "old",
+    collection_method: "charge_automatically",
+  };
+  await deliver(invoiceOf(10, 100, client), (outcome, stripe) => {
+    strictEqual(outcome.kind, "done");
+    strictEqual(stripe.state.customers.get("cus_known")?.email, null);
+  }, (stripe) => {
+    stripe.state.customers.set("cus_known", {
+      id: "cus_known",
+      object: "customer",
+      created: 1,
+      livemode: false,
+      balance: 0,
+      name: "Acme",
+      email: "old@acme.test",
+      description: null,
+      address: null,
+      preferred_locales: [],
+      metadata: { leveredge_client_id: ID },
+    });
+  });
+});
+
+Deno.test("several invoices of a client with a tax id at once send the tax id once", async () => {
+  const client = { tax_id: "IE 6388047 V" };
+  await deliver(invoiceOf(10, 100, client), async (_, stripe) => {
+    const connection = openStripe({
+      STRIPE_API_KEY: KEY,
+      STRIPE_API_BASE: stripe.url,
+      STRIPE_WEBHOOK_SECRET: undefined,
+    });
+    if (connection === undefined) throw new Error("Stripe is off");
+    stripe.state.taxIds.clear();
+    const [customer = ""] = stripe.state.customers.keys();
+    const facts = InvoiceFacts.parse(
+      invoiceOf(1, 100, { ...client, stripe_customer_id: customer, sent_digest: "old" }),
+    );
+    const nothing = () => Promise.resolve(undefined);
+    const store = { saveCustomer: nothing, forgetCustomer: nothing };
+    const ports = { stripe: connection.stripe, store, now: () => new Date() };
+    const ids = await Promise.all([1, 2, 3, 4].map(() => ensureCustomer(facts.client, ports)));
+    deepStrictEqual(new Set(ids), new Set([customer]));
+    strictEqual(stripe.state.taxIds.size, 1);
   });
 });
 

@@ -5,16 +5,20 @@ export function totalOf(invoice: Invoice): number {
   return invoice.lines.reduce((sum, { amount }) => sum + amount, 0);
 }
 
+/** What was due when it was finalized: the total and what the customer's balance took or added. */
+function dueOf(invoice: Invoice): number {
+  return totalOf(invoice) + invoice.starting_balance - (invoice.ending_balance ?? 0);
+}
+
 /** What is still to be paid. */
 export function remainingOf(invoice: Invoice): number {
-  return totalOf(invoice) + invoice.starting_balance - invoice.pre_payment_credit_notes_amount -
-    invoice.amount_paid;
+  return dueOf(invoice) - invoice.pre_payment_credit_notes_amount - invoice.amount_paid;
 }
 
 /** The invoice as Stripe answers it: figures computed, the first ten lines inside. */
 export function shown(invoice: Invoice) {
   const total = totalOf(invoice);
-  const due = total + invoice.starting_balance - invoice.pre_payment_credit_notes_amount;
+  const due = dueOf(invoice) - invoice.pre_payment_credit_notes_amount;
   const void_ = invoice.status === "void";
   return structuredClone({
     ...invoice,

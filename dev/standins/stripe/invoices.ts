@@ -1,5 +1,6 @@
 import { invalid, missing, StripeFailure } from "./errors.ts";
-import { shown, totalOf } from "./invoice-figures.ts";
+import { applyBalance, moveBalance } from "./balances.ts";
+import { remainingOf, shown, totalOf } from "./invoice-figures.ts";
 import type { Params } from "./params.ts";
 import type { Payments } from "./payments.ts";
 import { type Invoice, type Line, page, type State, within } from "./state.ts";
@@ -8,6 +9,10 @@ import { type Invoice, type Line, page, type State, within } from "./state.ts";
 const MINIMUM: Record<string, number> = { usd: 50, eur: 50, gbp: 30, jpy: 50, chf: 50, cad: 50 };
 const THREE_DECIMALS = new Set(["bhd", "jod", "kwd", "omr", "tnd"]);
 const DAY = 86_400;
+
+/** docs.stripe.com/currencies#minimum-and-maximum-charge-amounts: eight digits, with exceptions. */
+const MOST_DIGITS: Record<string, number> = { cop: 10, huf: 10, idr: 12, inr: 9, jpy: 10, lbp: 12 };
+const largest = (currency: string) => 10 ** (MOST_DIGITS[currency] ?? 8) - 1;
 
 /** Invoices: drafts, finalization, and the ways out of `open`. */
 export function invoiceEndpoints(state: State, payments: Payments) {
@@ -44,6 +49,10 @@ export function invoiceEndpoints(state: State, payments: Payments) {
       page(`/v1/invoices/${id}/lines`, [...state.invoice(id).lines].reverse(), params),
     addLines: (id: string, { lines }: Params<"POST /v1/invoices/:id/add_lines">) => {
       const invoice = draft(id, "add lines to");
+      // docs.stripe.com/invoicing/group-line-items: an invoice has at most 250 lines.
+      if (invoice.lines.length + lines.length > 250) {
+        throw invalid("An invoice can have at most 250 line items.");
+      }
       invoice.lines.push(...lines.map((line): Line => ({
         id: state.id("il"),
         object: "line_item",
@@ -78,10 +87,20 @@ export function invoiceEndpoints(state: State, payments: Payments) {
       invoice.hosted_invoice_url = `https://invoice.stripe.com/i/acct_standin/${id}`;
       invoice.invoice_pdf = `https://pay.stripe.com/invoice/acct_standin/${id}/pdf`;
       invoice.status_transitions.finalized_at = state.now();
-      if (total < (MINIMUM[invoice.currency] ?? 1)) {
-        state.customer(invoice.customer).balance += total;
-        invoice.ending_balance = total;
-        invoice.starting_balance = -total;
+      applyBalance(state, invoice, total);
+      const due = remainingOf(invoice);
+      const minimum = MINIMUM[invoice.currency] ?? 1;
+      if (due < minimum || due > largest(invoice.currency)) {
+        // docs.stripe.com/billing/customer/balance: paid at once, what is due becomes a debt.
+        if (due > 0) {
+          invoice.ending_balance = (invoice.ending_balance ?? 0) + due;
+          moveBalance(state, state.customer(invoice.customer), {
+            amount: due,
+            currency: invoice.currency,
+            type: due < minimum ? "invoice_too_small" : "invoice_too_large",
+            invoice: id,
+          });
+        }
         invoice.status = "paid";
         invoice.status_transitions.paid_at = state.now();
       }
@@ -109,6 +128,16 @@ export function invoiceEndpoints(state: State, payments: Payments) {
     void: (id: string) => {
       const invoice = collectible(state.invoice(id), "void");
       if (invoice.amount_paid > 0) throw invalid("You cannot void a partially paid invoice.");
+      // docs.stripe.com/changelog/2019-12-03/customer-balances-returned-voided-invoices
+      const applied = invoice.starting_balance - (invoice.ending_balance ?? 0);
+      if (applied !== 0) {
+        moveBalance(state, state.customer(invoice.customer), {
+          amount: applied,
+          currency: invoice.currency,
+          type: "unapplied_from_invoice",
+          invoice: id,
+        });
+      }
       invoice.status = "void";
       invoice.status_transitions.voided_at = state.now();
       emit("invoice.voided", invoice);
@@ -181,6 +210,8 @@ function newInvoice(state: State, params: Params<"POST /v1/invoices">): Invoice 
     post_payment_credit_notes_amount: 0,
     starting_balance: 0,
     ending_balance: null,
+    from_invoice: null,
+    latest_revision: null,
     status_transitions: {
       finalized_at: null,
       marked_uncollectible_at: null,

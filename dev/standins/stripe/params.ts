@@ -57,6 +57,14 @@ export const PARAMS = {
   "GET /v1/customers/:id": z.strictObject({ expand }),
   "POST /v1/customers/:id": z.strictObject(customer),
   "DELETE /v1/customers/:id": z.strictObject({}),
+  "GET /v1/customers/:id/balance_transactions": z.strictObject(paging),
+  "POST /v1/customers/:id/balance_transactions": z.strictObject({
+    amount: integer,
+    currency: z.string().regex(/^[a-z]{3}$/),
+    description: text(350),
+    metadata,
+    expand,
+  }),
   "GET /v1/customers/:id/tax_ids": z.strictObject(paging),
   "POST /v1/customers/:id/tax_ids": z.strictObject({
     type: z.string(),

@@ -1,3 +1,4 @@
+import { moveBalance } from "./balances.ts";
 import { invalid, missing, StripeFailure } from "./errors.ts";
 import { remainingOf, shown, totalOf } from "./invoice-figures.ts";
 import type { Params } from "./params.ts";
@@ -96,6 +97,17 @@ function settle(state: State, invoice: Invoice, payment: Payment): void {
   invoice.status = "paid";
   invoice.status_transitions.paid_at = state.now();
   state.emit("invoice.paid", shown(invoice));
+  // docs.stripe.com/api/invoices/object (amount_overpaid): it is credited to the customer's balance.
+  const over = -remainingOf(invoice);
+  if (over <= 0) return;
+  invoice.amount_overpaid = over;
+  moveBalance(state, state.customer(invoice.customer), {
+    amount: -over,
+    currency: invoice.currency,
+    type: "invoice_overpaid",
+    invoice: invoice.id,
+  });
+  state.emit("invoice.overpaid", shown(invoice));
 }
 
 function shownPayment(state: State, payment: Payment) {
@@ -172,6 +184,15 @@ function creditNote(
     metadata: params.metadata ?? {},
   };
   state.creditNotes.set(note.id, note);
+  if ((params.credit_amount ?? 0) > 0) {
+    moveBalance(state, state.customer(invoice.customer), {
+      amount: -(params.credit_amount ?? 0),
+      currency: invoice.currency,
+      type: "credit_note",
+      invoice: invoice.id,
+      credit_note: note.id,
+    });
+  }
   state.emit("credit_note.created", note);
   if (invoice.status !== "paid" && remainingOf(invoice) <= 0) {
     invoice.status = "paid";

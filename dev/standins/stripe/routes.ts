@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import type { balanceEndpoints } from "./balances.ts";
 import type { customerEndpoints } from "./customers.ts";
 import { invalid, StripeFailure } from "./errors.ts";
 import type { Form } from "./form.ts";
@@ -11,6 +12,7 @@ import type { Refunds } from "./refunds.ts";
 
 /** The endpoints by what they are about. */
 export interface Endpoints {
+  readonly balances: ReturnType<typeof balanceEndpoints>;
   readonly customers: ReturnType<typeof customerEndpoints>;
   readonly invoices: ReturnType<typeof invoiceEndpoints>;
   readonly payments: Payments;
@@ -23,7 +25,7 @@ type Handler = (form: Form, id: string, second: string) => unknown;
 
 /** Finds the endpoint of a request, checks its parameters, and calls it. */
 export function routesOf(
-  { customers, invoices, payments, refunds, disputes, other }: Endpoints,
+  { balances, customers, invoices, payments, refunds, disputes, other }: Endpoints,
 ) {
   const handlers: Record<keyof typeof PARAMS, Handler> = {
     "GET /v1/account": route(PARAMS["GET /v1/account"], other.account),
@@ -42,6 +44,14 @@ export function routesOf(
     "DELETE /v1/customers/:id": route(
       PARAMS["DELETE /v1/customers/:id"],
       (_, id) => customers.remove(id),
+    ),
+    "GET /v1/customers/:id/balance_transactions": route(
+      PARAMS["GET /v1/customers/:id/balance_transactions"],
+      (params, id) => balances.list(id, params),
+    ),
+    "POST /v1/customers/:id/balance_transactions": route(
+      PARAMS["POST /v1/customers/:id/balance_transactions"],
+      (params, id) => balances.create(id, params),
     ),
     "GET /v1/customers/:id/tax_ids": route(
       PARAMS["GET /v1/customers/:id/tax_ids"],

@@ -1,3 +1,4 @@
+import { balanceEndpoints } from "./balances.ts";
 import { customerEndpoints } from "./customers.ts";
 import { StripeFailure } from "./errors.ts";
 import { decodeForm, type Form } from "./form.ts";
@@ -15,10 +16,10 @@ import { WebhookSender, type WebhookTarget } from "./webhooks.ts";
 export interface Fault {
   readonly request: string;
   /**
-   * `429` and `500` before anything is done; `lost` does the work, then the connection breaks;
+   * `403` (a restricted key without the permission), `429` and `500` before anything is done; `lost` does the work, then the connection breaks;
    * `500-after` does the work, then answers 500 (and the same again to the same key).
    */
-  readonly kind: "429" | "500" | "lost" | "500-after";
+  readonly kind: "403" | "429" | "500" | "lost" | "500-after";
   times: number;
 }
 
@@ -57,13 +58,14 @@ export function startStripe(options: StripeOptions) {
     (event) => webhooks.queue(event),
   );
   const card = { declined: false };
+  const balances = balanceEndpoints(state);
   const refunds = refundEndpoints(state);
   const disputes = disputeEndpoints(state);
   const payments = paymentEndpoints(state, refunds, card);
   const invoices = invoiceEndpoints(state, payments);
   const customers = customerEndpoints(state);
   const other = miscellaneousEndpoints(state, webhooks);
-  const answer = routesOf({ customers, invoices, payments, refunds, disputes, other });
+  const answer = routesOf({ balances, customers, invoices, payments, refunds, disputes, other });
   const faults: Fault[] = [];
   const seen: SeenRequest[] = [];
   const remembered = new Map<string, Answer & { readonly print: string }>();
@@ -89,6 +91,16 @@ export function startStripe(options: StripeOptions) {
           new StripeFailure(429, "invalid_request_error", "Too many requests", {
             code: "rate_limit",
           }),
+        ));
+      }
+      if (fault === "403") {
+        // docs.stripe.com/keys#limit-access
+        return reply(failed(
+          new StripeFailure(
+            403,
+            "invalid_request_error",
+            "The provided key does not have the required permissions for this endpoint.",
+          ),
         ));
       }
       if (fault === "500") return reply(failed(new StripeFailure(500, "api_error", "Sorry.")));
@@ -157,8 +169,10 @@ export function startStripe(options: StripeOptions) {
       voidCreditNote: payments.voidCreditNote,
       voidInvoice: invoices.void,
       writeOff: invoices.writeOff,
+      revise: (id: string, amount: number) => reviseInvoice(state, invoices, id, amount),
       updateCustomer: customers.update,
       deleteCustomer: customers.remove,
+      giveCredit: balances.giveCredit,
       configure: other.configure,
       dispute: disputes.open,
       decideDispute: disputes.decide,
@@ -175,6 +189,34 @@ export function startStripe(options: StripeOptions) {
       await server.shutdown();
     },
   };
+}
+
+/**
+ * "Edit invoice": `docs.stripe.com/invoicing/invoice-edits`. A revision is an invoice of its own with
+ * the metadata of the one that it replaces, which becomes void when the revision is finalized.
+ */
+function reviseInvoice(
+  state: State,
+  invoices: ReturnType<typeof invoiceEndpoints>,
+  id: string,
+  amount: number,
+): string {
+  const { customer, currency, metadata, number } = state.invoice(id);
+  const made = invoices.create({
+    customer,
+    currency,
+    collection_method: "send_invoice",
+    days_until_due: 30,
+    metadata: { ...metadata },
+    number: `${number}-R1`,
+  });
+  const revision = state.invoice(made.id);
+  revision.from_invoice = { action: "revision", invoice: id };
+  invoices.addLines(made.id, { lines: [{ amount }] });
+  invoices.finalize(made.id, {});
+  state.invoice(id).latest_revision = made.id;
+  invoices.void(id);
+  return made.id;
 }
 
 function run(work: () => unknown): Answer {

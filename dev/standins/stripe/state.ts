@@ -62,6 +62,8 @@ export interface Invoice {
   post_payment_credit_notes_amount: number;
   starting_balance: number;
   ending_balance: number | null;
+  from_invoice: { readonly action: "revision"; readonly invoice: string } | null;
+  latest_revision: string | null;
   status_transitions: Record<
     "finalized_at" | "marked_uncollectible_at" | "paid_at" | "voided_at",
     number | null
@@ -117,6 +119,29 @@ export interface Refund {
   readonly metadata: Metadata;
 }
 
+/** A move of a customer's credit balance; negative is credit. */
+export interface BalanceTransaction {
+  readonly id: string;
+  readonly object: "customer_balance_transaction";
+  readonly created: number;
+  readonly amount: number;
+  readonly currency: string;
+  readonly customer: string;
+  readonly ending_balance: number;
+  readonly invoice: string | null;
+  readonly credit_note: string | null;
+  readonly livemode: boolean;
+  readonly metadata: Metadata;
+  readonly type:
+    | "adjustment"
+    | "applied_to_invoice"
+    | "unapplied_from_invoice"
+    | "credit_note"
+    | "invoice_overpaid"
+    | "invoice_too_large"
+    | "invoice_too_small";
+}
+
 /** A dispute, with what it moved on the account's balance. */
 export interface Dispute {
   readonly id: string;
@@ -157,7 +182,10 @@ export class State {
   readonly creditNotes = new Map<string, CreditNote>();
   readonly refunds = new Map<string, Refund>();
   readonly disputes = new Map<string, Dispute>();
+  readonly balanceTransactions: BalanceTransaction[] = [];
   readonly subscriptions = new Map<string, Record<string, unknown> & { id: string }>();
+  /** Whether objects can be searched; not everywhere they can. */
+  hasSearch = true;
   /** Names that meters of this account listen to. */
   readonly meters = new Set<string>();
   readonly meterEvents = new Map<string, Params<"POST /v1/billing/meter_events">>();

@@ -3,7 +3,7 @@ import { agrees, bothSides } from "../../standins/stripe/both-sides.ts";
 import { eventually } from "../support/eventually.ts";
 import { type StripeWorld, withStripe } from "../support/stripe-world.ts";
 
-const KINDS = ["Failing", "Lost", "Parts", "Voided", "Won"];
+const KINDS = ["Edited", "Failing", "Lost", "Parts", "Voided", "Won"];
 /** What happens to these is told by events, and to those by none. */
 const [HEARD, UNHEARD] = ["Heard", "Unheard"];
 
@@ -26,6 +26,7 @@ Deno.test("refunds that fail, disputes and voided notes end as in Stripe, told o
     deepStrictEqual(
       await amounts(world),
       [HEARD, UNHEARD].flatMap((how) => [
+        `Edited${how}: kept 5000, credited 0, credit 0`,
         `Failing${how}: kept 5000, credited 0, credit 0`,
         `Lost${how}: kept 0, credited 0, credit 0`,
         `Parts${how}: kept 4200, credited 800, credit 0`,
@@ -48,7 +49,10 @@ async function stripeIds({ sql }: StripeWorld): Promise<Map<string, string>> {
 
 function happens({ stripe }: StripeWorld, id: (kind: string) => string): void {
   const { dashboard } = stripe;
-  for (const kind of KINDS) if (kind !== "Voided") stripe.payInvoice(id(kind));
+  for (const kind of KINDS) {
+    if (kind === "Edited") stripe.payInvoice(dashboard.revise(id(kind), 5000));
+    else if (kind !== "Voided") stripe.payInvoice(id(kind));
+  }
   dashboard.concludeRefund(dashboard.refund(id("Failing"), 1500, "pending").id, "failed");
   dashboard.decideDispute(dashboard.dispute(id("Lost")), "lost");
   dashboard.decideDispute(dashboard.dispute(id("Won")), "won");

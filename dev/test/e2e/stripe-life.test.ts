@@ -51,7 +51,7 @@ Deno.test("what happens to an invoice in Stripe happens to it here, and nothing 
   });
 });
 
-Deno.test("a payment taken back by a bank and a credit beyond what is left are told, not booked", async () => {
+Deno.test("a payment taken back by a bank is booked, a credit beyond what is left is told", async () => {
   await withStripe(["Disputed", "Overcredited", "Part"], async (world) => {
     const { stripe, sql, sendAll, invoices, call } = world;
     await sendAll();
@@ -86,7 +86,7 @@ Deno.test("a payment taken back by a bank and a credit beyond what is left are t
       await sql`update billing.stripe_events set due_at = now() where state = 'pending'`;
       await sql`select billing.process_stripe_events()`;
       deepStrictEqual(await books(world), [
-        "Disputed: paid, paid 5000, net 5000, Stripe paid",
+        "Disputed: paid, paid 5000, net 0, Stripe paid",
         "Overcredited: open, paid 0, net 0, Stripe open",
         "Part: open, paid 1200, net 1200, Stripe open",
       ]);

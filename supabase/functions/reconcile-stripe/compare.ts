@@ -15,7 +15,8 @@ export interface Difference {
     | "refunded"
     | "credit_note"
     | "meter"
-    | "not_told";
+    | "not_told"
+    | "unread";
   /** Our number, where there is one. */
   readonly number: string | null;
   readonly stripe_invoice_id: string | null;
@@ -23,13 +24,27 @@ export interface Difference {
   readonly stripes: string;
 }
 
+/** What is compared of an invoice; the rest of it is not kept, there may be thousands. */
+export type ComparedInvoice = Pick<
+  Stripe.Invoice,
+  | "id"
+  | "status"
+  | "total"
+  | "amount_paid"
+  | "amount_due"
+  | "amount_overpaid"
+  | "amount_remaining"
+  | "metadata"
+  | "from_invoice"
+>;
+
 /**
  * Compares invoices from both sides. `theirs` are those of Stripe that name one of ours or are
  * known here; others (subscriptions', made by hand there) are not ours to judge.
  */
 export function compareSides(
   ours: readonly BothSides[],
-  theirs: readonly Stripe.Invoice[],
+  theirs: readonly ComparedInvoice[],
 ): Difference[] {
   const known = new Map(ours.map((row) => [row.invoice_id, row]));
   const byId = new Map(theirs.map((invoice) => [invoice.id, invoice]));
@@ -52,7 +67,14 @@ export function compareSides(
   ];
 }
 
-function compareOne(row: BothSides, invoice: Stripe.Invoice | undefined): Difference[] {
+/** All that was paid for an invoice, what is beyond the amount due included. */
+export function receivedOf(
+  { amount_paid, amount_due, amount_overpaid }: ComparedInvoice,
+): number {
+  return amount_paid > amount_due ? amount_paid : amount_paid + amount_overpaid;
+}
+
+function compareOne(row: BothSides, invoice: ComparedInvoice | undefined): Difference[] {
   const difference = (
     kind: Difference["kind"],
     ours: string | number,
@@ -74,21 +96,23 @@ function compareOne(row: BothSides, invoice: Stripe.Invoice | undefined): Differ
       : [];
   }
   const minor = (amount: number) => fromStripeAmount(amount, row.currency);
+  const received = minor(receivedOf(invoice));
+  // Paid there but for what Stripe cannot collect, which the next invoice does.
+  const isLeftOver = row.left_over_minor > 0 && invoice.status === "paid" &&
+    row.status === "open" &&
+    row.amount_due_minor <= row.left_over_minor;
   const booked = (row.booked_minor ?? 0) + (row.paid_off_stripe_minor ?? 0);
   return [
-    ...(row.status === invoice.status
+    ...(row.status === invoice.status || isLeftOver
       ? []
       : [difference("status", row.status, invoice.status ?? "none")]),
     ...(row.expected_total_minor === null || row.expected_total_minor === minor(invoice.total)
       ? []
       : [difference("total", row.expected_total_minor, minor(invoice.total))]),
-    ...(booked === minor(invoice.amount_paid)
+    ...(booked === received ? [] : [difference("paid", booked, received)]),
+    ...(invoice.status !== "open" || row.remaining_minor === minor(invoice.amount_remaining)
       ? []
-      : [difference("paid", booked, minor(invoice.amount_paid))]),
-    // Stripe can be told that all was paid elsewhere, not that a part was.
-    ...(invoice.status !== "open" || row.paid_here_minor === 0
-      ? []
-      : [difference("due", row.amount_due_minor, minor(invoice.amount_remaining))]),
+      : [difference("due", row.remaining_minor, minor(invoice.amount_remaining))]),
     ...(row.refunded_minor === row.booked_refund_minor
       ? []
       : [difference("refunded", row.booked_refund_minor ?? 0, row.refunded_minor ?? 0)]),

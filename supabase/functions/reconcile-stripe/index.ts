@@ -15,7 +15,7 @@ export default {
     (reportError) =>
       withCaller(["service", "cron"], (request) =>
         handleReconcile(request, {
-          reconcile: ports && ((days) => reconcile(days, ports)),
+          reconcile: ports && ((days) => reconcile(days, ports, reportError)),
           tell: ports && (() => pushToStripe(ports)),
           meter: ports && (() => sendMeterEvents(ports)),
           reportError,

@@ -1,39 +1,42 @@
 import type Stripe from "stripe";
 import type { StripePorts } from "../_shared/stripe/ports.ts";
-import type { Difference } from "./compare.ts";
+import { forEach, type Progress } from "./progress.ts";
 
 /** Issues here what Stripe credited; what our invoice has not enough left for is a difference. */
 export async function applyCreditNotes(
-  since: number,
+  progress: Progress,
   { stripe, store, now }: StripePorts,
-): Promise<Difference[]> {
-  const differences: Difference[] = [];
-  for await (const note of stripe.creditNotes.list({ created: { gte: since }, limit: 100 })) {
+): Promise<void> {
+  const listed = stripe.creditNotes.list({ created: { gte: progress.since }, limit: 100 });
+  await forEach(listed, "credit note", progress, async (note) => {
     const outcome = await store.applyCreditNote(note, now());
-    if (typeof outcome !== "string" || !outcome.startsWith("not ")) continue;
-    differences.push({
+    if (typeof outcome !== "string" || !outcome.startsWith("not ")) return;
+    progress.report.left.push({
       kind: "credit_note",
       number: null,
       stripe_invoice_id: idOf(note.invoice),
       ours: outcome,
       stripes: `${note.number}, ${note.status}, total ${note.total}`,
     });
-  }
-  return differences;
+  });
 }
 
 /**
  * Refunds made since then, and older ones that had not been decided when last seen. Which invoice a
  * payment was for is asked where it is unknown.
  */
-export async function applyRefunds(since: number, ports: StripePorts): Promise<void> {
+export async function applyRefunds(progress: Progress, ports: StripePorts): Promise<void> {
   const { stripe, store } = ports;
   const undecided = new Set(await store.undecidedRefunds());
-  for await (const refund of stripe.refunds.list({ created: { gte: since }, limit: 100 })) {
+  const listed = stripe.refunds.list({ created: { gte: progress.since }, limit: 100 });
+  await forEach(listed, "refund", progress, async (refund) => {
     undecided.delete(refund.id);
     await applyRefund(refund, ports);
-  }
-  for (const id of undecided) await applyRefund(await stripe.refunds.retrieve(id), ports);
+  });
+  const older = [...undecided].map((id) => ({ id }));
+  await forEach(older, "refund", progress, async ({ id }) => {
+    await applyRefund(await stripe.refunds.retrieve(id), ports);
+  });
 }
 
 async function applyRefund(refund: Stripe.Refund, ports: StripePorts): Promise<void> {
@@ -45,14 +48,18 @@ async function applyRefund(refund: Stripe.Refund, ports: StripePorts): Promise<v
 }
 
 /** Disputes opened since then, and older ones that had not been decided when last seen. */
-export async function applyDisputes(since: number, ports: StripePorts): Promise<void> {
+export async function applyDisputes(progress: Progress, ports: StripePorts): Promise<void> {
   const { stripe, store } = ports;
   const undecided = new Set(await store.undecidedDisputes());
-  for await (const dispute of stripe.disputes.list({ created: { gte: since }, limit: 100 })) {
+  const listed = stripe.disputes.list({ created: { gte: progress.since }, limit: 100 });
+  await forEach(listed, "dispute", progress, async (dispute) => {
     undecided.delete(dispute.id);
     await applyDispute(dispute, ports);
-  }
-  for (const id of undecided) await applyDispute(await stripe.disputes.retrieve(id), ports);
+  });
+  const older = [...undecided].map((id) => ({ id }));
+  await forEach(older, "dispute", progress, async ({ id }) => {
+    await applyDispute(await stripe.disputes.retrieve(id), ports);
+  });
 }
 
 async function applyDispute(dispute: Stripe.Dispute, ports: StripePorts): Promise<void> {

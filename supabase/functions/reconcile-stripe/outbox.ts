@@ -1,6 +1,7 @@
-import Stripe from "stripe";
+import type Stripe from "stripe";
 import { fromStripeAmount, toStripeAmount } from "../../../shared/stripe/amounts.ts";
-import { describeFailure } from "../_shared/stripe/failures.ts";
+import { describeError } from "../_shared/stripe/failures.ts";
+import { takeBalanceOver } from "../_shared/stripe/balance.ts";
 import { deleteDraft } from "../_shared/stripe/invoices.ts";
 import type { StripePorts } from "../_shared/stripe/ports.ts";
 import type { OutboxTask } from "../_shared/stripe/store.ts";
@@ -23,10 +24,10 @@ export async function pushToStripe(ports: StripePorts): Promise<OutboxReport> {
       await tell(task, ports);
       done += 1;
     } catch (error) {
-      if (!(error instanceof Stripe.errors.StripeError)) throw error;
-      problems.push({ task, problem: describeFailure(error) });
+      problems.push({ task, problem: describeError(error) });
     }
   }
+  for (const customer of await ports.store.movedBalances()) await takeBalanceOver(customer, ports);
   return { done, problems };
 }
 

@@ -41,6 +41,11 @@ select i.client_id, i.currency, i.uncollectible_at, 6, 'written_off', i.number,
   -i.written_off_minor, i.id
 from public.invoices i where i.uncollectible_at is not null
 union all
+select b.client_id, b.currency, b.created_at, 5, 'adjustment', i.number, -b.amount_minor,
+  b.invoice_id
+from public.balance_entries b left join public.invoices i on i.id = b.invoice_id
+where b.reason = 'adjustment'
+union all
 -- What a dispute takes back is no credit that we grant: it is due again, and written off with that.
 select p.client_id, p.currency, p.paid_at, d.rank, d.entry, i.number, d.sign * p.amount_minor,
   p.invoice_id

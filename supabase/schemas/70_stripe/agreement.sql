@@ -32,7 +32,9 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
       and m.carried_minor = 0 and not exists (select from _billing.unsent_credit_notes(m) u))
   union all
   select 'credit_note', i.id, m.stripe_invoice_id, u.credit_note_id, u.amount_minor,
-    u.refund_minor, i.currency, u.reason
+    -- No more than Stripe has of it: what was paid elsewhere is given back elsewhere.
+    least(u.refund_minor, greatest(0, m.amount_paid_minor - m.paid_off_stripe_minor
+      - m.refunded_minor)), i.currency, u.reason
   from public.stripe_invoices m join public.invoices i on i.id = m.invoice_id
   cross join lateral _billing.unsent_credit_notes(m) u
   where m.livemode = stripe_outbox.livemode and m.state in ('open', 'paid', 'uncollectible');
@@ -57,15 +59,19 @@ returns table (invoice_id uuid, number text, status text, currency text, wanted 
   expected_total_minor bigint, amount_due_minor bigint, stripe_invoice_id text, state text,
   problem text, total_minor bigint, amount_paid_minor bigint, booked_minor bigint,
   paid_off_stripe_minor bigint, refunded_minor bigint, booked_refund_minor bigint,
-  paid_here_minor bigint)
+  remaining_minor bigint, left_over_minor bigint, has_link boolean)
 language sql stable set search_path = pg_catalog, pg_temp as $$
   select i.id, i.number, i.status, i.currency, 'stripe' = any (i.deliveries)
       and i.status in ('open', 'uncollectible') and i.amount_due_minor > 0,
     m.agreed_total_minor, i.amount_due_minor, m.stripe_invoice_id, m.state, m.problem,
     m.total_minor,
     m.amount_paid_minor, m.booked_minor, m.paid_off_stripe_minor, m.refunded_minor,
-    m.booked_refund_minor, (select coalesce(sum(p.amount_minor), 0)
-      from public.payments p where p.invoice_id = i.id and p.method <> 'stripe')
+    m.booked_refund_minor, i.amount_due_minor - coalesce(m.left_over_minor, 0) + (
+      select coalesce(sum(least(c.amount_minor, h.amount_due_minor)), 0)
+      from public.stripe_carried c join public.invoices h on h.id = c.held_invoice_id
+      where c.carrying_invoice_id = i.id and c.livemode = m.livemode
+        and h.status in ('open', 'uncollectible')),
+    coalesce(m.left_over_minor, 0), m.hosted_invoice_url is not null
   from public.invoices i
   left join public.stripe_invoices m
     on m.invoice_id = i.id and m.livemode = stripe_both_sides.livemode
@@ -75,3 +81,15 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
 $$;
 comment on function _billing.stripe_both_sides is
   'Issued invoices since a day beside what is known of them in Stripe.';
+
+-- Customers whose credit balance in Stripe is to be taken over.
+create function _billing.moved_balances(livemode boolean)
+returns table (stripe_customer_id text)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select s.stripe_customer_id from public.stripe_customers s
+  where s.livemode = moved_balances.livemode and s.balance_moved_at is not null
+    and s.deleted_at is null
+  order by s.balance_moved_at;
+$$;
+comment on function _billing.moved_balances is
+  'Customers of whose credit balance Stripe has told and which is not taken over yet.';

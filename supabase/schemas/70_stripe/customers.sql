@@ -18,9 +18,23 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   select s.client_id from public.stripe_customers s where s.stripe_customer_id = customer_id;
 $$;
 
+-- Whether a newer change of a customer is known. Of changes in one second, the one that begins
+-- where another ended is the newer: it says what was before it, and that is what we know.
+create function _billing.is_overtaken(customer_id text, changed jsonb, known public.clients,
+  seen timestamptz)
+returns boolean language sql stable set search_path = pg_catalog, pg_temp as $$
+  select exists (
+    select from public.stripe_customers s where s.stripe_customer_id = customer_id
+      and (s.changed_at > seen or s.changed_at = seen
+        and (changed ? 'email' and changed ->> 'email' is distinct from known.email
+          or changed ? 'name' and changed ->> 'name' is distinct from known.name)));
+$$;
+comment on function _billing.is_overtaken is
+  'Whether what an event says of a customer is older than what is known of it.';
+
 -- The client changed its details in the portal: the next invoice goes to the new address. Only
 -- what the event says was changed is taken, and what we sent ourselves is no change.
-create function _billing.apply_stripe_customer(customer jsonb, changed jsonb)
+create function _billing.apply_stripe_customer(customer jsonb, changed jsonb, seen timestamptz)
 returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   owner uuid := _billing.client_of_customer(customer ->> 'id');
@@ -31,7 +45,16 @@ begin
   if owner is null then
     return 'ignored: not a customer of ours';
   end if;
+  -- The balance is taken over by the next call of reconcile-stripe: only Stripe can list its moves.
+  update public.stripe_customers s set balance_moved_at = greatest(s.balance_moved_at, seen)
+  where s.stripe_customer_id = customer ->> 'id' and changed ? 'balance'
+    and (customer ->> 'balance')::bigint <> 0;
   select * into before from public.clients c where c.id = owner;
+  if _billing.is_overtaken(customer ->> 'id', changed, before, seen) then
+    return 'ignored: older than what is known';
+  end if;
+  update public.stripe_customers s set changed_at = seen
+  where s.stripe_customer_id = customer ->> 'id' and changed ?| '{name,email,address}'::text[];
   update public.clients c set
     name = case when changed ? 'name' then coalesce(nullif(btrim(customer ->> 'name'), ''), c.name)
       else c.name end,

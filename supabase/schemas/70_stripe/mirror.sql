@@ -10,6 +10,8 @@ create table public.stripe_customers (
   sent_digest text,
   created_at timestamptz not null default now(),
   deleted_at timestamptz,
+  balance_moved_at timestamptz,
+  changed_at timestamptz not null default '-infinity',
   primary key (client_id, livemode),
   constraint stripe_customers_once unique (stripe_customer_id),
   constraint stripe_customers_id_shape check (stripe_customer_id ~ '^cus_')
@@ -19,6 +21,11 @@ comment on column public.stripe_customers.sent_digest is
   'Digest of the details last sent; another one means that the customer must be updated.';
 comment on column public.stripe_customers.deleted_at is
   'When Stripe said that the customer is deleted; the next need makes a new one.';
+
+comment on column public.stripe_customers.changed_at is
+  'When Stripe made the newest change of details that was taken over; older ones change nothing.';
+comment on column public.stripe_customers.balance_moved_at is
+  'When Stripe told of a credit balance that is to be taken over; null once it is.';
 
 -- How money is collected from a client. No row: by link on the invoice.
 create table public.stripe_terms (
@@ -42,6 +49,7 @@ create table public.stripe_invoices (
   agreed_total_minor bigint,
   total_minor bigint,
   carried_minor bigint not null default 0,
+  left_over_minor bigint not null default 0,
   amount_paid_minor bigint not null default 0,
   paid_off_stripe_minor bigint not null default 0,
   booked_minor bigint not null default 0,
@@ -72,6 +80,8 @@ comment on column public.stripe_invoices.agreed_total_minor is
   'What Stripe''s total was found to be, and ours, before the invoice was finalized.';
 comment on column public.stripe_invoices.carried_minor is
   'What this Stripe invoice collects for earlier invoices that were too small.';
+comment on column public.stripe_invoices.left_over_minor is
+  'What stays due because Stripe takes thousandths only in tens; the next invoice collects it.';
 comment on column public.stripe_invoices.amount_paid_minor is
   'Most that Stripe ever said is paid; only grows, so old events do no harm.';
 comment on column public.stripe_invoices.paid_off_stripe_minor is
@@ -123,14 +133,15 @@ comment on table public.stripe_notes is
 create index stripe_notes_invoice on public.stripe_notes (stripe_invoice_id);
 
 create table public.stripe_payments (
-  payment_intent_id text primary key,
+  payment_intent_id text not null,
   stripe_invoice_id text not null,
   charge_id text,
   amount_minor bigint not null default 0,
   refunded_minor bigint not null default 0,
   failure text,
   disputed_at timestamptz,
-  seen_at timestamptz not null default now()
+  seen_at timestamptz not null default now(),
+  primary key (payment_intent_id, stripe_invoice_id)
 );
 comment on table public.stripe_payments is
   'Payments Stripe took for our invoices: what a charge or a refund belongs to.';
@@ -139,7 +150,7 @@ comment on column public.stripe_payments.refunded_minor is
 create index stripe_payments_invoice on public.stripe_payments (stripe_invoice_id);
 
 create table public.stripe_refunds (
-  refund_id text primary key,
+  refund_id text not null,
   stripe_invoice_id text not null,
   payment_intent_id text,
   stripe_credit_note_id text,
@@ -148,7 +159,8 @@ create table public.stripe_refunds (
     ('unknown', 'pending', 'requires_action', 'succeeded', 'failed', 'canceled')),
   failure_reason text,
   credited_minor bigint not null default 0,
-  seen_at timestamptz not null
+  seen_at timestamptz not null,
+  primary key (refund_id, stripe_invoice_id)
 );
 comment on table public.stripe_refunds is
   'Refunds of payments for our invoices, one by one; failed and canceled ones are money we hold.';
@@ -157,6 +169,21 @@ comment on column public.stripe_refunds.status is
 comment on column public.stripe_refunds.credited_minor is
   'What of it went onto the client''s balance when it failed.';
 create index stripe_refunds_invoice on public.stripe_refunds (stripe_invoice_id);
+
+create table public.stripe_balance_transactions (
+  transaction_id text primary key,
+  client_id uuid not null references public.clients (id),
+  stripe_customer_id text not null,
+  type text not null,
+  amount_minor bigint not null,
+  currency text not null,
+  stripe_invoice_id text,
+  outcome text not null,
+  seen_at timestamptz not null
+);
+comment on table public.stripe_balance_transactions is
+  'Moves of customers'' credit balances in Stripe, and what each did here; negative is credit.';
+create index stripe_balance_transactions_client on public.stripe_balance_transactions (client_id);
 
 create table public.stripe_disputes (
   dispute_id text primary key,
@@ -204,7 +231,7 @@ declare
 begin
   foreach mirrored in array array['stripe_customers', 'stripe_terms', 'stripe_invoices',
     'stripe_carried', 'stripe_credit_notes', 'stripe_notes', 'stripe_payments', 'stripe_refunds',
-    'stripe_disputes', 'stripe_subscriptions']
+    'stripe_balance_transactions', 'stripe_disputes', 'stripe_subscriptions']
   loop
     execute format('alter table public.%I enable row level security', mirrored);
     execute format('revoke all on public.%I from anon, authenticated, service_role', mirrored);
@@ -212,7 +239,8 @@ begin
     execute format('grant select on public.%I to authenticated', mirrored);
   end loop;
   foreach mirrored in array array['stripe_customers', 'stripe_terms', 'stripe_carried',
-    'stripe_credit_notes', 'stripe_notes', 'stripe_payments', 'stripe_refunds', 'stripe_disputes']
+    'stripe_credit_notes', 'stripe_notes', 'stripe_payments', 'stripe_refunds', 'stripe_disputes',
+    'stripe_balance_transactions']
   loop
     execute format('create policy "operators read" on public.%I for select to authenticated
       using ((select billing.is_operator()))', mirrored);

@@ -46,7 +46,8 @@ returns jsonb language sql stable set search_path = pg_catalog, pg_temp as $$
       from public.stripe_invoices m join public.invoices h on h.id = m.invoice_id
       left join _billing.carried_invoices(stripe_invoice_facts.livemode) c
         on c.held_invoice_id = m.invoice_id
-      where m.state = 'held' and m.livemode = stripe_invoice_facts.livemode and h.id <> i.id
+      where (m.state = 'held' or m.state = 'paid' and m.left_over_minor > 0)
+        and m.livemode = stripe_invoice_facts.livemode and h.id <> i.id
         and h.client_id = i.client_id and h.currency = i.currency and h.status = 'open'
         and h.amount_due_minor > 0 and coalesce(c.carrying_invoice_id, i.id) = i.id), '[]'),
     'credit_notes', coalesce((select jsonb_agg(n.id order by n.id) from public.credit_notes n
@@ -127,6 +128,15 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
 $$;
 comment on function _billing.forget_stripe_draft is
   'Notes that Stripe has a draft no more; an invoice that is still due begins anew.';
+
+create function _billing.save_stripe_left_over(invoice_id uuid, livemode boolean, amount bigint)
+returns void language sql set search_path = pg_catalog, pg_temp as $$
+  update public.stripe_invoices m set left_over_minor = amount
+  where m.invoice_id = save_stripe_left_over.invoice_id
+    and m.livemode = save_stripe_left_over.livemode;
+$$;
+comment on function _billing.save_stripe_left_over is
+  'Notes what of an invoice Stripe does not collect because it takes only tens.';
 
 -- About to be finalized: what it carries, and which credit notes its amount already allows for.
 -- Those are the ones there were when the amount was read; one issued since is sent to Stripe.

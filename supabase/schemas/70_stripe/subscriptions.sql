@@ -101,8 +101,10 @@ begin
     case when config_made then 'billing config made' end, change);
 end $$;
 
--- Mirrors a subscription. A new one gives its client a billing config; service follows it.
-create function billing.apply_stripe_subscription(subscription jsonb, seen timestamptz)
+-- Mirrors a subscription. A new one gives its client a billing config; service follows it. `was`:
+-- its status before, as its event says; where that did not change, its status now.
+create function billing.apply_stripe_subscription(subscription jsonb, seen timestamptz,
+  was text default null)
 returns text language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: called for the service role by reconciliation.
 declare
@@ -122,12 +124,19 @@ begin
   if known.seen_at > seen or known.ended_at is not null then
     return 'known';
   end if;
+  -- Of two in one second, the one that begins where the other ended is the newer.
+  if known.seen_at = seen and was is distinct from known.status then
+    return 'known';
+  end if;
   insert into public.stripe_subscriptions as s (stripe_subscription_id, client_id, livemode, status,
     currency, base_fee_minor, billing_interval, description, current_period_end, seen_at, ended_at)
   values (subscription ->> 'id', owner, (subscription ->> 'livemode')::boolean,
     subscription ->> 'status', upper(subscription ->> 'currency'), (
-      select coalesce(sum(_billing.from_stripe(coalesce((i #>> '{price,unit_amount}')::bigint, 0)
-        * coalesce((i ->> 'quantity')::bigint, 0), subscription ->> 'currency')), 0)
+      -- A price with parts of a cent has no unit_amount, only unit_amount_decimal.
+      select coalesce(sum(_billing.from_stripe(round(coalesce(i #>> '{price,unit_amount_decimal}',
+        i #>> '{price,unit_amount}', '0')::numeric
+          * coalesce((i ->> 'quantity')::bigint, 0))::bigint,
+        subscription ->> 'currency')), 0)
       from jsonb_array_elements(subscription #> '{items,data}') i
       where i #>> '{price,recurring,usage_type}' is distinct from 'metered'),
     item #>> '{price,recurring,interval}', subscription ->> 'description',
@@ -154,7 +163,8 @@ begin
 end $$;
 comment on function billing.apply_stripe_subscription is
   'Mirrors a subscription; starts or ends its client''s service with it.';
-grant execute on function billing.apply_stripe_subscription(jsonb, timestamptz) to service_role;
+grant execute on function billing.apply_stripe_subscription(jsonb, timestamptz, text)
+  to service_role;
 
 -- The platform fee as a line of ours, for a client whose fee Stripe does not bill.
 create function billing.charge_base_fee(client_id uuid, amount numeric, description text, day date)

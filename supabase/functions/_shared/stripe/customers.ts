@@ -71,18 +71,31 @@ async function createCustomer(client: ClientFacts, details: CustomerDetails, str
   return id;
 }
 
-/** The search lags by up to a minute, the list by e-mail does not; the idempotency key covers both. */
+/**
+ * By e-mail first: a list is up to date, the search lags by up to a minute. Where customers cannot be
+ * searched (accounts in India), the others are listed too. The idempotency key covers what is left.
+ */
 async function findCustomer({ id: clientId, email }: ClientFacts, stripe: Stripe) {
-  const found = await stripe.customers.search({
-    query: `metadata["leveredge_client_id"]:"${clientId}"`,
-    limit: 10,
-  });
   const listed = email === null ? [] : (await stripe.customers.list({ email, limit: 100 })).data;
-  const ours = [...found.data, ...listed].filter(({ metadata }) =>
+  const ours = [...listed, ...await searched(clientId, stripe)].filter(({ metadata }) =>
     metadata.leveredge_client_id === clientId
   );
   const oldest = ours.toSorted((a, b) => a.created - b.created || a.id.localeCompare(b.id))[0];
   return oldest?.id ?? null;
+}
+
+async function searched(clientId: string, stripe: Stripe): Promise<Stripe.Customer[]> {
+  try {
+    const query = `metadata["leveredge_client_id"]:"${clientId}"`;
+    return (await stripe.customers.search({ query, limit: 10 })).data;
+  } catch (error) {
+    if (!(error instanceof Stripe.errors.StripeInvalidRequestError)) throw error;
+    const all: Stripe.Customer[] = [];
+    for await (const customer of stripe.customers.list({ limit: 100 })) {
+      if (customer.metadata.leveredge_client_id === clientId) all.push(customer);
+    }
+    return all;
+  }
 }
 
 /** Sends the details; null when the customer is gone, which is noted. */
@@ -112,7 +125,8 @@ async function sendDetails(
   digest: string,
   { stripe, now }: CustomerPorts,
 ): Promise<void> {
-  await stripe.customers.update(id, { ...details, address: details.address ?? "" }, {
+  const { email = "", address = "" } = details;
+  await stripe.customers.update(id, { ...details, email, address }, {
     idempotencyKey: `customer-${id}-${digest.slice(0, 12)}-${now().toISOString().slice(0, 16)}`,
   });
 }
@@ -123,7 +137,7 @@ async function sendTaxId(id: string, client: ClientFacts, stripe: Stripe): Promi
   const { data } = await stripe.customers.listTaxIds(id, { limit: 100 });
   for (const old of data) {
     if (old.type !== wanted?.type || old.value !== wanted.value) {
-      await stripe.customers.deleteTaxId(id, old.id);
+      await stripe.customers.deleteTaxId(id, old.id).catch(unlessMissing);
     }
   }
   if (wanted === undefined) return;
@@ -131,10 +145,14 @@ async function sendTaxId(id: string, client: ClientFacts, stripe: Stripe): Promi
   try {
     await stripe.customers.createTaxId(id, wanted);
   } catch (error) {
-    if (!(error instanceof Error && "code" in error && error.code === "tax_id_invalid")) {
-      throw error;
-    }
+    // Another worker with an invoice of the same client was faster, or Stripe does not take it.
+    const code = error instanceof Error && "code" in error ? error.code : undefined;
+    if (code !== "tax_id_invalid" && code !== "resource_already_exists") throw error;
   }
+}
+
+function unlessMissing(error: unknown): void {
+  if (!isMissing(error)) throw error;
 }
 
 function digestOf(value: unknown): string {

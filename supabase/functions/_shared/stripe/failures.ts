@@ -29,6 +29,12 @@ export function describeFailure(error: InstanceType<typeof Stripe.errors.StripeE
   return withoutSecrets(`Stripe: ${error.message} (${facts})`);
 }
 
+/** The same for whatever failed. */
+export function describeError(error: unknown): string {
+  if (error instanceof Stripe.errors.StripeError) return describeFailure(error);
+  return withoutSecrets(error instanceof Error ? error.message : String(error));
+}
+
 /** Whether Stripe says that it has no object of an id. */
 export function isMissing(error: unknown): boolean {
   return error instanceof Stripe.errors.StripeInvalidRequestError &&

@@ -3,6 +3,7 @@ import { fromStripeAmount } from "../../../../shared/stripe/amounts.ts";
 import type { InvoiceFacts } from "../../../../shared/stripe/facts.ts";
 import { type InvoicePlan, planInvoice, type PlannedLine } from "../../../../shared/stripe/plan.ts";
 import type { DeliveryOutcome } from "../outbound/outcome.ts";
+import { takeBalanceOver } from "./balance.ts";
 import { type CustomerPorts, ensureCustomer } from "./customers.ts";
 import { isMissing, outcomeOfFailure } from "./failures.ts";
 import type { StripeStore } from "./store.ts";
@@ -20,7 +21,9 @@ export interface InvoicePorts extends CustomerPorts {
     | "saveProblem"
     | "forgetDraft"
     | "saveCarried"
+    | "saveLeftOver"
     | "applyInvoice"
+    | "applyBalance"
   >;
 }
 
@@ -94,11 +97,19 @@ async function collect(
     return { kind: "dead", error };
   }
   if (draft.status !== "draft") return await conclude(id, draft, ports);
+  // Stripe would apply it to this invoice, of which our balance has paid its part already.
+  await takeBalanceOver(customer, ports);
+  if (plan.leftOver !== (facts.mirror?.left_over_minor ?? 0)) {
+    await ports.store.saveLeftOver(id, plan.leftOver);
+  }
   await ports.store.saveCarried(facts, fromStripeAmount(plan.total, facts.invoice.currency));
   const open = await ports.stripe.invoices.finalizeInvoice(draft.id, {
     auto_advance: facts.client.collection_method === "charge_automatically",
   }, { idempotencyKey: `invoice-${id}-${generation}-finalize` });
-  return await conclude(id, open, ports);
+  const done = await conclude(id, open, ports);
+  // Given while this was finalized: applied, and booked as such.
+  if (open.starting_balance !== 0) await takeBalanceOver(customer, ports);
+  return done;
 }
 
 /**

@@ -39,7 +39,10 @@ export const BothSides = z.object({
   paid_off_stripe_minor: minor.nullable(),
   refunded_minor: minor.nullable(),
   booked_refund_minor: minor.nullable(),
-  paid_here_minor: minor,
+  /** What Stripe should still ask for, what it carries for others included. */
+  remaining_minor: minor,
+  left_over_minor: minor,
+  has_link: z.boolean(),
 });
 
 /** See the schema of the same name. */
@@ -71,6 +74,18 @@ export const MeterDifference = z.object({
 
 /** See the schema of the same name. */
 export type MeterDifference = z.infer<typeof MeterDifference>;
+
+/** A reconciliation that goes on: a row of `billing.stripe_reconciliations`. */
+export const ReconciliationRun = z.object({
+  id: z.uuid(),
+  since: z.coerce.date(),
+  step: z.string().nullable(),
+  cursor: z.string().nullable(),
+  report: z.unknown(),
+});
+
+/** See the schema of the same name. */
+export type ReconciliationRun = z.infer<typeof ReconciliationRun>;
 
 const ids = z.array(z.object({ id: z.string() }));
 
@@ -117,6 +132,8 @@ export function stripeStore(sql: Sql, livemode: boolean) {
           ${draftDeleted})`,
     forgetDraft: async (invoice: string, gone: string) =>
       void await sql`select _billing.forget_stripe_draft(${invoice}, ${livemode}, ${gone})`,
+    saveLeftOver: async (invoice: string, amount: number) =>
+      void await sql`select _billing.save_stripe_left_over(${invoice}, ${livemode}, ${amount})`,
     saveCarried: async (
       { invoice, held, credit_notes }: Pick<InvoiceFacts, "invoice" | "held" | "credit_notes">,
       total: number,
@@ -151,6 +168,17 @@ export function stripeStore(sql: Sql, livemode: boolean) {
           select dispute_id as id from public.stripe_disputes
           where status not in ('won', 'lost', 'prevented', 'warning_closed')`,
       ]).map(({ id }) => id),
+    applyBalance: async (
+      customer: string,
+      moves: readonly Stripe.CustomerBalanceTransaction[],
+      seen: Date,
+    ) =>
+      void await sql`
+        select billing.apply_stripe_balance(${customer}, ${text(moves)}::text::jsonb, ${seen})`,
+    movedBalances: async () =>
+      z.array(z.object({ stripe_customer_id: z.string() })).parse([
+        ...await sql`select * from _billing.moved_balances(${livemode})`,
+      ]).map((row) => row.stripe_customer_id),
     applyCreditNote: async (note: Stripe.CreditNote, seen: Date) =>
       await jsonOf(sql`
         select billing.apply_stripe_credit_note(${text(note)}::text::jsonb, ${seen}) as json`),
@@ -217,6 +245,20 @@ export function stripeStore(sql: Sql, livemode: boolean) {
       ]),
     report: async (key: string, message: string) =>
       void await sql`select _billing.notice(${key}, 'high', ${message})`,
+    beginReconciliation: async (days: number, at: Date) =>
+      ReconciliationRun.parse(
+        await jsonOf(sql`
+          select to_jsonb(r) as json
+          from _billing.begin_reconciliation(${livemode}, ${days}, ${at}) r`),
+      ),
+    saveReconciliation: async (
+      id: string,
+      { step, cursor, report }: Omit<ReconciliationRun, "id" | "since">,
+      at: Date,
+    ) =>
+      void await sql`
+        select _billing.save_reconciliation(${id}, ${step}, ${cursor}, ${text(report)}::text::jsonb,
+          ${at})`,
     bothSides: async (since: string) =>
       z.array(BothSides).parse([
         ...await sql`select * from _billing.stripe_both_sides(${since}::date, ${livemode})`,

@@ -38,10 +38,10 @@ begin
       note_id, as_of);
   end if;
   update public.invoices i set credited_minor = i.credited_minor + off_due,
-    status = case when i.status = 'open' and i.amount_due_minor = off_due then 'paid'
-      else i.status end,
-    paid_at = case when i.status = 'open' and i.amount_due_minor = off_due then as_of
-      else i.paid_at end
+    status = case when i.status in ('open', 'uncollectible') and i.amount_due_minor = off_due
+      then 'paid' else i.status end,
+    paid_at = case when i.status in ('open', 'uncollectible') and i.amount_due_minor = off_due
+      then as_of else i.paid_at end
   where i.id = invoice.id and off_due > 0;
   return note_id;
 end $$;

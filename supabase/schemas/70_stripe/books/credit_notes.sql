@@ -23,7 +23,7 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
       coalesce(p ->> 'amount_refunded', note ->> 'total')::bigint, note ->> 'currency') as amount
     from jsonb_array_elements(coalesce(note -> 'refunds', '[]')) p
   ) x where x.refund_id is not null group by x.refund_id
-  on conflict (refund_id) do update
+  on conflict (refund_id, stripe_invoice_id) do update
   set stripe_credit_note_id = excluded.stripe_credit_note_id,
     amount_minor = r.amount_minor + case
       when r.status = 'unknown' and r.stripe_credit_note_id <> excluded.stripe_credit_note_id
@@ -102,7 +102,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
     note ->> 'total')::bigint, note ->> 'currency') - r.credited_minor)), 0)::bigint
   from jsonb_array_elements(coalesce(note -> 'refunds', '[]')) p
   join public.stripe_refunds r on r.refund_id = coalesce(p #>> '{refund,id}', p ->> 'refund')
-    and r.status in ('failed', 'canceled');
+    and r.stripe_invoice_id = note ->> 'invoice' and r.status in ('failed', 'canceled');
 $$;
 comment on function _billing.failed_part_of_note is
   'What a credit note was to refund, of which nothing arrived.';

@@ -30,6 +30,52 @@ begin
   return null;
 end $$;
 
+-- "Edit invoice" in the Dashboard voids an invoice and issues a revision of it. Ours is then the
+-- revision: what is paid for that is paid for ours, and the void one is none of ours any more.
+create function _billing.follow_revision(revised text, revision text)
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  mirror public.stripe_invoices;
+begin
+  if revised is null or revision is null or revised = revision then
+    return;
+  end if;
+  update public.stripe_invoices m set stripe_invoice_id = revision, state = 'open'
+  where m.stripe_invoice_id = revised and m.amount_paid_minor = 0
+  returning * into mirror;
+  if mirror.invoice_id is not null then
+    perform _billing.notice('revised/' || revision, 'high', format('%s was edited in Stripe: %s '
+      'replaces %s. Where its amount differs from ours, void it there, and void and regenerate '
+      'ours',
+      i.number, revision, revised))
+    from public.invoices i where i.id = mirror.invoice_id;
+  end if;
+end $$;
+
+-- Money of another currency than the invoice is booked by nobody: why, and operators are told.
+create function _billing.other_currency(mirror public.stripe_invoices, thing jsonb)
+returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  invoice public.invoices := _billing.get_invoice(mirror.invoice_id);
+  theirs constant text := upper(thing ->> 'currency');
+begin
+  if theirs = invoice.currency then
+    return null;
+  end if;
+  perform _billing.notice('currency/' || (thing ->> 'id'), 'high', format(
+    '%s of Stripe is in %s, invoice %s is in %s: nothing is booked. Void or refund it there',
+    thing ->> 'id', theirs, invoice.number, invoice.currency));
+  return format('ignored: it is in %s, %s is in %s', theirs, invoice.number, invoice.currency);
+end $$;
+
+-- All that was paid for an invoice of Stripe. Its documents leave open whether `amount_paid` has in
+-- it what is beyond the amount due, and is credited to the customer's balance.
+create function _billing.stripe_received(invoice jsonb) returns bigint
+language sql immutable
+return (invoice ->> 'amount_paid')::bigint + case
+  when (invoice ->> 'amount_paid')::bigint > (invoice ->> 'amount_due')::bigint then 0
+  else coalesce((invoice ->> 'amount_overpaid')::bigint, 0) end;
+
 -- One invoice of Stripe, as it is in an event or an answer. Returns what came of it, or null when
 -- it is none of ours (a subscription's, one made by hand there).
 create function billing.apply_stripe_invoice(invoice jsonb, seen timestamptz)
@@ -38,12 +84,18 @@ returns text language plpgsql security definer set search_path = pg_catalog, pg_
 declare
   mirror public.stripe_invoices;
   currency constant text := invoice ->> 'currency';
+  refused text;
 begin
   perform _billing.lock_clients(array(
     select distinct i.client_id from public.stripe_invoices m
     join public.invoices i on i.id = m.invoice_id
     where m.stripe_invoice_id = invoice ->> 'id'
+      or m.stripe_invoice_id = invoice #>> '{from_invoice,invoice}'
       or m.invoice_id::text = invoice #>> '{metadata,leveredge_invoice_id}'));
+  if invoice ->> 'status' <> 'draft' then
+    perform _billing.follow_revision(invoice #>> '{from_invoice,invoice}', invoice ->> 'id');
+  end if;
+  perform _billing.follow_revision(invoice ->> 'id', invoice ->> 'latest_revision');
   select * into mirror from public.stripe_invoices m
   where m.livemode = (invoice ->> 'livemode')::boolean
     and (m.stripe_invoice_id = invoice ->> 'id' or (m.stripe_invoice_id is null
@@ -52,6 +104,10 @@ begin
   if mirror.invoice_id is null then
     return null;
   end if;
+  refused := _billing.other_currency(mirror, invoice);
+  if refused is not null then
+    return refused;
+  end if;
   update public.stripe_invoices m set
     stripe_invoice_id = invoice ->> 'id',
     state = case when _billing.stripe_rank(invoice ->> 'status') >= _billing.stripe_rank(m.state)
@@ -59,7 +115,7 @@ begin
     total_minor = case when invoice ->> 'status' = 'draft' then m.total_minor
       else _billing.from_stripe((invoice ->> 'total')::bigint, currency) end,
     amount_paid_minor = greatest(m.amount_paid_minor,
-      _billing.from_stripe((invoice ->> 'amount_paid')::bigint, currency)),
+      _billing.from_stripe(_billing.stripe_received(invoice), currency)),
     hosted_invoice_url = coalesce(invoice ->> 'hosted_invoice_url', m.hosted_invoice_url),
     invoice_pdf = coalesce(invoice ->> 'invoice_pdf', m.invoice_pdf),
     seen_at = greatest(m.seen_at, seen)

@@ -98,10 +98,10 @@ begin
   return note_number;
 end $$;
 
--- Money that a failed or canceled refund leaves with us. The note that was made here for that refund
--- alone is void: as in Stripe, nothing was granted. Else the note that granted it stands, and the
--- money is the client's credit. What was on no account, because the credit was spent, ends as it
--- began. So the end is the same as where the refund was first heard of when it had failed.
+-- Money that a failed or canceled refund leaves with us. The note that was made here for that
+-- refund alone is void: as in Stripe, nothing was granted. Else the note that granted it stands,
+-- and the money is the client's credit. What was on no account, because the credit was spent, ends
+-- as it began. So the end is the same as where the refund was first heard of when it had failed.
 create function _billing.book_failed_refund(mirror public.stripe_invoices, amount bigint,
   reference text, at timestamptz)
 returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -173,24 +173,50 @@ $$;
 comment on function _billing.sum_stripe_refunds is
   'Notes what has gone back of an invoice''s payments.';
 
+-- Divides what was refunded of a payment among the invoices that it paid, in order, by what of the
+-- payment is left on each. Nearly every payment is of one invoice, which takes it all.
+create function _billing.divide_refund(intent text, amount bigint, since_ever boolean)
+returns table (stripe_invoice_id text, part bigint)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select r.stripe_invoice_id, case when r.place = r.last then greatest(0, amount - r.before)
+    else greatest(0, least(r.room, amount - r.before)) end
+  from (
+    select p.stripe_invoice_id, x.room, row_number() over w as place, count(*) over () as last,
+      coalesce(sum(x.room) over (order by p.stripe_invoice_id
+        rows between unbounded preceding and 1 preceding), 0)::bigint as before
+    from public.stripe_payments p
+    cross join lateral (select greatest(0, p.amount_minor - case when since_ever then 0
+      else coalesce((select sum(f.amount_minor) from public.stripe_refunds f
+        where f.payment_intent_id = intent and f.stripe_invoice_id = p.stripe_invoice_id
+          and f.status not in ('failed', 'canceled')), 0) end)::bigint as room) x
+    where p.payment_intent_id = intent
+    window w as (order by p.stripe_invoice_id)
+  ) r;
+$$;
+comment on function _billing.divide_refund is
+  'Which part of a refund is of which invoice of its payment; since_ever: of all refunds together.';
+
 -- A charge as Stripe describes it: `amount_refunded` is all that is given back of it.
 create function billing.apply_stripe_charge(charge jsonb, seen timestamptz)
 returns text language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above.
 declare
-  payment public.stripe_payments;
+  part record;
+  outcome text;
 begin
   perform _billing.lock_clients(_billing.clients_of_payment(charge ->> 'payment_intent'));
-  update public.stripe_payments p set charge_id = charge ->> 'id',
-    refunded_minor = greatest(p.refunded_minor, _billing.from_stripe(
-      (charge ->> 'amount_refunded')::bigint, charge ->> 'currency'))
-  where p.payment_intent_id = charge ->> 'payment_intent'
-  returning * into payment;
-  if payment.payment_intent_id is null then
-    return null;
-  end if;
-  return _billing.book_stripe_refunds(
-    _billing.sum_stripe_refunds(payment.stripe_invoice_id), seen);
+  for part in
+    select d.* from _billing.divide_refund(charge ->> 'payment_intent', _billing.from_stripe(
+      (charge ->> 'amount_refunded')::bigint, charge ->> 'currency'), true) d
+  loop
+    update public.stripe_payments p set charge_id = charge ->> 'id',
+      refunded_minor = greatest(p.refunded_minor, part.part)
+    where p.payment_intent_id = charge ->> 'payment_intent'
+      and p.stripe_invoice_id = part.stripe_invoice_id;
+    outcome := concat_ws('; ', outcome, _billing.book_stripe_refunds(
+      _billing.sum_stripe_refunds(part.stripe_invoice_id), seen));
+  end loop;
+  return outcome;
 end $$;
 comment on function billing.apply_stripe_charge is
   'Books refunds of a charge; null while the payment it belongs to is not known.';
@@ -201,45 +227,71 @@ create function _billing.refund_rank(status text) returns integer language sql i
 return case when status = 'unknown' then 0 when status in ('pending', 'requires_action') then 1
   when status = 'succeeded' then 2 else 3 end;
 
--- A refund as Stripe describes it: by itself, or inside an event of its charge.
+create function _billing.notice_of_failed_refund(kept public.stripe_refunds)
+returns void language sql set search_path = pg_catalog, pg_temp as $$
+  select _billing.notice('refund-failed/' || kept.refund_id, 'high', format(
+    'A refund of %s of %s %s in Stripe%s: the money is with us. What a credit note granted is '
+    'credit on the client''s balance; what was refunded without one is not. Refund it again, or '
+    'leave it',
+    billing.money_text(kept.amount_minor, i.currency), i.number,
+    case kept.status when 'failed' then 'failed' else 'was canceled' end,
+    coalesce(' (' || kept.failure_reason || ')', '')))
+  from public.stripe_invoices m join public.invoices i on i.id = m.invoice_id
+  where m.stripe_invoice_id = kept.stripe_invoice_id and kept.status in ('failed', 'canceled');
+$$;
+
+-- The part of a refund that is of one invoice.
+create function _billing.apply_refund_part(refund jsonb, stripe_id text, amount bigint,
+  seen timestamptz)
+returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  kept public.stripe_refunds;
+  outcome text;
+begin
+  insert into public.stripe_refunds as r (refund_id, stripe_invoice_id, payment_intent_id,
+    amount_minor, status, failure_reason, seen_at)
+  values (refund ->> 'id', stripe_id, refund ->> 'payment_intent', amount,
+    coalesce(refund ->> 'status', 'pending'), refund ->> 'failure_reason', seen)
+  on conflict (refund_id, stripe_invoice_id) do update
+  set payment_intent_id = excluded.payment_intent_id, amount_minor = excluded.amount_minor,
+    status = excluded.status, failure_reason = excluded.failure_reason, seen_at = excluded.seen_at
+  where _billing.refund_rank(excluded.status) > _billing.refund_rank(r.status)
+  returning * into kept;
+  perform _billing.notice_of_failed_refund(kept);
+  outcome := _billing.book_stripe_refunds(_billing.sum_stripe_refunds(stripe_id), seen);
+  update public.stripe_refunds r set credited_minor = substring(outcome, '(\d+) is credit')::bigint
+  where r.refund_id = kept.refund_id and r.stripe_invoice_id = stripe_id
+    and outcome like '% is credit';
+  return outcome;
+end $$;
+
+-- A refund as Stripe describes it: by itself, or inside an event of its charge. What is known of it
+-- already, by a credit note, is of that note's invoice.
 create function billing.apply_stripe_refund(refund jsonb, seen timestamptz)
 returns text language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above.
 declare
-  stripe_id constant text := coalesce((select r.stripe_invoice_id from public.stripe_refunds r
-    where r.refund_id = refund ->> 'id'), (select p.stripe_invoice_id from public.stripe_payments p
-    where p.payment_intent_id = refund ->> 'payment_intent' order by p.stripe_invoice_id limit 1));
-  kept public.stripe_refunds;
+  total constant bigint := _billing.from_stripe((refund ->> 'amount')::bigint,
+    refund ->> 'currency');
+  known constant text[] := array(select r.stripe_invoice_id from public.stripe_refunds r
+    where r.refund_id = refund ->> 'id' order by 1);
+  part record;
   outcome text;
 begin
-  if stripe_id is null then
-    return null;
-  end if;
-  perform _billing.lock_clients(_billing.clients_of_stripe_invoice(stripe_id));
-  insert into public.stripe_refunds as r (refund_id, stripe_invoice_id, payment_intent_id,
-    amount_minor, status, failure_reason, seen_at)
-  values (refund ->> 'id', stripe_id, refund ->> 'payment_intent', _billing.from_stripe(
-      (refund ->> 'amount')::bigint, refund ->> 'currency'),
-    coalesce(refund ->> 'status', 'pending'), refund ->> 'failure_reason', seen)
-  on conflict (refund_id) do update set payment_intent_id = excluded.payment_intent_id,
-    amount_minor = excluded.amount_minor, status = excluded.status,
-    failure_reason = excluded.failure_reason, seen_at = excluded.seen_at
-  where _billing.refund_rank(excluded.status) > _billing.refund_rank(r.status)
-  returning * into kept;
-  if kept.status in ('failed', 'canceled') then
-    perform _billing.notice('refund-failed/' || kept.refund_id, 'high', format(
-      'A refund of %s of %s %s in Stripe%s: the money is with us. What a credit note granted is '
-      'credit on the client''s balance; what was refunded without one is not. Refund it again, or '
-      'leave it',
-      billing.money_text(kept.amount_minor, i.currency), i.number,
-      case kept.status when 'failed' then 'failed' else 'was canceled' end,
-      coalesce(' (' || kept.failure_reason || ')', '')))
-    from public.stripe_invoices m join public.invoices i on i.id = m.invoice_id
-    where m.stripe_invoice_id = stripe_id;
-  end if;
-  outcome := _billing.book_stripe_refunds(_billing.sum_stripe_refunds(stripe_id), seen);
-  update public.stripe_refunds r set credited_minor = substring(outcome, '(\d+) is credit')::bigint
-  where r.refund_id = kept.refund_id and outcome like '% is credit';
+  perform _billing.lock_clients(_billing.clients_of_payment(refund ->> 'payment_intent')
+    || array(select c from unnest(known) k, unnest(_billing.clients_of_stripe_invoice(k)) c));
+  for part in
+    select d.stripe_invoice_id, d.part
+    from _billing.divide_refund(refund ->> 'payment_intent', total, false) d
+    where cardinality(known) = 0 and d.part > 0
+    union all
+    select r.stripe_invoice_id, case when cardinality(known) = 1 then total else r.amount_minor end
+    from public.stripe_refunds r where r.refund_id = refund ->> 'id'
+    order by 1
+  loop
+    outcome := concat_ws('; ', outcome, _billing.apply_refund_part(refund, part.stripe_invoice_id,
+      part.part, seen));
+  end loop;
   return outcome;
 end $$;
 comment on function billing.apply_stripe_refund is

@@ -6,6 +6,7 @@ returns text language plpgsql security definer set search_path = pg_catalog, pg_
 -- Definer: as above.
 declare
   mirror public.stripe_invoices;
+  refused text;
 begin
   perform _billing.lock_clients(_billing.clients_of_stripe_invoice(payment ->> 'invoice'));
   select * into mirror from public.stripe_invoices m
@@ -18,12 +19,16 @@ begin
     end if;
     return 'ignored: not for an invoice of ours';
   end if;
+  refused := _billing.other_currency(mirror, payment);
+  if refused is not null then
+    return refused;
+  end if;
   if payment #>> '{payment,payment_intent}' is not null then
     insert into public.stripe_payments as p
       (payment_intent_id, stripe_invoice_id, amount_minor, seen_at)
     values (payment #>> '{payment,payment_intent}', mirror.stripe_invoice_id,
       _billing.from_stripe((payment ->> 'amount_paid')::bigint, payment ->> 'currency'), seen)
-    on conflict (payment_intent_id) do update
+    on conflict (payment_intent_id, stripe_invoice_id) do update
     set amount_minor = greatest(p.amount_minor, excluded.amount_minor), failure = null;
   end if;
   -- A partial payment has no `invoice.paid`: the sum of the payments is what is paid at least.

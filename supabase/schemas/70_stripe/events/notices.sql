@@ -6,15 +6,19 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
   select _billing.notice(event.type || '/' || m.stripe_invoice_id || '/'
       || coalesce(t.invoice ->> 'attempt_count', '0'), 'high',
     format(x.message, i.number, c.name, billing.money_text(i.amount_due_minor, i.currency),
-      m.hosted_invoice_url))
+      m.hosted_invoice_url,
+      coalesce(': ' || (t.invoice #>> '{last_finalization_error,message}'), ''),
+      coalesce(' (' || (select p.failure from public.stripe_payments p
+        where p.stripe_invoice_id = m.stripe_invoice_id and p.failure is not null
+        order by p.seen_at desc limit 1) || ')', '')))
   from (select event.payload #> '{data,object}' as invoice) t
   join public.stripe_invoices m on m.stripe_invoice_id = t.invoice ->> 'id'
   join public.invoices i on i.id = m.invoice_id
   join public.clients c on c.id = i.client_id
   join (values
-    ('invoice.payment_failed', 'Payment failed: %1$s of %2$s, %3$s due. Pay at %4$s'),
+    ('invoice.payment_failed', 'Payment failed%6$s: %1$s of %2$s, %3$s due. Pay at %4$s'),
     ('invoice.payment_action_required', 'Payment of %1$s needs action by %2$s: %4$s'),
-    ('invoice.finalization_failed', 'Stripe could not finalize %1$s of %2$s')
+    ('invoice.finalization_failed', 'Stripe could not finalize %1$s of %2$s%5$s')
   ) x(type, message) on x.type = event.type;
 $$;
 

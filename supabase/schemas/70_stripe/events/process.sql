@@ -38,8 +38,9 @@ declare
   result text;
 begin
   if event.type in ('invoice.created', 'invoice.finalized', 'invoice.finalization_failed',
-    'invoice.sent', 'invoice.paid', 'invoice.payment_failed', 'invoice.payment_action_required',
-    'invoice.voided', 'invoice.marked_uncollectible', 'invoice.updated') then
+    'invoice.sent', 'invoice.paid', 'invoice.overpaid', 'invoice.payment_failed',
+    'invoice.payment_action_required', 'invoice.voided', 'invoice.marked_uncollectible',
+    'invoice.updated') then
     result := billing.apply_stripe_invoice(thing, event.created_at);
     if result is not null then
       perform _billing.notice_of_invoice_event(event);
@@ -77,16 +78,23 @@ begin
       return coalesce(billing.apply_stripe_credit_note(thing, event.created_at),
         'ignored: not for an invoice of ours');
     when 'customer.updated' then
-      if event.payload #>> '{request,idempotency_key}' like 'customer-%' then
+      if event.payload #>> '{request,idempotency_key}' ~ '^(customer|balance)-' then
         return 'ignored: our own change';
       end if;
       return _billing.apply_stripe_customer(thing,
-        coalesce(event.payload #> '{data,previous_attributes}', '{}'));
+        coalesce(event.payload #> '{data,previous_attributes}', '{}'), event.created_at);
     when 'customer.deleted' then
       return billing.forget_stripe_customer(thing ->> 'id', event.created_at);
     when 'customer.subscription.created', 'customer.subscription.updated',
       'customer.subscription.deleted' then
-      return billing.apply_stripe_subscription(thing, event.created_at);
+      return billing.apply_stripe_subscription(thing, event.created_at,
+        case event.type
+          when 'customer.subscription.updated' then coalesce(
+            event.payload #>> '{data,previous_attributes,status}', thing ->> 'status')
+          -- A deletion is the last of its second, whatever came before.
+          when 'customer.subscription.deleted' then (select s.status
+            from public.stripe_subscriptions s
+            where s.stripe_subscription_id = thing ->> 'id') end);
     else
       return 'ignored: nothing to do for this type';
   end case;

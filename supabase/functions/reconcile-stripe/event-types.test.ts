@@ -1,0 +1,24 @@
+import assert from "node:assert/strict";
+import { STRIPE_EVENT_TYPES, STRIPE_EVENTS } from "./event-types.ts";
+import { REMEDIES } from "./remedies.ts";
+
+const read = (path: string) => Deno.readTextFileSync(new URL(`../../../${path}`, import.meta.url));
+const SETUP = read("docs/stripe-setup.md");
+
+Deno.test("the database acts on the events of the list, and on no others", () => {
+  const sql = read("supabase/schemas/70_stripe/events/process.sql");
+  const acted = new Set([...sql.matchAll(/'([a-z_]+(?:\.[a-z_]+)+)'/g)].map((match) => match[1]));
+  assert.deepEqual([...acted].toSorted(), [...STRIPE_EVENT_TYPES].toSorted());
+});
+
+Deno.test("docs/stripe-setup.md has the list, in its order", () => {
+  const rows = [...SETUP.matchAll(/^\| `([a-z_.]+\.[a-z_.]+)` +\| (.*?) +\|$/gm)]
+    .map(([, type, what]) => [type, what]);
+  assert.deepEqual(rows, Object.entries(STRIPE_EVENTS));
+});
+
+Deno.test("docs/stripe-setup.md says what to do about each difference", () => {
+  for (const kind of Object.keys(REMEDIES)) {
+    assert.match(SETUP, new RegExp(`^\\| \`${kind}\` `, "m"));
+  }
+});

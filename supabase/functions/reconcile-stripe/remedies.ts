@@ -1,0 +1,17 @@
+import type { Difference } from "./compare.ts";
+
+/** What operators are told to do about each kind of difference; docs/stripe-setup.md has them too. */
+export const REMEDIES: Readonly<Record<Difference["kind"], string>> = {
+  missing_in_stripe: "Mend what it was refused for and send it by hand",
+  unknown_here: "It names an invoice of another database: void it, or use one account per database",
+  twice_in_stripe: "Void the one that ours does not name",
+  status: "Bring one side to the other by hand, for example refund in Stripe what is void here",
+  total: "It was changed in the Dashboard: void it there, and void and regenerate it here",
+  paid: "Compare the payments of both sides; money that is on no invoice here is booked by hand",
+  due: "A part was paid elsewhere, which Stripe cannot be told: its page still asks for all of it",
+  refunded: "Compare the refunds of both sides",
+  credit_note: "Credited there beyond what was left here: correct it in the Dashboard",
+  meter: "Usage and what the meter was told differ: credit in Stripe what was told too much",
+  not_told: "Stripe refused it: mend what its answer names; it is tried again",
+  unread: "It was left out: give the key the permission or mend the value that the answer names",
+};

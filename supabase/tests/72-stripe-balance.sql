@@ -1,0 +1,89 @@
+-- The credit balance that Stripe keeps of a customer: each move of it is booked here once. Each
+-- client's month is the minimum of 50.00.
+begin;
+select plan(20);
+
+insert into public.clients (id, name, email, started_on)
+select ('00000000-0000-4000-8000-' || lpad(n::text, 12, '0'))::uuid, 'Client ' || n,
+  'c@example.com', '2026-06-01' from generate_series(1, 3) n;
+select billing.run_monthly('2026-07-01 09:00+00');
+create temporary table inv as
+select row_number() over (order by number)::int as n, id, client_id from public.invoices;
+insert into public.stripe_invoices (invoice_id, livemode, stripe_invoice_id, state)
+select id, false, 'in_' || n, 'open' from inv;
+select _billing.save_stripe_customer(client_id, false, 'cus_' || n, 'digest') from inv;
+
+create function pg_temp.move(id text, type text, amount integer, invoice text default null,
+  more jsonb default '{}') returns jsonb language sql as $$
+  select jsonb_build_object('id', 'cbtxn_' || id, 'type', type, 'amount', amount,
+    'currency', 'usd', 'invoice', invoice, 'metadata', '{}'::jsonb) || more;
+$$;
+create function pg_temp.book(n integer, variadic moves jsonb[]) returns text language sql as $$
+  select billing.apply_stripe_balance('cus_' || n, to_jsonb(moves), '2026-07-05');
+$$;
+create function pg_temp.account(n integer) returns text language sql as $$
+  select format('%s, due %s, credit %s, statement %s', i.status, i.amount_due_minor,
+    (select coalesce(sum(b.amount_minor), 0) from public.balance_entries b
+      where b.client_id = inv.client_id),
+    (select s.balance_minor from billing.statement(inv.client_id, 2026) s
+      where s.entry = 'closing_balance'))
+  from inv join public.invoices i using (id) where inv.n = account.n;
+$$;
+create function pg_temp.told(id text) returns text language sql as $$
+  select payload ->> 'message' from public.deliveries
+  where dedupe_key = 'stripe:debt/cbtxn_' || told.id || ':hermes';
+$$;
+
+-- 55.00 are paid for 50.00.
+select is(billing.apply_stripe_invoice('{"id": "in_1", "livemode": false, "currency": "usd",
+  "status": "paid", "total": 5000, "amount_due": 5000, "amount_paid": 5000,
+  "amount_overpaid": 500, "metadata": {}}', '2026-07-04'), 'invoice paid, booked 5500',
+  'what is paid beyond the amount due is money received');
+select is(_billing.stripe_received('{"amount_due": 5000, "amount_paid": 5500,
+  "amount_overpaid": 500}'), 5500::bigint, 'whether it is part of the amount paid, or not');
+select is(pg_temp.account(1), 'paid, due 0, credit 500, statement -500', 'and credit');
+select is(pg_temp.book(1, pg_temp.move('1', 'invoice_overpaid', -500, 'in_1')),
+  'invoice_overpaid', 'Stripe''s balance says it too');
+select is(pg_temp.account(1), 'paid, due 0, credit 500, statement -500', 'it is booked once');
+select is(pg_temp.book(1, pg_temp.move('2', 'adjustment', 500, null,
+  '{"metadata": {"leveredge_balance": "taken over"}}'),
+  pg_temp.move('1', 'invoice_overpaid', -500, 'in_1')), 'adjustment',
+  'taking Stripe''s to zero is no move of ours');
+select is(pg_temp.account(1), 'paid, due 0, credit 500, statement -500', 'the credit is here');
+
+-- Credit that is given in the Dashboard, and taken.
+select pg_temp.book(2, pg_temp.move('3', 'adjustment', -700));
+select is(pg_temp.account(2), 'open, due 5000, credit 700, statement 4300',
+  'credit that is given there is credit here');
+select is(pg_temp.book(2, pg_temp.move('3', 'adjustment', -700)), 'nothing new', 'once');
+select pg_temp.book(2, pg_temp.move('4', 'adjustment', 1000, null, '{"description": "A fee"}'));
+select is(pg_temp.account(2), 'open, due 5000, credit 0, statement 5000',
+  'what is taken there is taken here as far as there is credit');
+select is(pg_temp.told('4'), 'Client 2 owes 3.00 USD by its credit balance in Stripe (A fee), '
+  'which is zero now: put it on an invoice with an item', 'operators are told of the rest');
+
+-- Given, and applied to an invoice before it could be taken over.
+select is(pg_temp.book(3, pg_temp.move('6', 'applied_to_invoice', 700, 'in_3'),
+  pg_temp.move('5', 'adjustment', -700)), 'adjustment, applied_to_invoice',
+  'the oldest move comes first');
+select is(pg_temp.account(3), 'open, due 4300, credit 0, statement 4300',
+  'what Stripe applied has paid that much of the invoice');
+select is(_billing.apply_balance_to_invoice(m, 100, 'k', '2026-07-06'), 'INV-2026-000001 was paid',
+  'of one that is paid nothing is, and the credit stays')
+from public.stripe_invoices m where m.stripe_invoice_id = 'in_1';
+select is(pg_temp.account(1), 'paid, due 0, credit 500, statement -500', 'to the cent');
+
+-- Told by an event.
+select is(_billing.apply_stripe_customer('{"id": "cus_2", "balance": -100}', '{"balance": 0}',
+  '2026-07-06'), 'nothing new', 'a balance changes nothing of the client');
+select results_eq('select * from _billing.moved_balances(false)', $$values ('cus_2')$$,
+  'but is taken over at the next call');
+select is(_billing.book_balance_transaction(client_id, pg_temp.move('7', 'credit_note', -100,
+  'in_of_a_subscription'), '2026-07-06'), 'adjusted by 100',
+  'credit of an invoice of Stripe''s own is credit here') from inv where n = 2;
+select is(_billing.adjust_balance_for_stripe(client_id, 'USD', -100, null, 'x', 'y',
+  '2026-07-06'), 'adjusted by -100', 'and is taken again') from inv where n = 2;
+select is_empty('select * from _billing.check_money()', 'the books contradict themselves nowhere');
+
+select * from finish();
+rollback;
