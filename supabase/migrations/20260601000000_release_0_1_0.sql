@@ -4396,6 +4396,11 @@ select i.client_id, i.currency, i.uncollectible_at, 6, 'written_off', i.number,
   -i.written_off_minor, i.id
 from public.invoices i where i.uncollectible_at is not null
 union all
+select b.client_id, b.currency, b.created_at, 5, 'adjustment', i.number, -b.amount_minor,
+  b.invoice_id
+from public.balance_entries b left join public.invoices i on i.id = b.invoice_id
+where b.reason = 'adjustment'
+union all
 -- What a dispute takes back is no credit that we grant: it is due again, and written off with that.
 select p.client_id, p.currency, p.paid_at, d.rank, d.entry, i.number, d.sign * p.amount_minor,
   p.invoice_id
@@ -6553,10 +6558,10 @@ begin
       note_id, as_of);
   end if;
   update public.invoices i set credited_minor = i.credited_minor + off_due,
-    status = case when i.status = 'open' and i.amount_due_minor = off_due then 'paid'
-      else i.status end,
-    paid_at = case when i.status = 'open' and i.amount_due_minor = off_due then as_of
-      else i.paid_at end
+    status = case when i.status in ('open', 'uncollectible') and i.amount_due_minor = off_due
+      then 'paid' else i.status end,
+    paid_at = case when i.status in ('open', 'uncollectible') and i.amount_due_minor = off_due
+      then as_of else i.paid_at end
   where i.id = invoice.id and off_due > 0;
   return note_id;
 end $$;
@@ -6685,8 +6690,8 @@ grant execute on function billing.issue_credit_note(uuid, text, bigint, boolean,
 -- Taking a credit note back.
 
 -- Voids a note by hand: one that was all off what is due, on an invoice that is open, is due again;
--- one that was all to be refunded, where no refund was made, grants nothing any more. What went onto
--- the balance, and what re-rating has credited, cannot be taken back so.
+-- one that was all to be refunded, where no refund was made, grants nothing any more. What went
+-- onto the balance, and what re-rating has credited, cannot be taken back so.
 create function _billing.void_credit_note(note_id uuid, as_of timestamptz)
 returns boolean language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -10020,6 +10025,8 @@ create table public.stripe_customers (
   sent_digest text,
   created_at timestamptz not null default now(),
   deleted_at timestamptz,
+  balance_moved_at timestamptz,
+  changed_at timestamptz not null default '-infinity',
   primary key (client_id, livemode),
   constraint stripe_customers_once unique (stripe_customer_id),
   constraint stripe_customers_id_shape check (stripe_customer_id ~ '^cus_')
@@ -10029,6 +10036,11 @@ comment on column public.stripe_customers.sent_digest is
   'Digest of the details last sent; another one means that the customer must be updated.';
 comment on column public.stripe_customers.deleted_at is
   'When Stripe said that the customer is deleted; the next need makes a new one.';
+
+comment on column public.stripe_customers.changed_at is
+  'When Stripe made the newest change of details that was taken over; older ones change nothing.';
+comment on column public.stripe_customers.balance_moved_at is
+  'When Stripe told of a credit balance that is to be taken over; null once it is.';
 
 -- How money is collected from a client. No row: by link on the invoice.
 create table public.stripe_terms (
@@ -10052,6 +10064,7 @@ create table public.stripe_invoices (
   agreed_total_minor bigint,
   total_minor bigint,
   carried_minor bigint not null default 0,
+  left_over_minor bigint not null default 0,
   amount_paid_minor bigint not null default 0,
   paid_off_stripe_minor bigint not null default 0,
   booked_minor bigint not null default 0,
@@ -10082,6 +10095,8 @@ comment on column public.stripe_invoices.agreed_total_minor is
   'What Stripe''s total was found to be, and ours, before the invoice was finalized.';
 comment on column public.stripe_invoices.carried_minor is
   'What this Stripe invoice collects for earlier invoices that were too small.';
+comment on column public.stripe_invoices.left_over_minor is
+  'What stays due because Stripe takes thousandths only in tens; the next invoice collects it.';
 comment on column public.stripe_invoices.amount_paid_minor is
   'Most that Stripe ever said is paid; only grows, so old events do no harm.';
 comment on column public.stripe_invoices.paid_off_stripe_minor is
@@ -10133,14 +10148,15 @@ comment on table public.stripe_notes is
 create index stripe_notes_invoice on public.stripe_notes (stripe_invoice_id);
 
 create table public.stripe_payments (
-  payment_intent_id text primary key,
+  payment_intent_id text not null,
   stripe_invoice_id text not null,
   charge_id text,
   amount_minor bigint not null default 0,
   refunded_minor bigint not null default 0,
   failure text,
   disputed_at timestamptz,
-  seen_at timestamptz not null default now()
+  seen_at timestamptz not null default now(),
+  primary key (payment_intent_id, stripe_invoice_id)
 );
 comment on table public.stripe_payments is
   'Payments Stripe took for our invoices: what a charge or a refund belongs to.';
@@ -10149,7 +10165,7 @@ comment on column public.stripe_payments.refunded_minor is
 create index stripe_payments_invoice on public.stripe_payments (stripe_invoice_id);
 
 create table public.stripe_refunds (
-  refund_id text primary key,
+  refund_id text not null,
   stripe_invoice_id text not null,
   payment_intent_id text,
   stripe_credit_note_id text,
@@ -10158,7 +10174,8 @@ create table public.stripe_refunds (
     ('unknown', 'pending', 'requires_action', 'succeeded', 'failed', 'canceled')),
   failure_reason text,
   credited_minor bigint not null default 0,
-  seen_at timestamptz not null
+  seen_at timestamptz not null,
+  primary key (refund_id, stripe_invoice_id)
 );
 comment on table public.stripe_refunds is
   'Refunds of payments for our invoices, one by one; failed and canceled ones are money we hold.';
@@ -10167,6 +10184,21 @@ comment on column public.stripe_refunds.status is
 comment on column public.stripe_refunds.credited_minor is
   'What of it went onto the client''s balance when it failed.';
 create index stripe_refunds_invoice on public.stripe_refunds (stripe_invoice_id);
+
+create table public.stripe_balance_transactions (
+  transaction_id text primary key,
+  client_id uuid not null references public.clients (id),
+  stripe_customer_id text not null,
+  type text not null,
+  amount_minor bigint not null,
+  currency text not null,
+  stripe_invoice_id text,
+  outcome text not null,
+  seen_at timestamptz not null
+);
+comment on table public.stripe_balance_transactions is
+  'Moves of customers'' credit balances in Stripe, and what each did here; negative is credit.';
+create index stripe_balance_transactions_client on public.stripe_balance_transactions (client_id);
 
 create table public.stripe_disputes (
   dispute_id text primary key,
@@ -10214,7 +10246,7 @@ declare
 begin
   foreach mirrored in array array['stripe_customers', 'stripe_terms', 'stripe_invoices',
     'stripe_carried', 'stripe_credit_notes', 'stripe_notes', 'stripe_payments', 'stripe_refunds',
-    'stripe_disputes', 'stripe_subscriptions']
+    'stripe_balance_transactions', 'stripe_disputes', 'stripe_subscriptions']
   loop
     execute format('alter table public.%I enable row level security', mirrored);
     execute format('revoke all on public.%I from anon, authenticated, service_role', mirrored);
@@ -10222,7 +10254,8 @@ begin
     execute format('grant select on public.%I to authenticated', mirrored);
   end loop;
   foreach mirrored in array array['stripe_customers', 'stripe_terms', 'stripe_carried',
-    'stripe_credit_notes', 'stripe_notes', 'stripe_payments', 'stripe_refunds', 'stripe_disputes']
+    'stripe_credit_notes', 'stripe_notes', 'stripe_payments', 'stripe_refunds', 'stripe_disputes',
+    'stripe_balance_transactions']
   loop
     execute format('create policy "operators read" on public.%I for select to authenticated
       using ((select billing.is_operator()))', mirrored);
@@ -10460,10 +10493,10 @@ begin
   return note_number;
 end $$;
 
--- Money that a failed or canceled refund leaves with us. The note that was made here for that refund
--- alone is void: as in Stripe, nothing was granted. Else the note that granted it stands, and the
--- money is the client's credit. What was on no account, because the credit was spent, ends as it
--- began. So the end is the same as where the refund was first heard of when it had failed.
+-- Money that a failed or canceled refund leaves with us. The note that was made here for that
+-- refund alone is void: as in Stripe, nothing was granted. Else the note that granted it stands,
+-- and the money is the client's credit. What was on no account, because the credit was spent, ends
+-- as it began. So the end is the same as where the refund was first heard of when it had failed.
 create function _billing.book_failed_refund(mirror public.stripe_invoices, amount bigint,
   reference text, at timestamptz)
 returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -10535,24 +10568,50 @@ $$;
 comment on function _billing.sum_stripe_refunds is
   'Notes what has gone back of an invoice''s payments.';
 
+-- Divides what was refunded of a payment among the invoices that it paid, in order, by what of the
+-- payment is left on each. Nearly every payment is of one invoice, which takes it all.
+create function _billing.divide_refund(intent text, amount bigint, since_ever boolean)
+returns table (stripe_invoice_id text, part bigint)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select r.stripe_invoice_id, case when r.place = r.last then greatest(0, amount - r.before)
+    else greatest(0, least(r.room, amount - r.before)) end
+  from (
+    select p.stripe_invoice_id, x.room, row_number() over w as place, count(*) over () as last,
+      coalesce(sum(x.room) over (order by p.stripe_invoice_id
+        rows between unbounded preceding and 1 preceding), 0)::bigint as before
+    from public.stripe_payments p
+    cross join lateral (select greatest(0, p.amount_minor - case when since_ever then 0
+      else coalesce((select sum(f.amount_minor) from public.stripe_refunds f
+        where f.payment_intent_id = intent and f.stripe_invoice_id = p.stripe_invoice_id
+          and f.status not in ('failed', 'canceled')), 0) end)::bigint as room) x
+    where p.payment_intent_id = intent
+    window w as (order by p.stripe_invoice_id)
+  ) r;
+$$;
+comment on function _billing.divide_refund is
+  'Which part of a refund is of which invoice of its payment; since_ever: of all refunds together.';
+
 -- A charge as Stripe describes it: `amount_refunded` is all that is given back of it.
 create function billing.apply_stripe_charge(charge jsonb, seen timestamptz)
 returns text language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above.
 declare
-  payment public.stripe_payments;
+  part record;
+  outcome text;
 begin
   perform _billing.lock_clients(_billing.clients_of_payment(charge ->> 'payment_intent'));
-  update public.stripe_payments p set charge_id = charge ->> 'id',
-    refunded_minor = greatest(p.refunded_minor, _billing.from_stripe(
-      (charge ->> 'amount_refunded')::bigint, charge ->> 'currency'))
-  where p.payment_intent_id = charge ->> 'payment_intent'
-  returning * into payment;
-  if payment.payment_intent_id is null then
-    return null;
-  end if;
-  return _billing.book_stripe_refunds(
-    _billing.sum_stripe_refunds(payment.stripe_invoice_id), seen);
+  for part in
+    select d.* from _billing.divide_refund(charge ->> 'payment_intent', _billing.from_stripe(
+      (charge ->> 'amount_refunded')::bigint, charge ->> 'currency'), true) d
+  loop
+    update public.stripe_payments p set charge_id = charge ->> 'id',
+      refunded_minor = greatest(p.refunded_minor, part.part)
+    where p.payment_intent_id = charge ->> 'payment_intent'
+      and p.stripe_invoice_id = part.stripe_invoice_id;
+    outcome := concat_ws('; ', outcome, _billing.book_stripe_refunds(
+      _billing.sum_stripe_refunds(part.stripe_invoice_id), seen));
+  end loop;
+  return outcome;
 end $$;
 comment on function billing.apply_stripe_charge is
   'Books refunds of a charge; null while the payment it belongs to is not known.';
@@ -10563,45 +10622,71 @@ create function _billing.refund_rank(status text) returns integer language sql i
 return case when status = 'unknown' then 0 when status in ('pending', 'requires_action') then 1
   when status = 'succeeded' then 2 else 3 end;
 
--- A refund as Stripe describes it: by itself, or inside an event of its charge.
+create function _billing.notice_of_failed_refund(kept public.stripe_refunds)
+returns void language sql set search_path = pg_catalog, pg_temp as $$
+  select _billing.notice('refund-failed/' || kept.refund_id, 'high', format(
+    'A refund of %s of %s %s in Stripe%s: the money is with us. What a credit note granted is '
+    'credit on the client''s balance; what was refunded without one is not. Refund it again, or '
+    'leave it',
+    billing.money_text(kept.amount_minor, i.currency), i.number,
+    case kept.status when 'failed' then 'failed' else 'was canceled' end,
+    coalesce(' (' || kept.failure_reason || ')', '')))
+  from public.stripe_invoices m join public.invoices i on i.id = m.invoice_id
+  where m.stripe_invoice_id = kept.stripe_invoice_id and kept.status in ('failed', 'canceled');
+$$;
+
+-- The part of a refund that is of one invoice.
+create function _billing.apply_refund_part(refund jsonb, stripe_id text, amount bigint,
+  seen timestamptz)
+returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  kept public.stripe_refunds;
+  outcome text;
+begin
+  insert into public.stripe_refunds as r (refund_id, stripe_invoice_id, payment_intent_id,
+    amount_minor, status, failure_reason, seen_at)
+  values (refund ->> 'id', stripe_id, refund ->> 'payment_intent', amount,
+    coalesce(refund ->> 'status', 'pending'), refund ->> 'failure_reason', seen)
+  on conflict (refund_id, stripe_invoice_id) do update
+  set payment_intent_id = excluded.payment_intent_id, amount_minor = excluded.amount_minor,
+    status = excluded.status, failure_reason = excluded.failure_reason, seen_at = excluded.seen_at
+  where _billing.refund_rank(excluded.status) > _billing.refund_rank(r.status)
+  returning * into kept;
+  perform _billing.notice_of_failed_refund(kept);
+  outcome := _billing.book_stripe_refunds(_billing.sum_stripe_refunds(stripe_id), seen);
+  update public.stripe_refunds r set credited_minor = substring(outcome, '(\d+) is credit')::bigint
+  where r.refund_id = kept.refund_id and r.stripe_invoice_id = stripe_id
+    and outcome like '% is credit';
+  return outcome;
+end $$;
+
+-- A refund as Stripe describes it: by itself, or inside an event of its charge. What is known of it
+-- already, by a credit note, is of that note's invoice.
 create function billing.apply_stripe_refund(refund jsonb, seen timestamptz)
 returns text language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above.
 declare
-  stripe_id constant text := coalesce((select r.stripe_invoice_id from public.stripe_refunds r
-    where r.refund_id = refund ->> 'id'), (select p.stripe_invoice_id from public.stripe_payments p
-    where p.payment_intent_id = refund ->> 'payment_intent' order by p.stripe_invoice_id limit 1));
-  kept public.stripe_refunds;
+  total constant bigint := _billing.from_stripe((refund ->> 'amount')::bigint,
+    refund ->> 'currency');
+  known constant text[] := array(select r.stripe_invoice_id from public.stripe_refunds r
+    where r.refund_id = refund ->> 'id' order by 1);
+  part record;
   outcome text;
 begin
-  if stripe_id is null then
-    return null;
-  end if;
-  perform _billing.lock_clients(_billing.clients_of_stripe_invoice(stripe_id));
-  insert into public.stripe_refunds as r (refund_id, stripe_invoice_id, payment_intent_id,
-    amount_minor, status, failure_reason, seen_at)
-  values (refund ->> 'id', stripe_id, refund ->> 'payment_intent', _billing.from_stripe(
-      (refund ->> 'amount')::bigint, refund ->> 'currency'),
-    coalesce(refund ->> 'status', 'pending'), refund ->> 'failure_reason', seen)
-  on conflict (refund_id) do update set payment_intent_id = excluded.payment_intent_id,
-    amount_minor = excluded.amount_minor, status = excluded.status,
-    failure_reason = excluded.failure_reason, seen_at = excluded.seen_at
-  where _billing.refund_rank(excluded.status) > _billing.refund_rank(r.status)
-  returning * into kept;
-  if kept.status in ('failed', 'canceled') then
-    perform _billing.notice('refund-failed/' || kept.refund_id, 'high', format(
-      'A refund of %s of %s %s in Stripe%s: the money is with us. What a credit note granted is '
-      'credit on the client''s balance; what was refunded without one is not. Refund it again, or '
-      'leave it',
-      billing.money_text(kept.amount_minor, i.currency), i.number,
-      case kept.status when 'failed' then 'failed' else 'was canceled' end,
-      coalesce(' (' || kept.failure_reason || ')', '')))
-    from public.stripe_invoices m join public.invoices i on i.id = m.invoice_id
-    where m.stripe_invoice_id = stripe_id;
-  end if;
-  outcome := _billing.book_stripe_refunds(_billing.sum_stripe_refunds(stripe_id), seen);
-  update public.stripe_refunds r set credited_minor = substring(outcome, '(\d+) is credit')::bigint
-  where r.refund_id = kept.refund_id and outcome like '% is credit';
+  perform _billing.lock_clients(_billing.clients_of_payment(refund ->> 'payment_intent')
+    || array(select c from unnest(known) k, unnest(_billing.clients_of_stripe_invoice(k)) c));
+  for part in
+    select d.stripe_invoice_id, d.part
+    from _billing.divide_refund(refund ->> 'payment_intent', total, false) d
+    where cardinality(known) = 0 and d.part > 0
+    union all
+    select r.stripe_invoice_id, case when cardinality(known) = 1 then total else r.amount_minor end
+    from public.stripe_refunds r where r.refund_id = refund ->> 'id'
+    order by 1
+  loop
+    outcome := concat_ws('; ', outcome, _billing.apply_refund_part(refund, part.stripe_invoice_id,
+      part.part, seen));
+  end loop;
   return outcome;
 end $$;
 comment on function billing.apply_stripe_refund is
@@ -10751,7 +10836,7 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
       coalesce(p ->> 'amount_refunded', note ->> 'total')::bigint, note ->> 'currency') as amount
     from jsonb_array_elements(coalesce(note -> 'refunds', '[]')) p
   ) x where x.refund_id is not null group by x.refund_id
-  on conflict (refund_id) do update
+  on conflict (refund_id, stripe_invoice_id) do update
   set stripe_credit_note_id = excluded.stripe_credit_note_id,
     amount_minor = r.amount_minor + case
       when r.status = 'unknown' and r.stripe_credit_note_id <> excluded.stripe_credit_note_id
@@ -10830,7 +10915,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
     note ->> 'total')::bigint, note ->> 'currency') - r.credited_minor)), 0)::bigint
   from jsonb_array_elements(coalesce(note -> 'refunds', '[]')) p
   join public.stripe_refunds r on r.refund_id = coalesce(p #>> '{refund,id}', p ->> 'refund')
-    and r.status in ('failed', 'canceled');
+    and r.stripe_invoice_id = note ->> 'invoice' and r.status in ('failed', 'canceled');
 $$;
 comment on function _billing.failed_part_of_note is
   'What a credit note was to refund, of which nothing arrived.';
@@ -10930,6 +11015,52 @@ begin
   return null;
 end $$;
 
+-- "Edit invoice" in the Dashboard voids an invoice and issues a revision of it. Ours is then the
+-- revision: what is paid for that is paid for ours, and the void one is none of ours any more.
+create function _billing.follow_revision(revised text, revision text)
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  mirror public.stripe_invoices;
+begin
+  if revised is null or revision is null or revised = revision then
+    return;
+  end if;
+  update public.stripe_invoices m set stripe_invoice_id = revision, state = 'open'
+  where m.stripe_invoice_id = revised and m.amount_paid_minor = 0
+  returning * into mirror;
+  if mirror.invoice_id is not null then
+    perform _billing.notice('revised/' || revision, 'high', format('%s was edited in Stripe: %s '
+      'replaces %s. Where its amount differs from ours, void it there, and void and regenerate '
+      'ours',
+      i.number, revision, revised))
+    from public.invoices i where i.id = mirror.invoice_id;
+  end if;
+end $$;
+
+-- Money of another currency than the invoice is booked by nobody: why, and operators are told.
+create function _billing.other_currency(mirror public.stripe_invoices, thing jsonb)
+returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  invoice public.invoices := _billing.get_invoice(mirror.invoice_id);
+  theirs constant text := upper(thing ->> 'currency');
+begin
+  if theirs = invoice.currency then
+    return null;
+  end if;
+  perform _billing.notice('currency/' || (thing ->> 'id'), 'high', format(
+    '%s of Stripe is in %s, invoice %s is in %s: nothing is booked. Void or refund it there',
+    thing ->> 'id', theirs, invoice.number, invoice.currency));
+  return format('ignored: it is in %s, %s is in %s', theirs, invoice.number, invoice.currency);
+end $$;
+
+-- All that was paid for an invoice of Stripe. Its documents leave open whether `amount_paid` has in
+-- it what is beyond the amount due, and is credited to the customer's balance.
+create function _billing.stripe_received(invoice jsonb) returns bigint
+language sql immutable
+return (invoice ->> 'amount_paid')::bigint + case
+  when (invoice ->> 'amount_paid')::bigint > (invoice ->> 'amount_due')::bigint then 0
+  else coalesce((invoice ->> 'amount_overpaid')::bigint, 0) end;
+
 -- One invoice of Stripe, as it is in an event or an answer. Returns what came of it, or null when
 -- it is none of ours (a subscription's, one made by hand there).
 create function billing.apply_stripe_invoice(invoice jsonb, seen timestamptz)
@@ -10938,12 +11069,18 @@ returns text language plpgsql security definer set search_path = pg_catalog, pg_
 declare
   mirror public.stripe_invoices;
   currency constant text := invoice ->> 'currency';
+  refused text;
 begin
   perform _billing.lock_clients(array(
     select distinct i.client_id from public.stripe_invoices m
     join public.invoices i on i.id = m.invoice_id
     where m.stripe_invoice_id = invoice ->> 'id'
+      or m.stripe_invoice_id = invoice #>> '{from_invoice,invoice}'
       or m.invoice_id::text = invoice #>> '{metadata,leveredge_invoice_id}'));
+  if invoice ->> 'status' <> 'draft' then
+    perform _billing.follow_revision(invoice #>> '{from_invoice,invoice}', invoice ->> 'id');
+  end if;
+  perform _billing.follow_revision(invoice ->> 'id', invoice ->> 'latest_revision');
   select * into mirror from public.stripe_invoices m
   where m.livemode = (invoice ->> 'livemode')::boolean
     and (m.stripe_invoice_id = invoice ->> 'id' or (m.stripe_invoice_id is null
@@ -10952,6 +11089,10 @@ begin
   if mirror.invoice_id is null then
     return null;
   end if;
+  refused := _billing.other_currency(mirror, invoice);
+  if refused is not null then
+    return refused;
+  end if;
   update public.stripe_invoices m set
     stripe_invoice_id = invoice ->> 'id',
     state = case when _billing.stripe_rank(invoice ->> 'status') >= _billing.stripe_rank(m.state)
@@ -10959,7 +11100,7 @@ begin
     total_minor = case when invoice ->> 'status' = 'draft' then m.total_minor
       else _billing.from_stripe((invoice ->> 'total')::bigint, currency) end,
     amount_paid_minor = greatest(m.amount_paid_minor,
-      _billing.from_stripe((invoice ->> 'amount_paid')::bigint, currency)),
+      _billing.from_stripe(_billing.stripe_received(invoice), currency)),
     hosted_invoice_url = coalesce(invoice ->> 'hosted_invoice_url', m.hosted_invoice_url),
     invoice_pdf = coalesce(invoice ->> 'invoice_pdf', m.invoice_pdf),
     seen_at = greatest(m.seen_at, seen)
@@ -10994,9 +11135,23 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   select s.client_id from public.stripe_customers s where s.stripe_customer_id = customer_id;
 $$;
 
+-- Whether a newer change of a customer is known. Of changes in one second, the one that begins
+-- where another ended is the newer: it says what was before it, and that is what we know.
+create function _billing.is_overtaken(customer_id text, changed jsonb, known public.clients,
+  seen timestamptz)
+returns boolean language sql stable set search_path = pg_catalog, pg_temp as $$
+  select exists (
+    select from public.stripe_customers s where s.stripe_customer_id = customer_id
+      and (s.changed_at > seen or s.changed_at = seen
+        and (changed ? 'email' and changed ->> 'email' is distinct from known.email
+          or changed ? 'name' and changed ->> 'name' is distinct from known.name)));
+$$;
+comment on function _billing.is_overtaken is
+  'Whether what an event says of a customer is older than what is known of it.';
+
 -- The client changed its details in the portal: the next invoice goes to the new address. Only
 -- what the event says was changed is taken, and what we sent ourselves is no change.
-create function _billing.apply_stripe_customer(customer jsonb, changed jsonb)
+create function _billing.apply_stripe_customer(customer jsonb, changed jsonb, seen timestamptz)
 returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   owner uuid := _billing.client_of_customer(customer ->> 'id');
@@ -11007,7 +11162,16 @@ begin
   if owner is null then
     return 'ignored: not a customer of ours';
   end if;
+  -- The balance is taken over by the next call of reconcile-stripe: only Stripe can list its moves.
+  update public.stripe_customers s set balance_moved_at = greatest(s.balance_moved_at, seen)
+  where s.stripe_customer_id = customer ->> 'id' and changed ? 'balance'
+    and (customer ->> 'balance')::bigint <> 0;
   select * into before from public.clients c where c.id = owner;
+  if _billing.is_overtaken(customer ->> 'id', changed, before, seen) then
+    return 'ignored: older than what is known';
+  end if;
+  update public.stripe_customers s set changed_at = seen
+  where s.stripe_customer_id = customer ->> 'id' and changed ?| '{name,email,address}'::text[];
   update public.clients c set
     name = case when changed ? 'name' then coalesce(nullif(btrim(customer ->> 'name'), ''), c.name)
       else c.name end,
@@ -11037,6 +11201,117 @@ begin
 end $$;
 comment on function billing.forget_stripe_customer is 'Notes that Stripe deleted a customer.';
 grant execute on function billing.forget_stripe_customer(text, timestamptz) to service_role;
+
+-- 70_stripe/books/balances.sql
+
+-- The credit balance that Stripe keeps of a customer. The balance is kept here: what moves there is
+-- booked here once, by its transaction's id, and Stripe's is then taken to zero.
+
+-- Credit given (more than zero) or taken on the client's balance. What there is no credit for is
+-- money that the client owes, and on no account until somebody puts it on an invoice.
+create function _billing.adjust_balance_for_stripe(client_id uuid, currency text, amount bigint,
+  invoice_id uuid, note text, key text, at timestamptz)
+returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  credit constant bigint := greatest(0, coalesce((
+    select sum(b.amount_minor) from public.balance_entries b
+    where b.client_id = adjust_balance_for_stripe.client_id
+      and b.currency = adjust_balance_for_stripe.currency), 0));
+  moved constant bigint := greatest(amount, -credit);
+begin
+  if moved <> 0 then
+    insert into public.balance_entries (client_id, currency, amount_minor, reason, invoice_id,
+      created_at, note)
+    values (client_id, currency, moved, 'adjustment', invoice_id, at, note);
+  end if;
+  if moved > amount then
+    perform _billing.notice('debt/' || key, 'high', format(
+      '%s owes %s by its credit balance in Stripe (%s), which is zero now: put it on an invoice '
+      'with an item', c.name, billing.money_text(moved - amount, currency), note))
+    from public.clients c where c.id = client_id;
+  end if;
+  return format('adjusted by %s', moved);
+end $$;
+
+-- Credit that Stripe applied to an invoice when it was finalized: it has paid that much of it.
+create function _billing.apply_balance_to_invoice(mirror public.stripe_invoices, amount bigint,
+  key text, at timestamptz)
+returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  invoice public.invoices := _billing.get_invoice(mirror.invoice_id);
+begin
+  perform _billing.adjust_balance_for_stripe(invoice.client_id, invoice.currency, -amount,
+    invoice.id, 'Applied to ' || invoice.number || ' in Stripe', key, at);
+  if invoice.status in ('open', 'uncollectible') then
+    perform billing.record_payment(invoice.id, amount, at, 'stripe_balance', key);
+    return 'applied to ' || invoice.number;
+  end if;
+  perform _billing.adjust_balance_for_stripe(invoice.client_id, invoice.currency, amount,
+    invoice.id, invoice.number || ' was ' || invoice.status, key, at);
+  return invoice.number || ' was ' || invoice.status;
+end $$;
+
+-- One transaction. Overpayments and credit notes are booked as such; what an invoice of Stripe's
+-- own (a subscription's) gives or takes is ours to keep like credit that somebody gave.
+create function _billing.book_balance_transaction(client_id uuid, moved jsonb, at timestamptz)
+returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  mirror public.stripe_invoices;
+  currency constant text := upper(moved ->> 'currency');
+  amount constant bigint := _billing.from_stripe((moved ->> 'amount')::bigint, currency);
+  kind constant text := moved ->> 'type';
+begin
+  if moved #>> '{metadata,leveredge_balance}' is not null then
+    return 'ours';
+  end if;
+  select * into mirror from public.stripe_invoices m
+  where m.stripe_invoice_id = coalesce(moved #>> '{invoice,id}', moved ->> 'invoice');
+  if mirror.invoice_id is not null and kind in ('invoice_overpaid', 'credit_note') then
+    return 'booked with its invoice';
+  end if;
+  if mirror.invoice_id is not null and kind = 'applied_to_invoice' and amount > 0 then
+    return _billing.apply_balance_to_invoice(mirror, amount, moved ->> 'id', at);
+  end if;
+  return _billing.adjust_balance_for_stripe(client_id, currency, -amount, mirror.invoice_id,
+    coalesce(nullif(btrim(moved ->> 'description'), ''), replace(kind, '_', ' ') || ' in Stripe'),
+    moved ->> 'id', at);
+end $$;
+
+-- All transactions of a customer, newest first as Stripe lists them. Returns what was new.
+create function billing.apply_stripe_balance(customer_id text, transactions jsonb,
+  seen timestamptz)
+returns text language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+-- Definer: called for the service role by deliveries and reconciliation.
+declare
+  owner constant uuid := _billing.client_of_customer(customer_id);
+  moved jsonb;
+  news text[] := '{}';
+begin
+  if owner is null then
+    return 'ignored: not a customer of ours';
+  end if;
+  perform _billing.lock_clients(array[owner]);
+  for moved in
+    select t.value from jsonb_array_elements(transactions) with ordinality t(value, place)
+    where not exists (select from public.stripe_balance_transactions b
+      where b.transaction_id = t.value ->> 'id')
+    order by t.place desc
+  loop
+    insert into public.stripe_balance_transactions (transaction_id, client_id, stripe_customer_id,
+      type, amount_minor, currency, stripe_invoice_id, outcome, seen_at)
+    values (moved ->> 'id', owner, customer_id, moved ->> 'type', _billing.from_stripe(
+        (moved ->> 'amount')::bigint, moved ->> 'currency'), upper(moved ->> 'currency'),
+      coalesce(moved #>> '{invoice,id}', moved ->> 'invoice'),
+      _billing.book_balance_transaction(owner, moved, seen), seen);
+    news := news || (moved ->> 'type');
+  end loop;
+  update public.stripe_customers s set balance_moved_at = null
+  where s.stripe_customer_id = customer_id and s.balance_moved_at <= seen;
+  return coalesce(nullif(array_to_string(news, ', '), ''), 'nothing new');
+end $$;
+comment on function billing.apply_stripe_balance is
+  'Books the moves of a customer''s credit balance in Stripe that are not booked yet.';
+grant execute on function billing.apply_stripe_balance(text, jsonb, timestamptz) to service_role;
 
 -- 70_stripe/subscriptions.sql
 
@@ -11143,8 +11418,10 @@ begin
     case when config_made then 'billing config made' end, change);
 end $$;
 
--- Mirrors a subscription. A new one gives its client a billing config; service follows it.
-create function billing.apply_stripe_subscription(subscription jsonb, seen timestamptz)
+-- Mirrors a subscription. A new one gives its client a billing config; service follows it. `was`:
+-- its status before, as its event says; where that did not change, its status now.
+create function billing.apply_stripe_subscription(subscription jsonb, seen timestamptz,
+  was text default null)
 returns text language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: called for the service role by reconciliation.
 declare
@@ -11164,12 +11441,19 @@ begin
   if known.seen_at > seen or known.ended_at is not null then
     return 'known';
   end if;
+  -- Of two in one second, the one that begins where the other ended is the newer.
+  if known.seen_at = seen and was is distinct from known.status then
+    return 'known';
+  end if;
   insert into public.stripe_subscriptions as s (stripe_subscription_id, client_id, livemode, status,
     currency, base_fee_minor, billing_interval, description, current_period_end, seen_at, ended_at)
   values (subscription ->> 'id', owner, (subscription ->> 'livemode')::boolean,
     subscription ->> 'status', upper(subscription ->> 'currency'), (
-      select coalesce(sum(_billing.from_stripe(coalesce((i #>> '{price,unit_amount}')::bigint, 0)
-        * coalesce((i ->> 'quantity')::bigint, 0), subscription ->> 'currency')), 0)
+      -- A price with parts of a cent has no unit_amount, only unit_amount_decimal.
+      select coalesce(sum(_billing.from_stripe(round(coalesce(i #>> '{price,unit_amount_decimal}',
+        i #>> '{price,unit_amount}', '0')::numeric
+          * coalesce((i ->> 'quantity')::bigint, 0))::bigint,
+        subscription ->> 'currency')), 0)
       from jsonb_array_elements(subscription #> '{items,data}') i
       where i #>> '{price,recurring,usage_type}' is distinct from 'metered'),
     item #>> '{price,recurring,interval}', subscription ->> 'description',
@@ -11196,7 +11480,8 @@ begin
 end $$;
 comment on function billing.apply_stripe_subscription is
   'Mirrors a subscription; starts or ends its client''s service with it.';
-grant execute on function billing.apply_stripe_subscription(jsonb, timestamptz) to service_role;
+grant execute on function billing.apply_stripe_subscription(jsonb, timestamptz, text)
+  to service_role;
 
 -- The platform fee as a line of ours, for a client whose fee Stripe does not bill.
 create function billing.charge_base_fee(client_id uuid, amount numeric, description text, day date)
@@ -11235,6 +11520,7 @@ returns text language plpgsql security definer set search_path = pg_catalog, pg_
 -- Definer: as above.
 declare
   mirror public.stripe_invoices;
+  refused text;
 begin
   perform _billing.lock_clients(_billing.clients_of_stripe_invoice(payment ->> 'invoice'));
   select * into mirror from public.stripe_invoices m
@@ -11247,12 +11533,16 @@ begin
     end if;
     return 'ignored: not for an invoice of ours';
   end if;
+  refused := _billing.other_currency(mirror, payment);
+  if refused is not null then
+    return refused;
+  end if;
   if payment #>> '{payment,payment_intent}' is not null then
     insert into public.stripe_payments as p
       (payment_intent_id, stripe_invoice_id, amount_minor, seen_at)
     values (payment #>> '{payment,payment_intent}', mirror.stripe_invoice_id,
       _billing.from_stripe((payment ->> 'amount_paid')::bigint, payment ->> 'currency'), seen)
-    on conflict (payment_intent_id) do update
+    on conflict (payment_intent_id, stripe_invoice_id) do update
     set amount_minor = greatest(p.amount_minor, excluded.amount_minor), failure = null;
   end if;
   -- A partial payment has no `invoice.paid`: the sum of the payments is what is paid at least.
@@ -11277,15 +11567,19 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
   select _billing.notice(event.type || '/' || m.stripe_invoice_id || '/'
       || coalesce(t.invoice ->> 'attempt_count', '0'), 'high',
     format(x.message, i.number, c.name, billing.money_text(i.amount_due_minor, i.currency),
-      m.hosted_invoice_url))
+      m.hosted_invoice_url,
+      coalesce(': ' || (t.invoice #>> '{last_finalization_error,message}'), ''),
+      coalesce(' (' || (select p.failure from public.stripe_payments p
+        where p.stripe_invoice_id = m.stripe_invoice_id and p.failure is not null
+        order by p.seen_at desc limit 1) || ')', '')))
   from (select event.payload #> '{data,object}' as invoice) t
   join public.stripe_invoices m on m.stripe_invoice_id = t.invoice ->> 'id'
   join public.invoices i on i.id = m.invoice_id
   join public.clients c on c.id = i.client_id
   join (values
-    ('invoice.payment_failed', 'Payment failed: %1$s of %2$s, %3$s due. Pay at %4$s'),
+    ('invoice.payment_failed', 'Payment failed%6$s: %1$s of %2$s, %3$s due. Pay at %4$s'),
     ('invoice.payment_action_required', 'Payment of %1$s needs action by %2$s: %4$s'),
-    ('invoice.finalization_failed', 'Stripe could not finalize %1$s of %2$s')
+    ('invoice.finalization_failed', 'Stripe could not finalize %1$s of %2$s%5$s')
   ) x(type, message) on x.type = event.type;
 $$;
 
@@ -11353,8 +11647,9 @@ declare
   result text;
 begin
   if event.type in ('invoice.created', 'invoice.finalized', 'invoice.finalization_failed',
-    'invoice.sent', 'invoice.paid', 'invoice.payment_failed', 'invoice.payment_action_required',
-    'invoice.voided', 'invoice.marked_uncollectible', 'invoice.updated') then
+    'invoice.sent', 'invoice.paid', 'invoice.overpaid', 'invoice.payment_failed',
+    'invoice.payment_action_required', 'invoice.voided', 'invoice.marked_uncollectible',
+    'invoice.updated') then
     result := billing.apply_stripe_invoice(thing, event.created_at);
     if result is not null then
       perform _billing.notice_of_invoice_event(event);
@@ -11392,16 +11687,23 @@ begin
       return coalesce(billing.apply_stripe_credit_note(thing, event.created_at),
         'ignored: not for an invoice of ours');
     when 'customer.updated' then
-      if event.payload #>> '{request,idempotency_key}' like 'customer-%' then
+      if event.payload #>> '{request,idempotency_key}' ~ '^(customer|balance)-' then
         return 'ignored: our own change';
       end if;
       return _billing.apply_stripe_customer(thing,
-        coalesce(event.payload #> '{data,previous_attributes}', '{}'));
+        coalesce(event.payload #> '{data,previous_attributes}', '{}'), event.created_at);
     when 'customer.deleted' then
       return billing.forget_stripe_customer(thing ->> 'id', event.created_at);
     when 'customer.subscription.created', 'customer.subscription.updated',
       'customer.subscription.deleted' then
-      return billing.apply_stripe_subscription(thing, event.created_at);
+      return billing.apply_stripe_subscription(thing, event.created_at,
+        case event.type
+          when 'customer.subscription.updated' then coalesce(
+            event.payload #>> '{data,previous_attributes,status}', thing ->> 'status')
+          -- A deletion is the last of its second, whatever came before.
+          when 'customer.subscription.deleted' then (select s.status
+            from public.stripe_subscriptions s
+            where s.stripe_subscription_id = thing ->> 'id') end);
     else
       return 'ignored: nothing to do for this type';
   end case;
@@ -11537,7 +11839,8 @@ returns jsonb language sql stable set search_path = pg_catalog, pg_temp as $$
       from public.stripe_invoices m join public.invoices h on h.id = m.invoice_id
       left join _billing.carried_invoices(stripe_invoice_facts.livemode) c
         on c.held_invoice_id = m.invoice_id
-      where m.state = 'held' and m.livemode = stripe_invoice_facts.livemode and h.id <> i.id
+      where (m.state = 'held' or m.state = 'paid' and m.left_over_minor > 0)
+        and m.livemode = stripe_invoice_facts.livemode and h.id <> i.id
         and h.client_id = i.client_id and h.currency = i.currency and h.status = 'open'
         and h.amount_due_minor > 0 and coalesce(c.carrying_invoice_id, i.id) = i.id), '[]'),
     'credit_notes', coalesce((select jsonb_agg(n.id order by n.id) from public.credit_notes n
@@ -11619,6 +11922,15 @@ $$;
 comment on function _billing.forget_stripe_draft is
   'Notes that Stripe has a draft no more; an invoice that is still due begins anew.';
 
+create function _billing.save_stripe_left_over(invoice_id uuid, livemode boolean, amount bigint)
+returns void language sql set search_path = pg_catalog, pg_temp as $$
+  update public.stripe_invoices m set left_over_minor = amount
+  where m.invoice_id = save_stripe_left_over.invoice_id
+    and m.livemode = save_stripe_left_over.livemode;
+$$;
+comment on function _billing.save_stripe_left_over is
+  'Notes what of an invoice Stripe does not collect because it takes only tens.';
+
 -- About to be finalized: what it carries, and which credit notes its amount already allows for.
 -- Those are the ones there were when the amount was read; one issued since is sent to Stripe.
 create function _billing.save_stripe_carried(invoice_id uuid, livemode boolean, held jsonb,
@@ -11683,7 +11995,9 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
       and m.carried_minor = 0 and not exists (select from _billing.unsent_credit_notes(m) u))
   union all
   select 'credit_note', i.id, m.stripe_invoice_id, u.credit_note_id, u.amount_minor,
-    u.refund_minor, i.currency, u.reason
+    -- No more than Stripe has of it: what was paid elsewhere is given back elsewhere.
+    least(u.refund_minor, greatest(0, m.amount_paid_minor - m.paid_off_stripe_minor
+      - m.refunded_minor)), i.currency, u.reason
   from public.stripe_invoices m join public.invoices i on i.id = m.invoice_id
   cross join lateral _billing.unsent_credit_notes(m) u
   where m.livemode = stripe_outbox.livemode and m.state in ('open', 'paid', 'uncollectible');
@@ -11708,15 +12022,19 @@ returns table (invoice_id uuid, number text, status text, currency text, wanted 
   expected_total_minor bigint, amount_due_minor bigint, stripe_invoice_id text, state text,
   problem text, total_minor bigint, amount_paid_minor bigint, booked_minor bigint,
   paid_off_stripe_minor bigint, refunded_minor bigint, booked_refund_minor bigint,
-  paid_here_minor bigint)
+  remaining_minor bigint, left_over_minor bigint, has_link boolean)
 language sql stable set search_path = pg_catalog, pg_temp as $$
   select i.id, i.number, i.status, i.currency, 'stripe' = any (i.deliveries)
       and i.status in ('open', 'uncollectible') and i.amount_due_minor > 0,
     m.agreed_total_minor, i.amount_due_minor, m.stripe_invoice_id, m.state, m.problem,
     m.total_minor,
     m.amount_paid_minor, m.booked_minor, m.paid_off_stripe_minor, m.refunded_minor,
-    m.booked_refund_minor, (select coalesce(sum(p.amount_minor), 0)
-      from public.payments p where p.invoice_id = i.id and p.method <> 'stripe')
+    m.booked_refund_minor, i.amount_due_minor - coalesce(m.left_over_minor, 0) + (
+      select coalesce(sum(least(c.amount_minor, h.amount_due_minor)), 0)
+      from public.stripe_carried c join public.invoices h on h.id = c.held_invoice_id
+      where c.carrying_invoice_id = i.id and c.livemode = m.livemode
+        and h.status in ('open', 'uncollectible')),
+    coalesce(m.left_over_minor, 0), m.hosted_invoice_url is not null
   from public.invoices i
   left join public.stripe_invoices m
     on m.invoice_id = i.id and m.livemode = stripe_both_sides.livemode
@@ -11726,6 +12044,18 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
 $$;
 comment on function _billing.stripe_both_sides is
   'Issued invoices since a day beside what is known of them in Stripe.';
+
+-- Customers whose credit balance in Stripe is to be taken over.
+create function _billing.moved_balances(livemode boolean)
+returns table (stripe_customer_id text)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select s.stripe_customer_id from public.stripe_customers s
+  where s.livemode = moved_balances.livemode and s.balance_moved_at is not null
+    and s.deleted_at is null
+  order by s.balance_moved_at;
+$$;
+comment on function _billing.moved_balances is
+  'Customers of whose credit balance Stripe has told and which is not taken over yet.';
 
 -- 70_stripe/meters.sql
 
@@ -11917,6 +12247,71 @@ $$;
 comment on function _billing.meter_differences is
   'Days whose usage and what Stripe''s meters were told differ, with the reason.';
 
+-- 70_stripe/reconciliations.sql
+
+-- Reconciliations with Stripe, step by step: one that is cut off goes on where it was.
+
+create table billing.stripe_reconciliations (
+  id uuid primary key default billing.new_id(),
+  livemode boolean not null,
+  days integer not null,
+  since timestamptz not null,
+  step text,
+  cursor text,
+  report jsonb not null default '{}',
+  started_at timestamptz not null,
+  worked_at timestamptz not null,
+  finished_at timestamptz
+);
+comment on table billing.stripe_reconciliations is
+  'Each reconciliation with Stripe: how far it is, and what it has found.';
+comment on column billing.stripe_reconciliations.step is 'The step that comes next.';
+comment on column billing.stripe_reconciliations.cursor is
+  'Where in that step, for one of many pages.';
+create index stripe_reconciliations_started on billing.stripe_reconciliations (started_at);
+create unique index stripe_reconciliations_unfinished
+  on billing.stripe_reconciliations (livemode, days) where finished_at is null;
+alter table billing.stripe_reconciliations enable row level security;
+revoke all on billing.stripe_reconciliations from public;
+grant select on billing.stripe_reconciliations to service_role;
+
+-- The one that is not finished, if it began less than a day ago, else a new one.
+create function _billing.begin_reconciliation(livemode boolean, days integer, at timestamptz)
+returns billing.stripe_reconciliations language sql set search_path = pg_catalog, pg_temp as $$
+  update billing.stripe_reconciliations r set finished_at = at
+  where r.livemode = begin_reconciliation.livemode and r.finished_at is null
+    and r.started_at < at - interval '1 day';
+  insert into billing.stripe_reconciliations as r (livemode, days, since, started_at, worked_at)
+  values (begin_reconciliation.livemode, begin_reconciliation.days,
+    at - make_interval(days => begin_reconciliation.days), at, at)
+  on conflict (livemode, days) where finished_at is null do update
+  set worked_at = excluded.worked_at
+  returning r.*;
+$$;
+comment on function _billing.begin_reconciliation is
+  'Begins a reconciliation, or goes on with the one that was cut off.';
+
+create function _billing.save_reconciliation(id uuid, step text, cursor text, report jsonb,
+  at timestamptz)
+returns void language sql set search_path = pg_catalog, pg_temp as $$
+  update billing.stripe_reconciliations r set step = save_reconciliation.step,
+    cursor = save_reconciliation.cursor, report = save_reconciliation.report, worked_at = at,
+    finished_at = case when save_reconciliation.step is null then at end
+  where r.id = save_reconciliation.id;
+$$;
+comment on function _billing.save_reconciliation is
+  'Notes how far a reconciliation is; without a next step it is finished.';
+
+-- Days of one that was cut off and is worked on by nobody.
+create function _billing.cut_off_reconciliation(at timestamptz) returns integer
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select r.days from billing.stripe_reconciliations r
+  where r.finished_at is null and r.worked_at < at - interval '3 minutes'
+  order by r.started_at limit 1;
+$$;
+comment on function _billing.cut_off_reconciliation is
+  'The days of a reconciliation that is to go on; null where there is none.';
+
 -- 70_stripe/jobs.sql
 
 -- What runs by the clock: events that failed or were not acted on, the outbox, reconciliation.
@@ -11928,6 +12323,7 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: reads Vault, which callers may not.
 declare
   missing constant text[] := _billing.missing_secrets();
+  cut_off constant integer := _billing.cut_off_reconciliation(clock_timestamp());
 begin
   if missing <> '{}' then
     return 'not configured: Vault has no secret ' || array_to_string(missing, ', ');
@@ -11940,8 +12336,12 @@ begin
     and not exists (select from public.stripe_meters) then
     return 'nothing is in Stripe';
   end if;
-  if body ->> 'only' = 'outbox' and not exists (select from _billing.stripe_outbox(true))
-    and not exists (select from _billing.stripe_outbox(false)) then
+  -- One that did not end within a function's time goes on; it tells of the outbox too.
+  if body ->> 'only' = 'outbox' and cut_off is not null then
+    body := jsonb_build_object('days', cut_off);
+  elsif body ->> 'only' = 'outbox' and not exists (select from _billing.stripe_outbox(true))
+    and not exists (select from _billing.stripe_outbox(false))
+    and not exists (select from public.stripe_customers s where s.balance_moved_at is not null) then
     return 'nothing to tell';
   end if;
   -- A comparison may take as long as a function may take to answer.
