@@ -1,6 +1,6 @@
 -- Days whose records have been compared with the logs are known, until somebody changes them.
 begin;
-select plan(11);
+select plan(13);
 
 insert into public.clients (id, name, started_on)
 values ('00000000-0000-0000-0000-00000000000a', 'Acme', '2026-06-01');
@@ -38,6 +38,19 @@ select ok(bool_or(not agrees) filter (where usage_day > '2026-06-10'),
   'days that were healed are compared once more') from pg_temp.days;
 select is(_billing.heal_days(array[daterange('2026-06-10', '2026-06-13')]), 0::bigint, 'and agree');
 select ok(bool_and(agrees), 'all of them') from pg_temp.days;
+-- An assignment that no rollup has served: what differs by it is asked for, not a fault.
+insert into public.clients (id, name, started_on)
+values ('00000000-0000-0000-0000-00000000000b', 'Birch', '2026-06-01');
+insert into public.agent_usage_logs (agent, model, input_tokens, "timestamp")
+values ('LATER', 'claude-sonnet', 10, '2026-06-10 12:00+00');
+select _billing.rollup();
+insert into public.agent_assignments (agent, client_id, starts_at)
+values ('LATER', '00000000-0000-0000-0000-00000000000b', '2026-06-01');
+select is(_billing.heal_days(array[daterange('2026-06-10', '2026-06-11')]), 0::bigint,
+  'a change that the next rollup serves is no difference');
+select _billing.rollup();
+select is(_billing.heal_days(array[daterange('2026-06-10', '2026-06-11')]), 0::bigint,
+  'nor once it is served');
 truncate public.usage_records;
 select ok(not bool_or(agrees), 'where all records are gone no day agrees') from pg_temp.days;
 

@@ -12,7 +12,8 @@ create function pg_temp.meter(client text) returns text language sql as $$
     select id, ''input_tokens'', ''tokens'', ''2026-06-01'' from public.clients where name = %L',
     client);
 $$;
-select throws_like(pg_temp.meter('Invoiced'), 'Stripe would rate usage of a period that we have settled: %',
+select throws_like(pg_temp.meter('Invoiced'),
+  'Stripe would rate usage of a period that we have settled: %',
   'guard_new_meter: June of the one is invoiced');
 select lives_ok(pg_temp.meter('New'), 'of the other it is not');
 

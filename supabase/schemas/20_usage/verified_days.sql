@@ -62,10 +62,14 @@ begin
   cross join lateral generate_series(lower(r), upper(r) - 1, interval '1 day') s(day)
   left join billing.usage_days u on u.usage_day = s.day::date;
   foreach days in array ranges loop
-    -- What differs because a rebuild has not come to it yet is no fault, but not verified either.
+    -- What differs because a rebuild has not come to it yet, or no rollup has served the request for
+    -- one, is no fault, but not verified either.
     select count(*) filter (where not x.pending), count(*) filter (where x.pending)
     into found, expected from (
-      select _billing.is_being_rebuilt(d.client_id, d.usage_day, d.usage_day + 1) as pending
+      select exists (select from billing.rebuild_requests r
+        where not r.compares and d.usage_day < r.until_day
+          and coalesce(r.done_until, r.from_day) <= d.usage_day
+          and (r.client_ids is null or d.client_id = any (r.client_ids))) as pending
       from billing.usage_discrepancies(days) d) x;
     if expected > 0 then
       select jsonb_object_agg(k.key, k.value) into known from jsonb_each(known) k

@@ -60,8 +60,8 @@ end $$;
 comment on function _billing.retention_blocker is
   'Why the logs of a month (its first day) may not be removed; null when they may.';
 
--- Asks for a comparison with the logs of those days of a month that have changed since the last one:
--- a job of rebuild_in_steps, piece by piece, each committed.
+-- Asks for a comparison with the logs of those days of a month that have changed since the last
+-- one: a job of rebuild_in_steps, piece by piece, each committed.
 create function _billing.request_month_comparison(month date)
 returns void language sql set search_path = pg_catalog, pg_temp as $$
   insert into billing.rebuild_requests (from_day, until_day, in_steps, compares)
