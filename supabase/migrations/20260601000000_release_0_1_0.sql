@@ -2700,8 +2700,8 @@ begin
   cross join lateral generate_series(lower(r), upper(r) - 1, interval '1 day') s(day)
   left join billing.usage_days u on u.usage_day = s.day::date;
   foreach days in array ranges loop
-    -- What differs because a rebuild has not come to it yet, or no rollup has served the request for
-    -- one, is no fault, but not verified either.
+    -- What differs because a rebuild has not come to it yet, or because no rollup has served the
+    -- request for one, is no fault, but not verified either.
     select count(*) filter (where not x.pending), count(*) filter (where x.pending)
     into found, expected from (
       select exists (select from billing.rebuild_requests r
