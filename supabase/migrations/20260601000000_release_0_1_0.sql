@@ -1225,6 +1225,7 @@ create policy "members and operators read usage" on public.usage_records
 -- are added and never looked up: a month may stand here many times, and no rollup waits for a
 -- refresh.
 create table _billing.usage_changes (
+  id bigint generated always as identity primary key,
   client_id uuid not null,
   month date not null
 );
@@ -10883,10 +10884,10 @@ returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   invoice public.invoices := _billing.get_invoice(mirror.invoice_id);
   creditable constant bigint := case when invoice.status in ('open', 'paid', 'uncollectible')
-    then invoice.total_minor - (select coalesce(sum(n.total_minor), 0)
+    then invoice.total_minor - (select coalesce(sum(n.total_minor), 0)::bigint
       from public.credit_notes n where n.invoice_id = invoice.id and n.voided_at is null)
     else 0 end;
-  numbers text[] := '{}';
+  numbers text[];
   part record;
 begin
   if refunded + rest > creditable then
@@ -10901,9 +10902,10 @@ begin
     select x.amount, x.is_refund from (values (refunded, true), (rest, false)) x(amount, is_refund)
     where x.amount > 0
   loop
-    numbers := numbers || _billing.credit_by_amount(_billing.get_invoice(invoice.id), part.amount,
+    numbers := array_append(numbers, _billing.credit_by_amount(
+      _billing.get_invoice(invoice.id), part.amount,
       coalesce(nullif(btrim(note ->> 'memo'), ''), note ->> 'reason', 'Credited in Stripe'),
-      part.is_refund, at, part.is_refund);
+      part.is_refund, at, part.is_refund));
   end loop;
   insert into public.stripe_credit_notes (credit_note_id, livemode, stripe_credit_note_id, origin)
   select n.id, mirror.livemode, note ->> 'id', 'stripe' from public.credit_notes n
@@ -11289,7 +11291,7 @@ returns text language plpgsql security definer set search_path = pg_catalog, pg_
 declare
   owner constant uuid := _billing.client_of_customer(customer_id);
   moved jsonb;
-  news text[] := '{}';
+  news text[];
 begin
   if owner is null then
     return 'ignored: not a customer of ours';
@@ -11307,7 +11309,7 @@ begin
         (moved ->> 'amount')::bigint, moved ->> 'currency'), upper(moved ->> 'currency'),
       coalesce(moved #>> '{invoice,id}', moved ->> 'invoice'),
       _billing.book_balance_transaction(owner, moved, seen), seen);
-    news := news || (moved ->> 'type');
+    news := array_append(news, moved ->> 'type');
   end loop;
   update public.stripe_customers s set balance_moved_at = null
   where s.stripe_customer_id = customer_id and s.balance_moved_at <= seen;
@@ -12788,7 +12790,10 @@ grant select on billing.agent_model_usage to service_role;
 -- 90_operations/dashboards/margin.sql
 
 -- For dashboards: what was invoiced beside what it cost.
-create table _billing.revenue_changes (client_id uuid not null);
+create table _billing.revenue_changes (
+  id bigint generated always as identity primary key,
+  client_id uuid not null
+);
 comment on table _billing.revenue_changes is
   'Clients whose invoices or credit notes changed since billing.refresh_dashboards, each maybe many
    times.';

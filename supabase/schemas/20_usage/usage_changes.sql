@@ -2,6 +2,7 @@
 -- are added and never looked up: a month may stand here many times, and no rollup waits for a
 -- refresh.
 create table _billing.usage_changes (
+  id bigint generated always as identity primary key,
   client_id uuid not null,
   month date not null
 );

@@ -79,7 +79,7 @@ returns text language plpgsql security definer set search_path = pg_catalog, pg_
 declare
   owner constant uuid := _billing.client_of_customer(customer_id);
   moved jsonb;
-  news text[] := '{}';
+  news text[];
 begin
   if owner is null then
     return 'ignored: not a customer of ours';
@@ -97,7 +97,7 @@ begin
         (moved ->> 'amount')::bigint, moved ->> 'currency'), upper(moved ->> 'currency'),
       coalesce(moved #>> '{invoice,id}', moved ->> 'invoice'),
       _billing.book_balance_transaction(owner, moved, seen), seen);
-    news := news || (moved ->> 'type');
+    news := array_append(news, moved ->> 'type');
   end loop;
   update public.stripe_customers s set balance_moved_at = null
   where s.stripe_customer_id = customer_id and s.balance_moved_at <= seen;

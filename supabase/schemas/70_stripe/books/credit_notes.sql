@@ -66,10 +66,10 @@ returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   invoice public.invoices := _billing.get_invoice(mirror.invoice_id);
   creditable constant bigint := case when invoice.status in ('open', 'paid', 'uncollectible')
-    then invoice.total_minor - (select coalesce(sum(n.total_minor), 0)
+    then invoice.total_minor - (select coalesce(sum(n.total_minor), 0)::bigint
       from public.credit_notes n where n.invoice_id = invoice.id and n.voided_at is null)
     else 0 end;
-  numbers text[] := '{}';
+  numbers text[];
   part record;
 begin
   if refunded + rest > creditable then
@@ -84,9 +84,10 @@ begin
     select x.amount, x.is_refund from (values (refunded, true), (rest, false)) x(amount, is_refund)
     where x.amount > 0
   loop
-    numbers := numbers || _billing.credit_by_amount(_billing.get_invoice(invoice.id), part.amount,
+    numbers := array_append(numbers, _billing.credit_by_amount(
+      _billing.get_invoice(invoice.id), part.amount,
       coalesce(nullif(btrim(note ->> 'memo'), ''), note ->> 'reason', 'Credited in Stripe'),
-      part.is_refund, at, part.is_refund);
+      part.is_refund, at, part.is_refund));
   end loop;
   insert into public.stripe_credit_notes (credit_note_id, livemode, stripe_credit_note_id, origin)
   select n.id, mirror.livemode, note ->> 'id', 'stripe' from public.credit_notes n

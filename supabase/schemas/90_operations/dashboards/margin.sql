@@ -1,5 +1,8 @@
 -- For dashboards: what was invoiced beside what it cost.
-create table _billing.revenue_changes (client_id uuid not null);
+create table _billing.revenue_changes (
+  id bigint generated always as identity primary key,
+  client_id uuid not null
+);
 comment on table _billing.revenue_changes is
   'Clients whose invoices or credit notes changed since billing.refresh_dashboards, each maybe many
    times.';
