@@ -97,7 +97,6 @@ export const FAULTS: readonly Fault[] = [
   {
     name: "rename rebuilt within the rollup",
     check: "rebuilds",
-    acts: 16,
     edits: [["_billing.is_little", "<= coalesce(nullif", "is not null or 0 <= coalesce(nullif"]],
   },
   {

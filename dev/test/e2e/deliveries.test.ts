@@ -10,7 +10,7 @@ Deno.test("what the receivers refuse for now arrives once they accept, each once
       hermes.behave(behaviour);
       await passTime();
       await work();
-      deepStrictEqual(await states("hermes"), { queued: 4 });
+      deepStrictEqual(await states("hermes"), { queued: 5 });
       deepStrictEqual(await states("email"), { queued: 3 });
     }
     const errors = await sql`select distinct kind, last_error from public.deliveries
@@ -23,12 +23,12 @@ Deno.test("what the receivers refuse for now arrives once they accept, each once
     deepStrictEqual(await states("email"), { queued: 3 }, "backoff: nothing is due yet");
     await passTime();
     await work();
-    deepStrictEqual(await states("hermes"), { done: 4 });
+    deepStrictEqual(await states("hermes"), { done: 5 });
     strictEqual(smtp.received.length, 3);
     strictEqual(new Set(smtp.received.map(({ messageId }) => messageId)).size, 3);
     const delivered = hermes.received.filter(({ status }) => status === "delivered");
-    strictEqual(delivered.length, 4);
-    strictEqual(new Set(delivered.map(({ key }) => key)).size, 4);
+    strictEqual(delivered.length, 5);
+    strictEqual(new Set(delivered.map(({ key }) => key)).size, 5);
     strictEqual((await files()).length, 3);
   }));
 
@@ -73,7 +73,7 @@ Deno.test("a receiver that hangs holds up nobody but its kind", () =>
     await work();
     strictEqual(smtp.received.length, 4);
     strictEqual((await files()).length, 4);
-    deepStrictEqual(await states("hermes"), { queued: 5 });
+    deepStrictEqual(await states("hermes"), { queued: 6 });
     match(
       (await sql`select last_error from public.deliveries where kind = 'hermes'`)[0]?.last_error,
       /TimeoutError/,
@@ -86,8 +86,8 @@ Deno.test("a mail server that hangs holds up nobody but mail, which arrives once
     await billJune(sql);
     smtp.behave("hang");
     await work();
-    deepStrictEqual(await states("hermes"), { done: 3 });
-    strictEqual(hermes.received.length, 3);
+    deepStrictEqual(await states("hermes"), { done: 4 });
+    strictEqual(hermes.received.length, 4);
     strictEqual((await files()).length, 2);
     deepStrictEqual(await states("email"), { queued: 2 });
     match(
@@ -109,9 +109,9 @@ Deno.test("workers at once deliver everything once", () =>
     await work();
     deepStrictEqual(await states("email"), { done: 12 });
     deepStrictEqual(await states("archive"), { done: 12 });
-    deepStrictEqual(await states("hermes"), { done: 13 });
+    deepStrictEqual(await states("hermes"), { done: 14 });
     strictEqual(smtp.received.length, 12);
-    strictEqual(hermes.received.length, 13);
+    strictEqual(hermes.received.length, 14);
     strictEqual((await files()).length, 12);
     const [{ most }] = await sql<[{ most: number }]>`
       select max(attempts) as most from public.deliveries`;

@@ -27,7 +27,7 @@ Deno.test("a month closes by itself: run, PDFs in Storage, mails, HERMES, report
       const left = await sql`select kind, state, last_error from public.deliveries
         where state not in ('done', 'skipped')`;
       deepStrictEqual([...left], []);
-      strictEqual((await sql`select from public.deliveries where state = 'done'`).length, 11);
+      strictEqual((await sql`select from public.deliveries where state = 'done'`).length, 13);
     }, within);
 
     const invoices = await sql`select number, client_id from public.invoices order by number`;
@@ -52,24 +52,26 @@ Deno.test("a month closes by itself: run, PDFs in Storage, mails, HERMES, report
       "client-1@example.test",
       "client-2@example.test",
       "client-3@example.test",
+      // The report of the run, and that Stripe is off.
+      "ops@example.test",
       "ops@example.test",
     ]);
-    deepStrictEqual(hermes.received.map(({ status }) => status), Array(4).fill("delivered"));
+    deepStrictEqual(hermes.received.map(({ status }) => status), Array(5).fill("delivered"));
     deepStrictEqual(
       hermes.received.map(({ body }) => body.priority).sort(),
-      ["low", "low", "low", "normal"],
+      ["high", "low", "low", "low", "normal"],
     );
     const [report] = await sql`select * from billing.run_report order by id limit 1`;
     strictEqual(report?.invoices, 3);
     match(report?.totals, /^180\.02 USD$/);
-    // However often the job fires: three invoices, four mails.
+    // However often the job fires: three invoices, five mails.
     await eventually(async () => {
       const [job] = await sql`select last_outcome, warning from billing.jobs
         where name = 'billing-monthly-run'`;
       deepStrictEqual({ ...job }, { last_outcome: "succeeded", warning: null });
     });
     strictEqual((await sql`select from public.invoices`).length, 3);
-    strictEqual(smtp.received.length, 4);
+    strictEqual(smtp.received.length, 5);
   }, { jobs: true }));
 
 Deno.test("Storage's files are private", () =>

@@ -36,6 +36,7 @@ Deno.test("logs are found by their time where retention has removed older ones",
     await fill(sql, "2026-05-01");
     await fill(sql, "2026-06-01");
     const before = await pagesOf(sql, "2026-06-15T00:00:00Z");
+    await sql`select _billing.rollup()`;
     await sql`insert into billing.log_months (month, state) values ('2026-05-01', 'removing')`;
     await sql`select _billing.plan_log_exports('2026-05-01')`;
     await sql`

@@ -99,7 +99,6 @@ async function sendWithDeaths(world: StripeWorkerWorld): Promise<void> {
   }
   stripe.faults.push(
     { request: "POST /v1/invoices", kind: "429", times: 2 },
-    { request: "GET /v1/customers/search", kind: "500", times: 1 },
     { request: "POST /v1/customers", kind: "lost", times: 1 },
     { request: "POST /v1/invoices/", kind: "lost", times: 3 },
     { request: "POST /v1/invoices/", kind: "500-after", times: 4 },
