@@ -16,6 +16,7 @@ const OWN_ROWS = "no two rows are the same, within a part or between parts";
 
 const EXPLAINED: readonly Explained[] = [
   { object: "billing.quarantine", rule: "union", why: OWN_ROWS },
+  { object: "_billing.blocked_by", rule: "union", why: OWN_ROWS },
   { object: "billing.account_entries", rule: "union", near: "<> 'draft' union", why: OWN_ROWS },
   { object: "billing.account_entries", rule: "union", near: "= 'void' union", why: OWN_ROWS },
   { object: "_billing.log_owners", rule: "union", why: OWN_ROWS },

@@ -17,6 +17,13 @@ export interface Scratch {
 
 export class NotApplied extends Error {}
 
+/** What tests expect of a platform besides the schema. */
+const FINISH = [
+  "create extension if not exists pgtap with schema extensions",
+  "select vault.create_secret('http://127.0.0.1:9', 'billing_functions_url')",
+  "select vault.create_secret('none', 'billing_cron_key')",
+];
+
 /** Starts a server with an empty database and one with the schema; both are copied. */
 export async function withScratch<T>(
   engine: EngineName,
@@ -38,7 +45,7 @@ export async function withScratch<T>(
       await copy("postgres", "sound");
       await withSession(urlOf("sound"), async (sql) => {
         for (const { text } of sources) await sql.unsafe(text).simple();
-        await sql`create extension if not exists pgtap with schema extensions`;
+        for (const step of FINISH) await sql.unsafe(step).simple();
       });
       await copy("sound", "checked");
       let copies = 0;
@@ -82,7 +89,7 @@ function stepsOf({ sql, statement }: Mutant, sources: readonly Source[]) {
   );
   return {
     from: "postgres",
-    sql: [...texts, "create extension if not exists pgtap with schema extensions"],
+    sql: [...texts, ...FINISH],
   };
 }
 

@@ -1,0 +1,21 @@
+-- What is in quarantine is counted by one session at a time, and each count replaces the last.
+begin;
+select plan(4);
+
+insert into public.clients (id, name, started_on)
+values ('00000000-0000-4000-8000-000000000091', 'Acme', '2026-06-01');
+insert into public.agent_usage_logs (agent, model, input_tokens, client_id, "timestamp", created_at)
+values ('S', 'no-such-model', 1, '00000000-0000-4000-8000-000000000091', '2026-06-02',
+  '2026-06-02');
+select _billing.rollup();
+select is(billing.count_quarantine('2026-06-03'), 1::bigint, 'usage without a price is counted');
+select results_eq('select reason, rows from billing.quarantine_counts',
+  $$values ('unpriced_usage', 1::bigint)$$, 'with its reason');
+select is((select count(*) from pg_locks where pid = pg_backend_pid() and granted
+  and relation = 'billing.quarantine_counts'::regclass and mode = 'ShareRowExclusiveLock'),
+  1::bigint, 'another count waits for this one');
+select billing.count_quarantine('2026-06-04');
+select is((select count(*) from billing.quarantine_counts), 1::bigint, 'again it is counted once');
+
+select * from finish();
+rollback;
