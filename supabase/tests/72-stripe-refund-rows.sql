@@ -1,10 +1,10 @@
 -- Refunds one by one, with what becomes of them: in any order, some only as the sum of their
 -- charge, some failing after they succeeded. Each client's month is the minimum of 50.00.
 begin;
-select plan(32);
+select plan(42);
 
 insert into public.clients (name, email, started_on)
-select 'Client ' || n, 'c@example.com', '2026-06-01' from generate_series(1, 8) n;
+select 'Client ' || n, 'c@example.com', '2026-06-01' from generate_series(1, 11) n;
 select billing.run_monthly('2026-07-01 09:00+00');
 create temporary table inv as
 select row_number() over (order by number)::int as n, id, number, client_id from public.invoices;
@@ -121,6 +121,45 @@ select is(pg_temp.account(5), 'kept 4300, credited 1500, credit 800, statement -
   'two notes stand whose refunds failed');
 select is(pg_temp.refund(5, '5e', 400), 'refund of 400 booked',
   'made again, it takes the credit, and needs no other note');
+
+-- A credit note that is told of after its refund, as Stripe does: it stands as well where that
+-- refund fails. What was made here for the refund is then the note of that credit.
+select pg_temp.refund(9, '9a', 400);
+select is(pg_temp.credit(9, '9a', 400, '9a', 400), 'known',
+  'a refund that has a note here needs no other for the credit note of Stripe');
+select is(pg_temp.refund(9, '9a', 400, 'failed'), 'refund of 400 failed, 400 is credit',
+  'a refund that fails after its credit note was told of leaves that note');
+select is(pg_temp.account(9), 'kept 5000, credited 400, credit 400, statement -400',
+  'the same end as where the note came first');
+
+-- Two without a credit note, of which the sum comes first: one note here is for both.
+select pg_temp.charge(10, 800);
+select pg_temp.refund(10, '10a', 300);
+select pg_temp.refund(10, '10b', 500);
+select is(pg_temp.refund(10, '10a', 300, 'failed'), 'refund of 300 failed, voided '
+  'INV-2026-000010-CN1, issued INV-2026-000010-CN2',
+  'where one of two fails, their common note is replaced by one of the other');
+select is(pg_temp.account(10), 'kept 4500, credited 500, credit 0, statement 0',
+  'the same end as where each was told of by itself');
+select is((_billing.take_refund_off_notes(m, 100, '2026-07-05')).taken, 0::bigint,
+  'a note that a refund needs is not void for another')
+from public.stripe_invoices m where m.stripe_invoice_id = 'in_10';
+select is(_billing.unneeded_refund_notes(m), 0::bigint, 'what stands needs its notes')
+from public.stripe_invoices m where m.stripe_invoice_id = 'in_10';
+
+-- All of an invoice that was overpaid: a note of its total, the rest off the balance.
+select billing.apply_stripe_invoice_payment(jsonb_build_object('invoice', 'in_11',
+  'amount_paid', 500, 'currency', 'usd', 'livemode', false,
+  'payment', jsonb_build_object('payment_intent', 'pi_11b')), '2026-07-02');
+select pg_temp.refund(11, '11a', 5000);
+select is(billing.apply_stripe_refund('{"id": "re_11b", "amount": 500, "currency": "usd",
+  "status": "succeeded", "payment_intent": "pi_11b"}', '2026-07-03'), 'refund of 500 booked',
+  'what was overpaid is refunded off the balance');
+select is(pg_temp.refund(11, '11a', 5000, 'failed'),
+  'refund of 5000 failed, voided INV-2026-000011-CN1, issued INV-2026-000011-CN2, 500 is credit',
+  'where the other refund fails, what stands needs a note of its own');
+select is(pg_temp.account(11), 'kept 5000, credited 500, credit 500, statement -500',
+  'nothing is granted but what was refunded');
 
 -- Asked for here, made there, failed there.
 select billing.issue_credit_note(id, 'complaint', 700, true, '2026-07-03') from inv where n = 6;

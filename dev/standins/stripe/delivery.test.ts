@@ -7,6 +7,8 @@ import {
 } from "../../../supabase/functions/_shared/stripe/customers.ts";
 import { deliverInvoice } from "../../../supabase/functions/_shared/stripe/invoices.ts";
 import type { StripeStore } from "../../../supabase/functions/_shared/stripe/store.ts";
+import { sha256Of } from "../../../shared/sha256.ts";
+import { customerDetails } from "../../../shared/stripe/customer.ts";
 import { InvoiceFacts } from "../../../shared/stripe/facts.ts";
 import { startStripe, type StripeStandIn } from "./server.ts";
 
@@ -218,6 +220,23 @@ Deno.test("a customer deleted in Stripe is noticed and made anew", async () => {
     strictEqual(outcome.kind, "done");
     strictEqual(stripe.state.customers.size, 1);
     match(told.join("\n"), /forget cus_gone/);
+  });
+});
+
+Deno.test("a customer whose deletion was never told of is made anew when Stripe has it no more", async () => {
+  const { client } = InvoiceFacts.parse(invoiceOf(10));
+  const sent_digest = sha256Of(JSON.stringify({ details: customerDetails(client) }));
+  const known = { stripe_customer_id: "cus_gone", sent_digest };
+  await deliver(invoiceOf(10, 100, known), (outcome, stripe, told) => {
+    strictEqual(outcome.kind, "done", JSON.stringify(outcome));
+    strictEqual(stripe.state.customers.size, 1);
+    deepStrictEqual(
+      told.filter((one) => /^(customer|forget)/.test(one)).map((one) => one.slice(0, 15)),
+      [
+        "forget cus_gone",
+        `customer ${ID.slice(0, 6)}`,
+      ],
+    );
   });
 });
 

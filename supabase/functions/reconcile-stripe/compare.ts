@@ -74,6 +74,10 @@ export function receivedOf(
   return amount_paid > amount_due ? amount_paid : amount_paid + amount_overpaid;
 }
 
+/** Its page takes payments, also of one that was written off. */
+const takesPayments = ({ status }: ComparedInvoice) =>
+  status === "open" || status === "uncollectible";
+
 function compareOne(row: BothSides, invoice: ComparedInvoice | undefined): Difference[] {
   const difference = (
     kind: Difference["kind"],
@@ -110,7 +114,7 @@ function compareOne(row: BothSides, invoice: ComparedInvoice | undefined): Diffe
       ? []
       : [difference("total", row.expected_total_minor, minor(invoice.total))]),
     ...(booked === received ? [] : [difference("paid", booked, received)]),
-    ...(invoice.status !== "open" || row.remaining_minor === minor(invoice.amount_remaining)
+    ...(!takesPayments(invoice) || row.remaining_minor === minor(invoice.amount_remaining)
       ? []
       : [difference("due", row.remaining_minor, minor(invoice.amount_remaining))]),
     ...(row.refunded_minor === row.booked_refund_minor

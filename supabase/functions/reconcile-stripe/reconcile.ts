@@ -71,7 +71,10 @@ export async function reconcile(
   return { days, ...report };
 }
 
-/** Each difference once, with its remedy; what could not be read once a day. */
+/**
+ * Each difference once, with its remedy; what could not be read once a day. The id of the request that
+ * Stripe refused is another each time, and no other difference.
+ */
 async function tellDifferences(
   left: readonly Difference[],
   { store, now }: StripePorts,
@@ -79,7 +82,8 @@ async function tellDifferences(
   const today = now().toISOString().slice(0, 10);
   for (const { kind, number, stripe_invoice_id, ours, stripes } of left.slice(0, MOST_TOLD)) {
     const subject = number ?? stripe_invoice_id ?? "";
-    const key = kind === "unread" ? `${today}/${ours}` : `${subject}/${ours}/${stripes}`;
+    const said = stripes.replace(/, req_\w+(?=\))/, "");
+    const key = kind === "unread" ? `${today}/${ours}` : `${subject}/${ours}/${said}`;
     await store.report(
       `difference/${kind}/${key}`.slice(0, 500),
       `Stripe and the books differ (${kind}): ${subject} ours ${ours}, Stripe's ${stripes}. ` +

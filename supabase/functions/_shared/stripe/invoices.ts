@@ -83,9 +83,7 @@ async function collect(
   const { id } = facts.invoice;
   await ports.store.begin(id);
   const generation = facts.mirror?.generation ?? 1;
-  const customer = await ensureCustomer(facts.client, ports);
-  const found = known ?? await findInvoice(id, customer, ports.stripe) ??
-    await createDraft(facts, plan, customer, generation, ports);
+  const { customer, found } = await openDraft(facts, plan, known, ports);
   await ports.store.saveDraft(id, found.id);
   const draft = found.status === "draft"
     ? await fillDraft(found, plan, generation, ports.stripe)
@@ -110,6 +108,27 @@ async function collect(
   // Given while this was finalized: applied, and booked as such.
   if (open.starting_balance !== 0) await takeBalanceOver(customer, ports);
   return done;
+}
+
+/** The invoice at Stripe, or a draft. A customer of whose deletion nothing was told is made anew. */
+async function openDraft(
+  facts: InvoiceFacts,
+  plan: Collect,
+  known: Stripe.Invoice | null,
+  ports: InvoicePorts,
+): Promise<{ customer: string; found: Stripe.Invoice }> {
+  const { client, invoice, mirror } = facts;
+  const customer = await ensureCustomer(client, ports);
+  try {
+    const found = known ?? await findInvoice(invoice.id, customer, ports.stripe) ??
+      await createDraft(facts, plan, customer, mirror?.generation ?? 1, ports);
+    return { customer, found };
+  } catch (error) {
+    if (!isMissing(error) || client.deleted) throw error;
+    await ports.store.forgetCustomer(customer, ports.now());
+    const gone = { ...client, stripe_customer_id: customer, deleted: true };
+    return await openDraft({ ...facts, client: gone }, plan, known, ports);
+  }
 }
 
 /**

@@ -41,24 +41,6 @@ $$;
 comment on function _billing.stripe_refunded is
   'What Stripe has given back of an invoice''s payments and not got back.';
 
--- What was given back beyond notes and balance, and what failed refunds have put on the balance.
-create function _billing.refund_cover(invoice_id uuid, gone bigint)
-returns table (uncovered bigint, returned bigint)
-language sql stable set search_path = pg_catalog, pg_temp as $$
-  select gone - n.noted + b.entries, greatest(b.entries, 0)
-  from (
-    select coalesce(sum(x.to_refund_minor), 0)::bigint as noted
-    from public.credit_notes x
-    where x.invoice_id = refund_cover.invoice_id and x.voided_at is null
-  ) n, (
-    select coalesce(sum(x.amount_minor), 0)::bigint as entries
-    from public.balance_entries x
-    where x.invoice_id = refund_cover.invoice_id and x.reason = 'refund'
-  ) b;
-$$;
-comment on function _billing.refund_cover is
-  'What of an invoice''s refunds is on no credit note and off no balance.';
-
 -- A refund is money gone. What it takes back must be on a credit note; one that was made without
 -- (in the Dashboard) gets one here. What cannot be credited, because the invoice is void or was
 -- credited to the balance already, was the client's credit, and is that no more; the same holds
@@ -98,42 +80,10 @@ begin
   return note_number;
 end $$;
 
--- Money that a failed or canceled refund leaves with us. The note that was made here for that
--- refund alone is void: as in Stripe, nothing was granted. Else the note that granted it stands,
--- and the money is the client's credit. What was on no account, because the credit was spent, ends
--- as it began. So the end is the same as where the refund was first heard of when it had failed.
-create function _billing.book_failed_refund(mirror public.stripe_invoices, amount bigint,
-  reference text, at timestamptz)
-returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
-declare
-  invoice public.invoices := _billing.get_invoice(mirror.invoice_id);
-  own public.credit_notes;
-  credit bigint;
-begin
-  select n.* into own from public.stripe_credit_notes s
-  join public.credit_notes n on n.id = s.credit_note_id
-  where n.invoice_id = invoice.id and s.origin = 'refund' and n.voided_at is null
-    and n.total_minor = amount order by n.issued_at desc, n.number desc limit 1;
-  select amount - least(amount, greatest(c.uncovered, 0)) into credit
-  from _billing.refund_cover(invoice.id, mirror.booked_refund_minor) c;
-  insert into public.payments (invoice_id, client_id, amount_minor, kind, currency, paid_at, method,
-    reference)
-  values (invoice.id, invoice.client_id, amount, 'refund_failed', invoice.currency, at, 'stripe',
-    reference);
-  if _billing.void_credit_note(own.id, at) then
-    return format('refund of %s failed, voided %s', amount, own.number);
-  end if;
-  if credit > 0 then
-    insert into public.balance_entries (client_id, currency, amount_minor, reason, invoice_id,
-      created_at, note)
-    values (invoice.client_id, invoice.currency, credit, 'refund', invoice.id, at,
-      'A refund in Stripe did not arrive');
-  end if;
-  return format('refund of %s failed, %s is credit', amount, credit);
-end $$;
-
--- Books what has gone back since the last time, or has come back.
-create function _billing.book_stripe_refunds(mirror public.stripe_invoices, at timestamptz)
+-- Books what has gone back since the last time, or has come back; noted: of a credit note of
+-- Stripe's.
+create function _billing.book_stripe_refunds(mirror public.stripe_invoices, at timestamptz,
+  noted boolean default false)
 returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   invoice public.invoices := _billing.get_invoice(mirror.invoice_id);
@@ -151,7 +101,7 @@ begin
   where m.invoice_id = mirror.invoice_id and m.livemode = mirror.livemode;
   if gone < 0 then
     return _billing.book_failed_refund(mirror, -gone, format('%s/refund-failed/%s',
-      mirror.stripe_invoice_id, failures + 1), at);
+      mirror.stripe_invoice_id, failures + 1), at, noted);
   end if;
   insert into public.payments (invoice_id, client_id, amount_minor, kind, currency, paid_at, method,
     reference)
@@ -258,7 +208,8 @@ begin
   where _billing.refund_rank(excluded.status) > _billing.refund_rank(r.status)
   returning * into kept;
   perform _billing.notice_of_failed_refund(kept);
-  outcome := _billing.book_stripe_refunds(_billing.sum_stripe_refunds(stripe_id), seen);
+  outcome := _billing.book_stripe_refunds(_billing.sum_stripe_refunds(stripe_id), seen,
+    kept.stripe_credit_note_id is not null);
   update public.stripe_refunds r set credited_minor = substring(outcome, '(\d+) is credit')::bigint
   where r.refund_id = kept.refund_id and r.stripe_invoice_id = stripe_id
     and outcome like '% is credit';

@@ -1,0 +1,62 @@
+/** Mistakes that a review found once, made again in a copy of the database: a dance finds each. */
+import type { Fault } from "../../torture/faults.ts";
+import type { Kind, Move } from "./moves.ts";
+
+/** A mistake, and the fewest moves that show it. */
+interface DanceFault extends Fault {
+  readonly moves: readonly Move[];
+}
+
+/** Of the first invoice or customer that there is; a part of its amount. */
+const first = (...kinds: readonly Kind[]): Move[] =>
+  kinds.map((kind) => ({ kind, who: 0, a: 1, b: 700 }));
+
+/** `check` is a part of what a broken law says. */
+export const FAULTS: readonly DanceFault[] = [
+  {
+    name: "S1 Stripe's balance of a customer is not booked",
+    check: " owes ",
+    moves: first("adjust_balance"),
+    edits: [[
+      "_billing.book_balance_transaction",
+      "moved #>> '{metadata,leveredge_balance}' is not null",
+      "true",
+    ]],
+  },
+  {
+    name: "S3 a refund that fails stays refunded",
+    check: " received ",
+    moves: first("pay", "refund", "reconcile", "conclude_refund"),
+    edits: [[
+      "_billing.apply_refund_part",
+      "_billing.refund_rank(excluded.status) > _billing.refund_rank(r.status)",
+      "excluded.status = 'succeeded' and r.status <> 'succeeded'",
+    ]],
+  },
+  {
+    name: "S4 a credit note that is voided in Stripe stands here",
+    check: " owes ",
+    moves: first("note_there", "reconcile", "void_note"),
+    edits: [[
+      "billing.apply_stripe_credit_note",
+      "_billing.void_stripe_credit_note(note, seen)",
+      "'ignored: void'",
+    ]],
+  },
+  {
+    name: "C8 the first credit note that is made in Stripe is dropped",
+    check: " owes ",
+    moves: first("note_there"),
+    edits: [[
+      "billing.apply_stripe_credit_note",
+      "elsif not exists (",
+      "elsif exists (select from public.credit_notes) and not exists (",
+    ]],
+  },
+  {
+    name: "C10 refunds whose sum comes first are counted twice",
+    check: " received ",
+    moves: first("pay", "refund"),
+    edits: [["_billing.stripe_refunded", "- coalesce(r.ever, 0)", ""]],
+  },
+];

@@ -1,0 +1,110 @@
+/** Moves of our own people, and of the worker that brings invoices to Stripe. */
+import { reconcile } from "../../../supabase/functions/reconcile-stripe/reconcile.ts";
+import { pushToStripe } from "../../../supabase/functions/reconcile-stripe/outbox.ts";
+import { deliverInvoice } from "../../../supabase/functions/_shared/stripe/invoices.ts";
+import type { Kind, Move } from "./moves.ts";
+import { partOf, pick } from "./pick.ts";
+import type { Dancer } from "./there.ts";
+import type { DanceWorld } from "./world.ts";
+
+interface Issued {
+  readonly id: string;
+  readonly number: string;
+  readonly status: string;
+  readonly currency: string;
+  readonly due: number;
+  /** What is left to credit. */
+  readonly left: number;
+}
+
+/** A random invoice of ours in one of these states. */
+async function pickIssued(
+  { sql }: DanceWorld,
+  move: Move,
+  states: readonly string[],
+): Promise<Issued | undefined> {
+  const rows = await sql<Issued[]>`
+    select i.id, i.number, i.status, i.currency, i.amount_due_minor::int as due,
+      (i.total_minor - coalesce((select sum(n.total_minor) from public.credit_notes n
+        where n.invoice_id = i.id and n.voided_at is null), 0))::int as left
+    from public.invoices i where i.status = any (${[...states]}::text[]) order by i.number`;
+  return pick(rows, move);
+}
+
+async function issue({ sql, clients, now }: DanceWorld, move: Move): Promise<string | undefined> {
+  const client = pick(clients, move);
+  if (client === undefined) return undefined;
+  const minor = client.unit * (500 + move.b % 9000);
+  const [item] = await sql<{ id: string }[]>`
+    insert into public.invoice_items (client_id, description, unit_amount, currency, item_day)
+    values (${client.id}, 'Work', ${minor}::numeric / 10::numeric ^ ${client.exponent}::int,
+      ${client.currency}, current_date - 1) returning id`;
+  const [invoice] = await sql<{ id: string }[]>`
+    select billing.create_one_off_invoice(array[${item?.id ?? null}]::uuid[], ${now()}) as id`;
+  const [done] = await sql<{ number: string }[]>`
+    select billing.finalize_invoice(${invoice?.id ?? null}, ${now()}) as number`;
+  return `${done?.number} of ${minor} ${client.currency} issued to ${client.name}`;
+}
+
+/** A credit note of ours, to be refunded or not. */
+async function note(world: DanceWorld, move: Move, refund: boolean): Promise<string | undefined> {
+  const states = refund ? ["paid"] : ["open", "paid", "uncollectible"];
+  const invoice = await pickIssued(world, move, states);
+  if (invoice === undefined || invoice.left <= 0) return undefined;
+  const unit = invoice.currency === "KWD" ? 10 : 1;
+  const amount = partOf(invoice.left, unit, move);
+  const [row] = await world.sql<{ number: string }[]>`
+    select billing.issue_credit_note(${invoice.id}, 'goodwill', ${amount}, ${refund},
+      ${world.now()}) as number`;
+  return `${row?.number} of ${amount} issued here${refund ? ", to be refunded" : ""}`;
+}
+
+async function transfer(world: DanceWorld, move: Move): Promise<string | undefined> {
+  const invoice = await pickIssued(world, move, ["open", "uncollectible"]);
+  if (invoice === undefined) return undefined;
+  const unit = invoice.currency === "KWD" ? 10 : 1;
+  const amount = move.b % 3 > 0 ? invoice.due : partOf(invoice.due, unit, { ...move, a: 1 });
+  const at = world.now();
+  await world.sql`
+    select billing.record_payment(${invoice.id}, ${amount}, ${at}, 'transfer',
+      ${`T-${invoice.number}-${at.getTime()}`})`;
+  return `${amount} of ${invoice.due} transferred for ${invoice.number}`;
+}
+
+export const HERE: Partial<Record<Kind, Dancer>> = {
+  issue,
+  send: async (world, move) => {
+    const rows = await world.sql<{ id: string; number: string }[]>`
+      select i.id, i.number from public.invoices i
+      left join public.stripe_invoices m on m.invoice_id = i.id
+      where i.status in ('open', 'uncollectible') and m.stripe_invoice_id is null
+      order by i.number`;
+    const invoice = pick(rows, move);
+    if (invoice === undefined) return undefined;
+    const { kind } = await deliverInvoice(invoice.id, world.ports);
+    return `${invoice.number} sent: ${kind}`;
+  },
+  note_here: (world, move) => note(world, move, false),
+  refund_here: (world, move) => note(world, move, true),
+  transfer,
+  void_here: async (world, move) => {
+    const invoice = await pickIssued(world, move, ["open", "uncollectible"]);
+    if (invoice === undefined) return undefined;
+    await world.sql`select billing.void_invoice(${invoice.id}, 'a mistake', ${world.now()})`;
+    return `${invoice.number} voided here`;
+  },
+  write_off_here: async (world, move) => {
+    const invoice = await pickIssued(world, move, ["open"]);
+    if (invoice === undefined) return undefined;
+    await world.sql`select billing.mark_uncollectible(${invoice.id}, ${world.now()})`;
+    return `${invoice.number} written off here`;
+  },
+  outbox: async ({ ports }) => {
+    const { done, problems } = await pushToStripe(ports);
+    return `Stripe told of ${done}, refused ${problems.length}`;
+  },
+  reconcile: async ({ ports }) => {
+    const { missed_events, told, left } = await reconcile(3, ports);
+    return `reconciled: ${missed_events} missed events, ${told} told, ${left.length} left`;
+  },
+};

@@ -1,0 +1,117 @@
+/** Stripe's side of a client, summed from its objects. */
+import type { Invoice } from "../../standins/stripe/state.ts";
+import { disputedOf } from "../../standins/stripe/disputes.ts";
+import type { DanceClient, DanceWorld } from "./world.ts";
+
+/** What a client was granted by what happened in Stripe. Minor units. */
+export interface Granted {
+  /** By credit notes and refunds. */
+  readonly noted: number;
+  /** By adjustments of the balance. */
+  readonly adjusted: number;
+  /**
+   * Refunds made beside a credit note that was to be refunded, and was not or not yet: they may be
+   * what that note was for.
+   */
+  readonly doubtful: number;
+}
+
+/** All of Stripe's invoices that name one of ours, or this one. */
+export function stripesOf({ stripe }: DanceWorld, own?: string): Invoice[] {
+  return [...stripe.state.invoices.values()].filter(({ metadata }) =>
+    metadata.leveredge_invoice_id !== undefined &&
+    (own === undefined || metadata.leveredge_invoice_id === own)
+  );
+}
+
+export function customersOf({ stripe }: DanceWorld, { id }: DanceClient) {
+  return [...stripe.state.customers.values()].filter(({ metadata }) =>
+    metadata.leveredge_client_id === id
+  );
+}
+
+function invoicesOf(world: DanceWorld, { id }: DanceClient): Invoice[] {
+  return stripesOf(world).filter(({ metadata }) => metadata.leveredge_client_id === id);
+}
+
+/** `paid`: through Stripe and not given back; `kept`: and not taken back by disputes. */
+export function receivedOf(world: DanceWorld, client: DanceClient) {
+  const ids = new Set(invoicesOf(world, client).map(({ id }) => id));
+  const { state } = world.stripe;
+  const paid = [...state.payments.values()]
+    .filter(({ invoice, charge }) => charge !== null && ids.has(invoice))
+    .reduce((sum, { amount_paid, refunded }) => sum + amount_paid - refunded, 0);
+  return { paid, kept: [...ids].reduce((sum, id) => sum - disputedOf(state, id), paid) };
+}
+
+/** Credit that Stripe tells of, that of notes of ours included. */
+export async function grantedOf(world: DanceWorld, client: DanceClient): Promise<Granted> {
+  const own = await world.sql<{ id: string; total: number; noted: number; promised: number }[]>`
+    select i.id, (case when i.status = 'void' then 0 else i.total_minor end)::int as total,
+      coalesce(sum(n.total_minor), 0)::int as noted,
+      coalesce(sum(n.to_refund_minor), 0)::int as promised
+    from public.invoices i
+    left join (public.credit_notes n
+      left join public.stripe_credit_notes s on s.credit_note_id = n.id)
+      on n.invoice_id = i.id and n.voided_at is null
+        and coalesce(s.origin, 'ours') = 'ours'
+    where i.client_id = ${client.id} and i.number is not null group by i.id`;
+  let noted = 0;
+  let doubtful = 0;
+  for (const invoice of own) {
+    const there = notedThere(world, stripesOf(world, invoice.id));
+    const all = invoice.noted + there.noted + there.refunded;
+    noted += Math.max(Math.min(all, invoice.total), invoice.noted);
+    const promised = Math.max(invoice.promised - there.given, 0) + there.failed;
+    doubtful += Math.min(there.refunded, promised);
+  }
+  return { noted, doubtful, adjusted: await adjustedOf(world, client) };
+}
+
+/**
+ * Credit notes that name none of ours, refunds beside credit notes, refunds of notes that failed, and
+ * what was given back by notes of ours.
+ */
+function notedThere({ stripe }: DanceWorld, invoices: readonly Invoice[]) {
+  const ids = new Set(invoices.map(({ id }) => id));
+  const { creditNotes, refunds, payments } = stripe.state;
+  const notes = [...creditNotes.values()].filter(({ invoice }) => ids.has(invoice));
+  const ofNotes = new Set(notes.flatMap((note) => note.refunds.map(({ refund }) => refund)));
+  const intents = new Set(
+    [...payments.values()].filter(({ invoice }) => ids.has(invoice))
+      .map(({ payment_intent }) => payment_intent),
+  );
+  const ofOurs = new Set(
+    notes.filter(({ metadata }) => metadata.leveredge_credit_note_id !== undefined)
+      .flatMap((note) => note.refunds.map(({ refund }) => refund)),
+  );
+  const all = [...refunds.values()].filter(({ payment_intent }) => intents.has(payment_intent));
+  const sum = (of: typeof all) => of.reduce((total, { amount }) => total + amount, 0);
+  const hasFailed = (status: string) => status === "failed" || status === "canceled";
+  return {
+    noted: notes.filter(({ status, metadata }) =>
+      status === "issued" && metadata.leveredge_credit_note_id === undefined
+    ).reduce((total, { amount }) => total + amount, 0),
+    refunded: sum(all.filter(({ id, status }) => !ofNotes.has(id) && !hasFailed(status))),
+    failed: sum(
+      all.filter(({ id, status }) => ofNotes.has(id) && !ofOurs.has(id) && hasFailed(status)),
+    ),
+    given: sum(all.filter(({ id, status }) => ofOurs.has(id) && !hasFailed(status))),
+  };
+}
+
+/** Of a customer that was deleted, what was booked before: its balance is gone. */
+async function adjustedOf(world: DanceWorld, client: DanceClient): Promise<number> {
+  const booked = await world.sql<{ id: string }[]>`
+    select transaction_id as id from public.stripe_balance_transactions
+    where client_id = ${client.id}`;
+  const known = new Set(booked.map(({ id }) => id));
+  const customers = new Map(customersOf(world, client).map((one) => [one.id, one]));
+  return world.stripe.state.balanceTransactions
+    .filter(({ id, customer, type, metadata }) =>
+      type === "adjustment" && metadata.leveredge_balance === undefined &&
+      customers.has(customer) &&
+      (customers.get(customer)?.deleted === undefined || known.has(id))
+    )
+    .reduce((sum, { amount }) => sum - amount, 0);
+}

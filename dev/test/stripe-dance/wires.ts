@@ -1,0 +1,50 @@
+/** How Stripe's events come: in no order, some twice, some late, some never. */
+import { seededRandom } from "../support/random.ts";
+import type { Kind } from "./moves.ts";
+import type { Dancer } from "./there.ts";
+import type { DanceWorld } from "./world.ts";
+
+/**
+ * Brings what is held, of 100 events so many late or never, 30 of the others twice, in no order.
+ * Late ones stay held.
+ */
+export async function deliverBadly(
+  world: DanceWorld,
+  seed: number,
+  { late = 20, lost = 20 } = {},
+): Promise<string> {
+  const random = seededRandom(`events ${seed}`);
+  const { webhooks } = world.stripe;
+  const coming = [];
+  const waiting = [];
+  for (const event of webhooks.held) {
+    if (random.chance(late)) waiting.push(event);
+    else if (!random.chance(lost)) coming.push(...(random.chance(30) ? [event, event] : [event]));
+  }
+  webhooks.held = waiting;
+  const shuffled = coming.map((event) => ({ event, place: random.below(1_000_000) }))
+    .toSorted((one, other) => one.place - other.place);
+  for (const { event } of shuffled) {
+    await world.ports.store.receiveEvent(JSON.stringify(event));
+    await world.ports.store.processEvents();
+  }
+  return `${shuffled.length} events come, ${waiting.length} are late`;
+}
+
+/** What waits for something else is tried again. */
+export async function waitForEvents({ sql, ports }: DanceWorld): Promise<void> {
+  await sql`update billing.stripe_events set due_at = now() where state = 'pending'`;
+  await ports.store.processEvents();
+}
+
+export const WIRES: Partial<Record<Kind, Dancer>> = {
+  events: (world, { b }) => deliverBadly(world, b),
+  forget_events: ({ stripe }, { b }) => {
+    // Stripe keeps events for thirty days: what these told of is found as objects only.
+    const random = seededRandom(`forgotten ${b}`);
+    const kept = stripe.state.events.filter(() => random.chance(50));
+    const gone = stripe.state.events.length - kept.length;
+    stripe.state.events.splice(0, stripe.state.events.length, ...kept);
+    return `Stripe lists ${gone} events no more`;
+  },
+};

@@ -1,0 +1,42 @@
+import { deepStrictEqual } from "node:assert/strict";
+import { BothSides } from "../_shared/stripe/store.ts";
+import { compareSides } from "./compare.ts";
+
+const OURS = BothSides.parse({
+  invoice_id: "0b8e6c1a-4d8f-4e61-9a53-1b7c52b3f1aa",
+  number: "INV-2026-000001",
+  status: "open",
+  currency: "USD",
+  wanted: true,
+  expected_total_minor: 5000,
+  amount_due_minor: 3800,
+  stripe_invoice_id: "in_1",
+  state: "open",
+  problem: null,
+  total_minor: 5000,
+  amount_paid_minor: 0,
+  booked_minor: 0,
+  paid_off_stripe_minor: 0,
+  refunded_minor: 0,
+  booked_refund_minor: 0,
+  remaining_minor: 3800,
+  left_over_minor: 0,
+  has_link: true,
+});
+
+Deno.test("what is due is compared while Stripe still takes payments: open or written off", () => {
+  const found = (["open", "uncollectible", "void"] as const).map((status) =>
+    compareSides([{ ...OURS, status }], [{
+      id: "in_1",
+      status,
+      total: 5000,
+      amount_paid: 0,
+      amount_due: 5000,
+      amount_overpaid: 0,
+      amount_remaining: 5000,
+      metadata: {},
+      from_invoice: null,
+    }]).map(({ kind, ours, stripes }) => `${kind} ${ours} ${stripes}`)
+  );
+  deepStrictEqual(found, [["due 3800 5000"], ["due 3800 5000"], []]);
+});
