@@ -10857,8 +10857,9 @@ begin
   on conflict (dispute_id) do update set amount_minor = excluded.amount_minor,
     status = excluded.status, reason = excluded.reason, taken_minor = excluded.taken_minor,
     seen_at = excluded.seen_at
-  where (excluded.seen_at, _billing.dispute_rank(excluded.status))
-    >= (d.seen_at, _billing.dispute_rank(d.status))
+  -- Of two of one second and rank, the one that tells of the withdrawal is the later one.
+  where (excluded.seen_at, _billing.dispute_rank(excluded.status), excluded.taken_minor)
+    >= (d.seen_at, _billing.dispute_rank(d.status), d.taken_minor)
   returning * into kept;
   if kept.dispute_id is null then
     return 'known';

@@ -1,6 +1,6 @@
 -- Disputes: what is withdrawn is gone, what is reinstated is back, in any order.
 begin;
-select plan(19);
+select plan(20);
 
 insert into public.clients (name, email, started_on)
 select 'Client ' || n, 'c@example.com', '2026-06-01' from generate_series(1, 3) n;
@@ -39,6 +39,8 @@ select is(pg_temp.dispute(1, 'needs_response', '{}', 1), 'dispute of INV-2026-00
   'a dispute takes nothing by itself');
 select is(pg_temp.dispute(1, 'needs_response', '{-5000}', 2),
   'dispute of INV-2026-000001, 5000 taken back', 'what is withdrawn is gone');
+select is(pg_temp.dispute(1, 'needs_response', '{}', 2), 'known',
+  'what one second told before that does not bring it back');
 select is(pg_temp.account(1), 'paid, due 0, kept 0, credit 0, statement 0',
   'the invoice stays paid, as in Stripe');
 select is(pg_temp.dispute(1, 'lost', '{-5000}', 3), 'dispute of INV-2026-000001',
