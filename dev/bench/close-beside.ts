@@ -139,7 +139,7 @@ async function close(
   closing = false;
   await Promise.all(others);
   // A client that another session held all the while is left to the next run.
-  await sessions[0]?.session`call billing.close_month(true, '1 hour')`;
+  for (const { session } of sessions) await session`call billing.close_month(true, '1 hour')`;
   const [row] = await sql<{ invoices: number }[]>`
     select count(*)::int as invoices from public.invoices where status <> 'draft'`;
   if (row?.invoices !== clients) throw new Error(`${row?.invoices} of ${clients} are invoiced`);
