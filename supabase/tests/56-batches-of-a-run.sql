@@ -1,5 +1,5 @@
--- A batch of a run costs what its clients cost, however many were settled before it: also where the
--- first one, and with it all plans, found the tables empty.
+-- A batch of a run reads no large table as a whole, however many clients were settled before it:
+-- also where the first one, and with it all plans, found the tables empty.
 begin;
 select plan(3);
 
