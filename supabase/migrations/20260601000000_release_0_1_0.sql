@@ -8090,9 +8090,9 @@ declare
   week daterange;
   found bigint;
 begin
-  -- Two callers share the weeks.
+  -- Two callers share the weeks. No stronger lock: batches refer to the run while it is held.
   select coalesce(r.healed_until, '-infinity') into done_until
-  from billing.monthly_runs r where r.id = run_id for update;
+  from billing.monthly_runs r where r.id = run_id for no key update;
   select daterange(min(u.day), min(u.day) + 7) into week
   from _billing.unverified_days(array(
     select (t.client_id, t.period_start, t.period_end)::billing.rating_target
@@ -8120,7 +8120,7 @@ set search_path = pg_catalog, pg_temp set jit = off as $$
 declare
   run billing.monthly_runs;
 begin
-  select * into run from billing.monthly_runs r where r.id = run_id for update;
+  select * into run from billing.monthly_runs r where r.id = run_id for no key update;
   if run.finished_at is not null then
     return run.summary;
   end if;
@@ -8341,13 +8341,14 @@ begin
     run := billing.begin_run();
     commit;
   end if;
-  loop
-    exit when not billing.heal_step(run);
+  while billing.heal_step(run) loop
     commit;
     if clock_timestamp() > until then
       return;
     end if;
   end loop;
+  -- The last look holds the run: let it go before the first batch.
+  commit;
   loop
     settled := billing.settle_batch(run);
     commit;

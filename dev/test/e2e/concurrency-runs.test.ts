@@ -68,3 +68,33 @@ Deno.test("usage taken back while a run that had nothing new to count is open is
     strictEqual(await charged(one), 1000);
     strictEqual((await one`select * from billing.check_invariants()`).length, 0);
   }));
+
+Deno.test("a caller that looks for differences does not hold up another that settles", () =>
+  withDatabase(async ({ sql, connect }) => {
+    const other = connect();
+    await sql`insert into public.clients (name, started_on) values ('Acme', '2026-06-01')`;
+    const [opened] = await sql<{ run: string }[]>`
+      select billing.begin_run('2026-07-01 09:00Z')::text as run`;
+    const run = opened?.run ?? "";
+    await sql`select billing.heal_run(${run}::bigint)`;
+    await sql.begin(async (looking) => {
+      await looking`select billing.heal_step(${run}::bigint)`;
+      await other`set lock_timeout = '2s'`;
+      const [settled] = await other<{ clients: number }[]>`
+        select billing.settle_batch(${run}::bigint) as clients`;
+      strictEqual(settled?.clients, 1);
+    });
+    strictEqual(await charged(sql), 5000);
+  }));
+
+Deno.test("two callers that begin a month at once share its clients", () =>
+  withDatabase(async ({ sql, connect }) => {
+    await sql`
+      insert into public.clients (name, started_on)
+      select 'Client ' || n, '2026-06-01' from generate_series(1, 400) n`;
+    await Promise.all([sql, connect()].map(async (caller) => {
+      await caller`select set_config('billing.as_of', '2026-07-01 09:00+00', false)`;
+      await caller`call billing.close_month()`;
+    }));
+    strictEqual(await charged(sql), 400 * 5000);
+  }));

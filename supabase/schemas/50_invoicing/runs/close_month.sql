@@ -91,13 +91,14 @@ begin
     run := billing.begin_run();
     commit;
   end if;
-  loop
-    exit when not billing.heal_step(run);
+  while billing.heal_step(run) loop
     commit;
     if clock_timestamp() > until then
       return;
     end if;
   end loop;
+  -- The last look holds the run: let it go before the first batch.
+  commit;
   loop
     settled := billing.settle_batch(run);
     commit;
