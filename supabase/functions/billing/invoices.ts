@@ -80,7 +80,7 @@ export const invoiceEndpoints = [
     return found(
       await sql<{ item: unknown }[]>`
       select jsonb_build_object('number', n.number, 'reason', n.reason,
-        'total_minor', n.total_minor, 'issued_at', n.issued_at) as item
+        'total_minor', n.total_minor, 'issued_at', n.issued_at, 'voided_at', n.voided_at) as item
       from public.credit_notes n where n.number = ${found(rows).number}`,
     ).item;
   }),
