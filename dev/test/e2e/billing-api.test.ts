@@ -192,7 +192,7 @@ Deno.test("invoices through all their states, by supabase.functions.invoke", asy
   const health = await data(call(operations.health, {}));
   deepStrictEqual(
     health.parts.map(({ part }) => part),
-    "rollup runs deliveries webhooks reconcile quarantine invariants".split(" "),
+    "rollup runs deliveries webhooks reconcile quarantine invariants jobs".split(" "),
   );
   strictEqual(health.status === "ok", health.parts.every(({ state }) => state === "fine"));
   const [delivery] = (await data(call(deliveries.listDeliveries, {
