@@ -135,6 +135,11 @@ function invoiceCommands(program: Command, { connect, terminal, progress }: Bill
         terminal.out(`Total ${money(total, currency)}`);
       }
       show(terminal, false, summary.blocked, ["client", "period_start", "reason", "message"]);
+      const held = summary.held ?? [];
+      if (held.length > 0) {
+        terminal.out("Held until they are released:");
+        show(terminal, false, held, ["client", "period_start", "message"]);
+      }
     });
 }
 

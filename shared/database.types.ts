@@ -783,6 +783,49 @@ export type Database = {
           },
         ];
       };
+      "hold_limits": {
+        Row: {
+          "ceiling_minor": number | null;
+          "client_id": string | null;
+          "currency": string;
+          "factor": number | null;
+          "floor_minor": number;
+          "id": number;
+        };
+        ComputedFields: never;
+        Insert: {
+          "ceiling_minor"?: number | null;
+          "client_id"?: string | null;
+          "currency": string;
+          "factor"?: number | null;
+          "floor_minor"?: number;
+          "id"?: never;
+        };
+        Update: {
+          "ceiling_minor"?: number | null;
+          "client_id"?: string | null;
+          "currency"?: string;
+          "factor"?: number | null;
+          "floor_minor"?: number;
+          "id"?: never;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "hold_limits_client_id_fkey";
+            columns: ["client_id"];
+            isOneToOne: false;
+            referencedRelation: "clients";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "hold_limits_currency_fkey";
+            columns: ["currency"];
+            isOneToOne: false;
+            referencedRelation: "currencies";
+            referencedColumns: ["code"];
+          },
+        ];
+      };
       "invoice_items": {
         Row: {
           "client_id": string;

@@ -28,6 +28,7 @@ export const ERRORS = {
   invoice_frozen: { status: 409, title: "A finalized invoice cannot be edited" },
   illegal_transition: { status: 409, title: "The invoice cannot go from its state to that one" },
   client_blocked: { status: 409, title: "The client cannot be billed" },
+  invoice_held: { status: 409, title: "The draft waits for a person to release it" },
   period_not_over: { status: 409, title: "The period has not ended in the client's time zone" },
   period_already_invoiced: { status: 409, title: "The period has a live invoice" },
   no_running_period: { status: 409, title: "The client has no period at this time" },

@@ -184,6 +184,17 @@ export const finalizeInvoice = {
   summary: "Number and freeze a draft",
 } as const satisfies Route;
 
+export const releaseInvoice = {
+  ...act,
+  id: "releaseInvoice",
+  path: "/billing/invoices/{invoice_id}/release",
+  summary: "Let a held draft be issued, up to its total or a larger one (minor units)",
+  body: z.strictObject({
+    reason: words(500),
+    up_to_minor: z.int().min(1).max(9e14).optional(),
+  }),
+} as const satisfies Route;
+
 export const voidInvoice = {
   ...act,
   id: "voidInvoice",

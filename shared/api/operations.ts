@@ -57,6 +57,15 @@ export const RunSummary = z.strictObject({
   })),
   /** All that are blocked; `blocked` lists the first hundred. */
   blocked_count: z.int().optional(),
+  /** Drafts that are not issued until they are released; the first hundred. */
+  held: z.array(z.strictObject({
+    client: z.string(),
+    client_id: Id,
+    invoice_id: Id,
+    period_start: z.string().nullable(),
+    message: z.string(),
+  })).optional(),
+  held_count: z.int().optional(),
   /** Clients whose periods could not be closed, with the error; the first hundred. */
   failed: z.array(z.strictObject({ client: z.string(), client_id: Id, message: z.string() }))
     .optional(),

@@ -39,6 +39,7 @@ export const ROUTES: readonly Route[] = [
   invoices.getInvoice,
   invoices.signInvoicePdf,
   invoices.finalizeInvoice,
+  invoices.releaseInvoice,
   invoices.voidInvoice,
   invoices.regenerateInvoice,
   invoices.creditInvoice,

@@ -70,6 +70,7 @@ insert into billing.error_codes (code, http_status, meaning) values
   ('invoice_frozen', 409, 'A finalized invoice cannot be edited.'),
   ('illegal_transition', 409, 'The invoice cannot go from its state to that one.'),
   ('client_blocked', 409, 'The client cannot be billed; the message says why.'),
+  ('invoice_held', 409, 'The draft is above a limit and waits for a person to release it.'),
   ('period_not_over', 409, 'The period has not ended in the client''s time zone.'),
   ('period_already_invoiced', 409, 'The period has a live invoice.'),
   ('credit_exceeds_invoice', 409, 'More would be credited than is left on the invoice.'),
@@ -938,11 +939,13 @@ create table public.billing_periods (
   constraint billing_periods_state_known check (
     state in ('pending', 'blocked', 'skipped', 'invoiced', 'voided')),
   constraint billing_periods_blocked_says_why check (
-    (state = 'blocked') = (num_nulls(reason, message) = 0))
+    (state = 'blocked' or reason is not distinct from 'held')
+      = (num_nulls(reason, message) = 0))
 ) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02,
   autovacuum_analyze_scale_factor = 0.02);
 comment on table public.billing_periods is
-  'What became of each client''s period: invoiced, skipped (zero), voided, blocked with a reason.';
+  'What became of each client''s period: invoiced, skipped (zero), voided, blocked with a reason.
+   The reason `held` says why the draft of an invoiced period is not issued.';
 comment on column public.billing_periods.full_days is
   'Days that the whole minimum is for; more than the period has where the anchor day changed.';
 comment on column public.billing_periods.usage_version is
@@ -7527,6 +7530,239 @@ returns billing.rating_target[] language sql stable set search_path = pg_catalog
     and (p.usage_changed or _billing.is_on_draft(p.client_id, p.period_start));
 $$;
 
+-- 50_invoicing/holds/limits.sql
+
+-- What a draft may come to before a person must release it: per currency, and per client where one
+-- client differs.
+create table public.hold_limits (
+  id bigint generated always as identity primary key,
+  client_id uuid references public.clients (id) on delete cascade,
+  currency text not null references public.currencies (code),
+  ceiling_minor bigint constraint hold_limits_ceiling_positive check (ceiling_minor > 0),
+  factor numeric default 10
+    -- Bounded above, because NaN is greater than every number.
+    constraint hold_limits_factor_in_range check (factor > 1 and factor <= 1000000),
+  floor_minor bigint not null default 0
+    constraint hold_limits_floor_not_negative check (floor_minor >= 0),
+  constraint hold_limits_one_each unique nulls not distinct (client_id, currency)
+);
+comment on table public.hold_limits is
+  'Totals above which drafts are held until they are released. A client''s own row replaces that of
+   the currency; a currency without a row has no limit.';
+comment on column public.hold_limits.client_id is 'Null: all clients billed in the currency.';
+comment on column public.hold_limits.ceiling_minor is
+  'A draft above this is held, minor units of the currency; null: no ceiling.';
+comment on column public.hold_limits.factor is
+  'A draft above this many times the client''s usual invoice is held; null: not compared.';
+comment on column public.hold_limits.floor_minor is
+  'The factor holds no draft of this total or less, minor units of the currency.';
+create index hold_limits_currency on public.hold_limits (currency);
+alter table public.hold_limits enable row level security;
+revoke all on public.hold_limits from anon, authenticated, service_role;
+grant select, insert, update, delete on public.hold_limits to service_role;
+grant select on public.hold_limits to authenticated;
+
+create policy "operators read hold limits" on public.hold_limits
+  for select to authenticated using ((select billing.is_operator()));
+
+-- 50_invoicing/holds/limits_data.sql
+
+-- The limits of each currency: a ceiling of about 100,000 US dollars, and a floor of a hundredth of
+-- it. What a seller has changed stays.
+
+insert into public.hold_limits (currency, ceiling_minor, floor_minor)
+select c.code, _billing.to_minor(v.amount, c.exponent),
+  _billing.to_minor(v.amount / 100, c.exponent)
+from (values
+  ('AED', 400000), ('ARS', 100000000), ('AUD', 150000), ('BGN', 200000), ('BHD', 40000),
+  ('BRL', 500000), ('CAD', 150000), ('CHF', 100000), ('CLP', 100000000), ('CNY', 700000),
+  ('COP', 400000000), ('CZK', 2500000), ('DKK', 700000), ('EGP', 5000000), ('EUR', 100000),
+  ('GBP', 100000), ('HKD', 800000), ('HUF', 40000000), ('IDR', 1500000000), ('ILS', 400000),
+  ('INR', 8000000), ('ISK', 15000000), ('JOD', 70000), ('JPY', 15000000), ('KES', 15000000),
+  ('KRW', 150000000), ('KWD', 30000), ('MAD', 1000000), ('MXN', 2000000), ('MYR', 500000),
+  ('NGN', 150000000), ('NOK', 1000000), ('NZD', 150000), ('OMR', 40000), ('PEN', 400000),
+  ('PHP', 6000000), ('PLN', 400000), ('RON', 500000), ('SAR', 400000), ('SEK', 1000000),
+  ('SGD', 150000), ('THB', 4000000), ('TND', 300000), ('TRY', 4000000), ('TWD', 3000000),
+  ('UAH', 4000000), ('USD', 100000), ('VND', 2500000000), ('XOF', 60000000), ('ZAR', 2000000)
+) v(code, amount) join public.currencies c on c.code = v.code
+on conflict (client_id, currency) do nothing;
+
+-- 50_invoicing/holds/holds.sql
+
+-- Drafts whose total is above the limits are held: no run and no person issues them until one
+-- decision has released them.
+
+-- By the invoice's id, which a draft keeps however often it is made anew; a late one is deleted
+-- and inserted then, so there is no foreign key.
+-- `not_held` was released beforehand.
+create table billing.invoice_holds (
+  invoice_id uuid primary key,
+  client_id uuid not null references public.clients (id) on delete cascade,
+  total_minor bigint not null,
+  reason text not null
+    constraint invoice_holds_reason_known check (reason in ('ceiling', 'unusual', 'not_held')),
+  message text not null,
+  held_at timestamptz not null,
+  released_minor bigint,
+  released_at timestamptz,
+  released_by text,
+  release_reason text,
+  constraint invoice_holds_released_whole check (
+    num_nulls(released_minor, released_at, released_by, release_reason) in (0, 4))
+);
+comment on table billing.invoice_holds is
+  'Why drafts were held, and who released them up to which total, with the reason.';
+comment on column billing.invoice_holds.released_minor is
+  'The largest total that may be issued; a draft above it is held again.';
+create index invoice_holds_client_id on billing.invoice_holds (client_id);
+alter table billing.invoice_holds enable row level security;
+revoke all on billing.invoice_holds from public;
+grant select on billing.invoice_holds to service_role;
+
+create view billing.held_invoices with (security_invoker = true) as
+select i.id as invoice_id, i.client_id, c.name as client, i.period_start, i.currency,
+  i.total_minor, h.reason, h.message, h.held_at, h.released_minor
+from billing.invoice_holds h
+join public.invoices i on i.id = h.invoice_id and i.status = 'draft'
+join public.clients c on c.id = i.client_id
+where i.total_minor > coalesce(h.released_minor, 0);
+comment on view billing.held_invoices is
+  'Drafts that are held now: what they come to, and why they are not issued.';
+revoke all on billing.held_invoices from public;
+grant select on billing.held_invoices to service_role;
+
+-- The usual invoice of a client is the median of its last six of periods, in the same currency; of
+-- fewer than three nothing is said. The lower of two in the middle: an amount that was invoiced.
+create function _billing.judge_drafts(invoice_ids uuid[])
+returns table (invoice_id uuid, reason text, message text)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select i.id, case when i.total_minor > l.ceiling_minor then 'ceiling' else 'unusual' end,
+    format('the total of %s is ', billing.money_text(i.total_minor, i.currency))
+      || concat_ws(', and ',
+        case when i.total_minor > l.ceiling_minor then format('above the ceiling of %s',
+          billing.money_text(l.ceiling_minor, i.currency)) end,
+        case when i.total_minor > u.usual_minor * l.factor then format(
+          'more than %s times the usual %s', trim_scale(l.factor),
+          billing.money_text(u.usual_minor, i.currency)) end)
+  from public.invoices i
+  cross join lateral (
+    select x.ceiling_minor, x.factor, x.floor_minor from public.hold_limits x
+    where x.currency = i.currency and (x.client_id = i.client_id or x.client_id is null)
+    order by x.client_id is null limit 1
+  ) l
+  cross join lateral (
+    -- Not looked up for totals that the factor does not hold.
+    select case when count(*) >= 3 then
+      percentile_disc(0.5) within group (order by p.total_minor) end as usual_minor
+    from (
+      select e.total_minor from public.invoices e
+      where i.total_minor > l.floor_minor and l.factor is not null
+        and e.client_id = i.client_id and e.kind = 'period' and e.currency = i.currency
+        and e.status in ('open', 'paid', 'uncollectible')
+      order by e.period_start desc limit 6
+    ) p
+  ) u
+  where i.id = any (invoice_ids) and i.status = 'draft' and i.kind in ('period', 'late')
+    and (i.total_minor > l.ceiling_minor or i.total_minor > u.usual_minor * l.factor);
+$$;
+comment on function _billing.judge_drafts is 'Those of the drafts that are above a limit, and why.';
+
+-- Holds those of the drafts that are above a limit, lets go of those that no longer are, and notes
+-- the reason at their periods. A release stays: what it covers is not held.
+create function _billing.hold_drafts(invoice_ids uuid[], as_of timestamptz)
+returns void language sql set search_path = pg_catalog, pg_temp as $$
+  with judged as materialized (
+    select i.id, i.client_id, i.period_start, i.total_minor, j.reason, j.message
+    from _billing.judge_drafts(invoice_ids) j join public.invoices i on i.id = j.invoice_id
+  ), passed as (
+    delete from billing.invoice_holds h
+    where h.invoice_id = any (invoice_ids) and h.released_at is null
+      and h.invoice_id not in (select j.id from judged j)
+  ), held as (
+    insert into billing.invoice_holds (invoice_id, client_id, total_minor, reason, message, held_at)
+    select j.id, j.client_id, j.total_minor, j.reason, j.message, as_of from judged j
+    on conflict (invoice_id) do update set total_minor = excluded.total_minor,
+      reason = excluded.reason, message = excluded.message
+  )
+  update public.billing_periods p
+  set reason = 'held', message = j.message, updated_at = as_of
+  from judged j left join billing.invoice_holds h on h.invoice_id = j.id
+  where p.client_id = j.client_id and p.period_start = j.period_start and p.state = 'invoiced'
+    and j.total_minor > coalesce(h.released_minor, 0);
+$$;
+comment on function _billing.hold_drafts is 'Judges drafts that have been made, and holds some.';
+
+create function _billing.unheld(invoice_ids uuid[])
+returns uuid[] language sql stable set search_path = pg_catalog, pg_temp as $$
+  select array(
+    select x.id from unnest(invoice_ids) with ordinality x(id, place)
+    where x.id not in (select h.invoice_id from billing.held_invoices h) order by x.place);
+$$;
+comment on function _billing.unheld is 'Those of the invoices that are not held.';
+
+-- 50_invoicing/holds/release.sql
+
+-- The decision on a held draft.
+
+create function billing.release_invoice(invoice_id uuid, reason text,
+  up_to_minor bigint default null)
+returns void language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+-- Definer: callers may ask, only these functions may write the books.
+declare
+  invoice public.invoices;
+begin
+  if btrim(coalesce(release_invoice.reason, '')) = '' then
+    perform billing.raise_error('invalid_argument', 'releasing a draft needs a reason');
+  end if;
+  perform _billing.lock_clients(_billing.clients_of(release_invoice.invoice_id));
+  invoice := _billing.get_invoice(release_invoice.invoice_id);
+  if release_invoice.up_to_minor < invoice.total_minor then
+    perform billing.raise_error('invalid_argument', format('the draft comes to %s, more than %s',
+        billing.money_text(invoice.total_minor, invoice.currency),
+        billing.money_text(up_to_minor, invoice.currency)),
+      'release it up to its total or more');
+  end if;
+  if invoice.status = 'draft' and invoice.kind = 'period' then
+    perform _billing.lock_periods(array[(invoice.client_id, invoice.period_start,
+      invoice.period_end)::billing.rating_target]);
+  end if;
+  -- A draft that grows may be released beforehand, up to a total that is named.
+  insert into billing.invoice_holds (invoice_id, client_id, total_minor, reason, message, held_at)
+  select invoice.id, invoice.client_id, invoice.total_minor, 'not_held',
+    'it was released before it was held', billing.as_of()
+  where invoice.status = 'draft' and invoice.kind in ('period', 'late')
+    and up_to_minor is not null
+  on conflict on constraint invoice_holds_pkey do nothing;
+  update billing.invoice_holds h
+  set released_minor = coalesce(up_to_minor, invoice.total_minor), released_at = billing.as_of(),
+    released_by = billing.actor(), release_reason = btrim(release_invoice.reason)
+  where h.invoice_id = invoice.id and invoice.status = 'draft';
+  if not found then
+    perform billing.raise_error('illegal_transition', format('invoice %s is %s and is not held',
+      coalesce(invoice.number, invoice.id::text), invoice.status));
+  end if;
+  update public.billing_periods p set reason = null, message = null, updated_at = billing.as_of()
+  where invoice.kind = 'period' and p.reason = 'held' and p.client_id = invoice.client_id
+    and p.period_start = invoice.period_start;
+end $$;
+comment on function billing.release_invoice is
+  'Lets a held draft be issued up to its total, or up to a larger one (minor units); audited.';
+grant execute on function billing.release_invoice(uuid, text, bigint) to service_role;
+
+create function _billing.refuse_held(invoice_id uuid)
+returns void language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+  problem text;
+begin
+  select format('the draft of %s is held: %s', h.client, h.message) into problem
+  from billing.held_invoices h where h.invoice_id = refuse_held.invoice_id;
+  if problem is not null then
+    perform billing.raise_error('invoice_held', problem,
+      'look at the draft, then: select billing.release_invoice(invoice_id, reason)');
+  end if;
+end $$;
+comment on function _billing.refuse_held is 'Refuses to issue a draft that is held.';
+
 -- 50_invoicing/grace.sql
 
 -- Drafts that have waited long enough to be finalized.
@@ -7537,6 +7773,8 @@ returns uuid[] language sql stable set search_path = pg_catalog, pg_temp as $$
     select d.* from public.invoices d
     where d.status = 'draft' and d.kind in ('period', 'late')
       and (client_ids is null or d.client_id = any (client_ids))
+      and not exists (select from billing.invoice_holds h
+        where h.invoice_id = d.id and d.total_minor > coalesce(h.released_minor, 0))
   )
   select coalesce(array_agg(i.id), '{}')
   from drafts i
@@ -7550,7 +7788,8 @@ returns uuid[] language sql stable set search_path = pg_catalog, pg_temp as $$
       and p.period_start = i.period_start and p.state = 'blocked'));
 $$;
 comment on function _billing.drafts_past_grace is
-  'Drafts of the run that are to be finalized; not those of periods that are blocked now.';
+  'Drafts of the run that are to be finalized; not those of periods that are blocked now,
+   nor those that are held.';
 
 -- 50_invoicing/closing.sql
 
@@ -7622,7 +7861,8 @@ begin
   made.credit_notes := _billing.credit_overcharges(_billing.overcharged_targets(
     charged || credited), as_of);
   perform _billing.mark_rated(charged, credited, made.drafts, versions, as_of);
-  made.issued := case issue when 'none' then '{}' when 'all' then made.drafts
+  perform _billing.hold_drafts(made.drafts, as_of);
+  made.issued := case issue when 'none' then '{}' when 'all' then _billing.unheld(made.drafts)
     else _billing.drafts_past_grace(as_of, array(
       select t.client_id from unnest(due || late) t)) end;
   perform _billing.write_documents(
@@ -7634,8 +7874,8 @@ begin
 end $$;
 
 -- Closes periods of clients that the caller has locked. `issue` says which drafts become invoices:
--- none, those past their grace, or all. Where terms move meanwhile it is done again; the third time
--- it holds them from the beginning.
+-- none, those past their grace, or all; never those that are held. Where terms move meanwhile it is
+-- done again; the third time it holds them from the beginning.
 create function _billing.close_periods(due billing.rating_target[], late billing.rating_target[],
   as_of timestamptz, issue text)
 returns _billing.closing language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -7778,6 +8018,8 @@ begin
       'wait until then, or look at it with billing.preview_invoice');
   end if;
   if invoice.kind <> 'period' then
+    perform _billing.hold_drafts(array[invoice.id], as_of);
+    perform _billing.refuse_held(invoice.id);
     perform _billing.finalize_invoices(array[invoice.id], as_of);
   else
     -- Brought up to date first: the document is made of records that go on changing.
@@ -7788,11 +8030,13 @@ begin
       perform billing.raise_error('client_blocked', _billing.blocked_message(made, target),
         'mend what blocks it, then finalize again');
     end if;
+    perform _billing.refuse_held(invoice.id);
   end if;
   return (select i.number from public.invoices i where i.id = invoice.id);
 end $$;
 comment on function billing.finalize_invoice is
-  'Finalizes one draft, brought up to date first; returns its number, null where it came to zero.';
+  'Finalizes one draft, brought up to date first; returns its number, null where it came to zero.
+   One that is held is refused until it is released.';
 grant execute on function billing.finalize_invoice(uuid, timestamptz) to service_role;
 
 -- 50_invoicing/voids.sql
@@ -7990,6 +8234,9 @@ returns jsonb language sql stable set search_path = pg_catalog, pg_temp as $$
       from batches r
       cross join lateral jsonb_populate_recordset(null::_billing.blocked_target, r.blocked) l
     ) b join public.clients c on c.id = b.client_id
+  ), held as materialized (
+    select h.*, row_number() over (order by h.client, h.period_start, h.invoice_id) as place
+    from billing.held_invoices h
   ), failed as materialized (
     select c.name, f.*, row_number() over (order by c.name, f.client_id) as rank
     from billing.run_clients f join public.clients c on c.id = f.client_id
@@ -8009,6 +8256,10 @@ returns jsonb language sql stable set search_path = pg_catalog, pg_temp as $$
         'client_id', b.client_id, 'period_start', b.period_start, 'reason', b.reason,
         'message', b.message) order by b.place), '[]') from blocked b where b.place <= 100),
     'blocked_count', (select count(*) from blocked),
+    'held', (select coalesce(jsonb_agg(jsonb_build_object('client', h.client,
+        'client_id', h.client_id, 'invoice_id', h.invoice_id, 'period_start', h.period_start,
+        'message', h.message) order by h.place), '[]') from held h where h.place <= 100),
+    'held_count', (select count(*) from held),
     'failed', (select coalesce(jsonb_agg(jsonb_build_object('client', f.name,
         'client_id', f.client_id, 'message', f.message) order by f.rank), '[]')
       from failed f where f.rank <= 100),
@@ -8472,9 +8723,10 @@ grant select on billing.audit_log to service_role;
 create trigger refuse_change before update or delete or truncate on billing.audit_log
   for each statement execute function _billing.refuse_change();
 
--- What row_id says of a row: its id; of a membership, which has none, client and user.
+-- What row_id says of a row: its id; of what is held, the invoice's; of a membership, which has
+-- none, client and user.
 create function _billing.audit_key(changed jsonb) returns text language sql immutable
-return coalesce(changed ->> 'id', changed ->> 'log_id',
+return coalesce(changed ->> 'id', changed ->> 'log_id', changed ->> 'invoice_id',
   concat_ws('/', changed ->> 'client_id', changed ->> 'user_id'));
 
 -- One insert per statement, not per row: a run that makes 10,000 invoices pays once. Documents are
@@ -8509,6 +8761,13 @@ create trigger audit_delete after delete on billing.dismissed_logs
   referencing old table as old_rows
   for each statement execute function _billing.audit_delete();
 
+create trigger audit_insert after insert on billing.invoice_holds
+  referencing new table as new_rows
+  for each statement execute function _billing.audit_insert();
+create trigger audit_delete after delete on billing.invoice_holds
+  referencing old table as old_rows
+  for each statement execute function _billing.audit_delete();
+
 create function _billing.audit_update() returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -8534,6 +8793,10 @@ begin
   where c.after is not null;
   return null;
 end $$;
+
+create trigger audit_update after update on billing.invoice_holds
+  referencing old table as old_rows new table as new_rows
+  for each statement execute function _billing.audit_update();
 
 -- Invoices by the thousand are issued at once, each with a document of kilobytes: what is told of
 -- them is named column by column, and drafts are not looked at. All but the document.
@@ -8615,7 +8878,7 @@ declare
 begin
   foreach audited in array array['clients', 'agent_assignments', 'billing_config', 'prices',
     'billing_settings', 'models', 'providers', 'client_members', 'credit_notes', 'payments',
-    'invoice_items', 'balance_entries', 'service_intervals']
+    'invoice_items', 'balance_entries', 'service_intervals', 'hold_limits']
   loop
     execute format('create trigger audit_insert after insert on public.%I
       referencing new table as new_rows
@@ -9138,7 +9401,8 @@ select r.id, r.as_of, r.started_at, r.finished_at - r.started_at as duration, r.
   (r.summary ->> 'credit_notes')::integer as credit_notes,
   (r.summary ->> 'discrepancies_healed')::bigint as discrepancies_healed,
   b.blocked, b.blocked_reasons, w.voided, q.quarantined_rows,
-  d.deliveries_pending, d.deliveries_dead, d.deliveries_skipped
+  d.deliveries_pending, d.deliveries_dead, d.deliveries_skipped,
+  coalesce((r.summary ->> 'held_count')::integer, 0) as held, h.held_reasons
 from billing.monthly_runs r
 cross join lateral (
   select string_agg(billing.money_text(e.value::bigint, e.key), ', ' order by e.key) as totals
@@ -9156,6 +9420,11 @@ cross join lateral (
   from jsonb_array_elements(r.summary -> 'voided') e
 ) w
 cross join lateral (
+  select coalesce(array_agg(format('%s%s: %s', e ->> 'client', ' from ' || (e ->> 'period_start'),
+    e ->> 'message') order by e ->> 'client', e ->> 'period_start'), '{}') as held_reasons
+  from jsonb_array_elements(r.summary -> 'held') e
+) h
+cross join lateral (
   select coalesce(sum((e ->> 'rows')::bigint), 0)::bigint as quarantined_rows
   from jsonb_array_elements(r.summary -> 'quarantined') e
 ) q
@@ -9169,7 +9438,8 @@ cross join lateral (
 ) d
 where r.finished_at is not null;
 comment on view billing.run_report is
-  'Each monthly run: invoices, totals, blocked months with reasons, and its deliveries as of now.';
+  'Each monthly run: invoices, totals, blocked months and held drafts with reasons, and its
+   deliveries as of now.';
 revoke all on billing.run_report from public;
 grant select on billing.run_report to service_role;
 
@@ -9185,6 +9455,9 @@ returns text language sql stable set search_path = pg_catalog, pg_temp as $$
     format('Deliveries pending: %s.', r.deliveries_pending),
     case when r.voided <> '{}' then E'Voided and not billed anew:\n- '
       || array_to_string(r.voided, E'\n- ') end,
+    case when r.held > 0 then format(E'Held drafts: %s:\n- ', r.held)
+      || array_to_string(r.held_reasons[:10], E'\n- ')
+      || case when r.held > 10 then format(E'\n- and %s more', r.held - 10) else '' end end,
     format('Blocked months: %s', r.blocked) || case when r.blocked = 0 then '.'
       else E':\n- ' || array_to_string(r.blocked_reasons[:10], E'\n- ')
         || case when r.blocked > 10 then format(E'\n- and %s more', r.blocked - 10) else '' end
@@ -9345,6 +9618,23 @@ comment on function billing.budget_use is
   'What clients with a budget have used of it in their running period.';
 grant execute on function billing.budget_use(timestamptz) to service_role;
 
+-- 60_delivery/held_notice.sql
+
+-- What operators are told of held drafts: one message of all, with amounts.
+
+create function _billing.held_notice()
+returns table (names text, message text)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select md5(string_agg(concat_ws(' ', h.invoice_id, h.released_minor), ',' order by h.invoice_id)),
+    format('%s held: %s. Look at them in billing.held_invoices, then release each: select '
+      || 'billing.release_invoice(invoice_id, ''why'').',
+      case when count(*) = 1 then 'A draft is' else count(*) || ' drafts are' end,
+      _billing.first_few(array_agg(format('%s%s, %s', h.client,
+        ' from ' || h.period_start, h.message) order by h.client, h.period_start), 10, '; '))
+  from billing.held_invoices h having count(*) > 0;
+$$;
+comment on function _billing.held_notice is 'One message of all held drafts.';
+
 -- 60_delivery/usage_alerts.sql
 
 -- Usage alerts: budgets, sudden spend, usage that nobody can be billed for. Each once.
@@ -9484,6 +9774,11 @@ returns bigint language sql security definer set search_path = pg_catalog, pg_te
       'Usage dated in the future', n.message, null
     from _billing.future_notice() n
     where not _billing.is_told('future', n.names, as_of)
+    union all
+    select format('held:%s:%s', (as_of at time zone 'UTC')::date, n.names), 'high',
+      'Drafts are held', n.message, null
+    from _billing.held_notice() n
+    where not _billing.is_told('held', n.names, as_of)
     union all
     select format('too_many_keys:%s', (as_of at time zone 'UTC')::date), 'high',
       'Usage under too many names', format('%s log rows would take clients beyond %s keys of '
@@ -13672,6 +13967,11 @@ language sql stable security definer set search_path = pg_catalog, pg_temp set j
     select 'runs', 'broken', min(p.updated_at), format('%s periods are blocked: %s', count(*),
       string_agg(distinct p.reason, ', '))
     from public.billing_periods p where p.state = 'blocked' having count(*) > 0
+    union all
+    select 'runs', 'late', min(h.held_at), format('%s drafts are held until they are released: %s',
+      count(*), _billing.first_few(array_agg(format('%s, %s', h.client, h.message)
+        order by h.client, h.period_start), 10, '; '))
+    from billing.held_invoices h having count(*) > 0
     union all
     select 'runs', 'late', min(v.voided_at), format('%s voided periods wait to be regenerated: %s',
       count(*), string_agg(v.number, ', ' order by v.number))

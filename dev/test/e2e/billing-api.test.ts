@@ -153,6 +153,13 @@ Deno.test("invoices through all their states, by supabase.functions.invoke", asy
   const anew = await data(call(invoices.regenerateInvoice, path));
   deepStrictEqual([anew.invoice?.status, anew.invoice?.replaces_id], ["draft", invoice?.id]);
   const next = { params: { invoice_id: anew.invoice?.id ?? "" } };
+  const release = await call(invoices.releaseInvoice, { ...next, body: { reason: "seen" } });
+  strictEqual(release.error?.code, "illegal_transition", "it is not held");
+  const ahead = await data(call(invoices.releaseInvoice, {
+    ...next,
+    body: { reason: "expected", up_to_minor: 100_000 },
+  }));
+  strictEqual(ahead.status, "draft");
   strictEqual((await data(call(invoices.finalizeInvoice, next))).status, "open");
   const link = await call(invoices.signInvoicePdf, next);
   ok(link.error === null || link.error.code === "document_not_archived");

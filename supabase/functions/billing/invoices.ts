@@ -56,6 +56,12 @@ export const invoiceEndpoints = [
       select billing.finalize_invoice(${invoice_id}::text::uuid, billing.as_of())`;
     return await readInvoice(session, invoice_id);
   }),
+  endpoint(routes.releaseInvoice, async (session, { params: { invoice_id }, body }) => {
+    await session.sql`
+      select billing.release_invoice(${invoice_id}::text::uuid, ${body.reason},
+        ${body.up_to_minor ?? null}::bigint)`;
+    return await readInvoice(session, invoice_id);
+  }),
   endpoint(routes.voidInvoice, async (session, { params: { invoice_id }, body: { reason } }) => {
     await session.sql`
       select billing.void_invoice(${invoice_id}::text::uuid, ${reason}, billing.as_of())`;

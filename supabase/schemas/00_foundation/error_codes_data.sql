@@ -10,6 +10,7 @@ insert into billing.error_codes (code, http_status, meaning) values
   ('invoice_frozen', 409, 'A finalized invoice cannot be edited.'),
   ('illegal_transition', 409, 'The invoice cannot go from its state to that one.'),
   ('client_blocked', 409, 'The client cannot be billed; the message says why.'),
+  ('invoice_held', 409, 'The draft is above a limit and waits for a person to release it.'),
   ('period_not_over', 409, 'The period has not ended in the client''s time zone.'),
   ('period_already_invoiced', 409, 'The period has a live invoice.'),
   ('credit_exceeds_invoice', 409, 'More would be credited than is left on the invoice.'),

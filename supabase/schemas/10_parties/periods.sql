@@ -18,11 +18,13 @@ create table public.billing_periods (
   constraint billing_periods_state_known check (
     state in ('pending', 'blocked', 'skipped', 'invoiced', 'voided')),
   constraint billing_periods_blocked_says_why check (
-    (state = 'blocked') = (num_nulls(reason, message) = 0))
+    (state = 'blocked' or reason is not distinct from 'held')
+      = (num_nulls(reason, message) = 0))
 ) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02,
   autovacuum_analyze_scale_factor = 0.02);
 comment on table public.billing_periods is
-  'What became of each client''s period: invoiced, skipped (zero), voided, blocked with a reason.';
+  'What became of each client''s period: invoiced, skipped (zero), voided, blocked with a reason.
+   The reason `held` says why the draft of an invoiced period is not issued.';
 comment on column public.billing_periods.full_days is
   'Days that the whole minimum is for; more than the period has where the anchor day changed.';
 comment on column public.billing_periods.usage_version is

@@ -22,9 +22,10 @@ grant select on billing.audit_log to service_role;
 create trigger refuse_change before update or delete or truncate on billing.audit_log
   for each statement execute function _billing.refuse_change();
 
--- What row_id says of a row: its id; of a membership, which has none, client and user.
+-- What row_id says of a row: its id; of what is held, the invoice's; of a membership, which has
+-- none, client and user.
 create function _billing.audit_key(changed jsonb) returns text language sql immutable
-return coalesce(changed ->> 'id', changed ->> 'log_id',
+return coalesce(changed ->> 'id', changed ->> 'log_id', changed ->> 'invoice_id',
   concat_ws('/', changed ->> 'client_id', changed ->> 'user_id'));
 
 -- One insert per statement, not per row: a run that makes 10,000 invoices pays once. Documents are
@@ -59,6 +60,13 @@ create trigger audit_delete after delete on billing.dismissed_logs
   referencing old table as old_rows
   for each statement execute function _billing.audit_delete();
 
+create trigger audit_insert after insert on billing.invoice_holds
+  referencing new table as new_rows
+  for each statement execute function _billing.audit_insert();
+create trigger audit_delete after delete on billing.invoice_holds
+  referencing old table as old_rows
+  for each statement execute function _billing.audit_delete();
+
 create function _billing.audit_update() returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -84,6 +92,10 @@ begin
   where c.after is not null;
   return null;
 end $$;
+
+create trigger audit_update after update on billing.invoice_holds
+  referencing old table as old_rows new table as new_rows
+  for each statement execute function _billing.audit_update();
 
 -- Invoices by the thousand are issued at once, each with a document of kilobytes: what is told of
 -- them is named column by column, and drafts are not looked at. All but the document.
@@ -165,7 +177,7 @@ declare
 begin
   foreach audited in array array['clients', 'agent_assignments', 'billing_config', 'prices',
     'billing_settings', 'models', 'providers', 'client_members', 'credit_notes', 'payments',
-    'invoice_items', 'balance_entries', 'service_intervals']
+    'invoice_items', 'balance_entries', 'service_intervals', 'hold_limits']
   loop
     execute format('create trigger audit_insert after insert on public.%I
       referencing new table as new_rows

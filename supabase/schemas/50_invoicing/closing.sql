@@ -66,7 +66,8 @@ begin
   made.credit_notes := _billing.credit_overcharges(_billing.overcharged_targets(
     charged || credited), as_of);
   perform _billing.mark_rated(charged, credited, made.drafts, versions, as_of);
-  made.issued := case issue when 'none' then '{}' when 'all' then made.drafts
+  perform _billing.hold_drafts(made.drafts, as_of);
+  made.issued := case issue when 'none' then '{}' when 'all' then _billing.unheld(made.drafts)
     else _billing.drafts_past_grace(as_of, array(
       select t.client_id from unnest(due || late) t)) end;
   perform _billing.write_documents(
@@ -78,8 +79,8 @@ begin
 end $$;
 
 -- Closes periods of clients that the caller has locked. `issue` says which drafts become invoices:
--- none, those past their grace, or all. Where terms move meanwhile it is done again; the third time
--- it holds them from the beginning.
+-- none, those past their grace, or all; never those that are held. Where terms move meanwhile it is
+-- done again; the third time it holds them from the beginning.
 create function _billing.close_periods(due billing.rating_target[], late billing.rating_target[],
   as_of timestamptz, issue text)
 returns _billing.closing language plpgsql set search_path = pg_catalog, pg_temp as $$

@@ -23,6 +23,8 @@ begin
       'wait until then, or look at it with billing.preview_invoice');
   end if;
   if invoice.kind <> 'period' then
+    perform _billing.hold_drafts(array[invoice.id], as_of);
+    perform _billing.refuse_held(invoice.id);
     perform _billing.finalize_invoices(array[invoice.id], as_of);
   else
     -- Brought up to date first: the document is made of records that go on changing.
@@ -33,9 +35,11 @@ begin
       perform billing.raise_error('client_blocked', _billing.blocked_message(made, target),
         'mend what blocks it, then finalize again');
     end if;
+    perform _billing.refuse_held(invoice.id);
   end if;
   return (select i.number from public.invoices i where i.id = invoice.id);
 end $$;
 comment on function billing.finalize_invoice is
-  'Finalizes one draft, brought up to date first; returns its number, null where it came to zero.';
+  'Finalizes one draft, brought up to date first; returns its number, null where it came to zero.
+   One that is held is refused until it is released.';
 grant execute on function billing.finalize_invoice(uuid, timestamptz) to service_role;

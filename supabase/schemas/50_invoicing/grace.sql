@@ -6,6 +6,8 @@ returns uuid[] language sql stable set search_path = pg_catalog, pg_temp as $$
     select d.* from public.invoices d
     where d.status = 'draft' and d.kind in ('period', 'late')
       and (client_ids is null or d.client_id = any (client_ids))
+      and not exists (select from billing.invoice_holds h
+        where h.invoice_id = d.id and d.total_minor > coalesce(h.released_minor, 0))
   )
   select coalesce(array_agg(i.id), '{}')
   from drafts i
@@ -19,4 +21,5 @@ returns uuid[] language sql stable set search_path = pg_catalog, pg_temp as $$
       and p.period_start = i.period_start and p.state = 'blocked'));
 $$;
 comment on function _billing.drafts_past_grace is
-  'Drafts of the run that are to be finalized; not those of periods that are blocked now.';
+  'Drafts of the run that are to be finalized; not those of periods that are blocked now,
+   nor those that are held.';

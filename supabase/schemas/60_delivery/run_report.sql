@@ -8,7 +8,8 @@ select r.id, r.as_of, r.started_at, r.finished_at - r.started_at as duration, r.
   (r.summary ->> 'credit_notes')::integer as credit_notes,
   (r.summary ->> 'discrepancies_healed')::bigint as discrepancies_healed,
   b.blocked, b.blocked_reasons, w.voided, q.quarantined_rows,
-  d.deliveries_pending, d.deliveries_dead, d.deliveries_skipped
+  d.deliveries_pending, d.deliveries_dead, d.deliveries_skipped,
+  coalesce((r.summary ->> 'held_count')::integer, 0) as held, h.held_reasons
 from billing.monthly_runs r
 cross join lateral (
   select string_agg(billing.money_text(e.value::bigint, e.key), ', ' order by e.key) as totals
@@ -26,6 +27,11 @@ cross join lateral (
   from jsonb_array_elements(r.summary -> 'voided') e
 ) w
 cross join lateral (
+  select coalesce(array_agg(format('%s%s: %s', e ->> 'client', ' from ' || (e ->> 'period_start'),
+    e ->> 'message') order by e ->> 'client', e ->> 'period_start'), '{}') as held_reasons
+  from jsonb_array_elements(r.summary -> 'held') e
+) h
+cross join lateral (
   select coalesce(sum((e ->> 'rows')::bigint), 0)::bigint as quarantined_rows
   from jsonb_array_elements(r.summary -> 'quarantined') e
 ) q
@@ -39,7 +45,8 @@ cross join lateral (
 ) d
 where r.finished_at is not null;
 comment on view billing.run_report is
-  'Each monthly run: invoices, totals, blocked months with reasons, and its deliveries as of now.';
+  'Each monthly run: invoices, totals, blocked months and held drafts with reasons, and its
+   deliveries as of now.';
 revoke all on billing.run_report from public;
 grant select on billing.run_report to service_role;
 
@@ -55,6 +62,9 @@ returns text language sql stable set search_path = pg_catalog, pg_temp as $$
     format('Deliveries pending: %s.', r.deliveries_pending),
     case when r.voided <> '{}' then E'Voided and not billed anew:\n- '
       || array_to_string(r.voided, E'\n- ') end,
+    case when r.held > 0 then format(E'Held drafts: %s:\n- ', r.held)
+      || array_to_string(r.held_reasons[:10], E'\n- ')
+      || case when r.held > 10 then format(E'\n- and %s more', r.held - 10) else '' end end,
     format('Blocked months: %s', r.blocked) || case when r.blocked = 0 then '.'
       else E':\n- ' || array_to_string(r.blocked_reasons[:10], E'\n- ')
         || case when r.blocked > 10 then format(E'\n- and %s more', r.blocked - 10) else '' end

@@ -136,6 +136,11 @@ returns bigint language sql security definer set search_path = pg_catalog, pg_te
     from _billing.future_notice() n
     where not _billing.is_told('future', n.names, as_of)
     union all
+    select format('held:%s:%s', (as_of at time zone 'UTC')::date, n.names), 'high',
+      'Drafts are held', n.message, null
+    from _billing.held_notice() n
+    where not _billing.is_told('held', n.names, as_of)
+    union all
     select format('too_many_keys:%s', (as_of at time zone 'UTC')::date), 'high',
       'Usage under too many names', format('%s log rows would take clients beyond %s keys of '
         || 'usage in a day and wait in quarantine: %s. If they are meant, raise '

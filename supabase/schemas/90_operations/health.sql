@@ -31,6 +31,11 @@ language sql stable security definer set search_path = pg_catalog, pg_temp set j
       string_agg(distinct p.reason, ', '))
     from public.billing_periods p where p.state = 'blocked' having count(*) > 0
     union all
+    select 'runs', 'late', min(h.held_at), format('%s drafts are held until they are released: %s',
+      count(*), _billing.first_few(array_agg(format('%s, %s', h.client, h.message)
+        order by h.client, h.period_start), 10, '; '))
+    from billing.held_invoices h having count(*) > 0
+    union all
     select 'runs', 'late', min(v.voided_at), format('%s voided periods wait to be regenerated: %s',
       count(*), string_agg(v.number, ', ' order by v.number))
     from _billing.voided_periods() v having count(*) > 0

@@ -71,6 +71,9 @@ returns jsonb language sql stable set search_path = pg_catalog, pg_temp as $$
       from batches r
       cross join lateral jsonb_populate_recordset(null::_billing.blocked_target, r.blocked) l
     ) b join public.clients c on c.id = b.client_id
+  ), held as materialized (
+    select h.*, row_number() over (order by h.client, h.period_start, h.invoice_id) as place
+    from billing.held_invoices h
   ), failed as materialized (
     select c.name, f.*, row_number() over (order by c.name, f.client_id) as rank
     from billing.run_clients f join public.clients c on c.id = f.client_id
@@ -90,6 +93,10 @@ returns jsonb language sql stable set search_path = pg_catalog, pg_temp as $$
         'client_id', b.client_id, 'period_start', b.period_start, 'reason', b.reason,
         'message', b.message) order by b.place), '[]') from blocked b where b.place <= 100),
     'blocked_count', (select count(*) from blocked),
+    'held', (select coalesce(jsonb_agg(jsonb_build_object('client', h.client,
+        'client_id', h.client_id, 'invoice_id', h.invoice_id, 'period_start', h.period_start,
+        'message', h.message) order by h.place), '[]') from held h where h.place <= 100),
+    'held_count', (select count(*) from held),
     'failed', (select coalesce(jsonb_agg(jsonb_build_object('client', f.name,
         'client_id', f.client_id, 'message', f.message) order by f.rank), '[]')
       from failed f where f.rank <= 100),
