@@ -4548,7 +4548,10 @@ returns table (client_id uuid, period_start date, period_end date, active_start 
   discount_minor bigint, taxes jsonb,
   payment_terms_days smallint, line_grouping text, grace_hours integer, deliveries text[])
 language plpgsql stable
-set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
+set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
+set enable_nestloop = on as $$
+-- Nested loops, also for callers that have none: a target's rows are found by index, and a batch
+-- of a run costs what its clients cost, whatever the number of all clients.
 #variable_conflict use_column
 begin
   return query
@@ -4864,16 +4867,17 @@ create function _billing.items_of_targets(targets billing.rating_target[])
 returns table (item_id uuid, period_start date)
 language sql stable set search_path = pg_catalog, pg_temp as $$
   with open_target as (
+    -- `offset 0`: asked target by target, by index; a join would read all invoices and periods.
     select t.* from unnest(targets) t
     where not exists (
       select from public.invoices v
       where v.client_id = t.client_id and v.period_start = t.period_start
-        and v.kind = 'period' and v.status not in ('draft', 'void'))
+        and v.kind = 'period' and v.status not in ('draft', 'void') offset 0)
       -- Skipped and unchanged since, it is settled like an invoiced one.
       and not exists (
         select from public.billing_periods s
         where s.client_id = t.client_id and s.period_start = t.period_start
-          and s.state = 'skipped' and not s.usage_changed)
+          and s.state = 'skipped' and not s.usage_changed offset 0)
   ), next_period as (
     select c.client_id, n.next_start
     from (select distinct o.client_id from open_target o) c
@@ -4906,9 +4910,12 @@ $$;
 -- are never charged: they block.
 create function _billing.rate_charges(targets billing.rating_target[],
   with_unpriced boolean default false)
-returns setof _billing.rated_line language sql stable
-set search_path = pg_catalog, pg_temp set jit = off
+returns setof _billing.rated_line language plpgsql stable
+set search_path = pg_catalog, pg_temp set jit = off set plan_cache_mode = force_generic_plan
 set enable_nestloop = off set enable_mergejoin = off as $$
+#variable_conflict use_column
+begin
+  return query
   with terms as materialized (
     select * from billing.period_terms(targets)
   ), usage as materialized (
@@ -4949,7 +4956,7 @@ set enable_nestloop = off set enable_mergejoin = off as $$
   join public.invoice_items i on i.id = p.item_id
   join terms t on t.client_id = i.client_id and t.period_start = p.period_start
     and t.currency = i.currency;
-$$;
+end $$;
 comment on function _billing.rate_charges is
   'Usage, minimum and one-off lines of target periods.';
 
@@ -5067,9 +5074,11 @@ comment on function _billing.add_discounts_and_taxes is
 
 create function _billing.rate_periods(targets billing.rating_target[],
   with_unpriced boolean default false)
-returns setof _billing.rated_line language sql stable
-set search_path = pg_catalog, pg_temp set jit = off
+returns setof _billing.rated_line language plpgsql stable
+set search_path = pg_catalog, pg_temp set jit = off set plan_cache_mode = force_generic_plan
 set enable_nestloop = off set enable_mergejoin = off as $$
+begin
+  return query
   with charges as materialized (
     select * from _billing.rate_charges(targets, with_unpriced)
   ), terms as materialized (
@@ -5091,7 +5100,7 @@ set enable_nestloop = off set enable_mergejoin = off as $$
     array(
       select (t.client_id, t.period_start, t.exponent, t.discount_percent, t.discount_minor,
         t.taxes)::_billing.section_terms from terms t)) d;
-$$;
+end $$;
 comment on function _billing.rate_periods is
   'All lines of target periods as if nothing had been invoiced: charges, discounts, taxes.';
 
@@ -5213,8 +5222,9 @@ comment on function _billing.deltas_of is
 create function _billing.section_deltas(targets billing.rating_target[])
 returns table (line _billing.rated_line, is_late boolean)
 language sql stable set search_path = pg_catalog, pg_temp as $$
+  -- Nothing is rated for nothing: most batches of a run have no such targets.
   select d.* from _billing.deltas_of(targets,
-    array(select r from _billing.rate_periods(targets) r)) d;
+    array(select r from _billing.rate_periods(targets) r)) d where targets <> '{}';
 $$;
 comment on function _billing.section_deltas is
   'Lines that are still to be charged (or, negative, given back) for target periods.';
@@ -5999,13 +6009,6 @@ language sql stable
 set search_path = pg_catalog, pg_temp set enable_nestloop = off set enable_mergejoin = off as $$
   with seller as materialized (
     select _billing.document_seller()::json as document
-  ), zones as materialized (
-    select distinct on (i.id) i.id, z.time_zone
-    from public.invoices i
-    join public.client_time_zones z
-      on z.client_id = i.client_id and z.effective_from < i.period_end
-    where i.id = any (invoice_ids) and i.kind = 'period'
-    order by i.id, z.effective_from desc
   )
   select i.id, json_build_object(
     'version', 1, 'kind', 'invoice', 'number', x.number, 'status', x.status,
@@ -6030,12 +6033,17 @@ set search_path = pg_catalog, pg_temp set enable_nestloop = off set enable_merge
     'notes', case when i.note is null then '[]' else json_build_array(i.note) end,
     'payment_terms_days', i.payment_terms_days, 'payment_url', null)::jsonb
   from public.invoices i
-  join public.clients c on c.id = i.client_id
+  -- One by one, by index: not all clients are read for a batch of them.
+  cross join lateral (select * from public.clients n where n.id = i.client_id offset 0) c
+  left join lateral (
+    select n.time_zone from public.client_time_zones n
+    where n.client_id = i.client_id and n.effective_from < i.period_end and i.kind = 'period'
+    order by n.effective_from desc limit 1
+  ) z on true
   join public.currencies cur on cur.code = i.currency
   cross join seller
   join _billing.document_lines(invoice_ids) l on l.invoice_id = i.id
   left join _billing.document_breakdown(invoice_ids) b on b.invoice_id = i.id
-  left join zones z on z.id = i.id
   left join unnest(issues) f on f.invoice_id = i.id
   cross join lateral (select coalesce(f.number, i.number) as number,
     coalesce(f.status, i.status) as status, coalesce(f.issued_on, i.issued_on) as issued_on,
@@ -7368,27 +7376,33 @@ comment on function _billing.open_periods is 'Adds the periods that are over at 
 create function _billing.run_targets(client_ids uuid[] default null)
 returns table (client_id uuid, period_start date, period_end date, is_late boolean)
 language sql stable set search_path = pg_catalog, pg_temp as $$
-  select p.client_id, p.period_start, p.period_end, coalesce(i.status <> 'draft', false)
+  select p.client_id, p.period_start, p.period_end, coalesce((
+    select i.status <> 'draft' from public.invoices i
+    where i.client_id = p.client_id and i.kind = 'period' and i.period_start = p.period_start
+      and i.status <> 'void'), false)
   from (
-    -- Asked for one by one, each has its index: settled periods, all of history, are not looked at.
-    select p.client_id, p.period_start from public.billing_periods p
-    where (p.usage_changed or p.state in ('pending', 'blocked')) and p.state <> 'voided'
-      and (client_ids is null or p.client_id = any (client_ids))
+    select unnest(client_ids) as client_id
+    union all
+    select x.id from public.clients x where client_ids is null
+  ) c
+  -- Client by client, each by its indexes: neither settled periods, all of history, nor the periods
+  -- of clients that are not asked for are looked at.
+  cross join lateral (
+    select d.period_start from public.billing_periods d
+    where d.client_id = c.client_id and d.state <> 'voided'
+      and (d.usage_changed or d.state in ('pending', 'blocked'))
     union
-    select i.client_id, i.period_start from public.invoices i
-    where i.status = 'draft' and i.kind = 'period'
-      and (client_ids is null or i.client_id = any (client_ids))
+    select d.period_start from public.invoices d
+    where d.client_id = c.client_id and d.status = 'draft' and d.kind = 'period'
     union
-    select i.client_id, l.section_start
-    from public.invoices i
-    join public.invoice_lines l on l.invoice_id = i.id and l.is_late
-    join public.billing_periods p on p.client_id = i.client_id
-      and p.period_start = l.section_start and p.state <> 'voided'
-    where i.status = 'draft' and (client_ids is null or i.client_id = any (client_ids))
+    select l.section_start
+    from public.invoices d
+    join public.invoice_lines l on l.invoice_id = d.id and l.is_late
+    join public.billing_periods s on s.client_id = d.client_id
+      and s.period_start = l.section_start and s.state <> 'voided'
+    where d.client_id = c.client_id and d.status = 'draft'
   ) w
-  join public.billing_periods p using (client_id, period_start)
-  left join public.invoices i on i.client_id = w.client_id and i.kind = 'period'
-    and i.period_start = w.period_start and i.status <> 'void';
+  join public.billing_periods p on p.client_id = c.client_id and p.period_start = w.period_start;
 $$;
 comment on function _billing.run_targets is
   'Periods that a run settles, of all clients or of some.';
@@ -9281,12 +9295,14 @@ begin
     s.delivery_attempts, case k.kind when 'hermes' then jsonb_build_object('priority', 'low',
       'message', format('Invoice %s for %s: %s %s, due %s', i.number, c.name,
         _billing.format_minor(i.total_minor, u.exponent), u.code, i.due_on)) else '{}' end
-  from public.invoices i
+  from unnest(invoice_ids) n(id)
+  -- By key: sorted by number, the planner would rather read all invoices in that order.
+  cross join lateral (select * from public.invoices x where x.id = n.id offset 0) i
   join public.clients c on c.id = i.client_id
   join public.currencies u on u.code = i.currency
   cross join public.billing_settings s
   cross join unnest(i.deliveries) k(kind)
-  where i.id = any (invoice_ids) and k.kind <> 'email'
+  where k.kind <> 'email'
   order by i.number, k.kind
   on conflict (dedupe_key) do nothing;
   insert into public.deliveries (kind, event, dedupe_key, client_id, invoice_id, after_id,
@@ -9295,12 +9311,13 @@ begin
     p.id, s.delivery_attempts, x.state,
     case x.state when 'skipped' then 'the client has no e-mail address' end,
     case x.state when 'skipped' then now() end
-  from public.invoices i
+  from unnest(invoice_ids) n(id)
+  cross join lateral (select * from public.invoices x where x.id = n.id offset 0) i
   cross join public.billing_settings s
   left join public.deliveries p on p.dedupe_key = format('invoice_issued:%s:stripe', i.id)
   cross join lateral (select case when i.document #>> '{client,email}' is null then 'skipped'
     when p.state in ('waiting', 'queued', 'running') then 'waiting' else 'queued' end as state) x
-  where i.id = any (invoice_ids) and 'email' = any (i.deliveries)
+  where 'email' = any (i.deliveries)
   order by i.number
   on conflict (dedupe_key) do nothing;
 end $$;

@@ -70,8 +70,9 @@ comment on function _billing.deltas_of is
 create function _billing.section_deltas(targets billing.rating_target[])
 returns table (line _billing.rated_line, is_late boolean)
 language sql stable set search_path = pg_catalog, pg_temp as $$
+  -- Nothing is rated for nothing: most batches of a run have no such targets.
   select d.* from _billing.deltas_of(targets,
-    array(select r from _billing.rate_periods(targets) r)) d;
+    array(select r from _billing.rate_periods(targets) r)) d where targets <> '{}';
 $$;
 comment on function _billing.section_deltas is
   'Lines that are still to be charged (or, negative, given back) for target periods.';

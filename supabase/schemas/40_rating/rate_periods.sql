@@ -2,9 +2,11 @@
 
 create function _billing.rate_periods(targets billing.rating_target[],
   with_unpriced boolean default false)
-returns setof _billing.rated_line language sql stable
-set search_path = pg_catalog, pg_temp set jit = off
+returns setof _billing.rated_line language plpgsql stable
+set search_path = pg_catalog, pg_temp set jit = off set plan_cache_mode = force_generic_plan
 set enable_nestloop = off set enable_mergejoin = off as $$
+begin
+  return query
   with charges as materialized (
     select * from _billing.rate_charges(targets, with_unpriced)
   ), terms as materialized (
@@ -26,6 +28,6 @@ set enable_nestloop = off set enable_mergejoin = off as $$
     array(
       select (t.client_id, t.period_start, t.exponent, t.discount_percent, t.discount_minor,
         t.taxes)::_billing.section_terms from terms t)) d;
-$$;
+end $$;
 comment on function _billing.rate_periods is
   'All lines of target periods as if nothing had been invoiced: charges, discounts, taxes.';

@@ -88,27 +88,33 @@ comment on function _billing.open_periods is 'Adds the periods that are over at 
 create function _billing.run_targets(client_ids uuid[] default null)
 returns table (client_id uuid, period_start date, period_end date, is_late boolean)
 language sql stable set search_path = pg_catalog, pg_temp as $$
-  select p.client_id, p.period_start, p.period_end, coalesce(i.status <> 'draft', false)
+  select p.client_id, p.period_start, p.period_end, coalesce((
+    select i.status <> 'draft' from public.invoices i
+    where i.client_id = p.client_id and i.kind = 'period' and i.period_start = p.period_start
+      and i.status <> 'void'), false)
   from (
-    -- Asked for one by one, each has its index: settled periods, all of history, are not looked at.
-    select p.client_id, p.period_start from public.billing_periods p
-    where (p.usage_changed or p.state in ('pending', 'blocked')) and p.state <> 'voided'
-      and (client_ids is null or p.client_id = any (client_ids))
+    select unnest(client_ids) as client_id
+    union all
+    select x.id from public.clients x where client_ids is null
+  ) c
+  -- Client by client, each by its indexes: neither settled periods, all of history, nor the periods
+  -- of clients that are not asked for are looked at.
+  cross join lateral (
+    select d.period_start from public.billing_periods d
+    where d.client_id = c.client_id and d.state <> 'voided'
+      and (d.usage_changed or d.state in ('pending', 'blocked'))
     union
-    select i.client_id, i.period_start from public.invoices i
-    where i.status = 'draft' and i.kind = 'period'
-      and (client_ids is null or i.client_id = any (client_ids))
+    select d.period_start from public.invoices d
+    where d.client_id = c.client_id and d.status = 'draft' and d.kind = 'period'
     union
-    select i.client_id, l.section_start
-    from public.invoices i
-    join public.invoice_lines l on l.invoice_id = i.id and l.is_late
-    join public.billing_periods p on p.client_id = i.client_id
-      and p.period_start = l.section_start and p.state <> 'voided'
-    where i.status = 'draft' and (client_ids is null or i.client_id = any (client_ids))
+    select l.section_start
+    from public.invoices d
+    join public.invoice_lines l on l.invoice_id = d.id and l.is_late
+    join public.billing_periods s on s.client_id = d.client_id
+      and s.period_start = l.section_start and s.state <> 'voided'
+    where d.client_id = c.client_id and d.status = 'draft'
   ) w
-  join public.billing_periods p using (client_id, period_start)
-  left join public.invoices i on i.client_id = w.client_id and i.kind = 'period'
-    and i.period_start = w.period_start and i.status <> 'void';
+  join public.billing_periods p on p.client_id = c.client_id and p.period_start = w.period_start;
 $$;
 comment on function _billing.run_targets is
   'Periods that a run settles, of all clients or of some.';

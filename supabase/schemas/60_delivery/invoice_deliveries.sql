@@ -11,12 +11,14 @@ begin
     s.delivery_attempts, case k.kind when 'hermes' then jsonb_build_object('priority', 'low',
       'message', format('Invoice %s for %s: %s %s, due %s', i.number, c.name,
         _billing.format_minor(i.total_minor, u.exponent), u.code, i.due_on)) else '{}' end
-  from public.invoices i
+  from unnest(invoice_ids) n(id)
+  -- By key: sorted by number, the planner would rather read all invoices in that order.
+  cross join lateral (select * from public.invoices x where x.id = n.id offset 0) i
   join public.clients c on c.id = i.client_id
   join public.currencies u on u.code = i.currency
   cross join public.billing_settings s
   cross join unnest(i.deliveries) k(kind)
-  where i.id = any (invoice_ids) and k.kind <> 'email'
+  where k.kind <> 'email'
   order by i.number, k.kind
   on conflict (dedupe_key) do nothing;
   insert into public.deliveries (kind, event, dedupe_key, client_id, invoice_id, after_id,
@@ -25,12 +27,13 @@ begin
     p.id, s.delivery_attempts, x.state,
     case x.state when 'skipped' then 'the client has no e-mail address' end,
     case x.state when 'skipped' then now() end
-  from public.invoices i
+  from unnest(invoice_ids) n(id)
+  cross join lateral (select * from public.invoices x where x.id = n.id offset 0) i
   cross join public.billing_settings s
   left join public.deliveries p on p.dedupe_key = format('invoice_issued:%s:stripe', i.id)
   cross join lateral (select case when i.document #>> '{client,email}' is null then 'skipped'
     when p.state in ('waiting', 'queued', 'running') then 'waiting' else 'queued' end as state) x
-  where i.id = any (invoice_ids) and 'email' = any (i.deliveries)
+  where 'email' = any (i.deliveries)
   order by i.number
   on conflict (dedupe_key) do nothing;
 end $$;

@@ -27,13 +27,6 @@ language sql stable
 set search_path = pg_catalog, pg_temp set enable_nestloop = off set enable_mergejoin = off as $$
   with seller as materialized (
     select _billing.document_seller()::json as document
-  ), zones as materialized (
-    select distinct on (i.id) i.id, z.time_zone
-    from public.invoices i
-    join public.client_time_zones z
-      on z.client_id = i.client_id and z.effective_from < i.period_end
-    where i.id = any (invoice_ids) and i.kind = 'period'
-    order by i.id, z.effective_from desc
   )
   select i.id, json_build_object(
     'version', 1, 'kind', 'invoice', 'number', x.number, 'status', x.status,
@@ -58,12 +51,17 @@ set search_path = pg_catalog, pg_temp set enable_nestloop = off set enable_merge
     'notes', case when i.note is null then '[]' else json_build_array(i.note) end,
     'payment_terms_days', i.payment_terms_days, 'payment_url', null)::jsonb
   from public.invoices i
-  join public.clients c on c.id = i.client_id
+  -- One by one, by index: not all clients are read for a batch of them.
+  cross join lateral (select * from public.clients n where n.id = i.client_id offset 0) c
+  left join lateral (
+    select n.time_zone from public.client_time_zones n
+    where n.client_id = i.client_id and n.effective_from < i.period_end and i.kind = 'period'
+    order by n.effective_from desc limit 1
+  ) z on true
   join public.currencies cur on cur.code = i.currency
   cross join seller
   join _billing.document_lines(invoice_ids) l on l.invoice_id = i.id
   left join _billing.document_breakdown(invoice_ids) b on b.invoice_id = i.id
-  left join zones z on z.id = i.id
   left join unnest(issues) f on f.invoice_id = i.id
   cross join lateral (select coalesce(f.number, i.number) as number,
     coalesce(f.status, i.status) as status, coalesce(f.issued_on, i.issued_on) as issued_on,
