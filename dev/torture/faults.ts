@@ -111,8 +111,8 @@ export const FAULTS: readonly Fault[] = [
     acts: 13,
     edits: [[
       "_billing.count_terms_change",
-      "if current_setting(",
-      "if tg_table_name not in ('stripe_meters', 'models') and current_setting(",
+      "if counted in (",
+      "if tg_table_name in ('stripe_meters', 'models') or counted in (",
     ]],
   },
   {

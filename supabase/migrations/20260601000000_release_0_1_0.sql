@@ -3102,33 +3102,56 @@ grant execute on function billing.reinstate_dismissed(uuid[]) to service_role;
 
 -- 30_pricing/terms_version.sql
 
--- The version of the terms: what rating reads besides usage.
+-- The versions of the terms: what rating reads besides usage. One for what holds for all clients,
+-- one for each client's own: a price of one client neither waits for another's invoice nor has it
+-- rated again.
 
-create table _billing.terms_version (
-  id boolean primary key default true constraint terms_version_one_row check (id),
-  version bigint not null default 0
+create table _billing.terms_versions (
+  client_id uuid references public.clients (id) on delete cascade,
+  version bigint not null default 0,
+  constraint terms_versions_of_client unique nulls not distinct (client_id)
 );
-comment on table _billing.terms_version is
-  'Counts the commits that changed what rating reads besides usage: prices, config, models, '
-  'meters.';
-alter table _billing.terms_version enable row level security;
-revoke all on _billing.terms_version from public;
+comment on table _billing.terms_versions is
+  'Counts the commits that changed what rating reads besides usage: prices, config, models, meters;
+   client null: those that hold for all clients.';
+alter table _billing.terms_versions enable row level security;
+revoke all on _billing.terms_versions from public;
 
-create function _billing.current_terms_version() returns bigint
+create function _billing.add_terms_versions() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+-- Definer: the table is nobody's but these functions'.
+begin
+  insert into _billing.terms_versions (client_id) select n.id from new_rows n;
+  return null;
+end $$;
+
+create trigger add_terms_versions after insert on public.clients
+  referencing new table as new_rows
+  for each statement execute function _billing.add_terms_versions();
+
+create function _billing.current_terms_version(client_ids uuid[]) returns bigint
 language sql stable set search_path = pg_catalog, pg_temp as $$
-  select v.version from _billing.terms_version v;
+  select sum(v.version)::bigint from _billing.terms_versions v
+  where v.client_id is null or v.client_id = any (client_ids);
 $$;
-comment on function _billing.current_terms_version is 'The version of the terms as committed now.';
+comment on function _billing.current_terms_version is
+  'The version of the terms of these clients as committed now: each change counts it up.';
 
 -- Keeps terms as they are until the transaction ends: a change waits with its commit. Raises
--- SQLSTATE LB001 where they have changed since `seen` was read; null asks for nothing.
-create function _billing.hold_terms(seen bigint default null)
+-- SQLSTATE LB001 where they have changed since `seen` was read; null asks for nothing. The common
+-- row last: a change locks at most one client's row before it.
+create function _billing.hold_terms(client_ids uuid[], seen bigint default null)
 returns bigint language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   found_version bigint;
 begin
   perform _billing.assert_lock_order(3);
-  select v.version into found_version from _billing.terms_version v for share;
+  with held as materialized (
+    select v.version from _billing.terms_versions v
+    where v.client_id is null or v.client_id = any (client_ids)
+    order by v.client_id nulls last for share
+  )
+  select sum(h.version) into found_version from held h;
   if found_version <> seen then
     raise exception using errcode = 'LB001',
       message = 'prices or other terms changed while periods were rated',
@@ -3137,23 +3160,44 @@ begin
   return found_version;
 end $$;
 comment on function _billing.hold_terms is
-  'Keeps prices and all other terms from changing until the transaction ends; returns the version.';
+  'Keeps the terms of these clients from changing until the transaction ends; returns the version.';
 
--- For deferred triggers: at the commit of a change of terms, once a transaction. Whoever rates
--- meanwhile sees the new version, or has committed its invoices before the guards, which fire after
--- this one, look for them.
+-- For deferred triggers: at the commit of a change of terms. Whoever rates meanwhile sees the new
+-- version, or has committed its invoices before the guards, which fire after this one, look for
+-- them. The argument names the column of the client; without one, or where it is null, the change
+-- holds for all. A transaction locks one client's row and then, where it changes terms of others
+-- too, the common one, once each: two of them cannot wait for each other.
 create function _billing.count_terms_change() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: editors of terms may not write the version by hand.
+declare
+  counted text := coalesce(current_setting('billing.terms_counted', true), '');
+  transaction constant text := pg_current_xact_id()::text;
+  client text;
 begin
-  if current_setting('billing.terms_counted', true) is distinct from pg_current_xact_id()::text then
-    update _billing.terms_version v set version = v.version + 1;
-    perform set_config('billing.terms_counted', pg_current_xact_id()::text, true);
-  end if;
+  foreach client in array case
+    when tg_nargs = 0 then array[null::text]
+    when tg_op = 'INSERT' then array[to_jsonb(new) ->> tg_argv[0]]
+    when tg_op = 'DELETE' then array[to_jsonb(old) ->> tg_argv[0]]
+    else array[to_jsonb(old) ->> tg_argv[0], to_jsonb(new) ->> tg_argv[0]] end
+  loop
+    if counted in (transaction, transaction || ' ' || client) then
+      continue;
+    end if;
+    if client is null or split_part(counted, ' ', 1) = transaction then
+      update _billing.terms_versions v set version = v.version + 1 where v.client_id is null;
+      counted := transaction;
+    else
+      update _billing.terms_versions v set version = v.version + 1
+      where v.client_id = client::uuid;
+      counted := transaction || ' ' || client;
+    end if;
+    perform set_config('billing.terms_counted', counted, true);
+  end loop;
   return null;
 end $$;
 comment on function _billing.count_terms_change is
-  'Trigger at commit: counts the transaction as a change of terms.';
+  'Trigger at commit: counts the transaction as a change of terms, of a client or of all.';
 
 create constraint trigger count_terms_change after insert or update or delete on public.models
   deferrable initially deferred for each row execute function _billing.count_terms_change();
@@ -3165,18 +3209,18 @@ create constraint trigger count_terms_change after update on public.billing_sett
   deferrable initially deferred for each row execute function _billing.count_terms_change();
 create constraint trigger count_terms_change after insert or update or delete
   on public.client_time_zones
-  deferrable initially deferred for each row execute function _billing.count_terms_change();
+  deferrable initially deferred for each row execute function _billing.count_terms_change('client_id');
 create constraint trigger count_terms_change after insert or update or delete
   on public.service_intervals
-  deferrable initially deferred for each row execute function _billing.count_terms_change();
+  deferrable initially deferred for each row execute function _billing.count_terms_change('client_id');
 create constraint trigger count_terms_change after update of billing_anchor_day on public.clients
-  deferrable initially deferred for each row execute function _billing.count_terms_change();
+  deferrable initially deferred for each row execute function _billing.count_terms_change('id');
 
 -- 30_pricing/terms_version_data.sql
 
--- The one row of the version.
+-- The version of what holds for all clients.
 
-insert into _billing.terms_version default values
+insert into _billing.terms_versions (client_id) values (null)
 on conflict do nothing;
 
 -- 30_pricing/config.sql
@@ -3258,7 +3302,7 @@ create policy "members and operators read billing config" on public.billing_conf
 
 create constraint trigger count_terms_change
   after insert or update or delete on public.billing_config
-  deferrable initially deferred for each row execute function _billing.count_terms_change();
+  deferrable initially deferred for each row execute function _billing.count_terms_change('client_id');
 create trigger refuse_truncate before truncate on public.billing_config
   for each statement execute function _billing.refuse_change();
 
@@ -3509,7 +3553,7 @@ create policy "members read their and default prices, operators all" on public.p
 -- run that could not see it. Which it was is decided by the version of the terms (ADR 20).
 -- Triggers of one event fire by name: count_terms_change before the guards.
 create constraint trigger count_terms_change after insert or update or delete on public.prices
-  deferrable initially deferred for each row execute function _billing.count_terms_change();
+  deferrable initially deferred for each row execute function _billing.count_terms_change('client_id');
 
 -- Truncate would pass by row triggers.
 create trigger refuse_truncate before truncate on public.prices
@@ -3806,7 +3850,7 @@ create trigger refuse_truncate before truncate on public.stripe_meters
 -- At the commit, as for prices: counted first, then asked once more.
 create constraint trigger count_terms_change after insert or update or delete
   on public.stripe_meters
-  deferrable initially deferred for each row execute function _billing.count_terms_change();
+  deferrable initially deferred for each row execute function _billing.count_terms_change('client_id');
 
 -- 35_books/invoices.sql
 
@@ -4001,9 +4045,9 @@ create policy "operators read invoice items" on public.invoice_items
 create constraint trigger count_terms_change_of_items
   after update of client_id, description, quantity, unit_amount, currency, item_day
   on public.invoice_items
-  deferrable initially deferred for each row execute function _billing.count_terms_change();
+  deferrable initially deferred for each row execute function _billing.count_terms_change('client_id');
 create constraint trigger count_terms_change after delete on public.invoice_items
-  deferrable initially deferred for each row execute function _billing.count_terms_change();
+  deferrable initially deferred for each row execute function _billing.count_terms_change('client_id');
 
 -- 35_books/credit_notes.sql
 
@@ -7882,7 +7926,8 @@ begin
   perform _billing.write_documents(
     array(select unnest(made.drafts) except select unnest(made.issued)));
   perform _billing.settle_items(made.issued);
-  perform _billing.hold_terms(terms_seen);
+  perform _billing.hold_terms(
+    array(select distinct t.client_id from unnest(due || late) t), terms_seen);
   perform _billing.finalize_invoices(made.issued, as_of);
   return made;
 end $$;
@@ -7895,17 +7940,19 @@ create function _billing.close_periods(due billing.rating_target[], late billing
 returns _billing.closing language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   versions constant _billing.period_version[] := _billing.lock_periods(due || late);
+  clients constant uuid[] := array(select distinct t.client_id from unnest(due || late) t);
 begin
   perform _billing.fire_terms_triggers();
   for attempt in 1..2 loop
     begin
       return _billing.close_at_terms(due, late, as_of, issue, versions,
-        _billing.current_terms_version());
+        _billing.current_terms_version(clients));
     exception when sqlstate 'LB001' then
       null;
     end;
   end loop;
-  return _billing.close_at_terms(due, late, as_of, issue, versions, _billing.hold_terms());
+  return _billing.close_at_terms(due, late, as_of, issue, versions,
+    _billing.hold_terms(clients));
 end $$;
 comment on function _billing.close_periods is
   'Rates periods and writes drafts, credit notes and, as `issue` says (none, past_grace, all), the

@@ -22,7 +22,7 @@ values ('pi_1', 'in_1', 0, '2026-07-02');
 
 -- It can be told of rows written anew: the run has locked those that there were.
 update _billing.settlement_locks set client_id = client_id;
-update _billing.terms_version set version = version;
+update _billing.terms_versions set version = version;
 update public.clients set email = email;
 
 -- Runs a statement, takes all of it back and returns the names of the rows that were locked.
@@ -108,9 +108,10 @@ select is(pg_temp.locked(format($$select _billing.lock_periods(array[
   $$select c.name, p.xmax::text as mark from public.billing_periods p
     join public.clients c on c.id = p.client_id where p.period_start = '2026-06-01'$$),
   '{One}', 'lock_periods locks the periods that it is given') from inv;
-select is(pg_temp.locked('select _billing.hold_terms()',
-  $$select 'terms' as name, v.xmax::text as mark from _billing.terms_version v$$), '{terms}',
-  'hold_terms locks the version of the terms');
+select is(pg_temp.locked(format('select _billing.hold_terms(%L)', array[client_id]),
+  $$select coalesce(c.name, 'all') as name, v.xmax::text as mark from _billing.terms_versions v
+    left join public.clients c on c.id = v.client_id$$), '{One,all}',
+  'hold_terms locks the versions of the client''s terms and of those for all') from inv;
 select is(pg_temp.locked(format('select _billing.get_invoice(%L)', id),
   'select i.client_id::text as name, i.xmax::text as mark from public.invoices i'),
   array[client_id::text], 'get_invoice locks the invoice') from inv;
@@ -136,7 +137,7 @@ begin
 end $$;
 select is(pg_temp.level_after($$select _billing.lock_clients('{}')$$), '1', 'clients');
 select is(pg_temp.level_after($$select _billing.lock_periods('{}')$$), '2', 'periods');
-select is(pg_temp.level_after($$select _billing.hold_terms()$$), '3', 'terms');
+select is(pg_temp.level_after($$select _billing.hold_terms('{}')$$), '3', 'terms');
 select is(pg_temp.level_after($$select billing.generate_invoice((select id from public.clients
   where name = 'Two'), '2026-07-01', '2026-08-02')$$), '4', 'numbers');
 

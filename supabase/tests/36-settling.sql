@@ -1,6 +1,6 @@
 -- Locks in one order, versions that are compared: what rates and writes stands on it.
 begin;
-select plan(56);
+select plan(60);
 
 insert into public.clients (id, name, started_on)
 select ('00000000-0000-4000-8000-00000000036' || n)::uuid, name, '2026-06-01'
@@ -16,6 +16,8 @@ $$;
 select trigger_is('public', 'clients', 'add_settlement_locks', '_billing', 'add_settlement_locks',
   'every client gets a lock of its own');
 select is((select count(*) from _billing.settlement_locks), 2::bigint, 'one each');
+select trigger_is('public', 'clients', 'add_terms_versions', '_billing', 'add_terms_versions',
+  'and a version of its terms');
 
 -- Order.
 set local _billing.assert_lock_order = on;
@@ -27,7 +29,8 @@ select _billing.open_periods('2026-07-01');
 select is((select array_agg(v.usage_version)
   from unnest(_billing.lock_periods(pg_temp.targets())) v),
   '{0,0}', 'then periods, whose versions are read');
-select is(_billing.hold_terms(), _billing.current_terms_version(), 'then terms');
+select is(_billing.hold_terms('{00000000-0000-4000-8000-000000000361}'), _billing.current_terms_version('{00000000-0000-4000-8000-000000000361}'),
+  'then terms');
 select lives_ok($$select _billing.assert_lock_order(4)$$, 'numbers last');
 select throws_like($$select _billing.lock_clients('{}')$$, '%level 1 taken after one of level 4%',
   'a client after that is out of order');
@@ -38,16 +41,45 @@ select lives_ok($$select _billing.lock_clients('{}')$$, 'outside of tests nothin
 set local billing.lock_level = '0';
 
 -- Terms.
-select throws_ok($$select _billing.hold_terms(_billing.current_terms_version() - 1)$$, 'LB001',
-  'prices or other terms changed while periods were rated', 'terms that moved are not built on');
-create temporary table before as select _billing.current_terms_version() as version;
+create function pg_temp.terms_version(client text) returns bigint language sql as $$
+  select _billing.current_terms_version(array(select c.id from public.clients c
+    where c.name = client))
+$$;
+select throws_ok($$select _billing.hold_terms('{}', _billing.current_terms_version('{}') - 1)$$,
+  'LB001', 'prices or other terms changed while periods were rated', 'terms that moved are not built on');
+create temporary table before as
+select c.name, pg_temp.terms_version(c.name) as version from public.clients c;
+create function pg_temp.counted() returns jsonb language plpgsql as $$
+declare
+  changes jsonb;
+begin
+  set constraints all immediate;
+  set constraints all deferred;
+  -- The next change is another transaction's, as far as counting goes.
+  perform set_config('billing.terms_counted', '', true);
+  select jsonb_object_agg(b.name, pg_temp.terms_version(b.name) - b.version) into changes
+  from before b;
+  update before b set version = pg_temp.terms_version(b.name);
+  return changes;
+end $$;
+-- What stands above counts first.
+select pg_temp.counted();
+insert into public.prices (id, client_id, metric, unit_amount)
+values ('00000000-0000-4000-8000-00000000a361', '00000000-0000-4000-8000-000000000361', 'units', 1);
+select is((select sum(pg_temp.terms_version(name) - version) from before), 0::numeric,
+  'a price counts when it is committed');
+select is(pg_temp.counted(), '{"One": 1, "Two": 0}', 'and then it does, for its client');
+update public.prices set client_id = '00000000-0000-4000-8000-000000000362'
+where id = '00000000-0000-4000-8000-00000000a361';
+select is(pg_temp.counted(), '{"One": 2, "Two": 1}',
+  'one that goes over to another client counts for all');
+update public.prices set unit_amount = 2 where id = '00000000-0000-4000-8000-00000000a361';
 insert into public.prices (client_id, metric, unit_amount)
-values ('00000000-0000-4000-8000-000000000361', 'units', 1);
-select is(_billing.current_terms_version(), version, 'a price counts when it is committed')
-from before;
-set constraints all immediate;
-select is(_billing.current_terms_version(), version + 1, 'and then it does') from before;
-set constraints all deferred;
+values ('00000000-0000-4000-8000-000000000362', 'things', 1);
+select is(pg_temp.counted(), '{"One": 0, "Two": 1}', 'two of a client count once');
+update public.prices set unit_amount = 3 where id = '00000000-0000-4000-8000-00000000a361';
+insert into public.prices (metric, unit_amount) values ('things', 1);
+select is(pg_temp.counted(), '{"One": 1, "Two": 2}', 'one of the default list counts for all');
 select trigger_is('public', 'prices', 'count_terms_change', '_billing', 'count_terms_change',
   'by a trigger at the commit');
 select is_empty($$

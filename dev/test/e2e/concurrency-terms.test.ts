@@ -192,3 +192,43 @@ Deno.test("an editor that holds one client does not keep the others from being b
       select count(*)::int as count from public.invoices where period_start = '2026-06-01'`;
     strictEqual(rows[0]?.count, 2);
   }));
+
+async function addPrice(sql: Sql, client: string | null): Promise<void> {
+  await sql`insert into public.prices (client_id, metric, unit_amount, effective_from)
+    values (${client}, ${`metric_${randomUUID()}`}, 1, '2200-01-01')`;
+}
+
+Deno.test("a client's price waits while its own invoice is written, not while another's is", () =>
+  withDatabase(async ({ sql, connect }) => {
+    const [editor, client, other] = [connect(), randomUUID(), randomUUID()];
+    const draft = await draftOfJune(sql, client);
+    await sql`insert into public.clients (id, name, started_on)
+      values (${other}, 'Other', '2026-06-01')`;
+    await editor`set lock_timeout = '300ms'`;
+    await sql.begin(async (run) => {
+      await run`select billing.finalize_invoice(${draft}, ${AS_OF})`;
+      await addPrice(editor, other);
+      for (const held of [client, null]) {
+        await rejects(addPrice(editor, held), /lock timeout/, `${held}`);
+      }
+    });
+    for (const free of [client, null]) await addPrice(editor, free);
+  }));
+
+Deno.test("two transactions that change the prices of both clients do not wait for each other", () =>
+  withDatabase(async ({ sql, connect }) => {
+    const [one, two] = [randomUUID(), randomUUID()];
+    await sql`insert into public.clients (id, name, started_on)
+      values (${one}, 'One', '2026-06-01'), (${two}, 'Two', '2026-06-01')`;
+    const orders = [[one, two], [two, one]].map((clients) => ({ clients, session: connect() }));
+    await Promise.all(orders.map(async ({ session, clients }) => {
+      for (let round = 0; round < 100; round++) {
+        await session.begin(async (edit) => {
+          for (const client of clients) await addPrice(edit, client);
+        });
+      }
+    }));
+    const [prices] = await sql<{ count: number }[]>`
+      select count(*)::int as count from public.prices where client_id is not null`;
+    strictEqual(prices?.count, 400);
+  }));

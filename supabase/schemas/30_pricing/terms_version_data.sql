@@ -1,4 +1,4 @@
--- The one row of the version.
+-- The version of what holds for all clients.
 
-insert into _billing.terms_version default values
+insert into _billing.terms_versions (client_id) values (null)
 on conflict do nothing;

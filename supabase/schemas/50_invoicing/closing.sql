@@ -73,7 +73,8 @@ begin
   perform _billing.write_documents(
     array(select unnest(made.drafts) except select unnest(made.issued)));
   perform _billing.settle_items(made.issued);
-  perform _billing.hold_terms(terms_seen);
+  perform _billing.hold_terms(
+    array(select distinct t.client_id from unnest(due || late) t), terms_seen);
   perform _billing.finalize_invoices(made.issued, as_of);
   return made;
 end $$;
@@ -86,17 +87,19 @@ create function _billing.close_periods(due billing.rating_target[], late billing
 returns _billing.closing language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   versions constant _billing.period_version[] := _billing.lock_periods(due || late);
+  clients constant uuid[] := array(select distinct t.client_id from unnest(due || late) t);
 begin
   perform _billing.fire_terms_triggers();
   for attempt in 1..2 loop
     begin
       return _billing.close_at_terms(due, late, as_of, issue, versions,
-        _billing.current_terms_version());
+        _billing.current_terms_version(clients));
     exception when sqlstate 'LB001' then
       null;
     end;
   end loop;
-  return _billing.close_at_terms(due, late, as_of, issue, versions, _billing.hold_terms());
+  return _billing.close_at_terms(due, late, as_of, issue, versions,
+    _billing.hold_terms(clients));
 end $$;
 comment on function _billing.close_periods is
   'Rates periods and writes drafts, credit notes and, as `issue` says (none, past_grace, all), the
