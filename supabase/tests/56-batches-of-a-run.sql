@@ -1,6 +1,6 @@
 -- A batch of a run reads no large table as a whole, however many clients were settled before it:
--- also where the first one, and with it all plans, found the tables empty. It reads the rows of its
--- own clients, by index, whatever the number of all clients and of invoices issued before.
+-- also where the first one, and with it all plans, found the tables empty. Nor does it read the rows
+-- of all clients by index: once, for a hash join, is what the planner may choose with so few.
 begin;
 select plan(4);
 
@@ -15,6 +15,9 @@ select md5('later' || n)::uuid, 'Later ' || n, '2026-05-01' from generate_series
 -- A session of its own, as far as plans go.
 discard plans;
 create temporary table run on commit drop as select billing.begin_run('2026-06-01 09:00+00') as id;
+-- As autovacuum does once so many rows have come.
+analyze public.clients, public.client_time_zones, public.service_intervals, public.billing_periods,
+  _billing.settlement_locks, _billing.terms_versions, billing.run_clients;
 select billing.heal_run(id) from run;
 select billing.settle_batch(id, 30) from run;
 
@@ -37,8 +40,8 @@ select is(pg_temp.rows_scanned(), (select rows from before),
 select is_empty($$
   select name, a.rows - coalesce(b.rows, 0) as rows
   from pg_temp.rows_fetched() a left join fetched b using (name)
-  where a.rows - coalesce(b.rows, 0) > 30 * 100 $$,
-  'and by index at most a hundred rows for each client that it settles');
+  where a.rows - coalesce(b.rows, 0) > 6000 $$,
+  'nor all of them by index, again and again, where few of their rows are asked for');
 select billing.settle_batch(id, 30) from run;
 select is((select count(*) from public.invoices where status = 'open'), 90::bigint,
   'in the end all are');
