@@ -2,11 +2,10 @@
 import type { Sql } from "postgres";
 import postgres from "postgres";
 import { z } from "zod";
-import { openBooks } from "../cases/play.ts";
 import { client as clientStep, price, type Row } from "../cases/world.ts";
 import { playWorldStep, type WorldStep } from "./steps.ts";
 import type { RandomClient } from "../properties/worlds.ts";
-import { booksAlone, booksOf } from "./alone.ts";
+import { booksAlone, booksOf, openWorld } from "./alone.ts";
 import { type Broken, laws } from "./laws.ts";
 import type { World } from "./moves.ts";
 import { planMove } from "./plans.ts";
@@ -157,9 +156,7 @@ async function settle(sql: Sql, clients: World["clients"]): Promise<State> {
     names: 0,
     runs: 0,
   };
-  await openBooks(sql);
-  // Random prices are no reason to hold a draft here: 36-held-drafts tests that.
-  await sql`delete from public.hold_limits`;
+  await openWorld(sql);
   for (const [index, random] of clients.entries()) {
     if (random === null) continue;
     const known = knownOf(String.fromCharCode(65 + index), random);
