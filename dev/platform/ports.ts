@@ -1,4 +1,4 @@
-/** Ports this process has promised already: whoever asked may not be listening yet. */
+/** Ports this process has promised already: their users may not be listening yet. */
 const promised = new Set<number>();
 
 /** Below what systems hand out by themselves (Linux from 32768, others from 49152). */

@@ -73,7 +73,7 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
       adminUrl: url("supabase_admin"),
       urlOf: url,
       hasRealCron: engine.hasRealCron,
-      // Whoever kills it while it is being started again waits for the same start.
+      // A second restart meanwhile waits for the same start.
       crash: () => crashing ??= crash().finally(() => crashing = undefined),
       stop: async () => {
         await server.stop();

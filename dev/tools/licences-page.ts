@@ -1,6 +1,6 @@
 import { LOCK_FILES, type LockedPackage, lockedPackages, readLockFile } from "./lock-file.ts";
 
-/** Licences that a package may have, each with what it asks of whoever passes the package on. */
+/** Licences that a package may have, each with what it asks of those who pass the package on. */
 export const ALLOWED: Readonly<Record<string, string>> = {
   "MIT": "keep the notice",
   "MIT-0": "nothing",

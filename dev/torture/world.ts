@@ -29,7 +29,7 @@ export interface World extends Outside {
   stop(): Promise<void>;
 }
 
-/** Starts it. Whoever starts it stops it. */
+/** Starts it. The caller stops it. */
 export async function startWorld(engine: EngineName): Promise<World> {
   const stripe = startStripe({ secretKey: KEY });
   const hermes = startHermes();

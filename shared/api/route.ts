@@ -32,7 +32,7 @@ export interface Route<
   readonly status: 200 | 201;
 }
 
-/** Operators and the service itself: whoever runs the billing. */
+/** Operators, and the service itself. */
 export const STAFF = ["operator", "service"] as const satisfies readonly Actor[];
 
 /** Staff, and members for what is theirs. */

@@ -55,7 +55,7 @@ export interface Remark {
   readonly lines: readonly string[];
 }
 
-/** A word across the page for whoever only glances at it. */
+/** A word across the page that shows the status at a glance. */
 export interface Ribbon {
   readonly text: string;
   readonly tone: "neutral" | "good" | "bad";

@@ -53,7 +53,7 @@ end $$;
 comment on function billing.raise_error is
   'Raises the registered domain error: SQLSTATE PT<http status>, DETAIL the stable code.';
 
--- Guards run as who writes: whoever may write terms must be able to be refused by their codes.
+-- Guards run with the writer's rights: a role that may write terms needs the codes that refuse it.
 grant execute on function billing.raise_error(text, text, text) to service_role;
 
 -- 00_foundation/error_codes_data.sql
@@ -353,7 +353,7 @@ create policy "users read their own memberships, operators all" on public.client
 grant execute on function billing.is_operator() to authenticated, service_role;
 
 -- For the tables that grow. "One of mine, or I am an operator" is a question that no index answers:
--- everything is read, whoever asks. One list for both is one that indexes by client do answer, at
+-- everything is read. One list for both is one that indexes by client do answer, at
 -- the cost of listing all clients where an operator asks (2 ms for 10,000).
 create function billing.readable_clients() returns uuid[]
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
@@ -969,7 +969,7 @@ create policy "operators read billing periods" on public.billing_periods
 
 -- Where each client's next period starts: at the end of the last, or after a gap in service on the
 -- anchor day on or before the day on which service begins again. A client without service to come
--- has none. Not pinned, so that it is inlined: whoever asks for one client does not compute all.
+-- has none. Not pinned, so that it is inlined: a query for one client does not compute all.
 create function billing.next_periods()
 returns table (client_id uuid, billing_anchor_day smallint, ended_on date, next_start date)
 language sql stable
@@ -1755,8 +1755,8 @@ comment on function _billing.sum_logs is
 
 -- Rebuild and reconcile: the same sums taken from the logs again, over days instead of arrivals.
 
--- Where long work is: the application_name of its session, for whoever looks at pg_stat_activity
--- meanwhile, and a notice for who waits for it.
+-- How far long work has come: in the application_name of its session, which pg_stat_activity shows,
+-- and in a notice for its caller.
 create function _billing.report_progress(what text)
 returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
@@ -2655,7 +2655,7 @@ alter table billing.usage_days enable row level security;
 revoke all on billing.usage_days from public;
 grant select on billing.usage_days to service_role;
 
--- Whoever changes records, rollup or hand: their days are to be compared again.
+-- Days whose records were changed, by the rollup or by hand, are to be compared again.
 create function _billing.note_changed_days() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: usage_days is written by nobody but these functions.
@@ -2945,7 +2945,7 @@ grant execute on function billing.retract_log(uuid, text) to service_role;
 -- last stated, never below zero, and moves to no other client, day, agent or model.
 create function _billing.refuse_correction() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
--- Definer: a correction is judged by all rows of its log, whoever stores it.
+-- Definer: a correction is judged by all rows of its log, also those that its writer may not read.
 declare
   original public.agent_usage_logs;
   named public.agent_usage_logs;
@@ -3162,7 +3162,7 @@ end $$;
 comment on function _billing.hold_terms is
   'Keeps the terms of these clients from changing until the transaction ends; returns the version.';
 
--- For deferred triggers: at the commit of a change of terms. Whoever rates meanwhile sees the new
+-- For deferred triggers: at the commit of a change of terms. A rating under way sees the new
 -- version, or has committed its invoices before the guards, which fire after this one, look for
 -- them. The argument names the column of the client; without one, or where it is null, the change
 -- holds for all. A transaction locks one client's row and then, where it changes terms of others
@@ -3209,10 +3209,12 @@ create constraint trigger count_terms_change after update on public.billing_sett
   deferrable initially deferred for each row execute function _billing.count_terms_change();
 create constraint trigger count_terms_change after insert or update or delete
   on public.client_time_zones
-  deferrable initially deferred for each row execute function _billing.count_terms_change('client_id');
+  deferrable initially deferred for each row
+  execute function _billing.count_terms_change('client_id');
 create constraint trigger count_terms_change after insert or update or delete
   on public.service_intervals
-  deferrable initially deferred for each row execute function _billing.count_terms_change('client_id');
+  deferrable initially deferred for each row
+  execute function _billing.count_terms_change('client_id');
 create constraint trigger count_terms_change after update of billing_anchor_day on public.clients
   deferrable initially deferred for each row execute function _billing.count_terms_change('id');
 
@@ -3302,7 +3304,8 @@ create policy "members and operators read billing config" on public.billing_conf
 
 create constraint trigger count_terms_change
   after insert or update or delete on public.billing_config
-  deferrable initially deferred for each row execute function _billing.count_terms_change('client_id');
+  deferrable initially deferred for each row
+  execute function _billing.count_terms_change('client_id');
 create trigger refuse_truncate before truncate on public.billing_config
   for each statement execute function _billing.refuse_change();
 
@@ -3553,7 +3556,8 @@ create policy "members read their and default prices, operators all" on public.p
 -- run that could not see it. Which it was is decided by the version of the terms (ADR 20).
 -- Triggers of one event fire by name: count_terms_change before the guards.
 create constraint trigger count_terms_change after insert or update or delete on public.prices
-  deferrable initially deferred for each row execute function _billing.count_terms_change('client_id');
+  deferrable initially deferred for each row
+  execute function _billing.count_terms_change('client_id');
 
 -- Truncate would pass by row triggers.
 create trigger refuse_truncate before truncate on public.prices
@@ -3850,7 +3854,8 @@ create trigger refuse_truncate before truncate on public.stripe_meters
 -- At the commit, as for prices: counted first, then asked once more.
 create constraint trigger count_terms_change after insert or update or delete
   on public.stripe_meters
-  deferrable initially deferred for each row execute function _billing.count_terms_change('client_id');
+  deferrable initially deferred for each row
+  execute function _billing.count_terms_change('client_id');
 
 -- 35_books/invoices.sql
 
@@ -4045,9 +4050,11 @@ create policy "operators read invoice items" on public.invoice_items
 create constraint trigger count_terms_change_of_items
   after update of client_id, description, quantity, unit_amount, currency, item_day
   on public.invoice_items
-  deferrable initially deferred for each row execute function _billing.count_terms_change('client_id');
+  deferrable initially deferred for each row
+  execute function _billing.count_terms_change('client_id');
 create constraint trigger count_terms_change after delete on public.invoice_items
-  deferrable initially deferred for each row execute function _billing.count_terms_change('client_id');
+  deferrable initially deferred for each row
+  execute function _billing.count_terms_change('client_id');
 
 -- 35_books/credit_notes.sql
 
@@ -4263,7 +4270,7 @@ $$;
 
 -- 35_books/invoice_guards.sql
 
--- An issued invoice stays as it was. Guarded by the database, not by habit: whoever writes.
+-- An issued invoice stays as it was: the database refuses a change by any writer.
 create function _billing.guard_invoice() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -7404,7 +7411,7 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
   with periods as materialized (
     select * from _billing.unopened_periods(as_of)
   ), standing as materialized (
-    -- Whoever changes the service of a client waits for its new periods, to mark them. One that is
+    -- A change of a client's service waits for its new periods, to mark them. A client that is
     -- being changed at this moment gets its periods by the next run.
     select c.id from public.clients c
     where c.id in (select p.client_id from periods p) for share of c skip locked
@@ -8237,7 +8244,7 @@ create table billing.monthly_runs (
     (finished_at is null) = (summary is null))
 );
 comment on table billing.monthly_runs is
-  'Each run: what it did once it is finished. One is open at a time; whoever runs joins it.';
+  'Each run: what it did once it is finished. One is open at a time; a second caller joins it.';
 create unique index monthly_runs_one_open on billing.monthly_runs ((true))
   where finished_at is null;
 alter table billing.monthly_runs enable row level security;
@@ -8956,7 +8963,7 @@ end $$;
 -- 60_delivery/deliveries.sql
 
 -- Deliveries: what must reach the world outside, one durable row each. The row is the record; the
--- call that wakes the worker is only a nudge and may be lost.
+-- call that wakes the worker may be lost.
 
 create table public.deliveries (
   id bigint generated always as identity primary key,
@@ -9371,7 +9378,7 @@ end $$;
 comment on function _billing.queue_invoice_deliveries is
   'Queues what the deliveries of issued invoices say; each once.';
 
--- Every way an invoice moves passes here, whoever moves it.
+-- Every change of an invoice's status passes here.
 create function _billing.follow_invoices() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: deliveries are written by nobody but billing's own functions.
@@ -9569,8 +9576,8 @@ end $$;
 create trigger report_run after update of summary on billing.monthly_runs
   for each row execute function _billing.report_run();
 
--- For whoever waits for a run to be delivered (the n8n workflow): what is left, and what the last
--- run came to. `failed` are the deliveries of that run that gave up.
+-- For callers that wait until a run is delivered (the n8n workflow): what is left, and the result
+-- of the last run. `failed` are the deliveries of that run that gave up.
 create function _billing.delivery_overview()
 returns jsonb language sql stable set search_path = pg_catalog, pg_temp as $$
   select jsonb_build_object(
@@ -12746,7 +12753,7 @@ comment on function _billing.cut_off_reconciliation is
 -- What runs by the clock: events that failed or were not acted on, the outbox, reconciliation.
 
 -- Calls reconcile-stripe, where it can be called and there is something to tell or compare. Stripe
--- being off is the function's to say. Like every nudge it may be lost; the next one finds the same.
+-- being off is the function's to say. The call may be lost; the next one finds the same.
 create function billing.nudge_stripe(body jsonb) returns text
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: reads Vault, which callers may not.
@@ -13816,7 +13823,7 @@ comment on function _billing.next_run is 'Next time a cron schedule fires after 
 
 -- 90_operations/unfinished_work.sql
 
--- Work that was begun and has not ended within its time: whoever did it has died, or something that
+-- Work that was begun and has not ended within its time: its process has died, or something that
 -- it needs is missing. Each goes on by itself when its job is called again.
 create function _billing.unfinished_work(at timestamptz default clock_timestamp())
 returns table (part text, what text, since timestamptz, message text)

@@ -99,7 +99,7 @@ where (client_id, usage_day, model, metric, agent) = (select client_id, usage_da
   agent from public.usage_records where usage_day = '2026-06-12' and metric = 'requests'
   order by 1, 2, 3, 4, 5 limit 1);
 select set_eq('select day from pg_temp.unverified', array['2026-06-11', '2026-06-12']::date[],
-  'whoever changes records has their days compared again');
+  'days whose records are changed by hand are compared again');
 select is(billing.reconcile_usage('2026-07-03 03:40+00'), 2::bigint,
   'the next one finds and heals what was changed by hand');
 select is(pg_temp.fingerprint(), (select fingerprint from known), 'to what it was');

@@ -68,8 +68,8 @@ begin
 end $$;
 select is(pg_temp.clients('select 1'), null, 'what locks nothing is seen to lock nothing');
 
--- Whoever writes the books of a client takes its lock first, even where nothing is to be written:
--- so that it reads what nobody is about to change. The client's alone.
+-- Every function that writes the books of a client takes its lock first, even where nothing is to
+-- be written: so that it reads what nobody is about to change. The client's alone.
 select is(pg_temp.clients(format(v.statement, (select id from inv), (select client_id from inv))),
   '{One}', v.statement)
 from (values

@@ -1,5 +1,5 @@
 -- draft -> open -> paid | void | uncollectible. The database refuses every other way and every
--- edit of what is issued, whoever asks.
+-- edit of what is issued, by any writer.
 begin;
 select plan(24);
 

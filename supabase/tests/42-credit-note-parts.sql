@@ -1,4 +1,4 @@
--- The parts of a credit note sum to it, and none is below zero, whoever writes.
+-- The parts of a credit note sum to it, and none is below zero, for any writer.
 begin;
 select plan(5);
 

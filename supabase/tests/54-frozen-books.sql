@@ -1,4 +1,4 @@
--- What is issued stays, and so do the terms it was issued under; whoever writes.
+-- What is issued stays, and so do the terms it was issued under, for any writer.
 begin;
 select plan(23);
 

@@ -1,6 +1,6 @@
 -- A batch of a run reads no large table as a whole, however many clients were settled before it:
--- also where the first one, and with it all plans, found the tables empty. Nor does it read the rows
--- of all clients by index: once, for a hash join, is what the planner may choose with so few.
+-- also where the first one, and with it all plans, found the tables empty. Nor does it read the
+-- rows of all clients by index: once, for a hash join, is what the planner may choose with so few.
 begin;
 select plan(4);
 

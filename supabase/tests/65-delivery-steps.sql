@@ -101,7 +101,7 @@ select is((select billing.run_report_text(id) from billing.monthly_runs), concat
 select results_eq($$select o ->> 'pending' = (select count(*)::text from public.deliveries
       where state in ('waiting', 'queued', 'running')), o ->> 'dead', o #>> '{run,invoices}',
     o #>> '{run,failed}', o #>> '{run,totals}' from _billing.delivery_overview() o$$,
-  $$values (true, '2', '3', '2', '150.00 USD')$$, 'and numbers for whoever waits for it');
+  $$values (true, '2', '3', '2', '150.00 USD')$$, 'and its numbers');
 select billing.run_monthly('2026-07-01 09:30+00');
 select is((select count(*) from public.deliveries where dedupe_key like 'run%'), 2::bigint,
   'a run that did nothing is not reported');

@@ -1,6 +1,6 @@
 import { deepStrictEqual, rejects, strictEqual } from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import type { Sql } from "postgres";
+import type { Sql, TransactionSql } from "postgres";
 import { withDatabase } from "../support/june-database.ts";
 
 // 100 searches in June; a cent each by the default list, five by the price that is being added.
@@ -193,7 +193,7 @@ Deno.test("an editor that holds one client does not keep the others from being b
     strictEqual(rows[0]?.count, 2);
   }));
 
-async function addPrice(sql: Sql, client: string | null): Promise<void> {
+async function addPrice(sql: Sql | TransactionSql, client: string | null): Promise<void> {
   await sql`insert into public.prices (client_id, metric, unit_amount, effective_from)
     values (${client}, ${`metric_${randomUUID()}`}, 1, '2200-01-01')`;
 }

@@ -15,7 +15,7 @@ const listSchema = z.object({
   })),
 });
 
-Deno.test("mail is caught with its attachments, whoever it is for", async () => {
+Deno.test("mail to any address is caught with its attachments", async () => {
   const subject = `Invoice for Ωmega ${crypto.randomUUID()}`;
   const transport = createTransport(platform.smtpUrl);
   await transport.sendMail({

@@ -33,7 +33,7 @@ const WANTED = [
   btoa(`user:${CANARY.hermesPassword}`),
 ];
 
-Deno.test("no secret is in any log line, answer or table, whatever fails and whoever quotes it", async () => {
+Deno.test("no secret is in any log line, answer or table, whatever fails", async () => {
   const { urls, functionLog, stop } = await startPlatform({ engine: shared.engine });
   const sql = postgres(urls.databaseAdmin, { max: 1, onnotice: () => {} });
   const echo = startEchoes();

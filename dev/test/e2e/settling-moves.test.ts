@@ -157,7 +157,7 @@ const HOLDS: Readonly<Record<string, Hold>> = {
 
 const PAUSE = 4242;
 
-/** Whoever holds this advisory lock keeps what has been rated from being written. */
+/** While a session holds this advisory lock, nothing that was rated is written. */
 async function pauseBeforeWriting(sql: Sql): Promise<void> {
   await sql`
     create function public.pause_before_writing() returns trigger language plpgsql as $$

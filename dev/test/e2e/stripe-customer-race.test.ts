@@ -3,7 +3,7 @@ import { withDatabase } from "../support/june-database.ts";
 
 const CLIENTS = 2000;
 
-// All in step: whoever waited for another's commit begins the next client at the same moment.
+// All in step: sessions that waited for another's commit begin the next client at the same moment.
 const NOTE_ALL = `do $$
   declare
     wanted record;

@@ -48,7 +48,7 @@ export async function recordedReleases(): Promise<Release[]> {
   );
 }
 
-/** Released migrations that are gone or were edited: whoever has them will never get the change. */
+/** Released migrations that are gone or were edited: databases that have them never get the change. */
 export function editedMigrations(released: Release, current: Release): string[] {
   return Object.entries(released.migrations).flatMap(([file, digest]) =>
     current.migrations[file] === digest ? [] : [

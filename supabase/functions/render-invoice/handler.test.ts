@@ -49,7 +49,7 @@ Deno.test("a PDF comes as a file with its number for a name and its digest for a
   assert.equal(response.headers.get("cache-control"), "no-store");
 });
 
-Deno.test("whoever has the file is told that nothing changed", async () => {
+Deno.test("a caller that has the file is told that nothing changed", async () => {
   const { response } = await ask(post({ invoice_id: ID }));
   const etag = response.headers.get("etag") ?? "";
   await response.body?.cancel();

@@ -24,5 +24,5 @@ end $$;
 comment on function billing.raise_error is
   'Raises the registered domain error: SQLSTATE PT<http status>, DETAIL the stable code.';
 
--- Guards run as who writes: whoever may write terms must be able to be refused by their codes.
+-- Guards run with the writer's rights: a role that may write terms needs the codes that refuse it.
 grant execute on function billing.raise_error(text, text, text) to service_role;

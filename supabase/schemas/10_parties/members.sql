@@ -41,7 +41,7 @@ create policy "users read their own memberships, operators all" on public.client
 grant execute on function billing.is_operator() to authenticated, service_role;
 
 -- For the tables that grow. "One of mine, or I am an operator" is a question that no index answers:
--- everything is read, whoever asks. One list for both is one that indexes by client do answer, at
+-- everything is read. One list for both is one that indexes by client do answer, at
 -- the cost of listing all clients where an operator asks (2 ms for 10,000).
 create function billing.readable_clients() returns uuid[]
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$

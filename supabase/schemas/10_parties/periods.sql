@@ -48,7 +48,7 @@ create policy "operators read billing periods" on public.billing_periods
 
 -- Where each client's next period starts: at the end of the last, or after a gap in service on the
 -- anchor day on or before the day on which service begins again. A client without service to come
--- has none. Not pinned, so that it is inlined: whoever asks for one client does not compute all.
+-- has none. Not pinned, so that it is inlined: a query for one client does not compute all.
 create function billing.next_periods()
 returns table (client_id uuid, billing_anchor_day smallint, ended_on date, next_start date)
 language sql stable

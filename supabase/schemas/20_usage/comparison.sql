@@ -1,7 +1,7 @@
 -- Rebuild and reconcile: the same sums taken from the logs again, over days instead of arrivals.
 
--- Where long work is: the application_name of its session, for whoever looks at pg_stat_activity
--- meanwhile, and a notice for who waits for it.
+-- How far long work has come: in the application_name of its session, which pg_stat_activity shows,
+-- and in a notice for its caller.
 create function _billing.report_progress(what text)
 returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin

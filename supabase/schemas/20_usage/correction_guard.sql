@@ -3,7 +3,7 @@
 -- last stated, never below zero, and moves to no other client, day, agent or model.
 create function _billing.refuse_correction() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
--- Definer: a correction is judged by all rows of its log, whoever stores it.
+-- Definer: a correction is judged by all rows of its log, also those that its writer may not read.
 declare
   original public.agent_usage_logs;
   named public.agent_usage_logs;

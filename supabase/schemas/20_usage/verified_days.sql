@@ -13,7 +13,7 @@ alter table billing.usage_days enable row level security;
 revoke all on billing.usage_days from public;
 grant select on billing.usage_days to service_role;
 
--- Whoever changes records, rollup or hand: their days are to be compared again.
+-- Days whose records were changed, by the rollup or by hand, are to be compared again.
 create function _billing.note_changed_days() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: usage_days is written by nobody but these functions.

@@ -64,7 +64,8 @@ create policy "members read their and default prices, operators all" on public.p
 -- run that could not see it. Which it was is decided by the version of the terms (ADR 20).
 -- Triggers of one event fire by name: count_terms_change before the guards.
 create constraint trigger count_terms_change after insert or update or delete on public.prices
-  deferrable initially deferred for each row execute function _billing.count_terms_change('client_id');
+  deferrable initially deferred for each row
+  execute function _billing.count_terms_change('client_id');
 
 -- Truncate would pass by row triggers.
 create trigger refuse_truncate before truncate on public.prices

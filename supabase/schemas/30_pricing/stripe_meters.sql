@@ -71,4 +71,5 @@ create trigger refuse_truncate before truncate on public.stripe_meters
 -- At the commit, as for prices: counted first, then asked once more.
 create constraint trigger count_terms_change after insert or update or delete
   on public.stripe_meters
-  deferrable initially deferred for each row execute function _billing.count_terms_change('client_id');
+  deferrable initially deferred for each row
+  execute function _billing.count_terms_change('client_id');

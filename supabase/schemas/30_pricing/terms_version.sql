@@ -58,7 +58,7 @@ end $$;
 comment on function _billing.hold_terms is
   'Keeps the terms of these clients from changing until the transaction ends; returns the version.';
 
--- For deferred triggers: at the commit of a change of terms. Whoever rates meanwhile sees the new
+-- For deferred triggers: at the commit of a change of terms. A rating under way sees the new
 -- version, or has committed its invoices before the guards, which fire after this one, look for
 -- them. The argument names the column of the client; without one, or where it is null, the change
 -- holds for all. A transaction locks one client's row and then, where it changes terms of others
@@ -105,9 +105,11 @@ create constraint trigger count_terms_change after update on public.billing_sett
   deferrable initially deferred for each row execute function _billing.count_terms_change();
 create constraint trigger count_terms_change after insert or update or delete
   on public.client_time_zones
-  deferrable initially deferred for each row execute function _billing.count_terms_change('client_id');
+  deferrable initially deferred for each row
+  execute function _billing.count_terms_change('client_id');
 create constraint trigger count_terms_change after insert or update or delete
   on public.service_intervals
-  deferrable initially deferred for each row execute function _billing.count_terms_change('client_id');
+  deferrable initially deferred for each row
+  execute function _billing.count_terms_change('client_id');
 create constraint trigger count_terms_change after update of billing_anchor_day on public.clients
   deferrable initially deferred for each row execute function _billing.count_terms_change('id');

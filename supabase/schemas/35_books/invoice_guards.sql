@@ -1,4 +1,4 @@
--- An issued invoice stays as it was. Guarded by the database, not by habit: whoever writes.
+-- An issued invoice stays as it was: the database refuses a change by any writer.
 create function _billing.guard_invoice() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare

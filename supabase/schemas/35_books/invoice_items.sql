@@ -38,6 +38,8 @@ create policy "operators read invoice items" on public.invoice_items
 create constraint trigger count_terms_change_of_items
   after update of client_id, description, quantity, unit_amount, currency, item_day
   on public.invoice_items
-  deferrable initially deferred for each row execute function _billing.count_terms_change('client_id');
+  deferrable initially deferred for each row
+  execute function _billing.count_terms_change('client_id');
 create constraint trigger count_terms_change after delete on public.invoice_items
-  deferrable initially deferred for each row execute function _billing.count_terms_change('client_id');
+  deferrable initially deferred for each row
+  execute function _billing.count_terms_change('client_id');

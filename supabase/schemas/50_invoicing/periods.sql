@@ -72,7 +72,7 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
   with periods as materialized (
     select * from _billing.unopened_periods(as_of)
   ), standing as materialized (
-    -- Whoever changes the service of a client waits for its new periods, to mark them. One that is
+    -- A change of a client's service waits for its new periods, to mark them. A client that is
     -- being changed at this moment gets its periods by the next run.
     select c.id from public.clients c
     where c.id in (select p.client_id from periods p) for share of c skip locked

@@ -1,5 +1,5 @@
 -- Deliveries: what must reach the world outside, one durable row each. The row is the record; the
--- call that wakes the worker is only a nudge and may be lost.
+-- call that wakes the worker may be lost.
 
 create table public.deliveries (
   id bigint generated always as identity primary key,

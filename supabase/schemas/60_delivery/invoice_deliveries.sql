@@ -40,7 +40,7 @@ end $$;
 comment on function _billing.queue_invoice_deliveries is
   'Queues what the deliveries of issued invoices say; each once.';
 
--- Every way an invoice moves passes here, whoever moves it.
+-- Every change of an invoice's status passes here.
 create function _billing.follow_invoices() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: deliveries are written by nobody but billing's own functions.

@@ -112,8 +112,8 @@ end $$;
 create trigger report_run after update of summary on billing.monthly_runs
   for each row execute function _billing.report_run();
 
--- For whoever waits for a run to be delivered (the n8n workflow): what is left, and what the last
--- run came to. `failed` are the deliveries of that run that gave up.
+-- For callers that wait until a run is delivered (the n8n workflow): what is left, and the result
+-- of the last run. `failed` are the deliveries of that run that gave up.
 create function _billing.delivery_overview()
 returns jsonb language sql stable set search_path = pg_catalog, pg_temp as $$
   select jsonb_build_object(

@@ -1,7 +1,7 @@
 -- What runs by the clock: events that failed or were not acted on, the outbox, reconciliation.
 
 -- Calls reconcile-stripe, where it can be called and there is something to tell or compare. Stripe
--- being off is the function's to say. Like every nudge it may be lost; the next one finds the same.
+-- being off is the function's to say. The call may be lost; the next one finds the same.
 create function billing.nudge_stripe(body jsonb) returns text
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: reads Vault, which callers may not.

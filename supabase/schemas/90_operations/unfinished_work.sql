@@ -1,4 +1,4 @@
--- Work that was begun and has not ended within its time: whoever did it has died, or something that
+-- Work that was begun and has not ended within its time: its process has died, or something that
 -- it needs is missing. Each goes on by itself when its job is called again.
 create function _billing.unfinished_work(at timestamptz default clock_timestamp())
 returns table (part text, what text, since timestamptz, message text)

@@ -13,7 +13,7 @@ create table billing.monthly_runs (
     (finished_at is null) = (summary is null))
 );
 comment on table billing.monthly_runs is
-  'Each run: what it did once it is finished. One is open at a time; whoever runs joins it.';
+  'Each run: what it did once it is finished. One is open at a time; a second caller joins it.';
 create unique index monthly_runs_one_open on billing.monthly_runs ((true))
   where finished_at is null;
 alter table billing.monthly_runs enable row level security;

@@ -1,4 +1,4 @@
--- Who asks is read from the token, by the policies as by the audit trail.
+-- The caller is read from the token, by the policies as by the audit trail.
 begin;
 select plan(12);
 
@@ -24,7 +24,7 @@ select is(billing.actor(), '0000000a-0000-0000-0000-000000000001', 'and acts by 
 select pg_temp.claim('{"sub": "0000000b-0000-0000-0000-000000000002", "role": "authenticated",
   "user_metadata": {"role": "operator"}}');
 select ok(billing.my_clients() = '{}' and not billing.is_operator(),
-  'a stranger has none, whatever it writes about itself');
+  'an unknown user has none, whatever its own metadata say');
 select is(billing.readable_clients(), '{}', 'and reads nothing');
 select pg_temp.claim('{"app_metadata": {"role": "operator"}, "role": "authenticated"}');
 select ok(billing.is_operator(), 'an operator is who the server calls one');
