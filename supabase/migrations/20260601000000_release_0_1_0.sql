@@ -11877,8 +11877,10 @@ begin
   if known.seen_at > seen or known.ended_at is not null then
     return 'known';
   end if;
-  -- Of two in one second, the one that begins where the other ended is the newer.
-  if known.seen_at = seen and was is distinct from known.status then
+  -- Of two in one second, the one that begins where the other ended is the newer, and an end the
+  -- last.
+  if known.seen_at = seen and was is distinct from known.status
+    and subscription ->> 'ended_at' is null then
     return 'known';
   end if;
   insert into public.stripe_subscriptions as s (stripe_subscription_id, client_id, livemode, status,

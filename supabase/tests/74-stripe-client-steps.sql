@@ -1,6 +1,6 @@
 -- Customers and subscriptions of Stripe, and which client they are.
 begin;
-select plan(28);
+select plan(31);
 
 insert into public.clients (id, name, email, started_on) values
   ('00000000-0000-0000-0000-00000000000a', 'Acme', 'a@acme.test', '2026-06-01'),
@@ -92,6 +92,22 @@ select is(billing.forget_stripe_customer('cus_1', '2026-07-10'),
 select _billing.save_stripe_customer('00000000-0000-0000-0000-00000000000a', false, 'cus_2', 'd2');
 select results_eq('select stripe_customer_id, sent_digest, deleted_at from public.stripe_customers',
   $$values ('cus_2', 'd2', null::timestamptz)$$, 'until it is made anew');
+
+-- An end that is told in the second of the beginning.
+insert into public.clients (id, name, started_on)
+values ('00000000-0000-0000-0000-00000000000f', 'Brief', '2026-06-17');
+create function pg_temp.brief(status text, more jsonb) returns text language sql as $$
+  select billing.apply_stripe_subscription(jsonb_build_object('id', 'sub_brief', 'status', status,
+    'livemode', false, 'currency', 'usd', 'customer', 'cus_brief', 'items', '{"data": []}'::jsonb,
+    'metadata', '{"leveredge_client_id": "00000000-0000-0000-0000-00000000000f"}'::jsonb) || more,
+    '2026-06-02')
+$$;
+select is(pg_temp.brief('active', '{"start_date": 1780358400}'),
+  'subscription active, billing config made', 'a subscription begins');
+select is(pg_temp.brief('canceled', '{"ended_at": 1780358400}'),
+  'subscription canceled, service ended', 'and its end in the same second is the last of it');
+select is_empty($$select from public.service_intervals s
+  where s.client_id = '00000000-0000-0000-0000-00000000000f'$$, 'service does not begin');
 
 select * from finish();
 rollback;
