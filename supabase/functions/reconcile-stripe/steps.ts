@@ -8,7 +8,7 @@ import type { BothSides } from "../_shared/stripe/store.ts";
 import { type ComparedInvoice, compareSides, type Difference, receivedOf } from "./compare.ts";
 import { fetchEvents } from "./events.ts";
 import { meterDifferences, sendMeterEvents } from "./meters.ts";
-import { applyCreditNotes, applyDisputes, applyRefunds } from "./money.ts";
+import { applyCreditNotes, applyDisputes, applyPayments, applyRefunds } from "./money.ts";
 import { type OutboxReport, pushToStripe } from "./outbox.ts";
 import { forEach, type Progress } from "./progress.ts";
 
@@ -31,6 +31,7 @@ export const STEPS: readonly (readonly [string, Step])[] = [
   ["events", fetchEvents],
   ["events that wait", whole((_, { store }) => store.processEvents())],
   ["invoices", whole(healInvoices)],
+  ["payments", whole(applyPayments)],
   ["invoices to make", whole(makeInvoices)],
   ["credit notes", whole(applyCreditNotes)],
   ["refunds", whole(applyRefunds)],

@@ -156,6 +156,12 @@ export function stripeStore(sql: Sql, livemode: boolean) {
     applyDispute: async (dispute: Stripe.Dispute, seen: Date) =>
       await jsonOf(sql`
         select billing.apply_stripe_dispute(${text(dispute)}::text::jsonb, ${seen}) as json`),
+    unnamedPayments: async (since: string) =>
+      ids.parse([
+        ...await sql`
+          select stripe_invoice_id as id
+          from _billing.unnamed_stripe_payments(${since}::date, ${livemode})`,
+      ]),
     undecidedRefunds: async () =>
       ids.parse([
         ...await sql`

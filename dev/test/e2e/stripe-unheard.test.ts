@@ -1,0 +1,48 @@
+import { deepStrictEqual, strictEqual } from "node:assert/strict";
+import { reconcile } from "../../../supabase/functions/reconcile-stripe/reconcile.ts";
+import { withCopies } from "../stripe-dance/copies.ts";
+import { HERE } from "../stripe-dance/here.ts";
+import type { Kind } from "../stripe-dance/moves.ts";
+import { type DanceWorld, inDanceWorld } from "../stripe-dance/world.ts";
+import { platform } from "../support/platform-env.ts";
+
+/** A world in a database of its own; what happens is about SQL and requests. */
+const inWorld = (work: (world: DanceWorld) => Promise<void>) => () =>
+  withCopies(platform.engine, (copy) => copy((sql) => inDanceWorld(sql, work)));
+
+/** One move of ours for the first client or invoice. */
+const here = (world: DanceWorld, kind: Kind, b = 0) =>
+  HERE[kind]?.(world, { kind, who: 0, a: 0, b });
+
+/** Acts on these events of Stripe, as if it had sent no others. */
+async function hear({ sql, stripe, ports }: DanceWorld, ...types: string[]): Promise<string[]> {
+  for (const event of stripe.webhooks.held.splice(0)) {
+    if (types.includes(event.type)) await ports.store.receiveEvent(JSON.stringify(event));
+  }
+  await sql`update billing.stripe_events set due_at = now() where state = 'pending'`;
+  await ports.store.processEvents();
+  const rows = await sql<{ said: string }[]>`
+    select type || ' ' || state as said from billing.stripe_events order by id`;
+  return rows.map(({ said }) => said);
+}
+
+Deno.test(
+  "a refund finds its payment, of which no event ever told",
+  inWorld(async (world) => {
+    const { stripe, ports } = world;
+    await here(world, "issue", 4500);
+    await here(world, "send");
+    const [invoice] = stripe.state.invoices.keys();
+    stripe.payInvoice(invoice ?? "");
+    deepStrictEqual(await hear(world, "invoice.paid"), ["invoice.paid done"]);
+    // Stripe keeps events for thirty days.
+    stripe.state.events.length = 0;
+    await here(world, "refund_here");
+    deepStrictEqual((await reconcile(3, ports)).left, []);
+    strictEqual(stripe.state.refunds.size, 1);
+    deepStrictEqual(await hear(world, "charge.refunded"), [
+      "invoice.paid done",
+      "charge.refunded done",
+    ]);
+  }),
+);
