@@ -12410,6 +12410,22 @@ $$;
 comment on function _billing.stripe_both_sides is
   'Issued invoices since a day beside what is known of them in Stripe.';
 
+-- Invoices of whose money the amount is known, but not all of the payments: the event that names a
+-- payment was lost. Refunds and disputes name their payment only.
+create function _billing.unnamed_stripe_payments(since date, livemode boolean)
+returns table (stripe_invoice_id text)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select m.stripe_invoice_id from public.stripe_invoices m
+  where m.livemode = unnamed_stripe_payments.livemode and m.stripe_invoice_id is not null
+    and greatest(m.seen_at, m.created_at) >= since - 2
+    and m.amount_paid_minor - m.paid_off_stripe_minor > (
+      select coalesce(sum(p.amount_minor), 0) from public.stripe_payments p
+      where p.stripe_invoice_id = m.stripe_invoice_id)
+  order by 1;
+$$;
+comment on function _billing.unnamed_stripe_payments is
+  'Invoices seen since a day that are paid by more than the payments that are known of them.';
+
 -- Customers whose credit balance in Stripe is to be taken over.
 create function _billing.moved_balances(livemode boolean)
 returns table (stripe_customer_id text)
