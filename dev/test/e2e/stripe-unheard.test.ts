@@ -1,5 +1,6 @@
 import { deepStrictEqual, strictEqual } from "node:assert/strict";
 import { reconcile } from "../../../supabase/functions/reconcile-stripe/reconcile.ts";
+import { pushToStripe } from "../../../supabase/functions/reconcile-stripe/outbox.ts";
 import { withCopies } from "../stripe-dance/copies.ts";
 import { HERE } from "../stripe-dance/here.ts";
 import type { Kind } from "../stripe-dance/moves.ts";
@@ -44,5 +45,28 @@ Deno.test(
       "invoice.paid done",
       "charge.refunded done",
     ]);
+  }),
+);
+
+Deno.test(
+  "the overpayment of a revision is credit once, whichever is heard of first",
+  inWorld(async (world) => {
+    const { stripe, ports, sql } = world;
+    await here(world, "issue", 4500);
+    await here(world, "send");
+    const [invoice = ""] = stripe.state.invoices.keys();
+    const revision = stripe.dashboard.revise(stripe.dashboard.revise(invoice, 5000), 5000);
+    stripe.payInvoice(revision, 5500);
+    await hear(world, "customer.updated");
+    await pushToStripe(ports);
+    const books = async () => ({
+      ...(await sql`
+      select i.status, i.amount_due_minor::int as due,
+        (select sum(b.amount_minor)::int from public.balance_entries b) as credit
+      from public.invoices i`)[0],
+    });
+    deepStrictEqual(await books(), { status: "paid", due: 0, credit: 500 });
+    deepStrictEqual((await reconcile(3, ports)).left, []);
+    deepStrictEqual(await books(), { status: "paid", due: 0, credit: 500 });
   }),
 );

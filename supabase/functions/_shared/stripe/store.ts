@@ -174,6 +174,11 @@ export function stripeStore(sql: Sql, livemode: boolean) {
           select dispute_id as id from public.stripe_disputes
           where status not in ('won', 'lost', 'prevented', 'warning_closed')`,
       ]).map(({ id }) => id),
+    unknownInvoices: async (moves: readonly Stripe.CustomerBalanceTransaction[]) =>
+      z.array(z.string()).parse(
+        await jsonOf(sql`
+          select to_json(_billing.unknown_balance_invoices(${text(moves)}::text::jsonb)) as json`),
+      ),
     applyBalance: async (
       customer: string,
       moves: readonly Stripe.CustomerBalanceTransaction[],
