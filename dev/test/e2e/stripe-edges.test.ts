@@ -70,3 +70,26 @@ Deno.test(
     deepStrictEqual(await books(), { status: "paid", due: 0, credit: 500 });
   }),
 );
+
+Deno.test(
+  "two refunds of an invoice that was paid in part elsewhere are both told in one go",
+  inWorld(async (world) => {
+    const { stripe, ports, sql, now } = world;
+    await here(world, "issue", 4500);
+    await here(world, "send");
+    const [invoice] = stripe.state.invoices.keys();
+    stripe.payInvoice(invoice ?? "", 3000);
+    await hear(world, "invoice.updated", "invoice_payment.paid");
+    await here(world, "transfer", 1);
+    await pushToStripe(ports);
+    for (const amount of [2000, 2500]) {
+      await sql`
+        select billing.issue_credit_note(id, 'goodwill', ${amount}, true, ${now()})
+        from public.invoices`;
+      world.pass(60);
+    }
+    deepStrictEqual(await pushToStripe(ports), { done: 2, problems: [] });
+    deepStrictEqual([...stripe.state.refunds.values()].map(({ amount }) => amount), [2000, 1000]);
+    deepStrictEqual((await reconcile(3, ports)).left, []);
+  }),
+);
