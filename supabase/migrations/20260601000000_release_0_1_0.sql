@@ -12361,10 +12361,15 @@ comment on function _billing.save_stripe_carried is
 create function _billing.unsent_credit_notes(mirror public.stripe_invoices)
 returns table (credit_note_id uuid, amount_minor bigint, refund_minor bigint, reason text)
 language sql stable set search_path = pg_catalog, pg_temp as $$
-  select n.id, n.total_minor, n.to_refund_minor, n.reason
+  -- They give back no more than Stripe has of the invoice, all together: what was paid elsewhere is
+  -- given back elsewhere.
+  select n.id, n.total_minor, greatest(0, least(n.to_refund_minor, mirror.amount_paid_minor
+      - mirror.paid_off_stripe_minor - mirror.refunded_minor
+      - sum(n.to_refund_minor) over w + n.to_refund_minor))::bigint, n.reason
   from public.credit_notes n
   where n.invoice_id = mirror.invoice_id and n.voided_at is null and not exists (
     select from public.stripe_credit_notes s where s.credit_note_id = n.id)
+  window w as (order by n.issued_at, n.number)
   order by n.issued_at, n.number;
 $$;
 
@@ -12388,9 +12393,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
       and m.carried_minor = 0 and not exists (select from _billing.unsent_credit_notes(m) u))
   union all
   select 'credit_note', i.id, m.stripe_invoice_id, u.credit_note_id, u.amount_minor,
-    -- No more than Stripe has of it: what was paid elsewhere is given back elsewhere.
-    least(u.refund_minor, greatest(0, m.amount_paid_minor - m.paid_off_stripe_minor
-      - m.refunded_minor)), i.currency, u.reason
+    u.refund_minor, i.currency, u.reason
   from public.stripe_invoices m join public.invoices i on i.id = m.invoice_id
   cross join lateral _billing.unsent_credit_notes(m) u
   where m.livemode = stripe_outbox.livemode and m.state in ('open', 'paid', 'uncollectible');
