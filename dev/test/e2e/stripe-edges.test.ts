@@ -1,4 +1,5 @@
 import { deepStrictEqual, strictEqual } from "node:assert/strict";
+import { deliverInvoice } from "../../../supabase/functions/_shared/stripe/invoices.ts";
 import { reconcile } from "../../../supabase/functions/reconcile-stripe/reconcile.ts";
 import { pushToStripe } from "../../../supabase/functions/reconcile-stripe/outbox.ts";
 import { withCopies } from "../stripe-dance/copies.ts";
@@ -10,6 +11,20 @@ import { platform } from "../support/platform-env.ts";
 /** A world in a database of its own; what happens is about SQL and requests. */
 const inWorld = (work: (world: DanceWorld) => Promise<void>) => () =>
   withCopies(platform.engine, (copy) => copy((sql) => inDanceWorld(sql, work)));
+
+/** Issues an invoice to the first client and brings it to Stripe; its id. */
+async function issued({ sql, clients, ports, now }: DanceWorld, amount: number): Promise<string> {
+  const [invoice] = await sql<{ id: string }[]>`
+    with made as (
+      insert into public.invoice_items (client_id, description, unit_amount, currency, item_day)
+      values (${clients[0]?.id ?? null}, 'Work', ${amount}::numeric / 100, 'USD', current_date - 1)
+      returning id)
+    select billing.create_one_off_invoice(array(select id from made), ${now()}) as id`;
+  const id = invoice?.id ?? "";
+  await sql`select billing.finalize_invoice(${id}, ${now()})`;
+  strictEqual((await deliverInvoice(id, ports)).kind, "done");
+  return id;
+}
 
 /** One move of ours for the first client or invoice. */
 const here = (world: DanceWorld, kind: Kind, b = 0) =>
@@ -91,5 +106,41 @@ Deno.test(
     deepStrictEqual(await pushToStripe(ports), { done: 2, problems: [] });
     deepStrictEqual([...stripe.state.refunds.values()].map(({ amount }) => amount), [2000, 1000]);
     deepStrictEqual((await reconcile(3, ports)).left, []);
+  }),
+);
+
+Deno.test(
+  "what is too small is collected by the next invoice where its carrier is void or paid elsewhere",
+  inWorld(async (world) => {
+    const { stripe, ports, sql, now } = world;
+    const small = await issued(world, 30);
+    const voided = await issued(world, 5000);
+    await sql`select billing.void_invoice(${voided}, 'a mistake', ${now()})`;
+    deepStrictEqual(await pushToStripe(ports), { done: 1, problems: [] });
+    const paid = await issued(world, 6000);
+    await sql`select billing.record_payment(${paid}, 6000, ${now()}, 'transfer', 'bank')`;
+    deepStrictEqual(await pushToStripe(ports), { done: 1, problems: [] });
+    const last = await issued(world, 7000);
+    const [open = ""] = [...stripe.state.invoices.values()]
+      .filter(({ status }) => status === "open").map(({ id }) => id);
+    stripe.payInvoice(open);
+    deepStrictEqual((await reconcile(3, ports)).left, []);
+    deepStrictEqual(
+      [...stripe.state.invoices.values()].map(({ status, lines }) =>
+        `${status} ${lines.map(({ amount }) => amount).join("+")}`
+      ),
+      ["void 5000+30", "paid 6000+30", "paid 7000+30"],
+    );
+    const rows = await sql<{ id: string; status: string; received: number }[]>`
+      select i.id, i.status, coalesce(sum(p.amount_minor), 0)::int as received
+      from public.invoices i left join public.payments p on p.invoice_id = i.id group by i.id`;
+    const books = new Map(rows.map(({ id, status, received }) => [id, `${status} ${received}`]));
+    deepStrictEqual([small, voided, paid, last].map((id) => books.get(id)), [
+      "paid 30",
+      "void 0",
+      "paid 6000",
+      "paid 7000",
+    ]);
+    deepStrictEqual([...await sql`select * from public.balance_entries`], []);
   }),
 );

@@ -18,7 +18,8 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
 $$;
 
 -- What Stripe must still be told: our state and its mirror differ. Found by comparing, so a call
--- that failed or was forgotten is found again.
+-- that failed or was forgotten is found again. Of an invoice that is settled here and collects small
+-- ones too, Stripe is told that all of it is paid: the next invoice collects what is due of those.
 create function _billing.stripe_outbox(livemode boolean)
 returns table (task text, invoice_id uuid, stripe_invoice_id text, credit_note_id uuid,
   amount_minor bigint, refund_minor bigint, currency text, memo text)
@@ -33,8 +34,9 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   where m.livemode = stripe_outbox.livemode and (
     i.status = 'void' and m.state in ('draft', 'open', 'uncollectible')
     or i.status = 'uncollectible' and m.state = 'open'
-    or i.status = 'paid' and i.paid_minor > 0 and m.state in ('open', 'uncollectible')
-      and m.carried_minor = 0 and not exists (select from _billing.unsent_credit_notes(m) u))
+    or i.status = 'paid' and m.state in ('open', 'uncollectible')
+      and (i.paid_minor > 0 or m.carried_minor > 0)
+      and not exists (select from _billing.unsent_credit_notes(m) u))
   union all
   select 'credit_note', i.id, m.stripe_invoice_id, u.credit_note_id, u.amount_minor,
     u.refund_minor, i.currency, u.reason
