@@ -12203,8 +12203,9 @@ $$;
 comment on function _billing.stripe_client_facts is
   'What Stripe''s customer of a client is made of.';
 
--- The held invoices that an invoice collects for good: those of Stripe invoices that are void or
--- were never finalized are free for another. While Stripe can still be paid, they are not.
+-- The held invoices that an invoice collects: those of Stripe invoices that are void or were never
+-- finalized are free for another, and what is still due of one when its Stripe invoice is paid, which
+-- was elsewhere then. While Stripe can still be paid, they are not.
 create function _billing.carried_invoices(livemode boolean)
 returns table (held_invoice_id uuid, carrying_invoice_id uuid)
 language sql stable set search_path = pg_catalog, pg_temp as $$
@@ -12212,11 +12213,12 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   from public.stripe_carried c
   join public.invoices i on i.id = c.carrying_invoice_id
   join public.stripe_invoices m on m.invoice_id = c.carrying_invoice_id and m.livemode = c.livemode
-  where c.livemode = carried_invoices.livemode and m.state not in ('void', 'deleted', 'refused')
+  where c.livemode = carried_invoices.livemode
+    and m.state not in ('void', 'deleted', 'refused', 'paid')
     and not (i.status = 'void' and m.state in ('creating', 'held'));
 $$;
 comment on function _billing.carried_invoices is
-  'Held invoices that another invoice collects; not those whose carrier is void.';
+  'Held invoices that another invoice collects; not those whose carrier is void or paid.';
 
 -- Everything about one invoice that sending it takes, as one document.
 create function _billing.stripe_invoice_facts(invoice_id uuid, livemode boolean)
@@ -12374,7 +12376,8 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
 $$;
 
 -- What Stripe must still be told: our state and its mirror differ. Found by comparing, so a call
--- that failed or was forgotten is found again.
+-- that failed or was forgotten is found again. Of an invoice that is settled here and collects small
+-- ones too, Stripe is told that all of it is paid: the next invoice collects what is due of those.
 create function _billing.stripe_outbox(livemode boolean)
 returns table (task text, invoice_id uuid, stripe_invoice_id text, credit_note_id uuid,
   amount_minor bigint, refund_minor bigint, currency text, memo text)
@@ -12389,8 +12392,9 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   where m.livemode = stripe_outbox.livemode and (
     i.status = 'void' and m.state in ('draft', 'open', 'uncollectible')
     or i.status = 'uncollectible' and m.state = 'open'
-    or i.status = 'paid' and i.paid_minor > 0 and m.state in ('open', 'uncollectible')
-      and m.carried_minor = 0 and not exists (select from _billing.unsent_credit_notes(m) u))
+    or i.status = 'paid' and m.state in ('open', 'uncollectible')
+      and (i.paid_minor > 0 or m.carried_minor > 0)
+      and not exists (select from _billing.unsent_credit_notes(m) u))
   union all
   select 'credit_note', i.id, m.stripe_invoice_id, u.credit_note_id, u.amount_minor,
     u.refund_minor, i.currency, u.reason
