@@ -20,12 +20,14 @@ create function pg_temp.outbox() returns text language sql as $$
   from _billing.stripe_outbox(false) o;
 $$;
 
-select is(pg_temp.outbox(), '2000 of 2000, 1000 of 2500', 'the second refunds what the first leaves');
+select is(pg_temp.outbox(), '2000 of 2000, 1000 of 2500',
+  'the second refunds what the first leaves');
 update public.stripe_invoices set refunded_minor = 2500;
 select is(pg_temp.outbox(), '500 of 2000, 0 of 2500', 'less what was given back already');
 insert into public.stripe_credit_notes (credit_note_id, livemode, stripe_credit_note_id, origin)
 select id, false, 'cn_1', 'ours' from public.credit_notes where total_minor = 2000;
-select is(pg_temp.outbox(), '500 of 2500', 'once the first is sent, the second has all that is left');
+select is(pg_temp.outbox(), '500 of 2500',
+  'once the first is sent, the second has all that is left');
 
 select * from finish();
 rollback;

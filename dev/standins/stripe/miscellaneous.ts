@@ -1,4 +1,4 @@
-import { invalid } from "./errors.ts";
+import { invalid, missing } from "./errors.ts";
 import type { Params } from "./params.ts";
 import { page, type State, within } from "./state.ts";
 import type { WebhookSender } from "./webhooks.ts";
@@ -58,6 +58,11 @@ export function miscellaneousEndpoints(state: State, webhooks: WebhookSender) {
         ),
         params,
       ),
+    retrieveSubscription: (id: string) => {
+      const subscription = state.subscriptions.get(id);
+      if (subscription === undefined) throw missing("subscription", id);
+      return subscription;
+    },
     listSubscriptions: (params: Params<"GET /v1/subscriptions">) =>
       page("/v1/subscriptions", state.subscriptions.values(), params),
     meterEvent: (params: Params<"POST /v1/billing/meter_events">) => {

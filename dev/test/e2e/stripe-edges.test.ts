@@ -1,4 +1,6 @@
-import { deepStrictEqual, strictEqual } from "node:assert/strict";
+import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
+import { actOnEvents } from "../../../supabase/functions/_shared/stripe/events.ts";
+import { BEFORE_BASIL } from "../../standins/stripe/versions.ts";
 import { deliverInvoice } from "../../../supabase/functions/_shared/stripe/invoices.ts";
 import { reconcile } from "../../../supabase/functions/reconcile-stripe/reconcile.ts";
 import { pushToStripe } from "../../../supabase/functions/reconcile-stripe/outbox.ts";
@@ -30,13 +32,15 @@ async function issued({ sql, clients, ports, now }: DanceWorld, amount: number):
 const here = (world: DanceWorld, kind: Kind, b = 0) =>
   HERE[kind]?.(world, { kind, who: 0, a: 0, b });
 
-/** Acts on these events of Stripe, as if it had sent no others. */
+/** Acts on these events of Stripe, or on all, as if it had sent no others. */
 async function hear({ sql, stripe, ports }: DanceWorld, ...types: string[]): Promise<string[]> {
   for (const event of stripe.webhooks.held.splice(0)) {
-    if (types.includes(event.type)) await ports.store.receiveEvent(JSON.stringify(event));
+    if (types.length === 0 || types.includes(event.type)) {
+      await ports.store.receiveEvent(JSON.stringify(event));
+    }
   }
   await sql`update billing.stripe_events set due_at = now() where state = 'pending'`;
-  await ports.store.processEvents();
+  await actOnEvents(ports);
   const rows = await sql<{ said: string }[]>`
     select type || ' ' || state as said from billing.stripe_events order by id`;
   return rows.map(({ said }) => said);
@@ -142,5 +146,62 @@ Deno.test(
       "paid 7000",
     ]);
     deepStrictEqual([...await sql`select * from public.balance_entries`], []);
+  }),
+);
+
+Deno.test(
+  "an event of another version is acted on as Stripe tells its object in ours",
+  inWorld(async (world) => {
+    const { stripe, sql, ports } = world;
+    stripe.state.eventVersion = BEFORE_BASIL;
+    await issued(world, 5000);
+    const [invoice = ""] = stripe.state.invoices.keys();
+    stripe.payInvoice(invoice, 5500);
+    const note = stripe.dashboard.credit({ invoice, amount: 2000, refund_amount: 2000 });
+    strictEqual(note.refunds.length, 1);
+    const told = stripe.webhooks.held.find(({ type }) => type === "credit_note.created");
+    ok(JSON.stringify(told).includes('"refund":"re_'), "as it was before, with one refund");
+    deepStrictEqual((await hear(world)).filter((event) => !/ (done|ignored)$/.test(event)), []);
+    const books = async () => ({
+      ...(await sql`
+      select i.status, (select sum(amount_minor)::int from public.payments) as received,
+        (select sum(amount_minor)::int from public.balance_entries) as credit,
+        (select array_agg(to_refund_minor::int) from public.credit_notes) as refunds
+      from public.invoices i`)[0],
+    });
+    const expected = { status: "paid", received: 3500, credit: 500, refunds: [2000] };
+    deepStrictEqual(await books(), expected);
+    deepStrictEqual((await reconcile(3, ports)).left, []);
+    deepStrictEqual(await books(), expected);
+  }),
+);
+
+Deno.test(
+  "an event whose object cannot be fetched is tried again, one whose object is gone is none",
+  inWorld(async (world) => {
+    const { stripe, sql } = world;
+    stripe.state.eventVersion = BEFORE_BASIL;
+    await issued(world, 5000);
+    const [invoice = ""] = stripe.state.invoices.keys();
+    stripe.payInvoice(invoice);
+    stripe.faults.push({ request: `GET /v1/invoices/${invoice}`, kind: "403", times: 1 });
+    const types = ["invoice.paid", "customer.created"];
+    deepStrictEqual(await hear(world, ...types), [
+      "customer.created ignored",
+      "invoice.paid pending",
+    ]);
+    const [failed] = await sql<{ attempts: number; note: string }[]>`
+      select attempts, note from billing.stripe_events where state = 'pending'`;
+    strictEqual(failed?.attempts, 1);
+    match(failed.note, /does not have the required permissions/);
+    deepStrictEqual(await hear(world), ["customer.created ignored", "invoice.paid done"]);
+
+    stripe.webhooks.held.push(
+      ...stripe.state.events.filter(({ type }) => type === "invoice.finalized"),
+    );
+    stripe.state.invoices.clear();
+    deepStrictEqual((await hear(world)).filter((event) => event.startsWith("invoice.final")), [
+      "invoice.finalized ignored",
+    ]);
   }),
 );

@@ -1,6 +1,7 @@
 import type Stripe from "stripe";
 import { fromStripeAmount } from "../../../shared/stripe/amounts.ts";
 import { takeBalanceOver } from "../_shared/stripe/balance.ts";
+import { fetchObjects } from "../_shared/stripe/events.ts";
 import { isMissing } from "../_shared/stripe/failures.ts";
 import { deleteDraft, deliverInvoice } from "../_shared/stripe/invoices.ts";
 import type { StripePorts } from "../_shared/stripe/ports.ts";
@@ -29,7 +30,7 @@ const whole =
 /** In this order: a payment of nobody's waits while an invoice is being made, it could be of that. */
 export const STEPS: readonly (readonly [string, Step])[] = [
   ["events", fetchEvents],
-  ["events that wait", whole((_, { store }) => store.processEvents())],
+  ["events that wait", actOnSome],
   ["invoices", whole(healInvoices)],
   ["payments", whole(applyPayments)],
   ["invoices to make", whole(makeInvoices)],
@@ -42,6 +43,13 @@ export const STEPS: readonly (readonly [string, Step])[] = [
   ["meters", whole(tellMeters)],
   ["comparison", whole(compare)],
 ];
+
+/** Acts on events that are due; those of another version of the API some at a time. */
+async function actOnSome(_: Progress, ports: StripePorts): Promise<string | null> {
+  const isMore = await fetchObjects(ports);
+  await ports.store.processEvents();
+  return isMore ? "more" : null;
+}
 
 /** Books what invoices say; those of which nothing is new are not asked of the database. */
 async function healInvoices(progress: Progress, ports: StripePorts): Promise<void> {

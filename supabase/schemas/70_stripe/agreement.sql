@@ -18,8 +18,8 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
 $$;
 
 -- What Stripe must still be told: our state and its mirror differ. Found by comparing, so a call
--- that failed or was forgotten is found again. Of an invoice that is settled here and collects small
--- ones too, Stripe is told that all of it is paid: the next invoice collects what is due of those.
+-- that failed or was forgotten is found again. Of an invoice that is settled here and collects
+-- small ones too, Stripe is told that all of it is paid: the next collects what is due of those.
 create function _billing.stripe_outbox(livemode boolean)
 returns table (task text, invoice_id uuid, stripe_invoice_id text, credit_note_id uuid,
   amount_minor bigint, refund_minor bigint, currency text, memo text)

@@ -18,8 +18,8 @@ comment on function _billing.stripe_client_facts is
   'What Stripe''s customer of a client is made of.';
 
 -- The held invoices that an invoice collects: those of Stripe invoices that are void or were never
--- finalized are free for another, and what is still due of one when its Stripe invoice is paid, which
--- was elsewhere then. While Stripe can still be paid, they are not.
+-- finalized are free for another, and what is still due of one when its Stripe invoice is paid,
+-- which was elsewhere then. While Stripe can still be paid, they are not.
 create function _billing.carried_invoices(livemode boolean)
 returns table (held_invoice_id uuid, carrying_invoice_id uuid)
 language sql stable set search_path = pg_catalog, pg_temp as $$

@@ -87,6 +87,13 @@ export const ReconciliationRun = z.object({
 /** See the schema of the same name. */
 export type ReconciliationRun = z.infer<typeof ReconciliationRun>;
 
+/** An object of events of another version: a row of `_billing.stripe_events_to_fetch`. */
+const ObjectToFetch = z.object({
+  ids: z.array(z.string()),
+  object_type: z.string().nullable(),
+  object_id: z.string().nullable(),
+});
+
 const ids = z.array(z.object({ id: z.string() }));
 
 /** Events acted on in one transaction. */
@@ -216,6 +223,18 @@ export function stripeStore(sql: Sql, livemode: boolean) {
             e(event, place) order by e.place`,
       ]).map(({ is_new }) => is_new)
     ),
+    objectsToFetch: async (limit: number) =>
+      z.array(ObjectToFetch).parse([
+        ...await sql`select * from _billing.stripe_events_to_fetch(${limit})`,
+      ]),
+    /** Null: the object is none that anything is done about. */
+    saveFetched: async (events: readonly string[], object: unknown, at: Date) =>
+      void await sql`
+        select _billing.save_fetched_object(${sql.array([...events])}::text[],
+          ${object === null ? null : text(object)}::text::jsonb, ${at})`,
+    saveFetchProblem: async (events: readonly string[], error: string, gone: boolean) =>
+      void await sql`
+        select _billing.save_fetch_problem(${sql.array([...events])}::text[], ${error}, ${gone})`,
     /** Until nothing is due: in small transactions, because each may hold the books. */
     processEvents: async () => {
       let done = BATCH;

@@ -52,7 +52,8 @@ create function _billing.unknown_balance_invoices(transactions jsonb) returns te
 language sql stable set search_path = pg_catalog, pg_temp as $$
   select coalesce(array_agg(distinct x.invoice_id), '{}')
   from jsonb_array_elements(transactions) t(moved)
-  cross join lateral (select coalesce(t.moved #>> '{invoice,id}', t.moved ->> 'invoice')) x(invoice_id)
+  cross join lateral (
+    select coalesce(t.moved #>> '{invoice,id}', t.moved ->> 'invoice') as invoice_id) x
   where x.invoice_id is not null
     and not exists (select from public.stripe_balance_transactions b
       where b.transaction_id = t.moved ->> 'id')
@@ -84,7 +85,8 @@ begin
     if amount > 0 then
       return _billing.apply_balance_to_invoice(mirror, amount, moved ->> 'id', at);
     end if;
-    -- A debt, for which Stripe asks beside what is due: credit once it is paid, as more than is due.
+    -- A debt, for which Stripe asks beside what is due: once it is paid it is credit, as more than
+    -- is due.
     return 'asked for with its invoice';
   end if;
   -- Stripe's invoice is void or revised. Ours stays paid by what was applied.
