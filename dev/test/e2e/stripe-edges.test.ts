@@ -1,5 +1,6 @@
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import { actOnEvents } from "../../../supabase/functions/_shared/stripe/events.ts";
+import { STRIPE_PERMISSIONS } from "../../../shared/stripe/permissions.ts";
 import { BEFORE_BASIL } from "../../standins/stripe/versions.ts";
 import { deliverInvoice } from "../../../supabase/functions/_shared/stripe/invoices.ts";
 import { reconcile } from "../../../supabase/functions/reconcile-stripe/reconcile.ts";
@@ -173,6 +174,26 @@ Deno.test(
     deepStrictEqual(await books(), expected);
     deepStrictEqual((await reconcile(3, ports)).left, []);
     deepStrictEqual(await books(), expected);
+  }),
+);
+
+Deno.test(
+  "a restricted key with the permissions of the list is enough",
+  inWorld(async (world) => {
+    const { stripe, ports } = world;
+    stripe.grantOnly(STRIPE_PERMISSIONS.map(({ slug }) => slug));
+    stripe.state.eventVersion = BEFORE_BASIL;
+    await issued(world, 5000);
+    const [invoice = ""] = stripe.state.invoices.keys();
+    stripe.payInvoice(invoice, 5500);
+    stripe.dashboard.refund(invoice, 1000);
+    stripe.dashboard.dispute(invoice);
+    await here(world, "refund_here");
+    await hear(world);
+    const { left } = await reconcile(3, ports);
+    deepStrictEqual(left.filter(({ kind }) => kind === "unread" || kind === "not_told"), []);
+    const refused = stripe.seen.filter(({ status }) => status === 403);
+    deepStrictEqual(refused.map(({ request }) => request), []);
   }),
 );
 
