@@ -43,6 +43,8 @@ export interface StripeOptions {
   /** Seconds since 1970; the machine's clock unless given. */
   readonly now?: () => number;
   readonly apiVersion?: string;
+  /** Milliseconds that each answer takes besides. */
+  readonly delay?: number;
 }
 
 /** A Stripe on loopback: stateful, strict about parameters, misbehaving on demand. */
@@ -76,6 +78,7 @@ export function startStripe(options: StripeOptions) {
     { hostname: "127.0.0.1", port: options.port ?? 0, onListen: () => {} },
     async (request) => {
       const url = new URL(request.url);
+      if (options.delay) await new Promise((resolve) => setTimeout(resolve, options.delay));
       const name = `${request.method} ${url.pathname}`;
       const text = request.method === "POST" ? await request.text() : url.search.slice(1);
       const params = decodeForm(text);

@@ -44,11 +44,14 @@ export const STEPS: readonly (readonly [string, Step])[] = [
   ["comparison", whole(compare)],
 ];
 
-/** Acts on events that are due; those of another version of the API some at a time. */
+/** Batches of events that are acted on before the time is looked at. */
+const BATCHES = 40;
+
+/** Acts on events that are due, some at a time. */
 async function actOnSome(_: Progress, ports: StripePorts): Promise<string | null> {
-  const isMore = await fetchObjects(ports);
-  await ports.store.processEvents();
-  return isMore ? "more" : null;
+  const isMoreToFetch = await fetchObjects(ports);
+  const isMoreToDo = await ports.store.processEvents(BATCHES);
+  return isMoreToFetch || isMoreToDo ? "more" : null;
 }
 
 /** Books what invoices say; those of which nothing is new are not asked of the database. */

@@ -235,14 +235,18 @@ export function stripeStore(sql: Sql, livemode: boolean) {
     saveFetchProblem: async (events: readonly string[], error: string, gone: boolean) =>
       void await sql`
         select _billing.save_fetch_problem(${sql.array([...events])}::text[], ${error}, ${gone})`,
-    /** Until nothing is due: in small transactions, because each may hold the books. */
-    processEvents: async () => {
+    /**
+     * Until nothing is due, or so many batches are done: then true. In small transactions, because
+     * each may hold the books.
+     */
+    processEvents: async (batches = Infinity) => {
       let done = BATCH;
-      while (done === BATCH) {
+      for (let batch = 0; done === BATCH && batch < batches; batch++) {
         done = minor.parse(
           await jsonOf(sql`select billing.process_stripe_events(${BATCH}) as json`),
         );
       }
+      return done === BATCH;
     },
     outbox: async () =>
       z.array(OutboxTask).parse([...await sql`select * from _billing.stripe_outbox(${livemode})`]),
