@@ -192,6 +192,7 @@ export function startStripe(options: StripeOptions) {
       addMeter: other.addMeter,
       subscribe: other.subscribe,
       changeSubscription: other.changeSubscription,
+      changePrices: other.changePrices,
     },
     sendWebhooksTo: (target: WebhookTarget) => {
       webhooks.target = target;
