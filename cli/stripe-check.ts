@@ -5,8 +5,8 @@ import { StripeEnvironment } from "../supabase/functions/_shared/stripe/environm
 
 // npm run stripe:check     what is wrong with the Stripe configuration, and what to do about it
 //
-// Reads the variables from the environment and supabase/functions/.env, asks Stripe (reads only),
-// prints a line per check. Exits with 1 when something is wrong.
+// Reads the variables from the environment and supabase/functions/.env, asks Stripe, changes nothing
+// there, prints a line per check. Exits with 1 when something is wrong.
 
 const variables = { ...await readFunctionEnvFile(), ...Deno.env.toObject() };
 const parsed = StripeEnvironment.safeParse(variables);

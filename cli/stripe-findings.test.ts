@@ -1,4 +1,5 @@
 import { deepStrictEqual } from "node:assert/strict";
+import { STRIPE_PERMISSIONS } from "../shared/stripe/permissions.ts";
 import { STRIPE_EVENT_TYPES } from "../supabase/functions/reconcile-stripe/event-types.ts";
 import { startStripe, type StripeStandIn } from "../dev/standins/stripe/server.ts";
 import { checkStripe } from "./stripe-findings.ts";
@@ -12,7 +13,10 @@ async function check(
   variables: Record<string, string> = {},
   publishableKey?: string,
 ): Promise<string[]> {
-  const stripe = startStripe({ secretKey: "sk_test_check" });
+  const { STRIPE_API_KEY: secretKey = "sk_test_check" } = variables;
+  const stripe = startStripe({
+    secretKey: secretKey.endsWith("revoked") ? "sk_test_check" : secretKey,
+  });
   try {
     stripe.webhooks.target = { url: HOOK, secrets: ["whsec_1"] };
     arrange(stripe);
@@ -87,3 +91,53 @@ Deno.test("keys that do not fit are named", async () => {
     ["wrong: Stripe: Invalid API Key"],
   );
 });
+
+const RESTRICTED = { STRIPE_API_KEY: "rk_test_check" };
+const slugs = STRIPE_PERMISSIONS.map(({ slug }) => slug);
+
+Deno.test("a restricted key with each permission has nothing wrong", async () => {
+  const findings = await check(({ grantOnly }) => grantOnly(slugs), RESTRICTED);
+  deepStrictEqual(findings.filter((finding) => !finding.startsWith("ok")), [
+    "note: STRIPE_API_BASE: requests go to <base>",
+  ]);
+  deepStrictEqual(
+    findings.filter((finding) => finding.includes("permission")),
+    ["ok: the restricted key has each permission that is needed"],
+  );
+});
+
+Deno.test("each permission that a restricted key lacks is named as in the Dashboard", async () => {
+  for (const { name, access, slug, what, optional } of STRIPE_PERMISSIONS) {
+    const findings = await check(
+      ({ grantOnly }) => grantOnly(slugs.filter((one) => one !== slug)),
+      RESTRICTED,
+    );
+    deepStrictEqual(findings.filter((finding) => /^(wrong|note: the key)/.test(finding)), [
+      `${optional ? "note" : "wrong"}: the key lacks the permission "${name}": ${access} ` +
+      `(${slug}): ${what}`,
+    ]);
+  }
+});
+
+Deno.test("the right to read is not the right to write", async () => {
+  const readOnly = slugs.map((slug) => slug.replace("_write", "_read"));
+  const findings = await wrong(({ grantOnly }) => grantOnly(readOnly), RESTRICTED);
+  deepStrictEqual(findings.map((finding) => /"(.+)": Write/.exec(finding)?.[1]), [
+    "Customers",
+    "Invoices",
+    "Credit notes",
+  ]);
+});
+
+Deno.test("asking for permissions changes nothing", async () => {
+  let before = "";
+  const { promise, resolve } = Promise.withResolvers<StripeStandIn>();
+  await check((stripe) => {
+    resolve(stripe);
+    before = contentsOf(stripe);
+  }, RESTRICTED);
+  deepStrictEqual(contentsOf(await promise), before);
+});
+
+const contentsOf = ({ state }: StripeStandIn) =>
+  JSON.stringify([state.customers, state.invoices, state.creditNotes].map((map) => [...map]));

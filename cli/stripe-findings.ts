@@ -5,6 +5,7 @@ import {
   type StripeEnvironment,
   webhookSecrets,
 } from "../supabase/functions/_shared/stripe/environment.ts";
+import { STRIPE_PERMISSIONS } from "../shared/stripe/permissions.ts";
 import { STRIPE_EVENT_TYPES } from "../supabase/functions/reconcile-stripe/event-types.ts";
 import { describeFailure } from "../supabase/functions/_shared/stripe/failures.ts";
 
@@ -22,7 +23,7 @@ export interface CheckPorts {
   readonly now: () => Date;
 }
 
-/** Looks at keys, modes, account and webhook endpoint. Asks Stripe, changes nothing there. */
+/** Looks at keys, modes, permissions, account and webhook endpoint. Changes nothing at Stripe. */
 export async function checkStripe(
   environment: StripeEnvironment,
   ports: CheckPorts,
@@ -45,22 +46,73 @@ export async function checkStripe(
       text: `STRIPE_API_BASE: requests go to ${environment.STRIPE_API_BASE}`,
     });
   }
+  const { stripe } = connection;
   try {
-    const account = await connection.stripe.accounts.retrieveCurrent();
+    const permissions = key.startsWith("rk_") ? await permissionFindings(stripe) : [];
+    findings.push(...permissions);
+    findings.push(...await unlessRefused(permissions, () => accountFindings(stripe)));
     findings.push(
-      account.charges_enabled
-        ? { level: "ok", text: `the key opens account ${account.id}, which can take payments` }
-        : {
-          level: "wrong",
-          text: `account ${account.id} cannot take payments yet: finish its set-up`,
-        },
+      ...await unlessRefused(permissions, () => endpointFindings(stripe, ports.webhookUrl)),
     );
-    findings.push(...await endpointFindings(connection.stripe, ports.webhookUrl));
   } catch (error) {
     if (!(error instanceof Stripe.errors.StripeError)) throw error;
     findings.push({ level: "wrong", text: describeFailure(error) });
   }
   return findings;
+}
+
+/** Nothing where a permission is missing that is told already. */
+async function unlessRefused(
+  told: readonly Finding[],
+  look: () => Promise<Finding[]>,
+): Promise<Finding[]> {
+  try {
+    return await look();
+  } catch (error) {
+    if (told.length > 0 && error instanceof Stripe.errors.StripePermissionError) return [];
+    throw error;
+  }
+}
+
+/** Which permissions a restricted key lacks, by trying what it needs them for. */
+async function permissionFindings(stripe: Stripe): Promise<Finding[]> {
+  const missing: Finding[] = [];
+  for (const { name, access, slug, what, optional, probes } of STRIPE_PERMISSIONS) {
+    const refused = await Promise.all(probes.map((probe) => isRefused(probe, stripe)));
+    if (!refused.includes(true)) continue;
+    missing.push({
+      level: optional ? "note" : "wrong",
+      text: `the key lacks the permission "${name}": ${access} (${slug}): ${what}`,
+    });
+  }
+  return missing.length > 0
+    ? missing
+    : [{ level: "ok", text: "the restricted key has each permission that is needed" }];
+}
+
+/** Whatever else Stripe answers, it has let the request pass. */
+async function isRefused(probe: string, stripe: Stripe): Promise<boolean> {
+  const [method = "", path = ""] = probe.split(" ");
+  try {
+    await stripe.rawRequest(method, path);
+    return false;
+  } catch (error) {
+    if (error instanceof Stripe.errors.StripePermissionError) return true;
+    if (error instanceof Stripe.errors.StripeInvalidRequestError) return false;
+    throw error;
+  }
+}
+
+async function accountFindings(stripe: Stripe): Promise<Finding[]> {
+  const account = await stripe.accounts.retrieveCurrent();
+  return [
+    account.charges_enabled
+      ? { level: "ok", text: `the key opens account ${account.id}, which can take payments` }
+      : {
+        level: "wrong",
+        text: `account ${account.id} cannot take payments yet: finish its set-up`,
+      },
+  ];
 }
 
 function publishableFinding(key: string | undefined, mode: "live" | "test"): Finding[] {

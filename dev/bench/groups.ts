@@ -9,6 +9,7 @@ import { measureFreshness } from "./freshness.ts";
 import { type FunctionCost, measureFunctionMemory } from "./function-memory.ts";
 import { measureIngestHttp, measureReference, measureWebhooks } from "./http.ts";
 import { measureIngestSql } from "./ingest-sql.ts";
+import { measureReconcile } from "./reconcile.ts";
 import { measureRls } from "./rls.ts";
 import { measureRollup, measureRollupIdle } from "./rollup.ts";
 import type { Sizes } from "./sizes.ts";
@@ -65,6 +66,11 @@ export const groups: readonly Group[] = [
   {
     keys: ["render_html", "render_pdf"],
     measure: async (sizes, tell) => tell(await measureDocuments(sizes)),
+  },
+  {
+    keys: ["reconcile"],
+    measure: (sizes, tell) =>
+      withPlatform(async (platform) => tell(await measureReconcile(platform, sizes))),
   },
   {
     keys: ["reference", "ingest_http", "webhook", "function_memory"],

@@ -20,6 +20,8 @@ export interface Sizes {
   readonly rlsReads: number;
   readonly documents: number;
   readonly webhookEvents: number;
+  /** Invoices of a month that is reconciled with Stripe. */
+  readonly reconciledInvoices: number;
   readonly referenceRows: number;
   readonly rounds: number;
 }
@@ -39,6 +41,7 @@ const standard: Sizes = {
   rlsReads: 200,
   documents: 60,
   webhookEvents: 2000,
+  reconciledInvoices: 10_000,
   referenceRows: 200_000,
   rounds: 3,
 };
@@ -61,6 +64,7 @@ export const sizes: Readonly<Record<"default" | "quick" | "small", Sizes>> = {
     rlsReads: 20,
     documents: 4,
     webhookEvents: 200,
+    reconciledInvoices: 200,
     referenceRows: 5000,
     rounds: 1,
   },

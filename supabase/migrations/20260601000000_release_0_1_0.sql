@@ -10651,12 +10651,20 @@ create table billing.stripe_events (
   due_at timestamptz not null default now(),
   done_at timestamptz,
   note text,
+  to_fetch boolean not null default false,
+  fetched_at timestamptz,
   constraint stripe_events_state_known check (state in ('pending', 'done', 'ignored', 'failed'))
 ) with (autovacuum_vacuum_scale_factor = 0.02,
   autovacuum_analyze_scale_factor = 0.02);
 comment on table billing.stripe_events is
   'Every event of Stripe, once; pending until it has been acted on.';
 comment on column billing.stripe_events.note is 'Why it was ignored, or why it failed last.';
+comment on column billing.stripe_events.to_fetch is
+  'Whether it is of another version of Stripe''s API and its object must be fetched in ours first.';
+comment on column billing.stripe_events.fetched_at is
+  'When its object was fetched; the payload has it as it was then.';
+create index stripe_events_to_fetch on billing.stripe_events (due_at)
+  where state = 'pending' and to_fetch;
 create index stripe_events_pending on billing.stripe_events (due_at) where state = 'pending';
 create index stripe_events_failed on billing.stripe_events (received_at) where state = 'failed';
 alter table billing.stripe_events enable row level security;
@@ -10666,6 +10674,10 @@ grant select, insert on billing.stripe_events to service_role;
 -- 70_stripe/reading.sql
 
 -- Reading what Stripe sends, and telling of it.
+
+-- The version of Stripe's API that all of this is written for, as in the functions.
+create function _billing.stripe_api_version() returns text language sql immutable
+return '2026-10-28.endive';
 
 -- Tells operators of money: once per key.
 create function _billing.notice(key text, priority text, message text)
@@ -11687,6 +11699,24 @@ begin
   return invoice.number || ' was ' || invoice.status;
 end $$;
 
+-- Which invoices moves that are not booked yet name and no invoice of ours is known as: those of
+-- Stripe's own, and revisions that no event told of. The latter must be known before the moves are
+-- booked, else an overpayment would be booked as an adjustment, and once more with its invoice.
+create function _billing.unknown_balance_invoices(transactions jsonb) returns text[]
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select coalesce(array_agg(distinct x.invoice_id), '{}')
+  from jsonb_array_elements(transactions) t(moved)
+  cross join lateral (
+    select coalesce(t.moved #>> '{invoice,id}', t.moved ->> 'invoice') as invoice_id) x
+  where x.invoice_id is not null
+    and not exists (select from public.stripe_balance_transactions b
+      where b.transaction_id = t.moved ->> 'id')
+    and not exists (select from public.stripe_invoices m
+      where m.stripe_invoice_id = x.invoice_id);
+$$;
+comment on function _billing.unknown_balance_invoices is
+  'Invoices of Stripe that moves of a balance name and that are to be asked for first.';
+
 -- One transaction. Overpayments and credit notes are booked as such; what an invoice of Stripe's
 -- own (a subscription's) gives or takes is ours to keep like credit that somebody gave.
 create function _billing.book_balance_transaction(client_id uuid, moved jsonb, at timestamptz)
@@ -11705,8 +11735,20 @@ begin
   if mirror.invoice_id is not null and kind in ('invoice_overpaid', 'credit_note') then
     return 'booked with its invoice';
   end if;
-  if mirror.invoice_id is not null and kind = 'applied_to_invoice' and amount > 0 then
-    return _billing.apply_balance_to_invoice(mirror, amount, moved ->> 'id', at);
+  if mirror.invoice_id is not null and kind = 'applied_to_invoice' then
+    if amount > 0 then
+      return _billing.apply_balance_to_invoice(mirror, amount, moved ->> 'id', at);
+    end if;
+    -- A debt, for which Stripe asks beside what is due: once it is paid it is credit, as more than
+    -- is due.
+    return 'asked for with its invoice';
+  end if;
+  -- Stripe's invoice is void or revised. Ours stays paid by what was applied.
+  if kind = 'unapplied_from_invoice' and exists (
+    select from public.stripe_balance_transactions b where b.type = 'applied_to_invoice'
+      and b.stripe_invoice_id = coalesce(moved #>> '{invoice,id}', moved ->> 'invoice')
+      and b.outcome not like 'adjusted by %') then
+    return 'stays with its invoice';
   end if;
   return _billing.adjust_balance_for_stripe(client_id, currency, -amount, mirror.invoice_id,
     coalesce(nullif(btrim(moved ->> 'description'), ''), replace(kind, '_', ' ') || ' in Stripe'),
@@ -12053,9 +12095,10 @@ create function billing.receive_stripe_event(event jsonb)
 returns boolean language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: callers may not write the books; this writes down only what Stripe signed.
 begin
-  insert into billing.stripe_events (id, type, livemode, created_at, payload)
+  insert into billing.stripe_events (id, type, livemode, created_at, payload, to_fetch)
   values (event ->> 'id', event ->> 'type', (event ->> 'livemode')::boolean,
-    _billing.at_epoch(event ->> 'created'), event)
+    _billing.at_epoch(event ->> 'created'), event,
+    coalesce(event ->> 'api_version' <> _billing.stripe_api_version(), false))
   on conflict (id) do nothing;
   return found;
 end $$;
@@ -12158,10 +12201,12 @@ declare
   error text;
 begin
   select * into event from billing.stripe_events e
-  where e.id = event_id and e.state = 'pending' for update skip locked;
+  where e.id = event_id and e.state = 'pending' and not e.to_fetch for update skip locked;
   if event.id is null then
     return null;
   end if;
+  -- An object is as new as the answer that it is from.
+  event.created_at := greatest(event.created_at, event.fetched_at);
   begin
     result := _billing.apply_stripe_event(event);
   exception when others then
@@ -12198,7 +12243,7 @@ declare
 begin
   for event in
     select e.id from billing.stripe_events e
-    where e.state = 'pending' and e.due_at <= clock_timestamp()
+    where e.state = 'pending' and not e.to_fetch and e.due_at <= clock_timestamp()
     order by e.created_at, e.id limit limit_to
   loop
     perform billing.process_stripe_event(event.id);
@@ -12217,7 +12262,7 @@ declare
 begin
   foreach event_id in array array(
     select e.id from billing.stripe_events e
-    where e.state = 'pending' and e.due_at <= clock_timestamp()
+    where e.state = 'pending' and not e.to_fetch and e.due_at <= clock_timestamp()
     order by e.created_at, e.id limit limit_to)
   loop
     perform billing.process_stripe_event(event_id);
@@ -12226,6 +12271,56 @@ begin
 end $$;
 comment on procedure _billing.act_on_stripe_events is
   'Acts on due events, committing one by one.';
+
+-- 70_stripe/events/versions.sql
+
+-- Events of another version of Stripe's API than ours. Their objects have other fields: before
+-- anything is done about one, its object is fetched anew in our version, by the functions. An event
+-- itself never changes its version, so fetching the event would be of no use.
+
+create function _billing.stripe_events_to_fetch(limit_to integer)
+returns table (ids text[], object_type text, object_id text)
+language sql set search_path = pg_catalog, pg_temp as $$
+  select array_agg(e.id order by e.id), e.payload #>> '{data,object,object}',
+    e.payload #>> '{data,object,id}'
+  from billing.stripe_events e
+  where e.state = 'pending' and e.to_fetch and e.due_at <= clock_timestamp()
+  group by 2, 3
+  order by min(e.due_at) limit limit_to;
+$$;
+comment on function _billing.stripe_events_to_fetch is
+  'Objects of events that are to be fetched, each once for all its events.';
+
+create function _billing.save_fetched_object(event_ids text[], object jsonb, at timestamptz)
+returns void language sql set search_path = pg_catalog, pg_temp as $$
+  update billing.stripe_events e set to_fetch = false, fetched_at = at,
+    payload = coalesce(jsonb_set(e.payload, '{data,object}', object), e.payload)
+  where e.id = any (event_ids) and e.state = 'pending' and e.to_fetch;
+$$;
+comment on function _billing.save_fetched_object is
+  'Puts the object as Stripe answers it in our version into its events; null: it needs none.';
+
+-- Gone from Stripe: there is nothing to be done about it. Anything else is tried again.
+create function _billing.save_fetch_problem(event_ids text[], error text, gone boolean)
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  event billing.stripe_events;
+begin
+  for event in
+    select e.* from billing.stripe_events e
+    where e.id = any (event_ids) and e.state = 'pending' and e.to_fetch for update
+  loop
+    if gone then
+      update billing.stripe_events e set state = 'ignored', done_at = clock_timestamp(),
+        note = 'ignored: ' || error
+      where e.id = event.id;
+    else
+      perform _billing.postpone_stripe_event(event, error);
+    end if;
+  end loop;
+end $$;
+comment on function _billing.save_fetch_problem is
+  'Notes why an object could not be fetched; its events are tried again unless it is gone.';
 
 -- 70_stripe/sending.sql
 
@@ -12248,8 +12343,9 @@ $$;
 comment on function _billing.stripe_client_facts is
   'What Stripe''s customer of a client is made of.';
 
--- The held invoices that an invoice collects for good: those of Stripe invoices that are void or
--- were never finalized are free for another. While Stripe can still be paid, they are not.
+-- The held invoices that an invoice collects: those of Stripe invoices that are void or were never
+-- finalized are free for another, and what is still due of one when its Stripe invoice is paid,
+-- which was elsewhere then. While Stripe can still be paid, they are not.
 create function _billing.carried_invoices(livemode boolean)
 returns table (held_invoice_id uuid, carrying_invoice_id uuid)
 language sql stable set search_path = pg_catalog, pg_temp as $$
@@ -12257,11 +12353,12 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   from public.stripe_carried c
   join public.invoices i on i.id = c.carrying_invoice_id
   join public.stripe_invoices m on m.invoice_id = c.carrying_invoice_id and m.livemode = c.livemode
-  where c.livemode = carried_invoices.livemode and m.state not in ('void', 'deleted', 'refused')
+  where c.livemode = carried_invoices.livemode
+    and m.state not in ('void', 'deleted', 'refused', 'paid')
     and not (i.status = 'void' and m.state in ('creating', 'held'));
 $$;
 comment on function _billing.carried_invoices is
-  'Held invoices that another invoice collects; not those whose carrier is void.';
+  'Held invoices that another invoice collects; not those whose carrier is void or paid.';
 
 -- Everything about one invoice that sending it takes, as one document.
 create function _billing.stripe_invoice_facts(invoice_id uuid, livemode boolean)
@@ -12406,15 +12503,21 @@ comment on function _billing.save_stripe_carried is
 create function _billing.unsent_credit_notes(mirror public.stripe_invoices)
 returns table (credit_note_id uuid, amount_minor bigint, refund_minor bigint, reason text)
 language sql stable set search_path = pg_catalog, pg_temp as $$
-  select n.id, n.total_minor, n.to_refund_minor, n.reason
+  -- They give back no more than Stripe has of the invoice, all together: what was paid elsewhere is
+  -- given back elsewhere.
+  select n.id, n.total_minor, greatest(0, least(n.to_refund_minor, mirror.amount_paid_minor
+      - mirror.paid_off_stripe_minor - mirror.refunded_minor
+      - sum(n.to_refund_minor) over w + n.to_refund_minor))::bigint, n.reason
   from public.credit_notes n
   where n.invoice_id = mirror.invoice_id and n.voided_at is null and not exists (
     select from public.stripe_credit_notes s where s.credit_note_id = n.id)
+  window w as (order by n.issued_at, n.number)
   order by n.issued_at, n.number;
 $$;
 
 -- What Stripe must still be told: our state and its mirror differ. Found by comparing, so a call
--- that failed or was forgotten is found again.
+-- that failed or was forgotten is found again. Of an invoice that is settled here and collects
+-- small ones too, Stripe is told that all of it is paid: the next collects what is due of those.
 create function _billing.stripe_outbox(livemode boolean)
 returns table (task text, invoice_id uuid, stripe_invoice_id text, credit_note_id uuid,
   amount_minor bigint, refund_minor bigint, currency text, memo text)
@@ -12429,13 +12532,12 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   where m.livemode = stripe_outbox.livemode and (
     i.status = 'void' and m.state in ('draft', 'open', 'uncollectible')
     or i.status = 'uncollectible' and m.state = 'open'
-    or i.status = 'paid' and i.paid_minor > 0 and m.state in ('open', 'uncollectible')
-      and m.carried_minor = 0 and not exists (select from _billing.unsent_credit_notes(m) u))
+    or i.status = 'paid' and m.state in ('open', 'uncollectible')
+      and (i.paid_minor > 0 or m.carried_minor > 0)
+      and not exists (select from _billing.unsent_credit_notes(m) u))
   union all
   select 'credit_note', i.id, m.stripe_invoice_id, u.credit_note_id, u.amount_minor,
-    -- No more than Stripe has of it: what was paid elsewhere is given back elsewhere.
-    least(u.refund_minor, greatest(0, m.amount_paid_minor - m.paid_off_stripe_minor
-      - m.refunded_minor)), i.currency, u.reason
+    u.refund_minor, i.currency, u.reason
   from public.stripe_invoices m join public.invoices i on i.id = m.invoice_id
   cross join lateral _billing.unsent_credit_notes(m) u
   where m.livemode = stripe_outbox.livemode and m.state in ('open', 'paid', 'uncollectible');
@@ -12482,6 +12584,22 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
 $$;
 comment on function _billing.stripe_both_sides is
   'Issued invoices since a day beside what is known of them in Stripe.';
+
+-- Invoices of whose money the amount is known, but not all of the payments: the event that names a
+-- payment was lost. Refunds and disputes name their payment only.
+create function _billing.unnamed_stripe_payments(since date, livemode boolean)
+returns table (stripe_invoice_id text)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select m.stripe_invoice_id from public.stripe_invoices m
+  where m.livemode = unnamed_stripe_payments.livemode and m.stripe_invoice_id is not null
+    and greatest(m.seen_at, m.created_at) >= since - 2
+    and m.amount_paid_minor - m.paid_off_stripe_minor > (
+      select coalesce(sum(p.amount_minor), 0) from public.stripe_payments p
+      where p.stripe_invoice_id = m.stripe_invoice_id)
+  order by 1;
+$$;
+comment on function _billing.unnamed_stripe_payments is
+  'Invoices seen since a day that are paid by more than the payments that are known of them.';
 
 -- Customers whose credit balance in Stripe is to be taken over.
 create function _billing.moved_balances(livemode boolean)
@@ -12779,7 +12897,9 @@ begin
     body := jsonb_build_object('days', cut_off);
   elsif body ->> 'only' = 'outbox' and not exists (select from _billing.stripe_outbox(true))
     and not exists (select from _billing.stripe_outbox(false))
-    and not exists (select from public.stripe_customers s where s.balance_moved_at is not null) then
+    and not exists (select from public.stripe_customers s where s.balance_moved_at is not null)
+    and not exists (select from billing.stripe_events e
+      where e.state = 'pending' and e.to_fetch and e.due_at <= clock_timestamp()) then
     return 'nothing to tell';
   end if;
   -- A comparison may take as long as a function may take to answer.

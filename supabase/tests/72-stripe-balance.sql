@@ -1,7 +1,7 @@
 -- The credit balance that Stripe keeps of a customer: each move of it is booked here once. Each
 -- client's month is the minimum of 50.00.
 begin;
-select plan(20);
+select plan(27);
 
 insert into public.clients (id, name, email, started_on)
 select ('00000000-0000-4000-8000-' || lpad(n::text, 12, '0'))::uuid, 'Client ' || n,
@@ -72,6 +72,33 @@ select is(_billing.apply_balance_to_invoice(m, 100, 'k', '2026-07-06'), 'INV-202
   'of one that is paid nothing is, and the credit stays')
 from public.stripe_invoices m where m.stripe_invoice_id = 'in_1';
 select is(pg_temp.account(1), 'paid, due 0, credit 500, statement -500', 'to the cent');
+
+-- What was applied comes back when Stripe's invoice is void or revised: ours stays paid by it.
+select is(_billing.unknown_balance_invoices(to_jsonb(array[
+    pg_temp.move('8', 'unapplied_from_invoice', -700, 'in_3'),
+    pg_temp.move('10', 'invoice_overpaid', -1, 'in_3R'), pg_temp.move('9', 'adjustment', 3)])),
+  '{in_3R}'::text[], 'an invoice that is not known, a revision, is asked for first');
+select is(pg_temp.book(3, pg_temp.move('8', 'unapplied_from_invoice', -700, 'in_3')),
+  'unapplied_from_invoice', 'taken back');
+select is(pg_temp.account(3), 'open, due 4300, credit 0, statement 4300', 'is no credit anew');
+select is(_billing.unknown_balance_invoices(to_jsonb(array[
+  pg_temp.move('8', 'unapplied_from_invoice', -700, 'in_x')])), '{}'::text[],
+  'what is booked already asks for nothing');
+select pg_temp.book(2, pg_temp.move('12', 'unapplied_from_invoice', -50, 'in_sub'),
+  pg_temp.move('11', 'applied_to_invoice', 50, 'in_sub'), pg_temp.move('10', 'adjustment', -50));
+select is(pg_temp.account(2), 'open, due 5000, credit 50, statement 4950',
+  'with an invoice of Stripe''s own, both moves are booked');
+
+-- A debt of 3.00, applied before it could be taken over: the page asks for 53.00.
+select pg_temp.book(2, pg_temp.move('14', 'applied_to_invoice', -300, 'in_2'),
+  pg_temp.move('13', 'adjustment', 300));
+select is(pg_temp.account(2), 'open, due 5000, credit 0, statement 5000',
+  'a debt that an invoice asks for is no credit');
+select billing.apply_stripe_invoice('{"id": "in_2", "livemode": false, "currency": "usd",
+  "status": "paid", "total": 5000, "amount_due": 5300, "amount_paid": 5300, "metadata": {}}',
+  '2026-07-06');
+select is(pg_temp.account(2), 'paid, due 0, credit 300, statement -300',
+  'once it is paid it is, for the item that the debt is put on');
 
 -- Told by an event.
 select is(_billing.apply_stripe_customer('{"id": "cus_2", "balance": -100}', '{"balance": 0}',

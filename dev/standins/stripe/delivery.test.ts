@@ -96,6 +96,7 @@ async function deliver(
       | "saveLeftOver"
       | "applyInvoice"
       | "applyBalance"
+      | "unknownInvoices"
     > = {
       livemode: false,
       invoiceFacts: () => Promise.resolve(InvoiceFacts.parse(facts)),
@@ -109,6 +110,7 @@ async function deliver(
       saveLeftOver: note("left over"),
       applyInvoice: () => Promise.resolve(null),
       applyBalance: note("balance"),
+      unknownInvoices: () => Promise.resolve([]),
     };
     const ports = { stripe: connection.stripe, store, now: () => new Date() };
     await check(await deliverInvoice(ID, ports), stripe, told);

@@ -1,4 +1,4 @@
-import { invalid } from "./errors.ts";
+import { invalid, missing } from "./errors.ts";
 import type { Params } from "./params.ts";
 import { page, type State, within } from "./state.ts";
 import type { WebhookSender } from "./webhooks.ts";
@@ -10,6 +10,13 @@ export interface DashboardSettings {
   status: "enabled" | "disabled";
   enabled_events: string[];
   api_version: string | null;
+}
+
+/** A price that a customer subscribes to, in cents, which may have parts. */
+export interface Price {
+  readonly unit_amount_decimal: string;
+  readonly quantity?: number;
+  readonly metered?: true;
 }
 
 const DAY = 86_400;
@@ -58,6 +65,11 @@ export function miscellaneousEndpoints(state: State, webhooks: WebhookSender) {
         ),
         params,
       ),
+    retrieveSubscription: (id: string) => {
+      const subscription = state.subscriptions.get(id);
+      if (subscription === undefined) throw missing("subscription", id);
+      return subscription;
+    },
     listSubscriptions: (params: Params<"GET /v1/subscriptions">) =>
       page("/v1/subscriptions", state.subscriptions.values(), params),
     meterEvent: (params: Params<"POST /v1/billing/meter_events">) => {
@@ -91,37 +103,23 @@ export function miscellaneousEndpoints(state: State, webhooks: WebhookSender) {
     },
     /** A meter that sums what events of a name say. */
     addMeter: (event_name: string) => void state.meters.add(event_name),
-    /** A customer subscribes to a plan of `unit_amount` a month. */
-    subscribe: (customer: string, currency: string, unit_amount: number) => {
+    /** A customer subscribes to prices, or to a plan of so much a month. */
+    subscribe: (customer: string, currency: string, prices: number | readonly Price[]) => {
       const id = state.id("sub");
       const subscription = {
         id,
         object: "subscription",
         created: state.now(),
+        start_date: state.now(),
         customer: state.customer(customer).id,
         currency,
         description: "Platform fee",
+        canceled_at: null,
         ended_at: null,
         livemode: state.livemode,
         metadata: {},
         status: "active",
-        items: {
-          object: "list",
-          data: [{
-            id: state.id("si"),
-            object: "subscription_item",
-            current_period_start: state.now(),
-            current_period_end: state.now() + 30 * 86_400,
-            quantity: 1,
-            price: {
-              id: state.id("price"),
-              object: "price",
-              currency,
-              unit_amount,
-              recurring: { interval: "month", interval_count: 1, usage_type: "licensed" },
-            },
-          }],
-        },
+        items: itemsOf(state, currency, prices),
       };
       state.subscriptions.set(id, subscription);
       state.emit("customer.subscription.created", subscription);
@@ -131,8 +129,56 @@ export function miscellaneousEndpoints(state: State, webhooks: WebhookSender) {
       const subscription = state.subscriptions.get(id);
       if (subscription === undefined) throw new Error(`no subscription ${id}`);
       const ended = status === "canceled";
-      Object.assign(subscription, { status, ended_at: ended ? state.now() : null });
-      state.emit(`customer.subscription.${ended ? "deleted" : "updated"}`, subscription);
+      const before = { status: subscription.status };
+      const at = ended ? state.now() : null;
+      Object.assign(subscription, { status, ended_at: at, canceled_at: at });
+      state.emit(
+        `customer.subscription.${ended ? "deleted" : "updated"}`,
+        subscription,
+        ended ? undefined : before,
+      );
     },
+    /** Other prices from now on. */
+    changePrices: (id: string, prices: number | readonly Price[]) => {
+      const subscription = state.subscriptions.get(id);
+      if (subscription === undefined) throw new Error(`no subscription ${id}`);
+      const before = { items: subscription.items };
+      subscription.items = itemsOf(state, String(subscription.currency), prices);
+      state.emit("customer.subscription.updated", subscription, before);
+    },
+  };
+}
+
+/**
+ * `docs.stripe.com/api/prices/object`: an amount with parts of a cent has only `unit_amount_decimal`.
+ * `docs.stripe.com/api/subscription_items/object`: a metered item has no quantity.
+ */
+function itemsOf(state: State, currency: string, prices: number | readonly Price[]) {
+  const all: readonly Price[] = typeof prices === "number"
+    ? [{ unit_amount_decimal: String(prices) }]
+    : prices;
+  return {
+    object: "list",
+    data: all.map(({ unit_amount_decimal, quantity = 1, metered }) => ({
+      id: state.id("si"),
+      object: "subscription_item",
+      current_period_start: state.now(),
+      current_period_end: state.now() + 30 * DAY,
+      ...(metered ? {} : { quantity }),
+      price: {
+        id: state.id("price"),
+        object: "price",
+        currency,
+        unit_amount: Number.isInteger(Number(unit_amount_decimal))
+          ? Number(unit_amount_decimal)
+          : null,
+        unit_amount_decimal,
+        recurring: {
+          interval: "month",
+          interval_count: 1,
+          usage_type: metered ? "metered" : "licensed",
+        },
+      },
+    })),
   };
 }

@@ -112,6 +112,7 @@ export const PARAMS = {
   "POST /v1/invoices/:id/pay": z.strictObject({ paid_out_of_band: flag.optional(), expand }),
   "POST /v1/invoices/:id/void": z.strictObject({ expand }),
   "POST /v1/invoices/:id/mark_uncollectible": z.strictObject({ expand }),
+  "GET /v1/invoice_payments/:id": z.strictObject({ expand }),
   "GET /v1/invoice_payments": z.strictObject({
     ...paging,
     invoice: z.string().optional(),
@@ -134,12 +135,15 @@ export const PARAMS = {
     metadata,
     expand,
   }),
+  "GET /v1/credit_notes/:id": z.strictObject({ expand }),
   "GET /v1/credit_notes": z.strictObject({
     ...paging,
     invoice: z.string().optional(),
     customer: z.string().optional(),
     created: range,
   }),
+  "GET /v1/charges/:id": z.strictObject({ expand }),
+  "GET /v1/payment_intents/:id": z.strictObject({ expand }),
   "GET /v1/refunds": z.strictObject({
     ...paging,
     charge: z.string().optional(),
@@ -161,6 +165,7 @@ export const PARAMS = {
     type: z.string().optional(),
     types: z.array(z.string()).max(20).optional(),
   }),
+  "GET /v1/subscriptions/:id": z.strictObject({ expand }),
   "GET /v1/subscriptions": z.strictObject({
     ...paging,
     status: z.string().optional(),

@@ -21,6 +21,7 @@ export function paymentEndpoints(
     if (card.declined) {
       const last_payment_error = { code: "card_declined", message: "Your card was declined." };
       const failed = { ...intent, status: "requires_payment_method", last_payment_error };
+      state.intents.set(intent.id, failed);
       state.emit("payment_intent.payment_failed", failed);
       state.emit("invoice.payment_failed", shown(invoice));
       throw new StripeFailure(402, "card_error", "Your card was declined.", {
@@ -29,7 +30,9 @@ export function paymentEndpoints(
       });
     }
     const payment = keep(state, invoice, amount, intent.id);
-    state.emit("payment_intent.succeeded", { ...intent, status: "succeeded" });
+    const succeeded = { ...intent, latest_charge: payment.charge, status: "succeeded" };
+    state.intents.set(intent.id, succeeded);
+    state.emit("payment_intent.succeeded", succeeded);
     settle(state, invoice, payment);
   };
   return {
@@ -46,6 +49,21 @@ export function paymentEndpoints(
         ).map((payment) => shownPayment(state, payment)),
         params,
       ),
+    retrievePayment: (id: string) => {
+      const payment = state.payments.get(id);
+      if (payment === undefined) throw missing("invoice_payment", id);
+      return shownPayment(state, payment);
+    },
+    retrieveIntent: (id: string) => {
+      const intent = state.intents.get(id);
+      if (intent === undefined) throw missing("payment_intent", id);
+      return intent;
+    },
+    retrieveCreditNote: (id: string) => {
+      const note = state.creditNotes.get(id);
+      if (note === undefined) throw missing("credit_note", id);
+      return note;
+    },
     createCreditNote: (params: Params<"POST /v1/credit_notes">) =>
       creditNote(state, refunds, params),
     voidCreditNote: (id: string) => voidCreditNote(state, id),

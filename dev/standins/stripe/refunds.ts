@@ -34,6 +34,11 @@ export function refundEndpoints(state: State) {
     parts: (invoice: Invoice, amount: number) => refundParts(state, invoice, amount),
     conclude,
     retrieve: (id: string) => find(state, id),
+    retrieveCharge: (id: string) => {
+      const payment = [...state.payments.values()].find(({ charge }) => charge === id);
+      if (payment === undefined) throw missing("charge", id);
+      return shownCharge(state, payment);
+    },
     list: (params: Params<"GET /v1/refunds">) =>
       page(
         "/v1/refunds",
@@ -65,7 +70,7 @@ function makeRefund(
     throw invalid("Refund amount is greater than unrefunded amount on charge.");
   }
   payment.refunded += amount;
-  const { currency, customer } = state.invoice(payment.invoice);
+  const { currency } = state.invoice(payment.invoice);
   const made: Refund = {
     id: state.id("re"),
     object: "refund",
@@ -80,7 +85,13 @@ function makeRefund(
   };
   state.refunds.set(made.id, made);
   state.emit("refund.created", made);
-  state.emit("charge.refunded", {
+  state.emit("charge.refunded", shownCharge(state, payment));
+  return made;
+}
+
+function shownCharge(state: State, { charge, payment_intent, invoice, ...payment }: Payment) {
+  const { currency, customer } = state.invoice(invoice);
+  return {
     id: charge,
     object: "charge",
     amount: payment.amount_paid,
@@ -92,8 +103,7 @@ function makeRefund(
     payment_intent,
     refunded: payment.refunded === payment.amount_paid,
     status: "succeeded",
-  });
-  return made;
+  };
 }
 
 /** The refunds of a credit note: all of them, or none and an error. */

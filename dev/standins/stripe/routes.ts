@@ -100,6 +100,26 @@ export function routesOf(
       PARAMS["POST /v1/invoices/:id/mark_uncollectible"],
       (_, id) => invoices.writeOff(id),
     ),
+    "GET /v1/invoice_payments/:id": route(
+      PARAMS["GET /v1/invoice_payments/:id"],
+      (_, id) => payments.retrievePayment(id),
+    ),
+    "GET /v1/payment_intents/:id": route(
+      PARAMS["GET /v1/payment_intents/:id"],
+      (_, id) => payments.retrieveIntent(id),
+    ),
+    "GET /v1/charges/:id": route(
+      PARAMS["GET /v1/charges/:id"],
+      (_, id) => refunds.retrieveCharge(id),
+    ),
+    "GET /v1/credit_notes/:id": route(
+      PARAMS["GET /v1/credit_notes/:id"],
+      (_, id) => payments.retrieveCreditNote(id),
+    ),
+    "GET /v1/subscriptions/:id": route(
+      PARAMS["GET /v1/subscriptions/:id"],
+      (_, id) => other.retrieveSubscription(id),
+    ),
     "GET /v1/invoice_payments": route(PARAMS["GET /v1/invoice_payments"], payments.listPayments),
     "POST /v1/credit_notes": route(PARAMS["POST /v1/credit_notes"], payments.createCreditNote),
     "GET /v1/credit_notes": route(PARAMS["GET /v1/credit_notes"], payments.listCreditNotes),

@@ -6,6 +6,7 @@ import { invoiceEndpoints } from "./invoices.ts";
 import { remainingOf } from "./invoice-figures.ts";
 import { miscellaneousEndpoints } from "./miscellaneous.ts";
 import { disputeEndpoints } from "./disputes.ts";
+import { refusalOf } from "./permissions.ts";
 import { paymentEndpoints } from "./payments.ts";
 import { refundEndpoints } from "./refunds.ts";
 import { routesOf } from "./routes.ts";
@@ -42,6 +43,8 @@ export interface StripeOptions {
   /** Seconds since 1970; the machine's clock unless given. */
   readonly now?: () => number;
   readonly apiVersion?: string;
+  /** Milliseconds that each answer takes besides. */
+  readonly delay?: number;
 }
 
 /** A Stripe on loopback: stateful, strict about parameters, misbehaving on demand. */
@@ -67,6 +70,7 @@ export function startStripe(options: StripeOptions) {
   const other = miscellaneousEndpoints(state, webhooks);
   const answer = routesOf({ balances, customers, invoices, payments, refunds, disputes, other });
   const faults: Fault[] = [];
+  const restricted: { granted: readonly string[] | null } = { granted: null };
   const seen: SeenRequest[] = [];
   const remembered = new Map<string, Answer & { readonly print: string }>();
 
@@ -74,6 +78,7 @@ export function startStripe(options: StripeOptions) {
     { hostname: "127.0.0.1", port: options.port ?? 0, onListen: () => {} },
     async (request) => {
       const url = new URL(request.url);
+      if (options.delay) await new Promise((resolve) => setTimeout(resolve, options.delay));
       const name = `${request.method} ${url.pathname}`;
       const text = request.method === "POST" ? await request.text() : url.search.slice(1);
       const params = decodeForm(text);
@@ -85,6 +90,10 @@ export function startStripe(options: StripeOptions) {
       if (request.headers.get("authorization") !== `Bearer ${options.secretKey}`) {
         return reply(failed(new StripeFailure(401, "invalid_request_error", "Invalid API Key")));
       }
+      const refusal = restricted.granted === null
+        ? null
+        : refusalOf(request.method, url.pathname, options.secretKey, restricted.granted);
+      if (refusal !== null) return reply(failed(refusal));
       const fault = takeFault(faults, name);
       if (fault === "429") {
         return reply(failed(
@@ -141,6 +150,10 @@ export function startStripe(options: StripeOptions) {
     webhooks,
     faults,
     seen,
+    /** From now on the key is a restricted one that has these permissions. */
+    grantOnly: (permissions: readonly string[]) => {
+      restricted.granted = permissions;
+    },
     /** The client pays what is left of an invoice, or a part of it, on its page. */
     payInvoice: (id: string, amount?: number) => {
       const invoice = state.invoice(id);
@@ -179,6 +192,7 @@ export function startStripe(options: StripeOptions) {
       addMeter: other.addMeter,
       subscribe: other.subscribe,
       changeSubscription: other.changeSubscription,
+      changePrices: other.changePrices,
     },
     sendWebhooksTo: (target: WebhookTarget) => {
       webhooks.target = target;

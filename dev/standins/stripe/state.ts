@@ -1,5 +1,6 @@
 import type { Params } from "./params.ts";
 import { missing } from "./errors.ts";
+import { shownBeforeBasil } from "./versions.ts";
 
 type Metadata = Record<string, string>;
 
@@ -190,6 +191,10 @@ export class State {
   readonly meters = new Set<string>();
   readonly meterEvents = new Map<string, Params<"POST /v1/billing/meter_events">>();
   readonly events: Event[] = [];
+  /** Of payments that succeeded or failed, as they were then. */
+  readonly intents = new Map<string, { readonly id: string }>();
+  /** What events are rendered in: `docs.stripe.com/api/events/object` (api_version). */
+  eventVersion: string;
   /** The key of the request that is being answered; its events name it. */
   requestKey: string | null = null;
   #count = 0;
@@ -199,7 +204,9 @@ export class State {
     readonly now: () => number,
     readonly apiVersion: string,
     readonly onEvent: (event: Event) => void,
-  ) {}
+  ) {
+    this.eventVersion = apiVersion;
+  }
 
   id(prefix: string): string {
     this.#count += 1;
@@ -208,16 +215,21 @@ export class State {
 
   /** Keeps an event and hands it to the webhook sender. */
   emit(type: string, object: unknown, previous_attributes?: unknown): void {
+    const isOld = this.eventVersion < "2025-03-31";
+    const shown = isOld ? shownBeforeBasil(object, [...this.payments.values()]) : object;
     const event: Event = {
       id: this.id("evt"),
       object: "event",
-      api_version: this.apiVersion,
+      api_version: this.eventVersion,
       created: this.now(),
       livemode: this.livemode,
       type,
       pending_webhooks: 1,
       request: { id: null, idempotency_key: this.requestKey },
-      data: structuredClone({ object, ...(previous_attributes ? { previous_attributes } : {}) }),
+      data: structuredClone({
+        object: shown,
+        ...(previous_attributes ? { previous_attributes } : {}),
+      }),
     };
     this.events.push(event);
     this.onEvent(event);

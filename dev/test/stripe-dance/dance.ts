@@ -22,9 +22,17 @@ const Refusal = z.object({ code: z.string().startsWith("PT"), message: z.string(
 
 const DANCERS = { ...HERE, ...THERE, ...WIRES };
 
-/** Makes the moves in a database that nothing is in, reconciles, and asks the laws. */
-export function dance(sql: Sql, moves: readonly Move[]): Promise<Danced> {
+/**
+ * Makes the moves in a database that nothing is in, reconciles, and asks the laws. Stripe's events
+ * are of `eventVersion`, ours unless given.
+ */
+export function dance(
+  sql: Sql,
+  moves: readonly Move[],
+  eventVersion?: string,
+): Promise<Danced> {
   return inDanceWorld(sql, async (world) => {
+    if (eventVersion !== undefined) world.stripe.state.eventVersion = eventVersion;
     const steps: string[] = [];
     for (const who of world.clients.keys()) {
       steps.push(await step(world, { kind: "issue", who, a: 0, b: 4500 + who }));

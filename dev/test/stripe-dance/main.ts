@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { BEFORE_BASIL } from "../../standins/stripe/versions.ts";
 import { plant } from "../../torture/faults.ts";
 import { type Copy, withCopies } from "./copies.ts";
 import { dance, type Danced } from "./dance.ts";
@@ -8,6 +9,7 @@ import { type Move, movesOf } from "./moves.ts";
 // npm run dance                                   ten dances of 80 moves, a seed by chance
 // npm run dance -- --seed 42 --dances 1000 --moves 120
 // npm run dance -- --seed 42 --keep-going         more than the first failure
+// npm run dance -- --old-events                   events are of an older version of Stripe's API
 // npm run dance -- --fault S4                     with a fault planted: the first seed that finds it
 
 const { values } = parseArgs({
@@ -18,6 +20,7 @@ const { values } = parseArgs({
     moves: { type: "string", default: "80" },
     engine: { type: "string", default: "embedded" },
     fault: { type: "string" },
+    "old-events": { type: "boolean", default: false },
     shrink: { type: "string", default: "60" },
     "keep-going": { type: "boolean", default: false },
   },
@@ -37,7 +40,7 @@ if (
 ) {
   console.error(
     "usage: npm run dance -- [--seed N] [--dances N] [--moves N] [--shrink SECONDS] " +
-      "[--keep-going] [--fault NAME] [--engine embedded|debian]",
+      "[--keep-going] [--old-events] [--fault NAME] [--engine embedded|debian]",
   );
   Deno.exit(2);
 }
@@ -68,7 +71,7 @@ Deno.exit(failed > 0 ? 1 : 0);
 async function danceOnce(copy: Copy, moves: readonly Move[]): Promise<Danced> {
   return await copy(async (sql) => {
     if (fault !== undefined) await plant(sql, fault);
-    return await dance(sql, moves);
+    return await dance(sql, moves, values["old-events"] ? BEFORE_BASIL : undefined);
   });
 }
 

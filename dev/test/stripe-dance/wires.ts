@@ -1,4 +1,5 @@
 /** How Stripe's events come: in no order, some twice, some late, some never. */
+import { actOnEvents } from "../../../supabase/functions/_shared/stripe/events.ts";
 import { seededRandom } from "../support/random.ts";
 import type { Kind } from "./moves.ts";
 import type { Dancer } from "./there.ts";
@@ -26,7 +27,7 @@ export async function deliverBadly(
     .toSorted((one, other) => one.place - other.place);
   for (const { event } of shuffled) {
     await world.ports.store.receiveEvent(JSON.stringify(event));
-    await world.ports.store.processEvents();
+    await actOnEvents(world.ports);
   }
   return `${shuffled.length} events come, ${waiting.length} are late`;
 }
@@ -34,7 +35,7 @@ export async function deliverBadly(
 /** What waits for something else is tried again. */
 export async function waitForEvents({ sql, ports }: DanceWorld): Promise<void> {
   await sql`update billing.stripe_events set due_at = now() where state = 'pending'`;
-  await ports.store.processEvents();
+  await actOnEvents(ports);
 }
 
 export const WIRES: Partial<Record<Kind, Dancer>> = {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { STRIPE_API_VERSION } from "../_shared/stripe/client.ts";
 import { STRIPE_EVENT_TYPES, STRIPE_EVENTS } from "./event-types.ts";
 import { REMEDIES } from "./remedies.ts";
 
@@ -9,6 +10,12 @@ Deno.test("the database acts on the events of the list, and on no others", () =>
   const sql = read("supabase/schemas/70_stripe/events/process.sql");
   const acted = new Set([...sql.matchAll(/'([a-z_]+(?:\.[a-z_]+)+)'/g)].map((match) => match[1]));
   assert.deepEqual([...acted].toSorted(), [...STRIPE_EVENT_TYPES].toSorted());
+});
+
+Deno.test("the database, the functions and the docs name one version of the API", () => {
+  const sql = read("supabase/schemas/70_stripe/reading.sql");
+  assert.equal(/^return '(\d{4}-.+)';$/m.exec(sql)?.[1], STRIPE_API_VERSION);
+  assert.ok(SETUP.includes(`API version \`${STRIPE_API_VERSION}\``));
 });
 
 Deno.test("docs/stripe-setup.md has the list, in its order", () => {

@@ -2,7 +2,7 @@ import { withCaller } from "../_shared/http/with-caller.ts";
 import { withRequest } from "../_shared/http/with-request.ts";
 import { stripeFromEnvironment } from "../_shared/stripe/open.ts";
 import { sendMeterEvents } from "./meters.ts";
-import { pushToStripe } from "./outbox.ts";
+import { actAndTell } from "./outbox.ts";
 import { reconcile } from "./reconcile.ts";
 import { handleReconcile } from "./handler.ts";
 
@@ -16,7 +16,7 @@ export default {
       withCaller(["service", "cron"], (request) =>
         handleReconcile(request, {
           reconcile: ports && ((days) => reconcile(days, ports, reportError)),
-          tell: ports && (() => pushToStripe(ports)),
+          tell: ports && (() => actAndTell(ports)),
           meter: ports && (() => sendMeterEvents(ports)),
           reportError,
         })),

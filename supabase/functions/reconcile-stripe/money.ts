@@ -2,6 +2,21 @@ import type Stripe from "stripe";
 import type { StripePorts } from "../_shared/stripe/ports.ts";
 import { forEach, type Progress } from "./progress.ts";
 
+/**
+ * Asks which payments invoices were paid by, where the event that tells of it was lost: a refund or
+ * a dispute that is told of later names its payment only.
+ */
+export async function applyPayments(
+  progress: Progress,
+  { stripe, store, now }: StripePorts,
+): Promise<void> {
+  const unnamed = await store.unnamedPayments(progress.sinceDay);
+  await forEach(unnamed, "payments of", progress, async ({ id: invoice }) => {
+    const listed = stripe.invoicePayments.list({ invoice, status: "paid", limit: 100 });
+    for await (const payment of listed) await store.applyPayment(payment, now());
+  });
+}
+
 /** Issues here what Stripe credited; what our invoice has not enough left for is a difference. */
 export async function applyCreditNotes(
   progress: Progress,

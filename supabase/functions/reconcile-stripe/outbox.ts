@@ -1,5 +1,6 @@
 import type Stripe from "stripe";
 import { fromStripeAmount, toStripeAmount } from "../../../shared/stripe/amounts.ts";
+import { actOnEvents } from "../_shared/stripe/events.ts";
 import { describeError } from "../_shared/stripe/failures.ts";
 import { takeBalanceOver } from "../_shared/stripe/balance.ts";
 import { deleteDraft } from "../_shared/stripe/invoices.ts";
@@ -10,6 +11,12 @@ import type { OutboxTask } from "../_shared/stripe/store.ts";
 export interface OutboxReport {
   readonly done: number;
   readonly problems: readonly { readonly task: OutboxTask; readonly problem: string }[];
+}
+
+/** The same, after acting on events whose objects were still to be fetched. */
+export async function actAndTell(ports: StripePorts): Promise<OutboxReport> {
+  await actOnEvents(ports);
+  return await pushToStripe(ports);
 }
 
 /**

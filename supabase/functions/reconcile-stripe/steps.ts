@@ -1,6 +1,7 @@
 import type Stripe from "stripe";
 import { fromStripeAmount } from "../../../shared/stripe/amounts.ts";
 import { takeBalanceOver } from "../_shared/stripe/balance.ts";
+import { fetchObjects } from "../_shared/stripe/events.ts";
 import { isMissing } from "../_shared/stripe/failures.ts";
 import { deleteDraft, deliverInvoice } from "../_shared/stripe/invoices.ts";
 import type { StripePorts } from "../_shared/stripe/ports.ts";
@@ -8,7 +9,7 @@ import type { BothSides } from "../_shared/stripe/store.ts";
 import { type ComparedInvoice, compareSides, type Difference, receivedOf } from "./compare.ts";
 import { fetchEvents } from "./events.ts";
 import { meterDifferences, sendMeterEvents } from "./meters.ts";
-import { applyCreditNotes, applyDisputes, applyRefunds } from "./money.ts";
+import { applyCreditNotes, applyDisputes, applyPayments, applyRefunds } from "./money.ts";
 import { type OutboxReport, pushToStripe } from "./outbox.ts";
 import { forEach, type Progress } from "./progress.ts";
 
@@ -29,8 +30,9 @@ const whole =
 /** In this order: a payment of nobody's waits while an invoice is being made, it could be of that. */
 export const STEPS: readonly (readonly [string, Step])[] = [
   ["events", fetchEvents],
-  ["events that wait", whole((_, { store }) => store.processEvents())],
+  ["events that wait", actOnSome],
   ["invoices", whole(healInvoices)],
+  ["payments", whole(applyPayments)],
   ["invoices to make", whole(makeInvoices)],
   ["credit notes", whole(applyCreditNotes)],
   ["refunds", whole(applyRefunds)],
@@ -41,6 +43,16 @@ export const STEPS: readonly (readonly [string, Step])[] = [
   ["meters", whole(tellMeters)],
   ["comparison", whole(compare)],
 ];
+
+/** Batches of events that are acted on before the time is looked at. */
+const BATCHES = 40;
+
+/** Acts on events that are due, some at a time. */
+async function actOnSome(_: Progress, ports: StripePorts): Promise<string | null> {
+  const isMoreToFetch = await fetchObjects(ports);
+  const isMoreToDo = await ports.store.processEvents(BATCHES);
+  return isMoreToFetch || isMoreToDo ? "more" : null;
+}
 
 /** Books what invoices say; those of which nothing is new are not asked of the database. */
 async function healInvoices(progress: Progress, ports: StripePorts): Promise<void> {

@@ -1,3 +1,4 @@
+import { actOnEvents } from "../_shared/stripe/events.ts";
 import { webhookSecrets } from "../_shared/stripe/environment.ts";
 import { inBackground } from "./background.ts";
 import { withRequest } from "../_shared/http/with-request.ts";
@@ -7,7 +8,7 @@ import { handleWebhook } from "./handler.ts";
 
 const { environment, ports } = stripeFromEnvironment(Deno.env.toObject());
 
-const processEvents = singleFlight(async () => await ports?.store.processEvents());
+const processEvents = singleFlight(async () => ports && await actOnEvents(ports));
 
 // Stripe has no key of ours: the signature over the raw body is what authenticates it.
 export default {

@@ -5,15 +5,21 @@
 create function _billing.unsent_credit_notes(mirror public.stripe_invoices)
 returns table (credit_note_id uuid, amount_minor bigint, refund_minor bigint, reason text)
 language sql stable set search_path = pg_catalog, pg_temp as $$
-  select n.id, n.total_minor, n.to_refund_minor, n.reason
+  -- They give back no more than Stripe has of the invoice, all together: what was paid elsewhere is
+  -- given back elsewhere.
+  select n.id, n.total_minor, greatest(0, least(n.to_refund_minor, mirror.amount_paid_minor
+      - mirror.paid_off_stripe_minor - mirror.refunded_minor
+      - sum(n.to_refund_minor) over w + n.to_refund_minor))::bigint, n.reason
   from public.credit_notes n
   where n.invoice_id = mirror.invoice_id and n.voided_at is null and not exists (
     select from public.stripe_credit_notes s where s.credit_note_id = n.id)
+  window w as (order by n.issued_at, n.number)
   order by n.issued_at, n.number;
 $$;
 
 -- What Stripe must still be told: our state and its mirror differ. Found by comparing, so a call
--- that failed or was forgotten is found again.
+-- that failed or was forgotten is found again. Of an invoice that is settled here and collects
+-- small ones too, Stripe is told that all of it is paid: the next collects what is due of those.
 create function _billing.stripe_outbox(livemode boolean)
 returns table (task text, invoice_id uuid, stripe_invoice_id text, credit_note_id uuid,
   amount_minor bigint, refund_minor bigint, currency text, memo text)
@@ -28,13 +34,12 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   where m.livemode = stripe_outbox.livemode and (
     i.status = 'void' and m.state in ('draft', 'open', 'uncollectible')
     or i.status = 'uncollectible' and m.state = 'open'
-    or i.status = 'paid' and i.paid_minor > 0 and m.state in ('open', 'uncollectible')
-      and m.carried_minor = 0 and not exists (select from _billing.unsent_credit_notes(m) u))
+    or i.status = 'paid' and m.state in ('open', 'uncollectible')
+      and (i.paid_minor > 0 or m.carried_minor > 0)
+      and not exists (select from _billing.unsent_credit_notes(m) u))
   union all
   select 'credit_note', i.id, m.stripe_invoice_id, u.credit_note_id, u.amount_minor,
-    -- No more than Stripe has of it: what was paid elsewhere is given back elsewhere.
-    least(u.refund_minor, greatest(0, m.amount_paid_minor - m.paid_off_stripe_minor
-      - m.refunded_minor)), i.currency, u.reason
+    u.refund_minor, i.currency, u.reason
   from public.stripe_invoices m join public.invoices i on i.id = m.invoice_id
   cross join lateral _billing.unsent_credit_notes(m) u
   where m.livemode = stripe_outbox.livemode and m.state in ('open', 'paid', 'uncollectible');
@@ -81,6 +86,22 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
 $$;
 comment on function _billing.stripe_both_sides is
   'Issued invoices since a day beside what is known of them in Stripe.';
+
+-- Invoices of whose money the amount is known, but not all of the payments: the event that names a
+-- payment was lost. Refunds and disputes name their payment only.
+create function _billing.unnamed_stripe_payments(since date, livemode boolean)
+returns table (stripe_invoice_id text)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select m.stripe_invoice_id from public.stripe_invoices m
+  where m.livemode = unnamed_stripe_payments.livemode and m.stripe_invoice_id is not null
+    and greatest(m.seen_at, m.created_at) >= since - 2
+    and m.amount_paid_minor - m.paid_off_stripe_minor > (
+      select coalesce(sum(p.amount_minor), 0) from public.stripe_payments p
+      where p.stripe_invoice_id = m.stripe_invoice_id)
+  order by 1;
+$$;
+comment on function _billing.unnamed_stripe_payments is
+  'Invoices seen since a day that are paid by more than the payments that are known of them.';
 
 -- Customers whose credit balance in Stripe is to be taken over.
 create function _billing.moved_balances(livemode boolean)

@@ -25,7 +25,9 @@ begin
     body := jsonb_build_object('days', cut_off);
   elsif body ->> 'only' = 'outbox' and not exists (select from _billing.stripe_outbox(true))
     and not exists (select from _billing.stripe_outbox(false))
-    and not exists (select from public.stripe_customers s where s.balance_moved_at is not null) then
+    and not exists (select from public.stripe_customers s where s.balance_moved_at is not null)
+    and not exists (select from billing.stripe_events e
+      where e.state = 'pending' and e.to_fetch and e.due_at <= clock_timestamp()) then
     return 'nothing to tell';
   end if;
   -- A comparison may take as long as a function may take to answer.

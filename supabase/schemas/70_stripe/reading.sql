@@ -1,5 +1,9 @@
 -- Reading what Stripe sends, and telling of it.
 
+-- The version of Stripe's API that all of this is written for, as in the functions.
+create function _billing.stripe_api_version() returns text language sql immutable
+return '2026-10-28.endive';
+
 -- Tells operators of money: once per key.
 create function _billing.notice(key text, priority text, message text)
 returns void language sql set search_path = pg_catalog, pg_temp as $$

@@ -17,8 +17,9 @@ $$;
 comment on function _billing.stripe_client_facts is
   'What Stripe''s customer of a client is made of.';
 
--- The held invoices that an invoice collects for good: those of Stripe invoices that are void or
--- were never finalized are free for another. While Stripe can still be paid, they are not.
+-- The held invoices that an invoice collects: those of Stripe invoices that are void or were never
+-- finalized are free for another, and what is still due of one when its Stripe invoice is paid,
+-- which was elsewhere then. While Stripe can still be paid, they are not.
 create function _billing.carried_invoices(livemode boolean)
 returns table (held_invoice_id uuid, carrying_invoice_id uuid)
 language sql stable set search_path = pg_catalog, pg_temp as $$
@@ -26,11 +27,12 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   from public.stripe_carried c
   join public.invoices i on i.id = c.carrying_invoice_id
   join public.stripe_invoices m on m.invoice_id = c.carrying_invoice_id and m.livemode = c.livemode
-  where c.livemode = carried_invoices.livemode and m.state not in ('void', 'deleted', 'refused')
+  where c.livemode = carried_invoices.livemode
+    and m.state not in ('void', 'deleted', 'refused', 'paid')
     and not (i.status = 'void' and m.state in ('creating', 'held'));
 $$;
 comment on function _billing.carried_invoices is
-  'Held invoices that another invoice collects; not those whose carrier is void.';
+  'Held invoices that another invoice collects; not those whose carrier is void or paid.';
 
 -- Everything about one invoice that sending it takes, as one document.
 create function _billing.stripe_invoice_facts(invoice_id uuid, livemode boolean)

@@ -1,10 +1,11 @@
 import type Stripe from "stripe";
+import { isMissing } from "./failures.ts";
 import type { StripeStore } from "./store.ts";
 
 /** What taking a balance over needs. */
 export interface BalancePorts {
   readonly stripe: Stripe;
-  readonly store: Pick<StripeStore, "applyBalance">;
+  readonly store: Pick<StripeStore, "applyBalance" | "applyInvoice" | "unknownInvoices">;
   readonly now: () => Date;
 }
 
@@ -22,6 +23,7 @@ export async function takeBalanceOver(customer: string, ports: BalancePorts): Pr
   }
   const newest = moves[0];
   if (newest === undefined) return;
+  for (const id of await store.unknownInvoices(moves)) await makeKnown(id, ports);
   await store.applyBalance(customer, moves, seen);
   const balances = new Map<string, number>();
   for (const { currency, amount } of moves) {
@@ -35,5 +37,20 @@ export async function takeBalanceOver(customer: string, ports: BalancePorts): Pr
       description: "Taken over: the balance is kept outside of Stripe",
       metadata: { leveredge_balance: "taken over" },
     }, { idempotencyKey: `balance-${newest.id}-${currency}` });
+  }
+}
+
+/** An invoice of Stripe, which may be a revision of one of ours, or of such a revision. */
+async function makeKnown(id: string, ports: BalancePorts): Promise<void> {
+  const { stripe, store, now } = ports;
+  try {
+    const invoice = await stripe.invoices.retrieve(id);
+    const outcome = await store.applyInvoice(invoice, now());
+    const revised = invoice.from_invoice?.invoice;
+    if (outcome !== null || revised === undefined) return;
+    await makeKnown(typeof revised === "string" ? revised : revised.id, ports);
+    await store.applyInvoice(invoice, now());
+  } catch (error) {
+    if (!isMissing(error)) throw error;
   }
 }

@@ -24,6 +24,7 @@ export interface InvoicePorts extends CustomerPorts {
     | "saveLeftOver"
     | "applyInvoice"
     | "applyBalance"
+    | "unknownInvoices"
   >;
 }
 

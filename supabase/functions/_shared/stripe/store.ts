@@ -87,6 +87,13 @@ export const ReconciliationRun = z.object({
 /** See the schema of the same name. */
 export type ReconciliationRun = z.infer<typeof ReconciliationRun>;
 
+/** An object of events of another version: a row of `_billing.stripe_events_to_fetch`. */
+const ObjectToFetch = z.object({
+  ids: z.array(z.string()),
+  object_type: z.string().nullable(),
+  object_id: z.string().nullable(),
+});
+
 const ids = z.array(z.object({ id: z.string() }));
 
 /** Events acted on in one transaction. */
@@ -156,6 +163,12 @@ export function stripeStore(sql: Sql, livemode: boolean) {
     applyDispute: async (dispute: Stripe.Dispute, seen: Date) =>
       await jsonOf(sql`
         select billing.apply_stripe_dispute(${text(dispute)}::text::jsonb, ${seen}) as json`),
+    unnamedPayments: async (since: string) =>
+      ids.parse([
+        ...await sql`
+          select stripe_invoice_id as id
+          from _billing.unnamed_stripe_payments(${since}::date, ${livemode})`,
+      ]),
     undecidedRefunds: async () =>
       ids.parse([
         ...await sql`
@@ -168,6 +181,11 @@ export function stripeStore(sql: Sql, livemode: boolean) {
           select dispute_id as id from public.stripe_disputes
           where status not in ('won', 'lost', 'prevented', 'warning_closed')`,
       ]).map(({ id }) => id),
+    unknownInvoices: async (moves: readonly Stripe.CustomerBalanceTransaction[]) =>
+      z.array(z.string()).parse(
+        await jsonOf(sql`
+          select to_json(_billing.unknown_balance_invoices(${text(moves)}::text::jsonb)) as json`),
+      ),
     applyBalance: async (
       customer: string,
       moves: readonly Stripe.CustomerBalanceTransaction[],
@@ -205,14 +223,30 @@ export function stripeStore(sql: Sql, livemode: boolean) {
             e(event, place) order by e.place`,
       ]).map(({ is_new }) => is_new)
     ),
-    /** Until nothing is due: in small transactions, because each may hold the books. */
-    processEvents: async () => {
+    objectsToFetch: async (limit: number) =>
+      z.array(ObjectToFetch).parse([
+        ...await sql`select * from _billing.stripe_events_to_fetch(${limit})`,
+      ]),
+    /** Null: the object is none that anything is done about. */
+    saveFetched: async (events: readonly string[], object: unknown, at: Date) =>
+      void await sql`
+        select _billing.save_fetched_object(${sql.array([...events])}::text[],
+          ${object === null ? null : text(object)}::text::jsonb, ${at})`,
+    saveFetchProblem: async (events: readonly string[], error: string, gone: boolean) =>
+      void await sql`
+        select _billing.save_fetch_problem(${sql.array([...events])}::text[], ${error}, ${gone})`,
+    /**
+     * Until nothing is due, or so many batches are done: then true. In small transactions, because
+     * each may hold the books.
+     */
+    processEvents: async (batches = Infinity) => {
       let done = BATCH;
-      while (done === BATCH) {
+      for (let batch = 0; done === BATCH && batch < batches; batch++) {
         done = minor.parse(
           await jsonOf(sql`select billing.process_stripe_events(${BATCH}) as json`),
         );
       }
+      return done === BATCH;
     },
     outbox: async () =>
       z.array(OutboxTask).parse([...await sql`select * from _billing.stripe_outbox(${livemode})`]),

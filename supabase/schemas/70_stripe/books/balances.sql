@@ -45,6 +45,24 @@ begin
   return invoice.number || ' was ' || invoice.status;
 end $$;
 
+-- Which invoices moves that are not booked yet name and no invoice of ours is known as: those of
+-- Stripe's own, and revisions that no event told of. The latter must be known before the moves are
+-- booked, else an overpayment would be booked as an adjustment, and once more with its invoice.
+create function _billing.unknown_balance_invoices(transactions jsonb) returns text[]
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select coalesce(array_agg(distinct x.invoice_id), '{}')
+  from jsonb_array_elements(transactions) t(moved)
+  cross join lateral (
+    select coalesce(t.moved #>> '{invoice,id}', t.moved ->> 'invoice') as invoice_id) x
+  where x.invoice_id is not null
+    and not exists (select from public.stripe_balance_transactions b
+      where b.transaction_id = t.moved ->> 'id')
+    and not exists (select from public.stripe_invoices m
+      where m.stripe_invoice_id = x.invoice_id);
+$$;
+comment on function _billing.unknown_balance_invoices is
+  'Invoices of Stripe that moves of a balance name and that are to be asked for first.';
+
 -- One transaction. Overpayments and credit notes are booked as such; what an invoice of Stripe's
 -- own (a subscription's) gives or takes is ours to keep like credit that somebody gave.
 create function _billing.book_balance_transaction(client_id uuid, moved jsonb, at timestamptz)
@@ -63,8 +81,20 @@ begin
   if mirror.invoice_id is not null and kind in ('invoice_overpaid', 'credit_note') then
     return 'booked with its invoice';
   end if;
-  if mirror.invoice_id is not null and kind = 'applied_to_invoice' and amount > 0 then
-    return _billing.apply_balance_to_invoice(mirror, amount, moved ->> 'id', at);
+  if mirror.invoice_id is not null and kind = 'applied_to_invoice' then
+    if amount > 0 then
+      return _billing.apply_balance_to_invoice(mirror, amount, moved ->> 'id', at);
+    end if;
+    -- A debt, for which Stripe asks beside what is due: once it is paid it is credit, as more than
+    -- is due.
+    return 'asked for with its invoice';
+  end if;
+  -- Stripe's invoice is void or revised. Ours stays paid by what was applied.
+  if kind = 'unapplied_from_invoice' and exists (
+    select from public.stripe_balance_transactions b where b.type = 'applied_to_invoice'
+      and b.stripe_invoice_id = coalesce(moved #>> '{invoice,id}', moved ->> 'invoice')
+      and b.outcome not like 'adjusted by %') then
+    return 'stays with its invoice';
   end if;
   return _billing.adjust_balance_for_stripe(client_id, currency, -amount, mirror.invoice_id,
     coalesce(nullif(btrim(moved ->> 'description'), ''), replace(kind, '_', ' ') || ' in Stripe'),

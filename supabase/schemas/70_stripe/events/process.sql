@@ -6,9 +6,10 @@ create function billing.receive_stripe_event(event jsonb)
 returns boolean language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: callers may not write the books; this writes down only what Stripe signed.
 begin
-  insert into billing.stripe_events (id, type, livemode, created_at, payload)
+  insert into billing.stripe_events (id, type, livemode, created_at, payload, to_fetch)
   values (event ->> 'id', event ->> 'type', (event ->> 'livemode')::boolean,
-    _billing.at_epoch(event ->> 'created'), event)
+    _billing.at_epoch(event ->> 'created'), event,
+    coalesce(event ->> 'api_version' <> _billing.stripe_api_version(), false))
   on conflict (id) do nothing;
   return found;
 end $$;
@@ -111,10 +112,12 @@ declare
   error text;
 begin
   select * into event from billing.stripe_events e
-  where e.id = event_id and e.state = 'pending' for update skip locked;
+  where e.id = event_id and e.state = 'pending' and not e.to_fetch for update skip locked;
   if event.id is null then
     return null;
   end if;
+  -- An object is as new as the answer that it is from.
+  event.created_at := greatest(event.created_at, event.fetched_at);
   begin
     result := _billing.apply_stripe_event(event);
   exception when others then
@@ -151,7 +154,7 @@ declare
 begin
   for event in
     select e.id from billing.stripe_events e
-    where e.state = 'pending' and e.due_at <= clock_timestamp()
+    where e.state = 'pending' and not e.to_fetch and e.due_at <= clock_timestamp()
     order by e.created_at, e.id limit limit_to
   loop
     perform billing.process_stripe_event(event.id);
@@ -170,7 +173,7 @@ declare
 begin
   foreach event_id in array array(
     select e.id from billing.stripe_events e
-    where e.state = 'pending' and e.due_at <= clock_timestamp()
+    where e.state = 'pending' and not e.to_fetch and e.due_at <= clock_timestamp()
     order by e.created_at, e.id limit limit_to)
   loop
     perform billing.process_stripe_event(event_id);

@@ -1,0 +1,228 @@
+import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
+import { actOnEvents } from "../../../supabase/functions/_shared/stripe/events.ts";
+import { STRIPE_PERMISSIONS } from "../../../shared/stripe/permissions.ts";
+import { BEFORE_BASIL } from "../../standins/stripe/versions.ts";
+import { deliverInvoice } from "../../../supabase/functions/_shared/stripe/invoices.ts";
+import { reconcile } from "../../../supabase/functions/reconcile-stripe/reconcile.ts";
+import { pushToStripe } from "../../../supabase/functions/reconcile-stripe/outbox.ts";
+import { withCopies } from "../stripe-dance/copies.ts";
+import { HERE } from "../stripe-dance/here.ts";
+import type { Kind } from "../stripe-dance/moves.ts";
+import { type DanceWorld, inDanceWorld } from "../stripe-dance/world.ts";
+import { platform } from "../support/platform-env.ts";
+
+/** A world in a database of its own; what happens is about SQL and requests. */
+const inWorld = (work: (world: DanceWorld) => Promise<void>) => () =>
+  withCopies(platform.engine, (copy) => copy((sql) => inDanceWorld(sql, work)));
+
+/** Issues an invoice to the first client and brings it to Stripe; its id. */
+async function issued({ sql, clients, ports, now }: DanceWorld, amount: number): Promise<string> {
+  const [invoice] = await sql<{ id: string }[]>`
+    with made as (
+      insert into public.invoice_items (client_id, description, unit_amount, currency, item_day)
+      values (${clients[0]?.id ?? null}, 'Work', ${amount}::numeric / 100, 'USD', current_date - 1)
+      returning id)
+    select billing.create_one_off_invoice(array(select id from made), ${now()}) as id`;
+  const id = invoice?.id ?? "";
+  await sql`select billing.finalize_invoice(${id}, ${now()})`;
+  strictEqual((await deliverInvoice(id, ports)).kind, "done");
+  return id;
+}
+
+/** One move of ours for the first client or invoice. */
+const here = (world: DanceWorld, kind: Kind, b = 0) =>
+  HERE[kind]?.(world, { kind, who: 0, a: 0, b });
+
+/** Acts on these events of Stripe, or on all, as if it had sent no others. */
+async function hear({ sql, stripe, ports }: DanceWorld, ...types: string[]): Promise<string[]> {
+  for (const event of stripe.webhooks.held.splice(0)) {
+    if (types.length === 0 || types.includes(event.type)) {
+      await ports.store.receiveEvent(JSON.stringify(event));
+    }
+  }
+  await sql`update billing.stripe_events set due_at = now() where state = 'pending'`;
+  await actOnEvents(ports);
+  const rows = await sql<{ said: string }[]>`
+    select type || ' ' || state as said from billing.stripe_events order by id`;
+  return rows.map(({ said }) => said);
+}
+
+Deno.test(
+  "a refund finds its payment, of which no event ever told",
+  inWorld(async (world) => {
+    const { stripe, ports } = world;
+    await here(world, "issue", 4500);
+    await here(world, "send");
+    const [invoice] = stripe.state.invoices.keys();
+    stripe.payInvoice(invoice ?? "");
+    deepStrictEqual(await hear(world, "invoice.paid"), ["invoice.paid done"]);
+    // Stripe keeps events for thirty days.
+    stripe.state.events.length = 0;
+    await here(world, "refund_here");
+    deepStrictEqual((await reconcile(3, ports)).left, []);
+    strictEqual(stripe.state.refunds.size, 1);
+    deepStrictEqual(await hear(world, "charge.refunded"), [
+      "invoice.paid done",
+      "charge.refunded done",
+    ]);
+  }),
+);
+
+Deno.test(
+  "the overpayment of a revision is credit once, whichever is heard of first",
+  inWorld(async (world) => {
+    const { stripe, ports, sql } = world;
+    await here(world, "issue", 4500);
+    await here(world, "send");
+    const [invoice = ""] = stripe.state.invoices.keys();
+    const revision = stripe.dashboard.revise(stripe.dashboard.revise(invoice, 5000), 5000);
+    stripe.payInvoice(revision, 5500);
+    await hear(world, "customer.updated");
+    await pushToStripe(ports);
+    const books = async () => ({
+      ...(await sql`
+      select i.status, i.amount_due_minor::int as due,
+        (select sum(b.amount_minor)::int from public.balance_entries b) as credit
+      from public.invoices i`)[0],
+    });
+    deepStrictEqual(await books(), { status: "paid", due: 0, credit: 500 });
+    deepStrictEqual((await reconcile(3, ports)).left, []);
+    deepStrictEqual(await books(), { status: "paid", due: 0, credit: 500 });
+  }),
+);
+
+Deno.test(
+  "two refunds of an invoice that was paid in part elsewhere are both told in one go",
+  inWorld(async (world) => {
+    const { stripe, ports, sql, now } = world;
+    await here(world, "issue", 4500);
+    await here(world, "send");
+    const [invoice] = stripe.state.invoices.keys();
+    stripe.payInvoice(invoice ?? "", 3000);
+    await hear(world, "invoice.updated", "invoice_payment.paid");
+    await here(world, "transfer", 1);
+    await pushToStripe(ports);
+    for (const amount of [2000, 2500]) {
+      await sql`
+        select billing.issue_credit_note(id, 'goodwill', ${amount}, true, ${now()})
+        from public.invoices`;
+      world.pass(60);
+    }
+    deepStrictEqual(await pushToStripe(ports), { done: 2, problems: [] });
+    deepStrictEqual([...stripe.state.refunds.values()].map(({ amount }) => amount), [2000, 1000]);
+    deepStrictEqual((await reconcile(3, ports)).left, []);
+  }),
+);
+
+Deno.test(
+  "what is too small is collected by the next invoice where its carrier is void or paid elsewhere",
+  inWorld(async (world) => {
+    const { stripe, ports, sql, now } = world;
+    const small = await issued(world, 30);
+    const voided = await issued(world, 5000);
+    await sql`select billing.void_invoice(${voided}, 'a mistake', ${now()})`;
+    deepStrictEqual(await pushToStripe(ports), { done: 1, problems: [] });
+    const paid = await issued(world, 6000);
+    await sql`select billing.record_payment(${paid}, 6000, ${now()}, 'transfer', 'bank')`;
+    deepStrictEqual(await pushToStripe(ports), { done: 1, problems: [] });
+    const last = await issued(world, 7000);
+    const [open = ""] = [...stripe.state.invoices.values()]
+      .filter(({ status }) => status === "open").map(({ id }) => id);
+    stripe.payInvoice(open);
+    deepStrictEqual((await reconcile(3, ports)).left, []);
+    deepStrictEqual(
+      [...stripe.state.invoices.values()].map(({ status, lines }) =>
+        `${status} ${lines.map(({ amount }) => amount).join("+")}`
+      ),
+      ["void 5000+30", "paid 6000+30", "paid 7000+30"],
+    );
+    const rows = await sql<{ id: string; status: string; received: number }[]>`
+      select i.id, i.status, coalesce(sum(p.amount_minor), 0)::int as received
+      from public.invoices i left join public.payments p on p.invoice_id = i.id group by i.id`;
+    const books = new Map(rows.map(({ id, status, received }) => [id, `${status} ${received}`]));
+    deepStrictEqual([small, voided, paid, last].map((id) => books.get(id)), [
+      "paid 30",
+      "void 0",
+      "paid 6000",
+      "paid 7000",
+    ]);
+    deepStrictEqual([...await sql`select * from public.balance_entries`], []);
+  }),
+);
+
+Deno.test(
+  "an event of another version is acted on as Stripe tells its object in ours",
+  inWorld(async (world) => {
+    const { stripe, sql, ports } = world;
+    stripe.state.eventVersion = BEFORE_BASIL;
+    await issued(world, 5000);
+    const [invoice = ""] = stripe.state.invoices.keys();
+    stripe.payInvoice(invoice, 5500);
+    const note = stripe.dashboard.credit({ invoice, amount: 2000, refund_amount: 2000 });
+    strictEqual(note.refunds.length, 1);
+    const told = stripe.webhooks.held.find(({ type }) => type === "credit_note.created");
+    ok(JSON.stringify(told).includes('"refund":"re_'), "as it was before, with one refund");
+    deepStrictEqual((await hear(world)).filter((event) => !/ (done|ignored)$/.test(event)), []);
+    const books = async () => ({
+      ...(await sql`
+      select i.status, (select sum(amount_minor)::int from public.payments) as received,
+        (select sum(amount_minor)::int from public.balance_entries) as credit,
+        (select array_agg(to_refund_minor::int) from public.credit_notes) as refunds
+      from public.invoices i`)[0],
+    });
+    const expected = { status: "paid", received: 3500, credit: 500, refunds: [2000] };
+    deepStrictEqual(await books(), expected);
+    deepStrictEqual((await reconcile(3, ports)).left, []);
+    deepStrictEqual(await books(), expected);
+  }),
+);
+
+Deno.test(
+  "a restricted key with the permissions of the list is enough",
+  inWorld(async (world) => {
+    const { stripe, ports } = world;
+    stripe.grantOnly(STRIPE_PERMISSIONS.map(({ slug }) => slug));
+    stripe.state.eventVersion = BEFORE_BASIL;
+    await issued(world, 5000);
+    const [invoice = ""] = stripe.state.invoices.keys();
+    stripe.payInvoice(invoice, 5500);
+    stripe.dashboard.refund(invoice, 1000);
+    stripe.dashboard.dispute(invoice);
+    await here(world, "refund_here");
+    await hear(world);
+    const { left } = await reconcile(3, ports);
+    deepStrictEqual(left.filter(({ kind }) => kind === "unread" || kind === "not_told"), []);
+    const refused = stripe.seen.filter(({ status }) => status === 403);
+    deepStrictEqual(refused.map(({ request }) => request), []);
+  }),
+);
+
+Deno.test(
+  "an event whose object cannot be fetched is tried again, one whose object is gone is none",
+  inWorld(async (world) => {
+    const { stripe, sql } = world;
+    stripe.state.eventVersion = BEFORE_BASIL;
+    await issued(world, 5000);
+    const [invoice = ""] = stripe.state.invoices.keys();
+    stripe.payInvoice(invoice);
+    stripe.faults.push({ request: `GET /v1/invoices/${invoice}`, kind: "403", times: 1 });
+    const types = ["invoice.paid", "customer.created"];
+    deepStrictEqual(await hear(world, ...types), [
+      "customer.created ignored",
+      "invoice.paid pending",
+    ]);
+    const [failed] = await sql<{ attempts: number; note: string }[]>`
+      select attempts, note from billing.stripe_events where state = 'pending'`;
+    strictEqual(failed?.attempts, 1);
+    match(failed.note, /does not have the required permissions/);
+    deepStrictEqual(await hear(world), ["customer.created ignored", "invoice.paid done"]);
+
+    stripe.webhooks.held.push(
+      ...stripe.state.events.filter(({ type }) => type === "invoice.finalized"),
+    );
+    stripe.state.invoices.clear();
+    deepStrictEqual((await hear(world)).filter((event) => event.startsWith("invoice.final")), [
+      "invoice.finalized ignored",
+    ]);
+  }),
+);

@@ -1,0 +1,47 @@
+import type Stripe from "stripe";
+import { describeError, isMissing } from "./failures.ts";
+import type { StripePorts } from "./ports.ts";
+
+/** Objects fetched before what is fetched is acted on. */
+const AT_ONCE = 50;
+
+/** How the objects that events are about are asked for, by Stripe's name of their type. */
+const RETRIEVE: Readonly<Record<string, (stripe: Stripe, id: string) => Promise<unknown>>> = {
+  charge: (stripe, id) => stripe.charges.retrieve(id),
+  credit_note: (stripe, id) => stripe.creditNotes.retrieve(id),
+  customer: (stripe, id) => stripe.customers.retrieve(id),
+  dispute: (stripe, id) => stripe.disputes.retrieve(id),
+  invoice: (stripe, id) => stripe.invoices.retrieve(id),
+  invoice_payment: (stripe, id) => stripe.invoicePayments.retrieve(id),
+  payment_intent: (stripe, id) => stripe.paymentIntents.retrieve(id),
+  refund: (stripe, id) => stripe.refunds.retrieve(id),
+  subscription: (stripe, id) => stripe.subscriptions.retrieve(id),
+};
+
+/**
+ * Fetches objects of events that are of another version of Stripe's API, each once for all its
+ * events, so that they can be acted on. True where there may be more. One that cannot be fetched is
+ * tried again later, and stops no other.
+ */
+export async function fetchObjects({ stripe, store, now }: StripePorts): Promise<boolean> {
+  const objects = await store.objectsToFetch(AT_ONCE);
+  for (const { ids, object_type, object_id } of objects) {
+    const retrieve = RETRIEVE[object_type ?? ""];
+    if (retrieve === undefined || object_id === null) {
+      await store.saveFetched(ids, null, now());
+      continue;
+    }
+    try {
+      await store.saveFetched(ids, await retrieve(stripe, object_id), now());
+    } catch (error) {
+      await store.saveFetchProblem(ids, describeError(error), isMissing(error));
+    }
+  }
+  return objects.length === AT_ONCE;
+}
+
+/** Acts on all events that are due. */
+export async function actOnEvents(ports: StripePorts): Promise<void> {
+  while (await fetchObjects(ports));
+  await ports.store.processEvents();
+}
