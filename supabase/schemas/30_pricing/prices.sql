@@ -67,5 +67,7 @@ create constraint trigger count_terms_change after insert or update or delete on
   deferrable initially deferred for each row execute function _billing.count_terms_change();
 
 -- Truncate would pass by row triggers.
+create trigger require_second_factor before insert or update or delete on public.prices
+  for each statement execute function _billing.require_second_factor();
 create trigger refuse_truncate before truncate on public.prices
   for each statement execute function _billing.refuse_change();
