@@ -63,6 +63,7 @@ grant execute on function billing.raise_error(text, text, text) to service_role;
 insert into billing.error_codes (code, http_status, meaning) values
   ('negative_quantity', 400, 'A count that cannot be below zero is.'),
   ('invalid_argument', 400, 'An argument is outside what the function takes.'),
+  ('second_factor_required', 403, 'A user needs a token with a second factor (aal2) for this.'),
   ('unknown_client', 404, 'No client has this id.'),
   ('unknown_invoice', 404, 'No invoice has this id.'),
   ('append_only', 409, 'Rows of this table are facts; they are corrected by new rows.'),
@@ -499,7 +500,9 @@ create table public.billing_settings (
   spend_jump_factor numeric not null default 3
     constraint billing_settings_jump_above_one check (spend_jump_factor > 1),
   log_retention_months smallint
-    constraint billing_settings_retention_in_range check (log_retention_months between 3 and 1200)
+    constraint billing_settings_retention_in_range check (log_retention_months between 3 and 1200),
+  require_aal2 boolean not null default false,
+  audit_addresses boolean not null default false
 );
 comment on table public.billing_settings is 'The seller and the installation''s defaults; one row.';
 comment on column public.billing_settings.default_client_id is
@@ -516,6 +519,11 @@ comment on column public.billing_settings.spend_jump_factor is
   'A day that costs more than this times the average of the two weeks before it is an alert.';
 comment on column public.billing_settings.log_retention_months is
   'Whole months that logs are kept before they are exported and removed; null: for ever.';
+comment on column public.billing_settings.require_aal2 is
+  'Whether users need a token with a second factor (aal2) for credits, voids, write-offs, payments,
+   terms, members and settings.';
+comment on column public.billing_settings.audit_addresses is
+  'Whether refused requests are noted with the address that they came from; else with a hash of it.';
 create index billing_settings_default_client_id on public.billing_settings (default_client_id);
 alter table public.billing_settings enable row level security;
 revoke all on public.billing_settings from anon, authenticated, service_role;
@@ -531,6 +539,45 @@ create policy "operators read settings" on public.billing_settings
 
 insert into public.billing_settings default values
 on conflict do nothing;
+
+-- 10_parties/second_factor.sql
+
+-- A second factor for what moves money or opens it, where settings ask for one.
+
+create function billing.require_second_factor()
+returns void language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp as $$
+-- Definer: a caller need not be able to read the settings. Keys and jobs act without a user.
+declare
+  claims constant jsonb := nullif(current_setting('request.jwt.claims', true), '')::jsonb;
+begin
+  if claims ->> 'sub' is not null and claims ->> 'aal' is distinct from 'aal2'
+    and (select s.require_aal2 from public.billing_settings s) then
+    perform billing.raise_error('second_factor_required',
+      'this takes a token of a session with a second factor (aal2)',
+      'verify a second factor and send the new token');
+  end if;
+end $$;
+comment on function billing.require_second_factor is
+  'Refuses users whose token is not of a second factor, where billing_settings.require_aal2 is on.';
+grant execute on function billing.require_second_factor() to service_role;
+
+create function _billing.require_second_factor()
+returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  perform billing.require_second_factor();
+  return null;
+end $$;
+
+do $$
+declare
+  guarded text;
+begin
+  foreach guarded in array array['billing_settings', 'client_members'] loop
+    execute format('create trigger require_second_factor before insert or update or delete
+      on public.%I for each statement execute function _billing.require_second_factor()', guarded);
+  end loop;
+end $$;
 
 -- 10_parties/agents.sql
 
@@ -2870,6 +2917,7 @@ declare
   restated public.agent_usage_logs;
   wrong text;
 begin
+  perform billing.require_second_factor();
   select string_agg(k.key, ', ' order by k.key) into wrong
   from jsonb_each(corrected) k
   where k.key <> all (counts) or case k.key
@@ -2922,6 +2970,7 @@ returns uuid language plpgsql security definer set search_path = pg_catalog, pg_
 declare
   standing public.agent_usage_logs;
 begin
+  perform billing.require_second_factor();
   if btrim(coalesce(reason, '')) = '' then
     perform billing.raise_error('invalid_argument', 'a retraction needs a reason');
   end if;
@@ -3038,6 +3087,7 @@ returns bigint language plpgsql security definer set search_path = pg_catalog, p
 declare
   dismissed bigint;
 begin
+  perform billing.require_second_factor();
   if btrim(coalesce(why, '')) = '' then
     perform billing.raise_error('invalid_argument', 'a dismissal needs a reason (why)');
   end if;
@@ -3259,6 +3309,8 @@ create policy "members and operators read billing config" on public.billing_conf
 create constraint trigger count_terms_change
   after insert or update or delete on public.billing_config
   deferrable initially deferred for each row execute function _billing.count_terms_change();
+create trigger require_second_factor before insert or update or delete on public.billing_config
+  for each statement execute function _billing.require_second_factor();
 create trigger refuse_truncate before truncate on public.billing_config
   for each statement execute function _billing.refuse_change();
 
@@ -3512,6 +3564,8 @@ create constraint trigger count_terms_change after insert or update or delete on
   deferrable initially deferred for each row execute function _billing.count_terms_change();
 
 -- Truncate would pass by row triggers.
+create trigger require_second_factor before insert or update or delete on public.prices
+  for each statement execute function _billing.require_second_factor();
 create trigger refuse_truncate before truncate on public.prices
   for each statement execute function _billing.refuse_change();
 
@@ -6672,6 +6726,7 @@ returns text language plpgsql security definer set search_path = pg_catalog, pg_
 declare
   invoice public.invoices;
 begin
+  perform billing.require_second_factor();
   perform _billing.lock_clients(_billing.clients_of(issue_credit_note.invoice_id));
   invoice := _billing.get_invoice(issue_credit_note.invoice_id);
   if invoice.status not in ('open', 'paid', 'uncollectible') then
@@ -7143,6 +7198,7 @@ declare
   paid_invoice uuid;
   excess bigint;
 begin
+  perform billing.require_second_factor();
   perform _billing.lock_clients(_billing.clients_of(record_payment.invoice_id));
   invoice := _billing.get_invoice(record_payment.invoice_id);
   select p.id, p.invoice_id into payment_id, paid_invoice from public.payments p
@@ -7193,6 +7249,7 @@ returns void language plpgsql security definer set search_path = pg_catalog, pg_
 declare
   invoice public.invoices;
 begin
+  perform billing.require_second_factor();
   perform _billing.lock_clients(_billing.clients_of(mark_uncollectible.invoice_id));
   invoice := _billing.get_invoice(mark_uncollectible.invoice_id);
   if invoice.status <> 'open' then
@@ -7557,6 +7614,8 @@ comment on column public.hold_limits.factor is
 comment on column public.hold_limits.floor_minor is
   'The factor holds no draft of this total or less, minor units of the currency.';
 create index hold_limits_currency on public.hold_limits (currency);
+create trigger require_second_factor before insert or update or delete on public.hold_limits
+  for each statement execute function _billing.require_second_factor();
 alter table public.hold_limits enable row level security;
 revoke all on public.hold_limits from anon, authenticated, service_role;
 grant select, insert, update, delete on public.hold_limits to service_role;
@@ -7711,6 +7770,7 @@ returns void language plpgsql security definer set search_path = pg_catalog, pg_
 declare
   invoice public.invoices;
 begin
+  perform billing.require_second_factor();
   if btrim(coalesce(release_invoice.reason, '')) = '' then
     perform billing.raise_error('invalid_argument', 'releasing a draft needs a reason');
   end if;
@@ -8051,6 +8111,7 @@ declare
   invoice public.invoices;
   sections billing.rating_target[];
 begin
+  perform billing.require_second_factor();
   if btrim(coalesce(void_invoice.reason, '')) = '' then
     perform billing.raise_error('invalid_argument', 'voiding needs a reason');
   end if;
@@ -8109,6 +8170,7 @@ declare
   late billing.rating_target[];
   made _billing.closing;
 begin
+  perform billing.require_second_factor();
   perform set_config('billing.as_of', as_of::text, true);
   perform _billing.lock_clients(_billing.clients_of(regenerate_invoice.invoice_id));
   old := _billing.get_invoice(regenerate_invoice.invoice_id);
@@ -8699,7 +8761,7 @@ grant execute on function billing.generate_invoice(uuid, date, timestamptz) to s
 
 -- 50_invoicing/audit.sql
 
--- Who changed what, when: every change of terms and books, append-only.
+-- Who changed or read what, when, and who was refused: append-only.
 create table billing.audit_log (
   id bigint generated always as identity primary key,
   at timestamptz not null default clock_timestamp(),
@@ -8707,27 +8769,34 @@ create table billing.audit_log (
   table_name text not null,
   row_id text not null,
   operation text not null
-    constraint audit_log_operation_known check (operation in ('insert', 'update', 'delete')),
+    constraint audit_log_operation_known check (
+      operation in ('insert', 'update', 'delete', 'read', 'refused')),
   before jsonb,
   after jsonb
 );
 comment on table billing.audit_log is
-  'Changes of clients and who may see them, of terms and of books, and corrections of usage logs;
-   only what changed.';
+  'Changes of clients and who may see them, of terms and of books, and corrections of usage logs:
+   only what changed. Reads by operators through the API (table_name is the operation, row_id what
+   it was about) and refused requests (table_name is the function, row_id the source).';
 create index audit_log_row on billing.audit_log (table_name, row_id, id);
 create index audit_log_at on billing.audit_log using brin (at);
 alter table billing.audit_log enable row level security;
 revoke all on billing.audit_log from public;
 grant select on billing.audit_log to service_role;
 
-create trigger refuse_change before update or delete or truncate on billing.audit_log
+create trigger refuse_change before delete or truncate on billing.audit_log
   for each statement execute function _billing.refuse_change();
+-- Personal data is erased in place, by billing.erase_personal_data alone: nobody else is granted
+-- to update, and the chain tells what was erased from what was changed.
+create trigger refuse_update before update on billing.audit_log
+  for each statement when (current_setting('billing.erasing', true) is distinct from 'on')
+  execute function _billing.refuse_change();
 
--- What row_id says of a row: its id; of what is held, the invoice's; of a membership, which has
--- none, client and user.
+-- What row_id says of a row: its id; of what is held, the invoice's; of what is erased, the audit
+-- row's; of a membership, which has none, client and user.
 create function _billing.audit_key(changed jsonb) returns text language sql immutable
 return coalesce(changed ->> 'id', changed ->> 'log_id', changed ->> 'invoice_id',
-  concat_ws('/', changed ->> 'client_id', changed ->> 'user_id'));
+  changed ->> 'audit_id', concat_ws('/', changed ->> 'client_id', changed ->> 'user_id'));
 
 -- One insert per statement, not per row: a run that makes 10,000 invoices pays once. Documents are
 -- left out (they are on the invoice), and drafts (they are remade at will).
@@ -8891,6 +8960,303 @@ begin
       for each statement execute function _billing.audit_delete()', audited);
   end loop;
 end $$;
+
+-- 50_invoicing/audit_chain.sql
+
+-- A chain of hashes over the audit log: what the owner of the database changes afterwards is seen.
+-- Rows are sealed by a job, in order, so that no writer waits for another one. A hash covers the
+-- hash before it, so a head that is kept elsewhere proves everything up to it.
+
+create table billing.audit_seals (
+  position bigint primary key,
+  audit_id bigint not null unique,
+  content_hash bytea not null,
+  hash bytea not null,
+  sealed_at timestamptz not null default clock_timestamp()
+);
+comment on table billing.audit_seals is
+  'The chain over audit_log: hash = sha256(hash before it || content_hash), in order of position.';
+comment on column billing.audit_seals.content_hash is
+  'sha256 of the row as billing.audit_export shows it.';
+alter table billing.audit_seals enable row level security;
+revoke all on billing.audit_seals from public;
+grant select on billing.audit_seals to service_role;
+
+create trigger refuse_change before update or delete or truncate on billing.audit_seals
+  for each statement execute function _billing.refuse_change();
+
+-- Rows whose personal data was erased. The seal keeps the hash of what the row said before.
+create table billing.audit_erasures (
+  audit_id bigint primary key,
+  content_hash bytea not null,
+  erased_at timestamptz not null default clock_timestamp()
+);
+comment on table billing.audit_erasures is
+  'Rows of audit_log without the personal data that they had, and sha256 of what is left. Each is
+   an entry of audit_log itself, so an erasure that is made up is seen too.';
+alter table billing.audit_erasures enable row level security;
+revoke all on billing.audit_erasures from public;
+grant select on billing.audit_erasures to service_role;
+
+create trigger refuse_change before update or delete or truncate on billing.audit_erasures
+  for each statement execute function _billing.refuse_change();
+create trigger audit_insert after insert on billing.audit_erasures
+  referencing new table as new_rows
+  for each statement execute function _billing.audit_insert();
+
+-- The same text wherever it is computed: jsonb orders keys, and the time is in UTC.
+create function _billing.audit_content(entry billing.audit_log)
+returns text language sql stable
+return jsonb_build_object('id', entry.id, 'actor', entry.actor, 'table_name', entry.table_name,
+  'at', to_char(entry.at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+  'row_id', entry.row_id, 'operation', entry.operation, 'before', entry.before,
+  'after', entry.after)::text;
+
+create function _billing.audit_hash(entry billing.audit_log)
+returns bytea language sql stable
+return sha256(convert_to(_billing.audit_content(entry), 'UTF8'));
+
+create function _billing.chain_hash(previous bytea, content_hash bytea)
+returns bytea language sql immutable
+return sha256(coalesce(previous, '') || content_hash);
+
+-- Seals what is not sealed yet, in order of ids; returns how many rows. A row whose transaction
+-- took long has a lower id than the last one: it is looked for among the last 100,000 ids, and
+-- once a day among all (`everything`).
+create function _billing.seal_audit(everything boolean default false,
+  most_rows integer default 20000)
+returns bigint language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  head billing.audit_seals;
+  entry record;
+  sealed bigint := 0;
+begin
+  -- One at a time: the next hash needs the last one.
+  if not pg_try_advisory_xact_lock(hashtextextended('billing audit chain', 0)) then
+    return 0;
+  end if;
+  select * into head from billing.audit_seals s order by s.position desc limit 1;
+  for entry in
+    select a.id, _billing.audit_hash(a) as content_hash from billing.audit_log a
+    where (everything or a.id > coalesce(head.audit_id, 0) - 100000)
+      and not exists (select from billing.audit_seals s where s.audit_id = a.id)
+    order by a.id limit most_rows
+  loop
+    head.position := coalesce(head.position, 0) + 1;
+    head.hash := _billing.chain_hash(head.hash, entry.content_hash);
+    insert into billing.audit_seals (position, audit_id, content_hash, hash)
+    values (head.position, entry.id, entry.content_hash, head.hash);
+    sealed := sealed + 1;
+  end loop;
+  return sealed;
+end $$;
+comment on function _billing.seal_audit is
+  'Adds rows of audit_log to the chain, in order; returns how many. The job billing-audit calls it.';
+
+-- 50_invoicing/audit_verify.sql
+
+-- Whether the audit log is what was sealed, and the log as it is handed out.
+
+-- A row that says it is older than this compared with rows that were stored before it is made up:
+-- no transaction takes so long.
+create function _billing.audit_tolerance() returns interval language sql immutable
+return interval '1 day';
+
+-- Whether a row differs from its seal by an erasure that is on record.
+create function _billing.is_erased(audit_id bigint, content_hash bytea)
+returns boolean language sql stable set search_path = pg_catalog, pg_temp as $$
+  select exists (
+    select from billing.audit_erasures e
+    join billing.audit_log l on l.table_name = 'audit_erasures' and l.row_id = e.audit_id::text
+      and l.operation = 'insert' and l.after ->> 'content_hash' = e.content_hash::text
+    where e.audit_id = is_erased.audit_id and e.content_hash = is_erased.content_hash);
+$$;
+
+-- Reads the whole chain, some seconds for a million rows. Give it a head that was kept elsewhere,
+-- and it says too whether that head is still in the chain: who can write to the database could
+-- compute all hashes anew.
+create function billing.verify_audit_chain(known_position bigint default null,
+  known_hash text default null)
+returns table (sealed bigint, unsealed bigint, head_hash text, broken_at bigint, audit_id bigint,
+  finding text)
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp set timezone = 'UTC' as $$
+-- Definer: what is inside is granted to nobody.
+declare
+  link record;
+  previous bytea;
+  latest timestamptz := '-infinity';
+begin
+  sealed := 0;
+  for link in
+    select s.position, s.audit_id, s.content_hash, s.hash, a.id, a.at,
+      _billing.audit_hash(a) as found_hash
+    from billing.audit_seals s left join billing.audit_log a on a.id = s.audit_id
+    order by s.position
+  loop
+    sealed := sealed + 1;
+    finding := case
+      when link.position <> sealed then format('position %s is missing', sealed)
+      when link.hash <> _billing.chain_hash(previous, link.content_hash)
+        then format('the hash of position %s does not follow from the one before', sealed)
+      when link.id is null then format('row %s was removed', link.audit_id)
+      when link.found_hash <> link.content_hash
+        and not _billing.is_erased(link.id, link.found_hash)
+        then format('row %s was changed', link.id)
+      when link.at < latest - _billing.audit_tolerance()
+        then format('row %s says %s and was stored after %s', link.id, link.at, latest)
+      when link.position = known_position and encode(link.hash, 'hex') <> known_hash
+        then format('position %s has another hash than the one that is known', sealed) end;
+    if finding is not null then
+      broken_at := sealed;
+      verify_audit_chain.audit_id := link.audit_id;
+      exit;
+    end if;
+    previous := link.hash;
+    latest := greatest(latest, link.at);
+  end loop;
+  head_hash := encode(previous, 'hex');
+  if finding is null and known_position > sealed then
+    broken_at := sealed + 1;
+    finding := format('position %s is known and gone', known_position);
+  end if;
+  select count(*) into unsealed from billing.audit_log a
+  where not exists (select from billing.audit_seals s where s.audit_id = a.id);
+  if finding is null then
+    select a.id, format('row %s says %s and was stored after %s', a.id, a.at, latest)
+      into verify_audit_chain.audit_id, finding
+    from billing.audit_log a
+    where a.at < latest - _billing.audit_tolerance()
+      and not exists (select from billing.audit_seals s where s.audit_id = a.id)
+    order by a.id limit 1;
+  end if;
+  return next;
+end $$;
+comment on function billing.verify_audit_chain is
+  'One row: how much is sealed, the head, and the first break of the chain (null where there is
+   none): what was changed, removed or added afterwards. Takes a head that was kept elsewhere.';
+grant execute on function billing.verify_audit_chain(bigint, text) to service_role;
+
+-- What is handed out: anybody can compute the hashes again, without this database.
+create function billing.audit_export(after_position bigint default 0, most integer default 200)
+returns table ("position" bigint, content text, content_hash text, hash text, erased boolean)
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+-- Definer: as above.
+  select s.position, _billing.audit_content(a), encode(s.content_hash, 'hex'),
+    encode(s.hash, 'hex'), e.audit_id is not null
+  from billing.audit_seals s
+  left join billing.audit_log a on a.id = s.audit_id
+  left join billing.audit_erasures e on e.audit_id = s.audit_id
+  where s.position > after_position order by s.position limit least(most, 10000);
+$$;
+comment on function billing.audit_export is
+  'The sealed audit log in order. content_hash is sha256(content) unless personal data was erased
+   since; hash is sha256(hash of the position before || content_hash), both as bytes.';
+grant execute on function billing.audit_export(bigint, integer) to service_role;
+
+-- 50_invoicing/audit_notes.sql
+
+-- What the API tells the audit log: what operators have read, and whom it has refused.
+
+-- [{actor, operation, subject, query}]: an entry per actor, operation and subject an hour; the API
+-- leaves out what it has told already.
+create function billing.note_reads(reads jsonb)
+returns void language sql security definer set search_path = pg_catalog, pg_temp as $$
+-- Definer: audit_log is written by functions alone.
+  insert into billing.audit_log (actor, table_name, row_id, operation, after)
+  select left(r.actor, 200), left(r.operation, 200), left(coalesce(r.subject, ''), 200), 'read',
+    r.query
+  from jsonb_to_recordset(reads) r(actor text, operation text, subject text, query jsonb);
+$$;
+comment on function billing.note_reads is
+  'Notes reads by operators: [{actor, operation, subject, query}].';
+grant execute on function billing.note_reads(jsonb) to service_role;
+
+-- Counts of the running hour; the hours that are over are rows of the audit log.
+create table _billing.refused_requests (
+  hour timestamptz not null,
+  function_name text not null,
+  code text not null,
+  source text not null,
+  actor text not null,
+  attempts bigint not null,
+  first_at timestamptz not null default clock_timestamp(),
+  last_at timestamptz not null default clock_timestamp(),
+  primary key (hour, function_name, code, source, actor)
+);
+comment on table _billing.refused_requests is
+  'Refused requests of the running hour, a row for each source; the rest of a flood is one row.';
+alter table _billing.refused_requests enable row level security;
+revoke all on _billing.refused_requests from public;
+
+-- Without it, the four thousand million addresses that there are could be hashed and compared.
+create table _billing.source_key (
+  id boolean primary key default true constraint source_key_one_row check (id),
+  key text not null default gen_random_uuid()::text
+);
+comment on table _billing.source_key is 'What addresses are hashed with; one row, made when needed.';
+alter table _billing.source_key enable row level security;
+revoke all on _billing.source_key from public;
+
+create function _billing.source_of(address text)
+returns text language sql stable set search_path = pg_catalog, pg_temp as $$
+  select case when address is null then 'unknown' when s.audit_addresses then left(address, 60)
+    else left(encode(sha256(convert_to(k.key || address, 'UTF8')), 'hex'), 16) end
+  from public.billing_settings s cross join _billing.source_key k;
+$$;
+
+-- [{function, code, address, actor, attempts}]. Sources beyond a thousand an hour are one.
+create function billing.note_refusals(refusals jsonb)
+returns void language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+-- Definer: callers may add to the counts, not read or change them.
+declare
+  present timestamptz := date_trunc('hour', clock_timestamp());
+  is_full boolean;
+begin
+  insert into _billing.source_key default values on conflict do nothing;
+  select count(*) >= 1000 into is_full from _billing.refused_requests r where r.hour = present;
+  insert into _billing.refused_requests as t (hour, function_name, code, source, actor, attempts)
+  select present, x.function_name, x.code, x.source, x.actor, sum(x.attempts)
+  from (
+    select left(r.function, 100) as function_name, left(r.code, 100) as code,
+      case when k.known then k.source else 'others' end as source,
+      case when k.known then k.actor else '' end as actor,
+      least(greatest(coalesce(r.attempts, 1), 1), 1000000) as attempts
+    from jsonb_to_recordset(refusals)
+      r(function text, code text, address text, actor text, attempts bigint)
+    cross join lateral (
+      select o.source, o.actor, not is_full or exists (select from _billing.refused_requests e
+        where e.hour = present and e.source = o.source and e.actor = o.actor) as known
+      from (select _billing.source_of(r.address) as source,
+        left(coalesce(r.actor, ''), 200) as actor) o
+    ) k
+  ) x
+  group by x.function_name, x.code, x.source, x.actor
+  order by x.function_name, x.code, x.source, x.actor
+  on conflict (hour, function_name, code, source, actor) do update
+  set attempts = t.attempts + excluded.attempts, last_at = clock_timestamp();
+end $$;
+comment on function billing.note_refusals is
+  'Counts refused requests: [{function, code, address, actor, attempts}]; a row per source and hour.';
+grant execute on function billing.note_refusals(jsonb) to service_role;
+
+-- Moves the hours that are over into the audit log; returns how many rows.
+create function _billing.log_refusals(as_of timestamptz default clock_timestamp())
+returns bigint language sql set search_path = pg_catalog, pg_temp as $$
+  with over as (
+    delete from _billing.refused_requests r where r.hour < date_trunc('hour', as_of) returning r.*
+  ), logged as (
+    insert into billing.audit_log (actor, table_name, row_id, operation, after)
+    select coalesce(nullif(o.actor, ''), 'unknown'), o.function_name, o.source, 'refused',
+      jsonb_build_object('code', o.code, 'attempts', o.attempts, 'first_at', o.first_at,
+        'last_at', o.last_at)
+    from over o order by o.first_at, o.source
+    returning 1
+  )
+  select count(*) from logged;
+$$;
+comment on function _billing.log_refusals is
+  'Moves counts of refused requests of hours that are over into the audit log.';
 
 -- 60_delivery/deliveries.sql
 
@@ -9558,6 +9924,33 @@ $$;
 comment on function billing.queue_reminders is
   'Queues the reminders that are due; each once per invoice. Returns how many.';
 grant execute on function billing.queue_reminders(timestamptz) to service_role;
+
+-- 60_delivery/audit_head.sql
+
+-- The head of the audit chain, told to operators once a day: what they keep proves all before it.
+
+create function _billing.report_audit_head(as_of timestamptz default clock_timestamp())
+returns bigint language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  chain record;
+  day constant text := to_char(as_of at time zone 'UTC', 'YYYY-MM-DD');
+begin
+  perform _billing.seal_audit(everything => true, most_rows => 1000000);
+  select * into chain from billing.verify_audit_chain();
+  if chain.finding is not null then
+    return billing.queue_notice('audit_break:' || day, 'critical', 'The audit log was changed',
+      format('The audit log is not what was sealed: %s (position %s). Compare it with an export '
+        || 'that was kept elsewhere.', chain.finding, chain.broken_at));
+  elsif chain.sealed = 0 then
+    return 0;
+  end if;
+  return billing.queue_notice('audit_head:' || day, 'low', 'The audit log of ' || day,
+    format('The audit log has %s sealed rows; its head is %s. Keep this message: '
+      || 'billing.verify_audit_chain(%s, ''%s'') says whether anything before it was changed.',
+      chain.sealed, chain.head_hash, chain.sealed, chain.head_hash));
+end $$;
+comment on function _billing.report_audit_head is
+  'Seals and verifies the audit log and tells operators its head, or the first break; once a day.';
 
 -- 60_delivery/budgets.sql
 
@@ -13919,6 +14312,11 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
       'Wakes the delivery worker'),
     ('billing-reconcile', '40 3 * * *', 'select _billing.request_comparison()',
       'Has usage records compared with the logs, step by step, and healed'),
+    ('billing-audit', '* * * * *', 'select _billing.log_refusals(), _billing.seal_audit()',
+      'Adds new rows of the audit log to its chain of hashes'),
+    ('billing-audit-head', '20 4 * * *',
+      $c$set statement_timeout = '15min'; select _billing.report_audit_head()$c$,
+      'Verifies the chain and tells operators its head'),
     ('billing-purge', '50 3 * * *', 'select _billing.purge_job_details()',
       'Deletes old run details of pg_cron')
   ) j(name, schedule, command, purpose);
