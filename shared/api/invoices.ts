@@ -148,6 +148,7 @@ export const generateInvoice = {
 export const previewInvoice = {
   ...base,
   id: "previewInvoice",
+  readsOnly: true,
   method: "POST",
   path: "/billing/invoices/preview",
   summary: "The document that the invoice of the period with a day would have now; stores nothing",

@@ -1,7 +1,7 @@
 -- The chain over the audit log: what the owner of the database changes, removes or adds afterwards
 -- is named.
 begin;
-select plan(29);
+select plan(30);
 
 create function pg_temp.entries(howmany integer) returns void language sql as $$
   insert into public.models (id, family)
@@ -113,6 +113,7 @@ select is(pg_temp.finding(), null, 'an end that was cut off does not show by its
 select is((select finding from head h, lateral billing.verify_audit_chain(h.position, h.hash)),
   format('position %s is known and gone', (select position from head)),
   'but by the head that was kept');
+select is(_billing.is_erased(0, '\x00'), false, 'nothing is erased unless it is on record');
 select is(_billing.audit_tolerance(), interval '1 day', 'a day is what no transaction takes');
 
 select * from finish();

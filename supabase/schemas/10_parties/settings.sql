@@ -48,7 +48,7 @@ comment on column public.billing_settings.require_aal2 is
   'Whether users need a token with a second factor (aal2) for credits, voids, write-offs, payments,
    terms, members and settings.';
 comment on column public.billing_settings.audit_addresses is
-  'Whether refused requests are noted with the address that they came from; else with a hash of it.';
+  'Whether refused requests are noted with the address that they came from; else with its hash.';
 create index billing_settings_default_client_id on public.billing_settings (default_client_id);
 alter table public.billing_settings enable row level security;
 revoke all on public.billing_settings from anon, authenticated, service_role;

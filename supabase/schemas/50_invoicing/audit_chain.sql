@@ -86,4 +86,4 @@ begin
   return sealed;
 end $$;
 comment on function _billing.seal_audit is
-  'Adds rows of audit_log to the chain, in order; returns how many. The job billing-audit calls it.';
+  'Adds rows of audit_log to the chain, in order; returns how many. A job of every minute.';

@@ -36,7 +36,7 @@ create table _billing.source_key (
   id boolean primary key default true constraint source_key_one_row check (id),
   key text not null default gen_random_uuid()::text
 );
-comment on table _billing.source_key is 'What addresses are hashed with; one row, made when needed.';
+comment on table _billing.source_key is 'What addresses are hashed with; made when needed.';
 alter table _billing.source_key enable row level security;
 revoke all on _billing.source_key from public;
 
@@ -79,7 +79,7 @@ begin
   set attempts = t.attempts + excluded.attempts, last_at = clock_timestamp();
 end $$;
 comment on function billing.note_refusals is
-  'Counts refused requests: [{function, code, address, actor, attempts}]; a row per source and hour.';
+  'Counts refused requests per source and hour: [{function, code, address, actor, attempts}].';
 grant execute on function billing.note_refusals(jsonb) to service_role;
 
 -- Moves the hours that are over into the audit log; returns how many rows.
