@@ -523,7 +523,7 @@ comment on column public.billing_settings.require_aal2 is
   'Whether users need a token with a second factor (aal2) for credits, voids, write-offs, payments,
    terms, members and settings.';
 comment on column public.billing_settings.audit_addresses is
-  'Whether refused requests are noted with the address that they came from; else with a hash of it.';
+  'Whether refused requests are noted with the address that they came from; else with its hash.';
 create index billing_settings_default_client_id on public.billing_settings (default_client_id);
 alter table public.billing_settings enable row level security;
 revoke all on public.billing_settings from anon, authenticated, service_role;
@@ -1210,8 +1210,13 @@ create index agent_usage_logs_timestamp on public.agent_usage_logs using brin
   ("timestamp" timestamptz_minmax_multi_ops)
   with (autosummarize = on);
 
-create trigger refuse_change before update or truncate on public.agent_usage_logs
+create trigger refuse_change before truncate on public.agent_usage_logs
   for each statement execute function _billing.refuse_change();
+-- Personal data in metadata is erased in place, by billing.erase_personal_data alone: nobody is
+-- granted to update, and what is counted stays.
+create trigger refuse_update before update on public.agent_usage_logs
+  for each statement when (current_setting('billing.erasing', true) is distinct from 'on')
+  execute function _billing.refuse_change();
 
 -- Deletes of anything but retention are refused by migration log_retention.
 
@@ -9051,7 +9056,7 @@ begin
   return sealed;
 end $$;
 comment on function _billing.seal_audit is
-  'Adds rows of audit_log to the chain, in order; returns how many. The job billing-audit calls it.';
+  'Adds rows of audit_log to the chain, in order; returns how many. A job of every minute.';
 
 -- 50_invoicing/audit_verify.sql
 
@@ -9194,7 +9199,7 @@ create table _billing.source_key (
   id boolean primary key default true constraint source_key_one_row check (id),
   key text not null default gen_random_uuid()::text
 );
-comment on table _billing.source_key is 'What addresses are hashed with; one row, made when needed.';
+comment on table _billing.source_key is 'What addresses are hashed with; made when needed.';
 alter table _billing.source_key enable row level security;
 revoke all on _billing.source_key from public;
 
@@ -9237,7 +9242,7 @@ begin
   set attempts = t.attempts + excluded.attempts, last_at = clock_timestamp();
 end $$;
 comment on function billing.note_refusals is
-  'Counts refused requests: [{function, code, address, actor, attempts}]; a row per source and hour.';
+  'Counts refused requests per source and hour: [{function, code, address, actor, attempts}].';
 grant execute on function billing.note_refusals(jsonb) to service_role;
 
 -- Moves the hours that are over into the audit log; returns how many rows.
@@ -14461,6 +14466,327 @@ comment on view billing.health is
    fine, late or broken, since when, and why.';
 revoke all on billing.health from public;
 grant select on billing.health to service_role;
+
+-- 90_operations/personal_data/erasures.sql
+
+-- Clients whose people were erased.
+
+create table billing.erasures (
+  client_id uuid primary key references public.clients (id),
+  reason text not null constraint erasures_says_why check (btrim(reason) <> ''),
+  actor text not null default billing.actor(),
+  erased_at timestamptz not null default now(),
+  summary jsonb not null
+);
+comment on table billing.erasures is
+  'Clients whose people were erased, by whom and why; summary says what was erased, what is kept and
+   what is elsewhere.';
+alter table billing.erasures enable row level security;
+revoke all on billing.erasures from public;
+grant select on billing.erasures to service_role;
+
+create trigger refuse_change before update or delete or truncate on billing.erasures
+  for each statement execute function _billing.refuse_change();
+create trigger audit_insert after insert on billing.erasures
+  referencing new table as new_rows
+  for each statement execute function _billing.audit_insert();
+
+-- What the counting of a log and the story of its correction read of metadata; all else is what the
+-- agent noted for itself.
+create function _billing.counted_metadata(metadata jsonb) returns jsonb language sql immutable
+return case when jsonb_typeof(metadata) <> 'object' then '{}' else (
+  select coalesce(jsonb_object_agg(m.key, m.value), '{}') from jsonb_each(metadata) m
+  where m.key in ('client_id', 'batch', 'cache_read_tokens', 'cache_write_tokens',
+    'reasoning_tokens', 'negates', 'restates', 'retracts', 'corrected_by')) end;
+
+-- Logs that name the client, or are an agent's that is assigned to it and name nobody. Bounded by
+-- the days of its usage, so that the index by time helps.
+create function _billing.logs_of_client(client_id uuid)
+returns table (id uuid) language sql stable set search_path = pg_catalog, pg_temp as $$
+  select l.id from public.agent_usage_logs l
+  cross join lateral (select nullif(btrim(
+    coalesce(l.client_id::text, l.metadata ->> 'client_id')), '') as claim) x
+  where (x.claim in (select r.reference from billing.client_references r
+      where r.client_id = logs_of_client.client_id)
+    or x.claim is null and exists (select from public.agent_assignments a
+      where a.client_id = logs_of_client.client_id and a.agent = l.agent
+        and a.starts_at <= l."timestamp" and l."timestamp" < a.ends_at))
+    and l."timestamp" >= (select min(u.usage_day) - 2 from public.usage_records u
+      where u.client_id = logs_of_client.client_id)
+    and l."timestamp" < (select max(u.usage_day) + 3 from public.usage_records u
+      where u.client_id = logs_of_client.client_id);
+$$;
+
+-- 90_operations/personal_data/export.sql
+
+-- All personal data that there is of a client's people, in one answer.
+
+create function billing.export_personal_data(client_id uuid)
+returns jsonb language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp set timezone = 'UTC' as $$
+-- Definer: reads what callers are not granted one by one, such as members' addresses.
+declare
+  client public.clients;
+begin
+  select * into client from public.clients c where c.id = export_personal_data.client_id;
+  if client.id is null then
+    perform billing.raise_error('unknown_client',
+      format('no client has the id %s', export_personal_data.client_id));
+  end if;
+  return jsonb_build_object(
+    'client', to_jsonb(client),
+    'members', (select coalesce(jsonb_agg(jsonb_build_object('user_id', m.user_id,
+        'email', u.email, 'since', m.created_at) order by m.user_id), '[]')
+      from public.client_members m join auth.users u on u.id = m.user_id
+      where m.client_id = client.id),
+    'invoices', (select coalesce(jsonb_agg(jsonb_build_object('id', i.id, 'number', i.number,
+        'client', i.document -> 'client', 'note', i.note, 'void_reason', i.void_reason)
+        order by i.issued_on, i.id), '[]')
+      from public.invoices i where i.client_id = client.id and i.document is not null),
+    'credit_notes', (select coalesce(jsonb_agg(jsonb_build_object('number', n.number,
+        'client', n.document -> 'client', 'reason', n.reason) order by n.number), '[]')
+      from public.credit_notes n where n.client_id = client.id),
+    'payments', (select coalesce(jsonb_agg(jsonb_build_object('paid_at', p.paid_at,
+        'method', p.method, 'reference', p.reference) order by p.paid_at, p.id), '[]')
+      from public.payments p where p.client_id = client.id),
+    'deliveries', (select coalesce(jsonb_agg(jsonb_build_object('kind', d.kind, 'event', d.event,
+        'created_at', d.created_at, 'to', d.details -> 'to', 'payload', d.payload,
+        'external_id', d.external_id) order by d.id), '[]')
+      from public.deliveries d where d.client_id = client.id),
+    'stripe', (select coalesce(jsonb_agg(jsonb_build_object(
+        'stripe_customer_id', s.stripe_customer_id)), '[]')
+      from public.stripe_customers s where s.client_id = client.id),
+    'usage_metadata', (select coalesce(jsonb_agg(m.noted), '[]')
+      from (select distinct l.metadata as noted from _billing.logs_of_client(client.id) x
+        join public.agent_usage_logs l using (id)
+        where l.metadata <> _billing.counted_metadata(l.metadata)
+        limit 10000) m),
+    'audit_log', (select coalesce(jsonb_agg(to_jsonb(a) order by a.id), '[]')
+      from billing.audit_log a
+      where a.table_name = 'clients' and a.row_id = client.id::text
+        or a.table_name = 'client_members' and a.row_id like client.id || '/%'));
+end $$;
+comment on function billing.export_personal_data is
+  'Personal data of a client''s people: who they are, what was sent to them, what agents noted of
+   them (10,000 different notes at most) and what the audit log says of them.';
+grant execute on function billing.export_personal_data(uuid) to service_role;
+
+-- 90_operations/personal_data/summary.sql
+
+-- What an erasure says of itself: what it has erased, what it keeps, and what only you can erase.
+
+create function _billing.erasure_summary(client_id uuid, members uuid[], erased jsonb)
+returns jsonb language sql stable
+set search_path = pg_catalog, pg_temp set timezone = 'UTC' as $$
+  select jsonb_build_object('client_id', erasure_summary.client_id, 'erased_at', now(),
+    'erased', erased,
+    'kept', jsonb_build_array(
+      jsonb_build_object('what', 'issued invoices and credit notes with their documents and PDFs',
+        'why', 'the law asks for books: name, address and tax id of who was billed',
+        'count', (select count(*) from public.invoices i
+            where i.client_id = erasure_summary.client_id and i.number is not null)
+          + (select count(*) from public.credit_notes n
+            where n.client_id = erasure_summary.client_id)),
+      jsonb_build_object('what', 'payments, with the payer''s reference',
+        'why', 'books', 'count', (select count(*) from public.payments p
+          where p.client_id = erasure_summary.client_id)),
+      jsonb_build_object('what', 'usage by the client''s id and external id',
+        'why', 'what invoices were made of; it names nobody')),
+    'elsewhere', jsonb_build_array(
+      jsonb_build_object('what', 'users of Supabase Auth', 'ids', to_jsonb(members)),
+      jsonb_build_object('what', 'customers at Stripe', 'ids', (
+        select coalesce(jsonb_agg(s.stripe_customer_id order by s.stripe_customer_id), '[]')
+        from public.stripe_customers s where s.client_id = erasure_summary.client_id)),
+      jsonb_build_object('what', 'files of old logs in the bucket usage-logs', 'ids', (
+        select coalesce(jsonb_agg(e.path order by e.path), '[]') from billing.log_exports e
+        where e.path is not null)),
+      jsonb_build_object('what', 'mails that were sent, backups, logs of HERMES', 'ids',
+        '[]'::jsonb)));
+$$;
+
+-- 90_operations/personal_data/erase.sql
+
+-- Erases a client's people where they are, and keeps the books.
+
+-- A row of the audit log without what says who somebody is.
+create function _billing.without_people(table_name text, content jsonb)
+returns jsonb language sql immutable set search_path = pg_catalog, pg_temp as $$
+  select case table_name
+    when 'clients' then (select jsonb_object_agg(c.key, case
+        when c.key in ('name', 'email', 'address', 'tax_id', 'metadata')
+          and c.value not in ('null', '[]', '{}') then '"[erased]"' else c.value end)
+      from jsonb_each(content) c)
+    when 'client_members' then content || '{"user_id": "[erased]"}'
+    when 'agent_usage_logs' then jsonb_set(content, '{metadata}',
+      _billing.counted_metadata(content -> 'metadata'), false)
+    else content end;
+$$;
+
+-- The audit log says what was changed, not any more to whom it belonged. Each row that loses
+-- something is on record with the hash of what is left.
+create function _billing.erase_audit(client_id uuid, members uuid[])
+returns bigint language sql set search_path = pg_catalog, pg_temp as $$
+  with gone as (
+    select a.id, g.actor, g.row_id, g.before, g.after
+    from billing.audit_log a
+    cross join lateral (
+      select case when a.actor = any (members::text[]) then '[erased]' else a.actor end as actor,
+        case when a.table_name = 'client_members' and a.row_id like erase_audit.client_id || '/%'
+          then erase_audit.client_id || '/[erased]' else a.row_id end as row_id,
+        case when a.before is not null then _billing.without_people(a.table_name, a.before) end
+          as before,
+        case when a.after is not null then _billing.without_people(a.table_name, a.after) end
+          as after
+    ) g
+    where a.actor = any (members::text[])
+      or a.table_name = 'clients' and a.row_id = erase_audit.client_id::text
+      or a.table_name = 'client_members' and a.row_id like erase_audit.client_id || '/%'
+      or a.table_name = 'agent_usage_logs'
+        and a.row_id in (select l.id::text from _billing.logs_of_client(erase_audit.client_id) l)
+  ), erased as (
+    update billing.audit_log a
+    set actor = g.actor, row_id = g.row_id, before = g.before, after = g.after
+    from gone g
+    where a.id = g.id and (a.actor, a.row_id, a.before, a.after)
+      is distinct from (g.actor, g.row_id, g.before, g.after)
+    returning a
+  ), noted as (
+    insert into billing.audit_erasures (audit_id, content_hash)
+    select (e.a).id, _billing.audit_hash(e.a) from erased e
+    on conflict (audit_id) do nothing
+    returning 1
+  )
+  select count(*) from noted;
+$$;
+
+-- What has been or would be sent. Files and pay links in details are the books' own.
+create function _billing.erase_deliveries(client_id uuid)
+returns bigint language sql set search_path = pg_catalog, pg_temp as $$
+  with erased as (
+    update public.deliveries d
+    set payload = '{}', details = d.details - '{to,payment_url}'::text[],
+      last_error = case when d.state in ('dead', 'skipped', 'waiting', 'queued', 'running')
+        then 'the client''s people were erased' end,
+      state = case when d.state in ('waiting', 'queued', 'running') then 'skipped' else d.state end,
+      lease = null, finished_at = coalesce(d.finished_at, now())
+    where d.client_id = erase_deliveries.client_id
+      and (d.payload <> '{}' or d.details ?| '{to,payment_url}'
+        or d.last_error <> 'the client''s people were erased'
+        or d.state in ('waiting', 'queued', 'running'))
+    returning 1
+  )
+  select count(*) from erased;
+$$;
+
+-- What other tables say in passing: reports of runs, stored answers, Stripe's events.
+create function _billing.erase_copies(client public.clients)
+returns bigint language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  name constant text := to_jsonb(client.name)::text;
+  customers constant text[] := array(select s.stripe_customer_id from public.stripe_customers s
+    where s.client_id = client.id);
+  rows_changed bigint;
+  erased bigint := 0;
+begin
+  update billing.monthly_runs r
+  set summary = replace(r.summary::text, name, '"[erased]"')::jsonb
+  where strpos(r.summary::text, name) > 0;
+  get diagnostics rows_changed = row_count;
+  erased := erased + rows_changed;
+  update billing.run_batches b set blocked = replace(b.blocked::text, name, '"[erased]"')::jsonb
+  where strpos(b.blocked::text, name) > 0;
+  get diagnostics rows_changed = row_count;
+  erased := erased + rows_changed;
+  -- Within sentences; a name of a few letters would be found everywhere.
+  update public.deliveries d
+  set payload = replace(d.payload::text, btrim(name, '"'), '[erased]')::jsonb
+  where d.client_id is null and length(client.name) > 3
+    and strpos(d.payload::text, btrim(name, '"')) > 0;
+  get diagnostics rows_changed = row_count;
+  erased := erased + rows_changed;
+  delete from billing.idempotency_keys k where strpos(k.answer::text, client.id::text) > 0;
+  get diagnostics rows_changed = row_count;
+  erased := erased + rows_changed;
+  update billing.stripe_events e set payload = jsonb_build_object('id', e.id, 'type', e.type)
+  where e.state <> 'pending' and exists (select from unnest(customers) c
+    where strpos(e.payload::text, to_jsonb(c)::text) > 0);
+  get diagnostics rows_changed = row_count;
+  erased := erased + rows_changed;
+  update public.stripe_invoices s set hosted_invoice_url = null, invoice_pdf = null
+  from public.invoices i
+  where i.id = s.invoice_id and i.client_id = client.id
+    and num_nonnulls(s.hosted_invoice_url, s.invoice_pdf) > 0;
+  get diagnostics rows_changed = row_count;
+  return erased + rows_changed;
+end $$;
+
+-- Why a client's people are needed yet; null where they are not.
+create function _billing.needed_people(client public.clients)
+returns text language sql stable set search_path = pg_catalog, pg_temp as $$
+  select case
+    when exists (select from billing.running_periods(now()) r where r.client_id = client.id)
+      then 'it is served: end its service first'
+    when exists (select from public.invoices i where i.client_id = client.id
+        and i.status in ('draft', 'open')) then 'it has invoices that are drafts or not paid'
+    when exists (select from public.billing_periods p where p.client_id = client.id
+        and (p.usage_changed or p.state in ('pending', 'blocked')))
+      then 'it has periods that are not billed' end;
+$$;
+
+create function billing.erase_personal_data(client_id uuid, reason text)
+returns jsonb language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+-- Definer: callers may ask for all of it, not write any of it.
+declare
+  client public.clients;
+  known billing.erasures;
+  needed text;
+  members uuid[];
+  counts jsonb;
+begin
+  perform billing.require_second_factor();
+  if btrim(coalesce(reason, '')) = '' then
+    perform billing.raise_error('invalid_argument', 'an erasure needs a reason');
+  end if;
+  perform _billing.lock_clients(array[erase_personal_data.client_id]);
+  select * into client from public.clients c where c.id = erase_personal_data.client_id for update;
+  if client.id is null then
+    perform billing.raise_error('unknown_client',
+      format('no client has the id %s', erase_personal_data.client_id));
+  end if;
+  select * into known from billing.erasures e where e.client_id = client.id;
+  if known.client_id is not null then
+    return known.summary;
+  end if;
+  needed := _billing.needed_people(client);
+  if needed is not null then
+    perform billing.raise_error('client_blocked',
+      format('%s cannot be erased: %s', client.name, needed));
+  end if;
+  members := array(select m.user_id from public.client_members m where m.client_id = client.id);
+  perform set_config('billing.erasing', 'on', true);
+  delete from public.client_members m where m.client_id = client.id;
+  update public.clients c set name = 'Erased client ' || left(c.id::text, 8), email = null,
+    address = '{}', tax_id = null, metadata = '{}' where c.id = client.id;
+  with noted as (
+    update public.agent_usage_logs l set metadata = _billing.counted_metadata(l.metadata)
+    from _billing.logs_of_client(client.id) x
+    where x.id = l.id and l.metadata <> _billing.counted_metadata(l.metadata) returning 1
+  )
+  select jsonb_build_object('usage_logs', count(*)) into counts from noted;
+  counts := counts || jsonb_build_object('members', cardinality(members),
+    'deliveries', _billing.erase_deliveries(client.id), 'copies', _billing.erase_copies(client),
+    'audit_log', _billing.erase_audit(client.id, members));
+  perform set_config('billing.erasing', 'off', true);
+  insert into billing.erasures as e (client_id, reason, summary)
+  values (client.id, reason, _billing.erasure_summary(client.id, members, counts))
+  returning e.* into known;
+  return known.summary;
+end $$;
+comment on function billing.erase_personal_data is
+  'Erases name, addresses, members and notes of a client that is not served any more and owes
+   nothing; books stay. Returns what was erased, what is kept and why, and what is elsewhere. Done
+   once: a second call returns what the first did.';
+grant execute on function billing.erase_personal_data(uuid, text) to service_role;
 
 -- 90_operations/access.sql
 
