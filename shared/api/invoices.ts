@@ -174,7 +174,6 @@ export const signInvoicePdf = {
   path: "/billing/invoices/{invoice_id}/pdf",
   summary: "Link to the archived PDF, good for five minutes without credentials",
   access: READERS,
-  opensByItself: true,
   answer: SignedPdf,
 } as const satisfies Route;
 

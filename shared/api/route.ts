@@ -28,8 +28,6 @@ export interface Route<
   readonly answer: Answer;
   /** Whether a POST changes nothing: reads by operators are on record. */
   readonly readsOnly?: boolean;
-  /** Whether the answer opens something without credentials, so that no cache may keep it. */
-  readonly opensByItself?: boolean;
   /** Of success: 201 where something was made, 200 otherwise. */
   readonly status: 200 | 201;
 }

@@ -115,8 +115,8 @@ async function answer(one: Endpoint, context: Context<Env>, ports: ServePorts): 
   if (repeated) headers["idempotency-replayed"] = "true";
   if (route.method !== "GET") return new Response(body, { status: route.status, headers });
   const etag = `"${sha256Of(body, "base64url")}"`;
-  const cacheControl = route.opensByItself === true ? "no-store" : "private, no-cache";
-  Object.assign(headers, { etag, "cache-control": cacheControl });
+  // For programs that keep what they have read; browsers and proxies keep nothing.
+  Object.assign(headers, { etag, "cache-control": "no-store" });
   return request.headers.get("if-none-match") === etag
     ? new Response(null, { status: 304, headers })
     : new Response(body, { status: 200, headers });
