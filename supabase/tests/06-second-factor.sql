@@ -62,7 +62,7 @@ select is_empty($$select from acts where pg_temp.code_of(statement) = 'second_fa
 select set_config('request.jwt.claims', '', true);
 select lives_ok('select billing.require_second_factor()', 'nor has a job');
 reset role;
-select trigger_is('public', t, 'require_second_factor', '_billing', 'require_second_factor',
+select trigger_is('public', t, 'require_second_factor', '_billing', 'guard_by_second_factor',
   t || ' are guarded') from unnest('{prices,billing_settings,client_members}'::text[]) t;
 
 select * from finish();

@@ -18,7 +18,7 @@ comment on function billing.require_second_factor is
   'Refuses users whose token is not of a second factor, where billing_settings.require_aal2 is on.';
 grant execute on function billing.require_second_factor() to service_role;
 
-create function _billing.require_second_factor()
+create function _billing.guard_by_second_factor()
 returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   perform billing.require_second_factor();
@@ -31,6 +31,6 @@ declare
 begin
   foreach guarded in array array['billing_settings', 'client_members'] loop
     execute format('create trigger require_second_factor before insert or update or delete
-      on public.%I for each statement execute function _billing.require_second_factor()', guarded);
+      on public.%I for each statement execute function _billing.guard_by_second_factor()', guarded);
   end loop;
 end $$;

@@ -68,6 +68,6 @@ create constraint trigger count_terms_change after insert or update or delete on
 
 -- Truncate would pass by row triggers.
 create trigger require_second_factor before insert or update or delete on public.prices
-  for each statement execute function _billing.require_second_factor();
+  for each statement execute function _billing.guard_by_second_factor();
 create trigger refuse_truncate before truncate on public.prices
   for each statement execute function _billing.refuse_change();
