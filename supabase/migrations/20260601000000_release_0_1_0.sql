@@ -562,7 +562,7 @@ comment on function billing.require_second_factor is
   'Refuses users whose token is not of a second factor, where billing_settings.require_aal2 is on.';
 grant execute on function billing.require_second_factor() to service_role;
 
-create function _billing.require_second_factor()
+create function _billing.guard_by_second_factor()
 returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   perform billing.require_second_factor();
@@ -575,7 +575,7 @@ declare
 begin
   foreach guarded in array array['billing_settings', 'client_members'] loop
     execute format('create trigger require_second_factor before insert or update or delete
-      on public.%I for each statement execute function _billing.require_second_factor()', guarded);
+      on public.%I for each statement execute function _billing.guard_by_second_factor()', guarded);
   end loop;
 end $$;
 
@@ -3315,7 +3315,7 @@ create constraint trigger count_terms_change
   after insert or update or delete on public.billing_config
   deferrable initially deferred for each row execute function _billing.count_terms_change();
 create trigger require_second_factor before insert or update or delete on public.billing_config
-  for each statement execute function _billing.require_second_factor();
+  for each statement execute function _billing.guard_by_second_factor();
 create trigger refuse_truncate before truncate on public.billing_config
   for each statement execute function _billing.refuse_change();
 
@@ -3570,7 +3570,7 @@ create constraint trigger count_terms_change after insert or update or delete on
 
 -- Truncate would pass by row triggers.
 create trigger require_second_factor before insert or update or delete on public.prices
-  for each statement execute function _billing.require_second_factor();
+  for each statement execute function _billing.guard_by_second_factor();
 create trigger refuse_truncate before truncate on public.prices
   for each statement execute function _billing.refuse_change();
 
@@ -7620,7 +7620,7 @@ comment on column public.hold_limits.floor_minor is
   'The factor holds no draft of this total or less, minor units of the currency.';
 create index hold_limits_currency on public.hold_limits (currency);
 create trigger require_second_factor before insert or update or delete on public.hold_limits
-  for each statement execute function _billing.require_second_factor();
+  for each statement execute function _billing.guard_by_second_factor();
 alter table public.hold_limits enable row level security;
 revoke all on public.hold_limits from anon, authenticated, service_role;
 grant select, insert, update, delete on public.hold_limits to service_role;
