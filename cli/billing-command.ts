@@ -9,20 +9,13 @@ import {
 } from "../shared/api/invoices.ts";
 import { health, listQuarantine, reconcile, runMonth } from "../shared/api/operations.ts";
 import { explainPrice, listPrices } from "../shared/api/terms.ts";
-import type { BillingClient } from "../shared/client/billing-client.ts";
-import type { Progress } from "./terminal/progress.ts";
+import { auditCommands, personalDataCommands } from "./audit-commands.ts";
+import type { BillingPorts } from "./billing-ports.ts";
 import { clientId } from "./client-id.ts";
-import { CommandFailed, type Terminal } from "./command-line.ts";
+import { CommandFailed } from "./command-line.ts";
 import { allPages, dataOf } from "./connection.ts";
 import { money } from "./money.ts";
 import { show } from "./show.ts";
-
-/** What the commands are given from outside. */
-export interface BillingPorts {
-  readonly connect: () => BillingClient;
-  readonly terminal: Terminal;
-  readonly progress: Progress;
-}
 
 /** `npm run billing -- <command>`: what an operator does, at a shell. */
 export function billingCommand(ports: BillingPorts): Command {
@@ -33,6 +26,8 @@ export function billingCommand(ports: BillingPorts): Command {
   priceCommands(program, ports);
   deliveryCommands(program, ports);
   checkCommands(program, ports);
+  auditCommands(program, ports);
+  personalDataCommands(program, ports);
   return program;
 }
 

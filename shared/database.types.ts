@@ -295,6 +295,7 @@ export type Database = {
       };
       "billing_settings": {
         Row: {
+          "audit_addresses": boolean;
           "default_client_id": string | null;
           "delivery_attempts": number;
           "id": boolean;
@@ -305,6 +306,7 @@ export type Database = {
           "operator_emails": (string)[];
           "payment_instructions": string | null;
           "reminder_days": (number)[];
+          "require_aal2": boolean;
           "seller_address": (string)[];
           "seller_email": string | null;
           "seller_name": string;
@@ -314,6 +316,7 @@ export type Database = {
         };
         ComputedFields: never;
         Insert: {
+          "audit_addresses"?: boolean;
           "default_client_id"?: string | null;
           "delivery_attempts"?: number;
           "id"?: boolean;
@@ -324,6 +327,7 @@ export type Database = {
           "operator_emails"?: (string)[];
           "payment_instructions"?: string | null;
           "reminder_days"?: (number)[];
+          "require_aal2"?: boolean;
           "seller_address"?: (string)[];
           "seller_email"?: string | null;
           "seller_name"?: string;
@@ -332,6 +336,7 @@ export type Database = {
           "spend_jump_factor"?: number;
         };
         Update: {
+          "audit_addresses"?: boolean;
           "default_client_id"?: string | null;
           "delivery_attempts"?: number;
           "id"?: boolean;
@@ -342,6 +347,7 @@ export type Database = {
           "operator_emails"?: (string)[];
           "payment_instructions"?: string | null;
           "reminder_days"?: (number)[];
+          "require_aal2"?: boolean;
           "seller_address"?: (string)[];
           "seller_email"?: string | null;
           "seller_name"?: string;

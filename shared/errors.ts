@@ -21,6 +21,7 @@ export const ERRORS = {
   // What the database raises (billing.error_codes).
   negative_quantity: { status: 400, title: "A count that cannot be below zero is" },
   invalid_argument: { status: 400, title: "A value is outside what is taken" },
+  second_factor_required: { status: 403, title: "This needs a session with a second factor" },
   unknown_client: { status: 404, title: "No client has this id" },
   unknown_invoice: { status: 404, title: "No invoice has this id" },
   append_only: { status: 409, title: "Facts are corrected by new rows" },

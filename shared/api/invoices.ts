@@ -148,6 +148,7 @@ export const generateInvoice = {
 export const previewInvoice = {
   ...base,
   id: "previewInvoice",
+  readsOnly: true,
   method: "POST",
   path: "/billing/invoices/preview",
   summary: "The document that the invoice of the period with a day would have now; stores nothing",
@@ -173,7 +174,6 @@ export const signInvoicePdf = {
   path: "/billing/invoices/{invoice_id}/pdf",
   summary: "Link to the archived PDF, good for five minutes without credentials",
   access: READERS,
-  opensByItself: true,
   answer: SignedPdf,
 } as const satisfies Route;
 

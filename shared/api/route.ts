@@ -26,8 +26,8 @@ export interface Route<
   /** `nothing` where no body is read. */
   readonly body: Body;
   readonly answer: Answer;
-  /** Whether the answer opens something without credentials, so that no cache may keep it. */
-  readonly opensByItself?: boolean;
+  /** Whether a POST changes nothing: reads by operators are on record. */
+  readonly readsOnly?: boolean;
   /** Of success: 201 where something was made, 200 otherwise. */
   readonly status: 200 | 201;
 }

@@ -1,8 +1,10 @@
+import * as audit from "./audit.ts";
 import * as clients from "./clients.ts";
 import * as deliveries from "./deliveries.ts";
 import * as events from "./events.ts";
 import * as invoices from "./invoices.ts";
 import * as operations from "./operations.ts";
+import * as personalData from "./personal-data.ts";
 import type { Route } from "./route.ts";
 import * as terms from "./terms.ts";
 import * as usage from "./usage.ts";
@@ -54,6 +56,10 @@ export const ROUTES: readonly Route[] = [
   operations.clientStatement,
   operations.reconcile,
   operations.health,
+  audit.exportAudit,
+  audit.verifyAudit,
+  personalData.exportPersonalData,
+  personalData.erasePersonalData,
   operations.openApi,
   events.ingestUsage,
 ];

@@ -63,6 +63,7 @@ grant execute on function billing.raise_error(text, text, text) to service_role;
 insert into billing.error_codes (code, http_status, meaning) values
   ('negative_quantity', 400, 'A count that cannot be below zero is.'),
   ('invalid_argument', 400, 'An argument is outside what the function takes.'),
+  ('second_factor_required', 403, 'A user needs a token with a second factor (aal2) for this.'),
   ('unknown_client', 404, 'No client has this id.'),
   ('unknown_invoice', 404, 'No invoice has this id.'),
   ('append_only', 409, 'Rows of this table are facts; they are corrected by new rows.'),
@@ -499,7 +500,9 @@ create table public.billing_settings (
   spend_jump_factor numeric not null default 3
     constraint billing_settings_jump_above_one check (spend_jump_factor > 1),
   log_retention_months smallint
-    constraint billing_settings_retention_in_range check (log_retention_months between 3 and 1200)
+    constraint billing_settings_retention_in_range check (log_retention_months between 3 and 1200),
+  require_aal2 boolean not null default false,
+  audit_addresses boolean not null default false
 );
 comment on table public.billing_settings is 'The seller and the installation''s defaults; one row.';
 comment on column public.billing_settings.default_client_id is
@@ -516,6 +519,11 @@ comment on column public.billing_settings.spend_jump_factor is
   'A day that costs more than this times the average of the two weeks before it is an alert.';
 comment on column public.billing_settings.log_retention_months is
   'Whole months that logs are kept before they are exported and removed; null: for ever.';
+comment on column public.billing_settings.require_aal2 is
+  'Whether users need a token with a second factor (aal2) for credits, voids, write-offs, payments,
+   terms, members and settings.';
+comment on column public.billing_settings.audit_addresses is
+  'Whether refused requests are noted with the address that they came from; else with its hash.';
 create index billing_settings_default_client_id on public.billing_settings (default_client_id);
 alter table public.billing_settings enable row level security;
 revoke all on public.billing_settings from anon, authenticated, service_role;
@@ -531,6 +539,45 @@ create policy "operators read settings" on public.billing_settings
 
 insert into public.billing_settings default values
 on conflict do nothing;
+
+-- 10_parties/second_factor.sql
+
+-- A second factor for what moves money or opens it, where settings ask for one.
+
+create function billing.require_second_factor()
+returns void language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp as $$
+-- Definer: a caller need not be able to read the settings. Keys and jobs act without a user.
+declare
+  claims constant jsonb := nullif(current_setting('request.jwt.claims', true), '')::jsonb;
+begin
+  if claims ->> 'sub' is not null and claims ->> 'aal' is distinct from 'aal2'
+    and (select s.require_aal2 from public.billing_settings s) then
+    perform billing.raise_error('second_factor_required',
+      'this takes a token of a session with a second factor (aal2)',
+      'verify a second factor and send the new token');
+  end if;
+end $$;
+comment on function billing.require_second_factor is
+  'Refuses users whose token is not of a second factor, where billing_settings.require_aal2 is on.';
+grant execute on function billing.require_second_factor() to service_role;
+
+create function _billing.guard_by_second_factor()
+returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  perform billing.require_second_factor();
+  return null;
+end $$;
+
+do $$
+declare
+  guarded text;
+begin
+  foreach guarded in array array['billing_settings', 'client_members'] loop
+    execute format('create trigger require_second_factor before insert or update or delete
+      on public.%I for each statement execute function _billing.guard_by_second_factor()', guarded);
+  end loop;
+end $$;
 
 -- 10_parties/agents.sql
 
@@ -1163,8 +1210,13 @@ create index agent_usage_logs_timestamp on public.agent_usage_logs using brin
   ("timestamp" timestamptz_minmax_multi_ops)
   with (autosummarize = on);
 
-create trigger refuse_change before update or truncate on public.agent_usage_logs
+create trigger refuse_change before truncate on public.agent_usage_logs
   for each statement execute function _billing.refuse_change();
+-- Personal data in metadata is erased in place, by billing.erase_personal_data alone: nobody is
+-- granted to update, and what is counted stays.
+create trigger refuse_update before update on public.agent_usage_logs
+  for each statement when (current_setting('billing.erasing', true) is distinct from 'on')
+  execute function _billing.refuse_change();
 
 -- Deletes of anything but retention are refused by migration log_retention.
 
@@ -2870,6 +2922,7 @@ declare
   restated public.agent_usage_logs;
   wrong text;
 begin
+  perform billing.require_second_factor();
   select string_agg(k.key, ', ' order by k.key) into wrong
   from jsonb_each(corrected) k
   where k.key <> all (counts) or case k.key
@@ -2922,6 +2975,7 @@ returns uuid language plpgsql security definer set search_path = pg_catalog, pg_
 declare
   standing public.agent_usage_logs;
 begin
+  perform billing.require_second_factor();
   if btrim(coalesce(reason, '')) = '' then
     perform billing.raise_error('invalid_argument', 'a retraction needs a reason');
   end if;
@@ -3038,6 +3092,7 @@ returns bigint language plpgsql security definer set search_path = pg_catalog, p
 declare
   dismissed bigint;
 begin
+  perform billing.require_second_factor();
   if btrim(coalesce(why, '')) = '' then
     perform billing.raise_error('invalid_argument', 'a dismissal needs a reason (why)');
   end if;
@@ -3306,6 +3361,8 @@ create constraint trigger count_terms_change
   after insert or update or delete on public.billing_config
   deferrable initially deferred for each row
   execute function _billing.count_terms_change('client_id');
+create trigger require_second_factor before insert or update or delete on public.billing_config
+  for each statement execute function _billing.guard_by_second_factor();
 create trigger refuse_truncate before truncate on public.billing_config
   for each statement execute function _billing.refuse_change();
 
@@ -3560,6 +3617,8 @@ create constraint trigger count_terms_change after insert or update or delete on
   execute function _billing.count_terms_change('client_id');
 
 -- Truncate would pass by row triggers.
+create trigger require_second_factor before insert or update or delete on public.prices
+  for each statement execute function _billing.guard_by_second_factor();
 create trigger refuse_truncate before truncate on public.prices
   for each statement execute function _billing.refuse_change();
 
@@ -6731,6 +6790,7 @@ returns text language plpgsql security definer set search_path = pg_catalog, pg_
 declare
   invoice public.invoices;
 begin
+  perform billing.require_second_factor();
   perform _billing.lock_clients(_billing.clients_of(issue_credit_note.invoice_id));
   invoice := _billing.get_invoice(issue_credit_note.invoice_id);
   if invoice.status not in ('open', 'paid', 'uncollectible') then
@@ -7202,6 +7262,7 @@ declare
   paid_invoice uuid;
   excess bigint;
 begin
+  perform billing.require_second_factor();
   perform _billing.lock_clients(_billing.clients_of(record_payment.invoice_id));
   invoice := _billing.get_invoice(record_payment.invoice_id);
   select p.id, p.invoice_id into payment_id, paid_invoice from public.payments p
@@ -7252,6 +7313,7 @@ returns void language plpgsql security definer set search_path = pg_catalog, pg_
 declare
   invoice public.invoices;
 begin
+  perform billing.require_second_factor();
   perform _billing.lock_clients(_billing.clients_of(mark_uncollectible.invoice_id));
   invoice := _billing.get_invoice(mark_uncollectible.invoice_id);
   if invoice.status <> 'open' then
@@ -7622,6 +7684,8 @@ comment on column public.hold_limits.factor is
 comment on column public.hold_limits.floor_minor is
   'The factor holds no draft of this total or less, minor units of the currency.';
 create index hold_limits_currency on public.hold_limits (currency);
+create trigger require_second_factor before insert or update or delete on public.hold_limits
+  for each statement execute function _billing.guard_by_second_factor();
 alter table public.hold_limits enable row level security;
 revoke all on public.hold_limits from anon, authenticated, service_role;
 grant select, insert, update, delete on public.hold_limits to service_role;
@@ -7776,6 +7840,7 @@ returns void language plpgsql security definer set search_path = pg_catalog, pg_
 declare
   invoice public.invoices;
 begin
+  perform billing.require_second_factor();
   if btrim(coalesce(release_invoice.reason, '')) = '' then
     perform billing.raise_error('invalid_argument', 'releasing a draft needs a reason');
   end if;
@@ -8119,6 +8184,7 @@ declare
   invoice public.invoices;
   sections billing.rating_target[];
 begin
+  perform billing.require_second_factor();
   if btrim(coalesce(void_invoice.reason, '')) = '' then
     perform billing.raise_error('invalid_argument', 'voiding needs a reason');
   end if;
@@ -8177,6 +8243,7 @@ declare
   late billing.rating_target[];
   made _billing.closing;
 begin
+  perform billing.require_second_factor();
   perform set_config('billing.as_of', as_of::text, true);
   perform _billing.lock_clients(_billing.clients_of(regenerate_invoice.invoice_id));
   old := _billing.get_invoice(regenerate_invoice.invoice_id);
@@ -8767,7 +8834,7 @@ grant execute on function billing.generate_invoice(uuid, date, timestamptz) to s
 
 -- 50_invoicing/audit.sql
 
--- Who changed what, when: every change of terms and books, append-only.
+-- Who changed or read what, when, and who was refused: append-only.
 create table billing.audit_log (
   id bigint generated always as identity primary key,
   at timestamptz not null default clock_timestamp(),
@@ -8775,27 +8842,34 @@ create table billing.audit_log (
   table_name text not null,
   row_id text not null,
   operation text not null
-    constraint audit_log_operation_known check (operation in ('insert', 'update', 'delete')),
+    constraint audit_log_operation_known check (
+      operation in ('insert', 'update', 'delete', 'read', 'refused')),
   before jsonb,
   after jsonb
 );
 comment on table billing.audit_log is
-  'Changes of clients and who may see them, of terms and of books, and corrections of usage logs;
-   only what changed.';
+  'Changes of clients and who may see them, of terms and of books, and corrections of usage logs:
+   only what changed. Reads by operators through the API (table_name is the operation, row_id what
+   it was about) and refused requests (table_name is the function, row_id the source).';
 create index audit_log_row on billing.audit_log (table_name, row_id, id);
 create index audit_log_at on billing.audit_log using brin (at);
 alter table billing.audit_log enable row level security;
 revoke all on billing.audit_log from public;
 grant select on billing.audit_log to service_role;
 
-create trigger refuse_change before update or delete or truncate on billing.audit_log
+create trigger refuse_change before delete or truncate on billing.audit_log
   for each statement execute function _billing.refuse_change();
+-- Personal data is erased in place, by billing.erase_personal_data alone: nobody else is granted
+-- to update, and the chain tells what was erased from what was changed.
+create trigger refuse_update before update on billing.audit_log
+  for each statement when (current_setting('billing.erasing', true) is distinct from 'on')
+  execute function _billing.refuse_change();
 
--- What row_id says of a row: its id; of what is held, the invoice's; of a membership, which has
--- none, client and user.
+-- What row_id says of a row: its id; of what is held, the invoice's; of what is erased, the audit
+-- row's; of a membership, which has none, client and user.
 create function _billing.audit_key(changed jsonb) returns text language sql immutable
 return coalesce(changed ->> 'id', changed ->> 'log_id', changed ->> 'invoice_id',
-  concat_ws('/', changed ->> 'client_id', changed ->> 'user_id'));
+  changed ->> 'audit_id', concat_ws('/', changed ->> 'client_id', changed ->> 'user_id'));
 
 -- One insert per statement, not per row: a run that makes 10,000 invoices pays once. Documents are
 -- left out (they are on the invoice), and drafts (they are remade at will).
@@ -8959,6 +9033,303 @@ begin
       for each statement execute function _billing.audit_delete()', audited);
   end loop;
 end $$;
+
+-- 50_invoicing/audit_chain.sql
+
+-- A chain of hashes over the audit log: what the owner of the database changes afterwards is seen.
+-- Rows are sealed by a job, in order, so that no writer waits for another one. A hash covers the
+-- hash before it, so a head that is kept elsewhere proves everything up to it.
+
+create table billing.audit_seals (
+  position bigint primary key,
+  audit_id bigint not null unique,
+  content_hash bytea not null,
+  hash bytea not null,
+  sealed_at timestamptz not null default clock_timestamp()
+);
+comment on table billing.audit_seals is
+  'The chain over audit_log: hash = sha256(hash before it || content_hash), in order of position.';
+comment on column billing.audit_seals.content_hash is
+  'sha256 of the row as billing.audit_export shows it.';
+alter table billing.audit_seals enable row level security;
+revoke all on billing.audit_seals from public;
+grant select on billing.audit_seals to service_role;
+
+create trigger refuse_change before update or delete or truncate on billing.audit_seals
+  for each statement execute function _billing.refuse_change();
+
+-- Rows whose personal data was erased. The seal keeps the hash of what the row said before.
+create table billing.audit_erasures (
+  audit_id bigint primary key,
+  content_hash bytea not null,
+  erased_at timestamptz not null default clock_timestamp()
+);
+comment on table billing.audit_erasures is
+  'Rows of audit_log without the personal data that they had, and sha256 of what is left. Each is
+   an entry of audit_log itself, so an erasure that is made up is seen too.';
+alter table billing.audit_erasures enable row level security;
+revoke all on billing.audit_erasures from public;
+grant select on billing.audit_erasures to service_role;
+
+create trigger refuse_change before update or delete or truncate on billing.audit_erasures
+  for each statement execute function _billing.refuse_change();
+create trigger audit_insert after insert on billing.audit_erasures
+  referencing new table as new_rows
+  for each statement execute function _billing.audit_insert();
+
+-- The same text wherever it is computed: jsonb orders keys, and the time is in UTC.
+create function _billing.audit_content(entry billing.audit_log)
+returns text language sql stable
+return jsonb_build_object('id', entry.id, 'actor', entry.actor, 'table_name', entry.table_name,
+  'at', to_char(entry.at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+  'row_id', entry.row_id, 'operation', entry.operation, 'before', entry.before,
+  'after', entry.after)::text;
+
+create function _billing.audit_hash(entry billing.audit_log)
+returns bytea language sql stable
+return sha256(convert_to(_billing.audit_content(entry), 'UTF8'));
+
+create function _billing.chain_hash(previous bytea, content_hash bytea)
+returns bytea language sql immutable
+return sha256(coalesce(previous, '') || content_hash);
+
+-- Seals what is not sealed yet, in order of ids; returns how many rows. A row whose transaction
+-- took long has a lower id than the last one: it is looked for among the last 100,000 ids, and
+-- once a day among all (`everything`).
+create function _billing.seal_audit(everything boolean default false,
+  most_rows integer default 20000)
+returns bigint language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  head billing.audit_seals;
+  entry record;
+  sealed bigint := 0;
+begin
+  -- One at a time: the next hash needs the last one.
+  if not pg_try_advisory_xact_lock(hashtextextended('billing audit chain', 0)) then
+    return 0;
+  end if;
+  select * into head from billing.audit_seals s order by s.position desc limit 1;
+  for entry in
+    select a.id, _billing.audit_hash(a) as content_hash from billing.audit_log a
+    where (everything or a.id > coalesce(head.audit_id, 0) - 100000)
+      and not exists (select from billing.audit_seals s where s.audit_id = a.id)
+    order by a.id limit most_rows
+  loop
+    head.position := coalesce(head.position, 0) + 1;
+    head.hash := _billing.chain_hash(head.hash, entry.content_hash);
+    insert into billing.audit_seals (position, audit_id, content_hash, hash)
+    values (head.position, entry.id, entry.content_hash, head.hash);
+    sealed := sealed + 1;
+  end loop;
+  return sealed;
+end $$;
+comment on function _billing.seal_audit is
+  'Adds rows of audit_log to the chain, in order; returns how many. A job of every minute.';
+
+-- 50_invoicing/audit_verify.sql
+
+-- Whether the audit log is what was sealed, and the log as it is handed out.
+
+-- A row that says it is older than this compared with rows that were stored before it is made up:
+-- no transaction takes so long.
+create function _billing.audit_tolerance() returns interval language sql immutable
+return interval '1 day';
+
+-- Whether a row differs from its seal by an erasure that is on record.
+create function _billing.is_erased(audit_id bigint, content_hash bytea)
+returns boolean language sql stable set search_path = pg_catalog, pg_temp as $$
+  select exists (
+    select from billing.audit_erasures e
+    join billing.audit_log l on l.table_name = 'audit_erasures' and l.row_id = e.audit_id::text
+      and l.operation = 'insert' and l.after ->> 'content_hash' = e.content_hash::text
+    where e.audit_id = is_erased.audit_id and e.content_hash = is_erased.content_hash);
+$$;
+
+-- Reads the whole chain, some seconds for a million rows. Give it a head that was kept elsewhere,
+-- and it says too whether that head is still in the chain: who can write to the database could
+-- compute all hashes anew.
+create function billing.verify_audit_chain(known_position bigint default null,
+  known_hash text default null)
+returns table (sealed bigint, unsealed bigint, head_hash text, broken_at bigint, audit_id bigint,
+  finding text)
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp set timezone = 'UTC' as $$
+-- Definer: what is inside is granted to nobody.
+declare
+  link record;
+  previous bytea;
+  latest timestamptz := '-infinity';
+begin
+  sealed := 0;
+  for link in
+    select s.position, s.audit_id, s.content_hash, s.hash, a.id, a.at,
+      _billing.audit_hash(a) as found_hash
+    from billing.audit_seals s left join billing.audit_log a on a.id = s.audit_id
+    order by s.position
+  loop
+    sealed := sealed + 1;
+    finding := case
+      when link.position <> sealed then format('position %s is missing', sealed)
+      when link.hash <> _billing.chain_hash(previous, link.content_hash)
+        then format('the hash of position %s does not follow from the one before', sealed)
+      when link.id is null then format('row %s was removed', link.audit_id)
+      when link.found_hash <> link.content_hash
+        and not _billing.is_erased(link.id, link.found_hash)
+        then format('row %s was changed', link.id)
+      when link.at < latest - _billing.audit_tolerance()
+        then format('row %s says %s and was stored after %s', link.id, link.at, latest)
+      when link.position = known_position and encode(link.hash, 'hex') <> known_hash
+        then format('position %s has another hash than the one that is known', sealed) end;
+    if finding is not null then
+      broken_at := sealed;
+      verify_audit_chain.audit_id := link.audit_id;
+      exit;
+    end if;
+    previous := link.hash;
+    latest := greatest(latest, link.at);
+  end loop;
+  head_hash := encode(previous, 'hex');
+  if finding is null and known_position > sealed then
+    broken_at := sealed + 1;
+    finding := format('position %s is known and gone', known_position);
+  end if;
+  select count(*) into unsealed from billing.audit_log a
+  where not exists (select from billing.audit_seals s where s.audit_id = a.id);
+  if finding is null then
+    select a.id, format('row %s says %s and was stored after %s', a.id, a.at, latest)
+      into verify_audit_chain.audit_id, finding
+    from billing.audit_log a
+    where a.at < latest - _billing.audit_tolerance()
+      and not exists (select from billing.audit_seals s where s.audit_id = a.id)
+    order by a.id limit 1;
+  end if;
+  return next;
+end $$;
+comment on function billing.verify_audit_chain is
+  'One row: how much is sealed, the head, and the first break of the chain (null where there is
+   none): what was changed, removed or added afterwards. Takes a head that was kept elsewhere.';
+grant execute on function billing.verify_audit_chain(bigint, text) to service_role;
+
+-- What is handed out: anybody can compute the hashes again, without this database.
+create function billing.audit_export(after_position bigint default 0, most integer default 200)
+returns table ("position" bigint, content text, content_hash text, hash text, erased boolean)
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+-- Definer: as above.
+  select s.position, _billing.audit_content(a), encode(s.content_hash, 'hex'),
+    encode(s.hash, 'hex'), e.audit_id is not null
+  from billing.audit_seals s
+  left join billing.audit_log a on a.id = s.audit_id
+  left join billing.audit_erasures e on e.audit_id = s.audit_id
+  where s.position > after_position order by s.position limit least(most, 10000);
+$$;
+comment on function billing.audit_export is
+  'The sealed audit log in order. content_hash is sha256(content) unless personal data was erased
+   since; hash is sha256(hash of the position before || content_hash), both as bytes.';
+grant execute on function billing.audit_export(bigint, integer) to service_role;
+
+-- 50_invoicing/audit_notes.sql
+
+-- What the API tells the audit log: what operators have read, and whom it has refused.
+
+-- [{actor, operation, subject, query}]: an entry per actor, operation and subject an hour; the API
+-- leaves out what it has told already.
+create function billing.note_reads(reads jsonb)
+returns void language sql security definer set search_path = pg_catalog, pg_temp as $$
+-- Definer: audit_log is written by functions alone.
+  insert into billing.audit_log (actor, table_name, row_id, operation, after)
+  select left(r.actor, 200), left(r.operation, 200), left(coalesce(r.subject, ''), 200), 'read',
+    r.query
+  from jsonb_to_recordset(reads) r(actor text, operation text, subject text, query jsonb);
+$$;
+comment on function billing.note_reads is
+  'Notes reads by operators: [{actor, operation, subject, query}].';
+grant execute on function billing.note_reads(jsonb) to service_role;
+
+-- Counts of the running hour; the hours that are over are rows of the audit log.
+create table _billing.refused_requests (
+  hour timestamptz not null,
+  function_name text not null,
+  code text not null,
+  source text not null,
+  actor text not null,
+  attempts bigint not null,
+  first_at timestamptz not null default clock_timestamp(),
+  last_at timestamptz not null default clock_timestamp(),
+  primary key (hour, function_name, code, source, actor)
+);
+comment on table _billing.refused_requests is
+  'Refused requests of the running hour, a row for each source; the rest of a flood is one row.';
+alter table _billing.refused_requests enable row level security;
+revoke all on _billing.refused_requests from public;
+
+-- Without it, the four thousand million addresses that there are could be hashed and compared.
+create table _billing.source_key (
+  id boolean primary key default true constraint source_key_one_row check (id),
+  key text not null default gen_random_uuid()::text
+);
+comment on table _billing.source_key is 'What addresses are hashed with; made when needed.';
+alter table _billing.source_key enable row level security;
+revoke all on _billing.source_key from public;
+
+create function _billing.source_of(address text)
+returns text language sql stable set search_path = pg_catalog, pg_temp as $$
+  select case when address is null then 'unknown' when s.audit_addresses then left(address, 60)
+    else left(encode(sha256(convert_to(k.key || address, 'UTF8')), 'hex'), 16) end
+  from public.billing_settings s cross join _billing.source_key k;
+$$;
+
+-- [{function, code, address, actor, attempts}]. Sources beyond a thousand an hour are one.
+create function billing.note_refusals(refusals jsonb)
+returns void language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+-- Definer: callers may add to the counts, not read or change them.
+declare
+  present timestamptz := date_trunc('hour', clock_timestamp());
+  is_full boolean;
+begin
+  insert into _billing.source_key default values on conflict do nothing;
+  select count(*) >= 1000 into is_full from _billing.refused_requests r where r.hour = present;
+  insert into _billing.refused_requests as t (hour, function_name, code, source, actor, attempts)
+  select present, x.function_name, x.code, x.source, x.actor, sum(x.attempts)
+  from (
+    select left(r.function, 100) as function_name, left(r.code, 100) as code,
+      case when k.known then k.source else 'others' end as source,
+      case when k.known then k.actor else '' end as actor,
+      least(greatest(coalesce(r.attempts, 1), 1), 1000000) as attempts
+    from jsonb_to_recordset(refusals)
+      r(function text, code text, address text, actor text, attempts bigint)
+    cross join lateral (
+      select o.source, o.actor, not is_full or exists (select from _billing.refused_requests e
+        where e.hour = present and e.source = o.source and e.actor = o.actor) as known
+      from (select _billing.source_of(r.address) as source,
+        left(coalesce(r.actor, ''), 200) as actor) o
+    ) k
+  ) x
+  group by x.function_name, x.code, x.source, x.actor
+  order by x.function_name, x.code, x.source, x.actor
+  on conflict (hour, function_name, code, source, actor) do update
+  set attempts = t.attempts + excluded.attempts, last_at = clock_timestamp();
+end $$;
+comment on function billing.note_refusals is
+  'Counts refused requests per source and hour: [{function, code, address, actor, attempts}].';
+grant execute on function billing.note_refusals(jsonb) to service_role;
+
+-- Moves the hours that are over into the audit log; returns how many rows.
+create function _billing.log_refusals(as_of timestamptz default clock_timestamp())
+returns bigint language sql set search_path = pg_catalog, pg_temp as $$
+  with over as (
+    delete from _billing.refused_requests r where r.hour < date_trunc('hour', as_of) returning r.*
+  ), logged as (
+    insert into billing.audit_log (actor, table_name, row_id, operation, after)
+    select coalesce(nullif(o.actor, ''), 'unknown'), o.function_name, o.source, 'refused',
+      jsonb_build_object('code', o.code, 'attempts', o.attempts, 'first_at', o.first_at,
+        'last_at', o.last_at)
+    from over o order by o.first_at, o.source
+    returning 1
+  )
+  select count(*) from logged;
+$$;
+comment on function _billing.log_refusals is
+  'Moves counts of refused requests of hours that are over into the audit log.';
 
 -- 60_delivery/deliveries.sql
 
@@ -9629,6 +10000,33 @@ $$;
 comment on function billing.queue_reminders is
   'Queues the reminders that are due; each once per invoice. Returns how many.';
 grant execute on function billing.queue_reminders(timestamptz) to service_role;
+
+-- 60_delivery/audit_head.sql
+
+-- The head of the audit chain, told to operators once a day: what they keep proves all before it.
+
+create function _billing.report_audit_head(as_of timestamptz default clock_timestamp())
+returns bigint language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  chain record;
+  day constant text := to_char(as_of at time zone 'UTC', 'YYYY-MM-DD');
+begin
+  perform _billing.seal_audit(everything => true, most_rows => 1000000);
+  select * into chain from billing.verify_audit_chain();
+  if chain.finding is not null then
+    return billing.queue_notice('audit_break:' || day, 'critical', 'The audit log was changed',
+      format('The audit log is not what was sealed: %s (position %s). Compare it with an export '
+        || 'that was kept elsewhere.', chain.finding, chain.broken_at));
+  elsif chain.sealed = 0 then
+    return 0;
+  end if;
+  return billing.queue_notice('audit_head:' || day, 'low', 'The audit log of ' || day,
+    format('The audit log has %s sealed rows; its head is %s. Keep this message: '
+      || 'billing.verify_audit_chain(%s, ''%s'') says whether anything before it was changed.',
+      chain.sealed, chain.head_hash, chain.sealed, chain.head_hash));
+end $$;
+comment on function _billing.report_audit_head is
+  'Seals and verifies the audit log and tells operators its head, or the first break; once a day.';
 
 -- 60_delivery/budgets.sql
 
@@ -14112,6 +14510,11 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
       'Wakes the delivery worker'),
     ('billing-reconcile', '40 3 * * *', 'select _billing.request_comparison()',
       'Has usage records compared with the logs, step by step, and healed'),
+    ('billing-audit', '* * * * *', 'select _billing.log_refusals(), _billing.seal_audit()',
+      'Adds new rows of the audit log to its chain of hashes'),
+    ('billing-audit-head', '20 4 * * *',
+      $c$set statement_timeout = '15min'; select _billing.report_audit_head()$c$,
+      'Verifies the chain and tells operators its head'),
     ('billing-purge', '50 3 * * *', 'select _billing.purge_job_details()',
       'Deletes old run details of pg_cron')
   ) j(name, schedule, command, purpose);
@@ -14256,6 +14659,327 @@ comment on view billing.health is
    fine, late or broken, since when, and why.';
 revoke all on billing.health from public;
 grant select on billing.health to service_role;
+
+-- 90_operations/personal_data/erasures.sql
+
+-- Clients whose people were erased.
+
+create table billing.erasures (
+  client_id uuid primary key references public.clients (id),
+  reason text not null constraint erasures_says_why check (btrim(reason) <> ''),
+  actor text not null default billing.actor(),
+  erased_at timestamptz not null default now(),
+  summary jsonb not null
+);
+comment on table billing.erasures is
+  'Clients whose people were erased, by whom and why; summary says what was erased, what is kept and
+   what is elsewhere.';
+alter table billing.erasures enable row level security;
+revoke all on billing.erasures from public;
+grant select on billing.erasures to service_role;
+
+create trigger refuse_change before update or delete or truncate on billing.erasures
+  for each statement execute function _billing.refuse_change();
+create trigger audit_insert after insert on billing.erasures
+  referencing new table as new_rows
+  for each statement execute function _billing.audit_insert();
+
+-- What the counting of a log and the story of its correction read of metadata; all else is what the
+-- agent noted for itself.
+create function _billing.counted_metadata(metadata jsonb) returns jsonb language sql immutable
+return case when jsonb_typeof(metadata) <> 'object' then '{}' else (
+  select coalesce(jsonb_object_agg(m.key, m.value), '{}') from jsonb_each(metadata) m
+  where m.key in ('client_id', 'batch', 'cache_read_tokens', 'cache_write_tokens',
+    'reasoning_tokens', 'negates', 'restates', 'retracts', 'corrected_by')) end;
+
+-- Logs that name the client, or are an agent's that is assigned to it and name nobody. Bounded by
+-- the days of its usage, so that the index by time helps.
+create function _billing.logs_of_client(client_id uuid)
+returns table (id uuid) language sql stable set search_path = pg_catalog, pg_temp as $$
+  select l.id from public.agent_usage_logs l
+  cross join lateral (select nullif(btrim(
+    coalesce(l.client_id::text, l.metadata ->> 'client_id')), '') as claim) x
+  where (x.claim in (select r.reference from billing.client_references r
+      where r.client_id = logs_of_client.client_id)
+    or x.claim is null and exists (select from public.agent_assignments a
+      where a.client_id = logs_of_client.client_id and a.agent = l.agent
+        and a.starts_at <= l."timestamp" and l."timestamp" < a.ends_at))
+    and l."timestamp" >= (select min(u.usage_day) - 2 from public.usage_records u
+      where u.client_id = logs_of_client.client_id)
+    and l."timestamp" < (select max(u.usage_day) + 3 from public.usage_records u
+      where u.client_id = logs_of_client.client_id);
+$$;
+
+-- 90_operations/personal_data/export.sql
+
+-- All personal data that there is of a client's people, in one answer.
+
+create function billing.export_personal_data(client_id uuid)
+returns jsonb language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp set timezone = 'UTC' as $$
+-- Definer: reads what callers are not granted one by one, such as members' addresses.
+declare
+  client public.clients;
+begin
+  select * into client from public.clients c where c.id = export_personal_data.client_id;
+  if client.id is null then
+    perform billing.raise_error('unknown_client',
+      format('no client has the id %s', export_personal_data.client_id));
+  end if;
+  return jsonb_build_object(
+    'client', to_jsonb(client),
+    'members', (select coalesce(jsonb_agg(jsonb_build_object('user_id', m.user_id,
+        'email', u.email, 'since', m.created_at) order by m.user_id), '[]')
+      from public.client_members m join auth.users u on u.id = m.user_id
+      where m.client_id = client.id),
+    'invoices', (select coalesce(jsonb_agg(jsonb_build_object('id', i.id, 'number', i.number,
+        'client', i.document -> 'client', 'note', i.note, 'void_reason', i.void_reason)
+        order by i.issued_on, i.id), '[]')
+      from public.invoices i where i.client_id = client.id and i.document is not null),
+    'credit_notes', (select coalesce(jsonb_agg(jsonb_build_object('number', n.number,
+        'client', n.document -> 'client', 'reason', n.reason) order by n.number), '[]')
+      from public.credit_notes n where n.client_id = client.id),
+    'payments', (select coalesce(jsonb_agg(jsonb_build_object('paid_at', p.paid_at,
+        'method', p.method, 'reference', p.reference) order by p.paid_at, p.id), '[]')
+      from public.payments p where p.client_id = client.id),
+    'deliveries', (select coalesce(jsonb_agg(jsonb_build_object('kind', d.kind, 'event', d.event,
+        'created_at', d.created_at, 'to', d.details -> 'to', 'payload', d.payload,
+        'external_id', d.external_id) order by d.id), '[]')
+      from public.deliveries d where d.client_id = client.id),
+    'stripe', (select coalesce(jsonb_agg(jsonb_build_object(
+        'stripe_customer_id', s.stripe_customer_id)), '[]')
+      from public.stripe_customers s where s.client_id = client.id),
+    'usage_metadata', (select coalesce(jsonb_agg(m.noted), '[]')
+      from (select distinct l.metadata as noted from _billing.logs_of_client(client.id) x
+        join public.agent_usage_logs l using (id)
+        where l.metadata <> _billing.counted_metadata(l.metadata)
+        limit 10000) m),
+    'audit_log', (select coalesce(jsonb_agg(to_jsonb(a) order by a.id), '[]')
+      from billing.audit_log a
+      where a.table_name = 'clients' and a.row_id = client.id::text
+        or a.table_name = 'client_members' and a.row_id like client.id || '/%'));
+end $$;
+comment on function billing.export_personal_data is
+  'Personal data of a client''s people: who they are, what was sent to them, what agents noted of
+   them (10,000 different notes at most) and what the audit log says of them.';
+grant execute on function billing.export_personal_data(uuid) to service_role;
+
+-- 90_operations/personal_data/summary.sql
+
+-- What an erasure says of itself: what it has erased, what it keeps, and what only you can erase.
+
+create function _billing.erasure_summary(client_id uuid, members uuid[], erased jsonb)
+returns jsonb language sql stable
+set search_path = pg_catalog, pg_temp set timezone = 'UTC' as $$
+  select jsonb_build_object('client_id', erasure_summary.client_id, 'erased_at', now(),
+    'erased', erased,
+    'kept', jsonb_build_array(
+      jsonb_build_object('what', 'issued invoices and credit notes with their documents and PDFs',
+        'why', 'the law asks for books: name, address and tax id of who was billed',
+        'count', (select count(*) from public.invoices i
+            where i.client_id = erasure_summary.client_id and i.number is not null)
+          + (select count(*) from public.credit_notes n
+            where n.client_id = erasure_summary.client_id)),
+      jsonb_build_object('what', 'payments, with the payer''s reference',
+        'why', 'books', 'count', (select count(*) from public.payments p
+          where p.client_id = erasure_summary.client_id)),
+      jsonb_build_object('what', 'usage by the client''s id and external id',
+        'why', 'what invoices were made of; it names nobody')),
+    'elsewhere', jsonb_build_array(
+      jsonb_build_object('what', 'users of Supabase Auth', 'ids', to_jsonb(members)),
+      jsonb_build_object('what', 'customers at Stripe', 'ids', (
+        select coalesce(jsonb_agg(s.stripe_customer_id order by s.stripe_customer_id), '[]')
+        from public.stripe_customers s where s.client_id = erasure_summary.client_id)),
+      jsonb_build_object('what', 'files of old logs in the bucket usage-logs', 'ids', (
+        select coalesce(jsonb_agg(e.path order by e.path), '[]') from billing.log_exports e
+        where e.path is not null)),
+      jsonb_build_object('what', 'mails that were sent, backups, logs of HERMES', 'ids',
+        '[]'::jsonb)));
+$$;
+
+-- 90_operations/personal_data/erase.sql
+
+-- Erases a client's people where they are, and keeps the books.
+
+-- A row of the audit log without what says who somebody is.
+create function _billing.without_people(table_name text, content jsonb)
+returns jsonb language sql immutable set search_path = pg_catalog, pg_temp as $$
+  select case table_name
+    when 'clients' then (select jsonb_object_agg(c.key, case
+        when c.key in ('name', 'email', 'address', 'tax_id', 'metadata')
+          and c.value not in ('null', '[]', '{}') then '"[erased]"' else c.value end)
+      from jsonb_each(content) c)
+    when 'client_members' then content || '{"user_id": "[erased]"}'
+    when 'agent_usage_logs' then jsonb_set(content, '{metadata}',
+      _billing.counted_metadata(content -> 'metadata'), false)
+    else content end;
+$$;
+
+-- The audit log says what was changed, not any more to whom it belonged. Each row that loses
+-- something is on record with the hash of what is left.
+create function _billing.erase_audit(client_id uuid, members uuid[])
+returns bigint language sql set search_path = pg_catalog, pg_temp as $$
+  with gone as (
+    select a.id, g.actor, g.row_id, g.before, g.after
+    from billing.audit_log a
+    cross join lateral (
+      select case when a.actor = any (members::text[]) then '[erased]' else a.actor end as actor,
+        case when a.table_name = 'client_members' and a.row_id like erase_audit.client_id || '/%'
+          then erase_audit.client_id || '/[erased]' else a.row_id end as row_id,
+        case when a.before is not null then _billing.without_people(a.table_name, a.before) end
+          as before,
+        case when a.after is not null then _billing.without_people(a.table_name, a.after) end
+          as after
+    ) g
+    where a.actor = any (members::text[])
+      or a.table_name = 'clients' and a.row_id = erase_audit.client_id::text
+      or a.table_name = 'client_members' and a.row_id like erase_audit.client_id || '/%'
+      or a.table_name = 'agent_usage_logs'
+        and a.row_id in (select l.id::text from _billing.logs_of_client(erase_audit.client_id) l)
+  ), erased as (
+    update billing.audit_log a
+    set actor = g.actor, row_id = g.row_id, before = g.before, after = g.after
+    from gone g
+    where a.id = g.id and (a.actor, a.row_id, a.before, a.after)
+      is distinct from (g.actor, g.row_id, g.before, g.after)
+    returning a
+  ), noted as (
+    insert into billing.audit_erasures (audit_id, content_hash)
+    select (e.a).id, _billing.audit_hash(e.a) from erased e
+    on conflict (audit_id) do nothing
+    returning 1
+  )
+  select count(*) from noted;
+$$;
+
+-- What has been or would be sent. Files and pay links in details are the books' own.
+create function _billing.erase_deliveries(client_id uuid)
+returns bigint language sql set search_path = pg_catalog, pg_temp as $$
+  with erased as (
+    update public.deliveries d
+    set payload = '{}', details = d.details - '{to,payment_url}'::text[],
+      last_error = case when d.state in ('dead', 'skipped', 'waiting', 'queued', 'running')
+        then 'the client''s people were erased' end,
+      state = case when d.state in ('waiting', 'queued', 'running') then 'skipped' else d.state end,
+      lease = null, finished_at = coalesce(d.finished_at, now())
+    where d.client_id = erase_deliveries.client_id
+      and (d.payload <> '{}' or d.details ?| '{to,payment_url}'
+        or d.last_error <> 'the client''s people were erased'
+        or d.state in ('waiting', 'queued', 'running'))
+    returning 1
+  )
+  select count(*) from erased;
+$$;
+
+-- What other tables say in passing: reports of runs, stored answers, Stripe's events.
+create function _billing.erase_copies(client public.clients)
+returns bigint language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  name constant text := to_jsonb(client.name)::text;
+  customers constant text[] := array(select s.stripe_customer_id from public.stripe_customers s
+    where s.client_id = client.id);
+  rows_changed bigint;
+  erased bigint := 0;
+begin
+  update billing.monthly_runs r
+  set summary = replace(r.summary::text, name, '"[erased]"')::jsonb
+  where strpos(r.summary::text, name) > 0;
+  get diagnostics rows_changed = row_count;
+  erased := erased + rows_changed;
+  update billing.run_batches b set blocked = replace(b.blocked::text, name, '"[erased]"')::jsonb
+  where strpos(b.blocked::text, name) > 0;
+  get diagnostics rows_changed = row_count;
+  erased := erased + rows_changed;
+  -- Within sentences; a name of a few letters would be found everywhere.
+  update public.deliveries d
+  set payload = replace(d.payload::text, btrim(name, '"'), '[erased]')::jsonb
+  where d.client_id is null and length(client.name) > 3
+    and strpos(d.payload::text, btrim(name, '"')) > 0;
+  get diagnostics rows_changed = row_count;
+  erased := erased + rows_changed;
+  delete from billing.idempotency_keys k where strpos(k.answer::text, client.id::text) > 0;
+  get diagnostics rows_changed = row_count;
+  erased := erased + rows_changed;
+  update billing.stripe_events e set payload = jsonb_build_object('id', e.id, 'type', e.type)
+  where e.state <> 'pending' and exists (select from unnest(customers) c
+    where strpos(e.payload::text, to_jsonb(c)::text) > 0);
+  get diagnostics rows_changed = row_count;
+  erased := erased + rows_changed;
+  update public.stripe_invoices s set hosted_invoice_url = null, invoice_pdf = null
+  from public.invoices i
+  where i.id = s.invoice_id and i.client_id = client.id
+    and num_nonnulls(s.hosted_invoice_url, s.invoice_pdf) > 0;
+  get diagnostics rows_changed = row_count;
+  return erased + rows_changed;
+end $$;
+
+-- Why a client's people are needed yet; null where they are not.
+create function _billing.needed_people(client public.clients)
+returns text language sql stable set search_path = pg_catalog, pg_temp as $$
+  select case
+    when exists (select from billing.running_periods(now()) r where r.client_id = client.id)
+      then 'it is served: end its service first'
+    when exists (select from public.invoices i where i.client_id = client.id
+        and i.status in ('draft', 'open')) then 'it has invoices that are drafts or not paid'
+    when exists (select from public.billing_periods p where p.client_id = client.id
+        and (p.usage_changed or p.state in ('pending', 'blocked')))
+      then 'it has periods that are not billed' end;
+$$;
+
+create function billing.erase_personal_data(client_id uuid, reason text)
+returns jsonb language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+-- Definer: callers may ask for all of it, not write any of it.
+declare
+  client public.clients;
+  known billing.erasures;
+  needed text;
+  members uuid[];
+  counts jsonb;
+begin
+  perform billing.require_second_factor();
+  if btrim(coalesce(reason, '')) = '' then
+    perform billing.raise_error('invalid_argument', 'an erasure needs a reason');
+  end if;
+  perform _billing.lock_clients(array[erase_personal_data.client_id]);
+  select * into client from public.clients c where c.id = erase_personal_data.client_id for update;
+  if client.id is null then
+    perform billing.raise_error('unknown_client',
+      format('no client has the id %s', erase_personal_data.client_id));
+  end if;
+  select * into known from billing.erasures e where e.client_id = client.id;
+  if known.client_id is not null then
+    return known.summary;
+  end if;
+  needed := _billing.needed_people(client);
+  if needed is not null then
+    perform billing.raise_error('client_blocked',
+      format('%s cannot be erased: %s', client.name, needed));
+  end if;
+  members := array(select m.user_id from public.client_members m where m.client_id = client.id);
+  perform set_config('billing.erasing', 'on', true);
+  delete from public.client_members m where m.client_id = client.id;
+  update public.clients c set name = 'Erased client ' || left(c.id::text, 8), email = null,
+    address = '{}', tax_id = null, metadata = '{}' where c.id = client.id;
+  with noted as (
+    update public.agent_usage_logs l set metadata = _billing.counted_metadata(l.metadata)
+    from _billing.logs_of_client(client.id) x
+    where x.id = l.id and l.metadata <> _billing.counted_metadata(l.metadata) returning 1
+  )
+  select jsonb_build_object('usage_logs', count(*)) into counts from noted;
+  counts := counts || jsonb_build_object('members', cardinality(members),
+    'deliveries', _billing.erase_deliveries(client.id), 'copies', _billing.erase_copies(client),
+    'audit_log', _billing.erase_audit(client.id, members));
+  perform set_config('billing.erasing', 'off', true);
+  insert into billing.erasures as e (client_id, reason, summary)
+  values (client.id, reason, _billing.erasure_summary(client.id, members, counts))
+  returning e.* into known;
+  return known.summary;
+end $$;
+comment on function billing.erase_personal_data is
+  'Erases name, addresses, members and notes of a client that is not served any more and owes
+   nothing; books stay. Returns what was erased, what is kept and why, and what is elsewhere. Done
+   once: a second call returns what the first did.';
+grant execute on function billing.erase_personal_data(uuid, text) to service_role;
 
 -- 90_operations/access.sql
 

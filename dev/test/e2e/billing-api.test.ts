@@ -1,10 +1,12 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { createClient } from "@supabase/supabase-js";
 import postgres from "postgres";
+import * as audit from "../../../shared/api/audit.ts";
 import * as clients from "../../../shared/api/clients.ts";
 import * as deliveries from "../../../shared/api/deliveries.ts";
 import * as invoices from "../../../shared/api/invoices.ts";
 import * as operations from "../../../shared/api/operations.ts";
+import * as personalData from "../../../shared/api/personal-data.ts";
 import type { Route } from "../../../shared/api/route.ts";
 import { ROUTES } from "../../../shared/api/routes.ts";
 import * as terms from "../../../shared/api/terms.ts";
@@ -207,6 +209,33 @@ Deno.test("invoices through all their states, by supabase.functions.invoke", asy
   deepStrictEqual([retried.state, retried.attempts], ["queued", 0]);
   const document = await data(call(operations.openApi, {}));
   strictEqual(document.openapi, "3.1.0");
+});
+
+Deno.test("the audit log is exported and verified, a client's people exported and erased", async () => {
+  const made = await data(call(clients.createClientRoute, {
+    body: {
+      name: `Leaver ${AGENT}`,
+      email: "leaver@example.com",
+      started_on: "2026-01-01",
+      ended_on: "2026-01-01",
+    },
+  }));
+  const path = { params: { client_id: made.id } };
+  const exported = await data(call(personalData.exportPersonalData, path));
+  strictEqual(exported.client.email, "leaver@example.com");
+  const done = await data(call(personalData.erasePersonalData, {
+    ...path,
+    body: { reason: "asked for" },
+  }));
+  strictEqual(done.client_id, made.id);
+  strictEqual((await data(call(clients.getClient, path))).email, null);
+  await sql`select _billing.seal_audit()`;
+  const page = await data(call(audit.exportAudit, { query: { limit: 2 } }));
+  strictEqual(page.data.length, 2);
+  const [head] = page.data;
+  await data(call(audit.verifyAudit, {
+    query: { position: Number(head?.position), hash: head?.hash },
+  }));
 });
 
 Deno.test("every endpoint has been called by the client", () => {

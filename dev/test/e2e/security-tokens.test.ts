@@ -150,6 +150,16 @@ Deno.test("a token that names no user, another audience or issuer, or never ends
     { iss: 7 },
     { exp: null },
     { exp: "tomorrow" },
+    { exp: -1 },
+    { exp: [4_000_000_000] },
+    { exp: true },
+    { aud: "" },
+    { aud: [1] },
+    { aud: { authenticated: true } },
+    { iss: "" },
+    { iss: ["https://project.supabase.co/auth/v1"] },
+    { iss: "javascript:alert(1)//auth/v1" },
+    { iss: "https://evil.example/auth/v1/../../x" },
     { nbf: 4_000_000_000 },
   ];
   for (const claims of odd) {

@@ -101,6 +101,7 @@ const KINDS: Record<
       return async () => {
         try {
           const { id } = await opened?.stripe.customers.retrieve("cus_1") ?? { id: "none" };
+          if (typeof id !== "string") throw new Error(`a customer without an id: ${id}`);
           return { kind: "done", externalId: id };
         } catch (error) {
           return outcomeOfFailure(error);

@@ -10,6 +10,12 @@ export const BAD_ANSWERS = [
   "no answer",
   "hangs up in the middle",
   "not the protocol",
+  "huge numbers",
+  "wrong content type",
+  "redirects to itself",
+  "200 with an error page",
+  "invalid JSON",
+  "connection reset",
 ] as const;
 
 export type BadAnswer = (typeof BAD_ANSWERS)[number];
@@ -21,6 +27,11 @@ export interface BadService {
   sent(): number;
   stop(): Promise<void>;
 }
+
+/** What no 64 bits hold, in every field that a service may count with. */
+const HUGE_NUMBERS = `{"notification_id": 1e400, "status": "delivered", "id": 1e308,
+  "object": "invoice", "total": 1e400, "amount": -1e400, "created": 1e308, "Id": 1e400,
+  "statusCode": 1e308, "data": 1e400}`;
 
 const CHUNK = new Uint8Array(65_536).fill(0x61);
 
@@ -38,10 +49,11 @@ export function startBadService(protocol: "http" | "smtp", way: BadAnswer): BadS
     };
     const text = (value: string) => write(new TextEncoder().encode(value));
     try {
-      if (protocol === "http") {
+      // Closed with the request unread, a connection is reset.
+      if (protocol === "http" && way !== "connection reset") {
         await connection.read(new Uint8Array(65_536));
-        await answerHttp(way, text, write, () => stopped);
-      } else await answerSmtp(way, text, write, () => stopped);
+      }
+      await answerBadly(protocol, way, { text, write, isStopped: () => stopped });
       if (way !== "no answer") connection.close();
     } catch {
       // Hung up on.
@@ -70,18 +82,35 @@ export function startBadService(protocol: "http" | "smtp", way: BadAnswer): BadS
 
 type Write<T> = (value: T) => Promise<void>;
 
+/** Where a bad answer is written to, and when one without end ends. */
+export interface AnswerPorts {
+  readonly text: Write<string>;
+  readonly write: Write<Uint8Array>;
+  readonly isStopped: () => boolean;
+}
+
+/** Writes one bad answer. */
+export async function answerBadly(
+  protocol: "http" | "smtp",
+  way: BadAnswer,
+  { text, write, isStopped }: AnswerPorts,
+): Promise<void> {
+  const answer = protocol === "http" ? answerHttp : answerSmtp;
+  await answer(way, text, write, isStopped);
+}
+
 async function answerHttp(
   way: BadAnswer,
   text: Write<string>,
   write: Write<Uint8Array>,
   isStopped: () => boolean,
 ): Promise<void> {
-  const head = (status: string, more = "") =>
-    `HTTP/1.1 ${status}\r\ncontent-type: application/json\r\nconnection: close\r\n${more}\r\n`;
-  const whole = (status: string, body: string, more = "") =>
-    text(
-      head(status, `content-length: ${new TextEncoder().encode(body).length}\r\n${more}`) + body,
-    );
+  const head = (status: string, more = "", type = "application/json") =>
+    `HTTP/1.1 ${status}\r\ncontent-type: ${type}\r\nconnection: close\r\n${more}\r\n`;
+  const whole = (status: string, body: string, more = "", type = "application/json") => {
+    const length = new TextEncoder().encode(body).length;
+    return text(head(status, `content-length: ${length}\r\n${more}`, type) + body);
+  };
   const nul = String.raw`{"notification_id":"a\u0000b","status":"delivered","id":"a\u0000b"}`;
   const half = String.raw`{"error":{"message":"a\u0000b \ud800"},"message":"a\u0000b \ud800"}`;
   switch (way) {
@@ -111,6 +140,18 @@ async function answerHttp(
       return await text(`${head("200 OK", "content-length: 1000\r\n")}{"notif`);
     case "not the protocol":
       return await text("220 \0\x1b[2J this is no HTTP\r\n\r\n");
+    case "huge numbers":
+      return await whole("200 OK", HUGE_NUMBERS, `retry-after: ${2 ** 53}\r\n`);
+    case "wrong content type":
+      return await whole("200 OK", "%PDF-1.7", "", "application/pdf");
+    case "redirects to itself":
+      return await whole("307 Elsewhere", "", "location: /notify\r\n");
+    case "200 with an error page":
+      return await whole("200 OK", "<html>Down for maintenance</html>", "", "text/html");
+    case "invalid JSON":
+      return await whole("200 OK", `{"notification_id": "a", "status": "delivered", "id": `);
+    case "connection reset":
+      return;
   }
 }
 
@@ -146,5 +187,17 @@ async function answerSmtp(
       return await text("220 he");
     case "not the protocol":
       return await text("HTTP/1.1 200 OK\r\n\r\n");
+    case "huge numbers":
+      return await text(`220 hello\r\n${"9".repeat(400)} what\r\n`);
+    case "wrong content type":
+      return await text("354 send me the mail\r\n".repeat(3));
+    case "redirects to itself":
+      return await text("220 hello\r\n551 try <here@example.test>\r\n551 try again\r\n");
+    case "200 with an error page":
+      return await text("220 hello\r\n<html>Down for maintenance</html>\r\n");
+    case "invalid JSON":
+      return await text('{"code": 220');
+    case "connection reset":
+      return;
   }
 }

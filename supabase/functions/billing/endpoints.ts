@@ -1,9 +1,11 @@
 import type { Endpoint } from "../_shared/api/endpoint.ts";
+import { auditEndpoints } from "./audit.ts";
 import { clientEndpoints } from "./clients.ts";
 import { deliveryEndpoints } from "./deliveries.ts";
 import { invoicePdfEndpoints, type SignLink } from "./invoice-pdf.ts";
 import { invoiceEndpoints } from "./invoices.ts";
 import { operationEndpoints } from "./operations.ts";
+import { personalDataEndpoints } from "./personal-data.ts";
 import { termEndpoints } from "./terms.ts";
 import { usageEndpoints } from "./usage.ts";
 
@@ -16,4 +18,6 @@ export const billingEndpoints = (signLink: SignLink): readonly Endpoint[] => [
   ...invoicePdfEndpoints(signLink),
   ...deliveryEndpoints,
   ...operationEndpoints,
+  ...auditEndpoints,
+  ...personalDataEndpoints,
 ];

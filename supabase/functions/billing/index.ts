@@ -1,5 +1,6 @@
 import { createAdminClient } from "@supabase/server/core";
 import { authenticate } from "../_shared/http/authenticate.ts";
+import { readLogOn } from "../_shared/api/read-log.ts";
 import { serve } from "../_shared/api/serve.ts";
 import { sessionsOn } from "../_shared/api/session.ts";
 import { openDatabase } from "../_shared/postgres/pool.ts";
@@ -14,12 +15,14 @@ const client = createAdminClient({
   supabaseOptions: { global: { fetch: boundedFetch({ bytes: 100_000, withinMs: 10_000 }) } },
 });
 const endpoints = billingEndpoints(linkSigner(client, INVOICE_BUCKET));
-const openSession = sessionsOn(openDatabase(databaseUrl()));
+const pool = openDatabase(databaseUrl());
+const openSession = sessionsOn(pool);
+const noteRead = readLogOn(pool);
 
 // Not withSupabase: refused callers get the problem shape too, and all work goes to the database.
 export default {
   fetch: withRequest(
     "billing",
-    (reportError) => serve(endpoints, { authenticate, openSession, reportError }),
+    (reportError) => serve(endpoints, { authenticate, openSession, noteRead, reportError }),
   ),
 };

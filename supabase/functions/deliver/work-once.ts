@@ -9,15 +9,16 @@ import { logExporter } from "./kinds/log-export.ts";
 import { logTables } from "./log-tables.ts";
 import { databaseQueue } from "./queue.ts";
 import { deliveryHandlers } from "./registry.ts";
-import { work, type WorkerSummary } from "./worker.ts";
+import { LIMITS, work, type WorkerLimits, type WorkerSummary } from "./worker.ts";
 
 /** One request's worth of deliveries, with everything real. */
 export async function workOnce(
-  { pool, environment, client, reportError }: {
+  { pool, environment, client, reportError, limits = LIMITS }: {
     readonly pool: Sql;
     readonly environment: DeliveryEnvironment;
     readonly client: Pick<SupabaseClient, "storage">;
     readonly reportError: (error: unknown) => void;
+    readonly limits?: WorkerLimits;
   },
 ): Promise<WorkerSummary> {
   const now = () => performance.now();
@@ -42,7 +43,7 @@ export async function workOnce(
       now,
       cpu: () => renderer.spent() + exporter.spent(),
       reportError,
-    });
+    }, limits);
   } finally {
     close();
   }

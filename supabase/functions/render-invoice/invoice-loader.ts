@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { NoteRead } from "../_shared/api/read-log.ts";
 import type { OpenSession } from "../_shared/api/session.ts";
 import type { Caller } from "../_shared/http/authenticate.ts";
 
@@ -16,9 +17,14 @@ export type InvoiceRow = z.infer<typeof InvoiceRow>;
 /** Finds an invoice by id; null where there is none or the caller may not see it. */
 export type LoadInvoice = (id: string) => Promise<InvoiceRow | null>;
 
-/** Reads with the caller's rights. Throws when the database does not answer. */
-export function invoiceLoader(openSession: OpenSession, caller: Caller): LoadInvoice {
+/** Reads with the caller's rights, on record. Throws when the database does not answer. */
+export function invoiceLoader(
+  openSession: OpenSession,
+  caller: Caller,
+  noteRead: NoteRead,
+): LoadInvoice {
   return async (id) => {
+    await noteRead(caller, { operation: "renderInvoice", subject: id, query: {} });
     const rows = await openSession(caller, async ({ sql }) =>
       await sql`
         select id, number, status, document from public.invoices where id = ${id}::text::uuid`);

@@ -1,6 +1,6 @@
 import { actOnEvents } from "../_shared/stripe/events.ts";
 import { webhookSecrets } from "../_shared/stripe/environment.ts";
-import { inBackground } from "./background.ts";
+import { inBackground } from "../_shared/http/background.ts";
 import { withRequest } from "../_shared/http/with-request.ts";
 import { singleFlight } from "./single-flight.ts";
 import { stripeFromEnvironment } from "../_shared/stripe/open.ts";

@@ -3,6 +3,7 @@
 insert into billing.error_codes (code, http_status, meaning) values
   ('negative_quantity', 400, 'A count that cannot be below zero is.'),
   ('invalid_argument', 400, 'An argument is outside what the function takes.'),
+  ('second_factor_required', 403, 'A user needs a token with a second factor (aal2) for this.'),
   ('unknown_client', 404, 'No client has this id.'),
   ('unknown_invoice', 404, 'No invoice has this id.'),
   ('append_only', 409, 'Rows of this table are facts; they are corrected by new rows.'),

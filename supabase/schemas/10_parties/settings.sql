@@ -25,7 +25,9 @@ create table public.billing_settings (
   spend_jump_factor numeric not null default 3
     constraint billing_settings_jump_above_one check (spend_jump_factor > 1),
   log_retention_months smallint
-    constraint billing_settings_retention_in_range check (log_retention_months between 3 and 1200)
+    constraint billing_settings_retention_in_range check (log_retention_months between 3 and 1200),
+  require_aal2 boolean not null default false,
+  audit_addresses boolean not null default false
 );
 comment on table public.billing_settings is 'The seller and the installation''s defaults; one row.';
 comment on column public.billing_settings.default_client_id is
@@ -42,6 +44,11 @@ comment on column public.billing_settings.spend_jump_factor is
   'A day that costs more than this times the average of the two weeks before it is an alert.';
 comment on column public.billing_settings.log_retention_months is
   'Whole months that logs are kept before they are exported and removed; null: for ever.';
+comment on column public.billing_settings.require_aal2 is
+  'Whether users need a token with a second factor (aal2) for credits, voids, write-offs, payments,
+   terms, members and settings.';
+comment on column public.billing_settings.audit_addresses is
+  'Whether refused requests are noted with the address that they came from; else with its hash.';
 create index billing_settings_default_client_id on public.billing_settings (default_client_id);
 alter table public.billing_settings enable row level security;
 revoke all on public.billing_settings from anon, authenticated, service_role;

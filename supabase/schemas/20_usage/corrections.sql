@@ -15,6 +15,7 @@ declare
   restated public.agent_usage_logs;
   wrong text;
 begin
+  perform billing.require_second_factor();
   select string_agg(k.key, ', ' order by k.key) into wrong
   from jsonb_each(corrected) k
   where k.key <> all (counts) or case k.key
@@ -67,6 +68,7 @@ returns uuid language plpgsql security definer set search_path = pg_catalog, pg_
 declare
   standing public.agent_usage_logs;
 begin
+  perform billing.require_second_factor();
   if btrim(coalesce(reason, '')) = '' then
     perform billing.raise_error('invalid_argument', 'a retraction needs a reason');
   end if;

@@ -19,6 +19,7 @@ returns bigint language plpgsql security definer set search_path = pg_catalog, p
 declare
   dismissed bigint;
 begin
+  perform billing.require_second_factor();
   if btrim(coalesce(why, '')) = '' then
     perform billing.raise_error('invalid_argument', 'a dismissal needs a reason (why)');
   end if;

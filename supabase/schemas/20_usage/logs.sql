@@ -63,8 +63,13 @@ create index agent_usage_logs_timestamp on public.agent_usage_logs using brin
   ("timestamp" timestamptz_minmax_multi_ops)
   with (autosummarize = on);
 
-create trigger refuse_change before update or truncate on public.agent_usage_logs
+create trigger refuse_change before truncate on public.agent_usage_logs
   for each statement execute function _billing.refuse_change();
+-- Personal data in metadata is erased in place, by billing.erase_personal_data alone: nobody is
+-- granted to update, and what is counted stays.
+create trigger refuse_update before update on public.agent_usage_logs
+  for each statement when (current_setting('billing.erasing', true) is distinct from 'on')
+  execute function _billing.refuse_change();
 
 -- Deletes of anything but retention are refused by migration log_retention.
 

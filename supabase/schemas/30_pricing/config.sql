@@ -77,6 +77,8 @@ create constraint trigger count_terms_change
   after insert or update or delete on public.billing_config
   deferrable initially deferred for each row
   execute function _billing.count_terms_change('client_id');
+create trigger require_second_factor before insert or update or delete on public.billing_config
+  for each statement execute function _billing.guard_by_second_factor();
 create trigger refuse_truncate before truncate on public.billing_config
   for each statement execute function _billing.refuse_change();
 

@@ -68,5 +68,7 @@ create constraint trigger count_terms_change after insert or update or delete on
   execute function _billing.count_terms_change('client_id');
 
 -- Truncate would pass by row triggers.
+create trigger require_second_factor before insert or update or delete on public.prices
+  for each statement execute function _billing.guard_by_second_factor();
 create trigger refuse_truncate before truncate on public.prices
   for each statement execute function _billing.refuse_change();

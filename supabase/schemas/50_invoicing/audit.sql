@@ -1,4 +1,4 @@
--- Who changed what, when: every change of terms and books, append-only.
+-- Who changed or read what, when, and who was refused: append-only.
 create table billing.audit_log (
   id bigint generated always as identity primary key,
   at timestamptz not null default clock_timestamp(),
@@ -6,27 +6,34 @@ create table billing.audit_log (
   table_name text not null,
   row_id text not null,
   operation text not null
-    constraint audit_log_operation_known check (operation in ('insert', 'update', 'delete')),
+    constraint audit_log_operation_known check (
+      operation in ('insert', 'update', 'delete', 'read', 'refused')),
   before jsonb,
   after jsonb
 );
 comment on table billing.audit_log is
-  'Changes of clients and who may see them, of terms and of books, and corrections of usage logs;
-   only what changed.';
+  'Changes of clients and who may see them, of terms and of books, and corrections of usage logs:
+   only what changed. Reads by operators through the API (table_name is the operation, row_id what
+   it was about) and refused requests (table_name is the function, row_id the source).';
 create index audit_log_row on billing.audit_log (table_name, row_id, id);
 create index audit_log_at on billing.audit_log using brin (at);
 alter table billing.audit_log enable row level security;
 revoke all on billing.audit_log from public;
 grant select on billing.audit_log to service_role;
 
-create trigger refuse_change before update or delete or truncate on billing.audit_log
+create trigger refuse_change before delete or truncate on billing.audit_log
   for each statement execute function _billing.refuse_change();
+-- Personal data is erased in place, by billing.erase_personal_data alone: nobody else is granted
+-- to update, and the chain tells what was erased from what was changed.
+create trigger refuse_update before update on billing.audit_log
+  for each statement when (current_setting('billing.erasing', true) is distinct from 'on')
+  execute function _billing.refuse_change();
 
--- What row_id says of a row: its id; of what is held, the invoice's; of a membership, which has
--- none, client and user.
+-- What row_id says of a row: its id; of what is held, the invoice's; of what is erased, the audit
+-- row's; of a membership, which has none, client and user.
 create function _billing.audit_key(changed jsonb) returns text language sql immutable
 return coalesce(changed ->> 'id', changed ->> 'log_id', changed ->> 'invoice_id',
-  concat_ws('/', changed ->> 'client_id', changed ->> 'user_id'));
+  changed ->> 'audit_id', concat_ws('/', changed ->> 'client_id', changed ->> 'user_id'));
 
 -- One insert per statement, not per row: a run that makes 10,000 invoices pays once. Documents are
 -- left out (they are on the invoice), and drafts (they are remade at will).

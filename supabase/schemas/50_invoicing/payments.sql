@@ -10,6 +10,7 @@ declare
   paid_invoice uuid;
   excess bigint;
 begin
+  perform billing.require_second_factor();
   perform _billing.lock_clients(_billing.clients_of(record_payment.invoice_id));
   invoice := _billing.get_invoice(record_payment.invoice_id);
   select p.id, p.invoice_id into payment_id, paid_invoice from public.payments p
@@ -60,6 +61,7 @@ returns void language plpgsql security definer set search_path = pg_catalog, pg_
 declare
   invoice public.invoices;
 begin
+  perform billing.require_second_factor();
   perform _billing.lock_clients(_billing.clients_of(mark_uncollectible.invoice_id));
   invoice := _billing.get_invoice(mark_uncollectible.invoice_id);
   if invoice.status <> 'open' then

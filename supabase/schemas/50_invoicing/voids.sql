@@ -8,6 +8,7 @@ declare
   invoice public.invoices;
   sections billing.rating_target[];
 begin
+  perform billing.require_second_factor();
   if btrim(coalesce(void_invoice.reason, '')) = '' then
     perform billing.raise_error('invalid_argument', 'voiding needs a reason');
   end if;
@@ -66,6 +67,7 @@ declare
   late billing.rating_target[];
   made _billing.closing;
 begin
+  perform billing.require_second_factor();
   perform set_config('billing.as_of', as_of::text, true);
   perform _billing.lock_clients(_billing.clients_of(regenerate_invoice.invoice_id));
   old := _billing.get_invoice(regenerate_invoice.invoice_id);

@@ -37,6 +37,11 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
       'Wakes the delivery worker'),
     ('billing-reconcile', '40 3 * * *', 'select _billing.request_comparison()',
       'Has usage records compared with the logs, step by step, and healed'),
+    ('billing-audit', '* * * * *', 'select _billing.log_refusals(), _billing.seal_audit()',
+      'Adds new rows of the audit log to its chain of hashes'),
+    ('billing-audit-head', '20 4 * * *',
+      $c$set statement_timeout = '15min'; select _billing.report_audit_head()$c$,
+      'Verifies the chain and tells operators its head'),
     ('billing-purge', '50 3 * * *', 'select _billing.purge_job_details()',
       'Deletes old run details of pg_cron')
   ) j(name, schedule, command, purpose);

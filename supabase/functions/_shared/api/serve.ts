@@ -13,12 +13,15 @@ import { startWork } from "../http/request-limits.ts";
 import { noteCaller, refuse } from "../http/with-caller.ts";
 import { currentRequest, noteInvoice } from "../log/request-context.ts";
 import { idempotencyKey, withIdempotency } from "./idempotency.ts";
+import type { NoteRead } from "./read-log.ts";
 import type { OpenSession } from "./session.ts";
 
 /** What serving needs from outside. */
 export interface ServePorts {
   readonly authenticate: Authenticate;
   readonly openSession: OpenSession;
+  /** Notes what operators read; nothing unless given. */
+  readonly noteRead?: NoteRead;
   /** Told of every internalError, which the caller sees as a bare 500. */
   readonly reportError: (error: unknown) => void;
   /** Reads a body; JSON of at most a megabyte unless given. */
@@ -88,6 +91,13 @@ async function answer(one: Endpoint, context: Context<Env>, ports: ServePorts): 
     body: route.method === "GET" ? {} : await (ports.readBody ?? readJson)(request),
   };
   const work = one.check(raw);
+  if (route.method === "GET" || route.readsOnly === true) {
+    await ports.noteRead?.(caller, {
+      operation: route.id,
+      subject: Object.values(context.req.param()).join("/"),
+      query: { ...queryOf(request), ...Asked.safeParse(raw.body).data },
+    });
+  }
   const key = route.method === "GET" ? null : idempotencyKey(request.headers);
   const { answer, repeated } = await ports.openSession(
     caller,
@@ -105,8 +115,8 @@ async function answer(one: Endpoint, context: Context<Env>, ports: ServePorts): 
   if (repeated) headers["idempotency-replayed"] = "true";
   if (route.method !== "GET") return new Response(body, { status: route.status, headers });
   const etag = `"${sha256Of(body, "base64url")}"`;
-  const cacheControl = route.opensByItself === true ? "no-store" : "private, no-cache";
-  Object.assign(headers, { etag, "cache-control": cacheControl });
+  // For programs that keep what they have read; browsers and proxies keep nothing.
+  Object.assign(headers, { etag, "cache-control": "no-store" });
   return request.headers.get("if-none-match") === etag
     ? new Response(null, { status: 304, headers })
     : new Response(body, { status: 200, headers });
@@ -114,6 +124,9 @@ async function answer(one: Endpoint, context: Context<Env>, ports: ServePorts): 
 
 /** What an answer says of the invoice that it is about. */
 const Made = z.object({ invoice: z.object({ id: Id }).nullish() });
+
+/** What a body asks for, where a body asks. */
+const Asked = z.record(z.string(), z.unknown());
 
 /** A query that names a key twice is a list, which no schema takes: nothing is silently dropped. */
 function queryOf(request: Request): Record<string, string | string[]> {

@@ -1,6 +1,7 @@
 import type { Actor } from "../../../../shared/api/route.ts";
 import { type Problem, problem, problemResponse } from "../../../../shared/errors.ts";
 import { type Authenticate, authenticate, type Caller } from "./authenticate.ts";
+import { currentRequest } from "../log/request-context.ts";
 import { preflight, withCors } from "./cors.ts";
 import { ProblemError } from "./problem.ts";
 import { identifyCaller, startWork } from "./request-limits.ts";
@@ -35,6 +36,8 @@ export function withCaller(
 /** Counts a request for its caller where that is known. */
 export function noteCaller(caller: Caller | null): void {
   if (caller === null || caller.actor === "anon") return;
+  const current = currentRequest();
+  if (current !== undefined) current.caller = caller.name;
   identifyCaller({ class: caller.actor, name: caller.name });
 }
 

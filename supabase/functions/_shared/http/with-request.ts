@@ -2,7 +2,10 @@ import { z } from "zod";
 import { problem, problemResponse } from "../../../../shared/errors.ts";
 import { internalError } from "../postgres/problem.ts";
 import { errorReporter, type WriteLine, writeLine } from "../log/error-reporter.ts";
+import { isRefusal, type NoteRefusal } from "../log/refusal-log.ts";
+import { refusalsOfDatabase } from "../log/refusal-store.ts";
 import { inContext, type RequestContext } from "../log/request-context.ts";
+import { clientAddress } from "./client-address.ts";
 import { type FunctionLimits, functionLimits } from "./function-limits.ts";
 import { ProblemError } from "./problem.ts";
 import { type RequestLimits, withinLimits } from "./request-limits.ts";
@@ -13,6 +16,8 @@ export interface RequestPorts {
   /** Milliseconds since some start. */
   readonly now: () => number;
   readonly limits: FunctionLimits;
+  /** Told of each refused request; the audit log unless given. */
+  readonly noteRefusal: NoteRefusal;
 }
 
 type Answer = (request: Request) => Promise<Response>;
@@ -33,6 +38,7 @@ export function withRequest(
   const functions = ports.limits ?? functionLimits({ now });
   const reportError = errorReporter(name, write);
   const answer = build(reportError);
+  const noteRefusal = ports.noteRefusal ?? refusalsOfDatabase(reportError);
   return async (request) => {
     const started = now();
     const current: RequestContext = {
@@ -46,6 +52,10 @@ export function withRequest(
       () => withinLimits(limits, () => limited(request, limits, answer, reportError)),
     );
     const code = await codeOf(response);
+    if (isRefusal(code)) {
+      const address = clientAddress(request.headers);
+      noteRefusal({ function: name, code, address, actor: current.caller ?? null });
+    }
     write(
       "info",
       JSON.stringify({

@@ -6,6 +6,8 @@ export interface RequestContext {
   readonly id: string;
   /** The path as the route writes it: `/billing/invoices/{invoice_id}`. */
   route: string;
+  /** Who sent it, where that is known. */
+  caller?: string;
   readonly invoiceIds: Set<string>;
 }
 

@@ -21,12 +21,16 @@ export function bucketStore(client: Pick<SupabaseClient, "storage">, bucket: str
   const files = client.storage.from(bucket);
   return {
     create: async (path, bytes, contentType) => {
-      const { error } = await files.upload(path, bytes, {
+      const { data, error } = await files.upload(path, bytes, {
         contentType,
         upsert: false,
         cacheControl: UNCACHED,
       });
-      if (error === null) return true;
+      // A success that does not name the file is a proxy's answer: it has stored nothing.
+      if (error === null) {
+        if (data.fullPath === `${bucket}/${path}`) return true;
+        throw new Error(`storing ${bucket}/${path}: the answer does not name the file`);
+      }
       if (/exists/i.test(error.message)) return false;
       throw new Error(`storing ${bucket}/${path}: ${error.message}`);
     },

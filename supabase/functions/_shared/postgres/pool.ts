@@ -15,9 +15,9 @@ const IDLE_SECONDS = 20;
  * Opens no connection until the first query. Errors of queries are `postgres.PostgresError`, with
  * the SQLSTATE as `code` and, for domain errors (`PT4xx`), the stable code as `detail`.
  */
-export function openDatabase(url: string): Sql {
+export function openDatabase(url: string, connections = MAX_CONNECTIONS): Sql {
   return withResultOffsetFix(postgres(url, {
-    max: MAX_CONNECTIONS,
+    max: connections,
     prepare: false,
     idle_timeout: IDLE_SECONDS,
     connect_timeout: 10,

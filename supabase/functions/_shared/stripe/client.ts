@@ -42,19 +42,33 @@ export function openStripe(environment: StripeEnvironment): StripeConnection | u
 }
 
 /**
- * A failure that says nothing of an error, as proxies answer one: the SDK would take it for what was
- * asked for.
+ * What is not Stripe's, as proxies answer it, becomes an error that says so: the SDK would take it
+ * for what was asked for, success or failure.
  */
 async function asStripeAnswers(response: Response): Promise<Response> {
-  if (response.ok) return response;
-  const { status, headers } = response;
+  const { ok, status, headers } = response;
   const text = await response.text();
-  if (Failure.safeParse(jsonOrNull(text)).success) return new Response(text, { status, headers });
-  const message = `Stripe answered ${status}: ${text.slice(0, 300)}`;
-  return Response.json({ error: { type: "api_error", message } }, { status, headers });
+  const expected = ok ? Success : Failure;
+  if (expected.safeParse(jsonOrNull(text)).success) return new Response(text, { status, headers });
+  const message = ok
+    ? `Stripe answered ${status} and nothing of its own: ${text.slice(0, 300)}`
+    : `Stripe answered ${status}: ${text.slice(0, 300)}`;
+  return Response.json({ error: { type: "api_error", message } }, {
+    status: ok ? 502 : status,
+    headers: ok ? {} : headers,
+  });
 }
 
 const Failure = z.object({ error: z.looseObject({ message: z.string() }) });
+
+/** Every object of Stripe's names its type, a list has what is listed. */
+const Success = z.union([
+  z.looseObject({ object: z.enum(["list", "search_result"]), data: z.array(z.unknown()) }),
+  z.looseObject({
+    object: z.string().refine((type) => type !== "list" && type !== "search_result"),
+    id: z.string().optional(),
+  }),
+]);
 
 function jsonOrNull(text: string): unknown {
   try {

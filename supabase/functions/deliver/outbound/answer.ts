@@ -49,6 +49,15 @@ export function retryAfter(response: Response): { retryAfterSeconds?: number } {
   return seconds > 0 ? { retryAfterSeconds: Math.min(Math.ceil(seconds), 86_400) } : {};
 }
 
+/** An answer as JSON; null where it is none. */
+export function jsonOrNull(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
 /** What went wrong on the way; without the URL, whose path or query may be a secret. */
 function networkFailure(error: unknown): string {
   return String(error).replace(/https?:\/\/[^\s]+/g, "[url]");

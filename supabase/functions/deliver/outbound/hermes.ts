@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { postJson, retryAfter } from "./answer.ts";
+import { jsonOrNull, postJson, retryAfter } from "./answer.ts";
 
 /** Milliseconds that HERMES has to answer. */
 const TIMEOUT_MS = 10_000;
@@ -57,12 +57,4 @@ export function hermesNotifier(
     }
     return { kind: "delivered", notificationId: answer.data.notification_id };
   };
-}
-
-function jsonOrNull(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
 }

@@ -40,6 +40,7 @@ returns text language plpgsql security definer set search_path = pg_catalog, pg_
 declare
   invoice public.invoices;
 begin
+  perform billing.require_second_factor();
   perform _billing.lock_clients(_billing.clients_of(issue_credit_note.invoice_id));
   invoice := _billing.get_invoice(issue_credit_note.invoice_id);
   if invoice.status not in ('open', 'paid', 'uncollectible') then

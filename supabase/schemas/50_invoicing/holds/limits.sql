@@ -23,6 +23,8 @@ comment on column public.hold_limits.factor is
 comment on column public.hold_limits.floor_minor is
   'The factor holds no draft of this total or less, minor units of the currency.';
 create index hold_limits_currency on public.hold_limits (currency);
+create trigger require_second_factor before insert or update or delete on public.hold_limits
+  for each statement execute function _billing.guard_by_second_factor();
 alter table public.hold_limits enable row level security;
 revoke all on public.hold_limits from anon, authenticated, service_role;
 grant select, insert, update, delete on public.hold_limits to service_role;

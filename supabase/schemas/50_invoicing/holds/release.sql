@@ -7,6 +7,7 @@ returns void language plpgsql security definer set search_path = pg_catalog, pg_
 declare
   invoice public.invoices;
 begin
+  perform billing.require_second_factor();
   if btrim(coalesce(release_invoice.reason, '')) = '' then
     perform billing.raise_error('invalid_argument', 'releasing a draft needs a reason');
   end if;

@@ -1,9 +1,12 @@
 import { Buffer } from "node:buffer";
-import { postJson, retryAfter } from "../answer.ts";
+import { z } from "zod";
+import { jsonOrNull, postJson, retryAfter } from "../answer.ts";
 import type { MailMessage, SendMail } from "./message.ts";
 
 /** Milliseconds that Resend has to answer. */
 const TIMEOUT_MS = 20_000;
+
+const Accepted = z.object({ id: z.string().min(1) });
 
 /**
  * Sends by Resend's HTTP API (https://resend.com/docs/api-reference/emails/send-email). The
@@ -21,7 +24,12 @@ export function resendSender(
     );
     if ("failure" in answered) return { kind: "retry", error: `Resend: ${answered.failure}` };
     const { response, text } = answered;
-    if (response.ok) return { kind: "sent" };
+    if (response.ok) {
+      // Without the id of a mail, it is not Resend that has answered, but a page of a proxy.
+      return Accepted.safeParse(jsonOrNull(text)).success
+        ? { kind: "sent" }
+        : { kind: "retry", error: `Resend's answer names no mail: ${text.slice(0, 300)}` };
+    }
     const error = `Resend answered ${response.status}: ${text.slice(0, 300)}`;
     // Only what is wrong with this mail is final; a wrong key or an empty account can be mended.
     return response.status === 422

@@ -1,0 +1,282 @@
+import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
+import { createClient } from "@supabase/supabase-js";
+import { SignJWT } from "jose";
+import { z } from "zod";
+import { ROUTES } from "../../../shared/api/routes.ts";
+import { billingClient } from "../../../shared/client/billing-client.ts";
+import { billingCommand } from "../../../cli/billing-command.ts";
+import { runCommandLine } from "../../../cli/command-line.ts";
+import { jwtKeyId, jwtSecret } from "../../platform/keys.ts";
+import { progressTo } from "../../../cli/terminal/progress.ts";
+import {
+  billJune,
+  type DeliveryWorld,
+  seedJune,
+  withDeliveryWorld,
+} from "../support/delivery-world.ts";
+import { eventually } from "../support/eventually.ts";
+
+const operator = crypto.randomUUID();
+
+/** An operator's token; `aal2` where a second factor was verified. */
+async function token(aal: "aal1" | "aal2"): Promise<string> {
+  return await new SignJWT({ role: "authenticated", aal, app_metadata: { role: "operator" } })
+    .setProtectedHeader({ alg: "HS256", kid: jwtKeyId, typ: "JWT" })
+    .setSubject(operator).setAudience("authenticated").setIssuedAt().setExpirationTime("1h")
+    .sign(new TextEncoder().encode(jwtSecret));
+}
+
+type Ask = (path: string, init?: RequestInit & { readonly body?: string }) => Promise<
+  { status: number; body: unknown }
+>;
+
+function asking({ platform }: DeliveryWorld, headers: Record<string, string>): Ask {
+  return async (path, init = {}) => {
+    const response = await fetch(`${platform.urls.api}/functions/v1${path}`, {
+      ...init,
+      headers: {
+        apikey: platform.keys.publishable,
+        "content-type": "application/json",
+        ...headers,
+      },
+    });
+    return { status: response.status, body: await response.json().catch(() => null) };
+  };
+}
+
+async function asOperator(world: DeliveryWorld, aal: "aal1" | "aal2" = "aal1"): Promise<Ask> {
+  return asking(world, { authorization: `Bearer ${await token(aal)}` });
+}
+
+/** A command line on the world; what it printed and its exit code. */
+async function run({ platform }: DeliveryWorld, ...args: string[]) {
+  const lines: string[] = [];
+  const errors: string[] = [];
+  const terminal = {
+    out: (text: string) => void lines.push(text),
+    error: (text: string) => void errors.push(text),
+  };
+  const client = billingClient(createClient(platform.urls.api, platform.keys.secret));
+  const code = await runCommandLine(
+    billingCommand({
+      connect: () => client,
+      terminal,
+      progress: progressTo({ write: () => {}, isTerminal: false, now: () => 0 }),
+    }),
+    args,
+    terminal,
+  );
+  return { code, out: lines.join("\n"), errors: errors.join("\n") };
+}
+
+Deno.test("what an operator reads is in the audit log before it is answered, once an hour", () =>
+  withDeliveryWorld(async (world) => {
+    const { sql } = world;
+    await seedJune(sql, 2);
+    await billJune(sql);
+    const ask = await asOperator(world);
+    const [{ id, client_id: client }] = await sql<[{ id: string; client_id: string }]>`
+      select id, client_id from public.invoices limit 1`;
+    const reads = [
+      `/billing/invoices/${id}`,
+      `/billing/invoices/${id}`,
+      `/billing/clients/${client}`,
+      "/billing/invoices?status=open&limit=1",
+      "/billing/invoices?status=open&limit=2",
+      `/render-invoice?format=json&invoice_id=${id}`,
+      `/billing/clients/${client}/personal-data`,
+    ];
+    for (const path of reads) strictEqual((await ask(path)).status, 200, path);
+    const rows = await sql`select actor, table_name, row_id, after from billing.audit_log
+      where operation = 'read' order by id`;
+    deepStrictEqual([...rows], [
+      { actor: operator, table_name: "getInvoice", row_id: id, after: null },
+      { actor: operator, table_name: "getClient", row_id: client, after: null },
+      { actor: operator, table_name: "listInvoices", row_id: "", after: { status: "open" } },
+      { actor: operator, table_name: "renderInvoice", row_id: id, after: null },
+      { actor: operator, table_name: "exportPersonalData", row_id: client, after: null },
+    ]);
+    // Programs and members are not people who look into things.
+    const asKey = asking(world, { apikey: world.platform.keys.secret });
+    strictEqual((await asKey(`/billing/clients/${client}`)).status, 200);
+    strictEqual((await sql`select from billing.audit_log where operation = 'read'`).length, 5);
+  }));
+
+Deno.test("refused requests are counted by source and hour, and the address is a hash", () =>
+  withDeliveryWorld(async (world) => {
+    const { sql, platform } = world;
+    const from = (address: string, headers: Record<string, string> = {}) =>
+      asking(world, { "x-forwarded-for": address, ...headers });
+    for (let n = 0; n < 5; n++) {
+      strictEqual((await from("192.0.2.7")("/billing/clients")).status, 401);
+    }
+    const key = from("192.0.2.7", { apikey: platform.keys.agentSecret });
+    strictEqual((await key("/billing/clients")).status, 403);
+    const counts = async () => [
+      ...await sql`select function_name, code, actor, attempts::int
+        from _billing.refused_requests order by 1, 2`,
+    ];
+    await eventually(async () =>
+      deepStrictEqual(await counts(), [
+        { function_name: "billing", code: "forbidden", actor: "key:agent", attempts: 1 },
+        { function_name: "billing", code: "unauthorized", actor: "", attempts: 5 },
+      ])
+    );
+    const sources = await sql`select distinct source from _billing.refused_requests`;
+    ok(sources.every(({ source }) => /^[0-9a-f]{16}$/.test(source)), JSON.stringify(sources));
+    await sql`select _billing.log_refusals(now() + interval '1 hour')`;
+    const [{ logged }] = await sql<[{ logged: number }]>`
+      select (after ->> 'attempts')::int as logged from billing.audit_log
+      where operation = 'refused' and after ->> 'code' = 'unauthorized'
+        and table_name = 'billing'`;
+    strictEqual(logged, 5);
+  }));
+
+const page = z.object({
+  data: z.array(z.object({ position: z.string(), hash: z.string() })),
+  next_cursor: z.string().nullable(),
+});
+
+Deno.test("the audit log is handed out with its chain, which anybody can verify", () =>
+  withDeliveryWorld(async (world) => {
+    const { sql } = world;
+    await seedJune(sql, 3);
+    await billJune(sql);
+    await sql`select _billing.seal_audit()`;
+    const asKey = asking(world, { apikey: world.platform.keys.secret });
+    const first = page.parse((await asKey("/billing/audit?limit=4")).body);
+    deepStrictEqual(first.data.map(({ position }) => position), ["1", "2", "3", "4"]);
+    const next = page.parse((await asKey(`/billing/audit?cursor=${first.next_cursor}`)).body);
+    strictEqual(next.data[0]?.position, "5");
+    const exported = await run(world, "audit-export");
+    strictEqual(exported.code, 0, exported.errors);
+    const head = exported.out.split("\n").map((line) => JSON.parse(line)).at(-1);
+    strictEqual((await run(world, "audit-verify", head.position, head.hash)).code, 0);
+    strictEqual((await run(world, "audit-verify", head.position, "0".repeat(64))).code, 1);
+    // What the owner of the database changes is seen by both.
+    await sql`alter table billing.audit_log disable trigger user`;
+    await sql`update billing.audit_log set actor = 'eve'
+      where id = (select audit_id from billing.audit_seals where position = 3)`;
+    await sql`alter table billing.audit_log enable trigger user`;
+    const broken = await run(world, "audit-export");
+    deepStrictEqual([broken.code, broken.errors], [1, "the entry of position 3 was changed"]);
+    const verified = await run(world, "audit-verify");
+    strictEqual(verified.code, 1);
+    match(verified.out, /row \d+ was changed/);
+  }));
+
+/** Acts that take a second factor where settings ask for it, and what they send. */
+const GUARDED: Readonly<Record<string, (client: string, user: string) => object>> = {
+  addMember: (_, user) => ({ user_id: user }),
+  removeMember: () => ({}),
+  createConfig: (client_id) => ({ client_id, effective_from: "2040-01-01", minimum_minor: 1 }),
+  updateConfig: () => ({ minimum_minor: 2 }),
+  removeConfig: () => ({}),
+  createPrice: (client_id) => ({
+    client_id,
+    metric: "web_search",
+    unit_amount: "1",
+    effective_from: "2040-01-01",
+  }),
+  updatePrice: () => ({ unit_amount: "2" }),
+  removePrice: () => ({}),
+  releaseInvoice: () => ({ reason: "x" }),
+  voidInvoice: () => ({ reason: "x" }),
+  regenerateInvoice: () => ({}),
+  creditInvoice: () => ({ reason: "x" }),
+  recordPayment: () => ({ amount_minor: 1, reference: "x" }),
+  writeOffInvoice: () => ({}),
+  erasePersonalData: () => ({ reason: "x" }),
+};
+
+/** Acts that take none: they move no money back, open nothing and change no terms. */
+const FREE = [
+  "createClient",
+  "updateClient",
+  "createAssignment",
+  "updateAssignment",
+  "removeAssignment",
+  "rollupUsage",
+  "generateInvoice",
+  "previewInvoice",
+  "finalizeInvoice",
+  "retryDelivery",
+  "runMonth",
+  // Its prices are guarded as others are.
+  "resolveQuarantine",
+  "ingestUsage",
+];
+
+Deno.test("where settings ask for it, an operator's acts take a second factor; reads do not", () =>
+  withDeliveryWorld(async (world) => {
+    const { sql } = world;
+    await seedJune(sql, 1);
+    await billJune(sql);
+    const [{ id, client_id: client }] = await sql<[{ id: string; client_id: string }]>`
+      select id, client_id from public.invoices`;
+    const user = crypto.randomUUID();
+    await sql`insert into auth.users (id) values (${user})`;
+    const [config] = await sql`insert into public.billing_config (client_id, effective_from)
+      values (${client}, '2030-01-01') returning id`;
+    const [price] = await sql`insert into public.prices (client_id, metric, unit_amount,
+        effective_from) values (${client}, 'web_search', 1, '2030-01-01') returning id`;
+    const ids: Record<string, string> = {
+      updateConfig: config?.id,
+      removeConfig: config?.id,
+      updatePrice: price?.id,
+      removePrice: price?.id,
+    };
+    const answersOf = async (ask: Ask) => {
+      const codes: Record<string, unknown> = {};
+      for (const route of ROUTES.filter((one) => one.id in GUARDED)) {
+        const path = route.path.replace("{client_id}", client).replace("{invoice_id}", id)
+          .replace("{user_id}", user).replace("{id}", ids[route.id] ?? "");
+        const { body } = await ask(path, {
+          method: route.method,
+          body: JSON.stringify(GUARDED[route.id]?.(client, user) ?? {}),
+        });
+        codes[route.id] = z.object({ code: z.string() }).safeParse(body).data?.code ?? "done";
+      }
+      return codes;
+    };
+    await sql`update public.billing_settings set require_aal2 = true`;
+    const refused = await answersOf(await asOperator(world, "aal1"));
+    deepStrictEqual(
+      refused,
+      Object.fromEntries(Object.keys(refused).map((route) => [route, "second_factor_required"])),
+    );
+    // Every act of the API is guarded or known not to be.
+    deepStrictEqual(
+      [...Object.keys(GUARDED), ...FREE].sort(),
+      ROUTES.filter(({ method }) => method !== "GET").map(({ id }) => id).sort(),
+    );
+    strictEqual((await (await asOperator(world))(`/billing/invoices/${id}`)).status, 200);
+    const allowed = await answersOf(await asOperator(world, "aal2"));
+    deepStrictEqual(
+      Object.entries(allowed).filter(([, code]) => code === "second_factor_required"),
+      [],
+    );
+    ok(Object.values(allowed).includes("done"), JSON.stringify(allowed));
+  }));
+
+Deno.test("a client's people are exported and erased by a call each, and the books stay", () =>
+  withDeliveryWorld(async (world) => {
+    const { sql } = world;
+    await seedJune(sql, 1);
+    await billJune(sql);
+    const exported = await run(world, "personal-data", "client-1");
+    strictEqual(JSON.parse(exported.out).client.email, "client-1@example.test");
+    const early = await run(world, "erase-personal-data", "client-1", "asked for");
+    strictEqual(early.code, 1);
+    match(early.errors, /it is served/);
+    await sql`update public.clients set ended_on = '2026-07-01'`;
+    await sql`select billing.record_payment(id, amount_due_minor) from public.invoices`;
+    const erased = await run(world, "erase-personal-data", "client-1", "asked for");
+    strictEqual(erased.code, 0, erased.errors);
+    deepStrictEqual((await run(world, "erase-personal-data", "client-1", "again")).out, erased.out);
+    const [client] = await sql`select name, email from public.clients`;
+    match(client?.name, /^Erased client /);
+    strictEqual(client?.email, null);
+    const [invoice] = await sql`select document::text from public.invoices`;
+    match(invoice?.document, /Client 1/);
+  }));

@@ -1,0 +1,56 @@
+import { z } from "zod";
+import { nothing, pageOf, paging } from "./fields.ts";
+import { type Route, STAFF } from "./route.ts";
+
+const base = {
+  method: "GET",
+  params: nothing,
+  body: nothing,
+  access: STAFF,
+  status: 200,
+} as const;
+
+const Hash = z.string().regex(/^[0-9a-f]{64}$/);
+
+/** An entry of the audit log as it is sealed; the hashes can be computed again by anybody. */
+export const SealedEntry = z.strictObject({
+  position: z.string(),
+  /** JSON: id, at, actor, operation, table_name, row_id, before, after. Null where it was removed. */
+  content: z.string().nullable(),
+  /** SHA-256 of `content`, or of what it was before personal data was erased. */
+  content_hash: Hash,
+  /** SHA-256 of the hash of the position before and `content_hash`, as bytes. */
+  hash: Hash,
+  erased: z.boolean(),
+});
+
+export const exportAudit = {
+  ...base,
+  id: "exportAudit",
+  path: "/billing/audit",
+  summary: "The audit log in order, with its chain of hashes",
+  query: z.strictObject(paging),
+  answer: pageOf(SealedEntry),
+} as const satisfies Route;
+
+export const verifyAudit = {
+  ...base,
+  id: "verifyAudit",
+  path: "/billing/audit/verification",
+  summary: "Whether the audit log is what was sealed, and its head",
+  query: z.strictObject({
+    /** A head that was kept elsewhere. */
+    position: z.coerce.number().int().positive().max(Number.MAX_SAFE_INTEGER).optional(),
+    hash: Hash.optional(),
+  }).refine(({ position, hash }) => (position === undefined) === (hash === undefined), {
+    message: "position and hash go together",
+  }),
+  answer: z.strictObject({
+    sealed: z.string(),
+    unsealed: z.string(),
+    head_hash: Hash.nullable(),
+    broken_at: z.string().nullable(),
+    audit_id: z.string().nullable(),
+    finding: z.string().nullable(),
+  }),
+} as const satisfies Route;

@@ -1,0 +1,24 @@
+import * as routes from "../../../shared/api/audit.ts";
+import { endpoint } from "../_shared/api/endpoint.ts";
+import { cursorKeys, pageOf, type PageRow } from "./api/page.ts";
+import { found } from "./api/rows.ts";
+
+/** The audit log: handed out, and verified. */
+export const auditEndpoints = [
+  endpoint(routes.exportAudit, async ({ sql }, { query }) => {
+    const after = cursorKeys(query.cursor, 1)?.[0] ?? "0";
+    const rows = await sql<PageRow[]>`
+      select jsonb_build_object('position', e.position::text, 'content', e.content,
+          'content_hash', e.content_hash, 'hash', e.hash, 'erased', e.erased) as item,
+        array[e.position::text] as keys
+      from billing.audit_export(${after}::text::bigint, ${query.limit + 1}) e
+      order by e.position`;
+    return pageOf(rows, query.limit);
+  }),
+  endpoint(routes.verifyAudit, async ({ sql }, { query: { position, hash } }) =>
+    found(
+      await sql`
+        select sealed::text, unsealed::text, head_hash, broken_at::text, audit_id::text, finding
+        from billing.verify_audit_chain(${position ?? null}::bigint, ${hash ?? null}::text)`,
+    )),
+];
