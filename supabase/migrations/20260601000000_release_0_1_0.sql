@@ -1844,6 +1844,17 @@ return case when agent <> key.agent then 'agent_not_allowed'
 comment on function _billing.refused_by_key is
   'The code of what a key may not: agent_not_allowed, client_not_allowed, time_not_allowed.';
 
+-- Whether a key may be used from an address; of an IPv6 caller the address is a network, the /64.
+create function _billing.is_in_networks(networks cidr[], address text) returns boolean
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+  return networks is null or coalesce(address::inet <<= any (networks), false);
+exception when data_exception then
+  return false;
+end $$;
+comment on function _billing.is_in_networks is
+  'Whether an address lies in one of the networks; without networks every address does.';
+
 -- Counts events towards the key's quota of the day, or raises quota_exceeded and counts nothing.
 -- What other requests of the key have not committed is not seen: they may together exceed the quota
 -- by what is in flight.
@@ -1881,12 +1892,12 @@ comment on function _billing.use_agent_key is
 
 -- For ingest-usage: which key a token is of, by the token's hash, and what it fills in.
 create function billing.find_agent_key(token_hash text)
-returns table (id uuid, agent text, networks text[])
+returns table (id uuid, agent text)
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: hashes are read by this function alone.
 begin
   return query
-  select k.id, k.agent, k.networks::text[]
+  select k.id, k.agent
   from _billing.agent_key_hashes h join _billing.agent_keys k on k.id = h.key_id
   where h.hash = decode(token_hash, 'hex') and k.revoked_at is null
     and (k.expires_at is null or k.expires_at > now());
@@ -13322,7 +13333,7 @@ comment on function _billing.events_by_key is
 
 -- As billing.ingest_usage, for an agent's key. The key is read again here: it may have been revoked
 -- since the request was let in.
-create function billing.ingest_usage_by_key(key uuid, events jsonb)
+create function billing.ingest_usage_by_key(key uuid, events jsonb, address text default null)
 returns table (index integer, result text, id uuid, detail text, code text)
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: keys and their use are inside.
@@ -13333,6 +13344,10 @@ declare
   refusals jsonb;
   results jsonb;
 begin
+  if not _billing.is_in_networks(valid.networks, address) then
+    perform billing.raise_error('network_not_allowed',
+      format('the key may not be used from %s', coalesce(address, 'an unknown address')));
+  end if;
   select coalesce(jsonb_agg(e.event order by e.index) filter (where e.refused is null), '[]'),
     array_agg(e.index order by e.index) filter (where e.refused is null),
     coalesce(jsonb_agg(jsonb_build_array(e.index, e.refused, e.event -> 'id'))
@@ -13360,8 +13375,9 @@ begin
 end $$;
 comment on function billing.ingest_usage_by_key is
   'Stores a batch of usage events with a key; what the key may not log is invalid, with a code.
-   Raises unauthorized for a key that is not valid and quota_exceeded beyond its quota.';
-grant execute on function billing.ingest_usage_by_key(uuid, jsonb) to service_role;
+   Raises unauthorized for a key that is not valid, network_not_allowed for an address that is not
+   in its networks, and quota_exceeded beyond its quota.';
+grant execute on function billing.ingest_usage_by_key(uuid, jsonb, text) to service_role;
 
 -- 80_api/idempotency.sql
 
