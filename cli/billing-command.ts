@@ -9,6 +9,7 @@ import {
 } from "../shared/api/invoices.ts";
 import { health, listQuarantine, reconcile, runMonth } from "../shared/api/operations.ts";
 import { explainPrice, listPrices } from "../shared/api/terms.ts";
+import { agentKeyCommands, type SignToken } from "./agent-key-commands.ts";
 import type { BillingClient } from "../shared/client/billing-client.ts";
 import type { Progress } from "./terminal/progress.ts";
 import { clientId } from "./client-id.ts";
@@ -22,6 +23,7 @@ export interface BillingPorts {
   readonly connect: () => BillingClient;
   readonly terminal: Terminal;
   readonly progress: Progress;
+  readonly signToken: SignToken;
 }
 
 /** `npm run billing -- <command>`: what an operator does, at a shell. */
@@ -33,6 +35,7 @@ export function billingCommand(ports: BillingPorts): Command {
   priceCommands(program, ports);
   deliveryCommands(program, ports);
   checkCommands(program, ports);
+  agentKeyCommands(program, ports);
   return program;
 }
 

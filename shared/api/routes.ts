@@ -1,3 +1,4 @@
+import * as agentKeys from "./agent-keys.ts";
 import * as clients from "./clients.ts";
 import * as deliveries from "./deliveries.ts";
 import * as events from "./events.ts";
@@ -55,5 +56,9 @@ export const ROUTES: readonly Route[] = [
   operations.reconcile,
   operations.health,
   operations.openApi,
+  agentKeys.listAgentKeys,
+  agentKeys.createAgentKey,
+  agentKeys.rotateAgentKey,
+  agentKeys.revokeAgentKey,
   events.ingestUsage,
 ];

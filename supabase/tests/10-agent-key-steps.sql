@@ -1,6 +1,6 @@
 -- The steps that decide on an agent's key, one by one.
 begin;
-select plan(21);
+select plan(26);
 
 insert into public.clients (id, name, external_id, started_on) values
   ('00000000-0000-0000-0000-00000000000a', 'A', 'key-a', '2026-01-01'),
@@ -38,6 +38,12 @@ select is(_billing.event_time('2026-02-30T00:00:00'), null, 'no time');
 select results_eq($$select e.index, e.refused, e.event ->> 'agent' from _billing.events_by_key(
     pg_temp.key(), '[{"model": "m"}, {"model": "m", "agent": "X"}]') e$$,
   $$values (0, null, 'SCHOLAR'), (1, 'agent_not_allowed', 'X')$$, 'events and what refuses them');
+
+select is(_billing.is_in_networks('{10.0.0.0/8,2001:db8::/32}', a.address), a.inside, a.address)
+from (values ('10.9.8.7', true), ('11.0.0.1', false), ('2001:db8:7:8::/64', true),
+  ('nowhere', false)) a(address, inside);
+select throws_ok($$select billing.ingest_usage_by_key((select id from made), '[]', '11.0.0.1')$$,
+  'PT403', 'the key may not be used from 11.0.0.1', 'a key of networks is for these');
 
 select _billing.use_agent_key(pg_temp.key(), 4), _billing.use_agent_key(pg_temp.key(), 6);
 select is((select sum(events)::int from _billing.agent_key_days), 10, 'all of the quota');

@@ -70,9 +70,19 @@ export const INSERTED_COLUMNS: Readonly<Record<string, string>> = {
     "metadata,model,other_features,output_cost,output_tokens,timestamp,total_cost,web_searches",
 };
 
+/**
+ * What agents with a signed token of their own may do in `public`: insert these columns, of rows for
+ * the clients of their key, and nothing else.
+ */
+export const SIGNED_AGENT: Readonly<Record<string, string>> = {
+  agent_usage_logs: "agent,client_id,endpoint,feature_cost,id,input_cost,input_tokens,metadata," +
+    "model,other_features,output_cost,output_tokens,timestamp,total_cost,web_searches",
+};
+
 /** Tables and views of `billing`, which the Data API does not expose: what service_role may do. */
 export const INTERNAL: Readonly<Record<string, string>> = {
   account_entries: "select",
+  agent_keys: "select",
   agent_model_usage: "select",
   attributed_logs: "select",
   audit_log: "select",
@@ -113,6 +123,14 @@ export const INTERNAL: Readonly<Record<string, string>> = {
 
 /** Functions of `billing` that service_role may call; `authenticated` calls those of its policies. */
 export const CALLABLE = {
+  // By the policy, defaults and checks of the log.
+  billing_agent: [
+    "agent_may_log",
+    "new_id",
+    "refuse_nan",
+    "refuse_negative",
+    "storing_transaction",
+  ],
   authenticated: ["is_operator", "my_clients", "readable_clients"],
   service_role: [
     "actor",
@@ -138,6 +156,7 @@ export const CALLABLE = {
     "correct_log",
     "count_quarantine",
     "count_usage",
+    "create_agent_key",
     "create_one_off_invoice",
     "current_spend",
     "day_of",
@@ -147,6 +166,7 @@ export const CALLABLE = {
     "explain_price",
     "feature_reason",
     "finalize_invoice",
+    "find_agent_key",
     "finish_run",
     "forget_stripe_customer",
     "full_days",
@@ -155,6 +175,7 @@ export const CALLABLE = {
     "heal_run",
     "heal_step",
     "ingest_usage",
+    "ingest_usage_by_key",
     "insert_events",
     "is_built_in",
     "is_negation",
@@ -208,6 +229,8 @@ export const CALLABLE = {
     "requeue_deliveries",
     "requeue_delivery",
     "retract_log",
+    "revoke_agent_key",
+    "rotate_agent_key",
     "run_if_due",
     "run_monthly",
     "run_report_text",
@@ -283,8 +306,12 @@ export const ENDPOINTS: Readonly<Record<string, readonly string[]>> = {
   clientStatement: readers,
   reconcile: staff,
   health: jobs,
+  listAgentKeys: staff,
+  createAgentKey: staff,
+  rotateAgentKey: staff,
+  revokeAgentKey: staff,
   openApi: ["anon", "member", "operator", "agent", "cron", "service"],
-  ingestUsage: ["service", "agent"],
+  ingestUsage: ["service", "agent", "keyed"],
 };
 
 /** Edge functions that are not made of endpoints: who may call them. */
@@ -294,7 +321,16 @@ export const FUNCTIONS: Readonly<Record<string, readonly string[]>> = {
   "reconcile-stripe": ["service", "cron"],
   "render-invoice": readers,
   // Stripe has no key of ours: the handler refuses requests without its signature.
-  "stripe-webhook": ["anon", "member", "operator", "agent", "cron", "service"],
+  "stripe-webhook": [
+    "anon",
+    "member",
+    "operator",
+    "agent",
+    "keyed",
+    "signed",
+    "cron",
+    "service",
+  ],
 };
 
 /** Edge functions whose endpoints are listed above. */

@@ -1,4 +1,5 @@
 import type { Endpoint } from "../_shared/api/endpoint.ts";
+import { agentKeyEndpoints } from "./agent-keys.ts";
 import { clientEndpoints } from "./clients.ts";
 import { deliveryEndpoints } from "./deliveries.ts";
 import { invoicePdfEndpoints, type SignLink } from "./invoice-pdf.ts";
@@ -16,4 +17,5 @@ export const billingEndpoints = (signLink: SignLink): readonly Endpoint[] => [
   ...invoicePdfEndpoints(signLink),
   ...deliveryEndpoints,
   ...operationEndpoints,
+  ...agentKeyEndpoints,
 ];

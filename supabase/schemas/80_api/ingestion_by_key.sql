@@ -32,7 +32,7 @@ comment on function _billing.events_by_key is
 
 -- As billing.ingest_usage, for an agent's key. The key is read again here: it may have been revoked
 -- since the request was let in.
-create function billing.ingest_usage_by_key(key uuid, events jsonb)
+create function billing.ingest_usage_by_key(key uuid, events jsonb, address text default null)
 returns table (index integer, result text, id uuid, detail text, code text)
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: keys and their use are inside.
@@ -43,6 +43,10 @@ declare
   refusals jsonb;
   results jsonb;
 begin
+  if not _billing.is_in_networks(valid.networks, address) then
+    perform billing.raise_error('network_not_allowed',
+      format('the key may not be used from %s', coalesce(address, 'an unknown address')));
+  end if;
   select coalesce(jsonb_agg(e.event order by e.index) filter (where e.refused is null), '[]'),
     array_agg(e.index order by e.index) filter (where e.refused is null),
     coalesce(jsonb_agg(jsonb_build_array(e.index, e.refused, e.event -> 'id'))
@@ -70,5 +74,6 @@ begin
 end $$;
 comment on function billing.ingest_usage_by_key is
   'Stores a batch of usage events with a key; what the key may not log is invalid, with a code.
-   Raises unauthorized for a key that is not valid and quota_exceeded beyond its quota.';
-grant execute on function billing.ingest_usage_by_key(uuid, jsonb) to service_role;
+   Raises unauthorized for a key that is not valid, network_not_allowed for an address that is not
+   in its networks, and quota_exceeded beyond its quota.';
+grant execute on function billing.ingest_usage_by_key(uuid, jsonb, text) to service_role;

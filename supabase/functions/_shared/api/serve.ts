@@ -88,7 +88,7 @@ async function answer(one: Endpoint, context: Context<Env>, ports: ServePorts): 
     body: route.method === "GET" ? {} : await (ports.readBody ?? readJson)(request),
   };
   const work = one.check(raw);
-  const key = route.method === "GET" ? null : idempotencyKey(request.headers);
+  const key = route.method === "GET" ? null : idempotencyKey(request.headers, route);
   const { answer, repeated } = await ports.openSession(
     caller,
     async (session) =>

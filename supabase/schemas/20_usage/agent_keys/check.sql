@@ -37,6 +37,17 @@ return case when agent <> key.agent then 'agent_not_allowed'
 comment on function _billing.refused_by_key is
   'The code of what a key may not: agent_not_allowed, client_not_allowed, time_not_allowed.';
 
+-- Whether a key may be used from an address; of an IPv6 caller the address is a network, the /64.
+create function _billing.is_in_networks(networks cidr[], address text) returns boolean
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+  return networks is null or coalesce(address::inet <<= any (networks), false);
+exception when data_exception then
+  return false;
+end $$;
+comment on function _billing.is_in_networks is
+  'Whether an address lies in one of the networks; without networks every address does.';
+
 -- Counts events towards the key's quota of the day, or raises quota_exceeded and counts nothing.
 -- What other requests of the key have not committed is not seen: they may together exceed the quota
 -- by what is in flight.
@@ -74,12 +85,12 @@ comment on function _billing.use_agent_key is
 
 -- For ingest-usage: which key a token is of, by the token's hash, and what it fills in.
 create function billing.find_agent_key(token_hash text)
-returns table (id uuid, agent text, networks text[])
+returns table (id uuid, agent text)
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: hashes are read by this function alone.
 begin
   return query
-  select k.id, k.agent, k.networks::text[]
+  select k.id, k.agent
   from _billing.agent_key_hashes h join _billing.agent_keys k on k.id = h.key_id
   where h.hash = decode(token_hash, 'hex') and k.revoked_at is null
     and (k.expires_at is null or k.expires_at > now());
