@@ -22,6 +22,8 @@ export interface Sizes {
   readonly webhookEvents: number;
   readonly referenceRows: number;
   readonly rounds: number;
+  /** Rows of each of the `floods`. */
+  readonly floodRows: number;
 }
 
 const standard: Sizes = {
@@ -41,6 +43,7 @@ const standard: Sizes = {
   webhookEvents: 2000,
   referenceRows: 200_000,
   rounds: 3,
+  floodRows: 1_000_000,
 };
 
 /** `quick` takes less than a minute on two cores; `small` is for machines without room for 25 million rows. */
@@ -63,6 +66,7 @@ export const sizes: Readonly<Record<"default" | "quick" | "small", Sizes>> = {
     webhookEvents: 200,
     referenceRows: 5000,
     rounds: 1,
+    floodRows: 8000,
   },
   small: {
     ...standard,
@@ -70,5 +74,6 @@ export const sizes: Readonly<Record<"default" | "quick" | "small", Sizes>> = {
     rollupRows: 1_000_000,
     history: 4_000_000,
     bigLogRows: 5_000_000,
+    floodRows: 100_000,
   },
 };

@@ -2590,7 +2590,9 @@ $$;
 create function billing.rebuild_usage(
   from_day date default '-infinity', until_day date default 'infinity', agents text[] default null
 ) returns void language plpgsql security definer
-set search_path = pg_catalog, pg_temp set jit = off as $$
+set search_path = pg_catalog, pg_temp
+-- Records are compared with sums of logs that have no statistics: hashed, whatever is expected.
+set enable_nestloop = off set enable_mergejoin = off set jit = off as $$
 -- Definer: callers may ask for a rebuild, only these functions write usage_records.
 declare
   nothing billing.usage_watermark;
@@ -2621,7 +2623,7 @@ begin
           where (l.client_id, l.usage_day, l.model, l.metric, l.agent)
             = (r.client_id, r.usage_day, r.model, r.metric, r.agent))
       returning r.client_id, r.usage_day
-    ), busy as (
+    ), busy as materialized (
       -- As in the rollup; keys that leave make room.
       select d.client_id, d.usage_day, k.keys - (select count(*) from gone g
         where g.client_id = d.client_id and g.usage_day = d.usage_day) as keys
@@ -2676,6 +2678,8 @@ begin
       agents);
     most := null;
   end loop;
+  -- From here on indexes find what little there is; the settings end with the function anyway.
+  perform set_config('enable_nestloop', 'on', true), set_config('enable_mergejoin', 'on', true);
   if agents is null then
     delete from billing.quarantined_logs q
     where q.occurred_at >= (from_day - 2)::timestamp at time zone 'UTC'
@@ -2926,7 +2930,7 @@ begin
   loop
     with new_usage as materialized (
       select * from _billing.sum_logs(since, upto)
-    ), busy as (
+    ), busy as materialized (
       select d.client_id, d.usage_day, k.keys
       from (select n.client_id, n.usage_day, count(*) as keys from new_usage n
         where n.client_id is not null group by n.client_id, n.usage_day) d
@@ -5818,6 +5822,64 @@ language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
 $$;
 comment on function billing.quarantine_summary is 'Log rows in quarantine per reason.';
 grant execute on function billing.quarantine_summary() to service_role;
+
+-- 40_rating/dismiss_unpriced.sql
+
+-- Usage without a price that nobody will ever give one: a bug or a flood of an agent. Its log rows
+-- are dismissed, whole, and the month that they block is free. What has a price stays: a row is
+-- chosen by the metric that has none.
+
+create function billing.dismiss_unpriced(
+  why text, client uuid default null, agent text default null, model text default null,
+  metric text default null
+) returns bigint language plpgsql security definer set search_path = pg_catalog, pg_temp
+set enable_nestloop = off set enable_mergejoin = off set jit = off as $$
+-- Definer: callers may dismiss what blocks a month, and no other log.
+declare
+  dismissed bigint;
+begin
+  if btrim(coalesce(why, '')) = '' then
+    perform billing.raise_error('invalid_argument', 'a dismissal needs a reason (why)');
+  end if;
+  -- A rollup that is under way decides before.
+  perform from billing.usage_watermark for update;
+  perform _billing.rollup();
+  with unpriced as materialized (
+    select q.client_id, q.agent, q.model, q.metric, q.first_day, q.last_day
+    from billing.quarantine q
+    where q.reason = 'unpriced_usage'
+      and (client is null or q.client_id = client)
+      and (dismiss_unpriced.agent is null or q.agent = dismiss_unpriced.agent)
+      and (dismiss_unpriced.model is null or q.model = dismiss_unpriced.model)
+      and (dismiss_unpriced.metric is null or q.metric = dismiss_unpriced.metric)
+  ), chosen as materialized (
+    select distinct k.id, k.client_id, k.agent, k.usage_day
+    from unpriced u
+    join _billing.log_keys k on (k.client_id, k.agent, k.model, k.metric)
+      = (u.client_id, u.agent, u.model, u.metric)
+      and k.usage_day >= u.first_day and k.usage_day <= u.last_day
+    -- A client's day reaches two days beyond that of UTC at most.
+    where k."timestamp" >= (select min(x.first_day) - 2 from unpriced x)
+      and k."timestamp" < (select max(x.last_day) + 3 from unpriced x)
+  ), gone as (
+    insert into billing.dismissed_logs (log_id, why)
+    select c.id, dismiss_unpriced.why from chosen c
+    on conflict (log_id) do nothing
+    returning log_id
+  ), asked as (
+    insert into billing.rebuild_requests (agents, client_ids, from_day, until_day)
+    select array_agg(distinct c.agent), array_agg(distinct c.client_id), min(c.usage_day),
+      max(c.usage_day) + 1
+    from chosen c
+    having count(*) > 0
+  )
+  select count(*) into dismissed from gone;
+  return dismissed;
+end $$;
+comment on function billing.dismiss_unpriced is
+  'Decides that log rows with usage that has no price are not to be billed, and why; returns how
+   many. The next rollup takes them out of the records.';
+grant execute on function billing.dismiss_unpriced(text, uuid, text, text, text) to service_role;
 
 -- 40_rating/quarantine_counts.sql
 

@@ -161,6 +161,7 @@ export const CALLABLE = {
     "current_spend",
     "day_of",
     "dismiss_quarantined",
+    "dismiss_unpriced",
     "end_service",
     "event_differences",
     "explain_price",
