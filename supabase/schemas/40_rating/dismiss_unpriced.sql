@@ -25,15 +25,20 @@ begin
       and (dismiss_unpriced.agent is null or q.agent = dismiss_unpriced.agent)
       and (dismiss_unpriced.model is null or q.model = dismiss_unpriced.model)
       and (dismiss_unpriced.metric is null or q.metric = dismiss_unpriced.metric)
-  ), chosen as materialized (
-    select distinct k.id, k.client_id, k.agent, k.usage_day
-    from unpriced u
-    join _billing.log_keys k on (k.client_id, k.agent, k.model, k.metric)
-      = (u.client_id, u.agent, u.model, u.metric)
-      and k.usage_day >= u.first_day and k.usage_day <= u.last_day
+  ), keys as materialized (
+    -- On its own: joined before its metrics are told apart, each log would meet each of them.
+    select k.id, k.client_id, k.usage_day, k.agent, k.model, k.metric
+    from _billing.log_keys k
     -- A client's day reaches two days beyond that of UTC at most.
     where k."timestamp" >= (select min(x.first_day) - 2 from unpriced x)
       and k."timestamp" < (select max(x.last_day) + 3 from unpriced x)
+      and k.agent in (select x.agent from unpriced x)
+  ), chosen as materialized (
+    select distinct k.id, k.client_id, k.agent, k.usage_day
+    from unpriced u
+    join keys k on (k.client_id, k.agent, k.model, k.metric)
+      = (u.client_id, u.agent, u.model, u.metric)
+      and k.usage_day >= u.first_day and k.usage_day <= u.last_day
   ), gone as (
     insert into billing.dismissed_logs (log_id, why)
     select c.id, dismiss_unpriced.why from chosen c
