@@ -1,5 +1,4 @@
 /** What a header cannot hold. */
-// deno-lint-ignore no-control-regex
 export const NOISE = /[^\x20-\x7e]/g;
 
 /** Where credentials are tried; `ID` stands for some row's id. */

@@ -32,7 +32,7 @@ create temporary table counted as select pg_temp.seconds_of('select _billing.rol
 select pg_temp.models('more', 3200, '2026-06-20');
 select cmp_ok(pg_temp.seconds_of('select _billing.rollup()'), '<',
   24 * (select few from counted), 'nor do new keys on a day that has as many');
-select is_empty('select * from billing.usage_discrepancies()', 'and the records are what they were');
+select is_empty('select * from billing.usage_discrepancies()', 'and the records are right');
 
 select * from finish();
 rollback;

@@ -41,13 +41,12 @@ function recognizer(known: string) {
 Deno.test("a token is recognized as bearer and as apikey, and looked up once a minute", async () => {
   const mine = token("mine");
   const { ask, looked, clock } = recognizer(mine);
-  for (
-    const headers of [
-      { authorization: `Bearer ${mine}` },
-      { apikey: mine },
-      { apikey: "sb_publishable_x", authorization: `bearer ${mine}` },
-    ]
-  ) {
+  const ways: Record<string, string>[] = [
+    { authorization: `Bearer ${mine}` },
+    { apikey: mine },
+    { apikey: "sb_publishable_x", authorization: `bearer ${mine}` },
+  ];
+  for (const headers of ways) {
     const caller = await ask(headers);
     assert.equal(caller?.name, `agent-key:${KEY.id}`);
     assert.deepEqual(caller?.agentKey, { ...KEY, address: "192.0.2.1" });
