@@ -9,6 +9,7 @@ import {
 } from "../shared/api/invoices.ts";
 import { health, listQuarantine, reconcile, runMonth } from "../shared/api/operations.ts";
 import { explainPrice, listPrices } from "../shared/api/terms.ts";
+import { agentKeyCommands } from "./agent-key-commands.ts";
 import { auditCommands, personalDataCommands } from "./audit-commands.ts";
 import type { BillingPorts } from "./billing-ports.ts";
 import { clientId } from "./client-id.ts";
@@ -28,6 +29,7 @@ export function billingCommand(ports: BillingPorts): Command {
   checkCommands(program, ports);
   auditCommands(program, ports);
   personalDataCommands(program, ports);
+  agentKeyCommands(program, ports);
   return program;
 }
 

@@ -1,5 +1,6 @@
 import { progressTo } from "./terminal/progress.ts";
 import { billingCommand } from "./billing-command.ts";
+import { tokenSigner } from "./agent-token.ts";
 import { runCommandLine } from "./command-line.ts";
 import { connect } from "./connection.ts";
 
@@ -9,6 +10,7 @@ const terminal = { out: console.log, error: console.error };
 const command = billingCommand({
   connect: () => connect(Deno.env.toObject()),
   terminal,
+  signToken: (key) => tokenSigner(Deno.env.toObject())(key),
   // On stderr: stdout holds the result alone, for pipes.
   progress: progressTo({
     write: (text) => Deno.stderr.writeSync(encoder.encode(text)),

@@ -22,7 +22,10 @@ export async function runCommandLine(
     writeOut: (text) => terminal.out(text.trimEnd()),
     writeErr: (text) => terminal.error(text.trimEnd()),
   });
-  for (const command of program.commands) command.copyInheritedSettings(program);
+  for (const command of program.commands) {
+    command.copyInheritedSettings(program);
+    for (const nested of command.commands) nested.copyInheritedSettings(program);
+  }
   try {
     await program.parseAsync(args, { from: "user" });
     return EXIT.ok;

@@ -5,6 +5,7 @@ import { measureClose, measureGrowthLogs } from "./close.ts";
 import { measureCloseBeside } from "./close-beside.ts";
 import { measureDocuments } from "./documents.ts";
 import type { Figure } from "./figure.ts";
+import { FLOOD_KEYS, measureFloods } from "./floods.ts";
 import { measureFreshness } from "./freshness.ts";
 import { type FunctionCost, measureFunctionMemory } from "./function-memory.ts";
 import { measureIngestHttp, measureReference, measureWebhooks } from "./http.ts";
@@ -62,6 +63,11 @@ export const groups: readonly Group[] = [
     keys: ["big_log"],
     onlyNamed: true,
     measure: async (sizes, tell) => tell(await measureBigLog(sizes)),
+  },
+  {
+    keys: FLOOD_KEYS,
+    onlyNamed: true,
+    measure: measureFloods,
   },
   {
     keys: ["render_html", "render_pdf"],

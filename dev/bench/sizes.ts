@@ -24,6 +24,8 @@ export interface Sizes {
   readonly reconciledInvoices: number;
   readonly referenceRows: number;
   readonly rounds: number;
+  /** Rows of each of the `floods`. */
+  readonly floodRows: number;
 }
 
 const standard: Sizes = {
@@ -44,6 +46,7 @@ const standard: Sizes = {
   reconciledInvoices: 10_000,
   referenceRows: 200_000,
   rounds: 3,
+  floodRows: 1_000_000,
 };
 
 /** `quick` takes less than a minute on two cores; `small` is for machines without room for 25 million rows. */
@@ -67,6 +70,7 @@ export const sizes: Readonly<Record<"default" | "quick" | "small", Sizes>> = {
     reconciledInvoices: 200,
     referenceRows: 5000,
     rounds: 1,
+    floodRows: 8000,
   },
   small: {
     ...standard,
@@ -74,5 +78,6 @@ export const sizes: Readonly<Record<"default" | "quick" | "small", Sizes>> = {
     rollupRows: 1_000_000,
     history: 4_000_000,
     bigLogRows: 5_000_000,
+    floodRows: 100_000,
   },
 };

@@ -28,6 +28,11 @@ export interface Route<
   readonly answer: Answer;
   /** Whether a POST changes nothing: reads by operators are on record. */
   readonly readsOnly?: boolean;
+  /**
+   * Whether the answer opens something without credentials, so that no cache may keep it: nor do we,
+   * so of a POST it is told once, and no Idempotency-Key is taken.
+   */
+  readonly opensByItself?: boolean;
   /** Of success: 201 where something was made, 200 otherwise. */
   readonly status: 200 | 201;
 }

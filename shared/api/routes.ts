@@ -1,4 +1,5 @@
 import * as audit from "./audit.ts";
+import * as agentKeys from "./agent-keys.ts";
 import * as clients from "./clients.ts";
 import * as deliveries from "./deliveries.ts";
 import * as events from "./events.ts";
@@ -61,5 +62,9 @@ export const ROUTES: readonly Route[] = [
   personalData.exportPersonalData,
   personalData.erasePersonalData,
   operations.openApi,
+  agentKeys.listAgentKeys,
+  agentKeys.createAgentKey,
+  agentKeys.rotateAgentKey,
+  agentKeys.revokeAgentKey,
   events.ingestUsage,
 ];

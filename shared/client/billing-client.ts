@@ -44,7 +44,7 @@ const RETRY_AFTER = [300, 1500];
 /**
  * A typed client over `supabase.functions.invoke`: with a user's session it sees what that user may
  * see. A call that did not get through is tried again under the same idempotency key, so nothing is
- * done twice.
+ * done twice; one whose answer holds a secret is not, because that answer is not kept.
  *
  *     const billing = billingClient(supabase);
  *     const { data, error } = await billing(listInvoices, { query: { period: "2026-06" } });
@@ -54,7 +54,8 @@ export function billingClient(
   pause: (milliseconds: number) => Promise<void> = sleep,
 ): BillingClient {
   return async (route, input) => {
-    const headers: Record<string, string> = route.method === "POST"
+    const mayRepeat = route.method !== "POST" || route.opensByItself !== true;
+    const headers: Record<string, string> = route.method === "POST" && mayRepeat
       ? { "idempotency-key": input.idempotencyKey ?? crypto.randomUUID() }
       : {};
     const body = route.method === "GET" ? undefined : JSON.stringify(input.body ?? {});
@@ -65,7 +66,7 @@ export function billingClient(
       );
       if (error === null) return { data: route.answer.parse(data), error: null };
       const wait = RETRY_AFTER[attempt];
-      if (wait === undefined || !mayRetry(error)) {
+      if (wait === undefined || !mayRepeat || !mayRetry(error)) {
         return { data: null, error: await problemOf(error) };
       }
       await pause(wait);

@@ -82,6 +82,14 @@ insert into billing.error_codes (code, http_status, meaning) values
   ('stripe_total_differs', 409, 'Stripe''s total of an invoice is not ours.'),
   ('base_fee_billed_twice', 409, 'A base fee is billed by Stripe or by us, not by both.'),
   ('correction_refused', 400, 'Usage events cannot correct logs: that is an operator''s act.'),
+  ('unauthorized', 401, 'The key is unknown, expired or revoked.'),
+  ('agent_not_allowed', 403, 'The key is of another agent.'),
+  ('client_not_allowed', 403, 'The key is for other clients.'),
+  ('time_not_allowed', 403, 'The event is older or further ahead than the key may log.'),
+  ('network_not_allowed', 403, 'The key may not be used from this address.'),
+  ('quota_exceeded', 429, 'The key has logged as many events as it may on this day.'),
+  ('unknown_agent_key', 404, 'No agent key has this id.'),
+  ('agent_key_ended', 409, 'The agent key is revoked, expired or replaced.'),
   ('no_running_period', 409, 'The client has no period at this time: not started yet, or ended.')
 on conflict (code) do update
 set http_status = excluded.http_status, meaning = excluded.meaning;
@@ -1163,7 +1171,9 @@ create table public.agent_usage_logs (
   metadata jsonb not null default '{}',
   "timestamp" timestamptz not null default now(),
   created_at timestamptz not null default now(),
-  client_id uuid,
+  -- Of a row that comes with a token of one client's agent and does not say whose it is.
+  client_id uuid default (
+    nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'billing_client')::uuid,
   corrects_id uuid,
   seq bigint generated always as identity,
   stored_by xid8 generated always as (billing.storing_transaction()) stored,
@@ -1592,8 +1602,9 @@ cross join lateral (
     else coalesce(
       case when l.other_features <> '{}' then billing.feature_reason(l.other_features) end,
       -- What corrects a row that is held is held with it.
-      case when exists (select from billing.held_logs h
-        where h.log_id in (l.id, l.corrects_id) and h.client_id = z.client_id)
+      -- By its id: all that is held of a client may be much.
+      case when exists (select from (select h.client_id from billing.held_logs h
+          where h.log_id in (l.id, l.corrects_id) offset 0) h where h.client_id = z.client_id)
         then 'too_many_keys' end,
       case when exists (select from billing.dismissed_logs d where d.log_id = l.id)
         then 'dismissed' end)
@@ -1613,6 +1624,396 @@ return case when stored_by = own_transaction then seq <= own_seq
   else pg_visible_in_snapshot(stored_by, snapshot) end;
 comment on function _billing.is_counted is
   'Whether a log row is counted by the watermark (snapshot, own_transaction, own_seq).';
+
+-- 20_usage/agent_keys/role.sql
+
+-- The role of agents that post to the Data API with a key of their own (a signed token). It may
+-- insert into the usage log what the policy of log_policy.sql allows, and nothing else.
+
+-- Roles belong to the cluster: another database may have made it.
+do $$
+begin
+  create role billing_agent nologin noinherit;
+exception when duplicate_object or unique_violation then
+  null;
+end $$;
+
+-- The Data API takes on the role that a token names where its own login role is a member of it.
+grant billing_agent to authenticator;
+grant usage on schema public, billing to billing_agent;
+
+-- 20_usage/agent_keys/keys.sql
+
+-- Keys of agents: whose usage a key may log, for which clients, how much and of which times. A key
+-- reads nothing and corrects nothing. Its token is told once; what is kept of it is a hash, apart
+-- from the key, so that neither views nor the audit log hold it.
+
+create table _billing.agent_keys (
+  id uuid primary key default gen_random_uuid(),
+  name text not null constraint agent_keys_name_length check (
+    btrim(name) <> '' and length(name) <= 200 and name !~ '[\x01-\x1f\x7f-\x9f]'),
+  kind text not null constraint agent_keys_kind_known check (kind in ('token', 'jwt')),
+  agent text constraint agent_keys_agent_length check (
+    btrim(agent) <> '' and length(agent) <= 200),
+  client_ids uuid[] constraint agent_keys_clients_named check (
+    cardinality(client_ids) between 1 and 1000 and array_position(client_ids, null) is null),
+  scopes text[] not null default '{usage:write}'
+    constraint agent_keys_scopes_known check (scopes <@ '{usage:write}'),
+  daily_events bigint constraint agent_keys_daily_events_positive check (daily_events > 0),
+  networks cidr[] constraint agent_keys_networks_of_tokens check (
+    networks is null or kind = 'token' and cardinality(networks) between 1 and 100
+    and array_position(networks, null) is null),
+  max_age interval not null constraint agent_keys_max_age_in_range check (
+    max_age > '0' and max_age <= '10 years'),
+  max_ahead interval not null constraint agent_keys_max_ahead_in_range check (
+    max_ahead >= '0' and max_ahead <= '24 hours'),
+  expires_at timestamptz,
+  revoked_at timestamptz,
+  revoked_because text,
+  replaces_id uuid unique references _billing.agent_keys (id),
+  created_by text not null default billing.actor(),
+  created_at timestamptz not null default now(),
+  -- A signed token is valid until it says so: one that never ends could only be revoked.
+  constraint agent_keys_jwt_expires check (kind = 'token' or expires_at is not null)
+);
+comment on table _billing.agent_keys is
+  'Keys of agents, what each may log, and until when. Never deleted: logs came by them.';
+alter table _billing.agent_keys enable row level security;
+revoke all on _billing.agent_keys from public;
+
+create table _billing.agent_key_hashes (
+  hash bytea primary key,
+  key_id uuid not null unique references _billing.agent_keys (id)
+);
+comment on table _billing.agent_key_hashes is
+  'SHA-256 of each token: 192 random bits need no slow hash.';
+alter table _billing.agent_key_hashes enable row level security;
+revoke all on _billing.agent_key_hashes from public;
+
+create table _billing.agent_key_use (
+  key_id uuid primary key references _billing.agent_keys (id),
+  last_used_at timestamptz not null default '-infinity'
+);
+comment on table _billing.agent_key_use is
+  'When each key was last used, to the minute: it is not written more often.';
+alter table _billing.agent_key_use enable row level security;
+revoke all on _billing.agent_key_use from public;
+
+-- Several rows a day, so that requests of one key never wait for each other's count.
+create table _billing.agent_key_days (
+  key_id uuid not null references _billing.agent_keys (id),
+  day date not null,
+  slot bigint generated always as identity,
+  events bigint not null,
+  primary key (key_id, day, slot)
+);
+comment on table _billing.agent_key_days is
+  'Events that keys with a quota have stored on each UTC day: the sum of the slots of the day.';
+alter table _billing.agent_key_days enable row level security;
+revoke all on _billing.agent_key_days from public;
+
+create view billing.agent_keys as
+select k.id, k.name, k.kind, k.agent, k.client_ids, k.scopes, k.daily_events,
+  case when k.daily_events is not null then (
+    select coalesce(sum(d.events), 0)::bigint from _billing.agent_key_days d
+    where d.key_id = k.id and d.day = (now() at time zone 'UTC')::date) end as events_today,
+  k.networks, k.max_age, k.max_ahead,
+  case when k.revoked_at is not null then 'revoked' when k.expires_at <= now() then 'expired'
+    when s.id is not null then 'replaced' else 'active' end as state,
+  k.expires_at, k.revoked_at, k.revoked_because, k.replaces_id, k.created_by, k.created_at,
+  case when isfinite(u.last_used_at) then u.last_used_at end as last_used_at
+from _billing.agent_keys k
+join _billing.agent_key_use u on u.key_id = k.id
+left join _billing.agent_keys s on s.replaces_id = k.id;
+comment on view billing.agent_keys is
+  'Keys of agents, without anything that opens: what each may log, its state and its last use.
+   A replaced key is valid until it expires. Read with the rights of the owner.';
+revoke all on billing.agent_keys from public;
+grant select on billing.agent_keys to service_role;
+
+-- 20_usage/agent_keys/manage.sql
+
+-- How operators make, replace and end keys of agents.
+
+-- `lea_`, 192 random bits, and 32 bits of their hash, by which a slip is told without a look-up.
+create function _billing.new_agent_token() returns text
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+declare
+  -- Version 4 uuids are 122 bits each of the server's strong randomness.
+  random_part constant text := left(encode(sha256(
+    uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())), 'hex'), 48);
+begin
+  return 'lea_' || random_part
+    || left(encode(sha256(convert_to('lea_' || random_part, 'UTF8')), 'hex'), 8);
+end $$;
+comment on function _billing.new_agent_token is 'A new token of an agent''s key.';
+
+create function _billing.store_agent_key(made _billing.agent_keys) returns text
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  token constant text := case when made.kind = 'token' then _billing.new_agent_token() end;
+begin
+  insert into _billing.agent_keys select made.*;
+  insert into _billing.agent_key_use (key_id) values (made.id);
+  if token is not null then
+    insert into _billing.agent_key_hashes (hash, key_id)
+    values (sha256(convert_to(token, 'UTF8')), made.id);
+  end if;
+  return token;
+end $$;
+comment on function _billing.store_agent_key is
+  'Stores a key; returns its token, which is kept nowhere, or null for keys of kind jwt.';
+
+create function billing.create_agent_key(
+  name text, client_ids uuid[], agent text default null, daily_events bigint default null,
+  networks cidr[] default null, max_age interval default '31 days',
+  max_ahead interval default '1 hour', expires_at timestamptz default now() + interval '1 year',
+  kind text default 'token'
+) returns table (id uuid, token text)
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+-- Definer: keys are written by these functions alone.
+declare
+  unknown text;
+  made _billing.agent_keys;
+begin
+  select string_agg(g.id::text, ', ') into unknown from unnest(client_ids) g(id)
+  where not exists (select from public.clients c where c.id = g.id);
+  if unknown is not null then
+    perform billing.raise_error('unknown_client', format('there is no client %s', unknown));
+  elsif expires_at <= now() then
+    perform billing.raise_error('invalid_argument', 'expires_at is in the past');
+  end if;
+  made := row(gen_random_uuid(), name, kind, agent, client_ids, '{usage:write}', daily_events,
+    networks, max_age, max_ahead, expires_at, null, null, null, billing.actor(), now());
+  return query select made.id, _billing.store_agent_key(made);
+exception when check_violation or not_null_violation then
+  perform billing.raise_error('invalid_argument', sqlerrm,
+    'a jwt key has an expiry and no networks; see docs/security.md');
+end $$;
+comment on function billing.create_agent_key is
+  'Makes a key that may log usage of one agent (null: of any) for these clients (null: all).
+   Returns the token, which is shown this once; of kind jwt the token is signed elsewhere.';
+grant execute on function billing.create_agent_key(
+  text, uuid[], text, bigint, cidr[], interval, interval, timestamptz, text) to service_role;
+
+create function _billing.live_key_to_change(key uuid) returns _billing.agent_keys
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  found_key _billing.agent_keys;
+begin
+  select * into found_key from _billing.agent_keys k where k.id = key for update;
+  if found_key.id is null then
+    perform billing.raise_error('unknown_agent_key', format('there is no agent key %s', key));
+  elsif found_key.revoked_at is not null or found_key.expires_at <= now() then
+    perform billing.raise_error('agent_key_ended',
+      format('agent key %s has been revoked or has expired', key), 'make a new one');
+  end if;
+  return found_key;
+end $$;
+comment on function _billing.live_key_to_change is 'A key that has not ended, locked; else raises.';
+
+create function billing.rotate_agent_key(key uuid, overlap interval default '24 hours')
+returns table (id uuid, token text)
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+-- Definer: as above.
+declare
+  old constant _billing.agent_keys := _billing.live_key_to_change(key);
+  made _billing.agent_keys := old;
+begin
+  if overlap is null or overlap < '0' or overlap > '90 days' then
+    perform billing.raise_error('invalid_argument', 'overlap is 0 to 90 days');
+  elsif exists (select from _billing.agent_keys s where s.replaces_id = key) then
+    perform billing.raise_error('agent_key_ended', format('agent key %s is replaced', key),
+      'rotate its successor, or revoke it');
+  end if;
+  made.id := gen_random_uuid();
+  made.replaces_id := key;
+  made.created_by := billing.actor();
+  made.created_at := now();
+  -- As long a life as the old one had.
+  made.expires_at := now() + (old.expires_at - old.created_at);
+  update _billing.agent_keys k set expires_at = least(k.expires_at, now() + overlap)
+  where k.id = key;
+  return query select made.id, _billing.store_agent_key(made);
+end $$;
+comment on function billing.rotate_agent_key is
+  'Makes the successor of a key, with the same rights; the old key is valid for the overlap still.';
+grant execute on function billing.rotate_agent_key(uuid, interval) to service_role;
+
+create function billing.revoke_agent_key(key uuid, reason text default null) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+-- Definer: as above.
+begin
+  update _billing.agent_keys k
+  set revoked_at = coalesce(k.revoked_at, clock_timestamp()),
+    revoked_because = coalesce(k.revoked_because, left(reason, 500))
+  where k.id = key;
+  if not found then
+    perform billing.raise_error('unknown_agent_key', format('there is no agent key %s', key));
+  end if;
+end $$;
+comment on function billing.revoke_agent_key is
+  'Ends a key at once: from this commit on nothing is logged with it. Twice does no harm.';
+grant execute on function billing.revoke_agent_key(uuid, text) to service_role;
+
+-- 20_usage/agent_keys/check.sql
+
+-- Whether a key may log an event. Both ways in ask here: ingest-usage and the policy of the log.
+
+-- A key that is valid now; raises for one that is unknown, expired or revoked, all alike. Nothing
+-- is locked: an agent waits for nobody.
+create function _billing.valid_agent_key(key uuid, key_kind text) returns _billing.agent_keys
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+  valid _billing.agent_keys;
+begin
+  select * into valid from _billing.agent_keys k
+  where k.id = key and k.kind = key_kind and k.revoked_at is null
+    and (k.expires_at is null or k.expires_at > now()) and 'usage:write' = any (k.scopes);
+  if valid.id is null then
+    perform billing.raise_error('unauthorized', 'the key is not valid');
+  end if;
+  return valid;
+end $$;
+comment on function _billing.valid_agent_key is
+  'A key that is valid now; else raises unauthorized.';
+
+-- Which of a key's clients a claim names: its id or external id. Null for a key of all clients.
+create function _billing.claimed_client(key _billing.agent_keys, claim text) returns uuid
+language sql stable
+return (select r.client_id from billing.client_references r
+  where r.reference = claim and r.client_id = any (key.client_ids));
+comment on function _billing.claimed_client is
+  'The client of a key that a claim names; null where the key is for no such client.';
+
+-- Why a key may not log an event: a code, or null where it may.
+create function _billing.refused_by_key(
+  key _billing.agent_keys, agent text, client uuid, "at" timestamptz
+) returns text language sql stable
+return case when agent <> key.agent then 'agent_not_allowed'
+  when key.client_ids is not null and not coalesce(client = any (key.client_ids), false)
+    then 'client_not_allowed'
+  when "at" < now() - key.max_age or "at" > now() + key.max_ahead then 'time_not_allowed' end;
+comment on function _billing.refused_by_key is
+  'The code of what a key may not: agent_not_allowed, client_not_allowed, time_not_allowed.';
+
+-- Whether a key may be used from an address; of an IPv6 caller the address is a network, the /64.
+create function _billing.is_in_networks(networks cidr[], address text) returns boolean
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+  return networks is null or coalesce(address::inet <<= any (networks), false);
+exception when data_exception then
+  return false;
+end $$;
+comment on function _billing.is_in_networks is
+  'Whether an address lies in one of the networks; without networks every address does.';
+
+-- Counts events towards the key's quota of the day, or raises quota_exceeded and counts nothing.
+-- What other requests of the key have not committed is not seen: they may together exceed the quota
+-- by what is in flight.
+create function _billing.use_agent_key(key _billing.agent_keys, new_events bigint) returns void
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  today constant date := (now() at time zone 'UTC')::date;
+begin
+  if key.daily_events is not null then
+    if new_events + (select coalesce(sum(d.events), 0) from _billing.agent_key_days d
+        where d.key_id = key.id and d.day = today) > key.daily_events then
+      perform billing.raise_error('quota_exceeded',
+        format('the key may log %s events a day', key.daily_events), 'retry tomorrow (UTC)');
+    end if;
+    update _billing.agent_key_days d set events = d.events + new_events
+    where (d.key_id, d.day, d.slot) = (select f.key_id, f.day, f.slot
+      from _billing.agent_key_days f where f.key_id = key.id and f.day = today
+      limit 1 for update skip locked);
+    if not found then
+      insert into _billing.agent_key_days (key_id, day, events)
+      values (key.id, today, new_events);
+      delete from _billing.agent_key_days d
+      where (d.key_id, d.day, d.slot) in (select f.key_id, f.day, f.slot
+        from _billing.agent_key_days f where f.key_id = key.id and f.day < today - 31
+        for update skip locked);
+    end if;
+  end if;
+  update _billing.agent_key_use u set last_used_at = now()
+  where u.key_id in (select f.key_id from _billing.agent_key_use f
+    where f.key_id = key.id and f.last_used_at < now() - interval '1 minute'
+    for update skip locked);
+end $$;
+comment on function _billing.use_agent_key is
+  'Notes that a key was used for so many events; raises quota_exceeded beyond its quota.';
+
+-- For ingest-usage: which key a token is of, by the token's hash, and what it fills in.
+create function billing.find_agent_key(token_hash text)
+returns table (id uuid, agent text)
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
+-- Definer: hashes are read by this function alone.
+begin
+  return query
+  select k.id, k.agent
+  from _billing.agent_key_hashes h join _billing.agent_keys k on k.id = h.key_id
+  where h.hash = decode(token_hash, 'hex') and k.revoked_at is null
+    and (k.expires_at is null or k.expires_at > now());
+end $$;
+comment on function billing.find_agent_key is
+  'The valid key whose token has this SHA-256 (hexadecimal); none where that is unknown or ended.';
+grant execute on function billing.find_agent_key(text) to service_role;
+
+-- 20_usage/agent_keys/log_policy.sql
+
+-- What role billing_agent may insert into the log through the Data API. Its token names the key;
+-- what the key may is read here with each row, so that revoking it holds at once.
+
+create function billing.agent_may_log(
+  agent text, client_id uuid, metadata jsonb, "timestamp" timestamptz
+) returns boolean language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp as $$
+-- Definer: the role may read no key.
+declare
+  claims constant jsonb := nullif(current_setting('request.jwt.claims', true), '')::jsonb;
+  key _billing.agent_keys;
+  claim constant text := nullif(btrim(metadata ->> 'client_id'), '');
+  refused text;
+begin
+  if claims ->> 'billing_key' ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then
+    key := _billing.valid_agent_key((claims ->> 'billing_key')::uuid, 'jwt');
+  else
+    perform billing.raise_error('unauthorized', 'the token names no key');
+  end if;
+  refused := case
+    -- The log goes by client_id; a row that calls two clients is wrong about one of them.
+    when key.client_ids is not null and client_id <> _billing.claimed_client(key, claim)
+      then 'client_not_allowed'
+    when key.client_ids is not null and client_id is not null and claim is not null
+      and _billing.claimed_client(key, claim) is null then 'client_not_allowed'
+    else _billing.refused_by_key(
+      key, agent, coalesce(client_id, _billing.claimed_client(key, claim)), "timestamp") end;
+  if refused is not null then
+    perform billing.raise_error(refused, format('the key may not log this: agent %s, client %s, '
+      'time %s', agent, coalesce(client_id::text, claim, 'none'), "timestamp"));
+  end if;
+  perform _billing.use_agent_key(key, 1);
+  return true;
+end $$;
+comment on function billing.agent_may_log is
+  'Whether the key that the request''s token names may log this row; raises why not.';
+grant execute on function billing.agent_may_log(text, uuid, jsonb, timestamptz) to billing_agent;
+
+-- Column defaults, generated columns and checks are computed with the rights of who inserts.
+grant execute on function billing.new_id() to billing_agent;
+grant execute on function billing.storing_transaction() to billing_agent;
+grant execute on function billing.refuse_negative(text, numeric) to billing_agent;
+grant execute on function billing.refuse_nan(text, numeric) to billing_agent;
+
+-- No select: what was inserted is not shown, and `Prefer: return=representation` is refused.
+grant insert (id, agent, endpoint, model, input_tokens, output_tokens, web_searches,
+  other_features, input_cost, output_cost, feature_cost, total_cost, metadata, "timestamp",
+  client_id)
+  on public.agent_usage_logs to billing_agent;
+
+create policy "keys of agents log for their clients" on public.agent_usage_logs
+  for insert to billing_agent
+  with check (billing.agent_may_log(agent, client_id, metadata, "timestamp"));
 
 -- 20_usage/log_owners.sql
 
@@ -2242,7 +2643,9 @@ $$;
 create function billing.rebuild_usage(
   from_day date default '-infinity', until_day date default 'infinity', agents text[] default null
 ) returns void language plpgsql security definer
-set search_path = pg_catalog, pg_temp set jit = off as $$
+set search_path = pg_catalog, pg_temp
+-- Records are compared with sums of logs that have no statistics: hashed, whatever is expected.
+set enable_nestloop = off set enable_mergejoin = off set jit = off as $$
 -- Definer: callers may ask for a rebuild, only these functions write usage_records.
 declare
   nothing billing.usage_watermark;
@@ -2273,7 +2676,7 @@ begin
           where (l.client_id, l.usage_day, l.model, l.metric, l.agent)
             = (r.client_id, r.usage_day, r.model, r.metric, r.agent))
       returning r.client_id, r.usage_day
-    ), busy as (
+    ), busy as materialized (
       -- As in the rollup; keys that leave make room.
       select d.client_id, d.usage_day, k.keys - (select count(*) from gone g
         where g.client_id = d.client_id and g.usage_day = d.usage_day) as keys
@@ -2328,6 +2731,8 @@ begin
       agents);
     most := null;
   end loop;
+  -- From here on indexes find what little there is; the settings end with the function anyway.
+  perform set_config('enable_nestloop', 'on', true), set_config('enable_mergejoin', 'on', true);
   if agents is null then
     delete from billing.quarantined_logs q
     where q.occurred_at >= (from_day - 2)::timestamp at time zone 'UTC'
@@ -2578,7 +2983,7 @@ begin
   loop
     with new_usage as materialized (
       select * from _billing.sum_logs(since, upto)
-    ), busy as (
+    ), busy as materialized (
       select d.client_id, d.usage_day, k.keys
       from (select n.client_id, n.usage_day, count(*) as keys from new_usage n
         where n.client_id is not null group by n.client_id, n.usage_day) d
@@ -5538,6 +5943,69 @@ language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
 $$;
 comment on function billing.quarantine_summary is 'Log rows in quarantine per reason.';
 grant execute on function billing.quarantine_summary() to service_role;
+
+-- 40_rating/dismiss_unpriced.sql
+
+-- Usage without a price that nobody will ever give one: a bug or a flood of an agent. Its log rows
+-- are dismissed, whole, and the month that they block is free. What has a price stays: a row is
+-- chosen by the metric that has none.
+
+create function billing.dismiss_unpriced(
+  why text, client uuid default null, agent text default null, model text default null,
+  metric text default null
+) returns bigint language plpgsql security definer set search_path = pg_catalog, pg_temp
+set enable_nestloop = off set enable_mergejoin = off set jit = off as $$
+-- Definer: callers may dismiss what blocks a month, and no other log.
+declare
+  dismissed bigint;
+begin
+  if btrim(coalesce(why, '')) = '' then
+    perform billing.raise_error('invalid_argument', 'a dismissal needs a reason (why)');
+  end if;
+  -- A rollup that is under way decides before.
+  perform from billing.usage_watermark for update;
+  perform _billing.rollup();
+  with unpriced as materialized (
+    select q.client_id, q.agent, q.model, q.metric, q.first_day, q.last_day
+    from billing.quarantine q
+    where q.reason = 'unpriced_usage'
+      and (client is null or q.client_id = client)
+      and (dismiss_unpriced.agent is null or q.agent = dismiss_unpriced.agent)
+      and (dismiss_unpriced.model is null or q.model = dismiss_unpriced.model)
+      and (dismiss_unpriced.metric is null or q.metric = dismiss_unpriced.metric)
+  ), keys as materialized (
+    -- On its own: joined before its metrics are told apart, each log would meet each of them.
+    select k.id, k.client_id, k.usage_day, k.agent, k.model, k.metric
+    from _billing.log_keys k
+    -- A client's day reaches two days beyond that of UTC at most.
+    where k."timestamp" >= (select min(x.first_day) - 2 from unpriced x)
+      and k."timestamp" < (select max(x.last_day) + 3 from unpriced x)
+      and k.agent in (select x.agent from unpriced x)
+  ), chosen as materialized (
+    select distinct k.id, k.client_id, k.agent, k.usage_day
+    from unpriced u
+    join keys k on (k.client_id, k.agent, k.model, k.metric)
+      = (u.client_id, u.agent, u.model, u.metric)
+      and k.usage_day >= u.first_day and k.usage_day <= u.last_day
+  ), gone as (
+    insert into billing.dismissed_logs (log_id, why)
+    select c.id, dismiss_unpriced.why from chosen c
+    on conflict (log_id) do nothing
+    returning log_id
+  ), asked as (
+    insert into billing.rebuild_requests (agents, client_ids, from_day, until_day)
+    select array_agg(distinct c.agent), array_agg(distinct c.client_id), min(c.usage_day),
+      max(c.usage_day) + 1
+    from chosen c
+    having count(*) > 0
+  )
+  select count(*) into dismissed from gone;
+  return dismissed;
+end $$;
+comment on function billing.dismiss_unpriced is
+  'Decides that log rows with usage that has no price are not to be billed, and why; returns how
+   many. The next rollup takes them out of the records.';
+grant execute on function billing.dismiss_unpriced(text, uuid, text, text, text) to service_role;
 
 -- 40_rating/quarantine_counts.sql
 
@@ -9330,6 +9798,19 @@ returns bigint language sql set search_path = pg_catalog, pg_temp as $$
 $$;
 comment on function _billing.log_refusals is
   'Moves counts of refused requests of hours that are over into the audit log.';
+
+-- 50_invoicing/agent_key_audit.sql
+
+-- Keys of agents are made, replaced and revoked in the audit log's sight. It holds no hash and no
+-- token: these are not columns of the key. Use of a key is not a change of it.
+create trigger audit_insert after insert on _billing.agent_keys
+  referencing new table as new_rows
+  for each statement execute function _billing.audit_insert();
+create trigger audit_update after update on _billing.agent_keys
+  referencing old table as old_rows new table as new_rows
+  for each statement execute function _billing.audit_update();
+create trigger refuse_delete before delete or truncate on _billing.agent_keys
+  for each statement execute function _billing.refuse_change();
 
 -- 60_delivery/deliveries.sql
 
@@ -13474,6 +13955,88 @@ end $$;
 comment on function billing.ingest_usage is
   'Stores a batch of usage events; per event: inserted, duplicate, conflict or invalid, and why.';
 grant execute on function billing.ingest_usage(jsonb) to service_role;
+
+-- 80_api/ingestion_by_key.sql
+
+-- Batches of usage events that come with a key of an agent.
+
+-- A time as an event says it; null where the log would not take it, which tells why.
+create function _billing.event_time(said text) returns timestamptz
+language plpgsql stable set search_path = pg_catalog, pg_temp set timezone = 'UTC' as $$
+begin
+  return coalesce(said::timestamptz, now());
+exception when data_exception then
+  return null;
+end $$;
+comment on function _billing.event_time is 'The time that an event says; now where it says none.';
+
+-- Events as they are stored for a key, with what the key fills in, or why they are refused.
+create function _billing.events_by_key(key _billing.agent_keys, events jsonb)
+returns table (index integer, event jsonb, refused text)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select e.place::integer - 1,
+    e.value || jsonb_strip_nulls(jsonb_build_object('agent', n.agent, 'client_id', o.client_id)),
+    _billing.refused_by_key(key, n.agent, o.client_id,
+      _billing.event_time(e.value ->> 'timestamp'))
+  from jsonb_array_elements(events) with ordinality e(value, place)
+  cross join lateral (select coalesce(e.value ->> 'agent', key.agent) as agent,
+    nullif(btrim(coalesce(e.value ->> 'client_id', e.value -> 'metadata' ->> 'client_id')), '')
+      as claim offset 0) n
+  cross join lateral (select case when key.client_ids is not null then
+    case when n.claim is not null then _billing.claimed_client(key, n.claim)
+      when cardinality(key.client_ids) = 1 then key.client_ids[1] end end as client_id offset 0) o
+  order by 1;
+$$;
+comment on function _billing.events_by_key is
+  'Events with the agent and client of the key where they say none; the code of what is refused.';
+
+-- As billing.ingest_usage, for an agent's key. The key is read again here: it may have been revoked
+-- since the request was let in.
+create function billing.ingest_usage_by_key(key uuid, events jsonb, address text default null)
+returns table (index integer, result text, id uuid, detail text, code text)
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+-- Definer: keys and their use are inside.
+declare
+  valid constant _billing.agent_keys := _billing.valid_agent_key(key, 'token');
+  allowed jsonb;
+  places integer[];
+  refusals jsonb;
+  results jsonb;
+begin
+  if not _billing.is_in_networks(valid.networks, address) then
+    perform billing.raise_error('network_not_allowed',
+      format('the key may not be used from %s', coalesce(address, 'an unknown address')));
+  end if;
+  select coalesce(jsonb_agg(e.event order by e.index) filter (where e.refused is null), '[]'),
+    array_agg(e.index order by e.index) filter (where e.refused is null),
+    coalesce(jsonb_agg(jsonb_build_array(e.index, e.refused, e.event -> 'id'))
+      filter (where e.refused is not null), '[]')
+  into allowed, places, refusals
+  from _billing.events_by_key(valid, events) e;
+  select coalesce(jsonb_agg(to_jsonb(i)), '[]') into results from billing.ingest_usage(allowed) i;
+  -- What was stored already is not counted twice.
+  perform _billing.use_agent_key(valid,
+    (select count(*) from jsonb_array_elements(results) r where r.value ->> 'result' = 'inserted'));
+  return query
+  select places[(r.value ->> 'index')::integer + 1], r.value ->> 'result',
+    (r.value ->> 'id')::uuid,
+    -- A key with clients learns of another client's row that its id is taken, nothing else.
+    case when r.value ->> 'result' = 'conflict' and valid.client_ids is not null
+        and not exists (select from public.agent_usage_logs l
+          where l.id = (r.value ->> 'id')::uuid and l.client_id = any (valid.client_ids))
+      then 'id' else r.value ->> 'detail' end, null::text
+  from jsonb_array_elements(results) r
+  union all
+  select (f.value ->> 0)::integer, 'invalid', (f.value ->> 2)::uuid, e.meaning, e.code
+  from jsonb_array_elements(refusals) f
+  join billing.error_codes e on e.code = f.value ->> 1
+  order by 1;
+end $$;
+comment on function billing.ingest_usage_by_key is
+  'Stores a batch of usage events with a key; what the key may not log is invalid, with a code.
+   Raises unauthorized for a key that is not valid, network_not_allowed for an address that is not
+   in its networks, and quota_exceeded beyond its quota.';
+grant execute on function billing.ingest_usage_by_key(uuid, jsonb, text) to service_role;
 
 -- 80_api/idempotency.sql
 

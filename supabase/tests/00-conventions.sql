@@ -1,6 +1,6 @@
 -- House rules that the catalog can answer for: asked of everything there is, not of a list.
 begin;
-select plan(27);
+select plan(29);
 
 create view pg_temp.tables as
 select c.oid, n.nspname as schema, c.relname as name, c.relkind as kind, c.relrowsecurity as rls
@@ -39,8 +39,23 @@ select is_empty($$
 select is_empty($$
   select t.name, p.policyname from pg_temp.tables t
   join pg_policies p on p.schemaname = t.schema and p.tablename = t.name
-  where p.roles <> '{authenticated}' or p.cmd <> 'SELECT'$$,
-  'policies are for authenticated and for reading; the service role needs none');
+  where (p.roles <> '{authenticated}' or p.cmd <> 'SELECT')
+    and (t.name, p.roles, p.cmd) <> ('agent_usage_logs', '{billing_agent}', 'INSERT')$$,
+  'policies are for authenticated and for reading, but that of agents'' keys for their log; the
+   service role needs none');
+select is_empty($$
+  select t.name, p from pg_temp.tables t
+  cross join unnest('{select,insert,update,references}'::text[]) p
+  where has_any_column_privilege('billing_agent', t.oid, p)
+    and (t.name, p) <> ('agent_usage_logs', 'insert')
+  union all
+  select t.name, p from pg_temp.tables t cross join unnest('{delete,truncate,trigger}'::text[]) p
+  where has_table_privilege('billing_agent', t.oid, p)$$,
+  'agents'' keys insert into the log and nothing else');
+select set_eq($$select f.proname from pg_temp.functions f
+  where has_function_privilege('billing_agent', f.oid, 'execute')$$,
+  '{agent_may_log,new_id,storing_transaction,refuse_negative,refuse_nan}'::name[],
+  'and call what an insert calls');
 select is_empty($$
   select t.name, p.privilege from pg_temp.tables t
   cross join (values ('truncate'), ('trigger'), ('references')) p(privilege)
@@ -63,7 +78,8 @@ select set_eq($$
 
 -- billing is what somebody is granted, _billing what nobody is.
 select is_empty($$
-  select r.role from (values ('anon'), ('authenticated'), ('service_role')) r(role)
+  select r.role
+  from (values ('anon'), ('authenticated'), ('service_role'), ('billing_agent')) r(role)
   where has_schema_privilege(r.role, '_billing', 'usage')$$, 'nobody may use what is inside');
 select is_empty($$
   select name from pg_temp.tables t
@@ -73,7 +89,7 @@ select is_empty($$
     <> (t.schema = 'billing')$$, 'what is granted stands in billing, and nothing else: relations');
 select is_empty($$
   select f.signature from pg_temp.functions f
-  cross join (values ('anon'), ('authenticated'), ('service_role')) r(role)
+  cross join (values ('anon'), ('authenticated'), ('service_role'), ('billing_agent')) r(role)
   where f.schema <> 'public' group by f.signature, f.schema
   having bool_or(has_function_privilege(r.role, f.oid, 'execute')) <> (f.schema = 'billing')$$,
   'and functions');

@@ -1,5 +1,6 @@
 import { createClient } from "@supabase/supabase-js";
 import { SignJWT } from "jose";
+import type { Sql } from "postgres";
 import { jwtKeyId, jwtSecret, platformKeys } from "../../platform/keys.ts";
 import { platform } from "../support/platform-env.ts";
 
@@ -13,6 +14,8 @@ export const ACTORS = [
   "stranger",
   "operator",
   "agent",
+  "keyed",
+  "signed",
   "cron",
   "service",
 ] as const;
@@ -38,6 +41,30 @@ export async function operatorHeaders(): Promise<Headers> {
     .setSubject(crypto.randomUUID()).setAudience("authenticated").setIssuedAt()
     .setExpirationTime("1h").sign(new TextEncoder().encode(jwtSecret));
   return userHeaders(token);
+}
+
+/**
+ * Headers of agents with keys of their own, for one client: `keyed` has a token for ingest-usage,
+ * `signed` a signed one for the Data API.
+ */
+export async function agentHeaders(sql: Sql, client: string): Promise<{
+  readonly keyed: Headers;
+  readonly signed: Headers;
+}> {
+  const make = async (kind: string) => {
+    const [made] = await sql<{ id: string; token: string }[]>`
+      select * from billing.create_agent_key(${kind}, array[${client}]::uuid[], kind => ${kind})`;
+    return made ?? { id: "", token: "" };
+  };
+  const [keyed, signed] = [await make("token"), await make("jwt")];
+  const token = await new SignJWT({
+    role: "billing_agent",
+    billing_key: signed.id,
+    billing_client: client,
+  }).setProtectedHeader({ alg: "HS256", typ: "JWT" }).setIssuedAt().setExpirationTime("1h")
+    .sign(new TextEncoder().encode(jwtSecret));
+  const both = (key: string) => ({ apikey: key, authorization: `Bearer ${key}` });
+  return { keyed: both(keyed.token), signed: both(token) };
 }
 
 /** Headers of the secret keys and of nobody. */

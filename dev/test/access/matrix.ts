@@ -70,9 +70,19 @@ export const INSERTED_COLUMNS: Readonly<Record<string, string>> = {
     "metadata,model,other_features,output_cost,output_tokens,timestamp,total_cost,web_searches",
 };
 
+/**
+ * What agents with a signed token of their own may do in `public`: insert these columns, of rows for
+ * the clients of their key, and nothing else.
+ */
+export const SIGNED_AGENT: Readonly<Record<string, string>> = {
+  agent_usage_logs: "agent,client_id,endpoint,feature_cost,id,input_cost,input_tokens,metadata," +
+    "model,other_features,output_cost,output_tokens,timestamp,total_cost,web_searches",
+};
+
 /** Tables and views of `billing`, which the Data API does not expose: what service_role may do. */
 export const INTERNAL: Readonly<Record<string, string>> = {
   account_entries: "select",
+  agent_keys: "select",
   agent_model_usage: "select",
   attributed_logs: "select",
   audit_erasures: "select",
@@ -116,6 +126,14 @@ export const INTERNAL: Readonly<Record<string, string>> = {
 
 /** Functions of `billing` that service_role may call; `authenticated` calls those of its policies. */
 export const CALLABLE = {
+  // By the policy, defaults and checks of the log.
+  billing_agent: [
+    "agent_may_log",
+    "new_id",
+    "refuse_nan",
+    "refuse_negative",
+    "storing_transaction",
+  ],
   authenticated: ["is_operator", "my_clients", "readable_clients"],
   service_role: [
     "actor",
@@ -142,10 +160,12 @@ export const CALLABLE = {
     "correct_log",
     "count_quarantine",
     "count_usage",
+    "create_agent_key",
     "create_one_off_invoice",
     "current_spend",
     "day_of",
     "dismiss_quarantined",
+    "dismiss_unpriced",
     "end_service",
     "erase_personal_data",
     "event_differences",
@@ -153,6 +173,7 @@ export const CALLABLE = {
     "export_personal_data",
     "feature_reason",
     "finalize_invoice",
+    "find_agent_key",
     "finish_run",
     "forget_stripe_customer",
     "full_days",
@@ -161,6 +182,7 @@ export const CALLABLE = {
     "heal_run",
     "heal_step",
     "ingest_usage",
+    "ingest_usage_by_key",
     "insert_events",
     "is_built_in",
     "is_negation",
@@ -217,6 +239,8 @@ export const CALLABLE = {
     "requeue_delivery",
     "require_second_factor",
     "retract_log",
+    "revoke_agent_key",
+    "rotate_agent_key",
     "run_if_due",
     "run_monthly",
     "run_report_text",
@@ -297,8 +321,12 @@ export const ENDPOINTS: Readonly<Record<string, readonly string[]>> = {
   verifyAudit: staff,
   exportPersonalData: staff,
   erasePersonalData: staff,
+  listAgentKeys: staff,
+  createAgentKey: staff,
+  rotateAgentKey: staff,
+  revokeAgentKey: staff,
   openApi: ["anon", "member", "operator", "agent", "cron", "service"],
-  ingestUsage: ["service", "agent"],
+  ingestUsage: ["service", "agent", "keyed"],
 };
 
 /** Edge functions that are not made of endpoints: who may call them. */
@@ -308,7 +336,16 @@ export const FUNCTIONS: Readonly<Record<string, readonly string[]>> = {
   "reconcile-stripe": ["service", "cron"],
   "render-invoice": readers,
   // Stripe has no key of ours: the handler refuses requests without its signature.
-  "stripe-webhook": ["anon", "member", "operator", "agent", "cron", "service"],
+  "stripe-webhook": [
+    "anon",
+    "member",
+    "operator",
+    "agent",
+    "keyed",
+    "signed",
+    "cron",
+    "service",
+  ],
 };
 
 /** Edge functions whose endpoints are listed above. */

@@ -9,6 +9,7 @@ const SHAPES: Readonly<Record<string, RegExp>> = {
   "a webhook secret": /\bwhsec_[A-Za-z0-9+/=]{20,}/g,
   "a secret key of Supabase": /\bsb_secret_[A-Za-z0-9_-]{20,}/g,
   "an access token of Supabase": /\bsbp_[a-f0-9]{40}/g,
+  "a token of an agent's key": /\blea_[a-f0-9]{56}\b/g,
   "a signed token": /\beyJ[\w-]{15,}\.eyJ[\w-]{15,}\.[\w-]{20,}/g,
   "a key of Resend": /\bre_[A-Za-z0-9]{8}_[A-Za-z0-9]{16,}/g,
   "a private key": /-----BEGIN [A-Z ]*PRIVATE KEY/g,

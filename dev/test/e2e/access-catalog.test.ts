@@ -1,6 +1,6 @@
 import { deepStrictEqual } from "node:assert/strict";
 import postgres from "postgres";
-import { CALLABLE, INSERTED_COLUMNS, INTERNAL, TABLES } from "../access/matrix.ts";
+import { CALLABLE, INSERTED_COLUMNS, INTERNAL, SIGNED_AGENT, TABLES } from "../access/matrix.ts";
 import { platform } from "../support/platform-env.ts";
 
 // What the catalog grants is what the matrix says. `npm run mutate` runs these alone, on a database
@@ -52,8 +52,29 @@ Deno.test("where the service may not write a whole table, its columns are named"
   );
 });
 
+Deno.test("an agent with a signed token inserts what its row says and has no other right on anything", async () => {
+  const rows = await sql<{ name: string; right: string; columns: string }[]>`
+    select c.relname as name, p as right, string_agg(a.attname, ',' order by a.attname) as columns
+    from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0
+    cross join unnest('{select,insert,update,references}'::text[]) p
+    where c.relnamespace::regnamespace::text in ('public', 'billing', '_billing', 'auth', 'storage')
+      and c.relkind in ('r', 'p', 'v', 'm', 'f')
+      and has_column_privilege('billing_agent', c.oid, a.attnum, p)
+    group by 1, 2`;
+  deepStrictEqual(
+    rows.map((row) => ({ ...row })),
+    Object.entries(SIGNED_AGENT).map(([name, columns]) => ({ name, right: "insert", columns })),
+  );
+  const whole = await sql`
+    select c.relname, p from pg_class c, unnest('{delete,truncate,trigger}'::text[]) p
+    where c.relnamespace::regnamespace::text in ('public', 'billing', '_billing')
+      and c.relkind in ('r', 'p', 'v', 'm', 'f')
+      and has_table_privilege('billing_agent', c.oid, p)`;
+  deepStrictEqual([...whole], []);
+});
+
 Deno.test("every callable function has its row; nothing of public can be called", async () => {
-  for (const role of ["anon", "authenticated", "service_role"] as const) {
+  for (const role of ["anon", "authenticated", "billing_agent", "service_role"] as const) {
     const rows = await sql<{ name: string; schema: string }[]>`
       select distinct p.proname as name, p.pronamespace::regnamespace::text as schema
       from pg_proc p

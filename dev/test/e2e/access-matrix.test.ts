@@ -5,6 +5,7 @@ import { listFiles } from "../runner/files.ts";
 import {
   type ActorName,
   ACTORS,
+  agentHeaders,
   type Headers,
   KEY_HEADERS,
   operatorHeaders,
@@ -16,6 +17,7 @@ import {
   ENDPOINTS,
   FUNCTIONS,
   INTERNAL,
+  SIGNED_AGENT,
   TABLES,
 } from "../access/matrix.ts";
 import { fullClient } from "../access/two-clients.ts";
@@ -27,6 +29,7 @@ const mine = await fullClient(sql, member.id, `MATRIX-${crypto.randomUUID()}`);
 const theirs = await fullClient(sql, stranger.id, `MATRIX-${crypto.randomUUID()}`);
 const headers: Record<ActorName, Headers> = {
   ...KEY_HEADERS,
+  ...await agentHeaders(sql, mine.id),
   member: member.headers,
   stranger: stranger.headers,
   operator: await operatorHeaders(),
@@ -102,13 +105,17 @@ for (const [table, { member: condition }] of Object.entries(TABLES)) {
     strictEqual(await readable(table, headers.service), all, "service");
     // To the Data API every secret key is the service role: only functions tell them apart.
     strictEqual(await readable(table, headers.cron), all, "cron");
-    strictEqual(await readable(table, headers.anon), "refused", "anon");
+    for (const actor of ["anon", "keyed", "signed"] as const) {
+      strictEqual(await readable(table, headers[actor]), "refused", actor);
+    }
   });
 
   Deno.test(`${table}: neither members nor operators nor anybody can write`, async () => {
     const body = JSON.stringify({ [await firstColumn(table)]: null });
-    for (const actor of ["anon", "member", "operator"] as const) {
+    for (const actor of ["anon", "member", "operator", "keyed", "signed"] as const) {
       for (const method of ["POST", "PATCH", "DELETE"]) {
+        // What this one may insert is put to the test in agent-keys.
+        if (actor === "signed" && method === "POST" && table in SIGNED_AGENT) continue;
         const response = await fetch(`${platform.apiUrl}/rest/v1/${table}?limit=1`, {
           method,
           headers: { ...headers[actor], "content-type": "application/json" },
@@ -160,7 +167,7 @@ for (const route of ROUTES) {
       const opened = response.status !== 401 && response.status !== 403;
       strictEqual(opened, ENDPOINTS[route.id]?.includes(kind), `${actor}: ${response.status}`);
       ok(response.status < 500, `${actor}: ${response.status}`);
-      if (!opened) strictEqual(response.status, actor === "anon" ? 401 : 403, actor);
+      if (!opened) strictEqual(response.status, isUnknown(actor) ? 401 : 403, actor);
     }
   });
 }
@@ -218,15 +225,20 @@ Deno.test("members get their invoice's document, of others none", async () => {
     await response.body?.cancel();
     strictEqual(response.status, status);
   }
-  for (const actor of ["anon", "agent", "cron"] as const) {
+  for (const actor of ["anon", "agent", "keyed", "signed", "cron"] as const) {
     const url = `${platform.apiUrl}/functions/v1/render-invoice?invoice_id=${mine.invoiceId}`;
     const response = await fetch(url, { headers: headers[actor] });
     await response.body?.cancel();
-    strictEqual(response.status, actor === "anon" ? 401 : 403, actor);
+    strictEqual(response.status, isUnknown(actor) ? 401 : 403, actor);
   }
 });
 
 Deno.test.afterAll(() => sql.end());
+
+/** Agents' own keys are none to functions but ingest-usage, and signed ones to no function. */
+function isUnknown(actor: ActorName): boolean {
+  return ["anon", "keyed", "signed"].includes(actor);
+}
 
 async function countRows(table: string, condition: string): Promise<number> {
   const [row] = await sql.unsafe(

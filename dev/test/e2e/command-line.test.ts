@@ -1,12 +1,15 @@
-import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
+import { deepStrictEqual, match, ok, rejects, strictEqual } from "node:assert/strict";
 import { createClient } from "@supabase/supabase-js";
+import { exportJWK, generateKeyPair } from "jose";
 import postgres from "postgres";
 import { billingClient } from "../../../shared/client/billing-client.ts";
 import { billingCommand } from "../../../cli/billing-command.ts";
 import { runCommandLine } from "../../../cli/command-line.ts";
 import { connect } from "../../../cli/connection.ts";
+import { tokenSigner } from "../../../cli/agent-token.ts";
 import { usageCommand } from "../../../cli/usage-command.ts";
 import { progressTo } from "../../../cli/terminal/progress.ts";
+import { jwtSecret } from "../../platform/keys.ts";
 import { platform } from "../support/platform-env.ts";
 
 const sql = postgres(platform.databaseUrl, { max: 1, onnotice: () => {} });
@@ -36,6 +39,7 @@ async function run(tool: "usage" | "billing", ...args: string[]) {
     connect: () => client,
     today: () => today,
     terminal,
+    signToken: tokenSigner({ SUPABASE_JWT_SECRET: jwtSecret }),
     progress: progressTo({
       write: (text) => void errors.push(text),
       isTerminal: false,
@@ -146,6 +150,46 @@ Deno.test("the other commands answer, and run shows what it does on stderr", asy
     strictEqual(code, 0, `${args}: ${errors}`);
     ok(out.length > 0, `${args}`);
   }
+});
+
+Deno.test("agent-keys: created with a token, listed without, rotated and revoked", async () => {
+  const parse = async (...args: string[]) => {
+    const { code, out, errors } = await run("billing", "agent-keys", ...args, "--json");
+    strictEqual(code, 0, errors);
+    return JSON.parse(out);
+  };
+  const forClient = ["--client-id", name, "--agent", "CLI"];
+  const { key, token } = await parse("create", "of the test", ...forClient, "--daily-events", "9");
+  match(token, /^lea_/);
+  strictEqual(key.daily_events, 9);
+  const listed = await run("billing", "agent-keys", "list");
+  ok(listed.out.includes(key.id) && !listed.out.includes("lea_"));
+  const successor = await parse("rotate", key.id, "--overlap", "1 hours");
+  strictEqual(successor.key.replaces_id, key.id);
+  strictEqual((await parse("revoke", key.id, "--reason", "done")).state, "revoked");
+  const signed = await parse("create", "tracker", ...forClient, "--jwt");
+  const claims = JSON.parse(atob(signed.token.split(".")[1].replace(/-/g, "+").replace(/_/g, "/")));
+  deepStrictEqual(
+    [claims.role, claims.billing_key, claims.billing_client],
+    ["billing_agent", signed.key.id, signed.key.client_ids[0]],
+  );
+  const again = await parse("rotate", signed.key.id);
+  strictEqual(again.token.split(".").length, 3);
+});
+
+Deno.test("agent-keys create names its clients or says that it is for all, and signs what it can", async () => {
+  const without = await run("billing", "agent-keys", "create", "of nobody");
+  strictEqual(without.code, 1);
+  match(without.errors, /--client-id, or give --all-clients/);
+  const sign = tokenSigner({});
+  const key = { id: "x", client_ids: null, expires_at: "2036-01-01T00:00:00Z" };
+  await rejects(() => sign(key), /SUPABASE_JWT_SECRET/);
+  const asymmetric = await exportJWK(
+    (await generateKeyPair("ES256", { extractable: true })).privateKey,
+  );
+  const jwk = JSON.stringify({ ...asymmetric, alg: "ES256", kid: "theirs" });
+  const [header] = (await tokenSigner({ SUPABASE_SIGNING_JWK: jwk })(key)).split(".");
+  deepStrictEqual(JSON.parse(atob(header ?? "")), { typ: "JWT", alg: "ES256", kid: "theirs" });
 });
 
 Deno.test("exit codes: 0 done, 1 refused by the server or the data, 2 not understood", async () => {

@@ -1,5 +1,6 @@
 import type { Endpoint } from "../_shared/api/endpoint.ts";
 import { auditEndpoints } from "./audit.ts";
+import { agentKeyEndpoints } from "./agent-keys.ts";
 import { clientEndpoints } from "./clients.ts";
 import { deliveryEndpoints } from "./deliveries.ts";
 import { invoicePdfEndpoints, type SignLink } from "./invoice-pdf.ts";
@@ -20,4 +21,5 @@ export const billingEndpoints = (signLink: SignLink): readonly Endpoint[] => [
   ...operationEndpoints,
   ...auditEndpoints,
   ...personalDataEndpoints,
+  ...agentKeyEndpoints,
 ];

@@ -22,6 +22,14 @@ insert into billing.error_codes (code, http_status, meaning) values
   ('stripe_total_differs', 409, 'Stripe''s total of an invoice is not ours.'),
   ('base_fee_billed_twice', 409, 'A base fee is billed by Stripe or by us, not by both.'),
   ('correction_refused', 400, 'Usage events cannot correct logs: that is an operator''s act.'),
+  ('unauthorized', 401, 'The key is unknown, expired or revoked.'),
+  ('agent_not_allowed', 403, 'The key is of another agent.'),
+  ('client_not_allowed', 403, 'The key is for other clients.'),
+  ('time_not_allowed', 403, 'The event is older or further ahead than the key may log.'),
+  ('network_not_allowed', 403, 'The key may not be used from this address.'),
+  ('quota_exceeded', 429, 'The key has logged as many events as it may on this day.'),
+  ('unknown_agent_key', 404, 'No agent key has this id.'),
+  ('agent_key_ended', 409, 'The agent key is revoked, expired or replaced.'),
   ('no_running_period', 409, 'The client has no period at this time: not started yet, or ended.')
 on conflict (code) do update
 set http_status = excluded.http_status, meaning = excluded.meaning;

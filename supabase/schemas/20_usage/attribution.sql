@@ -101,8 +101,9 @@ cross join lateral (
     else coalesce(
       case when l.other_features <> '{}' then billing.feature_reason(l.other_features) end,
       -- What corrects a row that is held is held with it.
-      case when exists (select from billing.held_logs h
-        where h.log_id in (l.id, l.corrects_id) and h.client_id = z.client_id)
+      -- By its id: all that is held of a client may be much.
+      case when exists (select from (select h.client_id from billing.held_logs h
+          where h.log_id in (l.id, l.corrects_id) offset 0) h where h.client_id = z.client_id)
         then 'too_many_keys' end,
       case when exists (select from billing.dismissed_logs d where d.log_id = l.id)
         then 'dismissed' end)

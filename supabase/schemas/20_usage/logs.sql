@@ -16,7 +16,9 @@ create table public.agent_usage_logs (
   metadata jsonb not null default '{}',
   "timestamp" timestamptz not null default now(),
   created_at timestamptz not null default now(),
-  client_id uuid,
+  -- Of a row that comes with a token of one client's agent and does not say whose it is.
+  client_id uuid default (
+    nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'billing_client')::uuid,
   corrects_id uuid,
   seq bigint generated always as identity,
   stored_by xid8 generated always as (billing.storing_transaction()) stored,

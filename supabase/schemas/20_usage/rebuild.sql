@@ -4,7 +4,9 @@
 create function billing.rebuild_usage(
   from_day date default '-infinity', until_day date default 'infinity', agents text[] default null
 ) returns void language plpgsql security definer
-set search_path = pg_catalog, pg_temp set jit = off as $$
+set search_path = pg_catalog, pg_temp
+-- Records are compared with sums of logs that have no statistics: hashed, whatever is expected.
+set enable_nestloop = off set enable_mergejoin = off set jit = off as $$
 -- Definer: callers may ask for a rebuild, only these functions write usage_records.
 declare
   nothing billing.usage_watermark;
@@ -35,7 +37,7 @@ begin
           where (l.client_id, l.usage_day, l.model, l.metric, l.agent)
             = (r.client_id, r.usage_day, r.model, r.metric, r.agent))
       returning r.client_id, r.usage_day
-    ), busy as (
+    ), busy as materialized (
       -- As in the rollup; keys that leave make room.
       select d.client_id, d.usage_day, k.keys - (select count(*) from gone g
         where g.client_id = d.client_id and g.usage_day = d.usage_day) as keys
@@ -90,6 +92,8 @@ begin
       agents);
     most := null;
   end loop;
+  -- From here on indexes find what little there is; the settings end with the function anyway.
+  perform set_config('enable_nestloop', 'on', true), set_config('enable_mergejoin', 'on', true);
   if agents is null then
     delete from billing.quarantined_logs q
     where q.occurred_at >= (from_day - 2)::timestamp at time zone 'UTC'

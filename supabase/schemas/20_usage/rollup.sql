@@ -87,7 +87,7 @@ begin
   loop
     with new_usage as materialized (
       select * from _billing.sum_logs(since, upto)
-    ), busy as (
+    ), busy as materialized (
       select d.client_id, d.usage_day, k.keys
       from (select n.client_id, n.usage_day, count(*) as keys from new_usage n
         where n.client_id is not null group by n.client_id, n.usage_day) d

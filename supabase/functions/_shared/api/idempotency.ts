@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { sha256Of } from "../../../../shared/sha256.ts";
+import type { Route } from "../../../../shared/api/route.ts";
 import { problem } from "../../../../shared/errors.ts";
 import { ProblemError } from "../http/problem.ts";
 import type { Session } from "./session.ts";
@@ -46,9 +47,15 @@ export async function withIdempotency(
 }
 
 /** The header's value where there is one. Throws a `ProblemError` where it is not usable. */
-export function idempotencyKey(headers: Headers): string | null {
+export function idempotencyKey(headers: Headers, route: Route): string | null {
   const key = headers.get("idempotency-key");
   if (key === null) return null;
+  if (route.opensByItself === true) {
+    throw new ProblemError(problem(
+      "bad_request",
+      "Idempotency-Key is not taken here: the answer holds a secret, which is not kept",
+    ));
+  }
   if (!/^[\x21-\x7e]{1,255}$/.test(key)) {
     throw new ProblemError(
       problem("bad_request", "Idempotency-Key takes 1 to 255 visible ASCII characters"),

@@ -98,7 +98,7 @@ async function answer(one: Endpoint, context: Context<Env>, ports: ServePorts): 
       query: { ...queryOf(request), ...Asked.safeParse(raw.body).data },
     });
   }
-  const key = route.method === "GET" ? null : idempotencyKey(request.headers);
+  const key = route.method === "GET" ? null : idempotencyKey(request.headers, route);
   const { answer, repeated } = await ports.openSession(
     caller,
     async (session) =>

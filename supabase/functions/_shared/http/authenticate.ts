@@ -9,6 +9,17 @@ export interface Caller {
   readonly name: string;
   /** Of a signed-in user: the token's claims, for row level security. */
   readonly claims: Readonly<Record<string, unknown>> | null;
+  /** Of an agent with a key of its own. */
+  readonly agentKey?: AgentKey;
+}
+
+/** A key of one agent: what the function needs of it; the database knows what it may log. */
+export interface AgentKey {
+  readonly id: string;
+  /** Whose events it logs; null where it may log any agent's. */
+  readonly agent: string | null;
+  /** Where the request comes from, as the proxy says. */
+  readonly address: string | null;
 }
 
 /** Tells who sent a request; null when credentials are given and are not valid. */

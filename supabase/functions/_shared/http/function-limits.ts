@@ -106,6 +106,9 @@ function requestLimits(request: Request, shared: Shared): RequestLimits {
   return {
     isKnown: () => known,
     retryAfter: () => retryAfter,
+    retryIn: (seconds) => {
+      retryAfter = seconds;
+    },
     isExhausted: () => {
       if (!budget.isEmpty(address)) return false;
       retryAfter = budget.secondsToNext(address);

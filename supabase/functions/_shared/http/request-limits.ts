@@ -15,6 +15,8 @@ export interface RequestLimits {
   isKnown(): boolean;
   /** Seconds after which what was refused may be sent again. */
   retryAfter(): number | null;
+  /** Notes when what is refused may be sent again, where that is not for the limits to say. */
+  retryIn(seconds: number): void;
   /** Whether the address has no answer left. Takes none. */
   isExhausted(): boolean;
   /** Counts an answer to a caller that is not known; false where its address has none left. */

@@ -7,6 +7,9 @@ export type Redact = (text: string) => string;
 /** Shorter ones would be found in ordinary words. */
 const LEAST_LENGTH = 6;
 
+/** A token of an agent's key, which no variable holds. */
+const AGENT_TOKEN = /\blea_[0-9a-f]{56}\b/g;
+
 /**
  * Takes out what must not be written down: the values of the variables whose names say that they
  * are secret, passwords and tokens within URLs, e-mail addresses. `variables` are the function's.
@@ -42,7 +45,7 @@ function secretRedactor(variables: Readonly<Record<string, string>>): Redact {
     .filter((secret) => secret.length >= LEAST_LENGTH)
     .sort((one, other) => other.length - one.length);
   return (text) => {
-    let redacted = text;
+    let redacted = text.replace(AGENT_TOKEN, "[secret]");
     for (const secret of secrets) redacted = redacted.replaceAll(secret, "[secret]");
     return redacted;
   };

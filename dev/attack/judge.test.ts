@@ -1,0 +1,69 @@
+import { deepStrictEqual, match, strictEqual } from "node:assert/strict";
+import type { Attack } from "./attack.ts";
+import { judge } from "./judge.ts";
+
+const read = (caller: Attack["caller"], path: string, method = "GET"): Attack => ({
+  concern: "test",
+  caller,
+  method,
+  path,
+  headers: {},
+});
+const answer = (status: number, text = "{}", headers: Record<string, string> = {}) => ({
+  status,
+  text,
+  headers: new Headers(headers),
+});
+const problem = (status: number) =>
+  answer(status, JSON.stringify({ type: "urn:leveredge:problem:x", code: "x", status }), {
+    "content-type": "application/problem+json",
+  });
+const CLIENTS = "/functions/v1/billing/clients";
+
+Deno.test("an attack's judge sees failures, other answers than problems, and what is let in", () => {
+  const found = (attack: Attack, given: ReturnType<typeof answer>) =>
+    judge(attack, given, []) ?? "";
+  match(found(read("member", CLIENTS), problem(500)), /^answered 500/);
+  match(found(read("member", CLIENTS), problem(503)), /^answered 503/);
+  match(found(read("anon", CLIENTS), answer(401, "no")), /^no problem/);
+  match(found(read("member", CLIENTS), answer(200, "at run (x.ts:7)")), /^shows its inside/);
+  for (
+    const attack of [
+      read("forged", CLIENTS),
+      read("keyed", CLIENTS),
+      read("signed", "/functions/v1/ingest-usage", "POST"),
+      read("member", "/functions/v1/billing/agent-keys", "POST"),
+      read("anon", "/functions/v1/stripe-webhook", "POST"),
+      read("signed", "/rest/v1/agent_usage_logs"),
+      read("member", "/rest/v1/agent_usage_logs", "POST"),
+      read("keyed", "/rest/v1/clients"),
+    ]
+  ) match(found(attack, answer(200)), /^accepted/, JSON.stringify(attack));
+});
+
+Deno.test("it lets pass what is right: honest 503, refusals, and what a caller may", () => {
+  const given: [Attack, ReturnType<typeof answer>][] = [
+    [read("member", CLIENTS), answer(200)],
+    [read("keyed", "/functions/v1/ingest-usage", "POST"), answer(200)],
+    [read("signed", "/rest/v1/agent_usage_logs", "POST"), answer(201)],
+    [read("anon", "/functions/v1/billing/openapi.json"), answer(200)],
+    [read("anon", CLIENTS, "OPTIONS"), answer(204)],
+    [read("forged", CLIENTS), problem(401)],
+  ];
+  for (const [attack, one] of given) strictEqual(judge(attack, one, []), null);
+  const busy = problem(503);
+  busy.headers.set("retry-after", "2");
+  strictEqual(judge(read("member", CLIENTS), busy, []), null);
+});
+
+Deno.test("a secret that is shown is seen, unless the caller said it or is of the staff", () => {
+  const shown = answer(200, '{"name":"the victim"}');
+  deepStrictEqual(
+    [
+      judge(read("member", CLIENTS), shown, ["the victim"])?.slice(0, 16),
+      judge(read("member", `${CLIENTS}?q=the%20victim`), shown, ["the victim"]),
+      judge(read("service", CLIENTS), shown, ["the victim"]),
+    ],
+    ["shows the victim", null, null],
+  );
+});

@@ -1,0 +1,91 @@
+import { z } from "zod";
+import { ROUTES } from "../../shared/api/routes.ts";
+import { ENDPOINTS, FUNCTIONS } from "../test/access/matrix.ts";
+import type { Attack } from "./attack.ts";
+import { type CallerName, STAFF } from "./callers.ts";
+
+const Problem = z.looseObject({
+  type: z.string().startsWith("urn:leveredge:problem:"),
+  code: z.string(),
+  status: z.int(),
+});
+
+/** What an attack was answered. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
+}
+
+/** What is wrong with an answer; null where nothing is. `secrets` are shown to nobody but staff. */
+export function judge(attack: Attack, answer: Answer, secrets: readonly string[]): string | null {
+  const { status, headers, text } = answer;
+  const ours = isFunction(attack.path);
+  // The Data API here is a stand-in: its own failures are not ours.
+  if (ours && status >= 500 && !(status === 503 && headers.has("retry-after"))) {
+    return `answered ${status}: ${text.slice(0, 200)}`;
+  }
+  if (ours && /\bat \S+ \(|\.ts:\d+|PostgresError|node_modules/.test(text)) {
+    return `shows its inside: ${text.slice(0, 200)}`;
+  }
+  if (ours && status >= 400 && attack.method !== "HEAD" && !isProblem(answer)) {
+    return `no problem: ${status} ${text.slice(0, 200)}`;
+  }
+  if ((status < 300 || status === 304) && !mayDo(attack)) {
+    return `accepted: ${status} ${text.slice(0, 200)}`;
+  }
+  if (STAFF.includes(attack.caller)) return null;
+  const leaked = secrets.find((secret) => text.includes(secret) && !isEcho(attack, secret));
+  return leaked === undefined ? null : `shows ${leaked}: ${text.slice(0, 200)}`;
+}
+
+function isFunction(path: string): boolean {
+  return path.startsWith("/functions/v1/") && !path.startsWith("/functions/v1/nothing-here") &&
+    new RegExp(`^/functions/v1/(billing|ingest-usage|${Object.keys(FUNCTIONS).join("|")})([/?]|$)`)
+      .test(path);
+}
+
+function isProblem({ status, headers, text }: Answer): boolean {
+  if (headers.get("content-type") !== "application/problem+json") return false;
+  const problem = Problem.safeParse(JSON.parse(text));
+  return problem.success && problem.data.status === status;
+}
+
+/** Whether the caller may do at all what it was let do. */
+function mayDo({ caller, method, path }: Attack): boolean {
+  if (method === "OPTIONS") return true;
+  const { pathname } = new URL(path, "http://api.test");
+  if (pathname.startsWith("/rest/v1/")) return mayUseDataApi(caller, method, pathname);
+  if (!pathname.startsWith("/functions/v1/")) return caller !== "forged";
+  const kind = caller === "stranger" ? "member" : caller;
+  const below = pathname.slice("/functions/v1".length);
+  const route = ROUTES.find((one) =>
+    one.method === (method === "HEAD" ? "GET" : method) &&
+    new RegExp(`^${one.path.replaceAll(/\{\w+\}/g, "[^/]+").replaceAll(".", "\\.")}$`).test(below)
+  );
+  const allowed = route === undefined
+    ? FUNCTIONS[below.slice(1).split("/")[0] ?? ""]
+    : ENDPOINTS[route.id];
+  // Webhooks are let in by their signature, which no attack has.
+  return below !== "/stripe-webhook" && (allowed?.includes(kind) ?? false);
+}
+
+function mayUseDataApi(caller: CallerName, method: string, pathname: string): boolean {
+  if (STAFF.includes(caller)) return true;
+  if (caller === "signed") return method === "POST" && pathname.endsWith("/agent_usage_logs");
+  return ["member", "stranger"].includes(caller) && ["GET", "HEAD"].includes(method);
+}
+
+/** What a caller says itself is no secret. */
+function isEcho({ path, body }: Attack, secret: string): boolean {
+  return decoded(path).includes(secret) ||
+    (typeof body === "string" && body.includes(secret));
+}
+
+function decoded(path: string): string {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return path;
+  }
+}

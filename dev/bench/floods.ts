@@ -1,0 +1,169 @@
+import { env } from "node:process";
+import { type Figure, timed, whole } from "./figure.ts";
+import type { Sizes } from "./sizes.ts";
+import { addClients, type BenchDatabase, type Sql, withDatabase } from "./world.ts";
+
+/** What one key sends without end: the columns of a row by its number `n`, in SQL. */
+interface Flood {
+  readonly key: string;
+  readonly what: string;
+  readonly agent: string;
+  readonly model: string;
+  readonly features: string;
+  readonly metadata: string;
+  readonly at: string;
+}
+
+const plain = {
+  agent: "'HONEST'",
+  model: "'claude-sonnet'",
+  features: "'{}'::jsonb",
+  metadata: "'{}'::jsonb",
+  at: "timestamptz '2026-06-15 12:00+00'",
+};
+
+const FLOODS: readonly Flood[] = [
+  { ...plain, key: "flood_agents", what: "distinct agents", agent: "'AGENT-' || n" },
+  { ...plain, key: "flood_models", what: "distinct models", model: "'model-' || n" },
+  {
+    ...plain,
+    key: "flood_features",
+    what: "distinct feature keys",
+    features: "jsonb_build_object('feature-' || n, 1)",
+  },
+  {
+    ...plain,
+    key: "flood_clients",
+    what: "unknown clients",
+    metadata: "jsonb_build_object('client_id', 'client-' || n)",
+  },
+  {
+    ...plain,
+    key: "flood_ancient",
+    what: "ancient times",
+    at: "timestamptz '1900-01-01' + n * interval '10 minutes'",
+  },
+  {
+    ...plain,
+    key: "flood_future",
+    what: "future times",
+    at: "timestamptz '2150-01-01' + n * interval '10 minutes'",
+  },
+];
+
+export const FLOOD_KEYS = ["floods", ...FLOODS.map(({ key }) => key)];
+
+/** Milliseconds that health, runs and lists may take beside a flood; messages that may go out. */
+const READ_WITHIN = 1000;
+const MESSAGES = 10;
+
+/** `floods`: what one key can do to everybody. `FLOOD_ROWS` says how many rows each flood has. */
+export async function measureFloods(
+  { floodRows }: Sizes,
+  tell: (figures: Figure[]) => void,
+): Promise<void> {
+  const rows = Number(env.FLOOD_ROWS ?? floodRows);
+  for (const flood of FLOODS) {
+    tell(await withDatabase((db) => measureFlood(db, flood, rows)));
+  }
+}
+
+/** One flood, counted, read beside, told of and dismissed. */
+export async function measureFlood(
+  { sql }: BenchDatabase,
+  flood: Flood,
+  rows: number,
+): Promise<Figure[]> {
+  await addClients(sql, 1);
+  await sql`insert into public.agent_assignments (agent, client_id) select 'HONEST', id from clients`;
+  await sql`set billing.as_of = '2026-06-20 09:00+00'`;
+  await addRows(sql, { ...plain, key: "", what: "" }, 1, 1000);
+  await sql`select _billing.rollup()`;
+  const before = await figures(sql);
+  const few = Math.round(rows / 4);
+  await addRows(sql, flood, 1, few);
+  const short = await timed(() => sql`select _billing.rollup()`);
+  await addRows(sql, flood, few + 1, few + rows);
+  const long = await timed(() => sql`select _billing.rollup()`);
+  await sql`vacuum analyze`;
+  const messages = await tellOperators(sql);
+  const reads = await readAll(sql);
+  const dismissed = await timed(() => sql.unsafe(DISMISS));
+  await sql`select _billing.rollup()`;
+  const after = await figures(sql);
+  const slowest = reads.reduce((one, other) => one.ms > other.ms ? one : other);
+  return [{
+    key: flood.key,
+    what: `counting ${whole(rows)} rows of ${flood.what}`,
+    floor: "the same for a quarter of them, by row",
+    value: (long / rows) / (short / few),
+    unit: "×",
+    target: { atMost: 2 },
+    detail: `${whole(short)} ms for ${whole(few)}, ${whole(long)} ms for ${whole(rows)}; ` +
+      `slowest read ${slowest.what} ${whole(slowest.ms)} ms; ${messages} messages; ` +
+      `dismissed in ${whole(dismissed)} ms`,
+    also: [
+      ...reads.map(({ what, ms }) => ({
+        what: `${what} within a second`,
+        holds: ms < READ_WITHIN,
+      })),
+      { what: `at most ${MESSAGES} messages`, holds: messages <= MESSAGES },
+      { what: `no trace after dismissal: ${after}`, holds: after === before },
+    ],
+  }];
+}
+
+/** All that the flood has brought: what waits for an owner or a time, and what has no price. */
+const DISMISS = `select billing.dismiss_quarantined('a flood', before => 'infinity'),
+  billing.dismiss_unpriced('a flood')`;
+
+async function addRows(sql: Sql, flood: Flood, from: number, to: number): Promise<void> {
+  await sql.unsafe(`
+    insert into public.agent_usage_logs (agent, model, input_tokens, other_features, metadata,
+      "timestamp", created_at)
+    select ${flood.agent}, ${flood.model}, 1, ${flood.features}, ${flood.metadata}, ${flood.at},
+      '2026-06-16' from generate_series(${from}::int, ${to}::int) n`);
+}
+
+/** Messages to operators of a day and of a month's run. */
+async function tellOperators(sql: Sql): Promise<number> {
+  await sql`select billing.queue_usage_alerts('2026-06-20 09:00+00')`;
+  await sql`select billing.run_monthly('2026-06-20 09:00+00')`;
+  const [row] = await sql<{ messages: number }[]>`
+    select count(*)::int as messages from public.deliveries where event in ('notice', 'run')`;
+  return row?.messages ?? 0;
+}
+
+/** What people and machines read whole, each with its milliseconds. */
+async function readAll(sql: Sql): Promise<{ readonly what: string; readonly ms: number }[]> {
+  const reads: Readonly<Record<string, string>> = {
+    health: "select * from billing.health",
+    runs: "select to_jsonb(r) from billing.monthly_runs r order by id desc limit 51",
+    quarantine: "select * from billing.quarantine_summary()",
+    "list of quarantine": LIST,
+    invoices: "select * from public.invoices order by id desc limit 51",
+  };
+  const found = [];
+  for (const [what, statement] of Object.entries(reads)) {
+    found.push({ what, ms: await timed(() => sql.unsafe(statement)) });
+  }
+  return found;
+}
+
+/** As the API asks for a page of it. */
+const LIST = `
+  with keyed as materialized (
+    select q.*, jsonb_build_array(q.reason, q.agent, q.model, q.metric, q.client_id)::text
+      collate "C" as key
+    from billing.quarantine q
+  )
+  select to_jsonb(k) - 'key', md5(k.key) from keyed k order by k.key limit 51`;
+
+/** What is billed and what waits, in one line. */
+async function figures(sql: Sql): Promise<string> {
+  const [row] = await sql<{ line: string }[]>`
+    select (select count(*) || ' records, ' || coalesce(sum(quantity), 0) from public.usage_records)
+      || '; ' || (select count(*) from billing.quarantine) || ' in quarantine; health '
+      || (select state from billing.health where part = 'quarantine') as line`;
+  return row?.line ?? "";
+}
