@@ -40,6 +40,7 @@ export const ERRORS = {
   unknown_delivery: { status: 404, title: "No such delivery has given up or been skipped" },
   stripe_total_differs: { status: 409, title: "Stripe's total of the invoice is not ours" },
   base_fee_billed_twice: { status: 409, title: "The base fee would be billed twice" },
+  payment_terms_refused: { status: 400, title: "The client cannot pay like that" },
   signature_invalid: { status: 400, title: "The signature is not valid" },
   stripe_mode_mismatch: { status: 400, title: "Test and live mode do not mix" },
   stripe_off: { status: 503, title: "Stripe is off: STRIPE_API_KEY is not set" },

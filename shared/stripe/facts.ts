@@ -14,6 +14,8 @@ export const ClientFacts = z.object({
   locale: z.string(),
   external_id: z.string().nullable(),
   collection_method: z.enum(["send_invoice", "charge_automatically"]),
+  /** Who mails invoices to the client. */
+  mailed_by: z.enum(["us", "stripe"]),
   stripe_customer_id: z.string().nullable(),
   sent_digest: z.string().nullable(),
   /** Stripe said that the customer is deleted. */

@@ -49,6 +49,7 @@ function facts({ invoice = {}, held = [], lines = [line(1, 5000)] }: Changes = {
       locale: "en-IE",
       external_id: null,
       collection_method: "send_invoice",
+      mailed_by: "us",
       stripe_customer_id: null,
       sent_digest: null,
       deleted: false,

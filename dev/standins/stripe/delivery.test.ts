@@ -42,6 +42,7 @@ function invoiceOf(lines: number, due = lines * 10, client: object = {}): unknow
       locale: "en-US",
       external_id: null,
       collection_method: "send_invoice",
+      mailed_by: "us",
       stripe_customer_id: null,
       sent_digest: null,
       deleted: false,
@@ -67,6 +68,7 @@ async function deliver(
   facts: unknown,
   check: (outcome: DeliveryOutcome, stripe: StripeStandIn, told: string[]) => void | Promise<void>,
   prepare: (stripe: StripeStandIn) => void = () => {},
+  mayMail = true,
 ): Promise<void> {
   const stripe = startStripe({ secretKey: KEY });
   const connection = openStripe({
@@ -96,6 +98,8 @@ async function deliver(
       | "saveLeftOver"
       | "applyInvoice"
       | "applyBalance"
+      | "claimMail"
+      | "noteMailed"
     > = {
       livemode: false,
       invoiceFacts: () => Promise.resolve(InvoiceFacts.parse(facts)),
@@ -109,6 +113,8 @@ async function deliver(
       saveLeftOver: note("left over"),
       applyInvoice: () => Promise.resolve(null),
       applyBalance: note("balance"),
+      claimMail: () => Promise.resolve(mayMail),
+      noteMailed: note("mailed"),
     };
     const ports = { stripe: connection.stripe, store, now: () => new Date() };
     await check(await deliverInvoice(ID, ports), stripe, told);
@@ -193,6 +199,47 @@ Deno.test("several invoices of a client with a tax id at once send the tax id on
     deepStrictEqual(new Set(ids), new Set([customer]));
     strictEqual(stripe.state.taxIds.size, 1);
   });
+});
+
+/** What the stand-in was asked of its invoices after they were finalized. */
+function afterwards(stripe: StripeStandIn): string[] {
+  return stripe.seen.map(({ request }) => request.replace(/in_\w+/, "in"))
+    .filter((request) => /^POST .*\/in(\/send)?$/.test(request));
+}
+
+Deno.test("an invoice that we mail is finalized, and Stripe is never asked to mail it", async () => {
+  await deliver(invoiceOf(10, 100), (outcome, stripe, told) => {
+    strictEqual(outcome.kind, "done");
+    const [invoice] = stripe.state.invoices.values();
+    deepStrictEqual([invoice?.status, invoice?.auto_advance], ["open", false]);
+    match(invoice?.hosted_invoice_url ?? "", /^https:/);
+    deepStrictEqual(afterwards(stripe), []);
+    deepStrictEqual(stripe.state.mails, []);
+    strictEqual(told.includes(`mailed ${ID}`), false);
+  });
+});
+
+Deno.test("an invoice that Stripe mails is sent by it once, and reminded of by it", async () => {
+  await deliver(invoiceOf(10, 100, { mailed_by: "stripe" }), (outcome, stripe, told) => {
+    strictEqual(outcome.kind, "done");
+    const [invoice] = stripe.state.invoices.values();
+    deepStrictEqual(afterwards(stripe), ["POST /v1/invoices/in/send", "POST /v1/invoices/in"]);
+    deepStrictEqual(stripe.state.mails, [invoice?.id]);
+    strictEqual(invoice?.auto_advance, true);
+    strictEqual(told.includes(`mailed ${ID}`), true);
+  });
+});
+
+Deno.test("an invoice that we have mailed already is not mailed by Stripe, whatever is chosen since", async () => {
+  await deliver(
+    invoiceOf(10, 100, { mailed_by: "stripe" }),
+    (outcome, stripe) => {
+      strictEqual(outcome.kind, "done");
+      deepStrictEqual(stripe.state.mails, []);
+    },
+    () => {},
+    false,
+  );
 });
 
 Deno.test("a draft whose total is not ours is deleted, with both figures in the error", async () => {

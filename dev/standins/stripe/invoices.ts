@@ -22,6 +22,10 @@ export function invoiceEndpoints(state: State, payments: Payments) {
     return invoice;
   };
   const emit = (type: string, invoice: Invoice) => state.emit(type, shown(invoice));
+  const mail = (invoice: Invoice) => {
+    state.mails.push(invoice.id);
+    emit("invoice.sent", invoice);
+  };
   return {
     create: (params: Params<"POST /v1/invoices">) => {
       const invoice = newInvoice(state, params);
@@ -106,6 +110,20 @@ export function invoiceEndpoints(state: State, payments: Payments) {
       }
       emit("invoice.finalized", invoice);
       if (invoice.status === "paid") emit("invoice.paid", invoice);
+      // docs.stripe.com/invoicing/integration/automatic-advancement-collection: with automatic
+      // advancement Stripe mails what it does not charge, without it nobody is mailed.
+      else if (invoice.auto_advance && invoice.collection_method === "send_invoice") mail(invoice);
+      return shown(invoice);
+    },
+    update: (id: string, { auto_advance }: Params<"POST /v1/invoices/:id">) => {
+      const invoice = state.invoice(id);
+      // docs.stripe.com/invoicing/integration/automatic-advancement-collection: of what is draft or
+      // open; of an open one that is not charged it is whether reminders are mailed.
+      if (invoice.status !== "draft" && invoice.status !== "open") {
+        throw invalid("Automatic advancement is off for invoices that are concluded.");
+      }
+      invoice.auto_advance = auto_advance ?? invoice.auto_advance;
+      emit("invoice.updated", invoice);
       return shown(invoice);
     },
     send: (id: string) => {
@@ -116,7 +134,7 @@ export function invoiceEndpoints(state: State, payments: Payments) {
         );
       }
       if (invoice.status === "draft") throw invalid("Finalize the invoice first.");
-      emit("invoice.sent", invoice);
+      mail(invoice);
       return shown(invoice);
     },
     pay: (id: string, { paid_out_of_band }: Params<"POST /v1/invoices/:id/pay">) => {

@@ -95,6 +95,7 @@ export const PARAMS = {
     created: range,
   }),
   "GET /v1/invoices/:id": z.strictObject({ expand }),
+  "POST /v1/invoices/:id": z.strictObject({ auto_advance: flag.optional(), expand }),
   "DELETE /v1/invoices/:id": z.strictObject({}),
   "GET /v1/invoices/:id/lines": z.strictObject(paging),
   "POST /v1/invoices/:id/add_lines": z.strictObject({

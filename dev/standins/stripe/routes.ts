@@ -68,6 +68,10 @@ export function routesOf(
     "POST /v1/invoices": route(PARAMS["POST /v1/invoices"], invoices.create),
     "GET /v1/invoices": route(PARAMS["GET /v1/invoices"], invoices.list),
     "GET /v1/invoices/:id": route(PARAMS["GET /v1/invoices/:id"], (_, id) => invoices.retrieve(id)),
+    "POST /v1/invoices/:id": route(
+      PARAMS["POST /v1/invoices/:id"],
+      (params, id) => invoices.update(id, params),
+    ),
     "DELETE /v1/invoices/:id": route(
       PARAMS["DELETE /v1/invoices/:id"],
       (_, id) => invoices.remove(id),

@@ -183,6 +183,8 @@ export class State {
   readonly refunds = new Map<string, Refund>();
   readonly disputes = new Map<string, Dispute>();
   readonly balanceTransactions: BalanceTransaction[] = [];
+  /** Invoices that were mailed, each time. */
+  readonly mails: string[] = [];
   readonly subscriptions = new Map<string, Record<string, unknown> & { id: string }>();
   /** Whether objects can be searched; not everywhere they can. */
   hasSearch = true;

@@ -105,6 +105,7 @@ export const INTERNAL: Readonly<Record<string, string>> = {
   run_report: "select",
   stripe_events: "select,insert",
   stripe_meter_events: "select",
+  stripe_payment_methods: "select",
   stripe_reconciliations: "select",
   unbilled_metrics: "select",
   usage_days: "select",

@@ -36,6 +36,7 @@ const document = {
       email: "client@example.test",
       paymentUrl: null,
     }),
+  claimMail: () => Promise.resolve(true),
   renderer: { render: () => Promise.resolve(new Uint8Array([37, 80])), spent: () => 0 },
 };
 const mail = (send: SendMail): DeliveryHandler => (job) =>

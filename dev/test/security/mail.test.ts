@@ -50,6 +50,7 @@ async function mailed(
           paymentUrl: "https://pay.example.test/1",
           ...subject,
         }),
+      claimMail: () => Promise.resolve(true),
       renderer: { render: () => Promise.resolve(new Uint8Array([37, 80])), spent: () => 0 },
       send: (message) => {
         subjects.push(message.subject);

@@ -1,7 +1,11 @@
 import { createClient } from "@supabase/supabase-js";
 import { openDatabase } from "../../../supabase/functions/_shared/postgres/pool.ts";
 import type { FileStore } from "../../../supabase/functions/_shared/outbound/storage.ts";
-import { documentLoader, pdfRenderer } from "../../../supabase/functions/deliver/documents.ts";
+import {
+  documentLoader,
+  mailClaim,
+  pdfRenderer,
+} from "../../../supabase/functions/deliver/documents.ts";
 import { DeliveryEnvironment } from "../../../supabase/functions/deliver/environment.ts";
 import { logExporter } from "../../../supabase/functions/deliver/kinds/log-export.ts";
 import { logTables } from "../../../supabase/functions/deliver/log-tables.ts";
@@ -34,6 +38,7 @@ const stripe = stripePorts(environment, sql);
 const { handlers } = deliveryHandlers({
   environment,
   loadDocument: documentLoader(sql),
+  claimMail: mailClaim(sql),
   stripe: stripeHandler(
     stripe && {
       ...stripe,

@@ -62,6 +62,14 @@ export function documentLoader(sql: Sql): LoadDocument {
   };
 }
 
+/** Claims the mail of an invoice for us; false where Stripe mails it. */
+export function mailClaim(sql: Sql): (invoiceId: string) => Promise<boolean> {
+  return async (invoiceId) => {
+    const [row] = await sql`select _billing.claim_mail(${invoiceId}, 'us') as ours`;
+    return z.object({ ours: z.boolean() }).parse(row).ours;
+  };
+}
+
 /** Makes documents' files, and knows what that has cost. */
 export interface PdfRenderer {
   /** The document as it was issued: the same bytes every time. */

@@ -3,7 +3,7 @@ import type { Sql } from "postgres";
 import { stripeHandler } from "./kinds/stripe.ts";
 import { stripePorts } from "../_shared/stripe/open.ts";
 import { bucketStore, INVOICE_BUCKET, LOG_BUCKET } from "../_shared/outbound/storage.ts";
-import { documentLoader, pdfRenderer } from "./documents.ts";
+import { documentLoader, mailClaim, pdfRenderer } from "./documents.ts";
 import type { DeliveryEnvironment } from "./environment.ts";
 import { logExporter } from "./kinds/log-export.ts";
 import { logTables } from "./log-tables.ts";
@@ -31,6 +31,7 @@ export async function workOnce(
     environment,
     loadDocument: documentLoader(pool),
     renderer,
+    claimMail: mailClaim(pool),
     files: bucketStore(client, INVOICE_BUCKET),
     exporter,
     stripe: stripeHandler(stripePorts(environment, pool)),

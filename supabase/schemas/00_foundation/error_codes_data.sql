@@ -21,6 +21,7 @@ insert into billing.error_codes (code, http_status, meaning) values
   ('stripe_total_differs', 409, 'Stripe''s total of an invoice is not ours.'),
   ('base_fee_billed_twice', 409, 'A base fee is billed by Stripe or by us, not by both.'),
   ('correction_refused', 400, 'Usage events cannot correct logs: that is an operator''s act.'),
+  ('payment_terms_refused', 400, 'A way to pay that Stripe does not offer to the client.'),
   ('no_running_period', 409, 'The client has no period at this time: not started yet, or ended.')
 on conflict (code) do update
 set http_status = excluded.http_status, meaning = excluded.meaning;

@@ -6,6 +6,7 @@ returns jsonb language sql stable set search_path = pg_catalog, pg_temp as $$
     'address', to_jsonb(c.address), 'tax_id', c.tax_id, 'locale', c.locale,
     'external_id', c.external_id, 'tax_id_type', t.tax_id_type,
     'collection_method', coalesce(t.collection_method, 'send_invoice'),
+    'mailed_by', coalesce(t.mailed_by, 'us'),
     'stripe_customer_id', s.stripe_customer_id, 'sent_digest', s.sent_digest,
     'deleted', s.deleted_at is not null)
   from public.clients c

@@ -24,6 +24,8 @@ export interface InvoicePorts extends CustomerPorts {
     | "saveLeftOver"
     | "applyInvoice"
     | "applyBalance"
+    | "claimMail"
+    | "noteMailed"
   >;
 }
 
@@ -56,7 +58,7 @@ export async function deliverInvoice(id: string, ports: InvoicePorts): Promise<D
       await ports.store.forgetDraft(id, noted);
       return await deliverInvoice(id, ports);
     }
-    if (known !== null && known.status !== "draft") return await conclude(id, known, ports);
+    if (known !== null && known.status !== "draft") return await conclude(facts, known, ports);
     const plan = planInvoice(facts, ports.now());
     if (plan.kind !== "collect") return await leaveOut(facts, plan, known, ports);
     return await collect(facts, plan, known, ports);
@@ -94,7 +96,7 @@ async function collect(
     await ports.store.saveProblem(id, "refused", error, draft.status === "draft");
     return { kind: "dead", error };
   }
-  if (draft.status !== "draft") return await conclude(id, draft, ports);
+  if (draft.status !== "draft") return await conclude(facts, draft, ports);
   // Stripe would apply it to this invoice, of which our balance has paid its part already.
   await takeBalanceOver(customer, ports);
   if (plan.leftOver !== (facts.mirror?.left_over_minor ?? 0)) {
@@ -104,7 +106,7 @@ async function collect(
   const open = await ports.stripe.invoices.finalizeInvoice(draft.id, {
     auto_advance: facts.client.collection_method === "charge_automatically",
   }, { idempotencyKey: `invoice-${id}-${generation}-finalize` });
-  const done = await conclude(id, open, ports);
+  const done = await conclude(facts, open, ports);
   // Given while this was finalized: applied, and booked as such.
   if (open.starting_balance !== 0) await takeBalanceOver(customer, ports);
   return done;
@@ -144,10 +146,11 @@ function differenceOf(theirs: Stripe.Invoice, plan: Collect, currency: string): 
 }
 
 /** Asks for the money and notes how the invoice stands. */
-async function conclude(id: string, invoice: Stripe.Invoice, ports: InvoicePorts) {
+async function conclude(facts: InvoiceFacts, invoice: Stripe.Invoice, ports: InvoicePorts) {
+  const { id } = facts.invoice;
   await ports.store.saveDraft(id, invoice.id);
   await ports.store.applyInvoice(invoice, ports.now());
-  const asked = invoice.status === "open" ? await askForMoney(invoice, ports.stripe) : invoice;
+  const asked = invoice.status === "open" ? await askForMoney(facts, invoice, ports) : invoice;
   await ports.store.applyInvoice(asked, ports.now());
   return {
     kind: "done" as const,
@@ -159,13 +162,33 @@ async function conclude(id: string, invoice: Stripe.Invoice, ports: InvoicePorts
   };
 }
 
+/**
+ * Has Stripe mail the invoice, once, where that is the client's choice and we have not. Automatic
+ * advancement goes on afterwards: before, Stripe would mail the invoice by itself as well; without it
+ * Stripe reminds of nothing.
+ */
+async function haveMailed(
+  { invoice: { id }, client }: InvoiceFacts,
+  invoice: Stripe.Invoice,
+  { stripe, store }: InvoicePorts,
+): Promise<Stripe.Invoice> {
+  if (client.mailed_by !== "stripe" || !await store.claimMail(id)) return invoice;
+  await stripe.invoices.sendInvoice(invoice.id, {}, { idempotencyKey: `${invoice.id}-send` });
+  const mailed = await stripe.invoices.update(invoice.id, { auto_advance: true }, {
+    idempotencyKey: `${invoice.id}-remind`,
+  });
+  await store.noteMailed(id);
+  return mailed;
+}
+
 /** A declined card is no failure of the delivery: the webhook tells of it, Stripe tries again. */
-async function askForMoney(invoice: Stripe.Invoice, stripe: Stripe): Promise<Stripe.Invoice> {
-  if (invoice.collection_method === "send_invoice") {
-    return await stripe.invoices.sendInvoice(invoice.id, {}, {
-      idempotencyKey: `${invoice.id}-send`,
-    });
-  }
+async function askForMoney(
+  facts: InvoiceFacts,
+  invoice: Stripe.Invoice,
+  ports: InvoicePorts,
+): Promise<Stripe.Invoice> {
+  const { stripe } = ports;
+  if (invoice.collection_method === "send_invoice") return await haveMailed(facts, invoice, ports);
   if (invoice.attempted) return invoice;
   try {
     return await stripe.invoices.pay(invoice.id, {}, { idempotencyKey: `${invoice.id}-pay` });

@@ -143,6 +143,12 @@ export function stripeStore(sql: Sql, livemode: boolean) {
           ${total}, array(select jsonb_array_elements_text(${
         text(credit_notes)
       }::text::jsonb))::uuid[])`,
+    /** False where we mail it, or Stripe has been asked to. */
+    claimMail: async (invoice: string) =>
+      z.boolean().parse(
+        await jsonOf(sql`select _billing.claim_mail(${invoice}, 'stripe') as json`),
+      ),
+    noteMailed: async (invoice: string) => void await sql`select _billing.note_mailed(${invoice})`,
     applyInvoice: async (invoice: Stripe.Invoice, seen: Date) =>
       await jsonOf(sql`
         select billing.apply_stripe_invoice(${text(invoice)}::text::jsonb, ${seen}) as json`),

@@ -29,11 +29,16 @@ const SUBJECT: DeliveredDocument = {
 };
 
 /** Delivers to a mail server that takes everything. */
-async function deliver(job: Partial<DeliveryJob> = {}, subject: Partial<DeliveredDocument> = {}) {
+async function deliver(
+  job: Partial<DeliveryJob> = {},
+  subject: Partial<DeliveredDocument> = {},
+  mayMail = true,
+) {
   const sent: MailMessage[] = [];
   const outcome = await deliverEmail({ ...JOB, ...job }, {
     from: "LeverEdge <billing@leveredge.test>",
     loadDocument: () => Promise.resolve({ ...SUBJECT, ...subject }),
+    claimMail: () => Promise.resolve(mayMail),
     renderer: { render: () => Promise.resolve(new Uint8Array([37, 80])), spent: () => 0 },
     send: (message) => {
       sent.push(message);
@@ -53,6 +58,14 @@ Deno.test("an invoice mail has text, HTML, the PDF, and amounts as the client wr
   assert.match(mail?.html ?? "", /href="https:\/\/pay\.example\.test\/i\/1\?a=1&amp;b=2"/);
   assert.deepEqual(mail?.attachments.map(({ filename }) => filename), ["INV-2026-000123.pdf"]);
   assert.equal(mail?.replyTo, SUBJECT.document.seller.email);
+});
+
+Deno.test("an invoice that Stripe mails is not mailed by us", async () => {
+  const { outcome, mail } = await deliver({}, {}, false);
+  assert.deepEqual(outcome, { kind: "skipped", error: "Stripe mails this invoice" });
+  assert.equal(mail, undefined);
+  const note = { event: "credit_note_issued", credit_note_id: ID };
+  assert.equal((await deliver(note, {}, false)).outcome.kind, "done", "its credit notes are");
 });
 
 Deno.test("every try of a mail has the same Message-ID; reminders refer to the invoice's", async () => {

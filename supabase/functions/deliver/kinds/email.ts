@@ -33,6 +33,8 @@ export interface EmailPorts {
   readonly loadDocument: LoadDocument;
   readonly renderer: PdfRenderer;
   readonly send: SendMail;
+  /** Whether we mail an invoice; false where Stripe does. */
+  readonly claimMail: (invoiceId: string) => Promise<boolean>;
   /** `BILLING_FROM`: the Message-ID's domain is its. */
   readonly from: string;
 }
@@ -43,6 +45,9 @@ export async function deliverEmail(job: DeliveryJob, ports: EmailPorts): Promise
     ? composeNotice(job, ports.from)
     : await composeForClient(job, ports);
   if ("outcome" in composed) return composed.outcome;
+  if (job.event === "invoice_issued" && !await ports.claimMail(job.invoice_id ?? "")) {
+    return { kind: "skipped", error: "Stripe mails this invoice" };
+  }
   const answer = await ports.send(composed.message);
   if (answer.kind !== "sent") return answer;
   return {
