@@ -1798,19 +1798,31 @@ export type Database = {
       };
       "stripe_terms": {
         Row: {
+          "bank_transfer_country": string | null;
           "client_id": string;
           "collection_method": string;
+          "mailed_by": string;
+          "payment_methods": (string)[] | null;
+          "tax_exempt": string | null;
           "tax_id_type": string | null;
         };
         ComputedFields: never;
         Insert: {
+          "bank_transfer_country"?: string | null;
           "client_id": string;
           "collection_method"?: string;
+          "mailed_by"?: string;
+          "payment_methods"?: (string)[] | null;
+          "tax_exempt"?: string | null;
           "tax_id_type"?: string | null;
         };
         Update: {
+          "bank_transfer_country"?: string | null;
           "client_id"?: string;
           "collection_method"?: string;
+          "mailed_by"?: string;
+          "payment_methods"?: (string)[] | null;
+          "tax_exempt"?: string | null;
           "tax_id_type"?: string | null;
         };
         Relationships: [

@@ -81,6 +81,7 @@ insert into billing.error_codes (code, http_status, meaning) values
   ('stripe_total_differs', 409, 'Stripe''s total of an invoice is not ours.'),
   ('base_fee_billed_twice', 409, 'A base fee is billed by Stripe or by us, not by both.'),
   ('correction_refused', 400, 'Usage events cannot correct logs: that is an operator''s act.'),
+  ('payment_terms_refused', 400, 'A way to pay that Stripe does not offer to the client.'),
   ('no_running_period', 409, 'The client has no period at this time: not started yet, or ended.')
 on conflict (code) do update
 set http_status = excluded.http_status, meaning = excluded.meaning;
@@ -9266,6 +9267,52 @@ end $$;
 comment on function _billing.claim_deliveries is
   'Leases due deliveries of these kinds to the caller and counts the try.';
 
+-- 60_delivery/mailers.sql
+
+-- Who mails an invoice to its client: we, or Stripe. Decided once, by the first that is about to,
+-- so that a client never gets both mails, whatever is tried again or changed meanwhile.
+
+create table _billing.invoice_mailers (
+  invoice_id uuid primary key references public.invoices (id),
+  mailer text not null
+    constraint invoice_mailers_mailer_known check (mailer in ('us', 'stripe')),
+  claimed_at timestamptz not null default now(),
+  mailed_at timestamptz
+);
+comment on table _billing.invoice_mailers is 'Who mails, or has mailed, an invoice to its client.';
+comment on column _billing.invoice_mailers.mailed_at is
+  'When Stripe was asked to mail it; it is not asked again.';
+alter table _billing.invoice_mailers enable row level security;
+revoke all on _billing.invoice_mailers from public;
+
+create function _billing.claim_mail(invoice_id uuid, mailer text) returns boolean
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  insert into _billing.invoice_mailers (invoice_id, mailer)
+  values (claim_mail.invoice_id, claim_mail.mailer)
+  on conflict on constraint invoice_mailers_pkey do nothing;
+  return exists (select from _billing.invoice_mailers m
+    where m.invoice_id = claim_mail.invoice_id and m.mailer = claim_mail.mailer
+      and m.mailed_at is null);
+end $$;
+comment on function _billing.claim_mail is
+  'Whether a mailer may mail an invoice: no other has begun to, and it has not been noted as done.';
+
+create function _billing.note_mailed(invoice_id uuid) returns void
+language sql set search_path = pg_catalog, pg_temp as $$
+  update _billing.invoice_mailers m set mailed_at = now()
+  where m.invoice_id = note_mailed.invoice_id and m.mailer = 'stripe';
+$$;
+comment on function _billing.note_mailed is 'Notes that Stripe was asked to mail an invoice.';
+
+create function _billing.is_mailed_by_stripe(invoice_id uuid) returns boolean
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select exists (select from _billing.invoice_mailers m
+    where m.invoice_id = is_mailed_by_stripe.invoice_id and m.mailer = 'stripe');
+$$;
+comment on function _billing.is_mailed_by_stripe is
+  'Whether Stripe mails an invoice; then it reminds of it, too.';
+
 -- 60_delivery/invoice_deliveries.sql
 
 -- What is queued when: in the transaction of what it tells of, so neither is without the other.
@@ -9539,7 +9586,7 @@ returns bigint language sql security definer set search_path = pg_catalog, pg_te
     where i.status = 'open' and i.amount_due_minor > 0 and 'email' = any (i.deliveries)
       and i.document #>> '{client,email}' is not null
       and i.due_on + r.days <= (as_of at time zone 'UTC')::date
-      and i.due_on + r.days > i.issued_on
+      and i.due_on + r.days > i.issued_on and not _billing.is_mailed_by_stripe(i.id)
       and not exists (select from public.deliveries d
         where d.dedupe_key = format('invoice_issued:%s:email', i.id)
           and d.state in ('waiting', 'queued', 'running'))
@@ -10312,6 +10359,155 @@ begin
   end if;
 end $$;
 
+-- 70_stripe/payment_methods.sql
+
+-- The payment methods that a client's invoices may offer, and the currencies each of them is for.
+
+create table billing.stripe_payment_methods (
+  method text not null,
+  currency text references public.currencies (code),
+  is_automatic boolean not null,
+  bank_transfer_type text,
+  constraint stripe_payment_methods_once unique nulls not distinct (method, currency)
+);
+comment on table billing.stripe_payment_methods is
+  'Payment methods of Stripe invoices, by the currencies that Stripe offers them for.';
+comment on column billing.stripe_payment_methods.currency is 'Null: every currency.';
+comment on column billing.stripe_payment_methods.is_automatic is
+  'Whether it can be stored and charged without the client; a bank transfer cannot.';
+comment on column billing.stripe_payment_methods.bank_transfer_type is
+  'Stripe''s name of the kind of bank account that transfers of the currency go to.';
+create index stripe_payment_methods_currency on billing.stripe_payment_methods (currency);
+alter table billing.stripe_payment_methods enable row level security;
+revoke all on billing.stripe_payment_methods from public;
+grant select on billing.stripe_payment_methods to service_role;
+
+-- 70_stripe/payment_methods_data.sql
+
+-- By docs.stripe.com/invoicing/payment-methods and docs.stripe.com/payments/bank-transfers.
+
+insert into billing.stripe_payment_methods (method, currency, is_automatic, bank_transfer_type)
+values ('card', null, true, null),
+  ('sepa_debit', 'EUR', true, null),
+  ('us_bank_account', 'USD', true, null),
+  ('customer_balance', 'EUR', false, 'eu_bank_transfer'),
+  ('customer_balance', 'GBP', false, 'gb_bank_transfer'),
+  ('customer_balance', 'JPY', false, 'jp_bank_transfer'),
+  ('customer_balance', 'MXN', false, 'mx_bank_transfer'),
+  ('customer_balance', 'USD', false, 'us_bank_transfer')
+on conflict on constraint stripe_payment_methods_once do update
+set is_automatic = excluded.is_automatic, bank_transfer_type = excluded.bank_transfer_type;
+
+-- 70_stripe/terms.sql
+
+-- How a client pays through Stripe. No row: by link on the invoice, mailed by us, with the payment
+-- methods that are set in Stripe's Dashboard.
+
+create table public.stripe_terms (
+  client_id uuid primary key references public.clients (id) on delete cascade,
+  collection_method text not null default 'send_invoice'
+    constraint stripe_terms_method_known
+    check (collection_method in ('send_invoice', 'charge_automatically')),
+  tax_id_type text constraint stripe_terms_tax_id_shape check (tax_id_type ~ '^[a-z_]+$'),
+  mailed_by text not null default 'us'
+    constraint stripe_terms_mailer_known check (mailed_by in ('us', 'stripe')),
+  payment_methods text[] constraint stripe_terms_methods_not_empty check (payment_methods <> '{}'),
+  bank_transfer_country text
+    constraint stripe_terms_country_known check (bank_transfer_country in ('DE', 'FR', 'IE', 'NL')),
+  tax_exempt text
+    constraint stripe_terms_exempt_known check (tax_exempt in ('none', 'exempt', 'reverse'))
+);
+comment on table public.stripe_terms is
+  'How Stripe collects from a client; without a row the client pays by the invoice''s link.';
+comment on column public.stripe_terms.tax_id_type is
+  'Stripe''s type of clients.tax_id (eu_vat, gb_vat, us_ein, …); null: recognised by its form.';
+comment on column public.stripe_terms.mailed_by is
+  'Who mails invoices and reminders to the client: us, with our PDF, or stripe; never both.';
+comment on column public.stripe_terms.payment_methods is
+  'Of billing.stripe_payment_methods; null: what is set in Stripe''s Dashboard.';
+comment on column public.stripe_terms.bank_transfer_country is
+  'Where the bank account is that transfers in EUR go to.';
+comment on column public.stripe_terms.tax_exempt is
+  'What Stripe''s page says of tax; null: reverse where the client''s config reverses the charge.';
+alter table public.stripe_terms enable row level security;
+revoke all on public.stripe_terms from anon, authenticated, service_role;
+grant select, insert, update, delete on public.stripe_terms to service_role;
+grant select on public.stripe_terms to authenticated;
+
+create policy "operators read" on public.stripe_terms for select to authenticated
+  using ((select billing.is_operator()));
+
+-- The currencies that a client is billed in from today on.
+create function _billing.coming_currencies(client_id uuid) returns text[]
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select array_agg(distinct x.currency order by x.currency)
+  from (select billing.day_of(coming_currencies.client_id, billing.as_of()) as today) t
+  cross join lateral (
+    select c.currency from billing.config_on(array[coming_currencies.client_id], array[t.today]) c
+    union all
+    select b.currency from public.billing_config b
+    where b.client_id = coming_currencies.client_id and b.effective_from > t.today) x
+  where x.currency is not null;
+$$;
+comment on function _billing.coming_currencies is
+  'The currencies that a client is billed in from today on.';
+
+-- Why terms cannot be met; null where they can.
+create function _billing.refusal_of_terms(terms public.stripe_terms) returns text
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+  currencies constant text[] := _billing.coming_currencies(terms.client_id);
+  automatic constant boolean := terms.collection_method = 'charge_automatically';
+  wrong text;
+begin
+  if automatic and terms.mailed_by = 'stripe' then
+    return 'Stripe cannot be asked to mail an invoice that it charges automatically';
+  end if;
+  select case when bool_or(m.method is not null) is not true then u.method || ' is unknown'
+    when automatic and not bool_or(m.is_automatic)
+      then u.method || ' cannot be charged automatically'
+    else format('%s is for %s; the client is billed in %s', u.method,
+      string_agg(m.currency, ', ' order by m.currency), array_to_string(currencies, ', ')) end
+  into wrong
+  from unnest(terms.payment_methods) u(method)
+  left join billing.stripe_payment_methods m on m.method = u.method
+  group by u.method
+  having bool_or(coalesce(m.currency is null or m.currency = any (currencies), false)
+    and m.method is not null and (m.is_automatic or not automatic)) is not true
+  order by u.method limit 1;
+  if wrong is not null then
+    return wrong;
+  end if;
+  select format('none of the payment methods is for %s', u.currency) into wrong
+  from unnest(currencies) u(currency)
+  where terms.payment_methods is not null and not exists (
+    select from billing.stripe_payment_methods m
+    where m.method = any (terms.payment_methods)
+      and (m.currency is null or m.currency = u.currency));
+  if wrong is null and 'customer_balance' = any (terms.payment_methods)
+    and 'EUR' = any (currencies) and terms.bank_transfer_country is null then
+    return 'bank transfers in EUR need a bank_transfer_country: DE, FR, IE or NL';
+  end if;
+  return wrong;
+end $$;
+comment on function _billing.refusal_of_terms is
+  'Why Stripe does not offer a way to pay to a client; null where it does.';
+
+create function _billing.guard_stripe_terms() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+-- Definer: the services that may set terms need not read what they are compared with.
+declare
+  refusal constant text := _billing.refusal_of_terms(new);
+begin
+  if refusal is not null then
+    perform billing.raise_error('payment_terms_refused', refusal);
+  end if;
+  return new;
+end $$;
+
+create trigger guard_stripe_terms before insert or update on public.stripe_terms
+  for each row execute function _billing.guard_stripe_terms();
+
 -- 70_stripe/mirror.sql
 
 -- What we know of Stripe: which of its objects is which of ours, and how they stood when last seen.
@@ -10342,19 +10538,6 @@ comment on column public.stripe_customers.changed_at is
   'When Stripe made the newest change of details that was taken over; older ones change nothing.';
 comment on column public.stripe_customers.balance_moved_at is
   'When Stripe told of a credit balance that is to be taken over; null once it is.';
-
--- How money is collected from a client. No row: by link on the invoice.
-create table public.stripe_terms (
-  client_id uuid primary key references public.clients (id) on delete cascade,
-  collection_method text not null default 'send_invoice'
-    constraint stripe_terms_method_known
-    check (collection_method in ('send_invoice', 'charge_automatically')),
-  tax_id_type text constraint stripe_terms_tax_id_shape check (tax_id_type ~ '^[a-z_]+$')
-);
-comment on table public.stripe_terms is
-  'How Stripe collects from a client; without a row the client pays by the invoice''s link.';
-comment on column public.stripe_terms.tax_id_type is
-  'Stripe''s type of clients.tax_id (eu_vat, gb_vat, us_ein, …); null: it is not sent.';
 
 create table public.stripe_invoices (
   invoice_id uuid not null references public.invoices (id),
@@ -10545,7 +10728,7 @@ do $$
 declare
   mirrored text;
 begin
-  foreach mirrored in array array['stripe_customers', 'stripe_terms', 'stripe_invoices',
+  foreach mirrored in array array['stripe_customers', 'stripe_invoices',
     'stripe_carried', 'stripe_credit_notes', 'stripe_notes', 'stripe_payments', 'stripe_refunds',
     'stripe_balance_transactions', 'stripe_disputes', 'stripe_subscriptions']
   loop
@@ -10554,7 +10737,7 @@ begin
     execute format('grant select, insert, update, delete on public.%I to service_role', mirrored);
     execute format('grant select on public.%I to authenticated', mirrored);
   end loop;
-  foreach mirrored in array array['stripe_customers', 'stripe_terms', 'stripe_carried',
+  foreach mirrored in array array['stripe_customers', 'stripe_carried',
     'stripe_credit_notes', 'stripe_notes', 'stripe_payments', 'stripe_refunds', 'stripe_disputes',
     'stripe_balance_transactions']
   loop
@@ -11948,7 +12131,7 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
   ) x(type, message) on x.type = event.type;
 $$;
 
--- The client hears of it too, once per attempt: by mail, with the pay link.
+-- The client hears of it too, once per attempt: by mail, with the pay link, unless Stripe mails.
 create function _billing.remind_of_failed_payment(event billing.stripe_events)
 returns void language sql set search_path = pg_catalog, pg_temp as $$
   insert into public.deliveries (kind, event, dedupe_key, client_id, invoice_id, max_attempts,
@@ -11966,7 +12149,7 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
   ) x(type, failure) on x.type = event.type
   cross join public.billing_settings s
   where i.status = 'open' and i.amount_due_minor > 0 and 'email' = any (i.deliveries)
-    and i.document #>> '{client,email}' is not null
+    and i.document #>> '{client,email}' is not null and not _billing.is_mailed_by_stripe(i.id)
   on conflict (dedupe_key) do nothing;
 $$;
 
@@ -12164,6 +12347,7 @@ returns jsonb language sql stable set search_path = pg_catalog, pg_temp as $$
     'address', to_jsonb(c.address), 'tax_id', c.tax_id, 'locale', c.locale,
     'external_id', c.external_id, 'tax_id_type', t.tax_id_type,
     'collection_method', coalesce(t.collection_method, 'send_invoice'),
+    'mailed_by', coalesce(t.mailed_by, 'us'),
     'stripe_customer_id', s.stripe_customer_id, 'sent_digest', s.sent_digest,
     'deleted', s.deleted_at is not null)
   from public.clients c
