@@ -3,14 +3,26 @@ import { z } from "zod";
 const minor = z.int();
 const day = z.iso.date();
 
+/** An address in parts, as Stripe takes it. */
+const PostalAddress = z.strictObject({
+  line1: z.string().optional(),
+  line2: z.string().optional(),
+  city: z.string().optional(),
+  state: z.string().optional(),
+  postal_code: z.string().optional(),
+  country: z.string(),
+});
+
 /** What Stripe's customer of a client is made of: `_billing.stripe_client_facts`. */
 export const ClientFacts = z.object({
   id: z.uuid(),
   name: z.string(),
   email: z.string().nullable(),
   address: z.array(z.string()),
+  postal_address: PostalAddress.nullable(),
   tax_id: z.string().nullable(),
   tax_id_type: z.string().nullable(),
+  tax_exempt: z.enum(["none", "exempt", "reverse"]),
   locale: z.string(),
   external_id: z.string().nullable(),
   collection_method: z.enum(["send_invoice", "charge_automatically"]),
@@ -42,6 +54,12 @@ export const InvoiceFacts = z.object({
     due_on: day.nullable(),
   }),
   client: ClientFacts,
+  /** The payment methods that the invoice may offer; null: those of the Dashboard. */
+  payment_methods: z.array(z.object({
+    method: z.string(),
+    bank_transfer_type: z.string().nullable(),
+    country: z.string().nullable(),
+  })).nullable(),
   mirror: z.object({
     state: z.string(),
     stripe_invoice_id: z.string().nullable(),

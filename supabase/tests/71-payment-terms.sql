@@ -1,7 +1,7 @@
 -- How a client may pay by Stripe: methods by the currencies it is billed in, refused when they are
 -- set, with what is wrong.
 begin;
-select plan(19);
+select plan(27);
 
 insert into public.clients (id, name, external_id, started_on)
 select ('00000000-0000-4000-8000-' || lpad(row_number() over ()::text, 12, '0'))::uuid, c.code,
@@ -62,6 +62,34 @@ select is(pg_temp.set_terms('MOVES', '{us_bank_account,sepa_debit}'), 'set',
   'each of its own');
 select is(_billing.refusal_of_terms(t), null, 'what is set can be met')
 from public.stripe_terms t where t.client_id = pg_temp.id('GBP');
+
+-- What invoices in a currency offer.
+select pg_temp.set_terms('EUR', '{card,sepa_debit,customer_balance}', 'IE');
+select is(_billing.payment_methods_for(pg_temp.id('EUR'), 'EUR'), '[
+  {"method": "card", "bank_transfer_type": null, "country": null},
+  {"method": "customer_balance", "bank_transfer_type": "eu_bank_transfer", "country": "IE"},
+  {"method": "sepa_debit", "bank_transfer_type": null, "country": null}]'::jsonb,
+  'all of the currency, with where transfers go to');
+select is(_billing.payment_methods_for(pg_temp.id('MOVES'), 'EUR'),
+  '[{"method": "sepa_debit", "bank_transfer_type": null, "country": null}]'::jsonb,
+  'none of another currency');
+select is(_billing.payment_methods_for(pg_temp.id('GBP'), 'CHF'), '[]'::jsonb,
+  'an invoice in another currency may have none');
+insert into public.clients (name) values ('Plain');
+select is(_billing.payment_methods_for(pg_temp.id('Plain'), 'USD'), null,
+  'without terms the Dashboard decides');
+
+-- What Stripe's page says of tax.
+select is(_billing.stripe_client_facts(pg_temp.id('EUR'), false) ->> 'tax_exempt', 'none',
+  'tax is as usual');
+update public.billing_config set taxes = '[{"name": "VAT", "rate_percent": "0",
+  "behavior": "reverse_charge"}]' where client_id = pg_temp.id('EUR');
+select ok(_billing.is_reverse_charged(pg_temp.id('EUR')), 'the client accounts for it');
+select is(_billing.stripe_client_facts(pg_temp.id('EUR'), false) ->> 'tax_exempt', 'reverse',
+  'then it is reversed there');
+update public.stripe_terms set tax_exempt = 'exempt' where client_id = pg_temp.id('EUR');
+select is(_billing.stripe_client_facts(pg_temp.id('EUR'), false) ->> 'tax_exempt', 'exempt',
+  'or as it was said');
 
 select * from finish();
 rollback;

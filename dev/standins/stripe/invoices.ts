@@ -1,4 +1,5 @@
 import { invalid, missing, StripeFailure } from "./errors.ts";
+import { TRANSFERS } from "./customers.ts";
 import { applyBalance, moveBalance } from "./balances.ts";
 import { remainingOf, shown, totalOf } from "./invoice-figures.ts";
 import type { Params } from "./params.ts";
@@ -181,6 +182,31 @@ function collectible(invoice: Invoice, doing: string): Invoice {
   });
 }
 
+/**
+ * Methods by currency: `docs.stripe.com/invoicing/payment-methods`. A bank transfer says its kind, and
+ * is not charged automatically: `docs.stripe.com/invoicing/bank-transfer`.
+ */
+function checkMethods(params: Params<"POST /v1/invoices">): void {
+  const { payment_method_types = [], payment_method_options } = params.payment_settings ?? {};
+  const transfer = payment_method_options?.customer_balance.bank_transfer.type ?? "";
+  const currencies: Record<string, string | undefined> = {
+    card: params.currency,
+    sepa_debit: "eur",
+    us_bank_account: "usd",
+    customer_balance: TRANSFERS[transfer],
+  };
+  for (const method of payment_method_types) {
+    if (currencies[method] !== params.currency) {
+      throw invalid(`The payment method ${method} is not supported for ${params.currency}.`, {
+        param: "payment_settings[payment_method_types]",
+      });
+    }
+    if (method === "customer_balance" && params.collection_method !== "send_invoice") {
+      throw invalid("customer_balance is only for `collection_method=send_invoice`.");
+    }
+  }
+}
+
 function newInvoice(state: State, params: Params<"POST /v1/invoices">): Invoice {
   const customer = state.customer(params.customer);
   if (customer.deleted) throw missing("customer", params.customer);
@@ -202,6 +228,7 @@ function newInvoice(state: State, params: Params<"POST /v1/invoices">): Invoice 
     params.number !== undefined &&
     [...state.invoices.values()].some(({ number }) => number === params.number)
   ) throw new StripeFailure(400, "invalid_request_error", "That invoice number is taken.");
+  checkMethods(params);
   return {
     id: state.id("in"),
     object: "invoice",
@@ -230,6 +257,7 @@ function newInvoice(state: State, params: Params<"POST /v1/invoices">): Invoice 
     ending_balance: null,
     from_invoice: null,
     latest_revision: null,
+    payment_settings: params.payment_settings,
     status_transitions: {
       finalized_at: null,
       marked_uncollectible_at: null,

@@ -37,10 +37,22 @@ const customer = {
   email: text(512),
   description: text(350),
   address: z.union([address, z.literal("")]).optional(),
+  tax_exempt: z.enum(["none", "exempt", "reverse"]).optional(),
   preferred_locales: z.array(z.string()).optional(),
   metadata,
   expand,
 };
+
+const bankTransfer = z.strictObject({
+  type: z.enum([
+    "eu_bank_transfer",
+    "gb_bank_transfer",
+    "jp_bank_transfer",
+    "mx_bank_transfer",
+    "us_bank_transfer",
+  ]),
+  eu_bank_transfer: z.strictObject({ country: z.enum(["DE", "FR", "IE", "NL"]) }).optional(),
+});
 
 /** Parameters by `METHOD /path/:id`; each strict, as Stripe is. */
 export const PARAMS = {
@@ -65,6 +77,12 @@ export const PARAMS = {
     metadata,
     expand,
   }),
+  "POST /v1/customers/:id/funding_instructions": z.strictObject({
+    currency: z.string(),
+    funding_type: z.literal("bank_transfer"),
+    bank_transfer: bankTransfer,
+    expand,
+  }),
   "GET /v1/customers/:id/tax_ids": z.strictObject(paging),
   "POST /v1/customers/:id/tax_ids": z.strictObject({
     type: z.string(),
@@ -83,6 +101,15 @@ export const PARAMS = {
     number: text(26),
     description: text(1500),
     footer: text(5000),
+    payment_settings: z.strictObject({
+      payment_method_types: z.array(z.string()).optional(),
+      payment_method_options: z.strictObject({
+        customer_balance: z.strictObject({
+          funding_type: z.literal("bank_transfer"),
+          bank_transfer: bankTransfer,
+        }),
+      }).optional(),
+    }).optional(),
     custom_fields: z.array(z.strictObject({ name: z.string().max(40), value: z.string().max(140) }))
       .max(4).optional(),
     metadata,

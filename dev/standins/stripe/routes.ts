@@ -53,6 +53,10 @@ export function routesOf(
       PARAMS["POST /v1/customers/:id/balance_transactions"],
       (params, id) => balances.create(id, params),
     ),
+    "POST /v1/customers/:id/funding_instructions": route(
+      PARAMS["POST /v1/customers/:id/funding_instructions"],
+      (params, id) => customers.fundingInstructions(id, params),
+    ),
     "GET /v1/customers/:id/tax_ids": route(
       PARAMS["GET /v1/customers/:id/tax_ids"],
       (params, id) => customers.listTaxIds(id, params),

@@ -15,6 +15,7 @@ export interface Customer {
   email: string | null;
   description: string | null;
   address: Record<string, string> | null;
+  tax_exempt: "none" | "exempt" | "reverse";
   preferred_locales: string[];
   metadata: Metadata;
 }
@@ -64,6 +65,7 @@ export interface Invoice {
   ending_balance: number | null;
   from_invoice: { readonly action: "revision"; readonly invoice: string } | null;
   latest_revision: string | null;
+  readonly payment_settings: Params<"POST /v1/invoices">["payment_settings"];
   status_transitions: Record<
     "finalized_at" | "marked_uncollectible_at" | "paid_at" | "voided_at",
     number | null
@@ -183,6 +185,8 @@ export class State {
   readonly refunds = new Map<string, Refund>();
   readonly disputes = new Map<string, Dispute>();
   readonly balanceTransactions: BalanceTransaction[] = [];
+  /** Called with each tax id before it is added: may throw. */
+  onTaxId: (taxId: { customer: string; type: string; value: string }) => void = () => {};
   /** Invoices that were mailed, each time. */
   readonly mails: string[] = [];
   readonly subscriptions = new Map<string, Record<string, unknown> & { id: string }>();

@@ -160,6 +160,7 @@ export const CALLABLE = {
     "is_built_in",
     "is_negation",
     "is_operator",
+    "is_postal_address",
     "is_tax_list",
     "is_tier_list",
     "issue_credit_note",

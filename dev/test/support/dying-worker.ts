@@ -13,7 +13,7 @@ import { databaseQueue } from "../../../supabase/functions/deliver/queue.ts";
 import { deliveryHandlers } from "../../../supabase/functions/deliver/registry.ts";
 import type { DeliveryHandlers, DeliveryJob } from "../../../supabase/functions/deliver/types.ts";
 import { work } from "../../../supabase/functions/deliver/worker.ts";
-import { stripeHandler } from "../../../supabase/functions/deliver/kinds/stripe.ts";
+import { freshPayLinks, stripeHandler } from "../../../supabase/functions/deliver/kinds/stripe.ts";
 import { stripePorts } from "../../../supabase/functions/_shared/stripe/open.ts";
 import {
   bucketStore,
@@ -39,6 +39,7 @@ const { handlers } = deliveryHandlers({
   environment,
   loadDocument: documentLoader(sql),
   claimMail: mailClaim(sql),
+  freshPayLink: freshPayLinks(stripe),
   stripe: stripeHandler(
     stripe && {
       ...stripe,

@@ -63,7 +63,8 @@ export async function readClient(session: Session, id: string): Promise<unknown>
 function clientItem({ sql, caller }: Session) {
   const metadata = caller.actor === "member" ? sql`'{}'::jsonb` : sql`c.metadata`;
   return sql`jsonb_build_object('id', c.id, 'name', c.name, 'external_id', c.external_id,
-    'email', c.email, 'address', c.address, 'tax_id', c.tax_id, 'locale', c.locale,
+    'email', c.email, 'address', c.address, 'postal_address', c.postal_address,
+    'tax_id', c.tax_id, 'locale', c.locale,
     'paper', c.paper, 'time_zone', c.time_zone, 'billing_anchor_day', c.billing_anchor_day,
     'status', c.status, 'started_on', c.started_on, 'ended_on', c.ended_on,
     'metadata', ${metadata}, 'created_at', c.created_at)`;

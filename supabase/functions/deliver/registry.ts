@@ -16,6 +16,7 @@ export interface HandlerPorts {
   readonly loadDocument: LoadDocument;
   readonly renderer: PdfRenderer;
   readonly claimMail: EmailPorts["claimMail"];
+  readonly freshPayLink: EmailPorts["freshPayLink"];
   readonly files: FileStore;
   readonly exporter: LogExporter;
   /** How invoices get to Stripe, or why they do not. */
@@ -48,11 +49,13 @@ function hermesHandler(
 }
 
 /** Resend where its key is given, else SMTP. */
-function emailHandler({ environment, loadDocument, renderer, claimMail }: HandlerPorts): {
+function emailHandler(
+  { environment, loadDocument, renderer, claimMail, freshPayLink }: HandlerPorts,
+): {
   handler: DeliveryHandler | { off: string };
   close: () => void;
 } {
-  const ports = { loadDocument, renderer, claimMail };
+  const ports = { loadDocument, renderer, claimMail, freshPayLink };
   const { BILLING_FROM: from, RESEND_API_KEY: key, SMTP_URL: url } = environment;
   const nothing = () => {};
   if (from === undefined) {

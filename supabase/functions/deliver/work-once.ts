@@ -1,6 +1,6 @@
 import type { SupabaseClient } from "@supabase/supabase-js";
 import type { Sql } from "postgres";
-import { stripeHandler } from "./kinds/stripe.ts";
+import { freshPayLinks, stripeHandler } from "./kinds/stripe.ts";
 import { stripePorts } from "../_shared/stripe/open.ts";
 import { bucketStore, INVOICE_BUCKET, LOG_BUCKET } from "../_shared/outbound/storage.ts";
 import { documentLoader, mailClaim, pdfRenderer } from "./documents.ts";
@@ -22,6 +22,7 @@ export async function workOnce(
 ): Promise<WorkerSummary> {
   const now = () => performance.now();
   const renderer = pdfRenderer(now);
+  const stripe = stripePorts(environment, pool);
   const exporter = logExporter({
     files: bucketStore(client, LOG_BUCKET),
     logs: logTables(pool),
@@ -34,7 +35,8 @@ export async function workOnce(
     claimMail: mailClaim(pool),
     files: bucketStore(client, INVOICE_BUCKET),
     exporter,
-    stripe: stripeHandler(stripePorts(environment, pool)),
+    freshPayLink: freshPayLinks(stripe),
+    stripe: stripeHandler(stripe),
   });
   try {
     return await work({

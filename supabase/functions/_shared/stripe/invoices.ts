@@ -4,6 +4,7 @@ import type { InvoiceFacts } from "../../../../shared/stripe/facts.ts";
 import { type InvoicePlan, planInvoice, type PlannedLine } from "../../../../shared/stripe/plan.ts";
 import type { DeliveryOutcome } from "../outbound/outcome.ts";
 import { takeBalanceOver } from "./balance.ts";
+import { transferLines } from "./bank-transfer.ts";
 import { type CustomerPorts, ensureCustomer } from "./customers.ts";
 import { isMissing, outcomeOfFailure } from "./failures.ts";
 import type { StripeStore } from "./store.ts";
@@ -152,11 +153,16 @@ async function conclude(facts: InvoiceFacts, invoice: Stripe.Invoice, ports: Inv
   await ports.store.applyInvoice(invoice, ports.now());
   const asked = invoice.status === "open" ? await askForMoney(facts, invoice, ports) : invoice;
   await ports.store.applyInvoice(asked, ports.now());
+  const customer = typeof asked.customer === "string" ? asked.customer : asked.customer?.id;
+  const transfer = asked.status === "open" && customer !== undefined
+    ? await transferLines(facts, customer, ports.stripe)
+    : [];
   return {
     kind: "done" as const,
     externalId: asked.id,
     details: {
       ...(asked.hosted_invoice_url ? { payment_url: asked.hosted_invoice_url } : {}),
+      ...(transfer.length === 0 ? {} : { bank_transfer: transfer }),
       status: asked.status,
     },
   };
@@ -242,6 +248,7 @@ async function createDraft(
     number: plan.number,
     description: plan.description,
     metadata: { ...plan.metadata },
+    ...(plan.payment === null ? {} : { payment_settings: { ...plan.payment } }),
   };
   try {
     return await stripe.invoices.create(params, {

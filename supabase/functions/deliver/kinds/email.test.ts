@@ -26,6 +26,9 @@ const SUBJECT: DeliveredDocument = {
   amountDueMinor: 123456,
   email: "client@example.test",
   paymentUrl: "https://pay.example.test/i/1?a=1&b=2",
+  stripeInvoiceId: "in_1",
+  bankTransfer: [],
+  paymentPageUrl: null,
 };
 
 /** Delivers to a mail server that takes everything. */
@@ -33,12 +36,14 @@ async function deliver(
   job: Partial<DeliveryJob> = {},
   subject: Partial<DeliveredDocument> = {},
   mayMail = true,
+  fresh: string | null = null,
 ) {
   const sent: MailMessage[] = [];
   const outcome = await deliverEmail({ ...JOB, ...job }, {
     from: "LeverEdge <billing@leveredge.test>",
     loadDocument: () => Promise.resolve({ ...SUBJECT, ...subject }),
     claimMail: () => Promise.resolve(mayMail),
+    freshPayLink: (id) => Promise.resolve(id === "in_1" ? fresh : null),
     renderer: { render: () => Promise.resolve(new Uint8Array([37, 80])), spent: () => 0 },
     send: (message) => {
       sent.push(message);
@@ -97,6 +102,26 @@ Deno.test("a payment that failed, or waits for the client's bank, is told with t
   const waiting = (await of("payment_action_required")).mail;
   assert.equal(waiting?.subject, "Please confirm your payment of invoice INV-2026-000123");
   assert.match(waiting?.text ?? "", /https:\/\/pay\.example\.test/);
+});
+
+Deno.test("a reminder has a pay link of today; where there is none, the one that is known", async () => {
+  const reminder = { event: "reminder", payload: { days: 60 } };
+  const fresh = "https://pay.example.test/fresh";
+  assert.match((await deliver(reminder, {}, true, fresh)).mail?.text ?? "", /test\/fresh/);
+  assert.match((await deliver(reminder)).mail?.text ?? "", /test\/i\/1/);
+  assert.match((await deliver({}, {}, true, fresh)).mail?.text ?? "", /test\/i\/1/);
+});
+
+Deno.test("a mail says where to transfer to and where to manage how one pays, if it is known", async () => {
+  const bankTransfer = ["IBAN: IE29AIBK93115212345678", "Reference: INV-2026-000123"];
+  const paymentPageUrl = "https://example.test/pay";
+  const { mail } = await deliver({}, { bankTransfer, paymentPageUrl });
+  for (const part of [mail?.text ?? "", mail?.html ?? ""]) {
+    assert.match(part, /IBAN: IE29AIBK93115212345678/);
+    assert.match(part, /Manage how you pay: https:\/\/example\.test\/pay/);
+  }
+  const paid = await deliver({}, { bankTransfer, amountDueMinor: 0 });
+  assert.doesNotMatch(paid.mail?.text ?? "", /IBAN|Manage/);
 });
 
 Deno.test("hostile names are text in every part", async () => {
