@@ -81,8 +81,15 @@ export const NewClient = z.strictObject(writable).partial().required({ name: tru
 /** What is to change of a client. */
 export const ClientChange = z.strictObject(writable).partial();
 
-/** A user who may see a client's invoices and usage. */
-export const Member = z.strictObject({ user_id: Id, client_id: Id, created_at: ShownInstant });
+const Role = z.enum(["viewer", "payer"]);
+
+/** A user who may see a client's invoices and usage; a `payer` may say how the client pays, too. */
+export const Member = z.strictObject({
+  user_id: Id,
+  client_id: Id,
+  role: Role,
+  created_at: ShownInstant,
+});
 
 const MemberPath = z.strictObject({ client_id: Id, user_id: Id });
 
@@ -163,9 +170,22 @@ export const addMember = {
   access: STAFF,
   params: ClientPath,
   query: nothing,
-  body: z.strictObject({ user_id: Id }),
+  body: z.strictObject({ user_id: Id, role: Role.default("viewer") }),
   answer: Member,
   status: 201,
+} as const satisfies Route;
+
+export const updateMember = {
+  id: "updateMember",
+  method: "PATCH",
+  path: "/billing/clients/{client_id}/members/{user_id}",
+  summary: "Change what a user may do for the client",
+  access: STAFF,
+  params: MemberPath,
+  query: nothing,
+  body: z.strictObject({ role: Role }),
+  answer: Member,
+  status: 200,
 } as const satisfies Route;
 
 export const removeMember = {

@@ -50,7 +50,7 @@ function operation(route: Route): JsonSchema {
     parameters: [
       ...parameters(route.params, "path"),
       ...parameters(route.query, "query"),
-      ...(route.method === "GET" ? [] : [IDEMPOTENCY_KEY]),
+      ...(route.method === "GET" || route.opensByItself === true ? [] : [IDEMPOTENCY_KEY]),
     ],
     ...bodyOf(route),
     responses: {

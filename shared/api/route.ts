@@ -26,7 +26,7 @@ export interface Route<
   /** `nothing` where no body is read. */
   readonly body: Body;
   readonly answer: Answer;
-  /** Whether the answer opens something without credentials, so that no cache may keep it. */
+  /** Whether the answer opens something without credentials: neither a cache nor we keep it. */
   readonly opensByItself?: boolean;
   /** Of success: 201 where something was made, 200 otherwise. */
   readonly status: 200 | 201;

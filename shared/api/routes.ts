@@ -3,6 +3,7 @@ import * as deliveries from "./deliveries.ts";
 import * as events from "./events.ts";
 import * as invoices from "./invoices.ts";
 import * as operations from "./operations.ts";
+import * as payments from "./payments.ts";
 import type { Route } from "./route.ts";
 import * as terms from "./terms.ts";
 import * as usage from "./usage.ts";
@@ -15,6 +16,7 @@ export const ROUTES: readonly Route[] = [
   clients.updateClient,
   clients.listMembers,
   clients.addMember,
+  clients.updateMember,
   clients.removeMember,
   terms.listAssignments,
   terms.createAssignment,
@@ -45,6 +47,10 @@ export const ROUTES: readonly Route[] = [
   invoices.creditInvoice,
   invoices.recordPayment,
   invoices.writeOffInvoice,
+  payments.getPaymentTerms,
+  payments.updatePaymentTerms,
+  payments.createPortalSession,
+  payments.createSetupSession,
   deliveries.listDeliveries,
   deliveries.retryDelivery,
   operations.runMonth,

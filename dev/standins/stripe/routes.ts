@@ -8,6 +8,7 @@ import type { miscellaneousEndpoints } from "./miscellaneous.ts";
 import { PARAMS } from "./params.ts";
 import type { disputeEndpoints } from "./disputes.ts";
 import type { Payments } from "./payments.ts";
+import type { sessionEndpoints } from "./sessions.ts";
 import type { Refunds } from "./refunds.ts";
 
 /** The endpoints by what they are about. */
@@ -18,6 +19,7 @@ export interface Endpoints {
   readonly payments: Payments;
   readonly refunds: Refunds;
   readonly disputes: ReturnType<typeof disputeEndpoints>;
+  readonly sessions: ReturnType<typeof sessionEndpoints>;
   readonly other: ReturnType<typeof miscellaneousEndpoints>;
 }
 
@@ -25,7 +27,7 @@ type Handler = (form: Form, id: string, second: string) => unknown;
 
 /** Finds the endpoint of a request, checks its parameters, and calls it. */
 export function routesOf(
-  { balances, customers, invoices, payments, refunds, disputes, other }: Endpoints,
+  { balances, customers, invoices, payments, refunds, disputes, sessions, other }: Endpoints,
 ) {
   const handlers: Record<keyof typeof PARAMS, Handler> = {
     "GET /v1/account": route(PARAMS["GET /v1/account"], other.account),
@@ -115,6 +117,15 @@ export function routesOf(
     "GET /v1/refunds/:id": route(PARAMS["GET /v1/refunds/:id"], (_, id) => refunds.retrieve(id)),
     "GET /v1/disputes": route(PARAMS["GET /v1/disputes"], disputes.list),
     "GET /v1/disputes/:id": route(PARAMS["GET /v1/disputes/:id"], (_, id) => disputes.retrieve(id)),
+    "POST /v1/billing_portal/sessions": route(
+      PARAMS["POST /v1/billing_portal/sessions"],
+      sessions.portal,
+    ),
+    "POST /v1/checkout/sessions": route(PARAMS["POST /v1/checkout/sessions"], sessions.checkout),
+    "GET /v1/setup_intents/:id": route(
+      PARAMS["GET /v1/setup_intents/:id"],
+      (_, id) => sessions.setupIntent(id),
+    ),
     "GET /v1/events": route(PARAMS["GET /v1/events"], other.listEvents),
     "GET /v1/subscriptions": route(PARAMS["GET /v1/subscriptions"], other.listSubscriptions),
     "POST /v1/billing/meter_events": route(

@@ -9,6 +9,7 @@ import { disputeEndpoints } from "./disputes.ts";
 import { paymentEndpoints } from "./payments.ts";
 import { refundEndpoints } from "./refunds.ts";
 import { routesOf } from "./routes.ts";
+import { sessionEndpoints } from "./sessions.ts";
 import { State } from "./state.ts";
 import { WebhookSender, type WebhookTarget } from "./webhooks.ts";
 
@@ -65,7 +66,17 @@ export function startStripe(options: StripeOptions) {
   const invoices = invoiceEndpoints(state, payments);
   const customers = customerEndpoints(state);
   const other = miscellaneousEndpoints(state, webhooks);
-  const answer = routesOf({ balances, customers, invoices, payments, refunds, disputes, other });
+  const sessions = sessionEndpoints(state);
+  const answer = routesOf({
+    balances,
+    customers,
+    invoices,
+    payments,
+    refunds,
+    disputes,
+    sessions,
+    other,
+  });
   const faults: Fault[] = [];
   const seen: SeenRequest[] = [];
   const remembered = new Map<string, Answer & { readonly print: string }>();
@@ -153,6 +164,9 @@ export function startStripe(options: StripeOptions) {
       run(() => payments.charge(invoice));
       card.declined = false;
     },
+    /** The client stores how it pays, on a page of ours. */
+    completeSetup: sessions.complete,
+    verifySetup: sessions.verify,
     /** From now on the cards of all customers are declined. */
     declineAll: () => {
       card.declined = true;

@@ -18,6 +18,7 @@ export interface Customer {
   tax_exempt: "none" | "exempt" | "reverse";
   preferred_locales: string[];
   metadata: Metadata;
+  invoice_settings?: { default_payment_method: string | null };
 }
 
 /** A line of an invoice. */
@@ -159,6 +160,32 @@ export interface Dispute {
   status: "needs_response" | "won" | "lost";
 }
 
+/** A Checkout Session in mode `setup`, and the SetupIntent behind it. */
+export interface SetupSession {
+  readonly id: string;
+  readonly object: "checkout.session";
+  readonly mode: "setup";
+  readonly customer: string;
+  readonly currency: string;
+  readonly created: number;
+  readonly expires_at: number;
+  readonly livemode: boolean;
+  readonly setup_intent: string;
+  readonly url: string;
+  readonly success_url: string;
+  readonly allowed_payment_method_types: readonly string[] | null;
+  status: "open" | "complete" | "expired";
+}
+
+/** What a SetupIntent has come to. */
+export interface SetupIntent {
+  readonly id: string;
+  readonly object: "setup_intent";
+  readonly customer: string;
+  status: "requires_payment_method" | "requires_action" | "succeeded";
+  payment_method: string | null;
+}
+
 /** An event, as it is listed and sent. */
 export interface Event {
   readonly id: string;
@@ -190,6 +217,10 @@ export class State {
   /** Invoices that were mailed, each time. */
   readonly mails: string[] = [];
   readonly subscriptions = new Map<string, Record<string, unknown> & { id: string }>();
+  readonly setupSessions = new Map<string, SetupSession>();
+  readonly setupIntents = new Map<string, SetupIntent>();
+  /** Whether the customer portal has been configured in the Dashboard. */
+  hasPortal = true;
   /** Whether objects can be searched; not everywhere they can. */
   hasSearch = true;
   /** Names that meters of this account listen to. */

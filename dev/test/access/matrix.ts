@@ -114,7 +114,7 @@ export const INTERNAL: Readonly<Record<string, string>> = {
 
 /** Functions of `billing` that service_role may call; `authenticated` calls those of its policies. */
 export const CALLABLE = {
-  authenticated: ["is_operator", "my_clients", "readable_clients"],
+  authenticated: ["is_operator", "may_pay", "my_clients", "readable_clients"],
   service_role: [
     "actor",
     "anchor_in_month",
@@ -165,6 +165,7 @@ export const CALLABLE = {
     "is_tier_list",
     "issue_credit_note",
     "mark_uncollectible",
+    "may_pay",
     "merged_config",
     "metadata_count",
     "money_text",
@@ -246,6 +247,7 @@ export const ENDPOINTS: Readonly<Record<string, readonly string[]>> = {
   updateClient: staff,
   listMembers: staff,
   addMember: staff,
+  updateMember: staff,
   removeMember: staff,
   listAssignments: readers,
   createAssignment: staff,
@@ -276,6 +278,11 @@ export const ENDPOINTS: Readonly<Record<string, readonly string[]>> = {
   creditInvoice: staff,
   recordPayment: staff,
   writeOffInvoice: staff,
+  getPaymentTerms: staff,
+  updatePaymentTerms: staff,
+  // Of members those whose role is payer.
+  createPortalSession: readers,
+  createSetupSession: readers,
   listDeliveries: staff,
   retryDelivery: staff,
   runMonth: jobs,

@@ -37,10 +37,18 @@ export const clientEndpoints = [
       where m.client_id = ${client_id}::text::uuid order by m.created_at, m.user_id`;
     return { data: rows.map(({ item }) => item) };
   }),
-  endpoint(routes.addMember, async ({ sql }, { params: { client_id }, body: { user_id } }) => {
+  endpoint(routes.addMember, async ({ sql }, { params: { client_id }, body }) => {
     const rows = await sql<{ item: unknown }[]>`
-      insert into public.client_members as m (client_id, user_id)
-      values (${client_id}::text::uuid, ${user_id}::text::uuid) returning to_jsonb(m) as item`;
+      insert into public.client_members as m (client_id, user_id, role)
+      values (${client_id}::text::uuid, ${body.user_id}::text::uuid, ${body.role})
+      returning to_jsonb(m) as item`;
+    return found(rows).item;
+  }),
+  endpoint(routes.updateMember, async ({ sql }, { params: { client_id, user_id }, body }) => {
+    const rows = await sql<{ item: unknown }[]>`
+      update public.client_members m set role = ${body.role}
+      where m.client_id = ${client_id}::text::uuid and m.user_id = ${user_id}::text::uuid
+      returning to_jsonb(m) as item`;
     return found(rows).item;
   }),
   endpoint(routes.removeMember, async ({ sql }, { params: { client_id, user_id } }) => {

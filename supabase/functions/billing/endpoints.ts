@@ -4,16 +4,21 @@ import { deliveryEndpoints } from "./deliveries.ts";
 import { invoicePdfEndpoints, type SignLink } from "./invoice-pdf.ts";
 import { invoiceEndpoints } from "./invoices.ts";
 import { operationEndpoints } from "./operations.ts";
+import { paymentEndpoints, type PaymentPorts } from "./payments.ts";
 import { termEndpoints } from "./terms.ts";
 import { usageEndpoints } from "./usage.ts";
 
 /** Everything under `/billing`; files are linked by `signLink`. */
-export const billingEndpoints = (signLink: SignLink): readonly Endpoint[] => [
+export const billingEndpoints = (
+  signLink: SignLink,
+  payments: PaymentPorts,
+): readonly Endpoint[] => [
   ...clientEndpoints,
   ...termEndpoints,
   ...usageEndpoints,
   ...invoiceEndpoints,
   ...invoicePdfEndpoints(signLink),
+  ...paymentEndpoints(payments),
   ...deliveryEndpoints,
   ...operationEndpoints,
 ];

@@ -4,6 +4,7 @@ import { describeError } from "../_shared/stripe/failures.ts";
 import { takeBalanceOver } from "../_shared/stripe/balance.ts";
 import { deleteDraft } from "../_shared/stripe/invoices.ts";
 import type { StripePorts } from "../_shared/stripe/ports.ts";
+import { useStoredMethods } from "./setups.ts";
 import type { OutboxTask } from "../_shared/stripe/store.ts";
 
 /** What was told, and what Stripe did not take. */
@@ -28,6 +29,7 @@ export async function pushToStripe(ports: StripePorts): Promise<OutboxReport> {
     }
   }
   for (const customer of await ports.store.movedBalances()) await takeBalanceOver(customer, ports);
+  done += await useStoredMethods(ports);
   return { done, problems };
 }
 

@@ -50,7 +50,8 @@ grant select, insert, update, delete on public.clients to service_role;
 -- All but metadata, the seller's own notes. The Data API knows one role for everybody signed in, so
 -- operators read metadata with the service key; `select=*` is refused: name the columns.
 grant select (id, external_id, name, email, address, postal_address, tax_id, locale, paper,
-  time_zone, billing_anchor_day, status, started_on, ended_on, created_at) on public.clients to authenticated;
+  time_zone, billing_anchor_day, status, started_on, ended_on, created_at)
+  on public.clients to authenticated;
 
 create trigger keep_address before insert or update of address, postal_address on public.clients
   for each row execute function _billing.keep_address();

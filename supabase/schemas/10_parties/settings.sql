@@ -31,8 +31,8 @@ create table public.billing_settings (
 );
 comment on table public.billing_settings is 'The seller and the installation''s defaults; one row.';
 comment on column public.billing_settings.payment_page_url is
-  'Where clients manage how they pay, named in mails: a page of yours, or the login link of Stripe''s
-   customer portal; it must not expire.';
+  'Where clients manage how they pay, named in mails: a page of yours, or the login link of
+   Stripe''s customer portal; it must not expire.';
 comment on column public.billing_settings.default_client_id is
   'Client that usage belongs to when neither row nor assignment names one; null: quarantine.';
 comment on column public.billing_settings.max_usage_keys_per_day is

@@ -17,6 +17,7 @@ begin
       return 'nothing is metered';
     end if;
   elsif not exists (select from public.stripe_invoices)
+    and not exists (select from public.stripe_customers)
     and not exists (select from public.stripe_meters) then
     return 'nothing is in Stripe';
   end if;
@@ -25,7 +26,9 @@ begin
     body := jsonb_build_object('days', cut_off);
   elsif body ->> 'only' = 'outbox' and not exists (select from _billing.stripe_outbox(true))
     and not exists (select from _billing.stripe_outbox(false))
-    and not exists (select from public.stripe_customers s where s.balance_moved_at is not null) then
+    and not exists (select from public.stripe_customers s where s.balance_moved_at is not null)
+    and not exists (select from _billing.open_setups(true))
+    and not exists (select from _billing.open_setups(false)) then
     return 'nothing to tell';
   end if;
   -- A comparison may take as long as a function may take to answer.

@@ -31,8 +31,8 @@ comment on function _billing.payment_methods_for is
 create function _billing.stripe_client_facts(client_id uuid, livemode boolean)
 returns jsonb language sql stable set search_path = pg_catalog, pg_temp as $$
   select jsonb_build_object('id', c.id, 'name', c.name, 'email', c.email,
-    'address', to_jsonb(c.address), 'postal_address', c.postal_address, 'tax_id', c.tax_id, 'locale', c.locale,
-    'external_id', c.external_id, 'tax_id_type', t.tax_id_type,
+    'address', to_jsonb(c.address), 'postal_address', c.postal_address, 'tax_id', c.tax_id,
+    'locale', c.locale, 'external_id', c.external_id, 'tax_id_type', t.tax_id_type,
     'collection_method', coalesce(t.collection_method, 'send_invoice'),
     'mailed_by', coalesce(t.mailed_by, 'us'), 'tax_exempt', coalesce(t.tax_exempt, case
       when _billing.is_reverse_charged(c.id) then 'reverse' else 'none' end),

@@ -88,7 +88,9 @@ async function answer(one: Endpoint, context: Context<Env>, ports: ServePorts): 
     body: route.method === "GET" ? {} : await (ports.readBody ?? readJson)(request),
   };
   const work = one.check(raw);
-  const key = route.method === "GET" ? null : idempotencyKey(request.headers);
+  // What opens something by itself is not kept for another answer: each gets one of its own.
+  const isOnce = route.method !== "GET" && route.opensByItself !== true;
+  const key = isOnce ? idempotencyKey(request.headers) : null;
   const { answer, repeated } = await ports.openSession(
     caller,
     async (session) =>
@@ -103,10 +105,11 @@ async function answer(one: Endpoint, context: Context<Env>, ports: ServePorts): 
   const body = JSON.stringify(answer);
   const headers: Record<string, string> = { "content-type": "application/json" };
   if (repeated) headers["idempotency-replayed"] = "true";
+  if (route.opensByItself === true) headers["cache-control"] = "no-store";
   if (route.method !== "GET") return new Response(body, { status: route.status, headers });
   const etag = `"${sha256Of(body, "base64url")}"`;
-  const cacheControl = route.opensByItself === true ? "no-store" : "private, no-cache";
-  Object.assign(headers, { etag, "cache-control": cacheControl });
+  headers.etag = etag;
+  headers["cache-control"] ??= "private, no-cache";
   return request.headers.get("if-none-match") === etag
     ? new Response(null, { status: 304, headers })
     : new Response(body, { status: 200, headers });

@@ -185,6 +185,12 @@ export function stripeStore(sql: Sql, livemode: boolean) {
       z.array(z.object({ stripe_customer_id: z.string() })).parse([
         ...await sql`select * from _billing.moved_balances(${livemode})`,
       ]).map((row) => row.stripe_customer_id),
+    openSetups: async () =>
+      z.array(z.object({ setup_intent_id: z.string(), stripe_customer_id: z.string() })).parse([
+        ...await sql`select * from _billing.open_setups(${livemode})`,
+      ]),
+    saveSetup: async (id: string, isDone: boolean) =>
+      void await sql`select _billing.save_setup(${id}, ${isDone})`,
     applyCreditNote: async (note: Stripe.CreditNote, seen: Date) =>
       await jsonOf(sql`
         select billing.apply_stripe_credit_note(${text(note)}::text::jsonb, ${seen}) as json`),
