@@ -304,6 +304,7 @@ export type Database = {
           "number_series": string;
           "operator_emails": (string)[];
           "payment_instructions": string | null;
+          "payment_page_url": string | null;
           "reminder_days": (number)[];
           "seller_address": (string)[];
           "seller_email": string | null;
@@ -323,6 +324,7 @@ export type Database = {
           "number_series"?: string;
           "operator_emails"?: (string)[];
           "payment_instructions"?: string | null;
+          "payment_page_url"?: string | null;
           "reminder_days"?: (number)[];
           "seller_address"?: (string)[];
           "seller_email"?: string | null;
@@ -341,6 +343,7 @@ export type Database = {
           "number_series"?: string;
           "operator_emails"?: (string)[];
           "payment_instructions"?: string | null;
+          "payment_page_url"?: string | null;
           "reminder_days"?: (number)[];
           "seller_address"?: (string)[];
           "seller_email"?: string | null;
@@ -390,17 +393,20 @@ export type Database = {
         Row: {
           "client_id": string;
           "created_at": string;
+          "role": string;
           "user_id": string;
         };
         ComputedFields: never;
         Insert: {
           "client_id": string;
           "created_at"?: string;
+          "role"?: string;
           "user_id": string;
         };
         Update: {
           "client_id"?: string;
           "created_at"?: string;
+          "role"?: string;
           "user_id"?: string;
         };
         Relationships: [
@@ -459,6 +465,7 @@ export type Database = {
           "metadata": NonNullable<Json>;
           "name": string;
           "paper": string;
+          "postal_address": Json | null;
           "started_on": string;
           "status": string;
           "tax_id": string | null;
@@ -477,6 +484,7 @@ export type Database = {
           "metadata"?: NonNullable<Json>;
           "name": string;
           "paper"?: string;
+          "postal_address"?: Json | null;
           "started_on"?: string;
           "status"?: string;
           "tax_id"?: string | null;
@@ -494,6 +502,7 @@ export type Database = {
           "metadata"?: NonNullable<Json>;
           "name"?: string;
           "paper"?: string;
+          "postal_address"?: Json | null;
           "started_on"?: string;
           "status"?: string;
           "tax_id"?: string | null;

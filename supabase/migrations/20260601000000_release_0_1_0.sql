@@ -259,6 +259,66 @@ insert into public.currencies (code, exponent, name) values
 on conflict (code) do update
 set exponent = excluded.exponent, name = excluded.name;
 
+-- 10_parties/addresses.sql
+
+-- Addresses in parts, for those that want them apart (Stripe's page, its tax forms).
+
+-- line1, line2, city, state, postal_code, and the country by its two letters.
+create function billing.is_postal_address(address jsonb) returns boolean
+language sql immutable strict
+return jsonb_typeof(address) = 'object' and coalesce(address ->> 'country' ~ '^[A-Z]{2}$', false)
+  and address - '{line1,line2,city,state,postal_code,country}'::text[] = '{}'
+  and not exists (
+    select from jsonb_each(case jsonb_typeof(address) when 'object' then address end) part
+    where coalesce(jsonb_typeof(part.value) <> 'string'
+      or part.value #>> '{}' !~ '^[^[:cntrl:]]{1,200}$' or btrim(part.value #>> '{}') = '', true));
+comment on function billing.is_postal_address is
+  'Whether jsonb is an address in parts as clients.postal_address holds them.';
+grant execute on function billing.is_postal_address(jsonb) to service_role;
+
+-- The parts of an address of Stripe; null where they are not enough.
+create function _billing.postal_address_of(address jsonb) returns jsonb language sql immutable
+return (
+  select case when billing.is_postal_address(x.parts) then x.parts end
+  from (select jsonb_object_agg(p.key, btrim(p.value #>> '{}')) as parts
+    from jsonb_each(case jsonb_typeof(address) when 'object' then address end) p
+    where btrim(coalesce(p.value #>> '{}', '')) <> '') x);
+comment on function _billing.postal_address_of is
+  'An address of Stripe as clients.postal_address holds it; null where it has no country.';
+
+-- Parts as the lines of a label; we send the lines of an address without parts in line1 and line2.
+create function _billing.address_lines(address jsonb) returns text[]
+language sql immutable set search_path = pg_catalog, pg_temp as $$
+  select coalesce(array_agg(btrim(l.line) order by l.place), '{}')
+  from (values
+    (1, address ->> 'line1'), (2, address ->> 'line2'),
+    (3, concat_ws(' ', nullif(address ->> 'postal_code', ''), nullif(address ->> 'city', ''))),
+    (4, address ->> 'state'), (5, address ->> 'country')) v(place, text)
+  cross join lateral regexp_split_to_table(v.text, '\n') with ordinality s(line, part)
+  cross join lateral (select s.line, v.place * 100 + s.part as place) l
+  where btrim(coalesce(l.line, '')) <> '';
+$$;
+
+-- The parts and the lines of one address never say two things: where one alone is changed, parts
+-- make the lines, and lines end the parts.
+create function _billing.keep_address() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+-- Definer: the services that write clients may call nothing of _billing.
+begin
+  if tg_op = 'INSERT' then
+    if new.address = '{}' and new.postal_address is not null then
+      new.address := _billing.address_lines(new.postal_address);
+    end if;
+  elsif new.postal_address is distinct from old.postal_address then
+    if new.address = old.address and new.postal_address is not null then
+      new.address := _billing.address_lines(new.postal_address);
+    end if;
+  elsif new.address <> old.address then
+    new.postal_address := null;
+  end if;
+  return new;
+end $$;
+
 -- 10_parties/clients.sql
 
 -- Clients, the settings of the seller, and who may see which client.
@@ -268,6 +328,8 @@ create table public.clients (
   name text not null constraint clients_name_not_blank check (btrim(name) <> ''),
   email text constraint clients_email_shape check (email ~ '^[^@\s]+@[^@\s]+$'),
   address text[] not null default '{}',
+  postal_address jsonb
+    constraint clients_postal_address_shape check (billing.is_postal_address(postal_address)),
   tax_id text,
   locale text not null default 'en-US' constraint clients_locale_shape check (
     locale ~ '^[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2}|-[0-9]{3})?$'),
@@ -287,6 +349,10 @@ create table public.clients (
 comment on table public.clients is 'Who is billed.';
 comment on column public.clients.external_id is
   'The id other systems know the client by; metadata.client_id of a log may hold it too.';
+comment on column public.clients.address is 'Lines as printed on documents.';
+comment on column public.clients.postal_address is
+  'The same in parts (line1, line2, city, state, postal_code, country), where they are known: a
+   change of one alone makes or ends the other.';
 comment on column public.clients.locale is
   'BCP 47 language, script and region: en, en-US, zh-Hans-CN, es-419.';
 comment on column public.clients.time_zone is
@@ -306,8 +372,12 @@ grant select, insert, update, delete on public.clients to service_role;
 
 -- All but metadata, the seller's own notes. The Data API knows one role for everybody signed in, so
 -- operators read metadata with the service key; `select=*` is refused: name the columns.
-grant select (id, external_id, name, email, address, tax_id, locale, paper, time_zone,
-  billing_anchor_day, status, started_on, ended_on, created_at) on public.clients to authenticated;
+grant select (id, external_id, name, email, address, postal_address, tax_id, locale, paper,
+  time_zone, billing_anchor_day, status, started_on, ended_on, created_at)
+  on public.clients to authenticated;
+
+create trigger keep_address before insert or update of address, postal_address on public.clients
+  for each row execute function _billing.keep_address();
 
 -- 10_parties/members.sql
 
@@ -316,10 +386,14 @@ grant select (id, external_id, name, email, address, tax_id, locale, paper, time
 create table public.client_members (
   client_id uuid not null references public.clients (id) on delete cascade,
   user_id uuid not null references auth.users (id) on delete cascade,
+  role text not null default 'viewer'
+    constraint client_members_role_known check (role in ('viewer', 'payer')),
   created_at timestamptz not null default now(),
   primary key (user_id, client_id)
 );
 comment on table public.client_members is 'Users who may see a client''s invoices and usage.';
+comment on column public.client_members.role is
+  'viewer sees; payer may also say how the client pays (Stripe''s portal, a card or bank mandate).';
 create index client_members_client_id on public.client_members (client_id);
 alter table public.client_members enable row level security;
 revoke all on public.client_members from anon, authenticated, service_role;
@@ -336,6 +410,16 @@ return array(
     (nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub')::uuid);
 comment on function billing.my_clients is 'Clients the signed-in user is a member of.';
 grant execute on function billing.my_clients() to authenticated, service_role;
+
+create function billing.may_pay(client_id uuid) returns boolean
+language sql stable security definer set search_path = pg_catalog, pg_temp
+return exists (
+  select from public.client_members m
+  where m.client_id = may_pay.client_id and m.role = 'payer' and m.user_id =
+    (nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub')::uuid);
+comment on function billing.may_pay is
+  'Whether the signed-in user may say how a client pays.';
+grant execute on function billing.may_pay(uuid) to authenticated, service_role;
 
 create function billing.is_operator() returns boolean language sql stable
 return coalesce(
@@ -484,6 +568,8 @@ create table public.billing_settings (
   seller_tax_id text,
   seller_website text,
   payment_instructions text,
+  payment_page_url text constraint billing_settings_payment_page_shape check (
+    payment_page_url ~ '^https://[^[:space:]<>"]+$'),
   invoice_footer text,
   number_series text not null default 'INV'
     constraint billing_settings_series_shape check (number_series ~ '^[A-Z][A-Z0-9]{0,9}$'),
@@ -503,6 +589,9 @@ create table public.billing_settings (
     constraint billing_settings_retention_in_range check (log_retention_months between 3 and 1200)
 );
 comment on table public.billing_settings is 'The seller and the installation''s defaults; one row.';
+comment on column public.billing_settings.payment_page_url is
+  'Where clients manage how they pay, named in mails: a page of yours, or the login link of
+   Stripe''s customer portal; it must not expire.';
 comment on column public.billing_settings.default_client_id is
   'Client that usage belongs to when neither row nor assignment names one; null: quarantine.';
 comment on column public.billing_settings.max_usage_keys_per_day is
@@ -11665,19 +11754,6 @@ grant execute on function billing.apply_stripe_invoice(jsonb, timestamptz) to se
 
 -- What happens to customers and subscriptions in Stripe, and what it means for our clients.
 
--- Stripe's fields as the lines of an address; we send the lines of ours in line1 and line2.
-create function _billing.address_lines(address jsonb) returns text[]
-language sql immutable set search_path = pg_catalog, pg_temp as $$
-  select coalesce(array_agg(btrim(l.line) order by l.place), '{}')
-  from (values
-    (1, address ->> 'line1'), (2, address ->> 'line2'),
-    (3, concat_ws(' ', nullif(address ->> 'postal_code', ''), nullif(address ->> 'city', ''))),
-    (4, address ->> 'state'), (5, address ->> 'country')) v(place, text)
-  cross join lateral regexp_split_to_table(v.text, '\n') with ordinality s(line, part)
-  cross join lateral (select s.line, v.place * 100 + s.part as place) l
-  where btrim(coalesce(l.line, '')) <> '';
-$$;
-
 create function _billing.client_of_customer(customer_id text) returns uuid
 language sql stable set search_path = pg_catalog, pg_temp as $$
   select s.client_id from public.stripe_customers s where s.stripe_customer_id = customer_id;
@@ -11726,7 +11802,9 @@ begin
     email = case when changed ? 'email'
       then coalesce(nullif(customer ->> 'email', ''), c.email) else c.email end,
     address = case when changed ? 'address' and jsonb_typeof(new_address) = 'object'
-      then _billing.address_lines(new_address) else c.address end
+      then _billing.address_lines(new_address) else c.address end,
+    postal_address = case when changed ? 'address' and jsonb_typeof(new_address) = 'object'
+      then _billing.postal_address_of(new_address) else c.postal_address end
   where c.id = owner
   returning * into after;
   return case when before is distinct from after then 'client updated' else 'nothing new' end;
@@ -11749,6 +11827,64 @@ begin
 end $$;
 comment on function billing.forget_stripe_customer is 'Notes that Stripe deleted a customer.';
 grant execute on function billing.forget_stripe_customer(text, timestamptz) to service_role;
+
+-- 70_stripe/setups.sql
+
+-- Cards and bank mandates that clients have stored on a page of Stripe. Stripe keeps what was
+-- stored and does not take it for invoices by itself: we make it the customer's default.
+
+create table _billing.stripe_setups (
+  setup_intent_id text primary key,
+  livemode boolean not null,
+  stripe_customer_id text not null,
+  seen_at timestamptz not null,
+  asked_at timestamptz,
+  done_at timestamptz
+);
+comment on table _billing.stripe_setups is
+  'Payment methods that were stored, and whether they have become their customer''s default.';
+alter table _billing.stripe_setups enable row level security;
+revoke all on _billing.stripe_setups from public;
+
+create function _billing.note_setup(session jsonb, seen timestamptz) returns text
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  if session ->> 'mode' is distinct from 'setup' or session ->> 'setup_intent' is null then
+    return 'ignored: nothing was stored';
+  elsif _billing.client_of_customer(session ->> 'customer') is null then
+    return 'ignored: not a customer of ours';
+  end if;
+  insert into _billing.stripe_setups (setup_intent_id, livemode, stripe_customer_id, seen_at)
+  values (session ->> 'setup_intent', (session ->> 'livemode')::boolean, session ->> 'customer',
+    seen)
+  on conflict on constraint stripe_setups_pkey do nothing;
+  return 'payment method noted';
+end $$;
+comment on function _billing.note_setup is
+  'Notes that a client has stored a payment method; another call makes it the default.';
+
+-- In the order of storing. A bank account may have to be verified, which takes days: one that is
+-- not ready is asked for once an hour, for thirty days.
+create function _billing.open_setups(livemode boolean)
+returns table (setup_intent_id text, stripe_customer_id text)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select s.setup_intent_id, s.stripe_customer_id from _billing.stripe_setups s
+  where s.livemode = open_setups.livemode and s.done_at is null
+    and s.seen_at > now() - interval '30 days'
+    and coalesce(s.asked_at < now() - interval '1 hour', true)
+  order by s.seen_at, s.setup_intent_id;
+$$;
+comment on function _billing.open_setups is
+  'Stored payment methods that are to become their customer''s default.';
+
+create function _billing.save_setup(setup_intent_id text, is_done boolean) returns void
+language sql set search_path = pg_catalog, pg_temp as $$
+  update _billing.stripe_setups s set asked_at = now(),
+    done_at = case when is_done then now() end
+  where s.setup_intent_id = save_setup.setup_intent_id;
+$$;
+comment on function _billing.save_setup is
+  'Notes that a stored payment method was asked for, and whether it is the default now.';
 
 -- 70_stripe/books/balances.sql
 
@@ -12234,6 +12370,8 @@ begin
     when 'credit_note.created', 'credit_note.updated', 'credit_note.voided' then
       return coalesce(billing.apply_stripe_credit_note(thing, event.created_at),
         'ignored: not for an invoice of ours');
+    when 'checkout.session.completed' then
+      return _billing.note_setup(thing, event.created_at);
     when 'customer.updated' then
       if event.payload #>> '{request,idempotency_key}' ~ '^(customer|balance)-' then
         return 'ignored: our own change';
@@ -12341,13 +12479,42 @@ comment on procedure _billing.act_on_stripe_events is
 
 -- What the functions need to know to bring an invoice to Stripe, and what they write down.
 
+-- Whether one of the taxes that the client is billed with today is for the client to account for.
+create function _billing.is_reverse_charged(client_id uuid) returns boolean
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select exists (
+    select from billing.config_on(array[is_reverse_charged.client_id],
+      array[billing.day_of(is_reverse_charged.client_id, billing.as_of())]) c
+    cross join lateral jsonb_array_elements(c.taxes) t
+    where t ->> 'behavior' = 'reverse_charge');
+$$;
+comment on function _billing.is_reverse_charged is
+  'Whether a client accounts for a tax of its invoices by itself.';
+
+-- The payment methods of a client's invoices in a currency, with where bank transfers go to; null
+-- where the client has none of its own. What is set for another currency is left out.
+create function _billing.payment_methods_for(client_id uuid, currency text) returns jsonb
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select case when t.payment_methods is not null then coalesce((
+    select jsonb_agg(jsonb_build_object('method', m.method,
+      'bank_transfer_type', m.bank_transfer_type, 'country', case m.bank_transfer_type
+        when 'eu_bank_transfer' then t.bank_transfer_country end) order by m.method)
+    from billing.stripe_payment_methods m
+    where m.method = any (t.payment_methods)
+      and (m.currency is null or m.currency = payment_methods_for.currency)), '[]') end
+  from public.stripe_terms t where t.client_id = payment_methods_for.client_id;
+$$;
+comment on function _billing.payment_methods_for is
+  'The payment methods of a client''s Stripe invoices in a currency; null: those of the Dashboard.';
+
 create function _billing.stripe_client_facts(client_id uuid, livemode boolean)
 returns jsonb language sql stable set search_path = pg_catalog, pg_temp as $$
   select jsonb_build_object('id', c.id, 'name', c.name, 'email', c.email,
-    'address', to_jsonb(c.address), 'tax_id', c.tax_id, 'locale', c.locale,
-    'external_id', c.external_id, 'tax_id_type', t.tax_id_type,
+    'address', to_jsonb(c.address), 'postal_address', c.postal_address, 'tax_id', c.tax_id,
+    'locale', c.locale, 'external_id', c.external_id, 'tax_id_type', t.tax_id_type,
     'collection_method', coalesce(t.collection_method, 'send_invoice'),
-    'mailed_by', coalesce(t.mailed_by, 'us'),
+    'mailed_by', coalesce(t.mailed_by, 'us'), 'tax_exempt', coalesce(t.tax_exempt, case
+      when _billing.is_reverse_charged(c.id) then 'reverse' else 'none' end),
     'stripe_customer_id', s.stripe_customer_id, 'sent_digest', s.sent_digest,
     'deleted', s.deleted_at is not null)
   from public.clients c
@@ -12380,6 +12547,7 @@ returns jsonb language sql stable set search_path = pg_catalog, pg_temp as $$
   select jsonb_build_object(
     'invoice', to_jsonb(i) - 'document' - 'note' - 'deliveries',
     'exponent', cur.exponent,
+    'payment_methods', _billing.payment_methods_for(i.client_id, i.currency),
     'client', _billing.stripe_client_facts(i.client_id, stripe_invoice_facts.livemode),
     'mirror', (select to_jsonb(m) from public.stripe_invoices m
       where m.invoice_id = i.id and m.livemode = stripe_invoice_facts.livemode),
@@ -12882,6 +13050,7 @@ begin
       return 'nothing is metered';
     end if;
   elsif not exists (select from public.stripe_invoices)
+    and not exists (select from public.stripe_customers)
     and not exists (select from public.stripe_meters) then
     return 'nothing is in Stripe';
   end if;
@@ -12890,7 +13059,9 @@ begin
     body := jsonb_build_object('days', cut_off);
   elsif body ->> 'only' = 'outbox' and not exists (select from _billing.stripe_outbox(true))
     and not exists (select from _billing.stripe_outbox(false))
-    and not exists (select from public.stripe_customers s where s.balance_moved_at is not null) then
+    and not exists (select from public.stripe_customers s where s.balance_moved_at is not null)
+    and not exists (select from _billing.open_setups(true))
+    and not exists (select from _billing.open_setups(false)) then
     return 'nothing to tell';
   end if;
   -- A comparison may take as long as a function may take to answer.
