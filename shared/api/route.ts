@@ -28,6 +28,8 @@ export interface Route<
   readonly answer: Answer;
   /** Whether the answer opens something without credentials: neither a cache nor we keep it. */
   readonly opensByItself?: boolean;
+  /** What the answer is written in, where that is not JSON; the answer is then a text. */
+  readonly media?: "text/csv";
   /** Of success: 201 where something was made, 200 otherwise. */
   readonly status: 200 | 201;
 }

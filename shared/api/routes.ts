@@ -4,6 +4,7 @@ import * as events from "./events.ts";
 import * as invoices from "./invoices.ts";
 import * as operations from "./operations.ts";
 import * as payments from "./payments.ts";
+import * as payouts from "./payouts.ts";
 import type { Route } from "./route.ts";
 import * as terms from "./terms.ts";
 import * as usage from "./usage.ts";
@@ -53,6 +54,8 @@ export const ROUTES: readonly Route[] = [
   payments.createSetupSession,
   deliveries.listDeliveries,
   deliveries.retryDelivery,
+  payouts.listPayouts,
+  payouts.payoutLines,
   operations.runMonth,
   operations.listRuns,
   operations.listQuarantine,

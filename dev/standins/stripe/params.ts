@@ -199,6 +199,12 @@ export const PARAMS = {
     setup_intent_data: z.strictObject({ metadata }).optional(),
     expand,
   }),
+  "GET /v1/payouts": z.strictObject({ ...paging, created: range }),
+  "GET /v1/balance_transactions": z.strictObject({
+    ...paging,
+    created: range,
+    payout: z.string().optional(),
+  }),
   "GET /v1/setup_intents/:id": z.strictObject({ expand }),
   "GET /v1/events": z.strictObject({
     ...paging,

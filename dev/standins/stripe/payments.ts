@@ -2,6 +2,7 @@ import { moveBalance } from "./balances.ts";
 import { invalid, missing, StripeFailure } from "./errors.ts";
 import { remainingOf, shown, totalOf } from "./invoice-figures.ts";
 import type { Params } from "./params.ts";
+import { feeOf, moveAccount } from "./payouts.ts";
 import type { Refunds } from "./refunds.ts";
 import { type CreditNote, type Invoice, page, type Payment, type State, within } from "./state.ts";
 
@@ -29,6 +30,13 @@ export function paymentEndpoints(
       });
     }
     const payment = keep(state, invoice, amount, intent.id);
+    moveAccount(state, {
+      amount,
+      currency: invoice.currency,
+      fee: feeOf(amount),
+      source: { id: payment.charge ?? "", object: "charge", payment_intent: intent.id },
+      type: "charge",
+    });
     state.emit("payment_intent.succeeded", { ...intent, status: "succeeded" });
     settle(state, invoice, payment);
   };

@@ -8,6 +8,7 @@ import type { miscellaneousEndpoints } from "./miscellaneous.ts";
 import { PARAMS } from "./params.ts";
 import type { disputeEndpoints } from "./disputes.ts";
 import type { Payments } from "./payments.ts";
+import type { payoutEndpoints } from "./payouts.ts";
 import type { sessionEndpoints } from "./sessions.ts";
 import type { Refunds } from "./refunds.ts";
 
@@ -19,6 +20,7 @@ export interface Endpoints {
   readonly payments: Payments;
   readonly refunds: Refunds;
   readonly disputes: ReturnType<typeof disputeEndpoints>;
+  readonly payouts: ReturnType<typeof payoutEndpoints>;
   readonly sessions: ReturnType<typeof sessionEndpoints>;
   readonly other: ReturnType<typeof miscellaneousEndpoints>;
 }
@@ -27,7 +29,8 @@ type Handler = (form: Form, id: string, second: string) => unknown;
 
 /** Finds the endpoint of a request, checks its parameters, and calls it. */
 export function routesOf(
-  { balances, customers, invoices, payments, refunds, disputes, sessions, other }: Endpoints,
+  { balances, customers, invoices, payments, refunds, disputes, payouts, sessions, other }:
+    Endpoints,
 ) {
   const handlers: Record<keyof typeof PARAMS, Handler> = {
     "GET /v1/account": route(PARAMS["GET /v1/account"], other.account),
@@ -125,6 +128,11 @@ export function routesOf(
     "GET /v1/setup_intents/:id": route(
       PARAMS["GET /v1/setup_intents/:id"],
       (_, id) => sessions.setupIntent(id),
+    ),
+    "GET /v1/payouts": route(PARAMS["GET /v1/payouts"], payouts.list),
+    "GET /v1/balance_transactions": route(
+      PARAMS["GET /v1/balance_transactions"],
+      payouts.transactions,
     ),
     "GET /v1/events": route(PARAMS["GET /v1/events"], other.listEvents),
     "GET /v1/subscriptions": route(PARAMS["GET /v1/subscriptions"], other.listSubscriptions),

@@ -7,6 +7,7 @@ import { remainingOf } from "./invoice-figures.ts";
 import { miscellaneousEndpoints } from "./miscellaneous.ts";
 import { disputeEndpoints } from "./disputes.ts";
 import { paymentEndpoints } from "./payments.ts";
+import { payoutEndpoints } from "./payouts.ts";
 import { refundEndpoints } from "./refunds.ts";
 import { routesOf } from "./routes.ts";
 import { sessionEndpoints } from "./sessions.ts";
@@ -66,6 +67,7 @@ export function startStripe(options: StripeOptions) {
   const invoices = invoiceEndpoints(state, payments);
   const customers = customerEndpoints(state);
   const other = miscellaneousEndpoints(state, webhooks);
+  const payouts = payoutEndpoints(state);
   const sessions = sessionEndpoints(state);
   const answer = routesOf({
     balances,
@@ -74,6 +76,7 @@ export function startStripe(options: StripeOptions) {
     payments,
     refunds,
     disputes,
+    payouts,
     sessions,
     other,
   });
@@ -171,6 +174,9 @@ export function startStripe(options: StripeOptions) {
     declineAll: () => {
       card.declined = true;
     },
+    /** Stripe pays out, and charges for itself. */
+    payOut: payouts.pay,
+    chargeFee: payouts.chargeFee,
     /** What somebody does in the Dashboard. */
     dashboard: {
       refund: (invoice: string, amount?: number, status?: "pending") => {

@@ -186,6 +186,41 @@ export interface SetupIntent {
   payment_method: string | null;
 }
 
+/** A move of the account's balance, with what it comes from. */
+export interface AccountMove {
+  readonly id: string;
+  readonly object: "balance_transaction";
+  readonly amount: number;
+  readonly created: number;
+  readonly currency: string;
+  readonly description: string | null;
+  readonly exchange_rate: number | null;
+  readonly fee: number;
+  readonly net: number;
+  readonly reporting_category: string;
+  readonly source: {
+    readonly id: string;
+    readonly object: string;
+    readonly payment_intent: string | null;
+  } | null;
+  readonly type: string;
+  payout: string | null;
+}
+
+/** A payout to the bank account of the account's owner. */
+export interface Payout {
+  readonly id: string;
+  readonly object: "payout";
+  readonly amount: number;
+  readonly arrival_date: number;
+  readonly automatic: boolean;
+  readonly created: number;
+  readonly currency: string;
+  readonly livemode: boolean;
+  reconciliation_status: "completed" | "in_progress" | "not_applicable";
+  status: "pending" | "in_transit" | "paid" | "failed" | "canceled";
+}
+
 /** An event, as it is listed and sent. */
 export interface Event {
   readonly id: string;
@@ -217,6 +252,8 @@ export class State {
   /** Invoices that were mailed, each time. */
   readonly mails: string[] = [];
   readonly subscriptions = new Map<string, Record<string, unknown> & { id: string }>();
+  readonly accountMoves: AccountMove[] = [];
+  readonly payouts = new Map<string, Payout>();
   readonly setupSessions = new Map<string, SetupSession>();
   readonly setupIntents = new Map<string, SetupIntent>();
   /** Whether the customer portal has been configured in the Dashboard. */

@@ -6,6 +6,7 @@ import * as deliveries from "../../../shared/api/deliveries.ts";
 import * as invoices from "../../../shared/api/invoices.ts";
 import * as operations from "../../../shared/api/operations.ts";
 import * as payments from "../../../shared/api/payments.ts";
+import * as payouts from "../../../shared/api/payouts.ts";
 import type { Route } from "../../../shared/api/route.ts";
 import { ROUTES } from "../../../shared/api/routes.ts";
 import * as terms from "../../../shared/api/terms.ts";
@@ -238,6 +239,10 @@ Deno.test("invoices through all their states, by supabase.functions.invoke", asy
     "rollup runs deliveries webhooks reconcile quarantine invariants jobs".split(" "),
   );
   strictEqual(health.status === "ok", health.parts.every(({ state }) => state === "fine"));
+  const month = { query: { month: "2026-07" } };
+  deepStrictEqual((await data(call(payouts.listPayouts, month))).data, []);
+  const csv = await data(call(payouts.payoutLines, month));
+  ok(csv.startsWith("payout,arrives_on,status,category,") && csv.endsWith(",description\r\n"));
   const [delivery] = (await data(call(deliveries.listDeliveries, {
     query: { invoice_id: invoice?.id, kind: "archive" },
   }))).data;

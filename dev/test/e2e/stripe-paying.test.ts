@@ -1,5 +1,6 @@
 import { deepStrictEqual, match, strictEqual } from "node:assert/strict";
 import { createPortalSession, createSetupSession } from "../../../shared/api/payments.ts";
+import { listPayouts, payoutLines } from "../../../shared/api/payouts.ts";
 import { addressOf } from "../../../shared/client/billing-client.ts";
 import { type Headers, operatorHeaders, tokenHeaders } from "../access/actors.ts";
 import { type StripeWorld, withStripe } from "../support/stripe-world.ts";
@@ -119,5 +120,82 @@ Deno.test("payers and operators open Stripe's portal and store cards; nobody els
     await stripe.webhooks.settled();
     const gone = await ask(world, createSetupSession, payer.client, payer.headers);
     deepStrictEqual([gone.status, gone.body.code], [409, "stripe_customer_missing"]);
+  });
+});
+
+Deno.test("a month's payouts are matched with invoices, refunds, disputes and fees, and the sums agree", async () => {
+  await withStripe(["Acme", "Other"], async (world) => {
+    const { stripe, sendAll, sql, call, platform } = world;
+    await sendAll();
+    const [first = "", second = ""] = [...stripe.state.invoices.keys()];
+    stripe.payInvoice(first);
+    stripe.payInvoice(second);
+    stripe.dashboard.refund(first, 2000);
+    stripe.chargeFee(200, "usd");
+    const paid = stripe.payOut("usd");
+    stripe.dashboard.decideDispute(stripe.dashboard.dispute(second), "won");
+    const taken = stripe.payOut("usd");
+    await stripe.webhooks.settled();
+    for (const _ of [1, 2]) {
+      const { body } = await call("reconcile-stripe", { days: 3 });
+      deepStrictEqual(Object(body).left, []);
+    }
+    const month = new Date(paid.arrival_date * 1000).toISOString().slice(0, 7);
+    const headers = await operatorHeaders();
+    const get = (route: typeof listPayouts | typeof payoutLines) =>
+      fetch(`${platform.urls.api}/functions/v1/${addressOf(route, {}, { month })}`, { headers });
+    // Of 50.00 Stripe keeps 2.9 % and 0.30: 1.75. Back go 20.00, and 2.00 for Billing itself; then
+    // 50.00 and a fee of 15.00 for a dispute, and 50.00 come again.
+    const { data } = await (await get(listPayouts)).json();
+    const sums = (row: Record<string, number>) =>
+      ["gross_minor", "fee_minor", "net_minor", "amount_minor", "difference_minor", "transactions"]
+        .map((name) => row[name]);
+    deepStrictEqual(data.map(sums), [[7800, 350, 7450, 7450, 0, 4], [0, 1500, -1500, -1500, 0, 2]]);
+    deepStrictEqual(data.map((row: { payout_id: string }) => row.payout_id), [paid.id, taken.id]);
+
+    const answer = await get(payoutLines);
+    deepStrictEqual([answer.status, answer.headers.get("content-type")], [
+      200,
+      "text/csv; charset=utf-8",
+    ]);
+    const [head, ...lines] = (await answer.text()).trim().split("\r\n").map((row) =>
+      row.split(",")
+    );
+    deepStrictEqual(head?.slice(3, 10), [
+      "category",
+      "invoices",
+      "clients",
+      "gross",
+      "fee",
+      "net",
+      "currency",
+    ]);
+    const rows = await sql<{ number: string; name: string }[]>`
+      select i.number, c.name from public.invoices i join public.clients c on c.id = i.client_id
+      order by i.number`;
+    const [acme = "", other = ""] = rows.map(({ number, name }) => `${number},${name}`);
+    deepStrictEqual(lines.map((row) => row.slice(3, 10).join()), [
+      `charge,${acme},50.00,1.75,48.25,USD`,
+      `charge,${other},50.00,1.75,48.25,USD`,
+      `refund,${acme},-20.00,0.00,-20.00,USD`,
+      "fee,,,-2.00,0.00,-2.00,USD",
+      "payout,,,78.00,3.50,74.50,USD",
+      `dispute,${other},-50.00,15.00,-65.00,USD`,
+      `dispute_reversal,${other},50.00,0.00,50.00,USD`,
+      "payout,,,0.00,15.00,-15.00,USD",
+    ]);
+    // What came in by these lines is what the books say was paid and refunded.
+    const [books] = await sql`
+      select sum(amount_minor)::int as received from public.payments where method = 'stripe'`;
+    strictEqual(books?.received, 5000 + 5000 - 2000);
+
+    // One whose parts do not come to its amount is told, once.
+    stripe.chargeFee(100, "usd");
+    Object.assign(stripe.payOut("usd"), { amount: -99 });
+    const { body } = await call("reconcile-stripe", { days: 3 });
+    deepStrictEqual(
+      Object(body).left.map((one: Record<string, string>) => [one.kind, one.ours, one.stripes]),
+      [["payout", "parts come to -100", "-99 usd"]],
+    );
   });
 });

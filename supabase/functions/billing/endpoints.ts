@@ -5,6 +5,7 @@ import { invoicePdfEndpoints, type SignLink } from "./invoice-pdf.ts";
 import { invoiceEndpoints } from "./invoices.ts";
 import { operationEndpoints } from "./operations.ts";
 import { paymentEndpoints, type PaymentPorts } from "./payments.ts";
+import { payoutEndpoints } from "./payouts.ts";
 import { termEndpoints } from "./terms.ts";
 import { usageEndpoints } from "./usage.ts";
 
@@ -19,6 +20,7 @@ export const billingEndpoints = (
   ...invoiceEndpoints,
   ...invoicePdfEndpoints(signLink),
   ...paymentEndpoints(payments),
+  ...payoutEndpoints,
   ...deliveryEndpoints,
   ...operationEndpoints,
 ];

@@ -12,6 +12,7 @@ export const REMEDIES: Readonly<Record<Difference["kind"], string>> = {
   refunded: "Compare the refunds of both sides",
   credit_note: "Credited there beyond what was left here: correct it in the Dashboard",
   meter: "Usage and what the meter was told differ: credit in Stripe what was told too much",
+  payout: "Compare billing.payout_lines with the payout in the Dashboard; nothing is booked by it",
   not_told: "Stripe refused it: mend what its answer names; it is tried again",
   unread: "It was left out: give the key the permission or mend the value that the answer names",
 };

@@ -185,6 +185,23 @@ export function stripeStore(sql: Sql, livemode: boolean) {
       z.array(z.object({ stripe_customer_id: z.string() })).parse([
         ...await sql`select * from _billing.moved_balances(${livemode})`,
       ]).map((row) => row.stripe_customer_id),
+    /** Whether what it is made of is to be listed. */
+    savePayout: async (payout: Stripe.Payout) =>
+      z.boolean().parse(
+        await jsonOf(sql`
+          select _billing.save_stripe_payout(${text(payout)}::text::jsonb) as json`),
+      ),
+    savePayoutTransactions: async (
+      payout: string,
+      transactions: readonly Stripe.BalanceTransaction[],
+    ) =>
+      void await sql`
+        select _billing.save_payout_transactions(${payout}, ${text(transactions)}::text::jsonb)`,
+    /** Null where its parts come to its amount. */
+    completePayout: async (payout: string) =>
+      z.object({ parts_minor: minor, amount_minor: minor }).nullable().parse(
+        [...await sql`select * from _billing.complete_payout(${payout})`][0] ?? null,
+      ),
     openSetups: async () =>
       z.array(z.object({ setup_intent_id: z.string(), stripe_customer_id: z.string() })).parse([
         ...await sql`select * from _billing.open_setups(${livemode})`,
