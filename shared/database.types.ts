@@ -1717,6 +1717,100 @@ export type Database = {
         };
         Relationships: [];
       };
+      "stripe_payout_transactions": {
+        Row: {
+          "category": string;
+          "created_at": string;
+          "currency": string;
+          "description": string | null;
+          "exchange_rate": number | null;
+          "fee_minor": number;
+          "gross_minor": number;
+          "net_minor": number;
+          "payment_intent_id": string | null;
+          "payout_id": string;
+          "source_id": string | null;
+          "transaction_id": string;
+          "type": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "category": string;
+          "created_at": string;
+          "currency": string;
+          "description"?: string | null;
+          "exchange_rate"?: number | null;
+          "fee_minor": number;
+          "gross_minor": number;
+          "net_minor": number;
+          "payment_intent_id"?: string | null;
+          "payout_id": string;
+          "source_id"?: string | null;
+          "transaction_id": string;
+          "type": string;
+        };
+        Update: {
+          "category"?: string;
+          "created_at"?: string;
+          "currency"?: string;
+          "description"?: string | null;
+          "exchange_rate"?: number | null;
+          "fee_minor"?: number;
+          "gross_minor"?: number;
+          "net_minor"?: number;
+          "payment_intent_id"?: string | null;
+          "payout_id"?: string;
+          "source_id"?: string | null;
+          "transaction_id"?: string;
+          "type"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "stripe_payout_transactions_payout_id_fkey";
+            columns: ["payout_id"];
+            isOneToOne: false;
+            referencedRelation: "stripe_payouts";
+            referencedColumns: ["payout_id"];
+          },
+        ];
+      };
+      "stripe_payouts": {
+        Row: {
+          "amount_minor": number;
+          "arrives_on": string;
+          "complete_at": string | null;
+          "created_at": string;
+          "currency": string;
+          "is_automatic": boolean;
+          "livemode": boolean;
+          "payout_id": string;
+          "status": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "amount_minor": number;
+          "arrives_on": string;
+          "complete_at"?: string | null;
+          "created_at": string;
+          "currency": string;
+          "is_automatic": boolean;
+          "livemode": boolean;
+          "payout_id": string;
+          "status": string;
+        };
+        Update: {
+          "amount_minor"?: number;
+          "arrives_on"?: string;
+          "complete_at"?: string | null;
+          "created_at"?: string;
+          "currency"?: string;
+          "is_automatic"?: boolean;
+          "livemode"?: boolean;
+          "payout_id"?: string;
+          "status"?: string;
+        };
+        Relationships: [];
+      };
       "stripe_refunds": {
         Row: {
           "amount_minor": number;
