@@ -71,6 +71,8 @@ export const InvoiceFacts = z.object({
   held: z.array(z.object({ invoice_id: z.uuid(), number: z.string(), amount_minor: minor })),
   /** Credit notes that the amount due allows for. */
   credit_notes: z.array(z.uuid()),
+  /** Payments that the amount due allows for. */
+  payments: z.array(z.uuid()).default([]),
   lines: z.array(z.object({
     position: z.int(),
     kind: z.enum(["usage", "minimum", "one_off", "discount", "tax"]),

@@ -104,6 +104,7 @@ async function deliver(
       | "saveProblem"
       | "forgetDraft"
       | "saveCarried"
+      | "countPayments"
       | "saveLeftOver"
       | "applyInvoice"
       | "applyBalance"
@@ -119,6 +120,7 @@ async function deliver(
       saveProblem: note("problem"),
       forgetDraft: note("gone"),
       saveCarried: note("carried"),
+      countPayments: () => Promise.resolve(undefined),
       saveLeftOver: note("left over"),
       applyInvoice: () => Promise.resolve(null),
       applyBalance: note("balance"),

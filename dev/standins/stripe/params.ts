@@ -199,6 +199,30 @@ export const PARAMS = {
     setup_intent_data: z.strictObject({ metadata }).optional(),
     expand,
   }),
+  "POST /v1/payment_records/report_payment": z.strictObject({
+    amount_requested: z.strictObject({
+      currency: z.string().regex(/^[a-z]{3}$/),
+      value: integer.pipe(z.number().min(1)),
+    }),
+    initiated_at: integer,
+    outcome: z.enum(["guaranteed", "failed", "canceled"]).optional(),
+    guaranteed: z.strictObject({ guaranteed_at: integer }).optional(),
+    payment_method_details: z.strictObject({
+      type: z.literal("custom"),
+      custom: z.strictObject({ display_name: z.string() }),
+    }),
+    customer_details: z.strictObject({ customer: z.string() }).optional(),
+    processor_details: z.strictObject({
+      type: z.literal("custom"),
+      custom: z.strictObject({ payment_reference: z.string() }),
+    }).optional(),
+    metadata,
+    expand,
+  }),
+  "POST /v1/invoices/:id/attach_payment": z.strictObject({
+    payment_record: z.string(),
+    expand,
+  }),
   "GET /v1/payouts": z.strictObject({ ...paging, created: range }),
   "GET /v1/balance_transactions": z.strictObject({
     ...paging,

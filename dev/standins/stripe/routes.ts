@@ -129,6 +129,14 @@ export function routesOf(
       PARAMS["GET /v1/setup_intents/:id"],
       (_, id) => sessions.setupIntent(id),
     ),
+    "POST /v1/payment_records/report_payment": route(
+      PARAMS["POST /v1/payment_records/report_payment"],
+      payments.report,
+    ),
+    "POST /v1/invoices/:id/attach_payment": route(
+      PARAMS["POST /v1/invoices/:id/attach_payment"],
+      (params, id) => payments.attach(id, params),
+    ),
     "GET /v1/payouts": route(PARAMS["GET /v1/payouts"], payouts.list),
     "GET /v1/balance_transactions": route(
       PARAMS["GET /v1/balance_transactions"],

@@ -79,6 +79,8 @@ export interface Payment {
   readonly invoice: string;
   readonly payment_intent: string | null;
   readonly charge: string | null;
+  /** Of a payment elsewhere that was reported. */
+  readonly payment_record?: string;
   readonly amount_paid: number;
   readonly created: number;
   refunded: number;
@@ -252,6 +254,8 @@ export class State {
   /** Invoices that were mailed, each time. */
   readonly mails: string[] = [];
   readonly subscriptions = new Map<string, Record<string, unknown> & { id: string }>();
+  /** Amounts of payments elsewhere that were reported, and currency. */
+  readonly paymentRecords = new Map<string, { amount: number; currency: string }>();
   readonly accountMoves: AccountMove[] = [];
   readonly payouts = new Map<string, Payout>();
   readonly setupSessions = new Map<string, SetupSession>();

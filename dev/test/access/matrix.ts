@@ -57,6 +57,7 @@ export const TABLES: Readonly<Record<string, TableAccess>> = {
   },
   stripe_meters: { member: "false", service: "select,insert,update,delete" },
   stripe_notes: { member: "false", service: "select,insert,update,delete" },
+  stripe_payment_records: { member: "false", service: "select" },
   stripe_payments: { member: "false", service: "select,insert,update,delete" },
   stripe_payout_transactions: { member: "false", service: "select" },
   stripe_payouts: { member: "false", service: "select" },

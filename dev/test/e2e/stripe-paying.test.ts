@@ -3,6 +3,8 @@ import { createPortalSession, createSetupSession } from "../../../shared/api/pay
 import { listPayouts, payoutLines } from "../../../shared/api/payouts.ts";
 import { addressOf } from "../../../shared/client/billing-client.ts";
 import { type Headers, operatorHeaders, tokenHeaders } from "../access/actors.ts";
+import { eventually } from "../support/eventually.ts";
+import { remainingOf } from "../../standins/stripe/invoice-figures.ts";
 import { type StripeWorld, withStripe } from "../support/stripe-world.ts";
 
 type SessionRoute = typeof createPortalSession | typeof createSetupSession;
@@ -197,5 +199,64 @@ Deno.test("a month's payouts are matched with invoices, refunds, disputes and fe
       Object(body).left.map((one: Record<string, string>) => [one.kind, one.ours, one.stripes]),
       [["payout", "parts come to -100", "-99 usd"]],
     );
+  });
+});
+
+Deno.test("a part paid elsewhere is told to Stripe once, whatever is lost, and the rest is paid there", async () => {
+  await withStripe(["Acme", "Early", "Raced"], async (world) => {
+    const { stripe, sendAll, sql, call, invoices } = world;
+    const transfer = (name: string, amount: number, reference: string) =>
+      sql`select billing.record_payment(${invoices.get(name) ?? ""}, ${amount}::bigint, now(),
+        'transfer', ${reference})`;
+    // What was paid before Stripe had the invoice is a line of it, and nothing to be told.
+    await transfer("Early", 700, "T-0");
+    await sendAll();
+    const remaining = () =>
+      Object.fromEntries([...stripe.state.invoices.values()].map((invoice) => [
+        stripe.state.customer(invoice.customer).name,
+        `${invoice.status} ${remainingOf(invoice)}`,
+      ]));
+    await transfer("Acme", 1200, "T-1");
+    await transfer("Acme", 300, "T-2");
+    for (const lost of ["POST /v1/payment_records", "POST /v1/invoices/"]) {
+      stripe.faults.push({ request: lost, kind: "lost", times: 3 });
+    }
+    for (let n = 0; n < 4; n++) await call("reconcile-stripe", { only: "outbox" });
+    stripe.faults.length = 0;
+    await stripe.webhooks.settled();
+    deepStrictEqual(remaining(), { Acme: "open 3500", Early: "open 4300", Raced: "open 5000" });
+    strictEqual(stripe.state.paymentRecords.size, 2);
+
+    // The client pays all of it there, before Stripe is told of the part.
+    stripe.webhooks.holding = true;
+    await transfer("Raced", 2000, "T-3");
+    for (const { id, customer } of stripe.state.invoices.values()) {
+      if (stripe.state.customer(customer).name !== "Early") stripe.payInvoice(id);
+    }
+    await call("reconcile-stripe", { only: "outbox" });
+    await stripe.webhooks.releaseBadly(() => false);
+    await transfer("Early", 4300, "T-4");
+    await eventually(async () => {
+      await sql`update billing.stripe_events set due_at = now() where state = 'pending'`;
+      await sql`select billing.process_stripe_events()`;
+      const [waiting] = await sql`
+        select count(*)::int as events from billing.stripe_events where state = 'pending'`;
+      strictEqual(waiting?.events, 0);
+    });
+    const { body } = await call("reconcile-stripe", { days: 3 });
+    deepStrictEqual(Object(body).left, []);
+    deepStrictEqual(remaining(), { Acme: "paid 0", Early: "paid 0", Raced: "paid 0" });
+    const books = await sql`
+      select c.name, i.status, i.paid_minor::int as paid, coalesce((
+        select sum(b.amount_minor)::int from public.balance_entries b where b.client_id = c.id
+      ), 0) as credit from public.invoices i join public.clients c on c.id = i.client_id
+      order by c.name`;
+    deepStrictEqual(books.map(({ name, status, paid, credit }) => [name, status, paid, credit]), [
+      ["Acme", "paid", 5000, 0],
+      ["Early", "paid", 5000, 0],
+      // 20.00 by transfer and 50.00 there: 20.00 are the client's.
+      ["Raced", "paid", 5000, 2000],
+    ]);
+    deepStrictEqual([...await sql`select * from billing.check_invariants()`], []);
   });
 });

@@ -27,6 +27,8 @@ begin
   elsif body ->> 'only' = 'outbox' and not exists (select from _billing.stripe_outbox(true))
     and not exists (select from _billing.stripe_outbox(false))
     and not exists (select from public.stripe_customers s where s.balance_moved_at is not null)
+    and not exists (select from _billing.untold_payments(true))
+    and not exists (select from _billing.untold_payments(false))
     and not exists (select from _billing.open_setups(true))
     and not exists (select from _billing.open_setups(false)) then
     return 'nothing to tell';

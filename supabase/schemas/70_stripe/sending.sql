@@ -83,6 +83,8 @@ returns jsonb language sql stable set search_path = pg_catalog, pg_temp as $$
         and h.amount_due_minor > 0 and coalesce(c.carrying_invoice_id, i.id) = i.id), '[]'),
     'credit_notes', coalesce((select jsonb_agg(n.id order by n.id) from public.credit_notes n
       where n.invoice_id = i.id), '[]'),
+    'payments', coalesce((select jsonb_agg(p.id order by p.id) from public.payments p
+      where p.invoice_id = i.id), '[]'),
     'lines', coalesce((select jsonb_agg(jsonb_build_object('position', l.position,
         'kind', l.kind, 'description', l.description, 'detail', l.detail,
         'service_start', l.service_start, 'service_end', l.service_end,

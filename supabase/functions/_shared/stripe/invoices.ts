@@ -22,6 +22,7 @@ export interface InvoicePorts extends CustomerPorts {
     | "saveProblem"
     | "forgetDraft"
     | "saveCarried"
+    | "countPayments"
     | "saveLeftOver"
     | "applyInvoice"
     | "applyBalance"
@@ -104,6 +105,7 @@ async function collect(
     await ports.store.saveLeftOver(id, plan.leftOver);
   }
   await ports.store.saveCarried(facts, fromStripeAmount(plan.total, facts.invoice.currency));
+  await ports.store.countPayments(facts);
   const open = await ports.stripe.invoices.finalizeInvoice(draft.id, {
     auto_advance: facts.client.collection_method === "charge_automatically",
   }, { idempotencyKey: `invoice-${id}-${generation}-finalize` });
