@@ -1683,6 +1683,42 @@ export type Database = {
         };
         Relationships: [];
       };
+      "stripe_payment_records": {
+        Row: {
+          "amount_minor": number;
+          "created_at": string;
+          "livemode": boolean;
+          "payment_id": string;
+          "payment_record_id": string | null;
+          "state": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "amount_minor": number;
+          "created_at"?: string;
+          "livemode": boolean;
+          "payment_id": string;
+          "payment_record_id"?: string | null;
+          "state": string;
+        };
+        Update: {
+          "amount_minor"?: number;
+          "created_at"?: string;
+          "livemode"?: boolean;
+          "payment_id"?: string;
+          "payment_record_id"?: string | null;
+          "state"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "stripe_payment_records_payment_id_fkey";
+            columns: ["payment_id"];
+            isOneToOne: false;
+            referencedRelation: "payments";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
       "stripe_payments": {
         Row: {
           "amount_minor": number;

@@ -12562,6 +12562,8 @@ returns jsonb language sql stable set search_path = pg_catalog, pg_temp as $$
         and h.amount_due_minor > 0 and coalesce(c.carrying_invoice_id, i.id) = i.id), '[]'),
     'credit_notes', coalesce((select jsonb_agg(n.id order by n.id) from public.credit_notes n
       where n.invoice_id = i.id), '[]'),
+    'payments', coalesce((select jsonb_agg(p.id order by p.id) from public.payments p
+      where p.invoice_id = i.id), '[]'),
     'lines', coalesce((select jsonb_agg(jsonb_build_object('position', l.position,
         'kind', l.kind, 'description', l.description, 'detail', l.detail,
         'service_start', l.service_start, 'service_end', l.service_end,
@@ -12722,16 +12724,6 @@ $$;
 comment on function _billing.stripe_outbox is
   'Voids, write-offs, payments made elsewhere and credit notes that Stripe has not been told of.';
 
--- Before Stripe is told that the rest was paid elsewhere: so that its figure is not booked again.
-create function _billing.save_paid_off_stripe(invoice_id uuid, livemode boolean, amount bigint)
-returns void language sql set search_path = pg_catalog, pg_temp as $$
-  update public.stripe_invoices m set paid_off_stripe_minor = amount
-  where m.invoice_id = save_paid_off_stripe.invoice_id
-    and m.livemode = save_paid_off_stripe.livemode;
-$$;
-comment on function _billing.save_paid_off_stripe is
-  'Notes what of an invoice''s payments in Stripe is ours, made elsewhere.';
-
 -- Both sides of every invoice issued, or brought to Stripe, since a day. Two days more, because an
 -- invoice is begun here some time before Stripe makes it.
 create function _billing.stripe_both_sides(since date, livemode boolean)
@@ -12773,6 +12765,133 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
 $$;
 comment on function _billing.moved_balances is
   'Customers of whose credit balance Stripe has told and which is not taken over yet.';
+
+-- 70_stripe/part_payments.sql
+
+-- Part payments made elsewhere, told to Stripe, so that its page asks for the rest alone. A payment
+-- that settles an invoice is told otherwise: stripe_outbox, `paid_elsewhere`.
+
+create table public.stripe_payment_records (
+  payment_id uuid not null references public.payments (id),
+  livemode boolean not null,
+  payment_record_id text,
+  amount_minor bigint not null,
+  state text not null constraint stripe_payment_records_state_known check (
+    state in ('counted', 'telling', 'told', 'left')),
+  created_at timestamptz not null default now(),
+  primary key (payment_id, livemode)
+);
+comment on table public.stripe_payment_records is
+  'Payments made elsewhere, and what Stripe knows of each.';
+comment on column public.stripe_payment_records.state is
+  'counted: the Stripe invoice was made without its amount; telling: begun; told: Stripe has it;
+   left: Stripe needs it no more, or cannot take its amount.';
+comment on column public.stripe_payment_records.amount_minor is
+  'What of the payment is on the Stripe invoice.';
+alter table public.stripe_payment_records enable row level security;
+revoke all on public.stripe_payment_records from anon, authenticated, service_role;
+grant select on public.stripe_payment_records to service_role, authenticated;
+create policy "operators read" on public.stripe_payment_records for select to authenticated
+  using ((select billing.is_operator()));
+
+-- Payments that an invoice's lines at Stripe already allow for.
+create function _billing.count_payments(livemode boolean, payment_ids uuid[]) returns void
+language sql set search_path = pg_catalog, pg_temp as $$
+  insert into public.stripe_payment_records (payment_id, livemode, amount_minor, state)
+  select p.id, count_payments.livemode, 0, 'counted' from public.payments p
+  where p.id = any (payment_ids)
+  on conflict do nothing;
+$$;
+comment on function _billing.count_payments is
+  'Notes payments that Stripe is not told of: its invoice was made for what they leave.';
+
+-- Those that were begun come again whatever has become of their invoice. An invoice that collects
+-- earlier ones is left alone: which of them is paid is not Stripe's to know. Credit notes go first.
+create function _billing.untold_payments(livemode boolean)
+returns table (payment_id uuid, invoice_id uuid, stripe_invoice_id text, amount_minor bigint,
+  currency text, paid_at bigint, method text, reference text, payment_record_id text, begun boolean)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select p.id, i.id, m.stripe_invoice_id, coalesce(r.amount_minor, p.amount_minor), p.currency,
+    floor(extract(epoch from p.paid_at))::bigint, p.method, p.reference, r.payment_record_id,
+    r.payment_id is not null
+  from public.payments p
+  join public.invoices i on i.id = p.invoice_id
+  join public.stripe_invoices m
+    on m.invoice_id = i.id and m.livemode = untold_payments.livemode
+  left join public.stripe_payment_records r on r.payment_id = p.id and r.livemode = m.livemode
+  where p.kind = 'payment' and p.method not in ('stripe', 'stripe_balance')
+    and (r.state = 'telling' or r.payment_id is null and i.status = 'open' and m.state = 'open'
+      and m.carried_minor = 0 and not exists (select from _billing.unsent_credit_notes(m) u))
+  order by p.paid_at, p.id;
+$$;
+comment on function _billing.untold_payments is
+  'Part payments made elsewhere that Stripe is to be told of.';
+
+-- Noted before Stripe is told, so that what its invoice then says is paid is not booked again.
+create function _billing.begin_payment_record(payment_id uuid, livemode boolean, amount bigint)
+returns void language sql set search_path = pg_catalog, pg_temp as $$
+  with begun as (
+    insert into public.stripe_payment_records as r (payment_id, livemode, amount_minor, state)
+    values (payment_id, livemode, amount, 'telling')
+    on conflict do nothing
+    returning r.payment_id, r.livemode, r.amount_minor
+  )
+  update public.stripe_invoices m
+  set paid_off_stripe_minor = m.paid_off_stripe_minor + b.amount_minor
+  from begun b join public.payments p on p.id = b.payment_id
+  where m.invoice_id = p.invoice_id and m.livemode = b.livemode;
+$$;
+comment on function _billing.begin_payment_record is
+  'Notes that Stripe is about to be told of a payment made elsewhere.';
+
+create function _billing.save_payment_record(payment_id uuid, livemode boolean, record_id text,
+  is_told boolean)
+returns void language sql set search_path = pg_catalog, pg_temp as $$
+  update public.stripe_payment_records r set payment_record_id = record_id,
+    state = case when is_told then 'told' else r.state end
+  where r.payment_id = save_payment_record.payment_id
+    and r.livemode = save_payment_record.livemode;
+$$;
+comment on function _billing.save_payment_record is
+  'Notes Stripe''s record of a payment, and whether it is on the invoice.';
+
+-- Stripe needs it no more. `received`: what Stripe says was paid for the invoice in all, without it.
+create function _billing.leave_payment(payment_id uuid, livemode boolean, received bigint)
+returns void language sql set search_path = pg_catalog, pg_temp as $$
+  with was as (
+    select r.payment_id, r.amount_minor from public.stripe_payment_records r
+    where r.payment_id = leave_payment.payment_id and r.livemode = leave_payment.livemode
+      and r.state = 'telling'
+  ), taken_back as (
+    update public.stripe_invoices m set amount_paid_minor = received,
+      paid_off_stripe_minor = m.paid_off_stripe_minor - w.amount_minor
+    from was w join public.payments p on p.id = w.payment_id
+    where m.invoice_id = p.invoice_id and m.livemode = leave_payment.livemode
+  )
+  insert into public.stripe_payment_records as r (payment_id, livemode, amount_minor, state)
+  values (leave_payment.payment_id, leave_payment.livemode, 0, 'left')
+  on conflict on constraint stripe_payment_records_pkey do update
+  set state = 'left', amount_minor = 0 where r.state = 'telling';
+$$;
+comment on function _billing.leave_payment is
+  'Notes that Stripe is not told of a payment made elsewhere.';
+
+-- 70_stripe/paid_elsewhere.sql
+
+-- The rest of an invoice that was paid elsewhere.
+
+-- Before Stripe is told that the rest was paid elsewhere: so that its figure is not booked again.
+create function _billing.save_paid_off_stripe(invoice_id uuid, livemode boolean, amount bigint)
+returns void language sql set search_path = pg_catalog, pg_temp as $$
+  update public.stripe_invoices m set paid_off_stripe_minor = amount + (
+    select coalesce(sum(r.amount_minor), 0) from public.stripe_payment_records r
+    join public.payments p on p.id = r.payment_id
+    where p.invoice_id = m.invoice_id and r.livemode = m.livemode)
+  where m.invoice_id = save_paid_off_stripe.invoice_id
+    and m.livemode = save_paid_off_stripe.livemode;
+$$;
+comment on function _billing.save_paid_off_stripe is
+  'Notes what of an invoice''s payments in Stripe is ours, made elsewhere.';
 
 -- 70_stripe/payouts.sql
 
@@ -13224,6 +13343,8 @@ begin
   elsif body ->> 'only' = 'outbox' and not exists (select from _billing.stripe_outbox(true))
     and not exists (select from _billing.stripe_outbox(false))
     and not exists (select from public.stripe_customers s where s.balance_moved_at is not null)
+    and not exists (select from _billing.untold_payments(true))
+    and not exists (select from _billing.untold_payments(false))
     and not exists (select from _billing.open_setups(true))
     and not exists (select from _billing.open_setups(false)) then
     return 'nothing to tell';
