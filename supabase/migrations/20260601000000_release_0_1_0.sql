@@ -12855,7 +12855,8 @@ $$;
 comment on function _billing.save_payment_record is
   'Notes Stripe''s record of a payment, and whether it is on the invoice.';
 
--- Stripe needs it no more. `received`: what Stripe says was paid for the invoice in all, without it.
+-- Stripe needs it no more. `received`: what Stripe says was paid for the invoice in all, without
+-- it.
 create function _billing.leave_payment(payment_id uuid, livemode boolean, received bigint)
 returns void language sql set search_path = pg_catalog, pg_temp as $$
   with was as (
@@ -13042,8 +13043,8 @@ revoke all on billing.payout_lines from public;
 grant select on billing.payout_lines to service_role;
 
 create view billing.payout_sums with (security_invoker = true) as
-select p.payout_id, p.arrives_on, p.status, p.is_automatic, p.complete_at is not null as is_complete,
-  p.currency, t.transactions, t.gross_minor, t.fee_minor, t.net_minor, p.amount_minor,
+select p.payout_id, p.arrives_on, p.status, p.is_automatic,
+  p.complete_at is not null as is_complete, p.currency, t.transactions, t.gross_minor, t.fee_minor, t.net_minor, p.amount_minor,
   case when p.complete_at is not null then p.amount_minor - t.net_minor end as difference_minor,
   p.livemode
 from public.stripe_payouts p

@@ -85,7 +85,8 @@ $$;
 comment on function _billing.save_payment_record is
   'Notes Stripe''s record of a payment, and whether it is on the invoice.';
 
--- Stripe needs it no more. `received`: what Stripe says was paid for the invoice in all, without it.
+-- Stripe needs it no more. `received`: what Stripe says was paid for the invoice in all, without
+-- it.
 create function _billing.leave_payment(payment_id uuid, livemode boolean, received bigint)
 returns void language sql set search_path = pg_catalog, pg_temp as $$
   with was as (
