@@ -10586,8 +10586,15 @@ create function _billing.guard_stripe_terms() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: the services that may set terms need not read what they are compared with.
 declare
-  refusal constant text := _billing.refusal_of_terms(new);
+  refusal text;
 begin
+  -- `on conflict do update` comes here first with defaults for what is not named, then as an update
+  -- with what the row has.
+  if tg_op = 'INSERT' and exists (
+    select from public.stripe_terms t where t.client_id = new.client_id) then
+    return new;
+  end if;
+  refusal := _billing.refusal_of_terms(new);
   if refusal is not null then
     perform billing.raise_error('payment_terms_refused', refusal);
   end if;

@@ -1,7 +1,7 @@
 -- How a client may pay by Stripe: methods by the currencies it is billed in, refused when they are
 -- set, with what is wrong.
 begin;
-select plan(27);
+select plan(29);
 
 insert into public.clients (id, name, external_id, started_on)
 select ('00000000-0000-4000-8000-' || lpad(row_number() over ()::text, 12, '0'))::uuid, c.code,
@@ -50,8 +50,7 @@ select is(pg_temp.set_terms('EUR', '{customer_balance}', 'IE'), 'set', 'one that
 select throws_ok($$select pg_temp.set_terms('EUR', '{customer_balance}', 'AT')$$, '23514', null,
   'not one that it does not');
 select is(pg_temp.set_terms('USD', '{paypal}'), 'paypal is unknown', 'nor any other method');
-select is(pg_temp.set_terms('USD', '{}'), 'none of the payment methods is for USD',
-  'nor no method at all');
+select throws_ok($$select pg_temp.set_terms('USD', '{}')$$, '23514', null, 'nor no method at all');
 select is(pg_temp.set_terms('USD', '{customer_balance}', null, 'charge_automatically'),
   'customer_balance cannot be charged automatically', 'a bank transfer is made by the client');
 select is(pg_temp.set_terms('USD', '{card}', null, 'charge_automatically'), 'set',
@@ -62,6 +61,17 @@ select is(pg_temp.set_terms('MOVES', '{us_bank_account,sepa_debit}'), 'set',
   'each of its own');
 select is(_billing.refusal_of_terms(t), null, 'what is set can be met')
 from public.stripe_terms t where t.client_id = pg_temp.id('GBP');
+
+-- A change of one column is compared with what the others have.
+select pg_temp.set_terms('EUR', '{card}', 'IE');
+select lives_ok($$insert into public.stripe_terms (client_id, payment_methods)
+  select id, '{customer_balance}' from public.clients where name = 'EUR'
+  on conflict (client_id) do update set payment_methods = excluded.payment_methods$$,
+  'with the country that is set already');
+select throws_ok($$insert into public.stripe_terms (client_id, payment_methods)
+  select id, '{us_bank_account}' from public.clients where name = 'EUR'
+  on conflict (client_id) do update set payment_methods = excluded.payment_methods$$,
+  'PT400', null, 'and refused as any other');
 
 -- What invoices in a currency offer.
 select pg_temp.set_terms('EUR', '{card,sepa_debit,customer_balance}', 'IE');
