@@ -9394,6 +9394,14 @@ language sql set search_path = pg_catalog, pg_temp as $$
 $$;
 comment on function _billing.note_mailed is 'Notes that Stripe was asked to mail an invoice.';
 
+create function _billing.release_mail(invoice_id uuid) returns void
+language sql set search_path = pg_catalog, pg_temp as $$
+  delete from _billing.invoice_mailers m
+  where m.invoice_id = release_mail.invoice_id and m.mailer = 'stripe' and m.mailed_at is null;
+$$;
+comment on function _billing.release_mail is
+  'Lets us mail an invoice that Stripe was about to mail and refused to.';
+
 create function _billing.is_mailed_by_stripe(invoice_id uuid) returns boolean
 language sql stable set search_path = pg_catalog, pg_temp as $$
   select exists (select from _billing.invoice_mailers m

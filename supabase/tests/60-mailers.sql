@@ -1,6 +1,6 @@
 -- Who mails an invoice, we or Stripe: decided once, so never both; reminders follow.
 begin;
-select plan(14);
+select plan(16);
 
 insert into public.clients (name, external_id, email, started_on)
 values ('By us', 'us', 'a@example.test', '2026-06-01'),
@@ -21,7 +21,12 @@ select ok(not pg_temp.claim('us', 'stripe'), 'then Stripe does not');
 select ok(pg_temp.claim('stripe', 'stripe'), 'Stripe mails what nobody mails');
 select ok(pg_temp.claim('stripe', 'stripe'), 'and is asked again while it is not noted');
 select ok(not pg_temp.claim('stripe', 'us'), 'then we do not');
+select _billing.release_mail((select id from inv where name = 'stripe'));
+select ok(pg_temp.claim('stripe', 'us'), 'what Stripe refuses is ours');
+delete from _billing.invoice_mailers m using inv where inv.id = m.invoice_id and name = 'stripe';
+select ok(pg_temp.claim('stripe', 'stripe'), 'or Stripe''s again');
 select _billing.note_mailed((select id from inv where name = 'stripe'));
+select _billing.release_mail((select id from inv where name = 'stripe'));
 select ok(not pg_temp.claim('stripe', 'stripe'), 'once it is noted Stripe is not asked again');
 select results_eq($$select name, _billing.is_mailed_by_stripe(id) from inv order by name$$,
   $$values ('stripe', true), ('us', false)$$, 'which is which');

@@ -110,6 +110,7 @@ async function deliver(
       | "applyBalance"
       | "claimMail"
       | "noteMailed"
+      | "releaseMail"
     > = {
       livemode: false,
       invoiceFacts: () => Promise.resolve(InvoiceFacts.parse(facts)),
@@ -126,6 +127,7 @@ async function deliver(
       applyBalance: note("balance"),
       claimMail: () => Promise.resolve(mayMail),
       noteMailed: note("mailed"),
+      releaseMail: note("released"),
     };
     const ports = { stripe: connection.stripe, store, now: () => new Date() };
     await check(await deliverInvoice(ID, ports), stripe, told);
@@ -314,6 +316,20 @@ Deno.test("an invoice that Stripe mails is sent by it once, and reminded of by i
     deepStrictEqual(stripe.state.mails, [invoice?.id]);
     strictEqual(invoice?.auto_advance, true);
     strictEqual(told.includes(`mailed ${ID}`), true);
+  });
+});
+
+Deno.test("a mail that Stripe refuses is left to us, and the invoice stays as it is", async () => {
+  await deliver(invoiceOf(10, 100, { mailed_by: "stripe" }), (outcome, stripe, told) => {
+    strictEqual(outcome.kind, "done");
+    strictEqual([...stripe.state.invoices.values()][0]?.status, "open");
+    deepStrictEqual(told.filter((one) => /^(mailed|released)/.test(one)), [`released ${ID}`]);
+  }, (stripe) => {
+    Object.assign(stripe.state.mails, {
+      push: () => {
+        throw new StripeFailure(400, "invalid_request_error", "No mail.");
+      },
+    });
   });
 });
 

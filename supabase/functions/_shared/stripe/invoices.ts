@@ -28,6 +28,7 @@ export interface InvoicePorts extends CustomerPorts {
     | "applyBalance"
     | "claimMail"
     | "noteMailed"
+    | "releaseMail"
   >;
 }
 
@@ -171,7 +172,8 @@ async function conclude(facts: InvoiceFacts, invoice: Stripe.Invoice, ports: Inv
 }
 
 /**
- * Has Stripe mail the invoice, once, where that is the client's choice and we have not. Automatic
+ * Has Stripe mail the invoice, once, where that is the client's choice and we have not; where Stripe
+ * refuses, it is left to us. Automatic
  * advancement goes on afterwards: before, Stripe would mail the invoice by itself as well; without it
  * Stripe reminds of nothing.
  */
@@ -181,7 +183,15 @@ async function haveMailed(
   { stripe, store }: InvoicePorts,
 ): Promise<Stripe.Invoice> {
   if (client.mailed_by !== "stripe" || !await store.claimMail(id)) return invoice;
-  await stripe.invoices.sendInvoice(invoice.id, {}, { idempotencyKey: `${invoice.id}-send` });
+  try {
+    await stripe.invoices.sendInvoice(invoice.id, {}, { idempotencyKey: `${invoice.id}-send` });
+  } catch (error) {
+    const isRefused = error instanceof Stripe.errors.StripeInvalidRequestError ||
+      error instanceof Stripe.errors.StripePermissionError;
+    if (!isRefused) throw error;
+    await store.releaseMail(id);
+    return invoice;
+  }
   const mailed = await stripe.invoices.update(invoice.id, { auto_advance: true }, {
     idempotencyKey: `${invoice.id}-remind`,
   });

@@ -167,6 +167,8 @@ export function stripeStore(sql: Sql, livemode: boolean) {
       z.boolean().parse(
         await jsonOf(sql`select _billing.claim_mail(${invoice}, 'stripe') as json`),
       ),
+    releaseMail: async (invoice: string) =>
+      void await sql`select _billing.release_mail(${invoice})`,
     noteMailed: async (invoice: string) => void await sql`select _billing.note_mailed(${invoice})`,
     applyInvoice: async (invoice: Stripe.Invoice, seen: Date) =>
       await jsonOf(sql`
