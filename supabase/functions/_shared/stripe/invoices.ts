@@ -173,9 +173,8 @@ async function conclude(facts: InvoiceFacts, invoice: Stripe.Invoice, ports: Inv
 
 /**
  * Has Stripe mail the invoice, once, where that is the client's choice and we have not; where Stripe
- * refuses, it is left to us. Automatic
- * advancement goes on afterwards: before, Stripe would mail the invoice by itself as well; without it
- * Stripe reminds of nothing.
+ * refuses, it is left to us. Automatic advancement goes on afterwards: before, Stripe would mail the
+ * invoice by itself as well; without it Stripe reminds of nothing.
  */
 async function haveMailed(
   { invoice: { id }, client }: InvoiceFacts,
@@ -186,17 +185,31 @@ async function haveMailed(
   try {
     await stripe.invoices.sendInvoice(invoice.id, {}, { idempotencyKey: `${invoice.id}-send` });
   } catch (error) {
-    const isRefused = error instanceof Stripe.errors.StripeInvalidRequestError ||
-      error instanceof Stripe.errors.StripePermissionError;
-    if (!isRefused) throw error;
+    if (!isRefused(error)) throw error;
     await store.releaseMail(id);
     return invoice;
   }
-  const mailed = await stripe.invoices.update(invoice.id, { auto_advance: true }, {
-    idempotencyKey: `${invoice.id}-remind`,
-  });
+  const mailed = await withReminders(invoice, stripe);
   await store.noteMailed(id);
   return mailed;
+}
+
+/** One that is concluded meanwhile needs none. */
+async function withReminders(invoice: Stripe.Invoice, stripe: Stripe): Promise<Stripe.Invoice> {
+  try {
+    return await stripe.invoices.update(invoice.id, { auto_advance: true }, {
+      idempotencyKey: `${invoice.id}-remind`,
+    });
+  } catch (error) {
+    if (!isRefused(error)) throw error;
+    return await stripe.invoices.retrieve(invoice.id);
+  }
+}
+
+/** Whether Stripe will not do it, however often it is asked. */
+function isRefused(error: unknown): boolean {
+  return error instanceof Stripe.errors.StripeInvalidRequestError ||
+    error instanceof Stripe.errors.StripePermissionError;
 }
 
 /** A declined card is no failure of the delivery: the webhook tells of it, Stripe tries again. */
