@@ -17,7 +17,9 @@ export function disputeEndpoints(state: State) {
   return {
     /** A customer's bank takes the payment of an invoice, or a part of it, back. */
     open: (invoice: string, amount?: number): string => {
-      const payment = [...state.payments.values()].find((one) => one.invoice === invoice);
+      const payment = [...state.payments.values()].find((one) =>
+        one.invoice === invoice && one.charge !== null
+      );
       if (payment === undefined) throw new Error(`${invoice} is not paid`);
       const dispute: Dispute = {
         id: state.id("du"),
