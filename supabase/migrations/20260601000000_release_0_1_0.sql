@@ -13059,7 +13059,8 @@ grant select on billing.payout_lines to service_role;
 
 create view billing.payout_sums with (security_invoker = true) as
 select p.payout_id, p.arrives_on, p.status, p.is_automatic,
-  p.complete_at is not null as is_complete, p.currency, t.transactions, t.gross_minor, t.fee_minor, t.net_minor, p.amount_minor,
+  p.complete_at is not null as is_complete, p.currency, t.transactions, t.gross_minor,
+  t.fee_minor, t.net_minor, p.amount_minor,
   case when p.complete_at is not null then p.amount_minor - t.net_minor end as difference_minor,
   p.livemode
 from public.stripe_payouts p
