@@ -305,6 +305,7 @@ export type Database = {
           "number_series": string;
           "operator_emails": (string)[];
           "payment_instructions": string | null;
+          "payment_page_url": string | null;
           "reminder_days": (number)[];
           "require_aal2": boolean;
           "seller_address": (string)[];
@@ -326,6 +327,7 @@ export type Database = {
           "number_series"?: string;
           "operator_emails"?: (string)[];
           "payment_instructions"?: string | null;
+          "payment_page_url"?: string | null;
           "reminder_days"?: (number)[];
           "require_aal2"?: boolean;
           "seller_address"?: (string)[];
@@ -346,6 +348,7 @@ export type Database = {
           "number_series"?: string;
           "operator_emails"?: (string)[];
           "payment_instructions"?: string | null;
+          "payment_page_url"?: string | null;
           "reminder_days"?: (number)[];
           "require_aal2"?: boolean;
           "seller_address"?: (string)[];
@@ -396,17 +399,20 @@ export type Database = {
         Row: {
           "client_id": string;
           "created_at": string;
+          "role": string;
           "user_id": string;
         };
         ComputedFields: never;
         Insert: {
           "client_id": string;
           "created_at"?: string;
+          "role"?: string;
           "user_id": string;
         };
         Update: {
           "client_id"?: string;
           "created_at"?: string;
+          "role"?: string;
           "user_id"?: string;
         };
         Relationships: [
@@ -465,6 +471,7 @@ export type Database = {
           "metadata": NonNullable<Json>;
           "name": string;
           "paper": string;
+          "postal_address": Json | null;
           "started_on": string;
           "status": string;
           "tax_id": string | null;
@@ -483,6 +490,7 @@ export type Database = {
           "metadata"?: NonNullable<Json>;
           "name": string;
           "paper"?: string;
+          "postal_address"?: Json | null;
           "started_on"?: string;
           "status"?: string;
           "tax_id"?: string | null;
@@ -500,6 +508,7 @@ export type Database = {
           "metadata"?: NonNullable<Json>;
           "name"?: string;
           "paper"?: string;
+          "postal_address"?: Json | null;
           "started_on"?: string;
           "status"?: string;
           "tax_id"?: string | null;
@@ -1680,6 +1689,42 @@ export type Database = {
         };
         Relationships: [];
       };
+      "stripe_payment_records": {
+        Row: {
+          "amount_minor": number;
+          "created_at": string;
+          "livemode": boolean;
+          "payment_id": string;
+          "payment_record_id": string | null;
+          "state": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "amount_minor": number;
+          "created_at"?: string;
+          "livemode": boolean;
+          "payment_id": string;
+          "payment_record_id"?: string | null;
+          "state": string;
+        };
+        Update: {
+          "amount_minor"?: number;
+          "created_at"?: string;
+          "livemode"?: boolean;
+          "payment_id"?: string;
+          "payment_record_id"?: string | null;
+          "state"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "stripe_payment_records_payment_id_fkey";
+            columns: ["payment_id"];
+            isOneToOne: false;
+            referencedRelation: "payments";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
       "stripe_payments": {
         Row: {
           "amount_minor": number;
@@ -1711,6 +1756,100 @@ export type Database = {
           "refunded_minor"?: number;
           "seen_at"?: string;
           "stripe_invoice_id"?: string;
+        };
+        Relationships: [];
+      };
+      "stripe_payout_transactions": {
+        Row: {
+          "category": string;
+          "created_at": string;
+          "currency": string;
+          "description": string | null;
+          "exchange_rate": number | null;
+          "fee_minor": number;
+          "gross_minor": number;
+          "net_minor": number;
+          "payment_intent_id": string | null;
+          "payout_id": string;
+          "source_id": string | null;
+          "transaction_id": string;
+          "type": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "category": string;
+          "created_at": string;
+          "currency": string;
+          "description"?: string | null;
+          "exchange_rate"?: number | null;
+          "fee_minor": number;
+          "gross_minor": number;
+          "net_minor": number;
+          "payment_intent_id"?: string | null;
+          "payout_id": string;
+          "source_id"?: string | null;
+          "transaction_id": string;
+          "type": string;
+        };
+        Update: {
+          "category"?: string;
+          "created_at"?: string;
+          "currency"?: string;
+          "description"?: string | null;
+          "exchange_rate"?: number | null;
+          "fee_minor"?: number;
+          "gross_minor"?: number;
+          "net_minor"?: number;
+          "payment_intent_id"?: string | null;
+          "payout_id"?: string;
+          "source_id"?: string | null;
+          "transaction_id"?: string;
+          "type"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "stripe_payout_transactions_payout_id_fkey";
+            columns: ["payout_id"];
+            isOneToOne: false;
+            referencedRelation: "stripe_payouts";
+            referencedColumns: ["payout_id"];
+          },
+        ];
+      };
+      "stripe_payouts": {
+        Row: {
+          "amount_minor": number;
+          "arrives_on": string;
+          "complete_at": string | null;
+          "created_at": string;
+          "currency": string;
+          "is_automatic": boolean;
+          "livemode": boolean;
+          "payout_id": string;
+          "status": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "amount_minor": number;
+          "arrives_on": string;
+          "complete_at"?: string | null;
+          "created_at": string;
+          "currency": string;
+          "is_automatic": boolean;
+          "livemode": boolean;
+          "payout_id": string;
+          "status": string;
+        };
+        Update: {
+          "amount_minor"?: number;
+          "arrives_on"?: string;
+          "complete_at"?: string | null;
+          "created_at"?: string;
+          "currency"?: string;
+          "is_automatic"?: boolean;
+          "livemode"?: boolean;
+          "payout_id"?: string;
+          "status"?: string;
         };
         Relationships: [];
       };
@@ -1804,19 +1943,31 @@ export type Database = {
       };
       "stripe_terms": {
         Row: {
+          "bank_transfer_country": string | null;
           "client_id": string;
           "collection_method": string;
+          "mailed_by": string;
+          "payment_methods": (string)[] | null;
+          "tax_exempt": string | null;
           "tax_id_type": string | null;
         };
         ComputedFields: never;
         Insert: {
+          "bank_transfer_country"?: string | null;
           "client_id": string;
           "collection_method"?: string;
+          "mailed_by"?: string;
+          "payment_methods"?: (string)[] | null;
+          "tax_exempt"?: string | null;
           "tax_id_type"?: string | null;
         };
         Update: {
+          "bank_transfer_country"?: string | null;
           "client_id"?: string;
           "collection_method"?: string;
+          "mailed_by"?: string;
+          "payment_methods"?: (string)[] | null;
+          "tax_exempt"?: string | null;
           "tax_id_type"?: string | null;
         };
         Relationships: [

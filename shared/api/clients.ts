@@ -19,12 +19,26 @@ const Locale = z.string().regex(
   "not a language tag like en-US",
 ).refine(isLocale, "a language that nobody knows");
 
+/** A part of an address: one line. */
+const addressPart = words(200).regex(/^\P{Cc}+$/u, "holds a control character");
+
+/** An address in parts; the country by its two letters. */
+export const PostalAddress = z.strictObject({
+  line1: addressPart.optional(),
+  line2: addressPart.optional(),
+  city: addressPart.optional(),
+  state: addressPart.optional(),
+  postal_code: addressPart.optional(),
+  country: z.string().regex(/^[A-Z]{2}$/, "two capital letters"),
+});
+
 const writable = {
   name: words(200),
   external_id: words(200).nullable(),
   email: z.string().max(254).regex(/^[^@\s\0]+@[^@\s\0]+$/, "like name@example.com")
     .refine((email) => text(254).safeParse(email).success, "cannot be stored").nullable(),
   address: z.array(text(200)).max(8),
+  postal_address: PostalAddress.nullable(),
   tax_id: text(50).nullable(),
   locale: Locale,
   paper: z.enum(["A4", "Letter"]),
@@ -45,7 +59,10 @@ export const Client = z.strictObject({
   name: z.string(),
   external_id: z.string().nullable(),
   email: z.string().nullable(),
+  /** As printed on documents. */
   address: z.array(z.string()),
+  /** The same in parts, where they are known: a change of one alone makes or ends the other. */
+  postal_address: z.record(z.string(), z.string()).nullable(),
   tax_id: z.string().nullable(),
   locale: z.string(),
   paper: z.enum(["A4", "Letter"]),
@@ -64,8 +81,15 @@ export const NewClient = z.strictObject(writable).partial().required({ name: tru
 /** What is to change of a client. */
 export const ClientChange = z.strictObject(writable).partial();
 
-/** A user who may see a client's invoices and usage. */
-export const Member = z.strictObject({ user_id: Id, client_id: Id, created_at: ShownInstant });
+const Role = z.enum(["viewer", "payer"]);
+
+/** A user who may see a client's invoices and usage; a `payer` may say how the client pays, too. */
+export const Member = z.strictObject({
+  user_id: Id,
+  client_id: Id,
+  role: Role,
+  created_at: ShownInstant,
+});
 
 const MemberPath = z.strictObject({ client_id: Id, user_id: Id });
 
@@ -146,9 +170,22 @@ export const addMember = {
   access: STAFF,
   params: ClientPath,
   query: nothing,
-  body: z.strictObject({ user_id: Id }),
+  body: z.strictObject({ user_id: Id, role: Role.default("viewer") }),
   answer: Member,
   status: 201,
+} as const satisfies Route;
+
+export const updateMember = {
+  id: "updateMember",
+  method: "PATCH",
+  path: "/billing/clients/{client_id}/members/{user_id}",
+  summary: "Change what a user may do for the client",
+  access: STAFF,
+  params: MemberPath,
+  query: nothing,
+  body: z.strictObject({ role: Role }),
+  answer: Member,
+  status: 200,
 } as const satisfies Route;
 
 export const removeMember = {

@@ -41,7 +41,8 @@ export function openApiDocument(routes: readonly Route[]): Record<string, z.core
 }
 
 function operation(route: Route): JsonSchema {
-  const answer = { content: { "application/json": { schema: schemaOf(route.answer, "output") } } };
+  const schema = schemaOf(route.answer, "output");
+  const answer = { content: { [route.media ?? "application/json"]: { schema } } };
   return {
     operationId: route.id,
     summary: route.summary,

@@ -33,6 +33,8 @@ export interface Route<
    * so of a POST it is told once, and no Idempotency-Key is taken.
    */
   readonly opensByItself?: boolean;
+  /** What the answer is written in, where that is not JSON; the answer is then a text. */
+  readonly media?: "text/csv";
   /** Of success: 201 where something was made, 200 otherwise. */
   readonly status: 200 | 201;
 }

@@ -6,6 +6,8 @@ import * as events from "./events.ts";
 import * as invoices from "./invoices.ts";
 import * as operations from "./operations.ts";
 import * as personalData from "./personal-data.ts";
+import * as payments from "./payments.ts";
+import * as payouts from "./payouts.ts";
 import type { Route } from "./route.ts";
 import * as terms from "./terms.ts";
 import * as usage from "./usage.ts";
@@ -18,6 +20,7 @@ export const ROUTES: readonly Route[] = [
   clients.updateClient,
   clients.listMembers,
   clients.addMember,
+  clients.updateMember,
   clients.removeMember,
   terms.listAssignments,
   terms.createAssignment,
@@ -48,8 +51,14 @@ export const ROUTES: readonly Route[] = [
   invoices.creditInvoice,
   invoices.recordPayment,
   invoices.writeOffInvoice,
+  payments.getPaymentTerms,
+  payments.updatePaymentTerms,
+  payments.createPortalSession,
+  payments.createSetupSession,
   deliveries.listDeliveries,
   deliveries.retryDelivery,
+  payouts.listPayouts,
+  payouts.payoutLines,
   operations.runMonth,
   operations.listRuns,
   operations.listQuarantine,

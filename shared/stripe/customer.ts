@@ -5,9 +5,14 @@ export interface CustomerDetails {
   readonly name: string;
   readonly email?: string;
   readonly address?: {
-    readonly line1: string;
+    readonly line1?: string;
     readonly line2?: string;
+    readonly city?: string;
+    readonly state?: string;
+    readonly postal_code?: string;
+    readonly country?: string;
   };
+  readonly tax_exempt: ClientFacts["tax_exempt"];
   readonly preferred_locales: string[];
   readonly metadata: { readonly leveredge_client_id: string; readonly external_id?: string };
 }
@@ -15,21 +20,28 @@ export interface CustomerDetails {
 const EU_VAT =
   /^(AT|BE|BG|CY|CZ|DE|DK|EE|EL|ES|FI|FR|HR|HU|IE|IT|LT|LU|LV|MT|NL|PL|PT|RO|SE|SI|SK)[0-9A-Z+*]{2,12}$/;
 
-/** A client as a Stripe customer. Our address is lines for a label: the first, and the others. */
+/** A client as a Stripe customer. */
 export function customerDetails(client: ClientFacts): CustomerDetails {
-  const [line1, ...rest] = client.address;
+  const address = addressOf(client);
   return {
     name: client.name.slice(0, 256),
     ...(client.email === null ? {} : { email: client.email }),
-    ...(line1 === undefined ? {} : {
-      address: { line1, ...(rest.length === 0 ? {} : { line2: rest.join("\n") }) },
-    }),
+    ...(address === undefined ? {} : { address }),
+    tax_exempt: client.tax_exempt,
     preferred_locales: [client.locale],
     metadata: {
       leveredge_client_id: client.id,
       ...(client.external_id === null ? {} : { external_id: client.external_id }),
     },
   };
+}
+
+/** In parts where they are known; else lines for a label: the first, and the others. */
+function addressOf({ address, postal_address }: ClientFacts): CustomerDetails["address"] {
+  if (postal_address !== null) return postal_address;
+  const [line1, ...rest] = address;
+  if (line1 === undefined) return undefined;
+  return { line1, ...(rest.length === 0 ? {} : { line2: rest.join("\n") }) };
 }
 
 /**

@@ -3,17 +3,31 @@ import { z } from "zod";
 const minor = z.int();
 const day = z.iso.date();
 
+/** An address in parts, as Stripe takes it. */
+const PostalAddress = z.strictObject({
+  line1: z.string().optional(),
+  line2: z.string().optional(),
+  city: z.string().optional(),
+  state: z.string().optional(),
+  postal_code: z.string().optional(),
+  country: z.string(),
+});
+
 /** What Stripe's customer of a client is made of: `_billing.stripe_client_facts`. */
 export const ClientFacts = z.object({
   id: z.uuid(),
   name: z.string(),
   email: z.string().nullable(),
   address: z.array(z.string()),
+  postal_address: PostalAddress.nullable(),
   tax_id: z.string().nullable(),
   tax_id_type: z.string().nullable(),
+  tax_exempt: z.enum(["none", "exempt", "reverse"]),
   locale: z.string(),
   external_id: z.string().nullable(),
   collection_method: z.enum(["send_invoice", "charge_automatically"]),
+  /** Who mails invoices to the client. */
+  mailed_by: z.enum(["us", "stripe"]),
   stripe_customer_id: z.string().nullable(),
   sent_digest: z.string().nullable(),
   /** Stripe said that the customer is deleted. */
@@ -40,6 +54,12 @@ export const InvoiceFacts = z.object({
     due_on: day.nullable(),
   }),
   client: ClientFacts,
+  /** The payment methods that the invoice may offer; null: those of the Dashboard. */
+  payment_methods: z.array(z.object({
+    method: z.string(),
+    bank_transfer_type: z.string().nullable(),
+    country: z.string().nullable(),
+  })).nullable(),
   mirror: z.object({
     state: z.string(),
     stripe_invoice_id: z.string().nullable(),
@@ -51,6 +71,8 @@ export const InvoiceFacts = z.object({
   held: z.array(z.object({ invoice_id: z.uuid(), number: z.string(), amount_minor: minor })),
   /** Credit notes that the amount due allows for. */
   credit_notes: z.array(z.uuid()),
+  /** Payments that the amount due allows for. */
+  payments: z.array(z.uuid()).default([]),
   lines: z.array(z.object({
     position: z.int(),
     kind: z.enum(["usage", "minimum", "one_off", "discount", "tax"]),

@@ -7,7 +7,7 @@ export interface StripePermission {
   /** How Stripe's refusals name it. */
   readonly slug: string;
   readonly what: string;
-  /** Needed only by those who use meters. */
+  /** Needed only where what it says is used. */
   readonly optional?: true;
   /**
    * Requests that Stripe refuses with 403 without the permission and that change nothing with it:
@@ -94,6 +94,51 @@ export const STRIPE_PERMISSIONS: readonly StripePermission[] = [
     slug: "rak_connected_account_read",
     what: "`stripe:check` looks at the account",
     probes: ["GET /v1/account"],
+  },
+  {
+    name: "Payment Records",
+    access: "Write",
+    slug: "rak_payment_record_write",
+    what: "part payments that were made elsewhere are told to Stripe",
+    probes: ["POST /v1/payment_records/report_payment"],
+  },
+  {
+    name: "Payouts",
+    access: "Read",
+    slug: "rak_payout_read",
+    what: "payouts are matched with invoices, refunds and fees",
+    probes: ["GET /v1/payouts"],
+  },
+  {
+    name: "Balance Transaction Sources",
+    access: "Read",
+    slug: "rak_balance_transaction_source_read",
+    what: "what a payout is made of, with Stripe's fees",
+    probes: ["GET /v1/balance_transactions"],
+  },
+  {
+    name: "Checkout Sessions",
+    access: "Write",
+    slug: "rak_checkout_session_write",
+    what: "for pages on which a payer stores a card or mandate",
+    optional: true,
+    probes: ["POST /v1/checkout/sessions"],
+  },
+  {
+    name: "Setup Intents",
+    access: "Read",
+    slug: "rak_setup_intent_read",
+    what: "the method that a payer has stored",
+    optional: true,
+    probes: ["GET /v1/setup_intents/seti_none"],
+  },
+  {
+    name: "Customer portal",
+    access: "Write",
+    slug: "rak_customer_portal_write",
+    what: "for links to Stripe's customer portal",
+    optional: true,
+    probes: ["POST /v1/billing_portal/sessions"],
   },
   {
     name: "Billing meter events",

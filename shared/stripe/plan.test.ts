@@ -10,6 +10,7 @@ interface Changes {
   readonly invoice?: object;
   readonly held?: object[];
   readonly lines?: object[];
+  readonly methods?: unknown;
 }
 
 const line = (position: number, amount_minor: number, kind = "usage") => ({
@@ -22,7 +23,9 @@ const line = (position: number, amount_minor: number, kind = "usage") => ({
   amount_minor,
 });
 
-function facts({ invoice = {}, held = [], lines = [line(1, 5000)] }: Changes = {}): InvoiceFacts {
+function facts(
+  { invoice = {}, held = [], lines = [line(1, 5000)], methods = null }: Changes = {},
+): InvoiceFacts {
   return InvoiceFacts.parse({
     invoice: {
       id: ID,
@@ -44,15 +47,19 @@ function facts({ invoice = {}, held = [], lines = [line(1, 5000)] }: Changes = {
       name: "Acme",
       email: "a@acme.test",
       address: ["Acme Ltd", "1 Road", "Dublin"],
+      postal_address: null,
+      tax_exempt: "none",
       tax_id: null,
       tax_id_type: null,
       locale: "en-IE",
       external_id: null,
       collection_method: "send_invoice",
+      mailed_by: "us",
       stripe_customer_id: null,
       sent_digest: null,
       deleted: false,
     },
+    payment_methods: methods,
     mirror: null,
     held,
     credit_notes: [],
@@ -171,13 +178,59 @@ Deno.test("a customer carries the client's id; tax ids are sent when their kind 
     name: "Acme",
     email: "a@acme.test",
     address: { line1: "Acme Ltd", line2: "1 Road\nDublin" },
+    tax_exempt: "none",
     preferred_locales: ["en-IE"],
     metadata: { leveredge_client_id: ID },
   });
+  const postal_address = { line1: "1 Road", city: "Dublin", postal_code: "D02", country: "IE" };
+  const { address, tax_exempt } = customerDetails({
+    ...client,
+    postal_address,
+    tax_exempt: "reverse",
+  });
+  assert.deepEqual([address, tax_exempt], [postal_address, "reverse"]);
   const taxId = (tax_id: string, tax_id_type: string | null = null) =>
     customerTaxId({ ...client, tax_id, tax_id_type });
   assert.deepEqual(taxId("IE 6388047 V"), { type: "eu_vat", value: "IE6388047V" });
   assert.deepEqual(taxId("GB 123456789"), { type: "gb_vat", value: "GB123456789" });
   assert.deepEqual(taxId("12-3456789", "us_ein"), { type: "us_ein", value: "12-3456789" });
   assert.equal(taxId("12-3456789"), undefined);
+});
+
+Deno.test("an invoice offers the payment methods of its client, bank transfers with their kind", () => {
+  const plan = (methods: unknown) => {
+    const planned = planInvoice(facts({ methods }), NOW);
+    return planned.kind === "collect" ? planned.payment : planned;
+  };
+  const plain = { bank_transfer_type: null, country: null };
+  assert.equal(plan(null), null);
+  assert.deepEqual(plan([{ method: "card", ...plain }, { method: "us_bank_account", ...plain }]), {
+    payment_method_types: ["card", "us_bank_account"],
+  });
+  const transfer = { method: "customer_balance", bank_transfer_type: "eu_bank_transfer" };
+  assert.deepEqual(plan([{ ...transfer, country: "IE" }]), {
+    payment_method_types: ["customer_balance"],
+    payment_method_options: {
+      customer_balance: {
+        funding_type: "bank_transfer",
+        bank_transfer: { type: "eu_bank_transfer", eu_bank_transfer: { country: "IE" } },
+      },
+    },
+  });
+  assert.deepEqual(
+    plan([{ ...transfer, bank_transfer_type: "us_bank_transfer", country: null }]),
+    {
+      payment_method_types: ["customer_balance"],
+      payment_method_options: {
+        customer_balance: {
+          funding_type: "bank_transfer",
+          bank_transfer: { type: "us_bank_transfer" },
+        },
+      },
+    },
+  );
+  assert.deepEqual(plan([]), {
+    kind: "refuse",
+    reason: "none of the client's payment methods is for USD: see stripe_terms.payment_methods",
+  });
 });

@@ -29,7 +29,26 @@ export type InvoicePlan =
     readonly dueAt?: number;
     readonly metadata: Readonly<Record<string, string>>;
     readonly description: string;
+    /** How it may be paid; null: as the Dashboard says. */
+    readonly payment: PaymentSettings | null;
   };
+
+/** Payment methods as an invoice of Stripe takes them. */
+export interface PaymentSettings {
+  readonly payment_method_types: string[];
+  readonly payment_method_options?: {
+    readonly customer_balance: {
+      readonly funding_type: "bank_transfer";
+      readonly bank_transfer: BankTransfer;
+    };
+  };
+}
+
+/** The kind of bank account that a client transfers to. */
+export interface BankTransfer {
+  readonly type: string;
+  readonly eu_bank_transfer?: { readonly country: string };
+}
 
 /**
  * Decides how an issued invoice goes to Stripe. Every amount is ours; Stripe computes nothing.
@@ -63,6 +82,13 @@ export function planInvoice(facts: InvoiceFacts, now: Date): InvoicePlan {
         `collects, ${maximum}: let the client pay by bank, or bill it in parts`,
     };
   }
+  if (facts.payment_methods?.length === 0) {
+    return {
+      kind: "refuse",
+      reason: `none of the client's payment methods is for ${invoice.currency}: ` +
+        "see stripe_terms.payment_methods",
+    };
+  }
   const lines = fittingLines(facts, leftOver);
   const dueAt = endOfDay(invoice.due_on);
   return {
@@ -73,9 +99,33 @@ export function planInvoice(facts: InvoiceFacts, now: Date): InvoicePlan {
     leftOver,
     ...(dueAt !== undefined && dueAt > now.getTime() / 1000 + 3600 ? { dueAt } : {}),
     metadata: invoiceMetadata(facts, invoice.number),
+    payment: paymentSettings(facts),
     description: invoice.period_start === null || invoice.period_end === null
       ? `Invoice ${invoice.number}`
       : `Invoice ${invoice.number} for ${invoice.period_start} until ${invoice.period_end}`,
+  };
+}
+
+/** Where bank transfers for an invoice go to; undefined where it does not offer them. */
+export function bankTransferOf({ payment_methods }: InvoiceFacts): BankTransfer | undefined {
+  for (const { bank_transfer_type: type, country } of payment_methods ?? []) {
+    if (type !== null) {
+      return { type, ...(country === null ? {} : { eu_bank_transfer: { country } }) };
+    }
+  }
+  return undefined;
+}
+
+function paymentSettings(facts: InvoiceFacts): PaymentSettings | null {
+  if (facts.payment_methods === null) return null;
+  const bank_transfer = bankTransferOf(facts);
+  return {
+    payment_method_types: facts.payment_methods.map(({ method }) => method),
+    ...(bank_transfer === undefined ? {} : {
+      payment_method_options: {
+        customer_balance: { funding_type: "bank_transfer", bank_transfer },
+      },
+    }),
   };
 }
 

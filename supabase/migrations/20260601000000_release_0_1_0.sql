@@ -90,6 +90,7 @@ insert into billing.error_codes (code, http_status, meaning) values
   ('quota_exceeded', 429, 'The key has logged as many events as it may on this day.'),
   ('unknown_agent_key', 404, 'No agent key has this id.'),
   ('agent_key_ended', 409, 'The agent key is revoked, expired or replaced.'),
+  ('payment_terms_refused', 400, 'A way to pay that Stripe does not offer to the client.'),
   ('no_running_period', 409, 'The client has no period at this time: not started yet, or ended.')
 on conflict (code) do update
 set http_status = excluded.http_status, meaning = excluded.meaning;
@@ -267,6 +268,66 @@ insert into public.currencies (code, exponent, name) values
 on conflict (code) do update
 set exponent = excluded.exponent, name = excluded.name;
 
+-- 10_parties/addresses.sql
+
+-- Addresses in parts, for those that want them apart (Stripe's page, its tax forms).
+
+-- line1, line2, city, state, postal_code, and the country by its two letters.
+create function billing.is_postal_address(address jsonb) returns boolean
+language sql immutable strict
+return jsonb_typeof(address) = 'object' and coalesce(address ->> 'country' ~ '^[A-Z]{2}$', false)
+  and address - '{line1,line2,city,state,postal_code,country}'::text[] = '{}'
+  and not exists (
+    select from jsonb_each(case jsonb_typeof(address) when 'object' then address end) part
+    where coalesce(jsonb_typeof(part.value) <> 'string'
+      or part.value #>> '{}' !~ '^[^[:cntrl:]]{1,200}$' or btrim(part.value #>> '{}') = '', true));
+comment on function billing.is_postal_address is
+  'Whether jsonb is an address in parts as clients.postal_address holds them.';
+grant execute on function billing.is_postal_address(jsonb) to service_role;
+
+-- The parts of an address of Stripe; null where they are not enough.
+create function _billing.postal_address_of(address jsonb) returns jsonb language sql immutable
+return (
+  select case when billing.is_postal_address(x.parts) then x.parts end
+  from (select jsonb_object_agg(p.key, btrim(p.value #>> '{}')) as parts
+    from jsonb_each(case jsonb_typeof(address) when 'object' then address end) p
+    where btrim(coalesce(p.value #>> '{}', '')) <> '') x);
+comment on function _billing.postal_address_of is
+  'An address of Stripe as clients.postal_address holds it; null where it has no country.';
+
+-- Parts as the lines of a label; we send the lines of an address without parts in line1 and line2.
+create function _billing.address_lines(address jsonb) returns text[]
+language sql immutable set search_path = pg_catalog, pg_temp as $$
+  select coalesce(array_agg(btrim(l.line) order by l.place), '{}')
+  from (values
+    (1, address ->> 'line1'), (2, address ->> 'line2'),
+    (3, concat_ws(' ', nullif(address ->> 'postal_code', ''), nullif(address ->> 'city', ''))),
+    (4, address ->> 'state'), (5, address ->> 'country')) v(place, text)
+  cross join lateral regexp_split_to_table(v.text, '\n') with ordinality s(line, part)
+  cross join lateral (select s.line, v.place * 100 + s.part as place) l
+  where btrim(coalesce(l.line, '')) <> '';
+$$;
+
+-- The parts and the lines of one address never say two things: where one alone is changed, parts
+-- make the lines, and lines end the parts.
+create function _billing.keep_address() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+-- Definer: the services that write clients may call nothing of _billing.
+begin
+  if tg_op = 'INSERT' then
+    if new.address = '{}' and new.postal_address is not null then
+      new.address := _billing.address_lines(new.postal_address);
+    end if;
+  elsif new.postal_address is distinct from old.postal_address then
+    if new.address = old.address and new.postal_address is not null then
+      new.address := _billing.address_lines(new.postal_address);
+    end if;
+  elsif new.address <> old.address then
+    new.postal_address := null;
+  end if;
+  return new;
+end $$;
+
 -- 10_parties/clients.sql
 
 -- Clients, the settings of the seller, and who may see which client.
@@ -276,6 +337,8 @@ create table public.clients (
   name text not null constraint clients_name_not_blank check (btrim(name) <> ''),
   email text constraint clients_email_shape check (email ~ '^[^@\s]+@[^@\s]+$'),
   address text[] not null default '{}',
+  postal_address jsonb
+    constraint clients_postal_address_shape check (billing.is_postal_address(postal_address)),
   tax_id text,
   locale text not null default 'en-US' constraint clients_locale_shape check (
     locale ~ '^[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2}|-[0-9]{3})?$'),
@@ -295,6 +358,10 @@ create table public.clients (
 comment on table public.clients is 'Who is billed.';
 comment on column public.clients.external_id is
   'The id other systems know the client by; metadata.client_id of a log may hold it too.';
+comment on column public.clients.address is 'Lines as printed on documents.';
+comment on column public.clients.postal_address is
+  'The same in parts (line1, line2, city, state, postal_code, country), where they are known: a
+   change of one alone makes or ends the other.';
 comment on column public.clients.locale is
   'BCP 47 language, script and region: en, en-US, zh-Hans-CN, es-419.';
 comment on column public.clients.time_zone is
@@ -314,8 +381,12 @@ grant select, insert, update, delete on public.clients to service_role;
 
 -- All but metadata, the seller's own notes. The Data API knows one role for everybody signed in, so
 -- operators read metadata with the service key; `select=*` is refused: name the columns.
-grant select (id, external_id, name, email, address, tax_id, locale, paper, time_zone,
-  billing_anchor_day, status, started_on, ended_on, created_at) on public.clients to authenticated;
+grant select (id, external_id, name, email, address, postal_address, tax_id, locale, paper,
+  time_zone, billing_anchor_day, status, started_on, ended_on, created_at)
+  on public.clients to authenticated;
+
+create trigger keep_address before insert or update of address, postal_address on public.clients
+  for each row execute function _billing.keep_address();
 
 -- 10_parties/members.sql
 
@@ -324,10 +395,14 @@ grant select (id, external_id, name, email, address, tax_id, locale, paper, time
 create table public.client_members (
   client_id uuid not null references public.clients (id) on delete cascade,
   user_id uuid not null references auth.users (id) on delete cascade,
+  role text not null default 'viewer'
+    constraint client_members_role_known check (role in ('viewer', 'payer')),
   created_at timestamptz not null default now(),
   primary key (user_id, client_id)
 );
 comment on table public.client_members is 'Users who may see a client''s invoices and usage.';
+comment on column public.client_members.role is
+  'viewer sees; payer may also say how the client pays (Stripe''s portal, a card or bank mandate).';
 create index client_members_client_id on public.client_members (client_id);
 alter table public.client_members enable row level security;
 revoke all on public.client_members from anon, authenticated, service_role;
@@ -344,6 +419,16 @@ return array(
     (nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub')::uuid);
 comment on function billing.my_clients is 'Clients the signed-in user is a member of.';
 grant execute on function billing.my_clients() to authenticated, service_role;
+
+create function billing.may_pay(client_id uuid) returns boolean
+language sql stable security definer set search_path = pg_catalog, pg_temp
+return exists (
+  select from public.client_members m
+  where m.client_id = may_pay.client_id and m.role = 'payer' and m.user_id =
+    (nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub')::uuid);
+comment on function billing.may_pay is
+  'Whether the signed-in user may say how a client pays.';
+grant execute on function billing.may_pay(uuid) to authenticated, service_role;
 
 create function billing.is_operator() returns boolean language sql stable
 return coalesce(
@@ -492,6 +577,8 @@ create table public.billing_settings (
   seller_tax_id text,
   seller_website text,
   payment_instructions text,
+  payment_page_url text constraint billing_settings_payment_page_shape check (
+    payment_page_url ~ '^https://[^[:space:]<>"]+$'),
   invoice_footer text,
   number_series text not null default 'INV'
     constraint billing_settings_series_shape check (number_series ~ '^[A-Z][A-Z0-9]{0,9}$'),
@@ -513,6 +600,9 @@ create table public.billing_settings (
   audit_addresses boolean not null default false
 );
 comment on table public.billing_settings is 'The seller and the installation''s defaults; one row.';
+comment on column public.billing_settings.payment_page_url is
+  'Where clients manage how they pay, named in mails: a page of yours, or the login link of
+   Stripe''s customer portal; it must not expire.';
 comment on column public.billing_settings.default_client_id is
   'Client that usage belongs to when neither row nor assignment names one; null: quarantine.';
 comment on column public.billing_settings.max_usage_keys_per_day is
@@ -10186,6 +10276,60 @@ end $$;
 comment on function _billing.claim_deliveries is
   'Leases due deliveries of these kinds to the caller and counts the try.';
 
+-- 60_delivery/mailers.sql
+
+-- Who mails an invoice to its client: we, or Stripe. Decided once, by the first that is about to,
+-- so that a client never gets both mails, whatever is tried again or changed meanwhile.
+
+create table _billing.invoice_mailers (
+  invoice_id uuid primary key references public.invoices (id),
+  mailer text not null
+    constraint invoice_mailers_mailer_known check (mailer in ('us', 'stripe')),
+  claimed_at timestamptz not null default now(),
+  mailed_at timestamptz
+);
+comment on table _billing.invoice_mailers is 'Who mails, or has mailed, an invoice to its client.';
+comment on column _billing.invoice_mailers.mailed_at is
+  'When Stripe was asked to mail it; it is not asked again.';
+alter table _billing.invoice_mailers enable row level security;
+revoke all on _billing.invoice_mailers from public;
+
+create function _billing.claim_mail(invoice_id uuid, mailer text) returns boolean
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  insert into _billing.invoice_mailers (invoice_id, mailer)
+  values (claim_mail.invoice_id, claim_mail.mailer)
+  on conflict on constraint invoice_mailers_pkey do nothing;
+  return exists (select from _billing.invoice_mailers m
+    where m.invoice_id = claim_mail.invoice_id and m.mailer = claim_mail.mailer
+      and m.mailed_at is null);
+end $$;
+comment on function _billing.claim_mail is
+  'Whether a mailer may mail an invoice: no other has begun to, and it has not been noted as done.';
+
+create function _billing.note_mailed(invoice_id uuid) returns void
+language sql set search_path = pg_catalog, pg_temp as $$
+  update _billing.invoice_mailers m set mailed_at = now()
+  where m.invoice_id = note_mailed.invoice_id and m.mailer = 'stripe';
+$$;
+comment on function _billing.note_mailed is 'Notes that Stripe was asked to mail an invoice.';
+
+create function _billing.release_mail(invoice_id uuid) returns void
+language sql set search_path = pg_catalog, pg_temp as $$
+  delete from _billing.invoice_mailers m
+  where m.invoice_id = release_mail.invoice_id and m.mailer = 'stripe' and m.mailed_at is null;
+$$;
+comment on function _billing.release_mail is
+  'Lets us mail an invoice that Stripe was about to mail and refused to.';
+
+create function _billing.is_mailed_by_stripe(invoice_id uuid) returns boolean
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select exists (select from _billing.invoice_mailers m
+    where m.invoice_id = is_mailed_by_stripe.invoice_id and m.mailer = 'stripe');
+$$;
+comment on function _billing.is_mailed_by_stripe is
+  'Whether Stripe mails an invoice; then it reminds of it, too.';
+
 -- 60_delivery/invoice_deliveries.sql
 
 -- What is queued when: in the transaction of what it tells of, so neither is without the other.
@@ -10462,7 +10606,7 @@ returns bigint language sql security definer set search_path = pg_catalog, pg_te
     where i.status = 'open' and i.amount_due_minor > 0 and 'email' = any (i.deliveries)
       and i.document #>> '{client,email}' is not null
       and i.due_on + r.days <= (as_of at time zone 'UTC')::date
-      and i.due_on + r.days > i.issued_on
+      and i.due_on + r.days > i.issued_on and not _billing.is_mailed_by_stripe(i.id)
       and not exists (select from public.deliveries d
         where d.dedupe_key = format('invoice_issued:%s:email', i.id)
           and d.state in ('waiting', 'queued', 'running'))
@@ -11262,6 +11406,162 @@ begin
   end if;
 end $$;
 
+-- 70_stripe/payment_methods.sql
+
+-- The payment methods that a client's invoices may offer, and the currencies each of them is for.
+
+create table billing.stripe_payment_methods (
+  method text not null,
+  currency text references public.currencies (code),
+  is_automatic boolean not null,
+  bank_transfer_type text,
+  constraint stripe_payment_methods_once unique nulls not distinct (method, currency)
+);
+comment on table billing.stripe_payment_methods is
+  'Payment methods of Stripe invoices, by the currencies that Stripe offers them for.';
+comment on column billing.stripe_payment_methods.currency is 'Null: every currency.';
+comment on column billing.stripe_payment_methods.is_automatic is
+  'Whether it can be stored and charged without the client; a bank transfer cannot.';
+comment on column billing.stripe_payment_methods.bank_transfer_type is
+  'Stripe''s name of the kind of bank account that transfers of the currency go to.';
+create index stripe_payment_methods_currency on billing.stripe_payment_methods (currency);
+alter table billing.stripe_payment_methods enable row level security;
+revoke all on billing.stripe_payment_methods from public;
+grant select on billing.stripe_payment_methods to service_role;
+
+-- 70_stripe/payment_methods_data.sql
+
+-- By docs.stripe.com/invoicing/payment-methods and docs.stripe.com/payments/bank-transfers.
+
+insert into billing.stripe_payment_methods (method, currency, is_automatic, bank_transfer_type)
+values ('card', null, true, null),
+  ('sepa_debit', 'EUR', true, null),
+  ('us_bank_account', 'USD', true, null),
+  ('customer_balance', 'EUR', false, 'eu_bank_transfer'),
+  ('customer_balance', 'GBP', false, 'gb_bank_transfer'),
+  ('customer_balance', 'JPY', false, 'jp_bank_transfer'),
+  ('customer_balance', 'MXN', false, 'mx_bank_transfer'),
+  ('customer_balance', 'USD', false, 'us_bank_transfer')
+on conflict on constraint stripe_payment_methods_once do update
+set is_automatic = excluded.is_automatic, bank_transfer_type = excluded.bank_transfer_type;
+
+-- 70_stripe/terms.sql
+
+-- How a client pays through Stripe. No row: by link on the invoice, mailed by us, with the payment
+-- methods that are set in Stripe's Dashboard.
+
+create table public.stripe_terms (
+  client_id uuid primary key references public.clients (id) on delete cascade,
+  collection_method text not null default 'send_invoice'
+    constraint stripe_terms_method_known
+    check (collection_method in ('send_invoice', 'charge_automatically')),
+  tax_id_type text constraint stripe_terms_tax_id_shape check (tax_id_type ~ '^[a-z_]+$'),
+  mailed_by text not null default 'us'
+    constraint stripe_terms_mailer_known check (mailed_by in ('us', 'stripe')),
+  payment_methods text[] constraint stripe_terms_methods_not_empty check (payment_methods <> '{}'),
+  bank_transfer_country text
+    constraint stripe_terms_country_known check (bank_transfer_country in ('DE', 'FR', 'IE', 'NL')),
+  tax_exempt text
+    constraint stripe_terms_exempt_known check (tax_exempt in ('none', 'exempt', 'reverse'))
+);
+comment on table public.stripe_terms is
+  'How Stripe collects from a client; without a row the client pays by the invoice''s link.';
+comment on column public.stripe_terms.tax_id_type is
+  'Stripe''s type of clients.tax_id (eu_vat, gb_vat, us_ein, …); null: recognised by its form.';
+comment on column public.stripe_terms.mailed_by is
+  'Who mails invoices and reminders to the client: us, with our PDF, or stripe; never both.';
+comment on column public.stripe_terms.payment_methods is
+  'Of billing.stripe_payment_methods; null: what is set in Stripe''s Dashboard.';
+comment on column public.stripe_terms.bank_transfer_country is
+  'Where the bank account is that transfers in EUR go to.';
+comment on column public.stripe_terms.tax_exempt is
+  'What Stripe''s page says of tax; null: reverse where the client''s config reverses the charge.';
+alter table public.stripe_terms enable row level security;
+revoke all on public.stripe_terms from anon, authenticated, service_role;
+grant select, insert, update, delete on public.stripe_terms to service_role;
+grant select on public.stripe_terms to authenticated;
+
+create policy "operators read" on public.stripe_terms for select to authenticated
+  using ((select billing.is_operator()));
+
+-- The currencies that a client is billed in from today on.
+create function _billing.coming_currencies(client_id uuid) returns text[]
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select array_agg(distinct x.currency order by x.currency)
+  from (select billing.day_of(coming_currencies.client_id, billing.as_of()) as today) t
+  cross join lateral (
+    select c.currency from billing.config_on(array[coming_currencies.client_id], array[t.today]) c
+    union all
+    select b.currency from public.billing_config b
+    where b.client_id = coming_currencies.client_id and b.effective_from > t.today) x
+  where x.currency is not null;
+$$;
+comment on function _billing.coming_currencies is
+  'The currencies that a client is billed in from today on.';
+
+-- Why terms cannot be met; null where they can.
+create function _billing.refusal_of_terms(terms public.stripe_terms) returns text
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+  currencies constant text[] := _billing.coming_currencies(terms.client_id);
+  automatic constant boolean := terms.collection_method = 'charge_automatically';
+  wrong text;
+begin
+  if automatic and terms.mailed_by = 'stripe' then
+    return 'Stripe cannot be asked to mail an invoice that it charges automatically';
+  end if;
+  select case when bool_or(m.method is not null) is not true then u.method || ' is unknown'
+    when automatic and not bool_or(m.is_automatic)
+      then u.method || ' cannot be charged automatically'
+    else format('%s is for %s; the client is billed in %s', u.method,
+      string_agg(m.currency, ', ' order by m.currency), array_to_string(currencies, ', ')) end
+  into wrong
+  from unnest(terms.payment_methods) u(method)
+  left join billing.stripe_payment_methods m on m.method = u.method
+  group by u.method
+  having bool_or(coalesce(m.currency is null or m.currency = any (currencies), false)
+    and m.method is not null and (m.is_automatic or not automatic)) is not true
+  order by u.method limit 1;
+  if wrong is not null then
+    return wrong;
+  end if;
+  select format('none of the payment methods is for %s', u.currency) into wrong
+  from unnest(currencies) u(currency)
+  where terms.payment_methods is not null and not exists (
+    select from billing.stripe_payment_methods m
+    where m.method = any (terms.payment_methods)
+      and (m.currency is null or m.currency = u.currency));
+  if wrong is null and 'customer_balance' = any (terms.payment_methods)
+    and 'EUR' = any (currencies) and terms.bank_transfer_country is null then
+    return 'bank transfers in EUR need a bank_transfer_country: DE, FR, IE or NL';
+  end if;
+  return wrong;
+end $$;
+comment on function _billing.refusal_of_terms is
+  'Why Stripe does not offer a way to pay to a client; null where it does.';
+
+create function _billing.guard_stripe_terms() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+-- Definer: the services that may set terms need not read what they are compared with.
+declare
+  refusal text;
+begin
+  -- `on conflict do update` comes here first with defaults for what is not named, then as an update
+  -- with what the row has.
+  if tg_op = 'INSERT' and exists (
+    select from public.stripe_terms t where t.client_id = new.client_id) then
+    return new;
+  end if;
+  refusal := _billing.refusal_of_terms(new);
+  if refusal is not null then
+    perform billing.raise_error('payment_terms_refused', refusal);
+  end if;
+  return new;
+end $$;
+
+create trigger guard_stripe_terms before insert or update on public.stripe_terms
+  for each row execute function _billing.guard_stripe_terms();
+
 -- 70_stripe/mirror.sql
 
 -- What we know of Stripe: which of its objects is which of ours, and how they stood when last seen.
@@ -11292,19 +11592,6 @@ comment on column public.stripe_customers.changed_at is
   'When Stripe made the newest change of details that was taken over; older ones change nothing.';
 comment on column public.stripe_customers.balance_moved_at is
   'When Stripe told of a credit balance that is to be taken over; null once it is.';
-
--- How money is collected from a client. No row: by link on the invoice.
-create table public.stripe_terms (
-  client_id uuid primary key references public.clients (id) on delete cascade,
-  collection_method text not null default 'send_invoice'
-    constraint stripe_terms_method_known
-    check (collection_method in ('send_invoice', 'charge_automatically')),
-  tax_id_type text constraint stripe_terms_tax_id_shape check (tax_id_type ~ '^[a-z_]+$')
-);
-comment on table public.stripe_terms is
-  'How Stripe collects from a client; without a row the client pays by the invoice''s link.';
-comment on column public.stripe_terms.tax_id_type is
-  'Stripe''s type of clients.tax_id (eu_vat, gb_vat, us_ein, …); null: it is not sent.';
 
 create table public.stripe_invoices (
   invoice_id uuid not null references public.invoices (id),
@@ -11495,7 +11782,7 @@ do $$
 declare
   mirrored text;
 begin
-  foreach mirrored in array array['stripe_customers', 'stripe_terms', 'stripe_invoices',
+  foreach mirrored in array array['stripe_customers', 'stripe_invoices',
     'stripe_carried', 'stripe_credit_notes', 'stripe_notes', 'stripe_payments', 'stripe_refunds',
     'stripe_balance_transactions', 'stripe_disputes', 'stripe_subscriptions']
   loop
@@ -11504,7 +11791,7 @@ begin
     execute format('grant select, insert, update, delete on public.%I to service_role', mirrored);
     execute format('grant select on public.%I to authenticated', mirrored);
   end loop;
-  foreach mirrored in array array['stripe_customers', 'stripe_terms', 'stripe_carried',
+  foreach mirrored in array array['stripe_customers', 'stripe_carried',
     'stripe_credit_notes', 'stripe_notes', 'stripe_payments', 'stripe_refunds', 'stripe_disputes',
     'stripe_balance_transactions']
   loop
@@ -12444,19 +12731,6 @@ grant execute on function billing.apply_stripe_invoice(jsonb, timestamptz) to se
 
 -- What happens to customers and subscriptions in Stripe, and what it means for our clients.
 
--- Stripe's fields as the lines of an address; we send the lines of ours in line1 and line2.
-create function _billing.address_lines(address jsonb) returns text[]
-language sql immutable set search_path = pg_catalog, pg_temp as $$
-  select coalesce(array_agg(btrim(l.line) order by l.place), '{}')
-  from (values
-    (1, address ->> 'line1'), (2, address ->> 'line2'),
-    (3, concat_ws(' ', nullif(address ->> 'postal_code', ''), nullif(address ->> 'city', ''))),
-    (4, address ->> 'state'), (5, address ->> 'country')) v(place, text)
-  cross join lateral regexp_split_to_table(v.text, '\n') with ordinality s(line, part)
-  cross join lateral (select s.line, v.place * 100 + s.part as place) l
-  where btrim(coalesce(l.line, '')) <> '';
-$$;
-
 create function _billing.client_of_customer(customer_id text) returns uuid
 language sql stable set search_path = pg_catalog, pg_temp as $$
   select s.client_id from public.stripe_customers s where s.stripe_customer_id = customer_id;
@@ -12505,7 +12779,9 @@ begin
     email = case when changed ? 'email'
       then coalesce(nullif(customer ->> 'email', ''), c.email) else c.email end,
     address = case when changed ? 'address' and jsonb_typeof(new_address) = 'object'
-      then _billing.address_lines(new_address) else c.address end
+      then _billing.address_lines(new_address) else c.address end,
+    postal_address = case when changed ? 'address' and jsonb_typeof(new_address) = 'object'
+      then _billing.postal_address_of(new_address) else c.postal_address end
   where c.id = owner
   returning * into after;
   return case when before is distinct from after then 'client updated' else 'nothing new' end;
@@ -12528,6 +12804,64 @@ begin
 end $$;
 comment on function billing.forget_stripe_customer is 'Notes that Stripe deleted a customer.';
 grant execute on function billing.forget_stripe_customer(text, timestamptz) to service_role;
+
+-- 70_stripe/setups.sql
+
+-- Cards and bank mandates that clients have stored on a page of Stripe. Stripe keeps what was
+-- stored and does not take it for invoices by itself: we make it the customer's default.
+
+create table _billing.stripe_setups (
+  setup_intent_id text primary key,
+  livemode boolean not null,
+  stripe_customer_id text not null,
+  seen_at timestamptz not null,
+  asked_at timestamptz,
+  done_at timestamptz
+);
+comment on table _billing.stripe_setups is
+  'Payment methods that were stored, and whether they have become their customer''s default.';
+alter table _billing.stripe_setups enable row level security;
+revoke all on _billing.stripe_setups from public;
+
+create function _billing.note_setup(session jsonb, seen timestamptz) returns text
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  if session ->> 'mode' is distinct from 'setup' or session ->> 'setup_intent' is null then
+    return 'ignored: nothing was stored';
+  elsif _billing.client_of_customer(session ->> 'customer') is null then
+    return 'ignored: not a customer of ours';
+  end if;
+  insert into _billing.stripe_setups (setup_intent_id, livemode, stripe_customer_id, seen_at)
+  values (session ->> 'setup_intent', (session ->> 'livemode')::boolean, session ->> 'customer',
+    seen)
+  on conflict on constraint stripe_setups_pkey do nothing;
+  return 'payment method noted';
+end $$;
+comment on function _billing.note_setup is
+  'Notes that a client has stored a payment method; another call makes it the default.';
+
+-- In the order of storing. A bank account may have to be verified, which takes days: one that is
+-- not ready is asked for once an hour, for thirty days.
+create function _billing.open_setups(livemode boolean)
+returns table (setup_intent_id text, stripe_customer_id text)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select s.setup_intent_id, s.stripe_customer_id from _billing.stripe_setups s
+  where s.livemode = open_setups.livemode and s.done_at is null
+    and s.seen_at > now() - interval '30 days'
+    and coalesce(s.asked_at < now() - interval '1 hour', true)
+  order by s.seen_at, s.setup_intent_id;
+$$;
+comment on function _billing.open_setups is
+  'Stored payment methods that are to become their customer''s default.';
+
+create function _billing.save_setup(setup_intent_id text, is_done boolean) returns void
+language sql set search_path = pg_catalog, pg_temp as $$
+  update _billing.stripe_setups s set asked_at = now(),
+    done_at = case when is_done then now() end
+  where s.setup_intent_id = save_setup.setup_intent_id;
+$$;
+comment on function _billing.save_setup is
+  'Notes that a stored payment method was asked for, and whether it is the default now.';
 
 -- 70_stripe/books/balances.sql
 
@@ -12942,7 +13276,7 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
   ) x(type, message) on x.type = event.type;
 $$;
 
--- The client hears of it too, once per attempt: by mail, with the pay link.
+-- The client hears of it too, once per attempt: by mail, with the pay link, unless Stripe mails.
 create function _billing.remind_of_failed_payment(event billing.stripe_events)
 returns void language sql set search_path = pg_catalog, pg_temp as $$
   insert into public.deliveries (kind, event, dedupe_key, client_id, invoice_id, max_attempts,
@@ -12960,7 +13294,7 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
   ) x(type, failure) on x.type = event.type
   cross join public.billing_settings s
   where i.status = 'open' and i.amount_due_minor > 0 and 'email' = any (i.deliveries)
-    and i.document #>> '{client,email}' is not null
+    and i.document #>> '{client,email}' is not null and not _billing.is_mailed_by_stripe(i.id)
   on conflict (dedupe_key) do nothing;
 $$;
 
@@ -13046,6 +13380,8 @@ begin
     when 'credit_note.created', 'credit_note.updated', 'credit_note.voided' then
       return coalesce(billing.apply_stripe_credit_note(thing, event.created_at),
         'ignored: not for an invoice of ours');
+    when 'checkout.session.completed' then
+      return _billing.note_setup(thing, event.created_at);
     when 'customer.updated' then
       if event.payload #>> '{request,idempotency_key}' ~ '^(customer|balance)-' then
         return 'ignored: our own change';
@@ -13205,12 +13541,42 @@ comment on function _billing.save_fetch_problem is
 
 -- What the functions need to know to bring an invoice to Stripe, and what they write down.
 
+-- Whether one of the taxes that the client is billed with today is for the client to account for.
+create function _billing.is_reverse_charged(client_id uuid) returns boolean
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select exists (
+    select from billing.config_on(array[is_reverse_charged.client_id],
+      array[billing.day_of(is_reverse_charged.client_id, billing.as_of())]) c
+    cross join lateral jsonb_array_elements(c.taxes) t
+    where t ->> 'behavior' = 'reverse_charge');
+$$;
+comment on function _billing.is_reverse_charged is
+  'Whether a client accounts for a tax of its invoices by itself.';
+
+-- The payment methods of a client's invoices in a currency, with where bank transfers go to; null
+-- where the client has none of its own. What is set for another currency is left out.
+create function _billing.payment_methods_for(client_id uuid, currency text) returns jsonb
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select case when t.payment_methods is not null then coalesce((
+    select jsonb_agg(jsonb_build_object('method', m.method,
+      'bank_transfer_type', m.bank_transfer_type, 'country', case m.bank_transfer_type
+        when 'eu_bank_transfer' then t.bank_transfer_country end) order by m.method)
+    from billing.stripe_payment_methods m
+    where m.method = any (t.payment_methods)
+      and (m.currency is null or m.currency = payment_methods_for.currency)), '[]') end
+  from public.stripe_terms t where t.client_id = payment_methods_for.client_id;
+$$;
+comment on function _billing.payment_methods_for is
+  'The payment methods of a client''s Stripe invoices in a currency; null: those of the Dashboard.';
+
 create function _billing.stripe_client_facts(client_id uuid, livemode boolean)
 returns jsonb language sql stable set search_path = pg_catalog, pg_temp as $$
   select jsonb_build_object('id', c.id, 'name', c.name, 'email', c.email,
-    'address', to_jsonb(c.address), 'tax_id', c.tax_id, 'locale', c.locale,
-    'external_id', c.external_id, 'tax_id_type', t.tax_id_type,
+    'address', to_jsonb(c.address), 'postal_address', c.postal_address, 'tax_id', c.tax_id,
+    'locale', c.locale, 'external_id', c.external_id, 'tax_id_type', t.tax_id_type,
     'collection_method', coalesce(t.collection_method, 'send_invoice'),
+    'mailed_by', coalesce(t.mailed_by, 'us'), 'tax_exempt', coalesce(t.tax_exempt, case
+      when _billing.is_reverse_charged(c.id) then 'reverse' else 'none' end),
     'stripe_customer_id', s.stripe_customer_id, 'sent_digest', s.sent_digest,
     'deleted', s.deleted_at is not null)
   from public.clients c
@@ -13245,6 +13611,7 @@ returns jsonb language sql stable set search_path = pg_catalog, pg_temp as $$
   select jsonb_build_object(
     'invoice', to_jsonb(i) - 'document' - 'note' - 'deliveries',
     'exponent', cur.exponent,
+    'payment_methods', _billing.payment_methods_for(i.client_id, i.currency),
     'client', _billing.stripe_client_facts(i.client_id, stripe_invoice_facts.livemode),
     'mirror', (select to_jsonb(m) from public.stripe_invoices m
       where m.invoice_id = i.id and m.livemode = stripe_invoice_facts.livemode),
@@ -13259,6 +13626,8 @@ returns jsonb language sql stable set search_path = pg_catalog, pg_temp as $$
         and h.amount_due_minor > 0 and coalesce(c.carrying_invoice_id, i.id) = i.id), '[]'),
     'credit_notes', coalesce((select jsonb_agg(n.id order by n.id) from public.credit_notes n
       where n.invoice_id = i.id), '[]'),
+    'payments', coalesce((select jsonb_agg(p.id order by p.id) from public.payments p
+      where p.invoice_id = i.id), '[]'),
     'lines', coalesce((select jsonb_agg(jsonb_build_object('position', l.position,
         'kind', l.kind, 'description', l.description, 'detail', l.detail,
         'service_start', l.service_start, 'service_end', l.service_end,
@@ -13424,16 +13793,6 @@ $$;
 comment on function _billing.stripe_outbox is
   'Voids, write-offs, payments made elsewhere and credit notes that Stripe has not been told of.';
 
--- Before Stripe is told that the rest was paid elsewhere: so that its figure is not booked again.
-create function _billing.save_paid_off_stripe(invoice_id uuid, livemode boolean, amount bigint)
-returns void language sql set search_path = pg_catalog, pg_temp as $$
-  update public.stripe_invoices m set paid_off_stripe_minor = amount
-  where m.invoice_id = save_paid_off_stripe.invoice_id
-    and m.livemode = save_paid_off_stripe.livemode;
-$$;
-comment on function _billing.save_paid_off_stripe is
-  'Notes what of an invoice''s payments in Stripe is ours, made elsewhere.';
-
 -- Both sides of every invoice issued, or brought to Stripe, since a day. Two days more, because an
 -- invoice is begun here some time before Stripe makes it.
 create function _billing.stripe_both_sides(since date, livemode boolean)
@@ -13491,6 +13850,299 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
 $$;
 comment on function _billing.moved_balances is
   'Customers of whose credit balance Stripe has told and which is not taken over yet.';
+
+-- 70_stripe/part_payments.sql
+
+-- Part payments made elsewhere, told to Stripe, so that its page asks for the rest alone. A payment
+-- that settles an invoice is told otherwise: stripe_outbox, `paid_elsewhere`.
+
+create table public.stripe_payment_records (
+  payment_id uuid not null references public.payments (id),
+  livemode boolean not null,
+  payment_record_id text,
+  amount_minor bigint not null,
+  state text not null constraint stripe_payment_records_state_known check (
+    state in ('counted', 'telling', 'told', 'left')),
+  created_at timestamptz not null default now(),
+  primary key (payment_id, livemode)
+);
+comment on table public.stripe_payment_records is
+  'Payments made elsewhere, and what Stripe knows of each.';
+comment on column public.stripe_payment_records.state is
+  'counted: the Stripe invoice was made without its amount; telling: begun; told: Stripe has it;
+   left: Stripe needs it no more, or cannot take its amount.';
+comment on column public.stripe_payment_records.amount_minor is
+  'What of the payment is on the Stripe invoice.';
+alter table public.stripe_payment_records enable row level security;
+revoke all on public.stripe_payment_records from anon, authenticated, service_role;
+grant select on public.stripe_payment_records to service_role, authenticated;
+create policy "operators read" on public.stripe_payment_records for select to authenticated
+  using ((select billing.is_operator()));
+
+-- Payments that an invoice's lines at Stripe already allow for.
+create function _billing.count_payments(livemode boolean, payment_ids uuid[]) returns void
+language sql set search_path = pg_catalog, pg_temp as $$
+  insert into public.stripe_payment_records (payment_id, livemode, amount_minor, state)
+  select p.id, count_payments.livemode, 0, 'counted' from public.payments p
+  where p.id = any (payment_ids)
+  on conflict do nothing;
+$$;
+comment on function _billing.count_payments is
+  'Notes payments that Stripe is not told of: its invoice was made for what they leave.';
+
+-- Those that were begun come again whatever has become of their invoice. An invoice that collects
+-- earlier ones is left alone: which of them is paid is not Stripe's to know. Credit notes go first.
+create function _billing.untold_payments(livemode boolean)
+returns table (payment_id uuid, invoice_id uuid, stripe_invoice_id text, amount_minor bigint,
+  currency text, paid_at bigint, method text, reference text, payment_record_id text, begun boolean)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select p.id, i.id, m.stripe_invoice_id, coalesce(r.amount_minor, p.amount_minor), p.currency,
+    floor(extract(epoch from p.paid_at))::bigint, p.method, p.reference, r.payment_record_id,
+    r.payment_id is not null
+  from public.payments p
+  join public.invoices i on i.id = p.invoice_id
+  join public.stripe_invoices m
+    on m.invoice_id = i.id and m.livemode = untold_payments.livemode
+  left join public.stripe_payment_records r on r.payment_id = p.id and r.livemode = m.livemode
+  where p.kind = 'payment' and p.method not in ('stripe', 'stripe_balance')
+    and (r.state = 'telling' or r.payment_id is null and i.status = 'open' and m.state = 'open'
+      and m.carried_minor = 0 and not exists (select from _billing.unsent_credit_notes(m) u))
+  order by p.paid_at, p.id;
+$$;
+comment on function _billing.untold_payments is
+  'Part payments made elsewhere that Stripe is to be told of.';
+
+-- Noted before Stripe is told, so that what its invoice then says is paid is not booked again.
+create function _billing.begin_payment_record(payment_id uuid, livemode boolean, amount bigint)
+returns void language sql set search_path = pg_catalog, pg_temp as $$
+  with begun as (
+    insert into public.stripe_payment_records as r (payment_id, livemode, amount_minor, state)
+    values (payment_id, livemode, amount, 'telling')
+    on conflict do nothing
+    returning r.payment_id, r.livemode, r.amount_minor
+  )
+  update public.stripe_invoices m
+  set paid_off_stripe_minor = m.paid_off_stripe_minor + b.amount_minor
+  from begun b join public.payments p on p.id = b.payment_id
+  where m.invoice_id = p.invoice_id and m.livemode = b.livemode;
+$$;
+comment on function _billing.begin_payment_record is
+  'Notes that Stripe is about to be told of a payment made elsewhere.';
+
+create function _billing.save_payment_record(payment_id uuid, livemode boolean, record_id text,
+  is_told boolean)
+returns void language sql set search_path = pg_catalog, pg_temp as $$
+  update public.stripe_payment_records r set payment_record_id = record_id,
+    state = case when is_told then 'told' else r.state end
+  where r.payment_id = save_payment_record.payment_id
+    and r.livemode = save_payment_record.livemode;
+$$;
+comment on function _billing.save_payment_record is
+  'Notes Stripe''s record of a payment, and whether it is on the invoice.';
+
+-- Stripe needs it no more. `received`: what Stripe says was paid for the invoice in all, without
+-- it.
+create function _billing.leave_payment(payment_id uuid, livemode boolean, received bigint)
+returns void language sql set search_path = pg_catalog, pg_temp as $$
+  with was as (
+    select r.payment_id, r.amount_minor from public.stripe_payment_records r
+    where r.payment_id = leave_payment.payment_id and r.livemode = leave_payment.livemode
+      and r.state = 'telling'
+  ), taken_back as (
+    update public.stripe_invoices m set amount_paid_minor = received,
+      paid_off_stripe_minor = m.paid_off_stripe_minor - w.amount_minor
+    from was w join public.payments p on p.id = w.payment_id
+    where m.invoice_id = p.invoice_id and m.livemode = leave_payment.livemode
+  )
+  insert into public.stripe_payment_records as r (payment_id, livemode, amount_minor, state)
+  values (leave_payment.payment_id, leave_payment.livemode, 0, 'left')
+  on conflict on constraint stripe_payment_records_pkey do update
+  set state = 'left', amount_minor = 0 where r.state = 'telling';
+$$;
+comment on function _billing.leave_payment is
+  'Notes that Stripe is not told of a payment made elsewhere.';
+
+-- 70_stripe/paid_elsewhere.sql
+
+-- The rest of an invoice that was paid elsewhere.
+
+-- Before Stripe is told that the rest was paid elsewhere: so that its figure is not booked again.
+create function _billing.save_paid_off_stripe(invoice_id uuid, livemode boolean, amount bigint)
+returns void language sql set search_path = pg_catalog, pg_temp as $$
+  update public.stripe_invoices m set paid_off_stripe_minor = amount + (
+    select coalesce(sum(r.amount_minor), 0) from public.stripe_payment_records r
+    join public.payments p on p.id = r.payment_id
+    where p.invoice_id = m.invoice_id and r.livemode = m.livemode)
+  where m.invoice_id = save_paid_off_stripe.invoice_id
+    and m.livemode = save_paid_off_stripe.livemode;
+$$;
+comment on function _billing.save_paid_off_stripe is
+  'Notes what of an invoice''s payments in Stripe is ours, made elsewhere.';
+
+-- 70_stripe/payouts.sql
+
+-- What Stripe pays out to the seller's bank account, and what each payout is made of: payments,
+-- refunds, disputes and Stripe's fees. Not the customers' credit balances: those are in
+-- public.stripe_balance_transactions.
+
+create table public.stripe_payouts (
+  payout_id text primary key,
+  livemode boolean not null,
+  status text not null,
+  is_automatic boolean not null,
+  amount_minor bigint not null,
+  currency text not null,
+  arrives_on date not null,
+  created_at timestamptz not null,
+  complete_at timestamptz
+);
+comment on table public.stripe_payouts is 'Payouts of Stripe to the seller''s bank account.';
+comment on column public.stripe_payouts.status is
+  'Stripe''s: pending, in_transit, paid, failed or canceled; paid may still become failed.';
+comment on column public.stripe_payouts.is_automatic is
+  'Of others Stripe does not say what they are made of.';
+comment on column public.stripe_payouts.complete_at is
+  'When all that it is made of was here; null: not yet, or Stripe does not say.';
+create index stripe_payouts_arrival on public.stripe_payouts (arrives_on);
+
+create table public.stripe_payout_transactions (
+  transaction_id text primary key,
+  payout_id text not null references public.stripe_payouts (payout_id),
+  type text not null,
+  category text not null,
+  gross_minor bigint not null,
+  fee_minor bigint not null,
+  net_minor bigint not null,
+  currency text not null,
+  exchange_rate numeric,
+  source_id text,
+  payment_intent_id text,
+  description text,
+  created_at timestamptz not null,
+  constraint stripe_payout_transactions_net check (net_minor = gross_minor - fee_minor)
+);
+comment on table public.stripe_payout_transactions is
+  'Moves of the account''s balance in Stripe that a payout is made of; refunds and fees of Stripe''s
+   own are negative.';
+comment on column public.stripe_payout_transactions.category is 'Stripe''s reporting category.';
+comment on column public.stripe_payout_transactions.currency is
+  'That of the payout; the invoice''s is another where exchange_rate is not null.';
+create index stripe_payout_transactions_payout
+  on public.stripe_payout_transactions (payout_id, created_at);
+
+do $$
+declare
+  mirrored text;
+begin
+  foreach mirrored in array array['stripe_payouts', 'stripe_payout_transactions'] loop
+    execute format('alter table public.%I enable row level security', mirrored);
+    execute format('revoke all on public.%I from anon, authenticated, service_role', mirrored);
+    execute format('grant select on public.%I to service_role, authenticated', mirrored);
+    execute format('create policy "operators read" on public.%I for select to authenticated
+      using ((select billing.is_operator()))', mirrored);
+  end loop;
+end $$;
+
+-- True where what it is made of is to be listed: Stripe knows it all, and we do not.
+create function _billing.save_stripe_payout(payout jsonb) returns boolean
+language sql set search_path = pg_catalog, pg_temp as $$
+  insert into public.stripe_payouts as p (payout_id, livemode, status, is_automatic, amount_minor,
+    currency, arrives_on, created_at)
+  values (payout ->> 'id', (payout ->> 'livemode')::boolean, payout ->> 'status',
+    (payout ->> 'automatic')::boolean,
+    _billing.from_stripe((payout ->> 'amount')::bigint, payout ->> 'currency'),
+    upper(payout ->> 'currency'),
+    (_billing.at_epoch(payout ->> 'arrival_date') at time zone 'UTC')::date,
+    _billing.at_epoch(payout ->> 'created'))
+  on conflict (payout_id) do update set status = excluded.status, arrives_on = excluded.arrives_on
+  returning p.complete_at is null and p.is_automatic
+    and payout ->> 'reconciliation_status' is not distinct from 'completed';
+$$;
+comment on function _billing.save_stripe_payout is
+  'Notes a payout; true where what it is made of is to be listed.';
+
+-- The payout's own move, which takes its amount off the balance, is none of what it is made of.
+create function _billing.save_payout_transactions(payout_id text, transactions jsonb) returns void
+language sql set search_path = pg_catalog, pg_temp as $$
+  insert into public.stripe_payout_transactions (transaction_id, payout_id, type, category,
+    gross_minor, fee_minor, net_minor, currency, exchange_rate, source_id, payment_intent_id,
+    description, created_at)
+  select t ->> 'id', save_payout_transactions.payout_id, t ->> 'type', t ->> 'reporting_category',
+    _billing.from_stripe((t ->> 'amount')::bigint, t ->> 'currency'),
+    _billing.from_stripe((t ->> 'fee')::bigint, t ->> 'currency'),
+    _billing.from_stripe((t ->> 'net')::bigint, t ->> 'currency'), upper(t ->> 'currency'),
+    (t ->> 'exchange_rate')::numeric, coalesce(t #>> '{source,id}', t ->> 'source'),
+    case jsonb_typeof(t -> 'source') when 'object' then coalesce(
+      t #>> '{source,payment_intent,id}', t #>> '{source,payment_intent}') end,
+    t ->> 'description', _billing.at_epoch(t ->> 'created')
+  from jsonb_array_elements(transactions) t
+  where coalesce(t #>> '{source,id}', t ->> 'source', '') <> save_payout_transactions.payout_id
+  on conflict (transaction_id) do nothing;
+$$;
+comment on function _billing.save_payout_transactions is
+  'Notes what a payout is made of, page by page; each once.';
+
+-- What its parts come to and what it is, where the two differ.
+create function _billing.complete_payout(payout_id text)
+returns table (parts_minor bigint, amount_minor bigint)
+language sql set search_path = pg_catalog, pg_temp as $$
+  update public.stripe_payouts p set complete_at = now()
+  where p.payout_id = complete_payout.payout_id and p.complete_at is null;
+  select x.parts, p.amount_minor
+  from public.stripe_payouts p
+  cross join lateral (select coalesce(sum(t.net_minor), 0)::bigint as parts
+    from public.stripe_payout_transactions t where t.payout_id = p.payout_id) x
+  where p.payout_id = complete_payout.payout_id and x.parts <> p.amount_minor;
+$$;
+comment on function _billing.complete_payout is
+  'Notes that all of a payout is here; a row where its parts do not come to its amount.';
+
+-- 70_stripe/payout_views.sql
+
+-- A month's payouts, matched with the invoices that they come from.
+
+-- A payment may be of several invoices, and an invoice may collect earlier ones: their numbers are
+-- one text, so that no line, and no amount, is there twice.
+create view billing.payout_lines with (security_invoker = true) as
+select p.payout_id, p.arrives_on, p.status as payout_status, t.transaction_id, t.created_at,
+  t.category, i.numbers as invoices, i.clients, t.gross_minor, t.fee_minor, t.net_minor,
+  t.currency, t.exchange_rate, t.source_id, t.description, p.livemode
+from public.stripe_payouts p
+join public.stripe_payout_transactions t on t.payout_id = p.payout_id
+left join lateral (
+  select string_agg(distinct n.number, ' ' order by n.number) as numbers,
+    string_agg(distinct c.name, ', ' order by c.name) as clients
+  from public.stripe_payments s
+  join public.stripe_invoices m on m.stripe_invoice_id = s.stripe_invoice_id
+  join lateral (
+    select m.invoice_id as id
+    union all
+    select h.held_invoice_id from public.stripe_carried h
+    where h.carrying_invoice_id = m.invoice_id and h.livemode = m.livemode) o on true
+  join public.invoices n on n.id = o.id
+  join public.clients c on c.id = n.client_id
+  where s.payment_intent_id = t.payment_intent_id) i on true;
+comment on view billing.payout_lines is
+  'What payouts are made of, with the invoices that were paid, refunded or disputed.';
+revoke all on billing.payout_lines from public;
+grant select on billing.payout_lines to service_role;
+
+create view billing.payout_sums with (security_invoker = true) as
+select p.payout_id, p.arrives_on, p.status, p.is_automatic,
+  p.complete_at is not null as is_complete, p.currency, t.transactions, t.gross_minor,
+  t.fee_minor, t.net_minor, p.amount_minor,
+  case when p.complete_at is not null then p.amount_minor - t.net_minor end as difference_minor,
+  p.livemode
+from public.stripe_payouts p
+cross join lateral (
+  select count(*) as transactions, coalesce(sum(x.gross_minor), 0)::bigint as gross_minor,
+    coalesce(sum(x.fee_minor), 0)::bigint as fee_minor,
+    coalesce(sum(x.net_minor), 0)::bigint as net_minor
+  from public.stripe_payout_transactions x where x.payout_id = p.payout_id) t;
+comment on view billing.payout_sums is
+  'Payouts with the sums of what they are made of: gross less fees is net, and net is the amount.';
+revoke all on billing.payout_sums from public;
+grant select on billing.payout_sums to service_role;
 
 -- 70_stripe/meters.sql
 
@@ -13768,6 +14420,7 @@ begin
       return 'nothing is metered';
     end if;
   elsif not exists (select from public.stripe_invoices)
+    and not exists (select from public.stripe_customers)
     and not exists (select from public.stripe_meters) then
     return 'nothing is in Stripe';
   end if;
@@ -13777,6 +14430,10 @@ begin
   elsif body ->> 'only' = 'outbox' and not exists (select from _billing.stripe_outbox(true))
     and not exists (select from _billing.stripe_outbox(false))
     and not exists (select from public.stripe_customers s where s.balance_moved_at is not null)
+    and not exists (select from _billing.untold_payments(true))
+    and not exists (select from _billing.untold_payments(false))
+    and not exists (select from _billing.open_setups(true))
+    and not exists (select from _billing.open_setups(false))
     and not exists (select from billing.stripe_events e
       where e.state = 'pending' and e.to_fetch and e.due_at <= clock_timestamp()) then
     return 'nothing to tell';

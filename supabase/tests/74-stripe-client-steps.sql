@@ -1,6 +1,6 @@
 -- Customers and subscriptions of Stripe, and which client they are.
 begin;
-select plan(31);
+select plan(33);
 
 insert into public.clients (id, name, email, started_on) values
   ('00000000-0000-0000-0000-00000000000a', 'Acme', 'a@acme.test', '2026-06-01'),
@@ -24,6 +24,10 @@ select is(_billing.address_lines('{"line1": "1 Road\nBack", "line2": "", "postal
   "city": "Dublin", "state": null, "country": " IE "}'), '{1 Road,Back,D02 Dublin,IE}',
   'an address is lines, without the empty ones');
 select is(_billing.address_lines('{}'), '{}', 'or none');
+select is(_billing.postal_address_of('{"line1": " 1 Road ", "line2": null, "city": "",
+  "country": "IE"}'), '{"line1": "1 Road", "country": "IE"}', 'its parts are those that it has');
+select is(_billing.postal_address_of('{"line1": "1 Road", "country": null}'), null,
+  'and none without a country');
 select is(_billing.apply_stripe_customer('{"id": "cus_1", "name": " ", "email": "new@acme.test"}',
   '{"name": null, "email": null}', now()), 'client updated', 'what changed there is taken');
 select results_eq($$select name, email from public.clients where name like 'A%'$$,

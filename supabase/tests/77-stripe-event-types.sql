@@ -1,6 +1,6 @@
 -- Each type of event that Stripe sends us, alone: what it does in our books, and what is told.
 begin;
-select plan(48);
+select plan(49);
 
 insert into public.clients (id, name, email, started_on)
 select ('00000000-0000-4000-8000-' || lpad(n::text, 12, '0'))::uuid, 'Client ' || lpad(n::text, 2,
@@ -148,6 +148,11 @@ select is(pg_temp.event('charge.dispute.funds_reinstated', '{"id": "dp_7", "paym
   "amount": 5000, "status": "won", "balance_transactions": [{"amount": -5000},
   {"amount": 5000}]}'), 'dispute of ' || inv.number,
   'charge.dispute.funds_reinstated: the same again') from inv where n = 7;
+
+-- Of what clients store.
+select is(pg_temp.event('checkout.session.completed', '{"id": "cs_1", "mode": "setup",
+  "customer": "cus_9", "setup_intent": "seti_9"}'), 'payment method noted',
+  'checkout.session.completed: it is noted, to become the default');
 
 -- Of customers.
 select is(pg_temp.event('customer.updated', '{"id": "cus_9", "email": "new@example.com"}', null,

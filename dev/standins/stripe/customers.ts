@@ -2,6 +2,15 @@ import { invalid, missing } from "./errors.ts";
 import type { Params } from "./params.ts";
 import { type Customer, page, type State, within } from "./state.ts";
 
+/** Currencies of bank transfers: `docs.stripe.com/payments/bank-transfers`. */
+export const TRANSFERS: Readonly<Record<string, string>> = {
+  eu_bank_transfer: "eur",
+  gb_bank_transfer: "gbp",
+  jp_bank_transfer: "jpy",
+  mx_bank_transfer: "mxn",
+  us_bank_transfer: "usd",
+};
+
 /** Customers and their tax ids. */
 export function customerEndpoints(state: State) {
   const alive = () => [...state.customers.values()].filter(({ deleted }) => deleted === undefined);
@@ -28,6 +37,7 @@ export function customerEndpoints(state: State) {
         email: null,
         description: null,
         address: null,
+        tax_exempt: "none",
         preferred_locales: [],
         metadata: {},
       };
@@ -85,9 +95,41 @@ export function customerEndpoints(state: State) {
           code: "resource_already_exists",
         });
       }
+      state.onTaxId({ customer: id, type: params.type, value: params.value });
       const taxId = { id: state.id("txi"), customer: id, type: params.type, value: params.value };
       state.taxIds.set(taxId.id, taxId);
       return { ...taxId, object: "tax_id", livemode: state.livemode };
+    },
+    /**
+     * `docs.stripe.com/payments/customer-balance/funding-instructions`: an account of the customer's
+     * own to transfer to, the same each time.
+     */
+    fundingInstructions: (
+      id: string,
+      { currency, bank_transfer }: Params<"POST /v1/customers/:id/funding_instructions">,
+    ) => {
+      changeable(id);
+      if (currency !== TRANSFERS[bank_transfer.type]) {
+        throw invalid(`The currency ${currency} is not for ${bank_transfer.type}.`);
+      }
+      const holder = { account_holder_name: "Stand-in", bank_name: "Stand-in Bank" };
+      const aba = { ...holder, account_number: "000123456789", routing_number: "110000000" };
+      const iban = { ...holder, iban: "IE29AIBK93115212345678", bic: "AIBKIE2D", country: "IE" };
+      return {
+        object: "funding_instructions",
+        currency,
+        funding_type: "bank_transfer",
+        livemode: state.livemode,
+        bank_transfer: {
+          type: bank_transfer.type,
+          country: bank_transfer.eu_bank_transfer?.country ?? "US",
+          financial_addresses: [
+            bank_transfer.type === "eu_bank_transfer"
+              ? { type: "iban", iban, supported_networks: ["sepa"] }
+              : { type: "aba", aba, supported_networks: ["ach", "domestic_wire_us"] },
+          ],
+        },
+      };
     },
     removeTaxId: (id: string, taxId: string) => {
       if (state.taxIds.get(taxId)?.customer !== id) throw missing("tax_id", taxId);

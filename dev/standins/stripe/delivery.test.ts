@@ -10,13 +10,19 @@ import type { StripeStore } from "../../../supabase/functions/_shared/stripe/sto
 import { sha256Of } from "../../../shared/sha256.ts";
 import { customerDetails } from "../../../shared/stripe/customer.ts";
 import { InvoiceFacts } from "../../../shared/stripe/facts.ts";
+import { StripeFailure } from "./errors.ts";
 import { startStripe, type StripeStandIn } from "./server.ts";
 
 const ID = "0b8e6c1a-4d8f-4e61-9a53-1b7c52b3f1aa";
 const KEY = "sk_test_delivery";
 
 /** An invoice of so many lines of 0.10 USD; the header's amount may be said to differ. */
-function invoiceOf(lines: number, due = lines * 10, client: object = {}): unknown {
+function invoiceOf(
+  lines: number,
+  due = lines * 10,
+  client: object = {},
+  payment_methods: object[] | null = null,
+): unknown {
   return {
     invoice: {
       id: ID,
@@ -37,16 +43,20 @@ function invoiceOf(lines: number, due = lines * 10, client: object = {}): unknow
       name: "Acme",
       email: "a@acme.test",
       address: [],
+      postal_address: null,
+      tax_exempt: "none",
       tax_id: null,
       tax_id_type: null,
       locale: "en-US",
       external_id: null,
       collection_method: "send_invoice",
+      mailed_by: "us",
       stripe_customer_id: null,
       sent_digest: null,
       deleted: false,
       ...client,
     },
+    payment_methods,
     mirror: null,
     held: [],
     credit_notes: [],
@@ -67,6 +77,7 @@ async function deliver(
   facts: unknown,
   check: (outcome: DeliveryOutcome, stripe: StripeStandIn, told: string[]) => void | Promise<void>,
   prepare: (stripe: StripeStandIn) => void = () => {},
+  mayMail = true,
 ): Promise<void> {
   const stripe = startStripe({ secretKey: KEY });
   const connection = openStripe({
@@ -93,10 +104,14 @@ async function deliver(
       | "saveProblem"
       | "forgetDraft"
       | "saveCarried"
+      | "countPayments"
       | "saveLeftOver"
       | "applyInvoice"
       | "applyBalance"
       | "unknownInvoices"
+      | "claimMail"
+      | "noteMailed"
+      | "releaseMail"
     > = {
       livemode: false,
       invoiceFacts: () => Promise.resolve(InvoiceFacts.parse(facts)),
@@ -107,10 +122,14 @@ async function deliver(
       saveProblem: note("problem"),
       forgetDraft: note("gone"),
       saveCarried: note("carried"),
+      countPayments: () => Promise.resolve(undefined),
       saveLeftOver: note("left over"),
       applyInvoice: () => Promise.resolve(null),
       applyBalance: note("balance"),
       unknownInvoices: () => Promise.resolve([]),
+      claimMail: () => Promise.resolve(mayMail),
+      noteMailed: note("mailed"),
+      releaseMail: note("released"),
     };
     const ports = { stripe: connection.stripe, store, now: () => new Date() };
     await check(await deliverInvoice(ID, ports), stripe, told);
@@ -168,6 +187,7 @@ Deno.test("an e-mail address that is removed here is removed there", async () =>
       email: "old@acme.test",
       description: null,
       address: null,
+      tax_exempt: "none",
       preferred_locales: [],
       metadata: { leveredge_client_id: ID },
     });
@@ -195,6 +215,136 @@ Deno.test("several invoices of a client with a tax id at once send the tax id on
     deepStrictEqual(new Set(ids), new Set([customer]));
     strictEqual(stripe.state.taxIds.size, 1);
   });
+});
+
+Deno.test("a customer has its address in parts, and what its tax is like", async () => {
+  const postal_address = { line1: "1 Road", city: "Dublin", postal_code: "D02", country: "IE" };
+  const client = { postal_address, tax_exempt: "reverse", address: ["a label"] };
+  await deliver(invoiceOf(10, 100, client), (outcome, stripe) => {
+    strictEqual(outcome.kind, "done");
+    const [customer] = stripe.state.customers.values();
+    deepStrictEqual(customer?.address, postal_address);
+    strictEqual(customer?.tax_exempt, "reverse");
+  });
+});
+
+Deno.test("a tax id that is there already is done, whatever Stripe calls that", async () => {
+  const client = { tax_id: "IE 6388047 V" };
+  await deliver(invoiceOf(10, 100, client), (outcome, stripe) => {
+    strictEqual(outcome.kind, "done");
+    strictEqual(stripe.state.taxIds.size, 1);
+  }, (stripe) => {
+    stripe.state.onTaxId = (taxId) => {
+      // Another worker is faster, and Stripe says so without a code that we know.
+      stripe.state.taxIds.set("txi_other", { ...taxId, id: "txi_other" });
+      throw new StripeFailure(400, "invalid_request_error", "This tax ID exists.");
+    };
+  });
+});
+
+Deno.test("a tax id of a type that Stripe does not know is an error, not left out in silence", async () => {
+  const client = { tax_id: "12", tax_id_type: "xx_vat" };
+  await deliver(invoiceOf(10, 100, client), (outcome) => {
+    strictEqual(outcome.kind, "dead");
+  }, (stripe) => {
+    stripe.state.onTaxId = () => {
+      throw new StripeFailure(400, "invalid_request_error", "Invalid type: xx_vat");
+    };
+  });
+});
+
+Deno.test("an invoice offers what was chosen; the way of a bank transfer goes with the mail", async () => {
+  const card = { method: "card", bank_transfer_type: null, country: null };
+  const transfer = {
+    method: "customer_balance",
+    bank_transfer_type: "us_bank_transfer",
+    country: null,
+  };
+  await deliver(invoiceOf(10, 100, {}, [card, transfer]), (outcome, stripe) => {
+    const [invoice] = stripe.state.invoices.values();
+    deepStrictEqual(invoice?.payment_settings?.payment_method_types, ["card", "customer_balance"]);
+    deepStrictEqual(
+      invoice?.payment_settings?.payment_method_options?.customer_balance.bank_transfer,
+      { type: "us_bank_transfer" },
+    );
+    deepStrictEqual(new Map(Object.entries(detailsOf(outcome))).get("bank_transfer"), [
+      "Account holder: Stand-in",
+      "Bank: Stand-in Bank",
+      "Account number: 000123456789",
+      "Routing number: 110000000",
+      "Reference: INV-2026-000001",
+    ]);
+  });
+  await deliver(invoiceOf(10, 100, {}, [card]), (outcome) => {
+    strictEqual("bank_transfer" in detailsOf(outcome), false);
+  });
+});
+
+Deno.test("a way to pay that Stripe does not offer in the currency is an error that says so", async () => {
+  const sepa = { method: "sepa_debit", bank_transfer_type: null, country: null };
+  await deliver(invoiceOf(10, 100, {}, [sepa]), (outcome) => {
+    strictEqual(outcome.kind, "dead");
+    match("error" in outcome ? outcome.error : "", /sepa_debit.*usd/);
+  });
+});
+
+function detailsOf(outcome: DeliveryOutcome): object {
+  return outcome.kind === "done" ? outcome.details ?? {} : {};
+}
+
+/** What the stand-in was asked of its invoices after they were finalized. */
+function afterwards(stripe: StripeStandIn): string[] {
+  return stripe.seen.map(({ request }) => request.replace(/in_\w+/, "in"))
+    .filter((request) => /^POST .*\/in(\/send)?$/.test(request));
+}
+
+Deno.test("an invoice that we mail is finalized, and Stripe is never asked to mail it", async () => {
+  await deliver(invoiceOf(10, 100), (outcome, stripe, told) => {
+    strictEqual(outcome.kind, "done");
+    const [invoice] = stripe.state.invoices.values();
+    deepStrictEqual([invoice?.status, invoice?.auto_advance], ["open", false]);
+    match(invoice?.hosted_invoice_url ?? "", /^https:/);
+    deepStrictEqual(afterwards(stripe), []);
+    deepStrictEqual(stripe.state.mails, []);
+    strictEqual(told.includes(`mailed ${ID}`), false);
+  });
+});
+
+Deno.test("an invoice that Stripe mails is sent by it once, and reminded of by it", async () => {
+  await deliver(invoiceOf(10, 100, { mailed_by: "stripe" }), (outcome, stripe, told) => {
+    strictEqual(outcome.kind, "done");
+    const [invoice] = stripe.state.invoices.values();
+    deepStrictEqual(afterwards(stripe), ["POST /v1/invoices/in/send", "POST /v1/invoices/in"]);
+    deepStrictEqual(stripe.state.mails, [invoice?.id]);
+    strictEqual(invoice?.auto_advance, true);
+    strictEqual(told.includes(`mailed ${ID}`), true);
+  });
+});
+
+Deno.test("a mail that Stripe refuses is left to us, and the invoice stays as it is", async () => {
+  await deliver(invoiceOf(10, 100, { mailed_by: "stripe" }), (outcome, stripe, told) => {
+    strictEqual(outcome.kind, "done");
+    strictEqual([...stripe.state.invoices.values()][0]?.status, "open");
+    deepStrictEqual(told.filter((one) => /^(mailed|released)/.test(one)), [`released ${ID}`]);
+  }, (stripe) => {
+    Object.assign(stripe.state.mails, {
+      push: () => {
+        throw new StripeFailure(400, "invalid_request_error", "No mail.");
+      },
+    });
+  });
+});
+
+Deno.test("an invoice that we have mailed already is not mailed by Stripe, whatever is chosen since", async () => {
+  await deliver(
+    invoiceOf(10, 100, { mailed_by: "stripe" }),
+    (outcome, stripe) => {
+      strictEqual(outcome.kind, "done");
+      deepStrictEqual(stripe.state.mails, []);
+    },
+    () => {},
+    false,
+  );
 });
 
 Deno.test("a draft whose total is not ours is deleted, with both figures in the error", async () => {
@@ -254,6 +404,7 @@ Deno.test("a customer that names the client is taken, not made twice", async () 
       email: null,
       description: null,
       address: null,
+      tax_exempt: "none",
       preferred_locales: [],
       metadata: { leveredge_client_id: ID },
     });
@@ -285,6 +436,7 @@ Deno.test("a tax id that changed replaces the one that Stripe has, and is sent o
       email: "old@acme.test",
       description: null,
       address: null,
+      tax_exempt: "none",
       preferred_locales: ["en-US"],
       metadata: { leveredge_client_id: ID },
     });

@@ -1,4 +1,5 @@
 import { missing } from "./errors.ts";
+import { moveAccount } from "./payouts.ts";
 import type { Params } from "./params.ts";
 import { type Dispute, page, type State, within } from "./state.ts";
 
@@ -16,7 +17,9 @@ export function disputeEndpoints(state: State) {
   return {
     /** A customer's bank takes the payment of an invoice, or a part of it, back. */
     open: (invoice: string, amount?: number): string => {
-      const payment = [...state.payments.values()].find((one) => one.invoice === invoice);
+      const payment = [...state.payments.values()].find((one) =>
+        one.invoice === invoice && one.charge !== null
+      );
       if (payment === undefined) throw new Error(`${invoice} is not paid`);
       const dispute: Dispute = {
         id: state.id("du"),
@@ -33,7 +36,8 @@ export function disputeEndpoints(state: State) {
       };
       state.disputes.set(dispute.id, dispute);
       state.emit("charge.dispute.created", dispute);
-      dispute.balance_transactions.push({ id: state.id("txn"), amount: -dispute.amount });
+      // `docs.stripe.com/disputes/how-disputes-work`: with a fee that is kept.
+      dispute.balance_transactions.push(moveOf(state, dispute, -dispute.amount, 1500, "dispute"));
       state.emit("charge.dispute.funds_withdrawn", dispute);
       return dispute.id;
     },
@@ -42,7 +46,9 @@ export function disputeEndpoints(state: State) {
       dispute.status = status;
       state.emit("charge.dispute.closed", dispute);
       if (status === "lost") return;
-      dispute.balance_transactions.push({ id: state.id("txn"), amount: dispute.amount });
+      dispute.balance_transactions.push(
+        moveOf(state, dispute, dispute.amount, 0, "dispute_reversal"),
+      );
       state.emit("charge.dispute.funds_reinstated", dispute);
     },
     retrieve: find,
@@ -53,6 +59,18 @@ export function disputeEndpoints(state: State) {
         params,
       ),
   };
+}
+
+function moveOf(
+  state: State,
+  { id, object, currency, payment_intent }: Dispute,
+  amount: number,
+  fee: number,
+  reporting_category: string,
+) {
+  const source = { id, object, payment_intent };
+  const type = "adjustment";
+  return moveAccount(state, { amount, currency, fee, source, type, reporting_category });
 }
 
 /** What disputes of an invoice's payments have withdrawn and not reinstated. */

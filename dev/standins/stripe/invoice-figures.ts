@@ -36,7 +36,12 @@ export function shown(invoice: Invoice) {
     discounts: [],
     total_discount_amounts: [],
     total_taxes: [],
-    payment_settings: { default_mandate: null, payment_method_options: null },
+    payment_settings: {
+      default_mandate: null,
+      payment_method_options: null,
+      payment_method_types: null,
+      ...invoice.payment_settings,
+    },
     period_start: invoice.created,
     period_end: invoice.created,
     parent: null,

@@ -1,4 +1,5 @@
 import { invalid, missing, StripeFailure } from "./errors.ts";
+import { TRANSFERS } from "./customers.ts";
 import { applyBalance, moveBalance } from "./balances.ts";
 import { remainingOf, shown, totalOf } from "./invoice-figures.ts";
 import type { Params } from "./params.ts";
@@ -22,6 +23,10 @@ export function invoiceEndpoints(state: State, payments: Payments) {
     return invoice;
   };
   const emit = (type: string, invoice: Invoice) => state.emit(type, shown(invoice));
+  const mail = (invoice: Invoice) => {
+    state.mails.push(invoice.id);
+    emit("invoice.sent", invoice);
+  };
   return {
     create: (params: Params<"POST /v1/invoices">) => {
       const invoice = newInvoice(state, params);
@@ -106,6 +111,20 @@ export function invoiceEndpoints(state: State, payments: Payments) {
       }
       emit("invoice.finalized", invoice);
       if (invoice.status === "paid") emit("invoice.paid", invoice);
+      // docs.stripe.com/invoicing/integration/automatic-advancement-collection: with automatic
+      // advancement Stripe mails what it does not charge, without it nobody is mailed.
+      else if (invoice.auto_advance && invoice.collection_method === "send_invoice") mail(invoice);
+      return shown(invoice);
+    },
+    update: (id: string, { auto_advance }: Params<"POST /v1/invoices/:id">) => {
+      const invoice = state.invoice(id);
+      // docs.stripe.com/invoicing/integration/automatic-advancement-collection: of what is draft or
+      // open; of an open one that is not charged it is whether reminders are mailed.
+      if (invoice.status !== "draft" && invoice.status !== "open") {
+        throw invalid("Automatic advancement is off for invoices that are concluded.");
+      }
+      invoice.auto_advance = auto_advance ?? invoice.auto_advance;
+      emit("invoice.updated", invoice);
       return shown(invoice);
     },
     send: (id: string) => {
@@ -116,7 +135,7 @@ export function invoiceEndpoints(state: State, payments: Payments) {
         );
       }
       if (invoice.status === "draft") throw invalid("Finalize the invoice first.");
-      emit("invoice.sent", invoice);
+      mail(invoice);
       return shown(invoice);
     },
     pay: (id: string, { paid_out_of_band }: Params<"POST /v1/invoices/:id/pay">) => {
@@ -163,6 +182,31 @@ function collectible(invoice: Invoice, doing: string): Invoice {
   });
 }
 
+/**
+ * Methods by currency: `docs.stripe.com/invoicing/payment-methods`. A bank transfer says its kind, and
+ * is not charged automatically: `docs.stripe.com/invoicing/bank-transfer`.
+ */
+function checkMethods(params: Params<"POST /v1/invoices">): void {
+  const { payment_method_types = [], payment_method_options } = params.payment_settings ?? {};
+  const transfer = payment_method_options?.customer_balance.bank_transfer.type ?? "";
+  const currencies: Record<string, string | undefined> = {
+    card: params.currency,
+    sepa_debit: "eur",
+    us_bank_account: "usd",
+    customer_balance: TRANSFERS[transfer],
+  };
+  for (const method of payment_method_types) {
+    if (currencies[method] !== params.currency) {
+      throw invalid(`The payment method ${method} is not supported for ${params.currency}.`, {
+        param: "payment_settings[payment_method_types]",
+      });
+    }
+    if (method === "customer_balance" && params.collection_method !== "send_invoice") {
+      throw invalid("customer_balance is only for `collection_method=send_invoice`.");
+    }
+  }
+}
+
 function newInvoice(state: State, params: Params<"POST /v1/invoices">): Invoice {
   const customer = state.customer(params.customer);
   if (customer.deleted) throw missing("customer", params.customer);
@@ -184,6 +228,7 @@ function newInvoice(state: State, params: Params<"POST /v1/invoices">): Invoice 
     params.number !== undefined &&
     [...state.invoices.values()].some(({ number }) => number === params.number)
   ) throw new StripeFailure(400, "invalid_request_error", "That invoice number is taken.");
+  checkMethods(params);
   return {
     id: state.id("in"),
     object: "invoice",
@@ -212,6 +257,7 @@ function newInvoice(state: State, params: Params<"POST /v1/invoices">): Invoice 
     ending_balance: null,
     from_invoice: null,
     latest_revision: null,
+    payment_settings: params.payment_settings,
     status_transitions: {
       finalized_at: null,
       marked_uncollectible_at: null,

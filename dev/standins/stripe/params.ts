@@ -37,10 +37,23 @@ const customer = {
   email: text(512),
   description: text(350),
   address: z.union([address, z.literal("")]).optional(),
+  tax_exempt: z.enum(["none", "exempt", "reverse"]).optional(),
+  invoice_settings: z.strictObject({ default_payment_method: z.string() }).optional(),
   preferred_locales: z.array(z.string()).optional(),
   metadata,
   expand,
 };
+
+const bankTransfer = z.strictObject({
+  type: z.enum([
+    "eu_bank_transfer",
+    "gb_bank_transfer",
+    "jp_bank_transfer",
+    "mx_bank_transfer",
+    "us_bank_transfer",
+  ]),
+  eu_bank_transfer: z.strictObject({ country: z.enum(["DE", "FR", "IE", "NL"]) }).optional(),
+});
 
 /** Parameters by `METHOD /path/:id`; each strict, as Stripe is. */
 export const PARAMS = {
@@ -65,6 +78,12 @@ export const PARAMS = {
     metadata,
     expand,
   }),
+  "POST /v1/customers/:id/funding_instructions": z.strictObject({
+    currency: z.string(),
+    funding_type: z.literal("bank_transfer"),
+    bank_transfer: bankTransfer,
+    expand,
+  }),
   "GET /v1/customers/:id/tax_ids": z.strictObject(paging),
   "POST /v1/customers/:id/tax_ids": z.strictObject({
     type: z.string(),
@@ -83,6 +102,15 @@ export const PARAMS = {
     number: text(26),
     description: text(1500),
     footer: text(5000),
+    payment_settings: z.strictObject({
+      payment_method_types: z.array(z.string()).optional(),
+      payment_method_options: z.strictObject({
+        customer_balance: z.strictObject({
+          funding_type: z.literal("bank_transfer"),
+          bank_transfer: bankTransfer,
+        }),
+      }).optional(),
+    }).optional(),
     custom_fields: z.array(z.strictObject({ name: z.string().max(40), value: z.string().max(140) }))
       .max(4).optional(),
     metadata,
@@ -95,6 +123,7 @@ export const PARAMS = {
     created: range,
   }),
   "GET /v1/invoices/:id": z.strictObject({ expand }),
+  "POST /v1/invoices/:id": z.strictObject({ auto_advance: flag.optional(), expand }),
   "DELETE /v1/invoices/:id": z.strictObject({}),
   "GET /v1/invoices/:id/lines": z.strictObject(paging),
   "POST /v1/invoices/:id/add_lines": z.strictObject({
@@ -158,6 +187,53 @@ export const PARAMS = {
     created: range,
   }),
   "GET /v1/disputes/:id": z.strictObject({ expand }),
+  "POST /v1/billing_portal/sessions": z.strictObject({
+    customer: z.string(),
+    return_url: z.string().optional(),
+    expand,
+  }),
+  "POST /v1/checkout/sessions": z.strictObject({
+    mode: z.literal("setup"),
+    customer: z.string(),
+    currency: z.string().regex(/^[a-z]{3}$/),
+    success_url: z.string(),
+    cancel_url: z.string().optional(),
+    allowed_payment_method_types: z.array(z.string()).optional(),
+    metadata,
+    setup_intent_data: z.strictObject({ metadata }).optional(),
+    expand,
+  }),
+  "POST /v1/payment_records/report_payment": z.strictObject({
+    amount_requested: z.strictObject({
+      currency: z.string().regex(/^[a-z]{3}$/),
+      value: integer.pipe(z.number().min(1)),
+    }),
+    initiated_at: integer,
+    outcome: z.enum(["guaranteed", "failed", "canceled"]).optional(),
+    guaranteed: z.strictObject({ guaranteed_at: integer }).optional(),
+    payment_method_details: z.strictObject({
+      type: z.literal("custom"),
+      custom: z.strictObject({ display_name: z.string() }),
+    }),
+    customer_details: z.strictObject({ customer: z.string() }).optional(),
+    processor_details: z.strictObject({
+      type: z.literal("custom"),
+      custom: z.strictObject({ payment_reference: z.string() }),
+    }).optional(),
+    metadata,
+    expand,
+  }),
+  "POST /v1/invoices/:id/attach_payment": z.strictObject({
+    payment_record: z.string(),
+    expand,
+  }),
+  "GET /v1/payouts": z.strictObject({ ...paging, created: range }),
+  "GET /v1/balance_transactions": z.strictObject({
+    ...paging,
+    created: range,
+    payout: z.string().optional(),
+  }),
+  "GET /v1/setup_intents/:id": z.strictObject({ expand }),
   "GET /v1/events": z.strictObject({
     ...paging,
     created: range,

@@ -2,6 +2,7 @@ import { moveBalance } from "./balances.ts";
 import { invalid, missing, StripeFailure } from "./errors.ts";
 import { remainingOf, shown, totalOf } from "./invoice-figures.ts";
 import type { Params } from "./params.ts";
+import { feeOf, moveAccount } from "./payouts.ts";
 import type { Refunds } from "./refunds.ts";
 import { type CreditNote, type Invoice, page, type Payment, type State, within } from "./state.ts";
 
@@ -30,6 +31,13 @@ export function paymentEndpoints(
       });
     }
     const payment = keep(state, invoice, amount, intent.id);
+    moveAccount(state, {
+      amount,
+      currency: invoice.currency,
+      fee: feeOf(amount),
+      source: { id: payment.charge ?? "", object: "charge", payment_intent: intent.id },
+      type: "charge",
+    });
     const succeeded = { ...intent, latest_charge: payment.charge, status: "succeeded" };
     state.intents.set(intent.id, succeeded);
     state.emit("payment_intent.succeeded", succeeded);
@@ -39,6 +47,42 @@ export function paymentEndpoints(
     charge,
     outOfBand: (invoice: Invoice) =>
       settle(state, invoice, keep(state, invoice, remainingOf(invoice), null)),
+    /**
+     * `docs.stripe.com/api/payment-record/report-payment`: a payment that is over is guaranteed. In
+     * tens where the currency has thousandths.
+     */
+    report: (params: Params<"POST /v1/payment_records/report_payment">) => {
+      const { amount_requested: { currency, value }, metadata = {} } = params;
+      if (params.outcome !== "guaranteed" || params.guaranteed === undefined) {
+        throw invalid("The outcome of the payment is missing.");
+      }
+      const id = state.id("pr");
+      state.paymentRecords.set(id, { amount: value, currency });
+      return { id, object: "payment_record", livemode: state.livemode, metadata };
+    },
+    /**
+     * `docs.stripe.com/api/invoices/attach_payment`: what has succeeded is credited to the invoice at
+     * once, all of it, and only while the invoice is open.
+     */
+    attach: (
+      id: string,
+      { payment_record }: Params<"POST /v1/invoices/:id/attach_payment">,
+    ) => {
+      const invoice = state.invoice(id);
+      const record = state.paymentRecords.get(payment_record);
+      if (record === undefined) throw missing("payment_record", payment_record);
+      if (invoice.status !== "open") throw invalid("You can only attach to open invoices.");
+      if (record.currency !== invoice.currency) throw invalid("The currencies differ.");
+      const known = [...state.payments.values()].some((one) =>
+        one.payment_record === payment_record
+      );
+      if (known) throw invalid("The payment record is attached already.");
+      if (record.amount > remainingOf(invoice)) {
+        throw invalid("The amount exceeds what is left to be paid.");
+      }
+      settle(state, invoice, keep(state, invoice, record.amount, null, payment_record));
+      return shown(invoice);
+    },
     listPayments: (params: Params<"GET /v1/invoice_payments">) =>
       page(
         "/v1/invoice_payments",
@@ -91,12 +135,19 @@ function intentOf(id: string, invoice: Invoice, amount: number) {
   };
 }
 
-function keep(state: State, invoice: Invoice, amount: number, intent: string | null): Payment {
+function keep(
+  state: State,
+  invoice: Invoice,
+  amount: number,
+  intent: string | null,
+  record?: string,
+): Payment {
   const payment: Payment = {
     id: state.id("inpay"),
     invoice: invoice.id,
     payment_intent: intent,
     charge: intent === null ? null : state.id("ch"),
+    ...(record === undefined ? {} : { payment_record: record }),
     amount_paid: amount,
     created: state.now(),
     refunded: 0,
@@ -141,7 +192,7 @@ function shownPayment(state: State, payment: Payment) {
     is_default: true,
     livemode: state.livemode,
     payment: payment_intent === null
-      ? { type: "payment_record", payment_record: `pr_${id}` }
+      ? { type: "payment_record", payment_record: payment.payment_record ?? `pr_${id}` }
       : { type: "payment_intent", payment_intent },
     status: "paid",
     status_transitions: { canceled_at: null, paid_at: created },

@@ -3,8 +3,11 @@ import { StripeFailure } from "./errors.ts";
 /** Whose permission opens what begins so: `docs.stripe.com/keys/permissions-reference`. */
 const RESOURCES: readonly (readonly [path: string, resource: string])[] = [
   ["/v1/account", "connected_account"],
+  ["/v1/balance_transactions", "balance_transaction_source"],
   ["/v1/billing/meter_events", "billing_meter_event"],
+  ["/v1/billing_portal", "customer_portal"],
   ["/v1/charges", "charge"],
+  ["/v1/checkout", "checkout_session"],
   ["/v1/credit_notes", "credit_note"],
   ["/v1/customers", "customer"],
   ["/v1/disputes", "dispute"],
@@ -12,7 +15,10 @@ const RESOURCES: readonly (readonly [path: string, resource: string])[] = [
   ["/v1/invoice_payments", "invoice"],
   ["/v1/invoices", "invoice"],
   ["/v1/payment_intents", "payment_intent"],
+  ["/v1/payment_records", "payment_record"],
+  ["/v1/payouts", "payout"],
   ["/v1/refunds", "charge"],
+  ["/v1/setup_intents", "setup_intent"],
   ["/v1/subscriptions", "subscription"],
   ["/v1/webhook_endpoints", "webhook"],
 ];

@@ -1,4 +1,5 @@
 import { invalid, missing } from "./errors.ts";
+import { moveAccount } from "./payouts.ts";
 import type { Params } from "./params.ts";
 import {
   type CreditNote,
@@ -23,7 +24,10 @@ export function refundEndpoints(state: State) {
     refund.status = status;
     if (status === "failed") refund.failure_reason = "expired_or_canceled_card";
     const payment = [...state.payments.values()].find(({ charge }) => charge === refund.charge);
-    if (payment !== undefined && status !== "succeeded") payment.refunded -= refund.amount;
+    if (payment !== undefined && status !== "succeeded") {
+      payment.refunded -= refund.amount;
+      moveOf(state, refund, refund.amount, "refund_failure");
+    }
     state.emit("refund.updated", refund);
     state.emit("charge.refund.updated", refund);
     if (status === "failed") state.emit("refund.failed", refund);
@@ -49,6 +53,12 @@ export function refundEndpoints(state: State) {
         params,
       ),
   };
+}
+
+/** Fees of a payment are kept when it is refunded: `docs.stripe.com/refunds`. */
+function moveOf(state: State, refund: Refund, amount: number, type: string): void {
+  const { id, object, currency, payment_intent } = refund;
+  moveAccount(state, { amount, currency, fee: 0, source: { id, object, payment_intent }, type });
 }
 
 function find(state: State, id: string): Refund {
@@ -84,6 +94,7 @@ function makeRefund(
     metadata: {},
   };
   state.refunds.set(made.id, made);
+  moveOf(state, made, -amount, "refund");
   state.emit("refund.created", made);
   state.emit("charge.refunded", shownCharge(state, payment));
   return made;

@@ -8,6 +8,8 @@ import type { miscellaneousEndpoints } from "./miscellaneous.ts";
 import { PARAMS } from "./params.ts";
 import type { disputeEndpoints } from "./disputes.ts";
 import type { Payments } from "./payments.ts";
+import type { payoutEndpoints } from "./payouts.ts";
+import type { sessionEndpoints } from "./sessions.ts";
 import type { Refunds } from "./refunds.ts";
 
 /** The endpoints by what they are about. */
@@ -18,6 +20,8 @@ export interface Endpoints {
   readonly payments: Payments;
   readonly refunds: Refunds;
   readonly disputes: ReturnType<typeof disputeEndpoints>;
+  readonly payouts: ReturnType<typeof payoutEndpoints>;
+  readonly sessions: ReturnType<typeof sessionEndpoints>;
   readonly other: ReturnType<typeof miscellaneousEndpoints>;
 }
 
@@ -25,7 +29,8 @@ type Handler = (form: Form, id: string, second: string) => unknown;
 
 /** Finds the endpoint of a request, checks its parameters, and calls it. */
 export function routesOf(
-  { balances, customers, invoices, payments, refunds, disputes, other }: Endpoints,
+  { balances, customers, invoices, payments, refunds, disputes, payouts, sessions, other }:
+    Endpoints,
 ) {
   const handlers: Record<keyof typeof PARAMS, Handler> = {
     "GET /v1/account": route(PARAMS["GET /v1/account"], other.account),
@@ -53,6 +58,10 @@ export function routesOf(
       PARAMS["POST /v1/customers/:id/balance_transactions"],
       (params, id) => balances.create(id, params),
     ),
+    "POST /v1/customers/:id/funding_instructions": route(
+      PARAMS["POST /v1/customers/:id/funding_instructions"],
+      (params, id) => customers.fundingInstructions(id, params),
+    ),
     "GET /v1/customers/:id/tax_ids": route(
       PARAMS["GET /v1/customers/:id/tax_ids"],
       (params, id) => customers.listTaxIds(id, params),
@@ -68,6 +77,10 @@ export function routesOf(
     "POST /v1/invoices": route(PARAMS["POST /v1/invoices"], invoices.create),
     "GET /v1/invoices": route(PARAMS["GET /v1/invoices"], invoices.list),
     "GET /v1/invoices/:id": route(PARAMS["GET /v1/invoices/:id"], (_, id) => invoices.retrieve(id)),
+    "POST /v1/invoices/:id": route(
+      PARAMS["POST /v1/invoices/:id"],
+      (params, id) => invoices.update(id, params),
+    ),
     "DELETE /v1/invoices/:id": route(
       PARAMS["DELETE /v1/invoices/:id"],
       (_, id) => invoices.remove(id),
@@ -127,6 +140,28 @@ export function routesOf(
     "GET /v1/refunds/:id": route(PARAMS["GET /v1/refunds/:id"], (_, id) => refunds.retrieve(id)),
     "GET /v1/disputes": route(PARAMS["GET /v1/disputes"], disputes.list),
     "GET /v1/disputes/:id": route(PARAMS["GET /v1/disputes/:id"], (_, id) => disputes.retrieve(id)),
+    "POST /v1/billing_portal/sessions": route(
+      PARAMS["POST /v1/billing_portal/sessions"],
+      sessions.portal,
+    ),
+    "POST /v1/checkout/sessions": route(PARAMS["POST /v1/checkout/sessions"], sessions.checkout),
+    "GET /v1/setup_intents/:id": route(
+      PARAMS["GET /v1/setup_intents/:id"],
+      (_, id) => sessions.setupIntent(id),
+    ),
+    "POST /v1/payment_records/report_payment": route(
+      PARAMS["POST /v1/payment_records/report_payment"],
+      payments.report,
+    ),
+    "POST /v1/invoices/:id/attach_payment": route(
+      PARAMS["POST /v1/invoices/:id/attach_payment"],
+      (params, id) => payments.attach(id, params),
+    ),
+    "GET /v1/payouts": route(PARAMS["GET /v1/payouts"], payouts.list),
+    "GET /v1/balance_transactions": route(
+      PARAMS["GET /v1/balance_transactions"],
+      payouts.transactions,
+    ),
     "GET /v1/events": route(PARAMS["GET /v1/events"], other.listEvents),
     "GET /v1/subscriptions": route(PARAMS["GET /v1/subscriptions"], other.listSubscriptions),
     "POST /v1/billing/meter_events": route(

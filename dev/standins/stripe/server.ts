@@ -8,8 +8,10 @@ import { miscellaneousEndpoints } from "./miscellaneous.ts";
 import { disputeEndpoints } from "./disputes.ts";
 import { refusalOf } from "./permissions.ts";
 import { paymentEndpoints } from "./payments.ts";
+import { payoutEndpoints } from "./payouts.ts";
 import { refundEndpoints } from "./refunds.ts";
 import { routesOf } from "./routes.ts";
+import { sessionEndpoints } from "./sessions.ts";
 import { State } from "./state.ts";
 import { WebhookSender, type WebhookTarget } from "./webhooks.ts";
 
@@ -68,7 +70,19 @@ export function startStripe(options: StripeOptions) {
   const invoices = invoiceEndpoints(state, payments);
   const customers = customerEndpoints(state);
   const other = miscellaneousEndpoints(state, webhooks);
-  const answer = routesOf({ balances, customers, invoices, payments, refunds, disputes, other });
+  const payouts = payoutEndpoints(state);
+  const sessions = sessionEndpoints(state);
+  const answer = routesOf({
+    balances,
+    customers,
+    invoices,
+    payments,
+    refunds,
+    disputes,
+    payouts,
+    sessions,
+    other,
+  });
   const faults: Fault[] = [];
   const restricted: { granted: readonly string[] | null } = { granted: null };
   const seen: SeenRequest[] = [];
@@ -166,14 +180,22 @@ export function startStripe(options: StripeOptions) {
       run(() => payments.charge(invoice));
       card.declined = false;
     },
+    /** The client stores how it pays, on a page of ours. */
+    completeSetup: sessions.complete,
+    verifySetup: sessions.verify,
     /** From now on the cards of all customers are declined. */
     declineAll: () => {
       card.declined = true;
     },
+    /** Stripe pays out, and charges for itself. */
+    payOut: payouts.pay,
+    chargeFee: payouts.chargeFee,
     /** What somebody does in the Dashboard. */
     dashboard: {
       refund: (invoice: string, amount?: number, status?: "pending") => {
-        const payment = [...state.payments.values()].find((one) => one.invoice === invoice);
+        const payment = [...state.payments.values()].find((one) =>
+          one.invoice === invoice && one.charge !== null
+        );
         if (payment === undefined) throw new Error(`${invoice} is not paid`);
         return refunds.make(payment, amount ?? payment.amount_paid - payment.refunded, status);
       },

@@ -16,8 +16,10 @@ export interface Customer {
   email: string | null;
   description: string | null;
   address: Record<string, string> | null;
+  tax_exempt: "none" | "exempt" | "reverse";
   preferred_locales: string[];
   metadata: Metadata;
+  invoice_settings?: { default_payment_method: string | null };
 }
 
 /** A line of an invoice. */
@@ -65,6 +67,7 @@ export interface Invoice {
   ending_balance: number | null;
   from_invoice: { readonly action: "revision"; readonly invoice: string } | null;
   latest_revision: string | null;
+  readonly payment_settings: Params<"POST /v1/invoices">["payment_settings"];
   status_transitions: Record<
     "finalized_at" | "marked_uncollectible_at" | "paid_at" | "voided_at",
     number | null
@@ -77,6 +80,8 @@ export interface Payment {
   readonly invoice: string;
   readonly payment_intent: string | null;
   readonly charge: string | null;
+  /** Of a payment elsewhere that was reported. */
+  readonly payment_record?: string;
   readonly amount_paid: number;
   readonly created: number;
   refunded: number;
@@ -158,6 +163,67 @@ export interface Dispute {
   status: "needs_response" | "won" | "lost";
 }
 
+/** A Checkout Session in mode `setup`, and the SetupIntent behind it. */
+export interface SetupSession {
+  readonly id: string;
+  readonly object: "checkout.session";
+  readonly mode: "setup";
+  readonly customer: string;
+  readonly currency: string;
+  readonly created: number;
+  readonly expires_at: number;
+  readonly livemode: boolean;
+  readonly setup_intent: string;
+  readonly url: string;
+  readonly success_url: string;
+  readonly allowed_payment_method_types: readonly string[] | null;
+  status: "open" | "complete" | "expired";
+}
+
+/** What a SetupIntent has come to. */
+export interface SetupIntent {
+  readonly id: string;
+  readonly object: "setup_intent";
+  readonly customer: string;
+  status: "requires_payment_method" | "requires_action" | "succeeded";
+  payment_method: string | null;
+}
+
+/** A move of the account's balance, with what it comes from. */
+export interface AccountMove {
+  readonly id: string;
+  readonly object: "balance_transaction";
+  readonly amount: number;
+  readonly created: number;
+  readonly currency: string;
+  readonly description: string | null;
+  readonly exchange_rate: number | null;
+  readonly fee: number;
+  readonly net: number;
+  readonly reporting_category: string;
+  readonly source: {
+    readonly id: string;
+    readonly object: string;
+    readonly payment_intent: string | null;
+  } | null;
+  readonly type: string;
+  payout: string | null;
+}
+
+/** A payout to the bank account of the account's owner. */
+export interface Payout {
+  readonly id: string;
+  readonly object: "payout";
+  readonly amount: number;
+  readonly arrival_date: number;
+  readonly automatic: boolean;
+  readonly created: number;
+  readonly currency: string;
+  readonly livemode: boolean;
+  reconciliation_status: "completed" | "in_progress" | "not_applicable";
+  status: "pending" | "in_transit" | "paid" | "failed" | "canceled";
+}
+
 /** An event, as it is listed and sent. */
 export interface Event {
   readonly id: string;
@@ -184,7 +250,19 @@ export class State {
   readonly refunds = new Map<string, Refund>();
   readonly disputes = new Map<string, Dispute>();
   readonly balanceTransactions: BalanceTransaction[] = [];
+  /** Called with each tax id before it is added: may throw. */
+  onTaxId: (taxId: { customer: string; type: string; value: string }) => void = () => {};
+  /** Invoices that were mailed, each time. */
+  readonly mails: string[] = [];
   readonly subscriptions = new Map<string, Record<string, unknown> & { id: string }>();
+  /** Amounts of payments elsewhere that were reported, and currency. */
+  readonly paymentRecords = new Map<string, { amount: number; currency: string }>();
+  readonly accountMoves: AccountMove[] = [];
+  readonly payouts = new Map<string, Payout>();
+  readonly setupSessions = new Map<string, SetupSession>();
+  readonly setupIntents = new Map<string, SetupIntent>();
+  /** Whether the customer portal has been configured in the Dashboard. */
+  hasPortal = true;
   /** Whether objects can be searched; not everywhere they can. */
   hasSearch = true;
   /** Names that meters of this account listen to. */

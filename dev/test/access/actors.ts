@@ -33,12 +33,15 @@ export async function signUp(): Promise<{ id: string; headers: Headers }> {
 }
 
 /** A user whom the project has made an operator; its token says so in app_metadata. */
-export async function operatorHeaders(): Promise<Headers> {
-  const token = await new SignJWT({
-    role: "authenticated",
-    app_metadata: { role: "operator" },
-  }).setProtectedHeader({ alg: "HS256", kid: jwtKeyId, typ: "JWT" })
-    .setSubject(crypto.randomUUID()).setAudience("authenticated").setIssuedAt()
+export function operatorHeaders(): Promise<Headers> {
+  return tokenHeaders(crypto.randomUUID(), { app_metadata: { role: "operator" } });
+}
+
+/** A user by id, as Auth's token says it. */
+export async function tokenHeaders(userId: string, claims: object = {}): Promise<Headers> {
+  const token = await new SignJWT({ role: "authenticated", ...claims })
+    .setProtectedHeader({ alg: "HS256", kid: jwtKeyId, typ: "JWT" })
+    .setSubject(userId).setAudience("authenticated").setIssuedAt()
     .setExpirationTime("1h").sign(new TextEncoder().encode(jwtSecret));
   return userHeaders(token);
 }

@@ -7,6 +7,8 @@ import * as deliveries from "../../../shared/api/deliveries.ts";
 import * as invoices from "../../../shared/api/invoices.ts";
 import * as operations from "../../../shared/api/operations.ts";
 import * as personalData from "../../../shared/api/personal-data.ts";
+import * as payments from "../../../shared/api/payments.ts";
+import * as payouts from "../../../shared/api/payouts.ts";
 import type { Route } from "../../../shared/api/route.ts";
 import { ROUTES } from "../../../shared/api/routes.ts";
 import * as terms from "../../../shared/api/terms.ts";
@@ -52,7 +54,12 @@ Deno.test("a client's year from its creation to a credit note, by supabase.funct
 
   const { id: user_id } = await signUp();
   await data(call(clients.addMember, { ...path, body: { user_id } }));
-  strictEqual((await data(call(clients.listMembers, path))).data.length, 1);
+  strictEqual((await data(call(clients.listMembers, path))).data[0]?.role, "viewer");
+  const payer = await data(call(clients.updateMember, {
+    params: { client_id: made.id, user_id },
+    body: { role: "payer" },
+  }));
+  strictEqual(payer.role, "payer");
   await data(call(clients.removeMember, { params: { client_id: made.id, user_id } }));
 
   const price = await data(call(terms.createPrice, {
@@ -134,6 +141,43 @@ Deno.test("a client's year from its creation to a credit note, by supabase.funct
   strictEqual((await data(call(usage.clientSpend, path))).minimum_minor, 300);
 });
 
+Deno.test("how a client pays is said with what is wrong, by supabase.functions.invoke", async () => {
+  const postal_address = { line1: "1 Road", city: "Dublin", country: "IE" };
+  const made = await data(call(clients.createClientRoute, {
+    body: { name: `Pays ${AGENT}`, postal_address },
+  }));
+  deepStrictEqual([made.address, made.postal_address], [
+    ["1 Road", "Dublin", "IE"],
+    postal_address,
+  ]);
+  const path = { params: { client_id: made.id } };
+  const before = await data(call(payments.getPaymentTerms, path));
+  deepStrictEqual([before.mailed_by, before.payment_methods], ["us", null]);
+  const set = await data(call(payments.updatePaymentTerms, {
+    ...path,
+    body: { payment_methods: ["card", "us_bank_account"] },
+  }));
+  deepStrictEqual(set, { ...before, payment_methods: ["card", "us_bank_account"] });
+  const again = await data(call(payments.updatePaymentTerms, {
+    ...path,
+    body: { mailed_by: "stripe" },
+  }));
+  deepStrictEqual(again, { ...set, mailed_by: "stripe" });
+  const refused = await call(payments.updatePaymentTerms, {
+    ...path,
+    body: { payment_methods: ["sepa_debit"] },
+  });
+  deepStrictEqual([refused.error?.code, refused.error?.detail], [
+    "payment_terms_refused",
+    "sepa_debit is for EUR; the client is billed in USD",
+  ]);
+  deepStrictEqual(await data(call(payments.getPaymentTerms, path)), again);
+  for (const route of [payments.createPortalSession, payments.createSetupSession]) {
+    const session = await call(route, { ...path, body: { return_url: "https://example.com" } });
+    strictEqual(session.error?.code, "return_url_refused", "no origin is configured here");
+  }
+});
+
 Deno.test("invoices through all their states, by supabase.functions.invoke", async () => {
   const [{ id: client_id } = { id: "" }] = (await data(
     call(clients.listClients, { query: { external_id: AGENT } }),
@@ -197,6 +241,10 @@ Deno.test("invoices through all their states, by supabase.functions.invoke", asy
     "rollup runs deliveries webhooks reconcile quarantine invariants jobs".split(" "),
   );
   strictEqual(health.status === "ok", health.parts.every(({ state }) => state === "fine"));
+  const month = { query: { month: "2026-07" } };
+  deepStrictEqual((await data(call(payouts.listPayouts, month))).data, []);
+  const csv = await data(call(payouts.payoutLines, month));
+  ok(csv.startsWith("payout,arrives_on,status,category,") && csv.endsWith(",description\r\n"));
   const [delivery] = (await data(call(deliveries.listDeliveries, {
     query: { invoice_id: invoice?.id, kind: "archive" },
   }))).data;

@@ -25,6 +25,46 @@ Deno.test("the worker sends invoices to Stripe; the mail waits for the pay link 
     );
   }));
 
+Deno.test("each client gets one mail, by us or by Stripe as it was chosen, and reminders of the same", () =>
+  withStripeWorker(async ({ sql, smtp, work, states, stripe }) => {
+    await seedJune(sql, 3);
+    await sql`
+      insert into public.stripe_terms (client_id, mailed_by)
+      select id, 'stripe' from public.clients where external_id in ('client-1', 'client-2')`;
+    // The second one's invoice does not go to Stripe: nobody but us can mail it.
+    await sql`
+      update public.billing_config set deliveries = array_remove(deliveries, 'stripe')
+      where client_id is null`;
+    await sql`
+      insert into public.billing_config (client_id, deliveries)
+      select id, '{archive,stripe,email}' from public.clients where external_id <> 'client-2'`;
+    await billJune(sql);
+    await work();
+    await work();
+    deepStrictEqual(await states("email"), { done: 2, skipped: 1 });
+    const to = (recipients: typeof smtp.received) =>
+      recipients.map((mail) => mail.to?.[0]?.address).toSorted();
+    deepStrictEqual(to(smtp.received), ["client-2@example.test", "client-3@example.test"]);
+    strictEqual(stripe.state.mails.length, 1);
+    const mailed = stripe.state.invoices.get(stripe.state.mails[0] ?? "");
+    const customer = stripe.state.customers.get(mailed?.customer ?? "");
+    strictEqual(customer?.email, "client-1@example.test");
+    // Whatever is sent again, nobody is mailed twice.
+    await sql`update public.deliveries set state = 'queued', attempts = 0, due_at = now(),
+      finished_at = null where kind in ('stripe', 'email')`;
+    await sql`update public.stripe_terms set mailed_by = 'us'`;
+    await work();
+    await work();
+    strictEqual(stripe.state.mails.length, 1);
+    ok(!to(smtp.received).includes("client-1@example.test"));
+    // Reminders: those that we mailed are ours to remind of.
+    await sql`select billing.queue_reminders('2026-07-31 09:00+00')`;
+    const reminded = await sql`
+      select c.external_id from public.deliveries d join public.clients c on c.id = d.client_id
+      where d.event = 'reminder' order by 1`;
+    deepStrictEqual(reminded.map(({ external_id }) => external_id), ["client-2", "client-3"]);
+  }));
+
 Deno.test("a worker killed at any step of a Stripe delivery makes no customer and no invoice twice", () =>
   withStripeWorker(async (world) => {
     const { sql, smtp, work, states, passTime, stripe, variables } = world;

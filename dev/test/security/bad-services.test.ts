@@ -35,7 +35,12 @@ const document = {
       amountDueMinor: 100,
       email: "client@example.test",
       paymentUrl: null,
+      stripeInvoiceId: null,
+      bankTransfer: [],
+      paymentPageUrl: null,
     }),
+  claimMail: () => Promise.resolve(true),
+  freshPayLink: () => Promise.resolve(null),
   renderer: { render: () => Promise.resolve(new Uint8Array([37, 80])), spent: () => 0 },
 };
 const mail = (send: SendMail): DeliveryHandler => (job) =>

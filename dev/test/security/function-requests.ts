@@ -26,9 +26,14 @@ const ports: ServePorts = {
 };
 const reportError = ports.reportError;
 
+const endpoints = billingEndpoints(() => reach("storage"), {
+  stripe: undefined,
+  returnOrigins: ["https://app.example.com"],
+});
+
 /** Every edge function for an authorized caller, with no database and no network. */
 export const HANDLERS: Readonly<Record<string, Answer>> = {
-  billing: wrapped("billing", serve(billingEndpoints(() => reach("storage")), ports)),
+  billing: wrapped("billing", serve(endpoints, ports)),
   "create-stripe-invoice": wrapped("create-stripe-invoice", (request) =>
     handleCreate(request, {
       deliver: () => reach("stripe"),

@@ -48,8 +48,13 @@ async function mailed(
           amountDueMinor: 100,
           email: "client@example.test",
           paymentUrl: "https://pay.example.test/1",
+          stripeInvoiceId: null,
+          bankTransfer: [],
+          paymentPageUrl: null,
           ...subject,
         }),
+      claimMail: () => Promise.resolve(true),
+      freshPayLink: () => Promise.resolve(null),
       renderer: { render: () => Promise.resolve(new Uint8Array([37, 80])), spent: () => 0 },
       send: (message) => {
         subjects.push(message.subject);

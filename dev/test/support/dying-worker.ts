@@ -1,7 +1,11 @@
 import { createClient } from "@supabase/supabase-js";
 import { openDatabase } from "../../../supabase/functions/_shared/postgres/pool.ts";
 import type { FileStore } from "../../../supabase/functions/_shared/outbound/storage.ts";
-import { documentLoader, pdfRenderer } from "../../../supabase/functions/deliver/documents.ts";
+import {
+  documentLoader,
+  mailClaim,
+  pdfRenderer,
+} from "../../../supabase/functions/deliver/documents.ts";
 import { DeliveryEnvironment } from "../../../supabase/functions/deliver/environment.ts";
 import { logExporter } from "../../../supabase/functions/deliver/kinds/log-export.ts";
 import { logTables } from "../../../supabase/functions/deliver/log-tables.ts";
@@ -9,7 +13,7 @@ import { databaseQueue } from "../../../supabase/functions/deliver/queue.ts";
 import { deliveryHandlers } from "../../../supabase/functions/deliver/registry.ts";
 import type { DeliveryHandlers, DeliveryJob } from "../../../supabase/functions/deliver/types.ts";
 import { work } from "../../../supabase/functions/deliver/worker.ts";
-import { stripeHandler } from "../../../supabase/functions/deliver/kinds/stripe.ts";
+import { freshPayLinks, stripeHandler } from "../../../supabase/functions/deliver/kinds/stripe.ts";
 import { stripePorts } from "../../../supabase/functions/_shared/stripe/open.ts";
 import {
   bucketStore,
@@ -34,6 +38,8 @@ const stripe = stripePorts(environment, sql);
 const { handlers } = deliveryHandlers({
   environment,
   loadDocument: documentLoader(sql),
+  claimMail: mailClaim(sql),
+  freshPayLink: freshPayLinks(stripe),
   stripe: stripeHandler(
     stripe && {
       ...stripe,

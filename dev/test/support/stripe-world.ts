@@ -37,6 +37,7 @@ export async function withStripe(
     STRIPE_API_KEY: KEY,
     STRIPE_API_BASE: stripe.url,
     STRIPE_WEBHOOK_SECRET: WEBHOOK_SECRET,
+    BILLING_RETURN_ORIGINS: "https://app.example.com",
   };
   const platform = await startPlatform({
     engine: shared.engine,

@@ -37,10 +37,18 @@ export const clientEndpoints = [
       where m.client_id = ${client_id}::text::uuid order by m.created_at, m.user_id`;
     return { data: rows.map(({ item }) => item) };
   }),
-  endpoint(routes.addMember, async ({ sql }, { params: { client_id }, body: { user_id } }) => {
+  endpoint(routes.addMember, async ({ sql }, { params: { client_id }, body }) => {
     const rows = await sql<{ item: unknown }[]>`
-      insert into public.client_members as m (client_id, user_id)
-      values (${client_id}::text::uuid, ${user_id}::text::uuid) returning to_jsonb(m) as item`;
+      insert into public.client_members as m (client_id, user_id, role)
+      values (${client_id}::text::uuid, ${body.user_id}::text::uuid, ${body.role})
+      returning to_jsonb(m) as item`;
+    return found(rows).item;
+  }),
+  endpoint(routes.updateMember, async ({ sql }, { params: { client_id, user_id }, body }) => {
+    const rows = await sql<{ item: unknown }[]>`
+      update public.client_members m set role = ${body.role}
+      where m.client_id = ${client_id}::text::uuid and m.user_id = ${user_id}::text::uuid
+      returning to_jsonb(m) as item`;
     return found(rows).item;
   }),
   endpoint(routes.removeMember, async ({ sql }, { params: { client_id, user_id } }) => {
@@ -63,7 +71,8 @@ export async function readClient(session: Session, id: string): Promise<unknown>
 function clientItem({ sql, caller }: Session) {
   const metadata = caller.actor === "member" ? sql`'{}'::jsonb` : sql`c.metadata`;
   return sql`jsonb_build_object('id', c.id, 'name', c.name, 'external_id', c.external_id,
-    'email', c.email, 'address', c.address, 'tax_id', c.tax_id, 'locale', c.locale,
+    'email', c.email, 'address', c.address, 'postal_address', c.postal_address,
+    'tax_id', c.tax_id, 'locale', c.locale,
     'paper', c.paper, 'time_zone', c.time_zone, 'billing_anchor_day', c.billing_anchor_day,
     'status', c.status, 'started_on', c.started_on, 'ended_on', c.ended_on,
     'metadata', ${metadata}, 'created_at', c.created_at)`;

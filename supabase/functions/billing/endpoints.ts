@@ -7,16 +7,23 @@ import { invoicePdfEndpoints, type SignLink } from "./invoice-pdf.ts";
 import { invoiceEndpoints } from "./invoices.ts";
 import { operationEndpoints } from "./operations.ts";
 import { personalDataEndpoints } from "./personal-data.ts";
+import { paymentEndpoints, type PaymentPorts } from "./payments.ts";
+import { payoutEndpoints } from "./payouts.ts";
 import { termEndpoints } from "./terms.ts";
 import { usageEndpoints } from "./usage.ts";
 
 /** Everything under `/billing`; files are linked by `signLink`. */
-export const billingEndpoints = (signLink: SignLink): readonly Endpoint[] => [
+export const billingEndpoints = (
+  signLink: SignLink,
+  payments: PaymentPorts,
+): readonly Endpoint[] => [
   ...clientEndpoints,
   ...termEndpoints,
   ...usageEndpoints,
   ...invoiceEndpoints,
   ...invoicePdfEndpoints(signLink),
+  ...paymentEndpoints(payments),
+  ...payoutEndpoints,
   ...deliveryEndpoints,
   ...operationEndpoints,
   ...auditEndpoints,

@@ -8,13 +8,19 @@ import { boundedFetch } from "../_shared/outbound/bounded-fetch.ts";
 import { withRequest } from "../_shared/http/with-request.ts";
 import { databaseUrl } from "../_shared/postgres/url.ts";
 import { INVOICE_BUCKET, linkSigner } from "../_shared/outbound/storage.ts";
+import { openStripe } from "../_shared/stripe/client.ts";
 import { billingEndpoints } from "./endpoints.ts";
+import { BillingEnvironment } from "./environment.ts";
 
 // Storage signs links; it answers a few hundred bytes, soon.
 const client = createAdminClient({
   supabaseOptions: { global: { fetch: boundedFetch({ bytes: 100_000, withinMs: 10_000 }) } },
 });
-const endpoints = billingEndpoints(linkSigner(client, INVOICE_BUCKET));
+const environment = BillingEnvironment.parse(Deno.env.toObject());
+const endpoints = billingEndpoints(linkSigner(client, INVOICE_BUCKET), {
+  stripe: openStripe(environment),
+  returnOrigins: environment.BILLING_RETURN_ORIGINS,
+});
 const pool = openDatabase(databaseUrl());
 const openSession = sessionsOn(pool);
 const noteRead = readLogOn(pool);

@@ -18,6 +18,12 @@ export interface DeliveredDocument {
   readonly email: string | null;
   /** Where the invoice can be paid, once Stripe has it. */
   readonly paymentUrl: string | null;
+  /** The invoice's id in Stripe, once it has it. */
+  readonly stripeInvoiceId: string | null;
+  /** Where the amount can be transferred to, line by line; none where that is not offered. */
+  readonly bankTransfer: readonly string[];
+  /** Where clients manage how they pay; null where the seller names no such page. */
+  readonly paymentPageUrl: string | null;
 }
 
 /** Finds it; null when the job names none or its document cannot be read. */
@@ -30,7 +36,12 @@ const row = z.object({
   amount_due_minor: z.string().transform(Number).pipe(z.int()),
   document: InvoiceDocument,
   email: z.string().nullable(),
-  payment_url: z.url({ protocol: /^https?$/ }).nullable(),
+  stripe: z.object({
+    id: z.string().nullable(),
+    payment_url: z.url({ protocol: /^https?$/ }).nullable(),
+    bank_transfer: z.array(z.string()).nullable(),
+  }).nullable(),
+  payment_page_url: z.url({ protocol: /^https$/ }).nullable(),
 });
 
 /** Reads from the database. Throws when a stored document breaks its schema. */
@@ -38,27 +49,36 @@ export function documentLoader(sql: Sql): LoadDocument {
   return async (job) => {
     const [found] = await sql`
       select coalesce(n.number, i.number) as number, i.client_id, i.status, i.amount_due_minor,
-        coalesce(n.document, i.document) as document, c.email, (
-          select d.details ->> 'payment_url' from public.deliveries d
+        coalesce(n.document, i.document) as document, c.email, s.payment_page_url, (
+          select jsonb_build_object('id', d.external_id, 'payment_url', d.details -> 'payment_url',
+            'bank_transfer', d.details -> 'bank_transfer')
+          from public.deliveries d
           where d.invoice_id = i.id and d.kind = 'stripe' and d.details ? 'payment_url'
-          order by d.id desc limit 1) as payment_url
+          order by d.id desc limit 1) as stripe
       from public.invoices i
       join public.clients c on c.id = i.client_id
+      cross join public.billing_settings s
       left join public.credit_notes n on n.id = ${job.credit_note_id}
       where i.id = ${job.invoice_id}`;
     if (found === undefined) return null;
-    const { number, client_id, status, amount_due_minor, document, email, payment_url } = row.parse(
-      found,
-    );
+    const { client_id, amount_due_minor, stripe, payment_page_url, ...rest } = row.parse(found);
     return {
-      document,
-      number,
+      ...rest,
       clientId: client_id,
-      status,
       amountDueMinor: amount_due_minor,
-      email,
-      paymentUrl: payment_url,
+      paymentUrl: stripe?.payment_url ?? null,
+      stripeInvoiceId: stripe?.id ?? null,
+      bankTransfer: stripe?.bank_transfer ?? [],
+      paymentPageUrl: payment_page_url,
     };
+  };
+}
+
+/** Claims the mail of an invoice for us; false where Stripe mails it. */
+export function mailClaim(sql: Sql): (invoiceId: string) => Promise<boolean> {
+  return async (invoiceId) => {
+    const [row] = await sql`select _billing.claim_mail(${invoiceId}, 'us') as ours`;
+    return z.object({ ours: z.boolean() }).parse(row).ours;
   };
 }
 

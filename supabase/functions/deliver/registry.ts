@@ -4,7 +4,7 @@ import { smtpSender } from "./outbound/mail/smtp.ts";
 import { archivePdf } from "./kinds/archive.ts";
 import type { FileStore } from "../_shared/outbound/storage.ts";
 import type { LoadDocument, PdfRenderer } from "./documents.ts";
-import { deliverEmail } from "./kinds/email.ts";
+import { deliverEmail, type EmailPorts } from "./kinds/email.ts";
 import { deliverNotification } from "./kinds/hermes.ts";
 import type { LogExporter } from "./kinds/log-export.ts";
 import type { DeliveryEnvironment } from "./environment.ts";
@@ -15,6 +15,8 @@ export interface HandlerPorts {
   readonly environment: DeliveryEnvironment;
   readonly loadDocument: LoadDocument;
   readonly renderer: PdfRenderer;
+  readonly claimMail: EmailPorts["claimMail"];
+  readonly freshPayLink: EmailPorts["freshPayLink"];
   readonly files: FileStore;
   readonly exporter: LogExporter;
   /** How invoices get to Stripe, or why they do not. */
@@ -47,11 +49,13 @@ function hermesHandler(
 }
 
 /** Resend where its key is given, else SMTP. */
-function emailHandler({ environment, loadDocument, renderer }: HandlerPorts): {
+function emailHandler(
+  { environment, loadDocument, renderer, claimMail, freshPayLink }: HandlerPorts,
+): {
   handler: DeliveryHandler | { off: string };
   close: () => void;
 } {
-  const ports = { loadDocument, renderer };
+  const ports = { loadDocument, renderer, claimMail, freshPayLink };
   const { BILLING_FROM: from, RESEND_API_KEY: key, SMTP_URL: url } = environment;
   const nothing = () => {};
   if (from === undefined) {

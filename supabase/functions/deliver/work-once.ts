@@ -1,9 +1,9 @@
 import type { SupabaseClient } from "@supabase/supabase-js";
 import type { Sql } from "postgres";
-import { stripeHandler } from "./kinds/stripe.ts";
+import { freshPayLinks, stripeHandler } from "./kinds/stripe.ts";
 import { stripePorts } from "../_shared/stripe/open.ts";
 import { bucketStore, INVOICE_BUCKET, LOG_BUCKET } from "../_shared/outbound/storage.ts";
-import { documentLoader, pdfRenderer } from "./documents.ts";
+import { documentLoader, mailClaim, pdfRenderer } from "./documents.ts";
 import type { DeliveryEnvironment } from "./environment.ts";
 import { logExporter } from "./kinds/log-export.ts";
 import { logTables } from "./log-tables.ts";
@@ -23,6 +23,7 @@ export async function workOnce(
 ): Promise<WorkerSummary> {
   const now = () => performance.now();
   const renderer = pdfRenderer(now);
+  const stripe = stripePorts(environment, pool);
   const exporter = logExporter({
     files: bucketStore(client, LOG_BUCKET),
     logs: logTables(pool),
@@ -32,9 +33,11 @@ export async function workOnce(
     environment,
     loadDocument: documentLoader(pool),
     renderer,
+    claimMail: mailClaim(pool),
     files: bucketStore(client, INVOICE_BUCKET),
     exporter,
-    stripe: stripeHandler(stripePorts(environment, pool)),
+    freshPayLink: freshPayLinks(stripe),
+    stripe: stripeHandler(stripe),
   });
   try {
     return await work({

@@ -15,6 +15,7 @@ export interface Difference {
     | "refunded"
     | "credit_note"
     | "meter"
+    | "payout"
     | "not_told"
     | "unread";
   /** Our number, where there is one. */

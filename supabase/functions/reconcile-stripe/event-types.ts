@@ -31,6 +31,7 @@ export const STRIPE_EVENTS: Readonly<Record<string, string>> = {
   "credit_note.created": "a credit note is issued here, unless it is one of ours",
   "credit_note.updated": "a void one is void here",
   "credit_note.voided": "the credit note is void here: its amount is due again",
+  "checkout.session.completed": "what the client has stored is what its invoices are charged to",
   "customer.updated": "name, e-mail and address are taken over, and a credit balance",
   "customer.deleted": "the next invoice makes a new customer",
   "customer.subscription.created": "the client has a billing config, its service begins",

@@ -5,12 +5,14 @@ import { describeError } from "../_shared/stripe/failures.ts";
 import { takeBalanceOver } from "../_shared/stripe/balance.ts";
 import { deleteDraft } from "../_shared/stripe/invoices.ts";
 import type { StripePorts } from "../_shared/stripe/ports.ts";
+import { tellPartPayment } from "./part-payments.ts";
+import { useStoredMethods } from "./setups.ts";
 import type { OutboxTask } from "../_shared/stripe/store.ts";
 
 /** What was told, and what Stripe did not take. */
 export interface OutboxReport {
   readonly done: number;
-  readonly problems: readonly { readonly task: OutboxTask; readonly problem: string }[];
+  readonly problems: readonly { readonly task: UntoldTask; readonly problem: string }[];
 }
 
 /** The same, after acting on events whose objects were still to be fetched. */
@@ -19,13 +21,25 @@ export async function actAndTell(ports: StripePorts): Promise<OutboxReport> {
   return await pushToStripe(ports);
 }
 
+/** What was not told, of which invoice of Stripe. */
+type UntoldTask = Pick<OutboxTask, "stripe_invoice_id"> & { readonly task: string };
+
 /**
  * Tells Stripe of voids, write-offs, payments made elsewhere and credit notes. Credit notes of one
  * invoice go in order. What fails stays in the outbox and is tried at the next call.
  */
 export async function pushToStripe(ports: StripePorts): Promise<OutboxReport> {
-  const problems: { task: OutboxTask; problem: string }[] = [];
+  const problems: { task: UntoldTask; problem: string }[] = [];
   let done = 0;
+  for (const payment of await ports.store.untoldPayments()) {
+    try {
+      if (await tellPartPayment(payment, ports)) done += 1;
+    } catch (error) {
+      const { stripe_invoice_id } = payment;
+      const task = { task: "part_paid", stripe_invoice_id };
+      problems.push({ task, problem: describeError(error) });
+    }
+  }
   for (const task of await ports.store.outbox()) {
     try {
       await tell(task, ports);
@@ -35,6 +49,7 @@ export async function pushToStripe(ports: StripePorts): Promise<OutboxReport> {
     }
   }
   for (const customer of await ports.store.movedBalances()) await takeBalanceOver(customer, ports);
+  done += await useStoredMethods(ports);
   return { done, problems };
 }
 

@@ -8,10 +8,11 @@ export const REMEDIES: Readonly<Record<Difference["kind"], string>> = {
   status: "Bring one side to the other by hand, for example refund in Stripe what is void here",
   total: "It was changed in the Dashboard: void it there, and void and regenerate it here",
   paid: "Compare the payments of both sides; money that is on no invoice here is booked by hand",
-  due: "A part was paid elsewhere, which Stripe cannot be told: its page still asks for all of it",
+  due: "Its page asks for another amount than is due here: void it there, or credit the difference",
   refunded: "Compare the refunds of both sides",
   credit_note: "Credited there beyond what was left here: correct it in the Dashboard",
   meter: "Usage and what the meter was told differ: credit in Stripe what was told too much",
+  payout: "Compare billing.payout_lines with the payout in the Dashboard; nothing is booked by it",
   not_told: "Stripe refused it: mend what its answer names; it is tried again",
   unread: "It was left out: give the key the permission or mend the value that the answer names",
 };

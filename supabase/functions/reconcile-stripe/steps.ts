@@ -11,6 +11,7 @@ import { fetchEvents } from "./events.ts";
 import { meterDifferences, sendMeterEvents } from "./meters.ts";
 import { applyCreditNotes, applyDisputes, applyPayments, applyRefunds } from "./money.ts";
 import { type OutboxReport, pushToStripe } from "./outbox.ts";
+import { mirrorPayouts } from "./payouts.ts";
 import { forEach, type Progress } from "./progress.ts";
 
 /** A part of a reconciliation; answers with where it goes on, or null when it is done. */
@@ -39,6 +40,7 @@ export const STEPS: readonly (readonly [string, Step])[] = [
   ["disputes", whole(applyDisputes)],
   ["subscriptions", whole(applySubscriptions)],
   ["customer balances", whole(applyBalances)],
+  ["payouts", whole(mirrorPayouts)],
   ["what Stripe is to be told", whole(tellStripe)],
   ["meters", whole(tellMeters)],
   ["comparison", whole(compare)],

@@ -30,6 +30,7 @@ insert into billing.error_codes (code, http_status, meaning) values
   ('quota_exceeded', 429, 'The key has logged as many events as it may on this day.'),
   ('unknown_agent_key', 404, 'No agent key has this id.'),
   ('agent_key_ended', 409, 'The agent key is revoked, expired or replaced.'),
+  ('payment_terms_refused', 400, 'A way to pay that Stripe does not offer to the client.'),
   ('no_running_period', 409, 'The client has no period at this time: not started yet, or ended.')
 on conflict (code) do update
 set http_status = excluded.http_status, meaning = excluded.meaning;

@@ -5,6 +5,8 @@ create table public.clients (
   name text not null constraint clients_name_not_blank check (btrim(name) <> ''),
   email text constraint clients_email_shape check (email ~ '^[^@\s]+@[^@\s]+$'),
   address text[] not null default '{}',
+  postal_address jsonb
+    constraint clients_postal_address_shape check (billing.is_postal_address(postal_address)),
   tax_id text,
   locale text not null default 'en-US' constraint clients_locale_shape check (
     locale ~ '^[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2}|-[0-9]{3})?$'),
@@ -24,6 +26,10 @@ create table public.clients (
 comment on table public.clients is 'Who is billed.';
 comment on column public.clients.external_id is
   'The id other systems know the client by; metadata.client_id of a log may hold it too.';
+comment on column public.clients.address is 'Lines as printed on documents.';
+comment on column public.clients.postal_address is
+  'The same in parts (line1, line2, city, state, postal_code, country), where they are known: a
+   change of one alone makes or ends the other.';
 comment on column public.clients.locale is
   'BCP 47 language, script and region: en, en-US, zh-Hans-CN, es-419.';
 comment on column public.clients.time_zone is
@@ -43,5 +49,9 @@ grant select, insert, update, delete on public.clients to service_role;
 
 -- All but metadata, the seller's own notes. The Data API knows one role for everybody signed in, so
 -- operators read metadata with the service key; `select=*` is refused: name the columns.
-grant select (id, external_id, name, email, address, tax_id, locale, paper, time_zone,
-  billing_anchor_day, status, started_on, ended_on, created_at) on public.clients to authenticated;
+grant select (id, external_id, name, email, address, postal_address, tax_id, locale, paper,
+  time_zone, billing_anchor_day, status, started_on, ended_on, created_at)
+  on public.clients to authenticated;
+
+create trigger keep_address before insert or update of address, postal_address on public.clients
+  for each row execute function _billing.keep_address();

@@ -9,6 +9,8 @@ create table public.billing_settings (
   seller_tax_id text,
   seller_website text,
   payment_instructions text,
+  payment_page_url text constraint billing_settings_payment_page_shape check (
+    payment_page_url ~ '^https://[^[:space:]<>"]+$'),
   invoice_footer text,
   number_series text not null default 'INV'
     constraint billing_settings_series_shape check (number_series ~ '^[A-Z][A-Z0-9]{0,9}$'),
@@ -30,6 +32,9 @@ create table public.billing_settings (
   audit_addresses boolean not null default false
 );
 comment on table public.billing_settings is 'The seller and the installation''s defaults; one row.';
+comment on column public.billing_settings.payment_page_url is
+  'Where clients manage how they pay, named in mails: a page of yours, or the login link of
+   Stripe''s customer portal; it must not expire.';
 comment on column public.billing_settings.default_client_id is
   'Client that usage belongs to when neither row nor assignment names one; null: quarantine.';
 comment on column public.billing_settings.max_usage_keys_per_day is

@@ -14,7 +14,7 @@ returns bigint language sql security definer set search_path = pg_catalog, pg_te
     where i.status = 'open' and i.amount_due_minor > 0 and 'email' = any (i.deliveries)
       and i.document #>> '{client,email}' is not null
       and i.due_on + r.days <= (as_of at time zone 'UTC')::date
-      and i.due_on + r.days > i.issued_on
+      and i.due_on + r.days > i.issued_on and not _billing.is_mailed_by_stripe(i.id)
       and not exists (select from public.deliveries d
         where d.dedupe_key = format('invoice_issued:%s:email', i.id)
           and d.state in ('waiting', 'queued', 'running'))

@@ -47,16 +47,6 @@ $$;
 comment on function _billing.stripe_outbox is
   'Voids, write-offs, payments made elsewhere and credit notes that Stripe has not been told of.';
 
--- Before Stripe is told that the rest was paid elsewhere: so that its figure is not booked again.
-create function _billing.save_paid_off_stripe(invoice_id uuid, livemode boolean, amount bigint)
-returns void language sql set search_path = pg_catalog, pg_temp as $$
-  update public.stripe_invoices m set paid_off_stripe_minor = amount
-  where m.invoice_id = save_paid_off_stripe.invoice_id
-    and m.livemode = save_paid_off_stripe.livemode;
-$$;
-comment on function _billing.save_paid_off_stripe is
-  'Notes what of an invoice''s payments in Stripe is ours, made elsewhere.';
-
 -- Both sides of every invoice issued, or brought to Stripe, since a day. Two days more, because an
 -- invoice is begun here some time before Stripe makes it.
 create function _billing.stripe_both_sides(since date, livemode boolean)

@@ -1,18 +1,5 @@
 -- What happens to customers and subscriptions in Stripe, and what it means for our clients.
 
--- Stripe's fields as the lines of an address; we send the lines of ours in line1 and line2.
-create function _billing.address_lines(address jsonb) returns text[]
-language sql immutable set search_path = pg_catalog, pg_temp as $$
-  select coalesce(array_agg(btrim(l.line) order by l.place), '{}')
-  from (values
-    (1, address ->> 'line1'), (2, address ->> 'line2'),
-    (3, concat_ws(' ', nullif(address ->> 'postal_code', ''), nullif(address ->> 'city', ''))),
-    (4, address ->> 'state'), (5, address ->> 'country')) v(place, text)
-  cross join lateral regexp_split_to_table(v.text, '\n') with ordinality s(line, part)
-  cross join lateral (select s.line, v.place * 100 + s.part as place) l
-  where btrim(coalesce(l.line, '')) <> '';
-$$;
-
 create function _billing.client_of_customer(customer_id text) returns uuid
 language sql stable set search_path = pg_catalog, pg_temp as $$
   select s.client_id from public.stripe_customers s where s.stripe_customer_id = customer_id;
@@ -61,7 +48,9 @@ begin
     email = case when changed ? 'email'
       then coalesce(nullif(customer ->> 'email', ''), c.email) else c.email end,
     address = case when changed ? 'address' and jsonb_typeof(new_address) = 'object'
-      then _billing.address_lines(new_address) else c.address end
+      then _billing.address_lines(new_address) else c.address end,
+    postal_address = case when changed ? 'address' and jsonb_typeof(new_address) = 'object'
+      then _billing.postal_address_of(new_address) else c.postal_address end
   where c.id = owner
   returning * into after;
   return case when before is distinct from after then 'client updated' else 'nothing new' end;

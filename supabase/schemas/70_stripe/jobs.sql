@@ -17,6 +17,7 @@ begin
       return 'nothing is metered';
     end if;
   elsif not exists (select from public.stripe_invoices)
+    and not exists (select from public.stripe_customers)
     and not exists (select from public.stripe_meters) then
     return 'nothing is in Stripe';
   end if;
@@ -26,6 +27,10 @@ begin
   elsif body ->> 'only' = 'outbox' and not exists (select from _billing.stripe_outbox(true))
     and not exists (select from _billing.stripe_outbox(false))
     and not exists (select from public.stripe_customers s where s.balance_moved_at is not null)
+    and not exists (select from _billing.untold_payments(true))
+    and not exists (select from _billing.untold_payments(false))
+    and not exists (select from _billing.open_setups(true))
+    and not exists (select from _billing.open_setups(false))
     and not exists (select from billing.stripe_events e
       where e.state = 'pending' and e.to_fetch and e.due_at <= clock_timestamp()) then
     return 'nothing to tell';

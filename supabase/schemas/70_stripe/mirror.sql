@@ -27,19 +27,6 @@ comment on column public.stripe_customers.changed_at is
 comment on column public.stripe_customers.balance_moved_at is
   'When Stripe told of a credit balance that is to be taken over; null once it is.';
 
--- How money is collected from a client. No row: by link on the invoice.
-create table public.stripe_terms (
-  client_id uuid primary key references public.clients (id) on delete cascade,
-  collection_method text not null default 'send_invoice'
-    constraint stripe_terms_method_known
-    check (collection_method in ('send_invoice', 'charge_automatically')),
-  tax_id_type text constraint stripe_terms_tax_id_shape check (tax_id_type ~ '^[a-z_]+$')
-);
-comment on table public.stripe_terms is
-  'How Stripe collects from a client; without a row the client pays by the invoice''s link.';
-comment on column public.stripe_terms.tax_id_type is
-  'Stripe''s type of clients.tax_id (eu_vat, gb_vat, us_ein, …); null: it is not sent.';
-
 create table public.stripe_invoices (
   invoice_id uuid not null references public.invoices (id),
   livemode boolean not null,
@@ -229,7 +216,7 @@ do $$
 declare
   mirrored text;
 begin
-  foreach mirrored in array array['stripe_customers', 'stripe_terms', 'stripe_invoices',
+  foreach mirrored in array array['stripe_customers', 'stripe_invoices',
     'stripe_carried', 'stripe_credit_notes', 'stripe_notes', 'stripe_payments', 'stripe_refunds',
     'stripe_balance_transactions', 'stripe_disputes', 'stripe_subscriptions']
   loop
@@ -238,7 +225,7 @@ begin
     execute format('grant select, insert, update, delete on public.%I to service_role', mirrored);
     execute format('grant select on public.%I to authenticated', mirrored);
   end loop;
-  foreach mirrored in array array['stripe_customers', 'stripe_terms', 'stripe_carried',
+  foreach mirrored in array array['stripe_customers', 'stripe_carried',
     'stripe_credit_notes', 'stripe_notes', 'stripe_payments', 'stripe_refunds', 'stripe_disputes',
     'stripe_balance_transactions']
   loop

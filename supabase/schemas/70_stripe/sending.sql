@@ -1,11 +1,41 @@
 -- What the functions need to know to bring an invoice to Stripe, and what they write down.
 
+-- Whether one of the taxes that the client is billed with today is for the client to account for.
+create function _billing.is_reverse_charged(client_id uuid) returns boolean
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select exists (
+    select from billing.config_on(array[is_reverse_charged.client_id],
+      array[billing.day_of(is_reverse_charged.client_id, billing.as_of())]) c
+    cross join lateral jsonb_array_elements(c.taxes) t
+    where t ->> 'behavior' = 'reverse_charge');
+$$;
+comment on function _billing.is_reverse_charged is
+  'Whether a client accounts for a tax of its invoices by itself.';
+
+-- The payment methods of a client's invoices in a currency, with where bank transfers go to; null
+-- where the client has none of its own. What is set for another currency is left out.
+create function _billing.payment_methods_for(client_id uuid, currency text) returns jsonb
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select case when t.payment_methods is not null then coalesce((
+    select jsonb_agg(jsonb_build_object('method', m.method,
+      'bank_transfer_type', m.bank_transfer_type, 'country', case m.bank_transfer_type
+        when 'eu_bank_transfer' then t.bank_transfer_country end) order by m.method)
+    from billing.stripe_payment_methods m
+    where m.method = any (t.payment_methods)
+      and (m.currency is null or m.currency = payment_methods_for.currency)), '[]') end
+  from public.stripe_terms t where t.client_id = payment_methods_for.client_id;
+$$;
+comment on function _billing.payment_methods_for is
+  'The payment methods of a client''s Stripe invoices in a currency; null: those of the Dashboard.';
+
 create function _billing.stripe_client_facts(client_id uuid, livemode boolean)
 returns jsonb language sql stable set search_path = pg_catalog, pg_temp as $$
   select jsonb_build_object('id', c.id, 'name', c.name, 'email', c.email,
-    'address', to_jsonb(c.address), 'tax_id', c.tax_id, 'locale', c.locale,
-    'external_id', c.external_id, 'tax_id_type', t.tax_id_type,
+    'address', to_jsonb(c.address), 'postal_address', c.postal_address, 'tax_id', c.tax_id,
+    'locale', c.locale, 'external_id', c.external_id, 'tax_id_type', t.tax_id_type,
     'collection_method', coalesce(t.collection_method, 'send_invoice'),
+    'mailed_by', coalesce(t.mailed_by, 'us'), 'tax_exempt', coalesce(t.tax_exempt, case
+      when _billing.is_reverse_charged(c.id) then 'reverse' else 'none' end),
     'stripe_customer_id', s.stripe_customer_id, 'sent_digest', s.sent_digest,
     'deleted', s.deleted_at is not null)
   from public.clients c
@@ -40,6 +70,7 @@ returns jsonb language sql stable set search_path = pg_catalog, pg_temp as $$
   select jsonb_build_object(
     'invoice', to_jsonb(i) - 'document' - 'note' - 'deliveries',
     'exponent', cur.exponent,
+    'payment_methods', _billing.payment_methods_for(i.client_id, i.currency),
     'client', _billing.stripe_client_facts(i.client_id, stripe_invoice_facts.livemode),
     'mirror', (select to_jsonb(m) from public.stripe_invoices m
       where m.invoice_id = i.id and m.livemode = stripe_invoice_facts.livemode),
@@ -54,6 +85,8 @@ returns jsonb language sql stable set search_path = pg_catalog, pg_temp as $$
         and h.amount_due_minor > 0 and coalesce(c.carrying_invoice_id, i.id) = i.id), '[]'),
     'credit_notes', coalesce((select jsonb_agg(n.id order by n.id) from public.credit_notes n
       where n.invoice_id = i.id), '[]'),
+    'payments', coalesce((select jsonb_agg(p.id order by p.id) from public.payments p
+      where p.invoice_id = i.id), '[]'),
     'lines', coalesce((select jsonb_agg(jsonb_build_object('position', l.position,
         'kind', l.kind, 'description', l.description, 'detail', l.detail,
         'service_start', l.service_start, 'service_end', l.service_end,

@@ -17,7 +17,10 @@ export type RawInput = Input<unknown, unknown, unknown>;
 /** A route with its work; parsing stands between the two. */
 export interface Endpoint {
   readonly route: Route;
-  /** Throws a `ProblemError` for input that the route's schemas refuse. */
+  /**
+   * Throws a `ProblemError` for input that the route's schemas refuse. What is no JSON comes as
+   * `{ text }`.
+   */
   check(raw: RawInput): (session: Session) => Promise<object>;
 }
 
@@ -26,7 +29,7 @@ export function endpoint<
   Params extends z.ZodType,
   Query extends z.ZodType,
   Body extends z.ZodType,
-  Answer extends z.ZodType<object>,
+  Answer extends z.ZodType<object | string>,
 >(
   route: Route<Params, Query, Body, Answer>,
   work: (
@@ -39,7 +42,10 @@ export function endpoint<
     check: (raw) => {
       const input = parseInput(route, raw);
       // Answers are checked too: what the document promises is what is sent.
-      return async (session) => route.answer.parse(await work(session, input));
+      return async (session) => {
+        const answer = route.answer.parse(await work(session, input));
+        return typeof answer === "string" ? { text: answer } : answer;
+      };
     },
   };
 }

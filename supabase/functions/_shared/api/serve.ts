@@ -110,9 +110,16 @@ async function answer(one: Endpoint, context: Context<Env>, ports: ServePorts): 
       ),
   );
   noteInvoice(Made.safeParse(answer).data?.invoice?.id);
-  const body = JSON.stringify(answer);
-  const headers: Record<string, string> = { "content-type": "application/json" };
+  const body = route.media === undefined
+    ? JSON.stringify(answer)
+    : z.object({ text: z.string() }).parse(answer).text;
+  const headers: Record<string, string> = {
+    "content-type": route.media === undefined
+      ? "application/json"
+      : `${route.media}; charset=utf-8`,
+  };
   if (repeated) headers["idempotency-replayed"] = "true";
+  if (route.opensByItself === true) headers["cache-control"] = "no-store";
   if (route.method !== "GET") return new Response(body, { status: route.status, headers });
   const etag = `"${sha256Of(body, "base64url")}"`;
   // For programs that keep what they have read; browsers and proxies keep nothing.

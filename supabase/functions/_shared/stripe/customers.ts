@@ -145,9 +145,11 @@ async function sendTaxId(id: string, client: ClientFacts, stripe: Stripe): Promi
   try {
     await stripe.customers.createTaxId(id, wanted);
   } catch (error) {
-    // Another worker with an invoice of the same client was faster, or Stripe does not take it.
-    const code = error instanceof Error && "code" in error ? error.code : undefined;
-    if (code !== "tax_id_invalid" && code !== "resource_already_exists") throw error;
+    if (!(error instanceof Stripe.errors.StripeInvalidRequestError)) throw error;
+    if (error.code === "tax_id_invalid") return;
+    // Another worker with an invoice of the same client may have been faster.
+    const { data: now } = await stripe.customers.listTaxIds(id, { limit: 100 });
+    if (!now.some(({ type, value }) => type === wanted.type && value === wanted.value)) throw error;
   }
 }
 

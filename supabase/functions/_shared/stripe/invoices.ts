@@ -4,6 +4,7 @@ import type { InvoiceFacts } from "../../../../shared/stripe/facts.ts";
 import { type InvoicePlan, planInvoice, type PlannedLine } from "../../../../shared/stripe/plan.ts";
 import type { DeliveryOutcome } from "../outbound/outcome.ts";
 import { takeBalanceOver } from "./balance.ts";
+import { transferLines } from "./bank-transfer.ts";
 import { type CustomerPorts, ensureCustomer } from "./customers.ts";
 import { isMissing, outcomeOfFailure } from "./failures.ts";
 import type { StripeStore } from "./store.ts";
@@ -21,10 +22,14 @@ export interface InvoicePorts extends CustomerPorts {
     | "saveProblem"
     | "forgetDraft"
     | "saveCarried"
+    | "countPayments"
     | "saveLeftOver"
     | "applyInvoice"
     | "applyBalance"
     | "unknownInvoices"
+    | "claimMail"
+    | "noteMailed"
+    | "releaseMail"
   >;
 }
 
@@ -57,7 +62,7 @@ export async function deliverInvoice(id: string, ports: InvoicePorts): Promise<D
       await ports.store.forgetDraft(id, noted);
       return await deliverInvoice(id, ports);
     }
-    if (known !== null && known.status !== "draft") return await conclude(id, known, ports);
+    if (known !== null && known.status !== "draft") return await conclude(facts, known, ports);
     const plan = planInvoice(facts, ports.now());
     if (plan.kind !== "collect") return await leaveOut(facts, plan, known, ports);
     return await collect(facts, plan, known, ports);
@@ -95,17 +100,18 @@ async function collect(
     await ports.store.saveProblem(id, "refused", error, draft.status === "draft");
     return { kind: "dead", error };
   }
-  if (draft.status !== "draft") return await conclude(id, draft, ports);
+  if (draft.status !== "draft") return await conclude(facts, draft, ports);
   // Stripe would apply it to this invoice, of which our balance has paid its part already.
   await takeBalanceOver(customer, ports);
   if (plan.leftOver !== (facts.mirror?.left_over_minor ?? 0)) {
     await ports.store.saveLeftOver(id, plan.leftOver);
   }
   await ports.store.saveCarried(facts, fromStripeAmount(plan.total, facts.invoice.currency));
+  await ports.store.countPayments(facts);
   const open = await ports.stripe.invoices.finalizeInvoice(draft.id, {
     auto_advance: facts.client.collection_method === "charge_automatically",
   }, { idempotencyKey: `invoice-${id}-${generation}-finalize` });
-  const done = await conclude(id, open, ports);
+  const done = await conclude(facts, open, ports);
   // Given while this was finalized: applied, and booked as such.
   if (open.starting_balance !== 0) await takeBalanceOver(customer, ports);
   return done;
@@ -145,28 +151,76 @@ function differenceOf(theirs: Stripe.Invoice, plan: Collect, currency: string): 
 }
 
 /** Asks for the money and notes how the invoice stands. */
-async function conclude(id: string, invoice: Stripe.Invoice, ports: InvoicePorts) {
+async function conclude(facts: InvoiceFacts, invoice: Stripe.Invoice, ports: InvoicePorts) {
+  const { id } = facts.invoice;
   await ports.store.saveDraft(id, invoice.id);
   await ports.store.applyInvoice(invoice, ports.now());
-  const asked = invoice.status === "open" ? await askForMoney(invoice, ports.stripe) : invoice;
+  const asked = invoice.status === "open" ? await askForMoney(facts, invoice, ports) : invoice;
   await ports.store.applyInvoice(asked, ports.now());
+  const customer = typeof asked.customer === "string" ? asked.customer : asked.customer?.id;
+  const transfer = asked.status === "open" && customer !== undefined
+    ? await transferLines(facts, customer, ports.stripe)
+    : [];
   return {
     kind: "done" as const,
     externalId: asked.id,
     details: {
       ...(asked.hosted_invoice_url ? { payment_url: asked.hosted_invoice_url } : {}),
+      ...(transfer.length === 0 ? {} : { bank_transfer: transfer }),
       status: asked.status,
     },
   };
 }
 
-/** A declined card is no failure of the delivery: the webhook tells of it, Stripe tries again. */
-async function askForMoney(invoice: Stripe.Invoice, stripe: Stripe): Promise<Stripe.Invoice> {
-  if (invoice.collection_method === "send_invoice") {
-    return await stripe.invoices.sendInvoice(invoice.id, {}, {
-      idempotencyKey: `${invoice.id}-send`,
-    });
+/**
+ * Has Stripe mail the invoice, once, where that is the client's choice and we have not; where Stripe
+ * refuses, it is left to us. Automatic advancement goes on afterwards: before, Stripe would mail the
+ * invoice by itself as well; without it Stripe reminds of nothing.
+ */
+async function haveMailed(
+  { invoice: { id }, client }: InvoiceFacts,
+  invoice: Stripe.Invoice,
+  { stripe, store }: InvoicePorts,
+): Promise<Stripe.Invoice> {
+  if (client.mailed_by !== "stripe" || !await store.claimMail(id)) return invoice;
+  try {
+    await stripe.invoices.sendInvoice(invoice.id, {}, { idempotencyKey: `${invoice.id}-send` });
+  } catch (error) {
+    if (!isRefused(error)) throw error;
+    await store.releaseMail(id);
+    return invoice;
   }
+  const mailed = await withReminders(invoice, stripe);
+  await store.noteMailed(id);
+  return mailed;
+}
+
+/** One that is concluded meanwhile needs none. */
+async function withReminders(invoice: Stripe.Invoice, stripe: Stripe): Promise<Stripe.Invoice> {
+  try {
+    return await stripe.invoices.update(invoice.id, { auto_advance: true }, {
+      idempotencyKey: `${invoice.id}-remind`,
+    });
+  } catch (error) {
+    if (!isRefused(error)) throw error;
+    return await stripe.invoices.retrieve(invoice.id);
+  }
+}
+
+/** Whether Stripe will not do it, however often it is asked. */
+function isRefused(error: unknown): boolean {
+  return error instanceof Stripe.errors.StripeInvalidRequestError ||
+    error instanceof Stripe.errors.StripePermissionError;
+}
+
+/** A declined card is no failure of the delivery: the webhook tells of it, Stripe tries again. */
+async function askForMoney(
+  facts: InvoiceFacts,
+  invoice: Stripe.Invoice,
+  ports: InvoicePorts,
+): Promise<Stripe.Invoice> {
+  const { stripe } = ports;
+  if (invoice.collection_method === "send_invoice") return await haveMailed(facts, invoice, ports);
   if (invoice.attempted) return invoice;
   try {
     return await stripe.invoices.pay(invoice.id, {}, { idempotencyKey: `${invoice.id}-pay` });
@@ -220,6 +274,7 @@ async function createDraft(
     number: plan.number,
     description: plan.description,
     metadata: { ...plan.metadata },
+    ...(plan.payment === null ? {} : { payment_settings: { ...plan.payment } }),
   };
   try {
     return await stripe.invoices.create(params, {

@@ -48,6 +48,25 @@ export const BothSides = z.object({
 /** See the schema of the same name. */
 export type BothSides = z.infer<typeof BothSides>;
 
+/** A part payment made elsewhere: a row of `_billing.untold_payments`. */
+export const UntoldPayment = z.object({
+  payment_id: z.uuid(),
+  invoice_id: z.uuid(),
+  stripe_invoice_id: z.string(),
+  amount_minor: minor,
+  currency: z.string(),
+  /** Seconds since 1970. */
+  paid_at: minor,
+  method: z.string(),
+  reference: z.string().nullable(),
+  payment_record_id: z.string().nullable(),
+  /** Whether telling of it was begun. */
+  begun: z.boolean(),
+});
+
+/** See the schema of the same name. */
+export type UntoldPayment = z.infer<typeof UntoldPayment>;
+
 /** Usage that a meter of Stripe's is to be told: a row of `_billing.due_meter_events`. */
 export const MeterEvent = z.object({
   id: z.uuid(),
@@ -150,6 +169,14 @@ export function stripeStore(sql: Sql, livemode: boolean) {
           ${total}, array(select jsonb_array_elements_text(${
         text(credit_notes)
       }::text::jsonb))::uuid[])`,
+    /** False where we mail it, or Stripe has been asked to. */
+    claimMail: async (invoice: string) =>
+      z.boolean().parse(
+        await jsonOf(sql`select _billing.claim_mail(${invoice}, 'stripe') as json`),
+      ),
+    releaseMail: async (invoice: string) =>
+      void await sql`select _billing.release_mail(${invoice})`,
+    noteMailed: async (invoice: string) => void await sql`select _billing.note_mailed(${invoice})`,
     applyInvoice: async (invoice: Stripe.Invoice, seen: Date) =>
       await jsonOf(sql`
         select billing.apply_stripe_invoice(${text(invoice)}::text::jsonb, ${seen}) as json`),
@@ -197,6 +224,29 @@ export function stripeStore(sql: Sql, livemode: boolean) {
       z.array(z.object({ stripe_customer_id: z.string() })).parse([
         ...await sql`select * from _billing.moved_balances(${livemode})`,
       ]).map((row) => row.stripe_customer_id),
+    /** Whether what it is made of is to be listed. */
+    savePayout: async (payout: Stripe.Payout) =>
+      z.boolean().parse(
+        await jsonOf(sql`
+          select _billing.save_stripe_payout(${text(payout)}::text::jsonb) as json`),
+      ),
+    savePayoutTransactions: async (
+      payout: string,
+      transactions: readonly Stripe.BalanceTransaction[],
+    ) =>
+      void await sql`
+        select _billing.save_payout_transactions(${payout}, ${text(transactions)}::text::jsonb)`,
+    /** Null where its parts come to its amount. */
+    completePayout: async (payout: string) =>
+      z.object({ parts_minor: minor, amount_minor: minor }).nullable().parse(
+        [...await sql`select * from _billing.complete_payout(${payout})`][0] ?? null,
+      ),
+    openSetups: async () =>
+      z.array(z.object({ setup_intent_id: z.string(), stripe_customer_id: z.string() })).parse([
+        ...await sql`select * from _billing.open_setups(${livemode})`,
+      ]),
+    saveSetup: async (id: string, isDone: boolean) =>
+      void await sql`select _billing.save_setup(${id}, ${isDone})`,
     applyCreditNote: async (note: Stripe.CreditNote, seen: Date) =>
       await jsonOf(sql`
         select billing.apply_stripe_credit_note(${text(note)}::text::jsonb, ${seen}) as json`),
@@ -255,6 +305,23 @@ export function stripeStore(sql: Sql, livemode: boolean) {
         select _billing.save_stripe_credit_note(${note}, ${livemode}, ${stripeId})`,
     savePaidOffStripe: async (invoice: string, minor: number) =>
       void await sql`select _billing.save_paid_off_stripe(${invoice}, ${livemode}, ${minor})`,
+    countPayments: async ({ payments }: Pick<InvoiceFacts, "payments">) =>
+      void await sql`
+        select _billing.count_payments(${livemode}, array(select jsonb_array_elements_text(${
+        text(payments)
+      }::text::jsonb))::uuid[])`,
+    untoldPayments: async () =>
+      z.array(UntoldPayment).parse([
+        ...await sql`select * from _billing.untold_payments(${livemode})`,
+      ]),
+    beginPaymentRecord: async (payment: string, amount: number) =>
+      void await sql`select _billing.begin_payment_record(${payment}, ${livemode}, ${amount})`,
+    savePaymentRecord: async (payment: string, record: string | null, isTold: boolean) =>
+      void await sql`
+        select _billing.save_payment_record(${payment}, ${livemode}, ${record}, ${isTold})`,
+    /** `received` is what Stripe says was paid for the invoice. */
+    leavePayment: async (payment: string, received: number) =>
+      void await sql`select _billing.leave_payment(${payment}, ${livemode}, ${received})`,
     dueMeterEvents: async (now: Date) =>
       z.array(MeterEvent).parse([
         ...await sql`select * from _billing.due_meter_events(${livemode}, ${now})`,

@@ -26,14 +26,24 @@ const SUBJECT: DeliveredDocument = {
   amountDueMinor: 123456,
   email: "client@example.test",
   paymentUrl: "https://pay.example.test/i/1?a=1&b=2",
+  stripeInvoiceId: "in_1",
+  bankTransfer: [],
+  paymentPageUrl: null,
 };
 
 /** Delivers to a mail server that takes everything. */
-async function deliver(job: Partial<DeliveryJob> = {}, subject: Partial<DeliveredDocument> = {}) {
+async function deliver(
+  job: Partial<DeliveryJob> = {},
+  subject: Partial<DeliveredDocument> = {},
+  mayMail = true,
+  fresh: string | null = null,
+) {
   const sent: MailMessage[] = [];
   const outcome = await deliverEmail({ ...JOB, ...job }, {
     from: "LeverEdge <billing@leveredge.test>",
     loadDocument: () => Promise.resolve({ ...SUBJECT, ...subject }),
+    claimMail: () => Promise.resolve(mayMail),
+    freshPayLink: (id) => Promise.resolve(id === "in_1" ? fresh : null),
     renderer: { render: () => Promise.resolve(new Uint8Array([37, 80])), spent: () => 0 },
     send: (message) => {
       sent.push(message);
@@ -53,6 +63,14 @@ Deno.test("an invoice mail has text, HTML, the PDF, and amounts as the client wr
   assert.match(mail?.html ?? "", /href="https:\/\/pay\.example\.test\/i\/1\?a=1&amp;b=2"/);
   assert.deepEqual(mail?.attachments.map(({ filename }) => filename), ["INV-2026-000123.pdf"]);
   assert.equal(mail?.replyTo, SUBJECT.document.seller.email);
+});
+
+Deno.test("an invoice that Stripe mails is not mailed by us", async () => {
+  const { outcome, mail } = await deliver({}, {}, false);
+  assert.deepEqual(outcome, { kind: "skipped", error: "Stripe mails this invoice" });
+  assert.equal(mail, undefined);
+  const note = { event: "credit_note_issued", credit_note_id: ID };
+  assert.equal((await deliver(note, {}, false)).outcome.kind, "done", "its credit notes are");
 });
 
 Deno.test("every try of a mail has the same Message-ID; reminders refer to the invoice's", async () => {
@@ -84,6 +102,26 @@ Deno.test("a payment that failed, or waits for the client's bank, is told with t
   const waiting = (await of("payment_action_required")).mail;
   assert.equal(waiting?.subject, "Please confirm your payment of invoice INV-2026-000123");
   assert.match(waiting?.text ?? "", /https:\/\/pay\.example\.test/);
+});
+
+Deno.test("a reminder has a pay link of today; where there is none, the one that is known", async () => {
+  const reminder = { event: "reminder", payload: { days: 60 } };
+  const fresh = "https://pay.example.test/fresh";
+  assert.match((await deliver(reminder, {}, true, fresh)).mail?.text ?? "", /test\/fresh/);
+  assert.match((await deliver(reminder)).mail?.text ?? "", /test\/i\/1/);
+  assert.match((await deliver({}, {}, true, fresh)).mail?.text ?? "", /test\/i\/1/);
+});
+
+Deno.test("a mail says where to transfer to and where to manage how one pays, if it is known", async () => {
+  const bankTransfer = ["IBAN: IE29AIBK93115212345678", "Reference: INV-2026-000123"];
+  const paymentPageUrl = "https://example.test/pay";
+  const { mail } = await deliver({}, { bankTransfer, paymentPageUrl });
+  for (const part of [mail?.text ?? "", mail?.html ?? ""]) {
+    assert.match(part, /IBAN: IE29AIBK93115212345678/);
+    assert.match(part, /Manage how you pay: https:\/\/example\.test\/pay/);
+  }
+  const paid = await deliver({}, { bankTransfer, amountDueMinor: 0 });
+  assert.doesNotMatch(paid.mail?.text ?? "", /IBAN|Manage/);
 });
 
 Deno.test("hostile names are text in every part", async () => {

@@ -33,6 +33,10 @@ export interface EmailPorts {
   readonly loadDocument: LoadDocument;
   readonly renderer: PdfRenderer;
   readonly send: SendMail;
+  /** Whether we mail an invoice; false where Stripe does. */
+  readonly claimMail: (invoiceId: string) => Promise<boolean>;
+  /** A pay link that has not expired, of an invoice of Stripe; null where there is none. */
+  readonly freshPayLink: (stripeInvoiceId: string) => Promise<string | null>;
   /** `BILLING_FROM`: the Message-ID's domain is its. */
   readonly from: string;
 }
@@ -43,6 +47,9 @@ export async function deliverEmail(job: DeliveryJob, ports: EmailPorts): Promise
     ? composeNotice(job, ports.from)
     : await composeForClient(job, ports);
   if ("outcome" in composed) return composed.outcome;
+  if (job.event === "invoice_issued" && !await ports.claimMail(job.invoice_id ?? "")) {
+    return { kind: "skipped", error: "Stripe mails this invoice" };
+  }
   const answer = await ports.send(composed.message);
   if (answer.kind !== "sent") return answer;
   return {
@@ -73,7 +80,7 @@ function composeNotice(job: DeliveryJob, from: string): Composed {
 
 async function composeForClient(
   job: DeliveryJob,
-  { loadDocument, renderer, from }: EmailPorts,
+  { loadDocument, renderer, from, freshPayLink }: EmailPorts,
 ): Promise<Composed> {
   const subject = await loadDocument(job);
   if (subject === null) return refuse("dead", "there is no document to send");
@@ -88,7 +95,11 @@ async function composeForClient(
   if (job.event === "reminder" && (status !== "open" || subject.amountDueMinor <= 0)) {
     return refuse("skipped", "there is nothing left to pay");
   }
-  const { subject: line, ...content } = contentFor(job, subject);
+  const { stripeInvoiceId } = subject;
+  const paymentUrl = job.event === "reminder" && stripeInvoiceId !== null
+    ? await freshPayLink(stripeInvoiceId) ?? subject.paymentUrl
+    : subject.paymentUrl;
+  const { subject: line, ...content } = contentFor(job, { ...subject, paymentUrl });
   const first = messageIdOf(`invoice_issued:${job.invoice_id}:email`, from);
   return {
     message: {

@@ -22,7 +22,7 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
   ) x(type, message) on x.type = event.type;
 $$;
 
--- The client hears of it too, once per attempt: by mail, with the pay link.
+-- The client hears of it too, once per attempt: by mail, with the pay link, unless Stripe mails.
 create function _billing.remind_of_failed_payment(event billing.stripe_events)
 returns void language sql set search_path = pg_catalog, pg_temp as $$
   insert into public.deliveries (kind, event, dedupe_key, client_id, invoice_id, max_attempts,
@@ -40,6 +40,6 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
   ) x(type, failure) on x.type = event.type
   cross join public.billing_settings s
   where i.status = 'open' and i.amount_due_minor > 0 and 'email' = any (i.deliveries)
-    and i.document #>> '{client,email}' is not null
+    and i.document #>> '{client,email}' is not null and not _billing.is_mailed_by_stripe(i.id)
   on conflict (dedupe_key) do nothing;
 $$;

@@ -78,6 +78,8 @@ begin
     when 'credit_note.created', 'credit_note.updated', 'credit_note.voided' then
       return coalesce(billing.apply_stripe_credit_note(thing, event.created_at),
         'ignored: not for an invoice of ours');
+    when 'checkout.session.completed' then
+      return _billing.note_setup(thing, event.created_at);
     when 'customer.updated' then
       if event.payload #>> '{request,idempotency_key}' ~ '^(customer|balance)-' then
         return 'ignored: our own change';

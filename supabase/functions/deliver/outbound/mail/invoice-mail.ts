@@ -12,6 +12,10 @@ export interface InvoiceMailInput {
   /** Of the invoice now: what has been paid and credited is taken off. */
   readonly amountDueMinor: number;
   readonly paymentUrl: string | null;
+  /** Where it can be transferred to, line by line. */
+  readonly bankTransfer: readonly string[];
+  /** Where the client manages how it pays. */
+  readonly paymentPageUrl: string | null;
 }
 
 /** The mail that brings an invoice, with dates and amounts as the client's locale writes them. */
@@ -89,7 +93,14 @@ export function creditNoteMail(
   const invoice = document.references.invoice_number ?? "your invoice";
   const reason = cleanOptional(document.references.reason);
   return {
-    ...frame({ document, number, amountDueMinor: 0, paymentUrl: null }),
+    ...frame({
+      document,
+      number,
+      amountDueMinor: 0,
+      paymentUrl: null,
+      bankTransfer: [],
+      paymentPageUrl: null,
+    }),
     subject: `Credit note ${number} from ${cleanText(document.seller.name)}`,
     title: `Credit note ${number}`,
     paragraphs: [
@@ -105,7 +116,7 @@ export function creditNoteMail(
 }
 
 function frame(
-  { document, amountDueMinor, paymentUrl }: InvoiceMailInput,
+  { document, amountDueMinor, paymentUrl, bankTransfer, paymentPageUrl }: InvoiceMailInput,
 ): Omit<MailContent, "title" | "paragraphs"> {
   const format = localeFormat(document.locale);
   const { period, issued_on, due_on, totals } = document;
@@ -131,6 +142,10 @@ function frame(
       ...(owed && document.seller.payment_instructions !== null
         ? [cleanLines(document.seller.payment_instructions).join("\n")]
         : []),
+      ...(owed && bankTransfer.length > 0
+        ? [["To pay by bank transfer:", ...bankTransfer.map(cleanText)].join("\n")]
+        : []),
+      ...(paymentPageUrl === null ? [] : [`Manage how you pay: ${paymentPageUrl}`]),
       sellerLine(document),
     ],
   };

@@ -1,0 +1,44 @@
+import { z } from "zod";
+import { Currency, listOf, Minor, Month, nothing } from "./fields.ts";
+import { type Route, STAFF } from "./route.ts";
+
+/**
+ * A payout of Stripe with the sums of what it is made of: gross less fees is net, net is the amount.
+ * `difference_minor` is null where Stripe does not say, or not yet, what a payout is made of.
+ */
+export const Payout = z.strictObject({
+  payout_id: z.string(),
+  arrives_on: z.string(),
+  status: z.string(),
+  is_automatic: z.boolean(),
+  is_complete: z.boolean(),
+  currency: Currency,
+  transactions: z.int(),
+  gross_minor: Minor,
+  fee_minor: Minor,
+  net_minor: Minor,
+  amount_minor: Minor,
+  difference_minor: Minor.nullable(),
+  livemode: z.boolean(),
+});
+
+const base = { params: nothing, body: nothing, access: STAFF, method: "GET", status: 200 } as const;
+
+export const listPayouts = {
+  ...base,
+  id: "listPayouts",
+  path: "/billing/payouts",
+  summary: "Payouts of Stripe that arrive in a month, with the sums of what they are made of",
+  query: z.strictObject({ month: Month }),
+  answer: listOf(Payout),
+} as const satisfies Route;
+
+export const payoutLines = {
+  ...base,
+  id: "payoutLines",
+  path: "/billing/payouts/lines",
+  summary: "What the payouts of a month are made of, as CSV: payments, refunds, fees, by invoice",
+  query: z.strictObject({ month: Month }),
+  media: "text/csv",
+  answer: z.string(),
+} as const satisfies Route;

@@ -1,0 +1,86 @@
+import { z } from "zod";
+import * as routes from "../../../shared/api/payouts.ts";
+import { minorToDecimal } from "../../../shared/money.ts";
+import { endpoint } from "../_shared/api/endpoint.ts";
+import { csvOf } from "./csv.ts";
+
+const Line = z.object({
+  payout_id: z.string(),
+  arrives_on: z.string(),
+  payout_status: z.string(),
+  category: z.string(),
+  invoices: z.string().nullable(),
+  clients: z.string().nullable(),
+  gross_minor: z.int(),
+  fee_minor: z.int(),
+  net_minor: z.int(),
+  currency: z.string(),
+  exponent: z.union([z.literal(0), z.literal(2), z.literal(3)]),
+  transaction_id: z.string().nullable(),
+  created_at: z.string().nullable(),
+  description: z.string().nullable(),
+});
+
+const HEAD = [
+  "payout",
+  "arrives_on",
+  "status",
+  "category",
+  "invoices",
+  "clients",
+  "gross",
+  "fee",
+  "net",
+  "currency",
+  "transaction",
+  "created_at",
+  "description",
+];
+
+/** Payouts of Stripe, matched with invoices, refunds and fees. */
+export const payoutEndpoints = [
+  endpoint(routes.listPayouts, async ({ sql }, { query: { month } }) => {
+    const rows = await sql<{ item: unknown }[]>`
+      select to_jsonb(p) as item from billing.payout_sums p
+      where to_char(p.arrives_on, 'YYYY-MM') = ${month}
+      order by p.arrives_on, p.payout_id`;
+    return { data: rows.map(({ item }) => item) };
+  }),
+  // After the lines of a payout one of category `payout` with their sums; its net is what arrives.
+  endpoint(routes.payoutLines, async ({ sql }, { query: { month } }) => {
+    const rows = await sql<{ item: unknown }[]>`
+      select to_jsonb(x) || jsonb_build_object('exponent', coalesce(c.exponent, 2)) as item
+      from (
+        select l.payout_id, l.arrives_on, l.payout_status, l.category, l.invoices, l.clients,
+          l.gross_minor, l.fee_minor, l.net_minor, l.currency, l.transaction_id, l.created_at,
+          l.description, 1 as place
+        from billing.payout_lines l where to_char(l.arrives_on, 'YYYY-MM') = ${month}
+        union all
+        select s.payout_id, s.arrives_on, s.status, 'payout', null, null, s.gross_minor,
+          s.fee_minor, s.amount_minor, s.currency, null, null, null, 2
+        from billing.payout_sums s where to_char(s.arrives_on, 'YYYY-MM') = ${month}
+      ) x
+      left join public.currencies c on c.code = x.currency
+      order by x.arrives_on, x.payout_id, x.place, x.created_at, x.transaction_id`;
+    return csvOf(HEAD, z.array(Line).parse(rows.map(({ item }) => item)).map(cells));
+  }),
+];
+
+function cells(line: z.infer<typeof Line>): (string | null)[] {
+  const money = (minor: number) => minorToDecimal(minor, line.exponent);
+  return [
+    line.payout_id,
+    line.arrives_on,
+    line.payout_status,
+    line.category,
+    line.invoices,
+    line.clients,
+    money(line.gross_minor),
+    money(line.fee_minor),
+    money(line.net_minor),
+    line.currency,
+    line.transaction_id,
+    line.created_at,
+    line.description,
+  ];
+}

@@ -1,0 +1,46 @@
+-- Cards and bank mandates that clients store: each becomes the default of its customer once.
+begin;
+select plan(12);
+
+insert into public.clients (id, name) values ('00000000-0000-4000-8000-00000000000a', 'Acme');
+insert into public.stripe_customers (client_id, livemode, stripe_customer_id)
+values ('00000000-0000-4000-8000-00000000000a', false, 'cus_1');
+create function pg_temp.note(thing jsonb) returns text language sql as $$
+  select _billing.note_setup('{"mode": "setup", "customer": "cus_1", "livemode": false}'::jsonb
+    || thing, now());
+$$;
+
+select is(pg_temp.note('{"setup_intent": "seti_1"}'), 'payment method noted', 'it is noted');
+select is(pg_temp.note('{"setup_intent": "seti_1"}'), 'payment method noted', 'once');
+select is(pg_temp.note('{"setup_intent": "seti_2", "mode": "payment"}'),
+  'ignored: nothing was stored', 'a payment is none');
+select is(pg_temp.note('{"setup_intent": null}'), 'ignored: nothing was stored', 'nor is nothing');
+select is(pg_temp.note('{"setup_intent": "seti_3", "customer": "cus_2"}'),
+  'ignored: not a customer of ours', 'nor is that of others');
+select results_eq('select * from _billing.open_setups(false)', $$values ('seti_1', 'cus_1')$$,
+  'it is to become the default');
+select is_empty('select * from _billing.open_setups(true)', 'in its mode');
+select _billing.save_setup('seti_1', false);
+select is_empty('select * from _billing.open_setups(false)', 'one that is not ready can wait');
+update _billing.stripe_setups set asked_at = now() - interval '61 minutes';
+select isnt_empty('select * from _billing.open_setups(false)', 'for an hour');
+select _billing.save_setup('seti_1', true);
+update _billing.stripe_setups set asked_at = now() - interval '61 minutes';
+select is_empty('select * from _billing.open_setups(false)', 'one that is the default is done');
+update _billing.stripe_setups set done_at = null, seen_at = now() - interval '31 days';
+select is_empty('select * from _billing.open_setups(false)', 'one that is never ready is given up');
+
+-- Who may say how a client pays.
+insert into auth.users (id) values ('00000000-0000-4000-8000-0000000000aa');
+insert into public.client_members (client_id, user_id)
+values ('00000000-0000-4000-8000-00000000000a', '00000000-0000-4000-8000-0000000000aa');
+select set_config('request.jwt.claims', '{"sub": "00000000-0000-4000-8000-0000000000aa"}', true);
+create temporary table asked as
+select billing.may_pay('00000000-0000-4000-8000-00000000000a') as viewer, null::boolean as payer;
+update public.client_members set role = 'payer';
+update asked set payer = billing.may_pay('00000000-0000-4000-8000-00000000000a');
+select results_eq('select viewer, payer from asked', 'values (false, true)',
+  'a member who is a payer, not one who only sees');
+
+select * from finish();
+rollback;
