@@ -195,6 +195,7 @@ function openInvoice(
     email: "client@example.com",
     description: null,
     address: null,
+    tax_exempt: "none",
     preferred_locales: [],
     metadata: { leveredge_client_id: client_id },
   });
@@ -208,6 +209,7 @@ function openInvoice(
     currency: "usd",
     collection_method: "send_invoice",
     days_until_due: 30,
+    payment_settings: undefined,
     metadata: { leveredge_invoice_id: id, leveredge_client_id: client_id },
     description: null,
     status: "open",

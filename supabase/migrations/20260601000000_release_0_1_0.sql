@@ -1768,6 +1768,8 @@ create table _billing.agent_keys (
 );
 comment on table _billing.agent_keys is
   'Keys of agents, what each may log, and until when. Never deleted: logs came by them.';
+create trigger require_second_factor before insert or update on _billing.agent_keys
+  for each statement execute function _billing.guard_by_second_factor();
 alter table _billing.agent_keys enable row level security;
 revoke all on _billing.agent_keys from public;
 
@@ -11476,6 +11478,8 @@ comment on column public.stripe_terms.bank_transfer_country is
   'Where the bank account is that transfers in EUR go to.';
 comment on column public.stripe_terms.tax_exempt is
   'What Stripe''s page says of tax; null: reverse where the client''s config reverses the charge.';
+create trigger require_second_factor before insert or update or delete on public.stripe_terms
+  for each statement execute function _billing.guard_by_second_factor();
 alter table public.stripe_terms enable row level security;
 revoke all on public.stripe_terms from anon, authenticated, service_role;
 grant select, insert, update, delete on public.stripe_terms to service_role;
@@ -16026,7 +16030,7 @@ create function _billing.without_people(table_name text, content jsonb)
 returns jsonb language sql immutable set search_path = pg_catalog, pg_temp as $$
   select case table_name
     when 'clients' then (select jsonb_object_agg(c.key, case
-        when c.key in ('name', 'email', 'address', 'tax_id', 'metadata')
+        when c.key in ('name', 'email', 'address', 'postal_address', 'tax_id', 'metadata')
           and c.value not in ('null', '[]', '{}') then '"[erased]"' else c.value end)
       from jsonb_each(content) c)
     when 'client_members' then content || '{"user_id": "[erased]"}'
@@ -16179,7 +16183,7 @@ begin
   perform set_config('billing.erasing', 'on', true);
   delete from public.client_members m where m.client_id = client.id;
   update public.clients c set name = 'Erased client ' || left(c.id::text, 8), email = null,
-    address = '{}', tax_id = null, metadata = '{}' where c.id = client.id;
+    address = '{}', postal_address = null, tax_id = null, metadata = '{}' where c.id = client.id;
   with noted as (
     update public.agent_usage_logs l set metadata = _billing.counted_metadata(l.metadata)
     from _billing.logs_of_client(client.id) x

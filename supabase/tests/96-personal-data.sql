@@ -10,7 +10,7 @@ select plan(40);
 create temp table classified (column_name text primary key, class text not null) on commit drop;
 insert into classified
 select c || '.' || f, v.class from (values
-  ('people', 'public.clients', 'name email address tax_id metadata'),
+  ('people', 'public.clients', 'name email address postal_address tax_id metadata'),
   ('people', 'public.agent_usage_logs', 'metadata'),
   ('people', 'public.deliveries', 'payload details last_error'),
   ('people', 'billing.monthly_runs', 'summary'),
@@ -30,6 +30,7 @@ select c || '.' || f, v.class from (values
   ('books', 'public.stripe_invoices', 'problem'),
   ('books', 'public.stripe_refunds', 'failure_reason'),
   ('books', 'public.stripe_subscriptions', 'description'),
+  ('books', 'public.stripe_payout_transactions', 'description'),
   ('key', 'public.clients', 'external_id'),
   ('key', 'public.stripe_customers', 'stripe_customer_id'),
   ('key', 'public.stripe_balance_transactions', 'stripe_customer_id'),
@@ -41,8 +42,11 @@ select c || '.' || f, v.class from (values
   ('key', 'public.invoice_lines', 'agent'),
   ('key', 'public.credit_note_lines', 'agent'),
   ('key', 'billing.monthly_usage', 'agent'),
+  ('key', '_billing.agent_keys', 'agent'),
+  ('key', '_billing.stripe_setups', 'stripe_customer_id'),
   ('key', '_billing.refused_requests', 'source actor'),
   ('staff', 'billing.audit_log', 'actor'),
+  ('staff', '_billing.agent_keys', 'revoked_because created_by'),
   ('staff', 'billing.monthly_runs', 'actor'),
   ('staff', 'billing.dismissed_logs', 'actor why'),
   ('staff', 'billing.erasures', 'actor reason summary'),
@@ -50,7 +54,7 @@ select c || '.' || f, v.class from (values
   ('staff', 'billing.invoice_holds', 'released_by release_reason'),
   ('staff', 'public.billing_settings', 'operator_emails'),
   ('seller', 'public.billing_settings', 'seller_name seller_address seller_email seller_tax_id
-    seller_website payment_instructions invoice_footer'),
+    seller_website payment_instructions invoice_footer payment_page_url'),
   ('none', 'billing.error_codes', 'code meaning'),
   ('none', 'public.currencies', 'code name'),
   ('none', 'public.clients', 'locale paper time_zone status'),
@@ -92,7 +96,8 @@ select c || '.' || f, v.class from (values
   ('none', 'billing.log_months', 'state reason'),
   ('none', 'billing.log_exports', 'state path sha256'),
   ('none', 'public.stripe_customers', 'sent_digest'),
-  ('none', 'public.stripe_terms', 'collection_method tax_id_type'),
+  ('none', 'public.stripe_terms', 'collection_method tax_id_type mailed_by payment_methods
+    bank_transfer_country tax_exempt'),
   ('none', 'public.stripe_invoices', 'stripe_invoice_id state'),
   ('none', 'public.stripe_credit_notes', 'stripe_credit_note_id origin'),
   ('none', 'public.stripe_notes', 'stripe_credit_note_id stripe_invoice_id status'),
@@ -110,7 +115,16 @@ select c || '.' || f, v.class from (values
   ('none', 'billing.stripe_reconciliations', 'step cursor report'),
   ('none', 'billing.idempotency_keys', 'key operation request_hash'),
   ('none', 'billing.monthly_usage', 'model metric'),
-  ('none', 'billing.monthly_revenue', 'currency')
+  ('none', 'billing.monthly_revenue', 'currency'),
+  ('none', 'public.client_members', 'role'),
+  ('none', '_billing.agent_keys', 'name kind scopes'),
+  ('none', '_billing.invoice_mailers', 'mailer'),
+  ('none', '_billing.stripe_setups', 'setup_intent_id'),
+  ('none', 'billing.stripe_payment_methods', 'method currency bank_transfer_type'),
+  ('none', 'public.stripe_payment_records', 'state payment_record_id'),
+  ('none', 'public.stripe_payouts', 'payout_id status currency'),
+  ('none', 'public.stripe_payout_transactions', 'transaction_id payout_id type category currency
+    source_id payment_intent_id')
 ) v(class, c, fields) cross join lateral regexp_split_to_table(v.fields, '\s+') f;
 
 create temp view texts as

@@ -62,6 +62,7 @@ async function run({ platform }: DeliveryWorld, ...args: string[]) {
       connect: () => client,
       terminal,
       progress: progressTo({ write: () => {}, isTerminal: false, now: () => 0 }),
+      signToken: () => Promise.reject(new Error("no key is signed here")),
     }),
     args,
     terminal,
@@ -187,6 +188,10 @@ const GUARDED: Readonly<Record<string, (client: string, user: string) => object>
   recordPayment: () => ({ amount_minor: 1, reference: "x" }),
   writeOffInvoice: () => ({}),
   erasePersonalData: () => ({ reason: "x" }),
+  updatePaymentTerms: () => ({ mailed_by: "us" }),
+  createAgentKey: (client) => ({ name: "x", client_ids: [client] }),
+  rotateAgentKey: () => ({}),
+  revokeAgentKey: () => ({}),
 };
 
 /** Acts that take none: they move no money back, open nothing and change no terms. */
@@ -205,6 +210,9 @@ const FREE = [
   // Its prices are guarded as others are.
   "resolveQuarantine",
   "ingestUsage",
+  // They open a page of Stripe's, where a payer's own methods are.
+  "createPortalSession",
+  "createSetupSession",
 ];
 
 Deno.test("where settings ask for it, an operator's acts take a second factor; reads do not", () =>
@@ -220,17 +228,23 @@ Deno.test("where settings ask for it, an operator's acts take a second factor; r
       values (${client}, '2030-01-01') returning id`;
     const [price] = await sql`insert into public.prices (client_id, metric, unit_amount,
         effective_from) values (${client}, 'web_search', 1, '2030-01-01') returning id`;
+    const [key] = await sql`select id from billing.create_agent_key('x', array[${client}]::uuid[])`;
     const ids: Record<string, string> = {
       updateConfig: config?.id,
       removeConfig: config?.id,
       updatePrice: price?.id,
       removePrice: price?.id,
+      rotateAgentKey: key?.id,
+      revokeAgentKey: key?.id,
     };
     const answersOf = async (ask: Ask) => {
       const codes: Record<string, unknown> = {};
       for (const route of ROUTES.filter((one) => one.id in GUARDED)) {
         const path = route.path.replace("{client_id}", client).replace("{invoice_id}", id)
-          .replace("{user_id}", user).replace("{id}", ids[route.id] ?? "");
+          .replace("{user_id}", user).replace("{id}", ids[route.id] ?? "").replace(
+            "{key_id}",
+            ids[route.id] ?? "",
+          );
         const { body } = await ask(path, {
           method: route.method,
           body: JSON.stringify(GUARDED[route.id]?.(client, user) ?? {}),

@@ -98,6 +98,11 @@ function strangeCredits(sql: Sql): Promise<string[]> {
       select from public.invoice_lines l where l.invoice_id = n.invoice_id
         and l.rating_key = x.rating_key
         and (x.section_start is null or l.section_start = x.section_start))
+      -- What another note of the invoice has charged, because as a whole it credited.
+      and not exists (
+        select from public.credit_note_lines e join public.credit_notes m on m.id = e.credit_note_id
+        where m.invoice_id = n.invoice_id and e.rating_key = x.rating_key
+          and e.section_start = x.section_start and e.amount_minor < 0)
       and exists (
         select from public.invoice_lines l join public.invoices i on i.id = l.invoice_id
           and i.client_id = n.client_id and i.status in ('open', 'paid', 'uncollectible')

@@ -27,6 +27,8 @@ comment on column public.stripe_terms.bank_transfer_country is
   'Where the bank account is that transfers in EUR go to.';
 comment on column public.stripe_terms.tax_exempt is
   'What Stripe''s page says of tax; null: reverse where the client''s config reverses the charge.';
+create trigger require_second_factor before insert or update or delete on public.stripe_terms
+  for each statement execute function _billing.guard_by_second_factor();
 alter table public.stripe_terms enable row level security;
 revoke all on public.stripe_terms from anon, authenticated, service_role;
 grant select, insert, update, delete on public.stripe_terms to service_role;

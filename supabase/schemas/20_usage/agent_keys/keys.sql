@@ -32,6 +32,8 @@ create table _billing.agent_keys (
 );
 comment on table _billing.agent_keys is
   'Keys of agents, what each may log, and until when. Never deleted: logs came by them.';
+create trigger require_second_factor before insert or update on _billing.agent_keys
+  for each statement execute function _billing.guard_by_second_factor();
 alter table _billing.agent_keys enable row level security;
 revoke all on _billing.agent_keys from public;
 

@@ -5,7 +5,7 @@ create function _billing.without_people(table_name text, content jsonb)
 returns jsonb language sql immutable set search_path = pg_catalog, pg_temp as $$
   select case table_name
     when 'clients' then (select jsonb_object_agg(c.key, case
-        when c.key in ('name', 'email', 'address', 'tax_id', 'metadata')
+        when c.key in ('name', 'email', 'address', 'postal_address', 'tax_id', 'metadata')
           and c.value not in ('null', '[]', '{}') then '"[erased]"' else c.value end)
       from jsonb_each(content) c)
     when 'client_members' then content || '{"user_id": "[erased]"}'
@@ -158,7 +158,7 @@ begin
   perform set_config('billing.erasing', 'on', true);
   delete from public.client_members m where m.client_id = client.id;
   update public.clients c set name = 'Erased client ' || left(c.id::text, 8), email = null,
-    address = '{}', tax_id = null, metadata = '{}' where c.id = client.id;
+    address = '{}', postal_address = null, tax_id = null, metadata = '{}' where c.id = client.id;
   with noted as (
     update public.agent_usage_logs l set metadata = _billing.counted_metadata(l.metadata)
     from _billing.logs_of_client(client.id) x
