@@ -188,6 +188,7 @@ const GUARDED: Readonly<Record<string, (client: string, user: string) => object>
   recordPayment: () => ({ amount_minor: 1, reference: "x" }),
   writeOffInvoice: () => ({}),
   erasePersonalData: () => ({ reason: "x" }),
+  updateMember: () => ({ role: "payer" }),
   updatePaymentTerms: () => ({ mailed_by: "us" }),
   createAgentKey: (client) => ({ name: "x", client_ids: [client] }),
   rotateAgentKey: () => ({}),
