@@ -36,7 +36,11 @@ export const assignmentRow = z.object({
   ends_at: instant,
 });
 
-export const modelRow = z.object({ id: z.string(), family: z.string(), provider: z.string().nullable() });
+export const modelRow = z.object({
+  id: z.string(),
+  family: z.string(),
+  provider: z.string().nullable(),
+});
 
 export const providerRow = z.object({
   id: z.string(),

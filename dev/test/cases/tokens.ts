@@ -96,7 +96,8 @@ export const tokens: readonly Case[] = [
   },
   {
     name: "a model of no known provider blocks the month: cached tokens may be part of input",
-    because: "any-model prices $1 per 1M, but the 600k read may be among the 1M in; nothing is billed",
+    because:
+      "any-model prices $1 per 1M, but the 600k read may be among the 1M in; nothing is billed",
     steps: [client("A"), ...anyModel, homeGrown({}), run("2026-07-01")],
     books: ["blocked A 2026-06-01 unknown_provider"],
   },
