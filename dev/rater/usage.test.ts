@@ -52,14 +52,21 @@ Deno.test("a log says how it counts, before the provider of its model", () => {
   });
 });
 
-Deno.test("where it is not known what parts are part of, they have names without a price", () => {
-  const parts = {
+Deno.test("where it is not known what parts are part of, tokens have names without a price", () => {
+  const unknown = {
+    unmapped_input_tokens: "1000",
+    unmapped_output_tokens: "500",
     unmapped_cache_read_tokens: "300",
     unmapped_cache_write_tokens: "7",
     unmapped_reasoning_tokens: "200",
   };
   for (const model of ["unheard-of", "family-only"]) {
-    assert.deepEqual(units({ ...tokens, model, metadata }), { ...tokens, ...parts });
+    assert.deepEqual(units({ ...tokens, model, metadata }), unknown);
+    // Without parts nothing is unknown.
+    assert.deepEqual(
+      units({ ...tokens, model, metadata: '{"cache_read_tokens": 0}' }),
+      tokens,
+    );
   }
   assert.deepEqual(
     units({ model: "unheard-of", metadata: '{"reasoning_tokens": 2, "batch": true}' }),

@@ -144,7 +144,7 @@ function callsOf({ corrects_id, metadata }: LogRow): number {
 /**
  * Tokens, each counted once: what is reported as a part of input or output is taken out of it, as
  * the log says, else as its model's provider counts. A part larger than its whole is cut to the
- * whole. Where neither is known the parts are counted under names that have no price.
+ * whole. Where neither is known its tokens are counted under names that have no price.
  */
 function tokensOf(log: LogRow, provider: Counting | undefined): Units | undefined {
   const input = whole(BigInt(log.input_tokens));
@@ -167,17 +167,18 @@ function tokensOf(log: LogRow, provider: Counting | undefined): Units | undefine
   const negates = log.corrects_id !== null && member(metadata, "negates") !== undefined;
   const isWrong = (count: Fraction) => compare(count, ZERO) === (negates ? 1 : -1);
   if ([read, write, reasoning].some(isWrong)) return undefined;
-  const unmapped = known === undefined ? "unmapped_" : "";
+  const isKnown = known !== undefined || [read, write, reasoning].every(isZero);
   const units: Units = [
     ["input_tokens", within.cache_write_within_input ? subtract(uncached, written) : uncached],
     ["output_tokens", within.reasoning_within_output ? subtract(output, thought) : output],
-    [`${unmapped}cache_read_tokens`, cached],
-    [`${unmapped}cache_write_tokens`, written],
-    [`${unmapped}reasoning_tokens`, thought],
+    ["cache_read_tokens", cached],
+    ["cache_write_tokens", written],
+    ["reasoning_tokens", thought],
   ];
-  return member(metadata, "batch") === true
-    ? units.map(([metric, quantity]) => [`batch_${metric}`, quantity] as const)
-    : units;
+  const prefix = `${member(metadata, "batch") === true ? "batch_" : ""}${
+    isKnown ? "" : "unmapped_"
+  }`;
+  return units.map(([metric, quantity]) => [`${prefix}${metric}`, quantity] as const);
 }
 
 /** How a log says that it counts, if it does. */

@@ -1,7 +1,7 @@
 -- How a log row counts: as metadata.counting says, else as the provider of its model, else it is
 -- not known. What is not known stands under metrics of its own, which cannot have a price.
 begin;
-select plan(27);
+select plan(34);
 
 insert into public.clients (id, name, started_on)
 values ('00000000-0000-0000-0000-00000000000a', 'Acme', '2026-06-01');
@@ -51,14 +51,14 @@ from (values
     || 'output_tokens 400 0.25, reasoning_tokens 100, requests 1 0.25'),
   ('BY PROVIDER', 'cache_read_tokens 300, cache_write_tokens 200, input_tokens 500 0.5, '
     || 'output_tokens 400 0.25, reasoning_tokens 100, requests 1 0.25'),
-  ('UNKNOWN', 'input_tokens 1000 0.5, output_tokens 500 0.25, requests 1 0.25, '
-    || 'unmapped_cache_read_tokens 300, unmapped_cache_write_tokens 200, '
+  ('UNKNOWN', 'requests 1 0.25, unmapped_cache_read_tokens 300, unmapped_cache_write_tokens 200, '
+    || 'unmapped_input_tokens 1000 0.5, unmapped_output_tokens 500 0.25, '
     || 'unmapped_reasoning_tokens 100'),
-  ('FAMILY', 'input_tokens 1000 0.5, output_tokens 500 0.25, requests 1 0.25, '
-    || 'unmapped_cache_read_tokens 300, unmapped_cache_write_tokens 200, '
+  ('FAMILY', 'requests 1 0.25, unmapped_cache_read_tokens 300, unmapped_cache_write_tokens 200, '
+    || 'unmapped_input_tokens 1000 0.5, unmapped_output_tokens 500 0.25, '
     || 'unmapped_reasoning_tokens 100'),
-  ('BATCH', 'batch_input_tokens 1000 0.5, batch_output_tokens 500 0.25, '
-    || 'batch_unmapped_cache_read_tokens 300, batch_unmapped_cache_write_tokens 200, '
+  ('BATCH', 'batch_unmapped_cache_read_tokens 300, batch_unmapped_cache_write_tokens 200, '
+    || 'batch_unmapped_input_tokens 1000 0.5, batch_unmapped_output_tokens 500 0.25, '
     || 'batch_unmapped_reasoning_tokens 100, requests 1 0.25'),
   ('WRONG', null), ('TYPE', null),
   ('CUT', 'cache_read_tokens 70, cache_write_tokens 30, requests 1 1'),
@@ -99,11 +99,39 @@ select is(array(select billing.is_unmapped(m)
     from unnest('{unmapped_x,batch_unmapped_x,x_unmapped_,batch_x}'::text[]) m),
   '{t,t,f,f}', 'both prefixes');
 
+select trigger_is('public', name, 'refuse_unmapped_metric', '_billing', 'refuse_unmapped_metric')
+from unnest('{prices,stripe_meters}'::name[]) name;
+
+-- Step by step.
+select is(array(select billing.counting_of(metadata) from unnest(array['{}', '[]', '["counting"]',
+    '"counting"', '{"counting": null}', '{"counting": "inclusive"}', '{"counting": "exclusive"}',
+    '{"counting": "Inclusive"}', '{"counting": 1}', '{"counting": ["inclusive"]}'
+  ]::jsonb[]) metadata), array[null, null, null, null, null, 'inclusive', 'exclusive', 'invalid',
+    'invalid', 'invalid'], 'what a row says');
+select results_eq($$select billing.is_within(part, counting, by_provider) from (values
+    (1, null, null, true), (2, 0, null, true), (3, 0, null, false), (4, 0, 'inclusive', false),
+    (5, 0, 'exclusive', true), (6, null, 'inclusive', true)) v(n, part, counting, by_provider)
+    order by n$$,
+  array[false, true, false, true, false, false], 'the row before the provider; nothing of nothing');
+
 -- A provider that becomes known later.
 update public.models set provider = 'openai' where id = 'family-only';
 select _billing.rollup();
 select is(pg_temp.counted('FAMILY'), pg_temp.counted('NULL'),
   'a model that gets its provider is counted anew');
+
+-- One message to operators of all models.
+select is_empty('select * from _billing.unmapped_notice()', 'nothing is unknown');
+select pg_temp.call('LATER', 'unheard-of', 1, 1, '{"reasoning_tokens": 1}');
+select _billing.rollup();
+select is(message, 'It is not known how tokens are counted of a model, and the months of the '
+    'clients that use it cannot be billed: unheard-of (1 clients, 1 log rows). Map each model to '
+    'its provider: insert into public.models (id, family, provider) … on conflict (id) do update '
+    'set provider = excluded.provider.', 'a model that is used is told of')
+from _billing.unmapped_notice();
+select billing.queue_usage_alerts('2026-06-12'), billing.queue_usage_alerts('2026-06-13');
+select is(count(*), 1::bigint, 'once, and not again the day after')
+from public.deliveries where starts_with(dedupe_key, 'unmapped:');
 
 select * from finish();
 rollback;

@@ -63,9 +63,9 @@ select results_eq($$select * from pg_temp.counted('OTHER')$$,
   $$values ('cache_read_tokens', 30::numeric), ('input_tokens', 100), ('output_tokens', 50),
     ('reasoning_tokens', 20)$$, 'other providers: as they say');
 select results_eq($$select * from pg_temp.counted('UNKNOWN')$$,
-  $$values ('input_tokens', 100::numeric), ('output_tokens', 50),
+  $$values ('unmapped_input_tokens', 100::numeric), ('unmapped_output_tokens', 50),
     ('unmapped_reasoning_tokens', 20)$$,
-  'a model of no known provider: its parts stand under metrics that have no price');
+  'a model of no known provider: its tokens stand under metrics that have no price');
 select results_eq($$select * from pg_temp.counted('CLAMPED')$$,
   $$values ('cache_read_tokens', 100::numeric), ('reasoning_tokens', 10)$$,
   'a part is never more than its whole');

@@ -89,19 +89,19 @@ returns table (client_id uuid, reason text, usage_day date, model text, metric t
     group by l.client_id, l.reason, l.usage_day, l.model, l.agent, l.is_batch, l.is_unmapped
   ), metrics as (
     select s.client_id, s.reason, s.usage_day, s.model,
-      case when s.is_batch and m.token then 'batch_' else '' end
-        || case when s.is_unmapped and m.part then 'unmapped_' else '' end || m.metric as metric,
+      concat(case when s.is_batch and m.token then 'batch_' end,
+        case when s.is_unmapped and m.token then 'unmapped_' end, m.metric) as metric,
       s.agent, m.quantity, m.cost, m.logs
     from sums s cross join lateral (values
-      ('input_tokens', true, false, s.input, s.input_cost, s.input_logs),
-      ('output_tokens', true, false, s.output, s.output_cost, s.output_logs),
-      ('cache_read_tokens', true, true, s.cache_read, 0, s.read_logs),
-      ('cache_write_tokens', true, true, s.cache_write, 0, s.write_logs),
-      ('reasoning_tokens', true, true, s.reasoning, 0, s.reasoning_logs),
-      ('web_searches', false, false, s.searches, 0, s.search_logs),
-      ('requests', false, false, s.requests,
+      ('input_tokens', true, s.input, s.input_cost, s.input_logs),
+      ('output_tokens', true, s.output, s.output_cost, s.output_logs),
+      ('cache_read_tokens', true, s.cache_read, 0, s.read_logs),
+      ('cache_write_tokens', true, s.cache_write, 0, s.write_logs),
+      ('reasoning_tokens', true, s.reasoning, 0, s.reasoning_logs),
+      ('web_searches', false, s.searches, 0, s.search_logs),
+      ('requests', false, s.requests,
         s.total_cost - coalesce(s.input_cost, 0) - coalesce(s.output_cost, 0), s.logs)
-    ) m(metric, token, part, quantity, cost, logs)
+    ) m(metric, token, quantity, cost, logs)
     where m.logs > 0
     union all
     select l.client_id, l.reason, l.usage_day, l.model, o.key, l.agent,

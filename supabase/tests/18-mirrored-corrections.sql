@@ -49,8 +49,8 @@ select is(pg_temp.correct('{"input_tokens": 7, "output_tokens": 5, "cache_read_t
   "other_features": {"images": 1, "pages": 2}}'), 480::bigint, 'every log can be corrected');
 insert into public.agent_usage_logs (agent, model, input_tokens, output_tokens, web_searches,
   other_features, input_cost, output_cost, total_cost, metadata, client_id, "timestamp")
-select distinct concat('TWIN ', batch, counting), model, 7, 5, 2, '{"images": 1, "pages": 2}'::jsonb, 0.1, 0.02,
-  0.3, jsonb_build_object('cache_read_tokens', 9, 'reasoning_tokens', 6, 'cache_write_tokens', 4,
+select distinct concat('TWIN ', batch, counting), model, 7, 5, 2,
+  '{"images": 1, "pages": 2}'::jsonb, 0.1, 0.02, 0.3, jsonb_build_object('cache_read_tokens', 9, 'reasoning_tokens', 6, 'cache_write_tokens', 4,
     'batch', batch, 'counting', counting), '00000000-0000-0000-0000-00000000000a'::uuid,
   '2026-06-10 12:00Z'::timestamptz
 from calls;
@@ -58,7 +58,8 @@ select _billing.rollup();
 analyze public.usage_records;
 select is_empty($$
   select from (select c.agent, u.metric, u.quantity, u.provider_cost
-    from calls c join public.usage_records u on u.model = c.model and u.agent = concat('TWIN ', c.batch, c.counting)
+    from calls c join public.usage_records u
+      on u.model = c.model and u.agent = concat('TWIN ', c.batch, c.counting)
   ) t full join (select * from public.usage_records where starts_with(agent, 'A')) r
     using (agent, metric)
   where (coalesce(t.quantity, 0), coalesce(t.provider_cost, 0))

@@ -36,7 +36,9 @@ select
   l.input_tokens - case when t.reading_within then t.cache_read else 0 end
     - case when t.writing_within then t.cache_write else 0 end as input,
   l.output_tokens - case when t.reasoning_within then t.reasoning else 0 end as output,
-  t.cache_read, t.cache_write, t.reasoning, t.counting is null and p.id is null as is_unmapped,
+  t.cache_read, t.cache_write, t.reasoning,
+  t.counting is null and p.id is null
+    and coalesce(t.cache_read <> 0 or t.cache_write <> 0 or t.reasoning <> 0, false) as is_unmapped,
   l.web_searches,
   -- A correction is no call of its own; one that retracts its call takes the call back too.
   case when l.corrects_id is null then 1

@@ -66,7 +66,9 @@ begin
     offset '0'
   ), owned as not materialized (
     select coalesce(o.client_id, d.client_id) as client_id, l.agent, l.model, l.is_batch,
-      l.counting, l.features, l.input_tokens, l.output_tokens, l.web_searches, l.total_cost, l.requests,
+      l.counting, coalesce(l.cache_read <> 0 or l.cache_write <> 0 or l.reasoning <> 0, false)
+        and l.counting is null and l.model <> all (mapped) as is_unmapped,
+      l.features, l.input_tokens, l.output_tokens, l.web_searches, l.total_cost, l.requests,
       case when l."timestamp" >= kept_from and l."timestamp" < '2200-01-01 00:00+00'
         then greatest(coalesce(o.effective_from, d.effective_from),
           (l."timestamp" at time zone coalesce(o.time_zone, d.time_zone, 'UTC'))::date)
@@ -126,7 +128,7 @@ begin
   ), sums as materialized (
     -- Features by their text: equal numbers of other lengths (1, 1.000…) are judged by themselves.
     select l.client_id, l.reason, l.usage_day, l.model, l.agent, l.is_batch, l.counting,
-      l.features,
+      l.is_unmapped, l.features,
       count(*) as logs, sum(l.requests) as requests, sum(l.total_cost) as total_cost,
       sum(l.input_tokens) as input, count(l.input_cost) as input_logs,
       sum(l.input_cost) as input_cost,
@@ -141,7 +143,7 @@ begin
       sum(l.web_searches) as searches, count(*) filter (where l.web_searches <> 0) as search_logs
     from owned l
     group by l.client_id, l.reason, l.usage_day, l.model, l.agent, l.is_batch, l.counting,
-      l.features
+      l.is_unmapped, l.features
   ), groups as (
     select s.*, case when s.reason not in ('too_many_keys', 'dismissed') or s.features is null
           then s.reason
@@ -154,18 +156,19 @@ begin
       s.output
         - case when billing.is_within(s.reasoning, s.counting, s.model = any (reasoning_within))
           then s.reasoning else 0 end as own_output,
-      case when s.counting is null and s.model <> all (mapped) then 'unmapped_' else '' end as parts
+      concat(case when s.is_batch then 'batch_' end, case when s.is_unmapped then 'unmapped_' end)
+        as prefix
     from sums s
   ), metrics as (
     select g.client_id, g.why, g.usage_day, g.model,
-      case when g.is_batch and m.token then 'batch_' || m.metric else m.metric end as metric,
+      case when m.token then g.prefix || m.metric else m.metric end as metric,
       g.agent, m.quantity, m.cost, m.logs
     from groups g cross join lateral (values
       ('input_tokens', true, g.own_input, g.input_cost, g.input_logs),
       ('output_tokens', true, g.own_output, g.output_cost, g.output_logs),
-      (g.parts || 'cache_read_tokens', true, g.cache_read, 0, g.read_logs),
-      (g.parts || 'cache_write_tokens', true, g.cache_write, 0, g.write_logs),
-      (g.parts || 'reasoning_tokens', true, g.reasoning, 0, g.reasoning_logs),
+      ('cache_read_tokens', true, g.cache_read, 0, g.read_logs),
+      ('cache_write_tokens', true, g.cache_write, 0, g.write_logs),
+      ('reasoning_tokens', true, g.reasoning, 0, g.reasoning_logs),
       ('web_searches', false, g.searches, 0, g.search_logs),
       ('requests', false, g.requests,
         g.total_cost - coalesce(g.input_cost, 0) - coalesce(g.output_cost, 0), g.logs)

@@ -32,8 +32,9 @@ grant execute on function billing.part_of(numeric, numeric) to service_role;
 -- The names of our own counts: a feature called like one would be added to it.
 create function billing.is_built_in(metric text)
 returns boolean language sql immutable parallel safe
-return starts_with(metric, 'batch_') or starts_with(metric, 'unmapped_') or metric in ('input_tokens', 'output_tokens',
-  'cache_read_tokens', 'cache_write_tokens', 'reasoning_tokens', 'web_searches', 'requests');
+return starts_with(metric, 'batch_') or starts_with(metric, 'unmapped_')
+  or metric in ('input_tokens', 'output_tokens', 'cache_read_tokens', 'cache_write_tokens',
+    'reasoning_tokens', 'web_searches', 'requests');
 comment on function billing.is_built_in is
   'Whether a metric is one of those that columns and metadata of a log are counted as.';
 
@@ -41,8 +42,8 @@ comment on function billing.is_built_in is
 grant execute on function billing.is_built_in(text) to service_role;
 
 -- Where it is not known how a row counts (attributed_logs.is_unmapped), its cache and reasoning
--- tokens may be part of its input and output, or stand beside them. They are recorded under these
--- names, which cannot have a price: whatever is sold later, no token is billed twice.
+-- tokens may be part of its input and output, or stand beside them. All its tokens are recorded
+-- under these names, which cannot have a price: whatever is sold later, none is billed twice.
 create function billing.is_unmapped(metric text)
 returns boolean language sql immutable parallel safe
 return starts_with(metric, 'unmapped_') or starts_with(metric, 'batch_unmapped_');

@@ -13,13 +13,12 @@ create type _billing.crowded_day as (client_id uuid, usage_day date, room bigint
 create view _billing.log_keys with (security_invoker = true) as
 select l.id, l.seq, l.stored_by, l."timestamp", l.client_id, l.usage_day, l.agent, l.model, k.metric
 from billing.attributed_logs l
-cross join lateral (select case when l.is_unmapped then 'unmapped_' else '' end as parts) u
 cross join lateral (
-  select case when l.is_batch then 'batch_' || m.metric else m.metric end as metric
+  select concat(case when l.is_batch then 'batch_' end,
+    case when l.is_unmapped then 'unmapped_' end, m.metric) as metric
   from (values ('input_tokens', l.input), ('output_tokens', l.output),
-    (u.parts || 'cache_read_tokens', l.cache_read),
-    (u.parts || 'cache_write_tokens', l.cache_write),
-    (u.parts || 'reasoning_tokens', l.reasoning)) m(metric, quantity)
+    ('cache_read_tokens', l.cache_read), ('cache_write_tokens', l.cache_write),
+    ('reasoning_tokens', l.reasoning)) m(metric, quantity)
   where m.quantity <> 0
   union all
   select 'web_searches' where l.web_searches <> 0
