@@ -30,6 +30,11 @@ declare
   reasoning_within constant text[] := array(select m.id from public.models m
     join public.providers p on p.id = m.provider where p.reasoning_within_output);
   mapped constant text[] := array(select m.id from public.models m where m.provider is not null);
+  -- Kinds of rows, as bits.
+  batch constant integer := 1;
+  inclusive constant integer := 2;
+  exclusive constant integer := 4;
+  unmapped constant integer := 8;
   kept_from constant timestamptz := (select greatest(w.kept_from, '1970-01-01 00:00+00')
     from billing.usage_watermark w);
   holding constant boolean := exists (select from billing.held_logs);
@@ -65,10 +70,13 @@ begin
     -- see that it leaves nothing out, and would read the rows with one process.
     offset '0'
   ), owned as not materialized (
-    select coalesce(o.client_id, d.client_id) as client_id, l.agent, l.model, l.is_batch,
-      l.counting, coalesce(l.cache_read <> 0 or l.cache_write <> 0 or l.reasoning <> 0, false)
-        and l.counting is null and l.model <> all (mapped) as is_unmapped,
-      l.features, l.input_tokens, l.output_tokens, l.web_searches, l.total_cost, l.requests,
+    select coalesce(o.client_id, d.client_id) as client_id, l.agent, l.model, l.features,
+      -- What rows of a group have in common besides: one number, because each row is grouped by it.
+      case when l.is_batch then batch else 0 end
+        + case l.counting when 'inclusive' then inclusive when 'exclusive' then exclusive else 0 end
+        + case when (l.cache_read <> 0 or l.cache_write <> 0 or l.reasoning <> 0)
+          and l.counting is null and l.model <> all (mapped) then unmapped else 0 end as kind,
+      l.input_tokens, l.output_tokens, l.web_searches, l.total_cost, l.requests,
       case when l."timestamp" >= kept_from and l."timestamp" < '2200-01-01 00:00+00'
         then greatest(coalesce(o.effective_from, d.effective_from),
           (l."timestamp" at time zone coalesce(o.time_zone, d.time_zone, 'UTC'))::date)
@@ -127,8 +135,7 @@ begin
     offset '0'
   ), sums as materialized (
     -- Features by their text: equal numbers of other lengths (1, 1.000…) are judged by themselves.
-    select l.client_id, l.reason, l.usage_day, l.model, l.agent, l.is_batch, l.counting,
-      l.is_unmapped, l.features,
+    select l.client_id, l.reason, l.usage_day, l.model, l.agent, l.kind, l.features,
       count(*) as logs, sum(l.requests) as requests, sum(l.total_cost) as total_cost,
       sum(l.input_tokens) as input, count(l.input_cost) as input_logs,
       sum(l.input_cost) as input_cost,
@@ -142,8 +149,7 @@ begin
       count(*) filter (where l.reasoning <> 0) as reasoning_logs,
       sum(l.web_searches) as searches, count(*) filter (where l.web_searches <> 0) as search_logs
     from owned l
-    group by l.client_id, l.reason, l.usage_day, l.model, l.agent, l.is_batch, l.counting,
-      l.is_unmapped, l.features
+    group by l.client_id, l.reason, l.usage_day, l.model, l.agent, l.kind, l.features
   ), groups as (
     select s.*, case when s.reason not in ('too_many_keys', 'dismissed') or s.features is null
           then s.reason
@@ -156,9 +162,10 @@ begin
       s.output
         - case when billing.is_within(s.reasoning, s.counting, s.model = any (reasoning_within))
           then s.reasoning else 0 end as own_output,
-      concat(case when s.is_batch then 'batch_' end, case when s.is_unmapped then 'unmapped_' end)
-        as prefix
-    from sums s
+      concat(case when s.kind & batch <> 0 then 'batch_' end,
+        case when s.kind & unmapped <> 0 then 'unmapped_' end) as prefix
+    from (select *, case when k.kind & inclusive <> 0 then 'inclusive'
+      when k.kind & exclusive <> 0 then 'exclusive' end as counting from sums k) s
   ), metrics as (
     select g.client_id, g.why, g.usage_day, g.model,
       case when m.token then g.prefix || m.metric else m.metric end as metric,
