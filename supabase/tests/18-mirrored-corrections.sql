@@ -50,9 +50,9 @@ select is(pg_temp.correct('{"input_tokens": 7, "output_tokens": 5, "cache_read_t
 insert into public.agent_usage_logs (agent, model, input_tokens, output_tokens, web_searches,
   other_features, input_cost, output_cost, total_cost, metadata, client_id, "timestamp")
 select distinct concat('TWIN ', batch, counting), model, 7, 5, 2,
-  '{"images": 1, "pages": 2}'::jsonb, 0.1, 0.02, 0.3, jsonb_build_object('cache_read_tokens', 9, 'reasoning_tokens', 6, 'cache_write_tokens', 4,
-    'batch', batch, 'counting', counting), '00000000-0000-0000-0000-00000000000a'::uuid,
-  '2026-06-10 12:00Z'::timestamptz
+  '{"images": 1, "pages": 2}'::jsonb, 0.1, 0.02, 0.3, jsonb_build_object('cache_read_tokens', 9,
+    'reasoning_tokens', 6, 'cache_write_tokens', 4, 'batch', batch, 'counting', counting),
+  '00000000-0000-0000-0000-00000000000a'::uuid, '2026-06-10 12:00Z'::timestamptz
 from calls;
 select _billing.rollup();
 analyze public.usage_records;
