@@ -6,7 +6,7 @@ import { type LoggerOptions, timeOrderedId, usageLogger } from "./usage-logger.t
 
 const CALL = { agent: "SCHOLAR", model: "claude-sonnet", input_tokens: 1 };
 const Batch = z.object({
-  events: z.array(z.object({ id: z.uuid(), model: z.string(), metadata: z.unknown() })),
+  events: z.array(z.object({ id: z.uuid(), model: z.string(), metadata: z.unknown().optional() })),
 });
 
 /** A server behind supabase-js that stores by id and fails when told; timers that fire when asked. */
