@@ -1137,18 +1137,18 @@ export type Database = {
         Row: {
           "family": string;
           "id": string;
-          "provider": string;
+          "provider": string | null;
         };
         ComputedFields: never;
         Insert: {
           "family": string;
           "id": string;
-          "provider"?: string;
+          "provider"?: string | null;
         };
         Update: {
           "family"?: string;
           "id"?: string;
-          "provider"?: string;
+          "provider"?: string | null;
         };
         Relationships: [
           {
@@ -1295,17 +1295,20 @@ export type Database = {
       "providers": {
         Row: {
           "cache_read_within_input": boolean;
+          "cache_write_within_input": boolean;
           "id": string;
           "reasoning_within_output": boolean;
         };
         ComputedFields: never;
         Insert: {
           "cache_read_within_input": boolean;
+          "cache_write_within_input"?: boolean;
           "id": string;
           "reasoning_within_output": boolean;
         };
         Update: {
           "cache_read_within_input"?: boolean;
+          "cache_write_within_input"?: boolean;
           "id"?: string;
           "reasoning_within_output"?: boolean;
         };

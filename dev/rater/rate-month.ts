@@ -12,7 +12,7 @@ import {
 } from "./fraction.ts";
 import { type TaxLine, taxLines } from "./tax-lines.ts";
 import { type Terms, termsOf } from "./terms.ts";
-import { type UnbillableReason, type Usage, usageOfLogs } from "./usage.ts";
+import { isUnmapped, type UnbillableReason, type Usage, usageOfLogs } from "./usage.ts";
 import { type Unpriced, type UsageLine, usageRater } from "./usage-lines.ts";
 import type { ClientRow, World } from "./world.ts";
 
@@ -49,7 +49,11 @@ export type PeriodResult =
     | { readonly outcome: "skipped" }
     | {
       readonly outcome: "blocked";
-      readonly reason: "unpriced_usage" | "negative_total" | "out_of_range";
+      readonly reason:
+        | "unknown_provider"
+        | "unpriced_usage"
+        | "negative_total"
+        | "out_of_range";
       readonly unpriced: readonly Unpriced[];
     }
   );
@@ -115,6 +119,9 @@ function resultOf(
 ): PeriodResult {
   const head = { client, period, currency: terms.currency };
   const blocked = { ...head, outcome: "blocked", unpriced } as const;
+  if (unpriced.some(({ metric }) => isUnmapped(metric))) {
+    return { ...blocked, reason: "unknown_provider" };
+  }
   if (unpriced.length > 0) return { ...blocked, reason: "unpriced_usage" };
   const discountable = [...usageLines, ...minimumLine(usageLines, terms)];
   const discount = discountLine(discountable, terms);

@@ -19,7 +19,8 @@ export async function readWorld(sql: Sql): Promise<World> {
     default_client_id: settings?.default_client_id,
     models: await sql`select id, family, provider from public.models`,
     providers: await sql`
-      select id, cache_read_within_input, reasoning_within_output from public.providers`,
+      select id, cache_read_within_input, cache_write_within_input, reasoning_within_output
+      from public.providers`,
     currencies: await sql`select code, exponent from public.currencies`,
     prices: await sql`
       select id, client_id, model, family, metric, currency, pricing_model, unit_amount::text,

@@ -30,7 +30,49 @@ Deno.test("each token is counted once, whatever the provider counts it within", 
     output_tokens: "500",
     ...apart,
   });
-  assert.deepEqual(used("unheard-of"), { input_tokens: "1000", output_tokens: "500", ...apart });
+});
+
+Deno.test("a log says how it counts, before the provider of its model", () => {
+  const used = (model: string, counting: string) =>
+    units({ ...tokens, model, metadata: `${metadata.slice(0, -1)}, "counting": ${counting}}` });
+  for (const model of ["claude-sonnet", "gpt-4o", "gemini-1.5-pro", "unheard-of"]) {
+    // 1000 − 300 − 7 and 500 − 200.
+    assert.deepEqual(used(model, '"inclusive"'), {
+      input_tokens: "693",
+      output_tokens: "300",
+      ...apart,
+    });
+    assert.deepEqual(used(model, '"exclusive"'), { ...tokens, ...apart });
+    assert.equal(used(model, '"both"'), "invalid_metadata");
+  }
+  assert.deepEqual(used("gpt-4o", "null"), {
+    input_tokens: "700",
+    output_tokens: "300",
+    ...apart,
+  });
+});
+
+Deno.test("where it is not known what parts are part of, tokens have names without a price", () => {
+  const unknown = {
+    unmapped_input_tokens: "1000",
+    unmapped_output_tokens: "500",
+    unmapped_cache_read_tokens: "300",
+    unmapped_cache_write_tokens: "7",
+    unmapped_reasoning_tokens: "200",
+  };
+  for (const model of ["unheard-of", "family-only"]) {
+    assert.deepEqual(units({ ...tokens, model, metadata }), unknown);
+    // Without parts nothing is unknown.
+    assert.deepEqual(
+      units({ ...tokens, model, metadata: '{"cache_read_tokens": 0}' }),
+      tokens,
+    );
+  }
+  assert.deepEqual(
+    units({ model: "unheard-of", metadata: '{"reasoning_tokens": 2, "batch": true}' }),
+    { batch_unmapped_reasoning_tokens: "2" },
+  );
+  assert.equal(units({ other_features: '{"unmapped_pages": 1}' }), "invalid_feature");
 });
 
 Deno.test("a part larger than its whole is cut to it", () => {

@@ -39,8 +39,10 @@ export interface UsageOfLogs {
   readonly unbillable: ReadonlyMap<UnbillableReason, number>;
 }
 
-interface Provider {
+/** What a log's counts are part of. */
+interface Counting {
   readonly cache_read_within_input: boolean;
+  readonly cache_write_within_input: boolean;
   readonly reasoning_within_output: boolean;
 }
 type Units = readonly (readonly [metric: string, quantity: Fraction])[];
@@ -63,7 +65,16 @@ const BUILT_IN: ReadonlySet<string> = new Set([
 /** No agent ran before or after these; days far beyond would fall out of any calendar. */
 const FIRST_INSTANT = parseInstant("1970-01-01T00:00:00");
 const LAST_INSTANT = parseInstant("2200-01-01T00:00:00");
-const NO_OVERLAP: Provider = { cache_read_within_input: false, reasoning_within_output: false };
+const EXCLUSIVE: Counting = {
+  cache_read_within_input: false,
+  cache_write_within_input: false,
+  reasoning_within_output: false,
+};
+const INCLUSIVE: Counting = {
+  cache_read_within_input: true,
+  cache_write_within_input: true,
+  reasoning_within_output: true,
+};
 
 /** Adds up what the logs say each client used. */
 export function usageOfLogs(world: World): UsageOfLogs {
@@ -95,10 +106,11 @@ export function usageOfLogs(world: World): UsageOfLogs {
   return { usage: [...totals.values()], unbillable };
 }
 
-function providers(world: World): (model: string) => Provider {
+/** How the provider of a model counts; undefined where it is not known. */
+function providers(world: World): (model: string) => Counting | undefined {
   const byId = new Map(world.providers.map((provider) => [provider.id, provider]));
-  const byModel = new Map(world.models.map((model) => [model.id, byId.get(model.provider)]));
-  return (model) => byModel.get(model) ?? NO_OVERLAP;
+  const byModel = new Map(world.models.map(({ id, provider }) => [id, byId.get(provider ?? "")]));
+  return (model) => byModel.get(model);
 }
 
 type Billable = Extract<Attribution, { client: unknown }> & { readonly units: Units };
@@ -106,7 +118,7 @@ type Billable = Extract<Attribution, { client: unknown }> & { readonly units: Un
 function unitsOf(
   log: LogRow,
   attribution: Attribution,
-  provider: Provider,
+  provider: Counting | undefined,
 ): Billable | { readonly reason: UnbillableReason } {
   if ("reason" in attribution) return attribution;
   const at = parseInstant(log.timestamp);
@@ -130,10 +142,11 @@ function callsOf({ corrects_id, metadata }: LogRow): number {
 }
 
 /**
- * Tokens, each counted once: what a provider reports as a part of input or output is taken out of
- * it. A part larger than its whole is cut to the whole.
+ * Tokens, each counted once: what is reported as a part of input or output is taken out of it, as
+ * the log says, else as its model's provider counts. A part larger than its whole is cut to the
+ * whole. Where neither is known its tokens are counted under names that have no price.
  */
-function tokensOf(log: LogRow, provider: Provider): Units | undefined {
+function tokensOf(log: LogRow, provider: Counting | undefined): Units | undefined {
   const input = whole(BigInt(log.input_tokens));
   const output = whole(BigInt(log.output_tokens));
   if (log.metadata === "{}") return [["input_tokens", input], ["output_tokens", output]];
@@ -142,22 +155,38 @@ function tokensOf(log: LogRow, provider: Provider): Units | undefined {
   const write = countIn(metadata, "cache_write_tokens");
   const reasoning = countIn(metadata, "reasoning_tokens");
   if (read === undefined || write === undefined || reasoning === undefined) return undefined;
-  const cached = provider.cache_read_within_input ? partOf(read, input) : read;
-  const thought = provider.reasoning_within_output ? partOf(reasoning, output) : reasoning;
+  const said = countingIn(metadata);
+  if (said === "invalid") return undefined;
+  const known = said ?? provider;
+  const within = known ?? EXCLUSIVE;
+  const cached = within.cache_read_within_input ? partOf(read, input) : read;
+  const uncached = within.cache_read_within_input ? subtract(input, cached) : input;
+  const written = within.cache_write_within_input ? partOf(write, uncached) : write;
+  const thought = within.reasoning_within_output ? partOf(reasoning, output) : reasoning;
   // A row that takes another back has the opposite sign in all that it counts.
   const negates = log.corrects_id !== null && member(metadata, "negates") !== undefined;
   const isWrong = (count: Fraction) => compare(count, ZERO) === (negates ? 1 : -1);
   if ([read, write, reasoning].some(isWrong)) return undefined;
+  const isKnown = known !== undefined || [read, write, reasoning].every(isZero);
   const units: Units = [
-    ["input_tokens", provider.cache_read_within_input ? subtract(input, cached) : input],
-    ["output_tokens", provider.reasoning_within_output ? subtract(output, thought) : output],
+    ["input_tokens", within.cache_write_within_input ? subtract(uncached, written) : uncached],
+    ["output_tokens", within.reasoning_within_output ? subtract(output, thought) : output],
     ["cache_read_tokens", cached],
-    ["cache_write_tokens", write],
+    ["cache_write_tokens", written],
     ["reasoning_tokens", thought],
   ];
-  return member(metadata, "batch") === true
-    ? units.map(([metric, quantity]) => [`batch_${metric}`, quantity] as const)
-    : units;
+  const prefix = `${member(metadata, "batch") === true ? "batch_" : ""}${
+    isKnown ? "" : "unmapped_"
+  }`;
+  return units.map(([metric, quantity]) => [`${prefix}${metric}`, quantity] as const);
+}
+
+/** How a log says that it counts, if it does. */
+function countingIn(metadata: ExactJson): Counting | "invalid" | undefined {
+  const value = member(metadata, "counting");
+  if (value === undefined || value === null) return undefined;
+  if (value === "inclusive") return INCLUSIVE;
+  return value === "exclusive" ? EXCLUSIVE : "invalid";
 }
 
 function countIn(metadata: ExactJson, key: string): Fraction | undefined {
@@ -190,7 +219,12 @@ function featuresOf(log: LogRow): Units | undefined {
 
 /** A feature called like a count of the log's own would be added to it. */
 function isBuiltIn(metric: string): boolean {
-  return metric.startsWith("batch_") || BUILT_IN.has(metric);
+  return metric.startsWith("batch_") || metric.startsWith("unmapped_") || BUILT_IN.has(metric);
+}
+
+/** Tokens of which it is not known what they are part of. */
+export function isUnmapped(metric: string): boolean {
+  return /^(batch_)?unmapped_/.test(metric);
 }
 
 /** A number that can be summed; one of thousands of digits is nobody's usage. */

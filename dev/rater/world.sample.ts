@@ -3,6 +3,12 @@ import type { ClientRow, ConfigRow, LogRow, PriceRow, World } from "./world.ts";
 /** The client of `sampleWorld`. */
 export const CLIENT = "11111111-1111-4111-8111-111111111111";
 
+const beside = {
+  cache_read_within_input: false,
+  cache_write_within_input: false,
+  reasoning_within_output: false,
+};
+
 /** A world for tests: one UTC client, no minimum, one price list entry per token kind. */
 export function sampleWorld(parts: Partial<World> = {}): World {
   return {
@@ -14,11 +20,12 @@ export function sampleWorld(parts: Partial<World> = {}): World {
       { id: "claude-sonnet", family: "claude-sonnet", provider: "anthropic" },
       { id: "gpt-4o", family: "gpt-4o", provider: "openai" },
       { id: "gemini-1.5-pro", family: "gemini-1.5-pro", provider: "google" },
+      { id: "family-only", family: "claude-sonnet", provider: null },
     ],
     providers: [
-      { id: "anthropic", cache_read_within_input: false, reasoning_within_output: true },
-      { id: "openai", cache_read_within_input: true, reasoning_within_output: true },
-      { id: "google", cache_read_within_input: true, reasoning_within_output: false },
+      { id: "anthropic", ...beside, reasoning_within_output: true },
+      { id: "openai", ...beside, cache_read_within_input: true, reasoning_within_output: true },
+      { id: "google", ...beside, cache_read_within_input: true },
     ],
     currencies: [
       { code: "USD", exponent: 2 },

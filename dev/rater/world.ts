@@ -36,11 +36,16 @@ export const assignmentRow = z.object({
   ends_at: instant,
 });
 
-export const modelRow = z.object({ id: z.string(), family: z.string(), provider: z.string() });
+export const modelRow = z.object({
+  id: z.string(),
+  family: z.string(),
+  provider: z.string().nullable(),
+});
 
 export const providerRow = z.object({
   id: z.string(),
   cache_read_within_input: z.boolean(),
+  cache_write_within_input: z.boolean(),
   reasoning_within_output: z.boolean(),
 });
 

@@ -40,6 +40,25 @@ export function isFeatureName(name: string): boolean {
 }
 
 /**
+ * What a call's counts are part of. inclusive: input contains the tokens read from and written to
+ * a cache, output contains reasoning (OpenTelemetry's convention). exclusive: each count stands
+ * beside the others.
+ */
+export const Counting = z.enum(["inclusive", "exclusive"]);
+
+const Counted = z.looseObject({ counting: Counting.nullish() });
+/** The agent's to fill; what billing reads of it has to be readable. */
+const Metadata = JsonObject.superRefine((metadata, context) => {
+  const issues = Counted.safeParse(metadata).error?.issues ?? [];
+  if (!issues.some(({ path }) => path[0] === "counting")) return;
+  context.addIssue({
+    code: "custom",
+    path: ["counting"],
+    message: 'is neither "inclusive" nor "exclusive"',
+  });
+});
+
+/**
  * One model call as agents log it: the columns of `agent_usage_logs` that a writer may set. `id`
  * makes a retry safe. Usage events correct nothing: that is an operator's act, in SQL.
  */
@@ -56,7 +75,7 @@ export const UsageEvent = z.strictObject({
   output_cost: cost.default(0),
   feature_cost: cost.default(0),
   total_cost: cost.default(0),
-  metadata: JsonObject.default({}),
+  metadata: Metadata.default({}),
   timestamp: Timestamp.optional(),
   client_id: Id.nullable().optional(),
 }).superRefine((event, context) => {

@@ -126,7 +126,8 @@ export const resolveQuarantine = {
   id: "resolveQuarantine",
   method: "POST",
   path: "/billing/quarantine/resolve",
-  summary: "Release usage: assign its agent, price its metric, or name its model's family",
+  summary:
+    "Release usage: assign its agent, price its metric, or map its model to family and provider",
   body: z.discriminatedUnion("action", [
     z.strictObject({
       action: z.literal("assign_agent"),
@@ -140,7 +141,13 @@ export const resolveQuarantine = {
       action: z.literal("map_model"),
       model: words(200),
       family: words(200),
-      provider: z.enum(["anthropic", "openai", "google", "other"]).default("other"),
+      provider: z.enum(["anthropic", "openai", "google", "other", "other_inclusive"]).meta({
+        description:
+          "How its calls count tokens. anthropic: cache beside input, reasoning within " +
+          "output. openai: cached within input, reasoning within output. google: cached within " +
+          "input, reasoning beside output. other: each count beside the others. other_inclusive: " +
+          "all that the cache did within input, reasoning within output (OpenTelemetry).",
+      }),
     }),
   ]),
   answer: z.strictObject({ remaining: Remaining }),

@@ -231,7 +231,7 @@ export const createPrice = {
   ...made,
   id: "createPrice",
   path: "/billing/prices",
-  summary: "Add a price; releases usage that had none",
+  summary: "Add a price; releases usage that had none, of models whose provider is known",
   body: NewPrice,
   answer: Price,
 } as const satisfies Route;

@@ -5,18 +5,22 @@ import { billingClient } from "./billing-client.ts";
 import { type LoggerOptions, timeOrderedId, usageLogger } from "./usage-logger.ts";
 
 const CALL = { agent: "SCHOLAR", model: "claude-sonnet", input_tokens: 1 };
-const Batch = z.object({ events: z.array(z.object({ id: z.uuid(), model: z.string() })) });
+const Batch = z.object({
+  events: z.array(z.object({ id: z.uuid(), model: z.string(), metadata: z.unknown().optional() })),
+});
 
 /** A server behind supabase-js that stores by id and fails when told; timers that fire when asked. */
 function world(options: LoggerOptions = {}) {
   const stored = new Set<string>();
   const batches: number[] = [];
+  const told: unknown[] = [];
   const timers: { wait: number; fire: () => void }[] = [];
   const state = { status: 200, loseAnswers: false };
   const answer = (_: string | URL | Request, init?: RequestInit) => {
     if (state.status !== 200) return Promise.resolve(new Response("{}", { status: state.status }));
     const { events } = Batch.parse(JSON.parse(String(init?.body)));
     batches.push(events.length);
+    told.push(...events.map(({ metadata }) => metadata));
     const results = events.map(({ id, model }, index) => {
       const result = model === "bad" ? "invalid" : stored.has(id) ? "duplicate" : "inserted";
       if (result === "inserted") stored.add(id);
@@ -40,7 +44,7 @@ function world(options: LoggerOptions = {}) {
       return () => timers.splice(timers.indexOf(timer), 1);
     },
   }, options);
-  return { logger, stored, batches, timers, state };
+  return { logger, stored, batches, told, timers, state };
 }
 
 Deno.test("calls wait for each other and go in batches", async () => {
@@ -99,6 +103,19 @@ Deno.test("a call that the server never takes is told and holds up nothing", asy
   assert.equal(await logger.flush(), 0);
   assert.deepEqual(rejected, ["bad invalid /model is bad"]);
   assert.equal(stored.size, 1);
+});
+
+Deno.test("calls say how they count, where the logger is told and they do not say it", async () => {
+  const { logger, told } = world({ counting: "inclusive" });
+  logger.log(CALL);
+  logger.log({ ...CALL, metadata: { cache_read_tokens: 1 } });
+  logger.log({ ...CALL, metadata: { counting: "exclusive" } });
+  await logger.flush();
+  assert.deepEqual(told, [
+    { counting: "inclusive" },
+    { counting: "inclusive", cache_read_tokens: 1 },
+    { counting: "exclusive" },
+  ]);
 });
 
 Deno.test("after close nothing is taken", async () => {

@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import { MAX_EVENTS, type UsageEvent } from "../api/events.ts";
+import { type Counting, MAX_EVENTS, type UsageEvent } from "../api/events.ts";
 import { ingestUsage } from "../api/events.ts";
 import type { Problem } from "../errors.ts";
 import type { BillingClient } from "./billing-client.ts";
@@ -24,6 +24,12 @@ export interface LoggerOptions extends LoggerReports {
   readonly batchSize?: number;
   /** Milliseconds that a call waits for a batch to fill, 2,000 unless given. */
   readonly flushEvery?: number;
+  /**
+   * What the counts of all calls are part of, for those that do not say it in `metadata.counting`:
+   * set it where one instrumentation or gateway tells calls of several providers alike. Unless
+   * given, each call counts as the provider of its model.
+   */
+  readonly counting?: z.infer<typeof Counting>;
 }
 
 /** What the logger is given from outside. */
@@ -51,7 +57,7 @@ const LONGEST_WAIT = 60_000;
  * it: a batch that is sent twice is stored once. Memory is bounded by `maxBuffered`.
  */
 export function usageLogger(ports: LoggerPorts, options: LoggerOptions = {}): UsageLogger {
-  const { maxBuffered = 10_000, flushEvery = 2000 } = options;
+  const { maxBuffered = 10_000, flushEvery = 2000, counting } = options;
   const batchSize = Math.min(options.batchSize ?? 200, MAX_EVENTS);
   const waiting: LoggedCall[] = [];
   let sending: Promise<boolean> | null = null;
@@ -106,7 +112,12 @@ export function usageLogger(ports: LoggerPorts, options: LoggerOptions = {}): Us
         return false;
       }
       const at = ports.now();
-      waiting.push({ id: timeOrderedId(at), timestamp: at.toISOString(), ...call });
+      waiting.push({
+        id: timeOrderedId(at),
+        timestamp: at.toISOString(),
+        ...call,
+        ...counting === undefined ? {} : { metadata: { counting, ...call.metadata } },
+      });
       if (waiting.length >= batchSize && failures === 0) void flush();
       else schedule(flushEvery);
       return true;

@@ -709,10 +709,12 @@ create policy "members and operators read assignments" on public.agent_assignmen
 create table public.providers (
   id text primary key,
   cache_read_within_input boolean not null,
-  reasoning_within_output boolean not null
+  reasoning_within_output boolean not null,
+  cache_write_within_input boolean not null default false
 );
 comment on table public.providers is
-  'Whether a provider reports cached tokens as part of input, reasoning as part of output.';
+  'Whether a provider reports tokens read from or written to a cache as part of input, reasoning as
+   part of output.';
 alter table public.providers enable row level security;
 revoke all on public.providers from anon, authenticated, service_role;
 grant select, insert, update on public.providers to service_role;
@@ -724,10 +726,13 @@ create policy "anyone signed in reads providers" on public.providers
 create table public.models (
   id text primary key,
   family text not null,
-  provider text not null default 'other' references public.providers (id)
+  provider text references public.providers (id)
 );
 comment on table public.models is
   'Known model ids and aliases: the family whose price holds for them, and the provider.';
+comment on column public.models.provider is
+  'How its calls count tokens, where they do not say it themselves. Null: not known; then calls with
+   cache or reasoning tokens block their client''s period (unknown_provider).';
 create index models_provider on public.models (provider);
 alter table public.models enable row level security;
 revoke all on public.models from anon, authenticated, service_role;
@@ -743,11 +748,19 @@ create trigger refuse_truncate before truncate on public.models
 -- 10_parties/models_data.sql
 
 -- Sources: the providers' documentation of their usage objects.
-insert into public.providers (id, cache_read_within_input, reasoning_within_output) values
-  ('anthropic', false, true),  -- input_tokens excludes cache_read_input_tokens; thinking is output
-  ('openai', true, true),      -- cached_tokens inside prompt, reasoning_tokens inside completion
-  ('google', true, false),     -- cachedContent inside promptTokenCount, thoughts beside candidates
-  ('other', false, false)  -- each count says what it says
+insert into public.providers (id, cache_read_within_input, reasoning_within_output,
+  cache_write_within_input)
+values
+  -- input_tokens excludes cache_read_input_tokens; thinking is output
+  ('anthropic', false, true, false),
+  -- cached_tokens inside prompt, reasoning_tokens inside completion
+  ('openai', true, true, false),
+  -- cachedContent inside promptTokenCount, thoughts beside candidates
+  ('google', true, false, false),
+  -- each count stands beside the others
+  ('other', false, false, false),
+  -- OpenTelemetry's convention: all that the cache did inside input, reasoning inside output
+  ('other_inclusive', true, true, true)
 on conflict do nothing;
 
 insert into public.models (id, family, provider) values
@@ -1357,7 +1370,8 @@ comment on table public.usage_records is
   'Aggregated usage: quantity per client, client-local day, model, metric and agent.';
 comment on column public.usage_records.metric is
   'input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens (each also
-   as batch_…), web_searches, requests, or any other key of other_features.';
+   as batch_…), web_searches, requests, or any other key of other_features. Tokens of
+   rows of which it is not known how they count: unmapped_…, batch_unmapped_…, without a price.';
 comment on column public.usage_records.provider_cost is
   'What the usage cost us, USD. A call''s feature_cost stands at its requests.';
 comment on column public.usage_records.log_count is 'Log rows that contributed.';
@@ -1553,13 +1567,52 @@ grant execute on function billing.part_of(numeric, numeric) to service_role;
 -- The names of our own counts: a feature called like one would be added to it.
 create function billing.is_built_in(metric text)
 returns boolean language sql immutable parallel safe
-return starts_with(metric, 'batch_') or metric in ('input_tokens', 'output_tokens',
-  'cache_read_tokens', 'cache_write_tokens', 'reasoning_tokens', 'web_searches', 'requests');
+return starts_with(metric, 'batch_') or starts_with(metric, 'unmapped_')
+  or metric in ('input_tokens', 'output_tokens', 'cache_read_tokens', 'cache_write_tokens',
+    'reasoning_tokens', 'web_searches', 'requests');
 comment on function billing.is_built_in is
   'Whether a metric is one of those that columns and metadata of a log are counted as.';
 
 -- What the view calls, it calls as its reader.
 grant execute on function billing.is_built_in(text) to service_role;
+
+-- Where it is not known how a row counts (attributed_logs.is_unmapped), its cache and reasoning
+-- tokens may be part of its input and output, or stand beside them. All its tokens are recorded
+-- under these names, which cannot have a price: whatever is sold later, none is billed twice.
+create function billing.is_unmapped(metric text)
+returns boolean language sql immutable parallel safe
+return starts_with(metric, 'unmapped_') or starts_with(metric, 'batch_unmapped_');
+comment on function billing.is_unmapped is
+  'Whether a metric counts tokens of which it is not known what they are part of.';
+
+-- What the view calls, it calls as its reader.
+grant execute on function billing.is_unmapped(text) to service_role;
+
+-- How a row says that it counts; before the provider of its model, because it is known best by what
+-- wrote the row: a gateway tells calls of all models alike.
+create function billing.counting_of(metadata jsonb)
+returns text language sql immutable parallel safe
+return case when metadata ? 'counting' then case
+  when metadata -> 'counting' in ('"inclusive"', '"exclusive"') then metadata ->> 'counting'
+  when metadata -> 'counting' <> 'null' then 'invalid' end end;
+comment on function billing.counting_of is
+  'metadata.counting: inclusive (input contains what was read from and written to a cache, output
+   contains reasoning), exclusive (each count stands beside the others), null where the row does not
+   say, invalid for anything else.';
+
+-- What the view calls, it calls as its reader.
+grant execute on function billing.counting_of(jsonb) to service_role;
+
+-- Whether a part is counted within its whole. Parts that are absent are not looked up.
+create function billing.is_within(part numeric, counting text, by_provider boolean)
+returns boolean language sql immutable parallel safe
+return case when part is null then false else
+  case counting when 'inclusive' then true when 'exclusive' then false else by_provider end end;
+comment on function billing.is_within is
+  'Whether a count is part of another, by what the row says, else by its provider.';
+
+-- What the view calls, it calls as its reader.
+grant execute on function billing.is_within(numeric, text, boolean) to service_role;
 
 -- A count inside metadata where there is one: null where absent, NaN where it cannot be read.
 create function _billing.token_count(metadata jsonb, key text)
@@ -1624,9 +1677,12 @@ select
   end as usage_day,
   f.reason,
   l.metadata @> '{"batch": true}' as is_batch,
-  l.input_tokens - case when p.cache_read_within_input then t.cache_read else 0 end as input,
-  l.output_tokens - case when p.reasoning_within_output then t.reasoning else 0 end as output,
+  l.input_tokens - case when t.reading_within then t.cache_read else 0 end
+    - case when t.writing_within then t.cache_write else 0 end as input,
+  l.output_tokens - case when t.reasoning_within then t.reasoning else 0 end as output,
   t.cache_read, t.cache_write, t.reasoning,
+  t.counting is null and p.id is null
+    and coalesce(t.cache_read <> 0 or t.cache_write <> 0 or t.reasoning <> 0, false) as is_unmapped,
   l.web_searches,
   -- A correction is no call of its own; one that retracts its call takes the call back too.
   case when l.corrects_id is null then 1
@@ -1651,10 +1707,14 @@ left join public.models m on m.id = l.model
 left join public.providers p on p.id = m.provider
 cross join lateral (
   select
-    case when p.cache_read_within_input then billing.part_of(k.cache_read, l.input_tokens)
+    w.reading_within, w.writing_within, w.reasoning_within, w.counting,
+    case when w.reading_within then billing.part_of(k.cache_read, l.input_tokens)
       else k.cache_read end as cache_read,
-    k.cache_write,
-    case when p.reasoning_within_output then billing.part_of(k.reasoning, l.output_tokens)
+    -- What was read first, then what is left of what was written.
+    case when w.writing_within then billing.part_of(k.cache_write, l.input_tokens
+        - case when w.reading_within then billing.part_of(k.cache_read, l.input_tokens) else 0 end)
+      else k.cache_write end as cache_write,
+    case when w.reasoning_within then billing.part_of(k.reasoning, l.output_tokens)
       else k.reasoning end as reasoning,
     -- As the log has them: cut to a whole of 0, a count below zero could not be told any more.
     least(k.cache_read, k.cache_write, k.reasoning) as lowest,
@@ -1669,6 +1729,13 @@ cross join lateral (
     from (select l.metadata ?|
       '{cache_read_tokens,cache_write_tokens,reasoning_tokens}'::text[] as counts offset 0) h
     offset 0) k
+  cross join lateral (
+    select c.counting,
+      billing.is_within(k.cache_read, c.counting, p.cache_read_within_input) as reading_within,
+      billing.is_within(k.cache_write, c.counting, p.cache_write_within_input) as writing_within,
+      billing.is_within(k.reasoning, c.counting, p.reasoning_within_output) as reasoning_within
+    from (select billing.counting_of(l.metadata) as counting offset 0) c
+    offset 0) w
   offset 0
 ) t
 cross join lateral (
@@ -1685,7 +1752,8 @@ cross join lateral (
     when l."timestamp" > l.created_at + interval '24 hours' then 'future_timestamp'
     when z.client_id is null and c.claim is null then 'no_client'
     when z.client_id is null then 'unknown_client'
-    when t.cache_read is null or t.cache_write is null or t.reasoning is null
+    when t.counting = 'invalid'
+      or t.cache_read is null or t.cache_write is null or t.reasoning is null
       or case when billing.is_negation(l.corrects_id, l.metadata) then t.highest > 0
         else t.lowest < 0 end
       then 'invalid_metadata'
@@ -2151,10 +2219,18 @@ declare
   -- cost more to ask, are asked in between.
   surely_new constant xid8 := greatest(pg_snapshot_xmax(since.snapshot), since.own_transaction);
   surely_seen constant xid8 := least(pg_snapshot_xmin(upto.snapshot), upto.own_transaction);
-  cache_within constant text[] := array(select m.id from public.models m
+  reading_within constant text[] := array(select m.id from public.models m
     join public.providers p on p.id = m.provider where p.cache_read_within_input);
+  writing_within constant text[] := array(select m.id from public.models m
+    join public.providers p on p.id = m.provider where p.cache_write_within_input);
   reasoning_within constant text[] := array(select m.id from public.models m
     join public.providers p on p.id = m.provider where p.reasoning_within_output);
+  mapped constant text[] := array(select m.id from public.models m where m.provider is not null);
+  -- Kinds of rows, as bits.
+  batch constant integer := 1;
+  inclusive constant integer := 2;
+  exclusive constant integer := 4;
+  unmapped constant integer := 8;
   kept_from constant timestamptz := (select greatest(w.kept_from, '1970-01-01 00:00+00')
     from billing.usage_watermark w);
   holding constant boolean := exists (select from billing.held_logs);
@@ -2174,6 +2250,7 @@ begin
       coalesce(l.metadata -> 'batch' = 'true', false) as is_batch,
       case when l.corrects_id is null then 1
         when l.metadata @> '{"retracts": true}' then -1 else 0 end as requests,
+      billing.counting_of(l.metadata) as counting,
       _billing.token_count(l.metadata, 'cache_read_tokens') as cache_read,
       _billing.token_count(l.metadata, 'cache_write_tokens') as cache_write,
       _billing.token_count(l.metadata, 'reasoning_tokens') as reasoning
@@ -2189,8 +2266,13 @@ begin
     -- see that it leaves nothing out, and would read the rows with one process.
     offset '0'
   ), owned as not materialized (
-    select coalesce(o.client_id, d.client_id) as client_id, l.agent, l.model, l.is_batch,
-      l.features, l.input_tokens, l.output_tokens, l.web_searches, l.total_cost, l.requests,
+    select coalesce(o.client_id, d.client_id) as client_id, l.agent, l.model, l.features,
+      -- What rows of a group have in common besides: one number, because each row is grouped by it.
+      case when l.is_batch then batch else 0 end
+        + case l.counting when 'inclusive' then inclusive when 'exclusive' then exclusive else 0 end
+        + case when (l.cache_read <> 0 or l.cache_write <> 0 or l.reasoning <> 0)
+          and l.counting is null and l.model <> all (mapped) then unmapped else 0 end as kind,
+      l.input_tokens, l.output_tokens, l.web_searches, l.total_cost, l.requests,
       case when l."timestamp" >= kept_from and l."timestamp" < '2200-01-01 00:00+00'
         then greatest(coalesce(o.effective_from, d.effective_from),
           (l."timestamp" at time zone coalesce(o.time_zone, d.time_zone, 'UTC'))::date)
@@ -2202,7 +2284,8 @@ begin
         when l.is_future then 'future_timestamp'
         when o.client_id is null and l.claim is not null then 'unknown_client'
         when o.client_id is null and d.client_id is null then 'no_client'
-        when l.cache_read = 'NaN' or l.cache_write = 'NaN' or l.reasoning = 'NaN'
+        when l.counting = 'invalid'
+          or l.cache_read = 'NaN' or l.cache_write = 'NaN' or l.reasoning = 'NaN'
           or case when l.negates then l.cache_read > 0 or l.cache_write > 0 or l.reasoning > 0
             else l.cache_read < 0 or l.cache_write < 0 or l.reasoning < 0 end
           then 'invalid_metadata'
@@ -2215,16 +2298,25 @@ begin
           then 'dismissed'
       end as reason,
       -- What a provider counts within something else is not counted there a second time.
-      case when l.cache_read is not null and l.model = any (cache_within)
+      case when billing.is_within(l.cache_read, l.counting, l.model = any (reading_within))
         then billing.part_of(l.cache_read, l.input_tokens) else l.cache_read end as cache_read,
-      l.cache_write,
-      case when l.reasoning is not null and l.model = any (reasoning_within)
+      case when billing.is_within(l.cache_write, l.counting, l.model = any (writing_within))
+        then billing.part_of(l.cache_write, l.input_tokens - case
+          when billing.is_within(l.cache_read, l.counting, l.model = any (reading_within))
+          then billing.part_of(l.cache_read, l.input_tokens) else 0 end)
+        else l.cache_write end as cache_write,
+      case when billing.is_within(l.reasoning, l.counting, l.model = any (reasoning_within))
         then billing.part_of(l.reasoning, l.output_tokens) else l.reasoning end as reasoning,
-      case when l.cache_read is not null and l.model = any (cache_within)
-          then case when l.input_tokens <> billing.part_of(l.cache_read, l.input_tokens)
-            then l.input_cost end
-        when l.input_tokens <> 0 then l.input_cost end as input_cost,
-      case when l.reasoning is not null and l.model = any (reasoning_within)
+      case when coalesce(l.cache_read, l.cache_write) is null
+          then case when l.input_tokens <> 0 then l.input_cost end
+        when l.input_tokens <> billing.part_of(
+            case when billing.is_within(l.cache_read, l.counting, l.model = any (reading_within))
+              then l.cache_read else 0 end
+            + case
+              when billing.is_within(l.cache_write, l.counting, l.model = any (writing_within))
+              then l.cache_write else 0 end, l.input_tokens)
+          then l.input_cost end as input_cost,
+      case when billing.is_within(l.reasoning, l.counting, l.model = any (reasoning_within))
           then case when l.output_tokens <> billing.part_of(l.reasoning, l.output_tokens)
             then l.output_cost end
         when l.output_tokens <> 0 then l.output_cost end as output_cost
@@ -2239,7 +2331,7 @@ begin
     offset '0'
   ), sums as materialized (
     -- Features by their text: equal numbers of other lengths (1, 1.000…) are judged by themselves.
-    select l.client_id, l.reason, l.usage_day, l.model, l.agent, l.is_batch, l.features,
+    select l.client_id, l.reason, l.usage_day, l.model, l.agent, l.kind, l.features,
       count(*) as logs, sum(l.requests) as requests, sum(l.total_cost) as total_cost,
       sum(l.input_tokens) as input, count(l.input_cost) as input_logs,
       sum(l.input_cost) as input_cost,
@@ -2253,19 +2345,26 @@ begin
       count(*) filter (where l.reasoning <> 0) as reasoning_logs,
       sum(l.web_searches) as searches, count(*) filter (where l.web_searches <> 0) as search_logs
     from owned l
-    group by l.client_id, l.reason, l.usage_day, l.model, l.agent, l.is_batch, l.features
+    group by l.client_id, l.reason, l.usage_day, l.model, l.agent, l.kind, l.features
   ), groups as (
     select s.*, case when s.reason not in ('too_many_keys', 'dismissed') or s.features is null
           then s.reason
         else coalesce(billing.feature_reason(s.features::jsonb), s.reason) end as why,
-      s.input - case when s.model = any (cache_within)
-        then coalesce(s.cache_read, 0) else 0 end as own_input,
-      s.output - case when s.model = any (reasoning_within)
-        then coalesce(s.reasoning, 0) else 0 end as own_output
-    from sums s
+      s.input
+        - case when billing.is_within(s.cache_read, s.counting, s.model = any (reading_within))
+          then s.cache_read else 0 end
+        - case when billing.is_within(s.cache_write, s.counting, s.model = any (writing_within))
+          then s.cache_write else 0 end as own_input,
+      s.output
+        - case when billing.is_within(s.reasoning, s.counting, s.model = any (reasoning_within))
+          then s.reasoning else 0 end as own_output,
+      concat(case when s.kind & batch <> 0 then 'batch_' end,
+        case when s.kind & unmapped <> 0 then 'unmapped_' end) as prefix
+    from (select *, case when k.kind & inclusive <> 0 then 'inclusive'
+      when k.kind & exclusive <> 0 then 'exclusive' end as counting from sums k) s
   ), metrics as (
     select g.client_id, g.why, g.usage_day, g.model,
-      case when g.is_batch and m.token then 'batch_' || m.metric else m.metric end as metric,
+      case when m.token then g.prefix || m.metric else m.metric end as metric,
       g.agent, m.quantity, m.cost, m.logs
     from groups g cross join lateral (values
       ('input_tokens', true, g.own_input, g.input_cost, g.input_logs),
@@ -2572,7 +2671,8 @@ create view _billing.log_keys with (security_invoker = true) as
 select l.id, l.seq, l.stored_by, l."timestamp", l.client_id, l.usage_day, l.agent, l.model, k.metric
 from billing.attributed_logs l
 cross join lateral (
-  select case when l.is_batch then 'batch_' || m.metric else m.metric end as metric
+  select concat(case when l.is_batch then 'batch_' end,
+    case when l.is_unmapped then 'unmapped_' end, m.metric) as metric
   from (values ('input_tokens', l.input), ('output_tokens', l.output),
     ('cache_read_tokens', l.cache_read), ('cache_write_tokens', l.cache_write),
     ('reasoning_tokens', l.reasoning)) m(metric, quantity)
@@ -3414,7 +3514,9 @@ declare
   counts constant text[] := '{input_tokens,output_tokens,web_searches,input_cost,output_cost,
     feature_cost,total_cost,other_features,cache_read_tokens,cache_write_tokens,
     reasoning_tokens}'::text[];
-  parts constant text[] := '{cache_read_tokens,cache_write_tokens,reasoning_tokens}'::text[];
+  -- What stands in metadata; counting says what the others are part of.
+  parts constant text[] := '{cache_read_tokens,cache_write_tokens,reasoning_tokens,
+    counting}'::text[];
   standing public.agent_usage_logs;
   restated public.agent_usage_logs;
   wrong text;
@@ -3422,13 +3524,14 @@ begin
   perform billing.require_second_factor();
   select string_agg(k.key, ', ' order by k.key) into wrong
   from jsonb_each(corrected) k
-  where k.key <> all (counts) or case k.key
+  where k.key <> all (counts || '{counting}'::text[]) or case k.key
+    when 'counting' then k.value not in ('"inclusive"', '"exclusive"', 'null')
     when 'other_features' then jsonb_typeof(k.value) <> 'object' or k.value @? '$.* ? (@ < 0)'
     else jsonb_typeof(k.value) <> 'number' or k.value @? '$ ? (@ < 0)' end;
   if wrong is not null then
     perform billing.raise_error('invalid_argument', format('cannot correct: %s', wrong),
       'what is right is a number of 0 or more for any of ' || array_to_string(counts, ', ')
-      || '; other_features is an object of them');
+      || '; other_features is an object of them; counting is inclusive, exclusive or null');
   end if;
   if btrim(coalesce(reason, '')) = '' then
     perform billing.raise_error('invalid_argument', 'a correction needs a reason');
@@ -4150,7 +4253,11 @@ on conflict do nothing;
 -- Metrics that are counted and not sold.
 
 -- Metrics that need no price: they are billed where one exists.
-create table billing.unbilled_metrics (metric text primary key, why text not null);
+create table billing.unbilled_metrics (
+  metric text primary key
+    constraint unbilled_metrics_counting_known check (not billing.is_unmapped(metric)),
+  why text not null
+);
 comment on table billing.unbilled_metrics is
   'Metrics that may go without a price; usage of all others must have one.';
 alter table billing.unbilled_metrics enable row level security;
@@ -4412,6 +4519,27 @@ create constraint trigger count_terms_change after insert or update or delete
   on public.stripe_meters
   deferrable initially deferred for each row
   execute function _billing.count_terms_change('client_id');
+
+-- 30_pricing/unmapped_metrics.sql
+
+-- Tokens of which it is not known what they are part of (billing.is_unmapped) cannot be sold: a
+-- price would bill what stands in input or output a second time.
+create function _billing.refuse_unmapped_metric() returns trigger
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  perform billing.raise_error('invalid_argument',
+    format('%s cannot have a %s', new.metric, tg_argv[0]),
+    'map the model to its provider, or log metadata.counting: then its tokens are counted under '
+      || 'the names that can, ' || regexp_replace(new.metric, 'unmapped_', ''));
+  return null;
+end $$;
+
+create trigger refuse_unmapped_metric before insert or update of metric on public.prices
+  for each row when (billing.is_unmapped(new.metric))
+  execute function _billing.refuse_unmapped_metric('price');
+create trigger refuse_unmapped_metric before insert or update of metric on public.stripe_meters
+  for each row when (billing.is_unmapped(new.metric))
+  execute function _billing.refuse_unmapped_metric('meter');
 
 -- 35_books/invoices.sql
 
@@ -5900,7 +6028,19 @@ set enable_nestloop = off as $$
     'add it to prices and run again')
   from unnest(findings) u
   join unnest(targets) t using (client_id, period_start)
-  where u.metric is not null
+  where u.metric is not null and not billing.is_unmapped(u.metric)
+  group by u.client_id, u.period_start, t.period_end
+  union all
+  select u.client_id, u.period_start, 'unknown_provider', format(
+    'it is not known whether tokens are counted within input and output or beside them in %s: %s; '
+      || 'map each model to its provider (action map_model, or a row of public.models) or log '
+      || 'metadata.counting, and run again', _billing.period_label(u.period_start, t.period_end),
+    _billing.first_few(array_agg(format('%s of model %s (%s units)',
+      regexp_replace(u.metric, 'unmapped_', ''), u.model, trim_scale(u.quantity))
+      order by u.model, u.metric), 10, '; '))
+  from unnest(findings) u
+  join unnest(targets) t using (client_id, period_start)
+  where billing.is_unmapped(u.metric)
   group by u.client_id, u.period_start, t.period_end
   union all
   select t.client_id, t.period_start, 'currency_mismatch',
@@ -5971,7 +6111,7 @@ comment on function _billing.release_rebuilt is
 -- 40_rating/quarantine.sql
 
 -- What cannot be billed as things are, each with its reason. Nothing of it is lost: an assignment,
--- a client or a price releases it, the next run bills it.
+-- a client, a price or the provider of its model releases it, the next run bills it.
 
 create view billing.quarantine with (security_invoker = true) as
 select q.reason, null::uuid as client_id, q.agent, q.model, null::text as metric,
@@ -5982,7 +6122,8 @@ from billing.quarantined_logs q
 where not exists (select from billing.dismissed_logs d where d.log_id = q.log_id)
 group by q.reason, q.agent, q.model
 union all
-select 'unpriced_usage', u.client_id, u.agent, u.model, u.metric,
+select case when billing.is_unmapped(u.metric) then 'unknown_provider' else 'unpriced_usage' end,
+  u.client_id, u.agent, u.model, u.metric,
   sum(u.log_count)::bigint, min(u.first_day), max(u.last_day)
 from billing.priced_usage(billing.unsettled_targets()) u
 where u.price_id is null
@@ -6016,8 +6157,8 @@ from public.invoice_items i
 where i.section_start is null and i.invoice_id is null and billing.has_ended(i.client_id)
 group by i.client_id;
 comment on view billing.quarantine is
-  'What is not billed: usage of nobody, unreadable, without a price, outside a client''s service;
-   items that no invoice will take (make one by create_one_off_invoice).';
+  'What is not billed: usage of nobody, unreadable, without a price, of an unknown provider, outside
+   a client''s service; items that no invoice will take (make one by create_one_off_invoice).';
 revoke all on billing.quarantine from public;
 grant select on billing.quarantine to service_role;
 
@@ -9159,7 +9300,7 @@ end $$;
 
 -- Settles up to so many clients of an open run that nobody else holds. Returns how many; 0 where
 -- all are settled, or held by other sessions at this moment.
-create function billing.settle_batch(run_id bigint, batch_size integer default 100)
+create function billing.settle_batch(run_id bigint, batch_size integer default 50)
 returns integer language plpgsql security definer
 set search_path = pg_catalog, pg_temp set jit = off set enable_seqscan = off set work_mem = '64MB'
 set lock_timeout = '5s' as $$
@@ -10781,6 +10922,29 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
 $$;
 comment on function _billing.unpriced_notice is 'One message of all usage without a price.';
 
+create function _billing.unmapped_notice()
+returns table (names text, message text, client_id uuid)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  with missing as (
+    select q.model, min(q.client_id::text)::uuid as client_id,
+      count(distinct q.client_id) as clients, sum(q.rows) as rows
+    from (select q.client_id, q.model, max(q.rows) as rows from billing.quarantine q
+      where q.reason = 'unknown_provider' group by q.client_id, q.model) q
+    group by q.model
+  )
+  select md5(string_agg(m.model, ',' order by m.model)),
+    format('It is not known how tokens are counted of %s, and the months of the clients that use '
+      || 'it cannot be billed: %s. Map each model to its provider: insert into public.models (id, '
+      || 'family, provider) … on conflict (id) do update set provider = excluded.provider.',
+      case when count(*) = 1 then 'a model' else count(*) || ' models' end,
+      _billing.first_few(array_agg(format('%s (%s clients, %s log rows)', m.model, m.clients,
+        m.rows) order by m.rows desc, m.model), 10, '; ')),
+    case when count(*) = 1 and min(m.clients) = 1 then min(m.client_id::text)::uuid end
+  from missing m having count(*) > 0;
+$$;
+comment on function _billing.unmapped_notice is
+  'One message of all models of which it is not known how they count.';
+
 create function _billing.nobody_notice()
 returns table (names text, message text)
 language sql stable set search_path = pg_catalog, pg_temp as $$
@@ -10860,6 +11024,11 @@ returns bigint language sql security definer set search_path = pg_catalog, pg_te
       'Usage without a price', n.message, n.client_id
     from _billing.unpriced_notice() n
     where not _billing.is_told('unpriced', n.names, as_of)
+    union all
+    select format('unmapped:%s:%s', (as_of at time zone 'UTC')::date, n.names), 'high',
+      'Usage of models without a provider', n.message, n.client_id
+    from _billing.unmapped_notice() n
+    where not _billing.is_told('unmapped', n.names, as_of)
     union all
     select format('nobody:%s:%s', (as_of at time zone 'UTC')::date, n.names), 'high',
       'Usage that nobody owns', n.message, null

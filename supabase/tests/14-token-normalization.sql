@@ -36,7 +36,7 @@ select pg_temp.call('GOOGLE', 'gemini-1.5-pro', 5000, 200,
 -- Another: each count says what it says.
 select pg_temp.call('OTHER', 'llama-3', 100, 50,
   '{"cache_read_tokens": 30, "reasoning_tokens": 20}');
--- A model nobody has described yet counts as another.
+-- A model of no known provider: what is part of what is not known, and nothing of it has a price.
 select pg_temp.call('UNKNOWN', 'brand-new-1', 100, 50, '{"reasoning_tokens": 20}');
 -- A subset larger than its whole is at most the whole.
 select pg_temp.call('CLAMPED', 'gpt-4o', 100, 10,
@@ -63,8 +63,9 @@ select results_eq($$select * from pg_temp.counted('OTHER')$$,
   $$values ('cache_read_tokens', 30::numeric), ('input_tokens', 100), ('output_tokens', 50),
     ('reasoning_tokens', 20)$$, 'other providers: as they say');
 select results_eq($$select * from pg_temp.counted('UNKNOWN')$$,
-  $$values ('input_tokens', 100::numeric), ('output_tokens', 50), ('reasoning_tokens', 20)$$,
-  'an undescribed model: as it says');
+  $$values ('unmapped_input_tokens', 100::numeric), ('unmapped_output_tokens', 50),
+    ('unmapped_reasoning_tokens', 20)$$,
+  'a model of no known provider: its tokens stand under metrics that have no price');
 select results_eq($$select * from pg_temp.counted('CLAMPED')$$,
   $$values ('cache_read_tokens', 100::numeric), ('reasoning_tokens', 10)$$,
   'a part is never more than its whole');

@@ -21,7 +21,7 @@ insert into public.agent_assignments (agent, client_id, starts_at, ends_at) valu
 
 -- Rows that no correction could be are summed alike as well.
 alter table public.agent_usage_logs disable trigger refuse_correction;
--- Whatever may stand in a row, each with each; of 36,000 rows a fifth, drawn by their hash.
+-- Whatever may stand in a row, each with each; of 55,440 rows a fifth, drawn by their hash.
 insert into public.agent_usage_logs (agent, model, metadata, "timestamp", client_id, corrects_id,
   other_features, input_tokens, output_tokens, web_searches, input_cost, output_cost, total_cost)
 select agent, model, metadata || extra, at::timestamptz, id::uuid,
@@ -42,7 +42,10 @@ from (
     ('{"cache_read_tokens": 2}'), ('{"cache_read_tokens": 1.5, "reasoning_tokens": 1}'),
     ('{"cache_write_tokens": 3, "reasoning_tokens": 9, "batch": true}'),
     ('{"cache_read_tokens": null}'), ('{"cache_read_tokens": -1}'), ('{"reasoning_tokens": "2"}'),
-    ('{"cache_write_tokens": 1234567890123456789012345678901}')) x(extra)
+    ('{"cache_write_tokens": 1234567890123456789012345678901}'), ('{"counting": "both"}'),
+    ('{"cache_read_tokens": 1, "cache_write_tokens": 1.5, "counting": "inclusive"}'),
+    ('{"cache_write_tokens": 1, "reasoning_tokens": 1, "counting": "exclusive", "batch": true}'),
+    ('{"cache_read_tokens": 2, "counting": null}')) x(extra)
   cross join (values ('2026-06-10 23:59:59.4+00'), ('2026-06-10 23:59:59.5+00'),
     ('2026-06-11 03:59:59+00'), ('infinity'), ('1969-12-31 23:59:59+00')) t(at)
   cross join (values (null), ('00000000-0000-0000-0000-00000000000d'),
@@ -52,7 +55,7 @@ from (
 insert into public.agent_usage_logs (agent, model, metadata, other_features, "timestamp")
 select 'SCHOLAR', 'claude-sonnet', m, f, '2026-06-11 12:00+00'
 from (values ('{}'::jsonb), ('[]'), ('["cache_read_tokens", {"batch": true}]'),
-  ('"cache_read_tokens"'), ('7'), ('null')) m(m)
+  ('"cache_read_tokens"'), ('["counting"]'), ('"counting"'), ('7'), ('null')) m(m)
 cross join (values ('{}'::jsonb), ('[]'), ('"text"'), ('null'), ('{"pages": 1}'),
   ('{"pages": 1.0000000000000000000000000000000000}'), ('{"pages": "1"}'), ('{"requests": 1}'),
   ('{"pages": 9e131071}'), ('{"a\tb": 1}'),
@@ -72,7 +75,7 @@ returns table (client_id uuid, reason text, usage_day date, model text, metric t
       and _billing.is_counted(
         l.stored_by, l.seq, upto.snapshot, upto.own_transaction, upto.own_seq)
   ), sums as (
-    select l.client_id, l.reason, l.usage_day, l.model, l.agent, l.is_batch,
+    select l.client_id, l.reason, l.usage_day, l.model, l.agent, l.is_batch, l.is_unmapped,
       count(*) as logs, sum(l.requests) as requests, sum(l.total_cost) as total_cost,
       sum(l.input) as input, count(*) filter (where l.input <> 0) as input_logs,
       sum(l.input_cost) filter (where l.input <> 0) as input_cost,
@@ -83,10 +86,11 @@ returns table (client_id uuid, reason text, usage_day date, model text, metric t
       sum(l.reasoning) as reasoning, count(*) filter (where l.reasoning <> 0) as reasoning_logs,
       sum(l.web_searches) as searches, count(*) filter (where l.web_searches <> 0) as search_logs
     from scope l
-    group by l.client_id, l.reason, l.usage_day, l.model, l.agent, l.is_batch
+    group by l.client_id, l.reason, l.usage_day, l.model, l.agent, l.is_batch, l.is_unmapped
   ), metrics as (
     select s.client_id, s.reason, s.usage_day, s.model,
-      case when s.is_batch and m.token then 'batch_' || m.metric else m.metric end as metric,
+      concat(case when s.is_batch and m.token then 'batch_' end,
+        case when s.is_unmapped and m.token then 'unmapped_' end, m.metric) as metric,
       s.agent, m.quantity, m.cost, m.logs
     from sums s cross join lateral (values
       ('input_tokens', true, s.input, s.input_cost, s.input_logs),
@@ -141,6 +145,7 @@ select pg_temp.same('without a default client');
 update public.billing_settings set default_client_id = '00000000-0000-0000-0000-00000000000d';
 select pg_temp.same('with one');
 update public.providers set cache_read_within_input = not cache_read_within_input,
+  cache_write_within_input = not cache_write_within_input,
   reasoning_within_output = not reasoning_within_output;
 select pg_temp.same('providers that count the other way round');
 -- Rows of one transaction are told apart by their sequence number.

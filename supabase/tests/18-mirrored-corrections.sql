@@ -10,6 +10,7 @@ values ('00000000-0000-0000-0000-00000000000a', 'Acme', '2026-06-01');
 create temporary table calls as
 select gen_random_uuid() as id, 'A' || n as agent, c.*,
   case when n % 3 = 0 then 70 end as written,
+  case n % 7 when 1 then 'inclusive' when 2 then 'exclusive' end as counting,
   case when n % 5 = 0 then '{}' else '{"images": 2.5, "pages": 0}'::jsonb end as features
 from (
   select *, row_number() over () as n
@@ -25,7 +26,7 @@ insert into public.agent_usage_logs (id, agent, model, input_tokens, output_toke
   "timestamp")
 select id, agent, model, input, output, 3, features, 0.1, 0.02, 0.003, 0.4567,
   jsonb_strip_nulls(jsonb_build_object('cache_read_tokens', cached, 'reasoning_tokens', reasoning,
-    'cache_write_tokens', written, 'batch', batch)),
+    'cache_write_tokens', written, 'batch', batch, 'counting', counting)),
   '00000000-0000-0000-0000-00000000000a', '2026-06-10 12:00Z'
 from calls;
 analyze calls;
@@ -48,15 +49,17 @@ select is(pg_temp.correct('{"input_tokens": 7, "output_tokens": 5, "cache_read_t
   "other_features": {"images": 1, "pages": 2}}'), 480::bigint, 'every log can be corrected');
 insert into public.agent_usage_logs (agent, model, input_tokens, output_tokens, web_searches,
   other_features, input_cost, output_cost, total_cost, metadata, client_id, "timestamp")
-select distinct 'TWIN ' || batch, model, 7, 5, 2, '{"images": 1, "pages": 2}'::jsonb, 0.1, 0.02,
-  0.3, jsonb_build_object('cache_read_tokens', 9, 'reasoning_tokens', 6, 'cache_write_tokens', 4,
-    'batch', batch), '00000000-0000-0000-0000-00000000000a'::uuid, '2026-06-10 12:00Z'::timestamptz
+select distinct concat('TWIN ', batch, counting), model, 7, 5, 2,
+  '{"images": 1, "pages": 2}'::jsonb, 0.1, 0.02, 0.3, jsonb_build_object('cache_read_tokens', 9,
+    'reasoning_tokens', 6, 'cache_write_tokens', 4, 'batch', batch, 'counting', counting),
+  '00000000-0000-0000-0000-00000000000a'::uuid, '2026-06-10 12:00Z'::timestamptz
 from calls;
 select _billing.rollup();
 analyze public.usage_records;
 select is_empty($$
   select from (select c.agent, u.metric, u.quantity, u.provider_cost
-    from calls c join public.usage_records u on u.model = c.model and u.agent = 'TWIN ' || c.batch
+    from calls c join public.usage_records u
+      on u.model = c.model and u.agent = concat('TWIN ', c.batch, c.counting)
   ) t full join (select * from public.usage_records where starts_with(agent, 'A')) r
     using (agent, metric)
   where (coalesce(t.quantity, 0), coalesce(t.provider_cost, 0))
@@ -84,7 +87,8 @@ select is_empty($$
   where (m.reason, m.client_id, m.usage_day, m.is_batch, m.input,
       m.output, m.cache_read, m.cache_write, m.reasoning, m.web_searches, m.total_cost)
     is distinct from (l.reason, l.client_id, l.usage_day, l.is_batch, -l.input, -l.output,
-      -l.cache_read, -l.cache_write, -l.reasoning, -l.web_searches, -l.total_cost)$$,
+      -l.cache_read, -l.cache_write, -l.reasoning, -l.web_searches, -l.total_cost)
+      or m.is_unmapped <> l.is_unmapped$$,
   'a row that takes another back is its mirror');
 select _billing.rollup();
 select is_empty($$select * from pg_temp.recorded() where starts_with(agent, 'A')$$,

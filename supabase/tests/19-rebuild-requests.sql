@@ -55,7 +55,7 @@ delete from billing.rebuild_requests;
 
 select trigger_is('public', 'models', 'request_rebuild', '_billing', 'request_rebuild_for_model',
   'a model asks');
-insert into public.models (id, family) values ('m1', 'm1');
+insert into public.models (id, family, provider) values ('m1', 'm1', 'other');
 select results_eq('select * from pg_temp.taken()',
   $$values ('{SCHOLAR}'::text[], '2026-06-10'::date, '2026-06-13'::date)$$,
   'for the days on which it was used');
@@ -73,7 +73,7 @@ create view pg_temp.used as
 select metric, sum(quantity) as quantity from public.usage_records
 where usage_day = '2026-06-10' and metric like '%tokens' group by metric order by metric;
 select results_eq('select * from pg_temp.used',
-  $$values ('cache_read_tokens', 4::numeric), ('input_tokens', 10)$$,
+  $$values ('unmapped_cache_read_tokens', 4::numeric), ('unmapped_input_tokens', 10)$$,
   'until then all is as before');
 select _billing.serve_rebuild_requests();
 select results_eq('select * from pg_temp.used',

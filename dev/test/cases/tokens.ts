@@ -1,4 +1,9 @@
-import { type Case, client, correct, log, price, run, type Step } from "./world.ts";
+import { type Case, client, correct, log, price, type Row, run, type Step } from "./world.ts";
+
+/** One dollar a million, of any model. */
+const anyModel: readonly Step[] = ["input_tokens", "cache_read_tokens"].map((metric) =>
+  price("A", { metric, unit_amount: "1", per_units: "1000000" })
+);
 
 /** How each provider's counts become metrics: nothing double, nothing left out. */
 export const tokens: readonly Case[] = [
@@ -90,20 +95,55 @@ export const tokens: readonly Case[] = [
     books: ["#1 A open 13: cache_read_tokens 13"],
   },
   {
-    name: "a model of no known provider: each count says what it says",
-    because: "any-model prices $1 per 1M: 1M in + 1M read = 1.00 + 1.00",
+    name: "a model of no known provider blocks the month: cached tokens may be part of input",
+    because:
+      "any-model prices $1 per 1M, but the 600k read may be among the 1M in; nothing is billed",
+    steps: [client("A"), ...anyModel, homeGrown({}), run("2026-07-01")],
+    books: ["blocked A 2026-06-01 unknown_provider"],
+  },
+  {
+    name: "a model that is mapped to its provider releases the month",
+    because: "OpenAI's: 1M in of which 600k read = 0.40 + 0.60",
     steps: [
       client("A"),
-      each("input_tokens"),
-      each("cache_read_tokens"),
+      ...anyModel,
+      homeGrown({}),
+      run("2026-07-01"),
+      { do: "model", row: { id: "home-grown", family: "home-grown", provider: "openai" } },
+      run("2026-07-02"),
+    ],
+    books: ["#1 A open 100: input_tokens 40, cache_read_tokens 60"],
+  },
+  {
+    name: "a log of a model of no known provider says that cached tokens are part of input",
+    because: "1M in of which 600k read = 0.40 + 0.60",
+    steps: [client("A"), ...anyModel, homeGrown({ counting: "inclusive" }), run("2026-07-01")],
+    books: ["#1 A open 100: input_tokens 40, cache_read_tokens 60"],
+  },
+  {
+    name: "a log of a model of no known provider says that cached tokens stand beside input",
+    because: "1M in + 600k read = 1.00 + 0.60",
+    steps: [client("A"), ...anyModel, homeGrown({ counting: "exclusive" }), run("2026-07-01")],
+    books: ["#1 A open 160: input_tokens 100, cache_read_tokens 60"],
+  },
+  {
+    name: "inclusive at Anthropic: a log of a gateway has all that the cache did inside input",
+    because: "4M in of which 2M read and 1M written: 1M × 3 + 2M × 0.30 + 1M × 3.75",
+    steps: [
+      client("A"),
       log("A", "2026-06-10", {
-        model: "home-grown",
-        input_tokens: 1_000_000,
-        metadata: { cache_read_tokens: 1_000_000 },
+        input_tokens: 4_000_000,
+        metadata: {
+          cache_read_tokens: 2_000_000,
+          cache_write_tokens: 1_000_000,
+          counting: "inclusive",
+        },
       }),
       run("2026-07-01"),
     ],
-    books: ["#1 A open 200: input_tokens 100, cache_read_tokens 100"],
+    books: [
+      "#1 A open 735: input_tokens 300, cache_read_tokens 60, cache_write_tokens 375",
+    ],
   },
   {
     name: "counts that belong into metadata are not taken from features",
@@ -174,6 +214,10 @@ export const tokens: readonly Case[] = [
   },
 ];
 
-function each(metric: string): Step {
-  return price("A", { metric, unit_amount: "1", per_units: "1000000" });
+function homeGrown(metadata: Row): Step {
+  return log("A", "2026-06-10", {
+    model: "home-grown",
+    input_tokens: 1_000_000,
+    metadata: { cache_read_tokens: 600_000, ...metadata },
+  });
 }

@@ -69,6 +69,10 @@ function logRow(client_id: string, call: Call, key: string): Row {
     web_searches: call.searches,
     input_tokens: call.tokens,
     other_features: call.units === 0 ? {} : { units: call.units },
-    metadata: { call: key },
+    metadata: {
+      call: key,
+      ...call.cached === 0 ? {} : { cache_read_tokens: call.cached },
+      ...call.counting === null ? {} : { counting: call.counting },
+    },
   };
 }

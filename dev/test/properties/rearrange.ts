@@ -16,14 +16,16 @@ function half(row: Row, which: 0 | 1): Row {
   );
 }
 
-/** Halves of whole numbers that sum to them; text stays, features are halved one by one. */
+/** Halves of whole numbers that sum to them, also of features and counts in metadata; text stays. */
 function share(value: Row[string], which: 0 | 1): Row[string] {
   if (typeof value === "number") {
     const first = Math.trunc(value / 2);
     return which === 0 ? first : value - first;
   }
-  if (value !== null && typeof value === "object" && "units" in value) {
-    return { units: share(value["units"], which) };
+  if (value !== null && typeof value === "object" && !Array.isArray(value)) {
+    return Object.fromEntries(
+      Object.entries(value).map(([key, part]) => [key, share(part, which)]),
+    );
   }
   return value ?? null;
 }

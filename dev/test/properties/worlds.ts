@@ -11,6 +11,9 @@ export interface Call {
   readonly searches: number;
   readonly units: number;
   readonly tokens: number;
+  /** Tokens read from a cache, and how the row says that they are counted. */
+  readonly cached: number;
+  readonly counting: "inclusive" | "exclusive" | null;
   /** Arrives before the run of this place. */
   readonly arrives: number;
   /** The run before which a row that takes all of it back arrives; null: it stands. */
@@ -28,7 +31,7 @@ export interface RandomClient {
 export const runsAt = ["2026-07-02", "2026-08-03", "2026-09-02", "2026-12-01"] as const;
 
 const currency = fc.constantFrom("USD", "USD", "EUR", "JPY", "KWD");
-const metrics = ["web_searches", "units", "input_tokens"] as const;
+const metrics = ["web_searches", "units", "input_tokens", "cache_read_tokens"] as const;
 
 export const randomClient: fc.Arbitrary<RandomClient> = currency.chain((code) =>
   fc.record({
@@ -117,6 +120,8 @@ function call(): fc.Arbitrary<Call> {
     searches: count,
     units: count,
     tokens: count,
+    cached: count,
+    counting: fc.constantFrom(null, "inclusive", "exclusive"),
     arrives: fc.integer({ min: 0, max: runsAt.length - 1 }),
     back: fc.constantFrom(null, null, 0, 1, 2, 3),
   }).map(({ minute, back, ...rest }) => ({

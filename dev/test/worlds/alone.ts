@@ -1,7 +1,9 @@
 /** One client's books with and without other clients' history in the database. */
 import type { Sql } from "postgres";
 import { z } from "zod";
+import { insert } from "../cases/insert.ts";
 import { type Clients, openBooks } from "../cases/play.ts";
+import { UNMAPPED } from "./calls.ts";
 import { playWorldStep, type WorldStep } from "./steps.ts";
 import { invoicesOf, type State } from "./state.ts";
 
@@ -35,6 +37,7 @@ export async function booksOf(sql: Sql, id: string): Promise<string[]> {
 export async function openWorld(sql: Sql): Promise<void> {
   await openBooks(sql);
   await sql`delete from public.hold_limits`;
+  await insert(sql, "models", { id: UNMAPPED, family: "claude-sonnet" });
 }
 
 /** Plays what was lived again without the other clients, and takes it back. */

@@ -68,6 +68,9 @@ function ownerOf(client: Known, { row, isSilent }: Call): string | null {
   return isSilent && String(row["agent"]).startsWith("AGENT-") ? null : client.key;
 }
 
+/** A model with a price (its family's) of which no provider is known until a move says one. */
+export const UNMAPPED = "sonnet-by-gateway";
+
 /** A call: whose it is it says by the column, by metadata, by its agent, or not at all. */
 function called(state: State, client: Known, { kind, a, b, c }: Move): Call {
   // Now and then a day outside service.
@@ -80,9 +83,12 @@ function called(state: State, client: Known, { kind, a, b, c }: Move): Call {
   const byAgent = way === 6 && assigned !== undefined;
   const row = {
     agent: byAgent ? assigned : b % 2 === 0 ? "ALPHA" : "BETA",
-    model: c % 3 === 0 ? "gpt-4o" : "claude-sonnet-4-20250514",
+    model: c % 13 === 5 ? UNMAPPED : c % 3 === 0 ? "gpt-4o" : "claude-sonnet-4-20250514",
     timestamp: `${day}T${time}`,
-    ...shape(b + c, 1 + c % 400, named ? { client_id: client.externalId } : {}),
+    ...shape(b + c, 1 + c % 400, {
+      ...named ? { client_id: client.externalId } : {},
+      ...[{}, {}, { counting: "inclusive" }, { counting: "exclusive" }][c % 4],
+    }),
   };
   return { row, isSilent: named || byAgent };
 }
@@ -135,6 +141,7 @@ function restated({ b, c }: Move): Row {
     { input_tokens: c % 90_000 },
     { output_tokens: c * 10, reasoning_tokens: c * 20 },
     { cache_read_tokens: c * 100 },
+    { counting: ["inclusive", "exclusive", null][c % 3] ?? null },
     { input_tokens: 0 },
     { other_features: { units: c % 100 } },
   ];

@@ -174,7 +174,6 @@ async function settle(sql: Sql, clients: World["clients"]): Promise<State> {
 function settling({ key, currency }: Known, { client, config, prices }: RandomClient): WorldStep[] {
   const tokens: readonly Row[] = currency === "USD" ? [] : [
     { metric: "output_tokens", unit_amount: "15", per_units: "1000000" },
-    { metric: "cache_read_tokens", unit_amount: "0.3", per_units: "1000000" },
     { metric: "cache_write_tokens", unit_amount: "3.75", per_units: "1000000" },
     { metric: "reasoning_tokens", unit_amount: "15", per_units: "1000000" },
   ];

@@ -56,6 +56,7 @@ const weights = {
   default_client: { regular: 0, wild: 1 },
   assign: { regular: 1, wild: 2 },
   meter: { regular: 0, wild: 1 },
+  map: { regular: 1, wild: 1 },
 } as const;
 export type Kind = keyof typeof weights;
 

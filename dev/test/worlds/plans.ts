@@ -2,7 +2,7 @@
 import type { Row } from "../cases/world.ts";
 import type { Plan, WorldStep } from "./steps.ts";
 import type { Kind, Move } from "./moves.ts";
-import { planCall } from "./calls.ts";
+import { planCall, UNMAPPED } from "./calls.ts";
 import { addDays, idOf, invoicesOf, type Known, type State } from "./state.ts";
 
 type Planner = (state: State, client: Known, move: Move) => Promise<Plan | null> | Plan | null;
@@ -130,6 +130,11 @@ const planners: Record<Kind, Planner> = {
         client.agents.add(agent);
       },
     };
+  },
+  map: (_, __, { a }) => {
+    const provider = ["openai", "anthropic", "google", "other", "other_inclusive"][a % 5] ??
+      "other";
+    return { owner: null, step: () => ({ do: "map", model: UNMAPPED, provider }) };
   },
   meter: (state, client, { a }) =>
     own(client, {

@@ -42,7 +42,13 @@ export async function isRatedAsBooked(state: State): Promise<string[]> {
     const isSettled = ["invoiced", "skipped"].includes(section.state);
     if (!isSettled || period === undefined || isUnclear(state, section)) return [];
     const total = totalOf(period);
-    if (total === undefined) return [];
+    if (total === undefined) {
+      // What is not known cannot be settled, unless it came later.
+      const isKnown = period.outcome !== "blocked" || period.reason !== "unknown_provider";
+      return isKnown || section.usage_changed || section.is_draft ? [] : [
+        `${period.client.name} ${section.period_start} ${section.state}: of unknown counting`,
+      ];
+    }
     const missing = total - section.booked;
     const mayWait = section.usage_changed || section.is_draft;
     if (missing === 0n || (missing > 0n && mayWait && section.usage_changed)) return [];

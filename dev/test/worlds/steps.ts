@@ -9,6 +9,7 @@ type RareStep =
   | { readonly do: "restate"; readonly log: string; readonly counts: Row }
   | { readonly do: "generate"; readonly key: string; readonly month: string; readonly at: string }
   | { readonly do: "default_client"; readonly key: string | null }
+  | { readonly do: "map"; readonly model: string; readonly provider: string }
   | { readonly do: "meter"; readonly key: string; readonly row: Row }
   | {
     readonly do: "subscription";
@@ -44,6 +45,11 @@ export async function playWorldStep(sql: Sql, clients: Clients, step: WorldStep)
       await sql`update public.billing_settings set default_client_id = ${id}`;
       return;
     }
+    case "map":
+      await sql`
+        update public.models set provider = ${step.provider} 
+        where id = ${step.model} and provider is null`;
+      return;
     case "meter":
       return await insert(sql, "stripe_meters", {
         client_id: idOf(clients, step.key),

@@ -89,8 +89,11 @@ function releasePrice(_stage: Stage, random: Random): Edit {
   return { what: `a price for ${model}`, touches: ["prices"], work: (tx) => priceModel(tx, model) };
 }
 
-/** The prices that a model needs, where it has none. */
+/** The prices that a model needs, where it has none, and how its tokens are counted. */
 export async function priceModel(tx: TransactionSql, model: string): Promise<void> {
+  await tx`
+    insert into public.models (id, family, provider) values (${model}, ${model}, 'openai')
+    on conflict do nothing`;
   await tx`
     insert into public.prices (model, metric, unit_amount, per_units)
     select ${model}, m.metric, 2, 1000000

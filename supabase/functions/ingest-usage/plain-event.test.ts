@@ -108,6 +108,21 @@ Deno.test("what agents send every day is plain", () => {
   assert.equal(plainEvent({ agent: "SCHOLAR" }), null);
 });
 
+Deno.test("an event may say how it counts, in one of two ways", () => {
+  for (const counting of ["inclusive", "exclusive", null, "both", true, {}]) {
+    const said = { ...plain, metadata: { ...plain.metadata, counting } };
+    const isRight = counting === null || counting === "inclusive" || counting === "exclusive";
+    assert.equal(plainEvent(said) !== null, isRight);
+    const issues = UsageEvent.safeParse(said).error?.issues.map(({ path, message }) =>
+      `${path.join("/")} ${message}`
+    );
+    assert.deepEqual(
+      issues,
+      isRight ? undefined : ['metadata/counting is neither "inclusive" nor "exclusive"'],
+    );
+  }
+});
+
 Deno.test("no event is plain that the schema refuses, whatever one or two fields hold", () => {
   fc.assert(
     fc.property(

@@ -45,7 +45,7 @@ const RULES = new Map<string, (value: unknown) => boolean>([
   ["output_cost", cost],
   ["feature_cost", cost],
   ["total_cost", cost],
-  ["metadata", isFlat],
+  ["metadata", isMetadata],
   [
     "timestamp",
     (value) =>
@@ -63,10 +63,11 @@ function isFeatures(value: unknown): boolean {
 }
 
 /** An object of text, numbers, booleans and nulls. */
-function isFlat(value: unknown): boolean {
+function isMetadata(value: unknown): boolean {
   return isObject(value) &&
     Object.entries(value).every(([key, part]) =>
       isStorable(key) &&
+      (key !== "counting" || part === "inclusive" || part === "exclusive" || part === null) &&
       (typeof part === "string"
         ? isStorable(part)
         : typeof part === "number"

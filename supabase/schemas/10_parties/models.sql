@@ -2,10 +2,12 @@
 create table public.providers (
   id text primary key,
   cache_read_within_input boolean not null,
-  reasoning_within_output boolean not null
+  reasoning_within_output boolean not null,
+  cache_write_within_input boolean not null default false
 );
 comment on table public.providers is
-  'Whether a provider reports cached tokens as part of input, reasoning as part of output.';
+  'Whether a provider reports tokens read from or written to a cache as part of input, reasoning as
+   part of output.';
 alter table public.providers enable row level security;
 revoke all on public.providers from anon, authenticated, service_role;
 grant select, insert, update on public.providers to service_role;
@@ -17,10 +19,13 @@ create policy "anyone signed in reads providers" on public.providers
 create table public.models (
   id text primary key,
   family text not null,
-  provider text not null default 'other' references public.providers (id)
+  provider text references public.providers (id)
 );
 comment on table public.models is
   'Known model ids and aliases: the family whose price holds for them, and the provider.';
+comment on column public.models.provider is
+  'How its calls count tokens, where they do not say it themselves. Null: not known; then calls with
+   cache or reasoning tokens block their client''s period (unknown_provider).';
 create index models_provider on public.models (provider);
 alter table public.models enable row level security;
 revoke all on public.models from anon, authenticated, service_role;

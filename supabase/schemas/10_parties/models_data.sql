@@ -1,9 +1,17 @@
 -- Sources: the providers' documentation of their usage objects.
-insert into public.providers (id, cache_read_within_input, reasoning_within_output) values
-  ('anthropic', false, true),  -- input_tokens excludes cache_read_input_tokens; thinking is output
-  ('openai', true, true),      -- cached_tokens inside prompt, reasoning_tokens inside completion
-  ('google', true, false),     -- cachedContent inside promptTokenCount, thoughts beside candidates
-  ('other', false, false)  -- each count says what it says
+insert into public.providers (id, cache_read_within_input, reasoning_within_output,
+  cache_write_within_input)
+values
+  -- input_tokens excludes cache_read_input_tokens; thinking is output
+  ('anthropic', false, true, false),
+  -- cached_tokens inside prompt, reasoning_tokens inside completion
+  ('openai', true, true, false),
+  -- cachedContent inside promptTokenCount, thoughts beside candidates
+  ('google', true, false, false),
+  -- each count stands beside the others
+  ('other', false, false, false),
+  -- OpenTelemetry's convention: all that the cache did inside input, reasoning inside output
+  ('other_inclusive', true, true, true)
 on conflict do nothing;
 
 insert into public.models (id, family, provider) values

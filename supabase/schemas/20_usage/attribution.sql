@@ -33,9 +33,12 @@ select
   end as usage_day,
   f.reason,
   l.metadata @> '{"batch": true}' as is_batch,
-  l.input_tokens - case when p.cache_read_within_input then t.cache_read else 0 end as input,
-  l.output_tokens - case when p.reasoning_within_output then t.reasoning else 0 end as output,
+  l.input_tokens - case when t.reading_within then t.cache_read else 0 end
+    - case when t.writing_within then t.cache_write else 0 end as input,
+  l.output_tokens - case when t.reasoning_within then t.reasoning else 0 end as output,
   t.cache_read, t.cache_write, t.reasoning,
+  t.counting is null and p.id is null
+    and coalesce(t.cache_read <> 0 or t.cache_write <> 0 or t.reasoning <> 0, false) as is_unmapped,
   l.web_searches,
   -- A correction is no call of its own; one that retracts its call takes the call back too.
   case when l.corrects_id is null then 1
@@ -60,10 +63,14 @@ left join public.models m on m.id = l.model
 left join public.providers p on p.id = m.provider
 cross join lateral (
   select
-    case when p.cache_read_within_input then billing.part_of(k.cache_read, l.input_tokens)
+    w.reading_within, w.writing_within, w.reasoning_within, w.counting,
+    case when w.reading_within then billing.part_of(k.cache_read, l.input_tokens)
       else k.cache_read end as cache_read,
-    k.cache_write,
-    case when p.reasoning_within_output then billing.part_of(k.reasoning, l.output_tokens)
+    -- What was read first, then what is left of what was written.
+    case when w.writing_within then billing.part_of(k.cache_write, l.input_tokens
+        - case when w.reading_within then billing.part_of(k.cache_read, l.input_tokens) else 0 end)
+      else k.cache_write end as cache_write,
+    case when w.reasoning_within then billing.part_of(k.reasoning, l.output_tokens)
       else k.reasoning end as reasoning,
     -- As the log has them: cut to a whole of 0, a count below zero could not be told any more.
     least(k.cache_read, k.cache_write, k.reasoning) as lowest,
@@ -78,6 +85,13 @@ cross join lateral (
     from (select l.metadata ?|
       '{cache_read_tokens,cache_write_tokens,reasoning_tokens}'::text[] as counts offset 0) h
     offset 0) k
+  cross join lateral (
+    select c.counting,
+      billing.is_within(k.cache_read, c.counting, p.cache_read_within_input) as reading_within,
+      billing.is_within(k.cache_write, c.counting, p.cache_write_within_input) as writing_within,
+      billing.is_within(k.reasoning, c.counting, p.reasoning_within_output) as reasoning_within
+    from (select billing.counting_of(l.metadata) as counting offset 0) c
+    offset 0) w
   offset 0
 ) t
 cross join lateral (
@@ -94,7 +108,8 @@ cross join lateral (
     when l."timestamp" > l.created_at + interval '24 hours' then 'future_timestamp'
     when z.client_id is null and c.claim is null then 'no_client'
     when z.client_id is null then 'unknown_client'
-    when t.cache_read is null or t.cache_write is null or t.reasoning is null
+    when t.counting = 'invalid'
+      or t.cache_read is null or t.cache_write is null or t.reasoning is null
       or case when billing.is_negation(l.corrects_id, l.metadata) then t.highest > 0
         else t.lowest < 0 end
       then 'invalid_metadata'

@@ -10,7 +10,9 @@ declare
   counts constant text[] := '{input_tokens,output_tokens,web_searches,input_cost,output_cost,
     feature_cost,total_cost,other_features,cache_read_tokens,cache_write_tokens,
     reasoning_tokens}'::text[];
-  parts constant text[] := '{cache_read_tokens,cache_write_tokens,reasoning_tokens}'::text[];
+  -- What stands in metadata; counting says what the others are part of.
+  parts constant text[] := '{cache_read_tokens,cache_write_tokens,reasoning_tokens,
+    counting}'::text[];
   standing public.agent_usage_logs;
   restated public.agent_usage_logs;
   wrong text;
@@ -18,13 +20,14 @@ begin
   perform billing.require_second_factor();
   select string_agg(k.key, ', ' order by k.key) into wrong
   from jsonb_each(corrected) k
-  where k.key <> all (counts) or case k.key
+  where k.key <> all (counts || '{counting}'::text[]) or case k.key
+    when 'counting' then k.value not in ('"inclusive"', '"exclusive"', 'null')
     when 'other_features' then jsonb_typeof(k.value) <> 'object' or k.value @? '$.* ? (@ < 0)'
     else jsonb_typeof(k.value) <> 'number' or k.value @? '$ ? (@ < 0)' end;
   if wrong is not null then
     perform billing.raise_error('invalid_argument', format('cannot correct: %s', wrong),
       'what is right is a number of 0 or more for any of ' || array_to_string(counts, ', ')
-      || '; other_features is an object of them');
+      || '; other_features is an object of them; counting is inclusive, exclusive or null');
   end if;
   if btrim(coalesce(reason, '')) = '' then
     perform billing.raise_error('invalid_argument', 'a correction needs a reason');

@@ -18,7 +18,8 @@ comment on table public.usage_records is
   'Aggregated usage: quantity per client, client-local day, model, metric and agent.';
 comment on column public.usage_records.metric is
   'input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens (each also
-   as batch_…), web_searches, requests, or any other key of other_features.';
+   as batch_…), web_searches, requests, or any other key of other_features. Tokens of
+   rows of which it is not known how they count: unmapped_…, batch_unmapped_…, without a price.';
 comment on column public.usage_records.provider_cost is
   'What the usage cost us, USD. A call''s feature_cost stands at its requests.';
 comment on column public.usage_records.log_count is 'Log rows that contributed.';

@@ -23,10 +23,18 @@ declare
   -- cost more to ask, are asked in between.
   surely_new constant xid8 := greatest(pg_snapshot_xmax(since.snapshot), since.own_transaction);
   surely_seen constant xid8 := least(pg_snapshot_xmin(upto.snapshot), upto.own_transaction);
-  cache_within constant text[] := array(select m.id from public.models m
+  reading_within constant text[] := array(select m.id from public.models m
     join public.providers p on p.id = m.provider where p.cache_read_within_input);
+  writing_within constant text[] := array(select m.id from public.models m
+    join public.providers p on p.id = m.provider where p.cache_write_within_input);
   reasoning_within constant text[] := array(select m.id from public.models m
     join public.providers p on p.id = m.provider where p.reasoning_within_output);
+  mapped constant text[] := array(select m.id from public.models m where m.provider is not null);
+  -- Kinds of rows, as bits.
+  batch constant integer := 1;
+  inclusive constant integer := 2;
+  exclusive constant integer := 4;
+  unmapped constant integer := 8;
   kept_from constant timestamptz := (select greatest(w.kept_from, '1970-01-01 00:00+00')
     from billing.usage_watermark w);
   holding constant boolean := exists (select from billing.held_logs);
@@ -46,6 +54,7 @@ begin
       coalesce(l.metadata -> 'batch' = 'true', false) as is_batch,
       case when l.corrects_id is null then 1
         when l.metadata @> '{"retracts": true}' then -1 else 0 end as requests,
+      billing.counting_of(l.metadata) as counting,
       _billing.token_count(l.metadata, 'cache_read_tokens') as cache_read,
       _billing.token_count(l.metadata, 'cache_write_tokens') as cache_write,
       _billing.token_count(l.metadata, 'reasoning_tokens') as reasoning
@@ -61,8 +70,13 @@ begin
     -- see that it leaves nothing out, and would read the rows with one process.
     offset '0'
   ), owned as not materialized (
-    select coalesce(o.client_id, d.client_id) as client_id, l.agent, l.model, l.is_batch,
-      l.features, l.input_tokens, l.output_tokens, l.web_searches, l.total_cost, l.requests,
+    select coalesce(o.client_id, d.client_id) as client_id, l.agent, l.model, l.features,
+      -- What rows of a group have in common besides: one number, because each row is grouped by it.
+      case when l.is_batch then batch else 0 end
+        + case l.counting when 'inclusive' then inclusive when 'exclusive' then exclusive else 0 end
+        + case when (l.cache_read <> 0 or l.cache_write <> 0 or l.reasoning <> 0)
+          and l.counting is null and l.model <> all (mapped) then unmapped else 0 end as kind,
+      l.input_tokens, l.output_tokens, l.web_searches, l.total_cost, l.requests,
       case when l."timestamp" >= kept_from and l."timestamp" < '2200-01-01 00:00+00'
         then greatest(coalesce(o.effective_from, d.effective_from),
           (l."timestamp" at time zone coalesce(o.time_zone, d.time_zone, 'UTC'))::date)
@@ -74,7 +88,8 @@ begin
         when l.is_future then 'future_timestamp'
         when o.client_id is null and l.claim is not null then 'unknown_client'
         when o.client_id is null and d.client_id is null then 'no_client'
-        when l.cache_read = 'NaN' or l.cache_write = 'NaN' or l.reasoning = 'NaN'
+        when l.counting = 'invalid'
+          or l.cache_read = 'NaN' or l.cache_write = 'NaN' or l.reasoning = 'NaN'
           or case when l.negates then l.cache_read > 0 or l.cache_write > 0 or l.reasoning > 0
             else l.cache_read < 0 or l.cache_write < 0 or l.reasoning < 0 end
           then 'invalid_metadata'
@@ -87,16 +102,25 @@ begin
           then 'dismissed'
       end as reason,
       -- What a provider counts within something else is not counted there a second time.
-      case when l.cache_read is not null and l.model = any (cache_within)
+      case when billing.is_within(l.cache_read, l.counting, l.model = any (reading_within))
         then billing.part_of(l.cache_read, l.input_tokens) else l.cache_read end as cache_read,
-      l.cache_write,
-      case when l.reasoning is not null and l.model = any (reasoning_within)
+      case when billing.is_within(l.cache_write, l.counting, l.model = any (writing_within))
+        then billing.part_of(l.cache_write, l.input_tokens - case
+          when billing.is_within(l.cache_read, l.counting, l.model = any (reading_within))
+          then billing.part_of(l.cache_read, l.input_tokens) else 0 end)
+        else l.cache_write end as cache_write,
+      case when billing.is_within(l.reasoning, l.counting, l.model = any (reasoning_within))
         then billing.part_of(l.reasoning, l.output_tokens) else l.reasoning end as reasoning,
-      case when l.cache_read is not null and l.model = any (cache_within)
-          then case when l.input_tokens <> billing.part_of(l.cache_read, l.input_tokens)
-            then l.input_cost end
-        when l.input_tokens <> 0 then l.input_cost end as input_cost,
-      case when l.reasoning is not null and l.model = any (reasoning_within)
+      case when coalesce(l.cache_read, l.cache_write) is null
+          then case when l.input_tokens <> 0 then l.input_cost end
+        when l.input_tokens <> billing.part_of(
+            case when billing.is_within(l.cache_read, l.counting, l.model = any (reading_within))
+              then l.cache_read else 0 end
+            + case
+              when billing.is_within(l.cache_write, l.counting, l.model = any (writing_within))
+              then l.cache_write else 0 end, l.input_tokens)
+          then l.input_cost end as input_cost,
+      case when billing.is_within(l.reasoning, l.counting, l.model = any (reasoning_within))
           then case when l.output_tokens <> billing.part_of(l.reasoning, l.output_tokens)
             then l.output_cost end
         when l.output_tokens <> 0 then l.output_cost end as output_cost
@@ -111,7 +135,7 @@ begin
     offset '0'
   ), sums as materialized (
     -- Features by their text: equal numbers of other lengths (1, 1.000…) are judged by themselves.
-    select l.client_id, l.reason, l.usage_day, l.model, l.agent, l.is_batch, l.features,
+    select l.client_id, l.reason, l.usage_day, l.model, l.agent, l.kind, l.features,
       count(*) as logs, sum(l.requests) as requests, sum(l.total_cost) as total_cost,
       sum(l.input_tokens) as input, count(l.input_cost) as input_logs,
       sum(l.input_cost) as input_cost,
@@ -125,19 +149,26 @@ begin
       count(*) filter (where l.reasoning <> 0) as reasoning_logs,
       sum(l.web_searches) as searches, count(*) filter (where l.web_searches <> 0) as search_logs
     from owned l
-    group by l.client_id, l.reason, l.usage_day, l.model, l.agent, l.is_batch, l.features
+    group by l.client_id, l.reason, l.usage_day, l.model, l.agent, l.kind, l.features
   ), groups as (
     select s.*, case when s.reason not in ('too_many_keys', 'dismissed') or s.features is null
           then s.reason
         else coalesce(billing.feature_reason(s.features::jsonb), s.reason) end as why,
-      s.input - case when s.model = any (cache_within)
-        then coalesce(s.cache_read, 0) else 0 end as own_input,
-      s.output - case when s.model = any (reasoning_within)
-        then coalesce(s.reasoning, 0) else 0 end as own_output
-    from sums s
+      s.input
+        - case when billing.is_within(s.cache_read, s.counting, s.model = any (reading_within))
+          then s.cache_read else 0 end
+        - case when billing.is_within(s.cache_write, s.counting, s.model = any (writing_within))
+          then s.cache_write else 0 end as own_input,
+      s.output
+        - case when billing.is_within(s.reasoning, s.counting, s.model = any (reasoning_within))
+          then s.reasoning else 0 end as own_output,
+      concat(case when s.kind & batch <> 0 then 'batch_' end,
+        case when s.kind & unmapped <> 0 then 'unmapped_' end) as prefix
+    from (select *, case when k.kind & inclusive <> 0 then 'inclusive'
+      when k.kind & exclusive <> 0 then 'exclusive' end as counting from sums k) s
   ), metrics as (
     select g.client_id, g.why, g.usage_day, g.model,
-      case when g.is_batch and m.token then 'batch_' || m.metric else m.metric end as metric,
+      case when m.token then g.prefix || m.metric else m.metric end as metric,
       g.agent, m.quantity, m.cost, m.logs
     from groups g cross join lateral (values
       ('input_tokens', true, g.own_input, g.input_cost, g.input_logs),

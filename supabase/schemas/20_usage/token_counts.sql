@@ -32,13 +32,52 @@ grant execute on function billing.part_of(numeric, numeric) to service_role;
 -- The names of our own counts: a feature called like one would be added to it.
 create function billing.is_built_in(metric text)
 returns boolean language sql immutable parallel safe
-return starts_with(metric, 'batch_') or metric in ('input_tokens', 'output_tokens',
-  'cache_read_tokens', 'cache_write_tokens', 'reasoning_tokens', 'web_searches', 'requests');
+return starts_with(metric, 'batch_') or starts_with(metric, 'unmapped_')
+  or metric in ('input_tokens', 'output_tokens', 'cache_read_tokens', 'cache_write_tokens',
+    'reasoning_tokens', 'web_searches', 'requests');
 comment on function billing.is_built_in is
   'Whether a metric is one of those that columns and metadata of a log are counted as.';
 
 -- What the view calls, it calls as its reader.
 grant execute on function billing.is_built_in(text) to service_role;
+
+-- Where it is not known how a row counts (attributed_logs.is_unmapped), its cache and reasoning
+-- tokens may be part of its input and output, or stand beside them. All its tokens are recorded
+-- under these names, which cannot have a price: whatever is sold later, none is billed twice.
+create function billing.is_unmapped(metric text)
+returns boolean language sql immutable parallel safe
+return starts_with(metric, 'unmapped_') or starts_with(metric, 'batch_unmapped_');
+comment on function billing.is_unmapped is
+  'Whether a metric counts tokens of which it is not known what they are part of.';
+
+-- What the view calls, it calls as its reader.
+grant execute on function billing.is_unmapped(text) to service_role;
+
+-- How a row says that it counts; before the provider of its model, because it is known best by what
+-- wrote the row: a gateway tells calls of all models alike.
+create function billing.counting_of(metadata jsonb)
+returns text language sql immutable parallel safe
+return case when metadata ? 'counting' then case
+  when metadata -> 'counting' in ('"inclusive"', '"exclusive"') then metadata ->> 'counting'
+  when metadata -> 'counting' <> 'null' then 'invalid' end end;
+comment on function billing.counting_of is
+  'metadata.counting: inclusive (input contains what was read from and written to a cache, output
+   contains reasoning), exclusive (each count stands beside the others), null where the row does not
+   say, invalid for anything else.';
+
+-- What the view calls, it calls as its reader.
+grant execute on function billing.counting_of(jsonb) to service_role;
+
+-- Whether a part is counted within its whole. Parts that are absent are not looked up.
+create function billing.is_within(part numeric, counting text, by_provider boolean)
+returns boolean language sql immutable parallel safe
+return case when part is null then false else
+  case counting when 'inclusive' then true when 'exclusive' then false else by_provider end end;
+comment on function billing.is_within is
+  'Whether a count is part of another, by what the row says, else by its provider.';
+
+-- What the view calls, it calls as its reader.
+grant execute on function billing.is_within(numeric, text, boolean) to service_role;
 
 -- A count inside metadata where there is one: null where absent, NaN where it cannot be read.
 create function _billing.token_count(metadata jsonb, key text)

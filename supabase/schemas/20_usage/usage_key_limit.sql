@@ -14,7 +14,8 @@ create view _billing.log_keys with (security_invoker = true) as
 select l.id, l.seq, l.stored_by, l."timestamp", l.client_id, l.usage_day, l.agent, l.model, k.metric
 from billing.attributed_logs l
 cross join lateral (
-  select case when l.is_batch then 'batch_' || m.metric else m.metric end as metric
+  select concat(case when l.is_batch then 'batch_' end,
+    case when l.is_unmapped then 'unmapped_' end, m.metric) as metric
   from (values ('input_tokens', l.input), ('output_tokens', l.output),
     ('cache_read_tokens', l.cache_read), ('cache_write_tokens', l.cache_write),
     ('reasoning_tokens', l.reasoning)) m(metric, quantity)

@@ -1,7 +1,11 @@
 -- Metrics that are counted and not sold.
 
 -- Metrics that need no price: they are billed where one exists.
-create table billing.unbilled_metrics (metric text primary key, why text not null);
+create table billing.unbilled_metrics (
+  metric text primary key
+    constraint unbilled_metrics_counting_known check (not billing.is_unmapped(metric)),
+  why text not null
+);
 comment on table billing.unbilled_metrics is
   'Metrics that may go without a price; usage of all others must have one.';
 alter table billing.unbilled_metrics enable row level security;

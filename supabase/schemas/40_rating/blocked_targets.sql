@@ -41,7 +41,19 @@ set enable_nestloop = off as $$
     'add it to prices and run again')
   from unnest(findings) u
   join unnest(targets) t using (client_id, period_start)
-  where u.metric is not null
+  where u.metric is not null and not billing.is_unmapped(u.metric)
+  group by u.client_id, u.period_start, t.period_end
+  union all
+  select u.client_id, u.period_start, 'unknown_provider', format(
+    'it is not known whether tokens are counted within input and output or beside them in %s: %s; '
+      || 'map each model to its provider (action map_model, or a row of public.models) or log '
+      || 'metadata.counting, and run again', _billing.period_label(u.period_start, t.period_end),
+    _billing.first_few(array_agg(format('%s of model %s (%s units)',
+      regexp_replace(u.metric, 'unmapped_', ''), u.model, trim_scale(u.quantity))
+      order by u.model, u.metric), 10, '; '))
+  from unnest(findings) u
+  join unnest(targets) t using (client_id, period_start)
+  where billing.is_unmapped(u.metric)
   group by u.client_id, u.period_start, t.period_end
   union all
   select t.client_id, t.period_start, 'currency_mismatch',

@@ -1,5 +1,5 @@
 -- What cannot be billed as things are, each with its reason. Nothing of it is lost: an assignment,
--- a client or a price releases it, the next run bills it.
+-- a client, a price or the provider of its model releases it, the next run bills it.
 
 create view billing.quarantine with (security_invoker = true) as
 select q.reason, null::uuid as client_id, q.agent, q.model, null::text as metric,
@@ -10,7 +10,8 @@ from billing.quarantined_logs q
 where not exists (select from billing.dismissed_logs d where d.log_id = q.log_id)
 group by q.reason, q.agent, q.model
 union all
-select 'unpriced_usage', u.client_id, u.agent, u.model, u.metric,
+select case when billing.is_unmapped(u.metric) then 'unknown_provider' else 'unpriced_usage' end,
+  u.client_id, u.agent, u.model, u.metric,
   sum(u.log_count)::bigint, min(u.first_day), max(u.last_day)
 from billing.priced_usage(billing.unsettled_targets()) u
 where u.price_id is null
@@ -44,8 +45,8 @@ from public.invoice_items i
 where i.section_start is null and i.invoice_id is null and billing.has_ended(i.client_id)
 group by i.client_id;
 comment on view billing.quarantine is
-  'What is not billed: usage of nobody, unreadable, without a price, outside a client''s service;
-   items that no invoice will take (make one by create_one_off_invoice).';
+  'What is not billed: usage of nobody, unreadable, without a price, of an unknown provider, outside
+   a client''s service; items that no invoice will take (make one by create_one_off_invoice).';
 revoke all on billing.quarantine from public;
 grant select on billing.quarantine to service_role;
 

@@ -46,6 +46,29 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
 $$;
 comment on function _billing.unpriced_notice is 'One message of all usage without a price.';
 
+create function _billing.unmapped_notice()
+returns table (names text, message text, client_id uuid)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  with missing as (
+    select q.model, min(q.client_id::text)::uuid as client_id,
+      count(distinct q.client_id) as clients, sum(q.rows) as rows
+    from (select q.client_id, q.model, max(q.rows) as rows from billing.quarantine q
+      where q.reason = 'unknown_provider' group by q.client_id, q.model) q
+    group by q.model
+  )
+  select md5(string_agg(m.model, ',' order by m.model)),
+    format('It is not known how tokens are counted of %s, and the months of the clients that use '
+      || 'it cannot be billed: %s. Map each model to its provider: insert into public.models (id, '
+      || 'family, provider) … on conflict (id) do update set provider = excluded.provider.',
+      case when count(*) = 1 then 'a model' else count(*) || ' models' end,
+      _billing.first_few(array_agg(format('%s (%s clients, %s log rows)', m.model, m.clients,
+        m.rows) order by m.rows desc, m.model), 10, '; ')),
+    case when count(*) = 1 and min(m.clients) = 1 then min(m.client_id::text)::uuid end
+  from missing m having count(*) > 0;
+$$;
+comment on function _billing.unmapped_notice is
+  'One message of all models of which it is not known how they count.';
+
 create function _billing.nobody_notice()
 returns table (names text, message text)
 language sql stable set search_path = pg_catalog, pg_temp as $$
@@ -125,6 +148,11 @@ returns bigint language sql security definer set search_path = pg_catalog, pg_te
       'Usage without a price', n.message, n.client_id
     from _billing.unpriced_notice() n
     where not _billing.is_told('unpriced', n.names, as_of)
+    union all
+    select format('unmapped:%s:%s', (as_of at time zone 'UTC')::date, n.names), 'high',
+      'Usage of models without a provider', n.message, n.client_id
+    from _billing.unmapped_notice() n
+    where not _billing.is_told('unmapped', n.names, as_of)
     union all
     select format('nobody:%s:%s', (as_of at time zone 'UTC')::date, n.names), 'high',
       'Usage that nobody owns', n.message, null

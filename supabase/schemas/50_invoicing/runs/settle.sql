@@ -73,7 +73,7 @@ end $$;
 
 -- Settles up to so many clients of an open run that nobody else holds. Returns how many; 0 where
 -- all are settled, or held by other sessions at this moment.
-create function billing.settle_batch(run_id bigint, batch_size integer default 100)
+create function billing.settle_batch(run_id bigint, batch_size integer default 50)
 returns integer language plpgsql security definer
 set search_path = pg_catalog, pg_temp set jit = off set enable_seqscan = off set work_mem = '64MB'
 set lock_timeout = '5s' as $$
