@@ -22,16 +22,33 @@ select pg_temp.models('few', 400, '2026-06-03');
 select pg_temp.models('many', 3200, '2026-06-20');
 select _billing.rollup();
 select is((select count(*) from public.usage_records), 7200::bigint, 'each model has two keys');
-create temporary table took as
-select pg_temp.seconds_of($$select billing.rebuild_usage('2026-06-01', '2026-06-10')$$) as few;
+-- The least of three: what else the machine does can only make a ratio larger or smaller by chance,
+-- not three times in a row.
+create function pg_temp.rebuild_ratio() returns numeric language sql as $$
+  select min(pg_temp.seconds_of($q$select billing.rebuild_usage('2026-06-15', '2026-06-25')$q$)
+    / pg_temp.seconds_of($q$select billing.rebuild_usage('2026-06-01', '2026-06-10')$q$))
+  from generate_series(1, 3);
+$$;
+create function pg_temp.rollup_ratio() returns numeric language plpgsql as $$
+declare
+  few numeric;
+  many numeric;
+  least_ratio numeric := 'infinity';
+begin
+  for round in 1..3 loop
+    perform pg_temp.models('more ' || round || ' ', 400, '2026-06-03');
+    few := pg_temp.seconds_of('select _billing.rollup()');
+    perform pg_temp.models('more ' || round || ' ', 3200, '2026-06-20');
+    many := pg_temp.seconds_of('select _billing.rollup()');
+    least_ratio := least(least_ratio, many / few);
+  end loop;
+  return least_ratio;
+end $$;
 -- Eight times the keys; 64 times the work where each is compared with each.
-select cmp_ok(pg_temp.seconds_of($$select billing.rebuild_usage('2026-06-15', '2026-06-25')$$), '<',
-  24 * (select few from took), 'eight times the keys do not cost 64 times');
-select pg_temp.models('more', 400, '2026-06-03');
-create temporary table counted as select pg_temp.seconds_of('select _billing.rollup()') as few;
-select pg_temp.models('more', 3200, '2026-06-20');
-select cmp_ok(pg_temp.seconds_of('select _billing.rollup()'), '<',
-  24 * (select few from counted), 'nor do new keys on a day that has as many');
+select cmp_ok(pg_temp.rebuild_ratio(), '<', 24::numeric,
+  'eight times the keys do not cost 64 times');
+select cmp_ok(pg_temp.rollup_ratio(), '<', 24::numeric,
+  'nor do new keys on a day that has as many');
 select is_empty('select * from billing.usage_discrepancies()', 'and the records are right');
 
 select * from finish();
