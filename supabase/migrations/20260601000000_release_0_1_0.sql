@@ -490,7 +490,7 @@ create table public.billing_settings (
   max_usage_keys_per_day integer not null default 10000
     constraint billing_settings_usage_keys_positive check (max_usage_keys_per_day > 0),
   operator_emails text[] not null default '{}',
-  delivery_attempts integer not null default 10
+  delivery_attempts integer not null default 32
     constraint billing_settings_attempts_range check (delivery_attempts between 1 and 50),
   reminder_days smallint[] not null default '{-7,0,7,14,30}'
     constraint billing_settings_reminders_in_range check (
@@ -509,7 +509,7 @@ comment on column public.billing_settings.max_usage_keys_per_day is
 comment on column public.billing_settings.operator_emails is
   'Who gets run reports, alerts and notices of deliveries that gave up.';
 comment on column public.billing_settings.delivery_attempts is
-  'Tries of a delivery before it gives up; ten take about four and a half hours.';
+  'Tries of a delivery before it gives up; 32 take between 24 and 48 hours.';
 comment on column public.billing_settings.reminder_days is
   'Days after the due day (negative: before) that a reminder is mailed on; empty: never.';
 comment on column public.billing_settings.spend_jump_factor is
@@ -8979,7 +8979,7 @@ create table public.deliveries (
   due_at timestamptz not null default now(),
   lease uuid,
   attempts integer not null default 0,
-  max_attempts integer not null default 10,
+  max_attempts integer not null default 32,
   worker_deaths integer not null default 0,
   external_id text,
   details jsonb not null default '{}',
@@ -9095,8 +9095,8 @@ grant execute on function billing.requeue_deliveries(text, text[], timestamptz) 
 
 -- 60_delivery/queue/dead.sql
 
--- A delivery that gave up is told by every way but the one that failed. A notice that gives up is
--- not told of: it would be told the same way.
+-- A delivery that gave up is told by every way but the one that failed. Of a notice that gives up
+-- there is no notice: it is sent the other way itself.
 create function _billing.report_dead_delivery(delivery_id bigint)
 returns void language sql set search_path = pg_catalog, pg_temp as $$
   insert into public.deliveries (kind, event, dedupe_key, client_id, invoice_id, max_attempts,
@@ -9120,6 +9120,32 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
     and (x.kind = 'hermes' or s.operator_emails <> '{}')
   on conflict (dedupe_key) do nothing;
 $$;
+
+-- A notice goes by mail where HERMES does not take it, and by HERMES where mail does not: the only
+-- notice of a mail that bounced goes by HERMES. Nothing is sent where it goes that way already.
+create function _billing.send_notice_otherwise(notices bigint[])
+returns void language sql set search_path = pg_catalog, pg_temp as $$
+  insert into public.deliveries (kind, event, dedupe_key, client_id, invoice_id, max_attempts,
+    payload)
+  select x.kind, 'notice', x.key, d.client_id, d.invoice_id, s.delivery_attempts, x.payload
+  from public.deliveries d
+  cross join public.billing_settings s
+  cross join lateral (
+    select 'email' as kind, regexp_replace(d.dedupe_key, ':hermes$', ':email') as key,
+      jsonb_build_object('to', s.operator_emails, 'subject',
+        'A notification that HERMES could not deliver', 'text', d.payload ->> 'message') as payload
+    where d.kind = 'hermes' and s.operator_emails <> '{}'
+    union all
+    select 'hermes', regexp_replace(d.dedupe_key, ':email$', ':hermes'), jsonb_build_object(
+      'message', concat_ws(E'\n\n', d.payload ->> 'subject', d.payload ->> 'text'),
+      'priority', 'high')
+    where d.kind = 'email'
+  ) x
+  where d.id = any (notices) and d.event = 'notice'
+  on conflict (dedupe_key) do nothing;
+$$;
+comment on function _billing.send_notice_otherwise is
+  'Queues these notices by the other of HERMES and mail, unless they are there already.';
 
 -- 60_delivery/queue/channel_off.sql
 
@@ -9195,13 +9221,18 @@ begin
   if job.state = 'dead' then
     perform _billing.report_dead_delivery(job.id);
   end if;
+  -- Five tries take a few minutes: long enough for a restart, short enough for news.
+  if job.event = 'notice' and (job.state = 'dead' or job.state = 'queued' and job.attempts >= 5) then
+    perform _billing.send_notice_otherwise(array[job.id]);
+  end if;
   return job.state;
 end $$;
 comment on function _billing.finish_delivery is
   'Records {kind: done|retry|dead|skipped, error, retryAfterSeconds, externalId, details}.';
 
 -- For a kind that is switched off where the worker runs: its deliveries say so and hold nobody up.
--- Operators are told once a month by the ways that are on; their own notices are not counted.
+-- Operators are told once a month by the ways that are on; their own notices are not counted, but
+-- sent the other way.
 create function _billing.skip_deliveries(kind text, reason text,
   at timestamptz default clock_timestamp())
 returns integer language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -9218,6 +9249,7 @@ begin
   select array_agg(g.id), count(*) filter (where g.event <> 'notice') into skipped, missed
   from gone g;
   perform _billing.release_deliveries(skipped, at);
+  perform _billing.send_notice_otherwise(skipped);
   if missed > 0 then
     perform _billing.report_channel_off(kind, reason, missed, at);
   end if;
