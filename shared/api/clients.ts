@@ -1,5 +1,6 @@
 import { z } from "zod";
 import {
+  ClientName,
   ClientPath,
   Day,
   Id,
@@ -67,7 +68,7 @@ export const ClientChange = z.strictObject(writable).partial();
 /** A user who may see a client's invoices and usage. */
 export const Member = z.strictObject({ user_id: Id, client_id: Id, created_at: ShownInstant });
 
-const MemberPath = z.strictObject({ client_id: Id, user_id: Id });
+const MemberPath = z.strictObject({ client_id: ClientName, user_id: Id });
 
 export const listClients = {
   id: "listClients",
