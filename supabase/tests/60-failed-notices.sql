@@ -1,6 +1,6 @@
 -- Notices that cannot be sent one way go the other; a channel that is down for a day loses nothing.
 begin;
-select plan(13);
+select plan(14);
 
 create function pg_temp.fail(key text, outcome text, tries integer default 1)
 returns text language plpgsql as $$
@@ -63,6 +63,10 @@ select is((select payload ->> 'text' from public.deliveries where dedupe_key = '
 select _billing.skip_deliveries('email', 'mail is off');
 select is((select count(*) from public.deliveries where dedupe_key like 'off:%'), 2::bigint,
   'where both are off it ends there');
+
+select _billing.send_notice_otherwise(array(select id from public.deliveries));
+select is((select count(*) from public.deliveries where dedupe_key like 'off:%'), 2::bigint,
+  'what goes both ways already is sent no third time');
 
 -- The shortest waits between as many tries as a delivery has.
 select cmp_ok((select sum(_billing.retry_delay(n, 0)) from public.billing_settings s
