@@ -5418,6 +5418,11 @@ comment on function _billing.release_rebuilt is
 -- a client or a price releases it, the next run bills it.
 
 create view billing.quarantine with (security_invoker = true) as
+-- Once for what has no price and what has a cost alone.
+with unsettled as materialized (
+  select u.*, exists (select from billing.unbilled_metrics n where n.metric = u.metric) as unbilled
+  from billing.priced_usage(billing.unsettled_targets()) u
+)
 select q.reason, null::uuid as client_id, q.agent, q.model, null::text as metric,
   count(*) as rows,
   min(case when q.reason <> 'invalid_timestamp' then q.occurred_at end)::date as first_day,
@@ -5428,11 +5433,28 @@ group by q.reason, q.agent, q.model
 union all
 select 'unpriced_usage', u.client_id, u.agent, u.model, u.metric,
   sum(u.log_count)::bigint, min(u.first_day), max(u.last_day)
-from billing.priced_usage(billing.unsettled_targets()) u
-where u.price_id is null
-  and not exists (select from billing.unbilled_metrics n where n.metric = u.metric)
+from unsettled u
+where u.price_id is null and not u.unbilled
 group by u.client_id, u.agent, u.model, u.metric
 having sum(u.quantity) <> 0
+union all
+-- Nothing of a model but calls was counted, which may go without a price, and they cost something.
+select 'unpriced_cost', u.client_id, u.agent, u.model, min(u.metric), max(r.rows),
+  min(u.first_day), max(u.last_day)
+from (
+  select u.client_id, u.agent, u.model, min(u.metric) as metric, min(u.first_day) as first_day,
+    max(u.last_day) as last_day
+  from unsettled u group by u.client_id, u.period_start, u.agent, u.model
+  having bool_and(u.unbilled and u.price_id is null)
+) u
+cross join lateral (
+  select sum(x.log_count)::bigint as rows, sum(x.provider_cost) as cost
+  from public.usage_records x
+  where x.client_id = u.client_id and x.usage_day between u.first_day and u.last_day
+    and x.agent = u.agent and x.model = u.model and x.metric = u.metric
+) r
+where r.cost > 0
+group by u.client_id, u.agent, u.model
 union all
 select 'outside_service', r.client_id, r.agent, r.model, r.metric,
   sum(r.log_count)::bigint, min(r.usage_day), max(r.usage_day)
@@ -5461,6 +5483,7 @@ where i.section_start is null and i.invoice_id is null and billing.has_ended(i.c
 group by i.client_id;
 comment on view billing.quarantine is
   'What is not billed: usage of nobody, unreadable, without a price, outside a client''s service;
+   calls with a cost and nothing to be billed by;
    items that no invoice will take (make one by create_one_off_invoice).';
 revoke all on billing.quarantine from public;
 grant select on billing.quarantine to service_role;
@@ -5997,7 +6020,8 @@ set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_nestlo
         ',"period":', coalesce('{"start":"' || l.service_start || '","end":"' || l.service_end
           || '"}', 'null'),
         ',"agent":', _billing.json_text(l.agent),
-        ',"quantity":', _billing.json_digits(l.quantity),
+        -- An agent's 0.1 + 0.2 is 0.30000000000000004: exact in the books, 0.3 on paper.
+        ',"quantity":', _billing.json_digits(round(l.quantity, 9)),
         ',"unit":', case when l.metric like '%\_tokens' then '"tokens"'
           when l.metric = 'web_searches' then '"searches"'
           when l.metric is not null then '"units"' else 'null' end,
@@ -9788,6 +9812,28 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
 $$;
 comment on function _billing.unpriced_notice is 'One message of all usage without a price.';
 
+create function _billing.cost_notice()
+returns table (names text, message text)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  with costly as (
+    select q.agent, q.model, c.id, c.name, q.rows, (select sum(r.provider_cost)
+      from public.usage_records r
+      where r.client_id = q.client_id and r.usage_day between q.first_day and q.last_day
+        and r.agent = q.agent and r.model = q.model and r.metric = q.metric) as cost
+    from billing.quarantine q join public.clients c on c.id = q.client_id
+    where q.reason = 'unpriced_cost'
+  )
+  select md5(string_agg(concat_ws(' ', x.id, x.agent, x.model), ','
+      order by x.id, x.agent, x.model)),
+    format('%s and nothing to bill it by. Price its requests (0 where it is free), or log what '
+      || 'was used.', _billing.first_few(array_agg(
+        format('%s has logged %s calls of %s for %s at a cost of %s USD', x.agent, x.rows, x.model,
+          x.name, round(x.cost, 2)) order by x.cost desc, x.name, x.agent, x.model), 10, '; '))
+  from costly x having count(*) > 0;
+$$;
+comment on function _billing.cost_notice is
+  'One message of all calls that have a cost and nothing to be billed by.';
+
 create function _billing.nobody_notice()
 returns table (names text, message text)
 language sql stable set search_path = pg_catalog, pg_temp as $$
@@ -9867,6 +9913,11 @@ returns bigint language sql security definer set search_path = pg_catalog, pg_te
       'Usage without a price', n.message, n.client_id
     from _billing.unpriced_notice() n
     where not _billing.is_told('unpriced', n.names, as_of)
+    union all
+    select format('unpriced_cost:%s:%s', (as_of at time zone 'UTC')::date, n.names), 'high',
+      'Costs with nothing to bill', n.message, null
+    from _billing.cost_notice() n
+    where not _billing.is_told('unpriced_cost', n.names, as_of)
     union all
     select format('nobody:%s:%s', (as_of at time zone 'UTC')::date, n.names), 'high',
       'Usage that nobody owns', n.message, null
