@@ -2,12 +2,14 @@ import { progressTo } from "./terminal/progress.ts";
 import { billingCommand } from "./billing-command.ts";
 import { runCommandLine } from "./command-line.ts";
 import { connect } from "./connection.ts";
+import { readRunning } from "../dev/platform/running.ts";
 
 // npm run billing -- --help
+const running = await readRunning();
 const encoder = new TextEncoder();
 const terminal = { out: console.log, error: console.error };
 const command = billingCommand({
-  connect: () => connect(Deno.env.toObject()),
+  connect: () => connect(Deno.env.toObject(), running),
   terminal,
   // On stderr: stdout holds the result alone, for pipes.
   progress: progressTo({
