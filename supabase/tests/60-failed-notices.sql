@@ -51,7 +51,8 @@ insert into public.deliveries (kind, event, dedupe_key, payload) values ('email'
   'mailed:email', '{"to": ["ops@example.test"], "subject": "Subject", "text": "Text"}');
 select pg_temp.fail('mailed:email', 'dead');
 select is((select payload from public.deliveries where dedupe_key = 'mailed:hermes'),
-  '{"message": "Subject\n\nText", "priority": "high"}', 'a mailed notice that failed goes by HERMES');
+  '{"message": "Subject\n\nText", "priority": "high"}',
+  'a mailed notice that failed goes by HERMES');
 
 -- A channel that is off where the worker runs.
 update public.billing_settings set operator_emails = '{ops@example.test}';

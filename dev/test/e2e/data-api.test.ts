@@ -91,14 +91,17 @@ Deno.test("a tracker's request is billed to the client that its metadata names, 
     ],
   );
   // $3 for a million in, $15 a million out, $0.01 a search, $0.02 a PDF, $0.01 an image: 6.09.
-  deepStrictEqual(new Map(lines), new Map([
-    ["Claude Sonnet · input tokens", 300],
-    ["Claude Sonnet · output tokens", 300],
-    ["Image processing", 1],
-    ["PDF processing", 6],
-    ["Web searches", 2],
-    ["Minimum monthly charge", 4391],
-  ]));
+  deepStrictEqual(
+    new Map(lines),
+    new Map([
+      ["Claude Sonnet · input tokens", 300],
+      ["Claude Sonnet · output tokens", 300],
+      ["Image processing", 1],
+      ["PDF processing", 6],
+      ["Web searches", 2],
+      ["Minimum monthly charge", 4391],
+    ]),
+  );
 });
 
 Deno.test("supabase-js inserts a row and reads it back", async () => {
