@@ -9246,7 +9246,8 @@ begin
     perform _billing.report_dead_delivery(job.id);
   end if;
   -- Five tries take a few minutes: long enough for a restart, short enough for news.
-  if job.event = 'notice' and (job.state = 'dead' or job.state = 'queued' and job.attempts >= 5) then
+  if job.event = 'notice'
+    and (job.state = 'dead' or job.state = 'queued' and job.attempts >= 5) then
     perform _billing.send_notice_otherwise(array[job.id]);
   end if;
   return job.state;
