@@ -17,6 +17,7 @@ import { CommandFailed } from "./command-line.ts";
 import { allPages, dataOf } from "./connection.ts";
 import { money } from "./money.ts";
 import { show } from "./show.ts";
+import { showDocument } from "./show-document.ts";
 
 /** `npm run billing -- <command>`: what an operator does, at a shell. */
 export function billingCommand(ports: BillingPorts): Command {
@@ -68,7 +69,7 @@ function clientCommands(program: Command, { connect, terminal }: BillingPorts): 
 
 function invoiceCommands(program: Command, { connect, terminal, progress }: BillingPorts): void {
   program.command("invoices").description("List invoices, or show one with its lines")
-    .argument("[id]")
+    .argument("[id]", "id or number")
     .option("--client-id <id>", "of one client: its id or external id")
     .option("--status <status>", "draft, open, paid, void or uncollectible")
     .option("--period <YYYY-MM>", "whose period begins in this month")
@@ -79,7 +80,11 @@ function invoiceCommands(program: Command, { connect, terminal, progress }: Bill
         const invoice = await dataOf(billing(getInvoice, { params: { invoice_id: id } }));
         if (json) return show(terminal, json, invoice, []);
         show(terminal, false, withTotals(invoice), INVOICE);
-        return show(terminal, false, invoice.lines, ["description", "quantity", "amount_minor"]);
+        const lines = invoice.lines.map((line) => ({
+          ...line,
+          amount: money(line.amount_minor, invoice.currency),
+        }));
+        return show(terminal, false, lines, ["description", "detail", "quantity", "amount"]);
       }
       const client_id = name && await clientId(billing, name);
       const invoices = await allPages((cursor) =>
@@ -96,11 +101,8 @@ function invoiceCommands(program: Command, { connect, terminal, progress }: Bill
       const client_id = await clientId(billing, name);
       const { document } = await dataOf(billing(previewInvoice, { body: { client_id, day } }));
       if (document === null) return terminal.out("Nothing to invoice.");
-      show(terminal, json, json ? document : document.lines, [
-        "description",
-        "quantity",
-        "amount_minor",
-      ]);
+      if (json) return show(terminal, json, document, []);
+      showDocument(terminal, document);
     });
   program.command("generate").description("Invoice one client's period that is over")
     .argument("<client>", "id or external id").argument("<period>", "YYYY-MM")
@@ -115,9 +117,7 @@ function invoiceCommands(program: Command, { connect, terminal, progress }: Bill
       if (json) return show(terminal, json, made, []);
       terminal.out(`Outcome: ${made.outcome}`);
       if (made.invoice !== null) show(terminal, false, withTotals(made.invoice), INVOICE);
-      if (made.document !== null) {
-        show(terminal, false, made.document.lines, ["description", "quantity", "amount_minor"]);
-      }
+      if (made.document !== null) showDocument(terminal, made.document);
     });
   program.command("run").description("The monthly run: invoice every period that is over")
     .option("--as-of <instant>", "as of an instant like 2026-07-01T00:00:00Z; now where left out")

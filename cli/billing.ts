@@ -3,12 +3,14 @@ import { billingCommand } from "./billing-command.ts";
 import { tokenSigner } from "./agent-token.ts";
 import { runCommandLine } from "./command-line.ts";
 import { connect } from "./connection.ts";
+import { readRunning } from "../dev/platform/running.ts";
 
 // npm run billing -- --help
+const running = await readRunning();
 const encoder = new TextEncoder();
 const terminal = { out: console.log, error: console.error };
 const command = billingCommand({
-  connect: () => connect(Deno.env.toObject()),
+  connect: () => connect(Deno.env.toObject(), running),
   terminal,
   signToken: (key) => tokenSigner(Deno.env.toObject())(key),
   // On stderr: stdout holds the result alone, for pipes.

@@ -11,10 +11,14 @@ const LOCAL = "http://127.0.0.1:54321";
 
 /**
  * A client of the installation that the environment names (`SUPABASE_URL`, `SUPABASE_SECRET_KEY`),
- * else of the local platform. Throws where a URL comes without a key.
+ * else of the local platform: of the one that `running` tells of, on whatever port it had to take.
+ * Throws where a URL comes without a key.
  */
-export function connect(env: Readonly<Record<string, string | undefined>>): BillingClient {
-  const url = env.SUPABASE_URL ?? LOCAL;
+export function connect(
+  env: Readonly<Record<string, string | undefined>>,
+  running: Readonly<Record<string, string | undefined>> = {},
+): BillingClient {
+  const url = env.SUPABASE_URL ?? running.SUPABASE_URL ?? LOCAL;
   const isLocal = ["127.0.0.1", "localhost"].includes(new URL(url).hostname);
   const key = env.SUPABASE_SECRET_KEY ?? (isLocal ? platformKeys.secret : undefined);
   if (key === undefined) throw new Error(`SUPABASE_SECRET_KEY is not set; ${url} needs one`);

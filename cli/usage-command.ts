@@ -3,6 +3,7 @@ import { listClients } from "../shared/api/clients.ts";
 import { Day } from "../shared/api/fields.ts";
 import { allUsage, rollupUsage } from "../shared/api/usage.ts";
 import type { BillingClient } from "../shared/client/billing-client.ts";
+import { sumDecimals } from "../shared/money.ts";
 import { tableLines } from "./terminal/table.ts";
 import { clientId } from "./client-id.ts";
 import type { Terminal } from "./command-line.ts";
@@ -25,7 +26,7 @@ interface UsageOptions {
 
 const DAY = 86_400_000;
 
-/** `npm run usage`: counts what has arrived and shows usage per client, model and metric. */
+/** `npm run usage`: counts what has arrived and shows usage per client, agent, model and metric. */
 export function usageCommand({ connect, today, terminal }: UsagePorts): Command {
   return new Command("usage")
     .description("Count agents' usage and show it: all clients, the last 30 days")
@@ -46,18 +47,19 @@ export function usageCommand({ connect, today, terminal }: UsagePorts): Command 
             cursor,
             limit: 200,
             client_id,
-            group_by: "client,model",
+            group_by: "client,agent,model",
             source: options.dryRun ? "logs" : "records",
           },
         }))
       );
       const names = await clientNames(billing);
-      const usage = rows.map(({ day: _day, agent: _agent, ...row }) => ({
+      const usage = rows.map(({ day: _day, ...row }) => ({
         client: names.get(row.client_id ?? "") ?? null,
         ...row,
       }));
       if (options.json) {
-        terminal.out(JSON.stringify({ ...span, dry_run: options.dryRun ?? false, usage }, null, 2));
+        const dry_run = options.dryRun ?? false;
+        terminal.out(JSON.stringify({ ...span, dry_run, usage, totals: totalsOf(usage) }, null, 2));
         return;
       }
       terminal.out(`Usage from ${span.start} to ${span.end}, both included`);
@@ -80,31 +82,53 @@ async function clientNames(billing: BillingClient): Promise<Map<string, string>>
   return new Map(clients.map(({ id, name }) => [id, name]));
 }
 
-function tableOf(
-  usage: readonly {
-    client: string | null;
-    model: string | null;
-    metric: string;
-    quantity: string;
-    provider_cost: string | null;
-  }[],
-): string {
+interface ShownUsage {
+  readonly client: string | null;
+  readonly agent: string | null;
+  readonly model: string | null;
+  readonly metric: string;
+  readonly quantity: string;
+  readonly provider_cost: string | null;
+}
+
+/** What was used of each metric, and what all of it cost us. */
+function totalsOf(
+  usage: readonly ShownUsage[],
+): { quantities: Record<string, string>; provider_cost: string } {
+  const quantities = new Map<string, string>();
+  for (const { metric, quantity } of usage) {
+    quantities.set(metric, sumDecimals([quantities.get(metric) ?? "0", quantity]));
+  }
+  return {
+    quantities: Object.fromEntries([...quantities].toSorted(([a], [b]) => a < b ? -1 : 1)),
+    provider_cost: sumDecimals(usage.map((row) => row.provider_cost ?? "0")),
+  };
+}
+
+function tableOf(usage: readonly ShownUsage[]): string {
   if (usage.length === 0) return "No usage.";
+  const { quantities, provider_cost } = totalsOf(usage);
   return tableLines(
     [
       { title: "Client", align: "left" },
+      { title: "Agent", align: "left" },
       { title: "Model", align: "left" },
       { title: "Metric", align: "left" },
       { title: "Quantity", align: "right" },
       { title: "Provider cost USD", align: "right" },
     ],
-    usage.map(({ client, model, metric, quantity, provider_cost }) => [
-      client ?? "",
-      model ?? "",
-      metric,
-      quantity,
-      provider_cost ?? "",
-    ]),
+    [
+      ...usage.map(({ client, agent, model, metric, quantity, provider_cost }) => [
+        client ?? "",
+        agent ?? "",
+        model ?? "",
+        metric,
+        quantity,
+        provider_cost ?? "",
+      ]),
+      ...Object.entries(quantities).map(([metric, total]) => ["Total", "", "", metric, total, ""]),
+      ["Total", "", "", "", "", provider_cost],
+    ],
   ).join("\n");
 }
 

@@ -1,12 +1,14 @@
 import { runCommandLine } from "./command-line.ts";
 import { connect } from "./connection.ts";
+import { readRunning } from "../dev/platform/running.ts";
 import { usageCommand } from "./usage-command.ts";
 
 // npm run usage                              all clients, the last 30 days
 // npm run usage -- --client-id acme --json
+const running = await readRunning();
 const terminal = { out: console.log, error: console.error };
 const command = usageCommand({
-  connect: () => connect(Deno.env.toObject()),
+  connect: () => connect(Deno.env.toObject(), running),
   today: () => new Date(),
   terminal,
 });

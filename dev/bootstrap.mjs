@@ -3,7 +3,7 @@
 // Installs what package-lock.json says when node_modules is missing or older, then runs the script
 // on the Deno that came with it. Ends as the script ends.
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync, statSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import process from "node:process";
@@ -52,9 +52,33 @@ function run(deno) {
   // A terminal sends Ctrl-C to the whole group: the script stops in order, we wait for it.
   process.on("SIGINT", () => {});
   for (const signal of ["SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
+  if (process.env.npm_lifecycle_event !== undefined) endWithParent(child);
   child.on("error", (error) => {
     console.error(error.message);
     process.exit(1);
   });
   child.on("exit", (code) => process.exit(code ?? 1));
+}
+
+/**
+ * npm starts a shell that starts us. Where npm is killed, nobody tells the shell, nor where the
+ * shell is killed us: so we look whether both are still whose child they were.
+ */
+function endWithParent(child) {
+  const [shell, npm] = [process.ppid, parentOf(process.ppid)];
+  const watch = setInterval(() => {
+    if (process.ppid === shell && parentOf(shell) === npm) return;
+    clearInterval(watch);
+    child.kill("SIGTERM");
+  }, 500);
+  watch.unref();
+}
+
+/** Null where the system does not tell (it is Linux that does). */
+function parentOf(pid) {
+  try {
+    return Number(readFileSync(`/proc/${pid}/stat`, "utf8").split(") ").at(-1).split(" ")[1]);
+  } catch {
+    return null;
+  }
 }

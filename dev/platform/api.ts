@@ -23,6 +23,8 @@ export interface ApiOptions {
   maxRows: number;
   /** Where Auth sends its mail, on the loopback address. */
   smtpPort: number;
+  /** Where Storage keeps its files; in memory alone unless given. */
+  filesDirectory?: string | undefined;
 }
 
 interface RequestState {
@@ -33,7 +35,7 @@ interface RequestState {
 export async function startApi(options: ApiOptions): Promise<Api> {
   const states = new AsyncLocalStorage<RequestState>();
   const restoreConsole = silenceInRequests(states);
-  const files = memoryStorage();
+  const files = memoryStorage(options.filesDirectory);
   const connect = () => {
     const connection = connectApi(options.adminUrl, () => {
       const state = states.getStore();

@@ -8,6 +8,9 @@ import { platformKeys } from "./keys.ts";
 export async function storeJobSecrets(databaseUrl: string, apiUrl: string): Promise<void> {
   const sql = postgres(databaseUrl, { max: 1, onnotice: () => {} });
   try {
+    // Those of the start before, where the database was kept: the port may be another.
+    await sql`
+      delete from vault.secrets where name in ('billing_functions_url', 'billing_cron_key')`;
     await sql`select vault.create_secret(${`${apiUrl}/functions/v1`}, 'billing_functions_url')`;
     await sql`select vault.create_secret(${platformKeys.cronSecret}, 'billing_cron_key')`;
   } finally {

@@ -10,6 +10,7 @@ import { startGuard } from "./guard.ts";
 import { pauseJobs, storeJobSecrets } from "./jobs.ts";
 import { platformKeys } from "./keys.ts";
 import type { PlatformKeys } from "./keys.ts";
+import { openKeptData } from "./kept-data.ts";
 import { startMail } from "./mail.ts";
 import { applyMigrations } from "./migrations.ts";
 import { startNet } from "./net.ts";
@@ -42,7 +43,7 @@ export interface Platform {
     /** The process of a function; false where none runs. */
     function(name: string): Promise<boolean>;
   };
-  /** Stops everything and removes the database. Can be called twice. */
+  /** Stops everything and removes the database, unless it is kept. Can be called twice. */
   stop(): Promise<void>;
 }
 
@@ -61,6 +62,8 @@ export interface PlatformOptions {
   /** Where the functions are; supabase/functions unless given. */
   functionsDirectory?: string;
   onFunctionLine?: (line: string) => void;
+  /** Where the database and the files of Storage stay when it stops; nowhere unless given. */
+  dataDirectory?: string | undefined;
 }
 
 /** Starts all services, applies the migrations, and undoes everything if a part fails. */
@@ -73,14 +76,19 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     for (let undo = stops.pop(); undo !== undefined; undo = stops.pop()) await undo();
   };
   try {
+    const kept = options.dataDirectory === undefined
+      ? undefined
+      : await openKeptData(options.dataDirectory, options.engine);
     const postgres = await startPostgres({
       engine: options.engine,
+      kept,
       port: wanted(config.db.port),
       durable: options.durable ?? false,
       guard,
     });
     stops.push(postgres.stop);
     await applyMigrations(postgres.databaseUrl);
+    await kept?.remember();
     const mail = await startMail(
       freePort(wanted(config.local_smtp.smtp_port)),
       freePort(wanted(config.local_smtp.port)),
@@ -95,6 +103,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       adminUrl: postgres.adminUrl,
       maxRows: config.api.max_rows,
       smtpPort: mail.smtpPort,
+      filesDirectory: kept?.files,
     });
     stops.push(api.stop);
     const functions = serveFunctions(config.functions, {

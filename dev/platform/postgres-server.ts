@@ -22,18 +22,19 @@ export interface ServerOptions {
   durable: boolean;
 }
 
-/** Runs initdb under `directory`, as `user`. Returns the data directory. */
+/** Runs initdb for `dataDirectory`, as `user`; `directory` is for what it needs meanwhile. */
 export async function initialiseCluster(
   overlay: Overlay,
-  directory: string,
+  { directory, dataDirectory }: { readonly directory: string; readonly dataDirectory: string },
   user: ServerUser | undefined,
-): Promise<string> {
+): Promise<void> {
   const passwordFile = join(directory, "password");
-  const dataDirectory = join(directory, "data");
+  await Deno.mkdir(dataDirectory, { recursive: true, mode: 0o700 });
   await Deno.writeTextFile(passwordFile, "postgres\n", { mode: 0o600 });
   if (user !== undefined) {
     await Deno.chown(directory, user.uid, user.gid);
     await Deno.chown(passwordFile, user.uid, user.gid);
+    await Deno.chown(dataDirectory, user.uid, user.gid);
   }
   const { success, stderr } = await new Deno.Command(join(overlay.bin, "initdb"), {
     args: [
@@ -52,7 +53,6 @@ export async function initialiseCluster(
     ...user,
   }).output();
   if (!success) throw new Error(`initdb: ${new TextDecoder().decode(stderr)}`);
-  return dataDirectory;
 }
 
 /** Starts the server and waits until it accepts connections. Throws with its log if it ends. */

@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { findEngine } from "./postgres-engine.ts";
 import type { EngineName } from "./postgres-engine.ts";
 import { buildOverlay } from "./postgres-overlay.ts";
@@ -21,7 +22,7 @@ export interface RunningPostgres {
   hasRealCron: boolean;
   /** `kill -9` of the server, which is then started again on what the disk has. */
   crash(): Promise<void>;
-  /** Stops the server and removes its files. */
+  /** Stops the server and removes its files, but for a data directory that is kept. */
   stop(): Promise<void>;
 }
 
@@ -31,10 +32,12 @@ export interface PostgresOptions {
   port: number;
   /** True keeps fsync on, as `npm start` wants; throw-away clusters are faster without. */
   durable: boolean;
+  /** A data directory that stays when the server stops; one that goes with it unless given. */
+  kept?: { readonly cluster: string; readonly isNew: boolean } | undefined;
   guard: Guard;
 }
 
-/** Starts a fresh cluster. Throws when the engine is not installed. */
+/** Starts a fresh cluster, or one that was kept. Throws when the engine is not installed. */
 export async function startPostgres(options: PostgresOptions): Promise<RunningPostgres> {
   const engine = await findEngine(options.engine);
   if (engine === undefined) throw new Error(`PostgreSQL engine ${options.engine} is not installed`);
@@ -43,7 +46,12 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
   await options.guard.watchDirectory(directory);
   try {
     const overlay = await buildOverlay(engine, directory);
-    const dataDirectory = await initialiseCluster(overlay, directory, user);
+    const { kept } = options;
+    const isNew = kept?.isNew ?? true;
+    const dataDirectory = kept?.cluster ?? join(directory, "data");
+    // The server runs from here too.
+    if (user !== undefined) await Deno.chown(directory, user.uid, user.gid);
+    if (isNew) await initialiseCluster(overlay, { directory, dataDirectory }, user);
     const port = freePort(options.port);
     const run = async () => {
       const started = await runServer({
@@ -65,7 +73,7 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
     };
     let crashing: Promise<void> | undefined;
     const url = (role: string) => `postgresql://${role}:postgres@127.0.0.1:${port}/postgres`;
-    await prepareDatabase(url("supabase_admin"));
+    if (isNew) await prepareDatabase(url("supabase_admin"));
     return {
       engine: options.engine,
       port,

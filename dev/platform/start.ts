@@ -1,34 +1,50 @@
 import { parseArgs } from "node:util";
+import { surviveLostConnections } from "./client-errors.ts";
+import { announceRunning, RUNNING_FILE } from "./running.ts";
 import { startPlatform } from "./platform.ts";
 import type { Platform } from "./platform.ts";
 import { stopRequested } from "./stop-signal.ts";
 
 const { values } = parseArgs({
   args: Deno.args,
-  options: { engine: { type: "string", default: "embedded" }, help: { type: "boolean" } },
+  options: {
+    engine: { type: "string", default: "embedded" },
+    data: { type: "string" },
+    help: { type: "boolean" },
+  },
 });
 if (values.help || (values.engine !== "embedded" && values.engine !== "debian")) {
-  console.log("usage: npm start -- [--engine embedded|debian]");
+  console.log("usage: npm start -- [--engine embedded|debian] [--data DIRECTORY]");
   Deno.exit(values.help ? 0 : 2);
 }
 
+// Asked for from now on: a signal while it starts ends it in order too.
+const stopping = stopRequested();
+// A session or a server that is killed costs its requests, not the platform.
+surviveLostConnections();
 console.log("Starting the local platform …");
 const platform = await startPlatform({
   engine: values.engine,
   ports: "standard",
   durable: true,
   jobs: true,
+  dataDirectory: values.data,
   onFunctionLine: (line) => console.log(`[function] ${line}`),
 });
-console.log(describe(platform));
-console.log(`Stopping (${await stopRequested()}) …`);
+const conceal = await announceRunning(platform);
+console.log(describe(platform, values.data));
+console.log(`Stopping (${await stopping}) …`);
+await conceal();
 await platform.stop();
 Deno.exit(0);
 
 /** What somebody needs to try it, ready to be pasted. */
-function describe({ engine, keys, urls }: Platform): string {
+function describe({ engine, keys, urls }: Platform, data: string | undefined): string {
+  const database = data === undefined
+    ? "The database is new and goes when you stop\n(--data DIRECTORY keeps it)."
+    : `The database is kept in ${data}.`;
   return `
-LeverEdge Billing is running on PostgreSQL (${engine}). The database is new and goes when you stop.
+LeverEdge Billing is running on PostgreSQL (${engine}). ${database}
 
   API            ${urls.api}
   Database       ${urls.database}
@@ -37,6 +53,14 @@ LeverEdge Billing is running on PostgreSQL (${engine}). The database is new and 
   Publishable    ${keys.publishable}
   Secret         ${keys.secret}
   … named cron   ${keys.cronSecret}
+  … named agent  ${keys.agentSecret}
+  Legacy anon    ${keys.anonJwt}
+  … service_role ${keys.serviceRoleJwt}
+
+  All of it but the last two is in ${RUNNING_FILE}
+  while this runs: npm run billing and npm run usage find it there, a shell reads it by
+  "set -a; . .local/platform.env". Functions take HERMES_URL, SMTP_URL, STRIPE_API_KEY and more from
+  supabase/functions/.env (see .env.example there) when this starts.
 
 Try next:
   Log a model call, as an agent does:

@@ -1,4 +1,7 @@
+import { createHash } from "node:crypto";
 import { Buffer } from "node:buffer";
+import { join } from "node:path";
+import { z } from "zod";
 import type { App } from "@supabase/lite";
 
 type StorageAdapter = NonNullable<App["_storageAdapter"]>;
@@ -7,12 +10,31 @@ interface StoredFile {
   metadata: Awaited<ReturnType<StorageAdapter["headObject"]>>;
 }
 
+/** Where files are written as well as kept in memory; `load` reads what is there. */
+interface FileDirectory {
+  load(): Map<string, StoredFile>;
+  save(name: string, file: StoredFile): void;
+  remove(name: string): void;
+}
+
+const NOWHERE: FileDirectory = { load: () => new Map(), save: () => {}, remove: () => {} };
+
 /**
  * Where the Storage API keeps the bytes of its objects: in memory, gone with the platform, as its
- * database is. Names, owners and access are the API's own business, in schema `storage`.
+ * database is; in `directory` too where one is given. Names, owners and access are the API's own
+ * business, in schema `storage`.
  */
-export function memoryStorage(): StorageAdapter {
-  const files = new Map<string, StoredFile>();
+export function memoryStorage(directory?: string): StorageAdapter {
+  const disk = directory === undefined ? NOWHERE : fileDirectory(directory);
+  const files = disk.load();
+  const keep = (name: string, file: StoredFile) => {
+    disk.save(name, file);
+    files.set(name, file);
+  };
+  const drop = (name: string) => {
+    disk.remove(name);
+    files.delete(name);
+  };
   const nameOf = (bucket: string, key: string) => `${bucket}/${key}`;
   const find = (bucket: string, key: string): StoredFile => {
     const file = files.get(nameOf(bucket, key));
@@ -39,24 +61,68 @@ export function memoryStorage(): StorageAdapter {
         eTag: `"${Buffer.from(digest).toString("hex")}"`,
         httpStatusCode: 200,
       };
-      files.set(nameOf(bucket, key), { bytes, metadata });
+      keep(nameOf(bucket, key), { bytes, metadata });
       return metadata;
     },
     deleteObject: (bucket, key) => {
-      files.delete(nameOf(bucket, key));
+      drop(nameOf(bucket, key));
       return Promise.resolve();
     },
     deleteObjects: (bucket, keys) => {
-      for (const key of keys) files.delete(nameOf(bucket, key));
+      for (const key of keys) drop(nameOf(bucket, key));
       return Promise.resolve();
     },
     copyObject: (bucket, key, _version, toBucket, toKey) => {
       const file = find(bucket, key);
-      files.set(nameOf(toBucket, toKey), file);
+      keep(nameOf(toBucket, toKey), file);
       return Promise.resolve(file.metadata);
     },
     headObject: (bucket, key) => Promise.resolve(find(bucket, key).metadata),
     privateAssetUrl: (bucket, key) => Promise.resolve(`memory://${nameOf(bucket, key)}`),
+  };
+}
+
+const Note = z.object({
+  name: z.string(),
+  metadata: z.object({
+    cacheControl: z.string(),
+    contentLength: z.int(),
+    size: z.int(),
+    mimetype: z.string(),
+    lastModified: z.coerce.date(),
+    eTag: z.string(),
+    httpStatusCode: z.int(),
+  }),
+});
+
+/** Two files for each: the bytes, and a note of what they are, which is written last. */
+function fileDirectory(directory: string): FileDirectory {
+  const pathOf = (name: string) => join(directory, createHash("sha256").update(name).digest("hex"));
+  return {
+    load: () => {
+      const files = new Map<string, StoredFile>();
+      for (const { name: entry } of Deno.readDirSync(directory)) {
+        if (!entry.endsWith(".json")) continue;
+        const { name, metadata } = Note.parse(
+          JSON.parse(Deno.readTextFileSync(join(directory, entry))),
+        );
+        files.set(name, { bytes: Deno.readFileSync(pathOf(name)), metadata });
+      }
+      return files;
+    },
+    save: (name, { bytes, metadata }) => {
+      Deno.writeFileSync(pathOf(name), bytes);
+      Deno.writeTextFileSync(`${pathOf(name)}.json`, JSON.stringify({ name, metadata }));
+    },
+    remove: (name) => {
+      for (const path of [`${pathOf(name)}.json`, pathOf(name)]) {
+        try {
+          Deno.removeSync(path);
+        } catch (error) {
+          if (!(error instanceof Deno.errors.NotFound)) throw error;
+        }
+      }
+    },
   };
 }
 

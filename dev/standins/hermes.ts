@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { parseTelegramHtml } from "./telegram.ts";
 
 const request = z.strictObject({
   message: z.string().min(1),
@@ -12,6 +13,8 @@ export interface ReceivedNotification {
   readonly key: string | null;
   readonly body: z.infer<typeof request>;
   readonly status: "delivered" | "failed";
+  /** What people read: as Telegram shows it, else the message; null where nobody was reached. */
+  readonly shown: string | null;
 }
 
 /**
@@ -20,7 +23,10 @@ export interface ReceivedNotification {
  */
 export type HermesBehaviour = "deliver" | "fail" | "error" | "garbage" | "hang";
 
-/** A HERMES that listens on the loopback address. Strict: it answers 400 to what breaks contract. */
+/**
+ * A HERMES that listens on the loopback address. Strict: it answers 400 to what breaks contract. It
+ * hands what is for Telegram on as HTML, and fails where Telegram refuses it.
+ */
 export interface HermesStandIn {
   readonly url: string;
   /** All that it took, in order; only `delivered` ones reached somebody. */
@@ -50,10 +56,21 @@ export function startHermes(): HermesStandIn {
       if (behaviour === "hang") await changed.promise;
       if (behaviour === "error") return new Response("out of order", { status: 500 });
       if (behaviour === "garbage") return new Response("<html>");
-      const status = behaviour === "deliver" ? "delivered" : "failed";
+      const { message, channel } = body.data;
+      const telegram = channel === "telegram"
+        ? parseTelegramHtml(message)
+        : { ok: true as const, shown: message };
+      const shown = behaviour === "deliver" && telegram.ok ? telegram.shown : null;
+      const status = shown === null ? "failed" : "delivered";
       const id = crypto.randomUUID();
-      received.push({ id, key: call.headers.get("idempotency-key"), body: body.data, status });
-      return Response.json({ notification_id: id, status, channel: body.data.channel });
+      const key = call.headers.get("idempotency-key");
+      received.push({ id, key, body: body.data, status, shown });
+      return Response.json({
+        notification_id: id,
+        status,
+        channel,
+        ...(telegram.ok ? {} : { error: telegram.description }),
+      });
     },
   );
   return {

@@ -31,8 +31,8 @@ export async function startSmtp(): Promise<SmtpStandIn> {
       if (behaviour === "busy") return done(refusal(451, "try again later"));
       if (behaviour !== "hang") done();
     },
-    onRcptTo: (_address, _session, done) =>
-      behaviour === "unknown" ? done(refusal(550, "no such user here")) : done(),
+    onRcptTo: ({ address }, _session, done) =>
+      behaviour === "unknown" ? done(refusal(550, `<${address}>: no such user here`)) : done(),
     onData: (stream, session, done) => {
       const chunks: Uint8Array<ArrayBuffer>[] = [];
       stream.on("data", (chunk) => chunks.push(new Uint8Array(chunk)));

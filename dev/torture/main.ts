@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import { surviveLostConnections } from "./client-errors.ts";
+import { surviveLostConnections } from "../platform/client-errors.ts";
 import { describeViolations } from "./report.ts";
 import { torture } from "./run.ts";
 

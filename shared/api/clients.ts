@@ -1,5 +1,6 @@
 import { z } from "zod";
 import {
+  ClientName,
   ClientPath,
   Day,
   Id,
@@ -91,7 +92,7 @@ export const Member = z.strictObject({
   created_at: ShownInstant,
 });
 
-const MemberPath = z.strictObject({ client_id: Id, user_id: Id });
+const MemberPath = z.strictObject({ client_id: ClientName, user_id: Id });
 
 export const listClients = {
   id: "listClients",

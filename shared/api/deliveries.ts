@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { Id, nothing, pageOf, paging, ShownInstant } from "./fields.ts";
+import { Id, InvoiceName, nothing, pageOf, paging, ShownInstant } from "./fields.ts";
 import { type Route, STAFF } from "./route.ts";
 
 const Kind = z.enum(["archive", "stripe", "email", "hermes"]);
@@ -33,7 +33,7 @@ export const listDeliveries = {
     ...paging,
     kind: Kind.optional(),
     state: State.optional(),
-    invoice_id: Id.optional(),
+    invoice_id: InvoiceName.optional(),
   }),
   body: nothing,
   answer: pageOf(Delivery),

@@ -21,6 +21,12 @@ export function words(length: number) {
 
 export const Id = z.uuid();
 
+/** A client, by its id or its external id. */
+export const ClientName = words(200).meta({ description: "id or external id of a client" });
+
+/** An invoice, by its id or its number. */
+export const InvoiceName = words(60).meta({ description: "id or number of an invoice" });
+
 /** A client-local day, `2026-06-30`, within the years that usage may lie in. */
 export const Day = z.iso.date().refine(
   (day) => day >= "1970-01-01" && day < "2200-01-01",
@@ -97,7 +103,7 @@ function jsonProblem(value: unknown): string | null {
 export const nothing = z.strictObject({});
 
 /** Path of one client. */
-export const ClientPath = z.strictObject({ client_id: Id });
+export const ClientPath = z.strictObject({ client_id: ClientName });
 
 /** Asks for a page: pass `next_cursor` of the page before. */
 export const paging = {

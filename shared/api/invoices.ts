@@ -1,10 +1,12 @@
 import { z } from "zod";
 import {
+  ClientName,
   Currency,
   Day,
   ExactDecimal,
   Id,
   Instant,
+  InvoiceName,
   Minor,
   Month,
   nothing,
@@ -101,7 +103,7 @@ export const Generated = z.strictObject({
   document: z.record(z.string(), z.json()).nullable(),
 });
 
-const InvoicePath = z.strictObject({ invoice_id: Id });
+const InvoicePath = z.strictObject({ invoice_id: InvoiceName });
 const base = {
   params: InvoicePath,
   query: nothing,
@@ -121,7 +123,7 @@ export const listInvoices = {
   params: nothing,
   query: z.strictObject({
     ...paging,
-    client_id: Id.optional(),
+    client_id: ClientName.optional(),
     status: Status.optional(),
     period: Month.optional(),
     number: words(60).optional(),
@@ -137,7 +139,7 @@ export const generateInvoice = {
   summary: "Invoice a client's period that is over; once, however often it is asked",
   params: nothing,
   body: z.strictObject({
-    client_id: Id,
+    client_id: ClientName,
     /** The month that the period begins in. */
     period: Month,
     dry_run: z.boolean().default(false),
@@ -153,7 +155,7 @@ export const previewInvoice = {
   path: "/billing/invoices/preview",
   summary: "The document that the invoice of the period with a day would have now; stores nothing",
   params: nothing,
-  body: z.strictObject({ client_id: Id, day: Day.optional() }),
+  body: z.strictObject({ client_id: ClientName, day: Day.optional() }),
   answer: Generated,
 } as const satisfies Route;
 

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import {
+  ClientName,
   ClientPath,
   Currency,
   Day,
@@ -132,7 +133,7 @@ export const resolveQuarantine = {
     z.strictObject({
       action: z.literal("assign_agent"),
       agent: words(200),
-      client_id: Id,
+      client_id: ClientName,
       starts_at: Instant.nullable().optional(),
       ends_at: Instant.nullable().optional(),
     }),

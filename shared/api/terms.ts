@@ -1,5 +1,6 @@
 import { z } from "zod";
 import {
+  ClientName,
   Currency,
   Day,
   ExactDecimal,
@@ -37,7 +38,7 @@ export const Assignment = z.strictObject({
 
 const NewAssignment = z.strictObject({
   agent: words(200),
-  client_id: Id,
+  client_id: ClientName,
   starts_at: Instant.nullable().optional(),
   ends_at: Instant.nullable().optional(),
 });
@@ -77,7 +78,8 @@ export const Config = z.strictObject({
   discount_until: z.string().nullable(),
 });
 
-const NewConfig = z.strictObject({ client_id: Id.nullable(), ...range, ...configFields }).partial()
+const NewConfig = z.strictObject({ client_id: ClientName.nullable(), ...range, ...configFields })
+  .partial()
   .required({ client_id: true });
 
 const Tier = z.strictObject({
@@ -113,7 +115,11 @@ export const Price = z.strictObject({
 });
 
 /** A new price: `unit_amount` (major units) per `per_units` units, or tiers. */
-export const NewPrice = z.strictObject({ client_id: Id.nullable(), ...range, ...priceFields })
+export const NewPrice = z.strictObject({
+  client_id: ClientName.nullable(),
+  ...range,
+  ...priceFields,
+})
   .partial().required({ client_id: true, metric: true });
 
 /** A price that was considered, best first; the first one in force is `chosen`. */
@@ -142,7 +148,7 @@ const base = {
 const made = { ...base, method: "POST", status: 201 } as const;
 const change = { ...base, method: "PATCH", params: RowPath } as const;
 const removal = { ...base, method: "DELETE", params: RowPath } as const;
-const ofClient = z.strictObject({ ...paging, client_id: Id.optional() });
+const ofClient = z.strictObject({ ...paging, client_id: ClientName.optional() });
 
 export const listAssignments = {
   ...base,
@@ -151,7 +157,11 @@ export const listAssignments = {
   path: "/billing/assignments",
   summary: "Which agent works for which client, when",
   access: READERS,
-  query: z.strictObject({ ...paging, client_id: Id.optional(), agent: text(200).optional() }),
+  query: z.strictObject({
+    ...paging,
+    client_id: ClientName.optional(),
+    agent: text(200).optional(),
+  }),
   answer: pageOf(Assignment),
 } as const satisfies Route;
 export const createAssignment = {
@@ -221,7 +231,7 @@ export const listPrices = {
   access: READERS,
   query: z.strictObject({
     ...paging,
-    client_id: Id.optional(),
+    client_id: ClientName.optional(),
     metric: text(200).optional(),
     on: Day.optional(),
   }),
@@ -256,6 +266,6 @@ export const explainPrice = {
   method: "GET",
   path: "/billing/prices/explain",
   summary: "Every price considered for a client, model, metric and day, and why",
-  query: z.strictObject({ client_id: Id, model: words(200), metric: words(200), day: Day }),
+  query: z.strictObject({ client_id: ClientName, model: words(200), metric: words(200), day: Day }),
   answer: listOf(PriceCandidate),
 } as const satisfies Route;

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import {
+  ClientName,
   ClientPath,
   Currency,
   Day,
@@ -37,16 +38,25 @@ export const UsageRow = z.strictObject({
   log_count: z.int(),
 });
 
+/** The days that were summed, both included, beside the page. */
+const ClientUsage = pageOf(UsageRow).extend({ start: z.string(), end: z.string() });
+
 export const clientUsage = {
   id: "clientUsage",
   method: "GET",
   path: "/billing/clients/{client_id}/usage",
-  summary: "A client's usage by day, agent, model or metric",
+  summary: "A client's usage by day, agent, model or metric; the running period's without days",
   access: READERS,
   params: ClientPath,
-  query: z.strictObject({ ...span, ...filters, ...paging, group_by: GroupBy }),
+  query: z.strictObject({
+    start: Day.optional(),
+    end: Day.optional(),
+    ...filters,
+    ...paging,
+    group_by: GroupBy,
+  }),
   body: nothing,
-  answer: pageOf(UsageRow),
+  answer: ClientUsage,
   status: 200,
 } as const satisfies Route;
 
@@ -61,7 +71,7 @@ export const allUsage = {
     ...span,
     ...filters,
     ...paging,
-    client_id: Id.optional(),
+    client_id: ClientName.optional(),
     group_by: GroupBy,
     source: z.enum(["records", "logs"]).default("records"),
   }),

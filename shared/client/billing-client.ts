@@ -109,7 +109,18 @@ async function problemOf(error: unknown): Promise<Problem> {
     if (body.success) return body.data;
     return problem("unreachable", `the server answered ${error.context.status}`);
   }
-  return problem("unreachable", error instanceof Error ? error.message : String(error));
+  return problem("unreachable", reasonOf(error));
+}
+
+/** What went wrong on the way, with what caused it: the message alone is "fetch failed". */
+function reasonOf(error: unknown): string {
+  const reasons: string[] = [];
+  let at: unknown = error;
+  while (at instanceof Error && reasons.length < 5) {
+    reasons.push(at.message);
+    at = at instanceof FunctionsFetchError ? at.context : at.cause;
+  }
+  return reasons.length > 0 ? reasons.join(": ") : String(error);
 }
 
 function sleep(milliseconds: number): Promise<void> {

@@ -586,7 +586,7 @@ create table public.billing_settings (
   max_usage_keys_per_day integer not null default 10000
     constraint billing_settings_usage_keys_positive check (max_usage_keys_per_day > 0),
   operator_emails text[] not null default '{}',
-  delivery_attempts integer not null default 10
+  delivery_attempts integer not null default 32
     constraint billing_settings_attempts_range check (delivery_attempts between 1 and 50),
   reminder_days smallint[] not null default '{-7,0,7,14,30}'
     constraint billing_settings_reminders_in_range check (
@@ -610,7 +610,7 @@ comment on column public.billing_settings.max_usage_keys_per_day is
 comment on column public.billing_settings.operator_emails is
   'Who gets run reports, alerts and notices of deliveries that gave up.';
 comment on column public.billing_settings.delivery_attempts is
-  'Tries of a delivery before it gives up; ten take about four and a half hours.';
+  'Tries of a delivery before it gives up; 32 take between 24 and 48 hours.';
 comment on column public.billing_settings.reminder_days is
   'Days after the due day (negative: before) that a reminder is mailed on; empty: never.';
 comment on column public.billing_settings.spend_jump_factor is
@@ -6114,6 +6114,11 @@ comment on function _billing.release_rebuilt is
 -- a client, a price or the provider of its model releases it, the next run bills it.
 
 create view billing.quarantine with (security_invoker = true) as
+-- Once for what has no price and what has a cost alone.
+with unsettled as materialized (
+  select u.*, exists (select from billing.unbilled_metrics n where n.metric = u.metric) as unbilled
+  from billing.priced_usage(billing.unsettled_targets()) u
+)
 select q.reason, null::uuid as client_id, q.agent, q.model, null::text as metric,
   count(*) as rows,
   min(case when q.reason <> 'invalid_timestamp' then q.occurred_at end)::date as first_day,
@@ -6125,11 +6130,28 @@ union all
 select case when billing.is_unmapped(u.metric) then 'unknown_provider' else 'unpriced_usage' end,
   u.client_id, u.agent, u.model, u.metric,
   sum(u.log_count)::bigint, min(u.first_day), max(u.last_day)
-from billing.priced_usage(billing.unsettled_targets()) u
-where u.price_id is null
-  and not exists (select from billing.unbilled_metrics n where n.metric = u.metric)
+from unsettled u
+where u.price_id is null and not u.unbilled
 group by u.client_id, u.agent, u.model, u.metric
 having sum(u.quantity) <> 0
+union all
+-- Nothing of a model but calls was counted, which may go without a price, and they cost something.
+select 'unpriced_cost', u.client_id, u.agent, u.model, min(u.metric), max(r.rows),
+  min(u.first_day), max(u.last_day)
+from (
+  select u.client_id, u.agent, u.model, min(u.metric) as metric, min(u.first_day) as first_day,
+    max(u.last_day) as last_day
+  from unsettled u group by u.client_id, u.period_start, u.agent, u.model
+  having bool_and(u.unbilled and u.price_id is null)
+) u
+cross join lateral (
+  select sum(x.log_count)::bigint as rows, sum(x.provider_cost) as cost
+  from public.usage_records x
+  where x.client_id = u.client_id and x.usage_day between u.first_day and u.last_day
+    and x.agent = u.agent and x.model = u.model and x.metric = u.metric
+) r
+where r.cost > 0
+group by u.client_id, u.agent, u.model
 union all
 select 'outside_service', r.client_id, r.agent, r.model, r.metric,
   sum(r.log_count)::bigint, min(r.usage_day), max(r.usage_day)
@@ -6158,7 +6180,8 @@ where i.section_start is null and i.invoice_id is null and billing.has_ended(i.c
 group by i.client_id;
 comment on view billing.quarantine is
   'What is not billed: usage of nobody, unreadable, without a price, of an unknown provider, outside
-   a client''s service; items that no invoice will take (make one by create_one_off_invoice).';
+   a client''s service; calls with a cost and nothing to be billed by; items that no invoice will
+   take (make one by create_one_off_invoice).';
 revoke all on billing.quarantine from public;
 grant select on billing.quarantine to service_role;
 
@@ -6757,7 +6780,8 @@ set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_nestlo
         ',"period":', coalesce('{"start":"' || l.service_start || '","end":"' || l.service_end
           || '"}', 'null'),
         ',"agent":', _billing.json_text(l.agent),
-        ',"quantity":', _billing.json_digits(l.quantity),
+        -- An agent's 0.1 + 0.2 is 0.30000000000000004: exact in the books, 0.3 on paper.
+        ',"quantity":', _billing.json_digits(round(l.quantity, 9)),
         ',"unit":', case when l.metric like '%\_tokens' then '"tokens"'
           when l.metric = 'web_searches' then '"searches"'
           when l.metric is not null then '"units"' else 'null' end,
@@ -10064,7 +10088,7 @@ create table public.deliveries (
   due_at timestamptz not null default now(),
   lease uuid,
   attempts integer not null default 0,
-  max_attempts integer not null default 10,
+  max_attempts integer not null default 32,
   worker_deaths integer not null default 0,
   external_id text,
   details jsonb not null default '{}',
@@ -10180,8 +10204,8 @@ grant execute on function billing.requeue_deliveries(text, text[], timestamptz) 
 
 -- 60_delivery/queue/dead.sql
 
--- A delivery that gave up is told by every way but the one that failed. A notice that gives up is
--- not told of: it would be told the same way.
+-- A delivery that gave up is told by every way but the one that failed. Of a notice that gives up
+-- there is no notice: it is sent the other way itself.
 create function _billing.report_dead_delivery(delivery_id bigint)
 returns void language sql set search_path = pg_catalog, pg_temp as $$
   insert into public.deliveries (kind, event, dedupe_key, client_id, invoice_id, max_attempts,
@@ -10205,6 +10229,32 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
     and (x.kind = 'hermes' or s.operator_emails <> '{}')
   on conflict (dedupe_key) do nothing;
 $$;
+
+-- A notice goes by mail where HERMES does not take it, and by HERMES where mail does not: the only
+-- notice of a mail that bounced goes by HERMES. Nothing is sent where it goes that way already.
+create function _billing.send_notice_otherwise(notices bigint[])
+returns void language sql set search_path = pg_catalog, pg_temp as $$
+  insert into public.deliveries (kind, event, dedupe_key, client_id, invoice_id, max_attempts,
+    payload)
+  select x.kind, 'notice', x.key, d.client_id, d.invoice_id, s.delivery_attempts, x.payload
+  from public.deliveries d
+  cross join public.billing_settings s
+  cross join lateral (
+    select 'email' as kind, regexp_replace(d.dedupe_key, ':hermes$', ':email') as key,
+      jsonb_build_object('to', s.operator_emails, 'subject',
+        'A notification that HERMES could not deliver', 'text', d.payload ->> 'message') as payload
+    where d.kind = 'hermes' and s.operator_emails <> '{}'
+    union all
+    select 'hermes', regexp_replace(d.dedupe_key, ':email$', ':hermes'), jsonb_build_object(
+      'message', concat_ws(E'\n\n', d.payload ->> 'subject', d.payload ->> 'text'),
+      'priority', 'high')
+    where d.kind = 'email'
+  ) x
+  where d.id = any (notices) and d.event = 'notice'
+  on conflict (dedupe_key) do nothing;
+$$;
+comment on function _billing.send_notice_otherwise is
+  'Queues these notices by the other of HERMES and mail, unless they are there already.';
 
 -- 60_delivery/queue/channel_off.sql
 
@@ -10280,13 +10330,19 @@ begin
   if job.state = 'dead' then
     perform _billing.report_dead_delivery(job.id);
   end if;
+  -- Five tries take a few minutes: long enough for a restart, short enough for news.
+  if job.event = 'notice'
+    and (job.state = 'dead' or job.state = 'queued' and job.attempts >= 5) then
+    perform _billing.send_notice_otherwise(array[job.id]);
+  end if;
   return job.state;
 end $$;
 comment on function _billing.finish_delivery is
   'Records {kind: done|retry|dead|skipped, error, retryAfterSeconds, externalId, details}.';
 
 -- For a kind that is switched off where the worker runs: its deliveries say so and hold nobody up.
--- Operators are told once a month by the ways that are on; their own notices are not counted.
+-- Operators are told once a month by the ways that are on; their own notices are not counted, but
+-- sent the other way.
 create function _billing.skip_deliveries(kind text, reason text,
   at timestamptz default clock_timestamp())
 returns integer language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -10303,6 +10359,7 @@ begin
   select array_agg(g.id), count(*) filter (where g.event <> 'notice') into skipped, missed
   from gone g;
   perform _billing.release_deliveries(skipped, at);
+  perform _billing.send_notice_otherwise(skipped);
   if missed > 0 then
     perform _billing.report_channel_off(kind, reason, missed, at);
   end if;
@@ -10662,7 +10719,7 @@ returns text language sql stable set search_path = pg_catalog, pg_temp as $$
       r.credit_notes, r.drafts),
     format('Differences between logs and records, healed: %s. Log rows in quarantine: %s.',
       r.discrepancies_healed, r.quarantined_rows),
-    format('Deliveries pending: %s.', r.deliveries_pending),
+    format('Deliveries queued when it ended: %s.', r.deliveries_pending),
     case when r.voided <> '{}' then E'Voided and not billed anew:\n- '
       || array_to_string(r.voided, E'\n- ') end,
     case when r.held > 0 then format(E'Held drafts: %s:\n- ', r.held)
@@ -10945,6 +11002,28 @@ $$;
 comment on function _billing.unmapped_notice is
   'One message of all models of which it is not known how they count.';
 
+create function _billing.cost_notice()
+returns table (names text, message text)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  with costly as (
+    select q.agent, q.model, c.id, c.name, q.rows, (select sum(r.provider_cost)
+      from public.usage_records r
+      where r.client_id = q.client_id and r.usage_day between q.first_day and q.last_day
+        and r.agent = q.agent and r.model = q.model and r.metric = q.metric) as cost
+    from billing.quarantine q join public.clients c on c.id = q.client_id
+    where q.reason = 'unpriced_cost'
+  )
+  select md5(string_agg(concat_ws(' ', x.id, x.agent, x.model), ','
+      order by x.id, x.agent, x.model)),
+    format('%s and nothing to bill it by. Price its requests (0 where it is free), or log what '
+      || 'was used.', _billing.first_few(array_agg(
+        format('%s has logged %s calls of %s for %s at a cost of %s USD', x.agent, x.rows, x.model,
+          x.name, round(x.cost, 2)) order by x.cost desc, x.name, x.agent, x.model), 10, '; '))
+  from costly x having count(*) > 0;
+$$;
+comment on function _billing.cost_notice is
+  'One message of all calls that have a cost and nothing to be billed by.';
+
 create function _billing.nobody_notice()
 returns table (names text, message text)
 language sql stable set search_path = pg_catalog, pg_temp as $$
@@ -11029,6 +11108,11 @@ returns bigint language sql security definer set search_path = pg_catalog, pg_te
       'Usage of models without a provider', n.message, n.client_id
     from _billing.unmapped_notice() n
     where not _billing.is_told('unmapped', n.names, as_of)
+    union all
+    select format('unpriced_cost:%s:%s', (as_of at time zone 'UTC')::date, n.names), 'high',
+      'Costs with nothing to bill', n.message, null
+    from _billing.cost_notice() n
+    where not _billing.is_told('unpriced_cost', n.names, as_of)
     union all
     select format('nobody:%s:%s', (as_of at time zone 'UTC')::date, n.names), 'high',
       'Usage that nobody owns', n.message, null

@@ -101,7 +101,7 @@ select is((select pg_temp.finish(job, '{"kind": "retry", "error": "full"}')
 select is((select array_agg(kind) from public.deliveries where dedupe_key like 'dead:%'),
   '{hermes}', 'operators are told, not by the way that failed');
 select matches((select payload ->> 'message' from public.deliveries where dedupe_key like 'dead:%'),
-  'email, invoice_issued, INV-2026-000001, Mailed\) gave up after 10 tries: full',
+  'email, invoice_issued, INV-2026-000001, Mailed\) gave up after 32 tries: full',
   'of what, whose and why');
 select is((select payload ->> 'priority' from public.deliveries where dedupe_key like 'dead:%'),
   'high', 'with high priority');

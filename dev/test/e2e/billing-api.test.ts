@@ -1,4 +1,4 @@
-import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
+import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import { createClient } from "@supabase/supabase-js";
 import postgres from "postgres";
 import * as audit from "../../../shared/api/audit.ts";
@@ -312,6 +312,97 @@ Deno.test("a POST with a key is done once, answered alike, and refused for anoth
   strictEqual((await post({ name: "X", time_zone: "UTC" }, failing)).status, 201);
 });
 
+Deno.test("clients answer to their external id and invoices to their number, wherever an id goes", async () => {
+  const name = `named/${crypto.randomUUID()} ü`;
+  const agent = `NAMED-${crypto.randomUUID()}`;
+  const made = await data(client(clients.createClientRoute, {
+    body: { name: "Named", external_id: name, started_on: "2026-05-01" },
+  }));
+  const named = { params: { client_id: name } };
+  strictEqual((await data(client(clients.getClient, named))).id, made.id);
+  const price = { metric: agent, unit_amount: "1.00", client_id: name };
+  strictEqual((await data(client(terms.createPrice, { body: price }))).client_id, made.id);
+  const assigned = await data(client(operations.resolveQuarantine, {
+    body: { action: "assign_agent", agent, client_id: name },
+  }));
+  ok(assigned.remaining);
+  await data(client(operations.resolveQuarantine, {
+    body: { action: "add_price", price: { ...price, model: "x" } },
+  }));
+  const { data: prices } = await data(client(terms.listPrices, { query: { client_id: name } }));
+  strictEqual(prices.length, 2);
+  const { invoice } = await data(client(invoices.generateInvoice, {
+    body: { client_id: name, period: "2026-05" },
+  }));
+  const number = invoice?.number ?? "";
+  strictEqual(invoice?.client_id, made.id);
+  const byNumber = { params: { invoice_id: number } };
+  strictEqual((await data(client(invoices.getInvoice, byNumber))).id, invoice?.id);
+  const paid = await data(client(invoices.recordPayment, {
+    ...byNumber,
+    body: { amount_minor: 100, reference: agent },
+  }));
+  strictEqual(paid.paid_minor, 100);
+  const html = await send("GET", `/render-invoice?format=json&invoice_id=${number}`);
+  strictEqual((await html.json()).id, invoice?.id);
+  // Another system's ids may be UUIDs too.
+  const uuid = crypto.randomUUID();
+  const other = await data(client(clients.createClientRoute, {
+    body: { name: "Named by UUID", external_id: uuid },
+  }));
+  const found = await data(client(clients.getClient, { params: { client_id: uuid } }));
+  strictEqual(found.id, other.id);
+  const unknown = await send("GET", "/billing/clients/nobody/usage");
+  match((await unknown.json()).detail, /no client has the id or external id nobody/);
+  const stranger = await signUp();
+  const theirs = await fetch(`${platform.apiUrl}/functions/v1/billing/invoices/${number}`, {
+    headers: stranger.headers,
+  });
+  await theirs.body?.cancel();
+  strictEqual(theirs.status, 404);
+});
+
+Deno.test("usage of a client without days is that of the running period", async () => {
+  const name = `running-${crypto.randomUUID()}`;
+  const made = await data(client(clients.createClientRoute, {
+    body: { name, external_id: name, started_on: "2026-05-01", billing_anchor_day: 15 },
+  }));
+  const [period] = await sql<{ start: string; last: string }[]>`
+    select p.day::text as start, (billing.period_end_of(p.day, 15) - 1)::text as last
+    from (select billing.period_start_of((now() at time zone 'UTC')::date, 15) as day) p`;
+  const { start = "", last = "" } = period ?? {};
+  for (const day of [start, new Date(Date.parse(start) - 86_400_000).toISOString().slice(0, 10)]) {
+    await sql`
+      insert into public.agent_usage_logs (agent, model, input_tokens, client_id, "timestamp")
+      values ('RUNNING', 'claude-sonnet', 7, ${made.id}, ${`${day}T00:00:00Z`})`;
+  }
+  await data(client(usage.rollupUsage, {}));
+  const running = await data(client(usage.clientUsage, { params: { client_id: name } }));
+  deepStrictEqual([running.start, running.end], [start, last]);
+  deepStrictEqual(
+    running.data.map(({ metric, quantity }) => [metric, quantity]),
+    [["input_tokens", "7"], ["requests", "1"]],
+  );
+  const member = await signUp();
+  await data(client(clients.addMember, {
+    params: { client_id: name },
+    body: { user_id: member.id },
+  }));
+  const theirs = await fetch(`${platform.apiUrl}/functions/v1/billing/clients/${name}/usage`, {
+    headers: member.headers,
+  });
+  deepStrictEqual(
+    await theirs.json(),
+    { ...running, data: running.data.map((row) => ({ ...row, provider_cost: null })) },
+  );
+  const before = await data(client(usage.clientUsage, {
+    params: { client_id: name },
+    query: { start: "2026-01-01" },
+  }));
+  deepStrictEqual([before.start, before.end], ["2026-01-01", last]);
+  strictEqual(before.data.find(({ metric }) => metric === "input_tokens")?.quantity, "14");
+});
+
 Deno.test("pages meet without gap or overlap, and cursors of others are refused", async () => {
   for (let index = 0; index < 5; index++) {
     await data(client(clients.createClientRoute, { body: { name: `Page ${AGENT}` } }));
@@ -347,7 +438,8 @@ Deno.test("what goes wrong is a problem with a code, its status and where", asyn
     ["POST", "/billing/clients", { name: " " }, 400, "bad_request"],
     ["POST", "/billing/clients", { name: "X", time_zone: "Mars" }, 400, "invalid_argument"],
     ["GET", `/billing/invoices/${crypto.randomUUID()}`, undefined, 404, "not_found"],
-    ["GET", "/billing/invoices/7", undefined, 400, "bad_request"],
+    ["GET", "/billing/invoices/7", undefined, 404, "not_found"],
+    ["GET", "/billing/clients/nobody/spend", undefined, 404, "not_found"],
     ["GET", "/billing/clients?limit=2&limit=3", undefined, 400, "bad_request"],
     ["POST", "/billing/runs", { as_of: "2199-01-01T00:00:00Z" }, 400, "bad_request"],
     [

@@ -10,6 +10,7 @@ import { tokenSigner } from "../../../cli/agent-token.ts";
 import { usageCommand } from "../../../cli/usage-command.ts";
 import { progressTo } from "../../../cli/terminal/progress.ts";
 import { jwtSecret } from "../../platform/keys.ts";
+import { freePort } from "../../platform/ports.ts";
 import { platform } from "../support/platform-env.ts";
 
 const sql = postgres(platform.databaseUrl, { max: 1, onnotice: () => {} });
@@ -54,8 +55,10 @@ async function run(tool: "usage" | "billing", ...args: string[]) {
 /** Usage of this test's client: day, model, quantity. */
 async function log(day: string, tokens: number): Promise<void> {
   await sql`
-    insert into public.agent_usage_logs (agent, model, input_tokens, metadata, "timestamp")
-    values ('CLI', 'claude-sonnet', ${tokens}, ${sql.json({ client_id: name })},
+    insert into public.agent_usage_logs
+      (agent, model, input_tokens, input_cost, total_cost, metadata, "timestamp")
+    values ('CLI', 'claude-sonnet', ${tokens}, ${day < "2026-06-30" ? "0.1" : "0.2"},
+      ${day < "2026-06-30" ? "0.1" : "0.2"}, ${sql.json({ client_id: name })},
       ${`${day}T23:59:59Z`})`;
 }
 
@@ -114,21 +117,43 @@ Deno.test("usage without flags shows every client, as a table", async () => {
   strictEqual(code, 0);
   match(
     out,
-    /^Usage from 2026-06-01 to 2026-06-30, both included\nClient +Model +Metric +Quantity/,
+    /^Usage from 2026-06-01 to 2026-06-30, both included\nClient +Agent +Model +Metric +Quantity/,
   );
   ok(out.includes(name));
+});
+
+Deno.test("usage names agents, and ends with the total of each metric and of the cost", async () => {
+  const at = ["--client-id", name, "--start", "2026-06-01", "--end", "2026-06-30"];
+  const { out } = await run("usage", ...at);
+  match(out, new RegExp(`${name} +CLI +claude-sonnet +input_tokens +320 `));
+  match(out, /\nTotal +input_tokens +320\n/);
+  match(out, /\nTotal +requests +2\n/);
+  match(out, /\nTotal +0\.3$/);
+  const { usage, totals } = JSON.parse((await run("usage", ...at, "--json")).out);
+  strictEqual(usage[0].agent, "CLI");
+  deepStrictEqual(totals, {
+    quantities: { input_tokens: "320", requests: "2" },
+    provider_cost: "0.3",
+  });
 });
 
 Deno.test("preview, generate and invoices say the same", async () => {
   const preview = JSON.parse(
     (await run("billing", "preview", name, "--day", "2026-06-15", "--json")).out,
   );
+  const shown = (await run("billing", "preview", name, "--day", "2026-06-15")).out;
+  match(shown, /Claude Sonnet · input tokens +claude-sonnet +320 +0\.00 USD/);
+  match(shown, /\nTotal +50\.00 USD$/);
   const { out } = await run("billing", "generate", name, "2026-06", "--json");
   const { outcome, invoice } = JSON.parse(out);
   deepStrictEqual([outcome, invoice.total_minor], ["created", preview.totals.total_minor]);
   const table = await run("billing", "invoices", "--client-id", name);
   match(table.out, new RegExp(`${invoice.number} +${name} +2026-06-01 +open +50.00 USD`));
-  match((await run("billing", "invoices", invoice.id)).out, /Minimum monthly charge/);
+  for (const one of [invoice.id, invoice.number]) {
+    const { out } = await run("billing", "invoices", one);
+    match(out, /Minimum monthly charge +minimum USD 50\.00 +50\.00 USD/);
+    match(out, /Claude Sonnet · input tokens +claude-sonnet +320 +0\.00 USD/);
+  }
 });
 
 Deno.test("the other commands answer, and run shows what it does on stderr", async () => {
@@ -202,6 +227,17 @@ Deno.test("exit codes: 0 done, 1 refused by the server or the data, 2 not unders
     strictEqual((await run("usage", ...args)).code, 2, `${args}`);
   }
   strictEqual((await run("billing", "nonsense")).code, 2);
+});
+
+Deno.test("a server that is not there is named, with the reason", async () => {
+  const port = freePort(0);
+  const away = connect({ SUPABASE_URL: `http://127.0.0.1:${port}`, SUPABASE_SECRET_KEY: "x" });
+  const errors: string[] = [];
+  const terminal = { out: () => {}, error: (text: string) => void errors.push(text) };
+  const ports = { connect: () => away, today: () => today, terminal };
+  strictEqual(await runCommandLine(usageCommand(ports), [], terminal), 1);
+  match(errors.join("\n"), /connection refused|ECONNREFUSED/i);
+  ok(errors.join("\n").includes(`127.0.0.1:${port}`));
 });
 
 Deno.test("a hosted URL without its key is an error, a local one has the local key", () => {

@@ -63,6 +63,47 @@ Deno.test("an agent's row is stored as it was sent, its time read as UTC", async
   }]);
 });
 
+Deno.test("a tracker's request is billed to the client that its metadata names, to the cent", async () => {
+  const name = `tracker-${crypto.randomUUID()}`;
+  await sql`insert into public.clients (name, external_id, started_on)
+    values (${name}, ${name}, '2026-06-01')`;
+  const response = await postAsAgent(logRow(name, {
+    input_tokens: 1_000_000,
+    output_tokens: 200_000,
+    total_cost: 0.1 + 0.2,
+    metadata: { client_id: name },
+  }));
+  strictEqual(response.status, 201);
+  await sql`select billing.count_usage()`;
+  const [logged] = await sql`select total_cost::text from public.agent_usage_logs
+    where metadata ->> 'client_id' = ${name}`;
+  strictEqual(logged?.total_cost, "0.300000");
+  const preview = await fetch(`${platform.apiUrl}/functions/v1/billing/invoices/preview`, {
+    method: "POST",
+    headers: { apikey: platform.secretKey, "content-type": "application/json" },
+    body: JSON.stringify({ client_id: name, day: "2026-06-03" }),
+  });
+  const { document } = await preview.json();
+  const lines = document.lines.map(
+    ({ description, amount_minor }: { description: string; amount_minor: number }) => [
+      description,
+      amount_minor,
+    ],
+  );
+  // $3 for a million in, $15 a million out, $0.01 a search, $0.02 a PDF, $0.01 an image: 6.09.
+  deepStrictEqual(
+    new Map(lines),
+    new Map([
+      ["Claude Sonnet · input tokens", 300],
+      ["Claude Sonnet · output tokens", 300],
+      ["Image processing", 1],
+      ["PDF processing", 6],
+      ["Web searches", 2],
+      ["Minimum monthly charge", 4391],
+    ]),
+  );
+});
+
 Deno.test("supabase-js inserts a row and reads it back", async () => {
   const client = createClient<Database>(platform.apiUrl, platform.secretKey);
   const run = crypto.randomUUID();

@@ -1,4 +1,4 @@
-import { deepStrictEqual, match, strictEqual } from "node:assert/strict";
+import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import { billJune, seedJune, withDeliveryWorld } from "../support/delivery-world.ts";
 
 Deno.test("what the receivers refuse for now arrives once they accept, each once", () =>
@@ -63,6 +63,47 @@ Deno.test("an unknown address is dead at once, operators hear of it, a requeue d
     await sql`select billing.requeue_deliveries()`;
     await work();
     strictEqual(smtp.received.length, 1);
+  }));
+
+Deno.test("names and refusals with signs of HTML are read on Telegram as they were written", () =>
+  withDeliveryWorld(async ({ sql, hermes, smtp, work }) => {
+    await seedJune(sql, 1);
+    const name = "Müller & <Söhne> 🎉";
+    await sql`update public.clients set name = ${name}, email = 'ap@acme.test'`;
+    await billJune(sql);
+    smtp.behave("unknown");
+    await work();
+    await work();
+    const shown = hermes.received.map((notification) => notification.shown ?? "not shown");
+    ok(shown.some((text) => text.startsWith(`Invoice INV-2026-000001 for ${name}: `)), shown[0]);
+    const notice = shown.find((text) => text.includes("gave up")) ?? "";
+    ok(notice.includes(name) && /<ap@acme\.test>/.test(notice), notice);
+    ok(!shown.includes("not shown"));
+  }));
+
+Deno.test("HERMES and mail that are down for a day lose nothing, and operators hear of it by mail", () =>
+  withDeliveryWorld(async ({ sql, hermes, smtp, work, passTime, states }) => {
+    await seedJune(sql, 2);
+    await sql`update public.billing_settings set operator_emails = '{ops@example.test}'`;
+    await billJune(sql);
+    await sql`select billing.queue_notice('outage', 'high', 'Subject', 'Only <HERMES> has this')`;
+    await sql`delete from public.deliveries where dedupe_key = 'outage:email'`;
+    hermes.behave("fail");
+    smtp.behave("busy");
+    // As many tries as there are in the shortest day.
+    for (let tries = 0; tries < 31; tries++) {
+      await passTime();
+      await work();
+    }
+    const of = async (kind: string) => Object.keys(await states(kind));
+    deepStrictEqual([await of("hermes"), await of("email")], [["queued"], ["queued"]]);
+    hermes.behave("deliver");
+    smtp.behave("accept");
+    await passTime();
+    await work();
+    deepStrictEqual([await of("hermes"), await of("email")], [["done"], ["done"]]);
+    ok(smtp.received.some(({ text }) => text?.includes("Only <HERMES> has this")));
+    ok(hermes.received.some(({ shown }) => shown === "Only <HERMES> has this"));
   }));
 
 Deno.test("a receiver that hangs holds up nobody but its kind", () =>

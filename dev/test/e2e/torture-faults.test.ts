@@ -3,7 +3,7 @@ import postgres, { type Sql } from "postgres";
 import { startGuard } from "../../platform/guard.ts";
 import { applyMigrations } from "../../platform/migrations.ts";
 import { startPostgres } from "../../platform/postgres.ts";
-import { surviveLostConnections } from "../../torture/client-errors.ts";
+import { surviveLostConnections } from "../../platform/client-errors.ts";
 import { FAULTS, plant } from "../../torture/faults.ts";
 import { SMALL_SETTINGS, smallTorture } from "../../torture/small.ts";
 import { platform } from "../support/platform-env.ts";

@@ -18,6 +18,7 @@ export async function runEndToEnd(platform: Platform, filter: string): Promise<S
     PLATFORM_SECRET_KEY: platform.keys.secret,
   });
   const log = platform.functionLog();
-  if (result.failed > 0 && log.length > 0) result.details.push("Functions printed:", ...log);
+  // Before the tests' own output, so that what has failed stands last.
+  if (result.failed > 0 && log.length > 0) result.details.unshift("Functions printed:", ...log);
   return failIfEmpty(result);
 }

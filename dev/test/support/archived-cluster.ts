@@ -78,7 +78,8 @@ async function build(ground: Ground): Promise<ArchivedWorld> {
   let made = 0;
   const prepared = async (settings: string) => {
     const home = await folder(`cluster-${++made}`);
-    const data = await initialiseCluster(overlay, home, user);
+    const data = join(home, "data");
+    await initialiseCluster(overlay, { directory: home, dataDirectory: data }, user);
     await Deno.writeTextFile(join(data, "postgresql.auto.conf"), settings);
     const cluster = await start(ground, overlay, data);
     await prepareDatabase(urlOf(cluster.port, "supabase_admin"));

@@ -22,7 +22,8 @@ type Query = {
 export const usageEndpoints = [
   endpoint(routes.clientUsage, async (session, { params: { client_id }, query }) => {
     await readClient(session, client_id);
-    return await sumUsage(session, { ...query, client_id }, "records");
+    const days = await daysOf(session, client_id, query);
+    return { ...await sumUsage(session, { ...query, ...days, client_id }, "records"), ...days };
   }),
   endpoint(
     routes.allUsage,
@@ -40,6 +41,25 @@ export const usageEndpoints = [
     return found(rows).spend;
   }),
 ];
+
+/** The days asked for; for one left out the first or last of the running period. Check first. */
+async function daysOf(
+  session: Session,
+  clientId: string,
+  { start, end }: { start?: string | undefined; end?: string | undefined },
+): Promise<{ start: string; end: string }> {
+  if (start !== undefined && end !== undefined) return { start, end };
+  await session.asService();
+  const running = found(
+    await session.sql<{ start: string; end: string }[]>`
+    select billing.period_start_of(t.today, c.billing_anchor_day)::text as start,
+      (billing.period_end_of(t.today, c.billing_anchor_day) - 1)::text as end
+    from public.clients c
+    cross join lateral (select (billing.as_of() at time zone c.time_zone)::date as today) t
+    where c.id = ${clientId}::text::uuid`,
+  );
+  return { start: start ?? running.start, end: end ?? running.end };
+}
 
 /** Sums over the days `start` to `end`, both included, as a page sorted by all keys. */
 async function sumUsage({ sql, caller }: Session, query: Query, source: "records" | "logs") {

@@ -114,7 +114,7 @@ Deno.test("an invoice that the caller cannot see does not exist", async () => {
 
 Deno.test("bad input is answered with where and what", async () => {
   const cases: [Request, string[]][] = [
-    [post({ invoice_id: "7", format: "docx", papre: "A4" }), [
+    [post({ invoice_id: " ", format: "docx", papre: "A4" }), [
       "/invoice_id",
       "/format",
       "",

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { Id, InvoiceName } from "../../../shared/api/fields.ts";
 import { sha256Of } from "../../../shared/sha256.ts";
 import { renderHtml } from "../../../shared/document/html.ts";
 import { InvoiceDocument } from "../../../shared/document/schema.ts";
@@ -19,7 +20,7 @@ export interface RenderPorts {
 
 /** The question, as JSON of a POST or as the query of a GET. */
 export const RenderRequest = z.strictObject({
-  invoice_id: z.uuid(),
+  invoice_id: InvoiceName,
   format: z.enum(["pdf", "html", "json"]).default("pdf"),
   paper: z.enum(["A4", "Letter"]).optional(),
 });
@@ -38,9 +39,10 @@ export async function handleRender(
   try {
     const question = await parseQuestion(request);
     if ("problem" in question) return refuse(question.problem);
-    noteInvoice(question.value.invoice_id);
+    noteInvoice(Id.safeParse(question.value.invoice_id).data);
     const row = await ports.loadInvoice(question.value.invoice_id);
     if (row === null) return problemResponse(problem("not_found"));
+    noteInvoice(row.id);
     const document = parseDocument(row);
     if ("problem" in document) {
       ports.reportError(document.problem);

@@ -18,7 +18,7 @@ create table public.billing_settings (
   max_usage_keys_per_day integer not null default 10000
     constraint billing_settings_usage_keys_positive check (max_usage_keys_per_day > 0),
   operator_emails text[] not null default '{}',
-  delivery_attempts integer not null default 10
+  delivery_attempts integer not null default 32
     constraint billing_settings_attempts_range check (delivery_attempts between 1 and 50),
   reminder_days smallint[] not null default '{-7,0,7,14,30}'
     constraint billing_settings_reminders_in_range check (
@@ -42,7 +42,7 @@ comment on column public.billing_settings.max_usage_keys_per_day is
 comment on column public.billing_settings.operator_emails is
   'Who gets run reports, alerts and notices of deliveries that gave up.';
 comment on column public.billing_settings.delivery_attempts is
-  'Tries of a delivery before it gives up; ten take about four and a half hours.';
+  'Tries of a delivery before it gives up; 32 take between 24 and 48 hours.';
 comment on column public.billing_settings.reminder_days is
   'Days after the due day (negative: before) that a reminder is mailed on; empty: never.';
 comment on column public.billing_settings.spend_jump_factor is

@@ -2,6 +2,11 @@
 -- a client, a price or the provider of its model releases it, the next run bills it.
 
 create view billing.quarantine with (security_invoker = true) as
+-- Once for what has no price and what has a cost alone.
+with unsettled as materialized (
+  select u.*, exists (select from billing.unbilled_metrics n where n.metric = u.metric) as unbilled
+  from billing.priced_usage(billing.unsettled_targets()) u
+)
 select q.reason, null::uuid as client_id, q.agent, q.model, null::text as metric,
   count(*) as rows,
   min(case when q.reason <> 'invalid_timestamp' then q.occurred_at end)::date as first_day,
@@ -13,11 +18,28 @@ union all
 select case when billing.is_unmapped(u.metric) then 'unknown_provider' else 'unpriced_usage' end,
   u.client_id, u.agent, u.model, u.metric,
   sum(u.log_count)::bigint, min(u.first_day), max(u.last_day)
-from billing.priced_usage(billing.unsettled_targets()) u
-where u.price_id is null
-  and not exists (select from billing.unbilled_metrics n where n.metric = u.metric)
+from unsettled u
+where u.price_id is null and not u.unbilled
 group by u.client_id, u.agent, u.model, u.metric
 having sum(u.quantity) <> 0
+union all
+-- Nothing of a model but calls was counted, which may go without a price, and they cost something.
+select 'unpriced_cost', u.client_id, u.agent, u.model, min(u.metric), max(r.rows),
+  min(u.first_day), max(u.last_day)
+from (
+  select u.client_id, u.agent, u.model, min(u.metric) as metric, min(u.first_day) as first_day,
+    max(u.last_day) as last_day
+  from unsettled u group by u.client_id, u.period_start, u.agent, u.model
+  having bool_and(u.unbilled and u.price_id is null)
+) u
+cross join lateral (
+  select sum(x.log_count)::bigint as rows, sum(x.provider_cost) as cost
+  from public.usage_records x
+  where x.client_id = u.client_id and x.usage_day between u.first_day and u.last_day
+    and x.agent = u.agent and x.model = u.model and x.metric = u.metric
+) r
+where r.cost > 0
+group by u.client_id, u.agent, u.model
 union all
 select 'outside_service', r.client_id, r.agent, r.model, r.metric,
   sum(r.log_count)::bigint, min(r.usage_day), max(r.usage_day)
@@ -46,7 +68,8 @@ where i.section_start is null and i.invoice_id is null and billing.has_ended(i.c
 group by i.client_id;
 comment on view billing.quarantine is
   'What is not billed: usage of nobody, unreadable, without a price, of an unknown provider, outside
-   a client''s service; items that no invoice will take (make one by create_one_off_invoice).';
+   a client''s service; calls with a cost and nothing to be billed by; items that no invoice will
+   take (make one by create_one_off_invoice).';
 revoke all on billing.quarantine from public;
 grant select on billing.quarantine to service_role;
 

@@ -15,7 +15,7 @@ create table public.deliveries (
   due_at timestamptz not null default now(),
   lease uuid,
   attempts integer not null default 0,
-  max_attempts integer not null default 10,
+  max_attempts integer not null default 32,
   worker_deaths integer not null default 0,
   external_id text,
   details jsonb not null default '{}',

@@ -59,7 +59,7 @@ returns text language sql stable set search_path = pg_catalog, pg_temp as $$
       r.credit_notes, r.drafts),
     format('Differences between logs and records, healed: %s. Log rows in quarantine: %s.',
       r.discrepancies_healed, r.quarantined_rows),
-    format('Deliveries pending: %s.', r.deliveries_pending),
+    format('Deliveries queued when it ended: %s.', r.deliveries_pending),
     case when r.voided <> '{}' then E'Voided and not billed anew:\n- '
       || array_to_string(r.voided, E'\n- ') end,
     case when r.held > 0 then format(E'Held drafts: %s:\n- ', r.held)

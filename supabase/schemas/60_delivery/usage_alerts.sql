@@ -69,6 +69,28 @@ $$;
 comment on function _billing.unmapped_notice is
   'One message of all models of which it is not known how they count.';
 
+create function _billing.cost_notice()
+returns table (names text, message text)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  with costly as (
+    select q.agent, q.model, c.id, c.name, q.rows, (select sum(r.provider_cost)
+      from public.usage_records r
+      where r.client_id = q.client_id and r.usage_day between q.first_day and q.last_day
+        and r.agent = q.agent and r.model = q.model and r.metric = q.metric) as cost
+    from billing.quarantine q join public.clients c on c.id = q.client_id
+    where q.reason = 'unpriced_cost'
+  )
+  select md5(string_agg(concat_ws(' ', x.id, x.agent, x.model), ','
+      order by x.id, x.agent, x.model)),
+    format('%s and nothing to bill it by. Price its requests (0 where it is free), or log what '
+      || 'was used.', _billing.first_few(array_agg(
+        format('%s has logged %s calls of %s for %s at a cost of %s USD', x.agent, x.rows, x.model,
+          x.name, round(x.cost, 2)) order by x.cost desc, x.name, x.agent, x.model), 10, '; '))
+  from costly x having count(*) > 0;
+$$;
+comment on function _billing.cost_notice is
+  'One message of all calls that have a cost and nothing to be billed by.';
+
 create function _billing.nobody_notice()
 returns table (names text, message text)
 language sql stable set search_path = pg_catalog, pg_temp as $$
@@ -153,6 +175,11 @@ returns bigint language sql security definer set search_path = pg_catalog, pg_te
       'Usage of models without a provider', n.message, n.client_id
     from _billing.unmapped_notice() n
     where not _billing.is_told('unmapped', n.names, as_of)
+    union all
+    select format('unpriced_cost:%s:%s', (as_of at time zone 'UTC')::date, n.names), 'high',
+      'Costs with nothing to bill', n.message, null
+    from _billing.cost_notice() n
+    where not _billing.is_told('unpriced_cost', n.names, as_of)
     union all
     select format('nobody:%s:%s', (as_of at time zone 'UTC')::date, n.names), 'high',
       'Usage that nobody owns', n.message, null

@@ -2,6 +2,7 @@ import { z } from "zod";
 import type { Route } from "../../../../shared/api/route.ts";
 import { type ErrorDetail, errorDetails, problem } from "../../../../shared/errors.ts";
 import { ProblemError } from "../http/problem.ts";
+import { withIds } from "./names.ts";
 import type { Session } from "./session.ts";
 
 /** A parsed request: what an endpoint's work is given. */
@@ -24,7 +25,10 @@ export interface Endpoint {
   check(raw: RawInput): (session: Session) => Promise<object>;
 }
 
-/** Binds work to a route: the work gets what the route's schemas made of the request. */
+/**
+ * Binds work to a route: the work gets what the route's schemas made of the request, with ids where
+ * the request has external ids of clients or numbers of invoices.
+ */
 export function endpoint<
   Params extends z.ZodType,
   Query extends z.ZodType,
@@ -41,13 +45,25 @@ export function endpoint<
     route,
     check: (raw) => {
       const input = parseInput(route, raw);
-      // Answers are checked too: what the document promises is what is sent.
       return async (session) => {
-        const answer = route.answer.parse(await work(session, input));
+        const named = await inputWithIds(session, raw);
+        // Answers are checked too: what the document promises is what is sent.
+        const answer = route.answer.parse(
+          await work(session, named === raw ? input : parseInput(route, named)),
+        );
         return typeof answer === "string" ? { text: answer } : answer;
       };
     },
   };
+}
+
+/** The same request where it names nothing but ids. */
+async function inputWithIds(session: Session, raw: RawInput): Promise<RawInput> {
+  const params = await withIds(session, raw.params);
+  const query = await withIds(session, raw.query);
+  const body = await withIds(session, raw.body);
+  const isSame = params === raw.params && query === raw.query && body === raw.body;
+  return isSame ? raw : { params, query, body };
 }
 
 function parseInput<Params extends z.ZodType, Query extends z.ZodType, Body extends z.ZodType>(

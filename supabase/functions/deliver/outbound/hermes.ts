@@ -1,8 +1,14 @@
 import { z } from "zod";
 import { jsonOrNull, postJson, retryAfter } from "./answer.ts";
 
-/** Milliseconds that HERMES has to answer. */
-const TIMEOUT_MS = 10_000;
+/**
+ * Milliseconds that HERMES has to answer. It may need 15 s to reach its channel; to give up earlier
+ * would be to send the notification twice.
+ */
+const TIMEOUT_MS = 20_000;
+
+/** Characters of a message for Telegram, which takes 4096; the rest is for what HERMES adds. */
+const TELEGRAM_LENGTH = 4000;
 
 /** What HERMES is asked to pass on; `key` is the same whenever the same thing is sent again. */
 export interface Notification {
@@ -21,12 +27,13 @@ export type NotifyHermes = (notification: Notification) => Promise<
 const answerSchema = z.object({
   notification_id: z.string(),
   status: z.enum(["delivered", "failed"]),
+  error: z.string().optional().catch(undefined),
 });
 
 /**
  * `POST {url}/notify`. A 200 that says `failed` is a failure; so is no answer in time. HERMES
  * refuses a request for good with a 4xx, but for those that mean "later" (408, 425, 429). The key
- * goes along as `Idempotency-Key`, for receivers that care.
+ * goes along as `Idempotency-Key`, for receivers that care. The text is escaped for the channel.
  */
 export function hermesNotifier(
   { url, channel }: { readonly url: string; readonly channel: string },
@@ -35,7 +42,7 @@ export function hermesNotifier(
     const answered = await postJson(
       `${url.replace(/\/+$/, "")}/notify`,
       { "idempotency-key": key },
-      { message, priority, channel },
+      { message: channel === "telegram" ? telegramHtml(message) : message, priority, channel },
       TIMEOUT_MS,
     );
     if ("failure" in answered) return { kind: "retry", error: `HERMES: ${answered.failure}` };
@@ -53,8 +60,30 @@ export function hermesNotifier(
       };
     }
     if (answer.data.status === "failed") {
-      return { kind: "retry", error: `HERMES could not deliver ${answer.data.notification_id}` };
+      const why = answer.data.error === undefined ? "" : `: ${answer.data.error.slice(0, 300)}`;
+      const error = `HERMES could not deliver ${answer.data.notification_id}${why}`;
+      return { kind: "retry", error };
     }
     return { kind: "delivered", notificationId: answer.data.notification_id };
   };
+}
+
+/**
+ * HERMES hands a text to Telegram with `parse_mode` HTML: there every `<`, `>` and `&` that is not
+ * of a tag or an entity must be an entity, and one that is not makes Telegram refuse the message
+ * (https://core.telegram.org/bots/api#html-style). A text that is too long is refused as well: it is
+ * cut.
+ */
+function telegramHtml(message: string): string {
+  let text = message;
+  if (message.length > TELEGRAM_LENGTH) {
+    // By grapheme: an emoji that is cut in two is another one.
+    text = "";
+    for (const { segment } of new Intl.Segmenter().segment(message)) {
+      if (text.length + segment.length >= TELEGRAM_LENGTH) break;
+      text += segment;
+    }
+    text += "…";
+  }
+  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }

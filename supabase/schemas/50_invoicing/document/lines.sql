@@ -15,7 +15,8 @@ set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_nestlo
         ',"period":', coalesce('{"start":"' || l.service_start || '","end":"' || l.service_end
           || '"}', 'null'),
         ',"agent":', _billing.json_text(l.agent),
-        ',"quantity":', _billing.json_digits(l.quantity),
+        -- An agent's 0.1 + 0.2 is 0.30000000000000004: exact in the books, 0.3 on paper.
+        ',"quantity":', _billing.json_digits(round(l.quantity, 9)),
         ',"unit":', case when l.metric like '%\_tokens' then '"tokens"'
           when l.metric = 'web_searches' then '"searches"'
           when l.metric is not null then '"units"' else 'null' end,

@@ -1,5 +1,5 @@
--- A delivery that gave up is told by every way but the one that failed. A notice that gives up is
--- not told of: it would be told the same way.
+-- A delivery that gave up is told by every way but the one that failed. Of a notice that gives up
+-- there is no notice: it is sent the other way itself.
 create function _billing.report_dead_delivery(delivery_id bigint)
 returns void language sql set search_path = pg_catalog, pg_temp as $$
   insert into public.deliveries (kind, event, dedupe_key, client_id, invoice_id, max_attempts,
@@ -23,3 +23,29 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
     and (x.kind = 'hermes' or s.operator_emails <> '{}')
   on conflict (dedupe_key) do nothing;
 $$;
+
+-- A notice goes by mail where HERMES does not take it, and by HERMES where mail does not: the only
+-- notice of a mail that bounced goes by HERMES. Nothing is sent where it goes that way already.
+create function _billing.send_notice_otherwise(notices bigint[])
+returns void language sql set search_path = pg_catalog, pg_temp as $$
+  insert into public.deliveries (kind, event, dedupe_key, client_id, invoice_id, max_attempts,
+    payload)
+  select x.kind, 'notice', x.key, d.client_id, d.invoice_id, s.delivery_attempts, x.payload
+  from public.deliveries d
+  cross join public.billing_settings s
+  cross join lateral (
+    select 'email' as kind, regexp_replace(d.dedupe_key, ':hermes$', ':email') as key,
+      jsonb_build_object('to', s.operator_emails, 'subject',
+        'A notification that HERMES could not deliver', 'text', d.payload ->> 'message') as payload
+    where d.kind = 'hermes' and s.operator_emails <> '{}'
+    union all
+    select 'hermes', regexp_replace(d.dedupe_key, ':email$', ':hermes'), jsonb_build_object(
+      'message', concat_ws(E'\n\n', d.payload ->> 'subject', d.payload ->> 'text'),
+      'priority', 'high')
+    where d.kind = 'email'
+  ) x
+  where d.id = any (notices) and d.event = 'notice'
+  on conflict (dedupe_key) do nothing;
+$$;
+comment on function _billing.send_notice_otherwise is
+  'Queues these notices by the other of HERMES and mail, unless they are there already.';

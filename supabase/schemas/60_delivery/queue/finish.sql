@@ -45,13 +45,19 @@ begin
   if job.state = 'dead' then
     perform _billing.report_dead_delivery(job.id);
   end if;
+  -- Five tries take a few minutes: long enough for a restart, short enough for news.
+  if job.event = 'notice'
+    and (job.state = 'dead' or job.state = 'queued' and job.attempts >= 5) then
+    perform _billing.send_notice_otherwise(array[job.id]);
+  end if;
   return job.state;
 end $$;
 comment on function _billing.finish_delivery is
   'Records {kind: done|retry|dead|skipped, error, retryAfterSeconds, externalId, details}.';
 
 -- For a kind that is switched off where the worker runs: its deliveries say so and hold nobody up.
--- Operators are told once a month by the ways that are on; their own notices are not counted.
+-- Operators are told once a month by the ways that are on; their own notices are not counted, but
+-- sent the other way.
 create function _billing.skip_deliveries(kind text, reason text,
   at timestamptz default clock_timestamp())
 returns integer language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -68,6 +74,7 @@ begin
   select array_agg(g.id), count(*) filter (where g.event <> 'notice') into skipped, missed
   from gone g;
   perform _billing.release_deliveries(skipped, at);
+  perform _billing.send_notice_otherwise(skipped);
   if missed > 0 then
     perform _billing.report_channel_off(kind, reason, missed, at);
   end if;

@@ -1,0 +1,118 @@
+import { deepStrictEqual, notStrictEqual, ok, strictEqual } from "node:assert/strict";
+import { join } from "node:path";
+import { z } from "zod";
+import { repositoryRoot } from "../../platform/repository.ts";
+import { parseTelegramHtml } from "../../standins/telegram.ts";
+
+const Workflow = z.object({
+  id: z.string(),
+  settings: z.object({ errorWorkflow: z.string().optional() }),
+  nodes: z.array(z.object({ name: z.string(), type: z.string(), parameters: z.json() })),
+  connections: z.record(
+    z.string(),
+    z.object({ main: z.array(z.array(z.object({ node: z.string() }))) }),
+  ),
+});
+const read = async (name: string) =>
+  Workflow.parse(JSON.parse(await Deno.readTextFile(join(repositoryRoot, "n8n", name))));
+const monthly = await read("billing-workflow.json");
+const failed = await read("billing-error-workflow.json");
+
+const Http = z.object({
+  jsonBody: z.string().optional(),
+  path: z.string().optional(),
+  authentication: z.string().optional(),
+  headerParameters: z.object({ parameters: z.array(z.object({ value: z.string() })) }).optional(),
+  assignments: z.object({
+    assignments: z.array(z.object({ name: z.string(), value: z.string() })),
+  }).optional(),
+});
+const parametersOf = (workflow: typeof monthly, name: string) =>
+  Http.parse(workflow.nodes.find((node) => node.name === name)?.parameters);
+
+/** What an expression of n8n says, where these nodes have given these items. */
+function evaluate(expression: string, items: Record<string, unknown>): unknown {
+  const code = expression.replace(/^=\{\{/, "").replace(/\}\}$/, "");
+  const run = Function("$", `return (${code});`);
+  return run((name: string) => ({ item: { json: items[name] } }));
+}
+
+const report = "Run for 2026-07-01.\nBlocked: Müller & Söhne <b>: no price for x < y 🎉";
+
+Deno.test("the report that n8n hands to HERMES is read on Telegram as it was written", () => {
+  const nodes = [
+    [monthly, "Tell HERMES: look at this"],
+    [monthly, "Tell HERMES: done"],
+    [failed, "Tell HERMES"],
+  ] as const;
+  for (const [workflow, name] of nodes) {
+    for (const hermes_channel of ["telegram", "slack"]) {
+      const body = evaluate(parametersOf(workflow, name).jsonBody ?? "", {
+        "Settings": { hermes_channel, text: report },
+        "What is left": { pending: 0, run: { report, failed: 0 } },
+      });
+      const { message, channel } = z.object({ message: z.string(), channel: z.string() })
+        .parse(JSON.parse(String(body)));
+      strictEqual(channel, hermes_channel);
+      if (channel === "slack") ok(message.startsWith(report), name);
+      else {
+        const answer = parseTelegramHtml(message);
+        ok(answer.ok && answer.shown.startsWith(report), `${name}: ${JSON.stringify(answer)}`);
+      }
+    }
+  }
+});
+
+Deno.test("what HERMES could not deliver fails the workflow, and the failure has a workflow", () => {
+  for (const name of ["Tell HERMES: look at this", "Tell HERMES: done"]) {
+    deepStrictEqual(monthly.connections[name]?.main, [[{ node: "Did HERMES deliver?" }]]);
+  }
+  const [delivered, not] = monthly.connections["Did HERMES deliver?"]?.main ?? [];
+  deepStrictEqual([delivered, not], [[], [{ node: "Nobody was told" }]]);
+  const last = monthly.nodes.find(({ name }) => name === "Nobody was told");
+  strictEqual(last?.type, "n8n-nodes-base.stopAndError");
+  strictEqual(monthly.settings.errorWorkflow, failed.id);
+});
+
+Deno.test("the key of a run is the run's own, also in an n8n that counts from 1 again", () => {
+  const { headerParameters } = parametersOf(monthly, "Run the month");
+  const header = headerParameters?.parameters[0]?.value ?? "";
+  const key = parametersOf(monthly, "Settings").assignments?.assignments
+    .find(({ name }) => name === "run_key")?.value ?? "";
+  // The same at each try of one run: it is made once, before them.
+  strictEqual(evaluate(header, { Settings: { run_key: "n8n-1-2" } }), "n8n-1-2");
+  const at = (millis: number) =>
+    key.replace("=", "").replaceAll(
+      /\{\{(.*?)\}\}/g,
+      (_, code: string) =>
+        String(
+          Function("$execution", "$now", `return (${code});`)(
+            { id: "1" },
+            { toMillis: () => millis },
+          ),
+        ),
+    );
+  strictEqual(at(5), "n8n-1-5");
+  notStrictEqual(at(5), at(6));
+});
+
+Deno.test("the old path starts the run as the new one does, with the credential", () => {
+  const paths = monthly.nodes.filter(({ type }) => type === "n8n-nodes-base.webhook")
+    .map(({ name }) => [name, parametersOf(monthly, name)] as const);
+  deepStrictEqual(paths.map(([, { path }]) => path), ["leveredge-billing-run", "billing/generate"]);
+  for (const [name, { authentication }] of paths) {
+    strictEqual(authentication, "headerAuth", name);
+    deepStrictEqual(monthly.connections[name]?.main[0]?.map(({ node }) => node), ["Settings"]);
+  }
+});
+
+Deno.test("every connection leads to a node that is there", () => {
+  for (const { nodes, connections } of [monthly, failed]) {
+    const names = new Set(nodes.map(({ name }) => name));
+    strictEqual(names.size, nodes.length);
+    for (const [from, { main }] of Object.entries(connections)) {
+      ok(names.has(from), from);
+      for (const { node } of main.flat()) ok(names.has(node), node);
+    }
+  }
+});
