@@ -16,7 +16,7 @@ const OWN_ROWS = "no two rows are the same, within a part or between parts";
 
 const EXPLAINED: readonly Explained[] = [
   { object: "billing.quarantine", rule: "union", why: OWN_ROWS },
-  { object: "_billing.blocked_by", rule: "union", why: OWN_ROWS },
+  { object: "_billing.blocking_reasons", rule: "union", why: OWN_ROWS },
   { object: "billing.account_entries", rule: "union", near: "<> 'draft' union", why: OWN_ROWS },
   { object: "billing.account_entries", rule: "union", near: "= 'void' union", why: OWN_ROWS },
   { object: "_billing.log_owners", rule: "union", why: OWN_ROWS },
@@ -112,7 +112,7 @@ const EXPLAINED: readonly Explained[] = [
     why: "identifiers are random: any order of them will do",
   },
   {
-    object: "_billing.find_homes",
+    object: "_billing.assign_target_invoices",
     rule: "filter",
     near: "sum ( l.amount_minor )",
     why: "taxes that are contained have the sign of the rest, and the sign is all that is asked",

@@ -52,7 +52,7 @@ async function drain(): Promise<void> {
   let peak = 0;
   let printed = 0;
   while (true) {
-    await sql`select billing.nudge_deliver()`;
+    await sql`select billing.wake_deliver()`;
     await new Promise((resolve) => setTimeout(resolve, 5000));
     peak = Math.max(peak, await workerMemory());
     const [{ left, finished }] = await sql<[{ left: number; finished: number }]>`

@@ -36,7 +36,7 @@ export const FAULTS: readonly Fault[] = [
     name: "double number",
     check: "numbers",
     edits: [[
-      "_billing.take_numbers",
+      "_billing.allocate_invoice_numbers",
       "n.last_number + how_many",
       "n.last_number + how_many - 1",
     ]],

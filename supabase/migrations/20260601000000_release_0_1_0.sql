@@ -1028,7 +1028,7 @@ grant execute on function billing.start_service(uuid, date, text) to service_rol
 --   1 lock_clients    the client's row here: one writer of a client's books at a time
 --   2 lock_periods    the rated periods: their usage and service stand still
 --   3 hold_terms      prices, config, models, meters, settings: as they were read
---   4 invoice numbers the counter, until the commit (take_numbers)
+--   4 invoice numbers the counter, until the commit (allocate_invoice_numbers)
 create table _billing.settlement_locks (
   client_id uuid primary key references public.clients (id) on delete cascade
 );
@@ -1153,7 +1153,7 @@ grant execute on function billing.next_periods() to service_role;
 
 -- Where each client's next period starts, and what day it is there. A client without service to
 -- come is not among them. Inlined, as next_periods is.
-create function billing.running_periods(as_of timestamptz)
+create function billing.current_periods(as_of timestamptz)
 returns table (client_id uuid, billing_anchor_day smallint, ended_on date, today date,
   next_start date)
 language sql stable
@@ -1165,10 +1165,10 @@ begin atomic
   join public.client_time_zones z on z.client_id = n.client_id
     and z.starts_at <= as_of and as_of < z.ends_at;
 end;
-comment on function billing.running_periods is
+comment on function billing.current_periods is
   'For each client with service to come the local day at an instant and where its next period
    starts.';
-grant execute on function billing.running_periods(timestamptz) to service_role;
+grant execute on function billing.current_periods(timestamptz) to service_role;
 
 -- True when no period of the client is still to come: it has ended, or is in a gap.
 -- `after_day` asks for periods that begin after it alone: an earlier one is no home for late usage.
@@ -3339,7 +3339,7 @@ create trigger note_truncated_days after truncate on public.usage_records
 -- Compares days with the logs, rebuilds those ranges that differ (the logs are right) and returns
 -- how many differences there were. What agreed is noted last, with the counts from before the
 -- comparison: a rollup meanwhile is not waited for, and its days stay to be compared.
-create function _billing.heal_days(ranges daterange[])
+create function _billing.repair_days(ranges daterange[])
 returns bigint language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   known jsonb;
@@ -3380,7 +3380,7 @@ begin
   where u.changes = excluded.changes;
   return differences;
 end $$;
-comment on function _billing.heal_days is
+comment on function _billing.repair_days is
   'Compares days with the logs and rebuilds them where they differ; returns the differences.';
 
 -- Days that were not compared with the logs since their records changed, of those whose logs are
@@ -4919,7 +4919,7 @@ revoke all on _billing.invoice_counters from public;
 
 -- Numbers for invoices issued on a day, consecutive in the series and year. The counter's row stays
 -- locked until commit: a rollback gives its numbers back, so there is never a gap.
-create function _billing.take_numbers(issued_on date, how_many integer)
+create function _billing.allocate_invoice_numbers(issued_on date, how_many integer)
 returns integer language sql set search_path = pg_catalog, pg_temp as $$
   insert into _billing.invoice_counters as n (series, year, last_number)
   select s.number_series, extract(year from issued_on)::integer, how_many
@@ -4927,7 +4927,7 @@ returns integer language sql set search_path = pg_catalog, pg_temp as $$
   on conflict (series, year) do update set last_number = n.last_number + how_many
   returning n.last_number - how_many;
 $$;
-comment on function _billing.take_numbers is
+comment on function _billing.allocate_invoice_numbers is
   'Reserves consecutive invoice numbers; returns the last one before them.';
 
 -- 35_books/get_invoice.sql
@@ -5245,7 +5245,7 @@ returns billing.rating_target[] language sql stable set search_path = pg_catalog
     where p.usage_changed or p.state in ('pending', 'blocked')
     union all
     select r.client_id, r.next_start, billing.period_end_of(r.today, r.billing_anchor_day)
-    from billing.running_periods(as_of) r where r.next_start <= r.today
+    from billing.current_periods(as_of) r where r.next_start <= r.today
   ) x;
 $$;
 comment on function billing.unsettled_targets is
@@ -5892,7 +5892,7 @@ comment on function _billing.booked_lines is
 -- agree to the cent. `is_late`: something is booked for the target, or its own invoice is issued.
 -- Only where its own invoice is issued are the lines called late: a period that is billed anew has
 -- its own lines, less what other invoices charge for it.
-create function _billing.deltas_of(targets billing.rating_target[], rating _billing.rated_line[])
+create function _billing.line_deltas(targets billing.rating_target[], rating _billing.rated_line[])
 returns table (line _billing.rated_line, is_late boolean)
 language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
   with rated as materialized (
@@ -5951,14 +5951,14 @@ language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
   where (not d.is_late and not d.is_booked) or d.amount_minor <> 0
     or d.quantity <> 0 or d.tax_base_minor <> 0;
 $$;
-comment on function _billing.deltas_of is
+comment on function _billing.line_deltas is
   'Lines that bring what is booked for target periods to their rating.';
 
 create function _billing.section_deltas(targets billing.rating_target[])
 returns table (line _billing.rated_line, is_late boolean)
 language sql stable set search_path = pg_catalog, pg_temp as $$
   -- Nothing is rated for nothing: most batches of a run have no such targets.
-  select d.* from _billing.deltas_of(targets,
+  select d.* from _billing.line_deltas(targets,
     array(select r from _billing.rate_periods(targets) r)) d where targets <> '{}';
 $$;
 comment on function _billing.section_deltas is
@@ -5996,7 +5996,7 @@ create type _billing.rating_finding as (client_id uuid, period_start date, model
 create type _billing.blocked_target as (client_id uuid, period_start date, reason text,
   message text);
 
-create function _billing.findings_of(rating _billing.rated_line[])
+create function _billing.rating_summary(rating _billing.rated_line[])
 returns setof _billing.rating_finding language sql immutable
 set search_path = pg_catalog, pg_temp as $$
   select l.client_id, l.section_start, l.model, l.metric, l.quantity, null::numeric, null::numeric,
@@ -6009,12 +6009,12 @@ set search_path = pg_catalog, pg_temp as $$
   from unnest(rating) l where l.kind <> 'unpriced'
   group by l.client_id, l.section_start;
 $$;
-comment on function _billing.findings_of is
+comment on function _billing.rating_summary is
   'What each rated section comes to, and its usage without a price.';
 
 -- Why targets cannot be billed, given what rating has found. Each is visible with its reason and
 -- stops nobody else.
-create function _billing.blocked_by(targets billing.rating_target[],
+create function _billing.blocking_reasons(targets billing.rating_target[],
   findings _billing.rating_finding[])
 returns setof _billing.blocked_target language sql stable set search_path = pg_catalog, pg_temp
 set enable_nestloop = off as $$
@@ -6077,14 +6077,14 @@ set enable_nestloop = off as $$
   -- (2^53).
   where (f.total < 0 and f.has_items) or f.largest > 9e14;
 $$;
-comment on function _billing.blocked_by is
+comment on function _billing.blocking_reasons is
   'Targets that cannot be billed, with the reason, given the findings of their rating.';
 
 create function _billing.blocked_targets(targets billing.rating_target[])
 returns setof _billing.blocked_target language sql stable
 set search_path = pg_catalog, pg_temp as $$
-  select b.* from _billing.blocked_by(targets, array(
-    select f from _billing.findings_of(array(
+  select b.* from _billing.blocking_reasons(targets, array(
+    select f from _billing.rating_summary(array(
       select r from _billing.rate_periods(targets, true) r)) f)) b;
 $$;
 comment on function _billing.blocked_targets is 'Targets that cannot be billed, with the reason.';
@@ -6901,8 +6901,8 @@ comment on function _billing.write_documents is 'Writes invoices.document of dra
 
 -- Where the lines of each section go: its own draft, or for late ones that of the newest due period
 -- after it. A section that is not there is not charged now: it waits for a later period's invoice.
-create function _billing.find_homes(due billing.rating_target[], late billing.rating_target[],
-  settled billing.rating_target[])
+create function _billing.assign_target_invoices(due billing.rating_target[],
+  late billing.rating_target[], settled billing.rating_target[])
 returns void language plpgsql
 set search_path = pg_catalog, pg_temp set client_min_messages = warning as $$
 begin
@@ -7067,7 +7067,7 @@ comment on function _billing.write_totals is 'Totals of drafts: sums of their ro
 
 -- Takes late lines of these periods off such drafts where they go on another now, or where nothing
 -- is to be charged any more: on two drafts they would be charged twice. Those that find no other
--- stay. Asked once sections have their homes (find_homes). A draft without a line goes.
+-- stay. Asked once sections have their homes (assign_target_invoices). A draft without a line goes.
 create function _billing.free_late_lines(due billing.rating_target[], late billing.rating_target[])
 returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -7130,7 +7130,7 @@ comment on function _billing.rate_drafts is
 
 -- Leaves in draft_lines what is still to be charged: for settled targets the difference to what is
 -- booked, for the others all that they are rated at.
-create function _billing.keep_deltas(targets billing.rating_target[],
+create function _billing.reduce_to_deltas(targets billing.rating_target[],
   settled billing.rating_target[])
 returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -7146,7 +7146,7 @@ begin
     or (l.client_id, l.section_start) in (
       select t.client_id, t.period_start from unnest(settled) t);
   insert into pg_temp.draft_lines
-  select (d.line).* from _billing.deltas_of(settled, rating) d;
+  select (d.line).* from _billing.line_deltas(settled, rating) d;
 end $$;
 
 -- Those of targets in draft_lines that are rated below what is booked for them.
@@ -7178,8 +7178,8 @@ declare
     select t from _billing.settled_targets(due || late) t);
   drafted uuid[];
 begin
-  perform _billing.keep_deltas(due || late, settled);
-  perform _billing.find_homes(due, late, settled);
+  perform _billing.reduce_to_deltas(due || late, settled);
+  perform _billing.assign_target_invoices(due, late, settled);
   perform _billing.free_late_lines(due, late);
   drafted := _billing.write_draft_headers(due || late);
   insert into public.invoice_lines (invoice_id, position, kind, section_start, section_end,
@@ -7272,7 +7272,7 @@ begin
     return 0;
   end if;
   perform _billing.assert_lock_order(4);
-  before_first := _billing.take_numbers(today, cardinality(ids));
+  before_first := _billing.allocate_invoice_numbers(today, cardinality(ids));
   select array_agg((d.id, format('%s-%s-%s', s.number_series, extract(year from today),
       case when before_first + x.place < 1000000
         then lpad((before_first + x.place)::text, 6, '0')
@@ -8158,7 +8158,7 @@ begin
   ), spans as (
     select r.client_id, r.billing_anchor_day, r.next_start as from_day, r.today as until_day,
       null::date as joint
-    from billing.running_periods(as_of) r
+    from billing.current_periods(as_of) r
     where r.next_start < r.today and (of_client is null or r.client_id = of_client)
     union all
     select h.client_id, c.billing_anchor_day, greatest(h.hole_start, billing.period_start_of(
@@ -8675,7 +8675,7 @@ returns _billing.closing language plpgsql set search_path = pg_catalog, pg_temp 
 declare
   made _billing.closing;
 begin
-  made.blocked := array(select b from _billing.blocked_by(
+  made.blocked := array(select b from _billing.blocking_reasons(
     due || late, _billing.rate_drafts(due || late)) b);
   made.drafts := _billing.make_drafts(
     _billing.unblocked(due, made.blocked, true), _billing.unblocked(late, made.blocked, false));
@@ -8767,20 +8767,20 @@ comment on function _billing.blocked_message is 'Why a target was not closed; nu
 -- Previews: what the invoice of a period would say.
 
 -- The period of a client that a day lies in: as recorded, or as it will be.
-create function _billing.period_with(client_id uuid, day date)
+create function _billing.period_containing(client_id uuid, day date)
 returns billing.rating_target language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
   target billing.rating_target;
 begin
   select p.client_id, p.period_start, p.period_end into target
   from public.billing_periods p
-  where p.client_id = period_with.client_id and p.period_start <= day and day < p.period_end;
+  where p.client_id = period_containing.client_id and p.period_start <= day and day < p.period_end;
   if target.client_id is null then
     select r.client_id,
       greatest(r.next_start, billing.period_start_of(day, r.billing_anchor_day)),
       billing.period_end_of(greatest(day, r.next_start), r.billing_anchor_day) into target
-    from billing.running_periods(billing.as_of()) r
-    where r.client_id = period_with.client_id and day >= r.next_start;
+    from billing.current_periods(billing.as_of()) r
+    where r.client_id = period_containing.client_id and day >= r.next_start;
     if not exists (select from public.service_intervals s
       where s.client_id = target.client_id and s.starts_on < target.period_end
         and s.ends_on > target.period_start) then
@@ -8790,7 +8790,7 @@ begin
   if target.client_id is null then
     -- Before the first period or between two, where days have come into service since.
     select u.client_id, u.period_start, u.period_end into target
-    from _billing.unopened_periods(billing.as_of(), period_with.client_id) u
+    from _billing.unopened_periods(billing.as_of(), period_containing.client_id) u
     where u.period_start <= day and day < u.period_end;
   end if;
   if target.client_id is null then
@@ -8824,7 +8824,7 @@ begin
   perform set_config('billing.as_of', as_of::text, true);
   perform _billing.lock_clients(array[preview_invoice.client_id]);
   perform _billing.rollup_if_free();
-  target := _billing.period_with(preview_invoice.client_id,
+  target := _billing.period_containing(preview_invoice.client_id,
     coalesce(day, billing.day_of(preview_invoice.client_id, as_of)));
   late := _billing.late_targets(target);
   begin
@@ -8977,7 +8977,7 @@ begin
       format('invoice %s is %s; only the voided invoice of a period can be regenerated',
         coalesce(old.number, old.id::text), old.status), 'void it first');
   end if;
-  target := _billing.period_with(old.client_id, old.period_start);
+  target := _billing.period_containing(old.client_id, old.period_start);
   perform _billing.rollup();
   late := _billing.late_targets(target);
   perform _billing.lock_periods(array[target] || late);
@@ -8991,7 +8991,7 @@ comment on function billing.regenerate_invoice is
   'Draft that replaces a voided invoice, rated anew; null when blocked or zero.';
 grant execute on function billing.regenerate_invoice(uuid, timestamptz) to service_role;
 
--- 50_invoicing/heal_usage.sql
+-- 50_invoicing/repair_usage.sql
 
 -- Days of these targets that have not been compared with the logs since their records changed.
 create function _billing.unverified_days(targets billing.rating_target[])
@@ -9010,13 +9010,13 @@ comment on function _billing.unverified_days is
 
 -- Where records and logs disagree on the days of these targets, the logs are right: rebuilds the
 -- days and returns how many differences there were. Days compared since they last changed agree.
-create function _billing.heal_usage(targets billing.rating_target[])
+create function _billing.repair_usage(targets billing.rating_target[])
 returns bigint language sql set search_path = pg_catalog, pg_temp as $$
-  select _billing.heal_days(array(
+  select _billing.repair_days(array(
     select unnest(range_agg(daterange(u.day, u.day + 1)))
       from _billing.unverified_days(targets) u));
 $$;
-comment on function _billing.heal_usage is
+comment on function _billing.repair_usage is
   'Compares records with logs over target periods and rebuilds where they differ.';
 
 -- 50_invoicing/runs/runs.sql
@@ -9173,25 +9173,25 @@ comment on function billing.begin_run is
   'Opens a run, or joins the one that is open; returns its id.';
 grant execute on function billing.begin_run(timestamptz) to service_role;
 
-create function billing.heal_run(run_id bigint)
+create function billing.repair_run(run_id bigint)
 returns bigint language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above.
 begin
-  while billing.heal_step(run_id) loop
+  while billing.repair_step(run_id) loop
     null;
   end loop;
   return (select r.healed from billing.monthly_runs r where r.id = run_id);
 end $$;
-comment on function billing.heal_run is
+comment on function billing.repair_run is
   'Rebuilds usage that differs from the logs in the periods of a run; returns the differences.';
-grant execute on function billing.heal_run(bigint) to service_role;
+grant execute on function billing.repair_run(bigint) to service_role;
 
 -- A run begins with comparing what it will bill with the logs, a week at a time, each committed.
 
 -- Compares the next week of records with the logs, of the days of a run's periods, and rebuilds it
 -- where it differs. Before any client is locked; days that were compared since they last changed
 -- are not compared again. False where all weeks are done.
-create function billing.heal_step(run_id bigint)
+create function billing.repair_step(run_id bigint)
 returns boolean language plpgsql security definer
 set search_path = pg_catalog, pg_temp set jit = off
 set work_mem = '64MB' as $$
@@ -9212,15 +9212,15 @@ begin
   if lower(week) is null then
     return false;
   end if;
-  found := _billing.heal_days(array[week]);
+  found := _billing.repair_days(array[week]);
   update billing.monthly_runs r set healed = r.healed + found, healed_until = upper(week)
   where r.id = run_id;
   return true;
 end $$;
-comment on function billing.heal_step is
+comment on function billing.repair_step is
   'Rebuilds usage that differs from the logs in the next week of a run''s periods; false where there
    is none.';
-grant execute on function billing.heal_step(bigint) to service_role;
+grant execute on function billing.repair_step(bigint) to service_role;
 
 -- Closes a run with its summary. Clients that other sessions held all the while are left to the
 -- next run. Returns the summary, also where the run is finished already.
@@ -9378,7 +9378,7 @@ begin
   perform _billing.hold_usage();
   loop
     run := billing.begin_run(as_of);
-    perform billing.heal_run(run);
+    perform billing.repair_run(run);
     tries := 0;
     loop
       if billing.settle_batch(run) = 0 then
@@ -9416,7 +9416,7 @@ begin
   return _billing.drafts_past_grace(as_of) <> '{}' or extract(hour from now_utc) >= 9 and (
     exists (select from public.billing_periods p where p.state = 'pending')
     or exists (
-      select from billing.running_periods(as_of) r
+      select from billing.current_periods(as_of) r
       where billing.period_end_of(r.next_start, r.billing_anchor_day) <= r.today
         and r.next_start < coalesce(r.ended_on, 'infinity')));
 end $$;
@@ -9452,7 +9452,7 @@ begin
     run := billing.begin_run();
     commit;
   end if;
-  while billing.heal_step(run) loop
+  while billing.repair_step(run) loop
     commit;
     if clock_timestamp() > until then
       return;
@@ -9509,7 +9509,7 @@ begin
   where p.client_id = period_of_month.client_id
     and p.period_start <= anchor_day and anchor_day < p.period_end;
   if target.client_id is null then
-    target := _billing.period_with(period_of_month.client_id, anchor_day);
+    target := _billing.period_containing(period_of_month.client_id, anchor_day);
   end if;
   return target;
 end $$;
@@ -9544,7 +9544,7 @@ begin
       format('the period ends at %s', _billing.day_start(target.client_id, target.period_end)),
       'wait until then, or look at it with a dry run');
   end if;
-  perform _billing.heal_usage(array[target]);
+  perform _billing.repair_usage(array[target]);
   made := _billing.close_periods(array[target], _billing.late_targets(target), as_of, 'past_grace');
   if _billing.blocked_message(made, target) is not null then
     perform billing.raise_error('client_blocked', _billing.blocked_message(made, target));
@@ -10142,14 +10142,14 @@ create policy "operators read deliveries" on public.deliveries
 -- 60_delivery/queue/notices.sql
 
 -- A message to operators: by HERMES, and by e-mail where somebody is named to get it. Once per key.
-create function billing.queue_notice(key text, priority text, subject text, message text,
+create function billing.queue_operator_alert(key text, priority text, subject text, message text,
   client_id uuid default null, invoice_id uuid default null)
 returns bigint language sql security definer set search_path = pg_catalog, pg_temp as $$
   with queued as (
     insert into public.deliveries (kind, event, dedupe_key, client_id, invoice_id, max_attempts,
       payload)
-    select x.kind, 'notice', key || ':' || x.kind, queue_notice.client_id,
-      queue_notice.invoice_id, s.delivery_attempts, x.payload
+    select x.kind, 'notice', key || ':' || x.kind, queue_operator_alert.client_id,
+      queue_operator_alert.invoice_id, s.delivery_attempts, x.payload
     from public.billing_settings s
     cross join lateral (values
       ('hermes', jsonb_build_object('message', message, 'priority', priority)),
@@ -10161,10 +10161,11 @@ returns bigint language sql security definer set search_path = pg_catalog, pg_te
   )
   select count(*) from queued;
 $$;
-comment on function billing.queue_notice is
+comment on function billing.queue_operator_alert is
   'Tells operators something once per key (priority low, normal, high or critical); returns how
    many deliveries that takes, 0 where it has been told.';
-grant execute on function billing.queue_notice(text, text, text, text, uuid, uuid) to service_role;
+grant execute on function billing.queue_operator_alert(text, text, text, text, uuid, uuid)
+  to service_role;
 
 -- 60_delivery/queue/requeue.sql
 
@@ -10758,7 +10759,7 @@ declare
     (new.summary ->> 'invoices')::integer + (new.summary ->> 'credit_notes')::integer > 0;
 begin
   if made or blocked then
-    perform billing.queue_notice(
+    perform billing.queue_operator_alert(
       case when made then 'run:' || extract(epoch from new.as_of)
         else format('run_blocked:%s', (new.as_of at time zone 'UTC')::date) end,
       case when blocked then 'high' else 'normal' end,
@@ -10839,13 +10840,13 @@ begin
   perform _billing.seal_audit(everything => true, most_rows => 1000000);
   select * into chain from billing.verify_audit_chain();
   if chain.finding is not null then
-    return billing.queue_notice('audit_break:' || day, 'critical', 'The audit log was changed',
-      format('The audit log is not what was sealed: %s (position %s). Compare it with an export '
-        || 'that was kept elsewhere.', chain.finding, chain.broken_at));
+    return billing.queue_operator_alert('audit_break:' || day, 'critical',
+      'The audit log was changed', format('The audit log is not what was sealed: %s (position %s). '
+        || 'Compare it with an export that was kept elsewhere.', chain.finding, chain.broken_at));
   elsif chain.sealed = 0 then
     return 0;
   end if;
-  return billing.queue_notice('audit_head:' || day, 'low', 'The audit log of ' || day,
+  return billing.queue_operator_alert('audit_head:' || day, 'low', 'The audit log of ' || day,
     format('The audit log has %s sealed rows; its head is %s. Keep this message: '
       || 'billing.verify_audit_chain(%s, ''%s'') says whether anything before it was changed.',
       chain.sealed, chain.head_hash, chain.sealed, chain.head_hash));
@@ -10891,7 +10892,7 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $$
     select r.client_id, greatest(r.next_start,
         billing.period_start_of(r.today, r.billing_anchor_day)) as period_start,
       billing.period_end_of(r.today, r.billing_anchor_day) as period_end
-    from billing.running_periods(as_of) r
+    from billing.current_periods(as_of) r
     join public.client_budgets b on b.client_id = r.client_id
   ), targets as (
     select coalesce(array_agg((r.client_id, r.period_start, r.period_end)::billing.rating_target),
@@ -11078,8 +11079,8 @@ comment on function _billing.is_told is
 -- Tells of everything that has come up; returns how many deliveries that takes.
 create function billing.queue_usage_alerts(as_of timestamptz default billing.as_of())
 returns bigint language sql security definer set search_path = pg_catalog, pg_temp as $$
-  select coalesce(
-    sum(billing.queue_notice(a.key, a.priority, a.subject, a.message, a.client_id)), 0)::bigint
+  select coalesce(sum(billing.queue_operator_alert(
+    a.key, a.priority, a.subject, a.message, a.client_id)), 0)::bigint
   from (
     select format('budget:%s:%s:%s', b.client_id, b.period_start, x.reached) as key,
       case when x.reached >= 100 then 'high' else 'normal' end as priority,
@@ -11246,11 +11247,11 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
 $$;
 comment on function _billing.note_answers is 'Notes what calls of scheduled jobs were answered.';
 
--- 60_delivery/nudge_deliver.sql
+-- 60_delivery/wake_deliver.sql
 
 -- Wakes the worker where there is something due and not enough at work already. The call may be
 -- lost: the deliveries stay, and the next minute calls again. Returns what it did.
-create function billing.nudge_deliver(at timestamptz default clock_timestamp())
+create function billing.wake_deliver(at timestamptz default clock_timestamp())
 returns text language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: reads Vault, which callers may not.
 declare
@@ -11271,8 +11272,8 @@ begin
   perform _billing.call_function('billing-deliver', '/deliver', '{}', at => at);
   return 'nudged';
 end $$;
-comment on function billing.nudge_deliver is 'Calls the delivery worker where there is work.';
-grant execute on function billing.nudge_deliver(timestamptz) to service_role;
+comment on function billing.wake_deliver is 'Calls the delivery worker where there is work.';
+grant execute on function billing.wake_deliver(timestamptz) to service_role;
 
 -- 60_delivery/log_exports.sql
 
@@ -12105,7 +12106,8 @@ return '2026-10-28.endive';
 -- Tells operators of money: once per key.
 create function _billing.notice(key text, priority text, message text)
 returns void language sql set search_path = pg_catalog, pg_temp as $$
-  select billing.queue_notice('stripe:' || key, priority, split_part(message, ':', 1), message);
+  select billing.queue_operator_alert('stripe:' || key, priority, split_part(message, ':', 1),
+    message);
 $$;
 
 -- Stripe's amounts in our minor units: the two are the same but for the Icelandic krona, which
@@ -15022,7 +15024,7 @@ begin
   select r.client_id, greatest(r.next_start, billing.period_start_of(r.today,
       r.billing_anchor_day)), billing.period_end_of(r.today, r.billing_anchor_day)
   into target
-  from billing.running_periods(as_of) r
+  from billing.current_periods(as_of) r
   where r.client_id = current_spend.client_id and r.next_start <= r.today;
   today := billing.day_of(current_spend.client_id, as_of);
   select t.* into terms from billing.period_terms(array[target]) t;
@@ -15365,10 +15367,10 @@ grant execute on function billing.refresh_dashboards(boolean) to service_role;
 create function _billing.reconcile_days(days daterange, as_of timestamptz default billing.as_of())
 returns bigint language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
-  differences constant bigint := _billing.heal_days(array[days]);
+  differences constant bigint := _billing.repair_days(array[days]);
 begin
   if differences > 0 then
-    perform billing.queue_notice(
+    perform billing.queue_operator_alert(
       format('reconcile:%s:%s', (as_of at time zone 'UTC')::date, lower(days)), 'high',
       'Usage records differed from logs',
       format('%s usage records of %s to %s differed from the logs and were rebuilt.',
@@ -15741,8 +15743,8 @@ begin
     from (select * from found order by invariant, subject limit 10) f)
   into violations, examples from found;
   if violations > 0 then
-    perform billing.queue_notice('invariants:' || (as_of at time zone 'UTC')::date, 'critical',
-      'The books contradict themselves', format(E'%s violations: %s\nAll of them: '
+    perform billing.queue_operator_alert('invariants:' || (as_of at time zone 'UTC')::date,
+      'critical', 'The books contradict themselves', format(E'%s violations: %s\nAll of them: '
         || 'select * from billing.check_invariants()', violations, examples));
   end if;
   return violations;
@@ -15905,7 +15907,7 @@ grant select on billing.jobs to service_role;
 create function billing.watch_jobs(at timestamptz default clock_timestamp())
 returns bigint language sql security definer set search_path = pg_catalog, pg_temp as $$
   select _billing.note_answers(at);
-  select coalesce(sum(billing.queue_notice(n.key, 'high', n.subject, n.message)), 0)::bigint
+  select coalesce(sum(billing.queue_operator_alert(n.key, 'high', n.subject, n.message)), 0)::bigint
   from (
     select format('job:%s:%s', j.name, (at at time zone 'UTC')::date) as key,
       'Scheduled job ' || j.name || ': ' || j.warning as subject,
@@ -15983,7 +15985,7 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
       'Counts what cannot be billed as things are'),
     ('billing-watch', '* * * * *', 'select billing.watch_jobs()',
       'Tells of jobs that fail, are late or are answered badly, and of work that does not end'),
-    ('billing-deliver', '* * * * *', 'select billing.nudge_deliver()',
+    ('billing-deliver', '* * * * *', 'select billing.wake_deliver()',
       'Wakes the delivery worker'),
     ('billing-reconcile', '40 3 * * *', 'select _billing.request_comparison()',
       'Has usage records compared with the logs, step by step, and healed'),
@@ -16394,7 +16396,7 @@ end $$;
 create function _billing.needed_people(client public.clients)
 returns text language sql stable set search_path = pg_catalog, pg_temp as $$
   select case
-    when exists (select from billing.running_periods(now()) r where r.client_id = client.id)
+    when exists (select from billing.current_periods(now()) r where r.client_id = client.id)
       then 'it is served: end its service first'
     when exists (select from public.invoices i where i.client_id = client.id
         and i.status in ('draft', 'open')) then 'it has invoices that are drafts or not paid'

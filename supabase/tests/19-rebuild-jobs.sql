@@ -59,7 +59,7 @@ select ok(_billing.is_being_rebuilt('00000000-0000-0000-0000-00000000000a', '202
   '2026-06-02'), 'days of this client are being rebuilt');
 select ok(not _billing.is_being_rebuilt('00000000-0000-0000-0000-00000000000b', '2026-06-01',
   '2026-06-02'), 'those of others are not');
-select is(_billing.heal_days(array[daterange('2026-06-01', '2026-07-01')]), 0::bigint,
+select is(_billing.repair_days(array[daterange('2026-06-01', '2026-07-01')]), 0::bigint,
   'what the job has not come to yet is no difference');
 select is((select count(*) from billing.usage_days where verified_changes = changes), 0::bigint,
   'but is not verified either');

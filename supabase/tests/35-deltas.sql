@@ -74,7 +74,7 @@ select is_empty($$select * from _billing.settled_targets(array[
     ('00000000-0000-0000-0000-00000000000a', '2026-07-01', '2026-08-01')::billing.rating_target])$$,
   'what comes after it is not');
 select results_eq($$select (d.line).kind, (d.line).amount_minor
-    from _billing.deltas_of(pg_temp.june(), '{}') d where (d.line).amount_minor <> 0 order by 1$$,
+    from _billing.line_deltas(pg_temp.june(), '{}') d where (d.line).amount_minor <> 0 order by 1$$,
   $$select l.kind, -sum(l.amount_minor) from public.invoice_lines l group by 1 order by 1$$,
   'were it rated at nothing, all that is booked would be given back');
 

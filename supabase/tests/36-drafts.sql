@@ -50,17 +50,17 @@ select results_eq($$select model, metric, quantity, total, largest
 select set_eq('select kind, amount_minor from pg_temp.draft_lines', $$values
     ('usage', 300::numeric), ('one_off', 2000), ('unpriced', null), ('minimum', 5000)$$,
   'its lines are at hand');
-select results_eq($$select total, largest from _billing.findings_of(array(
+select results_eq($$select total, largest from _billing.rating_summary(array(
     select l::_billing.rated_line from pg_temp.draft_lines l where l.kind <> 'unpriced'
       and l.client_id = '00000000-0000-0000-0000-00000000000a'))$$,
   'values (2300::numeric, 2300::numeric)', 'lines given as they are come to the same');
-select results_eq($$select reason from _billing.blocked_by(pg_temp.june('Acme', 'Cedar'),
+select results_eq($$select reason from _billing.blocking_reasons(pg_temp.june('Acme', 'Cedar'),
     _billing.rate_drafts(pg_temp.june('Acme', 'Cedar'))) order by 1$$,
   $$values ('currency_mismatch'), ('unpriced_usage')$$, 'what was found says what is blocked');
-select _billing.keep_deltas(pg_temp.june('Acme'), '{}');
+select _billing.reduce_to_deltas(pg_temp.june('Acme'), '{}');
 select set_eq('select kind, amount_minor from pg_temp.draft_lines',
   $$values ('usage', 300::numeric), ('one_off', 2000)$$, 'of other targets nothing is kept');
-select _billing.find_homes(pg_temp.june('Acme'), '{}', '{}');
+select _billing.assign_target_invoices(pg_temp.june('Acme'), '{}', '{}');
 select results_eq('select section_start, home_start, is_late, currency from pg_temp.draft_sections',
   $$values ('2026-06-01'::date, '2026-06-01'::date, false, 'USD')$$,
   'a due period goes on its own draft');

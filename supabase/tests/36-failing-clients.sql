@@ -44,10 +44,10 @@ select results_eq($$select p.period_start, array_agg(p.state order by c.name)
 
 -- A section that has nothing but usage without a price comes to nothing.
 select results_eq($$select f.model, f.quantity, f.total
-    from _billing.findings_of(array[jsonb_populate_record(null::_billing.rated_line,
+    from _billing.rating_summary(array[jsonb_populate_record(null::_billing.rated_line,
       '{"kind": "unpriced", "model": "mystery", "quantity": 7,
         "section_start": "2026-06-01"}')]) f$$,
-  $$values ('mystery', 7::numeric, null::numeric)$$, 'findings_of: what has no price, no sum');
+  $$values ('mystery', 7::numeric, null::numeric)$$, 'rating_summary: what has no price, no sum');
 
 select * from finish();
 rollback;

@@ -126,7 +126,7 @@ update billing.monthly_runs set healed_until = 'infinity';
 select is(pg_temp.locked(format('select billing.%s((select max(id) from billing.monthly_runs))', f),
   $$select 'run' as name, r.xmax::text as mark from billing.monthly_runs r$$), '{run}',
   f || ' locks its run, also where nothing is left to do')
-from unnest('{heal_step,finish_run}'::text[]) f;
+from unnest('{repair_step,finish_run}'::text[]) f;
 
 -- A lock is noted with its level, so that tests see one that is taken out of order.
 create function pg_temp.level_after(statement text) returns text language plpgsql as $$

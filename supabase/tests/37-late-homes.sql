@@ -28,14 +28,14 @@ select pg_temp.log(5000000, '2026-06-10');
 select billing.run_monthly('2026-07-04');
 
 select set_config('billing.as_of', '2026-07-10', true);
-select is(_billing.period_with('00000000-0000-0000-0000-00000000000a', '2026-07-31'),
+select is(_billing.period_containing('00000000-0000-0000-0000-00000000000a', '2026-07-31'),
   pg_temp.period('2026-07-01'), 'the running period is the one with the day');
-select is(_billing.period_with('00000000-0000-0000-0000-00000000000a', '2026-09-15'),
+select is(_billing.period_containing('00000000-0000-0000-0000-00000000000a', '2026-09-15'),
   (('00000000-0000-0000-0000-00000000000a', '2026-09-01', '2026-10-01')::billing.rating_target),
   'also one that is still to come');
-select throws_ok($$select _billing.period_with('00000000-0000-0000-0000-00000000000a',
+select throws_ok($$select _billing.period_containing('00000000-0000-0000-0000-00000000000a',
   '2026-06-30')$$, 'PT409', 'the period June 2026 is invoiced', 'not one that is invoiced');
-select throws_ok($$select _billing.period_with('00000000-0000-0000-0000-00000000000a',
+select throws_ok($$select _billing.period_containing('00000000-0000-0000-0000-00000000000a',
   '2026-05-31')$$, 'PT404', null, 'nor one before the first');
 
 select is(_billing.late_targets(pg_temp.period('2026-07-01')), '{}', 'nothing has come late');
@@ -68,7 +68,7 @@ select results_eq($$select section_start
 
 -- Where records and logs disagree, the logs are right.
 update public.usage_records set quantity = 1 where metric = 'input_tokens';
-select is(_billing.heal_usage(array[pg_temp.period('2026-06-01')]), 2::bigint,
+select is(_billing.repair_usage(array[pg_temp.period('2026-06-01')]), 2::bigint,
   'days of a target that differ from the logs are healed');
 
 select * from finish();

@@ -14,7 +14,7 @@ language sql as $$
 $$;
 
 select results_eq($$select c.name, r.today, r.next_start
-    from billing.running_periods('2026-06-30 13:00+00') r
+    from billing.current_periods('2026-06-30 13:00+00') r
     join public.clients c on c.id = r.client_id order by 1$$,
   $$values ('Acme', '2026-06-30'::date, '2026-06-01'::date),
     ('Auck', '2026-07-01', '2026-06-01'), ('Mid', '2026-06-30', '2026-06-15')$$,

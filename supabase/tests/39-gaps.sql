@@ -65,9 +65,9 @@ select billing.run_monthly('2026-09-15');
 select results_eq($$select p.period_start, p.state from public.billing_periods p
     join public.clients c on c.id = p.client_id where c.name = 'Acme'$$,
   $$values ('2026-06-01'::date, 'invoiced')$$, 'a month without service is no period');
-select throws_ok($$select _billing.period_with('00000000-0000-0000-0000-00000000000a',
+select throws_ok($$select _billing.period_containing('00000000-0000-0000-0000-00000000000a',
   '2026-08-10')$$, 'PT404', null, 'nor is there one to look at');
-select is((select _billing.period_with('00000000-0000-0000-0000-00000000000a', '2026-10-20')),
+select is((select _billing.period_containing('00000000-0000-0000-0000-00000000000a', '2026-10-20')),
   ('00000000-0000-0000-0000-00000000000a', '2026-10-01', '2026-11-01')::billing.rating_target,
   'the next begins on the anchor day before the return');
 set local billing.as_of = '2026-11-01';

@@ -26,7 +26,7 @@ select results_eq($$select l.model, l.metric, l.quantity, l.unit_amount, l.per_u
     '2026-06-01'::date, '2026-07-01'::date, 1500::bigint),
   ('claude-sonnet', 'input_tokens', -2000000, 3, 1000000, '2026-06-01', '2026-07-01', -600),
   ('claude-sonnet', 'web_searches', -100, 0.01, 1, '2026-06-01', '2026-07-01', -100)$$,
-  'deltas_of: units, price and days as they were charged');
+  'line_deltas: units, price and days as they were charged');
 
 select * from finish();
 rollback;

@@ -18,7 +18,7 @@ create temporary table run on commit drop as select billing.begin_run('2026-06-0
 -- As autovacuum does once so many rows have come.
 analyze public.clients, public.client_time_zones, public.service_intervals, public.billing_periods,
   _billing.settlement_locks, _billing.terms_versions, billing.run_clients;
-select billing.heal_run(id) from run;
+select billing.repair_run(id) from run;
 select billing.settle_batch(id, 30) from run;
 
 create function pg_temp.rows_scanned() returns jsonb language sql as $$

@@ -42,7 +42,7 @@ select is((select count(*) from public.deliveries where event = 'notice'), 2::bi
 
 -- Without an address the message can only wait for HERMES.
 update public.billing_settings set operator_emails = '{}';
-select billing.queue_notice('alone', 'high', 'Subject', 'Message');
+select billing.queue_operator_alert('alone', 'high', 'Subject', 'Message');
 select pg_temp.fail('alone:hermes', 'retry', 5);
 select is((select count(*) from public.deliveries where dedupe_key like 'alone:%'), 1::bigint,
   'without an address of operators nothing is mailed');

@@ -44,7 +44,7 @@ select is((select message from _billing.nobody_notice()), '12 agents have logged
   'Assign them: insert into public.agent_assignments (agent, client_id) …', 'or ten agents');
 
 -- Of one kind one message a day, of the same names one a month.
-select billing.queue_notice('nobody:2026-06-11:names', 'high', 'x', 'x');
+select billing.queue_operator_alert('nobody:2026-06-11:names', 'high', 'x', 'x');
 select results_eq($$select _billing.is_told(kind, names, at::timestamptz) from (values
     (1, 'nobody', 'others', '2026-06-11 23:00+00'), (2, 'nobody', 'names', '2026-06-30 09:00+00'),
     (3, 'nobody', 'others', '2026-06-12 09:00+00'), (4, 'nobody', 'names', '2026-07-01 09:00+00'),

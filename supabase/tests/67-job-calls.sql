@@ -27,8 +27,8 @@ delete from vault.secrets where name like 'billing_%';
 select vault.create_secret('http://127.0.0.1:1', 'billing_functions_url');
 select vault.create_secret('wrong', 'billing_cron_key');
 
-select billing.queue_notice('test', 'low', 'Test', 'Test');
-select is(billing.nudge_deliver(now() + interval '1 second'), 'nudged', 'a job calls a function');
+select billing.queue_operator_alert('test', 'low', 'Test', 'Test');
+select is(billing.wake_deliver(now() + interval '1 second'), 'nudged', 'a job calls a function');
 select results_eq($$
   select c.job, q.url, q.timeout_milliseconds, q.headers ->> 'apikey'
   from billing.job_calls c join net.http_request_queue q on q.id = c.request_id$$,
@@ -49,7 +49,7 @@ select matches((select payload ->> 'message' from public.deliveries
   'the message names the job and the answer');
 
 -- Again, and by another job: the same cause.
-select billing.nudge_deliver(now() + interval '2 seconds');
+select billing.wake_deliver(now() + interval '2 seconds');
 select pg_temp.answer('billing-deliver', 401, '{"title": "Not allowed", "id": 2}');
 select _billing.call_function('billing-stripe-outbox', '/reconcile-stripe', '{}', at => now());
 select pg_temp.answer('billing-stripe-outbox', 401, '');
@@ -61,14 +61,14 @@ select billing.watch_jobs(now() + interval '1 day');
 select is(pg_temp.told(), 2::bigint, 'and again the next day');
 
 -- Another cause.
-select billing.nudge_deliver(now() + interval '3 seconds');
+select billing.wake_deliver(now() + interval '3 seconds');
 select pg_temp.answer('billing-deliver', null, null, 'Couldn''t connect to server');
 select is(billing.watch_jobs(now() + interval '2 minutes'), 1::bigint, 'another cause is told');
 select is(pg_temp.warning('billing-deliver'),
   'the last call got no answer: Couldn''t connect to server', 'with its words');
 
 -- Lost: pg_net keeps its queue in memory only.
-select billing.nudge_deliver(now() + interval '4 seconds');
+select billing.wake_deliver(now() + interval '4 seconds');
 select billing.watch_jobs(now() + interval '3 minutes');
 select is(pg_temp.warning('billing-deliver'),
   'the last call got no answer: Couldn''t connect to server',
@@ -78,7 +78,7 @@ select is(pg_temp.warning('billing-deliver'),
   'the last call got no answer: it was lost, or pg_net does not work', 'a lost one does');
 
 -- Mended.
-select billing.nudge_deliver(now() + interval '5 seconds');
+select billing.wake_deliver(now() + interval '5 seconds');
 select pg_temp.answer('billing-deliver', 200, '{}');
 select is(billing.watch_jobs(now() + interval '7 minutes'), 0::bigint, 'an answer of 200 ends it');
 select is(pg_temp.warning('billing-deliver'), null, 'in billing.jobs');
@@ -89,7 +89,7 @@ select results_eq($$select status, problem from billing.job_calls order by id de
 -- Ids of pg_net begin anew after a crash: an old answer is not that of a new call.
 insert into net._http_response (id, status_code, timed_out, created)
 select 1 + max(id), 500, false, now() - interval '1 hour' from net.http_request_queue;
-select billing.nudge_deliver(now() + interval '6 seconds');
+select billing.wake_deliver(now() + interval '6 seconds');
 select _billing.note_answers(now());
 select is((select problem from billing.job_calls order by id desc limit 1), null,
   'an answer that is older than its call is of another');

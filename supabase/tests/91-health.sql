@@ -49,17 +49,17 @@ select matches(pg_temp.health('quarantine', now() + interval '41 days'),
   'and has missed its invoice');
 
 -- What was found to differ is told by reconcile for a day: healed, or left to somebody.
-select billing.queue_notice('reconcile:2026-07-01', 'high', 'Usage', 'usage differed');
+select billing.queue_operator_alert('reconcile:2026-07-01', 'high', 'Usage', 'usage differed');
 select is(pg_temp.health('reconcile'), 'late: usage differed', 'usage that had to be healed');
 select _billing.notice('reconcile/2026-07-01', 'high', 'Stripe differs');
 select is(pg_temp.health('reconcile'), 'broken: Stripe differs; usage differed',
   'Stripe and the books differ');
-select billing.queue_notice('invariants:2026-07-01', 'critical', 'Books', 'books');
+select billing.queue_operator_alert('invariants:2026-07-01', 'critical', 'Books', 'books');
 select matches(pg_temp.health('invariants'), '^broken: violations were told',
   'books that contradict themselves');
 delete from public.deliveries;
 
-select billing.queue_notice('test', 'low', 'Test', 'Test');
+select billing.queue_operator_alert('test', 'low', 'Test', 'Test');
 select matches(pg_temp.health('deliveries'), '^fine: ', 'a delivery that has just been queued');
 select matches(pg_temp.health('deliveries', now() + interval '61 minutes'),
   '^late: 0 gave up, 1 wait for an hour or longer; late: should have run at',

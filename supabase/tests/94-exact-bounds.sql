@@ -19,10 +19,10 @@ select throws_ok($$insert into public.billing_config (client_id, effective_from,
 delete from vault.secrets where name like 'billing_%';
 select vault.create_secret('http://127.0.0.1:1', 'billing_functions_url');
 select vault.create_secret('key', 'billing_cron_key');
-select billing.queue_notice('test', 'low', 'Test', 'Test');
-select is(billing.nudge_deliver(due_at), 'nudged', 'nudge_deliver: due now is due')
+select billing.queue_operator_alert('test', 'low', 'Test', 'Test');
+select is(billing.wake_deliver(due_at), 'nudged', 'wake_deliver: due now is due')
 from public.deliveries;
-select is(billing.nudge_deliver(due_at - interval '1 microsecond'), 'nothing is due', 'not before')
+select is(billing.wake_deliver(due_at - interval '1 microsecond'), 'nothing is due', 'not before')
 from public.deliveries;
 
 -- A summary names a hundred clients that failed, and counts all.

@@ -182,7 +182,7 @@ insert into billing.stripe_events (id, type, livemode, created_at, payload, stat
     '{"data": {"object": {"customer": "cus_96", "email": "CANARY@example.test"}}}', 'done'),
   ('evt_97', 'customer.updated', false, now(), '{"data": {"object": {"customer": "cus_9"}}}',
     'done');
-select billing.queue_notice('x', 'low', 'Blocked', 'CANARY Ada is "blocked"');
+select billing.queue_operator_alert('x', 'low', 'Blocked', 'CANARY Ada is "blocked"');
 update billing.monthly_runs set summary = jsonb_set(summary, '{blocked}',
   '[{"client": "CANARY Ada", "reason": "x"}]');
 select _billing.seal_audit(true, 1000000);

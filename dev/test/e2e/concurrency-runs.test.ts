@@ -76,9 +76,9 @@ Deno.test("a caller that looks for differences does not hold up another that set
     const [opened] = await sql<{ run: string }[]>`
       select billing.begin_run('2026-07-01 09:00Z')::text as run`;
     const run = opened?.run ?? "";
-    await sql`select billing.heal_run(${run}::bigint)`;
+    await sql`select billing.repair_run(${run}::bigint)`;
     await sql.begin(async (looking) => {
-      await looking`select billing.heal_step(${run}::bigint)`;
+      await looking`select billing.repair_step(${run}::bigint)`;
       await other`set lock_timeout = '2s'`;
       const [settled] = await other<{ clients: number }[]>`
         select billing.settle_batch(${run}::bigint) as clients`;

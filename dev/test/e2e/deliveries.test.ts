@@ -86,7 +86,7 @@ Deno.test("HERMES and mail that are down for a day lose nothing, and operators h
     await seedJune(sql, 2);
     await sql`update public.billing_settings set operator_emails = '{ops@example.test}'`;
     await billJune(sql);
-    await sql`select billing.queue_notice('outage', 'high', 'Subject', 'Only <HERMES> has this')`;
+    await sql`select billing.queue_operator_alert('outage', 'high', 'Subject', 'Only <HERMES> has this')`;
     await sql`delete from public.deliveries where dedupe_key = 'outage:email'`;
     hermes.behave("fail");
     smtp.behave("busy");

@@ -42,7 +42,7 @@ export function databaseQueue(sql: Sql): DeliveryQueue {
       return count;
     },
     nudge: async () => {
-      const [{ said }] = nudged.parse([...await sql`select billing.nudge_deliver() as said`]);
+      const [{ said }] = nudged.parse([...await sql`select billing.wake_deliver() as said`]);
       return said;
     },
   };

@@ -74,7 +74,7 @@ grant execute on function billing.next_periods() to service_role;
 
 -- Where each client's next period starts, and what day it is there. A client without service to
 -- come is not among them. Inlined, as next_periods is.
-create function billing.running_periods(as_of timestamptz)
+create function billing.current_periods(as_of timestamptz)
 returns table (client_id uuid, billing_anchor_day smallint, ended_on date, today date,
   next_start date)
 language sql stable
@@ -86,10 +86,10 @@ begin atomic
   join public.client_time_zones z on z.client_id = n.client_id
     and z.starts_at <= as_of and as_of < z.ends_at;
 end;
-comment on function billing.running_periods is
+comment on function billing.current_periods is
   'For each client with service to come the local day at an instant and where its next period
    starts.';
-grant execute on function billing.running_periods(timestamptz) to service_role;
+grant execute on function billing.current_periods(timestamptz) to service_role;
 
 -- True when no period of the client is still to come: it has ended, or is in a gap.
 -- `after_day` asks for periods that begin after it alone: an earlier one is no home for late usage.

@@ -48,7 +48,7 @@ create trigger note_truncated_days after truncate on public.usage_records
 -- Compares days with the logs, rebuilds those ranges that differ (the logs are right) and returns
 -- how many differences there were. What agreed is noted last, with the counts from before the
 -- comparison: a rollup meanwhile is not waited for, and its days stay to be compared.
-create function _billing.heal_days(ranges daterange[])
+create function _billing.repair_days(ranges daterange[])
 returns bigint language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   known jsonb;
@@ -89,7 +89,7 @@ begin
   where u.changes = excluded.changes;
   return differences;
 end $$;
-comment on function _billing.heal_days is
+comment on function _billing.repair_days is
   'Compares days with the logs and rebuilds them where they differ; returns the differences.';
 
 -- Days that were not compared with the logs since their records changed, of those whose logs are

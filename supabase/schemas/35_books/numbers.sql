@@ -13,7 +13,7 @@ revoke all on _billing.invoice_counters from public;
 
 -- Numbers for invoices issued on a day, consecutive in the series and year. The counter's row stays
 -- locked until commit: a rollback gives its numbers back, so there is never a gap.
-create function _billing.take_numbers(issued_on date, how_many integer)
+create function _billing.allocate_invoice_numbers(issued_on date, how_many integer)
 returns integer language sql set search_path = pg_catalog, pg_temp as $$
   insert into _billing.invoice_counters as n (series, year, last_number)
   select s.number_series, extract(year from issued_on)::integer, how_many
@@ -21,5 +21,5 @@ returns integer language sql set search_path = pg_catalog, pg_temp as $$
   on conflict (series, year) do update set last_number = n.last_number + how_many
   returning n.last_number - how_many;
 $$;
-comment on function _billing.take_numbers is
+comment on function _billing.allocate_invoice_numbers is
   'Reserves consecutive invoice numbers; returns the last one before them.';

@@ -9,7 +9,7 @@ create type _billing.rating_finding as (client_id uuid, period_start date, model
 create type _billing.blocked_target as (client_id uuid, period_start date, reason text,
   message text);
 
-create function _billing.findings_of(rating _billing.rated_line[])
+create function _billing.rating_summary(rating _billing.rated_line[])
 returns setof _billing.rating_finding language sql immutable
 set search_path = pg_catalog, pg_temp as $$
   select l.client_id, l.section_start, l.model, l.metric, l.quantity, null::numeric, null::numeric,
@@ -22,12 +22,12 @@ set search_path = pg_catalog, pg_temp as $$
   from unnest(rating) l where l.kind <> 'unpriced'
   group by l.client_id, l.section_start;
 $$;
-comment on function _billing.findings_of is
+comment on function _billing.rating_summary is
   'What each rated section comes to, and its usage without a price.';
 
 -- Why targets cannot be billed, given what rating has found. Each is visible with its reason and
 -- stops nobody else.
-create function _billing.blocked_by(targets billing.rating_target[],
+create function _billing.blocking_reasons(targets billing.rating_target[],
   findings _billing.rating_finding[])
 returns setof _billing.blocked_target language sql stable set search_path = pg_catalog, pg_temp
 set enable_nestloop = off as $$
@@ -90,14 +90,14 @@ set enable_nestloop = off as $$
   -- (2^53).
   where (f.total < 0 and f.has_items) or f.largest > 9e14;
 $$;
-comment on function _billing.blocked_by is
+comment on function _billing.blocking_reasons is
   'Targets that cannot be billed, with the reason, given the findings of their rating.';
 
 create function _billing.blocked_targets(targets billing.rating_target[])
 returns setof _billing.blocked_target language sql stable
 set search_path = pg_catalog, pg_temp as $$
-  select b.* from _billing.blocked_by(targets, array(
-    select f from _billing.findings_of(array(
+  select b.* from _billing.blocking_reasons(targets, array(
+    select f from _billing.rating_summary(array(
       select r from _billing.rate_periods(targets, true) r)) f)) b;
 $$;
 comment on function _billing.blocked_targets is 'Targets that cannot be billed, with the reason.';

@@ -5,7 +5,7 @@
 -- agree to the cent. `is_late`: something is booked for the target, or its own invoice is issued.
 -- Only where its own invoice is issued are the lines called late: a period that is billed anew has
 -- its own lines, less what other invoices charge for it.
-create function _billing.deltas_of(targets billing.rating_target[], rating _billing.rated_line[])
+create function _billing.line_deltas(targets billing.rating_target[], rating _billing.rated_line[])
 returns table (line _billing.rated_line, is_late boolean)
 language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
   with rated as materialized (
@@ -64,14 +64,14 @@ language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
   where (not d.is_late and not d.is_booked) or d.amount_minor <> 0
     or d.quantity <> 0 or d.tax_base_minor <> 0;
 $$;
-comment on function _billing.deltas_of is
+comment on function _billing.line_deltas is
   'Lines that bring what is booked for target periods to their rating.';
 
 create function _billing.section_deltas(targets billing.rating_target[])
 returns table (line _billing.rated_line, is_late boolean)
 language sql stable set search_path = pg_catalog, pg_temp as $$
   -- Nothing is rated for nothing: most batches of a run have no such targets.
-  select d.* from _billing.deltas_of(targets,
+  select d.* from _billing.line_deltas(targets,
     array(select r from _billing.rate_periods(targets) r)) d where targets <> '{}';
 $$;
 comment on function _billing.section_deltas is

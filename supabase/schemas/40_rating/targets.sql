@@ -10,7 +10,7 @@ returns billing.rating_target[] language sql stable set search_path = pg_catalog
     where p.usage_changed or p.state in ('pending', 'blocked')
     union all
     select r.client_id, r.next_start, billing.period_end_of(r.today, r.billing_anchor_day)
-    from billing.running_periods(as_of) r where r.next_start <= r.today
+    from billing.current_periods(as_of) r where r.next_start <= r.today
   ) x;
 $$;
 comment on function billing.unsettled_targets is

@@ -25,7 +25,7 @@ returns _billing.closing language plpgsql set search_path = pg_catalog, pg_temp 
 declare
   made _billing.closing;
 begin
-  made.blocked := array(select b from _billing.blocked_by(
+  made.blocked := array(select b from _billing.blocking_reasons(
     due || late, _billing.rate_drafts(due || late)) b);
   made.drafts := _billing.make_drafts(
     _billing.unblocked(due, made.blocked, true), _billing.unblocked(late, made.blocked, false));

@@ -50,7 +50,7 @@ begin
     return 0;
   end if;
   perform _billing.assert_lock_order(4);
-  before_first := _billing.take_numbers(today, cardinality(ids));
+  before_first := _billing.allocate_invoice_numbers(today, cardinality(ids));
   select array_agg((d.id, format('%s-%s-%s', s.number_series, extract(year from today),
       case when before_first + x.place < 1000000
         then lpad((before_first + x.place)::text, 6, '0')

@@ -15,7 +15,7 @@ begin
   where p.client_id = period_of_month.client_id
     and p.period_start <= anchor_day and anchor_day < p.period_end;
   if target.client_id is null then
-    target := _billing.period_with(period_of_month.client_id, anchor_day);
+    target := _billing.period_containing(period_of_month.client_id, anchor_day);
   end if;
   return target;
 end $$;
@@ -50,7 +50,7 @@ begin
       format('the period ends at %s', _billing.day_start(target.client_id, target.period_end)),
       'wait until then, or look at it with a dry run');
   end if;
-  perform _billing.heal_usage(array[target]);
+  perform _billing.repair_usage(array[target]);
   made := _billing.close_periods(array[target], _billing.late_targets(target), as_of, 'past_grace');
   if _billing.blocked_message(made, target) is not null then
     perform billing.raise_error('client_blocked', _billing.blocked_message(made, target));

@@ -32,7 +32,7 @@ begin
   ), spans as (
     select r.client_id, r.billing_anchor_day, r.next_start as from_day, r.today as until_day,
       null::date as joint
-    from billing.running_periods(as_of) r
+    from billing.current_periods(as_of) r
     where r.next_start < r.today and (of_client is null or r.client_id = of_client)
     union all
     select h.client_id, c.billing_anchor_day, greatest(h.hole_start, billing.period_start_of(

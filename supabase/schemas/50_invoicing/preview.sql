@@ -1,20 +1,20 @@
 -- Previews: what the invoice of a period would say.
 
 -- The period of a client that a day lies in: as recorded, or as it will be.
-create function _billing.period_with(client_id uuid, day date)
+create function _billing.period_containing(client_id uuid, day date)
 returns billing.rating_target language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
   target billing.rating_target;
 begin
   select p.client_id, p.period_start, p.period_end into target
   from public.billing_periods p
-  where p.client_id = period_with.client_id and p.period_start <= day and day < p.period_end;
+  where p.client_id = period_containing.client_id and p.period_start <= day and day < p.period_end;
   if target.client_id is null then
     select r.client_id,
       greatest(r.next_start, billing.period_start_of(day, r.billing_anchor_day)),
       billing.period_end_of(greatest(day, r.next_start), r.billing_anchor_day) into target
-    from billing.running_periods(billing.as_of()) r
-    where r.client_id = period_with.client_id and day >= r.next_start;
+    from billing.current_periods(billing.as_of()) r
+    where r.client_id = period_containing.client_id and day >= r.next_start;
     if not exists (select from public.service_intervals s
       where s.client_id = target.client_id and s.starts_on < target.period_end
         and s.ends_on > target.period_start) then
@@ -24,7 +24,7 @@ begin
   if target.client_id is null then
     -- Before the first period or between two, where days have come into service since.
     select u.client_id, u.period_start, u.period_end into target
-    from _billing.unopened_periods(billing.as_of(), period_with.client_id) u
+    from _billing.unopened_periods(billing.as_of(), period_containing.client_id) u
     where u.period_start <= day and day < u.period_end;
   end if;
   if target.client_id is null then
@@ -58,7 +58,7 @@ begin
   perform set_config('billing.as_of', as_of::text, true);
   perform _billing.lock_clients(array[preview_invoice.client_id]);
   perform _billing.rollup_if_free();
-  target := _billing.period_with(preview_invoice.client_id,
+  target := _billing.period_containing(preview_invoice.client_id,
     coalesce(day, billing.day_of(preview_invoice.client_id, as_of)));
   late := _billing.late_targets(target);
   begin

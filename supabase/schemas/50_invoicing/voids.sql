@@ -76,7 +76,7 @@ begin
       format('invoice %s is %s; only the voided invoice of a period can be regenerated',
         coalesce(old.number, old.id::text), old.status), 'void it first');
   end if;
-  target := _billing.period_with(old.client_id, old.period_start);
+  target := _billing.period_containing(old.client_id, old.period_start);
   perform _billing.rollup();
   late := _billing.late_targets(target);
   perform _billing.lock_periods(array[target] || late);

@@ -9,13 +9,13 @@ begin
   perform _billing.seal_audit(everything => true, most_rows => 1000000);
   select * into chain from billing.verify_audit_chain();
   if chain.finding is not null then
-    return billing.queue_notice('audit_break:' || day, 'critical', 'The audit log was changed',
-      format('The audit log is not what was sealed: %s (position %s). Compare it with an export '
-        || 'that was kept elsewhere.', chain.finding, chain.broken_at));
+    return billing.queue_operator_alert('audit_break:' || day, 'critical',
+      'The audit log was changed', format('The audit log is not what was sealed: %s (position %s). '
+        || 'Compare it with an export that was kept elsewhere.', chain.finding, chain.broken_at));
   elsif chain.sealed = 0 then
     return 0;
   end if;
-  return billing.queue_notice('audit_head:' || day, 'low', 'The audit log of ' || day,
+  return billing.queue_operator_alert('audit_head:' || day, 'low', 'The audit log of ' || day,
     format('The audit log has %s sealed rows; its head is %s. Keep this message: '
       || 'billing.verify_audit_chain(%s, ''%s'') says whether anything before it was changed.',
       chain.sealed, chain.head_hash, chain.sealed, chain.head_hash));

@@ -34,7 +34,7 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $$
     select r.client_id, greatest(r.next_start,
         billing.period_start_of(r.today, r.billing_anchor_day)) as period_start,
       billing.period_end_of(r.today, r.billing_anchor_day) as period_end
-    from billing.running_periods(as_of) r
+    from billing.current_periods(as_of) r
     join public.client_budgets b on b.client_id = r.client_id
   ), targets as (
     select coalesce(array_agg((r.client_id, r.period_start, r.period_end)::billing.rating_target),

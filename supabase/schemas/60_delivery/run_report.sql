@@ -98,7 +98,7 @@ declare
     (new.summary ->> 'invoices')::integer + (new.summary ->> 'credit_notes')::integer > 0;
 begin
   if made or blocked then
-    perform billing.queue_notice(
+    perform billing.queue_operator_alert(
       case when made then 'run:' || extract(epoch from new.as_of)
         else format('run_blocked:%s', (new.as_of at time zone 'UTC')::date) end,
       case when blocked then 'high' else 'normal' end,

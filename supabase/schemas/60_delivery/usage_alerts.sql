@@ -145,8 +145,8 @@ comment on function _billing.is_told is
 -- Tells of everything that has come up; returns how many deliveries that takes.
 create function billing.queue_usage_alerts(as_of timestamptz default billing.as_of())
 returns bigint language sql security definer set search_path = pg_catalog, pg_temp as $$
-  select coalesce(
-    sum(billing.queue_notice(a.key, a.priority, a.subject, a.message, a.client_id)), 0)::bigint
+  select coalesce(sum(billing.queue_operator_alert(
+    a.key, a.priority, a.subject, a.message, a.client_id)), 0)::bigint
   from (
     select format('budget:%s:%s:%s', b.client_id, b.period_start, x.reached) as key,
       case when x.reached >= 100 then 'high' else 'normal' end as priority,

@@ -7,7 +7,8 @@ return '2026-10-28.endive';
 -- Tells operators of money: once per key.
 create function _billing.notice(key text, priority text, message text)
 returns void language sql set search_path = pg_catalog, pg_temp as $$
-  select billing.queue_notice('stripe:' || key, priority, split_part(message, ':', 1), message);
+  select billing.queue_operator_alert('stripe:' || key, priority, split_part(message, ':', 1),
+    message);
 $$;
 
 -- Stripe's amounts in our minor units: the two are the same but for the Icelandic krona, which

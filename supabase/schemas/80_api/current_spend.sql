@@ -16,7 +16,7 @@ begin
   select r.client_id, greatest(r.next_start, billing.period_start_of(r.today,
       r.billing_anchor_day)), billing.period_end_of(r.today, r.billing_anchor_day)
   into target
-  from billing.running_periods(as_of) r
+  from billing.current_periods(as_of) r
   where r.client_id = current_spend.client_id and r.next_start <= r.today;
   today := billing.day_of(current_spend.client_id, as_of);
   select t.* into terms from billing.period_terms(array[target]) t;

@@ -55,7 +55,7 @@ grant select on billing.jobs to service_role;
 create function billing.watch_jobs(at timestamptz default clock_timestamp())
 returns bigint language sql security definer set search_path = pg_catalog, pg_temp as $$
   select _billing.note_answers(at);
-  select coalesce(sum(billing.queue_notice(n.key, 'high', n.subject, n.message)), 0)::bigint
+  select coalesce(sum(billing.queue_operator_alert(n.key, 'high', n.subject, n.message)), 0)::bigint
   from (
     select format('job:%s:%s', j.name, (at at time zone 'UTC')::date) as key,
       'Scheduled job ' || j.name || ': ' || j.warning as subject,

@@ -3,10 +3,10 @@
 create function _billing.reconcile_days(days daterange, as_of timestamptz default billing.as_of())
 returns bigint language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
-  differences constant bigint := _billing.heal_days(array[days]);
+  differences constant bigint := _billing.repair_days(array[days]);
 begin
   if differences > 0 then
-    perform billing.queue_notice(
+    perform billing.queue_operator_alert(
       format('reconcile:%s:%s', (as_of at time zone 'UTC')::date, lower(days)), 'high',
       'Usage records differed from logs',
       format('%s usage records of %s to %s differed from the logs and were rebuilt.',

@@ -33,7 +33,7 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
       'Counts what cannot be billed as things are'),
     ('billing-watch', '* * * * *', 'select billing.watch_jobs()',
       'Tells of jobs that fail, are late or are answered badly, and of work that does not end'),
-    ('billing-deliver', '* * * * *', 'select billing.nudge_deliver()',
+    ('billing-deliver', '* * * * *', 'select billing.wake_deliver()',
       'Wakes the delivery worker'),
     ('billing-reconcile', '40 3 * * *', 'select _billing.request_comparison()',
       'Has usage records compared with the logs, step by step, and healed'),

@@ -27,7 +27,7 @@ comment on function _billing.rate_drafts is
 
 -- Leaves in draft_lines what is still to be charged: for settled targets the difference to what is
 -- booked, for the others all that they are rated at.
-create function _billing.keep_deltas(targets billing.rating_target[],
+create function _billing.reduce_to_deltas(targets billing.rating_target[],
   settled billing.rating_target[])
 returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -43,7 +43,7 @@ begin
     or (l.client_id, l.section_start) in (
       select t.client_id, t.period_start from unnest(settled) t);
   insert into pg_temp.draft_lines
-  select (d.line).* from _billing.deltas_of(settled, rating) d;
+  select (d.line).* from _billing.line_deltas(settled, rating) d;
 end $$;
 
 -- Those of targets in draft_lines that are rated below what is booked for them.
@@ -75,8 +75,8 @@ declare
     select t from _billing.settled_targets(due || late) t);
   drafted uuid[];
 begin
-  perform _billing.keep_deltas(due || late, settled);
-  perform _billing.find_homes(due, late, settled);
+  perform _billing.reduce_to_deltas(due || late, settled);
+  perform _billing.assign_target_invoices(due, late, settled);
   perform _billing.free_late_lines(due, late);
   drafted := _billing.write_draft_headers(due || late);
   insert into public.invoice_lines (invoice_id, position, kind, section_start, section_end,

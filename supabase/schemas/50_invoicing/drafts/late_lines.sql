@@ -2,7 +2,7 @@
 
 -- Takes late lines of these periods off such drafts where they go on another now, or where nothing
 -- is to be charged any more: on two drafts they would be charged twice. Those that find no other
--- stay. Asked once sections have their homes (find_homes). A draft without a line goes.
+-- stay. Asked once sections have their homes (assign_target_invoices). A draft without a line goes.
 create function _billing.free_late_lines(due billing.rating_target[], late billing.rating_target[])
 returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare

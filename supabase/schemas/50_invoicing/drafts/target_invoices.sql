@@ -1,7 +1,7 @@
 -- Where the lines of each section go: its own draft, or for late ones that of the newest due period
 -- after it. A section that is not there is not charged now: it waits for a later period's invoice.
-create function _billing.find_homes(due billing.rating_target[], late billing.rating_target[],
-  settled billing.rating_target[])
+create function _billing.assign_target_invoices(due billing.rating_target[],
+  late billing.rating_target[], settled billing.rating_target[])
 returns void language plpgsql
 set search_path = pg_catalog, pg_temp set client_min_messages = warning as $$
 begin

@@ -33,25 +33,25 @@ comment on function billing.begin_run is
   'Opens a run, or joins the one that is open; returns its id.';
 grant execute on function billing.begin_run(timestamptz) to service_role;
 
-create function billing.heal_run(run_id bigint)
+create function billing.repair_run(run_id bigint)
 returns bigint language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above.
 begin
-  while billing.heal_step(run_id) loop
+  while billing.repair_step(run_id) loop
     null;
   end loop;
   return (select r.healed from billing.monthly_runs r where r.id = run_id);
 end $$;
-comment on function billing.heal_run is
+comment on function billing.repair_run is
   'Rebuilds usage that differs from the logs in the periods of a run; returns the differences.';
-grant execute on function billing.heal_run(bigint) to service_role;
+grant execute on function billing.repair_run(bigint) to service_role;
 
 -- A run begins with comparing what it will bill with the logs, a week at a time, each committed.
 
 -- Compares the next week of records with the logs, of the days of a run's periods, and rebuilds it
 -- where it differs. Before any client is locked; days that were compared since they last changed
 -- are not compared again. False where all weeks are done.
-create function billing.heal_step(run_id bigint)
+create function billing.repair_step(run_id bigint)
 returns boolean language plpgsql security definer
 set search_path = pg_catalog, pg_temp set jit = off
 set work_mem = '64MB' as $$
@@ -72,15 +72,15 @@ begin
   if lower(week) is null then
     return false;
   end if;
-  found := _billing.heal_days(array[week]);
+  found := _billing.repair_days(array[week]);
   update billing.monthly_runs r set healed = r.healed + found, healed_until = upper(week)
   where r.id = run_id;
   return true;
 end $$;
-comment on function billing.heal_step is
+comment on function billing.repair_step is
   'Rebuilds usage that differs from the logs in the next week of a run''s periods; false where there
    is none.';
-grant execute on function billing.heal_step(bigint) to service_role;
+grant execute on function billing.repair_step(bigint) to service_role;
 
 -- Closes a run with its summary. Clients that other sessions held all the while are left to the
 -- next run. Returns the summary, also where the run is finished already.

@@ -17,7 +17,7 @@ begin
   perform _billing.hold_usage();
   loop
     run := billing.begin_run(as_of);
-    perform billing.heal_run(run);
+    perform billing.repair_run(run);
     tries := 0;
     loop
       if billing.settle_batch(run) = 0 then
@@ -55,7 +55,7 @@ begin
   return _billing.drafts_past_grace(as_of) <> '{}' or extract(hour from now_utc) >= 9 and (
     exists (select from public.billing_periods p where p.state = 'pending')
     or exists (
-      select from billing.running_periods(as_of) r
+      select from billing.current_periods(as_of) r
       where billing.period_end_of(r.next_start, r.billing_anchor_day) <= r.today
         and r.next_start < coalesce(r.ended_on, 'infinity')));
 end $$;
@@ -91,7 +91,7 @@ begin
     run := billing.begin_run();
     commit;
   end if;
-  while billing.heal_step(run) loop
+  while billing.repair_step(run) loop
     commit;
     if clock_timestamp() > until then
       return;

@@ -30,8 +30,8 @@ begin
     from (select * from found order by invariant, subject limit 10) f)
   into violations, examples from found;
   if violations > 0 then
-    perform billing.queue_notice('invariants:' || (as_of at time zone 'UTC')::date, 'critical',
-      'The books contradict themselves', format(E'%s violations: %s\nAll of them: '
+    perform billing.queue_operator_alert('invariants:' || (as_of at time zone 'UTC')::date,
+      'critical', 'The books contradict themselves', format(E'%s violations: %s\nAll of them: '
         || 'select * from billing.check_invariants()', violations, examples));
   end if;
   return violations;

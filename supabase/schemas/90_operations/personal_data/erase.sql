@@ -116,7 +116,7 @@ end $$;
 create function _billing.needed_people(client public.clients)
 returns text language sql stable set search_path = pg_catalog, pg_temp as $$
   select case
-    when exists (select from billing.running_periods(now()) r where r.client_id = client.id)
+    when exists (select from billing.current_periods(now()) r where r.client_id = client.id)
       then 'it is served: end its service first'
     when exists (select from public.invoices i where i.client_id = client.id
         and i.status in ('draft', 'open')) then 'it has invoices that are drafts or not paid'

@@ -1,6 +1,6 @@
 -- Wakes the worker where there is something due and not enough at work already. The call may be
 -- lost: the deliveries stay, and the next minute calls again. Returns what it did.
-create function billing.nudge_deliver(at timestamptz default clock_timestamp())
+create function billing.wake_deliver(at timestamptz default clock_timestamp())
 returns text language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: reads Vault, which callers may not.
 declare
@@ -21,5 +21,5 @@ begin
   perform _billing.call_function('billing-deliver', '/deliver', '{}', at => at);
   return 'nudged';
 end $$;
-comment on function billing.nudge_deliver is 'Calls the delivery worker where there is work.';
-grant execute on function billing.nudge_deliver(timestamptz) to service_role;
+comment on function billing.wake_deliver is 'Calls the delivery worker where there is work.';
+grant execute on function billing.wake_deliver(timestamptz) to service_role;

@@ -15,11 +15,11 @@ comment on function _billing.unverified_days is
 
 -- Where records and logs disagree on the days of these targets, the logs are right: rebuilds the
 -- days and returns how many differences there were. Days compared since they last changed agree.
-create function _billing.heal_usage(targets billing.rating_target[])
+create function _billing.repair_usage(targets billing.rating_target[])
 returns bigint language sql set search_path = pg_catalog, pg_temp as $$
-  select _billing.heal_days(array(
+  select _billing.repair_days(array(
     select unnest(range_agg(daterange(u.day, u.day + 1)))
       from _billing.unverified_days(targets) u));
 $$;
-comment on function _billing.heal_usage is
+comment on function _billing.repair_usage is
   'Compares records with logs over target periods and rebuilds where they differ.';

@@ -14,11 +14,12 @@ create temporary view june as select array[('00000000-0000-4000-8000-00000000003
   '2026-07-01')::billing.rating_target] as targets;
 
 select _billing.rollup();
-select is(_billing.heal_usage(targets), 0::bigint, 'compared, all days agree') from june;
+select is(_billing.repair_usage(targets), 0::bigint, 'compared, all days agree') from june;
 update public.usage_records set quantity = 9000000
 where metric = 'input_tokens' and usage_day = '2026-06-10';
 savepoint changed;
-select is(_billing.heal_usage(targets), 1::bigint, 'the one that was changed is mended') from june;
+select is(_billing.repair_usage(targets), 1::bigint, 'the one that was changed is mended')
+from june;
 rollback to changed;
 select is(billing.run_monthly('2026-07-01') ->> 'discrepancies_healed', '1', 'a run does so');
 select results_eq('select total_minor from public.invoices', 'values (900::bigint)',
