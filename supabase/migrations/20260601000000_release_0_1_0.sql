@@ -11270,7 +11270,7 @@ begin
     return 'workers are busy';
   end if;
   perform _billing.call_function('billing-deliver', '/deliver', '{}', at => at);
-  return 'nudged';
+  return 'woken';
 end $$;
 comment on function billing.wake_deliver is 'Calls the delivery worker where there is work.';
 grant execute on function billing.wake_deliver(timestamptz) to service_role;
@@ -14664,7 +14664,7 @@ comment on function _billing.cut_off_reconciliation is
 
 -- Calls reconcile-stripe, where it can be called and there is something to tell or compare. Stripe
 -- being off is the function's to say. The call may be lost; the next one finds the same.
-create function billing.nudge_stripe(body jsonb) returns text
+create function billing.wake_stripe(body jsonb) returns text
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: reads Vault, which callers may not.
 declare
@@ -14702,10 +14702,10 @@ begin
     'billing-stripe-' || coalesce(body ->> 'only', 'reconcile'),
     '/reconcile-stripe', body,
     case when body ? 'only' then interval '60 seconds' else interval '150 seconds' end);
-  return 'nudged';
+  return 'woken';
 end $$;
-comment on function billing.nudge_stripe is 'Calls reconcile-stripe with this body.';
-grant execute on function billing.nudge_stripe(jsonb) to service_role;
+comment on function billing.wake_stripe is 'Calls reconcile-stripe with this body.';
+grant execute on function billing.wake_stripe(jsonb) to service_role;
 
 -- 70_stripe/jobs_data.sql
 
@@ -14716,12 +14716,12 @@ from (values
   ('billing-stripe-events', '* * * * *', 'call _billing.act_on_stripe_events()',
     'Acts on Stripe events that are due again'),
   ('billing-stripe-outbox', '*/5 * * * *',
-    $c$select billing.nudge_stripe('{"only":"outbox"}')$c$,
+    $c$select billing.wake_stripe('{"only":"outbox"}')$c$,
     'Tells Stripe of voids, write-offs, payments elsewhere and credit notes'),
   ('billing-stripe-meters', '3,18,33,48 * * * *',
-    $c$select billing.nudge_stripe('{"only":"meters"}')$c$,
+    $c$select billing.wake_stripe('{"only":"meters"}')$c$,
     'Tells Stripe''s meters of the usage that Stripe rates'),
-  ('billing-stripe-reconcile', '20 4 * * *', $c$select billing.nudge_stripe('{"days":30}')$c$,
+  ('billing-stripe-reconcile', '20 4 * * *', $c$select billing.wake_stripe('{"days":30}')$c$,
     'Compares invoices and payments with Stripe and heals what is clear')
 ) j(name, schedule, command, purpose);
 
@@ -15875,7 +15875,7 @@ begin
         then format('late: should have run at %s',
           to_char(due.fires_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI')) end,
       'the last call ' || c.problem,
-      case when d.command ~ 'nudge' and _billing.missing_secrets() <> '{}'
+      case when d.command ~ 'billing.wake_' and _billing.missing_secrets() <> '{}'
         then format('does nothing: Vault has no secret %s',
           array_to_string(_billing.missing_secrets(), ', ')) end), '')
   from billing.job_definitions d

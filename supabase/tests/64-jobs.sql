@@ -43,7 +43,7 @@ select vault.create_secret('http://127.0.0.1:1', 'billing_functions_url');
 select vault.create_secret('key', 'billing_cron_key');
 select is(billing.wake_deliver(), 'nothing is due', 'with nothing to do nobody is called');
 select billing.queue_operator_alert('test', 'low', 'Test', 'Test');
-select is(billing.wake_deliver(now() + interval '1 second'), 'nudged', 'with work somebody is');
+select is(billing.wake_deliver(now() + interval '1 second'), 'woken', 'with work somebody is');
 
 update billing.job_definitions set created_at = '2026-07-01 08:00+00'
 where name = 'billing-monthly-run';

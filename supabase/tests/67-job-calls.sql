@@ -28,7 +28,7 @@ select vault.create_secret('http://127.0.0.1:1', 'billing_functions_url');
 select vault.create_secret('wrong', 'billing_cron_key');
 
 select billing.queue_operator_alert('test', 'low', 'Test', 'Test');
-select is(billing.wake_deliver(now() + interval '1 second'), 'nudged', 'a job calls a function');
+select is(billing.wake_deliver(now() + interval '1 second'), 'woken', 'a job calls a function');
 select results_eq($$
   select c.job, q.url, q.timeout_milliseconds, q.headers ->> 'apikey'
   from billing.job_calls c join net.http_request_queue q on q.id = c.request_id$$,

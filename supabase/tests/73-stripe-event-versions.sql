@@ -33,7 +33,7 @@ select is((select count(*) from _billing.stripe_events_to_fetch(1)), 1::bigint,
   'as many as are asked for');
 select is(billing.process_stripe_event('evt_3'), null, 'nothing is done about them before');
 select is(billing.process_stripe_events(), 0, 'nor by the clock');
-select isnt(billing.nudge_stripe('{"only": "outbox"}'), 'nothing to tell',
+select isnt(billing.wake_stripe('{"only": "outbox"}'), 'nothing to tell',
   'the functions are called for them');
 
 -- Fetched an hour later: 50.00 are paid.

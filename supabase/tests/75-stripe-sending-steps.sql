@@ -13,10 +13,10 @@ create function pg_temp.mirror(n integer) returns public.stripe_invoices languag
 $$;
 
 delete from vault.secrets where name like 'billing_%';
-select matches(billing.nudge_stripe('{}'), '^not configured', 'without secrets nobody is called');
+select matches(billing.wake_stripe('{}'), '^not configured', 'without secrets nobody is called');
 select vault.create_secret('http://127.0.0.1:1', 'billing_functions_url');
 select vault.create_secret('key', 'billing_cron_key');
-select is(billing.nudge_stripe('{}'), 'nothing is in Stripe', 'nor before Stripe has anything');
+select is(billing.wake_stripe('{}'), 'nothing is in Stripe', 'nor before Stripe has anything');
 
 select _billing.begin_stripe_invoice(pg_temp.id_of(n), false) from generate_series(1, 3) n;
 select _billing.begin_stripe_invoice(pg_temp.id_of(1), false);
@@ -77,7 +77,7 @@ select is_empty('select * from _billing.unsent_credit_notes(pg_temp.mirror(2))',
 
 -- What Stripe is to be told.
 update public.stripe_invoices set state = 'open';
-select is(billing.nudge_stripe('{"only": "outbox"}'), 'nothing to tell', 'so far it knows all');
+select is(billing.wake_stripe('{"only": "outbox"}'), 'nothing to tell', 'so far it knows all');
 select billing.issue_credit_note(pg_temp.id_of(2), 'after', 200, false, '2026-07-03');
 select results_eq('select amount_minor, refund_minor, reason
     from _billing.unsent_credit_notes(pg_temp.mirror(2))',
@@ -90,7 +90,7 @@ select results_eq('select task, stripe_invoice_id, amount_minor, memo
     ('credit_note', 'in_2', 200, 'after'), ('paid_elsewhere', 'in_3', 0, null)$$,
   'voids, credits and payments made elsewhere');
 select is_empty('select * from _billing.stripe_outbox(true)', 'in the mode that they are of');
-select is(billing.nudge_stripe('{"only": "outbox"}'), 'nudged', 'then the function is called');
+select is(billing.wake_stripe('{"only": "outbox"}'), 'woken', 'then the function is called');
 select _billing.save_stripe_credit_note(u.credit_note_id, false, 'cn_1')
 from _billing.unsent_credit_notes(pg_temp.mirror(2)) u;
 select results_eq($$select stripe_credit_note_id, origin from public.stripe_credit_notes

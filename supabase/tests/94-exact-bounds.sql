@@ -20,7 +20,7 @@ delete from vault.secrets where name like 'billing_%';
 select vault.create_secret('http://127.0.0.1:1', 'billing_functions_url');
 select vault.create_secret('key', 'billing_cron_key');
 select billing.queue_operator_alert('test', 'low', 'Test', 'Test');
-select is(billing.wake_deliver(due_at), 'nudged', 'wake_deliver: due now is due')
+select is(billing.wake_deliver(due_at), 'woken', 'wake_deliver: due now is due')
 from public.deliveries;
 select is(billing.wake_deliver(due_at - interval '1 microsecond'), 'nothing is due', 'not before')
 from public.deliveries;

@@ -211,7 +211,7 @@ export const CALLABLE = {
     "note_reads",
     "note_refusals",
     "wake_deliver",
-    "nudge_stripe",
+    "wake_stripe",
     "overdue_invoices",
     "owner_of_subscription",
     "part_of",

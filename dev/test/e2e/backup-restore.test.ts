@@ -93,7 +93,7 @@ if (platform.engine === "embedded") {
       strictEqual(members.length, 1);
       const jobs =
         await copy`select j.name from billing.jobs j join billing.job_definitions d using (name)
-        where j.warning is distinct from case when d.command ~ 'nudge' then
+        where j.warning is distinct from case when d.command ~ 'billing.wake_' then
           'does nothing: Vault has no secret billing_cron_key, billing_functions_url' end`;
       deepStrictEqual([...jobs], []);
       strictEqual(await watermarkIsHere(copy), false);

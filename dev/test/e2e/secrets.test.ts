@@ -73,7 +73,7 @@ Deno.test("no secret is in any log line, answer or table, whatever fails", async
     // Otherwise nobody quoted a secret, and this test would prove nothing.
     deepStrictEqual([...quoted].sort(), ["email", "hermes", "stripe"]);
     // As pg_cron does it: the key is read from Vault and sent.
-    await sql`select billing.wake_deliver(), billing.nudge_stripe('{"days": 1}')`;
+    await sql`select billing.wake_deliver(), billing.wake_stripe('{"days": 1}')`;
     await eventually(async () => {
       const [left] = await sql`select count(*)::int as rows from net.http_request_queue`;
       deepStrictEqual({ ...left }, { rows: 0 });

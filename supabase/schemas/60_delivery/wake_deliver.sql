@@ -19,7 +19,7 @@ begin
     return 'workers are busy';
   end if;
   perform _billing.call_function('billing-deliver', '/deliver', '{}', at => at);
-  return 'nudged';
+  return 'woken';
 end $$;
 comment on function billing.wake_deliver is 'Calls the delivery worker where there is work.';
 grant execute on function billing.wake_deliver(timestamptz) to service_role;

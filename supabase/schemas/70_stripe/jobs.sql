@@ -2,7 +2,7 @@
 
 -- Calls reconcile-stripe, where it can be called and there is something to tell or compare. Stripe
 -- being off is the function's to say. The call may be lost; the next one finds the same.
-create function billing.nudge_stripe(body jsonb) returns text
+create function billing.wake_stripe(body jsonb) returns text
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: reads Vault, which callers may not.
 declare
@@ -40,7 +40,7 @@ begin
     'billing-stripe-' || coalesce(body ->> 'only', 'reconcile'),
     '/reconcile-stripe', body,
     case when body ? 'only' then interval '60 seconds' else interval '150 seconds' end);
-  return 'nudged';
+  return 'woken';
 end $$;
-comment on function billing.nudge_stripe is 'Calls reconcile-stripe with this body.';
-grant execute on function billing.nudge_stripe(jsonb) to service_role;
+comment on function billing.wake_stripe is 'Calls reconcile-stripe with this body.';
+grant execute on function billing.wake_stripe(jsonb) to service_role;

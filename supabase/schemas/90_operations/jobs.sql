@@ -23,7 +23,7 @@ begin
         then format('late: should have run at %s',
           to_char(due.fires_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI')) end,
       'the last call ' || c.problem,
-      case when d.command ~ 'nudge' and _billing.missing_secrets() <> '{}'
+      case when d.command ~ 'billing.wake_' and _billing.missing_secrets() <> '{}'
         then format('does nothing: Vault has no secret %s',
           array_to_string(_billing.missing_secrets(), ', ')) end), '')
   from billing.job_definitions d
