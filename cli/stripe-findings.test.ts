@@ -126,6 +126,7 @@ Deno.test("the right to read is not the right to write", async () => {
     "Customers",
     "Invoices",
     "Credit notes",
+    "Payment Records",
   ]);
 });
 

@@ -3762,6 +3762,7 @@ grant execute on function billing.reinstate_dismissed(uuid[]) to service_role;
 -- rated again.
 
 create table _billing.terms_versions (
+  id bigint generated always as identity primary key,
   client_id uuid references public.clients (id) on delete cascade,
   version bigint not null default 0,
   constraint terms_versions_of_client unique nulls not distinct (client_id)
@@ -9883,7 +9884,7 @@ set search_path = pg_catalog, pg_temp set timezone = 'UTC' as $$
 declare
   link record;
   previous bytea;
-  latest timestamptz := '-infinity';
+  latest timestamptz := '-infinity'::timestamptz;
 begin
   sealed := 0;
   for link in
@@ -11667,6 +11668,7 @@ end $$;
 -- The payment methods that a client's invoices may offer, and the currencies each of them is for.
 
 create table billing.stripe_payment_methods (
+  id integer generated always as identity primary key,
   method text not null,
   currency text references public.currencies (code),
   is_automatic boolean not null,

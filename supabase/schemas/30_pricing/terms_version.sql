@@ -3,6 +3,7 @@
 -- rated again.
 
 create table _billing.terms_versions (
+  id bigint generated always as identity primary key,
   client_id uuid references public.clients (id) on delete cascade,
   version bigint not null default 0,
   constraint terms_versions_of_client unique nulls not distinct (client_id)

@@ -28,7 +28,7 @@ set search_path = pg_catalog, pg_temp set timezone = 'UTC' as $$
 declare
   link record;
   previous bytea;
-  latest timestamptz := '-infinity';
+  latest timestamptz := '-infinity'::timestamptz;
 begin
   sealed := 0;
   for link in

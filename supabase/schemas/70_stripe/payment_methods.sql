@@ -1,6 +1,7 @@
 -- The payment methods that a client's invoices may offer, and the currencies each of them is for.
 
 create table billing.stripe_payment_methods (
+  id integer generated always as identity primary key,
   method text not null,
   currency text references public.currencies (code),
   is_automatic boolean not null,
