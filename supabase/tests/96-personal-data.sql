@@ -1,6 +1,6 @@
 -- What personal data there is, and that one call exports it and one erases it while books stay.
 begin;
-select plan(40);
+select plan(41);
 
 -- Every column of text or jsonb, classified. A new one fails until it is here and, unless it is
 -- `none`, in docs/privacy.md.
@@ -255,6 +255,9 @@ select results_eq($$select f.column_name, c.class from pg_temp.found_in() f
   'its people are in the books alone: the log of the other client has a note of its own');
 select is((select array_agg(metadata ->> 'user_id') from public.agent_usage_logs
     where metadata ? 'user_id'), '{CANARY-3}', 'of another client''s logs nothing is erased');
+select is((select a.after ->> 'name' from billing.audit_log a where a.table_name = 'clients'
+    and a.operation = 'insert' and a.row_id = '00000000-0000-4000-8000-000000009602'), 'Other',
+  'nor of what the audit log says of another client');
 select is((select metadata from public.agent_usage_logs
     where id = '00000000-0000-4000-8000-0000000096f2'),
   '{"client_id": "ext-96", "cache_read_tokens": 7}', 'what is counted stays in a log');

@@ -28,6 +28,7 @@ if (platform.engine === "embedded") {
         "ingest_http",
         "ingest_sql",
         "live_spend",
+        "reconcile",
         "reference",
         "render_html",
         "render_pdf",

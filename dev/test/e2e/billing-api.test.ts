@@ -1,6 +1,7 @@
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import { createClient } from "@supabase/supabase-js";
 import postgres from "postgres";
+import * as agentKeys from "../../../shared/api/agent-keys.ts";
 import * as audit from "../../../shared/api/audit.ts";
 import * as clients from "../../../shared/api/clients.ts";
 import * as deliveries from "../../../shared/api/deliveries.ts";
@@ -176,6 +177,28 @@ Deno.test("how a client pays is said with what is wrong, by supabase.functions.i
     const session = await call(route, { ...path, body: { return_url: "https://example.com" } });
     strictEqual(session.error?.code, "return_url_refused", "no origin is configured here");
   }
+});
+
+Deno.test("keys of agents are made, listed, replaced and revoked", async () => {
+  const made = await data(call(agentKeys.createAgentKey, {
+    body: { name: "Key of the API's test", client_ids: null },
+  }));
+  match(made.token ?? "", /^lea_/);
+  const { token, key } = await data(call(agentKeys.rotateAgentKey, {
+    params: { key_id: made.key.id },
+    body: { overlap: "1 hours" },
+  }));
+  match(token ?? "", /^lea_/);
+  const listed = (await data(call(agentKeys.listAgentKeys, {}))).data;
+  deepStrictEqual(listed.slice(0, 2).map(({ id, state }) => [id, state]), [
+    [key.id, "active"],
+    [made.key.id, "replaced"],
+  ]);
+  const ended = await data(call(agentKeys.revokeAgentKey, {
+    params: { key_id: key.id },
+    body: { reason: "the test is over" },
+  }));
+  deepStrictEqual([ended.state, ended.revoked_because], ["revoked", "the test is over"]);
 });
 
 Deno.test("invoices through all their states, by supabase.functions.invoke", async () => {

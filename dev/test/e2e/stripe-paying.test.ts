@@ -33,7 +33,7 @@ async function ask(
   const address = addressOf(route, { client_id: client }, {});
   const response = await fetch(`${platform.urls.api}/functions/v1/${address}`, {
     method: "POST",
-    headers: { ...headers, "content-type": "application/json", "idempotency-key": "the same" },
+    headers: { ...headers, "content-type": "application/json" },
     body: JSON.stringify(body),
   });
   return {
@@ -52,6 +52,8 @@ Deno.test("payers and operators open Stripe's portal and store cards; nobody els
     const operator = await operatorHeaders();
     const portal = (headers: Headers, body?: object) =>
       ask(world, createPortalSession, payer.client, headers, body);
+    const again = await portal({ ...payer.headers, "idempotency-key": "the same" });
+    deepStrictEqual([again.status, again.body.code], [400, "bad_request"]);
     const early = await portal(payer.headers);
     deepStrictEqual([early.status, early.body.code], [409, "stripe_customer_missing"]);
     await sendAll();
