@@ -7684,7 +7684,7 @@ begin
   return query
   with line as (
     select r.*, r.kind in ('usage', 'minimum', 'one_off') as is_charge,
-      coalesce(c.amount_minor, 0) as charged, coalesce(c.quantity, 0) as charged_quantity,
+      coalesce(c.amount_minor, 0) as charged, c.quantity as charged_quantity,
       coalesce(c.tax_base_minor, 0) as charged_base
     from pg_temp.credit_rest r
     left join _billing.charged_lines(own_credit.invoice_id, own_credit.section_start) c
