@@ -23,7 +23,7 @@ insert into acts values
   ('prices', $$delete from public.prices where id = gen_random_uuid()$$),
   ('terms', $$update public.billing_config set grace_hours = 1
     where id = gen_random_uuid()$$),
-  ('limits', $$delete from public.hold_limits where currency = 'XXX'$$),
+  ('limits', $$delete from public.hold_limits where currency = 'CHF'$$),
   ('members', $$insert into public.client_members (client_id, user_id) values
     ('00000000-0000-0000-0000-0000000000aa', '00000000-0000-0000-0000-00000000000e')$$);
 grant select on acts to service_role;
