@@ -5377,8 +5377,8 @@ begin
   -- The planner cannot know how many rows a CTE has; hash joins are right for one client as for
   -- 10,000, nested loops over CTEs are not.
   with terms as materialized (
-    -- Who has no price of its own goes by the default list, named '': which price holds when is
-    -- worked out once for all of them. Numbers stand for what is long to compare.
+    -- Clients without prices of their own go by the default list, named '': which price holds when
+    -- is worked out once for all of them. Numbers stand for what is long to compare.
     select row_number() over () as n, t.client_id, t.period_start, t.active_start, t.active_end,
       t.gaps, t.currency, all_agents or t.line_grouping = 'agent' as by_agent,
       case when exists (select from public.prices p where p.client_id = t.client_id)
@@ -6440,7 +6440,7 @@ create function _billing.repriced_sections(client_id uuid, model text, metrics t
 returns setof _billing.settled_section
 language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
   with used as materialized (
-    -- Who has no price of its own is priced as all others are: asked once.
+    -- Clients without prices of their own are priced alike: asked once.
     select u.*, (case when u.client_id in ((old_price).client_id, (new_price).client_id)
           or exists (select from public.prices p where p.client_id = u.client_id)
         then u.client_id end, u.model, u.metric, u.currency,
@@ -8292,7 +8292,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   group by 1, 2 having sum((d.line).amount_minor) < 0;
 $$;
 
--- Marks due targets that cannot be billed and returns the others. Who has asked already what blocks
+-- Marks due targets that cannot be billed and returns the others. A caller that knows what blocks
 -- them says so. No sequential scans: after a run that was rolled back tables pass for empty, and
 -- what the planner takes for one row it compares with all targets.
 create function _billing.mark_blocked(targets billing.rating_target[], as_of timestamptz,

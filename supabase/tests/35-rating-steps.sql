@@ -119,7 +119,7 @@ select is_empty($$select from _billing.rate_periods(pg_temp.june('Acme')) where 
 select results_eq($$select kind, metric, quantity, amount_minor
     from _billing.rate_periods(pg_temp.june('Acme'), true) where model = 'mystery'$$,
   $$values ('unpriced', 'input_tokens', 7::numeric, null::numeric)$$,
-  'who asks what blocks is told of usage that has none');
+  'usage without a price is among what blocks');
 
 select * from finish();
 rollback;

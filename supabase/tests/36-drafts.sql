@@ -80,7 +80,7 @@ select is_empty('select * from public.invoice_lines', 'a draft is emptied before
 select is(_billing.overcharged_targets(pg_temp.june('Acme')), '{}', 'nobody is owed anything');
 update pg_temp.draft_lines set amount_minor = -amount_minor;
 select is(_billing.overcharged_targets(pg_temp.june('Acme', 'Dune')), pg_temp.june('Acme'),
-  'who is rated below what is booked is');
+  'a target that is rated below what is booked is');
 truncate pg_temp.draft_lines;
 select is(_billing.write_draft_headers(pg_temp.june('Acme')), '{}', 'without lines there is none');
 select is_empty('select * from public.invoices', 'and the one that there was is gone');
@@ -124,7 +124,8 @@ select results_eq($$select description from public.invoice_items where section_s
 
 -- Over and settled.
 set local billing.as_of = '2026-07-01';
-select ok(billing.has_ended('00000000-0000-0000-0000-00000000000e'), 'who has left has ended');
+select ok(billing.has_ended('00000000-0000-0000-0000-00000000000e'),
+  'a client that left has ended');
 insert into public.billing_periods (client_id, period_start, period_end, full_days, state)
 values ('00000000-0000-0000-0000-00000000000e', '2026-06-01', '2026-07-01', 30, 'pending');
 select ok(not billing.has_ended('00000000-0000-0000-0000-00000000000e')

@@ -55,7 +55,7 @@ select is((select attempts from _billing.refused_requests where source = 'others
 select billing.note_refusals(
   '[{"function": "billing", "code": "unauthorized", "address": "10.0.0.1", "attempts": 5}]');
 select is((select attempts from _billing.refused_requests where source = '10.0.0.1'), 6::bigint,
-  'who is known is counted on');
+  'a known source is counted on');
 
 select is(_billing.log_refusals(date_trunc('hour', clock_timestamp())), 0::bigint,
   'the running hour waits');

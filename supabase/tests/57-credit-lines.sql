@@ -132,7 +132,7 @@ select results_eq($$select l.kind, l.quantity, l.amount_minor, l.tax_base_minor
 
 select results_eq($$select i.total_minor from public.invoices i
   where i.client_id = '00000000-0000-4000-8000-000000000e57' and i.kind = 'period' order by 1$$,
-  $$values (600::bigint), (1200)$$, 'who has ordinary data is billed as ever');
+  $$values (600::bigint), (1200)$$, 'clients with ordinary data are billed as ever');
 select is_empty($$select * from billing.check_invariants('2026-01-01')$$,
   'the books do not contradict themselves');
 

@@ -33,7 +33,7 @@ select is(pg_temp.event('2', 'customer.updated', '{"id":"cus_1","email":"stale@a
   '{"email":"x"}', 'customer-cus_1-abc'), 'ignored: our own change',
   'what we sent ourselves is no news');
 select is(pg_temp.event('3', 'customer.updated', '{"id":"cus_9"}', 3),
-  'ignored: not a customer of ours', 'strangers are ignored');
+  'ignored: not a customer of ours', 'customers that are not ours are ignored');
 
 -- Subscriptions.
 select is(pg_temp.event('4', 'customer.subscription.created', pg_temp.subscription('active'), 4),

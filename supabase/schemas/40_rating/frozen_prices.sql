@@ -53,7 +53,7 @@ create function _billing.repriced_sections(client_id uuid, model text, metrics t
 returns setof _billing.settled_section
 language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
   with used as materialized (
-    -- Who has no price of its own is priced as all others are: asked once.
+    -- Clients without prices of their own are priced alike: asked once.
     select u.*, (case when u.client_id in ((old_price).client_id, (new_price).client_id)
           or exists (select from public.prices p where p.client_id = u.client_id)
         then u.client_id end, u.model, u.metric, u.currency,

@@ -16,8 +16,8 @@ begin
   -- The planner cannot know how many rows a CTE has; hash joins are right for one client as for
   -- 10,000, nested loops over CTEs are not.
   with terms as materialized (
-    -- Who has no price of its own goes by the default list, named '': which price holds when is
-    -- worked out once for all of them. Numbers stand for what is long to compare.
+    -- Clients without prices of their own go by the default list, named '': which price holds when
+    -- is worked out once for all of them. Numbers stand for what is long to compare.
     select row_number() over () as n, t.client_id, t.period_start, t.active_start, t.active_end,
       t.gaps, t.currency, all_agents or t.line_grouping = 'agent' as by_agent,
       case when exists (select from public.prices p where p.client_id = t.client_id)

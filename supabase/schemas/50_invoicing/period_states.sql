@@ -13,7 +13,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   group by 1, 2 having sum((d.line).amount_minor) < 0;
 $$;
 
--- Marks due targets that cannot be billed and returns the others. Who has asked already what blocks
+-- Marks due targets that cannot be billed and returns the others. A caller that knows what blocks
 -- them says so. No sequential scans: after a run that was rolled back tables pass for empty, and
 -- what the planner takes for one row it compares with all targets.
 create function _billing.mark_blocked(targets billing.rating_target[], as_of timestamptz,
