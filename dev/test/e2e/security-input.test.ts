@@ -156,7 +156,8 @@ Deno.test("no name of a path in Storage leads out of the client's folder", async
       { headers: member.headers },
     );
     await response.body?.cancel();
-    strictEqual(response.status, 400, id);
+    // A name that no invoice has, or one that is none.
+    ok([400, 404].includes(response.status), `${id}: ${response.status}`);
   }
 });
 

@@ -111,7 +111,9 @@ async function sendWithDeaths(world: StripeWorkerWorld): Promise<void> {
     deepStrictEqual(others, {});
     ok(done > 26 + NEW_CLIENTS.length, `${done} are in Stripe`);
   }, 60_000);
-  ok(stripe.faults.every(({ times }) => times === 0), "not all faults were met");
+  // How far the worker came before it was killed decides whether a customer is still to be made.
+  const unmet = stripe.faults.filter(({ times }) => times > 0);
+  ok(unmet.length <= 1, `faults that were not met: ${JSON.stringify(unmet)}`);
 }
 
 /** Webhooks lost, the others twice and shuffled: reconciliation makes both sides agree. */
