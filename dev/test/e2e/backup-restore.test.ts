@@ -129,6 +129,8 @@ async function dumpIntoNewProject({ engine, original, empty }: ArchivedWorld): P
   await fresh.sql`create extension if not exists btree_gist with schema extensions`;
   await fresh.sql`create extension if not exists pg_cron with schema pg_catalog`;
   await fresh.sql`create extension if not exists pg_net with schema extensions`;
+  await fresh.sql`create role billing_agent nologin noinherit`;
+  await fresh.sql`grant billing_agent to authenticator`;
   strictEqual(await program("pg_restore", [...to, users]), "");
   const told = await program("pg_restore", [...to, billing]);
   match(told, /^pg_restore: error: .*schema "public" already exists\nCommand was: CREATE SCHEMA/);
