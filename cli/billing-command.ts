@@ -155,6 +155,7 @@ function priceCommands(program: Command, { connect, terminal }: BillingPorts): v
         "model",
         "family",
         "metric",
+        "rate_class",
         "pricing_model",
         "unit_amount",
         "per_units",
@@ -164,12 +165,13 @@ function priceCommands(program: Command, { connect, terminal }: BillingPorts): v
     });
   program.command("explain-price").description("Which price holds for a client's usage, and why")
     .argument("<client>").argument("<model>").argument("<metric>").argument("<day>")
+    .option("--rate-class <class>", "of a rate class: batch, priority, …")
     .option("--json", "print JSON")
-    .action(async (name, model, metric, day, { json }) => {
+    .action(async (name, model, metric, day, { json, rateClass: rate_class }) => {
       const billing = connect();
       const client_id = await clientId(billing, name);
       const { data } = await dataOf(
-        billing(explainPrice, { query: { client_id, model, metric, day } }),
+        billing(explainPrice, { query: { client_id, model, metric, day, rate_class } }),
       );
       show(terminal, json, data, ["rank", "chosen", "why", "unit_amount", "per_units", "currency"]);
     });
@@ -212,6 +214,7 @@ function checkCommands(program: Command, { connect, terminal, progress }: Billin
         "agent",
         "model",
         "metric",
+        "rate_class",
         "logged",
         "recorded",
       ]);
@@ -224,7 +227,15 @@ function checkCommands(program: Command, { connect, terminal, progress }: Billin
       const rows = await allPages((cursor) =>
         dataOf(billing(listQuarantine, { query: { cursor, limit: 200 } }))
       );
-      show(terminal, json, rows, ["reason", "agent", "model", "metric", "rows", "last_day"]);
+      show(terminal, json, rows, [
+        "reason",
+        "agent",
+        "model",
+        "metric",
+        "rate_class",
+        "rows",
+        "last_day",
+      ]);
     });
   program.command("health").description("How each part is doing; with --json also what waits")
     .option("--json", "print JSON")

@@ -26,7 +26,7 @@ interface UsageOptions {
 
 const DAY = 86_400_000;
 
-/** `npm run usage`: counts what has arrived and shows usage per client, agent, model and metric. */
+/** `npm run usage`: counts what has arrived and shows usage per client, agent, model, metric and rate class. */
 export function usageCommand({ connect, today, terminal }: UsagePorts): Command {
   return new Command("usage")
     .description("Count agents' usage and show it: all clients, the last 30 days")
@@ -87,22 +87,29 @@ interface ShownUsage {
   readonly agent: string | null;
   readonly model: string | null;
   readonly metric: string;
+  readonly rate_class: string;
   readonly quantity: string;
   readonly provider_cost: string | null;
 }
 
-/** What was used of each metric, and what all of it cost us. */
+/** What was used of each metric and class (`batch input_tokens`), and what all of it cost us. */
 function totalsOf(
   usage: readonly ShownUsage[],
 ): { quantities: Record<string, string>; provider_cost: string } {
   const quantities = new Map<string, string>();
-  for (const { metric, quantity } of usage) {
-    quantities.set(metric, sumDecimals([quantities.get(metric) ?? "0", quantity]));
+  for (const { quantity, ...row } of usage) {
+    const name = nameOf(row);
+    quantities.set(name, sumDecimals([quantities.get(name) ?? "0", quantity]));
   }
   return {
     quantities: Object.fromEntries([...quantities].toSorted(([a], [b]) => a < b ? -1 : 1)),
     provider_cost: sumDecimals(usage.map((row) => row.provider_cost ?? "0")),
   };
+}
+
+/** A metric, of a rate class that is not standard with the class before it. */
+function nameOf({ metric, rate_class }: Pick<ShownUsage, "metric" | "rate_class">): string {
+  return rate_class === "standard" ? metric : `${rate_class} ${metric}`;
 }
 
 function tableOf(usage: readonly ShownUsage[]): string {
@@ -118,11 +125,11 @@ function tableOf(usage: readonly ShownUsage[]): string {
       { title: "Provider cost USD", align: "right" },
     ],
     [
-      ...usage.map(({ client, agent, model, metric, quantity, provider_cost }) => [
+      ...usage.map(({ client, agent, model, quantity, provider_cost, ...row }) => [
         client ?? "",
         agent ?? "",
         model ?? "",
-        metric,
+        nameOf(row),
         quantity,
         provider_cost ?? "",
       ]),

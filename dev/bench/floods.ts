@@ -153,7 +153,8 @@ async function readAll(sql: Sql): Promise<{ readonly what: string; readonly ms: 
 /** As the API asks for a page of it. */
 const LIST = `
   with keyed as materialized (
-    select q.*, jsonb_build_array(q.reason, q.agent, q.model, q.metric, q.client_id)::text
+    select q.*, jsonb_build_array(q.reason, q.agent, q.model, q.metric, q.client_id,
+      q.rate_class)::text
       collate "C" as key
     from billing.quarantine q
   )

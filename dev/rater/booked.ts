@@ -7,6 +7,7 @@ const bookedLine = z.object({
   kind: z.enum(["usage", "minimum", "one_off", "discount", "tax"]),
   model: z.string().nullable(),
   metric: z.string().nullable(),
+  rate_class: z.string().nullable(),
   agent: z.string().nullable(),
   service_start: z.string().nullable(),
   /** Decimal text. */
@@ -47,7 +48,8 @@ export async function readBooked(sql: Sql): Promise<BookedPeriod[]> {
         'tax_minor', i.tax_minor::text, 'tax_included_minor', i.tax_included_minor::text,
         'total_minor', i.total_minor::text, 'lines', (
           select json_agg(json_build_object('kind', l.kind, 'model', l.model,
-            'metric', l.metric, 'agent', l.agent, 'service_start', l.service_start,
+            'metric', l.metric, 'rate_class', l.rate_class, 'agent', l.agent,
+            'service_start', l.service_start,
             'quantity', l.quantity::text, 'amount_minor', l.amount_minor::text,
             'tax_name', l.tax_name, 'tax_behavior', l.tax_behavior,
             'tax_base_minor', l.tax_base_minor::text) order by l.position)

@@ -12,6 +12,7 @@ const line = {
   kind: "usage",
   model: "claude-sonnet",
   metric: "input_tokens",
+  rate_class: "standard",
   agent: null,
   service_start: "2026-06-01",
   quantity: "7.0",

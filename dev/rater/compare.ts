@@ -84,7 +84,12 @@ function addLine(facts: Facts, name: string, value: string): void {
 function bookedLineFact(line: BookedLine): [name: string, value: string] {
   if (line.kind === "usage") {
     const { n, d } = parseDecimal(line.quantity ?? "0");
-    return usageFact(line, line.service_start, `${n}/${d}`, line.amount_minor);
+    return usageFact(
+      { ...line, rateClass: line.rate_class },
+      line.service_start,
+      `${n}/${d}`,
+      line.amount_minor,
+    );
   }
   return line.kind === "tax"
     ? [
@@ -105,14 +110,14 @@ function ratedLineFact(line: Line): [name: string, value: string] {
 }
 
 function usageFact(
-  line: Pick<BookedLine, "model" | "metric" | "agent">,
+  line: Pick<BookedLine, "model" | "metric" | "agent"> & { readonly rateClass: string | null },
   serviceStart: string | null,
   quantity: string,
   amountMinor: string,
 ): [name: string, value: string] {
   const agent = line.agent === null ? "" : ` by ${line.agent}`;
   return [
-    `usage ${line.model} ${line.metric}${agent} from ${serviceStart}`,
+    `usage ${line.model} ${line.rateClass} ${line.metric}${agent} from ${serviceStart}`,
     `${amountMinor} for ${quantity.replace(/\/1$/, "")}`,
   ];
 }

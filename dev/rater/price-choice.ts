@@ -1,26 +1,28 @@
 import type { Day } from "./calendar.ts";
-import { type Fraction, ONE, parseDecimal } from "./fraction.ts";
+import { type Fraction, multiply, ONE } from "./fraction.ts";
+import { decimalOf, member, parseExactJson } from "./json.ts";
+import { STANDARD } from "./rate-class.ts";
 import type { PriceRow, World } from "./world.ts";
 
-/** The price that holds, and the factor that batch usage takes of it. */
+/** The price that holds, and the factor that usage of a class takes of it. */
 export interface Choice {
   readonly price: PriceRow;
   readonly multiplier: Fraction;
 }
 
-/** What is looked for: the price of a metric of a model for a client in its currency. */
+/** What is looked for: the price of a metric and class of a model for a client in its currency. */
 export interface Wanted {
   readonly clientId: string;
   readonly model: string;
   readonly metric: string;
+  readonly rateClass: string;
   readonly currency: string;
 }
 
-const BATCH = "batch_";
-
 /**
- * Chooses prices: the client's before the default list; a price of its own for batch usage before
- * the batch multiplier of the plain metric; an exact model before a family before any model.
+ * Chooses prices: the client's before the default list; a price of the class itself before that of
+ * its parts before the standard one, times its multiplier; an exact model before a family before any
+ * model.
  * Answers, for a client-local day, the price in force, or undefined when there is none.
  */
 export function priceChooser(world: World): (wanted: Wanted) => (day: Day) => Choice | undefined {
@@ -35,16 +37,29 @@ export function priceChooser(world: World): (wanted: Wanted) => (day: Day) => Ch
 }
 
 function candidate(price: PriceRow, wanted: Wanted, family: string | undefined) {
-  const isOwnMetric = price.metric === wanted.metric;
-  const isPlainMetric = wanted.metric === `${BATCH}${price.metric}`;
+  const parts = wanted.rateClass.split("+");
+  const distance = price.rate_class === wanted.rateClass
+    ? 0
+    : price.rate_class === STANDARD
+    ? parts.length + 1
+    : parts.indexOf(price.rate_class) + 1 || undefined;
   const isForModel = price.model === wanted.model;
   const isForFamily = price.family !== null && price.family === family;
   const isForAny = price.model === null && price.family === null;
-  const fits = price.currency === wanted.currency &&
-    (isOwnMetric || isPlainMetric) && (isForModel || isForFamily || isForAny) &&
+  const fits = price.currency === wanted.currency && price.metric === wanted.metric &&
+    (isForModel || isForFamily || isForAny) &&
     (price.client_id === null || price.client_id === wanted.clientId);
-  if (!fits) return [];
-  const rank = (price.client_id === null ? 100 : 0) + (isOwnMetric ? 0 : 10) +
+  if (!fits || distance === undefined) return [];
+  const rank = (price.client_id === null ? 100 : 0) + distance * 10 +
     (isForModel ? 1 : isForFamily ? 2 : 3);
-  return [{ price, rank, multiplier: isOwnMetric ? ONE : parseDecimal(price.batch_multiplier) }];
+  return [{ price, rank, multiplier: distance === 0 ? ONE : factorOf(price, wanted.rateClass) }];
+}
+
+/** The factor that a price names for a class, else the product of those of what else is in it. */
+function factorOf(price: PriceRow, rateClass: string): Fraction {
+  const factors = parseExactJson(price.class_multipliers);
+  const factor = (name: string) => decimalOf(member(factors, name));
+  return factor(rateClass) ??
+    rateClass.split("+").filter((part) => part !== price.rate_class)
+      .reduce((product, part) => multiply(product, factor(part) ?? ONE), ONE);
 }

@@ -188,6 +188,7 @@ Deno.test("usage that Stripe rates is on no invoice of ours", () => {
     meters: [{
       client_id: CLIENT,
       metric: "input_tokens",
+      rate_class: "standard",
       model: null,
       effective_from: "2026-06-01",
       effective_until: "infinity",

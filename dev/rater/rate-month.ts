@@ -34,6 +34,7 @@ export interface Recorded {
 export interface Meter {
   readonly client_id: string;
   readonly metric: string;
+  readonly rate_class: string;
   readonly model: string | null;
   readonly effective_from: Day;
   readonly effective_until: Day;
@@ -104,8 +105,9 @@ export function rateMonth(
   return { periods, unbillable };
 }
 
-function measures(meter: Meter, { clientId, metric, model, day }: Usage): boolean {
+function measures(meter: Meter, { clientId, metric, rateClass, model, day }: Usage): boolean {
   return meter.client_id === clientId && meter.metric === metric &&
+    meter.rate_class === rateClass &&
     (meter.model === null || meter.model === model) &&
     meter.effective_from <= day && day < meter.effective_until;
 }

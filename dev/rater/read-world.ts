@@ -17,14 +17,15 @@ export async function readWorld(sql: Sql): Promise<World> {
     assignments: await sql`
       select agent, client_id, starts_at::text, ends_at::text from public.agent_assignments`,
     default_client_id: settings?.default_client_id,
-    models: await sql`select id, family, provider from public.models`,
+    models: await sql`
+      select id, family, provider, long_context_above::text from public.models`,
     providers: await sql`
       select id, cache_read_within_input, cache_write_within_input, reasoning_within_output
       from public.providers`,
     currencies: await sql`select code, exponent from public.currencies`,
     prices: await sql`
-      select id, client_id, model, family, metric, currency, pricing_model, unit_amount::text,
-        per_units::text, tiers::text, free_units::text, batch_multiplier::text,
+      select id, client_id, model, family, metric, rate_class, currency, pricing_model, 
+        unit_amount::text, per_units::text, tiers::text, free_units::text, class_multipliers::text,
         effective_from::text, effective_until::text
       from public.prices`,
     config: await sql`
@@ -33,6 +34,8 @@ export async function readWorld(sql: Sql): Promise<World> {
         taxes::text, line_grouping
       from public.billing_config`,
     unbilled_metrics: unbilled.map(({ metric }) => metric),
+    rate_classes: await sql`
+      select place, rate_class, metadata::text, is_long from billing.rate_class_conditions`,
     logs: await sql`
       select id, agent, model, input_tokens::text, output_tokens::text, web_searches::text,
         other_features::text, metadata::text, timestamp::text, client_id, corrects_id

@@ -41,12 +41,13 @@ Deno.test("a price that changes splits the line there", () => {
 });
 
 Deno.test("client before default, own batch price before multiplier, model before family", () => {
+  const half = '{"batch": "0.5"}';
   const all: Partial<PriceRow>[] = [
-    { unit_amount: "1", client_id: CLIENT, metric: "batch_input_tokens", model: "claude-sonnet" },
-    { unit_amount: "2", client_id: CLIENT, metric: "batch_input_tokens", family: "claude-sonnet" },
-    { unit_amount: "3", client_id: CLIENT, metric: "batch_input_tokens" },
-    { unit_amount: "8", client_id: CLIENT, model: "claude-sonnet", batch_multiplier: "0.5" },
-    { unit_amount: "5", metric: "batch_input_tokens", model: "claude-sonnet" },
+    { unit_amount: "1", client_id: CLIENT, rate_class: "batch", model: "claude-sonnet" },
+    { unit_amount: "2", client_id: CLIENT, rate_class: "batch", family: "claude-sonnet" },
+    { unit_amount: "3", client_id: CLIENT, rate_class: "batch" },
+    { unit_amount: "8", client_id: CLIENT, model: "claude-sonnet", class_multipliers: half },
+    { unit_amount: "5", rate_class: "batch", model: "claude-sonnet" },
     { unit_amount: "6", family: "claude-sonnet" },
   ];
   const logs = [sampleLog({ input_tokens: "1", metadata: '{"batch": true}' })];

@@ -10,6 +10,7 @@ export interface UsageLine {
   readonly kind: "usage";
   readonly model: string;
   readonly metric: string;
+  readonly rateClass: string;
   /** Null unless the client's lines are split by agent. */
   readonly agent: string | null;
   readonly priceId: string;
@@ -25,6 +26,7 @@ export interface UsageLine {
 export interface Unpriced {
   readonly model: string;
   readonly metric: string;
+  readonly rateClass: string;
 }
 
 export interface RatedUsage {
@@ -53,12 +55,13 @@ export function usageRater(
     for (const group of Map.groupBy(served, keyOf).values()) {
       const [first] = group;
       if (first === undefined) continue;
-      const { model, metric } = first;
-      const wanted: Wanted = { clientId, model, metric, currency: terms.currency };
+      const { model, metric, rateClass } = first;
+      const { currency } = terms;
+      const wanted: Wanted = { clientId, model, metric, rateClass, currency };
       const { segments, orphans } = segmentsOf(group, choose(wanted), terms);
       const isFree = world.unbilled_metrics.includes(metric);
       if (!isFree && !isZero(sum(orphans.map(({ quantity }) => quantity)))) {
-        unpriced.push({ model, metric });
+        unpriced.push({ model, metric, rateClass });
       }
       priced.push(...segments.filter((segment) => segment.usage.length > 0));
     }
@@ -69,14 +72,14 @@ export function usageRater(
   };
 }
 
-function keyOf({ model, metric }: Usage): string {
-  return JSON.stringify([model, metric]);
+function keyOf({ model, metric, rateClass }: Usage): string {
+  return JSON.stringify([model, metric, rateClass]);
 }
 
 /** Free units and tiers belong to what a price names: a model, a family, or any model. */
 function poolOf({ choice, usage }: Segment): string {
   const { model, family } = choice.price;
-  return JSON.stringify([model, family, usage[0]?.metric]);
+  return JSON.stringify([model, family, usage[0]?.metric, usage[0]?.rateClass]);
 }
 
 function inOrderOfUse(a: Segment, b: Segment): number {
@@ -134,6 +137,7 @@ function linesOf(segments: readonly Segment[], terms: Terms): UsageLine[] {
         kind: "usage",
         model: first.model,
         metric: first.metric,
+        rateClass: first.rateClass,
         agent,
         priceId: choice.price.id,
         serviceStart: start,

@@ -9,7 +9,10 @@ function units(parts: Partial<LogRow>): Record<string, string> | string {
   const [reason] = unbillable.keys();
   return reason ?? Object.fromEntries(
     usage.filter(({ metric }) => metric !== "requests")
-      .map(({ metric, quantity: { n, d } }) => [metric, d === 1n ? `${n}` : `${n}/${d}`]),
+      .map(({ metric, rateClass, quantity: { n, d } }) => [
+        rateClass === "standard" ? metric : `${rateClass} ${metric}`,
+        d === 1n ? `${n}` : `${n}/${d}`,
+      ]),
   );
 }
 
@@ -70,7 +73,7 @@ Deno.test("where it is not known what parts are part of, tokens have names witho
   }
   assert.deepEqual(
     units({ model: "unheard-of", metadata: '{"reasoning_tokens": 2, "batch": true}' }),
-    { batch_unmapped_reasoning_tokens: "2" },
+    { "batch unmapped_reasoning_tokens": "2" },
   );
   assert.equal(units({ other_features: '{"unmapped_pages": 1}' }), "invalid_feature");
 });
@@ -84,8 +87,8 @@ Deno.test("a part larger than its whole is cut to it", () => {
 
 Deno.test("batch usage is told apart, for tokens only", () => {
   assert.deepEqual(units({ ...tokens, web_searches: "2", metadata: '{"batch": true}' }), {
-    batch_input_tokens: "1000",
-    batch_output_tokens: "500",
+    "batch input_tokens": "1000",
+    "batch output_tokens": "500",
     web_searches: "2",
   });
   assert.deepEqual(units({ ...tokens, metadata: '{"batch": "true"}' }), tokens);

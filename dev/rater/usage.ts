@@ -13,15 +13,17 @@ import {
   ZERO,
 } from "./fraction.ts";
 import { type ExactJson, isNumber, isObject, member, parseExactJson } from "./json.ts";
+import { type RateClassifier, rateClassifier, STANDARD } from "./rate-class.ts";
 import type { LogRow, World } from "./world.ts";
 
-/** Units of one metric that one agent used of one model on one client-local day. */
+/** Units of one metric and rate class that one agent used of one model on one client-local day. */
 export interface Usage {
   readonly clientId: string;
   readonly day: Day;
   readonly agent: string;
   readonly model: string;
   readonly metric: string;
+  readonly rateClass: string;
   readonly quantity: Fraction;
 }
 
@@ -46,13 +48,15 @@ interface Counting {
   readonly reasoning_within_output: boolean;
 }
 type Units = readonly (readonly [metric: string, quantity: Fraction])[];
+/** Units of tokens have the rate class of their call; all other units are standard. */
+type ClassedUnits = readonly (readonly [metric: string, rateClass: string, quantity: Fraction])[];
 
 /** Characters of a count, its sign aside, and of a feature's name; longer ones are mistakes, not usage. */
 const LONGEST_NUMBER = 30;
 const LONGEST_NAME = 200;
 /** Features that one call may have. */
 const MOST_FEATURES = 50;
-/** What a log counts in columns and metadata, each also as `batch_…`. */
+/** What a log counts in columns and metadata. */
 const BUILT_IN: ReadonlySet<string> = new Set([
   "input_tokens",
   "output_tokens",
@@ -80,18 +84,19 @@ const INCLUSIVE: Counting = {
 export function usageOfLogs(world: World): UsageOfLogs {
   const attribute = attributor(world);
   const providerOf = providers(world);
+  const classOf = rateClassifier(world);
   const totals = new Map<string, Usage>();
   const unbillable = new Map<UnbillableReason, number>();
   for (const log of world.logs) {
-    const units = unitsOf(log, attribute(log), providerOf(log.model));
+    const units = unitsOf(log, attribute(log), providerOf(log.model), classOf);
     if ("reason" in units) {
       unbillable.set(units.reason, (unbillable.get(units.reason) ?? 0) + 1);
       continue;
     }
     const { client, day } = units;
-    for (const [metric, quantity] of units.units) {
+    for (const [metric, rateClass, quantity] of units.units) {
       if (isZero(quantity)) continue;
-      const key = JSON.stringify([client.id, day, log.agent, log.model, metric]);
+      const key = JSON.stringify([client.id, day, log.agent, log.model, metric, rateClass]);
       const before = totals.get(key)?.quantity ?? ZERO;
       totals.set(key, {
         clientId: client.id,
@@ -99,6 +104,7 @@ export function usageOfLogs(world: World): UsageOfLogs {
         agent: log.agent,
         model: log.model,
         metric,
+        rateClass,
         quantity: add(before, quantity),
       });
     }
@@ -113,12 +119,19 @@ function providers(world: World): (model: string) => Counting | undefined {
   return (model) => byModel.get(model);
 }
 
-type Billable = Extract<Attribution, { client: unknown }> & { readonly units: Units };
+interface Tokens {
+  readonly units: Units;
+  /** All that the model read, cached or not. */
+  readonly wholeInput: Fraction;
+}
+
+type Billable = Extract<Attribution, { client: unknown }> & { readonly units: ClassedUnits };
 
 function unitsOf(
   log: LogRow,
   attribution: Attribution,
   provider: Counting | undefined,
+  classOf: RateClassifier,
 ): Billable | { readonly reason: UnbillableReason } {
   if ("reason" in attribution) return attribution;
   const at = parseInstant(log.timestamp);
@@ -132,7 +145,12 @@ function unitsOf(
     ["web_searches", whole(BigInt(log.web_searches))],
     ["requests", whole(callsOf(log))],
   ];
-  return { ...attribution, units: [...tokens, ...others, ...features] };
+  const rateClass = classOf(log, tokens.wholeInput);
+  const units: ClassedUnits = [
+    ...tokens.units.map(([metric, quantity]) => [metric, rateClass, quantity] as const),
+    ...[...others, ...features].map(([metric, quantity]) => [metric, STANDARD, quantity] as const),
+  ];
+  return { ...attribution, units };
 }
 
 /** A correction is no call; one that retracts its call takes it back. */
@@ -146,10 +164,12 @@ function callsOf({ corrects_id, metadata }: LogRow): number {
  * the log says, else as its model's provider counts. A part larger than its whole is cut to the
  * whole. Where neither is known its tokens are counted under names that have no price.
  */
-function tokensOf(log: LogRow, provider: Counting | undefined): Units | undefined {
+function tokensOf(log: LogRow, provider: Counting | undefined): Tokens | undefined {
   const input = whole(BigInt(log.input_tokens));
   const output = whole(BigInt(log.output_tokens));
-  if (log.metadata === "{}") return [["input_tokens", input], ["output_tokens", output]];
+  if (log.metadata === "{}") {
+    return { units: [["input_tokens", input], ["output_tokens", output]], wholeInput: input };
+  }
   const metadata = parseExactJson(log.metadata);
   const read = countIn(metadata, "cache_read_tokens");
   const write = countIn(metadata, "cache_write_tokens");
@@ -168,17 +188,19 @@ function tokensOf(log: LogRow, provider: Counting | undefined): Units | undefine
   const isWrong = (count: Fraction) => compare(count, ZERO) === (negates ? 1 : -1);
   if ([read, write, reasoning].some(isWrong)) return undefined;
   const isKnown = known !== undefined || [read, write, reasoning].every(isZero);
+  const own = within.cache_write_within_input ? subtract(uncached, written) : uncached;
   const units: Units = [
-    ["input_tokens", within.cache_write_within_input ? subtract(uncached, written) : uncached],
+    ["input_tokens", own],
     ["output_tokens", within.reasoning_within_output ? subtract(output, thought) : output],
     ["cache_read_tokens", cached],
     ["cache_write_tokens", written],
     ["reasoning_tokens", thought],
   ];
-  const prefix = `${member(metadata, "batch") === true ? "batch_" : ""}${
-    isKnown ? "" : "unmapped_"
-  }`;
-  return units.map(([metric, quantity]) => [`${prefix}${metric}`, quantity] as const);
+  const prefix = isKnown ? "" : "unmapped_";
+  return {
+    units: units.map(([metric, quantity]) => [`${prefix}${metric}`, quantity] as const),
+    wholeInput: add(add(own, cached), written),
+  };
 }
 
 /** How a log says that it counts, if it does. */
@@ -224,7 +246,7 @@ function isBuiltIn(metric: string): boolean {
 
 /** Tokens of which it is not known what they are part of. */
 export function isUnmapped(metric: string): boolean {
-  return /^(batch_)?unmapped_/.test(metric);
+  return metric.startsWith("unmapped_");
 }
 
 /** A number that can be summed; one of thousands of digits is nobody's usage. */

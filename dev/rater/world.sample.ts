@@ -42,6 +42,9 @@ export function sampleWorld(parts: Partial<World> = {}): World {
     ],
     config: [sampleConfig({ client_id: null })],
     unbilled_metrics: ["requests"],
+    rate_classes: [
+      { place: 1, rate_class: "batch", metadata: '{"batch": true}', is_long: false },
+    ],
     logs: [],
     ...parts,
   };
@@ -73,7 +76,8 @@ export function samplePrice(parts: Partial<PriceRow>): PriceRow {
     per_units: "1",
     tiers: null,
     free_units: "0",
-    batch_multiplier: "1",
+    rate_class: "standard",
+    class_multipliers: "{}",
     effective_from: "-infinity",
     effective_until: "infinity",
     ...parts,

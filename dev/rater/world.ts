@@ -40,6 +40,8 @@ export const modelRow = z.object({
   id: z.string(),
   family: z.string(),
   provider: z.string().nullable(),
+  /** Input tokens beyond which a call is long; absent or null: never. */
+  long_context_above: integer.nullable().optional(),
 });
 
 export const providerRow = z.object({
@@ -63,7 +65,9 @@ export const priceRow = z.object({
   per_units: decimal,
   tiers: json.nullable(),
   free_units: decimal,
-  batch_multiplier: decimal,
+  rate_class: z.string(),
+  /** JSON object of factors by rate class. */
+  class_multipliers: json,
   effective_from: day,
   effective_until: day,
 });
@@ -79,6 +83,14 @@ export const configRow = z.object({
   discount_until: day.nullable(),
   taxes: json.nullable(),
   line_grouping: z.enum(["model", "agent"]).nullable(),
+});
+
+export const rateClassCondition = z.object({
+  place: z.int(),
+  rate_class: z.string(),
+  /** What the metadata of the log contains. */
+  metadata: json,
+  is_long: z.boolean(),
 });
 
 export const logRow = z.object({
@@ -108,6 +120,8 @@ export const worldSchema = z.object({
   config: z.array(configRow),
   /** Metrics that may go without a price. */
   unbilled_metrics: z.array(z.string()),
+  /** Of which rate class a call is: the first that holds, by place. */
+  rate_classes: z.array(rateClassCondition),
   logs: z.array(logRow),
 });
 
@@ -116,4 +130,5 @@ export type ClientRow = z.infer<typeof clientRow>;
 export type ZoneRow = z.infer<typeof zoneRow>;
 export type PriceRow = z.infer<typeof priceRow>;
 export type ConfigRow = z.infer<typeof configRow>;
+export type RateClassCondition = z.infer<typeof rateClassCondition>;
 export type LogRow = z.infer<typeof logRow>;

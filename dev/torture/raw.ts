@@ -14,6 +14,7 @@ export interface Raw {
 const meterRows = z.array(z.object({
   client_id: z.string(),
   metric: z.string(),
+  rate_class: z.string(),
   model: z.string().nullable(),
   effective_from: z.string(),
   effective_until: z.string(),
@@ -26,7 +27,7 @@ export async function readRaw(sql: Sql, service: ServiceBook): Promise<Raw> {
     world: servedAsExpected(world, service),
     meters: meterRows.parse(
       await sql`
-        select client_id, metric, model, effective_from::text, effective_until::text
+        select client_id, metric, rate_class, model, effective_from::text, effective_until::text
         from public.stripe_meters`,
     ),
   };

@@ -53,6 +53,7 @@ export const InvoiceLine = z.strictObject({
   detail: z.string().nullable(),
   model: z.string().nullable(),
   metric: z.string().nullable(),
+  rate_class: z.string().nullable(),
   agent: z.string().nullable(),
   service_start: z.string().nullable(),
   service_end: z.string().nullable(),

@@ -33,6 +33,7 @@ export const QuarantineRow = z.strictObject({
   agent: z.string().nullable(),
   model: z.string().nullable(),
   metric: z.string().nullable(),
+  rate_class: z.string().nullable(),
   rows: z.int(),
   /** Null where the time that a log row says is none. */
   first_day: z.string().nullable(),
@@ -142,6 +143,9 @@ export const resolveQuarantine = {
       action: z.literal("map_model"),
       model: words(200),
       family: words(200),
+      long_context_above: z.int().positive().nullable().optional().meta({
+        description: "Input tokens beyond which a call is charged as long_context.",
+      }),
       provider: z.enum(["anthropic", "openai", "google", "other", "other_inclusive"]).meta({
         description:
           "How its calls count tokens. anthropic: cache beside input, reasoning within " +
@@ -185,6 +189,7 @@ export const reconcile = {
     day: z.string(),
     model: z.string(),
     metric: z.string(),
+    rate_class: z.string(),
     agent: z.string(),
     logged: ExactDecimal.nullable(),
     recorded: ExactDecimal.nullable(),

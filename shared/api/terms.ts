@@ -98,7 +98,8 @@ const priceFields = {
   per_units: PositiveDecimal,
   tiers: z.array(Tier).min(1).max(50).nullable(),
   free_units: PositiveDecimal,
-  batch_multiplier: PositiveDecimal,
+  rate_class: words(60),
+  class_multipliers: z.record(z.string().max(60), PositiveDecimal),
 };
 
 /** Price of a metric for a model, a family or any model; `client_id` null is the default list. */
@@ -110,7 +111,7 @@ export const Price = z.strictObject({
   unit_amount: ExactDecimal.nullable(),
   per_units: ExactDecimal,
   free_units: ExactDecimal,
-  batch_multiplier: ExactDecimal,
+  class_multipliers: z.record(z.string(), ExactDecimal),
   tiers: z.array(z.json()).nullable(),
 });
 
@@ -135,6 +136,8 @@ export const PriceCandidate = z.strictObject({
   free_units: ExactDecimal,
   multiplier: ExactDecimal,
   currency: Currency,
+  /** The class that the price is for. */
+  rate_class: z.string(),
   ...shownRange,
 });
 
@@ -233,6 +236,7 @@ export const listPrices = {
     ...paging,
     client_id: ClientName.optional(),
     metric: text(200).optional(),
+    rate_class: text(60).optional(),
     on: Day.optional(),
   }),
   answer: pageOf(Price),
@@ -265,7 +269,13 @@ export const explainPrice = {
   id: "explainPrice",
   method: "GET",
   path: "/billing/prices/explain",
-  summary: "Every price considered for a client, model, metric and day, and why",
-  query: z.strictObject({ client_id: ClientName, model: words(200), metric: words(200), day: Day }),
+  summary: "Every price considered for a client, model, metric, day and rate class, and why",
+  query: z.strictObject({
+    client_id: ClientName,
+    model: words(200),
+    metric: words(200),
+    day: Day,
+    rate_class: words(60).default("standard"),
+  }),
   answer: listOf(PriceCandidate),
 } as const satisfies Route;

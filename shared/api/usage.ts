@@ -17,7 +17,7 @@ import { READERS, type Route, STAFF } from "./route.ts";
 
 const Group = z.enum(["day", "agent", "model", "metric", "client"]);
 
-/** `agent,model`: what usage is summed by, in this order; always by metric too. */
+/** `agent,model`: what usage is summed by, in this order; always by metric and class too. */
 const GroupBy = z.string().max(60).default("model").transform((list) => list.split(","))
   .pipe(z.array(Group).max(5));
 
@@ -32,6 +32,7 @@ export const UsageRow = z.strictObject({
   agent: z.string().nullable(),
   model: z.string().nullable(),
   metric: z.string(),
+  rate_class: z.string(),
   quantity: ExactDecimal,
   /** USD, what it cost us. Null for members: what a client pays is on the invoice. */
   provider_cost: ExactDecimal.nullable(),
@@ -108,7 +109,12 @@ export const Spend = z.strictObject({
   total_days: z.int(),
   days: z.array(z.strictObject({ day: z.string(), amount_minor: Minor })),
   unpriced: z.array(
-    z.strictObject({ model: z.string(), metric: z.string(), quantity: ExactDecimal }),
+    z.strictObject({
+      model: z.string(),
+      metric: z.string(),
+      rate_class: z.string(),
+      quantity: ExactDecimal,
+    }),
   ),
   /** Up to when arrived logs are counted. */
   counted_at: ShownInstant,

@@ -17,7 +17,7 @@ $$;
 create view pg_temp.searches as select usage_day, quantity from public.usage_records
 where metric = 'web_searches' order by 1, 2;
 create view pg_temp.agrees as select * from billing.usage_discrepancies()
-union all select null, null, null, null, l.agent, null, null from billing.attributed_logs l
+union all select null, null, null, null, null, l.agent, null, null from billing.attributed_logs l
 left join billing.quarantined_logs q on q.log_id = l.id
 where l.reason is distinct from q.reason;
 

@@ -17,8 +17,8 @@ returns void language sql as $$
 $$;
 create function pg_temp.counted(run text) returns table (metric text, quantity numeric)
 language sql as $$
-  select metric, quantity from public.usage_records
-  where agent = run and metric <> 'requests' order by metric;
+  select concat_ws(' ', nullif(rate_class, 'standard'), metric), quantity from public.usage_records
+  where agent = run and metric <> 'requests' order by 1;
 $$;
 
 -- OpenAI: {"prompt_tokens": 2006, "completion_tokens": 300, "prompt_tokens_details":
@@ -41,7 +41,7 @@ select pg_temp.call('UNKNOWN', 'brand-new-1', 100, 50, '{"reasoning_tokens": 20}
 -- A subset larger than its whole is at most the whole.
 select pg_temp.call('CLAMPED', 'gpt-4o', 100, 10,
   '{"cache_read_tokens": 500, "reasoning_tokens": 11}');
--- A batch call has metrics of its own; searches are not tokens.
+-- A batch call has a rate class; searches are not tokens.
 select pg_temp.call('BATCH', 'gpt-4o', 1000, 200, '{"batch": true, "cache_read_tokens": 400}');
 select pg_temp.call('NOBATCH', 'gpt-4o', 1000, 200, '{"batch": "true"}');
 -- A correction takes back what was logged, subsets included.
@@ -71,8 +71,8 @@ select results_eq($$select * from pg_temp.counted('CLAMPED')$$,
   'a part is never more than its whole');
 select results_eq($$select * from pg_temp.counted('BATCH')
     union all select * from pg_temp.counted('NOBATCH')$$,
-  $$values ('batch_cache_read_tokens', 400::numeric), ('batch_input_tokens', 600),
-    ('batch_output_tokens', 200), ('input_tokens', 1000), ('output_tokens', 200)$$,
+  $$values ('batch cache_read_tokens', 400::numeric), ('batch input_tokens', 600),
+    ('batch output_tokens', 200), ('input_tokens', 1000), ('output_tokens', 200)$$,
   'batch usage is metered apart; only a true boolean is batch');
 select results_eq($$select distinct quantity from pg_temp.counted('CORRECTED')$$,
   $$values (0::numeric)$$, 'a correction takes back exactly what was counted');

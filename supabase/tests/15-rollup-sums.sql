@@ -1,6 +1,6 @@
 -- What the logs sum up to is what the view attributed_logs says of each of them, whatever it holds.
 begin;
-select plan(22);
+select plan(24);
 
 insert into public.clients (id, name, external_id, started_on, time_zone) values
   ('00000000-0000-0000-0000-00000000000a', 'Acme', 'acme', '2026-01-01', 'America/New_York'),
@@ -21,7 +21,7 @@ insert into public.agent_assignments (agent, client_id, starts_at, ends_at) valu
 
 -- Rows that no correction could be are summed alike as well.
 alter table public.agent_usage_logs disable trigger refuse_correction;
--- Whatever may stand in a row, each with each; of 55,440 rows a fifth, drawn by their hash.
+-- Whatever may stand in a row, each with each; of 63,360 rows a fifth, drawn by their hash.
 insert into public.agent_usage_logs (agent, model, metadata, "timestamp", client_id, corrects_id,
   other_features, input_tokens, output_tokens, web_searches, input_cost, output_cost, total_cost)
 select agent, model, metadata || extra, at::timestamptz, id::uuid,
@@ -45,7 +45,8 @@ from (
     ('{"cache_write_tokens": 1234567890123456789012345678901}'), ('{"counting": "both"}'),
     ('{"cache_read_tokens": 1, "cache_write_tokens": 1.5, "counting": "inclusive"}'),
     ('{"cache_write_tokens": 1, "reasoning_tokens": 1, "counting": "exclusive", "batch": true}'),
-    ('{"cache_read_tokens": 2, "counting": null}')) x(extra)
+    ('{"cache_read_tokens": 2, "counting": null}'), ('{"service_tier": "priority"}'),
+    ('{"cache_read_tokens": 2, "speed": "fast", "inference_geo": "us"}')) x(extra)
   cross join (values ('2026-06-10 23:59:59.4+00'), ('2026-06-10 23:59:59.5+00'),
     ('2026-06-11 03:59:59+00'), ('infinity'), ('1969-12-31 23:59:59+00')) t(at)
   cross join (values (null), ('00000000-0000-0000-0000-00000000000d'),
@@ -65,8 +66,8 @@ create temporary table marks as
 select w as before, _billing.watermark_now(w) as now from billing.usage_watermark w;
 -- The sums as the view says them, row by row.
 create function pg_temp.viewed(since billing.usage_watermark, upto billing.usage_watermark)
-returns table (client_id uuid, reason text, usage_day date, model text, metric text, agent text,
-  quantity numeric, provider_cost numeric, log_count bigint) language sql as $$
+returns table (client_id uuid, reason text, usage_day date, model text, metric text,
+  rate_class text, agent text, quantity numeric, provider_cost numeric, log_count bigint) language sql as $$
   with scope as not materialized (
     select l.* from billing.attributed_logs l
     where l.stored_by >= pg_snapshot_xmin(since.snapshot)
@@ -75,7 +76,7 @@ returns table (client_id uuid, reason text, usage_day date, model text, metric t
       and _billing.is_counted(
         l.stored_by, l.seq, upto.snapshot, upto.own_transaction, upto.own_seq)
   ), sums as (
-    select l.client_id, l.reason, l.usage_day, l.model, l.agent, l.is_batch, l.is_unmapped,
+    select l.client_id, l.reason, l.usage_day, l.model, l.agent, l.rate_class, l.is_unmapped,
       count(*) as logs, sum(l.requests) as requests, sum(l.total_cost) as total_cost,
       sum(l.input) as input, count(*) filter (where l.input <> 0) as input_logs,
       sum(l.input_cost) filter (where l.input <> 0) as input_cost,
@@ -86,12 +87,12 @@ returns table (client_id uuid, reason text, usage_day date, model text, metric t
       sum(l.reasoning) as reasoning, count(*) filter (where l.reasoning <> 0) as reasoning_logs,
       sum(l.web_searches) as searches, count(*) filter (where l.web_searches <> 0) as search_logs
     from scope l
-    group by l.client_id, l.reason, l.usage_day, l.model, l.agent, l.is_batch, l.is_unmapped
+    group by l.client_id, l.reason, l.usage_day, l.model, l.agent, l.rate_class, l.is_unmapped
   ), metrics as (
     select s.client_id, s.reason, s.usage_day, s.model,
-      concat(case when s.is_batch and m.token then 'batch_' end,
-        case when s.is_unmapped and m.token then 'unmapped_' end, m.metric) as metric,
-      s.agent, m.quantity, m.cost, m.logs
+      concat(case when s.is_unmapped and m.token then 'unmapped_' end, m.metric) as metric,
+      case when m.token then s.rate_class else 'standard' end as rate_class, s.agent,
+      m.quantity, m.cost, m.logs
     from sums s cross join lateral (values
       ('input_tokens', true, s.input, s.input_cost, s.input_logs),
       ('output_tokens', true, s.output, s.output_cost, s.output_logs),
@@ -104,25 +105,26 @@ returns table (client_id uuid, reason text, usage_day date, model text, metric t
     ) m(metric, token, quantity, cost, logs)
     where m.logs > 0
     union all
-    select l.client_id, l.reason, l.usage_day, l.model, o.key, l.agent,
+    select l.client_id, l.reason, l.usage_day, l.model, o.key, 'standard', l.agent,
       o.value::text::numeric, 0, 1
     -- The case keeps jsonb_each from rows that it would fail on, in whatever order it is planned.
     from scope l cross join lateral jsonb_each(
       case when l.reason is null then l.other_features else '{}' end) o
     where l.other_features <> '{}' and o.value <> '0'
   )
-  select m.client_id, m.reason, m.usage_day, m.model, m.metric, m.agent,
+  select m.client_id, m.reason, m.usage_day, m.model, m.metric, m.rate_class, m.agent,
     sum(m.quantity), sum(m.cost), sum(m.logs)::bigint
   from metrics m
-  group by m.client_id, m.reason, m.usage_day, m.model, m.metric, m.agent;
+  group by m.client_id, m.reason, m.usage_day, m.model, m.metric, m.rate_class,
+    m.agent;
 $$;
 create function pg_temp.same(what text) returns setof text language sql as $$
   select set_eq(
-    'select (s.client_id, s.usage_day, s.model, s.metric, s.agent, s.quantity, s.provider_cost,
-        s.log_count)::text
+    'select (s.client_id, s.usage_day, s.model, s.metric, s.rate_class, s.agent,
+        s.quantity, s.provider_cost, s.log_count)::text
       from marks m, _billing.sum_logs(m.before, m.now) s where s.reason is null',
-    'select (s.client_id, s.usage_day, s.model, s.metric, s.agent, s.quantity, s.provider_cost,
-        s.log_count)::text
+    'select (s.client_id, s.usage_day, s.model, s.metric, s.rate_class, s.agent,
+        s.quantity, s.provider_cost, s.log_count)::text
       from marks m, pg_temp.viewed(m.before, m.now) s where s.reason is null',
     what || ': the same usage, digit by digit')
   union all
@@ -148,6 +150,9 @@ update public.providers set cache_read_within_input = not cache_read_within_inpu
   cache_write_within_input = not cache_write_within_input,
   reasoning_within_output = not reasoning_within_output;
 select pg_temp.same('providers that count the other way round');
+update public.models set long_context_above = 2 where id in ('claude-sonnet', 'gpt-4o');
+update public.models set long_context_above = 1 where id = 'gemini-1.5-pro';
+select pg_temp.same('with calls that are long');
 -- Rows of one transaction are told apart by their sequence number.
 update marks set before.own_transaction = (now).own_transaction,
   before.own_seq = (now).own_seq - 1000;

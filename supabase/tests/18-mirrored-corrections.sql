@@ -84,9 +84,9 @@ create temporary table viewed as select a.*, n.metadata ->> 'negates' as negates
 from billing.attributed_logs a join public.agent_usage_logs n using (id);
 select is_empty($$
   select l.id from viewed m join viewed l on l.id::text = m.negates
-  where (m.reason, m.client_id, m.usage_day, m.is_batch, m.input,
+  where (m.reason, m.client_id, m.usage_day, m.rate_class, m.input,
       m.output, m.cache_read, m.cache_write, m.reasoning, m.web_searches, m.total_cost)
-    is distinct from (l.reason, l.client_id, l.usage_day, l.is_batch, -l.input, -l.output,
+    is distinct from (l.reason, l.client_id, l.usage_day, l.rate_class, -l.input, -l.output,
       -l.cache_read, -l.cache_write, -l.reasoning, -l.web_searches, -l.total_cost)
       or m.is_unmapped <> l.is_unmapped$$,
   'a row that takes another back is its mirror');

@@ -8,9 +8,10 @@ insert into public.clients (id, name, started_on) values
   ('00000000-0000-0000-0000-00000000000b', 'Birch', '2026-06-01');
 
 create function pg_temp.chosen(model text, metric text, day date default '2026-06-10',
-  client uuid default '00000000-0000-0000-0000-00000000000a') returns text language sql as $$
+  client uuid default '00000000-0000-0000-0000-00000000000a', rate_class text default 'standard')
+returns text language sql as $$
   select concat_ws(' ', unit_amount * multiplier, why)
-  from billing.explain_price(client, model, metric, day) where chosen;
+  from billing.explain_price(client, model, metric, day, rate_class) where chosen;
 $$;
 
 select is(pg_temp.chosen('claude-sonnet-4-20250514', 'input_tokens'),
@@ -33,13 +34,14 @@ select is(pg_temp.chosen('claude-sonnet-4-20250514', 'input_tokens', '2026-06-10
   'other clients are not touched');
 
 -- Batch.
-insert into public.prices (model, metric, unit_amount, per_units, batch_multiplier)
-values ('gpt-4o', 'output_tokens', 8, 1000000, 0.5);
-select is(pg_temp.chosen('gpt-4o', 'batch_output_tokens'),
+insert into public.prices (model, metric, unit_amount, per_units, class_multipliers)
+values ('gpt-4o', 'output_tokens', 8, 1000000, '{"batch": 0.5}');
+select is(pg_temp.chosen('gpt-4o', 'output_tokens', rate_class => 'batch'),
   '4.0 default list, exact model, times batch multiplier', 'batch usage at the multiplier');
-insert into public.prices (family, metric, unit_amount, per_units)
-values ('gpt-4o', 'batch_output_tokens', 4.25, 1000000);
-select is(pg_temp.chosen('gpt-4o', 'batch_output_tokens'), '4.25 default list, model family',
+insert into public.prices (family, metric, rate_class, unit_amount, per_units)
+values ('gpt-4o', 'output_tokens', 'batch', 4.25, 1000000);
+select is(pg_temp.chosen('gpt-4o', 'output_tokens', rate_class => 'batch'),
+  '4.25 default list, model family',
   'a batch price of its own wins over the multiplier');
 
 -- The explanation lists what lost, in order, with the reason.

@@ -44,7 +44,8 @@ select is(pg_temp.used('Free', null, '{pages}', null, '{(,)}'), 'Free pages USD 
 create function pg_temp.days(old_price public.prices, new_price public.prices, old_family text,
   new_family text) returns text language sql as $$
   select concat_ws(' ', d.changed, d.unpriced) from _billing.repriced_days(
-    ('00000000-0000-4000-8000-00000000000a', 'x', 'pages', 'USD', old_family, new_family),
+    ('00000000-0000-4000-8000-00000000000a', 'x', 'pages', 'standard', 'USD', old_family,
+      new_family),
     old_price, new_price) d;
 $$;
 create temporary table price as select p from public.prices p

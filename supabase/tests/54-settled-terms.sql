@@ -71,7 +71,8 @@ from (values ('created_at = now()', null), ('effective_until = ''2026-07-01''', 
   ('effective_until = ''2026-06-30''', 'past_is_frozen'),
   ('effective_from = ''2026-06-01''', null), ('effective_from = ''2026-06-02''', 'past_is_frozen'),
   ('free_units = 2000', 'past_is_frozen'), ('model = ''y''', 'past_is_frozen'),
-  ('batch_multiplier = 0.5', 'past_is_frozen'), ('currency = ''EUR''', 'past_is_frozen'),
+  ('class_multipliers = ''{"batch": 0.5}''', 'past_is_frozen'),
+  ('currency = ''EUR''', 'past_is_frozen'),
   ('metric = ''units''', 'past_is_frozen'),
   ('client_id = ''00000000-0000-4000-8000-00000000000d'', metric = ''zs''', 'past_is_frozen')
 ) v(change, code);

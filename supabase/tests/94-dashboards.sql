@@ -15,15 +15,15 @@ analyze public.usage_records, public.clients;
 -- The same figures from all there is.
 create view pg_temp.monthly as
 select r.client_id, c.name as client, date_trunc('month', r.usage_day)::date as month, r.metric,
-  sum(r.quantity) as quantity, sum(r.provider_cost) as provider_cost
+  r.rate_class, sum(r.quantity) as quantity, sum(r.provider_cost) as provider_cost
 from public.usage_records r join public.clients c on c.id = r.client_id
-group by r.client_id, c.name, date_trunc('month', r.usage_day), r.metric;
+group by r.client_id, c.name, date_trunc('month', r.usage_day), r.metric, r.rate_class;
 create view pg_temp.by_agent as
 select r.agent, r.model, date_trunc('month', r.usage_day)::date as month, r.metric,
-  sum(r.quantity) as quantity, sum(r.provider_cost) as provider_cost,
+  r.rate_class, sum(r.quantity) as quantity, sum(r.provider_cost) as provider_cost,
   count(distinct r.client_id) as clients
 from public.usage_records r
-group by r.agent, r.model, date_trunc('month', r.usage_day), r.metric;
+group by r.agent, r.model, date_trunc('month', r.usage_day), r.metric, r.rate_class;
 create view pg_temp.differences as
 (select 'monthly', m::text from (table billing.client_monthly_usage except table pg_temp.monthly) m)
 union all

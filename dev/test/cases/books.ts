@@ -18,7 +18,8 @@ export async function describeBooks(sql: Sql, clients: Clients): Promise<string[
   const rows = await sql`
     with line as (
       select l.invoice_id, string_agg(concat_ws(' ', case when l.is_late then 'late' end,
-        case l.kind when 'usage' then coalesce(l.metric || '@' || l.agent, l.metric)
+        case l.kind when 'usage' then concat_ws('@', concat_ws(' ',
+            nullif(l.rate_class, 'standard'), l.metric), l.agent)
           when 'tax' then l.tax_name || ' ' || l.tax_base_minor else l.kind end,
         l.amount_minor), ', ' order by l.position) as text
       from public.invoice_lines l group by l.invoice_id

@@ -49,7 +49,8 @@ export function ratedCharges(rating: Rating, untilDay: string): Charges {
         const place = `${period.client.name} ${period.period.start}`;
         if (line.kind === "usage") {
           const agent = line.agent === null ? "" : ` ${line.agent}`;
-          const what = `usage ${line.model} ${line.metric} ${line.priceStart}${agent}`;
+          const what =
+            `usage ${line.model} ${line.rateClass} ${line.metric} ${line.priceStart}${agent}`;
           return [`${place} ${what}`, `${line.amountMinor} for ${line.quantity.n}`];
         }
         return line.kind === "tax"

@@ -22,7 +22,7 @@ const METRICS = [
   "cache_read_tokens",
   "cache_write_tokens",
   "reasoning_tokens",
-  "batch_input_tokens",
+  "batch input_tokens",
   "web_searches",
   "pdf_processing",
 ] as const;
@@ -80,7 +80,8 @@ function randomPrices(metric: string, currency: string, random: Random): DemoPri
   return scopes.flatMap((scope, index) => {
     // In a currency without a default list a price for any model is usual, but not sure.
     if (!random.chance(index === 0 && currency !== "USD" ? 97 : 30)) return [];
-    const head = { ...scope, metric, currency };
+    const [name = metric, rate_class = "standard"] = metric.split(" ").toReversed();
+    const head = { ...scope, metric: name, rate_class, currency };
     const price = () => ({ ...head, ...randomAmounts(random) });
     if (random.chance(50)) return [price()];
     const change = `2026-06-${String(random.between(2, 29)).padStart(2, "0")}`;
@@ -95,7 +96,8 @@ function randomAmounts(random: Random): Omit<DemoPrice, "metric"> {
   const amount = () => `0.${String(random.between(1, 999)).padStart(3, "0")}`;
   const per_units = random.pick(["1", "3", "7", "10", "1000"]);
   const free_units = random.pick(["0", "0", "5", "40"]);
-  const common = { per_units, free_units, batch_multiplier: random.pick(["1", "0.5", "0.35"]) };
+  const class_multipliers = { batch: random.pick(["1", "0.5", "0.35"]) };
+  const common = { per_units, free_units, class_multipliers };
   if (random.chance(60)) {
     const pricing_model = random.chance(65) ? "per_unit" : "package";
     return { ...common, pricing_model, unit_amount: amount() };

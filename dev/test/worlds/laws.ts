@@ -131,8 +131,8 @@ function pairs(sql: Sql): Promise<string[]> {
       a.section_start, a.amount_minor, a.amount_minor) as line
     from public.invoice_lines a
     join public.invoice_lines b on b.invoice_id = a.invoice_id and b.section_start = a.section_start
-      and (b.kind, b.model, b.metric, b.agent, b.price_id)
-        is not distinct from (a.kind, a.model, a.metric, a.agent, a.price_id)
+      and (b.kind, b.model, b.metric, b.rate_class, b.agent, b.price_id)
+        is not distinct from (a.kind, a.model, a.metric, a.rate_class, a.agent, a.price_id)
       and b.amount_minor = -a.amount_minor and b.quantity is not distinct from -a.quantity
     join public.invoices i on i.id = a.invoice_id
     where a.amount_minor > 0 and a.kind = 'usage' and i.status <> 'void'`);
@@ -141,7 +141,7 @@ function pairs(sql: Sql): Promise<string[]> {
 async function rebuilt({ sql }: State): Promise<string[]> {
   const records = async () =>
     await texts(sql`
-      select concat_ws(' ', r.client_id, r.agent, r.model, r.usage_day, r.metric,
+      select concat_ws(' ', r.client_id, r.agent, r.model, r.usage_day, r.metric, r.rate_class,
         trim_scale(r.quantity)) as line
       from public.usage_records r where r.quantity <> 0 order by 1`);
   await sql`savepoint rebuild`;

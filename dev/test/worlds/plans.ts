@@ -264,7 +264,7 @@ const levy: Row = {
 function planMend(state: State, client: Known, { a, b, c }: Move): Plan {
   const terms: readonly Row[] = [
     { free_units: [0, 10, 50][b % 3] ?? 0 },
-    { batch_multiplier: ["0.5", "1"][b % 2] ?? "1" },
+    { class_multipliers: { batch: ["0.5", "1"][b % 2] ?? "1" } },
     { effective_until: addDays(state.day, c % 90 - 60) },
     { effective_from: addDays(state.day, c % 90 - 60) },
     { per_units: [1, 40][b % 2] ?? 1 },

@@ -142,6 +142,7 @@ const itemRows = z.array(z.object({
 const meterRows = z.array(z.object({
   client_id: z.string(),
   metric: z.string(),
+  rate_class: z.string(),
   model: z.string().nullable(),
   effective_from: z.string(),
   effective_until: z.string(),
@@ -180,7 +181,7 @@ async function recordedOf(
     ])),
     meters: meterRows.parse(
       await sql`
-        select client_id, metric, model, effective_from::text, effective_until::text
+        select client_id, metric, rate_class, model, effective_from::text, effective_until::text
         from public.stripe_meters`,
     ),
   };

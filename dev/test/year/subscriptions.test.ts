@@ -309,7 +309,7 @@ function ofUsage(charges: Charges): Charges {
 async function metersOf(sql: Sql): Promise<Meter[]> {
   return [
     ...await sql<Meter[]>`
-      select client_id, metric, model, effective_from::text, effective_until::text
+      select client_id, metric, rate_class, model, effective_from::text, effective_until::text
       from public.stripe_meters`,
   ];
 }

@@ -37,7 +37,7 @@ export async function checkUsage(sql: Sql, world: World): Promise<Violation[]> {
   const { usage, unbillable } = usageOfLogs(world);
   const names = new Map(world.clients.map(({ id, name }) => [id, name]));
   const rows = await sql<{ key: string; client_id: string; agent: string; quantity: string }[]>`
-    select concat_ws('|', client_id, usage_day, agent, model, metric) as key, client_id, agent,
+    select concat_ws('|', client_id, usage_day, agent, model, metric, rate_class) as key, client_id, agent,
       quantity::text
     from public.usage_records where quantity <> 0`;
   const recorded = new Map(rows.map((row) => [row.key, row]));
@@ -48,9 +48,9 @@ export async function checkUsage(sql: Sql, world: World): Promise<Violation[]> {
       about: [`client ${names.get(client)}`, `agent ${agent}`],
       detail,
     });
-  for (const { clientId, day, agent, model, metric, quantity } of usage) {
+  for (const { clientId, day, agent, model, metric, rateClass, quantity } of usage) {
     if (quantity.n === 0n) continue;
-    const key = [clientId, day, agent, model, metric].join("|");
+    const key = [clientId, day, agent, model, metric, rateClass].join("|");
     const record = recorded.get(key);
     recorded.delete(key);
     if (record !== undefined && compare(parseDecimal(record.quantity), quantity) === 0) continue;

@@ -19,7 +19,8 @@ export async function readInvoice({ sql }: Session, id: string): Promise<unknown
     select ${invoiceItem(sql)} || jsonb_build_object(
       'lines', (select coalesce(jsonb_agg(jsonb_build_object('position', l.position,
           'kind', l.kind, 'description', l.description, 'detail', l.detail, 'model', l.model,
-          'metric', l.metric, 'agent', l.agent, 'service_start', l.service_start,
+          'metric', l.metric, 'rate_class', l.rate_class, 'agent', l.agent,
+          'service_start', l.service_start,
           'service_end', l.service_end, 'quantity', trim_scale(l.quantity)::text,
           'unit_amount', trim_scale(l.unit_amount)::text,
           'per_units', trim_scale(l.per_units)::text,

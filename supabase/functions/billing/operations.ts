@@ -37,7 +37,8 @@ export const operationEndpoints = [
     const after = cursorKeys(query.cursor, 1)?.[0] ?? null;
     const rows = await sql<PageRow[]>`
       with keyed as materialized (
-        select q.*, jsonb_build_array(q.reason, q.agent, q.model, q.metric, q.client_id)::text
+        select q.*, jsonb_build_array(q.reason, q.agent, q.model, q.metric, q.client_id,
+          q.rate_class)::text
           collate "C" as key
         from billing.quarantine q
         where ${query.reason ?? null}::text is null or q.reason = ${query.reason ?? null}::text
@@ -53,10 +54,13 @@ export const operationEndpoints = [
     if (body.action === "add_price") {
       await insertRow(session, "prices", openRange(body.price));
     } else if (body.action === "map_model") {
-      const { model, family, provider } = body;
+      const { model, family, provider, long_context_above } = body;
       await sql`
-        insert into public.models as m (id, family, provider) values (${model}, ${family}, ${provider})
-        on conflict (id) do update set family = excluded.family, provider = excluded.provider`;
+        insert into public.models as m (id, family, provider, long_context_above)
+        values (${model}, ${family}, ${provider}, ${long_context_above ?? null}::text::bigint)
+        on conflict (id) do update set family = excluded.family, provider = excluded.provider,
+          long_context_above = case when ${long_context_above === undefined}
+            then m.long_context_above else excluded.long_context_above end`;
     } else {
       const { action: _, ...assignment } = body;
       await insertRow(session, "agent_assignments", openRange(assignment));
@@ -75,8 +79,8 @@ export const operationEndpoints = [
     if (start > end) throw new ProblemError(problem("bad_request", "start lies after end"));
     const rows = await sql<{ item: unknown }[]>`
       select jsonb_build_object('client_id', d.client_id, 'day', d.usage_day, 'model', d.model,
-        'metric', d.metric, 'agent', d.agent, 'logged', trim_scale(d.logged)::text,
-        'recorded', trim_scale(d.recorded)::text) as item
+        'metric', d.metric, 'rate_class', d.rate_class, 'agent', d.agent, 
+        'logged', trim_scale(d.logged)::text, 'recorded', trim_scale(d.recorded)::text) as item
       from billing.usage_discrepancies(
         daterange(${start}::text::date, ${end}::text::date, '[]')) d limit 1000`;
     return { data: rows.map(({ item }) => item) };

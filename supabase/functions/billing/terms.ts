@@ -60,16 +60,17 @@ export const termEndpoints: readonly Endpoint[] = [
     return item;
   }),
 
-  endpoint(routes.explainPrice, async ({ sql }, { query: { client_id, model, metric, day } }) => {
+  endpoint(routes.explainPrice, async ({ sql }, { query }) => {
+    const { client_id, model, metric, day, rate_class } = query;
     const rows = await sql<{ item: unknown }[]>`
       select jsonb_build_object('rank', e.rank, 'chosen', e.chosen, 'price_id', e.price_id,
         'why', e.why, 'pricing_model', e.pricing_model,
         'unit_amount', trim_scale(e.unit_amount)::text,
         'per_units', trim_scale(e.per_units)::text, 'tiers', e.tiers,
         'free_units', trim_scale(e.free_units)::text, 'multiplier', trim_scale(e.multiplier)::text,
-        'currency', e.currency, ${range(sql, "e")}) as item
+        'currency', e.currency, 'rate_class', e.price_class, ${range(sql, "e")}) as item
       from billing.explain_price(${client_id}::text::uuid, ${model}, ${metric},
-        ${day}::text::date) e
+        ${day}::text::date, ${rate_class}) e
       order by e.rank`;
     return { data: rows.map(({ item }) => item) };
   }),
@@ -81,6 +82,8 @@ export const termEndpoints: readonly Endpoint[] = [
       from public.prices p
       where p.client_id is not distinct from ${query.client_id ?? null}::text::uuid
         and (${query.metric ?? null}::text is null or p.metric = ${query.metric ?? null}::text)
+        and (${query.rate_class ?? null}::text is null
+          or p.rate_class = ${query.rate_class ?? null}::text)
         and (${query.on ?? null}::text is null or (p.effective_from <= ${
       query.on ?? null
     }::text::date
@@ -148,11 +151,12 @@ function configItem(sql: Session["sql"]) {
 
 function priceItem(sql: Session["sql"]) {
   return sql`jsonb_build_object('id', p.id, 'client_id', p.client_id, 'model', p.model,
-    'family', p.family, 'metric', p.metric, 'currency', p.currency,
+    'family', p.family, 'metric', p.metric, 'rate_class', p.rate_class, 'currency', p.currency,
     'pricing_model', p.pricing_model, 'unit_amount', trim_scale(p.unit_amount)::text,
     'per_units', trim_scale(p.per_units)::text, 'tiers', p.tiers,
     'free_units', trim_scale(p.free_units)::text,
-    'batch_multiplier', trim_scale(p.batch_multiplier)::text, ${range(sql, "p")})`;
+    'class_multipliers', (select coalesce(jsonb_object_agg(m.key, trim_scale(m.value::numeric)::text),
+      '{}') from jsonb_each(p.class_multipliers) m), ${range(sql, "p")})`;
 }
 
 /** The range of days of a row, open ends as null. */

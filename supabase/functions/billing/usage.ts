@@ -79,7 +79,7 @@ async function sumUsage({ sql, caller }: Session, query: Query, source: "records
         case when ${by("day")} then r.usage_day end as day,
         case when ${by("agent")} then r.agent end as agent,
         case when ${by("model")} then r.model end as model,
-        r.metric, sum(r.quantity) as quantity, ${cost} as provider_cost,
+        r.metric, r.rate_class, sum(r.quantity) as quantity, ${cost} as provider_cost,
         sum(r.log_count) as log_count
       from ${from} r
       where r.usage_day >= ${query.start}::text::date and r.usage_day <= ${query.end}::text::date
@@ -87,14 +87,15 @@ async function sumUsage({ sql, caller }: Session, query: Query, source: "records
           or r.client_id = ${query.client_id ?? null}::text::uuid)
         and (${query.agent ?? null}::text is null or r.agent = ${query.agent ?? null}::text)
         and (${query.model ?? null}::text is null or r.model = ${query.model ?? null}::text)
-      group by 1, 2, 3, 4, 5
+      group by 1, 2, 3, 4, 5, 6
     ), keyed as (
-      select u.*, jsonb_build_array(u.client_id, u.day, u.agent, u.model, u.metric)::text
-        collate "C" as key
+      select u.*, jsonb_build_array(u.client_id, u.day, u.agent, u.model, u.metric,
+        u.rate_class)::text collate "C" as key
       from usage u
     )
     select jsonb_build_object('client_id', k.client_id, 'day', k.day, 'agent', k.agent,
-        'model', k.model, 'metric', k.metric, 'quantity', trim_scale(k.quantity)::text,
+        'model', k.model, 'metric', k.metric, 'rate_class', k.rate_class,
+        'quantity', trim_scale(k.quantity)::text,
         'provider_cost', trim_scale(k.provider_cost)::text,
         'log_count', k.log_count) as item,
       array[md5(k.key)] as keys

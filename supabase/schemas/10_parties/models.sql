@@ -19,13 +19,17 @@ create policy "anyone signed in reads providers" on public.providers
 create table public.models (
   id text primary key,
   family text not null,
-  provider text references public.providers (id)
+  provider text references public.providers (id),
+  long_context_above bigint constraint models_long_context_positive check (long_context_above > 0)
 );
 comment on table public.models is
   'Known model ids and aliases: the family whose price holds for them, and the provider.';
 comment on column public.models.provider is
   'How its calls count tokens, where they do not say it themselves. Null: not known; then calls with
    cache or reasoning tokens block their client''s period (unknown_provider).';
+comment on column public.models.long_context_above is
+  'Input tokens, cached ones included, beyond which a call is charged as long_context, all of it.
+   Null: no call is.';
 create index models_provider on public.models (provider);
 alter table public.models enable row level security;
 revoke all on public.models from anon, authenticated, service_role;

@@ -32,7 +32,13 @@ select
     else (l."timestamp" at time zone 'UTC')::date
   end as usage_day,
   f.reason,
-  l.metadata @> '{"batch": true}' as is_batch,
+  -- Condition by condition, as they are stored; sum_logs has them compiled.
+  coalesce((select k.rate_class from billing.rate_class_conditions k
+    where (k.metadata = '{}' or l.metadata @> k.metadata)
+      and (not k.is_long or abs(l.input_tokens
+        + case when t.reading_within then 0 else t.cache_read end
+        + case when t.writing_within then 0 else t.cache_write end) > m.long_context_above)
+    order by k.place limit 1), 'standard') as rate_class,
   l.input_tokens - case when t.reading_within then t.cache_read else 0 end
     - case when t.writing_within then t.cache_write else 0 end as input,
   l.output_tokens - case when t.reasoning_within then t.reasoning else 0 end as output,

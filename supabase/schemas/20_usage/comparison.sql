@@ -16,7 +16,8 @@ comment on function _billing.report_progress is
 -- may add one). A week at a time, of long ranges a hundredth, each by as many processes as the
 -- server gives: a key may come in two rows. Without bounds all logs are one part.
 create function _billing.logged_parts(from_day date, until_day date, agents text[] default null)
-returns table (client_id uuid, reason text, usage_day date, model text, metric text, agent text,
+returns table (client_id uuid, reason text, usage_day date, model text, metric text,
+  rate_class text, agent text,
   quantity numeric, provider_cost numeric, log_count bigint)
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
@@ -54,20 +55,22 @@ comment on function _billing.logged_parts is
 
 -- Log rows counted so far, as usage of the client-local days [from_day, until_day).
 create function _billing.logged_usage(from_day date, until_day date, agents text[] default null)
-returns table (client_id uuid, usage_day date, model text, metric text, agent text,
+returns table (client_id uuid, usage_day date, model text, metric text,
+  rate_class text, agent text,
   quantity numeric, provider_cost numeric, log_count bigint)
 language sql stable set search_path = pg_catalog, pg_temp as $$
-  select p.client_id, p.usage_day, p.model, p.metric, p.agent,
+  select p.client_id, p.usage_day, p.model, p.metric, p.rate_class, p.agent,
     sum(p.quantity), sum(p.provider_cost), sum(p.log_count)::bigint
   from _billing.logged_parts(from_day, until_day, agents) p
   where p.client_id is not null and p.usage_day >= from_day and p.usage_day < until_day
-  group by p.client_id, p.usage_day, p.model, p.metric, p.agent;
+  group by p.client_id, p.usage_day, p.model, p.metric, p.rate_class, p.agent;
 $$;
 comment on function _billing.logged_usage is
   'What usage_records should hold for these client-local days, computed from the logs.';
 
 create function billing.usage_discrepancies(period daterange default '(,)')
-returns table (client_id uuid, usage_day date, model text, metric text, agent text,
+returns table (client_id uuid, usage_day date, model text, metric text,
+  rate_class text, agent text,
   logged numeric, recorded numeric)
 language sql stable security definer set search_path = pg_catalog, pg_temp set jit = off as $$
   -- Definer: callers may compare; what it stands on (sums between watermarks) is not theirs.
@@ -79,11 +82,11 @@ language sql stable security definer set search_path = pg_catalog, pg_temp set j
     where r.usage_day >= greatest(lower(period), _billing.first_kept_day())
       and r.usage_day < coalesce(upper(period), 'infinity')
   )
-  select client_id, usage_day, model, metric, agent, l.quantity, r.quantity
-  from logs l full join records r using (client_id, usage_day, model, metric, agent)
+  select client_id, usage_day, model, metric, rate_class, agent, l.quantity, r.quantity
+  from logs l full join records r using (client_id, usage_day, model, metric, rate_class, agent)
   where (l.quantity, l.provider_cost, l.log_count)
     is distinct from (r.quantity, r.provider_cost, r.log_count)
-  order by 1, 2, 3, 4, 5;
+  order by 1, 2, 3, 4, 5, 6;
 $$;
 comment on function billing.usage_discrepancies is
   'Differences between logs and usage_records over client-local days, of those whose logs are kept;

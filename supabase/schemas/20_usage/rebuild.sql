@@ -24,18 +24,19 @@ begin
     with parts as materialized (
       select * from _billing.logged_parts(from_day, until_day, agents)
     ), logs as materialized (
-      select p.client_id, p.usage_day, p.model, p.metric, p.agent, sum(p.quantity) as quantity,
-        sum(p.provider_cost) as provider_cost, sum(p.log_count)::bigint as log_count
+      select p.client_id, p.usage_day, p.model, p.metric, p.rate_class, p.agent,
+        sum(p.quantity) as quantity, sum(p.provider_cost) as provider_cost,
+        sum(p.log_count)::bigint as log_count
       from parts p
       where p.client_id is not null and p.usage_day >= from_day and p.usage_day < until_day
-      group by p.client_id, p.usage_day, p.model, p.metric, p.agent
+      group by p.client_id, p.usage_day, p.model, p.metric, p.rate_class, p.agent
     ), gone as (
       delete from public.usage_records r
       where r.usage_day >= from_day and r.usage_day < until_day
         and (agents is null or r.agent in (select unnest(agents)))
         and not exists (select from logs l
-          where (l.client_id, l.usage_day, l.model, l.metric, l.agent)
-            = (r.client_id, r.usage_day, r.model, r.metric, r.agent))
+          where (l.client_id, l.usage_day, l.model, l.metric, l.rate_class, l.agent)
+            = (r.client_id, r.usage_day, r.model, r.metric, r.rate_class, r.agent))
       returning r.client_id, r.usage_day
     ), busy as materialized (
       -- As in the rollup; keys that leave make room.
@@ -50,16 +51,16 @@ begin
       select b.client_id, b.usage_day, greatest(most - b.keys, 0) as room
       from busy b join logs l on l.client_id = b.client_id and l.usage_day = b.usage_day
       where not exists (select from public.usage_records r
-        where (r.client_id, r.usage_day, r.model, r.metric, r.agent)
-          = (l.client_id, l.usage_day, l.model, l.metric, l.agent))
+        where (r.client_id, r.usage_day, r.model, r.metric, r.rate_class, r.agent)
+          = (l.client_id, l.usage_day, l.model, l.metric, l.rate_class, l.agent))
       group by b.client_id, b.usage_day, b.keys having b.keys + count(*) > most
     ), merged as (
       insert into public.usage_records as r
-        (client_id, usage_day, model, metric, agent, quantity, provider_cost, log_count)
-      select l.client_id, l.usage_day, l.model, l.metric, l.agent, l.quantity, l.provider_cost,
-        l.log_count
+        (client_id, usage_day, model, metric, rate_class, agent, quantity, provider_cost, log_count)
+      select l.client_id, l.usage_day, l.model, l.metric, l.rate_class, l.agent,
+        l.quantity, l.provider_cost, l.log_count
       from logs l where not exists (select from crowded_days)
-      on conflict (client_id, usage_day, model, metric, agent) do update set
+      on conflict (client_id, usage_day, model, metric, rate_class, agent) do update set
         quantity = excluded.quantity, provider_cost = excluded.provider_cost,
         log_count = excluded.log_count
       where (r.quantity, r.provider_cost, r.log_count)

@@ -99,7 +99,7 @@ create trigger request_rebuild_on_rename after update of external_id on public.c
     old.external_id)
   execute function _billing.request_rebuild_for_rename();
 
--- A model that gets, changes or loses its provider is normalized anew where it has been used, and
+-- A model that gets, changes or loses its provider or threshold is counted anew where it was used;
 -- so are all models of a provider that counts otherwise than was thought.
 create function _billing.request_rebuild_for_model() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -114,7 +114,8 @@ end $$;
 create trigger request_rebuild after insert or delete on public.models
   for each row execute function _billing.request_rebuild_for_model();
 create trigger request_rebuild_on_change after update on public.models
-  for each row when ((old.id, old.provider) is distinct from (new.id, new.provider))
+  for each row when ((old.id, old.provider, old.long_context_above)
+    is distinct from (new.id, new.provider, new.long_context_above))
   execute function _billing.request_rebuild_for_model();
 
 create function _billing.request_rebuild_for_provider() returns trigger

@@ -98,16 +98,16 @@ begin
       select b.client_id, b.usage_day, greatest(most - b.keys, 0) as room
       from busy b join new_usage n on n.client_id = b.client_id and n.usage_day = b.usage_day
       where not exists (select from public.usage_records r
-        where (r.client_id, r.usage_day, r.model, r.metric, r.agent)
-          = (n.client_id, n.usage_day, n.model, n.metric, n.agent))
+        where (r.client_id, r.usage_day, r.model, r.metric, r.rate_class, r.agent)
+          = (n.client_id, n.usage_day, n.model, n.metric, n.rate_class, n.agent))
       group by b.client_id, b.usage_day, b.keys having b.keys + count(*) > most
     ), merged as (
       insert into public.usage_records as r
-        (client_id, usage_day, model, metric, agent, quantity, provider_cost, log_count)
-      select n.client_id, n.usage_day, n.model, n.metric, n.agent,
+        (client_id, usage_day, model, metric, rate_class, agent, quantity, provider_cost, log_count)
+      select n.client_id, n.usage_day, n.model, n.metric, n.rate_class, n.agent,
         n.quantity, n.provider_cost, n.log_count
       from new_usage n where n.client_id is not null and not exists (select from crowded_days)
-      on conflict (client_id, usage_day, model, metric, agent) do update set
+      on conflict (client_id, usage_day, model, metric, rate_class, agent) do update set
         quantity = r.quantity + excluded.quantity,
         provider_cost = r.provider_cost + excluded.provider_cost,
         log_count = r.log_count + excluded.log_count

@@ -4,15 +4,15 @@
 -- which several processes can share; what holds for a whole group (the provider's way of counting,
 -- what features may be called) is found once per group. Test 15-rollup-sums holds both to the same.
 
--- Sums log rows by (client, day, model, metric, agent). Of rows counted by `upto` and not by
+-- Sums log rows by (client, day, model, metric, class, agent). Of rows counted by `upto` and not by
 -- `since`; where times are given, of that time range only. Rows that cannot be billed come with a
 -- reason, client and day null.
 create function _billing.sum_logs(
   since billing.usage_watermark, upto billing.usage_watermark,
   from_at timestamptz default '-infinity', until_at timestamptz default 'infinity',
   agents text[] default null
-) returns table (client_id uuid, reason text, usage_day date, model text, metric text, agent text,
-  quantity numeric, provider_cost numeric, log_count bigint)
+) returns table (client_id uuid, reason text, usage_day date, model text, metric text,
+  rate_class text, agent text, quantity numeric, provider_cost numeric, log_count bigint)
 language plpgsql stable
 set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
 -- Many log rows meet few clients and zones: hash them, whatever the statistics say.
@@ -30,11 +30,16 @@ declare
   reasoning_within constant text[] := array(select m.id from public.models m
     join public.providers p on p.id = m.provider where p.reasoning_within_output);
   mapped constant text[] := array(select m.id from public.models m where m.provider is not null);
-  -- Kinds of rows, as bits.
-  batch constant integer := 1;
-  inclusive constant integer := 2;
-  exclusive constant integer := 4;
-  unmapped constant integer := 8;
+  -- Beyond which input calls are long, by model, and the least of these.
+  long_above constant jsonb := (select jsonb_object_agg(m.id, m.long_context_above)
+    from public.models m where m.long_context_above is not null);
+  least_long constant numeric := (select min(m.long_context_above) from public.models m);
+  class_of constant jsonb := (select jsonb_object_agg(r.code, r.id) from billing.rate_classes r);
+  -- Kinds of rows, as bits; those above them are the code of the rate class.
+  inclusive constant integer := 1;
+  exclusive constant integer := 2;
+  unmapped constant integer := 4;
+  one_class constant integer := 8;
   kept_from constant timestamptz := (select greatest(w.kept_from, '1970-01-01 00:00+00')
     from billing.usage_watermark w);
   holding constant boolean := exists (select from billing.held_logs);
@@ -51,7 +56,7 @@ begin
       l."timestamp" > l.created_at + interval '24 hours' as is_future,
       case when l.other_features <> '{}' then l.other_features::text end as features,
       l.input_tokens, l.output_tokens, l.web_searches, l.input_cost, l.output_cost, l.total_cost,
-      coalesce(l.metadata -> 'batch' = 'true', false) as is_batch,
+      l.metadata, _billing.rate_class_code(l.metadata, false) as class,
       case when l.corrects_id is null then 1
         when l.metadata @> '{"retracts": true}' then -1 else 0 end as requests,
       billing.counting_of(l.metadata) as counting,
@@ -72,7 +77,15 @@ begin
   ), owned as not materialized (
     select coalesce(o.client_id, d.client_id) as client_id, l.agent, l.model, l.features,
       -- What rows of a group have in common besides: one number, because each row is grouped by it.
-      case when l.is_batch then batch else 0 end
+      one_class * case when least_long is not null and abs(l.input_tokens)
+            + abs(coalesce(l.cache_read, 0)) + abs(coalesce(l.cache_write, 0)) > least_long
+          and abs(l.input_tokens
+            + case when billing.is_within(l.cache_read, l.counting, l.model = any (reading_within))
+              then 0 else coalesce(l.cache_read, 0) end
+            + case when billing.is_within(l.cache_write, l.counting, l.model = any (writing_within))
+              then 0 else coalesce(l.cache_write, 0) end)
+            > (long_above ->> l.model)::numeric
+          then _billing.rate_class_code(l.metadata, true) else l.class end
         + case l.counting when 'inclusive' then inclusive when 'exclusive' then exclusive else 0 end
         + case when (l.cache_read <> 0 or l.cache_write <> 0 or l.reasoning <> 0)
           and l.counting is null and l.model <> all (mapped) then unmapped else 0 end as kind,
@@ -162,14 +175,15 @@ begin
       s.output
         - case when billing.is_within(s.reasoning, s.counting, s.model = any (reasoning_within))
           then s.reasoning else 0 end as own_output,
-      concat(case when s.kind & batch <> 0 then 'batch_' end,
-        case when s.kind & unmapped <> 0 then 'unmapped_' end) as prefix
+      case when s.kind & unmapped <> 0 then 'unmapped_' else '' end as prefix,
+      class_of ->> (s.kind / one_class)::text as rate_class
     from (select *, case when k.kind & inclusive <> 0 then 'inclusive'
       when k.kind & exclusive <> 0 then 'exclusive' end as counting from sums k) s
   ), metrics as (
     select g.client_id, g.why, g.usage_day, g.model,
       case when m.token then g.prefix || m.metric else m.metric end as metric,
-      g.agent, m.quantity, m.cost, m.logs
+      case when m.token then g.rate_class else 'standard' end as rate_class, g.agent,
+      m.quantity, m.cost, m.logs
     from groups g cross join lateral (values
       ('input_tokens', true, g.own_input, g.input_cost, g.input_logs),
       ('output_tokens', true, g.own_output, g.output_cost, g.output_logs),
@@ -182,7 +196,7 @@ begin
     ) m(metric, token, quantity, cost, logs)
     where m.logs > 0
     union all
-    select g.client_id, g.why, g.usage_day, g.model, o.key, g.agent,
+    select g.client_id, g.why, g.usage_day, g.model, o.key, 'standard', g.agent,
       o.value::text::numeric * g.logs, 0, g.logs
     -- The case keeps jsonb_each from groups that it would fail on, in whatever order it is planned.
     from groups g cross join lateral jsonb_each(
@@ -190,10 +204,10 @@ begin
     where o.value <> '0'
   )
   select case when m.why is null then m.client_id end, m.why,
-    case when m.why is null then m.usage_day end, m.model, m.metric, m.agent,
+    case when m.why is null then m.usage_day end, m.model, m.metric, m.rate_class, m.agent,
     sum(m.quantity), sum(m.cost), sum(m.logs)::bigint
   from metrics m
-  group by 1, 2, 3, 4, 5, 6;
+  group by 1, 2, 3, 4, 5, 6, 7;
 end $$;
 comment on function _billing.sum_logs is
   'Usage of the log rows between two watermarks by the key of usage_records; of those that cannot

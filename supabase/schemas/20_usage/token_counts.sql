@@ -46,7 +46,7 @@ grant execute on function billing.is_built_in(text) to service_role;
 -- under these names, which cannot have a price: whatever is sold later, none is billed twice.
 create function billing.is_unmapped(metric text)
 returns boolean language sql immutable parallel safe
-return starts_with(metric, 'unmapped_') or starts_with(metric, 'batch_unmapped_');
+return starts_with(metric, 'unmapped_');
 comment on function billing.is_unmapped is
   'Whether a metric counts tokens of which it is not known what they are part of.';
 

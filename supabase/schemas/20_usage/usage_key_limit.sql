@@ -11,21 +11,22 @@ create type _billing.crowded_day as (client_id uuid, usage_day date, room bigint
 
 -- Each log row's keys of usage, as sum_logs counts them.
 create view _billing.log_keys with (security_invoker = true) as
-select l.id, l.seq, l.stored_by, l."timestamp", l.client_id, l.usage_day, l.agent, l.model, k.metric
+select l.id, l.seq, l.stored_by, l."timestamp", l.client_id, l.usage_day, l.agent, l.model,
+  k.metric, k.rate_class
 from billing.attributed_logs l
 cross join lateral (
-  select concat(case when l.is_batch then 'batch_' end,
-    case when l.is_unmapped then 'unmapped_' end, m.metric) as metric
+  select concat(case when l.is_unmapped then 'unmapped_' end, m.metric) as metric, l.rate_class
   from (values ('input_tokens', l.input), ('output_tokens', l.output),
     ('cache_read_tokens', l.cache_read), ('cache_write_tokens', l.cache_write),
     ('reasoning_tokens', l.reasoning)) m(metric, quantity)
   where m.quantity <> 0
   union all
-  select 'web_searches' where l.web_searches <> 0
+  select 'web_searches', 'standard' where l.web_searches <> 0
   union all
-  select 'requests'
+  select 'requests', 'standard'
   union all
-  select o.key from jsonb_each(case when l.reason is null then l.other_features else '{}' end) o
+  select o.key, 'standard'
+  from jsonb_each(case when l.reason is null then l.other_features else '{}' end) o
   where o.value <> '0'
 ) k
 where l.reason is null;
@@ -52,18 +53,18 @@ set enable_nestloop = off set enable_mergejoin = off set jit = off set work_mem 
       and _billing.is_counted(
         l.stored_by, l.seq, upto.snapshot, upto.own_transaction, upto.own_seq)
       and not exists (select from public.usage_records r
-        where (r.client_id, r.usage_day, r.model, r.metric, r.agent)
-          = (l.client_id, l.usage_day, l.model, l.metric, l.agent))
+        where (r.client_id, r.usage_day, r.model, r.metric, r.rate_class, r.agent)
+          = (l.client_id, l.usage_day, l.model, l.metric, l.rate_class, l.agent))
   ), ranked as (
-    select f.client_id, f.usage_day, f.agent, f.model, f.metric,
+    select f.client_id, f.usage_day, f.agent, f.model, f.metric, f.rate_class,
       row_number() over (partition by f.client_id, f.usage_day
-        order by min(f.seq), f.agent, f.model, f.metric) as place
+        order by min(f.seq), f.agent, f.model, f.metric, f.rate_class) as place
     from fresh f
-    group by f.client_id, f.usage_day, f.agent, f.model, f.metric
+    group by f.client_id, f.usage_day, f.agent, f.model, f.metric, f.rate_class
   )
   insert into billing.held_logs as h (log_id, client_id, usage_day)
   select distinct f.id, f.client_id, f.usage_day
-  from fresh f join ranked k using (client_id, usage_day, agent, model, metric)
+  from fresh f join ranked k using (client_id, usage_day, agent, model, metric, rate_class)
   where k.place > f.room
   on conflict (log_id) do update set client_id = excluded.client_id,
     usage_day = excluded.usage_day, held_at = excluded.held_at;

@@ -1,9 +1,10 @@
 -- Every price that could hold for a model and metric, best first (rank 1 wins on days where it is
--- in force): the client's before the default, a price of its own for batch before the multiplier,
--- exact model before family before any model.
+-- in force): the client's before the default, a price for the class itself before the multiplier of
+-- another, exact model before family before any model.
 create function billing.price_candidates(
-  client_ids uuid[], models text[], metrics text[], currencies text[]
-) returns table (client_id uuid, model text, metric text, currency text, price_id uuid,
+  client_ids uuid[], models text[], metrics text[], rate_classes text[], currencies text[]
+) returns table (client_id uuid, model text, metric text, rate_class text, currency text,
+  price_id uuid,
   effective_from date, effective_until date, multiplier numeric, preference integer, why text)
 language plpgsql stable
 set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
@@ -11,51 +12,57 @@ set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan a
 begin
   return query
   with wanted as (
-    select k.client_id, k.model, k.metric, k.currency, s.scope, s.specificity, s.kind,
-      m.metric as price_metric, m.own
-    from unnest(client_ids, models, metrics, currencies) k(client_id, model, metric, currency)
+    select k.*, s.scope, s.specificity, s.kind
+    from unnest(client_ids, models, metrics, rate_classes, currencies)
+      k(client_id, model, metric, rate_class, currency)
     left join public.models fam on fam.id = k.model
     cross join lateral (values ('model:' || k.model, 1, 'exact model'),
       ('family:' || fam.family, 2, 'model family'), ('any', 3, 'any model')
     ) s(scope, specificity, kind)
-    cross join lateral (
-      select k.metric as metric, true as own
-      union all select substr(k.metric, 7), false where starts_with(k.metric, 'batch_')
-    ) m
   ), matched as (
     -- Two joins by equality: one with `client_id is null or =` compares every client with the
     -- prices of every other.
-    select w.*, p.id, p.effective_from, p.effective_until, p.batch_multiplier, true as is_own
+    select w.*, p.id, p.effective_from, p.effective_until, p.class_multipliers,
+      p.rate_class as price_class, true as is_own
     from wanted w join public.prices p on p.client_id = w.client_id
-      and p.metric = w.price_metric and p.currency = w.currency and p.scope = w.scope
+      and p.metric = w.metric and p.currency = w.currency and p.scope = w.scope
     union all
-    select w.*, p.id, p.effective_from, p.effective_until, p.batch_multiplier, false
+    select w.*, p.id, p.effective_from, p.effective_until, p.class_multipliers, p.rate_class, false
     from wanted w join public.prices p on p.client_id is null
-      and p.metric = w.price_metric and p.currency = w.currency and p.scope = w.scope
+      and p.metric = w.metric and p.currency = w.currency and p.scope = w.scope
   )
-  select m.client_id, m.model, m.metric, m.currency, m.id, m.effective_from, m.effective_until,
-    case when m.own then 1 else m.batch_multiplier end,
-    (not m.is_own)::integer * 100 + (not m.own)::integer * 10 + m.specificity,
-    concat(case when m.is_own then 'client''s own' else 'default list' end, ', ',
-      m.kind, case when not m.own then ', times batch multiplier' end)
-  from matched m;
+  select m.client_id, m.model, m.metric, m.rate_class, m.currency, m.id, m.effective_from,
+    m.effective_until,
+    billing.class_multiplier(m.class_multipliers, m.price_class, m.rate_class),
+    (not m.is_own)::integer * 100 + d.distance * 10 + m.specificity,
+    concat(case when m.is_own then 'client''s own' else 'default list' end, ', ', m.kind,
+      case when d.distance between 1 and 8 then format(', price for %s', m.price_class) end,
+      case when d.distance > 0 then format(', times %s multiplier',
+        array_to_string(array_remove(string_to_array(m.rate_class, '+'), m.price_class), '+')) end)
+  from matched m
+  cross join lateral (
+    select billing.class_distance(m.price_class, m.rate_class) as distance) d
+  where d.distance is not null;
 end $$;
 comment on function billing.price_candidates is
-  'Prices that could hold for each (client, model, metric, currency); least preference wins.';
-grant execute on function billing.price_candidates(uuid[], text[], text[], text[]) to service_role;
+  'Prices that could hold for each (client, model, metric, class, currency); the least preference
+   wins.';
+grant execute on function billing.price_candidates(uuid[], text[], text[], text[], text[])
+  to service_role;
 
-create function billing.explain_price(client_id uuid, model text, metric text, day date)
+create function billing.explain_price(client_id uuid, model text, metric text, day date,
+  rate_class text default 'standard')
 returns table (rank bigint, chosen boolean, price_id uuid, why text, pricing_model text,
   unit_amount numeric, per_units numeric, tiers jsonb, free_units numeric, multiplier numeric,
-  currency text, effective_from date, effective_until date)
+  currency text, effective_from date, effective_until date, price_class text)
 language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
   select row_number() over best, row_number() over best = 1 and x.in_force, p.id,
     c.why || case when not x.in_force then ', not in force on this day' else '' end,
     p.pricing_model, p.unit_amount, p.per_units, p.tiers, p.free_units, c.multiplier,
-    p.currency, p.effective_from, p.effective_until
+    p.currency, p.effective_from, p.effective_until, p.rate_class
   from billing.config_on(array[explain_price.client_id], array[explain_price.day]) cfg
   cross join lateral billing.price_candidates(array[cfg.client_id], array[explain_price.model],
-    array[explain_price.metric], array[cfg.currency]) c
+    array[explain_price.metric], array[explain_price.rate_class], array[cfg.currency]) c
   join public.prices p on p.id = c.price_id
   cross join lateral (
     select c.effective_from <= cfg.day and cfg.day < c.effective_until as in_force) x
@@ -63,15 +70,16 @@ language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
   order by 1;
 $$;
 comment on function billing.explain_price is
-  'Every price considered for a client, model, metric and day, best first, and why.';
-grant execute on function billing.explain_price(uuid, text, text, date) to service_role;
+  'Every price considered for a client, model, metric, day and class, best first, and why.';
+grant execute on function billing.explain_price(uuid, text, text, date, text) to service_role;
 
 -- Which price holds when: stretches of days under one price, for each (client, model, metric,
--- currency) asked for, each once. A client of null stands for all that have no price of their own.
+-- class, currency) asked for, each once. A client of null stands for all that have no price of
+-- their own.
 create function billing.price_segments(
-  client_ids uuid[], models text[], metrics text[], currencies text[]
-) returns table (client_id uuid, model text, metric text, currency text, segment_start date,
-  segment_end date, price_id uuid, multiplier numeric)
+  client_ids uuid[], models text[], metrics text[], rate_classes text[], currencies text[]
+) returns table (client_id uuid, model text, metric text, rate_class text, currency text,
+  segment_start date, segment_end date, price_id uuid, multiplier numeric)
 language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off
 set plan_cache_mode = force_generic_plan
 set enable_nestloop = off set enable_mergejoin = off set enable_sort = off as $$
@@ -80,14 +88,15 @@ begin
   return query
   with keys as materialized (
     -- Numbers stand for what is long to compare.
-    select * from unnest(client_ids, models, metrics, currencies)
-      with ordinality k(client_id, model, metric, currency, n)
+    select * from unnest(client_ids, models, metrics, rate_classes, currencies)
+      with ordinality k(client_id, model, metric, rate_class, currency, n)
   ), candidates as materialized (
     select k.n, c.price_id, c.multiplier, c.preference, c.effective_from as starts,
       c.effective_until as ends
-    from billing.price_candidates(client_ids, models, metrics, currencies) c
+    from billing.price_candidates(client_ids, models, metrics, rate_classes, currencies) c
     join keys k on coalesce(k.client_id::text, '') = coalesce(c.client_id::text, '')
-      and k.model = c.model and k.metric = c.metric and k.currency = c.currency
+      and k.model = c.model and k.metric = c.metric and k.rate_class = c.rate_class
+      and k.currency = c.currency
   ), boundaries as (
     select b.*, lead(b.day) over (partition by b.n order by b.day) as next_day
     from (select n, starts as day from candidates union select n, ends from candidates) b
@@ -102,7 +111,8 @@ begin
     from (select *, lag(winners.price_id) over (
       partition by winners.n order by winners.day) as price_before from winners) w
   )
-  select k.client_id, k.model, k.metric, k.currency, s.starts, s.ends, s.price_id, s.multiplier
+  select k.client_id, k.model, k.metric, k.rate_class, k.currency, s.starts, s.ends, s.price_id,
+    s.multiplier
   from (
     select n, price_id, multiplier, min(day) as starts, max(next_day) as ends
     from stretches group by n, price_id, multiplier, stretch
@@ -110,5 +120,6 @@ begin
   join keys k on k.n = s.n;
 end $$;
 comment on function billing.price_segments is
-  'Stretches of days under one price, per client, model, metric and currency.';
-grant execute on function billing.price_segments(uuid[], text[], text[], text[]) to service_role;
+  'Stretches of days under one price, per client, model, metric, class and currency.';
+grant execute on function billing.price_segments(uuid[], text[], text[], text[], text[])
+  to service_role;

@@ -1,17 +1,30 @@
 -- Prices: what a client pays for a metric of a model, from a day on.
+
+-- Factors by rate class; the bounds keep NaN and what would overflow a rating out.
+create function billing.is_multiplier_list(multipliers jsonb)
+returns boolean language sql immutable
+return jsonb_typeof(multipliers) = 'object' and not exists (
+  select from jsonb_each_text(
+    case jsonb_typeof(multipliers) when 'object' then multipliers else '{}' end) e
+  where not coalesce(e.value::numeric between 0 and 1000, false));
+comment on function billing.is_multiplier_list is
+  'Whether jsonb is an object of factors from 0 to 1000.';
+grant execute on function billing.is_multiplier_list(jsonb) to service_role;
+
 create table public.prices (
   id uuid primary key default gen_random_uuid(),
   client_id uuid references public.clients (id) on delete cascade,
   model text,
   family text,
   metric text not null,
+  rate_class text not null default 'standard' references billing.rate_classes (id),
   currency text not null default 'USD' references public.currencies (code),
   pricing_model text not null default 'per_unit',
   unit_amount numeric,
   per_units numeric not null default 1,
   tiers jsonb,
   free_units numeric not null default 0,
-  batch_multiplier numeric not null default 1,
+  class_multipliers jsonb not null default '{}',
   effective_from date not null default '-infinity',
   effective_until date not null default 'infinity',
   created_at timestamptz not null default now(),
@@ -28,11 +41,12 @@ create table public.prices (
   constraint prices_unit_amount_in_range check (unit_amount between 0 and 1e12),
   constraint prices_per_units_in_range check (per_units between 1e-6 and 1e12),
   constraint prices_free_units_in_range check (free_units between 0 and 1e18),
-  constraint prices_batch_multiplier_range check (batch_multiplier between 0 and 1),
+  constraint prices_class_multipliers_numbers check (
+    billing.is_multiplier_list(class_multipliers)),
   constraint prices_forward check (effective_from < effective_until),
   constraint prices_no_overlap exclude using gist (
     coalesce(client_id, '00000000-0000-0000-0000-000000000000'::uuid) with =,
-    scope with =, metric with =, currency with =,
+    scope with =, metric with =, rate_class with =, currency with =,
     daterange(effective_from, effective_until) with &&)
 );
 comment on table public.prices is
@@ -43,10 +57,13 @@ comment on column public.prices.unit_amount is
 comment on column public.prices.tiers is
   '[{up_to, unit_amount, flat_amount}], ascending, the last without up_to; bounds are inclusive.';
 comment on column public.prices.free_units is 'Units per period that cost nothing.';
-comment on column public.prices.batch_multiplier is
-  'Factor for batch usage where the batch_… metric has no price of its own.';
+comment on column public.prices.rate_class is
+  'The rate class of usage (billing.rate_classes) that it is for.';
+comment on column public.prices.class_multipliers is
+  'Factor for usage of a class that has no price of its own: {"batch": 0.5}; of one not named 1.';
 comment on column public.prices.effective_until is 'First client-local day it no longer holds.';
 create index prices_lookup on public.prices (client_id, metric, currency, scope);
+create index prices_rate_class on public.prices (rate_class);
 create index prices_currency on public.prices (currency);
 alter table public.prices enable row level security;
 revoke all on public.prices from anon, authenticated, service_role;

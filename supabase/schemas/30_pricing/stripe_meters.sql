@@ -8,6 +8,7 @@ create table public.stripe_meters (
   id uuid primary key default gen_random_uuid(),
   client_id uuid not null references public.clients (id),
   metric text not null constraint stripe_meters_metric_not_blank check (btrim(metric) <> ''),
+  rate_class text not null default 'standard' references billing.rate_classes (id),
   model text,
   event_name text not null
     constraint stripe_meters_event_name_shape check (event_name ~ '^\S{1,100}$'),
@@ -16,14 +17,18 @@ create table public.stripe_meters (
   created_at timestamptz not null default now(),
   constraint stripe_meters_forward check (effective_from < effective_until),
   constraint stripe_meters_one_at_a_time exclude using gist (client_id with =, metric with =,
-    coalesce(model, '') with =, daterange(effective_from, effective_until) with &&)
+    rate_class with =, coalesce(model, '') with =,
+    daterange(effective_from, effective_until) with &&)
 );
 comment on table public.stripe_meters is
   'Usage that Stripe rates: it goes to a meter of Stripe''s and on no invoice of ours.';
+comment on column public.stripe_meters.rate_class is
+  'The rate class whose usage goes to it; other classes of the metric need rows of their own.';
 comment on column public.stripe_meters.model is
   'Exact model id; null: every model that has no row of its own.';
 comment on column public.stripe_meters.event_name is 'The name that the meter listens to.';
 comment on column public.stripe_meters.effective_until is 'First day we rate the usage again.';
+create index stripe_meters_rate_class on public.stripe_meters (rate_class);
 create index stripe_meters_client_id on public.stripe_meters (client_id, metric);
 alter table public.stripe_meters enable row level security;
 revoke all on public.stripe_meters from anon, authenticated, service_role;

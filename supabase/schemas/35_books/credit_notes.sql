@@ -46,6 +46,7 @@ create table public.credit_note_lines (
   kind text not null,
   model text,
   metric text,
+  rate_class text,
   agent text,
   price_id uuid,
   service_start date,

@@ -11,6 +11,7 @@ create table public.invoice_lines (
   is_late boolean not null default false,
   model text,
   metric text,
+  rate_class text,
   agent text,
   price_id uuid,
   service_start date,

@@ -1,10 +1,10 @@
 -- What keeps a period from being billed, and how rating tells.
 
 -- What rating knows of a section that may keep it from being billed: a row per section with what it
--- comes to (metric null), and one per model and metric that has no price.
+-- comes to (metric null), and one per model, metric and class that has no price.
 -- `has_items`: one-off items are among the lines.
 create type _billing.rating_finding as (client_id uuid, period_start date, model text, metric text,
-  quantity numeric, total numeric, largest numeric, has_items boolean);
+  rate_class text, quantity numeric, total numeric, largest numeric, has_items boolean);
 
 create type _billing.blocked_target as (client_id uuid, period_start date, reason text,
   message text);
@@ -12,11 +12,12 @@ create type _billing.blocked_target as (client_id uuid, period_start date, reaso
 create function _billing.rating_summary(rating _billing.rated_line[])
 returns setof _billing.rating_finding language sql immutable
 set search_path = pg_catalog, pg_temp as $$
-  select l.client_id, l.section_start, l.model, l.metric, l.quantity, null::numeric, null::numeric,
+  select l.client_id, l.section_start, l.model, l.metric, l.rate_class, l.quantity,
+    null::numeric, null::numeric,
     null::boolean
   from unnest(rating) l where l.kind = 'unpriced'
   union all
-  select l.client_id, l.section_start, null, null, null,
+  select l.client_id, l.section_start, null, null, null, null,
     sum(l.amount_minor) filter (where l.tax_behavior is null or l.tax_behavior = 'exclusive'),
     sum(abs(l.amount_minor)), bool_or(l.kind = 'one_off')
   from unnest(rating) l where l.kind <> 'unpriced'
@@ -36,7 +37,8 @@ set enable_nestloop = off as $$
   )
   select u.client_id, u.period_start, 'unpriced_usage', format(
     'no price for %s in %s: %s', _billing.first_few(array_agg(format('%s of model %s (%s units)',
-      u.metric, u.model, trim_scale(u.quantity)) order by u.model, u.metric), 10, '; '),
+      _billing.named_usage(u.metric, u.rate_class), u.model, trim_scale(u.quantity))
+      order by u.model, u.metric, u.rate_class), 10, '; '),
     _billing.period_label(u.period_start, t.period_end),
     'add it to prices and run again')
   from unnest(findings) u
@@ -49,8 +51,8 @@ set enable_nestloop = off as $$
       || 'map each model to its provider (action map_model, or a row of public.models) or log '
       || 'metadata.counting, and run again', _billing.period_label(u.period_start, t.period_end),
     _billing.first_few(array_agg(format('%s of model %s (%s units)',
-      regexp_replace(u.metric, 'unmapped_', ''), u.model, trim_scale(u.quantity))
-      order by u.model, u.metric), 10, '; '))
+      _billing.named_usage(substr(u.metric, 10), u.rate_class), u.model, trim_scale(u.quantity))
+      order by u.model, u.metric, u.rate_class), 10, '; '))
   from unnest(findings) u
   join unnest(targets) t using (client_id, period_start)
   where billing.is_unmapped(u.metric)

@@ -11,8 +11,8 @@ language sql stable set search_path = pg_catalog, pg_temp set enable_seqscan = o
   from (
     select i.client_id, l.section_start, l.rating_key, l.quantity, l.precise_amount,
       l.amount_minor, l.tax_base_minor, false as is_note, (i.client_id, l.section_start,
-        l.section_end, l.kind, l.rating_key, l.model, l.metric, l.agent, l.price_id,
-        l.service_start, l.service_end, l.quantity, l.unit_amount, l.per_units,
+        l.section_end, l.kind, l.rating_key, l.model, l.metric, l.rate_class, l.agent,
+        l.price_id, l.service_start, l.service_end, l.quantity, l.unit_amount, l.per_units,
         l.pricing_model, l.tiers, l.precise_amount, l.amount_minor, l.tax_name,
         l.tax_rate_percent, l.tax_behavior, l.tax_base_minor, l.tax_note, l.description,
         l.detail)::_billing.rated_line as sample
@@ -24,10 +24,10 @@ language sql stable set search_path = pg_catalog, pg_temp set enable_seqscan = o
     select n.client_id, l.section_start, l.rating_key, -l.quantity, -l.precise_amount,
       -l.amount_minor, -l.tax_base_minor, true,
       case when l.kind <> 'credit' then (n.client_id, l.section_start, null, l.kind,
-        l.rating_key, l.model, l.metric, l.agent, l.price_id, l.service_start, l.service_end,
-        -l.quantity, l.unit_amount, l.per_units, l.pricing_model, l.tiers, -l.precise_amount,
-        -l.amount_minor, l.tax_name, l.tax_rate_percent, l.tax_behavior, -l.tax_base_minor,
-        l.tax_note, l.description, l.detail)::_billing.rated_line end
+        l.rating_key, l.model, l.metric, l.rate_class, l.agent, l.price_id, l.service_start,
+        l.service_end, -l.quantity, l.unit_amount, l.per_units, l.pricing_model, l.tiers,
+        -l.precise_amount, -l.amount_minor, l.tax_name, l.tax_rate_percent, l.tax_behavior,
+        -l.tax_base_minor, l.tax_note, l.description, l.detail)::_billing.rated_line end
     from unnest(targets) t
     join public.credit_notes n on n.client_id = t.client_id
     join public.invoices i on i.id = n.invoice_id and i.status <> 'void'

@@ -69,13 +69,13 @@ begin
   )
   select u.client_id, u.period_start, u.period_end,
     case when u.rating_key is null then 'unpriced' else 'usage' end, u.rating_key, u.model,
-    u.metric, u.agent, u.price_id, u.service_start, u.service_end, u.quantity, u.unit_amount,
-    u.per_units, u.pricing_model, u.tiers, u.precise_amount, u.amount_minor,
+    u.metric, u.rate_class, u.agent, u.price_id, u.service_start, u.service_end, u.quantity,
+    u.unit_amount, u.per_units, u.pricing_model, u.tiers, u.precise_amount, u.amount_minor,
     null::text, null::numeric, null::text, null::numeric, null::text, u.description, u.detail
   from usage u
   union all
   select m.client_id, m.period_start, m.period_end, 'minimum', 'minimum', null, null, null, null,
-    m.active_start, m.active_end, null, null, null, null, null,
+    null, m.active_start, m.active_end, null, null, null, null, null,
     (m.prorated - m.usage_minor) / _billing.to_minor(1, m.exponent),
     round(m.prorated) - m.usage_minor, null, null, null, null, null,
     'Minimum monthly charge',
@@ -87,7 +87,7 @@ begin
   where round(m.prorated) > m.usage_minor
   union all
   select i.client_id, t.period_start, t.period_end, 'one_off', 'item|' || i.id, null, null, null,
-    null, i.item_day, i.item_day + 1, i.quantity, i.unit_amount, 1, null, null,
+    null, null, i.item_day, i.item_day + 1, i.quantity, i.unit_amount, 1, null, null,
     i.quantity * i.unit_amount, _billing.to_minor(i.quantity * i.unit_amount, t.exponent),
     null, null, null, null, null, i.description, null
   from _billing.items_of_targets(targets) p

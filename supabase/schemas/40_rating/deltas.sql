@@ -40,7 +40,8 @@ language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
   )
   select (d.client_id, t.period_start, t.period_end, coalesce((d.rated).kind, l.kind),
     d.rating_key, coalesce((d.rated).model, l.model), coalesce((d.rated).metric, l.metric),
-    coalesce((d.rated).agent, l.agent), coalesce((d.rated).price_id, l.price_id),
+    coalesce((d.rated).rate_class, l.rate_class), coalesce((d.rated).agent, l.agent),
+    coalesce((d.rated).price_id, l.price_id),
     coalesce((d.rated).service_start, l.service_start),
     coalesce((d.rated).service_end, l.service_end),
     case when coalesce((d.rated).kind, l.kind) in ('usage', 'one_off') then d.quantity end,

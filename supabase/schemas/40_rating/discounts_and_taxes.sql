@@ -75,7 +75,7 @@ set enable_nestloop = off as $$
     ) x
   )
   select d.client_id, d.section_start, d.section_end, 'discount', 'discount', null, null, null,
-    null::uuid, null::date, null::date, null::numeric, null::numeric, null::numeric, null,
+    null, null::uuid, null::date, null::date, null::numeric, null::numeric, null::numeric, null,
     null::jsonb, -d.precise / _billing.to_minor(1, d.exponent), -round(d.precise),
     null, null::numeric, null, null::numeric, null,
     case when d.discount_percent is not null
@@ -84,7 +84,7 @@ set enable_nestloop = off as $$
   union all
   select t.client_id, t.section_start, t.section_end, 'tax',
     concat_ws('|', 'tax', t.n, t.name, trim_scale(t.rate), t.behavior), null, null, null,
-    null, null, null, null, null, null, null, null,
+    null, null, null, null, null, null, null, null, null,
     t.precise / _billing.to_minor(1, t.exponent), round(t.precise),
     t.name, t.rate, t.behavior, t.base, t.note,
     format('%s %s %%', t.name, trim_scale(t.rate)), null

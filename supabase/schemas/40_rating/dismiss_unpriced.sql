@@ -18,7 +18,7 @@ begin
   perform from billing.usage_watermark for update;
   perform _billing.rollup();
   with unpriced as materialized (
-    select q.client_id, q.agent, q.model, q.metric, q.first_day, q.last_day
+    select q.client_id, q.agent, q.model, q.metric, q.rate_class, q.first_day, q.last_day
     from billing.quarantine q
     where q.reason = 'unpriced_usage'
       and (client is null or q.client_id = client)
@@ -27,7 +27,7 @@ begin
       and (dismiss_unpriced.metric is null or q.metric = dismiss_unpriced.metric)
   ), keys as materialized (
     -- On its own: joined before its metrics are told apart, each log would meet each of them.
-    select k.id, k.client_id, k.usage_day, k.agent, k.model, k.metric
+    select k.id, k.client_id, k.usage_day, k.agent, k.model, k.metric, k.rate_class
     from _billing.log_keys k
     -- A client's day reaches two days beyond that of UTC at most.
     where k."timestamp" >= (select min(x.first_day) - 2 from unpriced x)
@@ -36,8 +36,8 @@ begin
   ), chosen as materialized (
     select distinct k.id, k.client_id, k.agent, k.usage_day
     from unpriced u
-    join keys k on (k.client_id, k.agent, k.model, k.metric)
-      = (u.client_id, u.agent, u.model, u.metric)
+    join keys k on (k.client_id, k.agent, k.model, k.metric, k.rate_class)
+      = (u.client_id, u.agent, u.model, u.metric, u.rate_class)
       and k.usage_day >= u.first_day and k.usage_day <= u.last_day
   ), gone as (
     insert into billing.dismissed_logs (log_id, why)

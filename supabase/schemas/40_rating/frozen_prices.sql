@@ -3,8 +3,8 @@
 -- A period was charged for models and metrics (settled_usage). On each of its days these keep the
 -- price they had. Days without a price may get one: that is how usage without a price is released.
 
-create type _billing.price_key as (owner uuid, model text, metric text, currency text,
-  old_family text, new_family text);
+create type _billing.price_key as (owner uuid, model text, metric text, rate_class text,
+  currency text, old_family text, new_family text);
 comment on type _billing.price_key is
   'What has a price; owner: a client with prices of its own, null for all others. The family of the
    model as it was and as it is to be.';
@@ -22,7 +22,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   ), before as materialized (
     select d.* from other o cross join lateral _billing.price_days(o.prices || array(
         select old_price where (old_price).currency = (key).currency),
-      (key).owner, (key).model, (key).old_family, (key).metric) d
+      (key).owner, (key).model, (key).old_family, (key).metric, (key).rate_class) d
   ), after as materialized (
     -- With other terms it is another price.
     select case when d.price_id = (new_price).id and not coalesce(
@@ -31,7 +31,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
       then '00000000-0000-0000-0000-000000000000' else d.price_id end as price_id, d.days
     from other o cross join lateral _billing.price_days(o.prices || array(
         select new_price where (new_price).currency = (key).currency),
-      (key).owner, (key).model, (key).new_family, (key).metric) d
+      (key).owner, (key).model, (key).new_family, (key).metric, (key).rate_class) d
   )
   select coalesce((
       select range_agg(r.days) from before b full join after a on a.price_id = b.price_id
@@ -56,7 +56,7 @@ language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
     -- Clients without prices of their own are priced alike: asked once.
     select u.*, (case when u.client_id in ((old_price).client_id, (new_price).client_id)
           or exists (select from public.prices p where p.client_id = u.client_id)
-        then u.client_id end, u.model, u.metric, u.currency,
+        then u.client_id end, u.model, u.metric, u.rate_class, u.currency,
       case when families is null then m.family else families[1] end,
       case when families is null then m.family else families[2] end)::_billing.price_key as key
     from _billing.settled_usage(repriced_sections.client_id, repriced_sections.model, metrics,
@@ -68,8 +68,10 @@ language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
       then '{}' else r.unpriced end as unpriced
     from (select distinct u.key from used u
       where families is not null
-        or _billing.price_rank(old_price, u.client_id, u.model, (u.key).old_family, u.metric) >= 0
-        or _billing.price_rank(new_price, u.client_id, u.model, (u.key).new_family, u.metric) >= 0
+        or _billing.price_rank(old_price, u.client_id, u.model, (u.key).old_family, u.metric,
+          u.rate_class) >= 0
+        or _billing.price_rank(new_price, u.client_id, u.model, (u.key).new_family, u.metric,
+          u.rate_class) >= 0
     ) k
     cross join lateral _billing.repriced_days(k.key, old_price, new_price) r
   )
@@ -98,7 +100,7 @@ begin
     select s from _billing.repriced_sections(
       case when tg_op <> 'UPDATE' or old.client_id = new.client_id
         then coalesce((new_price).client_id, (old_price).client_id) end,
-      null, metrics || array(select 'batch_' || m from unnest(metrics) m),
+      null, metrics,
       array_remove(array[(old_price).currency, (new_price).currency], null), days, old_price,
       new_price) s));
   return null;

@@ -10,6 +10,21 @@ end;
 create function _billing.display_metric(metric text) returns text language sql immutable
 return regexp_replace(replace(metric, '_', ' '), '\mpdf\M', 'PDF');
 
+-- Units as people read them; of a class that is not standard with the class before them.
+create function _billing.display_usage(metric text, rate_class text)
+returns text language sql immutable
+return concat(case when rate_class <> 'standard' then translate(rate_class, '_+', '  ') || ' ' end,
+  _billing.display_metric(metric));
+comment on function _billing.display_usage is
+  'A metric as people read it, with its rate class: batch input tokens.';
+
+-- As messages name usage: by the metric's own name.
+create function _billing.named_usage(metric text, rate_class text)
+returns text language sql immutable
+return concat_ws(' ', nullif(rate_class, 'standard'), metric);
+comment on function _billing.named_usage is
+  'A metric as messages name it, with its rate class: batch input_tokens.';
+
 -- '2026-06-01', '2026-07-01' -> 'June 2026'; other periods by their first and last day.
 create function _billing.period_label(period_start date, period_end date)
 returns text language sql stable

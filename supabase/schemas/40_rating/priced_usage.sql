@@ -1,11 +1,11 @@
 -- Usage of the targets with the price that was in force when it happened: one row per model,
--- metric, price segment and agent (null: all agents of a client whose lines are not by agent; the
--- caller may want them apart all the same). price_id null: unpriced. What goes to a meter of
--- Stripe's (public.stripe_meters) is Stripe's to rate and is not here.
+-- metric, class, price segment and agent (null: all agents of a client whose lines are not by
+-- agent; the caller may want them apart all the same). price_id null: unpriced. What goes to a
+-- meter of Stripe's (public.stripe_meters) is Stripe's to rate and is not here.
 create function billing.priced_usage(targets billing.rating_target[],
   all_agents boolean default true)
-returns table (client_id uuid, period_start date, model text, metric text, agent text,
-  segment_start date, segment_end date, price_id uuid, multiplier numeric,
+returns table (client_id uuid, period_start date, model text, metric text, rate_class text,
+  agent text, segment_start date, segment_end date, price_id uuid, multiplier numeric,
   quantity numeric, log_count bigint, first_day date, last_day date, price_start date)
 language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off
 set plan_cache_mode = force_generic_plan
@@ -25,7 +25,7 @@ begin
     from billing.period_terms(targets) t
   ), usage as materialized (
     -- As usage_of_targets, with the terms that are known here.
-    select t.n, t.currency, t.list, r.model, r.metric,
+    select t.n, t.currency, t.list, r.model, r.metric, r.rate_class,
       case when t.by_agent then r.agent end as agent, r.usage_day, r.quantity, r.log_count
     from terms t
     cross join lateral (
@@ -37,28 +37,31 @@ begin
     where (t.gaps is null or not r.usage_day <@ t.gaps) and not exists (
       select from public.stripe_meters s
       where s.client_id = t.client_id and s.metric = r.metric
+        and s.rate_class = r.rate_class
         and (s.model is null or s.model = r.model)
         and s.effective_from <= r.usage_day and r.usage_day < s.effective_until)
   ), wanted as materialized (
     select array_agg(nullif(w.list, '')::uuid) as client_ids, array_agg(w.model) as models,
-      array_agg(w.metric) as metrics, array_agg(w.currency) as currencies
-    from (select distinct u.list, u.model, u.metric, u.currency from usage u) w
+      array_agg(w.metric) as metrics, array_agg(w.rate_class) as rate_classes,
+      array_agg(w.currency) as currencies
+    from (select distinct u.list, u.model, u.metric, u.rate_class, u.currency from usage u) w
   ), segments as materialized (
     select row_number() over () as n, coalesce(s.client_id::text, '') as list, s.*
     from wanted w
     cross join lateral billing.price_segments(
-      w.client_ids, w.models, w.metrics, w.currencies) s
+      w.client_ids, w.models, w.metrics, w.rate_classes, w.currencies) s
   ), grouped as (
-    select u.n, u.model, u.metric, u.agent, s.n as segment, sum(u.quantity) as quantity,
+    select u.n, u.model, u.metric, u.rate_class, u.agent, s.n as segment,
+      sum(u.quantity) as quantity,
       sum(u.log_count)::bigint as log_count, min(u.usage_day) as first_day,
       max(u.usage_day) as last_day
     from usage u left join segments s
       on s.list = u.list and s.model = u.model and s.metric = u.metric
-      and s.currency = u.currency
+      and s.rate_class = u.rate_class and s.currency = u.currency
       and s.segment_start <= u.usage_day and u.usage_day < s.segment_end
-    group by u.n, u.model, u.metric, u.agent, s.n
+    group by u.n, u.model, u.metric, u.rate_class, u.agent, s.n
   )
-  select t.client_id, t.period_start, g.model, g.metric, g.agent,
+  select t.client_id, t.period_start, g.model, g.metric, g.rate_class, g.agent,
     greatest(s.segment_start, case when s.n is not null then t.active_start end),
     least(s.segment_end, case when s.n is not null then t.active_end end),
     s.price_id, s.multiplier, g.quantity, g.log_count, g.first_day, g.last_day,
@@ -71,17 +74,18 @@ grant execute on function billing.priced_usage(billing.rating_target[], boolean)
 
 -- Usage that has no price and needs one: why a period cannot be billed.
 create function _billing.unpriced_usage(targets billing.rating_target[])
-returns table (client_id uuid, period_start date, model text, metric text, quantity numeric,
-  log_count bigint)
+returns table (client_id uuid, period_start date, model text, metric text, rate_class text,
+  quantity numeric, log_count bigint)
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 begin
   return query
-  select u.client_id, u.period_start, u.model, u.metric, sum(u.quantity), sum(u.log_count)::bigint
+  select u.client_id, u.period_start, u.model, u.metric, u.rate_class, sum(u.quantity),
+    sum(u.log_count)::bigint
   from billing.priced_usage(targets) u
   where u.price_id is null
     and not exists (select from billing.unbilled_metrics n where n.metric = u.metric)
-  group by u.client_id, u.period_start, u.model, u.metric
+  group by u.client_id, u.period_start, u.model, u.metric, u.rate_class
   having sum(u.quantity) <> 0;
 end $$;
 comment on function _billing.unpriced_usage is 'Usage without a price, per target period.';

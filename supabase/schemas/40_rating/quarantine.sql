@@ -8,6 +8,7 @@ with unsettled as materialized (
   from billing.priced_usage(billing.unsettled_targets()) u
 )
 select q.reason, null::uuid as client_id, q.agent, q.model, null::text as metric,
+  null::text as rate_class,
   count(*) as rows,
   min(case when q.reason <> 'invalid_timestamp' then q.occurred_at end)::date as first_day,
   max(case when q.reason <> 'invalid_timestamp' then q.occurred_at end)::date as last_day
@@ -16,15 +17,15 @@ where not exists (select from billing.dismissed_logs d where d.log_id = q.log_id
 group by q.reason, q.agent, q.model
 union all
 select case when billing.is_unmapped(u.metric) then 'unknown_provider' else 'unpriced_usage' end,
-  u.client_id, u.agent, u.model, u.metric,
+  u.client_id, u.agent, u.model, u.metric, u.rate_class,
   sum(u.log_count)::bigint, min(u.first_day), max(u.last_day)
 from unsettled u
 where u.price_id is null and not u.unbilled
-group by u.client_id, u.agent, u.model, u.metric
+group by u.client_id, u.agent, u.model, u.metric, u.rate_class
 having sum(u.quantity) <> 0
 union all
 -- Nothing of a model but calls was counted, which may go without a price, and they cost something.
-select 'unpriced_cost', u.client_id, u.agent, u.model, min(u.metric), max(r.rows),
+select 'unpriced_cost', u.client_id, u.agent, u.model, min(u.metric), 'standard', max(r.rows),
   min(u.first_day), max(u.last_day)
 from (
   select u.client_id, u.agent, u.model, min(u.metric) as metric, min(u.first_day) as first_day,
@@ -41,7 +42,7 @@ cross join lateral (
 where r.cost > 0
 group by u.client_id, u.agent, u.model
 union all
-select 'outside_service', r.client_id, r.agent, r.model, r.metric,
+select 'outside_service', r.client_id, r.agent, r.model, r.metric, r.rate_class,
   sum(r.log_count)::bigint, min(r.usage_day), max(r.usage_day)
 from (
   -- Before each interval, and after the last.
@@ -59,10 +60,11 @@ cross join lateral (
   where u.client_id = g.client_id and u.usage_day >= g.from_day and u.usage_day < g.until_day
   offset 0
 ) r
-group by r.client_id, r.agent, r.model, r.metric
+group by r.client_id, r.agent, r.model, r.metric, r.rate_class
 union all
 -- An item waits for the next invoice of its client's service; of one that has ended there is none.
-select 'item_after_end', i.client_id, null, null, null, count(*), min(i.item_day), max(i.item_day)
+select 'item_after_end', i.client_id, null, null, null, null, count(*), min(i.item_day),
+  max(i.item_day)
 from public.invoice_items i
 where i.section_start is null and i.invoice_id is null and billing.has_ended(i.client_id)
 group by i.client_id;

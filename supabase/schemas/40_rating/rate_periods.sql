@@ -19,7 +19,7 @@ begin
   select d.* from _billing.discounts_and_taxes(
     array(
       select (c.client_id, c.section_start, c.section_end, c.kind, null, null, c.metric, null, null,
-        null, null, null, null, null, null, null, null, sum(c.amount_minor), null, null, null,
+        null, null, null, null, null, null, null, null, null, sum(c.amount_minor), null, null, null,
         null, null, null, null)::_billing.rated_line
       from charges c
       join terms t on t.client_id = c.client_id and t.period_start = c.section_start

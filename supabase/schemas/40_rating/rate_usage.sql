@@ -1,16 +1,16 @@
--- Usage lines: by model, metric and price segment, and by agent where the client wants it. Units
--- of a metric are numbered through the period (from, to] over all models that share a price's
--- scope: the free units of a family are the family's, not each model's. So tiers do not
--- start again when a price changes or lines are split. Where corrections take more back than there
--- was before them, positions run below zero and cost the mirror image: lines still sum to the
+-- Usage lines: by model, metric, rate class and price segment, and by agent where the client wants
+-- it. Units of a metric and class are numbered through the period (from, to] over all models that
+-- share a price's scope: the free units of a family are the family's, not each model's. So tiers
+-- do not start again when a price changes or lines are split. Where corrections take more back than
+-- there was before them, positions run below zero and cost the mirror image: lines still sum to the
 -- price of the total.
 -- With `with_unpriced`, usage that has no price and needs one comes too, price_id null: who writes
 -- the books asks once for what is charged and for what blocks.
 create function _billing.rate_usage(targets billing.rating_target[],
   with_unpriced boolean default false)
 returns table (client_id uuid, period_start date, period_end date, rating_key text, model text,
-  metric text, agent text, price_id uuid, service_start date, service_end date, quantity numeric,
-  unit_amount numeric, per_units numeric, pricing_model text, tiers jsonb,
+  metric text, rate_class text, agent text, price_id uuid, service_start date, service_end date,
+  quantity numeric, unit_amount numeric, per_units numeric, pricing_model text, tiers jsonb,
   precise_amount numeric, amount_minor numeric, description text, detail text)
 language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off
 set plan_cache_mode = force_generic_plan
@@ -26,14 +26,15 @@ begin
       -- Where each unit costs the same under all prices that count together, its place among the
       -- others does not matter.
       bool_and(p.pricing_model = 'per_unit' and p.free_units = 0)
-        over (partition by p.scope, d.metric) as is_linear,
-      concat_ws('|', 'usage', d.model, d.metric, d.price_id) as rating_key,
+        over (partition by p.scope, d.metric, d.rate_class) as is_linear,
+      concat_ws('|', 'usage', d.model, d.metric, nullif(d.rate_class, 'standard'), d.price_id)
+        as rating_key,
       case when p.family is null and p.model is null
-        then initcap(left(_billing.display_metric(d.metric), 1))
-          || substr(_billing.display_metric(d.metric), 2)
+        then initcap(left(_billing.display_usage(d.metric, d.rate_class), 1))
+          || substr(_billing.display_usage(d.metric, d.rate_class), 2)
         else _billing.display_name(coalesce(m.family, d.model)) || ' · '
-          || _billing.display_metric(d.metric) end as description
-    from (select distinct u.model, u.metric, u.price_id, u.multiplier from used u) d
+          || _billing.display_usage(d.metric, d.rate_class) end as description
+    from (select distinct u.model, u.metric, u.rate_class, u.price_id, u.multiplier from used u) d
     cross join lateral (select * from public.prices o where o.id = d.price_id offset 0) p
     left join public.models m on m.id = d.model
   ), lines as materialized (
@@ -42,17 +43,18 @@ begin
     from used u
     join billing.period_terms(targets) t
       on t.client_id = u.client_id and t.period_start = u.period_start
-    join labels l on l.model = u.model and l.metric = u.metric and l.price_id = u.price_id
-      and l.multiplier = u.multiplier
+    join labels l on l.model = u.model and l.metric = u.metric and l.rate_class = u.rate_class
+      and l.price_id = u.price_id and l.multiplier = u.multiplier
   ), positioned as (
     select l.*, l.quantity as to_units, l.quantity as total_units
     from lines l where l.is_linear
     union all
     select l.*,
       sum(l.quantity) over (
-        partition by l.client_id, l.period_start, l.scope, l.metric
+        partition by l.client_id, l.period_start, l.scope, l.metric, l.rate_class
         order by l.segment_start, l.model collate "C", l.agent collate "C"),
-      sum(l.quantity) over (partition by l.client_id, l.period_start, l.scope, l.metric)
+      sum(l.quantity) over (
+        partition by l.client_id, l.period_start, l.scope, l.metric, l.rate_class)
     from lines l where not l.is_linear
   ), priced as (
     select x.*, _billing.price_units(x.pricing_model, x.to_units - x.quantity, x.to_units,
@@ -65,17 +67,18 @@ begin
     -- By where the price begins in the period, not by where service does: a line stays what it is
     -- when the client's start is moved.
     concat_ws('|', p.rating_key, p.price_start, p.agent),
-    p.model, p.metric, p.agent, p.price_id, p.segment_start, p.segment_end, p.quantity,
-    p.unit_amount * p.multiplier, p.per_units, p.pricing_model, p.tiers,
+    p.model, p.metric, p.rate_class, p.agent, p.price_id, p.segment_start, p.segment_end,
+    p.quantity, p.unit_amount * p.multiplier, p.per_units, p.pricing_model, p.tiers,
     p.amount, _billing.to_minor(p.amount, p.exponent), p.description, p.model
   from priced p
   union all
-  select u.client_id, u.period_start, null, null, u.model, u.metric, null, null, null, null,
+  select u.client_id, u.period_start, null, null, u.model, u.metric, u.rate_class, null, null,
+    null, null,
     sum(u.quantity), null, null, null, null, null, null, null, null
   from used u
   where with_unpriced and u.price_id is null
     and not exists (select from billing.unbilled_metrics n where n.metric = u.metric)
-  group by u.client_id, u.period_start, u.model, u.metric
+  group by u.client_id, u.period_start, u.model, u.metric, u.rate_class
   having sum(u.quantity) <> 0;
 end $$;
 comment on function _billing.rate_usage is

@@ -1,13 +1,13 @@
 -- What settled periods were charged for: usage whose price may not change any more.
 
--- Models and metrics that settled periods (billing_periods.settled_at) overlapping `days` have been
--- charged for, or had for nothing; with `charged`, the days that issued lines charge for. Of
--- periods without an invoice of their own, and of metrics that may go without a price, usage says
--- it. `is_open`: usage may have come since that waits for a price. Null asks for all.
+-- Models, metrics and classes that settled periods (billing_periods.settled_at) overlapping `days`
+-- have been charged for, or had for nothing; with `charged`, the days that issued lines charge for.
+-- Of periods without an invoice of their own, and of metrics that may go without a price, usage
+-- says it. `is_open`: usage may have come since that waits for a price. Null asks for all.
 create function _billing.settled_usage(of_client uuid, of_model text, metrics text[],
   currencies text[], days datemultirange)
 returns table (client_id uuid, period_start date, period_end date, currency text, model text,
-  metric text, charged datemultirange, is_open boolean)
+  metric text, rate_class text, charged datemultirange, is_open boolean)
 language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off
 set plan_cache_mode = force_custom_plan as $$
 #variable_conflict use_column
@@ -25,7 +25,7 @@ declare
 begin
   return query
   select i.client_id, l.section_start, p.period_end, i.currency, l.model, l.metric,
-    range_agg(daterange(l.service_start, l.service_end)), true
+    l.rate_class, range_agg(daterange(l.service_start, l.service_end)), true
   from public.invoices i
   join public.invoice_lines l on l.invoice_id = i.id and l.kind = 'usage'
   join public.billing_periods p on p.client_id = i.client_id and p.period_start = l.section_start
@@ -35,9 +35,11 @@ begin
     and (of_model is null or l.model = of_model)
     and (metrics is null or l.metric = any (metrics))
     and (currencies is null or i.currency = any (currencies))
-  group by i.client_id, l.section_start, p.period_end, i.currency, l.model, l.metric
+  group by i.client_id, l.section_start, p.period_end, i.currency, l.model, l.metric,
+    l.rate_class
   union all
   select distinct u.client_id, u.period_start, t.period_end, t.currency, u.model, u.metric,
+    u.rate_class,
     '{}'::datemultirange, p.state = 'blocked' or p.usage_changed
   from billing.usage_of_targets(without_lines) u
   join billing.period_terms(without_lines) t

@@ -35,7 +35,7 @@ begin
   from _billing.add_discounts_and_taxes(
     array(
       select (i.client_id, null, null, 'one_off', 'item|' || i.id, null, null, null, null,
-        i.item_day, i.item_day + 1, i.quantity, i.unit_amount, 1, null, null,
+        null, i.item_day, i.item_day + 1, i.quantity, i.unit_amount, 1, null, null,
         i.quantity * i.unit_amount, _billing.to_minor(i.quantity * i.unit_amount, c.exponent),
         null, null, null, null, null, i.description, null)::_billing.rated_line
       from public.invoice_items i join public.currencies c on c.code = i.currency

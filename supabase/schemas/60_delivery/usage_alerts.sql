@@ -29,7 +29,8 @@ returns table (names text, message text, client_id uuid)
 language sql stable set search_path = pg_catalog, pg_temp as $$
   with missing as (
     select q.client_id, q.model, c.name, max(q.rows) as rows,
-      _billing.first_few(array_agg(distinct q.metric)) as metrics
+      _billing.first_few(array_agg(distinct
+        _billing.named_usage(q.metric, q.rate_class))) as metrics
     from billing.quarantine q join public.clients c on c.id = q.client_id
     where q.reason = 'unpriced_usage' group by q.client_id, q.model, c.name
   )

@@ -38,7 +38,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
     and r.usage_day < least(until_day, v.ends_on)
   cross join lateral (
     select s.event_name from public.stripe_meters s
-    where s.client_id = r.client_id and s.metric = r.metric
+    where s.client_id = r.client_id and s.metric = r.metric and s.rate_class = r.rate_class
       and (s.model is null or s.model = r.model)
       and s.effective_from <= r.usage_day and r.usage_day < s.effective_until
     order by s.model nulls last limit 1

@@ -29,7 +29,7 @@ begin
   ), days as materialized (
     select u.usage_day, sum(u.quantity * l.amount_minor / nullif(l.quantity, 0)) as amount
     from public.usage_records u
-    join lines l on l.model = u.model and l.metric = u.metric
+    join lines l on l.model = u.model and l.metric = u.metric and l.rate_class = u.rate_class
       and l.service_start <= u.usage_day and u.usage_day < l.service_end
       and (l.agent is null or l.agent = u.agent)
     where u.client_id = target.client_id
@@ -45,6 +45,7 @@ begin
         and (terms.gaps is null or not u.usage_day <@ terms.gaps)
         and not exists (select from billing.unbilled_metrics n where n.metric = u.metric)
         and not exists (select from lines l where l.model = u.model and l.metric = u.metric
+          and l.rate_class = u.rate_class
           and l.service_start <= u.usage_day and u.usage_day < l.service_end)
     )) as targets
   ), sums as (
@@ -71,8 +72,8 @@ begin
       'day', d.usage_day, 'amount_minor', round(d.amount)) order by d.usage_day), '[]')
       from days d where d.amount is not null),
     'unpriced', (select coalesce(jsonb_agg(jsonb_build_object('model', u.model,
-      'metric', u.metric, 'quantity', trim_scale(u.quantity)::text)
-      order by u.model, u.metric), '[]')
+      'metric', u.metric, 'rate_class', u.rate_class, 'quantity', trim_scale(u.quantity)::text)
+      order by u.model, u.metric, u.rate_class), '[]')
       from unrated r cross join lateral _billing.unpriced_usage(r.targets) u
       where r.targets <> '{}'),
     'counted_at', (select w.moved_at from billing.usage_watermark w)) into content

@@ -40,6 +40,7 @@ export interface DemoPrice {
   readonly model?: string;
   readonly family?: string;
   readonly metric: string;
+  readonly rate_class?: string;
   readonly currency?: string;
   readonly pricing_model?: "per_unit" | "package" | "graduated" | "volume";
   readonly unit_amount?: string;
@@ -50,7 +51,7 @@ export interface DemoPrice {
     readonly flat_amount?: string;
   }[];
   readonly free_units?: string;
-  readonly batch_multiplier?: string;
+  readonly class_multipliers?: Readonly<Record<string, string>>;
   readonly effective_from?: string;
   readonly effective_until?: string;
 }

@@ -11,11 +11,12 @@ begin
   note_id := _billing.write_credit_note(_billing.get_invoice(invoice_id),
     _billing.taken_credit(invoice_id), 'Usage of ' || label || ' corrected', false, as_of);
   insert into public.credit_note_lines (credit_note_id, section_start, rating_key, kind, model,
-    metric, agent, price_id, service_start, service_end, quantity, unit_amount, per_units,
-    pricing_model, tiers, precise_amount, amount_minor, tax_name, tax_rate_percent,
+    metric, rate_class, agent, price_id, service_start, service_end, quantity, unit_amount,
+    per_units, pricing_model, tiers, precise_amount, amount_minor, tax_name, tax_rate_percent,
     tax_behavior, tax_base_minor, tax_note, description, detail)
   select note_id, (r.line).section_start, r.rating_key, r.kind, (r.line).model, (r.line).metric,
-    (r.line).agent, (r.line).price_id, (r.line).service_start, (r.line).service_end,
+    (r.line).rate_class, (r.line).agent, (r.line).price_id, (r.line).service_start,
+    (r.line).service_end,
     case when (r.line).quantity is not null then p.quantity end, (r.line).unit_amount,
     (r.line).per_units, (r.line).pricing_model, (r.line).tiers, p.precise_amount, p.amount_minor,
     (r.line).tax_name, (r.line).tax_rate_percent, (r.line).tax_behavior,

@@ -11,7 +11,7 @@ set enable_seqscan = off set enable_nestloop = off set enable_mergejoin = off as
     from public.invoices i where i.id = any (invoice_ids) and i.kind = 'period'
   ), usage as materialized (
     -- Reached by index, invoice by invoice, as in usage_of_targets.
-    select w.id, r.agent, r.usage_day, r.model, r.metric, r.quantity
+    select w.id, r.agent, r.usage_day, r.model, r.metric, r.rate_class, r.quantity
     from wanted w
     cross join lateral (
       select * from public.usage_records u where u.client_id = w.client_id
@@ -19,14 +19,15 @@ set enable_seqscan = off set enable_nestloop = off set enable_mergejoin = off as
       offset 0
     ) r
   ), line as materialized (
-    select l.id, l.invoice_id, l.model, l.metric, l.agent, l.service_start, l.service_end,
-      l.quantity, l.amount_minor
+    select l.id, l.invoice_id, l.model, l.metric, l.rate_class, l.agent, l.service_start,
+      l.service_end, l.quantity, l.amount_minor
     from public.invoice_lines l
     where l.invoice_id = any (invoice_ids) and l.kind = 'usage' and not l.is_late
   )
   select u.id, u.agent, u.usage_day, u.metric, u.quantity, l.id, l.quantity, l.amount_minor
   from usage u
   left join line l on l.invoice_id = u.id and l.model = u.model and l.metric = u.metric
+    and l.rate_class = u.rate_class
     and l.service_start <= u.usage_day and u.usage_day < l.service_end
     and (l.agent is null or l.agent = u.agent);
 $$;

@@ -12,11 +12,11 @@ begin
   create temporary table draft_lines of _billing.rated_line on commit drop;
   insert into pg_temp.draft_lines select * from _billing.rate_periods(targets, true);
   return array(
-    select (l.client_id, l.section_start, l.model, l.metric, l.quantity, null, null, null)
-      ::_billing.rating_finding
+    select (l.client_id, l.section_start, l.model, l.metric, l.rate_class, l.quantity, null,
+      null, null)::_billing.rating_finding
     from pg_temp.draft_lines l where l.kind = 'unpriced'
     union all
-    select (l.client_id, l.section_start, null, null, null,
+    select (l.client_id, l.section_start, null, null, null, null,
       sum(l.amount_minor) filter (where l.tax_behavior is null or l.tax_behavior = 'exclusive'),
       sum(abs(l.amount_minor)), bool_or(l.kind = 'one_off'))::_billing.rating_finding
     from pg_temp.draft_lines l where l.kind <> 'unpriced'
@@ -80,18 +80,20 @@ begin
   perform _billing.free_late_lines(due, late);
   drafted := _billing.write_draft_headers(due || late);
   insert into public.invoice_lines (invoice_id, position, kind, section_start, section_end,
-    rating_key, is_late, model, metric, agent, price_id, service_start, service_end, quantity,
-    unit_amount, per_units, pricing_model, tiers, precise_amount, amount_minor, tax_name,
+    rating_key, is_late, model, metric, rate_class, agent, price_id, service_start, service_end,
+    quantity, unit_amount, per_units, pricing_model, tiers, precise_amount, amount_minor, tax_name,
     tax_rate_percent, tax_behavior, tax_base_minor, tax_note, description, detail)
   select s.invoice_id, row_number() over (partition by s.invoice_id order by
       array_position('{usage,minimum,one_off,discount,tax}', x.kind),
       s.is_late, x.section_start, x.model is null, x.detail,
-      array_position('{input_tokens,output_tokens}', x.metric), x.metric,
+      case when x.rate_class = 'standard'
+        then array_position('{input_tokens,output_tokens}', x.metric) end,
+      concat_ws('_', nullif(x.rate_class, 'standard'), x.metric),
       x.service_start, x.agent, x.rating_key),
-    x.kind, x.section_start, x.section_end, x.rating_key, s.is_late, x.model, x.metric, x.agent,
-    x.price_id, x.service_start, x.service_end, x.quantity, x.unit_amount, x.per_units,
-    x.pricing_model, x.tiers, x.precise_amount, x.amount_minor, x.tax_name, x.tax_rate_percent,
-    x.tax_behavior, x.tax_base_minor, x.tax_note, x.description, x.detail
+    x.kind, x.section_start, x.section_end, x.rating_key, s.is_late, x.model, x.metric,
+    x.rate_class, x.agent, x.price_id, x.service_start, x.service_end, x.quantity,
+    x.unit_amount, x.per_units, x.pricing_model, x.tiers, x.precise_amount, x.amount_minor,
+    x.tax_name, x.tax_rate_percent, x.tax_behavior, x.tax_base_minor, x.tax_note, x.description, x.detail
   from pg_temp.draft_lines x
   join pg_temp.draft_sections s
     on s.client_id = x.client_id and s.section_start = x.section_start

@@ -5,10 +5,11 @@ create table billing.monthly_usage (
   month date not null,
   model text not null,
   metric text not null,
+  rate_class text not null,
   agent text not null,
   quantity numeric not null,
   provider_cost numeric not null,
-  primary key (client_id, month, model, metric, agent)
+  primary key (client_id, month, model, metric, rate_class, agent)
 ) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02,
   autovacuum_analyze_scale_factor = 0.02);
 comment on table billing.monthly_usage is
@@ -32,7 +33,8 @@ returns void language sql set search_path = pg_catalog, pg_temp set jit = off as
     union
     select m.client_id, m.month from billing.monthly_usage m where everything
   ), summed as materialized (
-    select c.client_id, c.month, r.model, r.metric, r.agent, sum(r.quantity) as quantity,
+    select c.client_id, c.month, r.model, r.metric, r.rate_class, r.agent,
+      sum(r.quantity) as quantity,
       sum(r.provider_cost) as provider_cost
     from changed c
     cross join lateral (
@@ -41,19 +43,19 @@ returns void language sql set search_path = pg_catalog, pg_temp set jit = off as
         and u.usage_day < (c.month + interval '1 month')::date
       offset 0
     ) r
-    group by c.client_id, c.month, r.model, r.metric, r.agent
+    group by c.client_id, c.month, r.model, r.metric, r.rate_class, r.agent
   ), gone as (
     delete from billing.monthly_usage m
     using changed c
     where m.client_id = c.client_id and m.month = c.month and not exists (
-      select from summed s where (s.client_id, s.month, s.model, s.metric, s.agent)
-        = (m.client_id, m.month, m.model, m.metric, m.agent))
+      select from summed s where (s.client_id, s.month, s.model, s.metric, s.rate_class, s.agent)
+        = (m.client_id, m.month, m.model, m.metric, m.rate_class, m.agent))
   )
   insert into billing.monthly_usage as m
-    (client_id, month, model, metric, agent, quantity, provider_cost)
-  select s.client_id, s.month, s.model, s.metric, s.agent, s.quantity, s.provider_cost
+    (client_id, month, model, metric, rate_class, agent, quantity, provider_cost)
+  select s.client_id, s.month, s.model, s.metric, s.rate_class, s.agent, s.quantity, s.provider_cost
   from summed s
-  on conflict (client_id, month, model, metric, agent) do update set
+  on conflict (client_id, month, model, metric, rate_class, agent) do update set
     quantity = excluded.quantity, provider_cost = excluded.provider_cost
   where (m.quantity, m.provider_cost) is distinct from (excluded.quantity, excluded.provider_cost);
 $$;
@@ -61,21 +63,21 @@ comment on function _billing.refresh_monthly_usage is
   'Sums anew the months of clients whose usage has changed, or all of them.';
 
 create view billing.client_monthly_usage with (security_invoker = true) as
-select m.client_id, c.name as client, m.month, m.metric, sum(m.quantity) as quantity,
-  sum(m.provider_cost) as provider_cost
+select m.client_id, c.name as client, m.month, m.metric, m.rate_class,
+  sum(m.quantity) as quantity, sum(m.provider_cost) as provider_cost
 from billing.monthly_usage m join public.clients c on c.id = m.client_id
-group by m.client_id, c.name, m.month, m.metric;
+group by m.client_id, c.name, m.month, m.metric, m.rate_class;
 comment on view billing.client_monthly_usage is
-  'Usage and provider cost (USD) per client, month and metric.';
+  'Usage and provider cost (USD) per client, month, metric and class.';
 revoke all on billing.client_monthly_usage from public;
 grant select on billing.client_monthly_usage to service_role;
 
 create view billing.agent_model_usage with (security_invoker = true) as
-select m.agent, m.model, m.month, m.metric, sum(m.quantity) as quantity,
+select m.agent, m.model, m.month, m.metric, m.rate_class, sum(m.quantity) as quantity,
   sum(m.provider_cost) as provider_cost, count(distinct m.client_id) as clients
 from billing.monthly_usage m
-group by m.agent, m.model, m.month, m.metric;
+group by m.agent, m.model, m.month, m.metric, m.rate_class;
 comment on view billing.agent_model_usage is
-  'Usage and provider cost (USD) per agent, model, month and metric.';
+  'Usage and provider cost (USD) per agent, model, month, metric and class.';
 revoke all on billing.agent_model_usage from public;
 grant select on billing.agent_model_usage to service_role;

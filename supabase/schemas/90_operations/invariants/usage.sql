@@ -2,7 +2,8 @@
 create function _billing.check_usage(days daterange)
 returns table (invariant text, subject text, detail text)
 language sql stable set search_path = pg_catalog, pg_temp as $$
-  select 'records_equal_logs', concat_ws('/', d.client_id, d.usage_day, d.model, d.metric, d.agent),
+  select 'records_equal_logs', concat_ws('/', d.client_id, d.usage_day, d.model,
+      d.metric, nullif(d.rate_class, 'standard'), d.agent),
     format('logged %s, recorded %s', d.logged, d.recorded)
   from billing.usage_discrepancies(days) d
   where not _billing.is_being_rebuilt(d.client_id, d.usage_day, d.usage_day + 1)

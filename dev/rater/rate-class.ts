@@ -1,0 +1,44 @@
+import { compare, type Fraction, negate, parseDecimal, ZERO } from "./fraction.ts";
+import { type ExactJson, isNumber, isObject, member, parseExactJson } from "./json.ts";
+import type { LogRow, World } from "./world.ts";
+
+/** The rate class of a call, given all of its input. */
+export type RateClassifier = (log: LogRow, wholeInput: Fraction) => string;
+
+/** The class of a call for which no condition holds, and of all that are no tokens. */
+export const STANDARD = "standard";
+
+/** A call is of the class of the first condition that holds for it. */
+export function rateClassifier(world: World): RateClassifier {
+  const conditions = world.rate_classes.toSorted((a, b) => a.place - b.place)
+    .map((condition) => ({ ...condition, wanted: parseExactJson(condition.metadata) }));
+  const thresholds = new Map(
+    world.models.map(({ id, long_context_above }) => [id, long_context_above ?? undefined]),
+  );
+  return (log, wholeInput) => {
+    const threshold = thresholds.get(log.model);
+    // A row that takes another back is of the class of the other.
+    const size = compare(wholeInput, ZERO) < 0 ? negate(wholeInput) : wholeInput;
+    const isLong = threshold !== undefined && compare(size, parseDecimal(threshold)) > 0;
+    const metadata = parseExactJson(log.metadata);
+    return conditions.find(({ is_long, wanted }) =>
+      (isLong || !is_long) && asksOf(wanted, metadata)
+    )?.rate_class ?? STANDARD;
+  };
+}
+
+function asksOf(wanted: ExactJson, metadata: ExactJson): boolean {
+  return isObject(wanted) && wanted.size === 0 || contains(metadata, wanted);
+}
+
+/** Whether JSON has all that is wanted, objects within objects. */
+function contains(has: ExactJson, wanted: ExactJson): boolean {
+  if (isObject(wanted)) {
+    return isObject(has) && [...wanted].every(([key, value]) => {
+      const own = member(has, key);
+      return own !== undefined && contains(own, value);
+    });
+  }
+  if (isNumber(wanted)) return isNumber(has) && has.decimal === wanted.decimal;
+  return has === wanted;
+}
