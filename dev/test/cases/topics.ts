@@ -9,6 +9,7 @@ import { money } from "./money.ts";
 import { prices } from "./prices.ts";
 import { runs } from "./runs.ts";
 import { selection } from "./selection.ts";
+import { service } from "./service.ts";
 import { settled } from "./settled.ts";
 import { tax } from "./tax.ts";
 import { tierEdges } from "./tiers.ts";
@@ -23,6 +24,7 @@ export const topics: Record<string, readonly Case[]> = {
   "which price": selection,
   tokens,
   calendar,
+  service,
   minimum,
   money,
   tax,

@@ -20,7 +20,8 @@ begin
     perform billing.repair_run(run);
     tries := 0;
     loop
-      if billing.settle_batch(run) = 0 then
+      -- Large batches: nobody is let go between them, and each has a fixed cost.
+      if billing.settle_batch(run, 500) = 0 then
         -- Others hold what is left: a payment, a draft that is being finalized.
         exit when tries = 50 or not exists (
           select from billing.run_clients c where c.run_id = run and c.state = 'waiting');
