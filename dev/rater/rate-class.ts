@@ -19,7 +19,10 @@ export function rateClassifier(world: World): RateClassifier {
     const threshold = thresholds.get(log.model);
     // A row that takes another back is of the class of the other.
     const size = compare(wholeInput, ZERO) < 0 ? negate(wholeInput) : wholeInput;
-    const isLong = threshold !== undefined && compare(size, parseDecimal(threshold)) > 0;
+    // How long each call of a window was, its sum does not tell.
+    const isOneCall = log.calls === "1" || log.calls === "-1";
+    const isLong = isOneCall && threshold !== undefined &&
+      compare(size, parseDecimal(threshold)) > 0;
     const metadata = parseExactJson(log.metadata);
     return conditions.find(({ is_long, wanted }) =>
       (isLong || !is_long) && asksOf(wanted, metadata)

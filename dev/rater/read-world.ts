@@ -38,7 +38,8 @@ export async function readWorld(sql: Sql): Promise<World> {
       select place, rate_class, metadata::text, is_long from billing.rate_class_conditions`,
     logs: await sql`
       select id, agent, model, input_tokens::text, output_tokens::text, web_searches::text,
-        other_features::text, metadata::text, timestamp::text, client_id, corrects_id
+        other_features::text, metadata::text, timestamp::text, client_id, corrects_id,
+        calls::text
       from public.agent_usage_logs`,
   });
 }

@@ -143,7 +143,7 @@ function unitsOf(
   if (features.length > MOST_FEATURES) return { reason: "too_many_features" };
   const others: Units = [
     ["web_searches", whole(BigInt(log.web_searches))],
-    ["requests", whole(callsOf(log))],
+    ["requests", whole(BigInt(log.calls))],
   ];
   const rateClass = classOf(log, tokens.wholeInput);
   const units: ClassedUnits = [
@@ -151,12 +151,6 @@ function unitsOf(
     ...[...others, ...features].map(([metric, quantity]) => [metric, STANDARD, quantity] as const),
   ];
   return { ...attribution, units };
-}
-
-/** A correction is no call; one that retracts its call takes it back. */
-function callsOf({ corrects_id, metadata }: LogRow): number {
-  if (corrects_id === null) return 1;
-  return member(parseExactJson(metadata), "retracts") === true ? -1 : 0;
 }
 
 /**

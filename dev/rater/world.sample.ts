@@ -114,6 +114,7 @@ export function sampleLog(parts: Partial<LogRow> = {}): LogRow {
     timestamp: "2026-06-10 12:00:00+00",
     client_id: CLIENT,
     corrects_id: null,
+    calls: "1",
     ...parts,
   };
 }

@@ -105,6 +105,8 @@ export const logRow = z.object({
   timestamp: instant,
   client_id: z.string().nullable(),
   corrects_id: z.string().nullable(),
+  /** How many calls the row stands for; below zero where it takes them back. */
+  calls: integer,
 });
 
 export const worldSchema = z.object({

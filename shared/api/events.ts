@@ -7,6 +7,9 @@ export const MAX_EVENTS = 1000;
 /** Keys of `other_features` of one event at most: each is a key of usage. */
 export const MAX_FEATURES = 50;
 
+/** Calls that one event may stand for. */
+export const MAX_CALLS = 1_000_000_000;
+
 const count = z.int().min(0);
 /** USD as the table keeps it: numeric(10, 6). */
 const cost = z.number().gt(-10_000).lt(10_000);
@@ -59,7 +62,7 @@ const Metadata = JsonObject.superRefine((metadata, context) => {
 });
 
 /**
- * One model call as agents log it: the columns of `agent_usage_logs` that a writer may set. `id`
+ * One model call as agents log it, or calls of a window that their writer has summed: the columns of `agent_usage_logs` that a writer may set. `id`
  * makes a retry safe. Usage events correct nothing: that is an operator's act, in SQL.
  */
 export const UsageEvent = z.strictObject({
@@ -78,6 +81,8 @@ export const UsageEvent = z.strictObject({
   metadata: Metadata.default({}),
   timestamp: Timestamp.optional(),
   client_id: Id.nullable().optional(),
+  /** Calls that the event stands for: its counts and costs are their sums. */
+  calls: z.int().min(1).max(MAX_CALLS).default(1),
 }).superRefine((event, context) => {
   const refuse = (path: string[], value: number) => {
     if (!count.safeParse(value).success && value < 0) {

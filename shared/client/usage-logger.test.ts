@@ -129,3 +129,16 @@ Deno.test("ids are version 7 and follow time", () => {
   assert.deepEqual([...ids].sort(), ids);
   for (const id of ids) assert(z.uuidv7().safeParse(id).success, id);
 });
+
+Deno.test("with a window calls go as sums, when it ends, is flushed or the logger is closed", async () => {
+  const { logger, batches, timers } = world({ window: { milliseconds: 60_000 } });
+  for (let call = 0; call < 500; call++) assert(logger.log(CALL));
+  assert.deepEqual(timers.map(({ wait }) => wait), [60_000]);
+  timers[0]?.fire();
+  assert.equal(await logger.flush(), 0);
+  assert.deepEqual(batches, [1]);
+  logger.log(CALL);
+  logger.log({ ...CALL, agent: "CODER" });
+  assert.equal(await logger.close(), 0);
+  assert.deepEqual(batches, [1, 2]);
+});

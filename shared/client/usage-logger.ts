@@ -3,6 +3,7 @@ import { type Counting, MAX_EVENTS, type UsageEvent } from "../api/events.ts";
 import { ingestUsage } from "../api/events.ts";
 import type { Problem } from "../errors.ts";
 import type { BillingClient } from "./billing-client.ts";
+import { callWindows, type WindowOptions } from "./call-windows.ts";
 
 /** One model call, as the logger takes it: id and time are filled in. */
 export type LoggedCall = z.input<typeof UsageEvent>;
@@ -30,6 +31,11 @@ export interface LoggerOptions extends LoggerReports {
    * given, each call counts as the provider of its model.
    */
   readonly counting?: z.infer<typeof Counting>;
+  /**
+   * For agents that make many small calls: calls of a window that differ in nothing that is billed
+   * are sent as one row, with their number. Unless given, each call is a row.
+   */
+  readonly window?: WindowOptions;
 }
 
 /** What the logger is given from outside. */
@@ -64,6 +70,8 @@ export function usageLogger(ports: LoggerPorts, options: LoggerOptions = {}): Us
   let callOff: (() => void) | null = null;
   let failures = 0;
   let closed = false;
+  const windows = options.window === undefined ? undefined : callWindows(options.window);
+  let closing: (() => void) | null = null;
 
   const schedule = (milliseconds: number) => {
     callOff ??= ports.after(milliseconds, () => {
@@ -105,26 +113,42 @@ export function usageLogger(ports: LoggerPorts, options: LoggerOptions = {}): Us
     }
     return waiting.length;
   };
+  const queue = (calls: readonly LoggedCall[], at: Date) => {
+    if (calls.length === 0) return;
+    for (const call of calls) {
+      waiting.push({ id: timeOrderedId(at), timestamp: at.toISOString(), ...call });
+    }
+    if (waiting.length >= batchSize && failures === 0) void flush();
+    else schedule(flushEvery);
+  };
+  const closeWindows = () => {
+    closing?.();
+    closing = null;
+    queue(windows?.close() ?? [], ports.now());
+  };
   return {
     log: (call) => {
-      if (closed || waiting.length >= maxBuffered) {
+      if (closed || waiting.length + (windows?.size ?? 0) >= maxBuffered) {
         options.onDropped?.(call);
         return false;
       }
       const at = ports.now();
-      waiting.push({
-        id: timeOrderedId(at),
-        timestamp: at.toISOString(),
-        ...call,
-        ...counting === undefined ? {} : { metadata: { counting, ...call.metadata } },
-      });
-      if (waiting.length >= batchSize && failures === 0) void flush();
-      else schedule(flushEvery);
+      const told = counting === undefined
+        ? call
+        : { ...call, metadata: { counting, ...call.metadata } };
+      queue(windows?.add(told, at) ?? [told], at);
+      if (windows !== undefined && windows.size > 0) {
+        closing ??= ports.after(options.window?.milliseconds ?? 0, closeWindows);
+      }
       return true;
     },
-    flush,
+    flush: () => {
+      closeWindows();
+      return flush();
+    },
     close: async (attempts = 3) => {
       closed = true;
+      closeWindows();
       callOff?.();
       for (let attempt = 0; attempt < attempts && waiting.length > 0; attempt++) await flush();
       return waiting.length;

@@ -77,11 +77,11 @@ insert into public.clients (id, name, started_on)
 values ('00000000-0000-4000-8000-000000000019', 'Other Ltd', '2026-06-01');
 create function pg_temp.insert(changed jsonb) returns void language sql as $$
   insert into public.agent_usage_logs (agent, model, input_tokens, web_searches, other_features,
-    metadata, client_id, "timestamp", corrects_id)
+    metadata, client_id, "timestamp", corrects_id, calls)
   select r.agent, r.model, r.input_tokens, r.web_searches, r.other_features, r.metadata,
-    r.client_id, r."timestamp", r.corrects_id
-  from public.agent_usage_logs l cross join lateral jsonb_populate_record(l, '{"input_tokens": -10,
-    "web_searches": -1, "other_features": {"images": -2}, "metadata": {"cache_read_tokens": -4,
+    r.client_id, r."timestamp", r.corrects_id, r.calls
+  from public.agent_usage_logs l cross join lateral jsonb_populate_record(l, '{"calls": -1,
+    "input_tokens": -10, "web_searches": -1, "other_features": {"images": -2}, "metadata": {"cache_read_tokens": -4,
       "negates": "00000000-0000-4000-8000-000000001802", "reason": "by hand"},
     "corrects_id": "00000000-0000-4000-8000-000000001802"}' || changed) r
   where l.id = '00000000-0000-4000-8000-000000001802';

@@ -69,7 +69,8 @@ export const TABLES: Readonly<Record<string, TableAccess>> = {
 
 /** Columns that service_role may insert where it may not insert all of them. */
 export const INSERTED_COLUMNS: Readonly<Record<string, string>> = {
-  agent_usage_logs: "agent,client_id,created_at,endpoint,feature_cost,id,input_cost,input_tokens," +
+  agent_usage_logs:
+    "agent,calls,client_id,created_at,endpoint,feature_cost,id,input_cost,input_tokens," +
     "metadata,model,other_features,output_cost,output_tokens,timestamp,total_cost,web_searches",
 };
 
@@ -78,7 +79,8 @@ export const INSERTED_COLUMNS: Readonly<Record<string, string>> = {
  * the clients of their key, and nothing else.
  */
 export const SIGNED_AGENT: Readonly<Record<string, string>> = {
-  agent_usage_logs: "agent,client_id,endpoint,feature_cost,id,input_cost,input_tokens,metadata," +
+  agent_usage_logs:
+    "agent,calls,client_id,endpoint,feature_cost,id,input_cost,input_tokens,metadata," +
     "model,other_features,output_cost,output_tokens,timestamp,total_cost,web_searches",
 };
 

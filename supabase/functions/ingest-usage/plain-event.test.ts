@@ -64,6 +64,7 @@ const event = fc.record({
   input_tokens: count,
   output_tokens: count,
   web_searches: count,
+  calls: count,
   other_features: anything,
   input_cost: cost,
   output_cost: cost,

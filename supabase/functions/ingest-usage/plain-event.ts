@@ -1,4 +1,4 @@
-import { isFeatureName, MAX_FEATURES, UsageEvent } from "../../../shared/api/events.ts";
+import { isFeatureName, MAX_CALLS, MAX_FEATURES, UsageEvent } from "../../../shared/api/events.ts";
 import { isStorable } from "../../../shared/api/fields.ts";
 
 /**
@@ -45,6 +45,7 @@ const RULES = new Map<string, (value: unknown) => boolean>([
   ["output_cost", cost],
   ["feature_cost", cost],
   ["total_cost", cost],
+  ["calls", (value) => count(value) && value !== 0 && Number(value) <= MAX_CALLS],
   ["metadata", isMetadata],
   [
     "timestamp",

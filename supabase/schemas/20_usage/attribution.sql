@@ -35,7 +35,7 @@ select
   -- Condition by condition, as they are stored; sum_logs has them compiled.
   coalesce((select k.rate_class from billing.rate_class_conditions k
     where (k.metadata = '{}' or l.metadata @> k.metadata)
-      and (not k.is_long or abs(l.input_tokens
+      and (not k.is_long or abs(l.calls) = 1 and abs(l.input_tokens
         + case when t.reading_within then 0 else t.cache_read end
         + case when t.writing_within then 0 else t.cache_write end) > m.long_context_above)
     order by k.place limit 1), 'standard') as rate_class,
@@ -46,9 +46,7 @@ select
   t.counting is null and p.id is null
     and coalesce(t.cache_read <> 0 or t.cache_write <> 0 or t.reasoning <> 0, false) as is_unmapped,
   l.web_searches,
-  -- A correction is no call of its own; one that retracts its call takes the call back too.
-  case when l.corrects_id is null then 1
-    when l.metadata @> '{"retracts": true}' then -1 else 0 end as requests,
+  l.calls as requests,
   c.claim
 from public.agent_usage_logs l
 -- `offset 0`: computed once per row. Without it the planner writes these expressions out wherever

@@ -28,7 +28,7 @@ comment on function _billing.is_uncountable is
 create function _billing.mirrored_log(log public.agent_usage_logs)
 returns public.agent_usage_logs language sql stable set search_path = pg_catalog, pg_temp as $$
   select jsonb_populate_record(log, jsonb_build_object(
-    'input_tokens', -log.input_tokens, 'output_tokens', -log.output_tokens,
+    'calls', -log.calls, 'input_tokens', -log.input_tokens, 'output_tokens', -log.output_tokens,
     'web_searches', -log.web_searches, 'input_cost', -log.input_cost,
     'output_cost', -log.output_cost, 'feature_cost', -log.feature_cost,
     'total_cost', -log.total_cost,
@@ -80,13 +80,13 @@ create function _billing.negate_log(log_id uuid, standing public.agent_usage_log
 returns uuid language sql set search_path = pg_catalog, pg_temp as $$
   insert into public.agent_usage_logs (agent, endpoint, model, input_tokens, output_tokens,
     web_searches, other_features, input_cost, output_cost, feature_cost, total_cost, metadata,
-    "timestamp", client_id, corrects_id)
+    "timestamp", client_id, corrects_id, calls)
   select m.agent, m.endpoint, m.model, m.input_tokens, m.output_tokens, m.web_searches,
     m.other_features, m.input_cost, m.output_cost, m.feature_cost, m.total_cost,
     m.metadata || jsonb_build_object('negates', standing.id, 'reason', reason,
         'corrected_by', billing.actor())
       || case when retracts then '{"retracts": true}'::jsonb else '{}' end,
-    m."timestamp", m.client_id, log_id
+    m."timestamp", m.client_id, log_id, m.calls
   from (select where not _billing.is_uncountable(standing) offset 0) countable
   cross join lateral _billing.mirrored_log(standing) m
   returning id;

@@ -39,9 +39,9 @@ begin
       then format('row %s has been corrected already', named.id) end;
   if wrong is null and negates then
     mirrored := case when not _billing.is_uncountable(named) then _billing.mirrored_log(named) end;
-    if mirrored.id is null or (new.input_tokens, new.output_tokens, new.web_searches,
+    if mirrored.id is null or (new.calls, new.input_tokens, new.output_tokens, new.web_searches,
         new.other_features, new.input_cost, new.output_cost, new.feature_cost, new.total_cost,
-        _billing.own_metadata(new.metadata)) is distinct from (mirrored.input_tokens,
+        _billing.own_metadata(new.metadata)) is distinct from (mirrored.calls, mirrored.input_tokens,
         mirrored.output_tokens, mirrored.web_searches, mirrored.other_features,
         mirrored.input_cost, mirrored.output_cost, mirrored.feature_cost, mirrored.total_cost,
         mirrored.metadata) then
@@ -50,7 +50,7 @@ begin
     end if;
   elsif wrong is null then
     wrong := case
-      when least(new.input_tokens, new.output_tokens, new.web_searches) < 0
+      when least(new.calls - 1, new.input_tokens, new.output_tokens, new.web_searches) < 0
         or new.other_features @? '$.* ? (@ < 0)'
         or exists (select
           from unnest('{cache_read_tokens,cache_write_tokens,reasoning_tokens}'::text[]) k

@@ -7,7 +7,7 @@ create function billing.correct_log(log_id uuid, corrected jsonb, reason text)
 returns uuid language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: callers may ask for a correction; logs are written by agents and by this.
 declare
-  counts constant text[] := '{input_tokens,output_tokens,web_searches,input_cost,output_cost,
+  counts constant text[] := '{calls,input_tokens,output_tokens,web_searches,input_cost,output_cost,
     feature_cost,total_cost,other_features,cache_read_tokens,cache_write_tokens,
     reasoning_tokens}'::text[];
   -- What stands in metadata; counting says what the others are part of.
@@ -50,13 +50,13 @@ begin
   perform _billing.dismiss_uncountable(standing, reason);
   insert into public.agent_usage_logs (agent, endpoint, model, input_tokens, output_tokens,
     web_searches, other_features, input_cost, output_cost, feature_cost, total_cost, metadata,
-    "timestamp", client_id, corrects_id)
+    "timestamp", client_id, corrects_id, calls)
   select restated.agent, restated.endpoint, restated.model, restated.input_tokens,
     restated.output_tokens, restated.web_searches, restated.other_features, restated.input_cost,
     restated.output_cost, restated.feature_cost, restated.total_cost,
     _billing.own_metadata(restated.metadata) || jsonb_build_object('restates', standing.id,
       'reason', reason, 'corrected_by', billing.actor()),
-    restated."timestamp", restated.client_id, log_id
+    restated."timestamp", restated.client_id, log_id, restated.calls
   returning id into restated.id;
   return restated.id;
 end $$;

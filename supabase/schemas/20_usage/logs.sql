@@ -20,6 +20,8 @@ create table public.agent_usage_logs (
   client_id uuid default (
     nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'billing_client')::uuid,
   corrects_id uuid,
+  -- A row may stand for the calls of a window (a minute, an hour) that its writer has summed.
+  calls bigint not null default 1,
   seq bigint generated always as identity,
   stored_by xid8 generated always as (billing.storing_transaction()) stored,
   -- One comparison while all is well; which column it was is found out when it is not.
@@ -28,6 +30,8 @@ create table public.agent_usage_logs (
     or case when input_tokens < 0 then billing.refuse_negative('input_tokens', input_tokens)
       when output_tokens < 0 then billing.refuse_negative('output_tokens', output_tokens)
       else billing.refuse_negative('web_searches', web_searches) end),
+  constraint agent_usage_logs_calls_in_range check (
+    abs(calls) <= 1000000000 and (calls >= 1 or corrects_id is not null)),
   -- NaN sorts above every number.
   constraint agent_usage_logs_costs_numbers check (
     greatest(input_cost, output_cost, feature_cost, total_cost) <> 'NaN'
@@ -83,7 +87,7 @@ revoke all on public.agent_usage_logs from anon, authenticated, service_role;
 grant select on public.agent_usage_logs to service_role;
 grant insert (id, agent, endpoint, model, input_tokens, output_tokens, web_searches,
   other_features, input_cost, output_cost, feature_cost, total_cost, metadata, "timestamp",
-  created_at, client_id)
+  created_at, client_id, calls)
   on public.agent_usage_logs to service_role;
 grant select on public.agent_usage_logs to authenticated;
 

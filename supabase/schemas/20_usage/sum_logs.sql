@@ -57,8 +57,7 @@ begin
       case when l.other_features <> '{}' then l.other_features::text end as features,
       l.input_tokens, l.output_tokens, l.web_searches, l.input_cost, l.output_cost, l.total_cost,
       l.metadata, _billing.rate_class_code(l.metadata, false) as class,
-      case when l.corrects_id is null then 1
-        when l.metadata @> '{"retracts": true}' then -1 else 0 end as requests,
+      l.calls,
       billing.counting_of(l.metadata) as counting,
       _billing.token_count(l.metadata, 'cache_read_tokens') as cache_read,
       _billing.token_count(l.metadata, 'cache_write_tokens') as cache_write,
@@ -77,7 +76,7 @@ begin
   ), owned as not materialized (
     select coalesce(o.client_id, d.client_id) as client_id, l.agent, l.model, l.features,
       -- What rows of a group have in common besides: one number, because each row is grouped by it.
-      one_class * case when least_long is not null and abs(l.input_tokens)
+      one_class * case when least_long is not null and abs(l.calls) = 1 and abs(l.input_tokens)
             + abs(coalesce(l.cache_read, 0)) + abs(coalesce(l.cache_write, 0)) > least_long
           and abs(l.input_tokens
             + case when billing.is_within(l.cache_read, l.counting, l.model = any (reading_within))
@@ -89,7 +88,7 @@ begin
         + case l.counting when 'inclusive' then inclusive when 'exclusive' then exclusive else 0 end
         + case when (l.cache_read <> 0 or l.cache_write <> 0 or l.reasoning <> 0)
           and l.counting is null and l.model <> all (mapped) then unmapped else 0 end as kind,
-      l.input_tokens, l.output_tokens, l.web_searches, l.total_cost, l.requests,
+      l.input_tokens, l.output_tokens, l.web_searches, l.total_cost, l.calls,
       case when l."timestamp" >= kept_from and l."timestamp" < '2200-01-01 00:00+00'
         then greatest(coalesce(o.effective_from, d.effective_from),
           (l."timestamp" at time zone coalesce(o.time_zone, d.time_zone, 'UTC'))::date)
@@ -149,7 +148,7 @@ begin
   ), sums as materialized (
     -- Features by their text: equal numbers of other lengths (1, 1.000…) are judged by themselves.
     select l.client_id, l.reason, l.usage_day, l.model, l.agent, l.kind, l.features,
-      count(*) as logs, sum(l.requests) as requests, sum(l.total_cost) as total_cost,
+      count(*) as logs, sum(l.calls) as calls, sum(l.total_cost) as total_cost,
       sum(l.input_tokens) as input, count(l.input_cost) as input_logs,
       sum(l.input_cost) as input_cost,
       sum(l.output_tokens) as output, count(l.output_cost) as output_logs,
@@ -191,7 +190,7 @@ begin
       ('cache_write_tokens', true, g.cache_write, 0, g.write_logs),
       ('reasoning_tokens', true, g.reasoning, 0, g.reasoning_logs),
       ('web_searches', false, g.searches, 0, g.search_logs),
-      ('requests', false, g.requests,
+      ('requests', false, g.calls,
         g.total_cost - coalesce(g.input_cost, 0) - coalesce(g.output_cost, 0), g.logs)
     ) m(metric, token, quantity, cost, logs)
     where m.logs > 0

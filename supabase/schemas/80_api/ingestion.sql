@@ -35,19 +35,19 @@ returns integer[] language sql set search_path = pg_catalog, pg_temp set timezon
   with wanted as materialized (
     select distinct on (x.id) x.id, x.index, r.agent, r.endpoint, r.model, r.input_tokens,
       r.output_tokens, r.web_searches, r.other_features, r.input_cost, r.output_cost,
-      r.feature_cost, r.total_cost, r.metadata, r."timestamp", r.client_id
+      r.feature_cost, r.total_cost, r.metadata, r."timestamp", r.client_id, r.calls
     from jsonb_to_recordset(batch) x(index integer, id uuid, event jsonb)
     cross join lateral jsonb_populate_record(null::public.agent_usage_logs, x.event) r
     order by x.id, x.index
   ), stored as (
     insert into public.agent_usage_logs (id, agent, endpoint, model, input_tokens, output_tokens,
       web_searches, other_features, input_cost, output_cost, feature_cost, total_cost, metadata,
-      "timestamp", client_id)
+      "timestamp", client_id, calls)
     select w.id, w.agent, w.endpoint, w.model, coalesce(w.input_tokens, 0),
       coalesce(w.output_tokens, 0), coalesce(w.web_searches, 0), coalesce(w.other_features, '{}'),
       coalesce(w.input_cost, 0), coalesce(w.output_cost, 0), coalesce(w.feature_cost, 0),
       coalesce(w.total_cost, 0), coalesce(w.metadata, '{}'), coalesce(w."timestamp", now()),
-      w.client_id
+      w.client_id, coalesce(w.calls, 1)
     from wanted w order by w.index
     on conflict (id) do nothing
     returning id
@@ -84,12 +84,12 @@ begin
     ), stored as (
       insert into public.agent_usage_logs as l (id, agent, endpoint, model, input_tokens,
         output_tokens, web_searches, other_features, input_cost, output_cost, feature_cost,
-        total_cost, metadata, "timestamp", client_id)
+        total_cost, metadata, "timestamp", client_id, calls)
       select g.given_id, g.agent, g.endpoint, g.model, coalesce(g.input_tokens, 0),
         coalesce(g.output_tokens, 0), coalesce(g.web_searches, 0),
         coalesce(g.other_features, '{}'), coalesce(g.input_cost, 0), coalesce(g.output_cost, 0),
         coalesce(g.feature_cost, 0), coalesce(g.total_cost, 0), coalesce(g.metadata, '{}'),
-        coalesce(g."timestamp", now()), g.client_id
+        coalesce(g."timestamp", now()), g.client_id, coalesce(g.calls, 1)
       from given g order by g.ordinality
       on conflict on constraint agent_usage_logs_pkey do nothing
       returning l.id

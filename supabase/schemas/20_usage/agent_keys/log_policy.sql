@@ -45,7 +45,7 @@ grant execute on function billing.refuse_nan(text, numeric) to billing_agent;
 -- No select: what was inserted is not shown, and `Prefer: return=representation` is refused.
 grant insert (id, agent, endpoint, model, input_tokens, output_tokens, web_searches,
   other_features, input_cost, output_cost, feature_cost, total_cost, metadata, "timestamp",
-  client_id)
+  client_id, calls)
   on public.agent_usage_logs to billing_agent;
 
 create policy "keys of agents log for their clients" on public.agent_usage_logs
