@@ -116,8 +116,9 @@ function usageFact(
   amountMinor: string,
 ): [name: string, value: string] {
   const agent = line.agent === null ? "" : ` by ${line.agent}`;
+  const rateClass = line.rateClass === "standard" ? "" : `${line.rateClass} `;
   return [
-    `usage ${line.model} ${line.rateClass} ${line.metric}${agent} from ${serviceStart}`,
+    `usage ${line.model} ${rateClass}${line.metric}${agent} from ${serviceStart}`,
     `${amountMinor} for ${quantity.replace(/\/1$/, "")}`,
   ];
 }

@@ -147,7 +147,11 @@ Deno.test("usage without a price blocks the client and names model and metric", 
   const logs = [sampleLog({ other_features: '{"pdf_processing": 2}' })];
   const [period] = rateMonth(sampleWorld({ logs }), { asOf: AS_OF }).periods;
   assert(period?.outcome === "blocked");
-  assert.deepEqual(period.unpriced, [{ model: "claude-sonnet", metric: "pdf_processing" }]);
+  assert.deepEqual(period.unpriced, [{
+    model: "claude-sonnet",
+    metric: "pdf_processing",
+    rateClass: "standard",
+  }]);
 });
 
 Deno.test("periods that were opened are rated as they were cut, the minimum by the whole month", () => {

@@ -55,6 +55,24 @@ Deno.test("client before default, own batch price before multiplier, model befor
   assert.deepEqual(amounts, [100n, 200n, 300n, 400n, 500n, 600n]);
 });
 
+Deno.test("a class is priced by itself, by a part of it, or by factors of the standard price", () => {
+  const standard = {
+    unit_amount: "10",
+    class_multipliers: '{"batch": 0.5, "long_context": "2", "flex+long_context": 7}',
+  };
+  const part = { unit_amount: "3", rate_class: "batch", class_multipliers: '{"long_context": 4}' };
+  const call = { model: "long-a", input_tokens: "2000", metadata: '{"batch": true}' };
+  const logs = [sampleLog(call)];
+  const amountOf = (...list: Partial<PriceRow>[]) => lines({ ...prices(...list), logs })[0]?.[3];
+  // 2000 units: × 10 × 0.5 × 2, × 3 × 4, × 1, in cents.
+  assert.equal(amountOf(standard), 2_000_000n);
+  assert.equal(amountOf(standard, part), 2_400_000n);
+  const own = { unit_amount: "1", rate_class: "batch+long_context" };
+  assert.equal(amountOf(standard, part, own), 200_000n);
+  const other = { unit_amount: "1", rate_class: "flex" };
+  assert.equal(amountOf(standard, other), 2_000_000n);
+});
+
 Deno.test("tiers and free units run through a month that is split by price and by agent", () => {
   const tiers = '[{"up_to": 10, "unit_amount": "2"}, {"unit_amount": 1, "flat_amount": "5"}]';
   const graduated: Partial<PriceRow> = {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { usageOfLogs } from "./usage.ts";
-import { sampleLog, sampleWorld } from "./world.sample.ts";
+import { CLIENT, sampleLog, sampleWorld } from "./world.sample.ts";
 import type { LogRow } from "./world.ts";
 
 /** Units per metric of one log row, or why it cannot be billed. */
@@ -92,6 +92,30 @@ Deno.test("batch usage is told apart, for tokens only", () => {
     web_searches: "2",
   });
   assert.deepEqual(units({ ...tokens, metadata: '{"batch": "true"}' }), tokens);
+});
+
+Deno.test("a call is of the class of the first condition that holds", () => {
+  const classOf = (parts: Partial<LogRow>) => {
+    const counted = units({ output_tokens: "1", ...parts });
+    return typeof counted === "string"
+      ? counted
+      : Object.keys(counted).find((name) => name.endsWith("output_tokens"));
+  };
+  assert.equal(classOf({ metadata: '{"service_tier": "flex"}' }), "flex output_tokens");
+  assert.equal(classOf({ metadata: '{"service_tier": "default"}' }), "output_tokens");
+  const long = { model: "long-a", input_tokens: "1001" };
+  assert.equal(classOf(long), "long_context output_tokens");
+  assert.equal(classOf({ ...long, input_tokens: "1000" }), "output_tokens");
+  assert.equal(
+    classOf({ ...long, metadata: '{"batch": true}' }),
+    "batch+long_context output_tokens",
+  );
+  // Cached tokens are part of the whole input, once.
+  const cached = { input_tokens: "700", metadata: '{"cache_read_tokens": 600}' };
+  assert.equal(classOf({ ...cached, model: "long-a" }), "long_context output_tokens");
+  assert.equal(classOf({ ...cached, model: "long-o" }), "output_tokens");
+  const negation = { corrects_id: CLIENT, input_tokens: "-1001", output_tokens: "-1" };
+  assert.equal(classOf({ model: "long-a", ...negation }), "long_context output_tokens");
 });
 
 Deno.test("any feature is a metric, counted exactly", () => {

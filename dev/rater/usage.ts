@@ -9,6 +9,7 @@ import {
   min,
   parseDecimal,
   subtract,
+  sum,
   whole,
   ZERO,
 } from "./fraction.ts";
@@ -48,7 +49,7 @@ interface Counting {
   readonly reasoning_within_output: boolean;
 }
 type Units = readonly (readonly [metric: string, quantity: Fraction])[];
-/** Units of tokens have the rate class of their call; all other units are standard. */
+/** Tokens have the rate class of their call; all other units are standard. */
 type ClassedUnits = readonly (readonly [metric: string, rateClass: string, quantity: Fraction])[];
 
 /** Characters of a count, its sign aside, and of a feature's name; longer ones are mistakes, not usage. */
@@ -65,6 +66,12 @@ const BUILT_IN: ReadonlySet<string> = new Set([
   "reasoning_tokens",
   "web_searches",
   "requests",
+]);
+/** Features that are input of the model, beside input and cache tokens. */
+const INPUT_FEATURES: ReadonlySet<string> = new Set([
+  "cache_write_1h_tokens",
+  "input_audio_tokens",
+  "input_image_tokens",
 ]);
 /** No agent ran before or after these; days far beyond would fall out of any calendar. */
 const FIRST_INSTANT = parseInstant("1970-01-01T00:00:00");
@@ -145,10 +152,15 @@ function unitsOf(
     ["web_searches", whole(BigInt(log.web_searches))],
     ["requests", whole(BigInt(log.calls))],
   ];
-  const rateClass = classOf(log, tokens.wholeInput);
+  const inFeatures = features.filter(([metric]) => INPUT_FEATURES.has(metric));
+  const wholeInput = sum([tokens.wholeInput, ...inFeatures.map(([, quantity]) => quantity)]);
+  const rateClass = classOf(log, wholeInput);
   const units: ClassedUnits = [
     ...tokens.units.map(([metric, quantity]) => [metric, rateClass, quantity] as const),
-    ...[...others, ...features].map(([metric, quantity]) => [metric, STANDARD, quantity] as const),
+    ...others.map(([metric, quantity]) => [metric, STANDARD, quantity] as const),
+    ...features.map(([metric, quantity]) =>
+      [metric, metric.endsWith("_tokens") ? rateClass : STANDARD, quantity] as const
+    ),
   ];
   return { ...attribution, units };
 }

@@ -19,6 +19,8 @@ export function sampleWorld(parts: Partial<World> = {}): World {
     models: [
       { id: "claude-sonnet", family: "claude-sonnet", provider: "anthropic" },
       { id: "gpt-4o", family: "gpt-4o", provider: "openai" },
+      { id: "long-o", family: "long-o", provider: "openai", long_context_above: "1000" },
+      { id: "long-a", family: "long-a", provider: "anthropic", long_context_above: "1000" },
       { id: "gemini-1.5-pro", family: "gemini-1.5-pro", provider: "google" },
       { id: "family-only", family: "claude-sonnet", provider: null },
     ],
@@ -43,7 +45,10 @@ export function sampleWorld(parts: Partial<World> = {}): World {
     config: [sampleConfig({ client_id: null })],
     unbilled_metrics: ["requests"],
     rate_classes: [
-      { place: 1, rate_class: "batch", metadata: '{"batch": true}', is_long: false },
+      { place: 3, rate_class: "batch", metadata: '{"batch": true}', is_long: false },
+      { place: 4, rate_class: "flex", metadata: '{"service_tier": "flex"}', is_long: false },
+      { place: 2, rate_class: "long_context", metadata: "{}", is_long: true },
+      { place: 1, rate_class: "batch+long_context", metadata: '{"batch": true}', is_long: true },
     ],
     logs: [],
     ...parts,

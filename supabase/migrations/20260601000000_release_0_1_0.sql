@@ -1633,6 +1633,31 @@ return case when metadata ? key then coalesce(billing.metadata_count(metadata, k
 comment on function _billing.token_count is
   'A count inside metadata: null where absent, NaN where it cannot be read.';
 
+-- Tokens of other kinds (audio, images, written to a cache for an hour) are features by their name:
+-- counts beside the others. Like all tokens they have the rate class of their call.
+create function billing.is_tokens(feature text)
+returns boolean language sql immutable parallel safe
+return feature like '%\_tokens';
+comment on function billing.is_tokens is 'Whether a feature counts tokens.';
+
+-- What the view calls, it calls as its reader.
+grant execute on function billing.is_tokens(text) to service_role;
+
+-- What of the features is input of the model, beside input and cache tokens. Anything but numbers
+-- counts nothing: such a row is not billed.
+create function billing.input_in_features(features jsonb)
+returns numeric language sql immutable parallel safe
+return case when jsonb_typeof(features) <> 'object' then 0 else
+  coalesce(billing.metadata_count(features, 'cache_write_1h_tokens'), 0)
+    + coalesce(billing.metadata_count(features, 'input_audio_tokens'), 0)
+    + coalesce(billing.metadata_count(features, 'input_image_tokens'), 0) end;
+comment on function billing.input_in_features is
+  'Input tokens among other_features: cache_write_1h_tokens, input_audio_tokens,
+   input_image_tokens.';
+
+-- What the view calls, it calls as its reader.
+grant execute on function billing.input_in_features(jsonb) to service_role;
+
 -- Why a group of logs with these other_features cannot be billed; null where it can. Each feature
 -- is a key of usage, so a row may bring so many; control characters belong to no name.
 create function billing.feature_reason(features jsonb)
@@ -1749,7 +1774,8 @@ select
     where (k.metadata = '{}' or l.metadata @> k.metadata)
       and (not k.is_long or abs(l.calls) = 1 and abs(l.input_tokens
         + case when t.reading_within then 0 else t.cache_read end
-        + case when t.writing_within then 0 else t.cache_write end) > m.long_context_above)
+        + case when t.writing_within then 0 else t.cache_write end
+        + billing.input_in_features(l.other_features)) > m.long_context_above)
     order by k.place limit 1), 'standard') as rate_class,
   l.input_tokens - case when t.reading_within then t.cache_read else 0 end
     - case when t.writing_within then t.cache_write else 0 end as input,
@@ -2345,12 +2371,16 @@ begin
     select coalesce(o.client_id, d.client_id) as client_id, l.agent, l.model, l.features,
       -- What rows of a group have in common besides: one number, because each row is grouped by it.
       one_class * case when least_long is not null and abs(l.calls) = 1 and abs(l.input_tokens)
-            + abs(coalesce(l.cache_read, 0)) + abs(coalesce(l.cache_write, 0)) > least_long
+            + abs(coalesce(l.cache_read, 0)) + abs(coalesce(l.cache_write, 0))
+            + case when l.features is null then 0
+              else abs(billing.input_in_features(l.features::jsonb)) end > least_long
           and abs(l.input_tokens
             + case when billing.is_within(l.cache_read, l.counting, l.model = any (reading_within))
               then 0 else coalesce(l.cache_read, 0) end
             + case when billing.is_within(l.cache_write, l.counting, l.model = any (writing_within))
-              then 0 else coalesce(l.cache_write, 0) end)
+              then 0 else coalesce(l.cache_write, 0) end
+            + case when l.features is null then 0
+              else billing.input_in_features(l.features::jsonb) end)
             > (long_above ->> l.model)::numeric
           then _billing.rate_class_code(l.metadata, true) else l.class end
         + case l.counting when 'inclusive' then inclusive when 'exclusive' then exclusive else 0 end
@@ -2463,7 +2493,8 @@ begin
     ) m(metric, token, quantity, cost, logs)
     where m.logs > 0
     union all
-    select g.client_id, g.why, g.usage_day, g.model, o.key, 'standard', g.agent,
+    select g.client_id, g.why, g.usage_day, g.model, o.key,
+      case when billing.is_tokens(o.key) then g.rate_class else 'standard' end, g.agent,
       o.value::text::numeric * g.logs, 0, g.logs
     -- The case keeps jsonb_each from groups that it would fail on, in whatever order it is planned.
     from groups g cross join lateral jsonb_each(
@@ -2862,7 +2893,7 @@ cross join lateral (
   union all
   select 'requests', 'standard'
   union all
-  select o.key, 'standard'
+  select o.key, case when billing.is_tokens(o.key) then l.rate_class else 'standard' end
   from jsonb_each(case when l.reason is null then l.other_features else '{}' end) o
   where o.value <> '0'
 ) k

@@ -51,7 +51,7 @@ from (
     ('2026-06-11 03:59:59+00'), ('infinity'), ('1969-12-31 23:59:59+00')) t(at)
   cross join (values (null), ('00000000-0000-0000-0000-00000000000d'),
     ('00000000-0000-0000-0000-0000000000ff')) i(id)
-  cross join (values ('{}'::jsonb), ('{"pages": 2, "images": 0}')) f(features)
+  cross join (values ('{}'::jsonb), ('{"pages": 2, "input_audio_tokens": 1}')) f(features)
 ) rows where hashint8(n) % 5 = 0;
 insert into public.agent_usage_logs (agent, model, metadata, other_features, "timestamp")
 select 'SCHOLAR', 'claude-sonnet', m, f, '2026-06-11 12:00+00'
@@ -105,7 +105,8 @@ returns table (client_id uuid, reason text, usage_day date, model text, metric t
     ) m(metric, token, quantity, cost, logs)
     where m.logs > 0
     union all
-    select l.client_id, l.reason, l.usage_day, l.model, o.key, 'standard', l.agent,
+    select l.client_id, l.reason, l.usage_day, l.model, o.key,
+      case when o.key = 'input_audio_tokens' then l.rate_class else 'standard' end, l.agent,
       o.value::text::numeric, 0, 1
     -- The case keeps jsonb_each from rows that it would fail on, in whatever order it is planned.
     from scope l cross join lateral jsonb_each(

@@ -1,7 +1,7 @@
 -- A log is corrected by rows beside it. What people say is right is what counts in the end, on the
 -- log's own day, for its own client, with what its provider counts within what.
 begin;
-select plan(45);
+select plan(46);
 
 insert into public.clients (id, name, started_on)
 values ('00000000-0000-4000-8000-000000000018', 'Corrected Ltd', '2026-06-01');
@@ -81,7 +81,8 @@ create function pg_temp.insert(changed jsonb) returns void language sql as $$
   select r.agent, r.model, r.input_tokens, r.web_searches, r.other_features, r.metadata,
     r.client_id, r."timestamp", r.corrects_id, r.calls
   from public.agent_usage_logs l cross join lateral jsonb_populate_record(l, '{"calls": -1,
-    "input_tokens": -10, "web_searches": -1, "other_features": {"images": -2}, "metadata": {"cache_read_tokens": -4,
+    "input_tokens": -10, "web_searches": -1, "other_features": {"images": -2},
+    "metadata": {"cache_read_tokens": -4,
       "negates": "00000000-0000-4000-8000-000000001802", "reason": "by hand"},
     "corrects_id": "00000000-0000-4000-8000-000000001802"}' || changed) r
   where l.id = '00000000-0000-4000-8000-000000001802';
@@ -108,11 +109,13 @@ select pg_temp.refused(changed, because) from (values
   ('{"input_tokens": -9}', 'it is not the mirror of row'),
   ('{"input_tokens": -1000000000}', 'it is not the mirror of row'),
   ('{"web_searches": -2}', 'it is not the mirror of row'),
+  ('{"calls": -2}', 'it is not the mirror of row'),
   ('{"other_features": {"images": -3}}', 'it is not the mirror of row'),
   ('{"other_features": {"images": -2, "pages": -1}}', 'it is not the mirror of row'),
   ('{"metadata": {"cache_read_tokens": -5, "reason": "x",
     "negates": "00000000-0000-4000-8000-000000001802"}}', 'it is not the mirror of row'),
-  ('{"input_tokens": 20, "web_searches": 0, "other_features": {}, "metadata": {"reason": "x",
+  ('{"calls": 1, "input_tokens": 20, "web_searches": 0, "other_features": {}, "metadata":
+    {"reason": "x",
     "restates": "00000000-0000-4000-8000-000000001802"}}',
     'row 00000000-0000-4000-8000-000000001802 has not been taken back'),
   ('{"web_searches": 0, "other_features": {}, "metadata": {"reason": "x",

@@ -203,6 +203,8 @@ export const CALLABLE = {
     "is_postal_address",
     "is_tax_list",
     "is_tier_list",
+    "is_tokens",
+    "input_in_features",
     "is_multiplier_list",
     "class_distance",
     "class_multiplier",

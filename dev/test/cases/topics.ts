@@ -7,6 +7,7 @@ import { late } from "./late.ts";
 import { minimum } from "./minimum.ts";
 import { money } from "./money.ts";
 import { prices } from "./prices.ts";
+import { rateClasses } from "./rate-classes.ts";
 import { runs } from "./runs.ts";
 import { selection } from "./selection.ts";
 import { service } from "./service.ts";
@@ -22,6 +23,7 @@ export const topics: Record<string, readonly Case[]> = {
   prices,
   tiers: tierEdges,
   "which price": selection,
+  "rate classes": rateClasses,
   tokens,
   calendar,
   service,

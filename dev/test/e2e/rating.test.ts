@@ -12,6 +12,9 @@ Deno.test("SQL and the independent rater agree on random months, line by line", 
     const months = Array.from({ length: MONTHS }, (_, seed) => randomMonth(seed));
     const nothing = { assignments: [], bulk: [], posted: [], inserted: [], resent: [] };
     await loadClients(sql, { ...nothing, clients: months.map(({ client }) => client) });
+    // Half of the calls of two models are long.
+    await sql`update public.models set long_context_above = 40
+      where id in ('gpt-4o', 'claude-sonnet')`;
     await copyLogs(sql, months.flatMap(({ logs }) => logs), () => {});
     await runMonth(sql);
     deepStrictEqual((await verifyMonth(sql)).differences, []);

@@ -23,6 +23,8 @@ const METRICS = [
   "cache_write_tokens",
   "reasoning_tokens",
   "batch input_tokens",
+  "flex output_tokens",
+  "long_context input_tokens",
   "web_searches",
   "pdf_processing",
 ] as const;
@@ -96,7 +98,9 @@ function randomAmounts(random: Random): Omit<DemoPrice, "metric"> {
   const amount = () => `0.${String(random.between(1, 999)).padStart(3, "0")}`;
   const per_units = random.pick(["1", "3", "7", "10", "1000"]);
   const free_units = random.pick(["0", "0", "5", "40"]);
-  const class_multipliers = { batch: random.pick(["1", "0.5", "0.35"]) };
+  const class_multipliers: Record<string, string> = { batch: random.pick(["1", "0.5", "0.35"]) };
+  if (random.chance(50)) class_multipliers.long_context = random.pick(["2", "1.5"]);
+  if (random.chance(20)) class_multipliers["batch+long_context"] = "0.9";
   const common = { per_units, free_units, class_multipliers };
   if (random.chance(60)) {
     const pricing_model = random.chance(65) ? "per_unit" : "package";
@@ -121,11 +125,13 @@ function randomLog(client: DemoClient, random: Random): DemoLog {
     output_tokens: random.below(40),
     web_searches: random.below(3),
   };
-  const metadata: Record<string, number | boolean> = {};
+  const metadata: Record<string, number | boolean | string> = {};
   for (const key of ["cache_read_tokens", "cache_write_tokens", "reasoning_tokens"]) {
     if (random.chance(25)) metadata[key] = random.below(50);
   }
   if (random.chance(25)) metadata.batch = true;
+  if (random.chance(25)) metadata.service_tier = random.pick(["flex", "priority", "default"]);
+  if (random.chance(10)) metadata.inference_geo = "us";
   const date = random.between(client.firstDate ?? 1, client.lastDate ?? 30);
   return {
     ...counts,

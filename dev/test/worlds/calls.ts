@@ -112,7 +112,11 @@ function shape(which: number, n: number, metadata: Row): Row {
     case 5:
       return {
         output_tokens: n * 1000,
-        metadata: { ...metadata, reasoning_tokens: n * 300, batch: true },
+        metadata: {
+          ...metadata,
+          reasoning_tokens: n * 300,
+          ...n % 3 === 0 ? { service_tier: "priority" } : { batch: true },
+        },
       };
     case 6:
       return { other_features: { units: n }, web_searches: n, metadata };

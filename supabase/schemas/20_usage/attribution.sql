@@ -37,7 +37,8 @@ select
     where (k.metadata = '{}' or l.metadata @> k.metadata)
       and (not k.is_long or abs(l.calls) = 1 and abs(l.input_tokens
         + case when t.reading_within then 0 else t.cache_read end
-        + case when t.writing_within then 0 else t.cache_write end) > m.long_context_above)
+        + case when t.writing_within then 0 else t.cache_write end
+        + billing.input_in_features(l.other_features)) > m.long_context_above)
     order by k.place limit 1), 'standard') as rate_class,
   l.input_tokens - case when t.reading_within then t.cache_read else 0 end
     - case when t.writing_within then t.cache_write else 0 end as input,

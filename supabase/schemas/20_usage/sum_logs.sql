@@ -77,12 +77,16 @@ begin
     select coalesce(o.client_id, d.client_id) as client_id, l.agent, l.model, l.features,
       -- What rows of a group have in common besides: one number, because each row is grouped by it.
       one_class * case when least_long is not null and abs(l.calls) = 1 and abs(l.input_tokens)
-            + abs(coalesce(l.cache_read, 0)) + abs(coalesce(l.cache_write, 0)) > least_long
+            + abs(coalesce(l.cache_read, 0)) + abs(coalesce(l.cache_write, 0))
+            + case when l.features is null then 0
+              else abs(billing.input_in_features(l.features::jsonb)) end > least_long
           and abs(l.input_tokens
             + case when billing.is_within(l.cache_read, l.counting, l.model = any (reading_within))
               then 0 else coalesce(l.cache_read, 0) end
             + case when billing.is_within(l.cache_write, l.counting, l.model = any (writing_within))
-              then 0 else coalesce(l.cache_write, 0) end)
+              then 0 else coalesce(l.cache_write, 0) end
+            + case when l.features is null then 0
+              else billing.input_in_features(l.features::jsonb) end)
             > (long_above ->> l.model)::numeric
           then _billing.rate_class_code(l.metadata, true) else l.class end
         + case l.counting when 'inclusive' then inclusive when 'exclusive' then exclusive else 0 end
@@ -195,7 +199,8 @@ begin
     ) m(metric, token, quantity, cost, logs)
     where m.logs > 0
     union all
-    select g.client_id, g.why, g.usage_day, g.model, o.key, 'standard', g.agent,
+    select g.client_id, g.why, g.usage_day, g.model, o.key,
+      case when billing.is_tokens(o.key) then g.rate_class else 'standard' end, g.agent,
       o.value::text::numeric * g.logs, 0, g.logs
     -- The case keeps jsonb_each from groups that it would fail on, in whatever order it is planned.
     from groups g cross join lateral jsonb_each(

@@ -86,6 +86,31 @@ return case when metadata ? key then coalesce(billing.metadata_count(metadata, k
 comment on function _billing.token_count is
   'A count inside metadata: null where absent, NaN where it cannot be read.';
 
+-- Tokens of other kinds (audio, images, written to a cache for an hour) are features by their name:
+-- counts beside the others. Like all tokens they have the rate class of their call.
+create function billing.is_tokens(feature text)
+returns boolean language sql immutable parallel safe
+return feature like '%\_tokens';
+comment on function billing.is_tokens is 'Whether a feature counts tokens.';
+
+-- What the view calls, it calls as its reader.
+grant execute on function billing.is_tokens(text) to service_role;
+
+-- What of the features is input of the model, beside input and cache tokens. Anything but numbers
+-- counts nothing: such a row is not billed.
+create function billing.input_in_features(features jsonb)
+returns numeric language sql immutable parallel safe
+return case when jsonb_typeof(features) <> 'object' then 0 else
+  coalesce(billing.metadata_count(features, 'cache_write_1h_tokens'), 0)
+    + coalesce(billing.metadata_count(features, 'input_audio_tokens'), 0)
+    + coalesce(billing.metadata_count(features, 'input_image_tokens'), 0) end;
+comment on function billing.input_in_features is
+  'Input tokens among other_features: cache_write_1h_tokens, input_audio_tokens,
+   input_image_tokens.';
+
+-- What the view calls, it calls as its reader.
+grant execute on function billing.input_in_features(jsonb) to service_role;
+
 -- Why a group of logs with these other_features cannot be billed; null where it can. Each feature
 -- is a key of usage, so a row may bring so many; control characters belong to no name.
 create function billing.feature_reason(features jsonb)

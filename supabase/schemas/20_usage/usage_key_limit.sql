@@ -25,7 +25,7 @@ cross join lateral (
   union all
   select 'requests', 'standard'
   union all
-  select o.key, 'standard'
+  select o.key, case when billing.is_tokens(o.key) then l.rate_class else 'standard' end
   from jsonb_each(case when l.reason is null then l.other_features else '{}' end) o
   where o.value <> '0'
 ) k
