@@ -65,6 +65,14 @@ Deno.test("parts larger than their whole are not summed with parts that are not"
   ]);
 });
 
+Deno.test("a cache write that is cut is not summed with a cache read that is cut", () => {
+  const parts = (read: number, write: number): LoggedCall => ({
+    ...CALL,
+    metadata: { cache_read_tokens: read, cache_write_tokens: write },
+  });
+  assert.equal(summed([parts(5, 90), parts(30, 1), parts(6, 80), parts(40, 2)]).length, 2);
+});
+
 Deno.test("what a sum would not say exactly goes as it is", () => {
   const exact: LoggedCall[] = [
     { ...CALL, other_features: { minutes: 0.1 } },

@@ -23,6 +23,17 @@ export const tokens: readonly Case[] = [
     ],
   },
   {
+    name: "a row of 40 calls is 40 requests",
+    because: "40 requests × 0.02 = 0.80, and 1M in × 3 = 3.00",
+    steps: [
+      client("A"),
+      price("A", { metric: "requests", unit_amount: "0.02" }),
+      log("A", "2026-06-10", { calls: 40, input_tokens: 1_000_000 }),
+      run("2026-07-01"),
+    ],
+    books: ["#1 A open 380: input_tokens 300, requests 80"],
+  },
+  {
     name: "Anthropic: thinking is part of output and not charged twice",
     because: "1M out of which 400k thinking: 600k × 15 + 400k × 15 = 9.00 + 6.00",
     steps: [
