@@ -532,6 +532,7 @@ export type Database = {
           "price_id": string | null;
           "pricing_model": string | null;
           "quantity": number | null;
+          "rate_class": string | null;
           "rating_key": string;
           "section_start": string | null;
           "service_end": string | null;
@@ -560,6 +561,7 @@ export type Database = {
           "price_id"?: string | null;
           "pricing_model"?: string | null;
           "quantity"?: number | null;
+          "rate_class"?: string | null;
           "rating_key": string;
           "section_start"?: string | null;
           "service_end"?: string | null;
@@ -587,6 +589,7 @@ export type Database = {
           "price_id"?: string | null;
           "pricing_model"?: string | null;
           "quantity"?: number | null;
+          "rate_class"?: string | null;
           "rating_key"?: string;
           "section_start"?: string | null;
           "service_end"?: string | null;
@@ -924,6 +927,7 @@ export type Database = {
           "price_id": string | null;
           "pricing_model": string | null;
           "quantity": number | null;
+          "rate_class": string | null;
           "rating_key": string;
           "section_end": string | null;
           "section_start": string | null;
@@ -955,6 +959,7 @@ export type Database = {
           "price_id"?: string | null;
           "pricing_model"?: string | null;
           "quantity"?: number | null;
+          "rate_class"?: string | null;
           "rating_key": string;
           "section_end"?: string | null;
           "section_start"?: string | null;
@@ -985,6 +990,7 @@ export type Database = {
           "price_id"?: string | null;
           "pricing_model"?: string | null;
           "quantity"?: number | null;
+          "rate_class"?: string | null;
           "rating_key"?: string;
           "section_end"?: string | null;
           "section_start"?: string | null;
@@ -1137,17 +1143,20 @@ export type Database = {
         Row: {
           "family": string;
           "id": string;
+          "long_context_above": number | null;
           "provider": string | null;
         };
         ComputedFields: never;
         Insert: {
           "family": string;
           "id": string;
+          "long_context_above"?: number | null;
           "provider"?: string | null;
         };
         Update: {
           "family"?: string;
           "id"?: string;
+          "long_context_above"?: number | null;
           "provider"?: string | null;
         };
         Relationships: [
@@ -1221,7 +1230,7 @@ export type Database = {
       };
       "prices": {
         Row: {
-          "batch_multiplier": number;
+          "class_multipliers": NonNullable<Json>;
           "client_id": string | null;
           "created_at": string;
           "currency": string;
@@ -1234,13 +1243,14 @@ export type Database = {
           "model": string | null;
           "per_units": number;
           "pricing_model": string;
+          "rate_class": string;
           "scope": string | null;
           "tiers": Json | null;
           "unit_amount": number | null;
         };
         ComputedFields: never;
         Insert: {
-          "batch_multiplier"?: number;
+          "class_multipliers"?: NonNullable<Json>;
           "client_id"?: string | null;
           "created_at"?: string;
           "currency"?: string;
@@ -1253,12 +1263,13 @@ export type Database = {
           "model"?: string | null;
           "per_units"?: number;
           "pricing_model"?: string;
+          "rate_class"?: string;
           "scope"?: never;
           "tiers"?: Json | null;
           "unit_amount"?: number | null;
         };
         Update: {
-          "batch_multiplier"?: number;
+          "class_multipliers"?: NonNullable<Json>;
           "client_id"?: string | null;
           "created_at"?: string;
           "currency"?: string;
@@ -1271,6 +1282,7 @@ export type Database = {
           "model"?: string | null;
           "per_units"?: number;
           "pricing_model"?: string;
+          "rate_class"?: string;
           "scope"?: never;
           "tiers"?: Json | null;
           "unit_amount"?: number | null;
@@ -1638,6 +1650,7 @@ export type Database = {
           "id": string;
           "metric": string;
           "model": string | null;
+          "rate_class": string;
         };
         ComputedFields: never;
         Insert: {
@@ -1649,6 +1662,7 @@ export type Database = {
           "id"?: string;
           "metric": string;
           "model"?: string | null;
+          "rate_class"?: string;
         };
         Update: {
           "client_id"?: string;
@@ -1659,6 +1673,7 @@ export type Database = {
           "id"?: string;
           "metric"?: string;
           "model"?: string | null;
+          "rate_class"?: string;
         };
         Relationships: [
           {
@@ -1992,6 +2007,7 @@ export type Database = {
           "model": string;
           "provider_cost": number;
           "quantity": number;
+          "rate_class": string;
           "usage_day": string;
         };
         ComputedFields: never;
@@ -2003,6 +2019,7 @@ export type Database = {
           "model": string;
           "provider_cost": number;
           "quantity": number;
+          "rate_class"?: string;
           "usage_day": string;
         };
         Update: {
@@ -2013,6 +2030,7 @@ export type Database = {
           "model"?: string;
           "provider_cost"?: number;
           "quantity"?: number;
+          "rate_class"?: string;
           "usage_day"?: string;
         };
         Relationships: [

@@ -726,13 +726,17 @@ create policy "anyone signed in reads providers" on public.providers
 create table public.models (
   id text primary key,
   family text not null,
-  provider text references public.providers (id)
+  provider text references public.providers (id),
+  long_context_above bigint constraint models_long_context_positive check (long_context_above > 0)
 );
 comment on table public.models is
   'Known model ids and aliases: the family whose price holds for them, and the provider.';
 comment on column public.models.provider is
   'How its calls count tokens, where they do not say it themselves. Null: not known; then calls with
    cache or reasoning tokens block their client''s period (unknown_provider).';
+comment on column public.models.long_context_above is
+  'Input tokens, cached ones included, beyond which a call is charged as long_context, all of it.
+   Null: no call is.';
 create index models_provider on public.models (provider);
 alter table public.models enable row level security;
 revoke all on public.models from anon, authenticated, service_role;
@@ -1363,15 +1367,19 @@ create table public.usage_records (
   quantity numeric not null,
   provider_cost numeric not null,
   log_count bigint not null,
-  primary key (client_id, usage_day, model, metric, agent)
+  rate_class text not null default 'standard',
+  primary key (client_id, usage_day, model, metric, rate_class, agent)
 ) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02,
   autovacuum_analyze_scale_factor = 0.02);
 comment on table public.usage_records is
   'Aggregated usage: quantity per client, client-local day, model, metric and agent.';
 comment on column public.usage_records.metric is
-  'input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens (each also
-   as batch_…), web_searches, requests, or any other key of other_features. Tokens of
-   rows of which it is not known how they count: unmapped_…, batch_unmapped_…, without a price.';
+  'input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens,
+   web_searches, requests, or any other key of other_features. Tokens of rows of which it is not
+   known how they count: unmapped_…, without a price.';
+comment on column public.usage_records.rate_class is
+  'At which of its rates the provider charges the calls (billing.rate_classes); of what are no
+   tokens always standard.';
 comment on column public.usage_records.provider_cost is
   'What the usage cost us, USD. A call''s feature_cost stands at its requests.';
 comment on column public.usage_records.log_count is 'Log rows that contributed.';
@@ -1381,7 +1389,7 @@ grant select on public.usage_records to service_role;
 
 -- All but provider_cost, the seller's business; as for clients.metadata, operators too read it with
 -- the service key, and `select=*` is refused.
-grant select (client_id, usage_day, model, metric, agent, quantity, log_count)
+grant select (client_id, usage_day, model, metric, rate_class, agent, quantity, log_count)
   on public.usage_records to authenticated;
 
 create policy "members and operators read usage" on public.usage_records
@@ -1581,7 +1589,7 @@ grant execute on function billing.is_built_in(text) to service_role;
 -- under these names, which cannot have a price: whatever is sold later, none is billed twice.
 create function billing.is_unmapped(metric text)
 returns boolean language sql immutable parallel safe
-return starts_with(metric, 'unmapped_') or starts_with(metric, 'batch_unmapped_');
+return starts_with(metric, 'unmapped_');
 comment on function billing.is_unmapped is
   'Whether a metric counts tokens of which it is not known what they are part of.';
 
@@ -1621,6 +1629,31 @@ return case when metadata ? key then coalesce(billing.metadata_count(metadata, k
 comment on function _billing.token_count is
   'A count inside metadata: null where absent, NaN where it cannot be read.';
 
+-- Tokens of other kinds (audio, images, written to a cache for an hour) are features by their name:
+-- counts beside the others. Like all tokens they have the rate class of their call.
+create function billing.is_tokens(feature text)
+returns boolean language sql immutable parallel safe
+return feature like '%\_tokens';
+comment on function billing.is_tokens is 'Whether a feature counts tokens.';
+
+-- What the view calls, it calls as its reader.
+grant execute on function billing.is_tokens(text) to service_role;
+
+-- What of the features is input of the model, beside input and cache tokens. Anything but numbers
+-- counts nothing: such a row is not billed.
+create function billing.input_in_features(features jsonb)
+returns numeric language sql immutable parallel safe
+return case when jsonb_typeof(features) <> 'object' then 0 else
+  coalesce(billing.metadata_count(features, 'cache_write_1h_tokens'), 0)
+    + coalesce(billing.metadata_count(features, 'input_audio_tokens'), 0)
+    + coalesce(billing.metadata_count(features, 'input_image_tokens'), 0) end;
+comment on function billing.input_in_features is
+  'Input tokens among other_features: cache_write_1h_tokens, input_audio_tokens,
+   input_image_tokens.';
+
+-- What the view calls, it calls as its reader.
+grant execute on function billing.input_in_features(jsonb) to service_role;
+
 -- Why a group of logs with these other_features cannot be billed; null where it can. Each feature
 -- is a key of usage, so a row may bring so many; control characters belong to no name.
 create function billing.feature_reason(features jsonb)
@@ -1639,6 +1672,62 @@ comment on function billing.feature_reason is
 
 -- What the view calls, it calls as its reader.
 grant execute on function billing.feature_reason(jsonb) to service_role;
+
+-- 20_usage/rate_classes.sql
+
+-- Rate classes: at which of its rates a provider charges a call (ADR 37). A class is a property of
+-- the log row; all tokens of the row have it. What is known from the row are conditions, as data.
+
+-- A class whose name has a plus sign combines others: batch+long_context is a batch that is long.
+create table billing.rate_classes (
+  id text primary key constraint rate_classes_name check (
+    id ~ '^[a-z0-9_]{1,40}(\+[a-z0-9_]{1,40}){0,2}$'),
+  code smallint not null unique constraint rate_classes_code check (
+    code between 0 and 1000 and (code = 0) = (id = 'standard')),
+  what text not null
+);
+comment on table billing.rate_classes is
+  'Rates at which providers charge calls. Usage is recorded by them, and prices are for one.';
+comment on column billing.rate_classes.code is
+  'What stands for the class while log rows are summed; 0 is standard.';
+alter table billing.rate_classes enable row level security;
+revoke all on billing.rate_classes from public;
+grant select on billing.rate_classes to service_role;
+
+create trigger refuse_change before delete or truncate on billing.rate_classes
+  for each statement execute function _billing.refuse_change();
+create trigger refuse_rename before update on billing.rate_classes
+  for each row when ((old.id, old.code) is distinct from (new.id, new.code))
+  execute function _billing.refuse_change();
+
+-- A row is of the class of the first condition, by place, that holds for it, else standard.
+create table billing.rate_class_conditions (
+  place integer primary key,
+  rate_class text not null references billing.rate_classes (id),
+  metadata jsonb not null default '{}',
+  is_long boolean not null default false,
+  constraint rate_class_conditions_are_some check (
+    jsonb_typeof(metadata) = 'object' and (metadata <> '{}' or is_long))
+);
+comment on table billing.rate_class_conditions is
+  'Of which class a log row is: the first that holds, by place. Compiled to one expression,
+   _billing.rate_class_code.';
+comment on column billing.rate_class_conditions.metadata is
+  'What the metadata of the row contains; {} asks for nothing.';
+comment on column billing.rate_class_conditions.is_long is
+  'Holds only for calls whose whole input is beyond models.long_context_above.';
+create index rate_class_conditions_rate_class on billing.rate_class_conditions (rate_class);
+alter table billing.rate_class_conditions enable row level security;
+revoke all on billing.rate_class_conditions from public;
+grant select on billing.rate_class_conditions to service_role;
+
+-- The class of a log row, as its code. Written by compile_rate_classes from the conditions; this is
+-- what it is without any. The rollup has it written out in its query.
+create function _billing.rate_class_code(metadata jsonb, is_long boolean)
+returns integer language sql immutable parallel safe
+return 0;
+comment on function _billing.rate_class_code is
+  'Code of the rate class of a log row; compiled from billing.rate_class_conditions.';
 
 -- 20_usage/attribution.sql
 
@@ -1676,7 +1765,14 @@ select
     else (l."timestamp" at time zone 'UTC')::date
   end as usage_day,
   f.reason,
-  l.metadata @> '{"batch": true}' as is_batch,
+  -- Condition by condition, as they are stored; sum_logs has them compiled.
+  coalesce((select k.rate_class from billing.rate_class_conditions k
+    where (k.metadata = '{}' or l.metadata @> k.metadata)
+      and (not k.is_long or abs(l.input_tokens
+        + case when t.reading_within then 0 else t.cache_read end
+        + case when t.writing_within then 0 else t.cache_write end
+        + billing.input_in_features(l.other_features)) > m.long_context_above)
+    order by k.place limit 1), 'standard') as rate_class,
   l.input_tokens - case when t.reading_within then t.cache_read else 0 end
     - case when t.writing_within then t.cache_write else 0 end as input,
   l.output_tokens - case when t.reasoning_within then t.reasoning else 0 end as output,
@@ -2200,15 +2296,15 @@ revoke all on _billing.log_owners from public;
 -- which several processes can share; what holds for a whole group (the provider's way of counting,
 -- what features may be called) is found once per group. Test 15-rollup-sums holds both to the same.
 
--- Sums log rows by (client, day, model, metric, agent). Of rows counted by `upto` and not by
+-- Sums log rows by (client, day, model, metric, class, agent). Of rows counted by `upto` and not by
 -- `since`; where times are given, of that time range only. Rows that cannot be billed come with a
 -- reason, client and day null.
 create function _billing.sum_logs(
   since billing.usage_watermark, upto billing.usage_watermark,
   from_at timestamptz default '-infinity', until_at timestamptz default 'infinity',
   agents text[] default null
-) returns table (client_id uuid, reason text, usage_day date, model text, metric text, agent text,
-  quantity numeric, provider_cost numeric, log_count bigint)
+) returns table (client_id uuid, reason text, usage_day date, model text, metric text,
+  rate_class text, agent text, quantity numeric, provider_cost numeric, log_count bigint)
 language plpgsql stable
 set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
 -- Many log rows meet few clients and zones: hash them, whatever the statistics say.
@@ -2226,34 +2322,31 @@ declare
   reasoning_within constant text[] := array(select m.id from public.models m
     join public.providers p on p.id = m.provider where p.reasoning_within_output);
   mapped constant text[] := array(select m.id from public.models m where m.provider is not null);
-  -- Kinds of rows, as bits.
-  batch constant integer := 1;
-  inclusive constant integer := 2;
-  exclusive constant integer := 4;
-  unmapped constant integer := 8;
+  -- Beyond which input calls are long, by model, and the least of these.
+  long_above constant jsonb := (select jsonb_object_agg(m.id, m.long_context_above)
+    from public.models m where m.long_context_above is not null);
+  least_long constant numeric := (select min(m.long_context_above) from public.models m);
+  class_of constant jsonb := (select jsonb_object_agg(r.code, r.id) from billing.rate_classes r);
+  -- Keys of metadata that say how a row is counted.
+  counted_by constant text[] := array['counting', 'cache_read_tokens', 'cache_write_tokens',
+    'reasoning_tokens'] || array(select distinct k from billing.rate_class_conditions c,
+      jsonb_object_keys(c.metadata) k order by k);
+  -- Kinds of rows, as bits; those above them are the code of the rate class.
+  inclusive constant integer := 1;
+  exclusive constant integer := 2;
+  unmapped constant integer := 4;
+  one_class constant integer := 8;
   kept_from constant timestamptz := (select greatest(w.kept_from, '1970-01-01 00:00+00')
     from billing.usage_watermark w);
   holding constant boolean := exists (select from billing.held_logs);
   dismissing constant boolean := exists (select from billing.dismissed_logs);
 begin
   return query
-  with logs as not materialized (
-    select
-      nullif(case when l.client_id is not null then l.client_id::text
-        when strpos(l.metadata ->> 'client_id', ' ') = 0 then l.metadata ->> 'client_id'
-        else btrim(l.metadata ->> 'client_id') end, '') as claim,
-      l.id, l."timestamp", l.agent, l.model, l.corrects_id,
-      billing.is_negation(l.corrects_id, l.metadata) as negates,
-      l."timestamp" > l.created_at + interval '24 hours' as is_future,
-      case when l.other_features <> '{}' then l.other_features::text end as features,
-      l.input_tokens, l.output_tokens, l.web_searches, l.input_cost, l.output_cost, l.total_cost,
-      coalesce(l.metadata -> 'batch' = 'true', false) as is_batch,
-      case when l.corrects_id is null then 1
-        when l.metadata @> '{"retracts": true}' then -1 else 0 end as requests,
-      billing.counting_of(l.metadata) as counting,
-      _billing.token_count(l.metadata, 'cache_read_tokens') as cache_read,
-      _billing.token_count(l.metadata, 'cache_write_tokens') as cache_write,
-      _billing.token_count(l.metadata, 'reasoning_tokens') as reasoning
+  with rows as not materialized (
+    -- Most rows have nothing in their metadata but whose they are: the rest is asked of the others.
+    select l.client_id, l.id, l."timestamp", l.created_at, l.agent, l.model, l.corrects_id,
+      l.other_features, l.metadata, l.input_tokens, l.output_tokens, l.web_searches,
+      l.input_cost, l.output_cost, l.total_cost, l.metadata ?| counted_by as says_more
     from public.agent_usage_logs l
     where l.stored_by >= pg_snapshot_xmin(since.snapshot)
       and l."timestamp" >= from_at and (l."timestamp" < until_at or until_at = 'infinity')
@@ -2265,10 +2358,45 @@ begin
     -- Computed once per row. In quotes: of a bare 0, an integer to be cast, the planner does not
     -- see that it leaves nothing out, and would read the rows with one process.
     offset '0'
+  ), logs as not materialized (
+    select
+      nullif(case when l.client_id is not null then l.client_id::text
+        when strpos(l.metadata ->> 'client_id', ' ') = 0 then l.metadata ->> 'client_id'
+        else btrim(l.metadata ->> 'client_id') end, '') as claim,
+      l.id, l."timestamp", l.agent, l.model, l.corrects_id,
+      billing.is_negation(l.corrects_id, l.metadata) as negates,
+      l."timestamp" > l.created_at + interval '24 hours' as is_future,
+      case when l.other_features <> '{}' then l.other_features::text end as features,
+      l.input_tokens, l.output_tokens, l.web_searches, l.input_cost, l.output_cost, l.total_cost,
+      l.metadata, case when l.says_more then _billing.rate_class_code(l.metadata, false)
+        else 0 end as class,
+      case when l.corrects_id is null then 1
+        when l.metadata @> '{"retracts": true}' then -1 else 0 end as requests,
+      case when l.says_more then billing.counting_of(l.metadata) end as counting,
+      case when l.says_more then _billing.token_count(l.metadata, 'cache_read_tokens')
+        end as cache_read,
+      case when l.says_more then _billing.token_count(l.metadata, 'cache_write_tokens')
+        end as cache_write,
+      case when l.says_more then _billing.token_count(l.metadata, 'reasoning_tokens')
+        end as reasoning
+    from rows l
+    offset '0'
   ), owned as not materialized (
     select coalesce(o.client_id, d.client_id) as client_id, l.agent, l.model, l.features,
       -- What rows of a group have in common besides: one number, because each row is grouped by it.
-      case when l.is_batch then batch else 0 end
+      one_class * case when least_long is not null and abs(l.input_tokens)
+            + abs(coalesce(l.cache_read, 0)) + abs(coalesce(l.cache_write, 0))
+            + case when l.features is null then 0
+              else abs(billing.input_in_features(l.features::jsonb)) end > least_long
+          and abs(l.input_tokens
+            + case when billing.is_within(l.cache_read, l.counting, l.model = any (reading_within))
+              then 0 else coalesce(l.cache_read, 0) end
+            + case when billing.is_within(l.cache_write, l.counting, l.model = any (writing_within))
+              then 0 else coalesce(l.cache_write, 0) end
+            + case when l.features is null then 0
+              else billing.input_in_features(l.features::jsonb) end)
+            > (long_above ->> l.model)::numeric
+          then _billing.rate_class_code(l.metadata, true) else l.class end
         + case l.counting when 'inclusive' then inclusive when 'exclusive' then exclusive else 0 end
         + case when (l.cache_read <> 0 or l.cache_write <> 0 or l.reasoning <> 0)
           and l.counting is null and l.model <> all (mapped) then unmapped else 0 end as kind,
@@ -2358,14 +2486,15 @@ begin
       s.output
         - case when billing.is_within(s.reasoning, s.counting, s.model = any (reasoning_within))
           then s.reasoning else 0 end as own_output,
-      concat(case when s.kind & batch <> 0 then 'batch_' end,
-        case when s.kind & unmapped <> 0 then 'unmapped_' end) as prefix
+      case when s.kind & unmapped <> 0 then 'unmapped_' else '' end as prefix,
+      class_of ->> (s.kind / one_class)::text as rate_class
     from (select *, case when k.kind & inclusive <> 0 then 'inclusive'
       when k.kind & exclusive <> 0 then 'exclusive' end as counting from sums k) s
   ), metrics as (
     select g.client_id, g.why, g.usage_day, g.model,
       case when m.token then g.prefix || m.metric else m.metric end as metric,
-      g.agent, m.quantity, m.cost, m.logs
+      case when m.token then g.rate_class else 'standard' end as rate_class, g.agent,
+      m.quantity, m.cost, m.logs
     from groups g cross join lateral (values
       ('input_tokens', true, g.own_input, g.input_cost, g.input_logs),
       ('output_tokens', true, g.own_output, g.output_cost, g.output_logs),
@@ -2378,7 +2507,8 @@ begin
     ) m(metric, token, quantity, cost, logs)
     where m.logs > 0
     union all
-    select g.client_id, g.why, g.usage_day, g.model, o.key, g.agent,
+    select g.client_id, g.why, g.usage_day, g.model, o.key,
+      case when billing.is_tokens(o.key) then g.rate_class else 'standard' end, g.agent,
       o.value::text::numeric * g.logs, 0, g.logs
     -- The case keeps jsonb_each from groups that it would fail on, in whatever order it is planned.
     from groups g cross join lateral jsonb_each(
@@ -2386,10 +2516,10 @@ begin
     where o.value <> '0'
   )
   select case when m.why is null then m.client_id end, m.why,
-    case when m.why is null then m.usage_day end, m.model, m.metric, m.agent,
+    case when m.why is null then m.usage_day end, m.model, m.metric, m.rate_class, m.agent,
     sum(m.quantity), sum(m.cost), sum(m.logs)::bigint
   from metrics m
-  group by 1, 2, 3, 4, 5, 6;
+  group by 1, 2, 3, 4, 5, 6, 7;
 end $$;
 comment on function _billing.sum_logs is
   'Usage of the log rows between two watermarks by the key of usage_records; of those that cannot
@@ -2415,7 +2545,8 @@ comment on function _billing.report_progress is
 -- may add one). A week at a time, of long ranges a hundredth, each by as many processes as the
 -- server gives: a key may come in two rows. Without bounds all logs are one part.
 create function _billing.logged_parts(from_day date, until_day date, agents text[] default null)
-returns table (client_id uuid, reason text, usage_day date, model text, metric text, agent text,
+returns table (client_id uuid, reason text, usage_day date, model text, metric text,
+  rate_class text, agent text,
   quantity numeric, provider_cost numeric, log_count bigint)
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
@@ -2453,20 +2584,22 @@ comment on function _billing.logged_parts is
 
 -- Log rows counted so far, as usage of the client-local days [from_day, until_day).
 create function _billing.logged_usage(from_day date, until_day date, agents text[] default null)
-returns table (client_id uuid, usage_day date, model text, metric text, agent text,
+returns table (client_id uuid, usage_day date, model text, metric text,
+  rate_class text, agent text,
   quantity numeric, provider_cost numeric, log_count bigint)
 language sql stable set search_path = pg_catalog, pg_temp as $$
-  select p.client_id, p.usage_day, p.model, p.metric, p.agent,
+  select p.client_id, p.usage_day, p.model, p.metric, p.rate_class, p.agent,
     sum(p.quantity), sum(p.provider_cost), sum(p.log_count)::bigint
   from _billing.logged_parts(from_day, until_day, agents) p
   where p.client_id is not null and p.usage_day >= from_day and p.usage_day < until_day
-  group by p.client_id, p.usage_day, p.model, p.metric, p.agent;
+  group by p.client_id, p.usage_day, p.model, p.metric, p.rate_class, p.agent;
 $$;
 comment on function _billing.logged_usage is
   'What usage_records should hold for these client-local days, computed from the logs.';
 
 create function billing.usage_discrepancies(period daterange default '(,)')
-returns table (client_id uuid, usage_day date, model text, metric text, agent text,
+returns table (client_id uuid, usage_day date, model text, metric text,
+  rate_class text, agent text,
   logged numeric, recorded numeric)
 language sql stable security definer set search_path = pg_catalog, pg_temp set jit = off as $$
   -- Definer: callers may compare; what it stands on (sums between watermarks) is not theirs.
@@ -2478,11 +2611,11 @@ language sql stable security definer set search_path = pg_catalog, pg_temp set j
     where r.usage_day >= greatest(lower(period), _billing.first_kept_day())
       and r.usage_day < coalesce(upper(period), 'infinity')
   )
-  select client_id, usage_day, model, metric, agent, l.quantity, r.quantity
-  from logs l full join records r using (client_id, usage_day, model, metric, agent)
+  select client_id, usage_day, model, metric, rate_class, agent, l.quantity, r.quantity
+  from logs l full join records r using (client_id, usage_day, model, metric, rate_class, agent)
   where (l.quantity, l.provider_cost, l.log_count)
     is distinct from (r.quantity, r.provider_cost, r.log_count)
-  order by 1, 2, 3, 4, 5;
+  order by 1, 2, 3, 4, 5, 6;
 $$;
 comment on function billing.usage_discrepancies is
   'Differences between logs and usage_records over client-local days, of those whose logs are kept;
@@ -2592,7 +2725,7 @@ create trigger request_rebuild_on_rename after update of external_id on public.c
     old.external_id)
   execute function _billing.request_rebuild_for_rename();
 
--- A model that gets, changes or loses its provider is normalized anew where it has been used, and
+-- A model that gets, changes or loses its provider or threshold is counted anew where it was used;
 -- so are all models of a provider that counts otherwise than was thought.
 create function _billing.request_rebuild_for_model() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -2607,7 +2740,8 @@ end $$;
 create trigger request_rebuild after insert or delete on public.models
   for each row execute function _billing.request_rebuild_for_model();
 create trigger request_rebuild_on_change after update on public.models
-  for each row when ((old.id, old.provider) is distinct from (new.id, new.provider))
+  for each row when ((old.id, old.provider, old.long_context_above)
+    is distinct from (new.id, new.provider, new.long_context_above))
   execute function _billing.request_rebuild_for_model();
 
 create function _billing.request_rebuild_for_provider() returns trigger
@@ -2653,6 +2787,97 @@ $$;
 comment on function _billing.resolve_rebuild_requests is
   'Turns what was asked for by the name of a client or model into days and agents.';
 
+-- 20_usage/rate_class_compiler.sql
+
+-- Conditions of rate classes are compiled as they change, and usage is counted anew.
+
+-- The conditions as one expression. Rows whose metadata has none of the keys are looked at once.
+create function _billing.rate_class_expression()
+returns text language sql stable set search_path = pg_catalog, pg_temp as $$
+  select format('case when not is_long and not metadata ?| %L::text[] then 0%s else 0 end',
+    array(select distinct k from billing.rate_class_conditions c,
+      jsonb_object_keys(c.metadata) k order by k),
+    (select string_agg(format(E'\n  when %s then %s', concat_ws(' and ',
+      case when c.is_long then 'is_long' end,
+      case when c.metadata <> '{}' then format('metadata @> %L::jsonb', c.metadata) end), r.code),
+      '' order by c.place)
+    from billing.rate_class_conditions c join billing.rate_classes r on r.id = c.rate_class));
+$$;
+comment on function _billing.rate_class_expression is
+  'The conditions of rate classes as one expression over metadata and is_long.';
+
+create function _billing.compile_rate_classes() returns trigger
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  -- A rollup that is under way goes by the conditions before.
+  perform from billing.usage_watermark for update;
+  execute format($sql$create or replace function _billing.rate_class_code(metadata jsonb,
+    is_long boolean) returns integer language sql immutable parallel safe
+    return %s$sql$, _billing.rate_class_expression());
+  insert into billing.rebuild_requests (from_day, until_day)
+  select '-infinity', 'infinity' where exists (select from public.agent_usage_logs);
+  return null;
+end $$;
+comment on function _billing.compile_rate_classes is
+  'Compiles changed conditions to _billing.rate_class_code and asks for a rebuild.';
+
+create trigger compile_rate_classes after insert or update or delete
+  on billing.rate_class_conditions
+  for each statement execute function _billing.compile_rate_classes();
+create trigger refuse_truncate before truncate on billing.rate_class_conditions
+  for each statement execute function _billing.refuse_change();
+
+-- 20_usage/rate_classes_data.sql
+
+-- The rates that providers have, and how the usage objects of calls tell them.
+insert into billing.rate_classes (id, code, what) values
+  ('standard', 0, 'the rate of a call that says nothing else'),
+  ('batch', 1, 'answered within a day'),
+  ('flex', 2, 'answered when there is room'),
+  ('priority', 3, 'answered before others'),
+  ('fast', 4, 'generated faster'),
+  ('regional', 5, 'processed in one region only'),
+  ('long_context', 6, 'input beyond models.long_context_above'),
+  ('batch+long_context', 7, 'both'),
+  ('flex+long_context', 8, 'both'),
+  ('priority+long_context', 9, 'both'),
+  ('fast+long_context', 10, 'both'),
+  ('regional+long_context', 11, 'both'),
+  ('batch+regional', 12, 'both'),
+  ('priority+regional', 13, 'both'),
+  ('fast+regional', 14, 'both'),
+  ('batch+regional+long_context', 15, 'all three'),
+  ('priority+regional+long_context', 16, 'all three'),
+  ('fast+regional+long_context', 17, 'all three')
+on conflict do nothing;
+
+insert into billing.rate_class_conditions (place, rate_class, metadata, is_long) values
+  -- batch: ours; service_tier: of OpenAI (flex, priority) and Anthropic (priority, batch); speed
+  -- and inference_geo: of Anthropic. What combines more comes first.
+  (1, 'batch+regional+long_context', '{"batch": true, "inference_geo": "us"}', true),
+  (2, 'batch+regional+long_context', '{"service_tier": "batch", "inference_geo": "us"}', true),
+  (3, 'priority+regional+long_context', '{"service_tier": "priority", "inference_geo": "us"}',
+    true),
+  (4, 'fast+regional+long_context', '{"speed": "fast", "inference_geo": "us"}', true),
+  (10, 'batch+long_context', '{"batch": true}', true),
+  (11, 'batch+long_context', '{"service_tier": "batch"}', true),
+  (12, 'flex+long_context', '{"service_tier": "flex"}', true),
+  (13, 'priority+long_context', '{"service_tier": "priority"}', true),
+  (14, 'fast+long_context', '{"speed": "fast"}', true),
+  (15, 'regional+long_context', '{"inference_geo": "us"}', true),
+  (20, 'long_context', '{}', true),
+  (30, 'batch+regional', '{"batch": true, "inference_geo": "us"}', false),
+  (31, 'batch+regional', '{"service_tier": "batch", "inference_geo": "us"}', false),
+  (32, 'priority+regional', '{"service_tier": "priority", "inference_geo": "us"}', false),
+  (33, 'fast+regional', '{"speed": "fast", "inference_geo": "us"}', false),
+  (40, 'batch', '{"batch": true}', false),
+  (41, 'batch', '{"service_tier": "batch"}', false),
+  (42, 'flex', '{"service_tier": "flex"}', false),
+  (43, 'priority', '{"service_tier": "priority"}', false),
+  (44, 'fast', '{"speed": "fast"}', false),
+  (45, 'regional', '{"inference_geo": "us"}', false)
+on conflict do nothing;
+
 -- 20_usage/usage_key_limit.sql
 
 -- How many keys of usage a client's day may have (billing_settings.max_usage_keys_per_day). Agents
@@ -2668,21 +2893,22 @@ create type _billing.crowded_day as (client_id uuid, usage_day date, room bigint
 
 -- Each log row's keys of usage, as sum_logs counts them.
 create view _billing.log_keys with (security_invoker = true) as
-select l.id, l.seq, l.stored_by, l."timestamp", l.client_id, l.usage_day, l.agent, l.model, k.metric
+select l.id, l.seq, l.stored_by, l."timestamp", l.client_id, l.usage_day, l.agent, l.model,
+  k.metric, k.rate_class
 from billing.attributed_logs l
 cross join lateral (
-  select concat(case when l.is_batch then 'batch_' end,
-    case when l.is_unmapped then 'unmapped_' end, m.metric) as metric
+  select concat(case when l.is_unmapped then 'unmapped_' end, m.metric) as metric, l.rate_class
   from (values ('input_tokens', l.input), ('output_tokens', l.output),
     ('cache_read_tokens', l.cache_read), ('cache_write_tokens', l.cache_write),
     ('reasoning_tokens', l.reasoning)) m(metric, quantity)
   where m.quantity <> 0
   union all
-  select 'web_searches' where l.web_searches <> 0
+  select 'web_searches', 'standard' where l.web_searches <> 0
   union all
-  select 'requests'
+  select 'requests', 'standard'
   union all
-  select o.key from jsonb_each(case when l.reason is null then l.other_features else '{}' end) o
+  select o.key, case when billing.is_tokens(o.key) then l.rate_class else 'standard' end
+  from jsonb_each(case when l.reason is null then l.other_features else '{}' end) o
   where o.value <> '0'
 ) k
 where l.reason is null;
@@ -2709,18 +2935,18 @@ set enable_nestloop = off set enable_mergejoin = off set jit = off set work_mem 
       and _billing.is_counted(
         l.stored_by, l.seq, upto.snapshot, upto.own_transaction, upto.own_seq)
       and not exists (select from public.usage_records r
-        where (r.client_id, r.usage_day, r.model, r.metric, r.agent)
-          = (l.client_id, l.usage_day, l.model, l.metric, l.agent))
+        where (r.client_id, r.usage_day, r.model, r.metric, r.rate_class, r.agent)
+          = (l.client_id, l.usage_day, l.model, l.metric, l.rate_class, l.agent))
   ), ranked as (
-    select f.client_id, f.usage_day, f.agent, f.model, f.metric,
+    select f.client_id, f.usage_day, f.agent, f.model, f.metric, f.rate_class,
       row_number() over (partition by f.client_id, f.usage_day
-        order by min(f.seq), f.agent, f.model, f.metric) as place
+        order by min(f.seq), f.agent, f.model, f.metric, f.rate_class) as place
     from fresh f
-    group by f.client_id, f.usage_day, f.agent, f.model, f.metric
+    group by f.client_id, f.usage_day, f.agent, f.model, f.metric, f.rate_class
   )
   insert into billing.held_logs as h (log_id, client_id, usage_day)
   select distinct f.id, f.client_id, f.usage_day
-  from fresh f join ranked k using (client_id, usage_day, agent, model, metric)
+  from fresh f join ranked k using (client_id, usage_day, agent, model, metric, rate_class)
   where k.place > f.room
   on conflict (log_id) do update set client_id = excluded.client_id,
     usage_day = excluded.usage_day, held_at = excluded.held_at;
@@ -2855,18 +3081,19 @@ begin
     with parts as materialized (
       select * from _billing.logged_parts(from_day, until_day, agents)
     ), logs as materialized (
-      select p.client_id, p.usage_day, p.model, p.metric, p.agent, sum(p.quantity) as quantity,
-        sum(p.provider_cost) as provider_cost, sum(p.log_count)::bigint as log_count
+      select p.client_id, p.usage_day, p.model, p.metric, p.rate_class, p.agent,
+        sum(p.quantity) as quantity, sum(p.provider_cost) as provider_cost,
+        sum(p.log_count)::bigint as log_count
       from parts p
       where p.client_id is not null and p.usage_day >= from_day and p.usage_day < until_day
-      group by p.client_id, p.usage_day, p.model, p.metric, p.agent
+      group by p.client_id, p.usage_day, p.model, p.metric, p.rate_class, p.agent
     ), gone as (
       delete from public.usage_records r
       where r.usage_day >= from_day and r.usage_day < until_day
         and (agents is null or r.agent in (select unnest(agents)))
         and not exists (select from logs l
-          where (l.client_id, l.usage_day, l.model, l.metric, l.agent)
-            = (r.client_id, r.usage_day, r.model, r.metric, r.agent))
+          where (l.client_id, l.usage_day, l.model, l.metric, l.rate_class, l.agent)
+            = (r.client_id, r.usage_day, r.model, r.metric, r.rate_class, r.agent))
       returning r.client_id, r.usage_day
     ), busy as materialized (
       -- As in the rollup; keys that leave make room.
@@ -2881,16 +3108,16 @@ begin
       select b.client_id, b.usage_day, greatest(most - b.keys, 0) as room
       from busy b join logs l on l.client_id = b.client_id and l.usage_day = b.usage_day
       where not exists (select from public.usage_records r
-        where (r.client_id, r.usage_day, r.model, r.metric, r.agent)
-          = (l.client_id, l.usage_day, l.model, l.metric, l.agent))
+        where (r.client_id, r.usage_day, r.model, r.metric, r.rate_class, r.agent)
+          = (l.client_id, l.usage_day, l.model, l.metric, l.rate_class, l.agent))
       group by b.client_id, b.usage_day, b.keys having b.keys + count(*) > most
     ), merged as (
       insert into public.usage_records as r
-        (client_id, usage_day, model, metric, agent, quantity, provider_cost, log_count)
-      select l.client_id, l.usage_day, l.model, l.metric, l.agent, l.quantity, l.provider_cost,
-        l.log_count
+        (client_id, usage_day, model, metric, rate_class, agent, quantity, provider_cost, log_count)
+      select l.client_id, l.usage_day, l.model, l.metric, l.rate_class, l.agent,
+        l.quantity, l.provider_cost, l.log_count
       from logs l where not exists (select from crowded_days)
-      on conflict (client_id, usage_day, model, metric, agent) do update set
+      on conflict (client_id, usage_day, model, metric, rate_class, agent) do update set
         quantity = excluded.quantity, provider_cost = excluded.provider_cost,
         log_count = excluded.log_count
       where (r.quantity, r.provider_cost, r.log_count)
@@ -3186,16 +3413,16 @@ begin
       select b.client_id, b.usage_day, greatest(most - b.keys, 0) as room
       from busy b join new_usage n on n.client_id = b.client_id and n.usage_day = b.usage_day
       where not exists (select from public.usage_records r
-        where (r.client_id, r.usage_day, r.model, r.metric, r.agent)
-          = (n.client_id, n.usage_day, n.model, n.metric, n.agent))
+        where (r.client_id, r.usage_day, r.model, r.metric, r.rate_class, r.agent)
+          = (n.client_id, n.usage_day, n.model, n.metric, n.rate_class, n.agent))
       group by b.client_id, b.usage_day, b.keys having b.keys + count(*) > most
     ), merged as (
       insert into public.usage_records as r
-        (client_id, usage_day, model, metric, agent, quantity, provider_cost, log_count)
-      select n.client_id, n.usage_day, n.model, n.metric, n.agent,
+        (client_id, usage_day, model, metric, rate_class, agent, quantity, provider_cost, log_count)
+      select n.client_id, n.usage_day, n.model, n.metric, n.rate_class, n.agent,
         n.quantity, n.provider_cost, n.log_count
       from new_usage n where n.client_id is not null and not exists (select from crowded_days)
-      on conflict (client_id, usage_day, model, metric, agent) do update set
+      on conflict (client_id, usage_day, model, metric, rate_class, agent) do update set
         quantity = r.quantity + excluded.quantity,
         provider_cost = r.provider_cost + excluded.provider_cost,
         log_count = r.log_count + excluded.log_count
@@ -4149,19 +4376,32 @@ grant execute on function billing.is_tier_list(jsonb) to service_role;
 -- 30_pricing/prices.sql
 
 -- Prices: what a client pays for a metric of a model, from a day on.
+
+-- Factors by rate class; the bounds keep NaN and what would overflow a rating out.
+create function billing.is_multiplier_list(multipliers jsonb)
+returns boolean language sql immutable
+return jsonb_typeof(multipliers) = 'object' and not exists (
+  select from jsonb_each_text(
+    case jsonb_typeof(multipliers) when 'object' then multipliers else '{}' end) e
+  where not coalesce(e.value::numeric between 0 and 1000, false));
+comment on function billing.is_multiplier_list is
+  'Whether jsonb is an object of factors from 0 to 1000.';
+grant execute on function billing.is_multiplier_list(jsonb) to service_role;
+
 create table public.prices (
   id uuid primary key default gen_random_uuid(),
   client_id uuid references public.clients (id) on delete cascade,
   model text,
   family text,
   metric text not null,
+  rate_class text not null default 'standard' references billing.rate_classes (id),
   currency text not null default 'USD' references public.currencies (code),
   pricing_model text not null default 'per_unit',
   unit_amount numeric,
   per_units numeric not null default 1,
   tiers jsonb,
   free_units numeric not null default 0,
-  batch_multiplier numeric not null default 1,
+  class_multipliers jsonb not null default '{}',
   effective_from date not null default '-infinity',
   effective_until date not null default 'infinity',
   created_at timestamptz not null default now(),
@@ -4178,11 +4418,12 @@ create table public.prices (
   constraint prices_unit_amount_in_range check (unit_amount between 0 and 1e12),
   constraint prices_per_units_in_range check (per_units between 1e-6 and 1e12),
   constraint prices_free_units_in_range check (free_units between 0 and 1e18),
-  constraint prices_batch_multiplier_range check (batch_multiplier between 0 and 1),
+  constraint prices_class_multipliers_numbers check (
+    billing.is_multiplier_list(class_multipliers)),
   constraint prices_forward check (effective_from < effective_until),
   constraint prices_no_overlap exclude using gist (
     coalesce(client_id, '00000000-0000-0000-0000-000000000000'::uuid) with =,
-    scope with =, metric with =, currency with =,
+    scope with =, metric with =, rate_class with =, currency with =,
     daterange(effective_from, effective_until) with &&)
 );
 comment on table public.prices is
@@ -4193,10 +4434,13 @@ comment on column public.prices.unit_amount is
 comment on column public.prices.tiers is
   '[{up_to, unit_amount, flat_amount}], ascending, the last without up_to; bounds are inclusive.';
 comment on column public.prices.free_units is 'Units per period that cost nothing.';
-comment on column public.prices.batch_multiplier is
-  'Factor for batch usage where the batch_… metric has no price of its own.';
+comment on column public.prices.rate_class is
+  'The rate class of usage (billing.rate_classes) that it is for.';
+comment on column public.prices.class_multipliers is
+  'Factor for usage of a class that has no price of its own: {"batch": 0.5}; of one not named 1.';
 comment on column public.prices.effective_until is 'First client-local day it no longer holds.';
 create index prices_lookup on public.prices (client_id, metric, currency, scope);
+create index prices_rate_class on public.prices (rate_class);
 create index prices_currency on public.prices (currency);
 alter table public.prices enable row level security;
 revoke all on public.prices from anon, authenticated, service_role;
@@ -4222,6 +4466,65 @@ create trigger require_second_factor before insert or update or delete on public
   for each statement execute function _billing.guard_by_second_factor();
 create trigger refuse_truncate before truncate on public.prices
   for each statement execute function _billing.refuse_change();
+
+-- 30_pricing/class_prices.sql
+
+-- Prices and rate classes: how far the price of one class stands for usage of another.
+
+-- How far down a price of `rate_class` comes for usage of class `wanted`: 0 its own, then the parts
+-- of a class that combines others, in their order, last the standard price. Null: not at all.
+create function billing.class_distance(rate_class text, wanted text)
+returns integer language sql immutable parallel safe
+return case when rate_class = wanted then 0
+  when rate_class = 'standard' then 9
+  else array_position(string_to_array(wanted, '+'), rate_class) end;
+comment on function billing.class_distance is
+  'How far from usage of a class the price of a class is, 0 to 9; null where it does not hold.';
+
+-- What price_candidates calls, it calls as its caller.
+grant execute on function billing.class_distance(text, text) to service_role;
+
+-- The factor on a price of `rate_class` for usage of class `wanted`: the one that it names for it,
+-- else those of the parts that the price is not for, multiplied.
+create function billing.class_multiplier(multipliers jsonb, rate_class text, wanted text)
+returns numeric language sql immutable parallel safe
+return case when rate_class = wanted then 1
+  when multipliers = '{}' then 1
+  when multipliers ? wanted then (multipliers ->> wanted)::numeric
+  else (
+    with parts as (
+      select row_number() over (order by p.n) as n,
+        coalesce((multipliers ->> p.part)::numeric, 1) as factor
+      from unnest(string_to_array(wanted, '+')) with ordinality p(part, n)
+      where p.part <> rate_class)
+    select coalesce((select factor from parts where n = 1), 1)
+      * coalesce((select factor from parts where n = 2), 1)
+      * coalesce((select factor from parts where n = 3), 1)) end;
+comment on function billing.class_multiplier is
+  'What a price of one class is multiplied by for usage of another.';
+grant execute on function billing.class_multiplier(jsonb, text, text) to service_role;
+
+-- A factor of a class that does not exist would never be taken.
+create function _billing.check_price_classes() returns trigger
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  unknown constant text := (select string_agg(k, ', ' order by k)
+    from jsonb_object_keys(new.class_multipliers) k
+    where not exists (select from billing.rate_classes c where c.id = k and c.id <> 'standard'));
+begin
+  if unknown is not null then
+    perform billing.raise_error('invalid_argument',
+      format('class_multipliers names unknown rate classes: %s', unknown),
+      'the classes are ' || (select string_agg(c.id, ', ' order by c.code)
+        from billing.rate_classes c where c.id <> 'standard'));
+  end if;
+  return null;
+end $$;
+comment on function _billing.check_price_classes is
+  'Refuses multipliers of unknown classes.';
+
+create trigger check_price_classes after insert or update of class_multipliers
+  on public.prices for each row execute function _billing.check_price_classes();
 
 -- 30_pricing/default_price_list_data.sql
 
@@ -4279,11 +4582,12 @@ on conflict do nothing;
 -- 30_pricing/price_selection.sql
 
 -- Every price that could hold for a model and metric, best first (rank 1 wins on days where it is
--- in force): the client's before the default, a price of its own for batch before the multiplier,
--- exact model before family before any model.
+-- in force): the client's before the default, a price for the class itself before the multiplier of
+-- another, exact model before family before any model.
 create function billing.price_candidates(
-  client_ids uuid[], models text[], metrics text[], currencies text[]
-) returns table (client_id uuid, model text, metric text, currency text, price_id uuid,
+  client_ids uuid[], models text[], metrics text[], rate_classes text[], currencies text[]
+) returns table (client_id uuid, model text, metric text, rate_class text, currency text,
+  price_id uuid,
   effective_from date, effective_until date, multiplier numeric, preference integer, why text)
 language plpgsql stable
 set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
@@ -4291,51 +4595,57 @@ set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan a
 begin
   return query
   with wanted as (
-    select k.client_id, k.model, k.metric, k.currency, s.scope, s.specificity, s.kind,
-      m.metric as price_metric, m.own
-    from unnest(client_ids, models, metrics, currencies) k(client_id, model, metric, currency)
+    select k.*, s.scope, s.specificity, s.kind
+    from unnest(client_ids, models, metrics, rate_classes, currencies)
+      k(client_id, model, metric, rate_class, currency)
     left join public.models fam on fam.id = k.model
     cross join lateral (values ('model:' || k.model, 1, 'exact model'),
       ('family:' || fam.family, 2, 'model family'), ('any', 3, 'any model')
     ) s(scope, specificity, kind)
-    cross join lateral (
-      select k.metric as metric, true as own
-      union all select substr(k.metric, 7), false where starts_with(k.metric, 'batch_')
-    ) m
   ), matched as (
     -- Two joins by equality: one with `client_id is null or =` compares every client with the
     -- prices of every other.
-    select w.*, p.id, p.effective_from, p.effective_until, p.batch_multiplier, true as is_own
+    select w.*, p.id, p.effective_from, p.effective_until, p.class_multipliers,
+      p.rate_class as price_class, true as is_own
     from wanted w join public.prices p on p.client_id = w.client_id
-      and p.metric = w.price_metric and p.currency = w.currency and p.scope = w.scope
+      and p.metric = w.metric and p.currency = w.currency and p.scope = w.scope
     union all
-    select w.*, p.id, p.effective_from, p.effective_until, p.batch_multiplier, false
+    select w.*, p.id, p.effective_from, p.effective_until, p.class_multipliers, p.rate_class, false
     from wanted w join public.prices p on p.client_id is null
-      and p.metric = w.price_metric and p.currency = w.currency and p.scope = w.scope
+      and p.metric = w.metric and p.currency = w.currency and p.scope = w.scope
   )
-  select m.client_id, m.model, m.metric, m.currency, m.id, m.effective_from, m.effective_until,
-    case when m.own then 1 else m.batch_multiplier end,
-    (not m.is_own)::integer * 100 + (not m.own)::integer * 10 + m.specificity,
-    concat(case when m.is_own then 'client''s own' else 'default list' end, ', ',
-      m.kind, case when not m.own then ', times batch multiplier' end)
-  from matched m;
+  select m.client_id, m.model, m.metric, m.rate_class, m.currency, m.id, m.effective_from,
+    m.effective_until,
+    billing.class_multiplier(m.class_multipliers, m.price_class, m.rate_class),
+    (not m.is_own)::integer * 100 + d.distance * 10 + m.specificity,
+    concat(case when m.is_own then 'client''s own' else 'default list' end, ', ', m.kind,
+      case when d.distance between 1 and 8 then format(', price for %s', m.price_class) end,
+      case when d.distance > 0 then format(', times %s multiplier',
+        array_to_string(array_remove(string_to_array(m.rate_class, '+'), m.price_class), '+')) end)
+  from matched m
+  cross join lateral (
+    select billing.class_distance(m.price_class, m.rate_class) as distance) d
+  where d.distance is not null;
 end $$;
 comment on function billing.price_candidates is
-  'Prices that could hold for each (client, model, metric, currency); least preference wins.';
-grant execute on function billing.price_candidates(uuid[], text[], text[], text[]) to service_role;
+  'Prices that could hold for each (client, model, metric, class, currency); the least preference
+   wins.';
+grant execute on function billing.price_candidates(uuid[], text[], text[], text[], text[])
+  to service_role;
 
-create function billing.explain_price(client_id uuid, model text, metric text, day date)
+create function billing.explain_price(client_id uuid, model text, metric text, day date,
+  rate_class text default 'standard')
 returns table (rank bigint, chosen boolean, price_id uuid, why text, pricing_model text,
   unit_amount numeric, per_units numeric, tiers jsonb, free_units numeric, multiplier numeric,
-  currency text, effective_from date, effective_until date)
+  currency text, effective_from date, effective_until date, price_class text)
 language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
   select row_number() over best, row_number() over best = 1 and x.in_force, p.id,
     c.why || case when not x.in_force then ', not in force on this day' else '' end,
     p.pricing_model, p.unit_amount, p.per_units, p.tiers, p.free_units, c.multiplier,
-    p.currency, p.effective_from, p.effective_until
+    p.currency, p.effective_from, p.effective_until, p.rate_class
   from billing.config_on(array[explain_price.client_id], array[explain_price.day]) cfg
   cross join lateral billing.price_candidates(array[cfg.client_id], array[explain_price.model],
-    array[explain_price.metric], array[cfg.currency]) c
+    array[explain_price.metric], array[explain_price.rate_class], array[cfg.currency]) c
   join public.prices p on p.id = c.price_id
   cross join lateral (
     select c.effective_from <= cfg.day and cfg.day < c.effective_until as in_force) x
@@ -4343,15 +4653,16 @@ language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
   order by 1;
 $$;
 comment on function billing.explain_price is
-  'Every price considered for a client, model, metric and day, best first, and why.';
-grant execute on function billing.explain_price(uuid, text, text, date) to service_role;
+  'Every price considered for a client, model, metric, day and class, best first, and why.';
+grant execute on function billing.explain_price(uuid, text, text, date, text) to service_role;
 
 -- Which price holds when: stretches of days under one price, for each (client, model, metric,
--- currency) asked for, each once. A client of null stands for all that have no price of their own.
+-- class, currency) asked for, each once. A client of null stands for all that have no price of
+-- their own.
 create function billing.price_segments(
-  client_ids uuid[], models text[], metrics text[], currencies text[]
-) returns table (client_id uuid, model text, metric text, currency text, segment_start date,
-  segment_end date, price_id uuid, multiplier numeric)
+  client_ids uuid[], models text[], metrics text[], rate_classes text[], currencies text[]
+) returns table (client_id uuid, model text, metric text, rate_class text, currency text,
+  segment_start date, segment_end date, price_id uuid, multiplier numeric)
 language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off
 set plan_cache_mode = force_generic_plan
 set enable_nestloop = off set enable_mergejoin = off set enable_sort = off as $$
@@ -4360,14 +4671,15 @@ begin
   return query
   with keys as materialized (
     -- Numbers stand for what is long to compare.
-    select * from unnest(client_ids, models, metrics, currencies)
-      with ordinality k(client_id, model, metric, currency, n)
+    select * from unnest(client_ids, models, metrics, rate_classes, currencies)
+      with ordinality k(client_id, model, metric, rate_class, currency, n)
   ), candidates as materialized (
     select k.n, c.price_id, c.multiplier, c.preference, c.effective_from as starts,
       c.effective_until as ends
-    from billing.price_candidates(client_ids, models, metrics, currencies) c
+    from billing.price_candidates(client_ids, models, metrics, rate_classes, currencies) c
     join keys k on coalesce(k.client_id::text, '') = coalesce(c.client_id::text, '')
-      and k.model = c.model and k.metric = c.metric and k.currency = c.currency
+      and k.model = c.model and k.metric = c.metric and k.rate_class = c.rate_class
+      and k.currency = c.currency
   ), boundaries as (
     select b.*, lead(b.day) over (partition by b.n order by b.day) as next_day
     from (select n, starts as day from candidates union select n, ends from candidates) b
@@ -4382,7 +4694,8 @@ begin
     from (select *, lag(winners.price_id) over (
       partition by winners.n order by winners.day) as price_before from winners) w
   )
-  select k.client_id, k.model, k.metric, k.currency, s.starts, s.ends, s.price_id, s.multiplier
+  select k.client_id, k.model, k.metric, k.rate_class, k.currency, s.starts, s.ends, s.price_id,
+    s.multiplier
   from (
     select n, price_id, multiplier, min(day) as starts, max(next_day) as ends
     from stretches group by n, price_id, multiplier, stretch
@@ -4390,8 +4703,9 @@ begin
   join keys k on k.n = s.n;
 end $$;
 comment on function billing.price_segments is
-  'Stretches of days under one price, per client, model, metric and currency.';
-grant execute on function billing.price_segments(uuid[], text[], text[], text[]) to service_role;
+  'Stretches of days under one price, per client, model, metric, class and currency.';
+grant execute on function billing.price_segments(uuid[], text[], text[], text[], text[])
+  to service_role;
 
 -- 30_pricing/price_days.sql
 
@@ -4401,12 +4715,13 @@ grant execute on function billing.price_segments(uuid[], text[], text[], text[])
 -- Whether a price can hold for a client's usage of a metric, and how it ranks among others: the
 -- preference of billing.price_candidates. Null where it cannot hold.
 create function _billing.price_rank(price public.prices, client_id uuid, model text, family text,
-  metric text)
+  metric text, rate_class text)
 returns integer language sql immutable
 return case when (price.client_id is null or price.client_id = client_id)
     and price.scope = any (array['model:' || model, 'family:' || family, 'any'])
-    and metric in (price.metric, 'batch_' || price.metric)
-  then (price.client_id is null)::integer * 100 + (price.metric <> metric)::integer * 10
+    and metric = price.metric
+  then (price.client_id is null)::integer * 100
+    + billing.class_distance(price.rate_class, rate_class) * 10
     + case when price.model is not null then 1 when price.family is not null then 2 else 3 end end;
 comment on function _billing.price_rank is
   'Preference of a price for a key, null where it does not hold for it; the least wins.';
@@ -4416,10 +4731,10 @@ create function _billing.prices_of(client_id uuid, metric text, currency text)
 returns public.prices[] language sql stable set search_path = pg_catalog, pg_temp as $$
   select coalesce(array_agg(p), '{}') from (
     select p from public.prices p where p.client_id = prices_of.client_id
-      and p.currency = prices_of.currency and prices_of.metric in (p.metric, 'batch_' || p.metric)
+      and p.currency = prices_of.currency and p.metric = prices_of.metric
     union all
     select p from public.prices p where p.client_id is null
-      and p.currency = prices_of.currency and prices_of.metric in (p.metric, 'batch_' || p.metric)
+      and p.currency = prices_of.currency and p.metric = prices_of.metric
   ) x(p);
 $$;
 comment on function _billing.prices_of is
@@ -4427,13 +4742,13 @@ comment on function _billing.prices_of is
 
 -- Which of these prices holds on which days.
 create function _billing.price_days(prices public.prices[], client_id uuid, model text,
-  family text, metric text)
+  family text, metric text, rate_class text)
 returns table (price_id uuid, days datemultirange) language sql immutable
 set search_path = pg_catalog, pg_temp as $$
   with held as materialized (
     select (p.price).id, daterange((p.price).effective_from, (p.price).effective_until) as days,
       _billing.price_rank(p.price, price_days.client_id, price_days.model, price_days.family,
-        price_days.metric) as rank
+        price_days.metric, price_days.rate_class) as rank
     from (select x::public.prices as price from unnest(prices) x) p
   )
   select h.id, datemultirange(h.days) - coalesce((
@@ -4455,6 +4770,7 @@ create table public.stripe_meters (
   id uuid primary key default gen_random_uuid(),
   client_id uuid not null references public.clients (id),
   metric text not null constraint stripe_meters_metric_not_blank check (btrim(metric) <> ''),
+  rate_class text not null default 'standard' references billing.rate_classes (id),
   model text,
   event_name text not null
     constraint stripe_meters_event_name_shape check (event_name ~ '^\S{1,100}$'),
@@ -4463,14 +4779,18 @@ create table public.stripe_meters (
   created_at timestamptz not null default now(),
   constraint stripe_meters_forward check (effective_from < effective_until),
   constraint stripe_meters_one_at_a_time exclude using gist (client_id with =, metric with =,
-    coalesce(model, '') with =, daterange(effective_from, effective_until) with &&)
+    rate_class with =, coalesce(model, '') with =,
+    daterange(effective_from, effective_until) with &&)
 );
 comment on table public.stripe_meters is
   'Usage that Stripe rates: it goes to a meter of Stripe''s and on no invoice of ours.';
+comment on column public.stripe_meters.rate_class is
+  'The rate class whose usage goes to it; other classes of the metric need rows of their own.';
 comment on column public.stripe_meters.model is
   'Exact model id; null: every model that has no row of its own.';
 comment on column public.stripe_meters.event_name is 'The name that the meter listens to.';
 comment on column public.stripe_meters.effective_until is 'First day we rate the usage again.';
+create index stripe_meters_rate_class on public.stripe_meters (rate_class);
 create index stripe_meters_client_id on public.stripe_meters (client_id, metric);
 alter table public.stripe_meters enable row level security;
 revoke all on public.stripe_meters from anon, authenticated, service_role;
@@ -4523,6 +4843,8 @@ create constraint trigger count_terms_change after insert or update or delete
 
 -- 30_pricing/unmapped_metrics.sql
 
+-- Names that metrics of prices and meters cannot have.
+
 -- Tokens of which it is not known what they are part of (billing.is_unmapped) cannot be sold: a
 -- price would bill what stands in input or output a second time.
 create function _billing.refuse_unmapped_metric() returns trigger
@@ -4531,7 +4853,7 @@ begin
   perform billing.raise_error('invalid_argument',
     format('%s cannot have a %s', new.metric, tg_argv[0]),
     'map the model to its provider, or log metadata.counting: then its tokens are counted under '
-      || 'the names that can, ' || regexp_replace(new.metric, 'unmapped_', ''));
+      || 'the names that can, ' || substr(new.metric, 10));
   return null;
 end $$;
 
@@ -4541,6 +4863,23 @@ create trigger refuse_unmapped_metric before insert or update of metric on publi
 create trigger refuse_unmapped_metric before insert or update of metric on public.stripe_meters
   for each row when (billing.is_unmapped(new.metric))
   execute function _billing.refuse_unmapped_metric('meter');
+
+-- A class is no part of a metric's name: usage of batch_input_tokens there is none.
+create function _billing.refuse_class_metric() returns trigger
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  perform billing.raise_error('invalid_argument',
+    format('%s cannot have a %s', new.metric, tg_argv[0]),
+    format('say metric %s and rate_class batch', substr(new.metric, 7)));
+  return null;
+end $$;
+
+create trigger refuse_class_metric before insert or update of metric on public.prices
+  for each row when (starts_with(new.metric, 'batch_'))
+  execute function _billing.refuse_class_metric('price');
+create trigger refuse_class_metric before insert or update of metric on public.stripe_meters
+  for each row when (starts_with(new.metric, 'batch_'))
+  execute function _billing.refuse_class_metric('meter');
 
 -- 35_books/invoices.sql
 
@@ -4642,6 +4981,7 @@ create table public.invoice_lines (
   is_late boolean not null default false,
   model text,
   metric text,
+  rate_class text,
   agent text,
   price_id uuid,
   service_start date,
@@ -4791,6 +5131,7 @@ create table public.credit_note_lines (
   kind text not null,
   model text,
   metric text,
+  rate_class text,
   agent text,
   price_id uuid,
   service_start date,
@@ -5332,13 +5673,13 @@ grant execute on function billing.period_terms(billing.rating_target[]) to servi
 -- with offset 0 leaves the planner no other way): the cost is the usage of the period, however
 -- long the history.
 create function billing.usage_of_targets(targets billing.rating_target[])
-returns table (client_id uuid, period_start date, model text, metric text, agent text,
-  usage_day date, quantity numeric, log_count bigint)
+returns table (client_id uuid, period_start date, model text, metric text, rate_class text,
+  agent text, usage_day date, quantity numeric, log_count bigint)
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 begin
   return query
-  select t.client_id, t.period_start, r.model, r.metric, r.agent, r.usage_day,
+  select t.client_id, t.period_start, r.model, r.metric, r.rate_class, r.agent, r.usage_day,
     r.quantity, r.log_count
   from billing.period_terms(targets) t
   cross join lateral (
@@ -5350,6 +5691,7 @@ begin
   where (t.gaps is null or not r.usage_day <@ t.gaps) and not exists (
     select from public.stripe_meters s
     where s.client_id = t.client_id and s.metric = r.metric
+      and s.rate_class = r.rate_class
       and (s.model is null or s.model = r.model)
       and s.effective_from <= r.usage_day and r.usage_day < s.effective_until);
 end $$;
@@ -5360,13 +5702,13 @@ grant execute on function billing.usage_of_targets(billing.rating_target[]) to s
 -- 40_rating/priced_usage.sql
 
 -- Usage of the targets with the price that was in force when it happened: one row per model,
--- metric, price segment and agent (null: all agents of a client whose lines are not by agent; the
--- caller may want them apart all the same). price_id null: unpriced. What goes to a meter of
--- Stripe's (public.stripe_meters) is Stripe's to rate and is not here.
+-- metric, class, price segment and agent (null: all agents of a client whose lines are not by
+-- agent; the caller may want them apart all the same). price_id null: unpriced. What goes to a
+-- meter of Stripe's (public.stripe_meters) is Stripe's to rate and is not here.
 create function billing.priced_usage(targets billing.rating_target[],
   all_agents boolean default true)
-returns table (client_id uuid, period_start date, model text, metric text, agent text,
-  segment_start date, segment_end date, price_id uuid, multiplier numeric,
+returns table (client_id uuid, period_start date, model text, metric text, rate_class text,
+  agent text, segment_start date, segment_end date, price_id uuid, multiplier numeric,
   quantity numeric, log_count bigint, first_day date, last_day date, price_start date)
 language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off
 set plan_cache_mode = force_generic_plan
@@ -5386,7 +5728,7 @@ begin
     from billing.period_terms(targets) t
   ), usage as materialized (
     -- As usage_of_targets, with the terms that are known here.
-    select t.n, t.currency, t.list, r.model, r.metric,
+    select t.n, t.currency, t.list, r.model, r.metric, r.rate_class,
       case when t.by_agent then r.agent end as agent, r.usage_day, r.quantity, r.log_count
     from terms t
     cross join lateral (
@@ -5398,28 +5740,31 @@ begin
     where (t.gaps is null or not r.usage_day <@ t.gaps) and not exists (
       select from public.stripe_meters s
       where s.client_id = t.client_id and s.metric = r.metric
+        and s.rate_class = r.rate_class
         and (s.model is null or s.model = r.model)
         and s.effective_from <= r.usage_day and r.usage_day < s.effective_until)
   ), wanted as materialized (
     select array_agg(nullif(w.list, '')::uuid) as client_ids, array_agg(w.model) as models,
-      array_agg(w.metric) as metrics, array_agg(w.currency) as currencies
-    from (select distinct u.list, u.model, u.metric, u.currency from usage u) w
+      array_agg(w.metric) as metrics, array_agg(w.rate_class) as rate_classes,
+      array_agg(w.currency) as currencies
+    from (select distinct u.list, u.model, u.metric, u.rate_class, u.currency from usage u) w
   ), segments as materialized (
     select row_number() over () as n, coalesce(s.client_id::text, '') as list, s.*
     from wanted w
     cross join lateral billing.price_segments(
-      w.client_ids, w.models, w.metrics, w.currencies) s
+      w.client_ids, w.models, w.metrics, w.rate_classes, w.currencies) s
   ), grouped as (
-    select u.n, u.model, u.metric, u.agent, s.n as segment, sum(u.quantity) as quantity,
+    select u.n, u.model, u.metric, u.rate_class, u.agent, s.n as segment,
+      sum(u.quantity) as quantity,
       sum(u.log_count)::bigint as log_count, min(u.usage_day) as first_day,
       max(u.usage_day) as last_day
     from usage u left join segments s
       on s.list = u.list and s.model = u.model and s.metric = u.metric
-      and s.currency = u.currency
+      and s.rate_class = u.rate_class and s.currency = u.currency
       and s.segment_start <= u.usage_day and u.usage_day < s.segment_end
-    group by u.n, u.model, u.metric, u.agent, s.n
+    group by u.n, u.model, u.metric, u.rate_class, u.agent, s.n
   )
-  select t.client_id, t.period_start, g.model, g.metric, g.agent,
+  select t.client_id, t.period_start, g.model, g.metric, g.rate_class, g.agent,
     greatest(s.segment_start, case when s.n is not null then t.active_start end),
     least(s.segment_end, case when s.n is not null then t.active_end end),
     s.price_id, s.multiplier, g.quantity, g.log_count, g.first_day, g.last_day,
@@ -5432,17 +5777,18 @@ grant execute on function billing.priced_usage(billing.rating_target[], boolean)
 
 -- Usage that has no price and needs one: why a period cannot be billed.
 create function _billing.unpriced_usage(targets billing.rating_target[])
-returns table (client_id uuid, period_start date, model text, metric text, quantity numeric,
-  log_count bigint)
+returns table (client_id uuid, period_start date, model text, metric text, rate_class text,
+  quantity numeric, log_count bigint)
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 begin
   return query
-  select u.client_id, u.period_start, u.model, u.metric, sum(u.quantity), sum(u.log_count)::bigint
+  select u.client_id, u.period_start, u.model, u.metric, u.rate_class, sum(u.quantity),
+    sum(u.log_count)::bigint
   from billing.priced_usage(targets) u
   where u.price_id is null
     and not exists (select from billing.unbilled_metrics n where n.metric = u.metric)
-  group by u.client_id, u.period_start, u.model, u.metric
+  group by u.client_id, u.period_start, u.model, u.metric, u.rate_class
   having sum(u.quantity) <> 0;
 end $$;
 comment on function _billing.unpriced_usage is 'Usage without a price, per target period.';
@@ -5460,6 +5806,21 @@ end;
 
 create function _billing.display_metric(metric text) returns text language sql immutable
 return regexp_replace(replace(metric, '_', ' '), '\mpdf\M', 'PDF');
+
+-- Units as people read them; of a class that is not standard with the class before them.
+create function _billing.display_usage(metric text, rate_class text)
+returns text language sql immutable
+return concat(case when rate_class <> 'standard' then translate(rate_class, '_+', '  ') || ' ' end,
+  _billing.display_metric(metric));
+comment on function _billing.display_usage is
+  'A metric as people read it, with its rate class: batch input tokens.';
+
+-- As messages name usage: by the metric's own name.
+create function _billing.named_usage(metric text, rate_class text)
+returns text language sql immutable
+return concat_ws(' ', nullif(rate_class, 'standard'), metric);
+comment on function _billing.named_usage is
+  'A metric as messages name it, with its rate class: batch input_tokens.';
 
 -- '2026-06-01', '2026-07-01' -> 'June 2026'; other periods by their first and last day.
 create function _billing.period_label(period_start date, period_end date)
@@ -5497,19 +5858,19 @@ end;
 
 -- 40_rating/rate_usage.sql
 
--- Usage lines: by model, metric and price segment, and by agent where the client wants it. Units
--- of a metric are numbered through the period (from, to] over all models that share a price's
--- scope: the free units of a family are the family's, not each model's. So tiers do not
--- start again when a price changes or lines are split. Where corrections take more back than there
--- was before them, positions run below zero and cost the mirror image: lines still sum to the
+-- Usage lines: by model, metric, rate class and price segment, and by agent where the client wants
+-- it. Units of a metric and class are numbered through the period (from, to] over all models that
+-- share a price's scope: the free units of a family are the family's, not each model's. So tiers
+-- do not start again when a price changes or lines are split. Where corrections take more back than
+-- there was before them, positions run below zero and cost the mirror image: lines still sum to the
 -- price of the total.
 -- With `with_unpriced`, usage that has no price and needs one comes too, price_id null: who writes
 -- the books asks once for what is charged and for what blocks.
 create function _billing.rate_usage(targets billing.rating_target[],
   with_unpriced boolean default false)
 returns table (client_id uuid, period_start date, period_end date, rating_key text, model text,
-  metric text, agent text, price_id uuid, service_start date, service_end date, quantity numeric,
-  unit_amount numeric, per_units numeric, pricing_model text, tiers jsonb,
+  metric text, rate_class text, agent text, price_id uuid, service_start date, service_end date,
+  quantity numeric, unit_amount numeric, per_units numeric, pricing_model text, tiers jsonb,
   precise_amount numeric, amount_minor numeric, description text, detail text)
 language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off
 set plan_cache_mode = force_generic_plan
@@ -5525,14 +5886,15 @@ begin
       -- Where each unit costs the same under all prices that count together, its place among the
       -- others does not matter.
       bool_and(p.pricing_model = 'per_unit' and p.free_units = 0)
-        over (partition by p.scope, d.metric) as is_linear,
-      concat_ws('|', 'usage', d.model, d.metric, d.price_id) as rating_key,
+        over (partition by p.scope, d.metric, d.rate_class) as is_linear,
+      concat_ws('|', 'usage', d.model, d.metric, nullif(d.rate_class, 'standard'), d.price_id)
+        as rating_key,
       case when p.family is null and p.model is null
-        then initcap(left(_billing.display_metric(d.metric), 1))
-          || substr(_billing.display_metric(d.metric), 2)
+        then initcap(left(_billing.display_usage(d.metric, d.rate_class), 1))
+          || substr(_billing.display_usage(d.metric, d.rate_class), 2)
         else _billing.display_name(coalesce(m.family, d.model)) || ' · '
-          || _billing.display_metric(d.metric) end as description
-    from (select distinct u.model, u.metric, u.price_id, u.multiplier from used u) d
+          || _billing.display_usage(d.metric, d.rate_class) end as description
+    from (select distinct u.model, u.metric, u.rate_class, u.price_id, u.multiplier from used u) d
     cross join lateral (select * from public.prices o where o.id = d.price_id offset 0) p
     left join public.models m on m.id = d.model
   ), lines as materialized (
@@ -5541,17 +5903,18 @@ begin
     from used u
     join billing.period_terms(targets) t
       on t.client_id = u.client_id and t.period_start = u.period_start
-    join labels l on l.model = u.model and l.metric = u.metric and l.price_id = u.price_id
-      and l.multiplier = u.multiplier
+    join labels l on l.model = u.model and l.metric = u.metric and l.rate_class = u.rate_class
+      and l.price_id = u.price_id and l.multiplier = u.multiplier
   ), positioned as (
     select l.*, l.quantity as to_units, l.quantity as total_units
     from lines l where l.is_linear
     union all
     select l.*,
       sum(l.quantity) over (
-        partition by l.client_id, l.period_start, l.scope, l.metric
+        partition by l.client_id, l.period_start, l.scope, l.metric, l.rate_class
         order by l.segment_start, l.model collate "C", l.agent collate "C"),
-      sum(l.quantity) over (partition by l.client_id, l.period_start, l.scope, l.metric)
+      sum(l.quantity) over (
+        partition by l.client_id, l.period_start, l.scope, l.metric, l.rate_class)
     from lines l where not l.is_linear
   ), priced as (
     select x.*, _billing.price_units(x.pricing_model, x.to_units - x.quantity, x.to_units,
@@ -5564,17 +5927,18 @@ begin
     -- By where the price begins in the period, not by where service does: a line stays what it is
     -- when the client's start is moved.
     concat_ws('|', p.rating_key, p.price_start, p.agent),
-    p.model, p.metric, p.agent, p.price_id, p.segment_start, p.segment_end, p.quantity,
-    p.unit_amount * p.multiplier, p.per_units, p.pricing_model, p.tiers,
+    p.model, p.metric, p.rate_class, p.agent, p.price_id, p.segment_start, p.segment_end,
+    p.quantity, p.unit_amount * p.multiplier, p.per_units, p.pricing_model, p.tiers,
     p.amount, _billing.to_minor(p.amount, p.exponent), p.description, p.model
   from priced p
   union all
-  select u.client_id, u.period_start, null, null, u.model, u.metric, null, null, null, null,
+  select u.client_id, u.period_start, null, null, u.model, u.metric, u.rate_class, null, null,
+    null, null,
     sum(u.quantity), null, null, null, null, null, null, null, null
   from used u
   where with_unpriced and u.price_id is null
     and not exists (select from billing.unbilled_metrics n where n.metric = u.metric)
-  group by u.client_id, u.period_start, u.model, u.metric
+  group by u.client_id, u.period_start, u.model, u.metric, u.rate_class
   having sum(u.quantity) <> 0;
 end $$;
 comment on function _billing.rate_usage is
@@ -5586,10 +5950,10 @@ comment on function _billing.rate_usage is
 
 create type _billing.rated_line as (
   client_id uuid, section_start date, section_end date, kind text, rating_key text, model text,
-  metric text, agent text, price_id uuid, service_start date, service_end date, quantity numeric,
-  unit_amount numeric, per_units numeric, pricing_model text, tiers jsonb, precise_amount numeric,
-  amount_minor numeric, tax_name text, tax_rate_percent numeric, tax_behavior text,
-  tax_base_minor numeric, tax_note text, description text, detail text);
+  metric text, rate_class text, agent text, price_id uuid, service_start date, service_end date,
+  quantity numeric, unit_amount numeric, per_units numeric, pricing_model text, tiers jsonb,
+  precise_amount numeric, amount_minor numeric, tax_name text, tax_rate_percent numeric,
+  tax_behavior text, tax_base_minor numeric, tax_note text, description text, detail text);
 
 create type _billing.section_terms as (client_id uuid, section_start date, exponent smallint,
   discount_percent numeric, discount_minor bigint, taxes jsonb);
@@ -5667,13 +6031,13 @@ begin
   )
   select u.client_id, u.period_start, u.period_end,
     case when u.rating_key is null then 'unpriced' else 'usage' end, u.rating_key, u.model,
-    u.metric, u.agent, u.price_id, u.service_start, u.service_end, u.quantity, u.unit_amount,
-    u.per_units, u.pricing_model, u.tiers, u.precise_amount, u.amount_minor,
+    u.metric, u.rate_class, u.agent, u.price_id, u.service_start, u.service_end, u.quantity,
+    u.unit_amount, u.per_units, u.pricing_model, u.tiers, u.precise_amount, u.amount_minor,
     null::text, null::numeric, null::text, null::numeric, null::text, u.description, u.detail
   from usage u
   union all
   select m.client_id, m.period_start, m.period_end, 'minimum', 'minimum', null, null, null, null,
-    m.active_start, m.active_end, null, null, null, null, null,
+    null, m.active_start, m.active_end, null, null, null, null, null,
     (m.prorated - m.usage_minor) / _billing.to_minor(1, m.exponent),
     round(m.prorated) - m.usage_minor, null, null, null, null, null,
     'Minimum monthly charge',
@@ -5685,7 +6049,7 @@ begin
   where round(m.prorated) > m.usage_minor
   union all
   select i.client_id, t.period_start, t.period_end, 'one_off', 'item|' || i.id, null, null, null,
-    null, i.item_day, i.item_day + 1, i.quantity, i.unit_amount, 1, null, null,
+    null, null, i.item_day, i.item_day + 1, i.quantity, i.unit_amount, 1, null, null,
     i.quantity * i.unit_amount, _billing.to_minor(i.quantity * i.unit_amount, t.exponent),
     null, null, null, null, null, i.description, null
   from _billing.items_of_targets(targets) p
@@ -5775,7 +6139,7 @@ set enable_nestloop = off as $$
     ) x
   )
   select d.client_id, d.section_start, d.section_end, 'discount', 'discount', null, null, null,
-    null::uuid, null::date, null::date, null::numeric, null::numeric, null::numeric, null,
+    null, null::uuid, null::date, null::date, null::numeric, null::numeric, null::numeric, null,
     null::jsonb, -d.precise / _billing.to_minor(1, d.exponent), -round(d.precise),
     null, null::numeric, null, null::numeric, null,
     case when d.discount_percent is not null
@@ -5784,7 +6148,7 @@ set enable_nestloop = off as $$
   union all
   select t.client_id, t.section_start, t.section_end, 'tax',
     concat_ws('|', 'tax', t.n, t.name, trim_scale(t.rate), t.behavior), null, null, null,
-    null, null, null, null, null, null, null, null,
+    null, null, null, null, null, null, null, null, null,
     t.precise / _billing.to_minor(1, t.exponent), round(t.precise),
     t.name, t.rate, t.behavior, t.base, t.note,
     format('%s %s %%', t.name, trim_scale(t.rate)), null
@@ -5827,7 +6191,7 @@ begin
   select d.* from _billing.discounts_and_taxes(
     array(
       select (c.client_id, c.section_start, c.section_end, c.kind, null, null, c.metric, null, null,
-        null, null, null, null, null, null, null, null, sum(c.amount_minor), null, null, null,
+        null, null, null, null, null, null, null, null, null, sum(c.amount_minor), null, null, null,
         null, null, null, null)::_billing.rated_line
       from charges c
       join terms t on t.client_id = c.client_id and t.period_start = c.section_start
@@ -5855,8 +6219,8 @@ language sql stable set search_path = pg_catalog, pg_temp set enable_seqscan = o
   from (
     select i.client_id, l.section_start, l.rating_key, l.quantity, l.precise_amount,
       l.amount_minor, l.tax_base_minor, false as is_note, (i.client_id, l.section_start,
-        l.section_end, l.kind, l.rating_key, l.model, l.metric, l.agent, l.price_id,
-        l.service_start, l.service_end, l.quantity, l.unit_amount, l.per_units,
+        l.section_end, l.kind, l.rating_key, l.model, l.metric, l.rate_class, l.agent,
+        l.price_id, l.service_start, l.service_end, l.quantity, l.unit_amount, l.per_units,
         l.pricing_model, l.tiers, l.precise_amount, l.amount_minor, l.tax_name,
         l.tax_rate_percent, l.tax_behavior, l.tax_base_minor, l.tax_note, l.description,
         l.detail)::_billing.rated_line as sample
@@ -5868,10 +6232,10 @@ language sql stable set search_path = pg_catalog, pg_temp set enable_seqscan = o
     select n.client_id, l.section_start, l.rating_key, -l.quantity, -l.precise_amount,
       -l.amount_minor, -l.tax_base_minor, true,
       case when l.kind <> 'credit' then (n.client_id, l.section_start, null, l.kind,
-        l.rating_key, l.model, l.metric, l.agent, l.price_id, l.service_start, l.service_end,
-        -l.quantity, l.unit_amount, l.per_units, l.pricing_model, l.tiers, -l.precise_amount,
-        -l.amount_minor, l.tax_name, l.tax_rate_percent, l.tax_behavior, -l.tax_base_minor,
-        l.tax_note, l.description, l.detail)::_billing.rated_line end
+        l.rating_key, l.model, l.metric, l.rate_class, l.agent, l.price_id, l.service_start,
+        l.service_end, -l.quantity, l.unit_amount, l.per_units, l.pricing_model, l.tiers,
+        -l.precise_amount, -l.amount_minor, l.tax_name, l.tax_rate_percent, l.tax_behavior,
+        -l.tax_base_minor, l.tax_note, l.description, l.detail)::_billing.rated_line end
     from unnest(targets) t
     join public.credit_notes n on n.client_id = t.client_id
     join public.invoices i on i.id = n.invoice_id and i.status <> 'void'
@@ -5928,7 +6292,8 @@ language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
   )
   select (d.client_id, t.period_start, t.period_end, coalesce((d.rated).kind, l.kind),
     d.rating_key, coalesce((d.rated).model, l.model), coalesce((d.rated).metric, l.metric),
-    coalesce((d.rated).agent, l.agent), coalesce((d.rated).price_id, l.price_id),
+    coalesce((d.rated).rate_class, l.rate_class), coalesce((d.rated).agent, l.agent),
+    coalesce((d.rated).price_id, l.price_id),
     coalesce((d.rated).service_start, l.service_start),
     coalesce((d.rated).service_end, l.service_end),
     case when coalesce((d.rated).kind, l.kind) in ('usage', 'one_off') then d.quantity end,
@@ -5989,10 +6354,10 @@ comment on function _billing.late_sections is
 -- What keeps a period from being billed, and how rating tells.
 
 -- What rating knows of a section that may keep it from being billed: a row per section with what it
--- comes to (metric null), and one per model and metric that has no price.
+-- comes to (metric null), and one per model, metric and class that has no price.
 -- `has_items`: one-off items are among the lines.
 create type _billing.rating_finding as (client_id uuid, period_start date, model text, metric text,
-  quantity numeric, total numeric, largest numeric, has_items boolean);
+  rate_class text, quantity numeric, total numeric, largest numeric, has_items boolean);
 
 create type _billing.blocked_target as (client_id uuid, period_start date, reason text,
   message text);
@@ -6000,11 +6365,12 @@ create type _billing.blocked_target as (client_id uuid, period_start date, reaso
 create function _billing.rating_summary(rating _billing.rated_line[])
 returns setof _billing.rating_finding language sql immutable
 set search_path = pg_catalog, pg_temp as $$
-  select l.client_id, l.section_start, l.model, l.metric, l.quantity, null::numeric, null::numeric,
+  select l.client_id, l.section_start, l.model, l.metric, l.rate_class, l.quantity,
+    null::numeric, null::numeric,
     null::boolean
   from unnest(rating) l where l.kind = 'unpriced'
   union all
-  select l.client_id, l.section_start, null, null, null,
+  select l.client_id, l.section_start, null, null, null, null,
     sum(l.amount_minor) filter (where l.tax_behavior is null or l.tax_behavior = 'exclusive'),
     sum(abs(l.amount_minor)), bool_or(l.kind = 'one_off')
   from unnest(rating) l where l.kind <> 'unpriced'
@@ -6024,7 +6390,8 @@ set enable_nestloop = off as $$
   )
   select u.client_id, u.period_start, 'unpriced_usage', format(
     'no price for %s in %s: %s', _billing.first_few(array_agg(format('%s of model %s (%s units)',
-      u.metric, u.model, trim_scale(u.quantity)) order by u.model, u.metric), 10, '; '),
+      _billing.named_usage(u.metric, u.rate_class), u.model, trim_scale(u.quantity))
+      order by u.model, u.metric, u.rate_class), 10, '; '),
     _billing.period_label(u.period_start, t.period_end),
     'add it to prices and run again')
   from unnest(findings) u
@@ -6037,8 +6404,8 @@ set enable_nestloop = off as $$
       || 'map each model to its provider (action map_model, or a row of public.models) or log '
       || 'metadata.counting, and run again', _billing.period_label(u.period_start, t.period_end),
     _billing.first_few(array_agg(format('%s of model %s (%s units)',
-      regexp_replace(u.metric, 'unmapped_', ''), u.model, trim_scale(u.quantity))
-      order by u.model, u.metric), 10, '; '))
+      _billing.named_usage(substr(u.metric, 10), u.rate_class), u.model, trim_scale(u.quantity))
+      order by u.model, u.metric, u.rate_class), 10, '; '))
   from unnest(findings) u
   join unnest(targets) t using (client_id, period_start)
   where billing.is_unmapped(u.metric)
@@ -6121,6 +6488,7 @@ with unsettled as materialized (
   from billing.priced_usage(billing.unsettled_targets()) u
 )
 select q.reason, null::uuid as client_id, q.agent, q.model, null::text as metric,
+  null::text as rate_class,
   count(*) as rows,
   min(case when q.reason <> 'invalid_timestamp' then q.occurred_at end)::date as first_day,
   max(case when q.reason <> 'invalid_timestamp' then q.occurred_at end)::date as last_day
@@ -6129,15 +6497,15 @@ where not exists (select from billing.dismissed_logs d where d.log_id = q.log_id
 group by q.reason, q.agent, q.model
 union all
 select case when billing.is_unmapped(u.metric) then 'unknown_provider' else 'unpriced_usage' end,
-  u.client_id, u.agent, u.model, u.metric,
+  u.client_id, u.agent, u.model, u.metric, u.rate_class,
   sum(u.log_count)::bigint, min(u.first_day), max(u.last_day)
 from unsettled u
 where u.price_id is null and not u.unbilled
-group by u.client_id, u.agent, u.model, u.metric
+group by u.client_id, u.agent, u.model, u.metric, u.rate_class
 having sum(u.quantity) <> 0
 union all
 -- Nothing of a model but calls was counted, which may go without a price, and they cost something.
-select 'unpriced_cost', u.client_id, u.agent, u.model, min(u.metric), max(r.rows),
+select 'unpriced_cost', u.client_id, u.agent, u.model, min(u.metric), 'standard', max(r.rows),
   min(u.first_day), max(u.last_day)
 from (
   select u.client_id, u.agent, u.model, min(u.metric) as metric, min(u.first_day) as first_day,
@@ -6154,7 +6522,7 @@ cross join lateral (
 where r.cost > 0
 group by u.client_id, u.agent, u.model
 union all
-select 'outside_service', r.client_id, r.agent, r.model, r.metric,
+select 'outside_service', r.client_id, r.agent, r.model, r.metric, r.rate_class,
   sum(r.log_count)::bigint, min(r.usage_day), max(r.usage_day)
 from (
   -- Before each interval, and after the last.
@@ -6172,10 +6540,11 @@ cross join lateral (
   where u.client_id = g.client_id and u.usage_day >= g.from_day and u.usage_day < g.until_day
   offset 0
 ) r
-group by r.client_id, r.agent, r.model, r.metric
+group by r.client_id, r.agent, r.model, r.metric, r.rate_class
 union all
 -- An item waits for the next invoice of its client's service; of one that has ended there is none.
-select 'item_after_end', i.client_id, null, null, null, count(*), min(i.item_day), max(i.item_day)
+select 'item_after_end', i.client_id, null, null, null, null, count(*), min(i.item_day),
+  max(i.item_day)
 from public.invoice_items i
 where i.section_start is null and i.invoice_id is null and billing.has_ended(i.client_id)
 group by i.client_id;
@@ -6223,7 +6592,7 @@ begin
   perform from billing.usage_watermark for update;
   perform _billing.rollup();
   with unpriced as materialized (
-    select q.client_id, q.agent, q.model, q.metric, q.first_day, q.last_day
+    select q.client_id, q.agent, q.model, q.metric, q.rate_class, q.first_day, q.last_day
     from billing.quarantine q
     where q.reason = 'unpriced_usage'
       and (client is null or q.client_id = client)
@@ -6232,7 +6601,7 @@ begin
       and (dismiss_unpriced.metric is null or q.metric = dismiss_unpriced.metric)
   ), keys as materialized (
     -- On its own: joined before its metrics are told apart, each log would meet each of them.
-    select k.id, k.client_id, k.usage_day, k.agent, k.model, k.metric
+    select k.id, k.client_id, k.usage_day, k.agent, k.model, k.metric, k.rate_class
     from _billing.log_keys k
     -- A client's day reaches two days beyond that of UTC at most.
     where k."timestamp" >= (select min(x.first_day) - 2 from unpriced x)
@@ -6241,8 +6610,8 @@ begin
   ), chosen as materialized (
     select distinct k.id, k.client_id, k.agent, k.usage_day
     from unpriced u
-    join keys k on (k.client_id, k.agent, k.model, k.metric)
-      = (u.client_id, u.agent, u.model, u.metric)
+    join keys k on (k.client_id, k.agent, k.model, k.metric, k.rate_class)
+      = (u.client_id, u.agent, u.model, u.metric, u.rate_class)
       and k.usage_day >= u.first_day and k.usage_day <= u.last_day
   ), gone as (
     insert into billing.dismissed_logs (log_id, why)
@@ -6305,14 +6674,14 @@ grant execute on function billing.count_quarantine(timestamptz) to service_role;
 
 -- What settled periods were charged for: usage whose price may not change any more.
 
--- Models and metrics that settled periods (billing_periods.settled_at) overlapping `days` have been
--- charged for, or had for nothing; with `charged`, the days that issued lines charge for. Of
--- periods without an invoice of their own, and of metrics that may go without a price, usage says
--- it. `is_open`: usage may have come since that waits for a price. Null asks for all.
+-- Models, metrics and classes that settled periods (billing_periods.settled_at) overlapping `days`
+-- have been charged for, or had for nothing; with `charged`, the days that issued lines charge for.
+-- Of periods without an invoice of their own, and of metrics that may go without a price, usage
+-- says it. `is_open`: usage may have come since that waits for a price. Null asks for all.
 create function _billing.settled_usage(of_client uuid, of_model text, metrics text[],
   currencies text[], days datemultirange)
 returns table (client_id uuid, period_start date, period_end date, currency text, model text,
-  metric text, charged datemultirange, is_open boolean)
+  metric text, rate_class text, charged datemultirange, is_open boolean)
 language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off
 set plan_cache_mode = force_custom_plan as $$
 #variable_conflict use_column
@@ -6330,7 +6699,7 @@ declare
 begin
   return query
   select i.client_id, l.section_start, p.period_end, i.currency, l.model, l.metric,
-    range_agg(daterange(l.service_start, l.service_end)), true
+    l.rate_class, range_agg(daterange(l.service_start, l.service_end)), true
   from public.invoices i
   join public.invoice_lines l on l.invoice_id = i.id and l.kind = 'usage'
   join public.billing_periods p on p.client_id = i.client_id and p.period_start = l.section_start
@@ -6340,9 +6709,11 @@ begin
     and (of_model is null or l.model = of_model)
     and (metrics is null or l.metric = any (metrics))
     and (currencies is null or i.currency = any (currencies))
-  group by i.client_id, l.section_start, p.period_end, i.currency, l.model, l.metric
+  group by i.client_id, l.section_start, p.period_end, i.currency, l.model, l.metric,
+    l.rate_class
   union all
   select distinct u.client_id, u.period_start, t.period_end, t.currency, u.model, u.metric,
+    u.rate_class,
     '{}'::datemultirange, p.state = 'blocked' or p.usage_changed
   from billing.usage_of_targets(without_lines) u
   join billing.period_terms(without_lines) t
@@ -6390,8 +6761,8 @@ comment on function _billing.refuse_settled is
 -- A period was charged for models and metrics (settled_usage). On each of its days these keep the
 -- price they had. Days without a price may get one: that is how usage without a price is released.
 
-create type _billing.price_key as (owner uuid, model text, metric text, currency text,
-  old_family text, new_family text);
+create type _billing.price_key as (owner uuid, model text, metric text, rate_class text,
+  currency text, old_family text, new_family text);
 comment on type _billing.price_key is
   'What has a price; owner: a client with prices of its own, null for all others. The family of the
    model as it was and as it is to be.';
@@ -6409,7 +6780,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   ), before as materialized (
     select d.* from other o cross join lateral _billing.price_days(o.prices || array(
         select old_price where (old_price).currency = (key).currency),
-      (key).owner, (key).model, (key).old_family, (key).metric) d
+      (key).owner, (key).model, (key).old_family, (key).metric, (key).rate_class) d
   ), after as materialized (
     -- With other terms it is another price.
     select case when d.price_id = (new_price).id and not coalesce(
@@ -6418,7 +6789,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
       then '00000000-0000-0000-0000-000000000000' else d.price_id end as price_id, d.days
     from other o cross join lateral _billing.price_days(o.prices || array(
         select new_price where (new_price).currency = (key).currency),
-      (key).owner, (key).model, (key).new_family, (key).metric) d
+      (key).owner, (key).model, (key).new_family, (key).metric, (key).rate_class) d
   )
   select coalesce((
       select range_agg(r.days) from before b full join after a on a.price_id = b.price_id
@@ -6443,7 +6814,7 @@ language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
     -- Clients without prices of their own are priced alike: asked once.
     select u.*, (case when u.client_id in ((old_price).client_id, (new_price).client_id)
           or exists (select from public.prices p where p.client_id = u.client_id)
-        then u.client_id end, u.model, u.metric, u.currency,
+        then u.client_id end, u.model, u.metric, u.rate_class, u.currency,
       case when families is null then m.family else families[1] end,
       case when families is null then m.family else families[2] end)::_billing.price_key as key
     from _billing.settled_usage(repriced_sections.client_id, repriced_sections.model, metrics,
@@ -6455,8 +6826,10 @@ language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
       then '{}' else r.unpriced end as unpriced
     from (select distinct u.key from used u
       where families is not null
-        or _billing.price_rank(old_price, u.client_id, u.model, (u.key).old_family, u.metric) >= 0
-        or _billing.price_rank(new_price, u.client_id, u.model, (u.key).new_family, u.metric) >= 0
+        or _billing.price_rank(old_price, u.client_id, u.model, (u.key).old_family, u.metric,
+          u.rate_class) >= 0
+        or _billing.price_rank(new_price, u.client_id, u.model, (u.key).new_family, u.metric,
+          u.rate_class) >= 0
     ) k
     cross join lateral _billing.repriced_days(k.key, old_price, new_price) r
   )
@@ -6485,7 +6858,7 @@ begin
     select s from _billing.repriced_sections(
       case when tg_op <> 'UPDATE' or old.client_id = new.client_id
         then coalesce((new_price).client_id, (old_price).client_id) end,
-      null, metrics || array(select 'batch_' || m from unnest(metrics) m),
+      null, metrics,
       array_remove(array[(old_price).currency, (new_price).currency], null), days, old_price,
       new_price) s));
   return null;
@@ -6652,7 +7025,7 @@ set enable_seqscan = off set enable_nestloop = off set enable_mergejoin = off as
     from public.invoices i where i.id = any (invoice_ids) and i.kind = 'period'
   ), usage as materialized (
     -- Reached by index, invoice by invoice, as in usage_of_targets.
-    select w.id, r.agent, r.usage_day, r.model, r.metric, r.quantity
+    select w.id, r.agent, r.usage_day, r.model, r.metric, r.rate_class, r.quantity
     from wanted w
     cross join lateral (
       select * from public.usage_records u where u.client_id = w.client_id
@@ -6660,14 +7033,15 @@ set enable_seqscan = off set enable_nestloop = off set enable_mergejoin = off as
       offset 0
     ) r
   ), line as materialized (
-    select l.id, l.invoice_id, l.model, l.metric, l.agent, l.service_start, l.service_end,
-      l.quantity, l.amount_minor
+    select l.id, l.invoice_id, l.model, l.metric, l.rate_class, l.agent, l.service_start,
+      l.service_end, l.quantity, l.amount_minor
     from public.invoice_lines l
     where l.invoice_id = any (invoice_ids) and l.kind = 'usage' and not l.is_late
   )
   select u.id, u.agent, u.usage_day, u.metric, u.quantity, l.id, l.quantity, l.amount_minor
   from usage u
   left join line l on l.invoice_id = u.id and l.model = u.model and l.metric = u.metric
+    and l.rate_class = u.rate_class
     and l.service_start <= u.usage_day and u.usage_day < l.service_end
     and (l.agent is null or l.agent = u.agent);
 $$;
@@ -7116,11 +7490,11 @@ begin
   create temporary table draft_lines of _billing.rated_line on commit drop;
   insert into pg_temp.draft_lines select * from _billing.rate_periods(targets, true);
   return array(
-    select (l.client_id, l.section_start, l.model, l.metric, l.quantity, null, null, null)
-      ::_billing.rating_finding
+    select (l.client_id, l.section_start, l.model, l.metric, l.rate_class, l.quantity, null,
+      null, null)::_billing.rating_finding
     from pg_temp.draft_lines l where l.kind = 'unpriced'
     union all
-    select (l.client_id, l.section_start, null, null, null,
+    select (l.client_id, l.section_start, null, null, null, null,
       sum(l.amount_minor) filter (where l.tax_behavior is null or l.tax_behavior = 'exclusive'),
       sum(abs(l.amount_minor)), bool_or(l.kind = 'one_off'))::_billing.rating_finding
     from pg_temp.draft_lines l where l.kind <> 'unpriced'
@@ -7184,18 +7558,21 @@ begin
   perform _billing.free_late_lines(due, late);
   drafted := _billing.write_draft_headers(due || late);
   insert into public.invoice_lines (invoice_id, position, kind, section_start, section_end,
-    rating_key, is_late, model, metric, agent, price_id, service_start, service_end, quantity,
-    unit_amount, per_units, pricing_model, tiers, precise_amount, amount_minor, tax_name,
+    rating_key, is_late, model, metric, rate_class, agent, price_id, service_start, service_end,
+    quantity, unit_amount, per_units, pricing_model, tiers, precise_amount, amount_minor, tax_name,
     tax_rate_percent, tax_behavior, tax_base_minor, tax_note, description, detail)
   select s.invoice_id, row_number() over (partition by s.invoice_id order by
       array_position('{usage,minimum,one_off,discount,tax}', x.kind),
       s.is_late, x.section_start, x.model is null, x.detail,
-      array_position('{input_tokens,output_tokens}', x.metric), x.metric,
+      case when x.rate_class = 'standard'
+        then array_position('{input_tokens,output_tokens}', x.metric) end,
+      concat_ws('_', nullif(x.rate_class, 'standard'), x.metric),
       x.service_start, x.agent, x.rating_key),
-    x.kind, x.section_start, x.section_end, x.rating_key, s.is_late, x.model, x.metric, x.agent,
-    x.price_id, x.service_start, x.service_end, x.quantity, x.unit_amount, x.per_units,
-    x.pricing_model, x.tiers, x.precise_amount, x.amount_minor, x.tax_name, x.tax_rate_percent,
-    x.tax_behavior, x.tax_base_minor, x.tax_note, x.description, x.detail
+    x.kind, x.section_start, x.section_end, x.rating_key, s.is_late, x.model, x.metric,
+    x.rate_class, x.agent, x.price_id, x.service_start, x.service_end, x.quantity,
+    x.unit_amount, x.per_units, x.pricing_model, x.tiers, x.precise_amount, x.amount_minor,
+    x.tax_name, x.tax_rate_percent, x.tax_behavior, x.tax_base_minor, x.tax_note, x.description,
+    x.detail
   from pg_temp.draft_lines x
   join pg_temp.draft_sections s
     on s.client_id = x.client_id and s.section_start = x.section_start
@@ -7898,11 +8275,12 @@ begin
   note_id := _billing.write_credit_note(_billing.get_invoice(invoice_id),
     _billing.taken_credit(invoice_id), 'Usage of ' || label || ' corrected', false, as_of);
   insert into public.credit_note_lines (credit_note_id, section_start, rating_key, kind, model,
-    metric, agent, price_id, service_start, service_end, quantity, unit_amount, per_units,
-    pricing_model, tiers, precise_amount, amount_minor, tax_name, tax_rate_percent,
+    metric, rate_class, agent, price_id, service_start, service_end, quantity, unit_amount,
+    per_units, pricing_model, tiers, precise_amount, amount_minor, tax_name, tax_rate_percent,
     tax_behavior, tax_base_minor, tax_note, description, detail)
   select note_id, (r.line).section_start, r.rating_key, r.kind, (r.line).model, (r.line).metric,
-    (r.line).agent, (r.line).price_id, (r.line).service_start, (r.line).service_end,
+    (r.line).rate_class, (r.line).agent, (r.line).price_id, (r.line).service_start,
+    (r.line).service_end,
     case when (r.line).quantity is not null then p.quantity end, (r.line).unit_amount,
     (r.line).per_units, (r.line).pricing_model, (r.line).tiers, p.precise_amount, p.amount_minor,
     (r.line).tax_name, (r.line).tax_rate_percent, (r.line).tax_behavior,
@@ -8107,7 +8485,7 @@ begin
   from _billing.add_discounts_and_taxes(
     array(
       select (i.client_id, null, null, 'one_off', 'item|' || i.id, null, null, null, null,
-        i.item_day, i.item_day + 1, i.quantity, i.unit_amount, 1, null, null,
+        null, i.item_day, i.item_day + 1, i.quantity, i.unit_amount, 1, null, null,
         i.quantity * i.unit_amount, _billing.to_minor(i.quantity * i.unit_amount, c.exponent),
         null, null, null, null, null, i.description, null)::_billing.rated_line
       from public.invoice_items i join public.currencies c on c.code = i.currency
@@ -10964,7 +11342,8 @@ returns table (names text, message text, client_id uuid)
 language sql stable set search_path = pg_catalog, pg_temp as $$
   with missing as (
     select q.client_id, q.model, c.name, max(q.rows) as rows,
-      _billing.first_few(array_agg(distinct q.metric)) as metrics
+      _billing.first_few(array_agg(distinct
+        _billing.named_usage(q.metric, q.rate_class))) as metrics
     from billing.quarantine q join public.clients c on c.id = q.client_id
     where q.reason = 'unpriced_usage' group by q.client_id, q.model, c.name
   )
@@ -14447,7 +14826,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
     and r.usage_day < least(until_day, v.ends_on)
   cross join lateral (
     select s.event_name from public.stripe_meters s
-    where s.client_id = r.client_id and s.metric = r.metric
+    where s.client_id = r.client_id and s.metric = r.metric and s.rate_class = r.rate_class
       and (s.model is null or s.model = r.model)
       and s.effective_from <= r.usage_day and r.usage_day < s.effective_until
     order by s.model nulls last limit 1
@@ -15039,7 +15418,7 @@ begin
   ), days as materialized (
     select u.usage_day, sum(u.quantity * l.amount_minor / nullif(l.quantity, 0)) as amount
     from public.usage_records u
-    join lines l on l.model = u.model and l.metric = u.metric
+    join lines l on l.model = u.model and l.metric = u.metric and l.rate_class = u.rate_class
       and l.service_start <= u.usage_day and u.usage_day < l.service_end
       and (l.agent is null or l.agent = u.agent)
     where u.client_id = target.client_id
@@ -15055,6 +15434,7 @@ begin
         and (terms.gaps is null or not u.usage_day <@ terms.gaps)
         and not exists (select from billing.unbilled_metrics n where n.metric = u.metric)
         and not exists (select from lines l where l.model = u.model and l.metric = u.metric
+          and l.rate_class = u.rate_class
           and l.service_start <= u.usage_day and u.usage_day < l.service_end)
     )) as targets
   ), sums as (
@@ -15081,8 +15461,8 @@ begin
       'day', d.usage_day, 'amount_minor', round(d.amount)) order by d.usage_day), '[]')
       from days d where d.amount is not null),
     'unpriced', (select coalesce(jsonb_agg(jsonb_build_object('model', u.model,
-      'metric', u.metric, 'quantity', trim_scale(u.quantity)::text)
-      order by u.model, u.metric), '[]')
+      'metric', u.metric, 'rate_class', u.rate_class, 'quantity', trim_scale(u.quantity)::text)
+      order by u.model, u.metric, u.rate_class), '[]')
       from unrated r cross join lateral _billing.unpriced_usage(r.targets) u
       where r.targets <> '{}'),
     'counted_at', (select w.moved_at from billing.usage_watermark w)) into content
@@ -15097,7 +15477,8 @@ grant execute on function billing.current_spend(uuid, timestamptz) to service_ro
 
 -- Usage of the logs as they are now, counted or not: what a rollup would make of them.
 create function billing.usage_in_logs(from_day date, until_day date)
-returns table (client_id uuid, usage_day date, model text, metric text, agent text,
+returns table (client_id uuid, usage_day date, model text, metric text,
+  rate_class text, agent text,
   quantity numeric, provider_cost numeric, log_count bigint)
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: summing logs is done by functions that callers may not call.
@@ -15110,7 +15491,8 @@ begin
   nothing.snapshot := '1:1:';
   nothing.own_transaction := '0';
   return query
-  select s.client_id, s.usage_day, s.model, s.metric, s.agent, s.quantity, s.provider_cost,
+  select s.client_id, s.usage_day, s.model, s.metric, s.rate_class, s.agent,
+    s.quantity, s.provider_cost,
     s.log_count
   from _billing.sum_logs(nothing, upto, (from_day - 2)::timestamp at time zone 'UTC',
     (until_day + 2)::timestamp at time zone 'UTC') s
@@ -15143,10 +15525,11 @@ create table billing.monthly_usage (
   month date not null,
   model text not null,
   metric text not null,
+  rate_class text not null,
   agent text not null,
   quantity numeric not null,
   provider_cost numeric not null,
-  primary key (client_id, month, model, metric, agent)
+  primary key (client_id, month, model, metric, rate_class, agent)
 ) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02,
   autovacuum_analyze_scale_factor = 0.02);
 comment on table billing.monthly_usage is
@@ -15170,7 +15553,8 @@ returns void language sql set search_path = pg_catalog, pg_temp set jit = off as
     union
     select m.client_id, m.month from billing.monthly_usage m where everything
   ), summed as materialized (
-    select c.client_id, c.month, r.model, r.metric, r.agent, sum(r.quantity) as quantity,
+    select c.client_id, c.month, r.model, r.metric, r.rate_class, r.agent,
+      sum(r.quantity) as quantity,
       sum(r.provider_cost) as provider_cost
     from changed c
     cross join lateral (
@@ -15179,19 +15563,19 @@ returns void language sql set search_path = pg_catalog, pg_temp set jit = off as
         and u.usage_day < (c.month + interval '1 month')::date
       offset 0
     ) r
-    group by c.client_id, c.month, r.model, r.metric, r.agent
+    group by c.client_id, c.month, r.model, r.metric, r.rate_class, r.agent
   ), gone as (
     delete from billing.monthly_usage m
     using changed c
     where m.client_id = c.client_id and m.month = c.month and not exists (
-      select from summed s where (s.client_id, s.month, s.model, s.metric, s.agent)
-        = (m.client_id, m.month, m.model, m.metric, m.agent))
+      select from summed s where (s.client_id, s.month, s.model, s.metric, s.rate_class, s.agent)
+        = (m.client_id, m.month, m.model, m.metric, m.rate_class, m.agent))
   )
   insert into billing.monthly_usage as m
-    (client_id, month, model, metric, agent, quantity, provider_cost)
-  select s.client_id, s.month, s.model, s.metric, s.agent, s.quantity, s.provider_cost
+    (client_id, month, model, metric, rate_class, agent, quantity, provider_cost)
+  select s.client_id, s.month, s.model, s.metric, s.rate_class, s.agent, s.quantity, s.provider_cost
   from summed s
-  on conflict (client_id, month, model, metric, agent) do update set
+  on conflict (client_id, month, model, metric, rate_class, agent) do update set
     quantity = excluded.quantity, provider_cost = excluded.provider_cost
   where (m.quantity, m.provider_cost) is distinct from (excluded.quantity, excluded.provider_cost);
 $$;
@@ -15199,22 +15583,22 @@ comment on function _billing.refresh_monthly_usage is
   'Sums anew the months of clients whose usage has changed, or all of them.';
 
 create view billing.client_monthly_usage with (security_invoker = true) as
-select m.client_id, c.name as client, m.month, m.metric, sum(m.quantity) as quantity,
-  sum(m.provider_cost) as provider_cost
+select m.client_id, c.name as client, m.month, m.metric, m.rate_class,
+  sum(m.quantity) as quantity, sum(m.provider_cost) as provider_cost
 from billing.monthly_usage m join public.clients c on c.id = m.client_id
-group by m.client_id, c.name, m.month, m.metric;
+group by m.client_id, c.name, m.month, m.metric, m.rate_class;
 comment on view billing.client_monthly_usage is
-  'Usage and provider cost (USD) per client, month and metric.';
+  'Usage and provider cost (USD) per client, month, metric and class.';
 revoke all on billing.client_monthly_usage from public;
 grant select on billing.client_monthly_usage to service_role;
 
 create view billing.agent_model_usage with (security_invoker = true) as
-select m.agent, m.model, m.month, m.metric, sum(m.quantity) as quantity,
+select m.agent, m.model, m.month, m.metric, m.rate_class, sum(m.quantity) as quantity,
   sum(m.provider_cost) as provider_cost, count(distinct m.client_id) as clients
 from billing.monthly_usage m
-group by m.agent, m.model, m.month, m.metric;
+group by m.agent, m.model, m.month, m.metric, m.rate_class;
 comment on view billing.agent_model_usage is
-  'Usage and provider cost (USD) per agent, model, month and metric.';
+  'Usage and provider cost (USD) per agent, model, month, metric and class.';
 revoke all on billing.agent_model_usage from public;
 grant select on billing.agent_model_usage to service_role;
 
@@ -15695,7 +16079,8 @@ comment on function _billing.check_periods is
 create function _billing.check_usage(days daterange)
 returns table (invariant text, subject text, detail text)
 language sql stable set search_path = pg_catalog, pg_temp as $$
-  select 'records_equal_logs', concat_ws('/', d.client_id, d.usage_day, d.model, d.metric, d.agent),
+  select 'records_equal_logs', concat_ws('/', d.client_id, d.usage_day, d.model,
+      d.metric, nullif(d.rate_class, 'standard'), d.agent),
     format('logged %s, recorded %s', d.logged, d.recorded)
   from billing.usage_discrepancies(days) d
   where not _billing.is_being_rebuilt(d.client_id, d.usage_day, d.usage_day + 1)
