@@ -78,6 +78,7 @@ Deno.test("what a sum would not say exactly goes as it is", () => {
     { ...CALL, other_features: { minutes: 0.1 } },
     { ...CALL, input_tokens: 100_001 },
     { ...CALL, input_tokens: 1, metadata: { cache_read_tokens: 100_000 } },
+    { ...CALL, input_tokens: 1, other_features: { input_audio_tokens: 100_000 } },
     { ...CALL, id: "0b8e6c1a-4d8f-4e61-9a53-1b7c52b3f1aa" },
     { ...CALL, timestamp: "2026-06-03T14:00:00" },
     { ...CALL, input_tokens: -1 },

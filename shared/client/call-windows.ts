@@ -108,12 +108,13 @@ function amountsOf(call: LoggedCall): ReadonlyMap<string, number> | null {
     if (typeof count !== "number") return null;
     amounts.set(name, count);
   }
-  const features = Object.values(call.other_features ?? {});
-  const whole = [...amounts.values(), ...features].every((amount) =>
+  const features = Object.entries(call.other_features ?? {});
+  const whole = [...amounts.values(), ...features.map(([, amount]) => amount)].every((amount) =>
     Number.isSafeInteger(amount) && amount >= 0
   );
   const input = ["input_tokens", "cache_read_tokens", "cache_write_tokens"]
-    .reduce((sum, name) => sum + (amounts.get(name) ?? 0), 0);
+    .reduce((sum, name) => sum + (amounts.get(name) ?? 0), 0) +
+    features.filter(([name]) => name.endsWith("_tokens")).reduce((sum, [, n]) => sum + n, 0);
   return whole && input <= MAYBE_LONG ? amounts : null;
 }
 

@@ -1,6 +1,6 @@
 -- At which of its rates a provider charges a call is told by the row, and usage is recorded by it.
 begin;
-select plan(35);
+select plan(38);
 
 insert into public.clients (id, name, started_on) values
   ('00000000-0000-0000-0000-00000000000a', 'Acme', '2026-06-01');
@@ -77,6 +77,25 @@ select _billing.rollup();
 select is(pg_temp.recorded('beyond') || coalesce(pg_temp.recorded('batched'), ''),
   'standard input_tokens 900, standard output_tokens 10',
   'a corrected call is of the class that it is stated anew as');
+
+-- A threshold that is found out later counts its model's calls anew.
+update public.models set long_context_above = 4999 where id = 'other';
+select _billing.rollup();
+select is(pg_temp.classes('A') || pg_temp.classes('B'), '{long_context,batch+long_context}',
+  'a new threshold reprices what was counted');
+update public.models set long_context_above = null where id = 'other';
+select _billing.rollup();
+
+-- A day has keys for each class: the second class of a metric is one more.
+update public.billing_settings set max_usage_keys_per_day = (select max(n) from (
+  select count(*) as n from public.usage_records where usage_day = '2026-06-10') x);
+select pg_temp.log('A', 'other', 1, '{"service_tier": "priority"}');
+select _billing.rollup();
+select is(pg_temp.classes('A'), '{standard}', 'a class beyond the bound of keys is held');
+update public.billing_settings set max_usage_keys_per_day = 10000;
+select billing.release_held_logs();
+select _billing.rollup();
+select is(pg_temp.classes('A'), '{priority,standard}', 'and counted once there is room');
 
 -- Conditions are data: what is changed is counted anew.
 delete from billing.rate_class_conditions where place in (42, 12);

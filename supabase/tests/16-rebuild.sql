@@ -19,7 +19,7 @@ create function pg_temp.logs(first integer, last integer) returns void language 
 $$;
 create function pg_temp.fingerprint() returns text language sql as $$
   select md5(string_agg((r.*)::text, '|' order by r.client_id, r.usage_day, r.model, r.metric,
-    r.agent)) || (select md5(string_agg((q.*)::text, '|' order by q.log_id))
+    r.rate_class, r.agent)) || (select md5(string_agg((q.*)::text, '|' order by q.log_id))
     from billing.quarantined_logs q) from public.usage_records r;
 $$;
 
@@ -56,9 +56,9 @@ select set_eq($$select client_id, usage_day, model, metric, agent, quantity, pro
     from _billing.logged_usage('-infinity', 'infinity')$$, 'centuries too');
 select is(current_setting('application_name'),
   'billing: summing logs 2199-12-24 to 2200-01-02 of 2200-01-02', 'in about a hundred parts');
-select is_empty($$select client_id, usage_day, model, metric, agent
+select is_empty($$select client_id, usage_day, model, metric, rate_class, agent
     from _billing.logged_parts('-infinity', 'infinity') where client_id is not null
-    group by 1, 2, 3, 4, 5 having count(*) > 1$$, 'without bounds all logs are one part');
+    group by 1, 2, 3, 4, 5, 6 having count(*) > 1$$, 'without bounds all logs are one part');
 select _billing.report_progress('something else');
 select is(current_setting('application_name'), 'billing: something else', 'whatever it does');
 

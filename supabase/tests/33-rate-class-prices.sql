@@ -1,7 +1,7 @@
 -- What usage of a rate class costs: a price of its own, else that of a part of it, else the
 -- standard price times the multiplier; and lines, messages and settled periods tell classes apart.
 begin;
-select plan(34);
+select plan(36);
 
 insert into public.clients (id, name, external_id, started_on) values
   ('00000000-0000-0000-0000-00000000000a', 'Acme', 'acme', '2026-06-01'),
@@ -88,6 +88,12 @@ select is((select message from public.billing_periods
 select results_eq($$select reason, metric, rate_class from billing.quarantine
     where client_id = '00000000-0000-0000-0000-00000000000b'$$,
   $$values ('unpriced_usage', 'cache_read_tokens', 'batch')$$, 'and is in quarantine so');
+
+select is(billing.dismiss_unpriced('a test', metric => 'cache_read_tokens'), 1::bigint,
+  'what blocks is dismissed by its log');
+select _billing.rollup();
+select is_empty('select * from billing.quarantine
+    where client_id = ''00000000-0000-0000-0000-00000000000b''', 'and blocks no more');
 
 -- Names, factors and what is refused.
 select is(_billing.display_usage('input_tokens', 'batch+long_context'),

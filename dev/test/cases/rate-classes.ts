@@ -113,7 +113,7 @@ export const rateClasses: readonly Case[] = [
       call(120, { metadata: { batch: true } }),
       run("2026-07-01"),
     ],
-    books: ["#1 A open 70: batch input_tokens 20, input_tokens 50"],
+    books: ["#1 A open 70: input_tokens 50, batch input_tokens 20"],
   },
   {
     name: "tokens of other kinds are metrics, of the class of their call",

@@ -70,9 +70,11 @@ Deno.test("a client's year from its creation to a credit note, by supabase.funct
       model: AGENT,
       unit_amount: "2.50",
       per_units: "1000000",
+      class_multipliers: { batch: "0.50" },
     },
   }));
   strictEqual(price.unit_amount, "2.5");
+  deepStrictEqual([price.rate_class, price.class_multipliers], ["standard", { batch: "0.5" }]);
   await data(call(terms.listPrices, { query: { client_id: made.id, on: "2026-05-10" } }));
   const future = await data(call(terms.createPrice, {
     body: { client_id: made.id, metric: AGENT, unit_amount: "1", effective_from: "2100-01-01" },
@@ -138,6 +140,16 @@ Deno.test("a client's year from its creation to a credit note, by supabase.funct
     query: { client_id: made.id, model: AGENT, metric: "input_tokens", day: "2026-06-01" },
   }));
   strictEqual(chosen.data[0]?.price_id, price.id);
+  const batch = await data(call(terms.explainPrice, {
+    query: {
+      client_id: made.id,
+      model: AGENT,
+      metric: "input_tokens",
+      day: "2026-06-01",
+      rate_class: "batch",
+    },
+  }));
+  strictEqual(batch.data[0]?.multiplier, "0.5");
   deepStrictEqual((await data(call(operations.reconcile, { query: span }))).data, []);
   strictEqual((await data(call(usage.clientSpend, path))).minimum_minor, 300);
 });

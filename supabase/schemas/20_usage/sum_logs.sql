@@ -35,6 +35,10 @@ declare
     from public.models m where m.long_context_above is not null);
   least_long constant numeric := (select min(m.long_context_above) from public.models m);
   class_of constant jsonb := (select jsonb_object_agg(r.code, r.id) from billing.rate_classes r);
+  -- Keys of metadata that say how a row is counted.
+  counted_by constant text[] := array['counting', 'cache_read_tokens', 'cache_write_tokens',
+    'reasoning_tokens'] || array(select distinct k from billing.rate_class_conditions c,
+      jsonb_object_keys(c.metadata) k order by k);
   -- Kinds of rows, as bits; those above them are the code of the rate class.
   inclusive constant integer := 1;
   exclusive constant integer := 2;
@@ -46,22 +50,11 @@ declare
   dismissing constant boolean := exists (select from billing.dismissed_logs);
 begin
   return query
-  with logs as not materialized (
-    select
-      nullif(case when l.client_id is not null then l.client_id::text
-        when strpos(l.metadata ->> 'client_id', ' ') = 0 then l.metadata ->> 'client_id'
-        else btrim(l.metadata ->> 'client_id') end, '') as claim,
-      l.id, l."timestamp", l.agent, l.model, l.corrects_id,
-      billing.is_negation(l.corrects_id, l.metadata) as negates,
-      l."timestamp" > l.created_at + interval '24 hours' as is_future,
-      case when l.other_features <> '{}' then l.other_features::text end as features,
-      l.input_tokens, l.output_tokens, l.web_searches, l.input_cost, l.output_cost, l.total_cost,
-      l.metadata, _billing.rate_class_code(l.metadata, false) as class,
-      l.calls,
-      billing.counting_of(l.metadata) as counting,
-      _billing.token_count(l.metadata, 'cache_read_tokens') as cache_read,
-      _billing.token_count(l.metadata, 'cache_write_tokens') as cache_write,
-      _billing.token_count(l.metadata, 'reasoning_tokens') as reasoning
+  with rows as not materialized (
+    -- Most rows have nothing in their metadata but whose they are: the rest is asked of the others.
+    select l.client_id, l.id, l."timestamp", l.created_at, l.agent, l.model, l.corrects_id,
+      l.other_features, l.metadata, l.input_tokens, l.output_tokens, l.web_searches,
+      l.input_cost, l.output_cost, l.total_cost, l.calls, l.metadata ?| counted_by as says_more
     from public.agent_usage_logs l
     where l.stored_by >= pg_snapshot_xmin(since.snapshot)
       and l."timestamp" >= from_at and (l."timestamp" < until_at or until_at = 'infinity')
@@ -72,6 +65,28 @@ begin
         l.stored_by, l.seq, upto.snapshot, upto.own_transaction, upto.own_seq))
     -- Computed once per row. In quotes: of a bare 0, an integer to be cast, the planner does not
     -- see that it leaves nothing out, and would read the rows with one process.
+    offset '0'
+  ), logs as not materialized (
+    select
+      nullif(case when l.client_id is not null then l.client_id::text
+        when strpos(l.metadata ->> 'client_id', ' ') = 0 then l.metadata ->> 'client_id'
+        else btrim(l.metadata ->> 'client_id') end, '') as claim,
+      l.id, l."timestamp", l.agent, l.model, l.corrects_id,
+      billing.is_negation(l.corrects_id, l.metadata) as negates,
+      l."timestamp" > l.created_at + interval '24 hours' as is_future,
+      case when l.other_features <> '{}' then l.other_features::text end as features,
+      l.input_tokens, l.output_tokens, l.web_searches, l.input_cost, l.output_cost, l.total_cost,
+      l.metadata, case when l.says_more then _billing.rate_class_code(l.metadata, false)
+        else 0 end as class,
+      l.calls,
+      case when l.says_more then billing.counting_of(l.metadata) end as counting,
+      case when l.says_more then _billing.token_count(l.metadata, 'cache_read_tokens')
+        end as cache_read,
+      case when l.says_more then _billing.token_count(l.metadata, 'cache_write_tokens')
+        end as cache_write,
+      case when l.says_more then _billing.token_count(l.metadata, 'reasoning_tokens')
+        end as reasoning
+    from rows l
     offset '0'
   ), owned as not materialized (
     select coalesce(o.client_id, d.client_id) as client_id, l.agent, l.model, l.features,

@@ -93,7 +93,8 @@ begin
     x.kind, x.section_start, x.section_end, x.rating_key, s.is_late, x.model, x.metric,
     x.rate_class, x.agent, x.price_id, x.service_start, x.service_end, x.quantity,
     x.unit_amount, x.per_units, x.pricing_model, x.tiers, x.precise_amount, x.amount_minor,
-    x.tax_name, x.tax_rate_percent, x.tax_behavior, x.tax_base_minor, x.tax_note, x.description, x.detail
+    x.tax_name, x.tax_rate_percent, x.tax_behavior, x.tax_base_minor, x.tax_note, x.description,
+    x.detail
   from pg_temp.draft_lines x
   join pg_temp.draft_sections s
     on s.client_id = x.client_id and s.section_start = x.section_start
