@@ -1836,8 +1836,9 @@ create table _billing.agent_keys (
   replaces_id uuid unique references _billing.agent_keys (id),
   created_by text not null default billing.actor(),
   created_at timestamptz not null default now(),
-  -- A signed token is valid until it says so: one that never ends could only be revoked.
-  constraint agent_keys_jwt_expires check (kind = 'token' or expires_at is not null)
+  -- A signed token ends by itself within 366 days, also one of which nobody knows any more.
+  constraint agent_keys_jwt_expires check (
+    kind = 'token' or expires_at is not null and expires_at <= created_at + interval '8784 hours')
 );
 comment on table _billing.agent_keys is
   'Keys of agents, what each may log, and until when. Never deleted: logs came by them.';
@@ -1953,7 +1954,7 @@ begin
   return query select made.id, _billing.store_agent_key(made);
 exception when check_violation or not_null_violation then
   perform billing.raise_error('invalid_argument', sqlerrm,
-    'a jwt key has an expiry and no networks; see docs/security.md');
+    'a jwt key ends within 366 days and has no networks; see docs/security.md');
 end $$;
 comment on function billing.create_agent_key is
   'Makes a key that may log usage of one agent (null: of any) for these clients (null: all).
@@ -2144,6 +2145,12 @@ begin
     key := _billing.valid_agent_key((claims ->> 'billing_key')::uuid, 'jwt');
   else
     perform billing.raise_error('unauthorized', 'the token names no key');
+  end if;
+  -- The Data API has seen that the token has not ended yet. Signed for longer than a key lives, it
+  -- was not signed for its key.
+  if jsonb_typeof(claims -> 'exp') is distinct from 'number' or (claims ->> 'exp')::numeric
+    > extract(epoch from key.created_at + interval '8784 hours') then
+    perform billing.raise_error('unauthorized', 'the token outlives its key');
   end if;
   refused := case
     -- The log goes by client_id; a row that calls two clients is wrong about one of them.
@@ -3740,8 +3747,10 @@ begin
   ), families as (
     select c.log_id from chosen c
     union
+    select q.log_id from roots r join billing.quarantined_logs q on q.log_id = r.id
+    union
     select q.log_id from roots r
-    join public.agent_usage_logs l on l.id = r.id or l.corrects_id = r.id
+    join public.agent_usage_logs l on l.corrects_id = r.id
     join billing.quarantined_logs q on q.log_id = l.id
   )
   insert into billing.dismissed_logs (log_id, why)
@@ -6198,7 +6207,8 @@ where i.section_start is null and i.invoice_id is null and billing.has_ended(i.c
 group by i.client_id;
 comment on view billing.quarantined_usage is
   'What is counted and not billed: usage without a price, of an unknown provider, outside
-   a client''s service; calls with a cost and nothing to be billed by; items that no invoice will take.';
+   a client''s service; calls with a cost and nothing to be billed by; items that no invoice
+   will take.';
 revoke all on billing.quarantined_usage from public;
 grant select on billing.quarantined_usage to service_role;
 

@@ -60,8 +60,10 @@ begin
   ), families as (
     select c.log_id from chosen c
     union
+    select q.log_id from roots r join billing.quarantined_logs q on q.log_id = r.id
+    union
     select q.log_id from roots r
-    join public.agent_usage_logs l on l.id = r.id or l.corrects_id = r.id
+    join public.agent_usage_logs l on l.corrects_id = r.id
     join billing.quarantined_logs q on q.log_id = l.id
   )
   insert into billing.dismissed_logs (log_id, why)

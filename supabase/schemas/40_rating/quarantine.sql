@@ -61,7 +61,8 @@ where i.section_start is null and i.invoice_id is null and billing.has_ended(i.c
 group by i.client_id;
 comment on view billing.quarantined_usage is
   'What is counted and not billed: usage without a price, of an unknown provider, outside
-   a client''s service; calls with a cost and nothing to be billed by; items that no invoice will take.';
+   a client''s service; calls with a cost and nothing to be billed by; items that no invoice
+   will take.';
 revoke all on billing.quarantined_usage from public;
 grant select on billing.quarantined_usage to service_role;
 
