@@ -339,6 +339,7 @@ export const ENDPOINTS: Readonly<Record<string, readonly string[]>> = {
   reconcile: staff,
   health: jobs,
   exportAudit: staff,
+  exportAuditCsv: staff,
   verifyAudit: staff,
   exportPersonalData: staff,
   erasePersonalData: staff,
