@@ -19,7 +19,7 @@ begin
   perform _billing.rollup();
   with unpriced as materialized (
     select q.client_id, q.agent, q.model, q.metric, q.first_day, q.last_day
-    from billing.quarantine q
+    from billing.quarantined_usage q
     where q.reason = 'unpriced_usage'
       and (client is null or q.client_id = client)
       and (dismiss_unpriced.agent is null or q.agent = dismiss_unpriced.agent)
