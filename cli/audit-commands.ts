@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { exportAudit, verifyAudit } from "../shared/api/audit.ts";
+import { auditCsv, type AuditEntry } from "../shared/audit-csv.ts";
 import { erasePersonalData, exportPersonalData } from "../shared/api/personal-data.ts";
 import type { BillingPorts } from "./billing-ports.ts";
 import { clientId } from "./client-id.ts";
@@ -13,14 +14,19 @@ import { show } from "./show.ts";
 export function auditCommands(program: Command, { connect, terminal }: BillingPorts): void {
   program.command("audit-export")
     .description("The audit log as NDJSON, verified on the way; exit 1 where the chain breaks")
-    .action(async () => {
+    .option("--csv", "print CSV")
+    .action(async ({ csv }) => {
       const billing = connect();
       const verify = chainVerifier();
       let cursor: string | undefined;
       do {
         const page = await dataOf(billing(exportAudit, { query: { cursor, limit: 200 } }));
+        if (csv && cursor === undefined) terminal.out(auditCsv([], { head: true }).trimEnd());
         for (const entry of page.data) {
-          terminal.out(JSON.stringify(entry));
+          const line = csv
+            ? auditCsv([entry], { head: false }).slice(0, -2)
+            : JSON.stringify(entry);
+          terminal.out(line);
           const finding = verify(entry);
           if (finding !== null) {
             terminal.error(finding);
@@ -65,16 +71,8 @@ export function personalDataCommands(program: Command, { connect, terminal }: Bi
     });
 }
 
-interface Entry {
-  readonly position: string;
-  readonly content: string | null;
-  readonly content_hash: string;
-  readonly hash: string;
-  readonly erased: boolean;
-}
-
 /** Computes the chain again, entry by entry: null, or where it breaks. Trusts no database. */
-export function chainVerifier(): (entry: Entry) => string | null {
+export function chainVerifier(): (entry: AuditEntry) => string | null {
   let previous: Uint8Array = new Uint8Array();
   let last = 0;
   return ({ position, content, content_hash, hash, erased }) => {

@@ -16,6 +16,8 @@ const OWN_ROWS = "no two rows are the same, within a part or between parts";
 
 const EXPLAINED: readonly Explained[] = [
   { object: "billing.quarantine", rule: "union", why: OWN_ROWS },
+  { object: "billing.quarantined_usage", rule: "union", why: OWN_ROWS },
+  { object: "billing.quarantine_summary", rule: "union", why: OWN_ROWS },
   { object: "_billing.blocking_reasons", rule: "union", why: OWN_ROWS },
   { object: "billing.account_entries", rule: "union", near: "<> 'draft' union", why: OWN_ROWS },
   { object: "billing.account_entries", rule: "union", near: "= 'void' union", why: OWN_ROWS },

@@ -33,6 +33,20 @@ export const exportAudit = {
   answer: pageOf(SealedEntry),
 } as const satisfies Route;
 
+export const exportAuditCsv = {
+  ...base,
+  id: "exportAuditCsv",
+  path: "/billing/audit/csv",
+  summary: "The audit log in order as CSV, with its chain of hashes, after a position",
+  query: z.strictObject({
+    /** The last position of the file before. */
+    after: z.coerce.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER).default(0),
+    limit: z.coerce.number().int().min(1).max(5000).default(1000),
+  }),
+  media: "text/csv",
+  answer: z.string(),
+} as const satisfies Route;
+
 export const verifyAudit = {
   ...base,
   id: "verifyAudit",

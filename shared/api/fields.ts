@@ -108,7 +108,8 @@ export const ClientPath = z.strictObject({ client_id: ClientName });
 /** Asks for a page: pass `next_cursor` of the page before. */
 export const paging = {
   limit: z.coerce.number().int().min(1).max(200).default(50),
-  cursor: z.string().max(500).optional(),
+  /** Long enough for the names of an agent, a model and a metric. */
+  cursor: z.string().max(6000).optional(),
 };
 
 /** A page; `next_cursor` is null on the last. */

@@ -67,6 +67,7 @@ export const ROUTES: readonly Route[] = [
   operations.reconcile,
   operations.health,
   audit.exportAudit,
+  audit.exportAuditCsv,
   audit.verifyAudit,
   personalData.exportPersonalData,
   personalData.erasePersonalData,

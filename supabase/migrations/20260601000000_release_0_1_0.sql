@@ -1429,7 +1429,9 @@ create table billing.quarantined_logs (
   agent text not null,
   model text not null,
   occurred_at timestamptz not null,
-  claim text
+  claim text,
+  -- Derived from dismissed_logs, so that what waits is found by index however much was dismissed.
+  dismissed boolean not null default false
 );
 comment on table billing.quarantined_logs is
   'Log rows that belong to nobody or cannot be read: not billed, not lost, each with its reason.';
@@ -1438,6 +1440,9 @@ comment on column billing.quarantined_logs.claim is
 create index quarantined_logs_agent on billing.quarantined_logs (agent, occurred_at);
 create index quarantined_logs_claim on billing.quarantined_logs (claim)
   where reason = 'unknown_client';
+create index quarantined_logs_waiting on billing.quarantined_logs
+  (reason collate "C", agent collate "C", model collate "C") include (occurred_at)
+  where not dismissed;
 alter table billing.quarantined_logs enable row level security;
 revoke all on billing.quarantined_logs from public;
 grant select on billing.quarantined_logs to service_role;
@@ -1929,8 +1934,9 @@ create table _billing.agent_keys (
   replaces_id uuid unique references _billing.agent_keys (id),
   created_by text not null default billing.actor(),
   created_at timestamptz not null default now(),
-  -- A signed token is valid until it says so: one that never ends could only be revoked.
-  constraint agent_keys_jwt_expires check (kind = 'token' or expires_at is not null)
+  -- A signed token ends by itself within 366 days, also one of which nobody knows any more.
+  constraint agent_keys_jwt_expires check (
+    kind = 'token' or expires_at is not null and expires_at <= created_at + interval '8784 hours')
 );
 comment on table _billing.agent_keys is
   'Keys of agents, what each may log, and until when. Never deleted: logs came by them.';
@@ -2046,7 +2052,7 @@ begin
   return query select made.id, _billing.store_agent_key(made);
 exception when check_violation or not_null_violation then
   perform billing.raise_error('invalid_argument', sqlerrm,
-    'a jwt key has an expiry and no networks; see docs/security.md');
+    'a jwt key ends within 366 days and has no networks; see docs/security.md');
 end $$;
 comment on function billing.create_agent_key is
   'Makes a key that may log usage of one agent (null: of any) for these clients (null: all).
@@ -2238,6 +2244,12 @@ begin
   else
     perform billing.raise_error('unauthorized', 'the token names no key');
   end if;
+  -- The Data API has seen that the token has not ended yet. Signed for longer than a key lives, it
+  -- was not signed for its key.
+  if jsonb_typeof(claims -> 'exp') is distinct from 'number' or (claims ->> 'exp')::numeric
+    > extract(epoch from key.created_at + interval '8784 hours') then
+    perform billing.raise_error('unauthorized', 'the token outlives its key');
+  end if;
   refused := case
     -- The log goes by client_id; a row that calls two clients is wrong about one of them.
     when key.client_ids is not null and client_id <> _billing.claimed_client(key, claim)
@@ -2329,6 +2341,10 @@ declare
     from public.models m where m.long_context_above is not null);
   least_long constant numeric := (select min(m.long_context_above) from public.models m);
   class_of constant jsonb := (select jsonb_object_agg(r.code, r.id) from billing.rate_classes r);
+  -- Keys of metadata that say how a row is counted.
+  counted_by constant text[] := array['counting', 'cache_read_tokens', 'cache_write_tokens',
+    'reasoning_tokens'] || array(select distinct k from billing.rate_class_conditions c,
+      jsonb_object_keys(c.metadata) k order by k);
   -- Kinds of rows, as bits; those above them are the code of the rate class.
   inclusive constant integer := 1;
   exclusive constant integer := 2;
@@ -2340,22 +2356,11 @@ declare
   dismissing constant boolean := exists (select from billing.dismissed_logs);
 begin
   return query
-  with logs as not materialized (
-    select
-      nullif(case when l.client_id is not null then l.client_id::text
-        when strpos(l.metadata ->> 'client_id', ' ') = 0 then l.metadata ->> 'client_id'
-        else btrim(l.metadata ->> 'client_id') end, '') as claim,
-      l.id, l."timestamp", l.agent, l.model, l.corrects_id,
-      billing.is_negation(l.corrects_id, l.metadata) as negates,
-      l."timestamp" > l.created_at + interval '24 hours' as is_future,
-      case when l.other_features <> '{}' then l.other_features::text end as features,
-      l.input_tokens, l.output_tokens, l.web_searches, l.input_cost, l.output_cost, l.total_cost,
-      l.metadata, _billing.rate_class_code(l.metadata, false) as class,
-      l.calls,
-      billing.counting_of(l.metadata) as counting,
-      _billing.token_count(l.metadata, 'cache_read_tokens') as cache_read,
-      _billing.token_count(l.metadata, 'cache_write_tokens') as cache_write,
-      _billing.token_count(l.metadata, 'reasoning_tokens') as reasoning
+  with rows as not materialized (
+    -- Most rows have nothing in their metadata but whose they are: the rest is asked of the others.
+    select l.client_id, l.id, l."timestamp", l.created_at, l.agent, l.model, l.corrects_id,
+      l.other_features, l.metadata, l.input_tokens, l.output_tokens, l.web_searches,
+      l.input_cost, l.output_cost, l.total_cost, l.calls, l.metadata ?| counted_by as says_more
     from public.agent_usage_logs l
     where l.stored_by >= pg_snapshot_xmin(since.snapshot)
       and l."timestamp" >= from_at and (l."timestamp" < until_at or until_at = 'infinity')
@@ -2366,6 +2371,28 @@ begin
         l.stored_by, l.seq, upto.snapshot, upto.own_transaction, upto.own_seq))
     -- Computed once per row. In quotes: of a bare 0, an integer to be cast, the planner does not
     -- see that it leaves nothing out, and would read the rows with one process.
+    offset '0'
+  ), logs as not materialized (
+    select
+      nullif(case when l.client_id is not null then l.client_id::text
+        when strpos(l.metadata ->> 'client_id', ' ') = 0 then l.metadata ->> 'client_id'
+        else btrim(l.metadata ->> 'client_id') end, '') as claim,
+      l.id, l."timestamp", l.agent, l.model, l.corrects_id,
+      billing.is_negation(l.corrects_id, l.metadata) as negates,
+      l."timestamp" > l.created_at + interval '24 hours' as is_future,
+      case when l.other_features <> '{}' then l.other_features::text end as features,
+      l.input_tokens, l.output_tokens, l.web_searches, l.input_cost, l.output_cost, l.total_cost,
+      l.metadata, case when l.says_more then _billing.rate_class_code(l.metadata, false)
+        else 0 end as class,
+      l.calls,
+      case when l.says_more then billing.counting_of(l.metadata) end as counting,
+      case when l.says_more then _billing.token_count(l.metadata, 'cache_read_tokens')
+        end as cache_read,
+      case when l.says_more then _billing.token_count(l.metadata, 'cache_write_tokens')
+        end as cache_write,
+      case when l.says_more then _billing.token_count(l.metadata, 'reasoning_tokens')
+        end as reasoning
+    from rows l
     offset '0'
   ), owned as not materialized (
     select coalesce(o.client_id, d.client_id) as client_id, l.agent, l.model, l.features,
@@ -2980,9 +3007,10 @@ create function _billing.quarantine_logs(
 ) returns void language sql set search_path = pg_catalog, pg_temp
 -- As sum_logs: many rows meet few clients.
 set enable_nestloop = off set enable_mergejoin = off set jit = off set work_mem = '64MB' as $$
-  insert into billing.quarantined_logs (log_id, reason, agent, model, occurred_at, claim)
-  select l.id, l.reason, l.agent, l.model, l."timestamp", left(l.claim, 200)
-  from billing.attributed_logs l
+  insert into billing.quarantined_logs
+    (log_id, reason, agent, model, occurred_at, claim, dismissed)
+  select l.id, l.reason, l.agent, l.model, l."timestamp", left(l.claim, 200), d.log_id is not null
+  from billing.attributed_logs l left join billing.dismissed_logs d on d.log_id = l.id
   where l.reason is not null
     and l.stored_by >= pg_snapshot_xmin(since.snapshot)
     and l."timestamp" >= from_at and (l."timestamp" < until_at or until_at = 'infinity')
@@ -2991,7 +3019,8 @@ set enable_nestloop = off set enable_mergejoin = off set jit = off set work_mem 
       l.stored_by, l.seq, since.snapshot, since.own_transaction, since.own_seq)
     and _billing.is_counted(
       l.stored_by, l.seq, upto.snapshot, upto.own_transaction, upto.own_seq)
-  on conflict (log_id) do update set reason = excluded.reason, claim = excluded.claim;
+  on conflict (log_id) do update set reason = excluded.reason, claim = excluded.claim,
+    dismissed = excluded.dismissed;
 $$;
 
 -- 20_usage/rebuild_size.sql
@@ -3895,6 +3924,23 @@ comment on view billing.dismissed_quarantine is
 revoke all on billing.dismissed_quarantine from public;
 grant select on billing.dismissed_quarantine to service_role;
 
+-- Says of quarantined rows that they are dismissed, and that they are not any more. All that writes
+-- dismissed_logs holds the row of the watermark, so no rollup writes the same rows meanwhile.
+create function _billing.mark_dismissed() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+-- Definer: quarantined_logs is written by nobody but rollups, rebuilds and this trigger.
+begin
+  update billing.quarantined_logs q set dismissed = tg_op = 'INSERT'
+  from changed c where c.log_id = q.log_id;
+  return null;
+end $$;
+comment on function _billing.mark_dismissed is 'Keeps quarantined_logs.dismissed.';
+
+create trigger mark_dismissed after insert on billing.dismissed_logs
+referencing new table as changed for each statement execute function _billing.mark_dismissed();
+create trigger mark_reinstated after delete on billing.dismissed_logs
+referencing old table as changed for each statement execute function _billing.mark_dismissed();
+
 -- Rows by their ids, or all that fit every filter that is given. What corrects a row, or what it
 -- corrects, goes with it where that is in quarantine too: half a correction is none.
 create function billing.dismiss_quarantined(why text, log_ids uuid[] default null,
@@ -3929,8 +3975,10 @@ begin
   ), families as (
     select c.log_id from chosen c
     union
+    select q.log_id from roots r join billing.quarantined_logs q on q.log_id = r.id
+    union
     select q.log_id from roots r
-    join public.agent_usage_logs l on l.id = r.id or l.corrects_id = r.id
+    join public.agent_usage_logs l on l.corrects_id = r.id
     join billing.quarantined_logs q on q.log_id = l.id
   )
   insert into billing.dismissed_logs (log_id, why)
@@ -6467,12 +6515,14 @@ comment on function _billing.release_rebuilt is
 -- What cannot be billed as things are, each with its reason. Nothing of it is lost: an assignment,
 -- a client, a price or the provider of its model releases it, the next run bills it.
 
-create view billing.quarantine with (security_invoker = true) as
+-- Counted usage and items.
+create view billing.quarantined_usage with (security_invoker = true) as
 -- Once for what has no price and what has a cost alone.
 with unsettled as materialized (
   select u.*, exists (select from billing.unbilled_metrics n where n.metric = u.metric) as unbilled
   from billing.priced_usage(billing.unsettled_targets()) u
 )
+<<<<<<< HEAD
 select q.reason, null::uuid as client_id, q.agent, q.model, null::text as metric,
   null::text as rate_class,
   count(*) as rows,
@@ -6485,6 +6535,11 @@ union all
 select case when billing.is_unmapped(u.metric) then 'unknown_provider' else 'unpriced_usage' end,
   u.client_id, u.agent, u.model, u.metric, u.rate_class,
   sum(u.log_count)::bigint, min(u.first_day), max(u.last_day)
+=======
+select case when billing.is_unmapped(u.metric) then 'unknown_provider' else 'unpriced_usage' end
+    as reason, u.client_id, u.agent, u.model, u.metric, sum(u.log_count)::bigint as rows,
+  min(u.first_day) as first_day, max(u.last_day) as last_day
+>>>>>>> main
 from unsettled u
 where u.price_id is null and not u.unbilled
 group by u.client_id, u.agent, u.model, u.metric, u.rate_class
@@ -6534,6 +6589,24 @@ select 'item_after_end', i.client_id, null, null, null, null, count(*), min(i.it
 from public.invoice_items i
 where i.section_start is null and i.invoice_id is null and billing.has_ended(i.client_id)
 group by i.client_id;
+comment on view billing.quarantined_usage is
+  'What is counted and not billed: usage without a price, of an unknown provider, outside
+   a client''s service; calls with a cost and nothing to be billed by; items that no invoice
+   will take.';
+revoke all on billing.quarantined_usage from public;
+grant select on billing.quarantined_usage to service_role;
+
+create view billing.quarantine with (security_invoker = true) as
+select q.reason, null::uuid as client_id, q.agent, q.model, null::text as metric,
+  count(*) as rows,
+  min(case when q.reason <> 'invalid_timestamp' then q.occurred_at end)::date as first_day,
+  max(case when q.reason <> 'invalid_timestamp' then q.occurred_at end)::date as last_day
+from billing.quarantined_logs q
+where not q.dismissed
+group by q.reason, q.agent, q.model
+union all
+select u.reason, u.client_id, u.agent, u.model, u.metric, u.rows, u.first_day, u.last_day
+from billing.quarantined_usage u;
 comment on view billing.quarantine is
   'What is not billed: usage of nobody, unreadable, without a price, of an unknown provider, outside
    a client''s service; calls with a cost and nothing to be billed by; items that no invoice will
@@ -6547,14 +6620,91 @@ returns table (reason text, rows bigint)
 language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
   select x.reason, sum(x.rows)::bigint
   from (
-    select q.reason, q.client_id, q.agent, q.model,
-      case when q.client_id is null then sum(q.rows) else max(q.rows) end as rows
-    from billing.quarantine q group by q.reason, q.client_id, q.agent, q.model
+    select q.reason, count(*) as rows from billing.quarantined_logs q
+    where not q.dismissed group by q.reason
+    union all
+    select u.reason, max(u.rows) from billing.quarantined_usage u
+    group by u.reason, u.client_id, u.agent, u.model
   ) x
   group by x.reason order by x.reason;
 $$;
 comment on function billing.quarantine_summary is 'Log rows in quarantine per reason.';
 grant execute on function billing.quarantine_summary() to service_role;
+
+-- 40_rating/quarantine_list.sql
+
+-- Pages of what is in quarantine, each by index however much waits: log rows first, by reason,
+-- agent and model, then counted usage and items.
+
+-- The groups of waiting log rows after one, or from the first. Groups are found one after another,
+-- so that nothing is read of those before and behind.
+create function _billing.waiting_groups(most bigint, only_reason text, after text[])
+returns setof billing.quarantine
+language plpgsql stable set search_path = pg_catalog, pg_temp
+-- The index gives the order and the next group; also where the planner holds the table for small.
+set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off as $$
+declare
+  place record;
+begin
+  if after is null then
+    select q.reason, q.agent, q.model into place from billing.quarantined_logs q
+    where not q.dismissed and q.reason collate "C" >= coalesce(only_reason, '')
+    order by q.reason collate "C", q.agent collate "C", q.model collate "C" limit 1;
+  else
+    select q.reason, q.agent, q.model into place from billing.quarantined_logs q
+    where not q.dismissed and (q.reason collate "C", q.agent collate "C", q.model collate "C")
+      > (after[1], after[2], after[3])
+    order by q.reason collate "C", q.agent collate "C", q.model collate "C" limit 1;
+  end if;
+  for n in 1..most loop
+    exit when place.reason is null or place.reason <> only_reason;
+    return query
+    select place.reason, null::uuid, place.agent, place.model, null::text, count(*),
+      (case when place.reason <> 'invalid_timestamp' then min(q.occurred_at) end)::date,
+      (case when place.reason <> 'invalid_timestamp' then max(q.occurred_at) end)::date
+    from billing.quarantined_logs q
+    where not q.dismissed and q.reason collate "C" = place.reason
+      and q.agent collate "C" = place.agent and q.model collate "C" = place.model;
+    select q.reason, q.agent, q.model into place from billing.quarantined_logs q
+    where not q.dismissed and (q.reason collate "C", q.agent collate "C", q.model collate "C")
+      > (place.reason, place.agent, place.model)
+    order by q.reason collate "C", q.agent collate "C", q.model collate "C" limit 1;
+  end loop;
+end $$;
+comment on function _billing.waiting_groups is
+  'Log rows in quarantine, by reason, agent and model.';
+
+-- `after`: reason, agent, model, metric and client_id of the last row of the page before, '' for
+-- null.
+create function billing.list_quarantine(most bigint, only_reason text default null,
+  after text[] default null)
+returns setof billing.quarantine
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
+-- Definer: the groups are read by a function that nobody is granted.
+declare
+  groups bigint := 0;
+begin
+  -- A log row in quarantine has no client.
+  if after is null or after[5] = '' then
+    return query select * from _billing.waiting_groups(most, only_reason, after);
+    get diagnostics groups = row_count;
+  end if;
+  -- All usage that is not settled is priced for it, so not for a page that is full.
+  if groups < most and (only_reason is null or only_reason in ('item_after_end',
+      'outside_service', 'unknown_provider', 'unpriced_cost', 'unpriced_usage')) then
+    return query
+    select u.reason, u.client_id, u.agent, u.model, u.metric, u.rows, u.first_day, u.last_day
+    from billing.quarantined_usage u
+    cross join lateral (select array[u.reason, coalesce(u.agent, ''), coalesce(u.model, ''),
+      coalesce(u.metric, ''), u.client_id::text] collate "C" as place) k
+    where (only_reason is null or u.reason = only_reason)
+      and (after is null or after[5] = '' or k.place > after)
+    order by k.place limit most - groups;
+  end if;
+end $$;
+comment on function billing.list_quarantine is
+  'A page of billing.quarantine: log rows first, then usage and items.';
+grant execute on function billing.list_quarantine(bigint, text, text[]) to service_role;
 
 -- 40_rating/dismiss_unpriced.sql
 
@@ -6578,8 +6728,13 @@ begin
   perform from billing.usage_watermark for update;
   perform _billing.rollup();
   with unpriced as materialized (
+<<<<<<< HEAD
     select q.client_id, q.agent, q.model, q.metric, q.rate_class, q.first_day, q.last_day
     from billing.quarantine q
+=======
+    select q.client_id, q.agent, q.model, q.metric, q.first_day, q.last_day
+    from billing.quarantined_usage q
+>>>>>>> main
     where q.reason = 'unpriced_usage'
       and (client is null or q.client_id = client)
       and (dismiss_unpriced.agent is null or q.agent = dismiss_unpriced.agent)
@@ -6646,8 +6801,8 @@ begin
   select x.reason, sum(x.rows), at
   from (
     -- As in quarantine_summary.
-    select q.reason, max(q.rows) as rows from billing.quarantine q
-    where q.client_id is not null group by q.reason, q.client_id, q.agent, q.model
+    select q.reason, max(q.rows) as rows from billing.quarantined_usage q
+    group by q.reason, q.client_id, q.agent, q.model
   ) x
   group by x.reason;
   return (select coalesce(sum(c.rows), 0) from billing.quarantine_counts c);
@@ -7557,7 +7712,8 @@ begin
     x.kind, x.section_start, x.section_end, x.rating_key, s.is_late, x.model, x.metric,
     x.rate_class, x.agent, x.price_id, x.service_start, x.service_end, x.quantity,
     x.unit_amount, x.per_units, x.pricing_model, x.tiers, x.precise_amount, x.amount_minor,
-    x.tax_name, x.tax_rate_percent, x.tax_behavior, x.tax_base_minor, x.tax_note, x.description, x.detail
+    x.tax_name, x.tax_rate_percent, x.tax_behavior, x.tax_base_minor, x.tax_note, x.description,
+    x.detail
   from pg_temp.draft_lines x
   join pg_temp.draft_sections s
     on s.client_id = x.client_id and s.section_start = x.section_start
@@ -11328,9 +11484,14 @@ returns table (names text, message text, client_id uuid)
 language sql stable set search_path = pg_catalog, pg_temp as $$
   with missing as (
     select q.client_id, q.model, c.name, max(q.rows) as rows,
+<<<<<<< HEAD
       _billing.first_few(array_agg(distinct
         _billing.named_usage(q.metric, q.rate_class))) as metrics
     from billing.quarantine q join public.clients c on c.id = q.client_id
+=======
+      _billing.first_few(array_agg(distinct q.metric)) as metrics
+    from billing.quarantined_usage q join public.clients c on c.id = q.client_id
+>>>>>>> main
     where q.reason = 'unpriced_usage' group by q.client_id, q.model, c.name
   )
   select md5(string_agg(m.client_id || ' ' || m.model, ',' order by m.client_id, m.model)),
@@ -11352,8 +11513,9 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   with missing as (
     select q.model, min(q.client_id::text)::uuid as client_id,
       count(distinct q.client_id) as clients, sum(q.rows) as rows
-    from (select q.client_id, q.model, max(q.rows) as rows from billing.quarantine q
-      where q.reason = 'unknown_provider' group by q.client_id, q.model) q
+    from (select q.client_id, q.model, max(q.rows) as rows
+      from billing.quarantined_usage q where q.reason = 'unknown_provider'
+      group by q.client_id, q.model) q
     group by q.model
   )
   select md5(string_agg(m.model, ',' order by m.model)),
@@ -11377,7 +11539,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
       from public.usage_records r
       where r.client_id = q.client_id and r.usage_day between q.first_day and q.last_day
         and r.agent = q.agent and r.model = q.model and r.metric = q.metric) as cost
-    from billing.quarantine q join public.clients c on c.id = q.client_id
+    from billing.quarantined_usage q join public.clients c on c.id = q.client_id
     where q.reason = 'unpriced_cost'
   )
   select md5(string_agg(concat_ws(' ', x.id, x.agent, x.model), ','
@@ -11395,8 +11557,8 @@ create function _billing.nobody_notice()
 returns table (names text, message text)
 language sql stable set search_path = pg_catalog, pg_temp as $$
   with owned_by_nobody as (
-    select q.agent, sum(q.rows) as rows from billing.quarantine q
-    where q.reason in ('no_client', 'unknown_client') group by q.agent
+    select q.agent, count(*) as rows from billing.quarantined_logs q
+    where not q.dismissed and q.reason in ('no_client', 'unknown_client') group by q.agent
   )
   select md5(string_agg(n.agent, ',' order by n.agent)),
     case when count(*) = 1 then min(format('Agent %s has logged %s calls that belong to no client. '
@@ -11414,8 +11576,8 @@ create function _billing.future_notice()
 returns table (names text, message text)
 language sql stable set search_path = pg_catalog, pg_temp as $$
   with ahead as (
-    select q.agent, sum(q.rows) as rows from billing.quarantine q
-    where q.reason = 'future_timestamp' group by q.agent
+    select q.agent, count(*) as rows from billing.quarantined_logs q
+    where not q.dismissed and q.reason = 'future_timestamp' group by q.agent
   )
   select md5(string_agg(a.agent, ',' order by a.agent)),
     format('%s calls are dated more than a day after they arrived and are not billed: %s. Mend the '
@@ -11841,7 +12003,7 @@ begin
   select count(*) into found from billing.quarantined_logs q
   where q.occurred_at >= month::timestamp at time zone 'UTC'
     and q.occurred_at < month_end::timestamp at time zone 'UTC' and q.reason <> 'before_retention'
-    and not exists (select from billing.dismissed_logs d where d.log_id = q.log_id);
+    and not q.dismissed;
   if found > 0 then
     return format('%s log rows are in quarantine: select * from billing.quarantine, or dismiss them'
       || ' by billing.dismiss_quarantined', found);
@@ -16076,6 +16238,10 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   where not exists (select from public.agent_usage_logs l where l.id = q.log_id)
     and q.occurred_at >= (select w.kept_from from billing.usage_watermark w)
   union all
+  select 'dismissals_are_marked', q.log_id::text, format('dismissed: %s', q.dismissed)
+  from billing.quarantined_logs q
+  where q.dismissed <> exists (select from billing.dismissed_logs d where d.log_id = q.log_id)
+  union all
   select 'watermark_is_there', 'usage_watermark', 'no row says how far logs are counted'
   where not exists (select from billing.usage_watermark);
 $$;
@@ -16472,23 +16638,21 @@ language sql stable security definer set search_path = pg_catalog, pg_temp set j
     union all
     -- Broken: a monthly run has gone by without it.
     select 'quarantine', case when q.rows = 0 then 'fine'
-        when o.oldest < at - interval '40 days' then 'broken' else 'late' end, o.oldest,
+        when q.oldest < at - interval '40 days' then 'broken' else 'late' end, q.oldest,
       case when q.rows > 0 then q.reasons else 'empty' end
     from (
       select coalesce(sum(s.rows), 0) as rows,
-        string_agg(format('%s %s', s.rows, s.reason), ', ' order by s.reason) as reasons
+        string_agg(format('%s %s', s.rows, s.reason), ', ' order by s.reason) as reasons,
+        min(s.oldest) as oldest
       from (
-        select l.reason, count(*) as rows from billing.quarantined_logs l
-        where not exists (select from billing.dismissed_logs d where d.log_id = l.log_id)
-        group by l.reason
+        -- A row of no time that there is does not say since when.
+        select l.reason, count(*) as rows,
+          case when l.reason <> 'invalid_timestamp' then min(l.occurred_at) end as oldest
+        from billing.quarantined_logs l where not l.dismissed group by l.reason
         union all
-        select c.reason, c.rows from billing.quarantine_counts c
+        select c.reason, c.rows, null from billing.quarantine_counts c
       ) s
     ) q
-    -- A row of no time that there is does not say since when.
-    cross join (select min(x.occurred_at) as oldest from billing.quarantined_logs x
-      where x.reason <> 'invalid_timestamp'
-        and not exists (select from billing.dismissed_logs d where d.log_id = x.log_id)) o
   )
   select j.part, (array['broken', 'late', 'fine'])[w.worst],
     min(j.since) filter (where array_position('{broken,late,fine}', j.state) = w.worst),

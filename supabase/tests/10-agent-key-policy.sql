@@ -1,6 +1,6 @@
 -- What role billing_agent may do: insert into the log for its key's clients, and nothing else.
 begin;
-select plan(19);
+select plan(23);
 grant billing_agent to current_user;
 
 insert into public.clients (id, name, external_id, started_on) values
@@ -19,14 +19,15 @@ select is((select count(*) from made m join _billing.agent_key_hashes h on h.key
   'a key of kind jwt has no token here');
 
 -- Inserts as the Data API does: the columns that are sent, with the token's role and claims.
-create function pg_temp.post(key text, columns text, sent text, client text default null)
+create function pg_temp.post(key text, columns text, sent text, client text default null,
+  ends jsonb default to_jsonb(extract(epoch from now() + interval '365 days')))
 returns text language plpgsql as $$
 declare
   told text;
 begin
   perform set_config('request.jwt.claims', jsonb_build_object('role', 'billing_agent',
-    'billing_key', (select id from made m where m.key = post.key), 'billing_client', client)::text,
-    true);
+    'billing_key', (select id from made m where m.key = post.key), 'billing_client', client,
+    'exp', ends)::text, true);
   set local role billing_agent;
   begin
     execute format('insert into public.agent_usage_logs (%s) values (%s)', columns, sent);
@@ -93,6 +94,15 @@ begin
 exception when others then
   return sqlstate;
 end $$;
+-- How long a signed token may live: as long as its key, which is 366 days at most.
+select is(pg_temp.post('two', 'agent, model, metadata',
+  $$'SCHOLAR', 'm', '{"client_id": "key-a"}'$$), '201', 'a token of a year is taken');
+select is(pg_temp.post('two', 'agent, model, metadata',
+    $$'SCHOLAR', 'm', '{"client_id": "key-a"}'$$, ends => x.ends), 'PT401 unauthorized', x.what)
+from (values (to_jsonb(extract(epoch from now() + interval '367 days')),
+    'a token that outlives every key is refused'),
+  ('null', 'and one that never ends'), ('"later"', 'or does not say when')) x(ends, what);
+
 select is(pg_temp.refusal('select agent from public.agent_usage_logs'), '42501',
   'the role reads nothing, not even what it has inserted');
 

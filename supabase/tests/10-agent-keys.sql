@@ -1,6 +1,6 @@
 -- Keys of agents: what each may log, its quota, its end, and what is kept of it.
 begin;
-select plan(33);
+select plan(35);
 
 insert into public.clients (id, name, external_id, started_on) values
   ('00000000-0000-0000-0000-00000000000a', 'A', 'key-a', '2026-01-01'),
@@ -149,6 +149,11 @@ select throws_ok($$select * from billing.create_agent_key('x',
   '{00000000-0000-0000-0000-0000000000ff}')$$, 'PT404', null, 'a key is of clients that exist');
 select throws_ok($$select * from billing.create_agent_key('x', '{}')$$, 'PT400', null,
   'and not of none');
+select throws_ok($$select * from billing.create_agent_key('x', null, kind => 'jwt',
+    expires_at => now() + interval '367 days')$$, 'PT400', null,
+  'nor a signed one that lives for more than 366 days');
+select lives_ok($$select * from billing.create_agent_key('x', null, expires_at => null)$$,
+  'a token of ours may live until it is revoked: it is asked for in the database each time');
 select throws_ok($$select * from billing.create_agent_key('x', null, kind => 'jwt',
   expires_at => null)$$, 'PT400', null, 'a signed token expires');
 

@@ -1,6 +1,6 @@
 -- Good books have no violation; each way to break them is seen.
 begin;
-select plan(24);
+select plan(25);
 
 insert into public.clients (id, name, started_on) values
   ('00000000-0000-4000-8000-000000000090', 'Sound Ltd', '2026-05-01');
@@ -99,6 +99,10 @@ select ok('statement_closes' = any (pg_temp.seen($$update public.invoices
 select ok('quarantine_is_of_logs' = any (pg_temp.seen($$insert into billing.quarantined_logs
   (log_id, reason, agent, model, occurred_at)
   values (gen_random_uuid(), 'no_client', 'S', 'm', now())$$)), 'quarantine of no log');
+select ok('dismissals_are_marked' = any (pg_temp.seen($$insert into billing.quarantined_logs
+  (log_id, reason, agent, model, occurred_at, dismissed)
+  select id, 'no_client', agent, model, "timestamp", true from public.agent_usage_logs limit 1$$)),
+  'a dismissal that nobody decided');
 select ok('watermark_is_there' = any (pg_temp.seen('delete from billing.usage_watermark')),
   'a lost watermark');
 select ok('numbers_are_counted' = any (pg_temp.seen('delete from _billing.invoice_counters')),

@@ -83,6 +83,7 @@ export function startStripe(options: StripeOptions) {
     sessions,
     other,
   });
+  const slowness = { milliseconds: options.delay ?? 0 };
   const faults: Fault[] = [];
   const restricted: { granted: readonly string[] | null } = { granted: null };
   const seen: SeenRequest[] = [];
@@ -92,7 +93,8 @@ export function startStripe(options: StripeOptions) {
     { hostname: "127.0.0.1", port: options.port ?? 0, onListen: () => {} },
     async (request) => {
       const url = new URL(request.url);
-      if (options.delay) await new Promise((resolve) => setTimeout(resolve, options.delay));
+      const { milliseconds } = slowness;
+      if (milliseconds > 0) await new Promise((resolve) => setTimeout(resolve, milliseconds));
       const name = `${request.method} ${url.pathname}`;
       const text = request.method === "POST" ? await request.text() : url.search.slice(1);
       const params = decodeForm(text);
@@ -163,6 +165,8 @@ export function startStripe(options: StripeOptions) {
     state,
     webhooks,
     faults,
+    /** How long each answer takes besides. */
+    slowness,
     seen,
     /** From now on the key is a restricted one that has these permissions. */
     grantOnly: (permissions: readonly string[]) => {

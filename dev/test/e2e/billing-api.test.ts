@@ -316,6 +316,11 @@ Deno.test("the audit log is exported and verified, a client's people exported an
   const page = await data(call(audit.exportAudit, { query: { limit: 2 } }));
   strictEqual(page.data.length, 2);
   const [head] = page.data;
+  const csv = await data(call(audit.exportAuditCsv, { query: { after: 1, limit: 1 } }));
+  const [columns = "", second = "", ...rest] = csv.split("\r\n");
+  ok(columns.startsWith("position,at,actor,operation,"), columns);
+  ok(second.startsWith("2,") && second.includes(page.data[1]?.hash ?? "none"), second);
+  deepStrictEqual(rest, [""]);
   await data(call(audit.verifyAudit, {
     query: { position: Number(head?.position), hash: head?.hash },
   }));

@@ -64,6 +64,8 @@ async function answers(headers: Headers): Promise<number[]> {
 
 Deno.test("a member's token opens what is theirs: the others below fail for what they are", async () => {
   deepStrictEqual(await answers(bearer(await token())), [200, 200, 200]);
+  const week = Math.floor(Date.now() / 1000) + 7 * 24 * 3600 - 60;
+  deepStrictEqual(await answers(bearer(await token({ expires: week }))), [200, 200, 200]);
 });
 
 Deno.test("expired, unsigned, wrongly signed and foreign tokens open nothing", async () => {
@@ -153,6 +155,8 @@ Deno.test("a token that names no user, another audience or issuer, or never ends
     { exp: -1 },
     { exp: [4_000_000_000] },
     { exp: true },
+    // A minute more than a week, the longest that Auth can be told to make them.
+    { exp: Math.floor(Date.now() / 1000) + 7 * 24 * 3600 + 60 },
     { aud: "" },
     { aud: [1] },
     { aud: { authenticated: true } },

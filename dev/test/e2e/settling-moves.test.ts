@@ -87,6 +87,56 @@ const UNMOVED: Readonly<Record<string, string>> = {
   "public.billing_periods": "written under the lock of its client, or of the period",
 };
 
+/**
+ * What stands beside the books and rating does not read, with why: what is changed there while a run
+ * is open changes no amount.
+ */
+const BESIDE: Readonly<Record<string, { readonly why: string; readonly change: Change }>> = {
+  "_billing.agent_keys": {
+    why: "who may log; what was logged is rated by its row",
+    change: (sql, { client }) =>
+      sql`select id from billing.create_agent_key('a test', array[${client}]::uuid[])`,
+  },
+  "public.stripe_terms": {
+    why: "how an invoice is collected: read when it is sent",
+    change: (sql, { client }) =>
+      sql`insert into public.stripe_terms (client_id, mailed_by) values (${client}, 'stripe')`,
+  },
+  "public.hold_limits": {
+    why: "whether a draft is issued: read when it is made, its amounts are the same",
+    change: (sql, { client }) =>
+      sql`
+        insert into public.hold_limits (client_id, currency, ceiling_minor)
+        values (${client}, 'USD', 1)`,
+  },
+  "public.stripe_payouts": {
+    why: "what Stripe pays us, of invoices that are issued",
+    change: (sql) =>
+      sql`
+        insert into public.stripe_payouts (payout_id, livemode, status, is_automatic, amount_minor,
+          currency, arrives_on, created_at)
+        values ('po_1', false, 'paid', true, 100, 'USD', '2026-06-20', now())`,
+  },
+  "public.stripe_payment_records": {
+    why: "what Stripe knows of payments, of invoices that are issued",
+    change: (sql) =>
+      sql`
+        insert into public.stripe_payment_records (payment_id, livemode, amount_minor, state)
+        select p.id, false, p.amount_minor, 'told' from public.payments p`,
+  },
+  "billing.audit_seals": {
+    why: "hashes of the audit log",
+    change: (sql) => sql`select _billing.seal_audit()`,
+  },
+  "_billing.stripe_setups": {
+    why: "payment methods that clients have stored at Stripe",
+    change: (sql) =>
+      sql`
+        insert into _billing.stripe_setups (setup_intent_id, livemode, stripe_customer_id, seen_at)
+        values ('seti_1', false, 'cus_1', now())`,
+  },
+};
+
 /** A client of June with 1,000 searches and an item of 10.00, beside whatever there was before. */
 async function prepare(sql: Sql, name: string): Promise<Scenario> {
   const scenario = { client: randomUUID(), model: `model-${randomUUID()}` };
@@ -199,6 +249,48 @@ Deno.test("what rating reads is what this test moves", () =>
     const known = [...Object.keys(CHANGES), ...Object.keys(UNMOVED)];
     deepStrictEqual(read.filter((table) => !known.includes(table)), []);
     ok(read.includes("public.usage_records") && read.includes("public.prices"), read.join());
+  }));
+
+Deno.test("what stands beside the books is not read by rating", () =>
+  withDatabase(async ({ sql }) => {
+    const read = await tablesReadBy(sql, "_billing.rate_periods");
+    const tables = await sql<{ name: string }[]>`
+      select n.nspname || '.' || c.relname as name
+      from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.relkind = 'r'`;
+    for (const table of Object.keys(BESIDE)) {
+      ok(tables.some(({ name }) => name === table), `there is no ${table}`);
+      ok(!read.includes(table), `${table} is read: it belongs to CHANGES`);
+    }
+  }));
+
+Deno.test("what stands beside the books changes no amount of a run that is open", () =>
+  withDatabase(async ({ sql, connect }) => {
+    const other = connect();
+    await pauseBeforeWriting(sql);
+    await prepare(sql, "First");
+    await sql`select billing.run_monthly('2026-07-01')`;
+    const [first] = await sql<{ id: string; total: string }[]>`
+      select id, total_minor::text as total from public.invoices`;
+    await sql`select billing.record_payment(${first?.id ?? ""}, 100, method => 'bank_transfer')`;
+    const held = HOLDS["a batch that has rated and not written"];
+    for (const [table, { change }] of Object.entries(BESIDE)) {
+      const scenario = await prepare(sql, `${table} ${randomUUID()}`);
+      await held?.(sql, () => change(other, scenario), connect);
+      await Promise.all(pending.splice(0));
+      // A draft that its limit has held since is issued by the next run without the limit.
+      await sql`delete from public.hold_limits where client_id = ${scenario.client}`;
+      await sql`select billing.run_monthly('2026-07-02')`;
+      deepStrictEqual(
+        [
+          ...await sql`
+            select status, total_minor::text as total from public.invoices
+            where client_id = ${scenario.client}`,
+        ],
+        [{ status: "open", total: first?.total }],
+        `after a change of ${table}`,
+      );
+    }
+    deepStrictEqual([...await unequal(sql)], []);
   }));
 
 for (const [hold, held] of Object.entries(HOLDS)) {

@@ -1,5 +1,6 @@
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import { z } from "zod";
+import { callsWithin } from "../../../supabase/functions/reconcile-stripe/calls.ts";
 import { reconcile } from "../../../supabase/functions/reconcile-stripe/reconcile.ts";
 import { agrees, bothSides } from "../../standins/stripe/both-sides.ts";
 import { withStripe } from "../support/stripe-world.ts";
@@ -46,7 +47,7 @@ Deno.test("a resource that cannot be read is named and told, and stops no other"
   });
 });
 
-Deno.test("cut off after every step, a reconciliation goes on and ends alike", async () => {
+Deno.test("cut off after every object, a reconciliation goes on and ends alike", async () => {
   await withStripe(["Paid", "Refunded"], async ({ stripe, sql, sendAll, ports }) => {
     await sendAll();
     stripe.webhooks.holding = true;
@@ -56,7 +57,7 @@ Deno.test("cut off after every step, a reconciliation goes on and ends alike", a
     stripe.dashboard.refund(second, 1000);
     const steps: string[] = [];
     let result = await reconcile(3, ports, undefined, -1);
-    while (result.unfinished !== undefined && steps.length < 50) {
+    while (result.unfinished !== undefined && steps.length < 500) {
       steps.push(result.unfinished);
       result = await reconcile(3, ports, undefined, -1);
     }
@@ -66,5 +67,38 @@ Deno.test("cut off after every step, a reconciliation goes on and ends alike", a
     ok((await bothSides(sql, stripe.state)).every(agrees));
     const after = await reconcile(3, ports);
     deepStrictEqual([after.found, after.left, after.unfinished], [[], [], undefined]);
+  });
+});
+
+Deno.test("however slow Stripe is, no call of a reconciliation takes longer than its budget", async () => {
+  await withStripe([..."ABCDEFGH"], async (world) => {
+    const { stripe, sql, sendAll, ports, environment } = world;
+    await sendAll();
+    stripe.webhooks.holding = true;
+    for (const invoice of stripe.state.invoices.keys()) stripe.payInvoice(invoice);
+    // Of each payment it has to ask then.
+    stripe.state.events.length = 0;
+    const call = async (budget: { begins: number; ends: number }) => {
+      const began = performance.now();
+      const calls = callsWithin(environment, ports, () => {}, budget);
+      const result = await calls.reconcile?.(3);
+      return { result, seconds: (performance.now() - began) / 1000 };
+    };
+    stripe.slowness.milliseconds = 500;
+    let calls = 0;
+    for (let isUnfinished = true; isUnfinished; calls++) {
+      const { result, seconds } = await call({ begins: 0.6, ends: 5 });
+      ok(seconds < 2.5, `call ${calls} took ${seconds} s`);
+      isUnfinished = result?.unfinished !== undefined;
+      if (!isUnfinished) deepStrictEqual(result?.left, []);
+    }
+    ok(calls > 4, `${calls} calls`);
+    // An answer that does not come within the budget is broken off, and named.
+    stripe.slowness.milliseconds = 3000;
+    const { result, seconds } = await call({ begins: 0, ends: 1 });
+    ok(seconds < 10, `${seconds} s`);
+    deepStrictEqual([result?.left[0]?.kind, result?.unfinished], ["unread", "events that wait"]);
+    stripe.slowness.milliseconds = 0;
+    ok((await bothSides(sql, stripe.state)).every(agrees));
   });
 });

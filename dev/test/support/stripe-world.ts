@@ -2,6 +2,7 @@ import postgres from "postgres";
 import { startStripe, type StripeStandIn } from "../../standins/stripe/server.ts";
 import { type Platform, startPlatform } from "../../platform/platform.ts";
 import type { StripePorts } from "../../../supabase/functions/_shared/stripe/ports.ts";
+import { StripeEnvironment } from "../../../supabase/functions/_shared/stripe/environment.ts";
 import { stripePorts } from "../../../supabase/functions/_shared/stripe/open.ts";
 import {
   deliverInvoice,
@@ -19,6 +20,7 @@ export interface StripeWorld {
   readonly platform: Platform;
   readonly sql: postgres.Sql;
   readonly ports: StripePorts;
+  readonly environment: StripeEnvironment;
   /** Our invoices by the name of their client. */
   readonly invoices: ReadonlyMap<string, string>;
   /** Sends every invoice, as the worker does; the kinds of the outcomes. */
@@ -33,16 +35,17 @@ export async function withStripe(
   test: (world: StripeWorld) => Promise<void>,
 ): Promise<void> {
   const stripe = startStripe({ secretKey: KEY });
-  const environment = {
+  const variables = {
     STRIPE_API_KEY: KEY,
     STRIPE_API_BASE: stripe.url,
     STRIPE_WEBHOOK_SECRET: WEBHOOK_SECRET,
     BILLING_RETURN_ORIGINS: "https://app.example.com",
   };
+  const environment = StripeEnvironment.parse(variables);
   const platform = await startPlatform({
     engine: shared.engine,
     ports: "free",
-    env: environment,
+    env: variables,
   });
   const sql = postgres(platform.urls.database, { max: 4, onnotice: () => {}, prepare: false });
   try {
@@ -58,6 +61,7 @@ export async function withStripe(
       platform,
       sql,
       ports,
+      environment,
       invoices,
       sendAll: async (given = ports) => {
         const kinds = [];

@@ -1,4 +1,5 @@
 import * as routes from "../../../shared/api/audit.ts";
+import { auditCsv, type AuditEntry } from "../../../shared/audit-csv.ts";
 import { endpoint } from "../_shared/api/endpoint.ts";
 import { cursorKeys, pageOf, type PageRow } from "./api/page.ts";
 import { found } from "./api/rows.ts";
@@ -14,6 +15,12 @@ export const auditEndpoints = [
       from billing.audit_export(${after}::text::bigint, ${query.limit + 1}) e
       order by e.position`;
     return pageOf(rows, query.limit);
+  }),
+  endpoint(routes.exportAuditCsv, async ({ sql }, { query: { after, limit } }) => {
+    const rows = await sql<AuditEntry[]>`
+      select e.position::text, e.content, e.content_hash, e.hash, e.erased
+      from billing.audit_export(${after}::text::bigint, ${limit}) e order by e.position`;
+    return auditCsv(rows, { head: true });
   }),
   endpoint(routes.verifyAudit, async ({ sql }, { query: { position, hash } }) =>
     found(

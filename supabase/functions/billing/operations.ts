@@ -34,8 +34,8 @@ export const operationEndpoints = [
     return pageOf(rows, query.limit);
   }),
   endpoint(routes.listQuarantine, async ({ sql }, { query }) => {
-    const after = cursorKeys(query.cursor, 1)?.[0] ?? null;
     const rows = await sql<PageRow[]>`
+<<<<<<< HEAD
       with keyed as materialized (
         select q.*, jsonb_build_array(q.reason, q.agent, q.model, q.metric, q.client_id,
           q.rate_class)::text
@@ -47,6 +47,12 @@ export const operationEndpoints = [
       where ${after}::text is null
         or k.key > (select o.key from keyed o where md5(o.key) = ${after}::text)
       order by k.key limit ${query.limit + 1}`;
+=======
+      select to_jsonb(q) as item, array[q.reason, coalesce(q.agent, ''), coalesce(q.model, ''),
+        coalesce(q.metric, ''), coalesce(q.client_id::text, '')] as keys
+      from billing.list_quarantine(${query.limit + 1}, ${query.reason ?? null}::text,
+        ${cursorKeys(query.cursor, 5)}::text[]) q`;
+>>>>>>> main
     return pageOf(rows, query.limit);
   }),
   endpoint(routes.resolveQuarantine, async (session, { body }) => {
@@ -90,7 +96,8 @@ export const operationEndpoints = [
       select jsonb_build_object('counted_at', w.moved_at, 'parts', h.parts,
           'blocked_periods', (select count(*) from public.billing_periods p
             where p.state = 'blocked'),
-          'quarantined_rows', (select count(*) from billing.quarantined_logs q),
+          'quarantined_rows', (select count(*) from billing.quarantined_logs q
+            where not q.dismissed),
           'last_run_at', (select max(r.finished_at) from billing.monthly_runs r)) as item,
         h.attention
       from billing.usage_watermark w

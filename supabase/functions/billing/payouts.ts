@@ -2,7 +2,7 @@ import { z } from "zod";
 import * as routes from "../../../shared/api/payouts.ts";
 import { minorToDecimal } from "../../../shared/money.ts";
 import { endpoint } from "../_shared/api/endpoint.ts";
-import { csvOf } from "./csv.ts";
+import { csvOf } from "../../../shared/csv.ts";
 
 const Line = z.object({
   payout_id: z.string(),

@@ -41,11 +41,13 @@ export type ComparedInvoice = Pick<
 
 /**
  * Compares invoices from both sides. `theirs` are those of Stripe that name one of ours or are
- * known here; others (subscriptions', made by hand there) are not ours to judge.
+ * known here; others (subscriptions', made by hand there) are not ours to judge. `judged` are those
+ * of ours that may be compared: the others have been, or Stripe's are still to be read.
  */
 export function compareSides(
   ours: readonly BothSides[],
   theirs: readonly ComparedInvoice[],
+  judged = ours,
 ): Difference[] {
   const known = new Map(ours.map((row) => [row.invoice_id, row]));
   const byId = new Map(theirs.map((invoice) => [invoice.id, invoice]));
@@ -63,7 +65,7 @@ export function compareSides(
     }];
   });
   return [
-    ...ours.flatMap((row) => compareOne(row, byId.get(row.stripe_invoice_id ?? ""))),
+    ...judged.flatMap((row) => compareOne(row, byId.get(row.stripe_invoice_id ?? ""))),
     ...strangers,
   ];
 }

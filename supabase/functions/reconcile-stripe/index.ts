@@ -1,12 +1,10 @@
 import { withCaller } from "../_shared/http/with-caller.ts";
 import { withRequest } from "../_shared/http/with-request.ts";
 import { stripeFromEnvironment } from "../_shared/stripe/open.ts";
-import { sendMeterEvents } from "./meters.ts";
-import { actAndTell } from "./outbox.ts";
-import { reconcile } from "./reconcile.ts";
+import { callsWithin } from "./calls.ts";
 import { handleReconcile } from "./handler.ts";
 
-const { ports } = stripeFromEnvironment(Deno.env.toObject());
+const { environment, ports } = stripeFromEnvironment(Deno.env.toObject());
 
 // Called by pg_cron with the secret key named `cron`, or by hand with any secret key.
 export default {
@@ -15,9 +13,7 @@ export default {
     (reportError) =>
       withCaller(["service", "cron"], (request) =>
         handleReconcile(request, {
-          reconcile: ports && ((days) => reconcile(days, ports, reportError)),
-          tell: ports && (() => actAndTell(ports)),
-          meter: ports && (() => sendMeterEvents(ports)),
+          ...callsWithin(environment, ports, reportError),
           reportError,
         })),
   ),

@@ -9,6 +9,8 @@ import type { MeterEvent } from "../_shared/stripe/store.ts";
 export interface MeterReport {
   readonly sent: number;
   readonly problems: readonly { readonly event: MeterEvent; readonly problem: string }[];
+  /** The time was over before all were sent. */
+  readonly isCutOff?: boolean;
 }
 
 /**
@@ -16,12 +18,16 @@ export interface MeterReport {
  * and keeps its identifier, so one that Stripe took although its answer was lost is not counted
  * twice. What fails is tried again at the next call.
  */
-export async function sendMeterEvents(ports: StripePorts): Promise<MeterReport> {
+export async function sendMeterEvents(
+  ports: StripePorts,
+  isOver: () => boolean = () => false,
+): Promise<MeterReport> {
   const { store, now } = ports;
   const customers = new Map<string, string>();
   const problems: { event: MeterEvent; problem: string }[] = [];
   let sent = 0;
   for (const event of await store.dueMeterEvents(now())) {
+    if (isOver()) return { sent, problems, isCutOff: true };
     try {
       const customer = customers.get(event.client_id) ?? await customerOf(event, ports);
       customers.set(event.client_id, customer);

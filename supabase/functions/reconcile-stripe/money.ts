@@ -1,6 +1,6 @@
 import type Stripe from "stripe";
 import type { StripePorts } from "../_shared/stripe/ports.ts";
-import { forEach, type Progress } from "./progress.ts";
+import { after, following, forEach, type Progress } from "./progress.ts";
 
 /**
  * Asks which payments invoices were paid by, where the event that tells of it was lost: a refund or
@@ -9,9 +9,10 @@ import { forEach, type Progress } from "./progress.ts";
 export async function applyPayments(
   progress: Progress,
   { stripe, store, now }: StripePorts,
-): Promise<void> {
-  const unnamed = await store.unnamedPayments(progress.sinceDay);
-  await forEach(unnamed, "payments of", progress, async ({ id: invoice }) => {
+  cursor: string | null,
+): Promise<string | null> {
+  const unnamed = following(await store.unnamedPayments(progress.sinceDay), cursor);
+  return await forEach(unnamed, "payments of", progress, async ({ id: invoice }) => {
     const listed = stripe.invoicePayments.list({ invoice, status: "paid", limit: 100 });
     for await (const payment of listed) await store.applyPayment(payment, now());
   });
@@ -21,9 +22,14 @@ export async function applyPayments(
 export async function applyCreditNotes(
   progress: Progress,
   { stripe, store, now }: StripePorts,
-): Promise<void> {
-  const listed = stripe.creditNotes.list({ created: { gte: progress.since }, limit: 100 });
-  await forEach(listed, "credit note", progress, async (note) => {
+  cursor: string | null,
+): Promise<string | null> {
+  const listed = stripe.creditNotes.list({
+    created: { gte: progress.since },
+    limit: 100,
+    ...after(cursor),
+  });
+  return await forEach(listed, "credit note", progress, async (note) => {
     const outcome = await store.applyCreditNote(note, now());
     if (typeof outcome !== "string" || !outcome.startsWith("not ")) return;
     progress.report.left.push({
@@ -40,17 +46,18 @@ export async function applyCreditNotes(
  * Refunds made since then, and older ones that had not been decided when last seen. Which invoice a
  * payment was for is asked where it is unknown.
  */
-export async function applyRefunds(progress: Progress, ports: StripePorts): Promise<void> {
+export async function applyRefunds(
+  progress: Progress,
+  ports: StripePorts,
+  cursor: string | null,
+): Promise<string | null> {
   const { stripe, store } = ports;
-  const undecided = new Set(await store.undecidedRefunds());
-  const listed = stripe.refunds.list({ created: { gte: progress.since }, limit: 100 });
-  await forEach(listed, "refund", progress, async (refund) => {
-    undecided.delete(refund.id);
-    await applyRefund(refund, ports);
-  });
-  const older = [...undecided].map((id) => ({ id }));
-  await forEach(older, "refund", progress, async ({ id }) => {
-    await applyRefund(await stripe.refunds.retrieve(id), ports);
+  return await newAndUndecided(progress, cursor, {
+    kind: "refund",
+    undecided: await store.undecidedRefunds(),
+    list: (page) => stripe.refunds.list(page),
+    retrieve: (id) => stripe.refunds.retrieve(id),
+    apply: (one) => applyRefund(one, ports),
   });
 }
 
@@ -63,17 +70,18 @@ async function applyRefund(refund: Stripe.Refund, ports: StripePorts): Promise<v
 }
 
 /** Disputes opened since then, and older ones that had not been decided when last seen. */
-export async function applyDisputes(progress: Progress, ports: StripePorts): Promise<void> {
+export async function applyDisputes(
+  progress: Progress,
+  ports: StripePorts,
+  cursor: string | null,
+): Promise<string | null> {
   const { stripe, store } = ports;
-  const undecided = new Set(await store.undecidedDisputes());
-  const listed = stripe.disputes.list({ created: { gte: progress.since }, limit: 100 });
-  await forEach(listed, "dispute", progress, async (dispute) => {
-    undecided.delete(dispute.id);
-    await applyDispute(dispute, ports);
-  });
-  const older = [...undecided].map((id) => ({ id }));
-  await forEach(older, "dispute", progress, async ({ id }) => {
-    await applyDispute(await stripe.disputes.retrieve(id), ports);
+  return await newAndUndecided(progress, cursor, {
+    kind: "dispute",
+    undecided: await store.undecidedDisputes(),
+    list: (page) => stripe.disputes.list(page),
+    retrieve: (id) => stripe.disputes.retrieve(id),
+    apply: (one) => applyDispute(one, ports),
   });
 }
 
@@ -83,6 +91,42 @@ async function applyDispute(dispute: Stripe.Dispute, ports: StripePorts): Promis
   if (known !== null) return;
   await findPayment(idOf(dispute.payment_intent), ports);
   await ports.store.applyDispute(dispute, ports.now());
+}
+
+interface Decided<T> {
+  readonly kind: string;
+  readonly undecided: readonly string[];
+  readonly list: (
+    page: { created: { gte: number }; limit: number; starting_after?: string },
+  ) => AsyncIterable<T>;
+  readonly retrieve: (id: string) => Promise<T>;
+  readonly apply: (one: T) => Promise<void>;
+}
+
+/** The undecided ones come behind those that are listed; the cursor of the former has a mark. */
+const OLDER = "older ";
+
+async function newAndUndecided<T extends { id: string }>(
+  progress: Progress,
+  cursor: string | null,
+  { kind, undecided, list, retrieve, apply }: Decided<T>,
+): Promise<string | null> {
+  const seen = new Set<string>();
+  let older: string | null = null;
+  if (cursor?.startsWith(OLDER)) older = cursor.slice(OLDER.length);
+  else {
+    const page = { created: { gte: progress.since }, limit: 100, ...after(cursor) };
+    const last = await forEach(list(page), kind, progress, async (one) => {
+      seen.add(one.id);
+      await apply(one);
+    });
+    if (last !== null) return last;
+  }
+  const rest = undecided.filter((id) => !seen.has(id)).map((id) => ({ id }));
+  const last = await forEach(following(rest, older), kind, progress, async ({ id }) => {
+    await apply(await retrieve(id));
+  });
+  return last === null ? null : OLDER + last;
 }
 
 /** Asks which invoices a payment was for. */

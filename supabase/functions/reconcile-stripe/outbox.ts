@@ -13,12 +13,17 @@ import type { OutboxTask } from "../_shared/stripe/store.ts";
 export interface OutboxReport {
   readonly done: number;
   readonly problems: readonly { readonly task: UntoldTask; readonly problem: string }[];
+  /** The time was over before everything was tried. */
+  readonly isCutOff?: boolean;
 }
 
+/** Whether the time of a call is over. */
+type IsOver = () => boolean;
+
 /** The same, after acting on events whose objects were still to be fetched. */
-export async function actAndTell(ports: StripePorts): Promise<OutboxReport> {
-  await actOnEvents(ports);
-  return await pushToStripe(ports);
+export async function actAndTell(ports: StripePorts, isOver: IsOver): Promise<OutboxReport> {
+  await actOnEvents(ports, isOver);
+  return await pushToStripe(ports, isOver);
 }
 
 /** What was not told, of which invoice of Stripe. */
@@ -26,30 +31,41 @@ type UntoldTask = Pick<OutboxTask, "stripe_invoice_id"> & { readonly task: strin
 
 /**
  * Tells Stripe of voids, write-offs, payments made elsewhere and credit notes. Credit notes of one
- * invoice go in order. What fails stays in the outbox and is tried at the next call.
+ * invoice go in order. What fails, or for what there was no time, stays in the outbox and is tried at
+ * the next call.
  */
-export async function pushToStripe(ports: StripePorts): Promise<OutboxReport> {
+export async function pushToStripe(
+  ports: StripePorts,
+  isOver: IsOver = () => false,
+): Promise<OutboxReport> {
+  const { store } = ports;
   const problems: { task: UntoldTask; problem: string }[] = [];
   let done = 0;
-  for (const payment of await ports.store.untoldPayments()) {
+  const attempt = async (task: UntoldTask, work: () => Promise<boolean>) => {
     try {
-      if (await tellPartPayment(payment, ports)) done += 1;
+      if (await work()) done += 1;
     } catch (error) {
-      const { stripe_invoice_id } = payment;
-      const task = { task: "part_paid", stripe_invoice_id };
       problems.push({ task, problem: describeError(error) });
     }
+  };
+  const cutOff = () => ({ done, problems, isCutOff: true });
+  for (const payment of await store.untoldPayments()) {
+    if (isOver()) return cutOff();
+    const { stripe_invoice_id } = payment;
+    await attempt({ task: "part_paid", stripe_invoice_id }, () => tellPartPayment(payment, ports));
   }
-  for (const task of await ports.store.outbox()) {
-    try {
+  for (const task of await store.outbox()) {
+    if (isOver()) return cutOff();
+    await attempt(task, async () => {
       await tell(task, ports);
-      done += 1;
-    } catch (error) {
-      problems.push({ task, problem: describeError(error) });
-    }
+      return true;
+    });
   }
-  for (const customer of await ports.store.movedBalances()) await takeBalanceOver(customer, ports);
-  done += await useStoredMethods(ports);
+  for (const customer of await store.movedBalances()) {
+    if (isOver()) return cutOff();
+    await takeBalanceOver(customer, ports);
+  }
+  done += await useStoredMethods(ports, isOver);
   return { done, problems };
 }
 

@@ -1,16 +1,24 @@
 import type Stripe from "stripe";
 import type { StripePorts } from "../_shared/stripe/ports.ts";
-import { forEach, type Progress } from "./progress.ts";
+import { after, forEach, type Progress } from "./progress.ts";
 
 /**
  * Notes the payouts made since then and, of those that Stripe has settled, what they are made of.
  * Stripe knows that of automatic ones alone: docs.stripe.com/payouts/reconciliation. One that is cut
  * off is listed again.
  */
-export async function mirrorPayouts(progress: Progress, ports: StripePorts): Promise<void> {
+export async function mirrorPayouts(
+  progress: Progress,
+  ports: StripePorts,
+  cursor: string | null,
+): Promise<string | null> {
   const { stripe, store } = ports;
-  const listed = stripe.payouts.list({ created: { gte: progress.since }, limit: 100 });
-  await forEach(listed, "payout", progress, async (payout) => {
+  const listed = stripe.payouts.list({
+    created: { gte: progress.since },
+    limit: 100,
+    ...after(cursor),
+  });
+  return await forEach(listed, "payout", progress, async (payout) => {
     if (!await store.savePayout(payout)) return;
     await fetchTransactions(payout.id, ports);
     const difference = await store.completePayout(payout.id);

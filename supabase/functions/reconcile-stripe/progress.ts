@@ -21,22 +21,52 @@ export interface Progress {
   readonly since: number;
   readonly sinceDay: string;
   readonly report: Report;
+  /** Whether the time of this call is over: nothing more is begun. */
+  readonly isOver: () => boolean;
 }
 
-/** Does the same for each object. One that fails is a difference, and stops no other. */
+/**
+ * Does the same for each object until the time is over: answers with the last that was done, after
+ * which the next call goes on, or null. One that fails is a difference, and stops no other. One is
+ * done in any case, so that every call goes on.
+ */
 export async function forEach<T extends { id: string }>(
   objects: AsyncIterable<T> | Iterable<T>,
   kind: string,
-  { report }: Progress,
+  { report, isOver }: Progress,
   work: (object: T) => Promise<void>,
-): Promise<void> {
-  for await (const object of objects) {
-    try {
-      await work(object);
-    } catch (error) {
-      report.left.push(unread(`${kind} ${object.id}`, error));
+): Promise<string | null> {
+  let last: string | null = null;
+  try {
+    for await (const object of objects) {
+      if (last !== null && isOver()) return last;
+      try {
+        await work(object);
+      } catch (error) {
+        report.left.push(unread(`${kind} ${object.id}`, error));
+      }
+      last = object.id;
     }
+  } catch (error) {
+    // A page that did not come in time.
+    if (last === null || !isOver()) throw error;
+    return last;
   }
+  return null;
+}
+
+/** Where a list of Stripe's goes on. */
+export function after(cursor: string | null): { starting_after?: string } {
+  return cursor === null ? {} : { starting_after: cursor };
+}
+
+/** What of a list of ours comes behind the cursor, in the order of its ids. */
+export function following<T extends { id: string }>(
+  list: readonly T[],
+  cursor: string | null,
+): T[] {
+  return list.filter(({ id }) => cursor === null || id > cursor)
+    .toSorted((one, other) => one.id < other.id ? -1 : 1);
 }
 
 /** Something that could not be read, as a difference. */

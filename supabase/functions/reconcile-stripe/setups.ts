@@ -8,10 +8,14 @@ import type { StripePorts } from "../_shared/stripe/ports.ts";
  * docs.stripe.com/payments/checkout/subscriptions/update-payment-details. The key tells the event
  * that follows from one that the client caused. One that is not ready is asked for again.
  */
-export async function useStoredMethods(ports: StripePorts): Promise<number> {
+export async function useStoredMethods(
+  ports: StripePorts,
+  isOver: () => boolean,
+): Promise<number> {
   const { store } = ports;
   let used = 0;
   for (const { setup_intent_id: id, stripe_customer_id: customer } of await store.openSetups()) {
+    if (isOver()) break;
     try {
       if (await becomeDefault(id, customer, ports)) used += 1;
     } catch (error) {

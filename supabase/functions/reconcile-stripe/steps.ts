@@ -1,4 +1,5 @@
 import type Stripe from "stripe";
+import { z } from "zod";
 import { fromStripeAmount } from "../../../shared/stripe/amounts.ts";
 import { takeBalanceOver } from "../_shared/stripe/balance.ts";
 import { fetchObjects } from "../_shared/stripe/events.ts";
@@ -12,7 +13,7 @@ import { meterDifferences, sendMeterEvents } from "./meters.ts";
 import { applyCreditNotes, applyDisputes, applyPayments, applyRefunds } from "./money.ts";
 import { type OutboxReport, pushToStripe } from "./outbox.ts";
 import { mirrorPayouts } from "./payouts.ts";
-import { forEach, type Progress } from "./progress.ts";
+import { after, following, forEach, type Progress } from "./progress.ts";
 
 /** A part of a reconciliation; answers with where it goes on, or null when it is done. */
 export type Step = (
@@ -21,90 +22,130 @@ export type Step = (
   cursor: string | null,
 ) => Promise<string | null>;
 
-const whole =
-  (work: (progress: Progress, ports: StripePorts) => Promise<void>): Step =>
-  async (progress, ports) => {
-    await work(progress, ports);
-    return null;
-  };
-
 /** In this order: a payment of nobody's waits while an invoice is being made, it could be of that. */
 export const STEPS: readonly (readonly [string, Step])[] = [
   ["events", fetchEvents],
   ["events that wait", actOnSome],
-  ["invoices", whole(healInvoices)],
-  ["payments", whole(applyPayments)],
-  ["invoices to make", whole(makeInvoices)],
-  ["credit notes", whole(applyCreditNotes)],
-  ["refunds", whole(applyRefunds)],
-  ["disputes", whole(applyDisputes)],
-  ["subscriptions", whole(applySubscriptions)],
-  ["customer balances", whole(applyBalances)],
-  ["payouts", whole(mirrorPayouts)],
-  ["what Stripe is to be told", whole(tellStripe)],
-  ["meters", whole(tellMeters)],
-  ["comparison", whole(compare)],
+  ["invoices", healInvoices],
+  ["payments", applyPayments],
+  ["invoices to make", makeInvoices],
+  ["credit notes", applyCreditNotes],
+  ["refunds", applyRefunds],
+  ["disputes", applyDisputes],
+  ["subscriptions", applySubscriptions],
+  ["customer balances", applyBalances],
+  ["payouts", mirrorPayouts],
+  ["what Stripe is to be told", tellStripe],
+  ["meters", tellMeters],
+  ["comparison", compare],
 ];
 
-/** Batches of events that are acted on before the time is looked at. */
-const BATCHES = 40;
-
-/** Acts on events that are due, some at a time. */
-async function actOnSome(_: Progress, ports: StripePorts): Promise<string | null> {
-  const isMoreToFetch = await fetchObjects(ports);
-  const isMoreToDo = await ports.store.processEvents(BATCHES);
-  return isMoreToFetch || isMoreToDo ? "more" : null;
+/** Acts on events that are due, until the time is over. */
+async function actOnSome({ isOver }: Progress, ports: StripePorts): Promise<string | null> {
+  let isMore = true;
+  do {
+    const isMoreToFetch = await fetchObjects(ports, isOver);
+    isMore = await ports.store.processEvents(1) || isMoreToFetch;
+  } while (isMore && !isOver());
+  return isMore ? "more" : null;
 }
 
-/** Books what invoices say; those of which nothing is new are not asked of the database. */
-async function healInvoices(progress: Progress, ports: StripePorts): Promise<void> {
+/**
+ * Books what invoices say; those of which nothing is new are not asked of the database. Each is
+ * compared as it was before.
+ */
+async function healInvoices(
+  progress: Progress,
+  ports: StripePorts,
+  cursor: string | null,
+): Promise<string | null> {
   const { report, sinceDay } = progress;
   const ours = await ports.store.bothSides(sinceDay);
-  const theirs = await fetchInvoices(progress, ports, ours);
-  report.found.push(...compareSides(ours, theirs));
-  await discardDrafts(await ports.store.bothSides(sinceDay), theirs, progress, ports);
+  const before = fetchedBefore(cursor);
+  const fetched = await fetchInvoices(progress, ports, ours, before);
+  const isNew = (id: string | null) => !before.compared.some((one) => one.id === id);
+  const theirs = fetched.compared.filter(({ id }) => isNew(id));
+  const ids = new Set(theirs.map(({ id }) => id));
+  const judged = ours.filter(({ stripe_invoice_id: id }) =>
+    fetched.cursor === null ? isNew(id) : ids.has(id ?? "")
+  );
+  report.found.push(...compareSides(ours, theirs, judged));
+  if (fetched.cursor !== null) return fetched.cursor;
+  const { compared } = fetched;
+  await discardDrafts(await ports.store.bothSides(sinceDay), compared, progress, ports);
+  return null;
 }
 
-async function makeInvoices({ report, sinceDay }: Progress, ports: StripePorts): Promise<void> {
-  for (const row of await ports.store.bothSides(sinceDay)) {
-    const missing = row.wanted && row.stripe_invoice_id === null && row.state !== "held";
-    if (!missing || row.state === "refused") continue;
-    await forEach([{ id: row.number }], "making", { since: 0, sinceDay, report }, async () => {
-      await deliverInvoice(row.invoice_id, ports);
-    });
-  }
+async function makeInvoices(
+  progress: Progress,
+  ports: StripePorts,
+  cursor: string | null,
+): Promise<string | null> {
+  const missing = (await ports.store.bothSides(progress.sinceDay)).filter((row) =>
+    row.wanted && row.stripe_invoice_id === null && row.state !== "held" && row.state !== "refused"
+  ).map(({ number, invoice_id }) => ({ id: number, invoice_id }));
+  return await forEach(following(missing, cursor), "making", progress, async ({ invoice_id }) => {
+    await deliverInvoice(invoice_id, ports);
+  });
+}
+
+/** What has been fetched of Stripe's invoices when the time is over. */
+const FetchedSoFar = z.object({
+  /** The last one: of Stripe's list, or of ours that are not in it. */
+  last: z.string().nullable(),
+  isListed: z.boolean(),
+  compared: z.array(z.custom<ComparedInvoice>((value) => typeof value === "object")),
+});
+type FetchedSoFar = z.infer<typeof FetchedSoFar>;
+
+function fetchedBefore(cursor: string | null): FetchedSoFar {
+  return cursor === null
+    ? { last: null, isListed: false, compared: [] }
+    : FetchedSoFar.parse(JSON.parse(cursor));
 }
 
 /**
  * Stripe's invoices since then, and older ones that invoices of ours since then are known as. Each is
- * booked as it comes, if it says anything new; what is compared of it is kept.
+ * booked as it comes, if it says anything new; what is compared of it is kept, in the cursor too
+ * where the time is over.
  */
 async function fetchInvoices(
   progress: Progress,
   { stripe, store, now }: StripePorts,
   ours: readonly BothSides[],
-): Promise<ComparedInvoice[]> {
+  { last, isListed, compared: earlier }: FetchedSoFar,
+): Promise<{ compared: ComparedInvoice[]; cursor: string | null }> {
   const byId = new Map(ours.map((row) => [row.stripe_invoice_id, row]));
-  const compared = new Map<string, ComparedInvoice>();
+  const compared = new Map(earlier.map((invoice) => [invoice.id, invoice]));
   const keep = async (invoice: Stripe.Invoice) => {
     compared.set(invoice.id, comparedOf(invoice));
     if (saysMore(invoice, byId.get(invoice.id))) await store.applyInvoice(invoice, now());
   };
-  const listed = stripe.invoices.list({ created: { gte: progress.since }, limit: 100 });
-  await forEach(listed, "invoice", progress, keep);
-  for (const { stripe_invoice_id: id, invoice_id, state } of ours) {
-    if (id === null || compared.has(id)) continue;
-    await forEach([{ id }], "invoice", progress, async () => {
-      try {
-        await keep(await stripe.invoices.retrieve(id));
-      } catch (error) {
-        if (!isMissing(error)) throw error;
-        // What was finalized cannot go: that is for somebody to look at.
-        if (state === "draft") await store.forgetDraft(invoice_id, id);
-      }
-    });
+  const end = (last: string | null, isListed: boolean) => ({
+    compared: [...compared.values()],
+    cursor: last === null
+      ? null
+      : JSON.stringify({ last, isListed, compared: [...compared.values()] }),
+  });
+  if (!isListed) {
+    const page = { created: { gte: progress.since }, limit: 100, ...after(last) };
+    const listed = await forEach(stripe.invoices.list(page), "invoice", progress, keep);
+    if (listed !== null) return end(listed, false);
   }
-  return [...compared.values()];
+  const others = ours.flatMap(({ stripe_invoice_id: id, invoice_id, state }) =>
+    id === null || compared.has(id) ? [] : [{ id, invoice_id, state }]
+  );
+  const work = async ({ id, invoice_id, state }: (typeof others)[number]) => {
+    try {
+      await keep(await stripe.invoices.retrieve(id));
+    } catch (error) {
+      if (!isMissing(error)) throw error;
+      // What was finalized cannot go: that is for somebody to look at.
+      if (state === "draft") await store.forgetDraft(invoice_id, id);
+    }
+  };
+  const rest = following(others, isListed ? last : null);
+  return end(await forEach(rest, "invoice", progress, work), true);
 }
 
 function comparedOf(invoice: Stripe.Invoice): ComparedInvoice {
@@ -136,44 +177,61 @@ async function discardDrafts(
   { stripe, store }: StripePorts,
 ): Promise<void> {
   const rows = new Map(ours.map((row) => [row.invoice_id, row]));
-  await forEach(theirs, "draft", progress, async ({ id, status, metadata, from_invoice }) => {
-    const row = rows.get(metadata?.leveredge_invoice_id ?? "");
-    if (status !== "draft" || row === undefined || from_invoice) return;
-    const isDue = row.amount_due_minor > 0 && ["open", "uncollectible"].includes(row.status);
-    if (isDue && (row.stripe_invoice_id ?? id) === id) return;
-    await deleteDraft(id, stripe);
-    await store.forgetDraft(row.invoice_id, id);
-  });
+  await forEach(
+    theirs,
+    "draft",
+    { ...progress, isOver: () => false },
+    async ({ id, status, metadata, from_invoice }) => {
+      const row = rows.get(metadata?.leveredge_invoice_id ?? "");
+      if (status !== "draft" || row === undefined || from_invoice) return;
+      const isDue = row.amount_due_minor > 0 && ["open", "uncollectible"].includes(row.status);
+      if (isDue && (row.stripe_invoice_id ?? id) === id) return;
+      await deleteDraft(id, stripe);
+      await store.forgetDraft(row.invoice_id, id);
+    },
+  );
 }
 
 /** Subscriptions as they are now, however long ago their events were lost. */
 async function applySubscriptions(
   progress: Progress,
   { stripe, store, now }: StripePorts,
-): Promise<void> {
-  const listed = stripe.subscriptions.list({ status: "all", limit: 100 });
-  await forEach(listed, "subscription", progress, async (subscription) => {
+  cursor: string | null,
+): Promise<string | null> {
+  const listed = stripe.subscriptions.list({ status: "all", limit: 100, ...after(cursor) });
+  return await forEach(listed, "subscription", progress, async (subscription) => {
     await store.applySubscription(subscription, now());
   });
 }
 
 /** Balances of customers that are not zero, in whatever currency. */
-async function applyBalances(progress: Progress, ports: StripePorts): Promise<void> {
+async function applyBalances(
+  progress: Progress,
+  ports: StripePorts,
+  cursor: string | null,
+): Promise<string | null> {
   const listed = ports.stripe.customers.list({
     limit: 100,
+    ...after(cursor),
     expand: ["data.invoice_credit_balance"],
   });
-  await forEach(listed, "balance of", progress, async (customer) => {
+  return await forEach(listed, "balance of", progress, async (customer) => {
     const others = Object.values(customer.invoice_credit_balance ?? {});
     if (customer.balance === 0 && others.every((one) => one === 0)) return;
     await takeBalanceOver(customer.id, ports);
   });
 }
 
-async function tellStripe({ report }: Progress, ports: StripePorts): Promise<void> {
-  const told = await pushToStripe(ports);
+/** What fails is left to the next reconciliation: it goes on only while something is told. */
+async function tellStripe(
+  { report, isOver }: Progress,
+  ports: StripePorts,
+): Promise<string | null> {
+  const told = await pushToStripe(ports, isOver);
   report.told += told.done;
+  if (told.isCutOff && told.done > 0) return "more";
   report.left.push(...untold(told));
+  return null;
 }
 
 function untold({ problems }: OutboxReport): Difference[] {
@@ -186,14 +244,26 @@ function untold({ problems }: OutboxReport): Difference[] {
   }));
 }
 
-async function tellMeters({ report, sinceDay }: Progress, ports: StripePorts): Promise<void> {
-  await sendMeterEvents(ports);
+async function tellMeters(
+  { report, sinceDay, isOver }: Progress,
+  ports: StripePorts,
+): Promise<string | null> {
+  const { sent, isCutOff } = await sendMeterEvents(ports, isOver);
+  if (isCutOff && sent > 0) return "more";
   report.left.push(...await meterDifferences(sinceDay, ports));
+  return null;
 }
 
 /** What differs at last, after what has one right answer is healed. */
-async function compare(progress: Progress, ports: StripePorts): Promise<void> {
+async function compare(
+  progress: Progress,
+  ports: StripePorts,
+  cursor: string | null,
+): Promise<string | null> {
   const { report, sinceDay } = progress;
-  const theirs = await fetchInvoices(progress, ports, await ports.store.bothSides(sinceDay));
-  report.left.unshift(...compareSides(await ports.store.bothSides(sinceDay), theirs));
+  const ours = await ports.store.bothSides(sinceDay);
+  const fetched = await fetchInvoices(progress, ports, ours, fetchedBefore(cursor));
+  if (fetched.cursor !== null) return fetched.cursor;
+  report.left.unshift(...compareSides(await ports.store.bothSides(sinceDay), fetched.compared));
+  return null;
 }

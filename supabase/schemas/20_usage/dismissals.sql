@@ -9,6 +9,23 @@ comment on view billing.dismissed_quarantine is
 revoke all on billing.dismissed_quarantine from public;
 grant select on billing.dismissed_quarantine to service_role;
 
+-- Says of quarantined rows that they are dismissed, and that they are not any more. All that writes
+-- dismissed_logs holds the row of the watermark, so no rollup writes the same rows meanwhile.
+create function _billing.mark_dismissed() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+-- Definer: quarantined_logs is written by nobody but rollups, rebuilds and this trigger.
+begin
+  update billing.quarantined_logs q set dismissed = tg_op = 'INSERT'
+  from changed c where c.log_id = q.log_id;
+  return null;
+end $$;
+comment on function _billing.mark_dismissed is 'Keeps quarantined_logs.dismissed.';
+
+create trigger mark_dismissed after insert on billing.dismissed_logs
+referencing new table as changed for each statement execute function _billing.mark_dismissed();
+create trigger mark_reinstated after delete on billing.dismissed_logs
+referencing old table as changed for each statement execute function _billing.mark_dismissed();
+
 -- Rows by their ids, or all that fit every filter that is given. What corrects a row, or what it
 -- corrects, goes with it where that is in quarantine too: half a correction is none.
 create function billing.dismiss_quarantined(why text, log_ids uuid[] default null,
@@ -43,8 +60,10 @@ begin
   ), families as (
     select c.log_id from chosen c
     union
+    select q.log_id from roots r join billing.quarantined_logs q on q.log_id = r.id
+    union
     select q.log_id from roots r
-    join public.agent_usage_logs l on l.id = r.id or l.corrects_id = r.id
+    join public.agent_usage_logs l on l.corrects_id = r.id
     join billing.quarantined_logs q on q.log_id = l.id
   )
   insert into billing.dismissed_logs (log_id, why)

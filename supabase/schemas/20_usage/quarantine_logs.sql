@@ -7,9 +7,10 @@ create function _billing.quarantine_logs(
 ) returns void language sql set search_path = pg_catalog, pg_temp
 -- As sum_logs: many rows meet few clients.
 set enable_nestloop = off set enable_mergejoin = off set jit = off set work_mem = '64MB' as $$
-  insert into billing.quarantined_logs (log_id, reason, agent, model, occurred_at, claim)
-  select l.id, l.reason, l.agent, l.model, l."timestamp", left(l.claim, 200)
-  from billing.attributed_logs l
+  insert into billing.quarantined_logs
+    (log_id, reason, agent, model, occurred_at, claim, dismissed)
+  select l.id, l.reason, l.agent, l.model, l."timestamp", left(l.claim, 200), d.log_id is not null
+  from billing.attributed_logs l left join billing.dismissed_logs d on d.log_id = l.id
   where l.reason is not null
     and l.stored_by >= pg_snapshot_xmin(since.snapshot)
     and l."timestamp" >= from_at and (l."timestamp" < until_at or until_at = 'infinity')
@@ -18,5 +19,6 @@ set enable_nestloop = off set enable_mergejoin = off set jit = off set work_mem 
       l.stored_by, l.seq, since.snapshot, since.own_transaction, since.own_seq)
     and _billing.is_counted(
       l.stored_by, l.seq, upto.snapshot, upto.own_transaction, upto.own_seq)
-  on conflict (log_id) do update set reason = excluded.reason, claim = excluded.claim;
+  on conflict (log_id) do update set reason = excluded.reason, claim = excluded.claim,
+    dismissed = excluded.dismissed;
 $$;

@@ -1,12 +1,14 @@
 -- What cannot be billed as things are, each with its reason. Nothing of it is lost: an assignment,
 -- a client, a price or the provider of its model releases it, the next run bills it.
 
-create view billing.quarantine with (security_invoker = true) as
+-- Counted usage and items.
+create view billing.quarantined_usage with (security_invoker = true) as
 -- Once for what has no price and what has a cost alone.
 with unsettled as materialized (
   select u.*, exists (select from billing.unbilled_metrics n where n.metric = u.metric) as unbilled
   from billing.priced_usage(billing.unsettled_targets()) u
 )
+<<<<<<< HEAD
 select q.reason, null::uuid as client_id, q.agent, q.model, null::text as metric,
   null::text as rate_class,
   count(*) as rows,
@@ -19,6 +21,11 @@ union all
 select case when billing.is_unmapped(u.metric) then 'unknown_provider' else 'unpriced_usage' end,
   u.client_id, u.agent, u.model, u.metric, u.rate_class,
   sum(u.log_count)::bigint, min(u.first_day), max(u.last_day)
+=======
+select case when billing.is_unmapped(u.metric) then 'unknown_provider' else 'unpriced_usage' end
+    as reason, u.client_id, u.agent, u.model, u.metric, sum(u.log_count)::bigint as rows,
+  min(u.first_day) as first_day, max(u.last_day) as last_day
+>>>>>>> main
 from unsettled u
 where u.price_id is null and not u.unbilled
 group by u.client_id, u.agent, u.model, u.metric, u.rate_class
@@ -68,6 +75,24 @@ select 'item_after_end', i.client_id, null, null, null, null, count(*), min(i.it
 from public.invoice_items i
 where i.section_start is null and i.invoice_id is null and billing.has_ended(i.client_id)
 group by i.client_id;
+comment on view billing.quarantined_usage is
+  'What is counted and not billed: usage without a price, of an unknown provider, outside
+   a client''s service; calls with a cost and nothing to be billed by; items that no invoice
+   will take.';
+revoke all on billing.quarantined_usage from public;
+grant select on billing.quarantined_usage to service_role;
+
+create view billing.quarantine with (security_invoker = true) as
+select q.reason, null::uuid as client_id, q.agent, q.model, null::text as metric,
+  count(*) as rows,
+  min(case when q.reason <> 'invalid_timestamp' then q.occurred_at end)::date as first_day,
+  max(case when q.reason <> 'invalid_timestamp' then q.occurred_at end)::date as last_day
+from billing.quarantined_logs q
+where not q.dismissed
+group by q.reason, q.agent, q.model
+union all
+select u.reason, u.client_id, u.agent, u.model, u.metric, u.rows, u.first_day, u.last_day
+from billing.quarantined_usage u;
 comment on view billing.quarantine is
   'What is not billed: usage of nobody, unreadable, without a price, of an unknown provider, outside
    a client''s service; calls with a cost and nothing to be billed by; items that no invoice will
@@ -81,9 +106,11 @@ returns table (reason text, rows bigint)
 language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
   select x.reason, sum(x.rows)::bigint
   from (
-    select q.reason, q.client_id, q.agent, q.model,
-      case when q.client_id is null then sum(q.rows) else max(q.rows) end as rows
-    from billing.quarantine q group by q.reason, q.client_id, q.agent, q.model
+    select q.reason, count(*) as rows from billing.quarantined_logs q
+    where not q.dismissed group by q.reason
+    union all
+    select u.reason, max(u.rows) from billing.quarantined_usage u
+    group by u.reason, u.client_id, u.agent, u.model
   ) x
   group by x.reason order by x.reason;
 $$;

@@ -23,8 +23,8 @@ begin
   select x.reason, sum(x.rows), at
   from (
     -- As in quarantine_summary.
-    select q.reason, max(q.rows) as rows from billing.quarantine q
-    where q.client_id is not null group by q.reason, q.client_id, q.agent, q.model
+    select q.reason, max(q.rows) as rows from billing.quarantined_usage q
+    group by q.reason, q.client_id, q.agent, q.model
   ) x
   group by x.reason;
   return (select coalesce(sum(c.rows), 0) from billing.quarantine_counts c);

@@ -29,7 +29,7 @@ begin
   select count(*) into found from billing.quarantined_logs q
   where q.occurred_at >= month::timestamp at time zone 'UTC'
     and q.occurred_at < month_end::timestamp at time zone 'UTC' and q.reason <> 'before_retention'
-    and not exists (select from billing.dismissed_logs d where d.log_id = q.log_id);
+    and not q.dismissed;
   if found > 0 then
     return format('%s log rows are in quarantine: select * from billing.quarantine, or dismiss them'
       || ' by billing.dismiss_quarantined', found);

@@ -29,9 +29,14 @@ returns table (names text, message text, client_id uuid)
 language sql stable set search_path = pg_catalog, pg_temp as $$
   with missing as (
     select q.client_id, q.model, c.name, max(q.rows) as rows,
+<<<<<<< HEAD
       _billing.first_few(array_agg(distinct
         _billing.named_usage(q.metric, q.rate_class))) as metrics
     from billing.quarantine q join public.clients c on c.id = q.client_id
+=======
+      _billing.first_few(array_agg(distinct q.metric)) as metrics
+    from billing.quarantined_usage q join public.clients c on c.id = q.client_id
+>>>>>>> main
     where q.reason = 'unpriced_usage' group by q.client_id, q.model, c.name
   )
   select md5(string_agg(m.client_id || ' ' || m.model, ',' order by m.client_id, m.model)),
@@ -53,8 +58,9 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   with missing as (
     select q.model, min(q.client_id::text)::uuid as client_id,
       count(distinct q.client_id) as clients, sum(q.rows) as rows
-    from (select q.client_id, q.model, max(q.rows) as rows from billing.quarantine q
-      where q.reason = 'unknown_provider' group by q.client_id, q.model) q
+    from (select q.client_id, q.model, max(q.rows) as rows
+      from billing.quarantined_usage q where q.reason = 'unknown_provider'
+      group by q.client_id, q.model) q
     group by q.model
   )
   select md5(string_agg(m.model, ',' order by m.model)),
@@ -78,7 +84,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
       from public.usage_records r
       where r.client_id = q.client_id and r.usage_day between q.first_day and q.last_day
         and r.agent = q.agent and r.model = q.model and r.metric = q.metric) as cost
-    from billing.quarantine q join public.clients c on c.id = q.client_id
+    from billing.quarantined_usage q join public.clients c on c.id = q.client_id
     where q.reason = 'unpriced_cost'
   )
   select md5(string_agg(concat_ws(' ', x.id, x.agent, x.model), ','
@@ -96,8 +102,8 @@ create function _billing.nobody_notice()
 returns table (names text, message text)
 language sql stable set search_path = pg_catalog, pg_temp as $$
   with owned_by_nobody as (
-    select q.agent, sum(q.rows) as rows from billing.quarantine q
-    where q.reason in ('no_client', 'unknown_client') group by q.agent
+    select q.agent, count(*) as rows from billing.quarantined_logs q
+    where not q.dismissed and q.reason in ('no_client', 'unknown_client') group by q.agent
   )
   select md5(string_agg(n.agent, ',' order by n.agent)),
     case when count(*) = 1 then min(format('Agent %s has logged %s calls that belong to no client. '
@@ -115,8 +121,8 @@ create function _billing.future_notice()
 returns table (names text, message text)
 language sql stable set search_path = pg_catalog, pg_temp as $$
   with ahead as (
-    select q.agent, sum(q.rows) as rows from billing.quarantine q
-    where q.reason = 'future_timestamp' group by q.agent
+    select q.agent, count(*) as rows from billing.quarantined_logs q
+    where not q.dismissed and q.reason = 'future_timestamp' group by q.agent
   )
   select md5(string_agg(a.agent, ',' order by a.agent)),
     format('%s calls are dated more than a day after they arrived and are not billed: %s. Mend the '

@@ -87,23 +87,21 @@ language sql stable security definer set search_path = pg_catalog, pg_temp set j
     union all
     -- Broken: a monthly run has gone by without it.
     select 'quarantine', case when q.rows = 0 then 'fine'
-        when o.oldest < at - interval '40 days' then 'broken' else 'late' end, o.oldest,
+        when q.oldest < at - interval '40 days' then 'broken' else 'late' end, q.oldest,
       case when q.rows > 0 then q.reasons else 'empty' end
     from (
       select coalesce(sum(s.rows), 0) as rows,
-        string_agg(format('%s %s', s.rows, s.reason), ', ' order by s.reason) as reasons
+        string_agg(format('%s %s', s.rows, s.reason), ', ' order by s.reason) as reasons,
+        min(s.oldest) as oldest
       from (
-        select l.reason, count(*) as rows from billing.quarantined_logs l
-        where not exists (select from billing.dismissed_logs d where d.log_id = l.log_id)
-        group by l.reason
+        -- A row of no time that there is does not say since when.
+        select l.reason, count(*) as rows,
+          case when l.reason <> 'invalid_timestamp' then min(l.occurred_at) end as oldest
+        from billing.quarantined_logs l where not l.dismissed group by l.reason
         union all
-        select c.reason, c.rows from billing.quarantine_counts c
+        select c.reason, c.rows, null from billing.quarantine_counts c
       ) s
     ) q
-    -- A row of no time that there is does not say since when.
-    cross join (select min(x.occurred_at) as oldest from billing.quarantined_logs x
-      where x.reason <> 'invalid_timestamp'
-        and not exists (select from billing.dismissed_logs d where d.log_id = x.log_id)) o
   )
   select j.part, (array['broken', 'late', 'fine'])[w.worst],
     min(j.since) filter (where array_position('{broken,late,fine}', j.state) = w.worst),

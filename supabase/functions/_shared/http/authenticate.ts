@@ -60,9 +60,13 @@ function keyCaller(name: string): Caller | null {
   }
 }
 
+/** Seconds that a user's token may have left: the longest that Supabase Auth can be told, a week. */
+const LONGEST_SECONDS = 7 * 24 * 3600;
+
 /**
  * What a user's token says. The SDK has checked the signature, `exp` and `nbf` where they are there;
- * a token that never ends, or was made for something else than users of this project, is none.
+ * a token that never ends or not for long, or was made for something else than users of this
+ * project, is none.
  */
 const UserClaims = z.looseObject({
   sub: z.guid(),
@@ -71,7 +75,7 @@ const UserClaims = z.looseObject({
     z.literal("authenticated"),
     z.array(z.string()).refine((all) => all.includes("authenticated")),
   ]),
-  exp: z.number(),
+  exp: z.number().refine((ends) => ends <= Date.now() / 1000 + LONGEST_SECONDS),
   iss: z.string().refine(isIssuer).optional(),
   app_metadata: z.unknown().optional(),
 });

@@ -16,16 +16,24 @@ export interface StripeConnection {
 const TIMEOUT = 20_000;
 
 /** A page of a hundred objects has about half a megabyte. */
-const bounded = boundedFetch({ bytes: 5_000_000, withinMs: TIMEOUT });
+const MOST_BYTES = 5_000_000;
 
 /**
  * Opens Stripe; undefined when there is no key, which means that Stripe is off. Requests are tried
  * three times where Stripe says that this is safe (rate limits among it); each carries its own
- * idempotency key, so a repetition does nothing twice.
+ * idempotency key, so a repetition does nothing twice. No request lasts beyond `lastEndsAt`
+ * (milliseconds since 1970).
  */
-export function openStripe(environment: StripeEnvironment): StripeConnection | undefined {
+export function openStripe(
+  environment: StripeEnvironment,
+  lastEndsAt = Infinity,
+): StripeConnection | undefined {
   const key = environment.STRIPE_API_KEY;
   if (key === undefined) return undefined;
+  const bounded = boundedFetch({
+    bytes: MOST_BYTES,
+    withinMs: () => Math.min(TIMEOUT, lastEndsAt - Date.now()),
+  });
   const base = environment.STRIPE_API_BASE;
   const stripe = new Stripe(key, {
     apiVersion: STRIPE_API_VERSION,

@@ -23,9 +23,13 @@ const RETRIEVE: Readonly<Record<string, (stripe: Stripe, id: string) => Promise<
  * events, so that they can be acted on. True where there may be more. One that cannot be fetched is
  * tried again later, and stops no other.
  */
-export async function fetchObjects({ stripe, store, now }: StripePorts): Promise<boolean> {
+export async function fetchObjects(
+  { stripe, store, now }: StripePorts,
+  isOver: () => boolean = () => false,
+): Promise<boolean> {
   const objects = await store.objectsToFetch(AT_ONCE);
-  for (const { ids, object_type, object_id } of objects) {
+  for (const [place, { ids, object_type, object_id }] of objects.entries()) {
+    if (place > 0 && isOver()) return true;
     const retrieve = RETRIEVE[object_type ?? ""];
     if (retrieve === undefined || object_id === null) {
       await store.saveFetched(ids, null, now());
@@ -40,8 +44,11 @@ export async function fetchObjects({ stripe, store, now }: StripePorts): Promise
   return objects.length === AT_ONCE;
 }
 
-/** Acts on all events that are due. */
-export async function actOnEvents(ports: StripePorts): Promise<void> {
-  while (await fetchObjects(ports));
-  await ports.store.processEvents();
+/** Acts on all events that are due, or on some of them until the time is over. */
+export async function actOnEvents(
+  ports: StripePorts,
+  isOver: () => boolean = () => false,
+): Promise<void> {
+  while (await fetchObjects(ports, isOver) && !isOver());
+  while (await ports.store.processEvents(1) && !isOver());
 }

@@ -16,6 +16,16 @@ export function stripePorts(environment: StripeEnvironment, sql: Sql): StripePor
   };
 }
 
+/** The same, whose requests to Stripe all end within so many seconds. */
+export function endingWithin(
+  seconds: number,
+  environment: StripeEnvironment,
+  ports: StripePorts,
+): StripePorts {
+  const connection = openStripe(environment, Date.now() + seconds * 1000);
+  return connection === undefined ? ports : { ...ports, stripe: connection.stripe };
+}
+
 /** The same from a function's variables. */
 export function stripeFromEnvironment(variables: Record<string, string>) {
   const environment = StripeEnvironment.parse(variables);

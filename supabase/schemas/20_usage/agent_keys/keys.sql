@@ -27,8 +27,9 @@ create table _billing.agent_keys (
   replaces_id uuid unique references _billing.agent_keys (id),
   created_by text not null default billing.actor(),
   created_at timestamptz not null default now(),
-  -- A signed token is valid until it says so: one that never ends could only be revoked.
-  constraint agent_keys_jwt_expires check (kind = 'token' or expires_at is not null)
+  -- A signed token ends by itself within 366 days, also one of which nobody knows any more.
+  constraint agent_keys_jwt_expires check (
+    kind = 'token' or expires_at is not null and expires_at <= created_at + interval '8784 hours')
 );
 comment on table _billing.agent_keys is
   'Keys of agents, what each may log, and until when. Never deleted: logs came by them.';

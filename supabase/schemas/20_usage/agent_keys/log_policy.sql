@@ -17,6 +17,12 @@ begin
   else
     perform billing.raise_error('unauthorized', 'the token names no key');
   end if;
+  -- The Data API has seen that the token has not ended yet. Signed for longer than a key lives, it
+  -- was not signed for its key.
+  if jsonb_typeof(claims -> 'exp') is distinct from 'number' or (claims ->> 'exp')::numeric
+    > extract(epoch from key.created_at + interval '8784 hours') then
+    perform billing.raise_error('unauthorized', 'the token outlives its key');
+  end if;
   refused := case
     -- The log goes by client_id; a row that calls two clients is wrong about one of them.
     when key.client_ids is not null and client_id <> _billing.claimed_client(key, claim)

@@ -53,7 +53,7 @@ begin
   return query select made.id, _billing.store_agent_key(made);
 exception when check_violation or not_null_violation then
   perform billing.raise_error('invalid_argument', sqlerrm,
-    'a jwt key has an expiry and no networks; see docs/security.md');
+    'a jwt key ends within 366 days and has no networks; see docs/security.md');
 end $$;
 comment on function billing.create_agent_key is
   'Makes a key that may log usage of one agent (null: of any) for these clients (null: all).

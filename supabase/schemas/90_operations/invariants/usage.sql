@@ -13,6 +13,10 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   where not exists (select from public.agent_usage_logs l where l.id = q.log_id)
     and q.occurred_at >= (select w.kept_from from billing.usage_watermark w)
   union all
+  select 'dismissals_are_marked', q.log_id::text, format('dismissed: %s', q.dismissed)
+  from billing.quarantined_logs q
+  where q.dismissed <> exists (select from billing.dismissed_logs d where d.log_id = q.log_id)
+  union all
   select 'watermark_is_there', 'usage_watermark', 'no row says how far logs are counted'
   where not exists (select from billing.usage_watermark);
 $$;

@@ -1,0 +1,72 @@
+-- Pages of what is in quarantine, each by index however much waits: log rows first, by reason,
+-- agent and model, then counted usage and items.
+
+-- The groups of waiting log rows after one, or from the first. Groups are found one after another,
+-- so that nothing is read of those before and behind.
+create function _billing.waiting_groups(most bigint, only_reason text, after text[])
+returns setof billing.quarantine
+language plpgsql stable set search_path = pg_catalog, pg_temp
+-- The index gives the order and the next group; also where the planner holds the table for small.
+set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off as $$
+declare
+  place record;
+begin
+  if after is null then
+    select q.reason, q.agent, q.model into place from billing.quarantined_logs q
+    where not q.dismissed and q.reason collate "C" >= coalesce(only_reason, '')
+    order by q.reason collate "C", q.agent collate "C", q.model collate "C" limit 1;
+  else
+    select q.reason, q.agent, q.model into place from billing.quarantined_logs q
+    where not q.dismissed and (q.reason collate "C", q.agent collate "C", q.model collate "C")
+      > (after[1], after[2], after[3])
+    order by q.reason collate "C", q.agent collate "C", q.model collate "C" limit 1;
+  end if;
+  for n in 1..most loop
+    exit when place.reason is null or place.reason <> only_reason;
+    return query
+    select place.reason, null::uuid, place.agent, place.model, null::text, count(*),
+      (case when place.reason <> 'invalid_timestamp' then min(q.occurred_at) end)::date,
+      (case when place.reason <> 'invalid_timestamp' then max(q.occurred_at) end)::date
+    from billing.quarantined_logs q
+    where not q.dismissed and q.reason collate "C" = place.reason
+      and q.agent collate "C" = place.agent and q.model collate "C" = place.model;
+    select q.reason, q.agent, q.model into place from billing.quarantined_logs q
+    where not q.dismissed and (q.reason collate "C", q.agent collate "C", q.model collate "C")
+      > (place.reason, place.agent, place.model)
+    order by q.reason collate "C", q.agent collate "C", q.model collate "C" limit 1;
+  end loop;
+end $$;
+comment on function _billing.waiting_groups is
+  'Log rows in quarantine, by reason, agent and model.';
+
+-- `after`: reason, agent, model, metric and client_id of the last row of the page before, '' for
+-- null.
+create function billing.list_quarantine(most bigint, only_reason text default null,
+  after text[] default null)
+returns setof billing.quarantine
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
+-- Definer: the groups are read by a function that nobody is granted.
+declare
+  groups bigint := 0;
+begin
+  -- A log row in quarantine has no client.
+  if after is null or after[5] = '' then
+    return query select * from _billing.waiting_groups(most, only_reason, after);
+    get diagnostics groups = row_count;
+  end if;
+  -- All usage that is not settled is priced for it, so not for a page that is full.
+  if groups < most and (only_reason is null or only_reason in ('item_after_end',
+      'outside_service', 'unknown_provider', 'unpriced_cost', 'unpriced_usage')) then
+    return query
+    select u.reason, u.client_id, u.agent, u.model, u.metric, u.rows, u.first_day, u.last_day
+    from billing.quarantined_usage u
+    cross join lateral (select array[u.reason, coalesce(u.agent, ''), coalesce(u.model, ''),
+      coalesce(u.metric, ''), u.client_id::text] collate "C" as place) k
+    where (only_reason is null or u.reason = only_reason)
+      and (after is null or after[5] = '' or k.place > after)
+    order by k.place limit most - groups;
+  end if;
+end $$;
+comment on function billing.list_quarantine is
+  'A page of billing.quarantine: log rows first, then usage and items.';
+grant execute on function billing.list_quarantine(bigint, text, text[]) to service_role;
