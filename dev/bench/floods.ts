@@ -151,18 +151,7 @@ async function readAll(sql: Sql): Promise<{ readonly what: string; readonly ms: 
 }
 
 /** As the API asks for a page of it. */
-<<<<<<< HEAD
-const LIST = `
-  with keyed as materialized (
-    select q.*, jsonb_build_array(q.reason, q.agent, q.model, q.metric, q.client_id,
-      q.rate_class)::text
-      collate "C" as key
-    from billing.quarantine q
-  )
-  select to_jsonb(k) - 'key', md5(k.key) from keyed k order by k.key limit 51`;
-=======
 const LIST = "select to_jsonb(q) from billing.list_quarantine(51) q";
->>>>>>> main
 
 /** What is billed and what waits, in one line. */
 async function figures(sql: Sql): Promise<string> {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { callWindows } from "./call-windows.ts";
-import type { LoggedCall } from "./usage-logger.ts";
+import type { LoggedCall } from "./logged-call.ts";
 
 const CALL = { agent: "SCHOLAR", model: "claude-haiku", input_tokens: 10, output_tokens: 2 };
 const at = (time: string) => new Date(`2026-06-03T14:${time}Z`);

@@ -1,4 +1,4 @@
-import type { LoggedCall } from "./usage-logger.ts";
+import type { LoggedCall } from "./logged-call.ts";
 
 /** How calls are summed before they are sent. */
 export interface WindowOptions {

@@ -1,12 +1,10 @@
 import type { z } from "zod";
-import { type Counting, MAX_EVENTS, type UsageEvent } from "../api/events.ts";
+import { type Counting, MAX_EVENTS } from "../api/events.ts";
 import { ingestUsage } from "../api/events.ts";
 import type { Problem } from "../errors.ts";
 import type { BillingClient } from "./billing-client.ts";
 import { callWindows, type WindowOptions } from "./call-windows.ts";
-
-/** One model call, as the logger takes it: id and time are filled in. */
-export type LoggedCall = z.input<typeof UsageEvent>;
+import type { LoggedCall } from "./logged-call.ts";
 
 /** What became of calls that were not stored; told, never thrown: billing must not stop an agent. */
 export interface LoggerReports {

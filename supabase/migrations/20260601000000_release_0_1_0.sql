@@ -3879,8 +3879,8 @@ begin
     mirrored := case when not _billing.is_uncountable(named) then _billing.mirrored_log(named) end;
     if mirrored.id is null or (new.calls, new.input_tokens, new.output_tokens, new.web_searches,
         new.other_features, new.input_cost, new.output_cost, new.feature_cost, new.total_cost,
-        _billing.own_metadata(new.metadata)) is distinct from (mirrored.calls, mirrored.input_tokens,
-        mirrored.output_tokens, mirrored.web_searches, mirrored.other_features,
+        _billing.own_metadata(new.metadata)) is distinct from (mirrored.calls,
+        mirrored.input_tokens, mirrored.output_tokens, mirrored.web_searches, mirrored.other_features,
         mirrored.input_cost, mirrored.output_cost, mirrored.feature_cost, mirrored.total_cost,
         mirrored.metadata) then
       wrong := format('it is not the mirror of row %s: each count with the opposite sign',
@@ -6522,24 +6522,10 @@ with unsettled as materialized (
   select u.*, exists (select from billing.unbilled_metrics n where n.metric = u.metric) as unbilled
   from billing.priced_usage(billing.unsettled_targets()) u
 )
-<<<<<<< HEAD
-select q.reason, null::uuid as client_id, q.agent, q.model, null::text as metric,
-  null::text as rate_class,
-  count(*) as rows,
-  min(case when q.reason <> 'invalid_timestamp' then q.occurred_at end)::date as first_day,
-  max(case when q.reason <> 'invalid_timestamp' then q.occurred_at end)::date as last_day
-from billing.quarantined_logs q
-where not exists (select from billing.dismissed_logs d where d.log_id = q.log_id)
-group by q.reason, q.agent, q.model
-union all
-select case when billing.is_unmapped(u.metric) then 'unknown_provider' else 'unpriced_usage' end,
-  u.client_id, u.agent, u.model, u.metric, u.rate_class,
-  sum(u.log_count)::bigint, min(u.first_day), max(u.last_day)
-=======
 select case when billing.is_unmapped(u.metric) then 'unknown_provider' else 'unpriced_usage' end
-    as reason, u.client_id, u.agent, u.model, u.metric, sum(u.log_count)::bigint as rows,
+    as reason, u.client_id, u.agent, u.model, u.metric, u.rate_class,
+  sum(u.log_count)::bigint as rows,
   min(u.first_day) as first_day, max(u.last_day) as last_day
->>>>>>> main
 from unsettled u
 where u.price_id is null and not u.unbilled
 group by u.client_id, u.agent, u.model, u.metric, u.rate_class
@@ -6598,14 +6584,15 @@ grant select on billing.quarantined_usage to service_role;
 
 create view billing.quarantine with (security_invoker = true) as
 select q.reason, null::uuid as client_id, q.agent, q.model, null::text as metric,
-  count(*) as rows,
+  null::text as rate_class, count(*) as rows,
   min(case when q.reason <> 'invalid_timestamp' then q.occurred_at end)::date as first_day,
   max(case when q.reason <> 'invalid_timestamp' then q.occurred_at end)::date as last_day
 from billing.quarantined_logs q
 where not q.dismissed
 group by q.reason, q.agent, q.model
 union all
-select u.reason, u.client_id, u.agent, u.model, u.metric, u.rows, u.first_day, u.last_day
+select u.reason, u.client_id, u.agent, u.model, u.metric, u.rate_class, u.rows, u.first_day,
+  u.last_day
 from billing.quarantined_usage u;
 comment on view billing.quarantine is
   'What is not billed: usage of nobody, unreadable, without a price, of an unknown provider, outside
@@ -6623,7 +6610,11 @@ language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
     select q.reason, count(*) as rows from billing.quarantined_logs q
     where not q.dismissed group by q.reason
     union all
-    select u.reason, max(u.rows) from billing.quarantined_usage u
+    select u.reason, max(u.rows) from (
+      select q.reason, q.client_id, q.agent, q.model, q.metric, sum(q.rows) as rows
+      from billing.quarantined_usage q
+      group by q.reason, q.client_id, q.agent, q.model, q.metric
+    ) u
     group by u.reason, u.client_id, u.agent, u.model
   ) x
   group by x.reason order by x.reason;
@@ -6659,7 +6650,7 @@ begin
   for n in 1..most loop
     exit when place.reason is null or place.reason <> only_reason;
     return query
-    select place.reason, null::uuid, place.agent, place.model, null::text, count(*),
+    select place.reason, null::uuid, place.agent, place.model, null::text, null::text, count(*),
       (case when place.reason <> 'invalid_timestamp' then min(q.occurred_at) end)::date,
       (case when place.reason <> 'invalid_timestamp' then max(q.occurred_at) end)::date
     from billing.quarantined_logs q
@@ -6674,8 +6665,8 @@ end $$;
 comment on function _billing.waiting_groups is
   'Log rows in quarantine, by reason, agent and model.';
 
--- `after`: reason, agent, model, metric and client_id of the last row of the page before, '' for
--- null.
+-- `after`: reason, agent, model, metric, client_id and rate_class of the last row of the page
+-- before, '' for null.
 create function billing.list_quarantine(most bigint, only_reason text default null,
   after text[] default null)
 returns setof billing.quarantine
@@ -6693,10 +6684,11 @@ begin
   if groups < most and (only_reason is null or only_reason in ('item_after_end',
       'outside_service', 'unknown_provider', 'unpriced_cost', 'unpriced_usage')) then
     return query
-    select u.reason, u.client_id, u.agent, u.model, u.metric, u.rows, u.first_day, u.last_day
+    select u.reason, u.client_id, u.agent, u.model, u.metric, u.rate_class, u.rows, u.first_day,
+      u.last_day
     from billing.quarantined_usage u
     cross join lateral (select array[u.reason, coalesce(u.agent, ''), coalesce(u.model, ''),
-      coalesce(u.metric, ''), u.client_id::text] collate "C" as place) k
+      coalesce(u.metric, ''), u.client_id::text, coalesce(u.rate_class, '')] collate "C" as place) k
     where (only_reason is null or u.reason = only_reason)
       and (after is null or after[5] = '' or k.place > after)
     order by k.place limit most - groups;
@@ -6728,13 +6720,8 @@ begin
   perform from billing.usage_watermark for update;
   perform _billing.rollup();
   with unpriced as materialized (
-<<<<<<< HEAD
     select q.client_id, q.agent, q.model, q.metric, q.rate_class, q.first_day, q.last_day
-    from billing.quarantine q
-=======
-    select q.client_id, q.agent, q.model, q.metric, q.first_day, q.last_day
     from billing.quarantined_usage q
->>>>>>> main
     where q.reason = 'unpriced_usage'
       and (client is null or q.client_id = client)
       and (dismiss_unpriced.agent is null or q.agent = dismiss_unpriced.agent)
@@ -6801,7 +6788,11 @@ begin
   select x.reason, sum(x.rows), at
   from (
     -- As in quarantine_summary.
-    select q.reason, max(q.rows) as rows from billing.quarantined_usage q
+    select q.reason, max(q.rows) as rows from (
+      select u.reason, u.client_id, u.agent, u.model, u.metric, sum(u.rows) as rows
+      from billing.quarantined_usage u
+      group by u.reason, u.client_id, u.agent, u.model, u.metric
+    ) q
     group by q.reason, q.client_id, q.agent, q.model
   ) x
   group by x.reason;
@@ -11484,14 +11475,9 @@ returns table (names text, message text, client_id uuid)
 language sql stable set search_path = pg_catalog, pg_temp as $$
   with missing as (
     select q.client_id, q.model, c.name, max(q.rows) as rows,
-<<<<<<< HEAD
       _billing.first_few(array_agg(distinct
         _billing.named_usage(q.metric, q.rate_class))) as metrics
-    from billing.quarantine q join public.clients c on c.id = q.client_id
-=======
-      _billing.first_few(array_agg(distinct q.metric)) as metrics
     from billing.quarantined_usage q join public.clients c on c.id = q.client_id
->>>>>>> main
     where q.reason = 'unpriced_usage' group by q.client_id, q.model, c.name
   )
   select md5(string_agg(m.client_id || ' ' || m.model, ',' order by m.client_id, m.model)),

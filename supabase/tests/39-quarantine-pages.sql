@@ -23,7 +23,7 @@ select _billing.rollup();
 
 create function pg_temp.place(q billing.quarantine) returns text[] language sql as $$
   select array[q.reason, coalesce(q.agent, ''), coalesce(q.model, ''), coalesce(q.metric, ''),
-    coalesce(q.client_id::text, '')]
+    coalesce(q.client_id::text, ''), coalesce(q.rate_class, '')]
 $$;
 create function pg_temp.rows_read() returns bigint language sql as $$
   select seq_tup_read + coalesce(idx_tup_fetch, 0) from pg_stat_xact_user_tables
@@ -58,7 +58,8 @@ select cmp_ok(pg_temp.rows_read() - (select before from read), '<=', 38::bigint,
   'reads the rows of its groups');
 update read set before = pg_temp.rows_read();
 select results_eq($$select agent from billing.list_quarantine(2, null,
-    '{no_client,AGENT-01500,claude-sonnet,"",""}')$$, $$values ('AGENT-01501'), ('AGENT-01502')$$,
+    '{no_client,AGENT-01500,claude-sonnet,"","",""}')$$,
+  $$values ('AGENT-01501'), ('AGENT-01502')$$,
   'a page in the middle begins behind the row it names');
 select cmp_ok(pg_temp.rows_read() - (select before from read), '<=', 8::bigint,
   'and reads nothing before it');

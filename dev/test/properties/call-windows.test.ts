@@ -7,7 +7,7 @@ import process from "node:process";
 import fc from "fast-check";
 import type { Sql } from "postgres";
 import { callWindows } from "../../../shared/client/call-windows.ts";
-import type { LoggedCall } from "../../../shared/client/usage-logger.ts";
+import type { LoggedCall } from "../../../shared/client/logged-call.ts";
 import { transactions } from "../cases/rolled-back.ts";
 
 const runs = Number(process.env["PROPERTY_RUNS"] ?? 8);
@@ -24,16 +24,29 @@ const call = fc.record({
   output_tokens: tokens,
   web_searches: fc.constantFrom(0, 1, 3),
   total_cost: fc.constantFrom(0, 0.1, 0.2, 0.000001),
-  other_features: fc.constantFrom({}, { pages: 2 }, { minutes: 0.1 }, { pages: 1, images: 3 }),
+  other_features: fc.constantFrom<Readonly<Record<string, number>>>(
+    {},
+    { pages: 2 },
+    { minutes: 0.1 },
+    { pages: 1, images: 3 },
+  ),
   metadata: fc.record({
     cache_read_tokens: tokens,
     cache_write_tokens: tokens,
     reasoning_tokens: tokens,
-    ways: fc.constantFrom({}, {}, {}, { counting: "inclusive" }, { counting: "exclusive" }, {
-      batch: true,
-    }),
+    ways: fc.constantFrom<LoggedCall["metadata"]>(
+      {},
+      {},
+      {},
+      { counting: "inclusive" },
+      { counting: "exclusive" },
+      { batch: true },
+    ),
     run_id: fc.integer(),
-  }, { requiredKeys: ["ways"] }).map(({ ways, ...counts }) => ({ ...counts, ...ways })),
+  }, { requiredKeys: ["ways"] }).map(({ ways, ...counts }): LoggedCall["metadata"] => ({
+    ...counts,
+    ...ways,
+  })),
 }, { requiredKeys: ["agent", "model", "input_tokens", "output_tokens", "metadata"] });
 /** Calls with the seconds that pass before each. */
 const calls = fc.array(fc.tuple(fc.integer({ min: 0, max: 40 }), call), {

@@ -35,24 +35,11 @@ export const operationEndpoints = [
   }),
   endpoint(routes.listQuarantine, async ({ sql }, { query }) => {
     const rows = await sql<PageRow[]>`
-<<<<<<< HEAD
-      with keyed as materialized (
-        select q.*, jsonb_build_array(q.reason, q.agent, q.model, q.metric, q.client_id,
-          q.rate_class)::text
-          collate "C" as key
-        from billing.quarantine q
-        where ${query.reason ?? null}::text is null or q.reason = ${query.reason ?? null}::text
-      )
-      select to_jsonb(k) - 'key' as item, array[md5(k.key)] as keys from keyed k
-      where ${after}::text is null
-        or k.key > (select o.key from keyed o where md5(o.key) = ${after}::text)
-      order by k.key limit ${query.limit + 1}`;
-=======
       select to_jsonb(q) as item, array[q.reason, coalesce(q.agent, ''), coalesce(q.model, ''),
-        coalesce(q.metric, ''), coalesce(q.client_id::text, '')] as keys
+        coalesce(q.metric, ''), coalesce(q.client_id::text, ''),
+        coalesce(q.rate_class, '')] as keys
       from billing.list_quarantine(${query.limit + 1}, ${query.reason ?? null}::text,
-        ${cursorKeys(query.cursor, 5)}::text[]) q`;
->>>>>>> main
+        ${cursorKeys(query.cursor, 6)}::text[]) q`;
     return pageOf(rows, query.limit);
   }),
   endpoint(routes.resolveQuarantine, async (session, { body }) => {

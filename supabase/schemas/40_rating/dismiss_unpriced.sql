@@ -18,13 +18,8 @@ begin
   perform from billing.usage_watermark for update;
   perform _billing.rollup();
   with unpriced as materialized (
-<<<<<<< HEAD
     select q.client_id, q.agent, q.model, q.metric, q.rate_class, q.first_day, q.last_day
-    from billing.quarantine q
-=======
-    select q.client_id, q.agent, q.model, q.metric, q.first_day, q.last_day
     from billing.quarantined_usage q
->>>>>>> main
     where q.reason = 'unpriced_usage'
       and (client is null or q.client_id = client)
       and (dismiss_unpriced.agent is null or q.agent = dismiss_unpriced.agent)

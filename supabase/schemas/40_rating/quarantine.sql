@@ -8,24 +8,10 @@ with unsettled as materialized (
   select u.*, exists (select from billing.unbilled_metrics n where n.metric = u.metric) as unbilled
   from billing.priced_usage(billing.unsettled_targets()) u
 )
-<<<<<<< HEAD
-select q.reason, null::uuid as client_id, q.agent, q.model, null::text as metric,
-  null::text as rate_class,
-  count(*) as rows,
-  min(case when q.reason <> 'invalid_timestamp' then q.occurred_at end)::date as first_day,
-  max(case when q.reason <> 'invalid_timestamp' then q.occurred_at end)::date as last_day
-from billing.quarantined_logs q
-where not exists (select from billing.dismissed_logs d where d.log_id = q.log_id)
-group by q.reason, q.agent, q.model
-union all
-select case when billing.is_unmapped(u.metric) then 'unknown_provider' else 'unpriced_usage' end,
-  u.client_id, u.agent, u.model, u.metric, u.rate_class,
-  sum(u.log_count)::bigint, min(u.first_day), max(u.last_day)
-=======
 select case when billing.is_unmapped(u.metric) then 'unknown_provider' else 'unpriced_usage' end
-    as reason, u.client_id, u.agent, u.model, u.metric, sum(u.log_count)::bigint as rows,
+    as reason, u.client_id, u.agent, u.model, u.metric, u.rate_class,
+  sum(u.log_count)::bigint as rows,
   min(u.first_day) as first_day, max(u.last_day) as last_day
->>>>>>> main
 from unsettled u
 where u.price_id is null and not u.unbilled
 group by u.client_id, u.agent, u.model, u.metric, u.rate_class
@@ -84,14 +70,15 @@ grant select on billing.quarantined_usage to service_role;
 
 create view billing.quarantine with (security_invoker = true) as
 select q.reason, null::uuid as client_id, q.agent, q.model, null::text as metric,
-  count(*) as rows,
+  null::text as rate_class, count(*) as rows,
   min(case when q.reason <> 'invalid_timestamp' then q.occurred_at end)::date as first_day,
   max(case when q.reason <> 'invalid_timestamp' then q.occurred_at end)::date as last_day
 from billing.quarantined_logs q
 where not q.dismissed
 group by q.reason, q.agent, q.model
 union all
-select u.reason, u.client_id, u.agent, u.model, u.metric, u.rows, u.first_day, u.last_day
+select u.reason, u.client_id, u.agent, u.model, u.metric, u.rate_class, u.rows, u.first_day,
+  u.last_day
 from billing.quarantined_usage u;
 comment on view billing.quarantine is
   'What is not billed: usage of nobody, unreadable, without a price, of an unknown provider, outside
@@ -109,7 +96,11 @@ language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
     select q.reason, count(*) as rows from billing.quarantined_logs q
     where not q.dismissed group by q.reason
     union all
-    select u.reason, max(u.rows) from billing.quarantined_usage u
+    select u.reason, max(u.rows) from (
+      select q.reason, q.client_id, q.agent, q.model, q.metric, sum(q.rows) as rows
+      from billing.quarantined_usage q
+      group by q.reason, q.client_id, q.agent, q.model, q.metric
+    ) u
     group by u.reason, u.client_id, u.agent, u.model
   ) x
   group by x.reason order by x.reason;

@@ -23,7 +23,11 @@ begin
   select x.reason, sum(x.rows), at
   from (
     -- As in quarantine_summary.
-    select q.reason, max(q.rows) as rows from billing.quarantined_usage q
+    select q.reason, max(q.rows) as rows from (
+      select u.reason, u.client_id, u.agent, u.model, u.metric, sum(u.rows) as rows
+      from billing.quarantined_usage u
+      group by u.reason, u.client_id, u.agent, u.model, u.metric
+    ) q
     group by q.reason, q.client_id, q.agent, q.model
   ) x
   group by x.reason;

@@ -24,7 +24,7 @@ begin
   for n in 1..most loop
     exit when place.reason is null or place.reason <> only_reason;
     return query
-    select place.reason, null::uuid, place.agent, place.model, null::text, count(*),
+    select place.reason, null::uuid, place.agent, place.model, null::text, null::text, count(*),
       (case when place.reason <> 'invalid_timestamp' then min(q.occurred_at) end)::date,
       (case when place.reason <> 'invalid_timestamp' then max(q.occurred_at) end)::date
     from billing.quarantined_logs q
@@ -39,8 +39,8 @@ end $$;
 comment on function _billing.waiting_groups is
   'Log rows in quarantine, by reason, agent and model.';
 
--- `after`: reason, agent, model, metric and client_id of the last row of the page before, '' for
--- null.
+-- `after`: reason, agent, model, metric, client_id and rate_class of the last row of the page
+-- before, '' for null.
 create function billing.list_quarantine(most bigint, only_reason text default null,
   after text[] default null)
 returns setof billing.quarantine
@@ -58,10 +58,11 @@ begin
   if groups < most and (only_reason is null or only_reason in ('item_after_end',
       'outside_service', 'unknown_provider', 'unpriced_cost', 'unpriced_usage')) then
     return query
-    select u.reason, u.client_id, u.agent, u.model, u.metric, u.rows, u.first_day, u.last_day
+    select u.reason, u.client_id, u.agent, u.model, u.metric, u.rate_class, u.rows, u.first_day,
+      u.last_day
     from billing.quarantined_usage u
     cross join lateral (select array[u.reason, coalesce(u.agent, ''), coalesce(u.model, ''),
-      coalesce(u.metric, ''), u.client_id::text] collate "C" as place) k
+      coalesce(u.metric, ''), u.client_id::text, coalesce(u.rate_class, '')] collate "C" as place) k
     where (only_reason is null or u.reason = only_reason)
       and (after is null or after[5] = '' or k.place > after)
     order by k.place limit most - groups;

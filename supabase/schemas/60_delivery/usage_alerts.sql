@@ -29,14 +29,9 @@ returns table (names text, message text, client_id uuid)
 language sql stable set search_path = pg_catalog, pg_temp as $$
   with missing as (
     select q.client_id, q.model, c.name, max(q.rows) as rows,
-<<<<<<< HEAD
       _billing.first_few(array_agg(distinct
         _billing.named_usage(q.metric, q.rate_class))) as metrics
-    from billing.quarantine q join public.clients c on c.id = q.client_id
-=======
-      _billing.first_few(array_agg(distinct q.metric)) as metrics
     from billing.quarantined_usage q join public.clients c on c.id = q.client_id
->>>>>>> main
     where q.reason = 'unpriced_usage' group by q.client_id, q.model, c.name
   )
   select md5(string_agg(m.client_id || ' ' || m.model, ',' order by m.client_id, m.model)),
