@@ -3881,7 +3881,8 @@ begin
         new.other_features, new.input_cost, new.output_cost, new.feature_cost, new.total_cost,
         _billing.own_metadata(new.metadata)) is distinct from (mirrored.calls,
         mirrored.input_tokens, mirrored.output_tokens, mirrored.web_searches,
-        mirrored.other_features, mirrored.input_cost, mirrored.output_cost, mirrored.feature_cost, mirrored.total_cost,
+        mirrored.other_features, mirrored.input_cost, mirrored.output_cost,
+        mirrored.feature_cost, mirrored.total_cost,
         mirrored.metadata) then
       wrong := format('it is not the mirror of row %s: each count with the opposite sign',
         named.id);
