@@ -102,7 +102,7 @@ function json(text: string): unknown {
   }
 }
 
-function bytesOf(part: string): Uint8Array<ArrayBuffer> | null {
+function bytesOf(part: string) {
   try {
     const text = atob(part.replace(/-/g, "+").replace(/_/g, "/"));
     return Uint8Array.from(text, (character) => character.charCodeAt(0));
