@@ -79,7 +79,7 @@ export async function describeResult(tx: TransactionSql): Promise<string> {
     order by 1, 2, 3`;
   const steps = await tx`select count(*)::integer as steps from billing_adoption.steps`;
   return [
-    `Adopted: ${steps[0]?.steps} steps are done. New logs are counted within a minute.`,
+    `Adopted: ${steps[0]?.steps} steps are done. New logs are counted each minute.`,
     rows.length === 0
       ? "Everything could be taken."
       : `Not taken, or taken otherwise (select * from billing_adoption.not_taken): ${rows.length}`,

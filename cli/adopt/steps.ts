@@ -12,6 +12,8 @@ export interface Step {
 
 /** Blocks of the earlier log that are copied at once: some 20,000 rows. */
 const BLOCKS_AT_ONCE = 500;
+/** Logs that are counted at once. */
+const ROWS_AT_ONCE = 200_000;
 
 /** Everything that adoption does after the look, in its order. */
 export function adoptionSteps(migrations: readonly Migration[]): Step[] {
@@ -24,6 +26,7 @@ export function adoptionSteps(migrations: readonly Migration[]): Step[] {
     { name: "numbers", run: (sql) => call(sql, "take_numbers") },
     { name: "stripe customers", run: (sql) => call(sql, "take_stripe_customers") },
     { name: "logs", before: copySome, run: rowsCopied },
+    { name: "counted", before: countSome, run: () => Promise.resolve("all logs are counted") },
     { name: "migrations noted", run: (sql) => noteMigrations(sql, migrations) },
     { name: "jobs", run: startJobs },
   ];
@@ -55,6 +58,12 @@ async function call(sql: TransactionSql, name: string): Promise<string> {
 async function copySome(sql: TransactionSql): Promise<boolean> {
   const [row] = await sql`select billing_adoption.copy_logs(${BLOCKS_AT_ONCE}) as is_more`;
   return row?.is_more === true;
+}
+
+/** As the job does, which may count at the same time. */
+async function countSome(sql: TransactionSql): Promise<boolean> {
+  const [row] = await sql`select _billing.rollup_step(${ROWS_AT_ONCE}) as logs`;
+  return Number(row?.logs) > 0;
 }
 
 async function rowsCopied(sql: TransactionSql): Promise<string> {

@@ -50,8 +50,9 @@ declare
   found jsonb;
 begin
   begin
+    perform _billing.rollup_if_free();
     update public.clients c set started_on = items_here.month
-    where c.started_on > items_here.month
+    where c.started_on > items_here.month and c.status = 'active'
       and c.id in (select k.client_id from billing_adoption.clients k);
     select jsonb_agg(to_jsonb(r)) into found from (
       select l.client_id, case when l.kind = 'usage'
