@@ -59,15 +59,21 @@ export async function apply(options: AdoptOptions, ports: AdoptPorts): Promise<v
   await inTransaction(sql, async (tx) => {
     await install(tx);
     await makePlan(tx, options);
-    const [wrong] = await tx`select old_id, problem from billing_adoption.read_clients()
-      where problem like 'its cut-over day %' limit 1`;
-    if (wrong !== undefined) {
-      throw new AdoptionRefused(`client ${wrong.old_id}: ${wrong.problem}`);
-    }
+    await refuseDays(tx);
     return true;
   });
   await runSteps(sql, adoptionSteps(migrations), out, ports.beforeCommit);
   out(await begin(sql, (tx) => describeResult(tx)));
+}
+
+/** A cut-over day that would bill a month again, or is of a client that there is not. */
+async function refuseDays(tx: TransactionSql): Promise<void> {
+  const [wrong] = await tx`select old_id, problem from billing_adoption.read_clients()
+      where problem like 'its cut-over day %'
+    union all select o.old_id, 'no earlier client has this id' from billing_adoption.cut_overs o
+    where not exists (select from billing_adoption.read_clients() c where c.old_id = o.old_id)
+    limit 1`;
+  if (wrong !== undefined) throw new AdoptionRefused(`client ${wrong.old_id}: ${wrong.problem}`);
 }
 
 function refuseWhere({ state, obstacles }: Found): void {

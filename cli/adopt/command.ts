@@ -64,10 +64,11 @@ export function optionsOf(
   const cutOvers: Record<string, string> = {};
   let cutOver: string | null = null;
   for (const value of given.cutOver ?? []) {
-    const [day = "", client] = value.split("=").reverse();
+    const at = value.lastIndexOf("=");
+    const day = value.slice(at + 1);
     if (!DAY.test(day)) throw new Error(`--cut-over ${value} is no day (YYYY-MM-DD)`);
-    if (client === undefined) cutOver = day;
-    else cutOvers[client] = day;
+    if (at === -1) cutOver = day;
+    else cutOvers[value.slice(0, at)] = day;
   }
   const mode = given.stripeMode ?? (env.STRIPE_API_KEY?.startsWith("sk_test_") ? "test" : "live");
   if (mode !== "live" && mode !== "test") throw new Error(`--stripe-mode is live or test`);

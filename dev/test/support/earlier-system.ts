@@ -5,6 +5,7 @@ import type { Sql } from "postgres";
  * of its billing. Months July to October 2026; September is the last that it has invoiced.
  */
 export async function buildEarlierSystem(sql: Sql, logs: number): Promise<void> {
+  await sql`set statement_timeout = 0`;
   await sql.unsafe(SHAPE).simple();
   await sql.unsafe(ROWS).simple();
   await sql`
