@@ -76,7 +76,8 @@ comment on table billing_adoption.copied is 'How far the earlier log has been co
 create table if not exists billing_adoption.returned (
   log_id uuid primary key
 );
-comment on table billing_adoption.returned is 'Logs that the way back has put into the earlier log.';
+comment on table billing_adoption.returned is
+  'Logs that the way back has put into the earlier log.';
 
 create table if not exists billing_adoption.jobs_before (
   name text primary key

@@ -123,4 +123,5 @@ begin
   drop table pg_temp.terms;
   return format('terms of %s clients, %s prices', configs, taken);
 end $$;
-comment on function billing_adoption.take_terms is 'Makes the earlier terms config and prices here.';
+comment on function billing_adoption.take_terms is
+  'Makes the earlier terms config and prices here.';

@@ -16,7 +16,8 @@ begin
   return case when issued > 0 then format(
     '%s invoices have been issued here: their numbers and amounts are with clients', issued) end;
 end $$;
-comment on function billing_adoption.why_no_way_back is 'Why there is no way back; null where there is.';
+comment on function billing_adoption.why_no_way_back is
+  'Why there is no way back; null where there is.';
 
 create or replace function billing_adoption.stop_jobs()
 returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -30,10 +31,11 @@ begin
   end if;
   return format('%s jobs stopped', stopped);
 end $$;
-comment on function billing_adoption.stop_jobs is 'Stops the jobs that the migrations have scheduled.';
+comment on function billing_adoption.stop_jobs is
+  'Stops the jobs that the migrations have scheduled.';
 
--- Rows that agents have logged here since, into the earlier log: those stored from a transaction on.
--- What was copied from it is there. Corrections are an operator's act here and stay out.
+-- Rows that agents have logged here since, into the earlier log: those stored from a transaction
+-- on. What was copied from it is there. Corrections are an operator's act here and stay out.
 create or replace function billing_adoption.return_logs(since xid8)
 returns bigint language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
