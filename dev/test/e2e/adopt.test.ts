@@ -7,8 +7,10 @@ import { readMigrations } from "../../../cli/adopt/migrations.ts";
 import type { BeforeCommit } from "../../../cli/adopt/steps.ts";
 import { surviveLostConnections } from "../../platform/client-errors.ts";
 import { startGuard } from "../../platform/guard.ts";
+import { applyMigrations } from "../../platform/migrations.ts";
 import { repositoryRoot } from "../../platform/repository.ts";
 import { type RunningPostgres, startPostgres } from "../../platform/postgres.ts";
+import { describeSchema, readSchema, schemaDifferences } from "../../tools/schema/dump.ts";
 import { buildEarlierSystem, startAgent } from "../support/earlier-system.ts";
 import { platform } from "../support/platform-env.ts";
 
@@ -325,7 +327,7 @@ Deno.test("adoption that is killed at every step goes on, and the way back resto
   }));
 
 Deno.test("ids that are no UUIDs, times without zone and columns of other types are taken, and go back", () =>
-  withServer(async ({ sql, adopt }) => {
+  withServer(async ({ sql, adopt, databaseUrl }) => {
     await sql.unsafe(`
       create table public.agent_usage_logs (id bigserial primary key, agent varchar(50),
         model text, input_tokens integer, output_tokens integer, web_searches smallint,
@@ -347,6 +349,14 @@ Deno.test("ids that are no UUIDs, times without zone and columns of other types 
     const before = await picture(sql);
     const options = { ...PLAIN, cutOvers: { "1": "2026-10-01", "2": "2026-11-01" } };
     const said = await adopt("apply", undefined, options);
+    // What came in piece by piece is what a fresh build is, and the CLI finds nothing to do.
+    const fresh = [...(await readSchema()).values()].join("\n");
+    const sameVersion = platform.engine === "embedded";
+    deepStrictEqual(
+      schemaDifferences(fresh, await describeSchema(databaseUrl), { sameVersion }),
+      [],
+    );
+    await applyMigrations(databaseUrl);
     match(said, /agent_usage_logs +\S+ +it has no model/);
     match(said, /rates_web_search is x, no amount/);
     match(said, /rates_claude_opus_input is taken in USD per 1,000,000 tokens/);
