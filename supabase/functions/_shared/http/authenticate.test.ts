@@ -1,5 +1,6 @@
 import { deepStrictEqual } from "node:assert/strict";
-import { createHmac, generateKeyPairSync, sign } from "node:crypto";
+import { Buffer } from "node:buffer";
+import { createHmac } from "node:crypto";
 import { env } from "node:process";
 import { authenticate } from "./authenticate.ts";
 
@@ -17,15 +18,21 @@ function hs256(claims: unknown, secret = SECRET, header: object = { alg: "HS256"
   return `${content}.${createHmac("sha256", secret).update(content).digest("base64url")}`;
 }
 
-const pair = generateKeyPairSync("ec", { namedCurve: "P-256" });
-function es256(claims: unknown) {
+const pair = await crypto.subtle.generateKey({ name: "ECDSA", namedCurve: "P-256" }, true, [
+  "sign",
+  "verify",
+]);
+async function es256(claims: unknown) {
   const content = `${base64url({ alg: "ES256", typ: "JWT", kid: "one" })}.${base64url(claims)}`;
-  const signature = sign("sha256", new TextEncoder().encode(content), {
-    key: pair.privateKey,
-    dsaEncoding: "ieee-p1363",
-  });
-  return `${content}.${signature.toString("base64url")}`;
+  const signature = await crypto.subtle.sign(
+    { name: "ECDSA", hash: "SHA-256" },
+    pair.privateKey,
+    new TextEncoder().encode(content),
+  );
+  return `${content}.${Buffer.from(signature).toString("base64url")}`;
 }
+const { kty, crv, x, y } = await crypto.subtle.exportKey("jwk", pair.publicKey);
+const jwk = { kty, crv, x, y, alg: "ES256", kid: "one", use: "sig" };
 
 /** Who is taken for the caller, under these variables. */
 async function caller(variables: Record<string, string>, headers: Record<string, string>) {
@@ -67,12 +74,11 @@ Deno.test("self-hosted: keys that are tokens of the secret are keys, as for the 
 });
 
 Deno.test("self-hosted: tokens of an asymmetric key are taken by SUPABASE_JWKS", async () => {
-  const jwk = { ...pair.publicKey.export({ format: "jwk" }), alg: "ES256", kid: "one", use: "sig" };
   const variables = { ...selfHosted, SUPABASE_JWKS: JSON.stringify({ keys: [jwk] }) };
   deepStrictEqual([
-    await caller(variables, { apikey: es256(service) }),
-    await caller(variables, bearer(es256(service))),
-    await caller(variables, bearer(es256(user))),
+    await caller(variables, { apikey: await es256(service) }),
+    await caller(variables, bearer(await es256(service))),
+    await caller(variables, bearer(await es256(user))),
     await caller(variables, bearer(hs256(user))),
   ], ["service key:default", "service key:default", `member ${USER}`, `member ${USER}`]);
 });
@@ -104,11 +110,10 @@ Deno.test("self-hosted: forged, expired and early tokens and other roles and alg
 });
 
 Deno.test("hosted: a signed token of role service_role is no key", async () => {
-  const jwk = { ...pair.publicKey.export({ format: "jwk" }), alg: "ES256", kid: "one", use: "sig" };
   const hosted = { SUPABASE_JWKS: JSON.stringify({ keys: [jwk] }) };
   deepStrictEqual([
-    await caller(hosted, bearer(es256(service))),
+    await caller(hosted, bearer(await es256(service))),
     await caller(hosted, bearer(hs256(service))),
-    await caller(hosted, bearer(es256(user))),
+    await caller(hosted, bearer(await es256(user))),
   ], ["refused", "refused", `member ${USER}`]);
 });
