@@ -50,6 +50,7 @@ export async function dryRun(options: AdoptOptions, ports: AdoptPorts): Promise<
 /** Adopts the database, or goes on where an earlier call has stopped. */
 export async function apply(options: AdoptOptions, ports: AdoptPorts): Promise<void> {
   const { sql, migrations, out } = ports;
+  await claim(sql);
   const found = await begin(sql, (tx) => look(tx, migrations, options.moveOtherLog));
   if (found.state === "adopted") {
     out("This database is adopted already: there is nothing to do.");
@@ -76,6 +77,17 @@ async function refuseDays(tx: TransactionSql): Promise<void> {
   if (wrong !== undefined) throw new AdoptionRefused(`client ${wrong.old_id}: ${wrong.problem}`);
 }
 
+/** One at a time, until the session ends; one that was killed may need a moment to be gone. */
+async function claim(sql: Sql): Promise<void> {
+  for (let tries = 0; tries < 10; tries++) {
+    const [row] = await sql`
+      select pg_try_advisory_lock(hashtextextended('billing_adoption', 0)) as is_free`;
+    if (row?.is_free === true) return;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+  throw new AdoptionRefused("another adoption is at work in this database");
+}
+
 function refuseWhere({ state, obstacles }: Found): void {
   if (state === "ours") {
     throw new AdoptionRefused(
@@ -93,6 +105,7 @@ export async function undo(ports: AdoptPorts): Promise<void> {
     out("This database was not adopted: there is nothing to undo.");
     return;
   }
+  await claim(sql);
   const since = await inTransaction(sql, async (tx) => {
     await install(tx);
     const [refusal] = await tx`select billing_adoption.why_no_way_back() as why`;

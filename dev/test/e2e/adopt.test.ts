@@ -421,6 +421,10 @@ Deno.test("what stands in the way is said, and nothing is done: names, other log
       /client akme: no earlier client has this id/,
     );
     strictEqual((await sql`select to_regnamespace('billing_adoption') as there`)[0]?.there, null);
+    const key = sql`hashtextextended('billing_adoption', 0)`;
+    await sql`select pg_advisory_lock(${key})`;
+    await rejects(adopt("apply", undefined, options), /another adoption is at work/);
+    await sql`select pg_advisory_unlock(${key})`;
     const said = await adopt("apply", undefined, { ...options, cutOver: null });
     match(said, /1 numbers are of another form than INV-2026-000001, such as 2026\/09-A/);
     strictEqual((await sql`select agent_name from billing_before.agent_operation_logs`).length, 1);
