@@ -10,11 +10,13 @@ import {
 import { health, listQuarantine, reconcile, runMonth } from "../shared/api/operations.ts";
 import { explainPrice, listPrices } from "../shared/api/terms.ts";
 import { agentKeyCommands } from "./agent-key-commands.ts";
+import { compareCommand } from "./adopt/compare.ts";
 import { auditCommands, personalDataCommands } from "./audit-commands.ts";
 import type { BillingPorts } from "./billing-ports.ts";
 import { clientId } from "./client-id.ts";
 import { CommandFailed } from "./command-line.ts";
 import { allPages, dataOf } from "./connection.ts";
+import { initCommand } from "./init-command.ts";
 import { money } from "./money.ts";
 import { show } from "./show.ts";
 import { showDocument } from "./show-document.ts";
@@ -31,6 +33,8 @@ export function billingCommand(ports: BillingPorts): Command {
   auditCommands(program, ports);
   personalDataCommands(program, ports);
   agentKeyCommands(program, ports);
+  if (ports.init !== undefined) initCommand(program, { ...ports, ...ports.init });
+  compareCommand(program, { terminal: ports.terminal, databaseUrl: ports.databaseUrl });
   return program;
 }
 

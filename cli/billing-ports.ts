@@ -1,5 +1,6 @@
 import type { BillingClient } from "../shared/client/billing-client.ts";
 import type { SignToken } from "./agent-token.ts";
+import type { InitPorts } from "./init-command.ts";
 import type { Terminal } from "./command-line.ts";
 import type { Progress } from "./terminal/progress.ts";
 
@@ -9,4 +10,8 @@ export interface BillingPorts {
   readonly terminal: Terminal;
   readonly progress: Progress;
   readonly signToken: SignToken;
+  /** For `init`, which asks questions and writes the settings. */
+  readonly init?: Pick<InitPorts, "ask" | "saveSeller" | "today">;
+  /** The database, for what the API does not offer. */
+  readonly databaseUrl?: string | undefined;
 }

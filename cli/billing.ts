@@ -2,7 +2,8 @@ import { progressTo } from "./terminal/progress.ts";
 import { billingCommand } from "./billing-command.ts";
 import { tokenSigner } from "./agent-token.ts";
 import { runCommandLine } from "./command-line.ts";
-import { connect } from "./connection.ts";
+import { connect, connectSupabase } from "./connection.ts";
+import { asker } from "./terminal/ask.ts";
 import { readRunning } from "../dev/platform/running.ts";
 
 // npm run billing -- --help
@@ -12,6 +13,16 @@ const terminal = { out: console.log, error: console.error };
 const command = billingCommand({
   connect: () => connect(Deno.env.toObject(), running),
   terminal,
+  init: {
+    ask: asker(),
+    today: () => new Date(),
+    saveSeller: async (seller) => {
+      const { error } = await connectSupabase(Deno.env.toObject(), running)
+        .from("billing_settings").update(seller).eq("id", true);
+      if (error !== null) throw new Error(error.message);
+    },
+  },
+  databaseUrl: Deno.env.get("SUPABASE_DB_URL") ?? running.SUPABASE_DB_URL,
   signToken: (key) => tokenSigner(Deno.env.toObject())(key),
   // On stderr: stdout holds the result alone, for pipes.
   progress: progressTo({

@@ -1,9 +1,10 @@
-import { createClient } from "@supabase/supabase-js";
+import { createClient, type SupabaseClient } from "@supabase/supabase-js";
 import {
   type BillingClient,
   billingClient,
   type CallResult,
 } from "../shared/client/billing-client.ts";
+import type { Database } from "../shared/database.types.ts";
 import type { Problem } from "../shared/errors.ts";
 import { platformKeys } from "../dev/platform/keys.ts";
 
@@ -18,11 +19,19 @@ export function connect(
   env: Readonly<Record<string, string | undefined>>,
   running: Readonly<Record<string, string | undefined>> = {},
 ): BillingClient {
+  return billingClient(connectSupabase(env, running));
+}
+
+/** The same installation, for what the Data API alone offers. */
+export function connectSupabase(
+  env: Readonly<Record<string, string | undefined>>,
+  running: Readonly<Record<string, string | undefined>> = {},
+): SupabaseClient<Database> {
   const url = env.SUPABASE_URL ?? running.SUPABASE_URL ?? LOCAL;
   const isLocal = ["127.0.0.1", "localhost"].includes(new URL(url).hostname);
   const key = env.SUPABASE_SECRET_KEY ?? (isLocal ? platformKeys.secret : undefined);
   if (key === undefined) throw new Error(`SUPABASE_SECRET_KEY is not set; ${url} needs one`);
-  return billingClient(createClient(url, key, { auth: { persistSession: false } }));
+  return createClient<Database>(url, key, { auth: { persistSession: false } });
 }
 
 /** Ends a command with a problem of the server. */

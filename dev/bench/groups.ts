@@ -1,3 +1,4 @@
+import { measureAdopt } from "./adopt.ts";
 import { startPlatform } from "../platform/platform.ts";
 import type { Platform } from "../platform/platform.ts";
 import { measureBigLog } from "./big-log.ts";
@@ -63,6 +64,11 @@ export const groups: readonly Group[] = [
     keys: ["big_log"],
     onlyNamed: true,
     measure: async (sizes, tell) => tell(await measureBigLog(sizes)),
+  },
+  {
+    keys: ["adopt"],
+    onlyNamed: true,
+    measure: async (_sizes, tell) => tell(await measureAdopt()),
   },
   {
     keys: FLOOD_KEYS,

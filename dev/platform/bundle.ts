@@ -1,5 +1,8 @@
-import { mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { copyFile, mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { arch, platform } from "node:os";
+import { dirname, join } from "node:path";
+import { z } from "zod";
 import { denoBinary } from "./deno-binary.ts";
 import { readConfig } from "./config.ts";
 import { repositoryRoot } from "./repository.ts";
@@ -32,7 +35,13 @@ export async function bundleFunctions(folder: string): Promise<Bundle[]> {
   return bundles;
 }
 
-async function bundle(entry: string, file: string): Promise<void> {
+/** Writes one function as one file, with the pinned bundler: nothing is fetched. */
+export async function bundle(
+  entry: string,
+  file: string,
+  env: Record<string, string> = {},
+): Promise<void> {
+  await placeBundler(env);
   const { success, stderr } = await new Deno.Command(denoBinary("current"), {
     args: [
       "bundle",
@@ -43,7 +52,38 @@ async function bundle(entry: string, file: string): Promise<void> {
       entry,
     ],
     cwd: repositoryRoot,
+    env,
     stdout: "null",
   }).output();
   if (!success) throw new Error(`bundling ${entry}: ${new TextDecoder().decode(stderr)}`);
+}
+
+const DenoInfo = z.object({ denoDir: z.string() });
+
+/**
+ * Puts esbuild where Deno looks for it before it downloads it: the same version, from the packages
+ * that the lock file pins.
+ */
+async function placeBundler(env: Record<string, string>): Promise<void> {
+  const info = await new Deno.Command(denoBinary("current"), {
+    args: ["info", "--json"],
+    cwd: repositoryRoot,
+    env,
+  }).output();
+  const { denoDir } = DenoInfo.parse(JSON.parse(new TextDecoder().decode(info.stdout)));
+  const require = createRequire(import.meta.url);
+  const { version } = z.object({ version: z.string() })
+    .parse(JSON.parse(await readFile(require.resolve("esbuild/package.json"), "utf8")));
+  const name = `${platform()}-${arch()}`;
+  const folder = join(denoDir, "dl", `esbuild-${version}-1`);
+  const place = join(folder, `esbuild-${name}${platform() === "win32" ? ".exe" : ""}`);
+  if (await stat(place).then(() => true, () => false)) return;
+  const own = createRequire(require.resolve("esbuild/package.json"))
+    .resolve(`@esbuild/${name}/package.json`);
+  const binary = platform() === "win32" ? "esbuild.exe" : join("bin", "esbuild");
+  await mkdir(folder, { recursive: true });
+  // Two may do this at once.
+  const whole = `${place}.${crypto.randomUUID()}`;
+  await copyFile(join(dirname(own), binary), whole);
+  await rename(whole, place);
 }

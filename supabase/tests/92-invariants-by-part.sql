@@ -1,7 +1,7 @@
 -- Each part of the books is asked by a check of its own, which sees what is wrong with that part
 -- and nothing else.
 begin;
-select plan(8);
+select plan(10);
 
 insert into public.clients (id, name, started_on) values
   ('00000000-0000-4000-8000-000000000092', 'Sound Ltd', '2026-05-01');
@@ -42,6 +42,11 @@ select is(pg_temp.seen($$update public.invoices set document = document || '{"nu
   '{"invoices: document_says_the_total"}', 'of invoices');
 select is(pg_temp.seen('update _billing.invoice_counters set last_number = last_number + 1'),
   '{"numbers: numbers_are_gapless"}', 'of numbers');
+select is(pg_temp.seen($$insert into _billing.invoice_counters
+    (series, year, last_number, earlier_numbers) values ('OLD', 2025, 45, 45)$$),
+  '{}', 'numbers that another system has given out are no gap');
+select is(pg_temp.seen('update _billing.invoice_counters set earlier_numbers = 1'),
+  '{"numbers: numbers_are_gapless"}', 'an invoice of ours has none of the earlier numbers');
 select is(pg_temp.seen('update public.credit_note_lines set amount_minor = amount_minor + 1'),
   '{"money: credit_note_is_sum_of_lines"}', 'of money');
 select is(pg_temp.seen($$insert into public.balance_entries (client_id, currency, amount_minor,

@@ -15,6 +15,7 @@ export async function checkSql(): Promise<SectionResult> {
     ...await listFiles("supabase/schemas", ".sql"),
     ...await listFiles("supabase/tests", ".sql"),
     ...await listFiles("dev", ".sql"),
+    ...await listFiles("cli", ".sql"),
   ];
   const result: SectionResult = { passed: 0, failed: 0, details: [] };
   for (const file of files) {

@@ -2,13 +2,27 @@ import { deepStrictEqual, match, ok } from "node:assert/strict";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { bundleFunctions } from "../../platform/bundle.ts";
+import { bundle, bundleFunctions } from "../../platform/bundle.ts";
 import { denoBinary } from "../../platform/deno-binary.ts";
 import { hostedEnv } from "../../platform/function-env.ts";
 import { serveFunctions } from "../../platform/functions.ts";
 import { startGuard } from "../../platform/guard.ts";
 import { repositoryRoot } from "../../platform/repository.ts";
 import { platform } from "../support/platform-env.ts";
+
+Deno.test("bundling downloads nothing: the bundler is one of the pinned packages", async () => {
+  const directory = await Deno.makeTempDir();
+  try {
+    const file = join(directory, "index.ts");
+    await bundle(join(repositoryRoot, "supabase/functions/stripe-webhook/index.ts"), file, {
+      DENO_DIR: join(directory, "deno"),
+      NPM_CONFIG_REGISTRY: "http://127.0.0.1:9",
+    });
+    ok((await Deno.stat(file)).size > 100_000);
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+});
 
 Deno.test("every function fits into one small file that needs no package and runs as hosted", async () => {
   const folder = join("out", `bundle-${crypto.randomUUID()}`);

@@ -4,10 +4,14 @@ create table _billing.invoice_counters (
   series text not null,
   year integer not null,
   last_number integer not null,
+  earlier_numbers integer not null default 0,
+  constraint invoice_counters_earlier_first check (earlier_numbers between 0 and last_number),
   primary key (series, year)
 );
 comment on table _billing.invoice_counters is
   'Last invoice number given out; its row lock makes numbers gapless under concurrency.';
+comment on column _billing.invoice_counters.earlier_numbers is
+  'The last number that another system has given out before this one; 0 where none has.';
 alter table _billing.invoice_counters enable row level security;
 revoke all on _billing.invoice_counters from public;
 

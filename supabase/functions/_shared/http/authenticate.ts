@@ -2,6 +2,7 @@ import { env } from "node:process";
 import { verifyCredentials } from "@supabase/server/core";
 import { z } from "zod";
 import type { Actor } from "../../../../shared/api/route.ts";
+import { isToken, selfHostedSecret, TokenClaims, verifySelfHosted } from "./self-hosted-token.ts";
 
 /** Who sent a request. `name` is what the audit trail shows: the user's id, or `key:<name>`. */
 export interface Caller {
@@ -30,12 +31,21 @@ const ANYBODY: Caller = { actor: "anon", name: "anon", claims: null };
 /**
  * Reads secret keys (named `default`, `cron`, `agent`) and users' tokens with the keys of the
  * environment. A request without credentials, or with the publishable key alone, is anybody's.
+ * Where a self-hosted Supabase gives functions its `JWT_SECRET`, keys are tokens of a role too.
  */
 export async function authenticate({ headers }: Request): Promise<Caller | null> {
   const authorization = headers.get("authorization");
   const apikey = headers.get("apikey");
   // The scheme's name may be written in any case (RFC 9110), which the SDK does not take.
-  const token = /^Bearer +(\S+)$/i.exec(authorization ?? "")?.[1] ?? null;
+  const bearer = /^Bearer +(\S+)$/i.exec(authorization ?? "")?.[1] ?? null;
+  const secret = selfHostedSecret();
+  // As for its Data API, the role is that of the bearer's token, else that of the key.
+  const asToken = bearer === null && secret !== undefined && apikey !== null && isToken(apikey);
+  const token = asToken ? apikey : bearer;
+  if (secret !== undefined && token !== null) {
+    const claims = await verifySelfHosted(token, secret);
+    if (claims !== null) return tokenCaller(claims);
+  }
   const { data, error } = await verifyCredentials({ token, apikey }, {
     auth: ["secret:*", "user", "publishable:*", "none"],
   });
@@ -44,6 +54,19 @@ export async function authenticate({ headers }: Request): Promise<Caller | null>
   if (data.authMode === "user") return userCaller(data.jwtClaims);
   if (data.authMode === "publishable") return ANYBODY;
   return authorization !== null || apikey !== null ? null : ANYBODY;
+}
+
+/** Of a self-hosted Supabase: a key, which is a token of a role, or a user's token. */
+function tokenCaller(given: unknown): Caller | null {
+  const { data: claims } = TokenClaims.safeParse(given);
+  switch (claims?.role) {
+    case "service_role":
+      return keyCaller("default");
+    case "anon":
+      return ANYBODY;
+    default:
+      return userCaller(given);
+  }
 }
 
 function keyCaller(name: string): Caller | null {

@@ -51,7 +51,8 @@ $$;
 comment on function _billing.check_invoices is
   'Invoices that contradict their lines, documents, periods, deliveries or what was recorded.';
 
--- Numbers of a series and year run from 1 to the counter, each once.
+-- Numbers of a series and year run from 1, or from the last one of an earlier system, to the
+-- counter, each once.
 create function _billing.check_numbers()
 returns table (invariant text, subject text, detail text)
 language sql stable set search_path = pg_catalog, pg_temp as $$
@@ -62,11 +63,12 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
     where i.number is not null
   )
   select 'numbers_are_gapless', format('%s-%s', c.series, c.year),
-    format('%s given, the counter says %s', count(g.number), c.last_number)
+    format('%s given, the counter says %s', count(g.number), c.last_number - c.earlier_numbers)
   from _billing.invoice_counters c left join given g using (series, year)
-  group by c.series, c.year, c.last_number
-  having count(g.number) <> c.last_number or count(distinct g.number) <> c.last_number
-    or max(g.number) <> c.last_number
+  group by c.series, c.year, c.last_number, c.earlier_numbers
+  having count(g.number) <> c.last_number - c.earlier_numbers
+    or count(distinct g.number) <> c.last_number - c.earlier_numbers
+    or max(g.number) <> c.last_number or min(g.number) <= c.earlier_numbers
   union all
   select 'numbers_are_counted', g.series || '-' || g.year, 'no counter'
   from given g
