@@ -4028,6 +4028,293 @@ insert into public.billing_config (currency, minimum_minor, taxes, payment_terms
 values ('USD', 5000, '[]', 30, 'model', 0, '{archive,stripe,email,hermes}')
 on conflict do nothing;
 
+-- 30_pricing/catalogue/list_prices.sql
+
+-- The catalogue: what providers charge by their price lists, in USD. Facts with their source, not
+-- terms: nothing is sold by them but under the price model cost_plus (ADR 36).
+
+-- What a source said when: rows only for what brought something new.
+create table public.price_syncs (
+  id bigint generated always as identity primary key,
+  source text not null
+    constraint price_syncs_source_known check (source in ('litellm', 'openrouter', 'models.dev')),
+  sha256 text not null constraint price_syncs_sha256_shape check (sha256 ~ '^[0-9a-f]{64}$'),
+  fetched_at timestamptz not null,
+  constraint price_syncs_once unique (source, sha256)
+);
+comment on table public.price_syncs is
+  'Sources of list prices: which, the hash of what they sent, and when it was fetched.';
+alter table public.price_syncs enable row level security;
+revoke all on public.price_syncs from anon, authenticated, service_role;
+grant select on public.price_syncs to authenticated, service_role;
+
+create policy "operators read price syncs" on public.price_syncs
+  for select to authenticated using ((select billing.is_operator()));
+
+create trigger refuse_change before update or delete or truncate on public.price_syncs
+  for each statement execute function _billing.refuse_change();
+
+-- Model ids exactly as a source has them. One provider each: a source names a model of another
+-- provider otherwise.
+create table public.listed_models (
+  id text primary key,
+  provider text not null,
+  mode text,
+  alias_of text,
+  deprecated_on date,
+  sync_id bigint not null references public.price_syncs (id)
+);
+comment on table public.listed_models is
+  'Models that have a list price, or whose source says that they have none.';
+comment on column public.listed_models.alias_of is
+  'The id whose prices the source gives it; its prices are rows of their own.';
+create index listed_models_sync_id on public.listed_models (sync_id);
+alter table public.listed_models enable row level security;
+revoke all on public.listed_models from anon, authenticated, service_role;
+grant select on public.listed_models to authenticated, service_role;
+
+create policy "operators read listed models" on public.listed_models
+  for select to authenticated using ((select billing.is_operator()));
+
+create table public.list_prices (
+  id bigint generated always as identity primary key,
+  provider text not null,
+  model text not null references public.listed_models (id),
+  metric text not null,
+  rate_class text not null default 'standard',
+  above_tokens bigint,
+  amount numeric not null,
+  effective_from date not null default '-infinity',
+  effective_until date not null default 'infinity',
+  sync_id bigint not null references public.price_syncs (id),
+  source_field text not null,
+  source_text text not null,
+  -- A source writes 0 for what it does not know: no price is no price.
+  constraint list_prices_above_zero check (amount > 0 and amount < 1e12),
+  constraint list_prices_rate_class_shape check (
+    rate_class ~ '^[a-z0-9_.]{1,40}(\+[a-z0-9_.]{1,40}){0,3}$'),
+  constraint list_prices_counting_known check (not billing.is_unmapped(metric)),
+  constraint list_prices_forward check (effective_from < effective_until),
+  constraint list_prices_one_at_a_time exclude using gist (
+    model with =, metric with =, rate_class with =,
+    daterange(effective_from, effective_until) with &&)
+);
+comment on table public.list_prices is
+  'What a provider charges for a unit of a metric of a model at a rate class, from a day on.
+   Append-only: a price ends where another begins.';
+comment on column public.list_prices.amount is 'USD for one unit, exact.';
+comment on column public.list_prices.above_tokens is
+  'Input tokens of a call beyond which the rate class holds, where the source says it.';
+comment on column public.list_prices.effective_from is
+  'First client-local day. The first price of a model holds for all days before, too.';
+comment on column public.list_prices.source_text is 'The number as the source writes it.';
+create index list_prices_sync_id on public.list_prices (sync_id);
+alter table public.list_prices enable row level security;
+revoke all on public.list_prices from anon, authenticated, service_role;
+grant select on public.list_prices to authenticated, service_role;
+
+create policy "operators read list prices" on public.list_prices
+  for select to authenticated using ((select billing.is_operator()));
+
+-- All that may change is when a price ends, and that only to make it end.
+create function _billing.guard_list_price() returns trigger
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  if tg_op = 'UPDATE' and old.effective_until = 'infinity'
+    and to_jsonb(old) - 'effective_until' = to_jsonb(new) - 'effective_until' then
+    return new;
+  end if;
+  perform billing.raise_error('append_only',
+    format('list_prices is append-only: %s refused', lower(tg_op)),
+    'accept a proposal: a new price begins where the old one ends');
+  return null;
+end $$;
+
+create trigger guard_list_price before update or delete on public.list_prices
+  for each row execute function _billing.guard_list_price();
+create trigger refuse_truncate before truncate on public.list_prices
+  for each statement execute function _billing.refuse_change();
+create constraint trigger count_terms_change after insert or update on public.list_prices
+  deferrable initially deferred for each row execute function _billing.count_terms_change();
+
+-- 30_pricing/catalogue/price_proposals.sql
+
+-- What somebody has to decide about list prices.
+create table public.price_proposals (
+  id bigint generated always as identity primary key,
+  kind text not null
+    constraint price_proposals_kind_known check (
+      kind in ('changed_price', 'disagreement', 'new_model', 'deprecation')),
+  model text not null,
+  metric text,
+  rate_class text,
+  above_tokens bigint,
+  old_amount numeric,
+  new_amount numeric,
+  source_field text,
+  source_text text,
+  sync_id bigint references public.price_syncs (id),
+  message text not null,
+  effects jsonb not null default '[]',
+  state text not null default 'open'
+    constraint price_proposals_state_known check (
+      state in ('open', 'accepted', 'refused', 'superseded')),
+  created_at timestamptz not null default now(),
+  decided_at timestamptz,
+  decided_by text,
+  reason text,
+  constraint price_proposals_decided_whole check (case state
+    when 'open' then num_nonnulls(decided_at, decided_by, reason) = 0
+    when 'superseded' then decided_at is not null
+    else num_nulls(decided_at, decided_by, reason) = 0 end)
+);
+comment on table public.price_proposals is
+  'Changes of list prices and new models, until somebody accepts or refuses them. What has been
+   refused is not proposed again.';
+comment on column public.price_proposals.old_amount is
+  'The list price in force, USD for one unit; null: none.';
+comment on column public.price_proposals.effects is
+  '[{client_id, currency, minor}]: what open periods would come to more, by rating them both ways.';
+create unique index price_proposals_open on public.price_proposals (
+  kind, model, coalesce(metric, ''), coalesce(rate_class, '')) where state = 'open';
+create index price_proposals_sync_id on public.price_proposals (sync_id);
+alter table public.price_proposals enable row level security;
+revoke all on public.price_proposals from anon, authenticated, service_role;
+grant select on public.price_proposals to authenticated, service_role;
+
+create policy "operators read price proposals" on public.price_proposals
+  for select to authenticated using ((select billing.is_operator()));
+
+create trigger refuse_truncate before truncate on public.price_proposals
+  for each statement execute function _billing.refuse_change();
+
+-- 30_pricing/catalogue/sync.sql
+
+-- A source's prices, compared with the catalogue: only differences are written.
+
+create type _billing.given_price as (model text, metric text, rate_class text, above_tokens bigint,
+  amount numeric, source_field text, source_text text);
+
+-- The prices of models as billing.sync_list_prices takes them. Amounts come as text, so that no
+-- float is between the source and here.
+create function _billing.given_prices(models jsonb)
+returns setof _billing.given_price language sql immutable
+set search_path = pg_catalog, pg_temp as $$
+  select m ->> 'id', p ->> 'metric', p ->> 'rate_class', (p ->> 'above_tokens')::bigint,
+    (p ->> 'amount')::numeric, p ->> 'field', p ->> 'written'
+  from jsonb_array_elements(models) m cross join lateral jsonb_array_elements(m -> 'prices') p;
+$$;
+comment on function _billing.given_prices is 'List prices of models in JSON.';
+
+-- Prices of known models that are not those in force, and have not been refused.
+create function _billing.differing_prices(given _billing.given_price[], source text)
+returns table (price _billing.given_price, old_amount numeric, kind text, message text)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select g, l.amount, case when s.source <> differing_prices.source then 'disagreement'
+      else 'changed_price' end,
+    format('%s: %s of %s (%s) is %s USD%s', differing_prices.source, g.metric, g.model,
+      g.rate_class, trim_scale(g.amount), coalesce(format(', in the catalogue %s USD by %s',
+      trim_scale(l.amount), s.source), ', not in the catalogue so far'))
+  from unnest(given) g
+  join public.listed_models m on m.id = g.model
+  left join public.list_prices l on l.model = g.model and l.metric = g.metric
+    and l.rate_class = g.rate_class and l.effective_until = 'infinity'
+  left join public.price_syncs s on s.id = l.sync_id
+  where l.amount is distinct from g.amount and not exists (
+    select from public.price_proposals p
+    where p.model = g.model and p.metric = g.metric and p.rate_class = g.rate_class
+      and p.new_amount = g.amount and p.state in ('open', 'refused'));
+$$;
+comment on function _billing.differing_prices is
+  'Given prices of known models that are neither in force nor decided on.';
+
+-- Makes proposals of what differs. What a source says now replaces what it said before, also where
+-- it is again what is in force.
+create function _billing.supersede_proposals(given _billing.given_price[], source text)
+returns void language sql set search_path = pg_catalog, pg_temp as $$
+  update public.price_proposals p set state = 'superseded', decided_at = billing.as_of()
+  from unnest(given) g
+  where p.state = 'open' and p.model = g.model and p.metric = g.metric
+    and p.rate_class = g.rate_class and p.new_amount <> g.amount
+    and p.sync_id in (
+      select s.id from public.price_syncs s where s.source = supersede_proposals.source);
+$$;
+comment on function _billing.supersede_proposals is
+  'Ends open proposals of a source that says something else now.';
+
+create function _billing.propose_prices(given _billing.given_price[], source text, sync bigint)
+returns integer language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  proposed integer;
+begin
+  insert into public.price_proposals (kind, model, metric, rate_class, above_tokens, old_amount,
+    new_amount, source_field, source_text, sync_id, message)
+  select d.kind, (d.price).model, (d.price).metric, (d.price).rate_class, (d.price).above_tokens,
+    d.old_amount, (d.price).amount, (d.price).source_field, (d.price).source_text, sync, d.message
+  from _billing.differing_prices(given, source) d
+  on conflict do nothing;
+  get diagnostics proposed = row_count;
+  return proposed;
+end $$;
+comment on function _billing.propose_prices is
+  'Makes a proposal of each given price that differs; returns how many.';
+
+-- Takes some models of a source that has `total` of them. Unknown models get their prices at once:
+-- nobody has been billed by another. What differs from a price in force becomes a proposal, and
+-- what a source leaves out stays.
+create function billing.sync_list_prices(source text, sha256 text, fetched_at timestamptz,
+  total integer, models jsonb)
+returns table (new_models integer, new_prices integer, proposals integer)
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+-- Definer: nobody writes the catalogue but these functions.
+#variable_conflict use_column
+declare
+  known constant integer := (select count(*) from public.listed_models m
+    join public.price_syncs s on s.id = m.sync_id where s.source = sync_list_prices.source);
+  given constant _billing.given_price[] := array(select g from _billing.given_prices(models) g);
+  fresh text[];
+  sync bigint;
+begin
+  perform billing.require_second_factor();
+  if total < known * 0.8 then
+    perform billing.raise_error('invalid_argument', format(
+      '%s has %s models, and %s were known: it looks cut off', source, total, known),
+      'fetch it again; nothing was changed');
+  end if;
+  lock table public.listed_models in share row exclusive mode;
+  fresh := array(select m ->> 'id' from jsonb_array_elements(models) m
+    where m ->> 'id' not in (select l.id from public.listed_models l));
+  new_models := cardinality(fresh);
+  new_prices := 0;
+  proposals := 0;
+  perform _billing.supersede_proposals(given, source);
+  if fresh <> '{}' or exists (select from _billing.differing_prices(given, source)) then
+    insert into public.price_syncs as s (source, sha256, fetched_at)
+    values (source, sha256, fetched_at) on conflict on constraint price_syncs_once do nothing;
+    sync := (select s.id from public.price_syncs s
+      where s.source = sync_list_prices.source and s.sha256 = sync_list_prices.sha256);
+    proposals := _billing.propose_prices(given, source, sync);
+    insert into public.listed_models (id, provider, mode, alias_of, deprecated_on, sync_id)
+    select m ->> 'id', m ->> 'provider', m ->> 'mode', m ->> 'alias_of',
+      (m ->> 'deprecated_on')::date, sync
+    from jsonb_array_elements(models) m where m ->> 'id' = any (fresh);
+    insert into public.list_prices (provider, model, metric, rate_class, above_tokens, amount,
+      sync_id, source_field, source_text)
+    select m.provider, g.model, g.metric, g.rate_class, g.above_tokens, g.amount, sync,
+      g.source_field, g.source_text
+    from unnest(given) g join public.listed_models m on m.id = g.model
+    where g.model = any (fresh);
+    get diagnostics new_prices = row_count;
+  end if;
+  return next;
+end $$;
+comment on function billing.sync_list_prices is
+  'Compares models of a source ([{id, provider, mode, alias_of, deprecated_on, prices: [{metric,
+   rate_class, above_tokens, amount, field, written}]}]) with the catalogue: new models are added,
+   other prices proposed. `total`: models of the whole source.';
+grant execute on function billing.sync_list_prices(text, text, timestamptz, integer, jsonb)
+  to service_role;
+
 -- 30_pricing/models/per_unit.sql
 
 -- unit_amount for each per_units units.
