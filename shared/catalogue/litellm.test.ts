@@ -97,9 +97,10 @@ test("an alias has the prices of its target", () => {
   const { models } = parseLitellm(
     `{"a": {"alias_of": "b"}, "b": {"litellm_provider": "p", "input_cost_per_token": 1e-6}}`,
   );
-  assert.deepEqual(models.map(({ id, provider, aliasOf, prices }) =>
-    [id, provider, aliasOf, prices[0]?.amount]
-  ), [["a", "p", "b", "0.000001"], ["b", "p", null, "0.000001"]]);
+  assert.deepEqual(
+    models.map(({ id, provider, aliasOf, prices }) => [id, provider, aliasOf, prices[0]?.amount]),
+    [["a", "p", "b", "0.000001"], ["b", "p", null, "0.000001"]],
+  );
 });
 
 test("fields that contradict each other, or are unknown, are told and never guessed", () => {
@@ -107,7 +108,10 @@ test("fields that contradict each other, or are unknown, are told and never gues
     `{"m": {"cache_read_input_token_cost": 1e-7, "input_cost_per_token_cache_hit": 2e-7,
       "input_cost_per_smell": 1}}`,
   ).models;
-  assert.deepEqual(model?.inexpressible, ["input_cost_per_smell", "input_cost_per_token_cache_hit"]);
+  assert.deepEqual(model?.inexpressible, [
+    "input_cost_per_smell",
+    "input_cost_per_token_cache_hit",
+  ]);
   assert.deepEqual(model?.prices.map(({ amount }) => amount), ["0.0000001"]);
 });
 

@@ -7,7 +7,12 @@ import {
   parseExactJson,
   textOf,
 } from "./exact-json.ts";
-import { type Catalogue, type ListedModel, type ListPrice, SourceUnreadable } from "./list-price.ts";
+import {
+  type Catalogue,
+  type ListedModel,
+  type ListPrice,
+  SourceUnreadable,
+} from "./list-price.ts";
 import { isPriceField, type PriceField, priceField } from "./litellm-fields.ts";
 
 type Entry = { readonly [name: string]: ExactJson };
@@ -132,7 +137,9 @@ function readTiers(tiers: readonly ExactJson[]): readonly Stated[] | undefined {
       const found = inner(name, `tiered_pricing[${index}]`, value, { variant: results });
       if (found === undefined) return undefined;
       const isFirst = !isAboveZero(from);
-      stated.push(results !== undefined || isFirst ? found : { ...found, above: plainDecimal(from) });
+      stated.push(
+        results !== undefined || isFirst ? found : { ...found, above: plainDecimal(from) },
+      );
     }
   }
   return stated;

@@ -19,7 +19,9 @@ export function priceFieldsOnly(map: string): string {
 function written(value: ExactJson): string {
   if (value instanceof JsonNumber) return value.text;
   if (isObject(value)) {
-    const members = Object.entries(value).map(([name, of]) => `${JSON.stringify(name)}:${written(of)}`);
+    const members = Object.entries(value).map(([name, of]) =>
+      `${JSON.stringify(name)}:${written(of)}`
+    );
     return `{${members.join(",")}}`;
   }
   return Array.isArray(value) ? `[${value.map(written).join(",")}]` : JSON.stringify(value);

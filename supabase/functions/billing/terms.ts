@@ -152,7 +152,8 @@ function priceItem(sql: Session["sql"]) {
     'pricing_model', p.pricing_model, 'unit_amount', trim_scale(p.unit_amount)::text,
     'per_units', trim_scale(p.per_units)::text, 'tiers', p.tiers,
     'free_units', trim_scale(p.free_units)::text,
-    'batch_multiplier', trim_scale(p.batch_multiplier)::text, ${range(sql, "p")})`;
+    'batch_multiplier', trim_scale(p.batch_multiplier)::text,
+    'markup_percent', trim_scale(p.markup_percent)::text, ${range(sql, "p")})`;
 }
 
 /** The range of days of a row, open ends as null. */

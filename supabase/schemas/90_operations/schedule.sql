@@ -26,7 +26,8 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
     ('billing-overdue', '15 9 * * *', 'select billing.queue_reminders()',
       'Queues reminders before, on and after the due day'),
     ('billing-alerts', '25 * * * *',
-      $c$set statement_timeout = '15min'; select billing.queue_usage_alerts()$c$,
+      $c$set statement_timeout = '15min'; select billing.propose_models();
+        select billing.queue_usage_alerts()$c$,
       'Tells of budgets, jumps, unpriced and unowned usage'),
     ('billing-quarantine', '9,24,39,54 * * * *',
       $c$set statement_timeout = '15min'; select billing.count_quarantine()$c$,

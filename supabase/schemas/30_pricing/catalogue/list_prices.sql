@@ -76,6 +76,7 @@ comment on column public.list_prices.above_tokens is
 comment on column public.list_prices.effective_from is
   'First client-local day. The first price of a model holds for all days before, too.';
 comment on column public.list_prices.source_text is 'The number as the source writes it.';
+create index list_prices_lookup on public.list_prices (model, metric, rate_class);
 create index list_prices_sync_id on public.list_prices (sync_id);
 alter table public.list_prices enable row level security;
 revoke all on public.list_prices from anon, authenticated, service_role;
