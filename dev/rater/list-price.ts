@@ -9,8 +9,8 @@ export interface Listed {
 }
 
 /**
- * Looks up provider list prices. A class without a price has that of the class without its first
- * part, at last the standard one; reasoning is output where it has no price of its own.
+ * Looks up provider list prices. A class without a price has that of the last of its parts that has
+ * one, else the standard one; reasoning is output where it has no price of its own.
  */
 export function listPrices(
   world: World,
@@ -34,8 +34,7 @@ export function listPrices(
 }
 
 function classesFor(rateClass: string): string[] {
-  const parts = rateClass.split("+");
-  return [...parts.map((_, dropped) => parts.slice(dropped).join("+")), "standard"];
+  return [rateClass, ...rateClass.split("+").reverse(), "standard"];
 }
 
 /** What per_units units cost under cost_plus: the list price with the markup, and the fee. */

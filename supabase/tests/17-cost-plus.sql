@@ -30,8 +30,8 @@ select is(billing.cost_plus_text(0.0000000375, -2.5, 0.1, 1000),
 select is(billing.cost_plus_text(0.01, 0, 0, 1), 'list $0.01', 'without what is nothing');
 select is(billing.dollars_per(5, 7), '$5.00 per 7', 'per any number');
 select results_eq($$select listed_class from billing.class_chain('batch+regional+long_context')
-    order by place$$, $$values ('batch+regional+long_context'), ('regional+long_context'),
-    ('long_context'), ('standard')$$, 'a class falls back part by part');
+    order by place$$, $$values ('batch+regional+long_context'), ('long_context'), ('regional'),
+    ('batch'), ('standard')$$, 'a class falls back to its parts, the last one first');
 select results_eq($$select listed_class from billing.class_chain('standard')$$,
   $$values ('standard')$$, 'standard to nothing');
 select results_eq($$select k.metric, k.rate_class, l.amount

@@ -1,14 +1,18 @@
 -- The list price of a day: the only place that reads the catalogue for a rating.
 
--- A rate class and those whose price holds where it has none: batch+long_context, long_context,
--- standard.
+-- A rate class and those whose price holds where it has none: batch+long_context, its parts
+-- long_context and batch, standard. The last part first: LiteLLM charges so, and
+-- a long call is charged as long at every tier.
 create function billing.class_chain(rate_class text)
 returns table (listed_class text, place bigint) language sql immutable
 set search_path = pg_catalog, pg_temp as $$
-  select array_to_string((string_to_array(rate_class, '+'))[n:], '+'), n
-  from generate_series(1, cardinality(string_to_array(rate_class, '+'))) n
-  union all
-  select 'standard', 1000 where rate_class <> 'standard';
+  select c.listed_class, min(c.place)
+  from (
+    values (rate_class, 0::bigint), ('standard', 1000)
+    union all
+    select p.part, 100 - p.n from regexp_split_to_table(rate_class, '\+') with ordinality p(part, n)
+  ) c(listed_class, place)
+  group by c.listed_class;
 $$;
 comment on function billing.class_chain is
   'Rate classes whose list price holds for a class, the best first.';
