@@ -4321,15 +4321,19 @@ grant execute on function billing.sync_list_prices(text, text, timestamptz, inte
 
 -- The list price of a day: the only place that reads the catalogue for a rating.
 
--- A rate class and those whose price holds where it has none: batch+long_context, long_context,
--- standard.
+-- A rate class and those whose price holds where it has none: batch+long_context, its parts
+-- long_context and batch, standard. The last part first: LiteLLM charges so, and
+-- a long call is charged as long at every tier.
 create function billing.class_chain(rate_class text)
 returns table (listed_class text, place bigint) language sql immutable
 set search_path = pg_catalog, pg_temp as $$
-  select array_to_string((string_to_array(rate_class, '+'))[n:], '+'), n
-  from generate_series(1, cardinality(string_to_array(rate_class, '+'))) n
-  union all
-  select 'standard', 1000 where rate_class <> 'standard';
+  select c.listed_class, min(c.place)
+  from (
+    values (rate_class, 0::bigint), ('standard', 1000)
+    union all
+    select p.part, 100 - p.n from regexp_split_to_table(rate_class, '\+') with ordinality p(part, n)
+  ) c(listed_class, place)
+  group by c.listed_class;
 $$;
 comment on function billing.class_chain is
   'Rate classes whose list price holds for a class, the best first.';
@@ -4433,7 +4437,7 @@ return (
 
 -- 30_pricing/models/cost_plus.sql
 
--- The list price of the day with a markup and a fee. Per unit of a price's per_units, as its fee is:
+-- The list price of the day with a markup and a fee, for per_units units of a price, as its fee is:
 -- multiplied only, so that it is exact.
 create function billing.cost_plus_amount(list_amount numeric, markup_percent numeric,
   fee numeric, per_units numeric)
@@ -4558,7 +4562,8 @@ create table public.prices (
   constraint prices_pricing_model_known check (
     pricing_model in ('per_unit', 'package', 'graduated', 'volume', 'cost_plus')),
   constraint prices_amount_or_tiers check (case
-    when pricing_model in ('per_unit', 'package', 'cost_plus') then unit_amount is not null and tiers is null
+    when pricing_model in ('per_unit', 'package', 'cost_plus')
+      then unit_amount is not null and tiers is null
     else unit_amount is null and tiers is not null and billing.is_tier_list(tiers) end),
   -- Upper bounds keep NaN and what would overflow a rating out: one price is rated for everybody.
   constraint prices_unit_amount_in_range check (unit_amount between 0 and 1e12),
@@ -4731,7 +4736,8 @@ language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
       end,
       case when not x.in_force then ', not in force on this day' end),
     p.pricing_model, case when p.pricing_model = 'cost_plus' then billing.cost_plus_amount(
-      l.amount, p.markup_percent, p.unit_amount, p.per_units) else p.unit_amount end, p.per_units, p.tiers, p.free_units, c.multiplier,
+      l.amount, p.markup_percent, p.unit_amount, p.per_units) else p.unit_amount end,
+    p.per_units, p.tiers, p.free_units, c.multiplier,
     p.currency, p.effective_from, p.effective_until
   from billing.config_on(array[explain_price.client_id], array[explain_price.day]) cfg
   cross join lateral billing.price_candidates(array[cfg.client_id], array[explain_price.model],
