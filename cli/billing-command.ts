@@ -13,6 +13,7 @@ import { agentKeyCommands } from "./agent-key-commands.ts";
 import { auditCommands, personalDataCommands } from "./audit-commands.ts";
 import type { BillingPorts } from "./billing-ports.ts";
 import { clientId } from "./client-id.ts";
+import { catalogueCommands } from "./catalogue-commands.ts";
 import { CommandFailed } from "./command-line.ts";
 import { allPages, dataOf } from "./connection.ts";
 import { money } from "./money.ts";
@@ -140,18 +141,21 @@ function invoiceCommands(program: Command, { connect, terminal, progress }: Bill
     });
 }
 
-function priceCommands(program: Command, { connect, terminal }: BillingPorts): void {
-  program.command("prices").description("List prices: the default list, or a client's own")
+function priceCommands(program: Command, ports: BillingPorts): void {
+  const { connect, terminal } = ports;
+  const prices = program.command("prices").description(
+    "List prices: the default list, or a client's own",
+  )
     .option("--client-id <id>", "of one client: its id or external id")
     .option("--on <YYYY-MM-DD>", "in force on a day")
     .option("--json", "print JSON")
     .action(async ({ json, on, clientId: name }) => {
       const billing = connect();
       const client_id = name && await clientId(billing, name);
-      const prices = await allPages((cursor) =>
+      const found = await allPages((cursor) =>
         dataOf(billing(listPrices, { query: { cursor, limit: 200, client_id, on } }))
       );
-      show(terminal, json, prices, [
+      show(terminal, json, found, [
         "model",
         "family",
         "metric",
@@ -173,6 +177,7 @@ function priceCommands(program: Command, { connect, terminal }: BillingPorts): v
       );
       show(terminal, json, data, ["rank", "chosen", "why", "unit_amount", "per_units", "currency"]);
     });
+  catalogueCommands(program, prices, ports);
 }
 
 function deliveryCommands(program: Command, { connect, terminal }: BillingPorts): void {

@@ -7,7 +7,7 @@ export interface GivenModel {
   readonly mode: string | null;
   readonly alias_of: string | null;
   readonly deprecated_on: string | null;
-  readonly prices: readonly {
+  readonly prices: {
     readonly metric: string;
     readonly rate_class: string;
     readonly above_tokens: string | null;

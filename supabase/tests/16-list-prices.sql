@@ -1,6 +1,6 @@
 -- The catalogue of list prices: what a source says is written once, and a difference is proposed.
 begin;
-select plan(18);
+select plan(26);
 
 create function pg_temp.model(id text, variadic amounts text[]) returns jsonb language sql as $$
   select jsonb_build_object('id', id, 'provider', 'openai', 'mode', 'chat', 'alias_of', null,
@@ -52,15 +52,49 @@ select is((select count(*) from public.price_proposals where state = 'open'), 0:
 select throws_like($$select pg_temp.sync(jsonb_build_array(pg_temp.model('new-3', '1')), 1)$$,
   '%looks cut off%', 'a source with fewer than four fifths of its models is refused');
 select is(pg_temp.sync('[]'), '0 0 0', 'what a source leaves out stays');
-select is(pg_temp.sync(jsonb_build_array(pg_temp.model('new-2', '0.0000002')), 1, 'openrouter'), '0 0 1',
+select is(pg_temp.sync(jsonb_build_array(pg_temp.model('new-2', '0.0000002')), 1,
+  'openrouter'), '0 0 1',
   'another source that disagrees makes a proposal');
 select is((select kind from public.price_proposals where state = 'open'), 'disagreement',
   'which says so: nothing is averaged');
 
--- Append-only.
+-- Steps.
+create temporary table given on commit drop as
+select array(select g from _billing.given_prices(jsonb_build_array(pg_temp.model('new-1',
+  '0.000003', '0.00002'), pg_temp.model('unknown', '1'))) g) as prices;
+select results_eq($$select (g).model, (g).metric, (g).amount, (g).source_text
+    from given, unnest(prices) g order by 1, 2$$,
+  $$values ('new-1', 'input_tokens', 0.000003, '0.000003'),
+    ('new-1', 'output_tokens', 0.00002, '0.00002'), ('unknown', 'input_tokens', 1, '1')$$,
+  'prices as they are given');
+select results_eq($$select (d.price).metric, d.old_amount, d.kind, d.message
+    from given cross join lateral _billing.differing_prices(prices, 'litellm') d$$,
+  $$values ('output_tokens', 0.000015, 'changed_price', 'litellm: output_tokens of new-1 '
+    || '(standard) is 0.00002 USD, in the catalogue 0.000015 USD by litellm')$$,
+  'what differs from what is in force; of models that are not known nothing differs');
+select is(_billing.propose_prices(prices, 'litellm', (select max(id) from public.price_syncs
+  where source = 'litellm')), 1,
+  'is proposed') from given;
+select is(_billing.propose_prices(prices, 'litellm', (select max(id) from public.price_syncs
+  where source = 'litellm')), 0,
+  'once') from given;
+select is((select count(*) from public.price_proposals where state = 'open'), 2::bigint,
+  'beside that of the other source');
+select _billing.supersede_proposals(array[('new-1', 'output_tokens', 'standard', null, 0.000015,
+  'f', '1.5e-05')::_billing.given_price], 'openrouter');
+select is((select count(*) from public.price_proposals where state = 'open'), 2::bigint,
+  'what another source says ends no proposal of this one');
+select _billing.supersede_proposals(array[('new-1', 'output_tokens', 'standard', null, 0.000015,
+  'f', '1.5e-05')::_billing.given_price], 'litellm');
+select is((select count(*) from public.price_proposals where state = 'open'), 1::bigint,
+  'what the source itself says now does');
+
+-- Append-only: _billing.guard_list_price.
 select throws_like('update public.list_prices set amount = 1', '%append-only%',
   'a list price cannot be changed');
 select throws_like('delete from public.list_prices', '%append-only%', 'nor removed');
+select throws_like($$update public.list_prices set effective_until = '2026-07-01', amount = 1$$,
+  '%append-only%', 'nor changed while it is ended');
 
 select * from finish();
 rollback;
