@@ -23,7 +23,9 @@ import { showDocument } from "./show-document.ts";
 /** `npm run billing -- <command>`: what an operator does, at a shell. */
 export function billingCommand(ports: BillingPorts): Command {
   const program = new Command("billing")
-    .description("LeverEdge Billing at a shell; every command takes --json");
+    .description("LeverEdge Billing at a shell; every command takes --json")
+    // What stands after the name of a command is that command's: prices and prices sync have --json.
+    .enablePositionalOptions();
   clientCommands(program, ports);
   invoiceCommands(program, ports);
   priceCommands(program, ports);
