@@ -4345,18 +4345,28 @@ create function billing.list_price_ranges(models text[], metrics text[], rate_cl
 returns table (model text, metric text, rate_class text, list_price_id bigint, is_own boolean,
   effective_from date, effective_until date)
 language sql stable set search_path = pg_catalog, pg_temp set jit = off
-set enable_nestloop = on as $$
-  with listed as (
-    select k.model, k.metric, k.rate_class, l.id, c.listed_class = k.rate_class as is_own,
-      daterange(l.effective_from, l.effective_until) as days, c.place * 2 + m.place as level
-    from (select distinct * from unnest(models, metrics, rate_classes) x(model, metric, rate_class)
-    ) k
-    cross join lateral billing.class_chain(k.rate_class) c
-    cross join lateral (
-      values (k.metric, 0), (case k.metric when 'reasoning_tokens' then 'output_tokens' end, 1)
-    ) m(metric, place)
-    join public.list_prices l
-      on l.model = k.model and l.metric = m.metric and l.rate_class = c.listed_class
+set enable_nestloop = off set enable_mergejoin = off set enable_sort = on as $$
+  -- By index for a few models, hashed for thousands: the planner cannot know how many are asked for.
+  with keys as materialized (
+    select distinct * from unnest(models, metrics, rate_classes) x(model, metric, rate_class)
+  ), chains as materialized (
+    select r.rate_class, c.listed_class, c.place
+    from (select distinct k.rate_class from keys k) r
+    cross join lateral billing.class_chain(r.rate_class) c
+  ), wanted as materialized (
+    select k.*, k.metric as listed_metric, 0 as other from keys k
+    union all
+    select k.*, 'output_tokens', 1 from keys k where k.metric = 'reasoning_tokens'
+  ), prices as materialized (
+    select l.id, l.model, l.metric, l.rate_class,
+      daterange(l.effective_from, l.effective_until) as days
+    from public.list_prices l where l.model = any (models)
+  ), listed as (
+    select w.model, w.metric, w.rate_class, l.id, l.rate_class = w.rate_class as is_own, l.days,
+      c.place * 2 + w.other as level
+    from wanted w
+    join prices l on l.model = w.model and l.metric = w.listed_metric
+    join chains c on c.rate_class = w.rate_class and c.listed_class = l.rate_class
   ), ranked as (
     select l.*, range_agg(l.days) over (partition by l.model, l.metric, l.rate_class
       order by l.level groups between unbounded preceding and 1 preceding) as taken
