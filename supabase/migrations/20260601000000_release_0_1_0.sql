@@ -4346,7 +4346,7 @@ returns table (model text, metric text, rate_class text, list_price_id bigint, i
   effective_from date, effective_until date)
 language sql stable set search_path = pg_catalog, pg_temp set jit = off
 set enable_nestloop = off set enable_mergejoin = off set enable_sort = on as $$
-  -- By index for a few models, hashed for thousands: the planner cannot know how many are asked for.
+  -- By index for a few models, hashed for thousands: how many are asked for is not planned with.
   with keys as materialized (
     select distinct * from unnest(models, metrics, rate_classes) x(model, metric, rate_class)
   ), chains as materialized (

@@ -1,6 +1,6 @@
 -- The catalogue of list prices: what a source says is written once, and a difference is proposed.
 begin;
-select plan(26);
+select plan(27);
 
 create function pg_temp.model(id text, variadic amounts text[]) returns jsonb language sql as $$
   select jsonb_build_object('id', id, 'provider', 'openai', 'mode', 'chat', 'alias_of', null,
@@ -89,7 +89,9 @@ select _billing.supersede_proposals(array[('new-1', 'output_tokens', 'standard',
 select is((select count(*) from public.price_proposals where state = 'open'), 1::bigint,
   'what the source itself says now does');
 
--- Append-only: _billing.guard_list_price.
+-- Append-only.
+select trigger_is('public', 'list_prices', 'guard_list_price', '_billing', 'guard_list_price',
+  'list prices are guarded');
 select throws_like('update public.list_prices set amount = 1', '%append-only%',
   'a list price cannot be changed');
 select throws_like('delete from public.list_prices', '%append-only%', 'nor removed');

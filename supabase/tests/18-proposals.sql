@@ -1,6 +1,6 @@
 -- Proposals about prices: their effect is rated, a decision does what was proposed, and no more.
 begin;
-select plan(44);
+select plan(47);
 
 insert into public.clients (id, name, started_on) values
   ('00000000-0000-0000-0000-00000000000a', 'Acme', '2026-06-01'),
@@ -38,7 +38,7 @@ select pg_temp.log('Acme', '2026-06-10', 1000000), pg_temp.log('Acme', '2026-06-
   pg_temp.log('Birch', '2026-06-20', 5000000);
 select _billing.rollup();
 
--- A changed price, and what it would do (_billing.note_effects): 2M since the 15th at 3.60 would
+-- A changed price, and what it would do: 2M since the 15th at 3.60 would
 -- be at 4.80, 2.40 more.
 select is(pg_temp.sync('2026-06-15', 'input_tokens standard 0.000004'), '0 0 1', 'is proposed');
 select is((select effects from public.price_proposals), jsonb_build_array(jsonb_build_object(
@@ -94,7 +94,7 @@ select is(_billing.first_day_of(p), '-infinity', 'for all days: it could not be 
 from public.price_proposals p where p.state = 'open';
 select billing.refuse_price_proposal(pg_temp.open(), 'x');
 
--- Settled periods keep their list price (_billing.guard_settled_list_price).
+-- Settled periods keep their list price.
 select is(pg_temp.sync('2026-06-19', 'input_tokens standard 0.000005'), '0 0 1', 'another change');
 set local billing.as_of = '2026-07-02 12:00+00';
 select billing.run_monthly();
@@ -137,6 +137,12 @@ select results_eq($$select i.total_minor from public.invoices i order by 1$$,
 select is((select count(*) from _billing.proposal_notice()), 0::bigint, 'nothing is left');
 
 -- Steps.
+select trigger_is('public', 'list_prices', 'guard_settled', '_billing', 'guard_settled_list_price',
+  'settled periods are guarded');
+select trigger_is('public', 'list_prices', 'guard_settled_at_commit', '_billing',
+  'guard_settled_list_price', 'again at the commit');
+select trigger_is('public', 'price_proposals', 'note_effects', '_billing', 'note_effects',
+  'a proposal knows its effects');
 select is(pg_temp.sync('2026-07-03', 'input_tokens standard 0.000007'), '0 0 1', 'once more');
 select is((_billing.open_proposal(pg_temp.open(), 'why')).new_amount, 0.000007, 'it is open');
 select throws_like($$select _billing.open_proposal(pg_temp.open(), '')$$, '%needs a reason%',
