@@ -1,6 +1,6 @@
 -- Proposals about prices: their effect is rated, a decision does what was proposed, and no more.
 begin;
-select plan(47);
+select plan(48);
 
 insert into public.clients (id, name, started_on) values
   ('00000000-0000-0000-0000-00000000000a', 'Acme', '2026-06-01'),
@@ -67,7 +67,7 @@ select is((select concat_ws(' ', p.state, 'by', p.decided_by, p.reason)
   from public.price_proposals p), concat_ws(' ', 'accepted by', session_user, 'announced'),
   'by whom and why');
 select is((select count(*) from billing.audit_log where table_name = 'price_proposals'
-  and operation = 'update'), 1::bigint, 'is in the audit log');
+  and operation = 'update' and after ? 'state'), 1::bigint, 'is in the audit log');
 select throws_like(format('select billing.refuse_price_proposal(%s, ''why'')', p.id),
   '%is accepted since%', 'it is decided once') from public.price_proposals p;
 select is(pg_temp.sync('2026-06-16', 'input_tokens standard 0.000004'), '0 0 0',
@@ -114,6 +114,8 @@ select lives_ok($$select billing.accept_price_proposal(pg_temp.open(), 'late')$$
 select results_eq($$select model, metric, (list_price).amount
     from _billing.unpriced_but_listed()$$, $$values ('new-1', 'input_tokens', 0.000005)$$,
   'Birch pays fixed prices, and the model has none');
+select results_eq('select model from _billing.models_in_use()', $$values ('new-1')$$,
+  'it is used in a period that is open');
 select is(billing.propose_models(), 2::bigint, 'one proposal for it, and one for its end');
 select is(billing.propose_models(), 0::bigint, 'once');
 select results_eq($$select kind, message, effects -> 0 ->> 'minor' from public.price_proposals
