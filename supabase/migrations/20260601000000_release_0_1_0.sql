@@ -7277,16 +7277,39 @@ end $$;
 comment on function _billing.proposal_effects is
   'What a proposal would change on open periods: rated with and without it, and taken back.';
 
+create function _billing.models_in_use(as_of timestamptz default billing.as_of())
+returns table (model text) language sql stable set search_path = pg_catalog, pg_temp as $$
+  select distinct r.model
+  from unnest(billing.unsettled_targets(as_of)) t
+  cross join lateral (
+    select distinct u.model from public.usage_records u
+    where u.client_id = t.client_id
+      and u.usage_day >= t.period_start and u.usage_day < t.period_end
+    offset 0
+  ) r;
+$$;
+comment on function _billing.models_in_use is 'Models that were used in open periods.';
+
+-- Once for all proposals of a statement: a sync may bring hundreds, of models that nobody uses.
 create function _billing.note_effects() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: a sync need not be able to call what this asks.
+declare
+  sells_by_list constant boolean := exists (
+    select from public.prices p where p.pricing_model = 'cost_plus');
 begin
-  new.effects := _billing.proposal_effects(new);
-  return new;
+  if exists (select from new_rows n where n.kind = 'new_model' or sells_by_list) then
+    update public.price_proposals p set effects = _billing.proposal_effects(p)
+    from new_rows n
+    where p.id = n.id and (n.kind = 'new_model' or sells_by_list and n.kind <> 'deprecation')
+      and n.model in (select m.model from _billing.models_in_use() m);
+  end if;
+  return null;
 end $$;
 
-create trigger note_effects before insert on public.price_proposals
-  for each row execute function _billing.note_effects();
+create trigger note_effects after insert on public.price_proposals
+  referencing new table as new_rows
+  for each statement execute function _billing.note_effects();
 
 -- Proposals for models that are used: without a price while their list price is known, or at the
 -- end of their life. Once each.
@@ -7308,10 +7331,8 @@ begin
     select 'deprecation', m.id, format('%s is used, and its provider ends it on %s', m.id,
       m.deprecated_on)
     from public.listed_models m
-    where m.deprecated_on <= (as_of at time zone 'UTC')::date + 30 and exists (
-      select from unnest(billing.unsettled_targets(as_of)) t join public.usage_records r
-        on r.client_id = t.client_id and r.usage_day >= t.period_start
-        and r.usage_day < t.period_end and r.model = m.id)
+    where m.deprecated_on <= (as_of at time zone 'UTC')::date + 30
+      and m.id in (select u.model from _billing.models_in_use(as_of) u)
   ) x
   where not exists (select from public.price_proposals p
     where p.kind = x.kind and p.model = x.model
