@@ -16790,9 +16790,11 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
       'Goes on with a run that has not ended yet'),
     ('billing-overdue', '15 9 * * *', 'select billing.queue_reminders()',
       'Queues reminders before, on and after the due day'),
+    ('billing-proposals', '20 * * * *',
+      $c$set statement_timeout = '15min'; select billing.propose_models()$c$,
+      'Proposes prices for models that are used without one, and tells of models that end'),
     ('billing-alerts', '25 * * * *',
-      $c$set statement_timeout = '15min'; select billing.propose_models();
-        select billing.queue_usage_alerts()$c$,
+      $c$set statement_timeout = '15min'; select billing.queue_usage_alerts()$c$,
       'Tells of budgets, jumps, unpriced and unowned usage'),
     ('billing-quarantine', '9,24,39,54 * * * *',
       $c$set statement_timeout = '15min'; select billing.count_quarantine()$c$,
