@@ -14,6 +14,7 @@ import { compareCommand } from "./adopt/compare.ts";
 import { auditCommands, personalDataCommands } from "./audit-commands.ts";
 import type { BillingPorts } from "./billing-ports.ts";
 import { clientId } from "./client-id.ts";
+import { catalogueCommands } from "./catalogue-commands.ts";
 import { CommandFailed } from "./command-line.ts";
 import { allPages, dataOf } from "./connection.ts";
 import { initCommand } from "./init-command.ts";
@@ -24,7 +25,9 @@ import { showDocument } from "./show-document.ts";
 /** `npm run billing -- <command>`: what an operator does, at a shell. */
 export function billingCommand(ports: BillingPorts): Command {
   const program = new Command("billing")
-    .description("LeverEdge Billing at a shell; every command takes --json");
+    .description("LeverEdge Billing at a shell; every command takes --json")
+    // What stands after the name of a command is that command's: prices and prices sync have --json.
+    .enablePositionalOptions();
   clientCommands(program, ports);
   invoiceCommands(program, ports);
   priceCommands(program, ports);
@@ -144,18 +147,21 @@ function invoiceCommands(program: Command, { connect, terminal, progress }: Bill
     });
 }
 
-function priceCommands(program: Command, { connect, terminal }: BillingPorts): void {
-  program.command("prices").description("List prices: the default list, or a client's own")
+function priceCommands(program: Command, ports: BillingPorts): void {
+  const { connect, terminal } = ports;
+  const prices = program.command("prices").description(
+    "List prices: the default list, or a client's own",
+  )
     .option("--client-id <id>", "of one client: its id or external id")
     .option("--on <YYYY-MM-DD>", "in force on a day")
     .option("--json", "print JSON")
     .action(async ({ json, on, clientId: name }) => {
       const billing = connect();
       const client_id = name && await clientId(billing, name);
-      const prices = await allPages((cursor) =>
+      const found = await allPages((cursor) =>
         dataOf(billing(listPrices, { query: { cursor, limit: 200, client_id, on } }))
       );
-      show(terminal, json, prices, [
+      show(terminal, json, found, [
         "model",
         "family",
         "metric",
@@ -179,6 +185,7 @@ function priceCommands(program: Command, { connect, terminal }: BillingPorts): v
       );
       show(terminal, json, data, ["rank", "chosen", "why", "unit_amount", "per_units", "currency"]);
     });
+  catalogueCommands(program, prices, ports);
 }
 
 function deliveryCommands(program: Command, { connect, terminal }: BillingPorts): void {

@@ -1142,6 +1142,103 @@ export type Database = {
           },
         ];
       };
+      "list_prices": {
+        Row: {
+          "above_tokens": number | null;
+          "amount": number;
+          "effective_from": string;
+          "effective_until": string;
+          "id": number;
+          "metric": string;
+          "model": string;
+          "provider": string;
+          "rate_class": string;
+          "source_field": string;
+          "source_text": string;
+          "sync_id": number;
+        };
+        ComputedFields: never;
+        Insert: {
+          "above_tokens"?: number | null;
+          "amount": number;
+          "effective_from"?: string;
+          "effective_until"?: string;
+          "id"?: never;
+          "metric": string;
+          "model": string;
+          "provider": string;
+          "rate_class"?: string;
+          "source_field": string;
+          "source_text": string;
+          "sync_id": number;
+        };
+        Update: {
+          "above_tokens"?: number | null;
+          "amount"?: number;
+          "effective_from"?: string;
+          "effective_until"?: string;
+          "id"?: never;
+          "metric"?: string;
+          "model"?: string;
+          "provider"?: string;
+          "rate_class"?: string;
+          "source_field"?: string;
+          "source_text"?: string;
+          "sync_id"?: number;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "list_prices_model_fkey";
+            columns: ["model"];
+            isOneToOne: false;
+            referencedRelation: "listed_models";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "list_prices_sync_id_fkey";
+            columns: ["sync_id"];
+            isOneToOne: false;
+            referencedRelation: "price_syncs";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "listed_models": {
+        Row: {
+          "alias_of": string | null;
+          "deprecated_on": string | null;
+          "id": string;
+          "mode": string | null;
+          "provider": string;
+          "sync_id": number;
+        };
+        ComputedFields: never;
+        Insert: {
+          "alias_of"?: string | null;
+          "deprecated_on"?: string | null;
+          "id": string;
+          "mode"?: string | null;
+          "provider": string;
+          "sync_id": number;
+        };
+        Update: {
+          "alias_of"?: string | null;
+          "deprecated_on"?: string | null;
+          "id"?: string;
+          "mode"?: string | null;
+          "provider"?: string;
+          "sync_id"?: number;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "listed_models_sync_id_fkey";
+            columns: ["sync_id"];
+            isOneToOne: false;
+            referencedRelation: "price_syncs";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
       "models": {
         Row: {
           "family": string;
@@ -1231,6 +1328,100 @@ export type Database = {
           },
         ];
       };
+      "price_proposals": {
+        Row: {
+          "above_tokens": number | null;
+          "created_at": string;
+          "decided_at": string | null;
+          "decided_by": string | null;
+          "effects": NonNullable<Json>;
+          "id": number;
+          "kind": string;
+          "message": string;
+          "metric": string | null;
+          "model": string;
+          "new_amount": number | null;
+          "old_amount": number | null;
+          "rate_class": string | null;
+          "reason": string | null;
+          "source_field": string | null;
+          "source_text": string | null;
+          "state": string;
+          "sync_id": number | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "above_tokens"?: number | null;
+          "created_at"?: string;
+          "decided_at"?: string | null;
+          "decided_by"?: string | null;
+          "effects"?: NonNullable<Json>;
+          "id"?: never;
+          "kind": string;
+          "message": string;
+          "metric"?: string | null;
+          "model": string;
+          "new_amount"?: number | null;
+          "old_amount"?: number | null;
+          "rate_class"?: string | null;
+          "reason"?: string | null;
+          "source_field"?: string | null;
+          "source_text"?: string | null;
+          "state"?: string;
+          "sync_id"?: number | null;
+        };
+        Update: {
+          "above_tokens"?: number | null;
+          "created_at"?: string;
+          "decided_at"?: string | null;
+          "decided_by"?: string | null;
+          "effects"?: NonNullable<Json>;
+          "id"?: never;
+          "kind"?: string;
+          "message"?: string;
+          "metric"?: string | null;
+          "model"?: string;
+          "new_amount"?: number | null;
+          "old_amount"?: number | null;
+          "rate_class"?: string | null;
+          "reason"?: string | null;
+          "source_field"?: string | null;
+          "source_text"?: string | null;
+          "state"?: string;
+          "sync_id"?: number | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "price_proposals_sync_id_fkey";
+            columns: ["sync_id"];
+            isOneToOne: false;
+            referencedRelation: "price_syncs";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "price_syncs": {
+        Row: {
+          "fetched_at": string;
+          "id": number;
+          "sha256": string;
+          "source": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "fetched_at": string;
+          "id"?: never;
+          "sha256": string;
+          "source": string;
+        };
+        Update: {
+          "fetched_at"?: string;
+          "id"?: never;
+          "sha256"?: string;
+          "source"?: string;
+        };
+        Relationships: [];
+      };
       "prices": {
         Row: {
           "class_multipliers": NonNullable<Json>;
@@ -1242,6 +1433,7 @@ export type Database = {
           "family": string | null;
           "free_units": number;
           "id": string;
+          "markup_percent": number | null;
           "metric": string;
           "model": string | null;
           "per_units": number;
@@ -1262,6 +1454,7 @@ export type Database = {
           "family"?: string | null;
           "free_units"?: number;
           "id"?: string;
+          "markup_percent"?: number | null;
           "metric": string;
           "model"?: string | null;
           "per_units"?: number;
@@ -1281,6 +1474,7 @@ export type Database = {
           "family"?: string | null;
           "free_units"?: number;
           "id"?: string;
+          "markup_percent"?: number | null;
           "metric"?: string;
           "model"?: string | null;
           "per_units"?: number;

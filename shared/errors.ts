@@ -38,6 +38,7 @@ export const ERRORS = {
   unknown_log: { status: 404, title: "No usage log has this id" },
   invalid_correction: { status: 409, title: "It would record something else than it corrects" },
   correction_refused: { status: 400, title: "Usage events cannot correct logs" },
+  unknown_proposal: { status: 404, title: "No price proposal has this id" },
   unknown_delivery: { status: 404, title: "No such delivery has given up or been skipped" },
   stripe_total_differs: { status: 409, title: "Stripe's total of the invoice is not ours" },
   base_fee_billed_twice: { status: 409, title: "The base fee would be billed twice" },

@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util";
 import { surviveLostConnections } from "./client-errors.ts";
+import { loadListPrices } from "./list-prices.ts";
 import { announceRunning, RUNNING_FILE } from "./running.ts";
 import { startPlatform } from "./platform.ts";
 import type { Platform } from "./platform.ts";
@@ -31,6 +32,8 @@ const platform = await startPlatform({
   dataDirectory: values.data,
   onFunctionLine: (line) => console.log(`[function] ${line}`),
 });
+// A new project knows every model from its first minute.
+await loadListPrices(platform.urls.database);
 const conceal = await announceRunning(platform);
 console.log(describe(platform, values.data));
 console.log(`Stopping (${await stopping}) …`);

@@ -1,6 +1,7 @@
 import type { Day } from "./calendar.ts";
 import { type Fraction, multiply, ONE } from "./fraction.ts";
 import { decimalOf, member, parseExactJson } from "./json.ts";
+import { costPlusAmount, listPrices } from "./list-price.ts";
 import { STANDARD } from "./rate-class.ts";
 import type { PriceRow, World } from "./world.ts";
 
@@ -8,6 +9,8 @@ import type { PriceRow, World } from "./world.ts";
 export interface Choice {
   readonly price: PriceRow;
   readonly multiplier: Fraction;
+  /** Under cost_plus: the list price of the day, and what per_units units cost by it. */
+  readonly listed?: { readonly id: string; readonly unitAmount: Fraction };
 }
 
 /** What is looked for: the price of a metric and class of a model for a client in its currency. */
@@ -23,16 +26,28 @@ export interface Wanted {
  * Chooses prices: the client's before the default list; a price of the class itself before that of
  * its parts before the standard one, times its multiplier; an exact model before a family before any
  * model.
- * Answers, for a client-local day, the price in force, or undefined when there is none.
+ * Answers, for a client-local day, the price in force, or undefined when there is none: also where
+ * that price is cost_plus and there is no list price on the day.
  */
 export function priceChooser(world: World): (wanted: Wanted) => (day: Day) => Choice | undefined {
   const families = new Map(world.models.map(({ id, family }) => [id, family]));
+  const list = listPrices(world);
   return (wanted) => {
     const ranked = world.prices
       .flatMap((price) => candidate(price, wanted, families.get(wanted.model)))
       .sort((a, b) => a.rank - b.rank);
-    return (day) =>
-      ranked.find(({ price }) => price.effective_from <= day && day < price.effective_until);
+    return (day) => {
+      const choice = ranked.find(({ price }) =>
+        price.effective_from <= day && day < price.effective_until
+      );
+      if (choice?.price.pricing_model !== "cost_plus") return choice;
+      const listed = list(wanted.model, wanted.metric, wanted.rateClass, day);
+      return listed && {
+        price: choice.price,
+        multiplier: listed.isOwnClass ? ONE : choice.multiplier,
+        listed: { id: listed.row.id, unitAmount: costPlusAmount(choice.price, listed.row) },
+      };
+    };
   };
 }
 

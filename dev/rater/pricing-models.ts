@@ -30,15 +30,20 @@ export interface Stretch {
  * Exact price of a stretch, in major units of the price's currency. Free units come first. Units
  * taken back beyond those there were stand below zero and cost the mirror image.
  */
-export function priceOf(price: PriceRow, { from, to, total }: Stretch): Fraction {
+export function priceOf(
+  price: PriceRow,
+  { from, to, total }: Stretch,
+  /** What per_units units cost on the day, where the price alone does not say it. */
+  unitAmount: Fraction = parseDecimal(price.unit_amount ?? "0"),
+): Fraction {
   const below = { from: negate(from), to: negate(to), total: negate(total) };
   return subtract(
-    priceAboveZero(price, { from, to, total }),
-    priceAboveZero(price, below),
+    priceAboveZero(price, { from, to, total }, unitAmount),
+    priceAboveZero(price, below, unitAmount),
   );
 }
 
-function priceAboveZero(price: PriceRow, stretch: Stretch): Fraction {
+function priceAboveZero(price: PriceRow, stretch: Stretch, unitAmount: Fraction): Fraction {
   const free = parseDecimal(price.free_units);
   const beyondFree = (units: Fraction) => max(subtract(units, free), ZERO);
   const paid: Stretch = {
@@ -47,9 +52,9 @@ function priceAboveZero(price: PriceRow, stretch: Stretch): Fraction {
     total: beyondFree(stretch.total),
   };
   const per = parseDecimal(price.per_units);
-  const unitAmount = parseDecimal(price.unit_amount ?? "0");
   switch (price.pricing_model) {
     case "per_unit":
+    case "cost_plus":
       return divide(multiply(subtract(paid.to, paid.from), unitAmount), per);
     case "package": {
       const blocks = subtract(ceil(divide(paid.to, per)), ceil(divide(paid.from, per)));

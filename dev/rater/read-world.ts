@@ -24,10 +24,15 @@ export async function readWorld(sql: Sql): Promise<World> {
       from public.providers`,
     currencies: await sql`select code, exponent from public.currencies`,
     prices: await sql`
-      select id, client_id, model, family, metric, rate_class, currency, pricing_model, 
+      select id, client_id, model, family, metric, rate_class, currency, pricing_model,
         unit_amount::text, per_units::text, tiers::text, free_units::text, class_multipliers::text,
-        effective_from::text, effective_until::text
+        markup_percent::text, effective_from::text, effective_until::text
       from public.prices`,
+    list_prices: await sql`
+      select id::text, model, metric, rate_class, amount::text, effective_from::text,
+        effective_until::text
+      from public.list_prices l
+      where exists (select from public.prices p where p.pricing_model = 'cost_plus')`,
     config: await sql`
       select client_id, effective_from::text, effective_until::text, currency,
         minimum_minor::text, discount_percent::text, discount_minor::text, discount_until::text,

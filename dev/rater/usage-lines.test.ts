@@ -154,3 +154,48 @@ Deno.test("usage taken back costs the mirror image, so lines sum to the price of
     ["15", null, 25n, 300n],
   ]);
 });
+
+Deno.test("cost_plus takes the list price of the day, and nothing where there is none", () => {
+  const plus: Partial<PriceRow> = {
+    pricing_model: "cost_plus",
+    unit_amount: "0.5",
+    per_units: "10",
+    markup_percent: "20",
+    batch_multiplier: "0.5",
+  };
+  const listed = (id: string, rateClass: string, amount: string, from: string, until: string) => ({
+    id,
+    model: "claude-sonnet",
+    metric: "input_tokens",
+    rate_class: rateClass,
+    amount,
+    effective_from: from,
+    effective_until: until,
+  });
+  const world = {
+    ...prices(plus, { unit_amount: "99", metric: "output_tokens" }),
+    list_prices: [
+      listed("1", "standard", "0.1", "-infinity", "2026-06-15"),
+      listed("2", "standard", "0.2", "2026-06-15", "2026-06-25"),
+      listed("3", "batch", "0.05", "2026-06-10", "infinity"),
+    ],
+  };
+  // Ten units cost 0.1 × 10 × 1.2 + 0.5 = 1.70, then 2.90; none has a price on the 25th, and
+  // usage without a price blocks the period.
+  assert.deepEqual(lines({ ...world, logs: calls(["24", 10], ["25", 10]) }), []);
+  assert.deepEqual(lines({ ...world, logs: calls(["14", 10], ["15", 10], ["24", 10]) }), [
+    ["01", null, 10n, 170n],
+    ["15", null, 20n, 580n],
+  ]);
+  // In a batch: half of 1.70 before there is a price for it, then 1.10.
+  const batch = (day: string) =>
+    sampleLog({
+      input_tokens: "10",
+      metadata: '{"batch": true}',
+      timestamp: `2026-06-${day} 12:00:00+00`,
+    });
+  assert.deepEqual(lines({ ...world, logs: [batch("09"), batch("10")] }), [
+    ["01", null, 10n, 85n],
+    ["10", null, 10n, 110n],
+  ]);
+});

@@ -108,7 +108,9 @@ function segmentsOf(
       continue;
     }
     const latest = segments.at(-1);
-    if (latest?.choice.price.id === choice.price.id) latest.usage.push(...used);
+    const isSame = latest?.choice.price.id === choice.price.id &&
+      latest.choice.listed?.id === choice.listed?.id;
+    if (isSame) latest.usage.push(...used);
     else {
       const start = day < first ? first : day;
       segments.push({ start, priceStart: day, choice, usage: [...used] });
@@ -131,7 +133,11 @@ function linesOf(segments: readonly Segment[], terms: Terms): UsageLine[] {
       used = add(used, quantity);
       const first = rows[0];
       if (first === undefined || isZero(quantity)) continue;
-      const price = priceOf(choice.price, { from, to: used, total });
+      const price = priceOf(
+        choice.price,
+        { from, to: used, total },
+        choice.listed?.unitAmount,
+      );
       const amount = multiply(price, choice.multiplier);
       lines.push({
         kind: "usage",

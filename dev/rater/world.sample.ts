@@ -42,6 +42,7 @@ export function sampleWorld(parts: Partial<World> = {}): World {
       samplePrice({ metric: "reasoning_tokens" }),
       samplePrice({ metric: "web_searches" }),
     ],
+    list_prices: [],
     config: [sampleConfig({ client_id: null })],
     unbilled_metrics: ["requests"],
     rate_classes: [
@@ -83,6 +84,7 @@ export function samplePrice(parts: Partial<PriceRow>): PriceRow {
     free_units: "0",
     rate_class: "standard",
     class_multipliers: "{}",
+    markup_percent: null,
     effective_from: "-infinity",
     effective_until: "infinity",
     ...parts,

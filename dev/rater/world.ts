@@ -60,7 +60,7 @@ export const priceRow = z.object({
   family: z.string().nullable(),
   metric: z.string(),
   currency: z.string(),
-  pricing_model: z.enum(["per_unit", "package", "graduated", "volume"]),
+  pricing_model: z.enum(["per_unit", "package", "graduated", "volume", "cost_plus"]),
   unit_amount: decimal.nullable(),
   per_units: decimal,
   tiers: json.nullable(),
@@ -68,6 +68,18 @@ export const priceRow = z.object({
   rate_class: z.string(),
   /** JSON object of factors by rate class. */
   class_multipliers: json,
+  markup_percent: decimal.nullable(),
+  effective_from: day,
+  effective_until: day,
+});
+
+/** What a provider charges for a unit, USD. */
+export const listPriceRow = z.object({
+  id: z.string(),
+  model: z.string(),
+  metric: z.string(),
+  rate_class: z.string(),
+  amount: decimal,
   effective_from: day,
   effective_until: day,
 });
@@ -119,6 +131,7 @@ export const worldSchema = z.object({
   providers: z.array(providerRow),
   currencies: z.array(currencyRow),
   prices: z.array(priceRow),
+  list_prices: z.array(listPriceRow),
   config: z.array(configRow),
   /** Metrics that may go without a price. */
   unbilled_metrics: z.array(z.string()),
@@ -131,6 +144,7 @@ export type World = z.infer<typeof worldSchema>;
 export type ClientRow = z.infer<typeof clientRow>;
 export type ZoneRow = z.infer<typeof zoneRow>;
 export type PriceRow = z.infer<typeof priceRow>;
+export type ListPriceRow = z.infer<typeof listPriceRow>;
 export type ConfigRow = z.infer<typeof configRow>;
 export type RateClassCondition = z.infer<typeof rateClassCondition>;
 export type LogRow = z.infer<typeof logRow>;

@@ -1,5 +1,6 @@
 import * as audit from "./audit.ts";
 import * as agentKeys from "./agent-keys.ts";
+import * as catalogue from "./catalogue.ts";
 import * as clients from "./clients.ts";
 import * as deliveries from "./deliveries.ts";
 import * as events from "./events.ts";
@@ -35,6 +36,11 @@ export const ROUTES: readonly Route[] = [
   terms.createPrice,
   terms.updatePrice,
   terms.removePrice,
+  catalogue.listModels,
+  catalogue.syncListPrices,
+  catalogue.listPriceProposals,
+  catalogue.acceptPriceProposal,
+  catalogue.refusePriceProposal,
   usage.clientUsage,
   usage.allUsage,
   usage.rollupUsage,

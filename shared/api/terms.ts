@@ -43,6 +43,9 @@ const NewAssignment = z.strictObject({
   ends_at: Instant.nullable().optional(),
 });
 
+/** Of a list price; below zero it is a discount. */
+const SignedPercent = z.string().regex(/^-?\d{1,6}(\.\d{1,6})?$/, "a percentage like 20 or -2.5");
+
 const percent = z.string().regex(/^\d{1,3}(\.\d{1,4})?$/, "a percentage like 12.5");
 
 /** A tax; `applies_to` names metrics (or `minimum`, `one_off`) it holds for, absent for all. */
@@ -93,13 +96,14 @@ const priceFields = {
   family: words(200).nullable(),
   metric: words(200),
   currency: Currency,
-  pricing_model: z.enum(["per_unit", "package", "graduated", "volume"]),
+  pricing_model: z.enum(["per_unit", "package", "graduated", "volume", "cost_plus"]),
   unit_amount: PositiveDecimal.nullable(),
   per_units: PositiveDecimal,
   tiers: z.array(Tier).min(1).max(50).nullable(),
   free_units: PositiveDecimal,
   rate_class: words(60),
   class_multipliers: z.record(z.string().max(60), PositiveDecimal),
+  markup_percent: SignedPercent.nullable(),
 };
 
 /** Price of a metric for a model, a family or any model; `client_id` null is the default list. */
@@ -112,10 +116,14 @@ export const Price = z.strictObject({
   per_units: ExactDecimal,
   free_units: ExactDecimal,
   class_multipliers: z.record(z.string(), ExactDecimal),
+  markup_percent: ExactDecimal.nullable(),
   tiers: z.array(z.json()).nullable(),
 });
 
-/** A new price: `unit_amount` (major units) per `per_units` units, or tiers. */
+/**
+ * A new price: `unit_amount` (major units) per `per_units` units, or tiers; under `cost_plus` the
+ * provider's list price of the day with `markup_percent`, and `unit_amount` as a fee.
+ */
 export const NewPrice = z.strictObject({
   client_id: ClientName.nullable(),
   ...range,

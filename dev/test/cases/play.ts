@@ -45,6 +45,8 @@ export async function playStep(sql: Sql, clients: Clients, step: Step): Promise<
       return await change(sql, step.what, idOf(clients, step.key), step.set);
     case "model":
       return await insert(sql, "models", step.row);
+    case "list":
+      return await listPrice(sql, step.from, step.row);
     case "item":
       return await insert(sql, "invoice_items", { ...owner(clients, step.key), ...step.row });
     case "config":
@@ -210,4 +212,26 @@ async function invoiceId(sql: Sql, place: number): Promise<string> {
   const [row] = idRows.parse(await sql`select id from public.invoices where number like ${number}`);
   if (row === undefined) throw new Error(`there is no invoice ${number}`);
   return row.id;
+}
+
+/** What a sync and a decision write to the catalogue. */
+async function listPrice(sql: Sql, from: string | null, row: Row): Promise<void> {
+  await sql`insert into public.price_syncs (source, sha256, fetched_at)
+    values ('litellm', repeat('0', 64), '2026-06-01') on conflict do nothing`;
+  const [sync] = await sql`select max(id) as id from public.price_syncs`;
+  await sql`insert into public.listed_models (id, provider, sync_id)
+    values (${String(row.model)}, 'provider', ${sync?.id}) on conflict do nothing`;
+  if (from !== null) {
+    await sql`update public.list_prices set effective_until = ${from}
+      where model = ${String(row.model)} and metric = ${String(row.metric)}
+        and rate_class = ${String(row.rate_class)} and effective_until = 'infinity'`;
+  }
+  await insert(sql, "list_prices", {
+    ...row,
+    provider: "provider",
+    sync_id: sync?.id,
+    source_field: "field",
+    source_text: String(row.amount),
+    ...from === null ? {} : { effective_from: from },
+  });
 }

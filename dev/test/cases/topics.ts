@@ -1,5 +1,6 @@
 import { calendar } from "./calendar.ts";
 import { corrections } from "./corrections.ts";
+import { costPlusCases } from "./cost-plus.ts";
 import { credits } from "./credits.ts";
 import { discount } from "./discount.ts";
 import { items } from "./items.ts";
@@ -24,6 +25,7 @@ export const topics: Record<string, readonly Case[]> = {
   tiers: tierEdges,
   "which price": selection,
   "rate classes": rateClasses,
+  "cost plus": costPlusCases,
   tokens,
   calendar,
   service,

@@ -46,6 +46,7 @@ export type Step =
   | { readonly do: "item"; readonly key: string; readonly row: Row }
   | { readonly do: "assign"; readonly agent: string; readonly key: string | null }
   | { readonly do: "model"; readonly row: Row }
+  | { readonly do: "list"; readonly from: string | null; readonly row: Row }
   | { readonly do: "end_default"; readonly on: string }
   | { readonly do: "end_service"; readonly key: string; readonly on: string }
   | { readonly do: "start_service"; readonly key: string; readonly on: string }

@@ -1,6 +1,7 @@
 import type { Endpoint } from "../_shared/api/endpoint.ts";
 import { auditEndpoints } from "./audit.ts";
 import { agentKeyEndpoints } from "./agent-keys.ts";
+import { catalogueEndpoints } from "./catalogue.ts";
 import { clientEndpoints } from "./clients.ts";
 import { deliveryEndpoints } from "./deliveries.ts";
 import { invoicePdfEndpoints, type SignLink } from "./invoice-pdf.ts";
@@ -19,6 +20,7 @@ export const billingEndpoints = (
 ): readonly Endpoint[] => [
   ...clientEndpoints,
   ...termEndpoints,
+  ...catalogueEndpoints,
   ...usageEndpoints,
   ...invoiceEndpoints,
   ...invoicePdfEndpoints(signLink),

@@ -156,7 +156,8 @@ function priceItem(sql: Session["sql"]) {
     'per_units', trim_scale(p.per_units)::text, 'tiers', p.tiers,
     'free_units', trim_scale(p.free_units)::text,
     'class_multipliers', (select coalesce(jsonb_object_agg(m.key, trim_scale(m.value::numeric)::text),
-      '{}') from jsonb_each_text(p.class_multipliers) m), ${range(sql, "p")})`;
+      '{}') from jsonb_each_text(p.class_multipliers) m),
+    'markup_percent', trim_scale(p.markup_percent)::text, ${range(sql, "p")})`;
 }
 
 /** The range of days of a row, open ends as null. */

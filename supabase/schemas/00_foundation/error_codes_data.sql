@@ -18,6 +18,7 @@ insert into billing.error_codes (code, http_status, meaning) values
   ('currency_mismatch', 409, 'Amounts of two currencies would meet on one invoice.'),
   ('unknown_log', 404, 'No usage log has this id.'),
   ('invalid_correction', 409, 'A correction would record something else than what it corrects.'),
+  ('unknown_proposal', 404, 'No price proposal has this id.'),
   ('unknown_delivery', 404, 'No delivery has this id.'),
   ('stripe_total_differs', 409, 'Stripe''s total of an invoice is not ours.'),
   ('base_fee_billed_twice', 409, 'A base fee is billed by Stripe or by us, not by both.'),

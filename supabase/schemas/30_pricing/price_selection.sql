@@ -57,13 +57,21 @@ returns table (rank bigint, chosen boolean, price_id uuid, why text, pricing_mod
   currency text, effective_from date, effective_until date, price_class text)
 language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
   select row_number() over best, row_number() over best = 1 and x.in_force, p.id,
-    c.why || case when not x.in_force then ', not in force on this day' else '' end,
-    p.pricing_model, p.unit_amount, p.per_units, p.tiers, p.free_units, c.multiplier,
+    concat(c.why, case when p.pricing_model <> 'cost_plus' then null
+        when l.id is null then ', no list price on this day'
+        else ', ' || billing.cost_plus_text(l.amount, p.markup_percent, p.unit_amount, p.per_units)
+      end,
+      case when not x.in_force then ', not in force on this day' end),
+    p.pricing_model, case when p.pricing_model = 'cost_plus' then billing.cost_plus_amount(
+      l.amount, p.markup_percent, p.unit_amount, p.per_units) else p.unit_amount end,
+    p.per_units, p.tiers, p.free_units, c.multiplier,
     p.currency, p.effective_from, p.effective_until, p.rate_class
   from billing.config_on(array[explain_price.client_id], array[explain_price.day]) cfg
   cross join lateral billing.price_candidates(array[cfg.client_id], array[explain_price.model],
     array[explain_price.metric], array[explain_price.rate_class], array[cfg.currency]) c
   join public.prices p on p.id = c.price_id
+  left join lateral billing.list_price(explain_price.model, explain_price.metric,
+    explain_price.rate_class, explain_price.day) l on p.pricing_model = 'cost_plus'
   cross join lateral (
     select c.effective_from <= cfg.day and cfg.day < c.effective_until as in_force) x
   window best as (order by not x.in_force, c.preference, p.effective_from)
@@ -75,15 +83,18 @@ grant execute on function billing.explain_price(uuid, text, text, date, text) to
 
 -- Which price holds when: stretches of days under one price, for each (client, model, metric,
 -- class, currency) asked for, each once. A client of null stands for all that have no price of
--- their own.
+-- their own. Under cost_plus a stretch has one list price; days without one have no price.
 create function billing.price_segments(
   client_ids uuid[], models text[], metrics text[], rate_classes text[], currencies text[]
 ) returns table (client_id uuid, model text, metric text, rate_class text, currency text,
-  segment_start date, segment_end date, price_id uuid, multiplier numeric)
+  segment_start date, segment_end date, price_id uuid, multiplier numeric, list_price_id bigint)
 language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off
 set plan_cache_mode = force_generic_plan
 set enable_nestloop = off set enable_mergejoin = off set enable_sort = off as $$
 #variable_conflict use_column
+declare
+  listed constant uuid[] := array(
+    select p.id from public.prices p where p.pricing_model = 'cost_plus');
 begin
   return query
   with keys as materialized (
@@ -110,14 +121,27 @@ begin
       partition by w.n order by w.day) as stretch
     from (select *, lag(winners.price_id) over (
       partition by winners.n order by winners.day) as price_before from winners) w
+  ), held as materialized (
+    select k.client_id, k.model, k.metric, k.rate_class, k.currency, s.starts, s.ends, s.price_id,
+      s.multiplier
+    from (
+      select n, price_id, multiplier, min(day) as starts, max(next_day) as ends
+      from stretches group by n, price_id, multiplier, stretch
+    ) s
+    join keys k on k.n = s.n
   )
-  select k.client_id, k.model, k.metric, k.rate_class, k.currency, s.starts, s.ends, s.price_id,
-    s.multiplier
-  from (
-    select n, price_id, multiplier, min(day) as starts, max(next_day) as ends
-    from stretches group by n, price_id, multiplier, stretch
-  ) s
-  join keys k on k.n = s.n;
+  select h.*, null::bigint from held h where h.price_id <> all (listed)
+  union all
+  select p.client_id, p.model, p.metric, p.rate_class, p.currency,
+    greatest(p.starts, r.effective_from), least(p.ends, r.effective_until), p.price_id,
+    case when r.is_own then 1 else p.multiplier end, r.list_price_id
+  from (select array_agg(p.model) as models, array_agg(p.metric) as metrics,
+    array_agg(p.rate_class) as rate_classes from held p where p.price_id = any (listed)) w
+  cross join lateral billing.list_price_ranges(w.models, w.metrics, w.rate_classes) r
+  join held p on p.price_id = any (listed)
+    and p.model = r.model and p.metric = r.metric and p.rate_class = r.rate_class
+    and p.starts < r.effective_until and r.effective_from < p.ends
+  where listed <> '{}';
 end $$;
 comment on function billing.price_segments is
   'Stretches of days under one price, per client, model, metric, class and currency.';

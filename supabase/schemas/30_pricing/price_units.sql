@@ -34,8 +34,10 @@ create function _billing.price_units(pricing_model text, from_units numeric, to_
   multiplier numeric default 1)
 returns numeric language sql immutable
 return case
-  -- What the models below come to where each unit costs the same.
-  when pricing_model = 'per_unit' and free_units = 0 then (to_units - from_units) * unit_amount
+  -- What the models below come to where each unit costs the same. Under cost_plus unit_amount is
+  -- that of the day (billing.cost_plus_amount).
+  when pricing_model in ('per_unit', 'cost_plus') and free_units = 0
+    then (to_units - from_units) * unit_amount
   else _billing.price_positions(pricing_model, from_units, to_units, total_units, unit_amount,
       per_units, tiers, free_units)
     - _billing.price_positions(pricing_model, -from_units, -to_units, -total_units, unit_amount,

@@ -31,11 +31,13 @@ create table public.prices (
   scope text generated always as
     (case when model is not null then 'model:' || model
       when family is not null then 'family:' || family else 'any' end) stored,
+  markup_percent numeric,
   constraint prices_model_or_family check (model is null or family is null),
   constraint prices_pricing_model_known check (
-    pricing_model in ('per_unit', 'package', 'graduated', 'volume')),
+    pricing_model in ('per_unit', 'package', 'graduated', 'volume', 'cost_plus')),
   constraint prices_amount_or_tiers check (case
-    when pricing_model in ('per_unit', 'package') then unit_amount is not null and tiers is null
+    when pricing_model in ('per_unit', 'package', 'cost_plus')
+      then unit_amount is not null and tiers is null
     else unit_amount is null and tiers is not null and billing.is_tier_list(tiers) end),
   -- Upper bounds keep NaN and what would overflow a rating out: one price is rated for everybody.
   constraint prices_unit_amount_in_range check (unit_amount between 0 and 1e12),
@@ -43,6 +45,11 @@ create table public.prices (
   constraint prices_free_units_in_range check (free_units between 0 and 1e18),
   constraint prices_class_multipliers_numbers check (
     billing.is_multiplier_list(class_multipliers)),
+  -- List prices are in USD, and differ by model: nothing is free of all of them.
+  constraint prices_cost_plus_whole check (case when pricing_model = 'cost_plus'
+    then markup_percent is not null and currency = 'USD' and free_units = 0
+    else markup_percent is null end),
+  constraint prices_markup_percent_in_range check (markup_percent between -100 and 1e6),
   constraint prices_forward check (effective_from < effective_until),
   constraint prices_no_overlap exclude using gist (
     coalesce(client_id, '00000000-0000-0000-0000-000000000000'::uuid) with =,
@@ -53,7 +60,9 @@ comment on table public.prices is
   'Price of a metric for a model, a model family or any model; of a client or the default list.';
 comment on column public.prices.client_id is 'Null: the default price list.';
 comment on column public.prices.unit_amount is
-  'Major units of currency (3.00 = three dollars) per per_units units.';
+  'Major units of currency (3.00 = three dollars) per per_units units; under cost_plus the fee.';
+comment on column public.prices.markup_percent is
+  'Under cost_plus: percent on the list price of the day (public.list_prices).';
 comment on column public.prices.tiers is
   '[{up_to, unit_amount, flat_amount}], ascending, the last without up_to; bounds are inclusive.';
 comment on column public.prices.free_units is 'Units per period that cost nothing.';
@@ -64,6 +73,8 @@ comment on column public.prices.class_multipliers is
 comment on column public.prices.effective_until is 'First client-local day it no longer holds.';
 create index prices_lookup on public.prices (client_id, metric, currency, scope);
 create index prices_rate_class on public.prices (rate_class);
+-- What rating has to look up in the catalogue.
+create index prices_cost_plus on public.prices (id) where pricing_model = 'cost_plus';
 create index prices_currency on public.prices (currency);
 alter table public.prices enable row level security;
 revoke all on public.prices from anon, authenticated, service_role;

@@ -6,7 +6,8 @@ create function billing.priced_usage(targets billing.rating_target[],
   all_agents boolean default true)
 returns table (client_id uuid, period_start date, model text, metric text, rate_class text,
   agent text, segment_start date, segment_end date, price_id uuid, multiplier numeric,
-  quantity numeric, log_count bigint, first_day date, last_day date, price_start date)
+  quantity numeric, log_count bigint, first_day date, last_day date, price_start date,
+  list_price_id bigint)
 language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off
 set plan_cache_mode = force_generic_plan
 set enable_nestloop = off set enable_mergejoin = off set enable_sort = off as $$
@@ -65,7 +66,7 @@ begin
     greatest(s.segment_start, case when s.n is not null then t.active_start end),
     least(s.segment_end, case when s.n is not null then t.active_end end),
     s.price_id, s.multiplier, g.quantity, g.log_count, g.first_day, g.last_day,
-    greatest(s.segment_start, case when s.n is not null then t.period_start end)
+    greatest(s.segment_start, case when s.n is not null then t.period_start end), s.list_price_id
   from grouped g join terms t on t.n = g.n left join segments s on s.n = g.segment;
 end $$;
 comment on function billing.priced_usage is

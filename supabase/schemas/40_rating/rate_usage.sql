@@ -22,10 +22,12 @@ begin
     select * from billing.priced_usage(targets, false)
   ), labels as materialized (
     -- What is the same for all clients is worked out once.
-    select d.*, p.unit_amount, p.per_units, p.pricing_model, p.tiers, p.free_units, p.scope,
+    select d.*, case when p.pricing_model = 'cost_plus' then billing.cost_plus_amount(q.amount,
+        p.markup_percent, p.unit_amount, p.per_units) else p.unit_amount end as unit_amount,
+      p.per_units, p.pricing_model, p.tiers, p.free_units, p.scope,
       -- Where each unit costs the same under all prices that count together, its place among the
       -- others does not matter.
-      bool_and(p.pricing_model = 'per_unit' and p.free_units = 0)
+      bool_and(p.pricing_model in ('per_unit', 'cost_plus') and p.free_units = 0)
         over (partition by p.scope, d.metric, d.rate_class) as is_linear,
       concat_ws('|', 'usage', d.model, d.metric, nullif(d.rate_class, 'standard'), d.price_id)
         as rating_key,
@@ -33,10 +35,17 @@ begin
         then initcap(left(_billing.display_usage(d.metric, d.rate_class), 1))
           || substr(_billing.display_usage(d.metric, d.rate_class), 2)
         else _billing.display_name(coalesce(m.family, d.model)) || ' · '
-          || _billing.display_usage(d.metric, d.rate_class) end as description
-    from (select distinct u.model, u.metric, u.rate_class, u.price_id, u.multiplier from used u) d
+          || _billing.display_usage(d.metric, d.rate_class) end as description,
+      -- The list price and the markup stand on the line, whatever becomes of either.
+      concat_ws(' · ', d.model, case when p.pricing_model = 'cost_plus' then
+        billing.cost_plus_text(q.amount, p.markup_percent, p.unit_amount, p.per_units)
+        || case when d.multiplier <> 1 then ' × ' || trim_scale(d.multiplier) else '' end end)
+        as detail
+    from (select distinct u.model, u.metric, u.rate_class, u.price_id, u.multiplier,
+      u.list_price_id from used u) d
     cross join lateral (select * from public.prices o where o.id = d.price_id offset 0) p
     left join public.models m on m.id = d.model
+    left join public.list_prices q on q.id = d.list_price_id
   ), lines as materialized (
     select u.client_id, u.period_start, t.period_end, t.exponent, u.agent, u.segment_start,
       u.segment_end, u.price_start, u.quantity, l.*
@@ -45,6 +54,7 @@ begin
       on t.client_id = u.client_id and t.period_start = u.period_start
     join labels l on l.model = u.model and l.metric = u.metric and l.rate_class = u.rate_class
       and l.price_id = u.price_id and l.multiplier = u.multiplier
+      and l.list_price_id is not distinct from u.list_price_id
   ), positioned as (
     select l.*, l.quantity as to_units, l.quantity as total_units
     from lines l where l.is_linear
@@ -69,7 +79,7 @@ begin
     concat_ws('|', p.rating_key, p.price_start, p.agent),
     p.model, p.metric, p.rate_class, p.agent, p.price_id, p.segment_start, p.segment_end,
     p.quantity, p.unit_amount * p.multiplier, p.per_units, p.pricing_model, p.tiers,
-    p.amount, _billing.to_minor(p.amount, p.exponent), p.description, p.model
+    p.amount, _billing.to_minor(p.amount, p.exponent), p.description, p.detail
   from priced p
   union all
   select u.client_id, u.period_start, null, null, u.model, u.metric, u.rate_class, null, null,

@@ -198,6 +198,11 @@ returns bigint language sql security definer set search_path = pg_catalog, pg_te
     from _billing.held_notice() n
     where not _billing.is_told('held', n.names, as_of)
     union all
+    select format('proposals:%s:%s', (as_of at time zone 'UTC')::date, n.names), 'normal',
+      'Prices to be decided on', n.message, null
+    from _billing.proposal_notice() n
+    where not _billing.is_told('proposals', n.names, as_of)
+    union all
     select format('too_many_keys:%s', (as_of at time zone 'UTC')::date), 'high',
       'Usage under too many names', format('%s log rows would take clients beyond %s keys of '
         || 'usage in a day and wait in quarantine: %s. If they are meant, raise '

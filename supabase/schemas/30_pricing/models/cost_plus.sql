@@ -1,0 +1,30 @@
+-- The list price of the day with a markup and a fee, for per_units units of a price, as its fee is:
+-- multiplied only, so that it is exact.
+create function billing.cost_plus_amount(list_amount numeric, markup_percent numeric,
+  fee numeric, per_units numeric)
+returns numeric language sql immutable
+return list_amount * per_units * (1 + markup_percent * 0.01) + fee;
+comment on function billing.cost_plus_amount is
+  'What per_units units cost: the list price of so many with a markup, and a fee.';
+grant execute on function billing.cost_plus_amount(numeric, numeric, numeric, numeric)
+  to service_role;
+
+create function billing.dollars_per(amount numeric, per_units numeric)
+returns text language sql immutable
+return concat('$', round(amount, greatest(2, scale(trim_scale(amount)))), case per_units
+  when 1 then null when 1000 then ' per 1K' when 1000000 then ' per 1M'
+  else ' per ' || trim_scale(per_units) end);
+comment on function billing.dollars_per is 'An amount for so many units as lines show it.';
+grant execute on function billing.dollars_per(numeric, numeric) to service_role;
+
+create function billing.cost_plus_text(list_amount numeric, markup_percent numeric, fee numeric,
+  per_units numeric)
+returns text language sql immutable
+return concat('list ', billing.dollars_per(list_amount * per_units, per_units),
+  case when markup_percent <> 0 then format(' %s %s %%',
+    case when markup_percent < 0 then '-' else '+' end, trim_scale(abs(markup_percent))) end,
+  case when fee <> 0 then ' + ' || billing.dollars_per(fee, per_units) end);
+comment on function billing.cost_plus_text is
+  'What a line says of its price: list $3.00 per 1M + 20 % + $0.10 per 1M.';
+grant execute on function billing.cost_plus_text(numeric, numeric, numeric, numeric)
+  to service_role;

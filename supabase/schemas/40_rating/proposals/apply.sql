@@ -1,0 +1,99 @@
+-- What accepting a proposal does.
+
+-- The first day from which a proposed list price can hold: the day that the source was fetched, or
+-- the first after what is settled by the price before. The first price of a metric holds for all
+-- days: its usage could not be billed so far.
+create function _billing.first_day_of(proposal public.price_proposals)
+returns date language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+  day constant date := (select (s.fetched_at at time zone 'UTC')::date from public.price_syncs s
+    where s.id = proposal.sync_id);
+  price public.list_prices;
+begin
+  if proposal.metric is null or not exists (
+    select from public.list_prices l where l.model = proposal.model and (l.metric = proposal.metric
+      or proposal.metric = 'reasoning_tokens' and l.metric = 'output_tokens'))
+  then
+    return '-infinity';
+  end if;
+  price.model := proposal.model;
+  price.metric := proposal.metric;
+  price.effective_from := greatest(day, (
+    select max(l.effective_from) + 1 from public.list_prices l
+    where l.model = proposal.model and l.metric = proposal.metric
+      and l.rate_class = proposal.rate_class and l.effective_from > '-infinity'));
+  return greatest(price.effective_from, (
+    select max(s.period_end) from _billing.relisted_sections(price) s));
+end $$;
+comment on function _billing.first_day_of is
+  'The first day from which a proposed price can hold.';
+
+create function _billing.apply_list_price(proposal public.price_proposals, first_day date)
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  before public.list_prices;
+begin
+  select l.* into before from public.list_prices l
+  where l.model = proposal.model and l.metric = proposal.metric
+    and l.rate_class = proposal.rate_class and l.effective_until = 'infinity';
+  if before.effective_from >= first_day then
+    perform billing.raise_error('invalid_argument', format(
+      'the list price in force begins on %s, and the new one must begin later than that',
+      before.effective_from), 'name a later first_day');
+  end if;
+  update public.list_prices l set effective_until = first_day where l.id = before.id;
+  insert into public.list_prices (provider, model, metric, rate_class, above_tokens, amount,
+    effective_from, sync_id, source_field, source_text)
+  select m.provider, m.id, proposal.metric, proposal.rate_class, proposal.above_tokens,
+    proposal.new_amount, first_day, proposal.sync_id, proposal.source_field, proposal.source_text
+  from public.listed_models m where m.id = proposal.model;
+end $$;
+comment on function _billing.apply_list_price is
+  'Ends the list price in force where a proposed one begins.';
+
+-- Usage of open periods that has no price, and the list prices of today that it could have.
+create function _billing.unpriced_but_listed()
+returns table (model text, metric text, list_price public.list_prices)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select q.model, q.metric, l
+  from (select distinct u.model, u.metric from billing.quarantine u
+    where u.reason = 'unpriced_usage') q
+  cross join lateral billing.list_price(q.model, regexp_replace(q.metric, '^batch_', ''),
+    case when starts_with(q.metric, 'batch_') then 'batch' else 'standard' end,
+    (billing.as_of() at time zone 'UTC')::date) l
+  where l.id is not null and not exists (
+    select from billing.price_candidates(array[null::uuid], array[q.model], array[q.metric],
+      array['USD']));
+$$;
+comment on function _billing.unpriced_but_listed is
+  'Models and metrics without a price whose list price is known.';
+
+-- Sells what nobody could be billed for at its list price with a markup: default prices for the
+-- model, fixed from then on.
+create function _billing.sell_at_list(of_model text, markup_percent numeric, first_day date)
+returns void language sql set search_path = pg_catalog, pg_temp as $$
+  insert into public.prices (model, metric, unit_amount, per_units, effective_from)
+  select u.model, u.metric,
+    billing.cost_plus_amount((u.list_price).amount, markup_percent, 0, x.per_units),
+    x.per_units, first_day
+  from _billing.unpriced_but_listed() u
+  cross join lateral (
+    select case when u.metric like '%\_tokens' then 1000000 else 1 end as per_units) x
+  where u.model = of_model;
+$$;
+comment on function _billing.sell_at_list is
+  'Default prices for usage of a model without a price: its list prices with a markup.';
+
+create function _billing.apply_proposal(proposal public.price_proposals, first_day date,
+  markup_percent numeric)
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  if proposal.kind in ('changed_price', 'disagreement') then
+    perform _billing.apply_list_price(proposal,
+      coalesce(first_day, _billing.first_day_of(proposal)));
+  elsif proposal.kind = 'new_model' then
+    perform _billing.sell_at_list(proposal.model, markup_percent,
+      coalesce(first_day, _billing.first_day_of(proposal)));
+  end if;
+end $$;
+comment on function _billing.apply_proposal is 'Does what a proposal proposes.';
