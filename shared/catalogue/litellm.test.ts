@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { PriceSync } from "../api/catalogue.ts";
 import { plainDecimal, product } from "./decimals.ts";
 import { SourceUnreadable } from "./list-price.ts";
 import { parseLitellm } from "./litellm.ts";
 import { priceFieldsOnly } from "./snapshot-fields.ts";
 import { snapshotUrl, unpacked } from "./snapshot.ts";
+import { hashOf, syncBatches } from "./sync-batches.ts";
 
 const snapshot = await unpacked(await Deno.readFile(snapshotUrl));
 
@@ -127,4 +129,22 @@ test("the snapshot keeps price fields and their numbers, a model a line", () => 
     priceFieldsOnly(`{"m": {"input_cost_per_token": 3.0e-06, "max_tokens": 5, "mode": "chat"}}`),
     `{\n"m":{"input_cost_per_token":3.0e-06,"mode":"chat"}\n}\n`,
   );
+});
+
+test("the snapshot fits the requests that bring it, far below the bytes that the API reads", async () => {
+  const catalogue = parseLitellm(snapshot);
+  const sha256 = await hashOf(snapshot);
+  const batches = syncBatches(catalogue, 100);
+  assert.equal(batches.flat().length, catalogue.models.length);
+  for (const models of batches) {
+    const body = {
+      source: "litellm",
+      sha256,
+      fetched_at: "2026-11-29T00:00:00Z",
+      total: 1,
+      models,
+    };
+    assert.ok(JSON.stringify(body).length < 500_000);
+    PriceSync.parse(body);
+  }
 });
