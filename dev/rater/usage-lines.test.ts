@@ -161,7 +161,7 @@ Deno.test("cost_plus takes the list price of the day, and nothing where there is
     unit_amount: "0.5",
     per_units: "10",
     markup_percent: "20",
-    batch_multiplier: "0.5",
+    class_multipliers: '{"batch": 0.5}',
   };
   const listed = (id: string, rateClass: string, amount: string, from: string, until: string) => ({
     id,

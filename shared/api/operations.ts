@@ -144,7 +144,8 @@ export const resolveQuarantine = {
       model: words(200),
       family: words(200),
       long_context_above: z.int().positive().nullable().optional().meta({
-        description: "Input tokens beyond which a call is charged as long_context.",
+        description: "Input tokens beyond which a call is charged as long_context. Unless given, " +
+          "what the catalogue says, of a model that is not mapped yet.",
       }),
       provider: z.enum(["anthropic", "openai", "google", "other", "other_inclusive"]).meta({
         description:

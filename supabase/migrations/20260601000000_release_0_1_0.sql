@@ -78,6 +78,7 @@ insert into billing.error_codes (code, http_status, meaning) values
   ('currency_mismatch', 409, 'Amounts of two currencies would meet on one invoice.'),
   ('unknown_log', 404, 'No usage log has this id.'),
   ('invalid_correction', 409, 'A correction would record something else than what it corrects.'),
+  ('unknown_proposal', 404, 'No price proposal has this id.'),
   ('unknown_delivery', 404, 'No delivery has this id.'),
   ('stripe_total_differs', 409, 'Stripe''s total of an invoice is not ours.'),
   ('base_fee_billed_twice', 409, 'A base fee is billed by Stripe or by us, not by both.'),
@@ -4290,6 +4291,369 @@ insert into public.billing_config (currency, minimum_minor, taxes, payment_terms
 values ('USD', 5000, '[]', 30, 'model', 0, '{archive,stripe,email,hermes}')
 on conflict do nothing;
 
+-- 30_pricing/catalogue/list_prices.sql
+
+-- The catalogue: what providers charge by their price lists, in USD. Facts with their source, not
+-- terms: nothing is sold by them but under the price model cost_plus (ADR 36).
+
+-- What a source said when: rows only for what brought something new.
+create table public.price_syncs (
+  id bigint generated always as identity primary key,
+  source text not null
+    constraint price_syncs_source_known check (source in ('litellm', 'openrouter', 'models.dev')),
+  sha256 text not null constraint price_syncs_sha256_shape check (sha256 ~ '^[0-9a-f]{64}$'),
+  fetched_at timestamptz not null,
+  constraint price_syncs_once unique (source, sha256)
+);
+comment on table public.price_syncs is
+  'Sources of list prices: which, the hash of what they sent, and when it was fetched.';
+alter table public.price_syncs enable row level security;
+revoke all on public.price_syncs from anon, authenticated, service_role;
+grant select on public.price_syncs to authenticated, service_role;
+
+create policy "operators read price syncs" on public.price_syncs
+  for select to authenticated using ((select billing.is_operator()));
+
+create trigger refuse_change before update or delete or truncate on public.price_syncs
+  for each statement execute function _billing.refuse_change();
+
+-- Model ids exactly as a source has them. One provider each: a source names a model of another
+-- provider otherwise.
+create table public.listed_models (
+  id text primary key,
+  provider text not null,
+  mode text,
+  alias_of text,
+  deprecated_on date,
+  sync_id bigint not null references public.price_syncs (id)
+);
+comment on table public.listed_models is
+  'Models that have a list price, or whose source says that they have none.';
+comment on column public.listed_models.alias_of is
+  'The id whose prices the source gives it; its prices are rows of their own.';
+create index listed_models_sync_id on public.listed_models (sync_id);
+alter table public.listed_models enable row level security;
+revoke all on public.listed_models from anon, authenticated, service_role;
+grant select on public.listed_models to authenticated, service_role;
+
+create policy "operators read listed models" on public.listed_models
+  for select to authenticated using ((select billing.is_operator()));
+
+create table public.list_prices (
+  id bigint generated always as identity primary key,
+  provider text not null,
+  model text not null references public.listed_models (id),
+  metric text not null,
+  rate_class text not null default 'standard',
+  above_tokens bigint,
+  amount numeric not null,
+  effective_from date not null default '-infinity',
+  effective_until date not null default 'infinity',
+  sync_id bigint not null references public.price_syncs (id),
+  source_field text not null,
+  source_text text not null,
+  -- A source writes 0 for what it does not know: no price is no price.
+  constraint list_prices_above_zero check (amount > 0 and amount < 1e12),
+  constraint list_prices_rate_class_shape check (
+    rate_class ~ '^[a-z0-9_.]{1,40}(\+[a-z0-9_.]{1,40}){0,3}$'),
+  constraint list_prices_counting_known check (not billing.is_unmapped(metric)),
+  constraint list_prices_forward check (effective_from < effective_until),
+  constraint list_prices_one_at_a_time exclude using gist (
+    model with =, metric with =, rate_class with =,
+    daterange(effective_from, effective_until) with &&)
+);
+comment on table public.list_prices is
+  'What a provider charges for a unit of a metric of a model at a rate class, from a day on.
+   Append-only: a price ends where another begins.';
+comment on column public.list_prices.amount is 'USD for one unit, exact.';
+comment on column public.list_prices.above_tokens is
+  'Input tokens of a call beyond which the rate class holds, where the source says it.';
+comment on column public.list_prices.effective_from is
+  'First client-local day. The first price of a model holds for all days before, too.';
+comment on column public.list_prices.source_text is 'The number as the source writes it.';
+create index list_prices_lookup on public.list_prices (model, metric, rate_class);
+create index list_prices_sync_id on public.list_prices (sync_id);
+alter table public.list_prices enable row level security;
+revoke all on public.list_prices from anon, authenticated, service_role;
+grant select on public.list_prices to authenticated, service_role;
+
+create policy "operators read list prices" on public.list_prices
+  for select to authenticated using ((select billing.is_operator()));
+
+-- All that may change is when a price ends, and that only to make it end.
+create function _billing.guard_list_price() returns trigger
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  if tg_op = 'UPDATE' and old.effective_until = 'infinity'
+    and to_jsonb(old) - 'effective_until' = to_jsonb(new) - 'effective_until' then
+    return new;
+  end if;
+  perform billing.raise_error('append_only',
+    format('list_prices is append-only: %s refused', lower(tg_op)),
+    'accept a proposal: a new price begins where the old one ends');
+  return null;
+end $$;
+
+create trigger guard_list_price before update or delete on public.list_prices
+  for each row execute function _billing.guard_list_price();
+create trigger refuse_truncate before truncate on public.list_prices
+  for each statement execute function _billing.refuse_change();
+create constraint trigger count_terms_change after insert or update on public.list_prices
+  deferrable initially deferred for each row execute function _billing.count_terms_change();
+
+-- 30_pricing/catalogue/price_proposals.sql
+
+-- What somebody has to decide about list prices.
+create table public.price_proposals (
+  id bigint generated always as identity primary key,
+  kind text not null
+    constraint price_proposals_kind_known check (
+      kind in ('changed_price', 'disagreement', 'new_model', 'deprecation')),
+  model text not null,
+  metric text,
+  rate_class text,
+  above_tokens bigint,
+  old_amount numeric,
+  new_amount numeric,
+  source_field text,
+  source_text text,
+  sync_id bigint references public.price_syncs (id),
+  message text not null,
+  effects jsonb not null default '[]',
+  state text not null default 'open'
+    constraint price_proposals_state_known check (
+      state in ('open', 'accepted', 'refused', 'superseded')),
+  created_at timestamptz not null default now(),
+  decided_at timestamptz,
+  decided_by text,
+  reason text,
+  constraint price_proposals_decided_whole check (case state
+    when 'open' then num_nonnulls(decided_at, decided_by, reason) = 0
+    when 'superseded' then decided_at is not null
+    else num_nulls(decided_at, decided_by, reason) = 0 end)
+);
+comment on table public.price_proposals is
+  'Changes of list prices and new models, until somebody accepts or refuses them. What has been
+   refused is not proposed again.';
+comment on column public.price_proposals.old_amount is
+  'The list price in force, USD for one unit; null: none.';
+comment on column public.price_proposals.effects is
+  '[{client_id, currency, minor}]: what open periods would come to more, by rating them both ways.';
+create unique index price_proposals_open on public.price_proposals (
+  kind, model, coalesce(metric, ''), coalesce(rate_class, '')) where state = 'open';
+create index price_proposals_sync_id on public.price_proposals (sync_id);
+alter table public.price_proposals enable row level security;
+revoke all on public.price_proposals from anon, authenticated, service_role;
+grant select on public.price_proposals to authenticated, service_role;
+
+create policy "operators read price proposals" on public.price_proposals
+  for select to authenticated using ((select billing.is_operator()));
+
+create trigger refuse_truncate before truncate on public.price_proposals
+  for each statement execute function _billing.refuse_change();
+
+-- 30_pricing/catalogue/sync.sql
+
+-- A source's prices, compared with the catalogue: only differences are written.
+
+create type _billing.given_price as (model text, metric text, rate_class text, above_tokens bigint,
+  amount numeric, source_field text, source_text text);
+
+-- The prices of models as billing.sync_list_prices takes them. Amounts come as text, so that no
+-- float is between the source and here.
+create function _billing.given_prices(models jsonb)
+returns setof _billing.given_price language sql immutable
+set search_path = pg_catalog, pg_temp as $$
+  select m ->> 'id', p ->> 'metric', p ->> 'rate_class', (p ->> 'above_tokens')::bigint,
+    (p ->> 'amount')::numeric, p ->> 'field', p ->> 'written'
+  from jsonb_array_elements(models) m cross join lateral jsonb_array_elements(m -> 'prices') p;
+$$;
+comment on function _billing.given_prices is 'List prices of models in JSON.';
+
+-- Prices of known models that are not those in force, and have not been refused.
+create function _billing.differing_prices(given _billing.given_price[], source text)
+returns table (price _billing.given_price, old_amount numeric, kind text, message text)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select g, l.amount, case when s.source <> differing_prices.source then 'disagreement'
+      else 'changed_price' end,
+    format('%s: %s of %s (%s) is %s USD%s', differing_prices.source, g.metric, g.model,
+      g.rate_class, trim_scale(g.amount), coalesce(format(', in the catalogue %s USD by %s',
+      trim_scale(l.amount), s.source), ', not in the catalogue so far'))
+  from unnest(given) g
+  join public.listed_models m on m.id = g.model
+  left join public.list_prices l on l.model = g.model and l.metric = g.metric
+    and l.rate_class = g.rate_class and l.effective_until = 'infinity'
+  left join public.price_syncs s on s.id = l.sync_id
+  where l.amount is distinct from g.amount and not exists (
+    select from public.price_proposals p
+    where p.model = g.model and p.metric = g.metric and p.rate_class = g.rate_class
+      and p.new_amount = g.amount and p.state in ('open', 'refused'));
+$$;
+comment on function _billing.differing_prices is
+  'Given prices of known models that are neither in force nor decided on.';
+
+-- Makes proposals of what differs. What a source says now replaces what it said before, also where
+-- it is again what is in force.
+create function _billing.supersede_proposals(given _billing.given_price[], source text)
+returns void language sql set search_path = pg_catalog, pg_temp as $$
+  update public.price_proposals p set state = 'superseded', decided_at = billing.as_of()
+  from unnest(given) g
+  where p.state = 'open' and p.model = g.model and p.metric = g.metric
+    and p.rate_class = g.rate_class and p.new_amount <> g.amount
+    and p.sync_id in (
+      select s.id from public.price_syncs s where s.source = supersede_proposals.source);
+$$;
+comment on function _billing.supersede_proposals is
+  'Ends open proposals of a source that says something else now.';
+
+create function _billing.propose_prices(given _billing.given_price[], source text, sync bigint)
+returns integer language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  proposed integer;
+begin
+  insert into public.price_proposals (kind, model, metric, rate_class, above_tokens, old_amount,
+    new_amount, source_field, source_text, sync_id, message)
+  select d.kind, (d.price).model, (d.price).metric, (d.price).rate_class, (d.price).above_tokens,
+    d.old_amount, (d.price).amount, (d.price).source_field, (d.price).source_text, sync, d.message
+  from _billing.differing_prices(given, source) d
+  on conflict do nothing;
+  get diagnostics proposed = row_count;
+  return proposed;
+end $$;
+comment on function _billing.propose_prices is
+  'Makes a proposal of each given price that differs; returns how many.';
+
+-- Takes some models of a source that has `total` of them. Unknown models get their prices at once:
+-- nobody has been billed by another. What differs from a price in force becomes a proposal, and
+-- what a source leaves out stays.
+create function billing.sync_list_prices(source text, sha256 text, fetched_at timestamptz,
+  total integer, models jsonb)
+returns table (new_models integer, new_prices integer, proposals integer)
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+-- Definer: nobody writes the catalogue but these functions.
+#variable_conflict use_column
+declare
+  known constant integer := (select count(*) from public.listed_models m
+    join public.price_syncs s on s.id = m.sync_id where s.source = sync_list_prices.source);
+  given constant _billing.given_price[] := array(select g from _billing.given_prices(models) g);
+  fresh text[];
+  sync bigint;
+begin
+  perform billing.require_second_factor();
+  if total < known * 0.8 then
+    perform billing.raise_error('invalid_argument', format(
+      '%s has %s models, and %s were known: it looks cut off', source, total, known),
+      'fetch it again; nothing was changed');
+  end if;
+  lock table public.listed_models in share row exclusive mode;
+  fresh := array(select m ->> 'id' from jsonb_array_elements(models) m
+    where m ->> 'id' not in (select l.id from public.listed_models l));
+  new_models := cardinality(fresh);
+  new_prices := 0;
+  proposals := 0;
+  perform _billing.supersede_proposals(given, source);
+  if fresh <> '{}' or exists (select from _billing.differing_prices(given, source)) then
+    insert into public.price_syncs as s (source, sha256, fetched_at)
+    values (source, sha256, fetched_at) on conflict on constraint price_syncs_once do nothing;
+    sync := (select s.id from public.price_syncs s
+      where s.source = sync_list_prices.source and s.sha256 = sync_list_prices.sha256);
+    proposals := _billing.propose_prices(given, source, sync);
+    insert into public.listed_models (id, provider, mode, alias_of, deprecated_on, sync_id)
+    select m ->> 'id', m ->> 'provider', m ->> 'mode', m ->> 'alias_of',
+      (m ->> 'deprecated_on')::date, sync
+    from jsonb_array_elements(models) m where m ->> 'id' = any (fresh);
+    insert into public.list_prices (provider, model, metric, rate_class, above_tokens, amount,
+      sync_id, source_field, source_text)
+    select m.provider, g.model, g.metric, g.rate_class, g.above_tokens, g.amount, sync,
+      g.source_field, g.source_text
+    from unnest(given) g join public.listed_models m on m.id = g.model
+    where g.model = any (fresh);
+    get diagnostics new_prices = row_count;
+  end if;
+  return next;
+end $$;
+comment on function billing.sync_list_prices is
+  'Compares models of a source ([{id, provider, mode, alias_of, deprecated_on, prices: [{metric,
+   rate_class, above_tokens, amount, field, written}]}]) with the catalogue: new models are added,
+   other prices proposed. `total`: models of the whole source.';
+grant execute on function billing.sync_list_prices(text, text, timestamptz, integer, jsonb)
+  to service_role;
+
+-- 30_pricing/catalogue/list_price_ranges.sql
+
+-- The list price of a day: the only place that reads the catalogue for a rating.
+
+-- A rate class and those whose price holds where it has none: batch+long_context, its parts
+-- long_context and batch, standard. The last part first: LiteLLM charges so, and
+-- a long call is charged as long at every tier.
+create function billing.class_chain(rate_class text)
+returns table (listed_class text, place bigint) language sql immutable
+set search_path = pg_catalog, pg_temp as $$
+  select c.listed_class, min(c.place)
+  from (
+    values (rate_class, 0::bigint), ('standard', 1000)
+    union all
+    select p.part, 100 - p.n from regexp_split_to_table(rate_class, '\+') with ordinality p(part, n)
+  ) c(listed_class, place)
+  group by c.listed_class;
+$$;
+comment on function billing.class_chain is
+  'Rate classes whose list price holds for a class, the best first.';
+grant execute on function billing.class_chain(text) to service_role;
+
+-- Which list price holds when for each (model, metric, rate class). Reasoning is output where it
+-- has no price of its own. `is_own`: at the very class that was asked for.
+create function billing.list_price_ranges(models text[], metrics text[], rate_classes text[])
+returns table (model text, metric text, rate_class text, list_price_id bigint, is_own boolean,
+  effective_from date, effective_until date)
+language sql stable set search_path = pg_catalog, pg_temp set jit = off
+set enable_nestloop = off set enable_mergejoin = off set enable_sort = on as $$
+  -- By index for a few models, hashed for thousands: how many are asked for is not planned with.
+  with keys as materialized (
+    select distinct * from unnest(models, metrics, rate_classes) x(model, metric, rate_class)
+  ), chains as materialized (
+    select r.rate_class, c.listed_class, c.place
+    from (select distinct k.rate_class from keys k) r
+    cross join lateral billing.class_chain(r.rate_class) c
+  ), wanted as materialized (
+    select k.*, k.metric as listed_metric, 0 as other from keys k
+    union all
+    select k.*, 'output_tokens', 1 from keys k where k.metric = 'reasoning_tokens'
+  ), prices as materialized (
+    select l.id, l.model, l.metric, l.rate_class,
+      daterange(l.effective_from, l.effective_until) as days
+    from public.list_prices l where l.model = any (models)
+  ), listed as (
+    select w.model, w.metric, w.rate_class, l.id, l.rate_class = w.rate_class as is_own, l.days,
+      c.place * 2 + w.other as level
+    from wanted w
+    join prices l on l.model = w.model and l.metric = w.listed_metric
+    join chains c on c.rate_class = w.rate_class and c.listed_class = l.rate_class
+  ), ranked as (
+    select l.*, range_agg(l.days) over (partition by l.model, l.metric, l.rate_class
+      order by l.level groups between unbounded preceding and 1 preceding) as taken
+    from listed l
+  )
+  select r.model, r.metric, r.rate_class, r.id, r.is_own, lower(d.days), upper(d.days)
+  from ranked r cross join lateral unnest(
+    datemultirange(r.days) - coalesce(r.taken, '{}')) d(days);
+$$;
+comment on function billing.list_price_ranges is
+  'List prices that hold for models, metrics and rate classes, and on which days.';
+grant execute on function billing.list_price_ranges(text[], text[], text[]) to service_role;
+
+create function billing.list_price(model text, metric text, rate_class text, day date)
+returns public.list_prices language sql stable set search_path = pg_catalog, pg_temp as $$
+  select l from billing.list_price_ranges(array[list_price.model], array[list_price.metric],
+    array[list_price.rate_class]) r
+  join public.list_prices l on l.id = r.list_price_id
+  where r.effective_from <= day and day < r.effective_until;
+$$;
+comment on function billing.list_price is
+  'The list price that holds for a model, metric and rate class on a day; of the class itself, or of
+   the nearest that has one.';
+grant execute on function billing.list_price(text, text, text, date) to service_role;
+
 -- 30_pricing/models/per_unit.sql
 
 -- unit_amount for each per_units units.
@@ -4343,6 +4707,39 @@ return (
   where total_units <= coalesce((e ->> 'up_to')::numeric, 'infinity')
   order by n limit 1);
 
+-- 30_pricing/models/cost_plus.sql
+
+-- The list price of the day with a markup and a fee, for per_units units of a price, as its fee is:
+-- multiplied only, so that it is exact.
+create function billing.cost_plus_amount(list_amount numeric, markup_percent numeric,
+  fee numeric, per_units numeric)
+returns numeric language sql immutable
+return list_amount * per_units * (1 + markup_percent * 0.01) + fee;
+comment on function billing.cost_plus_amount is
+  'What per_units units cost: the list price of so many with a markup, and a fee.';
+grant execute on function billing.cost_plus_amount(numeric, numeric, numeric, numeric)
+  to service_role;
+
+create function billing.dollars_per(amount numeric, per_units numeric)
+returns text language sql immutable
+return concat('$', round(amount, greatest(2, scale(trim_scale(amount)))), case per_units
+  when 1 then null when 1000 then ' per 1K' when 1000000 then ' per 1M'
+  else ' per ' || trim_scale(per_units) end);
+comment on function billing.dollars_per is 'An amount for so many units as lines show it.';
+grant execute on function billing.dollars_per(numeric, numeric) to service_role;
+
+create function billing.cost_plus_text(list_amount numeric, markup_percent numeric, fee numeric,
+  per_units numeric)
+returns text language sql immutable
+return concat('list ', billing.dollars_per(list_amount * per_units, per_units),
+  case when markup_percent <> 0 then format(' %s %s %%',
+    case when markup_percent < 0 then '-' else '+' end, trim_scale(abs(markup_percent))) end,
+  case when fee <> 0 then ' + ' || billing.dollars_per(fee, per_units) end);
+comment on function billing.cost_plus_text is
+  'What a line says of its price: list $3.00 per 1M + 20 % + $0.10 per 1M.';
+grant execute on function billing.cost_plus_text(numeric, numeric, numeric, numeric)
+  to service_role;
+
 -- 30_pricing/price_units.sql
 
 -- Price models: what a run of units costs. One function each, one signature:
@@ -4381,8 +4778,10 @@ create function _billing.price_units(pricing_model text, from_units numeric, to_
   multiplier numeric default 1)
 returns numeric language sql immutable
 return case
-  -- What the models below come to where each unit costs the same.
-  when pricing_model = 'per_unit' and free_units = 0 then (to_units - from_units) * unit_amount
+  -- What the models below come to where each unit costs the same. Under cost_plus unit_amount is
+  -- that of the day (billing.cost_plus_amount).
+  when pricing_model in ('per_unit', 'cost_plus') and free_units = 0
+    then (to_units - from_units) * unit_amount
   else _billing.price_positions(pricing_model, from_units, to_units, total_units, unit_amount,
       per_units, tiers, free_units)
     - _billing.price_positions(pricing_model, -from_units, -to_units, -total_units, unit_amount,
@@ -4443,11 +4842,13 @@ create table public.prices (
   scope text generated always as
     (case when model is not null then 'model:' || model
       when family is not null then 'family:' || family else 'any' end) stored,
+  markup_percent numeric,
   constraint prices_model_or_family check (model is null or family is null),
   constraint prices_pricing_model_known check (
-    pricing_model in ('per_unit', 'package', 'graduated', 'volume')),
+    pricing_model in ('per_unit', 'package', 'graduated', 'volume', 'cost_plus')),
   constraint prices_amount_or_tiers check (case
-    when pricing_model in ('per_unit', 'package') then unit_amount is not null and tiers is null
+    when pricing_model in ('per_unit', 'package', 'cost_plus')
+      then unit_amount is not null and tiers is null
     else unit_amount is null and tiers is not null and billing.is_tier_list(tiers) end),
   -- Upper bounds keep NaN and what would overflow a rating out: one price is rated for everybody.
   constraint prices_unit_amount_in_range check (unit_amount between 0 and 1e12),
@@ -4455,6 +4856,11 @@ create table public.prices (
   constraint prices_free_units_in_range check (free_units between 0 and 1e18),
   constraint prices_class_multipliers_numbers check (
     billing.is_multiplier_list(class_multipliers)),
+  -- List prices are in USD, and differ by model: nothing is free of all of them.
+  constraint prices_cost_plus_whole check (case when pricing_model = 'cost_plus'
+    then markup_percent is not null and currency = 'USD' and free_units = 0
+    else markup_percent is null end),
+  constraint prices_markup_percent_in_range check (markup_percent between -100 and 1e6),
   constraint prices_forward check (effective_from < effective_until),
   constraint prices_no_overlap exclude using gist (
     coalesce(client_id, '00000000-0000-0000-0000-000000000000'::uuid) with =,
@@ -4465,7 +4871,9 @@ comment on table public.prices is
   'Price of a metric for a model, a model family or any model; of a client or the default list.';
 comment on column public.prices.client_id is 'Null: the default price list.';
 comment on column public.prices.unit_amount is
-  'Major units of currency (3.00 = three dollars) per per_units units.';
+  'Major units of currency (3.00 = three dollars) per per_units units; under cost_plus the fee.';
+comment on column public.prices.markup_percent is
+  'Under cost_plus: percent on the list price of the day (public.list_prices).';
 comment on column public.prices.tiers is
   '[{up_to, unit_amount, flat_amount}], ascending, the last without up_to; bounds are inclusive.';
 comment on column public.prices.free_units is 'Units per period that cost nothing.';
@@ -4476,6 +4884,8 @@ comment on column public.prices.class_multipliers is
 comment on column public.prices.effective_until is 'First client-local day it no longer holds.';
 create index prices_lookup on public.prices (client_id, metric, currency, scope);
 create index prices_rate_class on public.prices (rate_class);
+-- What rating has to look up in the catalogue.
+create index prices_cost_plus on public.prices (id) where pricing_model = 'cost_plus';
 create index prices_currency on public.prices (currency);
 alter table public.prices enable row level security;
 revoke all on public.prices from anon, authenticated, service_role;
@@ -4675,13 +5085,21 @@ returns table (rank bigint, chosen boolean, price_id uuid, why text, pricing_mod
   currency text, effective_from date, effective_until date, price_class text)
 language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
   select row_number() over best, row_number() over best = 1 and x.in_force, p.id,
-    c.why || case when not x.in_force then ', not in force on this day' else '' end,
-    p.pricing_model, p.unit_amount, p.per_units, p.tiers, p.free_units, c.multiplier,
+    concat(c.why, case when p.pricing_model <> 'cost_plus' then null
+        when l.id is null then ', no list price on this day'
+        else ', ' || billing.cost_plus_text(l.amount, p.markup_percent, p.unit_amount, p.per_units)
+      end,
+      case when not x.in_force then ', not in force on this day' end),
+    p.pricing_model, case when p.pricing_model = 'cost_plus' then billing.cost_plus_amount(
+      l.amount, p.markup_percent, p.unit_amount, p.per_units) else p.unit_amount end,
+    p.per_units, p.tiers, p.free_units, c.multiplier,
     p.currency, p.effective_from, p.effective_until, p.rate_class
   from billing.config_on(array[explain_price.client_id], array[explain_price.day]) cfg
   cross join lateral billing.price_candidates(array[cfg.client_id], array[explain_price.model],
     array[explain_price.metric], array[explain_price.rate_class], array[cfg.currency]) c
   join public.prices p on p.id = c.price_id
+  left join lateral billing.list_price(explain_price.model, explain_price.metric,
+    explain_price.rate_class, explain_price.day) l on p.pricing_model = 'cost_plus'
   cross join lateral (
     select c.effective_from <= cfg.day and cfg.day < c.effective_until as in_force) x
   window best as (order by not x.in_force, c.preference, p.effective_from)
@@ -4693,15 +5111,18 @@ grant execute on function billing.explain_price(uuid, text, text, date, text) to
 
 -- Which price holds when: stretches of days under one price, for each (client, model, metric,
 -- class, currency) asked for, each once. A client of null stands for all that have no price of
--- their own.
+-- their own. Under cost_plus a stretch has one list price; days without one have no price.
 create function billing.price_segments(
   client_ids uuid[], models text[], metrics text[], rate_classes text[], currencies text[]
 ) returns table (client_id uuid, model text, metric text, rate_class text, currency text,
-  segment_start date, segment_end date, price_id uuid, multiplier numeric)
+  segment_start date, segment_end date, price_id uuid, multiplier numeric, list_price_id bigint)
 language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off
 set plan_cache_mode = force_generic_plan
 set enable_nestloop = off set enable_mergejoin = off set enable_sort = off as $$
 #variable_conflict use_column
+declare
+  listed constant uuid[] := array(
+    select p.id from public.prices p where p.pricing_model = 'cost_plus');
 begin
   return query
   with keys as materialized (
@@ -4728,14 +5149,27 @@ begin
       partition by w.n order by w.day) as stretch
     from (select *, lag(winners.price_id) over (
       partition by winners.n order by winners.day) as price_before from winners) w
+  ), held as materialized (
+    select k.client_id, k.model, k.metric, k.rate_class, k.currency, s.starts, s.ends, s.price_id,
+      s.multiplier
+    from (
+      select n, price_id, multiplier, min(day) as starts, max(next_day) as ends
+      from stretches group by n, price_id, multiplier, stretch
+    ) s
+    join keys k on k.n = s.n
   )
-  select k.client_id, k.model, k.metric, k.rate_class, k.currency, s.starts, s.ends, s.price_id,
-    s.multiplier
-  from (
-    select n, price_id, multiplier, min(day) as starts, max(next_day) as ends
-    from stretches group by n, price_id, multiplier, stretch
-  ) s
-  join keys k on k.n = s.n;
+  select h.*, null::bigint from held h where h.price_id <> all (listed)
+  union all
+  select p.client_id, p.model, p.metric, p.rate_class, p.currency,
+    greatest(p.starts, r.effective_from), least(p.ends, r.effective_until), p.price_id,
+    case when r.is_own then 1 else p.multiplier end, r.list_price_id
+  from (select array_agg(p.model) as models, array_agg(p.metric) as metrics,
+    array_agg(p.rate_class) as rate_classes from held p where p.price_id = any (listed)) w
+  cross join lateral billing.list_price_ranges(w.models, w.metrics, w.rate_classes) r
+  join held p on p.price_id = any (listed)
+    and p.model = r.model and p.metric = r.metric and p.rate_class = r.rate_class
+    and p.starts < r.effective_until and r.effective_from < p.ends
+  where listed <> '{}';
 end $$;
 comment on function billing.price_segments is
   'Stretches of days under one price, per client, model, metric, class and currency.';
@@ -5748,7 +6182,8 @@ create function billing.priced_usage(targets billing.rating_target[],
   all_agents boolean default true)
 returns table (client_id uuid, period_start date, model text, metric text, rate_class text,
   agent text, segment_start date, segment_end date, price_id uuid, multiplier numeric,
-  quantity numeric, log_count bigint, first_day date, last_day date, price_start date)
+  quantity numeric, log_count bigint, first_day date, last_day date, price_start date,
+  list_price_id bigint)
 language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off
 set plan_cache_mode = force_generic_plan
 set enable_nestloop = off set enable_mergejoin = off set enable_sort = off as $$
@@ -5807,7 +6242,7 @@ begin
     greatest(s.segment_start, case when s.n is not null then t.active_start end),
     least(s.segment_end, case when s.n is not null then t.active_end end),
     s.price_id, s.multiplier, g.quantity, g.log_count, g.first_day, g.last_day,
-    greatest(s.segment_start, case when s.n is not null then t.period_start end)
+    greatest(s.segment_start, case when s.n is not null then t.period_start end), s.list_price_id
   from grouped g join terms t on t.n = g.n left join segments s on s.n = g.segment;
 end $$;
 comment on function billing.priced_usage is
@@ -5921,10 +6356,12 @@ begin
     select * from billing.priced_usage(targets, false)
   ), labels as materialized (
     -- What is the same for all clients is worked out once.
-    select d.*, p.unit_amount, p.per_units, p.pricing_model, p.tiers, p.free_units, p.scope,
+    select d.*, case when p.pricing_model = 'cost_plus' then billing.cost_plus_amount(q.amount,
+        p.markup_percent, p.unit_amount, p.per_units) else p.unit_amount end as unit_amount,
+      p.per_units, p.pricing_model, p.tiers, p.free_units, p.scope,
       -- Where each unit costs the same under all prices that count together, its place among the
       -- others does not matter.
-      bool_and(p.pricing_model = 'per_unit' and p.free_units = 0)
+      bool_and(p.pricing_model in ('per_unit', 'cost_plus') and p.free_units = 0)
         over (partition by p.scope, d.metric, d.rate_class) as is_linear,
       concat_ws('|', 'usage', d.model, d.metric, nullif(d.rate_class, 'standard'), d.price_id)
         as rating_key,
@@ -5932,10 +6369,17 @@ begin
         then initcap(left(_billing.display_usage(d.metric, d.rate_class), 1))
           || substr(_billing.display_usage(d.metric, d.rate_class), 2)
         else _billing.display_name(coalesce(m.family, d.model)) || ' · '
-          || _billing.display_usage(d.metric, d.rate_class) end as description
-    from (select distinct u.model, u.metric, u.rate_class, u.price_id, u.multiplier from used u) d
+          || _billing.display_usage(d.metric, d.rate_class) end as description,
+      -- The list price and the markup stand on the line, whatever becomes of either.
+      concat_ws(' · ', d.model, case when p.pricing_model = 'cost_plus' then
+        billing.cost_plus_text(q.amount, p.markup_percent, p.unit_amount, p.per_units)
+        || case when d.multiplier <> 1 then ' × ' || trim_scale(d.multiplier) else '' end end)
+        as detail
+    from (select distinct u.model, u.metric, u.rate_class, u.price_id, u.multiplier,
+      u.list_price_id from used u) d
     cross join lateral (select * from public.prices o where o.id = d.price_id offset 0) p
     left join public.models m on m.id = d.model
+    left join public.list_prices q on q.id = d.list_price_id
   ), lines as materialized (
     select u.client_id, u.period_start, t.period_end, t.exponent, u.agent, u.segment_start,
       u.segment_end, u.price_start, u.quantity, l.*
@@ -5944,6 +6388,7 @@ begin
       on t.client_id = u.client_id and t.period_start = u.period_start
     join labels l on l.model = u.model and l.metric = u.metric and l.rate_class = u.rate_class
       and l.price_id = u.price_id and l.multiplier = u.multiplier
+      and l.list_price_id is not distinct from u.list_price_id
   ), positioned as (
     select l.*, l.quantity as to_units, l.quantity as total_units
     from lines l where l.is_linear
@@ -5968,7 +6413,7 @@ begin
     concat_ws('|', p.rating_key, p.price_start, p.agent),
     p.model, p.metric, p.rate_class, p.agent, p.price_id, p.segment_start, p.segment_end,
     p.quantity, p.unit_amount * p.multiplier, p.per_units, p.pricing_model, p.tiers,
-    p.amount, _billing.to_minor(p.amount, p.exponent), p.description, p.model
+    p.amount, _billing.to_minor(p.amount, p.exponent), p.description, p.detail
   from priced p
   union all
   select u.client_id, u.period_start, null, null, u.model, u.metric, u.rate_class, null, null,
@@ -7131,6 +7576,341 @@ create trigger guard_currency_on_insert after insert on public.billing_config
 create trigger guard_currency_on_update
   after update of client_id, currency, effective_from, effective_until on public.billing_config
   for each row execute function _billing.guard_currency_within_period();
+
+-- 40_rating/frozen_list_prices.sql
+
+-- List prices that settled periods were charged by are frozen (ADR 26).
+
+-- Settled periods that were charged, or could be, by a list price that changes from a day on. A
+-- period that waits for a price of this usage may get its first.
+create function _billing.relisted_sections(list_price public.list_prices)
+returns setof _billing.settled_section
+language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
+  with touched as (
+    select array[m] || case when m = 'output_tokens'
+        then array['reasoning_tokens'] else '{}' end as metrics,
+      datemultirange(daterange((list_price).effective_from, 'infinity')) as days
+    from (select (list_price).metric as m) x
+  )
+  select distinct u.client_id, u.period_start, u.period_end
+  from touched t
+  cross join lateral _billing.settled_usage(null, (list_price).model, t.metrics, array['USD'],
+    t.days) u
+  where exists (
+    select from public.prices p
+    where p.pricing_model = 'cost_plus' and (p.client_id is null or p.client_id = u.client_id)
+      and u.metric = p.metric
+      and p.scope in ('any', 'model:' || u.model, 'family:' || (
+        select m.family from public.models m where m.id = u.model))
+      and daterange(p.effective_from, p.effective_until) && daterange(u.period_start, u.period_end))
+    and t.days * case when u.is_open then u.charged
+      else datemultirange(daterange(u.period_start, u.period_end)) end <> '{}';
+$$;
+comment on function _billing.relisted_sections is
+  'Settled periods that a list price from its first day on could charge otherwise.';
+
+create function _billing.guard_settled_list_price() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+-- Definer: a sync need not be able to call what this asks.
+begin
+  -- The first price of a model, as a sync brings thousands: nothing was charged by another.
+  if new.effective_from = '-infinity'
+    and not exists (select from billing.unbilled_metrics n where n.metric = new.metric)
+    and not exists (select from public.list_prices l
+      where l.model = new.model and l.sync_id <> new.sync_id) then
+    return null;
+  end if;
+  perform _billing.refuse_settled('this list price', array(
+    select s from _billing.relisted_sections(new) s));
+  return null;
+end $$;
+
+-- At once, and at the commit after count_terms_change has waited for runs (ADR 20).
+create trigger guard_settled after insert on public.list_prices
+  for each row execute function _billing.guard_settled_list_price();
+create constraint trigger guard_settled_at_commit after insert on public.list_prices
+  deferrable initially deferred for each row
+  execute function _billing.guard_settled_list_price();
+
+-- 40_rating/proposals/apply.sql
+
+-- What accepting a proposal does.
+
+-- The first day from which a proposed list price can hold: the day that the source was fetched, or
+-- the first after what is settled by the price before. The first price of a metric holds for all
+-- days: its usage could not be billed so far.
+create function _billing.first_day_of(proposal public.price_proposals)
+returns date language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+  day constant date := (select (s.fetched_at at time zone 'UTC')::date from public.price_syncs s
+    where s.id = proposal.sync_id);
+  price public.list_prices;
+begin
+  if proposal.metric is null or not exists (
+    select from public.list_prices l where l.model = proposal.model and (l.metric = proposal.metric
+      or proposal.metric = 'reasoning_tokens' and l.metric = 'output_tokens'))
+  then
+    return '-infinity';
+  end if;
+  price.model := proposal.model;
+  price.metric := proposal.metric;
+  price.effective_from := greatest(day, (
+    select max(l.effective_from) + 1 from public.list_prices l
+    where l.model = proposal.model and l.metric = proposal.metric
+      and l.rate_class = proposal.rate_class and l.effective_from > '-infinity'));
+  return greatest(price.effective_from, (
+    select max(s.period_end) from _billing.relisted_sections(price) s));
+end $$;
+comment on function _billing.first_day_of is
+  'The first day from which a proposed price can hold.';
+
+create function _billing.apply_list_price(proposal public.price_proposals, first_day date)
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  before public.list_prices;
+begin
+  select l.* into before from public.list_prices l
+  where l.model = proposal.model and l.metric = proposal.metric
+    and l.rate_class = proposal.rate_class and l.effective_until = 'infinity';
+  if before.effective_from >= first_day then
+    perform billing.raise_error('invalid_argument', format(
+      'the list price in force begins on %s, and the new one must begin later than that',
+      before.effective_from), 'name a later first_day');
+  end if;
+  update public.list_prices l set effective_until = first_day where l.id = before.id;
+  insert into public.list_prices (provider, model, metric, rate_class, above_tokens, amount,
+    effective_from, sync_id, source_field, source_text)
+  select m.provider, m.id, proposal.metric, proposal.rate_class, proposal.above_tokens,
+    proposal.new_amount, first_day, proposal.sync_id, proposal.source_field, proposal.source_text
+  from public.listed_models m where m.id = proposal.model;
+end $$;
+comment on function _billing.apply_list_price is
+  'Ends the list price in force where a proposed one begins.';
+
+-- Usage of open periods that has no price, and the list prices of today that it could have.
+create function _billing.unpriced_but_listed()
+returns table (model text, metric text, rate_class text, list_price public.list_prices)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select q.model, q.metric, q.rate_class, l
+  from (select distinct u.model, u.metric, u.rate_class from billing.quarantined_usage u
+    where u.reason = 'unpriced_usage') q
+  cross join lateral billing.list_price(q.model, q.metric, q.rate_class,
+    (billing.as_of() at time zone 'UTC')::date) l
+  where l.id is not null and not exists (
+    select from billing.price_candidates(array[null::uuid], array[q.model], array[q.metric],
+      array[q.rate_class], array['USD']));
+$$;
+comment on function _billing.unpriced_but_listed is
+  'Models, metrics and rate classes without a price whose list price is known.';
+
+-- Sells what nobody could be billed for at its list price with a markup: default prices for the
+-- model, fixed from then on.
+create function _billing.sell_at_list(of_model text, markup_percent numeric, first_day date)
+returns void language sql set search_path = pg_catalog, pg_temp as $$
+  insert into public.prices (model, metric, rate_class, unit_amount, per_units, effective_from)
+  select u.model, u.metric, u.rate_class,
+    billing.cost_plus_amount((u.list_price).amount, markup_percent, 0, x.per_units),
+    x.per_units, first_day
+  from _billing.unpriced_but_listed() u
+  cross join lateral (
+    select case when u.metric like '%\_tokens' then 1000000 else 1 end as per_units) x
+  where u.model = of_model;
+$$;
+comment on function _billing.sell_at_list is
+  'Default prices for usage of a model without a price: its list prices with a markup.';
+
+create function _billing.apply_proposal(proposal public.price_proposals, first_day date,
+  markup_percent numeric)
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  if proposal.kind in ('changed_price', 'disagreement') then
+    perform _billing.apply_list_price(proposal,
+      coalesce(first_day, _billing.first_day_of(proposal)));
+  elsif proposal.kind = 'new_model' then
+    perform _billing.sell_at_list(proposal.model, markup_percent,
+      coalesce(first_day, _billing.first_day_of(proposal)));
+  end if;
+end $$;
+comment on function _billing.apply_proposal is 'Does what a proposal proposes.';
+
+-- 40_rating/proposals/effects.sql
+
+-- What a proposal would change for clients, by rating.
+
+-- Charges of the open periods in which a model was used.
+create function _billing.open_totals(of_model text)
+returns table (client_id uuid, currency text, minor numeric)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select c.client_id, t.currency, sum(c.amount_minor)
+  from (select array(
+    select u from unnest(billing.unsettled_targets()) u
+    where exists (select from public.usage_records r
+      where r.client_id = u.client_id and r.model = of_model
+        and r.usage_day >= u.period_start and r.usage_day < u.period_end)) as targets) x
+  cross join lateral _billing.rate_charges(x.targets) c
+  join billing.period_terms(x.targets) t
+    on t.client_id = c.client_id and t.period_start = c.section_start
+  group by c.client_id, t.currency;
+$$;
+comment on function _billing.open_totals is
+  'Charges of the open periods of each client that used a model, minor units.';
+
+-- Rates the open periods as they are and with the proposal, and takes the proposal back.
+create function _billing.proposal_effects(proposal public.price_proposals,
+  first_day date default null, markup_percent numeric default 0)
+returns jsonb language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  before constant jsonb := (
+    select coalesce(jsonb_object_agg(o.client_id || o.currency, o.minor), '{}')
+    from _billing.open_totals(proposal.model) o);
+  effects jsonb := '[]';
+begin
+  perform _billing.apply_proposal(proposal, first_day, markup_percent);
+  select coalesce(jsonb_agg(jsonb_build_object('client_id', d.client_id, 'currency', d.currency,
+    'minor', trim_scale(d.minor)::text) order by d.client_id), '[]') into effects
+  from (select o.client_id, o.currency,
+      o.minor - coalesce((before ->> (o.client_id || o.currency))::numeric, 0) as minor
+    from _billing.open_totals(proposal.model) o) d
+  where d.minor <> 0;
+  raise exception using errcode = 'LB002', message = 'taken back';
+exception
+  when sqlstate 'LB002' then return effects;
+  -- It cannot be accepted as it is: who tries is told.
+  when sqlstate 'PT409' then return '[]';
+end $$;
+comment on function _billing.proposal_effects is
+  'What a proposal would change on open periods: rated with and without it, and taken back.';
+
+create function _billing.models_in_use(as_of timestamptz default billing.as_of())
+returns table (model text) language sql stable set search_path = pg_catalog, pg_temp as $$
+  select distinct r.model
+  from unnest(billing.unsettled_targets(as_of)) t
+  cross join lateral (
+    select distinct u.model from public.usage_records u
+    where u.client_id = t.client_id
+      and u.usage_day >= t.period_start and u.usage_day < t.period_end
+    offset 0
+  ) r;
+$$;
+comment on function _billing.models_in_use is 'Models that were used in open periods.';
+
+-- Once for all proposals of a statement: a sync may bring hundreds, of models that nobody uses.
+create function _billing.note_effects() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+-- Definer: a sync need not be able to call what this asks.
+declare
+  sells_by_list constant boolean := exists (
+    select from public.prices p where p.pricing_model = 'cost_plus');
+begin
+  if exists (select from new_rows n where n.kind = 'new_model' or sells_by_list) then
+    update public.price_proposals p set effects = _billing.proposal_effects(p)
+    from new_rows n
+    where p.id = n.id and (n.kind = 'new_model' or sells_by_list and n.kind <> 'deprecation')
+      and n.model in (select m.model from _billing.models_in_use() m);
+  end if;
+  return null;
+end $$;
+
+create trigger note_effects after insert on public.price_proposals
+  referencing new table as new_rows
+  for each statement execute function _billing.note_effects();
+
+-- Proposals for models that are used: without a price while their list price is known, or at the
+-- end of their life. Once each.
+create function billing.propose_models(as_of timestamptz default billing.as_of())
+returns bigint language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+-- Definer: nobody writes proposals but these functions.
+declare
+  proposed bigint;
+begin
+  insert into public.price_proposals (kind, model, message, created_at)
+  select x.kind, x.model, x.message, as_of
+  from (
+    select 'new_model' as kind, u.model, format(
+      '%s has no price and blocks its clients; its list prices are %s', u.model,
+      _billing.first_few(array_agg(format('%s for %s', billing.dollars_per(
+          (u.list_price).amount * 1000000, 1000000), u.metric) order by u.metric))) as message
+    from _billing.unpriced_but_listed() u group by u.model
+    union all
+    select 'deprecation', m.id, format('%s is used, and its provider ends it on %s', m.id,
+      m.deprecated_on)
+    from public.listed_models m
+    where m.deprecated_on <= (as_of at time zone 'UTC')::date + 30
+      and m.id in (select u.model from _billing.models_in_use(as_of) u)
+  ) x
+  where not exists (select from public.price_proposals p
+    where p.kind = x.kind and p.model = x.model
+      and (p.state in ('open', 'refused') or p.kind = 'deprecation'))
+  on conflict do nothing;
+  get diagnostics proposed = row_count;
+  return proposed;
+end $$;
+comment on function billing.propose_models is
+  'Makes a proposal for each used model without a price whose list price is known, and for each
+   that ends within a month; returns how many.';
+grant execute on function billing.propose_models(timestamptz) to service_role;
+
+-- 40_rating/proposals/decide.sql
+
+-- Decisions on proposals.
+
+create function _billing.open_proposal(proposal_id bigint, reason text)
+returns public.price_proposals language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  proposal public.price_proposals;
+begin
+  perform billing.require_second_factor();
+  if btrim(coalesce(reason, '')) = '' then
+    perform billing.raise_error('invalid_argument', 'a decision needs a reason');
+  end if;
+  select p.* into proposal from public.price_proposals p where p.id = proposal_id for update;
+  if proposal.id is null then
+    perform billing.raise_error('unknown_proposal',
+      format('no price proposal has the id %s', proposal_id));
+  elsif proposal.state <> 'open' then
+    perform billing.raise_error('illegal_transition', format('proposal %s is %s since %s',
+      proposal.id, proposal.state, proposal.decided_at));
+  end if;
+  return proposal;
+end $$;
+comment on function _billing.open_proposal is 'A proposal that waits for a decision, locked.';
+
+create function billing.accept_price_proposal(proposal_id bigint, reason text,
+  first_day date default null, markup_percent numeric default 0)
+returns void language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+-- Definer: nobody writes the catalogue but these functions.
+declare
+  proposal public.price_proposals;
+begin
+  if markup_percent is null or markup_percent not between -100 and 1e6 then
+    perform billing.raise_error('invalid_argument', 'markup_percent is from -100 to 1000000');
+  end if;
+  proposal := _billing.open_proposal(proposal_id, reason);
+  perform _billing.apply_proposal(proposal, first_day, markup_percent);
+  update public.price_proposals p set state = 'accepted', decided_at = billing.as_of(),
+    decided_by = billing.actor(), reason = btrim(accept_price_proposal.reason)
+  where p.id = proposal.id;
+end $$;
+comment on function billing.accept_price_proposal is
+  'Puts a proposed list price in force, from the day that the source was fetched or another one on;
+   or sells a new model at its list prices with a markup. Audited.';
+grant execute on function billing.accept_price_proposal(bigint, text, date, numeric)
+  to service_role;
+
+create function billing.refuse_price_proposal(proposal_id bigint, reason text)
+returns void language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+-- Definer: as above.
+declare
+  proposal public.price_proposals;
+begin
+  proposal := _billing.open_proposal(proposal_id, reason);
+  update public.price_proposals p set state = 'refused', decided_at = billing.as_of(),
+    decided_by = billing.actor(), reason = btrim(refuse_price_proposal.reason)
+  where p.id = proposal.id;
+end $$;
+comment on function billing.refuse_price_proposal is
+  'Leaves prices as they are; the same is not proposed again. Audited.';
+grant execute on function billing.refuse_price_proposal(bigint, text) to service_role;
 
 -- 50_invoicing/document/text.sql
 
@@ -10262,7 +11042,7 @@ declare
 begin
   foreach audited in array array['clients', 'agent_assignments', 'billing_config', 'prices',
     'billing_settings', 'models', 'providers', 'client_members', 'credit_notes', 'payments',
-    'invoice_items', 'balance_entries', 'service_intervals', 'hold_limits']
+    'invoice_items', 'balance_entries', 'service_intervals', 'hold_limits', 'price_proposals']
   loop
     execute format('create trigger audit_insert after insert on public.%I
       referencing new table as new_rows
@@ -11447,6 +12227,26 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
 $$;
 comment on function _billing.held_notice is 'One message of all held drafts.';
 
+-- 60_delivery/proposal_notice.sql
+
+-- What operators are told of proposals: one message of all that are open.
+
+create function _billing.proposal_notice()
+returns table (names text, message text)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select md5(string_agg(p.id::text, ',' order by p.id)),
+    format('%s to be decided: %s. Decide on each: select billing.accept_price_proposal(id, '
+      || '''why'') or billing.refuse_price_proposal(id, ''why'').',
+      case when count(*) = 1 then 'A price proposal is' else count(*) || ' price proposals are' end,
+      _billing.first_few(array_agg(format('%s: %s%s', p.id, p.message,
+        case when p.effects <> '[]' then format(' (changes open periods of %s)',
+          case jsonb_array_length(p.effects) when 1 then 'a client'
+            else jsonb_array_length(p.effects) || ' clients' end) else '' end)
+        order by p.id), 10, '; '))
+  from public.price_proposals p where p.state = 'open' having count(*) > 0;
+$$;
+comment on function _billing.proposal_notice is 'One message of all open price proposals.';
+
 -- 60_delivery/usage_alerts.sql
 
 -- Usage alerts: budgets, sudden spend, usage that nobody can be billed for. Each once.
@@ -11648,6 +12448,11 @@ returns bigint language sql security definer set search_path = pg_catalog, pg_te
       'Drafts are held', n.message, null
     from _billing.held_notice() n
     where not _billing.is_told('held', n.names, as_of)
+    union all
+    select format('proposals:%s:%s', (as_of at time zone 'UTC')::date, n.names), 'normal',
+      'Prices to be decided on', n.message, null
+    from _billing.proposal_notice() n
+    where not _billing.is_told('proposals', n.names, as_of)
     union all
     select format('too_many_keys:%s', (as_of at time zone 'UTC')::date), 'high',
       'Usage under too many names', format('%s log rows would take clients beyond %s keys of '
@@ -16509,6 +17314,9 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
       'Goes on with a run that has not ended yet'),
     ('billing-overdue', '15 9 * * *', 'select billing.queue_reminders()',
       'Queues reminders before, on and after the due day'),
+    ('billing-proposals', '20 * * * *',
+      $c$set statement_timeout = '15min'; select billing.propose_models()$c$,
+      'Proposes prices for models that are used without one, and tells of models that end'),
     ('billing-alerts', '25 * * * *',
       $c$set statement_timeout = '15min'; select billing.queue_usage_alerts()$c$,
       'Tells of budgets, jumps, unpriced and unowned usage'),

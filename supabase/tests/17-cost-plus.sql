@@ -55,8 +55,8 @@ select throws_like($$insert into public.prices (metric, pricing_model, unit_amou
     free_units) values ('x', 'cost_plus', 0, 1, 5)$$, '%prices_cost_plus_whole%', 'none free');
 
 insert into public.prices (client_id, metric, pricing_model, unit_amount, per_units,
-  markup_percent, batch_multiplier)
-select '00000000-0000-0000-0000-00000000000a', m, 'cost_plus', 0, 1000000, 20, 0.5
+  markup_percent, class_multipliers)
+select '00000000-0000-0000-0000-00000000000a', m, 'cost_plus', 0, 1000000, 20, '{"batch": 0.5}'
 from unnest('{input_tokens,output_tokens,cache_read_tokens}'::text[]) m;
 insert into public.agent_usage_logs (agent, model, input_tokens, output_tokens, metadata,
   client_id, "timestamp")
@@ -74,11 +74,12 @@ $$;
 
 -- Input 2M at 3.60 is 7.20; output 0.1M at 18.00 is 1.80. In a batch, input has a list price of
 -- its own: 1M at 1.80; output is the standard price, halved by the price: 0.2M at 9.00 is 1.80.
-select results_eq($$select metric, quantity, unit_amount, pricing_model, amount_minor, detail
-    from _billing.rate_usage(pg_temp.june()) order by metric collate "C"$$, $$values
-    ('batch_input_tokens', 1000000::numeric, 1.8, 'cost_plus', 180::numeric,
+select results_eq($$select concat_ws(' ', nullif(rate_class, 'standard'), metric) collate "C",
+      quantity, unit_amount, pricing_model, amount_minor, detail
+    from _billing.rate_usage(pg_temp.june()) order by 1$$, $$values
+    ('batch input_tokens' collate "C", 1000000::numeric, 1.8, 'cost_plus', 180::numeric,
       'new-1 · list $1.50 per 1M + 20 %'),
-    ('batch_output_tokens', 200000, 9, 'cost_plus', 180,
+    ('batch output_tokens', 200000, 9, 'cost_plus', 180,
       'new-1 · list $15.00 per 1M + 20 % × 0.5'),
     ('input_tokens', 2000000, 3.6, 'cost_plus', 720, 'new-1 · list $3.00 per 1M + 20 %'),
     ('output_tokens', 100000, 18, 'cost_plus', 180, 'new-1 · list $15.00 per 1M + 20 %')$$,
@@ -115,7 +116,8 @@ values ('S', 'new-1', 300000, '00000000-0000-0000-0000-00000000000a', '2026-06-1
 select _billing.rollup();
 -- 0.3M at 18.00 on the 14th, 0.1M at 24.00 on the 20th.
 select results_eq($$select rating_key, service_start, service_end, amount_minor
-    from _billing.rate_usage(pg_temp.june()) where metric = 'output_tokens' order by 2$$,
+    from _billing.rate_usage(pg_temp.june()) where metric = 'output_tokens'
+      and rate_class = 'standard' order by 2$$,
   $$select concat_ws('|', 'usage|new-1|output_tokens', p.id, starts), starts, ends, amount::numeric
     from public.prices p cross join (values ('2026-06-01'::date, '2026-06-15'::date, 540),
       ('2026-06-15', '2026-07-01', 240)) v(starts, ends, amount)
@@ -135,7 +137,7 @@ select results_eq($$select effective_from::text, effective_until::text, is_own
   $$values ('-infinity', '2026-06-15', false), ('2026-06-15', '2026-06-18', false),
     ('2026-06-18', 'infinity', true)$$, 'a class has its own price from its first day on');
 select is((select count(*) from billing.price_segments('{null}', '{claude-sonnet}',
-  '{input_tokens}', '{USD}') where list_price_id is null), 1::bigint,
+  '{input_tokens}', '{standard}', '{USD}') where list_price_id is null), 1::bigint,
   'prices that are no cost_plus have no list price');
 
 select * from finish();

@@ -70,14 +70,14 @@ export const costPlusCases: readonly Case[] = [
     because: "in 1M × $1.50 × 1.2 = 1.80; out 1M × $15 × 1.2 × 0.5 = 9.00",
     steps: [
       client("A"),
-      ...costPlus("A", "20", { batch_multiplier: "0.5" }),
+      ...costPlus("A", "20", { class_multipliers: { batch: 0.5 } }),
       list("new-1", "input_tokens", "0.000003"),
       list("new-1", "input_tokens", "0.0000015", undefined, "batch"),
       list("new-1", "output_tokens", "0.000015"),
       call("2026-06-10", 1_000_000, 1_000_000, { metadata: { batch: true } }),
       run("2026-07-01"),
     ],
-    books: ["#1 A open 1080: batch_input_tokens 180, batch_output_tokens 900"],
+    books: ["#1 A open 1080: batch input_tokens 180, batch output_tokens 900"],
   },
   {
     name: "a model without a list price blocks, also where the default list has a price",

@@ -50,7 +50,10 @@ export const operationEndpoints = [
       const { model, family, provider, long_context_above } = body;
       await sql`
         insert into public.models as m (id, family, provider, long_context_above)
-        values (${model}, ${family}, ${provider}, ${long_context_above ?? null}::text::bigint)
+        values (${model}, ${family}, ${provider}, case when ${long_context_above === undefined}
+          then (select min(l.above_tokens) from public.list_prices l
+            where l.model = ${model} and l.rate_class = 'long_context')
+          else ${long_context_above ?? null}::text::bigint end)
         on conflict (id) do update set family = excluded.family, provider = excluded.provider,
           long_context_above = case when ${long_context_above === undefined}
             then m.long_context_above else excluded.long_context_above end`;

@@ -6,8 +6,8 @@ create function _billing.relisted_sections(list_price public.list_prices)
 returns setof _billing.settled_section
 language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
   with touched as (
-    select array[m, 'batch_' || m] || case when m = 'output_tokens'
-        then array['reasoning_tokens', 'batch_reasoning_tokens'] else '{}' end as metrics,
+    select array[m] || case when m = 'output_tokens'
+        then array['reasoning_tokens'] else '{}' end as metrics,
       datemultirange(daterange((list_price).effective_from, 'infinity')) as days
     from (select (list_price).metric as m) x
   )
@@ -18,7 +18,7 @@ language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
   where exists (
     select from public.prices p
     where p.pricing_model = 'cost_plus' and (p.client_id is null or p.client_id = u.client_id)
-      and u.metric in (p.metric, 'batch_' || p.metric)
+      and u.metric = p.metric
       and p.scope in ('any', 'model:' || u.model, 'family:' || (
         select m.family from public.models m where m.id = u.model))
       and daterange(p.effective_from, p.effective_until) && daterange(u.period_start, u.period_end))

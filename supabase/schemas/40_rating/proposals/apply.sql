@@ -53,27 +53,26 @@ comment on function _billing.apply_list_price is
 
 -- Usage of open periods that has no price, and the list prices of today that it could have.
 create function _billing.unpriced_but_listed()
-returns table (model text, metric text, list_price public.list_prices)
+returns table (model text, metric text, rate_class text, list_price public.list_prices)
 language sql stable set search_path = pg_catalog, pg_temp as $$
-  select q.model, q.metric, l
-  from (select distinct u.model, u.metric from billing.quarantine u
+  select q.model, q.metric, q.rate_class, l
+  from (select distinct u.model, u.metric, u.rate_class from billing.quarantined_usage u
     where u.reason = 'unpriced_usage') q
-  cross join lateral billing.list_price(q.model, regexp_replace(q.metric, '^batch_', ''),
-    case when starts_with(q.metric, 'batch_') then 'batch' else 'standard' end,
+  cross join lateral billing.list_price(q.model, q.metric, q.rate_class,
     (billing.as_of() at time zone 'UTC')::date) l
   where l.id is not null and not exists (
     select from billing.price_candidates(array[null::uuid], array[q.model], array[q.metric],
-      array['USD']));
+      array[q.rate_class], array['USD']));
 $$;
 comment on function _billing.unpriced_but_listed is
-  'Models and metrics without a price whose list price is known.';
+  'Models, metrics and rate classes without a price whose list price is known.';
 
 -- Sells what nobody could be billed for at its list price with a markup: default prices for the
 -- model, fixed from then on.
 create function _billing.sell_at_list(of_model text, markup_percent numeric, first_day date)
 returns void language sql set search_path = pg_catalog, pg_temp as $$
-  insert into public.prices (model, metric, unit_amount, per_units, effective_from)
-  select u.model, u.metric,
+  insert into public.prices (model, metric, rate_class, unit_amount, per_units, effective_from)
+  select u.model, u.metric, u.rate_class,
     billing.cost_plus_amount((u.list_price).amount, markup_percent, 0, x.per_units),
     x.per_units, first_day
   from _billing.unpriced_but_listed() u
