@@ -17,8 +17,13 @@ const OWN_ROWS = "no two rows are the same, within a part or between parts";
 const EXPLAINED: readonly Explained[] = [
   { object: "billing.quarantine", rule: "union", why: OWN_ROWS },
   { object: "_billing.blocking_reasons", rule: "union", why: OWN_ROWS },
-  { object: "billing.account_entries", rule: "union", near: "<> 'draft' union", why: OWN_ROWS },
-  { object: "billing.account_entries", rule: "union", near: "= 'void' union", why: OWN_ROWS },
+  {
+    object: "_billing.account_of_documents",
+    rule: "union",
+    near: "<> 'draft' union",
+    why: OWN_ROWS,
+  },
+  { object: "_billing.account_of_documents", rule: "union", near: "= 'void' union", why: OWN_ROWS },
   { object: "_billing.log_owners", rule: "union", why: OWN_ROWS },
   { object: "_billing.rate_charges", rule: "union", why: OWN_ROWS },
   { object: "_billing.summarize_run", rule: "union", why: OWN_ROWS },
@@ -64,7 +69,7 @@ const EXPLAINED: readonly Explained[] = [
     why: "more periods are locked, those of the invoice alone are marked",
   },
   {
-    object: "billing.account_entries",
+    object: "_billing.account_of_documents",
     rule: "comparison",
     after: "where r.written_off_minor >= 0 and r.beyond > 0",
     why: "without a write-off nothing is beyond what was due",
