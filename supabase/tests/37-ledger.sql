@@ -1,7 +1,7 @@
 -- The ledger: what each movement of money debits and credits, amounts derived by hand; that debits
 -- equal credits; that a transaction is posted once; that the invariants see where it differs.
 begin;
-select plan(35);
+select plan(45);
 
 insert into public.clients (id, name, started_on)
 values ('00000000-0000-4000-8000-000000003701', 'Acme', '2026-05-01');
@@ -33,7 +33,8 @@ $$;
 
 select billing.run_monthly('2026-06-01');
 select is(pg_temp.posted('invoice', pg_temp.number(1)),
-  'earnings -10000, receivable 12000, tax_payable -2000', 'an invoice: what is owed, earned, taxed');
+  'earnings -10000, receivable 12000, tax_payable -2000',
+  'an invoice: what is owed, earned, taxed');
 select is((select effective_at from billing.ledger_transactions), '2026-06-01',
   'at the instant it was issued');
 select billing.record_payment(pg_temp.number(1), 15000, '2026-06-10', 'bank', 'june');
@@ -62,7 +63,8 @@ select pg_temp.number(1), '00000000-0000-4000-8000-000000003701', x.amount, x.ki
 from (values (-500, 'refund'), (500, 'refund_failed'), (-700, 'dispute'),
   (300, 'dispute_reversed')) x(amount, kind);
 select is(pg_temp.posted_of('refund', 1) || '; ' || pg_temp.posted_of('refund_failure', 1),
-  'cash -500, refunds_due 500; cash 500, refunds_due -500', 'money that goes back, and comes again');
+  'cash -500, refunds_due 500; cash 500, refunds_due -500',
+  'money that goes back, and comes again');
 select is(pg_temp.posted('dispute', p.id) || '; ' || pg_temp.posted('dispute_loss', p.id),
   'cash -700, receivable 700; receivable -700, write_off 700',
   'what a dispute takes is due again, and written off') from public.payments p
@@ -103,7 +105,28 @@ select results_eq('select * from pg_temp.accounts()', $$values ('adjustments', 7
   ('tax_payable', -3917), ('write_off', 7900)$$, 'every account');
 select is_empty('select * from _billing.check_ledger()', 'which is what the documents say');
 
+select is_empty('select * from _billing.check_ledger_balance()', 'it balances');
+select is_empty('select * from _billing.check_ledger_invoices()', 'and knows what is due');
+select is((select sum(amount_minor) from _billing.documents_by_account() where kind = 'earnings'),
+  -19583::numeric, 'the documents have earned what the ledger says');
+
+-- The registers post what is written to them.
+select trigger_is('public', 'invoices', 'post_invoices', '_billing', 'post_invoices',
+  'invoices are posted');
+select trigger_is('public', 'payments', 'post_payments', '_billing', 'post_payments',
+  'payments');
+select trigger_is('public', 'credit_notes', 'post_credit_notes', '_billing', 'post_credit_notes',
+  'credit notes');
+select trigger_is('public', 'credit_notes', 'post_recovery_by_notes', '_billing', 'post_recovery_by_notes',
+  'what they recover');
+select trigger_is('public', 'balance_entries', 'post_balance_entries', '_billing', 'post_balance_entries',
+  'and balances');
+select trigger_is('billing', 'ledger_entries', 'refuse_unbalanced_entries', '_billing',
+  'refuse_unbalanced_entries', 'entries are checked');
+
 -- Once, balanced, and as it was.
+select is(id, _billing.ledger_id(kind, source_id), 'the id is that of the name')
+from billing.ledger_transactions where kind = 'adjustment';
 create function pg_temp.again(amount bigint) returns integer language sql as $$
   select _billing.post(array[('write_off', pg_temp.number(2), pg_temp.number(2),
     '00000000-0000-4000-8000-000000003701', 'USD', '2026-08-01', 'write_off', 'receivable', amount,

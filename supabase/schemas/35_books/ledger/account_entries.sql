@@ -4,7 +4,8 @@ create view billing.account_entries with (security_invoker = true) as
 select a.client_id, a.currency, t.effective_at as at, k.rank, k.entry,
   coalesce(n.number, i.number) as number, sum(e.amount_minor) as amount_minor, t.invoice_id
 from billing.ledger_entries e
-join billing.ledger_accounts a on a.id = e.account_id and a.kind in ('receivable', 'customer_credit')
+join billing.ledger_accounts a on a.id = e.account_id
+  and a.kind in ('receivable', 'customer_credit')
 join billing.ledger_transactions t on t.id = e.transaction_id
 -- What only turns a debt into credit, or credit into a payment, is no entry of a statement.
 join (values

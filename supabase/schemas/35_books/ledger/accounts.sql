@@ -15,12 +15,12 @@ create table billing.ledger_accounts (
     (client_id, currency, kind, processor)
 );
 comment on table billing.ledger_accounts is
-  'Accounts of the ledger: one for each client, currency and kind; of cash one for each way to pay.';
+  'Accounts of the ledger: one for each client, currency and kind; cash by each way to pay.';
 comment on column billing.ledger_accounts.kind is
   'receivable: what the client owes; customer_credit: what the next invoices take; cash: what was
    received and not given back; refunds_due: what is to be given back; earnings: what was charged
-   without its tax; tax_payable: the tax of it; write_off: what will not be paid; adjustments: credit
-   that was given or taken without an invoice.';
+   without its tax; tax_payable: the tax of it; write_off: what will not be paid; adjustments:
+   credit that was given or taken without an invoice.';
 create index ledger_accounts_currency on billing.ledger_accounts (currency);
 
 -- Names as those of named_id. Written out, so that a query computes them without a call for each.

@@ -40,7 +40,7 @@ begin
     perform billing.raise_error('ledger_unbalanced', format(
       'debits and credits of ledger transaction %s differ by %s %s', found.transaction_id,
       found.total, coalesce(found.currency, 'of no account')),
-      'post whole transactions with _billing.post');
+      'write whole transactions, each by one statement');
   end if;
   return null;
 end $$;
