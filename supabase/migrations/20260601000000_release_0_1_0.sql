@@ -5116,12 +5116,12 @@ create table billing.ledger_accounts (
     (client_id, currency, kind, processor)
 );
 comment on table billing.ledger_accounts is
-  'Accounts of the ledger: one for each client, currency and kind; of cash one for each way to pay.';
+  'Accounts of the ledger: one for each client, currency and kind; cash by each way to pay.';
 comment on column billing.ledger_accounts.kind is
   'receivable: what the client owes; customer_credit: what the next invoices take; cash: what was
    received and not given back; refunds_due: what is to be given back; earnings: what was charged
-   without its tax; tax_payable: the tax of it; write_off: what will not be paid; adjustments: credit
-   that was given or taken without an invoice.';
+   without its tax; tax_payable: the tax of it; write_off: what will not be paid; adjustments:
+   credit that was given or taken without an invoice.';
 create index ledger_accounts_currency on billing.ledger_accounts (currency);
 
 -- Names as those of named_id. Written out, so that a query computes them without a call for each.
@@ -5219,7 +5219,7 @@ begin
     perform billing.raise_error('ledger_unbalanced', format(
       'debits and credits of ledger transaction %s differ by %s %s', found.transaction_id,
       found.total, coalesce(found.currency, 'of no account')),
-      'post whole transactions with _billing.post');
+      'write whole transactions, each by one statement');
   end if;
   return null;
 end $$;
@@ -5496,7 +5496,8 @@ create view billing.account_entries with (security_invoker = true) as
 select a.client_id, a.currency, t.effective_at as at, k.rank, k.entry,
   coalesce(n.number, i.number) as number, sum(e.amount_minor) as amount_minor, t.invoice_id
 from billing.ledger_entries e
-join billing.ledger_accounts a on a.id = e.account_id and a.kind in ('receivable', 'customer_credit')
+join billing.ledger_accounts a on a.id = e.account_id
+  and a.kind in ('receivable', 'customer_credit')
 join billing.ledger_transactions t on t.id = e.transaction_id
 -- What only turns a debt into credit, or credit into a payment, is no entry of a statement.
 join (values
