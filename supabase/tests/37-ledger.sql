@@ -117,10 +117,10 @@ select trigger_is('public', 'payments', 'post_payments', '_billing', 'post_payme
   'payments');
 select trigger_is('public', 'credit_notes', 'post_credit_notes', '_billing', 'post_credit_notes',
   'credit notes');
-select trigger_is('public', 'credit_notes', 'post_recovery_by_notes', '_billing', 'post_recovery_by_notes',
-  'what they recover');
-select trigger_is('public', 'balance_entries', 'post_balance_entries', '_billing', 'post_balance_entries',
-  'and balances');
+select trigger_is('public', 'credit_notes', 'post_recovery_by_notes', '_billing',
+  'post_recovery_by_notes', 'what they recover');
+select trigger_is('public', 'balance_entries', 'post_balance_entries', '_billing',
+  'post_balance_entries', 'and balances');
 select trigger_is('billing', 'ledger_entries', 'refuse_unbalanced_entries', '_billing',
   'refuse_unbalanced_entries', 'entries are checked');
 
