@@ -5103,6 +5103,7 @@ create trigger guard_item_on_delete before delete on public.invoice_items
 --
 -- A debit is more than zero, a credit less. What a client owes us is a debit of `receivable`; what
 -- we owe the client is a credit of `customer_credit`.
+
 -- Names as those of named_id. Written out, so that a query computes them without a call for each.
 create function _billing.account_id(client_id uuid, currency text, kind text, processor text)
 returns uuid language sql immutable
