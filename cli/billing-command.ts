@@ -7,6 +7,7 @@ import {
   listInvoices,
   previewInvoice,
 } from "../shared/api/invoices.ts";
+import { exportJournal } from "../shared/api/journal.ts";
 import { health, listQuarantine, reconcile, runMonth } from "../shared/api/operations.ts";
 import { explainPrice, listPrices } from "../shared/api/terms.ts";
 import { agentKeyCommands } from "./agent-key-commands.ts";
@@ -247,6 +248,12 @@ function checkCommands(program: Command, { connect, terminal, progress }: Billin
         "rows",
         "last_day",
       ]);
+    });
+  program.command("journal").description("The ledger's journal of a month (UTC), as CSV")
+    .argument("<month>", "YYYY-MM")
+    .action(async (month) => {
+      const csv = await dataOf(connect()(exportJournal, { query: { month } }));
+      terminal.out(csv.replace(/\r\n$/, ""));
     });
   program.command("health").description("How each part is doing; with --json also what waits")
     .option("--json", "print JSON")

@@ -34,6 +34,8 @@ export const ERRORS = {
   period_already_invoiced: { status: 409, title: "The period has a live invoice" },
   no_running_period: { status: 409, title: "The client has no period at this time" },
   credit_exceeds_invoice: { status: 409, title: "More would be credited than is left" },
+  ledger_unbalanced: { status: 409, title: "Debits and credits of the transaction differ" },
+  ledger_conflict: { status: 409, title: "The transaction is posted with other amounts" },
   currency_mismatch: { status: 409, title: "Amounts of two currencies would meet" },
   unknown_log: { status: 404, title: "No usage log has this id" },
   invalid_correction: { status: 409, title: "It would record something else than it corrects" },

@@ -11,6 +11,7 @@ import { measureFreshness } from "./freshness.ts";
 import { type FunctionCost, measureFunctionMemory } from "./function-memory.ts";
 import { measureIngestHttp, measureReference, measureWebhooks } from "./http.ts";
 import { measureIngestSql } from "./ingest-sql.ts";
+import { measureLedgerPost } from "./ledger.ts";
 import { measureReconcile } from "./reconcile.ts";
 import { measureRls } from "./rls.ts";
 import { measureRollup, measureRollupIdle } from "./rollup.ts";
@@ -55,6 +56,10 @@ export const groups: readonly Group[] = [
   {
     keys: ["close_month", "growth_clients"],
     measure: async (sizes, tell) => tell(await measureClose(sizes)),
+  },
+  {
+    keys: ["ledger_post"],
+    measure: (sizes, tell) => withDatabase(async (db) => tell(await measureLedgerPost(db, sizes))),
   },
   {
     keys: ["close_beside"],

@@ -26,6 +26,8 @@ export interface Sizes {
   readonly rounds: number;
   /** Rows of each of the `floods`. */
   readonly floodRows: number;
+  /** Transactions that `ledger_post` posts. */
+  readonly ledgerTransactions: number;
 }
 
 const standard: Sizes = {
@@ -47,6 +49,7 @@ const standard: Sizes = {
   referenceRows: 200_000,
   rounds: 3,
   floodRows: 1_000_000,
+  ledgerTransactions: 50_000,
 };
 
 /** `quick` takes less than a minute on two cores; `small` is for machines without room for 25 million rows. */
@@ -71,6 +74,7 @@ export const sizes: Readonly<Record<"default" | "quick" | "small", Sizes>> = {
     referenceRows: 5000,
     rounds: 1,
     floodRows: 8000,
+    ledgerTransactions: 5000,
   },
   small: {
     ...standard,

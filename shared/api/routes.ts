@@ -5,6 +5,7 @@ import * as clients from "./clients.ts";
 import * as deliveries from "./deliveries.ts";
 import * as events from "./events.ts";
 import * as invoices from "./invoices.ts";
+import * as journal from "./journal.ts";
 import * as operations from "./operations.ts";
 import * as personalData from "./personal-data.ts";
 import * as payments from "./payments.ts";
@@ -65,6 +66,7 @@ export const ROUTES: readonly Route[] = [
   deliveries.retryDelivery,
   payouts.listPayouts,
   payouts.payoutLines,
+  journal.exportJournal,
   operations.runMonth,
   operations.listRuns,
   operations.listQuarantine,

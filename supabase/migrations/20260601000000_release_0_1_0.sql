@@ -92,6 +92,8 @@ insert into billing.error_codes (code, http_status, meaning) values
   ('unknown_agent_key', 404, 'No agent key has this id.'),
   ('agent_key_ended', 409, 'The agent key is revoked, expired or replaced.'),
   ('payment_terms_refused', 400, 'A way to pay that Stripe does not offer to the client.'),
+  ('ledger_unbalanced', 409, 'Debits and credits of a ledger transaction differ.'),
+  ('ledger_conflict', 409, 'A ledger transaction is posted already, with other amounts.'),
   ('no_running_period', 409, 'The client has no period at this time: not started yet, or ended.')
 on conflict (code) do update
 set http_status = excluded.http_status, meaning = excluded.meaning;
@@ -5909,92 +5911,462 @@ create trigger guard_item_on_delete before delete on public.invoice_items
   for each row when (old.section_start is not null or old.invoice_id is not null)
   execute function _billing.guard_item();
 
+-- 35_books/ledger/accounts.sql
+
+-- The accounts of the ledger. ADR 35 says why it is as it is.
+--
+-- A debit is more than zero, a credit less. What a client owes us is a debit of `receivable`; what
+-- we owe the client is a credit of `customer_credit`.
+
+-- Names as those of named_id. Written out, so that a query computes them without a call for each.
+create function _billing.account_id(client_id uuid, currency text, kind text, processor text)
+returns uuid language sql immutable
+return overlay(overlay(md5('account|' || client_id::text || '|' || currency || '|' || kind || '|'
+  || coalesce(processor, '')) placing '8' from 13) placing 'a' from 17)::uuid;
+comment on function _billing.account_id is 'The id of an account: always the same.';
+
+create table billing.ledger_accounts (
+  id uuid primary key,
+  client_id uuid not null references public.clients (id),
+  currency text not null,
+  kind text not null,
+  processor text,
+  constraint ledger_accounts_kind_known check (kind in ('receivable', 'customer_credit', 'cash',
+    'refunds_due', 'earnings', 'tax_payable', 'write_off', 'adjustments')),
+  constraint ledger_accounts_processor_of_cash check ((kind = 'cash') = (processor is not null)),
+  -- So there is one of each. The currency is one of the row that is posted, which refers to it.
+  constraint ledger_accounts_named check (
+    id = _billing.account_id(client_id, currency, kind, processor))
+);
+comment on table billing.ledger_accounts is
+  'Accounts of the ledger: one for each client, currency and kind; cash by each way to pay.';
+comment on column billing.ledger_accounts.kind is
+  'receivable: what the client owes; customer_credit: what the next invoices take; cash: what was
+   received and not given back; refunds_due: what is to be given back; earnings: what was charged
+   without its tax; tax_payable: the tax of it; write_off: what will not be paid; adjustments:
+   credit that was given or taken without an invoice.';
+create index ledger_accounts_client_id on billing.ledger_accounts (client_id);
+
+create trigger refuse_change before update or delete or truncate on billing.ledger_accounts
+  for each statement execute function _billing.refuse_change();
+alter table billing.ledger_accounts enable row level security;
+revoke all on billing.ledger_accounts from public;
+grant select on billing.ledger_accounts to service_role;
+
+-- 35_books/ledger/transactions.sql
+
+-- What happened to money. A transaction is named by its kind and its source, and its id is made of
+-- that name: what has been posted cannot be posted again under another id.
+
+-- A name as those of named_id. Written out, so that a query computes it without a call for each.
+create function _billing.ledger_id(kind text, source_id uuid) returns uuid language sql immutable
+return overlay(overlay(md5('ledger|' || kind || '|' || source_id::text)
+  placing '8' from 13) placing 'a' from 17)::uuid;
+comment on function _billing.ledger_id is 'The id of a transaction: always the same.';
+
+create table billing.ledger_transactions (
+  id uuid primary key,
+  kind text not null,
+  source_id uuid not null,
+  invoice_id uuid references public.invoices (id),
+  effective_at timestamptz not null,
+  posted_at timestamptz not null default now(),
+  constraint ledger_transactions_kind_known check (kind in ('invoice', 'void', 'write_off',
+    'recovery', 'credit_note', 'credit_note_void', 'refund_promise', 'refund_withdrawal', 'payment',
+    'refund', 'refund_failure', 'dispute', 'dispute_loss', 'credit_use', 'credit_return',
+    'overpayment', 'credit_grant', 'credit_refund', 'credit_refund_failure', 'adjustment')),
+  constraint ledger_transactions_named check (id = _billing.ledger_id(kind, source_id))
+);
+comment on table billing.ledger_transactions is
+  'Movements of money. Append-only: what is taken back is posted again with the opposite sign.';
+comment on column billing.ledger_transactions.source_id is
+  'The row that says what happened: of invoices, payments, credit_notes or balance_entries.';
+comment on column billing.ledger_transactions.effective_at is
+  'When it happened; posted_at says when it was written.';
+create index ledger_transactions_invoice_id on billing.ledger_transactions (invoice_id);
+
+create trigger refuse_change before update or delete or truncate on billing.ledger_transactions
+  for each statement execute function _billing.refuse_change();
+alter table billing.ledger_transactions enable row level security;
+revoke all on billing.ledger_transactions from public;
+grant select on billing.ledger_transactions to service_role;
+
+-- 35_books/ledger/entries.sql
+
+-- The entries of transactions: what each account is debited (more than zero) or credited.
+
+create table billing.ledger_entries (
+  account_id uuid not null,
+  effective_at timestamptz not null,
+  transaction_id uuid not null,
+  amount_minor bigint not null,
+  -- In the order in which a balance is asked for: an account, up to an instant.
+  primary key (account_id, effective_at, transaction_id) include (amount_minor)
+);
+comment on table billing.ledger_entries is
+  'Debits and credits; those of a transaction sum to zero in each currency. Append-only.';
+create index ledger_entries_transaction_id on billing.ledger_entries (transaction_id);
+
+create trigger refuse_change before update or delete or truncate on billing.ledger_entries
+  for each statement execute function _billing.refuse_change();
+alter table billing.ledger_entries enable row level security;
+revoke all on billing.ledger_entries from public;
+grant select on billing.ledger_entries to service_role;
+
+-- Debits equal credits, of accounts and transactions that there are: those are never deleted.
+-- Asked once for each statement, which writes whole transactions; two foreign keys would ask twice
+-- for each entry, which took as long as writing them.
+create function _billing.refuse_unbalanced_entries() returns trigger
+language plpgsql set search_path = pg_catalog, pg_temp
+set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set jit = off as $$
+-- Row by row, by the keys: a payment must not read all accounts.
+declare
+  found record;
+begin
+  select n.transaction_id, a.currency, sum(n.amount_minor) as total into found
+  from new_rows n
+  left join billing.ledger_accounts a on a.id = n.account_id
+  left join billing.ledger_transactions t on t.id = n.transaction_id
+    and t.effective_at = n.effective_at
+  group by n.transaction_id, a.currency
+  having sum(n.amount_minor) <> 0 or a.currency is null or count(*) <> count(t.id)
+  limit 1;
+  if found.transaction_id is not null then
+    perform billing.raise_error('ledger_unbalanced', format(
+      'debits and credits of ledger transaction %s differ by %s %s', found.transaction_id,
+      found.total, coalesce(found.currency, 'of no account')),
+      'write whole transactions, each by one statement');
+  end if;
+  return null;
+end $$;
+
+create trigger refuse_unbalanced_entries after insert on billing.ledger_entries
+  referencing new table as new_rows
+  for each statement execute function _billing.refuse_unbalanced_entries();
+
+-- 35_books/ledger/post.sql
+
+-- The one function that writes the ledger.
+
+-- An amount from one account to another. Transfers of one kind and source are one transaction. An
+-- amount below zero moves the other way.
+create type _billing.ledger_transfer as (
+  kind text,
+  source_id uuid,
+  invoice_id uuid,
+  client_id uuid,
+  currency text,
+  effective_at timestamptz,
+  debit text,
+  credit text,
+  amount_minor bigint,
+  processor text
+);
+
+-- The entries of transfers: one for each transaction and account.
+create function _billing.entries_of(transfers _billing.ledger_transfer[])
+returns table (transaction_id uuid, kind text, source_id uuid, invoice_id uuid,
+  effective_at timestamptz, account_id uuid, client_id uuid, currency text, account_kind text,
+  processor text, amount_minor bigint)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select _billing.ledger_id(s.kind, s.source_id), s.kind, s.source_id, s.invoice_id,
+    s.effective_at, _billing.account_id(s.client_id, s.currency, s.account, s.processor),
+    s.client_id, s.currency, s.account, s.processor, s.amount_minor
+  from (
+    select t.kind, t.source_id, t.invoice_id, t.effective_at, t.client_id, t.currency, x.account,
+      x.processor, sum(x.amount_minor)::bigint as amount_minor
+    from unnest(transfers) t
+    cross join lateral (values
+      (t.debit, case when t.debit = 'cash' then t.processor end, t.amount_minor),
+      (t.credit, case when t.credit = 'cash' then t.processor end, -t.amount_minor)
+    ) x(account, processor, amount_minor)
+    group by 1, 2, 3, 4, 5, 6, 7, 8
+  ) s;
+$$;
+comment on function _billing.entries_of is 'What transfers debit and credit.';
+
+-- Posts transactions that are not posted yet. One that is posted already must be what it was.
+create function _billing.post(transfers _billing.ledger_transfer[])
+returns integer language plpgsql set search_path = pg_catalog, pg_temp set jit = off as $$
+declare
+  asked integer;
+  posted integer;
+  different uuid;
+begin
+  if cardinality(transfers) = 0 then
+    return 0;
+  end if;
+  with entries as materialized (
+    select * from _billing.entries_of(transfers)
+  ), accounts as (
+    insert into billing.ledger_accounts (id, client_id, currency, kind, processor)
+    select distinct e.account_id, e.client_id, e.currency, e.account_kind, e.processor
+    from entries e
+    on conflict (id) do nothing
+  ), made as (
+    insert into billing.ledger_transactions (id, kind, source_id, invoice_id, effective_at)
+    select distinct e.transaction_id, e.kind, e.source_id, e.invoice_id, e.effective_at
+    from entries e
+    on conflict (id) do nothing
+    returning id
+  ), written as (
+    insert into billing.ledger_entries (account_id, effective_at, transaction_id, amount_minor)
+    select e.account_id, e.effective_at, e.transaction_id, e.amount_minor
+    from entries e join made m on m.id = e.transaction_id
+  )
+  select count(distinct e.transaction_id), (select count(*) from made) into asked, posted
+  from entries e;
+  if posted < asked then
+    select coalesce(e.transaction_id, l.transaction_id) into different
+    from (select * from _billing.entries_of(transfers)) e
+    full join (
+      select x.* from billing.ledger_entries x
+      where x.transaction_id in (select o.transaction_id from _billing.entries_of(transfers) o)
+    ) l on l.transaction_id = e.transaction_id and l.account_id = e.account_id
+    where (l.amount_minor, l.effective_at) is distinct from (e.amount_minor, e.effective_at)
+    limit 1;
+    if different is not null then
+      perform billing.raise_error('ledger_conflict', format(
+        'ledger transaction %s is posted with other amounts', different),
+        'post the difference as a transaction with a source of its own');
+    end if;
+  end if;
+  return posted;
+end $$;
+comment on function _billing.post is
+  'Posts transfers as transactions, any number at once, each transaction once; returns how many
+   were new.';
+
+-- 35_books/ledger/of_invoices.sql
+
+-- What is posted of invoices: issued, written off, void. By a trigger, as of the other registers: a
+-- writer of the books cannot leave the ledger out. Once a statement: a run issues many at once.
+
+create function _billing.post_invoices() returns trigger
+language plpgsql set search_path = pg_catalog, pg_temp
+set enable_nestloop = off set enable_mergejoin = off set jit = off as $$
+begin
+  perform _billing.post(array(
+    with moved as materialized (
+      select n.id, n.client_id, n.currency, n.total_minor, n.written_off_minor,
+        n.tax_minor + n.tax_included_minor as tax_minor,
+        case when o.status = 'draft' then n.finalized_at end as issued_at,
+        case when o.uncollectible_at is null then n.uncollectible_at end as written_off_at,
+        case when o.status <> 'void' then n.voided_at end as voided_at,
+        n.uncollectible_at is not null as is_written_off
+      from new_rows n join old_rows o on o.id = n.id
+      where n.status <> 'draft' and (o.status = 'draft' or n.status <> o.status)
+    )
+    select (x.kind, m.id, m.id, m.client_id, m.currency, x.at, x.debit, x.credit, x.amount,
+      null)::_billing.ledger_transfer
+    from moved m
+    cross join lateral (values
+      ('invoice', m.issued_at, 'receivable', 'earnings', m.total_minor - m.tax_minor, true),
+      ('invoice', m.issued_at, 'receivable', 'tax_payable', m.tax_minor, m.tax_minor <> 0),
+      ('write_off', m.written_off_at, 'write_off', 'receivable', m.written_off_minor, true),
+      ('recovery', m.voided_at, 'receivable', 'write_off', m.written_off_minor, m.is_written_off),
+      ('void', m.voided_at, 'earnings', 'receivable', m.total_minor - m.tax_minor, true),
+      ('void', m.voided_at, 'tax_payable', 'receivable', m.tax_minor, m.tax_minor <> 0)
+    ) x(kind, at, debit, credit, amount, applies)
+    where x.at is not null and x.applies));
+  return null;
+end $$;
+comment on function _billing.post_invoices is
+  'Posts invoices that are issued, written off or void by this statement.';
+
+create trigger post_invoices after update on public.invoices
+  referencing old table as old_rows new table as new_rows
+  for each statement execute function _billing.post_invoices();
+
+-- 35_books/ledger/of_payments.sql
+
+-- What is posted of payments: money received, given back, taken back by a dispute.
+
+-- What comes for an invoice that was written off stands again before it is paid, so that a year
+-- once closed stays as it was; never more than is due.
+create function _billing.post_payments() returns trigger
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  perform _billing.post(array(
+    with recovered as (
+      select n.id, least(n.amount_minor, i.amount_due_minor - coalesce(sum(n.amount_minor) over (
+        partition by n.invoice_id order by n.paid_at, n.id
+        rows between unbounded preceding and 1 preceding), 0)) as amount
+      from new_rows n join public.invoices i on i.id = n.invoice_id
+      where n.kind = 'payment' and i.status = 'uncollectible'
+    )
+    select (x.kind, n.id, n.invoice_id, n.client_id, n.currency, n.paid_at, x.debit, x.credit,
+      x.amount, n.method)::_billing.ledger_transfer
+    from new_rows n
+    left join recovered r on r.id = n.id
+    cross join lateral (values
+      ('recovery', 'receivable', 'write_off', r.amount, r.amount > 0),
+      -- Credit at Stripe is no money: the entry of the balance that took it is on `adjustments`.
+      ('payment', case when n.method = 'stripe_balance' then 'adjustments' else 'cash' end,
+        'receivable', n.amount_minor, n.kind = 'payment'),
+      ('refund', 'refunds_due', 'cash', -n.amount_minor, n.kind = 'refund'),
+      ('refund_failure', 'cash', 'refunds_due', n.amount_minor, n.kind = 'refund_failed'),
+      -- Due again, and written off with that.
+      ('dispute', 'receivable', 'cash', -n.amount_minor, n.kind like 'dispute%'),
+      ('dispute_loss', 'write_off', 'receivable', -n.amount_minor, n.kind like 'dispute%')
+    ) x(kind, debit, credit, amount, applies)
+    where x.applies));
+  return null;
+end $$;
+comment on function _billing.post_payments is
+  'Posts payments, refunds and disputes of this statement.';
+
+create trigger post_payments after insert on public.payments
+  referencing new table as new_rows
+  for each statement execute function _billing.post_payments();
+
+-- 35_books/ledger/of_credit_notes.sql
+
+-- What is posted of credit notes.
+
+-- Off a debt that was written off: stands again before it is credited, as with payments. Asked when
+-- the note is stored, while the invoice still says that it is written off.
+create function _billing.post_recovery_by_notes() returns trigger
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  perform _billing.post(array(
+    select ('recovery', n.id, n.invoice_id, n.client_id, n.currency, n.issued_at, 'receivable',
+      'write_off', n.to_invoice_minor, null)::_billing.ledger_transfer
+    from new_rows n join public.invoices i on i.id = n.invoice_id
+    where i.status = 'uncollectible' and n.to_invoice_minor > 0));
+  return null;
+end $$;
+comment on function _billing.post_recovery_by_notes is
+  'Posts what notes of this statement credit of a debt that was written off.';
+
+create trigger post_recovery_by_notes after insert on public.credit_notes
+  referencing new table as new_rows
+  for each statement execute function _billing.post_recovery_by_notes();
+
+-- A note is posted when it gets its document: then its lines say which tax it gives back. Void, it
+-- is posted the other way.
+create function _billing.post_credit_notes() returns trigger
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  perform _billing.post(array(
+    select (x.kind, n.id, n.invoice_id, n.client_id, n.currency, x.at, x.debit, x.credit, x.amount,
+      null)::_billing.ledger_transfer
+    from new_rows n join old_rows o on o.id = n.id
+    cross join lateral (
+      select coalesce(sum(l.amount_minor), 0)::bigint as tax from public.credit_note_lines l
+      where l.credit_note_id = n.id and l.kind = 'tax'
+    ) t
+    cross join lateral (values
+      (o.document = '{}' and n.document <> '{}', n.issued_at, 'credit_note', 'refund_promise', 1),
+      (o.voided_at is null and n.voided_at is not null, n.voided_at, 'credit_note_void',
+        'refund_withdrawal', -1)
+    ) e(happened, at, note, refund, sign)
+    cross join lateral (values
+      (e.note, e.at, 'earnings', 'receivable', e.sign * (n.total_minor - t.tax), true),
+      (e.note, e.at, 'tax_payable', 'receivable', e.sign * t.tax, t.tax <> 0),
+      (e.refund, e.at, 'receivable', 'refunds_due', e.sign * n.to_refund_minor,
+        n.to_refund_minor > 0)
+    ) x(kind, at, debit, credit, amount, applies)
+    where e.happened and x.applies));
+  return null;
+end $$;
+comment on function _billing.post_credit_notes is
+  'Posts credit notes that are issued or void by this statement.';
+
+create trigger post_credit_notes after update on public.credit_notes
+  referencing old table as old_rows new table as new_rows
+  for each statement execute function _billing.post_credit_notes();
+
+-- 35_books/ledger/of_balances.sql
+
+-- What is posted of a client's credit balance.
+
+create function _billing.post_balance_entries() returns trigger
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  perform _billing.post(array(
+    select (x.kind, n.id, n.invoice_id, n.client_id, n.currency, n.created_at, x.debit,
+      'customer_credit', n.amount_minor, null)::_billing.ledger_transfer
+    from new_rows n
+    join (values
+      ('applied', 'credit_use', 'receivable'), ('void', 'credit_return', 'receivable'),
+      ('overpayment', 'overpayment', 'receivable'), ('credit_note', 'credit_grant', 'receivable'),
+      ('refund', null, 'refunds_due'), ('adjustment', 'adjustment', 'adjustments')
+    ) r(reason, kind, debit) on r.reason = n.reason
+    cross join lateral (select coalesce(r.kind, case when n.amount_minor < 0 then 'credit_refund'
+      else 'credit_refund_failure' end) as kind, r.debit) x));
+  return null;
+end $$;
+comment on function _billing.post_balance_entries is
+  'Posts the entries of balances of this statement.';
+
+create trigger post_balance_entries after insert on public.balance_entries
+  referencing new table as new_rows
+  for each statement execute function _billing.post_balance_entries();
+
+-- 35_books/ledger/account_entries.sql
+
+-- The client's account, as a statement shows it: the entries of what it owes and of its credit.
+
+create view billing.account_entries with (security_invoker = true) as
+select a.client_id, a.currency, t.effective_at as at, k.rank, k.entry,
+  coalesce(n.number, i.number) as number, sum(e.amount_minor) as amount_minor, t.invoice_id
+from billing.ledger_entries e
+join billing.ledger_accounts a on a.id = e.account_id
+  and a.kind in ('receivable', 'customer_credit')
+join billing.ledger_transactions t on t.id = e.transaction_id
+-- What only turns a debt into credit, or credit into a payment, is no entry of a statement.
+join (values
+  ('recovery', 0, 'recovered'), ('invoice', 1, 'invoice'), ('void', 2, 'void'),
+  ('credit_note', 3, 'credit_note'), ('credit_note_void', 3, 'credit_note_voided'),
+  ('refund_promise', 4, 'refund'), ('refund_withdrawal', 4, 'refund_failed'),
+  ('payment', 5, 'payment'), ('credit_refund', 5, 'refund'),
+  ('credit_refund_failure', 5, 'refund_failed'), ('adjustment', 5, 'adjustment'),
+  ('write_off', 6, 'written_off'), ('dispute', 7, 'disputed'), ('dispute_loss', 8, 'written_off')
+) k(kind, rank, entry) on k.kind = t.kind
+left join public.invoices i on i.id = t.invoice_id
+left join public.credit_notes n on n.id = t.source_id and t.kind in ('credit_note',
+  'credit_note_void', 'refund_promise', 'refund_withdrawal')
+group by a.client_id, a.currency, t.id, k.rank, k.entry, n.id, i.id;
+comment on view billing.account_entries is
+  'Invoices, voids, credits, refunds, payments and write-offs of each client, from the ledger:
+   signed, what is owed is more than zero.';
+revoke all on billing.account_entries from public;
+grant select on billing.account_entries to service_role;
+
+-- 35_books/ledger/journal.sql
+
+-- The ledger as a journal, entry by entry, for bookkeeping.
+
+create view billing.journal with (security_invoker = true) as
+select t.id as transaction_id, t.effective_at as at, t.posted_at, t.kind,
+  coalesce(n.number, i.number) as number, a.client_id, c.name as client, a.kind as account,
+  a.processor, x.taxes, greatest(e.amount_minor, 0) as debit_minor,
+  greatest(-e.amount_minor, 0) as credit_minor, a.currency
+from billing.ledger_transactions t
+join billing.ledger_entries e on e.transaction_id = t.id
+join billing.ledger_accounts a on a.id = e.account_id
+join public.clients c on c.id = a.client_id
+left join public.invoices i on i.id = t.invoice_id
+left join public.credit_notes n on n.id = t.source_id and t.kind in ('credit_note',
+  'credit_note_void', 'refund_promise', 'refund_withdrawal')
+left join lateral (
+  select string_agg(distinct l.tax_name || ' ' || trim_scale(l.tax_rate_percent) || ' %', ', ')
+    as taxes
+  from public.invoice_lines l
+  where l.invoice_id = t.invoice_id and l.kind = 'tax' and l.amount_minor <> 0
+) x on a.kind = 'tax_payable';
+comment on view billing.journal is
+  'Debits and credits of the ledger, with the number of the invoice or credit note they are of.';
+comment on column billing.journal.at is
+  'When it happened. What is told late is of an earlier month than it was posted: see posted_at.';
+comment on column billing.journal.taxes is 'The taxes of the invoice, on entries of tax_payable.';
+revoke all on billing.journal from public;
+grant select on billing.journal to service_role;
+
 -- 35_books/statements.sql
 
 -- Statements of account and the balance of a client.
-
--- Everything that moves what a client owes, signed: invoices up, credits and payments down.
-create view billing.account_entries with (security_invoker = true) as
-select i.client_id, i.currency, i.finalized_at as at, 1 as rank, 'invoice' as entry, i.number,
-  i.total_minor as amount_minor, i.id as invoice_id
-from public.invoices i where i.status <> 'draft'
-union all
-select i.client_id, i.currency, i.voided_at, 2, 'void', i.number, -i.total_minor, i.id
-from public.invoices i where i.status = 'void'
-union all
-select n.client_id, n.currency, n.issued_at, 3, 'credit_note', n.number, -n.total_minor,
-  n.invoice_id
-from public.credit_notes n
-union all
-select n.client_id, n.currency, n.voided_at, 3, 'credit_note_voided', n.number, n.total_minor,
-  n.invoice_id
-from public.credit_notes n where n.voided_at is not null
-union all
-select n.client_id, n.currency, n.voided_at, 4, 'refund_failed', n.number, -n.to_refund_minor,
-  n.invoice_id
-from public.credit_notes n where n.voided_at is not null and n.to_refund_minor > 0
-union all
-select n.client_id, n.currency, n.issued_at, 4, 'refund', n.number, n.to_refund_minor,
-  n.invoice_id
-from public.credit_notes n where n.to_refund_minor > 0
-union all
-select p.client_id, p.currency, p.paid_at, 5, 'payment', i.number, -p.amount_minor, p.invoice_id
-from public.payments p join public.invoices i on i.id = p.invoice_id
-where p.kind = 'payment'
-union all
--- What goes back as a credit note says stands at the note; here is what was the client's credit, or
--- became it again because the refund failed.
-select b.client_id, b.currency, b.created_at, 5,
-  case when b.amount_minor < 0 then 'refund' else 'refund_failed' end, i.number, -b.amount_minor,
-  i.id
-from public.balance_entries b join public.invoices i on i.id = b.invoice_id
-where b.reason = 'refund'
-union all
-select i.client_id, i.currency, i.uncollectible_at, 6, 'written_off', i.number,
-  -i.written_off_minor, i.id
-from public.invoices i where i.uncollectible_at is not null
-union all
-select b.client_id, b.currency, b.created_at, 5, 'adjustment', i.number, -b.amount_minor,
-  b.invoice_id
-from public.balance_entries b left join public.invoices i on i.id = b.invoice_id
-where b.reason = 'adjustment'
-union all
--- What a dispute takes back is no credit that we grant: it is due again, and written off with that.
-select p.client_id, p.currency, p.paid_at, d.rank, d.entry, i.number, d.sign * p.amount_minor,
-  p.invoice_id
-from public.payments p join public.invoices i on i.id = p.invoice_id
-cross join (values (7, 'disputed', -1), (8, 'written_off', 1)) d(rank, entry, sign)
-where p.kind in ('dispute', 'dispute_reversed')
-union all
--- What comes after all for an invoice that was written off stands again before it is settled, so
--- that a year once closed stays as it was; in all never more than was written off. What had been
--- settled before is told by the amounts, not by times: what Stripe tells late is older than it is
--- booked, and one second may hold both.
-select r.client_id, r.currency, r.at, 0, 'recovered', r.number,
-  greatest(least(r.written_off_minor, r.beyond), 0)
-    - greatest(least(r.written_off_minor, r.beyond - r.amount_minor), 0),
-  r.invoice_id
-from (
-  select s.*, i.number, i.written_off_minor, sum(s.amount_minor) over (
-    partition by s.invoice_id order by s.at, s.id)
-    - (i.total_minor - i.balance_applied_minor - i.written_off_minor) as beyond
-  from (
-    select p.id, p.invoice_id, p.client_id, p.currency, p.paid_at as at, p.amount_minor
-    from public.payments p where p.kind = 'payment'
-    union all
-    select n.id, n.invoice_id, n.client_id, n.currency, n.issued_at, n.to_invoice_minor
-    from public.credit_notes n where n.to_invoice_minor > 0 and n.voided_at is null
-  ) s join public.invoices i on i.id = s.invoice_id and i.uncollectible_at is not null
-    and i.status <> 'void'
-) r
-where r.written_off_minor > 0 and r.beyond > 0
-union all
-select i.client_id, i.currency, i.voided_at, 0, 'recovered', i.number, i.written_off_minor, i.id
-from public.invoices i where i.uncollectible_at is not null and i.status = 'void';
-comment on view billing.account_entries is
-  'Invoices, voids, credits, refunds, payments and write-offs as one signed ledger.';
-revoke all on billing.account_entries from public;
-grant select on billing.account_entries to service_role;
 
 create function billing.statement(client_id uuid, year integer)
 returns table (at timestamptz, entry text, number text, currency text, amount_minor numeric,
@@ -6032,15 +6404,12 @@ grant execute on function billing.statement(uuid, integer) to service_role;
 create function billing.client_balance(client_id uuid)
 returns table (currency text, credit_minor numeric, due_minor numeric)
 language sql stable set search_path = pg_catalog, pg_temp as $$
-  select x.currency, sum(x.credit), sum(x.due)
-  from (
-    select b.currency, b.amount_minor as credit, 0 as due from public.balance_entries b
-    where b.client_id = client_balance.client_id
-    union all
-    select i.currency, 0, i.amount_due_minor from public.invoices i
-    where i.client_id = client_balance.client_id and i.status = 'open'
-  ) x
-  group by x.currency;
+  select a.currency, -coalesce(sum(e.amount_minor) filter (where a.kind = 'customer_credit'), 0),
+    coalesce(sum(e.amount_minor) filter (where a.kind = 'receivable'), 0)
+  from billing.ledger_accounts a join billing.ledger_entries e on e.account_id = a.id
+  where a.client_id = client_balance.client_id and a.kind in ('customer_credit', 'receivable')
+  group by a.currency
+  having bool_or(a.kind = 'customer_credit') or sum(e.amount_minor) <> 0;
 $$;
 comment on function billing.client_balance is
   'Credit that the next invoices will take, and what is due on open ones.';
@@ -16887,9 +17256,95 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
 $$;
 comment on function _billing.check_numbers is 'Series of invoice numbers with gaps or doubles.';
 
+-- 90_operations/invariants/account_of_documents.sql
+
+-- The client's account once more, without the ledger: from invoices, credit notes, payments and
+-- entries of balances. Nothing is paid or told by it; the invariants hold the ledger against it.
+
+create view _billing.account_of_documents as
+select i.client_id, i.currency, i.finalized_at as at, 1 as rank, 'invoice' as entry, i.number,
+  i.total_minor as amount_minor, i.id as invoice_id
+from public.invoices i where i.status <> 'draft'
+union all
+select i.client_id, i.currency, i.voided_at, 2, 'void', i.number, -i.total_minor, i.id
+from public.invoices i where i.status = 'void'
+union all
+select n.client_id, n.currency, n.issued_at, 3, 'credit_note', n.number, -n.total_minor,
+  n.invoice_id
+from public.credit_notes n
+union all
+select n.client_id, n.currency, n.voided_at, 3, 'credit_note_voided', n.number, n.total_minor,
+  n.invoice_id
+from public.credit_notes n where n.voided_at is not null
+union all
+select n.client_id, n.currency, n.voided_at, 4, 'refund_failed', n.number, -n.to_refund_minor,
+  n.invoice_id
+from public.credit_notes n where n.voided_at is not null and n.to_refund_minor > 0
+union all
+select n.client_id, n.currency, n.issued_at, 4, 'refund', n.number, n.to_refund_minor,
+  n.invoice_id
+from public.credit_notes n where n.to_refund_minor > 0
+union all
+select p.client_id, p.currency, p.paid_at, 5, 'payment', i.number, -p.amount_minor, p.invoice_id
+from public.payments p join public.invoices i on i.id = p.invoice_id
+where p.kind = 'payment'
+union all
+-- What goes back as a credit note says stands at the note; here is what was the client's credit, or
+-- became it again because the refund failed.
+select b.client_id, b.currency, b.created_at, 5,
+  case when b.amount_minor < 0 then 'refund' else 'refund_failed' end, i.number, -b.amount_minor,
+  i.id
+from public.balance_entries b join public.invoices i on i.id = b.invoice_id
+where b.reason = 'refund'
+union all
+select i.client_id, i.currency, i.uncollectible_at, 6, 'written_off', i.number,
+  -i.written_off_minor, i.id
+from public.invoices i where i.uncollectible_at is not null
+union all
+select b.client_id, b.currency, b.created_at, 5, 'adjustment', i.number, -b.amount_minor,
+  b.invoice_id
+from public.balance_entries b left join public.invoices i on i.id = b.invoice_id
+where b.reason = 'adjustment'
+union all
+-- What a dispute takes back is no credit that we grant: it is due again, and written off with that.
+select p.client_id, p.currency, p.paid_at, d.rank, d.entry, i.number, d.sign * p.amount_minor,
+  p.invoice_id
+from public.payments p join public.invoices i on i.id = p.invoice_id
+cross join (values (7, 'disputed', -1), (8, 'written_off', 1)) d(rank, entry, sign)
+where p.kind in ('dispute', 'dispute_reversed')
+union all
+-- What comes after all for an invoice that was written off stands again before it is settled, so
+-- that a year once closed stays as it was; in all never more than was written off. What had been
+-- settled before is told by the amounts, not by times: what Stripe tells late is older than it is
+-- booked, and one second may hold both.
+select r.client_id, r.currency, r.at, 0, 'recovered', r.number,
+  greatest(least(r.written_off_minor, r.beyond), 0)
+    - greatest(least(r.written_off_minor, r.beyond - r.amount_minor), 0),
+  r.invoice_id
+from (
+  select s.*, i.number, i.written_off_minor, sum(s.amount_minor) over (
+    partition by s.invoice_id order by s.at, s.id)
+    - (i.total_minor - i.balance_applied_minor - i.written_off_minor) as beyond
+  from (
+    select p.id, p.invoice_id, p.client_id, p.currency, p.paid_at as at, p.amount_minor
+    from public.payments p where p.kind = 'payment'
+    union all
+    select n.id, n.invoice_id, n.client_id, n.currency, n.issued_at, n.to_invoice_minor
+    from public.credit_notes n where n.to_invoice_minor > 0 and n.voided_at is null
+  ) s join public.invoices i on i.id = s.invoice_id and i.uncollectible_at is not null
+    and i.status <> 'void'
+) r
+where r.written_off_minor > 0 and r.beyond > 0
+union all
+select i.client_id, i.currency, i.voided_at, 0, 'recovered', i.number, i.written_off_minor, i.id
+from public.invoices i where i.uncollectible_at is not null and i.status = 'void';
+comment on view _billing.account_of_documents is
+  'What moves a client''s account by the documents; billing.account_entries says it by the ledger.';
+revoke all on _billing.account_of_documents from public;
+
 -- 90_operations/invariants/money.sql
 
--- Of money after the invoice: credit notes, payments, balance, and the ledger over all of it.
+-- Of money after the invoice: credit notes, payments, balance, and the account over all of it.
 create function _billing.check_money()
 returns table (invariant text, subject text, detail text)
 language sql stable set search_path = pg_catalog, pg_temp as $$
@@ -16927,22 +17382,138 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
     b.currency)
   from public.balance_entries b group by b.client_id, b.currency having sum(b.amount_minor) < 0
   union all
-  -- Two ways to the same figure: the ledger's sum, and what is due less what is credit.
-  select 'statement_closes', x.client_id::text, format('%s: statement %s, due less credit %s',
-    x.currency, sum(x.ledger), sum(x.balance))
+  -- Two ways to the same figure: what the documents move, and what is due less what is credit.
+  select 'statement_closes', x.client_id::text, format('%s: documents %s, due less credit %s',
+    x.currency, sum(x.moved), sum(x.balance))
   from (
-    select a.client_id, a.currency, a.amount_minor as ledger, 0 as balance
-    from billing.account_entries a
+    select a.client_id, a.currency, a.amount_minor as moved, 0 as balance
+    from _billing.account_of_documents a
     union all
     select i.client_id, i.currency, 0, i.amount_due_minor from public.invoices i
     where i.status = 'open'
     union all
     select e.client_id, e.currency, 0, -e.amount_minor from public.balance_entries e
   ) x
-  group by x.client_id, x.currency having sum(x.ledger) <> sum(x.balance);
+  group by x.client_id, x.currency having sum(x.moved) <> sum(x.balance);
 $$;
 comment on function _billing.check_money is
   'Credit notes, payments and balances that do not add up.';
+
+-- 90_operations/invariants/ledger.sql
+
+-- Of the ledger: that it balances, and that it says what the documents say, and they what it says.
+
+-- What is wrong in the ledger by itself.
+create function _billing.check_ledger_balance()
+returns table (invariant text, subject text, detail text)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select 'ledger_transaction_balances', x.id::text, format('%s: debits less credits %s %s', x.kind,
+    x.total, x.currency)
+  from (
+    select t.id, t.kind, a.currency, sum(e.amount_minor) as total
+    from billing.ledger_transactions t
+    left join billing.ledger_entries e on e.transaction_id = t.id
+    left join billing.ledger_accounts a on a.id = e.account_id
+    group by t.id, a.currency
+  ) x
+  where x.total is distinct from 0
+  union all
+  select 'ledger_trial_balance', a.currency, format('debits less credits %s', sum(e.amount_minor))
+  from billing.ledger_entries e left join billing.ledger_accounts a on a.id = e.account_id
+  group by a.currency having sum(e.amount_minor) <> 0;
+$$;
+comment on function _billing.check_ledger_balance is
+  'Transactions of the ledger whose debits and credits differ, and currencies.';
+
+-- Invoice by invoice, what is still to be paid. One that the ledger lacks, or that it has and there
+-- is none of, differs too.
+create function _billing.check_ledger_invoices()
+returns table (invariant text, subject text, detail text)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select 'ledger_is_invoices', coalesce(i.number, x.invoice_id::text, i.id::text),
+    format('due %s, by the ledger %s', i.due, x.due)
+  from (
+    select i.id, i.number, case when i.status = 'open' then i.amount_due_minor else 0 end as due
+    from public.invoices i where i.status <> 'draft'
+  ) i
+  full join (
+    select t.invoice_id, sum(e.amount_minor) as due
+    from billing.ledger_transactions t
+    join billing.ledger_entries e on e.transaction_id = t.id
+    join billing.ledger_accounts a on a.id = e.account_id and a.kind = 'receivable'
+    group by t.invoice_id
+  ) x on x.invoice_id = i.id
+  where i.due is distinct from x.due;
+$$;
+comment on function _billing.check_ledger_invoices is
+  'Invoices of which something else is due than the ledger says.';
+
+-- Account by account, of each client and currency: what the documents say it is.
+create function _billing.documents_by_account()
+returns table (client_id uuid, currency text, kind text, amount_minor numeric)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select b.client_id, b.currency, 'customer_credit', -b.amount_minor::numeric
+  from public.balance_entries b
+  union all
+  select p.client_id, p.currency, 'cash', p.amount_minor
+  from public.payments p where p.method <> 'stripe_balance' or p.kind <> 'payment'
+  union all
+  select i.client_id, i.currency, x.kind, -x.amount
+  from public.invoices i
+  cross join lateral (select i.tax_minor + i.tax_included_minor as tax) t
+  cross join lateral (values ('tax_payable', t.tax), ('earnings', i.total_minor - t.tax)) x(kind,
+    amount)
+  where i.status not in ('draft', 'void')
+  union all
+  select n.client_id, n.currency, x.kind, x.amount
+  from public.credit_notes n
+  cross join lateral (
+    select coalesce(sum(l.amount_minor), 0) as tax from public.credit_note_lines l
+    where l.credit_note_id = n.id and l.kind = 'tax'
+  ) t
+  cross join lateral (values ('tax_payable', t.tax), ('earnings', n.total_minor - t.tax),
+    ('refunds_due', -n.to_refund_minor)) x(kind, amount)
+  where n.voided_at is null
+  union all
+  select p.client_id, p.currency, 'refunds_due', -p.amount_minor
+  from public.payments p where p.kind in ('refund', 'refund_failed')
+  union all
+  select b.client_id, b.currency, 'refunds_due', b.amount_minor
+  from public.balance_entries b where b.reason = 'refund';
+$$;
+comment on function _billing.documents_by_account is
+  'What accounts of the ledger stand at, by the documents: rows to be summed.';
+
+create function _billing.check_ledger()
+returns table (invariant text, subject text, detail text)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select * from _billing.check_ledger_balance()
+  union all select * from _billing.check_ledger_invoices()
+  union all
+  select 'ledger_is_documents', x.client_id::text, format('%s %s: documents %s, ledger %s', x.kind,
+    x.currency, sum(x.documents), sum(x.ledger))
+  from (
+    select d.client_id, d.currency, d.kind, d.amount_minor as documents, 0 as ledger
+    from _billing.documents_by_account() d
+    union all
+    select a.client_id, a.currency, a.kind, 0, e.amount_minor
+    from billing.ledger_entries e join billing.ledger_accounts a on a.id = e.account_id
+    where a.kind in ('customer_credit', 'cash', 'tax_payable', 'earnings', 'refunds_due')
+  ) x
+  group by x.client_id, x.currency, x.kind having sum(x.documents) <> sum(x.ledger)
+  union all
+  select 'ledger_is_statement', x.client_id::text, format('%s: documents %s, ledger %s', x.currency,
+    sum(x.documents), sum(x.ledger))
+  from (
+    select d.client_id, d.currency, d.amount_minor as documents, 0 as ledger
+    from _billing.account_of_documents d
+    union all
+    select e.client_id, e.currency, 0, e.amount_minor from billing.account_entries e
+  ) x
+  group by x.client_id, x.currency having sum(x.documents) <> sum(x.ledger);
+$$;
+comment on function _billing.check_ledger is
+  'Where the ledger does not balance, or differs from invoices, notes, payments and balances.';
 
 -- 90_operations/invariants/periods.sql
 
@@ -17059,6 +17630,7 @@ set statement_timeout = '30min' as $$
   select * from _billing.check_invoices()
   union all select * from _billing.check_numbers()
   union all select * from _billing.check_money()
+  union all select * from _billing.check_ledger()
   union all select * from _billing.check_periods()
   union all select * from _billing.check_usage(daterange(coalesce(usage_since,
     (billing.as_of() at time zone 'UTC')::date - 40), null));

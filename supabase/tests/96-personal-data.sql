@@ -84,6 +84,8 @@ select c || '.' || f, v.class from (values
     tax_name tax_behavior'),
   ('none', 'public.payments', 'kind currency method'),
   ('none', 'public.balance_entries', 'currency'),
+  ('none', 'billing.ledger_accounts', 'currency kind processor'),
+  ('none', 'billing.ledger_transactions', 'kind'),
   ('none', '_billing.invoice_counters', 'series'),
   ('none', 'billing.quarantine_counts', 'reason'),
   ('none', 'public.hold_limits', 'currency'),

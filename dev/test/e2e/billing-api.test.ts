@@ -9,6 +9,7 @@ import * as invoices from "../../../shared/api/invoices.ts";
 import * as operations from "../../../shared/api/operations.ts";
 import * as personalData from "../../../shared/api/personal-data.ts";
 import * as payments from "../../../shared/api/payments.ts";
+import { exportJournal } from "../../../shared/api/journal.ts";
 import * as payouts from "../../../shared/api/payouts.ts";
 import type { Route } from "../../../shared/api/route.ts";
 import { ROUTES } from "../../../shared/api/routes.ts";
@@ -280,6 +281,11 @@ Deno.test("invoices through all their states, by supabase.functions.invoke", asy
   deepStrictEqual((await data(call(payouts.listPayouts, month))).data, []);
   const csv = await data(call(payouts.payoutLines, month));
   ok(csv.startsWith("payout,arrives_on,status,category,") && csv.endsWith(",description\r\n"));
+  const journal = await data(call(exportJournal, {
+    query: { month: new Date().toISOString().slice(0, 7) },
+  }));
+  ok(journal.startsWith("day,transaction,kind,number,client,client_id,account,processor,debit,"));
+  match(journal, /,payment,INV-\d{4}-\d{6},.*,cash,manual,9\.00,,USD,,/);
   const [delivery] = (await data(call(deliveries.listDeliveries, {
     query: { invoice_id: invoice?.id, kind: "archive" },
   }))).data;

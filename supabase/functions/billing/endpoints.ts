@@ -6,6 +6,7 @@ import { clientEndpoints } from "./clients.ts";
 import { deliveryEndpoints } from "./deliveries.ts";
 import { invoicePdfEndpoints, type SignLink } from "./invoice-pdf.ts";
 import { invoiceEndpoints } from "./invoices.ts";
+import { journalEndpoints } from "./journal.ts";
 import { operationEndpoints } from "./operations.ts";
 import { personalDataEndpoints } from "./personal-data.ts";
 import { paymentEndpoints, type PaymentPorts } from "./payments.ts";
@@ -26,6 +27,7 @@ export const billingEndpoints = (
   ...invoicePdfEndpoints(signLink),
   ...paymentEndpoints(payments),
   ...payoutEndpoints,
+  ...journalEndpoints,
   ...deliveryEndpoints,
   ...operationEndpoints,
   ...auditEndpoints,

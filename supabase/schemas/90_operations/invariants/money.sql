@@ -1,4 +1,4 @@
--- Of money after the invoice: credit notes, payments, balance, and the ledger over all of it.
+-- Of money after the invoice: credit notes, payments, balance, and the account over all of it.
 create function _billing.check_money()
 returns table (invariant text, subject text, detail text)
 language sql stable set search_path = pg_catalog, pg_temp as $$
@@ -36,19 +36,19 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
     b.currency)
   from public.balance_entries b group by b.client_id, b.currency having sum(b.amount_minor) < 0
   union all
-  -- Two ways to the same figure: the ledger's sum, and what is due less what is credit.
-  select 'statement_closes', x.client_id::text, format('%s: statement %s, due less credit %s',
-    x.currency, sum(x.ledger), sum(x.balance))
+  -- Two ways to the same figure: what the documents move, and what is due less what is credit.
+  select 'statement_closes', x.client_id::text, format('%s: documents %s, due less credit %s',
+    x.currency, sum(x.moved), sum(x.balance))
   from (
-    select a.client_id, a.currency, a.amount_minor as ledger, 0 as balance
-    from billing.account_entries a
+    select a.client_id, a.currency, a.amount_minor as moved, 0 as balance
+    from _billing.account_of_documents a
     union all
     select i.client_id, i.currency, 0, i.amount_due_minor from public.invoices i
     where i.status = 'open'
     union all
     select e.client_id, e.currency, 0, -e.amount_minor from public.balance_entries e
   ) x
-  group by x.client_id, x.currency having sum(x.ledger) <> sum(x.balance);
+  group by x.client_id, x.currency having sum(x.moved) <> sum(x.balance);
 $$;
 comment on function _billing.check_money is
   'Credit notes, payments and balances that do not add up.';
