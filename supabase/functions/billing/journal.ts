@@ -2,7 +2,7 @@ import { z } from "zod";
 import { exportJournal } from "../../../shared/api/journal.ts";
 import { minorToDecimal } from "../../../shared/money.ts";
 import { endpoint } from "../_shared/api/endpoint.ts";
-import { csvOf } from "./csv.ts";
+import { csvOf } from "../../../shared/csv.ts";
 
 const Entry = z.object({
   day: z.string(),
