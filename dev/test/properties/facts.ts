@@ -24,12 +24,15 @@ export async function netCharges(
         from public.billing_periods p
         where p.client_id = any (${ids}) and p.period_start < ${untilDay}
       ), line as (
-        select c.name, b.*, string_to_array(b.rating_key, '|') as key
+        select c.name, b.*, (b.sample).rate_class, string_to_array(b.rating_key, '|') as key
         from target t cross join lateral _billing.booked_lines(t.all) b
         join public.clients c on c.id = b.client_id
       )
       select concat_ws(' ', l.name, l.section_start, case l.key[1]
-          when 'usage' then concat_ws(' ', 'usage', l.key[2], l.key[3], l.key[5], l.key[6])
+          -- The key names the class where it is not standard.
+          when 'usage' then concat_ws(' ', 'usage', l.key[2], l.rate_class, l.key[3],
+            case l.rate_class when 'standard' then l.key[5] else l.key[6] end,
+            case l.rate_class when 'standard' then l.key[6] else l.key[7] end)
           when 'tax' then concat_ws(' ', 'tax', l.key[3], l.key[5]) else l.rating_key end) as fact,
         trim_scale(sum(l.amount_minor))::text as amount,
         trim_scale(sum(coalesce(l.quantity, l.tax_base_minor, 0)))::text as quantity
