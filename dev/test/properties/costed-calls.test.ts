@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import process from "node:process";
-import type { Sql } from "postgres";
+import postgres, { type Sql } from "postgres";
 import { z } from "zod";
 import type { ListedModel } from "../../../shared/catalogue/list-price.ts";
 import { parseLitellm } from "../../../shared/catalogue/litellm.ts";
@@ -51,6 +51,12 @@ async function sync(sql: Sql, models = catalogue.models): Promise<string> {
   return String(row?.said);
 }
 
+async function analyze(): Promise<void> {
+  const sql = postgres(process.env["DATABASE_URL"] ?? "", { max: 1, onnotice: () => {} });
+  await sql`analyze public.listed_models, public.list_prices, public.price_proposals`;
+  await sql.end();
+}
+
 /** Calls whose cost differs from LiteLLM's, other than is meant. */
 function differing(found: z.infer<typeof sums>, of: readonly Costed[]): string[] {
   const ours = new Map(found.map((row) => [row.place, row]));
@@ -65,7 +71,12 @@ function differing(found: z.infer<typeof sums>, of: readonly Costed[]): string[]
 
 Deno.test("list prices at cost_plus 0 % are what LiteLLM's calculator says, at every class", async () => {
   await using database = transactions();
+  // Analyzed while only what was rolled back lies in it, the catalogue passes for empty, however
+  // much it gets: a plan for one row took minutes.
+  await database.rolledBack((sql) => sync(sql));
+  await analyze();
   await database.rolledBack(async (sql) => {
+    await sql`set local statement_timeout = '30s'`;
     assert.match(await sync(sql), /^4877 \d{5} 0$/);
     assert.equal(await sync(sql), "0 0 0", "an unchanged source writes nothing");
     const pools = costed.flatMap(({ place, call, rateClass }) =>

@@ -73,8 +73,10 @@ comment on function _billing.propose_prices is
 create function billing.sync_list_prices(source text, sha256 text, fetched_at timestamptz,
   total integer, models jsonb)
 returns table (new_models integer, new_prices integer, proposals integer)
-language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
--- Definer: nobody writes the catalogue but these functions.
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+set enable_nestloop = off as $$
+-- Definer: nobody writes the catalogue but these functions. Thousands of prices meet thousands: no
+-- nested loops, also where statistics hold the catalogue for empty.
 #variable_conflict use_column
 declare
   known constant integer := (select count(*) from public.listed_models m
