@@ -1,3 +1,5 @@
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
 import { alternate, type Figure, perSecond, timed, whole } from "./figure.ts";
 import type { Sizes } from "./sizes.ts";
 import { addClients, addLogs, type BenchDatabase, type Sql } from "./world.ts";
@@ -73,13 +75,9 @@ async function copyIn(sql: Sql, chunks: readonly Uint8Array[]): Promise<number> 
   await sql`truncate public.bench_bare`;
   return await timed(async () => {
     const copy = await sql.unsafe(`copy public.bench_bare (${COLUMNS}) from stdin`).writable();
-    const ended = new Promise<void>((resolve, reject) => {
-      copy.on("finish", resolve);
-      copy.on("error", reject);
-    });
-    for (const chunk of joined(chunks)) copy.write(chunk);
-    copy.end();
-    await ended;
+    // With backpressure: written all at once, a copy was seen that the server had ended and the
+    // driver had not.
+    await pipeline(Readable.from(joined(chunks)), copy);
   });
 }
 
