@@ -43,7 +43,7 @@ async function stageRows(sql: Sql, rows: number): Promise<void> {
     create index on public.bench_rows (n);
     create table public.bench_bare (like public.agent_usage_logs);
     alter table public.bench_bare alter id drop not null, alter created_at drop not null,
-      alter seq drop not null;
+      alter seq drop not null, alter calls drop not null;
     analyze public.bench_rows`);
 }
 
@@ -75,8 +75,6 @@ async function copyIn(sql: Sql, chunks: readonly Uint8Array[]): Promise<number> 
   await sql`truncate public.bench_bare`;
   return await timed(async () => {
     const copy = await sql.unsafe(`copy public.bench_bare (${COLUMNS}) from stdin`).writable();
-    // With backpressure: written all at once, a copy was seen that the server had ended and the
-    // driver had not.
     await pipeline(Readable.from(joined(chunks)), copy);
   });
 }
