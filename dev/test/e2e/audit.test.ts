@@ -179,6 +179,22 @@ const GUARDED: Readonly<Record<string, (client: string, user: string) => object>
     unit_amount: "1",
     effective_from: "2040-01-01",
   }),
+  syncListPrices: () => ({
+    source: "litellm",
+    sha256: "0".repeat(64),
+    fetched_at: "2026-06-01T00:00:00Z",
+    total: 1,
+    models: [{
+      id: "listed",
+      provider: "p",
+      mode: null,
+      alias_of: null,
+      deprecated_on: null,
+      prices: [],
+    }],
+  }),
+  acceptPriceProposal: () => ({ reason: "announced" }),
+  refusePriceProposal: () => ({ reason: "not yet" }),
   updatePrice: () => ({ unit_amount: "2" }),
   removePrice: () => ({}),
   releaseInvoice: () => ({ reason: "x" }),
@@ -242,7 +258,10 @@ Deno.test("where settings ask for it, an operator's acts take a second factor; r
       const codes: Record<string, unknown> = {};
       for (const route of ROUTES.filter((one) => one.id in GUARDED)) {
         const path = route.path.replace("{client_id}", client).replace("{invoice_id}", id)
-          .replace("{user_id}", user).replace("{id}", ids[route.id] ?? "").replace(
+          .replace("{user_id}", user).replace("{proposal_id}", "1").replace(
+            "{id}",
+            ids[route.id] ?? "",
+          ).replace(
             "{key_id}",
             ids[route.id] ?? "",
           );

@@ -3,6 +3,7 @@ import { createClient } from "@supabase/supabase-js";
 import postgres from "postgres";
 import * as agentKeys from "../../../shared/api/agent-keys.ts";
 import * as audit from "../../../shared/api/audit.ts";
+import * as catalogue from "../../../shared/api/catalogue.ts";
 import * as clients from "../../../shared/api/clients.ts";
 import * as deliveries from "../../../shared/api/deliveries.ts";
 import * as invoices from "../../../shared/api/invoices.ts";
@@ -18,6 +19,7 @@ import * as usage from "../../../shared/api/usage.ts";
 import * as events from "../../../shared/api/events.ts";
 import { type BillingClient, billingClient } from "../../../shared/client/billing-client.ts";
 import { ERRORS } from "../../../shared/errors.ts";
+import { sha256Of } from "../../../shared/sha256.ts";
 import { signUp } from "../access/actors.ts";
 import { platform } from "../support/platform-env.ts";
 
@@ -330,6 +332,50 @@ Deno.test("the audit log is exported and verified, a client's people exported an
   await data(call(audit.verifyAudit, {
     query: { position: Number(head?.position), hash: head?.hash },
   }));
+});
+
+Deno.test("list prices are taken, proposed and decided on", async () => {
+  const sync = (model: string, amount: string) =>
+    data(call(catalogue.syncListPrices, {
+      body: {
+        source: "models.dev",
+        sha256: sha256Of(model + amount),
+        fetched_at: "2026-06-01T00:00:00Z",
+        total: 1_000_000,
+        models: [{
+          id: model,
+          provider: "p",
+          mode: "chat",
+          alias_of: null,
+          deprecated_on: null,
+          prices: [{
+            metric: "input_tokens",
+            rate_class: "standard",
+            above_tokens: null,
+            amount,
+            field: "input",
+            written: amount,
+          }],
+        }],
+      },
+    }));
+  for (const decide of ["accept", "refuse"] as const) {
+    const model = `${decide}-${AGENT}`;
+    deepStrictEqual(await sync(model, "0.000003"), { new_models: 1, new_prices: 1, proposals: 0 });
+    strictEqual((await sync(model, "0.000002")).proposals, 1);
+    const { data: proposals } = await data(call(catalogue.listPriceProposals, {}));
+    const proposal = proposals.find((one) => one.model === model);
+    const path = { params: { proposal_id: proposal?.id ?? "" } };
+    const decided = decide === "accept"
+      ? await data(call(catalogue.acceptPriceProposal, { ...path, body: { reason: "announced" } }))
+      : await data(call(catalogue.refusePriceProposal, { ...path, body: { reason: "a typo" } }));
+    strictEqual(decided.state, decide === "accept" ? "accepted" : "refused");
+    const { data: [listed] } = await data(call(catalogue.listModels, { query: { search: model } }));
+    deepStrictEqual(
+      listed?.prices.map(({ amount }) => amount),
+      [decide === "accept" ? "0.000002" : "0.000003"],
+    );
+  }
 });
 
 Deno.test("every endpoint has been called by the client", () => {

@@ -31,6 +31,15 @@ const CHANGES: Readonly<Record<string, readonly Change[]>> = {
     sql`
       update public.prices set unit_amount = unit_amount * 2
       where client_id is null and metric = 'web_searches'`],
+  "public.list_prices": [(sql, { model }) =>
+    sql`
+      with ended as (
+        update public.list_prices set effective_until = '2026-06-05' where model = ${model}
+        returning *
+      )
+      insert into public.list_prices (provider, model, metric, amount, effective_from, sync_id,
+        source_field, source_text)
+      select provider, model, metric, 2, '2026-06-05', sync_id, source_field, '2' from ended`],
   "public.billing_config": [(sql, { client }) =>
     sql`
       update public.billing_config set minimum_minor = 90000 where client_id = ${client}`],
@@ -137,7 +146,10 @@ const BESIDE: Readonly<Record<string, { readonly why: string; readonly change: C
   },
 };
 
-/** A client of June with 1,000 searches and an item of 10.00, beside whatever there was before. */
+/**
+ * A client of June with 1,000 searches, 10 pages at their list price and an item of 10.00, beside
+ * whatever there was before.
+ */
 async function prepare(sql: Sql, name: string): Promise<Scenario> {
   const scenario = { client: randomUUID(), model: `model-${randomUUID()}` };
   await sql`
@@ -147,9 +159,30 @@ async function prepare(sql: Sql, name: string): Promise<Scenario> {
   await sql`
     insert into public.invoice_items (client_id, description, unit_amount, currency, item_day)
     values (${scenario.client}, 'Support', 10, 'USD', '2026-06-05')`;
+  await listPages(sql, scenario);
   await logSearches(sql, scenario, 1000);
   await sql`select _billing.rollup()`;
   return scenario;
+}
+
+/** Pages cost the client what the model's provider charges for them, 1.00 each. */
+async function listPages(sql: Sql, { client, model }: Scenario) {
+  const [sync] = await sql<{ id: string }[]>`
+    insert into public.price_syncs (source, sha256, fetched_at)
+    values ('litellm', md5(${model}) || md5(${model}), '2026-06-01') returning id`;
+  await sql`
+    insert into public.listed_models (id, provider, sync_id)
+    values (${model}, 'p', ${sync?.id ?? ""})`;
+  await sql`
+    insert into public.list_prices (provider, model, metric, amount, sync_id, source_field,
+      source_text)
+    values ('p', ${model}, 'pages', 1, ${sync?.id ?? ""}, 'page', '1')`;
+  await sql`
+    insert into public.prices (client_id, metric, pricing_model, unit_amount, markup_percent)
+    values (${client}, 'pages', 'cost_plus', 0, 0)`;
+  await sql`
+    insert into public.agent_usage_logs (agent, model, other_features, client_id, "timestamp")
+    values ('S', ${model}, '{"pages": 10}', ${client}, '2026-06-10T00:00:00Z')`;
 }
 
 async function logSearches(sql: Sql, { client, model }: Scenario, count: number) {
