@@ -27,6 +27,7 @@ if (platform.engine === "embedded") {
         "growth_logs",
         "ingest_http",
         "ingest_sql",
+        "ledger_post",
         "live_spend",
         "reconcile",
         "reference",
