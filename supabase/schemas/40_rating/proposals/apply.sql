@@ -14,7 +14,7 @@ begin
     select from public.list_prices l where l.model = proposal.model and (l.metric = proposal.metric
       or proposal.metric = 'reasoning_tokens' and l.metric = 'output_tokens'))
   then
-    return '-infinity';
+    return date '-infinity';
   end if;
   price.model := proposal.model;
   price.metric := proposal.metric;

@@ -26,7 +26,7 @@ declare
   before constant jsonb := (
     select coalesce(jsonb_object_agg(o.client_id || o.currency, o.minor), '{}')
     from _billing.open_totals(proposal.model) o);
-  effects jsonb := '[]';
+  effects jsonb := jsonb_build_array();
 begin
   perform _billing.apply_proposal(proposal, first_day, markup_percent);
   select coalesce(jsonb_agg(jsonb_build_object('client_id', d.client_id, 'currency', d.currency,
@@ -38,8 +38,8 @@ begin
   raise exception using errcode = 'LB002', message = 'taken back';
 exception
   when sqlstate 'LB002' then return effects;
-  -- It cannot be accepted as it is: who tries is told.
-  when sqlstate 'PT409' then return '[]';
+  -- It cannot be accepted as it is: accepting it says why.
+  when sqlstate 'PT409' then return jsonb_build_array();
 end $$;
 comment on function _billing.proposal_effects is
   'What a proposal would change on open periods: rated with and without it, and taken back.';
