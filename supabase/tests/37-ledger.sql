@@ -1,7 +1,7 @@
 -- The ledger: what each movement of money debits and credits, amounts derived by hand; that debits
 -- equal credits; that a transaction is posted once; that the invariants see where it differs.
 begin;
-select plan(45);
+select plan(46);
 
 insert into public.clients (id, name, started_on)
 values ('00000000-0000-4000-8000-000000003701', 'Acme', '2026-05-01');
@@ -143,9 +143,16 @@ select results_eq($$select e.account_kind, e.amount_minor from _billing.entries_
   'transfers of one source are one transaction');
 select is(_billing.account_id('00000000-0000-4000-8000-000000003701', 'USD', 'cash', 'bank'), id,
   'an account has the id of its name') from billing.ledger_accounts where kind = 'cash';
+-- All as it should be but the sum: an account of the ledger, a transaction, its instant.
+select throws_like($$insert into billing.ledger_entries
+  select a.id, t.effective_at, t.id, 1
+  from billing.ledger_transactions t join billing.ledger_accounts a on not exists (
+    select from billing.ledger_entries e where e.account_id = a.id and e.transaction_id = t.id)
+  limit 1$$, 'debits and credits of ledger transaction % differ by 1 USD',
+  'debits equal credits');
 select throws_ok($$insert into billing.ledger_entries
   select account_id, effective_at + '1 s', transaction_id, 1 from billing.ledger_entries limit 1$$,
-  'PT409', null, 'debits equal credits, by any writer');
+  'PT409', null, 'at the instant of their transaction');
 select throws_ok($$insert into billing.ledger_entries
   select gen_random_uuid(), effective_at, transaction_id, 0 from billing.ledger_entries limit 1$$,
   'PT409', null, 'of accounts that there are');
