@@ -1,7 +1,7 @@
 import { copyFile, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { build, type Plugin } from "esbuild";
+import { build, type Plugin, stop } from "esbuild";
 import { repositoryRoot } from "../platform/repository.ts";
 import { headersOf, policyOf } from "./policy.ts";
 
@@ -45,7 +45,7 @@ export async function buildConsole(folder: string, target: ConsoleTarget): Promi
     metafile: true,
     write: false,
     logLevel: "silent",
-  });
+  }).finally(stop);
   await mkdir(join(folder, "assets"), { recursive: true });
   const sizes = new Map<string, number>();
   for (const { path, contents } of outputFiles) {

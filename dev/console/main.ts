@@ -14,4 +14,3 @@ if (/^sb_secret_/.test(publishableKey)) {
 }
 const { firstLoad } = await buildConsole("out/console", { url, publishableKey });
 console.log(`Wrote out/console: ${(firstLoad / 1000).toFixed(1)} kB at first load`);
-process.exit(0);

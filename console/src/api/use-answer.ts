@@ -30,7 +30,7 @@ export function useAnswer<Data>(
   });
   useEffect(() => {
     let isOver = false;
-    let timer = 0;
+    let timer: ReturnType<typeof setTimeout> | undefined;
     let wait = FIRST_WAIT;
     let last = "";
     const show = (answer: Answer<Data>) => {
