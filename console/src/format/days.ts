@@ -26,6 +26,11 @@ export function instant(text: string, locales = LOCALES): string {
     .format(new Date(text));
 }
 
+/** The day of an instant in the user's zone. */
+export function dayOf(text: string, locales = LOCALES): string {
+  return new Intl.DateTimeFormat([...locales], { dateStyle: "medium" }).format(new Date(text));
+}
+
 /** `2026-06-30` and 1 is `2026-07-01`. */
 export function addDays(text: string, days: number): string {
   const at = noon(text);

@@ -49,9 +49,11 @@ export default function ClientPage({ location }: PageProps) {
                 ]}
               />
             </Card>
-            <Terms clientId={client.id} />
+            <div class="stack">
+              <Terms clientId={client.id} />
+              <Members clientId={client.id} />
+            </div>
             <Agents clientId={client.id} />
-            <Members clientId={client.id} />
             <Invoices clientId={client.id} />
           </div>
         </>

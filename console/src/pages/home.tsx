@@ -1,14 +1,14 @@
 import { listInvoices } from "../../../shared/api/invoices.ts";
-import { health, listQuarantine, listRuns } from "../../../shared/api/operations.ts";
-import { listDeliveries } from "../../../shared/api/deliveries.ts";
+import { health, listRuns } from "../../../shared/api/operations.ts";
 import { useConsole } from "../api/context.ts";
 import { everyPage } from "../api/every-page.ts";
 import { useAnswer } from "../api/use-answer.ts";
 import { instant } from "../format/days.ts";
-import { money, quantity } from "../format/figures.ts";
+import { money } from "../format/figures.ts";
 import { owedOf } from "./home/owed.ts";
 import { shownRun } from "./home/run.ts";
 import { ThisMonth } from "./home/this-month.tsx";
+import { Blocked, Waiting } from "./home/waiting.tsx";
 import { Card, Figure } from "../parts/card.tsx";
 import { Loaded } from "../parts/loaded.tsx";
 import { Status } from "../parts/status.tsx";
@@ -24,6 +24,7 @@ export default function Home() {
         <Health />
         <Owed />
         <Waiting />
+        <Blocked />
         <ThisMonth />
         <Runs />
       </div>
@@ -108,56 +109,6 @@ function Owed() {
   );
 }
 
-function Waiting() {
-  const { api } = useConsole();
-  const parts = useAnswer("health", () => api.billing(health, {}), true);
-  const quarantine = useAnswer(
-    "quarantine",
-    () => api.billing(listQuarantine, { query: { limit: 5 } }),
-  );
-  const dead = useAnswer(
-    "dead",
-    () => api.billing(listDeliveries, { query: { state: "dead", limit: 200 } }),
-  );
-  return (
-    <Card title="Waits for a person">
-      <Loaded answer={parts}>
-        {({ blocked_periods, quarantined_rows }) => (
-          <div class="figures">
-            <Figure value={quantity(String(blocked_periods))} note="blocked periods" />
-            <Figure value={quantity(String(quarantined_rows))} note="calls in quarantine" />
-            <Loaded answer={dead} rows={1}>
-              {({ data, next_cursor }) => (
-                <Figure
-                  value={next_cursor === null ? data.length : `${data.length}+`}
-                  note="deliveries that gave up"
-                />
-              )}
-            </Loaded>
-          </div>
-        )}
-      </Loaded>
-      <Loaded answer={quarantine}>
-        {({ data }) => (
-          <ul class="list">
-            {data.map((row) => (
-              <li key={JSON.stringify(row)}>
-                <span class="list-head">
-                  {row.reason.replaceAll("_", " ")}
-                  <span class="muted">{quantity(String(row.rows))}</span>
-                </span>
-                <span class="muted">
-                  {[row.agent, row.model, row.metric].filter((name) => name !== null).join(" · ")}
-                </span>
-              </li>
-            ))}
-          </ul>
-        )}
-      </Loaded>
-    </Card>
-  );
-}
-
 function Runs() {
   const { api } = useConsole();
   const answer = useAnswer("runs", () => api.billing(listRuns, { query: { limit: 6 } }));
@@ -182,7 +133,7 @@ function Runs() {
                   )),
                 isFigure: true,
               },
-              { title: "Blocked", cell: ({ blocked }) => blocked, isFigure: true },
+              { title: "Blocked", cell: ({ blockedCount }) => blockedCount, isFigure: true },
               { title: "Held", cell: ({ held }) => held, isFigure: true, isMinor: true },
             ]}
           />

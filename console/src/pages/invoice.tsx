@@ -67,7 +67,7 @@ function Summary({ invoice, isOperator }: {
           [
             "Client",
             isOperator
-              ? <a href={hrefOf(["clients", invoice.client_id])}>{invoice.client}</a>
+              ? <a key="client" href={hrefOf(["clients", invoice.client_id])}>{invoice.client}</a>
               : invoice.client,
           ],
           ["Period", period(invoice.period_start, invoice.period_end)],

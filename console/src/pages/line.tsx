@@ -2,7 +2,7 @@ import type { z } from "zod";
 import { getInvoice, type InvoiceDetail, type InvoiceLine } from "../../../shared/api/invoices.ts";
 import { useConsole } from "../api/context.ts";
 import { useAnswer } from "../api/use-answer.ts";
-import { day } from "../format/days.ts";
+import { period } from "../format/days.ts";
 import { amount, money, quantity } from "../format/figures.ts";
 import { Card } from "../parts/card.tsx";
 import { nameOf } from "../parts/invoice-table.tsx";
@@ -87,11 +87,13 @@ function Sum({ invoice: { currency }, line }: {
       </ol>
       <p class="muted">
         {[
-          line.model,
-          line.agent,
-          line.service_start === null ? null : day(line.service_start),
-          line.detail,
-        ].filter((part) => part !== null).join(" · ")}
+          ...new Set([
+            line.model,
+            line.agent,
+            line.detail,
+            period(line.service_start, line.service_end),
+          ]),
+        ].filter((part) => part !== null && part !== "").join(" · ")}
       </p>
       {line.is_late
         ? (

@@ -2,7 +2,7 @@ import { listClients } from "../../../shared/api/clients.ts";
 import { clientStatement } from "../../../shared/api/operations.ts";
 import { useConsole } from "../api/context.ts";
 import { useAnswer } from "../api/use-answer.ts";
-import { instant } from "../format/days.ts";
+import { dayOf } from "../format/days.ts";
 import { money } from "../format/figures.ts";
 import { Choice } from "../parts/choice.tsx";
 import { ClientChoice } from "../parts/client-choice.tsx";
@@ -61,8 +61,8 @@ function Entries({ clientId, year }: { readonly clientId: string; readonly year:
           rows={data.map((entry, index) => ({ ...entry, index }))}
           keyOf={({ index }) => String(index)}
           columns={[
-            { title: "When", cell: ({ at }) => instant(at) },
-            { title: "What", cell: ({ entry }) => entry.replaceAll("_", " ") },
+            { title: "When", cell: ({ at }) => dayOf(at), isWhole: true },
+            { title: "What", cell: ({ entry }) => sentence(entry) },
             {
               title: "Number",
               cell: ({ number, entry }) =>
@@ -85,4 +85,10 @@ function Entries({ clientId, year }: { readonly clientId: string; readonly year:
       )}
     </Loaded>
   );
+}
+
+/** `opening_balance` is "Opening balance". */
+function sentence(name: string): string {
+  const words = name.replaceAll("_", " ");
+  return `${words.slice(0, 1).toUpperCase()}${words.slice(1)}`;
 }

@@ -1,15 +1,29 @@
 import type { ComponentChildren } from "preact";
+import { useEffect, useRef } from "preact/hooks";
 
 /** A part of a page under a heading. */
-export function Card({ title, aside, children, wide = false }: {
+export function Card({ title, aside, children, wide = false, takesFocus = false }: {
   readonly title: string;
   readonly aside?: ComponentChildren;
   readonly children: ComponentChildren;
   /** Whether it takes the whole row. */
   readonly wide?: boolean;
+  /** Whether it is what the user has just asked for: it comes into sight and has the focus. */
+  readonly takesFocus?: boolean;
 }) {
+  const section = useRef<HTMLElement>(null);
+  useEffect(() => {
+    if (!takesFocus) return;
+    section.current?.focus({ preventScroll: true });
+    section.current?.scrollIntoView({ block: "start" });
+  }, [takesFocus]);
   return (
-    <section class={wide ? "card card-wide" : "card"} aria-label={title}>
+    <section
+      ref={section}
+      class={wide ? "card card-wide" : "card"}
+      aria-label={title}
+      tabIndex={takesFocus ? -1 : undefined}
+    >
       <header class="card-head">
         <h2>{title}</h2>
         {aside === undefined ? null : <div class="card-aside">{aside}</div>}

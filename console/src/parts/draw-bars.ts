@@ -18,7 +18,7 @@ export function drawBars(
     {
       width: element.clientWidth,
       height: HEIGHT,
-      padding: [8, 0, 0, 0],
+      padding: [8, 0, 8, 0],
       legend: { show: false },
       cursor: { x: true, y: false, points: { show: false }, drag: { x: false, y: false } },
       scales: {

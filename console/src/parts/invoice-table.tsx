@@ -19,6 +19,7 @@ export function InvoiceTable({ invoices, withClient, today = new Date(), none }:
     {
       title: "Invoice",
       cell: (invoice) => <a href={hrefOf(["invoices", invoice.id])}>{nameOf(invoice)}</a>,
+      isWhole: true,
     },
     ...withClient
       ? [{
@@ -31,12 +32,14 @@ export function InvoiceTable({ invoices, withClient, today = new Date(), none }:
     {
       title: "Period",
       cell: (invoice) => period(invoice.period_start, invoice.period_end),
+      isWhole: true,
       isMinor: true,
     },
     { title: "Status", cell: (invoice) => <Status state={stateOf(invoice, today)} /> },
     {
       title: "Due on",
       cell: ({ due_on }) => due_on === null ? "" : day(due_on),
+      isWhole: true,
       isMinor: true,
     },
     {

@@ -6,6 +6,8 @@ export interface Column<Row> {
   readonly title: string;
   readonly cell: (row: Row) => ComponentChildren;
   readonly isFigure?: boolean;
+  /** Kept on one line. */
+  readonly isWhole?: boolean;
   /** Left out on narrow screens: what the row can be understood without. */
   readonly isMinor?: boolean;
 }
@@ -45,8 +47,9 @@ export function Table<Row>({ label, columns, rows, keyOf, none }: {
   );
 }
 
-function classOf<Row>({ isFigure, isMinor }: Column<Row>): string {
-  return `${isFigure ? "is-figure" : ""} ${isMinor ? "is-minor" : ""}`.trim();
+function classOf<Row>({ isFigure, isWhole, isMinor }: Column<Row>): string {
+  return [isFigure && "is-figure", isWhole && "is-whole", isMinor && "is-minor"]
+    .filter((name) => typeof name === "string").join(" ");
 }
 
 /** Links to the first and the next page of a list. The browser's back button goes to the one before. */

@@ -9,10 +9,16 @@ interface Run {
 }
 
 const count = z.int().catch(0);
+const Blocked = z.object({
+  client: z.string(),
+  client_id: z.string(),
+  period_start: z.string(),
+  message: z.string(),
+});
 const Summary = z.object({
   invoices: count,
   totals: z.record(z.string(), z.int()).catch({}),
-  blocked: z.array(z.unknown()).catch([]),
+  blocked: z.array(Blocked).catch([]),
   blocked_count: z.int().optional().catch(undefined),
   held_count: count,
 });
@@ -28,7 +34,8 @@ export function shownRun({ id, as_of, actor, summary }: Run) {
     actor,
     invoices,
     totals: Object.entries(totals),
-    blocked: blocked_count ?? blocked.length,
+    blocked,
+    blockedCount: blocked_count ?? blocked.length,
     held: held_count,
   };
 }

@@ -6,7 +6,7 @@ import { amount, quantity } from "../../format/figures.ts";
 import { Card } from "../../parts/card.tsx";
 import { Loaded } from "../../parts/loaded.tsx";
 import { Pager, Table } from "../../parts/table.tsx";
-import type { Location } from "../../routing/location.ts";
+import { hrefOf, type Location } from "../../routing/location.ts";
 import { Call, callsSearch, cursorOf, PAGE } from "./calls-search.ts";
 
 /** The calls of an agent on a day of a client, as they were logged. */
@@ -30,8 +30,9 @@ export function Calls({ clientId, model, day, agent, location }: {
   });
   return (
     <Card
-      title="Calls"
-      aside={<span class="muted">{agent}, {dayText(day)}</span>}
+      title={`Calls of ${agent}, ${dayText(day)}`}
+      aside={<a href={hrefOf(location.path)}>Close</a>}
+      takesFocus
     >
       <Loaded answer={answer} rows={6}>
         {(calls) => (
@@ -42,7 +43,7 @@ export function Calls({ clientId, model, day, agent, location }: {
               rows={calls.slice(0, PAGE)}
               keyOf={({ id }) => id}
               columns={[
-                { title: "When", cell: ({ timestamp }) => instant(timestamp) },
+                { title: "When", cell: ({ timestamp }) => instant(timestamp), isWhole: true },
                 { title: "Endpoint", cell: ({ endpoint }) => endpoint, isMinor: true },
                 {
                   title: "Input",
@@ -65,7 +66,12 @@ export function Calls({ clientId, model, day, agent, location }: {
                   cell: ({ total_cost }) => amount(String(total_cost), "USD"),
                   isFigure: true,
                 },
-                { title: "Log row", cell: ({ id }) => <code>{id}</code>, isMinor: true },
+                {
+                  title: "Log row",
+                  cell: ({ id }) => <code>{id}</code>,
+                  isWhole: true,
+                  isMinor: true,
+                },
               ]}
             />
             <Pager location={location} next={cursorOf(calls)} />

@@ -54,21 +54,27 @@ export function Candidates({ invoice, line }: {
                       {amount(price.unit_amount, price.currency)}
                       {price.per_units === "1"
                         ? null
-                        : <span class="muted">{" "}per {quantity(price.per_units)}</span>}
+                        : <div class="muted">per {quantity(price.per_units)}</div>}
                       {price.multiplier === "1"
                         ? null
-                        : <span class="muted">{" "}× {quantity(price.multiplier)}</span>}
+                        : <div class="muted">× {quantity(price.multiplier)}</div>}
                     </>
                   ),
                 isFigure: true,
               },
-              { title: "Model", cell: ({ pricing_model }) => pricing_model, isMinor: true },
+              {
+                title: "By",
+                cell: ({ pricing_model }) => pricing_model.replaceAll("_", " "),
+                isMinor: true,
+              },
               {
                 title: "In force",
                 cell: ({ effective_from, effective_until }) =>
-                  `${effective_from === null ? "always" : day(effective_from)} – ${
-                    effective_until === null ? "" : day(effective_until)
-                  }`,
+                  [
+                    effective_from === null ? null : `from ${day(effective_from)}`,
+                    effective_until === null ? null : `until ${day(effective_until)}`,
+                    effective_from === null && effective_until === null ? "always" : null,
+                  ].filter((part) => part !== null).join(" "),
                 isMinor: true,
               },
             ]}

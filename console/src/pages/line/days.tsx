@@ -44,6 +44,18 @@ export function Days({ invoice, line, location }: LineProps & { readonly locatio
   const canOpen = session.role === "operator";
   return (
     <>
+      {canOpen && openDay !== undefined && openAgent !== undefined
+        ? (
+          <Calls
+            key={`${openDay} ${openAgent}`}
+            clientId={invoice.client_id}
+            model={line.model ?? ""}
+            day={openDay}
+            agent={openAgent}
+            location={location}
+          />
+        )
+        : null}
       <Card title="Days">
         <Loaded answer={answer} rows={6}>
           {({ rows }) => {
@@ -59,6 +71,7 @@ export function Days({ invoice, line, location }: LineProps & { readonly locatio
                   columns={[
                     {
                       title: "Day",
+                      isWhole: true,
                       cell: (row) =>
                         canOpen && row.day !== null && row.agent !== null
                           ? (
@@ -93,18 +106,6 @@ export function Days({ invoice, line, location }: LineProps & { readonly locatio
           }}
         </Loaded>
       </Card>
-      {canOpen && openDay !== undefined && openAgent !== undefined
-        ? (
-          <Calls
-            key={`${openDay} ${openAgent}`}
-            clientId={invoice.client_id}
-            model={line.model ?? ""}
-            day={openDay}
-            agent={openAgent}
-            location={location}
-          />
-        )
-        : null}
     </>
   );
 }
