@@ -20,7 +20,7 @@ export function InvoiceDocument({ invoiceId, name }: {
 }
 
 /** Pixels that the document needs to look as on paper; where there are fewer it is made smaller. */
-const PAPER = 680;
+const PAPER = 720;
 
 /**
  * The console's policy lets no style through that stands in a page. So the style leaves the page,
@@ -45,7 +45,8 @@ function Frame({ html, name }: { readonly html: string; readonly name: string })
     const sheet = new view.CSSStyleSheet();
     sheet.replaceSync(style);
     inner.adoptedStyleSheets = [sheet];
-    setHeight(inner.documentElement.scrollHeight);
+    const root = inner.documentElement;
+    new ResizeObserver(() => setHeight(root.offsetHeight)).observe(root);
   };
   return (
     <div class="paper" ref={paper} style={{ height: `${Math.ceil(height * scale)}px` }}>
