@@ -21,8 +21,7 @@ export function Card({ title, aside, children, wide = false, takesFocus = false 
     <section
       ref={section}
       class={wide ? "card card-wide" : "card"}
-      aria-label={title}
-      tabIndex={takesFocus ? -1 : undefined}
+      {...takesFocus ? { tabIndex: -1, "aria-label": title } : {}}
     >
       <header class="card-head">
         <h2>{title}</h2>
