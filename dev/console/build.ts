@@ -4,12 +4,7 @@ import { gzipSync } from "node:zlib";
 import { build, type Plugin, stop } from "esbuild";
 import { repositoryRoot } from "../platform/repository.ts";
 import { headersOf, policyOf } from "./policy.ts";
-
-/** The project that a console asks; both values are public. */
-export interface ConsoleTarget {
-  readonly url: string;
-  readonly publishableKey: string;
-}
+import { type ConsoleTarget, targetProblem } from "./target.ts";
 
 /** What was built. */
 export interface ConsoleBuild {
@@ -23,6 +18,8 @@ const SOURCE = join(repositoryRoot, "console");
 
 /** Writes the console for a project into a folder, made anew: files for any static host. */
 export async function buildConsole(folder: string, target: ConsoleTarget): Promise<ConsoleBuild> {
+  const problem = targetProblem(target);
+  if (problem !== null) throw new Error(problem);
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
   const { outputFiles, metafile } = await build({

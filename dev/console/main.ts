@@ -1,5 +1,6 @@
 import process from "node:process";
 import { buildConsole } from "./build.ts";
+import { targetProblem } from "./target.ts";
 
 // `npm run console`: writes out/console for the project that SUPABASE_URL and
 // SUPABASE_PUBLISHABLE_KEY name: files for any static host.
@@ -8,8 +9,9 @@ if (url === undefined || publishableKey === undefined) {
   console.error("SUPABASE_URL and SUPABASE_PUBLISHABLE_KEY say which project the console asks");
   process.exit(2);
 }
-if (/^sb_secret_/.test(publishableKey)) {
-  console.error("SUPABASE_PUBLISHABLE_KEY is a secret key: everybody could read it in the console");
+const problem = targetProblem({ url, publishableKey });
+if (problem !== null) {
+  console.error(problem);
   process.exit(2);
 }
 const { firstLoad } = await buildConsole("out/console", { url, publishableKey });
