@@ -112,7 +112,7 @@ function importedBy(outputs: Outputs, name: string): string[] {
 
 /**
  * `import { z }` names an object that holds all of zod, its messages in fifty languages too; the
- * namespace lets the bundler take what is used: 31 kB instead of 120.
+ * namespace lets the bundler take what is used: 34 kB of client and routes instead of 98.
  */
 const namespaceOfZod: Plugin = {
   name: "namespace-of-zod",
