@@ -28,8 +28,8 @@ export async function loadDemoMonths(sql: Sql, now: Date): Promise<string> {
   return client.id;
 }
 
-/** June's calls as those of another month, up to an instant. */
-function inMonth(calls: readonly DemoLog[], month: string, until: string): DemoLog[] {
+/** June's calls as those of another month, `2026-10`, up to an instant. */
+export function inMonth(calls: readonly DemoLog[], month: string, until: string): DemoLog[] {
   const last = new Date(`${month}-01T00:00:00Z`);
   last.setUTCMonth(last.getUTCMonth() + 1, 0);
   const end = last.toISOString().slice(0, 10);

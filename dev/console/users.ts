@@ -12,8 +12,8 @@ interface Project {
 }
 
 /**
- * Makes the operator and the customer of a local platform ready. The customer sees `clientId`; a
- * database that was kept has both users already.
+ * Makes the operator and the customer of a local platform ready. The customer sees `clientId`,
+ * unless they see a client already: in a database that was kept.
  */
 export async function readyUsers(
   sql: Sql,
@@ -29,7 +29,8 @@ export async function readyUsers(
   if (clientId === null) return;
   await sql`
     insert into public.client_members (client_id, user_id)
-    values (${clientId}, ${customer}) on conflict do nothing`;
+    select ${clientId}, ${customer}
+    where not exists (select from public.client_members where user_id = ${customer})`;
 }
 
 /** The id of a user, who signs up where there is none of that email. */

@@ -1,5 +1,5 @@
 import { strictEqual } from "node:assert/strict";
-import { addDays, day, period, startOfDay } from "./days.ts";
+import { addDays, day, instant, period, startOfDay } from "./days.ts";
 
 Deno.test("a day is shown as it is, whatever the reader's zone", () => {
   strictEqual(day("2026-06-30", ["en-US"]), "Jun 30, 2026");
@@ -21,4 +21,12 @@ Deno.test("a client's day begins at its zone's midnight, also where the clocks c
   strictEqual(start("2026-03-09", "America/New_York"), "2026-03-09T04:00:00.000Z");
   strictEqual(start("2026-11-01", "America/New_York"), "2026-11-01T04:00:00.000Z");
   strictEqual(start("2026-11-02", "America/New_York"), "2026-11-02T05:00:00.000Z");
+});
+
+Deno.test("an instant is shown in the zone that is asked for", () => {
+  const at = "2026-06-03T02:30:00Z";
+  strictEqual(
+    instant(at, "America/New_York", ["en-US"]).replaceAll(/\s/g, " "),
+    "Jun 2, 2026, 10:30 PM",
+  );
 });

@@ -20,10 +20,13 @@ export function period(start: string | null, end: string | null, locales = LOCAL
     .formatRange(noon(start), noon(last));
 }
 
-/** An instant in the user's zone. */
-export function instant(text: string, locales = LOCALES): string {
-  return new Intl.DateTimeFormat([...locales], { dateStyle: "medium", timeStyle: "short" })
-    .format(new Date(text));
+/** An instant in the user's zone, or in another. */
+export function instant(text: string, timeZone?: string, locales = LOCALES): string {
+  return new Intl.DateTimeFormat([...locales], {
+    dateStyle: "medium",
+    timeStyle: "short",
+    timeZone,
+  }).format(new Date(text));
 }
 
 /** The day of an instant in the user's zone. */

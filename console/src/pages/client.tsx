@@ -30,7 +30,7 @@ export default function ClientPage({ location }: PageProps) {
             <a href={hrefOf(["clients"])}>Clients</a>
           </p>
           <h1>
-            {client.name} <Status state={client.status} />
+            <bdi>{client.name}</bdi> <Status state={client.status} />
           </h1>
           <div class="cards">
             <SpendCard clientId={client.id} />

@@ -45,7 +45,11 @@ export default function Clients({ location }: PageProps) {
               columns={[
                 {
                   title: "Client",
-                  cell: ({ id, name }) => <a href={hrefOf(["clients", id])}>{name}</a>,
+                  cell: ({ id, name }) => (
+                    <a href={hrefOf(["clients", id])}>
+                      <bdi>{name}</bdi>
+                    </a>
+                  ),
                 },
                 { title: "External id", cell: ({ external_id }) => external_id, isMinor: true },
                 { title: "Status", cell: (client) => <Status state={client.status} /> },

@@ -67,8 +67,12 @@ function Summary({ invoice, isOperator }: {
           [
             "Client",
             isOperator
-              ? <a key="client" href={hrefOf(["clients", invoice.client_id])}>{invoice.client}</a>
-              : invoice.client,
+              ? (
+                <a key="client" href={hrefOf(["clients", invoice.client_id])}>
+                  <bdi>{invoice.client}</bdi>
+                </a>
+              )
+              : <bdi key="client">{invoice.client}</bdi>,
           ],
           ["Period", period(invoice.period_start, invoice.period_end)],
           ["Issued on", invoice.issued_on === null ? "–" : day(invoice.issued_on)],

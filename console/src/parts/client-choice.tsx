@@ -27,7 +27,10 @@ export function ClientChoice<Client extends Named>({ clients, location, title, c
   return (
     <>
       <h1>
-        {title} <span class="muted">{client.name}</span>
+        {title}{" "}
+        <span class="muted">
+          <bdi>{client.name}</bdi>
+        </span>
       </h1>
       {clients.length === 1 ? null : (
         <div class="filters">

@@ -25,7 +25,9 @@ export function InvoiceTable({ invoices, withClient, today = new Date(), none }:
       ? [{
         title: "Client",
         cell: (invoice: InvoiceRow) => (
-          <a class="quiet" href={hrefOf(["clients", invoice.client_id])}>{invoice.client}</a>
+          <a class="quiet" href={hrefOf(["clients", invoice.client_id])}>
+            <bdi>{invoice.client}</bdi>
+          </a>
         ),
       }]
       : [],

@@ -104,6 +104,11 @@ Deno.test(
       match(await card(page, "Summary"), /Total \$4\.00 To pay \$4\.00/);
       const frame = page.frameLocator(`iframe[title="Invoice ${world.invoiceNumber}"]`);
       await frame.getByText("$4.00").first().waitFor();
+      const download = page.waitForEvent("download");
+      await page.getByRole("button", { name: "Download PDF" }).click();
+      const file = await download;
+      strictEqual(file.suggestedFilename(), `${world.invoiceNumber}.pdf`);
+      match((await Deno.readTextFile(await file.path())).slice(0, 8), /^%PDF-1/);
       await page.getByRole("link", { name: /input tokens/ }).click();
       await page.getByRole("heading", { name: "Why $4.00" }).waitFor();
       match(

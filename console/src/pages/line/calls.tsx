@@ -26,7 +26,9 @@ export function Calls({ clientId, model, day, agent, location }: {
       { clientId, model, agent, day, timeZone: client.data.time_zone },
       cursor,
     );
-    return await api.rows("agent_usage_logs", Call, search);
+    const calls = await api.rows("agent_usage_logs", Call, search);
+    if (calls.error !== null) return calls;
+    return { data: { calls: calls.data, timeZone: client.data.time_zone }, error: null };
   });
   return (
     <Card
@@ -35,7 +37,7 @@ export function Calls({ clientId, model, day, agent, location }: {
       takesFocus
     >
       <Loaded answer={answer} rows={6}>
-        {(calls) => (
+        {({ calls, timeZone }) => (
           <>
             <Table
               label="Calls"
@@ -43,7 +45,11 @@ export function Calls({ clientId, model, day, agent, location }: {
               rows={calls.slice(0, PAGE)}
               keyOf={({ id }) => id}
               columns={[
-                { title: "When", cell: ({ timestamp }) => instant(timestamp), isWhole: true },
+                {
+                  title: "When",
+                  cell: ({ timestamp }) => instant(timestamp, timeZone),
+                  isWhole: true,
+                },
                 { title: "Endpoint", cell: ({ endpoint }) => endpoint, isMinor: true },
                 {
                   title: "Input",
@@ -74,6 +80,9 @@ export function Calls({ clientId, model, day, agent, location }: {
                 },
               ]}
             />
+            <p class="muted table-note">
+              Times of {timeZone}, where the client's days begin and end.
+            </p>
             <Pager location={location} next={cursorOf(calls)} />
           </>
         )}
