@@ -14,7 +14,7 @@ export function policyOf(projectUrl: string): string {
   ].join("; ");
 }
 
-/** What a host sends with every file. A policy within a page cannot say who may frame it. */
+/** What a host sends with every file. A policy within a page cannot forbid frames around it. */
 export function headersOf(projectUrl: string): Readonly<Record<string, string>> {
   return {
     "content-security-policy": `${policyOf(projectUrl)}; frame-ancestors 'none'`,

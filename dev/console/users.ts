@@ -33,7 +33,7 @@ export async function readyUsers(
     where not exists (select from public.client_members where user_id = ${customer})`;
 }
 
-/** The id of a user, who signs up where there is none of that email. */
+/** The id of the user with that email; the user signs up where there is none. */
 export async function signUp(
   sql: Sql,
   { url, publishableKey }: Project,

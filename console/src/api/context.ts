@@ -3,7 +3,7 @@ import { useContext } from "preact/hooks";
 import type { Session } from "../session/session.ts";
 import type { Api } from "./api.ts";
 
-/** What every page has: the project, and who asks it. */
+/** What every page has: the project, and the session that asks it. */
 export interface Console {
   readonly api: Api;
   readonly session: Session;

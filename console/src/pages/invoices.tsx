@@ -37,14 +37,7 @@ export default function Invoices({ location }: PageProps) {
         <Choice
           label="Status"
           value={status ?? ""}
-          options={[
-            ["", "All"],
-            ...isOperator ? [DRAFT] : [],
-            ["open", "Open"],
-            ["paid", "Paid"],
-            ["void", "Void"],
-            ["uncollectible", "Uncollectible"],
-          ]}
+          options={isOperator ? [...STATUSES, ["draft", "Draft"]] : STATUSES}
           onChange={(value) => change({ status: value })}
         />
         <MonthFilter
@@ -82,4 +75,10 @@ export default function Invoices({ location }: PageProps) {
   );
 }
 
-const DRAFT: readonly [string, string] = ["draft", "Draft"];
+const STATUSES: readonly (readonly [string, string])[] = [
+  ["", "All"],
+  ["open", "Open"],
+  ["paid", "Paid"],
+  ["void", "Void"],
+  ["uncollectible", "Uncollectible"],
+];

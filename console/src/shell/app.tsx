@@ -1,5 +1,5 @@
 import type { ComponentType } from "preact";
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useEffect, useErrorBoundary, useMemo, useRef, useState } from "preact/hooks";
 import { apiOn } from "../api/api.ts";
 import type { Connection } from "../api/connection.ts";
 import { ConsoleContext } from "../api/context.ts";
@@ -12,7 +12,7 @@ import type { PageProps } from "./page-props.ts";
 import { type Page, pageAt } from "./pages.ts";
 import { SignIn } from "./sign-in.tsx";
 
-/** The console: a way in for those who are not signed in, else the menu and the page they are at. */
+/** The console: the form to sign in without a session, the menu and a page with one. */
 export function App({ connection, auth }: {
   readonly connection: Connection;
   readonly auth: Auth;
@@ -81,6 +81,14 @@ function Loading({ page, location }: { readonly page: Page; readonly location: L
       isOver = true;
     };
   }, [page]);
+  const [broken] = useErrorBoundary();
+  if (broken !== undefined) {
+    return (
+      <div class="note note-bad" role="alert">
+        The page holds something that it cannot show. Reload, and report it if it stays.
+      </div>
+    );
+  }
   if (state === "loading") return <div class="bars" role="status" aria-label="Loading" />;
   if (state === "failed") {
     return (

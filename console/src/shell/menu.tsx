@@ -4,7 +4,7 @@ import type { Session } from "../session/session.ts";
 import { PAGES } from "./pages.ts";
 import { ThemeButton } from "./theme.tsx";
 
-/** The pages of a user's role, who is signed in, and the way out. */
+/** The pages of a user's role, the user's email, and the button to sign out. */
 export function Menu({ session, auth, path }: {
   readonly session: Session;
   readonly auth: Auth;

@@ -2,7 +2,7 @@ import type { ComponentType } from "preact";
 import type { Session } from "../session/session.ts";
 import type { PageProps } from "./page-props.ts";
 
-/** A page: which path it has, who may see it, and its code, loaded when it is first opened. */
+/** A page: its path, the roles that see it, and its code, loaded when it is first opened. */
 export interface Page {
   readonly title: string;
   /** Parts of the path; `*` stands for any text. */

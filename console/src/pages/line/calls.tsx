@@ -1,3 +1,4 @@
+import type { z } from "zod";
 import { getClient } from "../../../../shared/api/clients.ts";
 import { useConsole } from "../../api/context.ts";
 import { useAnswer } from "../../api/use-answer.ts";
@@ -5,7 +6,7 @@ import { day as dayText, instant } from "../../format/days.ts";
 import { amount, quantity } from "../../format/figures.ts";
 import { Card } from "../../parts/card.tsx";
 import { Loaded } from "../../parts/loaded.tsx";
-import { Pager, Table } from "../../parts/table.tsx";
+import { type Column, Pager, Table } from "../../parts/table.tsx";
 import { hrefOf, type Location } from "../../routing/location.ts";
 import { Call, callsSearch, cursorOf, PAGE } from "./calls-search.ts";
 
@@ -50,34 +51,7 @@ export function Calls({ clientId, model, day, agent, location }: {
                   cell: ({ timestamp }) => instant(timestamp, timeZone),
                   isWhole: true,
                 },
-                { title: "Endpoint", cell: ({ endpoint }) => endpoint, isMinor: true },
-                {
-                  title: "Input",
-                  cell: ({ input_tokens }) => quantity(String(input_tokens)),
-                  isFigure: true,
-                },
-                {
-                  title: "Output",
-                  cell: ({ output_tokens }) => quantity(String(output_tokens)),
-                  isFigure: true,
-                },
-                {
-                  title: "Searches",
-                  cell: ({ web_searches }) => quantity(String(web_searches)),
-                  isFigure: true,
-                  isMinor: true,
-                },
-                {
-                  title: "Provider cost",
-                  cell: ({ total_cost }) => amount(String(total_cost), "USD"),
-                  isFigure: true,
-                },
-                {
-                  title: "Log row",
-                  cell: ({ id }) => <code>{id}</code>,
-                  isWhole: true,
-                  isMinor: true,
-                },
+                ...COLUMNS,
               ]}
             />
             <p class="muted table-note">
@@ -90,3 +64,34 @@ export function Calls({ clientId, model, day, agent, location }: {
     </Card>
   );
 }
+
+const COLUMNS: readonly Column<z.infer<typeof Call>>[] = [
+  { title: "Endpoint", cell: ({ endpoint }) => endpoint, isMinor: true },
+  {
+    title: "Input",
+    cell: ({ input_tokens }) => quantity(String(input_tokens)),
+    isFigure: true,
+  },
+  {
+    title: "Output",
+    cell: ({ output_tokens }) => quantity(String(output_tokens)),
+    isFigure: true,
+  },
+  {
+    title: "Searches",
+    cell: ({ web_searches }) => quantity(String(web_searches)),
+    isFigure: true,
+    isMinor: true,
+  },
+  {
+    title: "Provider cost",
+    cell: ({ total_cost }) => amount(String(total_cost), "USD"),
+    isFigure: true,
+  },
+  {
+    title: "Log row",
+    cell: ({ id }) => <code>{id}</code>,
+    isWhole: true,
+    isMinor: true,
+  },
+];

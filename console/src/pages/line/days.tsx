@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import type { InvoiceDetail, InvoiceLine } from "../../../../shared/api/invoices.ts";
-import { clientUsage } from "../../../../shared/api/usage.ts";
+import { clientUsage, type UsageRow } from "../../../../shared/api/usage.ts";
 import { useConsole } from "../../api/context.ts";
 import { everyPage } from "../../api/every-page.ts";
 import { useAnswer } from "../../api/use-answer.ts";
@@ -63,50 +63,55 @@ export function Days({ invoice, line, location }: LineProps & { readonly locatio
             return (
               <>
                 <Agreement sum={quantityOf(usage)} line={line} />
-                <Table
-                  label="Days"
-                  none="No usage of these days is kept."
-                  rows={usage}
-                  keyOf={(row) => `${row.day} ${row.agent}`}
-                  columns={[
-                    {
-                      title: "Day",
-                      isWhole: true,
-                      cell: (row) =>
-                        canOpen && row.day !== null && row.agent !== null
-                          ? (
-                            <a
-                              href={hrefOf(location.path, { day: row.day, agent: row.agent })}
-                              aria-current={row.day === openDay && row.agent === openAgent
-                                ? "true"
-                                : undefined}
-                            >
-                              {day(row.day)}
-                            </a>
-                          )
-                          : row.day === null
-                          ? ""
-                          : day(row.day),
-                    },
-                    { title: "Agent", cell: (row) => row.agent },
-                    {
-                      title: "Quantity",
-                      cell: (row) => quantity(row.quantity),
-                      isFigure: true,
-                    },
-                    {
-                      title: "Log rows",
-                      cell: (row) => quantity(String(row.log_count)),
-                      isFigure: true,
-                    },
-                  ]}
-                />
+                <UsageTable usage={usage} location={location} canOpen={canOpen} />
               </>
             );
           }}
         </Loaded>
       </Card>
     </>
+  );
+}
+
+function UsageTable({ usage, location, canOpen }: {
+  readonly usage: readonly z.infer<typeof UsageRow>[];
+  readonly location: Location;
+  readonly canOpen: boolean;
+}) {
+  const { path, query } = location;
+  return (
+    <Table
+      label="Days"
+      none="No usage of these days is kept."
+      rows={usage}
+      keyOf={(row) => `${row.day} ${row.agent}`}
+      columns={[
+        {
+          title: "Day",
+          isWhole: true,
+          cell: (row) => {
+            if (row.day === null) return "";
+            if (!canOpen || row.agent === null) return day(row.day);
+            const isOpen = row.day === query.day && row.agent === query.agent;
+            return (
+              <a
+                href={hrefOf(path, { day: row.day, agent: row.agent })}
+                aria-current={isOpen ? "true" : undefined}
+              >
+                {day(row.day)}
+              </a>
+            );
+          },
+        },
+        { title: "Agent", cell: (row) => row.agent },
+        { title: "Quantity", cell: (row) => quantity(row.quantity), isFigure: true },
+        {
+          title: "Log rows",
+          cell: (row) => quantity(String(row.log_count)),
+          isFigure: true,
+        },
+      ]}
+    />
   );
 }
 
