@@ -10,7 +10,7 @@ import { API_NAME, connectApi } from "./api-database.ts";
 import { databaseErrorSchema, toPostgrestError } from "./api-errors.ts";
 import type { DatabaseError } from "./api-errors.ts";
 import { memoryStorage } from "./storage.ts";
-import { jwtSecret, nameKeyInToken, platformKeys, roleOfKey } from "./keys.ts";
+import { asGoTrueToken, jwtSecret, platformKeys, roleOfKey } from "./keys.ts";
 
 /** The Data API (`/rest/v1`), Auth (`/auth/v1`) and Storage (`/storage/v1`) over our PostgreSQL. */
 export interface Api {
@@ -73,7 +73,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
         );
         const error = states.getStore()?.databaseError;
         const { pathname } = new URL(request.url);
-        if (pathname.startsWith("/auth/v1")) return nameKeys(response);
+        if (pathname.startsWith("/auth/v1")) return completeTokens(response);
         if (pathname.startsWith("/storage/v1/object/sign/")) return nameLink(response);
         return error === undefined ? response : await correct(request, response, error);
       }),
@@ -175,17 +175,29 @@ async function correct(
   return Response.json(body, { status, headers });
 }
 
-/** Tokens from Auth carry no key name; `@supabase/server` in the functions wants one. */
-async function nameKeys(response: Response): Promise<Response> {
+const AuthAnswer = z.object({ user: z.object({ app_metadata: z.unknown() }) });
+
+/** Tokens from Auth carry no key name and no app_metadata, as GoTrue's do. */
+async function completeTokens(response: Response): Promise<Response> {
   if (!response.headers.get("content-type")?.includes("json")) return response;
   const text = await response.text();
+  const appMetadata = AuthAnswer.safeParse(parsed(text)).data?.user.app_metadata;
   const named = text.replace(
     /("access_token"\s*:\s*")([\w-]+\.[\w-]+\.[\w-]+)(")/g,
-    (_, before: string, token: string, after: string) => before + nameKeyInToken(token) + after,
+    (_, before: string, token: string, after: string) =>
+      before + asGoTrueToken(token, appMetadata) + after,
   );
   const headers = new Headers(response.headers);
   headers.delete("content-length");
   return new Response(named, { status: response.status, headers });
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Storage's name for a signed link, and its path as hosted Storage gives it: from `/object`. */

@@ -7,6 +7,7 @@ const port = z.number().int();
 const configSchema = z.object({
   api: z.object({ port, max_rows: z.number().int() }),
   db: z.object({ port }),
+  studio: z.object({ port }),
   local_smtp: z.object({ port, smtp_port: port }),
   functions: z.record(
     z.string(),

@@ -53,12 +53,16 @@ export function jwks(): string {
 }
 
 /**
- * The same token with our key's name in its header: the Auth server leaves `kid` out, and
- * `@supabase/server` refuses tokens without it. The payload is not touched.
+ * The same token as GoTrue would give it: with our key's name in its header, which
+ * `@supabase/server` asks for, and with the user's app_metadata among its claims, which say who is an
+ * operator. The local Auth server leaves both out.
  */
-export function nameKeyInToken(token: string): string {
+export function asGoTrueToken(token: string, appMetadata: unknown): string {
   const payload = token.split(".")[1];
-  return payload === undefined ? token : sign(payload);
+  if (payload === undefined) return token;
+  if (appMetadata === undefined) return sign(payload);
+  const claims: unknown = JSON.parse(Buffer.from(payload, "base64url").toString("utf8"));
+  return sign(base64url(JSON.stringify({ app_metadata: appMetadata, ...Object(claims) })));
 }
 
 function legacyKey(role: string): string {

@@ -1,6 +1,10 @@
 import { parseArgs } from "node:util";
+import { startConsole } from "../console/start.ts";
+import { CUSTOMER, OPERATOR } from "../console/users.ts";
 import { surviveLostConnections } from "./client-errors.ts";
 import { loadListPrices } from "./list-prices.ts";
+import { readConfig } from "./config.ts";
+import { freePort } from "./ports.ts";
 import { announceRunning, RUNNING_FILE } from "./running.ts";
 import { startPlatform } from "./platform.ts";
 import type { Platform } from "./platform.ts";
@@ -11,11 +15,12 @@ const { values } = parseArgs({
   options: {
     engine: { type: "string", default: "embedded" },
     data: { type: "string" },
+    demo: { type: "boolean", default: false },
     help: { type: "boolean" },
   },
 });
 if (values.help || (values.engine !== "embedded" && values.engine !== "debian")) {
-  console.log("usage: npm start -- [--engine embedded|debian] [--data DIRECTORY]");
+  console.log("usage: npm start -- [--engine embedded|debian] [--data DIRECTORY] [--demo]");
   Deno.exit(values.help ? 0 : 2);
 }
 
@@ -34,21 +39,34 @@ const platform = await startPlatform({
 });
 // A new project knows every model from its first minute.
 await loadListPrices(platform.urls.database);
+const { studio } = await readConfig();
+const billingConsole = await startConsole(platform, {
+  port: freePort(studio.port),
+  withDemo: values.demo,
+});
 const conceal = await announceRunning(platform);
-console.log(describe(platform, values.data));
+console.log(describe(platform, values.data, billingConsole.url));
 console.log(`Stopping (${await stopping}) …`);
 await conceal();
+await billingConsole.stop();
 await platform.stop();
 Deno.exit(0);
 
 /** What somebody needs to try it, ready to be pasted. */
-function describe({ engine, keys, urls }: Platform, data: string | undefined): string {
+function describe(
+  { engine, keys, urls }: Platform,
+  data: string | undefined,
+  consoleUrl: string,
+): string {
   const database = data === undefined
     ? "The database is new and goes when you stop\n(--data DIRECTORY keeps it)."
     : `The database is kept in ${data}.`;
   return `
 LeverEdge Billing is running on PostgreSQL (${engine}). ${database}
 
+  Console        ${consoleUrl}
+  … as operator  ${OPERATOR.email}, password ${OPERATOR.password}
+  … as customer  ${CUSTOMER.email}, password ${CUSTOMER.password}
   API            ${urls.api}
   Database       ${urls.database}
   Caught mail    ${urls.mail}/api/messages

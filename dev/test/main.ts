@@ -11,7 +11,7 @@ import { checkFormat, checkLint } from "./checks/static.ts";
 import { checkDirections, checkMigration } from "./checks/rooms.ts";
 import { checkSqlNamed } from "./checks/sql-named.ts";
 import { checkSql } from "./checks/sql-style.ts";
-import { checkTypes } from "./checks/types.ts";
+import { checkConsoleTypes, checkTypes } from "./checks/types.ts";
 import { checkVersions } from "./checks/versions.ts";
 import { runUnitTests } from "./runner/unit.ts";
 
@@ -50,6 +50,7 @@ if (wanted("check")) {
   await report.section("licences of packages", checkLicences);
   await report.section("no keys in the repository", checkKeyStrings);
   await report.section("types, current Deno", () => checkTypes("current"));
+  await report.section("types of the console", checkConsoleTypes);
   await report.section("types of functions, Deno as hosted", () => checkTypes("hosted"));
 }
 if (wanted("unit")) {

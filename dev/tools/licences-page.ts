@@ -13,6 +13,7 @@ export const ALLOWED: Readonly<Record<string, string>> = {
   "Unlicense": "nothing: public domain",
   "(MIT AND Zlib)": "keep both notices; changed sources say so",
   "Python-2.0": "keep the notice; read by a tool that makes fonts, not passed on",
+  "MPL-2.0": "publish changes to its own files; a tool of tests, not passed on",
   "MIT AND OFL-1.1": "fonts: keep the notice, do not sell them alone, rename a changed one",
 };
 
@@ -47,10 +48,11 @@ ${byHand.join(" ")}
 
 ${table(["licence", "asks for"], allowed.map(([licence, asks]) => [licence, asks]))}
 
-## In functions
+## In functions and the console
 
-What the edge functions need, and what those packages need. The fonts and the PDF code that are part
-of this repository have their licences in \`supabase/functions/_shared/pdf/LICENSES.md\`.
+What the edge functions and the console need, and what those packages need. The fonts and the PDF
+code that are part of this repository have their licences in
+\`supabase/functions/_shared/pdf/LICENSES.md\`.
 
 ${packages(product)}
 

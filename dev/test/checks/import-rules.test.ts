@@ -72,6 +72,9 @@ const VIOLATIONS: readonly [string, Readonly<Record<string, readonly string[]>>,
   ["a command line that imports a stand-in", {
     "cli/show.ts": ["dev/standins/hermes.ts"],
   }, /^cli\/show\.ts imports dev\/standins\/hermes\.ts: the command line knows of dev\//],
+  ["the console that imports from dev", {
+    "console/src/main.tsx": ["dev/platform/keys.ts"],
+  }, /^console\/src\/main\.tsx imports .*: the console runs in a browser/],
   ["a test that imports the demo", {
     "dev/test/e2e/x.test.ts": ["dev/demo/run.ts"],
   }, /x\.test\.ts imports dev\/demo\/run\.ts: nothing imports the demo/],

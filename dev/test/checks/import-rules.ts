@@ -36,6 +36,11 @@ const FORBIDDEN: readonly {
     why: "the command line knows of dev/ only where the local platform is",
   },
   {
+    from: isIn("console/"),
+    to: (file) => !isIn("console/")(file) && !isIn("shared/")(file),
+    why: "the console runs in a browser: it imports nothing but itself and shared/",
+  },
+  {
     from: (file) => !isIn("dev/demo/")(file),
     to: isIn("dev/demo/"),
     why: "nothing imports the demo; what others need is in dev/test/support",
@@ -107,8 +112,8 @@ function circles(graph: ImportGraph): string[] {
 
 async function readImports(): Promise<ImportGraph> {
   const files = (await Promise.all(
-    ["shared", "supabase/functions", "cli", "dev"].flatMap((folder) =>
-      [".ts", ".mjs", ".js"].map((suffix) => listFiles(folder, suffix))
+    ["shared", "supabase/functions", "cli", "console", "dev"].flatMap((folder) =>
+      [".ts", ".tsx", ".mjs", ".js"].map((suffix) => listFiles(folder, suffix))
     ),
   )).flat().map((file) => file.replaceAll("\\", "/"));
   const known = new Set(files);

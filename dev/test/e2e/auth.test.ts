@@ -49,3 +49,25 @@ Deno.test("a user sees the clients they are a member of, and no others", async (
     await sql.end();
   }
 });
+
+Deno.test("a user's token says their app_metadata, as GoTrue's does, and they cannot write it", async () => {
+  const sql = postgres(platform.databaseAdminUrl, { max: 1, onnotice: () => {} });
+  const email = `${crypto.randomUUID()}@example.com`;
+  const password = "correct horse";
+  const claims = async () => {
+    const { data } = await newClient().auth.signInWithPassword({ email, password });
+    const secret = new TextEncoder().encode(jwtSecret);
+    return (await jwtVerify(data.session?.access_token ?? "", secret)).payload;
+  };
+  try {
+    const user = newClient();
+    const { data } = await user.auth.signUp({ email, password });
+    await user.auth.updateUser({ data: { role: "operator" } });
+    ok(!JSON.stringify((await claims()).app_metadata ?? {}).includes("operator"));
+    await sql`update auth.users set raw_app_meta_data = '{"role": "operator"}'
+      where id = ${data.user?.id ?? ""}`;
+    deepStrictEqual((await claims()).app_metadata, { role: "operator" });
+  } finally {
+    await sql.end();
+  }
+});

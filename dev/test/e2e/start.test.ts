@@ -81,6 +81,28 @@ async function answersAgain(variables: Started["variables"]): Promise<void> {
   throw new Error("it does not answer any more");
 }
 
+/** With what it has printed: the console's address, the ready operator's email and password. */
+async function operatorSignsIn({ lines, variables }: Started): Promise<void> {
+  const [address = "", operator = ""] = ["Console", "as operator"].map((name) =>
+    lines.find((line) => line.includes(name)) ?? ""
+  );
+  const console = /http\S+/.exec(address)?.[0] ?? "";
+  const { url, publishableKey } = await (await fetch(`${console}/config.json`)).json();
+  strictEqual(url, variables.SUPABASE_URL);
+  match(await (await fetch(console)).text(), /<script type="module" src="assets\//);
+  const [, email, password] = /(\S+@\S+), password (\S+)/.exec(operator) ?? [];
+  const answer = await fetch(`${url}/auth/v1/token?grant_type=password`, {
+    method: "POST",
+    headers: { apikey: publishableKey, "content-type": "application/json" },
+    body: JSON.stringify({ email, password }),
+  });
+  const { access_token } = await answer.json();
+  const health = await fetch(`${url}/functions/v1/billing/health`, {
+    headers: { apikey: publishableKey, authorization: `Bearer ${access_token}` },
+  });
+  strictEqual(health.status, 200, await health.text());
+}
+
 Deno.test("npm start says where it is, keeps data, survives a killed session, ends on SIGTERM", async () => {
   const data = join(await Deno.makeTempDir({ dir: "/tmp" }), "kept");
   await Deno.chmod(join(data, ".."), 0o755);
@@ -90,6 +112,7 @@ Deno.test("npm start says where it is, keeps data, survives a killed session, en
     ok(first.lines.some((line) => line.includes(variables[`SUPABASE_${key}_KEY`] ?? "?")), key);
   }
   ok(first.lines.some((line) => line.includes(RUNNING_FILE)));
+  await operatorSignsIn(first);
   const sql = postgres(variables.SUPABASE_DB_URL ?? "", { max: 1, onnotice: () => {} });
   await sql`insert into public.clients (name, external_id) values ('Kept', 'kept')`;
   await sql.end();
@@ -105,6 +128,9 @@ Deno.test("npm start says where it is, keeps data, survives a killed session, en
   const again = postgres(second.variables.SUPABASE_DB_URL ?? "", { max: 1, onnotice: () => {} });
   const [row] = await again`select count(*)::int as clients from public.clients`;
   strictEqual(row?.clients, 1);
+  // The ready customer sees the first client there is.
+  const [member] = await again`select count(*)::int as members from public.client_members`;
+  strictEqual(member?.members, 1);
   await again.end();
   // What npm was started by is gone without a word.
   second.child.kill("SIGKILL");

@@ -9,7 +9,7 @@ import type { SectionResult } from "./report.ts";
 export async function runUnitTests(version: DenoVersion, filter: string): Promise<SectionResult> {
   const folders = version === "hosted"
     ? ["shared", "supabase/functions"]
-    : ["shared", "supabase/functions", "cli", "dev"];
+    : ["shared", "supabase/functions", "cli", "console", "dev"];
   const files = (await Promise.all(folders.map((folder) => listFiles(folder, ".test.ts")))).flat();
   const elsewhere = ["dev/test/e2e", ...bookFolders];
   const chosen = files.filter((file) =>

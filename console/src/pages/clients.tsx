@@ -1,0 +1,67 @@
+import { listClients } from "../../../shared/api/clients.ts";
+import { useConsole } from "../api/context.ts";
+import { useAnswer } from "../api/use-answer.ts";
+import { day } from "../format/days.ts";
+import { Choice } from "../parts/choice.tsx";
+import { Loaded } from "../parts/loaded.tsx";
+import { Status } from "../parts/status.tsx";
+import { Pager, Table } from "../parts/table.tsx";
+import { hrefOf } from "../routing/location.ts";
+import { changeQuery } from "../routing/use-location.ts";
+import type { PageProps } from "../shell/page-props.ts";
+
+/** Clients by name. */
+export default function Clients({ location }: PageProps) {
+  const { api } = useConsole();
+  const { cursor, status } = location.query;
+  const state = status === "active" || status === "paused" ? status : undefined;
+  const answer = useAnswer(`clients ${state} ${cursor}`, () =>
+    api.billing(listClients, {
+      query: {
+        limit: 25,
+        ...cursor === undefined ? {} : { cursor },
+        ...state === undefined ? {} : { status: state },
+      },
+    }));
+  return (
+    <>
+      <h1>Clients</h1>
+      <div class="filters">
+        <Choice
+          label="Status"
+          value={state ?? ""}
+          options={[["", "All"], ["active", "Active"], ["paused", "Paused"]]}
+          onChange={(value) => changeQuery(location, { status: value, cursor: undefined })}
+        />
+      </div>
+      <Loaded answer={answer} rows={8}>
+        {({ data, next_cursor }) => (
+          <>
+            <Table
+              label="Clients"
+              none="No client yet."
+              rows={data}
+              keyOf={({ id }) => id}
+              columns={[
+                {
+                  title: "Client",
+                  cell: ({ id, name }) => (
+                    <a href={hrefOf(["clients", id])}>
+                      <bdi>{name}</bdi>
+                    </a>
+                  ),
+                },
+                { title: "External id", cell: ({ external_id }) => external_id, isMinor: true },
+                { title: "Status", cell: (client) => <Status state={client.status} /> },
+                { title: "Email", cell: ({ email }) => email, isMinor: true },
+                { title: "Time zone", cell: ({ time_zone }) => time_zone, isMinor: true },
+                { title: "Served since", cell: ({ started_on }) => day(started_on), isMinor: true },
+              ]}
+            />
+            <Pager location={location} next={next_cursor} />
+          </>
+        )}
+      </Loaded>
+    </>
+  );
+}

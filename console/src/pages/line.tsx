@@ -1,0 +1,112 @@
+import type { z } from "zod";
+import { getInvoice, type InvoiceDetail, type InvoiceLine } from "../../../shared/api/invoices.ts";
+import { useConsole } from "../api/context.ts";
+import { useAnswer } from "../api/use-answer.ts";
+import { period } from "../format/days.ts";
+import { amount, money, quantity } from "../format/figures.ts";
+import { Card } from "../parts/card.tsx";
+import { nameOf } from "../parts/invoice-table.tsx";
+import { Loaded } from "../parts/loaded.tsx";
+import { hrefOf } from "../routing/location.ts";
+import type { PageProps } from "../shell/page-props.ts";
+import { Candidates } from "./line/candidates.tsx";
+import { Days } from "./line/days.tsx";
+
+type Line = z.infer<typeof InvoiceLine>;
+
+/** Why a line costs what it costs: the sum, the price with those it beat, the days, the calls. */
+export default function LinePage({ location }: PageProps) {
+  const { api, session } = useConsole();
+  const [, id = "", , position] = location.path;
+  const answer = useAnswer(
+    `invoice ${id}`,
+    () => api.billing(getInvoice, { params: { invoice_id: id } }),
+  );
+  return (
+    <Loaded answer={answer} rows={10}>
+      {(invoice) => {
+        const line = invoice.lines.find((one) => String(one.position) === position);
+        if (line === undefined) return <p class="note">The invoice has no such line.</p>;
+        return (
+          <>
+            <p class="crumbs">
+              <a href={hrefOf(["invoices"])}>Invoices</a>
+              <a href={hrefOf(["invoices", id])}>{nameOf(invoice)}</a>
+            </p>
+            <h1>Why {money(line.amount_minor, invoice.currency)}</h1>
+            <div class="cards cards-one">
+              <Sum invoice={invoice} line={line} />
+              {session.role === "operator" ? <Candidates invoice={invoice} line={line} /> : null}
+              <Days invoice={invoice} line={line} location={location} />
+            </div>
+          </>
+        );
+      }}
+    </Loaded>
+  );
+}
+
+/** The line as a calculation: quantity, price, exact amount, rounded amount. */
+function Sum({ invoice: { currency }, line }: {
+  readonly invoice: z.infer<typeof InvoiceDetail>;
+  readonly line: Line;
+}) {
+  const { unit_amount, per_units } = line;
+  return (
+    <Card title={line.description}>
+      <ol class="sum">
+        {line.quantity === null ? null : (
+          <li>
+            <strong>{quantity(line.quantity)}</strong>
+            <span>{(line.metric ?? "units").replaceAll("_", " ")}{ofClass(line)}</span>
+          </li>
+        )}
+        {unit_amount === null
+          ? (
+            <li>
+              <strong>×</strong>
+              <span>by tiers: {line.detail}</span>
+            </li>
+          )
+          : (
+            <li>
+              <strong>× {amount(unit_amount, currency)}</strong>
+              <span>
+                {per_units === null || per_units === "1" ? "each" : `per ${quantity(per_units)}`}
+              </span>
+            </li>
+          )}
+        <li>
+          <strong>= {amount(line.precise_amount, currency)}</strong>
+          <span>exact</span>
+        </li>
+        <li>
+          <strong>= {money(line.amount_minor, currency)}</strong>
+          <span>rounded once, half away from zero</span>
+        </li>
+      </ol>
+      <p class="muted">
+        {[
+          ...new Set([
+            line.model,
+            line.agent,
+            line.detail,
+            period(line.service_start, line.service_end),
+          ]),
+        ].filter((part) => part !== null && part !== "").join(" · ")}
+      </p>
+      {line.is_late
+        ? (
+          <p class="note note-warn">
+            Late usage: the line bills what an earlier invoice did not have. The days below show all
+            usage of those days.
+          </p>
+        )
+        : null}
+    </Card>
+  );
+}
+
+function ofClass({ rate_class }: Line): string {
+  return rate_class === null || rate_class === "standard" ? "" : `, class ${rate_class}`;
+}

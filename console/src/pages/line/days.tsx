@@ -1,0 +1,129 @@
+import type { z } from "zod";
+import type { InvoiceDetail, InvoiceLine } from "../../../../shared/api/invoices.ts";
+import { clientUsage, type UsageRow } from "../../../../shared/api/usage.ts";
+import { useConsole } from "../../api/context.ts";
+import { everyPage } from "../../api/every-page.ts";
+import { useAnswer } from "../../api/use-answer.ts";
+import { day } from "../../format/days.ts";
+import { quantity } from "../../format/figures.ts";
+import { Card } from "../../parts/card.tsx";
+import { Loaded } from "../../parts/loaded.tsx";
+import { Table } from "../../parts/table.tsx";
+import { hrefOf, type Location } from "../../routing/location.ts";
+import { Calls } from "./calls.tsx";
+import { lastDayOf, quantityOf, usageOf } from "./usage-of-line.ts";
+
+interface LineProps {
+  readonly invoice: z.infer<typeof InvoiceDetail>;
+  readonly line: z.infer<typeof InvoiceLine>;
+}
+
+/** The days and agents that a line was made of; an operator goes on to the calls of each. */
+export function Days({ invoice, line, location }: LineProps & { readonly location: Location }) {
+  const { api, session } = useConsole();
+  const start = line.service_start ?? "";
+  const end = lastDayOf(line);
+  const answer = useAnswer(
+    `days ${invoice.id} ${line.position}`,
+    () =>
+      everyPage((cursor) =>
+        api.billing(clientUsage, {
+          params: { client_id: invoice.client_id },
+          query: {
+            start,
+            end,
+            group_by: "day,agent,model",
+            limit: 200,
+            ...line.model === null ? {} : { model: line.model },
+            ...line.agent === null ? {} : { agent: line.agent },
+            ...cursor === undefined ? {} : { cursor },
+          },
+        }), 20),
+  );
+  const { day: openDay, agent: openAgent } = location.query;
+  const canOpen = session.role === "operator";
+  return (
+    <>
+      {canOpen && openDay !== undefined && openAgent !== undefined
+        ? (
+          <Calls
+            key={`${openDay} ${openAgent}`}
+            clientId={invoice.client_id}
+            model={line.model ?? ""}
+            day={openDay}
+            agent={openAgent}
+            location={location}
+          />
+        )
+        : null}
+      <Card title="Days">
+        <Loaded answer={answer} rows={6}>
+          {({ rows }) => {
+            const usage = usageOf(line, rows);
+            return (
+              <>
+                <Agreement sum={quantityOf(usage)} line={line} />
+                <UsageTable usage={usage} location={location} canOpen={canOpen} />
+              </>
+            );
+          }}
+        </Loaded>
+      </Card>
+    </>
+  );
+}
+
+function UsageTable({ usage, location, canOpen }: {
+  readonly usage: readonly z.infer<typeof UsageRow>[];
+  readonly location: Location;
+  readonly canOpen: boolean;
+}) {
+  const { path, query } = location;
+  return (
+    <Table
+      label="Days"
+      none="No usage of these days is kept."
+      rows={usage}
+      keyOf={(row) => `${row.day} ${row.agent}`}
+      columns={[
+        {
+          title: "Day",
+          isWhole: true,
+          cell: (row) => {
+            if (row.day === null) return "";
+            if (!canOpen || row.agent === null) return day(row.day);
+            const isOpen = row.day === query.day && row.agent === query.agent;
+            return (
+              <a
+                href={hrefOf(path, { day: row.day, agent: row.agent })}
+                aria-current={isOpen ? "true" : undefined}
+              >
+                {day(row.day)}
+              </a>
+            );
+          },
+        },
+        { title: "Agent", cell: (row) => row.agent },
+        { title: "Quantity", cell: (row) => quantity(row.quantity), isFigure: true },
+        {
+          title: "Log rows",
+          cell: (row) => quantity(String(row.log_count)),
+          isFigure: true,
+        },
+      ]}
+    />
+  );
+}
+
+/** Whether the days come to the quantity of the line, to the last unit. */
+function Agreement({ sum, line }: { readonly sum: string; readonly line: LineProps["line"] }) {
+  if (line.quantity === null || line.is_late) return null;
+  return sum === line.quantity
+    ? <p class="note note-good">The days come to {quantity(sum)}: the quantity of the line.</p>
+    : (
+      <p class="note note-warn">
+        The days come to {quantity(sum)}, the line says{" "}
+        {quantity(line.quantity)}. Free units, tiers or usage that came later make the difference.
+      </p>
+    );
+}

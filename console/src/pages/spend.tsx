@@ -1,0 +1,46 @@
+import { listClients } from "../../../shared/api/clients.ts";
+import { listInvoices } from "../../../shared/api/invoices.ts";
+import { useConsole } from "../api/context.ts";
+import { useAnswer } from "../api/use-answer.ts";
+import { Card } from "../parts/card.tsx";
+import { ClientChoice } from "../parts/client-choice.tsx";
+import { InvoiceTable } from "../parts/invoice-table.tsx";
+import { Loaded } from "../parts/loaded.tsx";
+import { SpendCard } from "../parts/spend-card.tsx";
+import { hrefOf } from "../routing/location.ts";
+import type { PageProps } from "../shell/page-props.ts";
+
+/** A customer's first page: what the running period costs so far, and the newest invoices. */
+export default function Spend({ location }: PageProps) {
+  const { api } = useConsole();
+  const clients = useAnswer("my clients", () => api.billing(listClients, { query: {} }));
+  return (
+    <Loaded answer={clients} rows={8}>
+      {({ data }) => (
+        <ClientChoice clients={data} location={location} title="Spend">
+          {(client) => (
+            <div class="cards">
+              <SpendCard key={client.id} clientId={client.id} />
+              <Newest key={client.id} clientId={client.id} />
+            </div>
+          )}
+        </ClientChoice>
+      )}
+    </Loaded>
+  );
+}
+
+function Newest({ clientId }: { readonly clientId: string }) {
+  const { api } = useConsole();
+  const answer = useAnswer(
+    `newest ${clientId}`,
+    () => api.billing(listInvoices, { query: { client_id: clientId, limit: 5 } }),
+  );
+  return (
+    <Card title="Newest invoices" wide aside={<a href={hrefOf(["invoices"])}>All invoices</a>}>
+      <Loaded answer={answer}>
+        {({ data }) => <InvoiceTable invoices={data} withClient={false} none="No invoice yet." />}
+      </Loaded>
+    </Card>
+  );
+}

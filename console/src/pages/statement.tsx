@@ -1,0 +1,94 @@
+import { listClients } from "../../../shared/api/clients.ts";
+import { clientStatement } from "../../../shared/api/operations.ts";
+import { useConsole } from "../api/context.ts";
+import { useAnswer } from "../api/use-answer.ts";
+import { dayOf } from "../format/days.ts";
+import { money } from "../format/figures.ts";
+import { Choice } from "../parts/choice.tsx";
+import { ClientChoice } from "../parts/client-choice.tsx";
+import { Loaded } from "../parts/loaded.tsx";
+import { Table } from "../parts/table.tsx";
+import { hrefOf } from "../routing/location.ts";
+import { changeQuery } from "../routing/use-location.ts";
+import type { PageProps } from "../shell/page-props.ts";
+
+/** The account of a year: what was invoiced, credited and paid, with the balance after each. */
+export default function Statement({ location }: PageProps) {
+  const { api } = useConsole();
+  const clients = useAnswer("my clients", () => api.billing(listClients, { query: {} }));
+  const thisYear = new Date().getUTCFullYear();
+  const year = /^(19[7-9]|20|21)\d+$/.test(location.query.year ?? "")
+    ? Number(location.query.year)
+    : thisYear;
+  return (
+    <Loaded answer={clients} rows={8}>
+      {({ data }) => (
+        <ClientChoice clients={data} location={location} title="Statement">
+          {(client) => (
+            <>
+              <div class="filters">
+                <Choice
+                  label="Year"
+                  value={String(year)}
+                  options={[0, 1, 2, 3, 4].map((ago) => [
+                    String(thisYear - ago),
+                    String(thisYear - ago),
+                  ])}
+                  onChange={(value) => changeQuery(location, { year: value })}
+                />
+              </div>
+              <Entries key={`${client.id} ${year}`} clientId={client.id} year={year} />
+            </>
+          )}
+        </ClientChoice>
+      )}
+    </Loaded>
+  );
+}
+
+function Entries({ clientId, year }: { readonly clientId: string; readonly year: number }) {
+  const { api } = useConsole();
+  const answer = useAnswer(
+    `statement ${clientId} ${year}`,
+    () => api.billing(clientStatement, { params: { client_id: clientId }, query: { year } }),
+  );
+  return (
+    <Loaded answer={answer} rows={6}>
+      {({ data }) => (
+        <Table
+          label="Statement"
+          none="Nothing happened in this year."
+          rows={data.map((entry, index) => ({ ...entry, index }))}
+          keyOf={({ index }) => String(index)}
+          columns={[
+            { title: "When", cell: ({ at }) => dayOf(at), isWhole: true },
+            { title: "What", cell: ({ entry }) => sentence(entry) },
+            {
+              title: "Number",
+              cell: ({ number, entry }) =>
+                number !== null && entry === "invoice"
+                  ? <a href={hrefOf(["invoices", number])}>{number}</a>
+                  : number,
+            },
+            {
+              title: "Amount",
+              cell: ({ amount_minor, currency }) => money(amount_minor, currency),
+              isFigure: true,
+            },
+            {
+              title: "Balance",
+              cell: ({ balance_minor, currency }) => money(balance_minor, currency),
+              isFigure: true,
+            },
+          ]}
+        />
+      )}
+    </Loaded>
+  );
+}
+
+/** `opening_balance` is "Opening balance". */
+function sentence(name: string): string {
+  const words = name.replaceAll("_", " ");
+  return `${words.slice(0, 1).toUpperCase()}${words.slice(1)}`;
+}

@@ -1,0 +1,22 @@
+import type { ComponentChildren } from "preact";
+import type { Answer } from "../api/use-answer.ts";
+import { ProblemNote } from "./problem-note.tsx";
+
+/** Shows an answer when it is there, what went wrong where it is not coming, bars until then. */
+export function Loaded<Data>({ answer, children, rows = 3 }: {
+  readonly answer: Answer<Data>;
+  readonly children: (data: Data) => ComponentChildren;
+  readonly rows?: number;
+}) {
+  if (answer.error !== null) return <ProblemNote problem={answer.error} />;
+  if (answer.data === null) return <Bars rows={rows} />;
+  return <>{children(answer.data)}</>;
+}
+
+function Bars({ rows }: { readonly rows: number }) {
+  return (
+    <div class="bars" role="status" aria-label="Loading">
+      {Array.from({ length: rows }, (_, index) => <div key={index} class="bar" />)}
+    </div>
+  );
+}

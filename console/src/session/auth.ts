@@ -1,0 +1,76 @@
+import { type Connection } from "../api/connection.ts";
+import { type Session, sessionOf, storedSession } from "./session.ts";
+
+/** Keeps the session of this tab. Closing the tab ends it: nothing is left on the machine. */
+export interface Auth {
+  current(): Session | null;
+  /** Null where it worked, else what to tell the user. */
+  signIn(email: string, password: string): Promise<string | null>;
+  signOut(): Promise<void>;
+  /** A token that is good for a while; null where nobody is signed in any more. */
+  token(): Promise<string | null>;
+  onChange(listener: () => void): () => void;
+}
+
+const KEY = "leveredge-console-session";
+/** Milliseconds before its end that a token is renewed. */
+const EARLY = 60_000;
+
+/** Talks to Supabase Auth: three requests, so its whole client is not loaded. */
+export function authOn({ url, publishableKey }: Connection): Auth {
+  let session = storedSession(sessionStorage.getItem(KEY));
+  let renewal: Promise<void> | null = null;
+  const listeners = new Set<() => void>();
+  const keep = (next: Session | null) => {
+    session = next;
+    if (next === null) sessionStorage.removeItem(KEY);
+    else sessionStorage.setItem(KEY, JSON.stringify(next));
+    for (const listener of listeners) listener();
+  };
+  const ask = (path: string, body: object, token?: string) =>
+    fetch(`${url}/auth/v1/${path}`, {
+      method: "POST",
+      headers: {
+        apikey: publishableKey,
+        "content-type": "application/json",
+        ...token === undefined ? {} : { authorization: `Bearer ${token}` },
+      },
+      body: JSON.stringify(body),
+    });
+  const renew = async () => {
+    const refresh_token = session?.refreshToken;
+    const answer = await ask("token?grant_type=refresh_token", { refresh_token });
+    // A server that is away says nothing about the session: it is kept and asked again.
+    if (answer.ok) keep(sessionOf(await answer.json(), Date.now()));
+    else if (answer.status < 500) keep(null);
+  };
+  return {
+    current: () => session,
+    signIn: async (email, password) => {
+      const answer = await ask("token?grant_type=password", { email, password }).catch(() => null);
+      if (answer === null) return "The server cannot be reached. Check the connection and retry.";
+      if (answer.status === 429) return "Too many attempts. Wait a minute and retry.";
+      if (!answer.ok) return "Email or password is wrong.";
+      const opened = sessionOf(await answer.json().catch(() => null), Date.now());
+      if (opened === null) return "The server's answer is no session.";
+      keep(opened);
+      return null;
+    },
+    signOut: async () => {
+      const token = session?.accessToken;
+      keep(null);
+      if (token !== undefined) await ask("logout?scope=local", {}, token).catch(() => null);
+    },
+    token: async () => {
+      if (session !== null && session.expiresAt - EARLY < Date.now()) {
+        renewal ??= renew().finally(() => renewal = null);
+        await renewal.catch(() => null);
+      }
+      return session?.accessToken ?? null;
+    },
+    onChange: (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  };
+}

@@ -1,0 +1,33 @@
+import { deepStrictEqual, strictEqual } from "node:assert/strict";
+import { sessionOf, storedSession } from "./session.ts";
+
+const ANSWER = {
+  access_token: "a",
+  refresh_token: "r",
+  expires_in: 3600,
+  token_type: "bearer",
+  user: { email: "ann@example.com", app_metadata: { provider: "email" } },
+};
+
+Deno.test("a user is a member unless app_metadata says operator", () => {
+  strictEqual(sessionOf(ANSWER, 0)?.role, "member");
+  const operator = { ...ANSWER, user: { ...ANSWER.user, app_metadata: { role: "operator" } } };
+  strictEqual(sessionOf(operator, 0)?.role, "operator");
+  const claimed = { ...ANSWER, user: { ...ANSWER.user, user_metadata: { role: "operator" } } };
+  strictEqual(sessionOf(claimed, 0)?.role, "member", "what users write themselves is not asked");
+});
+
+Deno.test("a session expires when its token does", () => {
+  strictEqual(sessionOf(ANSWER, 1000)?.expiresAt, 3_601_000);
+});
+
+Deno.test("an answer without a token opens no session", () => {
+  strictEqual(sessionOf({ error: "invalid_grant" }, 0), null);
+  strictEqual(sessionOf(null, 0), null);
+});
+
+Deno.test("a stored session is read back, anything else is none", () => {
+  const session = sessionOf(ANSWER, 0);
+  deepStrictEqual(storedSession(JSON.stringify(session)), session);
+  for (const text of [null, "", "{", "{}", "[1]"]) strictEqual(storedSession(text), null);
+});

@@ -1,0 +1,101 @@
+import type { ComponentType } from "preact";
+import { useEffect, useErrorBoundary, useMemo, useRef, useState } from "preact/hooks";
+import { apiOn } from "../api/api.ts";
+import type { Connection } from "../api/connection.ts";
+import { ConsoleContext } from "../api/context.ts";
+import { hrefOf, type Location } from "../routing/location.ts";
+import { useLocation } from "../routing/use-location.ts";
+import type { Auth } from "../session/auth.ts";
+import type { Session } from "../session/session.ts";
+import { Menu } from "./menu.tsx";
+import type { PageProps } from "./page-props.ts";
+import { type Page, pageAt } from "./pages.ts";
+import { SignIn } from "./sign-in.tsx";
+
+/** The console: the form to sign in without a session, the menu and a page with one. */
+export function App({ connection, auth }: {
+  readonly connection: Connection;
+  readonly auth: Auth;
+}) {
+  const [session, setSession] = useState(auth.current());
+  useEffect(() => auth.onChange(() => setSession(auth.current())), [auth]);
+  const api = useMemo(() => apiOn(connection, auth), [connection, auth]);
+  if (session === null) return <SignIn auth={auth} />;
+  return (
+    <ConsoleContext.Provider value={{ api, session }}>
+      <Frame session={session} auth={auth} />
+    </ConsoleContext.Provider>
+  );
+}
+
+function Frame({ session, auth }: { readonly session: Session; readonly auth: Auth }) {
+  const location = useLocation();
+  const main = useRef<HTMLElement>(null);
+  const page = pageAt(location.path, session.role);
+  const title = page?.title ?? "Not found";
+  const path = location.path.join("/");
+  const isFirst = useRef(true);
+  useEffect(() => {
+    document.title = `${title} · LeverEdge Billing`;
+    // A screen reader hears of another page when the focus goes there.
+    if (!isFirst.current) main.current?.focus();
+    isFirst.current = false;
+    scrollTo(0, 0);
+  }, [path]);
+  return (
+    <div class="frame">
+      <button class="skip" type="button" onClick={() => main.current?.focus()}>
+        Skip to the page
+      </button>
+      <Menu session={session} auth={auth} path={location.path} />
+      <main ref={main} tabIndex={-1}>
+        {page === undefined ? <NotFound /> : <Loading key={path} page={page} location={location} />}
+      </main>
+    </div>
+  );
+}
+
+function NotFound() {
+  return (
+    <>
+      <h1>Nothing is here</h1>
+      <p>
+        The address names no page that you may see. <a href={hrefOf([])}>To the start page</a>
+      </p>
+    </>
+  );
+}
+
+/** A page whose code is loaded when it is first opened. */
+function Loading({ page, location }: { readonly page: Page; readonly location: Location }) {
+  const [state, setState] = useState<
+    { readonly View: ComponentType<PageProps> } | "loading" | "failed"
+  >("loading");
+  useEffect(() => {
+    let isOver = false;
+    page.load().then(
+      ({ default: View }) => isOver || setState({ View }),
+      () => isOver || setState("failed"),
+    );
+    return () => {
+      isOver = true;
+    };
+  }, [page]);
+  const [broken] = useErrorBoundary();
+  if (broken !== undefined) {
+    return (
+      <div class="note note-bad" role="alert">
+        The page holds something that it cannot show. Reload, and report it if it stays.
+      </div>
+    );
+  }
+  if (state === "loading") return <div class="bars" role="status" aria-label="Loading" />;
+  if (state === "failed") {
+    return (
+      <div class="note note-bad" role="alert">
+        The page could not be loaded. There may be a newer version: reload.
+      </div>
+    );
+  }
+  return <state.View location={location} />;
+}

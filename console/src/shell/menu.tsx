@@ -1,0 +1,40 @@
+import { hrefOf } from "../routing/location.ts";
+import type { Auth } from "../session/auth.ts";
+import type { Session } from "../session/session.ts";
+import { PAGES } from "./pages.ts";
+import { ThemeButton } from "./theme.tsx";
+
+/** The pages of a user's role, the user's email, and the button to sign out. */
+export function Menu({ session, auth, path }: {
+  readonly session: Session;
+  readonly auth: Auth;
+  readonly path: readonly string[];
+}) {
+  const pages = PAGES.filter(({ inMenu, roles }) => inMenu && roles.includes(session.role));
+  return (
+    <header class="menu">
+      <a class="brand" href={hrefOf([])}>
+        <svg viewBox="0 0 24 24" aria-hidden="true">
+          <path d="M4 19h16M6 19V9M11 19V5M16 19v-7" />
+        </svg>
+        LeverEdge
+      </a>
+      <nav aria-label="Main">
+        {pages.map(({ title, path: target }) => (
+          <a
+            key={title}
+            href={hrefOf(target)}
+            aria-current={target[0] === path[0] ? "page" : undefined}
+          >
+            {title}
+          </a>
+        ))}
+      </nav>
+      <div class="menu-end">
+        <span class="menu-user" title={session.email}>{session.email}</span>
+        <ThemeButton />
+        <button class="button" type="button" onClick={() => void auth.signOut()}>Sign out</button>
+      </div>
+    </header>
+  );
+}

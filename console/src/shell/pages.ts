@@ -1,0 +1,83 @@
+import type { ComponentType } from "preact";
+import type { Session } from "../session/session.ts";
+import type { PageProps } from "./page-props.ts";
+
+/** A page: its path, the roles that see it, and its code, loaded when it is first opened. */
+export interface Page {
+  readonly title: string;
+  /** Parts of the path; `*` stands for any text. */
+  readonly path: readonly string[];
+  readonly roles: readonly Session["role"][];
+  readonly inMenu: boolean;
+  readonly load: () => Promise<{ readonly default: ComponentType<PageProps> }>;
+}
+
+const both = ["operator", "member"] as const;
+
+/** Every page there is. The server decides what a user may read: roles only say what is shown. */
+export const PAGES: readonly Page[] = [
+  {
+    title: "Home",
+    path: [],
+    roles: ["operator"],
+    inMenu: true,
+    load: () => import("../pages/home.tsx"),
+  },
+  {
+    title: "Spend",
+    path: [],
+    roles: ["member"],
+    inMenu: true,
+    load: () => import("../pages/spend.tsx"),
+  },
+  {
+    title: "Clients",
+    path: ["clients"],
+    roles: ["operator"],
+    inMenu: true,
+    load: () => import("../pages/clients.tsx"),
+  },
+  {
+    title: "Client",
+    path: ["clients", "*"],
+    roles: ["operator"],
+    inMenu: false,
+    load: () => import("../pages/client.tsx"),
+  },
+  {
+    title: "Invoices",
+    path: ["invoices"],
+    roles: both,
+    inMenu: true,
+    load: () => import("../pages/invoices.tsx"),
+  },
+  {
+    title: "Invoice",
+    path: ["invoices", "*"],
+    roles: both,
+    inMenu: false,
+    load: () => import("../pages/invoice.tsx"),
+  },
+  {
+    title: "Why this price",
+    path: ["invoices", "*", "lines", "*"],
+    roles: both,
+    inMenu: false,
+    load: () => import("../pages/line.tsx"),
+  },
+  {
+    title: "Statement",
+    path: ["statement"],
+    roles: ["member"],
+    inMenu: true,
+    load: () => import("../pages/statement.tsx"),
+  },
+];
+
+/** The page of a path for a user, or undefined where there is none. */
+export function pageAt(path: readonly string[], role: Session["role"]): Page | undefined {
+  return PAGES.find((page) =>
+    page.roles.includes(role) && page.path.length === path.length &&
+    page.path.every((part, index) => part === "*" || part === path[index])
+  );
+}

@@ -1,0 +1,44 @@
+import { useRef, useState } from "preact/hooks";
+import type { Auth } from "../session/auth.ts";
+
+/** Email and password. What is wrong is said without saying which of the two. */
+export function SignIn({ auth }: { readonly auth: Auth }) {
+  const [problem, setProblem] = useState<string | null>(null);
+  const [isBusy, setBusy] = useState(false);
+  const email = useRef<HTMLInputElement>(null);
+  const password = useRef<HTMLInputElement>(null);
+  const submit = async (event: Event) => {
+    event.preventDefault();
+    setBusy(true);
+    const said = await auth.signIn(email.current?.value ?? "", password.current?.value ?? "");
+    setBusy(false);
+    setProblem(said);
+    if (said !== null) password.current?.select();
+  };
+  return (
+    <main class="sign-in">
+      <form class="card" onSubmit={submit}>
+        <h1>LeverEdge Billing</h1>
+        <p class="muted">Sign in to see usage and invoices.</p>
+        <label class="field">
+          <span>Email</span>
+          <input ref={email} type="email" name="email" autocomplete="username" required />
+        </label>
+        <label class="field">
+          <span>Password</span>
+          <input
+            ref={password}
+            type="password"
+            name="password"
+            autocomplete="current-password"
+            required
+          />
+        </label>
+        {problem === null ? null : <p class="note note-bad" role="alert">{problem}</p>}
+        <button class="button button-main" type="submit" disabled={isBusy}>
+          {isBusy ? "Signing in …" : "Sign in"}
+        </button>
+      </form>
+    </main>
+  );
+}
