@@ -87,6 +87,13 @@ export const DocumentTotals = z.strictObject({
   amount_due_minor: minor,
 });
 
+/** What a grant of credit has paid of the invoice, and what was left of it then. */
+export const DocumentCredit = z.strictObject({
+  description: text,
+  amount_minor: minor,
+  left_minor: minor,
+});
+
 /** What one agent used; amounts are its share of the usage, before discount and tax. */
 export const DocumentAgent = z.strictObject({
   agent: text,

@@ -27,6 +27,8 @@ export const TABLES: Readonly<Record<string, TableAccess>> = {
   client_members: { member: own, service: "select,insert,update,delete" },
   client_time_zones: { member: own, service: "select" },
   clients: { member: "id = $client", service: "select,insert,update,delete" },
+  credit_entries: { member: own, service: "select" },
+  credit_grants: { member: own, service: "select" },
   credit_note_lines: {
     member: `credit_note_id in (select id from public.credit_notes where ${own})`,
     service: "select",
