@@ -131,6 +131,8 @@ export const InvoiceDocument = z.strictObject({
   discounts: z.array(DocumentDiscount),
   taxes: z.array(DocumentTax),
   totals: DocumentTotals,
+  /** Missing where no grant has paid. `balance_applied_minor` includes them. */
+  credits: z.array(DocumentCredit).optional(),
   agents: z.array(DocumentAgent),
   daily: z.array(DocumentDay),
   notes: z.array(text),

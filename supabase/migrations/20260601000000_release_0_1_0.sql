@@ -17415,6 +17415,75 @@ comment on function billing.current_spend is
   'Charges of a client''s running period so far, before discount and tax, with a forecast.';
 grant execute on function billing.current_spend(uuid, timestamptz) to service_role;
 
+-- 80_api/credit_balance.sql
+
+-- What a client's credit is worth at this moment: the books less what is used and not invoiced yet.
+
+-- Periods of a client that are not invoiced: those that are over, and the one that runs.
+create function _billing.uninvoiced_periods(client_id uuid, as_of timestamptz)
+returns billing.rating_target[]
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select array(
+    select (p.client_id, p.period_start, p.period_end)::billing.rating_target
+    from public.billing_periods p
+    where p.client_id = uninvoiced_periods.client_id and p.state in ('pending', 'blocked')
+    union
+    select (u.client_id, u.period_start, u.period_end)::billing.rating_target
+    from _billing.unopened_periods(as_of, uninvoiced_periods.client_id) u
+    union
+    select (r.client_id, x.period_start, x.period_end)::billing.rating_target
+    from billing.current_periods(as_of) r
+    cross join lateral (
+      select greatest(r.next_start, billing.period_start_of(r.today, r.billing_anchor_day))
+          as period_start,
+        billing.period_end_of(r.today, r.billing_anchor_day) as period_end
+    ) x
+    where r.client_id = uninvoiced_periods.client_id and r.next_start <= r.today
+      and exists (select from public.service_intervals s
+        where s.client_id = r.client_id and s.starts_on < x.period_end
+          and s.ends_on > x.period_start));
+$$;
+comment on function _billing.uninvoiced_periods is
+  'Periods of a client that are over without an invoice, and the one that runs.';
+
+create function billing.credit_balance(client_id uuid, as_of timestamptz default now())
+returns table (currency text, balance_minor numeric, granted_minor numeric,
+  uninvoiced_minor numeric, live_minor numeric)
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
+-- Definer: rating reads functions that callers may not call; the caller checks whose client it is.
+#variable_conflict use_column
+declare
+  open_periods constant billing.rating_target[] :=
+    _billing.uninvoiced_periods(credit_balance.client_id, as_of);
+begin
+  return query
+  with amount as (
+    select a.currency, -e.amount_minor as balance, 0::numeric as granted, 0::numeric as uninvoiced
+    from billing.ledger_accounts a join billing.ledger_entries e on e.account_id = a.id
+    where a.client_id = credit_balance.client_id and a.kind = 'customer_credit'
+      and e.effective_at <= as_of
+    union all
+    select g.currency, 0, g.amount_minor, 0
+    from billing.granted_credit(credit_balance.client_id, as_of) g
+    union all
+    select t.currency, 0, 0, l.amount_minor
+    from _billing.rate_periods(open_periods) l
+    join billing.period_terms(open_periods) t on t.period_start = l.section_start
+    where l.tax_behavior is null or l.tax_behavior = 'exclusive'
+    union all
+    select i.currency, 0, 0, i.total_minor from public.invoices i
+    where i.client_id = credit_balance.client_id and i.status = 'draft' and i.kind <> 'period'
+  )
+  select a.currency, sum(a.balance)::numeric, sum(a.granted), sum(a.uninvoiced),
+    sum(a.balance + a.granted - a.uninvoiced)
+  from amount a group by a.currency order by a.currency;
+end $$;
+comment on function billing.credit_balance is
+  'Credit of a client in each currency: its balance and its grants, less what the periods that are
+   not invoiced come to so far, minimum and tax included.';
+grant execute on function billing.credit_balance(uuid, timestamptz) to service_role;
+
 -- 80_api/usage_in_logs.sql
 
 -- Usage of the logs as they are now, counted or not: what a rollup would make of them.
@@ -18159,6 +18228,53 @@ $$;
 comment on function _billing.check_ledger is
   'Where the ledger does not balance, or differs from invoices, notes, payments and balances.';
 
+-- 90_operations/invariants/grants.sql
+
+-- Of grants of credit: that none is used beyond what it is, at any instant.
+
+create function _billing.check_grants()
+returns table (invariant text, subject text, detail text)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select 'grant_is_not_negative', x.grant_id::text, format('%s %s at %s', min(x.has), x.currency,
+    min(x.effective_at))
+  from (
+    select e.grant_id, e.currency, e.effective_at, sum(e.amount_minor) over (
+      partition by e.grant_id order by e.effective_at) as has
+    from public.credit_entries e
+  ) x
+  where x.has < 0 group by x.grant_id, x.currency
+  union all
+  -- All of what a grant is has been granted; what is left of it is what expires.
+  select 'grant_is_its_entries', g.id::text, format('granted %s of %s; %s left, %s expire',
+    x.granted, g.amount_minor, x.rest, x.expiring)
+  from public.credit_grants g
+  cross join lateral (
+    select coalesce(sum(e.amount_minor) filter (where e.kind = 'grant'), 0) as granted,
+      coalesce(sum(e.amount_minor) filter (where e.kind not in ('expiry', 'release',
+        'reopening')), 0) as rest,
+      coalesce(-sum(e.amount_minor) filter (where e.kind in ('expiry', 'release',
+        'reopening')), 0) as expiring
+    from public.credit_entries e where e.grant_id = g.id
+  ) x
+  where x.granted <> g.amount_minor
+    or x.expiring <> case when g.expires_at is null then 0 else x.rest end
+  union all
+  -- What credit has paid of an invoice: grants and the balance, with what came back too late.
+  select 'credit_applied_is_entries', i.number, format('applied %s, by entries %s',
+    i.balance_applied_minor, x.used + x.balance)
+  from public.invoices i
+  cross join lateral (
+    select coalesce((select -sum(e.amount_minor) from public.credit_entries e
+        where e.invoice_id = i.id and e.kind = 'use'), 0) as used,
+      coalesce((select -sum(b.amount_minor) from public.balance_entries b
+        where b.invoice_id = i.id and b.reason = 'applied'), 0) as balance
+  ) x
+  where i.status <> 'draft' and i.balance_applied_minor <> x.used + x.balance;
+$$;
+comment on function _billing.check_grants is
+  'Grants of credit that are used beyond what they are, and invoices that credit has paid
+   otherwise than entries say.';
+
 -- 90_operations/invariants/periods.sql
 
 -- Settled periods that are rated otherwise than they are booked, drafts included. More than the
@@ -18275,6 +18391,7 @@ set statement_timeout = '30min' as $$
   union all select * from _billing.check_numbers()
   union all select * from _billing.check_money()
   union all select * from _billing.check_ledger()
+  union all select * from _billing.check_grants()
   union all select * from _billing.check_periods()
   union all select * from _billing.check_usage(daterange(coalesce(usage_since,
     (billing.as_of() at time zone 'UTC')::date - 40), null));
