@@ -5997,8 +5997,9 @@ comment on function _billing.burn_rank is
 
 -- 35_books/grants/entries.sql
 
--- What happens to grants of credit, each at the time when it takes effect: the balance at an instant
--- is the sum of the entries until then. Expiries are entries of a time that may be still to come.
+-- What happens to grants of credit, each at the time when it takes effect: the balance at an
+-- instant is the sum of the entries until then. Expiries are entries of a time that may be still
+-- to come.
 
 create table public.credit_entries (
   id uuid primary key default gen_random_uuid(),
@@ -6106,7 +6107,8 @@ create function billing.credits_of(client_id uuid, at timestamptz default now())
 returns table (grant_id uuid, kind text, currency text, amount_minor bigint, left_minor bigint,
   state text, priority smallint, granted_at timestamptz, effective_at timestamptz,
   expires_at timestamptz, metrics text[], models text[], agents text[], note text)
-language sql stable set search_path = pg_catalog, pg_temp as $$
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+  -- Definer: the order is one of functions that callers may not call.
   select g.id, g.kind, g.currency, g.amount_minor, l.left_minor,
     case when l.left_minor = 0 then 'used' when at < g.effective_at then 'future'
       when at >= g.expires_at then 'expired' else 'usable' end,
@@ -6577,7 +6579,8 @@ join (values
   ('payment', 5, 'payment'), ('credit_refund', 5, 'refund'),
   ('credit_refund_failure', 5, 'refund_failed'), ('adjustment', 5, 'adjustment'),
   ('prepaid_use', 4, 'credit_used'), ('prepaid_return', 4, 'credit_returned'),
-  ('prepaid_transfer', 4, 'credit_moved'), ('write_off', 6, 'written_off'), ('dispute', 7, 'disputed'), ('dispute_loss', 8, 'written_off')
+  ('prepaid_transfer', 4, 'credit_moved'), ('write_off', 6, 'written_off'),
+  ('dispute', 7, 'disputed'), ('dispute_loss', 8, 'written_off')
 ) k(kind, rank, entry) on k.kind = t.kind
 left join public.invoices i on i.id = t.invoice_id
 left join public.credit_notes n on n.id = t.source_id and t.kind in ('credit_note',
@@ -9505,8 +9508,8 @@ $$;
 comment on function _billing.settle_items is 'Notes the period of each item on these drafts.';
 
 -- Finalizes drafts of clients that the caller has locked, at terms that it holds: open, or paid
--- where grants and the client's balance cover all of it. The row is written once, document included:
--- what it says and what the columns say is one statement.
+-- where grants and the client's balance cover all of it. The row is written once, document
+-- included: what it says and what the columns say is one statement.
 create function _billing.finalize_invoices(invoice_ids uuid[], as_of timestamptz default now())
 returns integer language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare

@@ -46,7 +46,8 @@ select is(pg_temp.live('Acme', '2026-06-01'), 'USD 0 0 2430 -2430',
 -- 30.00 by 11 of 30 days.
 select is(pg_temp.live('Cedar', '2026-06-25'), 'USD 0 0 1100 -1100', 'a minimum is due as well');
 select results_eq($$select t.period_start from unnest(_billing.uninvoiced_periods(
-    pg_temp.id('Acme'), '2026-07-10')) t order by 1$$, $$values ('2026-06-01'::date), ('2026-07-01')$$,
+    pg_temp.id('Acme'), '2026-07-10')) t order by 1$$,
+  $$values ('2026-06-01'::date), ('2026-07-01')$$,
   'a period that is over stays until it is invoiced');
 select is(pg_temp.live('Acme', '2026-07-01 09:00+00'), 'EUR 0 700 0 700, USD 0 11100 2430 8670',
   'also at the end of the month');

@@ -1,7 +1,7 @@
 -- What grants pay of invoices: which, on which line, how much is left; and what voids and credit
 -- notes give back, in the recorded order. Amounts derived by hand.
 begin;
-select plan(34);
+select plan(35);
 
 insert into public.clients (id, name, started_on) values
   ('00000000-0000-4000-8000-000000003821', 'Acme', '2026-05-01'),
@@ -121,12 +121,15 @@ select is(pg_temp.moved((pg_temp.invoice('2026-07-01')).id), '3 use -12000',
   'and pays all when it covers all');
 select is((pg_temp.invoice('2026-07-01')).document -> 'credits' -> 0 ->> 'left_minor', '38000',
   'with what is left');
+select is((select c.credits from _billing.document_credits(array[(pg_temp.invoice('2026-07-01')).id
+    ]) c), '{"credits": [{"description": "Prepaid credit", "amount_minor": 12000,
+    "left_minor": 38000}]}'::jsonb, 'as a document has it');
 select is_empty('select * from billing.check_invariants()', 'the books agree in August');
 select results_eq($$select entry, amount_minor from billing.statement(pg_temp.acme(), 2026)
     where entry like 'credit_u%' or entry like 'credit_m%' or entry like 'credit_r%'
     order by at, entry, amount_minor$$,
-  $$values ('credit_used', -5000::numeric), ('credit_used', -3000), ('credit_moved', -3000), ('credit_returned', 3000),
-    ('credit_returned', 5000), ('credit_used', -5000), ('credit_returned', 2000),
+  $$values ('credit_used', -5000::numeric), ('credit_used', -3000), ('credit_moved', -3000),
+    ('credit_returned', 3000), ('credit_returned', 5000), ('credit_used', -5000), ('credit_returned', 2000),
     ('credit_returned', 3000), ('credit_used', -5000), ('credit_used', -12000)$$,
   'the statement says what credit has paid, and what came back');
 

@@ -1,7 +1,7 @@
 -- Grants of credit: the balance at any instant is a sum of entries, expiries are booked ahead,
 -- grants are used in one order, and a repeated grant is the same one.
 begin;
-select plan(33);
+select plan(37);
 
 insert into public.clients (id, name, time_zone, started_on) values
   ('00000000-0000-4000-8000-000000003811', 'Auckland', 'Pacific/Auckland', '2026-05-01'),
@@ -33,7 +33,7 @@ select is(pg_temp.has('2026-05-31 11:59:59+00'), 0::numeric, 'nothing before its
 select is(pg_temp.has('2026-05-31 12:00+00'), 10000::numeric, 'all of it from midnight on');
 select is(pg_temp.has('2026-06-30 11:59:59+00'), 10000::numeric, 'until the last second of June');
 select is(pg_temp.has('2026-06-30 12:00+00'), 0::numeric, 'and nothing at midnight');
--- Paid 80.00, owed 100.00; at the expiry all of it is earned. In the sum of all times: nothing owed.
+-- Paid 80.00, owed 100.00; at the expiry all of it is earned: over all times nothing is owed.
 select is(pg_temp.account('cash'), 8000::numeric, 'what was paid is cash');
 select is(pg_temp.account('promotion_expense'), 2000::numeric, 'the bonus is an expense');
 select is(pg_temp.account('breakage'), -10000::numeric, 'what expires is earned');
@@ -102,6 +102,14 @@ select results_eq($$select c.kind, c.left_minor, c.state
     from billing.credits_of(pg_temp.client(), '2026-07-03') c$$,
   $$values ('paid', 100::bigint, 'expired'), ('paid', 0, 'used'), ('rollover', 10000, 'usable')$$,
   'what each grant is at an instant');
+select trigger_is('public', 'credit_entries', 'post_credit_entries', '_billing',
+  'post_credit_entries', 'entries are posted');
+select results_eq('select l.left_minor from _billing.left_of_grants(array[pg_temp.client()]) l
+    order by 1', 'values (0::bigint), (100), (10000)', 'expired or not, what is left');
+select throws_ok($$select _billing.move_credit(array[(july, 'use', -10, '2026-07-05', null, null,
+    null)]::_billing.credit_movement[]) from rolled$$, '23514', null, 'a use is of a line');
+select throws_ok('update public.credit_grants set amount_minor = 1', 'PT409', null,
+  'grants are append-only');
 select is_empty('select * from _billing.check_ledger()', 'the ledger says what the grants say');
 
 select * from finish();

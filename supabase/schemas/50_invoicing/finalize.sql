@@ -40,8 +40,8 @@ $$;
 comment on function _billing.settle_items is 'Notes the period of each item on these drafts.';
 
 -- Finalizes drafts of clients that the caller has locked, at terms that it holds: open, or paid
--- where grants and the client's balance cover all of it. The row is written once, document included:
--- what it says and what the columns say is one statement.
+-- where grants and the client's balance cover all of it. The row is written once, document
+-- included: what it says and what the columns say is one statement.
 create function _billing.finalize_invoices(invoice_ids uuid[], as_of timestamptz default now())
 returns integer language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare

@@ -16,7 +16,8 @@ create function billing.credits_of(client_id uuid, at timestamptz default now())
 returns table (grant_id uuid, kind text, currency text, amount_minor bigint, left_minor bigint,
   state text, priority smallint, granted_at timestamptz, effective_at timestamptz,
   expires_at timestamptz, metrics text[], models text[], agents text[], note text)
-language sql stable set search_path = pg_catalog, pg_temp as $$
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+  -- Definer: the order is one of functions that callers may not call.
   select g.id, g.kind, g.currency, g.amount_minor, l.left_minor,
     case when l.left_minor = 0 then 'used' when at < g.effective_at then 'future'
       when at >= g.expires_at then 'expired' else 'usable' end,

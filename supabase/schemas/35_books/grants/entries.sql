@@ -1,5 +1,6 @@
--- What happens to grants of credit, each at the time when it takes effect: the balance at an instant
--- is the sum of the entries until then. Expiries are entries of a time that may be still to come.
+-- What happens to grants of credit, each at the time when it takes effect: the balance at an
+-- instant is the sum of the entries until then. Expiries are entries of a time that may be still
+-- to come.
 
 create table public.credit_entries (
   id uuid primary key default gen_random_uuid(),
