@@ -1,7 +1,7 @@
 -- The live balance: balance and grants less what is not invoiced; scope; many lines and clients at
 -- once; what the invariants see. Amounts derived by hand.
 begin;
-select plan(20);
+select plan(21);
 
 insert into public.clients (id, name, started_on) values
   ('00000000-0000-4000-8000-000000003831', 'Acme', '2026-06-01'),
@@ -88,6 +88,17 @@ select results_eq($$select (u).amount_minor from (select _billing.uses_of_place(
     ]::_billing.usable_credit[],
     array[(null, null, pg_temp.id('Cedar'), 3)]::_billing.grant_use[], 2) u) x$$,
   'values (15::bigint), (5)', 'a place of the order pays what is open');
+-- Lines of 7 and 9 by agents A and B, models m and n; what is for B and n pays the second only.
+select results_eq($$select c.scope, (u).amount_minor from (values ('agent', null, '{B}'::text[]),
+      ('model', '{n}', null), ('neither', '{m}', '{B}')) c(scope, models, agents)
+    cross join lateral (select _billing.uses_of_place(
+      array[(null, 1, pg_temp.id('Acme'), 'USD', '2026-06-01', pg_temp.id('Birch'), null, 'm', 'A',
+          7),
+        (null, 2, pg_temp.id('Acme'), 'USD', '2026-06-01', pg_temp.id('Cedar'), null, 'n', 'B', 9)
+      ]::_billing.payable_part[],
+      array[(null, 1, pg_temp.id('Acme'), 'USD', 'infinity', null, c.models::text[], c.agents, 20)
+      ]::_billing.usable_credit[], '{}', 1) u) x$$,
+  $$values ('agent', 9::bigint), ('model', 9)$$, 'agents and models of the scope, both at once');
 select is(_billing.sum_of_movements('{}'), 0::bigint, 'no movement is nothing');
 select is(_billing.credit_to_give_back(i.id, 700, '2026-07-02')::text
     ~ '"\(.*,return,600,.*\)".*"\(.*,return,100,.*\)"', true, 'the last use comes back first')

@@ -24,7 +24,7 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $$
     g.priority, g.granted_at, g.effective_at, g.expires_at, g.metrics, g.models, g.agents, g.note
   from public.credit_grants g
   cross join lateral (
-    select coalesce(sum(e.amount_minor), 0)::bigint as left_minor
+    select sum(e.amount_minor)::bigint as left_minor
     from public.credit_entries e
     where e.grant_id = g.id and e.kind not in ('expiry', 'release', 'reopening')
       and (e.effective_at <= at or e.kind = 'grant')
