@@ -1,7 +1,7 @@
 -- The live balance: balance and grants less what is not invoiced; scope; many lines and clients at
 -- once; what the invariants see. Amounts derived by hand.
 begin;
-select plan(21);
+select plan(23);
 
 insert into public.clients (id, name, started_on) values
   ('00000000-0000-4000-8000-000000003831', 'Acme', '2026-06-01'),
@@ -108,6 +108,18 @@ select results_eq($$select u.used_minor from _billing.standing_uses((select i.id
     from public.invoices i where i.client_id = pg_temp.id('Acme'))) u order by u.place$$,
   'values (600::bigint), (500)', 'uses that stand');
 select is_empty('select * from billing.check_invariants()', 'the books agree');
+
+-- Two months at once, 30.00 each, and credit of 40.00: the earlier month is paid first.
+select billing.grant_credit(pg_temp.id('Cedar'), 4000, as_of => '2026-07-02');
+select billing.run_monthly('2026-09-01 09:00+00');
+select results_eq($$select i.period_start, i.balance_applied_minor from public.invoices i
+    where i.client_id = pg_temp.id('Cedar') and i.period_start >= '2026-07-01' order by 1$$,
+  $$values ('2026-07-01'::date, 3000::bigint), ('2026-08-01', 1000)$$,
+  'of two invoices the earlier is paid first');
+select billing.grant_credit(pg_temp.id('Cedar'), 5000, effective_on => '2026-06-20',
+  as_of => '2026-10-02');
+select is_empty($$select * from _billing.usable_credits(array[pg_temp.id('Cedar')], '2026-10-01')$$,
+  'credit is not usable before it is granted, whenever it begins');
 
 alter table public.credit_entries disable trigger user;
 update public.credit_entries set amount_minor = amount_minor - 1

@@ -12,9 +12,17 @@ select id, 3333, '[{"name": "VAT", "rate_percent": "7.7", "behavior": "exclusive
 from public.clients;
 create temporary table done (step integer, act text, refusal text);
 
+-- Chosen by what rows say, not by where they lie.
 create function pg_temp.invoice(states text) returns uuid language sql volatile as $$
-  select i.id from public.invoices i where i.status = any (string_to_array(states, ','))
-  order by random() limit 1;
+  with pick as materialized (select random()::text as salt)
+  select i.id from public.invoices i cross join pick p
+  where i.status = any (string_to_array(states, ','))
+  order by md5(i.number || p.salt) limit 1;
+$$;
+create function pg_temp.credit() returns uuid language sql volatile as $$
+  with pick as materialized (select random()::text as salt)
+  select g.id from public.credit_grants g cross join pick p
+  order by md5(concat_ws(' ', extract(epoch from g.granted_at), g.amount_minor, p.salt)) limit 1;
 $$;
 -- One step at an instant; a refusal is an answer.
 create function pg_temp.act(step integer, at timestamptz) returns void language plpgsql as $$
@@ -41,8 +49,7 @@ begin
     when 'void' then perform billing.void_invoice(pg_temp.invoice('open'), 'x', at);
     when 'remake' then perform billing.regenerate_invoice(pg_temp.invoice('void'), at);
     when 'roll' then
-      perform billing.roll_over_credit((select g.id from public.credit_grants g
-        order by random() limit 1), at::date + 40, at);
+      perform billing.roll_over_credit(pg_temp.credit(), at::date + 40, at);
   end case;
   insert into done values (step, act, null);
 exception when others then

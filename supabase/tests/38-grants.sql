@@ -1,7 +1,7 @@
 -- Grants of credit: the balance at any instant is a sum of entries, expiries are booked ahead,
 -- grants are used in one order, and a repeated grant is the same one.
 begin;
-select plan(37);
+select plan(42);
 
 insert into public.clients (id, name, time_zone, started_on) values
   ('00000000-0000-4000-8000-000000003811', 'Auckland', 'Pacific/Auckland', '2026-05-01'),
@@ -56,6 +56,9 @@ select is((select count(*) from public.credit_grants), 1::bigint, 'one grant in 
 -- What is refused.
 select throws_ok($$select billing.grant_credit(pg_temp.client(), 100, expires_on => '2026-06-01',
     as_of => '2026-05-31 12:00+00')$$, 'PT400', null, 'credit that is expired already');
+select throws_ok($$select billing.grant_credit(pg_temp.client(), 100, effective_on => '2026-07-02',
+    expires_on => '2026-07-01', as_of => '2026-05-20')$$, 'PT400', null,
+  'or before it can be used');
 select lives_ok($$select billing.grant_credit(pg_temp.client(), 100, expires_on => '2026-06-01',
     as_of => '2026-05-31 11:59+00', reference => 'a minute')$$, 'a minute is enough');
 select throws_ok($$select billing.grant_credit(pg_temp.client(), 100, 'gift')$$, 'PT400', null,
@@ -110,6 +113,28 @@ select throws_ok($$select _billing.move_credit(array[(july, 'use', -10, '2026-07
     null)]::_billing.credit_movement[]) from rolled$$, '23514', null, 'a use is of a line');
 select throws_ok('update public.credit_grants set amount_minor = 1', 'PT409', null,
   'grants are append-only');
+select results_eq($$select c.kind, c.left_minor, c.state
+    from billing.credits_of(pg_temp.client(), '2026-06-15') c$$,
+  $$values ('paid', 100::bigint, 'expired'), ('paid', 10000, 'usable')$$,
+  'and was at one of the past');
+-- What no function writes, the table refuses.
+create function pg_temp.refused(change jsonb) returns text language plpgsql as $$
+declare
+  name text;
+begin
+  insert into public.credit_grants select (jsonb_populate_record(g, change)).*
+  from public.credit_grants g where g.reference = 'june';
+  return null;
+exception when check_violation then
+  get stacked diagnostics name = constraint_name;
+  return name;
+end $$;
+select is(pg_temp.refused('{"expires_at": "infinity"}'), 'credit_grants_expires_later',
+  'never is no expiry at all');
+select is(pg_temp.refused('{"effective_at": "2026-08-01"}'), 'credit_grants_expires_later',
+  'none that is before its beginning');
+select is(pg_temp.refused('{"metrics": []}'), 'credit_grants_scope_not_empty',
+  'no scope of nothing');
 select is_empty('select * from _billing.check_ledger()', 'the ledger says what the grants say');
 
 select * from finish();
