@@ -130,7 +130,8 @@ select results_eq($$select entry, amount_minor from billing.statement(pg_temp.ac
     order by at, entry, amount_minor$$,
   $$values ('credit_used', -5000::numeric), ('credit_used', -3000), ('credit_moved', -3000),
     ('credit_returned', 3000), ('credit_returned', 5000), ('credit_used', -5000),
-    ('credit_returned', 2000), ('credit_returned', 3000), ('credit_used', -5000), ('credit_used', -12000)$$,
+    ('credit_returned', 2000), ('credit_returned', 3000),
+    ('credit_used', -5000), ('credit_used', -12000)$$,
   'the statement says what credit has paid, and what came back');
 
 select * from finish();
