@@ -15,6 +15,7 @@ import { compareCommand } from "./adopt/compare.ts";
 import { auditCommands, personalDataCommands } from "./audit-commands.ts";
 import type { BillingPorts } from "./billing-ports.ts";
 import { clientId } from "./client-id.ts";
+import { creditCommands } from "./credit-commands.ts";
 import { catalogueCommands } from "./catalogue-commands.ts";
 import { CommandFailed } from "./command-line.ts";
 import { allPages, dataOf } from "./connection.ts";
@@ -32,6 +33,7 @@ export function billingCommand(ports: BillingPorts): Command {
   clientCommands(program, ports);
   invoiceCommands(program, ports);
   priceCommands(program, ports);
+  creditCommands(program, ports);
   deliveryCommands(program, ports);
   checkCommands(program, ports);
   auditCommands(program, ports);

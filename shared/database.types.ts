@@ -519,6 +519,175 @@ export type Database = {
         };
         Relationships: [];
       };
+      "credit_entries": {
+        Row: {
+          "amount_minor": number;
+          "client_id": string;
+          "created_at": string;
+          "credit_note_id": string | null;
+          "currency": string;
+          "effective_at": string;
+          "grant_id": string;
+          "id": string;
+          "invoice_id": string | null;
+          "kind": string;
+          "line_id": string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "amount_minor": number;
+          "client_id": string;
+          "created_at"?: string;
+          "credit_note_id"?: string | null;
+          "currency": string;
+          "effective_at": string;
+          "grant_id": string;
+          "id"?: string;
+          "invoice_id"?: string | null;
+          "kind": string;
+          "line_id"?: string | null;
+        };
+        Update: {
+          "amount_minor"?: number;
+          "client_id"?: string;
+          "created_at"?: string;
+          "credit_note_id"?: string | null;
+          "currency"?: string;
+          "effective_at"?: string;
+          "grant_id"?: string;
+          "id"?: string;
+          "invoice_id"?: string | null;
+          "kind"?: string;
+          "line_id"?: string | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "credit_entries_client_id_fkey";
+            columns: ["client_id"];
+            isOneToOne: false;
+            referencedRelation: "clients";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "credit_entries_credit_note_id_fkey";
+            columns: ["credit_note_id"];
+            isOneToOne: false;
+            referencedRelation: "credit_notes";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "credit_entries_currency_fkey";
+            columns: ["currency"];
+            isOneToOne: false;
+            referencedRelation: "currencies";
+            referencedColumns: ["code"];
+          },
+          {
+            foreignKeyName: "credit_entries_grant_id_fkey";
+            columns: ["grant_id"];
+            isOneToOne: false;
+            referencedRelation: "credit_grants";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "credit_entries_invoice_id_fkey";
+            columns: ["invoice_id"];
+            isOneToOne: false;
+            referencedRelation: "invoices";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "credit_entries_line_id_fkey";
+            columns: ["line_id"];
+            isOneToOne: false;
+            referencedRelation: "invoice_lines";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "credit_grants": {
+        Row: {
+          "agents": (string)[] | null;
+          "amount_minor": number;
+          "client_id": string;
+          "continues_id": string | null;
+          "cost_minor": number;
+          "currency": string;
+          "effective_at": string;
+          "expires_at": string | null;
+          "granted_at": string;
+          "id": string;
+          "kind": string;
+          "method": string | null;
+          "metrics": (string)[] | null;
+          "models": (string)[] | null;
+          "note": string | null;
+          "priority": number;
+          "reference": string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "agents"?: (string)[] | null;
+          "amount_minor": number;
+          "client_id": string;
+          "continues_id"?: string | null;
+          "cost_minor": number;
+          "currency": string;
+          "effective_at": string;
+          "expires_at"?: string | null;
+          "granted_at": string;
+          "id"?: string;
+          "kind": string;
+          "method"?: string | null;
+          "metrics"?: (string)[] | null;
+          "models"?: (string)[] | null;
+          "note"?: string | null;
+          "priority"?: number;
+          "reference"?: string | null;
+        };
+        Update: {
+          "agents"?: (string)[] | null;
+          "amount_minor"?: number;
+          "client_id"?: string;
+          "continues_id"?: string | null;
+          "cost_minor"?: number;
+          "currency"?: string;
+          "effective_at"?: string;
+          "expires_at"?: string | null;
+          "granted_at"?: string;
+          "id"?: string;
+          "kind"?: string;
+          "method"?: string | null;
+          "metrics"?: (string)[] | null;
+          "models"?: (string)[] | null;
+          "note"?: string | null;
+          "priority"?: number;
+          "reference"?: string | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "credit_grants_client_id_fkey";
+            columns: ["client_id"];
+            isOneToOne: false;
+            referencedRelation: "clients";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "credit_grants_continues_id_fkey";
+            columns: ["continues_id"];
+            isOneToOne: false;
+            referencedRelation: "credit_grants";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "credit_grants_currency_fkey";
+            columns: ["currency"];
+            isOneToOne: false;
+            referencedRelation: "currencies";
+            referencedColumns: ["code"];
+          },
+        ];
+      };
       "credit_note_lines": {
         Row: {
           "agent": string | null;
@@ -626,6 +795,7 @@ export type Database = {
           "number": string;
           "reason": string;
           "to_balance_minor": number;
+          "to_grants_minor": number;
           "to_invoice_minor": number;
           "to_refund_minor": number;
           "total_minor": number;
@@ -642,6 +812,7 @@ export type Database = {
           "number": string;
           "reason": string;
           "to_balance_minor"?: number;
+          "to_grants_minor"?: number;
           "to_invoice_minor"?: number;
           "to_refund_minor"?: number;
           "total_minor": number;
@@ -657,6 +828,7 @@ export type Database = {
           "number"?: string;
           "reason"?: string;
           "to_balance_minor"?: number;
+          "to_grants_minor"?: number;
           "to_invoice_minor"?: number;
           "to_refund_minor"?: number;
           "total_minor"?: number;

@@ -37,6 +37,7 @@ export const ERRORS = {
   ledger_unbalanced: { status: 409, title: "Debits and credits of the transaction differ" },
   ledger_conflict: { status: 409, title: "The transaction is posted with other amounts" },
   currency_mismatch: { status: 409, title: "Amounts of two currencies would meet" },
+  unknown_grant: { status: 404, title: "No grant of credit has this id" },
   unknown_log: { status: 404, title: "No usage log has this id" },
   invalid_correction: { status: 409, title: "It would record something else than it corrects" },
   correction_refused: { status: 400, title: "Usage events cannot correct logs" },

@@ -2,6 +2,7 @@ import * as audit from "./audit.ts";
 import * as agentKeys from "./agent-keys.ts";
 import * as catalogue from "./catalogue.ts";
 import * as clients from "./clients.ts";
+import * as credits from "./credits.ts";
 import * as deliveries from "./deliveries.ts";
 import * as events from "./events.ts";
 import * as invoices from "./invoices.ts";
@@ -62,6 +63,9 @@ export const ROUTES: readonly Route[] = [
   payments.updatePaymentTerms,
   payments.createPortalSession,
   payments.createSetupSession,
+  credits.grantCredit,
+  credits.listCredits,
+  credits.creditBalance,
   deliveries.listDeliveries,
   deliveries.retryDelivery,
   payouts.listPayouts,

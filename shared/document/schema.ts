@@ -87,6 +87,13 @@ export const DocumentTotals = z.strictObject({
   amount_due_minor: minor,
 });
 
+/** What a grant of credit has paid of the invoice, and what was left of it then. */
+export const DocumentCredit = z.strictObject({
+  description: text,
+  amount_minor: minor,
+  left_minor: minor,
+});
+
 /** What one agent used; amounts are its share of the usage, before discount and tax. */
 export const DocumentAgent = z.strictObject({
   agent: text,
@@ -124,6 +131,8 @@ export const InvoiceDocument = z.strictObject({
   discounts: z.array(DocumentDiscount),
   taxes: z.array(DocumentTax),
   totals: DocumentTotals,
+  /** Missing where no grant has paid. `balance_applied_minor` includes them. */
+  credits: z.array(DocumentCredit).optional(),
   agents: z.array(DocumentAgent),
   daily: z.array(DocumentDay),
   notes: z.array(text),

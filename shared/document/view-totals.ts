@@ -10,7 +10,7 @@ export interface TotalRow {
   readonly strong: boolean;
 }
 
-/** Subtotal, discounts, taxes, total, balance applied, amount due: in the order they are reckoned. */
+/** Subtotal, discounts, taxes, total, credit and balance applied, amount due: in the order they are reckoned. */
 export function totalRows(document: InvoiceDocument, format: LocaleFormat): TotalRow[] {
   const { totals, discounts, taxes } = document;
   const row = (label: string, minor: number, strong = false): TotalRow => ({
@@ -29,10 +29,28 @@ export function totalRows(document: InvoiceDocument, format: LocaleFormat): Tota
     ...taxes.filter(({ behavior }) => behavior === "inclusive").map((tax) =>
       row(taxLabel(tax, document, format), tax.amount_minor)
     ),
-    ...(totals.balance_applied_minor === 0
-      ? []
-      : [row("Balance applied", -totals.balance_applied_minor)]),
+    ...appliedRows(document, format, row),
     ...dueRows(document, row),
+  ];
+}
+
+/** What each grant of credit has paid, with what was left of it, then what the balance has. */
+function appliedRows(
+  document: InvoiceDocument,
+  format: LocaleFormat,
+  row: (label: string, minor: number) => TotalRow,
+): TotalRow[] {
+  const { credits = [], totals } = document;
+  const granted = credits.reduce((sum, { amount_minor }) => sum + amount_minor, 0);
+  const rest = totals.balance_applied_minor - granted;
+  return [
+    ...credits.map(({ description, amount_minor, left_minor }) =>
+      row(
+        `${cleanText(description)} (${formatMoney(left_minor, document, format)} left)`,
+        -amount_minor,
+      )
+    ),
+    ...(rest === 0 ? [] : [row("Balance applied", -rest)]),
   ];
 }
 

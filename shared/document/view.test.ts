@@ -35,6 +35,21 @@ Deno.test("totals stand in the order in which they are reckoned", () => {
   ]);
 });
 
+Deno.test("what credit has paid stands with what is left of it, the balance has the rest", () => {
+  const credits = [{ description: "Prepaid credit", amount_minor: 300, left_minor: 1200 }];
+  const rows = totals(invoiceView({ ...german, credits }));
+  assert.deepEqual(rows.slice(-3), [
+    "Prepaid credit (12,00 € left): -3,00 €",
+    "Balance applied: -0,55 €",
+    "Amount due: 50,00 €",
+  ]);
+  const alone = [{ description: "Prepaid credit", amount_minor: 355, left_minor: 0 }];
+  assert.deepEqual(totals(invoiceView({ ...german, credits: alone })).slice(-2), [
+    "Prepaid credit (0,00 € left): -3,55 €",
+    "Amount due: 50,00 €",
+  ]);
+});
+
 Deno.test("included tax follows the total and changes nothing", () => {
   assert.deepEqual(totals(invoiceView(japanese)), [
     "Subtotal: ¥13,500",

@@ -94,6 +94,7 @@ insert into billing.error_codes (code, http_status, meaning) values
   ('payment_terms_refused', 400, 'A way to pay that Stripe does not offer to the client.'),
   ('ledger_unbalanced', 409, 'Debits and credits of a ledger transaction differ.'),
   ('ledger_conflict', 409, 'A ledger transaction is posted already, with other amounts.'),
+  ('unknown_grant', 404, 'No grant of credit has this id.'),
   ('no_running_period', 409, 'The client has no period at this time: not started yet, or ended.')
 on conflict (code) do update
 set http_status = excluded.http_status, meaning = excluded.meaning;
@@ -5414,6 +5415,8 @@ comment on table public.invoices is
 comment on column public.invoices.period_start is
   'First client-local day covered; null for one-off and late-usage invoices.';
 comment on column public.invoices.amount_due_minor is 'What is still to be paid.';
+comment on column public.invoices.balance_applied_minor is
+  'What credit has paid: grants (credit_entries say which), then the balance.';
 comment on column public.invoices.document is
   'Everything a renderer needs; frozen with the invoice.';
 comment on column public.invoices.tax_included_minor is
@@ -5568,17 +5571,19 @@ create table public.credit_notes (
   to_invoice_minor bigint not null default 0,
   to_balance_minor bigint not null default 0,
   to_refund_minor bigint not null default 0,
+  to_grants_minor bigint not null default 0,
   issued_at timestamptz not null,
   document jsonb not null default '{}',
   voided_at timestamptz,
   constraint credit_notes_settled check (
-    total_minor = to_invoice_minor + to_balance_minor + to_refund_minor
-    and least(to_invoice_minor, to_balance_minor, to_refund_minor) >= 0),
+    total_minor = to_invoice_minor + to_balance_minor + to_refund_minor + to_grants_minor
+    and least(to_invoice_minor, to_balance_minor, to_refund_minor, to_grants_minor) >= 0),
   constraint credit_notes_voided_undo check (
     voided_at is null or total_minor in (to_invoice_minor, to_refund_minor))
 );
 comment on table public.credit_notes is
-  'Credits on issued invoices: off what is due, onto the client''s balance, or refunded.';
+  'Credits on issued invoices: off what is due, onto the client''s balance, refunded, or back to
+   the grants of credit that had paid.';
 comment on column public.credit_notes.voided_at is
   'When it was taken back. Only of a note that was all off what was due, or all to be refunded.';
 create index credit_notes_invoice_id on public.credit_notes (invoice_id);
@@ -5913,6 +5918,217 @@ create trigger guard_item_on_delete before delete on public.invoice_items
   for each row when (old.section_start is not null or old.invoice_id is not null)
   execute function _billing.guard_item();
 
+-- 35_books/grants/grants.sql
+
+-- Grants of credit that a client has before it is invoiced. ADR 41 says why they are as they are.
+
+create table public.credit_grants (
+  id uuid primary key default gen_random_uuid(),
+  client_id uuid not null references public.clients (id),
+  kind text not null,
+  currency text not null references public.currencies (code),
+  amount_minor bigint not null
+    constraint credit_grants_amount_in_range check (amount_minor between 1 and 1e15),
+  cost_minor bigint not null,
+  priority smallint not null default 50
+    constraint credit_grants_priority_in_range check (priority between 0 and 100),
+  granted_at timestamptz not null,
+  effective_at timestamptz not null,
+  expires_at timestamptz,
+  metrics text[],
+  models text[],
+  agents text[],
+  continues_id uuid references public.credit_grants (id),
+  method text,
+  reference text unique,
+  note text,
+  constraint credit_grants_kind_known check (kind in ('paid', 'refund', 'rollover')),
+  constraint credit_grants_cost_in_range check (cost_minor between 0 and amount_minor
+    and (kind = 'paid' or kind = 'rollover' or cost_minor = 0)),
+  constraint credit_grants_paid_somehow check ((kind = 'paid') = (method is not null)),
+  constraint credit_grants_rollover_continues check (
+    (kind = 'rollover') = (continues_id is not null)),
+  constraint credit_grants_expires_later check (
+    expires_at > greatest(effective_at, granted_at) and expires_at < 'infinity'),
+  constraint credit_grants_scope_not_empty check (
+    cardinality(metrics) > 0 and cardinality(models) > 0 and cardinality(agents) > 0)
+);
+comment on table public.credit_grants is
+  'Credit that a client has before it is invoiced: what was granted, and for what. Append-only;
+   credit_entries say what became of it.';
+comment on column public.credit_grants.kind is
+  'paid: the client has paid for it; refund: instead of money given back; rollover: what was left
+   of another grant.';
+comment on column public.credit_grants.cost_minor is
+  'What was paid for all of it; less than the amount where there is a bonus.';
+comment on column public.credit_grants.priority is 'Lower is used first.';
+comment on column public.credit_grants.effective_at is
+  'From when it may be used: a beginning of a local day of the client, or the grant itself.';
+comment on column public.credit_grants.expires_at is
+  'From when it may not be used: the beginning of a local day of the client; null: never.';
+comment on column public.credit_grants.metrics is
+  'Only lines of these metrics (models, agents) are paid by it; null: all lines.';
+comment on column public.credit_grants.continues_id is 'Of a rollover: the grant it comes from.';
+comment on column public.credit_grants.reference is
+  'What it is called where it was paid or decided; the same reference is granted once.';
+create index credit_grants_client_id on public.credit_grants (client_id, currency);
+create index credit_grants_currency on public.credit_grants (currency);
+create index credit_grants_continues_id on public.credit_grants (continues_id);
+
+create trigger refuse_change before update or delete or truncate on public.credit_grants
+  for each statement execute function _billing.refuse_change();
+alter table public.credit_grants enable row level security;
+revoke all on public.credit_grants from anon, authenticated, service_role;
+grant select on public.credit_grants to authenticated, service_role;
+
+create policy "members and operators read grants of credit" on public.credit_grants
+  for select to authenticated
+  using (client_id = any ((select billing.my_clients())::uuid[])
+    or (select billing.is_operator()));
+
+-- The order in which grants are used, as one value that is compared.
+create type _billing.burn_rank as (priority smallint, expires_at timestamptz, is_paid boolean,
+  granted_at timestamptz, grant_id uuid);
+
+create function _billing.burn_rank(credit public.credit_grants)
+returns _billing.burn_rank language sql immutable
+return ((credit).priority, coalesce((credit).expires_at, 'infinity'),
+  (credit).kind <> 'promotional', (credit).granted_at, (credit).id)::_billing.burn_rank;
+comment on function _billing.burn_rank is
+  'The order in which grants are used: priority, expiry, promotional before paid, age.';
+
+-- 35_books/grants/entries.sql
+
+-- What happens to grants of credit, each at the time when it takes effect: the balance at an
+-- instant is the sum of the entries until then. Expiries are entries of a time that may be still
+-- to come.
+
+create table public.credit_entries (
+  id uuid primary key default gen_random_uuid(),
+  grant_id uuid not null references public.credit_grants (id),
+  client_id uuid not null references public.clients (id),
+  currency text not null references public.currencies (code),
+  kind text not null,
+  amount_minor bigint not null,
+  effective_at timestamptz not null,
+  invoice_id uuid references public.invoices (id),
+  line_id uuid references public.invoice_lines (id),
+  credit_note_id uuid references public.credit_notes (id),
+  created_at timestamptz not null default now(),
+  constraint credit_entries_kind_known check (kind in ('grant', 'expiry', 'use', 'release',
+    'return', 'reopening', 'transfer', 'rollover')),
+  constraint credit_entries_sign_of_kind check (amount_minor <> 0
+    and (amount_minor > 0) = (kind in ('grant', 'release', 'return'))),
+  constraint credit_entries_of_lines check (case
+    when kind in ('use', 'return', 'transfer') then num_nulls(invoice_id, line_id) = 0
+    when kind in ('release', 'reopening') then num_nulls(invoice_id, line_id) in (0, 2)
+    else num_nulls(invoice_id, line_id) = 2 end)
+);
+comment on table public.credit_entries is
+  'What became of grants of credit, with the invoice line that was paid. Append-only; a balance at
+   an instant is the sum of what is effective by then.';
+comment on column public.credit_entries.kind is
+  'grant; expiry, booked ahead; use by a line; release of the expiry of what is used; return of a
+   use; reopening of its expiry; transfer to the balance of what came back too late; rollover to
+   another grant.';
+create index credit_entries_balance on public.credit_entries (client_id, currency, effective_at)
+  include (amount_minor);
+create index credit_entries_grant_id on public.credit_entries (grant_id);
+create index credit_entries_invoice_id on public.credit_entries (invoice_id);
+create index credit_entries_line_id on public.credit_entries (line_id);
+create index credit_entries_credit_note_id on public.credit_entries (credit_note_id);
+create index credit_entries_currency on public.credit_entries (currency);
+create unique index credit_entries_line_uses_once on public.credit_entries (grant_id, line_id)
+  where kind = 'use';
+create unique index credit_entries_granted_once on public.credit_entries (grant_id, kind)
+  where kind in ('grant', 'expiry');
+
+create trigger refuse_change before update or delete or truncate on public.credit_entries
+  for each statement execute function _billing.refuse_change();
+alter table public.credit_entries enable row level security;
+revoke all on public.credit_entries from anon, authenticated, service_role;
+grant select on public.credit_entries to authenticated, service_role;
+
+create policy "members and operators read what became of credit" on public.credit_entries
+  for select to authenticated
+  using (client_id = any ((select billing.my_clients())::uuid[])
+    or (select billing.is_operator()));
+
+-- What is left of grants, whether or not it may be used now.
+create function _billing.left_of_grants(client_ids uuid[])
+returns table (grant_id uuid, left_minor bigint)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select e.grant_id, sum(e.amount_minor)::bigint
+  from public.credit_entries e
+  where e.client_id = any (client_ids) and e.kind not in ('expiry', 'release', 'reopening')
+  group by e.grant_id;
+$$;
+comment on function _billing.left_of_grants is
+  'What is left of each grant of these clients, expired or not.';
+
+create type _billing.credit_movement as (grant_id uuid, kind text, amount_minor bigint,
+  at timestamptz, invoice_id uuid, line_id uuid, credit_note_id uuid);
+
+-- Books movements of grants, and with each that takes or gives back what its expiry is now: what
+-- has been used does not expire.
+create function _billing.move_credit(movements _billing.credit_movement[])
+returns void language sql set search_path = pg_catalog, pg_temp as $$
+  insert into public.credit_entries (grant_id, client_id, currency, kind, amount_minor,
+    effective_at, invoice_id, line_id, credit_note_id)
+  select g.id, g.client_id, g.currency, x.kind, x.amount, x.at, m.invoice_id, m.line_id,
+    m.credit_note_id
+  from unnest(movements) m
+  join public.credit_grants g on g.id = m.grant_id
+  cross join lateral (values
+    (m.kind, m.amount_minor, m.at),
+    (case when m.kind = 'grant' then 'expiry' when m.amount_minor < 0 then 'release'
+      else 'reopening' end, -m.amount_minor, g.expires_at)
+  ) x(kind, amount, at)
+  where x.at is not null;
+$$;
+comment on function _billing.move_credit is
+  'Writes movements of grants and, at the expiry, what they change of it.';
+
+-- 35_books/grants/balance.sql
+
+-- What clients have of granted credit, at any instant.
+
+create function billing.granted_credit(client_id uuid, at timestamptz default now())
+returns table (currency text, amount_minor numeric)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select e.currency, sum(e.amount_minor)
+  from public.credit_entries e
+  where e.client_id = granted_credit.client_id and e.effective_at <= at
+  group by e.currency;
+$$;
+comment on function billing.granted_credit is
+  'Granted credit that a client has at an instant, past or future, as far as it is booked now.';
+grant execute on function billing.granted_credit(uuid, timestamptz) to service_role;
+
+create function billing.credits_of(client_id uuid, at timestamptz default now())
+returns table (grant_id uuid, kind text, currency text, amount_minor bigint, left_minor bigint,
+  state text, priority smallint, granted_at timestamptz, effective_at timestamptz,
+  expires_at timestamptz, metrics text[], models text[], agents text[], note text)
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+  -- Definer: the order is one of functions that callers may not call.
+  select g.id, g.kind, g.currency, g.amount_minor, l.left_minor,
+    case when l.left_minor = 0 then 'used' when at < g.effective_at then 'future'
+      when at >= g.expires_at then 'expired' else 'usable' end,
+    g.priority, g.granted_at, g.effective_at, g.expires_at, g.metrics, g.models, g.agents, g.note
+  from public.credit_grants g
+  cross join lateral (
+    select sum(e.amount_minor)::bigint as left_minor
+    from public.credit_entries e
+    where e.grant_id = g.id and e.kind not in ('expiry', 'release', 'reopening')
+      and (e.effective_at <= at or e.kind = 'grant')
+  ) l
+  where g.client_id = credits_of.client_id and g.granted_at <= at
+  order by g.currency, _billing.burn_rank(g);
+$$;
+comment on function billing.credits_of is
+  'Grants of a client in the order in which they are used, with what is left of each.';
+grant execute on function billing.credits_of(uuid, timestamptz) to service_role;
+
 -- 35_books/ledger/accounts.sql
 
 -- The accounts of the ledger. ADR 35 says why it is as it is.
@@ -5934,7 +6150,8 @@ create table billing.ledger_accounts (
   kind text not null,
   processor text,
   constraint ledger_accounts_kind_known check (kind in ('receivable', 'customer_credit', 'cash',
-    'refunds_due', 'earnings', 'tax_payable', 'write_off', 'adjustments')),
+    'refunds_due', 'earnings', 'tax_payable', 'write_off', 'adjustments', 'prepaid_credit',
+    'breakage', 'promotion_expense')),
   constraint ledger_accounts_processor_of_cash check ((kind = 'cash') = (processor is not null)),
   -- So there is one of each. The currency is one of the row that is posted, which refers to it.
   constraint ledger_accounts_named check (
@@ -5946,7 +6163,8 @@ comment on column billing.ledger_accounts.kind is
   'receivable: what the client owes; customer_credit: what the next invoices take; cash: what was
    received and not given back; refunds_due: what is to be given back; earnings: what was charged
    without its tax; tax_payable: the tax of it; write_off: what will not be paid; adjustments:
-   credit that was given or taken without an invoice.';
+   credit that was given or taken without an invoice; prepaid_credit: what is left of grants;
+   breakage: what of them has expired; promotion_expense: what of them was not paid for.';
 create index ledger_accounts_client_id on billing.ledger_accounts (client_id);
 
 create trigger refuse_change before update or delete or truncate on billing.ledger_accounts
@@ -5976,13 +6194,15 @@ create table billing.ledger_transactions (
   constraint ledger_transactions_kind_known check (kind in ('invoice', 'void', 'write_off',
     'recovery', 'credit_note', 'credit_note_void', 'refund_promise', 'refund_withdrawal', 'payment',
     'refund', 'refund_failure', 'dispute', 'dispute_loss', 'credit_use', 'credit_return',
-    'overpayment', 'credit_grant', 'credit_refund', 'credit_refund_failure', 'adjustment')),
+    'overpayment', 'credit_grant', 'credit_refund', 'credit_refund_failure', 'adjustment',
+    'prepayment', 'prepaid_use', 'prepaid_return', 'prepaid_transfer', 'prepaid_expiry')),
   constraint ledger_transactions_named check (id = _billing.ledger_id(kind, source_id))
 );
 comment on table billing.ledger_transactions is
   'Movements of money. Append-only: what is taken back is posted again with the opposite sign.';
 comment on column billing.ledger_transactions.source_id is
-  'The row that says what happened: of invoices, payments, credit_notes or balance_entries.';
+  'The row that says what happened: of invoices, payments, credit_notes, balance_entries
+   or credit_entries.';
 comment on column billing.ledger_transactions.effective_at is
   'When it happened; posted_at says when it was written.';
 create index ledger_transactions_invoice_id on billing.ledger_transactions (invoice_id);
@@ -6306,6 +6526,42 @@ create trigger post_balance_entries after insert on public.balance_entries
   referencing new table as new_rows
   for each statement execute function _billing.post_balance_entries();
 
+-- 35_books/ledger/of_grants.sql
+
+-- What is posted of grants of credit and of what becomes of them.
+
+-- Granted when it was granted, whenever it may be used: what was paid is owed from then on. What
+-- moves from one grant to another stays on the account.
+create function _billing.post_credit_entries() returns trigger
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  perform _billing.post(array(
+    select (x.kind, n.id, n.invoice_id, n.client_id, n.currency,
+      case when n.kind = 'grant' then g.granted_at else n.effective_at end, x.debit,
+      'prepaid_credit', x.amount, g.method)::_billing.ledger_transfer
+    from new_rows n
+    join public.credit_grants g on g.id = n.grant_id
+    cross join lateral (values
+      ('prepayment', 'cash', g.cost_minor, n.kind = 'grant' and g.kind = 'paid'),
+      ('prepayment', 'promotion_expense', g.amount_minor - g.cost_minor,
+        n.kind = 'grant' and g.kind = 'paid'),
+      ('prepayment', 'adjustments', n.amount_minor, n.kind = 'grant' and g.kind = 'refund'),
+      ('prepaid_use', 'receivable', n.amount_minor, n.kind = 'use'),
+      ('prepaid_return', 'receivable', n.amount_minor, n.kind = 'return'),
+      ('prepaid_transfer', 'receivable', n.amount_minor, n.kind = 'transfer'),
+      ('prepaid_expiry', 'breakage', n.amount_minor,
+        n.kind in ('expiry', 'release', 'reopening'))
+    ) x(kind, debit, amount, applies)
+    where x.applies and x.amount <> 0));
+  return null;
+end $$;
+comment on function _billing.post_credit_entries is
+  'Posts what this statement has booked of grants of credit.';
+
+create trigger post_credit_entries after insert on public.credit_entries
+  referencing new table as new_rows
+  for each statement execute function _billing.post_credit_entries();
+
 -- 35_books/ledger/account_entries.sql
 
 -- The client's account, as a statement shows it: the entries of what it owes and of its credit.
@@ -6324,7 +6580,9 @@ join (values
   ('refund_promise', 4, 'refund'), ('refund_withdrawal', 4, 'refund_failed'),
   ('payment', 5, 'payment'), ('credit_refund', 5, 'refund'),
   ('credit_refund_failure', 5, 'refund_failed'), ('adjustment', 5, 'adjustment'),
-  ('write_off', 6, 'written_off'), ('dispute', 7, 'disputed'), ('dispute_loss', 8, 'written_off')
+  ('prepaid_use', 4, 'credit_used'), ('prepaid_return', 4, 'credit_returned'),
+  ('prepaid_transfer', 4, 'credit_moved'), ('write_off', 6, 'written_off'),
+  ('dispute', 7, 'disputed'), ('dispute_loss', 8, 'written_off')
 ) k(kind, rank, entry) on k.kind = t.kind
 left join public.invoices i on i.id = t.invoice_id
 left join public.credit_notes n on n.id = t.source_id and t.kind in ('credit_note',
@@ -8283,6 +8541,303 @@ comment on function billing.refuse_price_proposal is
   'Leaves prices as they are; the same is not proposed again. Audited.';
 grant execute on function billing.refuse_price_proposal(bigint, text) to service_role;
 
+-- 50_invoicing/grants/grant.sql
+
+-- Granting credit.
+
+-- The grant that this reference names already; null where there is none. Another one under the same
+-- reference is refused.
+create function _billing.granted_before(client_id uuid, amount_minor bigint, kind text,
+  reference text)
+returns uuid language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+  known public.credit_grants;
+begin
+  select * into known from public.credit_grants g
+  where g.reference = granted_before.reference;
+  if (known.client_id, known.amount_minor, known.kind)
+      is distinct from (client_id, amount_minor, kind) and known.id is not null then
+    perform billing.raise_error('illegal_transition',
+      format('%L is the reference of another grant, of %s', reference, known.amount_minor),
+      'give each grant a reference of its own');
+  end if;
+  return known.id;
+end $$;
+comment on function _billing.granted_before is
+  'The grant of a reference; refuses one of another client, kind or amount.';
+
+-- Credit from the beginning of a local day of the client (or at once) until the beginning of
+-- another one (or for ever). Granted once for each reference.
+create function billing.grant_credit(client_id uuid, amount_minor bigint,
+  kind text default 'paid', currency text default null, effective_on date default null,
+  expires_on date default null, priority integer default 50, metrics text[] default null,
+  models text[] default null, agents text[] default null, cost_minor bigint default null,
+  method text default 'manual', reference text default null, note text default null,
+  as_of timestamptz default now())
+returns uuid language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+-- Definer: callers may ask, only these functions may write the books.
+declare
+  made public.credit_grants;
+  problem text;
+begin
+  perform billing.require_second_factor();
+  perform _billing.lock_clients(array[grant_credit.client_id]);
+  made.id := _billing.granted_before(client_id, amount_minor, kind, reference);
+  if made.id is not null then
+    return made.id;
+  end if;
+  if not exists (select from public.clients c where c.id = grant_credit.client_id) then
+    perform billing.raise_error('unknown_client', format('no client has id %s', client_id));
+  end if;
+  made.effective_at := coalesce(_billing.day_start(client_id, effective_on), as_of);
+  made.expires_at := _billing.day_start(client_id, expires_on);
+  made.cost_minor := case when kind = 'paid' then coalesce(cost_minor, amount_minor)
+    else coalesce(cost_minor, 0) end;
+  problem := case
+    when coalesce(kind, '') not in ('paid', 'refund') then 'kind is paid or refund'
+    when coalesce(amount_minor, 0) not between 1 and 1e15 then 'the amount is not above zero'
+    when coalesce(priority, -1) not between 0 and 100 then 'the priority is from 0 to 100'
+    when made.cost_minor not between 0 and amount_minor or kind = 'refund' and made.cost_minor > 0
+      then 'what was paid is between 0 and the amount, and 0 for a refund'
+    when made.expires_at <= greatest(made.effective_at, as_of)
+      then 'it would expire before it can be used'
+    when 0 in (cardinality(metrics), cardinality(models), cardinality(agents))
+      then 'a scope that is given names something'
+  end;
+  if problem is not null then
+    perform billing.raise_error('invalid_argument', problem);
+  end if;
+  made.currency := coalesce(grant_credit.currency, (select t.currency from billing.config_on(
+    array[grant_credit.client_id], array[billing.day_of(grant_credit.client_id, as_of)]) t));
+  insert into public.credit_grants (client_id, kind, currency, amount_minor, cost_minor, priority,
+    granted_at, effective_at, expires_at, metrics, models, agents, method, reference, note)
+  values (grant_credit.client_id, grant_credit.kind, made.currency, grant_credit.amount_minor,
+    made.cost_minor, grant_credit.priority, as_of, made.effective_at, made.expires_at,
+    grant_credit.metrics, grant_credit.models, grant_credit.agents,
+    case when grant_credit.kind = 'paid' then grant_credit.method end, grant_credit.reference,
+    grant_credit.note)
+  returning * into made;
+  perform _billing.move_credit(array[(made.id, 'grant', made.amount_minor, made.effective_at,
+    null, null, null)::_billing.credit_movement]);
+  return made.id;
+end $$;
+comment on function billing.grant_credit is
+  'Grants credit to a client, once for each reference; its expiry is booked with it.';
+grant execute on function billing.grant_credit(uuid, bigint, text, text, date, date, integer,
+  text[], text[], text[], bigint, text, text, text, timestamptz) to service_role;
+
+-- What is left of a grant moves to a new one with another expiry, also when it has expired: then
+-- it leaves the old one at its expiry.
+create function billing.roll_over_credit(grant_id uuid, expires_on date default null,
+  as_of timestamptz default now())
+returns uuid language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+-- Definer: as above.
+declare
+  old public.credit_grants;
+  made public.credit_grants;
+  rest bigint;
+begin
+  perform billing.require_second_factor();
+  perform _billing.lock_clients(array(select g.client_id from public.credit_grants g
+    where g.id = roll_over_credit.grant_id));
+  select * into old from public.credit_grants g where g.id = roll_over_credit.grant_id;
+  if old.id is null then
+    perform billing.raise_error('unknown_grant', format('no grant of credit has id %s', grant_id));
+  end if;
+  select l.left_minor into rest from _billing.left_of_grants(array[old.client_id]) l
+  where l.grant_id = old.id;
+  made.expires_at := _billing.day_start(old.client_id, expires_on);
+  if rest = 0 or made.expires_at <= greatest(as_of, old.effective_at) then
+    perform billing.raise_error('illegal_transition', format(
+      'grant %s cannot roll over: %s', old.id,
+      case when rest = 0 then 'nothing is left of it' else 'it would have expired' end));
+  end if;
+  insert into public.credit_grants (client_id, kind, currency, amount_minor, cost_minor, priority,
+    granted_at, effective_at, expires_at, metrics, models, agents, continues_id)
+  values (old.client_id, 'rollover', old.currency, rest,
+    round(old.cost_minor::numeric * rest / old.amount_minor), old.priority, as_of,
+    greatest(as_of, old.effective_at), made.expires_at, old.metrics, old.models, old.agents,
+    old.id)
+  returning * into made;
+  perform _billing.move_credit(array[
+    (old.id, 'rollover', -rest, least(made.effective_at, old.expires_at), null, null, null),
+    (made.id, 'grant', rest, made.effective_at, null, null, null)
+  ]::_billing.credit_movement[]);
+  return made.id;
+end $$;
+comment on function billing.roll_over_credit is
+  'Moves what is left of a grant to a new one with another expiry; returns the new one.';
+grant execute on function billing.roll_over_credit(uuid, date, timestamptz) to service_role;
+
+-- 50_invoicing/grants/use.sql
+
+-- Which grants pay which lines of invoices that are finalized.
+
+-- What there is to pay: a charge with its part of the invoice's total, discount and tax included.
+create type _billing.payable_part as (invoice_id uuid, place bigint, client_id uuid,
+  currency text, usable_after timestamptz, line_id uuid, metric text, model text, agent text,
+  amount_minor bigint);
+
+-- The parts of an invoice add up to its total: cumulative shares are rounded, not each part.
+create function _billing.payable_parts(ids uuid[], as_of timestamptz)
+returns setof _billing.payable_part
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  with line as (
+    select i.id, x.place, i.client_id, i.currency, i.total_minor, l.id as line_id, l.position,
+      l.metric, l.model, l.agent, l.amount_minor,
+      case when i.kind = 'period' then _billing.day_start(i.client_id, i.period_start)
+        else as_of end as usable_after,
+      sum(l.amount_minor) over (partition by i.id order by l.position) as until,
+      sum(l.amount_minor) over (partition by i.id) as charged
+    from unnest(ids) with ordinality x(id, place)
+    join public.invoices i on i.id = x.id
+    join public.invoice_lines l on l.invoice_id = i.id
+      and l.kind in ('usage', 'minimum', 'one_off') and l.amount_minor > 0
+  )
+  select l.id, row_number() over (order by l.place, l.position), l.client_id, l.currency,
+    l.usable_after, l.line_id, l.metric, l.model, l.agent,
+    (round(l.total_minor * l.until / l.charged)
+      - round(l.total_minor * (l.until - l.amount_minor) / l.charged))::bigint
+  from line l;
+$$;
+comment on function _billing.payable_parts is
+  'Charges of invoices with what each is of the invoice''s total.';
+
+-- Grants that may be used when invoices are finalized, by their place in the client's burn order.
+create type _billing.usable_credit as (grant_id uuid, place bigint, client_id uuid, currency text,
+  expires_at timestamptz, metrics text[], models text[], agents text[], left_minor bigint);
+
+create function _billing.usable_credits(client_ids uuid[], as_of timestamptz)
+returns setof _billing.usable_credit
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select g.id, row_number() over (partition by g.client_id, g.currency
+      order by _billing.burn_rank(g)), g.client_id, g.currency, coalesce(g.expires_at, 'infinity'),
+    g.metrics, g.models, g.agents, l.left_minor
+  from public.credit_grants g
+  join _billing.left_of_grants(client_ids) l on l.grant_id = g.id and l.left_minor > 0
+  where g.client_id = any (client_ids) and g.effective_at <= as_of and g.granted_at <= as_of;
+$$;
+comment on function _billing.usable_credits is
+  'Grants with something left that may be used by an instant, in burn order.';
+
+create type _billing.grant_use as (grant_id uuid, invoice_id uuid, line_id uuid,
+  amount_minor bigint);
+
+-- What one place of the burn order pays, for all clients at once, of what is not paid yet.
+create function _billing.uses_of_place(parts _billing.payable_part[],
+  credits _billing.usable_credit[], uses _billing.grant_use[], turn bigint)
+returns setof _billing.grant_use
+language sql immutable set search_path = pg_catalog, pg_temp as $$
+  with part as (
+    select p.*, p.amount_minor - coalesce(u.amount_minor, 0) as open_minor
+    from unnest(parts) p
+    left join (
+      select x.line_id, sum(x.amount_minor) as amount_minor from unnest(uses) x group by x.line_id
+    ) u on u.line_id = p.line_id
+  ), wanted as (
+    select c.grant_id, p.invoice_id, p.line_id, p.open_minor, c.left_minor,
+      sum(p.open_minor) over (partition by c.grant_id order by p.place) - p.open_minor as taken
+    from unnest(credits) c
+    join part p on p.client_id = c.client_id and p.currency = c.currency
+      and c.expires_at > p.usable_after
+      and (c.metrics is null or p.metric = any (c.metrics))
+      and (c.models is null or p.model = any (c.models))
+      and (c.agents is null or p.agent = any (c.agents))
+    where c.place = turn and p.open_minor > 0
+  )
+  select w.grant_id, w.invoice_id, w.line_id, least(w.open_minor, w.left_minor - w.taken)::bigint
+  from wanted w where w.left_minor > w.taken;
+$$;
+comment on function _billing.uses_of_place is
+  'What the grants of one place in the burn order pay of what the places before have left.';
+
+create function _billing.grants_to_use(ids uuid[], as_of timestamptz)
+returns _billing.grant_use[] language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+  -- Most batches have no client with grants: then this is all that is asked.
+  clients constant uuid[] := array(
+    select distinct i.client_id from public.invoices i where i.id = any (ids)
+      and exists (select from public.credit_grants g where g.client_id = i.client_id));
+  parts _billing.payable_part[];
+  credits _billing.usable_credit[];
+  uses _billing.grant_use[] := '{}';
+begin
+  if clients = '{}' then
+    return uses;
+  end if;
+  credits := array(select c from _billing.usable_credits(clients, as_of) c);
+  parts := array(select p from _billing.payable_parts(ids, as_of) p
+    where p.client_id = any (clients));
+  for turn in 1..coalesce((select max(c.place) from unnest(credits) c), 0) loop
+    uses := uses || array(select u from _billing.uses_of_place(parts, credits, uses, turn) u);
+  end loop;
+  return uses;
+end $$;
+comment on function _billing.grants_to_use is
+  'What grants pay of invoices that are finalized at an instant, line by line.';
+
+create function _billing.use_credit(uses _billing.grant_use[], as_of timestamptz)
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  if uses <> '{}' then
+    perform _billing.move_credit(array(
+      select (u.grant_id, 'use', -u.amount_minor, as_of, u.invoice_id, u.line_id,
+        null)::_billing.credit_movement
+      from unnest(uses) u));
+  end if;
+end $$;
+comment on function _billing.use_credit is 'Books what grants pay.';
+
+-- 50_invoicing/grants/give_back.sql
+
+-- Giving credit back that an invoice has used: the last use first.
+
+-- What each use of an invoice still is after what was given back of it; the last one is number 1.
+create function _billing.standing_uses(invoice_id uuid)
+returns table (place bigint, grant_id uuid, line_id uuid, expires_at timestamptz,
+  used_minor bigint)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select row_number() over (order by _billing.burn_rank(g) desc, l.position desc), g.id, l.id,
+    g.expires_at, s.used_minor
+  from (
+    select e.grant_id, e.line_id, -sum(e.amount_minor)::bigint as used_minor
+    from public.credit_entries e
+    where e.invoice_id = standing_uses.invoice_id and e.kind in ('use', 'return')
+    group by e.grant_id, e.line_id having sum(e.amount_minor) <> 0
+  ) s
+  join public.credit_grants g on g.id = s.grant_id
+  join public.invoice_lines l on l.id = s.line_id;
+$$;
+comment on function _billing.standing_uses is
+  'What grants have paid of an invoice and was not given back, the last use first.';
+
+-- How an amount goes back to the grants. What comes back after its expiry leaves them again, for
+-- the balance, which the caller books.
+create function _billing.credit_to_give_back(invoice_id uuid, amount bigint, as_of timestamptz,
+  credit_note_id uuid default null)
+returns _billing.credit_movement[]
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select array(
+    with given as (
+      select u.*, least(u.used_minor, credit_to_give_back.amount
+        - (sum(u.used_minor) over (order by u.place) - u.used_minor))::bigint as minor
+      from _billing.standing_uses(credit_to_give_back.invoice_id) u
+    )
+    select (g.grant_id, x.kind, x.sign * g.minor, as_of, credit_to_give_back.invoice_id, g.line_id,
+      credit_to_give_back.credit_note_id)::_billing.credit_movement
+    from given g
+    join (values ('return', 1), ('transfer', -1)) x(kind, sign)
+      on x.kind = 'return' or g.expires_at <= as_of
+    where g.minor > 0);
+$$;
+comment on function _billing.credit_to_give_back is
+  'Movements that give an amount of what grants have paid of an invoice back to them.';
+
+create function _billing.sum_of_movements(movements _billing.credit_movement[])
+returns bigint language sql immutable
+return (select coalesce(sum(m.amount_minor), 0)::bigint from unnest(movements) m);
+comment on function _billing.sum_of_movements is 'What grants keep of movements.';
+
 -- 50_invoicing/document/text.sql
 
 -- Numbers as text, for documents.
@@ -8499,6 +9054,31 @@ $$;
 create type _billing.issue as (invoice_id uuid, number text, status text, issued_on date,
   due_on date, balance_applied_minor bigint);
 
+-- What grants of credit have paid of invoices, and what is left of them. Nothing for invoices that
+-- no grant has paid.
+create function _billing.document_credits(invoice_ids uuid[])
+returns table (invoice_id uuid, credits jsonb)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select u.invoice_id, jsonb_build_object('credits', jsonb_agg(jsonb_build_object(
+    'description', 'Prepaid credit' || coalesce(' until ' || billing.day_of(g.client_id,
+      g.expires_at), ''),
+    'amount_minor', u.used_minor, 'left_minor', l.left_minor) order by _billing.burn_rank(g)))
+  from (
+    select e.invoice_id, e.grant_id, -sum(e.amount_minor)::bigint as used_minor
+    from public.credit_entries e
+    where e.invoice_id = any (invoice_ids) and e.kind = 'use'
+    group by e.invoice_id, e.grant_id
+  ) u
+  join public.credit_grants g on g.id = u.grant_id
+  cross join lateral (
+    select sum(e.amount_minor)::bigint as left_minor from public.credit_entries e
+    where e.grant_id = g.id and e.kind not in ('expiry', 'release', 'reopening')
+  ) l
+  group by u.invoice_id;
+$$;
+comment on function _billing.document_credits is
+  'The part of documents that says what grants of credit have paid.';
+
 -- Documents of invoices as they are, or as `issues` will make them. Put together as JSON text and
 -- read once: parts that are jsonb are taken apart and built anew on each level that they go into.
 create function _billing.documents_of(invoice_ids uuid[], issues _billing.issue[] default '{}')
@@ -8530,6 +9110,7 @@ set search_path = pg_catalog, pg_temp set enable_nestloop = off set enable_merge
     'agents', coalesce(b.agents, '[]'), 'daily', coalesce(b.days, '[]'),
     'notes', case when i.note is null then '[]' else json_build_array(i.note) end,
     'payment_terms_days', i.payment_terms_days, 'payment_url', null)::jsonb
+    || coalesce(k.credits, '{}')
   from public.invoices i
   -- One by one, by index: not all clients are read for a batch of them.
   cross join lateral (select * from public.clients n where n.id = i.client_id offset 0) c
@@ -8542,6 +9123,7 @@ set search_path = pg_catalog, pg_temp set enable_nestloop = off set enable_merge
   cross join seller
   join _billing.document_lines(invoice_ids) l on l.invoice_id = i.id
   left join _billing.document_breakdown(invoice_ids) b on b.invoice_id = i.id
+  left join _billing.document_credits(invoice_ids) k on k.invoice_id = i.id
   left join unnest(issues) f on f.invoice_id = i.id
   cross join lateral (select coalesce(f.number, i.number) as number,
     coalesce(f.status, i.status) as status, coalesce(f.issued_on, i.issued_on) as issued_on,
@@ -8888,17 +9470,26 @@ comment on function _billing.draft_invoices is
 
 -- Finalizing: number, balance, freeze; all of it or nothing.
 
--- How much of each client's balance each of these invoices takes, in order.
-create function _billing.balance_to_apply(ids uuid[])
-returns table (invoice_id uuid, applied bigint)
+-- What grants pay of each of these invoices, and how much of each client's balance it takes after
+-- them, in order.
+create function _billing.balance_to_apply(ids uuid[], uses _billing.grant_use[] default '{}')
+returns table (invoice_id uuid, granted bigint, applied bigint)
 language sql stable set search_path = pg_catalog, pg_temp as $$
-  select i.id, least(i.total_minor, greatest(coalesce((
+  with due as (
+    select i.id, i.client_id, i.currency, x.place, coalesce(u.minor, 0) as granted,
+      i.total_minor - coalesce(u.minor, 0) as minor
+    from unnest(ids) with ordinality x(id, place)
+    join public.invoices i on i.id = x.id
+    left join (
+      select u.invoice_id, sum(u.amount_minor) as minor from unnest(uses) u group by u.invoice_id
+    ) u on u.invoice_id = i.id
+  )
+  select d.id, d.granted::bigint, least(d.minor, greatest(coalesce((
       select sum(b.amount_minor) from public.balance_entries b
-      where b.client_id = i.client_id and b.currency = i.currency), 0)
-    - (sum(i.total_minor) over (partition by i.client_id, i.currency order by x.place)
-      - i.total_minor), 0))::bigint
-  from unnest(ids) with ordinality x(id, place)
-  join public.invoices i on i.id = x.id;
+      where b.client_id = d.client_id and b.currency = d.currency), 0)
+    - (sum(d.minor) over (partition by d.client_id, d.currency order by d.place)
+      - d.minor), 0))::bigint
+  from due d;
 $$;
 
 -- Which period each item on these drafts belongs to from now on. Before terms are held and numbers
@@ -8919,15 +9510,15 @@ $$;
 comment on function _billing.settle_items is 'Notes the period of each item on these drafts.';
 
 -- Finalizes drafts of clients that the caller has locked, at terms that it holds: open, or paid
--- where
--- the client's balance covers all of it. The row is written once, document included: what it says
--- and what the columns say is one statement.
+-- where grants and the client's balance cover all of it. The row is written once, document
+-- included: what it says and what the columns say is one statement.
 create function _billing.finalize_invoices(invoice_ids uuid[], as_of timestamptz default now())
 returns integer language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   -- The day an invoice is issued is the seller's: UTC.
   today constant date := (as_of at time zone 'UTC')::date;
   ids uuid[];
+  uses _billing.grant_use[];
   issues _billing.issue[];
   before_first integer;
 begin
@@ -8938,16 +9529,18 @@ begin
     return 0;
   end if;
   perform _billing.assert_lock_order(4);
+  uses := _billing.grants_to_use(ids, as_of);
+  perform _billing.use_credit(uses, as_of);
   before_first := _billing.allocate_invoice_numbers(today, cardinality(ids));
   select array_agg((d.id, format('%s-%s-%s', s.number_series, extract(year from today),
       case when before_first + x.place < 1000000
         then lpad((before_first + x.place)::text, 6, '0')
         else (before_first + x.place)::text end),
-    case when d.total_minor = a.applied then 'paid' else 'open' end, today,
-    today + d.payment_terms_days, a.applied)::_billing.issue) into issues
+    case when d.total_minor = a.granted + a.applied then 'paid' else 'open' end, today,
+    today + d.payment_terms_days, a.granted + a.applied)::_billing.issue) into issues
   from unnest(ids) with ordinality x(id, place)
   join public.invoices d on d.id = x.id
-  join _billing.balance_to_apply(ids) a on a.invoice_id = x.id
+  join _billing.balance_to_apply(ids, uses) a on a.invoice_id = x.id
   cross join public.billing_settings s;
   update public.invoices i set
     number = f.number, status = f.status, finalized_at = as_of, issued_on = f.issued_on,
@@ -8958,8 +9551,13 @@ begin
   where i.id = f.invoice_id;
   insert into public.balance_entries
     (client_id, currency, amount_minor, reason, invoice_id, created_at)
-  select i.client_id, i.currency, -i.balance_applied_minor, 'applied', i.id, as_of
-  from public.invoices i where i.id = any (ids) and i.balance_applied_minor > 0;
+  select i.client_id, i.currency, x.granted - i.balance_applied_minor, 'applied', i.id, as_of
+  from public.invoices i
+  cross join lateral (
+    select coalesce(sum(u.amount_minor), 0)::bigint as granted from unnest(uses) u
+    where u.invoice_id = i.id
+  ) x
+  where i.id = any (ids) and i.balance_applied_minor > x.granted;
   update public.billing_periods p
   set state = 'invoiced', reason = null, message = null, updated_at = as_of, settled_at = as_of
   from public.invoices i
@@ -9037,8 +9635,27 @@ comment on function _billing.tax_shares is
 
 -- Credit notes: give back what was charged on an issued invoice, never more than is left of it.
 
--- Settles a credit: first off what is still due, the rest onto the balance or back to the payer.
--- Of money that has gone back already (`all_refunded`) nothing is taken off what is due.
+-- What of a credit beyond what is due goes back to grants: what was paid with money or the balance,
+-- and was not given back yet, comes first.
+create function _billing.part_of_grants(invoice public.invoices, amount bigint)
+returns bigint language sql stable set search_path = pg_catalog, pg_temp as $$
+  select greatest(amount - greatest(invoice.paid_minor + invoice.balance_applied_minor - c.used
+    + c.moved - n.given, 0), 0)::bigint
+  from (
+    select coalesce(-sum(e.amount_minor) filter (where e.kind = 'use'), 0) as used,
+      coalesce(-sum(e.amount_minor) filter (where e.kind = 'transfer'), 0) as moved
+    from public.credit_entries e where e.invoice_id = invoice.id
+  ) c, (
+    select coalesce(sum(x.to_balance_minor + x.to_refund_minor), 0) as given
+    from public.credit_notes x where x.invoice_id = invoice.id and x.voided_at is null
+  ) n;
+$$;
+comment on function _billing.part_of_grants is
+  'What of a credit is left for the grants that have paid an invoice.';
+
+-- Settles a credit: first off what is still due, then onto the balance or back to the payer, the
+-- rest back to the grants that have paid. Of money that has gone back already (`all_refunded`)
+-- nothing is taken off what is due.
 create function _billing.write_credit_note(invoice public.invoices, amount bigint, reason text,
   to_refund boolean, as_of timestamptz, all_refunded boolean default false)
 returns uuid language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -9046,6 +9663,8 @@ declare
   note_id uuid;
   off_due constant bigint := case when all_refunded then 0
     else least(amount, invoice.amount_due_minor) end;
+  returned _billing.credit_movement[] := '{}';
+  kept bigint;
   credited bigint;
   notes integer;
 begin
@@ -9062,16 +9681,22 @@ begin
         invoice.total_minor - credited, invoice.number), 'credit no more than is left');
   end if;
   note_id := _billing.named_id('credit_note', invoice.id::text, (notes + 1)::text);
+  if not all_refunded then
+    returned := _billing.credit_to_give_back(invoice.id,
+      _billing.part_of_grants(invoice, amount - off_due), as_of, note_id);
+  end if;
+  kept := _billing.sum_of_movements(returned);
   insert into public.credit_notes (id, invoice_id, client_id, number, reason, currency,
-    total_minor, to_invoice_minor, to_balance_minor, to_refund_minor, issued_at)
+    total_minor, to_invoice_minor, to_balance_minor, to_refund_minor, to_grants_minor, issued_at)
   values (note_id, invoice.id, invoice.client_id,
     format('%s-CN%s', invoice.number, notes + 1), reason, invoice.currency, amount, off_due,
-    case when to_refund then 0 else amount - off_due end,
-    case when to_refund then amount - off_due else 0 end, as_of);
-  if amount > off_due and not to_refund then
+    case when to_refund then 0 else amount - off_due - kept end,
+    case when to_refund then amount - off_due - kept else 0 end, kept, as_of);
+  perform _billing.move_credit(returned);
+  if amount - kept > off_due and not to_refund then
     insert into public.balance_entries (client_id, currency, amount_minor, reason, invoice_id,
       credit_note_id, created_at)
-    values (invoice.client_id, invoice.currency, amount - off_due, 'credit_note', invoice.id,
+    values (invoice.client_id, invoice.currency, amount - off_due - kept, 'credit_note', invoice.id,
       note_id, as_of);
   end if;
   update public.invoices i set credited_minor = i.credited_minor + off_due,
@@ -10575,6 +11200,9 @@ returns void language plpgsql security definer set search_path = pg_catalog, pg_
 declare
   invoice public.invoices;
   sections billing.rating_target[];
+  -- To grants; the rest of what credit has paid goes onto the balance.
+  returned _billing.credit_movement[];
+  kept bigint;
 begin
   perform billing.require_second_factor();
   if btrim(coalesce(void_invoice.reason, '')) = '' then
@@ -10607,11 +11235,14 @@ begin
   set status = 'void', voided_at = as_of, void_reason = void_invoice.reason
   where i.id = invoice.id;
   update public.invoice_items t set invoice_id = null where t.invoice_id = invoice.id;
+  returned := _billing.credit_to_give_back(invoice.id, invoice.balance_applied_minor, as_of);
+  kept := _billing.sum_of_movements(returned);
+  perform _billing.move_credit(returned);
   insert into public.balance_entries (client_id, currency, amount_minor, reason, invoice_id,
     created_at, note)
-  select invoice.client_id, invoice.currency, invoice.balance_applied_minor, 'void', invoice.id,
-    as_of, reason
-  where invoice.balance_applied_minor > 0;
+  select invoice.client_id, invoice.currency, invoice.balance_applied_minor - kept, 'void',
+    invoice.id, as_of, reason
+  where invoice.balance_applied_minor > kept;
   update public.billing_periods p set state = 'voided', settled_at = null, updated_at = as_of
   where invoice.kind = 'period' and p.client_id = invoice.client_id
     and p.period_start = invoice.period_start;
@@ -11413,7 +12044,8 @@ declare
 begin
   foreach audited in array array['clients', 'agent_assignments', 'billing_config', 'prices',
     'billing_settings', 'models', 'providers', 'client_members', 'credit_notes', 'payments',
-    'invoice_items', 'balance_entries', 'service_intervals', 'hold_limits', 'price_proposals']
+    'invoice_items', 'balance_entries', 'service_intervals', 'hold_limits', 'price_proposals',
+    'credit_grants']
   loop
     execute format('create trigger audit_insert after insert on public.%I
       referencing new table as new_rows
@@ -16788,6 +17420,75 @@ comment on function billing.current_spend is
   'Charges of a client''s running period so far, before discount and tax, with a forecast.';
 grant execute on function billing.current_spend(uuid, timestamptz) to service_role;
 
+-- 80_api/credit_balance.sql
+
+-- What a client's credit is worth at this moment: the books less what is used and not invoiced yet.
+
+-- Periods of a client that are not invoiced: those that are over, and the one that runs.
+create function _billing.uninvoiced_periods(client_id uuid, as_of timestamptz)
+returns billing.rating_target[]
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select array(
+    select (p.client_id, p.period_start, p.period_end)::billing.rating_target
+    from public.billing_periods p
+    where p.client_id = uninvoiced_periods.client_id and p.state in ('pending', 'blocked')
+    union
+    select (u.client_id, u.period_start, u.period_end)::billing.rating_target
+    from _billing.unopened_periods(as_of, uninvoiced_periods.client_id) u
+    union
+    select (r.client_id, x.period_start, x.period_end)::billing.rating_target
+    from billing.current_periods(as_of) r
+    cross join lateral (
+      select greatest(r.next_start, billing.period_start_of(r.today, r.billing_anchor_day))
+          as period_start,
+        billing.period_end_of(r.today, r.billing_anchor_day) as period_end
+    ) x
+    where r.client_id = uninvoiced_periods.client_id and r.next_start <= r.today
+      and exists (select from public.service_intervals s
+        where s.client_id = r.client_id and s.starts_on < x.period_end
+          and s.ends_on > x.period_start));
+$$;
+comment on function _billing.uninvoiced_periods is
+  'Periods of a client that are over without an invoice, and the one that runs.';
+
+create function billing.credit_balance(client_id uuid, as_of timestamptz default now())
+returns table (currency text, balance_minor numeric, granted_minor numeric,
+  uninvoiced_minor numeric, live_minor numeric)
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
+-- Definer: rating reads functions that callers may not call; the caller checks whose client it is.
+#variable_conflict use_column
+declare
+  open_periods constant billing.rating_target[] :=
+    _billing.uninvoiced_periods(credit_balance.client_id, as_of);
+begin
+  return query
+  with amount as (
+    select a.currency, -e.amount_minor as balance, 0::numeric as granted, 0::numeric as uninvoiced
+    from billing.ledger_accounts a join billing.ledger_entries e on e.account_id = a.id
+    where a.client_id = credit_balance.client_id and a.kind = 'customer_credit'
+      and e.effective_at <= as_of
+    union all
+    select g.currency, 0, g.amount_minor, 0
+    from billing.granted_credit(credit_balance.client_id, as_of) g
+    union all
+    select t.currency, 0, 0, l.amount_minor
+    from _billing.rate_periods(open_periods) l
+    join billing.period_terms(open_periods) t on t.period_start = l.section_start
+    where l.tax_behavior is null or l.tax_behavior = 'exclusive'
+    union all
+    select i.currency, 0, 0, i.total_minor from public.invoices i
+    where i.client_id = credit_balance.client_id and i.status = 'draft' and i.kind <> 'period'
+  )
+  select a.currency, sum(a.balance)::numeric, sum(a.granted), sum(a.uninvoiced),
+    sum(a.balance + a.granted - a.uninvoiced)
+  from amount a group by a.currency order by a.currency;
+end $$;
+comment on function billing.credit_balance is
+  'Credit of a client in each currency: its balance and its grants, less what the periods that are
+   not invoiced come to so far, minimum and tax included.';
+grant execute on function billing.credit_balance(uuid, timestamptz) to service_role;
+
 -- 80_api/usage_in_logs.sql
 
 -- Usage of the logs as they are now, counted or not: what a rollup would make of them.
@@ -17299,6 +18000,11 @@ select b.client_id, b.currency, b.created_at, 5,
 from public.balance_entries b join public.invoices i on i.id = b.invoice_id
 where b.reason = 'refund'
 union all
+select e.client_id, e.currency, e.effective_at, 4, case e.kind when 'use' then 'credit_used'
+    when 'return' then 'credit_returned' else 'credit_moved' end, i.number, e.amount_minor, i.id
+from public.credit_entries e join public.invoices i on i.id = e.invoice_id
+where e.kind in ('use', 'return', 'transfer')
+union all
 select i.client_id, i.currency, i.uncollectible_at, 6, 'written_off', i.number,
   -i.written_off_minor, i.id
 from public.invoices i where i.uncollectible_at is not null
@@ -17460,6 +18166,15 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   select p.client_id, p.currency, 'cash', p.amount_minor
   from public.payments p where p.method <> 'stripe_balance' or p.kind <> 'payment'
   union all
+  select g.client_id, g.currency, 'cash', g.cost_minor
+  from public.credit_grants g where g.kind = 'paid'
+  union all
+  -- What is left of grants and has not expired is owed; what expires is earned, whenever that is.
+  select e.client_id, e.currency, 'prepaid_credit', -e.amount_minor from public.credit_entries e
+  union all
+  select e.client_id, e.currency, 'breakage', e.amount_minor
+  from public.credit_entries e where e.kind in ('expiry', 'release', 'reopening')
+  union all
   select i.client_id, i.currency, x.kind, -x.amount
   from public.invoices i
   cross join lateral (select i.tax_minor + i.tax_included_minor as tax) t
@@ -17500,7 +18215,8 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
     union all
     select a.client_id, a.currency, a.kind, 0, e.amount_minor
     from billing.ledger_entries e join billing.ledger_accounts a on a.id = e.account_id
-    where a.kind in ('customer_credit', 'cash', 'tax_payable', 'earnings', 'refunds_due')
+    where a.kind in ('customer_credit', 'cash', 'tax_payable', 'earnings', 'refunds_due',
+      'prepaid_credit', 'breakage')
   ) x
   group by x.client_id, x.currency, x.kind having sum(x.documents) <> sum(x.ledger)
   union all
@@ -17516,6 +18232,53 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
 $$;
 comment on function _billing.check_ledger is
   'Where the ledger does not balance, or differs from invoices, notes, payments and balances.';
+
+-- 90_operations/invariants/grants.sql
+
+-- Of grants of credit: that none is used beyond what it is, at any instant.
+
+create function _billing.check_grants()
+returns table (invariant text, subject text, detail text)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select 'grant_is_not_negative', x.grant_id::text, format('%s %s at %s', min(x.has), x.currency,
+    min(x.effective_at))
+  from (
+    select e.grant_id, e.currency, e.effective_at, sum(e.amount_minor) over (
+      partition by e.grant_id order by e.effective_at) as has
+    from public.credit_entries e
+  ) x
+  where x.has < 0 group by x.grant_id, x.currency
+  union all
+  -- All of what a grant is has been granted; what is left of it is what expires.
+  select 'grant_is_its_entries', g.id::text, format('granted %s of %s; %s left, %s expire',
+    x.granted, g.amount_minor, x.rest, x.expiring)
+  from public.credit_grants g
+  cross join lateral (
+    select coalesce(sum(e.amount_minor) filter (where e.kind = 'grant'), 0) as granted,
+      coalesce(sum(e.amount_minor) filter (where e.kind not in ('expiry', 'release',
+        'reopening')), 0) as rest,
+      coalesce(-sum(e.amount_minor) filter (where e.kind in ('expiry', 'release',
+        'reopening')), 0) as expiring
+    from public.credit_entries e where e.grant_id = g.id
+  ) x
+  where x.granted <> g.amount_minor
+    or x.expiring <> case when g.expires_at is null then 0 else x.rest end
+  union all
+  -- What credit has paid of an invoice: grants and the balance, with what came back too late.
+  select 'credit_applied_is_entries', i.number, format('applied %s, by entries %s',
+    i.balance_applied_minor, x.used + x.balance)
+  from public.invoices i
+  cross join lateral (
+    select coalesce((select -sum(e.amount_minor) from public.credit_entries e
+        where e.invoice_id = i.id and e.kind = 'use'), 0) as used,
+      coalesce((select -sum(b.amount_minor) from public.balance_entries b
+        where b.invoice_id = i.id and b.reason = 'applied'), 0) as balance
+  ) x
+  where i.status <> 'draft' and i.balance_applied_minor <> x.used + x.balance;
+$$;
+comment on function _billing.check_grants is
+  'Grants of credit that are used beyond what they are, and invoices that credit has paid
+   otherwise than entries say.';
 
 -- 90_operations/invariants/periods.sql
 
@@ -17633,6 +18396,7 @@ set statement_timeout = '30min' as $$
   union all select * from _billing.check_numbers()
   union all select * from _billing.check_money()
   union all select * from _billing.check_ledger()
+  union all select * from _billing.check_grants()
   union all select * from _billing.check_periods()
   union all select * from _billing.check_usage(daterange(coalesce(usage_since,
     (billing.as_of() at time zone 'UTC')::date - 40), null));

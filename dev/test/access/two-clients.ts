@@ -8,7 +8,8 @@ export interface FullClient {
 
 /**
  * Makes a client for a user: member, assignment, config, price, usage, two issued invoices, a draft,
- * a payment, a credit note, a balance, a budget and what is known of Stripe. `agent` must be new. All in the past of the real clock.
+ * a payment, a credit note, a balance, a grant of credit, a budget and what is known of Stripe.
+ * `agent` must be new. All in the past of the real clock.
  */
 export async function fullClient(sql: Sql, userId: string, agent: string): Promise<FullClient> {
   const [client] = await sql<{ id: string }[]>`
@@ -34,6 +35,7 @@ export async function fullClient(sql: Sql, userId: string, agent: string): Promi
   if (invoice === undefined) throw new Error("no invoice");
   await sql`select billing.record_payment(${invoice.id}, ${invoice.total}, reference => ${id})`;
   await sql`select billing.issue_credit_note(${invoice.id}, 'goodwill', 50)`;
+  await sql`select billing.grant_credit(${id}, 100)`;
   const [item] = await sql<{ id: string }[]>`
     insert into public.invoice_items (client_id, description, unit_amount, currency, item_day)
     values (${id}, 'Set-up', 10, 'USD', '2026-08-01') returning id`;

@@ -9,9 +9,10 @@ const texts = z.array(z.object({ line: z.string() }));
  * - `#1 A open 5000: web_searches 1995, minimum 3005` invoices (drafts as `draft`): total, lines in
  *   their order; `late …` for earlier periods, `… JPY` unless USD, `… due 4000` unless all is due,
  *   `for #1` when it replaces that one; taxes as `name base amount`;
- * - `#1-CN1 1000: off due 600, balance 400, refund 0` credit notes;
+ * - `#1-CN1 1000: off due 600, balance 400, refund 0, credit 0` credit notes;
  * - `blocked A 2026-06-01 unpriced_usage` what could not be billed;
- * - `balance A 400` credit that the next invoice will take.
+ * - `balance A 400` credit that the next invoice will take;
+ * - `credit A 400 of 1000` what is left of a grant of credit; `expired` before the last invoice.
  */
 export async function describeBooks(sql: Sql, clients: Clients): Promise<string[]> {
   const ids = [...clients.values()];
@@ -40,7 +41,8 @@ export async function describeBooks(sql: Sql, clients: Clients): Promise<string[
         substring(n.number from '-CN(\\d+)'), ' ', n.total_minor, ': ', concat_ws(', ',
           case when n.to_invoice_minor > 0 then 'off due ' || n.to_invoice_minor end,
           case when n.to_balance_minor > 0 then 'balance ' || n.to_balance_minor end,
-          case when n.to_refund_minor > 0 then 'refund ' || n.to_refund_minor end))
+          case when n.to_refund_minor > 0 then 'refund ' || n.to_refund_minor end,
+          case when n.to_grants_minor > 0 then 'credit ' || n.to_grants_minor end))
       from public.credit_notes n where n.client_id = any (${ids})
       union all
       select 3, c.name || p.period_start, concat_ws(' ', 'blocked', c.name, p.period_start, p.reason)
@@ -52,6 +54,16 @@ export async function describeBooks(sql: Sql, clients: Clients): Promise<string[
       from public.balance_entries b join public.clients c on c.id = b.client_id
       where b.client_id = any (${ids})
       group by c.name, b.currency having sum(b.amount_minor) <> 0
+      union all
+      select 5, c.name || g.granted_at, concat_ws(' ', 'credit', c.name, l.left_minor, 'of',
+        g.amount_minor, case when g.expires_at <= (select max(i.finalized_at)
+          from public.invoices i where i.client_id = g.client_id) then 'expired' end)
+      from public.credit_grants g join public.clients c on c.id = g.client_id
+      cross join lateral (
+        select sum(e.amount_minor) as left_minor from public.credit_entries e
+        where e.grant_id = g.id and e.kind not in ('expiry', 'release', 'reopening')
+      ) l
+      where g.client_id = any (${ids}) and l.left_minor <> 0
     )
     select s.line from shown s order by s.part, s.place nulls last, s.line`;
   return texts.parse(rows).map((row) => row.line);

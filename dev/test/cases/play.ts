@@ -58,6 +58,11 @@ export async function playStep(sql: Sql, clients: Clients, step: Step): Promise<
       await sql`update public.billing_config set effective_until = ${step.on}
         where client_id is null`;
       return;
+    case "grant":
+      await sql`select billing.grant_credit(${idOf(clients, step.key)}, ${step.amount},
+        expires_on => ${step.terms.expires_on ?? null}::text::date,
+        priority => ${step.terms.priority ?? 50}, as_of => ${step.at})`;
+      return;
     case "assign":
       return await assign(sql, clients, step.agent, step.key);
     case "at":

@@ -3,6 +3,7 @@ import { corrections } from "./corrections.ts";
 import { costPlusCases } from "./cost-plus.ts";
 import { credits } from "./credits.ts";
 import { discount } from "./discount.ts";
+import { grants } from "./grants.ts";
 import { items } from "./items.ts";
 import { late } from "./late.ts";
 import { minimum } from "./minimum.ts";
@@ -35,6 +36,7 @@ export const topics: Record<string, readonly Case[]> = {
   discount,
   "one-off items": items,
   "credit notes and payments": credits,
+  "granted credit": grants,
   "late usage": late,
   "settled periods": settled,
   corrections,

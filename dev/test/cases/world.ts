@@ -22,6 +22,13 @@ export type Json = string | number | boolean | null | readonly Json[] | {
 };
 export type Row = Readonly<Record<string, Json>>;
 
+/** What is said of a grant of credit beside its amount. */
+export interface GrantTerms {
+  readonly priority?: number;
+  /** The client-local day at whose beginning it expires. */
+  readonly expires_on?: string;
+}
+
 /** What can happen. Clients are named by a letter, invoices by their number in the case. */
 export type Step =
   | { readonly do: "client"; readonly key: string; readonly client: Row; readonly config: Row }
@@ -69,6 +76,13 @@ export type Step =
     readonly amount: number | null;
     readonly refund: boolean;
     readonly at: string;
+  }
+  | {
+    readonly do: "grant";
+    readonly key: string;
+    readonly amount: number;
+    readonly at: string;
+    readonly terms: GrantTerms;
   }
   | { readonly do: "refused"; readonly code: string; readonly step: Step };
 
@@ -158,6 +172,11 @@ export function credit(
 
 export function pay(invoice: number, amount: number, at: string): Step {
   return { do: "pay", invoice, amount, at };
+}
+
+/** Credit that the client has paid at `at`. */
+export function grant(key: string, at: string, amount: number, terms: GrantTerms = {}): Step {
+  return { do: "grant", key, amount, at, terms };
 }
 
 /** Stripe says at `at` that the subscription `id` of the client is in `status`. */

@@ -201,6 +201,7 @@ const GUARDED: Readonly<Record<string, (client: string, user: string) => object>
   voidInvoice: () => ({ reason: "x" }),
   regenerateInvoice: () => ({}),
   creditInvoice: () => ({ reason: "x" }),
+  grantCredit: () => ({ amount_minor: 1, reference: "x" }),
   recordPayment: () => ({ amount_minor: 1, reference: "x" }),
   writeOffInvoice: () => ({}),
   erasePersonalData: () => ({ reason: "x" }),

@@ -5,6 +5,7 @@ import * as agentKeys from "../../../shared/api/agent-keys.ts";
 import * as audit from "../../../shared/api/audit.ts";
 import * as catalogue from "../../../shared/api/catalogue.ts";
 import * as clients from "../../../shared/api/clients.ts";
+import * as credits from "../../../shared/api/credits.ts";
 import * as deliveries from "../../../shared/api/deliveries.ts";
 import * as invoices from "../../../shared/api/invoices.ts";
 import * as operations from "../../../shared/api/operations.ts";
@@ -252,6 +253,27 @@ Deno.test("invoices through all their states, by supabase.functions.invoke", asy
     body: { reason: "goodwill", amount_minor: 100 },
   }));
   ok(credit.number.endsWith("-CN1"));
+  const grant = {
+    params: { client_id },
+    body: { amount_minor: 5000, metrics: ["input_tokens"], reference: `credit ${AGENT}` },
+  };
+  const granted = await data(call(credits.grantCredit, grant));
+  deepStrictEqual([granted.left_minor, granted.state, granted.metrics], [5000, "usable", [
+    "input_tokens",
+  ]]);
+  strictEqual((await data(call(credits.grantCredit, grant))).id, granted.id, "once");
+  const twice = await call(credits.grantCredit, {
+    ...grant,
+    body: { ...grant.body, amount_minor: 1 },
+  });
+  strictEqual(twice.error?.code, "illegal_transition");
+  const late = { ...grant, body: { amount_minor: 1, reference: "late", expires_on: "2026-01-01" } };
+  strictEqual((await call(credits.grantCredit, late)).error?.code, "invalid_argument");
+  deepStrictEqual((await data(call(credits.listCredits, { params: { client_id } }))).data, [
+    granted,
+  ]);
+  const live = await data(call(credits.creditBalance, { params: { client_id } }));
+  strictEqual(live.data[0]?.granted_minor, 5000);
   const off = await data(call(invoices.writeOffInvoice, next));
   strictEqual(off.status, "uncollectible");
   const paid = await data(call(invoices.recordPayment, {

@@ -177,6 +177,23 @@ Deno.test("the other commands answer, and run shows what it does on stderr", asy
   }
 });
 
+Deno.test("credits: granted, listed and shown with what is left", async () => {
+  const parse = async (...args: string[]) => {
+    const { code, out, errors } = await run("billing", "credits", ...args, "--json");
+    strictEqual(code, 0, errors);
+    return JSON.parse(out);
+  };
+  const terms = ["--reference", name, "--priority", "7", "--model", "claude-sonnet"];
+  const made = await parse("grant", name, "12345", ...terms);
+  deepStrictEqual([made.left_minor, made.priority, made.models], [12345, 7, ["claude-sonnet"]]);
+  strictEqual((await parse("list", name))[0].id, made.id);
+  strictEqual((await parse("balance", name))[0].granted_minor, 12345);
+  const listed = await run("billing", "credits", "list", name);
+  match(listed.out, /paid +123\.45 USD +123\.45 USD +usable/);
+  const without = await run("billing", "credits", "grant", name, "1");
+  match(without.errors, /--reference/);
+});
+
 Deno.test("agent-keys: created with a token, listed without, rotated and revoked", async () => {
   const parse = async (...args: string[]) => {
     const { code, out, errors } = await run("billing", "agent-keys", ...args, "--json");

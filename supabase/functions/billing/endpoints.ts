@@ -3,6 +3,7 @@ import { auditEndpoints } from "./audit.ts";
 import { agentKeyEndpoints } from "./agent-keys.ts";
 import { catalogueEndpoints } from "./catalogue.ts";
 import { clientEndpoints } from "./clients.ts";
+import { creditEndpoints } from "./credits.ts";
 import { deliveryEndpoints } from "./deliveries.ts";
 import { invoicePdfEndpoints, type SignLink } from "./invoice-pdf.ts";
 import { invoiceEndpoints } from "./invoices.ts";
@@ -26,6 +27,7 @@ export const billingEndpoints = (
   ...invoiceEndpoints,
   ...invoicePdfEndpoints(signLink),
   ...paymentEndpoints(payments),
+  ...creditEndpoints,
   ...payoutEndpoints,
   ...journalEndpoints,
   ...deliveryEndpoints,

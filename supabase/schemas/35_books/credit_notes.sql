@@ -10,17 +10,19 @@ create table public.credit_notes (
   to_invoice_minor bigint not null default 0,
   to_balance_minor bigint not null default 0,
   to_refund_minor bigint not null default 0,
+  to_grants_minor bigint not null default 0,
   issued_at timestamptz not null,
   document jsonb not null default '{}',
   voided_at timestamptz,
   constraint credit_notes_settled check (
-    total_minor = to_invoice_minor + to_balance_minor + to_refund_minor
-    and least(to_invoice_minor, to_balance_minor, to_refund_minor) >= 0),
+    total_minor = to_invoice_minor + to_balance_minor + to_refund_minor + to_grants_minor
+    and least(to_invoice_minor, to_balance_minor, to_refund_minor, to_grants_minor) >= 0),
   constraint credit_notes_voided_undo check (
     voided_at is null or total_minor in (to_invoice_minor, to_refund_minor))
 );
 comment on table public.credit_notes is
-  'Credits on issued invoices: off what is due, onto the client''s balance, or refunded.';
+  'Credits on issued invoices: off what is due, onto the client''s balance, refunded, or back to
+   the grants of credit that had paid.';
 comment on column public.credit_notes.voided_at is
   'When it was taken back. Only of a note that was all off what was due, or all to be refunded.';
 create index credit_notes_invoice_id on public.credit_notes (invoice_id);

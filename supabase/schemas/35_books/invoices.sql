@@ -56,6 +56,8 @@ comment on table public.invoices is
 comment on column public.invoices.period_start is
   'First client-local day covered; null for one-off and late-usage invoices.';
 comment on column public.invoices.amount_due_minor is 'What is still to be paid.';
+comment on column public.invoices.balance_applied_minor is
+  'What credit has paid: grants (credit_entries say which), then the balance.';
 comment on column public.invoices.document is
   'Everything a renderer needs; frozen with the invoice.';
 comment on column public.invoices.tax_included_minor is

@@ -1,16 +1,25 @@
 -- Finalizing: number, balance, freeze; all of it or nothing.
 
--- How much of each client's balance each of these invoices takes, in order.
-create function _billing.balance_to_apply(ids uuid[])
-returns table (invoice_id uuid, applied bigint)
+-- What grants pay of each of these invoices, and how much of each client's balance it takes after
+-- them, in order.
+create function _billing.balance_to_apply(ids uuid[], uses _billing.grant_use[] default '{}')
+returns table (invoice_id uuid, granted bigint, applied bigint)
 language sql stable set search_path = pg_catalog, pg_temp as $$
-  select i.id, least(i.total_minor, greatest(coalesce((
+  with due as (
+    select i.id, i.client_id, i.currency, x.place, coalesce(u.minor, 0) as granted,
+      i.total_minor - coalesce(u.minor, 0) as minor
+    from unnest(ids) with ordinality x(id, place)
+    join public.invoices i on i.id = x.id
+    left join (
+      select u.invoice_id, sum(u.amount_minor) as minor from unnest(uses) u group by u.invoice_id
+    ) u on u.invoice_id = i.id
+  )
+  select d.id, d.granted::bigint, least(d.minor, greatest(coalesce((
       select sum(b.amount_minor) from public.balance_entries b
-      where b.client_id = i.client_id and b.currency = i.currency), 0)
-    - (sum(i.total_minor) over (partition by i.client_id, i.currency order by x.place)
-      - i.total_minor), 0))::bigint
-  from unnest(ids) with ordinality x(id, place)
-  join public.invoices i on i.id = x.id;
+      where b.client_id = d.client_id and b.currency = d.currency), 0)
+    - (sum(d.minor) over (partition by d.client_id, d.currency order by d.place)
+      - d.minor), 0))::bigint
+  from due d;
 $$;
 
 -- Which period each item on these drafts belongs to from now on. Before terms are held and numbers
@@ -31,15 +40,15 @@ $$;
 comment on function _billing.settle_items is 'Notes the period of each item on these drafts.';
 
 -- Finalizes drafts of clients that the caller has locked, at terms that it holds: open, or paid
--- where
--- the client's balance covers all of it. The row is written once, document included: what it says
--- and what the columns say is one statement.
+-- where grants and the client's balance cover all of it. The row is written once, document
+-- included: what it says and what the columns say is one statement.
 create function _billing.finalize_invoices(invoice_ids uuid[], as_of timestamptz default now())
 returns integer language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   -- The day an invoice is issued is the seller's: UTC.
   today constant date := (as_of at time zone 'UTC')::date;
   ids uuid[];
+  uses _billing.grant_use[];
   issues _billing.issue[];
   before_first integer;
 begin
@@ -50,16 +59,18 @@ begin
     return 0;
   end if;
   perform _billing.assert_lock_order(4);
+  uses := _billing.grants_to_use(ids, as_of);
+  perform _billing.use_credit(uses, as_of);
   before_first := _billing.allocate_invoice_numbers(today, cardinality(ids));
   select array_agg((d.id, format('%s-%s-%s', s.number_series, extract(year from today),
       case when before_first + x.place < 1000000
         then lpad((before_first + x.place)::text, 6, '0')
         else (before_first + x.place)::text end),
-    case when d.total_minor = a.applied then 'paid' else 'open' end, today,
-    today + d.payment_terms_days, a.applied)::_billing.issue) into issues
+    case when d.total_minor = a.granted + a.applied then 'paid' else 'open' end, today,
+    today + d.payment_terms_days, a.granted + a.applied)::_billing.issue) into issues
   from unnest(ids) with ordinality x(id, place)
   join public.invoices d on d.id = x.id
-  join _billing.balance_to_apply(ids) a on a.invoice_id = x.id
+  join _billing.balance_to_apply(ids, uses) a on a.invoice_id = x.id
   cross join public.billing_settings s;
   update public.invoices i set
     number = f.number, status = f.status, finalized_at = as_of, issued_on = f.issued_on,
@@ -70,8 +81,13 @@ begin
   where i.id = f.invoice_id;
   insert into public.balance_entries
     (client_id, currency, amount_minor, reason, invoice_id, created_at)
-  select i.client_id, i.currency, -i.balance_applied_minor, 'applied', i.id, as_of
-  from public.invoices i where i.id = any (ids) and i.balance_applied_minor > 0;
+  select i.client_id, i.currency, x.granted - i.balance_applied_minor, 'applied', i.id, as_of
+  from public.invoices i
+  cross join lateral (
+    select coalesce(sum(u.amount_minor), 0)::bigint as granted from unnest(uses) u
+    where u.invoice_id = i.id
+  ) x
+  where i.id = any (ids) and i.balance_applied_minor > x.granted;
   update public.billing_periods p
   set state = 'invoiced', reason = null, message = null, updated_at = as_of, settled_at = as_of
   from public.invoices i

@@ -7,6 +7,9 @@ returns void language plpgsql security definer set search_path = pg_catalog, pg_
 declare
   invoice public.invoices;
   sections billing.rating_target[];
+  -- To grants; the rest of what credit has paid goes onto the balance.
+  returned _billing.credit_movement[];
+  kept bigint;
 begin
   perform billing.require_second_factor();
   if btrim(coalesce(void_invoice.reason, '')) = '' then
@@ -39,11 +42,14 @@ begin
   set status = 'void', voided_at = as_of, void_reason = void_invoice.reason
   where i.id = invoice.id;
   update public.invoice_items t set invoice_id = null where t.invoice_id = invoice.id;
+  returned := _billing.credit_to_give_back(invoice.id, invoice.balance_applied_minor, as_of);
+  kept := _billing.sum_of_movements(returned);
+  perform _billing.move_credit(returned);
   insert into public.balance_entries (client_id, currency, amount_minor, reason, invoice_id,
     created_at, note)
-  select invoice.client_id, invoice.currency, invoice.balance_applied_minor, 'void', invoice.id,
-    as_of, reason
-  where invoice.balance_applied_minor > 0;
+  select invoice.client_id, invoice.currency, invoice.balance_applied_minor - kept, 'void',
+    invoice.id, as_of, reason
+  where invoice.balance_applied_minor > kept;
   update public.billing_periods p set state = 'voided', settled_at = null, updated_at = as_of
   where invoice.kind = 'period' and p.client_id = invoice.client_id
     and p.period_start = invoice.period_start;

@@ -14,7 +14,9 @@ join (values
   ('refund_promise', 4, 'refund'), ('refund_withdrawal', 4, 'refund_failed'),
   ('payment', 5, 'payment'), ('credit_refund', 5, 'refund'),
   ('credit_refund_failure', 5, 'refund_failed'), ('adjustment', 5, 'adjustment'),
-  ('write_off', 6, 'written_off'), ('dispute', 7, 'disputed'), ('dispute_loss', 8, 'written_off')
+  ('prepaid_use', 4, 'credit_used'), ('prepaid_return', 4, 'credit_returned'),
+  ('prepaid_transfer', 4, 'credit_moved'), ('write_off', 6, 'written_off'),
+  ('dispute', 7, 'disputed'), ('dispute_loss', 8, 'written_off')
 ) k(kind, rank, entry) on k.kind = t.kind
 left join public.invoices i on i.id = t.invoice_id
 left join public.credit_notes n on n.id = t.source_id and t.kind in ('credit_note',

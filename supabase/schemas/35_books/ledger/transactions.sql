@@ -17,13 +17,15 @@ create table billing.ledger_transactions (
   constraint ledger_transactions_kind_known check (kind in ('invoice', 'void', 'write_off',
     'recovery', 'credit_note', 'credit_note_void', 'refund_promise', 'refund_withdrawal', 'payment',
     'refund', 'refund_failure', 'dispute', 'dispute_loss', 'credit_use', 'credit_return',
-    'overpayment', 'credit_grant', 'credit_refund', 'credit_refund_failure', 'adjustment')),
+    'overpayment', 'credit_grant', 'credit_refund', 'credit_refund_failure', 'adjustment',
+    'prepayment', 'prepaid_use', 'prepaid_return', 'prepaid_transfer', 'prepaid_expiry')),
   constraint ledger_transactions_named check (id = _billing.ledger_id(kind, source_id))
 );
 comment on table billing.ledger_transactions is
   'Movements of money. Append-only: what is taken back is posted again with the opposite sign.';
 comment on column billing.ledger_transactions.source_id is
-  'The row that says what happened: of invoices, payments, credit_notes or balance_entries.';
+  'The row that says what happened: of invoices, payments, credit_notes, balance_entries
+   or credit_entries.';
 comment on column billing.ledger_transactions.effective_at is
   'When it happened; posted_at says when it was written.';
 create index ledger_transactions_invoice_id on billing.ledger_transactions (invoice_id);

@@ -19,6 +19,31 @@ $$;
 create type _billing.issue as (invoice_id uuid, number text, status text, issued_on date,
   due_on date, balance_applied_minor bigint);
 
+-- What grants of credit have paid of invoices, and what is left of them. Nothing for invoices that
+-- no grant has paid.
+create function _billing.document_credits(invoice_ids uuid[])
+returns table (invoice_id uuid, credits jsonb)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select u.invoice_id, jsonb_build_object('credits', jsonb_agg(jsonb_build_object(
+    'description', 'Prepaid credit' || coalesce(' until ' || billing.day_of(g.client_id,
+      g.expires_at), ''),
+    'amount_minor', u.used_minor, 'left_minor', l.left_minor) order by _billing.burn_rank(g)))
+  from (
+    select e.invoice_id, e.grant_id, -sum(e.amount_minor)::bigint as used_minor
+    from public.credit_entries e
+    where e.invoice_id = any (invoice_ids) and e.kind = 'use'
+    group by e.invoice_id, e.grant_id
+  ) u
+  join public.credit_grants g on g.id = u.grant_id
+  cross join lateral (
+    select sum(e.amount_minor)::bigint as left_minor from public.credit_entries e
+    where e.grant_id = g.id and e.kind not in ('expiry', 'release', 'reopening')
+  ) l
+  group by u.invoice_id;
+$$;
+comment on function _billing.document_credits is
+  'The part of documents that says what grants of credit have paid.';
+
 -- Documents of invoices as they are, or as `issues` will make them. Put together as JSON text and
 -- read once: parts that are jsonb are taken apart and built anew on each level that they go into.
 create function _billing.documents_of(invoice_ids uuid[], issues _billing.issue[] default '{}')
@@ -50,6 +75,7 @@ set search_path = pg_catalog, pg_temp set enable_nestloop = off set enable_merge
     'agents', coalesce(b.agents, '[]'), 'daily', coalesce(b.days, '[]'),
     'notes', case when i.note is null then '[]' else json_build_array(i.note) end,
     'payment_terms_days', i.payment_terms_days, 'payment_url', null)::jsonb
+    || coalesce(k.credits, '{}')
   from public.invoices i
   -- One by one, by index: not all clients are read for a batch of them.
   cross join lateral (select * from public.clients n where n.id = i.client_id offset 0) c
@@ -62,6 +88,7 @@ set search_path = pg_catalog, pg_temp set enable_nestloop = off set enable_merge
   cross join seller
   join _billing.document_lines(invoice_ids) l on l.invoice_id = i.id
   left join _billing.document_breakdown(invoice_ids) b on b.invoice_id = i.id
+  left join _billing.document_credits(invoice_ids) k on k.invoice_id = i.id
   left join unnest(issues) f on f.invoice_id = i.id
   cross join lateral (select coalesce(f.number, i.number) as number,
     coalesce(f.status, i.status) as status, coalesce(f.issued_on, i.issued_on) as issued_on,

@@ -37,6 +37,11 @@ select b.client_id, b.currency, b.created_at, 5,
 from public.balance_entries b join public.invoices i on i.id = b.invoice_id
 where b.reason = 'refund'
 union all
+select e.client_id, e.currency, e.effective_at, 4, case e.kind when 'use' then 'credit_used'
+    when 'return' then 'credit_returned' else 'credit_moved' end, i.number, e.amount_minor, i.id
+from public.credit_entries e join public.invoices i on i.id = e.invoice_id
+where e.kind in ('use', 'return', 'transfer')
+union all
 select i.client_id, i.currency, i.uncollectible_at, 6, 'written_off', i.number,
   -i.written_off_minor, i.id
 from public.invoices i where i.uncollectible_at is not null

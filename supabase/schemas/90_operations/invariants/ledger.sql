@@ -55,6 +55,15 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   select p.client_id, p.currency, 'cash', p.amount_minor
   from public.payments p where p.method <> 'stripe_balance' or p.kind <> 'payment'
   union all
+  select g.client_id, g.currency, 'cash', g.cost_minor
+  from public.credit_grants g where g.kind = 'paid'
+  union all
+  -- What is left of grants and has not expired is owed; what expires is earned, whenever that is.
+  select e.client_id, e.currency, 'prepaid_credit', -e.amount_minor from public.credit_entries e
+  union all
+  select e.client_id, e.currency, 'breakage', e.amount_minor
+  from public.credit_entries e where e.kind in ('expiry', 'release', 'reopening')
+  union all
   select i.client_id, i.currency, x.kind, -x.amount
   from public.invoices i
   cross join lateral (select i.tax_minor + i.tax_included_minor as tax) t
@@ -95,7 +104,8 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
     union all
     select a.client_id, a.currency, a.kind, 0, e.amount_minor
     from billing.ledger_entries e join billing.ledger_accounts a on a.id = e.account_id
-    where a.kind in ('customer_credit', 'cash', 'tax_payable', 'earnings', 'refunds_due')
+    where a.kind in ('customer_credit', 'cash', 'tax_payable', 'earnings', 'refunds_due',
+      'prepaid_credit', 'breakage')
   ) x
   group by x.client_id, x.currency, x.kind having sum(x.documents) <> sum(x.ledger)
   union all

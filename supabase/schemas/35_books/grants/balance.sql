@@ -1,0 +1,37 @@
+-- What clients have of granted credit, at any instant.
+
+create function billing.granted_credit(client_id uuid, at timestamptz default now())
+returns table (currency text, amount_minor numeric)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select e.currency, sum(e.amount_minor)
+  from public.credit_entries e
+  where e.client_id = granted_credit.client_id and e.effective_at <= at
+  group by e.currency;
+$$;
+comment on function billing.granted_credit is
+  'Granted credit that a client has at an instant, past or future, as far as it is booked now.';
+grant execute on function billing.granted_credit(uuid, timestamptz) to service_role;
+
+create function billing.credits_of(client_id uuid, at timestamptz default now())
+returns table (grant_id uuid, kind text, currency text, amount_minor bigint, left_minor bigint,
+  state text, priority smallint, granted_at timestamptz, effective_at timestamptz,
+  expires_at timestamptz, metrics text[], models text[], agents text[], note text)
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+  -- Definer: the order is one of functions that callers may not call.
+  select g.id, g.kind, g.currency, g.amount_minor, l.left_minor,
+    case when l.left_minor = 0 then 'used' when at < g.effective_at then 'future'
+      when at >= g.expires_at then 'expired' else 'usable' end,
+    g.priority, g.granted_at, g.effective_at, g.expires_at, g.metrics, g.models, g.agents, g.note
+  from public.credit_grants g
+  cross join lateral (
+    select sum(e.amount_minor)::bigint as left_minor
+    from public.credit_entries e
+    where e.grant_id = g.id and e.kind not in ('expiry', 'release', 'reopening')
+      and (e.effective_at <= at or e.kind = 'grant')
+  ) l
+  where g.client_id = credits_of.client_id and g.granted_at <= at
+  order by g.currency, _billing.burn_rank(g);
+$$;
+comment on function billing.credits_of is
+  'Grants of a client in the order in which they are used, with what is left of each.';
+grant execute on function billing.credits_of(uuid, timestamptz) to service_role;

@@ -1,0 +1,89 @@
+-- What happens to grants of credit, each at the time when it takes effect: the balance at an
+-- instant is the sum of the entries until then. Expiries are entries of a time that may be still
+-- to come.
+
+create table public.credit_entries (
+  id uuid primary key default gen_random_uuid(),
+  grant_id uuid not null references public.credit_grants (id),
+  client_id uuid not null references public.clients (id),
+  currency text not null references public.currencies (code),
+  kind text not null,
+  amount_minor bigint not null,
+  effective_at timestamptz not null,
+  invoice_id uuid references public.invoices (id),
+  line_id uuid references public.invoice_lines (id),
+  credit_note_id uuid references public.credit_notes (id),
+  created_at timestamptz not null default now(),
+  constraint credit_entries_kind_known check (kind in ('grant', 'expiry', 'use', 'release',
+    'return', 'reopening', 'transfer', 'rollover')),
+  constraint credit_entries_sign_of_kind check (amount_minor <> 0
+    and (amount_minor > 0) = (kind in ('grant', 'release', 'return'))),
+  constraint credit_entries_of_lines check (case
+    when kind in ('use', 'return', 'transfer') then num_nulls(invoice_id, line_id) = 0
+    when kind in ('release', 'reopening') then num_nulls(invoice_id, line_id) in (0, 2)
+    else num_nulls(invoice_id, line_id) = 2 end)
+);
+comment on table public.credit_entries is
+  'What became of grants of credit, with the invoice line that was paid. Append-only; a balance at
+   an instant is the sum of what is effective by then.';
+comment on column public.credit_entries.kind is
+  'grant; expiry, booked ahead; use by a line; release of the expiry of what is used; return of a
+   use; reopening of its expiry; transfer to the balance of what came back too late; rollover to
+   another grant.';
+create index credit_entries_balance on public.credit_entries (client_id, currency, effective_at)
+  include (amount_minor);
+create index credit_entries_grant_id on public.credit_entries (grant_id);
+create index credit_entries_invoice_id on public.credit_entries (invoice_id);
+create index credit_entries_line_id on public.credit_entries (line_id);
+create index credit_entries_credit_note_id on public.credit_entries (credit_note_id);
+create index credit_entries_currency on public.credit_entries (currency);
+create unique index credit_entries_line_uses_once on public.credit_entries (grant_id, line_id)
+  where kind = 'use';
+create unique index credit_entries_granted_once on public.credit_entries (grant_id, kind)
+  where kind in ('grant', 'expiry');
+
+create trigger refuse_change before update or delete or truncate on public.credit_entries
+  for each statement execute function _billing.refuse_change();
+alter table public.credit_entries enable row level security;
+revoke all on public.credit_entries from anon, authenticated, service_role;
+grant select on public.credit_entries to authenticated, service_role;
+
+create policy "members and operators read what became of credit" on public.credit_entries
+  for select to authenticated
+  using (client_id = any ((select billing.my_clients())::uuid[])
+    or (select billing.is_operator()));
+
+-- What is left of grants, whether or not it may be used now.
+create function _billing.left_of_grants(client_ids uuid[])
+returns table (grant_id uuid, left_minor bigint)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select e.grant_id, sum(e.amount_minor)::bigint
+  from public.credit_entries e
+  where e.client_id = any (client_ids) and e.kind not in ('expiry', 'release', 'reopening')
+  group by e.grant_id;
+$$;
+comment on function _billing.left_of_grants is
+  'What is left of each grant of these clients, expired or not.';
+
+create type _billing.credit_movement as (grant_id uuid, kind text, amount_minor bigint,
+  at timestamptz, invoice_id uuid, line_id uuid, credit_note_id uuid);
+
+-- Books movements of grants, and with each that takes or gives back what its expiry is now: what
+-- has been used does not expire.
+create function _billing.move_credit(movements _billing.credit_movement[])
+returns void language sql set search_path = pg_catalog, pg_temp as $$
+  insert into public.credit_entries (grant_id, client_id, currency, kind, amount_minor,
+    effective_at, invoice_id, line_id, credit_note_id)
+  select g.id, g.client_id, g.currency, x.kind, x.amount, x.at, m.invoice_id, m.line_id,
+    m.credit_note_id
+  from unnest(movements) m
+  join public.credit_grants g on g.id = m.grant_id
+  cross join lateral (values
+    (m.kind, m.amount_minor, m.at),
+    (case when m.kind = 'grant' then 'expiry' when m.amount_minor < 0 then 'release'
+      else 'reopening' end, -m.amount_minor, g.expires_at)
+  ) x(kind, amount, at)
+  where x.at is not null;
+$$;
+comment on function _billing.move_credit is
+  'Writes movements of grants and, at the expiry, what they change of it.';

@@ -1,0 +1,33 @@
+-- What is posted of grants of credit and of what becomes of them.
+
+-- Granted when it was granted, whenever it may be used: what was paid is owed from then on. What
+-- moves from one grant to another stays on the account.
+create function _billing.post_credit_entries() returns trigger
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  perform _billing.post(array(
+    select (x.kind, n.id, n.invoice_id, n.client_id, n.currency,
+      case when n.kind = 'grant' then g.granted_at else n.effective_at end, x.debit,
+      'prepaid_credit', x.amount, g.method)::_billing.ledger_transfer
+    from new_rows n
+    join public.credit_grants g on g.id = n.grant_id
+    cross join lateral (values
+      ('prepayment', 'cash', g.cost_minor, n.kind = 'grant' and g.kind = 'paid'),
+      ('prepayment', 'promotion_expense', g.amount_minor - g.cost_minor,
+        n.kind = 'grant' and g.kind = 'paid'),
+      ('prepayment', 'adjustments', n.amount_minor, n.kind = 'grant' and g.kind = 'refund'),
+      ('prepaid_use', 'receivable', n.amount_minor, n.kind = 'use'),
+      ('prepaid_return', 'receivable', n.amount_minor, n.kind = 'return'),
+      ('prepaid_transfer', 'receivable', n.amount_minor, n.kind = 'transfer'),
+      ('prepaid_expiry', 'breakage', n.amount_minor,
+        n.kind in ('expiry', 'release', 'reopening'))
+    ) x(kind, debit, amount, applies)
+    where x.applies and x.amount <> 0));
+  return null;
+end $$;
+comment on function _billing.post_credit_entries is
+  'Posts what this statement has booked of grants of credit.';
+
+create trigger post_credit_entries after insert on public.credit_entries
+  referencing new table as new_rows
+  for each statement execute function _billing.post_credit_entries();

@@ -1,0 +1,116 @@
+-- Which grants pay which lines of invoices that are finalized.
+
+-- What there is to pay: a charge with its part of the invoice's total, discount and tax included.
+create type _billing.payable_part as (invoice_id uuid, place bigint, client_id uuid,
+  currency text, usable_after timestamptz, line_id uuid, metric text, model text, agent text,
+  amount_minor bigint);
+
+-- The parts of an invoice add up to its total: cumulative shares are rounded, not each part.
+create function _billing.payable_parts(ids uuid[], as_of timestamptz)
+returns setof _billing.payable_part
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  with line as (
+    select i.id, x.place, i.client_id, i.currency, i.total_minor, l.id as line_id, l.position,
+      l.metric, l.model, l.agent, l.amount_minor,
+      case when i.kind = 'period' then _billing.day_start(i.client_id, i.period_start)
+        else as_of end as usable_after,
+      sum(l.amount_minor) over (partition by i.id order by l.position) as until,
+      sum(l.amount_minor) over (partition by i.id) as charged
+    from unnest(ids) with ordinality x(id, place)
+    join public.invoices i on i.id = x.id
+    join public.invoice_lines l on l.invoice_id = i.id
+      and l.kind in ('usage', 'minimum', 'one_off') and l.amount_minor > 0
+  )
+  select l.id, row_number() over (order by l.place, l.position), l.client_id, l.currency,
+    l.usable_after, l.line_id, l.metric, l.model, l.agent,
+    (round(l.total_minor * l.until / l.charged)
+      - round(l.total_minor * (l.until - l.amount_minor) / l.charged))::bigint
+  from line l;
+$$;
+comment on function _billing.payable_parts is
+  'Charges of invoices with what each is of the invoice''s total.';
+
+-- Grants that may be used when invoices are finalized, by their place in the client's burn order.
+create type _billing.usable_credit as (grant_id uuid, place bigint, client_id uuid, currency text,
+  expires_at timestamptz, metrics text[], models text[], agents text[], left_minor bigint);
+
+create function _billing.usable_credits(client_ids uuid[], as_of timestamptz)
+returns setof _billing.usable_credit
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select g.id, row_number() over (partition by g.client_id, g.currency
+      order by _billing.burn_rank(g)), g.client_id, g.currency, coalesce(g.expires_at, 'infinity'),
+    g.metrics, g.models, g.agents, l.left_minor
+  from public.credit_grants g
+  join _billing.left_of_grants(client_ids) l on l.grant_id = g.id and l.left_minor > 0
+  where g.client_id = any (client_ids) and g.effective_at <= as_of and g.granted_at <= as_of;
+$$;
+comment on function _billing.usable_credits is
+  'Grants with something left that may be used by an instant, in burn order.';
+
+create type _billing.grant_use as (grant_id uuid, invoice_id uuid, line_id uuid,
+  amount_minor bigint);
+
+-- What one place of the burn order pays, for all clients at once, of what is not paid yet.
+create function _billing.uses_of_place(parts _billing.payable_part[],
+  credits _billing.usable_credit[], uses _billing.grant_use[], turn bigint)
+returns setof _billing.grant_use
+language sql immutable set search_path = pg_catalog, pg_temp as $$
+  with part as (
+    select p.*, p.amount_minor - coalesce(u.amount_minor, 0) as open_minor
+    from unnest(parts) p
+    left join (
+      select x.line_id, sum(x.amount_minor) as amount_minor from unnest(uses) x group by x.line_id
+    ) u on u.line_id = p.line_id
+  ), wanted as (
+    select c.grant_id, p.invoice_id, p.line_id, p.open_minor, c.left_minor,
+      sum(p.open_minor) over (partition by c.grant_id order by p.place) - p.open_minor as taken
+    from unnest(credits) c
+    join part p on p.client_id = c.client_id and p.currency = c.currency
+      and c.expires_at > p.usable_after
+      and (c.metrics is null or p.metric = any (c.metrics))
+      and (c.models is null or p.model = any (c.models))
+      and (c.agents is null or p.agent = any (c.agents))
+    where c.place = turn and p.open_minor > 0
+  )
+  select w.grant_id, w.invoice_id, w.line_id, least(w.open_minor, w.left_minor - w.taken)::bigint
+  from wanted w where w.left_minor > w.taken;
+$$;
+comment on function _billing.uses_of_place is
+  'What the grants of one place in the burn order pay of what the places before have left.';
+
+create function _billing.grants_to_use(ids uuid[], as_of timestamptz)
+returns _billing.grant_use[] language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+  -- Most batches have no client with grants: then this is all that is asked.
+  clients constant uuid[] := array(
+    select distinct i.client_id from public.invoices i where i.id = any (ids)
+      and exists (select from public.credit_grants g where g.client_id = i.client_id));
+  parts _billing.payable_part[];
+  credits _billing.usable_credit[];
+  uses _billing.grant_use[] := '{}';
+begin
+  if clients = '{}' then
+    return uses;
+  end if;
+  credits := array(select c from _billing.usable_credits(clients, as_of) c);
+  parts := array(select p from _billing.payable_parts(ids, as_of) p
+    where p.client_id = any (clients));
+  for turn in 1..coalesce((select max(c.place) from unnest(credits) c), 0) loop
+    uses := uses || array(select u from _billing.uses_of_place(parts, credits, uses, turn) u);
+  end loop;
+  return uses;
+end $$;
+comment on function _billing.grants_to_use is
+  'What grants pay of invoices that are finalized at an instant, line by line.';
+
+create function _billing.use_credit(uses _billing.grant_use[], as_of timestamptz)
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  if uses <> '{}' then
+    perform _billing.move_credit(array(
+      select (u.grant_id, 'use', -u.amount_minor, as_of, u.invoice_id, u.line_id,
+        null)::_billing.credit_movement
+      from unnest(uses) u));
+  end if;
+end $$;
+comment on function _billing.use_credit is 'Books what grants pay.';
