@@ -59,20 +59,24 @@ if (wanted("unit")) {
 }
 if (["pgtap", "books", "e2e", "database"].some(wanted)) {
   // Each engine has a platform of its own, on ports of its own: they run side by side.
+  const engines = await installed(chosenEngines(values.engine));
   await Promise.all(
-    engines(values.engine).map(async (engine) => {
-      if (await findEngine(engine) === undefined) {
-        report.note(`PostgreSQL (${engine}) is not installed: its tests are left out`);
-        return;
-      }
-      await runOnEngine({ engine, wanted, fileFilter, report });
-    }),
+    engines.map((engine) => runOnEngine({ engine, engines, wanted, fileFilter, report })),
   );
 }
 report.finish();
 Deno.exit(report.failed === 0 ? 0 : 1);
 
-function engines(chosen: string | undefined): EngineName[] {
+async function installed(names: EngineName[]): Promise<EngineName[]> {
+  const found: EngineName[] = [];
+  for (const name of names) {
+    if (await findEngine(name) !== undefined) found.push(name);
+    else report.note(`PostgreSQL (${name}) is not installed: its tests are left out`);
+  }
+  return found;
+}
+
+function chosenEngines(chosen: string | undefined): EngineName[] {
   if (chosen === undefined) return ["embedded", "debian"];
   if (chosen === "embedded" || chosen === "debian") return [chosen];
   console.log(usage);

@@ -11,13 +11,15 @@ import { checkApplied, checkSchema } from "./schema.ts";
 
 export interface EngineRun {
   engine: EngineName;
+  /** All engines of this run, `engine` among them. */
+  engines: readonly EngineName[];
   wanted: (stage: string) => boolean;
   fileFilter: string;
   report: Report;
 }
 
 /** Runs everything that needs a database, on one platform. pgTAP first: it leaves no rows. */
-export async function runOnEngine({ engine, wanted, fileFilter, report }: EngineRun) {
+export async function runOnEngine({ engine, engines, wanted, fileFilter, report }: EngineRun) {
   const title = (name: string) => `${name}, PostgreSQL (${engine})`;
   const platforms: Awaited<ReturnType<typeof startPlatform>>[] = [];
   await report.section(title("migrations apply as postgres, no superuser"), async () => {
@@ -64,7 +66,7 @@ export async function runOnEngine({ engine, wanted, fileFilter, report }: Engine
       );
     }
     if (wanted("e2e")) {
-      await report.section(title("end to end"), () => runEndToEnd(platform, fileFilter));
+      await report.section(title("end to end"), () => runEndToEnd(platform, fileFilter, engines));
     }
   } finally {
     await platform.stop();
