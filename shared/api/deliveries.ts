@@ -1,8 +1,9 @@
 import { z } from "zod";
+import { DELIVERY_KINDS } from "../delivery-kinds.ts";
 import { Id, InvoiceName, nothing, pageOf, paging, ShownInstant } from "./fields.ts";
 import { type Route, STAFF } from "./route.ts";
 
-const Kind = z.enum(["archive", "stripe", "email", "hermes"]);
+const Kind = z.enum(DELIVERY_KINDS);
 const State = z.enum(["waiting", "queued", "running", "done", "dead", "skipped"]);
 
 /** Something that must reach the world outside; `last_error` also says why it was skipped. */

@@ -1,3 +1,4 @@
+import { INVOICE_DELIVERY_KINDS } from "../delivery-kinds.ts";
 import { z } from "zod";
 import {
   ClientName,
@@ -67,7 +68,7 @@ const configFields = {
   payment_terms_days: z.int().min(0).max(365).nullable(),
   line_grouping: z.enum(["model", "agent"]).nullable(),
   grace_hours: z.int().min(0).max(744).nullable(),
-  deliveries: z.array(z.enum(["archive", "stripe", "email", "hermes"])).nullable(),
+  deliveries: z.array(z.enum(INVOICE_DELIVERY_KINDS)).nullable(),
 };
 
 /** How a client is billed in a range of days; `client_id` null is the default for all clients. */

@@ -99,6 +99,60 @@ insert into billing.error_codes (code, http_status, meaning) values
 on conflict (code) do update
 set http_status = excluded.http_status, meaning = excluded.meaning;
 
+-- 00_foundation/delivery_kinds.sql
+
+-- The kinds of delivery. A kind is a row here and a handler of the function `deliver`.
+
+create table billing.delivery_kinds (
+  kind text primary key constraint delivery_kinds_kind_shape check (kind ~ '^[a-z][a-z_]*$'),
+  of_invoices boolean not null,
+  of_credit_notes boolean not null,
+  purpose text not null,
+  constraint delivery_kinds_notes_follow_invoices check (of_invoices or not of_credit_notes)
+);
+comment on table billing.delivery_kinds is
+  'What a delivery can be; `npm run types` writes the list for TypeScript.';
+comment on column billing.delivery_kinds.of_invoices is
+  'Whether `deliveries` of billing_config and of an invoice may name it.';
+comment on column billing.delivery_kinds.of_credit_notes is
+  'Whether a credit note is delivered so too, where its invoice was.';
+revoke all on billing.delivery_kinds from public;
+grant select on billing.delivery_kinds to service_role;
+alter table billing.delivery_kinds enable row level security;
+
+-- Refuses a list that names another kind, as a check constraint would: that cannot read a table.
+create function _billing.check_delivery_list() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+-- Definer: the writer need not be granted the list.
+begin
+  if new.deliveries is null or new.deliveries <@ array(
+    select k.kind from billing.delivery_kinds k where k.of_invoices
+  ) then
+    return new;
+  end if;
+  raise exception using errcode = 'check_violation', table = tg_table_name,
+    constraint = tg_table_name || '_deliveries_known',
+    message = format('deliveries of %s name a kind that is not known', tg_table_name),
+    hint = 'known are: ' || array_to_string(array(
+      select k.kind from billing.delivery_kinds k where k.of_invoices order by k.kind), ', ');
+end $$;
+comment on function _billing.check_delivery_list is
+  'Trigger: refuses `deliveries` with a kind that is not in billing.delivery_kinds.';
+
+-- 00_foundation/delivery_kinds_data.sql
+
+-- The kinds of delivery that there are.
+
+insert into billing.delivery_kinds (kind, of_invoices, of_credit_notes, purpose) values
+  ('archive', true, true, 'The PDF, filed in the bucket `invoices`'),
+  ('email', true, true, 'The document by mail to the client'),
+  ('hermes', true, false, 'A notification by HERMES to operators'),
+  ('stripe', true, false, 'The invoice in Stripe, which collects it'),
+  ('log_export', false, false, 'A part of a month of logs, filed before retention removes it')
+on conflict (kind) do update
+set of_invoices = excluded.of_invoices, of_credit_notes = excluded.of_credit_notes,
+  purpose = excluded.purpose;
+
 -- 00_foundation/guards.sql
 
 -- Refusals that tables of every room use in constraints and triggers.
@@ -4193,10 +4247,10 @@ create table public.billing_config (
   constraint billing_config_taxes_shape check (billing.is_tax_list(taxes)),
   constraint billing_config_terms_range check (payment_terms_days between 0 and 365),
   constraint billing_config_line_grouping_known check (line_grouping in ('model', 'agent')),
-  constraint billing_config_grace_range check (grace_hours between 0 and 744),
-  constraint billing_config_deliveries_known check (
-    deliveries <@ array['archive', 'stripe', 'email', 'hermes'])
+  constraint billing_config_grace_range check (grace_hours between 0 and 744)
 );
+create trigger billing_config_deliveries before insert or update of deliveries
+  on public.billing_config for each row execute function _billing.check_delivery_list();
 comment on table public.billing_config is
   'Minimum, discount, tax, currency, terms, grouping, grace and deliveries per client and range.';
 comment on column public.billing_config.client_id is 'Null: the default for all clients.';
@@ -12376,7 +12430,7 @@ create trigger refuse_delete before delete or truncate on _billing.agent_keys
 
 create table public.deliveries (
   id bigint generated always as identity primary key,
-  kind text not null,
+  kind text not null constraint deliveries_kind_known references billing.delivery_kinds (kind),
   event text not null,
   dedupe_key text not null constraint deliveries_queued_once unique,
   client_id uuid references public.clients (id),
@@ -12395,8 +12449,6 @@ create table public.deliveries (
   last_error text,
   created_at timestamptz not null default now(),
   finished_at timestamptz,
-  constraint deliveries_kind_known check (
-    kind in ('archive', 'stripe', 'email', 'hermes', 'log_export')),
   constraint deliveries_state_known check (
     state in ('waiting', 'queued', 'running', 'done', 'dead', 'skipped')),
   constraint deliveries_waits_for_one check (state <> 'waiting' or after_id is not null),
@@ -12424,6 +12476,7 @@ comment on column public.deliveries.details is
 comment on column public.deliveries.last_error is 'Last failure, or why it was skipped.';
 create index deliveries_to_do on public.deliveries (kind, due_at, id)
   where state in ('queued', 'running');
+create index deliveries_kind on public.deliveries (kind, id);
 create index deliveries_after_id on public.deliveries (after_id);
 create index deliveries_invoice_id on public.deliveries (invoice_id);
 create index deliveries_credit_note_id on public.deliveries (credit_note_id);
@@ -12946,9 +12999,9 @@ begin
     new.client_id, new.invoice_id, new.id, s.delivery_attempts
   from public.invoices i
   cross join public.billing_settings s
-  cross join unnest(i.deliveries) k(kind)
-  where i.id = new.invoice_id and (k.kind = 'archive'
-    or (k.kind = 'email' and new.document #>> '{client,email}' is not null))
+  join billing.delivery_kinds k on k.kind = any (i.deliveries) and k.of_credit_notes
+  where i.id = new.invoice_id
+    and (k.kind <> 'email' or new.document #>> '{client,email}' is not null)
   on conflict (dedupe_key) do nothing;
   return null;
 end $$;

@@ -59,6 +59,7 @@ select c || '.' || f, v.class from (values
   ('seller', 'public.billing_settings', 'seller_name seller_address seller_email seller_tax_id
     seller_website payment_instructions invoice_footer payment_page_url'),
   ('none', 'billing.error_codes', 'code meaning'),
+  ('none', 'billing.delivery_kinds', 'kind purpose'),
   ('none', 'public.currencies', 'code name'),
   ('none', 'public.clients', 'locale paper time_zone status'),
   ('none', 'public.client_time_zones', 'time_zone'),

@@ -8,7 +8,7 @@ import { boundedFetch } from "../../../supabase/functions/_shared/outbound/bound
 import { openDatabase } from "../../../supabase/functions/_shared/postgres/pool.ts";
 import { DeliveryEnvironment } from "../../../supabase/functions/deliver/environment.ts";
 import { handleDeliver } from "../../../supabase/functions/deliver/handler.ts";
-import type { DeliveryKind } from "../../../supabase/functions/deliver/types.ts";
+import type { DeliveryKind } from "../../../shared/delivery-kinds.ts";
 import { LIMITS } from "../../../supabase/functions/deliver/worker.ts";
 import { workOnce } from "../../../supabase/functions/deliver/work-once.ts";
 import { type BadMoment, startBadProxy } from "../support/bad-proxy.ts";

@@ -1,4 +1,5 @@
 import { databaseTypesAreCurrent } from "../../tools/database-types.ts";
+import { staleRegistries } from "../../tools/registries.ts";
 import { startPlatform } from "../../platform/platform.ts";
 import type { EngineName } from "../../platform/postgres-engine.ts";
 import { runBooks } from "./books.ts";
@@ -47,8 +48,10 @@ export async function runOnEngine({ engine, engines, wanted, fileFilter, report 
       if (engine === "embedded") {
         await report.section("generated types are current", async () => {
           const current = await databaseTypesAreCurrent(platform.urls.database);
-          const details = ["shared/database.types.ts is stale: run `npm run types`"];
-          return { passed: current ? 1 : 0, failed: current ? 0 : 1, details };
+          const stale = await staleRegistries(platform.urls.database);
+          if (!current) stale.push("shared/database.types.ts");
+          const details = stale.map((path) => `${path} is stale: run \`npm run types\``);
+          return { passed: stale.length === 0 ? 1 : 0, failed: stale.length, details };
         });
       }
       if (engine === "debian") {

@@ -12,10 +12,12 @@ import { hermesNotifier } from "../../../supabase/functions/deliver/outbound/her
 import { resendSender } from "../../../supabase/functions/deliver/outbound/mail/resend.ts";
 import { smtpSender } from "../../../supabase/functions/deliver/outbound/mail/smtp.ts";
 import type { SendMail } from "../../../supabase/functions/deliver/outbound/mail/message.ts";
+import type { DeliveryKind } from "../../../shared/delivery-kinds.ts";
+import { byKind } from "../../../supabase/functions/deliver/kinds/all.ts";
 import type {
   DeliveryHandler,
   DeliveryJob,
-  DeliveryKind,
+  KindOff,
 } from "../../../supabase/functions/deliver/types.ts";
 import { LIMITS, work } from "../../../supabase/functions/deliver/worker.ts";
 import type { DeliveryOutcome } from "../../../supabase/functions/_shared/outbound/outcome.ts";
@@ -148,7 +150,7 @@ for (const [name, { kind, protocol, handler }] of Object.entries(KINDS)) {
 async function run(kind: DeliveryKind, handler: DeliveryHandler) {
   const waiting = [job("1", kind), job("2", kind)];
   const finished: { job: string; outcome: DeliveryOutcome }[] = [];
-  const handlers = { archive: off, stripe: off, email: off, hermes: off, log_export: off };
+  const handlers = byKind((): DeliveryHandler | KindOff => off);
   const { states } = await work({
     queue: {
       claim: (_, howMany) => Promise.resolve(waiting.splice(0, howMany)),

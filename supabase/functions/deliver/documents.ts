@@ -119,6 +119,11 @@ export function pdfRenderer(now: () => number): PdfRenderer {
 }
 
 /** `INV-2026-000123.pdf`. */
-export function pdfName({ number }: DeliveredDocument): string {
-  return `${number.replace(/[^A-Za-z0-9._-]/g, "_")}.pdf`;
+export function pdfName(subject: DeliveredDocument): string {
+  return documentName(subject, "pdf");
+}
+
+/** The document's number as the name of a file. */
+export function documentName({ number }: DeliveredDocument, extension: string): string {
+  return `${number.replace(/[^A-Za-z0-9._-]/g, "_")}.${extension}`;
 }

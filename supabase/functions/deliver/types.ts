@@ -1,14 +1,6 @@
 import { z } from "zod";
+import { DELIVERY_KINDS, type DeliveryKind } from "../../../shared/delivery-kinds.ts";
 import type { DeliveryOutcome } from "../_shared/outbound/outcome.ts";
-
-/**
- * The kinds of delivery. The first four are those that `deliveries` of billing_config and of an
- * invoice may name; `log_export` is what retention asks for.
- */
-export const DELIVERY_KINDS = ["archive", "stripe", "email", "hermes", "log_export"] as const;
-
-/** See the constant. */
-export type DeliveryKind = (typeof DELIVERY_KINDS)[number];
 
 /** A leased row of `public.deliveries`, as `_billing.claim_deliveries` returns it. */
 export const DeliveryJob = z.object({
@@ -34,6 +26,9 @@ export type DeliveryJob = z.infer<typeof DeliveryJob>;
 export type DeliveryHandler = (job: DeliveryJob) => Promise<DeliveryOutcome>;
 
 /** A handler per kind, or why the kind is off; those of kinds that are off are marked skipped. */
-export type DeliveryHandlers = Readonly<
-  Record<DeliveryKind, DeliveryHandler | { readonly off: string }>
->;
+export type DeliveryHandlers = Readonly<Record<DeliveryKind, DeliveryHandler | KindOff>>;
+
+/** Why a kind is off where the function runs. */
+export interface KindOff {
+  readonly off: string;
+}

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
-import type { DeliveryHandler, DeliveryJob, DeliveryKind } from "./types.ts";
+import { DELIVERY_KINDS, type DeliveryKind } from "../../../shared/delivery-kinds.ts";
+import { byKind } from "./kinds/all.ts";
+import type { DeliveryHandler, DeliveryJob, KindOff } from "./types.ts";
 import type { DeliveryOutcome } from "../_shared/outbound/outcome.ts";
 import { LIMITS, work, type WorkerLimits } from "./worker.ts";
 
@@ -65,11 +67,7 @@ function world(
         },
       },
       handlers: {
-        archive: off,
-        stripe: off,
-        email: off,
-        hermes: off,
-        log_export: off,
+        ...byKind((): DeliveryHandler | KindOff => off),
         ...handlers,
       },
       now: () => clock,
@@ -99,7 +97,7 @@ Deno.test("with nothing to do nobody is woken", async () => {
 Deno.test("kinds that are off are skipped, not claimed", async () => {
   const { run, skipped } = world({ stripe: 2 });
   assert.deepEqual((await run({ email: done })).states, { skipped: 2 });
-  assert.deepEqual(skipped, ["archive", "stripe", "hermes", "log_export"]);
+  assert.deepEqual(skipped, DELIVERY_KINDS.filter((kind) => kind !== "email"));
 });
 
 Deno.test("a handler that throws is a try that failed, and is reported", async () => {

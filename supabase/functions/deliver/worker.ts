@@ -1,6 +1,7 @@
 import { noteInvoice } from "../_shared/log/request-context.ts";
-import { DELIVERY_KINDS } from "./types.ts";
-import type { DeliveryHandler, DeliveryHandlers, DeliveryJob, DeliveryKind } from "./types.ts";
+import { DELIVERY_KINDS, type DeliveryKind } from "../../../shared/delivery-kinds.ts";
+import { portions } from "./registry.ts";
+import type { DeliveryHandler, DeliveryHandlers, DeliveryJob } from "./types.ts";
 import type { DeliveryOutcome } from "../_shared/outbound/outcome.ts";
 import { storableOutcome } from "./storable-outcome.ts";
 
@@ -44,7 +45,7 @@ export interface WorkerLimits {
  * documents; of two hundred lines each that is 1.3 s.
  */
 export const LIMITS: WorkerLimits = {
-  portion: { archive: 2, stripe: 2, email: 2, hermes: 8, log_export: 1 },
+  portion: portions,
   wallMs: 25_000,
   cpuMs: 400,
   jobs: 60,

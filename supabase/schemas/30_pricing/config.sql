@@ -42,10 +42,10 @@ create table public.billing_config (
   constraint billing_config_taxes_shape check (billing.is_tax_list(taxes)),
   constraint billing_config_terms_range check (payment_terms_days between 0 and 365),
   constraint billing_config_line_grouping_known check (line_grouping in ('model', 'agent')),
-  constraint billing_config_grace_range check (grace_hours between 0 and 744),
-  constraint billing_config_deliveries_known check (
-    deliveries <@ array['archive', 'stripe', 'email', 'hermes'])
+  constraint billing_config_grace_range check (grace_hours between 0 and 744)
 );
+create trigger billing_config_deliveries before insert or update of deliveries
+  on public.billing_config for each row execute function _billing.check_delivery_list();
 comment on table public.billing_config is
   'Minimum, discount, tax, currency, terms, grouping, grace and deliveries per client and range.';
 comment on column public.billing_config.client_id is 'Null: the default for all clients.';

@@ -3,7 +3,7 @@
 
 create table public.deliveries (
   id bigint generated always as identity primary key,
-  kind text not null,
+  kind text not null constraint deliveries_kind_known references billing.delivery_kinds (kind),
   event text not null,
   dedupe_key text not null constraint deliveries_queued_once unique,
   client_id uuid references public.clients (id),
@@ -22,8 +22,6 @@ create table public.deliveries (
   last_error text,
   created_at timestamptz not null default now(),
   finished_at timestamptz,
-  constraint deliveries_kind_known check (
-    kind in ('archive', 'stripe', 'email', 'hermes', 'log_export')),
   constraint deliveries_state_known check (
     state in ('waiting', 'queued', 'running', 'done', 'dead', 'skipped')),
   constraint deliveries_waits_for_one check (state <> 'waiting' or after_id is not null),
@@ -51,6 +49,7 @@ comment on column public.deliveries.details is
 comment on column public.deliveries.last_error is 'Last failure, or why it was skipped.';
 create index deliveries_to_do on public.deliveries (kind, due_at, id)
   where state in ('queued', 'running');
+create index deliveries_kind on public.deliveries (kind, id);
 create index deliveries_after_id on public.deliveries (after_id);
 create index deliveries_invoice_id on public.deliveries (invoice_id);
 create index deliveries_credit_note_id on public.deliveries (credit_note_id);

@@ -111,9 +111,9 @@ begin
     new.client_id, new.invoice_id, new.id, s.delivery_attempts
   from public.invoices i
   cross join public.billing_settings s
-  cross join unnest(i.deliveries) k(kind)
-  where i.id = new.invoice_id and (k.kind = 'archive'
-    or (k.kind = 'email' and new.document #>> '{client,email}' is not null))
+  join billing.delivery_kinds k on k.kind = any (i.deliveries) and k.of_credit_notes
+  where i.id = new.invoice_id
+    and (k.kind <> 'email' or new.document #>> '{client,email}' is not null)
   on conflict (dedupe_key) do nothing;
   return null;
 end $$;

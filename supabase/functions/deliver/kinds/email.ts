@@ -10,8 +10,29 @@ import { type MailMessage, messageIdOf, type SendMail } from "../outbound/mail/m
 import { type MailContent, mailHtml, mailText } from "../outbound/mail/template.ts";
 import { type DeliveredDocument, type LoadDocument, pdfName } from "../documents.ts";
 import type { PdfRenderer } from "../documents.ts";
+import { resendSender } from "../outbound/mail/resend.ts";
+import { smtpSender } from "../outbound/mail/smtp.ts";
+import type { DeliveryKindModule } from "../kind.ts";
 import type { DeliveryJob } from "../types.ts";
 import type { DeliveryOutcome } from "../../_shared/outbound/outcome.ts";
+
+/** Resend where its key is given, else SMTP. */
+export const kind: DeliveryKindModule = {
+  portion: 2,
+  open: (ports) => {
+    const { BILLING_FROM: from, RESEND_API_KEY: key, SMTP_URL: url } = ports.environment;
+    if (from === undefined) return { off: "mail is off: BILLING_FROM is not set" };
+    if (key !== undefined) {
+      const send = resendSender({ key, from, base: ports.environment.RESEND_API_BASE });
+      return { handler: (job) => deliverEmail(job, { ...ports, send, from }) };
+    }
+    if (url === undefined) {
+      return { off: "mail is off: neither SMTP_URL nor RESEND_API_KEY is set" };
+    }
+    const { send, close } = smtpSender(url, from);
+    return { handler: (job) => deliverEmail(job, { ...ports, send, from }), close };
+  },
+};
 
 /**
  * One address and nothing else: a comma, a semicolon or brackets would let it be read as several,

@@ -1,7 +1,17 @@
 import { z } from "zod";
-import type { NotifyHermes } from "../outbound/hermes.ts";
+import { hermesNotifier, type NotifyHermes } from "../outbound/hermes.ts";
+import type { DeliveryKindModule } from "../kind.ts";
 import type { DeliveryJob } from "../types.ts";
 import type { DeliveryOutcome } from "../../_shared/outbound/outcome.ts";
+
+export const kind: DeliveryKindModule = {
+  portion: 8,
+  open: ({ environment: { HERMES_URL, HERMES_CHANNEL } }) => {
+    if (HERMES_URL === undefined) return { off: "HERMES is off: HERMES_URL is not set" };
+    const notify = hermesNotifier({ url: HERMES_URL, channel: HERMES_CHANNEL });
+    return { handler: (job) => deliverNotification(job, notify) };
+  },
+};
 
 const payload = z.object({
   message: z.string(),

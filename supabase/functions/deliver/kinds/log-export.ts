@@ -1,8 +1,14 @@
 import { z } from "zod";
 import { sha256Of } from "../../../../shared/sha256.ts";
 import type { FileStore } from "../../_shared/outbound/storage.ts";
+import type { DeliveryKindModule } from "../kind.ts";
 import type { DeliveryJob } from "../types.ts";
 import type { DeliveryOutcome } from "../../_shared/outbound/outcome.ts";
+
+export const kind: DeliveryKindModule = {
+  portion: 1,
+  open: ({ exporter }) => ({ handler: (job) => exporter.store(job) }),
+};
 
 /** Lines of a part of a month's logs, with what tells whether the rows are still those. */
 export interface LogLines {

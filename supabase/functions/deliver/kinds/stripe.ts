@@ -1,6 +1,12 @@
 import { z } from "zod";
+import type { DeliveryKindModule } from "../kind.ts";
 import type { DeliveryHandler } from "../types.ts";
 import { deliverInvoice, type InvoicePorts } from "../../_shared/stripe/invoices.ts";
+
+export const kind: DeliveryKindModule = {
+  portion: 2,
+  open: ({ stripe }) => "off" in stripe ? stripe : { handler: stripe },
+};
 
 /** The handler of deliveries of kind `stripe`, or why there is none. */
 export function stripeHandler(

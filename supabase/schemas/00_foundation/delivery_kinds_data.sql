@@ -1,0 +1,11 @@
+-- The kinds of delivery that there are.
+
+insert into billing.delivery_kinds (kind, of_invoices, of_credit_notes, purpose) values
+  ('archive', true, true, 'The PDF, filed in the bucket `invoices`'),
+  ('email', true, true, 'The document by mail to the client'),
+  ('hermes', true, false, 'A notification by HERMES to operators'),
+  ('stripe', true, false, 'The invoice in Stripe, which collects it'),
+  ('log_export', false, false, 'A part of a month of logs, filed before retention removes it')
+on conflict (kind) do update
+set of_invoices = excluded.of_invoices, of_credit_notes = excluded.of_credit_notes,
+  purpose = excluded.purpose;
