@@ -8,7 +8,7 @@ import { boundedFetch } from "../../../supabase/functions/_shared/outbound/bound
 import { openDatabase } from "../../../supabase/functions/_shared/postgres/pool.ts";
 import { DeliveryEnvironment } from "../../../supabase/functions/deliver/environment.ts";
 import { handleDeliver } from "../../../supabase/functions/deliver/handler.ts";
-import type { DeliveryKind } from "../../../shared/delivery-kinds.ts";
+import { DELIVERY_KINDS, type DeliveryKind } from "../../../shared/delivery-kinds.ts";
 import { LIMITS } from "../../../supabase/functions/deliver/worker.ts";
 import { workOnce } from "../../../supabase/functions/deliver/work-once.ts";
 import { type BadMoment, startBadProxy } from "../support/bad-proxy.ts";
@@ -19,17 +19,19 @@ import { platform } from "../support/platform-env.ts";
 const STRIPE_KEY = "sk_test_bad_services";
 
 /** The services that each kind asks, and how an error begins that says which of them failed. */
-const SERVICES: Readonly<Record<DeliveryKind, Readonly<Record<string, RegExp>>>> = {
-  archive: { storage: /^(storing|reading) invoices\// },
+const SERVICES: Readonly<Partial<Record<DeliveryKind, Readonly<Record<string, RegExp>>>>> = {
   stripe: { stripe: /^Stripe/ },
   email: { smtp: /^SMTP: /, resend: /^Resend/ },
   hermes: { hermes: /^HERMES/ },
   log_export: { logs: /^(storing|reading) usage-logs\// },
 };
 
+/** What all other kinds ask: they file something beside the PDF. */
+const FILES = { storage: /^(storing|reading) invoices\// };
+
 /** All of them, each with a client of its own for each bad answer. */
-const ALL = Object.entries(SERVICES).flatMap(([kind, services]) =>
-  Object.entries(services).map(([service, error]) => ({ kind, service, error }))
+const ALL = DELIVERY_KINDS.flatMap((kind) =>
+  Object.entries(SERVICES[kind] ?? FILES).map(([service, error]) => ({ kind, service, error }))
 );
 
 /** What no caller can tell from the service's own success: asked for after the work alone. */
