@@ -283,13 +283,13 @@ async function assertFiles(
   client: ReturnType<typeof createClient>,
   all: readonly Delivery[],
 ): Promise<void> {
-  for (const { kind, external_id: path } of all) {
-    if (kind !== "archive" && kind !== "log_export") continue;
-    const bucket = kind === "archive" ? "invoices" : "usage-logs";
+  for (const { kind, service, external_id: path } of all) {
+    if (service !== "storage" && service !== "logs") continue;
+    const bucket = kind === "log_export" ? "usage-logs" : "invoices";
     const { data, error } = await client.storage.from(bucket).download(path ?? "");
     strictEqual(error, null, `${bucket}/${path}`);
     ok((await data?.arrayBuffer())?.byteLength, `${bucket}/${path} is empty`);
-    match(path ?? "", /\.(pdf|ndjson\.gz)$/);
+    match(path ?? "", /\.(pdf|json|ndjson\.gz)$/);
   }
   const [stored] = await sql`select count(*)::int from billing.log_exports where state = 'stored'`;
   strictEqual(stored?.count, BAD_ANSWERS.length);
