@@ -5,6 +5,7 @@ export const DELIVERY_KINDS = [
   "archive",
   "email",
   "hermes",
+  "json",
   "log_export",
   "stripe",
 ] as const;
@@ -17,5 +18,6 @@ export const INVOICE_DELIVERY_KINDS = [
   "archive",
   "email",
   "hermes",
+  "json",
   "stripe",
 ] as const;

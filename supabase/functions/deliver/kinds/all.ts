@@ -5,6 +5,7 @@ import type { DeliveryKindModule } from "../kind.ts";
 import { kind as archive } from "./archive.ts";
 import { kind as email } from "./email.ts";
 import { kind as hermes } from "./hermes.ts";
+import { kind as json } from "./json.ts";
 import { kind as logExport } from "./log-export.ts";
 import { kind as stripe } from "./stripe.ts";
 
@@ -14,6 +15,7 @@ export function byKind<T>(of: (kind: DeliveryKindModule) => T): Readonly<Record<
     archive: of(archive),
     email: of(email),
     hermes: of(hermes),
+    json: of(json),
     log_export: of(logExport),
     stripe: of(stripe),
   };
