@@ -6,6 +6,14 @@ const read = z.array(
   z.object({ lines: z.string(), log_count: z.string(), checksum: z.string() }),
 ).max(1);
 
+const stored = z.array(
+  z.object({
+    path: z.string(),
+    sha256: z.string(),
+    bytes: z.string().transform(Number).pipe(z.int()),
+  }),
+).max(1);
+
 /** Reads and notes exports in the database. Throws `PostgresError` when a statement fails. */
 export function logTables(sql: Sql): LogExports {
   return {
@@ -19,5 +27,11 @@ export function logTables(sql: Sql): LogExports {
         select _billing.save_log_export(${month}::date, ${part}, ${log_count}::bigint,
           ${checksum}::numeric, ${path}, ${sha256}, ${bytes})`;
     },
+    stored: async ({ month, part }) =>
+      stored.parse([
+        ...await sql`
+          select path, sha256, bytes from billing.log_exports
+          where month = ${month}::date and part = ${part} and state <> 'queued'`,
+      ])[0] ?? null,
   };
 }

@@ -17,7 +17,11 @@ const job: DeliveryJob = {
 };
 
 /** A bucket and the tables, in memory; `spoil` is what the bucket makes of a file. */
-function world(lines: string | null, spoil = (bytes: Uint8Array) => bytes) {
+function world(
+  lines: string | null,
+  spoil = (bytes: Uint8Array) => bytes,
+  before: StoredLogs | null = null,
+) {
   const files = new Map<string, Uint8Array>();
   const saved: StoredLogs[] = [];
   const exporter = logExporter({
@@ -33,6 +37,7 @@ function world(lines: string | null, spoil = (bytes: Uint8Array) => bytes) {
       read: (): Promise<LogLines | null> =>
         Promise.resolve(lines === null ? null : { lines, log_count: "2", checksum: "99" }),
       save: (_part, _lines, stored) => Promise.resolve(void saved.push(stored)),
+      stored: () => Promise.resolve(before),
     },
     now: () => performance.now(),
   });
@@ -72,4 +77,15 @@ Deno.test("with nothing left to store it is skipped; without a month it is dead"
   const { exporter } = world(null);
   assert.equal((await exporter.store(job)).kind, "skipped");
   assert.equal((await exporter.store({ ...job, payload: { part: 1 } })).kind, "dead");
+});
+
+Deno.test("a part that a try stored after it was given up is done", async () => {
+  const before = { path: "2025-01/000007-0123456789abcdef.ndjson.gz", sha256: "ab", bytes: 9 };
+  const { exporter, files } = world(null, undefined, before);
+  assert.deepEqual(await exporter.store(job), {
+    kind: "done",
+    externalId: before.path,
+    details: before,
+  });
+  assert.equal(files.size, 0);
 });

@@ -37,6 +37,8 @@ export interface LogExports {
   /** Null when there is nothing (left) to store. */
   read(part: LogPart): Promise<LogLines | null>;
   save(part: LogPart, lines: LogLines, stored: StoredLogs): Promise<void>;
+  /** The file of a part that has been saved; null while it has none. */
+  stored(part: LogPart): Promise<StoredLogs | null>;
 }
 
 const payload = z.object({ month: z.iso.date(), part: z.int().positive() });
@@ -78,7 +80,12 @@ export function logExporter(
       }
       const part = parsed.data;
       const lines = await logs.read(part);
-      if (lines === null) return { kind: "skipped", error: "there is nothing left to store" };
+      if (lines === null) {
+        // A try that was given up as too slow may have stored it after that.
+        const before = await logs.stored(part);
+        if (before !== null) return { kind: "done", externalId: before.path, details: before };
+        return { kind: "skipped", error: "there is nothing left to store" };
+      }
       const sha256 = sha256Of(lines.lines);
       const file = await timed(() => compress(lines.lines));
       const path = pathOf(part, sha256);
