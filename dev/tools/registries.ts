@@ -61,13 +61,15 @@ function handlersFile(kinds: string[]): string {
   const imports = kinds.map((kind) =>
     `import { kind as ${name(kind)} } from "./${kind.replaceAll("_", "-")}.ts";\n`
   );
-  const rows = kinds.map((kind) => `    ${kind}: of(${name(kind)}),\n`);
+  const rows = kinds.map((kind) => `    ${kind}: of(${name(kind)}, ${JSON.stringify(kind)}),\n`);
   return `${HEADER}
 import type { DeliveryKind } from "../../../../shared/delivery-kinds.ts";
 import type { DeliveryKindModule } from "../kind.ts";
 ${imports.join("")}
-/** Something of each kind, by the kind's module. */
-export function byKind<T>(of: (kind: DeliveryKindModule) => T): Readonly<Record<DeliveryKind, T>> {
+/** Something of each kind, by the kind's module and name. */
+export function byKind<T>(
+  of: (module: DeliveryKindModule, kind: DeliveryKind) => T,
+): Readonly<Record<DeliveryKind, T>> {
   return {
 ${rows.join("")}  };
 }

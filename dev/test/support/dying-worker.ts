@@ -7,6 +7,7 @@ import {
   pdfRenderer,
 } from "../../../supabase/functions/deliver/documents.ts";
 import { DeliveryEnvironment } from "../../../supabase/functions/deliver/environment.ts";
+import { byKind } from "../../../supabase/functions/deliver/kinds/all.ts";
 import { logExporter } from "../../../supabase/functions/deliver/kinds/log-export.ts";
 import { logTables } from "../../../supabase/functions/deliver/log-tables.ts";
 import { databaseQueue } from "../../../supabase/functions/deliver/queue.ts";
@@ -99,13 +100,7 @@ function mortal(all: DeliveryHandlers): DeliveryHandlers {
       dieAt("handled");
       return outcome;
     };
-  return {
-    archive: mortalOne(all.archive),
-    stripe: mortalOne(all.stripe),
-    email: mortalOne(all.email),
-    hermes: mortalOne(all.hermes),
-    log_export: mortalOne(all.log_export),
-  };
+  return byKind((_, kind) => mortalOne(all[kind]));
 }
 
 function mortalStore(files: FileStore): FileStore {

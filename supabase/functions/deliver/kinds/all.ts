@@ -9,14 +9,16 @@ import { kind as json } from "./json.ts";
 import { kind as logExport } from "./log-export.ts";
 import { kind as stripe } from "./stripe.ts";
 
-/** Something of each kind, by the kind's module. */
-export function byKind<T>(of: (kind: DeliveryKindModule) => T): Readonly<Record<DeliveryKind, T>> {
+/** Something of each kind, by the kind's module and name. */
+export function byKind<T>(
+  of: (module: DeliveryKindModule, kind: DeliveryKind) => T,
+): Readonly<Record<DeliveryKind, T>> {
   return {
-    archive: of(archive),
-    email: of(email),
-    hermes: of(hermes),
-    json: of(json),
-    log_export: of(logExport),
-    stripe: of(stripe),
+    archive: of(archive, "archive"),
+    email: of(email, "email"),
+    hermes: of(hermes, "hermes"),
+    json: of(json, "json"),
+    log_export: of(logExport, "log_export"),
+    stripe: of(stripe, "stripe"),
   };
 }
