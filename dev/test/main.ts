@@ -12,6 +12,7 @@ import { checkDirections, checkMigration } from "./checks/rooms.ts";
 import { checkSqlNamed } from "./checks/sql-named.ts";
 import { checkSql } from "./checks/sql-style.ts";
 import { checkConsoleTypes, checkTypes } from "./checks/types.ts";
+import { checkVoice } from "./checks/voice.ts";
 import { checkVersions } from "./checks/versions.ts";
 import { runUnitTests } from "./runner/unit.ts";
 
@@ -45,6 +46,7 @@ if (wanted("check")) {
   await report.section("SQL functions named in pgTAP", checkSqlNamed);
   await report.section("the migration is what supabase/schemas says", checkMigration);
   await report.section("rooms of supabase/schemas use only those below them", checkDirections);
+  await report.section("language of docs and code", checkVoice);
   await report.section("versions of packages in functions", checkVersions);
   await report.section("lock files pin every package", checkLockFiles);
   await report.section("licences of packages", checkLicences);

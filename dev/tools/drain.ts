@@ -4,7 +4,7 @@ import { startPlatform } from "../platform/platform.ts";
 import { startHermes } from "../standins/hermes.ts";
 
 // npm run drain -- [--deliveries 10000] [--engine embedded|debian]
-// Bills enough clients for so many deliveries, lets the schedule's nudge drain them with everything
+// Bills enough clients for so many deliveries, lets the schedule's wake drain them with everything
 // real (PDFs, Storage, SMTP, HTTP), and prints rate, waiting times and the worker's memory.
 
 const { values } = parseArgs({

@@ -160,7 +160,7 @@ async function run(kind: DeliveryKind, handler: DeliveryHandler) {
         return Promise.resolve(outcome.kind);
       },
       skip: () => Promise.resolve(0),
-      nudge: () => Promise.resolve("nudged"),
+      wake: () => Promise.resolve("woken"),
     },
     handlers: {
       ...handlers,

@@ -27,7 +27,7 @@ Deno.test("other methods are refused", async () => {
   assert.equal((await ask("DELETE")).status, 405);
 });
 
-Deno.test("a surprise is told to operators, not to the caller", async () => {
+Deno.test("an internal error is told to operators, not to the caller", async () => {
   const { status, body, reported } = await ask("POST", () => Promise.reject(new Error("secret")));
   assert.equal(status, 500);
   assert.equal(JSON.stringify(body).includes("secret"), false);

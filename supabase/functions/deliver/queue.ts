@@ -8,7 +8,7 @@ const LEASE_SECONDS = 120;
 
 const finished = z.tuple([z.object({ state: z.string().nullable() })]);
 const skipped = z.tuple([z.object({ count: z.int() })]);
-const nudged = z.tuple([z.object({ said: z.string() })]);
+const woken = z.tuple([z.object({ said: z.string() })]);
 
 /** The queue in the database. Throws `PostgresError` when a statement fails. */
 export function databaseQueue(sql: Sql): DeliveryQueue {
@@ -41,8 +41,8 @@ export function databaseQueue(sql: Sql): DeliveryQueue {
       ]);
       return count;
     },
-    nudge: async () => {
-      const [{ said }] = nudged.parse([...await sql`select billing.wake_deliver() as said`]);
+    wake: async () => {
+      const [{ said }] = woken.parse([...await sql`select billing.wake_deliver() as said`]);
       return said;
     },
   };

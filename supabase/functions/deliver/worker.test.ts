@@ -32,7 +32,7 @@ function world(
   const left = new Map(Object.entries(waiting));
   const finished: [string, DeliveryOutcome["kind"]][] = [];
   const skipped: string[] = [];
-  let nudges = 0;
+  let wakes = 0;
   let clock = 0;
   let next = 0;
   const reported: unknown[] = [];
@@ -61,9 +61,9 @@ function world(
           skipped.push(kind);
           return Promise.resolve(left.get(kind) ?? 0);
         },
-        nudge: () => {
-          nudges++;
-          return Promise.resolve("nudged");
+        wake: () => {
+          wakes++;
+          return Promise.resolve("woken");
         },
       },
       handlers: {
@@ -75,23 +75,23 @@ function world(
       reportError: (error) => void reported.push(error),
     }, { ...LIMITS, ...limits });
   const pass = (ms: number) => void (clock += ms);
-  return { run, pass, finished, skipped, reported, left, nudges: () => nudges };
+  return { run, pass, finished, skipped, reported, left, wakes: () => wakes };
 }
 
 const done: DeliveryHandler = () => Promise.resolve({ kind: "done" });
 
 Deno.test("works until nothing is due, each kind by its handler", async () => {
-  const { run, finished, nudges } = world({ archive: 5, hermes: 9 });
+  const { run, finished, wakes } = world({ archive: 5, hermes: 9 });
   const summary = await run({ archive: done, hermes: done });
   assert.deepEqual(summary, { states: { done: 14 }, more: false });
   assert.equal(finished.length, 14);
-  assert.equal(nudges(), 1);
+  assert.equal(wakes(), 1);
 });
 
 Deno.test("with nothing to do nobody is woken", async () => {
-  const { run, nudges } = world({});
+  const { run, wakes } = world({});
   assert.deepEqual(await run({ email: done }), { states: {}, more: false });
-  assert.equal(nudges(), 0);
+  assert.equal(wakes(), 0);
 });
 
 Deno.test("kinds that are off are skipped, not claimed", async () => {
@@ -108,7 +108,7 @@ Deno.test("a handler that throws is a try that failed, and is reported", async (
 });
 
 Deno.test("beyond the CPU limit nothing more is taken, and the next worker is woken", async () => {
-  const { run, pass, left, nudges } = world({ archive: 50 }, { cpuMs: 100 });
+  const { run, pass, left, wakes } = world({ archive: 50 }, { cpuMs: 100 });
   const summary = await run({
     archive: () => {
       pass(60);
@@ -117,7 +117,7 @@ Deno.test("beyond the CPU limit nothing more is taken, and the next worker is wo
   });
   assert.equal(summary.more, true);
   assert.equal(left.get("archive"), 48);
-  assert.equal(nudges(), 1);
+  assert.equal(wakes(), 1);
 });
 
 Deno.test("a slow kind does not keep the others from their work", async () => {

@@ -14,7 +14,7 @@ export interface DeliveryQueue {
   finish(job: DeliveryJob, outcome: DeliveryOutcome): Promise<string | null>;
   skip(kind: DeliveryKind, reason: string): Promise<number>;
   /** Calls the next worker where something is still due. */
-  nudge(): Promise<string>;
+  wake(): Promise<string>;
 }
 
 /** What the worker is given from outside. */
@@ -97,7 +97,7 @@ export async function work(
   const alone = taken === 0 && !spent() && await deliverAlone(ports, limits, states);
   const more = alone || lanes.includes(true);
   // Also when all lanes ran dry: one may have done so before another let its deliveries go.
-  if (Object.keys(states).length > 0) await ports.queue.nudge();
+  if (Object.keys(states).length > 0) await ports.queue.wake();
   return { states, more };
 }
 

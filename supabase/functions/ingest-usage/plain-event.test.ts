@@ -83,7 +83,7 @@ const event = fc.record({
   ),
   client_id: id,
   corrects_id: id,
-  surprise: fc.constant(1),
+  unforeseen: fc.constant(1),
 }, { requiredKeys: [] });
 const plain = {
   agent: "SCHOLAR",

@@ -51,7 +51,7 @@ export function compareSides(
 ): Difference[] {
   const known = new Map(ours.map((row) => [row.invoice_id, row]));
   const byId = new Map(theirs.map((invoice) => [invoice.id, invoice]));
-  const strangers = theirs.flatMap((invoice): Difference[] => {
+  const unknown = theirs.flatMap((invoice): Difference[] => {
     const own = invoice.metadata?.leveredge_invoice_id;
     const row = own === undefined ? undefined : known.get(own);
     if (own === undefined || row?.stripe_invoice_id === invoice.id) return [];
@@ -66,7 +66,7 @@ export function compareSides(
   });
   return [
     ...judged.flatMap((row) => compareOne(row, byId.get(row.stripe_invoice_id ?? ""))),
-    ...strangers,
+    ...unknown,
   ];
 }
 

@@ -165,7 +165,7 @@ Deno.test("an invoice without a document, and one with a broken document, are to
   assert.equal(broken.reported.length, 1);
 });
 
-Deno.test("a surprise is reported inside and tells the caller nothing", async () => {
+Deno.test("an internal error is reported and tells the caller nothing", async () => {
   const { response, reported } = await ask(
     post({ invoice_id: ID }),
     new Error("secret detail"),

@@ -91,7 +91,7 @@ Deno.test("unknown paths, other methods and preflights are answered in kind", as
   assert.match(preflight.headers.get("access-control-allow-headers") ?? "", /idempotency-key/);
 });
 
-Deno.test("a surprise is reported inside and tells the caller nothing", async () => {
+Deno.test("an internal error is reported and tells the caller nothing", async () => {
   const { ask, reported } = served();
   const response = await ask("/test/a/echo", {
     method: "POST",

@@ -11,7 +11,7 @@ function reported(error: unknown): string {
     UNSET: undefined,
   }));
   const current = {
-    id: "visit-12345",
+    id: "request-12345",
     route: "/",
     invoiceIds: new Set<string>(),
   };
@@ -31,7 +31,7 @@ Deno.test("of an error of the database codes and names are told, never what a ro
   assert.ok(!line.includes("Ada"), line);
   assert.deepEqual(
     [JSON.parse(line).error.code, JSON.parse(line).error.table_name, JSON.parse(line).request_id],
-    ["23502", "clients", "visit-12345"],
+    ["23502", "clients", "request-12345"],
   );
 });
 

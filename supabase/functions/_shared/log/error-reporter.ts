@@ -24,7 +24,7 @@ const LoggedFields = DatabaseError.pick({
 const FRAMES = 8;
 
 /**
- * Tells of a surprise in one line: what it was and where, under the id of its request. Never what
+ * Reports an internal error in one line: what it was and where, under the id of its request. Never what
  * the request or the rows held: of the database's errors only codes and names.
  */
 export function errorReporter(

@@ -5,7 +5,7 @@ import type { DeliveryOutcome } from "../outbound/outcome.ts";
 /**
  * What a failed request means for a delivery. Rate limits, broken connections and Stripe's own
  * errors come right by themselves; so does a key that is being replaced. A refused request does not.
- * Anything that is not Stripe's error is thrown again: it is a surprise.
+ * Anything that is not Stripe's error is thrown again, as an internal error.
  */
 export function outcomeOfFailure(error: unknown): DeliveryOutcome {
   if (!(error instanceof Stripe.errors.StripeError)) throw error;

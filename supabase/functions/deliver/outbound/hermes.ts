@@ -17,7 +17,7 @@ export interface Notification {
   readonly key: string;
 }
 
-/** Whether it was delivered; `retry` and `dead` as for deliveries. Rejects only by surprise. */
+/** Whether it was delivered; `retry` and `dead` as for deliveries. Rejects only on an internal error. */
 export type NotifyHermes = (notification: Notification) => Promise<
   | { readonly kind: "delivered"; readonly notificationId: string }
   | { readonly kind: "retry"; readonly error: string; readonly retryAfterSeconds?: number }

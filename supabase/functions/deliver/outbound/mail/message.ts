@@ -18,7 +18,7 @@ export interface MailAttachment {
   readonly content: Uint8Array;
 }
 
-/** Whether the mail was taken; `retry` and `dead` as for deliveries. Rejects only by surprise. */
+/** Whether the mail was taken; `retry` and `dead` as for deliveries. Rejects only on an internal error. */
 export type SendMail = (message: MailMessage) => Promise<
   | { readonly kind: "sent" }
   | { readonly kind: "retry"; readonly error: string; readonly retryAfterSeconds?: number }
