@@ -21,6 +21,11 @@ export interface Reconciliation {
 
 /** Seconds after which a call begins nothing more. */
 const SECONDS = 90;
+/**
+ * Objects of Stripe after which a call begins nothing more: hosted functions have two seconds of
+ * processor time for each request, and reading so many takes about one.
+ */
+const MOST_OBJECTS = 5000;
 /** Differences that are told one by one; the others are counted. */
 const MOST_TOLD = 100;
 
@@ -37,15 +42,21 @@ export async function reconcile(
   ports: StripePorts,
   reportError: (error: unknown) => void = () => {},
   seconds = SECONDS,
+  mostObjects = MOST_OBJECTS,
 ): Promise<Reconciliation> {
   const { store, now } = ports;
-  const isOver = timer(seconds, now);
+  const isLate = timer(seconds, now);
+  let objects = 0;
+  const isOver = () => objects >= mostObjects || isLate();
   const run = await store.beginReconciliation(days, now());
   const progress: Progress = {
     since: Math.floor(run.since.getTime() / 1000),
     sinceDay: run.since.toISOString().slice(0, 10),
     report: Report.parse(run.report),
     isOver,
+    count: (more) => {
+      objects += more;
+    },
   };
   const { report } = progress;
   let position = Math.max(0, STEPS.findIndex(([name]) => name === run.step));
@@ -80,7 +91,7 @@ export function timer(seconds: number, now: () => Date): () => boolean {
 
 /**
  * Each difference once, with its remedy; what could not be read once a day. The id of the request that
- * Stripe refused is another each time, and no other difference.
+ * Stripe refused is another each time, as is what is left to credit: that is no other difference.
  */
 async function tellDifferences(
   left: readonly Difference[],
@@ -90,7 +101,11 @@ async function tellDifferences(
   for (const { kind, number, stripe_invoice_id, ours, stripes } of left.slice(0, MOST_TOLD)) {
     const subject = number ?? stripe_invoice_id ?? "";
     const said = stripes.replace(/, req_\w+(?=\))/, "");
-    const key = kind === "unread" ? `${today}/${ours}` : `${subject}/${ours}/${said}`;
+    const key = kind === "unread"
+      ? `${today}/${ours}`
+      : kind === "credit_note"
+      ? `${subject}/${said}`
+      : `${subject}/${ours}/${said}`;
     await store.report(
       `difference/${kind}/${key}`.slice(0, 500),
       `Stripe and the books differ (${kind}): ${subject} ours ${ours}, Stripe's ${stripes}. ` +
