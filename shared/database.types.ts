@@ -1687,6 +1687,7 @@ export type Database = {
           "client_id": string;
           "created_at": string;
           "deleted_at": string | null;
+          "former_ids": (string)[];
           "livemode": boolean;
           "sent_digest": string | null;
           "stripe_customer_id": string;
@@ -1698,6 +1699,7 @@ export type Database = {
           "client_id": string;
           "created_at"?: string;
           "deleted_at"?: string | null;
+          "former_ids"?: (string)[];
           "livemode": boolean;
           "sent_digest"?: string | null;
           "stripe_customer_id": string;
@@ -1708,6 +1710,7 @@ export type Database = {
           "client_id"?: string;
           "created_at"?: string;
           "deleted_at"?: string | null;
+          "former_ids"?: (string)[];
           "livemode"?: boolean;
           "sent_digest"?: string | null;
           "stripe_customer_id"?: string;

@@ -13532,6 +13532,7 @@ create table public.stripe_customers (
   deleted_at timestamptz,
   balance_moved_at timestamptz,
   changed_at timestamptz not null default '-infinity',
+  former_ids text[] not null default '{}',
   primary key (client_id, livemode),
   constraint stripe_customers_once unique (stripe_customer_id),
   constraint stripe_customers_id_shape check (stripe_customer_id ~ '^cus_')
@@ -13541,11 +13542,14 @@ comment on column public.stripe_customers.sent_digest is
   'Digest of the details last sent; another one means that the customer must be updated.';
 comment on column public.stripe_customers.deleted_at is
   'When Stripe said that the customer is deleted; the next need makes a new one.';
-
+comment on column public.stripe_customers.former_ids is
+  'Customers that were deleted in Stripe before: of their subscriptions Stripe still tells.';
 comment on column public.stripe_customers.changed_at is
   'When Stripe made the newest change of details that was taken over; older ones change nothing.';
 comment on column public.stripe_customers.balance_moved_at is
   'When Stripe told of a credit balance that is to be taken over; null once it is.';
+
+create index stripe_customers_former_ids on public.stripe_customers using gin (former_ids);
 
 create table public.stripe_invoices (
   invoice_id uuid not null references public.invoices (id),
@@ -14965,11 +14969,14 @@ grant execute on function billing.apply_stripe_balance(text, jsonb, timestamptz)
 
 -- 70_stripe/subscriptions.sql
 
--- The client of a subscription: its customer's, or the one that it names.
+-- The client of a subscription: its customer's, or the one that it names. A customer that was
+-- deleted there may have been replaced here before Stripe tells that its subscription ended.
 create function billing.owner_of_subscription(subscription jsonb)
 returns uuid language sql stable security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: called for the service role by reconciliation.
   select coalesce(_billing.client_of_customer(subscription ->> 'customer'),
+    (select s.client_id from public.stripe_customers s
+      where s.former_ids @> array[subscription ->> 'customer']),
     (select c.id from public.clients c
       where c.id::text = subscription #>> '{metadata,leveredge_client_id}'));
 $$;
@@ -15610,7 +15617,8 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
   values (client_id, livemode, customer_id, digest)
   on conflict (client_id, livemode) do update
   set stripe_customer_id = excluded.stripe_customer_id, sent_digest = excluded.sent_digest,
-    deleted_at = null;
+    deleted_at = null, former_ids = case when s.stripe_customer_id = excluded.stripe_customer_id
+      then s.former_ids else s.former_ids || s.stripe_customer_id end;
 $$;
 comment on function _billing.save_stripe_customer is
   'Notes which customer a client is and the digest of the details that were sent.';
