@@ -17,8 +17,8 @@ const KEY = "sk_test_bench";
 const DELAY = 100;
 /** Milliseconds between two looks at how far it is. */
 const LOOK_EVERY = 20;
-/** What a hosted function may take, in seconds, and hold, in megabytes. */
-const HOSTED = { seconds: 150, megabytes: 256 };
+/** What a hosted function may take, in seconds, also of a processor, and hold, in megabytes. */
+const HOSTED = { seconds: 150, cpu: 2, megabytes: 256 };
 
 /** What a call of the function took. */
 interface Call {
@@ -95,6 +95,7 @@ function figureOf(
   steps: readonly StepCost[],
 ): Figure {
   const total = calls.reduce((sum, { milliseconds }) => sum + milliseconds, 0);
+  const cpu = Math.max(...calls.map((one) => one.cpu));
   const requests = steps.reduce((sum, one) => sum + one.requests, 0);
   return {
     key: "reconcile",
@@ -103,13 +104,14 @@ function figureOf(
     value: Math.max(...calls.map(({ milliseconds }) => milliseconds)) / 1000,
     unit: "s",
     target: { atMost: HOSTED.seconds },
-    also: [{ what: `less than ${HOSTED.megabytes} MB`, holds: megabytes < HOSTED.megabytes }],
+    also: [
+      { what: `less than ${HOSTED.megabytes} MB`, holds: megabytes < HOSTED.megabytes },
+      { what: `less than ${HOSTED.cpu} s of CPU a call`, holds: cpu < HOSTED.cpu },
+    ],
     detail: `${whole(invoices)} invoices, ${whole(events)} events that never came: ` +
       `${calls.length} calls, ${duration(total)} in all, ${whole(requests)} requests of ` +
       `${DELAY} ms, ${whole(megabytes)} MB, ` +
-      `${
-        Math.max(...calls.map(({ cpu }) => cpu)).toFixed(1)
-      } s of CPU for the call with the most; ` +
+      `${cpu.toFixed(1)} s of CPU for the call with the most; ` +
       steps.map(({ name, milliseconds, requests }) =>
         `${name} ${duration(milliseconds)}, ${requests} requests`
       ).join("; "),
