@@ -1,8 +1,8 @@
 import type { StripePorts } from "../_shared/stripe/ports.ts";
 import type { Difference } from "./compare.ts";
 import { type Progress, Report, unread } from "./progress.ts";
-import { REMEDIES } from "./remedies.ts";
 import { STEPS } from "./steps.ts";
+import { tellDifferences } from "./tell.ts";
 
 /** What a reconciliation found and did. */
 export interface Reconciliation {
@@ -26,8 +26,6 @@ const SECONDS = 90;
  * processor time for each request, and reading so many takes about one.
  */
 const MOST_OBJECTS = 5000;
-/** Differences that are told one by one; the others are counted. */
-const MOST_TOLD = 100;
 
 /**
  * Compares the invoices, payments, refunds, disputes, credit notes and balances of the last days from
@@ -87,35 +85,4 @@ export async function reconcile(
 export function timer(seconds: number, now: () => Date): () => boolean {
   const until = now().getTime() + seconds * 1000;
   return () => now().getTime() > until;
-}
-
-/**
- * Each difference once, with its remedy; what could not be read once a day. The id of the request that
- * Stripe refused is another each time, as is what is left to credit: that is no other difference.
- */
-async function tellDifferences(
-  left: readonly Difference[],
-  { store, now }: StripePorts,
-): Promise<void> {
-  const today = now().toISOString().slice(0, 10);
-  for (const { kind, number, stripe_invoice_id, ours, stripes } of left.slice(0, MOST_TOLD)) {
-    const subject = number ?? stripe_invoice_id ?? "";
-    const said = stripes.replace(/, req_\w+(?=\))/, "");
-    const key = kind === "unread"
-      ? `${today}/${ours}`
-      : kind === "credit_note"
-      ? `${subject}/${said}`
-      : `${subject}/${ours}/${said}`;
-    await store.report(
-      `difference/${kind}/${key}`.slice(0, 500),
-      `Stripe and the books differ (${kind}): ${subject} ours ${ours}, Stripe's ${stripes}. ` +
-        REMEDIES[kind],
-    );
-  }
-  if (left.length <= MOST_TOLD) return;
-  await store.report(
-    `differences/${today}`,
-    `Stripe and the books differ: ${left.length} differences, of which ${MOST_TOLD} are told one ` +
-      "by one; call reconcile-stripe to see them all",
-  );
 }
