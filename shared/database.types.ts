@@ -1859,6 +1859,7 @@ export type Database = {
           "client_id": string;
           "created_at": string;
           "deleted_at": string | null;
+          "former_ids": (string)[];
           "livemode": boolean;
           "sent_digest": string | null;
           "stripe_customer_id": string;
@@ -1870,6 +1871,7 @@ export type Database = {
           "client_id": string;
           "created_at"?: string;
           "deleted_at"?: string | null;
+          "former_ids"?: (string)[];
           "livemode": boolean;
           "sent_digest"?: string | null;
           "stripe_customer_id": string;
@@ -1880,6 +1882,7 @@ export type Database = {
           "client_id"?: string;
           "created_at"?: string;
           "deleted_at"?: string | null;
+          "former_ids"?: (string)[];
           "livemode"?: boolean;
           "sent_digest"?: string | null;
           "stripe_customer_id"?: string;

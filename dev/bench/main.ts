@@ -13,6 +13,7 @@ import { sizes } from "./sizes.ts";
 // npm run bench -- --json FILE                   the figures as JSON too
 // npm run bench -- --write docs/performance.md   the figures into the document's table
 // npm run bench -- --plans docs/performance.md   only how hot queries are answered, into the document
+// npm run bench -- reconcile --invoices 1000     another number of invoices than 10,000
 // npm run bench -- --size small                  a fifth of the logs
 
 const { values, positionals } = parseArgs({
@@ -21,6 +22,7 @@ const { values, positionals } = parseArgs({
   options: {
     quick: { type: "boolean" },
     size: { type: "string", default: "default" },
+    invoices: { type: "string" },
     json: { type: "string" },
     write: { type: "string" },
     plans: { type: "string" },
@@ -30,11 +32,12 @@ const { values, positionals } = parseArgs({
 const known = groups.flatMap(({ keys }) => keys);
 const size = values.quick ? "quick" : values.size;
 if (
-  values.help || (size !== "default" && size !== "quick" && size !== "small") ||
+  values.help || !(Number(values.invoices ?? 1) > 0) ||
+  (size !== "default" && size !== "quick" && size !== "small") ||
   positionals.some((key) => !known.includes(key))
 ) {
   console.error(
-    "usage: npm run bench -- [keys] [--quick | --size default|small] [--json FILE] " +
+    "usage: npm run bench -- [keys] [--quick | --size default|small] [--invoices N] [--json FILE] " +
       `[--write DOCUMENT] [--plans DOCUMENT]\nkeys: ${known.join(", ")}`,
   );
   Deno.exit(values.help ? 0 : 2);
@@ -48,13 +51,17 @@ const chosen = groups.filter(({ keys, onlyNamed }) =>
   positionals.length === 0 ? !onlyNamed : keys.some((key) => positionals.includes(key))
 );
 
+const own = {
+  ...sizes[size],
+  ...(values.invoices === undefined ? {} : { reconciledInvoices: Number(values.invoices) }),
+};
 const started = performance.now();
 const processor = cpus();
 const machine = `${processor.length} cores (${processor[0]?.model ?? "unknown"})`;
 const figures: Figure[] = [];
-console.log(`Sizes: ${JSON.stringify(sizes[size])}`);
+console.log(`Sizes: ${JSON.stringify(own)}`);
 for (const group of chosen) {
-  await group.measure(sizes[size], (found) => {
+  await group.measure(own, (found) => {
     figures.push(...found);
     for (const figure of found) console.log(lineOf(figure));
   });

@@ -14218,6 +14218,7 @@ create table public.stripe_customers (
   deleted_at timestamptz,
   balance_moved_at timestamptz,
   changed_at timestamptz not null default '-infinity',
+  former_ids text[] not null default '{}',
   primary key (client_id, livemode),
   constraint stripe_customers_once unique (stripe_customer_id),
   constraint stripe_customers_id_shape check (stripe_customer_id ~ '^cus_')
@@ -14227,11 +14228,14 @@ comment on column public.stripe_customers.sent_digest is
   'Digest of the details last sent; another one means that the customer must be updated.';
 comment on column public.stripe_customers.deleted_at is
   'When Stripe said that the customer is deleted; the next need makes a new one.';
-
+comment on column public.stripe_customers.former_ids is
+  'Customers that were deleted in Stripe before: of their subscriptions Stripe still tells.';
 comment on column public.stripe_customers.changed_at is
   'When Stripe made the newest change of details that was taken over; older ones change nothing.';
 comment on column public.stripe_customers.balance_moved_at is
   'When Stripe told of a credit balance that is to be taken over; null once it is.';
+
+create index stripe_customers_former_ids on public.stripe_customers using gin (former_ids);
 
 create table public.stripe_invoices (
   invoice_id uuid not null references public.invoices (id),
@@ -14471,7 +14475,11 @@ comment on column billing.stripe_events.fetched_at is
   'When its object was fetched; the payload has it as it was then.';
 create index stripe_events_to_fetch on billing.stripe_events (due_at)
   where state = 'pending' and to_fetch;
-create index stripe_events_pending on billing.stripe_events (due_at) where state = 'pending';
+-- In the order in which they are acted on: there may be tens of thousands.
+create index stripe_events_pending on billing.stripe_events (created_at, id)
+  where state = 'pending';
+create index stripe_events_waiting on billing.stripe_events (created_at, id)
+  where state = 'pending' and note like 'waiting for %';
 create index stripe_events_failed on billing.stripe_events (received_at) where state = 'failed';
 alter table billing.stripe_events enable row level security;
 revoke all on billing.stripe_events from public;
@@ -15175,6 +15183,35 @@ $$;
 comment on function _billing.failed_part_of_note is
   'What a credit note was to refund, of which nothing arrived.';
 
+-- A refund that is heard of before its credit note seems to be what a note of ours waits for. What
+-- refunds of the Dashboard's notes took from notes of ours that way, as far as it can be credited.
+-- `issued` is about to be credited for them.
+create function _billing.refunds_on_waiting_notes(mirror public.stripe_invoices, issued bigint)
+returns bigint language sql stable set search_path = pg_catalog, pg_temp as $$
+  select greatest(0, least(r.theirs - n.theirs - issued, n.own - r.own,
+    i.total_minor - n.credited - issued))
+  from public.invoices i, (
+    select coalesce(sum(x.total_minor), 0)::bigint as credited,
+      coalesce(sum(x.to_refund_minor) filter (where s.origin <> 'ours'), 0)::bigint as theirs,
+      coalesce(sum(x.to_refund_minor) filter (where s.origin = 'ours' or s.origin is null),
+        0)::bigint as own
+    from public.credit_notes x
+    left join public.stripe_credit_notes s on s.credit_note_id = x.id
+    where x.invoice_id = mirror.invoice_id and x.voided_at is null
+  ) n, (
+    select coalesce(sum(x.amount_minor) filter (where not o.is_own), 0)::bigint as theirs,
+      coalesce(sum(x.amount_minor) filter (where o.is_own), 0)::bigint as own
+    from public.stripe_refunds x
+    cross join lateral (select exists (select from public.stripe_credit_notes s
+      where s.stripe_credit_note_id = x.stripe_credit_note_id and s.origin = 'ours') as is_own) o
+    where x.stripe_invoice_id = mirror.stripe_invoice_id and x.stripe_credit_note_id is not null
+      and x.status not in ('failed', 'canceled')
+  ) r
+  where i.id = mirror.invoice_id and i.status in ('open', 'paid', 'uncollectible');
+$$;
+comment on function _billing.refunds_on_waiting_notes is
+  'What refunds of Stripe''s own credit notes are covered here by notes of ours that wait for theirs.';
+
 -- A credit note of Stripe: ours if it names one, else one is issued here for it. What it gives back
 -- as money and a refund has told of already has a note here.
 create function billing.apply_stripe_credit_note(note jsonb, seen timestamptz)
@@ -15189,6 +15226,7 @@ declare
   refunded constant bigint := least(amount, _billing.from_stripe((
     select coalesce(sum(coalesce(r ->> 'amount_refunded', note ->> 'total')::bigint), 0)
     from jsonb_array_elements(coalesce(note -> 'refunds', '[]')) r)::bigint, note ->> 'currency'));
+  new bigint;
   known text;
   outcome text := 'known';
 begin
@@ -15218,8 +15256,10 @@ begin
     outcome := _billing.void_stripe_credit_note(note, seen);
   elsif not exists (select from public.stripe_credit_notes s
     where s.stripe_credit_note_id = note ->> 'id') then
-    outcome := _billing.issue_for_stripe(note, mirror, greatest(0, least(refunded,
-      mirror.refunded_minor - mirror.booked_refund_minor)),
+    new := greatest(0, least(refunded, mirror.refunded_minor - mirror.booked_refund_minor));
+    new := new + least(refunded - new, coalesce(
+      _billing.refunds_on_waiting_notes(mirror, new), 0));
+    outcome := _billing.issue_for_stripe(note, mirror, new,
       amount - refunded + _billing.failed_part_of_note(note), seen);
   end if;
   perform _billing.book_stripe_refunds(mirror, seen);
@@ -15249,7 +15289,7 @@ create function _billing.stripe_rank(state text) returns integer language sql im
 return coalesce(array_position(
   '{creating,held,refused,draft,open,uncollectible,deleted,paid,void}'::text[], state), 0);
 
--- Voided or written off there: here too, where our rules allow it; else somebody is told.
+-- Voided or written off there: here too, where our rules allow it. Operators are told of both.
 create function _billing.follow_stripe_status(mirror public.stripe_invoices, at timestamptz)
 returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -15262,9 +15302,15 @@ begin
       return 'cannot be voided here';
     end if;
     perform billing.void_invoice(invoice.id, 'Voided in Stripe', at);
+    perform _billing.notice('void/' || mirror.stripe_invoice_id, 'normal', format(
+      '%s was voided in Stripe, and so here: generate its period anew if it is to be billed',
+      invoice.number));
     return 'voided';
   elsif mirror.state = 'uncollectible' and invoice.status = 'open' then
     perform billing.mark_uncollectible(invoice.id, at);
+    perform _billing.notice('write-off/' || mirror.stripe_invoice_id, 'normal', format(
+      '%s was written off in Stripe, and so here: what is paid of it later is booked',
+      invoice.number));
     return 'marked uncollectible';
   end if;
   return null;
@@ -15647,11 +15693,14 @@ grant execute on function billing.apply_stripe_balance(text, jsonb, timestamptz)
 
 -- 70_stripe/subscriptions.sql
 
--- The client of a subscription: its customer's, or the one that it names.
+-- The client of a subscription: its customer's, or the one that it names. A customer that was
+-- deleted there may have been replaced here before Stripe tells that its subscription ended.
 create function billing.owner_of_subscription(subscription jsonb)
 returns uuid language sql stable security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: called for the service role by reconciliation.
   select coalesce(_billing.client_of_customer(subscription ->> 'customer'),
+    (select s.client_id from public.stripe_customers s
+      where s.former_ids @> array[subscription ->> 'customer']),
     (select c.id from public.clients c
       where c.id::text = subscription #>> '{metadata,leveredge_client_id}'));
 $$;
@@ -16292,7 +16341,8 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
   values (client_id, livemode, customer_id, digest)
   on conflict (client_id, livemode) do update
   set stripe_customer_id = excluded.stripe_customer_id, sent_digest = excluded.sent_digest,
-    deleted_at = null;
+    deleted_at = null, former_ids = case when s.stripe_customer_id = excluded.stripe_customer_id
+      then s.former_ids else s.former_ids || s.stripe_customer_id end;
 $$;
 comment on function _billing.save_stripe_customer is
   'Notes which customer a client is and the digest of the details that were sent.';

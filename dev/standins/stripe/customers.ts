@@ -61,6 +61,13 @@ export function customerEndpoints(state: State) {
     remove: (id: string) => {
       const customer = changeable(id);
       customer.deleted = true;
+      // docs.stripe.com/api/customers/delete: its subscriptions are cancelled at once.
+      for (const subscription of state.subscriptions.values()) {
+        if (subscription.customer !== id || subscription.status === "canceled") continue;
+        const now = state.now();
+        Object.assign(subscription, { status: "canceled", ended_at: now, canceled_at: now });
+        state.emit("customer.subscription.deleted", subscription);
+      }
       state.emit("customer.deleted", customer);
       return { id, object: "customer", deleted: true };
     },

@@ -17,9 +17,7 @@ export function disputeEndpoints(state: State) {
   return {
     /** A customer's bank takes the payment of an invoice, or a part of it, back. */
     open: (invoice: string, amount?: number): string => {
-      const payment = [...state.payments.values()].find((one) =>
-        one.invoice === invoice && one.charge !== null
-      );
+      const payment = state.paymentsOf(invoice).find(({ charge }) => charge !== null);
       if (payment === undefined) throw new Error(`${invoice} is not paid`);
       const dispute: Dispute = {
         id: state.id("du"),
@@ -75,10 +73,8 @@ function moveOf(
 
 /** What disputes of an invoice's payments have withdrawn and not reinstated. */
 export function disputedOf(state: State, invoice: string): number {
-  const intents = new Set(
-    [...state.payments.values()].filter((one) => one.invoice === invoice)
-      .map(({ payment_intent }) => payment_intent),
-  );
+  const intents = new Set(state.paymentsOf(invoice).map(({ payment_intent }) => payment_intent));
+  if (intents.size === 0) return 0;
   return [...state.disputes.values()].filter(({ payment_intent }) => intents.has(payment_intent))
     .flatMap((dispute) => dispute.balance_transactions)
     .reduce((sum, { amount }) => sum - amount, 0);

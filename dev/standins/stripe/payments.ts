@@ -86,11 +86,12 @@ export function paymentEndpoints(
     listPayments: (params: Params<"GET /v1/invoice_payments">) =>
       page(
         "/v1/invoice_payments",
-        [...state.payments.values()].filter(({ invoice, payment_intent }) =>
-          (params.invoice === undefined || params.invoice === invoice) &&
-          (params.payment?.payment_intent === undefined ||
-            params.payment.payment_intent === payment_intent)
-        ).map((payment) => shownPayment(state, payment)),
+        (params.invoice === undefined
+          ? [...state.payments.values()]
+          : state.paymentsOf(params.invoice)).filter(({ payment_intent }) =>
+            params.payment?.payment_intent === undefined ||
+            params.payment.payment_intent === payment_intent
+          ).map((payment) => shownPayment(state, payment)),
         params,
       ),
     retrievePayment: (id: string) => {
@@ -152,7 +153,7 @@ function keep(
     created: state.now(),
     refunded: 0,
   };
-  state.payments.set(payment.id, payment);
+  state.addPayment(payment);
   return payment;
 }
 

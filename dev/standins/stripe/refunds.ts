@@ -119,9 +119,7 @@ function shownCharge(state: State, { charge, payment_intent, invoice, ...payment
 
 /** The refunds of a credit note: all of them, or none and an error. */
 function refundParts(state: State, invoice: Invoice, amount: number): CreditNote["refunds"] {
-  const payments = [...state.payments.values()].filter((payment) =>
-    payment.invoice === invoice.id && payment.charge !== null
-  );
+  const payments = state.paymentsOf(invoice.id).filter(({ charge }) => charge !== null);
   const left = payments.reduce((sum, one) => sum + one.amount_paid - one.refunded, 0);
   if (amount > left) throw invalid("The refund amount exceeds what was paid through Stripe.");
   const refunds: CreditNote["refunds"] = [];

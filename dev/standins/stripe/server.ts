@@ -197,9 +197,7 @@ export function startStripe(options: StripeOptions) {
     /** What somebody does in the Dashboard. */
     dashboard: {
       refund: (invoice: string, amount?: number, status?: "pending") => {
-        const payment = [...state.payments.values()].find((one) =>
-          one.invoice === invoice && one.charge !== null
-        );
+        const payment = state.paymentsOf(invoice).find(({ charge }) => charge !== null);
         if (payment === undefined) throw new Error(`${invoice} is not paid`);
         return refunds.make(payment, amount ?? payment.amount_paid - payment.refunded, status);
       },

@@ -276,6 +276,7 @@ export class State {
   /** The key of the request that is being answered; its events name it. */
   requestKey: string | null = null;
   #count = 0;
+  readonly #paymentsOf = new Map<string, Payment[]>();
 
   constructor(
     readonly livemode: boolean,
@@ -311,6 +312,18 @@ export class State {
     };
     this.events.push(event);
     this.onEvent(event);
+  }
+
+  addPayment(payment: Payment): void {
+    this.payments.set(payment.id, payment);
+    const known = this.#paymentsOf.get(payment.invoice);
+    if (known === undefined) this.#paymentsOf.set(payment.invoice, [payment]);
+    else known.push(payment);
+  }
+
+  /** The payments of an invoice, in order. There may be thousands of others. */
+  paymentsOf(invoice: string): readonly Payment[] {
+    return this.#paymentsOf.get(invoice) ?? [];
   }
 
   customer(id: string): Customer {

@@ -16,7 +16,9 @@ if (platform.engine === "embedded") {
   Deno.test("after a random dance and one reconciliation Stripe and the ledger agree", () =>
     withCopies(platform.engine, async (copy) => {
       for (const [seed, version] of SEEDS) {
-        const { steps, broken } = await copy((sql) => dance(sql, movesOf(seed, MOVES), version));
+        const { steps, broken } = await copy((sql) =>
+          dance(sql, movesOf(seed, MOVES), { eventVersion: version })
+        );
         if (broken.length > 0) console.log([`seed ${seed}`, ...steps].join("\n  "));
         deepStrictEqual(broken, [], `npm run dance -- --seed ${seed} --moves ${MOVES}`);
       }
@@ -25,7 +27,7 @@ if (platform.engine === "embedded") {
         deepStrictEqual(sound.broken, [], `${fault.name}: without it`);
         const { broken } = await copy(async (sql) => {
           await plant(sql, fault);
-          return await dance(sql, fault.moves);
+          return await dance(sql, fault.moves, fault.options);
         });
         ok(
           broken.some((one) => one.includes(fault.check)),

@@ -67,6 +67,11 @@ Deno.test("cut off after every object, a reconciliation goes on and ends alike",
     ok((await bothSides(sql, stripe.state)).every(agrees));
     const after = await reconcile(3, ports);
     deepStrictEqual([after.found, after.left, after.unfinished], [[], [], undefined]);
+    // Enough of them: as if the time was over.
+    const short = await reconcile(3, ports, undefined, undefined, 1);
+    deepStrictEqual([short.found, short.left, short.unfinished], [[], [], "events"]);
+    const rest = await reconcile(3, ports);
+    deepStrictEqual([rest.found, rest.left, rest.unfinished], [[], [], undefined]);
   });
 });
 

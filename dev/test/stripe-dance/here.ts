@@ -23,26 +23,33 @@ async function pickIssued(
   move: Move,
   states: readonly string[],
 ): Promise<Issued | undefined> {
-  const rows = await sql<Issued[]>`
+  const [row] = await sql<Issued[]>`
     select i.id, i.number, i.status, i.currency, i.amount_due_minor::int as due,
       (i.total_minor - coalesce((select sum(n.total_minor) from public.credit_notes n
         where n.invoice_id = i.id and n.voided_at is null), 0))::int as left
-    from public.invoices i where i.status = any (${[...states]}::text[]) order by i.number`;
-  return pick(rows, move);
+    from public.invoices i where i.status = any (${[...states]}::text[])
+    order by i.number offset ${move.who} % greatest((
+      select count(*) from public.invoices o where o.status = any (${[...states]}::text[])), 1)
+    limit 1`;
+  return row;
 }
 
-async function issue({ sql, clients, now }: DanceWorld, move: Move): Promise<string | undefined> {
+async function issue(
+  { sql, clients, now, tally }: DanceWorld,
+  move: Move,
+): Promise<string | undefined> {
   const client = pick(clients, move);
   if (client === undefined) return undefined;
   const minor = client.unit * (500 + move.b % 9000);
   const [item] = await sql<{ id: string }[]>`
     insert into public.invoice_items (client_id, description, unit_amount, currency, item_day)
     values (${client.id}, 'Work', ${minor}::numeric / 10::numeric ^ ${client.exponent}::int,
-      ${client.currency}, current_date - 1) returning id`;
+      ${client.currency}, ${now()}::timestamptz::date - 1) returning id`;
   const [invoice] = await sql<{ id: string }[]>`
     select billing.create_one_off_invoice(array[${item?.id ?? null}]::uuid[], ${now()}) as id`;
   const [done] = await sql<{ number: string }[]>`
     select billing.finalize_invoice(${invoice?.id ?? null}, ${now()}) as number`;
+  tally.invoices.set(client.currency, (tally.invoices.get(client.currency) ?? 0) + 1);
   return `${done?.number} of ${minor} ${client.currency} issued to ${client.name}`;
 }
 
@@ -71,19 +78,41 @@ async function transfer(world: DanceWorld, move: Move): Promise<string | undefin
   return `${amount} of ${invoice.due} transferred for ${invoice.number}`;
 }
 
+/** As a worker does, several at once; a delivery that dies is a fault. */
+async function send(world: DanceWorld, sent: readonly { id: string; number: string }[]) {
+  const done = await Promise.all(sent.map(async ({ id, number }) => {
+    const outcome = await deliverInvoice(id, world.ports);
+    if (outcome.kind === "dead") world.deaths.push(`${number} died: ${outcome.error}`);
+    return `${number} sent: ${outcome.kind}`;
+  }));
+  return done.length > 0 ? done.join(", ") : undefined;
+}
+
+/** Two invoices of one client that Stripe does not have. */
+async function sendBoth(world: DanceWorld, { who }: Move): Promise<string | undefined> {
+  const unsent = await world.sql<{ id: string; number: string; client: string }[]>`
+    select i.id, i.number, i.client_id as client from public.invoices i
+    left join public.stripe_invoices m on m.invoice_id = i.id
+    where i.status in ('open', 'uncollectible') and m.stripe_invoice_id is null
+    order by i.number`;
+  const all = [...Map.groupBy(unsent, ({ client }) => client).values()];
+  const several = all.filter(({ length }) => length > 1);
+  return await send(world, several[who % Math.max(several.length, 1)]?.slice(0, 2) ?? []);
+}
+
 export const HERE: Partial<Record<Kind, Dancer>> = {
   issue,
   send: async (world, move) => {
-    const rows = await world.sql<{ id: string; number: string }[]>`
-      select i.id, i.number from public.invoices i
-      left join public.stripe_invoices m on m.invoice_id = i.id
-      where i.status in ('open', 'uncollectible') and m.stripe_invoice_id is null
-      order by i.number`;
-    const invoice = pick(rows, move);
-    if (invoice === undefined) return undefined;
-    const { kind } = await deliverInvoice(invoice.id, world.ports);
-    return `${invoice.number} sent: ${kind}`;
+    const next = await world.sql<{ id: string; number: string }[]>`
+      with unsent as materialized (
+        select i.id, i.number from public.invoices i
+        left join public.stripe_invoices m on m.invoice_id = i.id
+        where i.status in ('open', 'uncollectible') and m.stripe_invoice_id is null)
+      select u.id, u.number from unsent u
+      order by u.number offset ${move.who} % greatest((select count(*) from unsent), 1) limit 1`;
+    return await send(world, next);
   },
+  send_both: sendBoth,
   note_here: (world, move) => note(world, move, false),
   refund_here: (world, move) => note(world, move, true),
   transfer,

@@ -8,21 +8,31 @@ import { REMEDIES } from "../../../supabase/functions/reconcile-stripe/remedies.
 import { balanceOf } from "../../standins/stripe/balances.ts";
 import { remainingOf, totalOf } from "../../standins/stripe/invoice-figures.ts";
 import { ledgerOf, noticesOf, standingsOf } from "./ledger.ts";
-import { customersOf, type Granted, grantedOf, receivedOf, stripesOf } from "./stripes.ts";
+import { type Granted, grantedOf, receivedOf, type Theirs, theirsOf } from "./stripes.ts";
+import { unlikeSubscriptions } from "./subscriptions.ts";
 import type { DanceClient, DanceWorld } from "./world.ts";
 
 /** Differences that a person must decide in such a dance; any other is a fault. */
 const OF_PEOPLE = new Set(["status", "total", "due", "credit_note", "not_told"]);
 
+interface Sides {
+  readonly world: DanceWorld;
+  readonly theirs: Theirs;
+  readonly notices: readonly { readonly key: string; readonly message: string }[];
+}
+
 /** Every law that is broken, with the figures. */
 export async function brokenLaws(world: DanceWorld, result: Reconciliation): Promise<string[]> {
+  const sides = { world, theirs: theirsOf(world), notices: await noticesOf(world) };
   const broken = [
-    ...await faultsOf(world, result),
-    ...await untold(world, result),
-    ...await unlikeStandings(world, result),
+    ...world.deaths,
+    ...await faultsOf(sides, result),
+    ...untold(sides, result),
+    ...await unlikeStandings(sides, result),
     ...await unsettledEvents(world),
+    ...await unlikeSubscriptions(world),
   ];
-  for (const client of world.clients) broken.push(...await unlikeMoney(world, client, result));
+  for (const client of world.clients) broken.push(...await unlikeMoney(sides, client, result));
   const violations = await world.sql<{ invariant: string; subject: string; detail: string }[]>`
     select * from billing.check_invariants()`;
   return [
@@ -32,13 +42,12 @@ export async function brokenLaws(world: DanceWorld, result: Reconciliation): Pro
 }
 
 /** Differences that no person made. */
-async function faultsOf(world: DanceWorld, { left }: Reconciliation): Promise<string[]> {
+async function faultsOf({ world, theirs }: Sides, { left }: Reconciliation): Promise<string[]> {
   const standings = await standingsOf(world);
   const { creditNotes } = world.stripe.state;
   return left.filter(({ kind, number, stripe_invoice_id }) => {
     const own = standings.find((one) => one.number === number);
-    const theirs = own === undefined ? [] : stripesOf(world, own.id);
-    const isRevised = new Set(theirs.map(totalOf)).size > 1;
+    const isRevised = new Set(theirs.invoices.get(own?.id ?? "")?.map(totalOf)).size > 1;
     if (kind === "total") return !isRevised;
     if (kind !== "due") return !OF_PEOPLE.has(kind);
     const isVoidedThere = [...creditNotes.values()].some((note) =>
@@ -54,8 +63,8 @@ async function faultsOf(world: DanceWorld, { left }: Reconciliation): Promise<st
 }
 
 /** Each difference that is left is told once, with its remedy. */
-async function untold(world: DanceWorld, { left }: Reconciliation): Promise<string[]> {
-  const notices = (await noticesOf(world)).map(({ message }) => withoutRequest(message));
+function untold({ notices: all }: Sides, { left }: Reconciliation): string[] {
+  const notices = all.map(({ message }) => withoutRequest(message));
   return left.flatMap(({ kind, number, stripe_invoice_id, ours, stripes }) => {
     const expected =
       `Stripe and the books differ (${kind}): ${number ?? stripe_invoice_id ?? ""} ` +
@@ -65,8 +74,12 @@ async function untold(world: DanceWorld, { left }: Reconciliation): Promise<stri
   });
 }
 
-/** Without the id of the request that Stripe refused, which is another each time. */
-const withoutRequest = (text: string) => text.replace(/req_\w+/g, "req");
+/**
+ * Without the id of the request that Stripe refused, which is another each time, and without what is
+ * left to credit, which changes.
+ */
+const withoutRequest = (text: string) =>
+  text.replace(/req_\w+/g, "req").replace(/(?<=is more than the )\d+(?= left)/, "what is");
 
 /** No event is left over: each was acted on, or is none of ours. */
 async function unsettledEvents({ sql }: DanceWorld): Promise<string[]> {
@@ -77,15 +90,18 @@ async function unsettledEvents({ sql }: DanceWorld): Promise<string[]> {
 }
 
 /** Each invoice stands here as there and is due alike, unless its difference is named. */
-async function unlikeStandings(world: DanceWorld, { left }: Reconciliation): Promise<string[]> {
+async function unlikeStandings(
+  { world, theirs: sides, notices }: Sides,
+  { left }: Reconciliation,
+): Promise<string[]> {
   const named = new Set(left.flatMap((one) => [one.number, one.stripe_invoice_id]));
-  const notices = await noticesOf(world);
+  const voidNotes = notices.flatMap(({ key }) => /^stripe:credit-void\/(.*)$/.exec(key)?.[1] ?? []);
   for (const { id, invoice } of world.stripe.state.creditNotes.values()) {
-    if (notices.some(({ key }) => key.startsWith(`stripe:credit-void/${id}`))) named.add(invoice);
+    if (voidNotes.some((noted) => noted.startsWith(id))) named.add(invoice);
   }
   const broken = [];
   for (const { id, number, status, due, carries } of await standingsOf(world)) {
-    const all = stripesOf(world, id);
+    const all = sides.invoices.get(id) ?? [];
     const [theirs, ...others] = all.filter(({ status, latest_revision }) =>
       status !== "draft" && latest_revision === null
     );
@@ -109,31 +125,28 @@ async function unlikeStandings(world: DanceWorld, { left }: Reconciliation): Pro
 
 /** Money received, credit held, and what a client owes in all. */
 async function unlikeMoney(
-  world: DanceWorld,
+  sides: Sides,
   client: DanceClient,
   { left }: Reconciliation,
 ): Promise<string[]> {
+  const { world, theirs } = sides;
   const { stripe } = world;
   const broken = [];
   const ledger = await ledgerOf(world, client.id);
-  const received = receivedOf(world, client);
+  const received = receivedOf(world, theirs, client);
   if (received.kept !== ledger.received) {
     broken.push(`${client.name}: received ${ledger.received} here, ${received.kept} in Stripe`);
   }
-  for (const { id, deleted } of customersOf(world, client)) {
+  for (const { id, deleted } of theirs.customers.get(client.id) ?? []) {
     const balance = balanceOf(stripe.state, id, client.currency.toLowerCase());
     if (balance !== 0 && deleted === undefined) {
       broken.push(`${client.name}: Stripe's balance of ${id} is ${balance}`);
     }
   }
-  const isNamed = left.some((one) =>
-    one.kind !== "due" &&
-    stripesOf(world).some((invoice) =>
-      invoice.metadata.leveredge_client_id === client.id && invoice.id === one.stripe_invoice_id
-    )
-  );
-  if (isNamed || await isExplained(world, client)) return broken;
-  const granted = await grantedOf(world, client);
+  const ids = new Set((theirs.invoicesOfClient.get(client.id) ?? []).map(({ id }) => id));
+  const isNamed = left.some((one) => one.kind !== "due" && ids.has(one.stripe_invoice_id ?? ""));
+  if (isNamed || isExplained(sides, client)) return broken;
+  const granted = await grantedOf(world, theirs, client);
   const owed = ledger.due - ledger.credit - ledger.toRefund;
   const [most, least] = owedOf(ledger.billed - ledger.elsewhere - received.paid, granted);
   if (owed > most || owed < least) {
@@ -152,17 +165,18 @@ function owedOf(unpaid: number, { noted, adjusted, doubtful }: Granted): [number
 }
 
 /** Whether operators were told of money of the client that is on no account. */
-async function isExplained(world: DanceWorld, client: DanceClient): Promise<boolean> {
-  const ids = [
-    ...customersOf(world, client).map(({ id }) => id),
-    ...stripesOf(world).filter(({ metadata }) => metadata.leveredge_client_id === client.id)
+function isExplained({ world, theirs, notices }: Sides, client: DanceClient): boolean {
+  const customers = new Set((theirs.customers.get(client.id) ?? []).map(({ id }) => id));
+  const invoices = (theirs.invoicesOfClient.get(client.id) ?? []).map(({ id }) => id);
+  const ids = new Set([
+    ...customers,
+    ...invoices,
+    ...invoices.flatMap((id) => theirs.notes.get(id) ?? []).map(({ id }) => id),
+    ...world.stripe.state.balanceTransactions.filter(({ customer }) => customers.has(customer))
       .map(({ id }) => id),
-  ];
-  const { creditNotes, balanceTransactions } = world.stripe.state;
-  for (const note of creditNotes.values()) if (ids.includes(note.invoice)) ids.push(note.id);
-  for (const move of balanceTransactions) if (ids.includes(move.customer)) ids.push(move.id);
-  return (await noticesOf(world)).some(({ key }) =>
+  ]);
+  return notices.some(({ key }) =>
     /^stripe:(debt|spent|credit|credit-void)\//.test(key) &&
-    ids.some((id) => key.split(/[/:]/).includes(id))
+    key.split(/[/:]/).some((part) => ids.has(part))
   );
 }

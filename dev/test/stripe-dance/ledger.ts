@@ -81,6 +81,10 @@ export async function bookedOf({ sql }: DanceWorld): Promise<string> {
       'payments', (select count(*) from public.payments),
       'notes', (select jsonb_agg(jsonb_build_array(number, voided_at is null) order by number)
         from public.credit_notes),
+      'service', (select jsonb_agg(jsonb_build_array(client_id, starts_on, ends_on)
+        order by client_id, starts_on) from public.service_intervals),
+      'subscriptions', (select jsonb_agg(jsonb_build_array(stripe_subscription_id, status,
+        base_fee_minor) order by stripe_subscription_id) from public.stripe_subscriptions),
       'balance', (select jsonb_agg(jsonb_build_array(client_id, amounts) order by client_id)
         from (select client_id, array_agg(amount_minor order by created_at, amount_minor) as amounts
           from public.balance_entries group by client_id) b))::text as books`;

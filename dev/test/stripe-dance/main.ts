@@ -5,8 +5,10 @@ import { type Copy, withCopies } from "./copies.ts";
 import { dance, type Danced } from "./dance.ts";
 import { FAULTS } from "./faults.ts";
 import { type Move, movesOf } from "./moves.ts";
+import { startSummary } from "./summary.ts";
 
 // npm run dance                                   ten dances of 80 moves, a seed by chance
+// npm run dance -- --invoices 10000               as many dances as it takes, of 90 clients each
 // npm run dance -- --seed 42 --dances 1000 --moves 120
 // npm run dance -- --seed 42 --keep-going         more than the first failure
 // npm run dance -- --old-events                   events are of an older version of Stripe's API
@@ -16,8 +18,11 @@ const { values } = parseArgs({
   args: Deno.args,
   options: {
     seed: { type: "string", default: String(Math.floor(Math.random() * 1_000_000)) },
-    dances: { type: "string", default: "10" },
+    invoices: { type: "string" },
+    dances: { type: "string" },
+    clients: { type: "string" },
     moves: { type: "string", default: "80" },
+    "at-once": { type: "string" },
     engine: { type: "string", default: "embedded" },
     fault: { type: "string" },
     "old-events": { type: "boolean", default: false },
@@ -26,52 +31,81 @@ const { values } = parseArgs({
   },
 });
 const { engine } = values;
-const [seed = NaN, dances = NaN, length = NaN, shrink = NaN] = [
+const isLong = values.invoices !== undefined;
+const [seed = NaN, invoices = NaN, dances = NaN, clients = NaN, perTrio = NaN, atOnce = NaN] = [
   values.seed,
-  values.dances,
+  values.invoices ?? "0",
+  values.dances ?? (isLong ? "1000000" : "10"),
+  values.clients ?? (isLong ? "90" : "3"),
   values.moves,
-  values.shrink,
+  values["at-once"] ?? (isLong ? "2" : "1"),
 ].map(Number);
+const shrink = Number(values.shrink);
 const fault = FAULTS.find(({ name }) => name.split(" ")[0] === values.fault);
 if (
-  ![seed, dances, length].every(Number.isInteger) || !(shrink >= 0) ||
+  ![seed, invoices, dances, clients, perTrio, atOnce].every(Number.isInteger) || !(shrink >= 0) ||
   (engine !== "embedded" && engine !== "debian") ||
   (values.fault !== undefined && fault === undefined)
 ) {
   console.error(
-    "usage: npm run dance -- [--seed N] [--dances N] [--moves N] [--shrink SECONDS] " +
-      "[--keep-going] [--old-events] [--fault NAME] [--engine embedded|debian]",
+    "usage: npm run dance -- [--seed N] [--invoices N | --dances N] [--clients N] " +
+      "[--moves N for three clients] [--at-once N] [--shrink SECONDS] [--keep-going] " +
+      "[--old-events] [--fault NAME] [--engine embedded|debian]",
   );
   Deno.exit(2);
 }
+const length = Math.ceil(perTrio * clients / 3);
 
+const summary = startSummary();
 let failed = 0;
+let begun = 0;
+const isOver = () =>
+  begun >= dances || isLong && summary.invoices() >= invoices ||
+  failed > 0 && !values["keep-going"];
+
 await withCopies(engine, async (copy) => {
-  for (let place = 0; place < dances; place++) {
-    const began = performance.now();
-    const moves = movesOf(seed + place, length);
-    const { broken, steps } = await danceOnce(copy, moves);
-    const took = `${((performance.now() - began) / 1000).toFixed(1)} s`;
-    console.log(
-      `seed ${seed + place}: ${broken.length === 0 ? "both sides agree" : "broken"}, ${took}`,
-    );
-    if (broken.length === 0) continue;
-    failed += 1;
-    const found = shrink > 0 ? await smallest(copy, moves, { broken, steps }) : { broken, steps };
-    console.log(
-      [`npm run dance -- --seed ${seed + place} --dances 1 --moves ${length}`, ...found.steps]
-        .join("\n  "),
-    );
-    console.log(found.broken.join("\n"));
-    if (!values["keep-going"]) break;
-  }
+  const worker = async () => {
+    while (!isOver()) {
+      const own = seed + begun;
+      begun += 1;
+      await danceSeed(copy, own);
+    }
+  };
+  await Promise.all(Array.from({ length: atOnce }, worker));
 });
+console.log(summary.text());
 Deno.exit(failed > 0 ? 1 : 0);
+
+async function danceSeed(copy: Copy, own: number): Promise<void> {
+  const began = performance.now();
+  const moves = movesOf(own, length);
+  const danced = await danceOnce(copy, moves);
+  summary.add(danced);
+  const { broken } = danced;
+  const took = `${((performance.now() - began) / 1000).toFixed(1)} s`;
+  const how = broken.length === 0 ? "both sides agree" : "broken";
+  const soFar = isLong ? `, ${summary.invoices()} invoices so far` : "";
+  console.log(`seed ${own}: ${how}, ${took}${soFar}`);
+  if (broken.length === 0) return;
+  failed += 1;
+  const found = shrink > 0 ? await smallest(copy, moves, danced) : danced;
+  console.log(
+    [
+      `npm run dance -- --seed ${own} --dances 1 --moves ${perTrio} --clients ${clients}`,
+      ...found.steps,
+    ].join("\n  "),
+  );
+  console.log(found.broken.join("\n"));
+}
 
 async function danceOnce(copy: Copy, moves: readonly Move[]): Promise<Danced> {
   return await copy(async (sql) => {
     if (fault !== undefined) await plant(sql, fault);
-    return await dance(sql, moves, values["old-events"] ? BEFORE_BASIL : undefined);
+    return await dance(sql, moves, {
+      ...fault?.options,
+      clients,
+      eventVersion: values["old-events"] ? BEFORE_BASIL : undefined,
+    });
   });
 }
 

@@ -16,6 +16,7 @@ const weights = {
   // Here.
   issue: 14,
   send: 12,
+  send_both: 4,
   note_here: 4,
   refund_here: 3,
   transfer: 3,
@@ -39,6 +40,8 @@ const weights = {
   void_there: 3,
   write_off_there: 2,
   delete_customer: 1,
+  subscribe: 3,
+  change_subscription: 3,
   // Between them.
   events: 12,
   forget_events: 2,

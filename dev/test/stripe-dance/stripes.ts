@@ -1,5 +1,5 @@
 /** Stripe's side of a client, summed from its objects. */
-import type { Invoice } from "../../standins/stripe/state.ts";
+import type { CreditNote, Customer, Invoice, Refund } from "../../standins/stripe/state.ts";
 import { disputedOf } from "../../standins/stripe/disputes.ts";
 import type { DanceClient, DanceWorld } from "./world.ts";
 
@@ -16,36 +16,49 @@ export interface Granted {
   readonly doubtful: number;
 }
 
-/** All of Stripe's invoices that name one of ours, or this one. */
-export function stripesOf({ stripe }: DanceWorld, own?: string): Invoice[] {
-  return [...stripe.state.invoices.values()].filter(({ metadata }) =>
-    metadata.leveredge_invoice_id !== undefined &&
-    (own === undefined || metadata.leveredge_invoice_id === own)
-  );
+/** Objects of Stripe that name ours, by what they are looked for: there may be thousands. */
+export interface Theirs {
+  /** By the id of our invoice. */
+  readonly invoices: ReadonlyMap<string, readonly Invoice[]>;
+  /** By the id of our client. */
+  readonly invoicesOfClient: ReadonlyMap<string, readonly Invoice[]>;
+  readonly customers: ReadonlyMap<string, readonly Customer[]>;
+  /** By the id of Stripe's invoice, and by that of the payment. */
+  readonly notes: ReadonlyMap<string, readonly CreditNote[]>;
+  readonly refunds: ReadonlyMap<string, readonly Refund[]>;
 }
 
-export function customersOf({ stripe }: DanceWorld, { id }: DanceClient) {
-  return [...stripe.state.customers.values()].filter(({ metadata }) =>
-    metadata.leveredge_client_id === id
+export function theirsOf({ stripe: { state } }: DanceWorld): Theirs {
+  const invoices = [...state.invoices.values()].filter(({ metadata }) =>
+    metadata.leveredge_invoice_id !== undefined
   );
-}
-
-function invoicesOf(world: DanceWorld, { id }: DanceClient): Invoice[] {
-  return stripesOf(world).filter(({ metadata }) => metadata.leveredge_client_id === id);
+  return {
+    invoices: Map.groupBy(invoices, ({ metadata }) => metadata.leveredge_invoice_id ?? ""),
+    invoicesOfClient: Map.groupBy(invoices, ({ metadata }) => metadata.leveredge_client_id ?? ""),
+    customers: Map.groupBy(
+      state.customers.values(),
+      ({ metadata }) => metadata.leveredge_client_id ?? "",
+    ),
+    notes: Map.groupBy(state.creditNotes.values(), ({ invoice }) => invoice),
+    refunds: Map.groupBy(state.refunds.values(), ({ payment_intent }) => payment_intent),
+  };
 }
 
 /** `paid`: through Stripe and not given back; `kept`: and not taken back by disputes. */
-export function receivedOf(world: DanceWorld, client: DanceClient) {
-  const ids = new Set(invoicesOf(world, client).map(({ id }) => id));
+export function receivedOf(world: DanceWorld, theirs: Theirs, client: DanceClient) {
+  const ids = (theirs.invoicesOfClient.get(client.id) ?? []).map(({ id }) => id);
   const { state } = world.stripe;
-  const paid = [...state.payments.values()]
-    .filter(({ invoice, charge }) => charge !== null && ids.has(invoice))
+  const paid = ids.flatMap((id) => state.paymentsOf(id)).filter(({ charge }) => charge !== null)
     .reduce((sum, { amount_paid, refunded }) => sum + amount_paid - refunded, 0);
-  return { paid, kept: [...ids].reduce((sum, id) => sum - disputedOf(state, id), paid) };
+  return { paid, kept: ids.reduce((sum, id) => sum - disputedOf(state, id), paid) };
 }
 
 /** Credit that Stripe tells of, that of notes of ours included. */
-export async function grantedOf(world: DanceWorld, client: DanceClient): Promise<Granted> {
+export async function grantedOf(
+  world: DanceWorld,
+  theirs: Theirs,
+  client: DanceClient,
+): Promise<Granted> {
   const own = await world.sql<{ id: string; total: number; noted: number; promised: number }[]>`
     select i.id, (case when i.status = 'void' then 0 else i.total_minor end)::int as total,
       coalesce(sum(n.total_minor), 0)::int as noted,
@@ -59,33 +72,31 @@ export async function grantedOf(world: DanceWorld, client: DanceClient): Promise
   let noted = 0;
   let doubtful = 0;
   for (const invoice of own) {
-    const there = notedThere(world, stripesOf(world, invoice.id));
+    const there = notedThere(world, theirs, theirs.invoices.get(invoice.id) ?? []);
     const all = invoice.noted + there.noted + there.refunded;
     noted += Math.max(Math.min(all, invoice.total), invoice.noted);
     const promised = Math.max(invoice.promised - there.given, 0) + there.failed;
     doubtful += Math.min(there.refunded, promised);
   }
-  return { noted, doubtful, adjusted: await adjustedOf(world, client) };
+  return { noted, doubtful, adjusted: await adjustedOf(world, theirs, client) };
 }
 
 /**
  * Credit notes that name none of ours, refunds beside credit notes, refunds of notes that failed, and
  * what was given back by notes of ours.
  */
-function notedThere({ stripe }: DanceWorld, invoices: readonly Invoice[]) {
-  const ids = new Set(invoices.map(({ id }) => id));
-  const { creditNotes, refunds, payments } = stripe.state;
-  const notes = [...creditNotes.values()].filter(({ invoice }) => ids.has(invoice));
+function notedThere({ stripe }: DanceWorld, theirs: Theirs, invoices: readonly Invoice[]) {
+  const notes = invoices.flatMap(({ id }) => theirs.notes.get(id) ?? []);
   const ofNotes = new Set(notes.flatMap((note) => note.refunds.map(({ refund }) => refund)));
   const intents = new Set(
-    [...payments.values()].filter(({ invoice }) => ids.has(invoice))
-      .map(({ payment_intent }) => payment_intent),
+    invoices.flatMap(({ id }) => stripe.state.paymentsOf(id))
+      .map(({ payment_intent }) => payment_intent ?? ""),
   );
   const ofOurs = new Set(
     notes.filter(({ metadata }) => metadata.leveredge_credit_note_id !== undefined)
       .flatMap((note) => note.refunds.map(({ refund }) => refund)),
   );
-  const all = [...refunds.values()].filter(({ payment_intent }) => intents.has(payment_intent));
+  const all = [...intents].flatMap((intent) => theirs.refunds.get(intent) ?? []);
   const sum = (of: typeof all) => of.reduce((total, { amount }) => total + amount, 0);
   const hasFailed = (status: string) => status === "failed" || status === "canceled";
   return {
@@ -101,12 +112,16 @@ function notedThere({ stripe }: DanceWorld, invoices: readonly Invoice[]) {
 }
 
 /** Of a customer that was deleted, what was booked before: its balance is gone. */
-async function adjustedOf(world: DanceWorld, client: DanceClient): Promise<number> {
+async function adjustedOf(
+  world: DanceWorld,
+  theirs: Theirs,
+  client: DanceClient,
+): Promise<number> {
   const booked = await world.sql<{ id: string }[]>`
     select transaction_id as id from public.stripe_balance_transactions
     where client_id = ${client.id}`;
   const known = new Set(booked.map(({ id }) => id));
-  const customers = new Map(customersOf(world, client).map((one) => [one.id, one]));
+  const customers = new Map((theirs.customers.get(client.id) ?? []).map((one) => [one.id, one]));
   return world.stripe.state.balanceTransactions
     .filter(({ id, customer, type, metadata }) =>
       type === "adjustment" && metadata.leveredge_balance === undefined &&

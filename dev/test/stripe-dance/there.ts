@@ -1,5 +1,4 @@
 /** Moves of people in Stripe's Dashboard, of payers and of banks. */
-import { disputedOf } from "../../standins/stripe/disputes.ts";
 import { remainingOf, totalOf } from "../../standins/stripe/invoice-figures.ts";
 import type { Invoice, Payment } from "../../standins/stripe/state.ts";
 import type { Kind, Move } from "./moves.ts";
@@ -26,27 +25,32 @@ const isAlive = ({ stripe }: DanceWorld, customer: string) =>
 
 /** The first payment of an invoice, if it went through Stripe. */
 function chargeOf({ stripe }: DanceWorld, invoice: Invoice): Payment | undefined {
-  const first = [...stripe.state.payments.values()].find((one) => one.invoice === invoice.id);
+  const [first] = stripe.state.paymentsOf(invoice.id);
   return first?.charge === null ? undefined : first;
 }
 
-const disputesOf = ({ stripe }: DanceWorld, payment: Payment) =>
-  [...stripe.state.disputes.values()].filter((one) =>
-    one.payment_intent === payment.payment_intent
+/** The payments that are disputed; all that ever were, or those of which the money is gone. */
+const disputedIn = ({ stripe }: DanceWorld, isGone = false) =>
+  new Set(
+    [...stripe.state.disputes.values()].filter(({ status }) => !isGone || status !== "won")
+      .map(({ payment_intent }) => payment_intent),
   );
 
 /** What of the first payment can be refunded; nothing of what is disputed or lost. */
-function refundable(world: DanceWorld, invoice: Invoice): number {
-  const payment = chargeOf(world, invoice);
-  if (payment === undefined) return 0;
-  if (disputesOf(world, payment).some(({ status }) => status !== "won")) return 0;
-  return payment.amount_paid - payment.refunded;
+function refundable(world: DanceWorld): (invoice: Invoice) => number {
+  const gone = disputedIn(world, true);
+  return (invoice) => {
+    const payment = chargeOf(world, invoice);
+    if (payment === undefined || gone.has(payment.payment_intent)) return 0;
+    return payment.amount_paid - payment.refunded;
+  };
 }
 
 function refund(world: DanceWorld, move: Move, status?: "pending"): string | undefined {
-  const invoice = pick(invoicesOf(world, (one) => refundable(world, one) > 0), move);
+  const left = refundable(world);
+  const invoice = pick(invoicesOf(world, (one) => left(one) > 0), move);
   if (invoice === undefined) return undefined;
-  const amount = partOf(refundable(world, invoice), unitOf(world, invoice.currency), move);
+  const amount = partOf(left(invoice), unitOf(world, invoice.currency), move);
   const { id } = world.stripe.dashboard.refund(invoice.id, amount, status);
   return `refund ${id} of ${amount} of ${invoice.id}${status === undefined ? "" : ", pending"}`;
 }
@@ -75,7 +79,7 @@ function creditNote(world: DanceWorld, move: Move): string | undefined {
   if (invoice === undefined) return undefined;
   const amount = partOf(left(invoice), unitOf(world, invoice.currency), move);
   const given = amount - Math.min(amount, Math.max(remainingOf(invoice), 0));
-  const how = move.b % 3 === 0 && given <= refundable(world, invoice)
+  const how = move.b % 3 === 0 && given <= refundable(world)(invoice)
     ? "refund_amount" as const
     : move.b % 3 === 1 && isAlive(world, invoice.customer)
     ? "credit_amount" as const
@@ -118,11 +122,11 @@ function voidNote({ stripe }: DanceWorld, move: Move): string | undefined {
 }
 
 function dispute(world: DanceWorld, move: Move): string | undefined {
+  const disputed = disputedIn(world);
   const invoice = pick(
     invoicesOf(world, (one) => {
       const payment = chargeOf(world, one);
-      return payment !== undefined && payment.refunded === 0 &&
-        disputesOf(world, payment).length === 0 && disputedOf(world.stripe.state, one.id) === 0;
+      return payment?.refunded === 0 && !disputed.has(payment.payment_intent);
     }),
     move,
   );

@@ -15,17 +15,28 @@ export async function deliverBadly(
   { late = 20, lost = 20 } = {},
 ): Promise<string> {
   const random = seededRandom(`events ${seed}`);
-  const { webhooks } = world.stripe;
+  const { stripe: { webhooks }, tally } = world;
   const coming = [];
   const waiting = [];
   for (const event of webhooks.held) {
-    if (random.chance(late)) waiting.push(event);
-    else if (!random.chance(lost)) coming.push(...(random.chance(30) ? [event, event] : [event]));
+    if (random.chance(late)) {
+      waiting.push(event);
+      tally.late += 1;
+    } else if (random.chance(lost)) tally.lost += 1;
+    else if (random.chance(30)) {
+      coming.push(event, event);
+      tally.doubled += 1;
+    } else coming.push(event);
   }
   webhooks.held = waiting;
   const shuffled = coming.map((event) => ({ event, place: random.below(1_000_000) }))
     .toSorted((one, other) => one.place - other.place);
+  let newest = "";
   for (const { event } of shuffled) {
+    tally.came += 1;
+    // Their ids count up.
+    if (event.id < newest) tally.unordered += 1;
+    else newest = event.id;
     await world.ports.store.receiveEvent(JSON.stringify(event));
     await actOnEvents(world.ports);
   }
@@ -40,12 +51,14 @@ export async function waitForEvents({ sql, ports }: DanceWorld): Promise<void> {
 
 export const WIRES: Partial<Record<Kind, Dancer>> = {
   events: (world, { b }) => deliverBadly(world, b),
-  forget_events: ({ stripe }, { b }) => {
+  forget_events: ({ stripe, tally }, { b }) => {
     // Stripe keeps events for thirty days: what these told of is found as objects only.
     const random = seededRandom(`forgotten ${b}`);
     const kept = stripe.state.events.filter(() => random.chance(50));
     const gone = stripe.state.events.length - kept.length;
-    stripe.state.events.splice(0, stripe.state.events.length, ...kept);
+    stripe.state.events.length = 0;
+    for (const event of kept) stripe.state.events.push(event);
+    tally.forgotten += gone;
     return `Stripe lists ${gone} events no more`;
   },
 };

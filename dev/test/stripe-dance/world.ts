@@ -5,7 +5,7 @@ import type { StripePorts } from "../../../supabase/functions/_shared/stripe/por
 import { startStripe, type StripeStandIn } from "../../standins/stripe/server.ts";
 
 const KEY = "sk_test_dance";
-/** Hours ago that a dance begins: its clock runs faster than ours and must not pass it. */
+/** Hours ago that a dance ends: its clock runs faster than ours and must not pass it. */
 const HOURS_AGO = 6;
 
 export interface DanceClient {
@@ -25,20 +25,43 @@ export interface DanceWorld {
   /** The time for what is done here. */
   readonly now: () => Date;
   readonly pass: (seconds: number) => void;
+  readonly tally: Tally;
+  /** Deliveries that died, and why. */
+  readonly deaths: string[];
 }
 
-const CLIENTS = [
-  { name: "Ada", currency: "USD", exponent: 2, unit: 1 },
-  { name: "Bo", currency: "JPY", exponent: 0, unit: 1 },
-  { name: "Cyd", currency: "KWD", exponent: 3, unit: 10 },
+/** How much of what happened. */
+export type Tally =
+  & Record<
+    "moves" | "came" | "lost" | "doubled" | "unordered" | "late" | "forgotten",
+    number
+  >
+  & {
+    /** By currency. */
+    readonly invoices: Map<string, number>;
+  };
+
+/** How large a world is: three clients, unless it is said, and the seconds that go by in it. */
+export interface DanceSize {
+  readonly clients: number;
+  readonly seconds: number;
+}
+
+/** The currencies of clients, in turn. */
+export const CURRENCIES = [
+  { currency: "USD", exponent: 2, unit: 1 },
+  { currency: "JPY", exponent: 0, unit: 1 },
+  { currency: "KWD", exponent: 3, unit: 10 },
 ];
+const NAMES = ["Ada", "Bo", "Cyd"];
 
 /** Makes the world in a database that nothing is in, uses it, and stops its Stripe. */
 export async function inDanceWorld<T>(
   sql: Sql,
   use: (world: DanceWorld) => Promise<T>,
+  size: DanceSize = { clients: NAMES.length, seconds: 0 },
 ): Promise<T> {
-  let seconds = Math.floor(Date.now() / 1000) - HOURS_AGO * 3600;
+  let seconds = Math.floor(Date.now() / 1000) - HOURS_AGO * 3600 - size.seconds;
   const stripe = startStripe({ secretKey: KEY, now: () => seconds });
   try {
     stripe.webhooks.holding = true;
@@ -53,10 +76,21 @@ export async function inDanceWorld<T>(
       sql,
       stripe,
       ports: { ...ports, now },
-      clients: await makeClients(sql),
+      clients: await makeClients(sql, size.clients),
       now,
       pass: (more) => {
         seconds += more;
+      },
+      deaths: [],
+      tally: {
+        invoices: new Map(),
+        moves: 0,
+        came: 0,
+        lost: 0,
+        doubled: 0,
+        unordered: 0,
+        late: 0,
+        forgotten: 0,
       },
     });
   } finally {
@@ -64,18 +98,21 @@ export async function inDanceWorld<T>(
   }
 }
 
-async function makeClients(sql: Sql): Promise<DanceClient[]> {
+async function makeClients(sql: Sql, count: number): Promise<DanceClient[]> {
   const made = [];
-  for (const client of CLIENTS) {
+  for (let place = 0; place < count; place++) {
+    const terms = CURRENCIES[place % CURRENCIES.length];
+    const name = NAMES[place] ?? `Client ${place}`;
     const [row] = await sql<{ id: string }[]>`
-      insert into public.clients (name, email, started_on)
-      values (${client.name}, ${`${client.name.toLowerCase()}@example.com`}, current_date - 40)
+      insert into public.clients (name, email, tax_id, started_on)
+      values (${name}, ${`${name.toLowerCase().replace(" ", "-")}@example.com`},
+        ${`DE${100_000_000 + place}`}, current_date - 40)
       returning id`;
-    if (row === undefined) throw new Error(`no client ${client.name}`);
+    if (row === undefined || terms === undefined) throw new Error(`no client ${name}`);
     await sql`
       insert into public.billing_config (client_id, currency)
-      values (${row.id}, ${client.currency})`;
-    made.push({ ...client, id: row.id });
+      values (${row.id}, ${terms.currency})`;
+    made.push({ ...terms, name, id: row.id });
   }
   return made;
 }

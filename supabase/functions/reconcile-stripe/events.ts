@@ -10,7 +10,7 @@ const TYPES_AT_ONCE = 20;
  * The cursor is the place in the list of types and the last event of the page before.
  */
 export async function fetchEvents(
-  { since, report }: Progress,
+  { since, report, count }: Progress,
   { stripe, store }: StripePorts,
   cursor: string | null,
 ): Promise<string | null> {
@@ -22,6 +22,7 @@ export async function fetchEvents(
     limit: 100,
     ...(after === undefined ? {} : { starting_after: after }),
   });
+  count(data.length);
   if (data.length > 0) report.missed_events += await store.receiveEvents(data);
   const last = data.at(-1);
   if (has_more && last !== undefined) return `${start} ${last.id}`;

@@ -21,8 +21,10 @@ export interface Progress {
   readonly since: number;
   readonly sinceDay: string;
   readonly report: Report;
-  /** Whether the time of this call is over: nothing more is begun. */
+  /** Whether this call has done enough, or its time is over: nothing more is begun. */
   readonly isOver: () => boolean;
+  /** Notes that so many objects of Stripe have been read. */
+  readonly count: (objects: number) => void;
 }
 
 /**
@@ -33,7 +35,7 @@ export interface Progress {
 export async function forEach<T extends { id: string }>(
   objects: AsyncIterable<T> | Iterable<T>,
   kind: string,
-  { report, isOver }: Progress,
+  { report, isOver, count }: Progress,
   work: (object: T) => Promise<void>,
 ): Promise<string | null> {
   let last: string | null = null;
@@ -46,6 +48,7 @@ export async function forEach<T extends { id: string }>(
         report.left.push(unread(`${kind} ${object.id}`, error));
       }
       last = object.id;
+      count(1);
     }
   } catch (error) {
     // A page that did not come in time.

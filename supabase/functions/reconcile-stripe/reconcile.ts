@@ -1,8 +1,8 @@
 import type { StripePorts } from "../_shared/stripe/ports.ts";
 import type { Difference } from "./compare.ts";
 import { type Progress, Report, unread } from "./progress.ts";
-import { REMEDIES } from "./remedies.ts";
 import { STEPS } from "./steps.ts";
+import { tellDifferences } from "./tell.ts";
 
 /** What a reconciliation found and did. */
 export interface Reconciliation {
@@ -21,8 +21,11 @@ export interface Reconciliation {
 
 /** Seconds after which a call begins nothing more. */
 const SECONDS = 90;
-/** Differences that are told one by one; the others are counted. */
-const MOST_TOLD = 100;
+/**
+ * Objects of Stripe after which a call begins nothing more: hosted functions have two seconds of
+ * processor time for each request, and reading so many takes about one.
+ */
+const MOST_OBJECTS = 5000;
 
 /**
  * Compares the invoices, payments, refunds, disputes, credit notes and balances of the last days from
@@ -37,15 +40,21 @@ export async function reconcile(
   ports: StripePorts,
   reportError: (error: unknown) => void = () => {},
   seconds = SECONDS,
+  mostObjects = MOST_OBJECTS,
 ): Promise<Reconciliation> {
   const { store, now } = ports;
-  const isOver = timer(seconds, now);
+  const isLate = timer(seconds, now);
+  let objects = 0;
+  const isOver = () => objects >= mostObjects || isLate();
   const run = await store.beginReconciliation(days, now());
   const progress: Progress = {
     since: Math.floor(run.since.getTime() / 1000),
     sinceDay: run.since.toISOString().slice(0, 10),
     report: Report.parse(run.report),
     isOver,
+    count: (more) => {
+      objects += more;
+    },
   };
   const { report } = progress;
   let position = Math.max(0, STEPS.findIndex(([name]) => name === run.step));
@@ -76,31 +85,4 @@ export async function reconcile(
 export function timer(seconds: number, now: () => Date): () => boolean {
   const until = now().getTime() + seconds * 1000;
   return () => now().getTime() > until;
-}
-
-/**
- * Each difference once, with its remedy; what could not be read once a day. The id of the request that
- * Stripe refused is another each time, and no other difference.
- */
-async function tellDifferences(
-  left: readonly Difference[],
-  { store, now }: StripePorts,
-): Promise<void> {
-  const today = now().toISOString().slice(0, 10);
-  for (const { kind, number, stripe_invoice_id, ours, stripes } of left.slice(0, MOST_TOLD)) {
-    const subject = number ?? stripe_invoice_id ?? "";
-    const said = stripes.replace(/, req_\w+(?=\))/, "");
-    const key = kind === "unread" ? `${today}/${ours}` : `${subject}/${ours}/${said}`;
-    await store.report(
-      `difference/${kind}/${key}`.slice(0, 500),
-      `Stripe and the books differ (${kind}): ${subject} ours ${ours}, Stripe's ${stripes}. ` +
-        REMEDIES[kind],
-    );
-  }
-  if (left.length <= MOST_TOLD) return;
-  await store.report(
-    `differences/${today}`,
-    `Stripe and the books differ: ${left.length} differences, of which ${MOST_TOLD} are told one ` +
-      "by one; call reconcile-stripe to see them all",
-  );
 }

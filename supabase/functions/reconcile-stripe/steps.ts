@@ -63,7 +63,8 @@ async function healInvoices(
   const ours = await ports.store.bothSides(sinceDay);
   const before = fetchedBefore(cursor);
   const fetched = await fetchInvoices(progress, ports, ours, before);
-  const isNew = (id: string | null) => !before.compared.some((one) => one.id === id);
+  const known = new Set<string | null>(before.compared.map(({ id }) => id));
+  const isNew = (id: string | null) => !known.has(id);
   const theirs = fetched.compared.filter(({ id }) => isNew(id));
   const ids = new Set(theirs.map(({ id }) => id));
   const judged = ours.filter(({ stripe_invoice_id: id }) =>
@@ -180,7 +181,7 @@ async function discardDrafts(
   await forEach(
     theirs,
     "draft",
-    { ...progress, isOver: () => false },
+    { ...progress, isOver: () => false, count: () => {} },
     async ({ id, status, metadata, from_invoice }) => {
       const row = rows.get(metadata?.leveredge_invoice_id ?? "");
       if (status !== "draft" || row === undefined || from_invoice) return;

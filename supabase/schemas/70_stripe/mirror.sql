@@ -12,6 +12,7 @@ create table public.stripe_customers (
   deleted_at timestamptz,
   balance_moved_at timestamptz,
   changed_at timestamptz not null default '-infinity',
+  former_ids text[] not null default '{}',
   primary key (client_id, livemode),
   constraint stripe_customers_once unique (stripe_customer_id),
   constraint stripe_customers_id_shape check (stripe_customer_id ~ '^cus_')
@@ -21,11 +22,14 @@ comment on column public.stripe_customers.sent_digest is
   'Digest of the details last sent; another one means that the customer must be updated.';
 comment on column public.stripe_customers.deleted_at is
   'When Stripe said that the customer is deleted; the next need makes a new one.';
-
+comment on column public.stripe_customers.former_ids is
+  'Customers that were deleted in Stripe before: of their subscriptions Stripe still tells.';
 comment on column public.stripe_customers.changed_at is
   'When Stripe made the newest change of details that was taken over; older ones change nothing.';
 comment on column public.stripe_customers.balance_moved_at is
   'When Stripe told of a credit balance that is to be taken over; null once it is.';
+
+create index stripe_customers_former_ids on public.stripe_customers using gin (former_ids);
 
 create table public.stripe_invoices (
   invoice_id uuid not null references public.invoices (id),

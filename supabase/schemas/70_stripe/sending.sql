@@ -110,7 +110,8 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
   values (client_id, livemode, customer_id, digest)
   on conflict (client_id, livemode) do update
   set stripe_customer_id = excluded.stripe_customer_id, sent_digest = excluded.sent_digest,
-    deleted_at = null;
+    deleted_at = null, former_ids = case when s.stripe_customer_id = excluded.stripe_customer_id
+      then s.former_ids else s.former_ids || s.stripe_customer_id end;
 $$;
 comment on function _billing.save_stripe_customer is
   'Notes which customer a client is and the digest of the details that were sent.';

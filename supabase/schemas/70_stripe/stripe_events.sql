@@ -27,7 +27,11 @@ comment on column billing.stripe_events.fetched_at is
   'When its object was fetched; the payload has it as it was then.';
 create index stripe_events_to_fetch on billing.stripe_events (due_at)
   where state = 'pending' and to_fetch;
-create index stripe_events_pending on billing.stripe_events (due_at) where state = 'pending';
+-- In the order in which they are acted on: there may be tens of thousands.
+create index stripe_events_pending on billing.stripe_events (created_at, id)
+  where state = 'pending';
+create index stripe_events_waiting on billing.stripe_events (created_at, id)
+  where state = 'pending' and note like 'waiting for %';
 create index stripe_events_failed on billing.stripe_events (received_at) where state = 'failed';
 alter table billing.stripe_events enable row level security;
 revoke all on billing.stripe_events from public;

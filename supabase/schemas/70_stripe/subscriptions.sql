@@ -1,8 +1,11 @@
--- The client of a subscription: its customer's, or the one that it names.
+-- The client of a subscription: its customer's, or the one that it names. A customer that was
+-- deleted there may have been replaced here before Stripe tells that its subscription ended.
 create function billing.owner_of_subscription(subscription jsonb)
 returns uuid language sql stable security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: called for the service role by reconciliation.
   select coalesce(_billing.client_of_customer(subscription ->> 'customer'),
+    (select s.client_id from public.stripe_customers s
+      where s.former_ids @> array[subscription ->> 'customer']),
     (select c.id from public.clients c
       where c.id::text = subscription #>> '{metadata,leveredge_client_id}'));
 $$;

@@ -344,8 +344,13 @@ export function stripeStore(sql: Sql, livemode: boolean) {
           select client, event_name, usage_day::text, used::text, sent, reason
           from _billing.meter_differences(${since}::date, ${livemode}, ${now})`,
       ]),
+    /** True when operators had not been told. */
     report: async (key: string, message: string) =>
-      void await sql`select _billing.notice(${key}, 'high', ${message})`,
+      z.boolean().parse(
+        await jsonOf(sql`
+          select billing.queue_operator_alert(${`stripe:${key}`}, 'high',
+            split_part(${message}, ':', 1), ${message}) > 0 as json`),
+      ),
     beginReconciliation: async (days: number, at: Date) =>
       ReconciliationRun.parse(
         await jsonOf(sql`

@@ -108,6 +108,35 @@ $$;
 comment on function _billing.failed_part_of_note is
   'What a credit note was to refund, of which nothing arrived.';
 
+-- A refund that is heard of before its credit note seems to be what a note of ours waits for. What
+-- refunds of the Dashboard's notes took from notes of ours that way, as far as it can be credited.
+-- `issued` is about to be credited for them.
+create function _billing.refunds_on_waiting_notes(mirror public.stripe_invoices, issued bigint)
+returns bigint language sql stable set search_path = pg_catalog, pg_temp as $$
+  select greatest(0, least(r.theirs - n.theirs - issued, n.own - r.own,
+    i.total_minor - n.credited - issued))
+  from public.invoices i, (
+    select coalesce(sum(x.total_minor), 0)::bigint as credited,
+      coalesce(sum(x.to_refund_minor) filter (where s.origin <> 'ours'), 0)::bigint as theirs,
+      coalesce(sum(x.to_refund_minor) filter (where s.origin = 'ours' or s.origin is null),
+        0)::bigint as own
+    from public.credit_notes x
+    left join public.stripe_credit_notes s on s.credit_note_id = x.id
+    where x.invoice_id = mirror.invoice_id and x.voided_at is null
+  ) n, (
+    select coalesce(sum(x.amount_minor) filter (where not o.is_own), 0)::bigint as theirs,
+      coalesce(sum(x.amount_minor) filter (where o.is_own), 0)::bigint as own
+    from public.stripe_refunds x
+    cross join lateral (select exists (select from public.stripe_credit_notes s
+      where s.stripe_credit_note_id = x.stripe_credit_note_id and s.origin = 'ours') as is_own) o
+    where x.stripe_invoice_id = mirror.stripe_invoice_id and x.stripe_credit_note_id is not null
+      and x.status not in ('failed', 'canceled')
+  ) r
+  where i.id = mirror.invoice_id and i.status in ('open', 'paid', 'uncollectible');
+$$;
+comment on function _billing.refunds_on_waiting_notes is
+  'What refunds of Stripe''s own credit notes are covered here by notes of ours that wait for theirs.';
+
 -- A credit note of Stripe: ours if it names one, else one is issued here for it. What it gives back
 -- as money and a refund has told of already has a note here.
 create function billing.apply_stripe_credit_note(note jsonb, seen timestamptz)
@@ -122,6 +151,7 @@ declare
   refunded constant bigint := least(amount, _billing.from_stripe((
     select coalesce(sum(coalesce(r ->> 'amount_refunded', note ->> 'total')::bigint), 0)
     from jsonb_array_elements(coalesce(note -> 'refunds', '[]')) r)::bigint, note ->> 'currency'));
+  new bigint;
   known text;
   outcome text := 'known';
 begin
@@ -151,8 +181,10 @@ begin
     outcome := _billing.void_stripe_credit_note(note, seen);
   elsif not exists (select from public.stripe_credit_notes s
     where s.stripe_credit_note_id = note ->> 'id') then
-    outcome := _billing.issue_for_stripe(note, mirror, greatest(0, least(refunded,
-      mirror.refunded_minor - mirror.booked_refund_minor)),
+    new := greatest(0, least(refunded, mirror.refunded_minor - mirror.booked_refund_minor));
+    new := new + least(refunded - new, coalesce(
+      _billing.refunds_on_waiting_notes(mirror, new), 0));
+    outcome := _billing.issue_for_stripe(note, mirror, new,
       amount - refunded + _billing.failed_part_of_note(note), seen);
   end if;
   perform _billing.book_stripe_refunds(mirror, seen);

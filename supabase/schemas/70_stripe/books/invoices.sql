@@ -9,7 +9,7 @@ create function _billing.stripe_rank(state text) returns integer language sql im
 return coalesce(array_position(
   '{creating,held,refused,draft,open,uncollectible,deleted,paid,void}'::text[], state), 0);
 
--- Voided or written off there: here too, where our rules allow it; else somebody is told.
+-- Voided or written off there: here too, where our rules allow it. Operators are told of both.
 create function _billing.follow_stripe_status(mirror public.stripe_invoices, at timestamptz)
 returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -22,9 +22,15 @@ begin
       return 'cannot be voided here';
     end if;
     perform billing.void_invoice(invoice.id, 'Voided in Stripe', at);
+    perform _billing.notice('void/' || mirror.stripe_invoice_id, 'normal', format(
+      '%s was voided in Stripe, and so here: generate its period anew if it is to be billed',
+      invoice.number));
     return 'voided';
   elsif mirror.state = 'uncollectible' and invoice.status = 'open' then
     perform billing.mark_uncollectible(invoice.id, at);
+    perform _billing.notice('write-off/' || mirror.stripe_invoice_id, 'normal', format(
+      '%s was written off in Stripe, and so here: what is paid of it later is booked',
+      invoice.number));
     return 'marked uncollectible';
   end if;
   return null;
