@@ -250,6 +250,34 @@ Deno.test("a database in use is adopted: nothing is lost, no insert waits a seco
         { number: "INV-2026-0042", client_id: ACME, amount: "790.15", is_open: true },
       ],
     );
+    // The one that was open is paid in Stripe now: the history says so, the books do not change.
+    await sql`select billing.receive_stripe_event(${sql.json({
+      id: "evt_old1",
+      type: "invoice.paid",
+      livemode: true,
+      created: 1793700000,
+      data: {
+        object: {
+          object: "invoice",
+          id: "in_old1",
+          livemode: true,
+          status: "paid",
+          currency: "usd",
+          total: 79015,
+          amount_due: 79015,
+          amount_paid: 79015,
+          metadata: {},
+        },
+      },
+    })})`;
+    const [booked] = await sql`select billing.process_stripe_event('evt_old1') as outcome`;
+    strictEqual(booked?.outcome, "earlier invoice paid, noted 79015");
+    deepStrictEqual(
+      [...await sql`select status, is_open, trim_scale(paid)::text as paid
+        from billing_before.invoice_history where number = 'INV-2026-0042'`],
+      [{ status: "paid", is_open: false, paid: "790.15" }],
+    );
+    strictEqual((await sql`select from public.payments`).length, 0);
     deepStrictEqual([
       ...await sql`select client_id, stripe_customer_id, livemode
       from public.stripe_customers`,

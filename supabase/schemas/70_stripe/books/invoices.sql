@@ -77,7 +77,7 @@ return (invoice ->> 'amount_paid')::bigint + case
   else coalesce((invoice ->> 'amount_overpaid')::bigint, 0) end;
 
 -- One invoice of Stripe, as it is in an event or an answer. Returns what came of it, or null when
--- it is none of ours (a subscription's, one made by hand there).
+-- it is none of ours (a subscription's, one made by hand there), nor of an earlier system's.
 create function billing.apply_stripe_invoice(invoice jsonb, seen timestamptz)
 returns text language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: the books are written by functions only.
@@ -102,7 +102,7 @@ begin
       and m.state = 'creating'
       and m.invoice_id::text = invoice #>> '{metadata,leveredge_invoice_id}'));
   if mirror.invoice_id is null then
-    return null;
+    return _billing.apply_earlier_invoice(invoice, seen);
   end if;
   refused := _billing.other_currency(mirror, invoice);
   if refused is not null then
