@@ -36,13 +36,17 @@ export async function measureAdopt(): Promise<Figure[]> {
     const building = await timed(() => buildEarlierSystem(sql, rows));
     console.log(`${whole(rows)} logs of the earlier system: ${duration(building)}`);
     const migrations = await readMigrations(join(repositoryRoot, "supabase", "migrations"));
-    const moved = await besideAgent(connect, (sql, beforeCommit) =>
-      apply(PLAIN, { sql, migrations, out: tell, beforeCommit }));
+    const moved = await besideAgent(
+      connect,
+      (sql, beforeCommit) => apply(PLAIN, { sql, migrations, out: tell, beforeCommit }),
+    );
     const view = await timed(() => sql`select count(*) from public.agent_cost_summary`);
     const [copied] = await sql`select rows_taken::float8 as taken from billing_adoption.copied`;
     const inPlace = await timed(() => rewrite(sql));
-    const back = await besideAgent(connect, (sql, beforeCommit) =>
-      undo({ sql, migrations, out: tell, beforeCommit }));
+    const back = await besideAgent(
+      connect,
+      (sql, beforeCommit) => undo({ sql, migrations, out: tell, beforeCommit }),
+    );
     return [
       {
         key: "adopt",

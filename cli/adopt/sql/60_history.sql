@@ -14,7 +14,7 @@ begin
   from billing_adoption.earlier_invoices() e
   join billing_adoption.clients k on k.old_id = e.old_client
   join public.currencies u on u.code = e.currency
-  cross join lateral (select round(e.amount * 10 ^ u.exponent)::bigint as minor,
+  cross join lateral (select round(e.amount * 10::numeric ^ u.exponent)::bigint as minor,
     case when e.status in ('paid', 'refunded') then 'paid'
       when e.status = 'uncollectible' then 'uncollectible' else 'open' end as status,
     -- One id of two invoices is of neither.
@@ -30,7 +30,7 @@ begin
     coalesce(i.stripe_invoice_id, e.stripe_invoice_id) as stripe_invoice_id,
     e.is_issued and e.status not in ('paid', 'uncollectible', 'refunded')
       and coalesce(i.status, 'open') = 'open' as is_open,
-    e.fields, (i.paid_minor + i.stripe_paid_minor) / 10 ^ u.exponent as paid, i.paid_at
+    e.fields, (i.paid_minor + i.stripe_paid_minor) / 10::numeric ^ u.exponent as paid, i.paid_at
   from billing_adoption.earlier_invoices() e
   left join billing_adoption.clients k on k.old_id = e.old_client
   left join billing.earlier_invoices i

@@ -87,7 +87,7 @@ begin
     return 0;
   end if;
   if to_regclass('public.agent_usage_logs') is not null then
-    lock table public.agent_usage_logs in access exclusive mode;
+    perform billing_adoption.hold_log('public.agent_usage_logs');
     returned := billing_adoption.return_logs(since);
     alter table public.agent_usage_logs set schema billing_adoption;
     delete from billing_adoption.made m where m.name = 'public.agent_usage_logs';

@@ -112,6 +112,28 @@ async function picture(sql: Sql): Promise<string> {
   return JSON.stringify([shape, others, rows], null, 1);
 }
 
+/**
+ * What a VACUUM of the earlier log holds, from now until something has waited for it for a second;
+ * `waitedFor` are the locks that were asked for meanwhile.
+ */
+async function startVacuum(session: Sql, watcher: Sql) {
+  const modes = new Set<string>();
+  const held = Promise.withResolvers<void>();
+  const over = session.begin(async (tx) => {
+    await tx`lock table public.agent_usage_logs in share update exclusive mode`;
+    held.resolve();
+    for (let seen = 0; seen < 20; await delay(50)) {
+      const waiting = await watcher`select mode from pg_locks
+        where relation = 'public.agent_usage_logs'::regclass and not granted
+          and mode <> 'RowExclusiveLock'`;
+      for (const { mode } of waiting) modes.add(String(mode));
+      if (modes.size > 0) seen++;
+    }
+  });
+  await held.promise;
+  return { waitedFor: () => over.then(() => [...modes]) };
+}
+
 /** Sums of October by client, model and metric, by hand: not through anything of billing. */
 async function octoberIn(sql: Sql, table: string) {
   const rows = await sql.unsafe(`
@@ -196,7 +218,9 @@ Deno.test("a database in use is adopted: nothing is lost, no insert waits a seco
     match(dry, /go on with INV-2026 after 45/);
     match(dry, /copy logs from 2026-10-01 on/);
     strictEqual(await picture(sql), before, "a dry run changes nothing");
+    const vacuum = await startVacuum(connect(), connect());
     const said = await adopt("apply");
+    deepStrictEqual(await vacuum.waitedFor(), ["ShareUpdateExclusiveLock"]);
     await delay(200);
     await agent.stop();
     deepStrictEqual(agent.failures, []);
@@ -251,30 +275,34 @@ Deno.test("a database in use is adopted: nothing is lost, no insert waits a seco
       ],
     );
     // The one that was open is paid in Stripe now: the history says so, the books do not change.
-    await sql`select billing.receive_stripe_event(${sql.json({
-      id: "evt_old1",
-      type: "invoice.paid",
-      livemode: true,
-      created: 1793700000,
-      data: {
-        object: {
-          object: "invoice",
-          id: "in_old1",
-          livemode: true,
-          status: "paid",
-          currency: "usd",
-          total: 79015,
-          amount_due: 79015,
-          amount_paid: 79015,
-          metadata: {},
+    await sql`select billing.receive_stripe_event(${
+      sql.json({
+        id: "evt_old1",
+        type: "invoice.paid",
+        livemode: true,
+        created: 1793700000,
+        data: {
+          object: {
+            object: "invoice",
+            id: "in_old1",
+            livemode: true,
+            status: "paid",
+            currency: "usd",
+            total: 79015,
+            amount_due: 79015,
+            amount_paid: 79015,
+            metadata: {},
+          },
         },
-      },
-    })})`;
+      })
+    })`;
     const [booked] = await sql`select billing.process_stripe_event('evt_old1') as outcome`;
     strictEqual(booked?.outcome, "earlier invoice paid, noted 79015");
     deepStrictEqual(
-      [...await sql`select status, is_open, trim_scale(paid)::text as paid
-        from billing_before.invoice_history where number = 'INV-2026-0042'`],
+      [
+        ...await sql`select status, is_open, trim_scale(paid)::text as paid
+        from billing_before.invoice_history where number = 'INV-2026-0042'`,
+      ],
       [{ status: "paid", is_open: false, paid: "790.15" }],
     );
     strictEqual((await sql`select from public.payments`).length, 0);
