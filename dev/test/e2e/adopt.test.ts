@@ -1,6 +1,6 @@
 import { deepStrictEqual, match, ok, rejects, strictEqual } from "node:assert/strict";
 import { join } from "node:path";
-import postgres, { type Sql } from "postgres";
+import postgres, { type Sql, type TransactionSql } from "postgres";
 import { type AdoptOptions, apply, dryRun, undo } from "../../../cli/adopt/adopt.ts";
 import { compareMonths } from "../../../cli/adopt/compare.ts";
 import { readMigrations } from "../../../cli/adopt/migrations.ts";
@@ -132,6 +132,12 @@ async function startVacuum(session: Sql, watcher: Sql) {
   });
   await held.promise;
   return { waitedFor: () => over.then(() => [...modes]) };
+}
+
+/** How often this transaction has read all of the earlier log, which has its name again. */
+async function scansOfEarlierLog(tx: TransactionSql) {
+  return await tx`select seq_scan::integer as scans from pg_stat_xact_all_tables
+    where relid = 'public.agent_usage_logs'::regclass`;
 }
 
 /** Sums of October by client, model and metric, by hand: not through anything of billing. */
@@ -333,15 +339,18 @@ if (platform.engine === "debian") {
       const before = await picture(sql);
       const agent = await startAgent(connect(), BIRCH);
       const killed = new Set<string>();
+      const scans: unknown[] = [];
       let pieces = 0;
       // Each session dies at the first step that none has died at. Of the pieces of the migration,
       // which are all one step to the code, those are taken that touch the log, and every tenth.
       const dieOnce: BeforeCommit = async (step, tx) => {
+        if (step === "logs returned") await tx`select pg_stat_force_next_flush()`;
         if (killed.has(step)) return;
         if (step.startsWith("schema ") && !step.includes("20_usage/logs") && pieces++ % 10 > 0) {
           return;
         }
         killed.add(step);
+        if (step === "log switched back") scans.push(...await scansOfEarlierLog(tx));
         died.resolve();
         await tx`select pg_terminate_backend(pg_backend_pid())`;
       };
@@ -372,6 +381,7 @@ if (platform.engine === "debian") {
         ],
       );
       await untilDone("undo");
+      deepStrictEqual(scans, [{ scans: 0 }], "none of the earlier rows is read meanwhile");
       await agent.stop();
       deepStrictEqual(agent.failures, []);
       ok(agent.slowest < 1000, `an insert took ${agent.slowest} ms`);
@@ -440,7 +450,17 @@ Deno.test("ids that are no UUIDs, times without zone and columns of other types 
     const [usage] = await sql`select sum(quantity)::text as tokens from public.usage_records
       where metric = 'input_tokens'`;
     strictEqual(usage?.tokens, "1000005", "midnight without a zone is UTC");
-    await adopt("undo");
+    // While nobody can insert, none of the earlier rows is read.
+    const scans: unknown[] = [];
+    await adopt("undo", async (step, tx) => {
+      if (step === "logs returned") {
+        await tx`select pg_stat_force_next_flush()`;
+        await sql`insert into public.agent_usage_logs (agent, model, "timestamp")
+          values ('LAST', 'claude-opus', '2026-10-06')`;
+      }
+      if (step === "log switched back") scans.push(...await scansOfEarlierLog(tx));
+    });
+    deepStrictEqual(scans, [{ scans: 0 }]);
     strictEqual(await picture(sql), before);
     deepStrictEqual([
       ...await sql`select id::text, agent, input_tokens, metadata ->> 'client_id' is not
@@ -450,6 +470,7 @@ Deno.test("ids that are no UUIDs, times without zone and columns of other types 
       { id: "2", agent: "SCHOLAR", input_tokens: 1, named: true, team: "red" },
       { id: "3", agent: "SILENT", input_tokens: null, named: false, team: null },
       { id: "4", agent: "LATER", input_tokens: 5, named: true, team: null },
+      { id: "5", agent: "LAST", input_tokens: 0, named: false, team: null },
     ]);
   }));
 
