@@ -14463,6 +14463,19 @@ create function _billing.own_id(value text) returns uuid language sql immutable
 return case when value ~ '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$'
   then value::uuid end;
 
+-- Statuses of a Stripe invoice only move forward; an older one never overwrites a newer one.
+create function _billing.stripe_rank(state text) returns integer language sql immutable
+return coalesce(array_position(
+  '{creating,held,refused,draft,open,uncollectible,deleted,paid,void}'::text[], state), 0);
+
+-- All that was paid for an invoice of Stripe. Its documents leave open whether `amount_paid` has in
+-- it what is beyond the amount due, and is credited to the customer's balance.
+create function _billing.stripe_received(invoice jsonb) returns bigint
+language sql immutable
+return (invoice ->> 'amount_paid')::bigint + case
+  when (invoice ->> 'amount_paid')::bigint > (invoice ->> 'amount_due')::bigint then 0
+  else coalesce((invoice ->> 'amount_overpaid')::bigint, 0) end;
+
 -- 70_stripe/books/clients.sql
 
 -- Whose books an object of Stripe is about.
@@ -15424,11 +15437,6 @@ grant execute on function billing.apply_stripe_credit_note(jsonb, timestamptz) t
 -- events: each figure may only grow, and what it grew by is booked. Events may therefore come
 -- twice, in any order, or not at all, and reconciliation calls the very same functions.
 
--- Statuses of a Stripe invoice only move forward; an older one never overwrites a newer one.
-create function _billing.stripe_rank(state text) returns integer language sql immutable
-return coalesce(array_position(
-  '{creating,held,refused,draft,open,uncollectible,deleted,paid,void}'::text[], state), 0);
-
 -- Voided or written off there: here too, where our rules allow it; else somebody is told.
 create function _billing.follow_stripe_status(mirror public.stripe_invoices, at timestamptz)
 returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -15487,14 +15495,6 @@ begin
     thing ->> 'id', theirs, invoice.number, invoice.currency));
   return format('ignored: it is in %s, %s is in %s', theirs, invoice.number, invoice.currency);
 end $$;
-
--- All that was paid for an invoice of Stripe. Its documents leave open whether `amount_paid` has in
--- it what is beyond the amount due, and is credited to the customer's balance.
-create function _billing.stripe_received(invoice jsonb) returns bigint
-language sql immutable
-return (invoice ->> 'amount_paid')::bigint + case
-  when (invoice ->> 'amount_paid')::bigint > (invoice ->> 'amount_due')::bigint then 0
-  else coalesce((invoice ->> 'amount_overpaid')::bigint, 0) end;
 
 -- One invoice of Stripe, as it is in an event or an answer. Returns what came of it, or null when
 -- it is none of ours (a subscription's, one made by hand there), nor of an earlier system's.

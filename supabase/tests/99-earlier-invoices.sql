@@ -1,7 +1,7 @@
 -- Invoices of an earlier system that are paid after it was left: what Stripe says of them is noted
 -- in the history and told, once, and is on no account of ours.
 begin;
-select plan(32);
+select plan(38);
 
 insert into public.clients (id, name, email, started_on) values
   ('11111111-1111-4111-8111-111111111111', 'Acme', 'a@example.com', '2026-06-01');
@@ -16,7 +16,8 @@ from public.clients c cross join (values ('OLD-1', 'open', 'in_old1', 0),
 create function pg_temp.event(id text, type text, thing jsonb) returns text language sql as $$
   select billing.receive_stripe_event(jsonb_build_object('id', 'evt_' || id, 'type', type,
     'livemode', false, 'created', 1782900000, 'api_version', _billing.stripe_api_version(), 'data',
-    jsonb_build_object('object', '{"livemode": false, "currency": "usd", "metadata": {}}' || thing)));
+    jsonb_build_object('object',
+      '{"livemode": false, "currency": "usd", "metadata": {}}' || thing)));
   select billing.process_stripe_event('evt_' || id);
 $$;
 create function pg_temp.paid(id text, amount integer, status text default 'open') returns jsonb
@@ -64,7 +65,8 @@ select is(pg_temp.event('8', 'charge.refunded', '{"object": "charge", "id": "ch_
   'refund of an earlier invoice, 5000 in all', 'the same one again');
 select is((select refunded_minor from billing.earlier_payments), 5000::bigint, 'is noted once');
 select is(pg_temp.event('9', 'refund.created', '{"object": "refund", "id": "re_1",
-  "payment_intent": "pi_1", "amount": 5000, "status": "succeeded"}'), 'refund of an earlier invoice',
+  "payment_intent": "pi_1", "amount": 5000, "status": "succeeded"}'),
+  'refund of an earlier invoice',
   'its own event says nothing new');
 select is(pg_temp.event('10', 'refund.failed', '{"object": "refund", "id": "re_1",
   "payment_intent": "pi_1", "amount": 5000, "status": "failed"}'), 'refund of an earlier invoice',
@@ -85,7 +87,8 @@ select is(pg_temp.event('12', 'invoice.paid', pg_temp.paid('in_x', 79015, 'paid'
 select is(pg_temp.event('13', 'invoice.paid', pg_temp.paid('in_old2', 79015, 'paid')
   || '{"metadata": {"invoice_number": "OLD-2", "leveredge_invoice_id": "7"}}'),
   'earlier invoice paid, noted 79015', 'of its client''s customer it does');
-select is((select stripe_invoice_id from billing.earlier_invoices where number = 'OLD-2'), 'in_old2',
+select is((select stripe_invoice_id from billing.earlier_invoices where number = 'OLD-2'),
+  'in_old2',
   'and its id is known from then on');
 
 -- Paid before it was taken over: events that come late, or are fetched, tell of nothing.
@@ -120,6 +123,26 @@ select is((select count(*) from public.balance_entries), 0::bigint, 'no credit o
 select is_empty('select * from billing.check_invariants()', 'and the books agree');
 select is(_billing.earlier_invoice_of('{"id": "in_none", "currency": "usd"}'), null,
   'an invoice of nobody''s is none');
+
+-- Step by step: what is of no earlier invoice is left to others.
+select is(_billing.apply_earlier_invoice('{"id": "in_none", "currency": "usd", "amount_paid": 1,
+  "amount_due": 1}', now()), null, 'an invoice');
+select is(_billing.apply_earlier_payment('{"invoice": "in_none", "amount_paid": 1,
+  "currency": "usd"}', now()), null, 'a payment');
+select is(_billing.apply_earlier_return('{"object": "charge", "payment_intent": "pi_none",
+  "amount_refunded": 1, "currency": "usd"}'), null, 'a refund');
+select billing.receive_stripe_event('{"id": "evt_18", "type": "invoice.sent", "livemode": false,
+  "created": 1782900000, "data": {"object": {"id": "in_old1"}}}');
+create temporary table told_before as select pg_temp.told() as told;
+select _billing.notice_of_earlier_event(e) from billing.stripe_events e where e.id = 'evt_18';
+select is(pg_temp.told(), (select told from told_before), 'other events tell of nothing');
+select _billing.notice_of_earlier_event(e) from billing.stripe_events e where e.id = 'evt_1';
+select is(pg_temp.told(), (select told from told_before), 'a failure is told once');
+select _billing.tell_of_earlier(e, 'once', 'low', 'Seen')
+from billing.earlier_invoices e, generate_series(1, 2) where e.number = 'OLD-3';
+select is((select count(*) from public.deliveries d where d.kind = 'hermes'
+    and d.payload ->> 'message' = 'Seen: OLD-3 of Acme, an invoice of the earlier system'),
+  1::bigint, 'what is told has its number and client, once per key');
 
 select * from finish();
 rollback;

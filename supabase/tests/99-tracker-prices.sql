@@ -26,7 +26,8 @@ select results_eq($$select l.metric, l.model, l.amount_minor
   from _billing.rate_periods(array[('00000000-0000-4000-8000-000000000099', '2026-06-01',
     '2026-07-01')::billing.rating_target]) l where l.kind = 'usage' order by 1, 2$$,
   $$values ('input_tokens', 'text-embedding-3-large', 130::numeric),
-    ('input_tokens', 'text-embedding-3-small', 100), ('input_tokens', 'text-embedding-ada-002', 300),
+    ('input_tokens', 'text-embedding-3-small', 100),
+    ('input_tokens', 'text-embedding-ada-002', 300),
     ('media_cost', 'media_generation', 428)$$,
   'media at cost, embeddings by their tokens');
 

@@ -37,7 +37,7 @@ comment on function billing_adoption.stop_jobs is
 -- Rows that agents have logged here since, into the earlier log: those stored from a transaction
 -- on. What was copied from it is there. Corrections are an operator's act here and stay out. From a
 -- transaction on it is called while nobody can insert: then neither log is read as a whole,
--- whatever the planner thinks of it. An agent may have sent a row of the earlier log again, but only
+-- whatever the planner estimates. An agent may have sent a row of the earlier log again, but only
 -- where ids are its own: those of another kind the earlier log has made.
 create or replace function billing_adoption.return_logs(since xid8)
 returns bigint language plpgsql set search_path = pg_catalog, pg_temp as $$
