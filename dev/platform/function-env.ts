@@ -22,9 +22,10 @@ export function hostedEnv(apiUrl: string, databaseUrl: string): Record<string, s
 }
 
 /** The developer's own variables: `supabase/functions/.env`, which git ignores. May be missing. */
-export async function readFunctionEnvFile(): Promise<Record<string, string>> {
+export async function readFunctionEnvFile(
+  path = join(repositoryRoot, "supabase", "functions", ".env"),
+): Promise<Record<string, string>> {
   try {
-    const path = join(repositoryRoot, "supabase", "functions", ".env");
     return Object.fromEntries(
       Object.entries(parseEnv(await Deno.readTextFile(path))).flatMap(([name, value]) =>
         value === undefined ? [] : [[name, value]]

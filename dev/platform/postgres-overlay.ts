@@ -53,23 +53,28 @@ async function restoreLinks(from: string, root: string): Promise<void> {
 /** Extensions that hosted Supabase lets the non-superuser `postgres` create; here `trusted` does. */
 const creatableByPostgres = ["pg_cron.control", "plpgsql_check.control"];
 
-/** Own files win over the installation's, except where the real pg_cron is there. */
+/** An extension of ours takes the place of an installed one, except where the real pg_cron is. */
 async function fillExtensions(engine: Engine, to: string): Promise<void> {
+  const folder = new URL("./extensions/", import.meta.url);
+  const own = (await readdir(folder))
+    .filter((name) => !(engine.hasRealCron && name.startsWith("pg_cron")));
+  const replaced = new Set(own.map(extensionOf));
   const installed = join(engine.root, engine.share, "extension");
   for (const name of await readdir(installed)) {
+    // A link to an installed file would be written through.
+    if (replaced.has(extensionOf(name))) continue;
     const from = join(installed, name);
     if (creatableByPostgres.includes(name)) {
       await writeFile(join(to, name), `${await readFile(from, "utf8")}\ntrusted = true\n`);
     } else if (engine.place === "copy") await copyFile(from, join(to, name));
     else await symlink(from, join(to, name));
   }
-  const own = new URL("./extensions/", import.meta.url);
-  for (const name of await readdir(own)) {
-    if (engine.hasRealCron && name.startsWith("pg_cron")) continue;
-    await copyFile(new URL(name, own), join(to, name));
-  }
+  for (const name of own) await copyFile(new URL(name, folder), join(to, name));
   if (engine.name === "embedded") await unpackPgtap(to);
 }
+
+/** Of which extension a file is: `pg_net--0.20.0.sql` and `pg_net.control` of `pg_net`. */
+const extensionOf = (file: string) => file.replace(/(--.*)?\.(sql|control)$/, "");
 
 /** pgTAP is SQL only, so the copy made for PGlite serves a real server as well. */
 async function unpackPgtap(to: string): Promise<void> {

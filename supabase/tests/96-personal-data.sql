@@ -117,6 +117,8 @@ select c || '.' || f, v.class from (values
   ('none', 'public.stripe_invoices', 'stripe_invoice_id state'),
   ('none', 'public.stripe_credit_notes', 'stripe_credit_note_id origin'),
   ('none', 'public.stripe_notes', 'stripe_credit_note_id stripe_invoice_id status'),
+  ('none', 'billing.earlier_invoices', 'number currency status stripe_invoice_id'),
+  ('none', 'billing.earlier_payments', 'payment_intent_id'),
   ('none', 'public.stripe_payments', 'payment_intent_id stripe_invoice_id charge_id'),
   ('none', 'public.stripe_refunds', 'refund_id stripe_invoice_id payment_intent_id
     stripe_credit_note_id status'),

@@ -33,6 +33,23 @@ $$;
 comment on function billing_adoption.is_usage_log is
   'Whether the earlier agent_usage_logs has the columns of usage.';
 
+-- Holds a log from inserts. VACUUM, ANALYZE and CREATE INDEX CONCURRENTLY hold locks that no insert
+-- waits for, but this one would wait for them, with every insert behind it, and never long enough:
+-- the server ends an autovacuum only for somebody who has waited a second. So their own lock is
+-- waited for first, behind which nobody queues.
+create or replace function billing_adoption.hold_log(log regclass)
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  patience constant text := current_setting('lock_timeout');
+begin
+  perform set_config('lock_timeout', '60s', true);
+  execute format('lock table %s in share update exclusive mode', log);
+  perform set_config('lock_timeout', patience, true);
+  execute format('lock table %s in access exclusive mode', log);
+end $$;
+comment on function billing_adoption.hold_log is
+  'Locks a log against inserts; they wait for other inserts alone meanwhile.';
+
 -- The earlier log, in the transaction that then makes the new one. Agents that insert meanwhile
 -- wait for it, and then their statement finds the new table under the name.
 create or replace function billing_adoption.set_log_aside()
@@ -50,7 +67,7 @@ begin
       'it holds no usage: it is billing_before.agent_operation_logs now');
     return;
   end if;
-  lock table public.agent_usage_logs in access exclusive mode;
+  perform billing_adoption.hold_log('public.agent_usage_logs');
   for seen in
     select distinct v.oid, format('%I.%I', n.nspname, v.relname) as name, v.reloptions as options
     from pg_depend d

@@ -1,25 +1,53 @@
 -- Moving in, 6: what was invoiced before. Earlier invoices stay as they are in billing_before; a
 -- view shows them with their numbers and the clients' ids. They are no invoices here: nothing
--- bills, reminds or sends them again, and no client is served before its cut-over day.
+-- bills, reminds or sends them again, and no client is served before its cut-over day. Those that
+-- were issued are noted in billing.earlier_invoices too, where payments of them find them.
 create or replace function billing_adoption.show_history()
 returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
-  create or replace view billing_before.invoice_history as
-  select e.number, k.client_id, e.old_client, e.month, e.currency, e.amount, e.status,
-    e.stripe_invoice_id, e.is_issued
-      and e.status not in ('paid', 'uncollectible', 'refunded') as is_open,
-    e.fields
+  insert into billing.earlier_invoices (id, client_id, number, month, currency, amount_minor,
+    status, stripe_invoice_id, paid_minor, stripe_paid_minor)
+  select billing_adoption.uuid_of('billing_invoices', e.old_id), k.client_id, e.number, e.month,
+    u.code, x.minor, x.status, x.stripe_id,
+    case when x.status = 'paid' and x.stripe_id is null then x.minor else 0 end,
+    case when x.status = 'paid' and x.stripe_id is not null then x.minor else 0 end
   from billing_adoption.earlier_invoices() e
-  left join billing_adoption.clients k on k.old_id = e.old_client;
+  join billing_adoption.clients k on k.old_id = e.old_client
+  join public.currencies u on u.code = e.currency
+  cross join lateral (select round(e.amount * 10::numeric ^ u.exponent)::bigint as minor,
+    case when e.status in ('paid', 'refunded') then 'paid'
+      when e.status = 'uncollectible' then 'uncollectible' else 'open' end as status,
+    -- One id of two invoices is of neither.
+    case when e.stripe_invoice_id ~ '^in_' and (select count(*)
+        from billing_adoption.earlier_invoices() o
+        where o.stripe_invoice_id = e.stripe_invoice_id) = 1
+      then e.stripe_invoice_id end as stripe_id) x
+  where e.is_issued and e.old_id is not null and e.number is not null and e.amount is not null;
+  create or replace view billing_before.invoice_history as
+  select e.number, k.client_id, e.old_client, e.month, e.currency, e.amount,
+    case when i.status <> 'open' and e.status not in ('paid', 'refunded') then i.status
+      else e.status end as status,
+    coalesce(i.stripe_invoice_id, e.stripe_invoice_id) as stripe_invoice_id,
+    e.is_issued and e.status not in ('paid', 'uncollectible', 'refunded')
+      and coalesce(i.status, 'open') = 'open' as is_open,
+    e.fields, (i.paid_minor + i.stripe_paid_minor) / 10::numeric ^ u.exponent as paid, i.paid_at
+  from billing_adoption.earlier_invoices() e
+  left join billing_adoption.clients k on k.old_id = e.old_client
+  left join billing.earlier_invoices i
+    on i.id = billing_adoption.uuid_of('billing_invoices', e.old_id)
+  left join public.currencies u on u.code = i.currency;
   comment on view billing_before.invoice_history is
     'Invoices of the earlier system, with all their columns in fields.';
   perform billing_adoption.note('billing_invoices', e.old_id, case
     when e.number is null then 'it has no number'
     when e.amount is null then 'it has no amount'
-    else 'its client was not taken' end || ': it is in the history as it is')
+    when k.client_id is null then 'its client was not taken'
+    else format('its currency %s is not known here', e.currency) end
+      || ': it is in the history as it is, payments of it are not noted')
   from billing_adoption.earlier_invoices() e
   left join billing_adoption.clients k on k.old_id = e.old_client
-  where e.number is null or e.amount is null or k.client_id is null;
+  where e.number is null or e.amount is null or k.client_id is null
+    or not exists (select from public.currencies u where u.code = e.currency);
   perform billing_adoption.note('billing_invoices', e.old_id,
     format('%s was a draft: its month is not taken as invoiced', coalesce(e.number, 'it')))
   from billing_adoption.earlier_invoices() e where e.status = 'draft';

@@ -35,7 +35,10 @@ comment on function billing_adoption.stop_jobs is
   'Stops the jobs that the migrations have scheduled.';
 
 -- Rows that agents have logged here since, into the earlier log: those stored from a transaction
--- on. What was copied from it is there. Corrections are an operator's act here and stay out.
+-- on. What was copied from it is there. Corrections are an operator's act here and stay out. From a
+-- transaction on it is called while nobody can insert: then neither log is read as a whole,
+-- whatever the planner estimates. An agent may have sent a row of the earlier log again, but only
+-- where ids are its own: those of another kind the earlier log has made.
 create or replace function billing_adoption.return_logs(since xid8)
 returns bigint language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -61,16 +64,21 @@ begin
   where a.attrelid = place and a.attnum > 0 and not a.attisdropped and a.attgenerated = ''
     and exists (select from pg_attribute n where n.attname = a.attname and n.attnum > 0
       and n.attrelid = to_regclass('public.agent_usage_logs') and not n.attisdropped);
+  if since <> '0' then
+    perform set_config(c.name, 'off', true)
+    from unnest('{enable_seqscan,enable_hashjoin,enable_mergejoin}'::text[]) c(name);
+  end if;
   execute format('
     with new_logs as materialized (
       select l.* from public.agent_usage_logs l
-      where l.stored_by >= $1 and l.corrects_id is null
-        and not exists (select from billing_before.agent_usage_logs o where %s = l.id)
+      where l.stored_by >= $1 and l.corrects_id is null %s
         and not exists (select from billing_adoption.returned r where r.log_id = l.id)
     ), noted as (
       insert into billing_adoption.returned (log_id) select l.id from new_logs l)
     insert into billing_before.agent_usage_logs (%s) select %s from new_logs l',
-    billing_adoption.id_of_log(is_uuid), names, casts) using since;
+    case when is_uuid or since = '0' then format(
+      'and not exists (select from billing_before.agent_usage_logs o where %s = l.id)',
+      billing_adoption.id_of_log(is_uuid)) end, names, casts) using since;
   get diagnostics returned = row_count;
   return returned;
 end $$;
@@ -87,7 +95,7 @@ begin
     return 0;
   end if;
   if to_regclass('public.agent_usage_logs') is not null then
-    lock table public.agent_usage_logs in access exclusive mode;
+    perform billing_adoption.hold_log('public.agent_usage_logs');
     returned := billing_adoption.return_logs(since);
     alter table public.agent_usage_logs set schema billing_adoption;
     delete from billing_adoption.made m where m.name = 'public.agent_usage_logs';

@@ -1,6 +1,6 @@
 import { deepStrictEqual, match, ok, rejects, strictEqual } from "node:assert/strict";
 import { join } from "node:path";
-import postgres, { type Sql } from "postgres";
+import postgres, { type Sql, type TransactionSql } from "postgres";
 import { type AdoptOptions, apply, dryRun, undo } from "../../../cli/adopt/adopt.ts";
 import { compareMonths } from "../../../cli/adopt/compare.ts";
 import { readMigrations } from "../../../cli/adopt/migrations.ts";
@@ -112,6 +112,34 @@ async function picture(sql: Sql): Promise<string> {
   return JSON.stringify([shape, others, rows], null, 1);
 }
 
+/**
+ * What a VACUUM of the earlier log holds, from now until something has waited for it for a second;
+ * `waitedFor` are the locks that were asked for meanwhile.
+ */
+async function startVacuum(session: Sql, watcher: Sql) {
+  const modes = new Set<string>();
+  const held = Promise.withResolvers<void>();
+  const over = session.begin(async (tx) => {
+    await tx`lock table public.agent_usage_logs in share update exclusive mode`;
+    held.resolve();
+    for (let seen = 0; seen < 20; await delay(50)) {
+      const waiting = await watcher`select mode from pg_locks
+        where relation = 'public.agent_usage_logs'::regclass and not granted
+          and mode <> 'RowExclusiveLock'`;
+      for (const { mode } of waiting) modes.add(String(mode));
+      if (modes.size > 0) seen++;
+    }
+  });
+  await held.promise;
+  return { waitedFor: () => over.then(() => [...modes]) };
+}
+
+/** How often this transaction has read all of the earlier log, which has its name again. */
+async function scansOfEarlierLog(tx: TransactionSql) {
+  return await tx`select seq_scan::integer as scans from pg_stat_xact_all_tables
+    where relid = 'public.agent_usage_logs'::regclass`;
+}
+
 /** Sums of October by client, model and metric, by hand: not through anything of billing. */
 async function octoberIn(sql: Sql, table: string) {
   const rows = await sql.unsafe(`
@@ -196,7 +224,9 @@ Deno.test("a database in use is adopted: nothing is lost, no insert waits a seco
     match(dry, /go on with INV-2026 after 45/);
     match(dry, /copy logs from 2026-10-01 on/);
     strictEqual(await picture(sql), before, "a dry run changes nothing");
+    const vacuum = await startVacuum(connect(), connect());
     const said = await adopt("apply");
+    deepStrictEqual(await vacuum.waitedFor(), ["ShareUpdateExclusiveLock"]);
     await delay(200);
     await agent.stop();
     deepStrictEqual(agent.failures, []);
@@ -250,6 +280,38 @@ Deno.test("a database in use is adopted: nothing is lost, no insert waits a seco
         { number: "INV-2026-0042", client_id: ACME, amount: "790.15", is_open: true },
       ],
     );
+    // The one that was open is paid in Stripe now: the history says so, the books do not change.
+    await sql`select billing.receive_stripe_event(${
+      sql.json({
+        id: "evt_old1",
+        type: "invoice.paid",
+        livemode: true,
+        created: 1793700000,
+        data: {
+          object: {
+            object: "invoice",
+            id: "in_old1",
+            livemode: true,
+            status: "paid",
+            currency: "usd",
+            total: 79015,
+            amount_due: 79015,
+            amount_paid: 79015,
+            metadata: {},
+          },
+        },
+      })
+    })`;
+    const [booked] = await sql`select billing.process_stripe_event('evt_old1') as outcome`;
+    strictEqual(booked?.outcome, "earlier invoice paid, noted 79015");
+    deepStrictEqual(
+      [
+        ...await sql`select status, is_open, trim_scale(paid)::text as paid
+        from billing_before.invoice_history where number = 'INV-2026-0042'`,
+      ],
+      [{ status: "paid", is_open: false, paid: "790.15" }],
+    );
+    strictEqual((await sql`select from public.payments`).length, 0);
     deepStrictEqual([
       ...await sql`select client_id, stripe_customer_id, livemode
       from public.stripe_customers`,
@@ -277,15 +339,18 @@ if (platform.engine === "debian") {
       const before = await picture(sql);
       const agent = await startAgent(connect(), BIRCH);
       const killed = new Set<string>();
+      const scans: unknown[] = [];
       let pieces = 0;
       // Each session dies at the first step that none has died at. Of the pieces of the migration,
       // which are all one step to the code, those are taken that touch the log, and every tenth.
       const dieOnce: BeforeCommit = async (step, tx) => {
+        if (step === "logs returned") await tx`select pg_stat_force_next_flush()`;
         if (killed.has(step)) return;
         if (step.startsWith("schema ") && !step.includes("20_usage/logs") && pieces++ % 10 > 0) {
           return;
         }
         killed.add(step);
+        if (step === "log switched back") scans.push(...await scansOfEarlierLog(tx));
         died.resolve();
         await tx`select pg_terminate_backend(pg_backend_pid())`;
       };
@@ -316,6 +381,7 @@ if (platform.engine === "debian") {
         ],
       );
       await untilDone("undo");
+      deepStrictEqual(scans, [{ scans: 0 }], "none of the earlier rows is read meanwhile");
       await agent.stop();
       deepStrictEqual(agent.failures, []);
       ok(agent.slowest < 1000, `an insert took ${agent.slowest} ms`);
@@ -384,7 +450,17 @@ Deno.test("ids that are no UUIDs, times without zone and columns of other types 
     const [usage] = await sql`select sum(quantity)::text as tokens from public.usage_records
       where metric = 'input_tokens'`;
     strictEqual(usage?.tokens, "1000005", "midnight without a zone is UTC");
-    await adopt("undo");
+    // While nobody can insert, none of the earlier rows is read.
+    const scans: unknown[] = [];
+    await adopt("undo", async (step, tx) => {
+      if (step === "logs returned") {
+        await tx`select pg_stat_force_next_flush()`;
+        await sql`insert into public.agent_usage_logs (agent, model, "timestamp")
+          values ('LAST', 'claude-opus', '2026-10-06')`;
+      }
+      if (step === "log switched back") scans.push(...await scansOfEarlierLog(tx));
+    });
+    deepStrictEqual(scans, [{ scans: 0 }]);
     strictEqual(await picture(sql), before);
     deepStrictEqual([
       ...await sql`select id::text, agent, input_tokens, metadata ->> 'client_id' is not
@@ -394,6 +470,7 @@ Deno.test("ids that are no UUIDs, times without zone and columns of other types 
       { id: "2", agent: "SCHOLAR", input_tokens: 1, named: true, team: "red" },
       { id: "3", agent: "SILENT", input_tokens: null, named: false, team: null },
       { id: "4", agent: "LATER", input_tokens: 5, named: true, team: null },
+      { id: "5", agent: "LAST", input_tokens: 0, named: false, team: null },
     ]);
   }));
 

@@ -1,6 +1,6 @@
 import { deepStrictEqual, strictEqual } from "node:assert/strict";
 import { parseDenoTest } from "./deno-test.ts";
-import { failIfEmpty } from "./report.ts";
+import { failIfEmpty, Report } from "./report.ts";
 import { sqlFunctions, unnamedFunctions } from "../checks/sql-named.ts";
 import { sqlStyleProblems } from "../checks/sql-style.ts";
 import { parseTap } from "./tap.ts";
@@ -40,6 +40,22 @@ Deno.test("SQL style finds capitals outside strings and comments, and wide lines
 Deno.test("a section that ran nothing is a failure", () => {
   strictEqual(failIfEmpty({ passed: 0, failed: 0, details: [] }).failed, 1);
   strictEqual(failIfEmpty({ passed: 1, failed: 0, details: [] }).failed, 0);
+});
+
+Deno.test("what has failed stands last, and after it nothing but counts", async () => {
+  const lines: string[] = [];
+  const report = new Report((line) => lines.push(line.replace(/[\d.]+ s/, "1 s")));
+  await report.section("one", () => Promise.resolve({ passed: 9, failed: 0, details: ["log"] }));
+  await report.section("two", () => Promise.reject(new TypeError("the cause")));
+  report.finish();
+  deepStrictEqual(lines.filter((line) => line === "log"), []);
+  const cause = lines.findIndex((line) => line.includes("TypeError: the cause"));
+  deepStrictEqual(lines.slice(cause + 1), [
+    "   FAILED, two: 0 passed, 1 failed (1 s)",
+    "failed: two",
+    "\nTook 1 s",
+    "9 passed, 1 failed",
+  ]);
 });
 
 Deno.test("a function may not deploy another version than the one that was tested", () => {

@@ -7,7 +7,12 @@ import { parseTelegramHtml } from "../../standins/telegram.ts";
 const Workflow = z.object({
   id: z.string(),
   settings: z.object({ errorWorkflow: z.string().optional() }),
-  nodes: z.array(z.object({ name: z.string(), type: z.string(), parameters: z.json() })),
+  nodes: z.array(z.object({
+    name: z.string(),
+    type: z.string(),
+    parameters: z.json(),
+    credentials: z.object({ httpHeaderAuth: z.object({ name: z.string() }).optional() }).optional(),
+  })),
   connections: z.record(
     z.string(),
     z.object({ main: z.array(z.array(z.object({ node: z.string() }))) }),
@@ -39,12 +44,38 @@ function evaluate(expression: string, items: Record<string, unknown>): unknown {
 
 const report = "Run for 2026-07-01.\nBlocked: Müller & Söhne <b>: no price for x < y 🎉";
 
-Deno.test("the report that n8n hands to HERMES is read on Telegram as it was written", () => {
-  const nodes = [
-    [monthly, "Tell HERMES: look at this"],
-    [monthly, "Tell HERMES: done"],
-    [failed, "Tell HERMES"],
-  ] as const;
+Deno.test("the report of a run is told once: n8n tells HERMES only of deliveries that still wait", () => {
+  const { jsonBody = "" } = parametersOf(monthly, "Tell HERMES: still pending");
+  const body = evaluate(jsonBody, {
+    "Settings": { hermes_channel: "telegram" },
+    "What is left": { pending: 3, run: { report, failed: 1 } },
+  });
+  deepStrictEqual(JSON.parse(String(body)), {
+    message: "Deliveries of the monthly run still wait after half an hour: 3",
+    priority: "high",
+    channel: "telegram",
+  });
+  const [pending, settled] = monthly.connections["Still pending?"]?.main ?? [];
+  deepStrictEqual([pending, settled], [[{ node: "Tell HERMES: still pending" }], [{
+    node: "Summary",
+  }]]);
+  const summary = parametersOf(monthly, "Summary").assignments?.assignments[0];
+  strictEqual(evaluate(summary?.value ?? "", { "What is left": { run: { report } } }), report);
+});
+
+Deno.test("the key of the API is not what callers of n8n send, so no execution keeps it", () => {
+  const credentials = (type: string) =>
+    new Set(
+      monthly.nodes.filter((node) => node.type === type && node.credentials !== undefined)
+        .map(({ credentials }) => credentials?.httpHeaderAuth?.name),
+    );
+  const callers = credentials("n8n-nodes-base.webhook");
+  const calls = credentials("n8n-nodes-base.httpRequest");
+  deepStrictEqual([callers.size, calls.size, callers.union(calls).size], [1, 1, 2]);
+});
+
+Deno.test("what n8n hands to HERMES is read on Telegram as it was written", () => {
+  const nodes = [[failed, "Tell HERMES"]] as const;
   for (const [workflow, name] of nodes) {
     for (const hermes_channel of ["telegram", "slack"]) {
       const body = evaluate(parametersOf(workflow, name).jsonBody ?? "", {
@@ -64,11 +95,11 @@ Deno.test("the report that n8n hands to HERMES is read on Telegram as it was wri
 });
 
 Deno.test("what HERMES could not deliver fails the workflow, and the failure has a workflow", () => {
-  for (const name of ["Tell HERMES: look at this", "Tell HERMES: done"]) {
-    deepStrictEqual(monthly.connections[name]?.main, [[{ node: "Did HERMES deliver?" }]]);
-  }
+  deepStrictEqual(monthly.connections["Tell HERMES: still pending"]?.main, [[{
+    node: "Did HERMES deliver?",
+  }]]);
   const [delivered, not] = monthly.connections["Did HERMES deliver?"]?.main ?? [];
-  deepStrictEqual([delivered, not], [[], [{ node: "Nobody was told" }]]);
+  deepStrictEqual([delivered, not], [[{ node: "Summary" }], [{ node: "Nobody was told" }]]);
   const last = monthly.nodes.find(({ name }) => name === "Nobody was told");
   strictEqual(last?.type, "n8n-nodes-base.stopAndError");
   strictEqual(monthly.settings.errorWorkflow, failed.id);

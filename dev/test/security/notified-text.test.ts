@@ -57,3 +57,18 @@ Deno.test("the reason that HERMES gives with a failure is kept", async () => {
   });
   await server.shutdown();
 });
+
+Deno.test("HERMES has longer to answer than the 15 seconds that it may need", async () => {
+  const { timeout } = AbortSignal;
+  const limits: number[] = [];
+  AbortSignal.timeout = (milliseconds) => {
+    limits.push(milliseconds);
+    return timeout.call(AbortSignal, milliseconds);
+  };
+  try {
+    await told("telegram", "Slow");
+  } finally {
+    AbortSignal.timeout = timeout;
+  }
+  ok(limits.length > 0 && limits.every((limit) => limit > 15_000), limits.join());
+});

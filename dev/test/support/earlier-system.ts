@@ -104,13 +104,20 @@ export interface SteadyAgent {
   readonly failures: string[];
   /** The longest that an insert took, in milliseconds. */
   slowest: number;
+  /** When that insert was answered, by `performance.now()`. */
+  slowestAt: number;
   stop(): Promise<void>;
 }
 
 /** Begins at once. `sql` is a session of its own. */
 export async function startAgent(sql: Sql, clientId: string): Promise<SteadyAgent> {
   await sql`set role service_role`;
-  const agent = { accepted: new Array<string>(), failures: new Array<string>(), slowest: 0 };
+  const agent = {
+    accepted: new Array<string>(),
+    failures: new Array<string>(),
+    slowest: 0,
+    slowestAt: 0,
+  };
   let isStopped = false;
   const work = (async () => {
     while (!isStopped) {
@@ -125,7 +132,11 @@ export async function startAgent(sql: Sql, clientId: string): Promise<SteadyAgen
       } catch (error) {
         agent.failures.push(String(error));
       }
-      agent.slowest = Math.max(agent.slowest, performance.now() - started);
+      const answered = performance.now();
+      if (answered - started > agent.slowest) {
+        agent.slowest = answered - started;
+        agent.slowestAt = answered;
+      }
       await new Promise((resolve) => setTimeout(resolve, 2));
     }
   })();

@@ -40,3 +40,20 @@ Deno.test("what is due is compared while Stripe still takes payments: open or wr
   );
   deepStrictEqual(found, [["due 3800 5000"], ["due 3800 5000"], []]);
 });
+
+Deno.test("an invoice of an earlier system is not one of another database", () => {
+  const earlier = {
+    id: "in_old",
+    status: "open",
+    total: 79015,
+    amount_paid: 0,
+    amount_due: 79015,
+    amount_overpaid: 0,
+    amount_remaining: 79015,
+    metadata: { leveredge_invoice_id: "7", invoice_number: "OLD-7" },
+    from_invoice: null,
+  } as const;
+  const kinds = (known: readonly string[]) =>
+    compareSides([], [earlier], [], new Set(known)).map(({ kind }) => kind);
+  deepStrictEqual([kinds([]), kinds(["in_old"])], [["unknown_here"], []]);
+});

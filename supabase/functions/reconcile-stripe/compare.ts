@@ -42,12 +42,14 @@ export type ComparedInvoice = Pick<
 /**
  * Compares invoices from both sides. `theirs` are those of Stripe that name one of ours or are
  * known here; others (subscriptions', made by hand there) are not ours to judge. `judged` are those
- * of ours that may be compared: the others have been, or Stripe's are still to be read.
+ * of ours that may be compared: the others have been, or Stripe's are still to be read. `earlier`
+ * are Stripe's ids of invoices that an earlier system has issued.
  */
 export function compareSides(
   ours: readonly BothSides[],
   theirs: readonly ComparedInvoice[],
   judged = ours,
+  earlier: ReadonlySet<string> = new Set(),
 ): Difference[] {
   const known = new Map(ours.map((row) => [row.invoice_id, row]));
   const byId = new Map(theirs.map((invoice) => [invoice.id, invoice]));
@@ -55,6 +57,7 @@ export function compareSides(
     const own = invoice.metadata?.leveredge_invoice_id;
     const row = own === undefined ? undefined : known.get(own);
     if (own === undefined || row?.stripe_invoice_id === invoice.id) return [];
+    if (earlier.has(invoice.id)) return [];
     if (invoice.status === "void" || invoice.status === "draft") return [];
     return [{
       kind: row === undefined ? "unknown_here" : "twice_in_stripe",

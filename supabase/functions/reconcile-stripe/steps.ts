@@ -70,7 +70,8 @@ async function healInvoices(
   const judged = ours.filter(({ stripe_invoice_id: id }) =>
     fetched.cursor === null ? isNew(id) : ids.has(id ?? "")
   );
-  report.found.push(...compareSides(ours, theirs, judged));
+  const earlier = await ports.store.earlierInvoices();
+  report.found.push(...compareSides(ours, theirs, judged, earlier));
   if (fetched.cursor !== null) return fetched.cursor;
   const { compared } = fetched;
   await discardDrafts(await ports.store.bothSides(sinceDay), compared, progress, ports);
@@ -265,6 +266,8 @@ async function compare(
   const ours = await ports.store.bothSides(sinceDay);
   const fetched = await fetchInvoices(progress, ports, ours, fetchedBefore(cursor));
   if (fetched.cursor !== null) return fetched.cursor;
-  report.left.unshift(...compareSides(await ports.store.bothSides(sinceDay), fetched.compared));
+  const healed = await ports.store.bothSides(sinceDay);
+  const earlier = await ports.store.earlierInvoices();
+  report.left.unshift(...compareSides(healed, fetched.compared, healed, earlier));
   return null;
 }

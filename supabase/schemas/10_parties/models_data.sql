@@ -24,5 +24,8 @@ insert into public.models (id, family, provider) values
   ('gpt-4o', 'gpt-4o', 'openai'),
   ('gpt-4o-mini', 'gpt-4o-mini', 'openai'),
   ('gemini-1.5-pro', 'gemini-1.5-pro', 'google'),
-  ('gemini-1.5-flash', 'gemini-1.5-flash', 'google')
+  ('gemini-1.5-flash', 'gemini-1.5-flash', 'google'),
+  ('text-embedding-3-small', 'text-embedding-3-small', 'openai'),
+  ('text-embedding-3-large', 'text-embedding-3-large', 'openai'),
+  ('text-embedding-ada-002', 'text-embedding-ada-002', 'openai')
 on conflict do nothing;

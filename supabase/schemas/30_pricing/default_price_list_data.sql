@@ -18,6 +18,14 @@ cross join lateral (values
   ('cache_read_tokens', l.cache_read), ('cache_write_tokens', l.cache_write)
 ) x(metric, amount)
 on conflict do nothing;
+-- Embeddings have input alone.
+insert into public.prices (family, metric, unit_amount, per_units) values
+  ('text-embedding-3-small', 'input_tokens', 0.02, 1000000),
+  ('text-embedding-3-large', 'input_tokens', 0.13, 1000000),
+  ('text-embedding-ada-002', 'input_tokens', 0.10, 1000000)
+on conflict do nothing;
+-- Media is logged in dollars, so this is at cost. Transcriptions have no price: whether a count of
+-- them is of minutes or of files is for the operator to say.
 insert into public.prices (metric, unit_amount) values
-  ('web_searches', 0.01), ('pdf_processing', 0.02), ('image_processing', 0.01)
+  ('web_searches', 0.01), ('pdf_processing', 0.02), ('image_processing', 0.01), ('media_cost', 1.00)
 on conflict do nothing;

@@ -24,3 +24,16 @@ return to_timestamp(seconds::numeric);
 create function _billing.own_id(value text) returns uuid language sql immutable
 return case when value ~ '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$'
   then value::uuid end;
+
+-- Statuses of a Stripe invoice only move forward; an older one never overwrites a newer one.
+create function _billing.stripe_rank(state text) returns integer language sql immutable
+return coalesce(array_position(
+  '{creating,held,refused,draft,open,uncollectible,deleted,paid,void}'::text[], state), 0);
+
+-- All that was paid for an invoice of Stripe. Its documents leave open whether `amount_paid` has in
+-- it what is beyond the amount due, and is credited to the customer's balance.
+create function _billing.stripe_received(invoice jsonb) returns bigint
+language sql immutable
+return (invoice ->> 'amount_paid')::bigint + case
+  when (invoice ->> 'amount_paid')::bigint > (invoice ->> 'amount_due')::bigint then 0
+  else coalesce((invoice ->> 'amount_overpaid')::bigint, 0) end;

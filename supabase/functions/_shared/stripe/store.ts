@@ -190,6 +190,14 @@ export function stripeStore(sql: Sql, livemode: boolean) {
     applyDispute: async (dispute: Stripe.Dispute, seen: Date) =>
       await jsonOf(sql`
         select billing.apply_stripe_dispute(${text(dispute)}::text::jsonb, ${seen}) as json`),
+    /** Stripe's ids of invoices that an earlier system has issued. */
+    earlierInvoices: async () =>
+      new Set(
+        ids.parse([
+          ...await sql`select stripe_invoice_id as id from billing.earlier_invoices
+            where stripe_invoice_id is not null`,
+        ]).map(({ id }) => id),
+      ),
     unnamedPayments: async (since: string) =>
       ids.parse([
         ...await sql`

@@ -4,12 +4,16 @@
 -- events: each figure may only grow, and what it grew by is booked. Events may therefore come
 -- twice, in any order, or not at all, and reconciliation calls the very same functions.
 
+<<<<<<< HEAD
 -- Statuses of a Stripe invoice only move forward; an older one never overwrites a newer one.
 create function _billing.stripe_rank(state text) returns integer language sql immutable
 return coalesce(array_position(
   '{creating,held,refused,draft,open,uncollectible,deleted,paid,void}'::text[], state), 0);
 
 -- Voided or written off there: here too, where our rules allow it. Operators are told of both.
+=======
+-- Voided or written off there: here too, where our rules allow it; else somebody is told.
+>>>>>>> moving
 create function _billing.follow_stripe_status(mirror public.stripe_invoices, at timestamptz)
 returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -74,16 +78,8 @@ begin
   return format('ignored: it is in %s, %s is in %s', theirs, invoice.number, invoice.currency);
 end $$;
 
--- All that was paid for an invoice of Stripe. Its documents leave open whether `amount_paid` has in
--- it what is beyond the amount due, and is credited to the customer's balance.
-create function _billing.stripe_received(invoice jsonb) returns bigint
-language sql immutable
-return (invoice ->> 'amount_paid')::bigint + case
-  when (invoice ->> 'amount_paid')::bigint > (invoice ->> 'amount_due')::bigint then 0
-  else coalesce((invoice ->> 'amount_overpaid')::bigint, 0) end;
-
 -- One invoice of Stripe, as it is in an event or an answer. Returns what came of it, or null when
--- it is none of ours (a subscription's, one made by hand there).
+-- it is none of ours (a subscription's, one made by hand there), nor of an earlier system's.
 create function billing.apply_stripe_invoice(invoice jsonb, seen timestamptz)
 returns text language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: the books are written by functions only.
@@ -108,7 +104,7 @@ begin
       and m.state = 'creating'
       and m.invoice_id::text = invoice #>> '{metadata,leveredge_invoice_id}'));
   if mirror.invoice_id is null then
-    return null;
+    return _billing.apply_earlier_invoice(invoice, seen);
   end if;
   refused := _billing.other_currency(mirror, invoice);
   if refused is not null then

@@ -6,12 +6,17 @@ returns text language plpgsql security definer set search_path = pg_catalog, pg_
 -- Definer: as above.
 declare
   mirror public.stripe_invoices;
+  earlier text;
   refused text;
 begin
   perform _billing.lock_clients(_billing.clients_of_stripe_invoice(payment ->> 'invoice'));
   select * into mirror from public.stripe_invoices m
   where m.stripe_invoice_id = payment ->> 'invoice';
   if mirror.invoice_id is null then
+    earlier := _billing.apply_earlier_payment(payment, seen);
+    if earlier is not null then
+      return earlier;
+    end if;
     if exists (select from public.stripe_invoices m join public.invoices i on i.id = m.invoice_id
       where m.stripe_invoice_id is null and m.state = 'creating'
         and i.status in ('open', 'uncollectible')) then

@@ -45,6 +45,7 @@ begin
     result := billing.apply_stripe_invoice(thing, event.created_at);
     if result is not null then
       perform _billing.notice_of_invoice_event(event);
+      perform _billing.notice_of_earlier_event(event);
       perform _billing.remind_of_failed_payment(event);
     end if;
     return coalesce(result, 'ignored: not an invoice of ours');
@@ -57,20 +58,23 @@ begin
       where p.payment_intent_id = thing ->> 'id';
       return case when found then 'payment noted' else 'ignored: no payment of ours (yet)' end;
     when 'charge.refunded' then
-      result := billing.apply_stripe_charge(thing, event.created_at);
+      result := coalesce(billing.apply_stripe_charge(thing, event.created_at),
+        _billing.apply_earlier_return(thing));
       if result is null then
         raise exception 'waiting for the payment that charge % belongs to', thing ->> 'id';
       end if;
       return result;
     when 'refund.created', 'refund.updated', 'refund.failed', 'charge.refund.updated' then
-      result := billing.apply_stripe_refund(thing, event.created_at);
+      result := coalesce(billing.apply_stripe_refund(thing, event.created_at),
+        _billing.apply_earlier_return(thing));
       if result is null then
         raise exception 'waiting for the payment that refund % is of', thing ->> 'id';
       end if;
       return result;
     when 'charge.dispute.created', 'charge.dispute.updated', 'charge.dispute.closed',
       'charge.dispute.funds_withdrawn', 'charge.dispute.funds_reinstated' then
-      result := billing.apply_stripe_dispute(thing, event.created_at);
+      result := coalesce(billing.apply_stripe_dispute(thing, event.created_at),
+        _billing.apply_earlier_return(thing));
       if result is null then
         raise exception 'waiting for the payment that dispute % is about', thing ->> 'id';
       end if;
