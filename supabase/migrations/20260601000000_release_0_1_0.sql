@@ -5430,7 +5430,14 @@ create index invoices_currency on public.invoices (currency);
 create index invoices_unsettled on public.invoices (due_on) where status in ('draft', 'open');
 alter table public.invoices enable row level security;
 revoke all on public.invoices from anon, authenticated, service_role;
-grant select on public.invoices to authenticated, service_role;
+grant select on public.invoices to service_role;
+-- All but what the seller notes: as of clients, `select=*` is refused.
+grant select (id, client_id, kind, period_start, period_end, status, number, replaces_id, currency,
+  subtotal_minor, discount_minor, tax_minor, tax_included_minor, total_minor,
+  balance_applied_minor, credited_minor, paid_minor, amount_due_minor, payment_terms_days,
+  deliveries, document, created_at, finalized_at, issued_on, due_on, paid_at, voided_at,
+  written_off_minor, uncollectible_at)
+  on public.invoices to authenticated;
 
 create policy "members read issued invoices, operators all" on public.invoices
   for select to authenticated
@@ -13774,6 +13781,7 @@ begin
     execute format('alter table public.%I enable row level security', mirrored);
     execute format('revoke all on public.%I from anon, authenticated, service_role', mirrored);
     execute format('grant select, insert, update, delete on public.%I to service_role', mirrored);
+    continue when mirrored = 'stripe_invoices';
     execute format('grant select on public.%I to authenticated', mirrored);
   end loop;
   foreach mirrored in array array['stripe_customers', 'stripe_carried',
@@ -13784,6 +13792,11 @@ begin
       using ((select billing.is_operator()))', mirrored);
   end loop;
 end $$;
+
+-- Where to pay, and what was paid; not what is wrong with it.
+grant select (invoice_id, livemode, stripe_invoice_id, state, total_minor, amount_paid_minor,
+  hosted_invoice_url, invoice_pdf, created_at)
+  on public.stripe_invoices to authenticated;
 
 -- 70_stripe/stripe_events.sql
 
