@@ -100,7 +100,7 @@ async function readPages({ api, victim }: AttackWorld, { page }: Honest, isOver:
 
 async function rollUp({ sql }: AttackWorld, { rollup }: Honest, isOver: () => boolean) {
   for (let last = performance.now(); !isOver();) {
-    await setTimeout(1000);
+    await setTimeout(5000);
     try {
       await sql`select billing.count_usage()`;
     } catch (error) {

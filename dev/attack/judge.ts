@@ -17,26 +17,36 @@ export interface Answer {
   readonly text: string;
 }
 
+/** 5xx or no answer, something let in, something shown, an answer that is not of its form. */
+export type WrongKind = "failure" | "accepted" | "shown" | "form";
+
+export interface Wrong {
+  readonly kind: WrongKind;
+  readonly what: string;
+}
+
 /** What is wrong with an answer; null where nothing is. `secrets` are shown to nobody but staff. */
-export function judge(attack: Attack, answer: Answer, secrets: readonly string[]): string | null {
+export function judge(attack: Attack, answer: Answer, secrets: readonly string[]): Wrong | null {
   const { status, headers, text } = answer;
   const ours = isFunction(attack.path);
   // The Data API here is a stand-in: its own failures are not ours.
   if (ours && status >= 500 && !(status === 503 && headers.has("retry-after"))) {
-    return `answered ${status}: ${text.slice(0, 200)}`;
+    return { kind: "failure", what: `answered ${status}: ${text.slice(0, 200)}` };
   }
   if (ours && /\bat \S+ \(|\.ts:\d+|PostgresError|node_modules/.test(text)) {
-    return `shows its inside: ${text.slice(0, 200)}`;
+    return { kind: "shown", what: `shows its inside: ${text.slice(0, 200)}` };
   }
   if (ours && status >= 400 && attack.method !== "HEAD" && !isProblem(answer)) {
-    return `no problem: ${status} ${text.slice(0, 200)}`;
+    return { kind: "form", what: `no problem: ${status} ${text.slice(0, 200)}` };
   }
   if ((status < 300 || status === 304) && !mayDo(attack)) {
-    return `accepted: ${status} ${text.slice(0, 200)}`;
+    return { kind: "accepted", what: `accepted: ${status} ${text.slice(0, 200)}` };
   }
   if (STAFF.includes(attack.caller)) return null;
   const leaked = secrets.find((secret) => text.includes(secret) && !isEcho(attack, secret));
-  return leaked === undefined ? null : `shows ${leaked}: ${text.slice(0, 200)}`;
+  return leaked === undefined
+    ? null
+    : { kind: "shown", what: `shows ${leaked}: ${text.slice(0, 200)}` };
 }
 
 function isFunction(path: string): boolean {

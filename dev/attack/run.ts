@@ -12,7 +12,7 @@ import { usage } from "./attacks/usage.ts";
 import { webhooks } from "./attacks/webhooks.ts";
 import { sendHalves } from "./half-sent.ts";
 import { type Honest, workHonestly } from "./honest.ts";
-import { judge } from "./judge.ts";
+import { judge, type Wrong, type WrongKind } from "./judge.ts";
 import { checkVictim, fingerprint } from "./victim.ts";
 import { type AttackWorld, startAttackWorld } from "./world.ts";
 
@@ -24,21 +24,29 @@ export interface AttackOptions {
 }
 
 export interface AttackResult {
+  /** How many were asked for. */
+  readonly requests: number;
   readonly seconds: number;
   readonly statuses: ReadonlyMap<number, number>;
   readonly concerns: ReadonlyMap<string, number>;
   /** Connections that sent half a body. */
   readonly halves: number;
   readonly honest: Honest;
+  /** Requests whose body the server would not read to its end: it hung up. */
+  readonly hungUp: number;
+  /** How many answers were wrong, by kind; `victim` counts what the victim lost or got. */
+  readonly wrong: ReadonlyMap<WrongKind | "victim", number>;
   /** What was wrong, each with the first request that showed it. */
   readonly violations: ReadonlyMap<string, string>;
 }
 
 /** Requests under way at once, and connections that never send their body whole. */
-const AT_ONCE = 6;
+const AT_ONCE = 10;
 const HALF_SENT = 12;
 /** Requests that are made up at a time: making them holds up everybody in this process. */
 const CHUNK = 10;
+/** Requests from one line of progress to the next. */
+const TOLD_EACH = 20_000;
 
 /** Sends so many hostile requests while the honest work, and says what went wrong. */
 export async function attack(options: AttackOptions): Promise<AttackResult> {
@@ -61,9 +69,10 @@ export async function attack(options: AttackOptions): Promise<AttackResult> {
     const seconds = (performance.now() - started) / 1000;
     for (const [what, detail] of await checkVictim(world, before, honest.stored)) {
       progress.violations.set(what, detail);
+      increase(progress.wrong, "victim");
     }
     if (progress.violations.size > 0) options.tell(world.functionLog().slice(-20).join("\n"));
-    return { seconds, halves, honest, ...progress };
+    return { requests: options.requests, seconds, halves, honest, ...progress };
   } finally {
     await world.stop();
   }
@@ -79,7 +88,13 @@ async function warmUp({ api }: AttackWorld): Promise<void> {
 class Progress {
   readonly statuses = new Map<number, number>();
   readonly concerns = new Map<string, number>();
+  readonly wrong = new Map<WrongKind | "victim", number>();
   readonly violations = new Map<string, string>();
+  hungUp = 0;
+}
+
+function increase<Key>(counts: Map<Key, number>, key: Key): void {
+  counts.set(key, (counts.get(key) ?? 0) + 1);
 }
 
 async function sendAll(
@@ -89,10 +104,17 @@ async function sendAll(
 ): Promise<void> {
   const queue = madeUp(world, requests, seed);
   let sent = 0;
+  let since = performance.now();
+  const tellProgress = () => {
+    const now = performance.now();
+    const rate = Math.round(TOLD_EACH / (now - since) * 1000);
+    since = now;
+    tell(`${sent.toLocaleString("en-US")} requests, now ${rate} a second`);
+  };
   await Promise.all(Array.from({ length: AT_ONCE }, async () => {
     for (const one of queue) {
       await send(world, one, progress);
-      if (++sent % 20_000 === 0) tell(`${sent.toLocaleString("en-US")} requests`);
+      if (++sent % TOLD_EACH === 0) tellProgress();
     }
   }));
 }
@@ -117,13 +139,14 @@ function* madeUp(world: AttackWorld, requests: number, seed: number): Generator<
 
 async function send(world: AttackWorld, one: Attack, progress: Progress): Promise<void> {
   const { statuses, concerns, violations } = progress;
-  const note = (what: string) => {
+  const note = ({ kind, what }: Wrong) => {
+    increase(progress.wrong, kind);
     const key = `${one.concern}, ${one.caller}: ${what.slice(0, 60)}`;
     if (violations.size < 100 && !violations.has(key)) {
       violations.set(key, `${what}\n    ${describe(one)}`);
     }
   };
-  concerns.set(one.concern, (concerns.get(one.concern) ?? 0) + 1);
+  increase(concerns, one.concern);
   try {
     const response = await fetch(`${world.api}${one.path}`, {
       method: one.method,
@@ -137,13 +160,13 @@ async function send(world: AttackWorld, one: Attack, progress: Progress): Promis
       headers: response.headers,
       text: await response.text(),
     };
-    statuses.set(answer.status, (statuses.get(answer.status) ?? 0) + 1);
+    increase(statuses, answer.status);
     const wrong = judge(one, answer, world.secrets);
     if (wrong !== null) note(wrong);
   } catch (error) {
     // A server that hangs up on a body it will not read is within its rights.
-    if (one.concern === "bodies" && !isTimeout(error)) return;
-    note(`no answer: ${String(error)}`);
+    if (one.concern === "bodies" && !isTimeout(error)) progress.hungUp++;
+    else note({ kind: "failure", what: `no answer: ${String(error)}` });
   }
 }
 

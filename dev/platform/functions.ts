@@ -38,7 +38,8 @@ export function serveFunctions(config: Config["functions"], runtime: FunctionRun
   return {
     fetch: async (request) => {
       const name = new URL(request.url).pathname.split("/")[3] ?? "";
-      if (!(await isFunction(runtime.directory, name)) || config[name]?.enabled === false) {
+      const known = processes.has(name) || await isFunction(runtime.directory, name);
+      if (!known || config[name]?.enabled === false) {
         return failure(404, "NOT_FOUND", "Requested function was not found");
       }
       const checked = (config[name]?.verify_jwt ?? true) && request.method !== "OPTIONS";

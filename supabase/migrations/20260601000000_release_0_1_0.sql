@@ -3034,6 +3034,7 @@ returns bigint language plpgsql security definer set search_path = pg_catalog, p
 declare
   released bigint;
 begin
+  perform billing.require_second_factor();
   -- A rollup that is under way decides before.
   perform from billing.usage_watermark for update;
   with gone as (
@@ -4058,6 +4059,7 @@ returns bigint language plpgsql security definer set search_path = pg_catalog, p
 declare
   reinstated bigint;
 begin
+  perform billing.require_second_factor();
   perform from billing.usage_watermark for update;
   with gone as (
     delete from billing.dismissed_logs d where d.log_id = any (log_ids) returning d.log_id
@@ -5486,7 +5488,14 @@ create index invoices_currency on public.invoices (currency);
 create index invoices_unsettled on public.invoices (due_on) where status in ('draft', 'open');
 alter table public.invoices enable row level security;
 revoke all on public.invoices from anon, authenticated, service_role;
-grant select on public.invoices to authenticated, service_role;
+grant select on public.invoices to service_role;
+-- All but what the seller notes: as of clients, `select=*` is refused.
+grant select (id, client_id, kind, period_start, period_end, status, number, replaces_id, currency,
+  subtotal_minor, discount_minor, tax_minor, tax_included_minor, total_minor,
+  balance_applied_minor, credited_minor, paid_minor, amount_due_minor, payment_terms_days,
+  deliveries, document, created_at, finalized_at, issued_on, due_on, paid_at, voided_at,
+  written_off_minor, uncollectible_at)
+  on public.invoices to authenticated;
 
 create policy "members read issued invoices, operators all" on public.invoices
   for select to authenticated
@@ -7847,6 +7856,7 @@ set enable_nestloop = off set enable_mergejoin = off set jit = off as $$
 declare
   dismissed bigint;
 begin
+  perform billing.require_second_factor();
   if btrim(coalesce(why, '')) = '' then
     perform billing.raise_error('invalid_argument', 'a dismissal needs a reason (why)');
   end if;
@@ -11963,10 +11973,6 @@ begin
   return null;
 end $$;
 
-create trigger audit_insert after insert on billing.dismissed_logs
-  referencing new table as new_rows
-  for each statement execute function _billing.audit_insert();
-
 create function _billing.audit_delete() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above.
@@ -11977,10 +11983,6 @@ begin
   where r.row ->> 'status' is distinct from 'draft';
   return null;
 end $$;
-
-create trigger audit_delete after delete on billing.dismissed_logs
-  referencing old table as old_rows
-  for each statement execute function _billing.audit_delete();
 
 create trigger audit_insert after insert on billing.invoice_holds
   referencing new table as new_rows
@@ -12113,6 +12115,42 @@ begin
       for each statement execute function _billing.audit_delete()', audited);
   end loop;
 end $$;
+
+-- 50_invoicing/audit_dismissals.sql
+
+-- Dismissals in the audit log: an entry for each log row, or one for a flood.
+
+-- More than this many rows of one statement are one entry: how many they are, and a hash of their
+-- ids, so that dismissed_logs proves which.
+create function _billing.audit_dismissals() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+-- Definer: audit_log is written by nobody but its triggers.
+declare
+  few constant bigint := 1000;
+begin
+  insert into billing.audit_log (table_name, row_id, operation, before, after)
+  with size as materialized (select count(*) as rows from changed), entries as (
+    select c.log_id::text as row_id, to_jsonb(c) as entry
+    from changed c where (select s.rows from size s) <= few
+    union all
+    select format('%s log rows', count(*)), jsonb_build_object('why', c.why, 'actor', c.actor,
+      'dismissed_at', max(c.dismissed_at), 'log_rows', count(*), 'log_ids_sha256', encode(sha256(
+        convert_to(string_agg(c.log_id::text, ',' order by c.log_id), 'UTF8')), 'hex'))
+    from changed c where (select s.rows from size s) > few
+    group by c.why, c.actor
+  )
+  select tg_table_name, e.row_id, lower(tg_op), case when tg_op = 'DELETE' then e.entry end,
+    case when tg_op = 'INSERT' then e.entry end
+  from entries e;
+  return null;
+end $$;
+comment on function _billing.audit_dismissals is
+  'Writes dismissals, and those that are taken back, into the audit log.';
+
+create trigger audit_insert after insert on billing.dismissed_logs
+referencing new table as changed for each statement execute function _billing.audit_dismissals();
+create trigger audit_delete after delete on billing.dismissed_logs
+referencing old table as changed for each statement execute function _billing.audit_dismissals();
 
 -- 50_invoicing/audit_chain.sql
 
@@ -14433,6 +14471,7 @@ begin
     execute format('alter table public.%I enable row level security', mirrored);
     execute format('revoke all on public.%I from anon, authenticated, service_role', mirrored);
     execute format('grant select, insert, update, delete on public.%I to service_role', mirrored);
+    continue when mirrored = 'stripe_invoices';
     execute format('grant select on public.%I to authenticated', mirrored);
   end loop;
   foreach mirrored in array array['stripe_customers', 'stripe_carried',
@@ -14443,6 +14482,11 @@ begin
       using ((select billing.is_operator()))', mirrored);
   end loop;
 end $$;
+
+-- Where to pay, and what was paid; not what is wrong with it.
+grant select (invoice_id, livemode, stripe_invoice_id, state, total_minor, amount_paid_minor,
+  hosted_invoice_url, invoice_pdf, created_at)
+  on public.stripe_invoices to authenticated;
 
 -- 70_stripe/stripe_events.sql
 

@@ -1,6 +1,6 @@
 -- Where settings ask for a second factor, users without one move no money and change no terms.
 begin;
-select plan(24);
+select plan(27);
 
 insert into public.clients (id, name, started_on)
 values ('00000000-0000-0000-0000-0000000000aa', 'Acme', '2026-06-01');
@@ -19,6 +19,9 @@ insert into acts values
   ('a correction', $$select billing.correct_log(gen_random_uuid(), '{}', 'x')$$),
   ('a retraction', $$select billing.retract_log(gen_random_uuid(), 'x')$$),
   ('a dismissal', $$select billing.dismiss_quarantined('x', array[gen_random_uuid()])$$),
+  ('a dismissal of usage without a price', $$select billing.dismiss_unpriced('x')$$),
+  ('a dismissal taken back', $$select billing.reinstate_dismissed('{}')$$),
+  ('a release of held usage', $$select billing.release_held_logs()$$),
   ('settings', $$update public.billing_settings set seller_name = 'x'$$),
   ('prices', $$delete from public.prices where id = gen_random_uuid()$$),
   ('terms', $$update public.billing_config set grace_hours = 1

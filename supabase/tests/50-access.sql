@@ -1,7 +1,7 @@
 -- Who may see what: anon nothing, a member its clients' rows, an operator all, nobody but the
 -- service key and functions writes.
 begin;
-select plan(20);
+select plan(23);
 
 insert into auth.users (id) values ('0000000a-0000-0000-0000-000000000001'),
   ('0000000b-0000-0000-0000-000000000002'), ('0000000c-0000-0000-0000-000000000003');
@@ -95,6 +95,13 @@ select throws_ok('select provider_cost from public.usage_records', '42501', null
   'a member does not see what its usage cost the seller');
 select throws_ok('select metadata from public.clients', '42501', null,
   'nor what the seller notes about it');
+select throws_ok('select note, void_reason from public.invoices', '42501', null,
+  'nor what the seller notes of an invoice');
+select throws_ok('select problem from public.stripe_invoices', '42501', null,
+  'nor what Stripe holds against it');
+select lives_ok('select i.*, s.hosted_invoice_url, s.state from (select id, number, status,
+    total_minor, amount_due_minor, due_on from public.invoices) i
+  left join public.stripe_invoices s on s.invoice_id = i.id', 'it sees where to pay');
 select results_eq('select metric, quantity from public.usage_records order by metric',
   $$values ('input_tokens', 10::numeric), ('requests', 1)$$, 'it sees the usage itself');
 

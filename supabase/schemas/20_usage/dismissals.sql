@@ -83,6 +83,7 @@ returns bigint language plpgsql security definer set search_path = pg_catalog, p
 declare
   reinstated bigint;
 begin
+  perform billing.require_second_factor();
   perform from billing.usage_watermark for update;
   with gone as (
     delete from billing.dismissed_logs d where d.log_id = any (log_ids) returning d.log_id

@@ -80,6 +80,7 @@ returns bigint language plpgsql security definer set search_path = pg_catalog, p
 declare
   released bigint;
 begin
+  perform billing.require_second_factor();
   -- A rollup that is under way decides before.
   perform from billing.usage_watermark for update;
   with gone as (

@@ -72,7 +72,14 @@ create index invoices_currency on public.invoices (currency);
 create index invoices_unsettled on public.invoices (due_on) where status in ('draft', 'open');
 alter table public.invoices enable row level security;
 revoke all on public.invoices from anon, authenticated, service_role;
-grant select on public.invoices to authenticated, service_role;
+grant select on public.invoices to service_role;
+-- All but what the seller notes: as of clients, `select=*` is refused.
+grant select (id, client_id, kind, period_start, period_end, status, number, replaces_id, currency,
+  subtotal_minor, discount_minor, tax_minor, tax_included_minor, total_minor,
+  balance_applied_minor, credited_minor, paid_minor, amount_due_minor, payment_terms_days,
+  deliveries, document, created_at, finalized_at, issued_on, due_on, paid_at, voided_at,
+  written_off_minor, uncollectible_at)
+  on public.invoices to authenticated;
 
 create policy "members read issued invoices, operators all" on public.invoices
   for select to authenticated

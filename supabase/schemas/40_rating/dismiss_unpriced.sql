@@ -11,6 +11,7 @@ set enable_nestloop = off set enable_mergejoin = off set jit = off as $$
 declare
   dismissed bigint;
 begin
+  perform billing.require_second_factor();
   if btrim(coalesce(why, '')) = '' then
     perform billing.raise_error('invalid_argument', 'a dismissal needs a reason (why)');
   end if;

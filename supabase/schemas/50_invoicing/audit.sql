@@ -48,10 +48,6 @@ begin
   return null;
 end $$;
 
-create trigger audit_insert after insert on billing.dismissed_logs
-  referencing new table as new_rows
-  for each statement execute function _billing.audit_insert();
-
 create function _billing.audit_delete() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above.
@@ -62,10 +58,6 @@ begin
   where r.row ->> 'status' is distinct from 'draft';
   return null;
 end $$;
-
-create trigger audit_delete after delete on billing.dismissed_logs
-  referencing old table as old_rows
-  for each statement execute function _billing.audit_delete();
 
 create trigger audit_insert after insert on billing.invoice_holds
   referencing new table as new_rows

@@ -227,6 +227,7 @@ begin
     execute format('alter table public.%I enable row level security', mirrored);
     execute format('revoke all on public.%I from anon, authenticated, service_role', mirrored);
     execute format('grant select, insert, update, delete on public.%I to service_role', mirrored);
+    continue when mirrored = 'stripe_invoices';
     execute format('grant select on public.%I to authenticated', mirrored);
   end loop;
   foreach mirrored in array array['stripe_customers', 'stripe_carried',
@@ -237,3 +238,8 @@ begin
       using ((select billing.is_operator()))', mirrored);
   end loop;
 end $$;
+
+-- Where to pay, and what was paid; not what is wrong with it.
+grant select (invoice_id, livemode, stripe_invoice_id, state, total_minor, amount_paid_minor,
+  hosted_invoice_url, invoice_pdf, created_at)
+  on public.stripe_invoices to authenticated;

@@ -32,6 +32,19 @@ Deno.test("secrets are taken out of text, one by one and within lists and URLs",
   }
 });
 
+Deno.test("what looks like a token in the path of a URL is taken out, and no word of it", () => {
+  const path = redactor({
+    HERMES_URL: "https://hooks.example/services/T024BE7LH0A1/B00/Xk29slUw0mPqa71c",
+    RESEND_API_BASE: "https://api.example/notifications/v1",
+    SUPABASE_DB_URL: "postgresql://postgres:password@db.internal:5432/postgres",
+  });
+  assert.equal(
+    path("error for url (https://hooks.example/services/T024BE7LH0A1/B00/Xk29slUw0mPqa71c)"),
+    "error for url (https://hooks.example/services/[secret]/B00/[secret])",
+  );
+  assert.equal(path("postgres: no notifications of v1"), "postgres: no notifications of v1");
+});
+
 Deno.test("addresses of people are taken out, the rest stays", () => {
   assert.equal(
     redact('550 <ada@example.com>: no such user, project.supabase.co said slack "x@y"'),

@@ -7,6 +7,9 @@ export type Redact = (text: string) => string;
 /** Shorter ones would be found in ordinary words. */
 const LEAST_LENGTH = 6;
 
+/** A segment of a path that is no word: hooks are often known by one alone. */
+const TOKEN_IN_PATH = /^(?=.*\d)[^/]{12,}$/;
+
 /** A token of an agent's key, which no variable holds. */
 const AGENT_TOKEN = /\blea_[0-9a-f]{56}\b/g;
 
@@ -52,12 +55,12 @@ function secretRedactor(variables: Readonly<Record<string, string>>): Redact {
 }
 
 /**
- * Of a URL what its owner would not show: password, a user that is one, query and all; the ways in
- * which HTTP and SMTP send them too.
+ * Of a URL what its owner would not show: password, a user that is one, query and all, tokens in
+ * its path; the ways in which HTTP and SMTP send them too.
  */
 function secretParts(value: string): string[] {
   if (!URL.canParse(value)) return [];
-  const { username, password, search, searchParams } = new URL(value);
+  const { username, password, pathname, search, searchParams } = new URL(value);
   const [user, word] = [decoded(username), decoded(password)];
   return [
     ...(password === "" ? [username, user] : [
@@ -67,6 +70,7 @@ function secretParts(value: string): string[] {
     ]),
     search.slice(1),
     ...searchParams.values(),
+    ...pathname.split("/").filter((segment) => TOKEN_IN_PATH.test(segment)),
   ];
 }
 
