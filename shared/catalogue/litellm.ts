@@ -1,11 +1,5 @@
 import { isAboveZero, isNumber, plainDecimal, product } from "./decimals.ts";
-import {
-  type ExactJson,
-  isObject,
-  JsonNumber,
-  numberOf,
-  textOf,
-} from "./exact-json.ts";
+import { type ExactJson, isObject, JsonNumber, numberOf, textOf } from "./exact-json.ts";
 import {
   type Catalogue,
   type ListedModel,

@@ -10,12 +10,14 @@ const fixture = (name: string) =>
 
 /** Each model's prices as `metric class (above): amount`. */
 function pricesOf(source: PriceSource, text: string): Record<string, string[]> {
-  return Object.fromEntries(readSource(source, text).models.map(({ id, prices }) => [
-    id,
-    prices.map(({ metric, rateClass, aboveTokens, amount }) =>
-      `${metric} ${rateClass}${aboveTokens === null ? "" : ` (${aboveTokens})`}: ${amount}`
-    ),
-  ]));
+  return Object.fromEntries(
+    readSource(source, text).models.map(({ id, prices }) => [
+      id,
+      prices.map(({ metric, rateClass, aboveTokens, amount }) =>
+        `${metric} ${rateClass}${aboveTokens === null ? "" : ` (${aboveTokens})`}: ${amount}`
+      ),
+    ]),
+  );
 }
 
 const openrouter = (pricing: string) => {

@@ -184,7 +184,8 @@ declare
 begin
   foreach audited in array array['clients', 'agent_assignments', 'billing_config', 'prices',
     'billing_settings', 'models', 'providers', 'client_members', 'credit_notes', 'payments',
-    'invoice_items', 'balance_entries', 'service_intervals', 'hold_limits', 'price_proposals']
+    'invoice_items', 'balance_entries', 'service_intervals', 'hold_limits', 'price_proposals',
+    'price_sources', 'price_policies']
   loop
     execute format('create trigger audit_insert after insert on public.%I
       referencing new table as new_rows

@@ -23,7 +23,7 @@ create table public.deliveries (
   created_at timestamptz not null default now(),
   finished_at timestamptz,
   constraint deliveries_kind_known check (
-    kind in ('archive', 'stripe', 'email', 'hermes', 'log_export')),
+    kind in ('archive', 'stripe', 'email', 'hermes', 'log_export', 'price_sync')),
   constraint deliveries_state_known check (
     state in ('waiting', 'queued', 'running', 'done', 'dead', 'skipped')),
   constraint deliveries_waits_for_one check (state <> 'waiting' or after_id is not null),
