@@ -19,7 +19,9 @@ import { platform } from "../support/platform-env.ts";
 const STRIPE_KEY = "sk_test_bad_services";
 
 /** The services that each kind asks, and how an error begins that says which of them failed. */
-const SERVICES: Readonly<Record<DeliveryKind, Readonly<Record<string, RegExp>>>> = {
+const SERVICES: Readonly<
+  Record<Exclude<DeliveryKind, "price_sync">, Readonly<Record<string, RegExp>>>
+> = {
   archive: { storage: /^(storing|reading) invoices\// },
   stripe: { stripe: /^Stripe/ },
   email: { smtp: /^SMTP: /, resend: /^Resend/ },

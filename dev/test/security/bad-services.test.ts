@@ -7,6 +7,8 @@ import { boundedFetch } from "../../../supabase/functions/_shared/outbound/bound
 import { archivePdf } from "../../../supabase/functions/deliver/kinds/archive.ts";
 import { deliverEmail } from "../../../supabase/functions/deliver/kinds/email.ts";
 import { deliverNotification } from "../../../supabase/functions/deliver/kinds/hermes.ts";
+import { fetchPriceSource } from "../../../supabase/functions/_shared/outbound/price-source.ts";
+import { priceSyncer } from "../../../supabase/functions/deliver/kinds/price-sync.ts";
 import { logExporter } from "../../../supabase/functions/deliver/kinds/log-export.ts";
 import { hermesNotifier } from "../../../supabase/functions/deliver/outbound/hermes.ts";
 import { resendSender } from "../../../supabase/functions/deliver/outbound/mail/resend.ts";
@@ -94,6 +96,22 @@ const KINDS: Record<
         now: () => 0,
       }).store,
   },
+  "list prices": {
+    kind: "price_sync",
+    protocol: "http",
+    handler: (port) =>
+      priceSyncer({
+        tables: {
+          url: () => Promise.resolve(`http://127.0.0.1:${port}/prices.json`),
+          isCompared: () => Promise.resolve(false),
+          compare: () => Promise.reject(new Error("it was taken for list prices")),
+          noteProblem: () => Promise.resolve(),
+        },
+        fetchText: (url) => fetchPriceSource(url, { bytes: 1_000_000, withinMs: 1000 }),
+        now: () => 0,
+        today: () => new Date(0),
+      }).sync,
+  },
   "Stripe": {
     kind: "stripe",
     protocol: "http",
@@ -148,7 +166,14 @@ for (const [name, { kind, protocol, handler }] of Object.entries(KINDS)) {
 async function run(kind: DeliveryKind, handler: DeliveryHandler) {
   const waiting = [job("1", kind), job("2", kind)];
   const finished: { job: string; outcome: DeliveryOutcome }[] = [];
-  const handlers = { archive: off, stripe: off, email: off, hermes: off, log_export: off };
+  const handlers = {
+    archive: off,
+    stripe: off,
+    email: off,
+    hermes: off,
+    log_export: off,
+    price_sync: off,
+  };
   const { states } = await work({
     queue: {
       claim: (_, howMany) => Promise.resolve(waiting.splice(0, howMany)),
@@ -181,7 +206,7 @@ function job(id: string, kind: DeliveryKind): DeliveryJob {
     client_id: ID,
     invoice_id: ID,
     credit_note_id: null,
-    payload: { message: "hello", month: "2026-06-01", part: 1 },
+    payload: { message: "hello", month: "2026-06-01", part: 1, source: "litellm" },
     lease: ID,
     attempts: 1,
   };

@@ -70,6 +70,7 @@ const { handlers } = deliveryHandlers({
     logs: logTables(sql),
     now: () => performance.now(),
   }),
+  syncer: { sync: () => Promise.reject(new Error("no list prices here")), spent: () => 0 },
 });
 await work({
   queue: {
@@ -105,6 +106,7 @@ function mortal(all: DeliveryHandlers): DeliveryHandlers {
     email: mortalOne(all.email),
     hermes: mortalOne(all.hermes),
     log_export: mortalOne(all.log_export),
+    price_sync: mortalOne(all.price_sync),
   };
 }
 

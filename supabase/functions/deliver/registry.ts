@@ -7,6 +7,7 @@ import type { LoadDocument, PdfRenderer } from "./documents.ts";
 import { deliverEmail, type EmailPorts } from "./kinds/email.ts";
 import { deliverNotification } from "./kinds/hermes.ts";
 import type { LogExporter } from "./kinds/log-export.ts";
+import type { PriceSyncer } from "./kinds/price-sync.ts";
 import type { DeliveryEnvironment } from "./environment.ts";
 import type { DeliveryHandler, DeliveryHandlers } from "./types.ts";
 
@@ -19,6 +20,7 @@ export interface HandlerPorts {
   readonly freshPayLink: EmailPorts["freshPayLink"];
   readonly files: FileStore;
   readonly exporter: LogExporter;
+  readonly syncer: PriceSyncer;
   /** How invoices get to Stripe, or why they do not. */
   readonly stripe: DeliveryHandler | { readonly off: string };
 }
@@ -35,6 +37,7 @@ export function deliveryHandlers(
       email: mail.handler,
       hermes: hermesHandler(ports.environment),
       log_export: (job) => ports.exporter.store(job),
+      price_sync: (job) => ports.syncer.sync(job),
     },
     close: mail.close,
   };

@@ -3,9 +3,16 @@ import type { DeliveryOutcome } from "../_shared/outbound/outcome.ts";
 
 /**
  * The kinds of delivery. The first four are those that `deliveries` of billing_config and of an
- * invoice may name; `log_export` is what retention asks for.
+ * invoice may name; `log_export` is what retention asks for, `price_sync` fetches list prices.
  */
-export const DELIVERY_KINDS = ["archive", "stripe", "email", "hermes", "log_export"] as const;
+export const DELIVERY_KINDS = [
+  "archive",
+  "stripe",
+  "email",
+  "hermes",
+  "log_export",
+  "price_sync",
+] as const;
 
 /** See the constant. */
 export type DeliveryKind = (typeof DELIVERY_KINDS)[number];

@@ -70,6 +70,7 @@ function world(
         email: off,
         hermes: off,
         log_export: off,
+        price_sync: off,
         ...handlers,
       },
       now: () => clock,
@@ -99,7 +100,7 @@ Deno.test("with nothing to do nobody is woken", async () => {
 Deno.test("kinds that are off are skipped, not claimed", async () => {
   const { run, skipped } = world({ stripe: 2 });
   assert.deepEqual((await run({ email: done })).states, { skipped: 2 });
-  assert.deepEqual(skipped, ["archive", "stripe", "hermes", "log_export"]);
+  assert.deepEqual(skipped, ["archive", "stripe", "hermes", "log_export", "price_sync"]);
 });
 
 Deno.test("a handler that throws is a try that failed, and is reported", async () => {
@@ -120,6 +121,14 @@ Deno.test("beyond the CPU limit nothing more is taken, and the next worker is wo
   assert.equal(summary.more, true);
   assert.equal(left.get("archive"), 48);
   assert.equal(nudges(), 1);
+});
+
+Deno.test("list prices are read in a request that has done nothing else", async () => {
+  const { run, left, nudges } = world({ email: 1, price_sync: 2 });
+  const handlers = { email: done, price_sync: done };
+  assert.deepEqual((await run(handlers)).states, { done: 1 });
+  assert.deepEqual([left.get("price_sync"), nudges()], [2, 1]);
+  assert.deepEqual((await run(handlers)).states, { done: 2 });
 });
 
 Deno.test("a slow kind does not keep the others from their work", async () => {
