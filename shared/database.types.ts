@@ -1208,6 +1208,7 @@ export type Database = {
           "alias_of": string | null;
           "deprecated_on": string | null;
           "id": string;
+          "is_decided_alias": boolean;
           "mode": string | null;
           "provider": string;
           "sync_id": number;
@@ -1217,6 +1218,7 @@ export type Database = {
           "alias_of"?: string | null;
           "deprecated_on"?: string | null;
           "id": string;
+          "is_decided_alias"?: boolean;
           "mode"?: string | null;
           "provider": string;
           "sync_id": number;
@@ -1225,6 +1227,7 @@ export type Database = {
           "alias_of"?: string | null;
           "deprecated_on"?: string | null;
           "id"?: string;
+          "is_decided_alias"?: boolean;
           "mode"?: string | null;
           "provider"?: string;
           "sync_id"?: number;
@@ -1328,9 +1331,38 @@ export type Database = {
           },
         ];
       };
+      "price_policies": {
+        Row: {
+          "client_id": string | null;
+          "id": number;
+          "policy": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "client_id"?: string | null;
+          "id"?: never;
+          "policy": string;
+        };
+        Update: {
+          "client_id"?: string | null;
+          "id"?: never;
+          "policy"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "price_policies_client_id_fkey";
+            columns: ["client_id"];
+            isOneToOne: true;
+            referencedRelation: "clients";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
       "price_proposals": {
         Row: {
           "above_tokens": number | null;
+          "agreed_sync_id": number | null;
+          "alias_of": string | null;
           "created_at": string;
           "decided_at": string | null;
           "decided_by": string | null;
@@ -1352,6 +1384,8 @@ export type Database = {
         ComputedFields: never;
         Insert: {
           "above_tokens"?: number | null;
+          "agreed_sync_id"?: number | null;
+          "alias_of"?: string | null;
           "created_at"?: string;
           "decided_at"?: string | null;
           "decided_by"?: string | null;
@@ -1372,6 +1406,8 @@ export type Database = {
         };
         Update: {
           "above_tokens"?: number | null;
+          "agreed_sync_id"?: number | null;
+          "alias_of"?: string | null;
           "created_at"?: string;
           "decided_at"?: string | null;
           "decided_by"?: string | null;
@@ -1392,6 +1428,20 @@ export type Database = {
         };
         Relationships: [
           {
+            foreignKeyName: "price_proposals_agreed_sync_id_fkey";
+            columns: ["agreed_sync_id"];
+            isOneToOne: false;
+            referencedRelation: "price_syncs";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "price_proposals_alias_of_fkey";
+            columns: ["alias_of"];
+            isOneToOne: false;
+            referencedRelation: "listed_models";
+            referencedColumns: ["id"];
+          },
+          {
             foreignKeyName: "price_proposals_sync_id_fkey";
             columns: ["sync_id"];
             isOneToOne: false;
@@ -1400,10 +1450,30 @@ export type Database = {
           },
         ];
       };
+      "price_sources": {
+        Row: {
+          "enabled": boolean;
+          "id": string;
+          "url": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "enabled"?: boolean;
+          "id": string;
+          "url": string;
+        };
+        Update: {
+          "enabled"?: boolean;
+          "id"?: string;
+          "url"?: string;
+        };
+        Relationships: [];
+      };
       "price_syncs": {
         Row: {
           "fetched_at": string;
           "id": number;
+          "raw": string | null;
           "sha256": string;
           "source": string;
         };
@@ -1411,12 +1481,14 @@ export type Database = {
         Insert: {
           "fetched_at": string;
           "id"?: never;
+          "raw"?: string | null;
           "sha256": string;
           "source": string;
         };
         Update: {
           "fetched_at"?: string;
           "id"?: never;
+          "raw"?: string | null;
           "sha256"?: string;
           "source"?: string;
         };

@@ -4856,7 +4856,8 @@ comment on function _billing.other_ids is 'Ids that an id may be another way to 
 -- provider's price is not another's.
 create function billing.resolve_model(id text)
 returns table (model text, provider text, how text)
-language sql stable set search_path = pg_catalog, pg_temp as $$
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+-- Definer: callers may not call what it is made of.
   select m.id, m.provider, o.how
   from _billing.other_ids(resolve_model.id) o
   join public.listed_models m on m.id = o.other
