@@ -15,7 +15,7 @@ import { SNAPSHOT_FETCHED_AT, snapshotUrl, unpacked } from "../shared/catalogue/
 import { PRICE_SOURCES, type PriceSource, readSource } from "../shared/catalogue/sources.ts";
 import { hashOf, syncBatches } from "../shared/catalogue/sync-batches.ts";
 import type { BillingClient } from "../shared/client/billing-client.ts";
-import { fetchPriceSource } from "../supabase/functions/_shared/outbound/price-source.ts";
+import { fetchPriceSource } from "../supabase/functions/deliver/outbound/price-source.ts";
 import type { BillingPorts } from "./billing-ports.ts";
 import { CommandFailed } from "./command-line.ts";
 import { allPages, dataOf } from "./connection.ts";

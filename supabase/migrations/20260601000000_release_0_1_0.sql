@@ -4302,7 +4302,8 @@ create table public.price_sources (
     constraint price_sources_known check (id in ('litellm', 'openrouter', 'models.dev')),
   -- Plain http for this machine alone: prices that somebody on the way has changed are no prices.
   url text not null constraint price_sources_url_safe check (
-    url ~ '^https://[^[:space:]@]+$' or url ~ '^http://(localhost|127\.0\.0\.1)(:\d+)?(/[^[:space:]@]*)?$'),
+    url ~ '^https://[^[:space:]@]+$'
+    or url ~ '^http://(localhost|127\.0\.0\.1)(:\d+)?(/[^[:space:]@]*)?$'),
   enabled boolean not null default false
 );
 comment on table public.price_sources is
@@ -4422,7 +4423,7 @@ comment on table public.listed_models is
 comment on column public.listed_models.alias_of is
   'The id whose prices the source gives it; its prices are rows of their own.';
 comment on column public.listed_models.is_decided_alias is
-  'Somebody has accepted that it is alias_of: a change of that one''s list price is one of its own.';
+  'Somebody has accepted that it means alias_of: a change of that list price is one of its own.';
 create index listed_models_sync_id on public.listed_models (sync_id);
 alter table public.listed_models enable row level security;
 revoke all on public.listed_models from anon, authenticated, service_role;
@@ -4753,8 +4754,8 @@ end $$;
 comment on function _billing.require_whole is
   'Refuses a source that has fewer than four fifths of the models that it had.';
 
--- Takes some models of a source that has `total` of them. What differs from a price in force becomes
--- a proposal, and what a source leaves out stays.
+-- Takes some models of a source that has `total` of them. What differs from a price in force
+-- becomes a proposal, and what a source leaves out stays.
 create function billing.sync_list_prices(source text, sha256 text, fetched_at timestamptz,
   total integer, models jsonb, raw bytea default null)
 returns table (new_models integer, new_prices integer, proposals integer)
@@ -4810,11 +4811,13 @@ create function _billing.provider_name(name text)
 returns text language sql immutable set search_path = pg_catalog, pg_temp as $$
   select coalesce((
     select k.ours from (values ('google', 'gemini'), ('x-ai', 'xai'), ('mistralai', 'mistral'),
-      ('z-ai', 'zai'), ('moonshotai', 'moonshot'), ('meta-llama', 'meta'), ('azure_openai', 'azure'),
-      ('vertex', 'vertex_ai'), ('google-vertex', 'vertex_ai')) k(theirs, ours)
+      ('z-ai', 'zai'), ('moonshotai', 'moonshot'), ('meta-llama', 'meta'),
+      ('azure_openai', 'azure'), ('vertex', 'vertex_ai'),
+      ('google-vertex', 'vertex_ai')) k(theirs, ours)
     where k.theirs = lower(name)), lower(name));
 $$;
-comment on function _billing.provider_name is 'A provider by the name that the catalogue has for it.';
+comment on function _billing.provider_name is
+  'A provider by the name that the catalogue has for it.';
 
 -- Ids that differ from the given one by how it is written, the nearest first: without region, with
 -- the provider written otherwise or not at all, without version and date. Each step begins with the
@@ -4850,7 +4853,8 @@ language sql immutable set search_path = pg_catalog, pg_temp as $$
   where o.other <> id and o.other <> ''
   group by o.other;
 $$;
-comment on function _billing.other_ids is 'Ids that an id may be another way to write, nearest first.';
+comment on function _billing.other_ids is
+  'Ids that an id may be another way to write, nearest first.';
 
 -- Known models with a list price. A provider that the id names has to be the known model's: one
 -- provider's price is not another's.
@@ -13600,7 +13604,8 @@ returns text language sql stable set search_path = pg_catalog, pg_temp as $$
   from billing.price_source_states s join public.price_sources p on p.id = s.source
   where s.problem is not null and p.enabled;
 $$;
-comment on function _billing.price_problems is 'What is wrong with sources of list prices that are on.';
+comment on function _billing.price_problems is
+  'What is wrong with sources of list prices that are on.';
 
 -- 60_delivery/retention.sql
 

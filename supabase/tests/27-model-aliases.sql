@@ -1,4 +1,5 @@
--- An id that nobody knows may mean a known model: that is proposed, and nothing priced by it before.
+-- An id that nobody knows may mean a known model: that is proposed, and nothing is priced by it
+-- before.
 begin;
 select plan(34);
 
@@ -72,7 +73,8 @@ select results_eq($$select distinct model, reason from billing.quarantined_usage
   $$values ('anthropic/claude-y', 'unpriced_usage'), ('nobody-knows', 'unpriced_usage')$$,
   'an id that is not known has no price, however like a known one it is');
 select results_eq('select model, alias_of, how from _billing.unknown_but_like()',
-  $$values ('anthropic/claude-y', 'claude-y', 'without its provider')$$, 'one may mean a known model');
+  $$values ('anthropic/claude-y', 'claude-y', 'without its provider')$$,
+  'one may mean a known model');
 select is(billing.propose_models(), 1::bigint, 'which is proposed');
 select is(billing.propose_models(), 0::bigint, 'once');
 select results_eq($$select kind, model, alias_of, message, effects -> 0 ->> 'minor'
@@ -86,12 +88,14 @@ select lives_ok($$select billing.accept_price_proposal(p.id, 'the same model')
     from public.price_proposals p$$, 'accepting it');
 select results_eq($$select model, amount, effective_from::text from public.list_prices
     where model = 'anthropic/claude-y'$$,
-  $$values ('anthropic/claude-y', 0.000015, '-infinity')$$, 'gives it the known model''s list price');
+  $$values ('anthropic/claude-y', 0.000015, '-infinity')$$,
+  'gives it the known model''s list price');
 select results_eq($$select family, provider, long_context_above from public.models
     where id = 'anthropic/claude-y'$$,
   $$values ('y', 'anthropic', 200000::bigint)$$, 'and its family, counting and threshold');
 select results_eq($$select distinct model, reason from billing.quarantined_usage$$,
-  $$values ('nobody-knows', 'unpriced_usage')$$, 'which releases exactly that: cost-plus and fixed');
+  $$values ('nobody-knows', 'unpriced_usage')$$,
+  'which releases exactly that: cost-plus and fixed');
 select is(_billing.model_and_aliases('claude-y'), '{claude-y,anthropic/claude-y}',
   'they are one model from now on');
 

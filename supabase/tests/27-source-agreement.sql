@@ -1,6 +1,6 @@
 -- Sources of list prices: which agree, what follows them, and what waits for a decision.
 begin;
-select plan(53);
+select plan(57);
 
 insert into public.clients (id, name, started_on) values
   ('00000000-0000-0000-0000-00000000000a', 'Acme', '2026-06-01');
@@ -73,7 +73,8 @@ select is(pg_temp.in_force(), '0.000003 from -infinity by litellm', 'nothing has
 select is((select count(*) from _billing.agreeing_proposals(array(
     select g from _billing.given_prices(pg_temp.models('0.000004')) g), 'models.dev')), 0::bigint,
   'a source does not agree with itself');
-select is(pg_temp.sync('models.dev', '2026-06-03', '0.000004'), '0 0 0', 'however often it says so');
+select is(pg_temp.sync('models.dev', '2026-06-03', '0.000004'), '0 0 0',
+  'however often it says so');
 select is(pg_temp.sync('litellm', '2026-06-04', '0.00000400000001'), '0 0 1',
   'almost the same is not the same');
 select is(pg_temp.in_force(), '0.000003 from -infinity by litellm', 'and changes nothing');
@@ -90,7 +91,8 @@ select ok(not _billing.is_compared('litellm', 'h1'),
   'a text that was compared with the old price is compared again');
 
 -- Two others do not overrule the source of the price in force.
-select is(pg_temp.sync('openrouter', '2026-06-06', '0.000002'), '0 0 1', 'a third source halves it');
+select is(pg_temp.sync('openrouter', '2026-06-06', '0.000002'), '0 0 1',
+  'a third source halves it');
 select is(pg_temp.sync('litellm', '2026-06-06', '0.000002'), '0 0 0', 'and the first agrees');
 select matches(pg_temp.proposals(), 'disagreement 0.000002 open litellm$',
   'while the second stands by its price, it waits');
@@ -102,7 +104,8 @@ select ok(not _billing.is_compared('litellm', 'h3'),
 select is(pg_temp.sync('litellm', '2026-06-08', '0.000002'), '0 0 1', 'and has its own proposal');
 select is(pg_temp.sync('openrouter', '2026-06-08', '0.000002'), '0 0 0', 'the third agrees again');
 select is(pg_temp.sync('openrouter', '2026-06-09', '0.000004'), '0 0 0', 'and no more');
-select matches(pg_temp.proposals(), 'disagreement 0.000002 open$', 'so nobody agrees with the first');
+select matches(pg_temp.proposals(), 'disagreement 0.000002 open$',
+  'so nobody agrees with the first');
 select billing.refuse_price_proposal(p.id, 'a slip') from public.price_proposals p
 where p.state = 'open';
 
@@ -147,6 +150,22 @@ select is((select deprecated_on from public.listed_models), '2026-07-10'::date,
 select _billing.note_compared('openrouter', 'h9', 300, '2026-06-17');
 select throws_like($$select _billing.require_whole('openrouter', 200)$$, '%looks cut off%',
   'a source that had three hundred models has not two hundred');
+
+-- Steps.
+update public.price_policies set policy = 'decide';
+select pg_temp.sync('models.dev', '2026-06-18', '0.000007'),
+  pg_temp.sync('litellm', '2026-06-18', '0.000007');
+select matches(pg_temp.proposals(), 'changed_price 0.000007 open litellm$', 'two agree');
+select _billing.withdraw_agreement(array(
+  select g from _billing.given_prices(pg_temp.models('0.000006')) g), 'litellm');
+select is((select count(*) from public.price_proposals where agreed_sync_id is not null
+  and state = 'open' and new_amount = 0.000007), 0::bigint, 'an agreement is taken back');
+select _billing.update_deprecations(pg_temp.models('1', '2026-09-01'), 'models.dev');
+select is((select deprecated_on from public.listed_models), '2026-07-10'::date,
+  'another source''s word on the end of a model is not taken');
+select is(_billing.add_models('[{"id": "new-2", "provider": "p"}]', array[('new-2', 'input_tokens',
+  'standard', null, 0.1, 'f', '0.1')::_billing.given_price], '{new-2}', (
+    select max(id) from public.price_syncs)), 1, 'a model is added with its prices');
 
 select * from finish();
 rollback;

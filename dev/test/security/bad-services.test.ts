@@ -7,7 +7,7 @@ import { boundedFetch } from "../../../supabase/functions/_shared/outbound/bound
 import { archivePdf } from "../../../supabase/functions/deliver/kinds/archive.ts";
 import { deliverEmail } from "../../../supabase/functions/deliver/kinds/email.ts";
 import { deliverNotification } from "../../../supabase/functions/deliver/kinds/hermes.ts";
-import { fetchPriceSource } from "../../../supabase/functions/_shared/outbound/price-source.ts";
+import { fetchPriceSource } from "../../../supabase/functions/deliver/outbound/price-source.ts";
 import { priceSyncer } from "../../../supabase/functions/deliver/kinds/price-sync.ts";
 import { logExporter } from "../../../supabase/functions/deliver/kinds/log-export.ts";
 import { hermesNotifier } from "../../../supabase/functions/deliver/outbound/hermes.ts";

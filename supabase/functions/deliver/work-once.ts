@@ -3,7 +3,7 @@ import type { Sql } from "postgres";
 import { freshPayLinks, stripeHandler } from "./kinds/stripe.ts";
 import { stripePorts } from "../_shared/stripe/open.ts";
 import { bucketStore, INVOICE_BUCKET, LOG_BUCKET } from "../_shared/outbound/storage.ts";
-import { fetchPriceSource } from "../_shared/outbound/price-source.ts";
+import { fetchPriceSource } from "./outbound/price-source.ts";
 import { documentLoader, mailClaim, pdfRenderer } from "./documents.ts";
 import type { DeliveryEnvironment } from "./environment.ts";
 import { logExporter } from "./kinds/log-export.ts";

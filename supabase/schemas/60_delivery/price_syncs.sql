@@ -47,4 +47,5 @@ returns text language sql stable set search_path = pg_catalog, pg_temp as $$
   from billing.price_source_states s join public.price_sources p on p.id = s.source
   where s.problem is not null and p.enabled;
 $$;
-comment on function _billing.price_problems is 'What is wrong with sources of list prices that are on.';
+comment on function _billing.price_problems is
+  'What is wrong with sources of list prices that are on.';

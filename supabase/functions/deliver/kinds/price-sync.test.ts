@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { SourceUnreadable } from "../../../../shared/catalogue/list-price.ts";
 import { sha256Of } from "../../../../shared/sha256.ts";
-import { fetchPriceSource } from "../../_shared/outbound/price-source.ts";
+import { fetchPriceSource } from "../outbound/price-source.ts";
 import type { DeliveryJob } from "../types.ts";
 import { priceSyncer, type SourceSync } from "./price-sync.ts";
 

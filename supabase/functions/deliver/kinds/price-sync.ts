@@ -8,7 +8,7 @@ import {
 import { type GivenModel, givenModels } from "../../../../shared/catalogue/sync-batches.ts";
 import { sha256Of } from "../../../../shared/sha256.ts";
 import type { DeliveryOutcome } from "../../_shared/outbound/outcome.ts";
-import type { SourceText } from "../../_shared/outbound/price-source.ts";
+import type { SourceText } from "../outbound/price-source.ts";
 import type { DeliveryJob } from "../types.ts";
 
 /** All that a source says, as it is compared with the catalogue. */

@@ -42,7 +42,7 @@ comment on table public.listed_models is
 comment on column public.listed_models.alias_of is
   'The id whose prices the source gives it; its prices are rows of their own.';
 comment on column public.listed_models.is_decided_alias is
-  'Somebody has accepted that it is alias_of: a change of that one''s list price is one of its own.';
+  'Somebody has accepted that it means alias_of: a change of that list price is one of its own.';
 create index listed_models_sync_id on public.listed_models (sync_id);
 alter table public.listed_models enable row level security;
 revoke all on public.listed_models from anon, authenticated, service_role;

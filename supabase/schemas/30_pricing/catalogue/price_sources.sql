@@ -5,7 +5,8 @@ create table public.price_sources (
     constraint price_sources_known check (id in ('litellm', 'openrouter', 'models.dev')),
   -- Plain http for this machine alone: prices that somebody on the way has changed are no prices.
   url text not null constraint price_sources_url_safe check (
-    url ~ '^https://[^[:space:]@]+$' or url ~ '^http://(localhost|127\.0\.0\.1)(:\d+)?(/[^[:space:]@]*)?$'),
+    url ~ '^https://[^[:space:]@]+$'
+    or url ~ '^http://(localhost|127\.0\.0\.1)(:\d+)?(/[^[:space:]@]*)?$'),
   enabled boolean not null default false
 );
 comment on table public.price_sources is

@@ -5,11 +5,13 @@ create function _billing.provider_name(name text)
 returns text language sql immutable set search_path = pg_catalog, pg_temp as $$
   select coalesce((
     select k.ours from (values ('google', 'gemini'), ('x-ai', 'xai'), ('mistralai', 'mistral'),
-      ('z-ai', 'zai'), ('moonshotai', 'moonshot'), ('meta-llama', 'meta'), ('azure_openai', 'azure'),
-      ('vertex', 'vertex_ai'), ('google-vertex', 'vertex_ai')) k(theirs, ours)
+      ('z-ai', 'zai'), ('moonshotai', 'moonshot'), ('meta-llama', 'meta'),
+      ('azure_openai', 'azure'), ('vertex', 'vertex_ai'),
+      ('google-vertex', 'vertex_ai')) k(theirs, ours)
     where k.theirs = lower(name)), lower(name));
 $$;
-comment on function _billing.provider_name is 'A provider by the name that the catalogue has for it.';
+comment on function _billing.provider_name is
+  'A provider by the name that the catalogue has for it.';
 
 -- Ids that differ from the given one by how it is written, the nearest first: without region, with
 -- the provider written otherwise or not at all, without version and date. Each step begins with the
@@ -45,7 +47,8 @@ language sql immutable set search_path = pg_catalog, pg_temp as $$
   where o.other <> id and o.other <> ''
   group by o.other;
 $$;
-comment on function _billing.other_ids is 'Ids that an id may be another way to write, nearest first.';
+comment on function _billing.other_ids is
+  'Ids that an id may be another way to write, nearest first.';
 
 -- Known models with a list price. A provider that the id names has to be the known model's: one
 -- provider's price is not another's.

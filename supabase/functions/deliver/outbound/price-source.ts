@@ -1,5 +1,5 @@
 import { SourceUnreadable } from "../../../../shared/catalogue/list-price.ts";
-import { type AnswerBounds, boundedFetch } from "./bounded-fetch.ts";
+import { type AnswerBounds, boundedFetch } from "../../_shared/outbound/bounded-fetch.ts";
 
 /**
  * The largest source has 3.5 MB; a third of a second of CPU reads it. Twice that is still a source.
