@@ -99,7 +99,7 @@ Deno.test("a price map is read at a shell, its differences are proposed and deci
     strictEqual((await run(...fresh)).code, 0);
     match((await run("prices", "policy", "follow", "--json")).out, /"policy": "follow"/);
     match((await run("prices", "policy", "decide", "--json")).out, /"policy": "decide"/);
-    strictEqual((await run("prices", "policy", "guess")).code, 1);
+    strictEqual((await run("prices", "policy", "guess")).code, 2);
   } finally {
     await sql.end();
     await Deno.remove(directory, { recursive: true });
