@@ -66,6 +66,10 @@ Deno.test({
             convert_from(raw, 'UTF8') = ${map} as whole from public.price_syncs`;
         deepStrictEqual({ ...kept }, { models: 4877, whole: true });
 
+        const [size] = await sql<{ bytes: number }[]>`
+          select pg_column_size(raw) as bytes from public.price_syncs`;
+        ok((size?.bytes ?? 0) < 400_000, `${size?.bytes} bytes are kept of ${map.length}`);
+
         const before = await versions(sql);
         strictEqual(await daily(), "done");
         strictEqual(await versions(sql), before, "an unchanged source writes nothing");
