@@ -10,7 +10,7 @@ import { isPriceField, type PriceField, priceField } from "./litellm-fields.ts";
 import {
   ascending,
   dayOf,
-  isListAmount,
+  isListable,
   isName,
   longContextClass,
   readObject,
@@ -93,7 +93,7 @@ function readPrices(entry: Entry): Pick<ListedModel, "prices" | "inexpressible">
   for (const price of [...stated, ...uplifts(entry, stated)].flatMap(toListPrice(thresholds))) {
     const key = `${price.metric} ${price.rateClass}`;
     const other = prices.get(key);
-    if (!isListAmount(price.amount)) inexpressible.push(price.field);
+    if (!isListable(price)) inexpressible.push(price.field);
     else if (other === undefined) prices.set(key, price);
     // Two fields of one meaning: the first holds where they agree, neither is guessed otherwise.
     else if (other.amount !== price.amount) inexpressible.push(price.field);

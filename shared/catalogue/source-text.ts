@@ -1,7 +1,9 @@
 import { type ExactJson, isObject, parseExactJson } from "./exact-json.ts";
-import { SourceUnreadable } from "./list-price.ts";
+import { type ListPrice, SourceUnreadable } from "./list-price.ts";
 
 /** What all sources have in common: text from outside that may be anything. */
+
+const CLASS = /^[a-z0-9_.]{1,40}(\+[a-z0-9_.]{1,40}){0,3}$/;
 
 type Entry = { readonly [name: string]: ExactJson };
 
@@ -23,9 +25,10 @@ export function isName(name: string): boolean {
   return name.length > 0 && name.length <= 300 && name.isWellFormed() && !/\p{Cc}/u.test(name);
 }
 
-/** Whether a list price can be kept exactly: below a trillion, up to 40 decimals. */
-export function isListAmount(amount: string): boolean {
-  return /^\d{1,12}(\.\d{1,40})?$/.test(amount);
+/** Whether a list price can be kept: exactly, at a class and beyond a threshold that there can be. */
+export function isListable({ amount, rateClass, aboveTokens, field }: ListPrice): boolean {
+  return /^\d{1,12}(\.\d{1,40})?$/.test(amount) && CLASS.test(rateClass) &&
+    (aboveTokens === null || /^[1-9]\d{0,14}$/.test(aboveTokens)) && field.length <= 300;
 }
 
 /** A day as `YYYY-MM-DD` that there is; null for everything else. */

@@ -1,6 +1,6 @@
 import { isAboveZero, isNumber, product } from "./decimals.ts";
 import type { ListedModel, ListPrice } from "./list-price.ts";
-import { ascending, isListAmount, longContextClass } from "./source-text.ts";
+import { ascending, isListable, longContextClass } from "./source-text.ts";
 
 /** A price as a source with plain fields states it: OpenRouter, models.dev. */
 export interface StatedPrice {
@@ -38,10 +38,10 @@ export function listPrices(
     const rateClass = parts.length === 0 ? "standard" : parts.join("+");
     const key = `${metric} ${rateClass}`;
     const other = prices.get(key);
-    if (!isListAmount(amount)) inexpressible.push(field);
-    else if (other === undefined) {
-      prices.set(key, { metric, rateClass, aboveTokens: above ?? null, amount, field, written });
-    } else if (other.amount !== amount) inexpressible.push(field);
+    const price = { metric, rateClass, aboveTokens: above ?? null, amount, field, written };
+    if (!isListable(price)) inexpressible.push(field);
+    else if (other === undefined) prices.set(key, price);
+    else if (other.amount !== amount) inexpressible.push(field);
   }
   return { prices: [...prices.values()], inexpressible };
 }
