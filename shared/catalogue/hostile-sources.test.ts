@@ -30,6 +30,9 @@ const VALUES = [
   "0",
   "1e308",
   "1e-308",
+  "1e50",
+  "1e-50",
+  "0.5",
   "-0",
   "9".repeat(400),
   "0." + "1".repeat(400),
@@ -69,7 +72,7 @@ function spoiled(body: string, pick: (below: number) => number): string {
     return body.slice(0, at) + others[pick(others.length)] +
       body.slice(at + (match[1] ?? "").length);
   };
-  switch (pick(6)) {
+  switch (pick(7)) {
     case 0:
       return body.slice(0, pick(body.length));
     case 1: {
@@ -77,6 +80,8 @@ function spoiled(body: string, pick: (below: number) => number): string {
       return body.slice(0, at) + String.fromCharCode(pick(256)) + body.slice(at + 1);
     }
     case 2:
+      return some(/(-?\d[\d.e+-]*)/g, VALUES);
+    case 3:
       return some(/("[^"]*")(?=\s*:)/g, NAMES);
     default:
       return some(/:\s*("[^"]*"|-?[\d.][\d.e+-]*|null|\[[^[\]]*\]|\{[^{}]*\})/g, VALUES);
