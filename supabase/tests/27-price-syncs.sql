@@ -5,7 +5,7 @@ select plan(22);
 select is(billing.queue_price_syncs('2026-06-20 05:30+00'), 0::bigint,
   'nothing is fetched while no source is on');
 update public.price_sources set enabled = true where id in ('litellm', 'openrouter');
-select is(billing.queue_price_syncs('2026-06-20 05:30+00'), 2::bigint, 
+select is(billing.queue_price_syncs('2026-06-20 05:30+00'), 2::bigint,
   'a delivery for each that is');
 select is(billing.queue_price_syncs('2026-06-20 23:30+00'), 0::bigint, 'once a day');
 select is(billing.queue_price_syncs('2026-06-21 05:30+00'), 2::bigint, 'every day');
