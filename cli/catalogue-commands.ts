@@ -3,13 +3,19 @@ import {
   acceptPriceProposal,
   listModels,
   listPriceProposals,
+  listPriceSources,
   refusePriceProposal,
+  resolveModel,
+  setPricePolicy,
   syncListPrices,
+  updatePriceSource,
 } from "../shared/api/catalogue.ts";
-import { parseLitellm } from "../shared/catalogue/litellm.ts";
-import { SourceUnreadable } from "../shared/catalogue/list-price.ts";
+import { type Catalogue, SourceUnreadable } from "../shared/catalogue/list-price.ts";
 import { SNAPSHOT_FETCHED_AT, snapshotUrl, unpacked } from "../shared/catalogue/snapshot.ts";
+import { PRICE_SOURCES, type PriceSource, readSource } from "../shared/catalogue/sources.ts";
 import { hashOf, syncBatches } from "../shared/catalogue/sync-batches.ts";
+import type { BillingClient } from "../shared/client/billing-client.ts";
+import { fetchPriceSource } from "../supabase/functions/deliver/outbound/price-source.ts";
 import type { BillingPorts } from "./billing-ports.ts";
 import { CommandFailed } from "./command-line.ts";
 import { allPages, dataOf } from "./connection.ts";
@@ -18,10 +24,11 @@ import { show } from "./show.ts";
 /** What a request takes: a batch stays below the bytes that the API reads. */
 const MODELS_AT_ONCE = 100;
 
-/** `models`, `prices sync`, `proposals`: the catalogue of list prices. */
+/** `models`, `prices sync`, `prices sources`, `proposals`: the catalogue of list prices. */
 export function catalogueCommands(program: Command, prices: Command, ports: BillingPorts): void {
   modelCommand(program, ports);
   syncCommand(prices, ports);
+  sourceCommands(prices, ports);
   proposalCommands(program, ports);
 }
 
@@ -40,25 +47,35 @@ function modelCommand(program: Command, { connect, terminal }: BillingPorts): vo
         prices.map((price) => ({ model: id, ...price }))
       );
       show(terminal, false, rows, ["model", "metric", "rate_class", "amount", "effective_from"]);
+      if (search === undefined || models.length > 0) return;
+      const { data } = await dataOf(billing(resolveModel, { query: { id: search } }));
+      if (data.length > 0) terminal.error(`${search} is not known; it may mean:`);
+      show(terminal, false, data, ["model", "provider", "how"]);
     });
 }
 
 function syncCommand(prices: Command, { connect, terminal, progress }: BillingPorts): void {
   prices.command("sync")
-    .description("Compare LiteLLM's price map with the catalogue; differences are proposed")
-    .option("--file <path>", "the map, packed by gzip or not; the one that ships where left out")
+    .description("Compare a source of list prices with the catalogue; differences are proposed")
+    .option("--file <path>", "what the source sends, packed by gzip or not")
+    .option(
+      "--source <source>",
+      "litellm, openrouter or models.dev; fetched unless there is a --file. Without both: the map " +
+        "of LiteLLM that ships",
+      sourceOf,
+    )
     .option("--json", "print JSON")
-    .action(async ({ json, file }) => {
-      const text = await unpacked(await Deno.readFile(file ?? snapshotUrl));
-      const catalogue = readMap(text, terminal.error);
-      const sha256 = await hashOf(text);
-      const fetched_at = file === undefined ? SNAPSHOT_FETCHED_AT : new Date().toISOString();
+    .action(async ({ json, file, source }) => {
       const billing = connect();
+      const name: PriceSource = source ?? "litellm";
+      const read = await readable(() => sourceText(billing, file, source), terminal.error);
+      const catalogue = await readable(() => readSource(name, read.text), terminal.error);
+      const sha256 = await hashOf(read.text);
       const total = catalogue.models.length;
       const sums = await progress.step(`${total} models`, async () => {
         const done = { new_models: 0, new_prices: 0, proposals: 0 };
         for (const models of syncBatches(catalogue, MODELS_AT_ONCE)) {
-          const body = { source: "litellm" as const, sha256, fetched_at, total, models };
+          const body = { source: name, sha256, fetched_at: read.fetchedAt, total, models };
           const some = await dataOf(billing(syncListPrices, { body }));
           done.new_models += some.new_models;
           done.new_prices += some.new_prices;
@@ -67,22 +84,90 @@ function syncCommand(prices: Command, { connect, terminal, progress }: BillingPo
         return [`${done.new_models} new, ${done.proposals} proposals`, done];
       });
       show(terminal, json, json ? sums : [sums], ["new_models", "new_prices", "proposals"]);
-      for (const { id, inexpressible } of catalogue.models) {
-        if (inexpressible.length > 0) {
-          terminal.error(`${id}: not read: ${inexpressible.join(", ")}`);
-        }
-      }
+      for (const line of unreadOf(catalogue)) terminal.error(line);
     });
 }
 
-function readMap(text: string, tell: (line: string) => void) {
+function unreadOf({ models, skipped }: Catalogue): readonly string[] {
+  return [
+    ...models.filter(({ inexpressible }) => inexpressible.length > 0)
+      .map(({ id, inexpressible }) => `${id}: not read: ${inexpressible.join(", ")}`),
+    ...skipped.map(({ id, reason }) => `${id}: left out: ${reason}`),
+  ];
+}
+
+/** The text of a file, of a source where it is fetched, or of the map that ships. */
+async function sourceText(
+  billing: BillingClient,
+  file: string | undefined,
+  source: PriceSource | undefined,
+): Promise<{ readonly text: string; readonly fetchedAt: string }> {
+  const fetchedAt = new Date().toISOString();
+  if (file !== undefined) return { text: await unpacked(await Deno.readFile(file)), fetchedAt };
+  if (source === undefined) {
+    return {
+      text: await unpacked(await Deno.readFile(snapshotUrl)),
+      fetchedAt: SNAPSHOT_FETCHED_AT,
+    };
+  }
+  const { data } = await dataOf(billing(listPriceSources, {}));
+  const found = data.find(({ id }) => id === source);
+  if (found === undefined) throw new SourceUnreadable(`${source} has no address`);
+  return { text: (await fetchPriceSource(found.url)).text, fetchedAt };
+}
+
+async function readable<T>(read: () => T | Promise<T>, tell: (line: string) => void): Promise<T> {
   try {
-    return parseLitellm(text);
+    return await read();
   } catch (error) {
     if (!(error instanceof SourceUnreadable)) throw error;
-    tell(`The price map cannot be read: ${error.message}. Nothing was changed.`);
+    tell(`The list prices cannot be read: ${error.message}. Nothing was changed.`);
     throw new CommandFailed();
   }
+}
+
+function sourceOf(value: string): PriceSource {
+  const source = PRICE_SOURCES.find((one) => one === value);
+  if (source === undefined) throw new InvalidArgumentError(PRICE_SOURCES.join(", "));
+  return source;
+}
+
+function sourceCommands(prices: Command, { connect, terminal }: BillingPorts): void {
+  const columns = ["id", "enabled", "models", "read_at", "problem", "url"];
+  prices.command("sources").description("Sources of list prices, and how each is doing")
+    .option("--json", "print JSON")
+    .action(async ({ json }) => {
+      const { data } = await dataOf(connect()(listPriceSources, {}));
+      show(terminal, json, data, columns);
+    });
+  prices.command("source").description("Switch the daily fetching of a source on or off")
+    .argument("<source>", PRICE_SOURCES.join(", "), sourceOf)
+    .option("--on", "fetch it daily").option("--off", "do not")
+    .option("--url <url>", "where it is")
+    .option("--json", "print JSON")
+    .action(async (source, { on, off, url, json }) => {
+      const enabled = on === true ? true : off === true ? false : undefined;
+      const done = await dataOf(
+        connect()(updatePriceSource, { params: { source }, body: { enabled, url } }),
+      );
+      show(terminal, json, json ? done : [done], columns);
+    });
+  prices.command("policy")
+    .description("Say whether prices that sell by list price follow it, or wait for a decision")
+    .argument("<policy>", "decide or follow", policyOf)
+    .option("--client <client>", "of a client's own prices; the default list where left out")
+    .option("--json", "print JSON")
+    .action(async (policy, { client, json }) => {
+      const body = { policy, client_id: client };
+      const done = await dataOf(connect()(setPricePolicy, { body }));
+      show(terminal, json, json ? done : [done], ["client_id", "policy"]);
+    });
+}
+
+function policyOf(value: string) {
+  const policy = setPricePolicy.body.shape.policy.safeParse(value);
+  if (!policy.success) throw new InvalidArgumentError("decide or follow");
+  return policy.data;
 }
 
 function proposalCommands(program: Command, { connect, terminal }: BillingPorts): void {

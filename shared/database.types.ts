@@ -1380,6 +1380,7 @@ export type Database = {
           "alias_of": string | null;
           "deprecated_on": string | null;
           "id": string;
+          "is_decided_alias": boolean;
           "mode": string | null;
           "provider": string;
           "sync_id": number;
@@ -1389,6 +1390,7 @@ export type Database = {
           "alias_of"?: string | null;
           "deprecated_on"?: string | null;
           "id": string;
+          "is_decided_alias"?: boolean;
           "mode"?: string | null;
           "provider": string;
           "sync_id": number;
@@ -1397,6 +1399,7 @@ export type Database = {
           "alias_of"?: string | null;
           "deprecated_on"?: string | null;
           "id"?: string;
+          "is_decided_alias"?: boolean;
           "mode"?: string | null;
           "provider"?: string;
           "sync_id"?: number;
@@ -1500,9 +1503,38 @@ export type Database = {
           },
         ];
       };
+      "price_policies": {
+        Row: {
+          "client_id": string | null;
+          "id": number;
+          "policy": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "client_id"?: string | null;
+          "id"?: never;
+          "policy": string;
+        };
+        Update: {
+          "client_id"?: string | null;
+          "id"?: never;
+          "policy"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "price_policies_client_id_fkey";
+            columns: ["client_id"];
+            isOneToOne: true;
+            referencedRelation: "clients";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
       "price_proposals": {
         Row: {
           "above_tokens": number | null;
+          "agreed_sync_id": number | null;
+          "alias_of": string | null;
           "created_at": string;
           "decided_at": string | null;
           "decided_by": string | null;
@@ -1524,6 +1556,8 @@ export type Database = {
         ComputedFields: never;
         Insert: {
           "above_tokens"?: number | null;
+          "agreed_sync_id"?: number | null;
+          "alias_of"?: string | null;
           "created_at"?: string;
           "decided_at"?: string | null;
           "decided_by"?: string | null;
@@ -1544,6 +1578,8 @@ export type Database = {
         };
         Update: {
           "above_tokens"?: number | null;
+          "agreed_sync_id"?: number | null;
+          "alias_of"?: string | null;
           "created_at"?: string;
           "decided_at"?: string | null;
           "decided_by"?: string | null;
@@ -1564,6 +1600,20 @@ export type Database = {
         };
         Relationships: [
           {
+            foreignKeyName: "price_proposals_agreed_sync_id_fkey";
+            columns: ["agreed_sync_id"];
+            isOneToOne: false;
+            referencedRelation: "price_syncs";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "price_proposals_alias_of_fkey";
+            columns: ["alias_of"];
+            isOneToOne: false;
+            referencedRelation: "listed_models";
+            referencedColumns: ["id"];
+          },
+          {
             foreignKeyName: "price_proposals_sync_id_fkey";
             columns: ["sync_id"];
             isOneToOne: false;
@@ -1572,10 +1622,30 @@ export type Database = {
           },
         ];
       };
+      "price_sources": {
+        Row: {
+          "enabled": boolean;
+          "id": string;
+          "url": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "enabled"?: boolean;
+          "id": string;
+          "url": string;
+        };
+        Update: {
+          "enabled"?: boolean;
+          "id"?: string;
+          "url"?: string;
+        };
+        Relationships: [];
+      };
       "price_syncs": {
         Row: {
           "fetched_at": string;
           "id": number;
+          "raw": string | null;
           "sha256": string;
           "source": string;
         };
@@ -1583,12 +1653,14 @@ export type Database = {
         Insert: {
           "fetched_at": string;
           "id"?: never;
+          "raw"?: string | null;
           "sha256": string;
           "source": string;
         };
         Update: {
           "fetched_at"?: string;
           "id"?: never;
+          "raw"?: string | null;
           "sha256"?: string;
           "source"?: string;
         };

@@ -1,9 +1,11 @@
 import { z } from "zod";
 import {
+  ClientName,
   Day,
   ExactDecimal,
   Id,
   Instant,
+  listOf,
   nothing,
   pageOf,
   paging,
@@ -11,6 +13,7 @@ import {
   text,
   words,
 } from "./fields.ts";
+import { PRICE_SOURCES } from "../catalogue/sources.ts";
 import { type Route, STAFF } from "./route.ts";
 
 /** The catalogue of providers' list prices, and what there is to decide about them. */
@@ -65,7 +68,7 @@ const GivenModel = z.strictObject({
 
 /** Some models of a source as it is now; `total` is how many the whole source has. */
 export const PriceSync = z.strictObject({
-  source: z.enum(["litellm", "openrouter", "models.dev"]),
+  source: z.enum(PRICE_SOURCES),
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
   fetched_at: Instant,
   total: z.int().min(1).max(1_000_000),
@@ -80,6 +83,10 @@ export const PriceProposal = z.strictObject({
   rate_class: z.string().nullable(),
   old_amount: ExactDecimal.nullable(),
   new_amount: ExactDecimal.nullable(),
+  /** Of kind `alias`: the known model that this id may mean. */
+  alias_of: z.string().nullable(),
+  /** Another source that says exactly the same. */
+  agreed_by: z.string().nullable(),
   message: z.string(),
   /** What each client's open periods would come to more, minor units before discount and tax. */
   effects: z.array(z.strictObject({ client_id: Id, currency: z.string(), minor: ExactDecimal })),
@@ -154,4 +161,81 @@ export const refusePriceProposal = {
   params: proposalPath,
   body: z.strictObject({ reason: words(1000) }),
   answer: PriceProposal,
+} as const satisfies Route;
+
+/** A source of list prices: where it is, whether it is fetched daily, and what is wrong with it. */
+export const ListPriceSource = z.strictObject({
+  id: z.enum(PRICE_SOURCES),
+  url: z.string(),
+  enabled: z.boolean(),
+  /** When it last said something new. */
+  read_at: ShownInstant.nullable(),
+  models: z.int().nullable(),
+  problem: z.string().nullable(),
+  problem_since: ShownInstant.nullable(),
+});
+
+export const listPriceSources = {
+  ...base,
+  id: "listPriceSources",
+  method: "GET",
+  path: "/billing/price-sources",
+  summary: "Sources of list prices, and how each is doing",
+  answer: listOf(ListPriceSource),
+} as const satisfies Route;
+
+export const updatePriceSource = {
+  ...base,
+  id: "updatePriceSource",
+  method: "PATCH",
+  path: "/billing/price-sources/{source}",
+  summary: "Switch the daily fetching of a source on or off, or say where it is",
+  params: z.strictObject({ source: z.enum(PRICE_SOURCES) }),
+  body: z.strictObject({
+    enabled: z.boolean().optional(),
+    url: z.string().max(2000).regex(
+      /^(https:\/\/[^\s@]+|http:\/\/(localhost|127\.0\.0\.1)(:\d+)?(\/[^\s@]*)?)$/,
+      "must be https: prices that others can change on the way are no prices",
+    ).optional(),
+  }),
+  answer: ListPriceSource,
+} as const satisfies Route;
+
+/** Of a client's own prices, or of the default list. */
+export const PricePolicy = z.strictObject({
+  client_id: Id.nullable(),
+  policy: z.enum(["decide", "follow"]),
+});
+
+export const listPricePolicies = {
+  ...base,
+  id: "listPricePolicies",
+  method: "GET",
+  path: "/billing/price-policies",
+  summary: "Lists whose prices follow list prices that two sources agree on",
+  answer: listOf(PricePolicy),
+} as const satisfies Route;
+
+export const setPricePolicy = {
+  ...base,
+  id: "setPricePolicy",
+  method: "POST",
+  path: "/billing/price-policies",
+  summary: "Say whether prices that sell by list price follow it, or wait for a decision",
+  body: z.strictObject({
+    /** Left out: the default list. */
+    client_id: ClientName.optional(),
+    policy: z.enum(["decide", "follow"]),
+  }),
+  answer: PricePolicy,
+} as const satisfies Route;
+
+export const resolveModel = {
+  ...base,
+  id: "resolveModel",
+  method: "GET",
+  path: "/billing/model-names",
+  summary: "Known models that an id may mean; nothing is priced by it",
+  query: z.strictObject({ id: words(300) }),
+  answer: listOf(z.strictObject({ model: z.string(), provider: z.string(), how: z.string() })),
 } as const satisfies Route;

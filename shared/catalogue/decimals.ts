@@ -8,9 +8,13 @@ interface Scaled {
   readonly scale: number;
 }
 
+/** Characters of a number; the work grows with the square of the digits. */
+const MOST_CHARACTERS = 500;
+
 function scaled(text: string): Scaled {
-  const [, sign, whole, fraction = "", exponent = "0"] = NUMBER.exec(text) ?? [];
-  if (whole === undefined) throw new RangeError(`not a number: ${text}`);
+  const isShort = text.length <= MOST_CHARACTERS;
+  const [, sign, whole, fraction = "", exponent = "0"] = isShort ? NUMBER.exec(text) ?? [] : [];
+  if (whole === undefined) throw new RangeError(`not a number: ${text.slice(0, 100)}`);
   const scale = fraction.length - Number(exponent);
   const digits = BigInt(`${sign}${whole}${fraction}`);
   return scale >= 0 ? { digits, scale } : { digits: digits * 10n ** BigInt(-scale), scale: 0 };
@@ -38,4 +42,10 @@ export function product(left: string, right: string): string {
 /** Whether a number is above zero. */
 export function isAboveZero(number: string): boolean {
   return scaled(number).digits > 0n;
+}
+
+/** Whether text is a number as prices are: of at most 60 characters, neither huge nor tiny. */
+export function isNumber(text: string): boolean {
+  const found = text.length <= 60 ? NUMBER.exec(text) : null;
+  return found !== null && Math.abs(Number(found[4] ?? "0")) <= 60;
 }

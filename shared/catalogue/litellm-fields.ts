@@ -15,7 +15,8 @@ export interface PriceField {
   readonly per: "1" | "1000";
 }
 
-const METRICS: Readonly<Record<string, string>> = {
+// Maps: names come from outside, and `constructor` is one.
+const METRICS: ReadonlyMap<string, string> = new Map(Object.entries({
   input_cost_per_token: "input_tokens",
   output_cost_per_token: "output_tokens",
   output_cost_per_reasoning_token: "reasoning_tokens",
@@ -61,9 +62,9 @@ const METRICS: Readonly<Record<string, string>> = {
   vector_store_cost_per_gb_per_day: "vector_store_gigabyte_days",
   computer_use_input_cost_per_1k_tokens: "computer_use_input_tokens",
   computer_use_output_cost_per_1k_tokens: "computer_use_output_tokens",
-};
+}));
 
-const TIERS: Readonly<Record<string, string>> = {
+const TIERS: ReadonlyMap<string, string> = new Map(Object.entries({
   batches: "batch",
   flex: "flex",
   priority: "priority",
@@ -71,7 +72,7 @@ const TIERS: Readonly<Record<string, string>> = {
   balanced: "balanced",
   ultrafast: "ultrafast",
   decisions: "decisions",
-};
+}));
 
 /** Prices in another unit of account, or text: no list prices in USD. */
 const NO_PRICES: ReadonlySet<string> = new Set([
@@ -91,7 +92,7 @@ export function priceField(name: string): PriceField | undefined {
   let aboveThousands: number | undefined;
   let variant: string | undefined;
   for (;;) {
-    const metric = METRICS[rest];
+    const metric = METRICS.get(rest);
     if (metric !== undefined) {
       const per = /per_1k_/.test(rest) ? "1000" : "1";
       return { metric, tier, aboveThousands, variant, per };
@@ -100,8 +101,8 @@ export function priceField(name: string): PriceField | undefined {
     if (before === undefined || suffix === undefined) return undefined;
     const threshold = /^(.+)_above_(\d+)k_tokens$/.exec(rest);
     const interval = /^(.+)_above_(\d+s)_interval$/.exec(rest);
-    if (TIERS[suffix] !== undefined && tier === undefined) {
-      tier = TIERS[suffix];
+    if (TIERS.has(suffix) && tier === undefined) {
+      tier = TIERS.get(suffix);
       rest = before;
     } else if (threshold !== null && aboveThousands === undefined) {
       rest = threshold[1] ?? "";

@@ -1,12 +1,5 @@
-import { isAboveZero, plainDecimal, product } from "./decimals.ts";
-import {
-  type ExactJson,
-  isObject,
-  JsonNumber,
-  numberOf,
-  parseExactJson,
-  textOf,
-} from "./exact-json.ts";
+import { isAboveZero, isNumber, plainDecimal, product } from "./decimals.ts";
+import { type ExactJson, isObject, JsonNumber, numberOf, textOf } from "./exact-json.ts";
 import {
   type Catalogue,
   type ListedModel,
@@ -14,6 +7,14 @@ import {
   SourceUnreadable,
 } from "./list-price.ts";
 import { isPriceField, type PriceField, priceField } from "./litellm-fields.ts";
+import {
+  ascending,
+  dayOf,
+  isListable,
+  isName,
+  longContextClass,
+  readObject,
+} from "./source-text.ts";
 
 type Entry = { readonly [name: string]: ExactJson };
 
@@ -40,44 +41,42 @@ const SPECIFIC_UPLIFTS: Readonly<Record<string, string>> = { us: "regional", fas
  * text that is no such map, for example because it is cut off.
  */
 export function parseLitellm(text: string): Catalogue {
-  const map = readMap(text);
+  const map = readObject(text);
   const skipped = [{ id: "sample_spec", reason: "documents the format; prices of 0, no model" }]
     .filter(({ id }) => map[id] !== undefined);
   const models: ListedModel[] = [];
   for (const [id, entry] of Object.entries(map)) {
     if (id === "sample_spec") continue;
-    if (!isObject(entry)) throw new SourceUnreadable(`${id} is not an object`);
-    models.push(readModel(id, entry, map));
+    if (!isObject(entry)) throw new SourceUnreadable(`${id.slice(0, 100)} is not an object`);
+    if (isName(id)) models.push(readModel(id, entry, map));
+    else skipped.push({ id, reason: "its id cannot be kept" });
   }
   return { models, skipped };
 }
 
-function readMap(text: string): Entry {
-  try {
-    const map = parseExactJson(text);
-    if (isObject(map)) return map;
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-    throw new SourceUnreadable(`not JSON, or cut off: ${error.message.slice(0, 100)}`);
-  }
-  throw new SourceUnreadable("not a map of models");
-}
-
 function readModel(id: string, own: Entry, map: Entry): ListedModel {
-  const aliasOf = textOf(own.alias_of) ?? null;
+  const aliasOf = nameOf(own.alias_of) ?? null;
   const target = aliasOf === null ? own : map[aliasOf];
   const entry = isObject(target) ? target : own;
-  const deprecatedOn = textOf(entry.deprecation_date);
   return {
     id,
-    provider: textOf(entry.litellm_provider) ?? "unknown",
-    mode: textOf(entry.mode) ?? null,
+    provider: nameOf(entry.litellm_provider) ?? "unknown",
+    mode: nameOf(entry.mode) ?? null,
     aliasOf,
-    deprecatedOn: deprecatedOn !== undefined && /^\d{4}-\d\d-\d\d$/.test(deprecatedOn)
-      ? deprecatedOn
-      : null,
+    deprecatedOn: dayOf(entry.deprecation_date),
     ...readPrices(entry),
   };
+}
+
+function nameOf(value: ExactJson | undefined): string | undefined {
+  const name = textOf(value);
+  return name !== undefined && name.length <= 200 && isName(name) ? name : undefined;
+}
+
+/** A number that can be read exactly; one of a thousand digits cannot. */
+function exactNumber(value: ExactJson | undefined): string | undefined {
+  const number = numberOf(value);
+  return number !== undefined && isNumber(number) ? number : undefined;
 }
 
 function readPrices(entry: Entry): Pick<ListedModel, "prices" | "inexpressible"> {
@@ -89,13 +88,13 @@ function readPrices(entry: Entry): Pick<ListedModel, "prices" | "inexpressible">
     if (found === undefined) inexpressible.push(name);
     else stated.push(...found);
   }
-  const thresholds = [...new Set(stated.flatMap((price) => threshold(price) ?? []))]
-    .sort((a, b) => Number(a) - Number(b));
+  const thresholds = ascending(stated.flatMap((price) => threshold(price) ?? []));
   const prices = new Map<string, ListPrice>();
   for (const price of [...stated, ...uplifts(entry, stated)].flatMap(toListPrice(thresholds))) {
     const key = `${price.metric} ${price.rateClass}`;
     const other = prices.get(key);
-    if (other === undefined) prices.set(key, price);
+    if (!isListable(price)) inexpressible.push(price.field);
+    else if (other === undefined) prices.set(key, price);
     // Two fields of one meaning: the first holds where they agree, neither is guessed otherwise.
     else if (other.amount !== price.amount) inexpressible.push(price.field);
   }
@@ -108,13 +107,13 @@ function readField(name: string, value: ExactJson): readonly Stated[] | undefine
   if (name === "search_context_cost_per_query" && isObject(value)) return readSearches(value);
   if (name === "off_peak_pricing" && isObject(value)) return readOffPeak(value);
   const field = priceField(name);
-  const number = numberOf(value);
+  const number = exactNumber(value);
   return field === undefined || number === undefined ? undefined : [{ field, name, number }];
 }
 
 function inner(name: string, where: string, value: ExactJson, more: Partial<PriceField> = {}) {
   const field = priceField(name);
-  const number = numberOf(value);
+  const number = exactNumber(value);
   return field === undefined || number === undefined
     ? undefined
     : { field: { ...field, ...more }, name: `${where}.${name}`, number };
@@ -127,7 +126,7 @@ function readTiers(tiers: readonly ExactJson[]): readonly Stated[] | undefined {
     if (!isObject(tier)) return undefined;
     const bounds = tier.range ?? tier.max_results_range;
     if (!Array.isArray(bounds)) return undefined;
-    const [from, upto] = bounds.map((bound: ExactJson) => numberOf(bound));
+    const [from, upto] = bounds.map((bound: ExactJson) => exactNumber(bound));
     if (from === undefined) return undefined;
     const results = tier.max_results_range === undefined
       ? undefined
@@ -150,10 +149,10 @@ function readSearches(sizes: Entry): readonly Stated[] | undefined {
   const stated: Stated[] = [];
   for (const [name, value] of Object.entries(sizes)) {
     const size = /^search_context_size_(low|medium|high)$/.exec(name)?.[1];
-    const number = numberOf(value);
+    const number = exactNumber(value);
     if (size === undefined || number === undefined) return undefined;
     // A class without a price of its own costs what standard does.
-    if (size !== "medium" && number === numberOf(sizes.search_context_size_medium)) continue;
+    if (size !== "medium" && number === exactNumber(sizes.search_context_size_medium)) continue;
     stated.push({
       field: {
         metric: "web_searches",
@@ -192,7 +191,7 @@ function uplifts(entry: Entry, stated: readonly Stated[]): readonly Stated[] {
     })),
   ];
   return factors.flatMap(({ name, tier, value }) =>
-    value instanceof JsonNumber
+    value instanceof JsonNumber && isNumber(value.text)
       ? stated.filter(({ field, above }) =>
         field.metric.endsWith("_tokens") && field.tier === undefined &&
         field.variant === undefined && field.aboveThousands === undefined && above === undefined
@@ -215,8 +214,7 @@ function toListPrice(thresholds: readonly string[]): (stated: Stated) => readonl
     const { field, name, number } = stated;
     if (!isAboveZero(number)) return [];
     const above = threshold(stated) ?? null;
-    const place = above === null ? -1 : thresholds.indexOf(above);
-    const long = place === 0 ? "long_context" : place > 0 ? `long_context_${place + 1}` : undefined;
+    const long = above === null ? undefined : longContextClass(above, thresholds);
     const parts = [field.tier, field.variant, long].filter((part) => part !== undefined);
     return [{
       metric: field.metric,

@@ -17,9 +17,14 @@ export interface GivenModel {
   }[];
 }
 
+/** The models of a catalogue, as the database takes them. */
+export function givenModels({ models }: Catalogue): GivenModel[] {
+  return models.map(givenModel);
+}
+
 /** The models of a catalogue in batches of which each is a request. */
-export function syncBatches({ models }: Catalogue, most = 500): GivenModel[][] {
-  const given = models.map(givenModel);
+export function syncBatches(catalogue: Catalogue, most = 500): GivenModel[][] {
+  const given = givenModels(catalogue);
   return Array.from(
     { length: Math.ceil(given.length / most) },
     (_, index) => given.slice(index * most, (index + 1) * most),

@@ -8,7 +8,7 @@ import { boundedFetch } from "../../../supabase/functions/_shared/outbound/bound
 import { openDatabase } from "../../../supabase/functions/_shared/postgres/pool.ts";
 import { DeliveryEnvironment } from "../../../supabase/functions/deliver/environment.ts";
 import { handleDeliver } from "../../../supabase/functions/deliver/handler.ts";
-import { DELIVERY_KINDS, type DeliveryKind } from "../../../shared/delivery-kinds.ts";
+import { type DeliveryKind, INVOICE_DELIVERY_KINDS } from "../../../shared/delivery-kinds.ts";
 import { LIMITS } from "../../../supabase/functions/deliver/worker.ts";
 import { workOnce } from "../../../supabase/functions/deliver/work-once.ts";
 import { type BadMoment, startBadProxy } from "../support/bad-proxy.ts";
@@ -30,7 +30,7 @@ const SERVICES: Readonly<Partial<Record<DeliveryKind, Readonly<Record<string, Re
 const FILES = { storage: /^(storing|reading) invoices\// };
 
 /** All of them, each with a client of its own for each bad answer. */
-const ALL = DELIVERY_KINDS.flatMap((kind) =>
+const ALL = [...INVOICE_DELIVERY_KINDS, "log_export" as const].flatMap((kind) =>
   Object.entries(SERVICES[kind] ?? FILES).map(([service, error]) => ({ kind, service, error }))
 );
 

@@ -400,6 +400,30 @@ Deno.test("list prices are taken, proposed and decided on", async () => {
   }
 });
 
+Deno.test("sources of list prices are switched, lists follow or decide, ids are told apart", async () => {
+  const path = { params: { source: "models.dev" as const } };
+  const on = await data(call(catalogue.updatePriceSource, { ...path, body: { enabled: true } }));
+  deepStrictEqual([on.enabled, on.url], [true, "https://models.dev/api.json"]);
+  await data(call(catalogue.updatePriceSource, { ...path, body: { enabled: false } }));
+  const { data: sources } = await data(call(catalogue.listPriceSources, {}));
+  deepStrictEqual(
+    sources.map(({ id, enabled }) => [id, enabled]),
+    [["litellm", false], ["models.dev", false], ["openrouter", false]],
+  );
+  for (const policy of ["follow", "decide"] as const) {
+    deepStrictEqual(
+      await data(call(catalogue.setPricePolicy, { body: { policy } })),
+      { client_id: null, policy },
+    );
+  }
+  const { data: policies } = await data(call(catalogue.listPricePolicies, {}));
+  deepStrictEqual(policies.find(({ client_id }) => client_id === null)?.policy, "decide");
+  const id = `p/accept-${AGENT}`;
+  deepStrictEqual((await data(call(catalogue.resolveModel, { query: { id } }))).data, [
+    { model: `accept-${AGENT}`, provider: "p", how: "without its provider" },
+  ]);
+});
+
 Deno.test("every endpoint has been called by the client", () => {
   deepStrictEqual([...called].sort(), ROUTES.map(({ id }) => id).sort());
 });

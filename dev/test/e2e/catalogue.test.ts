@@ -73,6 +73,33 @@ Deno.test("a price map is read at a shell, its differences are proposed and deci
     const refused = await run("prices", "sync", "--file", cut);
     strictEqual(refused.code, 1);
     match(refused.errors, /cannot be read.*Nothing was changed/);
+
+    const known = `${prefix}-7`;
+    match((await run("models", `p/${known}`)).out, new RegExp(`${known} +p +without its provider`));
+    const other = `${directory}/models-dev.json`;
+    await Deno.writeTextFile(other, `{"${prefix}": {"models": {"m": {"cost": {"input": 3}}}}}`);
+    const from = ["prices", "sync", "--source", "models.dev", "--file", other, "--json"];
+    match((await run(...from)).out, /"new_models": 1/);
+    match((await run("models", `${prefix}/m`)).out, /input_tokens +standard +0\.000003/);
+
+    const elsewhere = ["prices", "source", "openrouter", "--url", "http://127.0.0.1:9/models"];
+    match((await run(...elsewhere)).out, /openrouter +false/);
+    match((await run("prices", "sources")).out, /127\.0\.0\.1:9/);
+    const away = await run("prices", "sync", "--source", "openrouter");
+    strictEqual(away.code, 1);
+    match(away.errors, /does not answer.*Nothing was changed/s);
+    match((await run("prices", "source", "openrouter", "--url", "http://x.test/")).errors, /https/);
+    const fresh = [
+      "prices",
+      "source",
+      "openrouter",
+      "--url",
+      "https://openrouter.ai/api/v1/models",
+    ];
+    strictEqual((await run(...fresh)).code, 0);
+    match((await run("prices", "policy", "follow", "--json")).out, /"policy": "follow"/);
+    match((await run("prices", "policy", "decide", "--json")).out, /"policy": "decide"/);
+    strictEqual((await run("prices", "policy", "guess")).code, 2);
   } finally {
     await sql.end();
     await Deno.remove(directory, { recursive: true });

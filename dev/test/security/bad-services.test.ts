@@ -7,6 +7,8 @@ import { boundedFetch } from "../../../supabase/functions/_shared/outbound/bound
 import { archivePdf } from "../../../supabase/functions/deliver/kinds/archive.ts";
 import { deliverEmail } from "../../../supabase/functions/deliver/kinds/email.ts";
 import { deliverNotification } from "../../../supabase/functions/deliver/kinds/hermes.ts";
+import { fetchPriceSource } from "../../../supabase/functions/deliver/outbound/price-source.ts";
+import { priceSyncer } from "../../../supabase/functions/deliver/kinds/price-sync.ts";
 import { logExporter } from "../../../supabase/functions/deliver/kinds/log-export.ts";
 import { hermesNotifier } from "../../../supabase/functions/deliver/outbound/hermes.ts";
 import { resendSender } from "../../../supabase/functions/deliver/outbound/mail/resend.ts";
@@ -96,6 +98,22 @@ const KINDS: Record<
         now: () => 0,
       }).store,
   },
+  "list prices": {
+    kind: "price_sync",
+    protocol: "http",
+    handler: (port) =>
+      priceSyncer({
+        tables: {
+          url: () => Promise.resolve(`http://127.0.0.1:${port}/prices.json`),
+          isCompared: () => Promise.resolve(false),
+          compare: () => Promise.reject(new Error("it was taken for list prices")),
+          noteProblem: () => Promise.resolve(),
+        },
+        fetchText: (url) => fetchPriceSource(url, { bytes: 1_000_000, withinMs: 1000 }),
+        now: () => 0,
+        today: () => new Date(0),
+      }).sync,
+  },
   "Stripe": {
     kind: "stripe",
     protocol: "http",
@@ -183,7 +201,7 @@ function job(id: string, kind: DeliveryKind): DeliveryJob {
     client_id: ID,
     invoice_id: ID,
     credit_note_id: null,
-    payload: { message: "hello", month: "2026-06-01", part: 1 },
+    payload: { message: "hello", month: "2026-06-01", part: 1, source: "litellm" },
     lease: ID,
     attempts: 1,
   };

@@ -1,6 +1,8 @@
 import * as routes from "../../../shared/api/catalogue.ts";
+import { problem } from "../../../shared/errors.ts";
 import { endpoint } from "../_shared/api/endpoint.ts";
 import type { Session } from "../_shared/api/session.ts";
+import { ProblemError } from "../_shared/http/problem.ts";
 import { cursorKeys, pageOf, type PageRow } from "./api/page.ts";
 import { found } from "./api/rows.ts";
 
@@ -58,7 +60,53 @@ export const catalogueEndpoints = [
       select billing.refuse_price_proposal(${proposal_id}::text::bigint, ${body.reason})`;
     return await readProposal(session, proposal_id);
   }),
+  endpoint(routes.listPriceSources, async ({ sql }) => {
+    const rows = await sql<{ item: unknown }[]>`
+      select ${sourceItem(sql)} as item
+      from public.price_sources p left join billing.price_source_states s on s.source = p.id
+      order by p.id`;
+    return { data: rows.map(({ item }) => item) };
+  }),
+  endpoint(routes.updatePriceSource, async ({ sql }, { params: { source }, body }) => {
+    const { enabled = null, url = null } = body;
+    if (enabled === null && url === null) {
+      throw new ProblemError(problem("bad_request", "nothing to change was given"));
+    }
+    await sql`
+      update public.price_sources set enabled = coalesce(${enabled}::boolean, enabled),
+        url = coalesce(${url}::text, url)
+      where id = ${source}`;
+    return found(
+      await sql<{ item: unknown }[]>`
+      select ${sourceItem(sql)} as item
+      from public.price_sources p left join billing.price_source_states s on s.source = p.id
+      where p.id = ${source}`,
+    ).item;
+  }),
+  endpoint(routes.listPricePolicies, async ({ sql }) => ({
+    data: [
+      ...await sql`
+        select client_id, policy from public.price_policies order by client_id nulls first`,
+    ],
+  })),
+  endpoint(routes.setPricePolicy, async ({ sql }, { body: { client_id = null, policy } }) =>
+    found(
+      await sql`
+        insert into public.price_policies as p (client_id, policy)
+        values (${client_id}::text::uuid, ${policy})
+        on conflict on constraint price_policies_one_each do update set policy = excluded.policy
+        returning client_id, policy`,
+    )),
+  endpoint(routes.resolveModel, async ({ sql }, { query: { id } }) => ({
+    data: [...await sql`select model, provider, how from billing.resolve_model(${id})`],
+  })),
 ];
+
+function sourceItem(sql: Session["sql"]) {
+  return sql`jsonb_build_object('id', p.id, 'url', p.url, 'enabled', p.enabled,
+    'read_at', s.read_at, 'models', s.models, 'problem', s.problem,
+    'problem_since', s.problem_since)`;
+}
 
 async function readProposal({ sql }: Session, id: string): Promise<unknown> {
   return found(
@@ -72,6 +120,8 @@ function proposalItem(sql: Session["sql"]) {
   return sql`jsonb_build_object('id', p.id::text, 'kind', p.kind, 'model', p.model,
     'metric', p.metric, 'rate_class', p.rate_class,
     'old_amount', trim_scale(p.old_amount)::text, 'new_amount', trim_scale(p.new_amount)::text,
+    'alias_of', p.alias_of, 'agreed_by', (
+      select a.source from public.price_syncs a where a.id = p.agreed_sync_id),
     'message', p.message, 'effects', p.effects, 'state', p.state, 'created_at', p.created_at,
     'decided_at', p.decided_at, 'decided_by', p.decided_by, 'reason', p.reason)`;
 }

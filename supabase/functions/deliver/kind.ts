@@ -17,6 +17,8 @@ export interface KindPorts {
   readonly files: FileStore;
   /** Files a part of a month of logs. */
   readonly exporter: { store(job: DeliveryJob): Promise<DeliveryOutcome> };
+  /** Fetches list prices. */
+  readonly syncer: { sync(job: DeliveryJob): Promise<DeliveryOutcome> };
   /** How invoices get to Stripe, or why they do not. */
   readonly stripe: DeliveryHandler | KindOff;
 }

@@ -3,10 +3,13 @@ import type { Sql } from "postgres";
 import { freshPayLinks, stripeHandler } from "./kinds/stripe.ts";
 import { stripePorts } from "../_shared/stripe/open.ts";
 import { bucketStore, INVOICE_BUCKET, LOG_BUCKET } from "../_shared/outbound/storage.ts";
+import { fetchPriceSource } from "./outbound/price-source.ts";
 import { documentLoader, mailClaim, pdfRenderer } from "./documents.ts";
 import type { DeliveryEnvironment } from "./environment.ts";
 import { logExporter } from "./kinds/log-export.ts";
+import { priceSyncer } from "./kinds/price-sync.ts";
 import { logTables } from "./log-tables.ts";
+import { priceTables } from "./price-tables.ts";
 import { databaseQueue } from "./queue.ts";
 import { deliveryHandlers } from "./registry.ts";
 import { LIMITS, work, type WorkerLimits, type WorkerSummary } from "./worker.ts";
@@ -29,6 +32,12 @@ export async function workOnce(
     logs: logTables(pool),
     now,
   });
+  const syncer = priceSyncer({
+    tables: priceTables(pool),
+    fetchText: fetchPriceSource,
+    now,
+    today: () => new Date(),
+  });
   const { handlers, close } = deliveryHandlers({
     environment,
     loadDocument: documentLoader(pool),
@@ -36,6 +45,7 @@ export async function workOnce(
     claimMail: mailClaim(pool),
     files: bucketStore(client, INVOICE_BUCKET),
     exporter,
+    syncer,
     freshPayLink: freshPayLinks(stripe),
     stripe: stripeHandler(stripe),
   });
@@ -44,7 +54,7 @@ export async function workOnce(
       queue: databaseQueue(pool),
       handlers,
       now,
-      cpu: () => renderer.spent() + exporter.spent(),
+      cpu: () => renderer.spent() + exporter.spent() + syncer.spent(),
       reportError,
     }, limits);
   } finally {

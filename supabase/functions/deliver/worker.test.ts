@@ -120,6 +120,14 @@ Deno.test("beyond the CPU limit nothing more is taken, and the next worker is wo
   assert.equal(wakes(), 1);
 });
 
+Deno.test("list prices are read in a request that has done nothing else", async () => {
+  const { run, left, wakes } = world({ email: 1, price_sync: 2 });
+  const handlers = { email: done, price_sync: done };
+  assert.deepEqual((await run(handlers)).states, { done: 1 });
+  assert.deepEqual([left.get("price_sync"), wakes()], [2, 1]);
+  assert.deepEqual((await run(handlers)).states, { done: 2 });
+});
+
 Deno.test("a slow kind does not keep the others from their work", async () => {
   const slow = Promise.withResolvers<DeliveryOutcome>();
   const { run, finished } = world({ hermes: 1, email: 6 });

@@ -23,7 +23,7 @@ export interface WorkerPorts {
   readonly handlers: DeliveryHandlers;
   /** Milliseconds since some start, for the deadline. */
   readonly now: () => number;
-  /** CPU milliseconds spent on documents and exports since the start of the request. */
+  /** CPU milliseconds spent on documents, exports and list prices since the start of the request. */
   readonly cpu: () => number;
   readonly reportError: (error: unknown) => void;
 }
@@ -89,10 +89,15 @@ export async function work(
     const handler = ports.handlers[kind];
     if ("off" in handler) count(states, "skipped", await ports.queue.skip(kind, handler.off));
   }
-  const lanes = await Promise.all(DELIVERY_KINDS.map((kind) => {
+  const run = (kind: DeliveryKind) => {
     const handler = ports.handlers[kind];
-    return "off" in handler ? false : lane(kind, handler);
-  }));
+    return "off" in handler ? Promise.resolve(false) : lane(kind, handler);
+  };
+  const lanes = await Promise.all(
+    DELIVERY_KINDS.filter((kind) => kind !== "price_sync").map(run),
+  );
+  // A source of list prices takes a third of a second to read: in a request of its own.
+  lanes.push(taken === 0 && await run("price_sync"));
   // With all of this request's CPU and nothing beside it that it could take down.
   const alone = taken === 0 && !spent() && await deliverAlone(ports, limits, states);
   const more = alone || lanes.includes(true);

@@ -23,6 +23,7 @@ begin
         then format('late: should have run at %s',
           to_char(due.fires_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI')) end,
       'the last call ' || c.problem,
+      case when d.name = 'billing-list-prices' then _billing.price_problems() end,
       case when d.command ~ 'billing.wake_' and _billing.missing_secrets() <> '{}'
         then format('does nothing: Vault has no secret %s',
           array_to_string(_billing.missing_secrets(), ', ')) end), '')

@@ -28,6 +28,8 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
     ('billing-proposals', '20 * * * *',
       $c$set statement_timeout = '15min'; select billing.propose_models()$c$,
       'Proposes prices for models that are used without one, and tells of models that end'),
+    ('billing-list-prices', '30 5 * * *', 'select billing.queue_price_syncs()',
+      'Has list prices fetched and compared, of each source that is on'),
     ('billing-alerts', '25 * * * *',
       $c$set statement_timeout = '15min'; select billing.queue_usage_alerts()$c$,
       'Tells of budgets, jumps, unpriced and unowned usage'),

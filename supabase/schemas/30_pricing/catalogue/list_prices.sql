@@ -8,10 +8,14 @@ create table public.price_syncs (
     constraint price_syncs_source_known check (source in ('litellm', 'openrouter', 'models.dev')),
   sha256 text not null constraint price_syncs_sha256_shape check (sha256 ~ '^[0-9a-f]{64}$'),
   fetched_at timestamptz not null,
-  constraint price_syncs_once unique (source, sha256)
+  raw bytea,
+  constraint price_syncs_once unique (source, sha256),
+  constraint price_syncs_raw_hashed check (encode(sha256(raw), 'hex') = sha256)
 );
 comment on table public.price_syncs is
   'Sources of list prices: which, the hash of what they sent, and when it was fetched.';
+comment on column public.price_syncs.raw is
+  'What it sent, byte by byte, where the daily job has fetched it; its hash is checked.';
 alter table public.price_syncs enable row level security;
 revoke all on public.price_syncs from anon, authenticated, service_role;
 grant select on public.price_syncs to authenticated, service_role;
@@ -29,6 +33,7 @@ create table public.listed_models (
   provider text not null,
   mode text,
   alias_of text,
+  is_decided_alias boolean not null default false,
   deprecated_on date,
   sync_id bigint not null references public.price_syncs (id)
 );
@@ -36,6 +41,8 @@ comment on table public.listed_models is
   'Models that have a list price, or whose source says that they have none.';
 comment on column public.listed_models.alias_of is
   'The id whose prices the source gives it; its prices are rows of their own.';
+comment on column public.listed_models.is_decided_alias is
+  'Somebody has accepted that it means alias_of: a change of that list price is one of its own.';
 create index listed_models_sync_id on public.listed_models (sync_id);
 alter table public.listed_models enable row level security;
 revoke all on public.listed_models from anon, authenticated, service_role;

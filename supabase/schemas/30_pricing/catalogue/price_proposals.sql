@@ -3,7 +3,7 @@ create table public.price_proposals (
   id bigint generated always as identity primary key,
   kind text not null
     constraint price_proposals_kind_known check (
-      kind in ('changed_price', 'disagreement', 'new_model', 'deprecation')),
+      kind in ('changed_price', 'disagreement', 'new_model', 'alias', 'deprecation')),
   model text not null,
   metric text,
   rate_class text,
@@ -13,6 +13,8 @@ create table public.price_proposals (
   source_field text,
   source_text text,
   sync_id bigint references public.price_syncs (id),
+  agreed_sync_id bigint references public.price_syncs (id),
+  alias_of text references public.listed_models (id),
   message text not null,
   effects jsonb not null default '[]',
   state text not null default 'open'
@@ -34,9 +36,15 @@ comment on column public.price_proposals.old_amount is
   'The list price in force, USD for one unit; null: none.';
 comment on column public.price_proposals.effects is
   '[{client_id, currency, minor}]: what open periods would come to more, by rating them both ways.';
+comment on column public.price_proposals.agreed_sync_id is
+  'Another source that says exactly the same.';
+comment on column public.price_proposals.alias_of is
+  'Of kind alias: the known model that this id may mean.';
 create unique index price_proposals_open on public.price_proposals (
   kind, model, coalesce(metric, ''), coalesce(rate_class, '')) where state = 'open';
 create index price_proposals_sync_id on public.price_proposals (sync_id);
+create index price_proposals_agreed_sync_id on public.price_proposals (agreed_sync_id);
+create index price_proposals_alias_of on public.price_proposals (alias_of);
 alter table public.price_proposals enable row level security;
 revoke all on public.price_proposals from anon, authenticated, service_role;
 grant select on public.price_proposals to authenticated, service_role;

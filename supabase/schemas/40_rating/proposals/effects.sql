@@ -8,7 +8,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   from (select array(
     select u from unnest(billing.unsettled_targets()) u
     where exists (select from public.usage_records r
-      where r.client_id = u.client_id and r.model = of_model
+      where r.client_id = u.client_id and r.model = any (_billing.model_and_aliases(of_model))
         and r.usage_day >= u.period_start and r.usage_day < u.period_end)) as targets) x
   cross join lateral _billing.rate_charges(x.targets) c
   join billing.period_terms(x.targets) t
@@ -65,11 +65,13 @@ declare
   sells_by_list constant boolean := exists (
     select from public.prices p where p.pricing_model = 'cost_plus');
 begin
-  if exists (select from new_rows n where n.kind = 'new_model' or sells_by_list) then
+  if exists (select from new_rows n where n.kind in ('new_model', 'alias') or sells_by_list) then
     update public.price_proposals p set effects = _billing.proposal_effects(p)
     from new_rows n
-    where p.id = n.id and (n.kind = 'new_model' or sells_by_list and n.kind <> 'deprecation')
-      and n.model in (select m.model from _billing.models_in_use() m);
+    where p.id = n.id
+      and (n.kind in ('new_model', 'alias') or sells_by_list and n.kind <> 'deprecation')
+      and _billing.model_and_aliases(n.model) && array(
+        select m.model from _billing.models_in_use() m);
   end if;
   return null;
 end $$;
@@ -78,24 +80,42 @@ create trigger note_effects after insert on public.price_proposals
   referencing new table as new_rows
   for each statement execute function _billing.note_effects();
 
--- Proposals for models that are used: without a price while their list price is known, or at the
--- end of their life. Once each.
+-- Models of open periods that the catalogue does not know, have no price or provider, and whose ids
+-- may be another way to write that of one which it does know.
+create function _billing.unknown_but_like()
+returns table (model text, alias_of text, how text)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select q.model, r.model, r.how
+  from (select distinct u.model from billing.quarantined_usage u
+    where u.reason in ('unpriced_usage', 'unknown_provider')
+      and u.model not in (select m.id from public.listed_models m)) q
+  cross join lateral (select x.* from billing.resolve_model(q.model) x limit 1) r;
+$$;
+comment on function _billing.unknown_but_like is
+  'Used models that nobody knows, and the known model that each may mean.';
+
+-- Proposals for models that are used: without a price while their list price is known, by another
+-- name than that which the catalogue has, or at the end of their life. Once each.
 create function billing.propose_models(as_of timestamptz default billing.as_of())
 returns bigint language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: nobody writes proposals but these functions.
 declare
   proposed bigint;
 begin
-  insert into public.price_proposals (kind, model, message, created_at)
-  select x.kind, x.model, x.message, as_of
+  insert into public.price_proposals (kind, model, alias_of, message, created_at)
+  select x.kind, x.model, x.alias_of, x.message, as_of
   from (
-    select 'new_model' as kind, u.model, format(
+    select 'new_model' as kind, u.model, null as alias_of, format(
       '%s has no price and blocks its clients; its list prices are %s', u.model,
       _billing.first_few(array_agg(format('%s for %s', billing.dollars_per(
           (u.list_price).amount * 1000000, 1000000), u.metric) order by u.metric))) as message
     from _billing.unpriced_but_listed() u group by u.model
     union all
-    select 'deprecation', m.id, format('%s is used, and its provider ends it on %s', m.id,
+    select 'alias', a.model, a.alias_of, format('%s is not known and blocks its clients; %s it '
+      || 'would be %s', a.model, a.how, a.alias_of)
+    from _billing.unknown_but_like() a
+    union all
+    select 'deprecation', m.id, null, format('%s is used, and its provider ends it on %s', m.id,
       m.deprecated_on)
     from public.listed_models m
     where m.deprecated_on <= (as_of at time zone 'UTC')::date + 30
@@ -103,12 +123,13 @@ begin
   ) x
   where not exists (select from public.price_proposals p
     where p.kind = x.kind and p.model = x.model
+      and p.alias_of is not distinct from x.alias_of
       and (p.state in ('open', 'refused') or p.kind = 'deprecation'))
   on conflict do nothing;
   get diagnostics proposed = row_count;
   return proposed;
 end $$;
 comment on function billing.propose_models is
-  'Makes a proposal for each used model without a price whose list price is known, and for each
-   that ends within a month; returns how many.';
+  'Makes a proposal for each used model without a price whose list price is known, for each that may
+   be another name of a known one, and for each that ends within a month; returns how many.';
 grant execute on function billing.propose_models(timestamptz) to service_role;

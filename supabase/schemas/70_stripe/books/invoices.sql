@@ -4,16 +4,7 @@
 -- events: each figure may only grow, and what it grew by is booked. Events may therefore come
 -- twice, in any order, or not at all, and reconciliation calls the very same functions.
 
-<<<<<<< HEAD
--- Statuses of a Stripe invoice only move forward; an older one never overwrites a newer one.
-create function _billing.stripe_rank(state text) returns integer language sql immutable
-return coalesce(array_position(
-  '{creating,held,refused,draft,open,uncollectible,deleted,paid,void}'::text[], state), 0);
-
 -- Voided or written off there: here too, where our rules allow it. Operators are told of both.
-=======
--- Voided or written off there: here too, where our rules allow it; else somebody is told.
->>>>>>> moving
 create function _billing.follow_stripe_status(mirror public.stripe_invoices, at timestamptz)
 returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
