@@ -1,5 +1,5 @@
 import type { Day } from "./calendar.ts";
-import { type Fraction, multiply, ONE } from "./fraction.ts";
+import { type Fraction, multiply, ONE, parseDecimal } from "./fraction.ts";
 import { decimalOf, member, parseExactJson } from "./json.ts";
 import { costPlusAmount, listPrices } from "./list-price.ts";
 import { STANDARD } from "./rate-class.ts";
@@ -9,8 +9,13 @@ import type { PriceRow, World } from "./world.ts";
 export interface Choice {
   readonly price: PriceRow;
   readonly multiplier: Fraction;
-  /** Under cost_plus: the list price of the day, and what per_units units cost by it. */
-  readonly listed?: { readonly id: string; readonly unitAmount: Fraction };
+  /** Under cost_plus by the list: the list price of the day, and what per_units units cost by it. */
+  readonly listed?: {
+    readonly id: string;
+    readonly unitAmount: Fraction;
+    /** What one unit costs by the list alone, at the class. */
+    readonly cost: Fraction;
+  };
 }
 
 /** What is looked for: the price of a metric and class of a model for a client in its currency. */
@@ -41,11 +46,18 @@ export function priceChooser(world: World): (wanted: Wanted) => (day: Day) => Ch
         price.effective_from <= day && day < price.effective_until
       );
       if (choice?.price.pricing_model !== "cost_plus") return choice;
+      if (choice.price.cost_basis === "logged_cost") return { ...choice, multiplier: ONE };
       const listed = list(wanted.model, wanted.metric, wanted.rateClass, day);
-      return listed && {
+      if (listed === undefined) return undefined;
+      const multiplier = listed.isOwnClass ? ONE : choice.multiplier;
+      return {
         price: choice.price,
-        multiplier: listed.isOwnClass ? ONE : choice.multiplier,
-        listed: { id: listed.row.id, unitAmount: costPlusAmount(choice.price, listed.row) },
+        multiplier,
+        listed: {
+          id: listed.row.id,
+          unitAmount: costPlusAmount(choice.price, listed.row),
+          cost: multiply(parseDecimal(listed.row.amount), multiplier),
+        },
       };
     };
   };

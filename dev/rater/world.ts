@@ -69,6 +69,8 @@ export const priceRow = z.object({
   /** JSON object of factors by rate class. */
   class_multipliers: json,
   markup_percent: decimal.nullable(),
+  /** Under cost_plus: the cost that the markup is on. */
+  cost_basis: z.enum(["list", "logged_cost", "higher"]).optional(),
   effective_from: day,
   effective_until: day,
 });
@@ -113,6 +115,10 @@ export const logRow = z.object({
   output_tokens: integer,
   web_searches: integer,
   other_features: json,
+  /** USD; absent: 0. */
+  input_cost: decimal.optional(),
+  output_cost: decimal.optional(),
+  total_cost: decimal.optional(),
   metadata: json,
   timestamp: instant,
   client_id: z.string().nullable(),

@@ -4732,17 +4732,40 @@ return concat('$', round(amount, greatest(2, scale(trim_scale(amount)))), case p
 comment on function billing.dollars_per is 'An amount for so many units as lines show it.';
 grant execute on function billing.dollars_per(numeric, numeric) to service_role;
 
+create function billing.markup_text(markup_percent numeric, fee numeric, per_units numeric)
+returns text language sql immutable
+return concat(
+  case when markup_percent <> 0 then format(' %s %s %%',
+    case when markup_percent < 0 then '-' else '+' end, trim_scale(abs(markup_percent))) end,
+  case when fee <> 0 then ' + ' || billing.dollars_per(fee, per_units) end);
+comment on function billing.markup_text is 'What comes on top of a cost, as lines show it.';
+grant execute on function billing.markup_text(numeric, numeric, numeric) to service_role;
+
 create function billing.cost_plus_text(list_amount numeric, markup_percent numeric, fee numeric,
   per_units numeric)
 returns text language sql immutable
 return concat('list ', billing.dollars_per(list_amount * per_units, per_units),
-  case when markup_percent <> 0 then format(' %s %s %%',
-    case when markup_percent < 0 then '-' else '+' end, trim_scale(abs(markup_percent))) end,
-  case when fee <> 0 then ' + ' || billing.dollars_per(fee, per_units) end);
+  billing.markup_text(markup_percent, fee, per_units));
 comment on function billing.cost_plus_text is
   'What a line says of its price: list $3.00 per 1M + 20 % + $0.10 per 1M.';
 grant execute on function billing.cost_plus_text(numeric, numeric, numeric, numeric)
   to service_role;
+
+-- On the logged cost of a line: divided once and last, as in _billing.price_units.
+create function _billing.logged_cost_plus(cost numeric, quantity numeric, markup_percent numeric,
+  fee numeric, per_units numeric)
+returns numeric language sql immutable
+return (cost * (1 + markup_percent * 0.01) * per_units + fee * quantity) / per_units;
+comment on function _billing.logged_cost_plus is
+  'What units cost that were logged with a cost: the cost with a markup, and a fee for the units.';
+
+create function _billing.logged_cost_text(cost numeric, markup_percent numeric, fee numeric,
+  per_units numeric)
+returns text language sql immutable
+return concat('logged cost ', billing.dollars_per(cost, 1),
+  billing.markup_text(markup_percent, fee, per_units));
+comment on function _billing.logged_cost_text is
+  'What a line says of its price: logged cost $4.20 + 20 %.';
 
 -- 30_pricing/price_units.sql
 
@@ -4847,6 +4870,7 @@ create table public.prices (
     (case when model is not null then 'model:' || model
       when family is not null then 'family:' || family else 'any' end) stored,
   markup_percent numeric,
+  cost_basis text not null default 'list',
   constraint prices_model_or_family check (model is null or family is null),
   constraint prices_pricing_model_known check (
     pricing_model in ('per_unit', 'package', 'graduated', 'volume', 'cost_plus')),
@@ -4864,6 +4888,10 @@ create table public.prices (
   constraint prices_cost_plus_whole check (case when pricing_model = 'cost_plus'
     then markup_percent is not null and currency = 'USD' and free_units = 0
     else markup_percent is null end),
+  -- Input and output have the logged cost of their calls; what has none of its own has no higher one.
+  constraint prices_cost_basis_known check (cost_basis in ('list', 'logged_cost', 'higher')),
+  constraint prices_cost_basis_fits check (case cost_basis when 'list' then true
+    else pricing_model = 'cost_plus' and (cost_basis <> 'higher' or billing.is_tokens(metric)) end),
   constraint prices_markup_percent_in_range check (markup_percent between -100 and 1e6),
   constraint prices_forward check (effective_from < effective_until),
   constraint prices_no_overlap exclude using gist (
@@ -4877,7 +4905,10 @@ comment on column public.prices.client_id is 'Null: the default price list.';
 comment on column public.prices.unit_amount is
   'Major units of currency (3.00 = three dollars) per per_units units; under cost_plus the fee.';
 comment on column public.prices.markup_percent is
-  'Under cost_plus: percent on the list price of the day (public.list_prices).';
+  'Under cost_plus: percent on the cost.';
+comment on column public.prices.cost_basis is
+  'Under cost_plus: list (the list price of the day, public.list_prices), logged_cost (what agents
+   logged), or higher (for tokens: whichever of both is more for a model in the period).';
 comment on column public.prices.tiers is
   '[{up_to, unit_amount, flat_amount}], ascending, the last without up_to; bounds are inclusive.';
 comment on column public.prices.free_units is 'Units per period that cost nothing.';
@@ -5090,12 +5121,16 @@ returns table (rank bigint, chosen boolean, price_id uuid, why text, pricing_mod
 language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
   select row_number() over best, row_number() over best = 1 and x.in_force, p.id,
     concat(c.why, case when p.pricing_model <> 'cost_plus' then null
+        when p.cost_basis = 'logged_cost'
+          then ', logged cost' || billing.markup_text(p.markup_percent, p.unit_amount, p.per_units)
         when l.id is null then ', no list price on this day'
         else ', ' || billing.cost_plus_text(l.amount, p.markup_percent, p.unit_amount, p.per_units)
+          || case when p.cost_basis = 'higher' then ', or the logged cost if higher' else '' end
       end,
       case when not x.in_force then ', not in force on this day' end),
-    p.pricing_model, case when p.pricing_model = 'cost_plus' then billing.cost_plus_amount(
-      l.amount, p.markup_percent, p.unit_amount, p.per_units) else p.unit_amount end,
+    p.pricing_model, case when p.pricing_model <> 'cost_plus' then p.unit_amount
+      when p.cost_basis <> 'logged_cost' then billing.cost_plus_amount(
+        l.amount, p.markup_percent, p.unit_amount, p.per_units) end,
     p.per_units, p.tiers, p.free_units, c.multiplier,
     p.currency, p.effective_from, p.effective_until, p.rate_class
   from billing.config_on(array[explain_price.client_id], array[explain_price.day]) cfg
@@ -5103,7 +5138,8 @@ language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
     array[explain_price.metric], array[explain_price.rate_class], array[cfg.currency]) c
   join public.prices p on p.id = c.price_id
   left join lateral billing.list_price(explain_price.model, explain_price.metric,
-    explain_price.rate_class, explain_price.day) l on p.pricing_model = 'cost_plus'
+    explain_price.rate_class, explain_price.day) l
+    on p.pricing_model = 'cost_plus' and p.cost_basis <> 'logged_cost'
   cross join lateral (
     select c.effective_from <= cfg.day and cfg.day < c.effective_until as in_force) x
   window best as (order by not x.in_force, c.preference, p.effective_from)
@@ -5115,7 +5151,8 @@ grant execute on function billing.explain_price(uuid, text, text, date, text) to
 
 -- Which price holds when: stretches of days under one price, for each (client, model, metric,
 -- class, currency) asked for, each once. A client of null stands for all that have no price of
--- their own. Under cost_plus a stretch has one list price; days without one have no price.
+-- their own. Under cost_plus a stretch has one list price; days without one have no price. A logged
+-- cost is that of its class: no multiplier.
 create function billing.price_segments(
   client_ids uuid[], models text[], metrics text[], rate_classes text[], currencies text[]
 ) returns table (client_id uuid, model text, metric text, rate_class text, currency text,
@@ -5126,7 +5163,11 @@ set enable_nestloop = off set enable_mergejoin = off set enable_sort = off as $$
 #variable_conflict use_column
 declare
   listed constant uuid[] := array(
-    select p.id from public.prices p where p.pricing_model = 'cost_plus');
+    select p.id from public.prices p
+    where p.pricing_model = 'cost_plus' and p.cost_basis <> 'logged_cost');
+  at_cost constant uuid[] := array(
+    select p.id from public.prices p
+    where p.pricing_model = 'cost_plus' and p.cost_basis = 'logged_cost');
 begin
   return query
   with keys as materialized (
@@ -5162,7 +5203,9 @@ begin
     ) s
     join keys k on k.n = s.n
   )
-  select h.*, null::bigint from held h where h.price_id <> all (listed)
+  select h.client_id, h.model, h.metric, h.rate_class, h.currency, h.starts, h.ends, h.price_id,
+    case when h.price_id = any (at_cost) then 1 else h.multiplier end, null::bigint
+  from held h where h.price_id <> all (listed)
   union all
   select p.client_id, p.model, p.metric, p.rate_class, p.currency,
     greatest(p.starts, r.effective_from), least(p.ends, r.effective_until), p.price_id,
@@ -6548,17 +6591,22 @@ grant execute on function billing.usage_of_targets(billing.rating_target[]) to s
 -- Usage of the targets with the price that was in force when it happened: one row per model,
 -- metric, class, price segment and agent (null: all agents of a client whose lines are not by
 -- agent; the caller may want them apart all the same). price_id null: unpriced. What goes to a
--- meter of Stripe's (public.stripe_meters) is Stripe's to rate and is not here.
+-- meter of Stripe's (public.stripe_meters) is Stripe's to rate and is not here. Under a price of the
+-- logged cost, what an agent used of a model on a day without a cost is unpriced.
 create function billing.priced_usage(targets billing.rating_target[],
   all_agents boolean default true)
 returns table (client_id uuid, period_start date, model text, metric text, rate_class text,
   agent text, segment_start date, segment_end date, price_id uuid, multiplier numeric,
   quantity numeric, log_count bigint, first_day date, last_day date, price_start date,
-  list_price_id bigint)
+  list_price_id bigint, provider_cost numeric)
 language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off
 set plan_cache_mode = force_generic_plan
 set enable_nestloop = off set enable_mergejoin = off set enable_sort = off as $$
 #variable_conflict use_column
+declare
+  at_cost constant uuid[] := array(
+    select p.id from public.prices p
+    where p.pricing_model = 'cost_plus' and p.cost_basis = 'logged_cost');
 begin
   return query
   -- The planner cannot know how many rows a CTE has; hash joins are right for one client as for
@@ -6574,7 +6622,8 @@ begin
   ), usage as materialized (
     -- As usage_of_targets, with the terms that are known here.
     select t.n, t.currency, t.list, r.model, r.metric, r.rate_class,
-      case when t.by_agent then r.agent end as agent, r.usage_day, r.quantity, r.log_count
+      case when t.by_agent then r.agent end as agent, r.usage_day, r.quantity, r.log_count,
+      r.provider_cost, r.agent as logged_by
     from terms t
     cross join lateral (
       select * from public.usage_records u
@@ -6588,32 +6637,40 @@ begin
         and s.rate_class = r.rate_class
         and (s.model is null or s.model = r.model)
         and s.effective_from <= r.usage_day and r.usage_day < s.effective_until)
+  ), without_cost as materialized (
+    -- Where it is sold by what was logged: what cost nothing is not known to be free.
+    select u.n, u.model, u.usage_day, u.logged_by from usage u where at_cost <> '{}'
+    group by u.n, u.model, u.usage_day, u.logged_by having sum(u.provider_cost) = 0
   ), wanted as materialized (
     select array_agg(nullif(w.list, '')::uuid) as client_ids, array_agg(w.model) as models,
       array_agg(w.metric) as metrics, array_agg(w.rate_class) as rate_classes,
       array_agg(w.currency) as currencies
     from (select distinct u.list, u.model, u.metric, u.rate_class, u.currency from usage u) w
   ), segments as materialized (
-    select row_number() over () as n, coalesce(s.client_id::text, '') as list, s.*
+    select row_number() over () as n, coalesce(s.client_id::text, '') as list,
+      s.price_id = any (at_cost) as is_at_cost, s.*
     from wanted w
     cross join lateral billing.price_segments(
       w.client_ids, w.models, w.metrics, w.rate_classes, w.currencies) s
   ), grouped as (
     select u.n, u.model, u.metric, u.rate_class, u.agent, s.n as segment,
-      sum(u.quantity) as quantity,
+      sum(u.quantity) as quantity, sum(u.provider_cost) as provider_cost,
       sum(u.log_count)::bigint as log_count, min(u.usage_day) as first_day,
       max(u.usage_day) as last_day
     from usage u left join segments s
       on s.list = u.list and s.model = u.model and s.metric = u.metric
       and s.rate_class = u.rate_class and s.currency = u.currency
       and s.segment_start <= u.usage_day and u.usage_day < s.segment_end
+      and (not s.is_at_cost or (u.n, u.model, u.usage_day, u.logged_by) not in (
+        select c.n, c.model, c.usage_day, c.logged_by from without_cost c))
     group by u.n, u.model, u.metric, u.rate_class, u.agent, s.n
   )
   select t.client_id, t.period_start, g.model, g.metric, g.rate_class, g.agent,
     greatest(s.segment_start, case when s.n is not null then t.active_start end),
     least(s.segment_end, case when s.n is not null then t.active_end end),
     s.price_id, s.multiplier, g.quantity, g.log_count, g.first_day, g.last_day,
-    greatest(s.segment_start, case when s.n is not null then t.period_start end), s.list_price_id
+    greatest(s.segment_start, case when s.n is not null then t.period_start end), s.list_price_id,
+    g.provider_cost
   from grouped g join terms t on t.n = g.n left join segments s on s.n = g.segment;
 end $$;
 comment on function billing.priced_usage is
@@ -6730,6 +6787,8 @@ begin
     select d.*, case when p.pricing_model = 'cost_plus' then billing.cost_plus_amount(q.amount,
         p.markup_percent, p.unit_amount, p.per_units) else p.unit_amount end as unit_amount,
       p.per_units, p.pricing_model, p.tiers, p.free_units, p.scope,
+      case when p.pricing_model = 'cost_plus' then p.cost_basis end as cost_basis,
+      p.markup_percent, p.unit_amount as fee, q.amount * d.multiplier as list_amount,
       -- Where each unit costs the same under all prices that count together, its place among the
       -- others does not matter.
       bool_and(p.pricing_model in ('per_unit', 'cost_plus') and p.free_units = 0)
@@ -6742,7 +6801,8 @@ begin
         else _billing.display_name(coalesce(m.family, d.model)) || ' · '
           || _billing.display_usage(d.metric, d.rate_class) end as description,
       -- The list price and the markup stand on the line, whatever becomes of either.
-      concat_ws(' · ', d.model, case when p.pricing_model = 'cost_plus' then
+      concat_ws(' · ', d.model, case when p.pricing_model = 'cost_plus'
+          and p.cost_basis <> 'logged_cost' then
         billing.cost_plus_text(q.amount, p.markup_percent, p.unit_amount, p.per_units)
         || case when d.multiplier <> 1 then ' × ' || trim_scale(d.multiplier) else '' end end)
         as detail
@@ -6753,13 +6813,20 @@ begin
     left join public.list_prices q on q.id = d.list_price_id
   ), lines as materialized (
     select u.client_id, u.period_start, t.period_end, t.exponent, u.agent, u.segment_start,
-      u.segment_end, u.price_start, u.quantity, l.*
+      u.segment_end, u.price_start, u.quantity, u.provider_cost, l.*
     from used u
     join billing.period_terms(targets) t
       on t.client_id = u.client_id and t.period_start = u.period_start
     join labels l on l.model = u.model and l.metric = u.metric and l.rate_class = u.rate_class
       and l.price_id = u.price_id and l.multiplier = u.multiplier
       and l.list_price_id is not distinct from u.list_price_id
+  ), dearer as materialized (
+    -- Where the higher cost holds: all tokens of a model and class are by the list, or all by what
+    -- was logged, because the logged cost of input is also that of what a cache read or wrote.
+    select l.client_id, l.period_start, l.model, l.rate_class, coalesce(l.agent, '') as agent
+    from lines l where l.cost_basis = 'higher'
+    group by l.client_id, l.period_start, l.model, l.rate_class, coalesce(l.agent, '')
+    having sum(l.provider_cost) > sum(l.quantity * l.list_amount)
   ), positioned as (
     select l.*, l.quantity as to_units, l.quantity as total_units
     from lines l where l.is_linear
@@ -6772,9 +6839,20 @@ begin
         partition by l.client_id, l.period_start, l.scope, l.metric, l.rate_class)
     from lines l where not l.is_linear
   ), priced as (
-    select x.*, _billing.price_units(x.pricing_model, x.to_units - x.quantity, x.to_units,
-      x.total_units, x.unit_amount, x.per_units, x.tiers, x.free_units, x.multiplier) as amount
-    from positioned x where x.quantity <> 0
+    select x.*, b.is_logged, case when b.is_logged
+        then _billing.logged_cost_plus(x.provider_cost, x.quantity, x.markup_percent, x.fee,
+          x.per_units)
+        else _billing.price_units(x.pricing_model, x.to_units - x.quantity, x.to_units,
+          x.total_units, x.unit_amount, x.per_units, x.tiers, x.free_units, x.multiplier)
+      end as amount
+    from positioned x
+    left join dearer d on d.client_id = x.client_id and d.period_start = x.period_start
+      and d.model = x.model and d.rate_class = x.rate_class and d.agent = coalesce(x.agent, '')
+      and x.cost_basis = 'higher'
+    cross join lateral (
+      select coalesce(x.cost_basis = 'logged_cost', false) or d.client_id is not null as is_logged
+    ) b
+    where x.quantity <> 0
   )
   -- The key says where the price begins in the period, whatever days are of service: a line whose
   -- days of service change is the same line.
@@ -6783,8 +6861,10 @@ begin
     -- when the client's start is moved.
     concat_ws('|', p.rating_key, p.price_start, p.agent),
     p.model, p.metric, p.rate_class, p.agent, p.price_id, p.segment_start, p.segment_end,
-    p.quantity, p.unit_amount * p.multiplier, p.per_units, p.pricing_model, p.tiers,
-    p.amount, _billing.to_minor(p.amount, p.exponent), p.description, p.detail
+    p.quantity, case when not p.is_logged then p.unit_amount * p.multiplier end, p.per_units,
+    p.pricing_model, p.tiers, p.amount, _billing.to_minor(p.amount, p.exponent), p.description,
+    case when p.is_logged then concat_ws(' · ', p.model, _billing.logged_cost_text(
+      p.provider_cost, p.markup_percent, p.fee, p.per_units)) else p.detail end
   from priced p
   union all
   select u.client_id, u.period_start, null, null, u.model, u.metric, u.rate_class, null, null,
@@ -7969,7 +8049,7 @@ language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
     t.days) u
   where exists (
     select from public.prices p
-    where p.pricing_model = 'cost_plus' and (p.client_id is null or p.client_id = u.client_id)
+    where p.pricing_model = 'cost_plus' and p.cost_basis <> 'logged_cost' and (p.client_id is null or p.client_id = u.client_id)
       and u.metric = p.metric
       and p.scope in ('any', 'model:' || u.model, 'family:' || (
         select m.family from public.models m where m.id = u.model))
