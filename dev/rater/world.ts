@@ -60,7 +60,7 @@ export const priceRow = z.object({
   family: z.string().nullable(),
   metric: z.string(),
   currency: z.string(),
-  pricing_model: z.enum(["per_unit", "package", "graduated", "volume", "cost_plus"]),
+  pricing_model: z.string(),
   unit_amount: decimal.nullable(),
   per_units: decimal,
   tiers: json.nullable(),

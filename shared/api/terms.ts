@@ -96,7 +96,15 @@ const priceFields = {
   family: words(200).nullable(),
   metric: words(200),
   currency: Currency,
-  pricing_model: z.enum(["per_unit", "package", "graduated", "volume", "cost_plus"]),
+  pricing_model: z.enum([
+    "per_unit",
+    "package",
+    "graduated",
+    "volume",
+    "cost_plus",
+    "percentage",
+    "dynamic",
+  ]),
   unit_amount: PositiveDecimal.nullable(),
   per_units: PositiveDecimal,
   tiers: z.array(Tier).min(1).max(50).nullable(),
@@ -122,7 +130,8 @@ export const Price = z.strictObject({
 });
 
 /**
- * A new price: `unit_amount` (major units) per `per_units` units, or tiers; under `cost_plus` the
+ * A new price: `unit_amount` (major units) per `per_units` units, or tiers; under `percentage` that
+ * many percent of the units, under `dynamic` the units themselves; under `cost_plus` the
  * cost that `cost_basis` names (the provider's list price of the day, what agents logged, or the
  * higher) with `markup_percent`, and `unit_amount` as a fee.
  */

@@ -4767,6 +4767,23 @@ return concat('logged cost ', billing.dollars_per(cost, 1),
 comment on function _billing.logged_cost_text is
   'What a line says of its price: logged cost $4.20 + 20 %.';
 
+-- 30_pricing/models/percentage.sql
+
+-- A share of an amount: units are major units of the price's currency (the volume of payments), and
+-- unit_amount is percent of them.
+create function _billing.price_percentage(from_units numeric, to_units numeric, total_units numeric,
+  unit_amount numeric, per_units numeric, tiers jsonb)
+returns numeric language sql immutable
+return (to_units - from_units) * unit_amount * 0.01 * per_units;
+
+-- 30_pricing/models/dynamic.sql
+
+-- The log names its amount: units are major units of the price's currency, and cost themselves.
+create function _billing.price_dynamic(from_units numeric, to_units numeric, total_units numeric,
+  unit_amount numeric, per_units numeric, tiers jsonb)
+returns numeric language sql immutable
+return (to_units - from_units) * per_units;
+
 -- 30_pricing/price_units.sql
 
 -- Price models: what a run of units costs. One function each, one signature:
@@ -4794,6 +4811,12 @@ return case pricing_model
     greatest(to_units - free_units, 0), greatest(total_units - free_units, 0),
     unit_amount, per_units, tiers)
   when 'volume' then _billing.price_volume(greatest(from_units - free_units, 0),
+    greatest(to_units - free_units, 0), greatest(total_units - free_units, 0),
+    unit_amount, per_units, tiers)
+  when 'percentage' then _billing.price_percentage(greatest(from_units - free_units, 0),
+    greatest(to_units - free_units, 0), greatest(total_units - free_units, 0),
+    unit_amount, per_units, tiers)
+  when 'dynamic' then _billing.price_dynamic(greatest(from_units - free_units, 0),
     greatest(to_units - free_units, 0), greatest(total_units - free_units, 0),
     unit_amount, per_units, tiers)
 end;
@@ -4873,11 +4896,16 @@ create table public.prices (
   cost_basis text not null default 'list',
   constraint prices_model_or_family check (model is null or family is null),
   constraint prices_pricing_model_known check (
-    pricing_model in ('per_unit', 'package', 'graduated', 'volume', 'cost_plus')),
+    pricing_model in ('per_unit', 'package', 'graduated', 'volume', 'cost_plus', 'percentage',
+      'dynamic')),
   constraint prices_amount_or_tiers check (case
-    when pricing_model in ('per_unit', 'package', 'cost_plus')
+    when pricing_model in ('per_unit', 'package', 'cost_plus', 'percentage')
       then unit_amount is not null and tiers is null
+    when pricing_model = 'dynamic' then unit_amount is null and tiers is null
     else unit_amount is null and tiers is not null and billing.is_tier_list(tiers) end),
+  -- Amounts are one by one.
+  constraint prices_per_unit_of_amount check (
+    pricing_model not in ('percentage', 'dynamic') or per_units = 1),
   -- Upper bounds keep NaN and what would overflow a rating out: one price is rated for everybody.
   constraint prices_unit_amount_in_range check (unit_amount between 0 and 1e12),
   constraint prices_per_units_in_range check (per_units between 1e-6 and 1e12),
@@ -4903,7 +4931,8 @@ comment on table public.prices is
   'Price of a metric for a model, a model family or any model; of a client or the default list.';
 comment on column public.prices.client_id is 'Null: the default price list.';
 comment on column public.prices.unit_amount is
-  'Major units of currency (3.00 = three dollars) per per_units units; under cost_plus the fee.';
+  'Major units of currency (3.00 = three dollars) per per_units units; under cost_plus the fee, under
+   percentage percent of the units.';
 comment on column public.prices.markup_percent is
   'Under cost_plus: percent on the cost.';
 comment on column public.prices.cost_basis is
@@ -6804,8 +6833,9 @@ begin
       concat_ws(' · ', d.model, case when p.pricing_model = 'cost_plus'
           and p.cost_basis <> 'logged_cost' then
         billing.cost_plus_text(q.amount, p.markup_percent, p.unit_amount, p.per_units)
-        || case when d.multiplier <> 1 then ' × ' || trim_scale(d.multiplier) else '' end end)
-        as detail
+        || case when d.multiplier <> 1 then ' × ' || trim_scale(d.multiplier) else '' end
+        when p.pricing_model = 'percentage' then trim_scale(p.unit_amount) || ' %'
+        when p.pricing_model = 'dynamic' then 'amounts as logged' end) as detail
     from (select distinct u.model, u.metric, u.rate_class, u.price_id, u.multiplier,
       u.list_price_id from used u) d
     cross join lateral (select * from public.prices o where o.id = d.price_id offset 0) p
@@ -6861,7 +6891,8 @@ begin
     -- when the client's start is moved.
     concat_ws('|', p.rating_key, p.price_start, p.agent),
     p.model, p.metric, p.rate_class, p.agent, p.price_id, p.segment_start, p.segment_end,
-    p.quantity, case when not p.is_logged then p.unit_amount * p.multiplier end, p.per_units,
+    p.quantity, case when not p.is_logged then p.unit_amount * p.multiplier
+      * case p.pricing_model when 'percentage' then 0.01 else 1 end end, p.per_units,
     p.pricing_model, p.tiers, p.amount, _billing.to_minor(p.amount, p.exponent), p.description,
     case when p.is_logged then concat_ws(' · ', p.model, _billing.logged_cost_text(
       p.provider_cost, p.markup_percent, p.fee, p.per_units)) else p.detail end

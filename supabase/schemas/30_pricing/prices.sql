@@ -35,11 +35,16 @@ create table public.prices (
   cost_basis text not null default 'list',
   constraint prices_model_or_family check (model is null or family is null),
   constraint prices_pricing_model_known check (
-    pricing_model in ('per_unit', 'package', 'graduated', 'volume', 'cost_plus')),
+    pricing_model in ('per_unit', 'package', 'graduated', 'volume', 'cost_plus', 'percentage',
+      'dynamic')),
   constraint prices_amount_or_tiers check (case
-    when pricing_model in ('per_unit', 'package', 'cost_plus')
+    when pricing_model in ('per_unit', 'package', 'cost_plus', 'percentage')
       then unit_amount is not null and tiers is null
+    when pricing_model = 'dynamic' then unit_amount is null and tiers is null
     else unit_amount is null and tiers is not null and billing.is_tier_list(tiers) end),
+  -- Amounts are one by one.
+  constraint prices_per_unit_of_amount check (
+    pricing_model not in ('percentage', 'dynamic') or per_units = 1),
   -- Upper bounds keep NaN and what would overflow a rating out: one price is rated for everybody.
   constraint prices_unit_amount_in_range check (unit_amount between 0 and 1e12),
   constraint prices_per_units_in_range check (per_units between 1e-6 and 1e12),
@@ -65,7 +70,8 @@ comment on table public.prices is
   'Price of a metric for a model, a model family or any model; of a client or the default list.';
 comment on column public.prices.client_id is 'Null: the default price list.';
 comment on column public.prices.unit_amount is
-  'Major units of currency (3.00 = three dollars) per per_units units; under cost_plus the fee.';
+  'Major units of currency (3.00 = three dollars) per per_units units; under cost_plus the fee, under
+   percentage percent of the units.';
 comment on column public.prices.markup_percent is
   'Under cost_plus: percent on the cost.';
 comment on column public.prices.cost_basis is

@@ -42,8 +42,9 @@ begin
       concat_ws(' · ', d.model, case when p.pricing_model = 'cost_plus'
           and p.cost_basis <> 'logged_cost' then
         billing.cost_plus_text(q.amount, p.markup_percent, p.unit_amount, p.per_units)
-        || case when d.multiplier <> 1 then ' × ' || trim_scale(d.multiplier) else '' end end)
-        as detail
+        || case when d.multiplier <> 1 then ' × ' || trim_scale(d.multiplier) else '' end
+        when p.pricing_model = 'percentage' then trim_scale(p.unit_amount) || ' %'
+        when p.pricing_model = 'dynamic' then 'amounts as logged' end) as detail
     from (select distinct u.model, u.metric, u.rate_class, u.price_id, u.multiplier,
       u.list_price_id from used u) d
     cross join lateral (select * from public.prices o where o.id = d.price_id offset 0) p
@@ -99,7 +100,8 @@ begin
     -- when the client's start is moved.
     concat_ws('|', p.rating_key, p.price_start, p.agent),
     p.model, p.metric, p.rate_class, p.agent, p.price_id, p.segment_start, p.segment_end,
-    p.quantity, case when not p.is_logged then p.unit_amount * p.multiplier end, p.per_units,
+    p.quantity, case when not p.is_logged then p.unit_amount * p.multiplier
+      * case p.pricing_model when 'percentage' then 0.01 else 1 end end, p.per_units,
     p.pricing_model, p.tiers, p.amount, _billing.to_minor(p.amount, p.exponent), p.description,
     case when p.is_logged then concat_ws(' · ', p.model, _billing.logged_cost_text(
       p.provider_cost, p.markup_percent, p.fee, p.per_units)) else p.detail end
