@@ -18,7 +18,9 @@ export async function readWorld(sql: Sql): Promise<World> {
       select agent, client_id, starts_at::text, ends_at::text from public.agent_assignments`,
     default_client_id: settings?.default_client_id,
     models: await sql`
-      select id, family, provider, long_context_above::text from public.models`,
+      select id, family, provider, long_context_above::text, long_context_2_above::text,
+        long_context_3_above::text
+      from public.models`,
     providers: await sql`
       select id, cache_read_within_input, cache_write_within_input, reasoning_within_output
       from public.providers`,
@@ -40,7 +42,7 @@ export async function readWorld(sql: Sql): Promise<World> {
       from public.billing_config`,
     unbilled_metrics: unbilled.map(({ metric }) => metric),
     rate_classes: await sql`
-      select place, rate_class, metadata::text, is_long from billing.rate_class_conditions`,
+      select place, rate_class, metadata::text, thresholds from billing.rate_class_conditions`,
     logs: await sql`
       select id, agent, model, input_tokens::text, output_tokens::text, web_searches::text,
         other_features::text, input_cost::text, output_cost::text, total_cost::text, metadata::text, timestamp::text, client_id, corrects_id,

@@ -42,6 +42,8 @@ export const modelRow = z.object({
   provider: z.string().nullable(),
   /** Input tokens beyond which a call is long; absent or null: never. */
   long_context_above: integer.nullable().optional(),
+  long_context_2_above: integer.nullable().optional(),
+  long_context_3_above: integer.nullable().optional(),
 });
 
 export const providerRow = z.object({
@@ -104,7 +106,8 @@ export const rateClassCondition = z.object({
   rate_class: z.string(),
   /** What the metadata of the log contains. */
   metadata: json,
-  is_long: z.boolean(),
+  /** Beyond how many thresholds of its model a call must be. */
+  thresholds: z.int(),
 });
 
 export const logRow = z.object({

@@ -730,7 +730,12 @@ create table public.models (
   id text primary key,
   family text not null,
   provider text references public.providers (id),
-  long_context_above bigint constraint models_long_context_positive check (long_context_above > 0)
+  long_context_above bigint constraint models_long_context_positive check (long_context_above > 0),
+  long_context_2_above bigint,
+  long_context_3_above bigint,
+  constraint models_long_contexts_ascend check (
+    coalesce(long_context_2_above > long_context_above, long_context_2_above is null)
+    and coalesce(long_context_3_above > long_context_2_above, long_context_3_above is null))
 );
 comment on table public.models is
   'Known model ids and aliases: the family whose price holds for them, and the provider.';
@@ -740,6 +745,10 @@ comment on column public.models.provider is
 comment on column public.models.long_context_above is
   'Input tokens, cached ones included, beyond which a call is charged as long_context, all of it.
    Null: no call is.';
+comment on column public.models.long_context_2_above is
+  'A second threshold, where the provider has one: beyond it a call is long_context_2.';
+comment on column public.models.long_context_3_above is
+  'A third threshold: beyond it a call is long_context_3.';
 create index models_provider on public.models (provider);
 alter table public.models enable row level security;
 revoke all on public.models from anon, authenticated, service_role;
@@ -1717,17 +1726,19 @@ create table billing.rate_class_conditions (
   place integer primary key,
   rate_class text not null references billing.rate_classes (id),
   metadata jsonb not null default '{}',
-  is_long boolean not null default false,
+  thresholds smallint not null default 0
+    constraint rate_class_conditions_thresholds check (thresholds between 0 and 3),
   constraint rate_class_conditions_are_some check (
-    jsonb_typeof(metadata) = 'object' and (metadata <> '{}' or is_long))
+    jsonb_typeof(metadata) = 'object' and (metadata <> '{}' or thresholds > 0))
 );
 comment on table billing.rate_class_conditions is
   'Of which class a log row is: the first that holds, by place. Compiled to one expression,
    _billing.rate_class_code.';
 comment on column billing.rate_class_conditions.metadata is
   'What the metadata of the row contains; {} asks for nothing.';
-comment on column billing.rate_class_conditions.is_long is
-  'Holds only for calls whose whole input is beyond models.long_context_above.';
+comment on column billing.rate_class_conditions.thresholds is
+  'Holds only for calls whose whole input is beyond as many thresholds of the model, or more:
+   models.long_context_above, long_context_2_above, long_context_3_above.';
 create index rate_class_conditions_rate_class on billing.rate_class_conditions (rate_class);
 alter table billing.rate_class_conditions enable row level security;
 revoke all on billing.rate_class_conditions from public;
@@ -1735,11 +1746,23 @@ grant select on billing.rate_class_conditions to service_role;
 
 -- The class of a log row, as its code. Written by compile_rate_classes from the conditions; this is
 -- what it is without any. The rollup has it written out in its query.
-create function _billing.rate_class_code(metadata jsonb, is_long boolean)
+create function _billing.rate_class_code(metadata jsonb, thresholds integer)
 returns integer language sql immutable parallel safe
 return 0;
 comment on function _billing.rate_class_code is
   'Code of the rate class of a log row; compiled from billing.rate_class_conditions.';
+
+create function billing.thresholds_passed(input numeric, first numeric, second numeric,
+  third numeric)
+returns integer language sql immutable parallel safe
+return case when input > third then 3 when input > second then 2 when input > first then 1
+  else 0 end;
+comment on function billing.thresholds_passed is
+  'Beyond how many thresholds of its model the whole input of a call is.';
+
+-- What the view calls, it calls as its reader.
+grant execute on function billing.thresholds_passed(numeric, numeric, numeric, numeric)
+  to service_role;
 
 -- 20_usage/attribution.sql
 
@@ -1780,10 +1803,11 @@ select
   -- Condition by condition, as they are stored; sum_logs has them compiled.
   coalesce((select k.rate_class from billing.rate_class_conditions k
     where (k.metadata = '{}' or l.metadata @> k.metadata)
-      and (not k.is_long or abs(l.calls) = 1 and abs(l.input_tokens
-        + case when t.reading_within then 0 else t.cache_read end
-        + case when t.writing_within then 0 else t.cache_write end
-        + billing.input_in_features(l.other_features)) > m.long_context_above)
+      and (k.thresholds = 0 or abs(l.calls) = 1 and k.thresholds <= billing.thresholds_passed(
+        abs(l.input_tokens + case when t.reading_within then 0 else t.cache_read end
+          + case when t.writing_within then 0 else t.cache_write end
+          + billing.input_in_features(l.other_features)),
+        m.long_context_above, m.long_context_2_above, m.long_context_3_above))
     order by k.place limit 1), 'standard') as rate_class,
   l.input_tokens - case when t.reading_within then t.cache_read else 0 end
     - case when t.writing_within then t.cache_write else 0 end as input,
@@ -2340,7 +2364,8 @@ declare
     join public.providers p on p.id = m.provider where p.reasoning_within_output);
   mapped constant text[] := array(select m.id from public.models m where m.provider is not null);
   -- Beyond which input calls are long, by model, and the least of these.
-  long_above constant jsonb := (select jsonb_object_agg(m.id, m.long_context_above)
+  long_above constant jsonb := (select jsonb_object_agg(m.id, jsonb_build_array(
+      m.long_context_above, m.long_context_2_above, m.long_context_3_above))
     from public.models m where m.long_context_above is not null);
   least_long constant numeric := (select min(m.long_context_above) from public.models m);
   class_of constant jsonb := (select jsonb_object_agg(r.code, r.id) from billing.rate_classes r);
@@ -2385,7 +2410,7 @@ begin
       l."timestamp" > l.created_at + interval '24 hours' as is_future,
       case when l.other_features <> '{}' then l.other_features::text end as features,
       l.input_tokens, l.output_tokens, l.web_searches, l.input_cost, l.output_cost, l.total_cost,
-      l.metadata, case when l.says_more then _billing.rate_class_code(l.metadata, false)
+      l.metadata, case when l.says_more then _billing.rate_class_code(l.metadata, 0)
         else 0 end as class,
       l.calls,
       case when l.says_more then billing.counting_of(l.metadata) end as counting,
@@ -2404,15 +2429,17 @@ begin
             + abs(coalesce(l.cache_read, 0)) + abs(coalesce(l.cache_write, 0))
             + case when l.features is null then 0
               else abs(billing.input_in_features(l.features::jsonb)) end > least_long
-          and abs(l.input_tokens
+            and long_above ? l.model
+          then _billing.rate_class_code(l.metadata, billing.thresholds_passed(abs(l.input_tokens
             + case when billing.is_within(l.cache_read, l.counting, l.model = any (reading_within))
               then 0 else coalesce(l.cache_read, 0) end
             + case when billing.is_within(l.cache_write, l.counting, l.model = any (writing_within))
               then 0 else coalesce(l.cache_write, 0) end
             + case when l.features is null then 0
-              else billing.input_in_features(l.features::jsonb) end)
-            > (long_above ->> l.model)::numeric
-          then _billing.rate_class_code(l.metadata, true) else l.class end
+              else billing.input_in_features(l.features::jsonb) end),
+            (long_above -> l.model ->> 0)::numeric, (long_above -> l.model ->> 1)::numeric,
+            (long_above -> l.model ->> 2)::numeric))
+          else l.class end
         + case l.counting when 'inclusive' then inclusive when 'exclusive' then exclusive else 0 end
         + case when (l.cache_read <> 0 or l.cache_write <> 0 or l.reasoning <> 0)
           and l.counting is null and l.model <> all (mapped) then unmapped else 0 end as kind,
@@ -2756,8 +2783,10 @@ end $$;
 create trigger request_rebuild after insert or delete on public.models
   for each row execute function _billing.request_rebuild_for_model();
 create trigger request_rebuild_on_change after update on public.models
-  for each row when ((old.id, old.provider, old.long_context_above)
-    is distinct from (new.id, new.provider, new.long_context_above))
+  for each row when ((old.id, old.provider, old.long_context_above, old.long_context_2_above,
+      old.long_context_3_above)
+    is distinct from (new.id, new.provider, new.long_context_above, new.long_context_2_above,
+      new.long_context_3_above))
   execute function _billing.request_rebuild_for_model();
 
 create function _billing.request_rebuild_for_provider() returns trigger
@@ -2810,17 +2839,17 @@ comment on function _billing.resolve_rebuild_requests is
 -- The conditions as one expression. Rows whose metadata has none of the keys are looked at once.
 create function _billing.rate_class_expression()
 returns text language sql stable set search_path = pg_catalog, pg_temp as $$
-  select format('case when not is_long and not metadata ?| %L::text[] then 0%s else 0 end',
+  select format('case when thresholds = 0 and not metadata ?| %L::text[] then 0%s else 0 end',
     array(select distinct k from billing.rate_class_conditions c,
       jsonb_object_keys(c.metadata) k order by k),
     (select string_agg(format(E'\n  when %s then %s', concat_ws(' and ',
-      case when c.is_long then 'is_long' end,
+      case when c.thresholds > 0 then format('thresholds >= %s', c.thresholds) end,
       case when c.metadata <> '{}' then format('metadata @> %L::jsonb', c.metadata) end), r.code),
       '' order by c.place)
     from billing.rate_class_conditions c join billing.rate_classes r on r.id = c.rate_class));
 $$;
 comment on function _billing.rate_class_expression is
-  'The conditions of rate classes as one expression over metadata and is_long.';
+  'The conditions of rate classes as one expression over metadata and thresholds passed.';
 
 create function _billing.compile_rate_classes() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -2828,7 +2857,7 @@ begin
   -- A rollup that is under way goes by the conditions before.
   perform from billing.usage_watermark for update;
   execute format($sql$create or replace function _billing.rate_class_code(metadata jsonb,
-    is_long boolean) returns integer language sql immutable parallel safe
+    thresholds integer) returns integer language sql immutable parallel safe
     return %s$sql$, _billing.rate_class_expression());
   insert into billing.rebuild_requests (from_day, until_day)
   select '-infinity', 'infinity' where exists (select from public.agent_usage_logs);
@@ -2867,31 +2896,45 @@ insert into billing.rate_classes (id, code, what) values
   ('fast+regional+long_context', 17, 'all three')
 on conflict do nothing;
 
-insert into billing.rate_class_conditions (place, rate_class, metadata, is_long) values
+-- Further thresholds, which few models have: a class for each of those above.
+insert into billing.rate_classes (id, code, what)
+select format('%s_%s', c.id, n), 20 * (n - 1) + c.code, case c.id when 'long_context'
+  then format('input beyond models.long_context_%s_above', n) else c.what end
+from billing.rate_classes c, generate_series(2, 3) n where c.id like '%long\_context'
+on conflict do nothing;
+
+insert into billing.rate_class_conditions (place, rate_class, metadata, thresholds) values
   -- batch: ours; service_tier: of OpenAI (flex, priority) and Anthropic (priority, batch); speed
   -- and inference_geo: of Anthropic. What combines more comes first.
-  (1, 'batch+regional+long_context', '{"batch": true, "inference_geo": "us"}', true),
-  (2, 'batch+regional+long_context', '{"service_tier": "batch", "inference_geo": "us"}', true),
+  (1, 'batch+regional+long_context', '{"batch": true, "inference_geo": "us"}', 1),
+  (2, 'batch+regional+long_context', '{"service_tier": "batch", "inference_geo": "us"}', 1),
   (3, 'priority+regional+long_context', '{"service_tier": "priority", "inference_geo": "us"}',
-    true),
-  (4, 'fast+regional+long_context', '{"speed": "fast", "inference_geo": "us"}', true),
-  (10, 'batch+long_context', '{"batch": true}', true),
-  (11, 'batch+long_context', '{"service_tier": "batch"}', true),
-  (12, 'flex+long_context', '{"service_tier": "flex"}', true),
-  (13, 'priority+long_context', '{"service_tier": "priority"}', true),
-  (14, 'fast+long_context', '{"speed": "fast"}', true),
-  (15, 'regional+long_context', '{"inference_geo": "us"}', true),
-  (20, 'long_context', '{}', true),
-  (30, 'batch+regional', '{"batch": true, "inference_geo": "us"}', false),
-  (31, 'batch+regional', '{"service_tier": "batch", "inference_geo": "us"}', false),
-  (32, 'priority+regional', '{"service_tier": "priority", "inference_geo": "us"}', false),
-  (33, 'fast+regional', '{"speed": "fast", "inference_geo": "us"}', false),
-  (40, 'batch', '{"batch": true}', false),
-  (41, 'batch', '{"service_tier": "batch"}', false),
-  (42, 'flex', '{"service_tier": "flex"}', false),
-  (43, 'priority', '{"service_tier": "priority"}', false),
-  (44, 'fast', '{"speed": "fast"}', false),
-  (45, 'regional', '{"inference_geo": "us"}', false)
+    1),
+  (4, 'fast+regional+long_context', '{"speed": "fast", "inference_geo": "us"}', 1),
+  (10, 'batch+long_context', '{"batch": true}', 1),
+  (11, 'batch+long_context', '{"service_tier": "batch"}', 1),
+  (12, 'flex+long_context', '{"service_tier": "flex"}', 1),
+  (13, 'priority+long_context', '{"service_tier": "priority"}', 1),
+  (14, 'fast+long_context', '{"speed": "fast"}', 1),
+  (15, 'regional+long_context', '{"inference_geo": "us"}', 1),
+  (20, 'long_context', '{}', 1),
+  (30, 'batch+regional', '{"batch": true, "inference_geo": "us"}', 0),
+  (31, 'batch+regional', '{"service_tier": "batch", "inference_geo": "us"}', 0),
+  (32, 'priority+regional', '{"service_tier": "priority", "inference_geo": "us"}', 0),
+  (33, 'fast+regional', '{"speed": "fast", "inference_geo": "us"}', 0),
+  (40, 'batch', '{"batch": true}', 0),
+  (41, 'batch', '{"service_tier": "batch"}', 0),
+  (42, 'flex', '{"service_tier": "flex"}', 0),
+  (43, 'priority', '{"service_tier": "priority"}', 0),
+  (44, 'fast', '{"speed": "fast"}', 0),
+  (45, 'regional', '{"inference_geo": "us"}', 0)
+on conflict do nothing;
+
+-- Beyond more thresholds before fewer.
+insert into billing.rate_class_conditions (place, rate_class, metadata, thresholds)
+select c.place - 100 * (n - 1), format('%s_%s', c.rate_class, n), c.metadata, n
+from billing.rate_class_conditions c, generate_series(2, 3) n
+where c.thresholds = 1 and c.rate_class like '%long\_context'
 on conflict do nothing;
 
 -- 20_usage/usage_key_limit.sql
@@ -4658,6 +4701,19 @@ comment on function billing.list_price is
    the nearest that has one.';
 grant execute on function billing.list_price(text, text, text, date) to service_role;
 
+-- Beyond which input a model's calls are long by its list prices: what public.models has for it.
+create function billing.listed_thresholds(model text)
+returns table (first bigint, second bigint, third bigint)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select min(l.above_tokens) filter (where l.rate_class ~ 'long_context$'),
+    min(l.above_tokens) filter (where l.rate_class like '%long\_context\_2'),
+    min(l.above_tokens) filter (where l.rate_class like '%long\_context\_3')
+  from public.list_prices l where l.model = listed_thresholds.model;
+$$;
+comment on function billing.listed_thresholds is
+  'Thresholds of long context of a model by its list prices.';
+grant execute on function billing.listed_thresholds(text) to service_role;
+
 -- 30_pricing/models/per_unit.sql
 
 -- unit_amount for each per_units units.
@@ -4980,22 +5036,51 @@ create trigger refuse_truncate before truncate on public.prices
 
 -- Prices and rate classes: how far the price of one class stands for usage of another.
 
+-- A call beyond the second threshold of long context is beyond the first, too: what stands for a class
+-- beyond two or three thresholds where nothing is said of it, the nearest first.
+create function billing.shorter_classes(wanted text)
+returns text[] language sql immutable parallel safe
+return case
+  when wanted like '%long\_context\_2' then array[
+    replace(wanted, 'long_context_2', 'long_context'), 'long_context']
+  when wanted like '%long\_context\_3' then array[
+    replace(wanted, 'long_context_3', 'long_context_2'), 'long_context_2',
+    replace(wanted, 'long_context_3', 'long_context'), 'long_context'] end;
+comment on function billing.shorter_classes is
+  'Classes of fewer thresholds of long context that stand for a class; null where it has one.';
+grant execute on function billing.shorter_classes(text) to service_role;
+
 -- How far down a price of `rate_class` comes for usage of class `wanted`: 0 its own, then the parts
--- of a class that combines others, in their order, last the standard price. Null: not at all.
+-- of a class that combines others, in their order, then fewer thresholds, last the standard price.
+-- Null: not at all.
 create function billing.class_distance(rate_class text, wanted text)
 returns integer language sql immutable parallel safe
 return case when rate_class = wanted then 0
   when rate_class = 'standard' then 9
-  else array_position(string_to_array(wanted, '+'), rate_class) end;
+  else coalesce(array_position(string_to_array(wanted, '+'), rate_class),
+    3 + array_position(billing.shorter_classes(wanted), rate_class)) end;
 comment on function billing.class_distance is
   'How far from usage of a class the price of a class is, 0 to 9; null where it does not hold.';
 
 -- What price_candidates calls, it calls as its caller.
 grant execute on function billing.class_distance(text, text) to service_role;
 
+-- A class as far as a price tells thresholds apart: long_context for long_context_2 where neither
+-- its class nor its factors name the second.
+create function billing.told_class(wanted text, named text)
+returns text language sql immutable parallel safe
+return case
+  when wanted not like '%long\_context\__' or strpos(named, right(wanted, 14)) > 0 then wanted
+  when wanted like '%3' and strpos(named, 'long_context_2') > 0
+    then replace(wanted, 'long_context_3', 'long_context_2')
+  else left(wanted, -2) end;
+comment on function billing.told_class is
+  'A class, with no more thresholds of long context than something names.';
+grant execute on function billing.told_class(text, text) to service_role;
+
 -- The factor on a price of `rate_class` for usage of class `wanted`: the one that it names for it,
 -- else those of the parts that the price is not for, multiplied.
-create function billing.class_multiplier(multipliers jsonb, rate_class text, wanted text)
+create function billing.told_multiplier(multipliers jsonb, rate_class text, wanted text)
 returns numeric language sql immutable parallel safe
 return case when rate_class = wanted then 1
   when multipliers = '{}' then 1
@@ -5009,6 +5094,14 @@ return case when rate_class = wanted then 1
     select coalesce((select factor from parts where n = 1), 1)
       * coalesce((select factor from parts where n = 2), 1)
       * coalesce((select factor from parts where n = 3), 1)) end;
+comment on function billing.told_multiplier is
+  'What a price of one class is multiplied by for usage of another, of told thresholds.';
+grant execute on function billing.told_multiplier(jsonb, text, text) to service_role;
+
+create function billing.class_multiplier(multipliers jsonb, rate_class text, wanted text)
+returns numeric language sql immutable parallel safe
+return case when multipliers = '{}' then 1 else billing.told_multiplier(multipliers, rate_class,
+  billing.told_class(wanted, concat(rate_class, ' ', multipliers))) end;
 comment on function billing.class_multiplier is
   'What a price of one class is multiplied by for usage of another.';
 grant execute on function billing.class_multiplier(jsonb, text, text) to service_role;
@@ -5056,6 +5149,12 @@ cross join lateral (values
   ('input_tokens', l.input), ('output_tokens', l.output), ('reasoning_tokens', l.output),
   ('cache_read_tokens', l.cache_read), ('cache_write_tokens', l.cache_write)
 ) x(metric, amount)
+on conflict do nothing;
+-- Anthropic alone sells a cache for an hour, at twice the input.
+insert into public.prices (family, metric, unit_amount, per_units) values
+  ('claude-sonnet', 'cache_write_1h_tokens', 6.00, 1000000),
+  ('claude-opus', 'cache_write_1h_tokens', 30.00, 1000000),
+  ('claude-haiku', 'cache_write_1h_tokens', 0.50, 1000000)
 on conflict do nothing;
 insert into public.prices (metric, unit_amount) values
   ('web_searches', 0.01), ('pdf_processing', 0.02), ('image_processing', 0.01)

@@ -274,7 +274,7 @@ export const prices: readonly Case[] = [
       log("A", "2026-06-11", { other_features: { payment_volume: 99.95, payments: 1 } }),
       run("2026-07-01"),
     ],
-    books: ["#1 A open 3251: payment_volume 3191, payments 60"],
+    books: ["#1 A open 3251: payments 60, payment_volume 3191"],
   },
   {
     name: "a percentage is of what is beyond the free amount",
