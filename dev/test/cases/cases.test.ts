@@ -10,7 +10,13 @@ import { topics } from "./topics.ts";
 import type { Case } from "./world.ts";
 
 /** Topics of prices: the independent rater must find every line of their books. */
-const ratedAgain: ReadonlySet<string> = new Set(["prices", "tiers", "rate classes", "cost plus"]);
+const ratedAgain: ReadonlySet<string> = new Set([
+  "prices",
+  "tiers",
+  "rate classes",
+  "cost plus",
+  "tokens",
+]);
 
 /** Holds the books of a case to what the independent rater finds in its raw rows. */
 async function rateAgain(sql: Sql, { steps }: Case, ids: readonly string[]): Promise<void> {
