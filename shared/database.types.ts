@@ -1243,6 +1243,8 @@ export type Database = {
         Row: {
           "family": string;
           "id": string;
+          "long_context_2_above": number | null;
+          "long_context_3_above": number | null;
           "long_context_above": number | null;
           "provider": string | null;
         };
@@ -1250,12 +1252,16 @@ export type Database = {
         Insert: {
           "family": string;
           "id": string;
+          "long_context_2_above"?: number | null;
+          "long_context_3_above"?: number | null;
           "long_context_above"?: number | null;
           "provider"?: string | null;
         };
         Update: {
           "family"?: string;
           "id"?: string;
+          "long_context_2_above"?: number | null;
+          "long_context_3_above"?: number | null;
           "long_context_above"?: number | null;
           "provider"?: string | null;
         };
@@ -1426,6 +1432,7 @@ export type Database = {
         Row: {
           "class_multipliers": NonNullable<Json>;
           "client_id": string | null;
+          "cost_basis": string;
           "created_at": string;
           "currency": string;
           "effective_from": string;
@@ -1447,6 +1454,7 @@ export type Database = {
         Insert: {
           "class_multipliers"?: NonNullable<Json>;
           "client_id"?: string | null;
+          "cost_basis"?: string;
           "created_at"?: string;
           "currency"?: string;
           "effective_from"?: string;
@@ -1467,6 +1475,7 @@ export type Database = {
         Update: {
           "class_multipliers"?: NonNullable<Json>;
           "client_id"?: string | null;
+          "cost_basis"?: string;
           "created_at"?: string;
           "currency"?: string;
           "effective_from"?: string;
