@@ -4972,7 +4972,7 @@ create table public.prices (
   constraint prices_cost_plus_whole check (case when pricing_model = 'cost_plus'
     then markup_percent is not null and currency = 'USD' and free_units = 0
     else markup_percent is null end),
-  -- Input and output have the logged cost of their calls; what has none of its own has no higher one.
+  -- Tokens have a logged cost, at input and output; what else has a list price has none.
   constraint prices_cost_basis_known check (cost_basis in ('list', 'logged_cost', 'higher')),
   constraint prices_cost_basis_fits check (case cost_basis when 'list' then true
     else pricing_model = 'cost_plus' and (cost_basis <> 'higher' or billing.is_tokens(metric)) end),
@@ -4987,8 +4987,8 @@ comment on table public.prices is
   'Price of a metric for a model, a model family or any model; of a client or the default list.';
 comment on column public.prices.client_id is 'Null: the default price list.';
 comment on column public.prices.unit_amount is
-  'Major units of currency (3.00 = three dollars) per per_units units; under cost_plus the fee, under
-   percentage percent of the units.';
+  'Major units of currency (3.00 = three dollars) per per_units units; under cost_plus the fee,
+   under percentage percent of the units.';
 comment on column public.prices.markup_percent is
   'Under cost_plus: percent on the cost.';
 comment on column public.prices.cost_basis is
@@ -5036,8 +5036,8 @@ create trigger refuse_truncate before truncate on public.prices
 
 -- Prices and rate classes: how far the price of one class stands for usage of another.
 
--- A call beyond the second threshold of long context is beyond the first, too: what stands for a class
--- beyond two or three thresholds where nothing is said of it, the nearest first.
+-- A call beyond the second threshold of long context is beyond the first, too: what stands for a
+-- class beyond two or three thresholds where nothing is said of it, the nearest first.
 create function billing.shorter_classes(wanted text)
 returns text[] language sql immutable parallel safe
 return case
@@ -6719,8 +6719,8 @@ grant execute on function billing.usage_of_targets(billing.rating_target[]) to s
 -- Usage of the targets with the price that was in force when it happened: one row per model,
 -- metric, class, price segment and agent (null: all agents of a client whose lines are not by
 -- agent; the caller may want them apart all the same). price_id null: unpriced. What goes to a
--- meter of Stripe's (public.stripe_meters) is Stripe's to rate and is not here. Under a price of the
--- logged cost, what an agent used of a model on a day without a cost is unpriced.
+-- meter of Stripe's (public.stripe_meters) is Stripe's to rate and is not here. Under a price of
+-- the logged cost, what an agent used of a model on a day without a cost is unpriced.
 create function billing.priced_usage(targets billing.rating_target[],
   all_agents boolean default true)
 returns table (client_id uuid, period_start date, model text, metric text, rate_class text,
@@ -8179,7 +8179,8 @@ language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
     t.days) u
   where exists (
     select from public.prices p
-    where p.pricing_model = 'cost_plus' and p.cost_basis <> 'logged_cost' and (p.client_id is null or p.client_id = u.client_id)
+    where p.pricing_model = 'cost_plus' and p.cost_basis <> 'logged_cost'
+      and (p.client_id is null or p.client_id = u.client_id)
       and u.metric = p.metric
       and p.scope in ('any', 'model:' || u.model, 'family:' || (
         select m.family from public.models m where m.id = u.model))

@@ -66,7 +66,8 @@ select is((select l from pg_temp.lines() l where l ~ 'SAGE batch'),
 select pg_temp.log('MUTE', 'new-1', 70, '{0,0}');
 select _billing.rollup();
 select is((select message from _billing.blocked_targets(pg_temp.june())),
-  'no price for input_tokens of model new-1 (70 units) in June 2026: add it to prices and run again',
+  'no price for input_tokens of model new-1 (70 units) in June 2026: add it to prices and run '
+  || 'again',
   'tokens without a cost have no price');
 select pg_temp.log('MUTE', 'new-1', 70, '{0.01,0.01}');
 select _billing.rollup();

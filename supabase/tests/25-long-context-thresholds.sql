@@ -20,8 +20,8 @@ select is(billing.thresholds_passed(99, null, null, null), 0, 'or none');
 insert into public.models (id, family, provider, long_context_above, long_context_2_above,
   long_context_3_above)
 values ('steps', 'steps', 'anthropic', 10, 20, 30), ('two', 'two', 'openai', 10, 20, null);
-insert into public.agent_usage_logs (agent, model, input_tokens, metadata, other_features, client_id,
-  "timestamp")
+insert into public.agent_usage_logs (agent, model, input_tokens, metadata, other_features,
+  client_id, "timestamp")
 select agent, model, input, metadata::jsonb, features::jsonb,
   '00000000-0000-4000-8000-000000000225', '2026-06-10 12:00+00'
 from (values ('a', 'steps', 10, '{}', '{}'), ('b', 'steps', 11, '{}', '{}'),
@@ -34,8 +34,8 @@ from (values ('a', 'steps', 10, '{}', '{}'), ('b', 'steps', 11, '{}', '{}'),
 select _billing.rollup();
 select results_eq($$select distinct r.agent collate "C", r.rate_class collate "C"
     from public.usage_records r where r.metric = 'input_tokens' order by 1$$,
-  $$values ('a' collate "C", 'standard' collate "C"), ('b', 'long_context'), ('c', 'long_context_2'),
-    ('d', 'flex+long_context_3'), ('e', 'batch+regional+long_context_2'), ('f', 'long_context'),
+  $$values ('a' collate "C", 'standard' collate "C"), ('b', 'long_context'),
+    ('c', 'long_context_2'), ('d', 'flex+long_context_3'), ('e', 'batch+regional+long_context_2'), ('f', 'long_context'),
     ('g', 'long_context_3')$$,
   'the highest that the whole input of a call has passed');
 select is((select count(*) from billing.usage_discrepancies()), 0::bigint,

@@ -50,7 +50,7 @@ const factors = {
 /** A call of so much input at each of the rates that a log can say. */
 function everyClass(input_tokens: number): readonly Step[] {
   const us = { inference_geo: "us" };
-  return [
+  const rates: readonly Row[] = [
     {},
     { batch: true },
     { service_tier: "flex" },
@@ -60,7 +60,8 @@ function everyClass(input_tokens: number): readonly Step[] {
     { service_tier: "batch", ...us },
     { service_tier: "priority", ...us },
     { speed: "fast", ...us },
-  ].map((metadata) => call(input_tokens, { model: STEPS, metadata }));
+  ];
+  return rates.map((metadata) => call(input_tokens, { model: STEPS, metadata }));
 }
 
 /** The invoice of `everyClass` beyond a threshold, by its suffix, in the order of its lines. */

@@ -1,7 +1,7 @@
 -- Prices and rate classes: how far the price of one class stands for usage of another.
 
--- A call beyond the second threshold of long context is beyond the first, too: what stands for a class
--- beyond two or three thresholds where nothing is said of it, the nearest first.
+-- A call beyond the second threshold of long context is beyond the first, too: what stands for a
+-- class beyond two or three thresholds where nothing is said of it, the nearest first.
 create function billing.shorter_classes(wanted text)
 returns text[] language sql immutable parallel safe
 return case

@@ -55,7 +55,7 @@ create table public.prices (
   constraint prices_cost_plus_whole check (case when pricing_model = 'cost_plus'
     then markup_percent is not null and currency = 'USD' and free_units = 0
     else markup_percent is null end),
-  -- Input and output have the logged cost of their calls; what has none of its own has no higher one.
+  -- Tokens have a logged cost, at input and output; what else has a list price has none.
   constraint prices_cost_basis_known check (cost_basis in ('list', 'logged_cost', 'higher')),
   constraint prices_cost_basis_fits check (case cost_basis when 'list' then true
     else pricing_model = 'cost_plus' and (cost_basis <> 'higher' or billing.is_tokens(metric)) end),
@@ -70,8 +70,8 @@ comment on table public.prices is
   'Price of a metric for a model, a model family or any model; of a client or the default list.';
 comment on column public.prices.client_id is 'Null: the default price list.';
 comment on column public.prices.unit_amount is
-  'Major units of currency (3.00 = three dollars) per per_units units; under cost_plus the fee, under
-   percentage percent of the units.';
+  'Major units of currency (3.00 = three dollars) per per_units units; under cost_plus the fee,
+   under percentage percent of the units.';
 comment on column public.prices.markup_percent is
   'Under cost_plus: percent on the cost.';
 comment on column public.prices.cost_basis is

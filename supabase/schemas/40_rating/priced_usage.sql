@@ -1,8 +1,8 @@
 -- Usage of the targets with the price that was in force when it happened: one row per model,
 -- metric, class, price segment and agent (null: all agents of a client whose lines are not by
 -- agent; the caller may want them apart all the same). price_id null: unpriced. What goes to a
--- meter of Stripe's (public.stripe_meters) is Stripe's to rate and is not here. Under a price of the
--- logged cost, what an agent used of a model on a day without a cost is unpriced.
+-- meter of Stripe's (public.stripe_meters) is Stripe's to rate and is not here. Under a price of
+-- the logged cost, what an agent used of a model on a day without a cost is unpriced.
 create function billing.priced_usage(targets billing.rating_target[],
   all_agents boolean default true)
 returns table (client_id uuid, period_start date, model text, metric text, rate_class text,
