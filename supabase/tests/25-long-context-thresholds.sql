@@ -35,7 +35,8 @@ select _billing.rollup();
 select results_eq($$select distinct r.agent collate "C", r.rate_class collate "C"
     from public.usage_records r where r.metric = 'input_tokens' order by 1$$,
   $$values ('a' collate "C", 'standard' collate "C"), ('b', 'long_context'),
-    ('c', 'long_context_2'), ('d', 'flex+long_context_3'), ('e', 'batch+regional+long_context_2'), ('f', 'long_context'),
+    ('c', 'long_context_2'), ('d', 'flex+long_context_3'), ('e', 'batch+regional+long_context_2'),
+    ('f', 'long_context'),
     ('g', 'long_context_3')$$,
   'the highest that the whole input of a call has passed');
 select is((select count(*) from billing.usage_discrepancies()), 0::bigint,
