@@ -1418,6 +1418,8 @@ export type Database = {
         Row: {
           "family": string;
           "id": string;
+          "long_context_2_above": number | null;
+          "long_context_3_above": number | null;
           "long_context_above": number | null;
           "provider": string | null;
         };
@@ -1425,12 +1427,16 @@ export type Database = {
         Insert: {
           "family": string;
           "id": string;
+          "long_context_2_above"?: number | null;
+          "long_context_3_above"?: number | null;
           "long_context_above"?: number | null;
           "provider"?: string | null;
         };
         Update: {
           "family"?: string;
           "id"?: string;
+          "long_context_2_above"?: number | null;
+          "long_context_3_above"?: number | null;
           "long_context_above"?: number | null;
           "provider"?: string | null;
         };
@@ -1670,6 +1676,7 @@ export type Database = {
         Row: {
           "class_multipliers": NonNullable<Json>;
           "client_id": string | null;
+          "cost_basis": string;
           "created_at": string;
           "currency": string;
           "effective_from": string;
@@ -1691,6 +1698,7 @@ export type Database = {
         Insert: {
           "class_multipliers"?: NonNullable<Json>;
           "client_id"?: string | null;
+          "cost_basis"?: string;
           "created_at"?: string;
           "currency"?: string;
           "effective_from"?: string;
@@ -1711,6 +1719,7 @@ export type Database = {
         Update: {
           "class_multipliers"?: NonNullable<Json>;
           "client_id"?: string | null;
+          "cost_basis"?: string;
           "created_at"?: string;
           "currency"?: string;
           "effective_from"?: string;

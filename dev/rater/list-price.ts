@@ -40,6 +40,16 @@ function classesFor(rateClass: string): string[] {
 /** What per_units units cost under cost_plus: the list price with the markup, and the fee. */
 export function costPlusAmount(price: PriceRow, listed: ListPriceRow): Fraction {
   const list = multiply(parseDecimal(listed.amount), parseDecimal(price.per_units));
+  return add(withMarkup(price, list), parseDecimal(price.unit_amount ?? "0"));
+}
+
+/** What units cost by what was logged: their cost with the markup, and the fee for so many. */
+export function loggedCostAmount(price: PriceRow, cost: Fraction, quantity: Fraction): Fraction {
+  const fee = divide(parseDecimal(price.unit_amount ?? "0"), parseDecimal(price.per_units));
+  return add(withMarkup(price, cost), multiply(fee, quantity));
+}
+
+function withMarkup(price: PriceRow, cost: Fraction): Fraction {
   const markup = divide(parseDecimal(price.markup_percent ?? "0"), whole(100));
-  return add(multiply(list, add(ONE, markup)), parseDecimal(price.unit_amount ?? "0"));
+  return multiply(cost, add(ONE, markup));
 }

@@ -1,6 +1,6 @@
 import type { Day } from "./calendar.ts";
-import { type Fraction, multiply, ONE } from "./fraction.ts";
-import { decimalOf, member, parseExactJson } from "./json.ts";
+import { type Fraction, multiply, ONE, parseDecimal } from "./fraction.ts";
+import { decimalOf, isObject, member, parseExactJson } from "./json.ts";
 import { costPlusAmount, listPrices } from "./list-price.ts";
 import { STANDARD } from "./rate-class.ts";
 import type { PriceRow, World } from "./world.ts";
@@ -9,8 +9,13 @@ import type { PriceRow, World } from "./world.ts";
 export interface Choice {
   readonly price: PriceRow;
   readonly multiplier: Fraction;
-  /** Under cost_plus: the list price of the day, and what per_units units cost by it. */
-  readonly listed?: { readonly id: string; readonly unitAmount: Fraction };
+  /** Under cost_plus by the list: the list price of the day, and what per_units units cost by it. */
+  readonly listed?: {
+    readonly id: string;
+    readonly unitAmount: Fraction;
+    /** What one unit costs by the list alone, at the class. */
+    readonly cost: Fraction;
+  };
 }
 
 /** What is looked for: the price of a metric and class of a model for a client in its currency. */
@@ -41,11 +46,18 @@ export function priceChooser(world: World): (wanted: Wanted) => (day: Day) => Ch
         price.effective_from <= day && day < price.effective_until
       );
       if (choice?.price.pricing_model !== "cost_plus") return choice;
+      if (choice.price.cost_basis === "logged_cost") return { ...choice, multiplier: ONE };
       const listed = list(wanted.model, wanted.metric, wanted.rateClass, day);
-      return listed && {
+      if (listed === undefined) return undefined;
+      const multiplier = listed.isOwnClass ? ONE : choice.multiplier;
+      return {
         price: choice.price,
-        multiplier: listed.isOwnClass ? ONE : choice.multiplier,
-        listed: { id: listed.row.id, unitAmount: costPlusAmount(choice.price, listed.row) },
+        multiplier,
+        listed: {
+          id: listed.row.id,
+          unitAmount: costPlusAmount(choice.price, listed.row),
+          cost: multiply(parseDecimal(listed.row.amount), multiplier),
+        },
       };
     };
   };
@@ -56,8 +68,9 @@ function candidate(price: PriceRow, wanted: Wanted, family: string | undefined) 
   const distance = price.rate_class === wanted.rateClass
     ? 0
     : price.rate_class === STANDARD
-    ? parts.length + 1
-    : parts.indexOf(price.rate_class) + 1 || undefined;
+    ? 9
+    : 1 + [...parts, ...withFewerThresholds(wanted.rateClass)].indexOf(price.rate_class) ||
+      undefined;
   const isForModel = price.model === wanted.model;
   const isForFamily = price.family !== null && price.family === family;
   const isForAny = price.model === null && price.family === null;
@@ -70,11 +83,32 @@ function candidate(price: PriceRow, wanted: Wanted, family: string | undefined) 
   return [{ price, rank, multiplier: distance === 0 ? ONE : factorOf(price, wanted.rateClass) }];
 }
 
-/** The factor that a price names for a class, else the product of those of what else is in it. */
+/**
+ * Classes that stand for one beyond two or three thresholds of long context, the nearest first: with
+ * fewer thresholds, whole and as the part alone.
+ */
+function withFewerThresholds(rateClass: string): string[] {
+  const [, before = "", count] = /^(.*)long_context_([23])$/.exec(rateClass) ?? [];
+  const fewer = count === "3" ? ["long_context_2", "long_context"] : ["long_context"];
+  return count === undefined ? [] : fewer.flatMap((part) => [before + part, part]);
+}
+
+/**
+ * The factor that a price names for a class, else the product of those of what else is in it. Where
+ * it does not name so many thresholds of long context, those of fewer.
+ */
 function factorOf(price: PriceRow, rateClass: string): Fraction {
   const factors = parseExactJson(price.class_multipliers);
+  const names = isObject(factors) ? [...factors.keys(), price.rate_class] : [price.rate_class];
+  const long = /long_context(_[23])?$/.exec(rateClass)?.[0];
+  const fewer = long === undefined ? [] : [long, ...withFewerThresholds(long)];
+  const told = fewer.find((part) => names.some((name) => name.split("+").includes(part)));
+  const asTold = long === undefined
+    ? rateClass
+    : rateClass.slice(0, -long.length) + (told ?? "long_context");
+  if (asTold === price.rate_class) return ONE;
   const factor = (name: string) => decimalOf(member(factors, name));
-  return factor(rateClass) ??
-    rateClass.split("+").filter((part) => part !== price.rate_class)
+  return factor(asTold) ??
+    asTold.split("+").filter((part) => part !== price.rate_class)
       .reduce((product, part) => multiply(product, factor(part) ?? ONE), ONE);
 }

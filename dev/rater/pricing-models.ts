@@ -67,6 +67,12 @@ function priceAboveZero(price: PriceRow, stretch: Stretch, unitAmount: Fraction)
       );
     case "volume":
       return volumePrice(paid, per, tiersOf(price));
+    case "percentage":
+      return divide(multiply(subtract(paid.to, paid.from), unitAmount), whole(100));
+    case "dynamic":
+      return subtract(paid.to, paid.from);
+    default:
+      throw new RangeError(`unknown price model ${price.pricing_model}`);
   }
 }
 

@@ -13,19 +13,23 @@ export function rateClassifier(world: World): RateClassifier {
   const conditions = world.rate_classes.toSorted((a, b) => a.place - b.place)
     .map((condition) => ({ ...condition, wanted: parseExactJson(condition.metadata) }));
   const thresholds = new Map(
-    world.models.map(({ id, long_context_above }) => [id, long_context_above ?? undefined]),
+    world.models.map((model) => [
+      model.id,
+      [model.long_context_above, model.long_context_2_above, model.long_context_3_above]
+        .flatMap((above) => above ?? []).map(parseDecimal),
+    ]),
   );
   return (log, wholeInput) => {
-    const threshold = thresholds.get(log.model);
     // A row that takes another back is of the class of the other.
     const size = compare(wholeInput, ZERO) < 0 ? negate(wholeInput) : wholeInput;
     // How long each call of a window was, its sum does not tell.
     const isOneCall = log.calls === "1" || log.calls === "-1";
-    const isLong = isOneCall && threshold !== undefined &&
-      compare(size, parseDecimal(threshold)) > 0;
+    const passed = !isOneCall
+      ? 0
+      : (thresholds.get(log.model) ?? []).filter((above) => compare(size, above) > 0).length;
     const metadata = parseExactJson(log.metadata);
-    return conditions.find(({ is_long, wanted }) =>
-      (isLong || !is_long) && asksOf(wanted, metadata)
+    return conditions.find(({ thresholds, wanted }) =>
+      passed >= thresholds && asksOf(wanted, metadata)
     )?.rate_class ?? STANDARD;
   };
 }

@@ -18,7 +18,9 @@ export async function readWorld(sql: Sql): Promise<World> {
       select agent, client_id, starts_at::text, ends_at::text from public.agent_assignments`,
     default_client_id: settings?.default_client_id,
     models: await sql`
-      select id, family, provider, long_context_above::text from public.models`,
+      select id, family, provider, long_context_above::text, long_context_2_above::text,
+        long_context_3_above::text
+      from public.models`,
     providers: await sql`
       select id, cache_read_within_input, cache_write_within_input, reasoning_within_output
       from public.providers`,
@@ -26,7 +28,7 @@ export async function readWorld(sql: Sql): Promise<World> {
     prices: await sql`
       select id, client_id, model, family, metric, rate_class, currency, pricing_model,
         unit_amount::text, per_units::text, tiers::text, free_units::text, class_multipliers::text,
-        markup_percent::text, effective_from::text, effective_until::text
+        markup_percent::text, cost_basis, effective_from::text, effective_until::text
       from public.prices`,
     list_prices: await sql`
       select id::text, model, metric, rate_class, amount::text, effective_from::text,
@@ -40,10 +42,10 @@ export async function readWorld(sql: Sql): Promise<World> {
       from public.billing_config`,
     unbilled_metrics: unbilled.map(({ metric }) => metric),
     rate_classes: await sql`
-      select place, rate_class, metadata::text, is_long from billing.rate_class_conditions`,
+      select place, rate_class, metadata::text, thresholds from billing.rate_class_conditions`,
     logs: await sql`
       select id, agent, model, input_tokens::text, output_tokens::text, web_searches::text,
-        other_features::text, metadata::text, timestamp::text, client_id, corrects_id,
+        other_features::text, input_cost::text, output_cost::text, total_cost::text, metadata::text, timestamp::text, client_id, corrects_id,
         calls::text
       from public.agent_usage_logs`,
   });

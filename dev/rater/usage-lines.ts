@@ -1,5 +1,15 @@
 import { addDays, type Day } from "./calendar.ts";
-import { add, type Fraction, isZero, multiply, roundHalfAway, sum, ZERO } from "./fraction.ts";
+import {
+  add,
+  compare,
+  type Fraction,
+  isZero,
+  multiply,
+  roundHalfAway,
+  sum,
+  ZERO,
+} from "./fraction.ts";
+import { loggedCostAmount } from "./list-price.ts";
 import { type Choice, priceChooser, type Wanted } from "./price-choice.ts";
 import { priceOf } from "./pricing-models.ts";
 import type { Terms } from "./terms.ts";
@@ -20,6 +30,17 @@ export interface UsageLine {
   readonly priceStart: Day;
   readonly quantity: Fraction;
   readonly amountMinor: bigint;
+}
+
+/** A line before it is rounded, with what decides it where the higher of two costs holds. */
+interface Unrounded {
+  readonly line: Omit<UsageLine, "amountMinor">;
+  readonly amount: Fraction;
+  readonly either?: {
+    readonly logged: Fraction;
+    readonly list: Fraction;
+    readonly byLogged: Fraction;
+  };
 }
 
 /** Usage that must have a price and has none. */
@@ -47,27 +68,31 @@ export function usageRater(
 ): (clientId: string, usage: readonly Usage[], terms: Terms) => RatedUsage {
   const choose = priceChooser(world);
   return (clientId, usage, terms) => {
-    const lines: UsageLine[] = [];
     const unpriced: Unpriced[] = [];
     const days = new Set(terms.service);
     const served = usage.filter(({ day }) => days.has(day));
     const priced: Segment[] = [];
+    const costs = costsByDay(served);
     for (const group of Map.groupBy(served, keyOf).values()) {
       const [first] = group;
       if (first === undefined) continue;
       const { model, metric, rateClass } = first;
       const { currency } = terms;
       const wanted: Wanted = { clientId, model, metric, rateClass, currency };
-      const { segments, orphans } = segmentsOf(group, choose(wanted), terms);
+      const { segments, orphans } = segmentsOf(group, choose(wanted), terms, costs);
       const isFree = world.unbilled_metrics.includes(metric);
       if (!isFree && !isZero(sum(orphans.map(({ quantity }) => quantity)))) {
         unpriced.push({ model, metric, rateClass });
       }
       priced.push(...segments.filter((segment) => segment.usage.length > 0));
     }
-    for (const pool of Map.groupBy(priced, poolOf).values()) {
-      lines.push(...linesOf(pool.sort(inOrderOfUse), terms));
-    }
+    const unrounded = [...Map.groupBy(priced, poolOf).values()].flatMap((pool) =>
+      linesOf(pool.sort(inOrderOfUse), terms)
+    );
+    const lines = byHigherCost(unrounded).map(({ line, amount }) => ({
+      ...line,
+      amountMinor: roundHalfAway(multiply(amount, terms.minorPerMajor)),
+    }));
     return { lines, unpriced };
   };
 }
@@ -88,11 +113,23 @@ function inOrderOfUse(a: Segment, b: Segment): number {
   return one < other ? -1 : 1;
 }
 
-/** Splits usage where the price changes; days without a price are `orphans`. */
+/** What was logged as the cost of an agent's calls of a model on a day, whatever they used. */
+function costsByDay(usage: readonly Usage[]): (row: Usage) => Fraction {
+  const keyOf = ({ day, model, agent }: Usage) => JSON.stringify([day, model, agent]);
+  const costs = new Map<string, Fraction>();
+  for (const row of usage) costs.set(keyOf(row), add(costs.get(keyOf(row)) ?? ZERO, row.cost));
+  return (row) => costs.get(keyOf(row)) ?? ZERO;
+}
+
+/**
+ * Splits usage where the price changes; what has no price is among the `orphans`: days without one,
+ * and what is sold by its logged cost and has none.
+ */
 function segmentsOf(
   usage: readonly Usage[],
   priceOn: (day: Day) => Choice | undefined,
   { period, service }: Terms,
+  costOf: (row: Usage) => Fraction,
 ): { segments: Segment[]; orphans: Usage[] } {
   const byDay = Map.groupBy(usage, ({ day }) => day);
   const segments: Segment[] = [];
@@ -107,22 +144,28 @@ function segmentsOf(
       orphans.push(...used);
       continue;
     }
+    const isAtCost = choice.price.cost_basis === "logged_cost";
+    const [sold, free] = [
+      used.filter((row) => !isAtCost || !isZero(costOf(row))),
+      used.filter((row) => isAtCost && isZero(costOf(row))),
+    ];
+    orphans.push(...free);
     const latest = segments.at(-1);
     const isSame = latest?.choice.price.id === choice.price.id &&
       latest.choice.listed?.id === choice.listed?.id;
-    if (isSame) latest.usage.push(...used);
+    if (isSame) latest.usage.push(...sold);
     else {
       const start = day < first ? first : day;
-      segments.push({ start, priceStart: day, choice, usage: [...used] });
+      segments.push({ start, priceStart: day, choice, usage: sold });
     }
   }
   return { segments, orphans };
 }
 
 /** Units are numbered through the period, so free units and tiers run on over every split. */
-function linesOf(segments: readonly Segment[], terms: Terms): UsageLine[] {
+function linesOf(segments: readonly Segment[], terms: Terms): Unrounded[] {
   const total = sum(segments.flatMap(({ usage }) => usage.map(({ quantity }) => quantity)));
-  const lines: UsageLine[] = [];
+  const lines: Unrounded[] = [];
   let used: Fraction = ZERO;
   for (const { start, priceStart, choice, usage } of segments) {
     const shares = Map.groupBy(usage, ({ agent }) => terms.byAgent ? agent : null);
@@ -133,25 +176,49 @@ function linesOf(segments: readonly Segment[], terms: Terms): UsageLine[] {
       used = add(used, quantity);
       const first = rows[0];
       if (first === undefined || isZero(quantity)) continue;
-      const price = priceOf(
-        choice.price,
-        { from, to: used, total },
-        choice.listed?.unitAmount,
-      );
-      const amount = multiply(price, choice.multiplier);
+      const { price, multiplier, listed } = choice;
+      const logged = sum(rows.map((row) => row.cost));
+      const byLogged = loggedCostAmount(price, logged, quantity);
+      const byPrice = () =>
+        multiply(priceOf(price, { from, to: used, total }, listed?.unitAmount), multiplier);
       lines.push({
-        kind: "usage",
-        model: first.model,
-        metric: first.metric,
-        rateClass: first.rateClass,
-        agent,
-        priceId: choice.price.id,
-        serviceStart: start,
-        priceStart,
-        quantity,
-        amountMinor: roundHalfAway(multiply(amount, terms.minorPerMajor)),
+        line: {
+          kind: "usage",
+          model: first.model,
+          metric: first.metric,
+          rateClass: first.rateClass,
+          agent,
+          priceId: price.id,
+          serviceStart: start,
+          priceStart,
+          quantity,
+        },
+        amount: price.cost_basis === "logged_cost" ? byLogged : byPrice(),
+        ...price.cost_basis === "higher"
+          ? { either: { logged, byLogged, list: multiply(listed?.cost ?? ZERO, quantity) } }
+          : {},
       });
     }
   }
   return lines;
+}
+
+/**
+ * Takes the higher of list price and logged cost where a price says so: one of them for all tokens
+ * of a model and class, because what was logged for input covers what a cache read and wrote.
+ */
+function byHigherCost(lines: readonly Unrounded[]): readonly Unrounded[] {
+  const either = lines.filter((line) => line.either !== undefined);
+  const groups = Map.groupBy(
+    either,
+    ({ line }) => JSON.stringify([line.model, line.rateClass, line.agent]),
+  );
+  const byLogged = new Map<Unrounded, Fraction>();
+  for (const group of groups.values()) {
+    const logged = sum(group.map((line) => line.either?.logged ?? ZERO));
+    const list = sum(group.map((line) => line.either?.list ?? ZERO));
+    if (compare(logged, list) <= 0) continue;
+    for (const line of group) byLogged.set(line, line.either?.byLogged ?? ZERO);
+  }
+  return lines.map((line) => ({ ...line, amount: byLogged.get(line) ?? line.amount }));
 }

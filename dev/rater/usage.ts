@@ -26,6 +26,8 @@ export interface Usage {
   readonly metric: string;
   readonly rateClass: string;
   readonly quantity: Fraction;
+  /** What agents logged as its cost, USD. */
+  readonly cost: Fraction;
 }
 
 export type UnbillableReason =
@@ -101,10 +103,11 @@ export function usageOfLogs(world: World): UsageOfLogs {
       continue;
     }
     const { client, day } = units;
+    const costs = costsOf(log, units.units);
     for (const [metric, rateClass, quantity] of units.units) {
       if (isZero(quantity)) continue;
       const key = JSON.stringify([client.id, day, log.agent, log.model, metric, rateClass]);
-      const before = totals.get(key)?.quantity ?? ZERO;
+      const before = totals.get(key);
       totals.set(key, {
         clientId: client.id,
         day,
@@ -112,11 +115,38 @@ export function usageOfLogs(world: World): UsageOfLogs {
         model: log.model,
         metric,
         rateClass,
-        quantity: add(before, quantity),
+        quantity: add(before?.quantity ?? ZERO, quantity),
+        cost: add(before?.cost ?? ZERO, costs.get(metric) ?? ZERO),
       });
     }
   }
   return { usage: [...totals.values()], unbillable };
+}
+
+/**
+ * What a call cost, by metric: its input and its output have theirs where they are some, and the
+ * call has the rest.
+ */
+function costsOf(log: LogRow, units: ClassedUnits): ReadonlyMap<string, Fraction> {
+  const used = new Set(
+    units.flatMap(([metric, , quantity]) => isZero(quantity) ? [] : [metric]),
+  );
+  const costs = new Map<string, Fraction>();
+  let rest = parseDecimal(log.total_cost ?? "0");
+  for (
+    const [metric, cost] of [["input_tokens", log.input_cost], [
+      "output_tokens",
+      log.output_cost,
+    ]] as const
+  ) {
+    for (const name of [metric, `unmapped_${metric}`]) {
+      if (!used.has(name)) continue;
+      const amount = parseDecimal(cost ?? "0");
+      costs.set(name, amount);
+      rest = subtract(rest, amount);
+    }
+  }
+  return costs.set("requests", rest);
 }
 
 /** How the provider of a model counts; undefined where it is not known. */

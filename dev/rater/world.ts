@@ -42,6 +42,8 @@ export const modelRow = z.object({
   provider: z.string().nullable(),
   /** Input tokens beyond which a call is long; absent or null: never. */
   long_context_above: integer.nullable().optional(),
+  long_context_2_above: integer.nullable().optional(),
+  long_context_3_above: integer.nullable().optional(),
 });
 
 export const providerRow = z.object({
@@ -60,7 +62,7 @@ export const priceRow = z.object({
   family: z.string().nullable(),
   metric: z.string(),
   currency: z.string(),
-  pricing_model: z.enum(["per_unit", "package", "graduated", "volume", "cost_plus"]),
+  pricing_model: z.string(),
   unit_amount: decimal.nullable(),
   per_units: decimal,
   tiers: json.nullable(),
@@ -69,6 +71,8 @@ export const priceRow = z.object({
   /** JSON object of factors by rate class. */
   class_multipliers: json,
   markup_percent: decimal.nullable(),
+  /** Under cost_plus: the cost that the markup is on. */
+  cost_basis: z.enum(["list", "logged_cost", "higher"]).optional(),
   effective_from: day,
   effective_until: day,
 });
@@ -102,7 +106,8 @@ export const rateClassCondition = z.object({
   rate_class: z.string(),
   /** What the metadata of the log contains. */
   metadata: json,
-  is_long: z.boolean(),
+  /** Beyond how many thresholds of its model a call must be. */
+  thresholds: z.int(),
 });
 
 export const logRow = z.object({
@@ -113,6 +118,10 @@ export const logRow = z.object({
   output_tokens: integer,
   web_searches: integer,
   other_features: json,
+  /** USD; absent: 0. */
+  input_cost: decimal.optional(),
+  output_cost: decimal.optional(),
+  total_cost: decimal.optional(),
   metadata: json,
   timestamp: instant,
   client_id: z.string().nullable(),

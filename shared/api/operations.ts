@@ -147,6 +147,10 @@ export const resolveQuarantine = {
         description: "Input tokens beyond which a call is charged as long_context. Unless given, " +
           "what the catalogue says, of a model that is not mapped yet.",
       }),
+      long_context_2_above: z.int().positive().nullable().optional().meta({
+        description: "A second threshold, beyond which a call is charged as long_context_2.",
+      }),
+      long_context_3_above: z.int().positive().nullable().optional(),
       provider: z.enum(["anthropic", "openai", "google", "other", "other_inclusive"]).meta({
         description:
           "How its calls count tokens. anthropic: cache beside input, reasoning within " +

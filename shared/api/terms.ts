@@ -97,7 +97,15 @@ const priceFields = {
   family: words(200).nullable(),
   metric: words(200),
   currency: Currency,
-  pricing_model: z.enum(["per_unit", "package", "graduated", "volume", "cost_plus"]),
+  pricing_model: z.enum([
+    "per_unit",
+    "package",
+    "graduated",
+    "volume",
+    "cost_plus",
+    "percentage",
+    "dynamic",
+  ]),
   unit_amount: PositiveDecimal.nullable(),
   per_units: PositiveDecimal,
   tiers: z.array(Tier).min(1).max(50).nullable(),
@@ -105,6 +113,7 @@ const priceFields = {
   rate_class: words(60),
   class_multipliers: z.record(z.string().max(60), PositiveDecimal),
   markup_percent: SignedPercent.nullable(),
+  cost_basis: z.enum(["list", "logged_cost", "higher"]),
 };
 
 /** Price of a metric for a model, a family or any model; `client_id` null is the default list. */
@@ -122,8 +131,10 @@ export const Price = z.strictObject({
 });
 
 /**
- * A new price: `unit_amount` (major units) per `per_units` units, or tiers; under `cost_plus` the
- * provider's list price of the day with `markup_percent`, and `unit_amount` as a fee.
+ * A new price: `unit_amount` (major units) per `per_units` units, or tiers; under `percentage` that
+ * many percent of the units, under `dynamic` the units themselves; under `cost_plus` the
+ * cost that `cost_basis` names (the provider's list price of the day, what agents logged, or the
+ * higher) with `markup_percent`, and `unit_amount` as a fee.
  */
 export const NewPrice = z.strictObject({
   client_id: ClientName.nullable(),

@@ -786,7 +786,12 @@ create table public.models (
   id text primary key,
   family text not null,
   provider text references public.providers (id),
-  long_context_above bigint constraint models_long_context_positive check (long_context_above > 0)
+  long_context_above bigint constraint models_long_context_positive check (long_context_above > 0),
+  long_context_2_above bigint,
+  long_context_3_above bigint,
+  constraint models_long_contexts_ascend check (
+    coalesce(long_context_2_above > long_context_above, long_context_2_above is null)
+    and coalesce(long_context_3_above > long_context_2_above, long_context_3_above is null))
 );
 comment on table public.models is
   'Known model ids and aliases: the family whose price holds for them, and the provider.';
@@ -796,6 +801,10 @@ comment on column public.models.provider is
 comment on column public.models.long_context_above is
   'Input tokens, cached ones included, beyond which a call is charged as long_context, all of it.
    Null: no call is.';
+comment on column public.models.long_context_2_above is
+  'A second threshold, where the provider has one: beyond it a call is long_context_2.';
+comment on column public.models.long_context_3_above is
+  'A third threshold: beyond it a call is long_context_3.';
 create index models_provider on public.models (provider);
 alter table public.models enable row level security;
 revoke all on public.models from anon, authenticated, service_role;
@@ -1773,17 +1782,19 @@ create table billing.rate_class_conditions (
   place integer primary key,
   rate_class text not null references billing.rate_classes (id),
   metadata jsonb not null default '{}',
-  is_long boolean not null default false,
+  thresholds smallint not null default 0
+    constraint rate_class_conditions_thresholds check (thresholds between 0 and 3),
   constraint rate_class_conditions_are_some check (
-    jsonb_typeof(metadata) = 'object' and (metadata <> '{}' or is_long))
+    jsonb_typeof(metadata) = 'object' and (metadata <> '{}' or thresholds > 0))
 );
 comment on table billing.rate_class_conditions is
   'Of which class a log row is: the first that holds, by place. Compiled to one expression,
    _billing.rate_class_code.';
 comment on column billing.rate_class_conditions.metadata is
   'What the metadata of the row contains; {} asks for nothing.';
-comment on column billing.rate_class_conditions.is_long is
-  'Holds only for calls whose whole input is beyond models.long_context_above.';
+comment on column billing.rate_class_conditions.thresholds is
+  'Holds only for calls whose whole input is beyond as many thresholds of the model, or more:
+   models.long_context_above, long_context_2_above, long_context_3_above.';
 create index rate_class_conditions_rate_class on billing.rate_class_conditions (rate_class);
 alter table billing.rate_class_conditions enable row level security;
 revoke all on billing.rate_class_conditions from public;
@@ -1791,11 +1802,23 @@ grant select on billing.rate_class_conditions to service_role;
 
 -- The class of a log row, as its code. Written by compile_rate_classes from the conditions; this is
 -- what it is without any. The rollup has it written out in its query.
-create function _billing.rate_class_code(metadata jsonb, is_long boolean)
+create function _billing.rate_class_code(metadata jsonb, thresholds integer)
 returns integer language sql immutable parallel safe
 return 0;
 comment on function _billing.rate_class_code is
   'Code of the rate class of a log row; compiled from billing.rate_class_conditions.';
+
+create function billing.thresholds_passed(input numeric, first numeric, second numeric,
+  third numeric)
+returns integer language sql immutable parallel safe
+return case when input > third then 3 when input > second then 2 when input > first then 1
+  else 0 end;
+comment on function billing.thresholds_passed is
+  'Beyond how many thresholds of its model the whole input of a call is.';
+
+-- What the view calls, it calls as its reader.
+grant execute on function billing.thresholds_passed(numeric, numeric, numeric, numeric)
+  to service_role;
 
 -- 20_usage/attribution.sql
 
@@ -1836,10 +1859,11 @@ select
   -- Condition by condition, as they are stored; sum_logs has them compiled.
   coalesce((select k.rate_class from billing.rate_class_conditions k
     where (k.metadata = '{}' or l.metadata @> k.metadata)
-      and (not k.is_long or abs(l.calls) = 1 and abs(l.input_tokens
-        + case when t.reading_within then 0 else t.cache_read end
-        + case when t.writing_within then 0 else t.cache_write end
-        + billing.input_in_features(l.other_features)) > m.long_context_above)
+      and (k.thresholds = 0 or abs(l.calls) = 1 and k.thresholds <= billing.thresholds_passed(
+        abs(l.input_tokens + case when t.reading_within then 0 else t.cache_read end
+          + case when t.writing_within then 0 else t.cache_write end
+          + billing.input_in_features(l.other_features)),
+        m.long_context_above, m.long_context_2_above, m.long_context_3_above))
     order by k.place limit 1), 'standard') as rate_class,
   l.input_tokens - case when t.reading_within then t.cache_read else 0 end
     - case when t.writing_within then t.cache_write else 0 end as input,
@@ -2396,7 +2420,8 @@ declare
     join public.providers p on p.id = m.provider where p.reasoning_within_output);
   mapped constant text[] := array(select m.id from public.models m where m.provider is not null);
   -- Beyond which input calls are long, by model, and the least of these.
-  long_above constant jsonb := (select jsonb_object_agg(m.id, m.long_context_above)
+  long_above constant jsonb := (select jsonb_object_agg(m.id, jsonb_build_array(
+      m.long_context_above, m.long_context_2_above, m.long_context_3_above))
     from public.models m where m.long_context_above is not null);
   least_long constant numeric := (select min(m.long_context_above) from public.models m);
   class_of constant jsonb := (select jsonb_object_agg(r.code, r.id) from billing.rate_classes r);
@@ -2441,7 +2466,7 @@ begin
       l."timestamp" > l.created_at + interval '24 hours' as is_future,
       case when l.other_features <> '{}' then l.other_features::text end as features,
       l.input_tokens, l.output_tokens, l.web_searches, l.input_cost, l.output_cost, l.total_cost,
-      l.metadata, case when l.says_more then _billing.rate_class_code(l.metadata, false)
+      l.metadata, case when l.says_more then _billing.rate_class_code(l.metadata, 0)
         else 0 end as class,
       l.calls,
       case when l.says_more then billing.counting_of(l.metadata) end as counting,
@@ -2460,15 +2485,17 @@ begin
             + abs(coalesce(l.cache_read, 0)) + abs(coalesce(l.cache_write, 0))
             + case when l.features is null then 0
               else abs(billing.input_in_features(l.features::jsonb)) end > least_long
-          and abs(l.input_tokens
+            and long_above ? l.model
+          then _billing.rate_class_code(l.metadata, billing.thresholds_passed(abs(l.input_tokens
             + case when billing.is_within(l.cache_read, l.counting, l.model = any (reading_within))
               then 0 else coalesce(l.cache_read, 0) end
             + case when billing.is_within(l.cache_write, l.counting, l.model = any (writing_within))
               then 0 else coalesce(l.cache_write, 0) end
             + case when l.features is null then 0
-              else billing.input_in_features(l.features::jsonb) end)
-            > (long_above ->> l.model)::numeric
-          then _billing.rate_class_code(l.metadata, true) else l.class end
+              else billing.input_in_features(l.features::jsonb) end),
+            (long_above -> l.model ->> 0)::numeric, (long_above -> l.model ->> 1)::numeric,
+            (long_above -> l.model ->> 2)::numeric))
+          else l.class end
         + case l.counting when 'inclusive' then inclusive when 'exclusive' then exclusive else 0 end
         + case when (l.cache_read <> 0 or l.cache_write <> 0 or l.reasoning <> 0)
           and l.counting is null and l.model <> all (mapped) then unmapped else 0 end as kind,
@@ -2812,8 +2839,10 @@ end $$;
 create trigger request_rebuild after insert or delete on public.models
   for each row execute function _billing.request_rebuild_for_model();
 create trigger request_rebuild_on_change after update on public.models
-  for each row when ((old.id, old.provider, old.long_context_above)
-    is distinct from (new.id, new.provider, new.long_context_above))
+  for each row when ((old.id, old.provider, old.long_context_above, old.long_context_2_above,
+      old.long_context_3_above)
+    is distinct from (new.id, new.provider, new.long_context_above, new.long_context_2_above,
+      new.long_context_3_above))
   execute function _billing.request_rebuild_for_model();
 
 create function _billing.request_rebuild_for_provider() returns trigger
@@ -2866,17 +2895,17 @@ comment on function _billing.resolve_rebuild_requests is
 -- The conditions as one expression. Rows whose metadata has none of the keys are looked at once.
 create function _billing.rate_class_expression()
 returns text language sql stable set search_path = pg_catalog, pg_temp as $$
-  select format('case when not is_long and not metadata ?| %L::text[] then 0%s else 0 end',
+  select format('case when thresholds = 0 and not metadata ?| %L::text[] then 0%s else 0 end',
     array(select distinct k from billing.rate_class_conditions c,
       jsonb_object_keys(c.metadata) k order by k),
     (select string_agg(format(E'\n  when %s then %s', concat_ws(' and ',
-      case when c.is_long then 'is_long' end,
+      case when c.thresholds > 0 then format('thresholds >= %s', c.thresholds) end,
       case when c.metadata <> '{}' then format('metadata @> %L::jsonb', c.metadata) end), r.code),
       '' order by c.place)
     from billing.rate_class_conditions c join billing.rate_classes r on r.id = c.rate_class));
 $$;
 comment on function _billing.rate_class_expression is
-  'The conditions of rate classes as one expression over metadata and is_long.';
+  'The conditions of rate classes as one expression over metadata and thresholds passed.';
 
 create function _billing.compile_rate_classes() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -2884,7 +2913,7 @@ begin
   -- A rollup that is under way goes by the conditions before.
   perform from billing.usage_watermark for update;
   execute format($sql$create or replace function _billing.rate_class_code(metadata jsonb,
-    is_long boolean) returns integer language sql immutable parallel safe
+    thresholds integer) returns integer language sql immutable parallel safe
     return %s$sql$, _billing.rate_class_expression());
   insert into billing.rebuild_requests (from_day, until_day)
   select '-infinity', 'infinity' where exists (select from public.agent_usage_logs);
@@ -2923,31 +2952,45 @@ insert into billing.rate_classes (id, code, what) values
   ('fast+regional+long_context', 17, 'all three')
 on conflict do nothing;
 
-insert into billing.rate_class_conditions (place, rate_class, metadata, is_long) values
+-- Further thresholds, which few models have: a class for each of those above.
+insert into billing.rate_classes (id, code, what)
+select format('%s_%s', c.id, n), 20 * (n - 1) + c.code, case c.id when 'long_context'
+  then format('input beyond models.long_context_%s_above', n) else c.what end
+from billing.rate_classes c, generate_series(2, 3) n where c.id like '%long\_context'
+on conflict do nothing;
+
+insert into billing.rate_class_conditions (place, rate_class, metadata, thresholds) values
   -- batch: ours; service_tier: of OpenAI (flex, priority) and Anthropic (priority, batch); speed
   -- and inference_geo: of Anthropic. What combines more comes first.
-  (1, 'batch+regional+long_context', '{"batch": true, "inference_geo": "us"}', true),
-  (2, 'batch+regional+long_context', '{"service_tier": "batch", "inference_geo": "us"}', true),
+  (1, 'batch+regional+long_context', '{"batch": true, "inference_geo": "us"}', 1),
+  (2, 'batch+regional+long_context', '{"service_tier": "batch", "inference_geo": "us"}', 1),
   (3, 'priority+regional+long_context', '{"service_tier": "priority", "inference_geo": "us"}',
-    true),
-  (4, 'fast+regional+long_context', '{"speed": "fast", "inference_geo": "us"}', true),
-  (10, 'batch+long_context', '{"batch": true}', true),
-  (11, 'batch+long_context', '{"service_tier": "batch"}', true),
-  (12, 'flex+long_context', '{"service_tier": "flex"}', true),
-  (13, 'priority+long_context', '{"service_tier": "priority"}', true),
-  (14, 'fast+long_context', '{"speed": "fast"}', true),
-  (15, 'regional+long_context', '{"inference_geo": "us"}', true),
-  (20, 'long_context', '{}', true),
-  (30, 'batch+regional', '{"batch": true, "inference_geo": "us"}', false),
-  (31, 'batch+regional', '{"service_tier": "batch", "inference_geo": "us"}', false),
-  (32, 'priority+regional', '{"service_tier": "priority", "inference_geo": "us"}', false),
-  (33, 'fast+regional', '{"speed": "fast", "inference_geo": "us"}', false),
-  (40, 'batch', '{"batch": true}', false),
-  (41, 'batch', '{"service_tier": "batch"}', false),
-  (42, 'flex', '{"service_tier": "flex"}', false),
-  (43, 'priority', '{"service_tier": "priority"}', false),
-  (44, 'fast', '{"speed": "fast"}', false),
-  (45, 'regional', '{"inference_geo": "us"}', false)
+    1),
+  (4, 'fast+regional+long_context', '{"speed": "fast", "inference_geo": "us"}', 1),
+  (10, 'batch+long_context', '{"batch": true}', 1),
+  (11, 'batch+long_context', '{"service_tier": "batch"}', 1),
+  (12, 'flex+long_context', '{"service_tier": "flex"}', 1),
+  (13, 'priority+long_context', '{"service_tier": "priority"}', 1),
+  (14, 'fast+long_context', '{"speed": "fast"}', 1),
+  (15, 'regional+long_context', '{"inference_geo": "us"}', 1),
+  (20, 'long_context', '{}', 1),
+  (30, 'batch+regional', '{"batch": true, "inference_geo": "us"}', 0),
+  (31, 'batch+regional', '{"service_tier": "batch", "inference_geo": "us"}', 0),
+  (32, 'priority+regional', '{"service_tier": "priority", "inference_geo": "us"}', 0),
+  (33, 'fast+regional', '{"speed": "fast", "inference_geo": "us"}', 0),
+  (40, 'batch', '{"batch": true}', 0),
+  (41, 'batch', '{"service_tier": "batch"}', 0),
+  (42, 'flex', '{"service_tier": "flex"}', 0),
+  (43, 'priority', '{"service_tier": "priority"}', 0),
+  (44, 'fast', '{"speed": "fast"}', 0),
+  (45, 'regional', '{"inference_geo": "us"}', 0)
+on conflict do nothing;
+
+-- Beyond more thresholds before fewer.
+insert into billing.rate_class_conditions (place, rate_class, metadata, thresholds)
+select c.place - 100 * (n - 1), format('%s_%s', c.rate_class, n), c.metadata, n
+from billing.rate_class_conditions c, generate_series(2, 3) n
+where c.thresholds = 1 and c.rate_class like '%long\_context'
 on conflict do nothing;
 
 -- 20_usage/usage_key_limit.sql
@@ -4716,6 +4759,19 @@ comment on function billing.list_price is
    the nearest that has one.';
 grant execute on function billing.list_price(text, text, text, date) to service_role;
 
+-- Beyond which input a model's calls are long by its list prices: what public.models has for it.
+create function billing.listed_thresholds(model text)
+returns table (first bigint, second bigint, third bigint)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select min(l.above_tokens) filter (where l.rate_class ~ 'long_context$'),
+    min(l.above_tokens) filter (where l.rate_class like '%long\_context\_2'),
+    min(l.above_tokens) filter (where l.rate_class like '%long\_context\_3')
+  from public.list_prices l where l.model = listed_thresholds.model;
+$$;
+comment on function billing.listed_thresholds is
+  'Thresholds of long context of a model by its list prices.';
+grant execute on function billing.listed_thresholds(text) to service_role;
+
 -- 30_pricing/models/per_unit.sql
 
 -- unit_amount for each per_units units.
@@ -4790,17 +4846,57 @@ return concat('$', round(amount, greatest(2, scale(trim_scale(amount)))), case p
 comment on function billing.dollars_per is 'An amount for so many units as lines show it.';
 grant execute on function billing.dollars_per(numeric, numeric) to service_role;
 
+create function billing.markup_text(markup_percent numeric, fee numeric, per_units numeric)
+returns text language sql immutable
+return concat(
+  case when markup_percent <> 0 then format(' %s %s %%',
+    case when markup_percent < 0 then '-' else '+' end, trim_scale(abs(markup_percent))) end,
+  case when fee <> 0 then ' + ' || billing.dollars_per(fee, per_units) end);
+comment on function billing.markup_text is 'What comes on top of a cost, as lines show it.';
+grant execute on function billing.markup_text(numeric, numeric, numeric) to service_role;
+
 create function billing.cost_plus_text(list_amount numeric, markup_percent numeric, fee numeric,
   per_units numeric)
 returns text language sql immutable
 return concat('list ', billing.dollars_per(list_amount * per_units, per_units),
-  case when markup_percent <> 0 then format(' %s %s %%',
-    case when markup_percent < 0 then '-' else '+' end, trim_scale(abs(markup_percent))) end,
-  case when fee <> 0 then ' + ' || billing.dollars_per(fee, per_units) end);
+  billing.markup_text(markup_percent, fee, per_units));
 comment on function billing.cost_plus_text is
   'What a line says of its price: list $3.00 per 1M + 20 % + $0.10 per 1M.';
 grant execute on function billing.cost_plus_text(numeric, numeric, numeric, numeric)
   to service_role;
+
+-- On the logged cost of a line: divided once and last, as in _billing.price_units.
+create function _billing.logged_cost_plus(cost numeric, quantity numeric, markup_percent numeric,
+  fee numeric, per_units numeric)
+returns numeric language sql immutable
+return (cost * (1 + markup_percent * 0.01) * per_units + fee * quantity) / per_units;
+comment on function _billing.logged_cost_plus is
+  'What units cost that were logged with a cost: the cost with a markup, and a fee for the units.';
+
+create function _billing.logged_cost_text(cost numeric, markup_percent numeric, fee numeric,
+  per_units numeric)
+returns text language sql immutable
+return concat('logged cost ', billing.dollars_per(cost, 1),
+  billing.markup_text(markup_percent, fee, per_units));
+comment on function _billing.logged_cost_text is
+  'What a line says of its price: logged cost $4.20 + 20 %.';
+
+-- 30_pricing/models/percentage.sql
+
+-- A share of an amount: units are major units of the price's currency (the volume of payments), and
+-- unit_amount is percent of them.
+create function _billing.price_percentage(from_units numeric, to_units numeric, total_units numeric,
+  unit_amount numeric, per_units numeric, tiers jsonb)
+returns numeric language sql immutable
+return (to_units - from_units) * unit_amount * 0.01 * per_units;
+
+-- 30_pricing/models/dynamic.sql
+
+-- The log names its amount: units are major units of the price's currency, and cost themselves.
+create function _billing.price_dynamic(from_units numeric, to_units numeric, total_units numeric,
+  unit_amount numeric, per_units numeric, tiers jsonb)
+returns numeric language sql immutable
+return (to_units - from_units) * per_units;
 
 -- 30_pricing/price_units.sql
 
@@ -4829,6 +4925,12 @@ return case pricing_model
     greatest(to_units - free_units, 0), greatest(total_units - free_units, 0),
     unit_amount, per_units, tiers)
   when 'volume' then _billing.price_volume(greatest(from_units - free_units, 0),
+    greatest(to_units - free_units, 0), greatest(total_units - free_units, 0),
+    unit_amount, per_units, tiers)
+  when 'percentage' then _billing.price_percentage(greatest(from_units - free_units, 0),
+    greatest(to_units - free_units, 0), greatest(total_units - free_units, 0),
+    unit_amount, per_units, tiers)
+  when 'dynamic' then _billing.price_dynamic(greatest(from_units - free_units, 0),
     greatest(to_units - free_units, 0), greatest(total_units - free_units, 0),
     unit_amount, per_units, tiers)
 end;
@@ -4905,13 +5007,19 @@ create table public.prices (
     (case when model is not null then 'model:' || model
       when family is not null then 'family:' || family else 'any' end) stored,
   markup_percent numeric,
+  cost_basis text not null default 'list',
   constraint prices_model_or_family check (model is null or family is null),
   constraint prices_pricing_model_known check (
-    pricing_model in ('per_unit', 'package', 'graduated', 'volume', 'cost_plus')),
+    pricing_model in ('per_unit', 'package', 'graduated', 'volume', 'cost_plus', 'percentage',
+      'dynamic')),
   constraint prices_amount_or_tiers check (case
-    when pricing_model in ('per_unit', 'package', 'cost_plus')
+    when pricing_model in ('per_unit', 'package', 'cost_plus', 'percentage')
       then unit_amount is not null and tiers is null
+    when pricing_model = 'dynamic' then unit_amount is null and tiers is null
     else unit_amount is null and tiers is not null and billing.is_tier_list(tiers) end),
+  -- Amounts are one by one.
+  constraint prices_per_unit_of_amount check (
+    pricing_model not in ('percentage', 'dynamic') or per_units = 1),
   -- Upper bounds keep NaN and what would overflow a rating out: one price is rated for everybody.
   constraint prices_unit_amount_in_range check (unit_amount between 0 and 1e12),
   constraint prices_per_units_in_range check (per_units between 1e-6 and 1e12),
@@ -4922,6 +5030,10 @@ create table public.prices (
   constraint prices_cost_plus_whole check (case when pricing_model = 'cost_plus'
     then markup_percent is not null and currency = 'USD' and free_units = 0
     else markup_percent is null end),
+  -- Tokens have a logged cost, at input and output; what else has a list price has none.
+  constraint prices_cost_basis_known check (cost_basis in ('list', 'logged_cost', 'higher')),
+  constraint prices_cost_basis_fits check (case cost_basis when 'list' then true
+    else pricing_model = 'cost_plus' and (cost_basis <> 'higher' or billing.is_tokens(metric)) end),
   constraint prices_markup_percent_in_range check (markup_percent between -100 and 1e6),
   constraint prices_forward check (effective_from < effective_until),
   constraint prices_no_overlap exclude using gist (
@@ -4933,9 +5045,13 @@ comment on table public.prices is
   'Price of a metric for a model, a model family or any model; of a client or the default list.';
 comment on column public.prices.client_id is 'Null: the default price list.';
 comment on column public.prices.unit_amount is
-  'Major units of currency (3.00 = three dollars) per per_units units; under cost_plus the fee.';
+  'Major units of currency (3.00 = three dollars) per per_units units; under cost_plus the fee,
+   under percentage percent of the units.';
 comment on column public.prices.markup_percent is
-  'Under cost_plus: percent on the list price of the day (public.list_prices).';
+  'Under cost_plus: percent on the cost.';
+comment on column public.prices.cost_basis is
+  'Under cost_plus: list (the list price of the day, public.list_prices), logged_cost (what agents
+   logged), or higher (for tokens: whichever of both is more for a model in the period).';
 comment on column public.prices.tiers is
   '[{up_to, unit_amount, flat_amount}], ascending, the last without up_to; bounds are inclusive.';
 comment on column public.prices.free_units is 'Units per period that cost nothing.';
@@ -4978,22 +5094,51 @@ create trigger refuse_truncate before truncate on public.prices
 
 -- Prices and rate classes: how far the price of one class stands for usage of another.
 
+-- A call beyond the second threshold of long context is beyond the first, too: what stands for a
+-- class beyond two or three thresholds where nothing is said of it, the nearest first.
+create function billing.shorter_classes(wanted text)
+returns text[] language sql immutable parallel safe
+return case
+  when wanted like '%long\_context\_2' then array[
+    replace(wanted, 'long_context_2', 'long_context'), 'long_context']
+  when wanted like '%long\_context\_3' then array[
+    replace(wanted, 'long_context_3', 'long_context_2'), 'long_context_2',
+    replace(wanted, 'long_context_3', 'long_context'), 'long_context'] end;
+comment on function billing.shorter_classes is
+  'Classes of fewer thresholds of long context that stand for a class; null where it has one.';
+grant execute on function billing.shorter_classes(text) to service_role;
+
 -- How far down a price of `rate_class` comes for usage of class `wanted`: 0 its own, then the parts
--- of a class that combines others, in their order, last the standard price. Null: not at all.
+-- of a class that combines others, in their order, then fewer thresholds, last the standard price.
+-- Null: not at all.
 create function billing.class_distance(rate_class text, wanted text)
 returns integer language sql immutable parallel safe
 return case when rate_class = wanted then 0
   when rate_class = 'standard' then 9
-  else array_position(string_to_array(wanted, '+'), rate_class) end;
+  else coalesce(array_position(string_to_array(wanted, '+'), rate_class),
+    3 + array_position(billing.shorter_classes(wanted), rate_class)) end;
 comment on function billing.class_distance is
   'How far from usage of a class the price of a class is, 0 to 9; null where it does not hold.';
 
 -- What price_candidates calls, it calls as its caller.
 grant execute on function billing.class_distance(text, text) to service_role;
 
+-- A class as far as a price tells thresholds apart: long_context for long_context_2 where neither
+-- its class nor its factors name the second.
+create function billing.told_class(wanted text, named text)
+returns text language sql immutable parallel safe
+return case
+  when wanted not like '%long\_context\__' or strpos(named, right(wanted, 14)) > 0 then wanted
+  when wanted like '%3' and strpos(named, 'long_context_2') > 0
+    then replace(wanted, 'long_context_3', 'long_context_2')
+  else left(wanted, -2) end;
+comment on function billing.told_class is
+  'A class, with no more thresholds of long context than something names.';
+grant execute on function billing.told_class(text, text) to service_role;
+
 -- The factor on a price of `rate_class` for usage of class `wanted`: the one that it names for it,
 -- else those of the parts that the price is not for, multiplied.
-create function billing.class_multiplier(multipliers jsonb, rate_class text, wanted text)
+create function billing.told_multiplier(multipliers jsonb, rate_class text, wanted text)
 returns numeric language sql immutable parallel safe
 return case when rate_class = wanted then 1
   when multipliers = '{}' then 1
@@ -5007,6 +5152,14 @@ return case when rate_class = wanted then 1
     select coalesce((select factor from parts where n = 1), 1)
       * coalesce((select factor from parts where n = 2), 1)
       * coalesce((select factor from parts where n = 3), 1)) end;
+comment on function billing.told_multiplier is
+  'What a price of one class is multiplied by for usage of another, of told thresholds.';
+grant execute on function billing.told_multiplier(jsonb, text, text) to service_role;
+
+create function billing.class_multiplier(multipliers jsonb, rate_class text, wanted text)
+returns numeric language sql immutable parallel safe
+return case when multipliers = '{}' then 1 else billing.told_multiplier(multipliers, rate_class,
+  billing.told_class(wanted, concat(rate_class, ' ', multipliers))) end;
 comment on function billing.class_multiplier is
   'What a price of one class is multiplied by for usage of another.';
 grant execute on function billing.class_multiplier(jsonb, text, text) to service_role;
@@ -5054,6 +5207,12 @@ cross join lateral (values
   ('input_tokens', l.input), ('output_tokens', l.output), ('reasoning_tokens', l.output),
   ('cache_read_tokens', l.cache_read), ('cache_write_tokens', l.cache_write)
 ) x(metric, amount)
+on conflict do nothing;
+-- Anthropic alone sells a cache for an hour, at twice the input.
+insert into public.prices (family, metric, unit_amount, per_units) values
+  ('claude-sonnet', 'cache_write_1h_tokens', 6.00, 1000000),
+  ('claude-opus', 'cache_write_1h_tokens', 30.00, 1000000),
+  ('claude-haiku', 'cache_write_1h_tokens', 0.50, 1000000)
 on conflict do nothing;
 insert into public.prices (metric, unit_amount) values
   ('web_searches', 0.01), ('pdf_processing', 0.02), ('image_processing', 0.01)
@@ -5148,12 +5307,16 @@ returns table (rank bigint, chosen boolean, price_id uuid, why text, pricing_mod
 language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
   select row_number() over best, row_number() over best = 1 and x.in_force, p.id,
     concat(c.why, case when p.pricing_model <> 'cost_plus' then null
+        when p.cost_basis = 'logged_cost'
+          then ', logged cost' || billing.markup_text(p.markup_percent, p.unit_amount, p.per_units)
         when l.id is null then ', no list price on this day'
         else ', ' || billing.cost_plus_text(l.amount, p.markup_percent, p.unit_amount, p.per_units)
+          || case when p.cost_basis = 'higher' then ', or the logged cost if higher' else '' end
       end,
       case when not x.in_force then ', not in force on this day' end),
-    p.pricing_model, case when p.pricing_model = 'cost_plus' then billing.cost_plus_amount(
-      l.amount, p.markup_percent, p.unit_amount, p.per_units) else p.unit_amount end,
+    p.pricing_model, case when p.pricing_model <> 'cost_plus' then p.unit_amount
+      when p.cost_basis <> 'logged_cost' then billing.cost_plus_amount(
+        l.amount, p.markup_percent, p.unit_amount, p.per_units) end,
     p.per_units, p.tiers, p.free_units, c.multiplier,
     p.currency, p.effective_from, p.effective_until, p.rate_class
   from billing.config_on(array[explain_price.client_id], array[explain_price.day]) cfg
@@ -5161,7 +5324,8 @@ language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
     array[explain_price.metric], array[explain_price.rate_class], array[cfg.currency]) c
   join public.prices p on p.id = c.price_id
   left join lateral billing.list_price(explain_price.model, explain_price.metric,
-    explain_price.rate_class, explain_price.day) l on p.pricing_model = 'cost_plus'
+    explain_price.rate_class, explain_price.day) l
+    on p.pricing_model = 'cost_plus' and p.cost_basis <> 'logged_cost'
   cross join lateral (
     select c.effective_from <= cfg.day and cfg.day < c.effective_until as in_force) x
   window best as (order by not x.in_force, c.preference, p.effective_from)
@@ -5173,7 +5337,8 @@ grant execute on function billing.explain_price(uuid, text, text, date, text) to
 
 -- Which price holds when: stretches of days under one price, for each (client, model, metric,
 -- class, currency) asked for, each once. A client of null stands for all that have no price of
--- their own. Under cost_plus a stretch has one list price; days without one have no price.
+-- their own. Under cost_plus a stretch has one list price; days without one have no price. A logged
+-- cost is that of its class: no multiplier.
 create function billing.price_segments(
   client_ids uuid[], models text[], metrics text[], rate_classes text[], currencies text[]
 ) returns table (client_id uuid, model text, metric text, rate_class text, currency text,
@@ -5184,7 +5349,11 @@ set enable_nestloop = off set enable_mergejoin = off set enable_sort = off as $$
 #variable_conflict use_column
 declare
   listed constant uuid[] := array(
-    select p.id from public.prices p where p.pricing_model = 'cost_plus');
+    select p.id from public.prices p
+    where p.pricing_model = 'cost_plus' and p.cost_basis <> 'logged_cost');
+  at_cost constant uuid[] := array(
+    select p.id from public.prices p
+    where p.pricing_model = 'cost_plus' and p.cost_basis = 'logged_cost');
 begin
   return query
   with keys as materialized (
@@ -5220,7 +5389,9 @@ begin
     ) s
     join keys k on k.n = s.n
   )
-  select h.*, null::bigint from held h where h.price_id <> all (listed)
+  select h.client_id, h.model, h.metric, h.rate_class, h.currency, h.starts, h.ends, h.price_id,
+    case when h.price_id = any (at_cost) then 1 else h.multiplier end, null::bigint
+  from held h where h.price_id <> all (listed)
   union all
   select p.client_id, p.model, p.metric, p.rate_class, p.currency,
     greatest(p.starts, r.effective_from), least(p.ends, r.effective_until), p.price_id,
@@ -6870,17 +7041,22 @@ grant execute on function billing.usage_of_targets(billing.rating_target[]) to s
 -- Usage of the targets with the price that was in force when it happened: one row per model,
 -- metric, class, price segment and agent (null: all agents of a client whose lines are not by
 -- agent; the caller may want them apart all the same). price_id null: unpriced. What goes to a
--- meter of Stripe's (public.stripe_meters) is Stripe's to rate and is not here.
+-- meter of Stripe's (public.stripe_meters) is Stripe's to rate and is not here. Under a price of
+-- the logged cost, what an agent used of a model on a day without a cost is unpriced.
 create function billing.priced_usage(targets billing.rating_target[],
   all_agents boolean default true)
 returns table (client_id uuid, period_start date, model text, metric text, rate_class text,
   agent text, segment_start date, segment_end date, price_id uuid, multiplier numeric,
   quantity numeric, log_count bigint, first_day date, last_day date, price_start date,
-  list_price_id bigint)
+  list_price_id bigint, provider_cost numeric)
 language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off
 set plan_cache_mode = force_generic_plan
 set enable_nestloop = off set enable_mergejoin = off set enable_sort = off as $$
 #variable_conflict use_column
+declare
+  at_cost constant uuid[] := array(
+    select p.id from public.prices p
+    where p.pricing_model = 'cost_plus' and p.cost_basis = 'logged_cost');
 begin
   return query
   -- The planner cannot know how many rows a CTE has; hash joins are right for one client as for
@@ -6896,7 +7072,8 @@ begin
   ), usage as materialized (
     -- As usage_of_targets, with the terms that are known here.
     select t.n, t.currency, t.list, r.model, r.metric, r.rate_class,
-      case when t.by_agent then r.agent end as agent, r.usage_day, r.quantity, r.log_count
+      case when t.by_agent then r.agent end as agent, r.usage_day, r.quantity, r.log_count,
+      r.provider_cost, r.agent as logged_by
     from terms t
     cross join lateral (
       select * from public.usage_records u
@@ -6910,32 +7087,40 @@ begin
         and s.rate_class = r.rate_class
         and (s.model is null or s.model = r.model)
         and s.effective_from <= r.usage_day and r.usage_day < s.effective_until)
+  ), without_cost as materialized (
+    -- Where it is sold by what was logged: what cost nothing is not known to be free.
+    select u.n, u.model, u.usage_day, u.logged_by from usage u where at_cost <> '{}'
+    group by u.n, u.model, u.usage_day, u.logged_by having sum(u.provider_cost) = 0
   ), wanted as materialized (
     select array_agg(nullif(w.list, '')::uuid) as client_ids, array_agg(w.model) as models,
       array_agg(w.metric) as metrics, array_agg(w.rate_class) as rate_classes,
       array_agg(w.currency) as currencies
     from (select distinct u.list, u.model, u.metric, u.rate_class, u.currency from usage u) w
   ), segments as materialized (
-    select row_number() over () as n, coalesce(s.client_id::text, '') as list, s.*
+    select row_number() over () as n, coalesce(s.client_id::text, '') as list,
+      s.price_id = any (at_cost) as is_at_cost, s.*
     from wanted w
     cross join lateral billing.price_segments(
       w.client_ids, w.models, w.metrics, w.rate_classes, w.currencies) s
   ), grouped as (
     select u.n, u.model, u.metric, u.rate_class, u.agent, s.n as segment,
-      sum(u.quantity) as quantity,
+      sum(u.quantity) as quantity, sum(u.provider_cost) as provider_cost,
       sum(u.log_count)::bigint as log_count, min(u.usage_day) as first_day,
       max(u.usage_day) as last_day
     from usage u left join segments s
       on s.list = u.list and s.model = u.model and s.metric = u.metric
       and s.rate_class = u.rate_class and s.currency = u.currency
       and s.segment_start <= u.usage_day and u.usage_day < s.segment_end
+      and (not s.is_at_cost or (u.n, u.model, u.usage_day, u.logged_by) not in (
+        select c.n, c.model, c.usage_day, c.logged_by from without_cost c))
     group by u.n, u.model, u.metric, u.rate_class, u.agent, s.n
   )
   select t.client_id, t.period_start, g.model, g.metric, g.rate_class, g.agent,
     greatest(s.segment_start, case when s.n is not null then t.active_start end),
     least(s.segment_end, case when s.n is not null then t.active_end end),
     s.price_id, s.multiplier, g.quantity, g.log_count, g.first_day, g.last_day,
-    greatest(s.segment_start, case when s.n is not null then t.period_start end), s.list_price_id
+    greatest(s.segment_start, case when s.n is not null then t.period_start end), s.list_price_id,
+    g.provider_cost
   from grouped g join terms t on t.n = g.n left join segments s on s.n = g.segment;
 end $$;
 comment on function billing.priced_usage is
@@ -7052,6 +7237,8 @@ begin
     select d.*, case when p.pricing_model = 'cost_plus' then billing.cost_plus_amount(q.amount,
         p.markup_percent, p.unit_amount, p.per_units) else p.unit_amount end as unit_amount,
       p.per_units, p.pricing_model, p.tiers, p.free_units, p.scope,
+      case when p.pricing_model = 'cost_plus' then p.cost_basis end as cost_basis,
+      p.markup_percent, p.unit_amount as fee, q.amount * d.multiplier as list_amount,
       -- Where each unit costs the same under all prices that count together, its place among the
       -- others does not matter.
       bool_and(p.pricing_model in ('per_unit', 'cost_plus') and p.free_units = 0)
@@ -7064,10 +7251,12 @@ begin
         else _billing.display_name(coalesce(m.family, d.model)) || ' · '
           || _billing.display_usage(d.metric, d.rate_class) end as description,
       -- The list price and the markup stand on the line, whatever becomes of either.
-      concat_ws(' · ', d.model, case when p.pricing_model = 'cost_plus' then
+      concat_ws(' · ', d.model, case when p.pricing_model = 'cost_plus'
+          and p.cost_basis <> 'logged_cost' then
         billing.cost_plus_text(q.amount, p.markup_percent, p.unit_amount, p.per_units)
-        || case when d.multiplier <> 1 then ' × ' || trim_scale(d.multiplier) else '' end end)
-        as detail
+        || case when d.multiplier <> 1 then ' × ' || trim_scale(d.multiplier) else '' end
+        when p.pricing_model = 'percentage' then trim_scale(p.unit_amount) || ' %'
+        when p.pricing_model = 'dynamic' then 'amounts as logged' end) as detail
     from (select distinct u.model, u.metric, u.rate_class, u.price_id, u.multiplier,
       u.list_price_id from used u) d
     cross join lateral (select * from public.prices o where o.id = d.price_id offset 0) p
@@ -7075,13 +7264,20 @@ begin
     left join public.list_prices q on q.id = d.list_price_id
   ), lines as materialized (
     select u.client_id, u.period_start, t.period_end, t.exponent, u.agent, u.segment_start,
-      u.segment_end, u.price_start, u.quantity, l.*
+      u.segment_end, u.price_start, u.quantity, u.provider_cost, l.*
     from used u
     join billing.period_terms(targets) t
       on t.client_id = u.client_id and t.period_start = u.period_start
     join labels l on l.model = u.model and l.metric = u.metric and l.rate_class = u.rate_class
       and l.price_id = u.price_id and l.multiplier = u.multiplier
       and l.list_price_id is not distinct from u.list_price_id
+  ), dearer as materialized (
+    -- Where the higher cost holds: all tokens of a model and class are by the list, or all by what
+    -- was logged, because the logged cost of input is also that of what a cache read or wrote.
+    select l.client_id, l.period_start, l.model, l.rate_class, coalesce(l.agent, '') as agent
+    from lines l where l.cost_basis = 'higher'
+    group by l.client_id, l.period_start, l.model, l.rate_class, coalesce(l.agent, '')
+    having sum(l.provider_cost) > sum(l.quantity * l.list_amount)
   ), positioned as (
     select l.*, l.quantity as to_units, l.quantity as total_units
     from lines l where l.is_linear
@@ -7094,9 +7290,20 @@ begin
         partition by l.client_id, l.period_start, l.scope, l.metric, l.rate_class)
     from lines l where not l.is_linear
   ), priced as (
-    select x.*, _billing.price_units(x.pricing_model, x.to_units - x.quantity, x.to_units,
-      x.total_units, x.unit_amount, x.per_units, x.tiers, x.free_units, x.multiplier) as amount
-    from positioned x where x.quantity <> 0
+    select x.*, b.is_logged, case when b.is_logged
+        then _billing.logged_cost_plus(x.provider_cost, x.quantity, x.markup_percent, x.fee,
+          x.per_units)
+        else _billing.price_units(x.pricing_model, x.to_units - x.quantity, x.to_units,
+          x.total_units, x.unit_amount, x.per_units, x.tiers, x.free_units, x.multiplier)
+      end as amount
+    from positioned x
+    left join dearer d on d.client_id = x.client_id and d.period_start = x.period_start
+      and d.model = x.model and d.rate_class = x.rate_class and d.agent = coalesce(x.agent, '')
+      and x.cost_basis = 'higher'
+    cross join lateral (
+      select coalesce(x.cost_basis = 'logged_cost', false) or d.client_id is not null as is_logged
+    ) b
+    where x.quantity <> 0
   )
   -- The key says where the price begins in the period, whatever days are of service: a line whose
   -- days of service change is the same line.
@@ -7105,8 +7312,11 @@ begin
     -- when the client's start is moved.
     concat_ws('|', p.rating_key, p.price_start, p.agent),
     p.model, p.metric, p.rate_class, p.agent, p.price_id, p.segment_start, p.segment_end,
-    p.quantity, p.unit_amount * p.multiplier, p.per_units, p.pricing_model, p.tiers,
-    p.amount, _billing.to_minor(p.amount, p.exponent), p.description, p.detail
+    p.quantity, case when not p.is_logged then p.unit_amount * p.multiplier
+      * case p.pricing_model when 'percentage' then 0.01 else 1 end end, p.per_units,
+    p.pricing_model, p.tiers, p.amount, _billing.to_minor(p.amount, p.exponent), p.description,
+    case when p.is_logged then concat_ws(' · ', p.model, _billing.logged_cost_text(
+      p.provider_cost, p.markup_percent, p.fee, p.per_units)) else p.detail end
   from priced p
   union all
   select u.client_id, u.period_start, null, null, u.model, u.metric, u.rate_class, null, null,
@@ -8292,7 +8502,8 @@ language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
     t.days) u
   where exists (
     select from public.prices p
-    where p.pricing_model = 'cost_plus' and (p.client_id is null or p.client_id = u.client_id)
+    where p.pricing_model = 'cost_plus' and p.cost_basis <> 'logged_cost'
+      and (p.client_id is null or p.client_id = u.client_id)
       and u.metric = p.metric
       and p.scope in ('any', 'model:' || u.model, 'family:' || (
         select m.family from public.models m where m.id = u.model))

@@ -98,21 +98,21 @@ select _billing.rollup();
 select is(pg_temp.classes('A'), '{priority,standard}', 'and counted once there is room');
 
 -- Conditions are data: what is changed is counted anew.
-delete from billing.rate_class_conditions where place in (42, 12);
+delete from billing.rate_class_conditions where metadata @> '{"service_tier": "flex"}';
 insert into billing.rate_classes values ('overnight', 100, 'whatever comes at night');
 insert into billing.rate_class_conditions values
-  (5, 'overnight', '{"service_tier": "flex"}', false);
+  (5, 'overnight', '{"service_tier": "flex"}', 0);
 select _billing.rollup();
 select is(pg_temp.classes('E'), '{overnight}', 'a class of our own has its usage');
 select is((select count(*) from billing.usage_discrepancies()), 0::bigint,
   'and records are what the logs say');
 
 -- The expression that the rollup has is made of the conditions, by place.
-select matches(_billing.rate_class_expression(), '^case when not is_long .*'
+select matches(_billing.rate_class_expression(), '^case when thresholds = 0 and not .*'
   || 'when metadata @> ''{"service_tier": "flex"}''::jsonb then 100.* else 0 end$',
   'conditions are one expression');
-select is(_billing.rate_class_code('{"service_tier": "flex"}', false), 100, 'which is compiled');
-select is(_billing.rate_class_code('{"tier": "flex"}', false), 0, 'and says standard else');
+select is(_billing.rate_class_code('{"service_tier": "flex"}', 0), 100, 'which is compiled');
+select is(_billing.rate_class_code('{"tier": "flex"}', 0), 0, 'and says standard else');
 select trigger_is('billing', 'rate_class_conditions', 'compile_rate_classes', '_billing',
   'compile_rate_classes', 'whenever a condition changes');
 

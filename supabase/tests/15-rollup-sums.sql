@@ -153,7 +153,8 @@ update public.providers set cache_read_within_input = not cache_read_within_inpu
   reasoning_within_output = not reasoning_within_output;
 select pg_temp.same('providers that count the other way round');
 update public.models set long_context_above = 2 where id in ('claude-sonnet', 'gpt-4o');
-update public.models set long_context_above = 1 where id = 'gemini-1.5-pro';
+update public.models set long_context_above = 1, long_context_2_above = 2,
+  long_context_3_above = 3 where id = 'gemini-1.5-pro';
 select pg_temp.same('with calls that are long');
 -- Rows of one transaction are told apart by their sequence number.
 update marks set before.own_transaction = (now).own_transaction,

@@ -43,7 +43,7 @@ create temporary table chosen as select p from (values
 cross join lateral (select (format('00000000-0000-4000-9000-00000000000%s', n)::uuid, null, m, f,
   'units', 'standard', 'USD', 'per_unit', 1, 1, null, 0, '{}', d, u, now(), case when m is not null
     then 'model:' || m when f is not null then 'family:' || f else 'any' end,
-    null)::public.prices) x(p);
+    null, 'list')::public.prices) x(p);
 select results_eq($$select right(d.price_id::text, 1), d.days
     from _billing.price_days((select array_agg(p) from chosen), null, 'm-1', 'm', 'units',
       'standard') d

@@ -1,6 +1,8 @@
 import { type Case, client, log, price, run, searches, unitPrice, units } from "./world.ts";
 
-/** Per unit and package prices, free units, batch. */
+const LOG = "00000000-0000-4000-8000-00000000da11";
+
+/** Per unit, package, percentage and dynamic prices, free units, batch. */
 export const prices: readonly Case[] = [
   {
     name: "tokens are priced per million",
@@ -260,5 +262,56 @@ export const prices: readonly Case[] = [
       run("2026-07-01"),
     ],
     books: ["#1 A open 25: requests 20, web_searches 5", "#2 B open 5: web_searches 5"],
+  },
+  {
+    name: "a percentage of an amount: the share of payments, and a fee for each of them",
+    because: "1,000.40 + 99.95 = 1,100.35 × 2.9 % = 31.91015; 2 payments × 0.30",
+    steps: [
+      client("A"),
+      price("A", { metric: "payment_volume", pricing_model: "percentage", unit_amount: "2.9" }),
+      price("A", { metric: "payments", unit_amount: "0.30" }),
+      log("A", "2026-06-10", { other_features: { payment_volume: 1000.4, payments: 1 } }),
+      log("A", "2026-06-11", { other_features: { payment_volume: 99.95, payments: 1 } }),
+      run("2026-07-01"),
+    ],
+    books: ["#1 A open 3251: payments 60, payment_volume 3191"],
+  },
+  {
+    name: "a percentage is of what is beyond the free amount",
+    because: "(1,500 − 1,000) × 0.25 % = 1.25",
+    steps: [
+      client("A"),
+      unitPrice("A", { pricing_model: "percentage", unit_amount: "0.25", free_units: "1000" }),
+      units("A", "2026-06-10", 900),
+      units("A", "2026-06-20", 600),
+      run("2026-07-01"),
+    ],
+    books: ["#1 A open 125: units 125"],
+  },
+  {
+    name: "a dynamic price is the amount that each call names, rounded once",
+    because: "12.345 + 0.40 + 7.2301 = 19.9751 → 19.98",
+    steps: [
+      client("A"),
+      unitPrice("A", { pricing_model: "dynamic" }),
+      units("A", "2026-06-10", 12.345),
+      units("A", "2026-06-11", 0.4),
+      units("A", "2026-06-12", 7.2301),
+      run("2026-07-01"),
+    ],
+    books: ["#1 A open 1998: units 1998"],
+  },
+  {
+    name: "a call that is taken back takes back the amount that it named",
+    because: "20.00 − 20.00 + 5.50",
+    steps: [
+      client("A"),
+      unitPrice("A", { pricing_model: "dynamic" }),
+      units("A", "2026-06-10", 20, { id: LOG }),
+      units("A", "2026-06-11", 5.5),
+      { do: "retract", log: LOG },
+      run("2026-07-01"),
+    ],
+    books: ["#1 A open 550: units 550"],
   },
 ];

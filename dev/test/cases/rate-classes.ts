@@ -22,6 +22,66 @@ function call(input_tokens: number, row: Row = {}): Step {
   return log("A", "2026-06-10", { input_tokens, ...row });
 }
 
+const STEPS = "claude-steps";
+/** A model with three thresholds. */
+const stepsModel: Step = {
+  do: "model",
+  row: {
+    id: STEPS,
+    family: "claude-sonnet",
+    provider: "anthropic",
+    long_context_above: 200_000,
+    long_context_2_above: 400_000,
+    long_context_3_above: 800_000,
+  },
+};
+
+const factors = {
+  batch: "0.5",
+  flex: "0.4",
+  priority: "1.75",
+  fast: "6",
+  regional: "1.1",
+  long_context: "2",
+  long_context_2: "3",
+  long_context_3: "4",
+};
+
+/** A call of so much input at each of the rates that a log can say. */
+function everyClass(input_tokens: number): readonly Step[] {
+  const us = { inference_geo: "us" };
+  const rates: readonly Row[] = [
+    {},
+    { batch: true },
+    { service_tier: "flex" },
+    { service_tier: "priority" },
+    { speed: "fast" },
+    us,
+    { service_tier: "batch", ...us },
+    { service_tier: "priority", ...us },
+    { speed: "fast", ...us },
+  ];
+  return rates.map((metadata) => call(input_tokens, { model: STEPS, metadata }));
+}
+
+/** The invoice of `everyClass` beyond a threshold, by its suffix, in the order of its lines. */
+function long(suffix: string, cents: readonly number[]): string {
+  const total = cents.reduce((sum, amount) => sum + amount, 0);
+  const lines = [
+    "",
+    "batch+",
+    "batch+regional+",
+    "fast+",
+    "fast+regional+",
+    "flex+",
+    "priority+",
+    "priority+regional+",
+    "regional+",
+  ]
+    .map((before, place) => `${before}long_context${suffix} input_tokens ${cents[place]}`).sort();
+  return `#1 A open ${total}: ${lines.join(", ")}`;
+}
+
 const tokens = { per_units: "1000000", class_multipliers: { batch: "0.5" } };
 
 /** What calls of each rate class cost: by the factor of the standard price, or a price of its own. */
@@ -156,5 +216,92 @@ export const rateClasses: readonly Case[] = [
     books: [
       "#1 A open 240: long_context cache_write_1h_tokens 240, long_context input_tokens 0",
     ],
+  },
+  {
+    name: "each class and each that combines two: the product of their factors",
+    because: "100,000 × $3 per million = 0.30: × 0.5, 0.4, 1.75, 6, 1.1; × 0.55, 1.925, 6.6",
+    steps: [
+      client("A"),
+      stepsModel,
+      inputPrice(factors),
+      ...everyClass(100_000),
+      run("2026-07-01"),
+    ],
+    books: [
+      "#1 A open 596: input_tokens 30, batch+regional input_tokens 17, batch input_tokens 15, " +
+      "fast+regional input_tokens 198, fast input_tokens 180, flex input_tokens 12, " +
+      "priority+regional input_tokens 58, priority input_tokens 53, regional input_tokens 33",
+    ],
+  },
+  {
+    name: "each class beyond the first threshold: twice as much",
+    because: "300,000 × $3 × 2 = 1.80: × 0.5, 0.4, 1.75, 6, 1.1; × 0.55, 1.925 = 3.465, 6.6",
+    steps: [
+      client("A"),
+      stepsModel,
+      inputPrice(factors),
+      ...everyClass(300_000),
+      run("2026-07-01"),
+    ],
+    books: [long("", [180, 90, 99, 1080, 1188, 72, 315, 347, 198])],
+  },
+  {
+    name: "each class beyond the second threshold: three times as much",
+    because:
+      "500,000 × $3 × 3 = 4.50: × 0.5, 0.4, 1.75 = 7.875, 6, 1.1; × 0.55 = 2.475, 1.925, 6.6",
+    steps: [
+      client("A"),
+      stepsModel,
+      inputPrice(factors),
+      ...everyClass(500_000),
+      run("2026-07-01"),
+    ],
+    books: [long("_2", [450, 225, 248, 2700, 2970, 180, 788, 866, 495])],
+  },
+  {
+    name: "each class beyond the third threshold: four times as much",
+    because: "1,000,000 × $3 × 4 = 12.00: × 0.5, 0.4, 1.75, 6, 1.1; × 0.55, 1.925, 6.6",
+    steps: [
+      client("A"),
+      stepsModel,
+      inputPrice(factors),
+      ...everyClass(1_000_000),
+      run("2026-07-01"),
+    ],
+    books: [long("_3", [1200, 600, 660, 7200, 7920, 480, 2100, 2310, 1320])],
+  },
+  {
+    name: "beyond a threshold that a price does not name, the one before it holds",
+    because: "in 500,000 × $3 × 0.5 × 2 = 1.50; out, 100,000 at the price for long: $40 = 4.00",
+    steps: [
+      client("A"),
+      stepsModel,
+      inputPrice({ batch: "0.5", long_context: "2" }),
+      price("A", {
+        family: "claude-sonnet",
+        metric: "output_tokens",
+        rate_class: "long_context",
+        unit_amount: "40",
+        per_units: "1000000",
+      }),
+      call(500_000, { model: STEPS, output_tokens: 100_000, metadata: { batch: true } }),
+      run("2026-07-01"),
+    ],
+    books: [
+      "#1 A open 550: batch+long_context_2 input_tokens 150, batch+long_context_2 output_tokens 400",
+    ],
+  },
+  {
+    name: "a call at a threshold has not passed it",
+    because: "400,000 × $3 × 2 = 2.40 and 400,001 × $3 × 3 = 3.600009",
+    steps: [
+      client("A"),
+      stepsModel,
+      inputPrice(factors),
+      call(400_000, { model: STEPS }),
+      call(400_001, { model: STEPS }),
+      run("2026-07-01"),
+    ],
+    books: ["#1 A open 600: long_context_2 input_tokens 360, long_context input_tokens 240"],
   },
 ];

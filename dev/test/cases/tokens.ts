@@ -223,6 +223,22 @@ export const tokens: readonly Case[] = [
     ],
     books: [],
   },
+  {
+    name: "what Anthropic's cache keeps for an hour costs twice the input by the default list",
+    because: "1M × $6 (Sonnet) + 1M × $30 (Opus) + 1M × $0.50 (Haiku)",
+    steps: [
+      client("A"),
+      ...["claude-sonnet-4-20250514", "claude-opus-4-20250514", "claude-haiku-4-20250514"].map(
+        (model) =>
+          log("A", "2026-06-10", { model, other_features: { cache_write_1h_tokens: 1_000_000 } }),
+      ),
+      run("2026-07-01"),
+    ],
+    books: [
+      "#1 A open 3650: cache_write_1h_tokens 50, cache_write_1h_tokens 3000, " +
+      "cache_write_1h_tokens 600",
+    ],
+  },
 ];
 
 function homeGrown(metadata: Row): Step {

@@ -51,24 +51,42 @@ export function classOf(call: CostedCall, model: ListedModel): string {
   return parts.length === 0 ? "standard" : parts.join("+");
 }
 
-/** Why our cost is meant to differ from LiteLLM's; undefined where it is not. */
+/**
+ * Why our cost is meant to differ from LiteLLM's; undefined where it is not. Each reason also says
+ * what LiteLLM's cost must then be.
+ *
+ * A pool without any rate is no difference of the amounts: LiteLLM charges nothing for it. With us
+ * it has no price and blocks its period.
+ */
 export function intendedDifference(call: CostedCall, model: ListedModel): string | undefined {
-  if (model.prices.some(({ rateClass }) => rateClass === "off_peak")) {
-    return "LiteLLM takes the off-peak price by the hour at which it is asked; we by the class";
-  }
-  if (model.id === "gemini-exp-1206") {
+  if (model.id === "gemini-exp-1206" && [call.input_cost, call.output_cost].every(isNothing)) {
     return "LiteLLM takes every model of Gemini with exp in its name for free; its map has prices";
   }
-  const missing = Object.entries(METRICS).filter(([metric, pool]) =>
-    call[pool] > 0 && !model.prices.some((price) =>
-      price.metric === metric ||
-      metric === "reasoning_tokens" && price.metric === "output_tokens"
-    )
+  if (
+    model.prices.some(({ rateClass }) => rateClass === "off_peak") &&
+    isSame(offPeakCost(call, model, INPUT), call.input_cost) &&
+    isSame(offPeakCost(call, model, OUTPUT), call.output_cost)
+  ) {
+    return "LiteLLM takes the off-peak price by the hour at which it is asked; we by the class";
+  }
+  return undefined;
+}
+
+function isNothing(cost: string): boolean {
+  return Number(cost) === 0;
+}
+
+/** What the pools of a call cost at off-peak prices, the standard ones where there are none. */
+function offPeakCost(call: CostedCall, model: ListedModel, pools: Partial<typeof METRICS>): string {
+  const rate = (metric: string) =>
+    ["off_peak", "standard"].flatMap((rateClass) =>
+      model.prices.filter((price) => price.metric === metric && price.rateClass === rateClass)
+    )[0]?.amount;
+  const costs = Object.entries(pools).map(([metric, pool]) =>
+    call[pool] *
+    Number(rate(metric) ?? (metric === "reasoning_tokens" ? rate("output_tokens") : undefined) ?? 0)
   );
-  return missing.length === 0
-    ? undefined
-    : `LiteLLM charges nothing for what has no rate (${missing.map(([metric]) => metric)}); ` +
-      "with us it has no price and blocks";
+  return String(costs.reduce((sum, cost) => sum + cost, 0));
 }
 
 /** Whether two amounts are the same but for the floats of LiteLLM. */

@@ -1,6 +1,7 @@
 /** What is charged, as comparable lines of text: from the books and from the independent rater. */
 import type { Sql } from "postgres";
 import { z } from "zod";
+import type { Fraction } from "../../rater/fraction.ts";
 import type { Rating } from "../../rater/rate-month.ts";
 
 /** `A 2026-06-01 usage gpt-4o units 2026-06-01 ALPHA` → amount in minor units and quantity. */
@@ -54,7 +55,7 @@ export function ratedCharges(rating: Rating, untilDay: string): Charges {
           const agent = line.agent === null ? "" : ` ${line.agent}`;
           const what =
             `usage ${line.model} ${line.rateClass} ${line.metric} ${line.priceStart}${agent}`;
-          return [`${place} ${what}`, `${line.amountMinor} for ${line.quantity.n}`];
+          return [`${place} ${what}`, `${line.amountMinor} for ${decimalText(line.quantity)}`];
         }
         return line.kind === "tax"
           ? [
@@ -65,6 +66,15 @@ export function ratedCharges(rating: Rating, untilDay: string): Charges {
       });
     }),
   );
+}
+
+/** The decimal of a quantity, which logs count with 30 digits at most. */
+function decimalText({ n, d }: Fraction): string {
+  if (d === 1n) return `${n}`;
+  const places = 30;
+  const digits = `${(n < 0n ? -n : n) * 10n ** BigInt(places) / d}`.padStart(places + 1, "0");
+  const text = `${digits.slice(0, -places)}.${digits.slice(-places)}`.replace(/0+$/, "");
+  return n < 0n ? `-${text}` : text;
 }
 
 /** Sums of charges per client and section that are not zero: what a period costs the client. */

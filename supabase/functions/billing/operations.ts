@@ -47,16 +47,26 @@ export const operationEndpoints = [
     if (body.action === "add_price") {
       await insertRow(session, "prices", openRange(body.price));
     } else if (body.action === "map_model") {
-      const { model, family, provider, long_context_above } = body;
+      const { model, family, provider } = body;
+      const first = body.long_context_above;
+      const [second, third] = [body.long_context_2_above, body.long_context_3_above];
+      // All thresholds are given, or none: then they are the catalogue's, or stay.
+      const given = [first, second, third].some((above) => above !== undefined);
       await sql`
-        insert into public.models as m (id, family, provider, long_context_above)
-        values (${model}, ${family}, ${provider}, case when ${long_context_above === undefined}
-          then (select min(l.above_tokens) from public.list_prices l
-            where l.model = ${model} and l.rate_class = 'long_context')
-          else ${long_context_above ?? null}::text::bigint end)
+        insert into public.models as m (id, family, provider, long_context_above,
+          long_context_2_above, long_context_3_above)
+        select ${model}, ${family}, ${provider},
+          case when ${given} then ${first ?? null}::text::bigint else l.first end,
+          case when ${given} then ${second ?? null}::text::bigint else l.second end,
+          case when ${given} then ${third ?? null}::text::bigint else l.third end
+        from billing.listed_thresholds(${model}) l
         on conflict (id) do update set family = excluded.family, provider = excluded.provider,
-          long_context_above = case when ${long_context_above === undefined}
-            then m.long_context_above else excluded.long_context_above end`;
+          long_context_above = case when ${given}
+            then excluded.long_context_above else m.long_context_above end,
+          long_context_2_above = case when ${given}
+            then excluded.long_context_2_above else m.long_context_2_above end,
+          long_context_3_above = case when ${given}
+            then excluded.long_context_3_above else m.long_context_3_above end`;
     } else {
       const { action: _, ...assignment } = body;
       await insertRow(session, "agent_assignments", openRange(assignment));

@@ -157,7 +157,8 @@ function priceItem(sql: Session["sql"]) {
     'free_units', trim_scale(p.free_units)::text,
     'class_multipliers', (select coalesce(jsonb_object_agg(m.key, trim_scale(m.value::numeric)::text),
       '{}') from jsonb_each_text(p.class_multipliers) m),
-    'markup_percent', trim_scale(p.markup_percent)::text, ${range(sql, "p")})`;
+    'markup_percent', trim_scale(p.markup_percent)::text,
+    'cost_basis', p.cost_basis, ${range(sql, "p")})`;
 }
 
 /** The range of days of a row, open ends as null. */

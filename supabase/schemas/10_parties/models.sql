@@ -20,7 +20,12 @@ create table public.models (
   id text primary key,
   family text not null,
   provider text references public.providers (id),
-  long_context_above bigint constraint models_long_context_positive check (long_context_above > 0)
+  long_context_above bigint constraint models_long_context_positive check (long_context_above > 0),
+  long_context_2_above bigint,
+  long_context_3_above bigint,
+  constraint models_long_contexts_ascend check (
+    coalesce(long_context_2_above > long_context_above, long_context_2_above is null)
+    and coalesce(long_context_3_above > long_context_2_above, long_context_3_above is null))
 );
 comment on table public.models is
   'Known model ids and aliases: the family whose price holds for them, and the provider.';
@@ -30,6 +35,10 @@ comment on column public.models.provider is
 comment on column public.models.long_context_above is
   'Input tokens, cached ones included, beyond which a call is charged as long_context, all of it.
    Null: no call is.';
+comment on column public.models.long_context_2_above is
+  'A second threshold, where the provider has one: beyond it a call is long_context_2.';
+comment on column public.models.long_context_3_above is
+  'A third threshold: beyond it a call is long_context_3.';
 create index models_provider on public.models (provider);
 alter table public.models enable row level security;
 revoke all on public.models from anon, authenticated, service_role;

@@ -35,10 +35,11 @@ select
   -- Condition by condition, as they are stored; sum_logs has them compiled.
   coalesce((select k.rate_class from billing.rate_class_conditions k
     where (k.metadata = '{}' or l.metadata @> k.metadata)
-      and (not k.is_long or abs(l.calls) = 1 and abs(l.input_tokens
-        + case when t.reading_within then 0 else t.cache_read end
-        + case when t.writing_within then 0 else t.cache_write end
-        + billing.input_in_features(l.other_features)) > m.long_context_above)
+      and (k.thresholds = 0 or abs(l.calls) = 1 and k.thresholds <= billing.thresholds_passed(
+        abs(l.input_tokens + case when t.reading_within then 0 else t.cache_read end
+          + case when t.writing_within then 0 else t.cache_write end
+          + billing.input_in_features(l.other_features)),
+        m.long_context_above, m.long_context_2_above, m.long_context_3_above))
     order by k.place limit 1), 'standard') as rate_class,
   l.input_tokens - case when t.reading_within then t.cache_read else 0 end
     - case when t.writing_within then t.cache_write else 0 end as input,

@@ -28,17 +28,19 @@ create table billing.rate_class_conditions (
   place integer primary key,
   rate_class text not null references billing.rate_classes (id),
   metadata jsonb not null default '{}',
-  is_long boolean not null default false,
+  thresholds smallint not null default 0
+    constraint rate_class_conditions_thresholds check (thresholds between 0 and 3),
   constraint rate_class_conditions_are_some check (
-    jsonb_typeof(metadata) = 'object' and (metadata <> '{}' or is_long))
+    jsonb_typeof(metadata) = 'object' and (metadata <> '{}' or thresholds > 0))
 );
 comment on table billing.rate_class_conditions is
   'Of which class a log row is: the first that holds, by place. Compiled to one expression,
    _billing.rate_class_code.';
 comment on column billing.rate_class_conditions.metadata is
   'What the metadata of the row contains; {} asks for nothing.';
-comment on column billing.rate_class_conditions.is_long is
-  'Holds only for calls whose whole input is beyond models.long_context_above.';
+comment on column billing.rate_class_conditions.thresholds is
+  'Holds only for calls whose whole input is beyond as many thresholds of the model, or more:
+   models.long_context_above, long_context_2_above, long_context_3_above.';
 create index rate_class_conditions_rate_class on billing.rate_class_conditions (rate_class);
 alter table billing.rate_class_conditions enable row level security;
 revoke all on billing.rate_class_conditions from public;
@@ -46,8 +48,20 @@ grant select on billing.rate_class_conditions to service_role;
 
 -- The class of a log row, as its code. Written by compile_rate_classes from the conditions; this is
 -- what it is without any. The rollup has it written out in its query.
-create function _billing.rate_class_code(metadata jsonb, is_long boolean)
+create function _billing.rate_class_code(metadata jsonb, thresholds integer)
 returns integer language sql immutable parallel safe
 return 0;
 comment on function _billing.rate_class_code is
   'Code of the rate class of a log row; compiled from billing.rate_class_conditions.';
+
+create function billing.thresholds_passed(input numeric, first numeric, second numeric,
+  third numeric)
+returns integer language sql immutable parallel safe
+return case when input > third then 3 when input > second then 2 when input > first then 1
+  else 0 end;
+comment on function billing.thresholds_passed is
+  'Beyond how many thresholds of its model the whole input of a call is.';
+
+-- What the view calls, it calls as its reader.
+grant execute on function billing.thresholds_passed(numeric, numeric, numeric, numeric)
+  to service_role;

@@ -20,29 +20,43 @@ insert into billing.rate_classes (id, code, what) values
   ('fast+regional+long_context', 17, 'all three')
 on conflict do nothing;
 
-insert into billing.rate_class_conditions (place, rate_class, metadata, is_long) values
+-- Further thresholds, which few models have: a class for each of those above.
+insert into billing.rate_classes (id, code, what)
+select format('%s_%s', c.id, n), 20 * (n - 1) + c.code, case c.id when 'long_context'
+  then format('input beyond models.long_context_%s_above', n) else c.what end
+from billing.rate_classes c, generate_series(2, 3) n where c.id like '%long\_context'
+on conflict do nothing;
+
+insert into billing.rate_class_conditions (place, rate_class, metadata, thresholds) values
   -- batch: ours; service_tier: of OpenAI (flex, priority) and Anthropic (priority, batch); speed
   -- and inference_geo: of Anthropic. What combines more comes first.
-  (1, 'batch+regional+long_context', '{"batch": true, "inference_geo": "us"}', true),
-  (2, 'batch+regional+long_context', '{"service_tier": "batch", "inference_geo": "us"}', true),
+  (1, 'batch+regional+long_context', '{"batch": true, "inference_geo": "us"}', 1),
+  (2, 'batch+regional+long_context', '{"service_tier": "batch", "inference_geo": "us"}', 1),
   (3, 'priority+regional+long_context', '{"service_tier": "priority", "inference_geo": "us"}',
-    true),
-  (4, 'fast+regional+long_context', '{"speed": "fast", "inference_geo": "us"}', true),
-  (10, 'batch+long_context', '{"batch": true}', true),
-  (11, 'batch+long_context', '{"service_tier": "batch"}', true),
-  (12, 'flex+long_context', '{"service_tier": "flex"}', true),
-  (13, 'priority+long_context', '{"service_tier": "priority"}', true),
-  (14, 'fast+long_context', '{"speed": "fast"}', true),
-  (15, 'regional+long_context', '{"inference_geo": "us"}', true),
-  (20, 'long_context', '{}', true),
-  (30, 'batch+regional', '{"batch": true, "inference_geo": "us"}', false),
-  (31, 'batch+regional', '{"service_tier": "batch", "inference_geo": "us"}', false),
-  (32, 'priority+regional', '{"service_tier": "priority", "inference_geo": "us"}', false),
-  (33, 'fast+regional', '{"speed": "fast", "inference_geo": "us"}', false),
-  (40, 'batch', '{"batch": true}', false),
-  (41, 'batch', '{"service_tier": "batch"}', false),
-  (42, 'flex', '{"service_tier": "flex"}', false),
-  (43, 'priority', '{"service_tier": "priority"}', false),
-  (44, 'fast', '{"speed": "fast"}', false),
-  (45, 'regional', '{"inference_geo": "us"}', false)
+    1),
+  (4, 'fast+regional+long_context', '{"speed": "fast", "inference_geo": "us"}', 1),
+  (10, 'batch+long_context', '{"batch": true}', 1),
+  (11, 'batch+long_context', '{"service_tier": "batch"}', 1),
+  (12, 'flex+long_context', '{"service_tier": "flex"}', 1),
+  (13, 'priority+long_context', '{"service_tier": "priority"}', 1),
+  (14, 'fast+long_context', '{"speed": "fast"}', 1),
+  (15, 'regional+long_context', '{"inference_geo": "us"}', 1),
+  (20, 'long_context', '{}', 1),
+  (30, 'batch+regional', '{"batch": true, "inference_geo": "us"}', 0),
+  (31, 'batch+regional', '{"service_tier": "batch", "inference_geo": "us"}', 0),
+  (32, 'priority+regional', '{"service_tier": "priority", "inference_geo": "us"}', 0),
+  (33, 'fast+regional', '{"speed": "fast", "inference_geo": "us"}', 0),
+  (40, 'batch', '{"batch": true}', 0),
+  (41, 'batch', '{"service_tier": "batch"}', 0),
+  (42, 'flex', '{"service_tier": "flex"}', 0),
+  (43, 'priority', '{"service_tier": "priority"}', 0),
+  (44, 'fast', '{"speed": "fast"}', 0),
+  (45, 'regional', '{"inference_geo": "us"}', 0)
+on conflict do nothing;
+
+-- Beyond more thresholds before fewer.
+insert into billing.rate_class_conditions (place, rate_class, metadata, thresholds)
+select c.place - 100 * (n - 1), format('%s_%s', c.rate_class, n), c.metadata, n
+from billing.rate_class_conditions c, generate_series(2, 3) n
+where c.thresholds = 1 and c.rate_class like '%long\_context'
 on conflict do nothing;

@@ -114,8 +114,10 @@ end $$;
 create trigger request_rebuild after insert or delete on public.models
   for each row execute function _billing.request_rebuild_for_model();
 create trigger request_rebuild_on_change after update on public.models
-  for each row when ((old.id, old.provider, old.long_context_above)
-    is distinct from (new.id, new.provider, new.long_context_above))
+  for each row when ((old.id, old.provider, old.long_context_above, old.long_context_2_above,
+      old.long_context_3_above)
+    is distinct from (new.id, new.provider, new.long_context_above, new.long_context_2_above,
+      new.long_context_3_above))
   execute function _billing.request_rebuild_for_model();
 
 create function _billing.request_rebuild_for_provider() returns trigger

@@ -31,7 +31,8 @@ declare
     join public.providers p on p.id = m.provider where p.reasoning_within_output);
   mapped constant text[] := array(select m.id from public.models m where m.provider is not null);
   -- Beyond which input calls are long, by model, and the least of these.
-  long_above constant jsonb := (select jsonb_object_agg(m.id, m.long_context_above)
+  long_above constant jsonb := (select jsonb_object_agg(m.id, jsonb_build_array(
+      m.long_context_above, m.long_context_2_above, m.long_context_3_above))
     from public.models m where m.long_context_above is not null);
   least_long constant numeric := (select min(m.long_context_above) from public.models m);
   class_of constant jsonb := (select jsonb_object_agg(r.code, r.id) from billing.rate_classes r);
@@ -76,7 +77,7 @@ begin
       l."timestamp" > l.created_at + interval '24 hours' as is_future,
       case when l.other_features <> '{}' then l.other_features::text end as features,
       l.input_tokens, l.output_tokens, l.web_searches, l.input_cost, l.output_cost, l.total_cost,
-      l.metadata, case when l.says_more then _billing.rate_class_code(l.metadata, false)
+      l.metadata, case when l.says_more then _billing.rate_class_code(l.metadata, 0)
         else 0 end as class,
       l.calls,
       case when l.says_more then billing.counting_of(l.metadata) end as counting,
@@ -95,15 +96,17 @@ begin
             + abs(coalesce(l.cache_read, 0)) + abs(coalesce(l.cache_write, 0))
             + case when l.features is null then 0
               else abs(billing.input_in_features(l.features::jsonb)) end > least_long
-          and abs(l.input_tokens
+            and long_above ? l.model
+          then _billing.rate_class_code(l.metadata, billing.thresholds_passed(abs(l.input_tokens
             + case when billing.is_within(l.cache_read, l.counting, l.model = any (reading_within))
               then 0 else coalesce(l.cache_read, 0) end
             + case when billing.is_within(l.cache_write, l.counting, l.model = any (writing_within))
               then 0 else coalesce(l.cache_write, 0) end
             + case when l.features is null then 0
-              else billing.input_in_features(l.features::jsonb) end)
-            > (long_above ->> l.model)::numeric
-          then _billing.rate_class_code(l.metadata, true) else l.class end
+              else billing.input_in_features(l.features::jsonb) end),
+            (long_above -> l.model ->> 0)::numeric, (long_above -> l.model ->> 1)::numeric,
+            (long_above -> l.model ->> 2)::numeric))
+          else l.class end
         + case l.counting when 'inclusive' then inclusive when 'exclusive' then exclusive else 0 end
         + case when (l.cache_read <> 0 or l.cache_write <> 0 or l.reasoning <> 0)
           and l.counting is null and l.model <> all (mapped) then unmapped else 0 end as kind,

@@ -18,6 +18,12 @@ cross join lateral (values
   ('cache_read_tokens', l.cache_read), ('cache_write_tokens', l.cache_write)
 ) x(metric, amount)
 on conflict do nothing;
+-- Anthropic alone sells a cache for an hour, at twice the input.
+insert into public.prices (family, metric, unit_amount, per_units) values
+  ('claude-sonnet', 'cache_write_1h_tokens', 6.00, 1000000),
+  ('claude-opus', 'cache_write_1h_tokens', 30.00, 1000000),
+  ('claude-haiku', 'cache_write_1h_tokens', 0.50, 1000000)
+on conflict do nothing;
 -- Embeddings have input alone.
 insert into public.prices (family, metric, unit_amount, per_units) values
   ('text-embedding-3-small', 'input_tokens', 0.02, 1000000),

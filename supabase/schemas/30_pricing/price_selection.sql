@@ -58,12 +58,16 @@ returns table (rank bigint, chosen boolean, price_id uuid, why text, pricing_mod
 language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
   select row_number() over best, row_number() over best = 1 and x.in_force, p.id,
     concat(c.why, case when p.pricing_model <> 'cost_plus' then null
+        when p.cost_basis = 'logged_cost'
+          then ', logged cost' || billing.markup_text(p.markup_percent, p.unit_amount, p.per_units)
         when l.id is null then ', no list price on this day'
         else ', ' || billing.cost_plus_text(l.amount, p.markup_percent, p.unit_amount, p.per_units)
+          || case when p.cost_basis = 'higher' then ', or the logged cost if higher' else '' end
       end,
       case when not x.in_force then ', not in force on this day' end),
-    p.pricing_model, case when p.pricing_model = 'cost_plus' then billing.cost_plus_amount(
-      l.amount, p.markup_percent, p.unit_amount, p.per_units) else p.unit_amount end,
+    p.pricing_model, case when p.pricing_model <> 'cost_plus' then p.unit_amount
+      when p.cost_basis <> 'logged_cost' then billing.cost_plus_amount(
+        l.amount, p.markup_percent, p.unit_amount, p.per_units) end,
     p.per_units, p.tiers, p.free_units, c.multiplier,
     p.currency, p.effective_from, p.effective_until, p.rate_class
   from billing.config_on(array[explain_price.client_id], array[explain_price.day]) cfg
@@ -71,7 +75,8 @@ language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
     array[explain_price.metric], array[explain_price.rate_class], array[cfg.currency]) c
   join public.prices p on p.id = c.price_id
   left join lateral billing.list_price(explain_price.model, explain_price.metric,
-    explain_price.rate_class, explain_price.day) l on p.pricing_model = 'cost_plus'
+    explain_price.rate_class, explain_price.day) l
+    on p.pricing_model = 'cost_plus' and p.cost_basis <> 'logged_cost'
   cross join lateral (
     select c.effective_from <= cfg.day and cfg.day < c.effective_until as in_force) x
   window best as (order by not x.in_force, c.preference, p.effective_from)
@@ -83,7 +88,8 @@ grant execute on function billing.explain_price(uuid, text, text, date, text) to
 
 -- Which price holds when: stretches of days under one price, for each (client, model, metric,
 -- class, currency) asked for, each once. A client of null stands for all that have no price of
--- their own. Under cost_plus a stretch has one list price; days without one have no price.
+-- their own. Under cost_plus a stretch has one list price; days without one have no price. A logged
+-- cost is that of its class: no multiplier.
 create function billing.price_segments(
   client_ids uuid[], models text[], metrics text[], rate_classes text[], currencies text[]
 ) returns table (client_id uuid, model text, metric text, rate_class text, currency text,
@@ -94,7 +100,11 @@ set enable_nestloop = off set enable_mergejoin = off set enable_sort = off as $$
 #variable_conflict use_column
 declare
   listed constant uuid[] := array(
-    select p.id from public.prices p where p.pricing_model = 'cost_plus');
+    select p.id from public.prices p
+    where p.pricing_model = 'cost_plus' and p.cost_basis <> 'logged_cost');
+  at_cost constant uuid[] := array(
+    select p.id from public.prices p
+    where p.pricing_model = 'cost_plus' and p.cost_basis = 'logged_cost');
 begin
   return query
   with keys as materialized (
@@ -130,7 +140,9 @@ begin
     ) s
     join keys k on k.n = s.n
   )
-  select h.*, null::bigint from held h where h.price_id <> all (listed)
+  select h.client_id, h.model, h.metric, h.rate_class, h.currency, h.starts, h.ends, h.price_id,
+    case when h.price_id = any (at_cost) then 1 else h.multiplier end, null::bigint
+  from held h where h.price_id <> all (listed)
   union all
   select p.client_id, p.model, p.metric, p.rate_class, p.currency,
     greatest(p.starts, r.effective_from), least(p.ends, r.effective_until), p.price_id,

@@ -25,6 +25,12 @@ return case pricing_model
   when 'volume' then _billing.price_volume(greatest(from_units - free_units, 0),
     greatest(to_units - free_units, 0), greatest(total_units - free_units, 0),
     unit_amount, per_units, tiers)
+  when 'percentage' then _billing.price_percentage(greatest(from_units - free_units, 0),
+    greatest(to_units - free_units, 0), greatest(total_units - free_units, 0),
+    unit_amount, per_units, tiers)
+  when 'dynamic' then _billing.price_dynamic(greatest(from_units - free_units, 0),
+    greatest(to_units - free_units, 0), greatest(total_units - free_units, 0),
+    unit_amount, per_units, tiers)
 end;
 
 -- What the units (from, to] of a period cost under a price. Where corrections take more back than

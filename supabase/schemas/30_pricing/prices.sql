@@ -32,13 +32,19 @@ create table public.prices (
     (case when model is not null then 'model:' || model
       when family is not null then 'family:' || family else 'any' end) stored,
   markup_percent numeric,
+  cost_basis text not null default 'list',
   constraint prices_model_or_family check (model is null or family is null),
   constraint prices_pricing_model_known check (
-    pricing_model in ('per_unit', 'package', 'graduated', 'volume', 'cost_plus')),
+    pricing_model in ('per_unit', 'package', 'graduated', 'volume', 'cost_plus', 'percentage',
+      'dynamic')),
   constraint prices_amount_or_tiers check (case
-    when pricing_model in ('per_unit', 'package', 'cost_plus')
+    when pricing_model in ('per_unit', 'package', 'cost_plus', 'percentage')
       then unit_amount is not null and tiers is null
+    when pricing_model = 'dynamic' then unit_amount is null and tiers is null
     else unit_amount is null and tiers is not null and billing.is_tier_list(tiers) end),
+  -- Amounts are one by one.
+  constraint prices_per_unit_of_amount check (
+    pricing_model not in ('percentage', 'dynamic') or per_units = 1),
   -- Upper bounds keep NaN and what would overflow a rating out: one price is rated for everybody.
   constraint prices_unit_amount_in_range check (unit_amount between 0 and 1e12),
   constraint prices_per_units_in_range check (per_units between 1e-6 and 1e12),
@@ -49,6 +55,10 @@ create table public.prices (
   constraint prices_cost_plus_whole check (case when pricing_model = 'cost_plus'
     then markup_percent is not null and currency = 'USD' and free_units = 0
     else markup_percent is null end),
+  -- Tokens have a logged cost, at input and output; what else has a list price has none.
+  constraint prices_cost_basis_known check (cost_basis in ('list', 'logged_cost', 'higher')),
+  constraint prices_cost_basis_fits check (case cost_basis when 'list' then true
+    else pricing_model = 'cost_plus' and (cost_basis <> 'higher' or billing.is_tokens(metric)) end),
   constraint prices_markup_percent_in_range check (markup_percent between -100 and 1e6),
   constraint prices_forward check (effective_from < effective_until),
   constraint prices_no_overlap exclude using gist (
@@ -60,9 +70,13 @@ comment on table public.prices is
   'Price of a metric for a model, a model family or any model; of a client or the default list.';
 comment on column public.prices.client_id is 'Null: the default price list.';
 comment on column public.prices.unit_amount is
-  'Major units of currency (3.00 = three dollars) per per_units units; under cost_plus the fee.';
+  'Major units of currency (3.00 = three dollars) per per_units units; under cost_plus the fee,
+   under percentage percent of the units.';
 comment on column public.prices.markup_percent is
-  'Under cost_plus: percent on the list price of the day (public.list_prices).';
+  'Under cost_plus: percent on the cost.';
+comment on column public.prices.cost_basis is
+  'Under cost_plus: list (the list price of the day, public.list_prices), logged_cost (what agents
+   logged), or higher (for tokens: whichever of both is more for a model in the period).';
 comment on column public.prices.tiers is
   '[{up_to, unit_amount, flat_amount}], ascending, the last without up_to; bounds are inclusive.';
 comment on column public.prices.free_units is 'Units per period that cost nothing.';

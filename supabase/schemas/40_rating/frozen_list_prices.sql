@@ -17,7 +17,8 @@ language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
     t.days) u
   where exists (
     select from public.prices p
-    where p.pricing_model = 'cost_plus' and (p.client_id is null or p.client_id = u.client_id)
+    where p.pricing_model = 'cost_plus' and p.cost_basis <> 'logged_cost'
+      and (p.client_id is null or p.client_id = u.client_id)
       and u.metric = p.metric
       and p.scope in ('any', 'model:' || u.model, 'family:' || (
         select m.family from public.models m where m.id = u.model))

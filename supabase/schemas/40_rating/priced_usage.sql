@@ -1,17 +1,22 @@
 -- Usage of the targets with the price that was in force when it happened: one row per model,
 -- metric, class, price segment and agent (null: all agents of a client whose lines are not by
 -- agent; the caller may want them apart all the same). price_id null: unpriced. What goes to a
--- meter of Stripe's (public.stripe_meters) is Stripe's to rate and is not here.
+-- meter of Stripe's (public.stripe_meters) is Stripe's to rate and is not here. Under a price of
+-- the logged cost, what an agent used of a model on a day without a cost is unpriced.
 create function billing.priced_usage(targets billing.rating_target[],
   all_agents boolean default true)
 returns table (client_id uuid, period_start date, model text, metric text, rate_class text,
   agent text, segment_start date, segment_end date, price_id uuid, multiplier numeric,
   quantity numeric, log_count bigint, first_day date, last_day date, price_start date,
-  list_price_id bigint)
+  list_price_id bigint, provider_cost numeric)
 language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off
 set plan_cache_mode = force_generic_plan
 set enable_nestloop = off set enable_mergejoin = off set enable_sort = off as $$
 #variable_conflict use_column
+declare
+  at_cost constant uuid[] := array(
+    select p.id from public.prices p
+    where p.pricing_model = 'cost_plus' and p.cost_basis = 'logged_cost');
 begin
   return query
   -- The planner cannot know how many rows a CTE has; hash joins are right for one client as for
@@ -27,7 +32,8 @@ begin
   ), usage as materialized (
     -- As usage_of_targets, with the terms that are known here.
     select t.n, t.currency, t.list, r.model, r.metric, r.rate_class,
-      case when t.by_agent then r.agent end as agent, r.usage_day, r.quantity, r.log_count
+      case when t.by_agent then r.agent end as agent, r.usage_day, r.quantity, r.log_count,
+      r.provider_cost, r.agent as logged_by
     from terms t
     cross join lateral (
       select * from public.usage_records u
@@ -41,32 +47,40 @@ begin
         and s.rate_class = r.rate_class
         and (s.model is null or s.model = r.model)
         and s.effective_from <= r.usage_day and r.usage_day < s.effective_until)
+  ), without_cost as materialized (
+    -- Where it is sold by what was logged: what cost nothing is not known to be free.
+    select u.n, u.model, u.usage_day, u.logged_by from usage u where at_cost <> '{}'
+    group by u.n, u.model, u.usage_day, u.logged_by having sum(u.provider_cost) = 0
   ), wanted as materialized (
     select array_agg(nullif(w.list, '')::uuid) as client_ids, array_agg(w.model) as models,
       array_agg(w.metric) as metrics, array_agg(w.rate_class) as rate_classes,
       array_agg(w.currency) as currencies
     from (select distinct u.list, u.model, u.metric, u.rate_class, u.currency from usage u) w
   ), segments as materialized (
-    select row_number() over () as n, coalesce(s.client_id::text, '') as list, s.*
+    select row_number() over () as n, coalesce(s.client_id::text, '') as list,
+      s.price_id = any (at_cost) as is_at_cost, s.*
     from wanted w
     cross join lateral billing.price_segments(
       w.client_ids, w.models, w.metrics, w.rate_classes, w.currencies) s
   ), grouped as (
     select u.n, u.model, u.metric, u.rate_class, u.agent, s.n as segment,
-      sum(u.quantity) as quantity,
+      sum(u.quantity) as quantity, sum(u.provider_cost) as provider_cost,
       sum(u.log_count)::bigint as log_count, min(u.usage_day) as first_day,
       max(u.usage_day) as last_day
     from usage u left join segments s
       on s.list = u.list and s.model = u.model and s.metric = u.metric
       and s.rate_class = u.rate_class and s.currency = u.currency
       and s.segment_start <= u.usage_day and u.usage_day < s.segment_end
+      and (not s.is_at_cost or (u.n, u.model, u.usage_day, u.logged_by) not in (
+        select c.n, c.model, c.usage_day, c.logged_by from without_cost c))
     group by u.n, u.model, u.metric, u.rate_class, u.agent, s.n
   )
   select t.client_id, t.period_start, g.model, g.metric, g.rate_class, g.agent,
     greatest(s.segment_start, case when s.n is not null then t.active_start end),
     least(s.segment_end, case when s.n is not null then t.active_end end),
     s.price_id, s.multiplier, g.quantity, g.log_count, g.first_day, g.last_day,
-    greatest(s.segment_start, case when s.n is not null then t.period_start end), s.list_price_id
+    greatest(s.segment_start, case when s.n is not null then t.period_start end), s.list_price_id,
+    g.provider_cost
   from grouped g join terms t on t.n = g.n left join segments s on s.n = g.segment;
 end $$;
 comment on function billing.priced_usage is

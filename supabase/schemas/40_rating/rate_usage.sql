@@ -25,6 +25,8 @@ begin
     select d.*, case when p.pricing_model = 'cost_plus' then billing.cost_plus_amount(q.amount,
         p.markup_percent, p.unit_amount, p.per_units) else p.unit_amount end as unit_amount,
       p.per_units, p.pricing_model, p.tiers, p.free_units, p.scope,
+      case when p.pricing_model = 'cost_plus' then p.cost_basis end as cost_basis,
+      p.markup_percent, p.unit_amount as fee, q.amount * d.multiplier as list_amount,
       -- Where each unit costs the same under all prices that count together, its place among the
       -- others does not matter.
       bool_and(p.pricing_model in ('per_unit', 'cost_plus') and p.free_units = 0)
@@ -37,10 +39,12 @@ begin
         else _billing.display_name(coalesce(m.family, d.model)) || ' · '
           || _billing.display_usage(d.metric, d.rate_class) end as description,
       -- The list price and the markup stand on the line, whatever becomes of either.
-      concat_ws(' · ', d.model, case when p.pricing_model = 'cost_plus' then
+      concat_ws(' · ', d.model, case when p.pricing_model = 'cost_plus'
+          and p.cost_basis <> 'logged_cost' then
         billing.cost_plus_text(q.amount, p.markup_percent, p.unit_amount, p.per_units)
-        || case when d.multiplier <> 1 then ' × ' || trim_scale(d.multiplier) else '' end end)
-        as detail
+        || case when d.multiplier <> 1 then ' × ' || trim_scale(d.multiplier) else '' end
+        when p.pricing_model = 'percentage' then trim_scale(p.unit_amount) || ' %'
+        when p.pricing_model = 'dynamic' then 'amounts as logged' end) as detail
     from (select distinct u.model, u.metric, u.rate_class, u.price_id, u.multiplier,
       u.list_price_id from used u) d
     cross join lateral (select * from public.prices o where o.id = d.price_id offset 0) p
@@ -48,13 +52,20 @@ begin
     left join public.list_prices q on q.id = d.list_price_id
   ), lines as materialized (
     select u.client_id, u.period_start, t.period_end, t.exponent, u.agent, u.segment_start,
-      u.segment_end, u.price_start, u.quantity, l.*
+      u.segment_end, u.price_start, u.quantity, u.provider_cost, l.*
     from used u
     join billing.period_terms(targets) t
       on t.client_id = u.client_id and t.period_start = u.period_start
     join labels l on l.model = u.model and l.metric = u.metric and l.rate_class = u.rate_class
       and l.price_id = u.price_id and l.multiplier = u.multiplier
       and l.list_price_id is not distinct from u.list_price_id
+  ), dearer as materialized (
+    -- Where the higher cost holds: all tokens of a model and class are by the list, or all by what
+    -- was logged, because the logged cost of input is also that of what a cache read or wrote.
+    select l.client_id, l.period_start, l.model, l.rate_class, coalesce(l.agent, '') as agent
+    from lines l where l.cost_basis = 'higher'
+    group by l.client_id, l.period_start, l.model, l.rate_class, coalesce(l.agent, '')
+    having sum(l.provider_cost) > sum(l.quantity * l.list_amount)
   ), positioned as (
     select l.*, l.quantity as to_units, l.quantity as total_units
     from lines l where l.is_linear
@@ -67,9 +78,20 @@ begin
         partition by l.client_id, l.period_start, l.scope, l.metric, l.rate_class)
     from lines l where not l.is_linear
   ), priced as (
-    select x.*, _billing.price_units(x.pricing_model, x.to_units - x.quantity, x.to_units,
-      x.total_units, x.unit_amount, x.per_units, x.tiers, x.free_units, x.multiplier) as amount
-    from positioned x where x.quantity <> 0
+    select x.*, b.is_logged, case when b.is_logged
+        then _billing.logged_cost_plus(x.provider_cost, x.quantity, x.markup_percent, x.fee,
+          x.per_units)
+        else _billing.price_units(x.pricing_model, x.to_units - x.quantity, x.to_units,
+          x.total_units, x.unit_amount, x.per_units, x.tiers, x.free_units, x.multiplier)
+      end as amount
+    from positioned x
+    left join dearer d on d.client_id = x.client_id and d.period_start = x.period_start
+      and d.model = x.model and d.rate_class = x.rate_class and d.agent = coalesce(x.agent, '')
+      and x.cost_basis = 'higher'
+    cross join lateral (
+      select coalesce(x.cost_basis = 'logged_cost', false) or d.client_id is not null as is_logged
+    ) b
+    where x.quantity <> 0
   )
   -- The key says where the price begins in the period, whatever days are of service: a line whose
   -- days of service change is the same line.
@@ -78,8 +100,11 @@ begin
     -- when the client's start is moved.
     concat_ws('|', p.rating_key, p.price_start, p.agent),
     p.model, p.metric, p.rate_class, p.agent, p.price_id, p.segment_start, p.segment_end,
-    p.quantity, p.unit_amount * p.multiplier, p.per_units, p.pricing_model, p.tiers,
-    p.amount, _billing.to_minor(p.amount, p.exponent), p.description, p.detail
+    p.quantity, case when not p.is_logged then p.unit_amount * p.multiplier
+      * case p.pricing_model when 'percentage' then 0.01 else 1 end end, p.per_units,
+    p.pricing_model, p.tiers, p.amount, _billing.to_minor(p.amount, p.exponent), p.description,
+    case when p.is_logged then concat_ws(' · ', p.model, _billing.logged_cost_text(
+      p.provider_cost, p.markup_percent, p.fee, p.per_units)) else p.detail end
   from priced p
   union all
   select u.client_id, u.period_start, null, null, u.model, u.metric, u.rate_class, null, null,

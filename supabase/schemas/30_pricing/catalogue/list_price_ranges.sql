@@ -70,3 +70,16 @@ comment on function billing.list_price is
   'The list price that holds for a model, metric and rate class on a day; of the class itself, or of
    the nearest that has one.';
 grant execute on function billing.list_price(text, text, text, date) to service_role;
+
+-- Beyond which input a model's calls are long by its list prices: what public.models has for it.
+create function billing.listed_thresholds(model text)
+returns table (first bigint, second bigint, third bigint)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select min(l.above_tokens) filter (where l.rate_class ~ 'long_context$'),
+    min(l.above_tokens) filter (where l.rate_class like '%long\_context\_2'),
+    min(l.above_tokens) filter (where l.rate_class like '%long\_context\_3')
+  from public.list_prices l where l.model = listed_thresholds.model;
+$$;
+comment on function billing.listed_thresholds is
+  'Thresholds of long context of a model by its list prices.';
+grant execute on function billing.listed_thresholds(text) to service_role;

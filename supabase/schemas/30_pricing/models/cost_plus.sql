@@ -17,14 +17,37 @@ return concat('$', round(amount, greatest(2, scale(trim_scale(amount)))), case p
 comment on function billing.dollars_per is 'An amount for so many units as lines show it.';
 grant execute on function billing.dollars_per(numeric, numeric) to service_role;
 
+create function billing.markup_text(markup_percent numeric, fee numeric, per_units numeric)
+returns text language sql immutable
+return concat(
+  case when markup_percent <> 0 then format(' %s %s %%',
+    case when markup_percent < 0 then '-' else '+' end, trim_scale(abs(markup_percent))) end,
+  case when fee <> 0 then ' + ' || billing.dollars_per(fee, per_units) end);
+comment on function billing.markup_text is 'What comes on top of a cost, as lines show it.';
+grant execute on function billing.markup_text(numeric, numeric, numeric) to service_role;
+
 create function billing.cost_plus_text(list_amount numeric, markup_percent numeric, fee numeric,
   per_units numeric)
 returns text language sql immutable
 return concat('list ', billing.dollars_per(list_amount * per_units, per_units),
-  case when markup_percent <> 0 then format(' %s %s %%',
-    case when markup_percent < 0 then '-' else '+' end, trim_scale(abs(markup_percent))) end,
-  case when fee <> 0 then ' + ' || billing.dollars_per(fee, per_units) end);
+  billing.markup_text(markup_percent, fee, per_units));
 comment on function billing.cost_plus_text is
   'What a line says of its price: list $3.00 per 1M + 20 % + $0.10 per 1M.';
 grant execute on function billing.cost_plus_text(numeric, numeric, numeric, numeric)
   to service_role;
+
+-- On the logged cost of a line: divided once and last, as in _billing.price_units.
+create function _billing.logged_cost_plus(cost numeric, quantity numeric, markup_percent numeric,
+  fee numeric, per_units numeric)
+returns numeric language sql immutable
+return (cost * (1 + markup_percent * 0.01) * per_units + fee * quantity) / per_units;
+comment on function _billing.logged_cost_plus is
+  'What units cost that were logged with a cost: the cost with a markup, and a fee for the units.';
+
+create function _billing.logged_cost_text(cost numeric, markup_percent numeric, fee numeric,
+  per_units numeric)
+returns text language sql immutable
+return concat('logged cost ', billing.dollars_per(cost, 1),
+  billing.markup_text(markup_percent, fee, per_units));
+comment on function _billing.logged_cost_text is
+  'What a line says of its price: logged cost $4.20 + 20 %.';
