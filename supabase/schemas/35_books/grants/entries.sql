@@ -30,8 +30,8 @@ comment on column public.credit_entries.kind is
   'grant; expiry, booked ahead; use by a line; release of the expiry of what is used; return of a
    use; reopening of its expiry; transfer to the balance of what came back too late; rollover to
    another grant.';
-create index credit_entries_balance on public.credit_entries (client_id, currency, effective_at)
-  include (amount_minor);
+create index credit_entries_balance on public.credit_entries (client_id, effective_at)
+  include (currency, amount_minor);
 create index credit_entries_grant_id on public.credit_entries (grant_id);
 create index credit_entries_invoice_id on public.credit_entries (invoice_id);
 create index credit_entries_line_id on public.credit_entries (line_id);
