@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { rateCredits } from "../../rater/read-credits.ts";
 import { describeBooks, findContradictions } from "./books.ts";
 import { play } from "./play.ts";
 import { transactions } from "./rolled-back.ts";
@@ -13,6 +14,8 @@ for (const [topic, cases] of Object.entries(topics)) {
           const clients = await play(sql, worked.steps);
           assert.deepEqual(await describeBooks(sql, clients), worked.books, worked.because);
           assert.deepEqual(await findContradictions(sql), []);
+          const { booked, rated } = await rateCredits(sql);
+          assert.deepEqual(booked, rated, "credit, by the independent rater");
           if (worked.settles === false) return;
           const [last] = worked.steps.filter((step) => step.do === "run").slice(-1);
           if (last !== undefined) await sql`select billing.run_monthly(${last.at})`;

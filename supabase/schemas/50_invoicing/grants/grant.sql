@@ -99,7 +99,8 @@ begin
   if old.id is null then
     perform billing.raise_error('unknown_grant', format('no grant of credit has id %s', grant_id));
   end if;
-  select l.left_minor into rest from _billing.left_of_grants(array[old.client_id]) l
+  select l.left_minor into rest
+  from _billing.left_of_grants(array[old.client_id], least(as_of, old.expires_at)) l
   where l.grant_id = old.id;
   made.expires_at := _billing.day_start(old.client_id, expires_on);
   if rest = 0 or made.expires_at <= greatest(as_of, old.effective_at) then
