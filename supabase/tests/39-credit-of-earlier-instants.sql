@@ -23,7 +23,8 @@ select is(pg_temp.left_at('2026-07-01 11:59+00'), 0::bigint, 'between use and re
 select is(pg_temp.left_at('2026-07-01 12:00+00'), 1500::bigint, 'from the return on all of it');
 select is(pg_temp.left_at('infinity'), 1500::bigint, 'and after everything');
 
-select billing.regenerate_invoice(id, '2026-07-01 10:00+00') from public.invoices;
+select billing.finalize_invoice(billing.regenerate_invoice(id, '2026-07-01 10:00+00'),
+  '2026-07-01 10:00+00') from public.invoices;
 select results_eq('select status, balance_applied_minor from public.invoices order by number',
   $$values ('void', 1500::bigint), ('open', 0)$$, 'made anew at ten: nothing of it');
 select is_empty('select * from _billing.check_grants()', 'no grant is below zero at any instant');
