@@ -100,6 +100,15 @@ Deno.test("a credit gives money back first, then the last use; what has expired 
   strictEqual(creditAt(replayCredits(events, dayOf), at("2026-07-03")), 100n);
 });
 
+Deno.test("of one grant the last line comes back first", () => {
+  const events: CreditEvent[] = [
+    grant("a", 400n),
+    invoice(400n, 100n, 300n),
+    { do: "credit", at: at("2026-07-03"), invoice: "#1", amount: 350n, offDue: 0n },
+  ];
+  deepStrictEqual(rated(...events).slice(-2), ["a return 300 line 1", "a return 50 line 0"]);
+});
+
 Deno.test("a rollover takes what is left, at the expiry where that is over", () => {
   const events: CreditEvent[] = [
     grant("a", 300n, { until: midnight("2026-07-02") }),

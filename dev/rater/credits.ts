@@ -167,7 +167,7 @@ function burnOrder(a: CreditGrant, b: CreditGrant): number {
   const [free, otherFree] = [a.kind === "promotional", b.kind === "promotional"];
   if (free !== otherFree) return free ? -1 : 1;
   if (a.granted !== b.granted) return a.granted < b.granted ? -1 : 1;
-  return a.id < b.id ? -1 : 1;
+  return a.id < b.id ? -1 : a.id > b.id ? 1 : 0;
 }
 
 /** At some instant between the beginning of the period and the invoice it may be used. */

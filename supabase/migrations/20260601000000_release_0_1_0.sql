@@ -8754,7 +8754,12 @@ begin
     grant_credit.metrics, grant_credit.models, grant_credit.agents,
     case when grant_credit.kind = 'paid' then grant_credit.method end, grant_credit.reference,
     grant_credit.note)
+  on conflict on constraint credit_grants_reference_key do nothing
   returning * into made;
+  if made.id is null then
+    -- Meanwhile it was granted to another client, whose lock is another one: that is refused here.
+    return _billing.granted_before(client_id, amount_minor, kind, reference);
+  end if;
   perform _billing.move_credit(array[(made.id, 'grant', made.amount_minor, made.effective_at,
     null, null, null)::_billing.credit_movement]);
   return made.id;
@@ -18444,7 +18449,8 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   select 'credit_sum_is_entries', x.client_id::text, format('%s %s of %s: entries %s, sum %s',
     x.currency, x.span, x.starts_on, sum(x.entries), sum(x.summed))
   from (
-    select e.client_id, e.currency, s.span, s.starts_on, e.amount_minor as entries, 0 as summed, 1 as entry
+    select e.client_id, e.currency, s.span, s.starts_on, e.amount_minor as entries, 0 as summed,
+      1 as entry
     from public.credit_entries e cross join lateral _billing.spans_of(e.effective_at) s
     union all
     select s.client_id, s.currency, s.span, s.starts_on, 0, s.amount_minor, 0

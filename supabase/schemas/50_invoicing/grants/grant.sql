@@ -71,7 +71,12 @@ begin
     grant_credit.metrics, grant_credit.models, grant_credit.agents,
     case when grant_credit.kind = 'paid' then grant_credit.method end, grant_credit.reference,
     grant_credit.note)
+  on conflict on constraint credit_grants_reference_key do nothing
   returning * into made;
+  if made.id is null then
+    -- Meanwhile it was granted to another client, whose lock is another one: that is refused here.
+    return _billing.granted_before(client_id, amount_minor, kind, reference);
+  end if;
   perform _billing.move_credit(array[(made.id, 'grant', made.amount_minor, made.effective_at,
     null, null, null)::_billing.credit_movement]);
   return made.id;

@@ -22,7 +22,8 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   select 'credit_sum_is_entries', x.client_id::text, format('%s %s of %s: entries %s, sum %s',
     x.currency, x.span, x.starts_on, sum(x.entries), sum(x.summed))
   from (
-    select e.client_id, e.currency, s.span, s.starts_on, e.amount_minor as entries, 0 as summed, 1 as entry
+    select e.client_id, e.currency, s.span, s.starts_on, e.amount_minor as entries, 0 as summed,
+      1 as entry
     from public.credit_entries e cross join lateral _billing.spans_of(e.effective_at) s
     union all
     select s.client_id, s.currency, s.span, s.starts_on, 0, s.amount_minor, 0
