@@ -1,6 +1,7 @@
 import { measureAdopt } from "./adopt.ts";
 import { startPlatform } from "../platform/platform.ts";
 import type { Platform } from "../platform/platform.ts";
+import { measureBalanceRead } from "./balance.ts";
 import { measureBigLog } from "./big-log.ts";
 import { measureClose, measureGrowthLogs } from "./close.ts";
 import { measureCloseBeside } from "./close-beside.ts";
@@ -60,6 +61,11 @@ export const groups: readonly Group[] = [
   {
     keys: ["ledger_post"],
     measure: (sizes, tell) => withDatabase(async (db) => tell(await measureLedgerPost(db, sizes))),
+  },
+  {
+    keys: ["balance_read"],
+    measure: (sizes, tell) =>
+      withDatabase(async (db) => tell(await measureBalanceRead(db.sql, sizes))),
   },
   {
     keys: ["close_beside"],

@@ -28,6 +28,9 @@ export interface Sizes {
   readonly floodRows: number;
   /** Transactions that `ledger_post` posts. */
   readonly ledgerTransactions: number;
+  /** Entries of the client whose balance is read, and how often it is. */
+  readonly balanceEntries: number;
+  readonly balanceReads: number;
 }
 
 const standard: Sizes = {
@@ -50,6 +53,8 @@ const standard: Sizes = {
   rounds: 3,
   floodRows: 1_000_000,
   ledgerTransactions: 50_000,
+  balanceEntries: 100_000,
+  balanceReads: 1000,
 };
 
 /** `quick` takes less than a minute on two cores; `small` is for machines without room for 25 million rows. */
@@ -75,6 +80,8 @@ export const sizes: Readonly<Record<"default" | "quick" | "small", Sizes>> = {
     rounds: 1,
     floodRows: 8000,
     ledgerTransactions: 5000,
+    balanceEntries: 4000,
+    balanceReads: 50,
   },
   small: {
     ...standard,

@@ -6266,8 +6266,8 @@ comment on column public.credit_entries.kind is
   'grant; expiry, booked ahead; use by a line; release of the expiry of what is used; return of a
    use; reopening of its expiry; transfer to the balance of what came back too late; rollover to
    another grant.';
-create index credit_entries_balance on public.credit_entries (client_id, currency, effective_at)
-  include (amount_minor);
+create index credit_entries_balance on public.credit_entries (client_id, effective_at)
+  include (currency, amount_minor);
 create index credit_entries_grant_id on public.credit_entries (grant_id);
 create index credit_entries_invoice_id on public.credit_entries (invoice_id);
 create index credit_entries_line_id on public.credit_entries (line_id);
@@ -6289,17 +6289,25 @@ create policy "members and operators read what became of credit" on public.credi
   using (client_id = any ((select billing.my_clients())::uuid[])
     or (select billing.is_operator()));
 
--- What is left of grants, whether or not it may be used now.
-create function _billing.left_of_grants(client_ids uuid[])
+-- What is left of grants, whether or not it may be used now: the least that is left at the instant
+-- and at any later one. A movement that waited for the lock of its client may be of an earlier
+-- instant than what is booked already; what came back after it is not there yet.
+create function _billing.left_of_grants(client_ids uuid[], as_of timestamptz default 'infinity')
 returns table (grant_id uuid, left_minor bigint)
 language sql stable set search_path = pg_catalog, pg_temp as $$
-  select e.grant_id, sum(e.amount_minor)::bigint
-  from public.credit_entries e
-  where e.client_id = any (client_ids) and e.kind not in ('expiry', 'release', 'reopening')
-  group by e.grant_id;
+  select x.grant_id, min(x.has)::bigint
+  from (
+    select e.grant_id, sum(e.amount_minor) over until_then as has,
+      lead(e.effective_at) over (partition by e.grant_id order by e.effective_at) as next_at
+    from public.credit_entries e
+    where e.client_id = any (client_ids) and e.kind not in ('expiry', 'release', 'reopening')
+    window until_then as (partition by e.grant_id order by e.effective_at)
+  ) x
+  where x.next_at is null or x.next_at > as_of
+  group by x.grant_id;
 $$;
 comment on function _billing.left_of_grants is
-  'What is left of each grant of these clients, expired or not.';
+  'What may be taken of each grant of these clients at an instant, expired or not.';
 
 create type _billing.credit_movement as (grant_id uuid, kind text, amount_minor bigint,
   at timestamptz, invoice_id uuid, line_id uuid, credit_note_id uuid);
@@ -6324,18 +6332,87 @@ $$;
 comment on function _billing.move_credit is
   'Writes movements of grants and, at the expiry, what they change of it.';
 
+-- 35_books/grants/sums.sql
+
+-- Sums of what became of grants, as those of the ledger: a grant counts from when it may be used,
+-- which is another time than the one it is posted at.
+
+-- The spans that an instant is in.
+create function _billing.spans_of(at timestamptz)
+returns table (span text, starts_on date) language sql immutable
+set search_path = pg_catalog, pg_temp as $$
+  values ('day', (at at time zone 'UTC')::date),
+    ('month', date_trunc('month', at at time zone 'UTC')::date);
+$$;
+comment on function _billing.spans_of is 'The day and the month of UTC that an instant is in.';
+
+create table billing.credit_sums (
+  client_id uuid not null references public.clients (id),
+  currency text not null references public.currencies (code),
+  span text not null,
+  starts_on date not null,
+  amount_minor bigint not null,
+  primary key (client_id, span, starts_on, currency),
+  constraint credit_sums_span_known check (span in ('day', 'month')),
+  constraint credit_sums_month_begins check (
+    span = 'day' or starts_on = date_trunc('month', starts_on::timestamp))
+) with (fillfactor = 70);
+comment on table billing.credit_sums is
+  'Sums of credit_entries, by day and by month of UTC in which they are effective.';
+create index credit_sums_currency on billing.credit_sums (currency);
+alter table billing.credit_sums enable row level security;
+revoke all on billing.credit_sums from public;
+grant select on billing.credit_sums to service_role;
+
+create function _billing.sum_credit_entries() returns trigger
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  insert into billing.credit_sums as s (client_id, currency, span, starts_on, amount_minor)
+  select n.client_id, n.currency, x.span, x.starts_on, sum(n.amount_minor)
+  from new_rows n cross join lateral _billing.spans_of(n.effective_at) x
+  group by n.client_id, n.currency, x.span, x.starts_on
+  order by n.client_id, n.currency, x.span, x.starts_on
+  on conflict (client_id, span, starts_on, currency)
+    do update set amount_minor = s.amount_minor + excluded.amount_minor;
+  return null;
+end $$;
+comment on function _billing.sum_credit_entries is
+  'Adds the entries of this statement to the sums of their days and months.';
+
+create trigger sum_credit_entries after insert on public.credit_entries
+  referencing new table as new_rows
+  for each statement execute function _billing.sum_credit_entries();
+
 -- 35_books/grants/balance.sql
 
 -- What clients have of granted credit, at any instant.
 
 create function billing.granted_credit(client_id uuid, at timestamptz default now())
 returns table (currency text, amount_minor numeric)
-language sql stable set search_path = pg_catalog, pg_temp as $$
-  select e.currency, sum(e.amount_minor)
-  from public.credit_entries e
-  where e.client_id = granted_credit.client_id and e.effective_at <= at
-  group by e.currency;
-$$;
+language plpgsql stable set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan as $$
+-- plpgsql keeps the plan: planning takes longer than reading.
+#variable_conflict use_column
+declare
+  today constant date := (at at time zone 'UTC')::date;
+  month constant date := date_trunc('month', today::timestamp);
+begin
+  return query
+  select x.currency, sum(x.amount_minor)
+  from (
+    select s.currency, s.amount_minor from billing.credit_sums s
+    where s.client_id = granted_credit.client_id and s.span = 'month' and s.starts_on < month
+    union all
+    select s.currency, s.amount_minor from billing.credit_sums s
+    where s.client_id = granted_credit.client_id and s.span = 'day'
+      and s.starts_on >= month and s.starts_on < today
+    union all
+    select e.currency, e.amount_minor from public.credit_entries e
+    where e.client_id = granted_credit.client_id and e.effective_at <= at
+      and e.effective_at >= today::timestamp at time zone 'UTC'
+  ) x
+  group by x.currency;
+end $$;
 comment on function billing.granted_credit is
   'Granted credit that a client has at an instant, past or future, as far as it is booked now.';
 grant execute on function billing.granted_credit(uuid, timestamptz) to service_role;
@@ -6501,6 +6578,59 @@ create trigger refuse_unbalanced_entries after insert on billing.ledger_entries
   referencing new table as new_rows
   for each statement execute function _billing.refuse_unbalanced_entries();
 
+-- 35_books/ledger/sums.sql
+
+-- Sums of the accounts that balances are read from, by day and by month of UTC: a balance at any
+-- instant is a sum of months, of days and of the entries of one day, however many there are before.
+-- `_billing.post` writes them with the entries. ADR 48 says why they are as they are.
+
+create table billing.ledger_sums (
+  account_id uuid not null,
+  span text not null,
+  starts_on date not null,
+  amount_minor bigint not null,
+  primary key (account_id, span, starts_on),
+  constraint ledger_sums_span_known check (span in ('day', 'month')),
+  constraint ledger_sums_month_begins check (
+    span = 'day' or starts_on = date_trunc('month', starts_on::timestamp))
+) with (fillfactor = 70);
+comment on table billing.ledger_sums is
+  'Sums of the entries of receivable and customer_credit, by day and by month of UTC.';
+alter table billing.ledger_sums enable row level security;
+revoke all on billing.ledger_sums from public;
+grant select on billing.ledger_sums to service_role;
+
+create function billing.ledger_balances(client_id uuid, at timestamptz default 'infinity')
+returns table (currency text, kind text, amount_minor numeric)
+language plpgsql stable set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan as $$
+-- plpgsql keeps the plan: planning takes longer than reading.
+#variable_conflict use_column
+declare
+  today constant date := (at at time zone 'UTC')::date;
+  month constant date := date_trunc('month', today::timestamp);
+begin
+  return query
+  select a.currency, a.kind, sum(x.amount_minor)
+  from billing.ledger_accounts a
+  cross join lateral (
+    select s.amount_minor from billing.ledger_sums s
+    where s.account_id = a.id and s.span = 'month' and s.starts_on < month
+    union all
+    select s.amount_minor from billing.ledger_sums s
+    where s.account_id = a.id and s.span = 'day' and s.starts_on >= month and s.starts_on < today
+    union all
+    select e.amount_minor from billing.ledger_entries e
+    where e.account_id = a.id and e.effective_at <= at
+      and e.effective_at >= today::timestamp at time zone 'UTC'
+  ) x
+  where a.client_id = ledger_balances.client_id and a.kind in ('receivable', 'customer_credit')
+  group by a.id;
+end $$;
+comment on function billing.ledger_balances is
+  'What a client owes and has at an instant, as its accounts say: debits are more than zero.';
+grant execute on function billing.ledger_balances(uuid, timestamptz) to service_role;
+
 -- 35_books/ledger/post.sql
 
 -- The one function that writes the ledger.
@@ -6570,6 +6700,15 @@ begin
     insert into billing.ledger_entries (account_id, effective_at, transaction_id, amount_minor)
     select e.account_id, e.effective_at, e.transaction_id, e.amount_minor
     from entries e join made m on m.id = e.transaction_id
+  ), summed as (
+    insert into billing.ledger_sums as s (account_id, span, starts_on, amount_minor)
+    select e.account_id, x.span, x.starts_on, sum(e.amount_minor)
+    from entries e join made m on m.id = e.transaction_id
+    cross join lateral _billing.spans_of(e.effective_at) x
+    where e.account_kind in ('receivable', 'customer_credit')
+    group by e.account_id, x.span, x.starts_on
+    on conflict (account_id, span, starts_on)
+      do update set amount_minor = s.amount_minor + excluded.amount_minor
   )
   select count(distinct e.transaction_id), (select count(*) from made) into asked, posted
   from entries e;
@@ -6899,12 +7038,11 @@ grant execute on function billing.statement(uuid, integer) to service_role;
 create function billing.client_balance(client_id uuid)
 returns table (currency text, credit_minor numeric, due_minor numeric)
 language sql stable set search_path = pg_catalog, pg_temp as $$
-  select a.currency, -coalesce(sum(e.amount_minor) filter (where a.kind = 'customer_credit'), 0),
-    coalesce(sum(e.amount_minor) filter (where a.kind = 'receivable'), 0)
-  from billing.ledger_accounts a join billing.ledger_entries e on e.account_id = a.id
-  where a.client_id = client_balance.client_id and a.kind in ('customer_credit', 'receivable')
-  group by a.currency
-  having bool_or(a.kind = 'customer_credit') or sum(e.amount_minor) <> 0;
+  select b.currency, -coalesce(sum(b.amount_minor) filter (where b.kind = 'customer_credit'), 0),
+    coalesce(sum(b.amount_minor) filter (where b.kind = 'receivable'), 0)
+  from billing.ledger_balances(client_balance.client_id) b
+  group by b.currency
+  having bool_or(b.kind = 'customer_credit') or sum(b.amount_minor) <> 0;
 $$;
 comment on function billing.client_balance is
   'Credit that the next invoices will take, and what is due on open ones.';
@@ -8892,7 +9030,12 @@ begin
     grant_credit.metrics, grant_credit.models, grant_credit.agents,
     case when grant_credit.kind = 'paid' then grant_credit.method end, grant_credit.reference,
     grant_credit.note)
+  on conflict on constraint credit_grants_reference_key do nothing
   returning * into made;
+  if made.id is null then
+    -- Meanwhile it was granted to another client, whose lock is another one: that is refused here.
+    return _billing.granted_before(client_id, amount_minor, kind, reference);
+  end if;
   perform _billing.move_credit(array[(made.id, 'grant', made.amount_minor, made.effective_at,
     null, null, null)::_billing.credit_movement]);
   return made.id;
@@ -8920,7 +9063,8 @@ begin
   if old.id is null then
     perform billing.raise_error('unknown_grant', format('no grant of credit has id %s', grant_id));
   end if;
-  select l.left_minor into rest from _billing.left_of_grants(array[old.client_id]) l
+  select l.left_minor into rest
+  from _billing.left_of_grants(array[old.client_id], least(as_of, old.expires_at)) l
   where l.grant_id = old.id;
   made.expires_at := _billing.day_start(old.client_id, expires_on);
   if rest = 0 or made.expires_at <= greatest(as_of, old.effective_at) then
@@ -8990,7 +9134,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
       order by _billing.burn_rank(g)), g.client_id, g.currency, coalesce(g.expires_at, 'infinity'),
     g.metrics, g.models, g.agents, l.left_minor
   from public.credit_grants g
-  join _billing.left_of_grants(client_ids) l on l.grant_id = g.id and l.left_minor > 0
+  join _billing.left_of_grants(client_ids, as_of) l on l.grant_id = g.id and l.left_minor > 0
   where g.client_id = any (client_ids) and g.effective_at <= as_of and g.granted_at <= as_of;
 $$;
 comment on function _billing.usable_credits is
@@ -17823,10 +17967,9 @@ declare
 begin
   return query
   with amount as (
-    select a.currency, -e.amount_minor as balance, 0::numeric as granted, 0::numeric as uninvoiced
-    from billing.ledger_accounts a join billing.ledger_entries e on e.account_id = a.id
-    where a.client_id = credit_balance.client_id and a.kind = 'customer_credit'
-      and e.effective_at <= as_of
+    select b.currency, -b.amount_minor as balance, 0::numeric as granted, 0::numeric as uninvoiced
+    from billing.ledger_balances(credit_balance.client_id, as_of) b
+    where b.kind = 'customer_credit'
     union all
     select g.currency, 0, g.amount_minor, 0
     from billing.granted_credit(credit_balance.client_id, as_of) g
@@ -18639,6 +18782,45 @@ comment on function _billing.check_grants is
   'Grants of credit that are used beyond what they are, and invoices that credit has paid
    otherwise than entries say.';
 
+-- 90_operations/invariants/sums.sql
+
+-- Of the sums that balances are read from: that each is the sum of its entries, and that there is
+-- one of each day and month that has entries.
+
+create function _billing.check_balance_sums()
+returns table (invariant text, subject text, detail text)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select 'ledger_sum_is_entries', x.account_id::text, format('%s %s of %s: entries %s, sum %s',
+    a.kind, x.span, x.starts_on, sum(x.entries), sum(x.summed))
+  from (
+    select e.account_id, s.span, s.starts_on, e.amount_minor as entries, 0 as summed, 1 as entry
+    from billing.ledger_entries e
+    join billing.ledger_accounts a on a.id = e.account_id
+      and a.kind in ('receivable', 'customer_credit')
+    cross join lateral _billing.spans_of(e.effective_at) s
+    union all
+    select s.account_id, s.span, s.starts_on, 0, s.amount_minor, 0 from billing.ledger_sums s
+  ) x
+  left join billing.ledger_accounts a on a.id = x.account_id
+  group by x.account_id, a.kind, x.span, x.starts_on
+  having sum(x.entries) <> sum(x.summed) or sum(x.entry) = 0
+  union all
+  select 'credit_sum_is_entries', x.client_id::text, format('%s %s of %s: entries %s, sum %s',
+    x.currency, x.span, x.starts_on, sum(x.entries), sum(x.summed))
+  from (
+    select e.client_id, e.currency, s.span, s.starts_on, e.amount_minor as entries, 0 as summed,
+      1 as entry
+    from public.credit_entries e cross join lateral _billing.spans_of(e.effective_at) s
+    union all
+    select s.client_id, s.currency, s.span, s.starts_on, 0, s.amount_minor, 0
+    from billing.credit_sums s
+  ) x
+  group by x.client_id, x.currency, x.span, x.starts_on
+  having sum(x.entries) <> sum(x.summed) or sum(x.entry) = 0;
+$$;
+comment on function _billing.check_balance_sums is
+  'Sums of days and months that are not what their entries are, or that lack.';
+
 -- 90_operations/invariants/periods.sql
 
 -- Settled periods that are rated otherwise than they are booked, drafts included. More than the
@@ -18756,6 +18938,7 @@ set statement_timeout = '30min' as $$
   union all select * from _billing.check_money()
   union all select * from _billing.check_ledger()
   union all select * from _billing.check_grants()
+  union all select * from _billing.check_balance_sums()
   union all select * from _billing.check_periods()
   union all select * from _billing.check_usage(daterange(coalesce(usage_since,
     (billing.as_of() at time zone 'UTC')::date - 40), null));

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { Sql } from "postgres";
+import { rateCredits } from "../../rater/read-credits.ts";
 import { describeBooks, findContradictions } from "./books.ts";
 import { rateMonth } from "../../rater/rate-month.ts";
 import { readWorld } from "../../rater/read-world.ts";
@@ -36,6 +37,8 @@ for (const [topic, cases] of Object.entries(topics)) {
           assert.deepEqual(await describeBooks(sql, clients), worked.books, worked.because);
           assert.deepEqual(await findContradictions(sql), []);
           if (ratedAgain.has(topic)) await rateAgain(sql, worked, [...clients.values()]);
+          const { booked, rated } = await rateCredits(sql);
+          assert.deepEqual(booked, rated, "credit, by the independent rater");
           if (worked.settles === false) return;
           const [last] = worked.steps.filter((step) => step.do === "run").slice(-1);
           if (last !== undefined) await sql`select billing.run_monthly(${last.at})`;

@@ -19,6 +19,7 @@ if (platform.engine === "embedded") {
       ok(success, output);
       const { figures } = reportSchema.parse(JSON.parse(await Deno.readTextFile(json)));
       deepStrictEqual(figures.map(({ key }) => key).sort(), [
+        "balance_read",
         "close_beside",
         "close_month",
         "freshness",

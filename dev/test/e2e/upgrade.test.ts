@@ -61,6 +61,18 @@ Deno.test("an upgrade from what is here now: a good migration passes, bad ones a
     );
     await sql`select billing.rebuild_usage()`;
     match(
+      (await upgradeBy(`update billing.ledger_sums set amount_minor = amount_minor - 1;
+        update billing.credit_sums set amount_minor = amount_minor - 1;`)).join("\n"),
+      /Acme \(balance\) is not[^]*Acme \(credit at 2026-08-02\) is not[^]*ledger_sum_is_entries/,
+    );
+    deepStrictEqual(
+      await upgradeBy(`update billing.ledger_sums set amount_minor = amount_minor + 1;
+        update billing.credit_sums set amount_minor = amount_minor + 1;`).then((faults) =>
+        faults.filter((fault) => !/ is not what it was$/.test(fault))
+      ),
+      [],
+    );
+    match(
       (await upgradeBy(`alter table public.invoices disable trigger user;
         update public.invoices set document = jsonb_set(document, '{number}', '"INV-1"')
         where number = 'INV-2026-000002';

@@ -4,7 +4,10 @@ import { applyMigrations } from "../../platform/migrations.ts";
 import { repositoryRoot } from "../../platform/repository.ts";
 import type { Release } from "./release.ts";
 
-/** What an issued invoice says, and how it stands: no migration may change any of it. */
+/**
+ * What an issued invoice says, and how it stands; what clients have, had and owe, and what their
+ * accounts and statements say: no migration may change any of it.
+ */
 const BOOKS = `
   select i.number, i.status, i.total_minor::text, i.amount_due_minor::text, i.document::text
   from public.invoices i where i.status <> 'draft'
@@ -14,6 +17,24 @@ const BOOKS = `
   union all
   select c.name, 'usage', r.metric, sum(r.quantity)::text, null
   from public.usage_records r join public.clients c on c.id = r.client_id group by 1, 3
+  union all
+  select c.name, 'balance', b.currency, b.credit_minor::text, b.due_minor::text
+  from public.clients c cross join lateral billing.client_balance(c.id) b
+  union all
+  select c.name, 'credit at ' || d.at, g.currency, g.amount_minor::text, null
+  from public.clients c
+  cross join (values ('2026-06-10'), ('2026-07-01'), ('2026-07-31'), ('2026-08-02'),
+    ('2027-01-01')) d(at)
+  cross join lateral billing.granted_credit(c.id, d.at::timestamptz) g
+  union all
+  select c.name, 'statement', s.entry || ' ' || s.at, s.amount_minor::text, s.balance_minor::text
+  from public.clients c cross join lateral billing.statement(c.id, 2026) s
+  union all
+  select c.name, 'account', concat_ws(' ', a.kind, a.processor, a.currency),
+    sum(e.amount_minor)::text, count(*)::text
+  from billing.ledger_entries e join billing.ledger_accounts a on a.id = e.account_id
+  join public.clients c on c.id = a.client_id
+  group by 1, 3
   order by 1, 2, 3, 4`;
 
 /** Builds the schema of a release in an empty database and lives its month there. */

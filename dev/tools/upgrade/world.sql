@@ -28,6 +28,12 @@ insert into public.agent_usage_logs (agent, model, input_tokens, "timestamp") va
   ('NOBODY', 'claude-sonnet', 5000000, '2026-06-20');
 insert into public.invoice_items (client_id, description, unit_amount, currency, item_day)
 select id, 'Set-up', 250, 'USD', '2026-06-15' from public.clients where name = 'Birch';
+-- Credit that expires, that pays, that is left; and some that begins after the upgrade.
+select billing.grant_credit(id, 700, expires_on => '2026-08-01', cost_minor => 500,
+  reference => 'june ' || name, as_of => '2026-06-05')
+from public.clients where name in ('Acme', 'Dune');
+select billing.grant_credit(id, 90000, effective_on => '2026-09-01', as_of => '2026-06-06')
+from public.clients where name in ('Acme', 'Cedar');
 select billing.run_monthly('2026-07-01 09:00+00');
 select billing.record_payment(i.id, 5000, '2026-07-05', 'bank', 'transfer-1')
 from public.invoices i join public.clients c on c.id = i.client_id where c.name = 'Birch';

@@ -36,12 +36,11 @@ grant execute on function billing.statement(uuid, integer) to service_role;
 create function billing.client_balance(client_id uuid)
 returns table (currency text, credit_minor numeric, due_minor numeric)
 language sql stable set search_path = pg_catalog, pg_temp as $$
-  select a.currency, -coalesce(sum(e.amount_minor) filter (where a.kind = 'customer_credit'), 0),
-    coalesce(sum(e.amount_minor) filter (where a.kind = 'receivable'), 0)
-  from billing.ledger_accounts a join billing.ledger_entries e on e.account_id = a.id
-  where a.client_id = client_balance.client_id and a.kind in ('customer_credit', 'receivable')
-  group by a.currency
-  having bool_or(a.kind = 'customer_credit') or sum(e.amount_minor) <> 0;
+  select b.currency, -coalesce(sum(b.amount_minor) filter (where b.kind = 'customer_credit'), 0),
+    coalesce(sum(b.amount_minor) filter (where b.kind = 'receivable'), 0)
+  from billing.ledger_balances(client_balance.client_id) b
+  group by b.currency
+  having bool_or(b.kind = 'customer_credit') or sum(b.amount_minor) <> 0;
 $$;
 comment on function billing.client_balance is
   'Credit that the next invoices will take, and what is due on open ones.';

@@ -40,10 +40,9 @@ declare
 begin
   return query
   with amount as (
-    select a.currency, -e.amount_minor as balance, 0::numeric as granted, 0::numeric as uninvoiced
-    from billing.ledger_accounts a join billing.ledger_entries e on e.account_id = a.id
-    where a.client_id = credit_balance.client_id and a.kind = 'customer_credit'
-      and e.effective_at <= as_of
+    select b.currency, -b.amount_minor as balance, 0::numeric as granted, 0::numeric as uninvoiced
+    from billing.ledger_balances(credit_balance.client_id, as_of) b
+    where b.kind = 'customer_credit'
     union all
     select g.currency, 0, g.amount_minor, 0
     from billing.granted_credit(credit_balance.client_id, as_of) g

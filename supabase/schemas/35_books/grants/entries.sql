@@ -30,8 +30,8 @@ comment on column public.credit_entries.kind is
   'grant; expiry, booked ahead; use by a line; release of the expiry of what is used; return of a
    use; reopening of its expiry; transfer to the balance of what came back too late; rollover to
    another grant.';
-create index credit_entries_balance on public.credit_entries (client_id, currency, effective_at)
-  include (amount_minor);
+create index credit_entries_balance on public.credit_entries (client_id, effective_at)
+  include (currency, amount_minor);
 create index credit_entries_grant_id on public.credit_entries (grant_id);
 create index credit_entries_invoice_id on public.credit_entries (invoice_id);
 create index credit_entries_line_id on public.credit_entries (line_id);
@@ -53,17 +53,25 @@ create policy "members and operators read what became of credit" on public.credi
   using (client_id = any ((select billing.my_clients())::uuid[])
     or (select billing.is_operator()));
 
--- What is left of grants, whether or not it may be used now.
-create function _billing.left_of_grants(client_ids uuid[])
+-- What is left of grants, whether or not it may be used now: the least that is left at the instant
+-- and at any later one. A movement that waited for the lock of its client may be of an earlier
+-- instant than what is booked already; what came back after it is not there yet.
+create function _billing.left_of_grants(client_ids uuid[], as_of timestamptz default 'infinity')
 returns table (grant_id uuid, left_minor bigint)
 language sql stable set search_path = pg_catalog, pg_temp as $$
-  select e.grant_id, sum(e.amount_minor)::bigint
-  from public.credit_entries e
-  where e.client_id = any (client_ids) and e.kind not in ('expiry', 'release', 'reopening')
-  group by e.grant_id;
+  select x.grant_id, min(x.has)::bigint
+  from (
+    select e.grant_id, sum(e.amount_minor) over until_then as has,
+      lead(e.effective_at) over (partition by e.grant_id order by e.effective_at) as next_at
+    from public.credit_entries e
+    where e.client_id = any (client_ids) and e.kind not in ('expiry', 'release', 'reopening')
+    window until_then as (partition by e.grant_id order by e.effective_at)
+  ) x
+  where x.next_at is null or x.next_at > as_of
+  group by x.grant_id;
 $$;
 comment on function _billing.left_of_grants is
-  'What is left of each grant of these clients, expired or not.';
+  'What may be taken of each grant of these clients at an instant, expired or not.';
 
 create type _billing.credit_movement as (grant_id uuid, kind text, amount_minor bigint,
   at timestamptz, invoice_id uuid, line_id uuid, credit_note_id uuid);

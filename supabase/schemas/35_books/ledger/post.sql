@@ -65,6 +65,15 @@ begin
     insert into billing.ledger_entries (account_id, effective_at, transaction_id, amount_minor)
     select e.account_id, e.effective_at, e.transaction_id, e.amount_minor
     from entries e join made m on m.id = e.transaction_id
+  ), summed as (
+    insert into billing.ledger_sums as s (account_id, span, starts_on, amount_minor)
+    select e.account_id, x.span, x.starts_on, sum(e.amount_minor)
+    from entries e join made m on m.id = e.transaction_id
+    cross join lateral _billing.spans_of(e.effective_at) x
+    where e.account_kind in ('receivable', 'customer_credit')
+    group by e.account_id, x.span, x.starts_on
+    on conflict (account_id, span, starts_on)
+      do update set amount_minor = s.amount_minor + excluded.amount_minor
   )
   select count(distinct e.transaction_id), (select count(*) from made) into asked, posted
   from entries e;

@@ -71,7 +71,12 @@ begin
     grant_credit.metrics, grant_credit.models, grant_credit.agents,
     case when grant_credit.kind = 'paid' then grant_credit.method end, grant_credit.reference,
     grant_credit.note)
+  on conflict on constraint credit_grants_reference_key do nothing
   returning * into made;
+  if made.id is null then
+    -- Meanwhile it was granted to another client, whose lock is another one: that is refused here.
+    return _billing.granted_before(client_id, amount_minor, kind, reference);
+  end if;
   perform _billing.move_credit(array[(made.id, 'grant', made.amount_minor, made.effective_at,
     null, null, null)::_billing.credit_movement]);
   return made.id;
@@ -99,7 +104,8 @@ begin
   if old.id is null then
     perform billing.raise_error('unknown_grant', format('no grant of credit has id %s', grant_id));
   end if;
-  select l.left_minor into rest from _billing.left_of_grants(array[old.client_id]) l
+  select l.left_minor into rest
+  from _billing.left_of_grants(array[old.client_id], least(as_of, old.expires_at)) l
   where l.grant_id = old.id;
   made.expires_at := _billing.day_start(old.client_id, expires_on);
   if rest = 0 or made.expires_at <= greatest(as_of, old.effective_at) then

@@ -41,7 +41,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
       order by _billing.burn_rank(g)), g.client_id, g.currency, coalesce(g.expires_at, 'infinity'),
     g.metrics, g.models, g.agents, l.left_minor
   from public.credit_grants g
-  join _billing.left_of_grants(client_ids) l on l.grant_id = g.id and l.left_minor > 0
+  join _billing.left_of_grants(client_ids, as_of) l on l.grant_id = g.id and l.left_minor > 0
   where g.client_id = any (client_ids) and g.effective_at <= as_of and g.granted_at <= as_of;
 $$;
 comment on function _billing.usable_credits is

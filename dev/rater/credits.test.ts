@@ -1,0 +1,133 @@
+import { deepStrictEqual, strictEqual } from "node:assert/strict";
+import { parseInstant } from "./calendar.ts";
+import { creditAt, type CreditEvent, type CreditGrant, replayCredits } from "./credits.ts";
+
+const at = (day: string) => parseInstant(`${day} 12:00:00+00`);
+const midnight = (day: string) => parseInstant(`${day} 00:00:00+00`);
+const dayOf = (_client: string, instant: bigint) =>
+  new Date(Number(instant / 1000n)).toISOString().slice(0, 10);
+
+function grant(id: string, amount: bigint, change: Partial<CreditGrant> = {}): CreditEvent {
+  const granted = at("2026-06-01");
+  return {
+    do: "grant",
+    at: granted,
+    grant: {
+      id,
+      client: "A",
+      kind: "paid",
+      currency: "USD",
+      amount,
+      priority: 50,
+      granted,
+      from: granted,
+      until: null,
+      metrics: null,
+      models: null,
+      agents: null,
+      continues: null,
+      ...change,
+    },
+  };
+}
+
+function invoice(total: bigint, ...amounts: bigint[]): CreditEvent {
+  const lines = amounts.map((amount, place) => ({
+    id: `line ${place}`,
+    amount,
+    metric: place === 0 ? "web_searches" : null,
+    model: null,
+    agent: null,
+  }));
+  const issued = { id: "#1", client: "A", currency: "USD", total, period: "2026-06-01", lines };
+  return { do: "invoice", at: at("2026-07-01"), invoice: issued };
+}
+
+const rated = (...events: CreditEvent[]) =>
+  replayCredits(events, dayOf).map((entry) =>
+    [entry.grant, entry.kind, entry.amount, entry.line ?? "-"].join(" ")
+  );
+
+Deno.test("grants pay in their order, each line its share of the total, in their scope", () => {
+  // 3.00 and 1.00 with 10 % on top: 3.30 and 1.10. "b" pays searches alone: 3.00 of 3.30.
+  deepStrictEqual(
+    rated(
+      grant("a", 500n),
+      grant("b", 300n, { priority: 1, metrics: ["web_searches"] }),
+      invoice(440n, 300n, 100n),
+    ),
+    [
+      "a grant 500 -",
+      "b grant 300 -",
+      "b use -300 line 0",
+      "a use -30 line 0",
+      "a use -110 line 1",
+    ],
+  );
+});
+
+Deno.test("parts of a total are rounded so that they add up", () => {
+  // 1.00 over three charges of 1: 33, 34 and 33 cents.
+  deepStrictEqual(rated(grant("a", 500n), invoice(100n, 1n, 1n, 1n)).slice(1), [
+    "a use -33 line 0",
+    "a use -34 line 1",
+    "a use -33 line 2",
+  ]);
+});
+
+Deno.test("what expires before the period pays nothing, and in it what it has", () => {
+  const june = (until: string) =>
+    rated(grant("a", 500n, { until: midnight(until) }), invoice(100n, 100n)).slice(2);
+  deepStrictEqual(june("2026-06-01"), []);
+  deepStrictEqual(june("2026-06-02"), ["a use -100 line 0", "a release 100 line 0"]);
+});
+
+Deno.test("a credit gives money back first, then the last use; what has expired moves on", () => {
+  const events: CreditEvent[] = [
+    grant("a", 300n, { priority: 1 }),
+    grant("b", 200n, { until: midnight("2026-07-02") }),
+    invoice(1000n, 1000n),
+    { do: "credit", at: at("2026-07-03"), invoice: "#1", amount: 800n, offDue: 100n },
+  ];
+  // 10.00: 3.00 of a, 2.00 of b, 5.00 of which 1.00 was due and 4.00 were paid: 3.00 come back.
+  deepStrictEqual(rated(...events).slice(-5), [
+    "b return 200 line 0",
+    "b reopening -200 line 0",
+    "b transfer -200 line 0",
+    "b release 200 line 0",
+    "a return 100 line 0",
+  ]);
+  strictEqual(creditAt(replayCredits(events, dayOf), at("2026-07-03")), 100n);
+});
+
+Deno.test("of one grant the last line comes back first", () => {
+  const events: CreditEvent[] = [
+    grant("a", 400n),
+    invoice(400n, 100n, 300n),
+    { do: "credit", at: at("2026-07-03"), invoice: "#1", amount: 350n, offDue: 0n },
+  ];
+  deepStrictEqual(rated(...events).slice(-2), ["a return 300 line 1", "a return 50 line 0"]);
+});
+
+Deno.test("a rollover takes what is left, at the expiry where that is over", () => {
+  const events: CreditEvent[] = [
+    grant("a", 300n, { until: midnight("2026-07-02") }),
+    invoice(100n, 100n),
+    {
+      ...grant("b", 200n, {
+        kind: "rollover",
+        continues: "a",
+        granted: at("2026-07-05"),
+        from: at("2026-07-05"),
+      }),
+      at: at("2026-07-05"),
+    },
+    { do: "void", at: at("2026-07-06"), invoice: "#1" },
+  ];
+  const entries = replayCredits(events, dayOf);
+  strictEqual(creditAt(entries, midnight("2026-07-02") - 1n), 200n);
+  strictEqual(creditAt(entries, midnight("2026-07-02")), 0n);
+  strictEqual(creditAt(entries, at("2026-07-05")), 200n);
+  // The 1.00 comes back after its expiry: to the balance, not to a grant.
+  strictEqual(creditAt(entries, at("2026-07-06")), 200n);
+});

@@ -1,0 +1,250 @@
+import type { Day } from "./calendar.ts";
+import { roundHalfAway } from "./fraction.ts";
+
+/** A grant of credit as it was given; instants are microseconds. */
+export interface CreditGrant {
+  readonly id: string;
+  readonly client: string;
+  readonly kind: string;
+  readonly currency: string;
+  readonly amount: bigint;
+  readonly priority: number;
+  readonly granted: bigint;
+  readonly from: bigint;
+  /** Null: it never expires. */
+  readonly until: bigint | null;
+  readonly metrics: readonly string[] | null;
+  readonly models: readonly string[] | null;
+  readonly agents: readonly string[] | null;
+  /** The grant whose rest it is. */
+  readonly continues: string | null;
+}
+
+export interface ChargedLine {
+  readonly id: string;
+  readonly amount: bigint;
+  readonly metric: string | null;
+  readonly model: string | null;
+  readonly agent: string | null;
+}
+
+/** An invoice as it was issued, with its charges in their order. */
+export interface IssuedInvoice {
+  readonly id: string;
+  readonly client: string;
+  readonly currency: string;
+  readonly total: bigint;
+  /** The first day of its period; null where it is of no period. */
+  readonly period: Day | null;
+  readonly lines: readonly ChargedLine[];
+}
+
+/** What decides credit, in the order in which it happened. */
+export type CreditEvent =
+  | { readonly do: "grant"; readonly at: bigint; readonly grant: CreditGrant }
+  | { readonly do: "invoice"; readonly at: bigint; readonly invoice: IssuedInvoice }
+  | {
+    readonly do: "credit";
+    readonly at: bigint;
+    readonly invoice: string;
+    readonly amount: bigint;
+    /** What of it was taken off what is due. */
+    readonly offDue: bigint;
+  }
+  | { readonly do: "void"; readonly at: bigint; readonly invoice: string };
+
+export interface Move {
+  readonly amount: bigint;
+  readonly at: bigint;
+}
+
+export interface CreditEntry extends Move {
+  readonly grant: string;
+  readonly kind: string;
+  readonly line: string | null;
+}
+
+interface Use {
+  readonly grant: CreditGrant;
+  readonly line: string;
+  readonly place: number;
+  amount: bigint;
+}
+
+/** An invoice that credit has met: what it has paid, and what notes have credited of money. */
+interface Paid {
+  readonly invoice: IssuedInvoice;
+  readonly uses: Use[];
+  /** What grants have paid at first; given back or not. */
+  readonly byGrants: bigint;
+  offDue: bigint;
+  moneyBack: bigint;
+}
+
+/**
+ * What becomes of grants, by the rules of docs/domain.md: each entry that has to be in the books.
+ * `dayOf` says on which of a client's days an instant falls.
+ */
+export function replayCredits(
+  events: readonly CreditEvent[],
+  dayOf: (client: string, at: bigint) => Day,
+): CreditEntry[] {
+  const grants = new Map<string, CreditGrant>();
+  const moves = new Map<string, Move[]>();
+  const invoices = new Map<string, Paid>();
+  const entries: CreditEntry[] = [];
+  const book: Book = (grant, kind, amount, at, line = null) => {
+    if (amount === 0n) return;
+    const { until } = grant;
+    moves.set(grant.id, [...moves.get(grant.id) ?? [], { at, amount }]);
+    entries.push({ grant: grant.id, kind, amount, at, line });
+    if (until === null) return;
+    const ends = kind === "grant" ? "expiry" : amount < 0n ? "release" : "reopening";
+    entries.push({ grant: grant.id, kind: ends, amount: -amount, at: until, line });
+  };
+  for (const event of events) {
+    if (event.do === "grant") {
+      grants.set(event.grant.id, event.grant);
+      const old = event.grant.continues === null ? undefined : grants.get(event.grant.continues);
+      if (old !== undefined) {
+        const when = earlier(event.grant.from, old.until);
+        book(old, "rollover", -leastFrom(moves.get(old.id) ?? [], when), when);
+      }
+      book(event.grant, "grant", event.grant.amount, event.grant.from);
+    } else if (event.do === "invoice") {
+      const usable = [...grants.values()].filter((grant) =>
+        mayPay(grant, event.invoice, event.at, dayOf)
+      );
+      const uses = usesOf(
+        event.invoice,
+        usable.sort(burnOrder),
+        (id) => leastFrom(moves.get(id) ?? [], event.at),
+      );
+      for (const use of uses) book(use.grant, "use", -use.amount, event.at, use.line);
+      const byGrants = uses.reduce((sum, use) => sum + use.amount, 0n);
+      const { invoice } = event;
+      invoices.set(invoice.id, { invoice, uses, byGrants, offDue: 0n, moneyBack: 0n });
+    } else {
+      const paid = invoices.get(event.invoice);
+      if (paid !== undefined) giveBack(paid, event, book);
+    }
+  }
+  return entries;
+}
+
+type Book = (
+  grant: CreditGrant,
+  kind: string,
+  amount: bigint,
+  at: bigint,
+  line?: string | null,
+) => void;
+
+/** The sum of what is effective by an instant. */
+export function creditAt(entries: readonly Move[], at: bigint): bigint {
+  return entries.reduce((sum, entry) => entry.at <= at ? sum + entry.amount : sum, 0n);
+}
+
+/** The least that there is at an instant and at any later one: what may be taken at it. */
+function leastFrom(moves: readonly Move[], at: bigint): bigint {
+  const instants = [at, ...moves.map((move) => move.at).filter((other) => other > at)];
+  const sums = instants.map((instant) => creditAt(moves, instant));
+  return sums.reduce((least, sum) => sum < least ? sum : least);
+}
+
+function earlier(at: bigint, until: bigint | null): bigint {
+  return until === null || at < until ? at : until;
+}
+
+/** Priority, then expiry (never is last), then what was not paid for, then age. */
+function burnOrder(a: CreditGrant, b: CreditGrant): number {
+  if (a.priority !== b.priority) return a.priority - b.priority;
+  if (a.until !== b.until) {
+    if (a.until === null) return 1;
+    if (b.until === null) return -1;
+    return a.until < b.until ? -1 : 1;
+  }
+  const [free, otherFree] = [a.kind === "promotional", b.kind === "promotional"];
+  if (free !== otherFree) return free ? -1 : 1;
+  if (a.granted !== b.granted) return a.granted < b.granted ? -1 : 1;
+  return a.id < b.id ? -1 : a.id > b.id ? 1 : 0;
+}
+
+/** At some instant between the beginning of the period and the invoice it may be used. */
+function mayPay(
+  grant: CreditGrant,
+  invoice: IssuedInvoice,
+  at: bigint,
+  dayOf: (client: string, at: bigint) => Day,
+): boolean {
+  if (grant.client !== invoice.client || grant.currency !== invoice.currency) return false;
+  if (grant.granted > at || grant.from > at) return false;
+  if (grant.until === null) return true;
+  return invoice.period === null
+    ? grant.until > at
+    : dayOf(grant.client, grant.until - 1n) >= invoice.period;
+}
+
+function inScope(grant: CreditGrant, line: ChargedLine): boolean {
+  const holds = (scope: readonly string[] | null, value: string | null) =>
+    scope === null || (value !== null && scope.includes(value));
+  return holds(grant.metrics, line.metric) && holds(grant.models, line.model) &&
+    holds(grant.agents, line.agent);
+}
+
+/** Each grant in its turn pays the lines in their order, each its share of the total. */
+function usesOf(
+  invoice: IssuedInvoice,
+  grants: readonly CreditGrant[],
+  leftOf: (grant: string) => bigint,
+): Use[] {
+  const charged = invoice.lines.reduce((sum, line) => sum + line.amount, 0n);
+  let until = 0n;
+  const parts = invoice.lines.map((line, place) => {
+    const share = (amount: bigint) => roundHalfAway({ n: invoice.total * amount, d: charged });
+    const before = share(until);
+    until += line.amount;
+    return { line, place, open: share(until) - before };
+  });
+  const uses: Use[] = [];
+  for (const grant of grants) {
+    let left = leftOf(grant.id);
+    for (const part of parts) {
+      const amount = part.open < left ? part.open : left;
+      if (amount <= 0n || !inScope(grant, part.line)) continue;
+      uses.push({ grant, line: part.line.id, place: part.place, amount });
+      part.open -= amount;
+      left -= amount;
+    }
+  }
+  return uses;
+}
+
+/**
+ * A void gives back all. A credit takes first what is due, then what was paid otherwise, and then
+ * what grants have paid, the last use first. What has expired moves on to the balance.
+ */
+function giveBack(
+  paid: Paid,
+  event: Extract<CreditEvent, { do: "credit" | "void" }>,
+  book: Book,
+): void {
+  let amount = paid.uses.reduce((sum, use) => sum + use.amount, 0n);
+  if (event.do === "credit") {
+    paid.offDue += event.offDue;
+    const rest = event.amount - event.offDue;
+    const byMoney = paid.invoice.total - paid.offDue - paid.byGrants - paid.moneyBack;
+    amount = rest > byMoney ? rest - (byMoney > 0n ? byMoney : 0n) : 0n;
+    paid.moneyBack += rest - amount;
+  }
+  const latest = [...paid.uses].sort((a, b) => burnOrder(b.grant, a.grant) || b.place - a.place);
+  for (const use of latest) {
+    const back = use.amount < amount ? use.amount : amount;
+    use.amount -= back;
+    amount -= back;
+    book(use.grant, "return", back, event.at, use.line);
+    if (use.grant.until !== null && use.grant.until <= event.at) {
+      book(use.grant, "transfer", -back, event.at, use.line);
+    }
+  }
+}

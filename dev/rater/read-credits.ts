@@ -1,0 +1,146 @@
+import type { Sql } from "postgres";
+import { z } from "zod";
+import { type Day, localDays, parseInstant } from "./calendar.ts";
+import { type CreditEntry, type CreditEvent, replayCredits } from "./credits.ts";
+import { clientRow, zoneRow } from "./world.ts";
+
+const amount = z.string().transform(BigInt);
+const instant = z.string().transform(parseInstant);
+const names = z.array(z.string()).nullable();
+
+const grantRow = z.object({
+  id: z.string(),
+  client: z.string(),
+  kind: z.string(),
+  currency: z.string(),
+  amount,
+  priority: z.int(),
+  granted: instant,
+  from: instant,
+  until: instant.nullable(),
+  metrics: names,
+  models: names,
+  agents: names,
+  continues: z.string().nullable(),
+});
+const invoiceRow = z.object({
+  id: z.string(),
+  client: z.string(),
+  currency: z.string(),
+  total: amount,
+  period: z.string().nullable(),
+  lines: z.array(z.object({
+    id: z.string(),
+    amount,
+    metric: z.string().nullable(),
+    model: z.string().nullable(),
+    agent: z.string().nullable(),
+  })),
+});
+const happened = { transaction: z.string(), at: instant };
+const eventRow = z.discriminatedUnion("do", [
+  z.object({ do: z.literal("grant"), ...happened, grant: grantRow }),
+  z.object({ do: z.literal("invoice"), ...happened, invoice: invoiceRow }),
+  z.object({ do: z.literal("credit"), ...happened, invoice: z.string(), amount, offDue: amount }),
+  z.object({ do: z.literal("void"), ...happened, invoice: z.string() }),
+]);
+const entryRows = z.array(z.object({
+  grant: z.string(),
+  kind: z.string(),
+  amount,
+  at: instant,
+  line: z.string().nullable(),
+}));
+
+/** Places of transactions in the order of their commits, by the microsecond they began in. */
+export type CommitOrder = ReadonlyMap<string, number>;
+
+/**
+ * What became of credit in the books, and what should have, both in one order. Without an order
+ * transactions are taken as they began: right where one session wrote everything.
+ */
+export async function rateCredits(
+  sql: Sql,
+  order: CommitOrder = new Map(),
+): Promise<{ booked: CreditEntry[]; rated: CreditEntry[] }> {
+  const entries = entryRows.parse(
+    await sql`
+    select grant_id as grant, kind, amount_minor::text as amount, effective_at::text as at,
+      line_id as line
+    from public.credit_entries`,
+  );
+  if (entries.length === 0) return { booked: [], rated: [] };
+  const [rows, days] = await Promise.all([readEvents(sql), readDays(sql)]);
+  const place = (transaction: string) => order.get(transaction) ?? Number(transaction);
+  // PostgreSQL's order breaks ties: of one instant, by number.
+  const events = rows.map((row, position) => ({ ...row, position })).sort((a, b) =>
+    place(a.transaction) - place(b.transaction) || Number(a.at - b.at) || a.position - b.position
+  );
+  const rated = replayCredits(events, (client, at) => days.get(client)?.(at) ?? "infinity");
+  return { booked: sorted(entries), rated: sorted(rated) };
+}
+
+/** SQL: a transaction is known by when it began, to the microsecond. */
+function microseconds(instant: string): string {
+  return `(extract(epoch from ${instant}) * 1e6)::bigint::text`;
+}
+
+async function readEvents(
+  sql: Sql,
+): Promise<(CreditEvent & { readonly transaction: string })[]> {
+  const posted = sql.unsafe(microseconds("t.posted_at"));
+  const rows = await sql`
+    select 'grant' as do, ${
+    sql.unsafe(microseconds("e.created_at"))
+  } as transaction, g.granted_at::text as at, '' as number,
+      jsonb_build_object('id', g.id, 'client', g.client_id, 'kind', g.kind, 'currency', g.currency,
+        'amount', g.amount_minor::text, 'priority', g.priority, 'granted', g.granted_at::text,
+        'from', g.effective_at::text, 'until', g.expires_at::text, 'metrics', g.metrics,
+        'models', g.models, 'agents', g.agents, 'continues', g.continues_id) as grant,
+      null::jsonb as invoice, null as amount, null as "offDue"
+    from public.credit_grants g
+    join public.credit_entries e on e.grant_id = g.id and e.kind = 'grant'
+    union all
+    select 'invoice', ${posted}, i.finalized_at::text, i.number, null,
+      jsonb_build_object('id', i.id, 'client', i.client_id, 'currency', i.currency,
+        'total', i.total_minor::text, 'period', case when i.kind = 'period' then i.period_start end,
+        'lines', coalesce((select jsonb_agg(jsonb_build_object('id', l.id,
+            'amount', l.amount_minor::text, 'metric', l.metric, 'model', l.model,
+            'agent', l.agent) order by l.position)
+          from public.invoice_lines l where l.invoice_id = i.id and l.amount_minor > 0
+            and l.kind in ('usage', 'minimum', 'one_off')), '[]')), null, null
+    from public.invoices i
+    join billing.ledger_transactions t on t.source_id = i.id and t.kind = 'invoice'
+    union all
+    select 'credit', ${posted}, n.issued_at::text, n.number, null, to_jsonb(n.invoice_id),
+      n.total_minor::text, n.to_invoice_minor::text
+    from public.credit_notes n
+    join billing.ledger_transactions t on t.source_id = n.id and t.kind = 'credit_note'
+    union all
+    select 'void', ${posted}, i.voided_at::text, i.number, null, to_jsonb(i.id), null, null
+    from public.invoices i
+    join billing.ledger_transactions t on t.source_id = i.id and t.kind = 'void'
+    order by number`;
+  return z.array(eventRow).parse(rows);
+}
+
+async function readDays(sql: Sql): Promise<Map<string, (at: bigint) => Day>> {
+  const clients = z.array(clientRow).parse(
+    await sql`
+    select id, external_id, name, time_zone, billing_anchor_day, array[]::text[] as service
+    from public.clients`,
+  );
+  const zones = z.array(zoneRow).parse(
+    await sql`
+    select client_id, effective_from::text, time_zone from public.client_time_zones`,
+  );
+  return new Map(clients.map((client) => [client.id, localDays(client, zones)]));
+}
+
+function sorted(entries: readonly CreditEntry[]): CreditEntry[] {
+  const key = ({ grant, at, kind, line, amount }: CreditEntry) =>
+    [grant, String(at).padStart(20), kind, line, amount].join(" ");
+  return entries.map((entry) => ({ entry, key: key(entry) }))
+    .sort((a, b) => a.key < b.key ? -1 : a.key > b.key ? 1 : 0)
+    .map(({ entry }) => entry);
+}
