@@ -7,6 +7,7 @@ export const DELIVERY_KINDS = [
   "hermes",
   "json",
   "log_export",
+  "price_sync",
   "stripe",
 ] as const;
 

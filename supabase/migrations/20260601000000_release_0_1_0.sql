@@ -149,7 +149,8 @@ insert into billing.delivery_kinds (kind, of_invoices, of_credit_notes, purpose)
   ('hermes', true, false, 'A notification by HERMES to operators'),
   ('json', true, true, 'The document as JSON beside the PDF, for programs'),
   ('stripe', true, false, 'The invoice in Stripe, which collects it'),
-  ('log_export', false, false, 'A part of a month of logs, filed before retention removes it')
+  ('log_export', false, false, 'A part of a month of logs, filed before retention removes it'),
+  ('price_sync', false, false, 'List prices of a source, fetched and compared')
 on conflict (kind) do update
 set of_invoices = excluded.of_invoices, of_credit_notes = excluded.of_credit_notes,
   purpose = excluded.purpose;
@@ -845,7 +846,10 @@ insert into public.models (id, family, provider) values
   ('gpt-4o', 'gpt-4o', 'openai'),
   ('gpt-4o-mini', 'gpt-4o-mini', 'openai'),
   ('gemini-1.5-pro', 'gemini-1.5-pro', 'google'),
-  ('gemini-1.5-flash', 'gemini-1.5-flash', 'google')
+  ('gemini-1.5-flash', 'gemini-1.5-flash', 'google'),
+  ('text-embedding-3-small', 'text-embedding-3-small', 'openai'),
+  ('text-embedding-3-large', 'text-embedding-3-large', 'openai'),
+  ('text-embedding-ada-002', 'text-embedding-ada-002', 'openai')
 on conflict do nothing;
 
 -- 10_parties/period_days.sql
@@ -4394,6 +4398,90 @@ insert into public.billing_config (currency, minimum_minor, taxes, payment_terms
 values ('USD', 5000, '[]', 30, 'model', 0, '{archive,stripe,email,hermes}')
 on conflict do nothing;
 
+-- 30_pricing/catalogue/price_sources.sql
+
+-- Where list prices are fetched from each day, which sources are on, and whose prices follow them.
+
+create table public.price_sources (
+  id text primary key
+    constraint price_sources_known check (id in ('litellm', 'openrouter', 'models.dev')),
+  -- Plain http for this machine alone: prices that somebody on the way has changed are no prices.
+  url text not null constraint price_sources_url_safe check (
+    url ~ '^https://[^[:space:]@]+$'
+    or url ~ '^http://(localhost|127\.0\.0\.1)(:\d+)?(/[^[:space:]@]*)?$'),
+  enabled boolean not null default false
+);
+comment on table public.price_sources is
+  'Sources of list prices: where each is, and whether it is fetched daily. All are off at first.';
+alter table public.price_sources enable row level security;
+revoke all on public.price_sources from anon, authenticated, service_role;
+grant select, update on public.price_sources to service_role;
+grant select on public.price_sources to authenticated;
+
+create policy "operators read price sources" on public.price_sources
+  for select to authenticated using ((select billing.is_operator()));
+
+create trigger require_second_factor before insert or update or delete on public.price_sources
+  for each statement execute function _billing.guard_by_second_factor();
+
+-- What was read of a source, and what is wrong with it. Beside its settings, which are audited.
+create table billing.price_source_states (
+  source text primary key references public.price_sources (id),
+  read_at timestamptz,
+  sha256 text,
+  models integer,
+  compared_to bigint,
+  problem text,
+  problem_since timestamptz,
+  constraint price_source_states_problem_dated check (
+    num_nonnulls(problem, problem_since) in (0, 2))
+);
+comment on table billing.price_source_states is
+  'What each source of list prices last said, and since when it cannot be read.';
+comment on column billing.price_source_states.read_at is
+  'When it last said something new; null: never read.';
+comment on column billing.price_source_states.compared_to is
+  'The newest list price that it was compared with; null: it is to be compared again.';
+alter table billing.price_source_states enable row level security;
+revoke all on billing.price_source_states from public;
+grant select on billing.price_source_states to service_role;
+
+-- A list of prices that sell by list price: the default list, or a client's own.
+create table public.price_policies (
+  id bigint generated always as identity primary key,
+  client_id uuid references public.clients (id) on delete cascade,
+  policy text not null
+    constraint price_policies_known check (policy in ('decide', 'follow')),
+  constraint price_policies_one_each unique nulls not distinct (client_id)
+);
+comment on table public.price_policies is
+  'What a change of a list price does to the prices of a list that sell by it (cost_plus): follow,
+   where two sources agree on it, or wait until somebody decides. Without a row: decide.';
+comment on column public.price_policies.client_id is 'Null: the default price list.';
+alter table public.price_policies enable row level security;
+revoke all on public.price_policies from anon, authenticated, service_role;
+grant select, insert, update, delete on public.price_policies to service_role;
+grant select on public.price_policies to authenticated;
+
+create policy "operators read price policies" on public.price_policies
+  for select to authenticated using ((select billing.is_operator()));
+
+create trigger require_second_factor before insert or update or delete on public.price_policies
+  for each statement execute function _billing.guard_by_second_factor();
+create trigger refuse_truncate before truncate on public.price_policies
+  for each statement execute function _billing.refuse_change();
+
+-- 30_pricing/catalogue/price_sources_data.sql
+
+-- The sources, all off: nothing is fetched before an operator says so.
+
+insert into public.price_sources (id, url) values
+  ('litellm',
+    'https://raw.githubusercontent.com/BerriAI/litellm/main/model_prices_and_context_window.json'),
+  ('openrouter', 'https://openrouter.ai/api/v1/models'),
+  ('models.dev', 'https://models.dev/api.json')
+on conflict do nothing;
+
 -- 30_pricing/catalogue/list_prices.sql
 
 -- The catalogue: what providers charge by their price lists, in USD. Facts with their source, not
@@ -4406,10 +4494,14 @@ create table public.price_syncs (
     constraint price_syncs_source_known check (source in ('litellm', 'openrouter', 'models.dev')),
   sha256 text not null constraint price_syncs_sha256_shape check (sha256 ~ '^[0-9a-f]{64}$'),
   fetched_at timestamptz not null,
-  constraint price_syncs_once unique (source, sha256)
+  raw bytea,
+  constraint price_syncs_once unique (source, sha256),
+  constraint price_syncs_raw_hashed check (encode(sha256(raw), 'hex') = sha256)
 );
 comment on table public.price_syncs is
   'Sources of list prices: which, the hash of what they sent, and when it was fetched.';
+comment on column public.price_syncs.raw is
+  'What it sent, byte by byte, where the daily job has fetched it; its hash is checked.';
 alter table public.price_syncs enable row level security;
 revoke all on public.price_syncs from anon, authenticated, service_role;
 grant select on public.price_syncs to authenticated, service_role;
@@ -4427,6 +4519,7 @@ create table public.listed_models (
   provider text not null,
   mode text,
   alias_of text,
+  is_decided_alias boolean not null default false,
   deprecated_on date,
   sync_id bigint not null references public.price_syncs (id)
 );
@@ -4434,6 +4527,8 @@ comment on table public.listed_models is
   'Models that have a list price, or whose source says that they have none.';
 comment on column public.listed_models.alias_of is
   'The id whose prices the source gives it; its prices are rows of their own.';
+comment on column public.listed_models.is_decided_alias is
+  'Somebody has accepted that it means alias_of: a change of that list price is one of its own.';
 create index listed_models_sync_id on public.listed_models (sync_id);
 alter table public.listed_models enable row level security;
 revoke all on public.listed_models from anon, authenticated, service_role;
@@ -4504,6 +4599,36 @@ create trigger refuse_truncate before truncate on public.list_prices
 create constraint trigger count_terms_change after insert or update on public.list_prices
   deferrable initially deferred for each row execute function _billing.count_terms_change();
 
+-- 30_pricing/catalogue/source_states.sql
+
+-- Whether a source has anything new to say.
+
+-- A text that was compared with the catalogue as it is says nothing new.
+create function _billing.is_compared(source text, sha256 text)
+returns boolean language sql stable set search_path = pg_catalog, pg_temp as $$
+  select exists (
+    select from billing.price_source_states s
+    where s.source = is_compared.source and s.sha256 = is_compared.sha256
+      and s.compared_to = (select coalesce(max(l.id), 0) from public.list_prices l));
+$$;
+comment on function _billing.is_compared is
+  'Whether this text of a source was compared with the list prices that there are now.';
+
+-- A source that could be read, whole. Nothing is written where there is nothing new.
+create function _billing.note_compared(source text, sha256 text, models integer, at timestamptz)
+returns void language sql set search_path = pg_catalog, pg_temp as $$
+  insert into billing.price_source_states as s (source, read_at, sha256, models, compared_to)
+  select note_compared.source, at, note_compared.sha256, note_compared.models,
+    (select coalesce(max(l.id), 0) from public.list_prices l)
+  on conflict on constraint price_source_states_pkey do update
+  set read_at = excluded.read_at, sha256 = excluded.sha256, models = excluded.models,
+    compared_to = excluded.compared_to, problem = null, problem_since = null
+  where (s.sha256, s.models, s.compared_to) is distinct from
+    (excluded.sha256, excluded.models, excluded.compared_to) or s.problem is not null;
+$$;
+comment on function _billing.note_compared is
+  'Notes that a source was compared, which ends what was wrong with it.';
+
 -- 30_pricing/catalogue/price_proposals.sql
 
 -- What somebody has to decide about list prices.
@@ -4511,7 +4636,7 @@ create table public.price_proposals (
   id bigint generated always as identity primary key,
   kind text not null
     constraint price_proposals_kind_known check (
-      kind in ('changed_price', 'disagreement', 'new_model', 'deprecation')),
+      kind in ('changed_price', 'disagreement', 'new_model', 'alias', 'deprecation')),
   model text not null,
   metric text,
   rate_class text,
@@ -4521,6 +4646,8 @@ create table public.price_proposals (
   source_field text,
   source_text text,
   sync_id bigint references public.price_syncs (id),
+  agreed_sync_id bigint references public.price_syncs (id),
+  alias_of text references public.listed_models (id),
   message text not null,
   effects jsonb not null default '[]',
   state text not null default 'open'
@@ -4542,9 +4669,15 @@ comment on column public.price_proposals.old_amount is
   'The list price in force, USD for one unit; null: none.';
 comment on column public.price_proposals.effects is
   '[{client_id, currency, minor}]: what open periods would come to more, by rating them both ways.';
+comment on column public.price_proposals.agreed_sync_id is
+  'Another source that says exactly the same.';
+comment on column public.price_proposals.alias_of is
+  'Of kind alias: the known model that this id may mean.';
 create unique index price_proposals_open on public.price_proposals (
   kind, model, coalesce(metric, ''), coalesce(rate_class, '')) where state = 'open';
 create index price_proposals_sync_id on public.price_proposals (sync_id);
+create index price_proposals_agreed_sync_id on public.price_proposals (agreed_sync_id);
+create index price_proposals_alias_of on public.price_proposals (alias_of);
 alter table public.price_proposals enable row level security;
 revoke all on public.price_proposals from anon, authenticated, service_role;
 grant select on public.price_proposals to authenticated, service_role;
@@ -4555,9 +4688,9 @@ create policy "operators read price proposals" on public.price_proposals
 create trigger refuse_truncate before truncate on public.price_proposals
   for each statement execute function _billing.refuse_change();
 
--- 30_pricing/catalogue/sync.sql
+-- 30_pricing/catalogue/given_prices.sql
 
--- A source's prices, compared with the catalogue: only differences are written.
+-- Prices as a source gives them.
 
 create type _billing.given_price as (model text, metric text, rate_class text, above_tokens bigint,
   amount numeric, source_field text, source_text text);
@@ -4572,6 +4705,10 @@ set search_path = pg_catalog, pg_temp as $$
   from jsonb_array_elements(models) m cross join lateral jsonb_array_elements(m -> 'prices') p;
 $$;
 comment on function _billing.given_prices is 'List prices of models in JSON.';
+
+-- 30_pricing/catalogue/differences.sql
+
+-- Where a source says something else than the catalogue: proposals.
 
 -- Prices of known models that are not those in force, and have not been refused.
 create function _billing.differing_prices(given _billing.given_price[], source text)
@@ -4599,12 +4736,19 @@ comment on function _billing.differing_prices is
 -- it is again what is in force.
 create function _billing.supersede_proposals(given _billing.given_price[], source text)
 returns void language sql set search_path = pg_catalog, pg_temp as $$
-  update public.price_proposals p set state = 'superseded', decided_at = billing.as_of()
-  from unnest(given) g
-  where p.state = 'open' and p.model = g.model and p.metric = g.metric
-    and p.rate_class = g.rate_class and p.new_amount <> g.amount
-    and p.sync_id in (
-      select s.id from public.price_syncs s where s.source = supersede_proposals.source);
+  with ended as (
+    update public.price_proposals p set state = 'superseded', decided_at = billing.as_of()
+    from unnest(given) g
+    where p.state = 'open' and p.model = g.model and p.metric = g.metric
+      and p.rate_class = g.rate_class and p.new_amount <> g.amount
+      and p.sync_id in (
+        select s.id from public.price_syncs s where s.source = supersede_proposals.source)
+    returning p.agreed_sync_id
+  )
+  -- Who has agreed still says so: that source is to be compared again, though it has not changed.
+  update billing.price_source_states t set compared_to = null
+  where t.source in (
+    select s.source from public.price_syncs s join ended e on e.agreed_sync_id = s.id);
 $$;
 comment on function _billing.supersede_proposals is
   'Ends open proposals of a source that says something else now.';
@@ -4626,11 +4770,99 @@ end $$;
 comment on function _billing.propose_prices is
   'Makes a proposal of each given price that differs; returns how many.';
 
--- Takes some models of a source that has `total` of them. Unknown models get their prices at once:
--- nobody has been billed by another. What differs from a price in force becomes a proposal, and
--- what a source leaves out stays.
+-- 30_pricing/catalogue/agreement.sql
+
+-- Sources that say the same, exactly.
+
+-- Open proposals of other sources that a source now says too.
+create function _billing.agreeing_proposals(given _billing.given_price[], source text)
+returns setof bigint language sql stable set search_path = pg_catalog, pg_temp as $$
+  select p.id
+  from unnest(given) g
+  join public.price_proposals p on p.model = g.model and p.metric = g.metric
+    and p.rate_class = g.rate_class and p.new_amount = g.amount
+  join public.price_syncs s on s.id = p.sync_id
+  where p.state = 'open' and p.kind in ('changed_price', 'disagreement')
+    and p.agreed_sync_id is null and s.source <> agreeing_proposals.source;
+$$;
+comment on function _billing.agreeing_proposals is
+  'Open proposals of other sources whose amount a source says, too.';
+
+-- Proposals that a source has agreed on and now says something else of.
+create function _billing.withdraw_agreement(given _billing.given_price[], source text)
+returns void language sql set search_path = pg_catalog, pg_temp as $$
+  update public.price_proposals p set agreed_sync_id = null
+  from unnest(given) g
+  where p.state = 'open' and p.model = g.model and p.metric = g.metric
+    and p.rate_class = g.rate_class and p.new_amount <> g.amount
+    and p.agreed_sync_id in (
+      select s.id from public.price_syncs s where s.source = withdraw_agreement.source);
+$$;
+comment on function _billing.withdraw_agreement is
+  'Takes back what a source has agreed on and says no more.';
+
+-- 30_pricing/catalogue/sync.sql
+
+-- A source's prices, compared with the catalogue: only differences are written.
+
+-- The end of a model's life, where the source that lists it says another day now.
+create function _billing.update_deprecations(models jsonb, source text)
+returns void language sql set search_path = pg_catalog, pg_temp as $$
+  update public.listed_models l set deprecated_on = (m ->> 'deprecated_on')::date
+  from jsonb_array_elements(models) m
+  where l.id = m ->> 'id' and l.deprecated_on is distinct from (m ->> 'deprecated_on')::date
+    and m ->> 'deprecated_on' is not null
+    and l.sync_id in (
+      select s.id from public.price_syncs s where s.source = update_deprecations.source);
+$$;
+comment on function _billing.update_deprecations is
+  'Takes over on which days models end.';
+
+-- Models that nobody knew, with their prices, at once: nobody has been billed by another. Returns
+-- how many prices.
+create function _billing.add_models(models jsonb, given _billing.given_price[], fresh text[],
+  sync bigint)
+returns integer language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  added integer;
+begin
+  insert into public.listed_models (id, provider, mode, alias_of, deprecated_on, sync_id)
+  select m ->> 'id', m ->> 'provider', m ->> 'mode', m ->> 'alias_of',
+    (m ->> 'deprecated_on')::date, sync
+  from jsonb_array_elements(models) m where m ->> 'id' = any (fresh);
+  insert into public.list_prices (provider, model, metric, rate_class, above_tokens, amount,
+    sync_id, source_field, source_text)
+  select m.provider, g.model, g.metric, g.rate_class, g.above_tokens, g.amount, sync,
+    g.source_field, g.source_text
+  from unnest(given) g join public.listed_models m on m.id = g.model
+  where g.model = any (fresh);
+  get diagnostics added = row_count;
+  return added;
+end $$;
+comment on function _billing.add_models is 'Adds models to the catalogue, with their list prices.';
+
+-- A source with much less in it than it had looks cut off.
+create function _billing.require_whole(source text, total integer)
+returns void language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+  known constant integer := greatest(
+    (select count(*) from public.listed_models m join public.price_syncs s on s.id = m.sync_id
+      where s.source = require_whole.source),
+    (select t.models from billing.price_source_states t where t.source = require_whole.source));
+begin
+  if total < known * 0.8 then
+    perform billing.raise_error('invalid_argument', format(
+      '%s has %s models, and %s were known: it looks cut off', source, total, known),
+      'fetch it again; nothing was changed');
+  end if;
+end $$;
+comment on function _billing.require_whole is
+  'Refuses a source that has fewer than four fifths of the models that it had.';
+
+-- Takes some models of a source that has `total` of them. What differs from a price in force
+-- becomes a proposal, and what a source leaves out stays.
 create function billing.sync_list_prices(source text, sha256 text, fetched_at timestamptz,
-  total integer, models jsonb)
+  total integer, models jsonb, raw bytea default null)
 returns table (new_models integer, new_prices integer, proposals integer)
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 set enable_nestloop = off as $$
@@ -4638,18 +4870,13 @@ set enable_nestloop = off as $$
 -- nested loops, also where statistics hold the catalogue for empty.
 #variable_conflict use_column
 declare
-  known constant integer := (select count(*) from public.listed_models m
-    join public.price_syncs s on s.id = m.sync_id where s.source = sync_list_prices.source);
   given constant _billing.given_price[] := array(select g from _billing.given_prices(models) g);
   fresh text[];
+  agreeing bigint[];
   sync bigint;
 begin
   perform billing.require_second_factor();
-  if total < known * 0.8 then
-    perform billing.raise_error('invalid_argument', format(
-      '%s has %s models, and %s were known: it looks cut off', source, total, known),
-      'fetch it again; nothing was changed');
-  end if;
+  perform _billing.require_whole(source, total);
   lock table public.listed_models in share row exclusive mode;
   fresh := array(select m ->> 'id' from jsonb_array_elements(models) m
     where m ->> 'id' not in (select l.id from public.listed_models l));
@@ -4657,32 +4884,101 @@ begin
   new_prices := 0;
   proposals := 0;
   perform _billing.supersede_proposals(given, source);
-  if fresh <> '{}' or exists (select from _billing.differing_prices(given, source)) then
-    insert into public.price_syncs as s (source, sha256, fetched_at)
-    values (source, sha256, fetched_at) on conflict on constraint price_syncs_once do nothing;
+  perform _billing.withdraw_agreement(given, source);
+  perform _billing.update_deprecations(models, source);
+  agreeing := array(select _billing.agreeing_proposals(given, source));
+  if fresh <> '{}' or agreeing <> '{}'
+    or exists (select from _billing.differing_prices(given, source)) then
+    insert into public.price_syncs as s (source, sha256, fetched_at, raw)
+    values (source, sha256, fetched_at, raw) on conflict on constraint price_syncs_once do nothing;
     sync := (select s.id from public.price_syncs s
       where s.source = sync_list_prices.source and s.sha256 = sync_list_prices.sha256);
     proposals := _billing.propose_prices(given, source, sync);
-    insert into public.listed_models (id, provider, mode, alias_of, deprecated_on, sync_id)
-    select m ->> 'id', m ->> 'provider', m ->> 'mode', m ->> 'alias_of',
-      (m ->> 'deprecated_on')::date, sync
-    from jsonb_array_elements(models) m where m ->> 'id' = any (fresh);
-    insert into public.list_prices (provider, model, metric, rate_class, above_tokens, amount,
-      sync_id, source_field, source_text)
-    select m.provider, g.model, g.metric, g.rate_class, g.above_tokens, g.amount, sync,
-      g.source_field, g.source_text
-    from unnest(given) g join public.listed_models m on m.id = g.model
-    where g.model = any (fresh);
-    get diagnostics new_prices = row_count;
+    new_prices := _billing.add_models(models, given, fresh, sync);
+    -- Last: prices may follow, and what was proposed is compared with those in force.
+    update public.price_proposals p set agreed_sync_id = sync where p.id = any (agreeing);
   end if;
   return next;
 end $$;
 comment on function billing.sync_list_prices is
   'Compares models of a source ([{id, provider, mode, alias_of, deprecated_on, prices: [{metric,
    rate_class, above_tokens, amount, field, written}]}]) with the catalogue: new models are added,
-   other prices proposed. `total`: models of the whole source.';
-grant execute on function billing.sync_list_prices(text, text, timestamptz, integer, jsonb)
+   other prices proposed. `total`: models of the whole source; `raw`: all that it sent.';
+grant execute on function billing.sync_list_prices(text, text, timestamptz, integer, jsonb, bytea)
   to service_role;
+
+-- 30_pricing/catalogue/resolve.sql
+
+-- Which known model an unknown id may mean. Only ever proposed: nothing is priced by a guess.
+
+-- What other names there are for a provider, as catalogues write them.
+create function _billing.provider_name(name text)
+returns text language sql immutable set search_path = pg_catalog, pg_temp as $$
+  select coalesce((
+    select k.ours from (values ('google', 'gemini'), ('x-ai', 'xai'), ('mistralai', 'mistral'),
+      ('z-ai', 'zai'), ('moonshotai', 'moonshot'), ('meta-llama', 'meta'),
+      ('azure_openai', 'azure'), ('vertex', 'vertex_ai'),
+      ('google-vertex', 'vertex_ai')) k(theirs, ours)
+    where k.theirs = lower(name)), lower(name));
+$$;
+comment on function _billing.provider_name is
+  'A provider by the name that the catalogue has for it.';
+
+-- Ids that differ from the given one by how it is written, the nearest first: without region, with
+-- the provider written otherwise or not at all, without version and date. Each step begins with the
+-- one before.
+create function _billing.other_ids(id text)
+returns table (other text, place integer, how text)
+language sql immutable set search_path = pg_catalog, pg_temp as $$
+  select o.other, min(o.place), (array_agg(o.how order by o.place))[1]
+  from (
+    select regexp_replace(id, '^(us-gov|us|eu|apac|ap|au|jp|ca|sa|me|global)\.', '') as regionless
+  ) r
+  cross join lateral (
+    select substring(r.regionless from '^([^/]+)/') as provider,
+      regexp_replace(r.regionless, '^[^/]+/', '') as bare
+  ) b
+  cross join lateral (
+    select regexp_replace(regexp_replace(b.bare, '^[a-z0-9]+\.(?=[a-z])', ''),
+      '-v\d+(:\d+)?$', '') as unversioned
+  ) u
+  cross join lateral (
+    select regexp_replace(u.unversioned, '@(\d{8})$', '-\1') as dashed,
+      regexp_replace(u.unversioned, '[-@](\d{8}|\d{4}-\d\d-\d\d|latest|default)$', '') as dateless
+  ) d
+  cross join lateral (values
+    (r.regionless, 1, 'without its region'),
+    (_billing.provider_name(b.provider) || '/' || b.bare, 2, 'with the provider''s other name'),
+    (b.bare, 3, 'without its provider'),
+    (u.unversioned, 4, 'without provider and version'),
+    (d.dashed, 5, 'with its date written otherwise'),
+    (_billing.provider_name(b.provider) || '/' || d.dateless, 6, 'without its date'),
+    (d.dateless, 7, 'without provider, version and date')
+  ) o(other, place, how)
+  where o.other <> id and o.other <> ''
+  group by o.other;
+$$;
+comment on function _billing.other_ids is
+  'Ids that an id may be another way to write, nearest first.';
+
+-- Known models with a list price. A provider that the id names has to be the known model's: one
+-- provider's price is not another's.
+create function billing.resolve_model(id text)
+returns table (model text, provider text, how text)
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+-- Definer: callers may not call what it is made of.
+  select m.id, m.provider, o.how
+  from _billing.other_ids(resolve_model.id) o
+  join public.listed_models m on m.id = o.other
+  where exists (select from public.list_prices l where l.model = m.id)
+    and (resolve_model.id !~ '/' or _billing.provider_name(m.provider)
+      = _billing.provider_name(split_part(resolve_model.id, '/', 1)))
+  order by o.place;
+$$;
+comment on function billing.resolve_model is
+  'Known models that an id may mean, the nearest first, and how their ids differ. A guess: the id is
+   priced by one of them only when somebody has accepted the proposal.';
+grant execute on function billing.resolve_model(text) to service_role;
 
 -- 30_pricing/catalogue/list_price_ranges.sql
 
@@ -5214,8 +5510,16 @@ insert into public.prices (family, metric, unit_amount, per_units) values
   ('claude-opus', 'cache_write_1h_tokens', 30.00, 1000000),
   ('claude-haiku', 'cache_write_1h_tokens', 0.50, 1000000)
 on conflict do nothing;
+-- Embeddings have input alone.
+insert into public.prices (family, metric, unit_amount, per_units) values
+  ('text-embedding-3-small', 'input_tokens', 0.02, 1000000),
+  ('text-embedding-3-large', 'input_tokens', 0.13, 1000000),
+  ('text-embedding-ada-002', 'input_tokens', 0.10, 1000000)
+on conflict do nothing;
+-- Media is logged in dollars, so this is at cost. Transcriptions have no price: whether a count of
+-- them is of minutes or of files is for the operator to say.
 insert into public.prices (metric, unit_amount) values
-  ('web_searches', 0.01), ('pdf_processing', 0.02), ('image_processing', 0.01)
+  ('web_searches', 0.01), ('pdf_processing', 0.02), ('image_processing', 0.01), ('media_cost', 1.00)
 on conflict do nothing;
 
 -- 30_pricing/unbilled_metrics.sql
@@ -8679,6 +8983,15 @@ create constraint trigger guard_settled_at_commit after insert on public.list_pr
 
 -- What accepting a proposal does.
 
+-- A model, and the ids of which somebody has accepted that they mean it.
+create function _billing.model_and_aliases(model text)
+returns text[] language sql stable set search_path = pg_catalog, pg_temp as $$
+  select model || array(select m.id from public.listed_models m
+    where m.alias_of = model and m.is_decided_alias order by m.id);
+$$;
+comment on function _billing.model_and_aliases is
+  'A model and its accepted aliases: they have one list price.';
+
 -- The first day from which a proposed list price can hold: the day that the source was fetched, or
 -- the first after what is settled by the price before. The first price of a metric holds for all
 -- days: its usage could not be billed so far.
@@ -8695,14 +9008,16 @@ begin
   then
     return date '-infinity';
   end if;
-  price.model := proposal.model;
   price.metric := proposal.metric;
   price.effective_from := greatest(day, (
     select max(l.effective_from) + 1 from public.list_prices l
     where l.model = proposal.model and l.metric = proposal.metric
       and l.rate_class = proposal.rate_class and l.effective_from > '-infinity'));
-  return greatest(price.effective_from, (
-    select max(s.period_end) from _billing.relisted_sections(price) s));
+  foreach price.model in array _billing.model_and_aliases(proposal.model) loop
+    price.effective_from := greatest(price.effective_from, (
+      select max(s.period_end) from _billing.relisted_sections(price) s));
+  end loop;
+  return price.effective_from;
 end $$;
 comment on function _billing.first_day_of is
   'The first day from which a proposed price can hold.';
@@ -8710,22 +9025,26 @@ comment on function _billing.first_day_of is
 create function _billing.apply_list_price(proposal public.price_proposals, first_day date)
 returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
+  of_model text;
   before public.list_prices;
 begin
-  select l.* into before from public.list_prices l
-  where l.model = proposal.model and l.metric = proposal.metric
-    and l.rate_class = proposal.rate_class and l.effective_until = 'infinity';
-  if before.effective_from >= first_day then
-    perform billing.raise_error('invalid_argument', format(
-      'the list price in force begins on %s, and the new one must begin later than that',
-      before.effective_from), 'name a later first_day');
-  end if;
-  update public.list_prices l set effective_until = first_day where l.id = before.id;
-  insert into public.list_prices (provider, model, metric, rate_class, above_tokens, amount,
-    effective_from, sync_id, source_field, source_text)
-  select m.provider, m.id, proposal.metric, proposal.rate_class, proposal.above_tokens,
-    proposal.new_amount, first_day, proposal.sync_id, proposal.source_field, proposal.source_text
-  from public.listed_models m where m.id = proposal.model;
+  foreach of_model in array _billing.model_and_aliases(proposal.model) loop
+    select l.* into before from public.list_prices l
+    where l.model = of_model and l.metric = proposal.metric
+      and l.rate_class = proposal.rate_class and l.effective_until = 'infinity';
+    if before.effective_from >= first_day then
+      perform billing.raise_error('invalid_argument', format(
+        'the list price in force begins on %s, and the new one must begin later than that',
+        before.effective_from), 'name a later first_day');
+    end if;
+    update public.list_prices l set effective_until = first_day where l.id = before.id;
+    insert into public.list_prices (provider, model, metric, rate_class, above_tokens, amount,
+      effective_from, sync_id, source_field, source_text)
+    select m.provider, m.id, proposal.metric, proposal.rate_class, proposal.above_tokens,
+      proposal.new_amount, first_day, proposal.sync_id, proposal.source_field,
+      proposal.source_text
+    from public.listed_models m where m.id = of_model;
+  end loop;
 end $$;
 comment on function _billing.apply_list_price is
   'Ends the list price in force where a proposed one begins.';
@@ -8762,6 +9081,26 @@ $$;
 comment on function _billing.sell_at_list is
   'Default prices for usage of a model without a price: its list prices with a markup.';
 
+-- The list prices of a known model are those of another id from then on, and where the model is
+-- mapped, so is the id: how its calls count, and the family whose prices are its own.
+create function _billing.apply_alias(id text, of_model text)
+returns void language sql set search_path = pg_catalog, pg_temp as $$
+  insert into public.listed_models (id, provider, mode, alias_of, is_decided_alias, deprecated_on,
+    sync_id)
+  select apply_alias.id, m.provider, m.mode, m.id, true, m.deprecated_on, m.sync_id
+  from public.listed_models m where m.id = of_model;
+  insert into public.list_prices (provider, model, metric, rate_class, above_tokens, amount,
+    effective_from, effective_until, sync_id, source_field, source_text)
+  select l.provider, apply_alias.id, l.metric, l.rate_class, l.above_tokens, l.amount,
+    l.effective_from, l.effective_until, l.sync_id, l.source_field, l.source_text
+  from public.list_prices l where l.model = of_model;
+  insert into public.models (id, family, provider, long_context_above)
+  select apply_alias.id, m.family, m.provider, m.long_context_above
+  from public.models m where m.id = of_model
+  on conflict do nothing;
+$$;
+comment on function _billing.apply_alias is 'Makes an id another name of a known model.';
+
 create function _billing.apply_proposal(proposal public.price_proposals, first_day date,
   markup_percent numeric)
 returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -8772,6 +9111,8 @@ begin
   elsif proposal.kind = 'new_model' then
     perform _billing.sell_at_list(proposal.model, markup_percent,
       coalesce(first_day, _billing.first_day_of(proposal)));
+  elsif proposal.kind = 'alias' then
+    perform _billing.apply_alias(proposal.model, proposal.alias_of);
   end if;
 end $$;
 comment on function _billing.apply_proposal is 'Does what a proposal proposes.';
@@ -8788,7 +9129,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   from (select array(
     select u from unnest(billing.unsettled_targets()) u
     where exists (select from public.usage_records r
-      where r.client_id = u.client_id and r.model = of_model
+      where r.client_id = u.client_id and r.model = any (_billing.model_and_aliases(of_model))
         and r.usage_day >= u.period_start and r.usage_day < u.period_end)) as targets) x
   cross join lateral _billing.rate_charges(x.targets) c
   join billing.period_terms(x.targets) t
@@ -8845,11 +9186,13 @@ declare
   sells_by_list constant boolean := exists (
     select from public.prices p where p.pricing_model = 'cost_plus');
 begin
-  if exists (select from new_rows n where n.kind = 'new_model' or sells_by_list) then
+  if exists (select from new_rows n where n.kind in ('new_model', 'alias') or sells_by_list) then
     update public.price_proposals p set effects = _billing.proposal_effects(p)
     from new_rows n
-    where p.id = n.id and (n.kind = 'new_model' or sells_by_list and n.kind <> 'deprecation')
-      and n.model in (select m.model from _billing.models_in_use() m);
+    where p.id = n.id
+      and (n.kind in ('new_model', 'alias') or sells_by_list and n.kind <> 'deprecation')
+      and _billing.model_and_aliases(n.model) && array(
+        select m.model from _billing.models_in_use() m);
   end if;
   return null;
 end $$;
@@ -8858,24 +9201,42 @@ create trigger note_effects after insert on public.price_proposals
   referencing new table as new_rows
   for each statement execute function _billing.note_effects();
 
--- Proposals for models that are used: without a price while their list price is known, or at the
--- end of their life. Once each.
+-- Models of open periods that the catalogue does not know, have no price or provider, and whose ids
+-- may be another way to write that of one which it does know.
+create function _billing.unknown_but_like()
+returns table (model text, alias_of text, how text)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select q.model, r.model, r.how
+  from (select distinct u.model from billing.quarantined_usage u
+    where u.reason in ('unpriced_usage', 'unknown_provider')
+      and u.model not in (select m.id from public.listed_models m)) q
+  cross join lateral (select x.* from billing.resolve_model(q.model) x limit 1) r;
+$$;
+comment on function _billing.unknown_but_like is
+  'Used models that nobody knows, and the known model that each may mean.';
+
+-- Proposals for models that are used: without a price while their list price is known, by another
+-- name than that which the catalogue has, or at the end of their life. Once each.
 create function billing.propose_models(as_of timestamptz default billing.as_of())
 returns bigint language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: nobody writes proposals but these functions.
 declare
   proposed bigint;
 begin
-  insert into public.price_proposals (kind, model, message, created_at)
-  select x.kind, x.model, x.message, as_of
+  insert into public.price_proposals (kind, model, alias_of, message, created_at)
+  select x.kind, x.model, x.alias_of, x.message, as_of
   from (
-    select 'new_model' as kind, u.model, format(
+    select 'new_model' as kind, u.model, null as alias_of, format(
       '%s has no price and blocks its clients; its list prices are %s', u.model,
       _billing.first_few(array_agg(format('%s for %s', billing.dollars_per(
           (u.list_price).amount * 1000000, 1000000), u.metric) order by u.metric))) as message
     from _billing.unpriced_but_listed() u group by u.model
     union all
-    select 'deprecation', m.id, format('%s is used, and its provider ends it on %s', m.id,
+    select 'alias', a.model, a.alias_of, format('%s is not known and blocks its clients; %s it '
+      || 'would be %s', a.model, a.how, a.alias_of)
+    from _billing.unknown_but_like() a
+    union all
+    select 'deprecation', m.id, null, format('%s is used, and its provider ends it on %s', m.id,
       m.deprecated_on)
     from public.listed_models m
     where m.deprecated_on <= (as_of at time zone 'UTC')::date + 30
@@ -8883,15 +9244,81 @@ begin
   ) x
   where not exists (select from public.price_proposals p
     where p.kind = x.kind and p.model = x.model
+      and p.alias_of is not distinct from x.alias_of
       and (p.state in ('open', 'refused') or p.kind = 'deprecation'))
   on conflict do nothing;
   get diagnostics proposed = row_count;
   return proposed;
 end $$;
 comment on function billing.propose_models is
-  'Makes a proposal for each used model without a price whose list price is known, and for each
-   that ends within a month; returns how many.';
+  'Makes a proposal for each used model without a price whose list price is known, for each that may
+   be another name of a known one, and for each that ends within a month; returns how many.';
 grant execute on function billing.propose_models(timestamptz) to service_role;
+
+-- 40_rating/proposals/follow.sql
+
+-- List prices that follow their sources: where two say exactly the same, and nothing changes that a
+-- list sells which waits for decisions.
+
+-- Somebody is sold a metric of a model by its list price, on a list that does not follow: then a
+-- change waits for a decision. Reasoning is sold at the list price of output where it has none.
+create function _billing.sells_by_decision(model text, metric text, first_day date)
+returns boolean language sql stable set search_path = pg_catalog, pg_temp as $$
+  select exists (
+    select from public.prices p
+    where p.pricing_model = 'cost_plus' and p.effective_until > first_day
+      and (p.metric = sells_by_decision.metric
+        or p.metric = 'reasoning_tokens' and sells_by_decision.metric = 'output_tokens')
+      and p.scope in ('any', 'model:' || sells_by_decision.model, 'family:' || (
+        select m.family from public.models m where m.id = sells_by_decision.model))
+      and not exists (select from public.price_policies o
+        where o.client_id is not distinct from p.client_id and o.policy = 'follow'));
+$$;
+comment on function _billing.sells_by_decision is
+  'Whether a change of a list price would change what a list that does not follow sells.';
+
+-- Why a proposal needs nobody, null where it does. A majority is no agreement: while the source of
+-- the price in force stands by it, two others do not overrule it.
+create function _billing.reason_to_follow(proposal public.price_proposals, first_day date)
+returns text language sql stable set search_path = pg_catalog, pg_temp as $$
+  select format('%s and %s say exactly the same', a.source, b.source)
+  from public.price_syncs a
+  join public.price_syncs b on b.id = (proposal).agreed_sync_id and b.source <> a.source
+  where a.id = (proposal).sync_id and (proposal).kind in ('changed_price', 'disagreement')
+    and not exists (
+      select from unnest(_billing.model_and_aliases((proposal).model)) m
+      where _billing.sells_by_decision(m, (proposal).metric, first_day))
+    and not exists (
+      select from public.list_prices l join public.price_syncs s on s.id = l.sync_id
+      where l.model = (proposal).model and l.metric = (proposal).metric
+        and l.rate_class = (proposal).rate_class and l.effective_until = 'infinity'
+        and s.source not in (a.source, b.source));
+$$;
+comment on function _billing.reason_to_follow is
+  'Why a proposal is accepted by policy: two sources agree. Null: somebody has to decide.';
+
+create function _billing.follow_agreement() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+-- Definer: a sync need not be able to call what this asks.
+declare
+  first_day constant date := _billing.first_day_of(new);
+  why constant text := _billing.reason_to_follow(new, first_day);
+begin
+  if why is not null then
+    perform _billing.apply_list_price(new, first_day);
+    update public.price_proposals p set state = 'accepted', decided_at = billing.as_of(),
+      decided_by = 'policy', reason = why
+    where p.id = new.id;
+  end if;
+  return null;
+exception
+  -- What is settled by then: it stays open, and accepting it says why.
+  when sqlstate 'PT409' then return null;
+end $$;
+
+create trigger follow_agreement after update of agreed_sync_id on public.price_proposals
+  for each row when (new.state = 'open' and new.agreed_sync_id is not null)
+  execute function _billing.follow_agreement();
 
 -- 40_rating/proposals/decide.sql
 
@@ -12457,7 +12884,7 @@ begin
   foreach audited in array array['clients', 'agent_assignments', 'billing_config', 'prices',
     'billing_settings', 'models', 'providers', 'client_members', 'credit_notes', 'payments',
     'invoice_items', 'balance_entries', 'service_intervals', 'hold_limits', 'price_proposals',
-    'credit_grants']
+    'credit_grants', 'price_sources', 'price_policies']
   loop
     execute format('create trigger audit_insert after insert on public.%I
       referencing new table as new_rows
@@ -14216,6 +14643,60 @@ begin
   return seen.rows;
 end $$;
 
+-- 60_delivery/price_syncs.sql
+
+-- The daily fetching of list prices: a delivery for each source that is on. The worker fetches,
+-- reads and compares; what cannot be read changes nothing and is told once.
+
+create function billing.queue_price_syncs(as_of timestamptz default billing.as_of())
+returns bigint language sql security definer set search_path = pg_catalog, pg_temp as $$
+-- Definer: nobody writes deliveries but these functions.
+  with queued as (
+    insert into public.deliveries (kind, event, dedupe_key, max_attempts, payload)
+    select 'price_sync', 'price_sync',
+      format('price_sync:%s:%s', s.id, (as_of at time zone 'UTC')::date), 6,
+      jsonb_build_object('source', s.id)
+    from public.price_sources s where s.enabled
+    on conflict (dedupe_key) do nothing
+    returning 1
+  )
+  select count(*) from queued;
+$$;
+comment on function billing.queue_price_syncs is
+  'Has each source of list prices that is on fetched and compared, once a day; returns how many.';
+grant execute on function billing.queue_price_syncs(timestamptz) to service_role;
+
+-- Since when a source cannot be read, and why. Told when it begins, not again until it has ended.
+create function _billing.note_price_problem(source text, problem text,
+  at timestamptz default clock_timestamp())
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_variable
+declare
+  since timestamptz;
+begin
+  insert into billing.price_source_states as s (source, problem, problem_since)
+  values (source, problem, at)
+  on conflict on constraint price_source_states_pkey do update
+  set problem = excluded.problem, problem_since = coalesce(s.problem_since, excluded.problem_since)
+  returning s.problem_since into since;
+  perform billing.queue_operator_alert(format('price_source:%s:%s', source, since), 'normal',
+    'List prices cannot be read', format('The list prices of %s cannot be read: %s. Nothing was '
+      || 'changed; prices stay as they are until it can be read again.', source, problem));
+end $$;
+comment on function _billing.note_price_problem is
+  'Notes why a source of list prices cannot be read, and tells operators when that begins.';
+
+create function _billing.price_problems()
+returns text language sql stable set search_path = pg_catalog, pg_temp as $$
+  select string_agg(format('%s cannot be read since %s: %s', s.source,
+    to_char(s.problem_since at time zone 'UTC', 'YYYY-MM-DD HH24:MI'), s.problem), '; '
+    order by s.source)
+  from billing.price_source_states s join public.price_sources p on p.id = s.source
+  where s.problem is not null and p.enabled;
+$$;
+comment on function _billing.price_problems is
+  'What is wrong with sources of list prices that are on.';
+
 -- 60_delivery/retention.sql
 
 -- Retention: logs of old months are exported to Storage and then removed from the table. A month
@@ -14913,6 +15394,19 @@ create function _billing.own_id(value text) returns uuid language sql immutable
 return case when value ~ '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$'
   then value::uuid end;
 
+-- Statuses of a Stripe invoice only move forward; an older one never overwrites a newer one.
+create function _billing.stripe_rank(state text) returns integer language sql immutable
+return coalesce(array_position(
+  '{creating,held,refused,draft,open,uncollectible,deleted,paid,void}'::text[], state), 0);
+
+-- All that was paid for an invoice of Stripe. Its documents leave open whether `amount_paid` has in
+-- it what is beyond the amount due, and is credited to the customer's balance.
+create function _billing.stripe_received(invoice jsonb) returns bigint
+language sql immutable
+return (invoice ->> 'amount_paid')::bigint + case
+  when (invoice ->> 'amount_paid')::bigint > (invoice ->> 'amount_due')::bigint then 0
+  else coalesce((invoice ->> 'amount_overpaid')::bigint, 0) end;
+
 -- 70_stripe/books/clients.sql
 
 -- Whose books an object of Stripe is about.
@@ -14930,6 +15424,229 @@ returns uuid[] language sql stable set search_path = pg_catalog, pg_temp as $$
     join public.stripe_invoices m on m.stripe_invoice_id = p.stripe_invoice_id
     join public.invoices i on i.id = m.invoice_id where p.payment_intent_id = intent_id);
 $$;
+
+-- 70_stripe/books/earlier_invoices.sql
+
+-- Invoices that an earlier billing system has issued. They are history: nothing here bills, sends
+-- or reminds of them, and they are on no ledger account. What Stripe collects for those that are
+-- still open is noted beside them and operators are told, so that no payment passes unseen.
+create table billing.earlier_invoices (
+  id uuid primary key,
+  client_id uuid not null references public.clients (id),
+  number text not null,
+  month date,
+  currency text not null,
+  amount_minor bigint not null,
+  status text not null,
+  stripe_invoice_id text,
+  paid_minor bigint not null default 0,
+  stripe_paid_minor bigint not null default 0,
+  paid_at timestamptz,
+  constraint earlier_invoices_status_known check (
+    status in ('open', 'paid', 'void', 'uncollectible')),
+  constraint earlier_invoices_once unique (stripe_invoice_id)
+);
+comment on table billing.earlier_invoices is
+  'Invoices of the system that billed before this one, and what was paid for them since.';
+comment on column billing.earlier_invoices.paid_minor is
+  'What was paid by another way than Stripe.';
+comment on column billing.earlier_invoices.stripe_paid_minor is
+  'Most that Stripe ever said is paid; only grows, so old events do no harm.';
+create index earlier_invoices_number on billing.earlier_invoices (number);
+create index earlier_invoices_client on billing.earlier_invoices (client_id);
+
+-- Refunds and disputes name a payment alone.
+create table billing.earlier_payments (
+  payment_intent_id text primary key,
+  earlier_invoice_id uuid not null references billing.earlier_invoices (id),
+  amount_minor bigint not null,
+  refunded_minor bigint not null default 0
+);
+comment on table billing.earlier_payments is 'Payments in Stripe of earlier invoices.';
+create index earlier_payments_invoice on billing.earlier_payments (earlier_invoice_id);
+
+do $$
+declare
+  history text;
+begin
+  foreach history in array array['earlier_invoices', 'earlier_payments'] loop
+    execute format('alter table billing.%I enable row level security', history);
+    execute format('revoke all on billing.%I from public, anon, authenticated, service_role',
+      history);
+    execute format('grant select on billing.%I to service_role', history);
+  end loop;
+end $$;
+
+-- Known by its id in Stripe; or, where the earlier system did not keep that, by its number in the
+-- metadata of an invoice of the client's Stripe customer.
+create function _billing.earlier_invoice_of(invoice jsonb)
+returns billing.earlier_invoices language sql stable set search_path = pg_catalog, pg_temp as $$
+  select e from billing.earlier_invoices e
+  where e.stripe_invoice_id = invoice ->> 'id'
+    or e.stripe_invoice_id is null and e.number = invoice #>> '{metadata,invoice_number}'
+      and e.currency = upper(invoice ->> 'currency')
+      and exists (select from public.stripe_customers s where s.client_id = e.client_id
+        and s.stripe_customer_id = coalesce(invoice #>> '{customer,id}', invoice ->> 'customer'))
+  order by e.stripe_invoice_id limit 1;
+$$;
+comment on function _billing.earlier_invoice_of is
+  'The earlier invoice that an invoice of Stripe is; all null where it is none.';
+
+create function _billing.tell_of_earlier(earlier billing.earlier_invoices, key text,
+  priority text, what text)
+returns void language sql set search_path = pg_catalog, pg_temp as $$
+  select _billing.notice(key, priority, format('%s: %s of %s, an invoice of the earlier system',
+    what, earlier.number, c.name))
+  from public.clients c where c.id = earlier.client_id;
+$$;
+comment on function _billing.tell_of_earlier is
+  'Tells operators, once per key, what Stripe says of an earlier invoice.';
+
+-- Its figures are cumulative, as those of our invoices: what they grew by is new.
+create function _billing.apply_earlier_invoice(invoice jsonb, seen timestamptz)
+returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  before billing.earlier_invoices := _billing.earlier_invoice_of(invoice);
+  after billing.earlier_invoices;
+  received bigint;
+  is_too_much boolean;
+  paid constant bigint := _billing.from_stripe(_billing.stripe_received(invoice),
+    invoice ->> 'currency');
+begin
+  if before.id is null then
+    return null;
+  end if;
+  if before.currency <> upper(invoice ->> 'currency') then
+    perform _billing.tell_of_earlier(before, 'currency/' || (invoice ->> 'id'), 'high', format(
+      'In %s in Stripe, nothing is noted', upper(invoice ->> 'currency')));
+    return format('ignored: it is in %s', upper(invoice ->> 'currency'));
+  end if;
+  update billing.earlier_invoices e set
+    stripe_invoice_id = invoice ->> 'id',
+    stripe_paid_minor = greatest(e.stripe_paid_minor, paid),
+    paid_at = case when paid > e.stripe_paid_minor then seen else e.paid_at end,
+    -- What was paid another way is voided there, and stays paid.
+    status = case when e.status = 'paid'
+        or e.paid_minor + greatest(e.stripe_paid_minor, paid) >= e.amount_minor then 'paid'
+      when _billing.stripe_rank(invoice ->> 'status') > _billing.stripe_rank(e.status)
+        and invoice ->> 'status' in ('paid', 'void', 'uncollectible') then invoice ->> 'status'
+      else e.status end
+  where e.id = before.id returning * into after;
+  received := after.stripe_paid_minor - before.stripe_paid_minor;
+  if received = 0 then
+    return format('earlier invoice %s', after.status);
+  end if;
+  is_too_much := after.paid_minor + after.stripe_paid_minor > after.amount_minor;
+  perform _billing.tell_of_earlier(after, format('earlier/%s/%s', after.stripe_invoice_id,
+      after.stripe_paid_minor), case when is_too_much then 'high' else 'normal' end,
+    format('%s paid%s', billing.money_text(received, after.currency),
+      case when is_too_much then ' in Stripe, more than is due' else '' end));
+  return format('earlier invoice %s, noted %s', after.status, received);
+end $$;
+comment on function _billing.apply_earlier_invoice is
+  'Notes what Stripe says of an earlier invoice; null when it is none.';
+
+create function _billing.apply_earlier_payment(payment jsonb, seen timestamptz)
+returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  earlier billing.earlier_invoices;
+  paid constant bigint := _billing.from_stripe((payment ->> 'amount_paid')::bigint,
+    payment ->> 'currency');
+begin
+  select * into earlier from billing.earlier_invoices e
+  where e.stripe_invoice_id = payment ->> 'invoice';
+  if earlier.id is null then
+    return null;
+  end if;
+  if payment #>> '{payment,payment_intent}' is not null then
+    insert into billing.earlier_payments as p (payment_intent_id, earlier_invoice_id, amount_minor)
+    values (payment #>> '{payment,payment_intent}', earlier.id, paid)
+    on conflict (payment_intent_id) do update
+    set amount_minor = greatest(p.amount_minor, excluded.amount_minor);
+  end if;
+  return 'payment of an earlier invoice noted';
+end $$;
+comment on function _billing.apply_earlier_payment is
+  'Notes which payment is of which earlier invoice; null where it is of none.';
+
+-- What goes back of a payment of an earlier invoice is noted, and for people to act on: no credit
+-- note and no account of ours is about it.
+create function _billing.apply_earlier_return(thing jsonb)
+returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  before billing.earlier_payments;
+  earlier billing.earlier_invoices;
+  moved constant bigint := _billing.from_stripe(coalesce(thing ->> 'amount_refunded',
+    thing ->> 'amount')::bigint, thing ->> 'currency');
+begin
+  select * into before from billing.earlier_payments p
+  where p.payment_intent_id = thing ->> 'payment_intent' for update;
+  if before.payment_intent_id is null then
+    return null;
+  end if;
+  select * into earlier from billing.earlier_invoices e where e.id = before.earlier_invoice_id;
+  if thing ->> 'object' = 'charge' then
+    update billing.earlier_payments p set refunded_minor = greatest(p.refunded_minor, moved)
+    where p.payment_intent_id = before.payment_intent_id;
+    if moved > before.refunded_minor then
+      perform _billing.tell_of_earlier(earlier, format('earlier-refund/%s/%s', thing ->> 'id',
+        moved), 'normal', billing.money_text(moved - before.refunded_minor, earlier.currency)
+          || ' refunded');
+    end if;
+    return format('refund of an earlier invoice, %s in all', moved);
+  end if;
+  -- Each state of a dispute once, and refunds that fail: those that do not are in their charge.
+  if thing ->> 'object' = 'dispute' or thing ->> 'status' in ('failed', 'canceled') then
+    perform _billing.tell_of_earlier(earlier, format('earlier-%s/%s', thing ->> 'id',
+      thing ->> 'status'), 'high', format('%s of %s (%s)', initcap(thing ->> 'object'),
+      billing.money_text(moved, earlier.currency), replace(thing ->> 'status', '_', ' ')));
+  end if;
+  return format('%s of an earlier invoice', thing ->> 'object');
+end $$;
+comment on function _billing.apply_earlier_return is
+  'Notes refunds and disputes of payments of earlier invoices; null where it is none of those.';
+
+-- A failed payment of an earlier invoice: operators hear of it, once per attempt.
+create function _billing.notice_of_earlier_event(event billing.stripe_events)
+returns void language sql set search_path = pg_catalog, pg_temp as $$
+  select _billing.tell_of_earlier(e, format('%s/%s/%s', event.type, e.stripe_invoice_id,
+      coalesce(event.payload #>> '{data,object,attempt_count}', '0')), 'high',
+    case event.type when 'invoice.payment_failed' then 'Payment failed'
+      else 'Payment needs action by the client' end)
+  from billing.earlier_invoices e
+  where e.stripe_invoice_id = event.payload #>> '{data,object,id}'
+    and event.type in ('invoice.payment_failed', 'invoice.payment_action_required');
+$$;
+comment on function _billing.notice_of_earlier_event is
+  'Tells operators of a failed payment of an earlier invoice.';
+
+-- Money that came another way.
+create function billing.record_earlier_payment(number text, amount_minor bigint default null,
+  paid_at timestamptz default now())
+returns void language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+-- Definer: callers may ask, only functions write what was paid.
+begin
+  perform billing.require_second_factor();
+  if amount_minor <= 0 then
+    perform billing.raise_error('invalid_argument', 'a payment is more than zero');
+  end if;
+  update billing.earlier_invoices e set
+    paid_minor = e.paid_minor + x.paid, paid_at = record_earlier_payment.paid_at,
+    status = case when e.paid_minor + e.stripe_paid_minor + x.paid >= e.amount_minor then 'paid'
+      else e.status end
+  from (select i.id, coalesce(record_earlier_payment.amount_minor, i.amount_minor - i.paid_minor
+      - i.stripe_paid_minor) as paid from billing.earlier_invoices i) x
+  where x.id = e.id and e.number = record_earlier_payment.number
+    and e.status in ('open', 'uncollectible');
+  if not found then
+    perform billing.raise_error('unknown_invoice', format('no earlier invoice %s is open', number));
+  end if;
+end $$;
+comment on function billing.record_earlier_payment is
+  'Notes a payment of an earlier invoice that came by another way than Stripe: all that is due, or
+   some minor units of it.';
+grant execute on function billing.record_earlier_payment(text, bigint, timestamptz)
+  to service_role;
 
 -- 70_stripe/books/payments.sql
 
@@ -15683,11 +16400,6 @@ grant execute on function billing.apply_stripe_credit_note(jsonb, timestamptz) t
 -- events: each figure may only grow, and what it grew by is booked. Events may therefore come
 -- twice, in any order, or not at all, and reconciliation calls the very same functions.
 
--- Statuses of a Stripe invoice only move forward; an older one never overwrites a newer one.
-create function _billing.stripe_rank(state text) returns integer language sql immutable
-return coalesce(array_position(
-  '{creating,held,refused,draft,open,uncollectible,deleted,paid,void}'::text[], state), 0);
-
 -- Voided or written off there: here too, where our rules allow it. Operators are told of both.
 create function _billing.follow_stripe_status(mirror public.stripe_invoices, at timestamptz)
 returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -15753,16 +16465,8 @@ begin
   return format('ignored: it is in %s, %s is in %s', theirs, invoice.number, invoice.currency);
 end $$;
 
--- All that was paid for an invoice of Stripe. Its documents leave open whether `amount_paid` has in
--- it what is beyond the amount due, and is credited to the customer's balance.
-create function _billing.stripe_received(invoice jsonb) returns bigint
-language sql immutable
-return (invoice ->> 'amount_paid')::bigint + case
-  when (invoice ->> 'amount_paid')::bigint > (invoice ->> 'amount_due')::bigint then 0
-  else coalesce((invoice ->> 'amount_overpaid')::bigint, 0) end;
-
 -- One invoice of Stripe, as it is in an event or an answer. Returns what came of it, or null when
--- it is none of ours (a subscription's, one made by hand there).
+-- it is none of ours (a subscription's, one made by hand there), nor of an earlier system's.
 create function billing.apply_stripe_invoice(invoice jsonb, seen timestamptz)
 returns text language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: the books are written by functions only.
@@ -15787,7 +16491,7 @@ begin
       and m.state = 'creating'
       and m.invoice_id::text = invoice #>> '{metadata,leveredge_invoice_id}'));
   if mirror.invoice_id is null then
-    return null;
+    return _billing.apply_earlier_invoice(invoice, seen);
   end if;
   refused := _billing.other_currency(mirror, invoice);
   if refused is not null then
@@ -16302,12 +17006,17 @@ returns text language plpgsql security definer set search_path = pg_catalog, pg_
 -- Definer: as above.
 declare
   mirror public.stripe_invoices;
+  earlier text;
   refused text;
 begin
   perform _billing.lock_clients(_billing.clients_of_stripe_invoice(payment ->> 'invoice'));
   select * into mirror from public.stripe_invoices m
   where m.stripe_invoice_id = payment ->> 'invoice';
   if mirror.invoice_id is null then
+    earlier := _billing.apply_earlier_payment(payment, seen);
+    if earlier is not null then
+      return earlier;
+    end if;
     if exists (select from public.stripe_invoices m join public.invoices i on i.id = m.invoice_id
       where m.stripe_invoice_id is null and m.state = 'creating'
         and i.status in ('open', 'uncollectible')) then
@@ -16436,6 +17145,7 @@ begin
     result := billing.apply_stripe_invoice(thing, event.created_at);
     if result is not null then
       perform _billing.notice_of_invoice_event(event);
+      perform _billing.notice_of_earlier_event(event);
       perform _billing.remind_of_failed_payment(event);
     end if;
     return coalesce(result, 'ignored: not an invoice of ours');
@@ -16448,20 +17158,23 @@ begin
       where p.payment_intent_id = thing ->> 'id';
       return case when found then 'payment noted' else 'ignored: no payment of ours (yet)' end;
     when 'charge.refunded' then
-      result := billing.apply_stripe_charge(thing, event.created_at);
+      result := coalesce(billing.apply_stripe_charge(thing, event.created_at),
+        _billing.apply_earlier_return(thing));
       if result is null then
         raise exception 'waiting for the payment that charge % belongs to', thing ->> 'id';
       end if;
       return result;
     when 'refund.created', 'refund.updated', 'refund.failed', 'charge.refund.updated' then
-      result := billing.apply_stripe_refund(thing, event.created_at);
+      result := coalesce(billing.apply_stripe_refund(thing, event.created_at),
+        _billing.apply_earlier_return(thing));
       if result is null then
         raise exception 'waiting for the payment that refund % is of', thing ->> 'id';
       end if;
       return result;
     when 'charge.dispute.created', 'charge.dispute.updated', 'charge.dispute.closed',
       'charge.dispute.funds_withdrawn', 'charge.dispute.funds_reinstated' then
-      result := billing.apply_stripe_dispute(thing, event.created_at);
+      result := coalesce(billing.apply_stripe_dispute(thing, event.created_at),
+        _billing.apply_earlier_return(thing));
       if result is null then
         raise exception 'waiting for the payment that dispute % is about', thing ->> 'id';
       end if;
@@ -19092,6 +19805,7 @@ begin
         then format('late: should have run at %s',
           to_char(due.fires_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI')) end,
       'the last call ' || c.problem,
+      case when d.name = 'billing-list-prices' then _billing.price_problems() end,
       case when d.command ~ 'billing.wake_' and _billing.missing_secrets() <> '{}'
         then format('does nothing: Vault has no secret %s',
           array_to_string(_billing.missing_secrets(), ', ')) end), '')
@@ -19197,6 +19911,8 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
     ('billing-proposals', '20 * * * *',
       $c$set statement_timeout = '15min'; select billing.propose_models()$c$,
       'Proposes prices for models that are used without one, and tells of models that end'),
+    ('billing-list-prices', '30 5 * * *', 'select billing.queue_price_syncs()',
+      'Has list prices fetched and compared, of each source that is on'),
     ('billing-alerts', '25 * * * *',
       $c$set statement_timeout = '15min'; select billing.queue_usage_alerts()$c$,
       'Tells of budgets, jumps, unpriced and unowned usage'),

@@ -43,6 +43,7 @@ export const runsOnce: Readonly<Record<EngineName, readonly string[]>> = {
     "load",
     "logger-exit",
     "mutation",
+    "price-sync",
     "reminders-alerts",
     "stripe-carried",
     "stripe-dance",

@@ -94,6 +94,7 @@ const KINDS: Record<
         logs: {
           read: () => Promise.resolve({ lines: "{}\n", log_count: "1", checksum: "1" }),
           save: () => Promise.resolve(),
+          stored: () => Promise.resolve(null),
         },
         now: () => 0,
       }).store,

@@ -7,6 +7,7 @@ import { kind as email } from "./email.ts";
 import { kind as hermes } from "./hermes.ts";
 import { kind as json } from "./json.ts";
 import { kind as logExport } from "./log-export.ts";
+import { kind as priceSync } from "./price-sync.ts";
 import { kind as stripe } from "./stripe.ts";
 
 /** Something of each kind, by the kind's module and name. */
@@ -19,6 +20,7 @@ export function byKind<T>(
     hermes: of(hermes, "hermes"),
     json: of(json, "json"),
     log_export: of(logExport, "log_export"),
+    price_sync: of(priceSync, "price_sync"),
     stripe: of(stripe, "stripe"),
   };
 }
