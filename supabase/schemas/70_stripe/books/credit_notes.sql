@@ -109,8 +109,8 @@ comment on function _billing.failed_part_of_note is
   'What a credit note was to refund, of which nothing arrived.';
 
 -- A refund that is heard of before its credit note seems to be what a note of ours waits for. What
--- refunds of the Dashboard's notes took from notes of ours that way, as far as it can be credited.
--- `issued` is about to be credited for them.
+-- refunds of the Dashboard's notes took from notes of ours that way, as far as it can be credited;
+-- of one that failed, what is credit for it. `issued` is about to be credited for them.
 create function _billing.refunds_on_waiting_notes(mirror public.stripe_invoices, issued bigint)
 returns bigint language sql stable set search_path = pg_catalog, pg_temp as $$
   select greatest(0, least(r.theirs - n.theirs - issued, n.own - r.own,
@@ -124,13 +124,13 @@ returns bigint language sql stable set search_path = pg_catalog, pg_temp as $$
     left join public.stripe_credit_notes s on s.credit_note_id = x.id
     where x.invoice_id = mirror.invoice_id and x.voided_at is null
   ) n, (
-    select coalesce(sum(x.amount_minor) filter (where not o.is_own), 0)::bigint as theirs,
+    select coalesce(sum(case when x.status in ('failed', 'canceled') then x.credited_minor
+        else x.amount_minor end) filter (where not o.is_own), 0)::bigint as theirs,
       coalesce(sum(x.amount_minor) filter (where o.is_own), 0)::bigint as own
     from public.stripe_refunds x
     cross join lateral (select exists (select from public.stripe_credit_notes s
       where s.stripe_credit_note_id = x.stripe_credit_note_id and s.origin = 'ours') as is_own) o
     where x.stripe_invoice_id = mirror.stripe_invoice_id and x.stripe_credit_note_id is not null
-      and x.status not in ('failed', 'canceled')
   ) r
   where i.id = mirror.invoice_id and i.status in ('open', 'paid', 'uncollectible');
 $$;
