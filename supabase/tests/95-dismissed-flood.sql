@@ -1,6 +1,6 @@
 -- A flood is dismissed by one statement and stands in the audit log as one act, whatever its size.
 begin;
-select plan(9);
+select plan(11);
 
 insert into public.agent_usage_logs (id, agent, model, input_tokens, "timestamp")
 select ('00000000-0000-4000-8000-' || lpad(n::text, 12, '0'))::uuid, 'nobody', 'claude-sonnet', 1,
@@ -35,6 +35,9 @@ select results_eq($$select row_id, entry ->> 'log_rows' from pg_temp.entries
     where operation = 'delete'$$, $$values ('1001 log rows', '1001')$$, 'it is one entry too');
 select _billing.rollup();
 select is((select sum(rows)::integer from billing.quarantine), 1001, 'and they wait again');
+
+select trigger_is('billing', 'dismissed_logs', t, '_billing', 'audit_dismissals',
+  t || ' is kept by one function') from unnest('{audit_insert,audit_delete}'::text[]) t;
 
 select * from finish();
 rollback;
