@@ -9266,7 +9266,8 @@ create function _billing.sells_by_decision(model text, metric text, first_day da
 returns boolean language sql stable set search_path = pg_catalog, pg_temp as $$
   select exists (
     select from public.prices p
-    where p.pricing_model = 'cost_plus' and p.effective_until > first_day
+    where p.pricing_model = 'cost_plus' and p.cost_basis <> 'logged_cost'
+      and p.effective_until > first_day
       and (p.metric = sells_by_decision.metric
         or p.metric = 'reasoning_tokens' and sells_by_decision.metric = 'output_tokens')
       and p.scope in ('any', 'model:' || sells_by_decision.model, 'family:' || (
