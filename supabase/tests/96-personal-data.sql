@@ -100,6 +100,8 @@ select c || '.' || f, v.class from (values
   ('none', 'public.credit_entries', 'kind currency'),
   ('none', 'billing.ledger_accounts', 'currency kind processor'),
   ('none', 'billing.ledger_transactions', 'kind'),
+  ('none', 'billing.ledger_sums', 'span'),
+  ('none', 'billing.credit_sums', 'currency span'),
   ('none', '_billing.invoice_counters', 'series'),
   ('none', 'billing.quarantine_counts', 'reason'),
   ('none', 'public.hold_limits', 'currency'),
