@@ -469,6 +469,27 @@ comment on function billing.readable_clients is
   'Clients whose invoices and usage the signed-in user may read: all for an operator.';
 grant execute on function billing.readable_clients() to authenticated, service_role;
 
+-- Emails are with Auth, which nobody but these reads.
+create function billing.members_of(client_id uuid)
+returns table (user_id uuid, client_id uuid, role text, email text, created_at timestamptz)
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+  -- Definer: auth.users is readable for nobody else.
+  select m.user_id, m.client_id, m.role, u.email, m.created_at
+  from public.client_members m join auth.users u on u.id = m.user_id
+  where m.client_id = members_of.client_id;
+$$;
+comment on function billing.members_of is 'Users who may see a client, with their emails.';
+grant execute on function billing.members_of(uuid) to service_role;
+
+create function billing.user_with_email(email text) returns uuid
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+  -- Definer: as above.
+  select u.id from auth.users u where u.email = lower(btrim(user_with_email.email))
+  order by u.id limit 1;
+$$;
+comment on function billing.user_with_email is 'The user who signs in with an email, or null.';
+grant execute on function billing.user_with_email(text) to service_role;
+
 -- 10_parties/time_zones.sql
 
 -- A client's days: which local day an instant falls on, and where periods begin and end.
@@ -7280,6 +7301,31 @@ set search_path = pg_catalog, pg_temp as $$
 $$;
 comment on function _billing.add_discounts_and_taxes is
   'Charges with the discount and tax lines that they entail.';
+
+-- 40_rating/open_charges.sql
+
+-- Charges of what is not settled yet, for a preview: what they are before an act and after it.
+
+create function billing.open_charges(of_model text default null, of_client uuid default null)
+returns table (client_id uuid, currency text, minor numeric)
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+  -- Definer: callers may rate what is open, and not call what rates.
+  select c.client_id, t.currency, sum(c.amount_minor)
+  from (select array(
+    select u from unnest(billing.unsettled_targets()) u
+    where (of_client is null or u.client_id = of_client)
+      and (of_model is null or exists (select from public.usage_records r
+        where r.client_id = u.client_id and r.model = of_model
+          and r.usage_day >= u.period_start and r.usage_day < u.period_end))) as targets) x
+  cross join lateral _billing.rate_charges(x.targets) c
+  join billing.period_terms(x.targets) t
+    on t.client_id = c.client_id and t.period_start = c.section_start
+  group by c.client_id, t.currency;
+$$;
+comment on function billing.open_charges is
+  'Charges of open periods per client and currency, minor units before discount and tax: of a
+   client, of those that used a model, or of all.';
+grant execute on function billing.open_charges(text, uuid) to service_role;
 
 -- 40_rating/rate_periods.sql
 

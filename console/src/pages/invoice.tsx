@@ -13,6 +13,7 @@ import { Status } from "../parts/status.tsx";
 import { Table } from "../parts/table.tsx";
 import { hrefOf } from "../routing/location.ts";
 import type { PageProps } from "../shell/page-props.ts";
+import { InvoiceActs } from "./invoice-acts.tsx";
 
 type Detail = z.infer<typeof InvoiceDetail>;
 
@@ -37,6 +38,7 @@ export default function InvoicePage({ location }: PageProps) {
             </h1>
             {invoice.number === null ? null : <Download invoice={invoice} />}
           </div>
+          {session.role === "operator" ? <InvoiceActs invoice={invoice} /> : null}
           <div class="beside">
             <div class="cards cards-one">
               <Summary invoice={invoice} isOperator={session.role === "operator"} />

@@ -66,6 +66,27 @@ export const PAGES: readonly Page[] = [
     load: () => import("../pages/line.tsx"),
   },
   {
+    title: "Quarantine",
+    path: ["quarantine"],
+    roles: ["operator"],
+    inMenu: true,
+    load: () => import("../pages/quarantine.tsx"),
+  },
+  {
+    title: "Price proposals",
+    path: ["proposals"],
+    roles: ["operator"],
+    inMenu: true,
+    load: () => import("../pages/proposals.tsx"),
+  },
+  {
+    title: "Deliveries",
+    path: ["deliveries"],
+    roles: ["operator"],
+    inMenu: true,
+    load: () => import("../pages/deliveries.tsx"),
+  },
+  {
     title: "Statement",
     path: ["statement"],
     roles: ["member"],
