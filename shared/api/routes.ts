@@ -5,6 +5,7 @@ import * as clients from "./clients.ts";
 import * as credits from "./credits.ts";
 import * as deliveries from "./deliveries.ts";
 import * as events from "./events.ts";
+import * as evidence from "./evidence.ts";
 import * as invoices from "./invoices.ts";
 import * as journal from "./journal.ts";
 import * as operations from "./operations.ts";
@@ -54,6 +55,7 @@ export const ROUTES: readonly Route[] = [
   invoices.previewInvoice,
   invoices.getInvoice,
   invoices.signInvoicePdf,
+  evidence.invoiceEvidence,
   invoices.finalizeInvoice,
   invoices.releaseInvoice,
   invoices.voidInvoice,

@@ -13,7 +13,8 @@ import { Status } from "../parts/status.tsx";
 import { Table } from "../parts/table.tsx";
 import { hrefOf } from "../routing/location.ts";
 import type { PageProps } from "../shell/page-props.ts";
-import { InvoiceActs } from "./invoice-acts.tsx";
+import { CheckCard } from "./invoice/check-card.tsx";
+import { InvoiceActs } from "./invoice/invoice-acts.tsx";
 
 type Detail = z.infer<typeof InvoiceDetail>;
 
@@ -44,6 +45,9 @@ export default function InvoicePage({ location }: PageProps) {
               <Summary invoice={invoice} isOperator={session.role === "operator"} />
               <Lines invoice={invoice} />
               <Movements invoice={invoice} />
+              {invoice.number !== null && invoice.kind === "period"
+                ? <CheckCard key={invoice.id} invoice={invoice} />
+                : null}
             </div>
             {invoice.number === null
               ? <p class="note">A draft has no document yet: it is written when it is issued.</p>

@@ -359,6 +359,7 @@ export const ENDPOINTS: Readonly<Record<string, readonly string[]>> = {
   previewInvoice: staff,
   getInvoice: readers,
   signInvoicePdf: readers,
+  invoiceEvidence: readers,
   finalizeInvoice: staff,
   releaseInvoice: staff,
   voidInvoice: staff,

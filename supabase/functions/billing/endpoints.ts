@@ -5,6 +5,7 @@ import { catalogueEndpoints } from "./catalogue.ts";
 import { clientEndpoints } from "./clients.ts";
 import { creditEndpoints } from "./credits.ts";
 import { deliveryEndpoints } from "./deliveries.ts";
+import { evidenceEndpoints } from "./evidence.ts";
 import { invoicePdfEndpoints, type SignLink } from "./invoice-pdf.ts";
 import { invoiceEndpoints } from "./invoices.ts";
 import { journalEndpoints } from "./journal.ts";
@@ -26,6 +27,7 @@ export const billingEndpoints = (
   ...usageEndpoints,
   ...invoiceEndpoints,
   ...invoicePdfEndpoints(signLink),
+  ...evidenceEndpoints,
   ...paymentEndpoints(payments),
   ...creditEndpoints,
   ...payoutEndpoints,

@@ -9,16 +9,16 @@ import {
   releaseInvoice,
   voidInvoice,
   writeOffInvoice,
-} from "../../../shared/api/invoices.ts";
-import { minorToDecimal } from "../../../shared/money.ts";
-import { Act, type ActOf, known, refused } from "../acts/act.tsx";
-import { enteredMinor, type Field } from "../acts/fields.ts";
-import { PreviewedTotal } from "../acts/previewed-total.tsx";
-import type { Api } from "../api/api.ts";
-import { useConsole } from "../api/context.ts";
-import { exponentOf, money } from "../format/figures.ts";
-import { nameOf } from "../parts/invoice-table.tsx";
-import { hrefOf } from "../routing/location.ts";
+} from "../../../../shared/api/invoices.ts";
+import { minorToDecimal } from "../../../../shared/money.ts";
+import { Act, type ActOf, known, refused } from "../../acts/act.tsx";
+import { enteredMinor, type Field } from "../../acts/fields.ts";
+import { PreviewedTotal } from "../../acts/previewed-total.tsx";
+import type { Api } from "../../api/api.ts";
+import { useConsole } from "../../api/context.ts";
+import { exponentOf, money } from "../../format/figures.ts";
+import { nameOf } from "../../parts/invoice-table.tsx";
+import { hrefOf } from "../../routing/location.ts";
 
 type Detail = z.infer<typeof InvoiceDetail>;
 
