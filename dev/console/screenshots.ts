@@ -15,6 +15,7 @@ const FOLDER = join(repositoryRoot, "docs", "images", "console");
 surviveLostConnections();
 const platform = await startPlatform({
   engine: "embedded",
+  jobs: true,
 });
 await loadListPrices(platform.urls.database);
 const served = await startConsole(platform, { port: 0, withDemo: true });
@@ -25,7 +26,7 @@ try {
   const operator = await signedIn(OPERATOR, "light");
   await shoot(operator, "home", "#/");
   await shoot(operator, "clients", "#/clients");
-  await operator.getByRole("link", { name: "Liffey Legal" }).click();
+  await operator.getByRole("link", { name: "Acme Robotics" }).click();
   await shoot(operator, "client", null);
   await shoot(operator, "invoices", "#/invoices");
   await operator.locator("tbody a").first().click();

@@ -6,6 +6,7 @@ import * as credits from "./credits.ts";
 import * as deliveries from "./deliveries.ts";
 import * as events from "./events.ts";
 import * as evidence from "./evidence.ts";
+import * as invoiceLinks from "./invoice-links.ts";
 import * as invoices from "./invoices.ts";
 import * as journal from "./journal.ts";
 import * as operations from "./operations.ts";
@@ -56,6 +57,10 @@ export const ROUTES: readonly Route[] = [
   invoices.getInvoice,
   invoices.signInvoicePdf,
   evidence.invoiceEvidence,
+  invoiceLinks.createInvoiceLink,
+  invoiceLinks.endInvoiceLinks,
+  invoiceLinks.openInvoiceLink,
+  invoiceLinks.linkEvidence,
   invoices.finalizeInvoice,
   invoices.releaseInvoice,
   invoices.voidInvoice,

@@ -1,6 +1,6 @@
 -- What the console asks beyond the tables: members with their emails, and charges of open periods.
 begin;
-select plan(11);
+select plan(22);
 
 insert into auth.users (id, email) values
   ('00000000-0000-0000-0000-0000000000e1', 'ann@example.com'),
@@ -52,6 +52,40 @@ select is_empty($$select * from billing.open_charges('other')$$, 'which may be n
 set local role service_role;
 select isnt_empty($$select * from billing.open_charges()$$, 'the service may ask');
 reset role;
+
+-- Links that open an invoice.
+select _billing.rollup();
+set local billing.as_of = '2026-07-02 12:00+00';
+select billing.generate_invoice('00000000-0000-0000-0000-00000000000a', '2026-06-01',
+  billing.as_of());
+create function pg_temp.invoice() returns uuid language sql as $$
+  select i.id from public.invoices i
+  where i.client_id = '00000000-0000-0000-0000-00000000000a' and i.status <> 'void';
+$$;
+create temporary table voided as select pg_temp.invoice() as id;
+select billing.void_invoice(id, 'test', billing.as_of()) from voided;
+select billing.regenerate_invoice(id, billing.as_of()) from voided;
+select throws_like($$select billing.create_invoice_link(pg_temp.invoice())$$, '%draft%',
+  'a draft has no link');
+select billing.finalize_invoice(pg_temp.invoice(), billing.as_of());
+select throws_like($$select billing.create_invoice_link(pg_temp.invoice(), 0)$$, '%1 to 366%',
+  'a link ends');
+select throws_like($$select billing.create_invoice_link(gen_random_uuid())$$, '%no invoice%',
+  'and is of an invoice');
+create temporary table link as select * from billing.create_invoice_link(pg_temp.invoice(), 7);
+select matches((select token from link), '^[0-9a-f]{64}$', 'a link has a long token');
+select is((select expires_at from link), now() + interval '7 days', 'until a week from now');
+select is(billing.invoice_of_link((select token from link)), pg_temp.invoice(),
+  'which opens the invoice');
+select is(billing.invoice_of_link(repeat('0', 64)), null, 'and no other token does');
+select is((select count(*) from billing.invoice_links l, link
+  where l::text like '%' || link.token || '%'), 0::bigint, 'the token itself is not kept');
+update billing.invoice_links set created_at = now() - interval '9 days',
+  expires_at = now() - interval '1 second';
+select is(billing.invoice_of_link((select token from link)), null, 'nor one that has expired');
+update billing.invoice_links set expires_at = now() + interval '1 day';
+select is(billing.end_invoice_links(pg_temp.invoice()), 1::bigint, 'links are ended');
+select is(billing.invoice_of_link((select token from link)), null, 'and open nothing from then on');
 
 select * from finish();
 rollback;

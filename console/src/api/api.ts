@@ -68,6 +68,12 @@ export function apiOn(connection: Connection, auth: Auth): Api {
   };
 }
 
+/** What the project answers to everybody: no session is used. */
+export function billingOfEverybody({ url, publishableKey }: Connection): BillingClient {
+  const headers = { apikey: publishableKey };
+  return billingClient({ functions: new FunctionsClient(`${url}/functions/v1`, { headers }) });
+}
+
 /** `fetch` with the user's token. Without one the server is not asked: it would only refuse. */
 function signedFetch({ publishableKey }: Connection, auth: Auth): typeof fetch {
   return async (input, init) => {

@@ -56,11 +56,21 @@ export default function Clients({ location }: PageProps) {
                     </a>
                   ),
                 },
-                { title: "External id", cell: ({ external_id }) => external_id, isMinor: true },
+                {
+                  title: "External id",
+                  cell: ({ external_id }) => external_id,
+                  isMinor: true,
+                  isWhole: true,
+                },
                 { title: "Status", cell: (client) => <Status state={client.status} /> },
                 { title: "Email", cell: ({ email }) => email, isMinor: true },
                 { title: "Time zone", cell: ({ time_zone }) => time_zone, isMinor: true },
-                { title: "Served since", cell: ({ started_on }) => day(started_on), isMinor: true },
+                {
+                  title: "Served since",
+                  cell: ({ started_on }) => day(started_on),
+                  isMinor: true,
+                  isWhole: true,
+                },
               ]}
             />
             <Pager location={location} next={next_cursor} />

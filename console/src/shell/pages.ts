@@ -73,11 +73,11 @@ export const PAGES: readonly Page[] = [
     load: () => import("../pages/quarantine.tsx"),
   },
   {
-    title: "Price proposals",
-    path: ["proposals"],
+    title: "Deliveries",
+    path: ["deliveries"],
     roles: ["operator"],
     inMenu: true,
-    load: () => import("../pages/proposals.tsx"),
+    load: () => import("../pages/deliveries.tsx"),
   },
   {
     title: "Prices",
@@ -85,6 +85,13 @@ export const PAGES: readonly Page[] = [
     roles: ["operator"],
     inMenu: true,
     load: () => import("../pages/prices.tsx"),
+  },
+  {
+    title: "Price proposals",
+    path: ["proposals"],
+    roles: ["operator"],
+    inMenu: true,
+    load: () => import("../pages/proposals.tsx"),
   },
   {
     title: "Runs and jobs",
@@ -106,13 +113,6 @@ export const PAGES: readonly Page[] = [
     roles: ["operator"],
     inMenu: true,
     load: () => import("../pages/settings.tsx"),
-  },
-  {
-    title: "Deliveries",
-    path: ["deliveries"],
-    roles: ["operator"],
-    inMenu: true,
-    load: () => import("../pages/deliveries.tsx"),
   },
   {
     title: "Statement",

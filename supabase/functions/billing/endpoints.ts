@@ -6,6 +6,7 @@ import { clientEndpoints } from "./clients.ts";
 import { creditEndpoints } from "./credits.ts";
 import { deliveryEndpoints } from "./deliveries.ts";
 import { evidenceEndpoints } from "./evidence.ts";
+import { invoiceLinkEndpoints } from "./invoice-links.ts";
 import { invoicePdfEndpoints, type SignLink } from "./invoice-pdf.ts";
 import { invoiceEndpoints } from "./invoices.ts";
 import { journalEndpoints } from "./journal.ts";
@@ -28,6 +29,7 @@ export const billingEndpoints = (
   ...invoiceEndpoints,
   ...invoicePdfEndpoints(signLink),
   ...evidenceEndpoints,
+  ...invoiceLinkEndpoints(signLink),
   ...paymentEndpoints(payments),
   ...creditEndpoints,
   ...payoutEndpoints,

@@ -17,24 +17,35 @@ interface Billed {
 export const evidenceEndpoints = [
   endpoint(invoiceEvidence, async (session, { params: { invoice_id }, query }) => {
     // With the caller's rights: a member finds issued invoices of their clients alone.
-    const invoice = found(
-      await session.sql<Billed[]>`
-      select i.client_id, i.kind, i.period_start::text as start, i.period_end::text as end,
-        i.finalized_at::text as written_at
-      from public.invoices i
-      where i.id = ${invoice_id}::text::uuid`,
+    found(
+      await session.sql`select from public.invoices i where i.id = ${invoice_id}::text::uuid`,
     );
-    const { kind, start, end, written_at } = invoice;
-    if (kind !== "period" || start === null || end === null || written_at === null) {
-      return { facts: null, logs: [], next_cursor: null };
-    }
     await session.asService();
-    const billed = { ...invoice, start, end, written_at };
-    const { data, next_cursor } = await logsOf(session, billed, query);
-    const facts = query.cursor === undefined ? await factsOf(session, billed) : null;
-    return { facts, logs: data, next_cursor };
+    return await evidenceOf(session, invoice_id, query);
   }),
 ];
+
+/** As the service; whether the caller may see the invoice is to be known before. */
+export async function evidenceOf(
+  session: Session,
+  invoiceId: string,
+  query: { readonly limit: number; readonly cursor?: string | undefined },
+): Promise<unknown> {
+  const invoice = found(
+    await session.sql<Billed[]>`
+    select i.client_id, i.kind, i.period_start::text as start, i.period_end::text as end,
+      i.finalized_at::text as written_at
+    from public.invoices i where i.id = ${invoiceId}::text::uuid`,
+  );
+  const { kind, start, end, written_at } = invoice;
+  if (kind !== "period" || start === null || end === null || written_at === null) {
+    return { facts: null, logs: [], next_cursor: null };
+  }
+  const billed = { ...invoice, start, end, written_at };
+  const { data, next_cursor } = await logsOf(session, billed, query);
+  const facts = query.cursor === undefined ? await factsOf(session, billed) : null;
+  return { facts, logs: data, next_cursor };
+}
 
 type Period = Billed & {
   readonly start: string;

@@ -1,19 +1,21 @@
 import { useState } from "preact/hooks";
 import type { z } from "zod";
-import { invoiceEvidence } from "../../../../shared/api/evidence.ts";
+import type { invoiceEvidence } from "../../../../shared/api/evidence.ts";
 import type { InvoiceDetail } from "../../../../shared/api/invoices.ts";
 import type { CallResult } from "../../../../shared/client/billing-client.ts";
 import { type Problem, problem } from "../../../../shared/errors.ts";
 import type { CheckedFact, CheckedInvoice } from "../../../../shared/rater/check-invoice.ts";
 import type { LogRow } from "../../../../shared/rater/world.ts";
-import type { Api } from "../../api/api.ts";
-import { useConsole } from "../../api/context.ts";
 import { money, quantity } from "../../format/figures.ts";
 import { Card } from "../../parts/card.tsx";
 import { ProblemNote } from "../../parts/problem-note.tsx";
 import { Table } from "../../parts/table.tsx";
 
 type Detail = z.infer<typeof InvoiceDetail>;
+/** Asks for a page of what decides the invoice. */
+type Load = (
+  cursor: string | undefined,
+) => Promise<CallResult<z.output<typeof invoiceEvidence.answer>>>;
 
 interface Checked extends CheckedInvoice {
   readonly logs: number;
@@ -32,12 +34,14 @@ const MOST_PAGES = 300;
  * Computes the invoice again from the rows that decide it, here in the browser, by code that shares
  * nothing with the database that wrote it.
  */
-export function CheckCard({ invoice }: { readonly invoice: Detail }) {
-  const { api } = useConsole();
+export function CheckCard({ invoice, load }: {
+  readonly invoice: Detail;
+  readonly load: Load;
+}) {
   const [state, setState] = useState<State>({ at: "idle" });
   const check = async () => {
     setState({ at: "busy", logs: 0 });
-    const { data, error } = await checked(api, invoice, (logs) => setState({ at: "busy", logs }))
+    const { data, error } = await checked(load, invoice, (logs) => setState({ at: "busy", logs }))
       .catch((reason) => ({ data: null, error: problem("unreachable", String(reason)) }));
     setState(error === null ? { at: "done", checked: data } : { at: "failed", problem: error });
   };
@@ -100,12 +104,11 @@ function shown(fact: CheckedFact["invoice"], currency: string): string {
 }
 
 async function checked(
-  api: Api,
+  load: Load,
   invoice: Detail,
   onLogs: (count: number) => void,
 ): Promise<CallResult<Checked>> {
-  const path = { params: { invoice_id: invoice.id } };
-  const first = await api.billing(invoiceEvidence, path);
+  const first = await load(undefined);
   if (first.error !== null) return first;
   const { facts } = first.data;
   if (facts === null) {
@@ -118,7 +121,7 @@ async function checked(
       return { data: null, error: problem("too_large", "the period has too many calls for this") };
     }
     onLogs(logs.length);
-    const next = await api.billing(invoiceEvidence, { ...path, query: { cursor } });
+    const next = await load(cursor);
     if (next.error !== null) return next;
     logs.push(...next.data.logs);
     cursor = next.data.next_cursor;

@@ -11,6 +11,7 @@ import {
   writeOffInvoice,
 } from "../../../../shared/api/invoices.ts";
 import { minorToDecimal } from "../../../../shared/money.ts";
+import { endLinks, makeLink } from "./link-acts.tsx";
 import { Act, type ActOf, known, refused } from "../../acts/act.tsx";
 import { enteredMinor, type Field } from "../../acts/fields.ts";
 import { PreviewedTotal } from "../../acts/previewed-total.tsx";
@@ -40,7 +41,17 @@ export function InvoiceActs({ invoice }: { readonly invoice: Detail }) {
     uncollectible: [<Act key="pay" act={markPaid(api, invoice)} />],
     void: [<Act key="regenerate" act={regenerate(api, invoice)} />],
   };
-  return <div class="acts" role="group" aria-label="Acts">{parts[invoice.status]}</div>;
+  return (
+    <div class="acts" role="group" aria-label="Acts">
+      {parts[invoice.status]}
+      {invoice.status === "draft" ? null : (
+        <>
+          <Act act={makeLink(api, invoice)} />
+          <Act act={endLinks(api, invoice)} />
+        </>
+      )}
+    </div>
+  );
 }
 
 const REASON: Field = {

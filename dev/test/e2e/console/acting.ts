@@ -359,3 +359,31 @@ Deno.test(
       match(await card(page, "Seller"), /Seller name/);
     }),
 );
+
+Deno.test("a link opens one invoice without signing in, until it is ended", journey, async () => {
+  let address = "";
+  await visit(({ operator }) => operator, async ({ page }, world) => {
+    await open(page, `#/invoices/${world.invoiceNumber}`);
+    match(await preview(page, "Make link"), /for 30 days/);
+    await confirm(page);
+    address = await page.getByRole("dialog").getByRole("link").getAttribute("href") ?? "";
+  });
+  await visit(null, async ({ page, complaints }, world) => {
+    await page.goto(address);
+    await page.getByRole("heading", { name: world.invoiceNumber }).waitFor();
+    match(await card(page, "Summary"), /Total \$4\.00/);
+    await page.getByRole("button", { name: "Compute it again" }).click();
+    await page.getByText("Agrees to the cent").waitFor();
+    strictEqual(await page.evaluate(() => sessionStorage.length), 0);
+    deepStrictEqual(complaints, []);
+    await page.goto(`${server.url}/#/open/${"0".repeat(64)}`);
+    await page.getByRole("alert").getByText("the link is not in force").waitFor();
+  });
+  await visit(({ operator }) => operator, async ({ page }, world) => {
+    await open(page, `#/invoices/${world.invoiceNumber}`);
+    await preview(page, "End links");
+    await confirm(page);
+    await page.goto(address);
+    await page.getByRole("alert").getByText("the link is not in force").waitFor();
+  });
+});
