@@ -1,39 +1,11 @@
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import type { Page } from "playwright-core";
 import { z } from "zod";
+import { confirm, preview } from "../../support/console-acts.ts";
 import { card, journey, open, server, sql, visit } from "../../support/console-visit.ts";
 import { platform } from "../../support/platform-env.ts";
 
 // Journeys of operators who act: each act says what it does, is confirmed, and only then done.
-
-/** Opens an act's dialog and fills it in; returns what the preview says. */
-async function preview(
-  page: Page,
-  act: string,
-  values: Readonly<Record<string, string>> = {},
-  within: ReturnType<Page["locator"]> = page.locator("main"),
-): Promise<string> {
-  await within.getByRole("button", { name: act, exact: true }).first().click();
-  const dialog = page.getByRole("dialog");
-  await dialog.waitFor();
-  for (const [label, value] of Object.entries(values)) {
-    const field = dialog.getByLabel(label);
-    const isChoice = await field.evaluate(({ tagName }) => tagName === "SELECT");
-    await (isChoice ? field.selectOption({ label: value }) : field.fill(value));
-  }
-  const button = dialog.getByRole("button", { name: "Preview", exact: true });
-  if (await button.count() > 0) await button.click();
-  const effect = dialog.locator(".act-effect, [role=alert]");
-  await effect.waitFor();
-  return (await effect.innerText()).replaceAll(/\s+/g, " ");
-}
-
-/** Confirms the act that is previewed, and waits until it is done. */
-async function confirm(page: Page): Promise<void> {
-  await page.getByRole("dialog").getByRole("button", { name: /^Confirm/ }).click();
-  await page.locator("dialog .act-effect").waitFor({ state: "detached" });
-  strictEqual(await page.locator("dialog [role=alert]").count(), 0);
-}
 
 async function main(page: Page): Promise<string> {
   return (await page.locator("main").innerText()).replaceAll(/\s+/g, " ");
@@ -316,7 +288,7 @@ Deno.test(
       await page.goto(`${server.url}/${hash}`);
       await page.getByRole("navigation", { name: "Main" }).waitFor();
       ok(!page.url().includes("access_token"), "the token does not stay in the address");
-      match(await main(page), new RegExp(world.clientName));
+      await page.locator("main h1").getByText(world.clientName).waitFor();
       await open(page, "#/invoices");
       match(await main(page), new RegExp(world.invoiceNumber));
       await page.goto(`${server.url}/#/invoices/${world.otherInvoiceId}`);
@@ -359,31 +331,3 @@ Deno.test(
       match(await card(page, "Seller"), /Seller name/);
     }),
 );
-
-Deno.test("a link opens one invoice without signing in, until it is ended", journey, async () => {
-  let address = "";
-  await visit(({ operator }) => operator, async ({ page }, world) => {
-    await open(page, `#/invoices/${world.invoiceNumber}`);
-    match(await preview(page, "Make link"), /for 30 days/);
-    await confirm(page);
-    address = await page.getByRole("dialog").getByRole("link").getAttribute("href") ?? "";
-  });
-  await visit(null, async ({ page, complaints }, world) => {
-    await page.goto(address);
-    await page.getByRole("heading", { name: world.invoiceNumber }).waitFor();
-    match(await card(page, "Summary"), /Total \$4\.00/);
-    await page.getByRole("button", { name: "Compute it again" }).click();
-    await page.getByText("Agrees to the cent").waitFor();
-    strictEqual(await page.evaluate(() => sessionStorage.length), 0);
-    deepStrictEqual(complaints, []);
-    await page.goto(`${server.url}/#/open/${"0".repeat(64)}`);
-    await page.getByRole("alert").getByText("the link is not in force").waitFor();
-  });
-  await visit(({ operator }) => operator, async ({ page }, world) => {
-    await open(page, `#/invoices/${world.invoiceNumber}`);
-    await preview(page, "End links");
-    await confirm(page);
-    await page.goto(address);
-    await page.getByRole("alert").getByText("the link is not in force").waitFor();
-  });
-});
