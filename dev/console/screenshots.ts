@@ -29,7 +29,8 @@ try {
   await operator.getByRole("link", { name: "Acme Robotics" }).click();
   await shoot(operator, "client", null);
   await shoot(operator, "invoices", "#/invoices");
-  await operator.locator("tbody a").first().click();
+  await operator.goto(`${served.url}/#/invoices?client=acme-robotics&period=2026-06`);
+  await operator.getByRole("link", { name: /^INV-/ }).first().click();
   await shoot(operator, "invoice", null);
   await operator.getByRole("link", { name: /tokens/ }).first().click();
   await shoot(operator, "why-this-price", null);
@@ -38,7 +39,8 @@ try {
   const customer = await signedIn(CUSTOMER, "dark");
   await shoot(customer, "spend", "#/");
   await shoot(customer, "invoices-of-a-customer", "#/invoices");
-  await customer.locator("tbody a").first().click();
+  await customer.goto(`${served.url}/#/invoices?period=2026-06`);
+  await customer.getByRole("link", { name: /^INV-/ }).first().click();
   await customer.getByRole("button", { name: "Compute it again" }).click();
   await customer.getByText(/Agrees to the cent|differ\./).waitFor();
   await shoot(customer, "check-it-yourself", null);

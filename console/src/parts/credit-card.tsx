@@ -23,8 +23,8 @@ export function CreditCard({ clientId }: { readonly clientId: string }) {
       <Loaded answer={balance}>
         {({ data }) => (
           <div class="figures">
-            {data.length === 0 ? <p class="none">There is no credit.</p> : null}
-            {data.map((
+            {data.some(isCredit) ? null : <p class="none">There is no credit.</p>}
+            {data.filter(isCredit).map((
               { currency, balance_minor, granted_minor, uninvoiced_minor, live_minor },
             ) => (
               <Figure
@@ -78,4 +78,9 @@ export function CreditCard({ clientId }: { readonly clientId: string }) {
       </Loaded>
     </Card>
   );
+}
+
+/** Where there is neither, usage that is not invoiced yet would read as a debt. */
+function isCredit(row: { readonly balance_minor: number; readonly granted_minor: number }) {
+  return row.balance_minor !== 0 || row.granted_minor !== 0;
 }

@@ -34,7 +34,9 @@ export async function evidenceOf(
   const invoice = found(
     await session.sql<Billed[]>`
     select i.client_id, i.kind, i.period_start::text as start, i.period_end::text as end,
-      i.finalized_at::text as written_at
+      -- Under a clock that was set back the row's own time is the later one.
+      case when i.finalized_at is not null
+        then greatest(i.finalized_at, i.created_at) end::text as written_at
     from public.invoices i where i.id = ${invoiceId}::text::uuid`,
   );
   const { kind, start, end, written_at } = invoice;
