@@ -35,6 +35,12 @@ try {
   await operator.getByRole("link", { name: /tokens/ }).first().click();
   await shoot(operator, "why-this-price", null);
   await shoot(operator, "quarantine", "#/quarantine");
+  await operator.getByRole("button", { name: "Price", exact: true }).first().click();
+  await operator.getByRole("dialog").getByLabel("Price").fill("2.50");
+  await operator.getByRole("button", { name: "Preview" }).click();
+  await operator.locator(".act-effect").waitFor();
+  await shoot(operator, "preview-of-an-act", null);
+  await operator.keyboard.press("Escape");
   await shoot(operator, "runs", "#/runs");
   const customer = await signedIn(CUSTOMER, "dark");
   await shoot(customer, "spend", "#/");

@@ -55,7 +55,11 @@ type Period = Billed & {
   readonly written_at: string;
 };
 
-/** Of what agents note beside a call, what decides how it is counted and priced; no more. */
+/**
+ * A page of the rows that may be the client's, of which those that are come with what decides how
+ * they are counted and priced: of what agents note beside a call no more than that. Paged before
+ * they are attributed, so that a page costs what a page holds.
+ */
 async function logsOf(
   { sql }: Session,
   { client_id, start, end, written_at }: Period,
@@ -67,27 +71,38 @@ async function logsOf(
       select unnest('{client_id,cache_read_tokens,cache_write_tokens,reasoning_tokens,counting,
         negates,restates}'::text[]) as name
       union select jsonb_object_keys(c.metadata) from billing.rate_class_conditions c
+    ), candidate as materialized (
+      select l.* from public.agent_usage_logs l
+      -- A client's day reaches two days beyond that of UTC at most.
+      where l."timestamp" >= (${start}::text::date - 2)::timestamp at time zone 'UTC'
+        and l."timestamp" < (${end}::text::date + 2)::timestamp at time zone 'UTC'
+        and (l.client_id is null or l.client_id = ${client_id}::text::uuid)
+        and l.agent in (select r.agent from public.usage_records r
+          where r.client_id = ${client_id}::text::uuid
+            and r.usage_day >= ${start}::text::date and r.usage_day < ${end}::text::date)
+        and l.created_at <= ${written_at}::text::timestamptz
+        and (${after?.[0] ?? null}::text is null or (l."timestamp", l.id)
+          > (${after?.[0] ?? null}::text::timestamptz, ${after?.[1] ?? null}::text::uuid))
+      order by l."timestamp", l.id limit ${query.limit + 1}
+    ), mine as materialized (
+      select a.id from billing.attributed_logs a
+      where a.id = any ((select array_agg(c.id) from candidate c)::uuid[])
+        and a.client_id = ${client_id}::text::uuid and a.reason is null
+        and a.usage_day >= ${start}::text::date and a.usage_day < ${end}::text::date
     )
-    select jsonb_build_object('id', l.id, 'agent', l.agent, 'model', l.model,
+    select case when m.id is not null then jsonb_build_object('id', l.id, 'agent', l.agent,
+        'model', l.model,
         'input_tokens', l.input_tokens::text, 'output_tokens', l.output_tokens::text,
         'web_searches', l.web_searches::text, 'other_features', l.other_features::text,
-        'metadata', (select coalesce(jsonb_object_agg(m.key, m.value), '{}')::text
-          from jsonb_each(l.metadata) m where m.key in (select n.name from named n)),
+        'metadata', (select coalesce(jsonb_object_agg(x.key, x.value), '{}')::text
+          from jsonb_each(l.metadata) x where x.key in (select n.name from named n)),
         'timestamp', l."timestamp"::text, 'client_id', l.client_id,
-        'corrects_id', l.corrects_id, 'calls', l.calls::text) as item,
+        'corrects_id', l.corrects_id, 'calls', l.calls::text) end as item,
       array[l."timestamp"::text, l.id::text] as keys
-    from billing.attributed_logs a
-    join public.agent_usage_logs l on l.id = a.id
-    where a.client_id = ${client_id}::text::uuid and a.reason is null
-      and a.usage_day >= ${start}::text::date and a.usage_day < ${end}::text::date
-      -- A client's day reaches two days beyond that of UTC at most.
-      and a."timestamp" >= (${start}::text::date - 2)::timestamp at time zone 'UTC'
-      and a."timestamp" < (${end}::text::date + 2)::timestamp at time zone 'UTC'
-      and l.created_at <= ${written_at}::text::timestamptz
-      and (${after?.[0] ?? null}::text is null or (l."timestamp", l.id)
-        > (${after?.[0] ?? null}::text::timestamptz, ${after?.[1] ?? null}::text::uuid))
-    order by l."timestamp", l.id limit ${query.limit + 1}`;
-  return pageOf(rows, query.limit);
+    from candidate l left join mine m on m.id = l.id
+    order by l."timestamp", l.id`;
+  const { data, next_cursor } = pageOf(rows, query.limit);
+  return { data: data.filter((item) => item !== null), next_cursor };
 }
 
 async function factsOf({ sql }: Session, { client_id, start, end }: Period): Promise<unknown> {
