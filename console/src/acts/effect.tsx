@@ -13,22 +13,24 @@ export function Effect({ answer }: {
       {dismissed === undefined
         ? null
         : <p>{quantity(String(dismissed))} log rows are not billed, now or later.</p>}
-      {effects.length === 0 ? <p>Charges of open periods stay as they are.</p> : (
-        <>
-          <p>Charges of open periods, before discount and tax:</p>
-          <ul class="list">
-            {effects.slice(0, 10).map((effect) => (
-              <li key={`${effect.client_id} ${effect.currency}`}>
-                <span>
-                  <bdi>{effect.client}</bdi>: {money(effect.before_minor, effect.currency)} →{" "}
-                  <strong>{money(effect.after_minor, effect.currency)}</strong>
-                </span>
-              </li>
-            ))}
-            {effects.length > 10 ? <li>and {effects.length - 10} more clients</li> : null}
-          </ul>
-        </>
-      )}
+      {effects.length === 0
+        ? <p>Charges of open periods, minimum included, stay as they are.</p>
+        : (
+          <>
+            <p>Charges of open periods, minimum included, before discount and tax:</p>
+            <ul class="list">
+              {effects.slice(0, 10).map((effect) => (
+                <li key={`${effect.client_id} ${effect.currency}`}>
+                  <span>
+                    <bdi>{effect.client}</bdi>: {money(effect.before_minor, effect.currency)} →{" "}
+                    <strong>{money(effect.after_minor, effect.currency)}</strong>
+                  </span>
+                </li>
+              ))}
+              {effects.length > 10 ? <li>and {effects.length - 10} more clients</li> : null}
+            </ul>
+          </>
+        )}
       <p class="muted">{quantity(String(rows))} log rows would be left in quarantine.</p>
     </>
   );

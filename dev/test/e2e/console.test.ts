@@ -4,7 +4,51 @@ import "./console/acting.ts";
 import "./console/accessible.ts";
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import { confirm, preview } from "../support/console-acts.ts";
-import { card, closeAll, journey, open, server, visit } from "../support/console-visit.ts";
+import { card, closeAll, folder, journey, open, server, visit } from "../support/console-visit.ts";
+import { platform } from "../support/platform-env.ts";
+
+Deno.test("the built files hold no key but the publishable one", async () => {
+  for await (const { name } of Deno.readDir(`${folder}/assets`)) {
+    const text = await Deno.readTextFile(`${folder}/assets/${name}`);
+    ok(!/sb_secret_|service_role|eyJ[\w-]{20}/.test(text), name);
+  }
+});
+
+Deno.test(
+  "an operator goes from an invoice to the calls behind a line in three clicks, figures exact",
+  journey,
+  () =>
+    visit(({ operator }) => operator, async ({ page, complaints, origins }, world) => {
+      await open(page, `#/invoices?client=${world.clientId}`);
+      await page.getByRole("link", { name: world.invoiceNumber }).click();
+      // 1,600,000 tokens at 2.50 a million are 4.00.
+      match(await card(page, "Summary"), /Total \$4\.00 To pay \$4\.00/);
+      const frame = page.frameLocator(`iframe[title="Invoice ${world.invoiceNumber}"]`);
+      await frame.getByText("$4.00").first().waitFor();
+      const download = page.waitForEvent("download");
+      await page.getByRole("button", { name: "Download PDF" }).click();
+      const file = await download;
+      strictEqual(file.suggestedFilename(), `${world.invoiceNumber}.pdf`);
+      match((await Deno.readTextFile(await file.path())).slice(0, 8), /^%PDF-1/);
+      await page.getByRole("link", { name: /input tokens/ }).click();
+      await page.getByRole("heading", { name: "Why $4.00" }).waitFor();
+      match(
+        await card(page, /input tokens/),
+        /1,600,000 input tokens × \$2\.50 per 1,000,000 = \$4\.00 exact = \$4\.00 rounded/,
+      );
+      match(await card(page, "Prices considered"), /1 chosen .*\$2\.50 per 1,000,000/);
+      const days = await card(page, "Days");
+      match(days, /The days come to 1,600,000: the quantity of the line\./);
+      match(days, /May 3, 2026 .* 600,000 2 May 9, 2026 .* 1,000,000 1/);
+      await page.getByRole("link", { name: "May 3, 2026" }).click();
+      const calls = await card(page, /^Calls of/);
+      match(calls, /400,000/);
+      match(calls, /200,000/);
+      ok(!calls.includes("1,000,000"), "calls of another day are not there");
+      deepStrictEqual(complaints, []);
+      deepStrictEqual([...origins].sort(), [platform.apiUrl, server.url].sort());
+    }),
+);
 
 Deno.test(
   "a member who edits the app's state sees no other client",
