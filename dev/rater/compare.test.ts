@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import type { BookedPeriod } from "./booked.ts";
 import { compareInvoices } from "./compare.ts";
-import { rateMonth } from "./rate-month.ts";
-import { CLIENT, sampleLog, sampleWorld } from "./world.sample.ts";
+import { rateMonth } from "../../shared/rater/rate-month.ts";
+import { CLIENT, sampleLog, sampleWorld } from "../../shared/rater/world.sample.ts";
 
 const rating = rateMonth(sampleWorld({ logs: [sampleLog({ input_tokens: "7" })] }), {
   asOf: "2026-07-01T00:00:00Z",

@@ -1,6 +1,6 @@
 import type { BookedLine, BookedPeriod } from "./booked.ts";
-import { parseDecimal } from "./fraction.ts";
-import type { Line, PeriodResult, Rating } from "./rate-month.ts";
+import { parseDecimal } from "../../shared/rater/fraction.ts";
+import type { Line, PeriodResult, Rating } from "../../shared/rater/rate-month.ts";
 
 /** One thing that the database and the independent rating see differently. */
 export interface Difference {

@@ -1,5 +1,5 @@
 import type { Sql } from "postgres";
-import { type World, worldSchema } from "./world.ts";
+import { type World, worldSchema } from "../../shared/rater/world.ts";
 
 /** Reads the raw rows that decide invoices; everything as text, so that it stays exact. */
 export async function readWorld(sql: Sql): Promise<World> {

@@ -1,9 +1,9 @@
 /** What decides the invoices, as the independent rater takes it. */
 import type { Sql } from "postgres";
 import { z } from "zod";
-import type { Meter } from "../rater/rate-month.ts";
+import type { Meter } from "../../shared/rater/rate-month.ts";
 import { readWorld } from "../rater/read-world.ts";
-import type { World } from "../rater/world.ts";
+import type { World } from "../../shared/rater/world.ts";
 import { servedAsExpected, type ServiceBook } from "./service.ts";
 
 export interface Raw {

@@ -1,5 +1,5 @@
 import { deepStrictEqual, strictEqual, throws } from "node:assert/strict";
-import { CLIENT, sampleClient, sampleWorld } from "../rater/world.sample.ts";
+import { CLIENT, sampleClient, sampleWorld } from "../../shared/rater/world.sample.ts";
 import { servedAsExpected, ServiceBook } from "./service.ts";
 
 Deno.test("a client that leaves and comes back is served until the one day and from the other", () => {

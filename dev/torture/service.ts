@@ -1,5 +1,5 @@
 /** On which days clients that leave and come back are served, kept outside of the database. */
-import type { World } from "../rater/world.ts";
+import type { World } from "../../shared/rater/world.ts";
 import { FIRST_DAY } from "./calendar.ts";
 
 /** Half-open days. */

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { nothing, pageOf, paging } from "./fields.ts";
+import { nothing, pageOf, paging, ShownInstant, text } from "./fields.ts";
 import { type Route, STAFF } from "./route.ts";
 
 const base = {
@@ -23,6 +23,33 @@ export const SealedEntry = z.strictObject({
   hash: Hash,
   erased: z.boolean(),
 });
+
+/** An entry of the audit log: what was changed, by whom, and the values before and after. */
+export const AuditEntry = z.strictObject({
+  id: z.string(),
+  at: ShownInstant,
+  actor: z.string(),
+  operation: z.enum(["insert", "update", "delete", "read", "refused"]),
+  table_name: z.string(),
+  row_id: z.string(),
+  before: z.json(),
+  after: z.json(),
+});
+
+export const listAudit = {
+  ...base,
+  id: "listAudit",
+  path: "/billing/audit/entries",
+  summary: "The audit log, newest first, as it reads",
+  query: z.strictObject({
+    ...paging,
+    table_name: text(200).optional(),
+    row_id: text(200).optional(),
+    actor: text(200).optional(),
+    operation: AuditEntry.shape.operation.optional(),
+  }),
+  answer: pageOf(AuditEntry),
+} as const satisfies Route;
 
 export const exportAudit = {
   ...base,

@@ -33,11 +33,13 @@ export const PostalAddress = z.strictObject({
   country: z.string().regex(/^[A-Z]{2}$/, "two capital letters"),
 });
 
+const Email = z.string().max(254).regex(/^[^@\s\0]+@[^@\s\0]+$/, "like name@example.com")
+  .refine((email) => text(254).safeParse(email).success, "cannot be stored");
+
 const writable = {
   name: words(200),
   external_id: words(200).nullable(),
-  email: z.string().max(254).regex(/^[^@\s\0]+@[^@\s\0]+$/, "like name@example.com")
-    .refine((email) => text(254).safeParse(email).success, "cannot be stored").nullable(),
+  email: Email.nullable(),
   address: z.array(text(200)).max(8),
   postal_address: PostalAddress.nullable(),
   tax_id: text(50).nullable(),
@@ -89,6 +91,8 @@ export const Member = z.strictObject({
   user_id: Id,
   client_id: Id,
   role: Role,
+  /** Null where the user has none, or signs in by another way. */
+  email: z.string().nullable(),
   created_at: ShownInstant,
 });
 
@@ -167,11 +171,17 @@ export const addMember = {
   id: "addMember",
   method: "POST",
   path: "/billing/clients/{client_id}/members",
-  summary: "Let a user see the client",
+  summary: "Let a user, by id or email, see the client",
   access: STAFF,
   params: ClientPath,
   query: nothing,
-  body: z.strictObject({ user_id: Id, role: Role.default("viewer") }),
+  body: z.strictObject({
+    user_id: Id.optional(),
+    email: Email.optional(),
+    role: Role.default("viewer"),
+  }).refine(({ user_id, email }) => (user_id === undefined) !== (email === undefined), {
+    message: "a user is named by user_id or by email",
+  }),
   answer: Member,
   status: 201,
 } as const satisfies Route;

@@ -7,6 +7,7 @@ import {
   Id,
   Instant,
   InvoiceName,
+  listOf,
   Minor,
   Month,
   nothing,
@@ -130,6 +131,22 @@ export const listInvoices = {
     number: words(60).optional(),
   }),
   answer: pageOf(Invoice),
+} as const satisfies Route;
+
+export const openSums = {
+  ...base,
+  id: "openSums",
+  method: "GET",
+  path: "/billing/open-sums",
+  summary: "What open invoices come to by currency, and how much of it is overdue",
+  access: READERS,
+  params: nothing,
+  answer: listOf(z.strictObject({
+    currency: Currency,
+    invoices: z.int(),
+    due_minor: Minor,
+    overdue_minor: Minor,
+  })),
 } as const satisfies Route;
 
 export const generateInvoice = {

@@ -43,6 +43,9 @@ export const QuarantineRow = z.strictObject({
 /** What is left in quarantine, per reason. */
 const Remaining = z.array(z.strictObject({ reason: z.string(), rows: z.int() }));
 
+/** Whether nothing is done: the answer says what it would change. */
+const dry_run = z.boolean().default(false);
+
 /** What a monthly run did. */
 export const RunSummary = z.strictObject({
   as_of: z.string(),
@@ -129,18 +132,20 @@ export const resolveQuarantine = {
   method: "POST",
   path: "/billing/quarantine/resolve",
   summary:
-    "Release usage: assign its agent, price its metric, or map its model to family and provider",
+    "Release usage: assign its agent, price its metric, or map its model; or dismiss it for good",
   body: z.discriminatedUnion("action", [
     z.strictObject({
       action: z.literal("assign_agent"),
+      dry_run,
       agent: words(200),
       client_id: ClientName,
       starts_at: Instant.nullable().optional(),
       ends_at: Instant.nullable().optional(),
     }),
-    z.strictObject({ action: z.literal("add_price"), price: NewPrice }),
+    z.strictObject({ action: z.literal("add_price"), dry_run, price: NewPrice }),
     z.strictObject({
       action: z.literal("map_model"),
+      dry_run,
       model: words(200),
       family: words(200),
       long_context_above: z.int().positive().nullable().optional().meta({
@@ -159,8 +164,48 @@ export const resolveQuarantine = {
           "all that the cache did within input, reasoning within output (OpenTelemetry).",
       }),
     }),
+    z.strictObject({
+      action: z.literal("dismiss"),
+      dry_run,
+      why: words(500),
+      reason: words(60).meta({ description: "Why it is in quarantine, as the list says." }),
+      client_id: ClientName.optional(),
+      agent: words(200).optional(),
+      model: words(200).optional(),
+      metric: words(200).optional(),
+    }),
   ]),
-  answer: z.strictObject({ remaining: Remaining }),
+  answer: z.strictObject({
+    remaining: Remaining,
+    /** Log rows that are not to be billed any more. */
+    dismissed: z.int().optional(),
+    /** Of a dry run: charges of open periods before and after, before discount and tax. */
+    effects: z.array(z.strictObject({
+      client_id: Id,
+      client: z.string(),
+      currency: Currency,
+      before_minor: Minor,
+      after_minor: Minor,
+    })).optional(),
+  }),
+} as const satisfies Route;
+
+export const listJobs = {
+  ...base,
+  id: "listJobs",
+  method: "GET",
+  path: "/billing/jobs",
+  summary: "Scheduled jobs: last run, next run, and a warning where all is not well",
+  answer: listOf(z.strictObject({
+    name: z.string(),
+    purpose: z.string(),
+    schedule: z.string(),
+    active: z.boolean(),
+    last_started_at: ShownInstant.nullable(),
+    last_outcome: z.string().nullable(),
+    next_run_at: ShownInstant.nullable(),
+    warning: z.string().nullable(),
+  })),
 } as const satisfies Route;
 
 export const clientStatement = {

@@ -5,6 +5,8 @@ import * as clients from "./clients.ts";
 import * as credits from "./credits.ts";
 import * as deliveries from "./deliveries.ts";
 import * as events from "./events.ts";
+import * as evidence from "./evidence.ts";
+import * as invoiceLinks from "./invoice-links.ts";
 import * as invoices from "./invoices.ts";
 import * as journal from "./journal.ts";
 import * as operations from "./operations.ts";
@@ -52,11 +54,18 @@ export const ROUTES: readonly Route[] = [
   usage.allUsage,
   usage.rollupUsage,
   usage.clientSpend,
+  usage.listCalls,
   invoices.listInvoices,
+  invoices.openSums,
   invoices.generateInvoice,
   invoices.previewInvoice,
   invoices.getInvoice,
   invoices.signInvoicePdf,
+  evidence.invoiceEvidence,
+  invoiceLinks.createInvoiceLink,
+  invoiceLinks.endInvoiceLinks,
+  invoiceLinks.openInvoiceLink,
+  invoiceLinks.linkEvidence,
   invoices.finalizeInvoice,
   invoices.releaseInvoice,
   invoices.voidInvoice,
@@ -78,11 +87,13 @@ export const ROUTES: readonly Route[] = [
   journal.exportJournal,
   operations.runMonth,
   operations.listRuns,
+  operations.listJobs,
   operations.listQuarantine,
   operations.resolveQuarantine,
   operations.clientStatement,
   operations.reconcile,
   operations.health,
+  audit.listAudit,
   audit.exportAudit,
   audit.exportAuditCsv,
   audit.verifyAudit,

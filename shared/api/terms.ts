@@ -290,6 +290,7 @@ export const explainPrice = {
   method: "GET",
   path: "/billing/prices/explain",
   summary: "Every price considered for a client, model, metric, day and rate class, and why",
+  access: READERS,
   query: z.strictObject({
     client_id: ClientName,
     model: words(200),

@@ -12,6 +12,7 @@ import {
   paging,
   ShownInstant,
   text,
+  words,
 } from "./fields.ts";
 import { READERS, type Route, STAFF } from "./route.ts";
 
@@ -130,5 +131,37 @@ export const clientSpend = {
   query: nothing,
   body: nothing,
   answer: Spend,
+  status: 200,
+} as const satisfies Route;
+
+/**
+ * A call as it was logged. Costs are what the provider charged, USD; members do not see them, nor
+ * what agents noted beside a call.
+ */
+export const Call = z.strictObject({
+  id: Id,
+  at: ShownInstant,
+  agent: z.string(),
+  endpoint: z.string().nullable(),
+  model: z.string(),
+  calls: z.int(),
+  input_tokens: z.int(),
+  output_tokens: z.int(),
+  web_searches: z.int(),
+  features: z.record(z.string(), z.number()),
+  provider_cost: ExactDecimal.nullable(),
+  corrects_id: Id.nullable(),
+});
+
+export const listCalls = {
+  id: "listCalls",
+  method: "GET",
+  path: "/billing/clients/{client_id}/calls",
+  summary: "The calls of an agent on a client-local day, in the order of their times",
+  access: READERS,
+  params: ClientPath,
+  query: z.strictObject({ ...paging, day: Day, agent: words(200), model: words(200).optional() }),
+  body: nothing,
+  answer: pageOf(Call),
   status: 200,
 } as const satisfies Route;

@@ -525,6 +525,27 @@ comment on function billing.readable_clients is
   'Clients whose invoices and usage the signed-in user may read: all for an operator.';
 grant execute on function billing.readable_clients() to authenticated, service_role;
 
+-- Emails are with Auth, which nobody but these reads.
+create function billing.members_of(client_id uuid)
+returns table (user_id uuid, client_id uuid, role text, email text, created_at timestamptz)
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+  -- Definer: auth.users is readable for nobody else.
+  select m.user_id, m.client_id, m.role, u.email, m.created_at
+  from public.client_members m join auth.users u on u.id = m.user_id
+  where m.client_id = members_of.client_id;
+$$;
+comment on function billing.members_of is 'Users who may see a client, with their emails.';
+grant execute on function billing.members_of(uuid) to service_role;
+
+create function billing.user_with_email(email text) returns uuid
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+  -- Definer: as above.
+  select u.id from auth.users u where u.email = lower(btrim(user_with_email.email))
+  order by u.id limit 1;
+$$;
+comment on function billing.user_with_email is 'The user who signs in with an email, or null.';
+grant execute on function billing.user_with_email(text) to service_role;
+
 -- 10_parties/time_zones.sql
 
 -- A client's days: which local day an instant falls on, and where periods begin and end.
@@ -7996,6 +8017,31 @@ set search_path = pg_catalog, pg_temp as $$
 $$;
 comment on function _billing.add_discounts_and_taxes is
   'Charges with the discount and tax lines that they entail.';
+
+-- 40_rating/open_charges.sql
+
+-- Charges of what is not settled yet, for a preview: what they are before an act and after it.
+
+create function billing.open_charges(of_model text default null, of_client uuid default null)
+returns table (client_id uuid, currency text, minor numeric)
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+  -- Definer: callers may rate what is open, and not call what rates.
+  select c.client_id, t.currency, sum(c.amount_minor)
+  from (select array(
+    select u from unnest(billing.unsettled_targets()) u
+    where (of_client is null or u.client_id = of_client)
+      and (of_model is null or exists (select from public.usage_records r
+        where r.client_id = u.client_id and r.model = of_model
+          and r.usage_day >= u.period_start and r.usage_day < u.period_end))) as targets) x
+  cross join lateral _billing.rate_charges(x.targets) c
+  join billing.period_terms(x.targets) t
+    on t.client_id = c.client_id and t.period_start = c.section_start
+  group by c.client_id, t.currency;
+$$;
+comment on function billing.open_charges is
+  'Charges of open periods per client and currency, minor units before discount and tax: of a
+   client, of those that used a model, or of all.';
+grant execute on function billing.open_charges(text, uuid) to service_role;
 
 -- 40_rating/rate_periods.sql
 
@@ -18548,6 +18594,77 @@ end $$;
 comment on function billing.claim_idempotency_key is
   'Takes an idempotency key, or returns its answer and whether the request is the same.';
 grant execute on function billing.claim_idempotency_key(text, text, text, text) to service_role;
+
+-- 80_api/invoice_links.sql
+
+-- Links that open one invoice without signing in. Of a link its hash alone is kept: reading the
+-- table opens nothing.
+
+create table billing.invoice_links (
+  id uuid primary key default gen_random_uuid(),
+  token_hash bytea not null constraint invoice_links_hash_length check (length(token_hash) = 32),
+  invoice_id uuid not null references public.invoices (id) on delete cascade,
+  created_at timestamptz not null default now(),
+  created_by text not null default billing.actor(),
+  expires_at timestamptz not null,
+  constraint invoice_links_token unique (token_hash),
+  constraint invoice_links_end_later check (expires_at > created_at)
+);
+comment on table billing.invoice_links is
+  'Links that open an invoice without signing in, until they expire or are ended.';
+comment on column billing.invoice_links.token_hash is 'SHA-256 of the token; it is told once.';
+create index invoice_links_invoice_id on billing.invoice_links (invoice_id);
+alter table billing.invoice_links enable row level security;
+revoke all on billing.invoice_links from public;
+grant select on billing.invoice_links to service_role;
+
+create function billing.create_invoice_link(invoice_id uuid, days integer default 30)
+returns table (token text, expires_at timestamptz)
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+-- Definer: nobody writes the table but these functions.
+declare
+  invoice public.invoices;
+begin
+  perform billing.require_second_factor();
+  if days is null or days not between 1 and 366 then
+    perform billing.raise_error('invalid_argument', 'a link is good for 1 to 366 days');
+  end if;
+  invoice := _billing.get_invoice(create_invoice_link.invoice_id);
+  if invoice.status = 'draft' then
+    perform billing.raise_error('illegal_transition', 'a draft is not shown to anybody',
+      'finalize it first');
+  end if;
+  -- Two random UUIDs have 244 random bits.
+  token := encode(sha256(concat(gen_random_uuid(), gen_random_uuid())::bytea), 'hex');
+  expires_at := now() + make_interval(days => days);
+  insert into billing.invoice_links (token_hash, invoice_id, expires_at)
+  values (sha256(token::bytea), invoice.id, create_invoice_link.expires_at);
+  return next;
+end $$;
+comment on function billing.create_invoice_link is
+  'Makes a link that opens an issued invoice for so many days; its token is told once.';
+grant execute on function billing.create_invoice_link(uuid, integer) to service_role;
+
+create function billing.end_invoice_links(invoice_id uuid) returns bigint
+language sql security definer set search_path = pg_catalog, pg_temp as $$
+  -- Definer: as above.
+  with gone as (
+    delete from billing.invoice_links l
+    where l.invoice_id = end_invoice_links.invoice_id returning 1
+  )
+  select count(*) from gone;
+$$;
+comment on function billing.end_invoice_links is
+  'Ends the links of an invoice at once; returns how many there were.';
+grant execute on function billing.end_invoice_links(uuid) to service_role;
+
+create function billing.invoice_of_link(token text) returns uuid
+language sql stable set search_path = pg_catalog, pg_temp
+return (
+  select l.invoice_id from billing.invoice_links l
+  where l.token_hash = sha256(convert_to(token, 'UTF8')) and l.expires_at > now());
+comment on function billing.invoice_of_link is 'The invoice that a link opens now, or null.';
+grant execute on function billing.invoice_of_link(text) to service_role;
 
 -- 80_api/current_spend.sql
 

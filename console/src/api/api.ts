@@ -16,6 +16,8 @@ export interface Api {
   invoiceHtml(invoiceId: string): Promise<CallResult<string>>;
   /** The invoice as a PDF. */
   invoicePdf(invoiceId: string): Promise<CallResult<Blob>>;
+  /** Mails somebody a link to this console; who has no account yet has one then. */
+  invite(email: string): Promise<CallResult<null>>;
   /** Rows of a table of the Data API. */
   rows<Row extends z.ZodType>(
     table: string,
@@ -46,6 +48,12 @@ export function apiOn(connection: Connection, auth: Auth): Api {
       render({ invoice_id, format: "html" }, (data) => Page.safeParse(data).data?.html ?? null),
     invoicePdf: (invoice_id) =>
       render({ invoice_id, format: "pdf" }, (data) => data instanceof Blob ? data : null),
+    invite: async (email) => {
+      const said = await auth.sendLink(email, true);
+      return said === null
+        ? { data: null, error: null }
+        : { data: null, error: problem("unreachable", said) };
+    },
     rows: async (table, row, search) => {
       const answer = await signed(`${connection.url}/rest/v1/${table}?${search}`).catch(() => null);
       if (answer === null) return { data: null, error: problem("unreachable") };
@@ -58,6 +66,12 @@ export function apiOn(connection: Connection, auth: Auth): Api {
       return { data: z.array(row).parse(await answer.json()), error: null };
     },
   };
+}
+
+/** What the project answers to everybody: no session is used. */
+export function billingOfEverybody({ url, publishableKey }: Connection): BillingClient {
+  const headers = { apikey: publishableKey };
+  return billingClient({ functions: new FunctionsClient(`${url}/functions/v1`, { headers }) });
 }
 
 /** `fetch` with the user's token. Without one the server is not asked: it would only refuse. */

@@ -14,8 +14,16 @@ const NOT_YET = { data: null, error: null, isLoading: true } as const;
 const FIRST_WAIT = 30_000;
 const LONGEST_WAIT = 480_000;
 
+/** Told after each act: what is shown may be another answer now. */
+const changes = new EventTarget();
+
+/** Says that an act has changed something: all answers that are shown are asked for again. */
+export function answersChanged(): void {
+  changes.dispatchEvent(new Event("change"));
+}
+
 /**
- * Asks once for each `key`: it names the question, so another key is another question. With
+ * Asks once for each `key`, and again after each act: it names the question, so another key is another question. With
  * `refresh` it is asked again while the page is looked at, after a wait that doubles each time the
  * answer is the same or does not come.
  */
@@ -33,12 +41,16 @@ export function useAnswer<Data>(
     let timer: ReturnType<typeof setTimeout> | undefined;
     let wait = FIRST_WAIT;
     let last = "";
+    let runs = 0;
     const show = (answer: Answer<Data>) => {
       if (!isOver) setState({ key, answer });
     };
     const run = async () => {
+      const mine = ++runs;
       if (globalThis.document.visibilityState === "visible" || last === "") {
         const { data, error } = await settled(ask);
+        // A newer run, after an act, has the newer answer and goes on instead.
+        if (mine !== runs) return;
         const text = JSON.stringify(data);
         if (error !== null && last !== "") wait = Math.min(wait * 2, LONGEST_WAIT);
         else {
@@ -49,10 +61,16 @@ export function useAnswer<Data>(
       }
       if (refresh && !isOver) timer = setTimeout(run, wait);
     };
+    const again = () => {
+      clearTimeout(timer);
+      void run();
+    };
+    changes.addEventListener("change", again);
     void run();
     return () => {
       isOver = true;
       clearTimeout(timer);
+      changes.removeEventListener("change", again);
     };
   }, [key]);
   return state.key === key ? state.answer : NOT_YET;

@@ -1,6 +1,6 @@
-import { getClient, listMembers } from "../../../shared/api/clients.ts";
+import { getClient } from "../../../shared/api/clients.ts";
 import { listInvoices } from "../../../shared/api/invoices.ts";
-import { listAssignments, listConfigs } from "../../../shared/api/terms.ts";
+import { listAssignments, listConfigs, listPrices } from "../../../shared/api/terms.ts";
 import { useConsole } from "../api/context.ts";
 import { useAnswer } from "../api/use-answer.ts";
 import { day, instant } from "../format/days.ts";
@@ -8,11 +8,15 @@ import { money } from "../format/figures.ts";
 import { Card, Facts } from "../parts/card.tsx";
 import { InvoiceTable } from "../parts/invoice-table.tsx";
 import { Loaded } from "../parts/loaded.tsx";
+import { PriceTable } from "../parts/price-table.tsx";
 import { SpendCard } from "../parts/spend-card.tsx";
 import { Status } from "../parts/status.tsx";
 import { Table } from "../parts/table.tsx";
 import { hrefOf } from "../routing/location.ts";
 import type { PageProps } from "../shell/page-props.ts";
+import { CreditCard } from "../parts/credit-card.tsx";
+import { ClientActs } from "./client/client-acts.tsx";
+import { Members } from "./client/members.tsx";
 
 /** One client: what it spends, its invoices, its terms, its agents and its users. */
 export default function ClientPage({ location }: PageProps) {
@@ -32,6 +36,7 @@ export default function ClientPage({ location }: PageProps) {
           <h1>
             <bdi>{client.name}</bdi> <Status state={client.status} />
           </h1>
+          <ClientActs client={client} />
           <div class="cards">
             <SpendCard clientId={client.id} />
             <Card title="About">
@@ -51,9 +56,11 @@ export default function ClientPage({ location }: PageProps) {
             </Card>
             <div class="stack">
               <Terms clientId={client.id} />
-              <Members clientId={client.id} />
+              <Members client={client} />
             </div>
             <Agents clientId={client.id} />
+            <CreditCard clientId={client.id} />
+            <Prices clientId={client.id} />
             <Invoices clientId={client.id} />
           </div>
         </>
@@ -123,6 +130,22 @@ function minor(value: number | null, currency: string | null): string {
   return currency === null ? `${value} minor units` : money(value, currency);
 }
 
+/** The client's own prices; where there is none, the default list holds. */
+function Prices({ clientId }: { readonly clientId: string }) {
+  const { api } = useConsole();
+  const answer = useAnswer(
+    `prices of ${clientId}`,
+    () => api.billing(listPrices, { query: { client_id: clientId, limit: 50 } }),
+  );
+  return (
+    <Card title="Own prices" wide aside={<a href={hrefOf(["prices"])}>Default prices</a>}>
+      <Loaded answer={answer}>
+        {({ data }) => <PriceTable prices={data} none="The default prices hold." />}
+      </Loaded>
+    </Card>
+  );
+}
+
 function Agents({ clientId }: { readonly clientId: string }) {
   const { api } = useConsole();
   const answer = useAnswer(
@@ -145,33 +168,6 @@ function Agents({ clientId }: { readonly clientId: string }) {
                 cell: ({ starts_at }) => starts_at === null ? "always" : instant(starts_at),
               },
               { title: "Until", cell: ({ ends_at }) => ends_at === null ? "" : instant(ends_at) },
-            ]}
-          />
-        )}
-      </Loaded>
-    </Card>
-  );
-}
-
-function Members({ clientId }: { readonly clientId: string }) {
-  const { api } = useConsole();
-  const answer = useAnswer(
-    `members of ${clientId}`,
-    () => api.billing(listMembers, { params: { client_id: clientId } }),
-  );
-  return (
-    <Card title="Users">
-      <Loaded answer={answer}>
-        {({ data }) => (
-          <Table
-            label="Users"
-            none="No user sees this client yet."
-            rows={data}
-            keyOf={({ user_id }) => user_id}
-            columns={[
-              { title: "User", cell: ({ user_id }) => <code>{user_id.slice(0, 8)}</code> },
-              { title: "Role", cell: ({ role }) => role },
-              { title: "Since", cell: ({ created_at }) => instant(created_at), isMinor: true },
             ]}
           />
         )}

@@ -1,4 +1,5 @@
 import { listClients } from "../../../shared/api/clients.ts";
+import { Act } from "../acts/act.tsx";
 import { useConsole } from "../api/context.ts";
 import { useAnswer } from "../api/use-answer.ts";
 import { day } from "../format/days.ts";
@@ -9,6 +10,7 @@ import { Pager, Table } from "../parts/table.tsx";
 import { hrefOf } from "../routing/location.ts";
 import { changeQuery } from "../routing/use-location.ts";
 import type { PageProps } from "../shell/page-props.ts";
+import { addClient } from "./client/add-client.tsx";
 
 /** Clients by name. */
 export default function Clients({ location }: PageProps) {
@@ -25,7 +27,10 @@ export default function Clients({ location }: PageProps) {
     }));
   return (
     <>
-      <h1>Clients</h1>
+      <div class="title-row">
+        <h1>Clients</h1>
+        <Act act={addClient(api)} />
+      </div>
       <div class="filters">
         <Choice
           label="Status"
@@ -51,11 +56,21 @@ export default function Clients({ location }: PageProps) {
                     </a>
                   ),
                 },
-                { title: "External id", cell: ({ external_id }) => external_id, isMinor: true },
+                {
+                  title: "External id",
+                  cell: ({ external_id }) => external_id,
+                  isMinor: true,
+                  isWhole: true,
+                },
                 { title: "Status", cell: (client) => <Status state={client.status} /> },
                 { title: "Email", cell: ({ email }) => email, isMinor: true },
                 { title: "Time zone", cell: ({ time_zone }) => time_zone, isMinor: true },
-                { title: "Served since", cell: ({ started_on }) => day(started_on), isMinor: true },
+                {
+                  title: "Served since",
+                  cell: ({ started_on }) => day(started_on),
+                  isMinor: true,
+                  isWhole: true,
+                },
               ]}
             />
             <Pager location={location} next={next_cursor} />

@@ -16,7 +16,7 @@ type Line = z.infer<typeof InvoiceLine>;
 
 /** Why a line costs what it costs: the sum, the price with those it beat, the days, the calls. */
 export default function LinePage({ location }: PageProps) {
-  const { api, session } = useConsole();
+  const { api } = useConsole();
   const [, id = "", , position] = location.path;
   const answer = useAnswer(
     `invoice ${id}`,
@@ -36,7 +36,7 @@ export default function LinePage({ location }: PageProps) {
             <h1>Why {money(line.amount_minor, invoice.currency)}</h1>
             <div class="cards cards-one">
               <Sum invoice={invoice} line={line} />
-              {session.role === "operator" ? <Candidates invoice={invoice} line={line} /> : null}
+              <Candidates invoice={invoice} line={line} />
               <Days invoice={invoice} line={line} location={location} />
             </div>
           </>

@@ -4,6 +4,7 @@ import { useConsole } from "../api/context.ts";
 import { useAnswer } from "../api/use-answer.ts";
 import { Card } from "../parts/card.tsx";
 import { ClientChoice } from "../parts/client-choice.tsx";
+import { CreditCard } from "../parts/credit-card.tsx";
 import { InvoiceTable } from "../parts/invoice-table.tsx";
 import { Loaded } from "../parts/loaded.tsx";
 import { SpendCard } from "../parts/spend-card.tsx";
@@ -21,6 +22,7 @@ export default function Spend({ location }: PageProps) {
           {(client) => (
             <div class="cards">
               <SpendCard key={client.id} clientId={client.id} />
+              <CreditCard key={client.id} clientId={client.id} />
               <Newest key={client.id} clientId={client.id} />
             </div>
           )}

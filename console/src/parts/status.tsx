@@ -3,7 +3,12 @@ const TONES: Readonly<Record<string, string>> = {
   active: "good",
   fine: "good",
   ok: "good",
+  done: "good",
+  accepted: "good",
+  usable: "good",
   open: "info",
+  running: "info",
+  dead: "bad",
   overdue: "bad",
   broken: "bad",
   uncollectible: "bad",
@@ -11,6 +16,7 @@ const TONES: Readonly<Record<string, string>> = {
   late: "warn",
   draft: "warn",
   paused: "warn",
+  skipped: "warn",
 };
 
 /** A state as a word with a colour; the word alone says it. */

@@ -1,11 +1,13 @@
 import { type Connection } from "../api/connection.ts";
-import { type Session, sessionOf, storedSession } from "./session.ts";
+import { type Session, sessionOf, sessionOfLink, storedSession } from "./session.ts";
 
 /** Keeps the session of this tab. Closing the tab ends it: nothing is left on the machine. */
 export interface Auth {
   current(): Session | null;
   /** Null where it worked, else what to tell the user. */
   signIn(email: string, password: string): Promise<string | null>;
+  /** Mails a link that signs in; null where it went out, else what to tell the user. */
+  sendLink(email: string, mayBeNew: boolean): Promise<string | null>;
   signOut(): Promise<void>;
   /** A token that is good for a while; null where nobody is signed in any more. */
   token(): Promise<string | null>;
@@ -19,6 +21,8 @@ const EARLY = 60_000;
 /** Talks to Supabase Auth: three requests, so its whole client is not loaded. */
 export function authOn({ url, publishableKey }: Connection): Auth {
   let session = storedSession(sessionStorage.getItem(KEY));
+  const fromLink = session === null ? sessionOfLink(location.hash, Date.now()) : null;
+  if (/[#&]access_token=/.test(location.hash)) history.replaceState(null, "", "#/");
   let renewal: Promise<void> | null = null;
   const listeners = new Set<() => void>();
   const keep = (next: Session | null) => {
@@ -27,6 +31,8 @@ export function authOn({ url, publishableKey }: Connection): Auth {
     else sessionStorage.setItem(KEY, JSON.stringify(next));
     for (const listener of listeners) listener();
   };
+  // A link signs in where nobody is, and never in place of somebody else.
+  if (fromLink !== null) keep(fromLink);
   const ask = (path: string, body: object, token?: string) =>
     fetch(`${url}/auth/v1/${path}`, {
       method: "POST",
@@ -55,6 +61,15 @@ export function authOn({ url, publishableKey }: Connection): Auth {
       if (opened === null) return "The server's answer is no session.";
       keep(opened);
       return null;
+    },
+    sendLink: async (email, mayBeNew) => {
+      const back = encodeURIComponent(`${location.origin}${location.pathname}`);
+      const answer = await ask(`otp?redirect_to=${back}`, { email, create_user: mayBeNew })
+        .catch(() => null);
+      if (answer === null) return "The server cannot be reached. Check the connection and retry.";
+      if (answer.status === 429) return "Too many mails. Wait a minute and retry.";
+      // Whether there is such a user is not for everybody to know.
+      return answer.ok || !mayBeNew && answer.status < 500 ? null : "The mail could not be sent.";
     },
     signOut: async () => {
       const token = session?.accessToken;

@@ -1,5 +1,5 @@
 import { deepStrictEqual, strictEqual } from "node:assert/strict";
-import { sessionOf, storedSession } from "./session.ts";
+import { sessionOf, sessionOfLink, storedSession } from "./session.ts";
 
 const ANSWER = {
   access_token: "a",
@@ -31,3 +31,26 @@ Deno.test("a stored session is read back, anything else is none", () => {
   deepStrictEqual(storedSession(JSON.stringify(session)), session);
   for (const text of [null, "", "{", "{}", "[1]"]) strictEqual(storedSession(text), null);
 });
+
+Deno.test("a link of a mail opens a session, and any other hash none", () => {
+  const claims = { exp: 2_000, email: "ånn@example.com", app_metadata: { role: "operator" } };
+  const token = `x.${tokenPart(claims)}.y`;
+  const hash = `#access_token=${token}&expires_in=3600&refresh_token=r&type=magiclink`;
+  deepStrictEqual(sessionOfLink(hash, 1_000_000), {
+    accessToken: token,
+    refreshToken: "r",
+    expiresAt: 2_000_000,
+    email: "ånn@example.com",
+    role: "operator",
+  });
+  strictEqual(sessionOfLink(hash, 2_000_001), null);
+  strictEqual(sessionOfLink("#/invoices?status=open", 0), null);
+  strictEqual(sessionOfLink("#access_token=no.token&refresh_token=r", 0), null);
+  strictEqual(sessionOfLink(`#access_token=${token}`, 0), null);
+});
+
+function tokenPart(claims: object): string {
+  const bytes = new TextEncoder().encode(JSON.stringify(claims));
+  return btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_")
+    .replaceAll("=", "");
+}

@@ -52,3 +52,39 @@ export function storedSession(text: string | null): Session | null {
     return null;
   }
 }
+
+const Claims = z.object({
+  exp: z.number(),
+  email: z.string().nullish(),
+  app_metadata: z.object({ role: z.unknown() }).partial().nullish(),
+});
+
+/**
+ * The session that a link of a mail opens: Auth writes its tokens behind the `#`. Null where the hash
+ * is none of a link. The token's signature is for the server to check.
+ */
+export function sessionOfLink(hash: string, now: number): Session | null {
+  const parts = new URLSearchParams(hash.replace(/^#/, ""));
+  const token = parts.get("access_token");
+  const refreshToken = parts.get("refresh_token");
+  if (token === null || refreshToken === null) return null;
+  const claims = Claims.safeParse(claimsOf(token)).data;
+  if (claims === undefined || claims.exp * 1000 < now) return null;
+  return {
+    accessToken: token,
+    refreshToken,
+    expiresAt: claims.exp * 1000,
+    email: claims.email ?? "",
+    role: claims.app_metadata?.role === "operator" ? "operator" : "member",
+  };
+}
+
+function claimsOf(token: string): unknown {
+  try {
+    const text = (token.split(".")[1] ?? "").replaceAll("-", "+").replaceAll("_", "/");
+    const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+    return JSON.parse(new TextDecoder().decode(bytes));
+  } catch {
+    return null;
+  }
+}

@@ -1,6 +1,6 @@
 import type { ComponentType } from "preact";
 import { useEffect, useErrorBoundary, useMemo, useRef, useState } from "preact/hooks";
-import { apiOn } from "../api/api.ts";
+import { apiOn, billingOfEverybody } from "../api/api.ts";
 import type { Connection } from "../api/connection.ts";
 import { ConsoleContext } from "../api/context.ts";
 import { hrefOf, type Location } from "../routing/location.ts";
@@ -8,6 +8,7 @@ import { useLocation } from "../routing/use-location.ts";
 import type { Auth } from "../session/auth.ts";
 import type { Session } from "../session/session.ts";
 import { Menu } from "./menu.tsx";
+import type LinkPage from "../pages/link.tsx";
 import type { PageProps } from "./page-props.ts";
 import { type Page, pageAt } from "./pages.ts";
 import { SignIn } from "./sign-in.tsx";
@@ -20,12 +21,32 @@ export function App({ connection, auth }: {
   const [session, setSession] = useState(auth.current());
   useEffect(() => auth.onChange(() => setSession(auth.current())), [auth]);
   const api = useMemo(() => apiOn(connection, auth), [connection, auth]);
+  const { path: [first, token] } = useLocation();
+  if (first === "open" && token !== undefined) {
+    return <OpenInvoice connection={connection} token={token} />;
+  }
   if (session === null) return <SignIn auth={auth} />;
   return (
     <ConsoleContext.Provider value={{ api, session }}>
       <Frame session={session} auth={auth} />
     </ConsoleContext.Provider>
   );
+}
+
+/** The invoice of a link, which needs no session and uses none. */
+function OpenInvoice({ connection, token }: {
+  readonly connection: Connection;
+  readonly token: string;
+}) {
+  const billing = useMemo(() => billingOfEverybody(connection), [connection]);
+  const [Page, setPage] = useState<{ readonly View: typeof LinkPage } | null>(null);
+  useEffect(() => {
+    document.title = "Invoice · LeverEdge Billing";
+    void import("../pages/link.tsx").then(({ default: View }) => setPage({ View }));
+  }, []);
+  return Page === null
+    ? <div class="bars" role="status" aria-label="Loading" />
+    : <Page.View billing={billing} token={token} />;
 }
 
 function Frame({ session, auth }: { readonly session: Session; readonly auth: Auth }) {

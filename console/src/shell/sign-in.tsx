@@ -7,6 +7,15 @@ export function SignIn({ auth }: { readonly auth: Auth }) {
   const [isBusy, setBusy] = useState(false);
   const email = useRef<HTMLInputElement>(null);
   const password = useRef<HTMLInputElement>(null);
+  const [sentTo, setSentTo] = useState<string | null>(null);
+  const sendLink = async () => {
+    if (email.current?.reportValidity() !== true) return;
+    setBusy(true);
+    const said = await auth.sendLink(email.current.value, false);
+    setBusy(false);
+    setProblem(said);
+    if (said === null) setSentTo(email.current.value);
+  };
   const submit = async (event: Event) => {
     event.preventDefault();
     setBusy(true);
@@ -36,8 +45,19 @@ export function SignIn({ auth }: { readonly auth: Auth }) {
         </label>
         {problem === null ? null : <p class="note note-bad" role="alert">{problem}</p>}
         <button class="button button-main" type="submit" disabled={isBusy}>
-          {isBusy ? "Signing in …" : "Sign in"}
+          {isBusy ? "One moment …" : "Sign in"}
         </button>
+        {sentTo === null
+          ? (
+            <button class="button" type="button" disabled={isBusy} onClick={sendLink}>
+              Mail me a link instead
+            </button>
+          )
+          : (
+            <p class="note note-good" role="status">
+              If {sentTo} may sign in, a link is on its way.
+            </p>
+          )}
       </form>
     </main>
   );

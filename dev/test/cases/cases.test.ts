@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { Sql } from "postgres";
 import { rateCredits } from "../../rater/read-credits.ts";
 import { describeBooks, findContradictions } from "./books.ts";
-import { rateMonth } from "../../rater/rate-month.ts";
+import { rateMonth } from "../../../shared/rater/rate-month.ts";
 import { readWorld } from "../../rater/read-world.ts";
 import { netCharges, ratedCharges } from "../properties/facts.ts";
 import { play } from "./play.ts";

@@ -194,7 +194,10 @@ Deno.test("a member's endpoints show what is theirs and know nothing of others",
     `clients/${id}/usage?start=2026-06-01&end=2026-06-30`,
     `clients/${id}/spend`,
     `clients/${id}/statement?year=2026`,
+    `clients/${id}/calls?day=2026-06-03&agent=nobody`,
+    `prices/explain?client_id=${id}&model=m&metric=input_tokens&day=2026-06-03`,
     `invoices/${invoice}`,
+    `invoices/${invoice}/evidence`,
   ];
   const ask = (path: string) =>
     fetch(`${platform.apiUrl}/functions/v1/billing/${path}`, { headers: member.headers });
@@ -216,6 +219,14 @@ Deno.test("a member's endpoints show what is theirs and know nothing of others",
     new Set([mine.id]),
   );
   ok(data.every((row: { status: string }) => row.status !== "draft"));
+  const sums = await (await ask("open-sums")).json();
+  const [open] = await sql`
+    select coalesce(sum(amount_due_minor), 0)::int as due from public.invoices
+    where client_id = ${mine.id} and status = 'open'`;
+  strictEqual(
+    sums.data.reduce((sum: number, row: { due_minor: number }) => sum + row.due_minor, 0),
+    open?.due,
+  );
 });
 
 Deno.test("members get their invoice's document, of others none", async () => {

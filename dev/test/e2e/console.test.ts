@@ -1,90 +1,11 @@
-import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
-import { createRequire } from "node:module";
-import type { AxeResults } from "axe-core";
-import type { Page } from "playwright-core";
-import postgres from "postgres";
-import { buildConsole } from "../../console/build.ts";
-import { openBrowser } from "../../console/browser.ts";
-import { serveConsole } from "../../console/serve.ts";
-import { platform } from "../support/platform-env.ts";
-import { type ConsoleWorld, consoleWorld } from "../support/console-world.ts";
-
 // Journeys through the console in a real browser, against the platform's own API.
-const folder = await Deno.makeTempDir({ prefix: "console-" });
-const built = await buildConsole(folder, {
-  url: platform.apiUrl,
-  publishableKey: platform.publishableKey,
-});
-const server = serveConsole(folder, platform.apiUrl, 0);
-const sql = postgres(platform.databaseUrl, { max: 1, onnotice: () => {} });
-const browser = await openBrowser();
-if (browser === null) console.log("No Chromium starts here: the console's journeys are left out");
-const world = browser === null ? null : await consoleWorld(sql);
-const journey = { ignore: browser === null, sanitizeOps: false, sanitizeResources: false };
-
-interface Visit {
-  readonly page: Page;
-  /** What the browser complained of. */
-  readonly complaints: string[];
-  /** Origins that were asked. */
-  readonly origins: Set<string>;
-}
-
-/** Signs in as a user types it, and hands the page over. */
-async function visit(
-  user: (world: ConsoleWorld) => { readonly email: string; readonly password: string },
-  test: (visit: Visit, world: ConsoleWorld) => Promise<void>,
-  colorScheme: "light" | "dark" = "light",
-): Promise<void> {
-  if (browser === null || world === null) throw new Error("no browser");
-  const context = await browser.newContext({
-    colorScheme,
-    locale: "en-US",
-    timezoneId: "UTC",
-    viewport: { width: 1280, height: 900 },
-    reducedMotion: "reduce",
-  });
-  const page = await context.newPage();
-  const complaints: string[] = [];
-  const origins = new Set<string>();
-  page.on("console", (message) => {
-    if (message.type() === "error" || message.type() === "warning") complaints.push(message.text());
-  });
-  page.on("pageerror", (error) => complaints.push(error.message));
-  page.on("request", (request) => {
-    if (/^https?:/.test(request.url())) origins.add(new URL(request.url()).origin);
-  });
-  try {
-    await page.goto(server.url);
-    const { email, password } = user(world);
-    await page.getByLabel("Email").fill(email);
-    await page.getByLabel("Password").fill(password);
-    await page.getByRole("button", { name: "Sign in" }).click();
-    await page.getByRole("navigation", { name: "Main" }).waitFor();
-    await test({ page, complaints, origins }, world);
-  } finally {
-    await context.close();
-  }
-}
-
-/** A card's text once it has come. */
-async function card(page: Page, name: string | RegExp): Promise<string> {
-  const section = page.locator("section").filter({ has: page.getByRole("heading", { name }) });
-  await section.first().waitFor();
-  await section.first().locator(".bars").first().waitFor({ state: "detached" });
-  return (await section.first().innerText()).replaceAll(/\s+/g, " ");
-}
-
-async function open(page: Page, hash: string): Promise<void> {
-  await page.goto(`${server.url}/${hash}`);
-  await page.locator("main h1").waitFor();
-  await page.locator(".bars").first().waitFor({ state: "detached" });
-}
-
-Deno.test("the first page loads no more than 150 kB, packed", () => {
-  ok(built.firstLoad <= 150_000, `${built.firstLoad} bytes`);
-  ok(built.firstLoad > 10_000, "it is the whole page that was measured");
-});
+import "./console/looking.ts";
+import "./console/acting.ts";
+import "./console/accessible.ts";
+import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
+import { confirm, preview } from "../support/console-acts.ts";
+import { card, closeAll, folder, journey, open, server, visit } from "../support/console-visit.ts";
+import { platform } from "../support/platform-env.ts";
 
 Deno.test("the built files hold no key but the publishable one", async () => {
   for await (const { name } of Deno.readDir(`${folder}/assets`)) {
@@ -130,47 +51,6 @@ Deno.test(
 );
 
 Deno.test(
-  "an operator's home says health, money owed and what waits, and what is owed is the API's",
-  journey,
-  () =>
-    visit(({ operator }) => operator, async ({ page, complaints }) => {
-      match(await card(page, "Health"), /All is well|Needs attention/);
-      const [owed] = await sql<{ due: string }[]>`
-        select sum(b.amount_due_minor)::text as due from (
-          select amount_due_minor from public.invoices where status = 'open' and currency = 'USD'
-        ) b`;
-      const dollars = new Intl.NumberFormat("en-US", { style: "currency", currency: "USD" })
-        .format(Number(owed?.due) / 100);
-      ok((await card(page, "Money owed")).includes(dollars), dollars);
-      match(await card(page, "Waits for a person"), /blocked periods/);
-      await card(page, "Runs");
-      deepStrictEqual(complaints, []);
-    }),
-);
-
-Deno.test(
-  "a customer sees the spend so far, invoices and statement of their client",
-  journey,
-  () =>
-    visit(({ customer }) => customer, async ({ page, complaints }, world) => {
-      // 3,000,000 tokens at 2.50 a million are 7.50.
-      match(await card(page, "Spend so far"), /\$7\.50/);
-      ok((await card(page, "Newest invoices")).includes(world.invoiceNumber));
-      await page.getByRole("link", { name: "Statement" }).click();
-      await page.getByRole("cell", { name: "Closing balance" }).waitFor();
-      match(
-        (await page.locator("main").innerText()).replaceAll(/\s+/g, " "),
-        /Invoice INV\S+ \$4\.00 \$4\.00 .*Closing balance \$0\.00 \$4\.00/,
-      );
-      await page.getByRole("link", { name: world.invoiceNumber }).click();
-      await page.getByRole("link", { name: /input tokens/ }).click();
-      match(await card(page, "Days"), /The days come to 1,600,000/);
-      strictEqual(await page.getByRole("link", { name: "May 3, 2026" }).count(), 0);
-      deepStrictEqual(complaints, []);
-    }),
-);
-
-Deno.test(
   "a member who edits the app's state sees no other client",
   journey,
   () =>
@@ -201,123 +81,32 @@ Deno.test(
     }),
 );
 
-Deno.test(
-  "lists page by cursor, the address is the state, and back goes back",
-  journey,
-  () =>
-    visit(({ operator }) => operator, async ({ page }) => {
-      await open(page, "#/clients");
-      const first = await page.locator("tbody tr td:first-child").allInnerTexts();
-      strictEqual(first.length, 25);
-      await page.getByRole("link", { name: "Next page" }).click();
-      await page.getByRole("link", { name: "First page" }).waitFor();
-      const second = await page.locator("tbody tr td:first-child").allInnerTexts();
-      ok(second.length > 0 && !second.some((name) => first.includes(name)));
-      await page.reload();
-      await page.getByRole("link", { name: "First page" }).waitFor();
-      deepStrictEqual(await page.locator("tbody tr td:first-child").allInnerTexts(), second);
-      await page.goBack();
-      await page.getByRole("link", { name: "First page" }).waitFor({ state: "detached" });
-      await page.locator("tbody tr").first().waitFor();
-      deepStrictEqual(await page.locator("tbody tr td:first-child").allInnerTexts(), first);
-    }),
-);
-
-Deno.test("a wrong password is refused, and who signs out is out", journey, async () => {
-  await visit(({ customer }) => customer, async ({ page }, { customer }) => {
-    await page.getByRole("button", { name: "Sign out" }).click();
-    await page.getByLabel("Email").fill(customer.email);
-    await page.getByLabel("Password").fill("wrong one");
-    await page.getByRole("button", { name: "Sign in" }).click();
-    await page.getByText("Email or password is wrong.").waitFor();
-    await page.goto(`${server.url}/#/invoices`);
-    await page.getByLabel("Password").waitFor();
+Deno.test("a link opens one invoice without signing in, until it is ended", journey, async () => {
+  let address = "";
+  await visit(({ operator }) => operator, async ({ page }, world) => {
+    await open(page, `#/invoices/${world.invoiceNumber}`);
+    match(await preview(page, "Make link"), /for 30 days/);
+    await confirm(page);
+    address = await page.getByRole("dialog").getByRole("link").getAttribute("href") ?? "";
+  });
+  await visit(null, async ({ page, complaints }, world) => {
+    await page.goto(address);
+    await page.getByRole("heading", { name: world.invoiceNumber }).waitFor();
+    match(await card(page, "Summary"), /Total \$4\.00/);
+    await page.getByRole("button", { name: "Compute it again" }).click();
+    await page.getByText("Agrees to the cent").waitFor();
     strictEqual(await page.evaluate(() => sessionStorage.length), 0);
+    deepStrictEqual(complaints, []);
+    await page.goto(`${server.url}/#/open/${"0".repeat(64)}`);
+    await page.getByRole("alert").getByText("the link is not in force").waitFor();
+  });
+  await visit(({ operator }) => operator, async ({ page }, world) => {
+    await open(page, `#/invoices/${world.invoiceNumber}`);
+    await preview(page, "End links");
+    await confirm(page);
+    await page.goto(address);
+    await page.getByRole("alert").getByText("the link is not in force").waitFor();
   });
 });
 
-Deno.test(
-  "the menu and a table are reached and used by keyboard alone",
-  journey,
-  () =>
-    visit(({ operator }) => operator, async ({ page }) => {
-      await page.locator("body").press("Tab");
-      strictEqual(await page.locator(":focus").innerText(), "Skip to the page");
-      await page.getByRole("link", { name: "Clients" }).focus();
-      await page.keyboard.press("Enter");
-      await page.getByRole("region", { name: "Clients" }).waitFor();
-      strictEqual(await page.evaluate("document.activeElement.tagName"), "MAIN");
-      await page.keyboard.press("Tab");
-      strictEqual(await page.locator(":focus").evaluate(({ tagName }) => tagName), "SELECT");
-    }),
-);
-
-const PAGES: Readonly<Record<"operator" | "customer", readonly ((w: ConsoleWorld) => string)[]>> = {
-  operator: [
-    () => "#/",
-    () => "#/clients",
-    ({ clientId }) => `#/clients/${clientId}`,
-    () => "#/invoices",
-    ({ invoiceNumber }) => `#/invoices/${invoiceNumber}`,
-    ({ invoiceNumber, agent }) =>
-      `#/invoices/${invoiceNumber}/lines/1?day=2026-05-03&agent=${agent}`,
-    () => "#/nothing",
-  ],
-  customer: [
-    () => "#/",
-    () => "#/invoices",
-    ({ invoiceNumber }) => `#/invoices/${invoiceNumber}`,
-    ({ invoiceNumber }) => `#/invoices/${invoiceNumber}/lines/1`,
-    () => "#/statement",
-  ],
-};
-
-const axePath = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
-for (const role of ["operator", "customer"] as const) {
-  for (const scheme of ["light", "dark"] as const) {
-    Deno.test(
-      `pages of the ${role} are accessible and fit 360 pixels, ${scheme}`,
-      journey,
-      () =>
-        visit(
-          (world) => world[role],
-          async ({ page }, world) => {
-            const axe = await Deno.readTextFile(axePath);
-            for (const hashOf of PAGES[role]) {
-              const hash = hashOf(world);
-              await page.setViewportSize({ width: 1280, height: 900 });
-              await open(page, hash);
-              // By the debugger's way: the policy lets no foreign script into the page.
-              await page.evaluate(axe);
-              deepStrictEqual(await violations(page), [], `${hash}, wide`);
-              await page.setViewportSize({ width: 360, height: 780 });
-              await page.evaluate("new Promise((done) => requestAnimationFrame(done))");
-              deepStrictEqual(await violations(page), [], `${hash}, narrow`);
-              const over: number = await page.evaluate(
-                "document.documentElement.scrollWidth - innerWidth",
-              );
-              ok(over <= 0, `${hash} is ${over} pixels too wide`);
-            }
-          },
-          scheme,
-        ),
-    );
-  }
-}
-
-/** What axe finds in the page, but for the document within its frame: that is the invoice's own. */
-async function violations(page: Page): Promise<string[]> {
-  const found: AxeResults = await page.evaluate(
-    `axe.run({ exclude: [["iframe"]] }, { iframes: false })`,
-  );
-  return found.violations.map(({ id, nodes }) =>
-    `${id}: ${nodes.slice(0, 3).map(({ target }) => target.join(" ")).join(", ")}`
-  );
-}
-
-Deno.test("everything is closed", { sanitizeOps: false, sanitizeResources: false }, async () => {
-  await browser?.close();
-  await server.stop();
-  await sql.end();
-  await Deno.remove(folder, { recursive: true });
-});
+Deno.test("everything is closed", { sanitizeOps: false, sanitizeResources: false }, closeAll);

@@ -1,8 +1,8 @@
 /** What is charged, as comparable lines of text: from the books and from the independent rater. */
 import type { Sql } from "postgres";
 import { z } from "zod";
-import type { Fraction } from "../../rater/fraction.ts";
-import type { Rating } from "../../rater/rate-month.ts";
+import type { Fraction } from "../../../shared/rater/fraction.ts";
+import type { Rating } from "../../../shared/rater/rate-month.ts";
 
 /** `A 2026-06-01 usage gpt-4o units 2026-06-01 ALPHA` → amount in minor units and quantity. */
 export type Charges = ReadonlyMap<string, string>;

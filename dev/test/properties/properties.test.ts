@@ -10,7 +10,7 @@ import assert from "node:assert/strict";
 import process from "node:process";
 import fc from "fast-check";
 import type { Sql } from "postgres";
-import { rateMonth } from "../../rater/rate-month.ts";
+import { rateMonth } from "../../../shared/rater/rate-month.ts";
 import { readWorld } from "../../rater/read-world.ts";
 import { describeBooks, findContradictions } from "../cases/books.ts";
 import { transactions } from "../cases/rolled-back.ts";

@@ -1,11 +1,11 @@
 /** The books against the independent rater, section by section, in both directions. */
 import type { Sql } from "postgres";
 import { z } from "zod";
-import { multiply, parseDecimal } from "../../rater/fraction.ts";
-import { member, parseExactJson, textOf } from "../../rater/json.ts";
-import { type PeriodResult, rateMonth, type Recorded } from "../../rater/rate-month.ts";
+import { multiply, parseDecimal } from "../../../shared/rater/fraction.ts";
+import { member, parseExactJson, textOf } from "../../../shared/rater/json.ts";
+import { type PeriodResult, rateMonth, type Recorded } from "../../../shared/rater/rate-month.ts";
 import { readWorld } from "../../rater/read-world.ts";
-import type { LogRow, World } from "../../rater/world.ts";
+import type { LogRow, World } from "../../../shared/rater/world.ts";
 import type { State } from "./state.ts";
 
 const sectionRows = z.array(z.object({

@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import type { Sql } from "postgres";
-import { type Meter, rateMonth } from "../../rater/rate-month.ts";
+import { type Meter, rateMonth } from "../../../shared/rater/rate-month.ts";
 import { readWorld } from "../../rater/read-world.ts";
 import { ensureCustomer } from "../../../supabase/functions/_shared/stripe/customers.ts";
 import { actOnEvents } from "../../../supabase/functions/_shared/stripe/events.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Sql } from "postgres";
 import { z } from "zod";
-import { rateMonth } from "../../rater/rate-month.ts";
+import { rateMonth } from "../../../shared/rater/rate-month.ts";
 import { readWorld } from "../../rater/read-world.ts";
 import { describeBooks, findContradictions } from "../cases/books.ts";
 import { type Clients, openBooks, playStep } from "../cases/play.ts";

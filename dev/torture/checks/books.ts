@@ -1,5 +1,5 @@
 import type { Sql } from "postgres";
-import { rateMonth } from "../../rater/rate-month.ts";
+import { rateMonth } from "../../../shared/rater/rate-month.ts";
 import { bySection, type Charges, netCharges, ratedCharges } from "../../test/properties/facts.ts";
 import { FIRST_DAY } from "../calendar.ts";
 import { subjectsOf } from "../cast.ts";

@@ -1,9 +1,9 @@
 import type { Sql } from "postgres";
 import { readQuarantined } from "../../rater/booked.ts";
 import { compareQuarantine } from "../../rater/compare.ts";
-import { compare, parseDecimal } from "../../rater/fraction.ts";
-import { usageOfLogs } from "../../rater/usage.ts";
-import type { World } from "../../rater/world.ts";
+import { compare, parseDecimal } from "../../../shared/rater/fraction.ts";
+import { usageOfLogs } from "../../../shared/rater/usage.ts";
+import type { World } from "../../../shared/rater/world.ts";
 import { ATTRIBUTION } from "../actors/attributors.ts";
 import type { Ledger } from "../ledger.ts";
 import type { History, Violation } from "../history.ts";

@@ -6,6 +6,22 @@ import { found } from "./api/rows.ts";
 
 /** The audit log: handed out, and verified. */
 export const auditEndpoints = [
+  endpoint(routes.listAudit, async ({ sql }, { query }) => {
+    const after = cursorKeys(query.cursor, 1)?.[0] ?? null;
+    const is = (column: string, value: string | undefined) =>
+      value === undefined ? sql`` : sql`and ${sql(column)} = ${value}::text`;
+    const rows = await sql<PageRow[]>`
+      select jsonb_build_object('id', a.id::text, 'at', a.at, 'actor', a.actor,
+          'operation', a.operation, 'table_name', a.table_name, 'row_id', a.row_id,
+          'before', a.before, 'after', a.after) as item,
+        array[a.id::text] as keys
+      from billing.audit_log a
+      where (${after}::text is null or a.id < ${after}::text::bigint)
+        ${is("table_name", query.table_name)} ${is("row_id", query.row_id)}
+        ${is("actor", query.actor)} ${is("operation", query.operation)}
+      order by a.id desc limit ${query.limit + 1}`;
+    return pageOf(rows, query.limit);
+  }),
   endpoint(routes.exportAudit, async ({ sql }, { query }) => {
     const after = cursorKeys(query.cursor, 1)?.[0] ?? "0";
     const rows = await sql<PageRow[]>`

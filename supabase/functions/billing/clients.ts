@@ -3,6 +3,8 @@ import { endpoint } from "../_shared/api/endpoint.ts";
 import { cursorKeys, pageOf, type PageRow } from "./api/page.ts";
 import { found, insertRow, updateRow } from "./api/rows.ts";
 import type { Session } from "../_shared/api/session.ts";
+import { problem } from "../../../shared/errors.ts";
+import { ProblemError } from "../_shared/http/problem.ts";
 
 /** Clients and their members. */
 export const clientEndpoints = [
@@ -32,31 +34,27 @@ export const clientEndpoints = [
   }),
   endpoint(routes.listMembers, async (session, { params: { client_id } }) => {
     await readClient(session, client_id);
-    const rows = await session.sql<{ item: unknown }[]>`
-      select to_jsonb(m) as item from public.client_members m
-      where m.client_id = ${client_id}::text::uuid order by m.created_at, m.user_id`;
-    return { data: rows.map(({ item }) => item) };
+    return { data: await membersOf(session, client_id) };
   }),
-  endpoint(routes.addMember, async ({ sql }, { params: { client_id }, body }) => {
-    const rows = await sql<{ item: unknown }[]>`
-      insert into public.client_members as m (client_id, user_id, role)
-      values (${client_id}::text::uuid, ${body.user_id}::text::uuid, ${body.role})
-      returning to_jsonb(m) as item`;
-    return found(rows).item;
+  endpoint(routes.addMember, async (session, { params: { client_id }, body }) => {
+    const user = await userOf(session, body);
+    await session.sql`
+      insert into public.client_members (client_id, user_id, role)
+      values (${client_id}::text::uuid, ${user}::text::uuid, ${body.role})`;
+    return found(await membersOf(session, client_id, user));
   }),
-  endpoint(routes.updateMember, async ({ sql }, { params: { client_id, user_id }, body }) => {
-    const rows = await sql<{ item: unknown }[]>`
+  endpoint(routes.updateMember, async (session, { params: { client_id, user_id }, body }) => {
+    await session.sql`
       update public.client_members m set role = ${body.role}
-      where m.client_id = ${client_id}::text::uuid and m.user_id = ${user_id}::text::uuid
-      returning to_jsonb(m) as item`;
-    return found(rows).item;
+      where m.client_id = ${client_id}::text::uuid and m.user_id = ${user_id}::text::uuid`;
+    return found(await membersOf(session, client_id, user_id));
   }),
-  endpoint(routes.removeMember, async ({ sql }, { params: { client_id, user_id } }) => {
-    const rows = await sql<{ item: unknown }[]>`
+  endpoint(routes.removeMember, async (session, { params: { client_id, user_id } }) => {
+    const member = found(await membersOf(session, client_id, user_id));
+    await session.sql`
       delete from public.client_members m
-      where m.client_id = ${client_id}::text::uuid and m.user_id = ${user_id}::text::uuid
-      returning to_jsonb(m) as item`;
-    return found(rows).item;
+      where m.client_id = ${client_id}::text::uuid and m.user_id = ${user_id}::text::uuid`;
+    return member;
   }),
 ];
 
@@ -76,4 +74,28 @@ function clientItem({ sql, caller }: Session) {
     'paper', c.paper, 'time_zone', c.time_zone, 'billing_anchor_day', c.billing_anchor_day,
     'status', c.status, 'started_on', c.started_on, 'ended_on', c.ended_on,
     'metadata', ${metadata}, 'created_at', c.created_at)`;
+}
+
+/** Members of a client with their emails, the earliest first; one of them where a user is given. */
+async function membersOf({ sql }: Session, clientId: string, userId?: string): Promise<unknown[]> {
+  const rows = await sql<{ item: unknown }[]>`
+    select to_jsonb(m) as item from billing.members_of(${clientId}::text::uuid) m
+    where ${userId ?? null}::text is null or m.user_id = ${userId ?? null}::text::uuid
+    order by m.created_at, m.user_id`;
+  return rows.map(({ item }) => item);
+}
+
+async function userOf(
+  { sql }: Session,
+  { user_id, email }: { user_id?: string | undefined; email?: string | undefined },
+): Promise<string> {
+  if (user_id !== undefined) return user_id;
+  const [row] = await sql<{ id: string | null }[]>`
+    select billing.user_with_email(${email ?? ""}) as id`;
+  if (row?.id === null || row === undefined) {
+    throw new ProblemError(problem("unknown_reference", undefined, [
+      { pointer: "/email", detail: "no user has it" },
+    ]));
+  }
+  return row.id;
 }

@@ -5,6 +5,8 @@ import { catalogueEndpoints } from "./catalogue.ts";
 import { clientEndpoints } from "./clients.ts";
 import { creditEndpoints } from "./credits.ts";
 import { deliveryEndpoints } from "./deliveries.ts";
+import { evidenceEndpoints } from "./evidence.ts";
+import { invoiceLinkEndpoints } from "./invoice-links.ts";
 import { invoicePdfEndpoints, type SignLink } from "./invoice-pdf.ts";
 import { invoiceEndpoints } from "./invoices.ts";
 import { journalEndpoints } from "./journal.ts";
@@ -26,6 +28,8 @@ export const billingEndpoints = (
   ...usageEndpoints,
   ...invoiceEndpoints,
   ...invoicePdfEndpoints(signLink),
+  ...evidenceEndpoints,
+  ...invoiceLinkEndpoints(signLink),
   ...paymentEndpoints(payments),
   ...creditEndpoints,
   ...payoutEndpoints,

@@ -3,6 +3,7 @@ import { signInvoicePdf } from "../../../shared/api/invoices.ts";
 import { problem } from "../../../shared/errors.ts";
 import { endpoint } from "../_shared/api/endpoint.ts";
 import { ProblemError } from "../_shared/http/problem.ts";
+import type { Session } from "../_shared/api/session.ts";
 import { found } from "./api/rows.ts";
 
 /** Seconds that a link opens for: long enough to follow it, too short to pass it on. */
@@ -28,21 +29,28 @@ export function invoicePdfEndpoints(signLink: SignLink) {
         select from public.invoices i where i.id = ${invoice_id}::text::uuid`,
       );
       await session.asService();
-      const [row] = await session.sql<{ details: unknown; expires_at: string }[]>`
-        select d.details, to_jsonb(now() + make_interval(secs => ${LIFETIME})) #>> '{}' as expires_at
-        from public.deliveries d
-        where d.invoice_id = ${invoice_id}::text::uuid and d.credit_note_id is null
-          and d.kind = 'archive' and d.state = 'done'`;
-      if (row === undefined) {
+      const pdf = await archivedPdf(session, invoice_id, signLink);
+      if (pdf === null) {
         throw new ProblemError(problem(
           "document_not_archived",
           "try again in a minute, or take the PDF from render-invoice",
         ));
       }
-      const { path, sha256 } = archived.parse(row.details);
-      const filename = path.split("/").at(-1) ?? path;
-      const url = await signLink(path, LIFETIME, filename);
-      return { url, expires_at: row.expires_at, sha256, filename };
+      return pdf;
     }),
   ];
+}
+
+/** A link to the archived PDF of an invoice, null while there is none; asked as the service. */
+export async function archivedPdf({ sql }: Session, invoiceId: string, signLink: SignLink) {
+  const [row] = await sql<{ details: unknown; expires_at: string }[]>`
+    select d.details, to_jsonb(now() + make_interval(secs => ${LIFETIME})) #>> '{}' as expires_at
+    from public.deliveries d
+    where d.invoice_id = ${invoiceId}::text::uuid and d.credit_note_id is null
+      and d.kind = 'archive' and d.state = 'done'`;
+  if (row === undefined) return null;
+  const { path, sha256 } = archived.parse(row.details);
+  const filename = path.split("/").at(-1) ?? path;
+  const url = await signLink(path, LIFETIME, filename);
+  return { url, expires_at: row.expires_at, sha256, filename };
 }

@@ -27,6 +27,17 @@ export const invoiceEndpoints = [
       order by i.created_at desc, i.id::text desc limit ${query.limit + 1}`;
     return pageOf(rows, query.limit);
   }),
+  endpoint(routes.openSums, async ({ sql }) => {
+    // Overdue: the day until which it was to be paid is over where the client is.
+    const rows = await sql<{ item: unknown }[]>`
+      select jsonb_build_object('currency', i.currency, 'invoices', count(*),
+        'due_minor', sum(i.amount_due_minor), 'overdue_minor', coalesce(sum(i.amount_due_minor)
+          filter (where i.due_on < (now() at time zone c.time_zone)::date), 0)) as item
+      from public.invoices i join public.clients c on c.id = i.client_id
+      where i.status = 'open'
+      group by i.currency order by i.currency`;
+    return { data: rows.map(({ item }) => item) };
+  }),
   endpoint(routes.generateInvoice, async (session, { body: { client_id, period, dry_run } }) => {
     const { sql } = session;
     const month = `${period}-01`;

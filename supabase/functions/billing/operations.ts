@@ -5,9 +5,8 @@ import { problem } from "../../../shared/errors.ts";
 import { endpoint } from "../_shared/api/endpoint.ts";
 import { ProblemError } from "../_shared/http/problem.ts";
 import { cursorKeys, pageOf, type PageRow } from "./api/page.ts";
-import { found, insertRow, openRange } from "./api/rows.ts";
-import type { Session } from "../_shared/api/session.ts";
 import { readClient } from "./clients.ts";
+import { cure, tryCure } from "./quarantine.ts";
 
 /** What runs the billing: the monthly run, quarantine, reconciliation, statements, health. */
 export const operationEndpoints = [
@@ -42,37 +41,17 @@ export const operationEndpoints = [
         ${cursorKeys(query.cursor, 6)}::text[]) q`;
     return pageOf(rows, query.limit);
   }),
-  endpoint(routes.resolveQuarantine, async (session, { body }) => {
-    const { sql } = session;
-    if (body.action === "add_price") {
-      await insertRow(session, "prices", openRange(body.price));
-    } else if (body.action === "map_model") {
-      const { model, family, provider } = body;
-      const first = body.long_context_above;
-      const [second, third] = [body.long_context_2_above, body.long_context_3_above];
-      // All thresholds are given, or none: then they are the catalogue's, or stay.
-      const given = [first, second, third].some((above) => above !== undefined);
-      await sql`
-        insert into public.models as m (id, family, provider, long_context_above,
-          long_context_2_above, long_context_3_above)
-        select ${model}, ${family}, ${provider},
-          case when ${given} then ${first ?? null}::text::bigint else l.first end,
-          case when ${given} then ${second ?? null}::text::bigint else l.second end,
-          case when ${given} then ${third ?? null}::text::bigint else l.third end
-        from billing.listed_thresholds(${model}) l
-        on conflict (id) do update set family = excluded.family, provider = excluded.provider,
-          long_context_above = case when ${given}
-            then excluded.long_context_above else m.long_context_above end,
-          long_context_2_above = case when ${given}
-            then excluded.long_context_2_above else m.long_context_2_above end,
-          long_context_3_above = case when ${given}
-            then excluded.long_context_3_above else m.long_context_3_above end`;
-    } else {
-      const { action: _, ...assignment } = body;
-      await insertRow(session, "agent_assignments", openRange(assignment));
-    }
-    await sql`select billing.count_usage()`;
-    return { remaining: await remaining(session) };
+  endpoint(
+    routes.resolveQuarantine,
+    (session, { body }) => body.dry_run ? tryCure(session, body) : cure(session, body),
+  ),
+  endpoint(routes.listJobs, async ({ sql }) => {
+    const rows = await sql<{ item: unknown }[]>`
+      select jsonb_build_object('name', j.name, 'purpose', j.purpose, 'schedule', j.schedule,
+        'active', j.active, 'last_started_at', j.last_started_at, 'last_outcome', j.last_outcome,
+        'next_run_at', j.next_run_at, 'warning', j.warning) as item
+      from billing.jobs j order by j.name`;
+    return { data: rows.map(({ item }) => item) };
   }),
   endpoint(routes.clientStatement, async (session, { params: { client_id }, query: { year } }) => {
     await readClient(session, client_id);
@@ -109,11 +88,3 @@ export const operationEndpoints = [
 ];
 
 const document = openApiDocument(ROUTES);
-
-async function remaining({ sql }: Session): Promise<unknown> {
-  return found(
-    await sql<{ rows: unknown }[]>`
-    select coalesce(jsonb_agg(to_jsonb(s)), '[]') as rows from billing.quarantine_summary() s`,
-  )
-    .rows;
-}

@@ -3,6 +3,7 @@ import { type Endpoint, endpoint } from "../_shared/api/endpoint.ts";
 import { cursorKeys, pageOf, type PageRow } from "./api/page.ts";
 import { deleteRow, found, insertRow, openRange, updateRow } from "./api/rows.ts";
 import type { Session } from "../_shared/api/session.ts";
+import { readClient } from "./clients.ts";
 
 /** Assignments, config and prices: what a client is billed by. */
 export const termEndpoints: readonly Endpoint[] = [
@@ -60,8 +61,13 @@ export const termEndpoints: readonly Endpoint[] = [
     return item;
   }),
 
-  endpoint(routes.explainPrice, async ({ sql }, { query }) => {
+  endpoint(routes.explainPrice, async (session, { query }) => {
     const { client_id, model, metric, day, rate_class } = query;
+    const { sql, caller } = session;
+    if (caller.actor === "member") {
+      await readClient(session, client_id);
+      await session.asService();
+    }
     const rows = await sql<{ item: unknown }[]>`
       select jsonb_build_object('rank', e.rank, 'chosen', e.chosen, 'price_id', e.price_id,
         'why', e.why, 'pricing_model', e.pricing_model,

@@ -40,6 +40,37 @@ export const usageEndpoints = [
       select billing.current_spend(${client_id}::text::uuid, billing.as_of()) as spend`;
     return found(rows).spend;
   }),
+  endpoint(routes.listCalls, async (session, { params: { client_id }, query }) => {
+    await readClient(session, client_id);
+    // Logs are not readable for members. What follows is of the client and without costs for them.
+    await session.asService();
+    const { sql, caller } = session;
+    const after = cursorKeys(query.cursor, 2);
+    const cost = caller.actor === "member" ? sql`null::text` : sql`trim_scale(l.total_cost)::text`;
+    const rows = await sql<PageRow[]>`
+      select jsonb_build_object('id', l.id, 'at', l."timestamp", 'agent', l.agent,
+          'endpoint', l.endpoint, 'model', l.model, 'calls', l.calls,
+          'input_tokens', l.input_tokens, 'output_tokens', l.output_tokens,
+          'web_searches', l.web_searches, 'features', l.other_features,
+          'provider_cost', ${cost}, 'corrects_id', l.corrects_id) as item,
+        array[l."timestamp"::text, l.id::text] as keys
+      from public.clients c
+      cross join lateral (select ${query.day}::text::date as day) d
+      -- A client's day reaches two days beyond that of UTC at most, and is told exactly below.
+      join public.agent_usage_logs l on l.agent = ${query.agent}
+        and l."timestamp" >= (d.day - 2)::timestamp at time zone 'UTC'
+        and l."timestamp" < (d.day + 3)::timestamp at time zone 'UTC'
+      join billing.attributed_logs a on a.id = l.id and a.agent = l.agent
+        and a."timestamp" >= (d.day - 2)::timestamp at time zone 'UTC'
+        and a."timestamp" < (d.day + 3)::timestamp at time zone 'UTC'
+      where c.id = ${client_id}::text::uuid and a.client_id = c.id and a.usage_day = d.day
+        and a.reason is null
+        and (${query.model ?? null}::text is null or l.model = ${query.model ?? null}::text)
+        and (${after?.[0] ?? null}::text is null or (l."timestamp", l.id)
+          > (${after?.[0] ?? null}::text::timestamptz, ${after?.[1] ?? null}::text::uuid))
+      order by l."timestamp", l.id limit ${query.limit + 1}`;
+    return pageOf(rows, query.limit);
+  }),
 ];
 
 /** The days asked for; for one left out the first or last of the running period. Check first. */

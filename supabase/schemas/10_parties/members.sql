@@ -72,3 +72,24 @@ end $$;
 comment on function billing.readable_clients is
   'Clients whose invoices and usage the signed-in user may read: all for an operator.';
 grant execute on function billing.readable_clients() to authenticated, service_role;
+
+-- Emails are with Auth, which nobody but these reads.
+create function billing.members_of(client_id uuid)
+returns table (user_id uuid, client_id uuid, role text, email text, created_at timestamptz)
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+  -- Definer: auth.users is readable for nobody else.
+  select m.user_id, m.client_id, m.role, u.email, m.created_at
+  from public.client_members m join auth.users u on u.id = m.user_id
+  where m.client_id = members_of.client_id;
+$$;
+comment on function billing.members_of is 'Users who may see a client, with their emails.';
+grant execute on function billing.members_of(uuid) to service_role;
+
+create function billing.user_with_email(email text) returns uuid
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+  -- Definer: as above.
+  select u.id from auth.users u where u.email = lower(btrim(user_with_email.email))
+  order by u.id limit 1;
+$$;
+comment on function billing.user_with_email is 'The user who signs in with an email, or null.';
+grant execute on function billing.user_with_email(text) to service_role;

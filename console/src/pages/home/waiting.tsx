@@ -20,7 +20,10 @@ export function Waiting() {
     () => api.billing(listDeliveries, { query: { state: "dead", limit: 200 } }),
   );
   return (
-    <Card title="Waits for a person">
+    <Card
+      title="Waits for a person"
+      aside={<a href={hrefOf(["quarantine"])}>Quarantine</a>}
+    >
       <Loaded answer={parts}>
         {({ blocked_periods, quarantined_rows }) => (
           <div class="figures">
@@ -30,7 +33,7 @@ export function Waiting() {
               {({ data, next_cursor }) => (
                 <Figure
                   value={next_cursor === null ? data.length : `${data.length}+`}
-                  note="dead deliveries"
+                  note={<a href={hrefOf(["deliveries"], { state: "dead" })}>dead deliveries</a>}
                 />
               )}
             </Loaded>

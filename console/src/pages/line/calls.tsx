@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import { getClient } from "../../../../shared/api/clients.ts";
+import { type Call, listCalls } from "../../../../shared/api/usage.ts";
 import { useConsole } from "../../api/context.ts";
 import { useAnswer } from "../../api/use-answer.ts";
 import { day as dayText, instant } from "../../format/days.ts";
@@ -8,7 +9,6 @@ import { Card } from "../../parts/card.tsx";
 import { Loaded } from "../../parts/loaded.tsx";
 import { type Column, Pager, Table } from "../../parts/table.tsx";
 import { hrefOf, type Location } from "../../routing/location.ts";
-import { Call, callsSearch, cursorOf, PAGE } from "./calls-search.ts";
 
 /** The calls of an agent on a day of a client, as they were logged. */
 export function Calls({ clientId, model, day, agent, location }: {
@@ -18,16 +18,16 @@ export function Calls({ clientId, model, day, agent, location }: {
   readonly agent: string;
   readonly location: Location;
 }) {
-  const { api } = useConsole();
+  const { api, session } = useConsole();
   const { cursor } = location.query;
   const answer = useAnswer(`calls ${clientId} ${model} ${day} ${agent} ${cursor}`, async () => {
-    const client = await api.billing(getClient, { params: { client_id: clientId } });
+    const path = { params: { client_id: clientId } };
+    const client = await api.billing(getClient, path);
     if (client.error !== null) return client;
-    const search = callsSearch(
-      { clientId, model, agent, day, timeZone: client.data.time_zone },
-      cursor,
-    );
-    const calls = await api.rows("agent_usage_logs", Call, search);
+    const calls = await api.billing(listCalls, {
+      ...path,
+      query: { limit: 25, day, agent, model, ...cursor === undefined ? {} : { cursor } },
+    });
     if (calls.error !== null) return calls;
     return { data: { calls: calls.data, timeZone: client.data.time_zone }, error: null };
   });
@@ -43,21 +43,22 @@ export function Calls({ clientId, model, day, agent, location }: {
             <Table
               label="Calls"
               none="No call of that day is kept."
-              rows={calls.slice(0, PAGE)}
+              rows={calls.data}
               keyOf={({ id }) => id}
               columns={[
                 {
                   title: "When",
-                  cell: ({ timestamp }) => instant(timestamp, timeZone),
+                  cell: ({ at }) => instant(at, timeZone),
                   isWhole: true,
                 },
                 ...COLUMNS,
+                ...session.role === "operator" ? [COST] : [],
               ]}
             />
             <p class="muted table-note">
               Times of {timeZone}, where the client's days begin and end.
             </p>
-            <Pager location={location} next={cursorOf(calls)} />
+            <Pager location={location} next={calls.next_cursor} />
           </>
         )}
       </Loaded>
@@ -84,14 +85,16 @@ const COLUMNS: readonly Column<z.infer<typeof Call>>[] = [
     isMinor: true,
   },
   {
-    title: "Provider cost",
-    cell: ({ total_cost }) => amount(String(total_cost), "USD"),
-    isFigure: true,
-  },
-  {
     title: "Log row",
     cell: ({ id }) => <code>{id}</code>,
     isWhole: true,
     isMinor: true,
   },
 ];
+
+/** What the provider charged: the server tells it to operators alone. */
+const COST: Column<z.infer<typeof Call>> = {
+  title: "Provider cost",
+  cell: ({ provider_cost }) => provider_cost === null ? "" : amount(provider_cost, "USD"),
+  isFigure: true,
+};

@@ -18,9 +18,9 @@ interface LineProps {
   readonly line: z.infer<typeof InvoiceLine>;
 }
 
-/** The days and agents that a line was made of; an operator goes on to the calls of each. */
+/** The days and agents that a line was made of; each opens its calls. */
 export function Days({ invoice, line, location }: LineProps & { readonly location: Location }) {
-  const { api, session } = useConsole();
+  const { api } = useConsole();
   const start = line.service_start ?? "";
   const end = lastDayOf(line);
   const answer = useAnswer(
@@ -41,10 +41,9 @@ export function Days({ invoice, line, location }: LineProps & { readonly locatio
         }), 20),
   );
   const { day: openDay, agent: openAgent } = location.query;
-  const canOpen = session.role === "operator";
   return (
     <>
-      {canOpen && openDay !== undefined && openAgent !== undefined
+      {openDay !== undefined && openAgent !== undefined
         ? (
           <Calls
             key={`${openDay} ${openAgent}`}
@@ -63,7 +62,7 @@ export function Days({ invoice, line, location }: LineProps & { readonly locatio
             return (
               <>
                 <Agreement sum={quantityOf(usage)} line={line} />
-                <UsageTable usage={usage} location={location} canOpen={canOpen} />
+                <UsageTable usage={usage} location={location} />
               </>
             );
           }}
@@ -73,10 +72,9 @@ export function Days({ invoice, line, location }: LineProps & { readonly locatio
   );
 }
 
-function UsageTable({ usage, location, canOpen }: {
+function UsageTable({ usage, location }: {
   readonly usage: readonly z.infer<typeof UsageRow>[];
   readonly location: Location;
-  readonly canOpen: boolean;
 }) {
   const { path, query } = location;
   return (
@@ -91,7 +89,7 @@ function UsageTable({ usage, location, canOpen }: {
           isWhole: true,
           cell: (row) => {
             if (row.day === null) return "";
-            if (!canOpen || row.agent === null) return day(row.day);
+            if (row.agent === null) return day(row.day);
             const isOpen = row.day === query.day && row.agent === query.agent;
             return (
               <a

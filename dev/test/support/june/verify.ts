@@ -1,7 +1,7 @@
 import type { Sql } from "postgres";
 import { readBooked, readQuarantined } from "../../../rater/booked.ts";
 import { compareInvoices, compareQuarantine, type Difference } from "../../../rater/compare.ts";
-import { rateMonth } from "../../../rater/rate-month.ts";
+import { rateMonth } from "../../../../shared/rater/rate-month.ts";
 import { readWorld } from "../../../rater/read-world.ts";
 import { AS_OF } from "./month.ts";
 

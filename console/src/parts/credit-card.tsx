@@ -1,0 +1,86 @@
+import { creditBalance, listCredits } from "../../../shared/api/credits.ts";
+import { useConsole } from "../api/context.ts";
+import { useAnswer } from "../api/use-answer.ts";
+import { dayOf } from "../format/days.ts";
+import { money } from "../format/figures.ts";
+import { Card, Figure } from "./card.tsx";
+import { Loaded } from "./loaded.tsx";
+import { Status } from "./status.tsx";
+import { Table } from "./table.tsx";
+
+/** What a client's credit is worth now, and the grants it comes from. */
+export function CreditCard({ clientId }: { readonly clientId: string }) {
+  const { api } = useConsole();
+  const path = { params: { client_id: clientId } };
+  const balance = useAnswer(
+    `credit balance ${clientId}`,
+    () => api.billing(creditBalance, path),
+    true,
+  );
+  const grants = useAnswer(`credits ${clientId}`, () => api.billing(listCredits, path));
+  return (
+    <Card title="Credit" wide>
+      <Loaded answer={balance}>
+        {({ data }) => (
+          <div class="figures">
+            {data.some(isCredit) ? null : <p class="none">There is no credit.</p>}
+            {data.filter(isCredit).map((
+              { currency, balance_minor, granted_minor, uninvoiced_minor, live_minor },
+            ) => (
+              <Figure
+                key={currency}
+                value={money(live_minor, currency)}
+                note={`${money(balance_minor, currency)} balance + ${
+                  money(granted_minor, currency)
+                } granted − ${money(uninvoiced_minor, currency)} not invoiced yet`}
+              />
+            ))}
+          </div>
+        )}
+      </Loaded>
+      <Loaded answer={grants} rows={1}>
+        {({ data }) =>
+          data.length === 0 ? null : (
+            <Table
+              label="Grants of credit"
+              none=""
+              rows={data}
+              keyOf={({ id }) => id}
+              columns={[
+                { title: "State", cell: ({ state }) => <Status state={state} /> },
+                { title: "Granted", cell: ({ granted_at }) => dayOf(granted_at), isWhole: true },
+                {
+                  title: "Until",
+                  cell: ({ expires_at }) => expires_at === null ? "open" : dayOf(expires_at),
+                  isMinor: true,
+                  isWhole: true,
+                },
+                {
+                  title: "For",
+                  cell: ({ metrics, models, agents }) =>
+                    [metrics, models, agents].flatMap((names) => names ?? []).join(", ") ||
+                    "all charges",
+                  isMinor: true,
+                },
+                {
+                  title: "Amount",
+                  cell: ({ amount_minor, currency }) => money(amount_minor, currency),
+                  isFigure: true,
+                },
+                {
+                  title: "Left",
+                  cell: ({ left_minor, currency }) => money(left_minor, currency),
+                  isFigure: true,
+                },
+              ]}
+            />
+          )}
+      </Loaded>
+    </Card>
+  );
+}
+
+/** Where there is neither, usage that is not invoiced yet would read as a debt. */
+function isCredit(row: { readonly balance_minor: number; readonly granted_minor: number }) {
+  return row.balance_minor !== 0 || row.granted_minor !== 0;
+}
