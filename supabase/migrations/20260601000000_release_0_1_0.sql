@@ -16373,7 +16373,27 @@ returns bigint language sql stable set search_path = pg_catalog, pg_temp as $$
   where i.id = mirror.invoice_id and i.status in ('open', 'paid', 'uncollectible');
 $$;
 comment on function _billing.refunds_on_waiting_notes is
-  'What refunds of Stripe''s own credit notes are covered here by notes of ours that wait for theirs.';
+  'What notes of ours that wait for their refunds cover of refunds of Stripe''s own notes.';
+
+-- What such a refund that failed had put on the balance, and a refund of ours took off again: that
+-- was not the same money, and is still to be credited, as far as it can be.
+create function _billing.credit_taken_again(note jsonb, mirror public.stripe_invoices,
+  issued bigint)
+returns bigint language sql stable set search_path = pg_catalog, pg_temp as $$
+  select greatest(0, least(r.credited - c.returned, i.total_minor - n.credited - issued))
+  from public.invoices i
+  cross join lateral _billing.refund_cover(i.id, 0) c, (
+    select coalesce(sum(x.credited_minor), 0)::bigint as credited from public.stripe_refunds x
+    where x.stripe_invoice_id = mirror.stripe_invoice_id
+      and x.stripe_credit_note_id = note ->> 'id' and x.status in ('failed', 'canceled')
+  ) r, (
+    select coalesce(sum(x.total_minor), 0)::bigint as credited from public.credit_notes x
+    where x.invoice_id = mirror.invoice_id and x.voided_at is null
+  ) n
+  where i.id = mirror.invoice_id and i.status in ('open', 'paid', 'uncollectible');
+$$;
+comment on function _billing.credit_taken_again is
+  'What of the credit for a note''s failed refunds a refund of ours has taken off the balance.';
 
 -- A credit note of Stripe: ours if it names one, else one is issued here for it. What it gives back
 -- as money and a refund has told of already has a note here.
@@ -16390,6 +16410,7 @@ declare
     select coalesce(sum(coalesce(r ->> 'amount_refunded', note ->> 'total')::bigint), 0)
     from jsonb_array_elements(coalesce(note -> 'refunds', '[]')) r)::bigint, note ->> 'currency'));
   new bigint;
+  rest bigint;
   known text;
   outcome text := 'known';
 begin
@@ -16422,8 +16443,10 @@ begin
     new := greatest(0, least(refunded, mirror.refunded_minor - mirror.booked_refund_minor));
     new := new + least(refunded - new, coalesce(
       _billing.refunds_on_waiting_notes(mirror, new), 0));
-    outcome := _billing.issue_for_stripe(note, mirror, new,
-      amount - refunded + _billing.failed_part_of_note(note), seen);
+    rest := amount - refunded + _billing.failed_part_of_note(note);
+    rest := rest + greatest(0, least(amount - new - rest, coalesce(
+      _billing.credit_taken_again(note, mirror, new + rest), 0)));
+    outcome := _billing.issue_for_stripe(note, mirror, new, rest, seen);
   end if;
   perform _billing.book_stripe_refunds(mirror, seen);
   if outcome not like 'not credited%' then

@@ -2,10 +2,10 @@
 -- of its own. Whichever of the Dashboard's is heard of first, the end is the same. Each client's
 -- month is the minimum of 50.00, and paid. Ours gives back 10.00, the Dashboard's 20.00.
 begin;
-select plan(12);
+select plan(14);
 
 insert into public.clients (name, email, started_on)
-select 'Client ' || n, 'c@example.com', '2026-06-01' from generate_series(1, 3) n;
+select 'Client ' || n, 'c@example.com', '2026-06-01' from generate_series(1, 4) n;
 select billing.run_monthly('2026-07-01 09:00+00');
 create temporary table inv as
 select row_number() over (order by number)::int as n, id, client_id from public.invoices;
@@ -79,6 +79,14 @@ select is(pg_temp.account(3), 'kept 5000, credited 3000, credit 2000',
   'the same where the note comes last');
 select pg_temp.refund(3, 'b', 1000), pg_temp.credit(3, 'b', 1000, pg_temp.own(3));
 select is(pg_temp.account(3), pg_temp.account(1), 'and ours is refunded then');
+
+-- The note is late: ours has been refunded meanwhile.
+select pg_temp.refund(4, 'a', 2000), pg_temp.refund(4, 'a', 2000, 'failed');
+select pg_temp.refund(4, 'b', 1000), pg_temp.credit(4, 'b', 1000, pg_temp.own(4));
+select is((select _billing.credit_taken_again('{"id": "cn_4a"}', m, 0) from public.stripe_invoices m
+  where stripe_invoice_id = 'in_4'), 0::bigint, 'nothing is known of the note');
+select pg_temp.credit(4, 'a', 2000);
+select is(pg_temp.account(4), pg_temp.account(1), 'the same where the note is late');
 select is_empty($$select * from billing.check_invariants()$$,
   'the books contradict themselves nowhere');
 
