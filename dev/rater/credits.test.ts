@@ -1,5 +1,5 @@
 import { deepStrictEqual, strictEqual } from "node:assert/strict";
-import { parseInstant } from "./calendar.ts";
+import { parseInstant } from "../../shared/rater/calendar.ts";
 import { creditAt, type CreditEvent, type CreditGrant, replayCredits } from "./credits.ts";
 
 const at = (day: string) => parseInstant(`${day} 12:00:00+00`);

@@ -1,5 +1,5 @@
-import type { Day } from "./calendar.ts";
-import { roundHalfAway } from "./fraction.ts";
+import type { Day } from "../../shared/rater/calendar.ts";
+import { roundHalfAway } from "../../shared/rater/fraction.ts";
 
 /** A grant of credit as it was given; instants are microseconds. */
 export interface CreditGrant {

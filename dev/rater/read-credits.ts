@@ -1,8 +1,8 @@
 import type { Sql } from "postgres";
 import { z } from "zod";
-import { type Day, localDays, parseInstant } from "./calendar.ts";
+import { type Day, localDays, parseInstant } from "../../shared/rater/calendar.ts";
 import { type CreditEntry, type CreditEvent, replayCredits } from "./credits.ts";
-import { clientRow, zoneRow } from "./world.ts";
+import { clientRow, zoneRow } from "../../shared/rater/world.ts";
 
 const amount = z.string().transform(BigInt);
 const instant = z.string().transform(parseInstant);

@@ -21,7 +21,7 @@ const MILLIONTH = "0.000001";
 const MODES: ReadonlySet<string> = new Set(["fast", "priority", "flex", "batch"]);
 
 /**
- * What LiteLLM puts before a provider's model ids, so that one model has one id whoever lists it.
+ * What LiteLLM puts before a provider's model ids, so that one model has one id in all sources.
  * A provider that is not here goes by its own name.
  */
 const PREFIXES: ReadonlyMap<string, string> = new Map(Object.entries({

@@ -27,7 +27,7 @@ const METRICS: ReadonlyMap<string, string> = new Map(Object.entries({
 /**
  * Reads what OpenRouter's `/api/v1/models` answers: `{ data: [{ id, pricing }] }`. A model is
  * `openrouter/` and OpenRouter's id, as LiteLLM writes it: what OpenRouter charges for a model is no
- * price of whoever made it. Throws `SourceUnreadable` on anything else.
+ * price of its provider. Throws `SourceUnreadable` on anything else.
  */
 export function parseOpenRouter(text: string): Catalogue {
   const { data } = readObject(text);

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Sql } from "postgres";
 import { z } from "zod";
-import { parseInstant } from "../../rater/calendar.ts";
+import { parseInstant } from "../../../shared/rater/calendar.ts";
 import { creditAt, type CreditEntry } from "../../rater/credits.ts";
 import { rateCredits } from "../../rater/read-credits.ts";
 import type { Random } from "../support/random.ts";

@@ -71,7 +71,7 @@ const { handlers } = deliveryHandlers({
     logs: logTables(sql),
     now: () => performance.now(),
   }),
-  syncer: { sync: () => Promise.reject(new Error("no list prices here")), spent: () => 0 },
+  syncer: { sync: () => Promise.reject(new Error("no list prices here")) },
 });
 await work({
   queue: {

@@ -55,7 +55,6 @@ class TakenBack extends Error {
 }
 
 async function apply(session: Session, body: Cure): Promise<number | null> {
-  const { sql } = session;
   if (body.action === "dismiss") return await dismiss(session, body);
   if (body.action === "add_price") {
     await insertRow(session, "prices", openRange(body.price));
