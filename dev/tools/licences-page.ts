@@ -50,8 +50,8 @@ ${table(["licence", "asks for"], allowed.map(([licence, asks]) => [licence, asks
 
 ## In functions and the console
 
-Packages of the edge functions and the console, with the packages that those need. The fonts and the PDF
-code that are part of this repository have their licences in
+Packages of the edge functions and the console, with the packages that those need. The fonts and the
+PDF code that are part of this repository have their licences in
 \`supabase/functions/_shared/pdf/LICENSES.md\`.
 
 ${packages(product)}
