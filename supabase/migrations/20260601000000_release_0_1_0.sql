@@ -9654,7 +9654,7 @@ declare
       and exists (select from public.credit_grants g where g.client_id = i.client_id));
   parts _billing.payable_part[];
   credits _billing.usable_credit[];
-  uses _billing.grant_use[] := '{}';
+  uses _billing.grant_use[] := array[]::_billing.grant_use[];
 begin
   if clients = '{}' then
     return uses;
@@ -10557,7 +10557,7 @@ declare
   note_id uuid;
   off_due constant bigint := case when all_refunded then 0
     else least(amount, invoice.amount_due_minor) end;
-  returned _billing.credit_movement[] := '{}';
+  returned _billing.credit_movement[] := array[]::_billing.credit_movement[];
   kept bigint;
   credited bigint;
   notes integer;
@@ -15593,7 +15593,7 @@ end $$;
 comment on function _billing.apply_earlier_invoice is
   'Notes what Stripe says of an earlier invoice; null when it is none.';
 
-create function _billing.apply_earlier_payment(payment jsonb, seen timestamptz)
+create function _billing.apply_earlier_payment(payment jsonb)
 returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   earlier billing.earlier_invoices;
@@ -17083,7 +17083,7 @@ begin
   select * into mirror from public.stripe_invoices m
   where m.stripe_invoice_id = payment ->> 'invoice';
   if mirror.invoice_id is null then
-    earlier := _billing.apply_earlier_payment(payment, seen);
+    earlier := _billing.apply_earlier_payment(payment);
     if earlier is not null then
       return earlier;
     end if;

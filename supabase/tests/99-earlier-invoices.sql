@@ -128,7 +128,7 @@ select is(_billing.earlier_invoice_of('{"id": "in_none", "currency": "usd"}'), n
 select is(_billing.apply_earlier_invoice('{"id": "in_none", "currency": "usd", "amount_paid": 1,
   "amount_due": 1}', now()), null, 'an invoice');
 select is(_billing.apply_earlier_payment('{"invoice": "in_none", "amount_paid": 1,
-  "currency": "usd"}', now()), null, 'a payment');
+  "currency": "usd"}'), null, 'a payment');
 select is(_billing.apply_earlier_return('{"object": "charge", "payment_intent": "pi_none",
   "amount_refunded": 1, "currency": "usd"}'), null, 'a refund');
 select billing.receive_stripe_event('{"id": "evt_18", "type": "invoice.sent", "livemode": false,

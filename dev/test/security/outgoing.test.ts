@@ -125,7 +125,7 @@ Deno.test("a password for a mail server goes to another machine through TLS or n
   strictEqual(requires("smtp://user:word@127.0.0.1:2525"), null);
 });
 
-Deno.test("only HERMES, Resend and Stripe are asked over HTTP, and no row says where", async () => {
+Deno.test("only HERMES, Resend, Stripe and price sources are asked over HTTP, and no other row says where", async () => {
   const asking: string[] = [];
   const through: string[] = [];
   for (const folder of ["shared", "supabase/functions"]) {
@@ -149,6 +149,7 @@ Deno.test("only HERMES, Resend and Stripe are asked over HTTP, and no row says w
     "supabase/functions/deliver/index.ts",
     "supabase/functions/deliver/outbound/hermes.ts",
     "supabase/functions/deliver/outbound/mail/resend.ts",
+    "supabase/functions/deliver/outbound/price-source.ts",
   ]);
   const calls: string[] = [];
   for (const file of await listFiles("supabase/schemas", ".sql")) {

@@ -28,7 +28,7 @@ declare
   note_id uuid;
   off_due constant bigint := case when all_refunded then 0
     else least(amount, invoice.amount_due_minor) end;
-  returned _billing.credit_movement[] := '{}';
+  returned _billing.credit_movement[] := array[]::_billing.credit_movement[];
   kept bigint;
   credited bigint;
   notes integer;

@@ -87,7 +87,7 @@ declare
       and exists (select from public.credit_grants g where g.client_id = i.client_id));
   parts _billing.payable_part[];
   credits _billing.usable_credit[];
-  uses _billing.grant_use[] := '{}';
+  uses _billing.grant_use[] := array[]::_billing.grant_use[];
 begin
   if clients = '{}' then
     return uses;

@@ -117,7 +117,7 @@ end $$;
 comment on function _billing.apply_earlier_invoice is
   'Notes what Stripe says of an earlier invoice; null when it is none.';
 
-create function _billing.apply_earlier_payment(payment jsonb, seen timestamptz)
+create function _billing.apply_earlier_payment(payment jsonb)
 returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   earlier billing.earlier_invoices;

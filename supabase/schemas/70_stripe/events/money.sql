@@ -13,7 +13,7 @@ begin
   select * into mirror from public.stripe_invoices m
   where m.stripe_invoice_id = payment ->> 'invoice';
   if mirror.invoice_id is null then
-    earlier := _billing.apply_earlier_payment(payment, seen);
+    earlier := _billing.apply_earlier_payment(payment);
     if earlier is not null then
       return earlier;
     end if;
