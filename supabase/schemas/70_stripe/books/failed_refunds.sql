@@ -20,17 +20,20 @@ comment on function _billing.refund_cover is
 
 -- What of the notes that were made here for refunds alone no refund needs any more: neither one
 -- that stands, nor a credit note of Stripe that was told of after its refund and has no other here.
+-- Notes of ours need none, whatever of them was refunded.
 create function _billing.unneeded_refund_notes(mirror public.stripe_invoices) returns bigint
 language sql stable set search_path = pg_catalog, pg_temp as $$
   select n.alone - greatest(0, r.noted - n.noted) - (mirror.refunded_minor - r.noted_and_gone)
   from (
     select coalesce(sum(x.total_minor) filter (where s.origin = 'refund'), 0)::bigint as alone,
-      coalesce(sum(case s.origin when 'stripe' then x.total_minor when 'ours'
-        then x.to_refund_minor end), 0)::bigint as noted
+      coalesce(sum(x.total_minor) filter (where s.origin = 'stripe'), 0)::bigint as noted
     from public.credit_notes x join public.stripe_credit_notes s on s.credit_note_id = x.id
     where x.invoice_id = mirror.invoice_id and x.voided_at is null
   ) n, (
-    select coalesce(sum(x.amount_minor), 0)::bigint as noted,
+    select coalesce(sum(x.amount_minor) filter (where not exists (
+        select from public.stripe_credit_notes s
+        where s.stripe_credit_note_id = x.stripe_credit_note_id and s.origin = 'ours')), 0)::bigint
+        as noted,
       coalesce(sum(x.amount_minor) filter (where x.status not in ('failed', 'canceled')), 0)::bigint
         as noted_and_gone
     from public.stripe_refunds x where x.stripe_invoice_id = mirror.stripe_invoice_id
