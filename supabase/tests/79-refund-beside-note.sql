@@ -88,7 +88,8 @@ select is((select _billing.credit_taken_again('{"id": "cn_4a"}', m, 0) from publ
 select pg_temp.credit(4, 'a', 2000);
 select is(pg_temp.account(4), pg_temp.account(1), 'the same where the note is late');
 
--- Of ours 8.00 go back, then 5.00 by a note of the Dashboard, whose note is heard of last. 1.00 more
+-- Of ours 8.00 go back, then 5.00 by a note of the Dashboard, whose note is heard of last. 1.00
+-- more
 -- seems to be of ours, and fails: the note of the 5.00 is still needed.
 select pg_temp.credit(5, 'b', 800, pg_temp.own(5));
 select pg_temp.refund(5, 'b', 800), pg_temp.refund(5, 'a', 500), pg_temp.credit(5, 'a', 500);

@@ -40,6 +40,7 @@ export const runsOnce: Readonly<Record<EngineName, readonly string[]>> = {
     "bad-services",
     "bench",
     "console",
+    "credits-random",
     "load",
     "logger-exit",
     "mutation",
