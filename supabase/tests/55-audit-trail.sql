@@ -20,9 +20,11 @@ select trigger_is('public', 'clients', 'audit_delete', '_billing', 'audit_delete
 insert into public.models (id, family) values ('m-1', 'm'), ('m-2', 'm');
 select results_eq('select row_id, operation, before, after from pg_temp.trail()', $$values
     ('m-1', 'insert', null::jsonb, '{"id": "m-1", "family": "m",
-      "provider": null, "long_context_above": null}'::jsonb),
+      "provider": null, "long_context_above": null, "long_context_2_above": null,
+      "long_context_3_above": null}'::jsonb),
     ('m-2', 'insert', null, '{"id": "m-2", "family": "m", "provider": null,
-      "long_context_above": null}')$$,
+      "long_context_above": null, "long_context_2_above": null,
+      "long_context_3_above": null}')$$,
   'what is added is there as it was added');
 update public.models set family = 'n' where id = 'm-1';
 select results_eq($$select row_id, before, after from pg_temp.trail() where operation = 'update'$$,

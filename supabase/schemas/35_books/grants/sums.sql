@@ -20,7 +20,8 @@ create table billing.credit_sums (
   constraint credit_sums_span_known check (span in ('day', 'month')),
   constraint credit_sums_month_begins check (
     span = 'day' or starts_on = date_trunc('month', starts_on::timestamp))
-) with (fillfactor = 70);
+) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02,
+  autovacuum_analyze_scale_factor = 0.02);
 comment on table billing.credit_sums is
   'Sums of credit_entries, by day and by month of UTC in which they are effective.';
 create index credit_sums_currency on billing.credit_sums (currency);

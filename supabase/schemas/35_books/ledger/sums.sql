@@ -11,7 +11,8 @@ create table billing.ledger_sums (
   constraint ledger_sums_span_known check (span in ('day', 'month')),
   constraint ledger_sums_month_begins check (
     span = 'day' or starts_on = date_trunc('month', starts_on::timestamp))
-) with (fillfactor = 70);
+) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02,
+  autovacuum_analyze_scale_factor = 0.02);
 comment on table billing.ledger_sums is
   'Sums of the entries of receivable and customer_credit, by day and by month of UTC.';
 alter table billing.ledger_sums enable row level security;
