@@ -193,6 +193,8 @@ const GUARDED: Readonly<Record<string, (client: string, user: string) => object>
       prices: [],
     }],
   }),
+  updatePriceSource: () => ({ enabled: false }),
+  setPricePolicy: (client_id) => ({ client_id, policy: "decide" }),
   acceptPriceProposal: () => ({ reason: "announced" }),
   refusePriceProposal: () => ({ reason: "not yet" }),
   updatePrice: () => ({ unit_amount: "2" }),
@@ -200,6 +202,7 @@ const GUARDED: Readonly<Record<string, (client: string, user: string) => object>
   releaseInvoice: () => ({ reason: "x" }),
   voidInvoice: () => ({ reason: "x" }),
   regenerateInvoice: () => ({}),
+  createInvoiceLink: () => ({}),
   creditInvoice: () => ({ reason: "x" }),
   grantCredit: () => ({ amount_minor: 1, reference: "x" }),
   recordPayment: () => ({ amount_minor: 1, reference: "x" }),
@@ -228,6 +231,10 @@ const FREE = [
   // Its prices are guarded as others are.
   "resolveQuarantine",
   "ingestUsage",
+  // A link is ended, and a caller with a link reads its invoice.
+  "endInvoiceLinks",
+  "openInvoiceLink",
+  "linkEvidence",
   // They open a page of Stripe's, where a payer's own methods are.
   "createPortalSession",
   "createSetupSession",
@@ -259,7 +266,8 @@ Deno.test("where settings ask for it, an operator's acts take a second factor; r
       const codes: Record<string, unknown> = {};
       for (const route of ROUTES.filter((one) => one.id in GUARDED)) {
         const path = route.path.replace("{client_id}", client).replace("{invoice_id}", id)
-          .replace("{user_id}", user).replace("{proposal_id}", "1").replace(
+          .replace("{user_id}", user).replace("{source}", "litellm").replace("{proposal_id}", "1")
+          .replace(
             "{id}",
             ids[route.id] ?? "",
           ).replace(

@@ -6,6 +6,8 @@ import * as audit from "../../../shared/api/audit.ts";
 import * as catalogue from "../../../shared/api/catalogue.ts";
 import * as clients from "../../../shared/api/clients.ts";
 import * as credits from "../../../shared/api/credits.ts";
+import * as evidence from "../../../shared/api/evidence.ts";
+import * as links from "../../../shared/api/invoice-links.ts";
 import * as deliveries from "../../../shared/api/deliveries.ts";
 import * as invoices from "../../../shared/api/invoices.ts";
 import * as operations from "../../../shared/api/operations.ts";
@@ -423,6 +425,33 @@ Deno.test("sources of list prices are switched, lists follow or decide, ids are 
   deepStrictEqual((await data(call(catalogue.resolveModel, { query: { id } }))).data, [
     { model: `accept-${AGENT}`, provider: "p", how: "without its provider" },
   ]);
+});
+
+Deno.test("what the console reads: calls, sums, jobs, audit, evidence and links of an invoice", async () => {
+  const [made] = await sql<[{ id: string; client_id: string }]>`
+    select i.id, i.client_id from public.invoices i join public.clients c on c.id = i.client_id
+    where c.external_id = ${AGENT} and i.kind = 'period' and i.status <> 'draft' limit 1`;
+  const { data: calls } = await data(call(usage.listCalls, {
+    params: { client_id: made.client_id },
+    query: { agent: AGENT, day: "2026-05-10" },
+  }));
+  strictEqual(calls.length, 1);
+  ok(Array.isArray((await data(call(invoices.openSums, {}))).data));
+  ok(
+    (await data(call(operations.listJobs, {}))).data.some(({ name }) => name === "billing-rollup"),
+  );
+  const entries = await data(call(audit.listAudit, { query: { table_name: "clients", limit: 1 } }));
+  strictEqual(entries.data.length, 1);
+  const invoice = { params: { invoice_id: made.id } };
+  const own = await data(call(evidence.invoiceEvidence, invoice));
+  strictEqual(own.logs.length, 1);
+  const { token } = await data(call(links.createInvoiceLink, { ...invoice, body: {} }));
+  const opened = await data(call(links.openInvoiceLink, { body: { token } }));
+  strictEqual(opened.invoice.id, made.id);
+  deepStrictEqual(await data(call(links.linkEvidence, { body: { token } })), own);
+  strictEqual((await data(call(links.endInvoiceLinks, invoice))).ended, 1);
+  const { error } = await call(links.openInvoiceLink, { body: { token } });
+  strictEqual(error?.code, "not_found");
 });
 
 Deno.test("every endpoint has been called by the client", () => {

@@ -77,9 +77,17 @@ Deno.test("a price map is read at a shell, its differences are proposed and deci
     const known = `${prefix}-7`;
     match((await run("models", `p/${known}`)).out, new RegExp(`${known} +p +without its provider`));
     const other = `${directory}/models-dev.json`;
-    await Deno.writeTextFile(other, `{"${prefix}": {"models": {"m": {"cost": {"input": 3}}}}}`);
+    // More than what other tests know of this source: fewer would look cut off.
+    const listed = Object.fromEntries(
+      ["m", ...Array.from({ length: 39 }, (_, n) => `m${n}`)].map((name) => [name, {
+        cost: { input: 3 },
+      }]),
+    );
+    await Deno.writeTextFile(other, JSON.stringify({ [prefix]: { models: listed } }));
     const from = ["prices", "sync", "--source", "models.dev", "--file", other, "--json"];
-    match((await run(...from)).out, /"new_models": 1/);
+    const synced = await run(...from);
+    strictEqual(synced.errors, "");
+    match(synced.out, /"new_models": 40/);
     match((await run("models", `${prefix}/m`)).out, /input_tokens +standard +0\.000003/);
 
     const elsewhere = ["prices", "source", "openrouter", "--url", "http://127.0.0.1:9/models"];

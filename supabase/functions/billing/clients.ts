@@ -50,6 +50,7 @@ export const clientEndpoints = [
     return found(await membersOf(session, client_id, user_id));
   }),
   endpoint(routes.removeMember, async (session, { params: { client_id, user_id } }) => {
+    await session.sql`select billing.require_second_factor()`;
     const member = found(await membersOf(session, client_id, user_id));
     await session.sql`
       delete from public.client_members m

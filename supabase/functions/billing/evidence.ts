@@ -97,7 +97,14 @@ async function logsOf(
         'metadata', (select coalesce(jsonb_object_agg(x.key, x.value), '{}')::text
           from jsonb_each(l.metadata) x where x.key in (select n.name from named n)),
         'timestamp', l."timestamp"::text, 'client_id', l.client_id,
-        'corrects_id', l.corrects_id, 'calls', l.calls::text) end as item,
+        'corrects_id', l.corrects_id, 'calls', l.calls::text)
+        -- What a call cost is told where the client's price is on that.
+        || case when exists (select from public.prices p where p.cost_basis <> 'list'
+            and (p.client_id is null or p.client_id = ${client_id}::text::uuid))
+          then jsonb_build_object('input_cost', coalesce(l.input_cost, 0)::text,
+            'output_cost', coalesce(l.output_cost, 0)::text,
+            'total_cost', coalesce(l.total_cost, 0)::text)
+          else '{}' end end as item,
       array[l."timestamp"::text, l.id::text] as keys
     from candidate l left join mine m on m.id = l.id
     order by l."timestamp", l.id`;
@@ -144,7 +151,9 @@ async function factsOf({ sql }: Session, { client_id, start, end }: Period): Pro
         'default_client_id', (select s.default_client_id from public.billing_settings s
           where s.default_client_id = c.id),
         'models', (select coalesce(jsonb_agg(jsonb_build_object('id', m.id, 'family', m.family,
-            'provider', m.provider, 'long_context_above', m.long_context_above::text)), '[]')
+            'provider', m.provider, 'long_context_above', m.long_context_above::text,
+            'long_context_2_above', m.long_context_2_above::text,
+            'long_context_3_above', m.long_context_3_above::text)), '[]')
           from public.models m where m.id in (select u.model from used u)),
         'providers', (select jsonb_agg(jsonb_build_object('id', p.id,
             'cache_read_within_input', p.cache_read_within_input,
@@ -175,7 +184,8 @@ async function factsOf({ sql }: Session, { client_id, start, end }: Period): Pro
         'unbilled_metrics', (select coalesce(jsonb_agg(n.metric), '[]')
           from billing.unbilled_metrics n),
         'rate_classes', (select coalesce(jsonb_agg(jsonb_build_object('place', k.place,
-            'rate_class', k.rate_class, 'metadata', k.metadata::text, 'is_long', k.is_long)), '[]')
+            'rate_class', k.rate_class, 'metadata', k.metadata::text,
+            'thresholds', k.thresholds)), '[]')
           from billing.rate_class_conditions k))) as facts
     from public.clients c where c.id = ${client}`;
   return found(rows).facts;
