@@ -1,6 +1,6 @@
 -- Sources of list prices: which agree, what follows them, and what waits for a decision.
 begin;
-select plan(57);
+select plan(58);
 
 insert into public.clients (id, name, started_on) values
   ('00000000-0000-0000-0000-00000000000a', 'Acme', '2026-06-01');
@@ -118,6 +118,12 @@ select _billing.rollup();
 select ok(_billing.sells_by_decision('new-1', 'input_tokens', '2026-06-20'), 'Acme decides');
 select ok(not _billing.sells_by_decision('new-1', 'output_tokens', '2026-06-20'),
   'on what it is sold');
+insert into public.prices (client_id, metric, pricing_model, cost_basis, unit_amount, per_units,
+  markup_percent)
+values ('00000000-0000-0000-0000-00000000000a', 'output_tokens', 'cost_plus', 'logged_cost', 0,
+  1000000, 20);
+select ok(not _billing.sells_by_decision('new-1', 'output_tokens', '2026-06-20'),
+  'and what is sold at its logged cost is not sold by the list');
 select is(pg_temp.sync('models.dev', '2026-06-15', '0.000005'), '0 0 1', 'a change');
 select is(pg_temp.sync('litellm', '2026-06-15', '0.000005'), '0 0 0', 'that two agree on');
 select matches(pg_temp.proposals(), 'changed_price 0.000005 open litellm$', 'waits all the same');
