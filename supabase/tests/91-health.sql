@@ -127,7 +127,15 @@ select _billing.rollup();
 select is(billing.count_quarantine(), 1::bigint, 'usage without a price is counted');
 select matches(pg_temp.health('quarantine'), '1 unpriced_usage', 'then health shows it');
 
--- What is asked each minute reads what waits: no usage, no lines, no finished delivery.
+-- What is asked each minute reads what waits: no usage, no lines, no finished delivery. A join may
+-- fetch the first row of a table before it sees that nothing waits: of many rows a few at most.
+insert into public.clients (name, started_on)
+select 'Client ' || n, '2026-06-01' from generate_series(1, 500) n;
+insert into public.usage_records (client_id, usage_day, model, metric, rate_class, agent, quantity,
+  provider_cost, log_count)
+select c.id, '2026-06-01', 'm', 'requests', 'standard', 'S', 1, 0, 1 from public.clients c
+where c.name like 'Client %';
+analyze public.clients, public.usage_records, public.service_intervals;
 create function pg_temp.rows_read() returns bigint language sql volatile as $$
   select coalesce(sum(s.seq_tup_read + coalesce(s.idx_tup_fetch, 0)), 0)::bigint
   from pg_stat_xact_user_tables s
@@ -136,7 +144,7 @@ create function pg_temp.rows_read() returns bigint language sql volatile as $$
 $$;
 create temporary table read_before as select pg_temp.rows_read() as rows;
 select count(*) from billing.health;
-select is(pg_temp.rows_read() - (select rows from read_before), 0::bigint,
+select cmp_ok(pg_temp.rows_read() - (select rows from read_before), '<=', 8::bigint,
   'health reads no client''s history');
 
 select * from finish();
