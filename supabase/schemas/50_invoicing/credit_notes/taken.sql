@@ -20,6 +20,13 @@ begin
   from _billing.booked_lines(target) b
   where b.rating_key = 'discount' and b.amount_minor < 0
     and not exists (select from pg_temp.credit_rest r where r.rating_key = 'discount');
+  -- What one invoice charged and another took back (a minimum, once usage came late) is owed for by
+  -- neither side: it may have to be set off on both.
+  insert into pg_temp.credit_rest
+  select b.rating_key, (b.sample).kind, true, 0, 0, 0, 0, b.sample
+  from _billing.booked_lines(target) b
+  where b.amount_minor = 0 and (b.sample).kind in ('usage', 'minimum', 'one_off')
+    and not exists (select from pg_temp.credit_rest r where r.rating_key = b.rating_key);
   create temporary table credit_parts (invoice_id uuid, rating_key text, amount_minor numeric,
     quantity numeric, precise_amount numeric, tax_base_minor numeric) on commit drop;
 end $$;
@@ -166,6 +173,31 @@ end $$;
 comment on function _billing.set_off_dearer is
   'Sets what has become dearer off against what one invoice is credited for.';
 
+-- Where an invoice charged less for the section than its lines come to, because it took back what
+-- another invoice had charged: that is undone here, as far as there is no room, and is owed for
+-- where it was charged. Returns what credit_take comes to.
+create function _billing.undo_taken_back(invoice_id uuid, section_start date, excess numeric)
+returns numeric language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  update pg_temp.credit_take t set amount_minor = x.minor,
+    quantity = round(x.charged_quantity * x.minor / x.charged, 6),
+    precise_amount = round(x.charged_precise * x.minor / x.charged, 10)
+  from (
+    select k.rating_key, c.amount_minor as charged, c.quantity as charged_quantity,
+      c.precise_amount as charged_precise,
+      -- In order: what the lines before it have not made up for.
+      -greatest(0, least(-c.amount_minor, excess + sum(c.amount_minor) over w - c.amount_minor))
+        as minor
+    from pg_temp.credit_take k join _billing.charged_lines(undo_taken_back.invoice_id,
+      undo_taken_back.section_start) c using (rating_key)
+    where k.is_charge and k.rest_minor = 0 and c.amount_minor < 0
+    window w as (order by k.rating_key)
+  ) x where x.rating_key = t.rating_key;
+  return (select sum(t.amount_minor) from pg_temp.credit_take t where t.counts);
+end $$;
+comment on function _billing.undo_taken_back is
+  'Takes back on one invoice what it took back of another''s charges.';
+
 -- Where an invoice charged less for the section than its lines come to, because of a discount that
 -- was given on them and stays: it is taken back here and given on the next invoice of the section.
 -- Returns what credit_take comes to.
@@ -218,8 +250,13 @@ begin
       precise_amount = r.precise_amount, tax_base_minor = r.tax_base_minor
     from pg_temp.credit_rest r where r.rating_key = t.rating_key;
     net := rest;
-  elsif net > rest then
-    net := _billing.set_off_dearer(rest);
+  else
+    if net > room then
+      net := _billing.undo_taken_back(invoice_id, section_start, net - room);
+    end if;
+    if net > rest then
+      net := _billing.set_off_dearer(rest);
+    end if;
   end if;
   if net <= 0 then
     return 0;
