@@ -1,7 +1,7 @@
 -- Rebuilding much is a job: piece by piece, outside of the rollup; periods that it may change wait
 -- for it, others are billed.
 begin;
-select plan(49);
+select plan(50);
 
 insert into public.clients (id, name, external_id, started_on) values
   ('00000000-0000-0000-0000-00000000000a', 'Acme', 'old', '2026-06-01'),
@@ -28,6 +28,9 @@ select is(pg_temp.searches('Acme'), 30::numeric, 'what claims the client''s name
 select ok(_billing.estimated_logs('2026-06-01', '2026-07-01') between 0 and 200000,
   'the planner says about how many logs there are');
 select ok(_billing.is_little('-infinity', 'infinity'), 'so few are rebuilt at once');
+set local billing.rebuilt_at_once = '2';
+select ok(not _billing.is_little('-infinity', 'infinity'),
+  'the planner knows nothing of them and thinks of less: they are counted');
 set local billing.rebuilt_at_once = '-1';
 select ok(not _billing.is_little('2026-06-01', '2026-06-02'), 'more than a rollup may are not');
 
