@@ -61,6 +61,7 @@ select c || '.' || f, v.class from (values
     seller_website payment_instructions invoice_footer payment_page_url'),
   ('none', 'billing.error_codes', 'code meaning'),
   ('none', 'billing.delivery_kinds', 'kind purpose'),
+  ('none', 'billing.price_models', 'model purpose needs allows line_detail'),
   ('none', 'public.currencies', 'code name'),
   ('none', 'public.clients', 'locale paper time_zone status'),
   ('none', 'public.client_time_zones', 'time_zone'),

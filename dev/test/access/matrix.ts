@@ -123,6 +123,7 @@ export const INTERNAL: Readonly<Record<string, string>> = {
   jobs: "select",
   journal: "select",
   ledger_accounts: "select",
+  price_models: "select",
   ledger_entries: "select",
   ledger_sums: "select",
   ledger_transactions: "select",

@@ -24,12 +24,12 @@ begin
     -- What is the same for all clients is worked out once.
     select d.*, case when p.pricing_model = 'cost_plus' then billing.cost_plus_amount(q.amount,
         p.markup_percent, p.unit_amount, p.per_units) else p.unit_amount end as unit_amount,
-      p.per_units, p.pricing_model, p.tiers, p.free_units, p.scope,
+      p.per_units, p.pricing_model, k.unit_factor, p.tiers, p.free_units, p.scope,
       case when p.pricing_model = 'cost_plus' then p.cost_basis end as cost_basis,
       p.markup_percent, p.unit_amount as fee, q.amount * d.multiplier as list_amount,
       -- Where each unit costs the same under all prices that count together, its place among the
       -- others does not matter.
-      bool_and(p.pricing_model in ('per_unit', 'cost_plus') and p.free_units = 0)
+      bool_and(k.is_linear and p.free_units = 0)
         over (partition by p.scope, d.metric, d.rate_class) as is_linear,
       concat_ws('|', 'usage', d.model, d.metric, nullif(d.rate_class, 'standard'), d.price_id)
         as rating_key,
@@ -43,11 +43,11 @@ begin
           and p.cost_basis <> 'logged_cost' then
         billing.cost_plus_text(q.amount, p.markup_percent, p.unit_amount, p.per_units)
         || case when d.multiplier <> 1 then ' × ' || trim_scale(d.multiplier) else '' end
-        when p.pricing_model = 'percentage' then trim_scale(p.unit_amount) || ' %'
-        when p.pricing_model = 'dynamic' then 'amounts as logged' end) as detail
+        else format(k.line_detail, trim_scale(p.unit_amount)) end) as detail
     from (select distinct u.model, u.metric, u.rate_class, u.price_id, u.multiplier,
       u.list_price_id from used u) d
     cross join lateral (select * from public.prices o where o.id = d.price_id offset 0) p
+    join billing.price_models k on k.model = p.pricing_model
     left join public.models m on m.id = d.model
     left join public.list_prices q on q.id = d.list_price_id
   ), lines as materialized (
@@ -100,8 +100,7 @@ begin
     -- when the client's start is moved.
     concat_ws('|', p.rating_key, p.price_start, p.agent),
     p.model, p.metric, p.rate_class, p.agent, p.price_id, p.segment_start, p.segment_end,
-    p.quantity, case when not p.is_logged then p.unit_amount * p.multiplier
-      * case p.pricing_model when 'percentage' then 0.01 else 1 end end, p.per_units,
+    p.quantity, case when not p.is_logged then p.unit_amount * p.multiplier * p.unit_factor end, p.per_units,
     p.pricing_model, p.tiers, p.amount, _billing.to_minor(p.amount, p.exponent), p.description,
     case when p.is_logged then concat_ws(' · ', p.model, _billing.logged_cost_text(
       p.provider_cost, p.markup_percent, p.fee, p.per_units)) else p.detail end
