@@ -5089,58 +5089,93 @@ comment on function billing.listed_thresholds is
   'Thresholds of long context of a model by its list prices.';
 grant execute on function billing.listed_thresholds(text) to service_role;
 
--- 30_pricing/models/per_unit.sql
+-- 30_pricing/price_models.sql
 
--- unit_amount for each per_units units.
-create function _billing.price_per_unit(from_units numeric, to_units numeric, total_units numeric,
-  unit_amount numeric, per_units numeric, tiers jsonb)
+-- The price models. A model is one file of models/: its function and its row here. Rows are compiled
+-- as they change, so that rating has the functions of all models written out in its query.
+
+create table billing.price_models (
+  model text primary key constraint price_models_model_shape check (model ~ '^[a-z][a-z_]*$'),
+  purpose text not null,
+  needs text[] not null,
+  allows text[] not null default '{per_units,free_units}',
+  is_linear boolean not null default false,
+  unit_factor numeric not null default 1,
+  line_detail text,
+  constraint price_models_needs_known check (
+    needs <@ array['unit_amount', 'tiers', 'markup_percent']),
+  constraint price_models_allows_known check (allows <@ array['per_units', 'free_units'])
+);
+comment on table billing.price_models is
+  'How a quantity becomes an amount; `npm run types` writes the list for TypeScript.';
+comment on column billing.price_models.needs is
+  'Columns of a price that it must name: unit_amount, tiers, markup_percent. It refuses the others.';
+comment on column billing.price_models.allows is
+  'Columns of a price that may differ from their default: per_units, free_units.';
+comment on column billing.price_models.is_linear is
+  'Whether each unit costs the same, wherever it stands among the others.';
+comment on column billing.price_models.unit_factor is
+  'What unit_amount times this is: the price of per_units units, as lines show it.';
+comment on column billing.price_models.line_detail is
+  'What lines say of the price; %s is unit_amount.';
+revoke all on billing.price_models from public;
+grant select on billing.price_models to service_role;
+alter table billing.price_models enable row level security;
+
+-- The models behind their signature: see price_units.sql. Free units are the first of the period;
+-- below zero, where nothing is used, nothing costs. Without a subquery, so that it is written out
+-- where it is used: called as a function for each line it took longer than all else of rating.
+-- Written by compile_price_models from the rows; this is what it is without any.
+create function _billing.price_positions(pricing_model text, from_units numeric, to_units numeric,
+  total_units numeric, unit_amount numeric, per_units numeric, tiers jsonb, free_units numeric)
 returns numeric language sql immutable
-return (to_units - from_units) * unit_amount;
+return null::numeric;
+comment on function _billing.price_positions is
+  'Amount of units from zero on, times per_units; compiled from billing.price_models.';
 
--- 30_pricing/models/package.sql
-
--- unit_amount for each block of per_units that is started.
-create function _billing.price_package(from_units numeric, to_units numeric, total_units numeric,
-  unit_amount numeric, per_units numeric, tiers jsonb)
+-- The same where positions do not matter: null for models that are not linear.
+create function _billing.linear_price(pricing_model text, from_units numeric, to_units numeric,
+  total_units numeric, unit_amount numeric, per_units numeric, tiers jsonb)
 returns numeric language sql immutable
-return (ceil(to_units / per_units) - ceil(from_units / per_units)) * unit_amount * per_units;
+return null::numeric;
+comment on function _billing.linear_price is
+  'Amount of units under a linear model, times per_units; compiled from billing.price_models.';
 
--- 30_pricing/models/graduated.sql
+-- One branch for each model, which calls _billing.price_<model>.
+create function _billing.price_branches(only_linear boolean, template text)
+returns text language sql stable set search_path = pg_catalog, pg_temp as $$
+  select format('case pricing_model%s end', string_agg(
+    format(E'\n  when %L then _billing.%I(%s, unit_amount, per_units, tiers)', m.model,
+      'price_' || m.model, concat_ws(', ', format(template, 'from_units'),
+        format(template, 'to_units'), format(template, 'total_units'))), '' order by m.model))
+  from billing.price_models m where m.is_linear or not only_linear;
+$$;
+comment on function _billing.price_branches is
+  'The functions of price models as one expression; `template` makes an argument of a position.';
 
--- Price of units 0..units where each tier prices the units within it, plus the tier's flat amount
--- once its first unit is used. A tier reaches from the bound before it to its own, inclusive.
-create function _billing.graduated_total(units numeric, per_units numeric, tiers jsonb)
-returns numeric language sql immutable
-return (
-  select coalesce(sum((least(units, t.up_to) - t.above) * t.unit_amount
-    + t.flat_amount * per_units), 0)
-  from (
-    select coalesce((e ->> 'up_to')::numeric, 'infinity') as up_to,
-      coalesce(lag((e ->> 'up_to')::numeric) over (order by n), 0) as above,
-      (e ->> 'unit_amount')::numeric as unit_amount,
-      coalesce((e ->> 'flat_amount')::numeric, 0) as flat_amount
-    from jsonb_array_elements(tiers) with ordinality x(e, n)
-  ) t
-  where units > t.above);
+create function _billing.compile_price_models() returns trigger
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  execute format($sql$create or replace function _billing.price_positions(pricing_model text,
+    from_units numeric, to_units numeric, total_units numeric, unit_amount numeric,
+    per_units numeric, tiers jsonb, free_units numeric)
+    returns numeric language sql immutable
+    return %s$sql$, coalesce(_billing.price_branches(false, 'greatest(%s - free_units, 0)'),
+      'null::numeric'));
+  execute format($sql$create or replace function _billing.linear_price(pricing_model text,
+    from_units numeric, to_units numeric, total_units numeric, unit_amount numeric,
+    per_units numeric, tiers jsonb)
+    returns numeric language sql immutable
+    return %s$sql$, coalesce(_billing.price_branches(true, '%s'), 'null::numeric'));
+  return null;
+end $$;
+comment on function _billing.compile_price_models is
+  'Compiles the price models to _billing.price_positions and _billing.linear_price.';
 
-create function _billing.price_graduated(from_units numeric, to_units numeric, total_units numeric,
-  unit_amount numeric, per_units numeric, tiers jsonb)
-returns numeric language sql immutable
-return _billing.graduated_total(to_units, per_units, tiers)
-  - _billing.graduated_total(from_units, per_units, tiers);
-
--- 30_pricing/models/volume.sql
-
--- All units at the price of the tier that the period's total reaches; its flat amount once.
-create function _billing.price_volume(from_units numeric, to_units numeric, total_units numeric,
-  unit_amount numeric, per_units numeric, tiers jsonb)
-returns numeric language sql immutable
-return (
-  select (to_units - from_units) * (e ->> 'unit_amount')::numeric
-    + (sign(to_units) - sign(from_units)) * coalesce((e ->> 'flat_amount')::numeric, 0) * per_units
-  from jsonb_array_elements(tiers) with ordinality x(e, n)
-  where total_units <= coalesce((e ->> 'up_to')::numeric, 'infinity')
-  order by n limit 1);
+create trigger compile_price_models after insert or update or delete on billing.price_models
+  for each statement execute function _billing.compile_price_models();
+create trigger refuse_truncate before truncate on billing.price_models
+  for each statement execute function _billing.refuse_change();
 
 -- 30_pricing/models/cost_plus.sql
 
@@ -5198,14 +5233,15 @@ return concat('logged cost ', billing.dollars_per(cost, 1),
 comment on function _billing.logged_cost_text is
   'What a line says of its price: logged cost $4.20 + 20 %.';
 
--- 30_pricing/models/percentage.sql
-
--- A share of an amount: units are major units of the price's currency (the volume of payments), and
--- unit_amount is percent of them.
-create function _billing.price_percentage(from_units numeric, to_units numeric, total_units numeric,
+-- unit_amount is that of the day: billing.cost_plus_amount.
+create function _billing.price_cost_plus(from_units numeric, to_units numeric, total_units numeric,
   unit_amount numeric, per_units numeric, tiers jsonb)
 returns numeric language sql immutable
-return (to_units - from_units) * unit_amount * 0.01 * per_units;
+return (to_units - from_units) * unit_amount;
+
+insert into billing.price_models (model, purpose, needs, allows, is_linear) values ('cost_plus',
+  'The cost that `cost_basis` names, with `markup_percent` and `unit_amount` as a fee.',
+  '{unit_amount,markup_percent}', '{per_units}', true);
 
 -- 30_pricing/models/dynamic.sql
 
@@ -5215,9 +5251,93 @@ create function _billing.price_dynamic(from_units numeric, to_units numeric, tot
 returns numeric language sql immutable
 return (to_units - from_units) * per_units;
 
+insert into billing.price_models (model, purpose, needs, allows, is_linear, line_detail)
+values ('dynamic', 'Units are the amount itself, as it was logged.', '{}', '{free_units}', true,
+  'amounts as logged');
+
+-- 30_pricing/models/graduated.sql
+
+-- Price of units 0..units where each tier prices the units within it, plus the tier's flat amount
+-- once its first unit is used. A tier reaches from the bound before it to its own, inclusive.
+create function _billing.graduated_total(units numeric, per_units numeric, tiers jsonb)
+returns numeric language sql immutable
+return (
+  select coalesce(sum((least(units, t.up_to) - t.above) * t.unit_amount
+    + t.flat_amount * per_units), 0)
+  from (
+    select coalesce((e ->> 'up_to')::numeric, 'infinity') as up_to,
+      coalesce(lag((e ->> 'up_to')::numeric) over (order by n), 0) as above,
+      (e ->> 'unit_amount')::numeric as unit_amount,
+      coalesce((e ->> 'flat_amount')::numeric, 0) as flat_amount
+    from jsonb_array_elements(tiers) with ordinality x(e, n)
+  ) t
+  where units > t.above);
+
+create function _billing.price_graduated(from_units numeric, to_units numeric, total_units numeric,
+  unit_amount numeric, per_units numeric, tiers jsonb)
+returns numeric language sql immutable
+return _billing.graduated_total(to_units, per_units, tiers)
+  - _billing.graduated_total(from_units, per_units, tiers);
+
+insert into billing.price_models (model, purpose, needs) values ('graduated',
+  'Each tier prices the units in it.', '{tiers}');
+
+-- 30_pricing/models/package.sql
+
+-- unit_amount for each block of per_units that is started.
+create function _billing.price_package(from_units numeric, to_units numeric, total_units numeric,
+  unit_amount numeric, per_units numeric, tiers jsonb)
+returns numeric language sql immutable
+return (ceil(to_units / per_units) - ceil(from_units / per_units)) * unit_amount * per_units;
+
+insert into billing.price_models (model, purpose, needs) values ('package',
+  '`unit_amount` for each block of `per_units` units that is started.', '{unit_amount}');
+
+-- 30_pricing/models/per_unit.sql
+
+-- unit_amount for each per_units units.
+create function _billing.price_per_unit(from_units numeric, to_units numeric, total_units numeric,
+  unit_amount numeric, per_units numeric, tiers jsonb)
+returns numeric language sql immutable
+return (to_units - from_units) * unit_amount;
+
+insert into billing.price_models (model, purpose, needs, is_linear) values ('per_unit',
+  '`unit_amount` for each `per_units` units.', '{unit_amount}', true);
+
+-- 30_pricing/models/percentage.sql
+
+-- A share of an amount: units are major units of the price's currency (the volume of payments), and
+-- unit_amount is percent of them.
+create function _billing.price_percentage(from_units numeric, to_units numeric, total_units numeric,
+  unit_amount numeric, per_units numeric, tiers jsonb)
+returns numeric language sql immutable
+return (to_units - from_units) * unit_amount * 0.01 * per_units;
+
+insert into billing.price_models
+  (model, purpose, needs, allows, is_linear, unit_factor, line_detail)
+values ('percentage', '`unit_amount` percent of units that are an amount.', '{unit_amount}',
+  '{free_units}', true, 0.01, '%s %%');
+
+-- 30_pricing/models/volume.sql
+
+-- All units at the price of the tier that the period's total reaches; its flat amount once.
+create function _billing.price_volume(from_units numeric, to_units numeric, total_units numeric,
+  unit_amount numeric, per_units numeric, tiers jsonb)
+returns numeric language sql immutable
+return (
+  select (to_units - from_units) * (e ->> 'unit_amount')::numeric
+    + (sign(to_units) - sign(from_units)) * coalesce((e ->> 'flat_amount')::numeric, 0) * per_units
+  from jsonb_array_elements(tiers) with ordinality x(e, n)
+  where total_units <= coalesce((e ->> 'up_to')::numeric, 'infinity')
+  order by n limit 1);
+
+insert into billing.price_models (model, purpose, needs) values ('volume',
+  'The tier that the period''s total reaches prices all units.', '{tiers}');
+
 -- 30_pricing/price_units.sql
 
--- Price models: what a run of units costs. One function each, one signature:
+-- What a run of units costs. Each price model has one function _billing.price_<model>, all have one
+-- signature:
 --   (from_units, to_units, total_units, unit_amount, per_units, tiers) -> amount * per_units
 -- of the units after `from_units` up to `to_units` of a period whose total is `total_units`, in
 -- major units of currency. Positions instead of a bare quantity, so that tiers and free units run
@@ -5225,49 +5345,20 @@ return (to_units - from_units) * per_units;
 -- whole. Times per_units, because only price_units divides, once and last: a third taken early
 -- would lose the half cent that rounding turns on.
 
--- The models behind their signature. Free units are the first of the period; below zero, where
--- nothing is used, nothing costs. Without a subquery, so that it is written out where it is used:
--- called as a function for each line it took longer than all else of rating.
-create function _billing.price_positions(pricing_model text, from_units numeric, to_units numeric,
-  total_units numeric, unit_amount numeric, per_units numeric, tiers jsonb, free_units numeric)
-returns numeric language sql immutable
-return case pricing_model
-  when 'per_unit' then _billing.price_per_unit(greatest(from_units - free_units, 0),
-    greatest(to_units - free_units, 0), greatest(total_units - free_units, 0),
-    unit_amount, per_units, tiers)
-  when 'package' then _billing.price_package(greatest(from_units - free_units, 0),
-    greatest(to_units - free_units, 0), greatest(total_units - free_units, 0),
-    unit_amount, per_units, tiers)
-  when 'graduated' then _billing.price_graduated(greatest(from_units - free_units, 0),
-    greatest(to_units - free_units, 0), greatest(total_units - free_units, 0),
-    unit_amount, per_units, tiers)
-  when 'volume' then _billing.price_volume(greatest(from_units - free_units, 0),
-    greatest(to_units - free_units, 0), greatest(total_units - free_units, 0),
-    unit_amount, per_units, tiers)
-  when 'percentage' then _billing.price_percentage(greatest(from_units - free_units, 0),
-    greatest(to_units - free_units, 0), greatest(total_units - free_units, 0),
-    unit_amount, per_units, tiers)
-  when 'dynamic' then _billing.price_dynamic(greatest(from_units - free_units, 0),
-    greatest(to_units - free_units, 0), greatest(total_units - free_units, 0),
-    unit_amount, per_units, tiers)
-end;
-
 -- What the units (from, to] of a period cost under a price. Where corrections take more back than
 -- there was before them, positions run below zero and cost the mirror image.
 create function _billing.price_units(pricing_model text, from_units numeric, to_units numeric,
   total_units numeric, unit_amount numeric, per_units numeric, tiers jsonb, free_units numeric,
   multiplier numeric default 1)
 returns numeric language sql immutable
-return case
-  -- What the models below come to where each unit costs the same. Under cost_plus unit_amount is
-  -- that of the day (billing.cost_plus_amount).
-  when pricing_model in ('per_unit', 'cost_plus') and free_units = 0
-    then (to_units - from_units) * unit_amount
-  else _billing.price_positions(pricing_model, from_units, to_units, total_units, unit_amount,
+return coalesce(
+  case when free_units = 0 then _billing.linear_price(pricing_model, from_units, to_units,
+    total_units, unit_amount, per_units, tiers) end,
+  _billing.price_positions(pricing_model, from_units, to_units, total_units, unit_amount,
       per_units, tiers, free_units)
     - _billing.price_positions(pricing_model, -from_units, -to_units, -total_units, unit_amount,
       per_units, tiers, free_units)
-end * multiplier / per_units;
+) * multiplier / per_units;
 comment on function _billing.price_units is
   'Amount (major units, exact) of units (from, to] of a period with that total, under a price.';
 
@@ -5311,7 +5402,7 @@ create table public.prices (
   metric text not null,
   rate_class text not null default 'standard' references billing.rate_classes (id),
   currency text not null default 'USD' references public.currencies (code),
-  pricing_model text not null default 'per_unit',
+  pricing_model text not null default 'per_unit' references billing.price_models (model),
   unit_amount numeric,
   per_units numeric not null default 1,
   tiers jsonb,
@@ -5326,27 +5417,15 @@ create table public.prices (
   markup_percent numeric,
   cost_basis text not null default 'list',
   constraint prices_model_or_family check (model is null or family is null),
-  constraint prices_pricing_model_known check (
-    pricing_model in ('per_unit', 'package', 'graduated', 'volume', 'cost_plus', 'percentage',
-      'dynamic')),
-  constraint prices_amount_or_tiers check (case
-    when pricing_model in ('per_unit', 'package', 'cost_plus', 'percentage')
-      then unit_amount is not null and tiers is null
-    when pricing_model = 'dynamic' then unit_amount is null and tiers is null
-    else unit_amount is null and tiers is not null and billing.is_tier_list(tiers) end),
-  -- Amounts are one by one.
-  constraint prices_per_unit_of_amount check (
-    pricing_model not in ('percentage', 'dynamic') or per_units = 1),
+  constraint prices_tiers_ascend check (billing.is_tier_list(tiers)),
   -- Upper bounds keep NaN and what would overflow a rating out: one price is rated for everybody.
   constraint prices_unit_amount_in_range check (unit_amount between 0 and 1e12),
   constraint prices_per_units_in_range check (per_units between 1e-6 and 1e12),
   constraint prices_free_units_in_range check (free_units between 0 and 1e18),
   constraint prices_class_multipliers_numbers check (
     billing.is_multiplier_list(class_multipliers)),
-  -- List prices are in USD, and differ by model: nothing is free of all of them.
-  constraint prices_cost_plus_whole check (case when pricing_model = 'cost_plus'
-    then markup_percent is not null and currency = 'USD' and free_units = 0
-    else markup_percent is null end),
+  -- List prices are in USD.
+  constraint prices_cost_plus_in_usd check (pricing_model <> 'cost_plus' or currency = 'USD'),
   -- Tokens have a logged cost, at input and output; what else has a list price has none.
   constraint prices_cost_basis_known check (cost_basis in ('list', 'logged_cost', 'higher')),
   constraint prices_cost_basis_fits check (case cost_basis when 'list' then true
@@ -5379,8 +5458,8 @@ comment on column public.prices.class_multipliers is
 comment on column public.prices.effective_until is 'First client-local day it no longer holds.';
 create index prices_lookup on public.prices (client_id, metric, currency, scope);
 create index prices_rate_class on public.prices (rate_class);
--- What rating has to look up in the catalogue.
-create index prices_cost_plus on public.prices (id) where pricing_model = 'cost_plus';
+-- What rating has to look up in the catalogue is of one model.
+create index prices_pricing_model on public.prices (pricing_model, id);
 create index prices_currency on public.prices (currency);
 alter table public.prices enable row level security;
 revoke all on public.prices from anon, authenticated, service_role;
@@ -5406,6 +5485,42 @@ create trigger require_second_factor before insert or update or delete on public
   for each statement execute function _billing.guard_by_second_factor();
 create trigger refuse_truncate before truncate on public.prices
   for each statement execute function _billing.refuse_change();
+
+-- What a price names is what its model needs, and no more: a column that does not count would be
+-- believed to.
+create function _billing.check_price_model() returns trigger
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  known billing.price_models;
+  given constant text[] := array_remove(array[
+    case when new.unit_amount is not null then 'unit_amount' end,
+    case when new.tiers is not null then 'tiers' end,
+    case when new.markup_percent is not null then 'markup_percent' end], null);
+  changed constant text[] := array_remove(array[
+    case when new.per_units <> 1 then 'per_units' end,
+    case when new.free_units <> 0 then 'free_units' end], null);
+  missing text;
+  refused text;
+begin
+  select m.* into strict known from billing.price_models m where m.model = new.pricing_model;
+  select string_agg(x, ', ') into missing from unnest(known.needs) x where x <> all (given);
+  select string_agg(x, ', ') into refused from (
+    select x from unnest(given) x where x <> all (known.needs)
+    union all
+    select x from unnest(changed) x where x <> all (known.allows)) r(x);
+  if missing is not null or refused is not null then
+    perform billing.raise_error('invalid_argument', format('a price of the model %s %s',
+        known.model, concat_ws(' and ', 'needs ' || missing, 'takes no ' || refused)),
+      concat(known.model, ': ', known.purpose));
+  end if;
+  return null;
+end $$;
+comment on function _billing.check_price_model is
+  'Refuses a price that does not name what its model needs, or names more.';
+
+create trigger check_price_model after insert or update of pricing_model, unit_amount, tiers,
+  markup_percent, per_units, free_units
+  on public.prices for each row execute function _billing.check_price_model();
 
 -- 30_pricing/class_prices.sql
 
@@ -7701,12 +7816,12 @@ begin
     -- What is the same for all clients is worked out once.
     select d.*, case when p.pricing_model = 'cost_plus' then billing.cost_plus_amount(q.amount,
         p.markup_percent, p.unit_amount, p.per_units) else p.unit_amount end as unit_amount,
-      p.per_units, p.pricing_model, p.tiers, p.free_units, p.scope,
+      p.per_units, p.pricing_model, k.unit_factor, p.tiers, p.free_units, p.scope,
       case when p.pricing_model = 'cost_plus' then p.cost_basis end as cost_basis,
       p.markup_percent, p.unit_amount as fee, q.amount * d.multiplier as list_amount,
       -- Where each unit costs the same under all prices that count together, its place among the
       -- others does not matter.
-      bool_and(p.pricing_model in ('per_unit', 'cost_plus') and p.free_units = 0)
+      bool_and(k.is_linear and p.free_units = 0)
         over (partition by p.scope, d.metric, d.rate_class) as is_linear,
       concat_ws('|', 'usage', d.model, d.metric, nullif(d.rate_class, 'standard'), d.price_id)
         as rating_key,
@@ -7720,11 +7835,11 @@ begin
           and p.cost_basis <> 'logged_cost' then
         billing.cost_plus_text(q.amount, p.markup_percent, p.unit_amount, p.per_units)
         || case when d.multiplier <> 1 then ' × ' || trim_scale(d.multiplier) else '' end
-        when p.pricing_model = 'percentage' then trim_scale(p.unit_amount) || ' %'
-        when p.pricing_model = 'dynamic' then 'amounts as logged' end) as detail
+        else format(k.line_detail, trim_scale(p.unit_amount)) end) as detail
     from (select distinct u.model, u.metric, u.rate_class, u.price_id, u.multiplier,
       u.list_price_id from used u) d
     cross join lateral (select * from public.prices o where o.id = d.price_id offset 0) p
+    join billing.price_models k on k.model = p.pricing_model
     left join public.models m on m.id = d.model
     left join public.list_prices q on q.id = d.list_price_id
   ), lines as materialized (
@@ -7777,8 +7892,7 @@ begin
     -- when the client's start is moved.
     concat_ws('|', p.rating_key, p.price_start, p.agent),
     p.model, p.metric, p.rate_class, p.agent, p.price_id, p.segment_start, p.segment_end,
-    p.quantity, case when not p.is_logged then p.unit_amount * p.multiplier
-      * case p.pricing_model when 'percentage' then 0.01 else 1 end end, p.per_units,
+    p.quantity, case when not p.is_logged then p.unit_amount * p.multiplier * p.unit_factor end, p.per_units,
     p.pricing_model, p.tiers, p.amount, _billing.to_minor(p.amount, p.exponent), p.description,
     case when p.is_logged then concat_ws(' · ', p.model, _billing.logged_cost_text(
       p.provider_cost, p.markup_percent, p.fee, p.per_units)) else p.detail end
