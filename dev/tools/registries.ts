@@ -102,11 +102,16 @@ ${rows.join("")}  };
 }
 
 function modelsFile(models: PriceModels): string {
-  const rows = models.map(({ model }) => `  ${JSON.stringify(model)},\n`);
+  const rows = (those: PriceModels) =>
+    those.map(({ model }) => `  ${JSON.stringify(model)},\n`).join("");
   return `${header("price_models")}
 /** Every price model. */
 export const PRICE_MODELS = [
-${rows.join("")}] as const;
+${rows(models)}] as const;
+
+/** Those whose prices name tiers. */
+export const TIER_MODELS = [
+${rows(models.filter(({ needs }) => needs.includes("tiers")))}] as const;
 `;
 }
 
