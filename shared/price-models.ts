@@ -5,8 +5,16 @@ export const PRICE_MODELS = [
   "cost_plus",
   "dynamic",
   "graduated",
+  "graduated_package",
   "package",
   "per_unit",
   "percentage",
+  "volume",
+] as const;
+
+/** Those whose prices name tiers. */
+export const TIER_MODELS = [
+  "graduated",
+  "graduated_package",
   "volume",
 ] as const;

@@ -4,6 +4,7 @@ import type { PriceModel } from "../price-model.ts";
 import { amount as costPlusAmount } from "./cost-plus.ts";
 import { amount as dynamicAmount } from "./dynamic.ts";
 import { amount as graduatedAmount } from "./graduated.ts";
+import { amount as graduatedPackageAmount } from "./graduated-package.ts";
 import { amount as packageAmount } from "./package.ts";
 import { amount as perUnitAmount } from "./per-unit.ts";
 import { amount as percentageAmount } from "./percentage.ts";
@@ -14,6 +15,7 @@ export const MODELS: ReadonlyMap<string, PriceModel> = new Map([
   ["cost_plus", costPlusAmount],
   ["dynamic", dynamicAmount],
   ["graduated", graduatedAmount],
+  ["graduated_package", graduatedPackageAmount],
   ["package", packageAmount],
   ["per_unit", perUnitAmount],
   ["percentage", percentageAmount],
