@@ -1,5 +1,5 @@
--- The price models. A model is one file of models/: its function and its row here. Rows are compiled
--- as they change, so that rating has the functions of all models written out in its query.
+-- The price models. A model is one file of models/: its function and its row here. Rows are
+-- compiled as they change, so that rating has the functions of all models written out in its query.
 
 create table billing.price_models (
   model text primary key constraint price_models_model_shape check (model ~ '^[a-z][a-z_]*$'),
@@ -16,7 +16,7 @@ create table billing.price_models (
 comment on table billing.price_models is
   'How a quantity becomes an amount; `npm run types` writes the list for TypeScript.';
 comment on column billing.price_models.needs is
-  'Columns of a price that it must name: unit_amount, tiers, markup_percent. It refuses the others.';
+  'Columns of a price that it must name: unit_amount, tiers, markup_percent; others are refused.';
 comment on column billing.price_models.allows is
   'Columns of a price that may differ from their default: per_units, free_units.';
 comment on column billing.price_models.is_linear is

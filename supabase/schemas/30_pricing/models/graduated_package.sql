@@ -1,5 +1,5 @@
--- Whole blocks, each at the price of its tier: units are rounded up to blocks of per_units, which are
--- priced as graduated units are.
+-- Whole blocks, each at the price of its tier: units are rounded up to blocks of per_units, which
+-- are priced as graduated units are.
 create function _billing.price_graduated_package(from_units numeric, to_units numeric,
   total_units numeric, unit_amount numeric, per_units numeric, tiers jsonb)
 returns numeric language sql immutable
