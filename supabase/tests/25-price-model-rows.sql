@@ -66,7 +66,8 @@ create function _billing.price_twice(from_units numeric, to_units numeric, total
   unit_amount numeric, per_units numeric, tiers jsonb)
 returns numeric language sql immutable
 return (to_units - from_units) * unit_amount * 2;
-insert into billing.price_models (model, purpose, needs) values ('twice', 'Twice.', '{unit_amount}');
+insert into billing.price_models (model, purpose, needs)
+values ('twice', 'Twice.', '{unit_amount}');
 select is(_billing.price_units('twice', 0, 7, 7, 3, 10, null, 2), 3.0,
   'a model that is added is rated: (7 - 2) * 3 * 2 / 10');
 select throws_ok($$truncate billing.price_models cascade$$, null, null,
