@@ -12404,8 +12404,8 @@ create table billing.monthly_runs (
   started_at timestamptz not null default clock_timestamp(),
   finished_at timestamptz,
   actor text not null,
-  healed bigint not null default 0,
-  healed_until date,
+  repaired bigint not null default 0,
+  repaired_until date,
   summary jsonb,
   constraint monthly_runs_summary_once_finished check (
     (finished_at is null) = (summary is null))
@@ -12486,7 +12486,7 @@ returns jsonb language sql stable set search_path = pg_catalog, pg_temp as $$
     'drafts', (select count(*) from public.invoices i where i.status = 'draft'),
     'skipped', (select coalesce(sum(b.skipped), 0) from batches b),
     'credit_notes', (select coalesce(sum(b.credit_notes), 0) from batches b),
-    'discrepancies_healed', run.healed,
+    'discrepancies_repaired', run.repaired,
     'blocked', (select coalesce(jsonb_agg(jsonb_build_object('client', b.name,
         'client_id', b.client_id, 'period_start', b.period_start, 'reason', b.reason,
         'message', b.message) order by b.place), '[]') from blocked b where b.place <= 100),
@@ -12555,7 +12555,7 @@ begin
   while billing.repair_step(run_id) loop
     null;
   end loop;
-  return (select r.healed from billing.monthly_runs r where r.id = run_id);
+  return (select r.repaired from billing.monthly_runs r where r.id = run_id);
 end $$;
 comment on function billing.repair_run is
   'Rebuilds usage that differs from the logs in the periods of a run; returns the differences.';
@@ -12577,7 +12577,7 @@ declare
   found bigint;
 begin
   -- Two callers share the weeks. No stronger lock: batches refer to the run while it is held.
-  select coalesce(r.healed_until, '-infinity') into done_until
+  select coalesce(r.repaired_until, '-infinity') into done_until
   from billing.monthly_runs r where r.id = run_id for no key update;
   select daterange(min(u.day), min(u.day) + 7) into week
   from _billing.unverified_days(array(
@@ -12588,7 +12588,7 @@ begin
     return false;
   end if;
   found := _billing.repair_days(array[week]);
-  update billing.monthly_runs r set healed = r.healed + found, healed_until = upper(week)
+  update billing.monthly_runs r set repaired = r.repaired + found, repaired_until = upper(week)
   where r.id = run_id;
   return true;
 end $$;
@@ -14071,7 +14071,7 @@ select r.id, r.as_of, r.started_at, r.finished_at - r.started_at as duration, r.
   (r.summary ->> 'drafts')::integer as drafts,
   (r.summary ->> 'skipped')::integer as skipped,
   (r.summary ->> 'credit_notes')::integer as credit_notes,
-  (r.summary ->> 'discrepancies_healed')::bigint as discrepancies_healed,
+  (r.summary ->> 'discrepancies_repaired')::bigint as discrepancies_repaired,
   b.blocked, b.blocked_reasons, w.voided, q.quarantined_rows,
   d.deliveries_pending, d.deliveries_dead, d.deliveries_skipped,
   coalesce((r.summary ->> 'held_count')::integer, 0) as held, h.held_reasons
@@ -14122,8 +14122,8 @@ returns text language sql stable set search_path = pg_catalog, pg_temp as $$
       'YYYY-MM-DD HH24:MI "UTC"'), r.invoices, ', total ' || r.totals),
     format('Months without charges: %s. Credit notes: %s. Drafts in grace: %s.', r.skipped,
       r.credit_notes, r.drafts),
-    format('Differences between logs and records, healed: %s. Log rows in quarantine: %s.',
-      r.discrepancies_healed, r.quarantined_rows),
+    format('Differences between logs and records, repaired: %s. Log rows in quarantine: %s.',
+      r.discrepancies_repaired, r.quarantined_rows),
     format('Deliveries queued when it ended: %s.', r.deliveries_pending),
     case when r.voided <> '{}' then E'Voided and not billed anew:\n- '
       || array_to_string(r.voided, E'\n- ') end,
@@ -18552,7 +18552,7 @@ from (values
     $c$select billing.wake_stripe('{"only":"meters"}')$c$,
     'Tells Stripe''s meters of the usage that Stripe rates'),
   ('billing-stripe-reconcile', '20 4 * * *', $c$select billing.wake_stripe('{"days":30}')$c$,
-    'Compares invoices and payments with Stripe and heals what is clear')
+    'Compares invoices and payments with Stripe and repairs what is clear')
 ) j(name, schedule, command, purpose);
 
 -- 80_api/ingestion.sql
@@ -19377,7 +19377,7 @@ begin
   return differences;
 end $$;
 comment on function _billing.reconcile_days is
-  'Compares usage records of some days with the logs, heals them and tells of differences.';
+  'Compares usage records of some days with the logs, repairs them and tells of differences.';
 
 -- The same as a job of rebuild_in_steps. One that has not ended by the next night goes on.
 create function _billing.request_comparison(as_of timestamptz default billing.as_of())
@@ -19405,7 +19405,7 @@ begin
   return differences;
 end $$;
 comment on function billing.reconcile_usage is
-  'Compares recent usage records with the logs and heals them; returns the differences.';
+  'Compares recent usage records with the logs and repairs them; returns the differences.';
 grant execute on function billing.reconcile_usage(timestamptz) to service_role;
 
 -- 90_operations/rebuild_steps.sql
@@ -20305,7 +20305,7 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
     ('billing-deliver', '* * * * *', 'select billing.wake_deliver()',
       'Wakes the delivery worker'),
     ('billing-reconcile', '40 3 * * *', 'select _billing.request_comparison()',
-      'Has usage records compared with the logs, step by step, and healed'),
+      'Has usage records compared with the logs, step by step, and repaired'),
     ('billing-audit', '* * * * *', 'select _billing.log_refusals(), _billing.seal_audit()',
       'Adds new rows of the audit log to its chain of hashes'),
     ('billing-audit-head', '20 4 * * *',
