@@ -12,7 +12,7 @@ select usage_day, changes, verified_changes = changes as agrees from billing.usa
 order by usage_day;
 
 select trigger_is('public', 'usage_records', 'note_updated_days', '_billing', 'note_changed_days',
-  'who changes records is noticed');
+  'a change of records is noticed');
 select _billing.rollup();
 select results_eq('select * from pg_temp.days', $$values ('2026-06-10'::date, 1::bigint,
     null::boolean), ('2026-06-11', 1, null), ('2026-06-12', 1, null)$$,

@@ -249,7 +249,7 @@ select set_eq($$select jsonb_array_elements(said -> 'usage_metadata') ->> 'user_
   array['CANARY-1', 'CANARY-2', 'CANARY-4'], 'what agents noted, and of nobody else');
 select matches((select said ->> 'audit_log' from exported), 'CANARY-tax', 'and the audit log');
 select is((select said #>> '{stripe,0,stripe_customer_id}' from exported), 'cus_96',
-  'who it is at Stripe');
+  'the customer at Stripe');
 select throws_matching($$select billing.export_personal_data(gen_random_uuid())$$, 'no client',
   'nobody has no export');
 
