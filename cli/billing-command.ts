@@ -32,6 +32,7 @@ export function billingCommand(ports: BillingPorts): Command {
     .enablePositionalOptions();
   clientCommands(program, ports);
   invoiceCommands(program, ports);
+  runCommand(program, ports);
   priceCommands(program, ports);
   creditCommands(program, ports);
   deliveryCommands(program, ports);
@@ -77,7 +78,7 @@ function clientCommands(program: Command, { connect, terminal }: BillingPorts): 
     });
 }
 
-function invoiceCommands(program: Command, { connect, terminal, progress }: BillingPorts): void {
+function invoiceCommands(program: Command, { connect, terminal }: BillingPorts): void {
   program.command("invoices").description("List invoices, or show one with its lines")
     .argument("[id]", "id or number")
     .option("--client-id <id>", "of one client: its id or external id")
@@ -129,6 +130,9 @@ function invoiceCommands(program: Command, { connect, terminal, progress }: Bill
       if (made.invoice !== null) show(terminal, false, withTotals(made.invoice), INVOICE);
       if (made.document !== null) showDocument(terminal, made.document);
     });
+}
+
+function runCommand(program: Command, { connect, terminal, progress }: BillingPorts): void {
   program.command("run").description("The monthly run: invoice every period that is over")
     .option("--as-of <instant>", "as of an instant like 2026-07-01T00:00:00Z; now where left out")
     .option("--json", "print JSON")

@@ -1,4 +1,5 @@
 import { LOCK_FILES, type LockedPackage, lockedPackages, readLockFile } from "./lock-file.ts";
+import { table } from "./markdown-table.ts";
 
 /** Licences that a package may have, each with what it asks of those who pass the package on. */
 export const ALLOWED: Readonly<Record<string, string>> = {
@@ -80,14 +81,4 @@ function packages(list: readonly LockedPackage[]): string {
   );
   const sorted = [...rows].sort(([one], [other]) => one < other ? -1 : 1).map(([, row]) => row);
   return table(["package", "version", "licence"], sorted);
-}
-
-/** A table as \`deno fmt\` writes it. */
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const widths = head.map((_, column) =>
-    Math.max(...[head, ...rows].map((row) => row[column]?.length ?? 0))
-  );
-  const line = (cells: readonly string[]) =>
-    `| ${cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(" | ")} |`;
-  return [line(head), line(widths.map((width) => "-".repeat(width))), ...rows.map(line)].join("\n");
 }

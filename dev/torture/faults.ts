@@ -20,7 +20,7 @@ const CAST = "substr(l.rating_key, 6)::uuid";
 export const FAULTS: readonly Fault[] = [
   {
     name: "lost watermark update",
-    check: "healed",
+    check: "repaired",
     edits: [["_billing.rollup_step", "if counted > 0 then", "if counted % 3 = 0 then"]],
   },
   {

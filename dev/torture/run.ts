@@ -32,7 +32,7 @@ import {
 import { checkFacts, checkLogs } from "./checks/logs.ts";
 import { checkStripe } from "./checks/stripe.ts";
 import { checkBlocked, checkRebuilds, checkService, watchRebuilds } from "./checks/settled.ts";
-import { checkCounted, checkHealed, checkUsage } from "./checks/usage.ts";
+import { checkCounted, checkRepaired, checkUsage } from "./checks/usage.ts";
 import { History, KILLER, type Violation } from "./history.ts";
 import { Ledger } from "./ledger.ts";
 import { quietAfter } from "./phases.ts";
@@ -186,7 +186,7 @@ async function check(
     ...await checkFacts(sql, ledger),
     ...await checkCounted(sql, ledger),
     ...await checkUsage(sql, raw.world),
-    ...await checkHealed(sql, history),
+    ...await checkRepaired(sql, history),
     ...await checkBlocked(sql),
     ...await checkService(sql, service),
     ...await checkRebuilds(sql, REBUILT_AT_ONCE),

@@ -21,7 +21,7 @@ import {
 } from "./checks/deliveries.ts";
 import { checkFacts, checkLogs } from "./checks/logs.ts";
 import { checkBlocked, checkRebuilds, checkService, watchRebuilds } from "./checks/settled.ts";
-import { checkHealed, checkUsage } from "./checks/usage.ts";
+import { checkRepaired, checkUsage } from "./checks/usage.ts";
 import { History, type Violation } from "./history.ts";
 import { Ledger } from "./ledger.ts";
 import { closeBooks } from "./quiesce.ts";
@@ -114,7 +114,7 @@ async function check(
     ...await checkLogs(sql, ledger),
     ...await checkFacts(sql, ledger),
     ...await checkUsage(sql, raw.world),
-    ...await checkHealed(sql, history),
+    ...await checkRepaired(sql, history),
     ...await checkBlocked(sql),
     ...await checkService(sql, service),
     ...await checkRebuilds(sql, REBUILT_AT_ONCE),

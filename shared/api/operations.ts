@@ -84,7 +84,7 @@ export const RunSummary = z.strictObject({
   })),
   quarantined: Remaining,
   credit_notes: z.int(),
-  discrepancies_healed: z.int(),
+  discrepancies_repaired: z.int(),
 });
 
 export const runMonth = {

@@ -17,6 +17,7 @@ import {
   words,
 } from "./fields.ts";
 import { READERS, type Route, STAFF } from "./route.ts";
+import { PRICE_MODELS } from "../price-models.ts";
 
 /** What a client is billed by: agents' assignments, config and prices. */
 
@@ -97,15 +98,7 @@ const priceFields = {
   family: words(200).nullable(),
   metric: words(200),
   currency: Currency,
-  pricing_model: z.enum([
-    "per_unit",
-    "package",
-    "graduated",
-    "volume",
-    "cost_plus",
-    "percentage",
-    "dynamic",
-  ]),
+  pricing_model: z.enum(PRICE_MODELS),
   unit_amount: PositiveDecimal.nullable(),
   per_units: PositiveDecimal,
   tiers: z.array(Tier).min(1).max(50).nullable(),

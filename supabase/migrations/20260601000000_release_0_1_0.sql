@@ -5099,58 +5099,93 @@ comment on function billing.listed_thresholds is
   'Thresholds of long context of a model by its list prices.';
 grant execute on function billing.listed_thresholds(text) to service_role;
 
--- 30_pricing/models/per_unit.sql
+-- 30_pricing/price_models.sql
 
--- unit_amount for each per_units units.
-create function _billing.price_per_unit(from_units numeric, to_units numeric, total_units numeric,
-  unit_amount numeric, per_units numeric, tiers jsonb)
+-- The price models. A model is one file of models/: its function and its row here. Rows are
+-- compiled as they change, so that rating has the functions of all models written out in its query.
+
+create table billing.price_models (
+  model text primary key constraint price_models_model_shape check (model ~ '^[a-z][a-z_]*$'),
+  purpose text not null,
+  needs text[] not null,
+  allows text[] not null default '{per_units,free_units}',
+  is_linear boolean not null default false,
+  unit_factor numeric not null default 1,
+  line_detail text,
+  constraint price_models_needs_known check (
+    needs <@ array['unit_amount', 'tiers', 'markup_percent']),
+  constraint price_models_allows_known check (allows <@ array['per_units', 'free_units'])
+);
+comment on table billing.price_models is
+  'How a quantity becomes an amount; `npm run types` writes the list for TypeScript.';
+comment on column billing.price_models.needs is
+  'Columns of a price that it must name: unit_amount, tiers, markup_percent; others are refused.';
+comment on column billing.price_models.allows is
+  'Columns of a price that may differ from their default: per_units, free_units.';
+comment on column billing.price_models.is_linear is
+  'Whether each unit costs the same, wherever it stands among the others.';
+comment on column billing.price_models.unit_factor is
+  'What unit_amount times this is: the price of per_units units, as lines show it.';
+comment on column billing.price_models.line_detail is
+  'What lines say of the price; %s is unit_amount.';
+revoke all on billing.price_models from public;
+grant select on billing.price_models to service_role;
+alter table billing.price_models enable row level security;
+
+-- The models behind their signature: see price_units.sql. Free units are the first of the period;
+-- below zero, where nothing is used, nothing costs. Without a subquery, so that it is written out
+-- where it is used: called as a function for each line it took longer than all else of rating.
+-- Written by compile_price_models from the rows; this is what it is without any.
+create function _billing.price_positions(pricing_model text, from_units numeric, to_units numeric,
+  total_units numeric, unit_amount numeric, per_units numeric, tiers jsonb, free_units numeric)
 returns numeric language sql immutable
-return (to_units - from_units) * unit_amount;
+return null::numeric;
+comment on function _billing.price_positions is
+  'Amount of units from zero on, times per_units; compiled from billing.price_models.';
 
--- 30_pricing/models/package.sql
-
--- unit_amount for each block of per_units that is started.
-create function _billing.price_package(from_units numeric, to_units numeric, total_units numeric,
-  unit_amount numeric, per_units numeric, tiers jsonb)
+-- The same where positions do not matter: null for models that are not linear.
+create function _billing.linear_price(pricing_model text, from_units numeric, to_units numeric,
+  total_units numeric, unit_amount numeric, per_units numeric, tiers jsonb)
 returns numeric language sql immutable
-return (ceil(to_units / per_units) - ceil(from_units / per_units)) * unit_amount * per_units;
+return null::numeric;
+comment on function _billing.linear_price is
+  'Amount of units under a linear model, times per_units; compiled from billing.price_models.';
 
--- 30_pricing/models/graduated.sql
+-- One branch for each model, which calls _billing.price_<model>.
+create function _billing.price_branches(only_linear boolean, template text)
+returns text language sql stable set search_path = pg_catalog, pg_temp as $$
+  select format('case pricing_model%s end', string_agg(
+    format(E'\n  when %L then _billing.%I(%s, unit_amount, per_units, tiers)', m.model,
+      'price_' || m.model, concat_ws(', ', format(template, 'from_units'),
+        format(template, 'to_units'), format(template, 'total_units'))), '' order by m.model))
+  from billing.price_models m where m.is_linear or not only_linear;
+$$;
+comment on function _billing.price_branches is
+  'The functions of price models as one expression; `template` makes an argument of a position.';
 
--- Price of units 0..units where each tier prices the units within it, plus the tier's flat amount
--- once its first unit is used. A tier reaches from the bound before it to its own, inclusive.
-create function _billing.graduated_total(units numeric, per_units numeric, tiers jsonb)
-returns numeric language sql immutable
-return (
-  select coalesce(sum((least(units, t.up_to) - t.above) * t.unit_amount
-    + t.flat_amount * per_units), 0)
-  from (
-    select coalesce((e ->> 'up_to')::numeric, 'infinity') as up_to,
-      coalesce(lag((e ->> 'up_to')::numeric) over (order by n), 0) as above,
-      (e ->> 'unit_amount')::numeric as unit_amount,
-      coalesce((e ->> 'flat_amount')::numeric, 0) as flat_amount
-    from jsonb_array_elements(tiers) with ordinality x(e, n)
-  ) t
-  where units > t.above);
+create function _billing.compile_price_models() returns trigger
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  execute format($sql$create or replace function _billing.price_positions(pricing_model text,
+    from_units numeric, to_units numeric, total_units numeric, unit_amount numeric,
+    per_units numeric, tiers jsonb, free_units numeric)
+    returns numeric language sql immutable
+    return %s$sql$, coalesce(_billing.price_branches(false, 'greatest(%s - free_units, 0)'),
+      'null::numeric'));
+  execute format($sql$create or replace function _billing.linear_price(pricing_model text,
+    from_units numeric, to_units numeric, total_units numeric, unit_amount numeric,
+    per_units numeric, tiers jsonb)
+    returns numeric language sql immutable
+    return %s$sql$, coalesce(_billing.price_branches(true, '%s'), 'null::numeric'));
+  return null;
+end $$;
+comment on function _billing.compile_price_models is
+  'Compiles the price models to _billing.price_positions and _billing.linear_price.';
 
-create function _billing.price_graduated(from_units numeric, to_units numeric, total_units numeric,
-  unit_amount numeric, per_units numeric, tiers jsonb)
-returns numeric language sql immutable
-return _billing.graduated_total(to_units, per_units, tiers)
-  - _billing.graduated_total(from_units, per_units, tiers);
-
--- 30_pricing/models/volume.sql
-
--- All units at the price of the tier that the period's total reaches; its flat amount once.
-create function _billing.price_volume(from_units numeric, to_units numeric, total_units numeric,
-  unit_amount numeric, per_units numeric, tiers jsonb)
-returns numeric language sql immutable
-return (
-  select (to_units - from_units) * (e ->> 'unit_amount')::numeric
-    + (sign(to_units) - sign(from_units)) * coalesce((e ->> 'flat_amount')::numeric, 0) * per_units
-  from jsonb_array_elements(tiers) with ordinality x(e, n)
-  where total_units <= coalesce((e ->> 'up_to')::numeric, 'infinity')
-  order by n limit 1);
+create trigger compile_price_models after insert or update or delete on billing.price_models
+  for each statement execute function _billing.compile_price_models();
+create trigger refuse_truncate before truncate on billing.price_models
+  for each statement execute function _billing.refuse_change();
 
 -- 30_pricing/models/cost_plus.sql
 
@@ -5208,14 +5243,15 @@ return concat('logged cost ', billing.dollars_per(cost, 1),
 comment on function _billing.logged_cost_text is
   'What a line says of its price: logged cost $4.20 + 20 %.';
 
--- 30_pricing/models/percentage.sql
-
--- A share of an amount: units are major units of the price's currency (the volume of payments), and
--- unit_amount is percent of them.
-create function _billing.price_percentage(from_units numeric, to_units numeric, total_units numeric,
+-- unit_amount is that of the day: billing.cost_plus_amount.
+create function _billing.price_cost_plus(from_units numeric, to_units numeric, total_units numeric,
   unit_amount numeric, per_units numeric, tiers jsonb)
 returns numeric language sql immutable
-return (to_units - from_units) * unit_amount * 0.01 * per_units;
+return (to_units - from_units) * unit_amount;
+
+insert into billing.price_models (model, purpose, needs, allows, is_linear) values ('cost_plus',
+  'The cost that `cost_basis` names, with `markup_percent` and `unit_amount` as a fee.',
+  '{unit_amount,markup_percent}', '{per_units}', true);
 
 -- 30_pricing/models/dynamic.sql
 
@@ -5225,9 +5261,107 @@ create function _billing.price_dynamic(from_units numeric, to_units numeric, tot
 returns numeric language sql immutable
 return (to_units - from_units) * per_units;
 
+insert into billing.price_models (model, purpose, needs, allows, is_linear, line_detail)
+values ('dynamic', 'Units are the amount itself, as it was logged.', '{}', '{free_units}', true,
+  'amounts as logged');
+
+-- 30_pricing/models/graduated.sql
+
+-- Price of units 0..units where each tier prices the units within it, plus the tier's flat amount
+-- once its first unit is used. A tier reaches from the bound before it to its own, inclusive.
+create function _billing.graduated_total(units numeric, per_units numeric, tiers jsonb)
+returns numeric language sql immutable
+return (
+  select coalesce(sum((least(units, t.up_to) - t.above) * t.unit_amount
+    + t.flat_amount * per_units), 0)
+  from (
+    select coalesce((e ->> 'up_to')::numeric, 'infinity') as up_to,
+      coalesce(lag((e ->> 'up_to')::numeric) over (order by n), 0) as above,
+      (e ->> 'unit_amount')::numeric as unit_amount,
+      coalesce((e ->> 'flat_amount')::numeric, 0) as flat_amount
+    from jsonb_array_elements(tiers) with ordinality x(e, n)
+  ) t
+  where units > t.above);
+
+create function _billing.price_graduated(from_units numeric, to_units numeric, total_units numeric,
+  unit_amount numeric, per_units numeric, tiers jsonb)
+returns numeric language sql immutable
+return _billing.graduated_total(to_units, per_units, tiers)
+  - _billing.graduated_total(from_units, per_units, tiers);
+
+insert into billing.price_models (model, purpose, needs) values ('graduated',
+  'Each tier prices the units in it.', '{tiers}');
+
+-- 30_pricing/models/graduated_package.sql
+
+-- Whole blocks, each at the price of its tier: units are rounded up to blocks of per_units, which
+-- are priced as graduated units are.
+create function _billing.price_graduated_package(from_units numeric, to_units numeric,
+  total_units numeric, unit_amount numeric, per_units numeric, tiers jsonb)
+returns numeric language sql immutable
+return _billing.graduated_total(ceil(to_units / per_units) * per_units, per_units, tiers)
+  - _billing.graduated_total(ceil(from_units / per_units) * per_units, per_units, tiers);
+
+insert into billing.price_models (model, purpose, needs) values ('graduated_package',
+  'Each tier prices the blocks of `per_units` units in it; a block that is started is whole.',
+  '{tiers}');
+
+-- 30_pricing/models/package.sql
+
+-- unit_amount for each block of per_units that is started.
+create function _billing.price_package(from_units numeric, to_units numeric, total_units numeric,
+  unit_amount numeric, per_units numeric, tiers jsonb)
+returns numeric language sql immutable
+return (ceil(to_units / per_units) - ceil(from_units / per_units)) * unit_amount * per_units;
+
+insert into billing.price_models (model, purpose, needs) values ('package',
+  '`unit_amount` for each block of `per_units` units that is started.', '{unit_amount}');
+
+-- 30_pricing/models/per_unit.sql
+
+-- unit_amount for each per_units units.
+create function _billing.price_per_unit(from_units numeric, to_units numeric, total_units numeric,
+  unit_amount numeric, per_units numeric, tiers jsonb)
+returns numeric language sql immutable
+return (to_units - from_units) * unit_amount;
+
+insert into billing.price_models (model, purpose, needs, is_linear) values ('per_unit',
+  '`unit_amount` for each `per_units` units.', '{unit_amount}', true);
+
+-- 30_pricing/models/percentage.sql
+
+-- A share of an amount: units are major units of the price's currency (the volume of payments), and
+-- unit_amount is percent of them.
+create function _billing.price_percentage(from_units numeric, to_units numeric, total_units numeric,
+  unit_amount numeric, per_units numeric, tiers jsonb)
+returns numeric language sql immutable
+return (to_units - from_units) * unit_amount * 0.01 * per_units;
+
+insert into billing.price_models
+  (model, purpose, needs, allows, is_linear, unit_factor, line_detail)
+values ('percentage', '`unit_amount` percent of units that are an amount.', '{unit_amount}',
+  '{free_units}', true, 0.01, '%s %%');
+
+-- 30_pricing/models/volume.sql
+
+-- All units at the price of the tier that the period's total reaches; its flat amount once.
+create function _billing.price_volume(from_units numeric, to_units numeric, total_units numeric,
+  unit_amount numeric, per_units numeric, tiers jsonb)
+returns numeric language sql immutable
+return (
+  select (to_units - from_units) * (e ->> 'unit_amount')::numeric
+    + (sign(to_units) - sign(from_units)) * coalesce((e ->> 'flat_amount')::numeric, 0) * per_units
+  from jsonb_array_elements(tiers) with ordinality x(e, n)
+  where total_units <= coalesce((e ->> 'up_to')::numeric, 'infinity')
+  order by n limit 1);
+
+insert into billing.price_models (model, purpose, needs) values ('volume',
+  'The tier that the period''s total reaches prices all units.', '{tiers}');
+
 -- 30_pricing/price_units.sql
 
--- Price models: what a run of units costs. One function each, one signature:
+-- What a run of units costs. Each price model has one function _billing.price_<model>, all have one
+-- signature:
 --   (from_units, to_units, total_units, unit_amount, per_units, tiers) -> amount * per_units
 -- of the units after `from_units` up to `to_units` of a period whose total is `total_units`, in
 -- major units of currency. Positions instead of a bare quantity, so that tiers and free units run
@@ -5235,49 +5369,20 @@ return (to_units - from_units) * per_units;
 -- whole. Times per_units, because only price_units divides, once and last: a third taken early
 -- would lose the half cent that rounding turns on.
 
--- The models behind their signature. Free units are the first of the period; below zero, where
--- nothing is used, nothing costs. Without a subquery, so that it is written out where it is used:
--- called as a function for each line it took longer than all else of rating.
-create function _billing.price_positions(pricing_model text, from_units numeric, to_units numeric,
-  total_units numeric, unit_amount numeric, per_units numeric, tiers jsonb, free_units numeric)
-returns numeric language sql immutable
-return case pricing_model
-  when 'per_unit' then _billing.price_per_unit(greatest(from_units - free_units, 0),
-    greatest(to_units - free_units, 0), greatest(total_units - free_units, 0),
-    unit_amount, per_units, tiers)
-  when 'package' then _billing.price_package(greatest(from_units - free_units, 0),
-    greatest(to_units - free_units, 0), greatest(total_units - free_units, 0),
-    unit_amount, per_units, tiers)
-  when 'graduated' then _billing.price_graduated(greatest(from_units - free_units, 0),
-    greatest(to_units - free_units, 0), greatest(total_units - free_units, 0),
-    unit_amount, per_units, tiers)
-  when 'volume' then _billing.price_volume(greatest(from_units - free_units, 0),
-    greatest(to_units - free_units, 0), greatest(total_units - free_units, 0),
-    unit_amount, per_units, tiers)
-  when 'percentage' then _billing.price_percentage(greatest(from_units - free_units, 0),
-    greatest(to_units - free_units, 0), greatest(total_units - free_units, 0),
-    unit_amount, per_units, tiers)
-  when 'dynamic' then _billing.price_dynamic(greatest(from_units - free_units, 0),
-    greatest(to_units - free_units, 0), greatest(total_units - free_units, 0),
-    unit_amount, per_units, tiers)
-end;
-
 -- What the units (from, to] of a period cost under a price. Where corrections take more back than
 -- there was before them, positions run below zero and cost the mirror image.
 create function _billing.price_units(pricing_model text, from_units numeric, to_units numeric,
   total_units numeric, unit_amount numeric, per_units numeric, tiers jsonb, free_units numeric,
   multiplier numeric default 1)
 returns numeric language sql immutable
-return case
-  -- What the models below come to where each unit costs the same. Under cost_plus unit_amount is
-  -- that of the day (billing.cost_plus_amount).
-  when pricing_model in ('per_unit', 'cost_plus') and free_units = 0
-    then (to_units - from_units) * unit_amount
-  else _billing.price_positions(pricing_model, from_units, to_units, total_units, unit_amount,
+return coalesce(
+  case when free_units = 0 then _billing.linear_price(pricing_model, from_units, to_units,
+    total_units, unit_amount, per_units, tiers) end,
+  _billing.price_positions(pricing_model, from_units, to_units, total_units, unit_amount,
       per_units, tiers, free_units)
     - _billing.price_positions(pricing_model, -from_units, -to_units, -total_units, unit_amount,
       per_units, tiers, free_units)
-end * multiplier / per_units;
+) * multiplier / per_units;
 comment on function _billing.price_units is
   'Amount (major units, exact) of units (from, to] of a period with that total, under a price.';
 
@@ -5321,7 +5426,7 @@ create table public.prices (
   metric text not null,
   rate_class text not null default 'standard' references billing.rate_classes (id),
   currency text not null default 'USD' references public.currencies (code),
-  pricing_model text not null default 'per_unit',
+  pricing_model text not null default 'per_unit' references billing.price_models (model),
   unit_amount numeric,
   per_units numeric not null default 1,
   tiers jsonb,
@@ -5336,27 +5441,15 @@ create table public.prices (
   markup_percent numeric,
   cost_basis text not null default 'list',
   constraint prices_model_or_family check (model is null or family is null),
-  constraint prices_pricing_model_known check (
-    pricing_model in ('per_unit', 'package', 'graduated', 'volume', 'cost_plus', 'percentage',
-      'dynamic')),
-  constraint prices_amount_or_tiers check (case
-    when pricing_model in ('per_unit', 'package', 'cost_plus', 'percentage')
-      then unit_amount is not null and tiers is null
-    when pricing_model = 'dynamic' then unit_amount is null and tiers is null
-    else unit_amount is null and tiers is not null and billing.is_tier_list(tiers) end),
-  -- Amounts are one by one.
-  constraint prices_per_unit_of_amount check (
-    pricing_model not in ('percentage', 'dynamic') or per_units = 1),
+  constraint prices_tiers_ascend check (billing.is_tier_list(tiers)),
   -- Upper bounds keep NaN and what would overflow a rating out: one price is rated for everybody.
   constraint prices_unit_amount_in_range check (unit_amount between 0 and 1e12),
   constraint prices_per_units_in_range check (per_units between 1e-6 and 1e12),
   constraint prices_free_units_in_range check (free_units between 0 and 1e18),
   constraint prices_class_multipliers_numbers check (
     billing.is_multiplier_list(class_multipliers)),
-  -- List prices are in USD, and differ by model: nothing is free of all of them.
-  constraint prices_cost_plus_whole check (case when pricing_model = 'cost_plus'
-    then markup_percent is not null and currency = 'USD' and free_units = 0
-    else markup_percent is null end),
+  -- List prices are in USD.
+  constraint prices_cost_plus_in_usd check (pricing_model <> 'cost_plus' or currency = 'USD'),
   -- Tokens have a logged cost, at input and output; what else has a list price has none.
   constraint prices_cost_basis_known check (cost_basis in ('list', 'logged_cost', 'higher')),
   constraint prices_cost_basis_fits check (case cost_basis when 'list' then true
@@ -5389,8 +5482,8 @@ comment on column public.prices.class_multipliers is
 comment on column public.prices.effective_until is 'First client-local day it no longer holds.';
 create index prices_lookup on public.prices (client_id, metric, currency, scope);
 create index prices_rate_class on public.prices (rate_class);
--- What rating has to look up in the catalogue.
-create index prices_cost_plus on public.prices (id) where pricing_model = 'cost_plus';
+-- What rating has to look up in the catalogue is of one model.
+create index prices_pricing_model on public.prices (pricing_model, id);
 create index prices_currency on public.prices (currency);
 alter table public.prices enable row level security;
 revoke all on public.prices from anon, authenticated, service_role;
@@ -5416,6 +5509,42 @@ create trigger require_second_factor before insert or update or delete on public
   for each statement execute function _billing.guard_by_second_factor();
 create trigger refuse_truncate before truncate on public.prices
   for each statement execute function _billing.refuse_change();
+
+-- What a price names is what its model needs, and no more: a column that does not count would be
+-- believed to.
+create function _billing.check_price_model() returns trigger
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  known billing.price_models;
+  given constant text[] := array_remove(array[
+    case when new.unit_amount is not null then 'unit_amount' end,
+    case when new.tiers is not null then 'tiers' end,
+    case when new.markup_percent is not null then 'markup_percent' end], null);
+  changed constant text[] := array_remove(array[
+    case when new.per_units <> 1 then 'per_units' end,
+    case when new.free_units <> 0 then 'free_units' end], null);
+  missing text;
+  refused text;
+begin
+  select m.* into strict known from billing.price_models m where m.model = new.pricing_model;
+  select string_agg(x, ', ') into missing from unnest(known.needs) x where x <> all (given);
+  select string_agg(x, ', ') into refused from (
+    select x from unnest(given) x where x <> all (known.needs)
+    union all
+    select x from unnest(changed) x where x <> all (known.allows)) r(x);
+  if missing is not null or refused is not null then
+    perform billing.raise_error('invalid_argument', format('a price of the model %s %s',
+        known.model, concat_ws(' and ', 'needs ' || missing, 'takes no ' || refused)),
+      concat(known.model, ': ', known.purpose));
+  end if;
+  return null;
+end $$;
+comment on function _billing.check_price_model is
+  'Refuses a price that does not name what its model needs, or names more.';
+
+create trigger check_price_model after insert or update of pricing_model, unit_amount, tiers,
+  markup_percent, per_units, free_units
+  on public.prices for each row execute function _billing.check_price_model();
 
 -- 30_pricing/class_prices.sql
 
@@ -7513,11 +7642,31 @@ grant execute on function billing.usage_of_targets(billing.rating_target[]) to s
 
 -- 40_rating/priced_usage.sql
 
+-- Clients without prices of their own go by the default list, named '': which price holds when is
+-- worked out once for all of them. Numbers stand for what is long to compare.
+create function billing.numbered_terms(targets billing.rating_target[], all_agents boolean)
+returns table (n bigint, client_id uuid, period_start date, active_start date, active_end date,
+  gaps datemultirange, currency text, by_agent boolean, list text)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select row_number() over (), t.client_id, t.period_start, t.active_start, t.active_end, t.gaps,
+    t.currency, all_agents or t.line_grouping = 'agent',
+    case when exists (select from public.prices p where p.client_id = t.client_id)
+      then t.client_id::text else '' end
+  from billing.period_terms(targets) t;
+$$;
+comment on function billing.numbered_terms is
+  'Terms of target periods as priced_usage needs them, numbered.';
+grant execute on function billing.numbered_terms(billing.rating_target[], boolean)
+  to service_role;
+
 -- Usage of the targets with the price that was in force when it happened: one row per model,
 -- metric, class, price segment and agent (null: all agents of a client whose lines are not by
 -- agent; the caller may want them apart all the same). price_id null: unpriced. What goes to a
 -- meter of Stripe's (public.stripe_meters) is Stripe's to rate and is not here. Under a price of
--- the logged cost, what an agent used of a model on a day without a cost is unpriced.
+-- the logged cost, what an agent used of a model on a day without a cost is unpriced: what cost
+-- nothing is not known to be free.
+-- The planner cannot know how many rows a CTE has; hash joins are right for one client as for
+-- 10,000, nested loops over CTEs are not. Usage is read as in usage_of_targets.
 create function billing.priced_usage(targets billing.rating_target[],
   all_agents boolean default true)
 returns table (client_id uuid, period_start date, model text, metric text, rate_class text,
@@ -7534,18 +7683,9 @@ declare
     where p.pricing_model = 'cost_plus' and p.cost_basis = 'logged_cost');
 begin
   return query
-  -- The planner cannot know how many rows a CTE has; hash joins are right for one client as for
-  -- 10,000, nested loops over CTEs are not.
   with terms as materialized (
-    -- Clients without prices of their own go by the default list, named '': which price holds when
-    -- is worked out once for all of them. Numbers stand for what is long to compare.
-    select row_number() over () as n, t.client_id, t.period_start, t.active_start, t.active_end,
-      t.gaps, t.currency, all_agents or t.line_grouping = 'agent' as by_agent,
-      case when exists (select from public.prices p where p.client_id = t.client_id)
-        then t.client_id::text else '' end as list
-    from billing.period_terms(targets) t
+    select * from billing.numbered_terms(targets, all_agents)
   ), usage as materialized (
-    -- As usage_of_targets, with the terms that are known here.
     select t.n, t.currency, t.list, r.model, r.metric, r.rate_class,
       case when t.by_agent then r.agent end as agent, r.usage_day, r.quantity, r.log_count,
       r.provider_cost, r.agent as logged_by
@@ -7563,7 +7703,6 @@ begin
         and (s.model is null or s.model = r.model)
         and s.effective_from <= r.usage_day and r.usage_day < s.effective_until)
   ), without_cost as materialized (
-    -- Where it is sold by what was logged: what cost nothing is not known to be free.
     select u.n, u.model, u.usage_day, u.logged_by from usage u where at_cost <> '{}'
     group by u.n, u.model, u.usage_day, u.logged_by having sum(u.provider_cost) = 0
   ), wanted as materialized (
@@ -7683,7 +7822,60 @@ return case kind
   else format('%s, %s', _billing.plain_description(kind, label, description), label)
 end;
 
+-- 40_rating/line_labels.sql
+
+-- What lines of one price say and are rated by, whichever client's they are: worked out once.
+
+create type _billing.label_key as (model text, metric text, rate_class text, price_id uuid,
+  multiplier numeric, list_price_id bigint);
+comment on type _billing.label_key is 'What has one price, and under cost_plus one list price.';
+
+-- Under cost_plus unit_amount is that of the day and `fee` the price's own. Where each unit costs
+-- the same under all prices that count together (is_linear), its place among the others does not
+-- matter.
+create function _billing.line_labels(keys _billing.label_key[])
+returns table (model text, metric text, rate_class text, price_id uuid, multiplier numeric,
+  list_price_id bigint, unit_amount numeric, per_units numeric, pricing_model text,
+  unit_factor numeric, tiers jsonb, free_units numeric, scope text, cost_basis text,
+  markup_percent numeric, fee numeric, list_amount numeric, is_linear boolean, rating_key text,
+  description text, detail text)
+language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
+  select d.*, case when p.pricing_model = 'cost_plus' then billing.cost_plus_amount(q.amount,
+      p.markup_percent, p.unit_amount, p.per_units) else p.unit_amount end,
+    p.per_units, p.pricing_model, k.unit_factor, p.tiers, p.free_units, p.scope,
+    case when p.pricing_model = 'cost_plus' then p.cost_basis end,
+    p.markup_percent, p.unit_amount, q.amount * d.multiplier,
+    bool_and(k.is_linear and p.free_units = 0)
+      over (partition by p.scope, d.metric, d.rate_class),
+    concat_ws('|', 'usage', d.model, d.metric, nullif(d.rate_class, 'standard'), d.price_id),
+    case when p.family is null and p.model is null
+      then initcap(left(_billing.display_usage(d.metric, d.rate_class), 1))
+        || substr(_billing.display_usage(d.metric, d.rate_class), 2)
+      else _billing.display_name(coalesce(m.family, d.model)) || ' · '
+        || _billing.display_usage(d.metric, d.rate_class) end,
+    -- The list price and the markup stand on the line, whatever becomes of either.
+    concat_ws(' · ', d.model, case when p.pricing_model = 'cost_plus'
+        and p.cost_basis <> 'logged_cost' then
+      billing.cost_plus_text(q.amount, p.markup_percent, p.unit_amount, p.per_units)
+      || case when d.multiplier <> 1 then ' × ' || trim_scale(d.multiplier) else '' end
+      else format(k.line_detail, trim_scale(p.unit_amount)) end)
+  from unnest(keys) d
+  join public.prices p on p.id = d.price_id
+  join billing.price_models k on k.model = p.pricing_model
+  left join public.models m on m.id = d.model
+  left join public.list_prices q on q.id = d.list_price_id;
+$$;
+comment on function _billing.line_labels is
+  'Amounts and texts of lines by model, metric, class, price and list price.';
+
 -- 40_rating/rate_usage.sql
+
+create type _billing.rated_usage as (client_id uuid, period_start date, period_end date,
+  rating_key text, model text, metric text, rate_class text, agent text, price_id uuid,
+  service_start date, service_end date, quantity numeric, unit_amount numeric, per_units numeric,
+  pricing_model text, tiers jsonb, precise_amount numeric, amount_minor numeric, description text,
+  detail text);
+comment on type _billing.rated_usage is 'A line of usage before it is booked.';
 
 -- Usage lines: by model, metric, rate class and price segment, and by agent where the client wants
 -- it. Units of a metric and class are numbered through the period (from, to] over all models that
@@ -7693,62 +7885,33 @@ end;
 -- price of the total.
 -- With `with_unpriced`, usage that has no price and needs one comes too, price_id null: who writes
 -- the books asks once for what is charged and for what blocks.
+-- Where the higher of two costs holds (`dearer`), all tokens of a model and class are by the list,
+-- or all by what was logged: the logged cost of input is also that of what a cache read or wrote.
+-- The key says where the price begins in the period, not where service does: a line stays what it
+-- is when the client's start is moved.
 create function _billing.rate_usage(targets billing.rating_target[],
   with_unpriced boolean default false)
-returns table (client_id uuid, period_start date, period_end date, rating_key text, model text,
-  metric text, rate_class text, agent text, price_id uuid, service_start date, service_end date,
-  quantity numeric, unit_amount numeric, per_units numeric, pricing_model text, tiers jsonb,
-  precise_amount numeric, amount_minor numeric, description text, detail text)
-language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off
-set plan_cache_mode = force_generic_plan
+returns setof _billing.rated_usage language plpgsql stable
+set search_path = pg_catalog, pg_temp set jit = off set plan_cache_mode = force_generic_plan
 set enable_nestloop = off set enable_mergejoin = off set enable_sort = off as $$
-#variable_conflict use_column
 begin
   return query
   with used as materialized (
     select * from billing.priced_usage(targets, false)
   ), labels as materialized (
-    -- What is the same for all clients is worked out once.
-    select d.*, case when p.pricing_model = 'cost_plus' then billing.cost_plus_amount(q.amount,
-        p.markup_percent, p.unit_amount, p.per_units) else p.unit_amount end as unit_amount,
-      p.per_units, p.pricing_model, p.tiers, p.free_units, p.scope,
-      case when p.pricing_model = 'cost_plus' then p.cost_basis end as cost_basis,
-      p.markup_percent, p.unit_amount as fee, q.amount * d.multiplier as list_amount,
-      -- Where each unit costs the same under all prices that count together, its place among the
-      -- others does not matter.
-      bool_and(p.pricing_model in ('per_unit', 'cost_plus') and p.free_units = 0)
-        over (partition by p.scope, d.metric, d.rate_class) as is_linear,
-      concat_ws('|', 'usage', d.model, d.metric, nullif(d.rate_class, 'standard'), d.price_id)
-        as rating_key,
-      case when p.family is null and p.model is null
-        then initcap(left(_billing.display_usage(d.metric, d.rate_class), 1))
-          || substr(_billing.display_usage(d.metric, d.rate_class), 2)
-        else _billing.display_name(coalesce(m.family, d.model)) || ' · '
-          || _billing.display_usage(d.metric, d.rate_class) end as description,
-      -- The list price and the markup stand on the line, whatever becomes of either.
-      concat_ws(' · ', d.model, case when p.pricing_model = 'cost_plus'
-          and p.cost_basis <> 'logged_cost' then
-        billing.cost_plus_text(q.amount, p.markup_percent, p.unit_amount, p.per_units)
-        || case when d.multiplier <> 1 then ' × ' || trim_scale(d.multiplier) else '' end
-        when p.pricing_model = 'percentage' then trim_scale(p.unit_amount) || ' %'
-        when p.pricing_model = 'dynamic' then 'amounts as logged' end) as detail
-    from (select distinct u.model, u.metric, u.rate_class, u.price_id, u.multiplier,
-      u.list_price_id from used u) d
-    cross join lateral (select * from public.prices o where o.id = d.price_id offset 0) p
-    left join public.models m on m.id = d.model
-    left join public.list_prices q on q.id = d.list_price_id
+    select l.* from (
+      select array_agg(row(d.*)::_billing.label_key) as keys
+      from (select distinct u.model, u.metric, u.rate_class, u.price_id, u.multiplier,
+        u.list_price_id from used u where u.price_id is not null) d
+    ) k cross join lateral _billing.line_labels(k.keys) l
   ), lines as materialized (
     select u.client_id, u.period_start, t.period_end, t.exponent, u.agent, u.segment_start,
       u.segment_end, u.price_start, u.quantity, u.provider_cost, l.*
     from used u
-    join billing.period_terms(targets) t
-      on t.client_id = u.client_id and t.period_start = u.period_start
-    join labels l on l.model = u.model and l.metric = u.metric and l.rate_class = u.rate_class
-      and l.price_id = u.price_id and l.multiplier = u.multiplier
-      and l.list_price_id is not distinct from u.list_price_id
+    join billing.period_terms(targets) t using (client_id, period_start)
+    join labels l using (model, metric, rate_class, price_id, multiplier)
+    where l.list_price_id is not distinct from u.list_price_id
   ), dearer as materialized (
-    -- Where the higher cost holds: all tokens of a model and class are by the list, or all by what
-    -- was logged, because the logged cost of input is also that of what a cache read or wrote.
     select l.client_id, l.period_start, l.model, l.rate_class, coalesce(l.agent, '') as agent
     from lines l where l.cost_basis = 'higher'
     group by l.client_id, l.period_start, l.model, l.rate_class, coalesce(l.agent, '')
@@ -7757,13 +7920,11 @@ begin
     select l.*, l.quantity as to_units, l.quantity as total_units
     from lines l where l.is_linear
     union all
-    select l.*,
-      sum(l.quantity) over (
-        partition by l.client_id, l.period_start, l.scope, l.metric, l.rate_class
-        order by l.segment_start, l.model collate "C", l.agent collate "C"),
-      sum(l.quantity) over (
-        partition by l.client_id, l.period_start, l.scope, l.metric, l.rate_class)
+    select l.*, sum(l.quantity) over (
+        count order by l.segment_start, l.model collate "C", l.agent collate "C"),
+      sum(l.quantity) over count
     from lines l where not l.is_linear
+    window count as (partition by l.client_id, l.period_start, l.scope, l.metric, l.rate_class)
   ), priced as (
     select x.*, b.is_logged, case when b.is_logged
         then _billing.logged_cost_plus(x.provider_cost, x.quantity, x.markup_percent, x.fee,
@@ -7780,23 +7941,17 @@ begin
     ) b
     where x.quantity <> 0
   )
-  -- The key says where the price begins in the period, whatever days are of service: a line whose
-  -- days of service change is the same line.
   select p.client_id, p.period_start, p.period_end,
-    -- By where the price begins in the period, not by where service does: a line stays what it is
-    -- when the client's start is moved.
     concat_ws('|', p.rating_key, p.price_start, p.agent),
     p.model, p.metric, p.rate_class, p.agent, p.price_id, p.segment_start, p.segment_end,
-    p.quantity, case when not p.is_logged then p.unit_amount * p.multiplier
-      * case p.pricing_model when 'percentage' then 0.01 else 1 end end, p.per_units,
-    p.pricing_model, p.tiers, p.amount, _billing.to_minor(p.amount, p.exponent), p.description,
-    case when p.is_logged then concat_ws(' · ', p.model, _billing.logged_cost_text(
+    p.quantity, case when not p.is_logged then p.unit_amount * p.multiplier * p.unit_factor end,
+    p.per_units, p.pricing_model, p.tiers, p.amount, _billing.to_minor(p.amount, p.exponent),
+    p.description, case when p.is_logged then concat_ws(' · ', p.model, _billing.logged_cost_text(
       p.provider_cost, p.markup_percent, p.fee, p.per_units)) else p.detail end
   from priced p
   union all
   select u.client_id, u.period_start, null, null, u.model, u.metric, u.rate_class, null, null,
-    null, null,
-    sum(u.quantity), null, null, null, null, null, null, null, null
+    null, null, sum(u.quantity), null, null, null, null, null, null, null, null
   from used u
   where with_unpriced and u.price_id is null
     and not exists (select from billing.unbilled_metrics n where n.metric = u.metric)
@@ -7924,6 +8079,40 @@ comment on function _billing.rate_charges is
 
 -- 40_rating/discounts_and_taxes.sql
 
+-- Charges without a section (one-off invoices) share one name, so that joins can hash.
+create function _billing.discounts_of(charges _billing.rated_line[], terms _billing.section_terms[])
+returns table (client_id uuid, section date, section_start date, section_end date,
+  exponent smallint, discount_percent numeric, amount_minor numeric, precise numeric)
+language sql immutable
+set search_path = pg_catalog, pg_temp set jit = off set enable_nestloop = off as $$
+  select b.client_id, b.section, b.section_start, b.section_end, t.exponent, t.discount_percent,
+    b.amount_minor, case
+      when t.discount_percent is not null then b.amount_minor * t.discount_percent / 100
+      else least(t.discount_minor, b.amount_minor) end
+  from (
+    select c.client_id, coalesce(c.section_start, '-infinity') as section, c.section_start,
+      c.section_end, sum(c.amount_minor) as amount_minor
+    from unnest(charges) c where c.kind in ('usage', 'minimum') group by 1, 2, 3, 4
+  ) b
+  join unnest(terms) t on t.client_id = b.client_id
+    and coalesce(t.section_start, '-infinity') = b.section
+  where b.amount_minor > 0 and (t.discount_percent > 0 or t.discount_minor > 0);
+$$;
+comment on function _billing.discounts_of is
+  'The discount of each section, not rounded yet, and what it is taken from.';
+
+create function _billing.taxes_of(terms _billing.section_terms[])
+returns table (client_id uuid, section date, exponent smallint, n bigint, name text, rate numeric,
+  behavior text, note text, applies_to jsonb)
+language sql immutable set search_path = pg_catalog, pg_temp as $$
+  select t.client_id, coalesce(t.section_start, '-infinity'), t.exponent, x.n, x.tax ->> 'name',
+    (x.tax ->> 'rate_percent')::numeric, x.tax ->> 'behavior', x.tax ->> 'note',
+    case when jsonb_typeof(x.tax -> 'applies_to') = 'array' then x.tax -> 'applies_to' end
+  from unnest(terms) t
+  cross join lateral jsonb_array_elements(t.taxes) with ordinality x(tax, n);
+$$;
+comment on function _billing.taxes_of is 'The taxes of each section, in their order.';
+
 -- Discounts and taxes of charges that belong together: of each (client, section). A percent
 -- discount and a fixed one reduce usage and minimum; taxes are taken from what is left of the
 -- lines they apply to. Inclusive taxes are contained in the amounts, reverse charge is only noted.
@@ -7931,38 +8120,20 @@ comment on function _billing.rate_charges is
 create function _billing.discounts_and_taxes(
   charges _billing.rated_line[], terms _billing.section_terms[]
 ) returns setof _billing.rated_line language sql immutable
-set search_path = pg_catalog, pg_temp set jit = off
-set enable_nestloop = off as $$
+set search_path = pg_catalog, pg_temp set jit = off set enable_nestloop = off as $$
   with charge as (
-    -- Charges without a section (one-off invoices) share one name, so that joins can hash.
     select c.*, coalesce(c.section_start, '-infinity') as section,
       c.kind in ('usage', 'minimum') as discountable
     from unnest(charges) c
-  ), term as (
-    select t.*, coalesce(t.section_start, '-infinity') as section from unnest(terms) t
-  ), base as (
-    select client_id, section, section_start, section_end, sum(amount_minor) as amount_minor
-    from charge where discountable group by client_id, section, section_start, section_end
-  ), discount as (
-    select b.*, t.exponent, t.discount_percent, case
-      when t.discount_percent is not null then b.amount_minor * t.discount_percent / 100
-      else least(t.discount_minor, b.amount_minor) end as precise
-    from base b join term t on t.client_id = b.client_id and t.section = b.section
-    where b.amount_minor > 0
-      and (t.discount_percent > 0 or t.discount_minor > 0)
+  ), discount as materialized (
+    select * from _billing.discounts_of(charges, terms)
   ), subject as (
     select c.client_id, c.section, c.section_start, c.section_end,
       coalesce(c.metric, c.kind) as subject, sum(c.amount_minor) as gross,
       coalesce(sum(c.amount_minor) filter (where c.discountable), 0) as discountable
     from charge c group by 1, 2, 3, 4, 5
-  ), tax as (
-    select t.client_id, t.section, t.exponent, x.n, x.tax ->> 'name' as name,
-      (x.tax ->> 'rate_percent')::numeric as rate, x.tax ->> 'behavior' as behavior,
-      x.tax ->> 'note' as note,
-      case when jsonb_typeof(x.tax -> 'applies_to') = 'array' then x.tax -> 'applies_to' end
-        as applies_to
-    from term t
-    cross join lateral jsonb_array_elements(t.taxes) with ordinality x(tax, n)
+  ), tax as materialized (
+    select * from _billing.taxes_of(terms)
   ), inclusive as (
     select s.client_id, s.section, s.subject, sum(t.rate) as rate
     from subject s join tax t on t.client_id = s.client_id and t.section = s.section
@@ -10109,6 +10280,27 @@ begin
   end if;
 end $$;
 
+-- What the lines of drafts come to, per home period and currency.
+create function _billing.draft_sums()
+returns table (client_id uuid, home_start date, currency text, terms_start date, subtotal numeric,
+  discount numeric, tax numeric, tax_included numeric, has_charges boolean)
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+begin
+  return query
+  select s.client_id, s.home_start, s.currency, max(s.section_start),
+    coalesce(sum(x.amount_minor) filter (where x.kind in ('usage', 'minimum', 'one_off')), 0),
+    coalesce(sum(x.amount_minor) filter (where x.kind = 'discount'), 0),
+    coalesce(sum(x.amount_minor) filter (where x.tax_behavior = 'exclusive'), 0),
+    coalesce(sum(x.amount_minor) filter (where x.tax_behavior = 'inclusive'), 0),
+    bool_or(x.kind in ('usage', 'minimum'))
+  from pg_temp.draft_lines x
+  join pg_temp.draft_sections s
+    on s.client_id = x.client_id and s.section_start = x.section_start
+  group by s.client_id, s.home_start, s.currency;
+end $$;
+comment on function _billing.draft_sums is 'Totals of the lines that are being drafted.';
+
 -- One draft with its totals, without lines yet, per (client, home period), and one per client and
 -- currency for late usage that has no home. Drafts of targets that have lines again are emptied and
 -- kept, those of targets without lines go, and so do those of zero: nothing to pay, no invoice.
@@ -10119,18 +10311,7 @@ declare
 begin
   perform _billing.empty_drafts(targets);
   with homes as materialized (
-    select s.client_id, s.home_start, s.currency, max(s.section_start) as terms_start,
-      coalesce(sum(x.amount_minor) filter (where x.kind in ('usage', 'minimum', 'one_off')), 0)
-        as subtotal,
-      coalesce(sum(x.amount_minor) filter (where x.kind = 'discount'), 0) as discount,
-      coalesce(sum(x.amount_minor) filter (where x.tax_behavior = 'exclusive'), 0) as tax,
-      coalesce(sum(x.amount_minor) filter (where x.tax_behavior = 'inclusive'), 0)
-        as tax_included,
-      bool_or(x.kind in ('usage', 'minimum')) as has_charges
-    from pg_temp.draft_lines x
-    join pg_temp.draft_sections s
-      on s.client_id = x.client_id and s.section_start = x.section_start
-    group by s.client_id, s.home_start, s.currency
+    select * from _billing.draft_sums()
   ), spent as materialized (
     -- An allowance that met usage is spent; items that only cancel each other wait for an invoice
     -- to stand on.
@@ -12270,8 +12451,8 @@ create table billing.monthly_runs (
   started_at timestamptz not null default clock_timestamp(),
   finished_at timestamptz,
   actor text not null,
-  healed bigint not null default 0,
-  healed_until date,
+  repaired bigint not null default 0,
+  repaired_until date,
   summary jsonb,
   constraint monthly_runs_summary_once_finished check (
     (finished_at is null) = (summary is null))
@@ -12352,7 +12533,7 @@ returns jsonb language sql stable set search_path = pg_catalog, pg_temp as $$
     'drafts', (select count(*) from public.invoices i where i.status = 'draft'),
     'skipped', (select coalesce(sum(b.skipped), 0) from batches b),
     'credit_notes', (select coalesce(sum(b.credit_notes), 0) from batches b),
-    'discrepancies_healed', run.healed,
+    'discrepancies_repaired', run.repaired,
     'blocked', (select coalesce(jsonb_agg(jsonb_build_object('client', b.name,
         'client_id', b.client_id, 'period_start', b.period_start, 'reason', b.reason,
         'message', b.message) order by b.place), '[]') from blocked b where b.place <= 100),
@@ -12421,7 +12602,7 @@ begin
   while billing.repair_step(run_id) loop
     null;
   end loop;
-  return (select r.healed from billing.monthly_runs r where r.id = run_id);
+  return (select r.repaired from billing.monthly_runs r where r.id = run_id);
 end $$;
 comment on function billing.repair_run is
   'Rebuilds usage that differs from the logs in the periods of a run; returns the differences.';
@@ -12443,7 +12624,7 @@ declare
   found bigint;
 begin
   -- Two callers share the weeks. No stronger lock: batches refer to the run while it is held.
-  select coalesce(r.healed_until, '-infinity') into done_until
+  select coalesce(r.repaired_until, '-infinity') into done_until
   from billing.monthly_runs r where r.id = run_id for no key update;
   select daterange(min(u.day), min(u.day) + 7) into week
   from _billing.unverified_days(array(
@@ -12454,7 +12635,7 @@ begin
     return false;
   end if;
   found := _billing.repair_days(array[week]);
-  update billing.monthly_runs r set healed = r.healed + found, healed_until = upper(week)
+  update billing.monthly_runs r set repaired = r.repaired + found, repaired_until = upper(week)
   where r.id = run_id;
   return true;
 end $$;
@@ -13937,7 +14118,7 @@ select r.id, r.as_of, r.started_at, r.finished_at - r.started_at as duration, r.
   (r.summary ->> 'drafts')::integer as drafts,
   (r.summary ->> 'skipped')::integer as skipped,
   (r.summary ->> 'credit_notes')::integer as credit_notes,
-  (r.summary ->> 'discrepancies_healed')::bigint as discrepancies_healed,
+  (r.summary ->> 'discrepancies_repaired')::bigint as discrepancies_repaired,
   b.blocked, b.blocked_reasons, w.voided, q.quarantined_rows,
   d.deliveries_pending, d.deliveries_dead, d.deliveries_skipped,
   coalesce((r.summary ->> 'held_count')::integer, 0) as held, h.held_reasons
@@ -13988,8 +14169,8 @@ returns text language sql stable set search_path = pg_catalog, pg_temp as $$
       'YYYY-MM-DD HH24:MI "UTC"'), r.invoices, ', total ' || r.totals),
     format('Months without charges: %s. Credit notes: %s. Drafts in grace: %s.', r.skipped,
       r.credit_notes, r.drafts),
-    format('Differences between logs and records, healed: %s. Log rows in quarantine: %s.',
-      r.discrepancies_healed, r.quarantined_rows),
+    format('Differences between logs and records, repaired: %s. Log rows in quarantine: %s.',
+      r.discrepancies_repaired, r.quarantined_rows),
     format('Deliveries queued when it ended: %s.', r.deliveries_pending),
     case when r.voided <> '{}' then E'Voided and not billed anew:\n- '
       || array_to_string(r.voided, E'\n- ') end,
@@ -14368,6 +14549,57 @@ $$;
 comment on function _billing.is_told is
   'Whether a notice of these names was queued this month, or one of its kind today.';
 
+-- Rows that wait for room beneath the limit of keys.
+create function _billing.key_limit_notice()
+returns text language sql stable set search_path = pg_catalog, pg_temp as $$
+  select format('%s log rows would take clients beyond %s keys of '
+      || 'usage in a day and wait in quarantine: %s. If they are meant, raise '
+      || 'billing_settings.max_usage_keys_per_day, then select billing.release_held_logs().',
+    sum(h.rows), min(s.max_usage_keys_per_day), _billing.first_few(array_agg(
+      format('%s on %s (%s)', c.name, h.usage_day, h.rows)
+      order by h.rows desc, c.name, h.usage_day)))
+  from (select l.client_id, l.usage_day, count(*) as rows from billing.held_logs l
+    where not exists (select from billing.dismissed_logs d where d.log_id = l.log_id)
+    group by l.client_id, l.usage_day) h
+  join public.clients c on c.id = h.client_id
+  cross join public.billing_settings s
+  having count(*) > 0;
+$$;
+comment on function _billing.key_limit_notice is
+  'One message of all log rows held by the limit of keys in a day; null where there is none.';
+
+-- Notices that name what waits, as long as the same names have not been told this month.
+create function _billing.named_alerts(as_of timestamptz)
+returns table (key text, priority text, subject text, message text, client_id uuid)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select format('%s:%s:%s', n.kind, (as_of at time zone 'UTC')::date, n.names), n.priority,
+    n.subject, n.message, n.client_id
+  from (
+    select 'unpriced' as kind, 'high' as priority, 'Usage without a price' as subject, u.names,
+      u.message, u.client_id from _billing.unpriced_notice() u
+    union all
+    select 'unmapped', 'high', 'Usage of models without a provider', u.names, u.message,
+      u.client_id from _billing.unmapped_notice() u
+    union all
+    select 'unpriced_cost', 'high', 'Costs with nothing to bill', c.names, c.message, null
+    from _billing.cost_notice() c
+    union all
+    select 'nobody', 'high', 'Usage that nobody owns', o.names, o.message, null
+    from _billing.nobody_notice() o
+    union all
+    select 'future', 'high', 'Usage dated in the future', f.names, f.message, null
+    from _billing.future_notice() f
+    union all
+    select 'held', 'high', 'Drafts are held', h.names, h.message, null
+    from _billing.held_notice() h
+    union all
+    select 'proposals', 'normal', 'Prices to be decided on', p.names, p.message, null
+    from _billing.proposal_notice() p
+  ) n
+  where not _billing.is_told(n.kind, n.names, as_of);
+$$;
+comment on function _billing.named_alerts is 'Alerts of what waits, which operators have not seen.';
+
 -- Tells of everything that has come up; returns how many deliveries that takes.
 create function billing.queue_usage_alerts(as_of timestamptz default billing.as_of())
 returns bigint language sql security definer set search_path = pg_catalog, pg_temp as $$
@@ -14392,54 +14624,11 @@ returns bigint language sql security definer set search_path = pg_catalog, pg_te
         j.client, j.usage_day, round(j.cost, 2), round(j.average, 2)), j.client_id
     from billing.spend_jumps(as_of) j
     union all
-    select format('unpriced:%s:%s', (as_of at time zone 'UTC')::date, n.names), 'high',
-      'Usage without a price', n.message, n.client_id
-    from _billing.unpriced_notice() n
-    where not _billing.is_told('unpriced', n.names, as_of)
-    union all
-    select format('unmapped:%s:%s', (as_of at time zone 'UTC')::date, n.names), 'high',
-      'Usage of models without a provider', n.message, n.client_id
-    from _billing.unmapped_notice() n
-    where not _billing.is_told('unmapped', n.names, as_of)
-    union all
-    select format('unpriced_cost:%s:%s', (as_of at time zone 'UTC')::date, n.names), 'high',
-      'Costs with nothing to bill', n.message, null
-    from _billing.cost_notice() n
-    where not _billing.is_told('unpriced_cost', n.names, as_of)
-    union all
-    select format('nobody:%s:%s', (as_of at time zone 'UTC')::date, n.names), 'high',
-      'Usage that nobody owns', n.message, null
-    from _billing.nobody_notice() n
-    where not _billing.is_told('nobody', n.names, as_of)
-    union all
-    select format('future:%s:%s', (as_of at time zone 'UTC')::date, n.names), 'high',
-      'Usage dated in the future', n.message, null
-    from _billing.future_notice() n
-    where not _billing.is_told('future', n.names, as_of)
-    union all
-    select format('held:%s:%s', (as_of at time zone 'UTC')::date, n.names), 'high',
-      'Drafts are held', n.message, null
-    from _billing.held_notice() n
-    where not _billing.is_told('held', n.names, as_of)
-    union all
-    select format('proposals:%s:%s', (as_of at time zone 'UTC')::date, n.names), 'normal',
-      'Prices to be decided on', n.message, null
-    from _billing.proposal_notice() n
-    where not _billing.is_told('proposals', n.names, as_of)
+    select n.key, n.priority, n.subject, n.message, n.client_id from _billing.named_alerts(as_of) n
     union all
     select format('too_many_keys:%s', (as_of at time zone 'UTC')::date), 'high',
-      'Usage under too many names', format('%s log rows would take clients beyond %s keys of '
-        || 'usage in a day and wait in quarantine: %s. If they are meant, raise '
-        || 'billing_settings.max_usage_keys_per_day, then select billing.release_held_logs().',
-        sum(h.rows), min(s.max_usage_keys_per_day), _billing.first_few(array_agg(
-          format('%s on %s (%s)', c.name, h.usage_day, h.rows)
-          order by h.rows desc, c.name, h.usage_day))), null
-    from (select l.client_id, l.usage_day, count(*) as rows from billing.held_logs l
-      where not exists (select from billing.dismissed_logs d where d.log_id = l.log_id)
-      group by l.client_id, l.usage_day) h
-    join public.clients c on c.id = h.client_id
-    cross join public.billing_settings s
-    having count(*) > 0
+      'Usage under too many names', k.message, null
+    from _billing.key_limit_notice() k(message) where k.message is not null
   ) a;
 $$;
 comment on function billing.queue_usage_alerts is
@@ -14884,6 +15073,33 @@ returns date language sql stable set search_path = pg_catalog, pg_temp as $$
     <= date_trunc('month', as_of at time zone 'UTC');
 $$;
 
+-- Removes rows that have been stored, file by file, until there are so many. A file that does not
+-- agree with its rows is exported anew.
+create function _billing.remove_stored_exports(month date, most_rows bigint)
+returns bigint language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  file billing.log_exports;
+  removed bigint := 0;
+begin
+  for file in select * from billing.log_exports e
+    where e.month = remove_stored_exports.month and e.state = 'stored' order by e.part
+  loop
+    exit when removed >= most_rows;
+    begin
+      removed := removed + _billing.remove_log_export(file.month, file.part);
+    exception when sqlstate 'PT409' then
+      update billing.log_exports e set state = 'queued'
+      where e.month = file.month and e.part = file.part;
+      update public.deliveries d set state = 'queued', attempts = 0, due_at = clock_timestamp(),
+        finished_at = null, lease = null
+      where d.dedupe_key = format('log_export:%s:%s', file.month, file.part);
+    end;
+  end loop;
+  return removed;
+end $$;
+comment on function _billing.remove_stored_exports is
+  'Removes exported rows of a month from the logs; returns how many.';
+
 -- One step of retention: finds the month, asks for its comparison with the logs, plans its files,
 -- and once they are stored removes about so many rows. Returns what it did. Killed at any point it
 -- has done nothing of the step. It does not count logs, so no rollup waits for a step that reads a
@@ -14895,9 +15111,8 @@ set search_path = pg_catalog, pg_temp set jit = off as $$
 -- Definer: only this removes logs.
 declare
   current billing.log_months;
-  file billing.log_exports;
   blocker text;
-  removed bigint := 0;
+  removed bigint;
 begin
   if (select s.log_retention_months is null from public.billing_settings s) then
     return 'logs are kept for ever';
@@ -14941,20 +15156,7 @@ begin
     update billing.usage_watermark w
     set kept_from = (current.month + interval '1 month') at time zone 'UTC';
   end if;
-  for file in select * from billing.log_exports e
-    where e.month = current.month and e.state = 'stored' order by e.part
-  loop
-    exit when removed >= most_rows;
-    begin
-      removed := removed + _billing.remove_log_export(file.month, file.part);
-    exception when sqlstate 'PT409' then
-      update billing.log_exports e set state = 'queued'
-      where e.month = file.month and e.part = file.part;
-      update public.deliveries d set state = 'queued', attempts = 0, due_at = clock_timestamp(),
-        finished_at = null, lease = null
-      where d.dedupe_key = format('log_export:%s:%s', file.month, file.part);
-    end;
-  end loop;
+  removed := _billing.remove_stored_exports(current.month, most_rows);
   if not exists (select from billing.log_exports e
     where e.month = current.month and e.state <> 'removed') then
     update billing.log_months m set state = 'removed', updated_at = as_of,
@@ -17253,6 +17455,22 @@ begin
   end if;
 end $$;
 
+-- An invoice event: its books first, then what operators and the client are told.
+create function _billing.apply_invoice_event(event billing.stripe_events)
+returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  result constant text := billing.apply_stripe_invoice(
+    event.payload #> '{data,object}', event.created_at);
+begin
+  if result is not null then
+    perform _billing.notice_of_invoice_event(event);
+    perform _billing.notice_of_earlier_event(event);
+    perform _billing.remind_of_failed_payment(event);
+  end if;
+  return coalesce(result, 'ignored: not an invoice of ours');
+end $$;
+comment on function _billing.apply_invoice_event is 'Books an event of an invoice and tells of it.';
+
 -- What each type means for us. Returns what was done; 'ignored: why' where nothing was to be done.
 create function _billing.apply_stripe_event(event billing.stripe_events)
 returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -17260,19 +17478,12 @@ declare
   thing constant jsonb := event.payload #> '{data,object}';
   result text;
 begin
-  if event.type in ('invoice.created', 'invoice.finalized', 'invoice.finalization_failed',
-    'invoice.sent', 'invoice.paid', 'invoice.overpaid', 'invoice.payment_failed',
-    'invoice.payment_action_required', 'invoice.voided', 'invoice.marked_uncollectible',
-    'invoice.updated') then
-    result := billing.apply_stripe_invoice(thing, event.created_at);
-    if result is not null then
-      perform _billing.notice_of_invoice_event(event);
-      perform _billing.notice_of_earlier_event(event);
-      perform _billing.remind_of_failed_payment(event);
-    end if;
-    return coalesce(result, 'ignored: not an invoice of ours');
-  end if;
   case event.type
+    when 'invoice.created', 'invoice.finalized', 'invoice.finalization_failed', 'invoice.sent',
+      'invoice.paid', 'invoice.overpaid', 'invoice.payment_failed',
+      'invoice.payment_action_required', 'invoice.voided', 'invoice.marked_uncollectible',
+      'invoice.updated' then
+      return _billing.apply_invoice_event(event);
     when 'invoice_payment.paid' then
       return billing.apply_stripe_invoice_payment(thing, event.created_at);
     when 'payment_intent.succeeded', 'payment_intent.payment_failed' then
@@ -18388,7 +18599,7 @@ from (values
     $c$select billing.wake_stripe('{"only":"meters"}')$c$,
     'Tells Stripe''s meters of the usage that Stripe rates'),
   ('billing-stripe-reconcile', '20 4 * * *', $c$select billing.wake_stripe('{"days":30}')$c$,
-    'Compares invoices and payments with Stripe and heals what is clear')
+    'Compares invoices and payments with Stripe and repairs what is clear')
 ) j(name, schedule, command, purpose);
 
 -- 80_api/ingestion.sql
@@ -18453,6 +18664,30 @@ comment on function billing.insert_events is
   'Inserts [{index, id, event}] where the id is new; returns the indexes of what was stored.';
 grant execute on function billing.insert_events(jsonb) to service_role;
 
+-- Rare: what the writer's checks let through, the table does not take. Events are stored one by
+-- one; `refused` says why, by index.
+create function billing.insert_one_by_one(batch jsonb, out inserted integer[], out refused jsonb)
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  event jsonb;
+  reason text;
+begin
+  inserted := '{}';
+  refused := '{}';
+  for event in select e.value from jsonb_array_elements(batch) e loop
+    begin
+      perform billing.refuse_corrections(event -> 'event');
+      inserted := inserted || billing.insert_events(jsonb_build_array(event));
+    exception when data_exception or integrity_constraint_violation or sqlstate 'PT400' then
+      get stacked diagnostics reason = message_text;
+      refused := refused || jsonb_build_object(event ->> 'index', reason);
+    end;
+  end loop;
+end $$;
+comment on function billing.insert_one_by_one is
+  'Inserts [{index, id, event}] one by one; indexes of what was stored, and why others were not.';
+grant execute on function billing.insert_one_by_one(jsonb) to service_role;
+
 -- Stores events (objects with the columns of agent_usage_logs) and says of each, by its place in
 -- the array: inserted, duplicate (the id is stored with the same content) or conflict (with other
 -- content; never merged). A value that the table refuses makes its event invalid, not the batch.
@@ -18464,10 +18699,8 @@ declare
   ids uuid[];
   fresh uuid[];
   batch jsonb;
-  event jsonb;
-  inserted integer[] := '{}'::integer[];
+  inserted integer[];
   refused jsonb := '{}'::jsonb;
-  reason text;
 begin
   begin
     perform billing.refuse_corrections(events);
@@ -18508,16 +18741,7 @@ begin
       from unnest(ids) with ordinality o(id, place) join unnest(fresh) f(id) on f.id = o.id
       group by o.id);
   else
-    -- Rare: what the writer's checks let through, the table does not take. One by one, then.
-    for event in select e.value from jsonb_array_elements(batch) e loop
-      begin
-        perform billing.refuse_corrections(event -> 'event');
-        inserted := inserted || billing.insert_events(jsonb_build_array(event));
-      exception when data_exception or integrity_constraint_violation or sqlstate 'PT400' then
-        get stacked diagnostics reason = message_text;
-        refused := refused || jsonb_build_object(event ->> 'index', reason);
-      end;
-    end loop;
+    select o.inserted, o.refused into inserted, refused from billing.insert_one_by_one(batch) o;
   end if;
   -- A statement of its own: it sees rows that another connection has committed meanwhile.
   return query
@@ -18745,6 +18969,24 @@ grant execute on function billing.invoice_of_link(text) to service_role;
 
 -- What the running period has cost so far, and usage straight from the logs; both only read.
 
+create function _billing.current_target(client_id uuid, as_of timestamptz)
+returns billing.rating_target language sql stable set search_path = pg_catalog, pg_temp as $$
+  select (r.client_id, greatest(r.next_start, billing.period_start_of(r.today,
+      r.billing_anchor_day)), billing.period_end_of(r.today, r.billing_anchor_day)
+    )::billing.rating_target
+  from billing.current_periods(as_of) r
+  where r.client_id = current_target.client_id and r.next_start <= r.today;
+$$;
+comment on function _billing.current_target is 'The running period of a client; null without one.';
+
+create function _billing.served_days(client_id uuid, from_day date, until_day date)
+returns bigint language sql stable set search_path = pg_catalog, pg_temp as $$
+  select coalesce(sum(least(s.ends_on, until_day) - greatest(s.starts_on, from_day)), 0)
+  from public.service_intervals s where s.client_id = served_days.client_id
+    and s.starts_on < until_day and s.ends_on > from_day;
+$$;
+comment on function _billing.served_days is 'How many of some days a client is served on.';
+
 -- The running period of a client: usage charges so far, the minimum, a forecast, charges per day.
 -- Forecast: charges of the whole days so far, scaled to the days of service of the period; with no
 -- whole day yet, what there is. Never below the minimum nor below what is charged already.
@@ -18758,11 +19000,7 @@ declare
   today date;
   content jsonb;
 begin
-  select r.client_id, greatest(r.next_start, billing.period_start_of(r.today,
-      r.billing_anchor_day)), billing.period_end_of(r.today, r.billing_anchor_day)
-  into target
-  from billing.current_periods(as_of) r
-  where r.client_id = current_spend.client_id and r.next_start <= r.today;
+  target := _billing.current_target(current_spend.client_id, as_of);
   today := billing.day_of(current_spend.client_id, as_of);
   select t.* into terms from billing.period_terms(array[target]) t;
   if target.client_id is null or terms.active_days is null or terms.active_days = 0 then
@@ -18796,11 +19034,8 @@ begin
   ), sums as (
     select coalesce((select sum(l.amount_minor) from lines l), 0) as usage,
       coalesce((select sum(d.amount) from days d where d.usage_day < today), 0) as whole_days,
-      (select coalesce(sum(least(s.ends_on, target.period_end, today)
-          - greatest(s.starts_on, target.period_start)), 0)
-        from public.service_intervals s where s.client_id = target.client_id
-          and s.starts_on < least(target.period_end, today) and s.ends_on > target.period_start)
-        as elapsed,
+      _billing.served_days(target.client_id, target.period_start,
+        least(target.period_end, today)) as elapsed,
       round(terms.minimum_minor::numeric * terms.active_days / terms.full_days) as minimum
   )
   select jsonb_build_object(
@@ -19189,7 +19424,7 @@ begin
   return differences;
 end $$;
 comment on function _billing.reconcile_days is
-  'Compares usage records of some days with the logs, heals them and tells of differences.';
+  'Compares usage records of some days with the logs, repairs them and tells of differences.';
 
 -- The same as a job of rebuild_in_steps. One that has not ended by the next night goes on.
 create function _billing.request_comparison(as_of timestamptz default billing.as_of())
@@ -19217,7 +19452,7 @@ begin
   return differences;
 end $$;
 comment on function billing.reconcile_usage is
-  'Compares recent usage records with the logs and heals them; returns the differences.';
+  'Compares recent usage records with the logs and repairs them; returns the differences.';
 grant execute on function billing.reconcile_usage(timestamptz) to service_role;
 
 -- 90_operations/rebuild_steps.sql
@@ -20117,7 +20352,7 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
     ('billing-deliver', '* * * * *', 'select billing.wake_deliver()',
       'Wakes the delivery worker'),
     ('billing-reconcile', '40 3 * * *', 'select _billing.request_comparison()',
-      'Has usage records compared with the logs, step by step, and healed'),
+      'Has usage records compared with the logs, step by step, and repaired'),
     ('billing-audit', '* * * * *', 'select _billing.log_refusals(), _billing.seal_audit()',
       'Adds new rows of the audit log to its chain of hashes'),
     ('billing-audit-head', '20 4 * * *',
@@ -20140,11 +20375,15 @@ select _billing.schedule_jobs();
 -- 90_operations/health.sql
 
 -- How each part is doing: a row each, fine, late or broken, with what to look at.
-create function billing.read_health(at timestamptz default clock_timestamp())
-returns table (part text, state text, since timestamptz, detail text)
-language sql stable security definer set search_path = pg_catalog, pg_temp set jit = off as $$
--- Definer: jobs and queues are more than callers may read; what comes out are counts and times.
--- Asked each minute by monitors: reads what waits, never what has been.
+
+-- What each part of operations says of itself. A part may have several rows; the worst holds.
+create type _billing.health_row as (part text, state text, since timestamptz, detail text);
+comment on type _billing.health_row is
+  'A part of operations: fine, late or broken, since when and why.';
+
+create function _billing.health_of_jobs(at timestamptz)
+returns setof _billing.health_row
+language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
   with job as (
     select j.name, j.last_outcome, j.last_started_at, j.warning from billing.read_jobs(at) j
   ), by_job(part, name) as (
@@ -20157,92 +20396,132 @@ language sql stable security definer set search_path = pg_catalog, pg_temp set j
     union all
     select 'jobs', j.name from job j where not exists (
       select from by_job b where b.name = j.name)
-  ), judged as (
-    select b.part, case when j.name is null
-          or j.warning ~ 'failed|not scheduled|switched off|the last call' then 'broken'
-        when j.warning is not null then 'late' else 'fine' end as state,
-      j.last_started_at as since, coalesce(
-        case when b.part = 'jobs' then b.name || ': ' else '' end || j.warning,
-        'job ' || b.name || coalesce(', last ' || j.last_outcome, ', not run yet')) as detail
-    from part_of_job b left join job j using (name)
+  )
+  select b.part, case when j.name is null
+        or j.warning ~ 'failed|not scheduled|switched off|the last call' then 'broken'
+      when j.warning is not null then 'late' else 'fine' end, j.last_started_at, coalesce(
+      case when b.part = 'jobs' then b.name || ': ' else '' end || j.warning,
+      'job ' || b.name || coalesce(', last ' || j.last_outcome, ', not run yet'))
+  from part_of_job b left join job j using (name)
+  union all
+  select u.part, 'late', u.since, u.message from _billing.unfinished_work(at) u;
+$$;
+comment on function _billing.health_of_jobs is
+  'Each job, and the work that jobs have not finished.';
+
+create function _billing.health_of_runs()
+returns setof _billing.health_row
+language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
+  select 'runs', 'broken', min(p.updated_at), format('%s periods are blocked: %s', count(*),
+    string_agg(distinct p.reason, ', '))
+  from public.billing_periods p where p.state = 'blocked' having count(*) > 0
+  union all
+  select 'runs', 'late', min(h.held_at), format('%s drafts are held until they are released: %s',
+    count(*), _billing.first_few(array_agg(format('%s, %s', h.client, h.message)
+      order by h.client, h.period_start), 10, '; '))
+  from billing.held_invoices h having count(*) > 0
+  union all
+  select 'runs', 'late', min(v.voided_at), format('%s voided periods wait to be regenerated: %s',
+    count(*), string_agg(v.number, ', ' order by v.number))
+  from _billing.voided_periods() v having count(*) > 0;
+$$;
+comment on function _billing.health_of_runs is 'Periods and drafts that wait for somebody.';
+
+create function _billing.health_of_queues(at timestamptz)
+returns setof _billing.health_row
+language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
+  select 'deliveries', case when bool_or(d.state = 'dead') then 'broken' else 'late' end,
+    min(d.since), format('%s gave up, %s wait for an hour or longer',
+      count(*) filter (where d.state = 'dead'), count(*) filter (where d.state <> 'dead'))
+  from (
+    select x.state, x.finished_at as since from public.deliveries x where x.state = 'dead'
     union all
-    select u.part, 'late', u.since, u.message from _billing.unfinished_work(at) u
+    select x.state, x.due_at from public.deliveries x
+    where x.state in ('queued', 'running') and x.created_at < at - interval '1 hour'
+  ) d
+  having count(*) > 0
+  union all
+  -- Of the last five weeks, so that each month is seen; notices of operators are told otherwise.
+  select 'deliveries', 'late', min(d.finished_at),
+    format('%s were skipped: %s', count(*), string_agg(distinct d.last_error, '; '))
+  from public.deliveries d
+  where d.state = 'skipped' and d.details ? 'channel_off' and d.event <> 'notice'
+    and d.finished_at > at - interval '35 days'
+  having count(*) > 0
+  union all
+  select 'webhooks', case when bool_or(e.state = 'failed') then 'broken' else 'late' end,
+    min(e.received_at), format('%s Stripe events failed, %s wait for an hour or longer',
+      count(*) filter (where e.state = 'failed'), count(*) filter (where e.state = 'pending'))
+  from (
+    select x.state, x.received_at from billing.stripe_events x where x.state = 'failed'
     union all
-    select 'runs', 'broken', min(p.updated_at), format('%s periods are blocked: %s', count(*),
-      string_agg(distinct p.reason, ', '))
-    from public.billing_periods p where p.state = 'blocked' having count(*) > 0
-    union all
-    select 'runs', 'late', min(h.held_at), format('%s drafts are held until they are released: %s',
-      count(*), _billing.first_few(array_agg(format('%s, %s', h.client, h.message)
-        order by h.client, h.period_start), 10, '; '))
-    from billing.held_invoices h having count(*) > 0
-    union all
-    select 'runs', 'late', min(v.voided_at), format('%s voided periods wait to be regenerated: %s',
-      count(*), string_agg(v.number, ', ' order by v.number))
-    from _billing.voided_periods() v having count(*) > 0
-    union all
-    select 'deliveries', case when bool_or(d.state = 'dead') then 'broken' else 'late' end,
-      min(d.since), format('%s gave up, %s wait for an hour or longer',
-        count(*) filter (where d.state = 'dead'), count(*) filter (where d.state <> 'dead'))
+    select x.state, x.received_at from billing.stripe_events x
+    where x.state = 'pending' and x.received_at < at - interval '1 hour'
+  ) e
+  having count(*) > 0;
+$$;
+comment on function _billing.health_of_queues is
+  'Deliveries and Stripe events that wait or failed.';
+
+-- Usage that differed has been repaired; what Stripe and the books differ in, somebody decides.
+create function _billing.health_of_notices(at timestamptz)
+returns setof _billing.health_row
+language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
+  select 'reconcile', case when bool_or(d.dedupe_key like 'stripe:%') then 'broken' else 'late'
+      end, max(d.created_at), string_agg(distinct d.payload ->> 'message', '; ')
+  from public.deliveries d
+  where d.kind = 'hermes' and d.event = 'notice' and d.created_at > at - interval '25 hours'
+    and (d.dedupe_key like 'reconcile:%' or d.dedupe_key like 'stripe:reconcile/%')
+  having count(*) > 0
+  union all
+  select 'invariants', 'broken', max(d.created_at), 'violations were told: see '
+    || 'billing.check_invariants()'
+  from public.deliveries d
+  where d.dedupe_key like 'invariants:%' and d.event = 'notice'
+    and d.created_at > at - interval '25 hours'
+  having count(*) > 0;
+$$;
+comment on function _billing.health_of_notices is
+  'Differences and violations that operators have been told of since yesterday.';
+
+-- Broken: a monthly run has gone by without it.
+create function _billing.health_of_quarantine(at timestamptz)
+returns setof _billing.health_row
+language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
+  select 'quarantine', case when q.rows = 0 then 'fine'
+      when q.oldest < at - interval '40 days' then 'broken' else 'late' end, q.oldest,
+    case when q.rows > 0 then q.reasons else 'empty' end
+  from (
+    select coalesce(sum(s.rows), 0) as rows,
+      string_agg(format('%s %s', s.rows, s.reason), ', ' order by s.reason) as reasons,
+      min(s.oldest) as oldest
     from (
-      select x.state, x.finished_at as since from public.deliveries x where x.state = 'dead'
+      -- A row of no time that there is does not say since when.
+      select l.reason, count(*) as rows,
+        case when l.reason <> 'invalid_timestamp' then min(l.occurred_at) end as oldest
+      from billing.quarantined_logs l where not l.dismissed group by l.reason
       union all
-      select x.state, x.due_at from public.deliveries x
-      where x.state in ('queued', 'running') and x.created_at < at - interval '1 hour'
-    ) d
-    having count(*) > 0
+      select c.reason, c.rows, null from billing.quarantine_counts c
+    ) s
+  ) q;
+$$;
+comment on function _billing.health_of_quarantine is 'What waits in quarantine, by reason.';
+
+create function billing.read_health(at timestamptz default clock_timestamp())
+returns table (part text, state text, since timestamptz, detail text)
+language sql stable security definer set search_path = pg_catalog, pg_temp set jit = off as $$
+-- Definer: jobs and queues are more than callers may read; what comes out are counts and times.
+-- Asked each minute by monitors: reads what waits, never what has been.
+  with judged as (
+    select * from _billing.health_of_jobs(at)
     union all
-    -- Of the last five weeks, so that each month is seen; notices of operators are told otherwise.
-    select 'deliveries', 'late', min(d.finished_at),
-      format('%s were skipped: %s', count(*), string_agg(distinct d.last_error, '; '))
-    from public.deliveries d
-    where d.state = 'skipped' and d.details ? 'channel_off' and d.event <> 'notice'
-      and d.finished_at > at - interval '35 days'
-    having count(*) > 0
+    select * from _billing.health_of_runs()
     union all
-    select 'webhooks', case when bool_or(e.state = 'failed') then 'broken' else 'late' end,
-      min(e.received_at), format('%s Stripe events failed, %s wait for an hour or longer',
-        count(*) filter (where e.state = 'failed'), count(*) filter (where e.state = 'pending'))
-    from (
-      select x.state, x.received_at from billing.stripe_events x where x.state = 'failed'
-      union all
-      select x.state, x.received_at from billing.stripe_events x
-      where x.state = 'pending' and x.received_at < at - interval '1 hour'
-    ) e
-    having count(*) > 0
+    select * from _billing.health_of_queues(at)
     union all
-    -- Usage that differed has been healed; what Stripe and the books differ in, somebody decides.
-    select 'reconcile', case when bool_or(d.dedupe_key like 'stripe:%') then 'broken' else 'late'
-        end, max(d.created_at), string_agg(distinct d.payload ->> 'message', '; ')
-    from public.deliveries d
-    where d.kind = 'hermes' and d.event = 'notice' and d.created_at > at - interval '25 hours'
-      and (d.dedupe_key like 'reconcile:%' or d.dedupe_key like 'stripe:reconcile/%')
-    having count(*) > 0
+    select * from _billing.health_of_notices(at)
     union all
-    select 'invariants', 'broken', max(d.created_at), 'violations were told: see '
-      || 'billing.check_invariants()'
-    from public.deliveries d
-    where d.dedupe_key like 'invariants:%' and d.event = 'notice'
-      and d.created_at > at - interval '25 hours'
-    having count(*) > 0
-    union all
-    -- Broken: a monthly run has gone by without it.
-    select 'quarantine', case when q.rows = 0 then 'fine'
-        when q.oldest < at - interval '40 days' then 'broken' else 'late' end, q.oldest,
-      case when q.rows > 0 then q.reasons else 'empty' end
-    from (
-      select coalesce(sum(s.rows), 0) as rows,
-        string_agg(format('%s %s', s.rows, s.reason), ', ' order by s.reason) as reasons,
-        min(s.oldest) as oldest
-      from (
-        -- A row of no time that there is does not say since when.
-        select l.reason, count(*) as rows,
-          case when l.reason <> 'invalid_timestamp' then min(l.occurred_at) end as oldest
-        from billing.quarantined_logs l where not l.dismissed group by l.reason
-        union all
-        select c.reason, c.rows, null from billing.quarantine_counts c
-      ) s
-    ) q
+    select * from _billing.health_of_quarantine(at)
   )
   select j.part, (array['broken', 'late', 'fine'])[w.worst],
     min(j.since) filter (where array_position('{broken,late,fine}', j.state) = w.worst),

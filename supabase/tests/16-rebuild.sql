@@ -1,5 +1,5 @@
 -- usage_records is a pure function of the logs: rebuilt it is the same, bit for bit; tampered with
--- it is found out and healed; restored elsewhere it is counted anew.
+-- it is found out and repaired; restored elsewhere it is counted anew.
 begin;
 select plan(24);
 
@@ -82,8 +82,8 @@ where metric = 'ghosts';
 insert into public.prices (model, metric, unit_amount) values
   ('odd', 'input_tokens', 1), ('odd', 'output_tokens', 1), ('odd', 'cache_read_tokens', 1),
   ('odd', 'reasoning_tokens', 1);
-select is((billing.run_monthly('2026-07-02 00:00+00') ->> 'discrepancies_healed')::integer, 3,
-  'the monthly run heals them and says how many');
+select is((billing.run_monthly('2026-07-02 00:00+00') ->> 'discrepancies_repaired')::integer, 3,
+  'the monthly run repairs them and says how many');
 select is(pg_temp.fingerprint(), (select fingerprint from known), 'to what they were');
 
 -- What has been compared and has not changed since is not compared again.
@@ -101,7 +101,7 @@ where (client_id, usage_day, model, metric, agent) = (select client_id, usage_da
 select set_eq('select day from pg_temp.unverified', array['2026-06-11', '2026-06-12']::date[],
   'days whose records are changed by hand are compared again');
 select is(billing.reconcile_usage('2026-07-03 03:40+00'), 2::bigint,
-  'the next one finds and heals what was changed by hand');
+  'the next one finds and repairs what was changed by hand');
 select is(pg_temp.fingerprint(), (select fingerprint from known), 'to what it was');
 
 -- Restored into another cluster: snapshots of here mean nothing there.

@@ -46,13 +46,13 @@ select results_eq($$select k.metric, k.rate_class, l.amount
 
 -- Prices: a markup goes with cost_plus, in USD, with nothing free.
 select throws_like($$insert into public.prices (metric, pricing_model, unit_amount)
-    values ('x', 'cost_plus', 0)$$, '%prices_cost_plus_whole%', 'a markup is needed');
+    values ('x', 'cost_plus', 0)$$, '%cost_plus needs markup_percent', 'a markup is needed');
 select throws_like($$insert into public.prices (metric, pricing_model, unit_amount, markup_percent)
-    values ('x', 'per_unit', 0, 1)$$, '%prices_cost_plus_whole%', 'and of nothing else');
+    values ('x', 'per_unit', 0, 1)$$, '%takes no markup_percent', 'and of nothing else');
 select throws_like($$insert into public.prices (metric, pricing_model, unit_amount, markup_percent,
-    currency) values ('x', 'cost_plus', 0, 1, 'EUR')$$, '%prices_cost_plus_whole%', 'in USD');
+    currency) values ('x', 'cost_plus', 0, 1, 'EUR')$$, '%prices_cost_plus_in_usd%', 'in USD');
 select throws_like($$insert into public.prices (metric, pricing_model, unit_amount, markup_percent,
-    free_units) values ('x', 'cost_plus', 0, 1, 5)$$, '%prices_cost_plus_whole%', 'none free');
+    free_units) values ('x', 'cost_plus', 0, 1, 5)$$, '%takes no free_units', 'none free');
 
 insert into public.prices (client_id, metric, pricing_model, unit_amount, per_units,
   markup_percent, class_multipliers)

@@ -141,7 +141,7 @@ select results_eq($$select distinct a.actor, a.operation, a.after ->> 'corrects_
       on l.id::text = a.row_id and l.agent = 'HAND' where a.table_name = 'agent_usage_logs'$$,
   $$values (session_user::text collate "default", 'insert',
     '00000000-0000-4000-8000-000000001802', 'by hand')$$,
-  'who corrected what, and why');
+  'with the actor, the rows and the reason');
 
 -- An unreadable log counts for nothing: stated anew it counts, and what was stated is what stands.
 insert into public.agent_usage_logs (id, agent, model, input_tokens, metadata, client_id,

@@ -139,7 +139,7 @@ select results_eq($$select payload ->> 'message' from public.deliveries
     where dedupe_key like 'reconcile:%'$$,
   $$values ('1 usage records of 2026-06-10 to 2026-06-17 differed from the logs and were '
     || 'rebuilt.')$$,
-  'it heals what differs and tells of it');
+  'it repairs what differs and tells of it');
 
 select is(_billing.reconcile_days(daterange('2026-06-10', '2026-06-17')), 0::bigint,
   'then nothing differs');

@@ -12,7 +12,7 @@ select usage_day, changes, verified_changes = changes as agrees from billing.usa
 order by usage_day;
 
 select trigger_is('public', 'usage_records', 'note_updated_days', '_billing', 'note_changed_days',
-  'who changes records is noticed');
+  'a change of records is noticed');
 select _billing.rollup();
 select results_eq('select * from pg_temp.days', $$values ('2026-06-10'::date, 1::bigint,
     null::boolean), ('2026-06-11', 1, null), ('2026-06-12', 1, null)$$,
@@ -33,9 +33,9 @@ select is(_billing.repair_days(array[daterange('2026-06-10', '2026-06-11'),
 select results_eq($$select usage_day, metric, quantity from public.usage_records
     where usage_day > '2026-06-10' order by 1, 2$$,
   $$values ('2026-06-11'::date, 'input_tokens', 10::numeric), ('2026-06-11', 'requests', 1),
-    ('2026-06-12', 'input_tokens', 10), ('2026-06-12', 'requests', 1)$$, 'and healed');
+    ('2026-06-12', 'input_tokens', 10), ('2026-06-12', 'requests', 1)$$, 'and repaired');
 select ok(bool_or(not agrees) filter (where usage_day > '2026-06-10'),
-  'days that were healed are compared once more') from pg_temp.days;
+  'days that were repaired are compared once more') from pg_temp.days;
 select is(_billing.repair_days(array[daterange('2026-06-10', '2026-06-13')]), 0::bigint,
   'and agree');
 select ok(bool_and(agrees), 'all of them') from pg_temp.days;

@@ -80,7 +80,9 @@ select is_empty($$
   'split anywhere, the two parts cost as much as the whole');
 select is_empty($$
   select p.name, q.total from prices p cross join (values (7), (100), (999), (5003)) q(total)
-  cross join lateral (select sum(pg_temp.price(p.name, n - 1, n, q.total)) as parts
+  cross join lateral (
+    select sum(_billing.price_units(p.model, n - 1, n, q.total, p.unit_amount, p.per_units, p.tiers,
+      p.free)) as parts
     from generate_series(1, q.total) n) s
   where p.model not in ('percentage', 'dynamic')
     and s.parts <> pg_temp.price(p.name, 0, q.total, q.total)$$,

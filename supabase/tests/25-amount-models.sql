@@ -15,11 +15,11 @@ select results_eq($$select _billing.price_dynamic(low, high, 99, null, 1, null)
   $$values (0::numeric), (12.5), (10)$$, 'dynamic: what was logged');
 
 select throws_like($$insert into public.prices (metric, pricing_model, unit_amount)
-    values ('x', 'dynamic', 1)$$, '%prices_amount_or_tiers%', 'a dynamic price has no amount');
+    values ('x', 'dynamic', 1)$$, '%dynamic takes no unit_amount', 'a dynamic price has no amount');
 select throws_like($$insert into public.prices (metric, pricing_model)
-    values ('x', 'percentage')$$, '%prices_amount_or_tiers%', 'a percentage says how much');
+    values ('x', 'percentage')$$, '%percentage needs unit_amount', 'a percentage says how much');
 select throws_like($$insert into public.prices (metric, pricing_model, unit_amount, per_units)
-    values ('x', 'percentage', 2.9, 100)$$, '%prices_per_unit_of_amount%', 'of each unit');
+    values ('x', 'percentage', 2.9, 100)$$, '%percentage takes no per_units', 'of each unit');
 
 insert into public.prices (client_id, metric, pricing_model, unit_amount) values
   ('00000000-0000-4000-8000-000000000125', 'payment_volume', 'percentage', 2.9),

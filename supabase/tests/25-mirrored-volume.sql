@@ -10,7 +10,7 @@ select results_eq($$select n, _billing.price_units('volume', 0, n, n, null, 1,
   'price_units: below zero as above');
 
 select throws_ok($$insert into public.prices (metric, pricing_model) values ('x', 'volume')$$,
-  '23514', null, 'a model of tiers without tiers is no price');
+  'PT400', 'a price of the model volume needs tiers', 'a model of tiers without tiers is no price');
 
 select * from finish();
 rollback;

@@ -44,7 +44,7 @@ select throws_like($$update public.price_sources set url = 'https://a@example.co
 select lives_ok($$update public.price_sources set url = 'http://127.0.0.1:8000/x'$$,
   'but from this machine');
 select is((select count(*) from billing.audit_log where table_name = 'price_sources'), 3::bigint,
-  'who has changed a source is in the audit log');
+  'a change of a source is in the audit log with its actor');
 
 -- What a source sent is kept, and its hash is true of it.
 select is(pg_temp.sync('litellm', '2026-06-01', '0.000003'), '1 1 0', 'a first source');

@@ -25,12 +25,12 @@ insert into public.invoice_items (client_id, description, unit_amount, currency,
 select lives_ok($$select billing.run_monthly('2026-07-01 00:00+00')$$, 'the run goes through');
 select results_eq($$select c.name, i.total_minor from public.invoices i
     join public.clients c on c.id = i.client_id$$, $$values ('Good', 5000::bigint)$$,
-  'who can be billed is billed');
+  'clients that can be billed are billed');
 select results_eq($$select c.name, p.reason from public.billing_periods p
     join public.clients c on c.id = p.client_id where p.state = 'blocked' order by 1$$,
   $$values ('Allowance', 'negative_total'), ('Foreign item', 'currency_mismatch'),
     ('Huge', 'amount_out_of_range'), ('No price', 'unpriced_usage')$$,
-  'who cannot is listed with the reason');
+  'the others are listed with the reason');
 select throws_ok(format($$select billing.preview_invoice(%L, '2026-06-10',
   '2026-07-01 00:00+00')$$, pg_temp.client('Huge')), 'PT409', null,
   'a preview says why, too');

@@ -30,7 +30,7 @@ select results_eq($$select active_start, active_end, active_days, full_days, min
 select results_eq($$select active_start, active_end, active_days, minimum_minor
     from billing.period_terms(pg_temp.june('Leaver'))$$,
   $$values ('2026-06-01'::date, '2026-06-16'::date, 15, 5000::bigint)$$,
-  'who leaves on the 16th was served until the 15th');
+  'a client that leaves on the 16th was served until the 15th');
 
 -- Usage.
 select results_eq($$select agent, usage_day, quantity from billing.usage_of_targets(

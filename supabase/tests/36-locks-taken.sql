@@ -122,7 +122,7 @@ select is(pg_temp.locked($$delete from public.service_intervals where client_id 
     (select client_id from inv)$$,
   'select c.name, c.xmax::text as mark from public.clients c'), '{One}',
   'so does a change of service');
-update billing.monthly_runs set healed_until = 'infinity';
+update billing.monthly_runs set repaired_until = 'infinity';
 select is(pg_temp.locked(format('select billing.%s((select max(id) from billing.monthly_runs))', f),
   $$select 'run' as name, r.xmax::text as mark from billing.monthly_runs r$$), '{run}',
   f || ' locks its run, also where nothing is left to do')

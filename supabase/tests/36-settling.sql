@@ -108,9 +108,9 @@ select set_eq('select day from _billing.unverified_days(pg_temp.targets())',
 update public.usage_records set quantity = quantity + 1
 where client_id = '00000000-0000-4000-8000-000000000361' and metric = 'web_searches';
 select ok(billing.repair_step(id), 'usage is compared first, a week at a time') from run;
-select results_eq('select healed, healed_until from billing.monthly_runs',
+select results_eq('select repaired, repaired_until from billing.monthly_runs',
   $$values (0::bigint, '2026-06-08'::date)$$, 'which the run remembers');
-select is(billing.repair_run(id), 1::bigint, 'then the other weeks, which heals what differs')
+select is(billing.repair_run(id), 1::bigint, 'then the other weeks, which repairs what differs')
 from run;
 select is((select max(quantity) from public.usage_records), 6000::numeric, 'to what was logged');
 select ok(not billing.repair_step(id), 'none is left') from run;

@@ -69,7 +69,7 @@ select results_eq($$select section_start
 -- Where records and logs disagree, the logs are right.
 update public.usage_records set quantity = 1 where metric = 'input_tokens';
 select is(_billing.repair_usage(array[pg_temp.period('2026-06-01')]), 2::bigint,
-  'days of a target that differ from the logs are healed');
+  'days of a target that differ from the logs are repaired');
 
 select * from finish();
 rollback;

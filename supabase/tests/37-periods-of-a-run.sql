@@ -112,7 +112,7 @@ from billing.monthly_runs r, (values (1, '{"USD": 806}'::jsonb),
   (2, '{"USD": 10000, "JPY": 7}')) b(invoices, totals);
 select is(_billing.summarize_run(r) - 'blocked' - 'quarantined' - 'drafts' - 'voided' - 'held',
   '{"as_of": "2026-08-17T00:00:00+00:00", "invoices": 3, "totals": {"USD": 10806, "JPY": 7},
-    "skipped": 4, "credit_notes": 2, "discrepancies_healed": 0, "blocked_count": 1,
+    "skipped": 4, "credit_notes": 2, "discrepancies_repaired": 0, "blocked_count": 1,
     "held_count": 0, "failed": [], "failed_count": 0}'::jsonb,
   'counted and summed, currency by currency')
 from billing.monthly_runs r;

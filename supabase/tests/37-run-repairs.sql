@@ -21,7 +21,7 @@ savepoint changed;
 select is(_billing.repair_usage(targets), 1::bigint, 'the one that was changed is mended')
 from june;
 rollback to changed;
-select is(billing.run_monthly('2026-07-01') ->> 'discrepancies_healed', '1', 'a run does so');
+select is(billing.run_monthly('2026-07-01') ->> 'discrepancies_repaired', '1', 'a run does so');
 select results_eq('select total_minor from public.invoices', 'values (900::bigint)',
   'and bills the 3M tokens of the logs at 3.00');
 

@@ -33,12 +33,12 @@ declare
 begin
   perform set_config('request.jwt.claims', case actor
     when 'member' then '{"sub": "0000000a-0000-0000-0000-000000000001", "role": "authenticated"}'
-    when 'stranger' then '{"sub": "0000000c-0000-0000-0000-000000000003", "role": "authenticated",
+    when 'outsider' then '{"sub": "0000000c-0000-0000-0000-000000000003", "role": "authenticated",
       "user_metadata": {"role": "operator"}}'
     when 'operator' then '{"sub": "0000000c-0000-0000-0000-000000000003", "role": "authenticated",
       "app_metadata": {"role": "operator"}}'
     else '' end, true);
-  perform set_config('role', case when actor in ('member', 'stranger', 'operator')
+  perform set_config('role', case when actor in ('member', 'outsider', 'operator')
     then 'authenticated' else actor end, true);
   foreach t in array array['clients', 'client_members', 'billing_config', 'agent_assignments',
     'agent_usage_logs', 'usage_records', 'invoices', 'invoice_lines', 'invoice_items',
@@ -66,12 +66,12 @@ exception when others then
   return code;
 end $$;
 create temporary table views as select pg_temp.seen('anon') as anon,
-  pg_temp.seen('member') as member, pg_temp.seen('stranger') as stranger,
+  pg_temp.seen('member') as member, pg_temp.seen('outsider') as outsider,
   pg_temp.seen('operator') as operator, pg_temp.seen('service_role') as service;
 
 select is_empty($$select key from views, jsonb_each_text(anon) where value <> '-1'$$,
   'anon may look at nothing');
-select is_empty($$select key, value from views, jsonb_each_text(stranger) where value <> '0'$$,
+select is_empty($$select key, value from views, jsonb_each_text(outsider) where value <> '0'$$,
   'a user of no client sees nothing, whatever it writes into its own metadata');
 select is((select member from views), '{"clients": 1, "client_members": 1, "billing_config": 1,
   "agent_assignments": 1, "agent_usage_logs": 0, "usage_records": 2, "invoices": 1,

@@ -65,7 +65,7 @@ select results_eq($$select table_name, operation, row_id from billing.audit_log
       '00000000-0000-0000-0000-00000000000a/0000000a-0000-0000-0000-000000000001'),
     ('client_members', 'delete',
       '00000000-0000-0000-0000-00000000000a/0000000a-0000-0000-0000-000000000001'),
-    ('providers', 'update', 'other')$$, 'who could see what, and how tokens count, are on record');
+    ('providers', 'update', 'other')$$, 'access and the counting of tokens are on record');
 select cmp_ok((select count(*) from billing.audit_log where table_name = 'balance_entries'), '=',
   (select count(*) from public.balance_entries), 'so is every entry of a balance');
 

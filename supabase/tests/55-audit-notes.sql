@@ -15,7 +15,7 @@ select billing.note_reads('[
 reset role;
 select results_eq($$select * from pg_temp.noted('read')$$, $$values
     ('ada', 'getInvoice', 'i-1', null::jsonb),
-    ('ada', 'listClients', '', '{"status": "active"}')$$, 'who has read what');
+    ('ada', 'listClients', '', '{"status": "active"}')$$, 'actors and what they have read');
 select is(_billing.seal_audit(true, 1000000) > 0, true, 'in the chain, as all of it');
 
 set local role service_role;

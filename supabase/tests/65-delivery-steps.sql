@@ -95,7 +95,7 @@ select results_eq($$select kind, payload ->> 'subject' from public.deliveries
 select is((select billing.run_report_text(id) from billing.monthly_runs), concat_ws(E'\n',
   'Run for 2026-07-01 09:00 UTC. Invoices: 3, total 150.00 USD.',
   'Months without charges: 0. Credit notes: 0. Drafts in grace: 0.',
-  'Differences between logs and records, healed: 0. Log rows in quarantine: 0.',
+  'Differences between logs and records, repaired: 0. Log rows in quarantine: 0.',
   'Deliveries queued when it ended: 15.', 'Blocked months: 0.'),
   'the report is text for people; 8 of its invoices, 2 payments, 4 credits and a notice are to go');
 select results_eq($$select o ->> 'pending' = (select count(*)::text from public.deliveries

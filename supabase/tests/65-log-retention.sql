@@ -1,6 +1,6 @@
 -- Logs leave the table only exported, billed and agreed; what stays is counted as before.
 begin;
-select plan(40);
+select plan(41);
 
 insert into public.clients (id, name, external_id, started_on) values
   ('00000000-0000-4000-8000-000000006501', 'Acme', 'acme-65', '2025-01-01');
@@ -108,6 +108,8 @@ select throws_like(
   'there is no usage log%', 'what is gone cannot be corrected');
 
 -- The pieces, by themselves.
+select is(_billing.remove_stored_exports('2025-01-01', 100), 0::bigint,
+  'nothing of it is left to be removed');
 select trigger_is('public', 'agent_usage_logs', 'refuse_delete', '_billing', 'refuse_unexported',
   'the table is guarded');
 insert into billing.log_months (month, state) values ('2025-02-01', 'exporting');

@@ -1,6 +1,6 @@
 -- An event is acted on once; what fails is tried again, longer and longer apart, and told at last.
 begin;
-select plan(19);
+select plan(20);
 
 insert into public.clients (name, email, started_on) values ('Acme', 'a@example.com', '2026-06-01');
 select billing.run_monthly('2026-07-01 09:00+00');
@@ -27,6 +27,8 @@ select is(_billing.apply_stripe_event(pg_temp.store('1', 'charge.succeeded', '{}
   'ignored: nothing to do for this type', 'most types mean nothing');
 select is(_billing.apply_stripe_event(pg_temp.store('2', 'invoice.paid', '{"id": "in_x"}')),
   'ignored: not an invoice of ours', 'nor do invoices of others');
+select is(_billing.apply_invoice_event(pg_temp.store('2b', 'invoice.sent', '{"id": "in_y"}')),
+  'ignored: not an invoice of ours', 'of which nobody is told');
 select is(_billing.apply_stripe_event(pg_temp.store('3', 'payment_intent.succeeded',
   '{"id": "pi_x"}')), 'ignored: no payment of ours (yet)', 'nor their payments');
 select is(_billing.apply_stripe_event(pg_temp.store('4', 'customer.updated', '{"id": "cus_x"}')),

@@ -48,9 +48,9 @@ select matches(pg_temp.health('quarantine', now() + interval '41 days'),
   '^broken: 2 no_client; late: should have run',
   'and has missed its invoice');
 
--- What was found to differ is told by reconcile for a day: healed, or left to somebody.
+-- What was found to differ is told by reconcile for a day: repaired, or left to somebody.
 select billing.queue_operator_alert('reconcile:2026-07-01', 'high', 'Usage', 'usage differed');
-select is(pg_temp.health('reconcile'), 'late: usage differed', 'usage that had to be healed');
+select is(pg_temp.health('reconcile'), 'late: usage differed', 'usage that had to be repaired');
 select _billing.notice('reconcile/2026-07-01', 'high', 'Stripe differs');
 select is(pg_temp.health('reconcile'), 'broken: Stripe differs; usage differed',
   'Stripe and the books differ');

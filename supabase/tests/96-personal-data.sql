@@ -61,6 +61,7 @@ select c || '.' || f, v.class from (values
     seller_website payment_instructions invoice_footer payment_page_url'),
   ('none', 'billing.error_codes', 'code meaning'),
   ('none', 'billing.delivery_kinds', 'kind purpose'),
+  ('none', 'billing.price_models', 'model purpose needs allows line_detail'),
   ('none', 'public.currencies', 'code name'),
   ('none', 'public.clients', 'locale paper time_zone status'),
   ('none', 'public.client_time_zones', 'time_zone'),
@@ -248,7 +249,7 @@ select set_eq($$select jsonb_array_elements(said -> 'usage_metadata') ->> 'user_
   array['CANARY-1', 'CANARY-2', 'CANARY-4'], 'what agents noted, and of nobody else');
 select matches((select said ->> 'audit_log' from exported), 'CANARY-tax', 'and the audit log');
 select is((select said #>> '{stripe,0,stripe_customer_id}' from exported), 'cus_96',
-  'who it is at Stripe');
+  'the customer at Stripe');
 select throws_matching($$select billing.export_personal_data(gen_random_uuid())$$, 'no client',
   'nobody has no export');
 

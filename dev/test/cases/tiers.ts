@@ -11,6 +11,13 @@ const flat: readonly Row[] = [
   { unit_amount: "0", flat_amount: "25" },
 ];
 
+/** Blocks of 100: the first two at $5, further ones at $4. */
+const blocks: Row = {
+  pricing_model: "graduated_package",
+  per_units: "100",
+  tiers: [{ up_to: "200", unit_amount: "5" }, { unit_amount: "4" }],
+};
+
 export const tierEdges: readonly Case[] = [
   {
     name: "graduated: the last unit of a tier is in it",
@@ -91,6 +98,50 @@ export const tierEdges: readonly Case[] = [
     because: "101 units: 25.00, not 10 + 25",
     steps: month({ pricing_model: "volume", tiers: flat }, 101),
     books: ["#1 A open 2500: units 2500"],
+  },
+  {
+    name: "graduated package: a block that is full is one block",
+    because: "200 units are 2 blocks × 5.00",
+    steps: month(blocks, 200),
+    books: ["#1 A open 1000: units 1000"],
+  },
+  {
+    name: "graduated package: a block that is started is whole, at the price of its tier",
+    because: "201 units are 2 blocks × 5.00 + 1 block × 4.00",
+    steps: month(blocks, 201),
+    books: ["#1 A open 1400: units 1400"],
+  },
+  {
+    name: "graduated package: a flat amount comes with the first block of its tier",
+    because: "250 units: 2 × 5.00 + 1 × 4.00 + 1.50",
+    steps: month({
+      ...blocks,
+      tiers: [{ up_to: "200", unit_amount: "5" }, { unit_amount: "4", flat_amount: "1.5" }],
+    }, 250),
+    books: ["#1 A open 1550: units 1550"],
+  },
+  {
+    name: "graduated package: a bound within a block divides its price",
+    because: "101 units are 2 blocks: 1.5 × 5.00 + 0.5 × 4.00 = 7.50 + 2.00",
+    steps: month({
+      ...blocks,
+      tiers: [{ up_to: "150", unit_amount: "5" }, { unit_amount: "4" }],
+    }, 101),
+    books: ["#1 A open 950: units 950"],
+  },
+  {
+    name: "graduated package: free units start no block, and a block is not started twice",
+    because:
+      "50 free. Until the 9th 150 paid: 2 blocks = 10.00. Then units 151–260: 1 block = 4.00",
+    steps: [
+      client("A"),
+      unitPrice("A", { ...blocks, free_units: "50", effective_until: "2026-06-10" }),
+      unitPrice("A", { ...blocks, free_units: "50", effective_from: "2026-06-10" }),
+      units("A", "2026-06-02", 200),
+      units("A", "2026-06-20", 110),
+      run("2026-07-01"),
+    ],
+    books: ["#1 A open 1400: units 1000, units 400"],
   },
   {
     name: "tiers run on through a price change",

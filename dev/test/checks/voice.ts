@@ -40,8 +40,14 @@ export async function checkVoice(): Promise<SectionResult> {
     const text = await Deno.readTextFile(join(repositoryRoot, file));
     details.push(...words(text).map((found) => `${file}:${found}`));
   }
+  const tests = await listFiles("supabase/tests", ".sql");
+  for (const file of tests) {
+    const text = await Deno.readTextFile(join(repositoryRoot, file));
+    details.push(...[...descriptions(text), ...words(text)].map((found) => `${file}:${found}`));
+  }
   const failed = new Set(details.map((detail) => detail.slice(0, detail.indexOf(":")))).size;
-  return { passed: pages.length + code.length - failed, failed, details };
+  const read = pages.length + code.length + tests.length;
+  return { passed: read - failed, failed, details };
 }
 
 /** Sentences that begin with a clause, each `line: words`. Code blocks are skipped. */
@@ -49,6 +55,13 @@ export function clauses(markdown: string): string[] {
   const text = markdown.replace(/```.*?```/gs, (block) => block.replace(/[^\n]/g, ""));
   return [...text.matchAll(CLAUSE)].map((match) =>
     `${lineOf(text, match.index)}: a sentence begins with a noun: ${match[0].slice(0, 60)}`
+  );
+}
+
+/** Descriptions of pgTAP tests that begin with a clause of who, each `line: words`. */
+export function descriptions(sql: string): string[] {
+  return [...sql.matchAll(/(?<=[\s(])'(?:who|whoever) [^']*'/gi)].map((match) =>
+    `${lineOf(sql, match.index)}: a description begins with a noun: ${match[0].slice(0, 60)}`
   );
 }
 

@@ -151,10 +151,10 @@ Deno.test("two runs at once bill the month once", () =>
       await waitingRuns(watcher, 2);
     });
     await Promise.all(runs);
-    // Usage counted twice would be healed before it is billed; it must not come to that.
-    const healed = await sql`
-      select (summary ->> 'discrepancies_healed')::int as places from billing.monthly_runs`;
-    deepStrictEqual(healed.map(({ places }) => places), [0, 0]);
+    // Usage counted twice would be repaired before it is billed; it must not come to that.
+    const repaired = await sql`
+      select (summary ->> 'discrepancies_repaired')::int as places from billing.monthly_runs`;
+    deepStrictEqual(repaired.map(({ places }) => places), [0, 0]);
     deepStrictEqual(await invoices(sql), FIRST_INVOICES);
     deepStrictEqual((await verifyMonth(sql)).differences, []);
   }));

@@ -8,7 +8,7 @@ import { dieAt } from "../support/die-at.ts";
 import { eventually } from "../support/eventually.ts";
 import { type StripeWorkerWorld, withStripeWorker } from "../support/stripe-worker-world.ts";
 
-const healed = z.object({ missed_events: z.int(), left: z.array(z.unknown()) });
+const repaired = z.object({ missed_events: z.int(), left: z.array(z.unknown()) });
 const NOTHING = { days: 2, missed_events: 0, found: [], left: [], told: 0 };
 /** Clients that begin in July, so that customers too are made while everything goes wrong. */
 const NEW_CLIENTS = ["Abacus Ltd", "Abalone Ltd", "Abbey Road Ltd"];
@@ -142,7 +142,7 @@ async function julyIsPaid(world: StripeWorkerWorld): Promise<void> {
   await stripe.webhooks.releaseBadly(isLost);
   deepStrictEqual(stripe.webhooks.answers.filter(({ status }) => status !== 200), []);
 
-  const { missed_events, left } = healed.parse(await reconcile());
+  const { missed_events, left } = repaired.parse(await reconcile());
   ok(missed_events > 20, `${missed_events} events fetched`);
   deepStrictEqual(left, []);
   await processEvents(world);

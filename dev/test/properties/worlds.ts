@@ -1,5 +1,6 @@
 /** Random clients with a history: terms, prices and calls that arrive when they arrive. */
 import fc from "fast-check";
+import { TIER_MODELS } from "../../../shared/price-models.ts";
 import type { Row } from "../cases/world.ts";
 
 /** What one call used, when it happened and before which run it arrived. */
@@ -107,7 +108,12 @@ function priceTerms(): fc.Arbitrary<Row> {
       free_units,
       per_units: fc.constant("40"),
     }),
-    fc.record({ pricing_model: fc.constantFrom("graduated", "volume"), tiers, free_units }),
+    fc.record({
+      pricing_model: fc.constantFrom(...TIER_MODELS),
+      tiers,
+      free_units,
+      per_units: fc.constantFrom("1", "40"),
+    }),
   );
 }
 

@@ -1,7 +1,7 @@
 import { deepStrictEqual, strictEqual } from "node:assert/strict";
 import { parseDenoTest } from "./deno-test.ts";
 import { failIfEmpty, Report } from "./report.ts";
-import { sqlFunctions, unnamedFunctions } from "../checks/sql-named.ts";
+import { isPricedBy, sqlFunctions, unnamedFunctions } from "../checks/sql-named.ts";
 import { sqlStyleProblems } from "../checks/sql-style.ts";
 import { parseTap } from "./tap.ts";
 import { versionProblems } from "../checks/versions.ts";
@@ -84,4 +84,11 @@ Deno.test("a function counts as tested where a test calls it, not where prose me
     ["_billing.rate_usage"],
   );
   deepStrictEqual(unnamedFunctions(functions, "_billing.rate_usage(x) public.hook()"), []);
+});
+
+Deno.test("a price model counts as tested where a worked case has a price of it", () => {
+  const cases = `{ pricing_model: "package", unit_amount: "5" }`;
+  strictEqual(isPricedBy("_billing.price_package", cases), true);
+  strictEqual(isPricedBy("_billing.price_volume", cases), false);
+  strictEqual(isPricedBy("_billing.rate_package", cases), false);
 });

@@ -11,7 +11,7 @@ export interface StripeWorkerWorld extends DeliveryWorld {
   readonly variables: Readonly<Record<string, string>>;
   /** From now on the stand-in sends its webhooks to the world. */
   sendWebhooks(): void;
-  /** Compares both sides of the last two days, heals, and answers with what it found. */
+  /** Compares both sides of the last two days, repairs, and answers with what it found. */
   reconcile(): Promise<unknown>;
 }
 

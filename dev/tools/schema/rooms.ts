@@ -4,6 +4,7 @@ import { z } from "zod";
 import { repositoryRoot } from "../../platform/repository.ts";
 
 const MIGRATION = "supabase/migrations/20260601000000_release_0_1_0.sql";
+const SCHEMAS = join(repositoryRoot, "supabase", "schemas");
 const HEADING =
   `-- Release 0.1.0: everything. Written by \`npm run migration\` from supabase/schemas, in the order of
 -- schema_paths in supabase/config.toml. Do not edit: change the sources.
@@ -30,10 +31,22 @@ export interface UpwardReference {
 export async function readSources(): Promise<Source[]> {
   const text = await Deno.readTextFile(join(repositoryRoot, "supabase", "config.toml"));
   const { db } = Config.parse(parse(text));
-  return await Promise.all(db.migrations.schema_paths.map(async (listed) => {
-    const path = listed.replace(/^\.\/schemas\//, "");
-    return { path, text: await Deno.readTextFile(join(repositoryRoot, "supabase/schemas", path)) };
-  }));
+  const listed = await Promise.all(db.migrations.schema_paths.map(filesOf));
+  return await Promise.all(
+    listed.flat().map(async (path) => (
+      { path, text: await Deno.readTextFile(join(SCHEMAS, path)) }
+    )),
+  );
+}
+
+/** The files of an entry of the list; `*.sql` names those of a folder, by name as the CLI does. */
+async function filesOf(listed: string): Promise<string[]> {
+  const path = listed.replace(/^\.\/schemas\//, "");
+  if (!path.endsWith("/*.sql")) return [path];
+  const folder = path.slice(0, -"/*.sql".length);
+  const entries = await Array.fromAsync(Deno.readDir(join(SCHEMAS, folder)));
+  return entries.map(({ name }) => name).filter((name) => name.endsWith(".sql")).sort()
+    .map((name) => `${folder}/${name}`);
 }
 
 /** The migration that makes what the sources say: one file until the first release. */

@@ -14,18 +14,18 @@ import type { History, Violation } from "../history.ts";
  * comparison. The next rollup would have done the same. A run that is killed goes on in the next
  * session, so its time is that of its row.
  */
-export async function checkHealed(sql: Sql, history: History): Promise<Violation[]> {
+export async function checkRepaired(sql: Sql, history: History): Promise<Violation[]> {
   const runs = await sql<{ as_of: Date; opened: Date; closed: Date; records: string }[]>`
     select as_of, started_at as opened, finished_at as closed,
-      summary ->> 'discrepancies_healed' as records
-    from billing.monthly_runs where (summary ->> 'discrepancies_healed')::bigint > 0`;
+      summary ->> 'discrepancies_repaired' as records
+    from billing.monthly_runs where (summary ->> 'discrepancies_repaired')::bigint > 0`;
   return runs.flatMap(({ as_of, opened, closed, records }) => {
     const isMoved = history.entries.some(({ what, touches, began, ended }) =>
       (what.includes(" works for ") || touches.includes(ATTRIBUTION)) &&
       began <= history.at(closed) && history.at(opened) <= ended
     );
     const detail = `the run as of ${as_of.toISOString()} had to mend ${records} records`;
-    return isMoved ? [] : [{ check: "healed", about: ["runs"], detail }];
+    return isMoved ? [] : [{ check: "repaired", about: ["runs"], detail }];
   });
 }
 

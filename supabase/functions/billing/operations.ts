@@ -25,7 +25,7 @@ export const operationEndpoints = [
   endpoint(routes.listRuns, async ({ sql }, { query }) => {
     const after = cursorKeys(query.cursor, 1);
     const rows = await sql<PageRow[]>`
-      select to_jsonb(r) - '{healed,healed_until}'::text[] as item, array[r.id::text] as keys
+      select to_jsonb(r) - '{repaired,repaired_until}'::text[] as item, array[r.id::text] as keys
       from billing.monthly_runs r
       where r.finished_at is not null and (${after?.[0] ?? null}::text is null
         or r.id < ${after?.[0] ?? null}::text::bigint)

@@ -9,7 +9,7 @@ export interface Reconciliation {
   readonly days: number;
   /** Events that had never been delivered. */
   readonly missed_events: number;
-  /** Differences before anything was healed. */
+  /** Differences before anything was repaired. */
   readonly found: readonly Difference[];
   /** Differences that are left, and what could not be read: somebody must decide. */
   readonly left: readonly Difference[];
@@ -29,7 +29,7 @@ const MOST_OBJECTS = 5000;
 
 /**
  * Compares the invoices, payments, refunds, disputes, credit notes and balances of the last days from
- * both sides, after fetching events that never came, and heals what has one right answer: what
+ * both sides, after fetching events that never came, and repairs what has one right answer: what
  * Stripe received, refunded, lost in disputes, voided or wrote off is booked here, subscriptions are
  * mirrored; what we voided, credited or were paid elsewhere, and usage for its meters, is told to
  * Stripe; a missing Stripe invoice is made. The rest is reported. A step that fails is named and

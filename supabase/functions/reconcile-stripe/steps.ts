@@ -26,7 +26,7 @@ export type Step = (
 export const STEPS: readonly (readonly [string, Step])[] = [
   ["events", fetchEvents],
   ["events that wait", actOnSome],
-  ["invoices", healInvoices],
+  ["invoices", repairInvoices],
   ["payments", applyPayments],
   ["invoices to make", makeInvoices],
   ["credit notes", applyCreditNotes],
@@ -54,7 +54,7 @@ async function actOnSome({ isOver }: Progress, ports: StripePorts): Promise<stri
  * Books what invoices say; those of which nothing is new are not asked of the database. Each is
  * compared as it was before.
  */
-async function healInvoices(
+async function repairInvoices(
   progress: Progress,
   ports: StripePorts,
   cursor: string | null,
@@ -256,7 +256,7 @@ async function tellMeters(
   return null;
 }
 
-/** What differs at last, after what has one right answer is healed. */
+/** What differs at last, after what has one right answer is repaired. */
 async function compare(
   progress: Progress,
   ports: StripePorts,
@@ -266,8 +266,8 @@ async function compare(
   const ours = await ports.store.bothSides(sinceDay);
   const fetched = await fetchInvoices(progress, ports, ours, fetchedBefore(cursor));
   if (fetched.cursor !== null) return fetched.cursor;
-  const healed = await ports.store.bothSides(sinceDay);
+  const repaired = await ports.store.bothSides(sinceDay);
   const earlier = await ports.store.earlierInvoices();
-  report.left.unshift(...compareSides(healed, fetched.compared, healed, earlier));
+  report.left.unshift(...compareSides(repaired, fetched.compared, repaired, earlier));
   return null;
 }

@@ -1,4 +1,5 @@
--- Price models: what a run of units costs. One function each, one signature:
+-- What a run of units costs. Each price model has one function _billing.price_<model>, all have one
+-- signature:
 --   (from_units, to_units, total_units, unit_amount, per_units, tiers) -> amount * per_units
 -- of the units after `from_units` up to `to_units` of a period whose total is `total_units`, in
 -- major units of currency. Positions instead of a bare quantity, so that tiers and free units run
@@ -6,49 +7,20 @@
 -- whole. Times per_units, because only price_units divides, once and last: a third taken early
 -- would lose the half cent that rounding turns on.
 
--- The models behind their signature. Free units are the first of the period; below zero, where
--- nothing is used, nothing costs. Without a subquery, so that it is written out where it is used:
--- called as a function for each line it took longer than all else of rating.
-create function _billing.price_positions(pricing_model text, from_units numeric, to_units numeric,
-  total_units numeric, unit_amount numeric, per_units numeric, tiers jsonb, free_units numeric)
-returns numeric language sql immutable
-return case pricing_model
-  when 'per_unit' then _billing.price_per_unit(greatest(from_units - free_units, 0),
-    greatest(to_units - free_units, 0), greatest(total_units - free_units, 0),
-    unit_amount, per_units, tiers)
-  when 'package' then _billing.price_package(greatest(from_units - free_units, 0),
-    greatest(to_units - free_units, 0), greatest(total_units - free_units, 0),
-    unit_amount, per_units, tiers)
-  when 'graduated' then _billing.price_graduated(greatest(from_units - free_units, 0),
-    greatest(to_units - free_units, 0), greatest(total_units - free_units, 0),
-    unit_amount, per_units, tiers)
-  when 'volume' then _billing.price_volume(greatest(from_units - free_units, 0),
-    greatest(to_units - free_units, 0), greatest(total_units - free_units, 0),
-    unit_amount, per_units, tiers)
-  when 'percentage' then _billing.price_percentage(greatest(from_units - free_units, 0),
-    greatest(to_units - free_units, 0), greatest(total_units - free_units, 0),
-    unit_amount, per_units, tiers)
-  when 'dynamic' then _billing.price_dynamic(greatest(from_units - free_units, 0),
-    greatest(to_units - free_units, 0), greatest(total_units - free_units, 0),
-    unit_amount, per_units, tiers)
-end;
-
 -- What the units (from, to] of a period cost under a price. Where corrections take more back than
 -- there was before them, positions run below zero and cost the mirror image.
 create function _billing.price_units(pricing_model text, from_units numeric, to_units numeric,
   total_units numeric, unit_amount numeric, per_units numeric, tiers jsonb, free_units numeric,
   multiplier numeric default 1)
 returns numeric language sql immutable
-return case
-  -- What the models below come to where each unit costs the same. Under cost_plus unit_amount is
-  -- that of the day (billing.cost_plus_amount).
-  when pricing_model in ('per_unit', 'cost_plus') and free_units = 0
-    then (to_units - from_units) * unit_amount
-  else _billing.price_positions(pricing_model, from_units, to_units, total_units, unit_amount,
+return coalesce(
+  case when free_units = 0 then _billing.linear_price(pricing_model, from_units, to_units,
+    total_units, unit_amount, per_units, tiers) end,
+  _billing.price_positions(pricing_model, from_units, to_units, total_units, unit_amount,
       per_units, tiers, free_units)
     - _billing.price_positions(pricing_model, -from_units, -to_units, -total_units, unit_amount,
       per_units, tiers, free_units)
-end * multiplier / per_units;
+) * multiplier / per_units;
 comment on function _billing.price_units is
   'Amount (major units, exact) of units (from, to] of a period with that total, under a price.';
 

@@ -19,7 +19,7 @@ create table public.prices (
   metric text not null,
   rate_class text not null default 'standard' references billing.rate_classes (id),
   currency text not null default 'USD' references public.currencies (code),
-  pricing_model text not null default 'per_unit',
+  pricing_model text not null default 'per_unit' references billing.price_models (model),
   unit_amount numeric,
   per_units numeric not null default 1,
   tiers jsonb,
@@ -34,27 +34,15 @@ create table public.prices (
   markup_percent numeric,
   cost_basis text not null default 'list',
   constraint prices_model_or_family check (model is null or family is null),
-  constraint prices_pricing_model_known check (
-    pricing_model in ('per_unit', 'package', 'graduated', 'volume', 'cost_plus', 'percentage',
-      'dynamic')),
-  constraint prices_amount_or_tiers check (case
-    when pricing_model in ('per_unit', 'package', 'cost_plus', 'percentage')
-      then unit_amount is not null and tiers is null
-    when pricing_model = 'dynamic' then unit_amount is null and tiers is null
-    else unit_amount is null and tiers is not null and billing.is_tier_list(tiers) end),
-  -- Amounts are one by one.
-  constraint prices_per_unit_of_amount check (
-    pricing_model not in ('percentage', 'dynamic') or per_units = 1),
+  constraint prices_tiers_ascend check (billing.is_tier_list(tiers)),
   -- Upper bounds keep NaN and what would overflow a rating out: one price is rated for everybody.
   constraint prices_unit_amount_in_range check (unit_amount between 0 and 1e12),
   constraint prices_per_units_in_range check (per_units between 1e-6 and 1e12),
   constraint prices_free_units_in_range check (free_units between 0 and 1e18),
   constraint prices_class_multipliers_numbers check (
     billing.is_multiplier_list(class_multipliers)),
-  -- List prices are in USD, and differ by model: nothing is free of all of them.
-  constraint prices_cost_plus_whole check (case when pricing_model = 'cost_plus'
-    then markup_percent is not null and currency = 'USD' and free_units = 0
-    else markup_percent is null end),
+  -- List prices are in USD.
+  constraint prices_cost_plus_in_usd check (pricing_model <> 'cost_plus' or currency = 'USD'),
   -- Tokens have a logged cost, at input and output; what else has a list price has none.
   constraint prices_cost_basis_known check (cost_basis in ('list', 'logged_cost', 'higher')),
   constraint prices_cost_basis_fits check (case cost_basis when 'list' then true
@@ -87,8 +75,8 @@ comment on column public.prices.class_multipliers is
 comment on column public.prices.effective_until is 'First client-local day it no longer holds.';
 create index prices_lookup on public.prices (client_id, metric, currency, scope);
 create index prices_rate_class on public.prices (rate_class);
--- What rating has to look up in the catalogue.
-create index prices_cost_plus on public.prices (id) where pricing_model = 'cost_plus';
+-- What rating has to look up in the catalogue is of one model.
+create index prices_pricing_model on public.prices (pricing_model, id);
 create index prices_currency on public.prices (currency);
 alter table public.prices enable row level security;
 revoke all on public.prices from anon, authenticated, service_role;
@@ -114,3 +102,39 @@ create trigger require_second_factor before insert or update or delete on public
   for each statement execute function _billing.guard_by_second_factor();
 create trigger refuse_truncate before truncate on public.prices
   for each statement execute function _billing.refuse_change();
+
+-- What a price names is what its model needs, and no more: a column that does not count would be
+-- believed to.
+create function _billing.check_price_model() returns trigger
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  known billing.price_models;
+  given constant text[] := array_remove(array[
+    case when new.unit_amount is not null then 'unit_amount' end,
+    case when new.tiers is not null then 'tiers' end,
+    case when new.markup_percent is not null then 'markup_percent' end], null);
+  changed constant text[] := array_remove(array[
+    case when new.per_units <> 1 then 'per_units' end,
+    case when new.free_units <> 0 then 'free_units' end], null);
+  missing text;
+  refused text;
+begin
+  select m.* into strict known from billing.price_models m where m.model = new.pricing_model;
+  select string_agg(x, ', ') into missing from unnest(known.needs) x where x <> all (given);
+  select string_agg(x, ', ') into refused from (
+    select x from unnest(given) x where x <> all (known.needs)
+    union all
+    select x from unnest(changed) x where x <> all (known.allows)) r(x);
+  if missing is not null or refused is not null then
+    perform billing.raise_error('invalid_argument', format('a price of the model %s %s',
+        known.model, concat_ws(' and ', 'needs ' || missing, 'takes no ' || refused)),
+      concat(known.model, ': ', known.purpose));
+  end if;
+  return null;
+end $$;
+comment on function _billing.check_price_model is
+  'Refuses a price that does not name what its model needs, or names more.';
+
+create trigger check_price_model after insert or update of pricing_model, unit_amount, tiers,
+  markup_percent, per_units, free_units
+  on public.prices for each row execute function _billing.check_price_model();

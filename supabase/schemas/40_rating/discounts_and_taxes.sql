@@ -1,3 +1,37 @@
+-- Charges without a section (one-off invoices) share one name, so that joins can hash.
+create function _billing.discounts_of(charges _billing.rated_line[], terms _billing.section_terms[])
+returns table (client_id uuid, section date, section_start date, section_end date,
+  exponent smallint, discount_percent numeric, amount_minor numeric, precise numeric)
+language sql immutable
+set search_path = pg_catalog, pg_temp set jit = off set enable_nestloop = off as $$
+  select b.client_id, b.section, b.section_start, b.section_end, t.exponent, t.discount_percent,
+    b.amount_minor, case
+      when t.discount_percent is not null then b.amount_minor * t.discount_percent / 100
+      else least(t.discount_minor, b.amount_minor) end
+  from (
+    select c.client_id, coalesce(c.section_start, '-infinity') as section, c.section_start,
+      c.section_end, sum(c.amount_minor) as amount_minor
+    from unnest(charges) c where c.kind in ('usage', 'minimum') group by 1, 2, 3, 4
+  ) b
+  join unnest(terms) t on t.client_id = b.client_id
+    and coalesce(t.section_start, '-infinity') = b.section
+  where b.amount_minor > 0 and (t.discount_percent > 0 or t.discount_minor > 0);
+$$;
+comment on function _billing.discounts_of is
+  'The discount of each section, not rounded yet, and what it is taken from.';
+
+create function _billing.taxes_of(terms _billing.section_terms[])
+returns table (client_id uuid, section date, exponent smallint, n bigint, name text, rate numeric,
+  behavior text, note text, applies_to jsonb)
+language sql immutable set search_path = pg_catalog, pg_temp as $$
+  select t.client_id, coalesce(t.section_start, '-infinity'), t.exponent, x.n, x.tax ->> 'name',
+    (x.tax ->> 'rate_percent')::numeric, x.tax ->> 'behavior', x.tax ->> 'note',
+    case when jsonb_typeof(x.tax -> 'applies_to') = 'array' then x.tax -> 'applies_to' end
+  from unnest(terms) t
+  cross join lateral jsonb_array_elements(t.taxes) with ordinality x(tax, n);
+$$;
+comment on function _billing.taxes_of is 'The taxes of each section, in their order.';
+
 -- Discounts and taxes of charges that belong together: of each (client, section). A percent
 -- discount and a fixed one reduce usage and minimum; taxes are taken from what is left of the
 -- lines they apply to. Inclusive taxes are contained in the amounts, reverse charge is only noted.
@@ -5,38 +39,20 @@
 create function _billing.discounts_and_taxes(
   charges _billing.rated_line[], terms _billing.section_terms[]
 ) returns setof _billing.rated_line language sql immutable
-set search_path = pg_catalog, pg_temp set jit = off
-set enable_nestloop = off as $$
+set search_path = pg_catalog, pg_temp set jit = off set enable_nestloop = off as $$
   with charge as (
-    -- Charges without a section (one-off invoices) share one name, so that joins can hash.
     select c.*, coalesce(c.section_start, '-infinity') as section,
       c.kind in ('usage', 'minimum') as discountable
     from unnest(charges) c
-  ), term as (
-    select t.*, coalesce(t.section_start, '-infinity') as section from unnest(terms) t
-  ), base as (
-    select client_id, section, section_start, section_end, sum(amount_minor) as amount_minor
-    from charge where discountable group by client_id, section, section_start, section_end
-  ), discount as (
-    select b.*, t.exponent, t.discount_percent, case
-      when t.discount_percent is not null then b.amount_minor * t.discount_percent / 100
-      else least(t.discount_minor, b.amount_minor) end as precise
-    from base b join term t on t.client_id = b.client_id and t.section = b.section
-    where b.amount_minor > 0
-      and (t.discount_percent > 0 or t.discount_minor > 0)
+  ), discount as materialized (
+    select * from _billing.discounts_of(charges, terms)
   ), subject as (
     select c.client_id, c.section, c.section_start, c.section_end,
       coalesce(c.metric, c.kind) as subject, sum(c.amount_minor) as gross,
       coalesce(sum(c.amount_minor) filter (where c.discountable), 0) as discountable
     from charge c group by 1, 2, 3, 4, 5
-  ), tax as (
-    select t.client_id, t.section, t.exponent, x.n, x.tax ->> 'name' as name,
-      (x.tax ->> 'rate_percent')::numeric as rate, x.tax ->> 'behavior' as behavior,
-      x.tax ->> 'note' as note,
-      case when jsonb_typeof(x.tax -> 'applies_to') = 'array' then x.tax -> 'applies_to' end
-        as applies_to
-    from term t
-    cross join lateral jsonb_array_elements(t.taxes) with ordinality x(tax, n)
+  ), tax as materialized (
+    select * from _billing.taxes_of(terms)
   ), inclusive as (
     select s.client_id, s.section, s.subject, sum(t.rate) as rate
     from subject s join tax t on t.client_id = s.client_id and t.section = s.section

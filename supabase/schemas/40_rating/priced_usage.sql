@@ -1,8 +1,28 @@
+-- Clients without prices of their own go by the default list, named '': which price holds when is
+-- worked out once for all of them. Numbers stand for what is long to compare.
+create function billing.numbered_terms(targets billing.rating_target[], all_agents boolean)
+returns table (n bigint, client_id uuid, period_start date, active_start date, active_end date,
+  gaps datemultirange, currency text, by_agent boolean, list text)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select row_number() over (), t.client_id, t.period_start, t.active_start, t.active_end, t.gaps,
+    t.currency, all_agents or t.line_grouping = 'agent',
+    case when exists (select from public.prices p where p.client_id = t.client_id)
+      then t.client_id::text else '' end
+  from billing.period_terms(targets) t;
+$$;
+comment on function billing.numbered_terms is
+  'Terms of target periods as priced_usage needs them, numbered.';
+grant execute on function billing.numbered_terms(billing.rating_target[], boolean)
+  to service_role;
+
 -- Usage of the targets with the price that was in force when it happened: one row per model,
 -- metric, class, price segment and agent (null: all agents of a client whose lines are not by
 -- agent; the caller may want them apart all the same). price_id null: unpriced. What goes to a
 -- meter of Stripe's (public.stripe_meters) is Stripe's to rate and is not here. Under a price of
--- the logged cost, what an agent used of a model on a day without a cost is unpriced.
+-- the logged cost, what an agent used of a model on a day without a cost is unpriced: what cost
+-- nothing is not known to be free.
+-- The planner cannot know how many rows a CTE has; hash joins are right for one client as for
+-- 10,000, nested loops over CTEs are not. Usage is read as in usage_of_targets.
 create function billing.priced_usage(targets billing.rating_target[],
   all_agents boolean default true)
 returns table (client_id uuid, period_start date, model text, metric text, rate_class text,
@@ -19,18 +39,9 @@ declare
     where p.pricing_model = 'cost_plus' and p.cost_basis = 'logged_cost');
 begin
   return query
-  -- The planner cannot know how many rows a CTE has; hash joins are right for one client as for
-  -- 10,000, nested loops over CTEs are not.
   with terms as materialized (
-    -- Clients without prices of their own go by the default list, named '': which price holds when
-    -- is worked out once for all of them. Numbers stand for what is long to compare.
-    select row_number() over () as n, t.client_id, t.period_start, t.active_start, t.active_end,
-      t.gaps, t.currency, all_agents or t.line_grouping = 'agent' as by_agent,
-      case when exists (select from public.prices p where p.client_id = t.client_id)
-        then t.client_id::text else '' end as list
-    from billing.period_terms(targets) t
+    select * from billing.numbered_terms(targets, all_agents)
   ), usage as materialized (
-    -- As usage_of_targets, with the terms that are known here.
     select t.n, t.currency, t.list, r.model, r.metric, r.rate_class,
       case when t.by_agent then r.agent end as agent, r.usage_day, r.quantity, r.log_count,
       r.provider_cost, r.agent as logged_by
@@ -48,7 +59,6 @@ begin
         and (s.model is null or s.model = r.model)
         and s.effective_from <= r.usage_day and r.usage_day < s.effective_until)
   ), without_cost as materialized (
-    -- Where it is sold by what was logged: what cost nothing is not known to be free.
     select u.n, u.model, u.usage_day, u.logged_by from usage u where at_cost <> '{}'
     group by u.n, u.model, u.usage_day, u.logged_by having sum(u.provider_cost) = 0
   ), wanted as materialized (

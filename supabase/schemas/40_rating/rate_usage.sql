@@ -1,3 +1,10 @@
+create type _billing.rated_usage as (client_id uuid, period_start date, period_end date,
+  rating_key text, model text, metric text, rate_class text, agent text, price_id uuid,
+  service_start date, service_end date, quantity numeric, unit_amount numeric, per_units numeric,
+  pricing_model text, tiers jsonb, precise_amount numeric, amount_minor numeric, description text,
+  detail text);
+comment on type _billing.rated_usage is 'A line of usage before it is booked.';
+
 -- Usage lines: by model, metric, rate class and price segment, and by agent where the client wants
 -- it. Units of a metric and class are numbered through the period (from, to] over all models that
 -- share a price's scope: the free units of a family are the family's, not each model's. So tiers
@@ -6,62 +13,33 @@
 -- price of the total.
 -- With `with_unpriced`, usage that has no price and needs one comes too, price_id null: who writes
 -- the books asks once for what is charged and for what blocks.
+-- Where the higher of two costs holds (`dearer`), all tokens of a model and class are by the list,
+-- or all by what was logged: the logged cost of input is also that of what a cache read or wrote.
+-- The key says where the price begins in the period, not where service does: a line stays what it
+-- is when the client's start is moved.
 create function _billing.rate_usage(targets billing.rating_target[],
   with_unpriced boolean default false)
-returns table (client_id uuid, period_start date, period_end date, rating_key text, model text,
-  metric text, rate_class text, agent text, price_id uuid, service_start date, service_end date,
-  quantity numeric, unit_amount numeric, per_units numeric, pricing_model text, tiers jsonb,
-  precise_amount numeric, amount_minor numeric, description text, detail text)
-language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off
-set plan_cache_mode = force_generic_plan
+returns setof _billing.rated_usage language plpgsql stable
+set search_path = pg_catalog, pg_temp set jit = off set plan_cache_mode = force_generic_plan
 set enable_nestloop = off set enable_mergejoin = off set enable_sort = off as $$
-#variable_conflict use_column
 begin
   return query
   with used as materialized (
     select * from billing.priced_usage(targets, false)
   ), labels as materialized (
-    -- What is the same for all clients is worked out once.
-    select d.*, case when p.pricing_model = 'cost_plus' then billing.cost_plus_amount(q.amount,
-        p.markup_percent, p.unit_amount, p.per_units) else p.unit_amount end as unit_amount,
-      p.per_units, p.pricing_model, p.tiers, p.free_units, p.scope,
-      case when p.pricing_model = 'cost_plus' then p.cost_basis end as cost_basis,
-      p.markup_percent, p.unit_amount as fee, q.amount * d.multiplier as list_amount,
-      -- Where each unit costs the same under all prices that count together, its place among the
-      -- others does not matter.
-      bool_and(p.pricing_model in ('per_unit', 'cost_plus') and p.free_units = 0)
-        over (partition by p.scope, d.metric, d.rate_class) as is_linear,
-      concat_ws('|', 'usage', d.model, d.metric, nullif(d.rate_class, 'standard'), d.price_id)
-        as rating_key,
-      case when p.family is null and p.model is null
-        then initcap(left(_billing.display_usage(d.metric, d.rate_class), 1))
-          || substr(_billing.display_usage(d.metric, d.rate_class), 2)
-        else _billing.display_name(coalesce(m.family, d.model)) || ' · '
-          || _billing.display_usage(d.metric, d.rate_class) end as description,
-      -- The list price and the markup stand on the line, whatever becomes of either.
-      concat_ws(' · ', d.model, case when p.pricing_model = 'cost_plus'
-          and p.cost_basis <> 'logged_cost' then
-        billing.cost_plus_text(q.amount, p.markup_percent, p.unit_amount, p.per_units)
-        || case when d.multiplier <> 1 then ' × ' || trim_scale(d.multiplier) else '' end
-        when p.pricing_model = 'percentage' then trim_scale(p.unit_amount) || ' %'
-        when p.pricing_model = 'dynamic' then 'amounts as logged' end) as detail
-    from (select distinct u.model, u.metric, u.rate_class, u.price_id, u.multiplier,
-      u.list_price_id from used u) d
-    cross join lateral (select * from public.prices o where o.id = d.price_id offset 0) p
-    left join public.models m on m.id = d.model
-    left join public.list_prices q on q.id = d.list_price_id
+    select l.* from (
+      select array_agg(row(d.*)::_billing.label_key) as keys
+      from (select distinct u.model, u.metric, u.rate_class, u.price_id, u.multiplier,
+        u.list_price_id from used u where u.price_id is not null) d
+    ) k cross join lateral _billing.line_labels(k.keys) l
   ), lines as materialized (
     select u.client_id, u.period_start, t.period_end, t.exponent, u.agent, u.segment_start,
       u.segment_end, u.price_start, u.quantity, u.provider_cost, l.*
     from used u
-    join billing.period_terms(targets) t
-      on t.client_id = u.client_id and t.period_start = u.period_start
-    join labels l on l.model = u.model and l.metric = u.metric and l.rate_class = u.rate_class
-      and l.price_id = u.price_id and l.multiplier = u.multiplier
-      and l.list_price_id is not distinct from u.list_price_id
+    join billing.period_terms(targets) t using (client_id, period_start)
+    join labels l using (model, metric, rate_class, price_id, multiplier)
+    where l.list_price_id is not distinct from u.list_price_id
   ), dearer as materialized (
-    -- Where the higher cost holds: all tokens of a model and class are by the list, or all by what
-    -- was logged, because the logged cost of input is also that of what a cache read or wrote.
     select l.client_id, l.period_start, l.model, l.rate_class, coalesce(l.agent, '') as agent
     from lines l where l.cost_basis = 'higher'
     group by l.client_id, l.period_start, l.model, l.rate_class, coalesce(l.agent, '')
@@ -70,13 +48,11 @@ begin
     select l.*, l.quantity as to_units, l.quantity as total_units
     from lines l where l.is_linear
     union all
-    select l.*,
-      sum(l.quantity) over (
-        partition by l.client_id, l.period_start, l.scope, l.metric, l.rate_class
-        order by l.segment_start, l.model collate "C", l.agent collate "C"),
-      sum(l.quantity) over (
-        partition by l.client_id, l.period_start, l.scope, l.metric, l.rate_class)
+    select l.*, sum(l.quantity) over (
+        count order by l.segment_start, l.model collate "C", l.agent collate "C"),
+      sum(l.quantity) over count
     from lines l where not l.is_linear
+    window count as (partition by l.client_id, l.period_start, l.scope, l.metric, l.rate_class)
   ), priced as (
     select x.*, b.is_logged, case when b.is_logged
         then _billing.logged_cost_plus(x.provider_cost, x.quantity, x.markup_percent, x.fee,
@@ -93,23 +69,17 @@ begin
     ) b
     where x.quantity <> 0
   )
-  -- The key says where the price begins in the period, whatever days are of service: a line whose
-  -- days of service change is the same line.
   select p.client_id, p.period_start, p.period_end,
-    -- By where the price begins in the period, not by where service does: a line stays what it is
-    -- when the client's start is moved.
     concat_ws('|', p.rating_key, p.price_start, p.agent),
     p.model, p.metric, p.rate_class, p.agent, p.price_id, p.segment_start, p.segment_end,
-    p.quantity, case when not p.is_logged then p.unit_amount * p.multiplier
-      * case p.pricing_model when 'percentage' then 0.01 else 1 end end, p.per_units,
-    p.pricing_model, p.tiers, p.amount, _billing.to_minor(p.amount, p.exponent), p.description,
-    case when p.is_logged then concat_ws(' · ', p.model, _billing.logged_cost_text(
+    p.quantity, case when not p.is_logged then p.unit_amount * p.multiplier * p.unit_factor end,
+    p.per_units, p.pricing_model, p.tiers, p.amount, _billing.to_minor(p.amount, p.exponent),
+    p.description, case when p.is_logged then concat_ws(' · ', p.model, _billing.logged_cost_text(
       p.provider_cost, p.markup_percent, p.fee, p.per_units)) else p.detail end
   from priced p
   union all
   select u.client_id, u.period_start, null, null, u.model, u.metric, u.rate_class, null, null,
-    null, null,
-    sum(u.quantity), null, null, null, null, null, null, null, null
+    null, null, sum(u.quantity), null, null, null, null, null, null, null, null
   from used u
   where with_unpriced and u.price_id is null
     and not exists (select from billing.unbilled_metrics n where n.metric = u.metric)

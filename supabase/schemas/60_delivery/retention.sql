@@ -87,6 +87,33 @@ returns date language sql stable set search_path = pg_catalog, pg_temp as $$
     <= date_trunc('month', as_of at time zone 'UTC');
 $$;
 
+-- Removes rows that have been stored, file by file, until there are so many. A file that does not
+-- agree with its rows is exported anew.
+create function _billing.remove_stored_exports(month date, most_rows bigint)
+returns bigint language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  file billing.log_exports;
+  removed bigint := 0;
+begin
+  for file in select * from billing.log_exports e
+    where e.month = remove_stored_exports.month and e.state = 'stored' order by e.part
+  loop
+    exit when removed >= most_rows;
+    begin
+      removed := removed + _billing.remove_log_export(file.month, file.part);
+    exception when sqlstate 'PT409' then
+      update billing.log_exports e set state = 'queued'
+      where e.month = file.month and e.part = file.part;
+      update public.deliveries d set state = 'queued', attempts = 0, due_at = clock_timestamp(),
+        finished_at = null, lease = null
+      where d.dedupe_key = format('log_export:%s:%s', file.month, file.part);
+    end;
+  end loop;
+  return removed;
+end $$;
+comment on function _billing.remove_stored_exports is
+  'Removes exported rows of a month from the logs; returns how many.';
+
 -- One step of retention: finds the month, asks for its comparison with the logs, plans its files,
 -- and once they are stored removes about so many rows. Returns what it did. Killed at any point it
 -- has done nothing of the step. It does not count logs, so no rollup waits for a step that reads a
@@ -98,9 +125,8 @@ set search_path = pg_catalog, pg_temp set jit = off as $$
 -- Definer: only this removes logs.
 declare
   current billing.log_months;
-  file billing.log_exports;
   blocker text;
-  removed bigint := 0;
+  removed bigint;
 begin
   if (select s.log_retention_months is null from public.billing_settings s) then
     return 'logs are kept for ever';
@@ -144,20 +170,7 @@ begin
     update billing.usage_watermark w
     set kept_from = (current.month + interval '1 month') at time zone 'UTC';
   end if;
-  for file in select * from billing.log_exports e
-    where e.month = current.month and e.state = 'stored' order by e.part
-  loop
-    exit when removed >= most_rows;
-    begin
-      removed := removed + _billing.remove_log_export(file.month, file.part);
-    exception when sqlstate 'PT409' then
-      update billing.log_exports e set state = 'queued'
-      where e.month = file.month and e.part = file.part;
-      update public.deliveries d set state = 'queued', attempts = 0, due_at = clock_timestamp(),
-        finished_at = null, lease = null
-      where d.dedupe_key = format('log_export:%s:%s', file.month, file.part);
-    end;
-  end loop;
+  removed := _billing.remove_stored_exports(current.month, most_rows);
   if not exists (select from billing.log_exports e
     where e.month = current.month and e.state <> 'removed') then
     update billing.log_months m set state = 'removed', updated_at = as_of,

@@ -6,7 +6,7 @@ select r.id, r.as_of, r.started_at, r.finished_at - r.started_at as duration, r.
   (r.summary ->> 'drafts')::integer as drafts,
   (r.summary ->> 'skipped')::integer as skipped,
   (r.summary ->> 'credit_notes')::integer as credit_notes,
-  (r.summary ->> 'discrepancies_healed')::bigint as discrepancies_healed,
+  (r.summary ->> 'discrepancies_repaired')::bigint as discrepancies_repaired,
   b.blocked, b.blocked_reasons, w.voided, q.quarantined_rows,
   d.deliveries_pending, d.deliveries_dead, d.deliveries_skipped,
   coalesce((r.summary ->> 'held_count')::integer, 0) as held, h.held_reasons
@@ -57,8 +57,8 @@ returns text language sql stable set search_path = pg_catalog, pg_temp as $$
       'YYYY-MM-DD HH24:MI "UTC"'), r.invoices, ', total ' || r.totals),
     format('Months without charges: %s. Credit notes: %s. Drafts in grace: %s.', r.skipped,
       r.credit_notes, r.drafts),
-    format('Differences between logs and records, healed: %s. Log rows in quarantine: %s.',
-      r.discrepancies_healed, r.quarantined_rows),
+    format('Differences between logs and records, repaired: %s. Log rows in quarantine: %s.',
+      r.discrepancies_repaired, r.quarantined_rows),
     format('Deliveries queued when it ended: %s.', r.deliveries_pending),
     case when r.voided <> '{}' then E'Voided and not billed anew:\n- '
       || array_to_string(r.voided, E'\n- ') end,

@@ -144,6 +144,57 @@ $$;
 comment on function _billing.is_told is
   'Whether a notice of these names was queued this month, or one of its kind today.';
 
+-- Rows that wait for room beneath the limit of keys.
+create function _billing.key_limit_notice()
+returns text language sql stable set search_path = pg_catalog, pg_temp as $$
+  select format('%s log rows would take clients beyond %s keys of '
+      || 'usage in a day and wait in quarantine: %s. If they are meant, raise '
+      || 'billing_settings.max_usage_keys_per_day, then select billing.release_held_logs().',
+    sum(h.rows), min(s.max_usage_keys_per_day), _billing.first_few(array_agg(
+      format('%s on %s (%s)', c.name, h.usage_day, h.rows)
+      order by h.rows desc, c.name, h.usage_day)))
+  from (select l.client_id, l.usage_day, count(*) as rows from billing.held_logs l
+    where not exists (select from billing.dismissed_logs d where d.log_id = l.log_id)
+    group by l.client_id, l.usage_day) h
+  join public.clients c on c.id = h.client_id
+  cross join public.billing_settings s
+  having count(*) > 0;
+$$;
+comment on function _billing.key_limit_notice is
+  'One message of all log rows held by the limit of keys in a day; null where there is none.';
+
+-- Notices that name what waits, as long as the same names have not been told this month.
+create function _billing.named_alerts(as_of timestamptz)
+returns table (key text, priority text, subject text, message text, client_id uuid)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select format('%s:%s:%s', n.kind, (as_of at time zone 'UTC')::date, n.names), n.priority,
+    n.subject, n.message, n.client_id
+  from (
+    select 'unpriced' as kind, 'high' as priority, 'Usage without a price' as subject, u.names,
+      u.message, u.client_id from _billing.unpriced_notice() u
+    union all
+    select 'unmapped', 'high', 'Usage of models without a provider', u.names, u.message,
+      u.client_id from _billing.unmapped_notice() u
+    union all
+    select 'unpriced_cost', 'high', 'Costs with nothing to bill', c.names, c.message, null
+    from _billing.cost_notice() c
+    union all
+    select 'nobody', 'high', 'Usage that nobody owns', o.names, o.message, null
+    from _billing.nobody_notice() o
+    union all
+    select 'future', 'high', 'Usage dated in the future', f.names, f.message, null
+    from _billing.future_notice() f
+    union all
+    select 'held', 'high', 'Drafts are held', h.names, h.message, null
+    from _billing.held_notice() h
+    union all
+    select 'proposals', 'normal', 'Prices to be decided on', p.names, p.message, null
+    from _billing.proposal_notice() p
+  ) n
+  where not _billing.is_told(n.kind, n.names, as_of);
+$$;
+comment on function _billing.named_alerts is 'Alerts of what waits, which operators have not seen.';
+
 -- Tells of everything that has come up; returns how many deliveries that takes.
 create function billing.queue_usage_alerts(as_of timestamptz default billing.as_of())
 returns bigint language sql security definer set search_path = pg_catalog, pg_temp as $$
@@ -168,54 +219,11 @@ returns bigint language sql security definer set search_path = pg_catalog, pg_te
         j.client, j.usage_day, round(j.cost, 2), round(j.average, 2)), j.client_id
     from billing.spend_jumps(as_of) j
     union all
-    select format('unpriced:%s:%s', (as_of at time zone 'UTC')::date, n.names), 'high',
-      'Usage without a price', n.message, n.client_id
-    from _billing.unpriced_notice() n
-    where not _billing.is_told('unpriced', n.names, as_of)
-    union all
-    select format('unmapped:%s:%s', (as_of at time zone 'UTC')::date, n.names), 'high',
-      'Usage of models without a provider', n.message, n.client_id
-    from _billing.unmapped_notice() n
-    where not _billing.is_told('unmapped', n.names, as_of)
-    union all
-    select format('unpriced_cost:%s:%s', (as_of at time zone 'UTC')::date, n.names), 'high',
-      'Costs with nothing to bill', n.message, null
-    from _billing.cost_notice() n
-    where not _billing.is_told('unpriced_cost', n.names, as_of)
-    union all
-    select format('nobody:%s:%s', (as_of at time zone 'UTC')::date, n.names), 'high',
-      'Usage that nobody owns', n.message, null
-    from _billing.nobody_notice() n
-    where not _billing.is_told('nobody', n.names, as_of)
-    union all
-    select format('future:%s:%s', (as_of at time zone 'UTC')::date, n.names), 'high',
-      'Usage dated in the future', n.message, null
-    from _billing.future_notice() n
-    where not _billing.is_told('future', n.names, as_of)
-    union all
-    select format('held:%s:%s', (as_of at time zone 'UTC')::date, n.names), 'high',
-      'Drafts are held', n.message, null
-    from _billing.held_notice() n
-    where not _billing.is_told('held', n.names, as_of)
-    union all
-    select format('proposals:%s:%s', (as_of at time zone 'UTC')::date, n.names), 'normal',
-      'Prices to be decided on', n.message, null
-    from _billing.proposal_notice() n
-    where not _billing.is_told('proposals', n.names, as_of)
+    select n.key, n.priority, n.subject, n.message, n.client_id from _billing.named_alerts(as_of) n
     union all
     select format('too_many_keys:%s', (as_of at time zone 'UTC')::date), 'high',
-      'Usage under too many names', format('%s log rows would take clients beyond %s keys of '
-        || 'usage in a day and wait in quarantine: %s. If they are meant, raise '
-        || 'billing_settings.max_usage_keys_per_day, then select billing.release_held_logs().',
-        sum(h.rows), min(s.max_usage_keys_per_day), _billing.first_few(array_agg(
-          format('%s on %s (%s)', c.name, h.usage_day, h.rows)
-          order by h.rows desc, c.name, h.usage_day))), null
-    from (select l.client_id, l.usage_day, count(*) as rows from billing.held_logs l
-      where not exists (select from billing.dismissed_logs d where d.log_id = l.log_id)
-      group by l.client_id, l.usage_day) h
-    join public.clients c on c.id = h.client_id
-    cross join public.billing_settings s
-    having count(*) > 0
+      'Usage under too many names', k.message, null
+    from _billing.key_limit_notice() k(message) where k.message is not null
   ) a;
 $$;
 comment on function billing.queue_usage_alerts is

@@ -11,5 +11,5 @@ from (values
     $c$select billing.wake_stripe('{"only":"meters"}')$c$,
     'Tells Stripe''s meters of the usage that Stripe rates'),
   ('billing-stripe-reconcile', '20 4 * * *', $c$select billing.wake_stripe('{"days":30}')$c$,
-    'Compares invoices and payments with Stripe and heals what is clear')
+    'Compares invoices and payments with Stripe and repairs what is clear')
 ) j(name, schedule, command, purpose);

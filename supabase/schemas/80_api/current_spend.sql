@@ -1,5 +1,23 @@
 -- What the running period has cost so far, and usage straight from the logs; both only read.
 
+create function _billing.current_target(client_id uuid, as_of timestamptz)
+returns billing.rating_target language sql stable set search_path = pg_catalog, pg_temp as $$
+  select (r.client_id, greatest(r.next_start, billing.period_start_of(r.today,
+      r.billing_anchor_day)), billing.period_end_of(r.today, r.billing_anchor_day)
+    )::billing.rating_target
+  from billing.current_periods(as_of) r
+  where r.client_id = current_target.client_id and r.next_start <= r.today;
+$$;
+comment on function _billing.current_target is 'The running period of a client; null without one.';
+
+create function _billing.served_days(client_id uuid, from_day date, until_day date)
+returns bigint language sql stable set search_path = pg_catalog, pg_temp as $$
+  select coalesce(sum(least(s.ends_on, until_day) - greatest(s.starts_on, from_day)), 0)
+  from public.service_intervals s where s.client_id = served_days.client_id
+    and s.starts_on < until_day and s.ends_on > from_day;
+$$;
+comment on function _billing.served_days is 'How many of some days a client is served on.';
+
 -- The running period of a client: usage charges so far, the minimum, a forecast, charges per day.
 -- Forecast: charges of the whole days so far, scaled to the days of service of the period; with no
 -- whole day yet, what there is. Never below the minimum nor below what is charged already.
@@ -13,11 +31,7 @@ declare
   today date;
   content jsonb;
 begin
-  select r.client_id, greatest(r.next_start, billing.period_start_of(r.today,
-      r.billing_anchor_day)), billing.period_end_of(r.today, r.billing_anchor_day)
-  into target
-  from billing.current_periods(as_of) r
-  where r.client_id = current_spend.client_id and r.next_start <= r.today;
+  target := _billing.current_target(current_spend.client_id, as_of);
   today := billing.day_of(current_spend.client_id, as_of);
   select t.* into terms from billing.period_terms(array[target]) t;
   if target.client_id is null or terms.active_days is null or terms.active_days = 0 then
@@ -51,11 +65,8 @@ begin
   ), sums as (
     select coalesce((select sum(l.amount_minor) from lines l), 0) as usage,
       coalesce((select sum(d.amount) from days d where d.usage_day < today), 0) as whole_days,
-      (select coalesce(sum(least(s.ends_on, target.period_end, today)
-          - greatest(s.starts_on, target.period_start)), 0)
-        from public.service_intervals s where s.client_id = target.client_id
-          and s.starts_on < least(target.period_end, today) and s.ends_on > target.period_start)
-        as elapsed,
+      _billing.served_days(target.client_id, target.period_start,
+        least(target.period_end, today)) as elapsed,
       round(terms.minimum_minor::numeric * terms.active_days / terms.full_days) as minimum
   )
   select jsonb_build_object(

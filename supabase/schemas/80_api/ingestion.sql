@@ -58,6 +58,30 @@ comment on function billing.insert_events is
   'Inserts [{index, id, event}] where the id is new; returns the indexes of what was stored.';
 grant execute on function billing.insert_events(jsonb) to service_role;
 
+-- Rare: what the writer's checks let through, the table does not take. Events are stored one by
+-- one; `refused` says why, by index.
+create function billing.insert_one_by_one(batch jsonb, out inserted integer[], out refused jsonb)
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  event jsonb;
+  reason text;
+begin
+  inserted := '{}';
+  refused := '{}';
+  for event in select e.value from jsonb_array_elements(batch) e loop
+    begin
+      perform billing.refuse_corrections(event -> 'event');
+      inserted := inserted || billing.insert_events(jsonb_build_array(event));
+    exception when data_exception or integrity_constraint_violation or sqlstate 'PT400' then
+      get stacked diagnostics reason = message_text;
+      refused := refused || jsonb_build_object(event ->> 'index', reason);
+    end;
+  end loop;
+end $$;
+comment on function billing.insert_one_by_one is
+  'Inserts [{index, id, event}] one by one; indexes of what was stored, and why others were not.';
+grant execute on function billing.insert_one_by_one(jsonb) to service_role;
+
 -- Stores events (objects with the columns of agent_usage_logs) and says of each, by its place in
 -- the array: inserted, duplicate (the id is stored with the same content) or conflict (with other
 -- content; never merged). A value that the table refuses makes its event invalid, not the batch.
@@ -69,10 +93,8 @@ declare
   ids uuid[];
   fresh uuid[];
   batch jsonb;
-  event jsonb;
-  inserted integer[] := '{}'::integer[];
+  inserted integer[];
   refused jsonb := '{}'::jsonb;
-  reason text;
 begin
   begin
     perform billing.refuse_corrections(events);
@@ -113,16 +135,7 @@ begin
       from unnest(ids) with ordinality o(id, place) join unnest(fresh) f(id) on f.id = o.id
       group by o.id);
   else
-    -- Rare: what the writer's checks let through, the table does not take. One by one, then.
-    for event in select e.value from jsonb_array_elements(batch) e loop
-      begin
-        perform billing.refuse_corrections(event -> 'event');
-        inserted := inserted || billing.insert_events(jsonb_build_array(event));
-      exception when data_exception or integrity_constraint_violation or sqlstate 'PT400' then
-        get stacked diagnostics reason = message_text;
-        refused := refused || jsonb_build_object(event ->> 'index', reason);
-      end;
-    end loop;
+    select o.inserted, o.refused into inserted, refused from billing.insert_one_by_one(batch) o;
   end if;
   -- A statement of its own: it sees rows that another connection has committed meanwhile.
   return query

@@ -15,7 +15,7 @@ begin
   return differences;
 end $$;
 comment on function _billing.reconcile_days is
-  'Compares usage records of some days with the logs, heals them and tells of differences.';
+  'Compares usage records of some days with the logs, repairs them and tells of differences.';
 
 -- The same as a job of rebuild_in_steps. One that has not ended by the next night goes on.
 create function _billing.request_comparison(as_of timestamptz default billing.as_of())
@@ -43,5 +43,5 @@ begin
   return differences;
 end $$;
 comment on function billing.reconcile_usage is
-  'Compares recent usage records with the logs and heals them; returns the differences.';
+  'Compares recent usage records with the logs and repairs them; returns the differences.';
 grant execute on function billing.reconcile_usage(timestamptz) to service_role;

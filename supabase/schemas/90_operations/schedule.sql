@@ -41,7 +41,7 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
     ('billing-deliver', '* * * * *', 'select billing.wake_deliver()',
       'Wakes the delivery worker'),
     ('billing-reconcile', '40 3 * * *', 'select _billing.request_comparison()',
-      'Has usage records compared with the logs, step by step, and healed'),
+      'Has usage records compared with the logs, step by step, and repaired'),
     ('billing-audit', '* * * * *', 'select _billing.log_refusals(), _billing.seal_audit()',
       'Adds new rows of the audit log to its chain of hashes'),
     ('billing-audit-head', '20 4 * * *',

@@ -51,3 +51,13 @@ return concat('logged cost ', billing.dollars_per(cost, 1),
   billing.markup_text(markup_percent, fee, per_units));
 comment on function _billing.logged_cost_text is
   'What a line says of its price: logged cost $4.20 + 20 %.';
+
+-- unit_amount is that of the day: billing.cost_plus_amount.
+create function _billing.price_cost_plus(from_units numeric, to_units numeric, total_units numeric,
+  unit_amount numeric, per_units numeric, tiers jsonb)
+returns numeric language sql immutable
+return (to_units - from_units) * unit_amount;
+
+insert into billing.price_models (model, purpose, needs, allows, is_linear) values ('cost_plus',
+  'The cost that `cost_basis` names, with `markup_percent` and `unit_amount` as a fee.',
+  '{unit_amount,markup_percent}', '{per_units}', true);

@@ -19,3 +19,6 @@ create function _billing.price_graduated(from_units numeric, to_units numeric, t
 returns numeric language sql immutable
 return _billing.graduated_total(to_units, per_units, tiers)
   - _billing.graduated_total(from_units, per_units, tiers);
+
+insert into billing.price_models (model, purpose, needs) values ('graduated',
+  'Each tier prices the units in it.', '{tiers}');

@@ -8,3 +8,6 @@ return (
   from jsonb_array_elements(tiers) with ordinality x(e, n)
   where total_units <= coalesce((e ->> 'up_to')::numeric, 'infinity')
   order by n limit 1);
+
+insert into billing.price_models (model, purpose, needs) values ('volume',
+  'The tier that the period''s total reaches prices all units.', '{tiers}');

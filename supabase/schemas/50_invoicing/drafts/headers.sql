@@ -14,6 +14,27 @@ begin
   end if;
 end $$;
 
+-- What the lines of drafts come to, per home period and currency.
+create function _billing.draft_sums()
+returns table (client_id uuid, home_start date, currency text, terms_start date, subtotal numeric,
+  discount numeric, tax numeric, tax_included numeric, has_charges boolean)
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+begin
+  return query
+  select s.client_id, s.home_start, s.currency, max(s.section_start),
+    coalesce(sum(x.amount_minor) filter (where x.kind in ('usage', 'minimum', 'one_off')), 0),
+    coalesce(sum(x.amount_minor) filter (where x.kind = 'discount'), 0),
+    coalesce(sum(x.amount_minor) filter (where x.tax_behavior = 'exclusive'), 0),
+    coalesce(sum(x.amount_minor) filter (where x.tax_behavior = 'inclusive'), 0),
+    bool_or(x.kind in ('usage', 'minimum'))
+  from pg_temp.draft_lines x
+  join pg_temp.draft_sections s
+    on s.client_id = x.client_id and s.section_start = x.section_start
+  group by s.client_id, s.home_start, s.currency;
+end $$;
+comment on function _billing.draft_sums is 'Totals of the lines that are being drafted.';
+
 -- One draft with its totals, without lines yet, per (client, home period), and one per client and
 -- currency for late usage that has no home. Drafts of targets that have lines again are emptied and
 -- kept, those of targets without lines go, and so do those of zero: nothing to pay, no invoice.
@@ -24,18 +45,7 @@ declare
 begin
   perform _billing.empty_drafts(targets);
   with homes as materialized (
-    select s.client_id, s.home_start, s.currency, max(s.section_start) as terms_start,
-      coalesce(sum(x.amount_minor) filter (where x.kind in ('usage', 'minimum', 'one_off')), 0)
-        as subtotal,
-      coalesce(sum(x.amount_minor) filter (where x.kind = 'discount'), 0) as discount,
-      coalesce(sum(x.amount_minor) filter (where x.tax_behavior = 'exclusive'), 0) as tax,
-      coalesce(sum(x.amount_minor) filter (where x.tax_behavior = 'inclusive'), 0)
-        as tax_included,
-      bool_or(x.kind in ('usage', 'minimum')) as has_charges
-    from pg_temp.draft_lines x
-    join pg_temp.draft_sections s
-      on s.client_id = x.client_id and s.section_start = x.section_start
-    group by s.client_id, s.home_start, s.currency
+    select * from _billing.draft_sums()
   ), spent as materialized (
     -- An allowance that met usage is spent; items that only cancel each other wait for an invoice
     -- to stand on.

@@ -40,7 +40,7 @@ begin
   while billing.repair_step(run_id) loop
     null;
   end loop;
-  return (select r.healed from billing.monthly_runs r where r.id = run_id);
+  return (select r.repaired from billing.monthly_runs r where r.id = run_id);
 end $$;
 comment on function billing.repair_run is
   'Rebuilds usage that differs from the logs in the periods of a run; returns the differences.';
@@ -62,7 +62,7 @@ declare
   found bigint;
 begin
   -- Two callers share the weeks. No stronger lock: batches refer to the run while it is held.
-  select coalesce(r.healed_until, '-infinity') into done_until
+  select coalesce(r.repaired_until, '-infinity') into done_until
   from billing.monthly_runs r where r.id = run_id for no key update;
   select daterange(min(u.day), min(u.day) + 7) into week
   from _billing.unverified_days(array(
@@ -73,7 +73,7 @@ begin
     return false;
   end if;
   found := _billing.repair_days(array[week]);
-  update billing.monthly_runs r set healed = r.healed + found, healed_until = upper(week)
+  update billing.monthly_runs r set repaired = r.repaired + found, repaired_until = upper(week)
   where r.id = run_id;
   return true;
 end $$;

@@ -6,8 +6,8 @@ create table billing.monthly_runs (
   started_at timestamptz not null default clock_timestamp(),
   finished_at timestamptz,
   actor text not null,
-  healed bigint not null default 0,
-  healed_until date,
+  repaired bigint not null default 0,
+  repaired_until date,
   summary jsonb,
   constraint monthly_runs_summary_once_finished check (
     (finished_at is null) = (summary is null))
@@ -88,7 +88,7 @@ returns jsonb language sql stable set search_path = pg_catalog, pg_temp as $$
     'drafts', (select count(*) from public.invoices i where i.status = 'draft'),
     'skipped', (select coalesce(sum(b.skipped), 0) from batches b),
     'credit_notes', (select coalesce(sum(b.credit_notes), 0) from batches b),
-    'discrepancies_healed', run.healed,
+    'discrepancies_repaired', run.repaired,
     'blocked', (select coalesce(jsonb_agg(jsonb_build_object('client', b.name,
         'client_id', b.client_id, 'period_start', b.period_start, 'reason', b.reason,
         'message', b.message) order by b.place), '[]') from blocked b where b.place <= 100),

@@ -31,6 +31,22 @@ begin
   end if;
 end $$;
 
+-- An invoice event: its books first, then what operators and the client are told.
+create function _billing.apply_invoice_event(event billing.stripe_events)
+returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  result constant text := billing.apply_stripe_invoice(
+    event.payload #> '{data,object}', event.created_at);
+begin
+  if result is not null then
+    perform _billing.notice_of_invoice_event(event);
+    perform _billing.notice_of_earlier_event(event);
+    perform _billing.remind_of_failed_payment(event);
+  end if;
+  return coalesce(result, 'ignored: not an invoice of ours');
+end $$;
+comment on function _billing.apply_invoice_event is 'Books an event of an invoice and tells of it.';
+
 -- What each type means for us. Returns what was done; 'ignored: why' where nothing was to be done.
 create function _billing.apply_stripe_event(event billing.stripe_events)
 returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -38,19 +54,12 @@ declare
   thing constant jsonb := event.payload #> '{data,object}';
   result text;
 begin
-  if event.type in ('invoice.created', 'invoice.finalized', 'invoice.finalization_failed',
-    'invoice.sent', 'invoice.paid', 'invoice.overpaid', 'invoice.payment_failed',
-    'invoice.payment_action_required', 'invoice.voided', 'invoice.marked_uncollectible',
-    'invoice.updated') then
-    result := billing.apply_stripe_invoice(thing, event.created_at);
-    if result is not null then
-      perform _billing.notice_of_invoice_event(event);
-      perform _billing.notice_of_earlier_event(event);
-      perform _billing.remind_of_failed_payment(event);
-    end if;
-    return coalesce(result, 'ignored: not an invoice of ours');
-  end if;
   case event.type
+    when 'invoice.created', 'invoice.finalized', 'invoice.finalization_failed', 'invoice.sent',
+      'invoice.paid', 'invoice.overpaid', 'invoice.payment_failed',
+      'invoice.payment_action_required', 'invoice.voided', 'invoice.marked_uncollectible',
+      'invoice.updated' then
+      return _billing.apply_invoice_event(event);
     when 'invoice_payment.paid' then
       return billing.apply_stripe_invoice_payment(thing, event.created_at);
     when 'payment_intent.succeeded', 'payment_intent.payment_failed' then

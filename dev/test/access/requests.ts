@@ -1,0 +1,125 @@
+/** The access matrix of buckets, endpoints and edge functions; see matrix.ts. */
+
+/** Buckets of Storage, all private: who beside the service may list or read files; a policy each. */
+export const BUCKETS: Readonly<Record<string, readonly string[]>> = {
+  invoices: [],
+  "usage-logs": [],
+};
+
+const staff = ["operator", "service"];
+const readers = ["operator", "service", "member"];
+const jobs = ["operator", "service", "cron"];
+
+/** Who may call an operation of the HTTP API; the others get 401 (nobody) or 403. */
+export const ENDPOINTS: Readonly<Record<string, readonly string[]>> = {
+  listClients: readers,
+  createClient: staff,
+  getClient: readers,
+  updateClient: staff,
+  listMembers: staff,
+  addMember: staff,
+  updateMember: staff,
+  removeMember: staff,
+  listAssignments: readers,
+  createAssignment: staff,
+  updateAssignment: staff,
+  removeAssignment: staff,
+  listConfigs: readers,
+  createConfig: staff,
+  updateConfig: staff,
+  removeConfig: staff,
+  explainPrice: readers,
+  listPrices: readers,
+  createPrice: staff,
+  updatePrice: staff,
+  removePrice: staff,
+  listModels: staff,
+  syncListPrices: staff,
+  listPriceProposals: staff,
+  acceptPriceProposal: staff,
+  refusePriceProposal: staff,
+  listPriceSources: staff,
+  updatePriceSource: staff,
+  listPricePolicies: staff,
+  setPricePolicy: staff,
+  resolveModel: staff,
+  clientUsage: readers,
+  allUsage: staff,
+  rollupUsage: jobs,
+  clientSpend: readers,
+  listCalls: readers,
+  listInvoices: readers,
+  openSums: readers,
+  generateInvoice: staff,
+  previewInvoice: staff,
+  getInvoice: readers,
+  signInvoicePdf: readers,
+  invoiceEvidence: readers,
+  createInvoiceLink: staff,
+  endInvoiceLinks: staff,
+  // The token of the link decides.
+  openInvoiceLink: ["anon", "member", "operator", "agent", "cron", "service"],
+  linkEvidence: ["anon", "member", "operator", "agent", "cron", "service"],
+  finalizeInvoice: staff,
+  releaseInvoice: staff,
+  voidInvoice: staff,
+  regenerateInvoice: staff,
+  creditInvoice: staff,
+  recordPayment: staff,
+  writeOffInvoice: staff,
+  getPaymentTerms: staff,
+  updatePaymentTerms: staff,
+  // Of members those whose role is payer.
+  createPortalSession: readers,
+  createSetupSession: readers,
+  listDeliveries: staff,
+  retryDelivery: staff,
+  listPayouts: staff,
+  payoutLines: staff,
+  exportJournal: staff,
+  runMonth: jobs,
+  listRuns: staff,
+  listJobs: staff,
+  listQuarantine: staff,
+  resolveQuarantine: staff,
+  clientStatement: readers,
+  grantCredit: staff,
+  listCredits: readers,
+  creditBalance: readers,
+  reconcile: staff,
+  health: jobs,
+  listAudit: staff,
+  exportAudit: staff,
+  exportAuditCsv: staff,
+  verifyAudit: staff,
+  exportPersonalData: staff,
+  erasePersonalData: staff,
+  listAgentKeys: staff,
+  createAgentKey: staff,
+  rotateAgentKey: staff,
+  revokeAgentKey: staff,
+  openApi: ["anon", "member", "operator", "agent", "cron", "service"],
+  ingestUsage: ["service", "agent", "keyed"],
+};
+
+/** Edge functions that are not made of endpoints: who may call them. */
+export const FUNCTIONS: Readonly<Record<string, readonly string[]>> = {
+  "create-stripe-invoice": ["service", "cron"],
+  deliver: ["cron"],
+  "reconcile-stripe": ["service", "cron"],
+  "render-invoice": readers,
+  // Stripe has no key of ours: the handler refuses requests without its signature.
+  "stripe-webhook": [
+    "anon",
+    "member",
+    "operator",
+    "agent",
+    "keyed",
+    "signed",
+    "cron",
+    "service",
+  ],
+};
+
+/** Edge functions whose endpoints are listed above. */
+export const ENDPOINT_FUNCTIONS = ["billing", "ingest-usage"];

@@ -1,0 +1,6 @@
+import { divide, multiply, subtract } from "../fraction.ts";
+import type { PriceModel } from "../price-model.ts";
+
+/** `unit_amount` for each `per_units` units. */
+export const amount: PriceModel = ({ from, to }, { unitAmount, per }) =>
+  divide(multiply(subtract(to, from), unitAmount), per);
