@@ -139,6 +139,7 @@ export const INTERNAL: Readonly<Record<string, string>> = {
   rate_class_conditions: "select",
   rate_classes: "select",
   quarantine_counts: "select",
+  quarantine_groups: "select",
   quarantined_logs: "select",
   quarantined_usage: "select",
   rebuild_requests: "select",
