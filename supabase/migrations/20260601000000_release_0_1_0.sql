@@ -8444,8 +8444,9 @@ comment on view billing.quarantine is
 revoke all on billing.quarantine from public;
 grant select on billing.quarantine to service_role;
 
--- Log rows (or items) per reason. A row that is unpriced in several metrics counts once.
-create function billing.quarantine_summary()
+-- As things are at this moment, for the report of a run: all usage that is not settled is priced.
+-- A row that is unpriced in several metrics counts once.
+create function _billing.summarize_quarantine()
 returns table (reason text, rows bigint)
 language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
   select x.reason, sum(x.rows)::bigint
@@ -8462,13 +8463,113 @@ language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
   ) x
   group by x.reason order by x.reason;
 $$;
-comment on function billing.quarantine_summary is 'Log rows in quarantine per reason.';
+comment on function _billing.summarize_quarantine is
+  'Log rows in quarantine per reason, found anew.';
+
+-- 40_rating/quarantine_counts.sql
+
+-- What is in quarantine, counted by a job. To find usage without a price all usage that is not
+-- settled is priced, which takes too long for lists and for what is asked each minute. So lists and
+-- health read the last count; log rows in quarantine are read as they are.
+
+-- '' stands for what a group has not, so that the key is the order of the list.
+create table billing.quarantine_groups (
+  reason text collate "C" not null,
+  agent text collate "C" not null,
+  model text collate "C" not null,
+  metric text collate "C" not null,
+  client_id uuid not null,
+  rate_class text collate "C" not null,
+  rows bigint not null,
+  first_day date not null,
+  last_day date not null,
+  primary key (reason, agent, model, metric, client_id, rate_class)
+);
+comment on table billing.quarantine_groups is
+  'billing.quarantined_usage as of the last count.';
+alter table billing.quarantine_groups enable row level security;
+revoke all on billing.quarantine_groups from public;
+grant select on billing.quarantine_groups to service_role;
+
+create table billing.quarantine_counts (
+  reason text primary key,
+  rows bigint not null,
+  counted_at timestamptz not null
+);
+comment on table billing.quarantine_counts is
+  'Rows in quarantine per reason as of the last count: unpriced usage, usage outside of service,
+   items after the end. Log rows are counted when health is asked.';
+alter table billing.quarantine_counts enable row level security;
+revoke all on billing.quarantine_counts from public;
+grant select on billing.quarantine_counts to service_role;
+
+create function billing.count_quarantine(at timestamptz default clock_timestamp())
+returns bigint language plpgsql security definer set search_path = pg_catalog, pg_temp
+-- Many groups are compared with many: hashed, whatever the statistics say.
+set enable_nestloop = off set enable_mergejoin = off set jit = off set work_mem = '64MB' as $$
+-- Definer: the counts are written by nobody but this function.
+begin
+  -- One count at a time.
+  lock table billing.quarantine_counts in share row exclusive mode;
+  -- Only what differs is written: a flood that waits costs one pass of reading each time.
+  with found as materialized (
+    select u.reason, coalesce(u.agent, '') as agent, coalesce(u.model, '') as model,
+      coalesce(u.metric, '') as metric, u.client_id, coalesce(u.rate_class, '') as rate_class,
+      u.rows, u.first_day, u.last_day
+    from billing.quarantined_usage u
+  ), gone as (
+    delete from billing.quarantine_groups g
+    where not exists (select from found f
+      where (f.reason, f.agent, f.model, f.metric, f.client_id, f.rate_class)
+        = (g.reason, g.agent, g.model, g.metric, g.client_id, g.rate_class))
+  )
+  insert into billing.quarantine_groups as g (reason, agent, model, metric, client_id, rate_class,
+    rows, first_day, last_day)
+  select f.reason, f.agent, f.model, f.metric, f.client_id, f.rate_class, f.rows, f.first_day,
+    f.last_day
+  from found f
+  where not exists (select from billing.quarantine_groups o
+    where (o.reason, o.agent, o.model, o.metric, o.client_id, o.rate_class, o.rows, o.first_day,
+      o.last_day) = (f.reason, f.agent, f.model, f.metric, f.client_id, f.rate_class, f.rows,
+      f.first_day, f.last_day))
+  on conflict (reason, agent, model, metric, client_id, rate_class) do update set
+    rows = excluded.rows, first_day = excluded.first_day, last_day = excluded.last_day;
+  delete from billing.quarantine_counts;
+  insert into billing.quarantine_counts (reason, rows, counted_at)
+  select x.reason, sum(x.rows), at
+  from (
+    -- A row that is unpriced in several metrics counts once.
+    select m.reason, max(m.rows) as rows from (
+      select g.reason, g.client_id, g.agent, g.model, g.metric, sum(g.rows) as rows
+      from billing.quarantine_groups g
+      group by g.reason, g.client_id, g.agent, g.model, g.metric
+    ) m
+    group by m.reason, m.client_id, m.agent, m.model
+  ) x
+  group by x.reason;
+  return (select coalesce(sum(c.rows), 0) from billing.quarantine_counts c);
+end $$;
+comment on function billing.count_quarantine is
+  'Counts what cannot be billed, for lists and billing.health; returns the rows.';
+grant execute on function billing.count_quarantine(timestamptz) to service_role;
+
+create function billing.quarantine_summary()
+returns table (reason text, rows bigint)
+language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
+  select q.reason, count(*) from billing.quarantined_logs q
+  where not q.dismissed group by q.reason
+  union all
+  select c.reason, c.rows from billing.quarantine_counts c
+  order by 1;
+$$;
+comment on function billing.quarantine_summary is
+  'Log rows in quarantine per reason; of counted usage and items as of the last count.';
 grant execute on function billing.quarantine_summary() to service_role;
 
 -- 40_rating/quarantine_list.sql
 
 -- Pages of what is in quarantine, each by index however much waits: log rows first, by reason,
--- agent and model, then counted usage and items.
+-- agent and model, then counted usage and items as of the last count.
 
 -- The groups of waiting log rows after one, or from the first. Groups are found one after another,
 -- so that nothing is read of those before and behind.
@@ -8513,7 +8614,9 @@ comment on function _billing.waiting_groups is
 create function billing.list_quarantine(most bigint, only_reason text default null,
   after text[] default null)
 returns setof billing.quarantine
-language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+-- Planned for what is asked: by the key from the place where the page begins.
+set plan_cache_mode = force_custom_plan set enable_seqscan = off set enable_sort = off as $$
 -- Definer: the groups are read by a function that nobody is granted.
 declare
   groups bigint := 0;
@@ -8522,23 +8625,22 @@ begin
   if after is null or after[5] = '' then
     return query select * from _billing.waiting_groups(most, only_reason, after);
     get diagnostics groups = row_count;
+    after := null;
   end if;
-  -- All usage that is not settled is priced for it, so not for a page that is full.
-  if groups < most and (only_reason is null or only_reason in ('item_after_end',
-      'outside_service', 'unknown_provider', 'unpriced_cost', 'unpriced_usage')) then
+  if groups < most then
     return query
-    select u.reason, u.client_id, u.agent, u.model, u.metric, u.rate_class, u.rows, u.first_day,
-      u.last_day
-    from billing.quarantined_usage u
-    cross join lateral (select array[u.reason, coalesce(u.agent, ''), coalesce(u.model, ''),
-      coalesce(u.metric, ''), u.client_id::text, coalesce(u.rate_class, '')] collate "C" as place) k
-    where (only_reason is null or u.reason = only_reason)
-      and (after is null or after[5] = '' or k.place > after)
-    order by k.place limit most - groups;
+    select g.reason, g.client_id, nullif(g.agent, ''), nullif(g.model, ''), nullif(g.metric, ''),
+      nullif(g.rate_class, ''), g.rows, g.first_day, g.last_day
+    from billing.quarantine_groups g
+    where (only_reason is null or g.reason = only_reason)
+      and (after is null or (g.reason, g.agent, g.model, g.metric, g.client_id, g.rate_class)
+        > (after[1], after[2], after[3], after[4], after[5]::uuid, after[6]))
+    order by g.reason, g.agent, g.model, g.metric, g.client_id, g.rate_class
+    limit most - groups;
   end if;
 end $$;
 comment on function billing.list_quarantine is
-  'A page of billing.quarantine: log rows first, then usage and items.';
+  'A page of quarantine: log rows first, then usage and items as of the last count.';
 grant execute on function billing.list_quarantine(bigint, text, text[]) to service_role;
 
 -- 40_rating/dismiss_unpriced.sql
@@ -8604,47 +8706,6 @@ comment on function billing.dismiss_unpriced is
   'Decides that log rows with usage that has no price are not to be billed, and why; returns how
    many. The next rollup takes them out of the records.';
 grant execute on function billing.dismiss_unpriced(text, uuid, text, text, text) to service_role;
-
--- 40_rating/quarantine_counts.sql
-
--- What is in quarantine, counted by a job. To find usage without a price all usage that is not
--- settled is priced, which takes too long for what is asked each minute.
-create table billing.quarantine_counts (
-  reason text primary key,
-  rows bigint not null,
-  counted_at timestamptz not null
-);
-comment on table billing.quarantine_counts is
-  'Rows in quarantine per reason as of the last count: unpriced usage, usage outside of service,
-   items after the end. Log rows are counted when health is asked.';
-alter table billing.quarantine_counts enable row level security;
-revoke all on billing.quarantine_counts from public;
-grant select on billing.quarantine_counts to service_role;
-
-create function billing.count_quarantine(at timestamptz default clock_timestamp())
-returns bigint language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
--- Definer: the counts are written by nobody but this function.
-begin
-  -- One count at a time.
-  lock table billing.quarantine_counts in share row exclusive mode;
-  delete from billing.quarantine_counts;
-  insert into billing.quarantine_counts (reason, rows, counted_at)
-  select x.reason, sum(x.rows), at
-  from (
-    -- As in quarantine_summary.
-    select q.reason, max(q.rows) as rows from (
-      select u.reason, u.client_id, u.agent, u.model, u.metric, sum(u.rows) as rows
-      from billing.quarantined_usage u
-      group by u.reason, u.client_id, u.agent, u.model, u.metric
-    ) q
-    group by q.reason, q.client_id, q.agent, q.model
-  ) x
-  group by x.reason;
-  return (select coalesce(sum(c.rows), 0) from billing.quarantine_counts c);
-end $$;
-comment on function billing.count_quarantine is
-  'Counts what cannot be billed, for billing.health; returns the rows.';
-grant execute on function billing.count_quarantine(timestamptz) to service_role;
 
 -- 40_rating/settled_usage.sql
 
@@ -12326,7 +12387,7 @@ returns jsonb language sql stable set search_path = pg_catalog, pg_temp as $$
         from _billing.voided_periods() p join public.clients c on c.id = p.client_id
       ) v where v.place <= 100),
     'quarantined', (select coalesce(jsonb_agg(jsonb_build_object('reason', q.reason,
-      'rows', q.rows)), '[]') from billing.quarantine_summary() q));
+      'rows', q.rows)), '[]') from _billing.summarize_quarantine() q));
 $$;
 comment on function _billing.summarize_run is 'What a run did, from its batches.';
 
@@ -14208,7 +14269,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
     select q.client_id, q.model, c.name, max(q.rows) as rows,
       _billing.first_few(array_agg(distinct
         _billing.named_usage(q.metric, q.rate_class))) as metrics
-    from billing.quarantined_usage q join public.clients c on c.id = q.client_id
+    from billing.quarantine_groups q join public.clients c on c.id = q.client_id
     where q.reason = 'unpriced_usage' group by q.client_id, q.model, c.name
   )
   select md5(string_agg(m.client_id || ' ' || m.model, ',' order by m.client_id, m.model)),
@@ -14231,7 +14292,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
     select q.model, min(q.client_id::text)::uuid as client_id,
       count(distinct q.client_id) as clients, sum(q.rows) as rows
     from (select q.client_id, q.model, max(q.rows) as rows
-      from billing.quarantined_usage q where q.reason = 'unknown_provider'
+      from billing.quarantine_groups q where q.reason = 'unknown_provider'
       group by q.client_id, q.model) q
     group by q.model
   )
@@ -14256,7 +14317,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
       from public.usage_records r
       where r.client_id = q.client_id and r.usage_day between q.first_day and q.last_day
         and r.agent = q.agent and r.model = q.model and r.metric = q.metric) as cost
-    from billing.quarantined_usage q join public.clients c on c.id = q.client_id
+    from billing.quarantine_groups q join public.clients c on c.id = q.client_id
     where q.reason = 'unpriced_cost'
   )
   select md5(string_agg(concat_ws(' ', x.id, x.agent, x.model), ','
@@ -14324,6 +14385,8 @@ comment on function _billing.is_told is
 -- Tells of everything that has come up; returns how many deliveries that takes.
 create function billing.queue_usage_alerts(as_of timestamptz default billing.as_of())
 returns bigint language sql security definer set search_path = pg_catalog, pg_temp as $$
+  -- Once for all notices of counted usage.
+  select billing.count_quarantine(as_of);
   select coalesce(sum(billing.queue_operator_alert(
     a.key, a.priority, a.subject, a.message, a.client_id)), 0)::bigint
   from (
@@ -20062,7 +20125,7 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
     ('billing-alerts', '25 * * * *',
       $c$set statement_timeout = '15min'; select billing.queue_usage_alerts()$c$,
       'Tells of budgets, jumps, unpriced and unowned usage'),
-    ('billing-quarantine', '9,24,39,54 * * * *',
+    ('billing-quarantine', '4-59/5 * * * *',
       $c$set statement_timeout = '15min'; select billing.count_quarantine()$c$,
       'Counts what cannot be billed as things are'),
     ('billing-watch', '* * * * *', 'select billing.watch_jobs()',
