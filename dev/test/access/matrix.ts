@@ -137,6 +137,7 @@ export const INTERNAL: Readonly<Record<string, string>> = {
   price_source_states: "select",
   quarantine: "select",
   rate_class_conditions: "select",
+  rate_class_keys: "select",
   rate_classes: "select",
   quarantine_counts: "select",
   quarantine_groups: "select",
