@@ -1825,6 +1825,13 @@ alter table billing.rate_class_conditions enable row level security;
 revoke all on billing.rate_class_conditions from public;
 grant select on billing.rate_class_conditions to service_role;
 
+create view billing.rate_class_keys with (security_invoker = true) as
+select distinct k as key
+from billing.rate_class_conditions c cross join lateral jsonb_object_keys(c.metadata) k;
+comment on view billing.rate_class_keys is 'Keys of metadata that conditions of rate classes ask for.';
+revoke all on billing.rate_class_keys from public;
+grant select on billing.rate_class_keys to service_role;
+
 -- The class of a log row, as its code. Written by compile_rate_classes from the conditions; this is
 -- what it is without any. The rollup has it written out in its query.
 create function _billing.rate_class_code(metadata jsonb, thresholds integer)
@@ -1881,15 +1888,14 @@ select
     else (l."timestamp" at time zone 'UTC')::date
   end as usage_day,
   f.reason,
-  -- Condition by condition, as they are stored; sum_logs has them compiled.
-  coalesce((select k.rate_class from billing.rate_class_conditions k
-    where (k.metadata = '{}' or l.metadata @> k.metadata)
-      and (k.thresholds = 0 or abs(l.calls) = 1 and k.thresholds <= billing.thresholds_passed(
-        abs(l.input_tokens + case when t.reading_within then 0 else t.cache_read end
-          + case when t.writing_within then 0 else t.cache_write end
-          + billing.input_in_features(l.other_features)),
-        m.long_context_above, m.long_context_2_above, m.long_context_3_above))
-    order by k.place limit 1), 'standard') as rate_class,
+  -- Condition by condition, as they are stored; sum_logs has them compiled. They are read for rows
+  -- that one could hold for: those with a key of a condition, and long calls.
+  case when l.metadata ?| (select array(select c.key from billing.rate_class_keys c))
+      or x.passed > 0
+    then coalesce((select k.rate_class from billing.rate_class_conditions k
+      where (k.metadata = '{}' or l.metadata @> k.metadata) and k.thresholds <= x.passed
+      order by k.place limit 1), 'standard')
+    else 'standard' end as rate_class,
   l.input_tokens - case when t.reading_within then t.cache_read else 0 end
     - case when t.writing_within then t.cache_write else 0 end as input,
   l.output_tokens - case when t.reasoning_within then t.reasoning else 0 end as output,
@@ -1949,6 +1955,15 @@ cross join lateral (
     offset 0) w
   offset 0
 ) t
+-- Thresholds of its model that the whole input of a call is beyond.
+cross join lateral (
+  select case when abs(l.calls) <> 1 or m.long_context_above is null then 0
+    else billing.thresholds_passed(
+      abs(l.input_tokens + case when t.reading_within then 0 else t.cache_read end
+        + case when t.writing_within then 0 else t.cache_write end
+        + billing.input_in_features(l.other_features)),
+      m.long_context_above, m.long_context_2_above, m.long_context_3_above) end as passed
+) x
 cross join lateral (
   -- Each reason guards the rollup of everybody against one row: a day that no time zone can hold,
   -- a count that overflows a sum, a feature's name longer than an index row
@@ -2420,7 +2435,7 @@ revoke all on _billing.log_owners from public;
 
 -- Sums log rows by (client, day, model, metric, class, agent). Of rows counted by `upto` and not by
 -- `since`; where times are given, of that time range only. Rows that cannot be billed come with a
--- reason, client and day null.
+-- reason; client, day and model are null.
 create function _billing.sum_logs(
   since billing.usage_watermark, upto billing.usage_watermark,
   from_at timestamptz default '-infinity', until_at timestamptz default 'infinity',
@@ -2583,7 +2598,12 @@ begin
     offset '0'
   ), sums as materialized (
     -- Features by their text: equal numbers of other lengths (1, 1.000…) are judged by themselves.
-    select l.client_id, l.reason, l.usage_day, l.model, l.agent, l.kind, l.features,
+    -- Rows that cannot be billed by their reason and agent, whatever else they name.
+    select l.reason, l.agent, l.features,
+      case when l.reason is null then l.client_id end as client_id,
+      case when l.reason is null then l.usage_day end as usage_day,
+      case when l.reason is null then l.model end as model,
+      case when l.reason is null then l.kind else 0 end as kind,
       count(*) as logs, sum(l.calls) as calls, sum(l.total_cost) as total_cost,
       sum(l.input_tokens) as input, count(l.input_cost) as input_logs,
       sum(l.input_cost) as input_cost,
@@ -2597,7 +2617,7 @@ begin
       count(*) filter (where l.reasoning <> 0) as reasoning_logs,
       sum(l.web_searches) as searches, count(*) filter (where l.web_searches <> 0) as search_logs
     from owned l
-    group by l.client_id, l.reason, l.usage_day, l.model, l.agent, l.kind, l.features
+    group by 1, 2, 3, 4, 5, 6, 7
   ), groups as (
     select s.*, case when s.reason not in ('too_many_keys', 'dismissed') or s.features is null
           then s.reason
@@ -2640,14 +2660,15 @@ begin
     where o.value <> '0'
   )
   select case when m.why is null then m.client_id end, m.why,
-    case when m.why is null then m.usage_day end, m.model, m.metric, m.rate_class, m.agent,
+    case when m.why is null then m.usage_day end, case when m.why is null then m.model end,
+    m.metric, m.rate_class, m.agent,
     sum(m.quantity), sum(m.cost), sum(m.logs)::bigint
   from metrics m
   group by 1, 2, 3, 4, 5, 6, 7;
 end $$;
 comment on function _billing.sum_logs is
   'Usage of the log rows between two watermarks by the key of usage_records; of those that cannot
-   be billed the reason, without client and day.';
+   be billed the reason, without client, day and model.';
 
 -- 20_usage/comparison.sql
 
