@@ -1,4 +1,4 @@
--- Rows that are held because their day is full cost in proportion to their number, and conditions of
+-- Rows that are held because their day is full cost in proportion to their number. Conditions of
 -- rate classes are read for rows that one could hold for.
 begin;
 select plan(5);
@@ -56,7 +56,8 @@ begin
 end $$;
 -- The least of three, as in 19-many-keys. 64 times the work where each is compared with each.
 select cmp_ok(pg_temp.ratio(), '<', 24::numeric, 'eight times the rows do not cost 64 times');
-select is((select count(*) from public.usage_records), 10::bigint, 'the day has its ten keys still');
+select is((select count(*) from public.usage_records), 10::bigint,
+  'the day has its ten keys still');
 
 select * from finish();
 rollback;

@@ -1,5 +1,5 @@
--- What is counted and cannot be billed is listed as of the last count, by index: a page reads its own
--- groups, however many there are.
+-- What is counted and cannot be billed is listed as of the last count, by index: a page reads its
+-- own groups, however many there are.
 begin;
 select plan(15);
 

@@ -49,7 +49,8 @@ grant select on billing.rate_class_conditions to service_role;
 create view billing.rate_class_keys with (security_invoker = true) as
 select distinct k as key
 from billing.rate_class_conditions c cross join lateral jsonb_object_keys(c.metadata) k;
-comment on view billing.rate_class_keys is 'Keys of metadata that conditions of rate classes ask for.';
+comment on view billing.rate_class_keys is
+  'Keys of metadata that conditions of rate classes ask for.';
 revoke all on billing.rate_class_keys from public;
 grant select on billing.rate_class_keys to service_role;
 
