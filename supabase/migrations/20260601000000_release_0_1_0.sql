@@ -1828,7 +1828,8 @@ grant select on billing.rate_class_conditions to service_role;
 create view billing.rate_class_keys with (security_invoker = true) as
 select distinct k as key
 from billing.rate_class_conditions c cross join lateral jsonb_object_keys(c.metadata) k;
-comment on view billing.rate_class_keys is 'Keys of metadata that conditions of rate classes ask for.';
+comment on view billing.rate_class_keys is
+  'Keys of metadata that conditions of rate classes ask for.';
 revoke all on billing.rate_class_keys from public;
 grant select on billing.rate_class_keys to service_role;
 
@@ -11349,6 +11350,7 @@ declare
   client uuid;
   mixed boolean;
 begin
+  perform billing.require_second_factor();
   perform _billing.lock_clients(array(
     select distinct i.client_id from public.invoice_items i where i.id = any (item_ids)));
   select (array_agg(i.client_id))[1],
@@ -18729,6 +18731,31 @@ create index invoice_links_invoice_id on billing.invoice_links (invoice_id);
 alter table billing.invoice_links enable row level security;
 revoke all on billing.invoice_links from public;
 grant select on billing.invoice_links to service_role;
+
+-- The audit log says who made and ended a link, of which invoice and until when. The hash of the
+-- token is left out: it is what the link is found by.
+create function _billing.audit_invoice_links() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+-- Definer: audit_log is written by nobody but such triggers.
+begin
+  if tg_op = 'INSERT' then
+    insert into billing.audit_log (table_name, row_id, operation, after)
+    select tg_table_name, n.id, 'insert', to_jsonb(n) - 'token_hash' from new_rows n;
+  else
+    insert into billing.audit_log (table_name, row_id, operation, before)
+    select tg_table_name, o.id, 'delete', to_jsonb(o) - 'token_hash' from old_rows o;
+  end if;
+  return null;
+end $$;
+comment on function _billing.audit_invoice_links is
+  'Trigger: notes in the audit log that links were made or ended.';
+
+create trigger audit_insert after insert on billing.invoice_links
+  referencing new table as new_rows
+  for each statement execute function _billing.audit_invoice_links();
+create trigger audit_delete after delete on billing.invoice_links
+  referencing old table as old_rows
+  for each statement execute function _billing.audit_invoice_links();
 
 create function billing.create_invoice_link(invoice_id uuid, days integer default 30)
 returns table (token text, expires_at timestamptz)
