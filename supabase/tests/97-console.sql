@@ -1,6 +1,6 @@
 -- What the console asks beyond the tables: members with their emails, and charges of open periods.
 begin;
-select plan(24);
+select plan(26);
 
 insert into auth.users (id, email) values
   ('00000000-0000-0000-0000-0000000000e1', 'ann@example.com'),
@@ -86,7 +86,8 @@ select is(billing.invoice_of_link((select token from link)), null, 'nor one that
 update billing.invoice_links set expires_at = now() + interval '1 day';
 select is(billing.end_invoice_links(pg_temp.invoice()), 1::bigint, 'links are ended');
 select is(billing.invoice_of_link((select token from link)), null, 'and open nothing from then on');
--- By _billing.audit_invoice_links.
+select trigger_is('billing', 'invoice_links', t, '_billing', 'audit_invoice_links', t)
+from unnest('{audit_insert,audit_delete}'::text[]) t;
 select results_eq($$select operation, coalesce(after, before) ->> 'invoice_id'
     from billing.audit_log where table_name = 'invoice_links' order by id$$,
   $$select x, pg_temp.invoice()::text from unnest('{insert,delete}'::text[]) x$$,
