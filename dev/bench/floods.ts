@@ -49,6 +49,13 @@ const FLOODS: readonly Flood[] = [
     what: "future times",
     at: "timestamptz '2150-01-01' + n * interval '10 minutes'",
   },
+  {
+    ...plain,
+    key: "flood_days",
+    what: "distinct models on fifteen days",
+    model: "'model-' || n",
+    at: "timestamptz '2026-06-01 12:00+00' + n % 15 * interval '1 day'",
+  },
 ];
 
 export const FLOOD_KEYS = ["floods", ...FLOODS.map(({ key }) => key)];
@@ -90,6 +97,7 @@ export async function measureFlood(
     counted.push({ rows: size, ms: await timed(() => sql`select _billing.rollup()`) });
   }
   await sql`vacuum analyze`;
+  const listed = await timed(() => sql`select billing.count_quarantine()`);
   const messages = await tellOperators(sql);
   const reads = await readAll(sql);
   const dismissed = await timed(() => sql.unsafe(DISMISS));
@@ -104,7 +112,9 @@ export async function measureFlood(
     unit: "×",
     target: { atMost: 2 },
     detail: counted.map(({ rows, ms }) => `${whole(ms)} ms for ${whole(rows)}`).join(", ") +
-      `; slowest read ${slowest.what} ${whole(slowest.ms)} ms; ${messages} messages; ` +
+      `; counted for lists in ${whole(listed)} ms; slowest read ${slowest.what} ${
+        whole(slowest.ms)
+      } ms; ${messages} messages; ` +
       `dismissed in ${whole(dismissed)} ms`,
     also: [
       ...reads.map(({ what, ms }) => ({
@@ -150,6 +160,7 @@ async function readAll(sql: Sql): Promise<{ readonly what: string; readonly ms: 
     runs: "select to_jsonb(r) from billing.monthly_runs r order by id desc limit 51",
     quarantine: "select * from billing.quarantine_summary()",
     "list of quarantine": LIST,
+    "list of what has no price": UNPRICED,
     invoices: "select * from public.invoices order by id desc limit 51",
   };
   const found = [];
@@ -161,6 +172,7 @@ async function readAll(sql: Sql): Promise<{ readonly what: string; readonly ms: 
 
 /** As the API asks for a page of it. */
 const LIST = "select to_jsonb(q) from billing.list_quarantine(51) q";
+const UNPRICED = "select to_jsonb(q) from billing.list_quarantine(51, 'unpriced_usage') q";
 
 /** What is billed and what waits, in one line. */
 async function figures(sql: Sql): Promise<string> {

@@ -121,7 +121,8 @@ export const listQuarantine = {
   id: "listQuarantine",
   method: "GET",
   path: "/billing/quarantine",
-  summary: "What is not billed and why: usage without an owner or a price, items of no invoice",
+  summary: "What is not billed and why: usage without an owner or a price, items of no invoice. " +
+    "Counted usage and items are as of the last count, which is made each five minutes",
   query: z.strictObject({ ...paging, reason: words(60).optional() }),
   answer: pageOf(QuarantineRow),
 } as const satisfies Route;

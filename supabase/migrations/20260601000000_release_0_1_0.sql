@@ -1825,6 +1825,14 @@ alter table billing.rate_class_conditions enable row level security;
 revoke all on billing.rate_class_conditions from public;
 grant select on billing.rate_class_conditions to service_role;
 
+create view billing.rate_class_keys with (security_invoker = true) as
+select distinct k as key
+from billing.rate_class_conditions c cross join lateral jsonb_object_keys(c.metadata) k;
+comment on view billing.rate_class_keys is
+  'Keys of metadata that conditions of rate classes ask for.';
+revoke all on billing.rate_class_keys from public;
+grant select on billing.rate_class_keys to service_role;
+
 -- The class of a log row, as its code. Written by compile_rate_classes from the conditions; this is
 -- what it is without any. The rollup has it written out in its query.
 create function _billing.rate_class_code(metadata jsonb, thresholds integer)
@@ -1881,15 +1889,14 @@ select
     else (l."timestamp" at time zone 'UTC')::date
   end as usage_day,
   f.reason,
-  -- Condition by condition, as they are stored; sum_logs has them compiled.
-  coalesce((select k.rate_class from billing.rate_class_conditions k
-    where (k.metadata = '{}' or l.metadata @> k.metadata)
-      and (k.thresholds = 0 or abs(l.calls) = 1 and k.thresholds <= billing.thresholds_passed(
-        abs(l.input_tokens + case when t.reading_within then 0 else t.cache_read end
-          + case when t.writing_within then 0 else t.cache_write end
-          + billing.input_in_features(l.other_features)),
-        m.long_context_above, m.long_context_2_above, m.long_context_3_above))
-    order by k.place limit 1), 'standard') as rate_class,
+  -- Condition by condition, as they are stored; sum_logs has them compiled. They are read for rows
+  -- that one could hold for: those with a key of a condition, and long calls.
+  case when l.metadata ?| (select array(select c.key from billing.rate_class_keys c))
+      or x.passed > 0
+    then coalesce((select k.rate_class from billing.rate_class_conditions k
+      where (k.metadata = '{}' or l.metadata @> k.metadata) and k.thresholds <= x.passed
+      order by k.place limit 1), 'standard')
+    else 'standard' end as rate_class,
   l.input_tokens - case when t.reading_within then t.cache_read else 0 end
     - case when t.writing_within then t.cache_write else 0 end as input,
   l.output_tokens - case when t.reasoning_within then t.reasoning else 0 end as output,
@@ -1949,6 +1956,15 @@ cross join lateral (
     offset 0) w
   offset 0
 ) t
+-- Thresholds of its model that the whole input of a call is beyond.
+cross join lateral (
+  select case when abs(l.calls) <> 1 or m.long_context_above is null then 0
+    else billing.thresholds_passed(
+      abs(l.input_tokens + case when t.reading_within then 0 else t.cache_read end
+        + case when t.writing_within then 0 else t.cache_write end
+        + billing.input_in_features(l.other_features)),
+      m.long_context_above, m.long_context_2_above, m.long_context_3_above) end as passed
+) x
 cross join lateral (
   -- Each reason guards the rollup of everybody against one row: a day that no time zone can hold,
   -- a count that overflows a sum, a feature's name longer than an index row
@@ -2420,7 +2436,7 @@ revoke all on _billing.log_owners from public;
 
 -- Sums log rows by (client, day, model, metric, class, agent). Of rows counted by `upto` and not by
 -- `since`; where times are given, of that time range only. Rows that cannot be billed come with a
--- reason, client and day null.
+-- reason; client, day and model are null.
 create function _billing.sum_logs(
   since billing.usage_watermark, upto billing.usage_watermark,
   from_at timestamptz default '-infinity', until_at timestamptz default 'infinity',
@@ -2583,7 +2599,12 @@ begin
     offset '0'
   ), sums as materialized (
     -- Features by their text: equal numbers of other lengths (1, 1.000…) are judged by themselves.
-    select l.client_id, l.reason, l.usage_day, l.model, l.agent, l.kind, l.features,
+    -- Rows that cannot be billed by their reason and agent, whatever else they name.
+    select l.reason, l.agent, l.features,
+      case when l.reason is null then l.client_id end as client_id,
+      case when l.reason is null then l.usage_day end as usage_day,
+      case when l.reason is null then l.model end as model,
+      case when l.reason is null then l.kind else 0 end as kind,
       count(*) as logs, sum(l.calls) as calls, sum(l.total_cost) as total_cost,
       sum(l.input_tokens) as input, count(l.input_cost) as input_logs,
       sum(l.input_cost) as input_cost,
@@ -2597,7 +2618,7 @@ begin
       count(*) filter (where l.reasoning <> 0) as reasoning_logs,
       sum(l.web_searches) as searches, count(*) filter (where l.web_searches <> 0) as search_logs
     from owned l
-    group by l.client_id, l.reason, l.usage_day, l.model, l.agent, l.kind, l.features
+    group by 1, 2, 3, 4, 5, 6, 7
   ), groups as (
     select s.*, case when s.reason not in ('too_many_keys', 'dismissed') or s.features is null
           then s.reason
@@ -2640,14 +2661,15 @@ begin
     where o.value <> '0'
   )
   select case when m.why is null then m.client_id end, m.why,
-    case when m.why is null then m.usage_day end, m.model, m.metric, m.rate_class, m.agent,
+    case when m.why is null then m.usage_day end, case when m.why is null then m.model end,
+    m.metric, m.rate_class, m.agent,
     sum(m.quantity), sum(m.cost), sum(m.logs)::bigint
   from metrics m
   group by 1, 2, 3, 4, 5, 6, 7;
 end $$;
 comment on function _billing.sum_logs is
   'Usage of the log rows between two watermarks by the key of usage_records; of those that cannot
-   be billed the reason, without client and day.';
+   be billed the reason, without client, day and model.';
 
 -- 20_usage/comparison.sql
 
@@ -8625,8 +8647,9 @@ comment on view billing.quarantine is
 revoke all on billing.quarantine from public;
 grant select on billing.quarantine to service_role;
 
--- Log rows (or items) per reason. A row that is unpriced in several metrics counts once.
-create function billing.quarantine_summary()
+-- As things are at this moment, for the report of a run: all usage that is not settled is priced.
+-- A row that is unpriced in several metrics counts once.
+create function _billing.summarize_quarantine()
 returns table (reason text, rows bigint)
 language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
   select x.reason, sum(x.rows)::bigint
@@ -8643,13 +8666,113 @@ language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
   ) x
   group by x.reason order by x.reason;
 $$;
-comment on function billing.quarantine_summary is 'Log rows in quarantine per reason.';
+comment on function _billing.summarize_quarantine is
+  'Log rows in quarantine per reason, found anew.';
+
+-- 40_rating/quarantine_counts.sql
+
+-- What is in quarantine, counted by a job. To find usage without a price all usage that is not
+-- settled is priced, which takes too long for lists and for what is asked each minute. So lists and
+-- health read the last count; log rows in quarantine are read as they are.
+
+-- '' stands for what a group has not, so that the key is the order of the list.
+create table billing.quarantine_groups (
+  reason text collate "C" not null,
+  agent text collate "C" not null,
+  model text collate "C" not null,
+  metric text collate "C" not null,
+  client_id uuid not null,
+  rate_class text collate "C" not null,
+  rows bigint not null,
+  first_day date not null,
+  last_day date not null,
+  primary key (reason, agent, model, metric, client_id, rate_class)
+);
+comment on table billing.quarantine_groups is
+  'billing.quarantined_usage as of the last count.';
+alter table billing.quarantine_groups enable row level security;
+revoke all on billing.quarantine_groups from public;
+grant select on billing.quarantine_groups to service_role;
+
+create table billing.quarantine_counts (
+  reason text primary key,
+  rows bigint not null,
+  counted_at timestamptz not null
+);
+comment on table billing.quarantine_counts is
+  'Rows in quarantine per reason as of the last count: unpriced usage, usage outside of service,
+   items after the end. Log rows are counted when health is asked.';
+alter table billing.quarantine_counts enable row level security;
+revoke all on billing.quarantine_counts from public;
+grant select on billing.quarantine_counts to service_role;
+
+create function billing.count_quarantine(at timestamptz default clock_timestamp())
+returns bigint language plpgsql security definer set search_path = pg_catalog, pg_temp
+-- Many groups are compared with many: hashed, whatever the statistics say.
+set enable_nestloop = off set enable_mergejoin = off set jit = off set work_mem = '64MB' as $$
+-- Definer: the counts are written by nobody but this function.
+begin
+  -- One count at a time.
+  lock table billing.quarantine_counts in share row exclusive mode;
+  -- Only what differs is written: a flood that waits costs one pass of reading each time.
+  with found as materialized (
+    select u.reason, coalesce(u.agent, '') as agent, coalesce(u.model, '') as model,
+      coalesce(u.metric, '') as metric, u.client_id, coalesce(u.rate_class, '') as rate_class,
+      u.rows, u.first_day, u.last_day
+    from billing.quarantined_usage u
+  ), gone as (
+    delete from billing.quarantine_groups g
+    where not exists (select from found f
+      where (f.reason, f.agent, f.model, f.metric, f.client_id, f.rate_class)
+        = (g.reason, g.agent, g.model, g.metric, g.client_id, g.rate_class))
+  )
+  insert into billing.quarantine_groups as g (reason, agent, model, metric, client_id, rate_class,
+    rows, first_day, last_day)
+  select f.reason, f.agent, f.model, f.metric, f.client_id, f.rate_class, f.rows, f.first_day,
+    f.last_day
+  from found f
+  where not exists (select from billing.quarantine_groups o
+    where (o.reason, o.agent, o.model, o.metric, o.client_id, o.rate_class, o.rows, o.first_day,
+      o.last_day) = (f.reason, f.agent, f.model, f.metric, f.client_id, f.rate_class, f.rows,
+      f.first_day, f.last_day))
+  on conflict (reason, agent, model, metric, client_id, rate_class) do update set
+    rows = excluded.rows, first_day = excluded.first_day, last_day = excluded.last_day;
+  delete from billing.quarantine_counts;
+  insert into billing.quarantine_counts (reason, rows, counted_at)
+  select x.reason, sum(x.rows), at
+  from (
+    -- A row that is unpriced in several metrics counts once.
+    select m.reason, max(m.rows) as rows from (
+      select g.reason, g.client_id, g.agent, g.model, g.metric, sum(g.rows) as rows
+      from billing.quarantine_groups g
+      group by g.reason, g.client_id, g.agent, g.model, g.metric
+    ) m
+    group by m.reason, m.client_id, m.agent, m.model
+  ) x
+  group by x.reason;
+  return (select coalesce(sum(c.rows), 0) from billing.quarantine_counts c);
+end $$;
+comment on function billing.count_quarantine is
+  'Counts what cannot be billed, for lists and billing.health; returns the rows.';
+grant execute on function billing.count_quarantine(timestamptz) to service_role;
+
+create function billing.quarantine_summary()
+returns table (reason text, rows bigint)
+language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
+  select q.reason, count(*) from billing.quarantined_logs q
+  where not q.dismissed group by q.reason
+  union all
+  select c.reason, c.rows from billing.quarantine_counts c
+  order by 1;
+$$;
+comment on function billing.quarantine_summary is
+  'Log rows in quarantine per reason; of counted usage and items as of the last count.';
 grant execute on function billing.quarantine_summary() to service_role;
 
 -- 40_rating/quarantine_list.sql
 
 -- Pages of what is in quarantine, each by index however much waits: log rows first, by reason,
--- agent and model, then counted usage and items.
+-- agent and model, then counted usage and items as of the last count.
 
 -- The groups of waiting log rows after one, or from the first. Groups are found one after another,
 -- so that nothing is read of those before and behind.
@@ -8694,7 +8817,9 @@ comment on function _billing.waiting_groups is
 create function billing.list_quarantine(most bigint, only_reason text default null,
   after text[] default null)
 returns setof billing.quarantine
-language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+-- Planned for what is asked: by the key from the place where the page begins.
+set plan_cache_mode = force_custom_plan set enable_seqscan = off set enable_sort = off as $$
 -- Definer: the groups are read by a function that nobody is granted.
 declare
   groups bigint := 0;
@@ -8703,23 +8828,22 @@ begin
   if after is null or after[5] = '' then
     return query select * from _billing.waiting_groups(most, only_reason, after);
     get diagnostics groups = row_count;
+    after := null;
   end if;
-  -- All usage that is not settled is priced for it, so not for a page that is full.
-  if groups < most and (only_reason is null or only_reason in ('item_after_end',
-      'outside_service', 'unknown_provider', 'unpriced_cost', 'unpriced_usage')) then
+  if groups < most then
     return query
-    select u.reason, u.client_id, u.agent, u.model, u.metric, u.rate_class, u.rows, u.first_day,
-      u.last_day
-    from billing.quarantined_usage u
-    cross join lateral (select array[u.reason, coalesce(u.agent, ''), coalesce(u.model, ''),
-      coalesce(u.metric, ''), u.client_id::text, coalesce(u.rate_class, '')] collate "C" as place) k
-    where (only_reason is null or u.reason = only_reason)
-      and (after is null or after[5] = '' or k.place > after)
-    order by k.place limit most - groups;
+    select g.reason, g.client_id, nullif(g.agent, ''), nullif(g.model, ''), nullif(g.metric, ''),
+      nullif(g.rate_class, ''), g.rows, g.first_day, g.last_day
+    from billing.quarantine_groups g
+    where (only_reason is null or g.reason = only_reason)
+      and (after is null or (g.reason, g.agent, g.model, g.metric, g.client_id, g.rate_class)
+        > (after[1], after[2], after[3], after[4], after[5]::uuid, after[6]))
+    order by g.reason, g.agent, g.model, g.metric, g.client_id, g.rate_class
+    limit most - groups;
   end if;
 end $$;
 comment on function billing.list_quarantine is
-  'A page of billing.quarantine: log rows first, then usage and items.';
+  'A page of quarantine: log rows first, then usage and items as of the last count.';
 grant execute on function billing.list_quarantine(bigint, text, text[]) to service_role;
 
 -- 40_rating/dismiss_unpriced.sql
@@ -8785,47 +8909,6 @@ comment on function billing.dismiss_unpriced is
   'Decides that log rows with usage that has no price are not to be billed, and why; returns how
    many. The next rollup takes them out of the records.';
 grant execute on function billing.dismiss_unpriced(text, uuid, text, text, text) to service_role;
-
--- 40_rating/quarantine_counts.sql
-
--- What is in quarantine, counted by a job. To find usage without a price all usage that is not
--- settled is priced, which takes too long for what is asked each minute.
-create table billing.quarantine_counts (
-  reason text primary key,
-  rows bigint not null,
-  counted_at timestamptz not null
-);
-comment on table billing.quarantine_counts is
-  'Rows in quarantine per reason as of the last count: unpriced usage, usage outside of service,
-   items after the end. Log rows are counted when health is asked.';
-alter table billing.quarantine_counts enable row level security;
-revoke all on billing.quarantine_counts from public;
-grant select on billing.quarantine_counts to service_role;
-
-create function billing.count_quarantine(at timestamptz default clock_timestamp())
-returns bigint language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
--- Definer: the counts are written by nobody but this function.
-begin
-  -- One count at a time.
-  lock table billing.quarantine_counts in share row exclusive mode;
-  delete from billing.quarantine_counts;
-  insert into billing.quarantine_counts (reason, rows, counted_at)
-  select x.reason, sum(x.rows), at
-  from (
-    -- As in quarantine_summary.
-    select q.reason, max(q.rows) as rows from (
-      select u.reason, u.client_id, u.agent, u.model, u.metric, sum(u.rows) as rows
-      from billing.quarantined_usage u
-      group by u.reason, u.client_id, u.agent, u.model, u.metric
-    ) q
-    group by q.reason, q.client_id, q.agent, q.model
-  ) x
-  group by x.reason;
-  return (select coalesce(sum(c.rows), 0) from billing.quarantine_counts c);
-end $$;
-comment on function billing.count_quarantine is
-  'Counts what cannot be billed, for billing.health; returns the rows.';
-grant execute on function billing.count_quarantine(timestamptz) to service_role;
 
 -- 40_rating/settled_usage.sql
 
@@ -11495,6 +11578,7 @@ declare
   client uuid;
   mixed boolean;
 begin
+  perform billing.require_second_factor();
   perform _billing.lock_clients(array(
     select distinct i.client_id from public.invoice_items i where i.id = any (item_ids)));
   select (array_agg(i.client_id))[1],
@@ -12554,7 +12638,7 @@ returns jsonb language sql stable set search_path = pg_catalog, pg_temp as $$
         from _billing.voided_periods() p join public.clients c on c.id = p.client_id
       ) v where v.place <= 100),
     'quarantined', (select coalesce(jsonb_agg(jsonb_build_object('reason', q.reason,
-      'rows', q.rows)), '[]') from billing.quarantine_summary() q));
+      'rows', q.rows)), '[]') from _billing.summarize_quarantine() q));
 $$;
 comment on function _billing.summarize_run is 'What a run did, from its batches.';
 
@@ -14436,7 +14520,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
     select q.client_id, q.model, c.name, max(q.rows) as rows,
       _billing.first_few(array_agg(distinct
         _billing.named_usage(q.metric, q.rate_class))) as metrics
-    from billing.quarantined_usage q join public.clients c on c.id = q.client_id
+    from billing.quarantine_groups q join public.clients c on c.id = q.client_id
     where q.reason = 'unpriced_usage' group by q.client_id, q.model, c.name
   )
   select md5(string_agg(m.client_id || ' ' || m.model, ',' order by m.client_id, m.model)),
@@ -14459,7 +14543,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
     select q.model, min(q.client_id::text)::uuid as client_id,
       count(distinct q.client_id) as clients, sum(q.rows) as rows
     from (select q.client_id, q.model, max(q.rows) as rows
-      from billing.quarantined_usage q where q.reason = 'unknown_provider'
+      from billing.quarantine_groups q where q.reason = 'unknown_provider'
       group by q.client_id, q.model) q
     group by q.model
   )
@@ -14484,7 +14568,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
       from public.usage_records r
       where r.client_id = q.client_id and r.usage_day between q.first_day and q.last_day
         and r.agent = q.agent and r.model = q.model and r.metric = q.metric) as cost
-    from billing.quarantined_usage q join public.clients c on c.id = q.client_id
+    from billing.quarantine_groups q join public.clients c on c.id = q.client_id
     where q.reason = 'unpriced_cost'
   )
   select md5(string_agg(concat_ws(' ', x.id, x.agent, x.model), ','
@@ -14603,6 +14687,8 @@ comment on function _billing.named_alerts is 'Alerts of what waits, which operat
 -- Tells of everything that has come up; returns how many deliveries that takes.
 create function billing.queue_usage_alerts(as_of timestamptz default billing.as_of())
 returns bigint language sql security definer set search_path = pg_catalog, pg_temp as $$
+  -- Once for all notices of counted usage.
+  select billing.count_quarantine(as_of);
   select coalesce(sum(billing.queue_operator_alert(
     a.key, a.priority, a.subject, a.message, a.client_id)), 0)::bigint
   from (
@@ -18917,6 +19003,31 @@ alter table billing.invoice_links enable row level security;
 revoke all on billing.invoice_links from public;
 grant select on billing.invoice_links to service_role;
 
+-- The audit log says who made and ended a link, of which invoice and until when. The hash of the
+-- token is left out: it is what the link is found by.
+create function _billing.audit_invoice_links() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+-- Definer: audit_log is written by nobody but such triggers.
+begin
+  if tg_op = 'INSERT' then
+    insert into billing.audit_log (table_name, row_id, operation, after)
+    select tg_table_name, n.id, 'insert', to_jsonb(n) - 'token_hash' from new_rows n;
+  else
+    insert into billing.audit_log (table_name, row_id, operation, before)
+    select tg_table_name, o.id, 'delete', to_jsonb(o) - 'token_hash' from old_rows o;
+  end if;
+  return null;
+end $$;
+comment on function _billing.audit_invoice_links is
+  'Trigger: notes in the audit log that links were made or ended.';
+
+create trigger audit_insert after insert on billing.invoice_links
+  referencing new table as new_rows
+  for each statement execute function _billing.audit_invoice_links();
+create trigger audit_delete after delete on billing.invoice_links
+  referencing old table as old_rows
+  for each statement execute function _billing.audit_invoice_links();
+
 create function billing.create_invoice_link(invoice_id uuid, days integer default 30)
 returns table (token text, expires_at timestamptz)
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -20344,7 +20455,7 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
     ('billing-alerts', '25 * * * *',
       $c$set statement_timeout = '15min'; select billing.queue_usage_alerts()$c$,
       'Tells of budgets, jumps, unpriced and unowned usage'),
-    ('billing-quarantine', '9,24,39,54 * * * *',
+    ('billing-quarantine', '4-59/5 * * * *',
       $c$set statement_timeout = '15min'; select billing.count_quarantine()$c$,
       'Counts what cannot be billed as things are'),
     ('billing-watch', '* * * * *', 'select billing.watch_jobs()',

@@ -1,6 +1,6 @@
 -- Where settings ask for a second factor, users without one move no money and change no terms.
 begin;
-select plan(27);
+select plan(28);
 
 insert into public.clients (id, name, started_on)
 values ('00000000-0000-0000-0000-0000000000aa', 'Acme', '2026-06-01');
@@ -15,6 +15,7 @@ insert into acts values
   ('a new invoice', $$select billing.regenerate_invoice(gen_random_uuid())$$),
   ('a write-off', $$select billing.mark_uncollectible(gen_random_uuid())$$),
   ('a payment', $$select billing.record_payment(gen_random_uuid(), 1)$$),
+  ('a one-off invoice', $$select billing.create_one_off_invoice('{}')$$),
   ('a release', $$select billing.release_invoice(gen_random_uuid(), 'x')$$),
   ('a correction', $$select billing.correct_log(gen_random_uuid(), '{}', 'x')$$),
   ('a retraction', $$select billing.retract_log(gen_random_uuid(), 'x')$$),

@@ -123,6 +123,7 @@ select is(pg_temp.counted('FAMILY'), pg_temp.counted('NULL'),
 select is_empty('select * from _billing.unmapped_notice()', 'nothing is unknown');
 select pg_temp.call('LATER', 'unheard-of', 1, 1, '{"reasoning_tokens": 1}');
 select _billing.rollup();
+select billing.count_quarantine();
 select is(message, 'It is not known how tokens are counted of a model, and the months of the '
     'clients that use it cannot be billed: unheard-of (1 clients, 1 log rows). Map each model to '
     'its provider: insert into public.models (id, family, provider) … on conflict (id) do update '

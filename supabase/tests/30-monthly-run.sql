@@ -51,6 +51,7 @@ select results_eq($$select c.name, p.state, p.reason from public.billing_periods
 select matches((select message from public.billing_periods where state = 'blocked'),
   'no price for input_tokens of model mystery-1 \(1000 units\) in June 2026',
   'the blocked month says model and metric');
+select billing.count_quarantine();
 select results_eq('select * from billing.quarantine_summary()',
   $$values ('no_client', 1::bigint), ('unpriced_usage', 1)$$, 'and what is in quarantine');
 select is((select summary -> 'quarantined' from runs),

@@ -20,6 +20,7 @@ insert into public.agent_usage_logs (agent, model, input_tokens, "timestamp", cr
 select 'HONEST', 'no-such-' || n, 7, '2026-06-15 12:00+00', '2026-06-15 12:00+00'
 from generate_series(1, 2) n;
 select _billing.rollup();
+select billing.count_quarantine();
 
 create function pg_temp.place(q billing.quarantine) returns text[] language sql as $$
   select array[q.reason, coalesce(q.agent, ''), coalesce(q.model, ''), coalesce(q.metric, ''),

@@ -31,6 +31,7 @@ select is((select blocked from billing.run_report), 100, 'without a count the li
 
 -- Notices.
 set local billing.as_of = '2026-06-11 09:00+00';
+select billing.count_quarantine();
 select is(client_id, null, 'one notice for all clients') from _billing.unpriced_notice();
 select matches(message, '^120 models have no price, .*; and 110 more\.$', 'names ten models')
 from _billing.unpriced_notice();

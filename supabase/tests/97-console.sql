@@ -1,6 +1,6 @@
 -- What the console asks beyond the tables: members with their emails, and charges of open periods.
 begin;
-select plan(22);
+select plan(26);
 
 insert into auth.users (id, email) values
   ('00000000-0000-0000-0000-0000000000e1', 'ann@example.com'),
@@ -86,6 +86,15 @@ select is(billing.invoice_of_link((select token from link)), null, 'nor one that
 update billing.invoice_links set expires_at = now() + interval '1 day';
 select is(billing.end_invoice_links(pg_temp.invoice()), 1::bigint, 'links are ended');
 select is(billing.invoice_of_link((select token from link)), null, 'and open nothing from then on');
+select trigger_is('billing', 'invoice_links', t, '_billing', 'audit_invoice_links', t)
+from unnest('{audit_insert,audit_delete}'::text[]) t;
+select results_eq($$select operation, coalesce(after, before) ->> 'invoice_id'
+    from billing.audit_log where table_name = 'invoice_links' order by id$$,
+  $$select x, pg_temp.invoice()::text from unnest('{insert,delete}'::text[]) x$$,
+  'the audit log says that a link was made and ended');
+select is((select count(*) from billing.audit_log where table_name = 'invoice_links'
+  and (coalesce(after, before) ? 'token_hash' or coalesce(after, before) ->> 'created_by' is null)),
+  0::bigint, 'by whom, and no hash');
 
 select * from finish();
 rollback;

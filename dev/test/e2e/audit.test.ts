@@ -215,30 +215,27 @@ const GUARDED: Readonly<Record<string, (client: string, user: string) => object>
   revokeAgentKey: () => ({}),
 };
 
-/** Acts that take none: they move no money back, open nothing and change no terms. */
-const FREE = [
-  "createClient",
-  "updateClient",
-  "createAssignment",
-  "updateAssignment",
-  "removeAssignment",
-  "rollupUsage",
-  "generateInvoice",
-  "previewInvoice",
-  "finalizeInvoice",
-  "retryDelivery",
-  "runMonth",
-  // Its prices are guarded as others are.
-  "resolveQuarantine",
-  "ingestUsage",
-  // A link is ended, and a caller with a link reads its invoice.
-  "endInvoiceLinks",
-  "openInvoiceLink",
-  "linkEvidence",
-  // They open a page of Stripe's, where a payer's own methods are.
-  "createPortalSession",
-  "createSetupSession",
-];
+/** Acts that take none, and why. */
+const FREE: Readonly<Record<string, string>> = {
+  createClient: "terms, prices and members are what bills it, and these are guarded",
+  updateClient: "names, addresses and dates; no amount",
+  createAssignment: "whose usage is; what it costs is guarded",
+  updateAssignment: "as createAssignment",
+  removeAssignment: "as createAssignment",
+  rollupUsage: "counts what was logged",
+  generateInvoice: "a draft by guarded prices and terms",
+  previewInvoice: "nothing is kept",
+  finalizeInvoice: "issues what guarded prices and terms say, or is held",
+  retryDelivery: "sends again what was to be sent",
+  runMonth: "what the daily job does",
+  resolveQuarantine: "its prices and dismissals ask themselves",
+  ingestUsage: "keys of agents and the service, no user",
+  endInvoiceLinks: "closes what was open",
+  openInvoiceLink: "a caller with a link reads its invoice",
+  linkEvidence: "as openInvoiceLink",
+  createPortalSession: "a page of Stripe's, where a payer's own methods are",
+  createSetupSession: "as createPortalSession",
+};
 
 Deno.test("where settings ask for it, an operator's acts take a second factor; reads do not", () =>
   withDeliveryWorld(async (world) => {
@@ -290,7 +287,7 @@ Deno.test("where settings ask for it, an operator's acts take a second factor; r
     );
     // Every act of the API is guarded or known not to be.
     deepStrictEqual(
-      [...Object.keys(GUARDED), ...FREE].sort(),
+      [...Object.keys(GUARDED), ...Object.keys(FREE)].sort(),
       ROUTES.filter(({ method }) => method !== "GET").map(({ id }) => id).sort(),
     );
     strictEqual((await (await asOperator(world))(`/billing/invoices/${id}`)).status, 200);

@@ -8,7 +8,7 @@ import { boundedFetch } from "../../../supabase/functions/_shared/outbound/bound
 import { openDatabase } from "../../../supabase/functions/_shared/postgres/pool.ts";
 import { DeliveryEnvironment } from "../../../supabase/functions/deliver/environment.ts";
 import { handleDeliver } from "../../../supabase/functions/deliver/handler.ts";
-import { type DeliveryKind, INVOICE_DELIVERY_KINDS } from "../../../shared/delivery-kinds.ts";
+import { DELIVERY_KINDS, type DeliveryKind } from "../../../shared/delivery-kinds.ts";
 import { LIMITS } from "../../../supabase/functions/deliver/worker.ts";
 import { workOnce } from "../../../supabase/functions/deliver/work-once.ts";
 import { type BadMoment, startBadProxy } from "../support/bad-proxy.ts";
@@ -29,8 +29,11 @@ const SERVICES: Readonly<Partial<Record<DeliveryKind, Readonly<Record<string, Re
 /** What all other kinds ask: they file something beside the PDF. */
 const FILES = { storage: /^(storing|reading) invoices\// };
 
-/** All of them, each with a client of its own for each bad answer. */
-const ALL = [...INVOICE_DELIVERY_KINDS, "log_export" as const].flatMap((kind) =>
+/** Its source is no service of a client's: `security/bad-services` has it give each bad answer. */
+const WITHOUT_CLIENT: DeliveryKind = "price_sync";
+
+/** All of the catalog, each with a client of its own for each bad answer. */
+const ALL = DELIVERY_KINDS.filter((kind) => kind !== WITHOUT_CLIENT).flatMap((kind) =>
   Object.entries(SERVICES[kind] ?? FILES).map(([service, error]) => ({ kind, service, error }))
 );
 

@@ -100,7 +100,7 @@ Deno.test("what is blocked or nobody's is billed once a price and an owner are t
     strictEqual(blocked?.reason, "unpriced_usage");
     match(blocked?.message, /input_tokens of model mistral-large-2411/);
     match(blocked?.message, /output_tokens of model mistral-large-2411/);
-    const quarantine = () => sql`select reason from billing.quarantine_summary() order by reason`;
+    const quarantine = () => sql`select reason from _billing.summarize_quarantine()`;
     deepStrictEqual((await quarantine()).map(({ reason }) => reason), [
       "no_client",
       "unpriced_usage",

@@ -9,12 +9,13 @@ import { deliverEmail } from "../../../supabase/functions/deliver/kinds/email.ts
 import { deliverNotification } from "../../../supabase/functions/deliver/kinds/hermes.ts";
 import { fetchPriceSource } from "../../../supabase/functions/deliver/outbound/price-source.ts";
 import { priceSyncer } from "../../../supabase/functions/deliver/kinds/price-sync.ts";
+import { fileJson } from "../../../supabase/functions/deliver/kinds/json.ts";
 import { logExporter } from "../../../supabase/functions/deliver/kinds/log-export.ts";
 import { hermesNotifier } from "../../../supabase/functions/deliver/outbound/hermes.ts";
 import { resendSender } from "../../../supabase/functions/deliver/outbound/mail/resend.ts";
 import { smtpSender } from "../../../supabase/functions/deliver/outbound/mail/smtp.ts";
 import type { SendMail } from "../../../supabase/functions/deliver/outbound/mail/message.ts";
-import type { DeliveryKind } from "../../../shared/delivery-kinds.ts";
+import { DELIVERY_KINDS, type DeliveryKind } from "../../../shared/delivery-kinds.ts";
 import { byKind } from "../../../supabase/functions/deliver/kinds/all.ts";
 import type {
   DeliveryHandler,
@@ -85,6 +86,12 @@ const KINDS: Record<
     handler: (port) => (job) =>
       archivePdf(job, { ...document, files: bucketStore(storage(port), "invoices") }),
   },
+  "JSON in Storage": {
+    kind: "json",
+    protocol: "http",
+    handler: (port) => (job) =>
+      fileJson(job, { ...document, files: bucketStore(storage(port), "invoices") }),
+  },
   "logs in Storage": {
     kind: "log_export",
     protocol: "http",
@@ -136,6 +143,11 @@ const KINDS: Record<
     },
   },
 };
+
+Deno.test("every kind of delivery asks services that answer badly", () => {
+  const asked = new Set(Object.values(KINDS).map(({ kind }) => kind));
+  deepStrictEqual([...asked].sort(), [...DELIVERY_KINDS].sort());
+});
 
 for (const [name, { kind, protocol, handler }] of Object.entries(KINDS)) {
   for (const way of BAD_ANSWERS) {

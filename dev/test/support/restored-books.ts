@@ -75,7 +75,7 @@ export async function books(sql: Sql) {
       ...await sql`
       select id, dedupe_key, state, attempts from public.deliveries order by id`,
     ],
-    quarantine: [...await sql`select * from billing.quarantine_summary()`],
+    quarantine: [...await sql`select * from _billing.summarize_quarantine()`],
   };
 }
 

@@ -22,7 +22,7 @@ type Charges = readonly {
 export async function cure(session: Session, body: Cure): Promise<Done> {
   const { sql } = session;
   const dismissed = await apply(session, body);
-  await sql`select billing.count_usage()`;
+  await sql`select billing.count_usage(), billing.count_quarantine()`;
   const remaining = found(
     await sql<{ rows: unknown }[]>`
     select coalesce(jsonb_agg(to_jsonb(s)), '[]') as rows from billing.quarantine_summary() s`,

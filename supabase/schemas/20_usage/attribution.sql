@@ -32,15 +32,14 @@ select
     else (l."timestamp" at time zone 'UTC')::date
   end as usage_day,
   f.reason,
-  -- Condition by condition, as they are stored; sum_logs has them compiled.
-  coalesce((select k.rate_class from billing.rate_class_conditions k
-    where (k.metadata = '{}' or l.metadata @> k.metadata)
-      and (k.thresholds = 0 or abs(l.calls) = 1 and k.thresholds <= billing.thresholds_passed(
-        abs(l.input_tokens + case when t.reading_within then 0 else t.cache_read end
-          + case when t.writing_within then 0 else t.cache_write end
-          + billing.input_in_features(l.other_features)),
-        m.long_context_above, m.long_context_2_above, m.long_context_3_above))
-    order by k.place limit 1), 'standard') as rate_class,
+  -- Condition by condition, as they are stored; sum_logs has them compiled. They are read for rows
+  -- that one could hold for: those with a key of a condition, and long calls.
+  case when l.metadata ?| (select array(select c.key from billing.rate_class_keys c))
+      or x.passed > 0
+    then coalesce((select k.rate_class from billing.rate_class_conditions k
+      where (k.metadata = '{}' or l.metadata @> k.metadata) and k.thresholds <= x.passed
+      order by k.place limit 1), 'standard')
+    else 'standard' end as rate_class,
   l.input_tokens - case when t.reading_within then t.cache_read else 0 end
     - case when t.writing_within then t.cache_write else 0 end as input,
   l.output_tokens - case when t.reasoning_within then t.reasoning else 0 end as output,
@@ -100,6 +99,15 @@ cross join lateral (
     offset 0) w
   offset 0
 ) t
+-- Thresholds of its model that the whole input of a call is beyond.
+cross join lateral (
+  select case when abs(l.calls) <> 1 or m.long_context_above is null then 0
+    else billing.thresholds_passed(
+      abs(l.input_tokens + case when t.reading_within then 0 else t.cache_read end
+        + case when t.writing_within then 0 else t.cache_write end
+        + billing.input_in_features(l.other_features)),
+      m.long_context_above, m.long_context_2_above, m.long_context_3_above) end as passed
+) x
 cross join lateral (
   -- Each reason guards the rollup of everybody against one row: a day that no time zone can hold,
   -- a count that overflows a sum, a feature's name longer than an index row

@@ -46,6 +46,14 @@ alter table billing.rate_class_conditions enable row level security;
 revoke all on billing.rate_class_conditions from public;
 grant select on billing.rate_class_conditions to service_role;
 
+create view billing.rate_class_keys with (security_invoker = true) as
+select distinct k as key
+from billing.rate_class_conditions c cross join lateral jsonb_object_keys(c.metadata) k;
+comment on view billing.rate_class_keys is
+  'Keys of metadata that conditions of rate classes ask for.';
+revoke all on billing.rate_class_keys from public;
+grant select on billing.rate_class_keys to service_role;
+
 -- The class of a log row, as its code. Written by compile_rate_classes from the conditions; this is
 -- what it is without any. The rollup has it written out in its query.
 create function _billing.rate_class_code(metadata jsonb, thresholds integer)

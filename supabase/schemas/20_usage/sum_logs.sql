@@ -6,7 +6,7 @@
 
 -- Sums log rows by (client, day, model, metric, class, agent). Of rows counted by `upto` and not by
 -- `since`; where times are given, of that time range only. Rows that cannot be billed come with a
--- reason, client and day null.
+-- reason; client, day and model are null.
 create function _billing.sum_logs(
   since billing.usage_watermark, upto billing.usage_watermark,
   from_at timestamptz default '-infinity', until_at timestamptz default 'infinity',
@@ -169,7 +169,12 @@ begin
     offset '0'
   ), sums as materialized (
     -- Features by their text: equal numbers of other lengths (1, 1.000…) are judged by themselves.
-    select l.client_id, l.reason, l.usage_day, l.model, l.agent, l.kind, l.features,
+    -- Rows that cannot be billed by their reason and agent, whatever else they name.
+    select l.reason, l.agent, l.features,
+      case when l.reason is null then l.client_id end as client_id,
+      case when l.reason is null then l.usage_day end as usage_day,
+      case when l.reason is null then l.model end as model,
+      case when l.reason is null then l.kind else 0 end as kind,
       count(*) as logs, sum(l.calls) as calls, sum(l.total_cost) as total_cost,
       sum(l.input_tokens) as input, count(l.input_cost) as input_logs,
       sum(l.input_cost) as input_cost,
@@ -183,7 +188,7 @@ begin
       count(*) filter (where l.reasoning <> 0) as reasoning_logs,
       sum(l.web_searches) as searches, count(*) filter (where l.web_searches <> 0) as search_logs
     from owned l
-    group by l.client_id, l.reason, l.usage_day, l.model, l.agent, l.kind, l.features
+    group by 1, 2, 3, 4, 5, 6, 7
   ), groups as (
     select s.*, case when s.reason not in ('too_many_keys', 'dismissed') or s.features is null
           then s.reason
@@ -226,11 +231,12 @@ begin
     where o.value <> '0'
   )
   select case when m.why is null then m.client_id end, m.why,
-    case when m.why is null then m.usage_day end, m.model, m.metric, m.rate_class, m.agent,
+    case when m.why is null then m.usage_day end, case when m.why is null then m.model end,
+    m.metric, m.rate_class, m.agent,
     sum(m.quantity), sum(m.cost), sum(m.logs)::bigint
   from metrics m
   group by 1, 2, 3, 4, 5, 6, 7;
 end $$;
 comment on function _billing.sum_logs is
   'Usage of the log rows between two watermarks by the key of usage_records; of those that cannot
-   be billed the reason, without client and day.';
+   be billed the reason, without client, day and model.';

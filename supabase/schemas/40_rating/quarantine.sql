@@ -87,8 +87,9 @@ comment on view billing.quarantine is
 revoke all on billing.quarantine from public;
 grant select on billing.quarantine to service_role;
 
--- Log rows (or items) per reason. A row that is unpriced in several metrics counts once.
-create function billing.quarantine_summary()
+-- As things are at this moment, for the report of a run: all usage that is not settled is priced.
+-- A row that is unpriced in several metrics counts once.
+create function _billing.summarize_quarantine()
 returns table (reason text, rows bigint)
 language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
   select x.reason, sum(x.rows)::bigint
@@ -105,5 +106,5 @@ language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
   ) x
   group by x.reason order by x.reason;
 $$;
-comment on function billing.quarantine_summary is 'Log rows in quarantine per reason.';
-grant execute on function billing.quarantine_summary() to service_role;
+comment on function _billing.summarize_quarantine is
+  'Log rows in quarantine per reason, found anew.';

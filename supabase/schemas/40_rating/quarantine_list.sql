@@ -1,5 +1,5 @@
 -- Pages of what is in quarantine, each by index however much waits: log rows first, by reason,
--- agent and model, then counted usage and items.
+-- agent and model, then counted usage and items as of the last count.
 
 -- The groups of waiting log rows after one, or from the first. Groups are found one after another,
 -- so that nothing is read of those before and behind.
@@ -44,7 +44,9 @@ comment on function _billing.waiting_groups is
 create function billing.list_quarantine(most bigint, only_reason text default null,
   after text[] default null)
 returns setof billing.quarantine
-language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+-- Planned for what is asked: by the key from the place where the page begins.
+set plan_cache_mode = force_custom_plan set enable_seqscan = off set enable_sort = off as $$
 -- Definer: the groups are read by a function that nobody is granted.
 declare
   groups bigint := 0;
@@ -53,21 +55,20 @@ begin
   if after is null or after[5] = '' then
     return query select * from _billing.waiting_groups(most, only_reason, after);
     get diagnostics groups = row_count;
+    after := null;
   end if;
-  -- All usage that is not settled is priced for it, so not for a page that is full.
-  if groups < most and (only_reason is null or only_reason in ('item_after_end',
-      'outside_service', 'unknown_provider', 'unpriced_cost', 'unpriced_usage')) then
+  if groups < most then
     return query
-    select u.reason, u.client_id, u.agent, u.model, u.metric, u.rate_class, u.rows, u.first_day,
-      u.last_day
-    from billing.quarantined_usage u
-    cross join lateral (select array[u.reason, coalesce(u.agent, ''), coalesce(u.model, ''),
-      coalesce(u.metric, ''), u.client_id::text, coalesce(u.rate_class, '')] collate "C" as place) k
-    where (only_reason is null or u.reason = only_reason)
-      and (after is null or after[5] = '' or k.place > after)
-    order by k.place limit most - groups;
+    select g.reason, g.client_id, nullif(g.agent, ''), nullif(g.model, ''), nullif(g.metric, ''),
+      nullif(g.rate_class, ''), g.rows, g.first_day, g.last_day
+    from billing.quarantine_groups g
+    where (only_reason is null or g.reason = only_reason)
+      and (after is null or (g.reason, g.agent, g.model, g.metric, g.client_id, g.rate_class)
+        > (after[1], after[2], after[3], after[4], after[5]::uuid, after[6]))
+    order by g.reason, g.agent, g.model, g.metric, g.client_id, g.rate_class
+    limit most - groups;
   end if;
 end $$;
 comment on function billing.list_quarantine is
-  'A page of billing.quarantine: log rows first, then usage and items.';
+  'A page of quarantine: log rows first, then usage and items as of the last count.';
 grant execute on function billing.list_quarantine(bigint, text, text[]) to service_role;

@@ -8,6 +8,7 @@ declare
   client uuid;
   mixed boolean;
 begin
+  perform billing.require_second_factor();
   perform _billing.lock_clients(array(
     select distinct i.client_id from public.invoice_items i where i.id = any (item_ids)));
   select (array_agg(i.client_id))[1],

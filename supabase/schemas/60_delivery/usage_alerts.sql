@@ -31,7 +31,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
     select q.client_id, q.model, c.name, max(q.rows) as rows,
       _billing.first_few(array_agg(distinct
         _billing.named_usage(q.metric, q.rate_class))) as metrics
-    from billing.quarantined_usage q join public.clients c on c.id = q.client_id
+    from billing.quarantine_groups q join public.clients c on c.id = q.client_id
     where q.reason = 'unpriced_usage' group by q.client_id, q.model, c.name
   )
   select md5(string_agg(m.client_id || ' ' || m.model, ',' order by m.client_id, m.model)),
@@ -54,7 +54,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
     select q.model, min(q.client_id::text)::uuid as client_id,
       count(distinct q.client_id) as clients, sum(q.rows) as rows
     from (select q.client_id, q.model, max(q.rows) as rows
-      from billing.quarantined_usage q where q.reason = 'unknown_provider'
+      from billing.quarantine_groups q where q.reason = 'unknown_provider'
       group by q.client_id, q.model) q
     group by q.model
   )
@@ -79,7 +79,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
       from public.usage_records r
       where r.client_id = q.client_id and r.usage_day between q.first_day and q.last_day
         and r.agent = q.agent and r.model = q.model and r.metric = q.metric) as cost
-    from billing.quarantined_usage q join public.clients c on c.id = q.client_id
+    from billing.quarantine_groups q join public.clients c on c.id = q.client_id
     where q.reason = 'unpriced_cost'
   )
   select md5(string_agg(concat_ws(' ', x.id, x.agent, x.model), ','
@@ -198,6 +198,8 @@ comment on function _billing.named_alerts is 'Alerts of what waits, which operat
 -- Tells of everything that has come up; returns how many deliveries that takes.
 create function billing.queue_usage_alerts(as_of timestamptz default billing.as_of())
 returns bigint language sql security definer set search_path = pg_catalog, pg_temp as $$
+  -- Once for all notices of counted usage.
+  select billing.count_quarantine(as_of);
   select coalesce(sum(billing.queue_operator_alert(
     a.key, a.priority, a.subject, a.message, a.client_id)), 0)::bigint
   from (

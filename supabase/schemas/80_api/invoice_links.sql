@@ -19,6 +19,31 @@ alter table billing.invoice_links enable row level security;
 revoke all on billing.invoice_links from public;
 grant select on billing.invoice_links to service_role;
 
+-- The audit log says who made and ended a link, of which invoice and until when. The hash of the
+-- token is left out: it is what the link is found by.
+create function _billing.audit_invoice_links() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+-- Definer: audit_log is written by nobody but such triggers.
+begin
+  if tg_op = 'INSERT' then
+    insert into billing.audit_log (table_name, row_id, operation, after)
+    select tg_table_name, n.id, 'insert', to_jsonb(n) - 'token_hash' from new_rows n;
+  else
+    insert into billing.audit_log (table_name, row_id, operation, before)
+    select tg_table_name, o.id, 'delete', to_jsonb(o) - 'token_hash' from old_rows o;
+  end if;
+  return null;
+end $$;
+comment on function _billing.audit_invoice_links is
+  'Trigger: notes in the audit log that links were made or ended.';
+
+create trigger audit_insert after insert on billing.invoice_links
+  referencing new table as new_rows
+  for each statement execute function _billing.audit_invoice_links();
+create trigger audit_delete after delete on billing.invoice_links
+  referencing old table as old_rows
+  for each statement execute function _billing.audit_invoice_links();
+
 create function billing.create_invoice_link(invoice_id uuid, days integer default 30)
 returns table (token text, expires_at timestamptz)
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$

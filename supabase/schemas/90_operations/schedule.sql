@@ -33,7 +33,7 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
     ('billing-alerts', '25 * * * *',
       $c$set statement_timeout = '15min'; select billing.queue_usage_alerts()$c$,
       'Tells of budgets, jumps, unpriced and unowned usage'),
-    ('billing-quarantine', '9,24,39,54 * * * *',
+    ('billing-quarantine', '4-59/5 * * * *',
       $c$set statement_timeout = '15min'; select billing.count_quarantine()$c$,
       'Counts what cannot be billed as things are'),
     ('billing-watch', '* * * * *', 'select billing.watch_jobs()',

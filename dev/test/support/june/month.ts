@@ -52,7 +52,7 @@ export async function readMonth(sql: Sql): Promise<MonthOutcome> {
       join public.currencies u on u.code = i.currency
       where i.number is not null order by i.number`,
     quarantined: await sql`
-      select reason, rows::text from billing.quarantine_summary() order by reason`,
+      select reason, rows::text from _billing.summarize_quarantine()`,
     blocked: await sql`
       select c.name as client, p.message as reason
       from public.billing_periods p join public.clients c on c.id = p.client_id

@@ -109,6 +109,6 @@ returns jsonb language sql stable set search_path = pg_catalog, pg_temp as $$
         from _billing.voided_periods() p join public.clients c on c.id = p.client_id
       ) v where v.place <= 100),
     'quarantined', (select coalesce(jsonb_agg(jsonb_build_object('reason', q.reason,
-      'rows', q.rows)), '[]') from billing.quarantine_summary() q));
+      'rows', q.rows)), '[]') from _billing.summarize_quarantine() q));
 $$;
 comment on function _billing.summarize_run is 'What a run did, from its batches.';
