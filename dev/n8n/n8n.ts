@@ -88,9 +88,14 @@ export async function startN8n(options: N8nOptions): Promise<RunningN8n> {
     await Deno.writeTextFile(file, JSON.stringify(things));
     await cli(`import:${kind}`, `--input=${file}`);
   };
-  await importAll("credentials", options.credentials);
-  await importAll("workflow", options.workflows);
-  for (const { id } of options.workflows) await cli("publish:workflow", `--id=${id}`);
+  try {
+    await importAll("credentials", options.credentials);
+    await importAll("workflow", options.workflows);
+    for (const { id } of options.workflows) await cli("publish:workflow", `--id=${id}`);
+  } catch (error) {
+    await Deno.remove(folder, { recursive: true });
+    throw error;
+  }
   const child = new Deno.Command(options.program, {
     args: ["start"],
     env,
