@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import type { z } from "zod";
 import { createClientRoute, listClients } from "../shared/api/clients.ts";
 import { listDeliveries, retryDelivery } from "../shared/api/deliveries.ts";
 import {
@@ -8,7 +9,13 @@ import {
   previewInvoice,
 } from "../shared/api/invoices.ts";
 import { exportJournal } from "../shared/api/journal.ts";
-import { health, listQuarantine, reconcile, runMonth } from "../shared/api/operations.ts";
+import {
+  health,
+  listQuarantine,
+  reconcile,
+  runMonth,
+  type RunSummary,
+} from "../shared/api/operations.ts";
 import { explainPrice, listPrices } from "../shared/api/terms.ts";
 import { agentKeyCommands } from "./agent-key-commands.ts";
 import { compareCommand } from "./adopt/compare.ts";
@@ -17,7 +24,7 @@ import type { BillingPorts } from "./billing-ports.ts";
 import { clientId } from "./client-id.ts";
 import { creditCommands } from "./credit-commands.ts";
 import { catalogueCommands } from "./catalogue-commands.ts";
-import { CommandFailed } from "./command-line.ts";
+import { CommandFailed, type Terminal } from "./command-line.ts";
 import { allPages, dataOf } from "./connection.ts";
 import { initCommand } from "./init-command.ts";
 import { money } from "./money.ts";
@@ -139,19 +146,29 @@ function runCommand(program: Command, { connect, terminal, progress }: BillingPo
     .action(async ({ json, asOf }) => {
       const summary = await progress.step("The monthly run", async () => {
         const done = await dataOf(connect()(runMonth, { body: { as_of: asOf } }));
-        return [`${done.invoices} invoices`, done];
+        return [`${done.invoices} ${done.invoices === 1 ? "invoice" : "invoices"}`, done];
       });
       if (json) return show(terminal, json, summary, []);
-      for (const [currency, total] of Object.entries(summary.totals)) {
-        terminal.out(`Total ${money(total, currency)}`);
-      }
-      show(terminal, false, summary.blocked, ["client", "period_start", "reason", "message"]);
-      const held = summary.held ?? [];
-      if (held.length > 0) {
-        terminal.out("Held until they are released:");
-        show(terminal, false, held, ["client", "period_start", "message"]);
-      }
+      showRun(terminal, summary);
     });
+}
+
+/** A run for people: what was billed, what is blocked and why, what waits for a release. */
+function showRun(
+  terminal: Terminal,
+  { totals, blocked, held = [] }: z.infer<typeof RunSummary>,
+): void {
+  for (const [currency, total] of Object.entries(totals)) {
+    terminal.out(`Total ${money(total, currency)}`);
+  }
+  terminal.out(`Blocked months: ${blocked.length === 0 ? "none" : blocked.length}`);
+  if (blocked.length > 0) {
+    show(terminal, false, blocked, ["client", "period_start", "reason", "message"]);
+  }
+  if (held.length > 0) {
+    terminal.out("Held until they are released:");
+    show(terminal, false, held, ["client", "period_start", "message"]);
+  }
 }
 
 function priceCommands(program: Command, ports: BillingPorts): void {

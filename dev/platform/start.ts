@@ -78,7 +78,7 @@ LeverEdge Billing is running on PostgreSQL (${engine}). ${database}
   Legacy anon    ${keys.anonJwt}
   … service_role ${keys.serviceRoleJwt}
 
-  All of it but the last two is in ${RUNNING_FILE}
+  All of it but the console and the last two is in ${RUNNING_FILE}
   while this runs: npm run billing and npm run usage find it there, a shell reads it by
   "set -a; . .local/platform.env". Functions take HERMES_URL, SMTP_URL, STRIPE_API_KEY and more from
   supabase/functions/.env (see .env.example there) when this starts.

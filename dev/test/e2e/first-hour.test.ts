@@ -72,6 +72,7 @@ Deno.test("docs/first-hour.md: from nothing to an invoice in the inbox, command 
     match(all, /Minimum monthly charge[^]*Total +50\.00 USD/);
     match(all, /"inserted":1/);
     match(all, /Total +89\.50 USD/);
+    match(all, /Total 89\.50 USD\nBlocked months: none/);
     match(all, /INV-\d{4}-000001 +Acme Robotics[^]*89\.50 USD/);
     const inbox = printed.at(-1) ?? "";
     match(inbox, /ap@acme\.example/);

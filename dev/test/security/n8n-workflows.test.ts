@@ -26,6 +26,17 @@ const failed = await read("billing-error-workflow.json");
 const Http = z.object({
   jsonBody: z.string().optional(),
   path: z.string().optional(),
+  includeOtherFields: z.boolean().optional(),
+  operation: z.string().optional(),
+  logic: z.string().optional(),
+  incrementalDedupeValue: z.string().optional(),
+  conditions: z.object({
+    conditions: z.array(z.object({
+      leftValue: z.string(),
+      operator: z.object({ operation: z.string() }),
+      rightValue: z.union([z.string(), z.number()]),
+    })),
+  }).optional(),
   authentication: z.string().optional(),
   headerParameters: z.object({ parameters: z.array(z.object({ value: z.string() })) }).optional(),
   assignments: z.object({
@@ -127,14 +138,54 @@ Deno.test("the key of a run is the run's own, also in an n8n that counts from 1 
   notStrictEqual(at(5), at(6));
 });
 
-Deno.test("the old path starts the run as the new one does, with the credential", () => {
-  const paths = monthly.nodes.filter(({ type }) => type === "n8n-nodes-base.webhook")
-    .map(({ name }) => [name, parametersOf(monthly, name)] as const);
-  deepStrictEqual(paths.map(([, { path }]) => path), ["leveredge-billing-run", "billing/generate"]);
-  for (const [name, { authentication }] of paths) {
-    strictEqual(authentication, "headerAuth", name);
-    deepStrictEqual(monthly.connections[name]?.main[0]?.map(({ node }) => node), ["Settings"]);
-  }
+/** The value of an expression at a time of UTC, as n8n's clock says it. */
+function evaluateAt(expression: string, utc: string): unknown {
+  const at = new Date(utc);
+  const clock = { toMillis: () => at.getTime(), toUTC: () => ({ hour: at.getUTCHours() }) };
+  const code = expression.replace(/^=\{\{/, "").replace(/\}\}$/, "");
+  return Function("$now", `return (${code});`)(clock);
+}
+
+const next = (name: string) =>
+  monthly.connections[name]?.main.map((nodes) => nodes.map(({ node }) => node));
+
+Deno.test("our path asks for the credential and starts the run", () => {
+  const { path, authentication } = parametersOf(monthly, "By hand");
+  deepStrictEqual([path, authentication], ["leveredge-billing-run", "headerAuth"]);
+  deepStrictEqual(next("By hand"), [["Settings"]]);
+});
+
+Deno.test("the old path takes the unchanged call: no credential, and nothing of it is read", () => {
+  const { path, authentication } = parametersOf(monthly, "By hand, old path");
+  deepStrictEqual([path, authentication], ["billing/generate", undefined]);
+  const webhook = monthly.nodes.find(({ name }) => name === "By hand, old path");
+  strictEqual(webhook?.credentials, undefined);
+  // The node Settings hands on what it sets and nothing of its input.
+  strictEqual(parametersOf(monthly, "Settings").includeOtherFields, undefined);
+  const expressions = JSON.stringify(monthly.nodes);
+  ok(!/\$\(\\?['"](By hand|Once in)/.test(expressions), "no node reads a caller's data");
+});
+
+Deno.test("a call without credential starts nothing that the day's own run has not, once in ten minutes", () => {
+  deepStrictEqual(next("By hand, old path"), [["After nine?"]]);
+  deepStrictEqual(next("After nine?"), [["Once in ten minutes"]]);
+  deepStrictEqual(next("Once in ten minutes"), [["Settings"]]);
+  const [hour] = parametersOf(monthly, "After nine?").conditions?.conditions ?? [];
+  deepStrictEqual([hour?.operator.operation, hour?.rightValue], ["gte", 9]);
+  deepStrictEqual(
+    ["2026-07-01T08:59:59Z", "2026-07-01T09:00:00Z", "2026-07-01T23:59:59Z"]
+      .map((utc) => evaluateAt(hour?.leftValue ?? "", utc)),
+    [8, 9, 23],
+  );
+  const once = parametersOf(monthly, "Once in ten minutes");
+  deepStrictEqual([once.operation, once.logic], [
+    "removeItemsSeenInPreviousExecutions",
+    "removeItemsUpToStoredIncrementalKey",
+  ]);
+  const [first, second, third] = ["09:00:00.000Z", "09:09:59.999Z", "09:10:00.000Z"]
+    .map((time) => evaluateAt(once.incrementalDedupeValue ?? "", `2026-07-01T${time}`));
+  // n8n keeps the highest value alone: a history of all would be full one day.
+  deepStrictEqual([Number(second) - Number(first), Number(third) - Number(second)], [0, 1]);
 });
 
 Deno.test("every connection leads to a node that is there", () => {
