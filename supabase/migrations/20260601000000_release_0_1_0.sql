@@ -5944,7 +5944,8 @@ create table public.invoices (
   void_reason text,
   written_off_minor bigint not null default 0,
   uncollectible_at timestamptz,
-  constraint invoices_kind_known check (kind in ('period', 'late', 'one_off')),
+  constraint invoices_kind_known check (
+    kind in ('period', 'late', 'one_off', 'top_up')),
   constraint invoices_period_of_kind check (case when kind = 'period'
     then num_nulls(period_start, period_end) = 0 and period_start < period_end
     else num_nulls(period_start, period_end) = 2 end),
@@ -6037,7 +6038,7 @@ create table public.invoice_lines (
   description text not null,
   detail text,
   constraint invoice_lines_kind_known check (
-    kind in ('usage', 'minimum', 'one_off', 'discount', 'tax')),
+    kind in ('usage', 'minimum', 'one_off', 'top_up', 'discount', 'tax')),
   constraint invoice_lines_tax_complete check (
     (kind = 'tax') = (num_nulls(tax_name, tax_rate_percent, tax_behavior, tax_base_minor) = 0)),
   constraint invoice_lines_position unique (invoice_id, position)
@@ -6478,6 +6479,65 @@ create trigger guard_item_on_delete before delete on public.invoice_items
   for each row when (old.section_start is not null or old.invoice_id is not null)
   execute function _billing.guard_item();
 
+-- 35_books/top_ups.sql
+
+-- Credit that a client buys ahead. ADR 55 says why it is as it is.
+
+create table public.top_ups (
+  id uuid primary key default gen_random_uuid(),
+  client_id uuid not null references public.clients (id),
+  origin text not null,
+  state text not null default 'wanted',
+  currency text not null references public.currencies (code),
+  amount_minor bigint not null
+    constraint top_ups_amount_in_range check (amount_minor between 1 and 1e15),
+  expires_after_days integer
+    constraint top_ups_expire_within_years check (expires_after_days between 1 and 36500),
+  balance_minor bigint,
+  threshold_minor bigint,
+  reference text unique,
+  note text,
+  requested_at timestamptz not null,
+  invoice_id uuid unique references public.invoices (id),
+  declined_at timestamptz,
+  problem text,
+  constraint top_ups_origin_known check (origin in ('request', 'low_balance')),
+  constraint top_ups_state_known check (
+    state in ('wanted', 'invoiced', 'granted', 'declined', 'void')),
+  constraint top_ups_invoiced_once_wanted check ((state = 'wanted') = (invoice_id is null)),
+  constraint top_ups_say_what_set_them_off check (num_nulls(balance_minor, threshold_minor)
+    = case origin when 'low_balance' then 0 else 2 end)
+);
+comment on table public.top_ups is
+  'Credit that clients buy: wanted -> invoiced -> granted, when the invoice is paid.';
+comment on column public.top_ups.origin is
+  'request: somebody asked for it; low_balance: auto_recharges did.';
+comment on column public.top_ups.state is
+  'granted: the invoice is paid and the credit granted; declined: the payment was refused or the
+   invoice written off; void: nothing was granted.';
+comment on column public.top_ups.expires_after_days is
+  'The credit expires at the beginning of the local day that is so many days after the payment;
+   null: never.';
+comment on column public.top_ups.balance_minor is
+  'The live balance that was below the threshold; null where somebody asked.';
+comment on column public.top_ups.reference is 'The same reference is one top-up.';
+comment on column public.top_ups.problem is 'Why it has no invoice yet, or why it was declined.';
+-- However many see the low balance at once: one recharge of a client is under way.
+create unique index top_ups_one_recharge on public.top_ups (client_id)
+  where origin = 'low_balance' and state in ('wanted', 'invoiced');
+create index top_ups_client_id on public.top_ups (client_id, requested_at);
+create index top_ups_currency on public.top_ups (currency);
+create trigger refuse_truncate before truncate on public.top_ups
+  for each statement execute function _billing.refuse_change();
+alter table public.top_ups enable row level security;
+revoke all on public.top_ups from anon, authenticated, service_role;
+grant select on public.top_ups to authenticated, service_role;
+
+create policy "members and operators read top-ups" on public.top_ups
+  for select to authenticated
+  using (client_id = any ((select billing.my_clients())::uuid[])
+    or (select billing.is_operator()));
+
 -- 35_books/grants/grants.sql
 
 -- Grants of credit that a client has before it is invoiced. ADR 41 says why they are as they are.
@@ -6500,12 +6560,15 @@ create table public.credit_grants (
   agents text[],
   continues_id uuid references public.credit_grants (id),
   method text,
+  top_up_id uuid unique references public.top_ups (id),
   reference text unique,
   note text,
   constraint credit_grants_kind_known check (kind in ('paid', 'refund', 'rollover')),
   constraint credit_grants_cost_in_range check (cost_minor between 0 and amount_minor
     and (kind = 'paid' or kind = 'rollover' or cost_minor = 0)),
   constraint credit_grants_paid_somehow check ((kind = 'paid') = (method is not null)),
+  constraint credit_grants_of_top_ups check (
+    top_up_id is null or (method = 'top_up' and cost_minor = amount_minor)),
   constraint credit_grants_rollover_continues check (
     (kind = 'rollover') = (continues_id is not null)),
   constraint credit_grants_expires_later check (
@@ -6528,6 +6591,8 @@ comment on column public.credit_grants.expires_at is
   'From when it may not be used: the beginning of a local day of the client; null: never.';
 comment on column public.credit_grants.metrics is
   'Only lines of these metrics (models, agents) are paid by it; null: all lines.';
+comment on column public.credit_grants.top_up_id is
+  'The top-up whose invoice has paid for it.';
 comment on column public.credit_grants.continues_id is 'Of a rollover: the grant it comes from.';
 comment on column public.credit_grants.reference is
   'What it is called where it was paid or decided; the same reference is granted once.';
@@ -6576,12 +6641,13 @@ create table public.credit_entries (
   credit_note_id uuid references public.credit_notes (id),
   created_at timestamptz not null default now(),
   constraint credit_entries_kind_known check (kind in ('grant', 'expiry', 'use', 'release',
-    'return', 'reopening', 'transfer', 'rollover')),
+    'return', 'reopening', 'transfer', 'rollover', 'withdrawal', 'restoration')),
   constraint credit_entries_sign_of_kind check (amount_minor <> 0
-    and (amount_minor > 0) = (kind in ('grant', 'release', 'return'))),
+    and (amount_minor > 0) = (kind in ('grant', 'release', 'return', 'restoration'))),
   constraint credit_entries_of_lines check (case
     when kind in ('use', 'return', 'transfer') then num_nulls(invoice_id, line_id) = 0
-    when kind in ('release', 'reopening') then num_nulls(invoice_id, line_id) in (0, 2)
+    when kind in ('withdrawal', 'restoration') then invoice_id is not null and line_id is null
+    when kind in ('release', 'reopening') then line_id is null or invoice_id is not null
     else num_nulls(invoice_id, line_id) = 2 end)
 );
 comment on table public.credit_entries is
@@ -6590,7 +6656,7 @@ comment on table public.credit_entries is
 comment on column public.credit_entries.kind is
   'grant; expiry, booked ahead; use by a line; release of the expiry of what is used; return of a
    use; reopening of its expiry; transfer to the balance of what came back too late; rollover to
-   another grant.';
+   another grant; withdrawal of credit whose payment goes back; restoration of it.';
 create index credit_entries_balance on public.credit_entries (client_id, effective_at)
   include (currency, amount_minor);
 create index credit_entries_grant_id on public.credit_entries (grant_id);
@@ -6638,7 +6704,7 @@ create type _billing.credit_movement as (grant_id uuid, kind text, amount_minor 
   at timestamptz, invoice_id uuid, line_id uuid, credit_note_id uuid);
 
 -- Books movements of grants, and with each that takes or gives back what its expiry is now: what
--- has been used does not expire.
+-- has been used does not expire. What is restored after its expiry expires at once.
 create function _billing.move_credit(movements _billing.credit_movement[])
 returns void language sql set search_path = pg_catalog, pg_temp as $$
   insert into public.credit_entries (grant_id, client_id, currency, kind, amount_minor,
@@ -6650,7 +6716,8 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
   cross join lateral (values
     (m.kind, m.amount_minor, m.at),
     (case when m.kind = 'grant' then 'expiry' when m.amount_minor < 0 then 'release'
-      else 'reopening' end, -m.amount_minor, g.expires_at)
+      else 'reopening' end, -m.amount_minor, case
+        when m.kind = 'restoration' and g.expires_at < m.at then m.at else g.expires_at end)
   ) x(kind, amount, at)
   where x.at is not null;
 $$;
@@ -6789,7 +6856,7 @@ create table billing.ledger_accounts (
   processor text,
   constraint ledger_accounts_kind_known check (kind in ('receivable', 'customer_credit', 'cash',
     'refunds_due', 'earnings', 'tax_payable', 'write_off', 'adjustments', 'prepaid_credit',
-    'breakage', 'promotion_expense')),
+    'breakage', 'promotion_expense', 'advances')),
   constraint ledger_accounts_processor_of_cash check ((kind = 'cash') = (processor is not null)),
   -- So there is one of each. The currency is one of the row that is posted, which refers to it.
   constraint ledger_accounts_named check (
@@ -6802,7 +6869,8 @@ comment on column billing.ledger_accounts.kind is
    received and not given back; refunds_due: what is to be given back; earnings: what was charged
    without its tax; tax_payable: the tax of it; write_off: what will not be paid; adjustments:
    credit that was given or taken without an invoice; prepaid_credit: what is left of grants;
-   breakage: what of them has expired; promotion_expense: what of them was not paid for.';
+   breakage: what of them has expired; promotion_expense: what of them was not paid for;
+   advances: top-ups that are invoiced and not granted.';
 create index ledger_accounts_client_id on billing.ledger_accounts (client_id);
 
 create trigger refuse_change before update or delete or truncate on billing.ledger_accounts
@@ -6833,7 +6901,8 @@ create table billing.ledger_transactions (
     'recovery', 'credit_note', 'credit_note_void', 'refund_promise', 'refund_withdrawal', 'payment',
     'refund', 'refund_failure', 'dispute', 'dispute_loss', 'credit_use', 'credit_return',
     'overpayment', 'credit_grant', 'credit_refund', 'credit_refund_failure', 'adjustment',
-    'prepayment', 'prepaid_use', 'prepaid_return', 'prepaid_transfer', 'prepaid_expiry')),
+    'prepayment', 'prepaid_use', 'prepaid_return', 'prepaid_transfer', 'prepaid_expiry',
+    'prepaid_withdrawal')),
   constraint ledger_transactions_named check (id = _billing.ledger_id(kind, source_id))
 );
 comment on table billing.ledger_transactions is
@@ -7076,7 +7145,9 @@ begin
         case when o.status = 'draft' then n.finalized_at end as issued_at,
         case when o.uncollectible_at is null then n.uncollectible_at end as written_off_at,
         case when o.status <> 'void' then n.voided_at end as voided_at,
-        n.uncollectible_at is not null as is_written_off
+        n.uncollectible_at is not null as is_written_off,
+        -- A top-up earns nothing: what it has paid for is owed until it is used or expires.
+        case n.kind when 'top_up' then 'advances' else 'earnings' end as earnings
       from new_rows n join old_rows o on o.id = n.id
       where n.status <> 'draft' and (o.status = 'draft' or n.status <> o.status)
     )
@@ -7084,11 +7155,11 @@ begin
       null)::_billing.ledger_transfer
     from moved m
     cross join lateral (values
-      ('invoice', m.issued_at, 'receivable', 'earnings', m.total_minor - m.tax_minor, true),
+      ('invoice', m.issued_at, 'receivable', m.earnings, m.total_minor - m.tax_minor, true),
       ('invoice', m.issued_at, 'receivable', 'tax_payable', m.tax_minor, m.tax_minor <> 0),
       ('write_off', m.written_off_at, 'write_off', 'receivable', m.written_off_minor, true),
       ('recovery', m.voided_at, 'receivable', 'write_off', m.written_off_minor, m.is_written_off),
-      ('void', m.voided_at, 'earnings', 'receivable', m.total_minor - m.tax_minor, true),
+      ('void', m.voided_at, m.earnings, 'receivable', m.total_minor - m.tax_minor, true),
       ('void', m.voided_at, 'tax_payable', 'receivable', m.tax_minor, m.tax_minor <> 0)
     ) x(kind, at, debit, credit, amount, applies)
     where x.at is not null and x.applies));
@@ -7179,13 +7250,25 @@ begin
       select coalesce(sum(l.amount_minor), 0)::bigint as tax from public.credit_note_lines l
       where l.credit_note_id = n.id and l.kind = 'tax'
     ) t
+    -- Of a top-up: what is taken off what is due, or out of its grants, was in advance. Credit that
+    -- is used although its payment goes back was granted for nothing.
+    cross join lateral (
+      select i.kind = 'top_up' as is_advance, n.to_invoice_minor + coalesce((
+        select -sum(c.amount_minor) from public.credit_entries c
+        where c.credit_note_id = n.id and c.kind = 'withdrawal'), 0)::bigint as in_advance
+      from public.invoices i where i.id = n.invoice_id
+    ) a
     cross join lateral (values
       (o.document = '{}' and n.document <> '{}', n.issued_at, 'credit_note', 'refund_promise', 1),
       (o.voided_at is null and n.voided_at is not null, n.voided_at, 'credit_note_void',
         'refund_withdrawal', -1)
     ) e(happened, at, note, refund, sign)
     cross join lateral (values
-      (e.note, e.at, 'earnings', 'receivable', e.sign * (n.total_minor - t.tax), true),
+      (e.note, e.at, 'earnings', 'receivable', e.sign * (n.total_minor - t.tax),
+        not a.is_advance),
+      (e.note, e.at, 'advances', 'receivable', e.sign * a.in_advance, a.is_advance),
+      (e.note, e.at, 'promotion_expense', 'receivable', e.sign * (n.total_minor - a.in_advance),
+        a.is_advance and n.total_minor <> a.in_advance),
       (e.note, e.at, 'tax_payable', 'receivable', e.sign * t.tax, t.tax <> 0),
       (e.refund, e.at, 'receivable', 'refunds_due', e.sign * n.to_refund_minor,
         n.to_refund_minor > 0)
@@ -7243,7 +7326,8 @@ begin
     from new_rows n
     join public.credit_grants g on g.id = n.grant_id
     cross join lateral (values
-      ('prepayment', 'cash', g.cost_minor, n.kind = 'grant' and g.kind = 'paid'),
+      ('prepayment', case when g.top_up_id is null then 'cash' else 'advances' end, g.cost_minor,
+        n.kind = 'grant' and g.kind = 'paid'),
       ('prepayment', 'promotion_expense', g.amount_minor - g.cost_minor,
         n.kind = 'grant' and g.kind = 'paid'),
       ('prepayment', 'adjustments', n.amount_minor, n.kind = 'grant' and g.kind = 'refund'),
@@ -7251,7 +7335,10 @@ begin
       ('prepaid_return', 'receivable', n.amount_minor, n.kind = 'return'),
       ('prepaid_transfer', 'receivable', n.amount_minor, n.kind = 'transfer'),
       ('prepaid_expiry', 'breakage', n.amount_minor,
-        n.kind in ('expiry', 'release', 'reopening'))
+        n.kind in ('expiry', 'release', 'reopening')),
+      -- Of a dispute: what is written off is the less by what was not used.
+      ('prepaid_withdrawal', case when n.credit_note_id is null then 'write_off'
+        else 'advances' end, n.amount_minor, n.kind in ('withdrawal', 'restoration'))
     ) x(kind, debit, amount, applies)
     where x.applies and x.amount <> 0));
   return null;
@@ -9907,7 +9994,7 @@ set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_nestlo
             t ->> 'unit_amount', 'flat_amount', coalesce(t ->> 'flat_amount', '0')))::text
           from jsonb_array_elements(l.tiers) t) end, '}'),
       ',' order by l.position) || ']')::json as lines
-    from line l where l.kind in ('usage', 'minimum', 'one_off')
+    from line l where l.kind in ('usage', 'minimum', 'one_off', 'top_up')
     group by l.invoice_id
   ), discounted as (
     select l.invoice_id, json_agg(json_build_object('description', l.description,
@@ -10189,8 +10276,8 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
     total_minor = s.subtotal + s.discount + s.tax
   from (
     select l.invoice_id,
-      coalesce(sum(l.amount_minor) filter (where l.kind in ('usage', 'minimum', 'one_off')), 0)
-        as subtotal,
+      coalesce(sum(l.amount_minor) filter (
+        where l.kind in ('usage', 'minimum', 'one_off', 'top_up')), 0) as subtotal,
       coalesce(sum(l.amount_minor) filter (where l.kind = 'discount'), 0) as discount,
       coalesce(sum(l.amount_minor) filter (where l.tax_behavior = 'exclusive'), 0) as tax,
       coalesce(sum(l.amount_minor) filter (where l.tax_behavior = 'inclusive'), 0)
@@ -10372,8 +10459,9 @@ create function _billing.balance_to_apply(ids uuid[], uses _billing.grant_use[] 
 returns table (invoice_id uuid, granted bigint, applied bigint)
 language sql stable set search_path = pg_catalog, pg_temp as $$
   with due as (
+    -- A top-up is paid with money alone.
     select i.id, i.client_id, i.currency, x.place, coalesce(u.minor, 0) as granted,
-      i.total_minor - coalesce(u.minor, 0) as minor
+      case i.kind when 'top_up' then 0 else i.total_minor - coalesce(u.minor, 0) end as minor
     from unnest(ids) with ordinality x(id, place)
     join public.invoices i on i.id = x.id
     left join (
@@ -10526,6 +10614,125 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
 $$;
 comment on function _billing.tax_shares is
   'What a credit note by hand gives back of each tax of its invoice.';
+
+-- 50_invoicing/top_ups/take_back.sql
+
+-- Credit whose payment goes back: what of it is not used is taken back with it.
+
+-- Grants that hold the credit of an invoice's top-up: its own, and those that continue it.
+create function _billing.grants_of_top_up(invoice_id uuid)
+returns table (grant_id uuid, place integer)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  with recursive chain as (
+    select g.id, 1 as place
+    from public.top_ups t join public.credit_grants g on g.top_up_id = t.id
+    where t.invoice_id = grants_of_top_up.invoice_id
+    union all
+    select g.id, c.place + 1 from chain c join public.credit_grants g on g.continues_id = c.id
+  )
+  select c.id, c.place from chain c;
+$$;
+comment on function _billing.grants_of_top_up is
+  'Grants that hold the credit that an invoice of a top-up has paid for.';
+
+create function _billing.unused_of_top_up(invoice_id uuid, as_of timestamptz)
+returns bigint language sql stable set search_path = pg_catalog, pg_temp as $$
+  select coalesce(sum(l.left_minor), 0)::bigint
+  from _billing.grants_of_top_up(unused_of_top_up.invoice_id) x
+  join public.credit_grants g on g.id = x.grant_id
+  join _billing.left_of_grants(array[g.client_id], as_of) l on l.grant_id = g.id
+  where g.expires_at is null or g.expires_at > as_of;
+$$;
+comment on function _billing.unused_of_top_up is
+  'What is left at an instant of the credit that an invoice of a top-up has paid for.';
+
+-- Takes back what of an amount is not used. What has expired is used too: it is not the client's.
+create function _billing.take_top_up_back(invoice_id uuid, amount bigint, as_of timestamptz,
+  credit_note_id uuid default null)
+returns bigint language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  taken _billing.credit_movement[];
+begin
+  with unused as (
+    select g.id, g.effective_at, l.left_minor,
+      sum(l.left_minor) over (order by x.place, g.id) - l.left_minor as before
+    from _billing.grants_of_top_up(take_top_up_back.invoice_id) x
+    join public.credit_grants g on g.id = x.grant_id
+    join _billing.left_of_grants(array[g.client_id], as_of) l on l.grant_id = g.id
+    where l.left_minor > 0 and (g.expires_at is null or g.expires_at > as_of)
+  )
+  select coalesce(array_agg((u.id, 'withdrawal', -least(u.left_minor, amount - u.before),
+    greatest(as_of, u.effective_at), take_top_up_back.invoice_id, null,
+    take_top_up_back.credit_note_id)::_billing.credit_movement), '{}') into taken
+  from unused u where u.before < amount;
+  perform _billing.move_credit(taken);
+  return -_billing.sum_of_movements(taken);
+end $$;
+comment on function _billing.take_top_up_back is
+  'Takes the unused part of a top-up back from its grants, up to an amount; returns how much.';
+
+-- Gives back what was taken: of a credit note that is void, or of disputes that were won. Credit
+-- that has expired meanwhile comes back expired.
+create function _billing.restore_top_up(invoice_id uuid, amount bigint, as_of timestamptz,
+  credit_note_id uuid default null)
+returns void language sql set search_path = pg_catalog, pg_temp as $$
+  select _billing.move_credit(array(
+    select (t.grant_id, 'restoration', least(t.minor, restore_top_up.amount - t.before), as_of,
+      restore_top_up.invoice_id, null, restore_top_up.credit_note_id)::_billing.credit_movement
+    from (
+      select e.grant_id, -sum(e.amount_minor)::bigint as minor,
+        (sum(-sum(e.amount_minor)) over (order by e.grant_id) + sum(e.amount_minor))::bigint
+          as before
+      from public.credit_entries e
+      where e.invoice_id = restore_top_up.invoice_id and e.kind in ('withdrawal', 'restoration')
+        and e.credit_note_id is not distinct from restore_top_up.credit_note_id
+      group by e.grant_id having sum(e.amount_minor) < 0
+    ) t
+    where t.before < restore_top_up.amount));
+$$;
+comment on function _billing.restore_top_up is
+  'Gives credit of a top-up back that was taken from its grants, up to an amount.';
+
+-- A note that gives money back, when it gets its document; what it takes off what is due was never
+-- granted.
+create function _billing.follow_top_up_note() returns trigger
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  if not exists (select from public.top_ups t where t.invoice_id = new.invoice_id) then
+    return null;
+  end if;
+  if new.voided_at is not null then
+    perform _billing.restore_top_up(new.invoice_id, new.total_minor, new.voided_at, new.id);
+  else
+    perform _billing.take_top_up_back(new.invoice_id, new.total_minor - new.to_invoice_minor,
+      new.issued_at, new.id);
+  end if;
+  return null;
+end $$;
+comment on function _billing.follow_top_up_note is
+  'Takes credit back with what a credit note gives back of its invoice.';
+
+create trigger follow_top_up_note after update on public.credit_notes
+  for each row when (old.document = '{}' and new.document <> '{}'
+    or old.voided_at is null and new.voided_at is not null)
+  execute function _billing.follow_top_up_note();
+
+create function _billing.follow_top_up_dispute() returns trigger
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  if new.kind = 'dispute' then
+    perform _billing.take_top_up_back(new.invoice_id, -new.amount_minor, new.paid_at);
+  else
+    perform _billing.restore_top_up(new.invoice_id, new.amount_minor, new.paid_at);
+  end if;
+  return null;
+end $$;
+comment on function _billing.follow_top_up_dispute is
+  'Takes credit back with a payment that is disputed, and gives it back where that is won.';
+
+create trigger follow_top_up_dispute after insert on public.payments
+  for each row when (new.kind in ('dispute', 'dispute_reversed'))
+  execute function _billing.follow_top_up_dispute();
 
 -- 50_invoicing/credit_notes/settle.sql
 
@@ -10701,6 +10908,7 @@ returns text language plpgsql security definer set search_path = pg_catalog, pg_
 -- Definer: callers may ask for a credit note, only these functions may write one.
 declare
   invoice public.invoices;
+  given bigint;
 begin
   perform billing.require_second_factor();
   perform _billing.lock_clients(_billing.clients_of(issue_credit_note.invoice_id));
@@ -10713,11 +10921,17 @@ begin
   if btrim(coalesce(issue_credit_note.reason, '')) = '' then
     perform billing.raise_error('invalid_argument', 'a credit note needs a reason');
   end if;
-  return _billing.credit_by_amount(invoice, coalesce(issue_credit_note.amount_minor,
-    invoice.total_minor - (select coalesce(sum(c.total_minor), 0)
-      from public.credit_notes c
-      where c.invoice_id = invoice.id and c.voided_at is null))::bigint,
-    issue_credit_note.reason, to_refund, as_of);
+  given := coalesce(issue_credit_note.amount_minor, invoice.total_minor - (
+    select coalesce(sum(c.total_minor), 0) from public.credit_notes c
+    where c.invoice_id = invoice.id and c.voided_at is null));
+  if invoice.kind = 'top_up'
+    and given > invoice.amount_due_minor + _billing.unused_of_top_up(invoice.id, as_of) then
+    perform billing.raise_error('credit_exceeds_invoice', format(
+      '%s would be credited, %s of the credit that invoice %s is for are not used', given,
+      _billing.unused_of_top_up(invoice.id, as_of), invoice.number),
+      'credit no more than is not used');
+  end if;
+  return _billing.credit_by_amount(invoice, given, issue_credit_note.reason, to_refund, as_of);
 end $$;
 comment on function billing.issue_credit_note is
   'Credits all that is left of an issued invoice, or an amount of it; returns the number.';
@@ -12085,6 +12299,241 @@ comment on function billing.finalize_invoice is
    One that is held is refused until it is released.';
 grant execute on function billing.finalize_invoice(uuid, timestamptz) to service_role;
 
+-- 50_invoicing/top_ups/grant.sql
+
+-- What becomes of a top-up with its invoice. By triggers: whichever way the invoice is paid, the
+-- credit is granted in that transaction, and never without the payment.
+
+-- Grants the credit of a top-up whose invoice is paid: all of it, less what was credited of the
+-- invoice before.
+create function _billing.grant_top_up(top_up public.top_ups, amount bigint, paid_at timestamptz)
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  made uuid;
+begin
+  insert into public.credit_grants (client_id, kind, currency, amount_minor, cost_minor,
+    granted_at, effective_at, expires_at, method, top_up_id, note)
+  values (top_up.client_id, 'paid', top_up.currency, amount, amount, paid_at, paid_at,
+    _billing.day_start(top_up.client_id,
+      billing.day_of(top_up.client_id, paid_at) + top_up.expires_after_days),
+    'top_up', top_up.id, top_up.note)
+  on conflict on constraint credit_grants_top_up_id_key do nothing
+  returning id into made;
+  if made is not null then
+    perform _billing.move_credit(array[
+      (made, 'grant', amount, paid_at, null, null, null)::_billing.credit_movement]);
+  end if;
+end $$;
+comment on function _billing.grant_top_up is 'Grants the credit of a top-up, once.';
+
+create function _billing.follow_top_up() returns trigger
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  top_up public.top_ups;
+  amount constant bigint := new.total_minor - new.credited_minor;
+begin
+  select * into top_up from public.top_ups t where t.invoice_id = new.id;
+  if new.status = 'paid' and amount > 0 then
+    perform _billing.grant_top_up(top_up, amount, new.paid_at);
+  end if;
+  update public.top_ups t set
+    state = case when new.status = 'paid' and amount > 0 then 'granted'
+      when new.status = 'uncollectible' or t.state = 'declined' then 'declined'
+      when new.status in ('paid', 'void') then 'void' else t.state end,
+    declined_at = case when new.status = 'uncollectible' then new.uncollectible_at
+      else t.declined_at end
+  where t.id = top_up.id;
+  return null;
+end $$;
+comment on function _billing.follow_top_up is
+  'Grants a top-up when its invoice is paid, and notes that it will not be.';
+
+create trigger follow_top_up after update on public.invoices
+  for each row when (new.kind = 'top_up' and old.status <> new.status)
+  execute function _billing.follow_top_up();
+
+-- 50_invoicing/top_ups/request.sql
+
+-- Top-ups that are wanted, and their invoices.
+
+-- Issues the invoice of a top-up. It has no tax: tax is charged on what the credit pays for, by the
+-- invoice of that. Neither grants nor the balance pay it.
+create function _billing.invoice_top_up(top_up_id uuid, as_of timestamptz)
+returns uuid language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  wanted public.top_ups;
+  made uuid;
+begin
+  select * into wanted from public.top_ups t
+  where t.id = invoice_top_up.top_up_id and t.state = 'wanted';
+  if wanted.id is null then
+    return null;
+  end if;
+  insert into public.invoices (client_id, kind, currency, payment_terms_days, deliveries)
+  select wanted.client_id, 'top_up', wanted.currency, 0, t.deliveries
+  from billing.config_on(array[wanted.client_id],
+    array[billing.day_of(wanted.client_id, as_of)]) t
+  returning id into made;
+  insert into public.invoice_lines (invoice_id, position, kind, rating_key, quantity, unit_amount,
+    per_units, precise_amount, amount_minor, description)
+  select made, 1, 'top_up', 'top_up|' || wanted.id, 1, x.amount, 1, x.amount, wanted.amount_minor,
+    'Prepaid credit'
+  from public.currencies c
+  cross join lateral (
+    select wanted.amount_minor / _billing.to_minor(1, c.exponent)::numeric as amount
+  ) x
+  where c.code = wanted.currency;
+  perform _billing.write_totals(array[made]);
+  perform _billing.write_documents(array[made]);
+  update public.top_ups t set invoice_id = made, state = 'invoiced', problem = null
+  where t.id = wanted.id;
+  perform _billing.finalize_invoices(array[made], as_of);
+  return made;
+end $$;
+comment on function _billing.invoice_top_up is
+  'Issues the invoice of a top-up that has none; returns it, null where it has one.';
+
+-- A top-up that somebody asks for, with its invoice; once for each reference.
+create function billing.request_top_up(client_id uuid, amount_minor bigint,
+  currency text default null, expires_after_days integer default null,
+  reference text default null, note text default null, as_of timestamptz default now())
+returns uuid language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+-- Definer: callers may ask, only these functions may write the books.
+declare
+  known public.top_ups;
+  made uuid;
+begin
+  perform billing.require_second_factor();
+  perform _billing.lock_clients(array[request_top_up.client_id]);
+  if not exists (select from public.clients c where c.id = request_top_up.client_id) then
+    perform billing.raise_error('unknown_client', format('no client has id %s', client_id));
+  end if;
+  if coalesce(amount_minor, 0) not between 1 and 1e15 or expires_after_days not between 1 and 36500
+    or not exists (select from public.currencies c where c.code = request_top_up.currency)
+      and currency is not null then
+    perform billing.raise_error('invalid_argument',
+      'the amount is above zero, in a known currency, and expires after 1 to 36500 days');
+  end if;
+  insert into public.top_ups (client_id, origin, currency, amount_minor, expires_after_days,
+    reference, note, requested_at)
+  select t.client_id, 'request', coalesce(request_top_up.currency, t.currency),
+    request_top_up.amount_minor, request_top_up.expires_after_days, request_top_up.reference,
+    request_top_up.note, as_of
+  from billing.config_on(array[request_top_up.client_id],
+    array[billing.day_of(request_top_up.client_id, as_of)]) t
+  on conflict on constraint top_ups_reference_key do nothing
+  returning id into made;
+  if made is not null then
+    perform _billing.invoice_top_up(made, as_of);
+    return made;
+  end if;
+  select * into known from public.top_ups t where t.reference = request_top_up.reference;
+  if (known.client_id, known.amount_minor) is distinct from (client_id, amount_minor)
+    or known.currency <> currency then
+    perform billing.raise_error('illegal_transition',
+      format('%L is the reference of another top-up, of %s', reference, known.amount_minor),
+      'give each top-up a reference of its own');
+  end if;
+  return known.id;
+end $$;
+comment on function billing.request_top_up is
+  'Invoices credit that a client buys, once for each reference; it is granted when that is paid.';
+grant execute on function billing.request_top_up(uuid, bigint, text, integer, text, text,
+  timestamptz) to service_role;
+
+-- 50_invoicing/top_ups/auto_recharges.sql
+
+-- When credit is topped up by itself.
+
+create table public.auto_recharges (
+  client_id uuid primary key references public.clients (id) on delete cascade,
+  currency text not null references public.currencies (code),
+  threshold_minor bigint not null
+    constraint auto_recharges_threshold_in_range check (threshold_minor between 0 and 1e15),
+  target_minor bigint,
+  amount_minor bigint,
+  monthly_cap_minor bigint not null
+    constraint auto_recharges_cap_in_range check (monthly_cap_minor between 1 and 1e15),
+  expires_after_days integer
+    constraint auto_recharges_expire_within_years check (expires_after_days between 1 and 36500),
+  paused boolean not null default false,
+  constraint auto_recharges_target_or_amount check (num_nonnulls(target_minor, amount_minor) = 1
+    and amount_minor between 1 and monthly_cap_minor and target_minor between 1 and 1e15
+    and target_minor > threshold_minor)
+);
+comment on table public.auto_recharges is
+  'Clients whose credit is topped up when its live balance falls below a threshold.';
+comment on column public.auto_recharges.threshold_minor is
+  'Topped up when billing.credit_balance says less than this.';
+comment on column public.auto_recharges.target_minor is
+  'Topped up to this live balance; or by amount_minor each time.';
+comment on column public.auto_recharges.monthly_cap_minor is
+  'What recharges of a calendar month of the client come to at most. One that would exceed it is not
+   made.';
+create index auto_recharges_currency on public.auto_recharges (currency);
+alter table public.auto_recharges enable row level security;
+revoke all on public.auto_recharges from anon, authenticated, service_role;
+grant select on public.auto_recharges to authenticated, service_role;
+
+create policy "members and operators read recharges" on public.auto_recharges
+  for select to authenticated
+  using (client_id = any ((select billing.my_clients())::uuid[])
+    or (select billing.is_operator()));
+
+-- Recharges of the calendar month, on the client's calendar, that an instant is in: those that were
+-- paid or may be.
+create function _billing.recharged_in_month(client_id uuid, as_of timestamptz)
+returns bigint language sql stable set search_path = pg_catalog, pg_temp as $$
+  select coalesce(sum(t.amount_minor), 0)::bigint
+  from public.top_ups t
+  where t.client_id = recharged_in_month.client_id and t.origin = 'low_balance'
+    and t.state in ('wanted', 'invoiced', 'granted') and t.requested_at >= _billing.day_start(
+      client_id, date_trunc('month', billing.day_of(client_id, as_of)::timestamp)::date);
+$$;
+comment on function _billing.recharged_in_month is
+  'What recharges of a client come to in the calendar month of an instant.';
+
+-- Says when and by how much a client's credit is recharged. Replaces what was said before.
+create function billing.set_auto_recharge(client_id uuid, threshold_minor bigint,
+  monthly_cap_minor bigint, target_minor bigint default null, amount_minor bigint default null,
+  currency text default null, expires_after_days integer default null,
+  paused boolean default false)
+returns void language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+-- Definer: callers may ask, only these functions may write the terms.
+begin
+  perform billing.require_second_factor();
+  perform _billing.lock_clients(array[set_auto_recharge.client_id]);
+  if not exists (select from public.clients c where c.id = set_auto_recharge.client_id) then
+    perform billing.raise_error('unknown_client', format('no client has id %s', client_id));
+  end if;
+  if (num_nonnulls(target_minor, amount_minor) = 1 and threshold_minor between 0 and 1e15
+    and monthly_cap_minor between 1 and 1e15 and coalesce(target_minor > threshold_minor
+      and target_minor <= 1e15, amount_minor between 1 and monthly_cap_minor)
+    and coalesce(expires_after_days between 1 and 36500, true) and paused is not null
+    and (currency is null or exists (
+      select from public.currencies c where c.code = set_auto_recharge.currency)))
+    is not true then
+    perform billing.raise_error('invalid_argument', 'a recharge has either a target above its '
+      'threshold or an amount within its cap, in a known currency');
+  end if;
+  insert into public.auto_recharges as r (client_id, currency, threshold_minor, target_minor,
+    amount_minor, monthly_cap_minor, expires_after_days, paused)
+  select set_auto_recharge.client_id, coalesce(set_auto_recharge.currency, t.currency),
+    set_auto_recharge.threshold_minor, set_auto_recharge.target_minor,
+    set_auto_recharge.amount_minor, set_auto_recharge.monthly_cap_minor,
+    set_auto_recharge.expires_after_days, set_auto_recharge.paused
+  from billing.config_on(array[set_auto_recharge.client_id],
+    array[billing.day_of(set_auto_recharge.client_id, billing.as_of())]) t
+  on conflict on constraint auto_recharges_pkey do update set currency = excluded.currency,
+    threshold_minor = excluded.threshold_minor, target_minor = excluded.target_minor,
+    amount_minor = excluded.amount_minor, monthly_cap_minor = excluded.monthly_cap_minor,
+    expires_after_days = excluded.expires_after_days, paused = excluded.paused;
+end $$;
+comment on function billing.set_auto_recharge is
+  'Sets the threshold, the target or amount and the monthly cap of a client''s recharges.';
+grant execute on function billing.set_auto_recharge(uuid, bigint, bigint, bigint, bigint, text,
+  integer, boolean) to service_role;
+
 -- 50_invoicing/voids.sql
 
 -- Taking an issued invoice back, and making it anew.
@@ -12933,7 +13382,7 @@ begin
   foreach audited in array array['clients', 'agent_assignments', 'billing_config', 'prices',
     'billing_settings', 'models', 'providers', 'client_members', 'credit_notes', 'payments',
     'invoice_items', 'balance_entries', 'service_intervals', 'hold_limits', 'price_proposals',
-    'credit_grants', 'price_sources', 'price_policies']
+    'credit_grants', 'price_sources', 'price_policies', 'top_ups', 'auto_recharges']
   loop
     execute format('create trigger audit_insert after insert on public.%I
       referencing new table as new_rows
@@ -14173,9 +14622,48 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
 $$;
 comment on function _billing.proposal_notice is 'One message of all open price proposals.';
 
+-- 60_delivery/recharge_notices.sql
+
+-- What operators are told of recharges.
+
+-- That the recharges of a client have reached a part of their cap: once a month for each part.
+create function _billing.tell_of_cap(client_id uuid, percent integer, as_of timestamptz)
+returns bigint language sql set search_path = pg_catalog, pg_temp as $$
+  select billing.queue_operator_alert(
+    format('recharge_cap:%s:%s:%s', r.client_id, m.month, percent),
+    case when percent >= 100 then 'high' else 'normal' end,
+    format('Recharges of %s have reached %s %% of their cap', c.name, percent),
+    format('Recharges of %s come to %s of at most %s in the month from %s%s', c.name,
+      billing.money_text(_billing.recharged_in_month(r.client_id, as_of), r.currency),
+      billing.money_text(r.monthly_cap_minor, r.currency), m.month, case when percent >= 100
+        then ': no other one is made. Raise the cap, or ask for a top-up' else '' end), r.client_id)
+  from public.auto_recharges r
+  join public.clients c on c.id = r.client_id
+  cross join lateral (
+    select date_trunc('month', billing.day_of(r.client_id, as_of)::timestamp)::date as month
+  ) m
+  where r.client_id = tell_of_cap.client_id;
+$$;
+comment on function _billing.tell_of_cap is
+  'Tells operators, once a month, that recharges have reached a part of their cap.';
+
+create function _billing.tell_of_caps(as_of timestamptz)
+returns bigint language sql set search_path = pg_catalog, pg_temp as $$
+  select coalesce(sum(_billing.tell_of_cap(r.client_id, x.reached, as_of)), 0)::bigint
+  from public.auto_recharges r
+  cross join lateral (
+    select max(t) as reached from unnest('{80,90,100}'::integer[]) t
+    where _billing.recharged_in_month(r.client_id, as_of) * 100 >= r.monthly_cap_minor * t
+  ) x
+  where not r.paused and x.reached is not null;
+$$;
+comment on function _billing.tell_of_caps is
+  'Tells operators of recharges that have reached 80, 90 or 100 % of their cap.';
+
 -- 60_delivery/usage_alerts.sql
 
--- Usage alerts: budgets, sudden spend, usage that nobody can be billed for. Each once.
+-- Usage alerts: budgets, caps of recharges, sudden spend, usage that nobody can be billed for. Each
+-- once.
 
 -- Clients whose last full day cost much more than the average of the fourteen days before it: in
 -- what we pay, so that a price change is no jump. Days of cents are none either.
@@ -14324,7 +14812,7 @@ comment on function _billing.is_told is
 -- Tells of everything that has come up; returns how many deliveries that takes.
 create function billing.queue_usage_alerts(as_of timestamptz default billing.as_of())
 returns bigint language sql security definer set search_path = pg_catalog, pg_temp as $$
-  select coalesce(sum(billing.queue_operator_alert(
+  select _billing.tell_of_caps(as_of) + coalesce(sum(billing.queue_operator_alert(
     a.key, a.priority, a.subject, a.message, a.client_id)), 0)::bigint
   from (
     select format('budget:%s:%s:%s', b.client_id, b.period_start, x.reached) as key,
@@ -14396,7 +14884,8 @@ returns bigint language sql security definer set search_path = pg_catalog, pg_te
   ) a;
 $$;
 comment on function billing.queue_usage_alerts is
-  'Tells operators of budgets, jumps, unpriced and unowned usage; once per threshold and period.';
+  'Tells operators of budgets, caps, jumps, unpriced and unowned usage; once per threshold and
+   period.';
 grant execute on function billing.queue_usage_alerts(timestamptz) to service_role;
 
 -- 60_delivery/jobs.sql
@@ -17171,6 +17660,34 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
   on conflict (dedupe_key) do nothing;
 $$;
 
+-- 70_stripe/events/recharges.sql
+
+-- Recharges whose payment fails.
+
+-- The invoice of a recharge is void, here and then in Stripe: no mail and no further attempt asks for
+-- it, and the next recharge is made after a while. One that is partly paid stays, and so does a
+-- top-up that somebody asked for.
+create function _billing.decline_recharge(invoice jsonb, at timestamptz)
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  declined public.top_ups;
+begin
+  select t.* into declined
+  from public.stripe_invoices m
+  join public.top_ups t on t.invoice_id = m.invoice_id
+  join public.invoices i on i.id = m.invoice_id
+  where m.stripe_invoice_id = invoice ->> 'id' and t.origin = 'low_balance'
+    and t.state = 'invoiced' and i.status = 'open' and i.paid_minor + i.credited_minor = 0;
+  if declined.id is not null then
+    update public.top_ups t set state = 'declined', declined_at = at,
+      problem = 'the payment failed'
+    where t.id = declined.id;
+    perform billing.void_invoice(declined.invoice_id, 'The payment of the recharge failed', at);
+  end if;
+end $$;
+comment on function _billing.decline_recharge is
+  'Voids the invoice of a recharge whose payment has failed.';
+
 -- 70_stripe/events/process.sql
 
 -- Acting on events: exactly once, in the transaction that marks the event as done.
@@ -17221,6 +17738,9 @@ begin
     if result is not null then
       perform _billing.notice_of_invoice_event(event);
       perform _billing.notice_of_earlier_event(event);
+      if event.type = 'invoice.payment_failed' then
+        perform _billing.decline_recharge(thing, event.created_at);
+      end if;
       perform _billing.remind_of_failed_payment(event);
     end if;
     return coalesce(result, 'ignored: not an invoice of ours');
@@ -18839,7 +19359,8 @@ begin
     where l.tax_behavior is null or l.tax_behavior = 'exclusive'
     union all
     select i.currency, 0, 0, i.total_minor from public.invoices i
-    where i.client_id = credit_balance.client_id and i.status = 'draft' and i.kind <> 'period'
+    where i.client_id = credit_balance.client_id and i.status = 'draft'
+      and i.kind not in ('period', 'top_up')
   )
   select a.currency, sum(a.balance)::numeric, sum(a.granted), sum(a.uninvoiced),
     sum(a.balance + a.granted - a.uninvoiced)
@@ -18849,6 +19370,121 @@ comment on function billing.credit_balance is
   'Credit of a client in each currency: its balance and its grants, less what the periods that are
    not invoiced come to so far, minimum and tax included.';
 grant execute on function billing.credit_balance(uuid, timestamptz) to service_role;
+
+-- 80_api/recharges.sql
+
+-- Credit that is topped up by itself when its live balance is low.
+
+-- Why no recharge may be made at an instant: one is under way, the last ones were declined, or
+-- three were made within ten minutes. Null where it may.
+create function _billing.recharge_waits(client_id uuid, as_of timestamptz)
+returns text language sql stable set search_path = pg_catalog, pg_temp as $$
+  with recharge as (
+    select t.* from public.top_ups t
+    where t.client_id = recharge_waits.client_id and t.origin = 'low_balance'
+  ), declined as (
+    -- Since the last one that was granted: 1, 4, 16 and then 24 hours after each.
+    select count(*)::integer as times, max(d.declined_at) as last_at from recharge d
+    where d.state = 'declined' and d.requested_at > coalesce((
+      select max(g.requested_at) from recharge g where g.state = 'granted'), '-infinity')
+  )
+  select case
+    when exists (select from recharge r where r.state in ('wanted', 'invoiced')) then 'under way'
+    when d.times > 0
+      and as_of < d.last_at + least(interval '1 hour' * 4 ^ least(d.times - 1, 5), interval '1 day')
+      then 'declined'
+    when (select count(*) from recharge r
+      where r.requested_at > as_of - interval '10 minutes') >= 3 then 'too many' end
+  from declined d;
+$$;
+comment on function _billing.recharge_waits is
+  'Why a client''s credit may not be recharged at an instant; null where it may.';
+
+-- Notes that a client's credit is to be recharged, where it is low and may be. Any number of
+-- callers at once: one recharge.
+create function billing.want_recharge(client_id uuid, as_of timestamptz default now())
+returns uuid language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+-- Definer: callers may ask, only these functions may write the books.
+declare
+  terms public.auto_recharges;
+  live bigint;
+  amount bigint;
+  made uuid;
+begin
+  perform _billing.lock_clients(array[want_recharge.client_id]);
+  select * into terms from public.auto_recharges r
+  where r.client_id = want_recharge.client_id and not r.paused;
+  if terms.client_id is null or _billing.recharge_waits(client_id, as_of) is not null then
+    return null;
+  end if;
+  live := coalesce((select floor(b.live_minor) from billing.credit_balance(client_id, as_of) b
+    where b.currency = terms.currency), 0);
+  if live >= terms.threshold_minor then
+    return null;
+  end if;
+  amount := coalesce(terms.amount_minor, terms.target_minor - live);
+  if _billing.recharged_in_month(client_id, as_of) + amount > terms.monthly_cap_minor then
+    perform _billing.tell_of_cap(client_id, 100, as_of);
+    return null;
+  end if;
+  insert into public.top_ups (client_id, origin, currency, amount_minor, expires_after_days,
+    balance_minor, threshold_minor, requested_at)
+  values (terms.client_id, 'low_balance', terms.currency, amount, terms.expires_after_days, live,
+    terms.threshold_minor, as_of)
+  on conflict do nothing
+  returning id into made;
+  return made;
+end $$;
+comment on function billing.want_recharge is
+  'Notes a recharge where a client''s live balance is below its threshold; null where none is due.';
+grant execute on function billing.want_recharge(uuid, timestamptz) to service_role;
+
+-- Invoices the recharge of a client that is wanted. What fails is told and tried again.
+create function billing.invoice_recharge(client_id uuid, as_of timestamptz default now())
+returns uuid language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+-- Definer: as above.
+declare
+  wanted uuid;
+  made uuid;
+begin
+  perform _billing.lock_clients(array[invoice_recharge.client_id]);
+  select t.id into wanted from public.top_ups t
+  where t.client_id = invoice_recharge.client_id and t.origin = 'low_balance'
+    and t.state = 'wanted';
+  begin
+    made := _billing.invoice_top_up(wanted, as_of);
+  exception when others then
+    -- Clients read it: what went wrong is for operators.
+    update public.top_ups t set problem = 'it could not be invoiced' where t.id = wanted;
+    perform billing.queue_operator_alert('recharge:' || wanted, 'high',
+      'A recharge cannot be invoiced', format('The credit of %s is low and cannot be recharged: %s',
+        c.name, sqlerrm), c.id)
+    from public.clients c where c.id = invoice_recharge.client_id;
+  end;
+  return made;
+end $$;
+comment on function billing.invoice_recharge is
+  'Issues the invoice of a client''s recharge that is wanted; null where there is none.';
+grant execute on function billing.invoice_recharge(uuid, timestamptz) to service_role;
+
+-- All clients, each committed by itself: what is wanted is noted before it is invoiced.
+create procedure _billing.recharge_credit(as_of timestamptz default now())
+language plpgsql as $$
+declare
+  client uuid;
+begin
+  foreach client in array array(
+    select r.client_id from public.auto_recharges r where not r.paused
+    union select t.client_id from public.top_ups t where t.state = 'wanted')
+  loop
+    perform billing.want_recharge(client, as_of);
+    commit;
+    perform billing.invoice_recharge(client, as_of);
+    commit;
+  end loop;
+end $$;
+comment on procedure _billing.recharge_credit is
+  'Recharges the credit of all clients that have it low, committing one by one.';
 
 -- 80_api/usage_in_logs.sql
 
@@ -19527,8 +20163,13 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   select p.client_id, p.currency, 'cash', p.amount_minor
   from public.payments p where p.method <> 'stripe_balance' or p.kind <> 'payment'
   union all
-  select g.client_id, g.currency, 'cash', g.cost_minor
+  select g.client_id, g.currency, case when g.top_up_id is null then 'cash' else 'advances' end,
+    g.cost_minor
   from public.credit_grants g where g.kind = 'paid'
+  union all
+  select e.client_id, e.currency, 'advances', e.amount_minor
+  from public.credit_entries e
+  where e.kind in ('withdrawal', 'restoration') and e.credit_note_id is not null
   union all
   -- What is left of grants and has not expired is owed; what expires is earned, whenever that is.
   select e.client_id, e.currency, 'prepaid_credit', -e.amount_minor from public.credit_entries e
@@ -19539,8 +20180,8 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   select i.client_id, i.currency, x.kind, -x.amount
   from public.invoices i
   cross join lateral (select i.tax_minor + i.tax_included_minor as tax) t
-  cross join lateral (values ('tax_payable', t.tax), ('earnings', i.total_minor - t.tax)) x(kind,
-    amount)
+  cross join lateral (values ('tax_payable', t.tax), (case i.kind when 'top_up' then 'advances'
+    else 'earnings' end, i.total_minor - t.tax)) x(kind, amount)
   where i.status not in ('draft', 'void')
   union all
   select n.client_id, n.currency, x.kind, x.amount
@@ -19549,7 +20190,14 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
     select coalesce(sum(l.amount_minor), 0) as tax from public.credit_note_lines l
     where l.credit_note_id = n.id and l.kind = 'tax'
   ) t
-  cross join lateral (values ('tax_payable', t.tax), ('earnings', n.total_minor - t.tax),
+  cross join lateral (
+    select i.kind = 'top_up' as is_advance, n.to_invoice_minor - coalesce((
+      select sum(e.amount_minor) from public.credit_entries e
+      where e.credit_note_id = n.id and e.kind = 'withdrawal'), 0) as in_advance
+    from public.invoices i where i.id = n.invoice_id
+  ) a
+  cross join lateral (values ('tax_payable', t.tax), (case when a.is_advance then 'advances'
+      else 'earnings' end, case when a.is_advance then a.in_advance else n.total_minor - t.tax end),
     ('refunds_due', -n.to_refund_minor)) x(kind, amount)
   where n.voided_at is null
   union all
@@ -19577,7 +20225,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
     select a.client_id, a.currency, a.kind, 0, e.amount_minor
     from billing.ledger_entries e join billing.ledger_accounts a on a.id = e.account_id
     where a.kind in ('customer_credit', 'cash', 'tax_payable', 'earnings', 'refunds_due',
-      'prepaid_credit', 'breakage')
+      'prepaid_credit', 'breakage', 'advances')
   ) x
   group by x.client_id, x.currency, x.kind having sum(x.documents) <> sum(x.ledger)
   union all
@@ -20062,6 +20710,8 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
     ('billing-alerts', '25 * * * *',
       $c$set statement_timeout = '15min'; select billing.queue_usage_alerts()$c$,
       'Tells of budgets, jumps, unpriced and unowned usage'),
+    ('billing-recharges', '*/5 * * * *', 'call _billing.recharge_credit()',
+      'Tops up credit whose live balance is below its threshold'),
     ('billing-quarantine', '9,24,39,54 * * * *',
       $c$set statement_timeout = '15min'; select billing.count_quarantine()$c$,
       'Counts what cannot be billed as things are'),
