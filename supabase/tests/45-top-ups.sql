@@ -1,7 +1,7 @@
 -- Top-ups: credit is granted when its invoice is paid, once, and what is not used of it goes back
 -- with the payment. Amounts derived by hand.
 begin;
-select plan(48);
+select plan(54);
 
 insert into public.clients (id, name, time_zone, started_on) values
   ('00000000-0000-4000-8000-000000004511', 'Auckland', 'Pacific/Auckland', '2026-05-01'),
@@ -154,6 +154,50 @@ select billing.record_payment(pg_temp.invoice('less'), 300, '2026-06-14', 'bank'
 select results_eq($$select t.state, g.amount_minor from public.top_ups t
     join public.credit_grants g on g.top_up_id = t.id where t.reference = 'less'$$,
   $$values ('granted', 300::bigint)$$, 'what was credited is not granted');
+
+-- By Stripe: its events, twice and in any order, are one payment and one grant of 10.00.
+create function pg_temp.other() returns uuid language sql as $$
+  select '00000000-0000-4000-8000-000000004512'::uuid;
+$$;
+create function pg_temp.event(id text, type text, thing jsonb) returns text language sql as $$
+  select billing.receive_stripe_event(jsonb_build_object('id', 'evt_' || id, 'type', type,
+    'livemode', false, 'created', extract(epoch from timestamptz '2026-06-20')::bigint,
+    'data', jsonb_build_object('object', thing || '{"livemode": false, "currency": "usd"}')));
+  select billing.process_stripe_event('evt_' || id);
+$$;
+select billing.request_top_up(pg_temp.other(), 1000, reference => 'card', as_of => '2026-06-19');
+insert into public.stripe_invoices (invoice_id, livemode, stripe_invoice_id, state)
+values (pg_temp.invoice('card'), false, 'in_card', 'open');
+select pg_temp.event('1', 'invoice_payment.paid',
+  '{"invoice": "in_card", "amount_paid": 1000, "payment": {"payment_intent": "pi_card"}}');
+select is(pg_temp.event(n, 'invoice.paid',
+  '{"id": "in_card", "status": "paid", "total": 1000, "amount_paid": 1000, "metadata": {}}'),
+  'invoice paid', 'what is told again books nothing')
+from unnest('{2,3}'::text[]) n;
+select results_eq($$select t.state, g.amount_minor from public.top_ups t
+    join public.credit_grants g on g.top_up_id = t.id where t.reference = 'card'$$,
+  $$values ('granted', 1000::bigint)$$, 'paid in Stripe, it is granted once');
+-- 3.00 and 20 % are used; then all of it is refunded in Stripe. 6.40 are taken back; 3.60 were used
+-- and are now for nothing.
+insert into public.invoice_items (client_id, description, unit_amount, currency, item_day)
+values (pg_temp.other(), 'Setup', 3, 'USD', '2026-06-20');
+select billing.finalize_invoice(billing.create_one_off_invoice(array(select i.id
+  from public.invoice_items i where i.client_id = pg_temp.other()), '2026-06-20'), '2026-06-20');
+select pg_temp.event('4', 'charge.refunded',
+  '{"id": "ch_card", "payment_intent": "pi_card", "amount_refunded": 1000}');
+select results_eq($$select e.kind, e.amount_minor from public.credit_entries e
+    where e.client_id = pg_temp.other() order by e.amount_minor$$,
+  $$values ('withdrawal', -640::bigint), ('use', -360), ('grant', 1000)$$,
+  'what is not used is taken back with the refund');
+select is((
+    select string_agg(x.kind || ' ' || x.amount, ', ' order by x.kind)
+    from (
+      select a.kind, sum(e.amount_minor) as amount
+      from billing.ledger_entries e join billing.ledger_accounts a on a.id = e.account_id
+      where a.client_id = pg_temp.other() group by a.kind having sum(e.amount_minor) <> 0
+    ) x),
+  'earnings -300, promotion_expense 360, tax_payable -60', 'what is used was granted for nothing then');
+select is(pg_temp.sound(), 0::bigint, 'refunded in Stripe, the books are sound');
 
 select trigger_is('public', 'invoices', 'follow_top_up', '_billing', 'follow_top_up',
   'invoices are followed');

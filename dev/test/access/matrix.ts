@@ -73,6 +73,7 @@ export const TABLES: Readonly<Record<string, TableAccess>> = {
   stripe_refunds: { member: "false", service: "select,insert,update,delete" },
   stripe_subscriptions: { member: own, service: "select,insert,update,delete" },
   stripe_terms: { member: "false", service: "select,insert,update,delete" },
+  top_ups: { member: own, service: "select" },
   usage_records: { member: own, service: "select" },
 };
 
