@@ -65,8 +65,9 @@ select is_empty($$
   select t.name, p.privilege from pg_temp.tables t
   cross join (values ('update'), ('delete')) p(privilege)
   where t.name in ('agent_usage_logs', 'usage_records', 'invoices', 'invoice_lines', 'payments',
-      'credit_notes', 'credit_note_lines', 'balance_entries', 'credit_grants', 'credit_entries', 'top_ups',
-      'billing_periods', 'audit_log', 'ledger_accounts', 'ledger_transactions', 'ledger_entries')
+      'credit_notes', 'credit_note_lines', 'balance_entries', 'credit_grants', 'credit_entries',
+      'top_ups', 'auto_recharges', 'billing_periods', 'audit_log', 'ledger_accounts',
+      'ledger_transactions', 'ledger_entries')
     and has_table_privilege('service_role', t.oid, p.privilege)$$,
   'facts and books are written by functions only');
 select set_eq($$

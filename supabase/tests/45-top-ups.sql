@@ -1,7 +1,7 @@
 -- Top-ups: credit is granted when its invoice is paid, once, and what is not used of it goes back
 -- with the payment. Amounts derived by hand.
 begin;
-select plan(54);
+select plan(56);
 
 insert into public.clients (id, name, time_zone, started_on) values
   ('00000000-0000-4000-8000-000000004511', 'Auckland', 'Pacific/Auckland', '2026-05-01'),
@@ -154,6 +154,16 @@ select billing.record_payment(pg_temp.invoice('less'), 300, '2026-06-14', 'bank'
 select results_eq($$select t.state, g.amount_minor from public.top_ups t
     join public.credit_grants g on g.top_up_id = t.id where t.reference = 'less'$$,
   $$values ('granted', 300::bigint)$$, 'what was credited is not granted');
+
+-- 2.00 of 5.00 are paid, then all is credited: 3.00 off what is due, 2.00 back, and no credit.
+select billing.request_top_up(pg_temp.client(), 500, reference => 'part', as_of => '2026-06-15');
+select billing.record_payment(pg_temp.invoice('part'), 200, '2026-06-15', 'bank', 'two');
+select lives_ok($$select billing.issue_credit_note(pg_temp.invoice('part'), 'x', null, true,
+  '2026-06-16')$$, 'what is paid in part and not granted can be credited');
+select results_eq($$select n.to_invoice_minor, n.to_refund_minor,
+    _billing.unused_of_top_up(n.invoice_id, '2026-06-17') from public.credit_notes n
+    where n.invoice_id = pg_temp.invoice('part')$$, $$values (300::bigint, 200::bigint, 0::bigint)$$,
+  'and no credit of it is left');
 
 -- By Stripe: its events, twice and in any order, are one payment and one grant of 10.00.
 create function pg_temp.other() returns uuid language sql as $$

@@ -55,8 +55,8 @@ begin
   given := coalesce(issue_credit_note.amount_minor, invoice.total_minor - (
     select coalesce(sum(c.total_minor), 0) from public.credit_notes c
     where c.invoice_id = invoice.id and c.voided_at is null));
-  if invoice.kind = 'top_up'
-    and given > invoice.amount_due_minor + _billing.unused_of_top_up(invoice.id, as_of) then
+  if invoice.kind = 'top_up' and invoice.status = 'paid'
+    and given > _billing.unused_of_top_up(invoice.id, as_of) then
     perform billing.raise_error('credit_exceeds_invoice', format(
       '%s would be credited, %s of the credit that invoice %s is for are not used', given,
       _billing.unused_of_top_up(invoice.id, as_of), invoice.number),
