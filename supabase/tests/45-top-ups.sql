@@ -128,7 +128,8 @@ select is(pg_temp.has('2026-06-09'), 5000::numeric, 'what is won is credit again
 -- Moved on to another grant, it is found there: the rest of the dispute takes 20.00 of 50.00.
 select billing.roll_over_credit(g.id, '2026-08-01', '2026-06-10') from public.credit_grants g;
 select results_eq($$select x.place, g.kind
-    from _billing.grants_of_top_up(pg_temp.invoice('first')) x join public.credit_grants g on g.id = x.grant_id order by 1$$,
+    from _billing.grants_of_top_up(pg_temp.invoice('first')) x
+    join public.credit_grants g on g.id = x.grant_id order by 1$$,
   $$values (1, 'paid'), (2, 'rollover')$$, 'what continues a grant is of its top-up too');
 select is(_billing.take_top_up_back(pg_temp.invoice('first'), 2000, '2026-06-11'), 2000::bigint,
   'taken from what continues it');
@@ -162,7 +163,8 @@ select lives_ok($$select billing.issue_credit_note(pg_temp.invoice('part'), 'x',
   '2026-06-16')$$, 'what is paid in part and not granted can be credited');
 select results_eq($$select n.to_invoice_minor, n.to_refund_minor,
     _billing.unused_of_top_up(n.invoice_id, '2026-06-17') from public.credit_notes n
-    where n.invoice_id = pg_temp.invoice('part')$$, $$values (300::bigint, 200::bigint, 0::bigint)$$,
+    where n.invoice_id = pg_temp.invoice('part')$$,
+  $$values (300::bigint, 200::bigint, 0::bigint)$$,
   'and no credit of it is left');
 
 -- By Stripe: its events, twice and in any order, are one payment and one grant of 10.00.
@@ -206,7 +208,8 @@ select is((
       from billing.ledger_entries e join billing.ledger_accounts a on a.id = e.account_id
       where a.client_id = pg_temp.other() group by a.kind having sum(e.amount_minor) <> 0
     ) x),
-  'earnings -300, promotion_expense 360, tax_payable -60', 'what is used was granted for nothing then');
+  'earnings -300, promotion_expense 360, tax_payable -60',
+  'what is used was granted for nothing then');
 select is(pg_temp.sound(), 0::bigint, 'refunded in Stripe, the books are sound');
 
 select trigger_is('public', 'invoices', 'follow_top_up', '_billing', 'follow_top_up',

@@ -1,7 +1,7 @@
 -- Recharges whose payment fails.
 
--- The invoice of a recharge is void, here and then in Stripe: no mail and no further attempt asks for
--- it, and the next recharge is made after a while. One that is partly paid stays, and so does a
+-- The invoice of a recharge is void, here and then in Stripe: no mail and no further attempt asks
+-- for it, and the next recharge is made after a while. One that is partly paid stays, and so does a
 -- top-up that somebody asked for.
 create function _billing.decline_recharge(invoice jsonb, at timestamptz)
 returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
