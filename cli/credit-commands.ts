@@ -6,6 +6,7 @@ import type { Terminal } from "./command-line.ts";
 import { dataOf } from "./connection.ts";
 import { money } from "./money.ts";
 import { show } from "./show.ts";
+import { topUpCommands } from "./top-up-commands.ts";
 
 interface Ports {
   readonly connect: () => BillingClient;
@@ -14,10 +15,11 @@ interface Ports {
 
 const COLUMNS = ["kind", "amount", "left", "state", "priority", "effective_at", "expires_at", "id"];
 
-/** `credits grant|list|balance`: credit that clients have before they are invoiced. */
+/** `credits grant|list|balance|top-up|top-ups|recharge`: credit that clients have before they are invoiced. */
 export function creditCommands(program: Command, { connect, terminal }: Ports): void {
   const credits = program.command("credits").description("Credit of clients");
   grantCommand(credits, { connect, terminal });
+  topUpCommands(credits, { connect, terminal });
   credits.command("list").description("Grants of credit in the order in which they are used")
     .argument("<client>", "id or external id")
     .option("--json", "print JSON")

@@ -106,6 +106,55 @@ export type Database = {
         };
         Relationships: [];
       };
+      "auto_recharges": {
+        Row: {
+          "amount_minor": number | null;
+          "client_id": string;
+          "currency": string;
+          "expires_after_days": number | null;
+          "monthly_cap_minor": number;
+          "paused": boolean;
+          "target_minor": number | null;
+          "threshold_minor": number;
+        };
+        ComputedFields: never;
+        Insert: {
+          "amount_minor"?: number | null;
+          "client_id": string;
+          "currency": string;
+          "expires_after_days"?: number | null;
+          "monthly_cap_minor": number;
+          "paused"?: boolean;
+          "target_minor"?: number | null;
+          "threshold_minor": number;
+        };
+        Update: {
+          "amount_minor"?: number | null;
+          "client_id"?: string;
+          "currency"?: string;
+          "expires_after_days"?: number | null;
+          "monthly_cap_minor"?: number;
+          "paused"?: boolean;
+          "target_minor"?: number | null;
+          "threshold_minor"?: number;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "auto_recharges_client_id_fkey";
+            columns: ["client_id"];
+            isOneToOne: true;
+            referencedRelation: "clients";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "auto_recharges_currency_fkey";
+            columns: ["currency"];
+            isOneToOne: false;
+            referencedRelation: "currencies";
+            referencedColumns: ["code"];
+          },
+        ];
+      };
       "balance_entries": {
         Row: {
           "amount_minor": number;
@@ -624,6 +673,7 @@ export type Database = {
           "note": string | null;
           "priority": number;
           "reference": string | null;
+          "top_up_id": string | null;
         };
         ComputedFields: never;
         Insert: {
@@ -644,6 +694,7 @@ export type Database = {
           "note"?: string | null;
           "priority"?: number;
           "reference"?: string | null;
+          "top_up_id"?: string | null;
         };
         Update: {
           "agents"?: (string)[] | null;
@@ -663,6 +714,7 @@ export type Database = {
           "note"?: string | null;
           "priority"?: number;
           "reference"?: string | null;
+          "top_up_id"?: string | null;
         };
         Relationships: [
           {
@@ -685,6 +737,13 @@ export type Database = {
             isOneToOne: false;
             referencedRelation: "currencies";
             referencedColumns: ["code"];
+          },
+          {
+            foreignKeyName: "credit_grants_top_up_id_fkey";
+            columns: ["top_up_id"];
+            isOneToOne: true;
+            referencedRelation: "top_ups";
+            referencedColumns: ["id"];
           },
         ];
       };
@@ -2447,6 +2506,83 @@ export type Database = {
             columns: ["client_id"];
             isOneToOne: true;
             referencedRelation: "clients";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "top_ups": {
+        Row: {
+          "amount_minor": number;
+          "balance_minor": number | null;
+          "client_id": string;
+          "currency": string;
+          "declined_at": string | null;
+          "expires_after_days": number | null;
+          "id": string;
+          "invoice_id": string | null;
+          "note": string | null;
+          "origin": string;
+          "problem": string | null;
+          "reference": string | null;
+          "requested_at": string;
+          "state": string;
+          "threshold_minor": number | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "amount_minor": number;
+          "balance_minor"?: number | null;
+          "client_id": string;
+          "currency": string;
+          "declined_at"?: string | null;
+          "expires_after_days"?: number | null;
+          "id"?: string;
+          "invoice_id"?: string | null;
+          "note"?: string | null;
+          "origin": string;
+          "problem"?: string | null;
+          "reference"?: string | null;
+          "requested_at": string;
+          "state"?: string;
+          "threshold_minor"?: number | null;
+        };
+        Update: {
+          "amount_minor"?: number;
+          "balance_minor"?: number | null;
+          "client_id"?: string;
+          "currency"?: string;
+          "declined_at"?: string | null;
+          "expires_after_days"?: number | null;
+          "id"?: string;
+          "invoice_id"?: string | null;
+          "note"?: string | null;
+          "origin"?: string;
+          "problem"?: string | null;
+          "reference"?: string | null;
+          "requested_at"?: string;
+          "state"?: string;
+          "threshold_minor"?: number | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "top_ups_client_id_fkey";
+            columns: ["client_id"];
+            isOneToOne: false;
+            referencedRelation: "clients";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "top_ups_currency_fkey";
+            columns: ["currency"];
+            isOneToOne: false;
+            referencedRelation: "currencies";
+            referencedColumns: ["code"];
+          },
+          {
+            foreignKeyName: "top_ups_invoice_id_fkey";
+            columns: ["invoice_id"];
+            isOneToOne: true;
+            referencedRelation: "invoices";
             referencedColumns: ["id"];
           },
         ];

@@ -26,6 +26,7 @@ function grant(id: string, amount: bigint, change: Partial<CreditGrant> = {}): C
       models: null,
       agents: null,
       continues: null,
+      bought: null,
       ...change,
     },
   };
@@ -130,4 +131,30 @@ Deno.test("a rollover takes what is left, at the expiry where that is over", () 
   strictEqual(creditAt(entries, at("2026-07-05")), 200n);
   // The 1.00 comes back after its expiry: to the balance, not to a grant.
   strictEqual(creditAt(entries, at("2026-07-06")), 200n);
+});
+
+Deno.test("what is not used of bought credit is taken back, also where another grant continues it", () => {
+  // 5.00 bought by "#0", 2.00 rolled over to "b" after 3.00 were used: 4.00 disputed take 2.00.
+  deepStrictEqual(
+    rated(
+      grant("a", 500n, { bought: "#0" }),
+      invoice(300n, 300n),
+      grant("b", 200n, { continues: "a", from: at("2026-07-02"), granted: at("2026-07-02") }),
+      { do: "dispute", at: at("2026-07-03"), invoice: "#0", amount: 400n },
+    ),
+    [
+      "a grant 500 -",
+      "a use -300 line 0",
+      "a rollover -200 -",
+      "b grant 200 -",
+      "b withdrawal -200 -",
+    ],
+  );
+  // A credit note of 4.00, of which 1.00 was taken off what was due; expired, it takes nothing.
+  const bought = grant("a", 500n, { bought: "#0", until: midnight("2026-07-01") });
+  const note = { do: "credit", invoice: "#0", amount: 400n, offDue: 100n } as const;
+  deepStrictEqual(
+    rated(bought, { ...note, at: at("2026-06-30") }, { ...note, at: at("2026-07-01") }),
+    ["a grant 500 -", "a expiry -500 -", "a withdrawal -300 -", "a release 300 -"],
+  );
 });

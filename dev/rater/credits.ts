@@ -18,6 +18,8 @@ export interface CreditGrant {
   readonly agents: readonly string[] | null;
   /** The grant whose rest it is. */
   readonly continues: string | null;
+  /** The invoice of a top-up that has paid for it. */
+  readonly bought: string | null;
 }
 
 export interface ChargedLine {
@@ -51,7 +53,13 @@ export type CreditEvent =
     /** What of it was taken off what is due. */
     readonly offDue: bigint;
   }
-  | { readonly do: "void"; readonly at: bigint; readonly invoice: string };
+  | { readonly do: "void"; readonly at: bigint; readonly invoice: string }
+  | {
+    readonly do: "dispute";
+    readonly at: bigint;
+    readonly invoice: string;
+    readonly amount: bigint;
+  };
 
 export interface Move {
   readonly amount: bigint;
@@ -125,11 +133,33 @@ export function replayCredits(
       const { invoice } = event;
       invoices.set(invoice.id, { invoice, uses, byGrants, offDue: 0n, moneyBack: 0n });
     } else {
+      if (event.do !== "void") {
+        let amount = event.do === "credit" ? event.amount - event.offDue : event.amount;
+        for (const grant of boughtBy(event.invoice, [...grants.values()])) {
+          if (grant.until !== null && grant.until <= event.at) continue;
+          const left = leastFrom(moves.get(grant.id) ?? [], event.at);
+          const taken = left < amount ? left : amount;
+          amount -= taken;
+          book(grant, "withdrawal", -taken, later(event.at, grant.from));
+        }
+      }
       const paid = invoices.get(event.invoice);
-      if (paid !== undefined) giveBack(paid, event, book);
+      if (event.do !== "dispute" && paid !== undefined) giveBack(paid, event, book);
     }
   }
   return entries;
+}
+
+/** Grants that hold the credit that an invoice has bought: its own, then those that continue them. */
+function boughtBy(invoice: string, grants: readonly CreditGrant[]): CreditGrant[] {
+  const found: CreditGrant[] = [];
+  let next = grants.filter(({ bought }) => bought === invoice);
+  while (next.length > 0) {
+    found.push(...next.toSorted((a, b) => a.id < b.id ? -1 : 1));
+    const ids = new Set(next.map(({ id }) => id));
+    next = grants.filter(({ continues }) => continues !== null && ids.has(continues));
+  }
+  return found;
 }
 
 type Book = (
@@ -150,6 +180,10 @@ function leastFrom(moves: readonly Move[], at: bigint): bigint {
   const instants = [at, ...moves.map((move) => move.at).filter((other) => other > at)];
   const sums = instants.map((instant) => creditAt(moves, instant));
   return sums.reduce((least, sum) => sum < least ? sum : least);
+}
+
+function later(a: bigint, b: bigint): bigint {
+  return a > b ? a : b;
 }
 
 function earlier(at: bigint, until: bigint | null): bigint {

@@ -22,6 +22,7 @@ const grantRow = z.object({
   models: names,
   agents: names,
   continues: z.string().nullable(),
+  bought: z.string().nullable(),
 });
 const invoiceRow = z.object({
   id: z.string(),
@@ -43,6 +44,7 @@ const eventRow = z.discriminatedUnion("do", [
   z.object({ do: z.literal("invoice"), ...happened, invoice: invoiceRow }),
   z.object({ do: z.literal("credit"), ...happened, invoice: z.string(), amount, offDue: amount }),
   z.object({ do: z.literal("void"), ...happened, invoice: z.string() }),
+  z.object({ do: z.literal("dispute"), ...happened, invoice: z.string(), amount }),
 ]);
 const entryRows = z.array(z.object({
   grant: z.string(),
@@ -96,7 +98,8 @@ async function readEvents(
       jsonb_build_object('id', g.id, 'client', g.client_id, 'kind', g.kind, 'currency', g.currency,
         'amount', g.amount_minor::text, 'priority', g.priority, 'granted', g.granted_at::text,
         'from', g.effective_at::text, 'until', g.expires_at::text, 'metrics', g.metrics,
-        'models', g.models, 'agents', g.agents, 'continues', g.continues_id) as grant,
+        'models', g.models, 'agents', g.agents, 'continues', g.continues_id,
+        'bought', (select p.invoice_id from public.top_ups p where p.id = g.top_up_id)) as grant,
       null::jsonb as invoice, null as amount, null as "offDue"
     from public.credit_grants g
     join public.credit_entries e on e.grant_id = g.id and e.kind = 'grant'
@@ -120,6 +123,12 @@ async function readEvents(
     select 'void', ${posted}, i.voided_at::text, i.number, null, to_jsonb(i.id), null, null
     from public.invoices i
     join billing.ledger_transactions t on t.source_id = i.id and t.kind = 'void'
+    union all
+    select 'dispute', ${posted}, p.paid_at::text, '', null, to_jsonb(p.invoice_id),
+      (-p.amount_minor)::text, null
+    from public.payments p
+    join billing.ledger_transactions t on t.source_id = p.id and t.kind = 'dispute'
+    where p.amount_minor < 0
     order by number`;
   return z.array(eventRow).parse(rows);
 }

@@ -25,7 +25,7 @@ export const Invoice = z.strictObject({
   id: Id,
   client_id: Id,
   client: z.string(),
-  kind: z.enum(["period", "late", "one_off"]),
+  kind: z.enum(["period", "late", "one_off", "top_up"]),
   number: z.string().nullable(),
   status: Status,
   period_start: z.string().nullable(),

@@ -15,6 +15,7 @@ import * as payments from "./payments.ts";
 import * as payouts from "./payouts.ts";
 import type { Route } from "./route.ts";
 import * as terms from "./terms.ts";
+import * as topUps from "./top-ups.ts";
 import * as usage from "./usage.ts";
 
 /** Every operation of the HTTP API, in the order of the document. */
@@ -80,6 +81,10 @@ export const ROUTES: readonly Route[] = [
   credits.grantCredit,
   credits.listCredits,
   credits.creditBalance,
+  topUps.requestTopUp,
+  topUps.listTopUps,
+  topUps.getAutoRecharge,
+  topUps.setAutoRecharge,
   deliveries.listDeliveries,
   deliveries.retryDelivery,
   payouts.listPayouts,

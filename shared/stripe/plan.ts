@@ -175,6 +175,7 @@ const KIND_NAMES: Readonly<Record<OwnLine["kind"], string>> = {
   usage: "Usage",
   minimum: "Minimum",
   one_off: "Items",
+  top_up: "Prepaid credit",
   discount: "Discount",
   tax: "Tax",
 };

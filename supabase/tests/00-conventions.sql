@@ -66,7 +66,8 @@ select is_empty($$
   cross join (values ('update'), ('delete')) p(privilege)
   where t.name in ('agent_usage_logs', 'usage_records', 'invoices', 'invoice_lines', 'payments',
       'credit_notes', 'credit_note_lines', 'balance_entries', 'credit_grants', 'credit_entries',
-      'billing_periods', 'audit_log', 'ledger_accounts', 'ledger_transactions', 'ledger_entries')
+      'top_ups', 'auto_recharges', 'billing_periods', 'audit_log', 'ledger_accounts',
+      'ledger_transactions', 'ledger_entries')
     and has_table_privilege('service_role', t.oid, p.privilege)$$,
   'facts and books are written by functions only');
 select set_eq($$

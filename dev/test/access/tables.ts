@@ -16,6 +16,7 @@ export const TABLES: Readonly<Record<string, TableAccess>> = {
   agent_assignments: { member: own, service: "select,insert,update,delete" },
   // Inserts: the columns that agents send, of INSERTED_COLUMNS.
   agent_usage_logs: { member: "false", service: "select" },
+  auto_recharges: { member: own, service: "select" },
   balance_entries: { member: own, service: "select" },
   billing_config: { member: own, service: "select,insert,update,delete" },
   billing_periods: { member: "false", service: "select" },
@@ -69,6 +70,7 @@ export const TABLES: Readonly<Record<string, TableAccess>> = {
   stripe_refunds: { member: "false", service: "select,insert,update,delete" },
   stripe_subscriptions: { member: own, service: "select,insert,update,delete" },
   stripe_terms: { member: "false", service: "select,insert,update,delete" },
+  top_ups: { member: own, service: "select" },
   usage_records: { member: own, service: "select" },
 };
 

@@ -36,6 +36,8 @@ export async function fullClient(sql: Sql, userId: string, agent: string): Promi
   await sql`select billing.record_payment(${invoice.id}, ${invoice.total}, reference => ${id})`;
   await sql`select billing.issue_credit_note(${invoice.id}, 'goodwill', 50)`;
   await sql`select billing.grant_credit(${id}, 100)`;
+  await sql`select billing.request_top_up(${id}, 100)`;
+  await sql`select billing.set_auto_recharge(${id}, 1, 9, target_minor => 2, paused => true)`;
   const [item] = await sql<{ id: string }[]>`
     insert into public.invoice_items (client_id, description, unit_amount, currency, item_day)
     values (${id}, 'Set-up', 10, 'USD', '2026-08-01') returning id`;

@@ -1,4 +1,16 @@
-import { type Case, client, credit, grant, item, pay, run, searches, type Step } from "./world.ts";
+import {
+  type Case,
+  client,
+  credit,
+  grant,
+  item,
+  pay,
+  refused,
+  run,
+  searches,
+  type Step,
+  topUp,
+} from "./world.ts";
 
 /** Credit that is granted before it is used: in which order, until when, and what comes back. */
 export const grants: readonly Case[] = [
@@ -108,6 +120,55 @@ export const grants: readonly Case[] = [
       "#1 A paid 1000 due 0: web_searches 1000",
       "#1-CN1 300: credit 300",
       "credit A 300 of 1000",
+    ],
+  },
+  {
+    name: "bought credit is granted when it is paid, without tax, and pays tax when it is used",
+    because: "30.00 without tax; June 10.00 + 20 % = 12.00 by credit: 18.00 are left",
+    steps: [
+      client("A", { taxes: [{ name: "VAT", rate_percent: "20", behavior: "exclusive" }] }),
+      topUp("A", "2026-06-02", 3000),
+      pay(1, 3000, "2026-06-03"),
+      searches("A", "2026-06-10", 1000),
+      run("2026-07-01"),
+    ],
+    books: [
+      "#1 A paid 3000 due 0 top_up: top_up 3000",
+      "#2 A paid 1200 due 0: web_searches 1000, VAT 1000 200",
+      "credit A 1800 of 3000",
+    ],
+  },
+  {
+    name: "bought credit that is not paid pays nothing",
+    because: "10.00 of 30.00 are paid: nothing is granted, June's 10.00 are due",
+    steps: [
+      client("A"),
+      topUp("A", "2026-06-02", 3000),
+      pay(1, 1000, "2026-06-03"),
+      searches("A", "2026-06-10", 1000),
+      run("2026-07-01"),
+    ],
+    books: [
+      "#1 A open 3000 due 2000 top_up: top_up 3000",
+      "#2 A open 1000: web_searches 1000",
+    ],
+  },
+  {
+    name: "bought credit is refunded as far as it is not used",
+    because: "30.00 less 10.00 used: 20.01 cannot go back, 20.00 can, and then nothing is left",
+    steps: [
+      client("A"),
+      topUp("A", "2026-06-02", 3000),
+      pay(1, 3000, "2026-06-03"),
+      searches("A", "2026-06-10", 1000),
+      run("2026-07-01"),
+      refused("credit_exceeds_invoice", credit(1, 2001, "2026-07-02", true)),
+      credit(1, 2000, "2026-07-02", true),
+    ],
+    books: [
+      "#1 A paid 3000 due 0 top_up: top_up 3000",
+      "#2 A paid 1000 due 0: web_searches 1000",
+      "#1-CN1 2000: refund 2000",
     ],
   },
 ];

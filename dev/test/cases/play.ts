@@ -63,6 +63,10 @@ export async function playStep(sql: Sql, clients: Clients, step: Step): Promise<
         expires_on => ${step.terms.expires_on ?? null}::text::date,
         priority => ${step.terms.priority ?? 50}, as_of => ${step.at})`;
       return;
+    case "top_up":
+      await sql`select billing.request_top_up(${idOf(clients, step.key)}, ${step.amount},
+        expires_after_days => ${step.days}, as_of => ${step.at})`;
+      return;
     case "assign":
       return await assign(sql, clients, step.agent, step.key);
     case "at":

@@ -84,6 +84,13 @@ export type Step =
     readonly at: string;
     readonly terms: GrantTerms;
   }
+  | {
+    readonly do: "top_up";
+    readonly key: string;
+    readonly amount: number;
+    readonly at: string;
+    readonly days: number | null;
+  }
   | { readonly do: "refused"; readonly code: string; readonly step: Step };
 
 /** A client since 1 June 2026 without minimum, unless said otherwise. */
@@ -172,6 +179,11 @@ export function credit(
 
 export function pay(invoice: number, amount: number, at: string): Step {
   return { do: "pay", invoice, amount, at };
+}
+
+/** Credit that the client buys: invoiced at `at`, for so many days from its payment. */
+export function topUp(key: string, at: string, amount: number, days: number | null = null): Step {
+  return { do: "top_up", key, amount, at, days };
 }
 
 /** Credit that the client has paid at `at`. */

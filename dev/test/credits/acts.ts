@@ -26,6 +26,8 @@ const ACTS = [
   "roll",
   "one_off",
   "write_off",
+  ...Array<"top_up">(4).fill("top_up"),
+  "dispute",
 ] as const;
 export type Act = typeof ACTS[number];
 
@@ -61,6 +63,25 @@ export async function carryOut(sql: TransactionSql, intent: Intent): Promise<boo
       order by md5(id::text || ${salt}) limit 1`);
     return of !== undefined && await done(sql`
       select billing.roll_over_credit(${of}, ${dayAfter(at, days)}::date, ${at})`);
+  }
+  if (act === "top_up") {
+    return await done(sql`
+      select billing.request_top_up(${client}, ${amount}, expires_after_days => ${days},
+        reference => ${intent.reference}, as_of => ${at})`);
+  }
+  if (act === "dispute") {
+    await sql`select _billing.lock_clients(array[${client}::uuid])`;
+    const disputed = await pick(sql`
+      insert into public.payments (invoice_id, client_id, amount_minor, kind, currency, paid_at,
+        method)
+      select i.id, i.client_id, -least(${amount}, p.kept), 'dispute', i.currency, ${at}, 'stripe'
+      from public.invoices i
+      cross join lateral (
+        select sum(p.amount_minor) as kept from public.payments p where p.invoice_id = i.id) p
+      where i.client_id = ${client} and i.kind = 'top_up' and i.status = 'paid' and p.kept > 0
+      order by md5(i.number || ${salt}) limit 1
+      returning id`);
+    return disputed !== undefined;
   }
   if (act === "one_off") {
     return await done(sql`

@@ -18,6 +18,7 @@ import * as payouts from "../../../shared/api/payouts.ts";
 import type { Route } from "../../../shared/api/route.ts";
 import { ROUTES } from "../../../shared/api/routes.ts";
 import * as terms from "../../../shared/api/terms.ts";
+import * as topUps from "../../../shared/api/top-ups.ts";
 import * as usage from "../../../shared/api/usage.ts";
 import * as events from "../../../shared/api/events.ts";
 import { type BillingClient, billingClient } from "../../../shared/client/billing-client.ts";
@@ -276,6 +277,29 @@ Deno.test("invoices through all their states, by supabase.functions.invoke", asy
   ]);
   const live = await data(call(credits.creditBalance, { params: { client_id } }));
   strictEqual(live.data[0]?.granted_minor, 5000);
+  const bought = await data(call(topUps.requestTopUp, {
+    params: { client_id },
+    body: { amount_minor: 700, reference: `top-up ${AGENT}` },
+  }));
+  deepStrictEqual([bought.state, bought.origin, bought.payment_url], ["invoiced", "request", null]);
+  strictEqual(
+    (await call(topUps.getAutoRecharge, { params: { client_id } })).error?.code,
+    "not_found",
+  );
+  const recharge = await data(call(topUps.setAutoRecharge, {
+    params: { client_id },
+    body: { threshold_minor: 100, amount_minor: 500, monthly_cap_minor: 5000, paused: true },
+  }));
+  deepStrictEqual(
+    await data(call(topUps.getAutoRecharge, { params: { client_id } })),
+    recharge,
+  );
+  await data(call(invoices.recordPayment, {
+    params: { invoice_id: bought.invoice_id ?? "" },
+    body: { amount_minor: 700, reference: `top-up ${AGENT}` },
+  }));
+  const [granted7] = (await data(call(topUps.listTopUps, { params: { client_id } }))).data;
+  deepStrictEqual([granted7?.id, granted7?.state], [bought.id, "granted"]);
   const off = await data(call(invoices.writeOffInvoice, next));
   strictEqual(off.status, "uncollectible");
   const paid = await data(call(invoices.recordPayment, {

@@ -192,6 +192,14 @@ Deno.test("credits: granted, listed and shown with what is left", async () => {
   match(listed.out, /paid +123\.45 USD +123\.45 USD +usable/);
   const without = await run("billing", "credits", "grant", name, "1");
   match(without.errors, /--reference/);
+  const bought = await parse("top-up", name, "5000", "--reference", `top-up ${name}`);
+  deepStrictEqual([bought.state, bought.amount_minor], ["invoiced", 5000]);
+  const tops = await run("billing", "credits", "top-ups", name);
+  match(tops.out, /invoiced +request +50\.00 USD/);
+  const terms2 = ["--threshold", "1000", "--target", "5000", "--monthly-cap", "20000", "--paused"];
+  strictEqual((await parse("recharge", name, ...terms2)).paused, true);
+  const recharge = await run("billing", "credits", "recharge", name);
+  match(recharge.out, /10\.00 USD +50\.00 USD +.*200\.00 USD/);
 });
 
 Deno.test("agent-keys: created with a token, listed without, rotated and revoked", async () => {

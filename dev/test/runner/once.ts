@@ -46,6 +46,7 @@ export const runsOnce: Readonly<Record<EngineName, readonly string[]>> = {
     "logger-exit",
     "mutation",
     "price-sync",
+    "recharges",
     "reminders-alerts",
     "stripe-carried",
     "stripe-dance",

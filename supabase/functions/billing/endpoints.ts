@@ -15,6 +15,7 @@ import { personalDataEndpoints } from "./personal-data.ts";
 import { paymentEndpoints, type PaymentPorts } from "./payments.ts";
 import { payoutEndpoints } from "./payouts.ts";
 import { termEndpoints } from "./terms.ts";
+import { topUpEndpoints } from "./top-ups.ts";
 import { usageEndpoints } from "./usage.ts";
 
 /** Everything under `/billing`; files are linked by `signLink`. */
@@ -32,6 +33,7 @@ export const billingEndpoints = (
   ...invoiceLinkEndpoints(signLink),
   ...paymentEndpoints(payments),
   ...creditEndpoints,
+  ...topUpEndpoints,
   ...payoutEndpoints,
   ...journalEndpoints,
   ...deliveryEndpoints,

@@ -31,7 +31,7 @@ create table public.invoice_lines (
   description text not null,
   detail text,
   constraint invoice_lines_kind_known check (
-    kind in ('usage', 'minimum', 'one_off', 'discount', 'tax')),
+    kind in ('usage', 'minimum', 'one_off', 'top_up', 'discount', 'tax')),
   constraint invoice_lines_tax_complete check (
     (kind = 'tax') = (num_nulls(tax_name, tax_rate_percent, tax_behavior, tax_base_minor) = 0)),
   constraint invoice_lines_position unique (invoice_id, position)

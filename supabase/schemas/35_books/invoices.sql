@@ -32,7 +32,8 @@ create table public.invoices (
   void_reason text,
   written_off_minor bigint not null default 0,
   uncollectible_at timestamptz,
-  constraint invoices_kind_known check (kind in ('period', 'late', 'one_off')),
+  constraint invoices_kind_known check (
+    kind in ('period', 'late', 'one_off', 'top_up')),
   constraint invoices_period_of_kind check (case when kind = 'period'
     then num_nulls(period_start, period_end) = 0 and period_start < period_end
     else num_nulls(period_start, period_end) = 2 end),

@@ -6,8 +6,9 @@ create function _billing.balance_to_apply(ids uuid[], uses _billing.grant_use[] 
 returns table (invoice_id uuid, granted bigint, applied bigint)
 language sql stable set search_path = pg_catalog, pg_temp as $$
   with due as (
+    -- A top-up is paid with money alone.
     select i.id, i.client_id, i.currency, x.place, coalesce(u.minor, 0) as granted,
-      i.total_minor - coalesce(u.minor, 0) as minor
+      case i.kind when 'top_up' then 0 else i.total_minor - coalesce(u.minor, 0) end as minor
     from unnest(ids) with ordinality x(id, place)
     join public.invoices i on i.id = x.id
     left join (

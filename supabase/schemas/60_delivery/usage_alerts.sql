@@ -1,4 +1,5 @@
--- Usage alerts: budgets, sudden spend, usage that nobody can be billed for. Each once.
+-- Usage alerts: budgets, caps of recharges, sudden spend, usage that nobody can be billed for. Each
+-- once.
 
 -- Clients whose last full day cost much more than the average of the fourteen days before it: in
 -- what we pay, so that a price change is no jump. Days of cents are none either.
@@ -200,7 +201,7 @@ create function billing.queue_usage_alerts(as_of timestamptz default billing.as_
 returns bigint language sql security definer set search_path = pg_catalog, pg_temp as $$
   -- Once for all notices of counted usage.
   select billing.count_quarantine(as_of);
-  select coalesce(sum(billing.queue_operator_alert(
+  select _billing.tell_of_caps(as_of) + coalesce(sum(billing.queue_operator_alert(
     a.key, a.priority, a.subject, a.message, a.client_id)), 0)::bigint
   from (
     select format('budget:%s:%s:%s', b.client_id, b.period_start, x.reached) as key,
@@ -229,5 +230,6 @@ returns bigint language sql security definer set search_path = pg_catalog, pg_te
   ) a;
 $$;
 comment on function billing.queue_usage_alerts is
-  'Tells operators of budgets, jumps, unpriced and unowned usage; once per threshold and period.';
+  'Tells operators of budgets, caps, jumps, unpriced and unowned usage; once per threshold and
+   period.';
 grant execute on function billing.queue_usage_alerts(timestamptz) to service_role;

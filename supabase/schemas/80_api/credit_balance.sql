@@ -53,7 +53,8 @@ begin
     where l.tax_behavior is null or l.tax_behavior = 'exclusive'
     union all
     select i.currency, 0, 0, i.total_minor from public.invoices i
-    where i.client_id = credit_balance.client_id and i.status = 'draft' and i.kind <> 'period'
+    where i.client_id = credit_balance.client_id and i.status = 'draft'
+      and i.kind not in ('period', 'top_up')
   )
   select a.currency, sum(a.balance)::numeric, sum(a.granted), sum(a.uninvoiced),
     sum(a.balance + a.granted - a.uninvoiced)

@@ -33,6 +33,8 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
     ('billing-alerts', '25 * * * *',
       $c$set statement_timeout = '15min'; select billing.queue_usage_alerts()$c$,
       'Tells of budgets, jumps, unpriced and unowned usage'),
+    ('billing-recharges', '*/5 * * * *', 'call _billing.recharge_credit()',
+      'Tops up credit whose live balance is below its threshold'),
     ('billing-quarantine', '4-59/5 * * * *',
       $c$set statement_timeout = '15min'; select billing.count_quarantine()$c$,
       'Counts what cannot be billed as things are'),

@@ -15,12 +15,13 @@ create table public.credit_entries (
   credit_note_id uuid references public.credit_notes (id),
   created_at timestamptz not null default now(),
   constraint credit_entries_kind_known check (kind in ('grant', 'expiry', 'use', 'release',
-    'return', 'reopening', 'transfer', 'rollover')),
+    'return', 'reopening', 'transfer', 'rollover', 'withdrawal', 'restoration')),
   constraint credit_entries_sign_of_kind check (amount_minor <> 0
-    and (amount_minor > 0) = (kind in ('grant', 'release', 'return'))),
+    and (amount_minor > 0) = (kind in ('grant', 'release', 'return', 'restoration'))),
   constraint credit_entries_of_lines check (case
     when kind in ('use', 'return', 'transfer') then num_nulls(invoice_id, line_id) = 0
-    when kind in ('release', 'reopening') then num_nulls(invoice_id, line_id) in (0, 2)
+    when kind in ('withdrawal', 'restoration') then invoice_id is not null and line_id is null
+    when kind in ('release', 'reopening') then line_id is null or invoice_id is not null
     else num_nulls(invoice_id, line_id) = 2 end)
 );
 comment on table public.credit_entries is
@@ -29,7 +30,7 @@ comment on table public.credit_entries is
 comment on column public.credit_entries.kind is
   'grant; expiry, booked ahead; use by a line; release of the expiry of what is used; return of a
    use; reopening of its expiry; transfer to the balance of what came back too late; rollover to
-   another grant.';
+   another grant; withdrawal of credit whose payment goes back; restoration of it.';
 create index credit_entries_balance on public.credit_entries (client_id, effective_at)
   include (currency, amount_minor);
 create index credit_entries_grant_id on public.credit_entries (grant_id);
@@ -77,7 +78,7 @@ create type _billing.credit_movement as (grant_id uuid, kind text, amount_minor 
   at timestamptz, invoice_id uuid, line_id uuid, credit_note_id uuid);
 
 -- Books movements of grants, and with each that takes or gives back what its expiry is now: what
--- has been used does not expire.
+-- has been used does not expire. What is restored after its expiry expires at once.
 create function _billing.move_credit(movements _billing.credit_movement[])
 returns void language sql set search_path = pg_catalog, pg_temp as $$
   insert into public.credit_entries (grant_id, client_id, currency, kind, amount_minor,
@@ -89,7 +90,8 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
   cross join lateral (values
     (m.kind, m.amount_minor, m.at),
     (case when m.kind = 'grant' then 'expiry' when m.amount_minor < 0 then 'release'
-      else 'reopening' end, -m.amount_minor, g.expires_at)
+      else 'reopening' end, -m.amount_minor, case
+        when m.kind = 'restoration' and g.expires_at < m.at then m.at else g.expires_at end)
   ) x(kind, amount, at)
   where x.at is not null;
 $$;

@@ -18,12 +18,15 @@ create table public.credit_grants (
   agents text[],
   continues_id uuid references public.credit_grants (id),
   method text,
+  top_up_id uuid unique references public.top_ups (id),
   reference text unique,
   note text,
   constraint credit_grants_kind_known check (kind in ('paid', 'refund', 'rollover')),
   constraint credit_grants_cost_in_range check (cost_minor between 0 and amount_minor
     and (kind = 'paid' or kind = 'rollover' or cost_minor = 0)),
   constraint credit_grants_paid_somehow check ((kind = 'paid') = (method is not null)),
+  constraint credit_grants_of_top_ups check (
+    top_up_id is null or (method = 'top_up' and cost_minor = amount_minor)),
   constraint credit_grants_rollover_continues check (
     (kind = 'rollover') = (continues_id is not null)),
   constraint credit_grants_expires_later check (
@@ -46,6 +49,8 @@ comment on column public.credit_grants.expires_at is
   'From when it may not be used: the beginning of a local day of the client; null: never.';
 comment on column public.credit_grants.metrics is
   'Only lines of these metrics (models, agents) are paid by it; null: all lines.';
+comment on column public.credit_grants.top_up_id is
+  'The top-up whose invoice has paid for it.';
 comment on column public.credit_grants.continues_id is 'Of a rollover: the grant it comes from.';
 comment on column public.credit_grants.reference is
   'What it is called where it was paid or decided; the same reference is granted once.';

@@ -18,7 +18,7 @@ create table billing.ledger_accounts (
   processor text,
   constraint ledger_accounts_kind_known check (kind in ('receivable', 'customer_credit', 'cash',
     'refunds_due', 'earnings', 'tax_payable', 'write_off', 'adjustments', 'prepaid_credit',
-    'breakage', 'promotion_expense')),
+    'breakage', 'promotion_expense', 'advances')),
   constraint ledger_accounts_processor_of_cash check ((kind = 'cash') = (processor is not null)),
   -- So there is one of each. The currency is one of the row that is posted, which refers to it.
   constraint ledger_accounts_named check (
@@ -31,7 +31,8 @@ comment on column billing.ledger_accounts.kind is
    received and not given back; refunds_due: what is to be given back; earnings: what was charged
    without its tax; tax_payable: the tax of it; write_off: what will not be paid; adjustments:
    credit that was given or taken without an invoice; prepaid_credit: what is left of grants;
-   breakage: what of them has expired; promotion_expense: what of them was not paid for.';
+   breakage: what of them has expired; promotion_expense: what of them was not paid for;
+   advances: top-ups that are invoiced and not granted.';
 create index ledger_accounts_client_id on billing.ledger_accounts (client_id);
 
 create trigger refuse_change before update or delete or truncate on billing.ledger_accounts

@@ -32,13 +32,25 @@ begin
       select coalesce(sum(l.amount_minor), 0)::bigint as tax from public.credit_note_lines l
       where l.credit_note_id = n.id and l.kind = 'tax'
     ) t
+    -- Of a top-up: what is taken off what is due, or out of its grants, was in advance. Credit that
+    -- is used although its payment goes back was granted for nothing.
+    cross join lateral (
+      select i.kind = 'top_up' as is_advance, n.to_invoice_minor + coalesce((
+        select -sum(c.amount_minor) from public.credit_entries c
+        where c.credit_note_id = n.id and c.kind = 'withdrawal'), 0)::bigint as in_advance
+      from public.invoices i where i.id = n.invoice_id
+    ) a
     cross join lateral (values
       (o.document = '{}' and n.document <> '{}', n.issued_at, 'credit_note', 'refund_promise', 1),
       (o.voided_at is null and n.voided_at is not null, n.voided_at, 'credit_note_void',
         'refund_withdrawal', -1)
     ) e(happened, at, note, refund, sign)
     cross join lateral (values
-      (e.note, e.at, 'earnings', 'receivable', e.sign * (n.total_minor - t.tax), true),
+      (e.note, e.at, 'earnings', 'receivable', e.sign * (n.total_minor - t.tax),
+        not a.is_advance),
+      (e.note, e.at, 'advances', 'receivable', e.sign * a.in_advance, a.is_advance),
+      (e.note, e.at, 'promotion_expense', 'receivable', e.sign * (n.total_minor - a.in_advance),
+        a.is_advance and n.total_minor <> a.in_advance),
       (e.note, e.at, 'tax_payable', 'receivable', e.sign * t.tax, t.tax <> 0),
       (e.refund, e.at, 'receivable', 'refunds_due', e.sign * n.to_refund_minor,
         n.to_refund_minor > 0)

@@ -12,7 +12,8 @@ begin
     from new_rows n
     join public.credit_grants g on g.id = n.grant_id
     cross join lateral (values
-      ('prepayment', 'cash', g.cost_minor, n.kind = 'grant' and g.kind = 'paid'),
+      ('prepayment', case when g.top_up_id is null then 'cash' else 'advances' end, g.cost_minor,
+        n.kind = 'grant' and g.kind = 'paid'),
       ('prepayment', 'promotion_expense', g.amount_minor - g.cost_minor,
         n.kind = 'grant' and g.kind = 'paid'),
       ('prepayment', 'adjustments', n.amount_minor, n.kind = 'grant' and g.kind = 'refund'),
@@ -20,7 +21,10 @@ begin
       ('prepaid_return', 'receivable', n.amount_minor, n.kind = 'return'),
       ('prepaid_transfer', 'receivable', n.amount_minor, n.kind = 'transfer'),
       ('prepaid_expiry', 'breakage', n.amount_minor,
-        n.kind in ('expiry', 'release', 'reopening'))
+        n.kind in ('expiry', 'release', 'reopening')),
+      -- Of a dispute: what is written off is the less by what was not used.
+      ('prepaid_withdrawal', case when n.credit_note_id is null then 'write_off'
+        else 'advances' end, n.amount_minor, n.kind in ('withdrawal', 'restoration'))
     ) x(kind, debit, amount, applies)
     where x.applies and x.amount <> 0));
   return null;

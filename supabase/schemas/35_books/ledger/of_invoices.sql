@@ -12,7 +12,9 @@ begin
         case when o.status = 'draft' then n.finalized_at end as issued_at,
         case when o.uncollectible_at is null then n.uncollectible_at end as written_off_at,
         case when o.status <> 'void' then n.voided_at end as voided_at,
-        n.uncollectible_at is not null as is_written_off
+        n.uncollectible_at is not null as is_written_off,
+        -- A top-up earns nothing: what it has paid for is owed until it is used or expires.
+        case n.kind when 'top_up' then 'advances' else 'earnings' end as earnings
       from new_rows n join old_rows o on o.id = n.id
       where n.status <> 'draft' and (o.status = 'draft' or n.status <> o.status)
     )
@@ -20,11 +22,11 @@ begin
       null)::_billing.ledger_transfer
     from moved m
     cross join lateral (values
-      ('invoice', m.issued_at, 'receivable', 'earnings', m.total_minor - m.tax_minor, true),
+      ('invoice', m.issued_at, 'receivable', m.earnings, m.total_minor - m.tax_minor, true),
       ('invoice', m.issued_at, 'receivable', 'tax_payable', m.tax_minor, m.tax_minor <> 0),
       ('write_off', m.written_off_at, 'write_off', 'receivable', m.written_off_minor, true),
       ('recovery', m.voided_at, 'receivable', 'write_off', m.written_off_minor, m.is_written_off),
-      ('void', m.voided_at, 'earnings', 'receivable', m.total_minor - m.tax_minor, true),
+      ('void', m.voided_at, m.earnings, 'receivable', m.total_minor - m.tax_minor, true),
       ('void', m.voided_at, 'tax_payable', 'receivable', m.tax_minor, m.tax_minor <> 0)
     ) x(kind, at, debit, credit, amount, applies)
     where x.at is not null and x.applies));

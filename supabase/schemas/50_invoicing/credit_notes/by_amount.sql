@@ -39,6 +39,7 @@ returns text language plpgsql security definer set search_path = pg_catalog, pg_
 -- Definer: callers may ask for a credit note, only these functions may write one.
 declare
   invoice public.invoices;
+  given bigint;
 begin
   perform billing.require_second_factor();
   perform _billing.lock_clients(_billing.clients_of(issue_credit_note.invoice_id));
@@ -51,11 +52,17 @@ begin
   if btrim(coalesce(issue_credit_note.reason, '')) = '' then
     perform billing.raise_error('invalid_argument', 'a credit note needs a reason');
   end if;
-  return _billing.credit_by_amount(invoice, coalesce(issue_credit_note.amount_minor,
-    invoice.total_minor - (select coalesce(sum(c.total_minor), 0)
-      from public.credit_notes c
-      where c.invoice_id = invoice.id and c.voided_at is null))::bigint,
-    issue_credit_note.reason, to_refund, as_of);
+  given := coalesce(issue_credit_note.amount_minor, invoice.total_minor - (
+    select coalesce(sum(c.total_minor), 0) from public.credit_notes c
+    where c.invoice_id = invoice.id and c.voided_at is null));
+  if invoice.kind = 'top_up' and invoice.status = 'paid'
+    and given > _billing.unused_of_top_up(invoice.id, as_of) then
+    perform billing.raise_error('credit_exceeds_invoice', format(
+      '%s would be credited, %s of the credit that invoice %s is for are not used', given,
+      _billing.unused_of_top_up(invoice.id, as_of), invoice.number),
+      'credit no more than is not used');
+  end if;
+  return _billing.credit_by_amount(invoice, given, issue_credit_note.reason, to_refund, as_of);
 end $$;
 comment on function billing.issue_credit_note is
   'Credits all that is left of an issued invoice, or an amount of it; returns the number.';

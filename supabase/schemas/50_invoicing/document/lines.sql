@@ -28,7 +28,7 @@ set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_nestlo
             t ->> 'unit_amount', 'flat_amount', coalesce(t ->> 'flat_amount', '0')))::text
           from jsonb_array_elements(l.tiers) t) end, '}'),
       ',' order by l.position) || ']')::json as lines
-    from line l where l.kind in ('usage', 'minimum', 'one_off')
+    from line l where l.kind in ('usage', 'minimum', 'one_off', 'top_up')
     group by l.invoice_id
   ), discounted as (
     select l.invoice_id, json_agg(json_build_object('description', l.description,

@@ -114,8 +114,8 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
     total_minor = s.subtotal + s.discount + s.tax
   from (
     select l.invoice_id,
-      coalesce(sum(l.amount_minor) filter (where l.kind in ('usage', 'minimum', 'one_off')), 0)
-        as subtotal,
+      coalesce(sum(l.amount_minor) filter (
+        where l.kind in ('usage', 'minimum', 'one_off', 'top_up')), 0) as subtotal,
       coalesce(sum(l.amount_minor) filter (where l.kind = 'discount'), 0) as discount,
       coalesce(sum(l.amount_minor) filter (where l.tax_behavior = 'exclusive'), 0) as tax,
       coalesce(sum(l.amount_minor) filter (where l.tax_behavior = 'inclusive'), 0)

@@ -41,6 +41,9 @@ begin
   if result is not null then
     perform _billing.notice_of_invoice_event(event);
     perform _billing.notice_of_earlier_event(event);
+    if event.type = 'invoice.payment_failed' then
+      perform _billing.decline_recharge(event.payload #> '{data,object}', event.created_at);
+    end if;
     perform _billing.remind_of_failed_payment(event);
   end if;
   return coalesce(result, 'ignored: not an invoice of ours');

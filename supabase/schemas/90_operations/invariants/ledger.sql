@@ -55,8 +55,13 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   select p.client_id, p.currency, 'cash', p.amount_minor
   from public.payments p where p.method <> 'stripe_balance' or p.kind <> 'payment'
   union all
-  select g.client_id, g.currency, 'cash', g.cost_minor
+  select g.client_id, g.currency, case when g.top_up_id is null then 'cash' else 'advances' end,
+    g.cost_minor
   from public.credit_grants g where g.kind = 'paid'
+  union all
+  select e.client_id, e.currency, 'advances', e.amount_minor
+  from public.credit_entries e
+  where e.kind in ('withdrawal', 'restoration') and e.credit_note_id is not null
   union all
   -- What is left of grants and has not expired is owed; what expires is earned, whenever that is.
   select e.client_id, e.currency, 'prepaid_credit', -e.amount_minor from public.credit_entries e
@@ -67,8 +72,8 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   select i.client_id, i.currency, x.kind, -x.amount
   from public.invoices i
   cross join lateral (select i.tax_minor + i.tax_included_minor as tax) t
-  cross join lateral (values ('tax_payable', t.tax), ('earnings', i.total_minor - t.tax)) x(kind,
-    amount)
+  cross join lateral (values ('tax_payable', t.tax), (case i.kind when 'top_up' then 'advances'
+    else 'earnings' end, i.total_minor - t.tax)) x(kind, amount)
   where i.status not in ('draft', 'void')
   union all
   select n.client_id, n.currency, x.kind, x.amount
@@ -77,7 +82,14 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
     select coalesce(sum(l.amount_minor), 0) as tax from public.credit_note_lines l
     where l.credit_note_id = n.id and l.kind = 'tax'
   ) t
-  cross join lateral (values ('tax_payable', t.tax), ('earnings', n.total_minor - t.tax),
+  cross join lateral (
+    select i.kind = 'top_up' as is_advance, n.to_invoice_minor - coalesce((
+      select sum(e.amount_minor) from public.credit_entries e
+      where e.credit_note_id = n.id and e.kind = 'withdrawal'), 0) as in_advance
+    from public.invoices i where i.id = n.invoice_id
+  ) a
+  cross join lateral (values ('tax_payable', t.tax), (case when a.is_advance then 'advances'
+      else 'earnings' end, case when a.is_advance then a.in_advance else n.total_minor - t.tax end),
     ('refunds_due', -n.to_refund_minor)) x(kind, amount)
   where n.voided_at is null
   union all
@@ -105,7 +117,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
     select a.client_id, a.currency, a.kind, 0, e.amount_minor
     from billing.ledger_entries e join billing.ledger_accounts a on a.id = e.account_id
     where a.kind in ('customer_credit', 'cash', 'tax_payable', 'earnings', 'refunds_due',
-      'prepaid_credit', 'breakage')
+      'prepaid_credit', 'breakage', 'advances')
   ) x
   group by x.client_id, x.currency, x.kind having sum(x.documents) <> sum(x.ledger)
   union all

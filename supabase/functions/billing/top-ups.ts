@@ -1,0 +1,58 @@
+import * as routes from "../../../shared/api/top-ups.ts";
+import { endpoint } from "../_shared/api/endpoint.ts";
+import type { Session } from "../_shared/api/session.ts";
+import { found } from "./api/rows.ts";
+import { readClient } from "./clients.ts";
+
+/** Credit that clients buy, and when it is bought by itself. */
+export const topUpEndpoints = [
+  endpoint(routes.requestTopUp, async (session, { params: { client_id }, body }) => {
+    await readClient(session, client_id);
+    const [made] = await session.sql<{ id: string }[]>`
+      select billing.request_top_up(${client_id}::text::uuid, ${body.amount_minor}::bigint,
+        ${body.currency ?? null}::text, ${body.expires_after_days ?? null}::integer,
+        ${body.reference}, ${body.note ?? null}::text, billing.as_of()) as id`;
+    const rows = await readTopUps(session, client_id);
+    return found(rows.filter(({ id }) => id === made?.id)).item;
+  }),
+  endpoint(routes.listTopUps, async (session, { params: { client_id } }) => {
+    await readClient(session, client_id);
+    await session.asService();
+    return { data: (await readTopUps(session, client_id)).map(({ item }) => item) };
+  }),
+  endpoint(routes.getAutoRecharge, async (session, { params: { client_id } }) => {
+    await readClient(session, client_id);
+    await session.asService();
+    return await readRecharge(session, client_id);
+  }),
+  endpoint(routes.setAutoRecharge, async (session, { params: { client_id }, body }) => {
+    await readClient(session, client_id);
+    await session.sql`
+      select billing.set_auto_recharge(${client_id}::text::uuid, ${body.threshold_minor}::bigint,
+        ${body.monthly_cap_minor}::bigint, ${body.target_minor ?? null}::bigint,
+        ${body.amount_minor ?? null}::bigint, ${body.currency ?? null}::text,
+        ${body.expires_after_days ?? null}::integer, ${body.paused})`;
+    return await readRecharge(session, client_id);
+  }),
+];
+
+function readTopUps({ sql }: Session, clientId: string) {
+  return sql<{ id: string; item: unknown }[]>`
+    select t.id::text as id, to_jsonb(t) - 'client_id' || jsonb_build_object(
+      'invoice_number', i.number, 'payment_url', case when i.status = 'open' then (
+        select s.hosted_invoice_url from public.stripe_invoices s
+        where s.invoice_id = t.invoice_id and s.state = 'open'
+        order by s.livemode desc limit 1) end) as item
+    from public.top_ups t
+    left join public.invoices i on i.id = t.invoice_id
+    where t.client_id = ${clientId}::text::uuid
+    order by t.requested_at desc, t.id`;
+}
+
+async function readRecharge({ sql }: Session, clientId: string): Promise<unknown> {
+  return found(
+    await sql<{ item: unknown }[]>`
+      select to_jsonb(r) - 'client_id' as item from public.auto_recharges r
+      where r.client_id = ${clientId}::text::uuid`,
+  ).item;
+}
