@@ -129,7 +129,11 @@ async function sendBoth(world: DanceWorld, move: Move): Promise<string | undefin
     order by i.number`;
   const all = [...Map.groupBy(unsent, ({ client }) => client).values()];
   const several = all.filter(({ length }) => length > 1);
-  return await send(world, several[move.who % Math.max(several.length, 1)]?.slice(0, 2) ?? [], move);
+  return await send(
+    world,
+    several[move.who % Math.max(several.length, 1)]?.slice(0, 2) ?? [],
+    move,
+  );
 }
 
 export const HERE: Partial<Record<Kind, Dancer>> = {

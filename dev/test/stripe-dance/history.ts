@@ -3,7 +3,7 @@
  * what changed in the books meanwhile. A broken law is explained by the history of its clients.
  */
 import type { Sql } from "postgres";
-import type { Event } from "../../standins/stripe/state.ts";
+import type { Event } from "../../standins/stripe/objects.ts";
 import type { StripeStandIn } from "../../standins/stripe/server.ts";
 
 interface Line {

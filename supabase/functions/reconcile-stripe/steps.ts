@@ -6,7 +6,7 @@ import { fetchObjects } from "../_shared/stripe/events.ts";
 import { isMissing } from "../_shared/stripe/failures.ts";
 import { deleteDraft, deliverInvoice } from "../_shared/stripe/invoices.ts";
 import type { StripePorts } from "../_shared/stripe/ports.ts";
-import type { BothSides } from "../_shared/stripe/store.ts";
+import type { BothSides } from "../_shared/stripe/rows.ts";
 import { type ComparedInvoice, compareSides, type Difference, receivedOf } from "./compare.ts";
 import { fetchEvents } from "./events.ts";
 import { meterDifferences, sendMeterEvents } from "./meters.ts";
