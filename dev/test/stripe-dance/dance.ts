@@ -118,7 +118,7 @@ async function reconciled(
     left,
     broken: [
       ...await brokenLaws(world, second),
-      ...(after === before ? [] : [`a second reconciliation changes ${before} to ${after}`]),
+      ...changesOf(before, after).map((one) => `a second reconciliation changes ${one}`),
       ...anew.map(({ message }) => `told by a second reconciliation: ${message}`),
       ...(second.told === 0 ? [] : [`a second reconciliation tells Stripe of ${second.told}`]),
     ],
