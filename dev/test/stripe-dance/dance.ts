@@ -5,7 +5,7 @@ import type { Sql } from "postgres";
 import { z } from "zod";
 import { HERE } from "./here.ts";
 import { brokenLaws } from "./laws.ts";
-import { bookedOf, noticesOf } from "./ledger.ts";
+import { bookedOf, changesOf, noticesOf } from "./ledger.ts";
 import type { Move } from "./moves.ts";
 import { SUBSCRIPTIONS } from "./subscriptions.ts";
 import { THERE } from "./there.ts";
