@@ -20,7 +20,10 @@ Deno.test("works take the turns that are chosen, one at a time", async () => {
   deepStrictEqual(results, ["a", "b"]);
   // The one that had its turn waits last.
   deepStrictEqual(log.filter((one) => !one.endsWith("ends")), ["a1", "a2", "b1", "b2"]);
-  deepStrictEqual(log.filter((_, place) => place % 2 === 1), log.filter((one) => one.endsWith("s")));
+  deepStrictEqual(
+    log.filter((_, place) => place % 2 === 1),
+    log.filter((one) => one.endsWith("s")),
+  );
 });
 
 Deno.test("one that fails stops no other, and is told", async () => {
