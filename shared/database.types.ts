@@ -2140,6 +2140,7 @@ export type Database = {
       };
       "stripe_notes": {
         Row: {
+          "amount_minor": number;
           "seen_at": string;
           "status": string;
           "stripe_credit_note_id": string;
@@ -2147,12 +2148,14 @@ export type Database = {
         };
         ComputedFields: never;
         Insert: {
+          "amount_minor": number;
           "seen_at": string;
           "status": string;
           "stripe_credit_note_id": string;
           "stripe_invoice_id": string;
         };
         Update: {
+          "amount_minor"?: number;
           "seen_at"?: string;
           "status"?: string;
           "stripe_credit_note_id"?: string;
