@@ -91,13 +91,15 @@ async function transfer(world: DanceWorld, move: Move): Promise<string | undefin
  */
 async function send(world: DanceWorld, sent: readonly Sent[], { a, b }: Move) {
   const random = seededRandom(`turns ${a} ${b}`);
+  // In half of the moves one after the other, so that each asks before any of them acts.
+  const below = a % 2 === 1 ? () => 0 : random.below;
   const done = await inTurns(
     sent.map(({ id, number }) => async (next) => {
       const outcome = await deliverInvoice(id, { ...world.ports, stripe: stripeOf(world, next) });
       if (outcome.kind === "dead") world.deaths.push(`${number} died: ${outcome.error}`);
       return `${number} sent: ${outcome.kind}`;
     }),
-    random.below,
+    below,
   );
   return done.length > 0 ? done.join(", ") : undefined;
 }
