@@ -177,7 +177,6 @@ begin
       then least(amount, _billing.ungranted_credit(mirror, amount)) - new end);
     outcome := _billing.issue_for_stripe(note, mirror, new, rest, seen);
   end if;
-  perform _billing.book_stripe_refunds(mirror, seen);
   if outcome not like 'not credited%' then
     insert into public.stripe_notes as n (stripe_credit_note_id, stripe_invoice_id, amount_minor,
       status, seen_at)
@@ -185,6 +184,7 @@ begin
       case when is_void then 'void' else 'issued' end, seen)
     on conflict (stripe_credit_note_id) do update set status = excluded.status;
   end if;
+  perform _billing.book_stripe_refunds(mirror, seen);
   return outcome;
 end $$;
 comment on function billing.apply_stripe_credit_note is

@@ -23,10 +23,7 @@ returns bigint language sql stable set search_path = pg_catalog, pg_temp as $$
     left join public.stripe_credit_notes s on s.credit_note_id = x.id
     where x.invoice_id = mirror.invoice_id and x.voided_at is null
   ) n, (
-    select coalesce(sum(x.amount_minor), 0)::bigint as granted from public.stripe_notes x
-    where x.stripe_invoice_id = mirror.stripe_invoice_id and x.status = 'issued'
-      and not exists (select from public.stripe_credit_notes s
-        where s.stripe_credit_note_id = x.stripe_credit_note_id and s.origin = 'ours')
+    select _billing.noted_by_stripe(mirror.stripe_invoice_id) as granted
   ) t, (
     select coalesce(sum(x.amount_minor) filter (where o.is_own and not f.has_failed), 0)::bigint
         as own_given,
