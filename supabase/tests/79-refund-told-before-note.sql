@@ -1,6 +1,6 @@
--- A refund of a credit note of the Dashboard is told of before that note, while credit of an earlier
--- note, whose refund failed, is on the balance: it is not that credit that was given back. Each
--- client's month is the minimum of 50.00, and paid. The notes are of 17.00 and 2.00.
+-- A refund of a credit note of the Dashboard is told of before that note, while credit of an
+-- earlier note, whose refund failed, is on the balance: it is not that credit that was given back.
+-- Each client's month is the minimum of 50.00, and paid. The notes are of 17.00 and 2.00.
 begin;
 select plan(9);
 

@@ -1,9 +1,9 @@
 -- What Stripe grants on an invoice: by its credit notes, and by refunds that are on none of them.
 
 -- What a credit note of Stripe, which is not noted yet but whose refunds are, grants beyond the
--- credit notes that the invoice has here. A refund comes without its note's id, so one that was told
--- of before its note may have been taken for another: for the refund that a note of ours waits for,
--- for one that is made again after it failed, or for one that is on no note. All that is known
+-- credit notes that the invoice has here. A refund comes without its note's id, so one that was
+-- told of before its note may have been taken for another: for the refund that a note of ours waits
+-- for, for one that is made again after it failed, or for one that is on no note. All that is known
 -- together says how much is granted, whatever came first. A refund that is on no note of Stripe,
 -- and for which none was made here, may still be one of the former two.
 create function _billing.ungranted_credit(mirror public.stripe_invoices, amount bigint)
