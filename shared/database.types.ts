@@ -2199,6 +2199,7 @@ export type Database = {
       };
       "stripe_notes": {
         Row: {
+          "amount_minor": number;
           "seen_at": string;
           "status": string;
           "stripe_credit_note_id": string;
@@ -2206,12 +2207,14 @@ export type Database = {
         };
         ComputedFields: never;
         Insert: {
+          "amount_minor": number;
           "seen_at": string;
           "status": string;
           "stripe_credit_note_id": string;
           "stripe_invoice_id": string;
         };
         Update: {
+          "amount_minor"?: number;
           "seen_at"?: string;
           "status"?: string;
           "stripe_credit_note_id"?: string;

@@ -15580,6 +15580,7 @@ comment on column public.stripe_credit_notes.origin is
 create table public.stripe_notes (
   stripe_credit_note_id text primary key,
   stripe_invoice_id text not null,
+  amount_minor bigint not null,
   status text not null constraint stripe_notes_status_known check (status in ('issued', 'void')),
   seen_at timestamptz not null
 );
@@ -16112,26 +16113,40 @@ $$;
 comment on function _billing.refund_cover is
   'What of an invoice''s refunds is on no credit note and off no balance.';
 
+-- What credit notes of Stripe, none of ours among them, grant on an invoice; of one that is void
+-- there and stands here, what stands.
+create function _billing.noted_by_stripe(stripe_id text) returns bigint
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select coalesce(sum(case when t.status = 'issued' then t.amount_minor else h.standing end),
+    0)::bigint
+  from public.stripe_notes t
+  cross join lateral (
+    select coalesce(sum(n.total_minor) filter (where n.voided_at is null), 0)::bigint as standing,
+      coalesce(bool_or(s.origin = 'ours'), false) as is_ours
+    from public.stripe_credit_notes s
+    join public.credit_notes n on n.id = s.credit_note_id
+    where s.stripe_credit_note_id = t.stripe_credit_note_id) h
+  where t.stripe_invoice_id = stripe_id and not h.is_ours;
+$$;
+comment on function _billing.noted_by_stripe is
+  'What Stripe''s own credit notes on one of its invoices grant.';
+
 -- What of the notes that were made here for refunds alone no refund needs any more: neither one
 -- that stands, nor a credit note of Stripe that was told of after its refund and has no other here.
--- Notes of ours need none, whatever of them was refunded.
 create function _billing.unneeded_refund_notes(mirror public.stripe_invoices) returns bigint
 language sql stable set search_path = pg_catalog, pg_temp as $$
-  select n.alone - greatest(0, r.noted - n.noted) - (mirror.refunded_minor - r.noted_and_gone)
+  select n.alone - greatest(0, _billing.noted_by_stripe(mirror.stripe_invoice_id) - n.noted)
+    - (mirror.refunded_minor - r.noted_and_gone)
   from (
     select coalesce(sum(x.total_minor) filter (where s.origin = 'refund'), 0)::bigint as alone,
       coalesce(sum(x.total_minor) filter (where s.origin = 'stripe'), 0)::bigint as noted
     from public.credit_notes x join public.stripe_credit_notes s on s.credit_note_id = x.id
     where x.invoice_id = mirror.invoice_id and x.voided_at is null
   ) n, (
-    select coalesce(sum(x.amount_minor) filter (where not exists (
-        select from public.stripe_credit_notes s
-        where s.stripe_credit_note_id = x.stripe_credit_note_id and s.origin = 'ours')), 0)::bigint
-        as noted,
-      coalesce(sum(x.amount_minor) filter (where x.status not in ('failed', 'canceled')), 0)::bigint
-        as noted_and_gone
-    from public.stripe_refunds x where x.stripe_invoice_id = mirror.stripe_invoice_id
-      and x.stripe_credit_note_id is not null
+    select coalesce(sum(x.amount_minor), 0)::bigint as noted_and_gone
+    from public.stripe_refunds x
+    where x.stripe_invoice_id = mirror.stripe_invoice_id and x.stripe_credit_note_id is not null
+      and x.status not in ('failed', 'canceled')
   ) r;
 $$;
 comment on function _billing.unneeded_refund_notes is
@@ -16574,6 +16589,52 @@ comment on function billing.apply_stripe_dispute is
   'Books what a dispute takes and returns; null while the payment it is about is not known.';
 grant execute on function billing.apply_stripe_dispute(jsonb, timestamptz) to service_role;
 
+-- 70_stripe/books/granted_credit.sql
+
+-- What Stripe grants on an invoice: by its credit notes, and by refunds that are on none of them.
+
+-- What a credit note of Stripe, which is not noted yet but whose refunds are, grants beyond the
+-- credit notes that the invoice has here. A refund comes without its note's id, so one that was
+-- told of before its note may have been taken for another: for the refund that a note of ours waits
+-- for, for one that is made again after it failed, or for one that is on no note. All that is known
+-- together says how much is granted, whatever came first. A refund that is on no note of Stripe,
+-- and for which none was made here, may still be one of the former two.
+create function _billing.ungranted_credit(mirror public.stripe_invoices, amount bigint)
+returns bigint language sql stable set search_path = pg_catalog, pg_temp as $$
+  select greatest(0, least(n.own + t.granted + amount + r.alone, i.total_minor)
+    - least(greatest(0, r.alone - greatest(0, n.alone - greatest(0, t.granted - n.theirs))),
+      greatest(0, n.own_refund - r.own_given) + r.failed) - n.granted)
+  from public.invoices i, (
+    select coalesce(sum(x.total_minor), 0)::bigint as granted,
+      coalesce(sum(x.total_minor) filter (where s.origin is null or s.origin = 'ours'), 0)::bigint
+        as own,
+      coalesce(sum(x.to_refund_minor) filter (where s.origin is null or s.origin = 'ours'),
+        0)::bigint as own_refund,
+      coalesce(sum(x.total_minor) filter (where s.origin = 'stripe'), 0)::bigint as theirs,
+      coalesce(sum(x.total_minor) filter (where s.origin = 'refund'), 0)::bigint as alone
+    from public.credit_notes x
+    left join public.stripe_credit_notes s on s.credit_note_id = x.id
+    where x.invoice_id = mirror.invoice_id and x.voided_at is null
+  ) n, (
+    select _billing.noted_by_stripe(mirror.stripe_invoice_id) as granted
+  ) t, (
+    select coalesce(sum(x.amount_minor) filter (where o.is_own and not f.has_failed), 0)::bigint
+        as own_given,
+      coalesce(sum(x.amount_minor) filter (where f.has_failed and not o.is_own), 0)::bigint
+        as failed,
+      _billing.stripe_refunded(mirror.stripe_invoice_id)
+        - coalesce(sum(x.amount_minor) filter (where not f.has_failed), 0)::bigint as alone
+    from public.stripe_refunds x
+    cross join lateral (select exists (select from public.stripe_credit_notes s
+      where s.stripe_credit_note_id = x.stripe_credit_note_id and s.origin = 'ours') as is_own) o
+    cross join lateral (select x.status in ('failed', 'canceled') as has_failed) f
+    where x.stripe_invoice_id = mirror.stripe_invoice_id and x.stripe_credit_note_id is not null
+  ) r
+  where i.id = mirror.invoice_id and i.status in ('open', 'paid', 'uncollectible');
+$$;
+comment on function _billing.ungranted_credit is
+  'What a credit note of Stripe grants beyond the notes of its invoice here; null where it cannot.';
+
 -- 70_stripe/books/credit_notes.sql
 
 -- Credit notes of Stripe: found by Stripe's ids and by ours, issued here once, and void here where
@@ -16673,19 +16734,6 @@ begin
   return coalesce('issued ' || nullif(array_to_string(numbers, ', '), ''), 'known');
 end $$;
 
--- What of a credit note was to go back as money and did not, because its refunds failed before the
--- note was told of: that is credit, but for what went onto the balance already when they failed.
-create function _billing.failed_part_of_note(note jsonb) returns bigint
-language sql stable set search_path = pg_catalog, pg_temp as $$
-  select coalesce(sum(greatest(0, _billing.from_stripe(coalesce(p ->> 'amount_refunded',
-    note ->> 'total')::bigint, note ->> 'currency') - r.credited_minor)), 0)::bigint
-  from jsonb_array_elements(coalesce(note -> 'refunds', '[]')) p
-  join public.stripe_refunds r on r.refund_id = coalesce(p #>> '{refund,id}', p ->> 'refund')
-    and r.stripe_invoice_id = note ->> 'invoice' and r.status in ('failed', 'canceled');
-$$;
-comment on function _billing.failed_part_of_note is
-  'What a credit note was to refund, of which nothing arrived.';
-
 -- A refund that is heard of before its credit note seems to be what a note of ours waits for. What
 -- refunds of the Dashboard's notes took from notes of ours that way, as far as it can be credited;
 -- of one that failed, what is credit for it. `issued` is about to be credited for them.
@@ -16714,26 +16762,6 @@ returns bigint language sql stable set search_path = pg_catalog, pg_temp as $$
 $$;
 comment on function _billing.refunds_on_waiting_notes is
   'What notes of ours that wait for their refunds cover of refunds of Stripe''s own notes.';
-
--- What such a refund that failed had put on the balance, and a refund of ours took off again: that
--- was not the same money, and is still to be credited, as far as it can be.
-create function _billing.credit_taken_again(note jsonb, mirror public.stripe_invoices,
-  issued bigint)
-returns bigint language sql stable set search_path = pg_catalog, pg_temp as $$
-  select greatest(0, least(r.credited - c.returned, i.total_minor - n.credited - issued))
-  from public.invoices i
-  cross join lateral _billing.refund_cover(i.id, 0) c, (
-    select coalesce(sum(x.credited_minor), 0)::bigint as credited from public.stripe_refunds x
-    where x.stripe_invoice_id = mirror.stripe_invoice_id
-      and x.stripe_credit_note_id = note ->> 'id' and x.status in ('failed', 'canceled')
-  ) r, (
-    select coalesce(sum(x.total_minor), 0)::bigint as credited from public.credit_notes x
-    where x.invoice_id = mirror.invoice_id and x.voided_at is null
-  ) n
-  where i.id = mirror.invoice_id and i.status in ('open', 'paid', 'uncollectible');
-$$;
-comment on function _billing.credit_taken_again is
-  'What of the credit for a note''s failed refunds a refund of ours has taken off the balance.';
 
 -- A credit note of Stripe: ours if it names one, else one is issued here for it. What it gives back
 -- as money and a refund has told of already has a note here.
@@ -16783,18 +16811,19 @@ begin
     new := greatest(0, least(refunded, mirror.refunded_minor - mirror.booked_refund_minor));
     new := new + least(refunded - new, coalesce(
       _billing.refunds_on_waiting_notes(mirror, new), 0));
-    rest := amount - refunded + _billing.failed_part_of_note(note);
-    rest := rest + greatest(0, least(amount - new - rest, coalesce(
-      _billing.credit_taken_again(note, mirror, new + rest), 0)));
+    rest := greatest(amount - refunded, case when exists (
+      select from public.stripe_refunds r where r.stripe_credit_note_id = note ->> 'id')
+      then least(amount, _billing.ungranted_credit(mirror, amount)) - new end);
     outcome := _billing.issue_for_stripe(note, mirror, new, rest, seen);
   end if;
-  perform _billing.book_stripe_refunds(mirror, seen);
   if outcome not like 'not credited%' then
-    insert into public.stripe_notes as n (stripe_credit_note_id, stripe_invoice_id, status, seen_at)
-    values (note ->> 'id', mirror.stripe_invoice_id,
+    insert into public.stripe_notes as n (stripe_credit_note_id, stripe_invoice_id, amount_minor,
+      status, seen_at)
+    values (note ->> 'id', mirror.stripe_invoice_id, amount,
       case when is_void then 'void' else 'issued' end, seen)
     on conflict (stripe_credit_note_id) do update set status = excluded.status;
   end if;
+  perform _billing.book_stripe_refunds(mirror, seen);
   return outcome;
 end $$;
 comment on function billing.apply_stripe_credit_note is

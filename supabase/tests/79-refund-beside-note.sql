@@ -83,7 +83,7 @@ select is(pg_temp.account(3), pg_temp.account(1), 'and ours is refunded then');
 -- The note is late: ours has been refunded meanwhile.
 select pg_temp.refund(4, 'a', 2000), pg_temp.refund(4, 'a', 2000, 'failed');
 select pg_temp.refund(4, 'b', 1000), pg_temp.credit(4, 'b', 1000, pg_temp.own(4));
-select is((select _billing.credit_taken_again('{"id": "cn_4a"}', m, 0) from public.stripe_invoices m
+select is((select _billing.ungranted_credit(m, 0) from public.stripe_invoices m
   where stripe_invoice_id = 'in_4'), 0::bigint, 'nothing is known of the note');
 select pg_temp.credit(4, 'a', 2000);
 select is(pg_temp.account(4), pg_temp.account(1), 'the same where the note is late');

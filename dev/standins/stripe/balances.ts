@@ -1,5 +1,6 @@
 import type { Params } from "./params.ts";
-import { type BalanceTransaction, type Customer, type Invoice, page, type State } from "./state.ts";
+import type { BalanceTransaction, Customer, Invoice } from "./objects.ts";
+import { page, type State } from "./state.ts";
 
 /**
  * A customer's credit balance per currency: a list of transactions, negative is credit.

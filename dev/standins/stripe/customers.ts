@@ -1,6 +1,7 @@
 import { invalid, missing } from "./errors.ts";
 import type { Params } from "./params.ts";
-import { type Customer, page, type State, within } from "./state.ts";
+import type { Customer } from "./objects.ts";
+import { page, type State, within } from "./state.ts";
 
 /** Currencies of bank transfers: `docs.stripe.com/payments/bank-transfers`. */
 export const TRANSFERS: Readonly<Record<string, string>> = {

@@ -1,7 +1,8 @@
 import { missing } from "./errors.ts";
 import { moveAccount } from "./payouts.ts";
 import type { Params } from "./params.ts";
-import { type Dispute, page, type State, within } from "./state.ts";
+import type { Dispute } from "./objects.ts";
+import { page, type State, within } from "./state.ts";
 
 /**
  * Disputes. `docs.stripe.com/disputes/how-disputes-work`: the amount is withdrawn when a dispute is

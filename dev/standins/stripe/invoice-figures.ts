@@ -1,4 +1,4 @@
-import type { Invoice } from "./state.ts";
+import type { Invoice } from "./objects.ts";
 
 /** The sum of an invoice's lines. */
 export function totalOf(invoice: Invoice): number {

@@ -4,7 +4,8 @@ import { applyBalance, moveBalance } from "./balances.ts";
 import { remainingOf, shown, totalOf } from "./invoice-figures.ts";
 import type { Params } from "./params.ts";
 import type { Payments } from "./payments.ts";
-import { type Invoice, type Line, page, type State, within } from "./state.ts";
+import type { Invoice, Line } from "./objects.ts";
+import { page, type State, within } from "./state.ts";
 
 /** Below this an invoice is not collected: it is marked paid and goes to the customer's balance. */
 const MINIMUM: Record<string, number> = { usd: 50, eur: 50, gbp: 30, jpy: 50, chf: 50, cad: 50 };

@@ -4,7 +4,8 @@ import { remainingOf, shown, totalOf } from "./invoice-figures.ts";
 import type { Params } from "./params.ts";
 import { feeOf, moveAccount } from "./payouts.ts";
 import type { Refunds } from "./refunds.ts";
-import { type CreditNote, type Invoice, page, type Payment, type State, within } from "./state.ts";
+import type { CreditNote, Invoice, Payment } from "./objects.ts";
+import { page, type State, within } from "./state.ts";
 
 /** What moves money: charges, payments elsewhere, credit notes. */
 export type Payments = ReturnType<typeof paymentEndpoints>;

@@ -1,5 +1,6 @@
 import type { Params } from "./params.ts";
-import { type AccountMove, page, type Payout, type State, within } from "./state.ts";
+import type { AccountMove, Payout } from "./objects.ts";
+import { page, type State, within } from "./state.ts";
 
 /** 2.9 % and 30 of the smallest unit: `stripe.com/pricing`. */
 export const feeOf = (amount: number) => Math.round(amount * 0.029) + 30;

@@ -1,14 +1,8 @@
 import { invalid, missing } from "./errors.ts";
 import { moveAccount } from "./payouts.ts";
 import type { Params } from "./params.ts";
-import {
-  type CreditNote,
-  type Invoice,
-  page,
-  type Payment,
-  type Refund,
-  type State,
-} from "./state.ts";
+import type { CreditNote, Invoice, Payment, Refund } from "./objects.ts";
+import { page, type State } from "./state.ts";
 import { within } from "./state.ts";
 
 /** Refunds, and what becomes of them. */

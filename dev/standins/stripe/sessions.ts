@@ -1,6 +1,7 @@
 import { invalid, missing } from "./errors.ts";
 import type { Params } from "./params.ts";
-import type { SetupIntent, SetupSession, State } from "./state.ts";
+import type { SetupIntent, SetupSession } from "./objects.ts";
+import type { State } from "./state.ts";
 
 const DAY = 86_400;
 

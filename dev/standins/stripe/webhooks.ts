@@ -1,5 +1,5 @@
 import { createHmac } from "node:crypto";
-import type { Event } from "./state.ts";
+import type { Event } from "./objects.ts";
 
 /** Where webhooks go. Stripe signs with both secrets while one is being replaced. */
 export interface WebhookTarget {

@@ -56,6 +56,32 @@ async function hear({ sql, stripe, ports }: DanceWorld, ...types: string[]): Pro
 }
 
 inWorld(
+  "a credit note that a refund's failure leaves room for is issued by the same reconciliation",
+  async (world) => {
+    const { sql, stripe, ports } = world;
+    const id = await issued(world, 5000);
+    const [invoice = ""] = stripe.state.invoices.keys();
+    stripe.payInvoice(invoice);
+    const refund = stripe.dashboard.refund(invoice, 3000);
+    await hear(world);
+    stripe.dashboard.concludeRefund(refund.id, "failed");
+    stripe.dashboard.credit({
+      invoice,
+      amount: 4000,
+      memo: "Outage",
+      out_of_band_amount: 4000,
+    });
+    stripe.webhooks.held.length = 0;
+    stripe.state.events.length = 0;
+    deepStrictEqual((await reconcile(3, ports)).left, []);
+    const notes = await sql`
+      select total_minor::int as total, voided_at is not null as void
+      from public.credit_notes where invoice_id = ${id} order by number`;
+    deepStrictEqual([...notes], [{ total: 3000, void: true }, { total: 4000, void: false }]);
+  },
+);
+
+inWorld(
   "a refund finds its payment, of which no event ever told",
   async (world) => {
     const { stripe, ports } = world;

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { june2026 } from "../support/june/june.ts";
 import { copyLogs, loadClients } from "../support/june/load.ts";
 import { agrees, bothSides, type Side } from "../../standins/stripe/both-sides.ts";
-import type { Event } from "../../standins/stripe/state.ts";
+import type { Event } from "../../standins/stripe/objects.ts";
 import { dieAt } from "../support/die-at.ts";
 import { eventually } from "../support/eventually.ts";
 import { type StripeWorkerWorld, withStripeWorker } from "../support/stripe-worker-world.ts";

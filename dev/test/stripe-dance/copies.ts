@@ -13,7 +13,7 @@ export function withCopies<T>(
   return withDatabaseCopies(engine, (copy) =>
     use((work) =>
       copy(async (url) => {
-        const sql = postgres(url, { max: 4, onnotice: () => {}, prepare: false });
+        const sql = postgres(url, { max: 4, onnotice: () => {} });
         try {
           return await work(sql);
         } finally {

@@ -5,7 +5,7 @@ import type { Sql } from "postgres";
 import { z } from "zod";
 import { HERE } from "./here.ts";
 import { brokenLaws } from "./laws.ts";
-import { bookedOf, noticesOf } from "./ledger.ts";
+import { bookedOf, changesOf, noticesOf } from "./ledger.ts";
 import type { Move } from "./moves.ts";
 import { SUBSCRIPTIONS } from "./subscriptions.ts";
 import { THERE } from "./there.ts";
@@ -17,6 +17,8 @@ export interface Danced {
   readonly steps: readonly string[];
   /** Laws that are broken, with figures; none where both sides agree. */
   readonly broken: readonly string[];
+  /** What happened to the clients whose laws are broken, in order. */
+  readonly history: readonly string[];
   readonly tally: Readonly<Tally>;
   /** What the reconciliation left to operators. */
   readonly left: readonly Difference[];
@@ -49,20 +51,25 @@ export function dance(
     const world = change(sound);
     if (eventVersion !== undefined) world.stripe.state.eventVersion = eventVersion;
     const steps: string[] = [];
+    const done = async (text: string) => {
+      steps.push(text);
+      await world.history.note(text);
+    };
     for (const who of world.clients.keys()) {
-      steps.push(await step(world, { kind: "issue", who, a: 0, b: 4500 + who }));
-      steps.push(await step(world, { kind: "send", who: 0, a: 0, b: 0 }));
+      await done(await step(world, { kind: "issue", who, a: 0, b: 4500 + who }));
+      await done(await step(world, { kind: "send", who: 0, a: 0, b: 0 }));
     }
     for (const [place, move] of moves.entries()) {
       world.pass(1 + move.b % MOST_SECONDS);
-      const done = await step(world, move);
-      if (done !== NOTHING) world.tally.moves += 1;
-      steps.push(`${place}: ${move.kind}: ${done}`);
+      const outcome = await step(world, move);
+      if (outcome !== NOTHING) world.tally.moves += 1;
+      await done(`${place}: ${move.kind}: ${outcome}`);
     }
     world.pass(60);
     const days = 3 + Math.ceil(seconds / 86_400);
     const { broken, left } = await reconciled(world, days, moves.length);
-    return { steps, broken, left, tally: world.tally };
+    const history = broken.length === 0 ? [] : await world.history.of(broken);
+    return { steps, broken, history, left, tally: world.tally };
   }, { clients, seconds });
 }
 
@@ -88,7 +95,9 @@ async function reconciled(
   await deliverBadly(world, seed);
   await waitForEvents(world);
   const late = world.stripe.webhooks.held.splice(0);
+  await world.history.note("all that is not late came; it is reconciled:");
   const first = await reconcile(days, world.ports);
+  await world.history.note("reconciled; what Stripe tells of it comes:");
   const { left } = first;
   // What it did in Stripe itself, for example refunds that were asked for here, is told of as ever.
   await deliverBadly(world, seed, { late: 0, lost: 0 });
@@ -97,6 +106,7 @@ async function reconciled(
   const broken = await brokenLaws(world, first);
   if (broken.length > 0) return { broken, left };
   const before = await bookedOf(world);
+  await world.history.note("both sides agree; late events come, and it is reconciled again:");
   world.pass(60);
   await deliverBadly(world, seed + 1, { late: 0, lost: 0 });
   await waitForEvents(world);
@@ -108,7 +118,7 @@ async function reconciled(
     left,
     broken: [
       ...await brokenLaws(world, second),
-      ...(after === before ? [] : [`a second reconciliation changes ${before} to ${after}`]),
+      ...changesOf(before, after).map((one) => `a second reconciliation changes ${one}`),
       ...anew.map(({ message }) => `told by a second reconciliation: ${message}`),
       ...(second.told === 0 ? [] : [`a second reconciliation tells Stripe of ${second.told}`]),
     ],

@@ -1,15 +1,22 @@
 /** Moves of our own people, and of the worker that brings invoices to Stripe. */
+import Stripe from "stripe";
+import { STRIPE_API_VERSION } from "../../../supabase/functions/_shared/stripe/client.ts";
 import { reconcile } from "../../../supabase/functions/reconcile-stripe/reconcile.ts";
 import { pushToStripe } from "../../../supabase/functions/reconcile-stripe/outbox.ts";
 import { deliverInvoice } from "../../../supabase/functions/_shared/stripe/invoices.ts";
+import { seededRandom } from "../support/random.ts";
 import type { Kind, Move } from "./moves.ts";
 import { partOf, pick } from "./pick.ts";
 import type { Dancer } from "./there.ts";
-import type { DanceWorld } from "./world.ts";
+import { inTurns } from "./turns.ts";
+import { type DanceWorld, KEY } from "./world.ts";
 
-interface Issued {
+interface Sent {
   readonly id: string;
   readonly number: string;
+}
+
+interface Issued extends Sent {
   readonly status: string;
   readonly currency: string;
   readonly due: number;
@@ -78,18 +85,45 @@ async function transfer(world: DanceWorld, move: Move): Promise<string | undefin
   return `${amount} of ${invoice.due} transferred for ${invoice.number}`;
 }
 
-/** As a worker does, several at once; a delivery that dies is a fault. */
-async function send(world: DanceWorld, sent: readonly { id: string; number: string }[]) {
-  const done = await Promise.all(sent.map(async ({ id, number }) => {
-    const outcome = await deliverInvoice(id, world.ports);
-    if (outcome.kind === "dead") world.deaths.push(`${number} died: ${outcome.error}`);
-    return `${number} sent: ${outcome.kind}`;
-  }));
+/**
+ * As workers do, several beside each other, whose requests take turns; a delivery that dies is a
+ * fault.
+ */
+async function send(world: DanceWorld, sent: readonly Sent[], { a, b }: Move) {
+  const random = seededRandom(`turns ${a} ${b}`);
+  // In half of the moves one after the other, so that each asks before any of them acts.
+  const below = a % 2 === 1 ? () => 0 : random.below;
+  const done = await inTurns(
+    sent.map(({ id, number }) => async (next) => {
+      const outcome = await deliverInvoice(id, { ...world.ports, stripe: stripeOf(world, next) });
+      if (outcome.kind === "dead") world.deaths.push(`${number} died: ${outcome.error}`);
+      return `${number} sent: ${outcome.kind}`;
+    }),
+    below,
+  );
   return done.length > 0 ? done.join(", ") : undefined;
 }
 
+/** Stripe, each of whose requests waits for its turn. */
+function stripeOf({ stripe, request }: DanceWorld, next: () => Promise<void>): Stripe {
+  const { hostname: host, port } = new URL(stripe.url);
+  return new Stripe(KEY, {
+    apiVersion: STRIPE_API_VERSION,
+    telemetry: false,
+    protocol: "http",
+    host,
+    port: Number(port),
+    httpClient: Stripe.createFetchHttpClient(
+      async (input: RequestInfo | URL, init?: RequestInit) => {
+        await next();
+        return await request(input, init);
+      },
+    ),
+  });
+}
+
 /** Two invoices of one client that Stripe does not have. */
-async function sendBoth(world: DanceWorld, { who }: Move): Promise<string | undefined> {
+async function sendBoth(world: DanceWorld, move: Move): Promise<string | undefined> {
   const unsent = await world.sql<{ id: string; number: string; client: string }[]>`
     select i.id, i.number, i.client_id as client from public.invoices i
     left join public.stripe_invoices m on m.invoice_id = i.id
@@ -97,7 +131,11 @@ async function sendBoth(world: DanceWorld, { who }: Move): Promise<string | unde
     order by i.number`;
   const all = [...Map.groupBy(unsent, ({ client }) => client).values()];
   const several = all.filter(({ length }) => length > 1);
-  return await send(world, several[who % Math.max(several.length, 1)]?.slice(0, 2) ?? []);
+  return await send(
+    world,
+    several[move.who % Math.max(several.length, 1)]?.slice(0, 2) ?? [],
+    move,
+  );
 }
 
 export const HERE: Partial<Record<Kind, Dancer>> = {
@@ -110,7 +148,7 @@ export const HERE: Partial<Record<Kind, Dancer>> = {
         where i.status in ('open', 'uncollectible') and m.stripe_invoice_id is null)
       select u.id, u.number from unsent u
       order by u.number offset ${move.who} % greatest((select count(*) from unsent), 1) limit 1`;
-    return await send(world, next);
+    return await send(world, next, move);
   },
   send_both: sendBoth,
   note_here: (world, move) => note(world, move, false),

@@ -72,10 +72,25 @@ export async function noticesOf({ sql }: DanceWorld) {
   ];
 }
 
+type Books = ReadonlyMap<string, readonly string[]>;
+
+/** What is in one of them alone, by its kind. */
+export function changesOf(before: Books, after: Books): string[] {
+  return [...after].flatMap(([kind, now]) => {
+    const then = before.get(kind) ?? [];
+    return [
+      ...then.filter((one) => !now.includes(one)).map((one) => `${kind}: ${one} is gone`),
+      ...now.filter((one) => !then.includes(one)).map((one) => `${kind}: ${one} is new`),
+    ];
+  });
+}
+
 /** All that late events and another reconciliation may not change. */
-export async function bookedOf({ sql }: DanceWorld): Promise<string> {
-  const [row] = await sql<{ books: string }[]>`
-    select jsonb_build_object(
+export async function bookedOf({ sql }: DanceWorld): Promise<Books> {
+  const rows = await sql<{ kind: string; entries: string[] }[]>`
+    select b.kind, array(select jsonb_array_elements(case jsonb_typeof(b.value) when 'array'
+      then b.value else jsonb_build_array(b.value) end)::text) as entries
+    from jsonb_each(jsonb_build_object(
       'invoices', (select jsonb_agg(jsonb_build_array(number, status, amount_due_minor, paid_minor,
         credited_minor) order by number) from public.invoices),
       'payments', (select count(*) from public.payments),
@@ -87,6 +102,6 @@ export async function bookedOf({ sql }: DanceWorld): Promise<string> {
         base_fee_minor) order by stripe_subscription_id) from public.stripe_subscriptions),
       'balance', (select jsonb_agg(jsonb_build_array(client_id, amounts) order by client_id)
         from (select client_id, array_agg(amount_minor order by created_at, amount_minor) as amounts
-          from public.balance_entries group by client_id) b))::text as books`;
-  return row?.books ?? "";
+          from public.balance_entries group by client_id) e))) b(kind, value)`;
+  return new Map(rows.map(({ kind, entries }) => [kind, entries]));
 }

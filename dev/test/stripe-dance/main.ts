@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { sha256Of } from "../../../shared/sha256.ts";
 import { BEFORE_BASIL } from "../../standins/stripe/versions.ts";
 import { plant } from "../../torture/faults.ts";
 import { type Copy, withCopies } from "./copies.ts";
@@ -85,7 +86,9 @@ async function danceSeed(copy: Copy, own: number): Promise<void> {
   const took = `${((performance.now() - began) / 1000).toFixed(1)} s`;
   const how = broken.length === 0 ? "both sides agree" : "broken";
   const soFar = isLong ? `, ${summary.invoices()} invoices so far` : "";
-  console.log(`seed ${own}: ${how}, ${took}${soFar}`);
+  // The same in every run of the seed: a failure can be looked at again.
+  const digest = sha256Of(danced.steps.join("\n")).slice(0, 8);
+  console.log(`seed ${own}: ${how}, ${took}, digest ${digest}${soFar}`);
   if (broken.length === 0) return;
   failed += 1;
   const found = shrink > 0 ? await smallest(copy, moves, danced) : danced;
@@ -95,7 +98,7 @@ async function danceSeed(copy: Copy, own: number): Promise<void> {
       ...found.steps,
     ].join("\n  "),
   );
-  console.log(found.broken.join("\n"));
+  console.log([...found.history, ...found.broken].join("\n"));
 }
 
 async function danceOnce(copy: Copy, moves: readonly Move[]): Promise<Danced> {

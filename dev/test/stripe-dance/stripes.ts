@@ -1,5 +1,5 @@
 /** Stripe's side of a client, summed from its objects. */
-import type { CreditNote, Customer, Invoice, Refund } from "../../standins/stripe/state.ts";
+import type { CreditNote, Customer, Invoice, Refund } from "../../standins/stripe/objects.ts";
 import { disputedOf } from "../../standins/stripe/disputes.ts";
 import type { DanceClient, DanceWorld } from "./world.ts";
 

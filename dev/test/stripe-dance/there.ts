@@ -1,6 +1,6 @@
 /** Moves of people in Stripe's Dashboard, of payers and of banks. */
 import { remainingOf, totalOf } from "../../standins/stripe/invoice-figures.ts";
-import type { Invoice, Payment } from "../../standins/stripe/state.ts";
+import type { Invoice, Payment } from "../../standins/stripe/objects.ts";
 import type { Kind, Move } from "./moves.ts";
 import { partOf, pick } from "./pick.ts";
 import type { DanceWorld } from "./world.ts";

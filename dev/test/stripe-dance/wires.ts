@@ -15,6 +15,11 @@ export async function deliverBadly(
   { late = 20, lost = 20 } = {},
 ): Promise<string> {
   const random = seededRandom(`events ${seed}`);
+  // What waits is tried again in growing pauses, by the clock of the dance.
+  await world.sql`
+    update billing.stripe_events e set due_at = now()
+    where e.state = 'pending' and e.due_at = 'infinity'
+      and e.created_at + interval '5 seconds' * 2 ^ e.attempts < ${world.now()}`;
   const { stripe: { webhooks }, tally } = world;
   const coming = [];
   const waiting = [];

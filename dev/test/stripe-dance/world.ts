@@ -3,8 +3,9 @@ import type { Sql } from "postgres";
 import { stripePorts } from "../../../supabase/functions/_shared/stripe/open.ts";
 import type { StripePorts } from "../../../supabase/functions/_shared/stripe/ports.ts";
 import { startStripe, type StripeStandIn } from "../../standins/stripe/server.ts";
+import { type History, startHistory } from "./history.ts";
 
-const KEY = "sk_test_dance";
+export const KEY = "sk_test_dance";
 /** Hours ago that a dance ends: its clock runs faster than ours and must not pass it. */
 const HOURS_AGO = 6;
 
@@ -26,6 +27,9 @@ export interface DanceWorld {
   readonly now: () => Date;
   readonly pass: (seconds: number) => void;
   readonly tally: Tally;
+  readonly history: History;
+  /** How a delivery's requests go to Stripe. */
+  readonly request: typeof fetch;
   /** Deliveries that died, and why. */
   readonly deaths: string[];
 }
@@ -72,11 +76,14 @@ export async function inDanceWorld<T>(
     }, sql);
     if (ports === undefined) throw new Error("Stripe is off");
     const now = () => new Date(seconds * 1000);
+    const clients = await makeClients(sql, size.clients);
     return await use({
       sql,
       stripe,
+      history: await startHistory(sql, stripe),
+      request: fetch,
       ports: { ...ports, now },
-      clients: await makeClients(sql, size.clients),
+      clients,
       now,
       pass: (more) => {
         seconds += more;

@@ -1,7 +1,7 @@
 /** What happens at Stripe: clients pay, people use the Dashboard, webhooks get lost and doubled. */
 import { setTimeout } from "node:timers/promises";
 import { StripeFailure } from "../../standins/stripe/errors.ts";
-import type { Invoice } from "../../standins/stripe/state.ts";
+import type { Invoice } from "../../standins/stripe/objects.ts";
 import type { Random } from "../../test/support/random.ts";
 import { attempt, Refused } from "../attempt.ts";
 import type { Actor, Outside, Stage } from "../stage.ts";

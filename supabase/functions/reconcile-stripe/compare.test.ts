@@ -1,5 +1,5 @@
 import { deepStrictEqual } from "node:assert/strict";
-import { BothSides } from "../_shared/stripe/store.ts";
+import { BothSides } from "../_shared/stripe/rows.ts";
 import { compareSides } from "./compare.ts";
 
 const OURS = BothSides.parse({

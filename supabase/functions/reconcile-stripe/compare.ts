@@ -1,6 +1,6 @@
 import type Stripe from "stripe";
 import { fromStripeAmount } from "../../../shared/stripe/amounts.ts";
-import type { BothSides } from "../_shared/stripe/store.ts";
+import type { BothSides } from "../_shared/stripe/rows.ts";
 
 /** Where our books and Stripe's do not agree. Amounts in minor units, with what they are of. */
 export interface Difference {

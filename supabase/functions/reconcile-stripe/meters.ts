@@ -3,7 +3,7 @@ import type { Difference } from "./compare.ts";
 import { ensureCustomer } from "../_shared/stripe/customers.ts";
 import { describeFailure } from "../_shared/stripe/failures.ts";
 import type { StripePorts } from "../_shared/stripe/ports.ts";
-import type { MeterEvent } from "../_shared/stripe/store.ts";
+import type { MeterEvent } from "../_shared/stripe/rows.ts";
 
 /** How many events Stripe's meters took, and what it did not take. */
 export interface MeterReport {

@@ -21,24 +21,55 @@ export async function applyPayments(
 /** Issues here what Stripe credited; what our invoice has not enough left for is a difference. */
 export async function applyCreditNotes(
   progress: Progress,
-  { stripe, store, now }: StripePorts,
+  ports: StripePorts,
   cursor: string | null,
 ): Promise<string | null> {
-  const listed = stripe.creditNotes.list({
+  const listed = ports.stripe.creditNotes.list({
     created: { gte: progress.since },
     limit: 100,
     ...after(cursor),
   });
-  return await forEach(listed, "credit note", progress, async (note) => {
-    const outcome = await store.applyCreditNote(note, now());
-    if (typeof outcome !== "string" || !outcome.startsWith("not ")) return;
-    progress.report.left.push({
-      kind: "credit_note",
-      number: null,
-      stripe_invoice_id: idOf(note.invoice),
-      ours: outcome,
-      stripes: `${note.number}, ${note.status}, total ${note.total}`,
-    });
+  return await forEach(listed, "credit note", progress, (note) => creditOf(note, progress, ports));
+}
+
+/**
+ * Tries credit notes again that an invoice had not enough left for: a refund that has failed, or a
+ * note that is void, may have been found since.
+ */
+export async function applyRefusedCreditNotes(
+  progress: Progress,
+  ports: StripePorts,
+  cursor: string | null,
+): Promise<string | null> {
+  const { report } = progress;
+  const refused = new Set(
+    report.left.flatMap(({ kind, stripe_invoice_id: id }) =>
+      kind === "credit_note" && id !== null ? [id] : []
+    ),
+  );
+  const invoices = following([...refused].map((id) => ({ id })), cursor);
+  return await forEach(invoices, "credit notes of", progress, async ({ id: invoice }) => {
+    const notes = await Array.fromAsync(ports.stripe.creditNotes.list({ invoice, limit: 100 }));
+    report.left = report.left.filter(({ kind, stripe_invoice_id }) =>
+      kind !== "credit_note" || stripe_invoice_id !== invoice
+    );
+    for (const note of notes) await creditOf(note, progress, ports);
+  });
+}
+
+async function creditOf(
+  note: Stripe.CreditNote,
+  { report }: Progress,
+  { store, now }: StripePorts,
+): Promise<void> {
+  const outcome = await store.applyCreditNote(note, now());
+  if (typeof outcome !== "string" || !outcome.startsWith("not ")) return;
+  report.left.push({
+    kind: "credit_note",
+    number: null,
+    stripe_invoice_id: idOf(note.invoice),
+    ours: outcome,
+    stripes: `${note.number}, ${note.status}, total ${note.total}`,
   });
 }
 

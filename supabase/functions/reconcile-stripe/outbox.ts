@@ -7,7 +7,7 @@ import { deleteDraft } from "../_shared/stripe/invoices.ts";
 import type { StripePorts } from "../_shared/stripe/ports.ts";
 import { tellPartPayment } from "./part-payments.ts";
 import { useStoredMethods } from "./setups.ts";
-import type { OutboxTask } from "../_shared/stripe/store.ts";
+import type { OutboxTask } from "../_shared/stripe/rows.ts";
 
 /** What was told, and what Stripe did not take. */
 export interface OutboxReport {

@@ -5,7 +5,7 @@ import {
   uncollectableRest,
 } from "../../../shared/stripe/amounts.ts";
 import type { StripePorts } from "../_shared/stripe/ports.ts";
-import type { UntoldPayment } from "../_shared/stripe/store.ts";
+import type { UntoldPayment } from "../_shared/stripe/rows.ts";
 import { receivedOf } from "./compare.ts";
 
 /**

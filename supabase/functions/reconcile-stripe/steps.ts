@@ -6,11 +6,17 @@ import { fetchObjects } from "../_shared/stripe/events.ts";
 import { isMissing } from "../_shared/stripe/failures.ts";
 import { deleteDraft, deliverInvoice } from "../_shared/stripe/invoices.ts";
 import type { StripePorts } from "../_shared/stripe/ports.ts";
-import type { BothSides } from "../_shared/stripe/store.ts";
+import type { BothSides } from "../_shared/stripe/rows.ts";
 import { type ComparedInvoice, compareSides, type Difference, receivedOf } from "./compare.ts";
 import { fetchEvents } from "./events.ts";
 import { meterDifferences, sendMeterEvents } from "./meters.ts";
-import { applyCreditNotes, applyDisputes, applyPayments, applyRefunds } from "./money.ts";
+import {
+  applyCreditNotes,
+  applyDisputes,
+  applyPayments,
+  applyRefunds,
+  applyRefusedCreditNotes,
+} from "./money.ts";
 import { type OutboxReport, pushToStripe } from "./outbox.ts";
 import { mirrorPayouts } from "./payouts.ts";
 import { after, following, forEach, type Progress } from "./progress.ts";
@@ -32,6 +38,7 @@ export const STEPS: readonly (readonly [string, Step])[] = [
   ["credit notes", applyCreditNotes],
   ["refunds", applyRefunds],
   ["disputes", applyDisputes],
+  ["credit notes again", applyRefusedCreditNotes],
   ["subscriptions", applySubscriptions],
   ["customer balances", applyBalances],
   ["payouts", mirrorPayouts],

@@ -116,6 +116,7 @@ comment on column public.stripe_credit_notes.origin is
 create table public.stripe_notes (
   stripe_credit_note_id text primary key,
   stripe_invoice_id text not null,
+  amount_minor bigint not null,
   status text not null constraint stripe_notes_status_known check (status in ('issued', 'void')),
   seen_at timestamptz not null
 );

@@ -95,19 +95,6 @@ begin
   return coalesce('issued ' || nullif(array_to_string(numbers, ', '), ''), 'known');
 end $$;
 
--- What of a credit note was to go back as money and did not, because its refunds failed before the
--- note was told of: that is credit, but for what went onto the balance already when they failed.
-create function _billing.failed_part_of_note(note jsonb) returns bigint
-language sql stable set search_path = pg_catalog, pg_temp as $$
-  select coalesce(sum(greatest(0, _billing.from_stripe(coalesce(p ->> 'amount_refunded',
-    note ->> 'total')::bigint, note ->> 'currency') - r.credited_minor)), 0)::bigint
-  from jsonb_array_elements(coalesce(note -> 'refunds', '[]')) p
-  join public.stripe_refunds r on r.refund_id = coalesce(p #>> '{refund,id}', p ->> 'refund')
-    and r.stripe_invoice_id = note ->> 'invoice' and r.status in ('failed', 'canceled');
-$$;
-comment on function _billing.failed_part_of_note is
-  'What a credit note was to refund, of which nothing arrived.';
-
 -- A refund that is heard of before its credit note seems to be what a note of ours waits for. What
 -- refunds of the Dashboard's notes took from notes of ours that way, as far as it can be credited;
 -- of one that failed, what is credit for it. `issued` is about to be credited for them.
@@ -136,26 +123,6 @@ returns bigint language sql stable set search_path = pg_catalog, pg_temp as $$
 $$;
 comment on function _billing.refunds_on_waiting_notes is
   'What notes of ours that wait for their refunds cover of refunds of Stripe''s own notes.';
-
--- What such a refund that failed had put on the balance, and a refund of ours took off again: that
--- was not the same money, and is still to be credited, as far as it can be.
-create function _billing.credit_taken_again(note jsonb, mirror public.stripe_invoices,
-  issued bigint)
-returns bigint language sql stable set search_path = pg_catalog, pg_temp as $$
-  select greatest(0, least(r.credited - c.returned, i.total_minor - n.credited - issued))
-  from public.invoices i
-  cross join lateral _billing.refund_cover(i.id, 0) c, (
-    select coalesce(sum(x.credited_minor), 0)::bigint as credited from public.stripe_refunds x
-    where x.stripe_invoice_id = mirror.stripe_invoice_id
-      and x.stripe_credit_note_id = note ->> 'id' and x.status in ('failed', 'canceled')
-  ) r, (
-    select coalesce(sum(x.total_minor), 0)::bigint as credited from public.credit_notes x
-    where x.invoice_id = mirror.invoice_id and x.voided_at is null
-  ) n
-  where i.id = mirror.invoice_id and i.status in ('open', 'paid', 'uncollectible');
-$$;
-comment on function _billing.credit_taken_again is
-  'What of the credit for a note''s failed refunds a refund of ours has taken off the balance.';
 
 -- A credit note of Stripe: ours if it names one, else one is issued here for it. What it gives back
 -- as money and a refund has told of already has a note here.
@@ -205,18 +172,19 @@ begin
     new := greatest(0, least(refunded, mirror.refunded_minor - mirror.booked_refund_minor));
     new := new + least(refunded - new, coalesce(
       _billing.refunds_on_waiting_notes(mirror, new), 0));
-    rest := amount - refunded + _billing.failed_part_of_note(note);
-    rest := rest + greatest(0, least(amount - new - rest, coalesce(
-      _billing.credit_taken_again(note, mirror, new + rest), 0)));
+    rest := greatest(amount - refunded, case when exists (
+      select from public.stripe_refunds r where r.stripe_credit_note_id = note ->> 'id')
+      then least(amount, _billing.ungranted_credit(mirror, amount)) - new end);
     outcome := _billing.issue_for_stripe(note, mirror, new, rest, seen);
   end if;
-  perform _billing.book_stripe_refunds(mirror, seen);
   if outcome not like 'not credited%' then
-    insert into public.stripe_notes as n (stripe_credit_note_id, stripe_invoice_id, status, seen_at)
-    values (note ->> 'id', mirror.stripe_invoice_id,
+    insert into public.stripe_notes as n (stripe_credit_note_id, stripe_invoice_id, amount_minor,
+      status, seen_at)
+    values (note ->> 'id', mirror.stripe_invoice_id, amount,
       case when is_void then 'void' else 'issued' end, seen)
     on conflict (stripe_credit_note_id) do update set status = excluded.status;
   end if;
+  perform _billing.book_stripe_refunds(mirror, seen);
   return outcome;
 end $$;
 comment on function billing.apply_stripe_credit_note is

@@ -18,26 +18,40 @@ $$;
 comment on function _billing.refund_cover is
   'What of an invoice''s refunds is on no credit note and off no balance.';
 
+-- What credit notes of Stripe, none of ours among them, grant on an invoice; of one that is void
+-- there and stands here, what stands.
+create function _billing.noted_by_stripe(stripe_id text) returns bigint
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select coalesce(sum(case when t.status = 'issued' then t.amount_minor else h.standing end),
+    0)::bigint
+  from public.stripe_notes t
+  cross join lateral (
+    select coalesce(sum(n.total_minor) filter (where n.voided_at is null), 0)::bigint as standing,
+      coalesce(bool_or(s.origin = 'ours'), false) as is_ours
+    from public.stripe_credit_notes s
+    join public.credit_notes n on n.id = s.credit_note_id
+    where s.stripe_credit_note_id = t.stripe_credit_note_id) h
+  where t.stripe_invoice_id = stripe_id and not h.is_ours;
+$$;
+comment on function _billing.noted_by_stripe is
+  'What Stripe''s own credit notes on one of its invoices grant.';
+
 -- What of the notes that were made here for refunds alone no refund needs any more: neither one
 -- that stands, nor a credit note of Stripe that was told of after its refund and has no other here.
--- Notes of ours need none, whatever of them was refunded.
 create function _billing.unneeded_refund_notes(mirror public.stripe_invoices) returns bigint
 language sql stable set search_path = pg_catalog, pg_temp as $$
-  select n.alone - greatest(0, r.noted - n.noted) - (mirror.refunded_minor - r.noted_and_gone)
+  select n.alone - greatest(0, _billing.noted_by_stripe(mirror.stripe_invoice_id) - n.noted)
+    - (mirror.refunded_minor - r.noted_and_gone)
   from (
     select coalesce(sum(x.total_minor) filter (where s.origin = 'refund'), 0)::bigint as alone,
       coalesce(sum(x.total_minor) filter (where s.origin = 'stripe'), 0)::bigint as noted
     from public.credit_notes x join public.stripe_credit_notes s on s.credit_note_id = x.id
     where x.invoice_id = mirror.invoice_id and x.voided_at is null
   ) n, (
-    select coalesce(sum(x.amount_minor) filter (where not exists (
-        select from public.stripe_credit_notes s
-        where s.stripe_credit_note_id = x.stripe_credit_note_id and s.origin = 'ours')), 0)::bigint
-        as noted,
-      coalesce(sum(x.amount_minor) filter (where x.status not in ('failed', 'canceled')), 0)::bigint
-        as noted_and_gone
-    from public.stripe_refunds x where x.stripe_invoice_id = mirror.stripe_invoice_id
-      and x.stripe_credit_note_id is not null
+    select coalesce(sum(x.amount_minor), 0)::bigint as noted_and_gone
+    from public.stripe_refunds x
+    where x.stripe_invoice_id = mirror.stripe_invoice_id and x.stripe_credit_note_id is not null
+      and x.status not in ('failed', 'canceled')
   ) r;
 $$;
 comment on function _billing.unneeded_refund_notes is
