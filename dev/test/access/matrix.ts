@@ -151,6 +151,9 @@ export const INTERNAL: Readonly<Record<string, string>> = {
   stripe_reconciliations: "select",
   unbilled_metrics: "select",
   usage_days: "select",
+  usage_source_agents: "select",
+  usage_source_states: "select",
+  usage_sources: "select",
   usage_watermark: "select",
 };
 
@@ -205,6 +208,7 @@ export const CALLABLE = {
     "client_balance",
     "close_month",
     "config_on",
+    "compare_windows",
     "correct_log",
     "count_quarantine",
     "count_usage",
@@ -283,6 +287,7 @@ export const CALLABLE = {
     "process_stripe_event",
     "process_stripe_events",
     "quarantine_summary",
+    "push_windows",
     "queue_operator_alert",
     "queue_reminders",
     "queue_usage_alerts",
