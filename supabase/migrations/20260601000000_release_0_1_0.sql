@@ -77,6 +77,7 @@ insert into billing.error_codes (code, http_status, meaning) values
   ('credit_exceeds_invoice', 409, 'More would be credited than is left on the invoice.'),
   ('currency_mismatch', 409, 'Amounts of two currencies would meet on one invoice.'),
   ('unknown_log', 404, 'No usage log has this id.'),
+  ('unknown_source', 404, 'No source of usage has this name.'),
   ('invalid_correction', 409, 'A correction would record something else than what it corrects.'),
   ('unknown_proposal', 404, 'No price proposal has this id.'),
   ('unknown_delivery', 404, 'No delivery has this id.'),
@@ -3870,6 +3871,30 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
   on conflict (log_id) do nothing;
 $$;
 
+-- Takes the row of a log that counts back and states it anew; returns the new row.
+create function _billing.restate_log(log_id uuid, standing public.agent_usage_logs,
+  restated public.agent_usage_logs, reason text)
+returns uuid language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  stored uuid;
+begin
+  perform _billing.negate_log(log_id, standing, reason, false);
+  perform _billing.dismiss_uncountable(standing, reason);
+  insert into public.agent_usage_logs (agent, endpoint, model, input_tokens, output_tokens,
+    web_searches, other_features, input_cost, output_cost, feature_cost, total_cost, metadata,
+    "timestamp", client_id, corrects_id, calls)
+  select restated.agent, restated.endpoint, restated.model, restated.input_tokens,
+    restated.output_tokens, restated.web_searches, restated.other_features, restated.input_cost,
+    restated.output_cost, restated.feature_cost, restated.total_cost,
+    _billing.own_metadata(restated.metadata) || jsonb_build_object('restates', standing.id,
+      'reason', reason, 'corrected_by', billing.actor()),
+    restated."timestamp", restated.client_id, log_id, restated.calls
+  returning id into stored;
+  return stored;
+end $$;
+comment on function _billing.restate_log is
+  'Mirrors the row of a log that counts and stores what is right; returns the id of the new row.';
+
 -- 20_usage/corrections.sql
 
 -- Correcting a log row, which is an operator's act: the row stays as it is; one new row takes it
@@ -3920,19 +3945,7 @@ begin
   if restated is not distinct from standing then
     return null;
   end if;
-  perform _billing.negate_log(log_id, standing, reason, false);
-  perform _billing.dismiss_uncountable(standing, reason);
-  insert into public.agent_usage_logs (agent, endpoint, model, input_tokens, output_tokens,
-    web_searches, other_features, input_cost, output_cost, feature_cost, total_cost, metadata,
-    "timestamp", client_id, corrects_id, calls)
-  select restated.agent, restated.endpoint, restated.model, restated.input_tokens,
-    restated.output_tokens, restated.web_searches, restated.other_features, restated.input_cost,
-    restated.output_cost, restated.feature_cost, restated.total_cost,
-    _billing.own_metadata(restated.metadata) || jsonb_build_object('restates', standing.id,
-      'reason', reason, 'corrected_by', billing.actor()),
-    restated."timestamp", restated.client_id, log_id, restated.calls
-  returning id into restated.id;
-  return restated.id;
+  return _billing.restate_log(log_id, standing, restated, reason);
 end $$;
 comment on function billing.correct_log is
   'Restates a log: correct_log(id, ''{"input_tokens": 1200}'', ''sent twice''). What is not named
@@ -4145,6 +4158,440 @@ end $$;
 comment on function billing.reinstate_dismissed is
   'Takes dismissals back: the next rollup counts what can be counted; returns how many.';
 grant execute on function billing.reinstate_dismissed(uuid[]) to service_role;
+
+-- 20_usage/sources/role.sql
+
+-- The role of sources that connect to the database: it may push and compare windows, nothing else.
+-- Login roles of sources are members of it.
+
+-- Roles belong to the cluster: another database may have made it.
+do $$
+begin
+  create role billing_source nologin;
+exception when duplicate_object or unique_violation then
+  null;
+end $$;
+
+grant usage on schema billing to billing_source;
+
+-- 20_usage/sources/sources.sql
+
+-- Sources: engines of their own that hold the raw calls of some agents and send sums of windows.
+-- A window's rows are rows of agent_usage_logs like all others, so rollup, rebuild, comparison and
+-- retention have no exception for them; a source says what its windows add up to, and the log is
+-- compared with that.
+create table billing.usage_sources (
+  id text primary key constraint usage_sources_id_form check (id ~ '^[a-z0-9][a-z0-9_-]{0,39}$'),
+  -- Offsets of time zones are multiples of 15 minutes: so no window spans two client-local days.
+  window_length interval not null default '1 minute'
+    constraint usage_sources_window_divides_quarter_hour check (
+      window_length between '1 second' and '15 minutes'
+      and mod(900, extract(epoch from window_length)) = 0),
+  -- Without a comparison for so long, operators are told.
+  compared_within interval not null default '26 hours'
+    constraint usage_sources_compared_within_positive check (compared_within > '0'),
+  created_at timestamptz not null default now()
+);
+comment on table billing.usage_sources is
+  'Engines that hold raw calls and send the sums of windows, by billing.push_windows.';
+comment on column billing.usage_sources.window_length is
+  'How long each window is; windows begin at multiples of it from the full hour, in UTC.';
+alter table billing.usage_sources enable row level security;
+revoke all on billing.usage_sources from public;
+grant select on billing.usage_sources to service_role;
+create trigger require_second_factor before insert or update or delete on billing.usage_sources
+  for each statement execute function _billing.guard_by_second_factor();
+
+-- An agent's calls lie in one source; what it logged before `since` lies in the log.
+create table billing.usage_source_agents (
+  agent text primary key
+    constraint usage_source_agents_agent_length check (length(agent) between 1 and 200),
+  source_id text not null references billing.usage_sources (id),
+  since timestamptz not null default '-infinity'
+);
+comment on table billing.usage_source_agents is
+  'Agents whose raw calls lie in a source, and since when.';
+alter table billing.usage_source_agents enable row level security;
+revoke all on billing.usage_source_agents from public;
+grant select on billing.usage_source_agents to service_role;
+create index usage_source_agents_source_id on billing.usage_source_agents (source_id);
+create trigger require_second_factor
+  before insert or update or delete on billing.usage_source_agents
+  for each statement execute function _billing.guard_by_second_factor();
+
+-- Up to where log and source were found equal. Beside the settings, which somebody decides.
+create table billing.usage_source_states (
+  source_id text primary key references billing.usage_sources (id) on delete cascade,
+  pushed_at timestamptz,
+  compared_at timestamptz,
+  -- All windows of [equal_from, equal_until) were equal; a later push moves equal_until back.
+  equal_from timestamptz,
+  equal_until timestamptz,
+  differences bigint not null default 0
+);
+comment on table billing.usage_source_states is
+  'When a source last pushed and compared, and the time within which its windows were equal.';
+alter table billing.usage_source_states enable row level security;
+revoke all on billing.usage_source_states from public;
+grant select on billing.usage_source_states to service_role;
+
+-- Which statement of a window counts, where it is not the first. Most windows are stated once.
+create table _billing.window_versions (
+  log_id uuid primary key,
+  version integer not null constraint window_versions_later check (version > 1)
+);
+comment on table _billing.window_versions is
+  'Version of the windows whose rows have been stated again, by the row of the log that they
+   correct; a window that is not here has version 1.';
+alter table _billing.window_versions enable row level security;
+revoke all on _billing.window_versions from public;
+
+-- 20_usage/sources/windows.sql
+
+-- A row of a window: what it is of (window and key), and what it says of it (counts and costs).
+
+-- Counts that stand in metadata: sums, and no part of the key.
+create function _billing.counts_in_metadata() returns text[] language sql immutable
+return '{cache_read_tokens,cache_write_tokens,reasoning_tokens}'::text[];
+comment on function _billing.counts_in_metadata is 'Keys of metadata that are counts of tokens.';
+
+-- The id of a window's row names source, window and key: a window that comes again meets itself.
+-- The source may add to the key: sums of calls that are counted in different ways stay apart.
+-- Its first 48 bits are the time, so that rows of one time lie together in the index.
+create function _billing.window_id(source text, w public.agent_usage_logs, key text)
+returns uuid language sql stable set search_path = pg_catalog, pg_temp as $$
+  select (substr(x.at, 5) || '8' || substr(x.name, 1, 3) || 'a' || substr(x.name, 4, 15))::uuid
+  from (select
+    encode(int8send((extract(epoch from w."timestamp") * 1000)::bigint), 'hex') as at,
+    md5(jsonb_build_array(source, w."timestamp" at time zone 'UTC', w.agent, w.model, w.endpoint,
+      w.client_id, _billing.own_metadata(w.metadata) - _billing.counts_in_metadata(), key)::text)
+      as name) x;
+$$;
+comment on function _billing.window_id is
+  'The id (version 8) of the row of a window of a source: always the same for the same key.';
+
+-- The columns in which two statements of one window differ, or null where in none.
+create function _billing.window_differences(said public.agent_usage_logs,
+  stored public.agent_usage_logs)
+returns text language sql stable set search_path = pg_catalog, pg_temp as $$
+  select string_agg(s.key, ', ' order by s.key)
+  from jsonb_each(to_jsonb(said) || jsonb_build_object('metadata',
+    _billing.own_metadata(said.metadata))) s
+  join jsonb_each(to_jsonb(stored) || jsonb_build_object('metadata',
+    _billing.own_metadata(stored.metadata))) t using (key)
+  where s.value is distinct from t.value and s.key in ('calls', 'input_tokens', 'output_tokens',
+    'web_searches', 'input_cost', 'output_cost', 'feature_cost', 'total_cost', 'other_features',
+    'metadata');
+$$;
+comment on function _billing.window_differences is
+  'Columns in which two statements of a window differ; null when in none.';
+
+-- Why a row cannot be a window of the source, or null.
+create function _billing.window_fault(source billing.usage_sources, w public.agent_usage_logs,
+  version integer)
+returns text language sql stable set search_path = pg_catalog, pg_temp as $$
+  select case
+    when w.agent is null or w.model is null then 'agent and model are required'
+    when w."timestamp" is null then 'timestamp is required: when the window begins'
+    when w.id is not null then 'id is not sent: it is made of source, window and key'
+    when w.corrects_id is not null then 'corrects_id is not sent: send the next version'
+    when version is null or version < 1 then 'version is 1 or more'
+    when w.calls is null or w.calls < 0 then 'calls is 0 or more'
+    when w.calls = 0 and version = 1 then 'calls is 0 in a later version only: it takes back'
+    when a.agent is null then format('the calls of agent %s do not lie in source %s',
+      left(w.agent, 200), source.id)
+    when w."timestamp" < a.since then format('the calls of agent %s lie in source %s since %s',
+      left(w.agent, 200), source.id, a.since)
+    when not isfinite(w."timestamp")
+      or mod(extract(epoch from w."timestamp"), extract(epoch from source.window_length)) <> 0
+      then format('timestamp is not the beginning of a window of %s', source.window_length)
+    when w."timestamp" < k.kept_from then format('logs before %s have been exported: correct them '
+      || 'by an invoice item', k.kept_from) end
+  from billing.usage_watermark k
+  left join billing.usage_source_agents a on a.agent = w.agent and a.source_id = source.id;
+$$;
+comment on function _billing.window_fault is
+  'Why a row cannot be stored as a window of a source; null when it can.';
+
+-- A sum over rows that any engine can compute from ids and counts alone: each row's counts, each
+-- times a prime, times a number from the row's id. A correction keeps the id of what it corrects,
+-- so a mirror takes its part out exactly.
+create function _billing.window_checksum(log public.agent_usage_logs)
+returns numeric language sql stable set search_path = pg_catalog, pg_temp as $$
+  select ('x' || right(coalesce(log.corrects_id, log.id)::text, 7))::bit(28)::bigint * (
+    log.calls::numeric + 3 * log.input_tokens::numeric + 5 * log.output_tokens::numeric
+    + 7 * log.web_searches::numeric
+    + 11 * (select coalesce(sum((log.metadata ->> k)::numeric), 0)
+      from unnest(_billing.counts_in_metadata()) k
+      where jsonb_typeof(log.metadata -> k) = 'number')
+    + 13 * (select coalesce(sum(f.value::text::numeric), 0)
+      from jsonb_each(case when jsonb_typeof(log.other_features) = 'object'
+        then log.other_features else '{}' end) f where jsonb_typeof(f.value) = 'number')
+    + 1000000 * (17 * log.input_cost + 19 * log.output_cost + 23 * log.feature_cost
+      + 29 * log.total_cost));
+$$;
+comment on function _billing.window_checksum is
+  'What a row adds to the checksum of its window; a mirror adds the opposite.';
+
+-- 20_usage/sources/push_windows.sql
+
+-- Windows of a source, pushed: each is stored once, however often it comes. A later version of a
+-- window states it anew: the row that counts is mirrored and the new one stored, as correct_log
+-- does, so the sum of the log is what was last stated.
+
+-- What a batch says, row by row, with what is wrong with each.
+create function _billing.read_windows(source billing.usage_sources, windows jsonb)
+returns table (index integer, said public.agent_usage_logs, version integer, fault text, id uuid)
+language sql stable set search_path = pg_catalog, pg_temp set timezone = 'UTC' as $$
+  select g.place::integer - 1, r, v.version, _billing.window_fault(source, r, v.version),
+    _billing.window_id(source.id, r, g.value ->> 'key')
+  from jsonb_array_elements(windows) with ordinality g(value, place)
+  cross join lateral jsonb_populate_record(null::public.agent_usage_logs,
+    '{"input_tokens": 0, "output_tokens": 0, "web_searches": 0, "other_features": {},
+      "input_cost": 0, "output_cost": 0, "feature_cost": 0, "total_cost": 0, "metadata": {}}'
+    || g.value) r
+  cross join lateral (select coalesce((g.value ->> 'version')::integer, 1) as version) v;
+$$;
+comment on function _billing.read_windows is
+  'The windows of a batch as rows of the log, each with its version, its id and what is wrong.';
+
+-- A window that is not stored anew: it is there already, or there is nothing to store.
+create function _billing.restate_window(log_id uuid, said public.agent_usage_logs,
+  version integer, source text)
+returns table (result text, detail text) language plpgsql
+set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_variable
+declare
+  stored constant boolean := exists (select from public.agent_usage_logs l where l.id = log_id);
+  known constant integer := coalesce(
+    (select v.version from _billing.window_versions v where v.log_id = log_id),
+    case when stored then 1 else 0 end);
+  standing public.agent_usage_logs;
+  why constant text := format('version %s of source %s', version, source);
+begin
+  detail := format('version %s counts', known);
+  result := case when version < known then 'superseded' end;
+  if result is null and stored then
+    perform pg_advisory_xact_lock(hashtextextended('log ' || log_id, 0));
+    standing := _billing.standing_log(log_id);
+    detail := case when standing.id is not null and said.calls > 0
+        then _billing.window_differences(said, standing)
+      when standing.id is not null or said.calls > 0 then 'calls' end;
+    result := case when detail is null then 'duplicate'
+      when version = known or standing.id is null then 'conflict'
+      when said.calls = 0 then 'retracted' else 'corrected' end;
+    detail := case when result <> 'retracted' then detail end;
+  elsif result is null then
+    result := case when version = known then 'duplicate' else 'retracted' end;
+    detail := null;
+  end if;
+  if version > known and result <> 'conflict' then
+    insert into _billing.window_versions (log_id, version) values (log_id, version)
+    on conflict on constraint window_versions_pkey do update set version = excluded.version;
+  end if;
+  if result = 'corrected' then
+    perform _billing.restate_log(log_id, standing, said, why);
+  elsif result = 'retracted' and stored then
+    perform _billing.dismiss_uncountable(standing, why);
+    perform _billing.negate_log(log_id, standing, why, true);
+  end if;
+  return next;
+end $$;
+comment on function _billing.restate_window is
+  'What becomes of a window that is not stored anew: duplicate, corrected, retracted, superseded or
+   conflict, and the columns that differ or the version that counts.';
+
+-- Stores windows, all or none. Of one id in a batch the first of the highest version is stored.
+create function _billing.store_windows(source billing.usage_sources, windows jsonb)
+returns table (index integer, result text, id uuid, detail text)
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  fresh integer[];
+  changed_from timestamptz;
+  w record;
+begin
+  with chosen as materialized (
+    select distinct on (r.id) r.* from _billing.read_windows(source, windows) r
+    where r.fault is null order by r.id, r.version desc, r.index
+  ), stored as (
+    insert into public.agent_usage_logs as l (id, agent, endpoint, model, input_tokens,
+      output_tokens, web_searches, other_features, input_cost, output_cost, feature_cost,
+      total_cost, metadata, "timestamp", client_id, calls)
+    select c.id, (c.said).agent, (c.said).endpoint, (c.said).model, (c.said).input_tokens,
+      (c.said).output_tokens, (c.said).web_searches, (c.said).other_features,
+      (c.said).input_cost, (c.said).output_cost, (c.said).feature_cost, (c.said).total_cost,
+      (c.said).metadata, (c.said)."timestamp", (c.said).client_id, (c.said).calls
+    from chosen c
+    where (c.said).calls > 0 and not exists (select from _billing.window_versions v
+      where v.log_id = c.id and v.version >= c.version)
+    order by c.index
+    on conflict on constraint agent_usage_logs_pkey do nothing
+    returning l.id
+  ), later as (
+    insert into _billing.window_versions (log_id, version)
+    select c.id, c.version from chosen c join stored s using (id) where c.version > 1
+    on conflict on constraint window_versions_pkey do update set version = excluded.version
+  )
+  select coalesce(array_agg(c.index), '{}') into fresh from chosen c join stored s using (id);
+  for w in select * from _billing.read_windows(source, windows) r order by r.index loop
+    index := w.index;
+    id := w.id;
+    if w.fault is not null then
+      select 'invalid', w.fault, null into result, detail, id;
+    elsif w.index = any (fresh) then
+      select 'inserted', null into result, detail;
+    else
+      select r.result, r.detail into result, detail
+      from _billing.restate_window(w.id, w.said, w.version, source.id) r;
+    end if;
+    if result in ('inserted', 'corrected', 'retracted') then
+      changed_from := least(changed_from, (w.said)."timestamp");
+    end if;
+    return next;
+  end loop;
+  -- What has changed since it was found equal is to be compared again.
+  update billing.usage_source_states s set equal_until = changed_from
+  where s.source_id = source.id and s.equal_until > changed_from;
+end $$;
+comment on function _billing.store_windows is
+  'Stores a batch of windows of a source; per window what became of it.';
+
+create function billing.push_windows(source text, windows jsonb)
+returns table (index integer, result text, id uuid, detail text)
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+-- Definer: the role of a source may push its windows and write nothing else.
+declare
+  known billing.usage_sources;
+  place integer;
+begin
+  if jsonb_typeof(windows) is distinct from 'array' then
+    perform billing.raise_error('invalid_argument', 'windows is not an array', 'send an array');
+  end if;
+  select * into known from billing.usage_sources s where s.id = source;
+  if known.id is null then
+    perform billing.raise_error('unknown_source', format('there is no source %s', source),
+      'insert it into billing.usage_sources');
+  end if;
+  -- One push of a source at a time: of two versions at once, the second sees the first.
+  insert into billing.usage_source_states as s (source_id, pushed_at)
+  values (source, clock_timestamp())
+  on conflict on constraint usage_source_states_pkey do update set pushed_at = excluded.pushed_at;
+  begin
+    return query select * from _billing.store_windows(known, windows);
+  exception when data_exception or integrity_constraint_violation or sqlstate 'PT400' then
+    -- Rare: a value that the log does not take. One by one, then: it stops no other.
+    for place in 0 .. jsonb_array_length(windows) - 1 loop
+      begin
+        return query select place, w.result, w.id, w.detail
+        from _billing.store_windows(known, jsonb_build_array(windows -> place)) w;
+      exception when data_exception or integrity_constraint_violation or sqlstate 'PT400' then
+        return query select place, 'invalid', null::uuid, sqlerrm;
+      end;
+    end loop;
+  end;
+end $$;
+comment on function billing.push_windows is
+  'Stores windows of a source: objects with the columns of agent_usage_logs, timestamp the beginning
+   of the window, key what tells rows apart that are alike otherwise, version 1 or more. Per window:
+   inserted, duplicate, corrected, retracted, superseded, conflict or invalid, and why. Pushed again
+   it changes nothing.';
+grant execute on function billing.push_windows(text, jsonb) to service_role, billing_source;
+
+-- 20_usage/sources/window_totals.sql
+
+-- What the log has of a source's windows, to be compared with what the source says.
+
+-- Rows, calls and checksum of each window in the log, of all rows of the source's agents: a row
+-- that the source did not push is in here too, and so makes a difference.
+create function _billing.window_totals(source billing.usage_sources, from_at timestamptz,
+  until_at timestamptz)
+returns table (window_start timestamptz, calls numeric, checksum numeric)
+language sql stable set search_path = pg_catalog, pg_temp set enable_nestloop = off
+set jit = off as $$
+  select date_bin(source.window_length, l."timestamp", '2000-01-01 00:00+00'), sum(l.calls),
+    sum(_billing.window_checksum(l))
+  from public.agent_usage_logs l
+  join billing.usage_source_agents a on a.agent = l.agent
+  where a.source_id = source.id and l."timestamp" >= greatest(from_at, a.since)
+    and l."timestamp" < until_at
+  group by 1;
+$$;
+comment on function _billing.window_totals is
+  'Calls and checksum per window of what the log has of a source''s agents.';
+
+-- Windows in which the log and the source's totals differ. A window with no calls left is none.
+create function _billing.window_discrepancies(source billing.usage_sources, totals jsonb,
+  from_at timestamptz, until_at timestamptz)
+returns table (window_start timestamptz, said_calls numeric, logged_calls numeric,
+  said_checksum numeric, logged_checksum numeric)
+language sql stable set search_path = pg_catalog, pg_temp set timezone = 'UTC' as $$
+  with said as (
+    select t."window" as window_start, sum(t.calls) as calls, sum(t.checksum) as checksum
+    from jsonb_to_recordset(totals) t("window" timestamptz, calls numeric, checksum numeric)
+    group by 1
+  )
+  select window_start, coalesce(s.calls, 0), coalesce(l.calls, 0), coalesce(s.checksum, 0),
+    coalesce(l.checksum, 0)
+  from said s full join _billing.window_totals(source, from_at, until_at) l using (window_start)
+  where (coalesce(s.calls, 0), coalesce(s.checksum, 0))
+    is distinct from (coalesce(l.calls, 0), coalesce(l.checksum, 0))
+  order by 1;
+$$;
+comment on function _billing.window_discrepancies is
+  'Windows in which the log differs from a source''s totals.';
+
+-- Notes a comparison. Equal time grows where one follows on another.
+create function _billing.note_comparison(source text, from_at timestamptz, until_at timestamptz,
+  differences bigint, at timestamptz)
+returns void language sql set search_path = pg_catalog, pg_temp as $$
+  insert into billing.usage_source_states as s
+    (source_id, compared_at, equal_from, equal_until, differences)
+  values (source, at, case when differences = 0 then from_at end,
+    case when differences = 0 then until_at end, differences)
+  on conflict on constraint usage_source_states_pkey do update
+  set compared_at = excluded.compared_at, differences = excluded.differences,
+    equal_from = case when excluded.equal_from is null then s.equal_from
+      when s.equal_from is null or excluded.equal_from > s.equal_until then excluded.equal_from
+      else least(s.equal_from, excluded.equal_from) end,
+    equal_until = case when excluded.equal_until is null
+        then case when s.equal_until > from_at then from_at else s.equal_until end
+      when s.equal_until is null or excluded.equal_from > s.equal_until then excluded.equal_until
+      else greatest(s.equal_until, excluded.equal_until) end;
+$$;
+comment on function _billing.note_comparison is
+  'Notes when a source was compared and the time within which its windows are equal.';
+
+-- Sources without an equal comparison within their time, and why.
+create function _billing.source_problems(at timestamptz default clock_timestamp())
+returns table (source_id text, since timestamptz, problem text)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select s.id, coalesce(t.compared_at, s.created_at),
+    case when coalesce(t.differences, 0) > 0
+      then format('source %s differs from the log in %s windows', s.id, t.differences)
+      else format('source %s has not been compared with the log since %s', s.id,
+        to_char(coalesce(t.compared_at, s.created_at) at time zone 'UTC', 'YYYY-MM-DD HH24:MI'))
+      end
+  from billing.usage_sources s left join billing.usage_source_states t on t.source_id = s.id
+  where coalesce(t.differences, 0) > 0
+    or coalesce(t.compared_at, s.created_at) < at - s.compared_within;
+$$;
+comment on function _billing.source_problems is
+  'Sources that differ from the log or have not been compared with it within their time.';
+
+-- The first source whose windows of some days (UTC) are not known to be equal to the log's.
+create function _billing.uncompared_source(from_day date, until_day date)
+returns text language sql stable set search_path = pg_catalog, pg_temp as $$
+  select s.id
+  from billing.usage_sources s left join billing.usage_source_states t on t.source_id = s.id
+  where exists (select from billing.usage_source_agents a where a.source_id = s.id
+      and a.since < until_day::timestamp at time zone 'UTC')
+    and not coalesce(t.equal_until >= until_day::timestamp at time zone 'UTC'
+      and t.equal_from <= greatest(from_day::timestamp at time zone 'UTC', (
+        select min(a.since) from billing.usage_source_agents a where a.source_id = s.id)), false)
+  order by s.id limit 1;
+$$;
+comment on function _billing.uncompared_source is
+  'A source whose windows of some days are not known to equal the log; null where all are.';
 
 -- 30_pricing/terms_version.sql
 
@@ -14772,6 +15219,7 @@ returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   month_end constant date := month + interval '1 month';
   found bigint;
+  source text;
 begin
   if _billing.has_uncounted_logs(month, month_end) then
     return 'logs have arrived that are not counted yet: the next rollup counts them';
@@ -14804,6 +15252,10 @@ begin
   select count(*) into found from _billing.unverified_days_of(month - 1, month_end + 1);
   if found > 0 then
     return format('usage of %s days is still to be compared with the logs', found);
+  end if;
+  source := _billing.uncompared_source(month, month_end);
+  if source is not null then
+    return format('source %s has not been found equal to the log for the whole month', source);
   end if;
   return null;
 end $$;
@@ -19173,6 +19625,63 @@ comment on function billing.reconcile_usage is
   'Compares recent usage records with the logs and heals them; returns the differences.';
 grant execute on function billing.reconcile_usage(timestamptz) to service_role;
 
+-- 90_operations/compare_windows.sql
+
+-- A source says what its windows add up to; where the log has something else, operators are told.
+create function billing.compare_windows(source text, totals jsonb, from_at timestamptz,
+  until_at timestamptz, at timestamptz default clock_timestamp())
+returns table (window_start timestamptz, said_calls numeric, logged_calls numeric,
+  said_checksum numeric, logged_checksum numeric)
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+-- Definer: the role of a source may compare its windows and read nothing else.
+declare
+  known billing.usage_sources;
+  different record;
+  found bigint := 0;
+  examples text := '';
+begin
+  select * into known from billing.usage_sources s where s.id = source for share;
+  if known.id is null then
+    perform billing.raise_error('unknown_source', format('there is no source %s', source),
+      'insert it into billing.usage_sources');
+  end if;
+  if not coalesce(isfinite(from_at) and isfinite(until_at) and from_at < until_at, false) then
+    perform billing.raise_error('invalid_argument', 'from_at lies before until_at');
+  end if;
+  -- Windows whose logs have been exported are compared no more.
+  from_at := greatest(from_at, (select w.kept_from from billing.usage_watermark w));
+  for different in
+    select * from _billing.window_discrepancies(known, totals, from_at, until_at) d
+    where d.window_start >= from_at
+  loop
+    found := found + 1;
+    if found <= 3 then
+      examples := examples || format(' %s: %s calls in the source, %s in the log.',
+        to_char(different.window_start at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS'),
+        different.said_calls, different.logged_calls);
+    end if;
+    select different.window_start, different.said_calls, different.logged_calls,
+      different.said_checksum, different.logged_checksum
+    into window_start, said_calls, logged_calls, said_checksum, logged_checksum;
+    return next;
+  end loop;
+  perform _billing.note_comparison(source, from_at, until_at, found, at);
+  if found > 0 then
+    perform billing.queue_operator_alert(
+      format('reconcile:source:%s:%s', source, (at at time zone 'UTC')::date), 'high',
+      'Windows of a source differ from the log',
+      format('%s windows of source %s differ from the log, from %s to %s (UTC).%s', found, source,
+        to_char(from_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI'),
+        to_char(until_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI'), examples));
+  end if;
+end $$;
+comment on function billing.compare_windows is
+  'Compares totals of a source, [{window, calls, checksum}], with the log; returns the windows that
+   differ, notes the comparison, and tells operators of differences once a day.';
+grant execute on function
+  billing.compare_windows(text, jsonb, timestamptz, timestamptz, timestamptz)
+  to service_role, billing_source;
+
 -- 90_operations/rebuild_steps.sql
 
 -- Rebuilds and comparisons as jobs, a piece and a commit at a time.
@@ -20171,6 +20680,8 @@ language sql stable security definer set search_path = pg_catalog, pg_temp set j
     where d.kind = 'hermes' and d.event = 'notice' and d.created_at > at - interval '25 hours'
       and (d.dedupe_key like 'reconcile:%' or d.dedupe_key like 'stripe:reconcile/%')
     having count(*) > 0
+    union all
+    select 'reconcile', 'late', p.since, p.problem from _billing.source_problems(at) p
     union all
     select 'invariants', 'broken', max(d.created_at), 'violations were told: see '
       || 'billing.check_invariants()'
