@@ -42,6 +42,7 @@ export const runsOnce: Readonly<Record<EngineName, readonly string[]>> = {
     "console",
     "credits-random",
     "load",
+    "log-plane",
     "logger-exit",
     "mutation",
     "price-sync",
