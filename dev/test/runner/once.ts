@@ -19,6 +19,7 @@ export const runsOnce: Readonly<Record<EngineName, readonly string[]>> = {
     "mail",
     "moving-page",
     "prices-page",
+    "real-net",
     "secrets",
     "security-headers",
     "security-input",
