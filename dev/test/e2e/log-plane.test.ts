@@ -16,7 +16,7 @@ Deno.test({
         const billing = postgres(url, { max: 1, onnotice: () => {} });
         try {
           await withCitusCluster((cluster) =>
-            liveMonth({ billing, billingUrl: url, cluster, calls: 4000 })
+            liveMonth({ billing, billingUrl: url, cluster, calls: 1500 })
           );
         } finally {
           await billing.end();
