@@ -4436,10 +4436,12 @@ begin
   for w in select * from _billing.read_windows(source, windows) r order by r.index loop
     index := w.index;
     id := w.id;
+    detail := w.fault;
     if w.fault is not null then
-      select 'invalid', w.fault, null into result, detail, id;
+      result := 'invalid';
+      id := null;
     elsif w.index = any (fresh) then
-      select 'inserted', null into result, detail;
+      result := 'inserted';
     else
       select r.result, r.detail into result, detail
       from _billing.restate_window(w.id, w.said, w.version, source.id) r;
@@ -4462,7 +4464,6 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: the role of a source may push its windows and write nothing else.
 declare
   known billing.usage_sources;
-  place integer;
 begin
   if jsonb_typeof(windows) is distinct from 'array' then
     perform billing.raise_error('invalid_argument', 'windows is not an array', 'send an array');
