@@ -39,6 +39,7 @@ export const ERRORS = {
   currency_mismatch: { status: 409, title: "Amounts of two currencies would meet" },
   unknown_grant: { status: 404, title: "No grant of credit has this id" },
   unknown_log: { status: 404, title: "No usage log has this id" },
+  unknown_source: { status: 404, title: "No source of usage has this name" },
   invalid_correction: { status: 409, title: "It would record something else than it corrects" },
   correction_refused: { status: 400, title: "Usage events cannot correct logs" },
   unknown_proposal: { status: 404, title: "No price proposal has this id" },

@@ -53,6 +53,8 @@ export interface PlatformOptions {
   ports?: "standard" | "free";
   /** Keep what is committed across a crash of the machine. Slower; off unless given. */
   durable?: boolean;
+  /** The installed pg_net instead of the stand-in, for the engine `debian`; not unless given. */
+  realNet?: boolean;
   /** Whether scheduled jobs fire by themselves; they do not unless told to. */
   jobs?: boolean;
   /** Which Deno runs the functions; `current` unless given. */
@@ -84,6 +86,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       kept,
       port: wanted(config.db.port),
       durable: options.durable ?? false,
+      realNet: options.realNet,
       guard,
     });
     stops.push(postgres.stop);
@@ -123,7 +126,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     stops.push(startGateway(apiPort, api, functions).stop);
     // What a real server's own background workers do: they end and begin with it.
     const startWorkers = async () => [
-      await startNet(postgres.adminUrl),
+      ...options.realNet ? [] : [await startNet(postgres.adminUrl)],
       ...postgres.hasRealCron ? [] : [await startCron(postgres.urlOf)],
     ];
     let workers = await startWorkers();

@@ -18,6 +18,11 @@ export interface Engine {
   place: "copy" | "link";
   /** Real background workers, instead of the platform's own stand-ins. */
   hasRealCron: boolean;
+  /**
+   * The installed pg_net instead of our stand-in, and pg_cron over libpq, as hosted Supabase has
+   * them; the stand-in unless given.
+   */
+  hasRealNet?: boolean;
 }
 
 /** The installation of that name, or undefined when it is not on this machine. */
@@ -30,6 +35,15 @@ export async function findEngine(name: EngineName): Promise<Engine | undefined> 
     if (!(await exists(part))) return undefined;
   }
   return engine;
+}
+
+/** Debian's installation with the pg_net that is installed into it, or undefined without one. */
+export async function findRealNet(): Promise<Engine | undefined> {
+  const engine = await findEngine("debian");
+  if (engine === undefined || !(await exists(join(engine.root, engine.lib, "pg_net.so")))) {
+    return undefined;
+  }
+  return { ...engine, hasRealNet: true };
 }
 
 function embeddedEngine(): Engine | undefined {

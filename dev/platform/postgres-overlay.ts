@@ -51,13 +51,14 @@ async function restoreLinks(from: string, root: string): Promise<void> {
 }
 
 /** Extensions that hosted Supabase lets the non-superuser `postgres` create; here `trusted` does. */
-const creatableByPostgres = ["pg_cron.control", "plpgsql_check.control"];
+const creatableByPostgres = ["pg_cron.control", "pg_net.control", "plpgsql_check.control"];
 
-/** An extension of ours takes the place of an installed one, except where the real pg_cron is. */
+/** An extension of ours takes the place of an installed one, except where the real one is used. */
 async function fillExtensions(engine: Engine, to: string): Promise<void> {
   const folder = new URL("./extensions/", import.meta.url);
   const own = (await readdir(folder))
-    .filter((name) => !(engine.hasRealCron && name.startsWith("pg_cron")));
+    .filter((name) => !(engine.hasRealCron && name.startsWith("pg_cron")))
+    .filter((name) => !(engine.hasRealNet && name.startsWith("pg_net")));
   const replaced = new Set(own.map(extensionOf));
   const installed = join(engine.root, engine.share, "extension");
   for (const name of await readdir(installed)) {

@@ -57,12 +57,16 @@ export async function initialiseCluster(
 
 /** Starts the server and waits until it accepts connections. Throws with its log if it ends. */
 export async function runServer(options: ServerOptions): Promise<ServerProcess> {
+  const env: Record<string, string> = options.engine.hasRealNet
+    ? { PGPASSFILE: await writePasswords(options) }
+    : {};
   const child = new Deno.Command(join(options.overlay.bin, "postgres"), {
     args: ["-D", options.dataDirectory, ...settings(options).flatMap((line) => ["-c", line])],
     cwd: options.dataDirectory,
     stdin: "null",
     stdout: "null",
     stderr: "piped",
+    env,
     ...options.user,
   }).spawn();
   const lines: string[] = [];
@@ -95,6 +99,14 @@ export async function runServer(options: ServerOptions): Promise<ServerProcess> 
   };
 }
 
+/** By which pg_cron connects as the owners of jobs; its path. */
+async function writePasswords({ dataDirectory, user }: ServerOptions): Promise<string> {
+  const path = join(dataDirectory, "passwords");
+  await Deno.writeTextFile(path, "127.0.0.1:*:*:*:postgres\n", { mode: 0o600 });
+  if (user !== undefined) await Deno.chown(path, user.uid, user.gid);
+  return path;
+}
+
 function settings({ engine, port, durable }: ServerOptions): string[] {
   return [
     `port=${port}`,
@@ -112,9 +124,10 @@ function settings({ engine, port, durable }: ServerOptions): string[] {
     `synchronous_commit=${durable ? "on" : "off"}`,
     ...(engine.hasRealCron
       ? [
-        "shared_preload_libraries=pg_stat_statements,pg_cron",
+        `shared_preload_libraries=pg_stat_statements,pg_cron${engine.hasRealNet ? ",pg_net" : ""}`,
         "cron.database_name=postgres",
-        "cron.use_background_workers=on",
+        `cron.use_background_workers=${engine.hasRealNet ? "off" : "on"}`,
+        "cron.host=127.0.0.1",
         "cron.timezone=GMT",
         "max_worker_processes=20",
       ]

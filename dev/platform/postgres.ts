@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { findEngine } from "./postgres-engine.ts";
+import { findEngine, findRealNet } from "./postgres-engine.ts";
 import type { EngineName } from "./postgres-engine.ts";
 import { buildOverlay } from "./postgres-overlay.ts";
 import { initialiseCluster, runServer } from "./postgres-server.ts";
@@ -32,6 +32,8 @@ export interface PostgresOptions {
   port: number;
   /** True keeps fsync on, as `npm start` wants; throw-away clusters are faster without. */
   durable: boolean;
+  /** The pg_net that is installed into Debian's PostgreSQL, with pg_cron over libpq. */
+  realNet?: boolean | undefined;
   /** A data directory that stays when the server stops; one that goes with it unless given. */
   kept?: { readonly cluster: string; readonly isNew: boolean } | undefined;
   guard: Guard;
@@ -39,7 +41,7 @@ export interface PostgresOptions {
 
 /** Starts a fresh cluster, or one that was kept. Throws when the engine is not installed. */
 export async function startPostgres(options: PostgresOptions): Promise<RunningPostgres> {
-  const engine = await findEngine(options.engine);
+  const engine = options.realNet ? await findRealNet() : await findEngine(options.engine);
   if (engine === undefined) throw new Error(`PostgreSQL engine ${options.engine} is not installed`);
   const user = await serverUser();
   const directory = await Deno.makeTempDir({ prefix: "leveredge-pg-" });

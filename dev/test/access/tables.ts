@@ -153,5 +153,8 @@ export const INTERNAL: Readonly<Record<string, string>> = {
   stripe_reconciliations: "select",
   unbilled_metrics: "select",
   usage_days: "select",
+  usage_source_agents: "select",
+  usage_source_states: "select",
+  usage_sources: "select",
   usage_watermark: "select",
 };

@@ -17,6 +17,7 @@ insert into billing.error_codes (code, http_status, meaning) values
   ('credit_exceeds_invoice', 409, 'More would be credited than is left on the invoice.'),
   ('currency_mismatch', 409, 'Amounts of two currencies would meet on one invoice.'),
   ('unknown_log', 404, 'No usage log has this id.'),
+  ('unknown_source', 404, 'No source of usage has this name.'),
   ('invalid_correction', 409, 'A correction would record something else than what it corrects.'),
   ('unknown_proposal', 404, 'No price proposal has this id.'),
   ('unknown_delivery', 404, 'No delivery has this id.'),

@@ -99,3 +99,27 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
   select standing.id, 'corrected: ' || reason where _billing.is_uncountable(standing)
   on conflict (log_id) do nothing;
 $$;
+
+-- Takes the row of a log that counts back and states it anew; returns the new row.
+create function _billing.restate_log(log_id uuid, standing public.agent_usage_logs,
+  restated public.agent_usage_logs, reason text)
+returns uuid language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  stored uuid;
+begin
+  perform _billing.negate_log(log_id, standing, reason, false);
+  perform _billing.dismiss_uncountable(standing, reason);
+  insert into public.agent_usage_logs (agent, endpoint, model, input_tokens, output_tokens,
+    web_searches, other_features, input_cost, output_cost, feature_cost, total_cost, metadata,
+    "timestamp", client_id, corrects_id, calls)
+  select restated.agent, restated.endpoint, restated.model, restated.input_tokens,
+    restated.output_tokens, restated.web_searches, restated.other_features, restated.input_cost,
+    restated.output_cost, restated.feature_cost, restated.total_cost,
+    _billing.own_metadata(restated.metadata) || jsonb_build_object('restates', standing.id,
+      'reason', reason, 'corrected_by', billing.actor()),
+    restated."timestamp", restated.client_id, log_id, restated.calls
+  returning id into stored;
+  return stored;
+end $$;
+comment on function _billing.restate_log is
+  'Mirrors the row of a log that counts and stores what is right; returns the id of the new row.';

@@ -46,19 +46,7 @@ begin
   if restated is not distinct from standing then
     return null;
   end if;
-  perform _billing.negate_log(log_id, standing, reason, false);
-  perform _billing.dismiss_uncountable(standing, reason);
-  insert into public.agent_usage_logs (agent, endpoint, model, input_tokens, output_tokens,
-    web_searches, other_features, input_cost, output_cost, feature_cost, total_cost, metadata,
-    "timestamp", client_id, corrects_id, calls)
-  select restated.agent, restated.endpoint, restated.model, restated.input_tokens,
-    restated.output_tokens, restated.web_searches, restated.other_features, restated.input_cost,
-    restated.output_cost, restated.feature_cost, restated.total_cost,
-    _billing.own_metadata(restated.metadata) || jsonb_build_object('restates', standing.id,
-      'reason', reason, 'corrected_by', billing.actor()),
-    restated."timestamp", restated.client_id, log_id, restated.calls
-  returning id into restated.id;
-  return restated.id;
+  return _billing.restate_log(log_id, standing, restated, reason);
 end $$;
 comment on function billing.correct_log is
   'Restates a log: correct_log(id, ''{"input_tokens": 1200}'', ''sent twice''). What is not named

@@ -22,6 +22,7 @@ returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   month_end constant date := month + interval '1 month';
   found bigint;
+  source text;
 begin
   if _billing.has_uncounted_logs(month, month_end) then
     return 'logs have arrived that are not counted yet: the next rollup counts them';
@@ -54,6 +55,10 @@ begin
   select count(*) into found from _billing.unverified_days_of(month - 1, month_end + 1);
   if found > 0 then
     return format('usage of %s days is still to be compared with the logs', found);
+  end if;
+  source := _billing.uncompared_source(month, month_end);
+  if source is not null then
+    return format('source %s has not been found equal to the log for the whole month', source);
   end if;
   return null;
 end $$;

@@ -98,6 +98,8 @@ language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
     and (d.dedupe_key like 'reconcile:%' or d.dedupe_key like 'stripe:reconcile/%')
   having count(*) > 0
   union all
+  select 'reconcile', 'late', p.since, p.problem from _billing.source_problems(at) p
+  union all
   select 'invariants', 'broken', max(d.created_at), 'violations were told: see '
     || 'billing.check_invariants()'
   from public.deliveries d

@@ -1,0 +1,162 @@
+-- Windows of a source, pushed: each is stored once, however often it comes. A later version of a
+-- window states it anew: the row that counts is mirrored and the new one stored, as correct_log
+-- does, so the sum of the log is what was last stated.
+
+-- What a batch says, row by row, with what is wrong with each.
+create function _billing.read_windows(source billing.usage_sources, windows jsonb)
+returns table (index integer, said public.agent_usage_logs, version integer, fault text, id uuid)
+language sql stable set search_path = pg_catalog, pg_temp set timezone = 'UTC' as $$
+  select g.place::integer - 1, r, v.version, _billing.window_fault(source, r, v.version),
+    _billing.window_id(source.id, r, g.value ->> 'key')
+  from jsonb_array_elements(windows) with ordinality g(value, place)
+  cross join lateral jsonb_populate_record(null::public.agent_usage_logs,
+    '{"input_tokens": 0, "output_tokens": 0, "web_searches": 0, "other_features": {},
+      "input_cost": 0, "output_cost": 0, "feature_cost": 0, "total_cost": 0, "metadata": {}}'
+    || g.value) r
+  cross join lateral (select coalesce((g.value ->> 'version')::integer, 1) as version) v;
+$$;
+comment on function _billing.read_windows is
+  'The windows of a batch as rows of the log, each with its version, its id and what is wrong.';
+
+-- A window that is not stored anew: it is there already, or there is nothing to store.
+create function _billing.restate_window(log_id uuid, said public.agent_usage_logs,
+  version integer, source text)
+returns table (result text, detail text) language plpgsql
+set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_variable
+declare
+  stored constant boolean := exists (select from public.agent_usage_logs l where l.id = log_id);
+  known constant integer := coalesce(
+    (select v.version from _billing.window_versions v where v.log_id = log_id),
+    case when stored then 1 else 0 end);
+  standing public.agent_usage_logs;
+  why constant text := format('version %s of source %s', version, source);
+begin
+  detail := format('version %s counts', known);
+  result := case when version < known then 'superseded' end;
+  if result is null and stored then
+    perform pg_advisory_xact_lock(hashtextextended('log ' || log_id, 0));
+    standing := _billing.standing_log(log_id);
+    detail := case when standing.id is not null and said.calls > 0
+        then _billing.window_differences(said, standing)
+      when standing.id is not null or said.calls > 0 then 'calls' end;
+    result := case when detail is null then 'duplicate'
+      when version = known or standing.id is null then 'conflict'
+      when said.calls = 0 then 'retracted' else 'corrected' end;
+    detail := case when result <> 'retracted' then detail end;
+  elsif result is null then
+    result := case when version = known then 'duplicate' else 'retracted' end;
+    detail := null;
+  end if;
+  if version > known and result <> 'conflict' then
+    insert into _billing.window_versions (log_id, version) values (log_id, version)
+    on conflict on constraint window_versions_pkey do update set version = excluded.version;
+  end if;
+  if result = 'corrected' then
+    perform _billing.restate_log(log_id, standing, said, why);
+  elsif result = 'retracted' and stored then
+    perform _billing.dismiss_uncountable(standing, why);
+    perform _billing.negate_log(log_id, standing, why, true);
+  end if;
+  return next;
+end $$;
+comment on function _billing.restate_window is
+  'What becomes of a window that is not stored anew: duplicate, corrected, retracted, superseded or
+   conflict, and the columns that differ or the version that counts.';
+
+-- Stores windows, all or none. Of one id in a batch the first of the highest version is stored.
+create function _billing.store_windows(source billing.usage_sources, windows jsonb)
+returns table (index integer, result text, id uuid, detail text)
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  fresh integer[];
+  changed_from timestamptz;
+  w record;
+begin
+  with chosen as materialized (
+    select distinct on (r.id) r.* from _billing.read_windows(source, windows) r
+    where r.fault is null order by r.id, r.version desc, r.index
+  ), stored as (
+    insert into public.agent_usage_logs as l (id, agent, endpoint, model, input_tokens,
+      output_tokens, web_searches, other_features, input_cost, output_cost, feature_cost,
+      total_cost, metadata, "timestamp", client_id, calls)
+    select c.id, (c.said).agent, (c.said).endpoint, (c.said).model, (c.said).input_tokens,
+      (c.said).output_tokens, (c.said).web_searches, (c.said).other_features,
+      (c.said).input_cost, (c.said).output_cost, (c.said).feature_cost, (c.said).total_cost,
+      (c.said).metadata, (c.said)."timestamp", (c.said).client_id, (c.said).calls
+    from chosen c
+    where (c.said).calls > 0 and not exists (select from _billing.window_versions v
+      where v.log_id = c.id and v.version >= c.version)
+    order by c.index
+    on conflict on constraint agent_usage_logs_pkey do nothing
+    returning l.id
+  ), later as (
+    insert into _billing.window_versions (log_id, version)
+    select c.id, c.version from chosen c join stored s using (id) where c.version > 1
+    on conflict on constraint window_versions_pkey do update set version = excluded.version
+  )
+  select coalesce(array_agg(c.index), '{}') into fresh from chosen c join stored s using (id);
+  for w in select * from _billing.read_windows(source, windows) r order by r.index loop
+    index := w.index;
+    id := w.id;
+    detail := w.fault;
+    if w.fault is not null then
+      result := 'invalid';
+      id := null;
+    elsif w.index = any (fresh) then
+      result := 'inserted';
+    else
+      select r.result, r.detail into result, detail
+      from _billing.restate_window(w.id, w.said, w.version, source.id) r;
+    end if;
+    if result in ('inserted', 'corrected', 'retracted') then
+      changed_from := least(changed_from, (w.said)."timestamp");
+    end if;
+    return next;
+  end loop;
+  -- What has changed since it was found equal is to be compared again.
+  update billing.usage_source_states s set equal_until = changed_from
+  where s.source_id = source.id and s.equal_until > changed_from;
+end $$;
+comment on function _billing.store_windows is
+  'Stores a batch of windows of a source; per window what became of it.';
+
+create function billing.push_windows(source text, windows jsonb)
+returns table (index integer, result text, id uuid, detail text)
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+-- Definer: the role of a source may push its windows and write nothing else.
+declare
+  known billing.usage_sources;
+begin
+  if jsonb_typeof(windows) is distinct from 'array' then
+    perform billing.raise_error('invalid_argument', 'windows is not an array', 'send an array');
+  end if;
+  select * into known from billing.usage_sources s where s.id = source;
+  if known.id is null then
+    perform billing.raise_error('unknown_source', format('there is no source %s', source),
+      'insert it into billing.usage_sources');
+  end if;
+  -- One push of a source at a time: of two versions at once, the second sees the first.
+  insert into billing.usage_source_states as s (source_id, pushed_at)
+  values (source, clock_timestamp())
+  on conflict on constraint usage_source_states_pkey do update set pushed_at = excluded.pushed_at;
+  begin
+    return query select * from _billing.store_windows(known, windows);
+  exception when data_exception or integrity_constraint_violation or sqlstate 'PT400' then
+    -- Rare: a value that the log does not take. One by one, then: it stops no other.
+    for place in 0 .. jsonb_array_length(windows) - 1 loop
+      begin
+        return query select place, w.result, w.id, w.detail
+        from _billing.store_windows(known, jsonb_build_array(windows -> place)) w;
+      exception when data_exception or integrity_constraint_violation or sqlstate 'PT400' then
+        return query select place, 'invalid', null::uuid, sqlerrm;
+      end;
+    end loop;
+  end;
+end $$;
+comment on function billing.push_windows is
+  'Stores windows of a source: objects with the columns of agent_usage_logs, timestamp the beginning
+   of the window, key what tells rows apart that are alike otherwise, version 1 or more. Per window:
+   inserted, duplicate, corrected, retracted, superseded, conflict or invalid, and why. Pushed again
+   it changes nothing.';
+grant execute on function billing.push_windows(text, jsonb) to service_role, billing_source;

@@ -1,0 +1,93 @@
+-- What the log has of a source's windows, to be compared with what the source says.
+
+-- Rows, calls and checksum of each window in the log, of all rows of the source's agents: a row
+-- that the source did not push is in here too, and so makes a difference.
+create function _billing.window_totals(source billing.usage_sources, from_at timestamptz,
+  until_at timestamptz)
+returns table (window_start timestamptz, calls numeric, checksum numeric)
+language sql stable set search_path = pg_catalog, pg_temp set enable_nestloop = off
+set jit = off as $$
+  select date_bin(source.window_length, l."timestamp", '2000-01-01 00:00+00'), sum(l.calls),
+    sum(_billing.window_checksum(l))
+  from public.agent_usage_logs l
+  join billing.usage_source_agents a on a.agent = l.agent
+  where a.source_id = source.id and l."timestamp" >= greatest(from_at, a.since)
+    and l."timestamp" < until_at
+  group by 1;
+$$;
+comment on function _billing.window_totals is
+  'Calls and checksum per window of what the log has of a source''s agents.';
+
+-- Windows in which the log and the source's totals differ. A window with no calls left is none.
+create function _billing.window_discrepancies(source billing.usage_sources, totals jsonb,
+  from_at timestamptz, until_at timestamptz)
+returns table (window_start timestamptz, said_calls numeric, logged_calls numeric,
+  said_checksum numeric, logged_checksum numeric)
+language sql stable set search_path = pg_catalog, pg_temp set timezone = 'UTC' as $$
+  with said as (
+    select t."window" as window_start, sum(t.calls) as calls, sum(t.checksum) as checksum
+    from jsonb_to_recordset(totals) t("window" timestamptz, calls numeric, checksum numeric)
+    group by 1
+  )
+  select window_start, coalesce(s.calls, 0), coalesce(l.calls, 0), coalesce(s.checksum, 0),
+    coalesce(l.checksum, 0)
+  from said s full join _billing.window_totals(source, from_at, until_at) l using (window_start)
+  where (coalesce(s.calls, 0), coalesce(s.checksum, 0))
+    is distinct from (coalesce(l.calls, 0), coalesce(l.checksum, 0))
+  order by 1;
+$$;
+comment on function _billing.window_discrepancies is
+  'Windows in which the log differs from a source''s totals.';
+
+-- Notes a comparison. Equal time grows where one follows on another.
+create function _billing.note_comparison(source text, from_at timestamptz, until_at timestamptz,
+  differences bigint, at timestamptz)
+returns void language sql set search_path = pg_catalog, pg_temp as $$
+  insert into billing.usage_source_states as s
+    (source_id, compared_at, equal_from, equal_until, differences)
+  values (source, at, case when differences = 0 then from_at end,
+    case when differences = 0 then until_at end, differences)
+  on conflict on constraint usage_source_states_pkey do update
+  set compared_at = excluded.compared_at, differences = excluded.differences,
+    equal_from = case when excluded.equal_from is null then s.equal_from
+      when s.equal_from is null or excluded.equal_from > s.equal_until then excluded.equal_from
+      else least(s.equal_from, excluded.equal_from) end,
+    equal_until = case when excluded.equal_until is null
+        then case when s.equal_until > from_at then from_at else s.equal_until end
+      when s.equal_until is null or excluded.equal_from > s.equal_until then excluded.equal_until
+      else greatest(s.equal_until, excluded.equal_until) end;
+$$;
+comment on function _billing.note_comparison is
+  'Notes when a source was compared and the time within which its windows are equal.';
+
+-- Sources without an equal comparison within their time, and why.
+create function _billing.source_problems(at timestamptz default clock_timestamp())
+returns table (source_id text, since timestamptz, problem text)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select s.id, coalesce(t.compared_at, s.created_at),
+    case when coalesce(t.differences, 0) > 0
+      then format('source %s differs from the log in %s windows', s.id, t.differences)
+      else format('source %s has not been compared with the log since %s', s.id,
+        to_char(coalesce(t.compared_at, s.created_at) at time zone 'UTC', 'YYYY-MM-DD HH24:MI'))
+      end
+  from billing.usage_sources s left join billing.usage_source_states t on t.source_id = s.id
+  where coalesce(t.differences, 0) > 0
+    or coalesce(t.compared_at, s.created_at) < at - s.compared_within;
+$$;
+comment on function _billing.source_problems is
+  'Sources that differ from the log or have not been compared with it within their time.';
+
+-- The first source whose windows of some days (UTC) are not known to be equal to the log's.
+create function _billing.uncompared_source(from_day date, until_day date)
+returns text language sql stable set search_path = pg_catalog, pg_temp as $$
+  select s.id
+  from billing.usage_sources s left join billing.usage_source_states t on t.source_id = s.id
+  where exists (select from billing.usage_source_agents a where a.source_id = s.id
+      and a.since < until_day::timestamp at time zone 'UTC')
+    and not coalesce(t.equal_until >= until_day::timestamp at time zone 'UTC'
+      and t.equal_from <= greatest(from_day::timestamp at time zone 'UTC', (
+        select min(a.since) from billing.usage_source_agents a where a.source_id = s.id)), false)
+  order by s.id limit 1;
+$$;
+comment on function _billing.uncompared_source is
+  'A source whose windows of some days are not known to equal the log; null where all are.';

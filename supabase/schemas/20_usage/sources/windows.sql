@@ -1,0 +1,84 @@
+-- A row of a window: what it is of (window and key), and what it says of it (counts and costs).
+
+-- Counts that stand in metadata: sums, and no part of the key.
+create function _billing.counts_in_metadata() returns text[] language sql immutable
+return '{cache_read_tokens,cache_write_tokens,reasoning_tokens}'::text[];
+comment on function _billing.counts_in_metadata is 'Keys of metadata that are counts of tokens.';
+
+-- The id of a window's row names source, window and key: a window that comes again meets itself.
+-- The source may add to the key: sums of calls that are counted in different ways stay apart.
+-- Its first 48 bits are the time, so that rows of one time lie together in the index.
+create function _billing.window_id(source text, w public.agent_usage_logs, key text)
+returns uuid language sql stable set search_path = pg_catalog, pg_temp as $$
+  select (substr(x.at, 5) || '8' || substr(x.name, 1, 3) || 'a' || substr(x.name, 4, 15))::uuid
+  from (select
+    encode(int8send((extract(epoch from w."timestamp") * 1000)::bigint), 'hex') as at,
+    md5(jsonb_build_array(source, w."timestamp" at time zone 'UTC', w.agent, w.model, w.endpoint,
+      w.client_id, _billing.own_metadata(w.metadata) - _billing.counts_in_metadata(), key)::text)
+      as name) x;
+$$;
+comment on function _billing.window_id is
+  'The id (version 8) of the row of a window of a source: always the same for the same key.';
+
+-- The columns in which two statements of one window differ, or null where in none.
+create function _billing.window_differences(said public.agent_usage_logs,
+  stored public.agent_usage_logs)
+returns text language sql stable set search_path = pg_catalog, pg_temp as $$
+  select string_agg(s.key, ', ' order by s.key)
+  from jsonb_each(to_jsonb(said) || jsonb_build_object('metadata',
+    _billing.own_metadata(said.metadata))) s
+  join jsonb_each(to_jsonb(stored) || jsonb_build_object('metadata',
+    _billing.own_metadata(stored.metadata))) t using (key)
+  where s.value is distinct from t.value and s.key in ('calls', 'input_tokens', 'output_tokens',
+    'web_searches', 'input_cost', 'output_cost', 'feature_cost', 'total_cost', 'other_features',
+    'metadata');
+$$;
+comment on function _billing.window_differences is
+  'Columns in which two statements of a window differ; null when in none.';
+
+-- Why a row cannot be a window of the source, or null.
+create function _billing.window_fault(source billing.usage_sources, w public.agent_usage_logs,
+  version integer)
+returns text language sql stable set search_path = pg_catalog, pg_temp as $$
+  select case
+    when w.agent is null or w.model is null then 'agent and model are required'
+    when w."timestamp" is null then 'timestamp is required: when the window begins'
+    when w.id is not null then 'id is not sent: it is made of source, window and key'
+    when w.corrects_id is not null then 'corrects_id is not sent: send the next version'
+    when version is null or version < 1 then 'version is 1 or more'
+    when w.calls is null or w.calls < 0 then 'calls is 0 or more'
+    when w.calls = 0 and version = 1 then 'calls is 0 in a later version only: it takes back'
+    when a.agent is null then format('the calls of agent %s do not lie in source %s',
+      left(w.agent, 200), source.id)
+    when w."timestamp" < a.since then format('the calls of agent %s lie in source %s since %s',
+      left(w.agent, 200), source.id, a.since)
+    when not isfinite(w."timestamp")
+      or mod(extract(epoch from w."timestamp"), extract(epoch from source.window_length)) <> 0
+      then format('timestamp is not the beginning of a window of %s', source.window_length)
+    when w."timestamp" < k.kept_from then format('logs before %s have been exported: correct them '
+      || 'by an invoice item', k.kept_from) end
+  from billing.usage_watermark k
+  left join billing.usage_source_agents a on a.agent = w.agent and a.source_id = source.id;
+$$;
+comment on function _billing.window_fault is
+  'Why a row cannot be stored as a window of a source; null when it can.';
+
+-- A sum over rows that any engine can compute from ids and counts alone: each row's counts, each
+-- times a prime, times a number from the row's id. A correction keeps the id of what it corrects,
+-- so a mirror takes its part out exactly.
+create function _billing.window_checksum(log public.agent_usage_logs)
+returns numeric language sql stable set search_path = pg_catalog, pg_temp as $$
+  select ('x' || right(coalesce(log.corrects_id, log.id)::text, 7))::bit(28)::bigint * (
+    log.calls::numeric + 3 * log.input_tokens::numeric + 5 * log.output_tokens::numeric
+    + 7 * log.web_searches::numeric
+    + 11 * (select coalesce(sum((log.metadata ->> k)::numeric), 0)
+      from unnest(_billing.counts_in_metadata()) k
+      where jsonb_typeof(log.metadata -> k) = 'number')
+    + 13 * (select coalesce(sum(f.value::text::numeric), 0)
+      from jsonb_each(case when jsonb_typeof(log.other_features) = 'object'
+        then log.other_features else '{}' end) f where jsonb_typeof(f.value) = 'number')
+    + 1000000 * (17 * log.input_cost + 19 * log.output_cost + 23 * log.feature_cost
+      + 29 * log.total_cost));
+$$;
+comment on function _billing.window_checksum is
+  'What a row adds to the checksum of its window; a mirror adds the opposite.';
