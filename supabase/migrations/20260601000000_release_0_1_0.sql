@@ -2396,27 +2396,295 @@ create policy "keys of agents log for their clients" on public.agent_usage_logs
 -- 20_usage/log_owners.sql
 
 -- Every name that may stand in a log for whose it is, with the time for which it says so: claims
--- (ids and external ids of clients), and agents that are assigned. Of one name at one time one row.
-create view _billing.log_owners with (security_invoker = true) as
-select r.reference, true as is_claim, z.client_id, z.effective_from, z.time_zone, z.starts_at,
-  z.ends_at
-from billing.client_references r join public.client_time_zones z on z.client_id = r.client_id
-union all
-select a.agent, false, z.client_id, z.effective_from, z.time_zone,
-  greatest(a.starts_at, z.starts_at), least(a.ends_at, z.ends_at)
-from public.agent_assignments a join public.client_time_zones z
-  on z.client_id = a.client_id and z.starts_at < a.ends_at and a.starts_at < z.ends_at;
-comment on view _billing.log_owners is
+-- (ids and external ids of clients), agents that are assigned, and the empty name, which no claim
+-- is: the default client's, for rows that have no claim and an agent that is never assigned. While
+-- an agent is not assigned, its rows are the default client's too. Of one name at one time one row.
+-- A function, not a view: of a default client that is a constant the planner knows how many rows
+-- there are, and without one it leaves them out.
+create function _billing.log_owners(default_client uuid)
+returns table (reference text, is_claim boolean, client_id uuid, effective_from date,
+  time_zone text, starts_at timestamptz, ends_at timestamptz)
+language sql stable parallel safe
+begin atomic
+  select r.reference, true, z.client_id, z.effective_from, z.time_zone, z.starts_at, z.ends_at
+  from billing.client_references r join public.client_time_zones z on z.client_id = r.client_id
+  union all
+  select a.agent, false, z.client_id, z.effective_from, z.time_zone,
+    greatest(a.starts_at, z.starts_at), least(a.ends_at, z.ends_at)
+  from public.agent_assignments a join public.client_time_zones z
+    on z.client_id = a.client_id and z.starts_at < a.ends_at and a.starts_at < z.ends_at
+  union all
+  select f.agent, false, z.client_id, z.effective_from, z.time_zone,
+    greatest(lower(f.free), z.starts_at), least(upper(f.free), z.ends_at)
+  from (select a.agent, default_client as client_id,
+      unnest(tstzmultirange(tstzrange('-infinity', 'infinity'))
+        - range_agg(tstzrange(a.starts_at, a.ends_at))) as free
+    from public.agent_assignments a group by a.agent) f
+  join public.client_time_zones z
+    on z.client_id = f.client_id and z.starts_at < upper(f.free) and lower(f.free) < z.ends_at
+  where default_client is not null
+  union all
+  select '', true, z.client_id, z.effective_from, z.time_zone, z.starts_at, z.ends_at
+  from public.client_time_zones z where z.client_id = default_client;
+end;
+comment on function _billing.log_owners is
   'Whose a log is by its claim or its agent, at which times, and in which zone its day is.';
-revoke all on _billing.log_owners from public;
+
+-- 20_usage/new_logs.sql
+
+-- Log rows that a watermark counts and an earlier one does not, each with what it says by itself:
+-- the first part of what _billing.log_groups sums.
+
+-- Why the time of a call cannot be billed; null where it can. `kept_from` is not before 1970.
+create function _billing.time_reason(at timestamptz, created_at timestamptz, kept_from timestamptz)
+returns text language sql stable parallel safe
+return case
+  -- What is true of nearly all rows is asked first.
+  when at >= kept_from and at < '2200-01-01 00:00+00'
+    and (at <= created_at or at <= created_at + interval '24 hours') then null
+  when at < '1970-01-01 00:00+00' or at >= '2200-01-01 00:00+00' then 'invalid_timestamp'
+  when at < kept_from then 'before_retention'
+  else 'future_timestamp' end;
+comment on function _billing.time_reason is
+  'invalid_timestamp, before_retention or future_timestamp, or null for a time that can be billed.';
+
+-- Written out in the query of its caller, so that several processes can share the rows. Where times
+-- are given, only calls of that time range; `counted_by` are the keys of metadata that say how a row
+-- is counted. Most rows have none of them: the rest is asked of the others.
+create function _billing.new_logs(since billing.usage_watermark, upto billing.usage_watermark,
+  from_at timestamptz, until_at timestamptz, agents text[], counted_by text[],
+  kept_from timestamptz)
+returns table (claim text, id uuid, at timestamptz, agent text, model text, corrects_id uuid,
+  time_reason text, features text, input_tokens bigint, output_tokens bigint, web_searches bigint,
+  input_cost numeric, output_cost numeric, total_cost numeric, calls bigint, metadata jsonb,
+  says_more boolean, class integer, counting text, cache_read numeric, cache_write numeric,
+  reasoning numeric)
+language sql stable parallel safe
+begin atomic
+  with rows as not materialized (
+    select coalesce(l.client_id::text, l.metadata ->> 'client_id') as named,
+      l.metadata ?| counted_by as says_more,
+      l.id, l."timestamp", l.created_at, l.agent, l.model, l.corrects_id, l.other_features,
+      l.input_tokens, l.output_tokens, l.web_searches, l.input_cost, l.output_cost, l.total_cost,
+      l.calls, l.metadata
+    from public.agent_usage_logs l
+    where l.stored_by >= pg_snapshot_xmin(since.snapshot)
+      and (l."timestamp" >= from_at or from_at = '-infinity')
+      and (l."timestamp" < until_at or until_at = 'infinity')
+      and (agents is null or l.agent in (select unnest(agents)))
+      -- Outside of these two a row's transaction alone says whether it is counted; the snapshots,
+      -- which cost more to ask, are asked in between.
+      and (l.stored_by > greatest(pg_snapshot_xmax(since.snapshot), since.own_transaction)
+        or not _billing.is_counted(
+          l.stored_by, l.seq, since.snapshot, since.own_transaction, since.own_seq))
+      and (l.stored_by < least(pg_snapshot_xmin(upto.snapshot), upto.own_transaction)
+        or _billing.is_counted(
+          l.stored_by, l.seq, upto.snapshot, upto.own_transaction, upto.own_seq))
+    -- Computed once per row. In quotes: of a bare 0, an integer to be cast, the planner does not
+    -- see that it leaves nothing out, and would read the rows with one process.
+    offset '0'
+  )
+  select nullif(case when strpos(l.named, ' ') = 0 then l.named else btrim(l.named) end, ''),
+    l.id, l."timestamp", l.agent, l.model, l.corrects_id,
+    _billing.time_reason(l."timestamp", l.created_at, kept_from),
+    case when l.other_features <> '{}' then l.other_features::text end,
+    l.input_tokens, l.output_tokens, l.web_searches, l.input_cost, l.output_cost, l.total_cost,
+    l.calls, l.metadata, l.says_more,
+    case when l.says_more then _billing.rate_class_code(l.metadata, 0) else 0 end,
+    case when l.says_more then billing.counting_of(l.metadata) end,
+    case when l.says_more then _billing.token_count(l.metadata, 'cache_read_tokens') end,
+    case when l.says_more then _billing.token_count(l.metadata, 'cache_write_tokens') end,
+    case when l.says_more then _billing.token_count(l.metadata, 'reasoning_tokens') end
+  from rows l
+  offset '0';
+end;
+comment on function _billing.new_logs is
+  'Log rows between two watermarks with claim, features, rate class and counts of their metadata.';
+
+-- 20_usage/log_groups.sql
+
+-- The sums of log rows by whose they are, their day and all that decides how they are priced: what
+-- _billing.sum_logs makes usage of. One pass of plain columns, which several processes can share.
+
+-- The local day of a call. UTC needs no rules of a zone, which cost more than all else here.
+create function _billing.local_day(at timestamptz, time_zone text)
+returns date language sql immutable parallel safe
+return case when time_zone = 'UTC' then (at at time zone interval '0')::date
+  else (at at time zone time_zone)::date end;
+comment on function _billing.local_day is 'The day in a time zone on which an instant lies.';
+
+-- The part of a count that its whole contains: all it can where it is counted within it, else 0.
+create function _billing.part_within(part numeric, whole numeric, counting text,
+  by_provider boolean)
+returns numeric language sql immutable parallel safe
+return case when billing.is_within(part, counting, by_provider) then billing.part_of(part, whole)
+  else 0 end;
+comment on function _billing.part_within is 'How much of its whole a count is.';
+
+-- A count that stands beside others is what it is; one within its whole is cut to that.
+create function _billing.own_part(part numeric, whole numeric, counting text, by_provider boolean)
+returns numeric language sql immutable parallel safe
+return case when billing.is_within(part, counting, by_provider) then billing.part_of(part, whole)
+  else part end;
+comment on function _billing.own_part is 'A count, cut to its whole where it is counted within it.';
+
+-- The two counts of a cache together, as far as they are counted within the input.
+create function _billing.cache_within(counting text, cache_read numeric, reading boolean,
+  cache_write numeric, writing boolean)
+returns numeric language sql immutable parallel safe
+return case when billing.is_within(cache_read, counting, reading) then cache_read else 0 end
+  + case when billing.is_within(cache_write, counting, writing) then cache_write else 0 end;
+comment on function _billing.cache_within is 'Cache tokens that are counted within the input.';
+
+-- The input of a call by which it is long: what is not counted within its input tokens is added.
+create function _billing.whole_input(input_tokens bigint, features text, counting text,
+  cache_read numeric, reading boolean, cache_write numeric, writing boolean)
+returns numeric language sql immutable parallel safe
+return input_tokens
+  + case when billing.is_within(cache_read, counting, reading) then 0
+    else coalesce(cache_read, 0) end
+  + case when billing.is_within(cache_write, counting, writing) then 0
+    else coalesce(cache_write, 0) end
+  + case when features is null then 0 else billing.input_in_features(features::jsonb) end;
+comment on function _billing.whole_input is 'All input tokens of a call, of whatever kind.';
+
+-- Whether metadata says what cannot be counted: NaN stands for what is no number. What takes a row
+-- back has the opposite sign.
+create function _billing.counts_are_invalid(counting text, negates boolean, cache_read numeric,
+  cache_write numeric, reasoning numeric)
+returns boolean language sql immutable parallel safe
+return coalesce(counting = 'invalid', false)
+  or 'NaN' in (coalesce(cache_read, 0), coalesce(cache_write, 0), coalesce(reasoning, 0))
+  or coalesce(case when negates then greatest(cache_read, cache_write, reasoning) > 0
+    else least(cache_read, cache_write, reasoning) < 0 end, false);
+comment on function _billing.counts_are_invalid is
+  'Whether the counts in the metadata of a row cannot be billed.';
+
+create function _billing.log_groups(since billing.usage_watermark, upto billing.usage_watermark,
+  from_at timestamptz, until_at timestamptz, agents text[])
+returns table (client_id uuid, reason text, usage_day date, model text, agent text, features text,
+  class integer, counting text, is_unmapped boolean, logs bigint, calls numeric,
+  total_cost numeric, input numeric, input_logs bigint, input_cost numeric, output numeric,
+  output_logs bigint, output_cost numeric, cache_read numeric, read_logs bigint,
+  cache_write numeric, write_logs bigint, reasoning numeric, reasoning_logs bigint,
+  searches numeric, search_logs bigint)
+language plpgsql stable
+set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
+-- Many log rows meet few clients and zones: hash them, whatever the statistics say.
+set enable_nestloop = off set enable_mergejoin = off set enable_sort = off set jit = off
+set work_mem = '64MB' as $$
+declare
+  counted_by constant text[] := array['counting', 'cache_read_tokens', 'cache_write_tokens',
+    'reasoning_tokens'] || array(select distinct k from billing.rate_class_conditions c,
+      jsonb_object_keys(c.metadata) k order by k);
+  kept_from constant timestamptz := (select greatest(w.kept_from, '1970-01-01 00:00+00')
+    from billing.usage_watermark w);
+  default_client constant uuid := (select s.default_client_id from public.billing_settings s);
+  assigned constant text[] := array(select distinct a.agent from public.agent_assignments a);
+  holding constant boolean := exists (select from billing.held_logs);
+  dismissing constant boolean := exists (select from billing.dismissed_logs);
+  -- Models by what their providers count within input and output.
+  reading constant text[] := array(select m.id from public.models m
+    join public.providers p on p.id = m.provider where p.cache_read_within_input);
+  writing constant text[] := array(select m.id from public.models m
+    join public.providers p on p.id = m.provider where p.cache_write_within_input);
+  reasoning_within constant text[] := array(select m.id from public.models m
+    join public.providers p on p.id = m.provider where p.reasoning_within_output);
+  mapped constant text[] := array(select m.id from public.models m where m.provider is not null);
+  -- Beyond which input calls are long, by model, and the least of these.
+  long_above constant jsonb := (select jsonb_object_agg(m.id, jsonb_build_array(
+      m.long_context_above, m.long_context_2_above, m.long_context_3_above))
+    from public.models m where m.long_context_above is not null);
+  least_long constant bigint := (select min(m.long_context_above) from public.models m);
+begin
+  return query
+  with owned as not materialized (
+    select o.client_id, l.agent, l.model, l.features, l.calls, l.total_cost, l.input_tokens,
+      l.output_tokens, l.web_searches,
+      case when l.time_reason is null then
+        greatest(o.effective_from, _billing.local_day(l.at, o.time_zone)) end as usage_day,
+      case
+        when l.time_reason is not null then l.time_reason
+        when o.client_id is null then
+          case when l.claim is null then 'no_client' else 'unknown_client' end
+        when l.says_more and _billing.counts_are_invalid(l.counting,
+          billing.is_negation(l.corrects_id, l.metadata), l.cache_read, l.cache_write, l.reasoning)
+          then 'invalid_metadata'
+        -- Where nothing is held this is not asked of any row.
+        when holding and ((l.id, o.client_id) in (
+            select h.log_id, h.client_id from billing.held_logs h)
+          or (l.corrects_id, o.client_id) in (
+            select h.log_id, h.client_id from billing.held_logs h)) then 'too_many_keys'
+        when dismissing and l.id in (select d.log_id from billing.dismissed_logs d)
+          then 'dismissed'
+      end as reason,
+      -- What rows of a group have in common besides: one number, because each row is grouped by it.
+      -- The way of counting in two bits, whether it is unknown in another, above them the class.
+      case when l.says_more or l.features is not null or abs(l.input_tokens) > least_long then
+        8 * case when abs(l.calls) = 1 and long_above ? l.model
+            and abs(_billing.whole_input(l.input_tokens, l.features, l.counting, l.cache_read,
+              l.model = any (reading), l.cache_write, l.model = any (writing))) > least_long
+          then _billing.rate_class_code(l.metadata, billing.thresholds_passed(
+            abs(_billing.whole_input(l.input_tokens, l.features, l.counting, l.cache_read,
+              l.model = any (reading), l.cache_write, l.model = any (writing))),
+            (long_above -> l.model ->> 0)::numeric, (long_above -> l.model ->> 1)::numeric,
+            (long_above -> l.model ->> 2)::numeric))
+          else l.class end
+        + case l.counting when 'inclusive' then 1 when 'exclusive' then 2 else 0 end
+        + case when (l.cache_read <> 0 or l.cache_write <> 0 or l.reasoning <> 0)
+          and l.counting is null and l.model <> all (mapped) then 4 else 0 end
+        else 0 end as kind,
+      -- What a provider counts within something else is not counted there a second time.
+      case when l.says_more then _billing.own_part(
+        l.cache_read, l.input_tokens, l.counting, l.model = any (reading)) end as cache_read,
+      case when l.says_more then _billing.own_part(l.cache_write,
+        l.input_tokens - _billing.part_within(
+          l.cache_read, l.input_tokens, l.counting, l.model = any (reading)),
+        l.counting, l.model = any (writing)) end as cache_write,
+      case when l.says_more then _billing.own_part(
+        l.reasoning, l.output_tokens, l.counting, l.model = any (reasoning_within))
+        end as reasoning,
+      case when not l.says_more then case when l.input_tokens <> 0 then l.input_cost end
+        when l.input_tokens <> billing.part_of(_billing.cache_within(l.counting, l.cache_read,
+            l.model = any (reading), l.cache_write, l.model = any (writing)), l.input_tokens)
+          then l.input_cost end as input_cost,
+      case when not l.says_more then case when l.output_tokens <> 0 then l.output_cost end
+        when l.output_tokens <> _billing.part_within(
+          l.reasoning, l.output_tokens, l.counting, l.model = any (reasoning_within))
+          then l.output_cost end as output_cost
+    from _billing.new_logs(since, upto, from_at, until_at, agents, counted_by, kept_from) l
+    left join _billing.log_owners(default_client) o
+      on o.reference = coalesce(l.claim, case when l.agent = any (assigned) then l.agent else '' end)
+      and o.is_claim = (l.claim is not null or l.agent <> all (assigned))
+      and o.starts_at <= l.at and l.at < o.ends_at
+    offset '0'
+  )
+  -- Features by their text: equal numbers of other lengths (1, 1.000…) are judged by themselves.
+  select l.client_id, l.reason, l.usage_day, l.model, l.agent, l.features, l.kind / 8,
+    case l.kind & 3 when 1 then 'inclusive' when 2 then 'exclusive' end, l.kind & 4 <> 0,
+    count(*), sum(l.calls), sum(l.total_cost),
+    sum(l.input_tokens), count(l.input_cost), sum(l.input_cost),
+    sum(l.output_tokens), count(l.output_cost), sum(l.output_cost),
+    sum(l.cache_read) filter (where l.cache_read is not null),
+    count(*) filter (where l.cache_read <> 0),
+    sum(l.cache_write) filter (where l.cache_write is not null),
+    count(*) filter (where l.cache_write <> 0),
+    sum(l.reasoning) filter (where l.reasoning is not null),
+    count(*) filter (where l.reasoning <> 0),
+    sum(l.web_searches), count(*) filter (where l.web_searches <> 0)
+  from owned l
+  group by l.client_id, l.reason, l.usage_day, l.model, l.agent, l.features, l.kind;
+end $$;
+comment on function _billing.log_groups is
+  'Sums of the log rows between two watermarks by owner, day, model, agent, features and class.';
 
 -- 20_usage/sum_logs.sql
 
 -- The sums of log rows by the key of usage_records: what rollup, rebuild and comparison stand on.
 --
--- What the view attributed_logs says of each row, several times faster: one pass of plain columns,
--- which several processes can share; what holds for a whole group (the provider's way of counting,
--- what features may be called) is found once per group. Test 15-rollup-sums holds both to the same.
+-- What the view attributed_logs says of each row, several times faster: _billing.log_groups sums
+-- plain columns; what holds for a whole group (the provider's way of counting, what features may be
+-- called) is found once per group. Test 15-rollup-sums holds both to the same.
 
 -- Sums log rows by (client, day, model, metric, class, agent). Of rows counted by `upto` and not by
 -- `since`; where times are given, of that time range only. Rows that cannot be billed come with a
@@ -2427,193 +2695,28 @@ create function _billing.sum_logs(
   agents text[] default null
 ) returns table (client_id uuid, reason text, usage_day date, model text, metric text,
   rate_class text, agent text, quantity numeric, provider_cost numeric, log_count bigint)
-language plpgsql stable
-set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
--- Many log rows meet few clients and zones: hash them, whatever the statistics say.
+language plpgsql stable set search_path = pg_catalog, pg_temp
+-- Groups have no statistics: hashed, whatever is expected. In plpgsql: its plan is kept.
 set enable_nestloop = off set enable_mergejoin = off set enable_sort = off set jit = off
 set work_mem = '64MB' as $$
-declare
-  -- Outside of these two a row's transaction alone says whether it is counted; the snapshots, which
-  -- cost more to ask, are asked in between.
-  surely_new constant xid8 := greatest(pg_snapshot_xmax(since.snapshot), since.own_transaction);
-  surely_seen constant xid8 := least(pg_snapshot_xmin(upto.snapshot), upto.own_transaction);
-  reading_within constant text[] := array(select m.id from public.models m
-    join public.providers p on p.id = m.provider where p.cache_read_within_input);
-  writing_within constant text[] := array(select m.id from public.models m
-    join public.providers p on p.id = m.provider where p.cache_write_within_input);
-  reasoning_within constant text[] := array(select m.id from public.models m
-    join public.providers p on p.id = m.provider where p.reasoning_within_output);
-  mapped constant text[] := array(select m.id from public.models m where m.provider is not null);
-  -- Beyond which input calls are long, by model, and the least of these.
-  long_above constant jsonb := (select jsonb_object_agg(m.id, jsonb_build_array(
-      m.long_context_above, m.long_context_2_above, m.long_context_3_above))
-    from public.models m where m.long_context_above is not null);
-  least_long constant numeric := (select min(m.long_context_above) from public.models m);
-  class_of constant jsonb := (select jsonb_object_agg(r.code, r.id) from billing.rate_classes r);
-  -- Keys of metadata that say how a row is counted.
-  counted_by constant text[] := array['counting', 'cache_read_tokens', 'cache_write_tokens',
-    'reasoning_tokens'] || array(select distinct k from billing.rate_class_conditions c,
-      jsonb_object_keys(c.metadata) k order by k);
-  -- Kinds of rows, as bits; those above them are the code of the rate class.
-  inclusive constant integer := 1;
-  exclusive constant integer := 2;
-  unmapped constant integer := 4;
-  one_class constant integer := 8;
-  kept_from constant timestamptz := (select greatest(w.kept_from, '1970-01-01 00:00+00')
-    from billing.usage_watermark w);
-  holding constant boolean := exists (select from billing.held_logs);
-  dismissing constant boolean := exists (select from billing.dismissed_logs);
 begin
   return query
-  with rows as not materialized (
-    -- Most rows have nothing in their metadata but whose they are: the rest is asked of the others.
-    select l.client_id, l.id, l."timestamp", l.created_at, l.agent, l.model, l.corrects_id,
-      l.other_features, l.metadata, l.input_tokens, l.output_tokens, l.web_searches,
-      l.input_cost, l.output_cost, l.total_cost, l.calls, l.metadata ?| counted_by as says_more
-    from public.agent_usage_logs l
-    where l.stored_by >= pg_snapshot_xmin(since.snapshot)
-      and l."timestamp" >= from_at and (l."timestamp" < until_at or until_at = 'infinity')
-      and (agents is null or l.agent in (select unnest(agents)))
-      and (l.stored_by > surely_new or not _billing.is_counted(
-        l.stored_by, l.seq, since.snapshot, since.own_transaction, since.own_seq))
-      and (l.stored_by < surely_seen or _billing.is_counted(
-        l.stored_by, l.seq, upto.snapshot, upto.own_transaction, upto.own_seq))
-    -- Computed once per row. In quotes: of a bare 0, an integer to be cast, the planner does not
-    -- see that it leaves nothing out, and would read the rows with one process.
-    offset '0'
-  ), logs as not materialized (
-    select
-      nullif(case when l.client_id is not null then l.client_id::text
-        when strpos(l.metadata ->> 'client_id', ' ') = 0 then l.metadata ->> 'client_id'
-        else btrim(l.metadata ->> 'client_id') end, '') as claim,
-      l.id, l."timestamp", l.agent, l.model, l.corrects_id,
-      billing.is_negation(l.corrects_id, l.metadata) as negates,
-      l."timestamp" > l.created_at + interval '24 hours' as is_future,
-      case when l.other_features <> '{}' then l.other_features::text end as features,
-      l.input_tokens, l.output_tokens, l.web_searches, l.input_cost, l.output_cost, l.total_cost,
-      l.metadata, case when l.says_more then _billing.rate_class_code(l.metadata, 0)
-        else 0 end as class,
-      l.calls,
-      case when l.says_more then billing.counting_of(l.metadata) end as counting,
-      case when l.says_more then _billing.token_count(l.metadata, 'cache_read_tokens')
-        end as cache_read,
-      case when l.says_more then _billing.token_count(l.metadata, 'cache_write_tokens')
-        end as cache_write,
-      case when l.says_more then _billing.token_count(l.metadata, 'reasoning_tokens')
-        end as reasoning
-    from rows l
-    offset '0'
-  ), owned as not materialized (
-    select coalesce(o.client_id, d.client_id) as client_id, l.agent, l.model, l.features,
-      -- What rows of a group have in common besides: one number, because each row is grouped by it.
-      one_class * case when least_long is not null and abs(l.calls) = 1 and abs(l.input_tokens)
-            + abs(coalesce(l.cache_read, 0)) + abs(coalesce(l.cache_write, 0))
-            + case when l.features is null then 0
-              else abs(billing.input_in_features(l.features::jsonb)) end > least_long
-            and long_above ? l.model
-          then _billing.rate_class_code(l.metadata, billing.thresholds_passed(abs(l.input_tokens
-            + case when billing.is_within(l.cache_read, l.counting, l.model = any (reading_within))
-              then 0 else coalesce(l.cache_read, 0) end
-            + case when billing.is_within(l.cache_write, l.counting, l.model = any (writing_within))
-              then 0 else coalesce(l.cache_write, 0) end
-            + case when l.features is null then 0
-              else billing.input_in_features(l.features::jsonb) end),
-            (long_above -> l.model ->> 0)::numeric, (long_above -> l.model ->> 1)::numeric,
-            (long_above -> l.model ->> 2)::numeric))
-          else l.class end
-        + case l.counting when 'inclusive' then inclusive when 'exclusive' then exclusive else 0 end
-        + case when (l.cache_read <> 0 or l.cache_write <> 0 or l.reasoning <> 0)
-          and l.counting is null and l.model <> all (mapped) then unmapped else 0 end as kind,
-      l.input_tokens, l.output_tokens, l.web_searches, l.total_cost, l.calls,
-      case when l."timestamp" >= kept_from and l."timestamp" < '2200-01-01 00:00+00'
-        then greatest(coalesce(o.effective_from, d.effective_from),
-          (l."timestamp" at time zone coalesce(o.time_zone, d.time_zone, 'UTC'))::date)
-      end as usage_day,
-      case
-        when l."timestamp" < '1970-01-01 00:00+00' or l."timestamp" >= '2200-01-01 00:00+00'
-          then 'invalid_timestamp'
-        when l."timestamp" < kept_from then 'before_retention'
-        when l.is_future then 'future_timestamp'
-        when o.client_id is null and l.claim is not null then 'unknown_client'
-        when o.client_id is null and d.client_id is null then 'no_client'
-        when l.counting = 'invalid'
-          or l.cache_read = 'NaN' or l.cache_write = 'NaN' or l.reasoning = 'NaN'
-          or case when l.negates then l.cache_read > 0 or l.cache_write > 0 or l.reasoning > 0
-            else l.cache_read < 0 or l.cache_write < 0 or l.reasoning < 0 end
-          then 'invalid_metadata'
-        -- Where nothing is held this is not asked of any row.
-        when holding and ((l.id, coalesce(o.client_id, d.client_id)) in (
-            select h.log_id, h.client_id from billing.held_logs h)
-          or (l.corrects_id, coalesce(o.client_id, d.client_id)) in (
-            select h.log_id, h.client_id from billing.held_logs h)) then 'too_many_keys'
-        when dismissing and l.id in (select d.log_id from billing.dismissed_logs d)
-          then 'dismissed'
-      end as reason,
-      -- What a provider counts within something else is not counted there a second time.
-      case when billing.is_within(l.cache_read, l.counting, l.model = any (reading_within))
-        then billing.part_of(l.cache_read, l.input_tokens) else l.cache_read end as cache_read,
-      case when billing.is_within(l.cache_write, l.counting, l.model = any (writing_within))
-        then billing.part_of(l.cache_write, l.input_tokens - case
-          when billing.is_within(l.cache_read, l.counting, l.model = any (reading_within))
-          then billing.part_of(l.cache_read, l.input_tokens) else 0 end)
-        else l.cache_write end as cache_write,
-      case when billing.is_within(l.reasoning, l.counting, l.model = any (reasoning_within))
-        then billing.part_of(l.reasoning, l.output_tokens) else l.reasoning end as reasoning,
-      case when coalesce(l.cache_read, l.cache_write) is null
-          then case when l.input_tokens <> 0 then l.input_cost end
-        when l.input_tokens <> billing.part_of(
-            case when billing.is_within(l.cache_read, l.counting, l.model = any (reading_within))
-              then l.cache_read else 0 end
-            + case
-              when billing.is_within(l.cache_write, l.counting, l.model = any (writing_within))
-              then l.cache_write else 0 end, l.input_tokens)
-          then l.input_cost end as input_cost,
-      case when billing.is_within(l.reasoning, l.counting, l.model = any (reasoning_within))
-          then case when l.output_tokens <> billing.part_of(l.reasoning, l.output_tokens)
-            then l.output_cost end
-        when l.output_tokens <> 0 then l.output_cost end as output_cost
-    from logs l
-    left join _billing.log_owners o
-      on o.reference = coalesce(l.claim, l.agent) and o.is_claim = (l.claim is not null)
-      and o.starts_at <= l."timestamp" and l."timestamp" < o.ends_at
-    left join (select s.id, z.* from public.billing_settings s
-      join public.client_time_zones z on z.client_id = s.default_client_id) d
-      on d.id = case when o.client_id is null and l.claim is null then true end
-      and d.starts_at <= l."timestamp" and l."timestamp" < d.ends_at
-    offset '0'
-  ), sums as materialized (
-    -- Features by their text: equal numbers of other lengths (1, 1.000…) are judged by themselves.
-    select l.client_id, l.reason, l.usage_day, l.model, l.agent, l.kind, l.features,
-      count(*) as logs, sum(l.calls) as calls, sum(l.total_cost) as total_cost,
-      sum(l.input_tokens) as input, count(l.input_cost) as input_logs,
-      sum(l.input_cost) as input_cost,
-      sum(l.output_tokens) as output, count(l.output_cost) as output_logs,
-      sum(l.output_cost) as output_cost,
-      sum(l.cache_read) filter (where l.cache_read is not null) as cache_read,
-      count(*) filter (where l.cache_read <> 0) as read_logs,
-      sum(l.cache_write) filter (where l.cache_write is not null) as cache_write,
-      count(*) filter (where l.cache_write <> 0) as write_logs,
-      sum(l.reasoning) filter (where l.reasoning is not null) as reasoning,
-      count(*) filter (where l.reasoning <> 0) as reasoning_logs,
-      sum(l.web_searches) as searches, count(*) filter (where l.web_searches <> 0) as search_logs
-    from owned l
-    group by l.client_id, l.reason, l.usage_day, l.model, l.agent, l.kind, l.features
-  ), groups as (
-    select s.*, case when s.reason not in ('too_many_keys', 'dismissed') or s.features is null
-          then s.reason
-        else coalesce(billing.feature_reason(s.features::jsonb), s.reason) end as why,
-      s.input
-        - case when billing.is_within(s.cache_read, s.counting, s.model = any (reading_within))
-          then s.cache_read else 0 end
-        - case when billing.is_within(s.cache_write, s.counting, s.model = any (writing_within))
-          then s.cache_write else 0 end as own_input,
-      s.output
-        - case when billing.is_within(s.reasoning, s.counting, s.model = any (reasoning_within))
-          then s.reasoning else 0 end as own_output,
-      case when s.kind & unmapped <> 0 then 'unmapped_' else '' end as prefix,
-      class_of ->> (s.kind / one_class)::text as rate_class
-    from (select *, case when k.kind & inclusive <> 0 then 'inclusive'
-      when k.kind & exclusive <> 0 then 'exclusive' end as counting from sums k) s
+  with groups as materialized (
+    select g.*, r.id as rate_class, case when g.is_unmapped then 'unmapped_' else '' end as prefix,
+      case when g.reason not in ('too_many_keys', 'dismissed') or g.features is null then g.reason
+        else coalesce(billing.feature_reason(g.features::jsonb), g.reason) end as why,
+      g.input
+        - case when billing.is_within(g.cache_read, g.counting, p.cache_read_within_input)
+          then g.cache_read else 0 end
+        - case when billing.is_within(g.cache_write, g.counting, p.cache_write_within_input)
+          then g.cache_write else 0 end as own_input,
+      g.output
+        - case when billing.is_within(g.reasoning, g.counting, p.reasoning_within_output)
+          then g.reasoning else 0 end as own_output
+    from _billing.log_groups(since, upto, from_at, until_at, agents) g
+    left join billing.rate_classes r on r.code = g.class
+    left join public.models m on m.id = g.model
+    left join public.providers p on p.id = m.provider
   ), metrics as (
     select g.client_id, g.why, g.usage_day, g.model,
       case when m.token then g.prefix || m.metric else m.metric end as metric,
