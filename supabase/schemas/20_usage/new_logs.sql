@@ -15,8 +15,8 @@ comment on function _billing.time_reason is
   'invalid_timestamp, before_retention or future_timestamp, or null for a time that can be billed.';
 
 -- Written out in the query of its caller, so that several processes can share the rows. Where times
--- are given, only calls of that time range; `counted_by` are the keys of metadata that say how a row
--- is counted. Most rows have none of them: the rest is asked of the others.
+-- are given, only calls of that time range; `counted_by` are the keys of metadata that say how a
+-- row is counted. Most rows have none of them: the rest is asked of the others.
 create function _billing.new_logs(since billing.usage_watermark, upto billing.usage_watermark,
   from_at timestamptz, until_at timestamptz, agents text[], counted_by text[],
   kept_from timestamptz)
