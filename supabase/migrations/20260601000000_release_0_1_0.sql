@@ -2449,8 +2449,8 @@ comment on function _billing.time_reason is
   'invalid_timestamp, before_retention or future_timestamp, or null for a time that can be billed.';
 
 -- Written out in the query of its caller, so that several processes can share the rows. Where times
--- are given, only calls of that time range; `counted_by` are the keys of metadata that say how a row
--- is counted. Most rows have none of them: the rest is asked of the others.
+-- are given, only calls of that time range; `counted_by` are the keys of metadata that say how a
+-- row is counted. Most rows have none of them: the rest is asked of the others.
 create function _billing.new_logs(since billing.usage_watermark, upto billing.usage_watermark,
   from_at timestamptz, until_at timestamptz, agents text[], counted_by text[],
   kept_from timestamptz)
@@ -2654,15 +2654,18 @@ begin
           then l.output_cost end as output_cost
     from _billing.new_logs(since, upto, from_at, until_at, agents, counted_by, kept_from) l
     left join _billing.log_owners(default_client) o
-      on o.reference = coalesce(l.claim, case when l.agent = any (assigned) then l.agent else '' end)
-      and o.is_claim = (l.claim is not null or l.agent <> all (assigned))
+      on o.reference
+        = coalesce(l.claim, case when l.agent = any (assigned) then l.agent else '' end)
+      and case when l.claim is null and l.agent = any (assigned) then not o.is_claim
+        else o.is_claim end
       and o.starts_at <= l.at and l.at < o.ends_at
     offset '0'
   )
   -- Features by their text: equal numbers of other lengths (1, 1.000…) are judged by themselves.
   select l.client_id, l.reason, l.usage_day, l.model, l.agent, l.features, l.kind / 8,
     case l.kind & 3 when 1 then 'inclusive' when 2 then 'exclusive' end, l.kind & 4 <> 0,
-    count(*), sum(l.calls), sum(l.total_cost),
+    count(*), count(*) + coalesce(sum(l.calls - 1) filter (where l.calls <> 1), 0),
+    sum(l.total_cost),
     sum(l.input_tokens), count(l.input_cost), sum(l.input_cost),
     sum(l.output_tokens), count(l.output_cost), sum(l.output_cost),
     sum(l.cache_read) filter (where l.cache_read is not null),
