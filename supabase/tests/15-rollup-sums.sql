@@ -1,6 +1,6 @@
 -- What the logs sum up to is what the view attributed_logs says of each of them, whatever it holds.
 begin;
-select plan(24);
+select plan(39);
 
 insert into public.clients (id, name, external_id, started_on, time_zone) values
   ('00000000-0000-0000-0000-00000000000a', 'Acme', 'acme', '2026-01-01', 'America/New_York'),
@@ -17,7 +17,10 @@ values
 insert into public.agent_assignments (agent, client_id, starts_at, ends_at) values
   ('SCHOLAR', '00000000-0000-0000-0000-00000000000a', '-infinity', '2026-06-10 23:59:59.5+00'),
   ('SCHOLAR', '00000000-0000-0000-0000-00000000000d', '2026-06-10 23:59:59.5+00', '2026-06-12'),
-  ('acme', '00000000-0000-0000-0000-00000000000b', '-infinity', 'infinity');
+  ('acme', '00000000-0000-0000-0000-00000000000b', '-infinity', 'infinity'),
+  -- Of nobody before, in between and after.
+  ('RELAY', '00000000-0000-0000-0000-00000000000a', '2026-06-10 23:59:59.5+00', '2026-06-11'),
+  ('RELAY', '00000000-0000-0000-0000-00000000000b', '2026-06-11 05:00+00', '2026-06-11 06:00+00');
 
 -- Rows that no correction could be are summed alike as well.
 alter table public.agent_usage_logs disable trigger refuse_correction;
@@ -53,6 +56,12 @@ from (
     ('00000000-0000-0000-0000-0000000000ff')) i(id)
   cross join (values ('{}'::jsonb), ('{"pages": 2, "input_audio_tokens": 1}')) f(features)
 ) rows where hashint8(n) % 5 = 0;
+-- Agents that are assigned for a part of the time, or never; one has the empty name.
+insert into public.agent_usage_logs (agent, model, "timestamp", input_tokens)
+select agent, 'gpt-4o', at::timestamptz, 3
+from unnest('{RELAY,SCHOLAR,CHIRON,""}'::text[]) agent
+cross join unnest('{2026-06-10 23:59:59.4+00,2026-06-10 23:59:59.5+00,2026-06-11 00:00+00,
+  2026-06-11 05:00+00,2026-06-11 06:00+00,2026-06-13 00:00+00}'::text[]) at;
 insert into public.agent_usage_logs (agent, model, metadata, other_features, "timestamp")
 select 'SCHOLAR', 'claude-sonnet', m, f, '2026-06-11 12:00+00'
 from (values ('{}'::jsonb), ('[]'), ('["cache_read_tokens", {"batch": true}]'),
@@ -179,6 +188,40 @@ select is(billing.feature_reason(features), reason, features::text)
 from (values ('{"pages": 1}'::jsonb, null), ('[1]', 'invalid_feature'),
   ('{"requests": 1}', 'invalid_feature'),
   ('{"a\u007fb": 1}', 'invalid_feature')) v(features, reason);
+
+-- What they are made of.
+select is(_billing.time_reason(at::timestamptz, '2026-06-10 12:00+00', '2026-06-01'), reason,
+    format('%s: %s', at, coalesce(reason, 'can be billed')))
+from (values ('1969-12-31 23:59:59+00', 'invalid_timestamp'), ('2026-05-31', 'before_retention'),
+  ('2026-06-11 12:00+00', null), ('2026-06-11 12:00:01+00', 'future_timestamp')) v(at, reason);
+select is(_billing.local_day('2026-06-10 23:30+00', zone), day::date, 'the day in ' || zone)
+from (values ('UTC', '2026-06-10'), ('Asia/Tokyo', '2026-06-11')) v(zone, day);
+select is(array[_billing.part_within(9, 4, counting, false),
+    _billing.own_part(9, 4, counting, false),
+    _billing.cache_within(counting, 3, false, 4, true),
+    _billing.whole_input(10, '{"input_audio_tokens": 5}', counting, 3, false, 4, true)],
+  expected::numeric[], 'counting ' || coalesce(counting, 'as the provider does'))
+from (values ('inclusive', '{4,4,7,15}'), ('exclusive', '{0,9,0,22}'), (null, '{0,9,4,18}'))
+  v(counting, expected);
+select is(_billing.counts_are_invalid(counting, negates, read, 0, null), invalid,
+  format('%s, %s, %s', counting, negates, read))
+from (values (null, false, 1, false), (null, false, -1, true), (null, true, -1, false),
+  ('invalid', false, 1, true)) v(counting, negates, read, invalid);
+select set_eq(
+  'select client_id, starts_at, ends_at
+    from _billing.log_owners(''00000000-0000-0000-0000-00000000000c'') where reference = ''RELAY''',
+  $$values
+    ('00000000-0000-0000-0000-00000000000c'::uuid, '-infinity'::timestamptz,
+      '2026-06-10 23:59:59.5+00'::timestamptz),
+    ('00000000-0000-0000-0000-00000000000a', '2026-06-10 23:59:59.5+00', '2026-06-11'),
+    ('00000000-0000-0000-0000-00000000000c', '2026-06-11', '2026-06-11 05:00+00'),
+    ('00000000-0000-0000-0000-00000000000b', '2026-06-11 05:00+00', '2026-06-11 06:00+00'),
+    ('00000000-0000-0000-0000-00000000000c', '2026-06-11 06:00+00', 'infinity')$$,
+  'while an agent is not assigned, its logs are the default client''s');
+select is((select sum(g.logs) from marks m,
+    _billing.log_groups(m.before, m.now, '-infinity', 'infinity', null) g),
+  (select count(*)::numeric from marks m, _billing.new_logs(m.before, m.now, '-infinity',
+    'infinity', null, '{}', '1970-01-01')), 'each new log is in one group');
 
 select * from finish();
 rollback;
