@@ -77,6 +77,7 @@ insert into billing.error_codes (code, http_status, meaning) values
   ('credit_exceeds_invoice', 409, 'More would be credited than is left on the invoice.'),
   ('currency_mismatch', 409, 'Amounts of two currencies would meet on one invoice.'),
   ('unknown_log', 404, 'No usage log has this id.'),
+  ('unknown_source', 404, 'No source of usage has this name.'),
   ('invalid_correction', 409, 'A correction would record something else than what it corrects.'),
   ('unknown_proposal', 404, 'No price proposal has this id.'),
   ('unknown_delivery', 404, 'No delivery has this id.'),
@@ -2412,27 +2413,305 @@ create policy "keys of agents log for their clients" on public.agent_usage_logs
 -- 20_usage/log_owners.sql
 
 -- Every name that may stand in a log for whose it is, with the time for which it says so: claims
--- (ids and external ids of clients), and agents that are assigned. Of one name at one time one row.
-create view _billing.log_owners with (security_invoker = true) as
-select r.reference, true as is_claim, z.client_id, z.effective_from, z.time_zone, z.starts_at,
-  z.ends_at
-from billing.client_references r join public.client_time_zones z on z.client_id = r.client_id
-union all
-select a.agent, false, z.client_id, z.effective_from, z.time_zone,
-  greatest(a.starts_at, z.starts_at), least(a.ends_at, z.ends_at)
-from public.agent_assignments a join public.client_time_zones z
-  on z.client_id = a.client_id and z.starts_at < a.ends_at and a.starts_at < z.ends_at;
-comment on view _billing.log_owners is
+-- (ids and external ids of clients), agents that are assigned, and the empty name, which no claim
+-- is: the default client's, for rows that have no claim and an agent that is never assigned. While
+-- an agent is not assigned, its rows are the default client's too. Of one name at one time one row.
+-- A function, not a view: of a default client that is a constant the planner knows how many rows
+-- there are, and without one it leaves them out.
+create function _billing.log_owners(default_client uuid)
+returns table (reference text, is_claim boolean, client_id uuid, effective_from date,
+  time_zone text, starts_at timestamptz, ends_at timestamptz)
+language sql stable parallel safe
+begin atomic
+  select r.reference, true, z.client_id, z.effective_from, z.time_zone, z.starts_at, z.ends_at
+  from billing.client_references r join public.client_time_zones z on z.client_id = r.client_id
+  union all
+  select a.agent, false, z.client_id, z.effective_from, z.time_zone,
+    greatest(a.starts_at, z.starts_at), least(a.ends_at, z.ends_at)
+  from public.agent_assignments a join public.client_time_zones z
+    on z.client_id = a.client_id and z.starts_at < a.ends_at and a.starts_at < z.ends_at
+  union all
+  select f.agent, false, z.client_id, z.effective_from, z.time_zone,
+    greatest(lower(f.free), z.starts_at), least(upper(f.free), z.ends_at)
+  from (select a.agent, default_client as client_id,
+      unnest(tstzmultirange(tstzrange('-infinity', 'infinity'))
+        - range_agg(tstzrange(a.starts_at, a.ends_at))) as free
+    from public.agent_assignments a group by a.agent) f
+  join public.client_time_zones z
+    on z.client_id = f.client_id and z.starts_at < upper(f.free) and lower(f.free) < z.ends_at
+  where default_client is not null
+  union all
+  select '', true, z.client_id, z.effective_from, z.time_zone, z.starts_at, z.ends_at
+  from public.client_time_zones z where z.client_id = default_client;
+end;
+comment on function _billing.log_owners is
   'Whose a log is by its claim or its agent, at which times, and in which zone its day is.';
-revoke all on _billing.log_owners from public;
+
+-- 20_usage/new_logs.sql
+
+-- Log rows that a watermark counts and an earlier one does not, each with what it says by itself:
+-- the first part of what _billing.log_groups sums.
+
+-- Why the time of a call cannot be billed; null where it can. `kept_from` is not before 1970.
+create function _billing.time_reason(at timestamptz, created_at timestamptz, kept_from timestamptz)
+returns text language sql stable parallel safe
+return case
+  -- What is true of nearly all rows is asked first.
+  when at >= kept_from and at < '2200-01-01 00:00+00'
+    and (at <= created_at or at <= created_at + interval '24 hours') then null
+  when at < '1970-01-01 00:00+00' or at >= '2200-01-01 00:00+00' then 'invalid_timestamp'
+  when at < kept_from then 'before_retention'
+  else 'future_timestamp' end;
+comment on function _billing.time_reason is
+  'invalid_timestamp, before_retention or future_timestamp, or null for a time that can be billed.';
+
+-- Written out in the query of its caller, so that several processes can share the rows. Where times
+-- are given, only calls of that time range; `counted_by` are the keys of metadata that say how a
+-- row is counted. Most rows have none of them: the rest is asked of the others.
+create function _billing.new_logs(since billing.usage_watermark, upto billing.usage_watermark,
+  from_at timestamptz, until_at timestamptz, agents text[], counted_by text[],
+  kept_from timestamptz)
+returns table (claim text, id uuid, at timestamptz, agent text, model text, corrects_id uuid,
+  time_reason text, features text, input_tokens bigint, output_tokens bigint, web_searches bigint,
+  input_cost numeric, output_cost numeric, total_cost numeric, calls bigint, metadata jsonb,
+  says_more boolean, class integer, counting text, cache_read numeric, cache_write numeric,
+  reasoning numeric)
+language sql stable parallel safe
+begin atomic
+  with rows as not materialized (
+    select coalesce(l.client_id::text, l.metadata ->> 'client_id') as named,
+      l.metadata ?| counted_by as says_more,
+      l.id, l."timestamp", l.created_at, l.agent, l.model, l.corrects_id, l.other_features,
+      l.input_tokens, l.output_tokens, l.web_searches, l.input_cost, l.output_cost, l.total_cost,
+      l.calls, l.metadata
+    from public.agent_usage_logs l
+    where l.stored_by >= pg_snapshot_xmin(since.snapshot)
+      and (l."timestamp" >= from_at or from_at = '-infinity')
+      and (l."timestamp" < until_at or until_at = 'infinity')
+      and (agents is null or l.agent in (select unnest(agents)))
+      -- Outside of these two a row's transaction alone says whether it is counted; the snapshots,
+      -- which cost more to ask, are asked in between.
+      and (l.stored_by > greatest(pg_snapshot_xmax(since.snapshot), since.own_transaction)
+        or not _billing.is_counted(
+          l.stored_by, l.seq, since.snapshot, since.own_transaction, since.own_seq))
+      and (l.stored_by < least(pg_snapshot_xmin(upto.snapshot), upto.own_transaction)
+        or _billing.is_counted(
+          l.stored_by, l.seq, upto.snapshot, upto.own_transaction, upto.own_seq))
+    -- Computed once per row. In quotes: of a bare 0, an integer to be cast, the planner does not
+    -- see that it leaves nothing out, and would read the rows with one process.
+    offset '0'
+  )
+  select nullif(case when strpos(l.named, ' ') = 0 then l.named else btrim(l.named) end, ''),
+    l.id, l."timestamp", l.agent, l.model, l.corrects_id,
+    _billing.time_reason(l."timestamp", l.created_at, kept_from),
+    case when l.other_features <> '{}' then l.other_features::text end,
+    l.input_tokens, l.output_tokens, l.web_searches, l.input_cost, l.output_cost, l.total_cost,
+    l.calls, l.metadata, l.says_more,
+    case when l.says_more then _billing.rate_class_code(l.metadata, 0) else 0 end,
+    case when l.says_more then billing.counting_of(l.metadata) end,
+    case when l.says_more then _billing.token_count(l.metadata, 'cache_read_tokens') end,
+    case when l.says_more then _billing.token_count(l.metadata, 'cache_write_tokens') end,
+    case when l.says_more then _billing.token_count(l.metadata, 'reasoning_tokens') end
+  from rows l
+  offset '0';
+end;
+comment on function _billing.new_logs is
+  'Log rows between two watermarks with claim, features, rate class and counts of their metadata.';
+
+-- 20_usage/log_groups.sql
+
+-- The sums of log rows by whose they are, their day and all that decides how they are priced: what
+-- _billing.sum_logs makes usage of. One pass of plain columns, which several processes can share.
+
+-- The local day of a call. UTC needs no rules of a zone, which cost more than all else here.
+create function _billing.local_day(at timestamptz, time_zone text)
+returns date language sql immutable parallel safe
+return case when time_zone = 'UTC' then (at at time zone interval '0')::date
+  else (at at time zone time_zone)::date end;
+comment on function _billing.local_day is 'The day in a time zone on which an instant lies.';
+
+-- The part of a count that its whole contains: all it can where it is counted within it, else 0.
+create function _billing.part_within(part numeric, whole numeric, counting text,
+  by_provider boolean)
+returns numeric language sql immutable parallel safe
+return case when billing.is_within(part, counting, by_provider) then billing.part_of(part, whole)
+  else 0 end;
+comment on function _billing.part_within is 'How much of its whole a count is.';
+
+-- A count that stands beside others is what it is; one within its whole is cut to that.
+create function _billing.own_part(part numeric, whole numeric, counting text, by_provider boolean)
+returns numeric language sql immutable parallel safe
+return case when billing.is_within(part, counting, by_provider) then billing.part_of(part, whole)
+  else part end;
+comment on function _billing.own_part is 'A count, cut to its whole where it is counted within it.';
+
+-- The two counts of a cache together, as far as they are counted within the input.
+create function _billing.cache_within(counting text, cache_read numeric, reading boolean,
+  cache_write numeric, writing boolean)
+returns numeric language sql immutable parallel safe
+return case when billing.is_within(cache_read, counting, reading) then cache_read else 0 end
+  + case when billing.is_within(cache_write, counting, writing) then cache_write else 0 end;
+comment on function _billing.cache_within is 'Cache tokens that are counted within the input.';
+
+-- The input of a call by which it is long: what is not counted within its input tokens is added.
+create function _billing.whole_input(input_tokens bigint, features text, counting text,
+  cache_read numeric, reading boolean, cache_write numeric, writing boolean)
+returns numeric language sql immutable parallel safe
+return input_tokens
+  + case when billing.is_within(cache_read, counting, reading) then 0
+    else coalesce(cache_read, 0) end
+  + case when billing.is_within(cache_write, counting, writing) then 0
+    else coalesce(cache_write, 0) end
+  + case when features is null then 0 else billing.input_in_features(features::jsonb) end;
+comment on function _billing.whole_input is 'All input tokens of a call, of whatever kind.';
+
+-- Whether metadata says what cannot be counted: NaN stands for what is no number. What takes a row
+-- back has the opposite sign.
+create function _billing.counts_are_invalid(counting text, negates boolean, cache_read numeric,
+  cache_write numeric, reasoning numeric)
+returns boolean language sql immutable parallel safe
+return coalesce(counting = 'invalid', false)
+  or 'NaN' in (coalesce(cache_read, 0), coalesce(cache_write, 0), coalesce(reasoning, 0))
+  or coalesce(case when negates then greatest(cache_read, cache_write, reasoning) > 0
+    else least(cache_read, cache_write, reasoning) < 0 end, false);
+comment on function _billing.counts_are_invalid is
+  'Whether the counts in the metadata of a row cannot be billed.';
+
+create function _billing.log_groups(since billing.usage_watermark, upto billing.usage_watermark,
+  from_at timestamptz, until_at timestamptz, agents text[])
+returns table (client_id uuid, reason text, usage_day date, model text, agent text, features text,
+  class integer, counting text, is_unmapped boolean, logs bigint, calls numeric,
+  total_cost numeric, input numeric, input_logs bigint, input_cost numeric, output numeric,
+  output_logs bigint, output_cost numeric, cache_read numeric, read_logs bigint,
+  cache_write numeric, write_logs bigint, reasoning numeric, reasoning_logs bigint,
+  searches numeric, search_logs bigint)
+language plpgsql stable
+set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
+-- Many log rows meet few clients and zones: hash them, whatever the statistics say.
+set enable_nestloop = off set enable_mergejoin = off set enable_sort = off set jit = off
+set work_mem = '64MB' as $$
+declare
+  counted_by constant text[] := array['counting', 'cache_read_tokens', 'cache_write_tokens',
+    'reasoning_tokens'] || array(select distinct k from billing.rate_class_conditions c,
+      jsonb_object_keys(c.metadata) k order by k);
+  kept_from constant timestamptz := (select greatest(w.kept_from, '1970-01-01 00:00+00')
+    from billing.usage_watermark w);
+  default_client constant uuid := (select s.default_client_id from public.billing_settings s);
+  assigned constant text[] := array(select distinct a.agent from public.agent_assignments a);
+  holding constant boolean := exists (select from billing.held_logs);
+  dismissing constant boolean := exists (select from billing.dismissed_logs);
+  -- Models by what their providers count within input and output.
+  reading constant text[] := array(select m.id from public.models m
+    join public.providers p on p.id = m.provider where p.cache_read_within_input);
+  writing constant text[] := array(select m.id from public.models m
+    join public.providers p on p.id = m.provider where p.cache_write_within_input);
+  reasoning_within constant text[] := array(select m.id from public.models m
+    join public.providers p on p.id = m.provider where p.reasoning_within_output);
+  mapped constant text[] := array(select m.id from public.models m where m.provider is not null);
+  -- Beyond which input calls are long, by model, and the least of these.
+  long_above constant jsonb := (select jsonb_object_agg(m.id, jsonb_build_array(
+      m.long_context_above, m.long_context_2_above, m.long_context_3_above))
+    from public.models m where m.long_context_above is not null);
+  least_long constant bigint := (select min(m.long_context_above) from public.models m);
+begin
+  return query
+  with owned as not materialized (
+    select o.client_id, l.agent, l.model, l.features, l.calls, l.total_cost, l.input_tokens,
+      l.output_tokens, l.web_searches,
+      case when l.time_reason is null then
+        greatest(o.effective_from, _billing.local_day(l.at, o.time_zone)) end as usage_day,
+      case
+        when l.time_reason is not null then l.time_reason
+        when o.client_id is null then
+          case when l.claim is null then 'no_client' else 'unknown_client' end
+        when l.says_more and _billing.counts_are_invalid(l.counting,
+          billing.is_negation(l.corrects_id, l.metadata), l.cache_read, l.cache_write, l.reasoning)
+          then 'invalid_metadata'
+        -- Where nothing is held this is not asked of any row.
+        when holding and ((l.id, o.client_id) in (
+            select h.log_id, h.client_id from billing.held_logs h)
+          or (l.corrects_id, o.client_id) in (
+            select h.log_id, h.client_id from billing.held_logs h)) then 'too_many_keys'
+        when dismissing and l.id in (select d.log_id from billing.dismissed_logs d)
+          then 'dismissed'
+      end as reason,
+      -- What rows of a group have in common besides: one number, because each row is grouped by it.
+      -- The way of counting in two bits, whether it is unknown in another, above them the class.
+      case when l.says_more or l.features is not null or abs(l.input_tokens) > least_long then
+        8 * case when abs(l.calls) = 1 and long_above ? l.model
+            and abs(_billing.whole_input(l.input_tokens, l.features, l.counting, l.cache_read,
+              l.model = any (reading), l.cache_write, l.model = any (writing))) > least_long
+          then _billing.rate_class_code(l.metadata, billing.thresholds_passed(
+            abs(_billing.whole_input(l.input_tokens, l.features, l.counting, l.cache_read,
+              l.model = any (reading), l.cache_write, l.model = any (writing))),
+            (long_above -> l.model ->> 0)::numeric, (long_above -> l.model ->> 1)::numeric,
+            (long_above -> l.model ->> 2)::numeric))
+          else l.class end
+        + case l.counting when 'inclusive' then 1 when 'exclusive' then 2 else 0 end
+        + case when (l.cache_read <> 0 or l.cache_write <> 0 or l.reasoning <> 0)
+          and l.counting is null and l.model <> all (mapped) then 4 else 0 end
+        else 0 end as kind,
+      -- What a provider counts within something else is not counted there a second time.
+      case when l.says_more then _billing.own_part(
+        l.cache_read, l.input_tokens, l.counting, l.model = any (reading)) end as cache_read,
+      case when l.says_more then _billing.own_part(l.cache_write,
+        l.input_tokens - _billing.part_within(
+          l.cache_read, l.input_tokens, l.counting, l.model = any (reading)),
+        l.counting, l.model = any (writing)) end as cache_write,
+      case when l.says_more then _billing.own_part(
+        l.reasoning, l.output_tokens, l.counting, l.model = any (reasoning_within))
+        end as reasoning,
+      case when not l.says_more then case when l.input_tokens <> 0 then l.input_cost end
+        when l.input_tokens <> billing.part_of(_billing.cache_within(l.counting, l.cache_read,
+            l.model = any (reading), l.cache_write, l.model = any (writing)), l.input_tokens)
+          then l.input_cost end as input_cost,
+      case when not l.says_more then case when l.output_tokens <> 0 then l.output_cost end
+        when l.output_tokens <> _billing.part_within(
+          l.reasoning, l.output_tokens, l.counting, l.model = any (reasoning_within))
+          then l.output_cost end as output_cost
+    from _billing.new_logs(since, upto, from_at, until_at, agents, counted_by, kept_from) l
+    left join _billing.log_owners(default_client) o
+      on o.reference
+        = coalesce(l.claim, case when l.agent = any (assigned) then l.agent else '' end)
+      and case when l.claim is null and l.agent = any (assigned) then not o.is_claim
+        else o.is_claim end
+      and o.starts_at <= l.at and l.at < o.ends_at
+    offset '0'
+  ), named as not materialized (
+    -- Rows that cannot be billed have their reason and agent in common, whatever else they name.
+    select l.*, case when l.reason is null then l.client_id end as owner,
+      case when l.reason is null then l.usage_day end as day,
+      case when l.reason is null then l.model end as of_model,
+      case when l.reason is null then l.kind else 0 end as of_kind
+    from owned l
+  )
+  -- Features by their text: equal numbers of other lengths (1, 1.000…) are judged by themselves.
+  select l.owner, l.reason, l.day, l.of_model, l.agent, l.features, l.of_kind / 8,
+    case l.of_kind & 3 when 1 then 'inclusive' when 2 then 'exclusive' end, l.of_kind & 4 <> 0,
+    count(*), count(*) + coalesce(sum(l.calls - 1) filter (where l.calls <> 1), 0),
+    sum(l.total_cost),
+    sum(l.input_tokens), count(l.input_cost), sum(l.input_cost),
+    sum(l.output_tokens), count(l.output_cost), sum(l.output_cost),
+    sum(l.cache_read) filter (where l.cache_read is not null),
+    count(*) filter (where l.cache_read <> 0),
+    sum(l.cache_write) filter (where l.cache_write is not null),
+    count(*) filter (where l.cache_write <> 0),
+    sum(l.reasoning) filter (where l.reasoning is not null),
+    count(*) filter (where l.reasoning <> 0),
+    sum(l.web_searches), count(*) filter (where l.web_searches <> 0)
+  from named l
+  group by l.owner, l.reason, l.day, l.of_model, l.agent, l.features, l.of_kind;
+end $$;
+comment on function _billing.log_groups is
+  'Sums of the log rows between two watermarks by owner, day, model, agent, features and class.';
 
 -- 20_usage/sum_logs.sql
 
 -- The sums of log rows by the key of usage_records: what rollup, rebuild and comparison stand on.
 --
--- What the view attributed_logs says of each row, several times faster: one pass of plain columns,
--- which several processes can share; what holds for a whole group (the provider's way of counting,
--- what features may be called) is found once per group. Test 15-rollup-sums holds both to the same.
+-- What the view attributed_logs says of each row, several times faster: _billing.log_groups sums
+-- plain columns; what holds for a whole group (the provider's way of counting, what features may be
+-- called) is found once per group. Test 15-rollup-sums holds both to the same.
 
 -- Sums log rows by (client, day, model, metric, class, agent). Of rows counted by `upto` and not by
 -- `since`; where times are given, of that time range only. Rows that cannot be billed come with a
@@ -2443,198 +2722,28 @@ create function _billing.sum_logs(
   agents text[] default null
 ) returns table (client_id uuid, reason text, usage_day date, model text, metric text,
   rate_class text, agent text, quantity numeric, provider_cost numeric, log_count bigint)
-language plpgsql stable
-set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
--- Many log rows meet few clients and zones: hash them, whatever the statistics say.
+language plpgsql stable set search_path = pg_catalog, pg_temp
+-- Groups have no statistics: hashed, whatever is expected. In plpgsql: its plan is kept.
 set enable_nestloop = off set enable_mergejoin = off set enable_sort = off set jit = off
 set work_mem = '64MB' as $$
-declare
-  -- Outside of these two a row's transaction alone says whether it is counted; the snapshots, which
-  -- cost more to ask, are asked in between.
-  surely_new constant xid8 := greatest(pg_snapshot_xmax(since.snapshot), since.own_transaction);
-  surely_seen constant xid8 := least(pg_snapshot_xmin(upto.snapshot), upto.own_transaction);
-  reading_within constant text[] := array(select m.id from public.models m
-    join public.providers p on p.id = m.provider where p.cache_read_within_input);
-  writing_within constant text[] := array(select m.id from public.models m
-    join public.providers p on p.id = m.provider where p.cache_write_within_input);
-  reasoning_within constant text[] := array(select m.id from public.models m
-    join public.providers p on p.id = m.provider where p.reasoning_within_output);
-  mapped constant text[] := array(select m.id from public.models m where m.provider is not null);
-  -- Beyond which input calls are long, by model, and the least of these.
-  long_above constant jsonb := (select jsonb_object_agg(m.id, jsonb_build_array(
-      m.long_context_above, m.long_context_2_above, m.long_context_3_above))
-    from public.models m where m.long_context_above is not null);
-  least_long constant numeric := (select min(m.long_context_above) from public.models m);
-  class_of constant jsonb := (select jsonb_object_agg(r.code, r.id) from billing.rate_classes r);
-  -- Keys of metadata that say how a row is counted.
-  counted_by constant text[] := array['counting', 'cache_read_tokens', 'cache_write_tokens',
-    'reasoning_tokens'] || array(select distinct k from billing.rate_class_conditions c,
-      jsonb_object_keys(c.metadata) k order by k);
-  -- Kinds of rows, as bits; those above them are the code of the rate class.
-  inclusive constant integer := 1;
-  exclusive constant integer := 2;
-  unmapped constant integer := 4;
-  one_class constant integer := 8;
-  kept_from constant timestamptz := (select greatest(w.kept_from, '1970-01-01 00:00+00')
-    from billing.usage_watermark w);
-  holding constant boolean := exists (select from billing.held_logs);
-  dismissing constant boolean := exists (select from billing.dismissed_logs);
 begin
   return query
-  with rows as not materialized (
-    -- Most rows have nothing in their metadata but whose they are: the rest is asked of the others.
-    select l.client_id, l.id, l."timestamp", l.created_at, l.agent, l.model, l.corrects_id,
-      l.other_features, l.metadata, l.input_tokens, l.output_tokens, l.web_searches,
-      l.input_cost, l.output_cost, l.total_cost, l.calls, l.metadata ?| counted_by as says_more
-    from public.agent_usage_logs l
-    where l.stored_by >= pg_snapshot_xmin(since.snapshot)
-      and l."timestamp" >= from_at and (l."timestamp" < until_at or until_at = 'infinity')
-      and (agents is null or l.agent in (select unnest(agents)))
-      and (l.stored_by > surely_new or not _billing.is_counted(
-        l.stored_by, l.seq, since.snapshot, since.own_transaction, since.own_seq))
-      and (l.stored_by < surely_seen or _billing.is_counted(
-        l.stored_by, l.seq, upto.snapshot, upto.own_transaction, upto.own_seq))
-    -- Computed once per row. In quotes: of a bare 0, an integer to be cast, the planner does not
-    -- see that it leaves nothing out, and would read the rows with one process.
-    offset '0'
-  ), logs as not materialized (
-    select
-      nullif(case when l.client_id is not null then l.client_id::text
-        when strpos(l.metadata ->> 'client_id', ' ') = 0 then l.metadata ->> 'client_id'
-        else btrim(l.metadata ->> 'client_id') end, '') as claim,
-      l.id, l."timestamp", l.agent, l.model, l.corrects_id,
-      billing.is_negation(l.corrects_id, l.metadata) as negates,
-      l."timestamp" > l.created_at + interval '24 hours' as is_future,
-      case when l.other_features <> '{}' then l.other_features::text end as features,
-      l.input_tokens, l.output_tokens, l.web_searches, l.input_cost, l.output_cost, l.total_cost,
-      l.metadata, case when l.says_more then _billing.rate_class_code(l.metadata, 0)
-        else 0 end as class,
-      l.calls,
-      case when l.says_more then billing.counting_of(l.metadata) end as counting,
-      case when l.says_more then _billing.token_count(l.metadata, 'cache_read_tokens')
-        end as cache_read,
-      case when l.says_more then _billing.token_count(l.metadata, 'cache_write_tokens')
-        end as cache_write,
-      case when l.says_more then _billing.token_count(l.metadata, 'reasoning_tokens')
-        end as reasoning
-    from rows l
-    offset '0'
-  ), owned as not materialized (
-    select coalesce(o.client_id, d.client_id) as client_id, l.agent, l.model, l.features,
-      -- What rows of a group have in common besides: one number, because each row is grouped by it.
-      one_class * case when least_long is not null and abs(l.calls) = 1 and abs(l.input_tokens)
-            + abs(coalesce(l.cache_read, 0)) + abs(coalesce(l.cache_write, 0))
-            + case when l.features is null then 0
-              else abs(billing.input_in_features(l.features::jsonb)) end > least_long
-            and long_above ? l.model
-          then _billing.rate_class_code(l.metadata, billing.thresholds_passed(abs(l.input_tokens
-            + case when billing.is_within(l.cache_read, l.counting, l.model = any (reading_within))
-              then 0 else coalesce(l.cache_read, 0) end
-            + case when billing.is_within(l.cache_write, l.counting, l.model = any (writing_within))
-              then 0 else coalesce(l.cache_write, 0) end
-            + case when l.features is null then 0
-              else billing.input_in_features(l.features::jsonb) end),
-            (long_above -> l.model ->> 0)::numeric, (long_above -> l.model ->> 1)::numeric,
-            (long_above -> l.model ->> 2)::numeric))
-          else l.class end
-        + case l.counting when 'inclusive' then inclusive when 'exclusive' then exclusive else 0 end
-        + case when (l.cache_read <> 0 or l.cache_write <> 0 or l.reasoning <> 0)
-          and l.counting is null and l.model <> all (mapped) then unmapped else 0 end as kind,
-      l.input_tokens, l.output_tokens, l.web_searches, l.total_cost, l.calls,
-      case when l."timestamp" >= kept_from and l."timestamp" < '2200-01-01 00:00+00'
-        then greatest(coalesce(o.effective_from, d.effective_from),
-          (l."timestamp" at time zone coalesce(o.time_zone, d.time_zone, 'UTC'))::date)
-      end as usage_day,
-      case
-        when l."timestamp" < '1970-01-01 00:00+00' or l."timestamp" >= '2200-01-01 00:00+00'
-          then 'invalid_timestamp'
-        when l."timestamp" < kept_from then 'before_retention'
-        when l.is_future then 'future_timestamp'
-        when o.client_id is null and l.claim is not null then 'unknown_client'
-        when o.client_id is null and d.client_id is null then 'no_client'
-        when l.counting = 'invalid'
-          or l.cache_read = 'NaN' or l.cache_write = 'NaN' or l.reasoning = 'NaN'
-          or case when l.negates then l.cache_read > 0 or l.cache_write > 0 or l.reasoning > 0
-            else l.cache_read < 0 or l.cache_write < 0 or l.reasoning < 0 end
-          then 'invalid_metadata'
-        -- Where nothing is held this is not asked of any row.
-        when holding and ((l.id, coalesce(o.client_id, d.client_id)) in (
-            select h.log_id, h.client_id from billing.held_logs h)
-          or (l.corrects_id, coalesce(o.client_id, d.client_id)) in (
-            select h.log_id, h.client_id from billing.held_logs h)) then 'too_many_keys'
-        when dismissing and l.id in (select d.log_id from billing.dismissed_logs d)
-          then 'dismissed'
-      end as reason,
-      -- What a provider counts within something else is not counted there a second time.
-      case when billing.is_within(l.cache_read, l.counting, l.model = any (reading_within))
-        then billing.part_of(l.cache_read, l.input_tokens) else l.cache_read end as cache_read,
-      case when billing.is_within(l.cache_write, l.counting, l.model = any (writing_within))
-        then billing.part_of(l.cache_write, l.input_tokens - case
-          when billing.is_within(l.cache_read, l.counting, l.model = any (reading_within))
-          then billing.part_of(l.cache_read, l.input_tokens) else 0 end)
-        else l.cache_write end as cache_write,
-      case when billing.is_within(l.reasoning, l.counting, l.model = any (reasoning_within))
-        then billing.part_of(l.reasoning, l.output_tokens) else l.reasoning end as reasoning,
-      case when coalesce(l.cache_read, l.cache_write) is null
-          then case when l.input_tokens <> 0 then l.input_cost end
-        when l.input_tokens <> billing.part_of(
-            case when billing.is_within(l.cache_read, l.counting, l.model = any (reading_within))
-              then l.cache_read else 0 end
-            + case
-              when billing.is_within(l.cache_write, l.counting, l.model = any (writing_within))
-              then l.cache_write else 0 end, l.input_tokens)
-          then l.input_cost end as input_cost,
-      case when billing.is_within(l.reasoning, l.counting, l.model = any (reasoning_within))
-          then case when l.output_tokens <> billing.part_of(l.reasoning, l.output_tokens)
-            then l.output_cost end
-        when l.output_tokens <> 0 then l.output_cost end as output_cost
-    from logs l
-    left join _billing.log_owners o
-      on o.reference = coalesce(l.claim, l.agent) and o.is_claim = (l.claim is not null)
-      and o.starts_at <= l."timestamp" and l."timestamp" < o.ends_at
-    left join (select s.id, z.* from public.billing_settings s
-      join public.client_time_zones z on z.client_id = s.default_client_id) d
-      on d.id = case when o.client_id is null and l.claim is null then true end
-      and d.starts_at <= l."timestamp" and l."timestamp" < d.ends_at
-    offset '0'
-  ), sums as materialized (
-    -- Features by their text: equal numbers of other lengths (1, 1.000…) are judged by themselves.
-    -- Rows that cannot be billed by their reason and agent, whatever else they name.
-    select l.reason, l.agent, l.features,
-      case when l.reason is null then l.client_id end as client_id,
-      case when l.reason is null then l.usage_day end as usage_day,
-      case when l.reason is null then l.model end as model,
-      case when l.reason is null then l.kind else 0 end as kind,
-      count(*) as logs, sum(l.calls) as calls, sum(l.total_cost) as total_cost,
-      sum(l.input_tokens) as input, count(l.input_cost) as input_logs,
-      sum(l.input_cost) as input_cost,
-      sum(l.output_tokens) as output, count(l.output_cost) as output_logs,
-      sum(l.output_cost) as output_cost,
-      sum(l.cache_read) filter (where l.cache_read is not null) as cache_read,
-      count(*) filter (where l.cache_read <> 0) as read_logs,
-      sum(l.cache_write) filter (where l.cache_write is not null) as cache_write,
-      count(*) filter (where l.cache_write <> 0) as write_logs,
-      sum(l.reasoning) filter (where l.reasoning is not null) as reasoning,
-      count(*) filter (where l.reasoning <> 0) as reasoning_logs,
-      sum(l.web_searches) as searches, count(*) filter (where l.web_searches <> 0) as search_logs
-    from owned l
-    group by 1, 2, 3, 4, 5, 6, 7
-  ), groups as (
-    select s.*, case when s.reason not in ('too_many_keys', 'dismissed') or s.features is null
-          then s.reason
-        else coalesce(billing.feature_reason(s.features::jsonb), s.reason) end as why,
-      s.input
-        - case when billing.is_within(s.cache_read, s.counting, s.model = any (reading_within))
-          then s.cache_read else 0 end
-        - case when billing.is_within(s.cache_write, s.counting, s.model = any (writing_within))
-          then s.cache_write else 0 end as own_input,
-      s.output
-        - case when billing.is_within(s.reasoning, s.counting, s.model = any (reasoning_within))
-          then s.reasoning else 0 end as own_output,
-      case when s.kind & unmapped <> 0 then 'unmapped_' else '' end as prefix,
-      class_of ->> (s.kind / one_class)::text as rate_class
-    from (select *, case when k.kind & inclusive <> 0 then 'inclusive'
-      when k.kind & exclusive <> 0 then 'exclusive' end as counting from sums k) s
+  with groups as materialized (
+    select g.*, r.id as rate_class, case when g.is_unmapped then 'unmapped_' else '' end as prefix,
+      case when g.reason not in ('too_many_keys', 'dismissed') or g.features is null then g.reason
+        else coalesce(billing.feature_reason(g.features::jsonb), g.reason) end as why,
+      g.input
+        - case when billing.is_within(g.cache_read, g.counting, p.cache_read_within_input)
+          then g.cache_read else 0 end
+        - case when billing.is_within(g.cache_write, g.counting, p.cache_write_within_input)
+          then g.cache_write else 0 end as own_input,
+      g.output
+        - case when billing.is_within(g.reasoning, g.counting, p.reasoning_within_output)
+          then g.reasoning else 0 end as own_output
+    from _billing.log_groups(since, upto, from_at, until_at, agents) g
+    left join billing.rate_classes r on r.code = g.class
+    left join public.models m on m.id = g.model
+    left join public.providers p on p.id = m.provider
   ), metrics as (
     select g.client_id, g.why, g.usage_day, g.model,
       case when m.token then g.prefix || m.metric else m.metric end as metric,
@@ -3902,6 +4011,30 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
   on conflict (log_id) do nothing;
 $$;
 
+-- Takes the row of a log that counts back and states it anew; returns the new row.
+create function _billing.restate_log(log_id uuid, standing public.agent_usage_logs,
+  restated public.agent_usage_logs, reason text)
+returns uuid language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  stored uuid;
+begin
+  perform _billing.negate_log(log_id, standing, reason, false);
+  perform _billing.dismiss_uncountable(standing, reason);
+  insert into public.agent_usage_logs (agent, endpoint, model, input_tokens, output_tokens,
+    web_searches, other_features, input_cost, output_cost, feature_cost, total_cost, metadata,
+    "timestamp", client_id, corrects_id, calls)
+  select restated.agent, restated.endpoint, restated.model, restated.input_tokens,
+    restated.output_tokens, restated.web_searches, restated.other_features, restated.input_cost,
+    restated.output_cost, restated.feature_cost, restated.total_cost,
+    _billing.own_metadata(restated.metadata) || jsonb_build_object('restates', standing.id,
+      'reason', reason, 'corrected_by', billing.actor()),
+    restated."timestamp", restated.client_id, log_id, restated.calls
+  returning id into stored;
+  return stored;
+end $$;
+comment on function _billing.restate_log is
+  'Mirrors the row of a log that counts and stores what is right; returns the id of the new row.';
+
 -- 20_usage/corrections.sql
 
 -- Correcting a log row, which is an operator's act: the row stays as it is; one new row takes it
@@ -3952,19 +4085,7 @@ begin
   if restated is not distinct from standing then
     return null;
   end if;
-  perform _billing.negate_log(log_id, standing, reason, false);
-  perform _billing.dismiss_uncountable(standing, reason);
-  insert into public.agent_usage_logs (agent, endpoint, model, input_tokens, output_tokens,
-    web_searches, other_features, input_cost, output_cost, feature_cost, total_cost, metadata,
-    "timestamp", client_id, corrects_id, calls)
-  select restated.agent, restated.endpoint, restated.model, restated.input_tokens,
-    restated.output_tokens, restated.web_searches, restated.other_features, restated.input_cost,
-    restated.output_cost, restated.feature_cost, restated.total_cost,
-    _billing.own_metadata(restated.metadata) || jsonb_build_object('restates', standing.id,
-      'reason', reason, 'corrected_by', billing.actor()),
-    restated."timestamp", restated.client_id, log_id, restated.calls
-  returning id into restated.id;
-  return restated.id;
+  return _billing.restate_log(log_id, standing, restated, reason);
 end $$;
 comment on function billing.correct_log is
   'Restates a log: correct_log(id, ''{"input_tokens": 1200}'', ''sent twice''). What is not named
@@ -4177,6 +4298,441 @@ end $$;
 comment on function billing.reinstate_dismissed is
   'Takes dismissals back: the next rollup counts what can be counted; returns how many.';
 grant execute on function billing.reinstate_dismissed(uuid[]) to service_role;
+
+-- 20_usage/sources/role.sql
+
+-- The role of sources that connect to the database: it may push and compare windows, nothing else.
+-- Login roles of sources are members of it.
+
+-- Roles belong to the cluster: another database may have made it.
+do $$
+begin
+  create role billing_source nologin;
+exception when duplicate_object or unique_violation then
+  null;
+end $$;
+
+grant usage on schema billing to billing_source;
+
+-- 20_usage/sources/sources.sql
+
+-- Sources: engines of their own that hold the raw calls of some agents and send sums of windows.
+-- A window's rows are rows of agent_usage_logs like all others, so rollup, rebuild, comparison and
+-- retention have no exception for them; a source says what its windows add up to, and the log is
+-- compared with that.
+create table billing.usage_sources (
+  id text primary key constraint usage_sources_id_form check (id ~ '^[a-z0-9][a-z0-9_-]{0,39}$'),
+  -- Offsets of time zones are multiples of 15 minutes: so no window spans two client-local days.
+  window_length interval not null default '1 minute'
+    constraint usage_sources_window_divides_quarter_hour check (
+      window_length between '1 second' and '15 minutes'
+      and mod(900, extract(epoch from window_length)) = 0),
+  -- Without a comparison for so long, operators are told.
+  compared_within interval not null default '26 hours'
+    constraint usage_sources_compared_within_positive check (compared_within > '0'),
+  created_at timestamptz not null default now()
+);
+comment on table billing.usage_sources is
+  'Engines that hold raw calls and send the sums of windows, by billing.push_windows.';
+comment on column billing.usage_sources.window_length is
+  'How long each window is; windows begin at multiples of it from the full hour, in UTC.';
+alter table billing.usage_sources enable row level security;
+revoke all on billing.usage_sources from public;
+grant select on billing.usage_sources to service_role;
+create trigger require_second_factor before insert or update or delete on billing.usage_sources
+  for each statement execute function _billing.guard_by_second_factor();
+
+-- An agent's calls lie in one source; what it logged before `since` lies in the log.
+create table billing.usage_source_agents (
+  agent text primary key
+    constraint usage_source_agents_agent_length check (length(agent) between 1 and 200),
+  source_id text not null references billing.usage_sources (id),
+  since timestamptz not null default '-infinity'
+);
+comment on table billing.usage_source_agents is
+  'Agents whose raw calls lie in a source, and since when.';
+alter table billing.usage_source_agents enable row level security;
+revoke all on billing.usage_source_agents from public;
+grant select on billing.usage_source_agents to service_role;
+create index usage_source_agents_source_id on billing.usage_source_agents (source_id);
+create trigger require_second_factor
+  before insert or update or delete on billing.usage_source_agents
+  for each statement execute function _billing.guard_by_second_factor();
+
+-- Up to where log and source were found equal. Beside the settings, which somebody decides.
+create table billing.usage_source_states (
+  source_id text primary key references billing.usage_sources (id) on delete cascade,
+  pushed_at timestamptz,
+  compared_at timestamptz,
+  -- All windows of [equal_from, equal_until) were equal; a later push moves equal_until back.
+  equal_from timestamptz,
+  equal_until timestamptz,
+  differences bigint not null default 0
+);
+comment on table billing.usage_source_states is
+  'When a source last pushed and compared, and the time within which its windows were equal.';
+alter table billing.usage_source_states enable row level security;
+revoke all on billing.usage_source_states from public;
+grant select on billing.usage_source_states to service_role;
+
+-- Which statement of a window counts, where it is not the first. Most windows are stated once.
+create table _billing.window_versions (
+  log_id uuid primary key,
+  version integer not null constraint window_versions_later check (version > 1)
+);
+comment on table _billing.window_versions is
+  'Version of the windows whose rows have been stated again, by the row of the log that they
+   correct; a window that is not here has version 1.';
+alter table _billing.window_versions enable row level security;
+revoke all on _billing.window_versions from public;
+
+-- 20_usage/sources/windows.sql
+
+-- A row of a window: what it is of (window and key), and what it says of it (counts and costs).
+
+-- Counts that stand in metadata: sums, and no part of the key.
+create function _billing.counts_in_metadata() returns text[] language sql immutable
+return '{cache_read_tokens,cache_write_tokens,reasoning_tokens}'::text[];
+comment on function _billing.counts_in_metadata is 'Keys of metadata that are counts of tokens.';
+
+-- The id of a window's row names source, window and key: a window that comes again meets itself.
+-- The source may add to the key: sums of calls that are counted in different ways stay apart.
+-- Its first 48 bits are the time, so that rows of one time lie together in the index.
+create function _billing.window_id(source text, w public.agent_usage_logs, key text)
+returns uuid language sql stable set search_path = pg_catalog, pg_temp as $$
+  select (substr(x.at, 5) || '8' || substr(x.name, 1, 3) || 'a' || substr(x.name, 4, 15))::uuid
+  from (select
+    encode(int8send((extract(epoch from w."timestamp") * 1000)::bigint), 'hex') as at,
+    md5(jsonb_build_array(source, w."timestamp" at time zone 'UTC', w.agent, w.model, w.endpoint,
+      w.client_id, _billing.own_metadata(w.metadata) - _billing.counts_in_metadata(), key)::text)
+      as name) x;
+$$;
+comment on function _billing.window_id is
+  'The id (version 8) of the row of a window of a source: always the same for the same key.';
+
+-- The columns in which two statements of one window differ, or null where in none.
+create function _billing.window_differences(said public.agent_usage_logs,
+  stored public.agent_usage_logs)
+returns text language sql stable set search_path = pg_catalog, pg_temp as $$
+  select string_agg(s.key, ', ' order by s.key)
+  from jsonb_each(to_jsonb(said) || jsonb_build_object('metadata',
+    _billing.own_metadata(said.metadata))) s
+  join jsonb_each(to_jsonb(stored) || jsonb_build_object('metadata',
+    _billing.own_metadata(stored.metadata))) t using (key)
+  where s.value is distinct from t.value and s.key in ('calls', 'input_tokens', 'output_tokens',
+    'web_searches', 'input_cost', 'output_cost', 'feature_cost', 'total_cost', 'other_features',
+    'metadata');
+$$;
+comment on function _billing.window_differences is
+  'Columns in which two statements of a window differ; null when in none.';
+
+-- Why a row cannot be a window of the source, or null.
+create function _billing.window_fault(source billing.usage_sources, w public.agent_usage_logs,
+  version integer)
+returns text language sql stable set search_path = pg_catalog, pg_temp as $$
+  select case
+    when w.agent is null or w.model is null then 'agent and model are required'
+    when w."timestamp" is null then 'timestamp is required: when the window begins'
+    when w.id is not null then 'id is not sent: it is made of source, window and key'
+    when w.corrects_id is not null then 'corrects_id is not sent: send the next version'
+    when version is null or version < 1 then 'version is 1 or more'
+    when w.calls is null or w.calls < 0 then 'calls is 0 or more'
+    when w.calls = 0 and version = 1 then 'calls is 0 in a later version only: it takes back'
+    when a.agent is null then format('the calls of agent %s do not lie in source %s',
+      left(w.agent, 200), source.id)
+    when w."timestamp" < a.since then format('the calls of agent %s lie in source %s since %s',
+      left(w.agent, 200), source.id, a.since)
+    when not isfinite(w."timestamp")
+      or mod(extract(epoch from w."timestamp"), extract(epoch from source.window_length)) <> 0
+      then format('timestamp is not the beginning of a window of %s', source.window_length)
+    when w."timestamp" < k.kept_from then format('logs before %s have been exported: correct them '
+      || 'by an invoice item', k.kept_from) end
+  from billing.usage_watermark k
+  left join billing.usage_source_agents a on a.agent = w.agent and a.source_id = source.id;
+$$;
+comment on function _billing.window_fault is
+  'Why a row cannot be stored as a window of a source; null when it can.';
+
+-- A sum over rows that any engine can compute from ids and counts alone: each row's counts, each
+-- times a prime, times a number from the row's id. A correction keeps the id of what it corrects,
+-- so a mirror takes its part out exactly.
+create function _billing.window_checksum(log public.agent_usage_logs)
+returns numeric language sql stable set search_path = pg_catalog, pg_temp as $$
+  select ('x' || right(coalesce(log.corrects_id, log.id)::text, 7))::bit(28)::bigint * (
+    log.calls::numeric + 3 * log.input_tokens::numeric + 5 * log.output_tokens::numeric
+    + 7 * log.web_searches::numeric
+    + 11 * (select coalesce(sum((log.metadata ->> k)::numeric), 0)
+      from unnest(_billing.counts_in_metadata()) k
+      where jsonb_typeof(log.metadata -> k) = 'number')
+    + 13 * (select coalesce(sum(f.value::text::numeric), 0)
+      from jsonb_each(case when jsonb_typeof(log.other_features) = 'object'
+        then log.other_features else '{}' end) f where jsonb_typeof(f.value) = 'number')
+    + 1000000 * (17 * log.input_cost + 19 * log.output_cost + 23 * log.feature_cost
+      + 29 * log.total_cost));
+$$;
+comment on function _billing.window_checksum is
+  'What a row adds to the checksum of its window; a mirror adds the opposite.';
+
+-- 20_usage/sources/push_windows.sql
+
+-- Windows of a source, pushed: each is stored once, however often it comes. A later version of a
+-- window states it anew: the row that counts is mirrored and the new one stored, as correct_log
+-- does, so the sum of the log is what was last stated.
+
+-- What a batch says, row by row, with what is wrong with each.
+create function _billing.read_windows(source billing.usage_sources, windows jsonb)
+returns table (index integer, said public.agent_usage_logs, version integer, fault text, id uuid)
+language sql stable set search_path = pg_catalog, pg_temp set timezone = 'UTC' as $$
+  select g.place::integer - 1, r, v.version, _billing.window_fault(source, r, v.version),
+    _billing.window_id(source.id, r, g.value ->> 'key')
+  from jsonb_array_elements(windows) with ordinality g(value, place)
+  cross join lateral jsonb_populate_record(null::public.agent_usage_logs,
+    '{"input_tokens": 0, "output_tokens": 0, "web_searches": 0, "other_features": {},
+      "input_cost": 0, "output_cost": 0, "feature_cost": 0, "total_cost": 0, "metadata": {}}'
+    || g.value) r
+  cross join lateral (select coalesce((g.value ->> 'version')::integer, 1) as version) v;
+$$;
+comment on function _billing.read_windows is
+  'The windows of a batch as rows of the log, each with its version, its id and what is wrong.';
+
+-- A window that is not stored anew: it is there already, or there is nothing to store.
+create function _billing.restate_window(log_id uuid, said public.agent_usage_logs,
+  version integer, source text)
+returns table (result text, detail text) language plpgsql
+set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_variable
+declare
+  stored constant boolean := exists (select from public.agent_usage_logs l where l.id = log_id);
+  known constant integer := coalesce(
+    (select v.version from _billing.window_versions v where v.log_id = log_id),
+    case when stored then 1 else 0 end);
+  standing public.agent_usage_logs;
+  why constant text := format('version %s of source %s', version, source);
+begin
+  detail := format('version %s counts', known);
+  result := case when version < known then 'superseded' end;
+  if result is null and stored then
+    perform pg_advisory_xact_lock(hashtextextended('log ' || log_id, 0));
+    standing := _billing.standing_log(log_id);
+    detail := case when standing.id is not null and said.calls > 0
+        then _billing.window_differences(said, standing)
+      when standing.id is not null or said.calls > 0 then 'calls' end;
+    result := case when detail is null then 'duplicate'
+      when version = known or standing.id is null then 'conflict'
+      when said.calls = 0 then 'retracted' else 'corrected' end;
+    detail := case when result <> 'retracted' then detail end;
+  elsif result is null then
+    result := case when version = known then 'duplicate' else 'retracted' end;
+    detail := null;
+  end if;
+  if version > known and result <> 'conflict' then
+    insert into _billing.window_versions (log_id, version) values (log_id, version)
+    on conflict on constraint window_versions_pkey do update set version = excluded.version;
+  end if;
+  if result = 'corrected' then
+    perform _billing.restate_log(log_id, standing, said, why);
+  elsif result = 'retracted' and stored then
+    perform _billing.dismiss_uncountable(standing, why);
+    perform _billing.negate_log(log_id, standing, why, true);
+  end if;
+  return next;
+end $$;
+comment on function _billing.restate_window is
+  'What becomes of a window that is not stored anew: duplicate, corrected, retracted, superseded or
+   conflict, and the columns that differ or the version that counts.';
+
+-- Stores windows, all or none. Of one id in a batch the first of the highest version is stored.
+create function _billing.store_windows(source billing.usage_sources, windows jsonb)
+returns table (index integer, result text, id uuid, detail text)
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  fresh integer[];
+  changed_from timestamptz;
+  w record;
+begin
+  with chosen as materialized (
+    select distinct on (r.id) r.* from _billing.read_windows(source, windows) r
+    where r.fault is null order by r.id, r.version desc, r.index
+  ), stored as (
+    insert into public.agent_usage_logs as l (id, agent, endpoint, model, input_tokens,
+      output_tokens, web_searches, other_features, input_cost, output_cost, feature_cost,
+      total_cost, metadata, "timestamp", client_id, calls)
+    select c.id, (c.said).agent, (c.said).endpoint, (c.said).model, (c.said).input_tokens,
+      (c.said).output_tokens, (c.said).web_searches, (c.said).other_features,
+      (c.said).input_cost, (c.said).output_cost, (c.said).feature_cost, (c.said).total_cost,
+      (c.said).metadata, (c.said)."timestamp", (c.said).client_id, (c.said).calls
+    from chosen c
+    where (c.said).calls > 0 and not exists (select from _billing.window_versions v
+      where v.log_id = c.id and v.version >= c.version)
+    order by c.index
+    on conflict on constraint agent_usage_logs_pkey do nothing
+    returning l.id
+  ), later as (
+    insert into _billing.window_versions (log_id, version)
+    select c.id, c.version from chosen c join stored s using (id) where c.version > 1
+    on conflict on constraint window_versions_pkey do update set version = excluded.version
+  )
+  select coalesce(array_agg(c.index), '{}') into fresh from chosen c join stored s using (id);
+  for w in select * from _billing.read_windows(source, windows) r order by r.index loop
+    index := w.index;
+    id := w.id;
+    detail := w.fault;
+    if w.fault is not null then
+      result := 'invalid';
+      id := null;
+    elsif w.index = any (fresh) then
+      result := 'inserted';
+    else
+      select r.result, r.detail into result, detail
+      from _billing.restate_window(w.id, w.said, w.version, source.id) r;
+    end if;
+    if result in ('inserted', 'corrected', 'retracted') then
+      changed_from := least(changed_from, (w.said)."timestamp");
+    end if;
+    return next;
+  end loop;
+  -- What has changed since it was found equal is to be compared again.
+  update billing.usage_source_states s set equal_until = changed_from
+  where s.source_id = source.id and s.equal_until > changed_from;
+end $$;
+comment on function _billing.store_windows is
+  'Stores a batch of windows of a source; per window what became of it.';
+
+create function billing.push_windows(source text, windows jsonb)
+returns table (index integer, result text, id uuid, detail text)
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+-- Definer: the role of a source may push its windows and write nothing else.
+declare
+  known billing.usage_sources;
+begin
+  if jsonb_typeof(windows) is distinct from 'array' then
+    perform billing.raise_error('invalid_argument', 'windows is not an array', 'send an array');
+  end if;
+  select * into known from billing.usage_sources s where s.id = source;
+  if known.id is null then
+    perform billing.raise_error('unknown_source', format('there is no source %s', source),
+      'insert it into billing.usage_sources');
+  end if;
+  -- One push of a source at a time: of two versions at once, the second sees the first.
+  insert into billing.usage_source_states as s (source_id, pushed_at)
+  values (source, clock_timestamp())
+  on conflict on constraint usage_source_states_pkey do update set pushed_at = excluded.pushed_at;
+  begin
+    return query select * from _billing.store_windows(known, windows);
+  exception when data_exception or integrity_constraint_violation or sqlstate 'PT400' then
+    -- Rare: a value that the log does not take. One by one, then: it stops no other.
+    for place in 0 .. jsonb_array_length(windows) - 1 loop
+      begin
+        return query select place, w.result, w.id, w.detail
+        from _billing.store_windows(known, jsonb_build_array(windows -> place)) w;
+      exception when data_exception or integrity_constraint_violation or sqlstate 'PT400' then
+        return query select place, 'invalid', null::uuid, sqlerrm;
+      end;
+    end loop;
+  end;
+end $$;
+comment on function billing.push_windows is
+  'Stores windows of a source: objects with the columns of agent_usage_logs, timestamp the beginning
+   of the window, key what tells rows apart that are alike otherwise, version 1 or more. Per window:
+   inserted, duplicate, corrected, retracted, superseded, conflict or invalid, and why. Pushed again
+   it changes nothing.';
+grant execute on function billing.push_windows(text, jsonb) to service_role, billing_source;
+
+-- 20_usage/sources/window_totals.sql
+
+-- What the log has of a source's windows, to be compared with what the source says.
+
+-- Rows, calls and checksum of each window in the log, of all rows of the source's agents: a row
+-- that the source did not push is in here too, and so makes a difference.
+create function _billing.window_totals(source billing.usage_sources, from_at timestamptz,
+  until_at timestamptz)
+returns table (window_start timestamptz, calls numeric, checksum numeric)
+language sql stable set search_path = pg_catalog, pg_temp set enable_nestloop = off
+set jit = off as $$
+  select date_bin(source.window_length, l."timestamp", '2000-01-01 00:00+00'), sum(l.calls),
+    sum(_billing.window_checksum(l))
+  from public.agent_usage_logs l
+  join billing.usage_source_agents a on a.agent = l.agent
+  where a.source_id = source.id and l."timestamp" >= greatest(from_at, a.since)
+    and l."timestamp" < until_at
+  group by 1;
+$$;
+comment on function _billing.window_totals is
+  'Calls and checksum per window of what the log has of a source''s agents.';
+
+-- Windows in which the log and the source's totals differ. A window with no calls left is none.
+create function _billing.window_discrepancies(source billing.usage_sources, totals jsonb,
+  from_at timestamptz, until_at timestamptz)
+returns table (window_start timestamptz, said_calls numeric, logged_calls numeric,
+  said_checksum numeric, logged_checksum numeric)
+language sql stable set search_path = pg_catalog, pg_temp set timezone = 'UTC' as $$
+  with said as (
+    select t."window" as window_start, sum(t.calls) as calls, sum(t.checksum) as checksum
+    from jsonb_to_recordset(totals) t("window" timestamptz, calls numeric, checksum numeric)
+    group by 1
+  )
+  select window_start, coalesce(s.calls, 0), coalesce(l.calls, 0), coalesce(s.checksum, 0),
+    coalesce(l.checksum, 0)
+  from said s full join _billing.window_totals(source, from_at, until_at) l using (window_start)
+  where (coalesce(s.calls, 0), coalesce(s.checksum, 0))
+    is distinct from (coalesce(l.calls, 0), coalesce(l.checksum, 0))
+  order by 1;
+$$;
+comment on function _billing.window_discrepancies is
+  'Windows in which the log differs from a source''s totals.';
+
+-- Notes a comparison. Equal time grows where one follows on another.
+create function _billing.note_comparison(source text, from_at timestamptz, until_at timestamptz,
+  differences bigint, at timestamptz)
+returns void language sql set search_path = pg_catalog, pg_temp as $$
+  insert into billing.usage_source_states as s
+    (source_id, compared_at, equal_from, equal_until, differences)
+  values (source, at, case when differences = 0 then from_at end,
+    case when differences = 0 then until_at end, differences)
+  on conflict on constraint usage_source_states_pkey do update
+  set compared_at = excluded.compared_at, differences = excluded.differences,
+    equal_from = case when excluded.equal_from is null then s.equal_from
+      when s.equal_from is null or excluded.equal_from > s.equal_until then excluded.equal_from
+      else least(s.equal_from, excluded.equal_from) end,
+    equal_until = case when excluded.equal_until is null
+        then case when s.equal_until > from_at then from_at else s.equal_until end
+      when s.equal_until is null or excluded.equal_from > s.equal_until then excluded.equal_until
+      else greatest(s.equal_until, excluded.equal_until) end;
+$$;
+comment on function _billing.note_comparison is
+  'Notes when a source was compared and the time within which its windows are equal.';
+
+-- Sources without an equal comparison within their time, and why.
+create function _billing.source_problems(at timestamptz default clock_timestamp())
+returns table (source_id text, since timestamptz, problem text)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select s.id, coalesce(t.compared_at, s.created_at),
+    case when coalesce(t.differences, 0) > 0
+      then format('source %s differs from the log in %s windows', s.id, t.differences)
+      else format('source %s has not been compared with the log since %s', s.id,
+        to_char(coalesce(t.compared_at, s.created_at) at time zone 'UTC', 'YYYY-MM-DD HH24:MI'))
+      end
+  from billing.usage_sources s left join billing.usage_source_states t on t.source_id = s.id
+  where coalesce(t.differences, 0) > 0
+    or coalesce(t.compared_at, s.created_at) < at - s.compared_within;
+$$;
+comment on function _billing.source_problems is
+  'Sources that differ from the log or have not been compared with it within their time.';
+
+-- The first source whose windows of some days (UTC) are not known to be equal to the log's.
+create function _billing.uncompared_source(from_day date, until_day date)
+returns text language sql stable set search_path = pg_catalog, pg_temp as $$
+  select s.id
+  from billing.usage_sources s left join billing.usage_source_states t on t.source_id = s.id
+  where exists (select from billing.usage_source_agents a where a.source_id = s.id
+      and a.since < until_day::timestamp at time zone 'UTC')
+    and not coalesce(t.equal_until >= until_day::timestamp at time zone 'UTC'
+      and t.equal_from <= greatest(from_day::timestamp at time zone 'UTC', (
+        select min(a.since) from billing.usage_source_agents a where a.source_id = s.id)), false)
+  order by s.id limit 1;
+$$;
+comment on function _billing.uncompared_source is
+  'A source whose windows of some days are not known to equal the log; null where all are.';
 
 -- 30_pricing/terms_version.sql
 
@@ -6105,7 +6661,8 @@ create table public.invoices (
   void_reason text,
   written_off_minor bigint not null default 0,
   uncollectible_at timestamptz,
-  constraint invoices_kind_known check (kind in ('period', 'late', 'one_off')),
+  constraint invoices_kind_known check (
+    kind in ('period', 'late', 'one_off', 'top_up')),
   constraint invoices_period_of_kind check (case when kind = 'period'
     then num_nulls(period_start, period_end) = 0 and period_start < period_end
     else num_nulls(period_start, period_end) = 2 end),
@@ -6198,7 +6755,7 @@ create table public.invoice_lines (
   description text not null,
   detail text,
   constraint invoice_lines_kind_known check (
-    kind in ('usage', 'minimum', 'one_off', 'discount', 'tax')),
+    kind in ('usage', 'minimum', 'one_off', 'top_up', 'discount', 'tax')),
   constraint invoice_lines_tax_complete check (
     (kind = 'tax') = (num_nulls(tax_name, tax_rate_percent, tax_behavior, tax_base_minor) = 0)),
   constraint invoice_lines_position unique (invoice_id, position)
@@ -6639,6 +7196,65 @@ create trigger guard_item_on_delete before delete on public.invoice_items
   for each row when (old.section_start is not null or old.invoice_id is not null)
   execute function _billing.guard_item();
 
+-- 35_books/top_ups.sql
+
+-- Credit that a client buys ahead. ADR 55 says why it is as it is.
+
+create table public.top_ups (
+  id uuid primary key default gen_random_uuid(),
+  client_id uuid not null references public.clients (id),
+  origin text not null,
+  state text not null default 'wanted',
+  currency text not null references public.currencies (code),
+  amount_minor bigint not null
+    constraint top_ups_amount_in_range check (amount_minor between 1 and 1e15),
+  expires_after_days integer
+    constraint top_ups_expire_within_years check (expires_after_days between 1 and 36500),
+  balance_minor bigint,
+  threshold_minor bigint,
+  reference text unique,
+  note text,
+  requested_at timestamptz not null,
+  invoice_id uuid unique references public.invoices (id),
+  declined_at timestamptz,
+  problem text,
+  constraint top_ups_origin_known check (origin in ('request', 'low_balance')),
+  constraint top_ups_state_known check (
+    state in ('wanted', 'invoiced', 'granted', 'declined', 'void')),
+  constraint top_ups_invoiced_once_wanted check ((state = 'wanted') = (invoice_id is null)),
+  constraint top_ups_say_what_set_them_off check (num_nulls(balance_minor, threshold_minor)
+    = case origin when 'low_balance' then 0 else 2 end)
+);
+comment on table public.top_ups is
+  'Credit that clients buy: wanted -> invoiced -> granted, when the invoice is paid.';
+comment on column public.top_ups.origin is
+  'request: somebody asked for it; low_balance: auto_recharges did.';
+comment on column public.top_ups.state is
+  'granted: the invoice is paid and the credit granted; declined: the payment was refused or the
+   invoice written off; void: nothing was granted.';
+comment on column public.top_ups.expires_after_days is
+  'The credit expires at the beginning of the local day that is so many days after the payment;
+   null: never.';
+comment on column public.top_ups.balance_minor is
+  'The live balance that was below the threshold; null where somebody asked.';
+comment on column public.top_ups.reference is 'The same reference is one top-up.';
+comment on column public.top_ups.problem is 'Why it has no invoice yet, or why it was declined.';
+-- However many see the low balance at once: one recharge of a client is under way.
+create unique index top_ups_one_recharge on public.top_ups (client_id)
+  where origin = 'low_balance' and state in ('wanted', 'invoiced');
+create index top_ups_client_id on public.top_ups (client_id, requested_at);
+create index top_ups_currency on public.top_ups (currency);
+create trigger refuse_truncate before truncate on public.top_ups
+  for each statement execute function _billing.refuse_change();
+alter table public.top_ups enable row level security;
+revoke all on public.top_ups from anon, authenticated, service_role;
+grant select on public.top_ups to authenticated, service_role;
+
+create policy "members and operators read top-ups" on public.top_ups
+  for select to authenticated
+  using (client_id = any ((select billing.my_clients())::uuid[])
+    or (select billing.is_operator()));
+
 -- 35_books/grants/grants.sql
 
 -- Grants of credit that a client has before it is invoiced. ADR 41 says why they are as they are.
@@ -6661,12 +7277,15 @@ create table public.credit_grants (
   agents text[],
   continues_id uuid references public.credit_grants (id),
   method text,
+  top_up_id uuid unique references public.top_ups (id),
   reference text unique,
   note text,
   constraint credit_grants_kind_known check (kind in ('paid', 'refund', 'rollover')),
   constraint credit_grants_cost_in_range check (cost_minor between 0 and amount_minor
     and (kind = 'paid' or kind = 'rollover' or cost_minor = 0)),
   constraint credit_grants_paid_somehow check ((kind = 'paid') = (method is not null)),
+  constraint credit_grants_of_top_ups check (
+    top_up_id is null or (method = 'top_up' and cost_minor = amount_minor)),
   constraint credit_grants_rollover_continues check (
     (kind = 'rollover') = (continues_id is not null)),
   constraint credit_grants_expires_later check (
@@ -6689,6 +7308,8 @@ comment on column public.credit_grants.expires_at is
   'From when it may not be used: the beginning of a local day of the client; null: never.';
 comment on column public.credit_grants.metrics is
   'Only lines of these metrics (models, agents) are paid by it; null: all lines.';
+comment on column public.credit_grants.top_up_id is
+  'The top-up whose invoice has paid for it.';
 comment on column public.credit_grants.continues_id is 'Of a rollover: the grant it comes from.';
 comment on column public.credit_grants.reference is
   'What it is called where it was paid or decided; the same reference is granted once.';
@@ -6737,12 +7358,13 @@ create table public.credit_entries (
   credit_note_id uuid references public.credit_notes (id),
   created_at timestamptz not null default now(),
   constraint credit_entries_kind_known check (kind in ('grant', 'expiry', 'use', 'release',
-    'return', 'reopening', 'transfer', 'rollover')),
+    'return', 'reopening', 'transfer', 'rollover', 'withdrawal', 'restoration')),
   constraint credit_entries_sign_of_kind check (amount_minor <> 0
-    and (amount_minor > 0) = (kind in ('grant', 'release', 'return'))),
+    and (amount_minor > 0) = (kind in ('grant', 'release', 'return', 'restoration'))),
   constraint credit_entries_of_lines check (case
     when kind in ('use', 'return', 'transfer') then num_nulls(invoice_id, line_id) = 0
-    when kind in ('release', 'reopening') then num_nulls(invoice_id, line_id) in (0, 2)
+    when kind in ('withdrawal', 'restoration') then invoice_id is not null and line_id is null
+    when kind in ('release', 'reopening') then line_id is null or invoice_id is not null
     else num_nulls(invoice_id, line_id) = 2 end)
 );
 comment on table public.credit_entries is
@@ -6751,7 +7373,7 @@ comment on table public.credit_entries is
 comment on column public.credit_entries.kind is
   'grant; expiry, booked ahead; use by a line; release of the expiry of what is used; return of a
    use; reopening of its expiry; transfer to the balance of what came back too late; rollover to
-   another grant.';
+   another grant; withdrawal of credit whose payment goes back; restoration of it.';
 create index credit_entries_balance on public.credit_entries (client_id, effective_at)
   include (currency, amount_minor);
 create index credit_entries_grant_id on public.credit_entries (grant_id);
@@ -6799,7 +7421,7 @@ create type _billing.credit_movement as (grant_id uuid, kind text, amount_minor 
   at timestamptz, invoice_id uuid, line_id uuid, credit_note_id uuid);
 
 -- Books movements of grants, and with each that takes or gives back what its expiry is now: what
--- has been used does not expire.
+-- has been used does not expire. What is restored after its expiry expires at once.
 create function _billing.move_credit(movements _billing.credit_movement[])
 returns void language sql set search_path = pg_catalog, pg_temp as $$
   insert into public.credit_entries (grant_id, client_id, currency, kind, amount_minor,
@@ -6811,7 +7433,8 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
   cross join lateral (values
     (m.kind, m.amount_minor, m.at),
     (case when m.kind = 'grant' then 'expiry' when m.amount_minor < 0 then 'release'
-      else 'reopening' end, -m.amount_minor, g.expires_at)
+      else 'reopening' end, -m.amount_minor, case
+        when m.kind = 'restoration' and g.expires_at < m.at then m.at else g.expires_at end)
   ) x(kind, amount, at)
   where x.at is not null;
 $$;
@@ -6950,7 +7573,7 @@ create table billing.ledger_accounts (
   processor text,
   constraint ledger_accounts_kind_known check (kind in ('receivable', 'customer_credit', 'cash',
     'refunds_due', 'earnings', 'tax_payable', 'write_off', 'adjustments', 'prepaid_credit',
-    'breakage', 'promotion_expense')),
+    'breakage', 'promotion_expense', 'advances')),
   constraint ledger_accounts_processor_of_cash check ((kind = 'cash') = (processor is not null)),
   -- So there is one of each. The currency is one of the row that is posted, which refers to it.
   constraint ledger_accounts_named check (
@@ -6963,7 +7586,8 @@ comment on column billing.ledger_accounts.kind is
    received and not given back; refunds_due: what is to be given back; earnings: what was charged
    without its tax; tax_payable: the tax of it; write_off: what will not be paid; adjustments:
    credit that was given or taken without an invoice; prepaid_credit: what is left of grants;
-   breakage: what of them has expired; promotion_expense: what of them was not paid for.';
+   breakage: what of them has expired; promotion_expense: what of them was not paid for;
+   advances: top-ups that are invoiced and not granted.';
 create index ledger_accounts_client_id on billing.ledger_accounts (client_id);
 
 create trigger refuse_change before update or delete or truncate on billing.ledger_accounts
@@ -6994,7 +7618,8 @@ create table billing.ledger_transactions (
     'recovery', 'credit_note', 'credit_note_void', 'refund_promise', 'refund_withdrawal', 'payment',
     'refund', 'refund_failure', 'dispute', 'dispute_loss', 'credit_use', 'credit_return',
     'overpayment', 'credit_grant', 'credit_refund', 'credit_refund_failure', 'adjustment',
-    'prepayment', 'prepaid_use', 'prepaid_return', 'prepaid_transfer', 'prepaid_expiry')),
+    'prepayment', 'prepaid_use', 'prepaid_return', 'prepaid_transfer', 'prepaid_expiry',
+    'prepaid_withdrawal')),
   constraint ledger_transactions_named check (id = _billing.ledger_id(kind, source_id))
 );
 comment on table billing.ledger_transactions is
@@ -7237,7 +7862,9 @@ begin
         case when o.status = 'draft' then n.finalized_at end as issued_at,
         case when o.uncollectible_at is null then n.uncollectible_at end as written_off_at,
         case when o.status <> 'void' then n.voided_at end as voided_at,
-        n.uncollectible_at is not null as is_written_off
+        n.uncollectible_at is not null as is_written_off,
+        -- A top-up earns nothing: what it has paid for is owed until it is used or expires.
+        case n.kind when 'top_up' then 'advances' else 'earnings' end as earnings
       from new_rows n join old_rows o on o.id = n.id
       where n.status <> 'draft' and (o.status = 'draft' or n.status <> o.status)
     )
@@ -7245,11 +7872,11 @@ begin
       null)::_billing.ledger_transfer
     from moved m
     cross join lateral (values
-      ('invoice', m.issued_at, 'receivable', 'earnings', m.total_minor - m.tax_minor, true),
+      ('invoice', m.issued_at, 'receivable', m.earnings, m.total_minor - m.tax_minor, true),
       ('invoice', m.issued_at, 'receivable', 'tax_payable', m.tax_minor, m.tax_minor <> 0),
       ('write_off', m.written_off_at, 'write_off', 'receivable', m.written_off_minor, true),
       ('recovery', m.voided_at, 'receivable', 'write_off', m.written_off_minor, m.is_written_off),
-      ('void', m.voided_at, 'earnings', 'receivable', m.total_minor - m.tax_minor, true),
+      ('void', m.voided_at, m.earnings, 'receivable', m.total_minor - m.tax_minor, true),
       ('void', m.voided_at, 'tax_payable', 'receivable', m.tax_minor, m.tax_minor <> 0)
     ) x(kind, at, debit, credit, amount, applies)
     where x.at is not null and x.applies));
@@ -7340,13 +7967,25 @@ begin
       select coalesce(sum(l.amount_minor), 0)::bigint as tax from public.credit_note_lines l
       where l.credit_note_id = n.id and l.kind = 'tax'
     ) t
+    -- Of a top-up: what is taken off what is due, or out of its grants, was in advance. Credit that
+    -- is used although its payment goes back was granted for nothing.
+    cross join lateral (
+      select i.kind = 'top_up' as is_advance, n.to_invoice_minor + coalesce((
+        select -sum(c.amount_minor) from public.credit_entries c
+        where c.credit_note_id = n.id and c.kind = 'withdrawal'), 0)::bigint as in_advance
+      from public.invoices i where i.id = n.invoice_id
+    ) a
     cross join lateral (values
       (o.document = '{}' and n.document <> '{}', n.issued_at, 'credit_note', 'refund_promise', 1),
       (o.voided_at is null and n.voided_at is not null, n.voided_at, 'credit_note_void',
         'refund_withdrawal', -1)
     ) e(happened, at, note, refund, sign)
     cross join lateral (values
-      (e.note, e.at, 'earnings', 'receivable', e.sign * (n.total_minor - t.tax), true),
+      (e.note, e.at, 'earnings', 'receivable', e.sign * (n.total_minor - t.tax),
+        not a.is_advance),
+      (e.note, e.at, 'advances', 'receivable', e.sign * a.in_advance, a.is_advance),
+      (e.note, e.at, 'promotion_expense', 'receivable', e.sign * (n.total_minor - a.in_advance),
+        a.is_advance and n.total_minor <> a.in_advance),
       (e.note, e.at, 'tax_payable', 'receivable', e.sign * t.tax, t.tax <> 0),
       (e.refund, e.at, 'receivable', 'refunds_due', e.sign * n.to_refund_minor,
         n.to_refund_minor > 0)
@@ -7404,7 +8043,8 @@ begin
     from new_rows n
     join public.credit_grants g on g.id = n.grant_id
     cross join lateral (values
-      ('prepayment', 'cash', g.cost_minor, n.kind = 'grant' and g.kind = 'paid'),
+      ('prepayment', case when g.top_up_id is null then 'cash' else 'advances' end, g.cost_minor,
+        n.kind = 'grant' and g.kind = 'paid'),
       ('prepayment', 'promotion_expense', g.amount_minor - g.cost_minor,
         n.kind = 'grant' and g.kind = 'paid'),
       ('prepayment', 'adjustments', n.amount_minor, n.kind = 'grant' and g.kind = 'refund'),
@@ -7412,7 +8052,10 @@ begin
       ('prepaid_return', 'receivable', n.amount_minor, n.kind = 'return'),
       ('prepaid_transfer', 'receivable', n.amount_minor, n.kind = 'transfer'),
       ('prepaid_expiry', 'breakage', n.amount_minor,
-        n.kind in ('expiry', 'release', 'reopening'))
+        n.kind in ('expiry', 'release', 'reopening')),
+      -- Of a dispute: what is written off is the less by what was not used.
+      ('prepaid_withdrawal', case when n.credit_note_id is null then 'write_off'
+        else 'advances' end, n.amount_minor, n.kind in ('withdrawal', 'restoration'))
     ) x(kind, debit, amount, applies)
     where x.applies and x.amount <> 0));
   return null;
@@ -10171,7 +10814,7 @@ set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_nestlo
             t ->> 'unit_amount', 'flat_amount', coalesce(t ->> 'flat_amount', '0')))::text
           from jsonb_array_elements(l.tiers) t) end, '}'),
       ',' order by l.position) || ']')::json as lines
-    from line l where l.kind in ('usage', 'minimum', 'one_off')
+    from line l where l.kind in ('usage', 'minimum', 'one_off', 'top_up')
     group by l.invoice_id
   ), discounted as (
     select l.invoice_id, json_agg(json_build_object('description', l.description,
@@ -10463,8 +11106,8 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
     total_minor = s.subtotal + s.discount + s.tax
   from (
     select l.invoice_id,
-      coalesce(sum(l.amount_minor) filter (where l.kind in ('usage', 'minimum', 'one_off')), 0)
-        as subtotal,
+      coalesce(sum(l.amount_minor) filter (
+        where l.kind in ('usage', 'minimum', 'one_off', 'top_up')), 0) as subtotal,
       coalesce(sum(l.amount_minor) filter (where l.kind = 'discount'), 0) as discount,
       coalesce(sum(l.amount_minor) filter (where l.tax_behavior = 'exclusive'), 0) as tax,
       coalesce(sum(l.amount_minor) filter (where l.tax_behavior = 'inclusive'), 0)
@@ -10646,8 +11289,9 @@ create function _billing.balance_to_apply(ids uuid[], uses _billing.grant_use[] 
 returns table (invoice_id uuid, granted bigint, applied bigint)
 language sql stable set search_path = pg_catalog, pg_temp as $$
   with due as (
+    -- A top-up is paid with money alone.
     select i.id, i.client_id, i.currency, x.place, coalesce(u.minor, 0) as granted,
-      i.total_minor - coalesce(u.minor, 0) as minor
+      case i.kind when 'top_up' then 0 else i.total_minor - coalesce(u.minor, 0) end as minor
     from unnest(ids) with ordinality x(id, place)
     join public.invoices i on i.id = x.id
     left join (
@@ -10800,6 +11444,125 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
 $$;
 comment on function _billing.tax_shares is
   'What a credit note by hand gives back of each tax of its invoice.';
+
+-- 50_invoicing/top_ups/take_back.sql
+
+-- Credit whose payment goes back: what of it is not used is taken back with it.
+
+-- Grants that hold the credit of an invoice's top-up: its own, and those that continue it.
+create function _billing.grants_of_top_up(invoice_id uuid)
+returns table (grant_id uuid, place integer)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  with recursive chain as (
+    select g.id, 1 as place
+    from public.top_ups t join public.credit_grants g on g.top_up_id = t.id
+    where t.invoice_id = grants_of_top_up.invoice_id
+    union all
+    select g.id, c.place + 1 from chain c join public.credit_grants g on g.continues_id = c.id
+  )
+  select c.id, c.place from chain c;
+$$;
+comment on function _billing.grants_of_top_up is
+  'Grants that hold the credit that an invoice of a top-up has paid for.';
+
+create function _billing.unused_of_top_up(invoice_id uuid, as_of timestamptz)
+returns bigint language sql stable set search_path = pg_catalog, pg_temp as $$
+  select coalesce(sum(l.left_minor), 0)::bigint
+  from _billing.grants_of_top_up(unused_of_top_up.invoice_id) x
+  join public.credit_grants g on g.id = x.grant_id
+  join _billing.left_of_grants(array[g.client_id], as_of) l on l.grant_id = g.id
+  where g.expires_at is null or g.expires_at > as_of;
+$$;
+comment on function _billing.unused_of_top_up is
+  'What is left at an instant of the credit that an invoice of a top-up has paid for.';
+
+-- Takes back what of an amount is not used. What has expired is used too: it is not the client's.
+create function _billing.take_top_up_back(invoice_id uuid, amount bigint, as_of timestamptz,
+  credit_note_id uuid default null)
+returns bigint language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  taken _billing.credit_movement[];
+begin
+  with unused as (
+    select g.id, g.effective_at, l.left_minor,
+      sum(l.left_minor) over (order by x.place, g.id) - l.left_minor as before
+    from _billing.grants_of_top_up(take_top_up_back.invoice_id) x
+    join public.credit_grants g on g.id = x.grant_id
+    join _billing.left_of_grants(array[g.client_id], as_of) l on l.grant_id = g.id
+    where l.left_minor > 0 and (g.expires_at is null or g.expires_at > as_of)
+  )
+  select coalesce(array_agg((u.id, 'withdrawal', -least(u.left_minor, amount - u.before),
+    greatest(as_of, u.effective_at), take_top_up_back.invoice_id, null,
+    take_top_up_back.credit_note_id)::_billing.credit_movement), '{}') into taken
+  from unused u where u.before < amount;
+  perform _billing.move_credit(taken);
+  return -_billing.sum_of_movements(taken);
+end $$;
+comment on function _billing.take_top_up_back is
+  'Takes the unused part of a top-up back from its grants, up to an amount; returns how much.';
+
+-- Gives back what was taken: of a credit note that is void, or of disputes that were won. Credit
+-- that has expired meanwhile comes back expired.
+create function _billing.restore_top_up(invoice_id uuid, amount bigint, as_of timestamptz,
+  credit_note_id uuid default null)
+returns void language sql set search_path = pg_catalog, pg_temp as $$
+  select _billing.move_credit(array(
+    select (t.grant_id, 'restoration', least(t.minor, restore_top_up.amount - t.before), as_of,
+      restore_top_up.invoice_id, null, restore_top_up.credit_note_id)::_billing.credit_movement
+    from (
+      select e.grant_id, -sum(e.amount_minor)::bigint as minor,
+        (sum(-sum(e.amount_minor)) over (order by e.grant_id) + sum(e.amount_minor))::bigint
+          as before
+      from public.credit_entries e
+      where e.invoice_id = restore_top_up.invoice_id and e.kind in ('withdrawal', 'restoration')
+        and e.credit_note_id is not distinct from restore_top_up.credit_note_id
+      group by e.grant_id having sum(e.amount_minor) < 0
+    ) t
+    where t.before < restore_top_up.amount));
+$$;
+comment on function _billing.restore_top_up is
+  'Gives credit of a top-up back that was taken from its grants, up to an amount.';
+
+-- A note that gives money back, when it gets its document; what it takes off what is due was never
+-- granted.
+create function _billing.follow_top_up_note() returns trigger
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  if not exists (select from public.top_ups t where t.invoice_id = new.invoice_id) then
+    return null;
+  end if;
+  if new.voided_at is not null then
+    perform _billing.restore_top_up(new.invoice_id, new.total_minor, new.voided_at, new.id);
+  else
+    perform _billing.take_top_up_back(new.invoice_id, new.total_minor - new.to_invoice_minor,
+      new.issued_at, new.id);
+  end if;
+  return null;
+end $$;
+comment on function _billing.follow_top_up_note is
+  'Takes credit back with what a credit note gives back of its invoice.';
+
+create trigger follow_top_up_note after update on public.credit_notes
+  for each row when (old.document = '{}' and new.document <> '{}'
+    or old.voided_at is null and new.voided_at is not null)
+  execute function _billing.follow_top_up_note();
+
+create function _billing.follow_top_up_dispute() returns trigger
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  if new.kind = 'dispute' then
+    perform _billing.take_top_up_back(new.invoice_id, -new.amount_minor, new.paid_at);
+  else
+    perform _billing.restore_top_up(new.invoice_id, new.amount_minor, new.paid_at);
+  end if;
+  return null;
+end $$;
+comment on function _billing.follow_top_up_dispute is
+  'Takes credit back with a payment that is disputed, and gives it back where that is won.';
+
+create trigger follow_top_up_dispute after insert on public.payments
+  for each row when (new.kind in ('dispute', 'dispute_reversed'))
+  execute function _billing.follow_top_up_dispute();
 
 -- 50_invoicing/credit_notes/settle.sql
 
@@ -10975,6 +11738,7 @@ returns text language plpgsql security definer set search_path = pg_catalog, pg_
 -- Definer: callers may ask for a credit note, only these functions may write one.
 declare
   invoice public.invoices;
+  given bigint;
 begin
   perform billing.require_second_factor();
   perform _billing.lock_clients(_billing.clients_of(issue_credit_note.invoice_id));
@@ -10987,11 +11751,17 @@ begin
   if btrim(coalesce(issue_credit_note.reason, '')) = '' then
     perform billing.raise_error('invalid_argument', 'a credit note needs a reason');
   end if;
-  return _billing.credit_by_amount(invoice, coalesce(issue_credit_note.amount_minor,
-    invoice.total_minor - (select coalesce(sum(c.total_minor), 0)
-      from public.credit_notes c
-      where c.invoice_id = invoice.id and c.voided_at is null))::bigint,
-    issue_credit_note.reason, to_refund, as_of);
+  given := coalesce(issue_credit_note.amount_minor, invoice.total_minor - (
+    select coalesce(sum(c.total_minor), 0) from public.credit_notes c
+    where c.invoice_id = invoice.id and c.voided_at is null));
+  if invoice.kind = 'top_up' and invoice.status = 'paid'
+    and given > _billing.unused_of_top_up(invoice.id, as_of) then
+    perform billing.raise_error('credit_exceeds_invoice', format(
+      '%s would be credited, %s of the credit that invoice %s is for are not used', given,
+      _billing.unused_of_top_up(invoice.id, as_of), invoice.number),
+      'credit no more than is not used');
+  end if;
+  return _billing.credit_by_amount(invoice, given, issue_credit_note.reason, to_refund, as_of);
 end $$;
 comment on function billing.issue_credit_note is
   'Credits all that is left of an issued invoice, or an amount of it; returns the number.';
@@ -12397,6 +13167,241 @@ comment on function billing.finalize_invoice is
    One that is held is refused until it is released.';
 grant execute on function billing.finalize_invoice(uuid, timestamptz) to service_role;
 
+-- 50_invoicing/top_ups/grant.sql
+
+-- What becomes of a top-up with its invoice. By triggers: whichever way the invoice is paid, the
+-- credit is granted in that transaction, and never without the payment.
+
+-- Grants the credit of a top-up whose invoice is paid: all of it, less what was credited of the
+-- invoice before.
+create function _billing.grant_top_up(top_up public.top_ups, amount bigint, paid_at timestamptz)
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  made uuid;
+begin
+  insert into public.credit_grants (client_id, kind, currency, amount_minor, cost_minor,
+    granted_at, effective_at, expires_at, method, top_up_id, note)
+  values (top_up.client_id, 'paid', top_up.currency, amount, amount, paid_at, paid_at,
+    _billing.day_start(top_up.client_id,
+      billing.day_of(top_up.client_id, paid_at) + top_up.expires_after_days),
+    'top_up', top_up.id, top_up.note)
+  on conflict on constraint credit_grants_top_up_id_key do nothing
+  returning id into made;
+  if made is not null then
+    perform _billing.move_credit(array[
+      (made, 'grant', amount, paid_at, null, null, null)::_billing.credit_movement]);
+  end if;
+end $$;
+comment on function _billing.grant_top_up is 'Grants the credit of a top-up, once.';
+
+create function _billing.follow_top_up() returns trigger
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  top_up public.top_ups;
+  amount constant bigint := new.total_minor - new.credited_minor;
+begin
+  select * into top_up from public.top_ups t where t.invoice_id = new.id;
+  if new.status = 'paid' and amount > 0 then
+    perform _billing.grant_top_up(top_up, amount, new.paid_at);
+  end if;
+  update public.top_ups t set
+    state = case when new.status = 'paid' and amount > 0 then 'granted'
+      when new.status = 'uncollectible' or t.state = 'declined' then 'declined'
+      when new.status in ('paid', 'void') then 'void' else t.state end,
+    declined_at = case when new.status = 'uncollectible' then new.uncollectible_at
+      else t.declined_at end
+  where t.id = top_up.id;
+  return null;
+end $$;
+comment on function _billing.follow_top_up is
+  'Grants a top-up when its invoice is paid, and notes that it will not be.';
+
+create trigger follow_top_up after update on public.invoices
+  for each row when (new.kind = 'top_up' and old.status <> new.status)
+  execute function _billing.follow_top_up();
+
+-- 50_invoicing/top_ups/request.sql
+
+-- Top-ups that are wanted, and their invoices.
+
+-- Issues the invoice of a top-up. It has no tax: tax is charged on what the credit pays for, by the
+-- invoice of that. Neither grants nor the balance pay it.
+create function _billing.invoice_top_up(top_up_id uuid, as_of timestamptz)
+returns uuid language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  wanted public.top_ups;
+  made uuid;
+begin
+  select * into wanted from public.top_ups t
+  where t.id = invoice_top_up.top_up_id and t.state = 'wanted';
+  if wanted.id is null then
+    return null;
+  end if;
+  insert into public.invoices (client_id, kind, currency, payment_terms_days, deliveries)
+  select wanted.client_id, 'top_up', wanted.currency, 0, t.deliveries
+  from billing.config_on(array[wanted.client_id],
+    array[billing.day_of(wanted.client_id, as_of)]) t
+  returning id into made;
+  insert into public.invoice_lines (invoice_id, position, kind, rating_key, quantity, unit_amount,
+    per_units, precise_amount, amount_minor, description)
+  select made, 1, 'top_up', 'top_up|' || wanted.id, 1, x.amount, 1, x.amount, wanted.amount_minor,
+    'Prepaid credit'
+  from public.currencies c
+  cross join lateral (
+    select wanted.amount_minor / _billing.to_minor(1, c.exponent)::numeric as amount
+  ) x
+  where c.code = wanted.currency;
+  perform _billing.write_totals(array[made]);
+  perform _billing.write_documents(array[made]);
+  update public.top_ups t set invoice_id = made, state = 'invoiced', problem = null
+  where t.id = wanted.id;
+  perform _billing.finalize_invoices(array[made], as_of);
+  return made;
+end $$;
+comment on function _billing.invoice_top_up is
+  'Issues the invoice of a top-up that has none; returns it, null where it has one.';
+
+-- A top-up that somebody asks for, with its invoice; once for each reference.
+create function billing.request_top_up(client_id uuid, amount_minor bigint,
+  currency text default null, expires_after_days integer default null,
+  reference text default null, note text default null, as_of timestamptz default now())
+returns uuid language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+-- Definer: callers may ask, only these functions may write the books.
+declare
+  known public.top_ups;
+  made uuid;
+begin
+  perform billing.require_second_factor();
+  perform _billing.lock_clients(array[request_top_up.client_id]);
+  if not exists (select from public.clients c where c.id = request_top_up.client_id) then
+    perform billing.raise_error('unknown_client', format('no client has id %s', client_id));
+  end if;
+  if coalesce(amount_minor, 0) not between 1 and 1e15 or expires_after_days not between 1 and 36500
+    or not exists (select from public.currencies c where c.code = request_top_up.currency)
+      and currency is not null then
+    perform billing.raise_error('invalid_argument',
+      'the amount is above zero, in a known currency, and expires after 1 to 36500 days');
+  end if;
+  insert into public.top_ups (client_id, origin, currency, amount_minor, expires_after_days,
+    reference, note, requested_at)
+  select t.client_id, 'request', coalesce(request_top_up.currency, t.currency),
+    request_top_up.amount_minor, request_top_up.expires_after_days, request_top_up.reference,
+    request_top_up.note, as_of
+  from billing.config_on(array[request_top_up.client_id],
+    array[billing.day_of(request_top_up.client_id, as_of)]) t
+  on conflict on constraint top_ups_reference_key do nothing
+  returning id into made;
+  if made is not null then
+    perform _billing.invoice_top_up(made, as_of);
+    return made;
+  end if;
+  select * into known from public.top_ups t where t.reference = request_top_up.reference;
+  if (known.client_id, known.amount_minor) is distinct from (client_id, amount_minor)
+    or known.currency <> currency then
+    perform billing.raise_error('illegal_transition',
+      format('%L is the reference of another top-up, of %s', reference, known.amount_minor),
+      'give each top-up a reference of its own');
+  end if;
+  return known.id;
+end $$;
+comment on function billing.request_top_up is
+  'Invoices credit that a client buys, once for each reference; it is granted when that is paid.';
+grant execute on function billing.request_top_up(uuid, bigint, text, integer, text, text,
+  timestamptz) to service_role;
+
+-- 50_invoicing/top_ups/auto_recharges.sql
+
+-- When credit is topped up by itself.
+
+create table public.auto_recharges (
+  client_id uuid primary key references public.clients (id) on delete cascade,
+  currency text not null references public.currencies (code),
+  threshold_minor bigint not null
+    constraint auto_recharges_threshold_in_range check (threshold_minor between 0 and 1e15),
+  target_minor bigint,
+  amount_minor bigint,
+  monthly_cap_minor bigint not null
+    constraint auto_recharges_cap_in_range check (monthly_cap_minor between 1 and 1e15),
+  expires_after_days integer
+    constraint auto_recharges_expire_within_years check (expires_after_days between 1 and 36500),
+  paused boolean not null default false,
+  constraint auto_recharges_target_or_amount check (num_nonnulls(target_minor, amount_minor) = 1
+    and amount_minor between 1 and monthly_cap_minor and target_minor between 1 and 1e15
+    and target_minor > threshold_minor)
+);
+comment on table public.auto_recharges is
+  'Clients whose credit is topped up when its live balance falls below a threshold.';
+comment on column public.auto_recharges.threshold_minor is
+  'Topped up when billing.credit_balance says less than this.';
+comment on column public.auto_recharges.target_minor is
+  'Topped up to this live balance; or by amount_minor each time.';
+comment on column public.auto_recharges.monthly_cap_minor is
+  'What recharges of a calendar month of the client come to at most. One that would exceed it is not
+   made.';
+create index auto_recharges_currency on public.auto_recharges (currency);
+alter table public.auto_recharges enable row level security;
+revoke all on public.auto_recharges from anon, authenticated, service_role;
+grant select on public.auto_recharges to authenticated, service_role;
+
+create policy "members and operators read recharges" on public.auto_recharges
+  for select to authenticated
+  using (client_id = any ((select billing.my_clients())::uuid[])
+    or (select billing.is_operator()));
+
+-- Recharges of the calendar month, on the client's calendar, that an instant is in: those that were
+-- paid or may be.
+create function _billing.recharged_in_month(client_id uuid, as_of timestamptz)
+returns bigint language sql stable set search_path = pg_catalog, pg_temp as $$
+  select coalesce(sum(t.amount_minor), 0)::bigint
+  from public.top_ups t
+  where t.client_id = recharged_in_month.client_id and t.origin = 'low_balance'
+    and t.state in ('wanted', 'invoiced', 'granted') and t.requested_at >= _billing.day_start(
+      client_id, date_trunc('month', billing.day_of(client_id, as_of)::timestamp)::date);
+$$;
+comment on function _billing.recharged_in_month is
+  'What recharges of a client come to in the calendar month of an instant.';
+
+-- Says when and by how much a client's credit is recharged. Replaces what was said before.
+create function billing.set_auto_recharge(client_id uuid, threshold_minor bigint,
+  monthly_cap_minor bigint, target_minor bigint default null, amount_minor bigint default null,
+  currency text default null, expires_after_days integer default null,
+  paused boolean default false)
+returns void language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+-- Definer: callers may ask, only these functions may write the terms.
+begin
+  perform billing.require_second_factor();
+  perform _billing.lock_clients(array[set_auto_recharge.client_id]);
+  if not exists (select from public.clients c where c.id = set_auto_recharge.client_id) then
+    perform billing.raise_error('unknown_client', format('no client has id %s', client_id));
+  end if;
+  if (num_nonnulls(target_minor, amount_minor) = 1 and threshold_minor between 0 and 1e15
+    and monthly_cap_minor between 1 and 1e15 and coalesce(target_minor > threshold_minor
+      and target_minor <= 1e15, amount_minor between 1 and monthly_cap_minor)
+    and coalesce(expires_after_days between 1 and 36500, true) and paused is not null
+    and (currency is null or exists (
+      select from public.currencies c where c.code = set_auto_recharge.currency)))
+    is not true then
+    perform billing.raise_error('invalid_argument', 'a recharge has either a target above its '
+      'threshold or an amount within its cap, in a known currency');
+  end if;
+  insert into public.auto_recharges as r (client_id, currency, threshold_minor, target_minor,
+    amount_minor, monthly_cap_minor, expires_after_days, paused)
+  select set_auto_recharge.client_id, coalesce(set_auto_recharge.currency, t.currency),
+    set_auto_recharge.threshold_minor, set_auto_recharge.target_minor,
+    set_auto_recharge.amount_minor, set_auto_recharge.monthly_cap_minor,
+    set_auto_recharge.expires_after_days, set_auto_recharge.paused
+  from billing.config_on(array[set_auto_recharge.client_id],
+    array[billing.day_of(set_auto_recharge.client_id, billing.as_of())]) t
+  on conflict on constraint auto_recharges_pkey do update set currency = excluded.currency,
+    threshold_minor = excluded.threshold_minor, target_minor = excluded.target_minor,
+    amount_minor = excluded.amount_minor, monthly_cap_minor = excluded.monthly_cap_minor,
+    expires_after_days = excluded.expires_after_days, paused = excluded.paused;
+end $$;
+comment on function billing.set_auto_recharge is
+  'Sets the threshold, the target or amount and the monthly cap of a client''s recharges.';
+grant execute on function billing.set_auto_recharge(uuid, bigint, bigint, bigint, bigint, text,
+  integer, boolean) to service_role;
+
 -- 50_invoicing/voids.sql
 
 -- Taking an issued invoice back, and making it anew.
@@ -13245,7 +14250,7 @@ begin
   foreach audited in array array['clients', 'agent_assignments', 'billing_config', 'prices',
     'billing_settings', 'models', 'providers', 'client_members', 'credit_notes', 'payments',
     'invoice_items', 'balance_entries', 'service_intervals', 'hold_limits', 'price_proposals',
-    'credit_grants', 'price_sources', 'price_policies']
+    'credit_grants', 'price_sources', 'price_policies', 'top_ups', 'auto_recharges']
   loop
     execute format('create trigger audit_insert after insert on public.%I
       referencing new table as new_rows
@@ -14485,9 +15490,48 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
 $$;
 comment on function _billing.proposal_notice is 'One message of all open price proposals.';
 
+-- 60_delivery/recharge_notices.sql
+
+-- What operators are told of recharges.
+
+-- That the recharges of a client have reached a part of their cap: once a month for each part.
+create function _billing.tell_of_cap(client_id uuid, percent integer, as_of timestamptz)
+returns bigint language sql set search_path = pg_catalog, pg_temp as $$
+  select billing.queue_operator_alert(
+    format('recharge_cap:%s:%s:%s', r.client_id, m.month, percent),
+    case when percent >= 100 then 'high' else 'normal' end,
+    format('Recharges of %s have reached %s %% of their cap', c.name, percent),
+    format('Recharges of %s come to %s of at most %s in the month from %s%s', c.name,
+      billing.money_text(_billing.recharged_in_month(r.client_id, as_of), r.currency),
+      billing.money_text(r.monthly_cap_minor, r.currency), m.month, case when percent >= 100
+        then ': no other one is made. Raise the cap, or ask for a top-up' else '' end), r.client_id)
+  from public.auto_recharges r
+  join public.clients c on c.id = r.client_id
+  cross join lateral (
+    select date_trunc('month', billing.day_of(r.client_id, as_of)::timestamp)::date as month
+  ) m
+  where r.client_id = tell_of_cap.client_id;
+$$;
+comment on function _billing.tell_of_cap is
+  'Tells operators, once a month, that recharges have reached a part of their cap.';
+
+create function _billing.tell_of_caps(as_of timestamptz)
+returns bigint language sql set search_path = pg_catalog, pg_temp as $$
+  select coalesce(sum(_billing.tell_of_cap(r.client_id, x.reached, as_of)), 0)::bigint
+  from public.auto_recharges r
+  cross join lateral (
+    select max(t) as reached from unnest('{80,90,100}'::integer[]) t
+    where _billing.recharged_in_month(r.client_id, as_of) * 100 >= r.monthly_cap_minor * t
+  ) x
+  where not r.paused and x.reached is not null;
+$$;
+comment on function _billing.tell_of_caps is
+  'Tells operators of recharges that have reached 80, 90 or 100 % of their cap.';
+
 -- 60_delivery/usage_alerts.sql
 
--- Usage alerts: budgets, sudden spend, usage that nobody can be billed for. Each once.
+-- Usage alerts: budgets, caps of recharges, sudden spend, usage that nobody can be billed for. Each
+-- once.
 
 -- Clients whose last full day cost much more than the average of the fourteen days before it: in
 -- what we pay, so that a price change is no jump. Days of cents are none either.
@@ -14689,7 +15733,7 @@ create function billing.queue_usage_alerts(as_of timestamptz default billing.as_
 returns bigint language sql security definer set search_path = pg_catalog, pg_temp as $$
   -- Once for all notices of counted usage.
   select billing.count_quarantine(as_of);
-  select coalesce(sum(billing.queue_operator_alert(
+  select _billing.tell_of_caps(as_of) + coalesce(sum(billing.queue_operator_alert(
     a.key, a.priority, a.subject, a.message, a.client_id)), 0)::bigint
   from (
     select format('budget:%s:%s:%s', b.client_id, b.period_start, x.reached) as key,
@@ -14718,7 +15762,8 @@ returns bigint language sql security definer set search_path = pg_catalog, pg_te
   ) a;
 $$;
 comment on function billing.queue_usage_alerts is
-  'Tells operators of budgets, jumps, unpriced and unowned usage; once per threshold and period.';
+  'Tells operators of budgets, caps, jumps, unpriced and unowned usage; once per threshold and
+   period.';
 grant execute on function billing.queue_usage_alerts(timestamptz) to service_role;
 
 -- 60_delivery/jobs.sql
@@ -15094,6 +16139,7 @@ returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   month_end constant date := month + interval '1 month';
   found bigint;
+  source text;
 begin
   if _billing.has_uncounted_logs(month, month_end) then
     return 'logs have arrived that are not counted yet: the next rollup counts them';
@@ -15126,6 +16172,10 @@ begin
   select count(*) into found from _billing.unverified_days_of(month - 1, month_end + 1);
   if found > 0 then
     return format('usage of %s days is still to be compared with the logs', found);
+  end if;
+  source := _billing.uncompared_source(month, month_end);
+  if source is not null then
+    return format('source %s has not been found equal to the log for the whole month', source);
   end if;
   return null;
 end $$;
@@ -17535,6 +18585,34 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
   on conflict (dedupe_key) do nothing;
 $$;
 
+-- 70_stripe/events/recharges.sql
+
+-- Recharges whose payment fails.
+
+-- The invoice of a recharge is void, here and then in Stripe: no mail and no further attempt asks
+-- for it, and the next recharge is made after a while. One that is partly paid stays, and so does a
+-- top-up that somebody asked for.
+create function _billing.decline_recharge(invoice jsonb, at timestamptz)
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  declined public.top_ups;
+begin
+  select t.* into declined
+  from public.stripe_invoices m
+  join public.top_ups t on t.invoice_id = m.invoice_id
+  join public.invoices i on i.id = m.invoice_id
+  where m.stripe_invoice_id = invoice ->> 'id' and t.origin = 'low_balance'
+    and t.state = 'invoiced' and i.status = 'open' and i.paid_minor + i.credited_minor = 0;
+  if declined.id is not null then
+    update public.top_ups t set state = 'declined', declined_at = at,
+      problem = 'the payment failed'
+    where t.id = declined.id;
+    perform billing.void_invoice(declined.invoice_id, 'The payment of the recharge failed', at);
+  end if;
+end $$;
+comment on function _billing.decline_recharge is
+  'Voids the invoice of a recharge whose payment has failed.';
+
 -- 70_stripe/events/process.sql
 
 -- Acting on events: exactly once, in the transaction that marks the event as done.
@@ -17580,6 +18658,9 @@ begin
   if result is not null then
     perform _billing.notice_of_invoice_event(event);
     perform _billing.notice_of_earlier_event(event);
+    if event.type = 'invoice.payment_failed' then
+      perform _billing.decline_recharge(event.payload #> '{data,object}', event.created_at);
+    end if;
     perform _billing.remind_of_failed_payment(event);
   end if;
   return coalesce(result, 'ignored: not an invoice of ours');
@@ -19261,7 +20342,8 @@ begin
     where l.tax_behavior is null or l.tax_behavior = 'exclusive'
     union all
     select i.currency, 0, 0, i.total_minor from public.invoices i
-    where i.client_id = credit_balance.client_id and i.status = 'draft' and i.kind <> 'period'
+    where i.client_id = credit_balance.client_id and i.status = 'draft'
+      and i.kind not in ('period', 'top_up')
   )
   select a.currency, sum(a.balance)::numeric, sum(a.granted), sum(a.uninvoiced),
     sum(a.balance + a.granted - a.uninvoiced)
@@ -19271,6 +20353,121 @@ comment on function billing.credit_balance is
   'Credit of a client in each currency: its balance and its grants, less what the periods that are
    not invoiced come to so far, minimum and tax included.';
 grant execute on function billing.credit_balance(uuid, timestamptz) to service_role;
+
+-- 80_api/recharges.sql
+
+-- Credit that is topped up by itself when its live balance is low.
+
+-- Why no recharge may be made at an instant: one is under way, the last ones were declined, or
+-- three were made within ten minutes. Null where it may.
+create function _billing.recharge_waits(client_id uuid, as_of timestamptz)
+returns text language sql stable set search_path = pg_catalog, pg_temp as $$
+  with recharge as (
+    select t.* from public.top_ups t
+    where t.client_id = recharge_waits.client_id and t.origin = 'low_balance'
+  ), declined as (
+    -- Since the last one that was granted: 1, 4, 16 and then 24 hours after each.
+    select count(*)::integer as times, max(d.declined_at) as last_at from recharge d
+    where d.state = 'declined' and d.requested_at > coalesce((
+      select max(g.requested_at) from recharge g where g.state = 'granted'), '-infinity')
+  )
+  select case
+    when exists (select from recharge r where r.state in ('wanted', 'invoiced')) then 'under way'
+    when d.times > 0
+      and as_of < d.last_at + least(interval '1 hour' * 4 ^ least(d.times - 1, 5), interval '1 day')
+      then 'declined'
+    when (select count(*) from recharge r
+      where r.requested_at > as_of - interval '10 minutes') >= 3 then 'too many' end
+  from declined d;
+$$;
+comment on function _billing.recharge_waits is
+  'Why a client''s credit may not be recharged at an instant; null where it may.';
+
+-- Notes that a client's credit is to be recharged, where it is low and may be. Any number of
+-- callers at once: one recharge.
+create function billing.want_recharge(client_id uuid, as_of timestamptz default now())
+returns uuid language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+-- Definer: callers may ask, only these functions may write the books.
+declare
+  terms public.auto_recharges;
+  live bigint;
+  amount bigint;
+  made uuid;
+begin
+  perform _billing.lock_clients(array[want_recharge.client_id]);
+  select * into terms from public.auto_recharges r
+  where r.client_id = want_recharge.client_id and not r.paused;
+  if terms.client_id is null or _billing.recharge_waits(client_id, as_of) is not null then
+    return null;
+  end if;
+  live := coalesce((select floor(b.live_minor) from billing.credit_balance(client_id, as_of) b
+    where b.currency = terms.currency), 0);
+  if live >= terms.threshold_minor then
+    return null;
+  end if;
+  amount := coalesce(terms.amount_minor, terms.target_minor - live);
+  if _billing.recharged_in_month(client_id, as_of) + amount > terms.monthly_cap_minor then
+    perform _billing.tell_of_cap(client_id, 100, as_of);
+    return null;
+  end if;
+  insert into public.top_ups (client_id, origin, currency, amount_minor, expires_after_days,
+    balance_minor, threshold_minor, requested_at)
+  values (terms.client_id, 'low_balance', terms.currency, amount, terms.expires_after_days, live,
+    terms.threshold_minor, as_of)
+  on conflict do nothing
+  returning id into made;
+  return made;
+end $$;
+comment on function billing.want_recharge is
+  'Notes a recharge where a client''s live balance is below its threshold; null where none is due.';
+grant execute on function billing.want_recharge(uuid, timestamptz) to service_role;
+
+-- Invoices the recharge of a client that is wanted. What fails is told and tried again.
+create function billing.invoice_recharge(client_id uuid, as_of timestamptz default now())
+returns uuid language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+-- Definer: as above.
+declare
+  wanted uuid;
+  made uuid;
+begin
+  perform _billing.lock_clients(array[invoice_recharge.client_id]);
+  select t.id into wanted from public.top_ups t
+  where t.client_id = invoice_recharge.client_id and t.origin = 'low_balance'
+    and t.state = 'wanted';
+  begin
+    made := _billing.invoice_top_up(wanted, as_of);
+  exception when others then
+    -- Clients read it: what went wrong is for operators.
+    update public.top_ups t set problem = 'it could not be invoiced' where t.id = wanted;
+    perform billing.queue_operator_alert('recharge:' || wanted, 'high',
+      'A recharge cannot be invoiced', format('The credit of %s is low and cannot be recharged: %s',
+        c.name, sqlerrm), c.id)
+    from public.clients c where c.id = invoice_recharge.client_id;
+  end;
+  return made;
+end $$;
+comment on function billing.invoice_recharge is
+  'Issues the invoice of a client''s recharge that is wanted; null where there is none.';
+grant execute on function billing.invoice_recharge(uuid, timestamptz) to service_role;
+
+-- All clients, each committed by itself: what is wanted is noted before it is invoiced.
+create procedure _billing.recharge_credit(as_of timestamptz default now())
+language plpgsql as $$
+declare
+  client uuid;
+begin
+  foreach client in array array(
+    select r.client_id from public.auto_recharges r where not r.paused
+    union select t.client_id from public.top_ups t where t.state = 'wanted')
+  loop
+    perform billing.want_recharge(client, as_of);
+    commit;
+    perform billing.invoice_recharge(client, as_of);
+    commit;
+  end loop;
+end $$;
+comment on procedure _billing.recharge_credit is
+  'Recharges the credit of all clients that have it low, committing one by one.';
 
 -- 80_api/usage_in_logs.sql
 
@@ -19594,6 +20791,63 @@ end $$;
 comment on function billing.reconcile_usage is
   'Compares recent usage records with the logs and repairs them; returns the differences.';
 grant execute on function billing.reconcile_usage(timestamptz) to service_role;
+
+-- 90_operations/compare_windows.sql
+
+-- A source says what its windows add up to; where the log has something else, operators are told.
+create function billing.compare_windows(source text, totals jsonb, from_at timestamptz,
+  until_at timestamptz, at timestamptz default clock_timestamp())
+returns table (window_start timestamptz, said_calls numeric, logged_calls numeric,
+  said_checksum numeric, logged_checksum numeric)
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+-- Definer: the role of a source may compare its windows and read nothing else.
+declare
+  known billing.usage_sources;
+  different record;
+  found bigint := 0;
+  examples text := '';
+begin
+  select * into known from billing.usage_sources s where s.id = source for share;
+  if known.id is null then
+    perform billing.raise_error('unknown_source', format('there is no source %s', source),
+      'insert it into billing.usage_sources');
+  end if;
+  if not coalesce(isfinite(from_at) and isfinite(until_at) and from_at < until_at, false) then
+    perform billing.raise_error('invalid_argument', 'from_at lies before until_at');
+  end if;
+  -- Windows whose logs have been exported are compared no more.
+  from_at := greatest(from_at, (select w.kept_from from billing.usage_watermark w));
+  for different in
+    select * from _billing.window_discrepancies(known, totals, from_at, until_at) d
+    where d.window_start >= from_at
+  loop
+    found := found + 1;
+    if found <= 3 then
+      examples := examples || format(' %s: %s calls in the source, %s in the log.',
+        to_char(different.window_start at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS'),
+        different.said_calls, different.logged_calls);
+    end if;
+    select different.window_start, different.said_calls, different.logged_calls,
+      different.said_checksum, different.logged_checksum
+    into window_start, said_calls, logged_calls, said_checksum, logged_checksum;
+    return next;
+  end loop;
+  perform _billing.note_comparison(source, from_at, until_at, found, at);
+  if found > 0 then
+    perform billing.queue_operator_alert(
+      format('reconcile:source:%s:%s', source, (at at time zone 'UTC')::date), 'high',
+      'Windows of a source differ from the log',
+      format('%s windows of source %s differ from the log, from %s to %s (UTC).%s', found, source,
+        to_char(from_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI'),
+        to_char(until_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI'), examples));
+  end if;
+end $$;
+comment on function billing.compare_windows is
+  'Compares totals of a source, [{window, calls, checksum}], with the log; returns the windows that
+   differ, notes the comparison, and tells operators of differences once a day.';
+grant execute on function
+  billing.compare_windows(text, jsonb, timestamptz, timestamptz, timestamptz)
+  to service_role, billing_source;
 
 -- 90_operations/rebuild_steps.sql
 
@@ -19949,8 +21203,13 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   select p.client_id, p.currency, 'cash', p.amount_minor
   from public.payments p where p.method <> 'stripe_balance' or p.kind <> 'payment'
   union all
-  select g.client_id, g.currency, 'cash', g.cost_minor
+  select g.client_id, g.currency, case when g.top_up_id is null then 'cash' else 'advances' end,
+    g.cost_minor
   from public.credit_grants g where g.kind = 'paid'
+  union all
+  select e.client_id, e.currency, 'advances', e.amount_minor
+  from public.credit_entries e
+  where e.kind in ('withdrawal', 'restoration') and e.credit_note_id is not null
   union all
   -- What is left of grants and has not expired is owed; what expires is earned, whenever that is.
   select e.client_id, e.currency, 'prepaid_credit', -e.amount_minor from public.credit_entries e
@@ -19961,8 +21220,8 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   select i.client_id, i.currency, x.kind, -x.amount
   from public.invoices i
   cross join lateral (select i.tax_minor + i.tax_included_minor as tax) t
-  cross join lateral (values ('tax_payable', t.tax), ('earnings', i.total_minor - t.tax)) x(kind,
-    amount)
+  cross join lateral (values ('tax_payable', t.tax), (case i.kind when 'top_up' then 'advances'
+    else 'earnings' end, i.total_minor - t.tax)) x(kind, amount)
   where i.status not in ('draft', 'void')
   union all
   select n.client_id, n.currency, x.kind, x.amount
@@ -19971,7 +21230,14 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
     select coalesce(sum(l.amount_minor), 0) as tax from public.credit_note_lines l
     where l.credit_note_id = n.id and l.kind = 'tax'
   ) t
-  cross join lateral (values ('tax_payable', t.tax), ('earnings', n.total_minor - t.tax),
+  cross join lateral (
+    select i.kind = 'top_up' as is_advance, n.to_invoice_minor - coalesce((
+      select sum(e.amount_minor) from public.credit_entries e
+      where e.credit_note_id = n.id and e.kind = 'withdrawal'), 0) as in_advance
+    from public.invoices i where i.id = n.invoice_id
+  ) a
+  cross join lateral (values ('tax_payable', t.tax), (case when a.is_advance then 'advances'
+      else 'earnings' end, case when a.is_advance then a.in_advance else n.total_minor - t.tax end),
     ('refunds_due', -n.to_refund_minor)) x(kind, amount)
   where n.voided_at is null
   union all
@@ -19999,7 +21265,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
     select a.client_id, a.currency, a.kind, 0, e.amount_minor
     from billing.ledger_entries e join billing.ledger_accounts a on a.id = e.account_id
     where a.kind in ('customer_credit', 'cash', 'tax_payable', 'earnings', 'refunds_due',
-      'prepaid_credit', 'breakage')
+      'prepaid_credit', 'breakage', 'advances')
   ) x
   group by x.client_id, x.currency, x.kind having sum(x.documents) <> sum(x.ledger)
   union all
@@ -20484,6 +21750,8 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
     ('billing-alerts', '25 * * * *',
       $c$set statement_timeout = '15min'; select billing.queue_usage_alerts()$c$,
       'Tells of budgets, jumps, unpriced and unowned usage'),
+    ('billing-recharges', '*/5 * * * *', 'call _billing.recharge_credit()',
+      'Tops up credit whose live balance is below its threshold'),
     ('billing-quarantine', '4-59/5 * * * *',
       $c$set statement_timeout = '15min'; select billing.count_quarantine()$c$,
       'Counts what cannot be billed as things are'),
@@ -20613,6 +21881,8 @@ language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
   where d.kind = 'hermes' and d.event = 'notice' and d.created_at > at - interval '25 hours'
     and (d.dedupe_key like 'reconcile:%' or d.dedupe_key like 'stripe:reconcile/%')
   having count(*) > 0
+  union all
+  select 'reconcile', 'late', p.since, p.problem from _billing.source_problems(at) p
   union all
   select 'invariants', 'broken', max(d.created_at), 'violations were told: see '
     || 'billing.check_invariants()'
