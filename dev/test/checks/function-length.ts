@@ -7,7 +7,7 @@ const MAX_LINES = 70;
 
 /** SQL functions that may be longer, each with why. */
 const LONGER: Readonly<Record<string, string>> = {
-  "_billing.sum_logs": "one statement in one pass: its parts would read the logs again (ADR 19)",
+  "_billing.log_groups": "one statement in one pass: parts would read the logs again (ADR 50)",
   "_billing.rollup_step": "what is counted, noted and moved on is one snapshot of the logs",
   "billing.rebuild_usage": "what is replaced, noted and touched is one statement of one snapshot",
   "_billing.document_breakdown": "agents and days of a document come from one reading of its usage",
