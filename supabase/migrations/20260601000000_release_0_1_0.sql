@@ -3534,7 +3534,7 @@ comment on function _billing.recount_all is
 -- grow until there is one, then halves it: each look reads the index of times.
 create function _billing.next_log_day(from_day date)
 returns date language plpgsql stable
-set search_path = pg_catalog, pg_temp set enable_seqscan = off as $$
+set search_path = pg_catalog, pg_temp set jit = off set enable_seqscan = off as $$
 declare
   low date := greatest(from_day, '1970-01-01');
   high date := low + 1;
@@ -5474,7 +5474,7 @@ create function billing.sync_list_prices(source text, sha256 text, fetched_at ti
   total integer, models jsonb, raw bytea default null)
 returns table (new_models integer, new_prices integer, proposals integer)
 language plpgsql security definer set search_path = pg_catalog, pg_temp
-set enable_nestloop = off as $$
+set jit = off set enable_nestloop = off as $$
 -- Definer: nobody writes the catalogue but these functions. Thousands of prices meet thousands: no
 -- nested loops, also where statistics hold the catalogue for empty.
 #variable_conflict use_column
@@ -8204,7 +8204,7 @@ grant execute on function billing.unsettled_targets(timestamptz) to service_role
 create function _billing.settled_targets(targets billing.rating_target[])
 returns setof billing.rating_target language sql stable
 -- By index: to read all lines there are looks cheap while they are few.
-set search_path = pg_catalog, pg_temp set enable_seqscan = off as $$
+set search_path = pg_catalog, pg_temp set jit = off set enable_seqscan = off as $$
   select t.* from unnest(targets) t
   where exists (
     select from public.invoices i
@@ -8232,7 +8232,7 @@ returns table (client_id uuid, period_start date, period_end date, active_start 
   payment_terms_days smallint, line_grouping text, grace_hours integer, deliveries text[])
 language plpgsql stable
 set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
-set enable_nestloop = on as $$
+set jit = off set enable_nestloop = on as $$
 -- Nested loops, also for callers that have none: a target's rows are found by index, and a batch
 -- of a run costs what its clients cost, whatever the number of all clients.
 #variable_conflict use_column
@@ -8935,7 +8935,8 @@ returns table (client_id uuid, section_start date, rating_key text, quantity num
   precise_amount numeric, amount_minor numeric, tax_base_minor numeric,
   sample _billing.rated_line)
 -- By index from the targets' clients on: history is not read, whatever it seems to cost.
-language sql stable set search_path = pg_catalog, pg_temp set enable_seqscan = off as $$
+language sql stable set search_path = pg_catalog, pg_temp
+set jit = off set enable_seqscan = off as $$
   select b.client_id, b.section_start, b.rating_key, sum(b.quantity), sum(b.precise_amount),
     sum(b.amount_minor), sum(b.tax_base_minor),
     (array_agg(b.sample order by b.is_note) filter (where b.sample is distinct from null))[1]
@@ -9107,7 +9108,7 @@ comment on function _billing.rating_summary is
 create function _billing.blocking_reasons(targets billing.rating_target[],
   findings _billing.rating_finding[])
 returns setof _billing.blocked_target language sql stable set search_path = pg_catalog, pg_temp
-set enable_nestloop = off as $$
+set jit = off set enable_nestloop = off as $$
   with terms as materialized (
     select * from billing.period_terms(targets)
   )
@@ -9423,7 +9424,7 @@ create function _billing.waiting_groups(most bigint, only_reason text, after tex
 returns setof billing.quarantine
 language plpgsql stable set search_path = pg_catalog, pg_temp
 -- The index gives the order and the next group; also where the planner holds the table for small.
-set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off as $$
+set jit = off set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off as $$
 declare
   place record;
 begin
@@ -9462,7 +9463,8 @@ create function billing.list_quarantine(most bigint, only_reason text default nu
 returns setof billing.quarantine
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 -- Planned for what is asked: by the key from the place where the page begins.
-set plan_cache_mode = force_custom_plan set enable_seqscan = off set enable_sort = off as $$
+set plan_cache_mode = force_custom_plan
+set jit = off set enable_seqscan = off set enable_sort = off as $$
 -- Definer: the groups are read by a function that nobody is granted.
 declare
   groups bigint := 0;
@@ -10665,7 +10667,7 @@ create function _billing.document_usage(invoice_ids uuid[])
 returns table (invoice_id uuid, agent text, usage_day date, metric text, quantity numeric,
   line_id uuid, line_quantity numeric, line_minor bigint)
 language sql stable set search_path = pg_catalog, pg_temp
-set enable_seqscan = off set enable_nestloop = off set enable_mergejoin = off as $$
+set jit = off set enable_seqscan = off set enable_nestloop = off set enable_mergejoin = off as $$
   with wanted as materialized (
     select i.id, i.client_id, i.period_start, i.period_end
     from public.invoices i where i.id = any (invoice_ids) and i.kind = 'period'
@@ -10699,7 +10701,8 @@ comment on function _billing.document_usage is
 create function _billing.document_breakdown(invoice_ids uuid[])
 returns table (invoice_id uuid, agents json, days json)
 language sql stable
-set search_path = pg_catalog, pg_temp set enable_nestloop = off set enable_mergejoin = off as $$
+set search_path = pg_catalog, pg_temp
+set jit = off set enable_nestloop = off set enable_mergejoin = off as $$
   with usage as materialized (
     select * from _billing.document_usage(invoice_ids)
   ), share as materialized (
@@ -10789,7 +10792,8 @@ comment on function _billing.document_breakdown is
 create function _billing.document_lines(invoice_ids uuid[])
 returns table (invoice_id uuid, lines json, discounts json, taxes json)
 language sql stable
-set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_nestloop = off as $$
+set search_path = pg_catalog, pg_temp
+set jit = off set enable_seqscan = off set enable_nestloop = off as $$
   with line as materialized (
     -- Put together as text, which takes a third of the time of building JSON value by value.
     select l.* from public.invoice_lines l where l.invoice_id = any (invoice_ids)
@@ -10887,7 +10891,8 @@ comment on function _billing.document_credits is
 create function _billing.documents_of(invoice_ids uuid[], issues _billing.issue[] default '{}')
 returns table (invoice_id uuid, document jsonb)
 language sql stable
-set search_path = pg_catalog, pg_temp set enable_nestloop = off set enable_mergejoin = off as $$
+set search_path = pg_catalog, pg_temp
+set jit = off set enable_nestloop = off set enable_mergejoin = off as $$
   with seller as materialized (
     select _billing.document_seller()::json as document
   )
@@ -12567,7 +12572,7 @@ $$;
 create function _billing.mark_blocked(targets billing.rating_target[], as_of timestamptz,
   known _billing.blocked_target[] default null)
 returns billing.rating_target[] language sql
-set search_path = pg_catalog, pg_temp set enable_seqscan = off as $$
+set search_path = pg_catalog, pg_temp set jit = off set enable_seqscan = off as $$
   with blocked as materialized (
     select b.client_id, b.period_start, min(b.reason) as reason,
       _billing.first_few(array_agg(b.message order by b.reason, b.message), 10, '; ') as message
@@ -12592,7 +12597,8 @@ $$;
 -- has had all of it back already, and later usage of the section is set off against it.
 create function _billing.mark_rated(due billing.rating_target[], late billing.rating_target[],
   drafts uuid[], versions _billing.period_version[], as_of timestamptz)
-returns void language sql set search_path = pg_catalog, pg_temp set enable_seqscan = off as $$
+returns void language sql set search_path = pg_catalog, pg_temp
+set jit = off set enable_seqscan = off as $$
   update public.billing_periods p
   set state = case when exists (
       select from public.invoices i where i.client_id = p.client_id and i.kind = 'period'
@@ -15078,7 +15084,8 @@ comment on function _billing.is_mailed_by_stripe is
 -- An issued invoice: one delivery per kind of its `deliveries`. The mail waits for Stripe, since it
 -- carries the pay link; without an address there is nothing to send.
 create function _billing.queue_invoice_deliveries(invoice_ids uuid[])
-returns void language plpgsql set search_path = pg_catalog, pg_temp set enable_seqscan = off as $$
+returns void language plpgsql set search_path = pg_catalog, pg_temp
+set jit = off set enable_seqscan = off as $$
 begin
   insert into public.deliveries (kind, event, dedupe_key, client_id, invoice_id, max_attempts,
     payload)

@@ -77,7 +77,7 @@ select w as before, _billing.watermark_now(w) as now from billing.usage_watermar
 create function pg_temp.viewed(since billing.usage_watermark, upto billing.usage_watermark)
 returns table (client_id uuid, reason text, usage_day date, model text, metric text,
   rate_class text, agent text, quantity numeric, provider_cost numeric, log_count bigint)
-language sql as $$
+language sql set jit = off as $$
   with scope as not materialized (
     select l.* from billing.attributed_logs l
     where l.stored_by >= pg_snapshot_xmin(since.snapshot)

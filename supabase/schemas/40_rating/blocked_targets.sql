@@ -31,7 +31,7 @@ comment on function _billing.rating_summary is
 create function _billing.blocking_reasons(targets billing.rating_target[],
   findings _billing.rating_finding[])
 returns setof _billing.blocked_target language sql stable set search_path = pg_catalog, pg_temp
-set enable_nestloop = off as $$
+set jit = off set enable_nestloop = off as $$
   with terms as materialized (
     select * from billing.period_terms(targets)
   )

@@ -4,7 +4,8 @@ returns table (client_id uuid, section_start date, rating_key text, quantity num
   precise_amount numeric, amount_minor numeric, tax_base_minor numeric,
   sample _billing.rated_line)
 -- By index from the targets' clients on: history is not read, whatever it seems to cost.
-language sql stable set search_path = pg_catalog, pg_temp set enable_seqscan = off as $$
+language sql stable set search_path = pg_catalog, pg_temp
+set jit = off set enable_seqscan = off as $$
   select b.client_id, b.section_start, b.rating_key, sum(b.quantity), sum(b.precise_amount),
     sum(b.amount_minor), sum(b.tax_base_minor),
     (array_agg(b.sample order by b.is_note) filter (where b.sample is distinct from null))[1]

@@ -9,7 +9,7 @@ returns table (client_id uuid, period_start date, period_end date, active_start 
   payment_terms_days smallint, line_grouping text, grace_hours integer, deliveries text[])
 language plpgsql stable
 set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
-set enable_nestloop = on as $$
+set jit = off set enable_nestloop = on as $$
 -- Nested loops, also for callers that have none: a target's rows are found by index, and a batch
 -- of a run costs what its clients cost, whatever the number of all clients.
 #variable_conflict use_column

@@ -7,7 +7,7 @@ create function _billing.waiting_groups(most bigint, only_reason text, after tex
 returns setof billing.quarantine
 language plpgsql stable set search_path = pg_catalog, pg_temp
 -- The index gives the order and the next group; also where the planner holds the table for small.
-set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off as $$
+set jit = off set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off as $$
 declare
   place record;
 begin
@@ -46,7 +46,8 @@ create function billing.list_quarantine(most bigint, only_reason text default nu
 returns setof billing.quarantine
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 -- Planned for what is asked: by the key from the place where the page begins.
-set plan_cache_mode = force_custom_plan set enable_seqscan = off set enable_sort = off as $$
+set plan_cache_mode = force_custom_plan
+set jit = off set enable_seqscan = off set enable_sort = off as $$
 -- Definer: the groups are read by a function that nobody is granted.
 declare
   groups bigint := 0;

@@ -19,7 +19,7 @@ $$;
 create function _billing.mark_blocked(targets billing.rating_target[], as_of timestamptz,
   known _billing.blocked_target[] default null)
 returns billing.rating_target[] language sql
-set search_path = pg_catalog, pg_temp set enable_seqscan = off as $$
+set search_path = pg_catalog, pg_temp set jit = off set enable_seqscan = off as $$
   with blocked as materialized (
     select b.client_id, b.period_start, min(b.reason) as reason,
       _billing.first_few(array_agg(b.message order by b.reason, b.message), 10, '; ') as message
@@ -44,7 +44,8 @@ $$;
 -- has had all of it back already, and later usage of the section is set off against it.
 create function _billing.mark_rated(due billing.rating_target[], late billing.rating_target[],
   drafts uuid[], versions _billing.period_version[], as_of timestamptz)
-returns void language sql set search_path = pg_catalog, pg_temp set enable_seqscan = off as $$
+returns void language sql set search_path = pg_catalog, pg_temp
+set jit = off set enable_seqscan = off as $$
   update public.billing_periods p
   set state = case when exists (
       select from public.invoices i where i.client_id = p.client_id and i.kind = 'period'

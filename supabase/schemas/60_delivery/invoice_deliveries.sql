@@ -3,7 +3,8 @@
 -- An issued invoice: one delivery per kind of its `deliveries`. The mail waits for Stripe, since it
 -- carries the pay link; without an address there is nothing to send.
 create function _billing.queue_invoice_deliveries(invoice_ids uuid[])
-returns void language plpgsql set search_path = pg_catalog, pg_temp set enable_seqscan = off as $$
+returns void language plpgsql set search_path = pg_catalog, pg_temp
+set jit = off set enable_seqscan = off as $$
 begin
   insert into public.deliveries (kind, event, dedupe_key, client_id, invoice_id, max_attempts,
     payload)

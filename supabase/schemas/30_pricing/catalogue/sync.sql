@@ -60,7 +60,7 @@ create function billing.sync_list_prices(source text, sha256 text, fetched_at ti
   total integer, models jsonb, raw bytea default null)
 returns table (new_models integer, new_prices integer, proposals integer)
 language plpgsql security definer set search_path = pg_catalog, pg_temp
-set enable_nestloop = off as $$
+set jit = off set enable_nestloop = off as $$
 -- Definer: nobody writes the catalogue but these functions. Thousands of prices meet thousands: no
 -- nested loops, also where statistics hold the catalogue for empty.
 #variable_conflict use_column

@@ -49,7 +49,8 @@ comment on function _billing.document_credits is
 create function _billing.documents_of(invoice_ids uuid[], issues _billing.issue[] default '{}')
 returns table (invoice_id uuid, document jsonb)
 language sql stable
-set search_path = pg_catalog, pg_temp set enable_nestloop = off set enable_mergejoin = off as $$
+set search_path = pg_catalog, pg_temp
+set jit = off set enable_nestloop = off set enable_mergejoin = off as $$
   with seller as materialized (
     select _billing.document_seller()::json as document
   )
