@@ -22,7 +22,7 @@ select lives_ok($$insert into public.prices (model, metric, unit_amount, currenc
 select throws_ok($$insert into public.prices (model, family, metric, unit_amount)
   values ('m', 'f', 'x', 1)$$, '23514', null, 'a price is of a model or of a family');
 select throws_ok($$insert into public.prices (metric, pricing_model, unit_amount)
-  values ('x', 'graduated', 1)$$, '23514', null, 'graduated prices have tiers');
+  values ('x', 'graduated', 1)$$, 'PT400', null, 'graduated prices have tiers');
 select throws_ok($$insert into public.prices (metric, unit_amount) values ('x', -1)$$, '23514',
   null, 'no price is below zero');
 select throws_ok($$insert into public.prices (metric, unit_amount) values ('x', 'NaN')$$, '23514',

@@ -504,6 +504,22 @@ Deno.test("a POST with a key is done once, answered alike, and refused for anoth
   strictEqual((await post({ name: "X", time_zone: "UTC" }, failing)).status, 201);
 });
 
+Deno.test("a cure stands where what is left cannot be counted in time", async () => {
+  const agent = `UNCOUNTED-${crypto.randomUUID()}`;
+  const made = await data(client(clients.createClientRoute, {
+    body: { name: agent, started_on: "2026-05-01" },
+  }));
+  await sql.begin(async (counting) => {
+    await counting`lock table billing.quarantine_counts in share row exclusive mode`;
+    const cured = await data(client(operations.resolveQuarantine, {
+      body: { action: "assign_agent", agent, client_id: made.id },
+    }));
+    ok(cured.remaining);
+  });
+  const assigned = await data(client(terms.listAssignments, { query: { client_id: made.id } }));
+  strictEqual(assigned.data[0]?.agent, agent);
+});
+
 Deno.test("clients answer to their external id and invoices to their number, wherever an id goes", async () => {
   const name = `named/${crypto.randomUUID()} ü`;
   const agent = `NAMED-${crypto.randomUUID()}`;
