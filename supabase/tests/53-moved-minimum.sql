@@ -1,13 +1,16 @@
 -- A minimum that one invoice charged and the next took back, because usage came late: when all of
 -- the period is credited, each invoice is credited for what it charged itself.
 begin;
-select plan(5);
+select plan(6);
 
 insert into public.clients (id, name, started_on) values
   ('00000000-0000-4000-8000-000000000a53', 'Ends early', '2026-05-01'),
-  ('00000000-0000-4000-8000-000000000b53', 'Ordinary', '2026-05-01');
+  ('00000000-0000-4000-8000-000000000b53', 'Ordinary', '2026-05-01'),
+  ('00000000-0000-4000-8000-000000000c53', 'Taxed', '2026-05-01');
 insert into public.billing_config (client_id, minimum_minor, taxes, discount_minor)
-select id, 5000, '[]', case name when 'Ends early' then 1000 else 0 end from public.clients;
+select id, 5000, case name when 'Taxed' then '[{"name": "VAT", "rate_percent": "20",
+    "behavior": "exclusive", "applies_to": ["web_searches"]}]'::jsonb else '[]' end,
+  case name when 'Ends early' then 1000 else 0 end from public.clients;
 create function pg_temp.log(client text, day date, searches bigint) returns void language sql as $$
   insert into public.agent_usage_logs (agent, model, web_searches, client_id, "timestamp")
   select 'S', 'claude-sonnet', searches, id, day from public.clients where name = client;
@@ -18,9 +21,12 @@ from public.invoices i join public.clients c on c.id = i.client_id
 join public.invoice_lines l on l.invoice_id = i.id;
 
 -- Nothing is used in June: its minimum. Then 200.00 come late: the minimum goes back with July.
+-- Taxed uses 10.00 of its minimum in June, 5.00 more come late.
 select billing.run_monthly('2026-06-01');
+select pg_temp.log('Taxed', '2026-06-09', 1000);
 select billing.run_monthly('2026-07-01');
-select pg_temp.log(name, '2026-06-10', 20000) from public.clients;
+select pg_temp.log(name, '2026-06-10', case name when 'Taxed' then 500 else 20000 end)
+from public.clients;
 select billing.run_monthly('2026-08-01');
 select results_eq($$select period_start, section_start, kind, amount_minor from pg_temp.charged
     where name = 'Ends early' and period_start > '2026-05-01' and amount_minor <> 0
@@ -33,7 +39,7 @@ select results_eq($$select period_start, section_start, kind, amount_minor from 
   'June charges its minimum, July the usage instead of it');
 
 -- Service has ended with May, it is heard now.
-update public.clients set ended_on = '2026-06-01' where name = 'Ends early';
+update public.clients set ended_on = '2026-06-01' where name in ('Ends early', 'Taxed');
 select billing.run_monthly('2026-08-02');
 create view pg_temp.credited as
 select c.name, i.period_start, l.section_start, l.kind, l.amount_minor, n.total_minor
@@ -46,14 +52,20 @@ select results_eq($$select period_start, section_start, kind, amount_minor from 
     where name = 'Ends early' and period_start > '2026-05-01' and amount_minor <> 0
     order by 1, 2, 3$$,
   'each invoice is credited for its own lines, the minimum that was taken back too');
+select results_eq($$select period_start, kind, amount_minor from pg_temp.credited
+    where name = 'Taxed' and section_start = '2026-06-01' and amount_minor <> 0 order by 1, 2$$,
+  $$values ('2026-06-01'::date, 'minimum', 4000::bigint), ('2026-06-01', 'tax', 200),
+    ('2026-06-01', 'usage', 1000), ('2026-07-01', 'minimum', -500), ('2026-07-01', 'tax', 100),
+    ('2026-07-01', 'usage', 500)$$,
+  'also where the minimum was taken back in part: no more tax than each invoice charged');
 select is_empty($$select from pg_temp.credited where name = 'Ordinary'$$,
   'nobody else is credited');
 select is_empty('select * from billing.check_invariants()', 'the books agree');
 
--- credit_take is left from the last invoice: 50.00 less the discount of 10.00.
+-- credit_take is left from the last section: July's minimum of Taxed.
 select is(_billing.undo_taken_back((select id from public.invoices
-    where number = 'INV-2026-000003'), '2026-06-01', 5000), 4000::numeric,
-  'an invoice that took nothing back has nothing to undo');
+    where client_id = '00000000-0000-4000-8000-000000000c53' and period_start = '2026-06-01'),
+    '2026-06-01', 5000), 5000::numeric, 'an invoice that took nothing back has nothing to undo');
 
 select * from finish();
 rollback;

@@ -190,7 +190,7 @@ begin
         as minor
     from pg_temp.credit_take k join _billing.charged_lines(undo_taken_back.invoice_id,
       undo_taken_back.section_start) c using (rating_key)
-    where k.is_charge and k.rest_minor = 0 and c.amount_minor < 0
+    where k.is_charge and k.rest_minor >= 0 and c.amount_minor < 0
     window w as (order by k.rating_key)
   ) x where x.rating_key = t.rating_key;
   return (select sum(t.amount_minor) from pg_temp.credit_take t where t.counts);
