@@ -131,6 +131,7 @@ async function dumpIntoNewProject({ engine, original, empty }: ArchivedWorld): P
   await fresh.sql`create extension if not exists pg_net with schema extensions`;
   await fresh.sql`create role billing_agent nologin noinherit`;
   await fresh.sql`grant billing_agent to authenticator`;
+  await fresh.sql`create role billing_source nologin`;
   strictEqual(await program("pg_restore", [...to, users]), "");
   const told = await program("pg_restore", [...to, billing]);
   match(told, /^pg_restore: error: .*schema "public" already exists\nCommand was: CREATE SCHEMA/);
