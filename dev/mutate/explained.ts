@@ -26,6 +26,7 @@ const EXPLAINED: readonly Explained[] = [
     why: OWN_ROWS,
   },
   { object: "_billing.account_of_documents", rule: "union", near: "= 'void' union", why: OWN_ROWS },
+  { object: "_billing.health_of_notices", rule: "union", why: OWN_ROWS },
   { object: "_billing.log_owners", rule: "union", why: OWN_ROWS },
   { object: "_billing.rate_charges", rule: "union", why: OWN_ROWS },
   { object: "_billing.summarize_run", rule: "union", why: OWN_ROWS },

@@ -97,7 +97,10 @@ export const FAULTS: readonly Fault[] = [
   {
     name: "rename rebuilt within the rollup",
     check: "rebuilds",
-    edits: [["_billing.is_little", "<= coalesce(nullif", "is not null or 0 <= coalesce(nullif"]],
+    edits: [
+      ["_billing.is_little", "> most then false", "> most then true"],
+      ["_billing.is_little", "x) <= most", "x) >= 0"],
+    ],
   },
   {
     name: "failed run not tried again",
