@@ -51,8 +51,9 @@ begin
       outcome := concat_ws(', ', outcome, 'not voided here: ' || own.number);
       perform _billing.notice('credit-void/' || (note ->> 'id'), 'high', format(
         'Credit note %s was voided in Stripe, but stands here: its credit is on the balance or '
-        'refunded. Make a credit note of the same amount in Stripe, or charge the amount again '
-        'with an item', own.number));
+        'refunded. Charge the amount again with an item, or make a credit note of the same amount '
+        'with Stripe''s API, with %s in its metadata leveredge_credit_note_id: it stands for this '
+        'one. Without that it is credited once more', own.number, own.id));
     end if;
   end loop;
   return coalesce(outcome, 'ignored: void');
