@@ -175,7 +175,7 @@ begin
       _billing.refunds_on_waiting_notes(mirror, new), 0));
     rest := greatest(amount - refunded, case when exists (
       select from public.stripe_refunds r where r.stripe_credit_note_id = note ->> 'id')
-      then least(amount, _billing.ungranted_credit(mirror, amount)) - new end);
+      then least(amount, coalesce(_billing.ungranted_credit(mirror, amount), 0)) - new end);
     outcome := _billing.issue_for_stripe(note, mirror, new, rest, seen);
   end if;
   if outcome not like 'not credited%' then
