@@ -50,7 +50,11 @@ async function tried(...left: Difference[]) {
 Deno.test("a credit note that is void there and stands here stays told beside others", async () => {
   const stands = noteOf("in_1", "cn_0", "not voided here: INV-1-CN0");
   const other = noteOf("in_2", "cn_9", "not voided here: INV-2-CN1");
-  const { asked, left } = await tried(stands, noteOf("in_1", "cn_2", "not credited here: …"), other);
+  const { asked, left } = await tried(
+    stands,
+    noteOf("in_1", "cn_2", "not credited here: …"),
+    other,
+  );
   deepStrictEqual(asked, ["in_1"]);
   deepStrictEqual(left.slice(0, 2), [stands, other]);
 });

@@ -52,9 +52,7 @@ export async function applyRefusedCreditNotes(
   const invoices = following([...refused].map((id) => ({ id })), cursor);
   return await forEach(invoices, "credit notes of", progress, async ({ id: invoice }) => {
     const notes = await Array.fromAsync(ports.stripe.creditNotes.list({ invoice, limit: 100 }));
-    report.left = report.left.filter((one) =>
-      !isRefused(one) || one.stripe_invoice_id !== invoice
-    );
+    report.left = report.left.filter((one) => !isRefused(one) || one.stripe_invoice_id !== invoice);
     await forEach(
       notes,
       "credit note",
