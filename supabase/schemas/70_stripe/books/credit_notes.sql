@@ -163,6 +163,7 @@ begin
     perform _billing.save_refunds_of_note(note, seen);
   end if;
   mirror := _billing.sum_stripe_refunds(mirror.stripe_invoice_id);
+  perform _billing.name_taken(mirror.stripe_invoice_id, null);
   if named is not null then
     perform _billing.save_stripe_credit_note(named, mirror.livemode, note ->> 'id');
   end if;
@@ -186,6 +187,7 @@ begin
     on conflict (stripe_credit_note_id) do update set status = excluded.status;
   end if;
   perform _billing.book_stripe_refunds(mirror, seen);
+  perform _billing.name_taken(mirror.stripe_invoice_id, null);
   return outcome;
 end $$;
 comment on function billing.apply_stripe_credit_note is
