@@ -140,7 +140,7 @@ declare
     select coalesce(sum(coalesce(r ->> 'amount_refunded', note ->> 'total')::bigint), 0)
     from jsonb_array_elements(coalesce(note -> 'refunds', '[]')) r)::bigint, note ->> 'currency'));
   new bigint;
-  rest bigint;
+  late bigint := 0;
   known text;
   outcome text := 'known';
 begin
@@ -174,10 +174,11 @@ begin
     new := greatest(0, least(refunded, mirror.refunded_minor - mirror.booked_refund_minor));
     new := new + least(refunded - new, coalesce(
       _billing.refunds_on_waiting_notes(mirror, new), 0));
-    rest := greatest(amount - refunded, case when exists (
+    late := greatest(0, case when exists (
       select from public.stripe_refunds r where r.stripe_credit_note_id = note ->> 'id')
-      then least(amount, coalesce(_billing.ungranted_credit(mirror, amount), 0)) - new end);
-    outcome := _billing.issue_for_stripe(note, mirror, new, rest, seen);
+      then least(amount, coalesce(_billing.ungranted_credit(mirror, amount), 0))
+        - (amount - refunded) - new end);
+    outcome := _billing.issue_for_stripe(note, mirror, new + late, amount - refunded, seen);
   end if;
   if outcome not like 'not credited%' then
     insert into public.stripe_notes as n (stripe_credit_note_id, stripe_invoice_id, amount_minor,
@@ -185,6 +186,9 @@ begin
     values (note ->> 'id', mirror.stripe_invoice_id, amount,
       case when is_void then 'void' else 'issued' end, seen)
     on conflict (stripe_credit_note_id) do update set status = excluded.status;
+    if late > 0 then
+      perform _billing.credit_late_note(mirror, note ->> 'id', late, seen);
+    end if;
   end if;
   perform _billing.book_stripe_refunds(mirror, seen);
   perform _billing.name_taken(mirror.stripe_invoice_id, null);

@@ -29,3 +29,19 @@ returns bigint language sql stable set search_path = pg_catalog, pg_temp as $$
 $$;
 comment on function _billing.ungranted_credit is
   'What a credit note of Stripe grants beyond the notes of its invoice here; null where it cannot.';
+
+-- A credit note of Stripe that is told of when its refund has failed, or has taken credit of
+-- another: the amount is on a note to be refunded, and on the balance, as it is where the note is
+-- told of first. So a refund that is made again takes it from there.
+create function _billing.credit_late_note(mirror public.stripe_invoices, note_id text,
+  amount bigint, at timestamptz)
+returns void language sql set search_path = pg_catalog, pg_temp as $$
+  insert into public.balance_entries (client_id, currency, amount_minor, reason, invoice_id,
+    created_at, note)
+  select i.client_id, i.currency, amount, 'refund', i.id, at, 'Credited in Stripe after its refund'
+  from public.invoices i where i.id = mirror.invoice_id;
+  update public.stripe_refunds r set credited_minor = r.amount_minor
+  where r.stripe_credit_note_id = note_id and r.status in ('failed', 'canceled');
+$$;
+comment on function _billing.credit_late_note is
+  'Puts on the balance what a credit note grants whose refund was told of, and took credit, before.';
