@@ -144,7 +144,10 @@ declare
   known text;
   outcome text := 'known';
 begin
-  perform _billing.lock_clients(_billing.clients_of_stripe_invoice(note ->> 'invoice'));
+  perform _billing.lock_clients(_billing.clients_of_stripe_invoice(note ->> 'invoice') || array(
+    select c from public.stripe_payments p
+    cross join lateral unnest(_billing.clients_of_payment(p.payment_intent_id)) c
+    where p.stripe_invoice_id = note ->> 'invoice'));
   select * into mirror from public.stripe_invoices m
   where m.stripe_invoice_id = note ->> 'invoice';
   if mirror.invoice_id is null then
@@ -160,7 +163,9 @@ begin
     return format('not credited here: it names credit note %s, which the books do not have', named);
   end if;
   if known is null and not is_void then
+    perform _billing.move_noted_refunds(note);
     perform _billing.save_refunds_of_note(note, seen);
+    perform _billing.divide_anew(mirror.stripe_invoice_id, seen);
   end if;
   mirror := _billing.sum_stripe_refunds(mirror.stripe_invoice_id);
   perform _billing.name_taken(mirror.stripe_invoice_id, null);

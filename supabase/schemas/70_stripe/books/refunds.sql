@@ -150,18 +150,27 @@ comment on function _billing.sum_stripe_refunds is
   'Notes what has gone back of an invoice''s payments.';
 
 -- Divides what was refunded of a payment among the invoices that it paid, in order, by what of the
--- payment is left on each. Nearly every payment is of one invoice, which takes it all.
+-- payment is left on each. Nearly every payment is of one invoice, which takes it all. Of all
+-- refunds together (since_ever), those that are known are where they are; no more known is nothing.
 create function _billing.divide_refund(intent text, amount bigint, since_ever boolean)
 returns table (stripe_invoice_id text, part bigint)
 language sql stable set search_path = pg_catalog, pg_temp as $$
-  select r.stripe_invoice_id, case when r.place = r.last then greatest(0, amount - r.before)
-    else greatest(0, least(r.room, amount - r.before)) end
+  select r.stripe_invoice_id, case when r.rest <= 0 then 0
+    when r.place = r.last then r.known + greatest(0, r.rest - r.before)
+    else r.known + greatest(0, least(r.room, r.rest - r.before)) end
   from (
-    select p.stripe_invoice_id, x.room, row_number() over w as place, count(*) over () as last,
+    select p.stripe_invoice_id, k.known, x.room, row_number() over w as place,
+      count(*) over () as last, (amount - sum(k.known) over ())::bigint as rest,
       coalesce(sum(x.room) over (order by p.stripe_invoice_id
         rows between unbounded preceding and 1 preceding), 0)::bigint as before
     from public.stripe_payments p
-    cross join lateral (select greatest(0, p.amount_minor - case when since_ever then 0
+    cross join lateral (select coalesce(sum(f.amount_minor), 0)::bigint as known
+      from public.stripe_refunds f
+      where since_ever and f.stripe_invoice_id = p.stripe_invoice_id
+        and coalesce(f.payment_intent_id, intent) = intent
+        and exists (select from public.stripe_payments o where o.payment_intent_id = intent
+          and o.stripe_invoice_id <> p.stripe_invoice_id)) k
+    cross join lateral (select greatest(0, p.amount_minor - case when since_ever then k.known
       else coalesce((select sum(f.amount_minor) from public.stripe_refunds f
         where f.payment_intent_id = intent and f.stripe_invoice_id = p.stripe_invoice_id
           and f.status not in ('failed', 'canceled')), 0) end)::bigint as room) x
