@@ -17764,12 +17764,12 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
   insert into public.balance_entries (client_id, currency, amount_minor, reason, invoice_id,
     created_at, note)
   select i.client_id, i.currency, amount, 'refund', i.id, at, 'Credited in Stripe after its refund'
-  from public.invoices i where i.id = mirror.invoice_id;
+  from public.invoices i where i.id = mirror.invoice_id and amount > 0;
   update public.stripe_refunds r set credited_minor = r.amount_minor
-  where r.stripe_credit_note_id = note_id and r.status in ('failed', 'canceled');
+  where amount > 0 and r.stripe_credit_note_id = note_id and r.status in ('failed', 'canceled');
 $$;
 comment on function _billing.credit_late_note is
-  'Puts on the balance what a credit note grants whose refund was told of, and took credit, before.';
+  'Puts on the balance what a credit note grants whose refund took credit, or failed, before.';
 
 -- 70_stripe/books/shared_payments.sql
 
@@ -18038,9 +18038,7 @@ begin
     values (note ->> 'id', mirror.stripe_invoice_id, amount,
       case when is_void then 'void' else 'issued' end, seen)
     on conflict (stripe_credit_note_id) do update set status = excluded.status;
-    if late > 0 then
-      perform _billing.credit_late_note(mirror, note ->> 'id', late, seen);
-    end if;
+    perform _billing.credit_late_note(mirror, note ->> 'id', late, seen);
   end if;
   perform _billing.book_stripe_refunds(mirror, seen);
   perform _billing.name_taken(mirror.stripe_invoice_id, null);

@@ -191,9 +191,7 @@ begin
     values (note ->> 'id', mirror.stripe_invoice_id, amount,
       case when is_void then 'void' else 'issued' end, seen)
     on conflict (stripe_credit_note_id) do update set status = excluded.status;
-    if late > 0 then
-      perform _billing.credit_late_note(mirror, note ->> 'id', late, seen);
-    end if;
+    perform _billing.credit_late_note(mirror, note ->> 'id', late, seen);
   end if;
   perform _billing.book_stripe_refunds(mirror, seen);
   perform _billing.name_taken(mirror.stripe_invoice_id, null);
