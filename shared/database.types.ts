@@ -2096,6 +2096,7 @@ export type Database = {
           "state": string;
           "stripe_invoice_id": string | null;
           "total_minor": number | null;
+          "unnamed_taken_minor": number;
         };
         ComputedFields: never;
         Insert: {
@@ -2119,6 +2120,7 @@ export type Database = {
           "state"?: string;
           "stripe_invoice_id"?: string | null;
           "total_minor"?: number | null;
+          "unnamed_taken_minor"?: number;
         };
         Update: {
           "agreed_total_minor"?: number | null;
@@ -2141,6 +2143,7 @@ export type Database = {
           "state"?: string;
           "stripe_invoice_id"?: string | null;
           "total_minor"?: number | null;
+          "unnamed_taken_minor"?: number;
         };
         Relationships: [
           {
@@ -2397,6 +2400,7 @@ export type Database = {
           "status": string;
           "stripe_credit_note_id": string | null;
           "stripe_invoice_id": string;
+          "taken_minor": number;
         };
         ComputedFields: never;
         Insert: {
@@ -2409,6 +2413,7 @@ export type Database = {
           "status": string;
           "stripe_credit_note_id"?: string | null;
           "stripe_invoice_id": string;
+          "taken_minor"?: number;
         };
         Update: {
           "amount_minor"?: number;
@@ -2420,6 +2425,7 @@ export type Database = {
           "status"?: string;
           "stripe_credit_note_id"?: string | null;
           "stripe_invoice_id"?: string;
+          "taken_minor"?: number;
         };
         Relationships: [];
       };

@@ -16567,6 +16567,7 @@ create table public.stripe_invoices (
   booked_minor bigint not null default 0,
   refunded_minor bigint not null default 0,
   booked_refund_minor bigint not null default 0,
+  unnamed_taken_minor bigint not null default 0,
   hosted_invoice_url text,
   invoice_pdf text,
   problem text,
@@ -16603,6 +16604,8 @@ comment on column public.stripe_invoices.refunded_minor is
   'What has gone back of its payments; less again where a refund failed.';
 comment on column public.stripe_invoices.booked_refund_minor is
   'Part of it that is in public.payments.';
+comment on column public.stripe_invoices.unnamed_taken_minor is
+  'What of refunds that only a charge has told of needed no note: see stripe_refunds.taken_minor.';
 comment on column public.stripe_invoices.seen_at is
   'When Stripe made the newest object seen; older ones change nothing but money.';
 
@@ -16672,6 +16675,7 @@ create table public.stripe_refunds (
     ('unknown', 'pending', 'requires_action', 'succeeded', 'failed', 'canceled')),
   failure_reason text,
   credited_minor bigint not null default 0,
+  taken_minor bigint not null default 0,
   seen_at timestamptz not null,
   primary key (refund_id, stripe_invoice_id)
 );
@@ -16681,6 +16685,9 @@ comment on column public.stripe_refunds.status is
   'Stripe''s; it only moves forward. unknown: told of by a credit note, not yet by itself.';
 comment on column public.stripe_refunds.credited_minor is
   'What of it went onto the client''s balance when it failed.';
+comment on column public.stripe_refunds.taken_minor is
+  'What of it needed no note when it was booked: it was promised by one, or was credit of a refund
+   that had failed.';
 create index stripe_refunds_invoice on public.stripe_refunds (stripe_invoice_id);
 
 create table public.stripe_balance_transactions (
@@ -17188,12 +17195,42 @@ $$;
 comment on function _billing.noted_by_stripe is
   'What Stripe''s own credit notes on one of its invoices grant.';
 
+-- What refunds on no credit note of Stripe took that needs no note of their own: what notes of ours
+-- promise, or credit of refunds that failed. It cannot be more than there is of both: where it is,
+-- refunds that were told of with their notes since are the ones that were promised.
+create function _billing.taken_by_lone_refunds(mirror public.stripe_invoices) returns bigint
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select least(m.unnamed_taken_minor + r.taken, greatest(0, n.promised - r.own_given) + r.failed)
+  from public.stripe_invoices m, (
+    select coalesce(sum(x.to_refund_minor), 0)::bigint as promised
+    from public.credit_notes x
+    left join public.stripe_credit_notes s on s.credit_note_id = x.id
+    where x.invoice_id = mirror.invoice_id and x.voided_at is null
+      and (s.origin is null or s.origin = 'ours')
+  ) n, (
+    select coalesce(sum(x.taken_minor) filter (where x.stripe_credit_note_id is null
+        and not f.has_failed), 0)::bigint as taken,
+      coalesce(sum(x.amount_minor) filter (where o.is_own and not f.has_failed), 0)::bigint
+        as own_given,
+      coalesce(sum(x.amount_minor) filter (where x.stripe_credit_note_id is not null
+        and f.has_failed and not o.is_own), 0)::bigint as failed
+    from public.stripe_refunds x
+    cross join lateral (select exists (select from public.stripe_credit_notes s
+      where s.stripe_credit_note_id = x.stripe_credit_note_id and s.origin = 'ours') as is_own) o
+    cross join lateral (select x.status in ('failed', 'canceled') as has_failed) f
+    where x.stripe_invoice_id = mirror.stripe_invoice_id
+  ) r
+  where m.stripe_invoice_id = mirror.stripe_invoice_id;
+$$;
+comment on function _billing.taken_by_lone_refunds is
+  'What of refunds on no credit note of Stripe needs no note that was made here for them.';
+
 -- What of the notes that were made here for refunds alone no refund needs any more: neither one
 -- that stands, nor a credit note of Stripe that was told of after its refund and has no other here.
 create function _billing.unneeded_refund_notes(mirror public.stripe_invoices) returns bigint
 language sql stable set search_path = pg_catalog, pg_temp as $$
   select n.alone - greatest(0, _billing.noted_by_stripe(mirror.stripe_invoice_id) - n.noted)
-    - (mirror.refunded_minor - r.noted_and_gone)
+    - (mirror.refunded_minor - r.noted_and_gone - _billing.taken_by_lone_refunds(mirror))
   from (
     select coalesce(sum(x.total_minor) filter (where s.origin = 'refund'), 0)::bigint as alone,
       coalesce(sum(x.total_minor) filter (where s.origin = 'stripe'), 0)::bigint as noted
@@ -17338,6 +17375,9 @@ begin
   select least(gone, c.uncovered), least(gone, c.uncovered, c.returned)
   into uncovered, off_balance
   from _billing.refund_cover(invoice.id, mirror.refunded_minor) c;
+  update public.stripe_invoices m set unnamed_taken_minor = m.unnamed_taken_minor + gone
+    - greatest(0, uncovered) + greatest(0, off_balance)
+  where m.stripe_invoice_id = mirror.stripe_invoice_id;
   if coalesce(uncovered, 0) <= 0 then
     return null;
   end if;
@@ -17359,6 +17399,29 @@ begin
   end if;
   return note_number;
 end $$;
+
+-- What refunds took that needs no note is summed on the invoice as they are booked. A refund that
+-- has been named is one of these: of a sum of a charge, it is taken to be one that has its note,
+-- as long as enough of the sum is left for the others.
+create function _billing.name_taken(stripe_id text, refund text) returns void
+language sql set search_path = pg_catalog, pg_temp as $$
+  with named as (
+    update public.stripe_invoices m set unnamed_taken_minor = m.unnamed_taken_minor - x.part
+    from (
+      select greatest(0, i.unnamed_taken_minor - greatest(0, _billing.stripe_refunded(stripe_id)
+        - (select coalesce(sum(r.amount_minor), 0) from public.stripe_refunds r
+          where r.stripe_invoice_id = stripe_id
+            and r.status not in ('failed', 'canceled'))))::bigint as part
+      from public.stripe_invoices i where i.stripe_invoice_id = stripe_id
+    ) x
+    where m.stripe_invoice_id = stripe_id
+    returning x.part
+  )
+  update public.stripe_refunds r set taken_minor = r.taken_minor + n.part
+  from named n where r.refund_id = refund and r.stripe_invoice_id = stripe_id;
+$$;
+comment on function _billing.name_taken is
+  'Notes at a refund what of it needed no note.';
 
 -- Books what has gone back since the last time, or has come back; noted: of a credit note of
 -- Stripe's.
@@ -17404,18 +17467,27 @@ comment on function _billing.sum_stripe_refunds is
   'Notes what has gone back of an invoice''s payments.';
 
 -- Divides what was refunded of a payment among the invoices that it paid, in order, by what of the
--- payment is left on each. Nearly every payment is of one invoice, which takes it all.
+-- payment is left on each. Nearly every payment is of one invoice, which takes it all. Of all
+-- refunds together (since_ever), those that are known are where they are; no more known is nothing.
 create function _billing.divide_refund(intent text, amount bigint, since_ever boolean)
 returns table (stripe_invoice_id text, part bigint)
 language sql stable set search_path = pg_catalog, pg_temp as $$
-  select r.stripe_invoice_id, case when r.place = r.last then greatest(0, amount - r.before)
-    else greatest(0, least(r.room, amount - r.before)) end
+  select r.stripe_invoice_id, case when r.rest <= 0 then 0
+    when r.place = r.last then r.known + greatest(0, r.rest - r.before)
+    else r.known + greatest(0, least(r.room, r.rest - r.before)) end
   from (
-    select p.stripe_invoice_id, x.room, row_number() over w as place, count(*) over () as last,
+    select p.stripe_invoice_id, k.known, x.room, row_number() over w as place,
+      count(*) over () as last, (amount - sum(k.known) over ())::bigint as rest,
       coalesce(sum(x.room) over (order by p.stripe_invoice_id
         rows between unbounded preceding and 1 preceding), 0)::bigint as before
     from public.stripe_payments p
-    cross join lateral (select greatest(0, p.amount_minor - case when since_ever then 0
+    cross join lateral (select coalesce(sum(f.amount_minor), 0)::bigint as known
+      from public.stripe_refunds f
+      where since_ever and f.stripe_invoice_id = p.stripe_invoice_id
+        and coalesce(f.payment_intent_id, intent) = intent
+        and exists (select from public.stripe_payments o where o.payment_intent_id = intent
+          and o.stripe_invoice_id <> p.stripe_invoice_id)) k
+    cross join lateral (select greatest(0, p.amount_minor - case when since_ever then k.known
       else coalesce((select sum(f.amount_minor) from public.stripe_refunds f
         where f.payment_intent_id = intent and f.stripe_invoice_id = p.stripe_invoice_id
           and f.status not in ('failed', 'canceled')), 0) end)::bigint as room) x
@@ -17476,6 +17548,7 @@ create function _billing.apply_refund_part(refund jsonb, stripe_id text, amount 
 returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   kept public.stripe_refunds;
+  mirror public.stripe_invoices;
   outcome text;
 begin
   insert into public.stripe_refunds as r (refund_id, stripe_invoice_id, payment_intent_id,
@@ -17488,8 +17561,10 @@ begin
   where _billing.refund_rank(excluded.status) > _billing.refund_rank(r.status)
   returning * into kept;
   perform _billing.notice_of_failed_refund(kept);
-  outcome := _billing.book_stripe_refunds(_billing.sum_stripe_refunds(stripe_id), seen,
-    kept.stripe_credit_note_id is not null);
+  mirror := _billing.sum_stripe_refunds(stripe_id);
+  perform _billing.name_taken(stripe_id, refund ->> 'id');
+  outcome := _billing.book_stripe_refunds(mirror, seen, kept.stripe_credit_note_id is not null);
+  perform _billing.name_taken(stripe_id, refund ->> 'id');
   update public.stripe_refunds r set credited_minor = substring(outcome, '(\d+) is credit')::bigint
   where r.refund_id = kept.refund_id and r.stripe_invoice_id = stripe_id
     and outcome like '% is credit';
@@ -17658,39 +17733,115 @@ grant execute on function billing.apply_stripe_dispute(jsonb, timestamptz) to se
 -- and for which none was made here, may still be one of the former two.
 create function _billing.ungranted_credit(mirror public.stripe_invoices, amount bigint)
 returns bigint language sql stable set search_path = pg_catalog, pg_temp as $$
-  select greatest(0, least(n.own + t.granted + amount + r.alone, i.total_minor)
-    - least(greatest(0, r.alone - greatest(0, n.alone - greatest(0, t.granted - n.theirs))),
-      greatest(0, n.own_refund - r.own_given) + r.failed) - n.granted)
+  select greatest(0, least(i.total_minor, n.own + amount + r.alone
+    + _billing.noted_by_stripe(mirror.stripe_invoice_id) - _billing.taken_by_lone_refunds(mirror))
+    - n.granted)
   from public.invoices i, (
     select coalesce(sum(x.total_minor), 0)::bigint as granted,
       coalesce(sum(x.total_minor) filter (where s.origin is null or s.origin = 'ours'), 0)::bigint
-        as own,
-      coalesce(sum(x.to_refund_minor) filter (where s.origin is null or s.origin = 'ours'),
-        0)::bigint as own_refund,
-      coalesce(sum(x.total_minor) filter (where s.origin = 'stripe'), 0)::bigint as theirs,
-      coalesce(sum(x.total_minor) filter (where s.origin = 'refund'), 0)::bigint as alone
+        as own
     from public.credit_notes x
     left join public.stripe_credit_notes s on s.credit_note_id = x.id
     where x.invoice_id = mirror.invoice_id and x.voided_at is null
   ) n, (
-    select _billing.noted_by_stripe(mirror.stripe_invoice_id) as granted
-  ) t, (
-    select coalesce(sum(x.amount_minor) filter (where o.is_own and not f.has_failed), 0)::bigint
-        as own_given,
-      coalesce(sum(x.amount_minor) filter (where f.has_failed and not o.is_own), 0)::bigint
-        as failed,
-      _billing.stripe_refunded(mirror.stripe_invoice_id)
-        - coalesce(sum(x.amount_minor) filter (where not f.has_failed), 0)::bigint as alone
+    select _billing.stripe_refunded(mirror.stripe_invoice_id)
+      - coalesce(sum(x.amount_minor), 0)::bigint as alone
     from public.stripe_refunds x
-    cross join lateral (select exists (select from public.stripe_credit_notes s
-      where s.stripe_credit_note_id = x.stripe_credit_note_id and s.origin = 'ours') as is_own) o
-    cross join lateral (select x.status in ('failed', 'canceled') as has_failed) f
     where x.stripe_invoice_id = mirror.stripe_invoice_id and x.stripe_credit_note_id is not null
+      and x.status not in ('failed', 'canceled')
   ) r
   where i.id = mirror.invoice_id and i.status in ('open', 'paid', 'uncollectible');
 $$;
 comment on function _billing.ungranted_credit is
   'What a credit note of Stripe grants beyond the notes of its invoice here; null where it cannot.';
+
+-- A credit note of Stripe that is told of when its refund has failed, or has taken credit of
+-- another: the amount is on a note to be refunded, and on the balance, as it is where the note is
+-- told of first. So a refund that is made again takes it from there.
+create function _billing.credit_late_note(mirror public.stripe_invoices, note_id text,
+  amount bigint, at timestamptz)
+returns void language sql set search_path = pg_catalog, pg_temp as $$
+  insert into public.balance_entries (client_id, currency, amount_minor, reason, invoice_id,
+    created_at, note)
+  select i.client_id, i.currency, amount, 'refund', i.id, at, 'Credited in Stripe after its refund'
+  from public.invoices i where i.id = mirror.invoice_id and amount > 0;
+  update public.stripe_refunds r set credited_minor = r.amount_minor
+  where amount > 0 and r.stripe_credit_note_id = note_id and r.status in ('failed', 'canceled');
+$$;
+comment on function _billing.credit_late_note is
+  'Puts on the balance what a credit note grants whose refund took credit, or failed, before.';
+
+-- 70_stripe/books/shared_payments.sql
+
+-- Payments that paid several invoices: a refund names its payment only, so what is refunded is
+-- divided among them in order, until a credit note of Stripe says of which invoice it is.
+
+-- Moves refunds that a credit note of Stripe names to its invoice, from invoices that they were put
+-- on without a note.
+create function _billing.move_noted_refunds(note jsonb)
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  other record;
+  moved bigint;
+begin
+  for other in
+    select o.*, x.amount as noted
+    from (
+      select coalesce(p #>> '{refund,id}', p ->> 'refund') as refund_id, sum(_billing.from_stripe(
+        coalesce(p ->> 'amount_refunded', note ->> 'total')::bigint, note ->> 'currency')) as amount
+      from jsonb_array_elements(coalesce(note -> 'refunds', '[]')) p group by 1
+    ) x
+    join public.stripe_refunds o using (refund_id)
+    where o.stripe_invoice_id <> note ->> 'invoice' and o.stripe_credit_note_id is null
+    order by o.refund_id, o.stripe_invoice_id
+  loop
+    moved := least(other.amount_minor, other.noted - coalesce((
+      select r.amount_minor from public.stripe_refunds r where r.refund_id = other.refund_id
+        and r.stripe_invoice_id = note ->> 'invoice'), 0));
+    continue when moved <= 0;
+    insert into public.stripe_refunds as r (refund_id, stripe_invoice_id, payment_intent_id,
+      amount_minor, status, failure_reason, seen_at)
+    values (other.refund_id, note ->> 'invoice', other.payment_intent_id, moved, other.status,
+      other.failure_reason, other.seen_at)
+    on conflict (refund_id, stripe_invoice_id) do update
+    set amount_minor = r.amount_minor + excluded.amount_minor;
+    update public.stripe_refunds r set amount_minor = r.amount_minor - moved,
+      taken_minor = least(r.taken_minor, r.amount_minor - moved)
+    where r.refund_id = other.refund_id and r.stripe_invoice_id = other.stripe_invoice_id;
+    delete from public.stripe_refunds r where r.refund_id = other.refund_id
+      and r.stripe_invoice_id = other.stripe_invoice_id and r.amount_minor = 0;
+  end loop;
+end $$;
+comment on function _billing.move_noted_refunds is
+  'Puts refunds on the invoice whose credit note of Stripe names them.';
+
+-- Divides anew what charges said of payments that this invoice shares with others, now that more of
+-- its refunds is known, and books what is not of the others after all.
+create function _billing.divide_anew(stripe_id text, at timestamptz)
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  other text;
+begin
+  update public.stripe_payments p set refunded_minor = d.part
+  from (
+    select s.payment_intent_id, sum(s.refunded_minor)::bigint as said
+    from public.stripe_payments s
+    where s.payment_intent_id in (select o.payment_intent_id from public.stripe_payments o
+      where o.stripe_invoice_id = stripe_id)
+    group by s.payment_intent_id having count(*) > 1
+  ) s
+  cross join lateral _billing.divide_refund(s.payment_intent_id, s.said, true) d
+  where p.payment_intent_id = s.payment_intent_id and p.stripe_invoice_id = d.stripe_invoice_id;
+  for other in
+    select distinct o.stripe_invoice_id
+    from public.stripe_payments p join public.stripe_payments o using (payment_intent_id)
+    where p.stripe_invoice_id = stripe_id and o.stripe_invoice_id <> stripe_id order by 1
+  loop
+    perform _billing.book_stripe_refunds(_billing.sum_stripe_refunds(other), at);
+  end loop;
+end $$;
+comment on function _billing.divide_anew is
+  'Takes off other invoices of a payment what a credit note says was refunded of this one.';
 
 -- 70_stripe/books/credit_notes.sql
 
@@ -17747,8 +17898,9 @@ begin
       outcome := concat_ws(', ', outcome, 'not voided here: ' || own.number);
       perform _billing.notice('credit-void/' || (note ->> 'id'), 'high', format(
         'Credit note %s was voided in Stripe, but stands here: its credit is on the balance or '
-        'refunded. Make a credit note of the same amount in Stripe, or charge the amount again '
-        'with an item', own.number));
+        'refunded. Charge the amount again with an item, or make a credit note of the same amount '
+        'with Stripe''s API, with %s in its metadata leveredge_credit_note_id: it stands for this '
+        'one. Without that it is credited once more', own.number, own.id));
     end if;
   end loop;
   return coalesce(outcome, 'ignored: void');
@@ -17835,11 +17987,14 @@ declare
     select coalesce(sum(coalesce(r ->> 'amount_refunded', note ->> 'total')::bigint), 0)
     from jsonb_array_elements(coalesce(note -> 'refunds', '[]')) r)::bigint, note ->> 'currency'));
   new bigint;
-  rest bigint;
+  late bigint := 0;
   known text;
   outcome text := 'known';
 begin
-  perform _billing.lock_clients(_billing.clients_of_stripe_invoice(note ->> 'invoice'));
+  perform _billing.lock_clients(_billing.clients_of_stripe_invoice(note ->> 'invoice') || array(
+    select c from public.stripe_payments p
+    cross join lateral unnest(_billing.clients_of_payment(p.payment_intent_id)) c
+    where p.stripe_invoice_id = note ->> 'invoice'));
   select * into mirror from public.stripe_invoices m
   where m.stripe_invoice_id = note ->> 'invoice';
   if mirror.invoice_id is null then
@@ -17855,9 +18010,12 @@ begin
     return format('not credited here: it names credit note %s, which the books do not have', named);
   end if;
   if known is null and not is_void then
+    perform _billing.move_noted_refunds(note);
     perform _billing.save_refunds_of_note(note, seen);
+    perform _billing.divide_anew(mirror.stripe_invoice_id, seen);
   end if;
   mirror := _billing.sum_stripe_refunds(mirror.stripe_invoice_id);
+  perform _billing.name_taken(mirror.stripe_invoice_id, null);
   if named is not null then
     perform _billing.save_stripe_credit_note(named, mirror.livemode, note ->> 'id');
   end if;
@@ -17868,10 +18026,11 @@ begin
     new := greatest(0, least(refunded, mirror.refunded_minor - mirror.booked_refund_minor));
     new := new + least(refunded - new, coalesce(
       _billing.refunds_on_waiting_notes(mirror, new), 0));
-    rest := greatest(amount - refunded, case when exists (
+    late := greatest(0, case when exists (
       select from public.stripe_refunds r where r.stripe_credit_note_id = note ->> 'id')
-      then least(amount, _billing.ungranted_credit(mirror, amount)) - new end);
-    outcome := _billing.issue_for_stripe(note, mirror, new, rest, seen);
+      then least(amount, coalesce(_billing.ungranted_credit(mirror, amount), 0))
+        - (amount - refunded) - new end);
+    outcome := _billing.issue_for_stripe(note, mirror, new + late, amount - refunded, seen);
   end if;
   if outcome not like 'not credited%' then
     insert into public.stripe_notes as n (stripe_credit_note_id, stripe_invoice_id, amount_minor,
@@ -17879,8 +18038,10 @@ begin
     values (note ->> 'id', mirror.stripe_invoice_id, amount,
       case when is_void then 'void' else 'issued' end, seen)
     on conflict (stripe_credit_note_id) do update set status = excluded.status;
+    perform _billing.credit_late_note(mirror, note ->> 'id', late, seen);
   end if;
   perform _billing.book_stripe_refunds(mirror, seen);
+  perform _billing.name_taken(mirror.stripe_invoice_id, null);
   return outcome;
 end $$;
 comment on function billing.apply_stripe_credit_note is

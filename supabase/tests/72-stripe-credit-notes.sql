@@ -1,7 +1,7 @@
 -- Credit notes made in Stripe's Dashboard: issued here once, and void here where they are void
 -- there. Each client's month is the minimum of 50.00.
 begin;
-select plan(21);
+select plan(23);
 
 insert into public.clients (name, email, started_on)
 select 'Client ' || n, 'c@example.com', '2026-06-01' from generate_series(1, 4) n;
@@ -71,8 +71,16 @@ select is(pg_temp.credit(3, 'cn_4', 900, '{"status": "void"}'),
 select is((select payload ->> 'message' from public.deliveries
   where dedupe_key = 'stripe:credit-void/cn_4:hermes'),
   'Credit note INV-2026-000003-CN1 was voided in Stripe, but stands here: its credit is on the '
-  'balance or refunded. Make a credit note of the same amount in Stripe, or charge the amount '
-  'again with an item', 'and operators are told what to do');
+  'balance or refunded. Charge the amount again with an item, or make a credit note of the same '
+  'amount with Stripe''s API, with ' || (select id from public.credit_notes
+    where number = 'INV-2026-000003-CN1') || ' in its metadata leveredge_credit_note_id: it stands '
+  'for this one. Without that it is credited once more', 'and operators are told what to do');
+select is(pg_temp.credit(3, 'cn_4b', 900, jsonb_build_object('metadata', jsonb_build_object(
+  'leveredge_credit_note_id', substring((select payload ->> 'message' from public.deliveries
+    where dedupe_key = 'stripe:credit-void/cn_4:hermes'), 'with ([0-9a-f-]{36}) in')))), 'known',
+  'the note that they make as told stands for that one');
+select is(pg_temp.account(3), 'paid, due 0, credit 900, statement -900',
+  'its amount is credited once');
 
 -- Step by step.
 select is(_billing.void_credit_note(n.id, now()), false, 'a note that is on the balance cannot be')

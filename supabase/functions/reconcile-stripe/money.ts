@@ -1,5 +1,6 @@
 import type Stripe from "stripe";
 import type { StripePorts } from "../_shared/stripe/ports.ts";
+import type { Difference } from "./compare.ts";
 import { after, following, forEach, type Progress } from "./progress.ts";
 
 /**
@@ -34,7 +35,8 @@ export async function applyCreditNotes(
 
 /**
  * Tries credit notes again that an invoice had not enough left for: a refund that has failed, or a
- * note that is void, may have been found since.
+ * note that is void, may have been found since. The notes of an invoice are tried in one go, each by
+ * itself: what they replace is taken out before.
  */
 export async function applyRefusedCreditNotes(
   progress: Progress,
@@ -43,18 +45,26 @@ export async function applyRefusedCreditNotes(
 ): Promise<string | null> {
   const { report } = progress;
   const refused = new Set(
-    report.left.flatMap(({ kind, stripe_invoice_id: id }) =>
-      kind === "credit_note" && id !== null ? [id] : []
+    report.left.flatMap((one) =>
+      isRefused(one) && one.stripe_invoice_id !== null ? [one.stripe_invoice_id] : []
     ),
   );
   const invoices = following([...refused].map((id) => ({ id })), cursor);
   return await forEach(invoices, "credit notes of", progress, async ({ id: invoice }) => {
     const notes = await Array.fromAsync(ports.stripe.creditNotes.list({ invoice, limit: 100 }));
-    report.left = report.left.filter(({ kind, stripe_invoice_id }) =>
-      kind !== "credit_note" || stripe_invoice_id !== invoice
+    report.left = report.left.filter((one) => !isRefused(one) || one.stripe_invoice_id !== invoice);
+    await forEach(
+      notes,
+      "credit note",
+      { ...progress, isOver: () => false },
+      (note) => creditOf(note, progress, ports),
     );
-    for (const note of notes) await creditOf(note, progress, ports);
   });
+}
+
+/** Whether it is a credit note that can be tried again: one that is void there is told of once. */
+function isRefused({ kind, ours }: Difference): boolean {
+  return kind === "credit_note" && ours.startsWith("not credited");
 }
 
 async function creditOf(

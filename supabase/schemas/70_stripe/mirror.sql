@@ -46,6 +46,7 @@ create table public.stripe_invoices (
   booked_minor bigint not null default 0,
   refunded_minor bigint not null default 0,
   booked_refund_minor bigint not null default 0,
+  unnamed_taken_minor bigint not null default 0,
   hosted_invoice_url text,
   invoice_pdf text,
   problem text,
@@ -82,6 +83,8 @@ comment on column public.stripe_invoices.refunded_minor is
   'What has gone back of its payments; less again where a refund failed.';
 comment on column public.stripe_invoices.booked_refund_minor is
   'Part of it that is in public.payments.';
+comment on column public.stripe_invoices.unnamed_taken_minor is
+  'What of refunds that only a charge has told of needed no note: see stripe_refunds.taken_minor.';
 comment on column public.stripe_invoices.seen_at is
   'When Stripe made the newest object seen; older ones change nothing but money.';
 
@@ -151,6 +154,7 @@ create table public.stripe_refunds (
     ('unknown', 'pending', 'requires_action', 'succeeded', 'failed', 'canceled')),
   failure_reason text,
   credited_minor bigint not null default 0,
+  taken_minor bigint not null default 0,
   seen_at timestamptz not null,
   primary key (refund_id, stripe_invoice_id)
 );
@@ -160,6 +164,9 @@ comment on column public.stripe_refunds.status is
   'Stripe''s; it only moves forward. unknown: told of by a credit note, not yet by itself.';
 comment on column public.stripe_refunds.credited_minor is
   'What of it went onto the client''s balance when it failed.';
+comment on column public.stripe_refunds.taken_minor is
+  'What of it needed no note when it was booked: it was promised by one, or was credit of a refund
+   that had failed.';
 create index stripe_refunds_invoice on public.stripe_refunds (stripe_invoice_id);
 
 create table public.stripe_balance_transactions (

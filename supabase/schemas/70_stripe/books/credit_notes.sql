@@ -51,8 +51,9 @@ begin
       outcome := concat_ws(', ', outcome, 'not voided here: ' || own.number);
       perform _billing.notice('credit-void/' || (note ->> 'id'), 'high', format(
         'Credit note %s was voided in Stripe, but stands here: its credit is on the balance or '
-        'refunded. Make a credit note of the same amount in Stripe, or charge the amount again '
-        'with an item', own.number));
+        'refunded. Charge the amount again with an item, or make a credit note of the same amount '
+        'with Stripe''s API, with %s in its metadata leveredge_credit_note_id: it stands for this '
+        'one. Without that it is credited once more', own.number, own.id));
     end if;
   end loop;
   return coalesce(outcome, 'ignored: void');
@@ -139,11 +140,14 @@ declare
     select coalesce(sum(coalesce(r ->> 'amount_refunded', note ->> 'total')::bigint), 0)
     from jsonb_array_elements(coalesce(note -> 'refunds', '[]')) r)::bigint, note ->> 'currency'));
   new bigint;
-  rest bigint;
+  late bigint := 0;
   known text;
   outcome text := 'known';
 begin
-  perform _billing.lock_clients(_billing.clients_of_stripe_invoice(note ->> 'invoice'));
+  perform _billing.lock_clients(_billing.clients_of_stripe_invoice(note ->> 'invoice') || array(
+    select c from public.stripe_payments p
+    cross join lateral unnest(_billing.clients_of_payment(p.payment_intent_id)) c
+    where p.stripe_invoice_id = note ->> 'invoice'));
   select * into mirror from public.stripe_invoices m
   where m.stripe_invoice_id = note ->> 'invoice';
   if mirror.invoice_id is null then
@@ -159,9 +163,12 @@ begin
     return format('not credited here: it names credit note %s, which the books do not have', named);
   end if;
   if known is null and not is_void then
+    perform _billing.move_noted_refunds(note);
     perform _billing.save_refunds_of_note(note, seen);
+    perform _billing.divide_anew(mirror.stripe_invoice_id, seen);
   end if;
   mirror := _billing.sum_stripe_refunds(mirror.stripe_invoice_id);
+  perform _billing.name_taken(mirror.stripe_invoice_id, null);
   if named is not null then
     perform _billing.save_stripe_credit_note(named, mirror.livemode, note ->> 'id');
   end if;
@@ -172,10 +179,11 @@ begin
     new := greatest(0, least(refunded, mirror.refunded_minor - mirror.booked_refund_minor));
     new := new + least(refunded - new, coalesce(
       _billing.refunds_on_waiting_notes(mirror, new), 0));
-    rest := greatest(amount - refunded, case when exists (
+    late := greatest(0, case when exists (
       select from public.stripe_refunds r where r.stripe_credit_note_id = note ->> 'id')
-      then least(amount, _billing.ungranted_credit(mirror, amount)) - new end);
-    outcome := _billing.issue_for_stripe(note, mirror, new, rest, seen);
+      then least(amount, coalesce(_billing.ungranted_credit(mirror, amount), 0))
+        - (amount - refunded) - new end);
+    outcome := _billing.issue_for_stripe(note, mirror, new + late, amount - refunded, seen);
   end if;
   if outcome not like 'not credited%' then
     insert into public.stripe_notes as n (stripe_credit_note_id, stripe_invoice_id, amount_minor,
@@ -183,8 +191,10 @@ begin
     values (note ->> 'id', mirror.stripe_invoice_id, amount,
       case when is_void then 'void' else 'issued' end, seen)
     on conflict (stripe_credit_note_id) do update set status = excluded.status;
+    perform _billing.credit_late_note(mirror, note ->> 'id', late, seen);
   end if;
   perform _billing.book_stripe_refunds(mirror, seen);
+  perform _billing.name_taken(mirror.stripe_invoice_id, null);
   return outcome;
 end $$;
 comment on function billing.apply_stripe_credit_note is

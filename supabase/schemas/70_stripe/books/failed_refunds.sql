@@ -36,12 +36,42 @@ $$;
 comment on function _billing.noted_by_stripe is
   'What Stripe''s own credit notes on one of its invoices grant.';
 
+-- What refunds on no credit note of Stripe took that needs no note of their own: what notes of ours
+-- promise, or credit of refunds that failed. It cannot be more than there is of both: where it is,
+-- refunds that were told of with their notes since are the ones that were promised.
+create function _billing.taken_by_lone_refunds(mirror public.stripe_invoices) returns bigint
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select least(m.unnamed_taken_minor + r.taken, greatest(0, n.promised - r.own_given) + r.failed)
+  from public.stripe_invoices m, (
+    select coalesce(sum(x.to_refund_minor), 0)::bigint as promised
+    from public.credit_notes x
+    left join public.stripe_credit_notes s on s.credit_note_id = x.id
+    where x.invoice_id = mirror.invoice_id and x.voided_at is null
+      and (s.origin is null or s.origin = 'ours')
+  ) n, (
+    select coalesce(sum(x.taken_minor) filter (where x.stripe_credit_note_id is null
+        and not f.has_failed), 0)::bigint as taken,
+      coalesce(sum(x.amount_minor) filter (where o.is_own and not f.has_failed), 0)::bigint
+        as own_given,
+      coalesce(sum(x.amount_minor) filter (where x.stripe_credit_note_id is not null
+        and f.has_failed and not o.is_own), 0)::bigint as failed
+    from public.stripe_refunds x
+    cross join lateral (select exists (select from public.stripe_credit_notes s
+      where s.stripe_credit_note_id = x.stripe_credit_note_id and s.origin = 'ours') as is_own) o
+    cross join lateral (select x.status in ('failed', 'canceled') as has_failed) f
+    where x.stripe_invoice_id = mirror.stripe_invoice_id
+  ) r
+  where m.stripe_invoice_id = mirror.stripe_invoice_id;
+$$;
+comment on function _billing.taken_by_lone_refunds is
+  'What of refunds on no credit note of Stripe needs no note that was made here for them.';
+
 -- What of the notes that were made here for refunds alone no refund needs any more: neither one
 -- that stands, nor a credit note of Stripe that was told of after its refund and has no other here.
 create function _billing.unneeded_refund_notes(mirror public.stripe_invoices) returns bigint
 language sql stable set search_path = pg_catalog, pg_temp as $$
   select n.alone - greatest(0, _billing.noted_by_stripe(mirror.stripe_invoice_id) - n.noted)
-    - (mirror.refunded_minor - r.noted_and_gone)
+    - (mirror.refunded_minor - r.noted_and_gone - _billing.taken_by_lone_refunds(mirror))
   from (
     select coalesce(sum(x.total_minor) filter (where s.origin = 'refund'), 0)::bigint as alone,
       coalesce(sum(x.total_minor) filter (where s.origin = 'stripe'), 0)::bigint as noted

@@ -8,36 +8,40 @@
 -- and for which none was made here, may still be one of the former two.
 create function _billing.ungranted_credit(mirror public.stripe_invoices, amount bigint)
 returns bigint language sql stable set search_path = pg_catalog, pg_temp as $$
-  select greatest(0, least(n.own + t.granted + amount + r.alone, i.total_minor)
-    - least(greatest(0, r.alone - greatest(0, n.alone - greatest(0, t.granted - n.theirs))),
-      greatest(0, n.own_refund - r.own_given) + r.failed) - n.granted)
+  select greatest(0, least(i.total_minor, n.own + amount + r.alone
+    + _billing.noted_by_stripe(mirror.stripe_invoice_id) - _billing.taken_by_lone_refunds(mirror))
+    - n.granted)
   from public.invoices i, (
     select coalesce(sum(x.total_minor), 0)::bigint as granted,
       coalesce(sum(x.total_minor) filter (where s.origin is null or s.origin = 'ours'), 0)::bigint
-        as own,
-      coalesce(sum(x.to_refund_minor) filter (where s.origin is null or s.origin = 'ours'),
-        0)::bigint as own_refund,
-      coalesce(sum(x.total_minor) filter (where s.origin = 'stripe'), 0)::bigint as theirs,
-      coalesce(sum(x.total_minor) filter (where s.origin = 'refund'), 0)::bigint as alone
+        as own
     from public.credit_notes x
     left join public.stripe_credit_notes s on s.credit_note_id = x.id
     where x.invoice_id = mirror.invoice_id and x.voided_at is null
   ) n, (
-    select _billing.noted_by_stripe(mirror.stripe_invoice_id) as granted
-  ) t, (
-    select coalesce(sum(x.amount_minor) filter (where o.is_own and not f.has_failed), 0)::bigint
-        as own_given,
-      coalesce(sum(x.amount_minor) filter (where f.has_failed and not o.is_own), 0)::bigint
-        as failed,
-      _billing.stripe_refunded(mirror.stripe_invoice_id)
-        - coalesce(sum(x.amount_minor) filter (where not f.has_failed), 0)::bigint as alone
+    select _billing.stripe_refunded(mirror.stripe_invoice_id)
+      - coalesce(sum(x.amount_minor), 0)::bigint as alone
     from public.stripe_refunds x
-    cross join lateral (select exists (select from public.stripe_credit_notes s
-      where s.stripe_credit_note_id = x.stripe_credit_note_id and s.origin = 'ours') as is_own) o
-    cross join lateral (select x.status in ('failed', 'canceled') as has_failed) f
     where x.stripe_invoice_id = mirror.stripe_invoice_id and x.stripe_credit_note_id is not null
+      and x.status not in ('failed', 'canceled')
   ) r
   where i.id = mirror.invoice_id and i.status in ('open', 'paid', 'uncollectible');
 $$;
 comment on function _billing.ungranted_credit is
   'What a credit note of Stripe grants beyond the notes of its invoice here; null where it cannot.';
+
+-- A credit note of Stripe that is told of when its refund has failed, or has taken credit of
+-- another: the amount is on a note to be refunded, and on the balance, as it is where the note is
+-- told of first. So a refund that is made again takes it from there.
+create function _billing.credit_late_note(mirror public.stripe_invoices, note_id text,
+  amount bigint, at timestamptz)
+returns void language sql set search_path = pg_catalog, pg_temp as $$
+  insert into public.balance_entries (client_id, currency, amount_minor, reason, invoice_id,
+    created_at, note)
+  select i.client_id, i.currency, amount, 'refund', i.id, at, 'Credited in Stripe after its refund'
+  from public.invoices i where i.id = mirror.invoice_id and amount > 0;
+  update public.stripe_refunds r set credited_minor = r.amount_minor
+  where amount > 0 and r.stripe_credit_note_id = note_id and r.status in ('failed', 'canceled');
+$$;
+comment on function _billing.credit_late_note is
+  'Puts on the balance what a credit note grants whose refund took credit, or failed, before.';

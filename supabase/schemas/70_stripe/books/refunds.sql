@@ -58,6 +58,9 @@ begin
   select least(gone, c.uncovered), least(gone, c.uncovered, c.returned)
   into uncovered, off_balance
   from _billing.refund_cover(invoice.id, mirror.refunded_minor) c;
+  update public.stripe_invoices m set unnamed_taken_minor = m.unnamed_taken_minor + gone
+    - greatest(0, uncovered) + greatest(0, off_balance)
+  where m.stripe_invoice_id = mirror.stripe_invoice_id;
   if coalesce(uncovered, 0) <= 0 then
     return null;
   end if;
@@ -79,6 +82,29 @@ begin
   end if;
   return note_number;
 end $$;
+
+-- What refunds took that needs no note is summed on the invoice as they are booked. A refund that
+-- has been named is one of these: of a sum of a charge, it is taken to be one that has its note,
+-- as long as enough of the sum is left for the others.
+create function _billing.name_taken(stripe_id text, refund text) returns void
+language sql set search_path = pg_catalog, pg_temp as $$
+  with named as (
+    update public.stripe_invoices m set unnamed_taken_minor = m.unnamed_taken_minor - x.part
+    from (
+      select greatest(0, i.unnamed_taken_minor - greatest(0, _billing.stripe_refunded(stripe_id)
+        - (select coalesce(sum(r.amount_minor), 0) from public.stripe_refunds r
+          where r.stripe_invoice_id = stripe_id
+            and r.status not in ('failed', 'canceled'))))::bigint as part
+      from public.stripe_invoices i where i.stripe_invoice_id = stripe_id
+    ) x
+    where m.stripe_invoice_id = stripe_id
+    returning x.part
+  )
+  update public.stripe_refunds r set taken_minor = r.taken_minor + n.part
+  from named n where r.refund_id = refund and r.stripe_invoice_id = stripe_id;
+$$;
+comment on function _billing.name_taken is
+  'Notes at a refund what of it needed no note.';
 
 -- Books what has gone back since the last time, or has come back; noted: of a credit note of
 -- Stripe's.
@@ -124,18 +150,27 @@ comment on function _billing.sum_stripe_refunds is
   'Notes what has gone back of an invoice''s payments.';
 
 -- Divides what was refunded of a payment among the invoices that it paid, in order, by what of the
--- payment is left on each. Nearly every payment is of one invoice, which takes it all.
+-- payment is left on each. Nearly every payment is of one invoice, which takes it all. Of all
+-- refunds together (since_ever), those that are known are where they are; no more known is nothing.
 create function _billing.divide_refund(intent text, amount bigint, since_ever boolean)
 returns table (stripe_invoice_id text, part bigint)
 language sql stable set search_path = pg_catalog, pg_temp as $$
-  select r.stripe_invoice_id, case when r.place = r.last then greatest(0, amount - r.before)
-    else greatest(0, least(r.room, amount - r.before)) end
+  select r.stripe_invoice_id, case when r.rest <= 0 then 0
+    when r.place = r.last then r.known + greatest(0, r.rest - r.before)
+    else r.known + greatest(0, least(r.room, r.rest - r.before)) end
   from (
-    select p.stripe_invoice_id, x.room, row_number() over w as place, count(*) over () as last,
+    select p.stripe_invoice_id, k.known, x.room, row_number() over w as place,
+      count(*) over () as last, (amount - sum(k.known) over ())::bigint as rest,
       coalesce(sum(x.room) over (order by p.stripe_invoice_id
         rows between unbounded preceding and 1 preceding), 0)::bigint as before
     from public.stripe_payments p
-    cross join lateral (select greatest(0, p.amount_minor - case when since_ever then 0
+    cross join lateral (select coalesce(sum(f.amount_minor), 0)::bigint as known
+      from public.stripe_refunds f
+      where since_ever and f.stripe_invoice_id = p.stripe_invoice_id
+        and coalesce(f.payment_intent_id, intent) = intent
+        and exists (select from public.stripe_payments o where o.payment_intent_id = intent
+          and o.stripe_invoice_id <> p.stripe_invoice_id)) k
+    cross join lateral (select greatest(0, p.amount_minor - case when since_ever then k.known
       else coalesce((select sum(f.amount_minor) from public.stripe_refunds f
         where f.payment_intent_id = intent and f.stripe_invoice_id = p.stripe_invoice_id
           and f.status not in ('failed', 'canceled')), 0) end)::bigint as room) x
@@ -196,6 +231,7 @@ create function _billing.apply_refund_part(refund jsonb, stripe_id text, amount 
 returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   kept public.stripe_refunds;
+  mirror public.stripe_invoices;
   outcome text;
 begin
   insert into public.stripe_refunds as r (refund_id, stripe_invoice_id, payment_intent_id,
@@ -208,8 +244,10 @@ begin
   where _billing.refund_rank(excluded.status) > _billing.refund_rank(r.status)
   returning * into kept;
   perform _billing.notice_of_failed_refund(kept);
-  outcome := _billing.book_stripe_refunds(_billing.sum_stripe_refunds(stripe_id), seen,
-    kept.stripe_credit_note_id is not null);
+  mirror := _billing.sum_stripe_refunds(stripe_id);
+  perform _billing.name_taken(stripe_id, refund ->> 'id');
+  outcome := _billing.book_stripe_refunds(mirror, seen, kept.stripe_credit_note_id is not null);
+  perform _billing.name_taken(stripe_id, refund ->> 'id');
   update public.stripe_refunds r set credited_minor = substring(outcome, '(\d+) is credit')::bigint
   where r.refund_id = kept.refund_id and r.stripe_invoice_id = stripe_id
     and outcome like '% is credit';
