@@ -52,6 +52,74 @@ end $$;
 comment on function _billing.take_top_up_back is
   'Takes the unused part of a top-up back from its grants, up to an amount; returns how much.';
 
+-- What has gone back of the payments of a top-up and was not taken back from its grants: of each
+-- note that stands, in the order in which they were made, then of its disputes.
+create function _billing.not_taken_back(invoice_id uuid)
+returns table (place bigint, credit_note_id uuid, amount_minor bigint)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select row_number() over (order by x.number is null, length(x.number), x.number),
+    x.credit_note_id, (x.gone_minor + coalesce(sum(e.amount_minor), 0))::bigint
+  from (
+    select n.id as credit_note_id, n.number, n.total_minor - n.to_invoice_minor as gone_minor
+    from public.credit_notes n
+    where n.invoice_id = not_taken_back.invoice_id and n.voided_at is null and n.document <> '{}'
+    union all
+    select null, null, -sum(p.amount_minor) from public.payments p
+    where p.invoice_id = not_taken_back.invoice_id and p.kind in ('dispute', 'dispute_reversed')
+    having count(*) > 0
+  ) x
+  left join public.credit_entries e on e.invoice_id = not_taken_back.invoice_id
+    and e.kind in ('withdrawal', 'restoration')
+    and e.credit_note_id is not distinct from x.credit_note_id
+  group by x.credit_note_id, x.number, x.gone_minor
+  having x.gone_minor + coalesce(sum(e.amount_minor), 0) > 0;
+$$;
+comment on function _billing.not_taken_back is
+  'What has gone back of the payments of a top-up beyond what was taken back of its credit.';
+
+-- Takes back what could not be taken when its payment went back, up to an amount.
+create function _billing.take_rest_back(invoice_id uuid, most bigint, as_of timestamptz)
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  part record;
+  rest bigint := most;
+begin
+  for part in
+    select x.credit_note_id, x.amount_minor
+    from _billing.not_taken_back(take_rest_back.invoice_id) x order by x.place
+  loop
+    rest := rest - _billing.take_top_up_back(take_rest_back.invoice_id,
+      least(rest, part.amount_minor), as_of, part.credit_note_id);
+  end loop;
+end $$;
+comment on function _billing.take_rest_back is
+  'Takes credit of a top-up back whose payment has gone back already, up to an amount.';
+
+-- Credit that comes back to the grants of a top-up is taken back, as far as more of its payment has
+-- gone back than of its credit.
+create function _billing.take_returned_back(returned _billing.credit_movement[])
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  part record;
+begin
+  for part in
+    with recursive chain as (
+      select g.id, g.continues_id, g.top_up_id, m.amount_minor, m.at
+      from unnest(returned) m join public.credit_grants g on g.id = m.grant_id
+      union all
+      select g.id, g.continues_id, g.top_up_id, c.amount_minor, c.at
+      from chain c join public.credit_grants g on g.id = c.continues_id
+    )
+    select t.invoice_id, sum(c.amount_minor)::bigint as amount_minor, max(c.at) as at
+    from chain c join public.top_ups t on t.id = c.top_up_id
+    group by t.invoice_id having sum(c.amount_minor) > 0 order by t.invoice_id
+  loop
+    perform _billing.take_rest_back(part.invoice_id, part.amount_minor, part.at);
+  end loop;
+end $$;
+comment on function _billing.take_returned_back is
+  'Takes credit back that comes back to a top-up whose payment has gone back.';
+
 -- Gives back what was taken: of a credit note that is void, or of disputes that were won. Credit
 -- that has expired meanwhile comes back expired.
 create function _billing.restore_top_up(invoice_id uuid, amount bigint, as_of timestamptz,
