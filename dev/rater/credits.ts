@@ -79,6 +79,19 @@ interface Use {
   amount: bigint;
 }
 
+export interface CreditCalendar {
+  /** On which of a client's days an instant falls. */
+  readonly dayOf: (client: string, at: bigint) => Day;
+  /** The first day of the client's period that a day is in. */
+  readonly periodOf: (client: string, day: Day) => Day;
+}
+
+/** What has gone back of a top-up's payments beyond what was taken of its credit. */
+interface Gone {
+  readonly byNotes: bigint[];
+  byDisputes: bigint;
+}
+
 /** An invoice that credit has met: what it has paid, and what notes have credited of money. */
 interface Paid {
   readonly invoice: IssuedInvoice;
@@ -91,16 +104,17 @@ interface Paid {
 
 /**
  * What becomes of grants, by the rules of docs/domain.md: each entry that has to be in the books.
- * `dayOf` says on which of a client's days an instant falls.
  */
 export function replayCredits(
   events: readonly CreditEvent[],
-  dayOf: (client: string, at: bigint) => Day,
+  calendar: CreditCalendar,
 ): CreditEntry[] {
   const grants = new Map<string, CreditGrant>();
   const moves = new Map<string, Move[]>();
   const invoices = new Map<string, Paid>();
   const entries: CreditEntry[] = [];
+  const gone = new Map<string, Gone>();
+  const settled = new Settled(calendar);
   const book: Book = (grant, kind, amount, at, line = null) => {
     if (amount === 0n) return;
     const { until } = grant;
@@ -109,6 +123,34 @@ export function replayCredits(
     if (until === null) return;
     const ends = kind === "grant" ? "expiry" : amount < 0n ? "release" : "reopening";
     entries.push({ grant: grant.id, kind: ends, amount: -amount, at: until, line });
+  };
+  const takeBack = (bought: string, amount: bigint, at: bigint): bigint => {
+    const held = boughtBy(bought, [...grants.values()]);
+    const expired = (grant: CreditGrant) => grant.until !== null && grant.until <= at;
+    const usable = [
+      ...held.filter((grant) => !expired(grant)),
+      ...held.filter((grant) => expired(grant) && settled.mayPay(grant)),
+    ];
+    let rest = amount;
+    for (const grant of usable) {
+      const left = leastFrom(moves.get(grant.id) ?? [], at);
+      const taken = left < rest ? left : rest;
+      rest -= taken;
+      book(grant, "withdrawal", -taken, later(at, grant.from));
+    }
+    return amount - rest;
+  };
+  const takeRestBack = (bought: string, most: bigint, at: bigint) => {
+    const open = gone.get(bought);
+    if (open === undefined) return;
+    let rest = most;
+    const take = (amount: bigint) => {
+      const taken = takeBack(bought, amount < rest ? amount : rest, at);
+      rest -= taken;
+      return amount - taken;
+    };
+    open.byNotes.forEach((amount, place) => open.byNotes[place] = take(amount));
+    open.byDisputes = take(open.byDisputes);
   };
   for (const event of events) {
     if (event.do === "grant") {
@@ -119,9 +161,12 @@ export function replayCredits(
         book(old, "rollover", -leastFrom(moves.get(old.id) ?? [], when), when);
       }
       book(event.grant, "grant", event.grant.amount, event.grant.from);
+      if (event.grant.bought !== null) {
+        takeRestBack(event.grant.bought, event.grant.amount, event.at);
+      }
     } else if (event.do === "invoice") {
       const usable = [...grants.values()].filter((grant) =>
-        mayPay(grant, event.invoice, event.at, dayOf)
+        mayPay(grant, event.invoice, event.at, calendar.dayOf)
       );
       const uses = usesOf(
         event.invoice,
@@ -132,22 +177,79 @@ export function replayCredits(
       const byGrants = uses.reduce((sum, use) => sum + use.amount, 0n);
       const { invoice } = event;
       invoices.set(invoice.id, { invoice, uses, byGrants, offDue: 0n, moneyBack: 0n });
+      settled.issue(invoice);
     } else {
-      if (event.do !== "void") {
-        let amount = event.do === "credit" ? event.amount - event.offDue : event.amount;
-        for (const grant of boughtBy(event.invoice, [...grants.values()])) {
-          if (grant.until !== null && grant.until <= event.at) continue;
-          const left = leastFrom(moves.get(grant.id) ?? [], event.at);
-          const taken = left < amount ? left : amount;
-          amount -= taken;
-          book(grant, "withdrawal", -taken, later(event.at, grant.from));
+      const paid = invoices.get(event.invoice);
+      const open = gone.get(event.invoice) ?? { byNotes: [], byDisputes: 0n };
+      gone.set(event.invoice, open);
+      if (event.do === "credit") {
+        const amount = event.amount - event.offDue;
+        open.byNotes.push(amount - takeBack(event.invoice, amount, event.at));
+      } else if (event.do === "dispute") {
+        open.byDisputes += event.amount - takeBack(event.invoice, event.amount, event.at);
+      } else if (paid !== undefined) settled.void(paid.invoice);
+      if (event.do !== "dispute" && paid !== undefined) {
+        for (const [bought, amount] of returnedTo(giveBack(paid, event, book), grants)) {
+          takeRestBack(bought, amount, event.at);
         }
       }
-      const paid = invoices.get(event.invoice);
-      if (event.do !== "dispute" && paid !== undefined) giveBack(paid, event, book);
     }
   }
   return entries;
+}
+
+/** Which periods have an invoice that stands. */
+class Settled {
+  readonly #issued = new Map<string, Set<Day>>();
+  readonly #void = new Map<string, Set<Day>>();
+  readonly #calendar: CreditCalendar;
+
+  constructor(calendar: CreditCalendar) {
+    this.#calendar = calendar;
+  }
+
+  issue({ client, period }: IssuedInvoice): void {
+    if (period === null) return;
+    this.#of(this.#issued, client).add(period);
+    this.#of(this.#void, client).delete(period);
+  }
+
+  void({ client, period }: IssuedInvoice): void {
+    if (period === null) return;
+    this.#of(this.#issued, client).delete(period);
+    this.#of(this.#void, client).add(period);
+  }
+
+  /** Of credit that has expired: an invoice of a period that began before is still to come. */
+  mayPay({ client, until }: CreditGrant): boolean {
+    if (until === null) return true;
+    const last = this.#calendar.dayOf(client, until - 1n);
+    return !this.#of(this.#issued, client).has(this.#calendar.periodOf(client, last)) ||
+      [...this.#of(this.#void, client)].some((period) => period <= last);
+  }
+
+  #of(periods: Map<string, Set<Day>>, client: string): Set<Day> {
+    const known = periods.get(client) ?? new Set<Day>();
+    periods.set(client, known);
+    return known;
+  }
+}
+
+/** What grants keep of what came back, by the invoice that has bought them. */
+function returnedTo(
+  kept: readonly { readonly grant: CreditGrant; readonly amount: bigint }[],
+  grants: ReadonlyMap<string, CreditGrant>,
+): Map<string, bigint> {
+  const sums = new Map<string, bigint>();
+  for (const { grant, amount } of kept) {
+    let first: CreditGrant | undefined = grant;
+    while (first !== undefined && first.bought === null) first = grants.get(first.continues ?? "");
+    const bought = first?.bought;
+    if (bought !== undefined && bought !== null) {
+      sums.set(bought, (sums.get(bought) ?? 0n) + amount);
+    }
+  }
+  return sums;
 }
 
 /** Grants that hold the credit that an invoice has bought: its own, then those that continue them. */
@@ -262,7 +364,8 @@ function giveBack(
   paid: Paid,
   event: Extract<CreditEvent, { do: "credit" | "void" }>,
   book: Book,
-): void {
+): { readonly grant: CreditGrant; readonly amount: bigint }[] {
+  const kept: { grant: CreditGrant; amount: bigint }[] = [];
   let amount = paid.uses.reduce((sum, use) => sum + use.amount, 0n);
   if (event.do === "credit") {
     paid.offDue += event.offDue;
@@ -279,6 +382,7 @@ function giveBack(
     book(use.grant, "return", back, event.at, use.line);
     if (use.grant.until !== null && use.grant.until <= event.at) {
       book(use.grant, "transfer", -back, event.at, use.line);
-    }
+    } else kept.push({ grant: use.grant, amount: back });
   }
+  return kept;
 }

@@ -27,7 +27,23 @@ $$;
 comment on function _billing.unused_of_top_up is
   'What is left at an instant of the credit that an invoice of a top-up has paid for.';
 
--- Takes back what of an amount is not used. What has expired is used too: it is not the client's.
+-- Credit that has expired pays the invoices of periods that began before: until all of them are
+-- issued, it may still be used.
+create function _billing.pays_after_expiry(client_id uuid, expires_at timestamptz)
+returns boolean language sql stable set search_path = pg_catalog, pg_temp as $$
+  select coalesce(bool_or(p.settled_at is null) or not bool_or(p.period_end > x.last_day), true)
+  from (
+    select billing.day_of(pays_after_expiry.client_id,
+      pays_after_expiry.expires_at - interval '1 microsecond') as last_day
+  ) x
+  join public.billing_periods p on p.client_id = pays_after_expiry.client_id
+    and p.period_start <= x.last_day;
+$$;
+comment on function _billing.pays_after_expiry is
+  'Whether the invoice of a period that began before an expiry is still to be issued.';
+
+-- Takes back what of an amount is not used. What has expired is used too, it is not the client's,
+-- unless an invoice may still take it: that goes last.
 create function _billing.take_top_up_back(invoice_id uuid, amount bigint, as_of timestamptz,
   credit_note_id uuid default null)
 returns bigint language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -36,11 +52,13 @@ declare
 begin
   with unused as (
     select g.id, g.effective_at, l.left_minor,
-      sum(l.left_minor) over (order by x.place, g.id) - l.left_minor as before
+      sum(l.left_minor) over (order by coalesce(g.expires_at <= as_of, false), x.place, g.id)
+        - l.left_minor as before
     from _billing.grants_of_top_up(take_top_up_back.invoice_id) x
     join public.credit_grants g on g.id = x.grant_id
     join _billing.left_of_grants(array[g.client_id], as_of) l on l.grant_id = g.id
-    where l.left_minor > 0 and (g.expires_at is null or g.expires_at > as_of)
+    where l.left_minor > 0 and (coalesce(g.expires_at > as_of, true)
+      or _billing.pays_after_expiry(g.client_id, g.expires_at))
   )
   select coalesce(array_agg((u.id, 'withdrawal', -least(u.left_minor, amount - u.before),
     greatest(as_of, u.effective_at), take_top_up_back.invoice_id, null,
