@@ -87,7 +87,7 @@ select lives_ok($$select _billing.pause_recharge(t.invoice_id) from public.top_u
 -- Not served, paused, not low any more: what is wanted is not charged, and is wanted no more.
 select ok(pg_temp.want(n, '2026-06-02'), n || ': wanted')
 from unnest('{ended,paused,bought}'::text[]) n;
-update public.clients set ended_on = '2026-06-03' where name = 'ended';
+select billing.end_service(pg_temp.client('ended'), '2026-06-03');
 select is((_billing.recharge_terms(pg_temp.client('ended'), '2026-06-04')).client_id, null,
   'a client that is not served is not recharged');
 select is(pg_temp.invoice('ended', '2026-06-04'), false, 'nor is what was wanted');
