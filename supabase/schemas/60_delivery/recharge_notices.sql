@@ -34,8 +34,8 @@ $$;
 comment on function _billing.tell_of_caps is
   'Tells operators of recharges that have reached 80, 90 or 100 % of their cap.';
 
--- Recharges of a client end where one of them has failed its purpose: its payment was given back, or
--- its invoice was voided by a person. Else the next one is charged at once. Operators are told.
+-- Recharges of a client pause where one of them is undone: its payment was given back, or its
+-- invoice was voided by a person. Else the next one is charged at once. Operators are told.
 create function _billing.pause_recharge(invoice_id uuid)
 returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare

@@ -25,8 +25,8 @@ $$;
 comment on function _billing.recharge_waits is
   'Why a client''s credit may not be recharged at an instant; null where it may.';
 
--- What credit that has expired will still pay: of the periods that are not invoiced and began before
--- its expiry.
+-- What credit that has expired will still pay: of the periods that are not invoiced and began
+-- before its expiry.
 create function _billing.expired_credit_to_use(client_id uuid, currency text, as_of timestamptz)
 returns numeric language plpgsql stable
 set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
