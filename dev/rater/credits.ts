@@ -109,93 +109,114 @@ export function replayCredits(
   events: readonly CreditEvent[],
   calendar: CreditCalendar,
 ): CreditEntry[] {
-  const grants = new Map<string, CreditGrant>();
-  const moves = new Map<string, Move[]>();
-  const invoices = new Map<string, Paid>();
-  const entries: CreditEntry[] = [];
-  const gone = new Map<string, Gone>();
-  const settled = new Settled(calendar);
-  const book: Book = (grant, kind, amount, at, line = null) => {
+  const replay = new Replay(calendar);
+  for (const event of events) {
+    if (event.do === "grant") replay.grant(event.grant);
+    else if (event.do === "invoice") replay.invoice(event.invoice, event.at);
+    else replay.undo(event);
+  }
+  return replay.entries;
+}
+
+class Replay {
+  readonly entries: CreditEntry[] = [];
+  readonly #grants = new Map<string, CreditGrant>();
+  readonly #moves = new Map<string, Move[]>();
+  readonly #invoices = new Map<string, Paid>();
+  readonly #gone = new Map<string, Gone>();
+  readonly #calendar: CreditCalendar;
+  readonly #settled: Settled;
+
+  constructor(calendar: CreditCalendar) {
+    this.#calendar = calendar;
+    this.#settled = new Settled(calendar);
+  }
+
+  grant(grant: CreditGrant): void {
+    this.#grants.set(grant.id, grant);
+    const old = this.#grants.get(grant.continues ?? "");
+    if (old !== undefined) {
+      const when = earlier(grant.from, old.until);
+      this.#book(old, "rollover", -this.#left(old.id, when), when);
+    }
+    this.#book(grant, "grant", grant.amount, grant.from);
+    // Of credit that had expired nothing was taken: it counted as used.
+    if (old !== undefined && (old.until === null || old.until > grant.granted)) return;
+    for (const [bought, amount] of returnedTo([{ grant, amount: grant.amount }], this.#grants)) {
+      this.#takeRestBack(bought, amount, grant.from);
+    }
+  }
+
+  invoice(invoice: IssuedInvoice, at: bigint): void {
+    const usable = [...this.#grants.values()].filter((grant) =>
+      mayPay(grant, invoice, at, this.#calendar.dayOf)
+    );
+    const uses = usesOf(invoice, usable.sort(burnOrder), (id) => this.#left(id, at));
+    for (const use of uses) this.#book(use.grant, "use", -use.amount, at, use.line);
+    const byGrants = uses.reduce((sum, use) => sum + use.amount, 0n);
+    this.#invoices.set(invoice.id, { invoice, uses, byGrants, offDue: 0n, moneyBack: 0n });
+    this.#settled.issue(invoice);
+  }
+
+  undo(event: Extract<CreditEvent, { do: "credit" | "void" | "dispute" }>): void {
+    const paid = this.#invoices.get(event.invoice);
+    const gone = this.#gone.get(event.invoice) ?? { byNotes: [], byDisputes: 0n };
+    this.#gone.set(event.invoice, gone);
+    const back = (amount: bigint) => amount - this.#takeBack(event.invoice, amount, event.at);
+    if (event.do === "credit") gone.byNotes.push(back(event.amount - event.offDue));
+    if (event.do === "dispute") gone.byDisputes += back(event.amount);
+    if (event.do === "dispute" || paid === undefined) return;
+    if (event.do === "void") this.#settled.void(paid.invoice);
+    const kept = giveBack(paid, event, this.#book);
+    for (const [bought, amount] of returnedTo(kept, this.#grants)) {
+      this.#takeRestBack(bought, amount, event.at);
+    }
+  }
+
+  readonly #book: Book = (grant, kind, amount, at, line = null) => {
     if (amount === 0n) return;
     const { until } = grant;
-    moves.set(grant.id, [...moves.get(grant.id) ?? [], { at, amount }]);
-    entries.push({ grant: grant.id, kind, amount, at, line });
+    this.#moves.set(grant.id, [...this.#moves.get(grant.id) ?? [], { at, amount }]);
+    this.entries.push({ grant: grant.id, kind, amount, at, line });
     if (until === null) return;
     const ends = kind === "grant" ? "expiry" : amount < 0n ? "release" : "reopening";
-    entries.push({ grant: grant.id, kind: ends, amount: -amount, at: until, line });
+    this.entries.push({ grant: grant.id, kind: ends, amount: -amount, at: until, line });
   };
-  const takeBack = (bought: string, amount: bigint, at: bigint): bigint => {
-    const held = boughtBy(bought, [...grants.values()]);
+
+  #left(id: string, at: bigint): bigint {
+    return leastFrom(this.#moves.get(id) ?? [], at);
+  }
+
+  /** Takes what is left; what has expired goes last, while an invoice may still take it. */
+  #takeBack(bought: string, amount: bigint, at: bigint): bigint {
+    const held = boughtBy(bought, [...this.#grants.values()]);
     const expired = (grant: CreditGrant) => grant.until !== null && grant.until <= at;
     const usable = [
       ...held.filter((grant) => !expired(grant)),
-      ...held.filter((grant) => expired(grant) && settled.mayPay(grant)),
+      ...held.filter((grant) => expired(grant) && this.#settled.mayPay(grant)),
     ];
     let rest = amount;
     for (const grant of usable) {
-      const left = leastFrom(moves.get(grant.id) ?? [], at);
+      const left = this.#left(grant.id, at);
       const taken = left < rest ? left : rest;
       rest -= taken;
-      book(grant, "withdrawal", -taken, later(at, grant.from));
+      this.#book(grant, "withdrawal", -taken, later(at, grant.from));
     }
     return amount - rest;
-  };
-  const takeRestBack = (bought: string, most: bigint, at: bigint) => {
-    const open = gone.get(bought);
-    if (open === undefined) return;
+  }
+
+  #takeRestBack(bought: string, most: bigint, at: bigint): void {
+    const gone = this.#gone.get(bought);
+    if (gone === undefined) return;
     let rest = most;
     const take = (amount: bigint) => {
-      const taken = takeBack(bought, amount < rest ? amount : rest, at);
+      const taken = this.#takeBack(bought, amount < rest ? amount : rest, at);
       rest -= taken;
       return amount - taken;
     };
-    open.byNotes.forEach((amount, place) => open.byNotes[place] = take(amount));
-    open.byDisputes = take(open.byDisputes);
-  };
-  for (const event of events) {
-    if (event.do === "grant") {
-      grants.set(event.grant.id, event.grant);
-      const old = event.grant.continues === null ? undefined : grants.get(event.grant.continues);
-      if (old !== undefined) {
-        const when = earlier(event.grant.from, old.until);
-        book(old, "rollover", -leastFrom(moves.get(old.id) ?? [], when), when);
-      }
-      book(event.grant, "grant", event.grant.amount, event.grant.from);
-      if (event.grant.bought !== null) {
-        takeRestBack(event.grant.bought, event.grant.amount, event.at);
-      }
-    } else if (event.do === "invoice") {
-      const usable = [...grants.values()].filter((grant) =>
-        mayPay(grant, event.invoice, event.at, calendar.dayOf)
-      );
-      const uses = usesOf(
-        event.invoice,
-        usable.sort(burnOrder),
-        (id) => leastFrom(moves.get(id) ?? [], event.at),
-      );
-      for (const use of uses) book(use.grant, "use", -use.amount, event.at, use.line);
-      const byGrants = uses.reduce((sum, use) => sum + use.amount, 0n);
-      const { invoice } = event;
-      invoices.set(invoice.id, { invoice, uses, byGrants, offDue: 0n, moneyBack: 0n });
-      settled.issue(invoice);
-    } else {
-      const paid = invoices.get(event.invoice);
-      const open = gone.get(event.invoice) ?? { byNotes: [], byDisputes: 0n };
-      gone.set(event.invoice, open);
-      if (event.do === "credit") {
-        const amount = event.amount - event.offDue;
-        open.byNotes.push(amount - takeBack(event.invoice, amount, event.at));
-      } else if (event.do === "dispute") {
-        open.byDisputes += event.amount - takeBack(event.invoice, event.amount, event.at);
-      } else if (paid !== undefined) settled.void(paid.invoice);
-      if (event.do !== "dispute" && paid !== undefined) {
-        for (const [bought, amount] of returnedTo(giveBack(paid, event, book), grants)) {
-          takeRestBack(bought, amount, event.at);
-        }
-      }
-    }
+    gone.byNotes.forEach((amount, place) => gone.byNotes[place] = take(amount));
+    gone.byDisputes = take(gone.byDisputes);
   }
-  return entries;
 }
 
 /** Which periods have an invoice that stands. */

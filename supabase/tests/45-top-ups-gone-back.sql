@@ -1,7 +1,7 @@
 -- Top-ups whose payment goes back before or after their credit is there to be taken: nobody has
 -- credit that was not paid for. Amounts derived by hand.
 begin;
-select plan(41);
+select plan(42);
 
 insert into public.clients (id, name, started_on)
 select ('00000000-0000-4000-8000-0000000454' || lpad(n::text, 2, '0'))::uuid, name, '2026-06-01'
@@ -155,6 +155,9 @@ select is(_billing.pays_after_expiry(pg_temp.client('settled'), '2026-06-12'), f
 select pg_temp.move('settled', 'dispute', -10000, '2026-07-05');
 select is(pg_temp.accounts('settled'), 'breakage -7000, earnings -3000, write_off 10000',
   'what nothing can use any more has been used');
+select billing.roll_over_credit(g.id, '2026-09-01', '2026-07-06') from public.credit_grants g
+where g.client_id = pg_temp.client('settled');
+select is(pg_temp.has('settled', '2026-07-07'), 0::numeric, 'nor is it credit where it rolls over');
 select is(pg_temp.sound(), 0::bigint, 'the books are sound');
 
 -- Written off, a top-up costs nothing: nothing was granted. 20.00 of it are paid after all, the
