@@ -21638,17 +21638,18 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   select 'top_up_is_paid_for', i.number, format('%s can be used, %s are paid', x.usable, p.net)
   from public.invoices i
   cross join lateral (
+    select coalesce(sum(y.amount_minor), 0) as net, max(y.paid_at) as last_at
+    from public.payments y where y.invoice_id = i.id
+  ) p
+  cross join lateral (
     select coalesce(sum(e.amount_minor), 0) as usable
     from _billing.grants_of_top_up(i.id) c
     join public.credit_grants g on g.id = c.grant_id
     join public.credit_entries e on e.grant_id = g.id
     where e.kind not in ('expiry', 'release', 'reopening')
-      and coalesce(g.expires_at > billing.as_of(), true)
+      -- What had expired when a payment went back had been used.
+      and coalesce(g.expires_at > greatest(billing.as_of(), p.last_at), true)
   ) x
-  cross join lateral (
-    select coalesce(sum(y.amount_minor), 0) as net
-    from public.payments y where y.invoice_id = i.id
-  ) p
   where i.kind = 'top_up' and i.status = 'paid' and x.usable > greatest(p.net, 0);
 $$;
 comment on function _billing.check_top_ups is
