@@ -1,11 +1,14 @@
 import { deepStrictEqual, strictEqual } from "node:assert/strict";
-import { parseInstant } from "../../shared/rater/calendar.ts";
+import { anchorBefore, parseInstant } from "../../shared/rater/calendar.ts";
 import { creditAt, type CreditEvent, type CreditGrant, replayCredits } from "./credits.ts";
 
 const at = (day: string) => parseInstant(`${day} 12:00:00+00`);
 const midnight = (day: string) => parseInstant(`${day} 00:00:00+00`);
-const dayOf = (_client: string, instant: bigint) =>
-  new Date(Number(instant / 1000n)).toISOString().slice(0, 10);
+const calendar = {
+  dayOf: (_client: string, instant: bigint) =>
+    new Date(Number(instant / 1000n)).toISOString().slice(0, 10),
+  periodOf: (_client: string, day: string) => anchorBefore(day, 1),
+};
 
 function grant(id: string, amount: bigint, change: Partial<CreditGrant> = {}): CreditEvent {
   const granted = at("2026-06-01");
@@ -45,7 +48,7 @@ function invoice(total: bigint, ...amounts: bigint[]): CreditEvent {
 }
 
 const rated = (...events: CreditEvent[]) =>
-  replayCredits(events, dayOf).map((entry) =>
+  replayCredits(events, calendar).map((entry) =>
     [entry.grant, entry.kind, entry.amount, entry.line ?? "-"].join(" ")
   );
 
@@ -98,7 +101,7 @@ Deno.test("a credit gives money back first, then the last use; what has expired 
     "b release 200 line 0",
     "a return 100 line 0",
   ]);
-  strictEqual(creditAt(replayCredits(events, dayOf), at("2026-07-03")), 100n);
+  strictEqual(creditAt(replayCredits(events, calendar), at("2026-07-03")), 100n);
 });
 
 Deno.test("of one grant the last line comes back first", () => {
@@ -125,7 +128,7 @@ Deno.test("a rollover takes what is left, at the expiry where that is over", () 
     },
     { do: "void", at: at("2026-07-06"), invoice: "#1" },
   ];
-  const entries = replayCredits(events, dayOf);
+  const entries = replayCredits(events, calendar);
   strictEqual(creditAt(entries, midnight("2026-07-02") - 1n), 200n);
   strictEqual(creditAt(entries, midnight("2026-07-02")), 0n);
   strictEqual(creditAt(entries, at("2026-07-05")), 200n);
@@ -150,11 +153,58 @@ Deno.test("what is not used of bought credit is taken back, also where another g
       "b withdrawal -200 -",
     ],
   );
-  // A credit note of 4.00, of which 1.00 was taken off what was due; expired, it takes nothing.
+  // A credit note of 4.00, of which 1.00 was taken off what was due.
   const bought = grant("a", 500n, { bought: "#0", until: midnight("2026-07-01") });
   const note = { do: "credit", invoice: "#0", amount: 400n, offDue: 100n } as const;
   deepStrictEqual(
-    rated(bought, { ...note, at: at("2026-06-30") }, { ...note, at: at("2026-07-01") }),
+    rated(bought, { ...note, at: at("2026-06-30") }),
     ["a grant 500 -", "a expiry -500 -", "a withdrawal -300 -", "a release 300 -"],
+  );
+  // Expired, it is taken while June's invoice would still use it, and not once that is issued.
+  deepStrictEqual(
+    rated(bought, { ...note, at: at("2026-07-01") }).slice(2),
+    ["a withdrawal -300 -", "a release 300 -"],
+  );
+  deepStrictEqual(
+    rated(bought, invoice(100n, 100n), { ...note, at: at("2026-07-02") }).slice(2),
+    ["a use -100 line 0", "a release 100 line 0"],
+  );
+  deepStrictEqual(
+    rated(
+      bought,
+      invoice(100n, 100n),
+      { do: "void", at: at("2026-07-02"), invoice: "#1" },
+      { ...note, at: at("2026-07-03") },
+    ).slice(-4),
+    [
+      "a transfer -100 line 0",
+      "a release 100 line 0",
+      "a withdrawal -300 -",
+      "a release 300 -",
+    ],
+  );
+});
+
+Deno.test("what has gone back before the grant, or comes back after, is taken back", () => {
+  const dispute = (day: string, amount: bigint): CreditEvent => ({
+    do: "dispute",
+    at: at(day),
+    invoice: "#0",
+    amount,
+  });
+  // 2.00 of 5.00 were disputed before the rest was paid.
+  deepStrictEqual(rated(dispute("2026-05-31", 200n), grant("a", 500n, { bought: "#0" })), [
+    "a grant 500 -",
+    "a withdrawal -200 -",
+  ]);
+  // 3.00 of 5.00 are used, 4.00 are disputed: 2.00 are taken, and 2.00 of 3.00 that come back.
+  deepStrictEqual(
+    rated(
+      grant("a", 500n, { bought: "#0" }),
+      invoice(300n, 300n),
+      dispute("2026-07-03", 400n),
+      { do: "credit", at: at("2026-07-04"), invoice: "#1", amount: 300n, offDue: 0n },
+    ).slice(2),
+    ["a withdrawal -200 -", "a return 300 line 0", "a withdrawal -200 -"],
   );
 });

@@ -79,6 +79,19 @@ interface Use {
   amount: bigint;
 }
 
+export interface CreditCalendar {
+  /** On which of a client's days an instant falls. */
+  readonly dayOf: (client: string, at: bigint) => Day;
+  /** The first day of the client's period that a day is in. */
+  readonly periodOf: (client: string, day: Day) => Day;
+}
+
+/** What has gone back of a top-up's payments beyond what was taken of its credit. */
+interface Gone {
+  readonly byNotes: bigint[];
+  byDisputes: bigint;
+}
+
 /** An invoice that credit has met: what it has paid, and what notes have credited of money. */
 interface Paid {
   readonly invoice: IssuedInvoice;
@@ -91,63 +104,173 @@ interface Paid {
 
 /**
  * What becomes of grants, by the rules of docs/domain.md: each entry that has to be in the books.
- * `dayOf` says on which of a client's days an instant falls.
  */
 export function replayCredits(
   events: readonly CreditEvent[],
-  dayOf: (client: string, at: bigint) => Day,
+  calendar: CreditCalendar,
 ): CreditEntry[] {
-  const grants = new Map<string, CreditGrant>();
-  const moves = new Map<string, Move[]>();
-  const invoices = new Map<string, Paid>();
-  const entries: CreditEntry[] = [];
-  const book: Book = (grant, kind, amount, at, line = null) => {
-    if (amount === 0n) return;
-    const { until } = grant;
-    moves.set(grant.id, [...moves.get(grant.id) ?? [], { at, amount }]);
-    entries.push({ grant: grant.id, kind, amount, at, line });
-    if (until === null) return;
-    const ends = kind === "grant" ? "expiry" : amount < 0n ? "release" : "reopening";
-    entries.push({ grant: grant.id, kind: ends, amount: -amount, at: until, line });
-  };
+  const replay = new Replay(calendar);
   for (const event of events) {
-    if (event.do === "grant") {
-      grants.set(event.grant.id, event.grant);
-      const old = event.grant.continues === null ? undefined : grants.get(event.grant.continues);
-      if (old !== undefined) {
-        const when = earlier(event.grant.from, old.until);
-        book(old, "rollover", -leastFrom(moves.get(old.id) ?? [], when), when);
-      }
-      book(event.grant, "grant", event.grant.amount, event.grant.from);
-    } else if (event.do === "invoice") {
-      const usable = [...grants.values()].filter((grant) =>
-        mayPay(grant, event.invoice, event.at, dayOf)
-      );
-      const uses = usesOf(
-        event.invoice,
-        usable.sort(burnOrder),
-        (id) => leastFrom(moves.get(id) ?? [], event.at),
-      );
-      for (const use of uses) book(use.grant, "use", -use.amount, event.at, use.line);
-      const byGrants = uses.reduce((sum, use) => sum + use.amount, 0n);
-      const { invoice } = event;
-      invoices.set(invoice.id, { invoice, uses, byGrants, offDue: 0n, moneyBack: 0n });
-    } else {
-      if (event.do !== "void") {
-        let amount = event.do === "credit" ? event.amount - event.offDue : event.amount;
-        for (const grant of boughtBy(event.invoice, [...grants.values()])) {
-          if (grant.until !== null && grant.until <= event.at) continue;
-          const left = leastFrom(moves.get(grant.id) ?? [], event.at);
-          const taken = left < amount ? left : amount;
-          amount -= taken;
-          book(grant, "withdrawal", -taken, later(event.at, grant.from));
-        }
-      }
-      const paid = invoices.get(event.invoice);
-      if (event.do !== "dispute" && paid !== undefined) giveBack(paid, event, book);
+    if (event.do === "grant") replay.grant(event.grant);
+    else if (event.do === "invoice") replay.invoice(event.invoice, event.at);
+    else replay.undo(event);
+  }
+  return replay.entries;
+}
+
+class Replay {
+  readonly entries: CreditEntry[] = [];
+  readonly #grants = new Map<string, CreditGrant>();
+  readonly #moves = new Map<string, Move[]>();
+  readonly #invoices = new Map<string, Paid>();
+  readonly #gone = new Map<string, Gone>();
+  readonly #calendar: CreditCalendar;
+  readonly #settled: Settled;
+
+  constructor(calendar: CreditCalendar) {
+    this.#calendar = calendar;
+    this.#settled = new Settled(calendar);
+  }
+
+  grant(grant: CreditGrant): void {
+    this.#grants.set(grant.id, grant);
+    const old = this.#grants.get(grant.continues ?? "");
+    if (old !== undefined) {
+      const when = earlier(grant.from, old.until);
+      this.#book(old, "rollover", -this.#left(old.id, when), when);
+    }
+    this.#book(grant, "grant", grant.amount, grant.from);
+    // Of credit that had expired nothing was taken: it counted as used.
+    if (old !== undefined && (old.until === null || old.until > grant.granted)) return;
+    for (const [bought, amount] of returnedTo([{ grant, amount: grant.amount }], this.#grants)) {
+      this.#takeRestBack(bought, amount, grant.from);
     }
   }
-  return entries;
+
+  invoice(invoice: IssuedInvoice, at: bigint): void {
+    const usable = [...this.#grants.values()].filter((grant) =>
+      mayPay(grant, invoice, at, this.#calendar.dayOf)
+    );
+    const uses = usesOf(invoice, usable.sort(burnOrder), (id) => this.#left(id, at));
+    for (const use of uses) this.#book(use.grant, "use", -use.amount, at, use.line);
+    const byGrants = uses.reduce((sum, use) => sum + use.amount, 0n);
+    this.#invoices.set(invoice.id, { invoice, uses, byGrants, offDue: 0n, moneyBack: 0n });
+    this.#settled.issue(invoice);
+  }
+
+  undo(event: Extract<CreditEvent, { do: "credit" | "void" | "dispute" }>): void {
+    const paid = this.#invoices.get(event.invoice);
+    const gone = this.#gone.get(event.invoice) ?? { byNotes: [], byDisputes: 0n };
+    this.#gone.set(event.invoice, gone);
+    const back = (amount: bigint) => amount - this.#takeBack(event.invoice, amount, event.at);
+    if (event.do === "credit") gone.byNotes.push(back(event.amount - event.offDue));
+    if (event.do === "dispute") gone.byDisputes += back(event.amount);
+    if (event.do === "dispute" || paid === undefined) return;
+    if (event.do === "void") this.#settled.void(paid.invoice);
+    const kept = giveBack(paid, event, this.#book);
+    for (const [bought, amount] of returnedTo(kept, this.#grants)) {
+      this.#takeRestBack(bought, amount, event.at);
+    }
+  }
+
+  readonly #book: Book = (grant, kind, amount, at, line = null) => {
+    if (amount === 0n) return;
+    const { until } = grant;
+    this.#moves.set(grant.id, [...this.#moves.get(grant.id) ?? [], { at, amount }]);
+    this.entries.push({ grant: grant.id, kind, amount, at, line });
+    if (until === null) return;
+    const ends = kind === "grant" ? "expiry" : amount < 0n ? "release" : "reopening";
+    this.entries.push({ grant: grant.id, kind: ends, amount: -amount, at: until, line });
+  };
+
+  #left(id: string, at: bigint): bigint {
+    return leastFrom(this.#moves.get(id) ?? [], at);
+  }
+
+  /** Takes what is left; what has expired goes last, while an invoice may still take it. */
+  #takeBack(bought: string, amount: bigint, at: bigint): bigint {
+    const held = boughtBy(bought, [...this.#grants.values()]);
+    const expired = (grant: CreditGrant) => grant.until !== null && grant.until <= at;
+    const usable = [
+      ...held.filter((grant) => !expired(grant)),
+      ...held.filter((grant) => expired(grant) && this.#settled.mayPay(grant)),
+    ];
+    let rest = amount;
+    for (const grant of usable) {
+      const left = this.#left(grant.id, at);
+      const taken = left < rest ? left : rest;
+      rest -= taken;
+      this.#book(grant, "withdrawal", -taken, later(at, grant.from));
+    }
+    return amount - rest;
+  }
+
+  #takeRestBack(bought: string, most: bigint, at: bigint): void {
+    const gone = this.#gone.get(bought);
+    if (gone === undefined) return;
+    let rest = most;
+    const take = (amount: bigint) => {
+      const taken = this.#takeBack(bought, amount < rest ? amount : rest, at);
+      rest -= taken;
+      return amount - taken;
+    };
+    gone.byNotes.forEach((amount, place) => gone.byNotes[place] = take(amount));
+    gone.byDisputes = take(gone.byDisputes);
+  }
+}
+
+/** Which periods have an invoice that stands. */
+class Settled {
+  readonly #issued = new Map<string, Set<Day>>();
+  readonly #void = new Map<string, Set<Day>>();
+  readonly #calendar: CreditCalendar;
+
+  constructor(calendar: CreditCalendar) {
+    this.#calendar = calendar;
+  }
+
+  issue({ client, period }: IssuedInvoice): void {
+    if (period === null) return;
+    this.#of(this.#issued, client).add(period);
+    this.#of(this.#void, client).delete(period);
+  }
+
+  void({ client, period }: IssuedInvoice): void {
+    if (period === null) return;
+    this.#of(this.#issued, client).delete(period);
+    this.#of(this.#void, client).add(period);
+  }
+
+  /** Of credit that has expired: an invoice of a period that began before is still to come. */
+  mayPay({ client, until }: CreditGrant): boolean {
+    if (until === null) return true;
+    const last = this.#calendar.dayOf(client, until - 1n);
+    return !this.#of(this.#issued, client).has(this.#calendar.periodOf(client, last)) ||
+      [...this.#of(this.#void, client)].some((period) => period <= last);
+  }
+
+  #of(periods: Map<string, Set<Day>>, client: string): Set<Day> {
+    const known = periods.get(client) ?? new Set<Day>();
+    periods.set(client, known);
+    return known;
+  }
+}
+
+/** What grants keep of what came back, by the invoice that has bought them. */
+function returnedTo(
+  kept: readonly { readonly grant: CreditGrant; readonly amount: bigint }[],
+  grants: ReadonlyMap<string, CreditGrant>,
+): Map<string, bigint> {
+  const sums = new Map<string, bigint>();
+  for (const { grant, amount } of kept) {
+    let first: CreditGrant | undefined = grant;
+    while (first !== undefined && first.bought === null) first = grants.get(first.continues ?? "");
+    const bought = first?.bought;
+    if (bought !== undefined && bought !== null) {
+      sums.set(bought, (sums.get(bought) ?? 0n) + amount);
+    }
+  }
+  return sums;
 }
 
 /** Grants that hold the credit that an invoice has bought: its own, then those that continue them. */
@@ -262,7 +385,8 @@ function giveBack(
   paid: Paid,
   event: Extract<CreditEvent, { do: "credit" | "void" }>,
   book: Book,
-): void {
+): { readonly grant: CreditGrant; readonly amount: bigint }[] {
+  const kept: { grant: CreditGrant; amount: bigint }[] = [];
   let amount = paid.uses.reduce((sum, use) => sum + use.amount, 0n);
   if (event.do === "credit") {
     paid.offDue += event.offDue;
@@ -279,6 +403,7 @@ function giveBack(
     book(use.grant, "return", back, event.at, use.line);
     if (use.grant.until !== null && use.grant.until <= event.at) {
       book(use.grant, "transfer", -back, event.at, use.line);
-    }
+    } else kept.push({ grant: use.grant, amount: back });
   }
+  return kept;
 }

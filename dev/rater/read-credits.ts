@@ -1,6 +1,6 @@
 import type { Sql } from "postgres";
 import { z } from "zod";
-import { type Day, localDays, parseInstant } from "../../shared/rater/calendar.ts";
+import { anchorBefore, type Day, localDays, parseInstant } from "../../shared/rater/calendar.ts";
 import { type CreditEntry, type CreditEvent, replayCredits } from "./credits.ts";
 import { clientRow, zoneRow } from "../../shared/rater/world.ts";
 
@@ -78,7 +78,10 @@ export async function rateCredits(
   const events = rows.map((row, position) => ({ ...row, position })).sort((a, b) =>
     place(a.transaction) - place(b.transaction) || Number(a.at - b.at) || a.position - b.position
   );
-  const rated = replayCredits(events, (client, at) => days.get(client)?.(at) ?? "infinity");
+  const rated = replayCredits(events, {
+    dayOf: (client, at) => days.get(client)?.dayOf(at) ?? "infinity",
+    periodOf: (client, day) => anchorBefore(day, days.get(client)?.anchor ?? 1),
+  });
   return { booked: sorted(entries), rated: sorted(rated) };
 }
 
@@ -133,7 +136,9 @@ async function readEvents(
   return z.array(eventRow).parse(rows);
 }
 
-async function readDays(sql: Sql): Promise<Map<string, (at: bigint) => Day>> {
+async function readDays(
+  sql: Sql,
+): Promise<Map<string, { readonly dayOf: (at: bigint) => Day; readonly anchor: number }>> {
   const clients = z.array(clientRow).parse(
     await sql`
     select id, external_id, name, time_zone, billing_anchor_day, array[]::text[] as service
@@ -143,7 +148,12 @@ async function readDays(sql: Sql): Promise<Map<string, (at: bigint) => Day>> {
     await sql`
     select client_id, effective_from::text, time_zone from public.client_time_zones`,
   );
-  return new Map(clients.map((client) => [client.id, localDays(client, zones)]));
+  return new Map(
+    clients.map((client) => [client.id, {
+      dayOf: localDays(client, zones),
+      anchor: client.billing_anchor_day,
+    }]),
+  );
 }
 
 function sorted(entries: readonly CreditEntry[]): CreditEntry[] {

@@ -7221,7 +7221,8 @@ create table public.top_ups (
   constraint top_ups_origin_known check (origin in ('request', 'low_balance')),
   constraint top_ups_state_known check (
     state in ('wanted', 'invoiced', 'granted', 'declined', 'void')),
-  constraint top_ups_invoiced_once_wanted check ((state = 'wanted') = (invoice_id is null)),
+  constraint top_ups_invoiced_once_wanted check (case state when 'wanted' then invoice_id is null
+    else invoice_id is not null or (state = 'void' and origin = 'low_balance') end),
   constraint top_ups_say_what_set_them_off check (num_nulls(balance_minor, threshold_minor)
     = case origin when 'low_balance' then 0 else 2 end)
 );
@@ -7231,7 +7232,7 @@ comment on column public.top_ups.origin is
   'request: somebody asked for it; low_balance: auto_recharges did.';
 comment on column public.top_ups.state is
   'granted: the invoice is paid and the credit granted; declined: the payment was refused or the
-   invoice written off; void: nothing was granted.';
+   invoice written off; void: nothing was granted. Void without an invoice: it was no longer due.';
 comment on column public.top_ups.expires_after_days is
   'The credit expires at the beginning of the local day that is so many days after the payment;
    null: never.';
@@ -7851,6 +7852,12 @@ comment on function _billing.post is
 -- What is posted of invoices: issued, written off, void. By a trigger, as of the other registers: a
 -- writer of the books cannot leave the ledger out. Once a statement: a run issues many at once.
 
+-- Of a top-up nothing has been earned and nothing granted: one that is not paid costs us nothing.
+create function _billing.write_off_account(kind text) returns text language sql immutable
+return case kind when 'top_up' then 'advances' else 'write_off' end;
+comment on function _billing.write_off_account is
+  'The account that an invoice of a kind is written off against.';
+
 create function _billing.post_invoices() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp
 set enable_nestloop = off set enable_mergejoin = off set jit = off as $$
@@ -7864,7 +7871,8 @@ begin
         case when o.status <> 'void' then n.voided_at end as voided_at,
         n.uncollectible_at is not null as is_written_off,
         -- A top-up earns nothing: what it has paid for is owed until it is used or expires.
-        case n.kind when 'top_up' then 'advances' else 'earnings' end as earnings
+        case n.kind when 'top_up' then 'advances' else 'earnings' end as earnings,
+        _billing.write_off_account(n.kind) as write_off
       from new_rows n join old_rows o on o.id = n.id
       where n.status <> 'draft' and (o.status = 'draft' or n.status <> o.status)
     )
@@ -7874,8 +7882,8 @@ begin
     cross join lateral (values
       ('invoice', m.issued_at, 'receivable', m.earnings, m.total_minor - m.tax_minor, true),
       ('invoice', m.issued_at, 'receivable', 'tax_payable', m.tax_minor, m.tax_minor <> 0),
-      ('write_off', m.written_off_at, 'write_off', 'receivable', m.written_off_minor, true),
-      ('recovery', m.voided_at, 'receivable', 'write_off', m.written_off_minor, m.is_written_off),
+      ('write_off', m.written_off_at, m.write_off, 'receivable', m.written_off_minor, true),
+      ('recovery', m.voided_at, 'receivable', m.write_off, m.written_off_minor, m.is_written_off),
       ('void', m.voided_at, m.earnings, 'receivable', m.total_minor - m.tax_minor, true),
       ('void', m.voided_at, 'tax_payable', 'receivable', m.tax_minor, m.tax_minor <> 0)
     ) x(kind, at, debit, credit, amount, applies)
@@ -7902,7 +7910,8 @@ begin
     with recovered as (
       select n.id, least(n.amount_minor, i.amount_due_minor - coalesce(sum(n.amount_minor) over (
         partition by n.invoice_id order by n.paid_at, n.id
-        rows between unbounded preceding and 1 preceding), 0)) as amount
+        rows between unbounded preceding and 1 preceding), 0)) as amount,
+        _billing.write_off_account(i.kind) as account
       from new_rows n join public.invoices i on i.id = n.invoice_id
       where n.kind = 'payment' and i.status = 'uncollectible'
     )
@@ -7911,7 +7920,7 @@ begin
     from new_rows n
     left join recovered r on r.id = n.id
     cross join lateral (values
-      ('recovery', 'receivable', 'write_off', r.amount, r.amount > 0),
+      ('recovery', 'receivable', r.account, r.amount, r.amount > 0),
       -- Credit at Stripe is no money: the entry of the balance that took it is on `adjustments`.
       ('payment', case when n.method = 'stripe_balance' then 'adjustments' else 'cash' end,
         'receivable', n.amount_minor, n.kind = 'payment'),
@@ -7942,7 +7951,7 @@ language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   perform _billing.post(array(
     select ('recovery', n.id, n.invoice_id, n.client_id, n.currency, n.issued_at, 'receivable',
-      'write_off', n.to_invoice_minor, null)::_billing.ledger_transfer
+      _billing.write_off_account(i.kind), n.to_invoice_minor, null)::_billing.ledger_transfer
     from new_rows n join public.invoices i on i.id = n.invoice_id
     where i.status = 'uncollectible' and n.to_invoice_minor > 0));
   return null;
@@ -8053,8 +8062,12 @@ begin
       ('prepaid_transfer', 'receivable', n.amount_minor, n.kind = 'transfer'),
       ('prepaid_expiry', 'breakage', n.amount_minor,
         n.kind in ('expiry', 'release', 'reopening')),
-      -- Of a dispute: what is written off is the less by what was not used.
+      -- Of a dispute: what is written off is the less by what was not used. Of a note that is
+      -- posted already: what it has posted as granted for nothing.
       ('prepaid_withdrawal', case when n.credit_note_id is null then 'write_off'
+        when n.kind = 'withdrawal' and exists (select from billing.ledger_transactions t
+          where t.id = _billing.ledger_id('credit_note', n.credit_note_id))
+          then 'promotion_expense'
         else 'advances' end, n.amount_minor, n.kind in ('withdrawal', 'restoration'))
     ) x(kind, debit, amount, applies)
     where x.applies and x.amount <> 0));
@@ -10340,140 +10353,6 @@ comment on function billing.refuse_price_proposal is
   'Leaves prices as they are; the same is not proposed again. Audited.';
 grant execute on function billing.refuse_price_proposal(bigint, text) to service_role;
 
--- 50_invoicing/grants/grant.sql
-
--- Granting credit.
-
--- The grant that this reference names already; null where there is none. Another one under the same
--- reference is refused.
-create function _billing.granted_before(client_id uuid, amount_minor bigint, kind text,
-  reference text)
-returns uuid language plpgsql stable set search_path = pg_catalog, pg_temp as $$
-declare
-  known public.credit_grants;
-begin
-  select * into known from public.credit_grants g
-  where g.reference = granted_before.reference;
-  if (known.client_id, known.amount_minor, known.kind)
-      is distinct from (client_id, amount_minor, kind) and known.id is not null then
-    perform billing.raise_error('illegal_transition',
-      format('%L is the reference of another grant, of %s', reference, known.amount_minor),
-      'give each grant a reference of its own');
-  end if;
-  return known.id;
-end $$;
-comment on function _billing.granted_before is
-  'The grant of a reference; refuses one of another client, kind or amount.';
-
--- Credit from the beginning of a local day of the client (or at once) until the beginning of
--- another one (or for ever). Granted once for each reference.
-create function billing.grant_credit(client_id uuid, amount_minor bigint,
-  kind text default 'paid', currency text default null, effective_on date default null,
-  expires_on date default null, priority integer default 50, metrics text[] default null,
-  models text[] default null, agents text[] default null, cost_minor bigint default null,
-  method text default 'manual', reference text default null, note text default null,
-  as_of timestamptz default now())
-returns uuid language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
--- Definer: callers may ask, only these functions may write the books.
-declare
-  made public.credit_grants;
-  problem text;
-begin
-  perform billing.require_second_factor();
-  perform _billing.lock_clients(array[grant_credit.client_id]);
-  made.id := _billing.granted_before(client_id, amount_minor, kind, reference);
-  if made.id is not null then
-    return made.id;
-  end if;
-  if not exists (select from public.clients c where c.id = grant_credit.client_id) then
-    perform billing.raise_error('unknown_client', format('no client has id %s', client_id));
-  end if;
-  made.effective_at := coalesce(_billing.day_start(client_id, effective_on), as_of);
-  made.expires_at := _billing.day_start(client_id, expires_on);
-  made.cost_minor := case when kind = 'paid' then coalesce(cost_minor, amount_minor)
-    else coalesce(cost_minor, 0) end;
-  problem := case
-    when coalesce(kind, '') not in ('paid', 'refund') then 'kind is paid or refund'
-    when coalesce(amount_minor, 0) not between 1 and 1e15 then 'the amount is not above zero'
-    when coalesce(priority, -1) not between 0 and 100 then 'the priority is from 0 to 100'
-    when made.cost_minor not between 0 and amount_minor or kind = 'refund' and made.cost_minor > 0
-      then 'what was paid is between 0 and the amount, and 0 for a refund'
-    when made.expires_at <= greatest(made.effective_at, as_of)
-      then 'it would expire before it can be used'
-    when 0 in (cardinality(metrics), cardinality(models), cardinality(agents))
-      then 'a scope that is given names something'
-  end;
-  if problem is not null then
-    perform billing.raise_error('invalid_argument', problem);
-  end if;
-  made.currency := coalesce(grant_credit.currency, (select t.currency from billing.config_on(
-    array[grant_credit.client_id], array[billing.day_of(grant_credit.client_id, as_of)]) t));
-  insert into public.credit_grants (client_id, kind, currency, amount_minor, cost_minor, priority,
-    granted_at, effective_at, expires_at, metrics, models, agents, method, reference, note)
-  values (grant_credit.client_id, grant_credit.kind, made.currency, grant_credit.amount_minor,
-    made.cost_minor, grant_credit.priority, as_of, made.effective_at, made.expires_at,
-    grant_credit.metrics, grant_credit.models, grant_credit.agents,
-    case when grant_credit.kind = 'paid' then grant_credit.method end, grant_credit.reference,
-    grant_credit.note)
-  on conflict on constraint credit_grants_reference_key do nothing
-  returning * into made;
-  if made.id is null then
-    -- Meanwhile it was granted to another client, whose lock is another one: that is refused here.
-    return _billing.granted_before(client_id, amount_minor, kind, reference);
-  end if;
-  perform _billing.move_credit(array[(made.id, 'grant', made.amount_minor, made.effective_at,
-    null, null, null)::_billing.credit_movement]);
-  return made.id;
-end $$;
-comment on function billing.grant_credit is
-  'Grants credit to a client, once for each reference; its expiry is booked with it.';
-grant execute on function billing.grant_credit(uuid, bigint, text, text, date, date, integer,
-  text[], text[], text[], bigint, text, text, text, timestamptz) to service_role;
-
--- What is left of a grant moves to a new one with another expiry, also when it has expired: then
--- it leaves the old one at its expiry.
-create function billing.roll_over_credit(grant_id uuid, expires_on date default null,
-  as_of timestamptz default now())
-returns uuid language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
--- Definer: as above.
-declare
-  old public.credit_grants;
-  made public.credit_grants;
-  rest bigint;
-begin
-  perform billing.require_second_factor();
-  perform _billing.lock_clients(array(select g.client_id from public.credit_grants g
-    where g.id = roll_over_credit.grant_id));
-  select * into old from public.credit_grants g where g.id = roll_over_credit.grant_id;
-  if old.id is null then
-    perform billing.raise_error('unknown_grant', format('no grant of credit has id %s', grant_id));
-  end if;
-  select l.left_minor into rest
-  from _billing.left_of_grants(array[old.client_id], least(as_of, old.expires_at)) l
-  where l.grant_id = old.id;
-  made.expires_at := _billing.day_start(old.client_id, expires_on);
-  if rest = 0 or made.expires_at <= greatest(as_of, old.effective_at) then
-    perform billing.raise_error('illegal_transition', format(
-      'grant %s cannot roll over: %s', old.id,
-      case when rest = 0 then 'nothing is left of it' else 'it would have expired' end));
-  end if;
-  insert into public.credit_grants (client_id, kind, currency, amount_minor, cost_minor, priority,
-    granted_at, effective_at, expires_at, metrics, models, agents, continues_id)
-  values (old.client_id, 'rollover', old.currency, rest,
-    round(old.cost_minor::numeric * rest / old.amount_minor), old.priority, as_of,
-    greatest(as_of, old.effective_at), made.expires_at, old.metrics, old.models, old.agents,
-    old.id)
-  returning * into made;
-  perform _billing.move_credit(array[
-    (old.id, 'rollover', -rest, least(made.effective_at, old.expires_at), null, null, null),
-    (made.id, 'grant', rest, made.effective_at, null, null, null)
-  ]::_billing.credit_movement[]);
-  return made.id;
-end $$;
-comment on function billing.roll_over_credit is
-  'Moves what is left of a grant to a new one with another expiry; returns the new one.';
-grant execute on function billing.roll_over_credit(uuid, date, timestamptz) to service_role;
-
 -- 50_invoicing/grants/use.sql
 
 -- Which grants pay which lines of invoices that are finalized.
@@ -11481,7 +11360,23 @@ $$;
 comment on function _billing.unused_of_top_up is
   'What is left at an instant of the credit that an invoice of a top-up has paid for.';
 
--- Takes back what of an amount is not used. What has expired is used too: it is not the client's.
+-- Credit that has expired pays the invoices of periods that began before: until all of them are
+-- issued, it may still be used.
+create function _billing.pays_after_expiry(client_id uuid, expires_at timestamptz)
+returns boolean language sql stable set search_path = pg_catalog, pg_temp as $$
+  select coalesce(bool_or(p.settled_at is null) or not bool_or(p.period_end > x.last_day), true)
+  from (
+    select billing.day_of(pays_after_expiry.client_id,
+      pays_after_expiry.expires_at - interval '1 microsecond') as last_day
+  ) x
+  join public.billing_periods p on p.client_id = pays_after_expiry.client_id
+    and p.period_start <= x.last_day;
+$$;
+comment on function _billing.pays_after_expiry is
+  'Whether the invoice of a period that began before an expiry is still to be issued.';
+
+-- Takes back what of an amount is not used. What has expired is used too, it is not the client's,
+-- unless an invoice may still take it: that goes last.
 create function _billing.take_top_up_back(invoice_id uuid, amount bigint, as_of timestamptz,
   credit_note_id uuid default null)
 returns bigint language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -11490,11 +11385,13 @@ declare
 begin
   with unused as (
     select g.id, g.effective_at, l.left_minor,
-      sum(l.left_minor) over (order by x.place, g.id) - l.left_minor as before
+      sum(l.left_minor) over (order by coalesce(g.expires_at <= as_of, false), x.place, g.id)
+        - l.left_minor as before
     from _billing.grants_of_top_up(take_top_up_back.invoice_id) x
     join public.credit_grants g on g.id = x.grant_id
     join _billing.left_of_grants(array[g.client_id], as_of) l on l.grant_id = g.id
-    where l.left_minor > 0 and (g.expires_at is null or g.expires_at > as_of)
+    where l.left_minor > 0 and (coalesce(g.expires_at > as_of, true)
+      or _billing.pays_after_expiry(g.client_id, g.expires_at))
   )
   select coalesce(array_agg((u.id, 'withdrawal', -least(u.left_minor, amount - u.before),
     greatest(as_of, u.effective_at), take_top_up_back.invoice_id, null,
@@ -11505,6 +11402,74 @@ begin
 end $$;
 comment on function _billing.take_top_up_back is
   'Takes the unused part of a top-up back from its grants, up to an amount; returns how much.';
+
+-- What has gone back of the payments of a top-up and was not taken back from its grants: of each
+-- note that stands, in the order in which they were made, then of its disputes.
+create function _billing.not_taken_back(invoice_id uuid)
+returns table (place bigint, credit_note_id uuid, amount_minor bigint)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select row_number() over (order by x.number is null, length(x.number), x.number),
+    x.credit_note_id, (x.gone_minor + coalesce(sum(e.amount_minor), 0))::bigint
+  from (
+    select n.id as credit_note_id, n.number, n.total_minor - n.to_invoice_minor as gone_minor
+    from public.credit_notes n
+    where n.invoice_id = not_taken_back.invoice_id and n.voided_at is null and n.document <> '{}'
+    union all
+    select null, null, -sum(p.amount_minor) from public.payments p
+    where p.invoice_id = not_taken_back.invoice_id and p.kind in ('dispute', 'dispute_reversed')
+    having count(*) > 0
+  ) x
+  left join public.credit_entries e on e.invoice_id = not_taken_back.invoice_id
+    and e.kind in ('withdrawal', 'restoration')
+    and e.credit_note_id is not distinct from x.credit_note_id
+  group by x.credit_note_id, x.number, x.gone_minor
+  having x.gone_minor + coalesce(sum(e.amount_minor), 0) > 0;
+$$;
+comment on function _billing.not_taken_back is
+  'What has gone back of the payments of a top-up beyond what was taken back of its credit.';
+
+-- Takes back what could not be taken when its payment went back, up to an amount.
+create function _billing.take_rest_back(invoice_id uuid, most bigint, as_of timestamptz)
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  part record;
+  rest bigint := most;
+begin
+  for part in
+    select x.credit_note_id, x.amount_minor
+    from _billing.not_taken_back(take_rest_back.invoice_id) x order by x.place
+  loop
+    rest := rest - _billing.take_top_up_back(take_rest_back.invoice_id,
+      least(rest, part.amount_minor), as_of, part.credit_note_id);
+  end loop;
+end $$;
+comment on function _billing.take_rest_back is
+  'Takes credit of a top-up back whose payment has gone back already, up to an amount.';
+
+-- Credit that comes back to the grants of a top-up is taken back, as far as more of its payment has
+-- gone back than of its credit.
+create function _billing.take_returned_back(returned _billing.credit_movement[])
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  part record;
+begin
+  for part in
+    with recursive chain as (
+      select g.id, g.continues_id, g.top_up_id, m.amount_minor, m.at
+      from unnest(returned) m join public.credit_grants g on g.id = m.grant_id
+      union all
+      select g.id, g.continues_id, g.top_up_id, c.amount_minor, c.at
+      from chain c join public.credit_grants g on g.id = c.continues_id
+    )
+    select t.invoice_id, sum(c.amount_minor)::bigint as amount_minor, max(c.at) as at
+    from chain c join public.top_ups t on t.id = c.top_up_id
+    group by t.invoice_id having sum(c.amount_minor) > 0 order by t.invoice_id
+  loop
+    perform _billing.take_rest_back(part.invoice_id, part.amount_minor, part.at);
+  end loop;
+end $$;
+comment on function _billing.take_returned_back is
+  'Takes credit back that comes back to a top-up whose payment has gone back.';
 
 -- Gives back what was taken: of a credit note that is void, or of disputes that were won. Credit
 -- that has expired meanwhile comes back expired.
@@ -11569,6 +11534,145 @@ create trigger follow_top_up_dispute after insert on public.payments
   for each row when (new.kind in ('dispute', 'dispute_reversed'))
   execute function _billing.follow_top_up_dispute();
 
+-- 50_invoicing/grants/grant.sql
+
+-- Granting credit.
+
+-- The grant that this reference names already; null where there is none. Another one under the same
+-- reference is refused.
+create function _billing.granted_before(client_id uuid, amount_minor bigint, kind text,
+  reference text)
+returns uuid language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+  known public.credit_grants;
+begin
+  select * into known from public.credit_grants g
+  where g.reference = granted_before.reference;
+  if (known.client_id, known.amount_minor, known.kind)
+      is distinct from (client_id, amount_minor, kind) and known.id is not null then
+    perform billing.raise_error('illegal_transition',
+      format('%L is the reference of another grant, of %s', reference, known.amount_minor),
+      'give each grant a reference of its own');
+  end if;
+  return known.id;
+end $$;
+comment on function _billing.granted_before is
+  'The grant of a reference; refuses one of another client, kind or amount.';
+
+-- Credit from the beginning of a local day of the client (or at once) until the beginning of
+-- another one (or for ever). Granted once for each reference.
+create function billing.grant_credit(client_id uuid, amount_minor bigint,
+  kind text default 'paid', currency text default null, effective_on date default null,
+  expires_on date default null, priority integer default 50, metrics text[] default null,
+  models text[] default null, agents text[] default null, cost_minor bigint default null,
+  method text default 'manual', reference text default null, note text default null,
+  as_of timestamptz default now())
+returns uuid language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+-- Definer: callers may ask, only these functions may write the books.
+declare
+  made public.credit_grants;
+  problem text;
+begin
+  perform billing.require_second_factor();
+  perform _billing.lock_clients(array[grant_credit.client_id]);
+  made.id := _billing.granted_before(client_id, amount_minor, kind, reference);
+  if made.id is not null then
+    return made.id;
+  end if;
+  if not exists (select from public.clients c where c.id = grant_credit.client_id) then
+    perform billing.raise_error('unknown_client', format('no client has id %s', client_id));
+  end if;
+  made.effective_at := coalesce(_billing.day_start(client_id, effective_on), as_of);
+  made.expires_at := _billing.day_start(client_id, expires_on);
+  made.cost_minor := case when kind = 'paid' then coalesce(cost_minor, amount_minor)
+    else coalesce(cost_minor, 0) end;
+  problem := case
+    when coalesce(kind, '') not in ('paid', 'refund') then 'kind is paid or refund'
+    when coalesce(amount_minor, 0) not between 1 and 1e15 then 'the amount is not above zero'
+    when coalesce(priority, -1) not between 0 and 100 then 'the priority is from 0 to 100'
+    when made.cost_minor not between 0 and amount_minor or kind = 'refund' and made.cost_minor > 0
+      then 'what was paid is between 0 and the amount, and 0 for a refund'
+    when made.expires_at <= greatest(made.effective_at, as_of)
+      then 'it would expire before it can be used'
+    when 0 in (cardinality(metrics), cardinality(models), cardinality(agents))
+      then 'a scope that is given names something'
+  end;
+  if problem is not null then
+    perform billing.raise_error('invalid_argument', problem);
+  end if;
+  made.currency := coalesce(grant_credit.currency, (select t.currency from billing.config_on(
+    array[grant_credit.client_id], array[billing.day_of(grant_credit.client_id, as_of)]) t));
+  insert into public.credit_grants (client_id, kind, currency, amount_minor, cost_minor, priority,
+    granted_at, effective_at, expires_at, metrics, models, agents, method, reference, note)
+  values (grant_credit.client_id, grant_credit.kind, made.currency, grant_credit.amount_minor,
+    made.cost_minor, grant_credit.priority, as_of, made.effective_at, made.expires_at,
+    grant_credit.metrics, grant_credit.models, grant_credit.agents,
+    case when grant_credit.kind = 'paid' then grant_credit.method end, grant_credit.reference,
+    grant_credit.note)
+  on conflict on constraint credit_grants_reference_key do nothing
+  returning * into made;
+  if made.id is null then
+    -- Meanwhile it was granted to another client, whose lock is another one: that is refused here.
+    return _billing.granted_before(client_id, amount_minor, kind, reference);
+  end if;
+  perform _billing.move_credit(array[(made.id, 'grant', made.amount_minor, made.effective_at,
+    null, null, null)::_billing.credit_movement]);
+  return made.id;
+end $$;
+comment on function billing.grant_credit is
+  'Grants credit to a client, once for each reference; its expiry is booked with it.';
+grant execute on function billing.grant_credit(uuid, bigint, text, text, date, date, integer,
+  text[], text[], text[], bigint, text, text, text, timestamptz) to service_role;
+
+-- What is left of a grant moves to a new one with another expiry, also when it has expired: then
+-- it leaves the old one at its expiry.
+create function billing.roll_over_credit(grant_id uuid, expires_on date default null,
+  as_of timestamptz default now())
+returns uuid language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+-- Definer: as above.
+declare
+  old public.credit_grants;
+  made public.credit_grants;
+  rest bigint;
+begin
+  perform billing.require_second_factor();
+  perform _billing.lock_clients(array(select g.client_id from public.credit_grants g
+    where g.id = roll_over_credit.grant_id));
+  select * into old from public.credit_grants g where g.id = roll_over_credit.grant_id;
+  if old.id is null then
+    perform billing.raise_error('unknown_grant', format('no grant of credit has id %s', grant_id));
+  end if;
+  select l.left_minor into rest
+  from _billing.left_of_grants(array[old.client_id], least(as_of, old.expires_at)) l
+  where l.grant_id = old.id;
+  made.expires_at := _billing.day_start(old.client_id, expires_on);
+  if rest = 0 or made.expires_at <= greatest(as_of, old.effective_at) then
+    perform billing.raise_error('illegal_transition', format(
+      'grant %s cannot roll over: %s', old.id,
+      case when rest = 0 then 'nothing is left of it' else 'it would have expired' end));
+  end if;
+  insert into public.credit_grants (client_id, kind, currency, amount_minor, cost_minor, priority,
+    granted_at, effective_at, expires_at, metrics, models, agents, continues_id)
+  values (old.client_id, 'rollover', old.currency, rest,
+    round(old.cost_minor::numeric * rest / old.amount_minor), old.priority, as_of,
+    greatest(as_of, old.effective_at), made.expires_at, old.metrics, old.models, old.agents,
+    old.id)
+  returning * into made;
+  perform _billing.move_credit(array[
+    (old.id, 'rollover', -rest, least(made.effective_at, old.expires_at), null, null, null),
+    (made.id, 'grant', rest, made.effective_at, null, null, null)
+  ]::_billing.credit_movement[]);
+  -- Expired credit whose payment has gone back was not taken: it had been used.
+  if old.expires_at <= as_of then
+    perform _billing.take_returned_back(array[
+      (made.id, 'grant', rest, made.effective_at, null, null, null)::_billing.credit_movement]);
+  end if;
+  return made.id;
+end $$;
+comment on function billing.roll_over_credit is
+  'Moves what is left of a grant to a new one with another expiry; returns the new one.';
+grant execute on function billing.roll_over_credit(uuid, date, timestamptz) to service_role;
+
 -- 50_invoicing/credit_notes/settle.sql
 
 -- Credit notes: give back what was charged on an issued invoice, never more than is left of it.
@@ -11631,6 +11735,7 @@ begin
     case when to_refund then 0 else amount - off_due - kept end,
     case when to_refund then amount - off_due - kept else 0 end, kept, as_of);
   perform _billing.move_credit(returned);
+  perform _billing.take_returned_back(returned);
   if amount - kept > off_due and not to_refund then
     insert into public.balance_entries (client_id, currency, amount_minor, reason, invoice_id,
       credit_note_id, created_at)
@@ -11826,7 +11931,8 @@ $$;
 
 -- Issued invoices that a section can be credited on, with the room there is: those that charged it,
 -- newest first. A period without an invoice of its own (more usage was taken back in it than used)
--- has nothing that charged it: after these come the client's others in the period's currency.
+-- has nothing that charged it: after these come the client's others in the period's currency, but
+-- for those of top-ups: a note on one takes the credit back that it has paid for.
 create function _billing.creditable_invoices(target billing.rating_target)
 returns table (place bigint, invoice_id uuid, room bigint)
 language sql stable set search_path = pg_catalog, pg_temp as $$
@@ -11835,6 +11941,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
       where l.invoice_id = i.id and l.section_start = target.period_start) as charged
     from public.invoices i
     where i.client_id = target.client_id and i.status in ('open', 'paid', 'uncollectible')
+      and i.kind <> 'top_up'
   )
   select row_number() over (order by i.charged desc, i.finalized_at desc, i.number desc), i.id,
     case when i.charged then _billing.creditable(o, target.period_start)
@@ -13209,6 +13316,8 @@ begin
   select * into top_up from public.top_ups t where t.invoice_id = new.id;
   if new.status = 'paid' and amount > 0 then
     perform _billing.grant_top_up(top_up, amount, new.paid_at);
+    -- A part of the payment may have gone back before the rest was settled.
+    perform _billing.take_rest_back(new.id, amount, new.paid_at);
   end if;
   update public.top_ups t set
     state = case when new.status = 'paid' and amount > 0 then 'granted'
@@ -13457,6 +13566,7 @@ begin
   returned := _billing.credit_to_give_back(invoice.id, invoice.balance_applied_minor, as_of);
   kept := _billing.sum_of_movements(returned);
   perform _billing.move_credit(returned);
+  perform _billing.take_returned_back(returned);
   insert into public.balance_entries (client_id, currency, amount_minor, reason, invoice_id,
     created_at, note)
   select invoice.client_id, invoice.currency, invoice.balance_applied_minor - kept, 'void',
@@ -15534,6 +15644,49 @@ returns bigint language sql set search_path = pg_catalog, pg_temp as $$
 $$;
 comment on function _billing.tell_of_caps is
   'Tells operators of recharges that have reached 80, 90 or 100 % of their cap.';
+
+-- Recharges of a client pause where one of them is undone: its payment was given back, or its
+-- invoice was voided by a person. Else the next one is charged at once. Operators are told.
+create function _billing.pause_recharge(invoice_id uuid)
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  top_up public.top_ups;
+begin
+  select * into top_up from public.top_ups t
+  where t.invoice_id = pause_recharge.invoice_id and t.origin = 'low_balance';
+  update public.auto_recharges r set paused = true
+  where r.client_id = top_up.client_id and not r.paused;
+  if found then
+    perform billing.queue_operator_alert('recharge_paused:' || top_up.id, 'high',
+      format('Recharges of %s are paused', c.name), format('The recharge %s of %s was voided, '
+        'refunded or disputed: no other one is made until its recharges are resumed', i.number,
+        c.name), c.id, i.id)
+    from public.clients c join public.invoices i on i.id = top_up.invoice_id
+    where c.id = top_up.client_id;
+  end if;
+end $$;
+comment on function _billing.pause_recharge is
+  'Pauses the recharges of the client of a recharge, and tells operators.';
+
+create function _billing.pause_after_recharge() returns trigger
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  perform _billing.pause_recharge(new.invoice_id);
+  return null;
+end $$;
+comment on function _billing.pause_after_recharge is
+  'Pauses recharges of a client whose recharge has been undone.';
+
+-- Void by its invoice: one whose payment has failed is declined.
+create trigger pause_after_recharge after update on public.top_ups
+  for each row when (new.state = 'void' and old.state <> 'void' and new.invoice_id is not null)
+  execute function _billing.pause_after_recharge();
+create trigger pause_after_recharge after insert on public.credit_entries
+  for each row when (new.kind = 'withdrawal')
+  execute function _billing.pause_after_recharge();
+create trigger pause_after_recharge after insert on public.payments
+  for each row when (new.kind in ('refund', 'dispute'))
+  execute function _billing.pause_after_recharge();
 
 -- 60_delivery/usage_alerts.sql
 
@@ -20551,6 +20704,67 @@ $$;
 comment on function _billing.recharge_waits is
   'Why a client''s credit may not be recharged at an instant; null where it may.';
 
+-- What credit that has expired will still pay: of the periods that are not invoiced and began
+-- before its expiry.
+create function _billing.expired_credit_to_use(client_id uuid, currency text, as_of timestamptz)
+returns numeric language plpgsql stable
+set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
+declare
+  expired numeric;
+  last_expiry timestamptz;
+  targets billing.rating_target[];
+begin
+  select sum(l.left_minor), max(g.expires_at) into expired, last_expiry
+  from _billing.left_of_grants(array[expired_credit_to_use.client_id], as_of) l
+  join public.credit_grants g on g.id = l.grant_id
+  where l.left_minor > 0 and g.currency = expired_credit_to_use.currency and g.expires_at <= as_of
+    and _billing.pays_after_expiry(g.client_id, g.expires_at);
+  if expired is null then
+    return 0;
+  end if;
+  targets := array(
+    select t from unnest(_billing.uninvoiced_periods(expired_credit_to_use.client_id, as_of)) t
+    where _billing.day_start(t.client_id, t.period_start) < last_expiry);
+  return least(expired, coalesce((
+    select sum(l.amount_minor) from _billing.rate_periods(targets) l
+    join billing.period_terms(targets) t on t.period_start = l.section_start
+    where (l.tax_behavior is null or l.tax_behavior = 'exclusive')
+      and t.currency = expired_credit_to_use.currency), 0));
+end $$;
+comment on function _billing.expired_credit_to_use is
+  'What expired credit of a client will still pay of periods that are not invoiced.';
+
+-- The live balance that decides on a recharge. Credit of a top-up that is paid counts, also where
+-- the payment was booked as of a later instant: it is not bought twice.
+create function _billing.recharge_balance(client_id uuid, currency text, as_of timestamptz)
+returns bigint language sql stable set search_path = pg_catalog, pg_temp as $$
+  select (coalesce((select floor(b.live_minor)
+      from billing.credit_balance(recharge_balance.client_id, as_of) b
+      where b.currency = recharge_balance.currency), 0)
+    + coalesce((select sum(e.amount_minor)
+      from public.credit_grants g join public.credit_entries e on e.grant_id = g.id
+      where g.client_id = recharge_balance.client_id and g.currency = recharge_balance.currency
+        and g.top_up_id is not null and g.effective_at > as_of
+        and e.kind not in ('expiry', 'release', 'reopening')), 0)
+    + floor(_billing.expired_credit_to_use(recharge_balance.client_id, recharge_balance.currency,
+      as_of)))::bigint;
+$$;
+comment on function _billing.recharge_balance is
+  'The live balance of a client that its threshold is compared with.';
+
+-- The terms by which a client's credit is recharged at an instant: none while they are paused, or
+-- on a day on which the client is not served.
+create function _billing.recharge_terms(client_id uuid, as_of timestamptz)
+returns public.auto_recharges language sql stable set search_path = pg_catalog, pg_temp as $$
+  select r.* from public.auto_recharges r
+  where r.client_id = recharge_terms.client_id and not r.paused and exists (
+    select from public.service_intervals s
+    cross join lateral (select billing.day_of(r.client_id, as_of) as today) x
+    where s.client_id = r.client_id and s.starts_on <= x.today and x.today < s.ends_on);
+$$;
+comment on function _billing.recharge_terms is
+  'How a client''s credit is recharged at an instant; null where it is not.';
+
 -- Notes that a client's credit is to be recharged, where it is low and may be. Any number of
 -- callers at once: one recharge.
 create function billing.want_recharge(client_id uuid, as_of timestamptz default now())
@@ -20563,13 +20777,11 @@ declare
   made uuid;
 begin
   perform _billing.lock_clients(array[want_recharge.client_id]);
-  select * into terms from public.auto_recharges r
-  where r.client_id = want_recharge.client_id and not r.paused;
+  terms := _billing.recharge_terms(client_id, as_of);
   if terms.client_id is null or _billing.recharge_waits(client_id, as_of) is not null then
     return null;
   end if;
-  live := coalesce((select floor(b.live_minor) from billing.credit_balance(client_id, as_of) b
-    where b.currency = terms.currency), 0);
+  live := _billing.recharge_balance(client_id, terms.currency, as_of);
   if live >= terms.threshold_minor then
     return null;
   end if;
@@ -20590,24 +20802,36 @@ comment on function billing.want_recharge is
   'Notes a recharge where a client''s live balance is below its threshold; null where none is due.';
 grant execute on function billing.want_recharge(uuid, timestamptz) to service_role;
 
--- Invoices the recharge of a client that is wanted. What fails is told and tried again.
+-- Invoices the recharge of a client that is wanted. One that is no longer due is void: recharges
+-- are paused meanwhile, or the balance is not low any more. What fails is told and tried again.
 create function billing.invoice_recharge(client_id uuid, as_of timestamptz default now())
 returns uuid language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above.
 declare
-  wanted uuid;
+  wanted public.top_ups;
+  terms public.auto_recharges;
   made uuid;
 begin
   perform _billing.lock_clients(array[invoice_recharge.client_id]);
-  select t.id into wanted from public.top_ups t
+  select * into wanted from public.top_ups t
   where t.client_id = invoice_recharge.client_id and t.origin = 'low_balance'
     and t.state = 'wanted';
+  if wanted.id is null then
+    return null;
+  end if;
   begin
-    made := _billing.invoice_top_up(wanted, as_of);
+    terms := _billing.recharge_terms(client_id, as_of);
+    if terms.client_id is null or terms.currency <> wanted.currency or _billing.recharge_balance(
+      client_id, terms.currency, as_of) >= terms.threshold_minor then
+      update public.top_ups t set state = 'void', problem = 'it was no longer due'
+      where t.id = wanted.id;
+      return null;
+    end if;
+    made := _billing.invoice_top_up(wanted.id, as_of);
   exception when others then
     -- Clients read it: what went wrong is for operators.
-    update public.top_ups t set problem = 'it could not be invoiced' where t.id = wanted;
-    perform billing.queue_operator_alert('recharge:' || wanted, 'high',
+    update public.top_ups t set problem = 'it could not be invoiced' where t.id = wanted.id;
+    perform billing.queue_operator_alert('recharge:' || wanted.id, 'high',
       'A recharge cannot be invoiced', format('The credit of %s is low and cannot be recharged: %s',
         c.name, sqlerrm), c.id)
     from public.clients c where c.id = invoice_recharge.client_id;
@@ -20615,27 +20839,83 @@ begin
   return made;
 end $$;
 comment on function billing.invoice_recharge is
-  'Issues the invoice of a client''s recharge that is wanted; null where there is none.';
+  'Issues the invoice of a client''s recharge that is wanted and still due; null where there is
+   none.';
 grant execute on function billing.invoice_recharge(uuid, timestamptz) to service_role;
 
--- All clients, each committed by itself: what is wanted is noted before it is invoiced.
-create procedure _billing.recharge_credit(as_of timestamptz default now())
+-- 80_api/recharge_job.sql
+
+-- The job that recharges credit.
+
+-- When the job last looked at a client: the one that has waited longest is next.
+create table _billing.recharge_looks (
+  client_id uuid primary key references public.clients (id) on delete cascade,
+  looked_at timestamptz not null
+);
+comment on table _billing.recharge_looks is 'When the job of recharges last looked at each client.';
+alter table _billing.recharge_looks enable row level security;
+revoke all on _billing.recharge_looks from public, anon, authenticated, service_role;
+
+-- Clients that the job looks at, the one that has waited longest first.
+create function _billing.clients_to_recharge()
+returns uuid[] language sql stable set search_path = pg_catalog, pg_temp as $$
+  select array(
+    select c.client_id
+    from (
+      select r.client_id from public.auto_recharges r where not r.paused
+      union
+      select t.client_id from public.top_ups t where t.state = 'wanted'
+    ) c
+    left join _billing.recharge_looks l on l.client_id = c.client_id
+    order by l.looked_at nulls first, c.client_id);
+$$;
+comment on function _billing.clients_to_recharge is
+  'Clients whose credit recharges itself, in the order in which the job looks at them.';
+
+-- One step for one client: whether it wants a recharge, or the invoice of the one that it wants.
+-- What goes wrong is told, once a day, and stops no other client.
+create function _billing.look_at_recharge(client_id uuid, is_wanted boolean, as_of timestamptz)
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  begin
+    if is_wanted then
+      perform billing.invoice_recharge(look_at_recharge.client_id, as_of);
+    else
+      perform billing.want_recharge(look_at_recharge.client_id, as_of);
+    end if;
+  exception when others then
+    perform billing.queue_operator_alert(format('recharge_failed:%s:%s', c.id,
+      (as_of at time zone 'UTC')::date), 'high', 'Credit cannot be recharged',
+      format('Whether the credit of %s is low cannot be said: %s', c.name, sqlerrm), c.id)
+    from public.clients c where c.id = look_at_recharge.client_id;
+  end;
+  insert into _billing.recharge_looks as l (client_id, looked_at)
+  values (look_at_recharge.client_id, clock_timestamp())
+  on conflict on constraint recharge_looks_pkey do update set looked_at = excluded.looked_at;
+end $$;
+comment on function _billing.look_at_recharge is
+  'Makes a client want a recharge, or invoices it; tells operators what goes wrong.';
+
+-- All clients, each committed by itself: what is wanted is noted before it is invoiced. Each as of
+-- when its turn comes: what was booked until then counts.
+create procedure _billing.recharge_credit(as_of timestamptz default null,
+  budget interval default '90 seconds')
 language plpgsql as $$
 declare
+  until constant timestamptz := clock_timestamp() + budget;
   client uuid;
 begin
-  foreach client in array array(
-    select r.client_id from public.auto_recharges r where not r.paused
-    union select t.client_id from public.top_ups t where t.state = 'wanted')
-  loop
-    perform billing.want_recharge(client, as_of);
+  foreach client in array _billing.clients_to_recharge() loop
+    perform _billing.look_at_recharge(client, false, coalesce(as_of, clock_timestamp()));
     commit;
-    perform billing.invoice_recharge(client, as_of);
+    perform _billing.look_at_recharge(client, true, coalesce(as_of, clock_timestamp()));
     commit;
+    exit when clock_timestamp() > until;
   end loop;
 end $$;
 comment on procedure _billing.recharge_credit is
-  'Recharges the credit of all clients that have it low, committing one by one.';
+  'Recharges the credit of all clients that have it low, committing one by one, until the budget is
+   used up.';
 
 -- 80_api/usage_in_logs.sql
 
@@ -21392,6 +21672,9 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
     else 'earnings' end, i.total_minor - t.tax)) x(kind, amount)
   where i.status not in ('draft', 'void')
   union all
+  select i.client_id, i.currency, 'advances', i.amount_due_minor
+  from public.invoices i where i.kind = 'top_up' and i.status = 'uncollectible'
+  union all
   select n.client_id, n.currency, x.kind, x.amount
   from public.credit_notes n
   cross join lateral (
@@ -21496,6 +21779,42 @@ $$;
 comment on function _billing.check_grants is
   'Grants of credit that are used beyond what they are, and invoices that credit has paid
    otherwise than entries say.';
+
+create function _billing.check_top_ups()
+returns table (invariant text, subject text, detail text)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  -- One grant of what was to be paid, where it is paid; else none.
+  select 'top_up_is_granted', coalesce(i.number, i.id::text), format('granted %s of %s that is %s',
+    x.granted, i.total_minor - i.credited_minor, i.status)
+  from public.invoices i
+  cross join lateral (
+    select coalesce(sum(g.amount_minor), 0) as granted
+    from public.top_ups t join public.credit_grants g on g.top_up_id = t.id
+    where t.invoice_id = i.id
+  ) x
+  where i.kind = 'top_up' and x.granted
+    <> case i.status when 'paid' then i.total_minor - i.credited_minor else 0 end
+  union all
+  -- What of it can still be used is no more than what was paid and has not gone back.
+  select 'top_up_is_paid_for', i.number, format('%s can be used, %s are paid', x.usable, p.net)
+  from public.invoices i
+  cross join lateral (
+    select coalesce(sum(y.amount_minor), 0) as net, max(y.paid_at) as last_at
+    from public.payments y where y.invoice_id = i.id
+  ) p
+  cross join lateral (
+    select coalesce(sum(e.amount_minor), 0) as usable
+    from _billing.grants_of_top_up(i.id) c
+    join public.credit_grants g on g.id = c.grant_id
+    join public.credit_entries e on e.grant_id = g.id
+    where e.kind not in ('expiry', 'release', 'reopening')
+      -- What had expired when a payment went back had been used.
+      and coalesce(g.expires_at > greatest(billing.as_of(), p.last_at), true)
+  ) x
+  where i.kind = 'top_up' and i.status = 'paid' and x.usable > greatest(p.net, 0);
+$$;
+comment on function _billing.check_top_ups is
+  'Top-ups that are granted otherwise than they are paid.';
 
 -- 90_operations/invariants/sums.sql
 
@@ -21653,6 +21972,7 @@ set statement_timeout = '30min' as $$
   union all select * from _billing.check_money()
   union all select * from _billing.check_ledger()
   union all select * from _billing.check_grants()
+  union all select * from _billing.check_top_ups()
   union all select * from _billing.check_balance_sums()
   union all select * from _billing.check_periods()
   union all select * from _billing.check_usage(daterange(coalesce(usage_since,

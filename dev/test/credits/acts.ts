@@ -78,7 +78,8 @@ export async function carryOut(sql: TransactionSql, intent: Intent): Promise<boo
       from public.invoices i
       cross join lateral (
         select sum(p.amount_minor) as kept from public.payments p where p.invoice_id = i.id) p
-      where i.client_id = ${client} and i.kind = 'top_up' and i.status = 'paid' and p.kept > 0
+      where i.client_id = ${client} and i.kind = 'top_up' and i.status in ('open', 'paid')
+        and p.kept > 0
       order by md5(i.number || ${salt}) limit 1
       returning id`);
     return disputed !== undefined;

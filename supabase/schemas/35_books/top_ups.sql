@@ -21,7 +21,8 @@ create table public.top_ups (
   constraint top_ups_origin_known check (origin in ('request', 'low_balance')),
   constraint top_ups_state_known check (
     state in ('wanted', 'invoiced', 'granted', 'declined', 'void')),
-  constraint top_ups_invoiced_once_wanted check ((state = 'wanted') = (invoice_id is null)),
+  constraint top_ups_invoiced_once_wanted check (case state when 'wanted' then invoice_id is null
+    else invoice_id is not null or (state = 'void' and origin = 'low_balance') end),
   constraint top_ups_say_what_set_them_off check (num_nulls(balance_minor, threshold_minor)
     = case origin when 'low_balance' then 0 else 2 end)
 );
@@ -31,7 +32,7 @@ comment on column public.top_ups.origin is
   'request: somebody asked for it; low_balance: auto_recharges did.';
 comment on column public.top_ups.state is
   'granted: the invoice is paid and the credit granted; declined: the payment was refused or the
-   invoice written off; void: nothing was granted.';
+   invoice written off; void: nothing was granted. Void without an invoice: it was no longer due.';
 comment on column public.top_ups.expires_after_days is
   'The credit expires at the beginning of the local day that is so many days after the payment;
    null: never.';

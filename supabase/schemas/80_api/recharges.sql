@@ -25,6 +25,67 @@ $$;
 comment on function _billing.recharge_waits is
   'Why a client''s credit may not be recharged at an instant; null where it may.';
 
+-- What credit that has expired will still pay: of the periods that are not invoiced and began
+-- before its expiry.
+create function _billing.expired_credit_to_use(client_id uuid, currency text, as_of timestamptz)
+returns numeric language plpgsql stable
+set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
+declare
+  expired numeric;
+  last_expiry timestamptz;
+  targets billing.rating_target[];
+begin
+  select sum(l.left_minor), max(g.expires_at) into expired, last_expiry
+  from _billing.left_of_grants(array[expired_credit_to_use.client_id], as_of) l
+  join public.credit_grants g on g.id = l.grant_id
+  where l.left_minor > 0 and g.currency = expired_credit_to_use.currency and g.expires_at <= as_of
+    and _billing.pays_after_expiry(g.client_id, g.expires_at);
+  if expired is null then
+    return 0;
+  end if;
+  targets := array(
+    select t from unnest(_billing.uninvoiced_periods(expired_credit_to_use.client_id, as_of)) t
+    where _billing.day_start(t.client_id, t.period_start) < last_expiry);
+  return least(expired, coalesce((
+    select sum(l.amount_minor) from _billing.rate_periods(targets) l
+    join billing.period_terms(targets) t on t.period_start = l.section_start
+    where (l.tax_behavior is null or l.tax_behavior = 'exclusive')
+      and t.currency = expired_credit_to_use.currency), 0));
+end $$;
+comment on function _billing.expired_credit_to_use is
+  'What expired credit of a client will still pay of periods that are not invoiced.';
+
+-- The live balance that decides on a recharge. Credit of a top-up that is paid counts, also where
+-- the payment was booked as of a later instant: it is not bought twice.
+create function _billing.recharge_balance(client_id uuid, currency text, as_of timestamptz)
+returns bigint language sql stable set search_path = pg_catalog, pg_temp as $$
+  select (coalesce((select floor(b.live_minor)
+      from billing.credit_balance(recharge_balance.client_id, as_of) b
+      where b.currency = recharge_balance.currency), 0)
+    + coalesce((select sum(e.amount_minor)
+      from public.credit_grants g join public.credit_entries e on e.grant_id = g.id
+      where g.client_id = recharge_balance.client_id and g.currency = recharge_balance.currency
+        and g.top_up_id is not null and g.effective_at > as_of
+        and e.kind not in ('expiry', 'release', 'reopening')), 0)
+    + floor(_billing.expired_credit_to_use(recharge_balance.client_id, recharge_balance.currency,
+      as_of)))::bigint;
+$$;
+comment on function _billing.recharge_balance is
+  'The live balance of a client that its threshold is compared with.';
+
+-- The terms by which a client's credit is recharged at an instant: none while they are paused, or
+-- on a day on which the client is not served.
+create function _billing.recharge_terms(client_id uuid, as_of timestamptz)
+returns public.auto_recharges language sql stable set search_path = pg_catalog, pg_temp as $$
+  select r.* from public.auto_recharges r
+  where r.client_id = recharge_terms.client_id and not r.paused and exists (
+    select from public.service_intervals s
+    cross join lateral (select billing.day_of(r.client_id, as_of) as today) x
+    where s.client_id = r.client_id and s.starts_on <= x.today and x.today < s.ends_on);
+$$;
+comment on function _billing.recharge_terms is
+  'How a client''s credit is recharged at an instant; null where it is not.';
+
 -- Notes that a client's credit is to be recharged, where it is low and may be. Any number of
 -- callers at once: one recharge.
 create function billing.want_recharge(client_id uuid, as_of timestamptz default now())
@@ -37,13 +98,11 @@ declare
   made uuid;
 begin
   perform _billing.lock_clients(array[want_recharge.client_id]);
-  select * into terms from public.auto_recharges r
-  where r.client_id = want_recharge.client_id and not r.paused;
+  terms := _billing.recharge_terms(client_id, as_of);
   if terms.client_id is null or _billing.recharge_waits(client_id, as_of) is not null then
     return null;
   end if;
-  live := coalesce((select floor(b.live_minor) from billing.credit_balance(client_id, as_of) b
-    where b.currency = terms.currency), 0);
+  live := _billing.recharge_balance(client_id, terms.currency, as_of);
   if live >= terms.threshold_minor then
     return null;
   end if;
@@ -64,24 +123,36 @@ comment on function billing.want_recharge is
   'Notes a recharge where a client''s live balance is below its threshold; null where none is due.';
 grant execute on function billing.want_recharge(uuid, timestamptz) to service_role;
 
--- Invoices the recharge of a client that is wanted. What fails is told and tried again.
+-- Invoices the recharge of a client that is wanted. One that is no longer due is void: recharges
+-- are paused meanwhile, or the balance is not low any more. What fails is told and tried again.
 create function billing.invoice_recharge(client_id uuid, as_of timestamptz default now())
 returns uuid language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above.
 declare
-  wanted uuid;
+  wanted public.top_ups;
+  terms public.auto_recharges;
   made uuid;
 begin
   perform _billing.lock_clients(array[invoice_recharge.client_id]);
-  select t.id into wanted from public.top_ups t
+  select * into wanted from public.top_ups t
   where t.client_id = invoice_recharge.client_id and t.origin = 'low_balance'
     and t.state = 'wanted';
+  if wanted.id is null then
+    return null;
+  end if;
   begin
-    made := _billing.invoice_top_up(wanted, as_of);
+    terms := _billing.recharge_terms(client_id, as_of);
+    if terms.client_id is null or terms.currency <> wanted.currency or _billing.recharge_balance(
+      client_id, terms.currency, as_of) >= terms.threshold_minor then
+      update public.top_ups t set state = 'void', problem = 'it was no longer due'
+      where t.id = wanted.id;
+      return null;
+    end if;
+    made := _billing.invoice_top_up(wanted.id, as_of);
   exception when others then
     -- Clients read it: what went wrong is for operators.
-    update public.top_ups t set problem = 'it could not be invoiced' where t.id = wanted;
-    perform billing.queue_operator_alert('recharge:' || wanted, 'high',
+    update public.top_ups t set problem = 'it could not be invoiced' where t.id = wanted.id;
+    perform billing.queue_operator_alert('recharge:' || wanted.id, 'high',
       'A recharge cannot be invoiced', format('The credit of %s is low and cannot be recharged: %s',
         c.name, sqlerrm), c.id)
     from public.clients c where c.id = invoice_recharge.client_id;
@@ -89,24 +160,6 @@ begin
   return made;
 end $$;
 comment on function billing.invoice_recharge is
-  'Issues the invoice of a client''s recharge that is wanted; null where there is none.';
+  'Issues the invoice of a client''s recharge that is wanted and still due; null where there is
+   none.';
 grant execute on function billing.invoice_recharge(uuid, timestamptz) to service_role;
-
--- All clients, each committed by itself: what is wanted is noted before it is invoiced.
-create procedure _billing.recharge_credit(as_of timestamptz default now())
-language plpgsql as $$
-declare
-  client uuid;
-begin
-  foreach client in array array(
-    select r.client_id from public.auto_recharges r where not r.paused
-    union select t.client_id from public.top_ups t where t.state = 'wanted')
-  loop
-    perform billing.want_recharge(client, as_of);
-    commit;
-    perform billing.invoice_recharge(client, as_of);
-    commit;
-  end loop;
-end $$;
-comment on procedure _billing.recharge_credit is
-  'Recharges the credit of all clients that have it low, committing one by one.';

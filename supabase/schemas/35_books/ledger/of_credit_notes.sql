@@ -7,7 +7,7 @@ language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   perform _billing.post(array(
     select ('recovery', n.id, n.invoice_id, n.client_id, n.currency, n.issued_at, 'receivable',
-      'write_off', n.to_invoice_minor, null)::_billing.ledger_transfer
+      _billing.write_off_account(i.kind), n.to_invoice_minor, null)::_billing.ledger_transfer
     from new_rows n join public.invoices i on i.id = n.invoice_id
     where i.status = 'uncollectible' and n.to_invoice_minor > 0));
   return null;

@@ -22,8 +22,12 @@ begin
       ('prepaid_transfer', 'receivable', n.amount_minor, n.kind = 'transfer'),
       ('prepaid_expiry', 'breakage', n.amount_minor,
         n.kind in ('expiry', 'release', 'reopening')),
-      -- Of a dispute: what is written off is the less by what was not used.
+      -- Of a dispute: what is written off is the less by what was not used. Of a note that is
+      -- posted already: what it has posted as granted for nothing.
       ('prepaid_withdrawal', case when n.credit_note_id is null then 'write_off'
+        when n.kind = 'withdrawal' and exists (select from billing.ledger_transactions t
+          where t.id = _billing.ledger_id('credit_note', n.credit_note_id))
+          then 'promotion_expense'
         else 'advances' end, n.amount_minor, n.kind in ('withdrawal', 'restoration'))
     ) x(kind, debit, amount, applies)
     where x.applies and x.amount <> 0));

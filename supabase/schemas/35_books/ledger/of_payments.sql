@@ -9,7 +9,8 @@ begin
     with recovered as (
       select n.id, least(n.amount_minor, i.amount_due_minor - coalesce(sum(n.amount_minor) over (
         partition by n.invoice_id order by n.paid_at, n.id
-        rows between unbounded preceding and 1 preceding), 0)) as amount
+        rows between unbounded preceding and 1 preceding), 0)) as amount,
+        _billing.write_off_account(i.kind) as account
       from new_rows n join public.invoices i on i.id = n.invoice_id
       where n.kind = 'payment' and i.status = 'uncollectible'
     )
@@ -18,7 +19,7 @@ begin
     from new_rows n
     left join recovered r on r.id = n.id
     cross join lateral (values
-      ('recovery', 'receivable', 'write_off', r.amount, r.amount > 0),
+      ('recovery', 'receivable', r.account, r.amount, r.amount > 0),
       -- Credit at Stripe is no money: the entry of the balance that took it is on `adjustments`.
       ('payment', case when n.method = 'stripe_balance' then 'adjustments' else 'cash' end,
         'receivable', n.amount_minor, n.kind = 'payment'),

@@ -20,7 +20,8 @@ $$;
 
 -- Issued invoices that a section can be credited on, with the room there is: those that charged it,
 -- newest first. A period without an invoice of its own (more usage was taken back in it than used)
--- has nothing that charged it: after these come the client's others in the period's currency.
+-- has nothing that charged it: after these come the client's others in the period's currency, but
+-- for those of top-ups: a note on one takes the credit back that it has paid for.
 create function _billing.creditable_invoices(target billing.rating_target)
 returns table (place bigint, invoice_id uuid, room bigint)
 language sql stable set search_path = pg_catalog, pg_temp as $$
@@ -29,6 +30,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
       where l.invoice_id = i.id and l.section_start = target.period_start) as charged
     from public.invoices i
     where i.client_id = target.client_id and i.status in ('open', 'paid', 'uncollectible')
+      and i.kind <> 'top_up'
   )
   select row_number() over (order by i.charged desc, i.finalized_at desc, i.number desc), i.id,
     case when i.charged then _billing.creditable(o, target.period_start)

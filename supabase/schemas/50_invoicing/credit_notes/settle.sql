@@ -58,6 +58,7 @@ begin
     case when to_refund then 0 else amount - off_due - kept end,
     case when to_refund then amount - off_due - kept else 0 end, kept, as_of);
   perform _billing.move_credit(returned);
+  perform _billing.take_returned_back(returned);
   if amount - kept > off_due and not to_refund then
     insert into public.balance_entries (client_id, currency, amount_minor, reason, invoice_id,
       credit_note_id, created_at)

@@ -124,6 +124,11 @@ begin
     (old.id, 'rollover', -rest, least(made.effective_at, old.expires_at), null, null, null),
     (made.id, 'grant', rest, made.effective_at, null, null, null)
   ]::_billing.credit_movement[]);
+  -- Expired credit whose payment has gone back was not taken: it had been used.
+  if old.expires_at <= as_of then
+    perform _billing.take_returned_back(array[
+      (made.id, 'grant', rest, made.effective_at, null, null, null)::_billing.credit_movement]);
+  end if;
   return made.id;
 end $$;
 comment on function billing.roll_over_credit is

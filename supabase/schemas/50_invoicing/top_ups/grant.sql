@@ -32,6 +32,8 @@ begin
   select * into top_up from public.top_ups t where t.invoice_id = new.id;
   if new.status = 'paid' and amount > 0 then
     perform _billing.grant_top_up(top_up, amount, new.paid_at);
+    -- A part of the payment may have gone back before the rest was settled.
+    perform _billing.take_rest_back(new.id, amount, new.paid_at);
   end if;
   update public.top_ups t set
     state = case when new.status = 'paid' and amount > 0 then 'granted'

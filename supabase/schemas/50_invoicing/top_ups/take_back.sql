@@ -27,7 +27,23 @@ $$;
 comment on function _billing.unused_of_top_up is
   'What is left at an instant of the credit that an invoice of a top-up has paid for.';
 
--- Takes back what of an amount is not used. What has expired is used too: it is not the client's.
+-- Credit that has expired pays the invoices of periods that began before: until all of them are
+-- issued, it may still be used.
+create function _billing.pays_after_expiry(client_id uuid, expires_at timestamptz)
+returns boolean language sql stable set search_path = pg_catalog, pg_temp as $$
+  select coalesce(bool_or(p.settled_at is null) or not bool_or(p.period_end > x.last_day), true)
+  from (
+    select billing.day_of(pays_after_expiry.client_id,
+      pays_after_expiry.expires_at - interval '1 microsecond') as last_day
+  ) x
+  join public.billing_periods p on p.client_id = pays_after_expiry.client_id
+    and p.period_start <= x.last_day;
+$$;
+comment on function _billing.pays_after_expiry is
+  'Whether the invoice of a period that began before an expiry is still to be issued.';
+
+-- Takes back what of an amount is not used. What has expired is used too, it is not the client's,
+-- unless an invoice may still take it: that goes last.
 create function _billing.take_top_up_back(invoice_id uuid, amount bigint, as_of timestamptz,
   credit_note_id uuid default null)
 returns bigint language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -36,11 +52,13 @@ declare
 begin
   with unused as (
     select g.id, g.effective_at, l.left_minor,
-      sum(l.left_minor) over (order by x.place, g.id) - l.left_minor as before
+      sum(l.left_minor) over (order by coalesce(g.expires_at <= as_of, false), x.place, g.id)
+        - l.left_minor as before
     from _billing.grants_of_top_up(take_top_up_back.invoice_id) x
     join public.credit_grants g on g.id = x.grant_id
     join _billing.left_of_grants(array[g.client_id], as_of) l on l.grant_id = g.id
-    where l.left_minor > 0 and (g.expires_at is null or g.expires_at > as_of)
+    where l.left_minor > 0 and (coalesce(g.expires_at > as_of, true)
+      or _billing.pays_after_expiry(g.client_id, g.expires_at))
   )
   select coalesce(array_agg((u.id, 'withdrawal', -least(u.left_minor, amount - u.before),
     greatest(as_of, u.effective_at), take_top_up_back.invoice_id, null,
@@ -51,6 +69,74 @@ begin
 end $$;
 comment on function _billing.take_top_up_back is
   'Takes the unused part of a top-up back from its grants, up to an amount; returns how much.';
+
+-- What has gone back of the payments of a top-up and was not taken back from its grants: of each
+-- note that stands, in the order in which they were made, then of its disputes.
+create function _billing.not_taken_back(invoice_id uuid)
+returns table (place bigint, credit_note_id uuid, amount_minor bigint)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select row_number() over (order by x.number is null, length(x.number), x.number),
+    x.credit_note_id, (x.gone_minor + coalesce(sum(e.amount_minor), 0))::bigint
+  from (
+    select n.id as credit_note_id, n.number, n.total_minor - n.to_invoice_minor as gone_minor
+    from public.credit_notes n
+    where n.invoice_id = not_taken_back.invoice_id and n.voided_at is null and n.document <> '{}'
+    union all
+    select null, null, -sum(p.amount_minor) from public.payments p
+    where p.invoice_id = not_taken_back.invoice_id and p.kind in ('dispute', 'dispute_reversed')
+    having count(*) > 0
+  ) x
+  left join public.credit_entries e on e.invoice_id = not_taken_back.invoice_id
+    and e.kind in ('withdrawal', 'restoration')
+    and e.credit_note_id is not distinct from x.credit_note_id
+  group by x.credit_note_id, x.number, x.gone_minor
+  having x.gone_minor + coalesce(sum(e.amount_minor), 0) > 0;
+$$;
+comment on function _billing.not_taken_back is
+  'What has gone back of the payments of a top-up beyond what was taken back of its credit.';
+
+-- Takes back what could not be taken when its payment went back, up to an amount.
+create function _billing.take_rest_back(invoice_id uuid, most bigint, as_of timestamptz)
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  part record;
+  rest bigint := most;
+begin
+  for part in
+    select x.credit_note_id, x.amount_minor
+    from _billing.not_taken_back(take_rest_back.invoice_id) x order by x.place
+  loop
+    rest := rest - _billing.take_top_up_back(take_rest_back.invoice_id,
+      least(rest, part.amount_minor), as_of, part.credit_note_id);
+  end loop;
+end $$;
+comment on function _billing.take_rest_back is
+  'Takes credit of a top-up back whose payment has gone back already, up to an amount.';
+
+-- Credit that comes back to the grants of a top-up is taken back, as far as more of its payment has
+-- gone back than of its credit.
+create function _billing.take_returned_back(returned _billing.credit_movement[])
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  part record;
+begin
+  for part in
+    with recursive chain as (
+      select g.id, g.continues_id, g.top_up_id, m.amount_minor, m.at
+      from unnest(returned) m join public.credit_grants g on g.id = m.grant_id
+      union all
+      select g.id, g.continues_id, g.top_up_id, c.amount_minor, c.at
+      from chain c join public.credit_grants g on g.id = c.continues_id
+    )
+    select t.invoice_id, sum(c.amount_minor)::bigint as amount_minor, max(c.at) as at
+    from chain c join public.top_ups t on t.id = c.top_up_id
+    group by t.invoice_id having sum(c.amount_minor) > 0 order by t.invoice_id
+  loop
+    perform _billing.take_rest_back(part.invoice_id, part.amount_minor, part.at);
+  end loop;
+end $$;
+comment on function _billing.take_returned_back is
+  'Takes credit back that comes back to a top-up whose payment has gone back.';
 
 -- Gives back what was taken: of a credit note that is void, or of disputes that were won. Credit
 -- that has expired meanwhile comes back expired.

@@ -11,6 +11,7 @@ set statement_timeout = '30min' as $$
   union all select * from _billing.check_money()
   union all select * from _billing.check_ledger()
   union all select * from _billing.check_grants()
+  union all select * from _billing.check_top_ups()
   union all select * from _billing.check_balance_sums()
   union all select * from _billing.check_periods()
   union all select * from _billing.check_usage(daterange(coalesce(usage_since,

@@ -42,3 +42,39 @@ $$;
 comment on function _billing.check_grants is
   'Grants of credit that are used beyond what they are, and invoices that credit has paid
    otherwise than entries say.';
+
+create function _billing.check_top_ups()
+returns table (invariant text, subject text, detail text)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  -- One grant of what was to be paid, where it is paid; else none.
+  select 'top_up_is_granted', coalesce(i.number, i.id::text), format('granted %s of %s that is %s',
+    x.granted, i.total_minor - i.credited_minor, i.status)
+  from public.invoices i
+  cross join lateral (
+    select coalesce(sum(g.amount_minor), 0) as granted
+    from public.top_ups t join public.credit_grants g on g.top_up_id = t.id
+    where t.invoice_id = i.id
+  ) x
+  where i.kind = 'top_up' and x.granted
+    <> case i.status when 'paid' then i.total_minor - i.credited_minor else 0 end
+  union all
+  -- What of it can still be used is no more than what was paid and has not gone back.
+  select 'top_up_is_paid_for', i.number, format('%s can be used, %s are paid', x.usable, p.net)
+  from public.invoices i
+  cross join lateral (
+    select coalesce(sum(y.amount_minor), 0) as net, max(y.paid_at) as last_at
+    from public.payments y where y.invoice_id = i.id
+  ) p
+  cross join lateral (
+    select coalesce(sum(e.amount_minor), 0) as usable
+    from _billing.grants_of_top_up(i.id) c
+    join public.credit_grants g on g.id = c.grant_id
+    join public.credit_entries e on e.grant_id = g.id
+    where e.kind not in ('expiry', 'release', 'reopening')
+      -- What had expired when a payment went back had been used.
+      and coalesce(g.expires_at > greatest(billing.as_of(), p.last_at), true)
+  ) x
+  where i.kind = 'top_up' and i.status = 'paid' and x.usable > greatest(p.net, 0);
+$$;
+comment on function _billing.check_top_ups is
+  'Top-ups that are granted otherwise than they are paid.';

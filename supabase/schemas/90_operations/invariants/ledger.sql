@@ -76,6 +76,9 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
     else 'earnings' end, i.total_minor - t.tax)) x(kind, amount)
   where i.status not in ('draft', 'void')
   union all
+  select i.client_id, i.currency, 'advances', i.amount_due_minor
+  from public.invoices i where i.kind = 'top_up' and i.status = 'uncollectible'
+  union all
   select n.client_id, n.currency, x.kind, x.amount
   from public.credit_notes n
   cross join lateral (
