@@ -18,7 +18,7 @@ create table log_plane.settings (
     default '{client_id,counting,batch,service_tier,speed,inference_geo}',
   -- Calls of earlier windows are gone.
   kept_from timestamptz not null default '-infinity',
-  -- Where log and calls were found equal up to.
+  -- Windows before were found equal, all of them, and have not changed since.
   compared_until timestamptz not null default '-infinity'
 );
 
@@ -217,6 +217,7 @@ declare
   s log_plane.settings;
   marks uuid[];
   starts timestamptz[];
+  changed_from timestamptz;
 begin
   -- One at a time, from before the marks are read until the sums are committed.
   select * into s from log_plane.settings for update;
@@ -224,20 +225,47 @@ begin
   from (select t.id, t.window_start from log_plane.touched t
     where t.window_start <= at - s.window_length - s.settle
     order by t.window_start limit most) t;
-  insert into log_plane.windows as w
-    (window_start, key, agent, model, endpoint, client_id, metadata, shape, sums)
-  select u.window_start, u.key, u.agent, u.model, u.endpoint, u.client_id, u.metadata, u.shape,
-    u.sums
-  from log_plane.sums_of((select min(x) from unnest(starts) x),
-    (select max(x) from unnest(starts) x) + s.window_length, starts) u
-  where u.window_start >= s.kept_from
-  on conflict on constraint windows_pkey do update
-  set sums = excluded.sums, version = w.version + 1, problem = null
-  where w.sums is distinct from excluded.sums;
-  get diagnostics changed = row_count;
+  with summed as (
+    insert into log_plane.windows as w
+      (window_start, key, agent, model, endpoint, client_id, metadata, shape, sums)
+    select u.window_start, u.key, u.agent, u.model, u.endpoint, u.client_id, u.metadata, u.shape,
+      u.sums
+    from log_plane.sums_of((select min(x) from unnest(starts) x),
+      (select max(x) from unnest(starts) x) + s.window_length, starts) u
+    where u.window_start >= s.kept_from
+    on conflict on constraint windows_pkey do update
+    set sums = excluded.sums, version = w.version + 1, problem = null
+    where w.sums is distinct from excluded.sums
+    returning w.window_start
+  )
+  select count(*), min(x.window_start) into changed, changed_from from summed x;
+  -- What has changed is to be compared again.
+  update log_plane.settings t set compared_until = least(t.compared_until, changed_from);
   commit;
   delete from log_plane.touched t where t.id = any (marks);
   commit;
+end $$;
+
+-- What the billing plane answers, window by window. A batch that it does not take is pushed again
+-- one by one: the window that it fails for is `failed` and stops no other. What is no fault of a
+-- window (a connection, a grant, a lock, an unknown source) fails the push, which is called again.
+create function log_plane.send(source text, said jsonb)
+returns table (index integer, result text, id uuid, detail text) language plpgsql as $$
+begin
+  return query select a.* from dblink('log_plane', format(
+      'select w.index, w.result, w.id, w.detail from billing.push_windows(%L, %L) w', source, said))
+    a(index integer, result text, id uuid, detail text);
+exception when others then
+  if left(sqlstate, 2) in ('08', '28', '2F', '40', '42', '53', '55', '57', '58', 'PT') then
+    raise;
+  elsif jsonb_array_length(said) = 1 then
+    return query select 0, 'failed', null::uuid, sqlerrm;
+    return;
+  end if;
+  for place in 0 .. jsonb_array_length(said) - 1 loop
+    return query select place, s.result, s.id, s.detail
+    from log_plane.send(source, jsonb_build_array(said -> place)) s;
+  end loop;
 end $$;
 
 -- Pushes windows whose sums have changed. The billing plane stores each once, so one whose answer
@@ -264,16 +292,15 @@ begin
         as windows
     into keys
     from (select * from log_plane.windows w where w.pushed_version < w.version
-      order by w.window_start limit batch) w;
+      order by w.window_start limit least(batch, 1000)) w;
     exit when keys.windows is null;
     update log_plane.windows w set log_id = coalesce(a.id, w.log_id),
       -- A version that is behind, of a coordinator that was restored, is said again as a later one.
       version = case when a.result = 'superseded' then w.version + 1 else w.version end,
       pushed_version = k.version,
-      problem = case when a.result in ('conflict', 'invalid') then a.result || ': ' || a.detail end
-    from dblink('log_plane', format('select w.index, w.result, w.id, w.detail '
-        || 'from billing.push_windows(%L, %L) w', s.source, keys.windows))
-      a(index integer, result text, id uuid, detail text)
+      problem = case when a.result in ('conflict', 'invalid', 'failed')
+        then a.result || ': ' || a.detail end
+    from log_plane.send(s.source, keys.windows) a
     join unnest(keys.starts, keys.keys, keys.versions) with ordinality
       k(window_start, key, version, place) on k.place = a.index + 1
     where w.window_start = k.window_start and w.key = k.key;
@@ -284,7 +311,8 @@ begin
 end $$;
 
 -- Compares windows with the billing plane, summed from the raw calls once more: the checksum of
--- billing.compare_windows. Returns how many windows differ.
+-- billing.compare_windows. Returns how many windows differ. Windows are known to be equal as far as
+-- comparisons follow on each other: one that begins later says nothing of the windows before it.
 create procedure log_plane.compare(from_at timestamptz, until_at timestamptz,
   inout differences bigint default 0)
 language plpgsql as $$
@@ -292,7 +320,8 @@ declare
   s log_plane.settings;
   totals jsonb;
 begin
-  select * into s from log_plane.settings;
+  -- No windows are summed meanwhile.
+  select * into s from log_plane.settings for update;
   if coalesce(not ('log_plane' = any (dblink_get_connections())), true) then
     perform dblink_connect('log_plane', 'billing');
   end if;
@@ -313,7 +342,9 @@ begin
       + 11 * (select coalesce(sum(m.value::text::numeric), 0)
         from jsonb_each(u.sums -> 'metadata') m)
       + 13 * (select coalesce(sum(f.value::text::numeric), 0)
-        from jsonb_each(u.sums -> 'other_features') f)
+        from jsonb_each(u.sums -> 'other_features') f
+        -- What is longer is counted nowhere.
+        where length(ltrim(f.value::text, '-')) <= 30)
       + 1000000 * (17 * (u.sums ->> 'input_cost')::numeric
         + 19 * (u.sums ->> 'output_cost')::numeric + 23 * (u.sums ->> 'feature_cost')::numeric
         + 29 * (u.sums ->> 'total_cost')::numeric))) as checksum
@@ -323,22 +354,45 @@ begin
   select d.n into differences from dblink('log_plane', format('select count(*) '
     || 'from billing.compare_windows(%L, %L, %L, %L)', s.source, totals, from_at, until_at))
     d(n bigint);
-  if differences = 0 then
+  if differences > 0 then
+    update log_plane.settings t set compared_until = least(t.compared_until, from_at);
+    return;
+  end if;
+  perform 1 from log_plane.calls c
+  where c.window_start >= s.compared_until and c.window_start < from_at limit 1;
+  if not found then
     update log_plane.settings t set compared_until = greatest(t.compared_until, until_at);
   end if;
 end $$;
 
--- Removes calls and sums of windows before a time that were found equal. What comes for them
--- afterwards is kept in too_late: their sums cannot be made any more.
+-- Removes calls and sums of windows before a time that were found equal, and nothing that the
+-- billing plane has not got: where a call is still to be summed or pushed, or a person has to look
+-- at a window, all stay. What comes for them afterwards is kept in too_late: their sums cannot be
+-- made any more.
 create procedure log_plane.forget(before timestamptz)
 language plpgsql as $$
+declare
+  s log_plane.settings;
 begin
-  if before > (select s.compared_until from log_plane.settings s) then
-    raise exception 'windows before % have not been compared', before
-      using hint = 'call log_plane.compare(from_at, until_at)';
-  end if;
+  -- No rollup and no writer adds to them meanwhile.
+  select * into s from log_plane.settings for update;
   perform pg_advisory_xact_lock(hashtextextended('log_plane.calls', 0));
-  update log_plane.settings s set kept_from = greatest(s.kept_from, before);
+  before := date_bin(s.window_length, before, '2000-01-01 00:00+00');
+  if before > s.compared_until then
+    raise exception 'windows before % have not been compared', before
+      using hint = format('call log_plane.compare(from_at, until_at), from_at %s or earlier',
+        s.compared_until);
+  elsif exists (select 1 from log_plane.touched t where t.window_start < before)
+    or exists (select 1 from log_plane.windows w
+      where w.window_start < before and w.pushed_version < w.version) then
+    raise exception 'windows before % are still to be summed or pushed', before
+      using hint = 'call log_plane.roll_up(); call log_plane.push(); and compare again';
+  elsif exists (select 1 from log_plane.windows w
+      where w.window_start < before and w.problem is not null) then
+    raise exception 'windows before % have a problem', before
+      using hint = 'see log_plane.problems; once it is dealt with, set problem to null';
+  end if;
+  update log_plane.settings t set kept_from = greatest(t.kept_from, before);
   commit;
   delete from log_plane.calls c where c.window_start < before;
   delete from log_plane.touched t where t.window_start < before;

@@ -13,6 +13,7 @@ import {
   pageOf,
   paging,
   ShownInstant,
+  text,
   words,
 } from "./fields.ts";
 import { READERS, type Route, STAFF } from "./route.ts";
@@ -39,6 +40,9 @@ export const QuarantineRow = z.strictObject({
   first_day: z.string().nullable(),
   last_day: z.string().nullable(),
 });
+
+/** A name as the list of quarantine has it: names in logs may be blank. Left out, it is any. */
+const Listed = text(200).meta({ description: "As the list says, also where it is blank." });
 
 /** What is left in quarantine, per reason. */
 const Remaining = z.array(z.strictObject({ reason: z.string(), rows: z.int() }));
@@ -171,9 +175,9 @@ export const resolveQuarantine = {
       why: words(500),
       reason: words(60).meta({ description: "Why it is in quarantine, as the list says." }),
       client_id: ClientName.optional(),
-      agent: words(200).optional(),
-      model: words(200).optional(),
-      metric: words(200).optional(),
+      agent: Listed.optional(),
+      model: Listed.optional(),
+      metric: Listed.optional(),
     }),
   ]),
   answer: z.strictObject({

@@ -4330,12 +4330,16 @@ create table billing.usage_sources (
   -- Without a comparison for so long, operators are told.
   compared_within interval not null default '26 hours'
     constraint usage_sources_compared_within_positive check (compared_within > '0'),
+  -- The login of the source's engine. Null: only the secret key and the owner push for it.
+  login name,
   created_at timestamptz not null default now()
 );
 comment on table billing.usage_sources is
   'Engines that hold raw calls and send the sums of windows, by billing.push_windows.';
 comment on column billing.usage_sources.window_length is
   'How long each window is; windows begin at multiples of it from the full hour, in UTC.';
+comment on column billing.usage_sources.login is
+  'The login role, a member of billing_source, that pushes and compares windows of this source.';
 alter table billing.usage_sources enable row level security;
 revoke all on billing.usage_sources from public;
 grant select on billing.usage_sources to service_role;
@@ -4347,7 +4351,10 @@ create table billing.usage_source_agents (
   agent text primary key
     constraint usage_source_agents_agent_length check (length(agent) between 1 and 200),
   source_id text not null references billing.usage_sources (id),
+  -- No window of any length has calls of both sides.
   since timestamptz not null default '-infinity'
+    constraint usage_source_agents_since_quarter_hour check (since = '-infinity'
+      or isfinite(since) and mod(extract(epoch from since), 900) = 0)
 );
 comment on table billing.usage_source_agents is
   'Agents whose raw calls lie in a source, and since when.';
@@ -4367,13 +4374,50 @@ create table billing.usage_source_states (
   -- All windows of [equal_from, equal_until) were equal; a later push moves equal_until back.
   equal_from timestamptz,
   equal_until timestamptz,
-  differences bigint not null default 0
+  -- Above 0 until all times that were found to differ have been found equal.
+  differences bigint not null default 0,
+  different tstzmultirange not null default '{}'
 );
 comment on table billing.usage_source_states is
   'When a source last pushed and compared, and the time within which its windows were equal.';
 alter table billing.usage_source_states enable row level security;
 revoke all on billing.usage_source_states from public;
 grant select on billing.usage_source_states to service_role;
+
+-- Whether a caller pushes and compares for all sources: the secret key, and the owner. Called by
+-- functions of the owner, to whom current_user is the owner.
+create function _billing.acts_for_all_sources() returns boolean language sql stable
+set search_path = pg_catalog, pg_temp as $$
+  select c.caller = 'service_role' or pg_has_role(c.caller::name, current_user, 'member')
+  from (select coalesce(nullif(current_setting('role'), 'none'), session_user) as caller) c;
+$$;
+comment on function _billing.acts_for_all_sources is
+  'Whether the caller is the secret key or the owner; a login of a source is neither.';
+
+-- The source that a caller names, locked: one push or comparison of a source at a time. Of two
+-- versions at once the second sees the first, and no push falls within a comparison.
+create function _billing.lock_source(source text)
+returns billing.usage_sources language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  known billing.usage_sources;
+begin
+  select * into known from billing.usage_sources s where s.id = source for share;
+  if known.id is null then
+    perform billing.raise_error('unknown_source', format('there is no source %s', source),
+      'insert it into billing.usage_sources');
+  end if;
+  if known.login is distinct from session_user and not _billing.acts_for_all_sources() then
+    perform billing.raise_error('unknown_source',
+      format('source %s is not one of login %s', source, session_user),
+      'an operator sets billing.usage_sources.login');
+  end if;
+  insert into billing.usage_source_states (source_id) values (source)
+  on conflict on constraint usage_source_states_pkey do nothing;
+  perform from billing.usage_source_states s where s.source_id = source for update;
+  return known;
+end $$;
+comment on function _billing.lock_source is
+  'The source of a push or comparison, locked until its end; refuses a login of another source.';
 
 -- Which statement of a window counts, where it is not the first. Most windows are stated once.
 create table _billing.window_versions (
@@ -4455,23 +4499,98 @@ comment on function _billing.window_fault is
 
 -- A sum over rows that any engine can compute from ids and counts alone: each row's counts, each
 -- times a prime, times a number from the row's id. A correction keeps the id of what it corrects,
--- so a mirror takes its part out exactly.
+-- so a mirror takes its part out exactly. What cannot be read as a count is none: a row of it is
+-- not billed, and stops no comparison.
 create function _billing.window_checksum(log public.agent_usage_logs)
 returns numeric language sql stable set search_path = pg_catalog, pg_temp as $$
   select ('x' || right(coalesce(log.corrects_id, log.id)::text, 7))::bit(28)::bigint * (
     log.calls::numeric + 3 * log.input_tokens::numeric + 5 * log.output_tokens::numeric
     + 7 * log.web_searches::numeric
-    + 11 * (select coalesce(sum((log.metadata ->> k)::numeric), 0)
-      from unnest(_billing.counts_in_metadata()) k
-      where jsonb_typeof(log.metadata -> k) = 'number')
-    + 13 * (select coalesce(sum(f.value::text::numeric), 0)
-      from jsonb_each(case when jsonb_typeof(log.other_features) = 'object'
-        then log.other_features else '{}' end) f where jsonb_typeof(f.value) = 'number')
+    + 11 * (select coalesce(sum(billing.metadata_count(log.metadata, k)), 0)
+      from unnest(_billing.counts_in_metadata()) k)
+    + 13 * (select coalesce(sum(billing.metadata_count(log.other_features, f.key)), 0)
+      from jsonb_object_keys(case when jsonb_typeof(log.other_features) = 'object'
+        then log.other_features else '{}' end) f(key))
     + 1000000 * (17 * log.input_cost + 19 * log.output_cost + 23 * log.feature_cost
       + 29 * log.total_cost));
 $$;
 comment on function _billing.window_checksum is
   'What a row adds to the checksum of its window; a mirror adds the opposite.';
+
+-- 20_usage/sources/restate_window.sql
+
+-- What becomes of a window that is not stored anew: it is there already, or there is nothing to
+-- store. `detail` names the columns that differ, or the version that counts.
+create function _billing.judge_window(log_id uuid, said public.agent_usage_logs, version integer,
+  out result text, out detail text, out standing public.agent_usage_logs)
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_variable
+declare
+  stored constant boolean := exists (select from public.agent_usage_logs l where l.id = log_id);
+  known constant integer := coalesce(
+    (select v.version from _billing.window_versions v where v.log_id = log_id),
+    case when stored then 1 else 0 end);
+begin
+  if version < known then
+    result := 'superseded';
+    detail := format('version %s counts', known);
+  elsif stored then
+    standing := _billing.standing_log(log_id);
+    detail := case when standing.id is not null and said.calls > 0
+        then _billing.window_differences(said, standing)
+      when standing.id is not null or said.calls > 0 then 'calls' end;
+    result := case when detail is null then 'duplicate'
+      when version = known or standing.id is null then 'conflict'
+      when said.calls = 0 then 'retracted' else 'corrected' end;
+    detail := case when result <> 'retracted' then detail end;
+  elsif said.calls = 0 then
+    result := case when version = known then 'duplicate' else 'retracted' end;
+  else
+    -- What is not there is stored, unless a version of no calls counts: known, or of the same push.
+    result := case when version = known then 'conflict' else 'superseded' end;
+    detail := case when version = known then 'calls' else 'a later version counts' end;
+  end if;
+end $$;
+comment on function _billing.judge_window is
+  'What becomes of a window that is not stored anew: duplicate, corrected, retracted, superseded or
+   conflict; the columns that differ or the version that counts; the row that counts now.';
+
+-- A window that is not stored anew. Only what is corrected is locked, and judged again then.
+create function _billing.restate_window(log_id uuid, said public.agent_usage_logs,
+  version integer, source text)
+returns table (result text, detail text) language plpgsql
+set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_variable
+declare
+  judged record;
+  standing public.agent_usage_logs;
+  why constant text := format('version %s of source %s', version, source);
+begin
+  select j.* into judged from _billing.judge_window(log_id, said, version) j;
+  if judged.result in ('corrected', 'retracted') then
+    perform pg_advisory_xact_lock(hashtextextended('log ' || log_id, 0));
+    select j.* into judged from _billing.judge_window(log_id, said, version) j;
+  end if;
+  result := judged.result;
+  detail := judged.detail;
+  standing := judged.standing;
+  if result not in ('conflict', 'superseded') then
+    insert into _billing.window_versions as v (log_id, version)
+    select log_id, version where version > 1
+    on conflict on constraint window_versions_pkey do update set version = excluded.version
+    where v.version < excluded.version;
+  end if;
+  if result = 'corrected' then
+    perform _billing.restate_log(log_id, standing, said, why);
+  elsif result = 'retracted' and standing.id is not null then
+    perform _billing.dismiss_uncountable(standing, why);
+    perform _billing.negate_log(log_id, standing, why, true);
+  end if;
+  return next;
+end $$;
+comment on function _billing.restate_window is
+  'Corrects or takes back a window that is not stored anew; says what became of it, and the columns
+   that differ or the version that counts.';
 
 -- 20_usage/sources/push_windows.sql
 
@@ -4494,52 +4613,6 @@ language sql stable set search_path = pg_catalog, pg_temp set timezone = 'UTC' a
 $$;
 comment on function _billing.read_windows is
   'The windows of a batch as rows of the log, each with its version, its id and what is wrong.';
-
--- A window that is not stored anew: it is there already, or there is nothing to store.
-create function _billing.restate_window(log_id uuid, said public.agent_usage_logs,
-  version integer, source text)
-returns table (result text, detail text) language plpgsql
-set search_path = pg_catalog, pg_temp as $$
-#variable_conflict use_variable
-declare
-  stored constant boolean := exists (select from public.agent_usage_logs l where l.id = log_id);
-  known constant integer := coalesce(
-    (select v.version from _billing.window_versions v where v.log_id = log_id),
-    case when stored then 1 else 0 end);
-  standing public.agent_usage_logs;
-  why constant text := format('version %s of source %s', version, source);
-begin
-  detail := format('version %s counts', known);
-  result := case when version < known then 'superseded' end;
-  if result is null and stored then
-    perform pg_advisory_xact_lock(hashtextextended('log ' || log_id, 0));
-    standing := _billing.standing_log(log_id);
-    detail := case when standing.id is not null and said.calls > 0
-        then _billing.window_differences(said, standing)
-      when standing.id is not null or said.calls > 0 then 'calls' end;
-    result := case when detail is null then 'duplicate'
-      when version = known or standing.id is null then 'conflict'
-      when said.calls = 0 then 'retracted' else 'corrected' end;
-    detail := case when result <> 'retracted' then detail end;
-  elsif result is null then
-    result := case when version = known then 'duplicate' else 'retracted' end;
-    detail := null;
-  end if;
-  if version > known and result <> 'conflict' then
-    insert into _billing.window_versions (log_id, version) values (log_id, version)
-    on conflict on constraint window_versions_pkey do update set version = excluded.version;
-  end if;
-  if result = 'corrected' then
-    perform _billing.restate_log(log_id, standing, said, why);
-  elsif result = 'retracted' and stored then
-    perform _billing.dismiss_uncountable(standing, why);
-    perform _billing.negate_log(log_id, standing, why, true);
-  end if;
-  return next;
-end $$;
-comment on function _billing.restate_window is
-  'What becomes of a window that is not stored anew: duplicate, corrected, retracted, superseded or
-   conflict, and the columns that differ or the version that counts.';
 
 -- Stores windows, all or none. Of one id in a batch the first of the highest version is stored.
 create function _billing.store_windows(source billing.usage_sources, windows jsonb)
@@ -4592,7 +4665,7 @@ begin
     return next;
   end loop;
   -- What has changed since it was found equal is to be compared again.
-  update billing.usage_source_states s set equal_until = changed_from
+  update billing.usage_source_states s set equal_until = greatest(changed_from, s.equal_from)
   where s.source_id = source.id and s.equal_until > changed_from;
 end $$;
 comment on function _billing.store_windows is
@@ -4608,24 +4681,27 @@ begin
   if jsonb_typeof(windows) is distinct from 'array' then
     perform billing.raise_error('invalid_argument', 'windows is not an array', 'send an array');
   end if;
-  select * into known from billing.usage_sources s where s.id = source;
-  if known.id is null then
-    perform billing.raise_error('unknown_source', format('there is no source %s', source),
-      'insert it into billing.usage_sources');
+  -- Each window that is corrected takes a lock until the push ends.
+  if jsonb_array_length(windows) > 1000 then
+    perform billing.raise_error('invalid_argument',
+      format('%s windows are more than 1000', jsonb_array_length(windows)),
+      'push 1000 windows at a time');
   end if;
-  -- One push of a source at a time: of two versions at once, the second sees the first.
-  insert into billing.usage_source_states as s (source_id, pushed_at)
-  values (source, clock_timestamp())
-  on conflict on constraint usage_source_states_pkey do update set pushed_at = excluded.pushed_at;
+  known := _billing.lock_source(source);
+  update billing.usage_source_states s set pushed_at = clock_timestamp()
+  where s.source_id = source;
   begin
     return query select * from _billing.store_windows(known, windows);
-  exception when data_exception or integrity_constraint_violation or sqlstate 'PT400' then
-    -- Rare: a value that the log does not take. One by one, then: it stops no other.
+  exception when data_exception or integrity_constraint_violation or sqlstate 'PT400'
+      or sqlstate 'PT404' or sqlstate 'PT409' then
+    -- Rare: a value that the log does not take, or not as a correction. One by one, then: it
+    -- stops no other.
     for place in 0 .. jsonb_array_length(windows) - 1 loop
       begin
         return query select place, w.result, w.id, w.detail
         from _billing.store_windows(known, jsonb_build_array(windows -> place)) w;
-      exception when data_exception or integrity_constraint_violation or sqlstate 'PT400' then
+      exception when data_exception or integrity_constraint_violation or sqlstate 'PT400'
+          or sqlstate 'PT404' or sqlstate 'PT409' then
         return query select place, 'invalid', null::uuid, sqlerrm;
       end;
     end loop;
@@ -4633,7 +4709,8 @@ begin
 end $$;
 comment on function billing.push_windows is
   'Stores windows of a source: objects with the columns of agent_usage_logs, timestamp the beginning
-   of the window, key what tells rows apart that are alike otherwise, version 1 or more. Per window:
+   of the window, key what tells rows apart that are alike otherwise, version 1 or more; 1,000 of
+   them at most. Per window:
    inserted, duplicate, corrected, retracted, superseded, conflict or invalid, and why. Pushed again
    it changes nothing.';
 grant execute on function billing.push_windows(text, jsonb) to service_role, billing_source;
@@ -4681,26 +4758,48 @@ $$;
 comment on function _billing.window_discrepancies is
   'Windows in which the log differs from a source''s totals.';
 
--- Notes a comparison. Equal time grows where one follows on another.
+-- Notes a comparison. Equal time grows where one follows on another; of two stretches the later is
+-- kept. What lies ahead of the comparison is not known to be equal. What differed is known to
+-- differ until it has been found equal.
 create function _billing.note_comparison(source text, from_at timestamptz, until_at timestamptz,
-  differences bigint, at timestamptz)
-returns void language sql set search_path = pg_catalog, pg_temp as $$
-  insert into billing.usage_source_states as s
-    (source_id, compared_at, equal_from, equal_until, differences)
-  values (source, at, case when differences = 0 then from_at end,
-    case when differences = 0 then until_at end, differences)
-  on conflict on constraint usage_source_states_pkey do update
-  set compared_at = excluded.compared_at, differences = excluded.differences,
-    equal_from = case when excluded.equal_from is null then s.equal_from
-      when s.equal_from is null or excluded.equal_from > s.equal_until then excluded.equal_from
-      else least(s.equal_from, excluded.equal_from) end,
-    equal_until = case when excluded.equal_until is null
-        then case when s.equal_until > from_at then from_at else s.equal_until end
-      when s.equal_until is null or excluded.equal_from > s.equal_until then excluded.equal_until
-      else greatest(s.equal_until, excluded.equal_until) end;
-$$;
+  found_different bigint, at timestamptz)
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  s billing.usage_source_states;
+  compared constant tstzmultirange := tstzmultirange(tstzrange(from_at, until_at));
+  known_until constant timestamptz := least(until_at, at);
+  differing tstzmultirange;
+begin
+  insert into billing.usage_source_states (source_id) values (source)
+  on conflict on constraint usage_source_states_pkey do nothing;
+  select * into s from billing.usage_source_states t where t.source_id = source for update;
+  differing := case when found_different > 0 then s.different + compared
+    else s.different - compared end;
+  if found_different > 0 then
+    if from_at < s.equal_until and until_at > s.equal_from then
+      s.equal_until := greatest(from_at, s.equal_from);
+    end if;
+  elsif known_until > from_at then
+    if s.equal_from < s.equal_until and from_at <= s.equal_until
+      and known_until >= s.equal_from then
+      s.equal_from := least(s.equal_from, from_at);
+      s.equal_until := greatest(s.equal_until, known_until);
+    elsif not coalesce(s.equal_from < s.equal_until and known_until < s.equal_from, false) then
+      s.equal_from := from_at;
+      s.equal_until := known_until;
+    end if;
+  end if;
+  update billing.usage_source_states t
+  set compared_at = at, equal_from = s.equal_from, equal_until = s.equal_until,
+    differences = case when isempty(differing) then 0
+      -- All that differs lies in this comparison, or some of it elsewhere too.
+      when differing <@ compared then found_different
+      else greatest(s.differences, found_different) end,
+    different = differing
+  where t.source_id = source;
+end $$;
 comment on function _billing.note_comparison is
-  'Notes when a source was compared and the time within which its windows are equal.';
+  'Notes when a source was compared, within which time its windows are equal, and what differs.';
 
 -- Sources without an equal comparison within their time, and why.
 create function _billing.source_problems(at timestamptz default clock_timestamp())
@@ -9332,7 +9431,8 @@ comment on function _billing.summarize_quarantine is
 -- settled is priced, which takes too long for lists and for what is asked each minute. So lists and
 -- health read the last count; log rows in quarantine are read as they are.
 
--- '' stands for what a group has not, so that the key is the order of the list.
+-- '' stands for what a group has not, so that the key is the order of the list: items have no
+-- names. Usage has all of them, each of which may be blank.
 create table billing.quarantine_groups (
   reason text collate "C" not null,
   agent text collate "C" not null,
@@ -9369,8 +9469,10 @@ returns bigint language plpgsql security definer set search_path = pg_catalog, p
 set enable_nestloop = off set enable_mergejoin = off set jit = off set work_mem = '64MB' as $$
 -- Definer: the counts are written by nobody but this function.
 begin
-  -- One count at a time.
-  lock table billing.quarantine_counts in share row exclusive mode;
+  -- One count at a time. Where another session counts, the last sum is the answer: nobody waits.
+  if not pg_try_advisory_xact_lock(hashtextextended('billing.count_quarantine', 0)) then
+    return (select coalesce(sum(c.rows), 0) from billing.quarantine_counts c);
+  end if;
   -- Only what differs is written: a flood that waits costs one pass of reading each time.
   with found as materialized (
     select u.reason, coalesce(u.agent, '') as agent, coalesce(u.model, '') as model,
@@ -9410,7 +9512,8 @@ begin
   return (select coalesce(sum(c.rows), 0) from billing.quarantine_counts c);
 end $$;
 comment on function billing.count_quarantine is
-  'Counts what cannot be billed, for lists and billing.health; returns the rows.';
+  'Counts what cannot be billed, for lists and billing.health; returns the rows. While another
+   session counts, it returns those of the last count.';
 grant execute on function billing.count_quarantine(timestamptz) to service_role;
 
 create function billing.quarantine_summary()
@@ -9490,9 +9593,12 @@ begin
   end if;
   if groups < most then
     return query
-    select g.reason, g.client_id, nullif(g.agent, ''), nullif(g.model, ''), nullif(g.metric, ''),
-      nullif(g.rate_class, ''), g.rows, g.first_day, g.last_day
+    -- Only items have no names; a blank name of usage stays one, and is no filter that is left out.
+    select g.reason, g.client_id, u.agent, u.model, u.metric, u.rate_class, g.rows, g.first_day,
+      g.last_day
     from billing.quarantine_groups g
+    left join lateral (select g.agent, g.model, g.metric, g.rate_class
+      where g.reason <> 'item_after_end') u on true
     where (only_reason is null or g.reason = only_reason)
       and (after is null or (g.reason, g.agent, g.model, g.metric, g.client_id, g.rate_class)
         > (after[1], after[2], after[3], after[4], after[5]::uuid, after[6]))
@@ -21255,16 +21361,17 @@ declare
   found bigint := 0;
   examples text := '';
 begin
-  select * into known from billing.usage_sources s where s.id = source for share;
-  if known.id is null then
-    perform billing.raise_error('unknown_source', format('there is no source %s', source),
-      'insert it into billing.usage_sources');
+  known := _billing.lock_source(source);
+  -- A source does not say when it was compared.
+  if not _billing.acts_for_all_sources() then
+    at := clock_timestamp();
   end if;
   if not coalesce(isfinite(from_at) and isfinite(until_at) and from_at < until_at, false) then
     perform billing.raise_error('invalid_argument', 'from_at lies before until_at');
   end if;
   -- Windows whose logs have been exported are compared no more.
-  from_at := greatest(from_at, (select w.kept_from from billing.usage_watermark w));
+  from_at := least(until_at,
+    greatest(from_at, (select w.kept_from from billing.usage_watermark w)));
   for different in
     select * from _billing.window_discrepancies(known, totals, from_at, until_at) d
     where d.window_start >= from_at

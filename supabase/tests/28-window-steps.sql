@@ -1,6 +1,6 @@
 -- The steps of a source's windows, each by itself.
 begin;
-select plan(22);
+select plan(37);
 
 insert into billing.usage_sources (id) values ('plane');
 insert into billing.usage_source_agents (agent, source_id) values ('FAR', 'plane');
@@ -51,6 +51,14 @@ select is(_billing.window_checksum(pg_temp.row('{"id": "00000000-0000-8000-a000-
     "corrects_id": "00000000-0000-8000-a000-000000000003", "calls": -2}')), -6::numeric,
   'a mirror takes out what the row that it corrects put in: 3 * -2');
 
+select is(_billing.window_checksum(pg_temp.row(jsonb_build_object(
+    'id', '00000000-0000-8000-a000-000000000003',
+    'metadata', jsonb_build_object('cache_read_tokens', 1e30::numeric,
+      'cache_write_tokens', '1e131071'::numeric, 'reasoning_tokens', 1),
+    'other_features', jsonb_build_object('images', '1e131071'::numeric,
+      'calls', 1, 'words', 'many')))), 78::numeric,
+  'what is longer than 30 characters is no count and makes no overflow: 3 * (2 + 11 + 13)');
+
 select results_eq($$select index, version, fault, (said).output_tokens from _billing.read_windows(
     pg_temp.source(), '[{"agent": "FAR", "model": "m", "calls": 1,
       "timestamp": "2026-06-03 10:01"}]')$$, $$values (0, 1, null::text, 0::bigint)$$,
@@ -58,6 +66,13 @@ select results_eq($$select index, version, fault, (said).output_tokens from _bil
 select results_eq($$select w.index, w.result from _billing.store_windows(pg_temp.source(),
     '[{"agent": "FAR", "model": "m", "calls": 1, "timestamp": "2026-06-03 10:01"}]') w$$,
   $$values (0, 'inserted')$$, 'and stored');
+select results_eq($$select j.result, j.detail, (j.standing).calls from _billing.judge_window(
+    _billing.window_id('plane', pg_temp.row(), null), pg_temp.row(), 1) j$$,
+  $$values ('conflict', 'calls', 1::bigint)$$, 'another statement of it is judged');
+select results_eq($$select j.result, j.detail from _billing.judge_window(
+    _billing.window_id('plane', pg_temp.row(), 'k'), pg_temp.row(), 2) j$$,
+  $$values ('superseded', 'a later version counts')$$,
+  'what is not stored is behind a version of no calls in its push');
 select results_eq($$select r.result, r.detail from _billing.restate_window(
     _billing.window_id('plane', pg_temp.row(), null), pg_temp.row(), 2, 'plane') r$$,
   $$values ('corrected', 'calls')$$, 'a later version restates');
@@ -84,8 +99,38 @@ select is(pg_temp.note('2026-06-01 00:00+00', '2026-06-03 00:00+00')
   'comparisons that meet make one stretch');
 select is(pg_temp.note('2026-06-04 00:00+00', '2026-06-06 00:00+00', 2), '01-04',
   'a difference ends it where the comparison began');
-select is(pg_temp.note('2026-06-08 00:00+00', '2026-06-09 00:00+00'), '08-09',
+select is(pg_temp.note('2026-06-07 00:00+00', '2026-06-09 00:00+00'), '07-09',
   'after a gap a new one begins');
+select is(pg_temp.note('2026-06-01 00:00+00', '2026-06-03 00:00+00'), '07-09',
+  'an earlier one beyond a gap says nothing of the gap: the later one is kept');
+select is(pg_temp.note('2026-06-02 00:00+00', '2026-06-03 00:00+00', 1), '07-09',
+  'a difference elsewhere ends nothing');
+select is(pg_temp.note('2026-06-06 00:00+00', '2026-06-08 00:00+00', 1), '07-07',
+  'one that reaches into it leaves nothing of it');
+select is(pg_temp.note('2026-06-01 00:00+00', '2026-06-02 00:00+00'), '01-02',
+  'where nothing is left an earlier stretch is noted');
+select is(pg_temp.note('2026-06-08 00:00+00', '2026-06-20 00:00+00'), '08-10',
+  'what lies ahead of the comparison is not known to be equal');
+select is(pg_temp.note('2026-06-11 00:00+00', '2026-06-12 00:00+00'), '08-10',
+  'nor noted where all of it does');
+
+-- What differed is known to differ until it has been found equal: the 2nd, 4th to 7th so far.
+create function pg_temp.differing() returns text language sql as $$
+  select s.differences || ' ' || coalesce((select string_agg(
+      to_char(lower(r) at time zone 'UTC', 'DD-') || to_char(upper(r) at time zone 'UTC', 'DD'), ' '
+      order by r) from unnest(s.different) r), '')
+  from billing.usage_source_states s;
+$$;
+select is(pg_temp.differing(), '2 02-03 04-08',
+  'an equal comparison of another time forgets no difference');
+select pg_temp.note('2026-06-02 00:00+00', '2026-06-05 00:00+00');
+select is(pg_temp.differing(), '2 05-08', 'what is found equal does not differ any more');
+select pg_temp.note('2026-06-05 00:00+00', '2026-06-08 00:00+00', 7);
+select is(pg_temp.differing(), '7 05-08', 'compared again, the last count is right');
+select pg_temp.note('2026-06-01 00:00+00', '2026-06-09 00:00+00');
+select is(pg_temp.differing(), '0 ', 'once all was found equal, none is left');
+select is((_billing.lock_source('plane')).id, 'plane', 'a push or comparison locks its source');
+select isnt(s.xmax::text, '0', 'until it ends') from billing.usage_source_states s;
 
 -- The role of a source.
 select set_eq($$select format('%s.%s', n.nspname, p.proname)

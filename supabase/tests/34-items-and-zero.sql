@@ -1,6 +1,6 @@
 -- Items stay with their month, whatever becomes of it; a zero month spends what it was given.
 begin;
-select plan(12);
+select plan(13);
 insert into public.clients (id, name, started_on) values
   ('00000000-0000-0000-0000-00000000000a', 'Foreign item', '2026-06-01'),
   ('00000000-0000-0000-0000-00000000000b', 'Large allowance', '2026-06-01'),
@@ -66,6 +66,10 @@ select results_eq($$select c.name, q.rows, q.first_day, q.last_day from billing.
     join public.clients c on c.id = q.client_id where q.reason = 'item_after_end'$$,
   $$values ('Exact allowance', 1::bigint, '2026-08-05'::date, '2026-08-05'::date)$$,
   'an item that no invoice will take is listed with its reason');
+select billing.count_quarantine('2026-09-01');
+select results_eq($$select agent, model, metric, rate_class
+    from billing.list_quarantine(9, 'item_after_end')$$,
+  'values (null::text, null::text, null::text, null::text)', 'it has no names');
 select billing.create_one_off_invoice(
   array(select t.id from public.invoice_items t where t.description = 'Hand-over'));
 select is((select i.total_minor from public.invoices i where i.kind = 'one_off'), 8000::bigint,

@@ -1,7 +1,7 @@
 -- What is counted and cannot be billed is listed as of the last count, by index: a page reads its
 -- own groups, however many there are.
 begin;
-select plan(15);
+select plan(18);
 
 insert into public.clients (id, name, external_id, started_on)
 values ('00000000-0000-4000-8000-000000000058', 'Acme', 'acme', '2026-06-01');
@@ -62,6 +62,18 @@ select is(billing.count_quarantine('2026-06-20'), 399::bigint,
 select results_eq('select model, rows, last_day from billing.list_quarantine(2)',
   $$values ('no-such-000', 3::bigint, date '2026-06-15'), ('no-such-002', 2, '2026-06-08')$$,
   'what was released is not listed, what has grown is');
+
+-- A blank name is a name.
+insert into public.agent_usage_logs (agent, model, input_tokens, "timestamp", created_at)
+values ('HONEST', '', 7, '2026-06-15 12:00+00', '2026-06-16');
+select _billing.rollup();
+select billing.count_quarantine('2026-06-20');
+select results_eq('select agent, model, metric from billing.list_quarantine(1)',
+  $$values ('HONEST', '', 'input_tokens')$$, 'a blank model is listed as it is');
+select results_eq($$select agent, model, metric from billing.quarantine where model = ''$$,
+  $$values ('HONEST', '', 'input_tokens')$$, 'as the view has it');
+select is(billing.dismiss_unpriced('nameless', model => ''), 1::bigint,
+  'dismissed, it takes no other with it');
 select billing.dismiss_unpriced('a flood');
 select _billing.rollup();
 select billing.count_quarantine('2026-06-20');

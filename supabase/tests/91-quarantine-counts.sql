@@ -1,6 +1,6 @@
 -- What is in quarantine is counted by one session at a time, and each count replaces the last.
 begin;
-select plan(4);
+select plan(5);
 
 insert into public.clients (id, name, started_on)
 values ('00000000-0000-4000-8000-000000000091', 'Acme', '2026-06-01');
@@ -12,8 +12,12 @@ select is(billing.count_quarantine('2026-06-03'), 1::bigint, 'usage without a pr
 select results_eq('select reason, rows from billing.quarantine_counts',
   $$values ('unpriced_usage', 1::bigint)$$, 'with its reason');
 select is((select count(*) from pg_locks where pid = pg_backend_pid() and granted
-  and relation = 'billing.quarantine_counts'::regclass and mode = 'ShareRowExclusiveLock'),
-  1::bigint, 'another count waits for this one');
+    and locktype = 'advisory' and mode = 'ExclusiveLock'
+    and (classid::bigint << 32) + objid::bigint = hashtextextended('billing.count_quarantine', 0)),
+  1::bigint, 'one session counts: another takes the last sum');
+select is((select count(*) from pg_locks where pid = pg_backend_pid() and granted
+    and relation = 'billing.quarantine_counts'::regclass and mode = 'ShareRowExclusiveLock'),
+  0::bigint, 'the table is not locked: nobody waits');
 select billing.count_quarantine('2026-06-04');
 select is((select count(*) from billing.quarantine_counts), 1::bigint, 'again it is counted once');
 

@@ -520,6 +520,31 @@ Deno.test("a cure stands where what is left cannot be counted in time", async ()
   strictEqual(assigned.data[0]?.agent, agent);
 });
 
+Deno.test("blank names of usage are listed as they are and dismissed by themselves", async () => {
+  const agent = `BLANK-${crypto.randomUUID()}`;
+  const made = await data(client(clients.createClientRoute, {
+    body: { name: agent, started_on: "2026-05-01" },
+  }));
+  await sql`insert into public.agent_usage_logs
+    (agent, model, client_id, input_tokens, "timestamp", created_at)
+    select ${agent}, m, ${made.id}, 5, '2026-05-03', '2026-05-03'
+    from unnest(array['', 'unheard-of']) m`;
+  await sql`select billing.count_usage()`;
+  await sql`select billing.count_quarantine()`;
+  const listed = async () => {
+    const { data: rows } = await data(client(operations.listQuarantine, {
+      query: { reason: "unpriced_usage", limit: 200 },
+    }));
+    return rows.filter((row) => row.agent === agent).map(({ model }) => model);
+  };
+  deepStrictEqual(await listed(), ["", "unheard-of"]);
+  const done = await data(client(operations.resolveQuarantine, {
+    body: { action: "dismiss", why: "a slip", reason: "unpriced_usage", agent, model: "" },
+  }));
+  strictEqual(done.dismissed, 1);
+  deepStrictEqual(await listed(), ["unheard-of"]);
+});
+
 Deno.test("clients answer to their external id and invoices to their number, wherever an id goes", async () => {
   const name = `named/${crypto.randomUUID()} ü`;
   const agent = `NAMED-${crypto.randomUUID()}`;

@@ -1,4 +1,4 @@
-import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
+import { deepStrictEqual, ok, rejects, strictEqual } from "node:assert/strict";
 import { setTimeout } from "node:timers/promises";
 import postgres, { type Sql } from "postgres";
 import { callWindows } from "../../../shared/client/call-windows.ts";
@@ -38,6 +38,8 @@ export async function liveMonth(
     await connectPlane(plane, billingUrl);
     await runPlane(plane, cluster, calls, tell);
     await assertPushedOnce(plane, billing);
+    await assertFaultsStopNoOther(plane, billing);
+    await assertForgetsWhatIsEqual(plane);
   } finally {
     await plane.end();
   }
@@ -107,7 +109,8 @@ async function seedClients(sql: Sql, url: string): Promise<void> {
   await sql`insert into public.prices (family, metric, unit_amount, per_units)
     select f, m, 0.02, 1 from unnest(array['claude-sonnet', 'gpt-4o-mini', 'gemini-1.5-pro']) f,
       unnest(array['images', 'web_searches', 'requests']) m`;
-  await sql`insert into billing.usage_sources (id, window_length) values ('plane', '1 minute')`;
+  await sql`insert into billing.usage_sources (id, window_length, login)
+    values ('plane', '1 minute', 'log_plane')`;
   await sql`insert into billing.usage_source_agents (agent, source_id)
     values ('plane agent', 'plane')`;
   // As the runbook has it: a role that can push, compare and do nothing else.
@@ -229,13 +232,14 @@ async function moveShards(plane: Sql, { workerPorts }: CitusCluster, count: numb
   }
 }
 
+async function differences(plane: Sql, from = `${MONTH}-01 00:00+00`): Promise<string | undefined> {
+  const [row] = await plane<{ differences: string }[]>`
+    call log_plane.compare(${from}, '2025-06-01 00:00+00', 0)`;
+  return row?.differences;
+}
+
 async function assertPushedOnce(plane: Sql, billing: Sql): Promise<void> {
-  const compare = async () => {
-    const [row] = await plane<{ differences: string }[]>`
-      call log_plane.compare(${`${MONTH}-01 00:00+00`}, '2025-06-01 00:00+00', 0)`;
-    return row?.differences;
-  };
-  strictEqual(await compare(), "0");
+  strictEqual(await differences(plane), "0");
   deepStrictEqual([...await plane`select * from log_plane.problems`], []);
   const rows = () => billing`select count(*), sum(calls) from public.agent_usage_logs`;
   const before = await rows();
@@ -243,7 +247,75 @@ async function assertPushedOnce(plane: Sql, billing: Sql): Promise<void> {
   await plane`update log_plane.windows set pushed_version = 0, log_id = null`;
   await plane`call log_plane.push(0, 1000)`;
   deepStrictEqual([...await rows()], [...before]);
-  strictEqual(await compare(), "0");
+  strictEqual(await differences(plane), "0");
+}
+
+/** A window that is refused and one that fails, before all others: their problem is noted. */
+async function assertFaultsStopNoOther(plane: Sql, billing: Sql): Promise<void> {
+  await billing.unsafe(`
+    create function public.fail() returns trigger language plpgsql as
+      $$begin raise exception 'this row fails'; end$$;
+    create trigger fail after insert on public.agent_usage_logs
+      for each row when (new.input_tokens = 424242) execute function public.fail()`);
+  const first = plane`(select w.window_start, w.key from log_plane.windows w
+    order by w.window_start, w.key limit 2)`;
+  await plane`create table log_plane.sums_before as
+    select w.window_start, w.key, w.sums from log_plane.windows w
+    where (w.window_start, w.key) in ${first}`;
+  const state = (tokens: string) =>
+    plane`update log_plane.windows w set version = w.version + 1, sums = w.sums
+      || jsonb_build_object('input_tokens', ${plane.unsafe(tokens)})
+    from log_plane.sums_before b where (w.window_start, w.key) = (b.window_start, b.key)`;
+  await state(
+    "case when b.key = (select min(x.key::text)::uuid from log_plane.sums_before x) " +
+      "then -5 else 424242 end",
+  );
+  await plane`update log_plane.windows w set version = w.version + 1
+    where (w.window_start, w.key) not in ${first}`;
+  await plane`call log_plane.push(0, 10)`;
+  const problems = await plane<{ problem: string }[]>`
+    select left(p.problem, 8) as problem from log_plane.problems p order by 1`;
+  deepStrictEqual(problems.map(({ problem }) => problem), ["failed: ", "invalid:"]);
+  deepStrictEqual([
+    ...await plane`
+    select 1 from log_plane.windows w where w.pushed_version < w.version`,
+  ], []);
+  await rejects(
+    async () => await plane`call log_plane.forget('2025-05-02 00:00+00')`,
+    /have a problem/,
+  );
+  await state("(b.sums ->> 'input_tokens')::bigint");
+  await plane`call log_plane.push(0, 1000)`;
+  deepStrictEqual([...await plane`select * from log_plane.problems`], []);
+  strictEqual(await differences(plane), "0");
+  await billing`drop function public.fail() cascade`;
+}
+
+/** Calls go only once the billing plane has them, all of them. */
+async function assertForgetsWhatIsEqual(plane: Sql): Promise<void> {
+  const forget = async (before: string) => await plane`call log_plane.forget(${before})`;
+  const pushed = (by: number) =>
+    plane`update log_plane.windows w set pushed_version = w.pushed_version + ${by}
+      where (w.window_start, w.key) in (select b.window_start, b.key from log_plane.sums_before b)`;
+  await pushed(-1);
+  await rejects(() => forget("2025-05-02 00:00+00"), /still to be summed or pushed/);
+  await pushed(1);
+  // A call that is there already leaves a mark; nothing has changed.
+  const [call] = await plane<{ given: string }[]>`
+    select jsonb_build_array(jsonb_build_object('id', c.id, 'timestamp', c.occurred_at,
+      'agent', c.agent, 'model', c.model))::text as given
+    from (select * from log_plane.calls order by occurred_at limit 1) c`;
+  await plane`select log_plane.store_calls(${call?.given ?? null}::text::jsonb)`;
+  await rejects(() => forget("2025-05-02 00:00+00"), /still to be summed or pushed/);
+  await plane`call log_plane.roll_up(0, ${AFTER})`;
+  // Equal from the 18th on: of the 4th nothing is known.
+  await plane`update log_plane.settings set compared_until = '2025-05-02 00:00+00'`;
+  strictEqual(await differences(plane, "2025-05-18 00:00+00"), "0");
+  await rejects(() => forget("2025-05-05 00:00+00"), /have not been compared/);
+  await forget("2025-05-02 00:00+00");
+  const [left] = await plane<{ first: Date }[]>`
+    select min(c.window_start) as first from log_plane.calls c`;
+  strictEqual(left?.first.toISOString().slice(0, 10), "2025-05-04");
 }
 
 async function assertBilledAlike(billing: Sql): Promise<void> {

@@ -33,8 +33,8 @@ export async function cure(session: Session, body: Cure): Promise<Done> {
 }
 
 /**
- * Counts what is left within five seconds. Where that is too short (a flood, another count), the
- * act stands, the answer is of the last count, and the job counts within five minutes.
+ * Counts what is left within five seconds. Where that is too short (a flood), or another session
+ * counts, the act stands, the answer is of the last count, and the job counts within five minutes.
  */
 async function countWhatIsLeft({ sql }: Session): Promise<void> {
   try {

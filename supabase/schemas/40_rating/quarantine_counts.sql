@@ -2,7 +2,8 @@
 -- settled is priced, which takes too long for lists and for what is asked each minute. So lists and
 -- health read the last count; log rows in quarantine are read as they are.
 
--- '' stands for what a group has not, so that the key is the order of the list.
+-- '' stands for what a group has not, so that the key is the order of the list: items have no
+-- names. Usage has all of them, each of which may be blank.
 create table billing.quarantine_groups (
   reason text collate "C" not null,
   agent text collate "C" not null,
@@ -39,8 +40,10 @@ returns bigint language plpgsql security definer set search_path = pg_catalog, p
 set enable_nestloop = off set enable_mergejoin = off set jit = off set work_mem = '64MB' as $$
 -- Definer: the counts are written by nobody but this function.
 begin
-  -- One count at a time.
-  lock table billing.quarantine_counts in share row exclusive mode;
+  -- One count at a time. Where another session counts, the last sum is the answer: nobody waits.
+  if not pg_try_advisory_xact_lock(hashtextextended('billing.count_quarantine', 0)) then
+    return (select coalesce(sum(c.rows), 0) from billing.quarantine_counts c);
+  end if;
   -- Only what differs is written: a flood that waits costs one pass of reading each time.
   with found as materialized (
     select u.reason, coalesce(u.agent, '') as agent, coalesce(u.model, '') as model,
@@ -80,7 +83,8 @@ begin
   return (select coalesce(sum(c.rows), 0) from billing.quarantine_counts c);
 end $$;
 comment on function billing.count_quarantine is
-  'Counts what cannot be billed, for lists and billing.health; returns the rows.';
+  'Counts what cannot be billed, for lists and billing.health; returns the rows. While another
+   session counts, it returns those of the last count.';
 grant execute on function billing.count_quarantine(timestamptz) to service_role;
 
 create function billing.quarantine_summary()

@@ -60,9 +60,12 @@ begin
   end if;
   if groups < most then
     return query
-    select g.reason, g.client_id, nullif(g.agent, ''), nullif(g.model, ''), nullif(g.metric, ''),
-      nullif(g.rate_class, ''), g.rows, g.first_day, g.last_day
+    -- Only items have no names; a blank name of usage stays one, and is no filter that is left out.
+    select g.reason, g.client_id, u.agent, u.model, u.metric, u.rate_class, g.rows, g.first_day,
+      g.last_day
     from billing.quarantine_groups g
+    left join lateral (select g.agent, g.model, g.metric, g.rate_class
+      where g.reason <> 'item_after_end') u on true
     where (only_reason is null or g.reason = only_reason)
       and (after is null or (g.reason, g.agent, g.model, g.metric, g.client_id, g.rate_class)
         > (after[1], after[2], after[3], after[4], after[5]::uuid, after[6]))

@@ -11,16 +11,17 @@ declare
   found bigint := 0;
   examples text := '';
 begin
-  select * into known from billing.usage_sources s where s.id = source for share;
-  if known.id is null then
-    perform billing.raise_error('unknown_source', format('there is no source %s', source),
-      'insert it into billing.usage_sources');
+  known := _billing.lock_source(source);
+  -- A source does not say when it was compared.
+  if not _billing.acts_for_all_sources() then
+    at := clock_timestamp();
   end if;
   if not coalesce(isfinite(from_at) and isfinite(until_at) and from_at < until_at, false) then
     perform billing.raise_error('invalid_argument', 'from_at lies before until_at');
   end if;
   -- Windows whose logs have been exported are compared no more.
-  from_at := greatest(from_at, (select w.kept_from from billing.usage_watermark w));
+  from_at := least(until_at,
+    greatest(from_at, (select w.kept_from from billing.usage_watermark w)));
   for different in
     select * from _billing.window_discrepancies(known, totals, from_at, until_at) d
     where d.window_start >= from_at

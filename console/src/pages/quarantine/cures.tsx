@@ -17,15 +17,21 @@ export interface Named {
 /** What releases usage of a row, each as an act that says beforehand what it would bill. */
 export function curesOf(api: Api, row: Row, clients: readonly Named[]): ActOf<unknown>[] {
   const cures: ActOf<unknown>[] = [];
-  if (row.reason === "no_client" && row.agent !== null && clients.length > 0) {
-    cures.push(assign(api, row.agent, clients));
+  // Nothing is assigned, mapped or priced by a blank name; it can be dismissed.
+  const [agent, model, metric] = [named(row.agent), named(row.model), named(row.metric)];
+  if (row.reason === "no_client" && agent !== null && clients.length > 0) {
+    cures.push(assign(api, agent, clients));
   }
-  if (row.reason === "unknown_provider" && row.model !== null) cures.push(map(api, row.model));
-  if (row.reason === "unpriced_usage" && row.metric !== null) {
+  if (row.reason === "unknown_provider" && model !== null) cures.push(map(api, model));
+  if (row.reason === "unpriced_usage" && metric !== null && model !== null) {
     cures.push(addPrice(api, clients.find(({ id }) => id === row.client_id) ?? null, row));
   }
   if (!NOT_DISMISSED.includes(row.reason)) cures.push(dismiss(api, row));
   return cures;
+}
+
+function named(name: string | null): string | null {
+  return name === null || name.trim() === "" ? null : name;
 }
 
 /** What no dismissal ends: service begins anew for it, or it is billed by hand. */

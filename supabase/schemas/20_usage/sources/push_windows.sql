@@ -18,52 +18,6 @@ $$;
 comment on function _billing.read_windows is
   'The windows of a batch as rows of the log, each with its version, its id and what is wrong.';
 
--- A window that is not stored anew: it is there already, or there is nothing to store.
-create function _billing.restate_window(log_id uuid, said public.agent_usage_logs,
-  version integer, source text)
-returns table (result text, detail text) language plpgsql
-set search_path = pg_catalog, pg_temp as $$
-#variable_conflict use_variable
-declare
-  stored constant boolean := exists (select from public.agent_usage_logs l where l.id = log_id);
-  known constant integer := coalesce(
-    (select v.version from _billing.window_versions v where v.log_id = log_id),
-    case when stored then 1 else 0 end);
-  standing public.agent_usage_logs;
-  why constant text := format('version %s of source %s', version, source);
-begin
-  detail := format('version %s counts', known);
-  result := case when version < known then 'superseded' end;
-  if result is null and stored then
-    perform pg_advisory_xact_lock(hashtextextended('log ' || log_id, 0));
-    standing := _billing.standing_log(log_id);
-    detail := case when standing.id is not null and said.calls > 0
-        then _billing.window_differences(said, standing)
-      when standing.id is not null or said.calls > 0 then 'calls' end;
-    result := case when detail is null then 'duplicate'
-      when version = known or standing.id is null then 'conflict'
-      when said.calls = 0 then 'retracted' else 'corrected' end;
-    detail := case when result <> 'retracted' then detail end;
-  elsif result is null then
-    result := case when version = known then 'duplicate' else 'retracted' end;
-    detail := null;
-  end if;
-  if version > known and result <> 'conflict' then
-    insert into _billing.window_versions (log_id, version) values (log_id, version)
-    on conflict on constraint window_versions_pkey do update set version = excluded.version;
-  end if;
-  if result = 'corrected' then
-    perform _billing.restate_log(log_id, standing, said, why);
-  elsif result = 'retracted' and stored then
-    perform _billing.dismiss_uncountable(standing, why);
-    perform _billing.negate_log(log_id, standing, why, true);
-  end if;
-  return next;
-end $$;
-comment on function _billing.restate_window is
-  'What becomes of a window that is not stored anew: duplicate, corrected, retracted, superseded or
-   conflict, and the columns that differ or the version that counts.';
-
 -- Stores windows, all or none. Of one id in a batch the first of the highest version is stored.
 create function _billing.store_windows(source billing.usage_sources, windows jsonb)
 returns table (index integer, result text, id uuid, detail text)
@@ -115,7 +69,7 @@ begin
     return next;
   end loop;
   -- What has changed since it was found equal is to be compared again.
-  update billing.usage_source_states s set equal_until = changed_from
+  update billing.usage_source_states s set equal_until = greatest(changed_from, s.equal_from)
   where s.source_id = source.id and s.equal_until > changed_from;
 end $$;
 comment on function _billing.store_windows is
@@ -131,24 +85,27 @@ begin
   if jsonb_typeof(windows) is distinct from 'array' then
     perform billing.raise_error('invalid_argument', 'windows is not an array', 'send an array');
   end if;
-  select * into known from billing.usage_sources s where s.id = source;
-  if known.id is null then
-    perform billing.raise_error('unknown_source', format('there is no source %s', source),
-      'insert it into billing.usage_sources');
+  -- Each window that is corrected takes a lock until the push ends.
+  if jsonb_array_length(windows) > 1000 then
+    perform billing.raise_error('invalid_argument',
+      format('%s windows are more than 1000', jsonb_array_length(windows)),
+      'push 1000 windows at a time');
   end if;
-  -- One push of a source at a time: of two versions at once, the second sees the first.
-  insert into billing.usage_source_states as s (source_id, pushed_at)
-  values (source, clock_timestamp())
-  on conflict on constraint usage_source_states_pkey do update set pushed_at = excluded.pushed_at;
+  known := _billing.lock_source(source);
+  update billing.usage_source_states s set pushed_at = clock_timestamp()
+  where s.source_id = source;
   begin
     return query select * from _billing.store_windows(known, windows);
-  exception when data_exception or integrity_constraint_violation or sqlstate 'PT400' then
-    -- Rare: a value that the log does not take. One by one, then: it stops no other.
+  exception when data_exception or integrity_constraint_violation or sqlstate 'PT400'
+      or sqlstate 'PT404' or sqlstate 'PT409' then
+    -- Rare: a value that the log does not take, or not as a correction. One by one, then: it
+    -- stops no other.
     for place in 0 .. jsonb_array_length(windows) - 1 loop
       begin
         return query select place, w.result, w.id, w.detail
         from _billing.store_windows(known, jsonb_build_array(windows -> place)) w;
-      exception when data_exception or integrity_constraint_violation or sqlstate 'PT400' then
+      exception when data_exception or integrity_constraint_violation or sqlstate 'PT400'
+          or sqlstate 'PT404' or sqlstate 'PT409' then
         return query select place, 'invalid', null::uuid, sqlerrm;
       end;
     end loop;
@@ -156,7 +113,8 @@ begin
 end $$;
 comment on function billing.push_windows is
   'Stores windows of a source: objects with the columns of agent_usage_logs, timestamp the beginning
-   of the window, key what tells rows apart that are alike otherwise, version 1 or more. Per window:
+   of the window, key what tells rows apart that are alike otherwise, version 1 or more; 1,000 of
+   them at most. Per window:
    inserted, duplicate, corrected, retracted, superseded, conflict or invalid, and why. Pushed again
    it changes nothing.';
 grant execute on function billing.push_windows(text, jsonb) to service_role, billing_source;

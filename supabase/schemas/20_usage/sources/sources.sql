@@ -12,12 +12,16 @@ create table billing.usage_sources (
   -- Without a comparison for so long, operators are told.
   compared_within interval not null default '26 hours'
     constraint usage_sources_compared_within_positive check (compared_within > '0'),
+  -- The login of the source's engine. Null: only the secret key and the owner push for it.
+  login name,
   created_at timestamptz not null default now()
 );
 comment on table billing.usage_sources is
   'Engines that hold raw calls and send the sums of windows, by billing.push_windows.';
 comment on column billing.usage_sources.window_length is
   'How long each window is; windows begin at multiples of it from the full hour, in UTC.';
+comment on column billing.usage_sources.login is
+  'The login role, a member of billing_source, that pushes and compares windows of this source.';
 alter table billing.usage_sources enable row level security;
 revoke all on billing.usage_sources from public;
 grant select on billing.usage_sources to service_role;
@@ -29,7 +33,10 @@ create table billing.usage_source_agents (
   agent text primary key
     constraint usage_source_agents_agent_length check (length(agent) between 1 and 200),
   source_id text not null references billing.usage_sources (id),
+  -- No window of any length has calls of both sides.
   since timestamptz not null default '-infinity'
+    constraint usage_source_agents_since_quarter_hour check (since = '-infinity'
+      or isfinite(since) and mod(extract(epoch from since), 900) = 0)
 );
 comment on table billing.usage_source_agents is
   'Agents whose raw calls lie in a source, and since when.';
@@ -49,13 +56,50 @@ create table billing.usage_source_states (
   -- All windows of [equal_from, equal_until) were equal; a later push moves equal_until back.
   equal_from timestamptz,
   equal_until timestamptz,
-  differences bigint not null default 0
+  -- Above 0 until all times that were found to differ have been found equal.
+  differences bigint not null default 0,
+  different tstzmultirange not null default '{}'
 );
 comment on table billing.usage_source_states is
   'When a source last pushed and compared, and the time within which its windows were equal.';
 alter table billing.usage_source_states enable row level security;
 revoke all on billing.usage_source_states from public;
 grant select on billing.usage_source_states to service_role;
+
+-- Whether a caller pushes and compares for all sources: the secret key, and the owner. Called by
+-- functions of the owner, to whom current_user is the owner.
+create function _billing.acts_for_all_sources() returns boolean language sql stable
+set search_path = pg_catalog, pg_temp as $$
+  select c.caller = 'service_role' or pg_has_role(c.caller::name, current_user, 'member')
+  from (select coalesce(nullif(current_setting('role'), 'none'), session_user) as caller) c;
+$$;
+comment on function _billing.acts_for_all_sources is
+  'Whether the caller is the secret key or the owner; a login of a source is neither.';
+
+-- The source that a caller names, locked: one push or comparison of a source at a time. Of two
+-- versions at once the second sees the first, and no push falls within a comparison.
+create function _billing.lock_source(source text)
+returns billing.usage_sources language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  known billing.usage_sources;
+begin
+  select * into known from billing.usage_sources s where s.id = source for share;
+  if known.id is null then
+    perform billing.raise_error('unknown_source', format('there is no source %s', source),
+      'insert it into billing.usage_sources');
+  end if;
+  if known.login is distinct from session_user and not _billing.acts_for_all_sources() then
+    perform billing.raise_error('unknown_source',
+      format('source %s is not one of login %s', source, session_user),
+      'an operator sets billing.usage_sources.login');
+  end if;
+  insert into billing.usage_source_states (source_id) values (source)
+  on conflict on constraint usage_source_states_pkey do nothing;
+  perform from billing.usage_source_states s where s.source_id = source for update;
+  return known;
+end $$;
+comment on function _billing.lock_source is
+  'The source of a push or comparison, locked until its end; refuses a login of another source.';
 
 -- Which statement of a window counts, where it is not the first. Most windows are stated once.
 create table _billing.window_versions (

@@ -39,26 +39,48 @@ $$;
 comment on function _billing.window_discrepancies is
   'Windows in which the log differs from a source''s totals.';
 
--- Notes a comparison. Equal time grows where one follows on another.
+-- Notes a comparison. Equal time grows where one follows on another; of two stretches the later is
+-- kept. What lies ahead of the comparison is not known to be equal. What differed is known to
+-- differ until it has been found equal.
 create function _billing.note_comparison(source text, from_at timestamptz, until_at timestamptz,
-  differences bigint, at timestamptz)
-returns void language sql set search_path = pg_catalog, pg_temp as $$
-  insert into billing.usage_source_states as s
-    (source_id, compared_at, equal_from, equal_until, differences)
-  values (source, at, case when differences = 0 then from_at end,
-    case when differences = 0 then until_at end, differences)
-  on conflict on constraint usage_source_states_pkey do update
-  set compared_at = excluded.compared_at, differences = excluded.differences,
-    equal_from = case when excluded.equal_from is null then s.equal_from
-      when s.equal_from is null or excluded.equal_from > s.equal_until then excluded.equal_from
-      else least(s.equal_from, excluded.equal_from) end,
-    equal_until = case when excluded.equal_until is null
-        then case when s.equal_until > from_at then from_at else s.equal_until end
-      when s.equal_until is null or excluded.equal_from > s.equal_until then excluded.equal_until
-      else greatest(s.equal_until, excluded.equal_until) end;
-$$;
+  found_different bigint, at timestamptz)
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  s billing.usage_source_states;
+  compared constant tstzmultirange := tstzmultirange(tstzrange(from_at, until_at));
+  known_until constant timestamptz := least(until_at, at);
+  differing tstzmultirange;
+begin
+  insert into billing.usage_source_states (source_id) values (source)
+  on conflict on constraint usage_source_states_pkey do nothing;
+  select * into s from billing.usage_source_states t where t.source_id = source for update;
+  differing := case when found_different > 0 then s.different + compared
+    else s.different - compared end;
+  if found_different > 0 then
+    if from_at < s.equal_until and until_at > s.equal_from then
+      s.equal_until := greatest(from_at, s.equal_from);
+    end if;
+  elsif known_until > from_at then
+    if s.equal_from < s.equal_until and from_at <= s.equal_until
+      and known_until >= s.equal_from then
+      s.equal_from := least(s.equal_from, from_at);
+      s.equal_until := greatest(s.equal_until, known_until);
+    elsif not coalesce(s.equal_from < s.equal_until and known_until < s.equal_from, false) then
+      s.equal_from := from_at;
+      s.equal_until := known_until;
+    end if;
+  end if;
+  update billing.usage_source_states t
+  set compared_at = at, equal_from = s.equal_from, equal_until = s.equal_until,
+    differences = case when isempty(differing) then 0
+      -- All that differs lies in this comparison, or some of it elsewhere too.
+      when differing <@ compared then found_different
+      else greatest(s.differences, found_different) end,
+    different = differing
+  where t.source_id = source;
+end $$;
 comment on function _billing.note_comparison is
-  'Notes when a source was compared and the time within which its windows are equal.';
+  'Notes when a source was compared, within which time its windows are equal, and what differs.';
 
 -- Sources without an equal comparison within their time, and why.
 create function _billing.source_problems(at timestamptz default clock_timestamp())

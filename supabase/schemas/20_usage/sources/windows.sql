@@ -65,18 +65,18 @@ comment on function _billing.window_fault is
 
 -- A sum over rows that any engine can compute from ids and counts alone: each row's counts, each
 -- times a prime, times a number from the row's id. A correction keeps the id of what it corrects,
--- so a mirror takes its part out exactly.
+-- so a mirror takes its part out exactly. What cannot be read as a count is none: a row of it is
+-- not billed, and stops no comparison.
 create function _billing.window_checksum(log public.agent_usage_logs)
 returns numeric language sql stable set search_path = pg_catalog, pg_temp as $$
   select ('x' || right(coalesce(log.corrects_id, log.id)::text, 7))::bit(28)::bigint * (
     log.calls::numeric + 3 * log.input_tokens::numeric + 5 * log.output_tokens::numeric
     + 7 * log.web_searches::numeric
-    + 11 * (select coalesce(sum((log.metadata ->> k)::numeric), 0)
-      from unnest(_billing.counts_in_metadata()) k
-      where jsonb_typeof(log.metadata -> k) = 'number')
-    + 13 * (select coalesce(sum(f.value::text::numeric), 0)
-      from jsonb_each(case when jsonb_typeof(log.other_features) = 'object'
-        then log.other_features else '{}' end) f where jsonb_typeof(f.value) = 'number')
+    + 11 * (select coalesce(sum(billing.metadata_count(log.metadata, k)), 0)
+      from unnest(_billing.counts_in_metadata()) k)
+    + 13 * (select coalesce(sum(billing.metadata_count(log.other_features, f.key)), 0)
+      from jsonb_object_keys(case when jsonb_typeof(log.other_features) = 'object'
+        then log.other_features else '{}' end) f(key))
     + 1000000 * (17 * log.input_cost + 19 * log.output_cost + 23 * log.feature_cost
       + 29 * log.total_cost));
 $$;
