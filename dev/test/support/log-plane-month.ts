@@ -41,7 +41,7 @@ export async function liveMonth(
     await assertFaultsStopNoOther(plane, billing);
     await assertForgetsWhatIsEqual(plane);
   } finally {
-    await plane.end();
+    await plane.end({ timeout: 5 });
   }
   tell("equal to the log plane's raw calls");
   await assertBilledAlike(billing);
