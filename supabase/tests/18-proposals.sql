@@ -1,6 +1,6 @@
 -- Proposals about prices: their effect is rated, a decision does what was proposed, and no more.
 begin;
-select plan(48);
+select plan(49);
 
 insert into public.clients (id, name, started_on) values
   ('00000000-0000-0000-0000-00000000000a', 'Acme', '2026-06-01'),
@@ -163,6 +163,20 @@ select _billing.rollup();
 select _billing.sell_at_list('new-1', 0, '2026-07-01');
 select is((select count(*) from public.prices where model = 'new-1'), 1::bigint,
   'what is sold already, or has no list price, is not sold again');
+
+-- Of two settled periods the later one ends last: Acme's July and one from the 15th on.
+insert into public.clients (id, name, started_on, billing_anchor_day)
+values ('00000000-0000-0000-0000-00000000000c', 'Corner', '2026-07-15', 15);
+insert into public.billing_config (client_id, minimum_minor)
+values ('00000000-0000-0000-0000-00000000000c', 0);
+insert into public.prices (client_id, metric, pricing_model, unit_amount, per_units, markup_percent)
+values ('00000000-0000-0000-0000-00000000000c', 'input_tokens', 'cost_plus', 0, 1000000, 20);
+select pg_temp.log('Acme', '2026-07-25', 1000000), pg_temp.log('Corner', '2026-07-25', 1000000);
+set local billing.as_of = '2026-08-16 12:00+00';
+select billing.run_monthly();
+select pg_temp.sync('2026-07-20', 'input_tokens standard 0.000008');
+select is(_billing.first_day_of(p), '2026-08-15', 'a price holds after all that is settled')
+from public.price_proposals p where p.state = 'open' and p.new_amount = 0.000008;
 
 select * from finish();
 rollback;

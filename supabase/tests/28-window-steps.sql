@@ -66,9 +66,9 @@ select results_eq($$select index, version, fault, (said).output_tokens from _bil
 select results_eq($$select w.index, w.result from _billing.store_windows(pg_temp.source(),
     '[{"agent": "FAR", "model": "m", "calls": 1, "timestamp": "2026-06-03 10:01"}]') w$$,
   $$values (0, 'inserted')$$, 'and stored');
-select results_eq($$select j.result, j.detail, (j.standing).calls from _billing.judge_window(
+select results_eq($$select j.result, j.detail from _billing.judge_window(
     _billing.window_id('plane', pg_temp.row(), null), pg_temp.row(), 1) j$$,
-  $$values ('conflict', 'calls', 1::bigint)$$, 'another statement of it is judged');
+  $$values ('conflict', 'calls')$$, 'another statement of it is judged');
 select results_eq($$select j.result, j.detail from _billing.judge_window(
     _billing.window_id('plane', pg_temp.row(), 'k'), pg_temp.row(), 2) j$$,
   $$values ('superseded', 'a later version counts')$$,

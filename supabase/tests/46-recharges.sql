@@ -1,7 +1,7 @@
 -- Recharges: credit whose live balance is low is topped up once at a time, within its cap, and not
 -- at once again after a payment that failed. Amounts derived by hand.
 begin;
-select plan(46);
+select plan(47);
 
 insert into public.clients (id, name, email, started_on) values
   ('00000000-0000-4000-8000-000000004611', 'Acme', 'a@example.com', '2026-06-01'),
@@ -33,6 +33,8 @@ select is(pg_temp.want('2026-06-02'), false, 'nobody is recharged who does not w
 select billing.set_auto_recharge(pg_temp.acme(), 2000, 40000, target_minor => 10000,
   expires_after_days => 30, paused => true);
 select is(pg_temp.want('2026-06-02'), false, 'nor while it is paused');
+select lives_ok($$select billing.set_auto_recharge(pg_temp.acme(), 2000, 40000,
+  amount_minor => 40000)$$, 'an amount goes up to the cap');
 select billing.set_auto_recharge(pg_temp.acme(), 2000, 40000, target_minor => 10000,
   expires_after_days => 30);
 select results_eq('select currency, threshold_minor, target_minor, amount_minor, monthly_cap_minor,

@@ -1,7 +1,7 @@
 -- What becomes of a window that is not stored anew: it is there already, or there is nothing to
 -- store. `detail` names the columns that differ, or the version that counts.
 create function _billing.judge_window(log_id uuid, said public.agent_usage_logs, version integer,
-  out result text, out detail text, out standing public.agent_usage_logs)
+  out result text, out detail text)
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_variable
 declare
@@ -9,6 +9,7 @@ declare
   known constant integer := coalesce(
     (select v.version from _billing.window_versions v where v.log_id = log_id),
     case when stored then 1 else 0 end);
+  standing public.agent_usage_logs;
 begin
   if version < known then
     result := 'superseded';
@@ -32,7 +33,7 @@ begin
 end $$;
 comment on function _billing.judge_window is
   'What becomes of a window that is not stored anew: duplicate, corrected, retracted, superseded or
-   conflict; the columns that differ or the version that counts; the row that counts now.';
+   conflict; the columns that differ or the version that counts.';
 
 -- A window that is not stored anew. Only what is corrected is locked, and judged again then.
 create function _billing.restate_window(log_id uuid, said public.agent_usage_logs,
@@ -52,7 +53,9 @@ begin
   end if;
   result := judged.result;
   detail := judged.detail;
-  standing := judged.standing;
+  if exists (select from public.agent_usage_logs l where l.id = log_id) then
+    standing := _billing.standing_log(log_id);
+  end if;
   if result not in ('conflict', 'superseded') then
     insert into _billing.window_versions as v (log_id, version)
     select log_id, version where version > 1
