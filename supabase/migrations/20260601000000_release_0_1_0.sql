@@ -16938,6 +16938,7 @@ create table public.stripe_refunds (
   failure_reason text,
   credited_minor bigint not null default 0,
   taken_minor bigint not null default 0,
+  summed_note_ids text[] not null default '{}',
   seen_at timestamptz not null,
   primary key (refund_id, stripe_invoice_id)
 );
@@ -16950,6 +16951,8 @@ comment on column public.stripe_refunds.credited_minor is
 comment on column public.stripe_refunds.taken_minor is
   'What of it needed no note when it was booked: it was promised by one, or was credit of a refund
    that had failed.';
+comment on column public.stripe_refunds.summed_note_ids is
+  'Stripe''s credit notes whose parts are in the amount of a refund that is unknown.';
 create index stripe_refunds_invoice on public.stripe_refunds (stripe_invoice_id);
 
 create table public.stripe_balance_transactions (
@@ -18121,12 +18124,14 @@ $$;
 comment on function _billing.save_stripe_credit_note is
   'Notes the Stripe credit note of one of ours.';
 
--- Refunds that a credit note of Stripe tells of before they tell of themselves.
+-- Refunds that a credit note of Stripe tells of before they tell of themselves: until then the amount
+-- of a refund is the sum of its parts on the notes that name it, each note once.
 create function _billing.save_refunds_of_note(note jsonb, seen timestamptz)
 returns void language sql set search_path = pg_catalog, pg_temp as $$
   insert into public.stripe_refunds as r (refund_id, stripe_invoice_id, stripe_credit_note_id,
-    amount_minor, status, seen_at)
-  select x.refund_id, note ->> 'invoice', note ->> 'id', sum(x.amount), 'unknown', seen
+    amount_minor, status, summed_note_ids, seen_at)
+  select x.refund_id, note ->> 'invoice', note ->> 'id', sum(x.amount), 'unknown',
+    array[note ->> 'id'], seen
   from (
     select coalesce(p #>> '{refund,id}', p ->> 'refund') as refund_id, _billing.from_stripe(
       coalesce(p ->> 'amount_refunded', note ->> 'total')::bigint, note ->> 'currency') as amount
@@ -18135,8 +18140,10 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
   on conflict (refund_id, stripe_invoice_id) do update
   set stripe_credit_note_id = excluded.stripe_credit_note_id,
     amount_minor = r.amount_minor + case
-      when r.status = 'unknown' and r.stripe_credit_note_id <> excluded.stripe_credit_note_id
-        then excluded.amount_minor else 0 end;
+      when r.status = 'unknown' and not (note ->> 'id') = any (r.summed_note_ids)
+        then excluded.amount_minor else 0 end,
+    summed_note_ids = case when (note ->> 'id') = any (r.summed_note_ids) then r.summed_note_ids
+      else r.summed_note_ids || (note ->> 'id') end;
 $$;
 comment on function _billing.save_refunds_of_note is 'Notes the refunds that a credit note names.';
 

@@ -137,7 +137,7 @@ select c || '.' || f, v.class from (values
   ('none', 'billing.earlier_payments', 'payment_intent_id'),
   ('none', 'public.stripe_payments', 'payment_intent_id stripe_invoice_id charge_id'),
   ('none', 'public.stripe_refunds', 'refund_id stripe_invoice_id payment_intent_id
-    stripe_credit_note_id status'),
+    stripe_credit_note_id summed_note_ids status'),
   ('none', 'public.stripe_balance_transactions', 'transaction_id type currency stripe_invoice_id
     outcome'),
   ('none', 'public.stripe_disputes', 'dispute_id stripe_invoice_id payment_intent_id status

@@ -8,7 +8,7 @@ import { REMEDIES } from "../../../supabase/functions/reconcile-stripe/remedies.
 import { balanceOf } from "../../standins/stripe/balances.ts";
 import { remainingOf, totalOf } from "../../standins/stripe/invoice-figures.ts";
 import { ledgerOf, noticesOf, standingsOf } from "./ledger.ts";
-import { type Granted, grantedOf, receivedOf, type Theirs, theirsOf } from "./stripes.ts";
+import { grantedOf, receivedOf, type Theirs, theirsOf } from "./stripes.ts";
 import { unlikeSubscriptions } from "./subscriptions.ts";
 import type { DanceClient, DanceWorld } from "./world.ts";
 
@@ -148,20 +148,17 @@ async function unlikeMoney(
   if (isNamed || isExplained(sides, client)) return broken;
   const granted = await grantedOf(world, theirs, client);
   const owed = ledger.due - ledger.credit - ledger.toRefund;
-  const [most, least] = owedOf(ledger.billed - ledger.elsewhere - received.paid, granted);
-  if (owed > most || owed < least) {
+  // Disputed money is written off, not owed.
+  const expected = ledger.billed - ledger.elsewhere - received.paid - granted.noted -
+    granted.adjusted;
+  if (owed !== expected) {
     broken.push(
       `${client.name} owes ${owed} here (due ${ledger.due}, credit ${ledger.credit}, to refund ` +
-        `${ledger.toRefund}), by Stripe's facts ${least} to ${most} (billed ${ledger.billed}, ` +
+        `${ledger.toRefund}), by Stripe's facts ${expected} (billed ${ledger.billed}, ` +
         `elsewhere ${ledger.elsewhere}, paid ${received.paid}, ${JSON.stringify(granted)})`,
     );
   }
   return broken;
-}
-
-/** What is owed at most and at least; disputed money is written off, not owed. */
-function owedOf(unpaid: number, { noted, adjusted, doubtful }: Granted): [number, number] {
-  return [unpaid - noted - adjusted + doubtful, unpaid - noted - adjusted];
 }
 
 /** Whether operators were told of money of the client that is on no account. */

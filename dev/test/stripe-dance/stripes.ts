@@ -9,11 +9,6 @@ export interface Granted {
   readonly noted: number;
   /** By adjustments of the balance. */
   readonly adjusted: number;
-  /**
-   * Refunds made beside a credit note that was to be refunded, and was not or not yet: they may be
-   * what that note was for.
-   */
-  readonly doubtful: number;
 }
 
 /** Objects of Stripe that name ours, by what they are looked for: there may be thousands. */
@@ -53,16 +48,25 @@ export function receivedOf(world: DanceWorld, theirs: Theirs, client: DanceClien
   return { paid, kept: ids.reduce((sum, id) => sum - disputedOf(state, id), paid) };
 }
 
-/** Credit that Stripe tells of, that of notes of ours included. */
+/**
+ * Credit that Stripe tells of, that of notes of ours included. Stripe does not say whether a refund
+ * on no note gives back what a note of ours promises, or credit of a refund that failed, or grants
+ * its amount anew: the books decide it when they hear of it, and say which part needed no note. That
+ * part is believed as far as there is a promise or a failed refund in Stripe; all else is exact.
+ */
 export async function grantedOf(
   world: DanceWorld,
   theirs: Theirs,
   client: DanceClient,
 ): Promise<Granted> {
-  const own = await world.sql<{ id: string; total: number; noted: number; promised: number }[]>`
+  const own = await world.sql<OwnInvoice[]>`
     select i.id, (case when i.status = 'void' then 0 else i.total_minor end)::int as total,
       coalesce(sum(n.total_minor), 0)::int as noted,
-      coalesce(sum(n.to_refund_minor), 0)::int as promised
+      coalesce(sum(n.to_refund_minor), 0)::int as promised,
+      (select coalesce(sum(m.unnamed_taken_minor), 0) + coalesce(sum((select sum(r.taken_minor)
+          from public.stripe_refunds r where r.stripe_invoice_id = m.stripe_invoice_id
+            and r.stripe_credit_note_id is null and r.status not in ('failed', 'canceled'))), 0)
+        from public.stripe_invoices m where m.invoice_id = i.id)::int as taken
     from public.invoices i
     left join (public.credit_notes n
       left join public.stripe_credit_notes s on s.credit_note_id = n.id)
@@ -70,15 +74,25 @@ export async function grantedOf(
         and coalesce(s.origin, 'ours') = 'ours'
     where i.client_id = ${client.id} and i.number is not null group by i.id`;
   let noted = 0;
-  let doubtful = 0;
   for (const invoice of own) {
     const there = notedThere(world, theirs, theirs.invoices.get(invoice.id) ?? []);
-    const all = invoice.noted + there.noted + there.refunded;
-    noted += Math.max(Math.min(all, invoice.total), invoice.noted);
     const promised = Math.max(invoice.promised - there.given, 0) + there.failed;
-    doubtful += Math.min(there.refunded, promised);
+    const taken = Math.min(invoice.taken, there.refunded, promised);
+    const all = invoice.noted + there.noted + there.refunded - taken;
+    noted += Math.max(Math.min(all, invoice.total), invoice.noted);
   }
-  return { noted, doubtful, adjusted: await adjustedOf(world, theirs, client) };
+  return { noted, adjusted: await adjustedOf(world, theirs, client) };
+}
+
+interface OwnInvoice {
+  readonly id: string;
+  readonly total: number;
+  /** By notes of ours. */
+  readonly noted: number;
+  /** By these, to be refunded. */
+  readonly promised: number;
+  /** What of refunds on no note the books say needed none. */
+  readonly taken: number;
 }
 
 /**

@@ -155,6 +155,7 @@ create table public.stripe_refunds (
   failure_reason text,
   credited_minor bigint not null default 0,
   taken_minor bigint not null default 0,
+  summed_note_ids text[] not null default '{}',
   seen_at timestamptz not null,
   primary key (refund_id, stripe_invoice_id)
 );
@@ -167,6 +168,8 @@ comment on column public.stripe_refunds.credited_minor is
 comment on column public.stripe_refunds.taken_minor is
   'What of it needed no note when it was booked: it was promised by one, or was credit of a refund
    that had failed.';
+comment on column public.stripe_refunds.summed_note_ids is
+  'Stripe''s credit notes whose parts are in the amount of a refund that is unknown.';
 create index stripe_refunds_invoice on public.stripe_refunds (stripe_invoice_id);
 
 create table public.stripe_balance_transactions (

@@ -12,12 +12,14 @@ $$;
 comment on function _billing.save_stripe_credit_note is
   'Notes the Stripe credit note of one of ours.';
 
--- Refunds that a credit note of Stripe tells of before they tell of themselves.
+-- Refunds that a credit note of Stripe tells of before they tell of themselves: until then the amount
+-- of a refund is the sum of its parts on the notes that name it, each note once.
 create function _billing.save_refunds_of_note(note jsonb, seen timestamptz)
 returns void language sql set search_path = pg_catalog, pg_temp as $$
   insert into public.stripe_refunds as r (refund_id, stripe_invoice_id, stripe_credit_note_id,
-    amount_minor, status, seen_at)
-  select x.refund_id, note ->> 'invoice', note ->> 'id', sum(x.amount), 'unknown', seen
+    amount_minor, status, summed_note_ids, seen_at)
+  select x.refund_id, note ->> 'invoice', note ->> 'id', sum(x.amount), 'unknown',
+    array[note ->> 'id'], seen
   from (
     select coalesce(p #>> '{refund,id}', p ->> 'refund') as refund_id, _billing.from_stripe(
       coalesce(p ->> 'amount_refunded', note ->> 'total')::bigint, note ->> 'currency') as amount
@@ -26,8 +28,10 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
   on conflict (refund_id, stripe_invoice_id) do update
   set stripe_credit_note_id = excluded.stripe_credit_note_id,
     amount_minor = r.amount_minor + case
-      when r.status = 'unknown' and r.stripe_credit_note_id <> excluded.stripe_credit_note_id
-        then excluded.amount_minor else 0 end;
+      when r.status = 'unknown' and not (note ->> 'id') = any (r.summed_note_ids)
+        then excluded.amount_minor else 0 end,
+    summed_note_ids = case when (note ->> 'id') = any (r.summed_note_ids) then r.summed_note_ids
+      else r.summed_note_ids || (note ->> 'id') end;
 $$;
 comment on function _billing.save_refunds_of_note is 'Notes the refunds that a credit note names.';
 
