@@ -51,8 +51,8 @@ export function receivedOf(world: DanceWorld, theirs: Theirs, client: DanceClien
 /**
  * Credit that Stripe tells of, that of notes of ours included. Stripe does not say whether a refund
  * on no note gives back what a note of ours promises, or credit of a refund that failed, or grants
- * its amount anew: the books decide it when they hear of it, and say which part needed no note. That
- * part is believed as far as there is a promise or a failed refund in Stripe; all else is exact.
+ * its amount anew: the books decide it when they hear of it, by a note for the refund. What has no
+ * such note is believed as far as there is a promise or a failed refund; all else is exact.
  */
 export async function grantedOf(
   world: DanceWorld,
@@ -63,10 +63,9 @@ export async function grantedOf(
     select i.id, (case when i.status = 'void' then 0 else i.total_minor end)::int as total,
       coalesce(sum(n.total_minor), 0)::int as noted,
       coalesce(sum(n.to_refund_minor), 0)::int as promised,
-      (select coalesce(sum(m.unnamed_taken_minor), 0) + coalesce(sum((select sum(r.taken_minor)
-          from public.stripe_refunds r where r.stripe_invoice_id = m.stripe_invoice_id
-            and r.stripe_credit_note_id is null and r.status not in ('failed', 'canceled'))), 0)
-        from public.stripe_invoices m where m.invoice_id = i.id)::int as taken
+      (select coalesce(sum(x.total_minor), 0) from public.credit_notes x
+        join public.stripe_credit_notes y on y.credit_note_id = x.id
+        where x.invoice_id = i.id and x.voided_at is null and y.origin = 'refund')::int as alone
     from public.invoices i
     left join (public.credit_notes n
       left join public.stripe_credit_notes s on s.credit_note_id = n.id)
@@ -77,7 +76,7 @@ export async function grantedOf(
   for (const invoice of own) {
     const there = notedThere(world, theirs, theirs.invoices.get(invoice.id) ?? []);
     const promised = Math.max(invoice.promised - there.given, 0) + there.failed;
-    const taken = Math.min(invoice.taken, there.refunded, promised);
+    const taken = Math.max(0, Math.min(there.refunded - invoice.alone, promised));
     const all = invoice.noted + there.noted + there.refunded - taken;
     noted += Math.max(Math.min(all, invoice.total), invoice.noted);
   }
@@ -91,8 +90,8 @@ interface OwnInvoice {
   readonly noted: number;
   /** By these, to be refunded. */
   readonly promised: number;
-  /** What of refunds on no note the books say needed none. */
-  readonly taken: number;
+  /** By notes that were made here for refunds on no note. */
+  readonly alone: number;
 }
 
 /**

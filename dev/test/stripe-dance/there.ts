@@ -121,17 +121,19 @@ function voidNote({ stripe }: DanceWorld, move: Move): string | undefined {
   return `credit note ${note.id} voided there`;
 }
 
+/** Of what is left of a payment, or of a part of that. */
 function dispute(world: DanceWorld, move: Move): string | undefined {
   const disputed = disputedIn(world);
-  const invoice = pick(
-    invoicesOf(world, (one) => {
-      const payment = chargeOf(world, one);
-      return payment?.refunded === 0 && !disputed.has(payment.payment_intent);
-    }),
-    move,
-  );
+  const left = (one: Invoice) => {
+    const payment = chargeOf(world, one);
+    if (payment === undefined || disputed.has(payment.payment_intent)) return 0;
+    return payment.amount_paid - payment.refunded;
+  };
+  const invoice = pick(invoicesOf(world, (one) => left(one) > 0), move);
   if (invoice === undefined) return undefined;
-  return `dispute ${world.stripe.dashboard.dispute(invoice.id)} of ${invoice.id}`;
+  const amount = partOf(left(invoice), unitOf(world, invoice.currency), move);
+  const id = world.stripe.dashboard.dispute(invoice.id, amount);
+  return `dispute ${id} of ${amount} of ${invoice.id}`;
 }
 
 function decideDispute({ stripe }: DanceWorld, move: Move): string | undefined {
