@@ -177,8 +177,9 @@ function explainedOf({ world, theirs, notices }: Sides, client: DanceClient): nu
   let explained = 0;
   for (const { key, message } of notices) {
     const [, kind, rest = ""] = /^stripe:(debt|spent|credit|credit-void)\/(.*)$/.exec(key) ?? [];
-    if (kind === undefined || !rest.split(/[/:]/).some((part) => ids.has(part))) continue;
-    const note = creditNotes.get(rest);
+    const id = rest.split(/[/:]/).find((part) => ids.has(part));
+    if (kind === undefined || id === undefined) continue;
+    const note = creditNotes.get(id);
     explained += kind.startsWith("credit") && note !== undefined
       ? note.amount
       : minorOf(message, client);

@@ -65,7 +65,7 @@ export async function grantedOf(
       coalesce(sum(n.to_refund_minor), 0)::int as promised,
       (select coalesce(sum(x.total_minor), 0) from public.credit_notes x
         join public.stripe_credit_notes y on y.credit_note_id = x.id
-        where x.invoice_id = i.id and x.voided_at is null and y.origin = 'refund')::int as alone
+        where x.invoice_id = i.id and x.voided_at is null and y.origin <> 'ours')::int as theirs
     from public.invoices i
     left join (public.credit_notes n
       left join public.stripe_credit_notes s on s.credit_note_id = n.id)
@@ -76,7 +76,8 @@ export async function grantedOf(
   for (const invoice of own) {
     const there = notedThere(world, theirs, theirs.invoices.get(invoice.id) ?? []);
     const promised = Math.max(invoice.promised - there.given, 0) + there.failed;
-    const taken = Math.max(0, Math.min(there.refunded - invoice.alone, promised));
+    const alone = Math.max(0, invoice.theirs - there.noted);
+    const taken = Math.max(0, Math.min(there.refunded - alone, promised));
     const all = invoice.noted + there.noted + there.refunded - taken;
     noted += Math.max(Math.min(all, invoice.total), invoice.noted);
   }
@@ -90,8 +91,8 @@ interface OwnInvoice {
   readonly noted: number;
   /** By these, to be refunded. */
   readonly promised: number;
-  /** By notes that were made here for refunds on no note. */
-  readonly alone: number;
+  /** By notes that were made here for Stripe's, and for refunds on none. */
+  readonly theirs: number;
 }
 
 /**
