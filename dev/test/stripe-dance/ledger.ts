@@ -45,6 +45,8 @@ interface Standing {
   readonly due: number;
   /** Whether it collects another invoice, is collected by one, or was too small for Stripe. */
   readonly carries: boolean;
+  /** Whether a part was paid elsewhere of a debt that is written off: Stripe is not told of it. */
+  readonly isPartlyWrittenOff: boolean;
 }
 
 export async function standingsOf({ sql }: DanceWorld): Promise<Standing[]> {
@@ -53,7 +55,10 @@ export async function standingsOf({ sql }: DanceWorld): Promise<Standing[]> {
       select i.id, i.number, i.status, case when i.status in ('open', 'uncollectible')
           then i.amount_due_minor else 0 end::int as due,
         coalesce(m.state = 'held' or m.carried_minor > 0 or m.left_over_minor > 0, false)
-          as carries
+          as carries,
+        i.status = 'uncollectible' and exists (select from public.payments p
+          where p.invoice_id = i.id and p.method not in ('stripe', 'stripe_balance'))
+          as "isPartlyWrittenOff"
       from public.invoices i left join public.stripe_invoices m on m.invoice_id = i.id
       where i.number is not null order by i.number`,
   ];
