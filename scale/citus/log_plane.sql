@@ -6,7 +6,7 @@ create extension if not exists dblink;
 
 create schema log_plane;
 
--- Who we are to the billing plane. The way there is the server `billing` of dblink.
+-- Our name at the billing plane. The way there is the server `billing` of dblink.
 create table log_plane.settings (
   id boolean primary key default true check (id),
   source text not null,
@@ -247,7 +247,7 @@ begin
 end $$;
 
 -- What the billing plane answers, window by window. A batch that it does not take is pushed again
--- one by one: the window that it fails for is `failed` and stops no other. What is no fault of a
+-- one by one: the window that it fails for is `failed` and stops no other. An error beyond the
 -- window (a connection, a grant, a lock, an unknown source) fails the push, which is called again.
 create function log_plane.send(source text, said jsonb)
 returns table (index integer, result text, id uuid, detail text) language plpgsql as $$
@@ -367,8 +367,8 @@ end $$;
 
 -- Removes calls and sums of windows before a time that were found equal, and nothing that the
 -- billing plane has not got: where a call is still to be summed or pushed, or a person has to look
--- at a window, all stay. What comes for them afterwards is kept in too_late: their sums cannot be
--- made any more.
+-- at a window, all stay. Calls that come for them afterwards are kept in too_late: their sums
+-- cannot be made any more.
 create procedure log_plane.forget(before timestamptz)
 language plpgsql as $$
 declare

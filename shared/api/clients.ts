@@ -78,7 +78,7 @@ export const Client = z.strictObject({
   created_at: ShownInstant,
 });
 
-/** A new client; what is left out takes the database's default. */
+/** A new client; a field left out takes the database's default. */
 export const NewClient = z.strictObject(writable).partial().required({ name: true });
 
 /** What is to change of a client. */

@@ -1,4 +1,4 @@
--- What agents send is stored as it is, fast; what is impossible is refused by name.
+-- Agents' logs are stored as they are, fast; impossible values are refused by name.
 begin;
 select plan(20);
 

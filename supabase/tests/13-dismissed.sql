@@ -1,5 +1,5 @@
--- Usage dated in the future waits in quarantine; what is in quarantine can be dismissed, and then
--- stands in nobody's way; what was corrected leaves by itself.
+-- Usage dated in the future waits in quarantine; rows in quarantine can be dismissed, and then
+-- block nothing; a corrected row leaves by itself.
 begin;
 select plan(36);
 

@@ -1,5 +1,5 @@
 -- Features are names that agents choose: a row may bring fifty, a client's day so many keys of
--- usage. What is beyond waits in quarantine, whole; a rebuild decides as the rollup did.
+-- usage. Rows beyond it wait in quarantine, whole; a rebuild decides as the rollup did.
 begin;
 select plan(24);
 

@@ -1,4 +1,4 @@
--- A log is corrected by rows beside it. What people say is right is what counts in the end, on the
+-- A log is corrected by rows beside it. The values that people state count in the end, on the
 -- log's own day, for its own client, with what its provider counts within what.
 begin;
 select plan(46);

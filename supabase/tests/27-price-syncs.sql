@@ -1,4 +1,4 @@
--- List prices are fetched daily from sources that are on; what cannot be read is told once.
+-- List prices are fetched daily from sources that are on; an unreadable one is reported once.
 begin;
 select plan(22);
 
@@ -49,7 +49,7 @@ select results_eq($$select sha256, models from billing.price_source_states$$,
 select _billing.note_compared('litellm', 'h', 5, '2026-06-24');
 select is(_billing.price_problems(), null, 'the same text ends a problem, too');
 
--- Who may.
+-- Access.
 select has_index('public', 'price_policies', 'price_policies_one_each', 'a list has one policy');
 select trigger_is('public', 'price_sources', 'require_second_factor', '_billing',
   'guard_by_second_factor', 'sources are settings');

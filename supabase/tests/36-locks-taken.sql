@@ -1,5 +1,6 @@
--- Who takes which lock. A row that is locked carries the transaction in its xmax, and does so after
--- a rollback too: one session sees which rows a statement has locked, whatever came of it.
+-- Which function takes which lock. A row that is locked carries the transaction in its xmax, and
+-- does so after a rollback too: one session sees which rows a statement has locked, whatever came
+-- of it.
 begin;
 select plan(39);
 
@@ -141,7 +142,7 @@ select is(pg_temp.level_after($$select _billing.hold_terms('{}')$$), '3', 'terms
 select is(pg_temp.level_after($$select billing.generate_invoice((select id from public.clients
   where name = 'Two'), '2026-07-01', '2026-08-02')$$), '4', 'numbers');
 
--- Usage: who opens periods or decides about rows keeps rollups out.
+-- Usage: opening periods and deciding about rows keep rollups out.
 update billing.usage_watermark set moved_at = moved_at;
 select ok(pg_temp.usage_is_held(v.statement), v.statement) from (values
   ('select _billing.hold_usage()'), ('select _billing.rollup_if_free()'),

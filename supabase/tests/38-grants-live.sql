@@ -1,5 +1,5 @@
 -- The live balance: balance and grants less what is not invoiced; scope; many lines and clients at
--- once; what the invariants see. Amounts derived by hand.
+-- once; the invariants. Amounts derived by hand.
 begin;
 select plan(23);
 
@@ -88,7 +88,7 @@ select results_eq($$select (u).amount_minor from (select _billing.uses_of_place(
     ]::_billing.usable_credit[],
     array[(null, null, pg_temp.id('Cedar'), 3)]::_billing.grant_use[], 2) u) x$$,
   'values (15::bigint), (5)', 'a place of the order pays what is open');
--- Lines of 7 and 9 by agents A and B, models m and n; what is for B and n pays the second only.
+-- Lines of 7 and 9 by agents A and B, models m and n; a grant for B and n pays the second only.
 select results_eq($$select c.scope, (u).amount_minor from (values ('agent', null, '{B}'::text[]),
       ('model', '{n}', null), ('neither', '{m}', '{B}')) c(scope, models, agents)
     cross join lateral (select _billing.uses_of_place(

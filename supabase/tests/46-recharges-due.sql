@@ -84,7 +84,7 @@ select ok(pg_temp.want('disputed', '2026-06-05'), 'resumed, it is made');
 select lives_ok($$select _billing.pause_recharge(t.invoice_id) from public.top_ups t
   where t.client_id = pg_temp.client('refunded')$$, 'what is paused already stays as it is');
 
--- Not served, paused, not low any more: what is wanted is not charged, and is wanted no more.
+-- Not served, paused, not low any more: a wanted recharge is withdrawn, not charged.
 select ok(pg_temp.want(n, '2026-06-02'), n || ': wanted')
 from unnest('{ended,paused,bought}'::text[]) n;
 select billing.end_service(pg_temp.client('ended'), '2026-06-03');

@@ -1,4 +1,4 @@
--- Logs leave the table only exported, billed and agreed; what stays is counted as before.
+-- Logs leave the table only exported, billed and agreed; the others are counted as before.
 begin;
 select plan(41);
 

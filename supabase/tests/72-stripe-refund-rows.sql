@@ -122,7 +122,7 @@ select is(pg_temp.refund(5, '5e', 400), 'refund of 400 booked',
   'made again, it takes the credit, and needs no other note');
 
 -- A credit note that is told of after its refund, as Stripe does: it stands as well where that
--- refund fails. What was made here for the refund is then the note of that credit.
+-- refund fails. The note made here for the refund is then the note of that credit.
 select pg_temp.refund(9, '9a', 400);
 select is(pg_temp.credit(9, '9a', 400, '9a', 400), 'known',
   'a refund that has a note here needs no other for the credit note of Stripe');

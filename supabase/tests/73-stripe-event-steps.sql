@@ -1,4 +1,4 @@
--- An event is acted on once; what fails is tried again, longer and longer apart, and told at last.
+-- An event is acted on once; a failure is tried again, at growing intervals, and reported at last.
 begin;
 select plan(20);
 

@@ -30,7 +30,7 @@ select is_empty('select * from _billing.open_setups(false)', 'one that is the de
 update _billing.stripe_setups set done_at = null, seen_at = now() - interval '31 days';
 select is_empty('select * from _billing.open_setups(false)', 'one that is never ready is given up');
 
--- Who may say how a client pays.
+-- Access to how a client pays.
 insert into auth.users (id) values ('00000000-0000-4000-8000-0000000000aa');
 insert into public.client_members (client_id, user_id)
 values ('00000000-0000-4000-8000-00000000000a', '00000000-0000-4000-8000-0000000000aa');

@@ -53,7 +53,7 @@ select is(pg_temp.says(1, 5000, 'paid'), 'invoice paid, booked 3800',
 select results_eq($$select i.status, i.paid_minor from public.invoices i join inv using (id)
     where inv.n = 1$$, $$values ('paid', 5000::bigint)$$, 'and all of it is paid');
 
--- One that Stripe needs no more: the client has paid all of it there meanwhile.
+-- One that Stripe no longer needs: the client has paid all of it there meanwhile.
 select _billing.begin_payment_record(pg_temp.payment(2), false, 1200);
 select is(pg_temp.says(2, 1200, 'open'), 'invoice open', 'what looks like it is not booked');
 select _billing.leave_payment(pg_temp.payment(2), false, 1200);

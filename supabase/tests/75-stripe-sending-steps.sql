@@ -33,7 +33,7 @@ select is((pg_temp.mirror(1)).problem, null, 'and the problem is gone');
 select _billing.save_stripe_problem(pg_temp.id_of(1), false, 'refused', 'differs', true);
 select is((pg_temp.mirror(1)).generation || coalesce((pg_temp.mirror(1)).stripe_invoice_id, '-'),
   '2-', 'a draft that was deleted is made anew under another key');
--- Stripe has it no more: forgotten once, and begun anew if it is still due.
+-- Stripe no longer has it: forgotten once, and begun anew if it is still due.
 select _billing.save_stripe_draft(pg_temp.id_of(3), false, 'in_gone');
 select _billing.forget_stripe_draft(pg_temp.id_of(3), false, 'in_another');
 select is((pg_temp.mirror(3)).stripe_invoice_id, 'in_gone', 'only the draft that is gone');

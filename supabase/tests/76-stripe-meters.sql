@@ -158,7 +158,7 @@ select _billing.save_meter_event(id, 'refused', 'x', '2026-06-12 13:30+00') from
 select isnt((select tried_at from billing.stripe_meter_events where id = (select id from due)),
   null, 'a refusal after a try in doubt proves nothing');
 
--- Who waits.
+-- Events that wait.
 select pg_temp.log('Acme', '2026-06-13 12:00+00', 5);
 select _billing.rollup();
 select billing.end_service(id, '2026-06-13') from public.clients where name = 'Acme';

@@ -1,5 +1,5 @@
 -- Moving in, 8: a month side by side: what the earlier system would have billed and what is billed
--- here, item by item, with the reason of each difference. Reads; what it moves is rolled back.
+-- here, item by item, with the reason of each difference. Reads; its changes are rolled back.
 
 -- The earlier rule: tokens of Sonnet and Opus and searches of a UTC month, of logs that name the
 -- client in their metadata, at the client's rates, else those of the earlier price list; the sum is

@@ -23,7 +23,7 @@ Deno.test("every table and view has its row in the matrix, and the service its p
     Object.fromEntries(Object.entries(TABLES).map(([name, { service }]) => [name, service])),
   );
   deepStrictEqual(services(await relations("billing")), { ...INTERNAL });
-  // The service may read each of those; what it may not read is inside.
+  // The service may read each of those; all else is inside.
   deepStrictEqual(Object.entries(INTERNAL).filter(([, service]) => service === ""), []);
   deepStrictEqual((await relations("_billing")).filter(({ service }) => service !== ""), []);
 });

@@ -160,7 +160,7 @@ for (const route of ROUTES) {
       const response = await fetch(`${platform.apiUrl}/functions/v1${path}`, {
         method: route.method,
         headers: { ...headers[actor], "content-type": "application/json" },
-        // Refused by every schema: who gets in does nothing.
+        // Refused by every schema: a caller that gets in does nothing.
         body: route.method === "GET" ? undefined : JSON.stringify({ nonsense: true }),
       });
       await response.body?.cancel();

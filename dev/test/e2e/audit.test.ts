@@ -48,7 +48,7 @@ async function asOperator(world: DeliveryWorld, aal: "aal1" | "aal2" = "aal1"): 
   return asking(world, { authorization: `Bearer ${await token(aal)}` });
 }
 
-/** A command line on the world; what it printed and its exit code. */
+/** A command line on the world, its output and its exit code. */
 async function run({ platform }: DeliveryWorld, ...args: string[]) {
   const lines: string[] = [];
   const errors: string[] = [];

@@ -75,6 +75,6 @@ Deno.test("a mistyped token costs no look-up, an unknown one none once its addre
     for (let one = 0; one < 100; one++) await ask({ apikey: token(`made up ${one}`) });
   }, ProblemError);
   assert.ok(looked.length <= 61, `${looked.length} look-ups`);
-  // Who shares the address and is known is not refused with it.
+  // A known caller at the same address is not refused with it.
   assert.ok(await ask({ apikey: mine }));
 });

@@ -49,7 +49,7 @@ begin
   return _billing.restate_log(log_id, standing, restated, reason);
 end $$;
 comment on function billing.correct_log is
-  'Restates a log: correct_log(id, ''{"input_tokens": 1200}'', ''sent twice''). What is not named
+  'Restates a log: correct_log(id, ''{"input_tokens": 1200}'', ''sent twice''). A column not named
    stays. Returns the id of the row that counts now, or null where it says so already.';
 grant execute on function billing.correct_log(uuid, jsonb, text) to service_role;
 

@@ -29,7 +29,7 @@ export function internalError(error: unknown): Problem {
   return problem(isLostConnection(error) ? "database_unavailable" : "internal");
 }
 
-/** A connection that never was or is no more, as the driver, the server and the Data API tell it. */
+/** A connection that failed or was lost, as the driver, the server and the Data API tell it. */
 const LOST =
   /^(CONNECTION_\w+|CONNECT_TIMEOUT|ECONN\w+|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENOTFOUND|EAI_AGAIN|08...|57P0[1-5]|PGRST00[0-3])$/;
 
