@@ -11,7 +11,7 @@ Deno.test("what cannot be stored or read back is refused with the reason", () =>
   const cases: [unknown, string | undefined][] = [
     [{ text: "a\0b" }, "holds NUL or half a surrogate pair"],
     [{ list: [{ "\ud800": 1 }] }, "holds NUL or half a surrogate pair"],
-    [{ at: undefined }, "holds what is not JSON: undefined"],
+    [{ at: undefined }, "holds a value that is not JSON: undefined"],
     [{ n: Infinity }, "holds a number beyond JSON"],
     [[1], "is no object"],
     [null, "is no object"],

@@ -119,7 +119,7 @@ select pg_temp.refused(changed, because) from (values
     "restates": "00000000-0000-4000-8000-000000001802"}}',
     'row 00000000-0000-4000-8000-000000001802 has not been taken back'),
   ('{"web_searches": 0, "other_features": {}, "metadata": {"reason": "x",
-    "restates": "00000000-0000-4000-8000-000000001802"}}', 'what is right is not below zero')
+    "restates": "00000000-0000-4000-8000-000000001802"}}', 'a corrected value is not below zero')
 ) v(changed, because);
 select trigger_is('public', 'agent_usage_logs', 'refuse_correction', '_billing',
   'refuse_correction', 'a trigger judges what is stored as a correction');

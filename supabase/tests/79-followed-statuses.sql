@@ -25,7 +25,7 @@ select pg_temp.follow(1, 'void'), pg_temp.follow(2, 'uncollectible');
 select set_eq('select pg_temp.told()', $$values
   ('INV-2026-000001 was voided in Stripe, and so here: generate its period anew if it is to be '
     'billed'),
-  ('INV-2026-000002 was written off in Stripe, and so here: what is paid of it later is booked')$$,
+  ('INV-2026-000002 was written off in Stripe, and so here: a later payment is booked')$$,
   'what was not is told, with what to do');
 select pg_temp.follow(1, 'void'), pg_temp.follow(2, 'uncollectible');
 select is((select count(*) from pg_temp.told()), 2::bigint, 'once');

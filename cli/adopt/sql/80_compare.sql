@@ -137,7 +137,7 @@ language sql volatile set search_path = pg_catalog, pg_temp as $$
       when l.amount_here = l.amount_before then null
       when l.item = 'rounding of the sum' then 'the earlier sum was rounded once, lines here are '
         || 'rounded one by one'
-      when l.item = 'minimum' then 'what is missing to the minimum follows from the other items, '
+      when l.item = 'minimum' then 'the gap to the minimum follows from the other items, '
         || 'the days of service and the minimum that was agreed'
       when l.item in ('tax', 'discount', 'one_off') then 'the earlier system had none'
       when l.is_new then 'the earlier price list had no price for it'

@@ -26,7 +26,7 @@ begin
     else jsonb_typeof(k.value) <> 'number' or k.value @? '$ ? (@ < 0)' end;
   if wrong is not null then
     perform billing.raise_error('invalid_argument', format('cannot correct: %s', wrong),
-      'what is right is a number of 0 or more for any of ' || array_to_string(counts, ', ')
+      'a corrected value is a number of 0 or more for any of ' || array_to_string(counts, ', ')
       || '; other_features is an object of them; counting is inclusive, exclusive or null');
   end if;
   if btrim(coalesce(reason, '')) = '' then

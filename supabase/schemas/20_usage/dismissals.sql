@@ -41,7 +41,7 @@ begin
     perform billing.raise_error('invalid_argument', 'a dismissal needs a reason (why)');
   end if;
   if num_nonnulls(log_ids, reason, agent, model, before) = 0 then
-    perform billing.raise_error('invalid_argument', 'nothing says what is to be dismissed',
+    perform billing.raise_error('invalid_argument', 'no filter names the rows to dismiss',
       'give log_ids, or any of reason, agent, model and before');
   end if;
   -- A rollup that is under way decides before.

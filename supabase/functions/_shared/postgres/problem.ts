@@ -41,7 +41,7 @@ const BY_STATE: Readonly<Record<string, readonly [ErrorCode, string]>> = {
   "23505": ["already_exists", "another row has this name, id or number"],
   "23P01": ["already_exists", "it overlaps with one that holds for the same time"],
   "23503": ["unknown_reference", "something that it names does not exist"],
-  "23514": ["bad_request", "a value is outside what this field takes"],
+  "23514": ["bad_request", "a value is outside this field's range"],
   "23502": ["bad_request", "a value is missing"],
   "40001": ["busy", "another request changed the same rows; try again"],
   "40P01": ["busy", "another request changed the same rows; try again"],

@@ -216,7 +216,7 @@ create function _billing.notice_of_failed_refund(kept public.stripe_refunds)
 returns void language sql set search_path = pg_catalog, pg_temp as $$
   select _billing.notice('refund-failed/' || kept.refund_id, 'high', format(
     'A refund of %s of %s %s in Stripe%s: the money is with us. What a credit note granted is '
-    'credit on the client''s balance; what was refunded without one is not. Refund it again, or '
+    'credit on the client''s balance; a refund without one is not. Refund it again, or '
     'leave it',
     billing.money_text(kept.amount_minor, i.currency), i.number,
     case kept.status when 'failed' then 'failed' else 'was canceled' end,
