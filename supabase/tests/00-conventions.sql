@@ -42,7 +42,7 @@ select is_empty($$
   where t.kind in ('r', 'p') and has_any_column_privilege('authenticated', t.oid, 'select')
     and not exists (select from pg_policies p where p.schemaname = t.schema
       and p.tablename = t.name and 'authenticated' = any (p.roles))$$,
-  'what authenticated may read has a policy that says which rows');
+  'tables that authenticated may read have a policy for its rows');
 select is_empty($$
   select t.name, p.policyname from pg_temp.tables t
   join pg_policies p on p.schemaname = t.schema and p.tablename = t.name
@@ -95,7 +95,7 @@ select is_empty($$
   cross join (values ('anon'), ('authenticated'), ('service_role')) r(role)
   where t.schema <> 'public' group by t.oid, t.schema, name
   having bool_or(has_any_column_privilege(r.role, t.oid, 'select,insert,update'))
-    <> (t.schema = 'billing')$$, 'what is granted stands in billing, and nothing else: relations');
+    <> (t.schema = 'billing')$$, 'schema billing holds the granted relations, and nothing else');
 select is_empty($$
   select f.signature from pg_temp.functions f
   cross join (values ('anon'), ('authenticated'), ('service_role'), ('billing_agent')) r(role)

@@ -46,7 +46,7 @@ select is(pg_temp.served('Acme'),
   'active again a client is served from today');
 update public.clients set name = 'Acme', status = 'active' where name = 'Acme';
 select is((select count(*) from public.service_intervals
-  where client_id = pg_temp.id('Acme')), 2::bigint, 'what is said again changes nothing');
+  where client_id = pg_temp.id('Acme')), 2::bigint, 'the same start written again changes nothing');
 update public.clients set ended_on = '2026-06-05' where name = 'Acme';
 select is(pg_temp.served('Acme'), '2026-06-01 2026-06-05 started ended',
   'an end takes all days from it on out of service');

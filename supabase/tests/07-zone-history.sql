@@ -20,7 +20,7 @@ update public.clients set time_zone = 'America/New_York';
 select results_eq('select * from pg_temp.zones', $$values
     ('-infinity'::date, 'UTC', '-infinity'::timestamptz, '2026-06-11 00:00+00'::timestamptz),
     ('2026-06-11', 'America/New_York', '2026-06-11 00:00+00', 'infinity')$$,
-  'what has not begun yet is replaced');
+  'a zone that has not begun yet is replaced');
 set local billing.as_of = '2026-07-01 02:00+00';
 update public.clients set time_zone = 'UTC';
 select results_eq('select effective_from, starts_at from pg_temp.zones',

@@ -15,7 +15,7 @@ select throws_ok($$select _billing.valid_agent_key((select id from made), 'jwt')
   'is of its kind');
 select is((_billing.live_key_to_change((select id from made))).name, 'of A', 'it can be changed');
 select throws_ok($$select _billing.live_key_to_change(gen_random_uuid())$$, 'PT404', null,
-  'what does not exist cannot');
+  'a key that does not exist cannot be changed');
 select is(_billing.claimed_client(pg_temp.key(), 'key-a'), '00000000-0000-0000-0000-00000000000a',
   'an external id of its client');
 select is(_billing.claimed_client(pg_temp.key(), '00000000-0000-0000-0000-00000000000a'),

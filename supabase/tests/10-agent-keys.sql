@@ -109,7 +109,7 @@ select throws_ok($$select pg_temp.log(pg_temp.id('one'),
 select is_empty($$select 1 from public.agent_usage_logs where input_tokens = 14$$, 'whole');
 select is(pg_temp.log(pg_temp.id('one'), jsonb_build_array(pg_temp.event(
     '{"id": "00000000-0000-4000-8000-000000000002"}'), pg_temp.event())),
-  '0 duplicate; 1 inserted', 'what was stored before is not counted again');
+  '0 duplicate; 1 inserted', 'an event stored before does not count towards the quota again');
 select results_eq($$select events_today, state, last_used_at = now() from billing.agent_keys
   where id = pg_temp.id('one')$$, $$values (5::bigint, 'active', true)$$,
   'the view says how much is used, and when the key was used last');

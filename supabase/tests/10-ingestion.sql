@@ -28,7 +28,7 @@ select results_eq($$
   select input_tokens, output_tokens, web_searches, other_features, metadata, total_cost,
     "timestamp" = now() from public.agent_usage_logs where agent = 'CHIRON'$$,
   $$values (0::bigint, 0::bigint, 0::bigint, '{}'::jsonb, '{}'::jsonb, 0::numeric(10, 6), true)$$,
-  'what is absent is zero, empty, now');
+  'absent values are zero, empty or now');
 
 -- Impossible values: a clear 400 with column and value.
 select throws_ok($$insert into public.agent_usage_logs (agent, model, input_tokens)

@@ -106,7 +106,7 @@ select is(array(select billing.counting_of(metadata) from unnest(array['{}', '[]
     '"counting"', '{"counting": null}', '{"counting": "inclusive"}', '{"counting": "exclusive"}',
     '{"counting": "Inclusive"}', '{"counting": 1}', '{"counting": ["inclusive"]}'
   ]::jsonb[]) metadata), array[null, null, null, null, null, 'inclusive', 'exclusive', 'invalid',
-    'invalid', 'invalid'], 'what a row says');
+    'invalid', 'invalid'], 'metadata.counting is inclusive, exclusive, absent or invalid');
 select results_eq($$select billing.is_within(part, counting, by_provider) from (values
     (1, null, null, true), (2, 0, null, true), (3, 0, null, false), (4, 0, 'inclusive', false),
     (5, 0, 'exclusive', true), (6, null, 'inclusive', true)) v(n, part, counting, by_provider)

@@ -60,7 +60,8 @@ select is_empty($$select client_id, usage_day, model, metric, rate_class, agent
     from _billing.logged_parts('-infinity', 'infinity') where client_id is not null
     group by 1, 2, 3, 4, 5, 6 having count(*) > 1$$, 'without bounds all logs are one part');
 select _billing.report_progress('something else');
-select is(current_setting('application_name'), 'billing: something else', 'whatever it does');
+select is(current_setting('application_name'), 'billing: something else',
+  'report_progress sets the application name');
 
 -- Tampering: changed, removed and invented records are each listed.
 update public.usage_records set quantity = quantity + 1

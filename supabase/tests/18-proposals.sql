@@ -71,7 +71,7 @@ select is((select count(*) from billing.audit_log where table_name = 'price_prop
 select throws_like(format('select billing.refuse_price_proposal(%s, ''why'')', p.id),
   '%is accepted since%', 'it is decided once') from public.price_proposals p;
 select is(pg_temp.sync('2026-06-16', 'input_tokens standard 0.000004'), '0 0 0',
-  'what is accepted is in force');
+  'an accepted price is in force');
 
 -- Refused.
 select is(pg_temp.sync('2026-06-16', 'input_tokens standard 0.000002'), '0 0 1', 'a halved price');
@@ -162,7 +162,7 @@ select pg_temp.log('Birch', '2026-07-02', 1000000,
 select _billing.rollup();
 select _billing.sell_at_list('new-1', 0, '2026-07-01');
 select is((select count(*) from public.prices where model = 'new-1'), 1::bigint,
-  'what is sold already, or has no list price, is not sold again');
+  'usage that has a price, or no list price, gets none');
 
 -- Of two settled periods the later one ends last: Acme's July and one from the 15th on.
 insert into public.clients (id, name, started_on, billing_anchor_day)

@@ -42,7 +42,7 @@ select pg_temp.requested();
 update public.models set provider = 'openai' where id = 'twin';
 select is(pg_temp.requested(), 1::bigint, 'a model''s new provider counts its usage anew');
 update public.models set family = 'small', provider = 'openai' where id = 'twin';
-select is(pg_temp.requested(), 0::bigint, 'what leaves the provider as it was does not');
+select is(pg_temp.requested(), 0::bigint, 'a change that keeps the provider asks for no rebuild');
 update public.providers set reasoning_within_output = false where id = 'openai';
 select is(pg_temp.requested(), 1::bigint, 'so does a provider that counts otherwise');
 delete from public.models where id = 'doomed';

@@ -102,7 +102,7 @@ select is(_billing.model_and_aliases('claude-y'), '{claude-y,anthropic/claude-y}
 -- A list price that changes is one for both.
 select is(pg_temp.sync('2026-06-15', 'claude-y anthropic 0.00002'), '0 0 1', 'a change');
 select is((select effects -> 0 ->> 'minor' from public.price_proposals where state = 'open'), '600',
-  'whose effect is that on the alias: 1M at 24.00 is 6.00 more');
+  'a proposal for a model has the effect on its alias: 1M at 24.00 is 6.00 more');
 select billing.accept_price_proposal(p.id, 'announced') from public.price_proposals p
 where p.state = 'open';
 select results_eq($$select model, amount, effective_from::text from public.list_prices
@@ -117,7 +117,7 @@ select _billing.rollup();
 select is(billing.propose_models(), 1::bigint, 'another id');
 select billing.refuse_price_proposal(p.id, 'another price') from public.price_proposals p
 where p.state = 'open';
-select is(billing.propose_models(), 0::bigint, 'what is refused is not proposed again');
+select is(billing.propose_models(), 0::bigint, 'a refused alias is not proposed again');
 select is((select count(*) from public.listed_models where id like 'us.%'), 0::bigint,
   'and has no price');
 select _billing.apply_alias('us.anthropic.claude-x-4-5-20250929-v1:0', 'claude-x-4-5');

@@ -45,7 +45,7 @@ select is(_billing.price_problems(), null, 'it ends when the source can be read'
 select _billing.note_price_problem('litellm', 'it answered 503', '2026-06-23 05:31+00');
 select is(pg_temp.told(), 2::bigint, 'the next one is told again');
 select results_eq($$select sha256, models from billing.price_source_states$$,
-  $$values ('h', 5)$$, 'what it last said is not forgotten');
+  $$values ('h', 5)$$, 'a source keeps its last hash and models while it cannot be read');
 select _billing.note_compared('litellm', 'h', 5, '2026-06-24');
 select is(_billing.price_problems(), null, 'the same text ends a problem, too');
 

@@ -49,7 +49,7 @@ select is((select count(*) from billing.audit_log where table_name = 'price_sour
 -- What a source sent is kept, and its hash is true of it.
 select is(pg_temp.sync('litellm', '2026-06-01', '0.000003'), '1 1 0', 'a first source');
 select is((select convert_from(raw, 'UTF8') from public.price_syncs),
-  'litellm0.0000032026-06-01', 'what it sent is kept, byte by byte');
+  'litellm0.0000032026-06-01', 'the text of a source is kept, byte by byte');
 select throws_like($$select * from billing.sync_list_prices('litellm', repeat('0', 64), now(), 1,
     pg_temp.models('0.000009'), 'other')$$, '%price_syncs_raw_hashed%',
   'under a hash that is true of it');

@@ -32,7 +32,7 @@ select is((select count(distinct _billing.window_id(x.source, pg_temp.row(x.more
 select is(_billing.window_differences(pg_temp.row(), pg_temp.row()), null, 'equal statements');
 select is(_billing.window_differences(pg_temp.row('{"metadata": {"reason": "r"}}'),
   pg_temp.row('{"metadata": {"restates": "x"}}')), null,
-  'what a correction says of itself is no difference');
+  'keys of a correction make no difference between windows');
 select is(_billing.window_differences(pg_temp.row('{"calls": 3}'),
   pg_temp.row('{"other_features": {"images": 1}, "metadata": {"a": 1}}')),
   'calls, metadata, other_features', 'differences are named');
@@ -57,7 +57,7 @@ select is(_billing.window_checksum(pg_temp.row(jsonb_build_object(
       'cache_write_tokens', '1e131071'::numeric, 'reasoning_tokens', 1),
     'other_features', jsonb_build_object('images', '1e131071'::numeric,
       'calls', 1, 'words', 'many')))), 78::numeric,
-  'what is longer than 30 characters is no count and makes no overflow: 3 * (2 + 11 + 13)');
+  'a count of more than 30 characters counts as none: 3 * (2 + 11 + 13)');
 
 select results_eq($$select index, version, fault, (said).output_tokens from _billing.read_windows(
     pg_temp.source(), '[{"agent": "FAR", "model": "m", "calls": 1,
@@ -72,7 +72,7 @@ select results_eq($$select j.result, j.detail from _billing.judge_window(
 select results_eq($$select j.result, j.detail from _billing.judge_window(
     _billing.window_id('plane', pg_temp.row(), 'k'), pg_temp.row(), 2) j$$,
   $$values ('superseded', 'a later version counts')$$,
-  'what is not stored is behind a version of no calls in its push');
+  'a window that is not stored is behind a later version without calls');
 select results_eq($$select r.result, r.detail from _billing.restate_window(
     _billing.window_id('plane', pg_temp.row(), null), pg_temp.row(), 2, 'plane') r$$,
   $$values ('corrected', 'calls')$$, 'a later version restates');
@@ -110,7 +110,7 @@ select is(pg_temp.note('2026-06-06 00:00+00', '2026-06-08 00:00+00', 1), '07-07'
 select is(pg_temp.note('2026-06-01 00:00+00', '2026-06-02 00:00+00'), '01-02',
   'where nothing is left an earlier stretch is noted');
 select is(pg_temp.note('2026-06-08 00:00+00', '2026-06-20 00:00+00'), '08-10',
-  'what lies ahead of the comparison is not known to be equal');
+  'time ahead of the comparison is not known to be equal');
 select is(pg_temp.note('2026-06-11 00:00+00', '2026-06-12 00:00+00'), '08-10',
   'nor noted where all of it does');
 
@@ -124,7 +124,7 @@ $$;
 select is(pg_temp.differing(), '2 02-03 04-08',
   'an equal comparison of another time forgets no difference');
 select pg_temp.note('2026-06-02 00:00+00', '2026-06-05 00:00+00');
-select is(pg_temp.differing(), '2 05-08', 'what is found equal does not differ any more');
+select is(pg_temp.differing(), '2 05-08', 'a window found equal no longer differs');
 select pg_temp.note('2026-06-05 00:00+00', '2026-06-08 00:00+00', 7);
 select is(pg_temp.differing(), '7 05-08', 'compared again, the last count is right');
 select pg_temp.note('2026-06-01 00:00+00', '2026-06-09 00:00+00');

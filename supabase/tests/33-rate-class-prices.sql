@@ -90,7 +90,7 @@ select results_eq($$select reason, metric, rate_class from billing.quarantine
   $$values ('unpriced_usage', 'cache_read_tokens', 'batch')$$, 'and is in quarantine so');
 
 select is(billing.dismiss_unpriced('a test', metric => 'cache_read_tokens'), 1::bigint,
-  'what blocks is dismissed by its log');
+  'dismissing unpriced usage dismisses its log');
 select _billing.rollup();
 select is_empty('select * from billing.quarantine
     where client_id = ''00000000-0000-0000-0000-00000000000b''', 'and blocks no more');

@@ -77,7 +77,7 @@ select results_eq($$select client, period_start, currency, total_minor, reason, 
 select results_eq($$select reason, message from _billing.judge_drafts(
     array(select id from public.invoices))$$, $$values ('unusual',
     'the total of 4500.01 USD is more than 10 times the usual 450.00 USD')$$,
-  'what is issued is not judged');
+  'issued invoices are not compared with the limits');
 select results_eq($$select state, reason, message, settled_at from public.billing_periods
     where period_start = '2026-05-01'$$, $$values ('invoiced', 'held',
     'the total of 4500.01 USD is more than 10 times the usual 450.00 USD', null::timestamptz)$$,
@@ -122,7 +122,8 @@ select is(pg_temp.refusal($$select billing.release_invoice(pg_temp.draft('Steady
 select is(pg_temp.refusal($$select billing.release_invoice(pg_temp.draft('Steady'), 'x', 450000)$$),
   'invalid_argument', 'and covers the draft');
 select is(pg_temp.refusal($$select billing.release_invoice(id, 'x', 900000) from public.invoices
-  where period_start = '2026-04-01'$$), 'illegal_transition', 'what is issued is not released');
+  where period_start = '2026-04-01'$$), 'illegal_transition',
+  'an issued invoice cannot be released');
 select is(pg_temp.refusal($$select billing.release_invoice(gen_random_uuid(), 'x')$$),
   'unknown_invoice', 'nor what is not there');
 set local billing.actor = 'ada';
@@ -144,7 +145,7 @@ select results_eq('select total_minor, released_minor from billing.held_invoices
 select billing.queue_usage_alerts('2026-06-03 10:00+00');
 select is((select count(*) from public.deliveries where dedupe_key like 'held:%'), 2::bigint,
   'operators are told again');
-select billing.release_invoice(pg_temp.draft('Steady'), 'whatever it comes to', 460000);
+select billing.release_invoice(pg_temp.draft('Steady'), 'any total', 460000);
 select pg_temp.log('Steady', '2026-05-12', 1000);
 select billing.run_monthly('2026-06-04 09:00+00');
 select is(pg_temp.totals('Steady', 'open'), '{30000,60000,45000,450000,450601}',

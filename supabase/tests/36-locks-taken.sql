@@ -67,7 +67,7 @@ begin
     return taken;
   end;
 end $$;
-select is(pg_temp.clients('select 1'), null, 'what locks nothing is seen to lock nothing');
+select is(pg_temp.clients('select 1'), null, 'a statement without locks shows none');
 
 -- Every function that writes the books of a client takes its lock first, even where nothing is to
 -- be written: so that it reads what nobody is about to change. The client's alone.

@@ -93,7 +93,7 @@ select is(_billing.recharge_waits(pg_temp.acme(), '2026-06-03 00:10+00'), null, 
 
 -- The cap: 80.01 + 100.00 + 81.00 + 81.00 = 342.01 of 400.00 are 85 %; 81.00 more are too much.
 select is(_billing.recharged_in_month(pg_temp.acme(), '2026-06-30'), 34201::bigint,
-  'what June''s recharges come to');
+  'recharged_in_month sums June''s recharges');
 select is(_billing.tell_of_caps('2026-06-03'), 1::bigint, 'operators are told');
 select is(pg_temp.told(80), 'Recharges of Acme come to 342.01 USD of at most 400.00 USD in the '
   'month from 2026-06-01', 'of 80 %');
@@ -135,7 +135,7 @@ select is(pg_temp.fail(3, '2026-06-05 00:00+00') || coalesce(_billing.recharge_w
   '2026-06-05 01:00+00'), ' once'), 'declined void once', 'which ends the waiting: an hour again');
 select _billing.decline_recharge('{"id": "in_3"}', '2026-06-06');
 select is((select max(t.declined_at) from public.top_ups t), '2026-06-05 00:00+00'::timestamptz,
-  'what is declined is so once');
+  'a recharge is declined once');
 -- What cannot be invoiced is told, and wanted still.
 create function pg_temp.refuse() returns trigger language plpgsql as $$
 begin
@@ -144,7 +144,8 @@ end $$;
 create trigger refuse before insert on public.invoice_lines for each statement
   execute function pg_temp.refuse();
 select billing.want_recharge(pg_temp.acme(), '2026-06-07');
-select is(billing.invoice_recharge(pg_temp.acme(), '2026-06-07'), null, 'what fails fails alone');
+select is(billing.invoice_recharge(pg_temp.acme(), '2026-06-07'), null,
+  'a failed recharge stops no other');
 select results_eq($$select t.problem, d.payload ->> 'message' from public.top_ups t
     join public.deliveries d on d.dedupe_key = 'recharge:' || t.id || ':hermes'
     where t.state = 'wanted'$$, $$values ('it could not be invoiced',

@@ -32,7 +32,7 @@ select is(pg_temp.refusal($$update public.invoices set status = 'draft'$$), 'ill
   'nor go back');
 select is(pg_temp.refusal('delete from public.invoices'), 'invoice_frozen', 'nor away');
 select is(pg_temp.refusal('update public.invoices set credited_minor = credited_minor'), null,
-  'what moves may move');
+  'columns that change after issue may be written');
 select trigger_is('public', 'invoice_lines', 'guard_lines_on_insert', '_billing', 'guard_new_lines',
   'lines are guarded when they come');
 select trigger_is('public', 'invoice_lines', 'guard_lines_on_update', '_billing', 'guard_old_lines',

@@ -32,7 +32,8 @@ begin
   end;
 end $$;
 
-select lives_ok('select _billing.seal_audit(true, 1000000)', 'what was there before is sealed');
+select lives_ok('select _billing.seal_audit(true, 1000000)',
+  'all earlier rows can be sealed');
 select pg_temp.entries(5);
 create temp table first on commit drop as select coalesce(max(position), 0) as last
 from billing.audit_seals;
@@ -41,7 +42,7 @@ select is(_billing.seal_audit(), 0::bigint, 'once');
 select pg_temp.entries(4);
 select is(_billing.seal_audit(most_rows => 3), 3::bigint, 'so many at a time');
 select is((select unsealed from billing.verify_audit_chain()), 1::bigint,
-  'what is not sealed yet is counted');
+  'verification counts unsealed rows');
 select is(_billing.seal_audit(true), 1::bigint, 'the rest with the next call');
 select is(pg_temp.finding(), null, 'a chain that nobody has touched has no break');
 

@@ -51,7 +51,7 @@ select billing.note_refusals((select jsonb_agg(jsonb_build_object('function', 'b
   'code', 'unauthorized', 'address', '10.1.' || n / 250 || '.' || n % 250, 'actor', n))
   from generate_series(1, 1200) n));
 select is((select attempts from _billing.refused_requests where source = 'others'), 1200::bigint,
-  'what is too much is counted as one');
+  'sources beyond the limit are counted as one');
 select billing.note_refusals(
   '[{"function": "billing", "code": "unauthorized", "address": "10.0.0.1", "attempts": 5}]');
 select is((select attempts from _billing.refused_requests where source = '10.0.0.1'), 6::bigint,

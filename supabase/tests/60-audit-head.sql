@@ -8,7 +8,7 @@ select is(_billing.report_audit_head('2026-07-01 04:20+00'), 1::bigint, 'operato
 select is((select payload ->> 'priority' from public.deliveries), 'low', 'without hurry');
 select matches((select payload ->> 'message' from public.deliveries),
   'its head is ' || (select head_hash from billing.verify_audit_chain()),
-  'what to keep, with the rows that were not sealed yet');
+  'the message names the head after all rows are sealed');
 select is(_billing.report_audit_head('2026-07-01 23:00+00'), 0::bigint, 'once a day');
 alter table billing.audit_log disable trigger user;
 update billing.audit_log set actor = 'eve'

@@ -24,7 +24,7 @@ select is(array[pg_temp.held_by(2), pg_temp.held_by(3)],
 select _billing.save_stripe_carried(pg_temp.id_of(2), false, jsonb_build_array(jsonb_build_object(
   'invoice_id', pg_temp.id_of(1), 'amount_minor', 5000)), 10000, '{}') from generate_series(1, 2);
 select is(pg_temp.held_by(2), 'INV-2026-000001', 'tried again, the first of them still does');
-select is(pg_temp.held_by(3), null, 'what one carries, another does not carry too');
+select is(pg_temp.held_by(3), null, 'an invoice is collected with one other invoice only');
 
 -- 20.00 of it come by bank before Stripe has collected 100.00 for both.
 select billing.record_payment(pg_temp.id_of(1), 2000, '2026-09-02', 'bank', 'transfer');

@@ -51,7 +51,7 @@ select is(pg_temp.credit(1, 'cn_2', 200, '{"status": "void"}'), 'ignored: void',
   'a note that is known only as void is issued by nobody');
 select is(pg_temp.credit(1, 'cn_2', 200), 'known', 'nor later');
 select is(billing.issue_credit_note(id, 'all that is left', null, false, '2026-07-04'),
-  'INV-2026-000001-CN3', 'what was voided can be credited again') from inv where n = 1;
+  'INV-2026-000001-CN3', 'a voided credit can be credited again') from inv where n = 1;
 select is(pg_temp.account(1), 'paid, due 0, credit 0, statement 0', 'to the last cent');
 
 -- One of ours, sent there and voided there.

@@ -14,7 +14,7 @@ create function pg_temp.told(amount bigint) returns text language sql as $$
 $$;
 select is(pg_temp.told(2000), 'booked 2000', 'first');
 select is(pg_temp.told(3500), 'booked 1500', 'then more');
-select is(pg_temp.told(2000), 'payment noted', 'what was said before, late, takes nothing back');
+select is(pg_temp.told(2000), 'payment noted', 'a late, smaller figure takes nothing back');
 
 select * from finish();
 rollback;

@@ -54,7 +54,7 @@ select is(pg_temp.to_fetch(), null, 'later');
 select _billing.save_fetch_problem('{evt_5}', 'No such invoice', true);
 select is(pg_temp.state(5), 'ignored, 1 tries, ignored: No such invoice', 'unless it is gone');
 select _billing.save_fetch_problem('{evt_4}', 'away', false);
-select is(pg_temp.state(4), 'done, 1 tries, invoice paid', 'what is done stays done');
+select is(pg_temp.state(4), 'done, 1 tries, invoice paid', 'a finished event stays finished');
 select pg_temp.receive(6, '2025-02-24.acacia', 'price_1');
 select _billing.save_fetched_object('{evt_6}', null, now());
 select is((select payload #>> '{data,object,id}' from billing.stripe_events where id = 'evt_6'),

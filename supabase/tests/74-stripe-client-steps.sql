@@ -29,7 +29,7 @@ select is(_billing.postal_address_of('{"line1": " 1 Road ", "line2": null, "city
 select is(_billing.postal_address_of('{"line1": "1 Road", "country": null}'), null,
   'and none without a country');
 select is(_billing.apply_stripe_customer('{"id": "cus_1", "name": " ", "email": "new@acme.test"}',
-  '{"name": null, "email": null}', now()), 'client updated', 'what changed there is taken');
+  '{"name": null, "email": null}', now()), 'client updated', 'the changed fields are taken over');
 select results_eq($$select name, email from public.clients where name like 'A%'$$,
   $$values ('Acme', 'new@acme.test')$$, 'but for a name that is blank');
 select is(_billing.apply_stripe_customer('{"id": "cus_1", "email": "x@acme.test"}', '{}', now()),
@@ -55,7 +55,7 @@ select results_eq('select status, base_fee_minor, currency from public.stripe_su
 select results_eq('select description from public.invoice_items', $$values ('Set-up')$$,
   'other items stay');
 select is(billing.apply_stripe_subscription(pg_temp.subscription('canceled'), '2026-06-30'),
-  'known', 'what is older than what is known changes nothing');
+  'known', 'an older state changes nothing');
 select is(_billing.drop_doubled_fee(pg_temp.mirror(), '2026-07-01'), null,
   'no fee waits any more');
 update public.stripe_subscriptions set status = 'canceled';
@@ -82,7 +82,7 @@ select is((select ended_on from public.clients where name = 'Acme'), '2026-10-01
 select billing.end_service(id, '2026-09-30') from public.clients where name = 'Acme';
 update public.stripe_subscriptions set status = 'active';
 select is(_billing.follow_subscription(pg_temp.mirror(), '2026-07-01', '2026-11-01', '2026-11-01'),
-  'subscription active', 'what an operator has ended an older subscription does not begin');
+  'subscription active', 'an older subscription does not restart service that an operator ended');
 select is(_billing.follow_subscription(pg_temp.mirror(), '2026-11-01', '2026-11-01', '2026-11-01'),
   'subscription active, service started', 'one that was made afterwards does');
 

@@ -52,7 +52,8 @@ $$;
 select pg_temp.refund(1, 'a', 2000);
 update public.stripe_refunds set stripe_credit_note_id = 'cn_1a';
 select is((select _billing.refunds_on_waiting_notes(m, issued) from public.stripe_invoices m
-  where stripe_invoice_id = 'in_1'), 1000 - issued, 'what ours waits for was taken')
+  where stripe_invoice_id = 'in_1'), 1000 - issued,
+  'the refund took the amount that our note waits for')
 from unnest('{0,400}'::bigint[]) issued;
 update public.stripe_refunds set stripe_credit_note_id = null;
 select pg_temp.credit(1, 'a', 2000);

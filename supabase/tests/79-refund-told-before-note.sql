@@ -66,9 +66,11 @@ select pg_temp.refund(4, 'a', 4000), pg_temp.credit(4, 'a', 4000);
 select pg_temp.credit(4, 'b', 1000, false);
 select is(_billing.noted_by_stripe('in_4'), 5000::bigint, 'both notes are known');
 select pg_temp.refund(4, 'c', 500), pg_temp.refund(4, 'd', 200);
-select is(pg_temp.account(4), 'kept 300, credited 5000, credit 300', 'what goes back was credit');
+select is(pg_temp.account(4), 'kept 300, credited 5000, credit 300',
+  'a second refund takes the credit');
 select pg_temp.refund(4, 'd', 200, 'failed');
-select is(pg_temp.account(4), 'kept 500, credited 5000, credit 500', 'what fails is credit again');
+select is(pg_temp.account(4), 'kept 500, credited 5000, credit 500',
+  'a failed refund is credit again');
 select is_empty($$select * from billing.check_invariants()$$,
   'the books contradict themselves nowhere');
 

@@ -252,10 +252,13 @@ select ok((select said #>> '{client,name}' = 'CANARY Ada' and said #>> '{client,
   'the client is in the export');
 select is((select said #>> '{members,0,email}' from exported), 'CANARY-member@example.test',
   'its members');
-select matches((select said ->> 'invoices' from exported), 'CANARY Ada', 'what its invoices say');
-select matches((select said ->> 'deliveries' from exported), 'CANARY@example', 'what was sent');
+select matches((select said ->> 'invoices' from exported), 'CANARY Ada',
+  'the export has the client''s invoices');
+select matches((select said ->> 'deliveries' from exported), 'CANARY@example',
+  'the export has the deliveries');
 select set_eq($$select jsonb_array_elements(said -> 'usage_metadata') ->> 'user_id' from exported$$,
-  array['CANARY-1', 'CANARY-2', 'CANARY-4'], 'what agents noted, and of nobody else');
+  array['CANARY-1', 'CANARY-2', 'CANARY-4'],
+  'the export has the agents'' notes on this client only');
 select matches((select said ->> 'audit_log' from exported), 'CANARY-tax', 'and the audit log');
 select is((select said #>> '{stripe,0,stripe_customer_id}' from exported), 'cus_96',
   'the customer at Stripe');
@@ -294,7 +297,7 @@ select is((select a.after ->> 'name' from billing.audit_log a where a.table_name
   'nor of what the audit log says of another client');
 select is((select metadata from public.agent_usage_logs
     where id = '00000000-0000-4000-8000-0000000096f2'),
-  '{"client_id": "ext-96", "cache_read_tokens": 7}', 'what is counted stays in a log');
+  '{"client_id": "ext-96", "cache_read_tokens": 7}', 'counted metadata stays in a log');
 select results_eq($$select name, email, tax_id, metadata from public.clients
     where external_id = 'ext-96'$$,
   $$values ('Erased client 00000000', null::text, null::text, '{}'::jsonb)$$,
@@ -340,7 +343,7 @@ select is(_billing.erase_audit('00000000-0000-4000-8000-000000009601', '{}'), 0:
 select is((select count(*) from _billing.logs_of_client('00000000-0000-4000-8000-000000009601')),
   5::bigint, 'its logs are those that name it, with corrections, and those of its agent');
 select is(_billing.erasure_summary('00000000-0000-4000-8000-000000009601', '{}', '{"a": 1}')
-  -> 'kept' -> 0 -> 'count', '1', 'what is kept is counted');
+  -> 'kept' -> 0 -> 'count', '1', 'the summary counts the kept rows');
 
 select * from finish();
 rollback;

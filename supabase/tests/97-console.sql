@@ -43,7 +43,7 @@ select results_eq($$select client_id, currency, minor from billing.open_charges(
   order by client_id$$, $$values
   ('00000000-0000-0000-0000-00000000000a'::uuid, 'USD', 1100::numeric),
   ('00000000-0000-0000-0000-00000000000b'::uuid, 'USD', 1200::numeric)$$,
-  'what is open of all clients');
+  'open_charges lists all clients');
 select results_eq($$select minor from billing.open_charges(
   of_client => '00000000-0000-0000-0000-00000000000b')$$, 'values (1200::numeric)', 'of one');
 select results_eq($$select minor from billing.open_charges('n')$$, 'values (1100::numeric)',

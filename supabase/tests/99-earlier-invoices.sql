@@ -93,7 +93,7 @@ select is((select stripe_invoice_id from billing.earlier_invoices where number =
 
 -- Paid before it was taken over: events that come late, or are fetched, tell of nothing.
 select is(pg_temp.event('14', 'invoice.paid', pg_temp.paid('in_old3', 79015, 'paid')),
-  'earlier invoice paid', 'what was paid before is no news');
+  'earlier invoice paid', 'a payment from before the takeover is not reported');
 
 -- Money that came another way; and then in Stripe too.
 select throws_like($$select billing.record_earlier_payment('OLD-9')$$,
@@ -142,7 +142,7 @@ select _billing.tell_of_earlier(e, 'once', 'low', 'Seen')
 from billing.earlier_invoices e, generate_series(1, 2) where e.number = 'OLD-3';
 select is((select count(*) from public.deliveries d where d.kind = 'hermes'
     and d.payload ->> 'message' = 'Seen: OLD-3 of Acme, an invoice of the earlier system'),
-  1::bigint, 'what is told has its number and client, once per key');
+  1::bigint, 'a notice names the invoice and the client, once per key');
 
 select * from finish();
 rollback;
