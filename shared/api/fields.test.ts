@@ -6,7 +6,7 @@ Deno.test("a JSON object is passed on as it came, whatever its keys are called",
   assert.equal(JSON.stringify(JsonObject.parse(JSON.parse(sent))), sent);
 });
 
-Deno.test("what cannot be stored or read back is refused with the reason", () => {
+Deno.test("a value that cannot be stored or read back is refused with the reason", () => {
   const deep = (levels: number) => JSON.parse(`{"a":${"[".repeat(levels)}${"]".repeat(levels)}}`);
   const cases: [unknown, string | undefined][] = [
     [{ text: "a\0b" }, "holds NUL or half a surrogate pair"],

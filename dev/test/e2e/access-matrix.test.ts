@@ -48,7 +48,7 @@ Deno.test("a user writes no column of any table, and nobody makes anything in ou
   deepStrictEqual([...open], []);
 });
 
-Deno.test("what is ours stands in our schemas, where the matrix sees it, and nowhere else", async () => {
+Deno.test("our objects stand in our schemas, where the matrix sees them, and nowhere else", async () => {
   const elsewhere = await sql`
     select x.schema, x.name from (
       select oid, relnamespace::regnamespace::text as schema, relname as name, relowner as owner
@@ -133,7 +133,7 @@ for (const [table, { member: condition }] of Object.entries(TABLES)) {
   });
 }
 
-Deno.test("what is internal cannot be reached through the Data API by anybody", async () => {
+Deno.test("internal objects cannot be reached through the Data API by anybody", async () => {
   for (const name of Object.keys(INTERNAL)) {
     for (const actor of ACTORS) {
       const response = await fetch(`${platform.apiUrl}/rest/v1/${name}?limit=1`, {

@@ -84,7 +84,7 @@ Deno.test("an agent logs with a key of its own, as bearer or apikey, and is bill
   ok(!JSON.stringify(data).includes("lea_"), "no list shows a token");
 });
 
-Deno.test("what a key may not log is refused event by event, with a code", async () => {
+Deno.test("events beyond a key's rights are refused one by one, with a code", async () => {
   const [mine, theirs] = [await newClient(), await newClient()];
   const { token } = await newKey(mine.id);
   const { status, body } = await ingest(token, [

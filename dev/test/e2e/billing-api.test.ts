@@ -161,7 +161,7 @@ Deno.test("a client's year from its creation to a credit note, by supabase.funct
   strictEqual((await data(call(usage.clientSpend, path))).minimum_minor, 300);
 });
 
-Deno.test("how a client pays is said with what is wrong, by supabase.functions.invoke", async () => {
+Deno.test("payment terms are set, or refused with the reason, by supabase.functions.invoke", async () => {
   const postal_address = { line1: "1 Road", city: "Dublin", country: "IE" };
   const made = await data(call(clients.createClientRoute, {
     body: { name: `Pays ${AGENT}`, postal_address },
@@ -451,7 +451,7 @@ Deno.test("sources of list prices are switched, lists follow or decide, ids are 
   ]);
 });
 
-Deno.test("what the console reads: calls, sums, jobs, audit, evidence and links of an invoice", async () => {
+Deno.test("the console reads calls, sums, jobs, audit, evidence and links of an invoice", async () => {
   const [made] = await sql<[{ id: string; client_id: string }]>`
     select i.id, i.client_id from public.invoices i join public.clients c on c.id = i.client_id
     where c.external_id = ${AGENT} and i.kind = 'period' and i.status <> 'draft' limit 1`;
@@ -664,7 +664,7 @@ Deno.test("a read that has not changed is answered 304", async () => {
   strictEqual(await second.text(), "");
 });
 
-Deno.test("what goes wrong is a problem with a code, its status and where", async () => {
+Deno.test("an error is a problem with a code, its status and where", async () => {
   const cases: [string, string, unknown, number, string][] = [
     ["GET", "/billing/nothing", undefined, 404, "not_found"],
     ["DELETE", "/billing/clients", undefined, 405, "method_not_allowed"],

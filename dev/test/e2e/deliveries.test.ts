@@ -1,7 +1,7 @@
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import { billJune, seedJune, withDeliveryWorld } from "../support/delivery-world.ts";
 
-Deno.test("what the receivers refuse for now arrives once they accept, each once", () =>
+Deno.test("deliveries refused for now arrive once the receivers accept, each once", () =>
   withDeliveryWorld(async ({ sql, hermes, smtp, work, states, passTime, files }) => {
     await seedJune(sql, 3);
     await billJune(sql);

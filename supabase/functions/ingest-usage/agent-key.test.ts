@@ -57,7 +57,7 @@ Deno.test("a token is recognized as bearer and as apikey, and looked up once a m
   assert.equal(looked.length, 2);
 });
 
-Deno.test("what is no token of an agent's key is for others; two tokens are none", async () => {
+Deno.test("other tokens are left to other checks; two tokens are none", async () => {
   const mine = token("mine");
   const { ask, looked } = recognizer(mine);
   assert.equal((await ask({ apikey: "sb_secret_x" }))?.name, "others");
