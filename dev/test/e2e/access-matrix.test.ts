@@ -153,7 +153,7 @@ Deno.test("every endpoint and edge function has its row", async () => {
 });
 
 for (const route of ROUTES) {
-  Deno.test(`${route.id}: the door opens for those of the matrix alone`, async () => {
+  Deno.test(`${route.id}: only the callers of the matrix may call it`, async () => {
     for (const actor of ACTORS) {
       const kind = actor === "stranger" ? "member" : actor;
       const path = route.path.replaceAll(/\{\w+\}/g, crypto.randomUUID());
@@ -173,7 +173,7 @@ for (const route of ROUTES) {
 }
 
 for (const [name, open] of Object.entries(FUNCTIONS)) {
-  Deno.test(`${name}: the door opens for those of the matrix alone`, async () => {
+  Deno.test(`${name}: only the callers of the matrix may call it`, async () => {
     for (const actor of ACTORS) {
       const response = await fetch(`${platform.apiUrl}/functions/v1/${name}`, {
         method: "POST",
