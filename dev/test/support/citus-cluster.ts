@@ -3,7 +3,7 @@ import postgres from "postgres";
 import { startGuard } from "../../platform/guard.ts";
 import { freePort } from "../../platform/ports.ts";
 import { type ServerUser, serverUser } from "../../platform/server-user.ts";
-import { TextLineStream } from "../../platform/text-lines.ts";
+import { linesOf } from "../../platform/text-lines.ts";
 import { repositoryRoot } from "../../platform/repository.ts";
 import { listFiles } from "../runner/files.ts";
 
@@ -144,7 +144,7 @@ async function readLog(
   ready: PromiseWithResolvers<void>,
 ): Promise<void> {
   const lines: string[] = [];
-  for await (const line of stderr.pipeThrough(new TextLineStream())) {
+  for await (const line of linesOf(stderr)) {
     lines.push(line);
     if (lines.length > 20) lines.shift();
     if (line.includes("ready to accept connections")) ready.resolve();
