@@ -42,7 +42,7 @@ select throws_ok($$insert into public.agent_usage_logs (agent, model, web_search
   'and web searches');
 select throws_ok($$insert into public.agent_usage_logs (agent, model, other_features)
   values ('S', 'm', '{"pdf_processing": 1, "image_processing": -4}')$$, 'PT400',
-  'other_features is -4; it cannot be below zero', 'and features');
+  'other_features is -4; it cannot be below zero', 'features below zero are refused');
 select throws_ok($$insert into public.agent_usage_logs (agent, model, input_tokens, corrects_id)
   values ('S', 'm', -1, gen_random_uuid())$$, '42501', null, 'no key can take usage back');
 select throws_ok($$insert into public.agent_usage_logs (model) values ('m')$$, '23502', null,

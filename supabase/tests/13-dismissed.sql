@@ -57,9 +57,10 @@ select _billing.rollup();
 select is((select reason from billing.quarantine where agent = 'A5'), 'invalid_metadata',
   'a row that cannot be read');
 select isnt(billing.correct_log(pg_temp.id(5), '{"cache_read_tokens": 0}', 'no number'), null,
-  'is corrected');
+  'an unreadable row is corrected');
 select _billing.rollup();
-select is_empty($$select * from billing.quarantine where agent = 'A5'$$, 'and leaves');
+select is_empty($$select * from billing.quarantine where agent = 'A5'$$,
+  'a corrected row leaves quarantine');
 select results_eq('select * from pg_temp.searches',
   $$values ('2026-06-11'::date, 1::numeric), ('2026-06-12', 5)$$,
   'the row that restates a dismissed log counts');
@@ -84,7 +85,7 @@ select billing.correct_log(pg_temp.id(8), '{"web_searches": 80}', 'counted wrong
 select is(billing.dismiss_quarantined('a trial', reason => 'unknown_client', agent => 'A6'),
   1::bigint, 'by its agent and reason');
 select is(billing.dismiss_quarantined('a trial', reason => 'unknown_client', agent => 'A6'),
-  0::bigint, 'once');
+  0::bigint, 'a row is dismissed once');
 select is(billing.dismiss_quarantined('a trial', log_ids => array[pg_temp.id(8)]), 3::bigint,
   'with what corrects it');
 select is(billing.dismiss_quarantined('never', model => 'claude-sonnet',

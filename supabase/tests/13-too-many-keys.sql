@@ -24,7 +24,8 @@ $$;
 
 -- A row.
 select is(billing.feature_reason(pg_temp.features(1, 50)), null, 'fifty features are taken');
-select is(billing.feature_reason(pg_temp.features(1, 51)), 'too_many_features', 'no more');
+select is(billing.feature_reason(pg_temp.features(1, 51)), 'too_many_features',
+  'fifty-one features are too many');
 select is(billing.feature_reason(jsonb_build_object('a' || chr(code) || 'b', 1)), reason,
   'character ' || code)
 from (values (10, 'invalid_feature'), (127, 'invalid_feature'), (133, 'invalid_feature'),

@@ -74,10 +74,10 @@ select results_eq($$select (d.price).metric, d.old_amount, d.kind, d.message
   'prices of known models that differ from those in force, and no others');
 select is(_billing.propose_prices(prices, 'litellm', (select max(id) from public.price_syncs
   where source = 'litellm')), 1,
-  'is proposed') from given;
+  'a differing price is proposed') from given;
 select is(_billing.propose_prices(prices, 'litellm', (select max(id) from public.price_syncs
   where source = 'litellm')), 0,
-  'once') from given;
+  'the same price is proposed once') from given;
 select is((select count(*) from public.price_proposals where state = 'open'), 2::bigint,
   'beside that of the other source');
 select _billing.supersede_proposals(array[('new-1', 'output_tokens', 'standard', null, 0.000015,
@@ -94,7 +94,8 @@ select trigger_is('public', 'list_prices', 'guard_list_price', '_billing', 'guar
   'list prices are guarded');
 select throws_like('update public.list_prices set amount = 1', '%append-only%',
   'a list price cannot be changed');
-select throws_like('delete from public.list_prices', '%append-only%', 'nor removed');
+select throws_like('delete from public.list_prices', '%append-only%',
+  'a list price cannot be removed');
 select throws_like($$update public.list_prices set effective_until = '2026-07-01', amount = 1$$,
   '%append-only%', 'nor changed while it is ended');
 

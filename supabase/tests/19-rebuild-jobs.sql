@@ -87,7 +87,7 @@ select is(pg_temp.searches('Acme'), 51030::numeric, 'the first week');
 select is((select from_day from billing.pending_rebuilds), '2026-06-10'::date, 'and remembers it');
 select ok(billing.rebuild_step(), 'the next one');
 select is(pg_temp.searches('Acme'), 51230::numeric, 'has the second week''s usage');
-select ok(billing.rebuild_step(), 'the third');
+select ok(billing.rebuild_step(), 'the third step finds the next piece');
 select is(pg_temp.searches('Acme'), 51200::numeric,
   'has lost what claims a name that was given up');
 select ok(billing.rebuild_step(), 'the last one');

@@ -19,7 +19,8 @@ select is((select count(*) from public.invoice_lines where metric = 'pages'), 3:
 
 select throws_ok($$update public.models set family = 'large' where id = 'alias'$$, 'PT409', null,
   'the family of an invoiced model cannot change');
-select throws_ok($$delete from public.models where id = 'alias'$$, 'PT409', null, 'nor go');
+select throws_ok($$delete from public.models where id = 'alias'$$, 'PT409', null,
+  'an invoiced model cannot be deleted');
 select throws_ok($$update public.models set id = 'other-name' where id = 'alias'$$, 'PT409', null,
   'nor pass to another name');
 select throws_ok($$insert into public.models (id, family) values ('unlisted', 'large')$$, 'PT409',

@@ -29,16 +29,18 @@ select is((select count(distinct _billing.window_id(x.source, pg_temp.row(x.more
     ('plane', '{"client_id": "00000000-0000-0000-0000-00000000000a"}', null),
     ('plane', '{"timestamp": "2026-06-03 10:02+00"}', null)) x(source, more, key)), 9::bigint,
   'source, time, agent, model, endpoint, client, metadata and a key of its own are');
-select is(_billing.window_differences(pg_temp.row(), pg_temp.row()), null, 'equal statements');
+select is(_billing.window_differences(pg_temp.row(), pg_temp.row()), null,
+  'equal statements have no difference');
 select is(_billing.window_differences(pg_temp.row('{"metadata": {"reason": "r"}}'),
   pg_temp.row('{"metadata": {"restates": "x"}}')), null,
   'keys of a correction make no difference between windows');
 select is(_billing.window_differences(pg_temp.row('{"calls": 3}'),
   pg_temp.row('{"other_features": {"images": 1}, "metadata": {"a": 1}}')),
   'calls, metadata, other_features', 'differences are named');
-select is(_billing.window_fault(pg_temp.source(), pg_temp.row(), 1), null, 'a window');
+select is(_billing.window_fault(pg_temp.source(), pg_temp.row(), 1), null,
+  'a row of a window has no fault');
 select is(_billing.window_fault(pg_temp.source(), pg_temp.row(), 0), 'version is 1 or more',
-  'no window');
+  'a version below 1 is a fault');
 
 -- One counts 1, 3, 5, 7 for calls, tokens and searches, 11 for cached and 13 for features.
 select is(_billing.window_checksum(pg_temp.row('{"id": "00000000-0000-8000-a000-000000000002",
@@ -65,7 +67,7 @@ select results_eq($$select index, version, fault, (said).output_tokens from _bil
   'a batch is read with defaults; a time without zone is UTC');
 select results_eq($$select w.index, w.result from _billing.store_windows(pg_temp.source(),
     '[{"agent": "FAR", "model": "m", "calls": 1, "timestamp": "2026-06-03 10:01"}]') w$$,
-  $$values (0, 'inserted')$$, 'and stored');
+  $$values (0, 'inserted')$$, 'a time without a zone is stored as UTC');
 select results_eq($$select j.result, j.detail from _billing.judge_window(
     _billing.window_id('plane', pg_temp.row(), null), pg_temp.row(), 1) j$$,
   $$values ('conflict', 'calls')$$, 'another statement of it is judged');

@@ -48,7 +48,7 @@ select results_eq($$select m, _billing.display_name(m)
 select results_eq($$select m, _billing.display_metric(m)
     from unnest('{input_tokens,pdf_processing,web_searches}'::text[]) m$$,
   $$values ('input_tokens', 'input tokens'), ('pdf_processing', 'PDF processing'),
-    ('web_searches', 'web searches')$$, 'and metrics');
+    ('web_searches', 'web searches')$$, 'metrics are named as people read them');
 select results_eq($$select agent, description, quantity, unit_amount, precise_amount, amount_minor
     from _billing.rate_usage(pg_temp.june('Acme')) order by 2, 1$$, $$values
     ('CHIRON', 'Claude Sonnet · input tokens', 2000000::numeric, 3::numeric, 6::numeric,

@@ -85,7 +85,8 @@ select results_eq($$select state, reason, message, settled_at from public.billin
 select is(_billing.drafts_past_grace('2026-06-02'), '{}', 'it is not among those to be issued');
 select is(_billing.unheld(array(select id from public.invoices
     where period_start >= '2026-04-01' order by period_start)),
-  array(select id from public.invoices where period_start = '2026-04-01'), 'others are');
+  array(select id from public.invoices where period_start = '2026-04-01'),
+  'drafts that are not held are to be issued');
 select ok(not _billing.run_is_due('2026-06-02 08:00+00'), 'no run is due for it');
 select results_eq($$select summary ->> 'held_count', summary #>> '{held,0,client}',
     summary #>> '{held,0,message}', (summary #>> '{held,0,invoice_id}')::uuid
@@ -98,7 +99,8 @@ select results_eq('select held, held_reasons from billing.run_report order by id
 select matches((select billing.run_report_text(max(id)) from billing.monthly_runs),
   'Held drafts: 1:\n- Steady from 2026-05-01: the total of 4500\.01 USD is more', 'and its text');
 select matches((select detail from billing.read_health() where part = 'runs'),
-  '1 drafts are held until they are released: Steady, the total of 4500\.01 USD is more', 'health');
+  '1 drafts are held until they are released: Steady, the total of 4500\.01 USD is more',
+  'billing.health names the held draft');
 select is((select message from _billing.held_notice()), 'A draft is held: Steady from 2026-05-01, '
   'the total of 4500.01 USD is more than 10 times the usual 450.00 USD. Look at them in '
   'billing.held_invoices, then release each: select billing.release_invoice(invoice_id, ''why'').',
@@ -160,7 +162,7 @@ select is_empty('select * from billing.held_invoices', '0.90 is not above a ceil
 select pg_temp.log('Steady', '2026-07-10', 3004);
 select billing.run_monthly('2026-08-01 09:00+00');
 select is((select message from billing.held_invoices),
-  'the total of 9.01 USD is above the ceiling of 9.00 USD', '9.01 is');
+  'the total of 9.01 USD is above the ceiling of 9.00 USD', 'a total of 9.01 above 9.00 is held');
 update public.hold_limits set ceiling_minor = null where client_id is not null;
 select billing.run_monthly('2026-08-02 09:00+00');
 select is(pg_temp.totals('Steady', 'draft'), null, 'without a ceiling it is issued');

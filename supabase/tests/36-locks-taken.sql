@@ -136,11 +136,13 @@ begin
   execute statement;
   return current_setting('billing.lock_level');
 end $$;
-select is(pg_temp.level_after($$select _billing.lock_clients('{}')$$), '1', 'clients');
-select is(pg_temp.level_after($$select _billing.lock_periods('{}')$$), '2', 'periods');
-select is(pg_temp.level_after($$select _billing.hold_terms('{}')$$), '3', 'terms');
+select is(pg_temp.level_after($$select _billing.lock_clients('{}')$$), '1',
+  'lock_clients has level 1');
+select is(pg_temp.level_after($$select _billing.lock_periods('{}')$$), '2',
+  'lock_periods has level 2');
+select is(pg_temp.level_after($$select _billing.hold_terms('{}')$$), '3', 'hold_terms has level 3');
 select is(pg_temp.level_after($$select billing.generate_invoice((select id from public.clients
-  where name = 'Two'), '2026-07-01', '2026-08-02')$$), '4', 'numbers');
+  where name = 'Two'), '2026-07-01', '2026-08-02')$$), '4', 'an invoice number has level 4');
 
 -- Usage: opening periods and deciding about rows keep rollups out.
 update billing.usage_watermark set moved_at = moved_at;

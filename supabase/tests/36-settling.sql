@@ -15,7 +15,7 @@ $$;
 -- A row per client.
 select trigger_is('public', 'clients', 'add_settlement_locks', '_billing', 'add_settlement_locks',
   'every client gets a lock of its own');
-select is((select count(*) from _billing.settlement_locks), 2::bigint, 'one each');
+select is((select count(*) from _billing.settlement_locks), 2::bigint, 'each client has one lock');
 select trigger_is('public', 'clients', 'add_terms_versions', '_billing', 'add_terms_versions',
   'and a version of its terms');
 
@@ -23,15 +23,16 @@ select trigger_is('public', 'clients', 'add_terms_versions', '_billing', 'add_te
 set local _billing.assert_lock_order = on;
 set local billing.lock_level = '0';
 select lives_ok($$select _billing.lock_clients(array(select id from public.clients))$$,
-  'clients first');
+  'clients are locked first');
 select _billing.hold_usage();
 select _billing.open_periods('2026-07-01');
 select is((select array_agg(v.usage_version)
   from unnest(_billing.lock_periods(pg_temp.targets())) v),
   '{0,0}', 'then periods, whose versions are read');
 select is(_billing.hold_terms(array(select id from public.clients)),
-  _billing.current_terms_version(array(select id from public.clients)), 'then terms');
-select lives_ok($$select _billing.assert_lock_order(4)$$, 'numbers last');
+  _billing.current_terms_version(array(select id from public.clients)),
+  'terms are held after periods');
+select lives_ok($$select _billing.assert_lock_order(4)$$, 'numbers are taken last');
 select throws_like($$select _billing.lock_clients('{}')$$, '%level 1 taken after one of level 4%',
   'a client after that is out of order');
 select throws_like($$select _billing.lock_periods('{}')$$, '%level 2 taken after%',
@@ -160,7 +161,8 @@ select is((select array_agg(b.reason) from made, unnest(blocked) b), '{unpriced_
   'the other is blocked');
 select ok((select _billing.blocked_message(x.closing, due[1]) ~ 'mystery'
     and _billing.blocked_message(x.closing, due[2]) is null
-  from july, (select row(m.*)::_billing.closing as closing from made m) x), 'and why');
+  from july, (select row(m.*)::_billing.closing as closing from made m) x),
+  'the blocked period has the message, the other none');
 select is((select _billing.unblocked(due, blocked, true) from made, july),
   (select due[2:2] from july), 'unblocked leaves the targets without a reason');
 select is((select cardinality(drafts) from _billing.draft_periods('{}', '{}')), 0,

@@ -95,7 +95,8 @@ select results_eq($$select amount_minor, quantity, rest_minor, is_charge from _b
   'of 9.00 July''s gives back its own 6.00');
 select is(_billing.take_credit((pg_temp.invoice('2026-07-01')).id, '2026-06-01', 600, 900, true),
   600::bigint, 'which are taken');
-select is(_billing.taken_credit((pg_temp.invoice('2026-07-01')).id), 600::bigint, 'and known');
+select is(_billing.taken_credit((pg_temp.invoice('2026-07-01')).id), 600::bigint,
+  'the taken credit of the invoice is known');
 select is(_billing.take_credit((pg_temp.invoice('2026-06-01')).id, '2026-06-01', 100, 300, true),
   100::bigint, 'of the other 3.00 no more than there is room for');
 select results_eq('select amount_minor, quantity from pg_temp.credit_take',

@@ -30,7 +30,8 @@ select is(pg_temp.refusal('update public.invoices set due_on = due_on + 1'), 'in
   'an issued invoice does not change');
 select is(pg_temp.refusal($$update public.invoices set status = 'draft'$$), 'illegal_transition',
   'nor go back');
-select is(pg_temp.refusal('delete from public.invoices'), 'invoice_frozen', 'nor away');
+select is(pg_temp.refusal('delete from public.invoices'), 'invoice_frozen',
+  'an issued invoice cannot be deleted');
 select is(pg_temp.refusal('update public.invoices set credited_minor = credited_minor'), null,
   'columns that change after issue may be written');
 select trigger_is('public', 'invoice_lines', 'guard_lines_on_insert', '_billing', 'guard_new_lines',

@@ -38,7 +38,7 @@ select pg_temp.entries(5);
 create temp table first on commit drop as select coalesce(max(position), 0) as last
 from billing.audit_seals;
 select is(_billing.seal_audit(), 5::bigint, 'each row is sealed');
-select is(_billing.seal_audit(), 0::bigint, 'once');
+select is(_billing.seal_audit(), 0::bigint, 'a sealed row is sealed once');
 select pg_temp.entries(4);
 select is(_billing.seal_audit(most_rows => 3), 3::bigint, 'so many at a time');
 select is((select unsealed from billing.verify_audit_chain()), 1::bigint,
@@ -66,7 +66,8 @@ select is((select array_agg(e.position - f.last order by e.position)
 select throws_matching('update billing.audit_log set actor = ''eve''', 'append-only: update',
   'no row is updated');
 select throws_matching('delete from billing.audit_seals', 'append-only: delete', 'no seal removed');
-select throws_matching('truncate billing.audit_erasures', 'append-only: truncate', 'nor erasures');
+select throws_matching('truncate billing.audit_erasures', 'append-only: truncate',
+  'erasures cannot be removed');
 
 -- What the owner can do.
 create temp table middle on commit drop as

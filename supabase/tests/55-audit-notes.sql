@@ -65,7 +65,7 @@ select results_eq($$select * from pg_temp.noted('refused') where after ->> 'code
   $$select 'm-1', 'billing', row_id, '{"code": "forbidden", "attempts": 1}'::jsonb
     from pg_temp.noted('refused') where actor = 'm-1'
       and after ->> 'code' = 'forbidden'$$, 'with who and why');
-select is_empty('select from _billing.refused_requests', 'once');
+select is_empty('select from _billing.refused_requests', 'counts move to the audit log once');
 select is((select count(*) from pg_temp.noted('refused') where row_id = 'others'), 1::bigint,
   'the rest of a flood in one row');
 

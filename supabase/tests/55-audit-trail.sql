@@ -37,7 +37,8 @@ update public.models set family = family;
 delete from public.models where id = 'm-2';
 select results_eq($$select row_id, operation, before ->> 'family' from pg_temp.trail() offset 3$$,
   $$values ('m-2', 'delete', 'm')$$, 'nothing of no change; what is gone as it was');
-select is((select array_agg(distinct actor) from billing.audit_log), '{ada}', 'by whom');
+select is((select array_agg(distinct actor) from billing.audit_log), '{ada}',
+  'each change has its actor');
 
 insert into public.clients (name, started_on) values ('Acme', '2026-06-01');
 delete from public.deliveries;

@@ -20,7 +20,8 @@ select results_eq('select * from billing.quarantine_summary()',
   $$values ('unpriced_usage', 400::bigint)$$, 'and summed by reason');
 select results_eq('select * from _billing.summarize_quarantine()',
   'select * from billing.quarantine_summary()', 'as they are at this moment');
-select is(billing.count_quarantine('2026-06-20'), 400::bigint, 'counted again');
+select is(billing.count_quarantine('2026-06-20'), 400::bigint,
+  'another count finds the same groups');
 select results_eq(
   $$select n_tup_ins, n_tup_upd, n_tup_del from pg_stat_xact_user_tables
     where relid = 'billing.quarantine_groups'::regclass$$,

@@ -52,7 +52,7 @@ select results_eq($$select i.name from public.deliveries d join inv i on i.id = 
 
 -- The choice itself.
 select trigger_is('public', 'stripe_terms', 'guard_stripe_terms', '_billing',
-  'guard_stripe_terms', 'is guarded');
+  'guard_stripe_terms', 'changes of stripe_terms are guarded');
 select throws_ok($$insert into public.stripe_terms (client_id, collection_method, mailed_by)
   select id, 'charge_automatically', 'stripe' from public.clients where external_id = 'us'$$,
   'PT400', null, 'Stripe cannot be asked to mail what it charges by itself');

@@ -22,7 +22,8 @@ select results_eq($$select kind, payload ->> 'priority' from public.deliveries
   'operators get it by HERMES, high because of the blocked month, and by mail');
 select matches((select payload ->> 'text' from public.deliveries
   where event = 'notice' and kind = 'email'),
-  'Invoices: 1, total 60.00 USD.\n.*\n.*\n.*\nBlocked months: 1:\n- Stuck', 'as text');
+  'Invoices: 1, total 60.00 USD.\n.*\n.*\n.*\nBlocked months: 1:\n- Stuck',
+  'the mail has the report as text');
 select billing.run_monthly('2026-07-01 09:00+00');
 select is((select count(*) from public.deliveries where event = 'notice'), 4::bigint,
   'the same run again made nothing: it tells of the blocked months');

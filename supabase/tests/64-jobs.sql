@@ -31,7 +31,7 @@ select is(_billing.next_run('0 9 1 * *', '2026-07-01 09:00+00'), '2026-08-01 09:
 select is(_billing.next_run('*/20 1-2 * * 0', '2026-07-01 00:00+00'), '2026-07-05 01:00+00',
   'steps, ranges and days of the week');
 select is(_billing.next_run('0 0 29 2 *', '2026-01-01 00:00+00'), '2028-02-29 00:00+00',
-  'leap days');
+  'a schedule of leap days fires on the next one');
 select is(_billing.next_run('30 seconds', now()), null,
   'a schedule without five fields has no next run');
 

@@ -41,7 +41,7 @@ select is(billing.apply_stripe_invoice('{"id": "in_1", "livemode": false, "curre
   'a payment beyond the amount due is booked in full');
 select is(_billing.stripe_received('{"amount_due": 5000, "amount_paid": 5500,
   "amount_overpaid": 500}'), 5500::bigint, 'whether it is part of the amount paid, or not');
-select is(pg_temp.account(1), 'paid, due 0, credit 500, statement -500', 'and credit');
+select is(pg_temp.account(1), 'paid, due 0, credit 500, statement -500', 'the excess is credit');
 select is(pg_temp.book(1, pg_temp.move('1', 'invoice_overpaid', -500, 'in_1')),
   'invoice_overpaid', 'Stripe''s balance says it too');
 select is(pg_temp.account(1), 'paid, due 0, credit 500, statement -500', 'it is booked once');
@@ -55,7 +55,8 @@ select is(pg_temp.account(1), 'paid, due 0, credit 500, statement -500', 'the cr
 select pg_temp.book(2, pg_temp.move('3', 'adjustment', -700));
 select is(pg_temp.account(2), 'open, due 5000, credit 700, statement 4300',
   'credit that is given there is credit here');
-select is(pg_temp.book(2, pg_temp.move('3', 'adjustment', -700)), 'nothing new', 'once');
+select is(pg_temp.book(2, pg_temp.move('3', 'adjustment', -700)), 'nothing new',
+  'the same move is booked once');
 select pg_temp.book(2, pg_temp.move('4', 'adjustment', 1000, null, '{"description": "A fee"}'));
 select is(pg_temp.account(2), 'open, due 5000, credit 0, statement 5000',
   'credit taken at Stripe is taken here, up to the credit there is');
@@ -79,7 +80,7 @@ select is(_billing.unknown_balance_invoices(to_jsonb(array[
     pg_temp.move('10', 'invoice_overpaid', -1, 'in_3R'), pg_temp.move('9', 'adjustment', 3)])),
   '{in_3R}'::text[], 'an invoice that is not known, a revision, is asked for first');
 select is(pg_temp.book(3, pg_temp.move('8', 'unapplied_from_invoice', -700, 'in_3')),
-  'unapplied_from_invoice', 'taken back');
+  'unapplied_from_invoice', 'credit unapplied at Stripe is taken back here');
 select is(pg_temp.account(3), 'open, due 4300, credit 0, statement 4300', 'is no credit anew');
 select is(_billing.unknown_balance_invoices(to_jsonb(array[
   pg_temp.move('8', 'unapplied_from_invoice', -700, 'in_x')])), '{}'::text[],

@@ -72,7 +72,8 @@ select is(_billing.follow_stripe_status(pg_temp.mirror(4), '2026-07-05'), 'voide
   'an unpaid invoice is voided');
 select is(_billing.follow_stripe_status(pg_temp.mirror(5), '2026-07-05'), 'marked uncollectible',
   'an invoice written off at Stripe is written off here');
-select is(_billing.follow_stripe_status(pg_temp.mirror(4), '2026-07-05'), null, 'once');
+select is(_billing.follow_stripe_status(pg_temp.mirror(4), '2026-07-05'), null,
+  'the same status changes nothing again');
 
 -- Refunds.
 select is(billing.apply_stripe_charge('{"id": "ch_2", "payment_intent": "pi_2", "currency": "usd",
@@ -87,7 +88,7 @@ update public.stripe_invoices set refunded_minor = 250 where stripe_invoice_id =
 select is(_billing.book_stripe_refunds(pg_temp.mirror(2), '2026-07-07'),
   'refund of 150 booked, INV-2026-000002-CN2', 'only the increase of the refunds is booked');
 select is(_billing.book_stripe_refunds(pg_temp.mirror(2), '2026-07-07'), 'refund already booked',
-  'once');
+  'the same refund is booked once');
 
 -- Credit notes made there.
 select is(billing.apply_stripe_credit_note('{"id": "cn_1", "invoice": "in_3", "livemode": false,

@@ -69,9 +69,9 @@ select is(pg_temp.held_by(5), null, 'void here, Stripe''s can still be paid: it 
 update public.stripe_invoices set state = 'void' where invoice_id = pg_temp.id_of(3);
 select is(pg_temp.held_by(5), 'INV-2026-000004', 'void there too, another can take it along');
 select pg_temp.carry(5) from generate_series(1, 2);
-select is(pg_temp.carrier(), 'INV-2026-000005', 'and does');
+select is(pg_temp.carrier(), 'INV-2026-000005', 'another invoice collects it');
 select is((select count(*) from _billing.carried_invoices(false) c
-  where c.held_invoice_id = pg_temp.id_of(4)), 1::bigint, 'once');
+  where c.held_invoice_id = pg_temp.id_of(4)), 1::bigint, 'only one invoice collects it');
 select pg_temp.carry(2);
 select is(pg_temp.carrier(), 'INV-2026-000005', 'nobody takes it from one that collects it');
 

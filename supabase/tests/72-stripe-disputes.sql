@@ -70,8 +70,9 @@ select pg_temp.dispute(3, 'under_review', '{-1800}', 1, 2000);
 select is(pg_temp.account(3), 'paid, due 0, kept 3000, credit 0, statement 0',
   'a part is withdrawn');
 select is(pg_temp.dispute(3, 'won', '{-1800,1800}', 2), 'dispute of INV-2026-000003, 2000 returned',
-  'and reinstated');
-select is(pg_temp.account(3), 'paid, due 0, kept 5000, credit 0, statement 0', 'in full');
+  'a won dispute is reinstated');
+select is(pg_temp.account(3), 'paid, due 0, kept 5000, credit 0, statement 0',
+  'the account has the whole amount again');
 
 select results_eq($$select s, m, _billing.disputed_money(jsonb_build_object('amount', 900,
     'currency', 'usd', 'status', s, 'balance_transactions', m)), _billing.dispute_rank(s)

@@ -96,7 +96,8 @@ select results_eq($$select s.entry, s.amount_minor from billing.statement((
     ('refund_failed', -2000)$$, 'the statement shows it all');
 select is(pg_temp.refund(4, '4b', 2000), 'refund of 2000 booked, INV-2026-000004-CN2',
   'made again, it is credited again');
-select is(pg_temp.account(4), 'kept 3000, credited 2000, credit 0, statement 0', 'once');
+select is(pg_temp.account(4), 'kept 3000, credited 2000, credit 0, statement 0',
+  'the same refund is credited once');
 select is(_billing.stripe_refunded('in_4'), 2000::bigint, 'one of two has gone back');
 
 -- The same heard of in the other order.

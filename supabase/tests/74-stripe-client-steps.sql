@@ -23,7 +23,7 @@ select is(_billing.client_of_customer('cus_x'), null, 'or somebody else''s');
 select is(_billing.address_lines('{"line1": "1 Road\nBack", "line2": "", "postal_code": "D02",
   "city": "Dublin", "state": null, "country": " IE "}'), '{1 Road,Back,D02 Dublin,IE}',
   'an address is lines, without the empty ones');
-select is(_billing.address_lines('{}'), '{}', 'or none');
+select is(_billing.address_lines('{}'), '{}', 'an empty address has no lines');
 select is(_billing.postal_address_of('{"line1": " 1 Road ", "line2": null, "city": "",
   "country": "IE"}'), '{"line1": "1 Road", "country": "IE"}', 'its parts are those that it has');
 select is(_billing.postal_address_of('{"line1": "1 Road", "country": null}'), null,
@@ -62,7 +62,7 @@ update public.stripe_subscriptions set status = 'canceled';
 select is(_billing.follow_subscription(pg_temp.mirror(), '2026-07-01', '2026-07-01',
   '2026-07-10 12:00+00'), 'subscription canceled, service ended', 'when it ends service ends');
 select is(_billing.follow_subscription(pg_temp.mirror(), '2026-07-01', '2026-07-01',
-  '2026-07-20'), 'subscription canceled', 'once');
+  '2026-07-20'), 'subscription canceled', 'the same end is followed once');
 update public.stripe_subscriptions set status = 'active';
 select is(_billing.follow_subscription(pg_temp.mirror(), '2026-07-01', '2026-09-05', '2026-09-05'),
   'subscription active, service started', 'when it comes back service begins anew');
@@ -90,9 +90,10 @@ select is(_billing.follow_subscription(pg_temp.mirror(), '2026-11-01', '2026-11-
 select is(billing.forget_stripe_customer('cus_x', now()),
   'ignored: not a customer of ours, or known',
   'a customer of others is not forgotten');
-select is(billing.forget_stripe_customer('cus_1', '2026-07-09'), 'customer forgotten', 'ours is');
+select is(billing.forget_stripe_customer('cus_1', '2026-07-09'), 'customer forgotten',
+  'a customer of ours is forgotten');
 select is(billing.forget_stripe_customer('cus_1', '2026-07-10'),
-  'ignored: not a customer of ours, or known', 'once');
+  'ignored: not a customer of ours, or known', 'a customer is forgotten once');
 select _billing.save_stripe_customer('00000000-0000-0000-0000-00000000000a', false, 'cus_2', 'd2');
 select results_eq('select stripe_customer_id, sent_digest, deleted_at from public.stripe_customers',
   $$values ('cus_2', 'd2', null::timestamptz)$$, 'until it is made anew');

@@ -11,7 +11,8 @@ create function pg_temp.note(thing jsonb) returns text language sql as $$
 $$;
 
 select is(pg_temp.note('{"setup_intent": "seti_1"}'), 'payment method noted', 'it is noted');
-select is(pg_temp.note('{"setup_intent": "seti_1"}'), 'payment method noted', 'once');
+select is(pg_temp.note('{"setup_intent": "seti_1"}'), 'payment method noted',
+  'a payment method is noted once');
 select is(pg_temp.note('{"setup_intent": "seti_2", "mode": "payment"}'),
   'ignored: nothing was stored', 'a payment is none');
 select is(pg_temp.note('{"setup_intent": null}'), 'ignored: nothing was stored', 'nor is nothing');

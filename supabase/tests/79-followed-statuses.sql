@@ -28,7 +28,7 @@ select set_eq('select pg_temp.told()', $$values
   ('INV-2026-000002 was written off in Stripe, and so here: a later payment is booked')$$,
   'invoices voided or written off at Stripe are reported with a remedy');
 select pg_temp.follow(1, 'void'), pg_temp.follow(2, 'uncollectible');
-select is((select count(*) from pg_temp.told()), 2::bigint, 'once');
+select is((select count(*) from pg_temp.told()), 2::bigint, 'operators are told once');
 
 select * from finish();
 rollback;

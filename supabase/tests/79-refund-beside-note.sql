@@ -66,7 +66,7 @@ select is(pg_temp.credit(1, 'a', 2000), 'known', 'it is credited once');
 
 -- It fails: what its note granted is credit. Then ours is refunded, which takes none of that.
 select pg_temp.refund(n, 'a', 2000, 'failed') from inv where n < 3;
-select is(pg_temp.account(1), 'kept 5000, credited 3000, credit 2000', 'it fails');
+select is(pg_temp.account(1), 'kept 5000, credited 3000, credit 2000', 'a failed refund is credit');
 select is(pg_temp.account(2), pg_temp.account(1), 'in both orders');
 select pg_temp.refund(1, 'b', 1000), pg_temp.credit(1, 'b', 1000, pg_temp.own(1));
 select pg_temp.credit(2, 'b', 1000, pg_temp.own(2)), pg_temp.refund(2, 'b', 1000);

@@ -58,7 +58,8 @@ select is(pg_temp.account(2), pg_temp.account(1), 'the same where the refund is 
 -- It fails too before its note is told of.
 select pg_temp.refund(3, 'b', 200), pg_temp.refund(3, 'b', 200, 'failed');
 select pg_temp.credit(3, 'b', 200);
-select is(pg_temp.account(3), 'kept 5000, credited 1900, credit 1900', 'or fails');
+select is(pg_temp.account(3), 'kept 5000, credited 1900, credit 1900',
+  'the failed refund is credit');
 
 -- All of 50.00 is credited: 40.00 by a note whose refund was told of first, 10.00 to the balance.
 -- Of that 5.00 and 2.00 go back, and the 2.00 fail: the note of the 40.00 is still needed.

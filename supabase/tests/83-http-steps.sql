@@ -67,7 +67,7 @@ delete from public.billing_periods;
 
 -- Counting on demand.
 select is(billing.count_usage(), 2::bigint, 'the logs that have arrived are counted');
-select is(billing.count_usage(), 0::bigint, 'once');
+select is(billing.count_usage(), 0::bigint, 'logs are counted once');
 set local role service_role;
 select is(billing.count_usage(), 0::bigint, 'by the service role too');
 

@@ -71,7 +71,7 @@ select cmp_ok(pg_temp.records_read() - (select records from before_refresh), '<=
   select count(*) from public.usage_records r
   where r.client_id = md5('dash7')::uuid and r.usage_day >= '2026-06-01'),
   'one month of one client is read for a log more');
-select is_empty('select * from pg_temp.differences', 'and shown');
+select is_empty('select * from pg_temp.differences', 'the refresh shows the change');
 update before_refresh set records = pg_temp.records_read();
 select billing.refresh_dashboards();
 select is(pg_temp.records_read() - (select records from before_refresh), 0::bigint,

@@ -251,7 +251,7 @@ select ok((select said #>> '{client,name}' = 'CANARY Ada' and said #>> '{client,
   'CANARY street 1' and said #>> '{client,metadata,note}' = 'CANARY' from exported),
   'the client is in the export');
 select is((select said #>> '{members,0,email}' from exported), 'CANARY-member@example.test',
-  'its members');
+  'the export has the client''s members');
 select matches((select said ->> 'invoices' from exported), 'CANARY Ada',
   'the export has the client''s invoices');
 select matches((select said ->> 'deliveries' from exported), 'CANARY@example',
@@ -270,7 +270,8 @@ create function pg_temp.erase() returns jsonb language sql as $$
   select billing.erase_personal_data('00000000-0000-4000-8000-000000009601', 'asked for');
 $$;
 reset role;
-select is(_billing.needed_people(c), 'it is served: end its service first', 'served yet')
+select is(_billing.needed_people(c), 'it is served: end its service first',
+  'a served client''s people are needed')
 from public.clients c where c.external_id = 'ext-96';
 set local role service_role;
 select throws_matching('select pg_temp.erase()', 'cannot be erased: it is served',
@@ -335,7 +336,7 @@ select is(_billing.without_people('prices', '{"a": 1}'), '{"a": 1}', 'terms name
 -- The parts, once more: nothing is left to do.
 select is(_billing.erase_deliveries('00000000-0000-4000-8000-000000009601'), 0::bigint,
   'no delivery is left to erase');
-select is(_billing.erase_copies(c), 0::bigint, 'no copy') from public.clients c
+select is(_billing.erase_copies(c), 0::bigint, 'no copy is left to erase') from public.clients c
 where c.external_id = 'ext-96';
 set local billing.erasing = 'on';
 select is(_billing.erase_audit('00000000-0000-4000-8000-000000009601', '{}'), 0::bigint,
