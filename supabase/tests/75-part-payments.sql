@@ -47,7 +47,7 @@ select _billing.save_payment_record(pg_temp.payment(1), false, 'pr_1', false);
 select is(pg_temp.untold(), 'in_1:1200/pr_1 in_2:1200', 'with Stripe''s record of it');
 select is(pg_temp.says(1, 1200), 'invoice open', 'when Stripe has it nothing is booked');
 select _billing.save_payment_record(pg_temp.payment(1), false, 'pr_1', true);
-select is(pg_temp.untold(), 'in_2:1200', 'then it is told no more');
+select is(pg_temp.untold(), 'in_2:1200', 'a told payment is not told again');
 select is(pg_temp.says(1, 5000, 'paid'), 'invoice paid, booked 3800',
   'the client''s payment at Stripe is booked');
 select results_eq($$select i.status, i.paid_minor from public.invoices i join inv using (id)

@@ -33,6 +33,9 @@ Deno.test("a comment may have a clause as its heading, and no other", () => {
 
 Deno.test("words of a private language are named with what to say", () => {
   deepStrictEqual(words("fine\nStrangers wait"), ["2: Strangers: say unauthenticated callers"]);
+  deepStrictEqual(words("Stripe has it no more; it takes no more."), [
+    "1: say no longer: it no more",
+  ]);
 });
 
 Deno.test("a description of a pgTAP test begins with a noun", () => {
