@@ -63,7 +63,7 @@ export function agentKeyCommands(program: Command, ports: Ports): void {
 
 function createCommand(keys: Command, ports: Ports): void {
   keys.command("create").description("Make a key; its token is printed this once")
-    .argument("<name>", "what the key is for")
+    .argument("<name>", "purpose of the key")
     .option("--agent <name>", "whose events it logs; of any agent where left out")
     .option("--client-id <id...>", "for which clients: ids or external ids")
     .option("--all-clients", "for every client")

@@ -16,7 +16,7 @@ const Jwk = z.looseObject({ kty: z.string(), alg: z.string(), kid: z.string().op
 /**
  * Signs by what the environment holds: `SUPABASE_JWT_SECRET` (HS256), or `SUPABASE_SIGNING_JWK`, a
  * private key as JSON that the project trusts. The token says its role, its key and, where it has
- * one client, which; what it may log is read from the database each time.
+ * one client, which; its rights are read from the database each time.
  */
 export function tokenSigner(env: Readonly<Record<string, string | undefined>>): SignToken {
   return async ({ id, client_ids, expires_at }) => {

@@ -37,7 +37,7 @@ export function auditCommands(program: Command, { connect, terminal }: BillingPo
       } while (cursor !== undefined);
     });
   program.command("audit-verify")
-    .description("Whether the audit log is what was sealed; exit 1 where it is not")
+    .description("Whether the audit log agrees with its seals; exit 1 where it differs")
     .argument("[position]", "of a head that was kept").argument("[hash]", "of that head")
     .option("--json", "print JSON")
     .action(async (position, hash, { json }) => {

@@ -278,7 +278,7 @@ function checkCommands(program: Command, { connect, terminal, progress }: Billin
       const csv = await dataOf(connect()(exportJournal, { query: { month } }));
       terminal.out(csv.replace(/\r\n$/, ""));
     });
-  program.command("health").description("How each part is doing; with --json also what waits")
+  program.command("health").description("Health of each part; with --json also waiting work")
     .option("--json", "print JSON")
     .action(async ({ json }) => {
       const state = await dataOf(connect()(health, {}));

@@ -57,7 +57,7 @@ function modelCommand(program: Command, { connect, terminal }: BillingPorts): vo
 function syncCommand(prices: Command, { connect, terminal, progress }: BillingPorts): void {
   prices.command("sync")
     .description("Compare a source of list prices with the catalogue; differences are proposed")
-    .option("--file <path>", "what the source sends, packed by gzip or not")
+    .option("--file <path>", "the source's text, packed by gzip or not")
     .option(
       "--source <source>",
       "litellm, openrouter or models.dev; fetched unless there is a --file. Without both: the map " +

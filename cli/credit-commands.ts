@@ -51,7 +51,7 @@ function grantCommand(credits: Command, { connect, terminal }: Ports): void {
   credits.command("grant").description("Grant credit; the same reference counts once")
     .argument("<client>", "id or external id")
     .argument("<amount>", "in minor units: 10000 is 100.00 USD", Number)
-    .requiredOption("--reference <text>", "what it is called where it was paid or decided")
+    .requiredOption("--reference <text>", "its name where it was paid or decided")
     .option("--kind <kind>", "paid, or refund where it stands for money given back", "paid")
     .option("--currency <code>", "the client's where left out")
     .option("--effective-on <day>", "first day on which it may be used; now where left out")
@@ -60,9 +60,9 @@ function grantCommand(credits: Command, { connect, terminal }: Ports): void {
     .option("--metric <name...>", "pays only lines of these metrics")
     .option("--model <name...>", "pays only lines of these models")
     .option("--agent <name...>", "pays only lines of these agents")
-    .option("--cost <amount>", "what was paid for all of it, in minor units", Number)
+    .option("--cost <amount>", "price paid for all of it, in minor units", Number)
     .option("--method <name>", "how it was paid, like bank")
-    .option("--note <text>", "what the client may read of it")
+    .option("--note <text>", "note that the client may read")
     .option("--json", "print JSON")
     .action(async (client, amount_minor, options) => {
       const billing = connect();

@@ -29,7 +29,7 @@ export function topUpCommands(credits: Command, { connect, terminal }: Ports): v
     .requiredOption("--reference <text>", "the same reference is one top-up")
     .option("--currency <code>", "the client's where left out")
     .option("--expires-after-days <days>", "days after the payment; never where left out", Number)
-    .option("--note <text>", "what the client may read of it")
+    .option("--note <text>", "note that the client may read")
     .option("--json", "print JSON")
     .action(async (client, amount_minor, options) => {
       const billing = connect();

@@ -51,7 +51,7 @@ Deno.test("decimals become minor units only when nothing is lost", () => {
   assert.throws(() => decimalToMinor("12.505", 2), /more than 2 decimals/);
 });
 
-Deno.test("what is not a decimal is refused by name", () => {
+Deno.test("text that is no decimal is refused by name", () => {
   for (const text of ["", "-", ".5", "5.", "1e3", "1,000", " 1", "NaN", "--1", "٣"]) {
     assert.throws(() => trimDecimal(text, 0), /not a decimal/, text);
   }

@@ -2,7 +2,7 @@ import { deepStrictEqual, throws } from "node:assert/strict";
 import { optionsOf } from "./command.ts";
 import { migrationOf, publicNames } from "./migrations.ts";
 
-Deno.test("cut-over days are for all or for one client; what is no day is refused", () => {
+Deno.test("cut-over days are for all or for one client; text that is no day is refused", () => {
   deepStrictEqual(
     optionsOf({ cutOver: ["2026-10-01", "acme=2026-11-01", "a=b=2026-12-01"] }, {}),
     {

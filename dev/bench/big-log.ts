@@ -15,8 +15,8 @@ const STEP_EVERY_MS = 5000;
 /**
  * `big_log`: a log of so many rows (100 million by default) over five closed months, and agents that
  * log 2,000 rows a second all the while. Meanwhile a client is renamed, everything is counted anew
- * because the system identifier changed, and the oldest month is exported and removed. What is
- * measured is what others wait: the slowest insert, the oldest log that is not counted yet. Takes
+ * because the system identifier changed, and the oldest month is exported and removed. The
+ * measures are what others wait: the slowest insert, the oldest log that is not counted yet. Takes
  * about half a kilobyte of disk per row and, with 100 million, an hour; it runs only when named.
  */
 export async function measureBigLog(sizes: Sizes): Promise<Figure[]> {

@@ -187,6 +187,28 @@ async function makeMonth(sql: Sql, stripe: StripeStandIn, count: number): Promis
   stripe.webhooks.held = [];
 }
 
+/** The Stripe customer of a client. */
+function addCustomer(
+  state: StripeStandIn["state"],
+  id: string,
+  { client_id, number }: { client_id: string; number: string },
+): void {
+  state.customers.set(id, {
+    id,
+    object: "customer",
+    created: state.now(),
+    livemode: false,
+    balance: 0,
+    name: number,
+    email: "client@example.com",
+    description: null,
+    address: null,
+    tax_exempt: "none",
+    preferred_locales: [],
+    metadata: { leveredge_client_id: client_id },
+  });
+}
+
 /** An open invoice of Stripe's, as our delivery would have made it. */
 function openInvoice(
   { state }: StripeStandIn,
@@ -199,20 +221,7 @@ function openInvoice(
 ): string {
   const [customer, invoice] = [`cus_${number.slice(-6)}`, `in_${number.slice(-6)}`];
   const created = state.now();
-  state.customers.set(customer, {
-    id: customer,
-    object: "customer",
-    created,
-    livemode: false,
-    balance: 0,
-    name: number,
-    email: "client@example.com",
-    description: null,
-    address: null,
-    tax_exempt: "none",
-    preferred_locales: [],
-    metadata: { leveredge_client_id: client_id },
-  });
+  addCustomer(state, customer, { client_id, number });
   const line = { object: "line_item", currency: "usd", discountable: false, quantity: 1 } as const;
   state.invoices.set(invoice, {
     id: invoice,

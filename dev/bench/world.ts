@@ -38,7 +38,7 @@ export async function withDatabase<T>(measure: (db: BenchDatabase) => Promise<T>
 /** Milliseconds. */
 const HOUR = 3_600_000;
 
-/** One connection that takes its time; what it is told is left out. */
+/** One connection that takes its time; its answers are left out. */
 export function openSql(url: string): Sql {
   return postgres(url, { max: 1, onnotice: () => {}, connection: { statement_timeout: HOUR } });
 }

@@ -11,7 +11,7 @@ import { stopRequested } from "../platform/stop-signal.ts";
 
 // npm run demo                      a month of agents' usage becomes invoices in out/demo
 // npm run demo -- --engine debian   the same on Debian's PostgreSQL 15
-// npm run demo -- --out FOLDER      writes there; what was in it goes
+// npm run demo -- --out FOLDER      writes there; earlier content goes
 //
 // Exits with 0 when an independent computation agrees with every invoice and Stripe (a stand-in)
 // with the books, 1 when not or something failed, 130 when interrupted.

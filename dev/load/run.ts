@@ -116,7 +116,7 @@ async function stored({ sql }: LoadWorld): Promise<number> {
   return row?.rows ?? 0;
 }
 
-/** Every accepted call is stored once and counted once; what was refused is not there. */
+/** Every accepted call is stored once and counted once; a refused one is not there. */
 async function lossProblems(world: LoadWorld, accepted: number): Promise<string[]> {
   await world.sql`select _billing.rollup()`;
   const [row] = await world.sql<{ counted: number; violations: number }[]>`

@@ -7,7 +7,7 @@ const FILE = join(repositoryRoot, "dev/mutate/killers.txt");
 /** Names of test files by object. */
 export type Killers = ReadonlyMap<string, readonly string[]>;
 
-/** Lines of an object and the files; what is not there any more does no harm. */
+/** Lines of an object and the files; names that are gone do no harm. */
 export function parseKillers(text: string): Killers {
   return new Map(
     text.split("\n").filter((line) => line !== "").map((line) => {

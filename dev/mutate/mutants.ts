@@ -9,7 +9,7 @@ export interface Mutant {
   readonly statement: Statement;
   /** The whole statement with the slip in it; empty where the slip is that it is forgotten. */
   readonly sql: string;
-  /** Line in the file; what stands there, and what the slip makes of it. */
+  /** Line in the file, its text, and what the slip makes of it. */
   readonly line: number;
   readonly before: string;
   readonly after: string;

@@ -99,7 +99,7 @@ Deno.test("order, signs, extremes, defaults, sets and negations are turned", () 
   ]);
 });
 
-Deno.test("what is only said, noted or set is no slip", () => {
+Deno.test("messages, comments and settings are not mutated", () => {
   const all = (sql: string) => mutantsOf("f.sql", sql).map((mutant) => mutant.rule);
   deepStrictEqual(all("comment on function billing.f is 'a < b';"), []);
   deepStrictEqual(all("insert into t values (1 - 2);"), []);
@@ -208,7 +208,7 @@ $$;`;
   strictEqual(new Set(twice.map(({ identity }) => identity)).size, twice.length);
 });
 
-Deno.test("what has noticed a slip of an object before is asked first", () => {
+Deno.test("tests that noticed a slip of an object before run first", () => {
   const killers = withKiller(parseKillers("billing.a x.sql\n"), "billing.a", "tests/none.sql");
   strictEqual(printKillers(killers), "billing.a none.sql x.sql\n");
   const near = new Neighbourhood([], [

@@ -7,7 +7,7 @@ export interface Statement {
   readonly offset: number;
   readonly line: number;
   readonly sql: string;
-  /** `function`, `view`, `table`, `trigger`, `policy`, `grant`, `revoke` …; what it is about. */
+  /** `function`, `view`, `table`, `trigger`, `policy`, `grant`, `revoke` …, and its object. */
   readonly kind: string;
   readonly object: string;
   /** The tokens that may be mutated, with positions in `sql`. */

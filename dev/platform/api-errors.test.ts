@@ -26,7 +26,7 @@ Deno.test("each SQLSTATE has PostgREST's HTTP status", () => {
   strictEqual(status("42501", true), 401);
 });
 
-Deno.test("what PostgreSQL leaves out is null in the answer", () => {
+Deno.test("a field that PostgreSQL leaves out is null in the answer", () => {
   deepStrictEqual(toPostgrestError({ code: "P0001", message: "m" }, false).body, {
     code: "P0001",
     message: "m",

@@ -1,8 +1,8 @@
 /**
  * The PostgreSQL client throws, where nobody can catch it, when a connection is lost at the wrong
  * moment: a write to a socket that is gone, a rejection of a query that was given up already. A
- * function dies of that and the next request starts another; this process has to live on. Whatever
- * else is not caught still ends it.
+ * function dies of that and the next request starts another; this process has to live on. Any
+ * other uncaught error still ends it.
  */
 export function surviveLostConnections(): void {
   globalThis.addEventListener("unhandledrejection", (event) => {

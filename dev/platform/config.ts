@@ -1,5 +1,6 @@
 import { join } from "node:path";
-import { parse } from "smol-toml";
+// @ts-types="./std/toml.d.ts"
+import { parse } from "@std/toml/parse";
 import { z } from "zod";
 import { repositoryRoot } from "./repository.ts";
 

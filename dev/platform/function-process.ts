@@ -3,7 +3,7 @@ import { denoBinary } from "./deno-binary.ts";
 import type { DenoVersion } from "./deno-binary.ts";
 import type { Guard } from "./guard.ts";
 import { repositoryRoot } from "./repository.ts";
-import { TextLineStream } from "./text-lines.ts";
+import { linesOf } from "./text-lines.ts";
 
 /** Milliseconds that a function may take to end when it is told to. */
 const STOP_WITHIN = 250;
@@ -73,8 +73,8 @@ export async function startFunction(
   await runtime.guard.watchProcess(child.pid);
   const listening = Promise.withResolvers<string>();
   const printed: string[] = [];
-  const read = async (stream: ReadableStream<Uint8Array>) => {
-    for await (const line of stream.pipeThrough(new TextLineStream())) {
+  const read = async (stream: ReadableStream<Uint8Array<ArrayBuffer>>) => {
+    for await (const line of linesOf(stream)) {
       const address = /Listening on (http:\/\/[\d.:]+\/)/.exec(line)?.[1];
       if (address !== undefined) {
         listening.resolve(address);

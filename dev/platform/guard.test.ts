@@ -1,7 +1,7 @@
 import { ok } from "node:assert/strict";
 import { eventually } from "../test/support/eventually.ts";
 import { repositoryRoot } from "./repository.ts";
-import { TextLineStream } from "./text-lines.ts";
+import { linesOf } from "./text-lines.ts";
 
 const script = `
 import { startGuard } from ${JSON.stringify(new URL("./guard.ts", import.meta.url).href)};
@@ -33,7 +33,7 @@ async function check(end: "is killed" | "ends by an error"): Promise<void> {
     stdout: "piped",
     stderr: "null",
   }).spawn();
-  const lines = owner.stdout.pipeThrough(new TextLineStream()).getReader();
+  const lines = linesOf(owner.stdout).getReader();
   const { directory, pid } = JSON.parse((await lines.read()).value ?? "");
   ok((await Deno.stat(directory)).isDirectory);
   if (end === "is killed") owner.kill("SIGKILL");

@@ -10,7 +10,7 @@ export const jwtKeyId = "local-platform";
 export interface PlatformKeys {
   /** `sb_publishable_…`: role `anon`. */
   publishable: string;
-  /** `sb_secret_…`: role `service_role`. What agents and functions use. */
+  /** `sb_secret_…`: role `service_role`, for agents and functions. */
   secret: string;
   /** A second secret key, named `cron`: what scheduled jobs send to functions. */
   cronSecret: string;

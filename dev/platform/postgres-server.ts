@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { TextLineStream } from "./text-lines.ts";
+import { linesOf } from "./text-lines.ts";
 import type { Engine } from "./postgres-engine.ts";
 import type { Overlay } from "./postgres-overlay.ts";
 import type { ServerUser } from "./server-user.ts";
@@ -72,7 +72,7 @@ export async function runServer(options: ServerOptions): Promise<ServerProcess> 
   const lines: string[] = [];
   const ready = Promise.withResolvers<void>();
   const drained = (async () => {
-    for await (const line of child.stderr.pipeThrough(new TextLineStream())) {
+    for await (const line of linesOf(child.stderr)) {
       lines.push(line);
       if (lines.length > 50) lines.shift();
       if (line.includes("ready to accept connections")) ready.resolve();

@@ -12,7 +12,7 @@ import type { Guard } from "./guard.ts";
 export interface RunningPostgres {
   engine: EngineName;
   port: number;
-  /** As `postgres`: not a superuser; owns what migrations make. What `supabase db push` uses. */
+  /** As `postgres`: not a superuser; owns what migrations make, as used by `supabase db push`. */
   databaseUrl: string;
   /** As `supabase_admin`, the superuser. Only for the platform itself and for tests. */
   adminUrl: string;

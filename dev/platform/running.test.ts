@@ -21,7 +21,7 @@ const running: Platform = {
   stop: () => Promise.resolve(),
 };
 
-Deno.test("what runs is found by its file while it runs, and by nobody after", async () => {
+Deno.test("a running platform is found by its file until it ends", async () => {
   const directory = await Deno.makeTempDir();
   const path = join(directory, "local", "platform.env");
   deepStrictEqual(await readRunning(path), {});

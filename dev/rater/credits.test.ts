@@ -79,7 +79,7 @@ Deno.test("parts of a total are rounded so that they add up", () => {
   ]);
 });
 
-Deno.test("what expires before the period pays nothing, and in it what it has", () => {
+Deno.test("a grant that expires before the period pays nothing, one within it all it has", () => {
   const june = (until: string) =>
     rated(grant("a", 500n, { until: midnight(until) }), invoice(100n, 100n)).slice(2);
   deepStrictEqual(june("2026-06-01"), []);
@@ -136,7 +136,7 @@ Deno.test("a rollover takes what is left, at the expiry where that is over", () 
   strictEqual(creditAt(entries, at("2026-07-06")), 200n);
 });
 
-Deno.test("what is not used of bought credit is taken back, also where another grant continues it", () => {
+Deno.test("unused bought credit is taken back, also where another grant continues it", () => {
   // 5.00 bought by "#0", 2.00 rolled over to "b" after 3.00 were used: 4.00 disputed take 2.00.
   deepStrictEqual(
     rated(
@@ -185,7 +185,7 @@ Deno.test("what is not used of bought credit is taken back, also where another g
   );
 });
 
-Deno.test("what has gone back before the grant, or comes back after, is taken back", () => {
+Deno.test("credit is taken back for money gone before the grant, and for use given back after", () => {
   const dispute = (day: string, amount: bigint): CreditEvent => ({
     do: "dispute",
     at: at(day),

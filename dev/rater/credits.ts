@@ -187,7 +187,7 @@ class Replay {
     return leastFrom(this.#moves.get(id) ?? [], at);
   }
 
-  /** Takes what is left; what has expired goes last, while an invoice may still take it. */
+  /** Takes what is left; expired credit goes last, while an invoice may still take it. */
   #takeBack(bought: string, amount: bigint, at: bigint): bigint {
     const held = boughtBy(bought, [...this.#grants.values()]);
     const expired = (grant: CreditGrant) => grant.until !== null && grant.until <= at;
@@ -379,7 +379,7 @@ function usesOf(
 
 /**
  * A void gives back all. A credit takes first what is due, then what was paid otherwise, and then
- * what grants have paid, the last use first. What has expired moves on to the balance.
+ * what grants have paid, the last use first. Expired credit moves on to the balance.
  */
 function giveBack(
   paid: Paid,

@@ -6,7 +6,7 @@ const refusal = (text: string) => {
   return answer.ok ? "" : answer.description;
 };
 
-Deno.test("what Telegram's page allows is shown without its tags and entities", () => {
+Deno.test("markup that Telegram allows is shown without its tags and entities", () => {
   deepStrictEqual(
     parseTelegramHtml('<b>A</b> &lt;a@b.test&gt; &amp; <a href="https://x.test">x</a> &#128512;'),
     { ok: true, shown: "A <a@b.test> & x 😀" },

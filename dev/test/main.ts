@@ -3,6 +3,7 @@ import type { EngineName } from "../platform/postgres-engine.ts";
 import { findEngine } from "../platform/postgres-engine.ts";
 import { runOnEngine } from "./runner/engine.ts";
 import { checkImports } from "./checks/import-rules.ts";
+import { checkFileLength } from "./checks/file-length.ts";
 import { checkFunctionLength } from "./checks/function-length.ts";
 import { checkKeyStrings } from "./checks/key-strings.ts";
 import { checkLicences } from "./checks/licences.ts";
@@ -45,6 +46,7 @@ if (wanted("check")) {
   await report.section("imports keep to the layout", checkImports);
   await report.section("SQL style", checkSql);
   await report.section("SQL functions named in pgTAP", checkSqlNamed);
+  await report.section("length of files", checkFileLength);
   await report.section("length of SQL functions", checkFunctionLength);
   await report.section("the migration is what supabase/schemas says", checkMigration);
   await report.section("rooms of supabase/schemas use only those below them", checkDirections);

@@ -19,7 +19,7 @@ Deno.test("a refused row must not be there", () => {
   strictEqual(details(ledger, { a: "1" }).length, 1);
 });
 
-Deno.test("what nobody knows may be there or not, but a transaction is never torn", () => {
+Deno.test("an unanswered transaction may be there or not, but never in part", () => {
   const ledger = new Ledger();
   ledger.offer([{ id: "a", print: "1" }, { id: "b", print: "1" }]);
   deepStrictEqual(details(ledger, {}), []);

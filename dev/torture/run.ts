@@ -162,7 +162,7 @@ async function letLoose(
   await Promise.all([report(), stopTheClock(), ...all.map(live)]);
 }
 
-/** Everything that must be true of the books now; what was found on the way is part of it. */
+/** Everything that must be true of the books now, findings on the way included. */
 async function check(
   stage: Stage,
   world: World,

@@ -90,8 +90,8 @@ export async function startWorld(engine: EngineName): Promise<World> {
       return another;
     },
     admin,
-    // A request that lost its connection may never be answered, and a server waits for it: whoever
-    // ends the process ends what is left, by the platform's guard.
+    // A request that lost its connection may never be answered, and a server waits for it: the
+    // platform's guard ends what is left when the process ends.
     stop: () => Promise.race([stop(), setTimeout(STOP_WITHIN)]),
   };
 }

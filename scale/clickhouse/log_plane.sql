@@ -1,7 +1,7 @@
 -- A log plane on ClickHouse: raw calls, sums of windows, and what is pushed to the billing plane.
--- NOT RUN by the project's suite: no ClickHouse is at hand there. docs/growing.md says how the parts
--- fit; scale/citus is the same in an engine that is tested, and billing.compare_windows finds what
--- would be wrong here.
+-- NOT RUN by the project's suite: no ClickHouse is at hand there. docs/growing.md says how the
+-- parts fit; scale/citus is the same in an engine that is tested, and billing.compare_windows
+-- finds what would be wrong here.
 create database if not exists log_plane;
 
 -- Raw calls. An id that is inserted again is one row once parts are merged, so sums read `final`.
@@ -16,8 +16,8 @@ create table log_plane.calls (
   -- Only what attributes or classes usage, as JSON with sorted keys: '{"batch": true}'.
   metadata String default '{}',
   -- Of calls that are counted in another way: their sums are kept apart (log_plane.shape_of of
-  -- scale/citus). The writer sets it; the id itself where the input is above 100,000 tokens, where a
-  -- call has features, or where it is not sure.
+  -- scale/citus). The writer sets it; the id itself where the input is above 100,000 tokens, where
+  -- a call has features, or where it is not sure.
   shape String,
   other_features String default '{}',
   input_tokens UInt64,
@@ -35,8 +35,8 @@ create table log_plane.calls (
 partition by toYYYYMM(window_start)
 order by (window_start, agent, id);
 
--- Which windows have got calls, and when last: a materialized view sees each insert as it comes, and
--- counts a call twice that is inserted twice. So it is the list of what to sum again, not the sum.
+-- Which windows have got calls, and when last: a materialized view sees each insert as it comes,
+-- and counts a call twice that is inserted twice. So it lists what to sum again, not the sum.
 create table log_plane.touched (
   window_start DateTime('UTC'),
   touched_at SimpleAggregateFunction(max, DateTime64(6, 'UTC'))
@@ -47,8 +47,8 @@ create materialized view log_plane.touch to log_plane.touched as
 select window_start, max(inserted_at) as touched_at from log_plane.calls group by window_start;
 
 -- Sums of windows, each call once, as billing.push_windows takes them: one JSON object a row. The
--- version is the time of the query in seconds since 2020, so a later statement counts over an earlier
--- one, also after a restore; a window that says the same makes no correction.
+-- version is the time of the query in seconds since 2020, so a later statement counts over an
+-- earlier one, also after a restore; a window that says the same makes no correction.
 create view log_plane.windows as
 select window_start, concat('{"agent": ', toJSONString(agent), ', "model": ', toJSONString(model),
   ', "endpoint": ', toJSONString(endpoint), ', "client_id": ', toJSONString(client_id),

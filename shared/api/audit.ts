@@ -78,7 +78,7 @@ export const verifyAudit = {
   ...base,
   id: "verifyAudit",
   path: "/billing/audit/verification",
-  summary: "Whether the audit log is what was sealed, and its head",
+  summary: "Whether the audit log agrees with its seals, and its head",
   query: z.strictObject({
     /** A head that was kept elsewhere. */
     position: z.coerce.number().int().positive().max(Number.MAX_SAFE_INTEGER).optional(),

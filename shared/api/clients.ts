@@ -18,7 +18,7 @@ import { READERS, type Route, STAFF } from "./route.ts";
 const Locale = z.string().regex(
   /^[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2}|-[0-9]{3})?$/,
   "not a language tag like en-US",
-).refine(isLocale, "a language that nobody knows");
+).refine(isLocale, "an unknown language");
 
 /** A part of an address: one line. */
 const addressPart = words(200).regex(/^\P{Cc}+$/u, "holds a control character");
@@ -78,7 +78,7 @@ export const Client = z.strictObject({
   created_at: ShownInstant,
 });
 
-/** A new client; what is left out takes the database's default. */
+/** A new client; a field left out takes the database's default. */
 export const NewClient = z.strictObject(writable).partial().required({ name: true });
 
 /** What is to change of a client. */

@@ -35,7 +35,7 @@ export const CreditGrant = z.strictObject({
 
 /**
  * Days are the client's: credit may be used from the beginning of `effective_on` until the beginning
- * of `expires_on`. What the scope does not name is not paid by it. `cost_minor` is what was paid for
+ * of `expires_on`. Lines outside of the scope are not paid by it. `cost_minor` is what was paid for
  * all of it.
  */
 export const NewCreditGrant = z.strictObject({

@@ -50,7 +50,7 @@ export function isFeatureName(name: string): boolean {
 export const Counting = z.enum(["inclusive", "exclusive"]);
 
 const Counted = z.looseObject({ counting: Counting.nullish() });
-/** The agent's to fill; what billing reads of it has to be readable. */
+/** Filled by the agent; the keys that billing reads must be readable. */
 const Metadata = JsonObject.superRefine((metadata, context) => {
   const issues = Counted.safeParse(metadata).error?.issues ?? [];
   if (!issues.some(({ path }) => path[0] === "counting")) return;

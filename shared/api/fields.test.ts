@@ -6,12 +6,12 @@ Deno.test("a JSON object is passed on as it came, whatever its keys are called",
   assert.equal(JSON.stringify(JsonObject.parse(JSON.parse(sent))), sent);
 });
 
-Deno.test("what cannot be stored or read back is refused with the reason", () => {
+Deno.test("a value that cannot be stored or read back is refused with the reason", () => {
   const deep = (levels: number) => JSON.parse(`{"a":${"[".repeat(levels)}${"]".repeat(levels)}}`);
   const cases: [unknown, string | undefined][] = [
     [{ text: "a\0b" }, "holds NUL or half a surrogate pair"],
     [{ list: [{ "\ud800": 1 }] }, "holds NUL or half a surrogate pair"],
-    [{ at: undefined }, "holds what is not JSON: undefined"],
+    [{ at: undefined }, "holds a value that is not JSON: undefined"],
     [{ n: Infinity }, "holds a number beyond JSON"],
     [[1], "is no object"],
     [null, "is no object"],

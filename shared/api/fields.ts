@@ -88,7 +88,7 @@ function jsonProblem(value: unknown): string | null {
       if (typeof entry === "string" && !isStorable(entry)) return UNSTORABLE;
       if (typeof entry === "number" && !Number.isFinite(entry)) return "holds a number beyond JSON";
       if (["undefined", "function", "bigint", "symbol"].includes(typeof entry)) {
-        return `holds what is not JSON: ${typeof entry}`;
+        return `holds a value that is not JSON: ${typeof entry}`;
       }
       if (typeof entry !== "object" || entry === null) continue;
       if (!Object.keys(entry).every(isStorable)) return UNSTORABLE;

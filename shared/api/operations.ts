@@ -256,7 +256,7 @@ export const health = {
   id: "health",
   method: "GET",
   path: "/billing/health",
-  summary: "How each part is doing, how far logs are counted, what waits",
+  summary: "Health of each part, the counted time of logs, and waiting work",
   access: ["operator", "service", "cron"],
   answer: z.strictObject({
     /** `ok` where every part is fine. */

@@ -44,7 +44,7 @@ export const updatePaymentTerms = {
   id: "updatePaymentTerms",
   method: "PATCH",
   path: "/billing/clients/{client_id}/payment-terms",
-  summary: "Change how a client pays; what Stripe does not offer it is payment_terms_refused",
+  summary: "Change how a client pays; a way that Stripe does not offer is payment_terms_refused",
   access: STAFF,
   body: z.strictObject(writable).partial(),
   answer: PaymentTerms,

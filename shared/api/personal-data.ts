@@ -4,7 +4,7 @@ import { type Route, STAFF } from "./route.ts";
 
 const rows = z.array(z.record(z.string(), z.json()));
 
-/** All that there is of a client's people; what each part holds is told in docs/privacy.md. */
+/** All data of a client's people; docs/privacy.md says what each part holds. */
 export const PersonalData = z.strictObject({
   client: z.record(z.string(), z.json()),
   members: rows,

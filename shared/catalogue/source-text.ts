@@ -13,7 +13,7 @@ export function readObject(text: string): Entry {
     const value = parseExactJson(text);
     if (isObject(value)) return value;
   } catch (error) {
-    // A RangeError: nested deeper than the stack. What the text says is not told on.
+    // A RangeError: nested deeper than the stack. The text itself is not reported.
     if (!(error instanceof SyntaxError || error instanceof RangeError)) throw error;
     throw new SourceUnreadable("not JSON, or cut off");
   }

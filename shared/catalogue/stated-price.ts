@@ -17,8 +17,8 @@ export interface StatedPrice {
 }
 
 /**
- * List prices of what a source states. Zero and less say that there is no price. What is no number,
- * or cannot be kept exactly, is listed as inexpressible.
+ * List prices of what a source states. Zero and less say that there is no price. A value that is no
+ * number, or cannot be kept exactly, is listed as inexpressible.
  */
 export function listPrices(
   stated: readonly StatedPrice[],

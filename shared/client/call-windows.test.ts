@@ -73,7 +73,7 @@ Deno.test("a cache write that is cut is not summed with a cache read that is cut
   assert.equal(summed([parts(5, 90), parts(30, 1), parts(6, 80), parts(40, 2)]).length, 2);
 });
 
-Deno.test("what a sum would not say exactly goes as it is", () => {
+Deno.test("a call that a sum would not state exactly goes as it is", () => {
   const exact: LoggedCall[] = [
     { ...CALL, other_features: { minutes: 0.1 } },
     { ...CALL, input_tokens: 100_001 },

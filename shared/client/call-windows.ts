@@ -39,8 +39,8 @@ interface Row {
 
 /**
  * Sums calls of one window that differ in nothing that is billed into one row, with `calls` as their
- * number. What a sum would not say exactly goes as it is: fractions of features, long inputs, counts
- * that are no safe integers.
+ * number. A call that a sum would not state exactly goes as it is: fractions of features, long
+ * inputs, counts that are no safe integers.
  */
 export function callWindows({ milliseconds, keep = [] }: WindowOptions): CallWindows {
   if (!(milliseconds > 0) || QUARTER_HOUR % milliseconds !== 0) {

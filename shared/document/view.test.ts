@@ -35,7 +35,7 @@ Deno.test("totals stand in the order in which they are reckoned", () => {
   ]);
 });
 
-Deno.test("what credit has paid stands with what is left of it, the balance has the rest", () => {
+Deno.test("each grant's payment stands with its rest, the balance has the remainder", () => {
   const credits = [{ description: "Prepaid credit", amount_minor: 300, left_minor: 1200 }];
   const rows = totals(invoiceView({ ...german, credits }));
   assert.deepEqual(rows.slice(-3), [

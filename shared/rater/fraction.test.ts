@@ -32,7 +32,7 @@ Deno.test("a started block counts, a full one does not start the next", () => {
   assert.deepEqual(ceil(parseDecimal("-2.5")), whole(-2));
 });
 
-Deno.test("what is no decimal number is refused", () => {
+Deno.test("text that is no decimal number is refused", () => {
   for (const text of ["", "NaN", "1,5", "0x10", "1."]) {
     assert.throws(() => parseDecimal(text), RangeError, text);
   }

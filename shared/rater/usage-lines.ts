@@ -122,8 +122,8 @@ function costsByDay(usage: readonly Usage[]): (row: Usage) => Fraction {
 }
 
 /**
- * Splits usage where the price changes; what has no price is among the `orphans`: days without one,
- * and what is sold by its logged cost and has none.
+ * Splits usage where the price changes; usage without a price is among the `orphans`: days without
+ * one, and what is sold by its logged cost and has none.
  */
 function segmentsOf(
   usage: readonly Usage[],

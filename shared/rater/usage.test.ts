@@ -55,7 +55,7 @@ Deno.test("a log says how it counts, before the provider of its model", () => {
   });
 });
 
-Deno.test("where it is not known what parts are part of, tokens have names without a price", () => {
+Deno.test("tokens of a model with unknown counting have names without a price", () => {
   const unknown = {
     unmapped_input_tokens: "1000",
     unmapped_output_tokens: "500",
@@ -125,7 +125,7 @@ Deno.test("any feature is a metric, counted exactly", () => {
   );
 });
 
-Deno.test("what is no count cannot be billed", () => {
+Deno.test("a value that is no count cannot be billed", () => {
   assert.equal(units({ metadata: '{"cache_read_tokens": "300"}' }), "invalid_metadata");
   assert.equal(units({ metadata: '{"reasoning_tokens": -1}' }), "invalid_metadata");
   assert.equal(units({ other_features: '{"pages": "3"}' }), "invalid_feature");

@@ -109,7 +109,7 @@ Deno.test("zero-decimal amounts go as they are, the krona in hundredths, thousan
   assert.deepEqual(amounts(of("KWD", 15_120)), [15_120]);
 });
 
-Deno.test("what thousandths have beyond a ten is left for the next invoice", () => {
+Deno.test("thousandths beyond a ten are left for the next invoice", () => {
   const kwd = (minor: number, held: object[] = []) => ({
     invoice: { currency: "KWD", total_minor: minor, amount_due_minor: minor },
     lines: [line(1, minor)],
@@ -155,7 +155,7 @@ Deno.test("more than 250 lines are summed by description, then by kind, tax and 
   assert.deepEqual(amounts({ invoice: due, lines: distinct }), [3000, -500, 500]);
 });
 
-Deno.test("what is void, paid or not due is left out, a draft is refused", () => {
+Deno.test("a void, paid or not due invoice is left out, a draft is refused", () => {
   const kind = (invoice: object) => planInvoice(facts({ invoice }), NOW).kind;
   assert.equal(kind({ status: "void" }), "skip");
   assert.equal(kind({ status: "paid", amount_due_minor: 0 }), "skip");

@@ -7,7 +7,7 @@
 --
 -- Tables that people, agents and front ends read or write live in `public` under RLS. Functions,
 -- views and bookkeeping that a role is granted live in `billing`, which the Data API does not
--- expose; what no role is granted lives in `_billing`.
+-- expose; objects that no role is granted live in `_billing`.
 create extension if not exists btree_gist with schema extensions;
 
 create schema billing;
@@ -18,8 +18,8 @@ revoke all on schema billing from public;
 -- `authenticated` needs the schema for the functions its RLS policies call, nothing else in it.
 grant usage on schema billing to authenticated, service_role;
 
--- What nobody is granted lives apart, in a schema that nobody but its owner may use. Supabase names
--- its own internal schemas so (`_realtime`, `_analytics`).
+-- Objects that no role is granted live apart, in a schema that only its owner may use. Supabase
+-- names its own internal schemas so (`_realtime`, `_analytics`).
 create schema _billing;
 comment on schema _billing is
   'What the functions and views of billing are made of. No role but the owner has usage.';
@@ -61,13 +61,13 @@ grant execute on function billing.raise_error(text, text, text) to service_role;
 -- The codes of all domain errors.
 
 insert into billing.error_codes (code, http_status, meaning) values
-  ('negative_quantity', 400, 'A count that cannot be below zero is.'),
-  ('invalid_argument', 400, 'An argument is outside what the function takes.'),
+  ('negative_quantity', 400, 'A count is below zero.'),
+  ('invalid_argument', 400, 'An argument is outside its allowed range.'),
   ('second_factor_required', 403, 'A user needs a token with a second factor (aal2) for this.'),
   ('unknown_client', 404, 'No client has this id.'),
   ('unknown_invoice', 404, 'No invoice has this id.'),
   ('append_only', 409, 'Rows of this table are facts; they are corrected by new rows.'),
-  ('past_is_frozen', 409, 'What a settled period was charged by cannot be changed afterwards.'),
+  ('past_is_frozen', 409, 'The terms of a settled period cannot be changed.'),
   ('invoice_frozen', 409, 'A finalized invoice cannot be edited.'),
   ('illegal_transition', 409, 'The invoice cannot go from its state to that one.'),
   ('client_blocked', 409, 'The client cannot be billed; the message says why.'),
@@ -75,13 +75,13 @@ insert into billing.error_codes (code, http_status, meaning) values
   ('period_not_over', 409, 'The period has not ended in the client''s time zone.'),
   ('period_already_invoiced', 409, 'The period has a live invoice.'),
   ('credit_exceeds_invoice', 409, 'More would be credited than is left on the invoice.'),
-  ('currency_mismatch', 409, 'Amounts of two currencies would meet on one invoice.'),
+  ('currency_mismatch', 409, 'Currencies differ on one invoice.'),
   ('unknown_log', 404, 'No usage log has this id.'),
   ('unknown_source', 404, 'No source of usage has this name.'),
-  ('invalid_correction', 409, 'A correction would record something else than what it corrects.'),
+  ('invalid_correction', 409, 'The correction does not match its log.'),
   ('unknown_proposal', 404, 'No price proposal has this id.'),
   ('unknown_delivery', 404, 'No delivery has this id.'),
-  ('stripe_total_differs', 409, 'Stripe''s total of an invoice is not ours.'),
+  ('stripe_total_differs', 409, 'Stripe''s total differs from the invoice.'),
   ('base_fee_billed_twice', 409, 'A base fee is billed by Stripe or by us, not by both.'),
   ('correction_refused', 400, 'Usage events cannot correct logs: that is an operator''s act.'),
   ('unauthorized', 401, 'The key is unknown, expired or revoked.'),
@@ -205,15 +205,15 @@ grant execute on function billing.as_of() to service_role;
 
 -- 00_foundation/actor.sql
 
--- Who acts: set by functions for people (`billing.actor`), else the API's user or role, else the
--- database session.
+-- The acting person or service: set by functions for people (`billing.actor`), else the API's user
+-- or role, else the database session.
 create function billing.actor() returns text language sql stable
 return coalesce(
   nullif(current_setting('billing.actor', true), ''),
   nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub',
   nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'role',
   session_user::text);
-comment on function billing.actor is 'Name of who acts, for the audit trail.';
+comment on function billing.actor is 'Name of the acting person or service, for the audit trail.';
 grant execute on function billing.actor() to service_role;
 
 -- 00_foundation/ids.sql
@@ -230,9 +230,9 @@ return encode(
 comment on function billing.new_id is 'A new uuid, version 7 (ordered by time).';
 grant execute on function billing.new_id() to service_role;
 
--- The same name gives the same uuid (version 8). What the world outside knows by our id is named
--- by what it is: a database that was restored to the past and lives the lost days again makes it
--- under the id that Stripe and mailboxes have already, and finds it there.
+-- The same name gives the same uuid (version 8). An object that the world outside knows by our id
+-- is named by what it is: a database that was restored to the past and lives the lost days again
+-- makes it under the id that Stripe and mailboxes have already, and finds it there.
 create function _billing.named_id(variadic parts text[]) returns uuid language sql immutable
 return overlay(overlay(
   md5(array_to_string(parts, '|', '')) placing '8' from 13) placing 'a' from 17)::uuid;
@@ -928,7 +928,7 @@ grant execute on function billing.full_days(date, date, integer) to service_role
 
 -- 10_parties/service_intervals.sql
 
--- When a client is served: rows of days, not a start and an end. What lies between two rows is a
+-- When a client is served: rows of days, not a start and an end. The time between two rows is a
 -- gap; it is never billed.
 --
 -- People write clients.started_on, ended_on and status, and triggers keep the rows in step with
@@ -981,8 +981,8 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
 $$;
 comment on function _billing.stop_intervals is 'Takes all days from one on out of service.';
 
--- From this day on, until another, the client is served. What is served on the day before goes on:
--- two intervals never touch.
+-- From this day on, until another, the client is served. An interval that serves the day before
+-- goes on: two intervals never touch.
 create function _billing.begin_interval(client_id uuid, on_day date, until_day date, reason text)
 returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -1003,8 +1003,8 @@ begin
 end $$;
 comment on function _billing.begin_interval is 'Puts all days between two into service.';
 
--- Another first day: the interval that began on the old one begins on it. What lies before it goes.
--- Where service began later than the old first day, what lies between is a gap and stays one.
+-- Another first day: the interval that began on the old one begins on it. Service before it goes.
+-- Where service began later than the old first day, the days between are a gap and stay one.
 create function _billing.move_first_interval(client_id uuid, old_start date, new_start date)
 returns void language sql set search_path = pg_catalog, pg_temp as $$
   delete from public.service_intervals s
@@ -1131,7 +1131,7 @@ create table _billing.settlement_locks (
   client_id uuid primary key references public.clients (id) on delete cascade
 );
 comment on table _billing.settlement_locks is
-  'A row per client: who holds its lock writes the client''s invoices, notes, payments, balance.';
+  'A row per client; the transaction that locks it alone writes the client''s books.';
 alter table _billing.settlement_locks enable row level security;
 revoke all on _billing.settlement_locks from public;
 
@@ -1269,7 +1269,7 @@ comment on function billing.current_periods is
 grant execute on function billing.current_periods(timestamptz) to service_role;
 
 -- True when no period of the client is still to come: it has ended, or is in a gap.
--- `after_day` asks for periods that begin after it alone: an earlier one is no home for late usage.
+-- `after_day` asks for periods that begin after it alone: an earlier one takes no late usage.
 create function billing.has_ended(client_id uuid, after_day date default '-infinity')
 returns boolean language sql stable
 begin atomic
@@ -1573,8 +1573,8 @@ create table billing.dismissed_logs (
   dismissed_at timestamptz not null default now()
 );
 comment on table billing.dismissed_logs is
-  'Log rows that are not to be billed, why and by whom: billing.dismiss_quarantined. Whatever
-   becomes of their clients, they are not counted.';
+  'Log rows that are not to be billed, why and by whom: billing.dismiss_quarantined. They are
+   not counted, even once their clients are known.';
 alter table billing.dismissed_logs enable row level security;
 revoke all on billing.dismissed_logs from public;
 grant select on billing.dismissed_logs to service_role;
@@ -1598,7 +1598,7 @@ create table billing.usage_watermark (
 comment on table billing.usage_watermark is
   'Up to where logs are counted; moves in the transaction of the sums.';
 comment on column billing.usage_watermark.kept_from is
-  'Logs of earlier calls have been exported and removed; what comes for that time is quarantined.';
+  'Logs of earlier calls have been exported and removed; later logs of that time are quarantined.';
 alter table billing.usage_watermark enable row level security;
 revoke all on billing.usage_watermark from public;
 grant select on billing.usage_watermark to service_role;
@@ -1779,7 +1779,7 @@ grant execute on function billing.feature_reason(jsonb) to service_role;
 -- 20_usage/rate_classes.sql
 
 -- Rate classes: at which of its rates a provider charges a call (ADR 37). A class is a property of
--- the log row; all tokens of the row have it. What is known from the row are conditions, as data.
+-- the log row; all tokens of the row have it. Conditions, as data, read the class from the row.
 
 -- A class whose name has a plus sign combines others: batch+long_context is a batch that is long.
 create table billing.rate_classes (
@@ -1976,7 +1976,7 @@ cross join lateral (
     -- Counted and removed, or it could not be told from a row that was.
     when l."timestamp" < (select w.kept_from from billing.usage_watermark w)
       then 'before_retention'
-    -- A day is for clocks and zones that are wrong; what is dated later would wait for its month.
+    -- A day is for clocks and zones that are wrong; usage dated later would wait for its month.
     when l."timestamp" > l.created_at + interval '24 hours' then 'future_timestamp'
     when z.client_id is null and c.claim is null then 'no_client'
     when z.client_id is null then 'unknown_client'
@@ -2031,7 +2031,7 @@ grant usage on schema public, billing to billing_agent;
 -- 20_usage/agent_keys/keys.sql
 
 -- Keys of agents: whose usage a key may log, for which clients, how much and of which times. A key
--- reads nothing and corrects nothing. Its token is told once; what is kept of it is a hash, apart
+-- reads nothing and corrects nothing. Its token is told once; only a hash of it is kept, apart
 -- from the key, so that neither views nor the audit log hold it.
 
 create table _billing.agent_keys (
@@ -2298,8 +2298,8 @@ comment on function _billing.is_in_networks is
   'Whether an address lies in one of the networks; without networks every address does.';
 
 -- Counts events towards the key's quota of the day, or raises quota_exceeded and counts nothing.
--- What other requests of the key have not committed is not seen: they may together exceed the quota
--- by what is in flight.
+-- Events that other requests of the key have not committed are not seen: they may together exceed
+-- the quota by what is in flight.
 create function _billing.use_agent_key(key _billing.agent_keys, new_events bigint) returns void
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -2351,7 +2351,7 @@ grant execute on function billing.find_agent_key(text) to service_role;
 -- 20_usage/agent_keys/log_policy.sql
 
 -- What role billing_agent may insert into the log through the Data API. Its token names the key;
--- what the key may is read here with each row, so that revoking it holds at once.
+-- the rights of the key are read here with each row, so that revoking it holds at once.
 
 create function billing.agent_may_log(
   agent text, client_id uuid, metadata jsonb, "timestamp" timestamptz
@@ -2394,7 +2394,7 @@ comment on function billing.agent_may_log is
   'Whether the key that the request''s token names may log this row; raises why not.';
 grant execute on function billing.agent_may_log(text, uuid, jsonb, timestamptz) to billing_agent;
 
--- Column defaults, generated columns and checks are computed with the rights of who inserts.
+-- Column defaults, generated columns and checks are computed with the rights of the inserting role.
 grant execute on function billing.new_id() to billing_agent;
 grant execute on function billing.storing_transaction() to billing_agent;
 grant execute on function billing.refuse_negative(text, numeric) to billing_agent;
@@ -2565,8 +2565,8 @@ return input_tokens
   + case when features is null then 0 else billing.input_in_features(features::jsonb) end;
 comment on function _billing.whole_input is 'All input tokens of a call, of whatever kind.';
 
--- Whether metadata says what cannot be counted: NaN stands for what is no number. What takes a row
--- back has the opposite sign.
+-- Whether metadata says what cannot be counted: NaN stands for what is no number. A row that takes
+-- one back has the opposite sign.
 create function _billing.counts_are_invalid(counting text, negates boolean, cache_read numeric,
   cache_write numeric, reasoning numeric)
 returns boolean language sql immutable parallel safe
@@ -2709,9 +2709,9 @@ comment on function _billing.log_groups is
 
 -- The sums of log rows by the key of usage_records: what rollup, rebuild and comparison stand on.
 --
--- What the view attributed_logs says of each row, several times faster: _billing.log_groups sums
--- plain columns; what holds for a whole group (the provider's way of counting, what features may be
--- called) is found once per group. Test 15-rollup-sums holds both to the same.
+-- The same as the view attributed_logs, several times faster: _billing.log_groups sums
+-- plain columns; facts of a whole group (the provider's way of counting, what features may be
+-- called) are found once per group. Test 15-rollup-sums holds both to the same.
 
 -- Sums log rows by (client, day, model, metric, class, agent). Of rows counted by `upto` and not by
 -- `since`; where times are given, of that time range only. Rows that cannot be billed come with a
@@ -2857,7 +2857,7 @@ returns table (client_id uuid, usage_day date, model text, metric text,
   rate_class text, agent text,
   logged numeric, recorded numeric)
 language sql stable security definer set search_path = pg_catalog, pg_temp set jit = off as $$
-  -- Definer: callers may compare; what it stands on (sums between watermarks) is not theirs.
+  -- Definer: callers may compare, but not call what it uses (sums between watermarks).
   with logs as (
     select * from _billing.logged_usage(
       greatest(lower(period), _billing.first_kept_day()), coalesce(upper(period), 'infinity'))
@@ -2880,7 +2880,7 @@ grant execute on function billing.usage_discrepancies(daterange) to service_role
 -- 20_usage/rebuild_requests.sql
 
 -- Days (of some agents, or all where null) whose usage must be attributed anew, because an
--- assignment, client or default changed. What is little the next rollup does; the rest is a job.
+-- assignment, client or default changed. The next rollup does a small rebuild; the rest is a job.
 create table billing.rebuild_requests (
   id bigint generated always as identity primary key,
   agents text[],
@@ -3117,7 +3117,7 @@ on conflict do nothing;
 
 insert into billing.rate_class_conditions (place, rate_class, metadata, thresholds) values
   -- batch: ours; service_tier: of OpenAI (flex, priority) and Anthropic (priority, batch); speed
-  -- and inference_geo: of Anthropic. What combines more comes first.
+  -- and inference_geo: of Anthropic. Classes that combine more come first.
   (1, 'batch+regional+long_context', '{"batch": true, "inference_geo": "us"}', 1),
   (2, 'batch+regional+long_context', '{"service_tier": "batch", "inference_geo": "us"}', 1),
   (3, 'priority+regional+long_context', '{"service_tier": "priority", "inference_geo": "us"}',
@@ -3153,7 +3153,8 @@ on conflict do nothing;
 
 -- How many keys of usage a client's day may have (billing_settings.max_usage_keys_per_day). Agents
 -- choose the names of features, models and of themselves, and each new one is a row to be priced,
--- shown and rebuilt. What brings a day beyond the bound waits in quarantine as `too_many_keys`.
+-- shown and rebuilt. A log that brings a day beyond the bound waits in quarantine as
+-- `too_many_keys`.
 --
 -- The order of arrival decides: keys that a day has go on being counted, new ones fill what room is
 -- left, and a log row any of whose keys has no room is held as a whole. That is decided once and
@@ -3649,7 +3650,7 @@ begin
   select * into since from billing.usage_watermark;
   return not _billing.watermark_is_here(since)
     or exists (select from billing.rebuild_requests r where not r.in_steps)
-    -- In the index's order: who expects many such rows would read the table to find the first.
+    -- In the index's order: a plan for many such rows would read the whole table.
     or (select true from public.agent_usage_logs l
       where l.stored_by >= pg_snapshot_xmin(since.snapshot) and not _billing.is_counted(
         l.stored_by, l.seq, since.snapshot, since.own_transaction, since.own_seq)
@@ -3801,7 +3802,7 @@ comment on function _billing.rollup_if_free is
 -- 20_usage/verified_days.sql
 
 -- Which days have been compared with the logs since their records last changed. A month closes only
--- when records and logs agree; what was compared by night and has not changed since agrees still,
+-- when records and logs agree; days compared by night and unchanged since still agree,
 -- so closing costs the comparison of what is new, however long the month's logs are.
 create table billing.usage_days (
   usage_day date primary key,
@@ -3848,7 +3849,7 @@ create trigger note_truncated_days after truncate on public.usage_records
   for each statement execute function _billing.note_changed_days();
 
 -- Compares days with the logs, rebuilds those ranges that differ (the logs are right) and returns
--- how many differences there were. What agreed is noted last, with the counts from before the
+-- how many differences there were. Days that agreed are noted last, with the counts from before the
 -- comparison: a rollup meanwhile is not waited for, and its days stay to be compared.
 create function _billing.repair_days(ranges daterange[])
 returns bigint language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -4065,7 +4066,7 @@ begin
     else jsonb_typeof(k.value) <> 'number' or k.value @? '$ ? (@ < 0)' end;
   if wrong is not null then
     perform billing.raise_error('invalid_argument', format('cannot correct: %s', wrong),
-      'what is right is a number of 0 or more for any of ' || array_to_string(counts, ', ')
+      'a corrected value is a number of 0 or more for any of ' || array_to_string(counts, ', ')
       || '; other_features is an object of them; counting is inclusive, exclusive or null');
   end if;
   if btrim(coalesce(reason, '')) = '' then
@@ -4088,7 +4089,7 @@ begin
   return _billing.restate_log(log_id, standing, restated, reason);
 end $$;
 comment on function billing.correct_log is
-  'Restates a log: correct_log(id, ''{"input_tokens": 1200}'', ''sent twice''). What is not named
+  'Restates a log: correct_log(id, ''{"input_tokens": 1200}'', ''sent twice''). A column not named
    stays. Returns the id of the row that counts now, or null where it says so already.';
 grant execute on function billing.correct_log(uuid, jsonb, text) to service_role;
 
@@ -4175,7 +4176,7 @@ begin
         or exists (select
           from unnest('{cache_read_tokens,cache_write_tokens,reasoning_tokens}'::text[]) k
           where billing.metadata_count(new.metadata, k) < 0)
-        then 'what is right is not below zero'
+        then 'a corrected value is not below zero'
       when not _billing.is_uncountable(named) and not exists (
           select from public.agent_usage_logs c
           where c.corrects_id = new.corrects_id and c.metadata ->> 'negates' = named.id::text)
@@ -4223,8 +4224,8 @@ referencing new table as changed for each statement execute function _billing.ma
 create trigger mark_reinstated after delete on billing.dismissed_logs
 referencing old table as changed for each statement execute function _billing.mark_dismissed();
 
--- Rows by their ids, or all that fit every filter that is given. What corrects a row, or what it
--- corrects, goes with it where that is in quarantine too: half a correction is none.
+-- Rows by their ids, or all that fit every filter that is given. A row that corrects one, or that
+-- it corrects, goes with it where that is in quarantine too: half a correction is none.
 create function billing.dismiss_quarantined(why text, log_ids uuid[] default null,
   reason text default null, agent text default null, model text default null,
   before timestamptz default null)
@@ -4238,7 +4239,7 @@ begin
     perform billing.raise_error('invalid_argument', 'a dismissal needs a reason (why)');
   end if;
   if num_nonnulls(log_ids, reason, agent, model, before) = 0 then
-    perform billing.raise_error('invalid_argument', 'nothing says what is to be dismissed',
+    perform billing.raise_error('invalid_argument', 'no filter names the rows to dismiss',
       'give log_ids, or any of reason, agent, model and before');
   end if;
   -- A rollup that is under way decides before.
@@ -4346,7 +4347,7 @@ grant select on billing.usage_sources to service_role;
 create trigger require_second_factor before insert or update or delete on billing.usage_sources
   for each statement execute function _billing.guard_by_second_factor();
 
--- An agent's calls lie in one source; what it logged before `since` lies in the log.
+-- An agent's calls lie in one source; calls before `since` lie in the log.
 create table billing.usage_source_agents (
   agent text primary key
     constraint usage_source_agents_agent_length check (length(agent) between 1 and 200),
@@ -4499,8 +4500,8 @@ comment on function _billing.window_fault is
 
 -- A sum over rows that any engine can compute from ids and counts alone: each row's counts, each
 -- times a prime, times a number from the row's id. A correction keeps the id of what it corrects,
--- so a mirror takes its part out exactly. What cannot be read as a count is none: a row of it is
--- not billed, and stops no comparison.
+-- so a mirror takes its part out exactly. A value that cannot be read as a count is none: a row of
+-- it is not billed, and stops no comparison.
 create function _billing.window_checksum(log public.agent_usage_logs)
 returns numeric language sql stable set search_path = pg_catalog, pg_temp as $$
   select ('x' || right(coalesce(log.corrects_id, log.id)::text, 7))::bit(28)::bigint * (
@@ -4762,7 +4763,7 @@ comment on function _billing.window_discrepancies is
   'Windows in which the log differs from a source''s totals.';
 
 -- Notes a comparison. Equal time grows where one follows on another; of two stretches the later is
--- kept. What lies ahead of the comparison is not known to be equal. What differed is known to
+-- kept. Time ahead of the comparison is not known to be equal. A window that differed is known to
 -- differ until it has been found equal.
 create function _billing.note_comparison(source text, from_at timestamptz, until_at timestamptz,
   found_different bigint, at timestamptz)
@@ -5374,8 +5375,8 @@ create table public.price_proposals (
     else num_nulls(decided_at, decided_by, reason) = 0 end)
 );
 comment on table public.price_proposals is
-  'Changes of list prices and new models, until somebody accepts or refuses them. What has been
-   refused is not proposed again.';
+  'Changes of list prices and new models, until somebody accepts or refuses them. A refused
+   change is not proposed again.';
 comment on column public.price_proposals.old_amount is
   'The list price in force, USD for one unit; null: none.';
 comment on column public.price_proposals.effects is
@@ -5443,7 +5444,7 @@ $$;
 comment on function _billing.differing_prices is
   'Given prices of known models that are neither in force nor decided on.';
 
--- Makes proposals of what differs. What a source says now replaces what it said before, also where
+-- Makes proposals of what differs. A source's newest statement replaces its earlier one, also where
 -- it is again what is in force.
 create function _billing.supersede_proposals(given _billing.given_price[], source text)
 returns void language sql set search_path = pg_catalog, pg_temp as $$
@@ -5456,7 +5457,7 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
         select s.id from public.price_syncs s where s.source = supersede_proposals.source)
     returning p.agreed_sync_id
   )
-  -- Who has agreed still says so: that source is to be compared again, though it has not changed.
+  -- A source that agreed still says so: it is compared again, though it has not changed.
   update billing.price_source_states t set compared_to = null
   where t.source in (
     select s.source from public.price_syncs s join ended e on e.agreed_sync_id = s.id);
@@ -5510,7 +5511,7 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
       select s.id from public.price_syncs s where s.source = withdraw_agreement.source);
 $$;
 comment on function _billing.withdraw_agreement is
-  'Takes back what a source has agreed on and says no more.';
+  'Takes back what a source has agreed on and no longer says.';
 
 -- 30_pricing/catalogue/sync.sql
 
@@ -5570,8 +5571,8 @@ end $$;
 comment on function _billing.require_whole is
   'Refuses a source that has fewer than four fifths of the models that it had.';
 
--- Takes some models of a source that has `total` of them. What differs from a price in force
--- becomes a proposal, and what a source leaves out stays.
+-- Takes some models of a source that has `total` of them. A price that differs from the one in
+-- force becomes a proposal, and a price that a source leaves out stays.
 create function billing.sync_list_prices(source text, sha256 text, fetched_at timestamptz,
   total integer, models jsonb, raw bytea default null)
 returns table (new_models integer, new_prices integer, proposals integer)
@@ -6130,7 +6131,7 @@ create table public.prices (
     billing.is_multiplier_list(class_multipliers)),
   -- List prices are in USD.
   constraint prices_cost_plus_in_usd check (pricing_model <> 'cost_plus' or currency = 'USD'),
-  -- Tokens have a logged cost, at input and output; what else has a list price has none.
+  -- Tokens have a logged cost, at input and output; other metrics with a list price have none.
   constraint prices_cost_basis_known check (cost_basis in ('list', 'logged_cost', 'higher')),
   constraint prices_cost_basis_fits check (case cost_basis when 'list' then true
     else pricing_model = 'cost_plus' and (cost_basis <> 'higher' or billing.is_tokens(metric)) end),
@@ -6386,7 +6387,7 @@ create constraint trigger count_terms_change after insert or update or delete
 
 -- The metrics that are not sold.
 
-insert into billing.unbilled_metrics values ('requests', 'counts calls; tokens are what is sold')
+insert into billing.unbilled_metrics values ('requests', 'counts calls; tokens are sold')
 on conflict do nothing;
 
 -- 30_pricing/price_selection.sql
@@ -7046,7 +7047,7 @@ create table public.payments (
     (amount_minor > 0) = (kind in ('payment', 'refund_failed', 'dispute_reversed')))
 );
 comment on table public.payments is
-  'Money received for invoices; what went back, by refund or dispute, is negative.';
+  'Money received for invoices; money that went back, by refund or dispute, is negative.';
 comment on column public.payments.kind is
   'payment: received; refund: given back; refund_failed: what was given back came back to us;
    dispute: taken back through the payer''s bank; dispute_reversed: returned by it.';
@@ -7502,7 +7503,7 @@ create policy "members and operators read what became of credit" on public.credi
 
 -- What is left of grants, whether or not it may be used now: the least that is left at the instant
 -- and at any later one. A movement that waited for the lock of its client may be of an earlier
--- instant than what is booked already; what came back after it is not there yet.
+-- instant than what is booked already; credit that came back after it is not there yet.
 create function _billing.left_of_grants(client_ids uuid[], as_of timestamptz default 'infinity')
 returns table (grant_id uuid, left_minor bigint)
 language sql stable set search_path = pg_catalog, pg_temp as $$
@@ -7523,8 +7524,8 @@ comment on function _billing.left_of_grants is
 create type _billing.credit_movement as (grant_id uuid, kind text, amount_minor bigint,
   at timestamptz, invoice_id uuid, line_id uuid, credit_note_id uuid);
 
--- Books movements of grants, and with each that takes or gives back what its expiry is now: what
--- has been used does not expire. What is restored after its expiry expires at once.
+-- Books movements of grants, and with each that takes or gives back what its expiry is now: credit
+-- that has been used does not expire. Credit restored after its expiry expires at once.
 create function _billing.move_credit(movements _billing.credit_movement[])
 returns void language sql set search_path = pg_catalog, pg_temp as $$
   insert into public.credit_entries (grant_id, client_id, currency, kind, amount_minor,
@@ -7658,8 +7659,8 @@ grant execute on function billing.credits_of(uuid, timestamptz) to service_role;
 
 -- The accounts of the ledger. ADR 35 says why it is as it is.
 --
--- A debit is more than zero, a credit less. What a client owes us is a debit of `receivable`; what
--- we owe the client is a credit of `customer_credit`.
+-- A debit is more than zero, a credit less. A debt of a client is a debit of `receivable`; money
+-- that we owe the client is a credit of `customer_credit`.
 
 -- Names as those of named_id. Written out, so that a query computes them without a call for each.
 create function _billing.account_id(client_id uuid, currency text, kind text, processor text)
@@ -8142,8 +8143,8 @@ create trigger post_balance_entries after insert on public.balance_entries
 
 -- What is posted of grants of credit and of what becomes of them.
 
--- Granted when it was granted, whenever it may be used: what was paid is owed from then on. What
--- moves from one grant to another stays on the account.
+-- Granted when it was granted, whenever it may be used: the payment is owed from then on. Credit
+-- that moves from one grant to another stays on the account.
 create function _billing.post_credit_entries() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
@@ -8239,7 +8240,7 @@ left join lateral (
 comment on view billing.journal is
   'Debits and credits of the ledger, with the number of the invoice or credit note they are of.';
 comment on column billing.journal.at is
-  'When it happened. What is told late is of an earlier month than it was posted: see posted_at.';
+  'When it happened. An event told late is of an earlier month than its posting: see posted_at.';
 comment on column billing.journal.taxes is 'The taxes of the invoice, on entries of tax_payable.';
 revoke all on billing.journal from public;
 grant select on billing.journal to service_role;
@@ -8441,8 +8442,8 @@ grant execute on function billing.numbered_terms(billing.rating_target[], boolea
 
 -- Usage of the targets with the price that was in force when it happened: one row per model,
 -- metric, class, price segment and agent (null: all agents of a client whose lines are not by
--- agent; the caller may want them apart all the same). price_id null: unpriced. What goes to a
--- meter of Stripe's (public.stripe_meters) is Stripe's to rate and is not here. Under a price of
+-- agent; the caller may want them apart all the same). price_id null: unpriced. Usage for a
+-- meter of Stripe (public.stripe_meters) is rated by Stripe and is not here. Under a price of
 -- the logged cost, what an agent used of a model on a day without a cost is unpriced: what cost
 -- nothing is not known to be free.
 -- The planner cannot know how many rows a CTE has; hash joins are right for one client as for
@@ -8663,8 +8664,8 @@ comment on type _billing.rated_usage is 'A line of usage before it is booked.';
 -- do not start again when a price changes or lines are split. Where corrections take more back than
 -- there was before them, positions run below zero and cost the mirror image: lines still sum to the
 -- price of the total.
--- With `with_unpriced`, usage that has no price and needs one comes too, price_id null: who writes
--- the books asks once for what is charged and for what blocks.
+-- With `with_unpriced`, usage that has no price and needs one comes too, price_id null: a caller
+-- that writes the books asks once for what is charged and for what blocks.
 -- Where the higher of two costs holds (`dearer`), all tokens of a model and class are by the list,
 -- or all by what was logged: the logged cost of input is also that of what a cache read or wrote.
 -- The key says where the price begins in the period, not where service does: a line stays what it
@@ -9616,7 +9617,7 @@ grant execute on function billing.list_quarantine(bigint, text, text[]) to servi
 -- 40_rating/dismiss_unpriced.sql
 
 -- Usage without a price that nobody will ever give one: a bug or a flood of an agent. Its log rows
--- are dismissed, whole, and the month that they block is free. What has a price stays: a row is
+-- are dismissed, whole, and the month that they block is free. Usage with a price stays: a row is
 -- chosen by the metric that has none.
 
 create function billing.dismiss_unpriced(
@@ -10604,8 +10605,8 @@ $$;
 comment on function _billing.standing_uses is
   'What grants have paid of an invoice and was not given back, the last use first.';
 
--- How an amount goes back to the grants. What comes back after its expiry leaves them again, for
--- the balance, which the caller books.
+-- How an amount goes back to the grants. Credit that comes back after its expiry leaves them again,
+-- for the balance, which the caller books.
 create function _billing.credit_to_give_back(invoice_id uuid, amount bigint, as_of timestamptz,
   credit_note_id uuid default null)
 returns _billing.credit_movement[]
@@ -10838,6 +10839,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   from public.billing_settings s;
 $$;
 
+-- For credit notes; documents_of has the same fields, joined once for a batch of invoices.
 create function _billing.document_client(client_id uuid) returns jsonb
 language sql stable set search_path = pg_catalog, pg_temp as $$
   select jsonb_build_object('id', c.id, 'name', c.name, 'address', to_jsonb(c.address),
@@ -11021,8 +11023,9 @@ end $$;
 comment on function _billing.draft_sums is 'Totals of the lines that are being drafted.';
 
 -- One draft with its totals, without lines yet, per (client, home period), and one per client and
--- currency for late usage that has no home. Drafts of targets that have lines again are emptied and
--- kept, those of targets without lines go, and so do those of zero: nothing to pay, no invoice.
+-- currency for late usage without a later period. Drafts of targets that have lines again are
+-- emptied and kept, those of targets without lines go, and so do those of zero: nothing to pay, no
+-- invoice.
 create function _billing.write_draft_headers(targets billing.rating_target[])
 returns uuid[] language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -11152,7 +11155,7 @@ comment on function _billing.free_late_lines is
 
 -- 50_invoicing/drafts/drafts.sql
 
--- Drafts: one per client and period that is over, remade as often as one likes until finalized.
+-- Drafts: one per client and period that is over, remade any number of times until finalized.
 
 -- Rates targets once for all that a run or a draft asks of their rating: the lines stand in
 -- pg_temp.draft_lines. A table, not an array: it has no limit in size, and the planner sees how
@@ -11300,7 +11303,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
 $$;
 
 -- Which period each item on these drafts belongs to from now on. Before terms are held and numbers
--- taken: who edits an item holds its row until the commit, which waits for the terms.
+-- taken: an editor of an item holds its row until the commit, which waits for the terms.
 create function _billing.settle_items(invoice_ids uuid[])
 returns void language sql set search_path = pg_catalog, pg_temp as $$
   -- By id, so that items of long ago are not looked at.
@@ -11440,7 +11443,7 @@ comment on function _billing.tax_shares is
 
 -- 50_invoicing/top_ups/take_back.sql
 
--- Credit whose payment goes back: what of it is not used is taken back with it.
+-- Credit whose payment goes back: its unused part is taken back with it.
 
 -- Grants that hold the credit of an invoice's top-up: its own, and those that continue it.
 create function _billing.grants_of_top_up(invoice_id uuid)
@@ -11484,7 +11487,7 @@ $$;
 comment on function _billing.pays_after_expiry is
   'Whether the invoice of a period that began before an expiry is still to be issued.';
 
--- Takes back what of an amount is not used. What has expired is used too, it is not the client's,
+-- Takes back what of an amount is not used. Expired credit counts as used, too,
 -- unless an invoice may still take it: that goes last.
 create function _billing.take_top_up_back(invoice_id uuid, amount bigint, as_of timestamptz,
   credit_note_id uuid default null)
@@ -11602,8 +11605,8 @@ $$;
 comment on function _billing.restore_top_up is
   'Gives credit of a top-up back that was taken from its grants, up to an amount.';
 
--- A note that gives money back, when it gets its document; what it takes off what is due was never
--- granted.
+-- A note that gives money back, when it gets its document; an amount taken off what is due was
+-- never granted.
 create function _billing.follow_top_up_note() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
@@ -11700,7 +11703,7 @@ begin
     when coalesce(amount_minor, 0) not between 1 and 1e15 then 'the amount is not above zero'
     when coalesce(priority, -1) not between 0 and 100 then 'the priority is from 0 to 100'
     when made.cost_minor not between 0 and amount_minor or kind = 'refund' and made.cost_minor > 0
-      then 'what was paid is between 0 and the amount, and 0 for a refund'
+      then 'the price paid is between 0 and the amount, and 0 for a refund'
     when made.expires_at <= greatest(made.effective_at, as_of)
       then 'it would expire before it can be used'
     when 0 in (cardinality(metrics), cardinality(models), cardinality(agents))
@@ -11992,8 +11995,8 @@ grant execute on function billing.issue_credit_note(uuid, text, bigint, boolean,
 -- Taking a credit note back.
 
 -- Voids a note by hand: one that was all off what is due, on an invoice that is open, is due again;
--- one that was all to be refunded, where no refund was made, grants nothing any more. What went
--- onto the balance, and what re-rating has credited, cannot be taken back so.
+-- one that was all to be refunded, where no refund was made, grants nothing any more. Credit
+-- that went onto the balance, or that re-rating gave, cannot be taken back so.
 create function _billing.void_credit_note(note_id uuid, as_of timestamptz)
 returns boolean language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -12092,7 +12095,7 @@ comment on function _billing.charged_lines is
 
 -- What is credited of each line of a section, in a table of the session.
 
--- What is to be given back, positive, in pg_temp.credit_rest; what of it goes on which invoice, in
+-- Amounts to be given back, positive, in pg_temp.credit_rest; their parts by invoice in
 -- pg_temp.credit_parts, none yet.
 create function _billing.begin_credit(target billing.rating_target[])
 returns void language plpgsql
@@ -12408,7 +12411,7 @@ begin
 end $$;
 
 -- Credits one section as far as its invoices have room; returns how many notes that took. First
--- each invoice is credited for what it charged itself. What is owed beyond that (an invoice that a
+-- each invoice is credited for what it charged itself. A debt beyond that (an invoice that a
 -- note by hand has emptied) goes on those that have room.
 create function _billing.credit_section(
   target billing.rating_target[], amount bigint, as_of timestamptz
@@ -12440,8 +12443,8 @@ end $$;
 -- Overcharges found by re-rating (corrections, usage that moved): what is rated lower than it was
 -- invoiced is credited line by line, each line on the invoices that charged it, newest first, with
 -- its taxes. No invoice is credited more for a section than it charged for it: what is left of it
--- for its other sections must stay creditable for them. What no invoice has enough left for stays
--- in the books as it is and is set off against later usage of the section.
+-- for its other sections must stay creditable for them. An amount that no invoice has enough left
+-- for stays booked as it is and is set off against later usage of the section.
 
 create function _billing.credit_overcharges(targets billing.rating_target[], as_of timestamptz)
 returns bigint language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -12518,7 +12521,7 @@ begin
   return payment_id;
 end $$;
 comment on function billing.record_payment is
-  'Records a payment once per reference; what exceeds the amount due goes to the balance.';
+  'Records a payment once per reference; an excess over the amount due goes to the balance.';
 grant execute on function billing.record_payment(uuid, bigint, timestamptz, text, text)
   to service_role;
 
@@ -12809,7 +12812,7 @@ $$;
 
 -- What became of each target, as of the version of its usage that was rated. A late section stays
 -- marked as changed while its difference waits for
--- an invoice to go on. What is left of an overcharge after credit notes does not wait: the client
+-- an invoice to go on. The rest of an overcharge after credit notes does not wait: the client
 -- has had all of it back already, and later usage of the section is set off against it.
 create function _billing.mark_rated(due billing.rating_target[], late billing.rating_target[],
   drafts uuid[], versions _billing.period_version[], as_of timestamptz)
@@ -12914,7 +12917,7 @@ create policy "operators read hold limits" on public.hold_limits
 -- 50_invoicing/holds/limits_data.sql
 
 -- The limits of each currency: a ceiling of about 100,000 US dollars, and a floor of a hundredth of
--- it. What a seller has changed stays.
+-- it. A limit that a seller has changed stays.
 
 insert into public.hold_limits (currency, ceiling_minor, floor_minor)
 select c.code, _billing.to_minor(v.amount, c.exponent),
@@ -13147,7 +13150,7 @@ comment on function _billing.drafts_past_grace is
 create type _billing.closing as (drafts uuid[], issued uuid[], credit_notes bigint,
   blocked _billing.blocked_target[]);
 comment on type _billing.closing is
-  'What closing periods made: drafts, those of them that were issued, credit notes; what blocked.';
+  'What closing periods made: drafts, those that were issued, credit notes; and blocked targets.';
 
 -- The targets that nothing blocks. A total below zero blocks only a period without an invoice.
 create function _billing.unblocked(targets billing.rating_target[],
@@ -14012,9 +14015,8 @@ begin
 end $$;
 
 -- Closes the periods of these clients, which the caller has locked. False where something fails:
--- then one client's data does, which must not stop the others. What the server interrupts is
--- nobody's
--- fault, and is raised.
+-- then one client's data does, which must not stop the others. An interruption
+-- by the server is no client's fault, and is raised.
 create function _billing.try_settling(run_id bigint, client_ids uuid[], as_of timestamptz)
 returns boolean language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
@@ -14140,7 +14142,7 @@ grant execute on function billing.run_monthly(timestamptz) to service_role;
 
 -- What need not, or must not, wait for the next daily run: drafts whose grace is over; from nine
 -- o'clock on, periods that are over and not settled, of months that begin on any day. A daily run
--- that failed is so made good within the hour. What is blocked waits for the daily run.
+-- that failed is so made good within the hour. A blocked period waits for the daily run.
 create function _billing.run_is_due(as_of timestamptz default billing.as_of())
 returns boolean language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: it looks at what callers may not read.
@@ -14454,7 +14456,7 @@ create trigger audit_update after update on public.invoices
 create trigger audit_delete after delete on public.invoices referencing old table as old_rows
   for each statement execute function _billing.audit_invoices();
 
--- A correction of a log moves money as terms do: who stored it, of which log, and why
+-- A correction of a log moves money as terms do: the entry says its actor, its log and its reason
 -- (metadata.reason). WHEN, so that agents' rows never queue it.
 create function _billing.audit_correction() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -14527,7 +14529,7 @@ referencing old table as changed for each statement execute function _billing.au
 
 -- 50_invoicing/audit_chain.sql
 
--- A chain of hashes over the audit log: what the owner of the database changes afterwards is seen.
+-- A chain of hashes over the audit log: a later change by the owner of the database is detected.
 -- Rows are sealed by a job, in order, so that no writer waits for another one. A hash covers the
 -- hash before it, so a head that is kept elsewhere proves everything up to it.
 
@@ -14637,8 +14639,8 @@ returns boolean language sql stable set search_path = pg_catalog, pg_temp as $$
 $$;
 
 -- Reads the whole chain, some seconds for a million rows. Give it a head that was kept elsewhere,
--- and it says too whether that head is still in the chain: who can write to the database could
--- compute all hashes anew.
+-- and it says too whether that head is still in the chain: a person who can write to the database
+-- could compute all hashes anew.
 create function billing.verify_audit_chain(known_position bigint default null,
   known_hash text default null)
 returns table (sealed bigint, unsealed bigint, head_hash text, broken_at bigint, audit_id bigint,
@@ -15365,7 +15367,7 @@ begin
   if issued is not null then
     perform _billing.queue_invoice_deliveries(issued);
   end if;
-  -- What is settled is not asked for again; what is void is not sent.
+  -- A settled invoice is not asked for again; a void one is not sent.
   update public.deliveries d
   set state = 'skipped', last_error = format('the invoice is %s', n.status), finished_at = now()
   from public.invoices n
@@ -15514,7 +15516,7 @@ end $$;
 create trigger count_pending before update of summary on billing.monthly_runs
   for each row execute function _billing.count_pending();
 
--- Every run that did something is reported, by whomever it was started. One that did nothing is
+-- Every run that did something is reported, however it was started. One that did nothing is
 -- reported where months are blocked, once a day: the scheduled runs repeat.
 create function _billing.report_run() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -15607,7 +15609,7 @@ begin
   select * into chain from billing.verify_audit_chain();
   if chain.finding is not null then
     return billing.queue_operator_alert('audit_break:' || day, 'critical',
-      'The audit log was changed', format('The audit log is not what was sealed: %s (position %s). '
+      'The audit log was changed', format('The audit log differs from its seals: %s (position %s). '
         || 'Compare it with an export that was kept elsewhere.', chain.finding, chain.broken_at));
   elsif chain.sealed = 0 then
     return 0;
@@ -16065,7 +16067,7 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
 $$;
 comment on function _billing.schedule_job is 'Creates or changes a scheduled job of billing.';
 
--- The Vault secrets that the jobs read; what is absent is said here and shown by billing.jobs.
+-- The Vault secrets that the jobs read; an absent one is named here and by billing.jobs.
 create function _billing.missing_secrets()
 returns text[] language sql stable set search_path = pg_catalog, pg_temp as $$
   select coalesce(array_agg(n.name order by n.name), '{}')
@@ -16229,8 +16231,8 @@ create trigger refuse_delete after delete on public.agent_usage_logs
 
 -- The files that logs are exported to.
 
--- The lines of a file: a row without what is no part of it (which transaction stored it here). Who
--- calls it sets the time zone; bound, not pinned, so that it is inlined.
+-- The lines of a file: a row without what is no part of it (which transaction stored it here). The
+-- caller sets the time zone; bound, not pinned, so that it is inlined.
 create function _billing.log_line(log public.agent_usage_logs)
 returns text language sql stable
 return (to_jsonb(log) - 'stored_by')::text;
@@ -16331,7 +16333,7 @@ end $$;
 -- 60_delivery/price_syncs.sql
 
 -- The daily fetching of list prices: a delivery for each source that is on. The worker fetches,
--- reads and compares; what cannot be read changes nothing and is told once.
+-- reads and compares; a source that cannot be read changes nothing and is reported once.
 
 create function billing.queue_price_syncs(as_of timestamptz default billing.as_of())
 returns bigint language sql security definer set search_path = pg_catalog, pg_temp as $$
@@ -16425,8 +16427,8 @@ begin
     where r.from_day <= month_end + 1 and r.until_day >= month - 1) then
     return 'usage is being computed anew: select * from billing.pending_rebuilds';
   end if;
-  -- Local days of the month's instants reach one day beyond it on either side. What lies outside of
-  -- the client's service is on no invoice; should it come into it, its records are there.
+  -- Local days of the month's instants reach one day beyond it on either side. Usage outside of
+  -- the client's service is on no invoice; its records stay, in case the day comes into it.
   select count(distinct r.client_id) into found
   from public.usage_records r join public.clients c on c.id = r.client_id
   where r.usage_day >= month - 1 and r.usage_day <= month_end
@@ -17142,8 +17144,8 @@ $$;
 -- 70_stripe/books/earlier_invoices.sql
 
 -- Invoices that an earlier billing system has issued. They are history: nothing here bills, sends
--- or reminds of them, and they are on no ledger account. What Stripe collects for those that are
--- still open is noted beside them and operators are told, so that no payment passes unseen.
+-- or reminds of them, and they are on no ledger account. Money that Stripe collects for those that
+-- are still open is noted beside them and operators are told, so that no payment passes unseen.
 create table billing.earlier_invoices (
   id uuid primary key,
   client_id uuid not null references public.clients (id),
@@ -17541,11 +17543,11 @@ begin
   end loop;
 end $$;
 comment on function _billing.take_refund_off_notes is
-  'Voids notes of a refund that failed; what they credit for other refunds is on a new one.';
+  'Voids notes of a refund that failed; their credit for other refunds is on a new one.';
 
 -- Money that a failed or canceled refund leaves with us. Where a credit note of Stripe is behind
 -- the refund (noted), that note granted the money and stands: it is the client's credit. Else the
--- note that was made here for the refund is void: as in Stripe, nothing was granted. What was on no
+-- note that was made here for the refund is void: as in Stripe, nothing was granted. Money on no
 -- account, because the credit was spent, ends as it began. So the end is the same as where the
 -- refund was first heard of when it had failed.
 create function _billing.book_failed_refund(mirror public.stripe_invoices, amount bigint,
@@ -17582,7 +17584,7 @@ end $$;
 
 -- Money that goes back, and comes back where a refund fails.
 
--- Credit that was given back as money cannot be spent once more. What of it is spent already is
+-- Credit that was given back as money cannot be spent once more. The part spent already is
 -- money that the client owes, and on no account until somebody puts it on an invoice.
 create function _billing.take_refund_off_balance(invoice public.invoices, amount bigint,
   reference text, at timestamptz)
@@ -17623,10 +17625,10 @@ $$;
 comment on function _billing.stripe_refunded is
   'What Stripe has given back of an invoice''s payments and not got back.';
 
--- A refund is money gone. What it takes back must be on a credit note; one that was made without
--- (in the Dashboard) gets one here. What cannot be credited, because the invoice is void or was
--- credited to the balance already, was the client's credit, and is that no more; the same holds
--- for a refund that failed once and is made again.
+-- A refund is money gone. Its amount must be on a credit note; one that was made without
+-- (in the Dashboard) gets one here. An amount that cannot be credited, because the invoice is void
+-- or was credited to the balance already, was the client's credit and no longer is; the same
+-- holds for a refund that failed once and is made again.
 create function _billing.cover_stripe_refund(mirror public.stripe_invoices, gone bigint,
   reference text, at timestamptz)
 returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -17798,7 +17800,7 @@ create function _billing.notice_of_failed_refund(kept public.stripe_refunds)
 returns void language sql set search_path = pg_catalog, pg_temp as $$
   select _billing.notice('refund-failed/' || kept.refund_id, 'high', format(
     'A refund of %s of %s %s in Stripe%s: the money is with us. What a credit note granted is '
-    'credit on the client''s balance; what was refunded without one is not. Refund it again, or '
+    'credit on the client''s balance; a refund without one is not. Refund it again, or '
     'leave it',
     billing.money_text(kept.amount_minor, i.currency), i.number,
     case kept.status when 'failed' then 'failed' else 'was canceled' end,
@@ -17836,7 +17838,7 @@ begin
   return outcome;
 end $$;
 
--- A refund as Stripe describes it: by itself, or inside an event of its charge. What is known of it
+-- A refund as Stripe describes it: by itself, or inside an event of its charge. A refund known
 -- already, by a credit note, is of that note's invoice.
 create function billing.apply_stripe_refund(refund jsonb, seen timestamptz)
 returns text language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -18212,9 +18214,9 @@ begin
   return coalesce('issued ' || nullif(array_to_string(numbers, ', '), ''), 'known');
 end $$;
 
--- A refund that is heard of before its credit note seems to be what a note of ours waits for. What
--- refunds of the Dashboard's notes took from notes of ours that way, as far as it can be credited;
--- of one that failed, what is credit for it. `issued` is about to be credited for them.
+-- A refund that is heard of before its credit note seems to be what a note of ours waits for. This
+-- is what refunds of the Dashboard's notes took from notes of ours that way, as far as it can be
+-- credited; of one that failed, what is credit for it. `issued` is about to be credited for them.
 create function _billing.refunds_on_waiting_notes(mirror public.stripe_invoices, issued bigint)
 returns bigint language sql stable set search_path = pg_catalog, pg_temp as $$
   select greatest(0, least(r.theirs - n.theirs - issued, n.own - r.own,
@@ -18241,8 +18243,8 @@ $$;
 comment on function _billing.refunds_on_waiting_notes is
   'What notes of ours that wait for their refunds cover of refunds of Stripe''s own notes.';
 
--- A credit note of Stripe: ours if it names one, else one is issued here for it. What it gives back
--- as money and a refund has told of already has a note here.
+-- A credit note of Stripe: ours if it names one, else one is issued here for it. Money that it
+-- gives back and that a refund has told of already has a note here.
 create function billing.apply_stripe_credit_note(note jsonb, seen timestamptz)
 returns text language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above.
@@ -18346,7 +18348,7 @@ begin
   elsif mirror.state = 'uncollectible' and invoice.status = 'open' then
     perform billing.mark_uncollectible(invoice.id, at);
     perform _billing.notice('write-off/' || mirror.stripe_invoice_id, 'normal', format(
-      '%s was written off in Stripe, and so here: what is paid of it later is booked',
+      '%s was written off in Stripe, and so here: a later payment is booked',
       invoice.number));
     return 'marked uncollectible';
   end if;
@@ -18584,8 +18586,8 @@ comment on function _billing.save_setup is
 -- The credit balance that Stripe keeps of a customer. The balance is kept here: what moves there is
 -- booked here once, by its transaction's id, and Stripe's is then taken to zero.
 
--- Credit given (more than zero) or taken on the client's balance. What there is no credit for is
--- money that the client owes, and on no account until somebody puts it on an invoice.
+-- Credit given (more than zero) or taken on the client's balance. An amount without credit behind
+-- it is money that the client owes, and on no account until somebody puts it on an invoice.
 create function _billing.adjust_balance_for_stripe(client_id uuid, currency text, amount bigint,
   invoice_id uuid, note text, key text, at timestamptz)
 returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -18646,8 +18648,8 @@ $$;
 comment on function _billing.unknown_balance_invoices is
   'Invoices of Stripe that moves of a balance name and that are to be asked for first.';
 
--- One transaction. Overpayments and credit notes are booked as such; what an invoice of Stripe's
--- own (a subscription's) gives or takes is ours to keep like credit that somebody gave.
+-- One transaction. Overpayments and credit notes are booked as such; credit that an invoice of
+-- Stripe's own (a subscription's) gives or takes is ours to keep like credit that somebody gave.
 create function _billing.book_balance_transaction(client_id uuid, moved jsonb, at timestamptz)
 returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -18761,10 +18763,10 @@ end $$;
 
 -- Service follows the subscription. One that runs begins service anew on the day it began or came
 -- back, where a subscription had ended it or the new one was made afterwards: what an operator has
--- ended, an older subscription does not begin again, and a pause stays a pause. One that runs no
--- more, without another beside it, ends the interval in which its last day lies; that day is
+-- ended, an older subscription does not begin again, and a pause stays a pause. One that no longer
+-- runs, without another beside it, ends the interval in which its last day lies; that day is
 -- served. Where it ends before its client's service has begun for the first time, service does not
--- begin: nothing is billed, usage is in quarantine. What is told afterwards of a subscription that
+-- begin: nothing is billed, usage is in quarantine. Later news of a subscription that
 -- had ended before that ends nothing.
 create function _billing.follow_subscription(mirror public.stripe_subscriptions,
   made timestamptz, runs_since timestamptz, ended timestamptz)
@@ -19173,7 +19175,7 @@ begin
   end case;
 end $$;
 
--- Acts on one pending event. What fails is undone and tried again later, longer and longer apart;
+-- Acts on one pending event. A failure is undone and tried again later, longer and longer apart;
 -- after twelve times (some hours) somebody is told.
 create function billing.process_stripe_event(event_id text)
 returns text language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -19322,7 +19324,7 @@ comment on function _billing.is_reverse_charged is
   'Whether a client accounts for a tax of its invoices by itself.';
 
 -- The payment methods of a client's invoices in a currency, with where bank transfers go to; null
--- where the client has none of its own. What is set for another currency is left out.
+-- where the client has none of its own. Settings for another currency are left out.
 create function _billing.payment_methods_for(client_id uuid, currency text) returns jsonb
 language sql stable set search_path = pg_catalog, pg_temp as $$
   select case when t.payment_methods is not null then coalesce((
@@ -19457,9 +19459,9 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
 $$;
 comment on function _billing.save_stripe_problem is 'Notes why an invoice is not in Stripe.';
 
--- Stripe has this draft no more: who deleted it died before that was noted, or somebody did so in
--- the Dashboard. What is still to be collected begins anew, under new idempotency keys, else Stripe
--- would answer with the one that is gone. Of two who find out, one begins.
+-- Stripe no longer has this draft: a worker deleted it and ended before it noted so, or a person
+-- deleted it in the Dashboard. An amount still to be collected begins anew, under new idempotency
+-- keys, else Stripe would answer with the deleted draft. Of two workers that find out, one begins.
 create function _billing.forget_stripe_draft(invoice_id uuid, livemode boolean, gone text)
 returns void language sql set search_path = pg_catalog, pg_temp as $$
   update public.stripe_invoices m set stripe_invoice_id = null, generation = m.generation + 1,
@@ -19472,7 +19474,7 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
     and m.state = 'draft';
 $$;
 comment on function _billing.forget_stripe_draft is
-  'Notes that Stripe has a draft no more; an invoice that is still due begins anew.';
+  'Notes that Stripe no longer has a draft; an invoice that is still due begins anew.';
 
 create function _billing.save_stripe_left_over(invoice_id uuid, livemode boolean, amount bigint)
 returns void language sql set search_path = pg_catalog, pg_temp as $$
@@ -19515,7 +19517,7 @@ comment on function _billing.save_stripe_carried is
 
 -- Where Stripe and the books differ: what Stripe is still to be told, and both sides to compare.
 
--- Credit notes that Stripe does not have, in order. What goes onto the client's balance goes there
+-- Credit notes that Stripe does not have, in order. Credit for the client's balance goes there
 -- in our books only (`out of band`): Stripe's balance of a customer stays zero.
 create function _billing.unsent_credit_notes(mirror public.stripe_invoices)
 returns table (credit_note_id uuid, amount_minor bigint, refund_minor bigint, reason text)
@@ -19639,7 +19641,7 @@ comment on table public.stripe_payment_records is
   'Payments made elsewhere, and what Stripe knows of each.';
 comment on column public.stripe_payment_records.state is
   'counted: the Stripe invoice was made without its amount; telling: begun; told: Stripe has it;
-   left: Stripe needs it no more, or cannot take its amount.';
+   left: Stripe no longer needs it, or cannot take its amount.';
 comment on column public.stripe_payment_records.amount_minor is
   'What of the payment is on the Stripe invoice.';
 alter table public.stripe_payment_records enable row level security;
@@ -19709,7 +19711,7 @@ $$;
 comment on function _billing.save_payment_record is
   'Notes Stripe''s record of a payment, and whether it is on the invoice.';
 
--- Stripe needs it no more. `received`: what Stripe says was paid for the invoice in all, without
+-- Stripe no longer needs it. `received`: what Stripe says was paid for the invoice in all, without
 -- it.
 create function _billing.leave_payment(payment_id uuid, livemode boolean, received bigint)
 returns void language sql set search_path = pg_catalog, pg_temp as $$
@@ -19915,7 +19917,7 @@ grant select on billing.payout_sums to service_role;
 
 -- 70_stripe/meters.sql
 
--- Usage on an invoice of ours, be it a draft, is not given to Stripe as well; nor is that of a
+-- Usage on an invoice of ours, a draft included, is not given to Stripe as well; nor is that of a
 -- period that was skipped.
 create function _billing.guard_new_meter() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -20002,8 +20004,8 @@ revoke all on billing.stripe_meter_events from public;
 grant select on billing.stripe_meter_events to service_role;
 
 -- Writes down what Stripe is still to be told of days that are over, and returns all that it may be
--- told now, the oldest first. Stripe knows an identifier again for 24 hours; what it may have had
--- for nearly as long is not sent once more, but is a difference.
+-- told now, the oldest first. Stripe recognises an identifier for 24 hours; an event that it may
+-- have had for nearly as long is not sent once more, but is a difference.
 create function _billing.due_meter_events(livemode boolean,
   as_of timestamptz default billing.as_of(), limit_to integer default 500)
 returns table (id uuid, client_id uuid, event_name text, value bigint, happened_at bigint,
@@ -20472,7 +20474,7 @@ begin
   order by 1;
 end $$;
 comment on function billing.ingest_usage_by_key is
-  'Stores a batch of usage events with a key; what the key may not log is invalid, with a code.
+  'Stores usage events with a key; an event beyond the key''s rights is invalid, with a code.
    Raises unauthorized for a key that is not valid, network_not_allowed for an address that is not
    in its networks, and quota_exceeded beyond its quota.';
 grant execute on function billing.ingest_usage_by_key(uuid, jsonb, text) to service_role;
@@ -20919,7 +20921,7 @@ comment on function billing.want_recharge is
 grant execute on function billing.want_recharge(uuid, timestamptz) to service_role;
 
 -- Invoices the recharge of a client that is wanted. One that is no longer due is void: recharges
--- are paused meanwhile, or the balance is not low any more. What fails is told and tried again.
+-- are paused meanwhile, or the balance is not low any more. A failure is reported and tried again.
 create function billing.invoice_recharge(client_id uuid, as_of timestamptz default now())
 returns uuid language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above.
@@ -20989,7 +20991,7 @@ comment on function _billing.clients_to_recharge is
   'Clients whose credit recharges itself, in the order in which the job looks at them.';
 
 -- One step for one client: whether it wants a recharge, or the invoice of the one that it wants.
--- What goes wrong is told, once a day, and stops no other client.
+-- An error is reported, once a day, and stops no other client.
 create function _billing.look_at_recharge(client_id uuid, is_wanted boolean, as_of timestamptz)
 returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
@@ -21227,7 +21229,7 @@ language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
     ) l
     group by 1, 2, 3
   ), credited as (
-    -- Tax that is contained in the amounts is no more ours when it is given back than when charged.
+    -- Tax contained in the amounts is not ours, neither when charged nor when given back.
     select i.client_id, date_trunc('month', s.section_start)::date as month, i.currency,
       sum(case when x.kind <> 'tax' then -x.amount_minor
         when t.tax_behavior = 'inclusive' then x.amount_minor else 0 end) as net_minor
@@ -21291,8 +21293,8 @@ grant select on billing.client_margin to service_role;
 
 -- 90_operations/dashboards/refresh.sql
 
--- Brings the dashboards up to date. What it costs grows with what has changed, not with what there
--- is. `everything` computes all anew, after usage_records was written by hand.
+-- Brings the dashboards up to date. Its cost grows with what has changed, not with all data.
+-- `everything` computes all anew, after usage_records was written by hand.
 create function billing.refresh_dashboards(everything boolean default false) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: the tables are written by nobody but this function.
@@ -21379,7 +21381,7 @@ begin
   if not coalesce(isfinite(from_at) and isfinite(until_at) and from_at < until_at, false) then
     perform billing.raise_error('invalid_argument', 'from_at lies before until_at');
   end if;
-  -- Windows whose logs have been exported are compared no more.
+  -- Windows whose logs have been exported are no longer compared.
   from_at := least(until_at,
     greatest(from_at, (select w.kept_from from billing.usage_watermark w)));
   for different in
@@ -21624,9 +21626,9 @@ cross join (values (7, 'disputed', -1), (8, 'written_off', 1)) d(rank, entry, si
 where p.kind in ('dispute', 'dispute_reversed')
 union all
 -- What comes after all for an invoice that was written off stands again before it is settled, so
--- that a year once closed stays as it was; in all never more than was written off. What had been
--- settled before is told by the amounts, not by times: what Stripe tells late is older than it is
--- booked, and one second may hold both.
+-- that a year once closed stays as it was; in all never more than was written off. Earlier
+-- settlements are told by the amounts, not by times: late news of Stripe is older than its booking,
+-- and one second may hold both.
 select r.client_id, r.currency, r.at, 0, 'recovered', r.number,
   greatest(least(r.written_off_minor, r.beyond), 0)
     - greatest(least(r.written_off_minor, r.beyond - r.amount_minor), 0),
@@ -21776,7 +21778,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   from public.credit_entries e
   where e.kind in ('withdrawal', 'restoration') and e.credit_note_id is not null
   union all
-  -- What is left of grants and has not expired is owed; what expires is earned, whenever that is.
+  -- The unexpired rest of grants is owed; credit that expires is earned, whenever that is.
   select e.client_id, e.currency, 'prepaid_credit', -e.amount_minor from public.credit_entries e
   union all
   select e.client_id, e.currency, 'breakage', e.amount_minor
@@ -21866,7 +21868,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   ) x
   where x.has < 0 group by x.grant_id, x.currency
   union all
-  -- All of what a grant is has been granted; what is left of it is what expires.
+  -- The whole amount of a grant has been granted; its rest is what expires.
   select 'grant_is_its_entries', g.id::text, format('granted %s of %s; %s left, %s expire',
     x.granted, g.amount_minor, x.rest, x.expiring)
   from public.credit_grants g
@@ -22015,8 +22017,8 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   ) p
   where p.next_start < p.period_end
   union all
-  -- Before the first period or between two. What came into service after the last run waits for the
-  -- next.
+  -- Before the first period or between two. Days that came into service after the last run wait for
+  -- the next.
   select 'service_lies_in_periods', s.client_id::text, format('no period has all of %s to %s',
     s.starts_on, least(s.ends_on, l.last_end) - 1)
   from public.service_intervals s
@@ -22083,7 +22085,7 @@ create function billing.check_invariants(usage_since date default null)
 returns table (invariant text, subject text, detail text)
 language sql stable security definer set search_path = pg_catalog, pg_temp set jit = off
 set statement_timeout = '30min' as $$
--- Definer: callers may ask; what it looks at is more than they may read.
+-- Definer: callers may ask, but not read all that it looks at.
   select * from _billing.check_invoices()
   union all select * from _billing.check_numbers()
   union all select * from _billing.check_money()
@@ -22476,7 +22478,7 @@ $$;
 comment on function _billing.health_of_queues is
   'Deliveries and Stripe events that wait or failed.';
 
--- Usage that differed has been repaired; what Stripe and the books differ in, somebody decides.
+-- Usage that differed has been repaired; a person decides where Stripe and the books differ.
 create function _billing.health_of_notices(at timestamptz)
 returns setof _billing.health_row
 language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
@@ -22525,7 +22527,7 @@ comment on function _billing.health_of_quarantine is 'What waits in quarantine, 
 create function billing.read_health(at timestamptz default clock_timestamp())
 returns table (part text, state text, since timestamptz, detail text)
 language sql stable security definer set search_path = pg_catalog, pg_temp set jit = off as $$
--- Definer: jobs and queues are more than callers may read; what comes out are counts and times.
+-- Definer: jobs and queues are more than callers may read; only counts and times come out.
 -- Asked each minute by monitors: reads what waits, never what has been.
   with judged as (
     select * from _billing.health_of_jobs(at)
@@ -22660,7 +22662,7 @@ begin
         or a.table_name = 'client_members' and a.row_id like client.id || '/%'));
 end $$;
 comment on function billing.export_personal_data is
-  'Personal data of a client''s people: who they are, what was sent to them, what agents noted of
+  'Personal data of a client''s people: names, what was sent to them, what agents noted of
    them (10,000 different notes at most) and what the audit log says of them.';
 grant execute on function billing.export_personal_data(uuid) to service_role;
 
@@ -22675,7 +22677,7 @@ set search_path = pg_catalog, pg_temp set timezone = 'UTC' as $$
     'erased', erased,
     'kept', jsonb_build_array(
       jsonb_build_object('what', 'issued invoices and credit notes with their documents and PDFs',
-        'why', 'the law asks for books: name, address and tax id of who was billed',
+        'why', 'the law asks for books: name, address and tax id of the billed client',
         'count', (select count(*) from public.invoices i
             where i.client_id = erasure_summary.client_id and i.number is not null)
           + (select count(*) from public.credit_notes n
@@ -22715,7 +22717,7 @@ returns jsonb language sql immutable set search_path = pg_catalog, pg_temp as $$
     else content end;
 $$;
 
--- The audit log says what was changed, not any more to whom it belonged. Each row that loses
+-- The audit log still says what was changed, but no longer to whom it belonged. Each row that loses
 -- something is on record with the hash of what is left.
 create function _billing.erase_audit(client_id uuid, members uuid[])
 returns bigint language sql set search_path = pg_catalog, pg_temp as $$

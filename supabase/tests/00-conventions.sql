@@ -14,7 +14,8 @@ where n.nspname in ('public', 'billing', '_billing')
   and not exists (select from pg_depend d where d.objid = p.oid and d.deptype = 'e');
 
 select cmp_ok((select count(*) from pg_temp.tables), '>', 25::bigint, 'there are tables to ask');
-select cmp_ok((select count(*) from pg_temp.functions), '>', 80::bigint, 'and functions');
+select cmp_ok((select count(*) from pg_temp.functions), '>', 80::bigint,
+  'there are functions to ask');
 
 -- A plan without a way of reading is reckoned to cost ten thousand million: dear enough for each
 -- statement to be compiled (JIT), a fifth of a second for a document.
@@ -42,7 +43,7 @@ select is_empty($$
   where t.kind in ('r', 'p') and has_any_column_privilege('authenticated', t.oid, 'select')
     and not exists (select from pg_policies p where p.schemaname = t.schema
       and p.tablename = t.name and 'authenticated' = any (p.roles))$$,
-  'what authenticated may read has a policy that says which rows');
+  'tables that authenticated may read have a policy for its rows');
 select is_empty($$
   select t.name, p.policyname from pg_temp.tables t
   join pg_policies p on p.schemaname = t.schema and p.tablename = t.name
@@ -95,13 +96,13 @@ select is_empty($$
   cross join (values ('anon'), ('authenticated'), ('service_role')) r(role)
   where t.schema <> 'public' group by t.oid, t.schema, name
   having bool_or(has_any_column_privilege(r.role, t.oid, 'select,insert,update'))
-    <> (t.schema = 'billing')$$, 'what is granted stands in billing, and nothing else: relations');
+    <> (t.schema = 'billing')$$, 'schema billing holds the granted relations, and nothing else');
 select is_empty($$
   select f.signature from pg_temp.functions f
   cross join (values ('anon'), ('authenticated'), ('service_role'), ('billing_agent')) r(role)
   where f.schema <> 'public' group by f.signature, f.schema
   having bool_or(has_function_privilege(r.role, f.oid, 'execute')) <> (f.schema = 'billing')$$,
-  'and functions');
+  'schema billing holds the granted functions, and nothing else');
 
 -- A grant is of use where all that it leads to is granted too. Calls each function with nulls (and
 -- its own defaults) and reads each view, as the service role: any error but a missing right is

@@ -40,7 +40,7 @@ select ok(billing.is_postal_address('{"line1": "x", "line2": "y", "city": "z", "
 select ok(not billing.is_postal_address('{"line1": "x"}'), 'the country is one that there must be');
 select ok(not billing.is_postal_address('{"country": "Ireland"}'), 'by its code');
 select ok(not billing.is_postal_address('{"country": "IE", "street": "x"}'), 'no part is unknown');
-select ok(not billing.is_postal_address('{"country": "IE", "city": ""}'), 'nor empty');
+select ok(not billing.is_postal_address('{"country": "IE", "city": ""}'), 'no part is empty');
 select ok(not billing.is_postal_address('{"country": "IE", "city": 7}'), 'each is text');
 select ok(not billing.is_postal_address('{"country": "IE", "city": "a\nb"}'), 'of one line');
 

@@ -52,7 +52,7 @@ select is_empty($$
       '%s is append-only: delete refused', regexp_replace(name, '^.*\.', ''))$$,
   'nor can rows of facts be deleted, though there be none');
 
--- Who stored a row is known by the transaction, and by nothing that a writer sends.
+-- The writer of a row is known by the transaction, not by a value that the writer sends.
 select is(billing.storing_transaction(), pg_current_xact_id(), 'a row is stored by a transaction');
 insert into public.agent_usage_logs (agent, model) values ('S', 'm');
 select is((select stored_by from public.agent_usage_logs), billing.storing_transaction(),

@@ -46,7 +46,7 @@ select is(pg_temp.served('Acme'),
   'active again a client is served from today');
 update public.clients set name = 'Acme', status = 'active' where name = 'Acme';
 select is((select count(*) from public.service_intervals
-  where client_id = pg_temp.id('Acme')), 2::bigint, 'what is said again changes nothing');
+  where client_id = pg_temp.id('Acme')), 2::bigint, 'the same start written again changes nothing');
 update public.clients set ended_on = '2026-06-05' where name = 'Acme';
 select is(pg_temp.served('Acme'), '2026-06-01 2026-06-05 started ended',
   'an end takes all days from it on out of service');
@@ -67,7 +67,7 @@ select is(pg_temp.served('Acme'),
   '2026-05-20 2026-06-08 started ended, 2026-08-05 infinity started', 'a start may move back');
 update public.clients set started_on = '2026-06-03' where name = 'Acme';
 select is(pg_temp.served('Acme'),
-  '2026-06-03 2026-06-08 started ended, 2026-08-05 infinity started', 'and on');
+  '2026-06-03 2026-06-08 started ended, 2026-08-05 infinity started', 'a start may move forward');
 update public.clients set started_on = '2026-06-08' where name = 'Acme';
 select is(pg_temp.served('Acme'), '2026-08-05 infinity started', 'past an interval''s end');
 update public.clients set started_on = '2026-06-07' where name = 'Acme';
@@ -91,7 +91,7 @@ update public.clients set status = 'paused' where name = 'Acme';
 select billing.start_service(pg_temp.id('Acme'), '2026-07-01');
 select is(pg_temp.served('Acme'), '2026-07-01 infinity started', 'also before the first day');
 select results_eq($$select started_on, ended_on, status from public.clients where name = 'Acme'$$,
-  $$values ('2026-06-08'::date, null::date, 'active')$$, 'columns agree');
+  $$values ('2026-06-08'::date, null::date, 'active')$$, 'the columns agree with the intervals');
 select throws_ok($$select billing.end_service(gen_random_uuid(), '2026-08-08')$$, 'PT404', null,
   'a client has to exist');
 select throws_ok($$insert into public.service_intervals (client_id, starts_on)

@@ -20,7 +20,7 @@ update public.clients set time_zone = 'America/New_York';
 select results_eq('select * from pg_temp.zones', $$values
     ('-infinity'::date, 'UTC', '-infinity'::timestamptz, '2026-06-11 00:00+00'::timestamptz),
     ('2026-06-11', 'America/New_York', '2026-06-11 00:00+00', 'infinity')$$,
-  'what has not begun yet is replaced');
+  'a zone that has not begun yet is replaced');
 set local billing.as_of = '2026-07-01 02:00+00';
 update public.clients set time_zone = 'UTC';
 select results_eq('select effective_from, starts_at from pg_temp.zones',
@@ -31,7 +31,7 @@ update public.clients set name = 'Mover & Co';
 select is((select count(*) from pg_temp.zones), 3::bigint, 'another change leaves the zones alone');
 select throws_ok($$update public.clients set time_zone = 'UTC+5'$$, 'PT400',
   'time_zone ''UTC+5'' is not the name of a time zone', 'a zone is changed to a zone');
-select is((select time_zone from public.clients), 'UTC', 'or stays');
+select is((select time_zone from public.clients), 'UTC', 'a refused zone leaves the old one');
 
 select * from finish();
 rollback;

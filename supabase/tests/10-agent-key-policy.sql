@@ -62,7 +62,8 @@ select is(pg_temp.post('one', 'agent, model', $$'SCHOLAR', 'm'$$,
 select is(pg_temp.post('one', 'agent, model, client_id', $$'SCHOLAR', 'm', null$$,
   '00000000-0000-0000-0000-00000000000a'), 'PT403 client_not_allowed', 'nobody''s row is refused');
 select is(pg_temp.post('one', 'agent, model', $$'CHIRON', 'm'$$,
-  '00000000-0000-0000-0000-00000000000a'), 'PT403 agent_not_allowed', 'another agent');
+  '00000000-0000-0000-0000-00000000000a'), 'PT403 agent_not_allowed',
+  'a row of another agent is refused');
 select is(pg_temp.post('one', 'agent, model, "timestamp"', $$'SCHOLAR', 'm', '1970-01-01'$$,
   '00000000-0000-0000-0000-00000000000a'), 'PT403 time_not_allowed', 'a time long past');
 select is(pg_temp.post('two', 'agent, model, metadata, input_tokens',

@@ -15,7 +15,7 @@ select throws_ok($$select _billing.valid_agent_key((select id from made), 'jwt')
   'is of its kind');
 select is((_billing.live_key_to_change((select id from made))).name, 'of A', 'it can be changed');
 select throws_ok($$select _billing.live_key_to_change(gen_random_uuid())$$, 'PT404', null,
-  'what does not exist cannot');
+  'a key that does not exist cannot be changed');
 select is(_billing.claimed_client(pg_temp.key(), 'key-a'), '00000000-0000-0000-0000-00000000000a',
   'an external id of its client');
 select is(_billing.claimed_client(pg_temp.key(), '00000000-0000-0000-0000-00000000000a'),
@@ -27,14 +27,18 @@ return _billing.refused_by_key(pg_temp.key(), agent,
   ('00000000-0000-0000-0000-00000000000' || client)::uuid, now() + "at");
 select is(pg_temp.refused('SCHOLAR', 'a', '0'), null, 'its agent, its client, now');
 select is(pg_temp.refused('scholar', 'a', '0'), 'agent_not_allowed', 'names are exact');
-select is(pg_temp.refused('SCHOLAR', 'b', '0'), 'client_not_allowed', 'another client');
-select is(pg_temp.refused('SCHOLAR', null, '0'), 'client_not_allowed', 'no client');
+select is(pg_temp.refused('SCHOLAR', 'b', '0'), 'client_not_allowed',
+  'a row of another client is refused');
+select is(pg_temp.refused('SCHOLAR', null, '0'), 'client_not_allowed',
+  'a row without a client is refused');
 select is(pg_temp.refused('SCHOLAR', 'a', '-24 hours'), null, 'as old as it may be');
-select is(pg_temp.refused('SCHOLAR', 'a', '-86401 seconds'), 'time_not_allowed', 'older');
-select is(pg_temp.refused('SCHOLAR', 'a', '3601 seconds'), 'time_not_allowed', 'ahead');
+select is(pg_temp.refused('SCHOLAR', 'a', '-86401 seconds'), 'time_not_allowed',
+  'an older row is refused');
+select is(pg_temp.refused('SCHOLAR', 'a', '3601 seconds'), 'time_not_allowed',
+  'a row further ahead is refused');
 
 select is(_billing.event_time('2026-06-03T14:21:07'), '2026-06-03 14:21:07+00', 'a time is UTC');
-select is(_billing.event_time('2026-02-30T00:00:00'), null, 'no time');
+select is(_billing.event_time('2026-02-30T00:00:00'), null, 'a day that does not exist is no time');
 select results_eq($$select e.index, e.refused, e.event ->> 'agent' from _billing.events_by_key(
     pg_temp.key(), '[{"model": "m"}, {"model": "m", "agent": "X"}]') e$$,
   $$values (0, null, 'SCHOLAR'), (1, 'agent_not_allowed', 'X')$$, 'events and what refuses them');

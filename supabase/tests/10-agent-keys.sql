@@ -106,10 +106,11 @@ select pg_temp.log(pg_temp.id('one'), jsonb_build_array(pg_temp.event(
 select throws_ok($$select pg_temp.log(pg_temp.id('one'),
   jsonb_build_array(pg_temp.event('{"input_tokens": 14}'), pg_temp.event()))$$, 'PT429', null,
   'beyond the quota a batch is refused');
-select is_empty($$select 1 from public.agent_usage_logs where input_tokens = 14$$, 'whole');
+select is_empty($$select 1 from public.agent_usage_logs where input_tokens = 14$$,
+  'no event of the batch is stored');
 select is(pg_temp.log(pg_temp.id('one'), jsonb_build_array(pg_temp.event(
     '{"id": "00000000-0000-4000-8000-000000000002"}'), pg_temp.event())),
-  '0 duplicate; 1 inserted', 'what was stored before is not counted again');
+  '0 duplicate; 1 inserted', 'an event stored before does not count towards the quota again');
 select results_eq($$select events_today, state, last_used_at = now() from billing.agent_keys
   where id = pg_temp.id('one')$$, $$values (5::bigint, 'active', true)$$,
   'the view says how much is used, and when the key was used last');
@@ -127,7 +128,7 @@ select results_eq($$select name, agent, daily_events, expires_at = now() + inter
   from billing.agent_keys where replaces_id = pg_temp.id('one')$$,
   $$values ('SCHOLAR of A', 'SCHOLAR', 5::bigint, true)$$, 'its successor has its rights');
 select is(pg_temp.log(pg_temp.id('new'), jsonb_build_array(pg_temp.event())), '0 inserted',
-  'and logs');
+  'the successor may log');
 select throws_ok($$select billing.rotate_agent_key(pg_temp.id('one'))$$, 'PT409', null,
   'a key is replaced once');
 select billing.revoke_agent_key(pg_temp.id('new'), 'seen in a log');

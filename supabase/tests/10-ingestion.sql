@@ -1,4 +1,4 @@
--- What agents send is stored as it is, fast; what is impossible is refused by name.
+-- Agents' logs are stored as they are, fast; impossible values are refused by name.
 begin;
 select plan(20);
 
@@ -28,7 +28,7 @@ select results_eq($$
   select input_tokens, output_tokens, web_searches, other_features, metadata, total_cost,
     "timestamp" = now() from public.agent_usage_logs where agent = 'CHIRON'$$,
   $$values (0::bigint, 0::bigint, 0::bigint, '{}'::jsonb, '{}'::jsonb, 0::numeric(10, 6), true)$$,
-  'what is absent is zero, empty, now');
+  'absent values are zero, empty or now');
 
 -- Impossible values: a clear 400 with column and value.
 select throws_ok($$insert into public.agent_usage_logs (agent, model, input_tokens)
@@ -42,7 +42,7 @@ select throws_ok($$insert into public.agent_usage_logs (agent, model, web_search
   'and web searches');
 select throws_ok($$insert into public.agent_usage_logs (agent, model, other_features)
   values ('S', 'm', '{"pdf_processing": 1, "image_processing": -4}')$$, 'PT400',
-  'other_features is -4; it cannot be below zero', 'and features');
+  'other_features is -4; it cannot be below zero', 'features below zero are refused');
 select throws_ok($$insert into public.agent_usage_logs (agent, model, input_tokens, corrects_id)
   values ('S', 'm', -1, gen_random_uuid())$$, '42501', null, 'no key can take usage back');
 select throws_ok($$insert into public.agent_usage_logs (model) values ('m')$$, '23502', null,

@@ -86,7 +86,7 @@ select is(pg_temp.quarantined('unknown_client'), 1::bigint, 'an object is not a 
 select results_eq(
   $$select metric, sum(quantity) from public.usage_records group by metric order by metric$$,
   $$values ('input_tokens', 1::numeric), ('requests', 1)$$,
-  'what can be read is counted, and nothing else');
+  'readable rows are counted, and no others');
 select is_empty('select * from billing.usage_discrepancies()', 'logs and records agree');
 
 select * from finish();

@@ -1,5 +1,5 @@
--- Usage dated in the future waits in quarantine; what is in quarantine can be dismissed, and then
--- stands in nobody's way; what was corrected leaves by itself.
+-- Usage dated in the future waits in quarantine; rows in quarantine can be dismissed, and then
+-- block nothing; a corrected row leaves by itself.
 begin;
 select plan(36);
 
@@ -36,7 +36,8 @@ select results_eq($$select agent, first_day from billing.quarantine
 select is_empty('select * from pg_temp.agrees', 'logs, records and quarantine agree');
 
 select matches(message, '^3 calls are dated more than a day after they arrived and are not billed: '
-  || 'A2 \(1\), A3 \(1\), A4 \(1\). Mend', 'what it is can be read') from _billing.future_notice();
+  || 'A2 \(1\), A3 \(1\), A4 \(1\). Mend',
+  'the notice names the calls and their agents') from _billing.future_notice();
 select billing.queue_usage_alerts('2026-06-12 12:00+00');
 select billing.queue_usage_alerts('2026-06-13 12:00+00');
 select is((select count(*) from public.deliveries where dedupe_key like 'future:%'), 1::bigint,
@@ -56,17 +57,19 @@ select _billing.rollup();
 select is((select reason from billing.quarantine where agent = 'A5'), 'invalid_metadata',
   'a row that cannot be read');
 select isnt(billing.correct_log(pg_temp.id(5), '{"cache_read_tokens": 0}', 'no number'), null,
-  'is corrected');
+  'an unreadable row is corrected');
 select _billing.rollup();
-select is_empty($$select * from billing.quarantine where agent = 'A5'$$, 'and leaves');
+select is_empty($$select * from billing.quarantine where agent = 'A5'$$,
+  'a corrected row leaves quarantine');
 select results_eq('select * from pg_temp.searches',
-  $$values ('2026-06-11'::date, 1::numeric), ('2026-06-12', 5)$$, 'what restates it counts');
+  $$values ('2026-06-11'::date, 1::numeric), ('2026-06-12', 5)$$,
+  'the row that restates a dismissed log counts');
 select ok(_billing.is_uncountable(l), 'the row itself never does') from public.agent_usage_logs l
 where l.id = pg_temp.id(5);
 select ok(not _billing.is_uncountable(l), 'as others do') from public.agent_usage_logs l
 where l.id = pg_temp.id(1);
 select lives_ok($$select _billing.dismiss_uncountable(l, 'x') from public.agent_usage_logs l
-  where l.id = pg_temp.id(1)$$, 'what can be counted is not dismissed by being corrected');
+  where l.id = pg_temp.id(1)$$, 'a countable log is not dismissed by its correction');
 select is_empty($$select * from billing.dismissed_logs where log_id = pg_temp.id(1)$$, 'it is not');
 
 -- Dismissed by hand.
@@ -82,13 +85,13 @@ select billing.correct_log(pg_temp.id(8), '{"web_searches": 80}', 'counted wrong
 select is(billing.dismiss_quarantined('a trial', reason => 'unknown_client', agent => 'A6'),
   1::bigint, 'by its agent and reason');
 select is(billing.dismiss_quarantined('a trial', reason => 'unknown_client', agent => 'A6'),
-  0::bigint, 'once');
+  0::bigint, 'a row is dismissed once');
 select is(billing.dismiss_quarantined('a trial', log_ids => array[pg_temp.id(8)]), 3::bigint,
   'with what corrects it');
 select is(billing.dismiss_quarantined('never', model => 'claude-sonnet',
   before => '2026-06-12 00:00+00'), 1::bigint, 'by its model and time');
 select is(billing.dismiss_quarantined('not mine', log_ids => array[pg_temp.id(1)]), 0::bigint,
-  'what is counted is not in quarantine');
+  'a counted log cannot be dismissed');
 select results_eq('select agent, reason from billing.quarantine order by agent',
   $$values ('A4', 'future_timestamp'), ('A7', 'unknown_client')$$, 'the others stay');
 select results_eq($$select a.actor = billing.actor(), a.after ->> 'why' from billing.audit_log a

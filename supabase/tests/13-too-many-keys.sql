@@ -1,5 +1,5 @@
 -- Features are names that agents choose: a row may bring fifty, a client's day so many keys of
--- usage. What is beyond waits in quarantine, whole; a rebuild decides as the rollup did.
+-- usage. Rows beyond it wait in quarantine, whole; a rebuild decides as the rollup did.
 begin;
 select plan(24);
 
@@ -24,7 +24,8 @@ $$;
 
 -- A row.
 select is(billing.feature_reason(pg_temp.features(1, 50)), null, 'fifty features are taken');
-select is(billing.feature_reason(pg_temp.features(1, 51)), 'too_many_features', 'no more');
+select is(billing.feature_reason(pg_temp.features(1, 51)), 'too_many_features',
+  'fifty-one features are too many');
 select is(billing.feature_reason(jsonb_build_object('a' || chr(code) || 'b', 1)), reason,
   'character ' || code)
 from (values (10, 'invalid_feature'), (127, 'invalid_feature'), (133, 'invalid_feature'),
@@ -67,7 +68,7 @@ select set_eq('select * from pg_temp.used', 'select * from expected', 'and count
 -- Nothing is held where nothing new lies between two watermarks.
 select _billing.hold_logs(w, w, array[('00000000-0000-0000-0000-00000000000a', '2026-06-10', 0)
   ::_billing.crowded_day]) from billing.usage_watermark w;
-select is((select count(*) from billing.held_logs), 3::bigint, 'what is counted is not held again');
+select is((select count(*) from billing.held_logs), 3::bigint, 'counted rows are not held again');
 
 -- What was decided stays so.
 create temporary table known as select md5(string_agg((r.*)::text, '|' order by r.*::text))
@@ -90,7 +91,7 @@ select is(pg_temp.print(), (select print from known), 'also where it was restore
 -- A retraction of what waits waits with it; nothing goes below zero.
 select billing.retract_log((select id from public.agent_usage_logs where agent = 'D'), 'twice');
 select _billing.rollup();
-select is(pg_temp.held(), '{A,C,D,D}', 'what takes back a held row is held with it');
+select is(pg_temp.held(), '{A,C,D,D}', 'the mirror of a held row is held with it');
 
 -- Usage that comes to a client by an assignment is bounded like any other.
 insert into public.agent_usage_logs (agent, model, input_tokens, "timestamp")
@@ -99,7 +100,8 @@ select _billing.rollup();
 insert into public.agent_assignments (agent, client_id)
 values ('LATE', '00000000-0000-0000-0000-00000000000a');
 select _billing.rollup();
-select is(pg_temp.held(), '{A,C,D,D,LATE}', 'what an assignment releases may be too much');
+select is(pg_temp.held(), '{A,C,D,D,LATE}',
+  'rows released by an assignment may be held by the limit');
 
 -- One message a day, then an operator raises the bound.
 select billing.queue_usage_alerts(now()), billing.queue_usage_alerts(now());

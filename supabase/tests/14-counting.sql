@@ -1,5 +1,5 @@
 -- How a log row counts: as metadata.counting says, else as the provider of its model, else it is
--- not known. What is not known stands under metrics of its own, which cannot have a price.
+-- not known. Unknown tokens stand under metrics of their own, which cannot have a price.
 begin;
 select plan(34);
 
@@ -69,7 +69,7 @@ select results_eq($$select agent, reason from billing.quarantined_logs order by 
   'any other counting is quarantined');
 select is_empty('select * from billing.usage_discrepancies()', 'logs and records agree');
 
--- A correction may say how a row counts; what takes a row back counts as the row did.
+-- A correction may say how a row counts; a row that takes it back counts as the row did.
 select lives_ok($$select billing.correct_log(id, '{"counting": "inclusive"}', 'from a gateway')
   from public.agent_usage_logs where agent in ('UNKNOWN', 'WRONG')$$, 'counting can be corrected');
 select throws_ok($$select billing.correct_log(id, '{"counting": "both"}', 'a test')
@@ -106,7 +106,7 @@ select is(array(select billing.counting_of(metadata) from unnest(array['{}', '[]
     '"counting"', '{"counting": null}', '{"counting": "inclusive"}', '{"counting": "exclusive"}',
     '{"counting": "Inclusive"}', '{"counting": 1}', '{"counting": ["inclusive"]}'
   ]::jsonb[]) metadata), array[null, null, null, null, null, 'inclusive', 'exclusive', 'invalid',
-    'invalid', 'invalid'], 'what a row says');
+    'invalid', 'invalid'], 'metadata.counting is inclusive, exclusive, absent or invalid');
 select results_eq($$select billing.is_within(part, counting, by_provider) from (values
     (1, null, null, true), (2, 0, null, true), (3, 0, null, false), (4, 0, 'inclusive', false),
     (5, 0, 'exclusive', true), (6, null, 'inclusive', true)) v(n, part, counting, by_provider)

@@ -1,5 +1,5 @@
 -- No token is billed twice, and none is lost: usage objects as providers and gateways send them,
--- logged as they say. What is billed is what the object itself adds up to. Where it is not known
+-- logged as they say. The bill is what the object itself adds up to. Where it is not known
 -- what a count is part of, nothing is billed until the model is mapped or the row says it.
 begin;
 select plan(6);
@@ -44,8 +44,8 @@ insert into objects values
     "cache_creation_input_tokens": 18808}');
 
 -- Each in batch and not, by a client of its own: `mapped` to its provider, `said` by the row, or
--- `unmapped`, which is mapped later. What OpenTelemetry and LiteLLM tell of a model that is
--- mapped to Anthropic says how it counts as well: the row wins.
+-- `unmapped`, which is mapped later. Logs by OpenTelemetry and LiteLLM of a model that is
+-- mapped to Anthropic say how they count as well: the row wins.
 create temporary table calls as
 select o.*, gen_random_uuid() as client_id, w.way, b.batch,
   concat_ws(' ', o.name, w.way, b.batch) as label,

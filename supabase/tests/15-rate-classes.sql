@@ -59,7 +59,7 @@ select is(pg_temp.recorded('beside'), 'long_context cache_read_tokens 301, '
   || 'long_context output_tokens 10', 'all tokens of a call have its class');
 select is((select array_agg(distinct rate_class) from public.usage_records
     where metric in ('requests', 'web_searches', 'pages')), '{standard}',
-  'what are no tokens is of the class standard');
+  'metrics other than tokens have the class standard');
 
 -- Tokens of other kinds are metrics that a row names; input among them counts for the threshold.
 select is(billing.is_tokens(f), t, f) from (values ('input_audio_tokens', true),
@@ -99,7 +99,7 @@ select is(pg_temp.classes('A'), '{priority,standard}', 'and counted once there i
 
 -- Conditions are data: what is changed is counted anew.
 delete from billing.rate_class_conditions where metadata @> '{"service_tier": "flex"}';
-insert into billing.rate_classes values ('overnight', 100, 'whatever comes at night');
+insert into billing.rate_classes values ('overnight', 100, 'calls at night');
 insert into billing.rate_class_conditions values
   (5, 'overnight', '{"service_tier": "flex"}', 0);
 select _billing.rollup();

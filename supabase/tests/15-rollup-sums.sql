@@ -169,7 +169,7 @@ select pg_temp.same('with calls that are long');
 update marks set before.own_transaction = (now).own_transaction,
   before.own_seq = (now).own_seq - 1000;
 select pg_temp.same('of a part of the rows');
--- Rows that are held, for whom they are or for another by now; what corrects one goes with it.
+-- Rows that are held, for whom they are or for another by now; a correction goes with its row.
 insert into billing.held_logs (log_id, client_id, usage_day)
 select coalesce(case when hashint8(seq) % 2 = 0 then corrects_id end, id),
   case when seq % 3 = 0 then '00000000-0000-0000-0000-00000000000a'

@@ -29,7 +29,7 @@ select is((select count(*)::integer from pg_locks l where l.pid = pg_backend_pid
   'and locks the watermark all the same');
 select pg_temp.log(3);
 select is(_billing.rollup(), 1::bigint, 'rows stored after a rollup in the same transaction count');
-select is(pg_temp.counted('input_tokens'), 123::numeric, 'exactly once');
+select is(pg_temp.counted('input_tokens'), 123::numeric, 'each row is counted exactly once');
 
 savepoint killed;
 select pg_temp.log(1000);

@@ -51,7 +51,7 @@ select is((select count(*) from public.price_proposals where state = 'open'), 0:
 -- Sources that are cut off or leave something out.
 select throws_like($$select pg_temp.sync(jsonb_build_array(pg_temp.model('new-3', '1')), 1)$$,
   '%looks cut off%', 'a source with fewer than four fifths of its models is refused');
-select is(pg_temp.sync('[]'), '0 0 0', 'what a source leaves out stays');
+select is(pg_temp.sync('[]'), '0 0 0', 'prices that a source leaves out stay');
 select is(pg_temp.sync(jsonb_build_array(pg_temp.model('new-2', '0.0000002')), 1,
   'openrouter'), '0 0 1',
   'another source that disagrees makes a proposal');
@@ -71,30 +71,31 @@ select results_eq($$select (d.price).metric, d.old_amount, d.kind, d.message
     from given cross join lateral _billing.differing_prices(prices, 'litellm') d$$,
   $$values ('output_tokens', 0.000015, 'changed_price', 'litellm: output_tokens of new-1 '
     || '(standard) is 0.00002 USD, in the catalogue 0.000015 USD by litellm')$$,
-  'what differs from what is in force; of models that are not known nothing differs');
+  'prices of known models that differ from those in force, and no others');
 select is(_billing.propose_prices(prices, 'litellm', (select max(id) from public.price_syncs
   where source = 'litellm')), 1,
-  'is proposed') from given;
+  'a differing price is proposed') from given;
 select is(_billing.propose_prices(prices, 'litellm', (select max(id) from public.price_syncs
   where source = 'litellm')), 0,
-  'once') from given;
+  'the same price is proposed once') from given;
 select is((select count(*) from public.price_proposals where state = 'open'), 2::bigint,
   'beside that of the other source');
 select _billing.supersede_proposals(array[('new-1', 'output_tokens', 'standard', null, 0.000015,
   'f', '1.5e-05')::_billing.given_price], 'openrouter');
 select is((select count(*) from public.price_proposals where state = 'open'), 2::bigint,
-  'what another source says ends no proposal of this one');
+  'another source''s price ends no proposal of this source');
 select _billing.supersede_proposals(array[('new-1', 'output_tokens', 'standard', null, 0.000015,
   'f', '1.5e-05')::_billing.given_price], 'litellm');
 select is((select count(*) from public.price_proposals where state = 'open'), 1::bigint,
-  'what the source itself says now does');
+  'the source''s own new price ends its proposal');
 
 -- Append-only.
 select trigger_is('public', 'list_prices', 'guard_list_price', '_billing', 'guard_list_price',
   'list prices are guarded');
 select throws_like('update public.list_prices set amount = 1', '%append-only%',
   'a list price cannot be changed');
-select throws_like('delete from public.list_prices', '%append-only%', 'nor removed');
+select throws_like('delete from public.list_prices', '%append-only%',
+  'a list price cannot be removed');
 select throws_like($$update public.list_prices set effective_until = '2026-07-01', amount = 1$$,
   '%append-only%', 'nor changed while it is ended');
 

@@ -53,14 +53,16 @@ select is(current_setting('application_name'),
 select set_eq($$select client_id, usage_day, model, metric, agent, quantity, provider_cost,
     log_count from _billing.logged_usage('1970-01-01', '2200-01-01')$$,
   $$select client_id, usage_day, model, metric, agent, quantity, provider_cost, log_count
-    from _billing.logged_usage('-infinity', 'infinity')$$, 'centuries too');
+    from _billing.logged_usage('-infinity', 'infinity')$$,
+  'a range of centuries gives the same sums');
 select is(current_setting('application_name'),
   'billing: summing logs 2199-12-24 to 2200-01-02 of 2200-01-02', 'in about a hundred parts');
 select is_empty($$select client_id, usage_day, model, metric, rate_class, agent
     from _billing.logged_parts('-infinity', 'infinity') where client_id is not null
     group by 1, 2, 3, 4, 5, 6 having count(*) > 1$$, 'without bounds all logs are one part');
 select _billing.report_progress('something else');
-select is(current_setting('application_name'), 'billing: something else', 'whatever it does');
+select is(current_setting('application_name'), 'billing: something else',
+  'report_progress sets the application name');
 
 -- Tampering: changed, removed and invented records are each listed.
 update public.usage_records set quantity = quantity + 1

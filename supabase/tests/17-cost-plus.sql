@@ -52,7 +52,8 @@ select throws_like($$insert into public.prices (metric, pricing_model, unit_amou
 select throws_like($$insert into public.prices (metric, pricing_model, unit_amount, markup_percent,
     currency) values ('x', 'cost_plus', 0, 1, 'EUR')$$, '%prices_cost_plus_in_usd%', 'in USD');
 select throws_like($$insert into public.prices (metric, pricing_model, unit_amount, markup_percent,
-    free_units) values ('x', 'cost_plus', 0, 1, 5)$$, '%takes no free_units', 'none free');
+    free_units) values ('x', 'cost_plus', 0, 1, 5)$$, '%takes no free_units',
+  'a cost-plus price has no free units');
 
 insert into public.prices (client_id, metric, pricing_model, unit_amount, per_units,
   markup_percent, class_multipliers)

@@ -1,4 +1,4 @@
--- A log is corrected by rows beside it. What people say is right is what counts in the end, on the
+-- A log is corrected by rows beside it. The values that people state count in the end, on the
 -- log's own day, for its own client, with what its provider counts within what.
 begin;
 select plan(46);
@@ -29,7 +29,7 @@ select results_eq('select * from pg_temp.counted()', $$values
     ('2026-06-10', 'input_tokens', 100, 0.5),
     ('2026-06-10', 'output_tokens', 100, 0),
     ('2026-06-10', 'requests', 1, 0)$$,
-  'what is named is set, the rest stays, and the call is still one call');
+  'a correction sets the named counts, keeps the others and one call');
 select is(pg_temp.correct('{"input_tokens": 700, "cache_read_tokens": 600}'), null,
   'the same correction again stores nothing');
 select isnt(pg_temp.correct('{"other_features": {"images": 1}, "input_cost": 0.25}'), null,
@@ -119,7 +119,7 @@ select pg_temp.refused(changed, because) from (values
     "restates": "00000000-0000-4000-8000-000000001802"}}',
     'row 00000000-0000-4000-8000-000000001802 has not been taken back'),
   ('{"web_searches": 0, "other_features": {}, "metadata": {"reason": "x",
-    "restates": "00000000-0000-4000-8000-000000001802"}}', 'what is right is not below zero')
+    "restates": "00000000-0000-4000-8000-000000001802"}}', 'a corrected value is not below zero')
 ) v(changed, because);
 select trigger_is('public', 'agent_usage_logs', 'refuse_correction', '_billing',
   'refuse_correction', 'a trigger judges what is stored as a correction');
@@ -150,7 +150,7 @@ values ('00000000-0000-4000-8000-000000001804', 'ODD', 'gpt-4o', 10,
   '{"cache_read_tokens": "many"}', '00000000-0000-4000-8000-000000000018', '2026-06-10');
 select billing.correct_log('00000000-0000-4000-8000-000000001804', '{"cache_read_tokens": 3}', 'x');
 select is((_billing.standing_log('00000000-0000-4000-8000-000000001804')).metadata
-  -> 'cache_read_tokens', '3'::jsonb, 'what was stated of an unreadable log is what stands');
+  -> 'cache_read_tokens', '3'::jsonb, 'the correction of an unreadable log is the row that counts');
 
 -- To the Data API every secret key is service_role, and none can correct.
 set local role service_role;

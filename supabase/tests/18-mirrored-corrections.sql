@@ -64,7 +64,7 @@ select is_empty($$
     using (agent, metric)
   where (coalesce(t.quantity, 0), coalesce(t.provider_cost, 0))
     <> (coalesce(r.quantity, 0), coalesce(r.provider_cost, 0))$$,
-  'what is stated anew counts as if it had been logged so');
+  'a restated log counts as if it had been logged so');
 
 -- And back to what it was: each count as before (one that was absent is zero).
 select count(billing.correct_log(id, jsonb_build_object('input_tokens', input,
@@ -114,12 +114,14 @@ values ('00000000-0000-4000-8000-000000000001', 'EDGE', 'gpt-4o',
   '{"retracts": true, "negates": "x", "restates": "y"}', '00000000-0000-0000-0000-00000000000a',
   '2026-06-10 12:00Z');
 select lives_ok($$select billing.correct_log('00000000-0000-4000-8000-000000000002',
-  '{"other_features": {"images": 4}}', 'a test')$$, 'what an agent calls its metadata is its own');
+  '{"other_features": {"images": 4}}', 'a test')$$,
+  'a log whose metadata has our keys can be corrected');
 select _billing.rollup();
 select results_eq($$select metric, quantity from pg_temp.recorded() where agent = 'EDGE'
     order by 1$$,
   $$values ('cache_write_tokens', 123456789012345678901234567890::numeric),
-    ('images', 123456789012345678901234567894), ('requests', 2)$$, 'what can be read is counted');
+    ('images', 123456789012345678901234567894), ('requests', 2)$$,
+    '30 digits and a correction of such a log are counted exactly');
 select billing.retract_log(l.id, 'a test') from public.agent_usage_logs l
 where l.agent = 'EDGE' and l.corrects_id is null;
 select _billing.rollup();

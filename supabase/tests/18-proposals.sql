@@ -40,7 +40,8 @@ select _billing.rollup();
 
 -- A changed price, and what it would do: 2M since the 15th at 3.60 would
 -- be at 4.80, 2.40 more.
-select is(pg_temp.sync('2026-06-15', 'input_tokens standard 0.000004'), '0 0 1', 'is proposed');
+select is(pg_temp.sync('2026-06-15', 'input_tokens standard 0.000004'), '0 0 1',
+  'a changed price is proposed');
 select is((select effects from public.price_proposals), jsonb_build_array(jsonb_build_object(
   'client_id', '00000000-0000-0000-0000-00000000000a', 'currency', 'USD', 'minor', '240')),
   'with what each client''s open period would come to more');
@@ -56,7 +57,7 @@ select throws_like($$select billing.accept_price_proposal(0, 'why')$$, '%no pric
 select throws_like($$select billing.accept_price_proposal(pg_temp.open(), 'why',
   markup_percent => 'NaN')$$, '%markup_percent%', 'with a markup that is a number');
 select lives_ok($$select billing.accept_price_proposal(pg_temp.open(), 'announced')$$,
-  'accepting it');
+  'a proposal is accepted');
 select results_eq($$select amount, effective_from::text, effective_until::text
     from public.list_prices order by effective_from$$,
   $$values (0.000003, '-infinity', '2026-06-15'), (0.000004, '2026-06-15', 'infinity')$$,
@@ -71,14 +72,14 @@ select is((select count(*) from billing.audit_log where table_name = 'price_prop
 select throws_like(format('select billing.refuse_price_proposal(%s, ''why'')', p.id),
   '%is accepted since%', 'it is decided once') from public.price_proposals p;
 select is(pg_temp.sync('2026-06-16', 'input_tokens standard 0.000004'), '0 0 0',
-  'what is accepted is in force');
+  'an accepted price is in force');
 
 -- Refused.
 select is(pg_temp.sync('2026-06-16', 'input_tokens standard 0.000002'), '0 0 1', 'a halved price');
 select throws_like($$select billing.accept_price_proposal(pg_temp.open(), 'why', '2026-06-15')$$,
   '%begins on 2026-06-15%', 'cannot begin where the price in force does');
 select lives_ok($$select billing.refuse_price_proposal(pg_temp.open(), 'a slip of the source')$$,
-  'is refused');
+  'a proposal is refused');
 select is(pg_temp.sync('2026-06-17', 'input_tokens standard 0.000002'), '0 0 0',
   'and not proposed again');
 select is((select count(*) from public.list_prices), 2::bigint, 'nothing has changed');
@@ -95,7 +96,8 @@ from public.price_proposals p where p.state = 'open';
 select billing.refuse_price_proposal(pg_temp.open(), 'x');
 
 -- Settled periods keep their list price.
-select is(pg_temp.sync('2026-06-19', 'input_tokens standard 0.000005'), '0 0 1', 'another change');
+select is(pg_temp.sync('2026-06-19', 'input_tokens standard 0.000005'), '0 0 1',
+  'another change is proposed');
 set local billing.as_of = '2026-07-02 12:00+00';
 select billing.run_monthly();
 select results_eq($$select i.total_minor from public.invoices i$$, 'values (1320::bigint)',
@@ -108,7 +110,8 @@ select throws_like($$select billing.accept_price_proposal(pg_temp.open(), 'why',
   'a list price of June cannot change any more');
 select is(_billing.first_day_of(p), '2026-07-01', 'but from July on')
 from public.price_proposals p where p.state = 'open';
-select lives_ok($$select billing.accept_price_proposal(pg_temp.open(), 'late')$$, 'it can');
+select lives_ok($$select billing.accept_price_proposal(pg_temp.open(), 'late')$$,
+  'a proposal can be accepted from a later day');
 
 -- A model without a price, whose list price is known: one proposal, which releases its client.
 select results_eq($$select model, metric, (list_price).amount
@@ -117,7 +120,7 @@ select results_eq($$select model, metric, (list_price).amount
 select results_eq('select model from _billing.models_in_use()', $$values ('new-1')$$,
   'it is used in a period that is open');
 select is(billing.propose_models(), 2::bigint, 'one proposal for it, and one for its end');
-select is(billing.propose_models(), 0::bigint, 'once');
+select is(billing.propose_models(), 0::bigint, 'each proposal is made once');
 select results_eq($$select kind, message, effects -> 0 ->> 'minor' from public.price_proposals
     where state = 'open' order by kind$$, $$values
     ('deprecation', 'new-1 is used, and its provider ends it on 2026-07-10', null),
@@ -145,7 +148,8 @@ select trigger_is('public', 'list_prices', 'guard_settled_at_commit', '_billing'
   'guard_settled_list_price', 'again at the commit');
 select trigger_is('public', 'price_proposals', 'note_effects', '_billing', 'note_effects',
   'a proposal knows its effects');
-select is(pg_temp.sync('2026-07-03', 'input_tokens standard 0.000007'), '0 0 1', 'once more');
+select is(pg_temp.sync('2026-07-03', 'input_tokens standard 0.000007'), '0 0 1',
+  'another change of the same price is proposed');
 select is((_billing.open_proposal(pg_temp.open(), 'why')).new_amount, 0.000007, 'it is open');
 select throws_like($$select _billing.open_proposal(pg_temp.open(), '')$$, '%needs a reason%',
   'and asks for a reason');
@@ -162,7 +166,7 @@ select pg_temp.log('Birch', '2026-07-02', 1000000,
 select _billing.rollup();
 select _billing.sell_at_list('new-1', 0, '2026-07-01');
 select is((select count(*) from public.prices where model = 'new-1'), 1::bigint,
-  'what is sold already, or has no list price, is not sold again');
+  'usage that has a price, or no list price, gets none');
 
 -- Of two settled periods the later one ends last: Acme's July and one from the 15th on.
 insert into public.clients (id, name, started_on, billing_anchor_day)

@@ -19,7 +19,7 @@ create function pg_temp.negate(log uuid, retracts boolean) returns uuid language
 $$;
 
 select isnt(pg_temp.negate('00000000-0000-4000-8000-000000000001', false), null,
-  'what counts is taken back by a row');
+  'a counted log is taken back by a mirror row');
 select results_eq($$select input_tokens, output_tokens, web_searches, other_features, input_cost,
     total_cost, "timestamp", client_id
     from public.agent_usage_logs where corrects_id is not null$$,
@@ -40,7 +40,7 @@ select results_eq($$select _billing.is_uncountable(l) from public.agent_usage_lo
   'a row can be read or not, whether it is somebody''s or nobody''s');
 select is(_billing.own_metadata('{"note": 1, "negates": 2, "restates": 3, "retracts": true,
   "reason": 4, "corrected_by": 5}'), '{"note": 1}',
-  'what a correction says of itself is not the log''s');
+  'keys of a correction are no metadata of the log');
 select is(pg_temp.negate('00000000-0000-4000-8000-000000000002', false), null,
   'of a row that could not be read nothing was counted: nothing is taken back');
 select is(pg_temp.negate('00000000-0000-4000-8000-000000000003', false), null,

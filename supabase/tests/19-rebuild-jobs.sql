@@ -22,7 +22,8 @@ select pg_temp.log('old', 30, '2026-06-20');
 select pg_temp.log('new', 4, '2026-06-28');
 select pg_temp.log('birch', 5000, '2026-06-12');
 select _billing.rollup();
-select is(pg_temp.searches('Acme'), 30::numeric, 'what claims the client''s name is its usage');
+select is(pg_temp.searches('Acme'), 30::numeric,
+  'logs that claim the client''s name are its usage');
 
 -- Little and much.
 select ok(_billing.estimated_logs('2026-06-01', '2026-07-01') between 0 and 200000,
@@ -57,13 +58,13 @@ select ok(not _billing.rollup_is_due(), 'nor is there anything for another one')
 select results_eq('select client_ids, agents, from_day, until_day from billing.pending_rebuilds',
   $$values (array['00000000-0000-0000-0000-00000000000a']::uuid[], null::text[],
     '-infinity'::date, 'infinity'::date)$$,
-  'what is pending can be seen, and whose usage it may change');
+  'pending_rebuilds shows the job and the clients it may change');
 select ok(_billing.is_being_rebuilt('00000000-0000-0000-0000-00000000000a', '2026-06-01',
   '2026-06-02'), 'days of this client are being rebuilt');
 select ok(not _billing.is_being_rebuilt('00000000-0000-0000-0000-00000000000b', '2026-06-01',
   '2026-06-02'), 'those of others are not');
 select is(_billing.repair_days(array[daterange('2026-06-01', '2026-07-01')]), 0::bigint,
-  'what the job has not come to yet is no difference');
+  'days still to be rebuilt are no difference');
 select is((select count(*) from billing.usage_days where verified_changes = changes), 0::bigint,
   'but is not verified either');
 
@@ -86,7 +87,7 @@ select is(pg_temp.searches('Acme'), 51030::numeric, 'the first week');
 select is((select from_day from billing.pending_rebuilds), '2026-06-10'::date, 'and remembers it');
 select ok(billing.rebuild_step(), 'the next one');
 select is(pg_temp.searches('Acme'), 51230::numeric, 'has the second week''s usage');
-select ok(billing.rebuild_step(), 'the third');
+select ok(billing.rebuild_step(), 'the third step finds the next piece');
 select is(pg_temp.searches('Acme'), 51200::numeric,
   'has lost what claims a name that was given up');
 select ok(billing.rebuild_step(), 'the last one');

@@ -20,7 +20,7 @@ $$;
 select is_empty('select * from pg_temp.taken()', 'a rollup asks for nothing');
 
 select trigger_is('public', 'agent_assignments', 'request_rebuild', '_billing',
-  'request_rebuild_for_assignment', 'assignments ask');
+  'request_rebuild_for_assignment', 'a change of assignments asks for a rebuild');
 insert into public.agent_assignments (agent, client_id, starts_at, ends_at)
 values ('STRAY', '00000000-0000-0000-0000-00000000000a', '2026-06-10', '2026-06-20');
 select results_eq('select * from pg_temp.taken()',
@@ -35,7 +35,8 @@ select trigger_is('public', 'billing_settings', 'request_rebuild', '_billing',
   'request_rebuild_for_default', 'the default client asks');
 update public.billing_settings set default_client_id = '00000000-0000-0000-0000-00000000000a';
 select results_eq('select * from pg_temp.taken()',
-  $$values (null::text[], '-infinity'::date, 'infinity'::date)$$, 'for everything');
+  $$values (null::text[], '-infinity'::date, 'infinity'::date)$$,
+  'a change of the default client asks for all days');
 update public.billing_settings set default_client_id = null;
 delete from billing.rebuild_requests;
 

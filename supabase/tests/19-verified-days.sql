@@ -33,11 +33,12 @@ select is(_billing.repair_days(array[daterange('2026-06-10', '2026-06-11'),
 select results_eq($$select usage_day, metric, quantity from public.usage_records
     where usage_day > '2026-06-10' order by 1, 2$$,
   $$values ('2026-06-11'::date, 'input_tokens', 10::numeric), ('2026-06-11', 'requests', 1),
-    ('2026-06-12', 'input_tokens', 10), ('2026-06-12', 'requests', 1)$$, 'and repaired');
+    ('2026-06-12', 'input_tokens', 10), ('2026-06-12', 'requests', 1)$$,
+  'differing days are repaired');
 select ok(bool_or(not agrees) filter (where usage_day > '2026-06-10'),
   'days that were repaired are compared once more') from pg_temp.days;
 select is(_billing.repair_days(array[daterange('2026-06-10', '2026-06-13')]), 0::bigint,
-  'and agree');
+  'repaired days agree');
 select ok(bool_and(agrees), 'all of them') from pg_temp.days;
 -- An assignment that no rollup has served: what differs by it is asked for, not a fault.
 insert into public.clients (id, name, started_on)

@@ -50,12 +50,13 @@ select is((select sum(quantity) from pg_temp.sums('start', 'three', '-infinity',
   where metric = 'input_tokens'), 7::numeric, 'or of some agents');
 
 select _billing.quarantine_logs(pg_temp.get('start'), pg_temp.get('two'));
-select is_empty('select * from billing.quarantined_logs', 'what has an owner is not quarantined');
+select is_empty('select * from billing.quarantined_logs',
+  'a log with an owner is not in quarantine');
 select _billing.quarantine_logs(pg_temp.get('two'), pg_temp.get('three'));
 select _billing.quarantine_logs(pg_temp.get('two'), pg_temp.get('three'));
 select results_eq('select reason, agent, occurred_at from billing.quarantined_logs',
   $$values ('unknown_client', 'STRAY', '2026-06-12 12:00+00'::timestamptz)$$,
-  'what has none is, once');
+  'a log without an owner is in quarantine once');
 
 -- Rows of one transaction stay together: here all are of this one.
 select is(_billing.watermark_after(pg_temp.get('start'), pg_temp.get('three'), 1)::text,

@@ -19,7 +19,8 @@ select is((select count(*) from public.invoice_lines where metric = 'pages'), 3:
 
 select throws_ok($$update public.models set family = 'large' where id = 'alias'$$, 'PT409', null,
   'the family of an invoiced model cannot change');
-select throws_ok($$delete from public.models where id = 'alias'$$, 'PT409', null, 'nor go');
+select throws_ok($$delete from public.models where id = 'alias'$$, 'PT409', null,
+  'an invoiced model cannot be deleted');
 select throws_ok($$update public.models set id = 'other-name' where id = 'alias'$$, 'PT409', null,
   'nor pass to another name');
 select throws_ok($$insert into public.models (id, family) values ('unlisted', 'large')$$, 'PT409',
@@ -42,7 +43,7 @@ select pg_temp.requested();
 update public.models set provider = 'openai' where id = 'twin';
 select is(pg_temp.requested(), 1::bigint, 'a model''s new provider counts its usage anew');
 update public.models set family = 'small', provider = 'openai' where id = 'twin';
-select is(pg_temp.requested(), 0::bigint, 'what leaves the provider as it was does not');
+select is(pg_temp.requested(), 0::bigint, 'a change that keeps the provider asks for no rebuild');
 update public.providers set reasoning_within_output = false where id = 'openai';
 select is(pg_temp.requested(), 1::bigint, 'so does a provider that counts otherwise');
 delete from public.models where id = 'doomed';

@@ -56,7 +56,7 @@ select results_eq($$select d, pg_temp.terms('Own', d)
   $$values ('2027-02-28'::date, 'USD 2 0 - 700 7 agent 24 {archive}'),
     ('2027-03-01', 'USD 2 0 - - 7 agent 24 {archive}'),
     ('2027-09-01', 'USD 2 6000 - - 14 agent 24 {archive}')$$,
-  'what the client has is its own while it holds, a discount that is over included');
+  'the client''s own values go first, an ended discount included');
 
 select * from finish();
 rollback;

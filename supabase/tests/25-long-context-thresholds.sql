@@ -8,14 +8,14 @@ select throws_like($$insert into public.models (id, family, long_context_2_above
     values ('x', 'x', 5)$$, '%models_long_contexts_ascend%', 'no second threshold without a first');
 select throws_like($$insert into public.models (id, family, long_context_above,
     long_context_2_above) values ('x', 'x', 5, 5)$$, '%models_long_contexts_ascend%',
-  'thresholds ascend');
+  'thresholds ascend strictly');
 select throws_like($$insert into public.models (id, family, long_context_above,
     long_context_3_above) values ('x', 'x', 5, 7)$$, '%models_long_contexts_ascend%',
   'and none is left out');
 select is(billing.thresholds_passed(n, 10, 20, 30), passed, n::text)
 from (values (10, 0), (11, 1), (20, 1), (21, 2), (31, 3)) v(n, passed);
 select is(billing.thresholds_passed(99, 10, null, null), 1, 'those that there are');
-select is(billing.thresholds_passed(99, null, null, null), 0, 'or none');
+select is(billing.thresholds_passed(99, null, null, null), 0, 'without thresholds none is passed');
 
 insert into public.models (id, family, provider, long_context_above, long_context_2_above,
   long_context_3_above)
@@ -66,7 +66,7 @@ select results_eq($$select billing.class_multiplier(m::jsonb, c, w) from (values
     ('{"batch": 0.5, "long_context": 2, "long_context_2": 3}', 'standard', 'batch+long_context_3'),
     ('{"batch": 0.5, "long_context_3": 4}', 'long_context', 'batch+long_context_2'),
     ('{"batch+long_context": 7}', 'standard', 'batch+long_context_2')) v(m, c, w)$$,
-  $$values (1.0), (1.5), (0.5), (7)$$, 'factors, too');
+  $$values (1.0), (1.5), (0.5), (7)$$, 'factors follow the thresholds that a price names');
 select is(billing.told_multiplier('{"batch": 0.5, "long_context": 2}', 'standard',
   'batch+long_context'), 1.0, 'which are multiplied');
 

@@ -29,7 +29,8 @@ $$;
 select results_eq($$select * from pg_temp.found('Acme', 'm-1', 'tokens', 'standard')$$, $$values
     (5::numeric, 1::numeric, 'client''s own, any model'),
     (1, 1, 'default list, exact model'), (2, 1, 'default list, model family'),
-    (3, 1, 'default list, any model')$$, 'what is the client''s comes before what is nearer');
+    (3, 1, 'default list, any model')$$,
+  'the client''s own price goes before a more exact default');
 select results_eq($$select * from pg_temp.found('Acme', 'm-1', 'tokens', 'batch')$$, $$values
     (5::numeric, 0.25::numeric, 'client''s own, any model, times batch multiplier'),
     (4, 1, 'default list, model family'),

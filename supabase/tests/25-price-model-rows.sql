@@ -47,14 +47,15 @@ select is_empty($$select s.model, q.low, q.high from samples s
         0)$$,
   'a linear model costs the same wherever its units stand');
 select is(_billing.linear_price('package', 0, 7, 7, 3, 10, null), null,
-  'what is not linear has no such price');
+  'a model that is not linear has no linear price');
 select results_eq($$select _billing.price_cost_plus(low, high, 99, 3, 1000, null)
     from (values (0, 0), (0, 7), (2, 7)) v(low, high)$$,
   $$values (0::numeric), (21), (15)$$, 'cost plus: by the amount of the day, as per unit');
 
 select throws_ok($$insert into public.prices (metric, pricing_model, unit_amount, tiers)
     values ('x', 'graduated', 3, '[{"unit_amount": 1}]')$$, 'PT400',
-  'a price of the model graduated takes no unit_amount', 'what does not count is refused');
+  'a price of the model graduated takes no unit_amount',
+  'a column that the model ignores is refused');
 select throws_ok($$update public.prices set tiers = null, unit_amount = 1
     where metric = 'metric_volume'$$, 'PT400',
   'a price of the model volume needs tiers and takes no unit_amount', 'also where a price changes');

@@ -32,7 +32,7 @@ select is(pg_temp.sync('2026-06-01', 'claude-x-4-5-20250929 anthropic 0.000003',
   'claude-x-4-5 anthropic 0.000003', 'anthropic.claude-x-4-5-20250929-v1:0 bedrock 0.0000033',
   'vertex_ai/claude-x-4-5@20250929 vertex_ai 0.000003', 'claude-y anthropic 0.000015',
   'gemini/gemini-z gemini 0.000001', 'llama-q groq 0.0000001', 'openrouter/a/b openrouter 0.000002',
-  'gpt-4.1-mini openai 0.0000004'), '9 9 0', 'known models');
+  'gpt-4.1-mini openai 0.0000004'), '9 9 0', 'models of a source are known at once');
 
 -- What ids may mean, the nearest first.
 select is(pg_temp.means('anthropic/claude-x-4-5-20250929'), 'claude-x-4-5-20250929, claude-x-4-5',
@@ -76,7 +76,7 @@ select results_eq('select model, alias_of, how from _billing.unknown_but_like()'
   $$values ('anthropic/claude-y', 'claude-y', 'without its provider')$$,
   'one may mean a known model');
 select is(billing.propose_models(), 1::bigint, 'which is proposed');
-select is(billing.propose_models(), 0::bigint, 'once');
+select is(billing.propose_models(), 0::bigint, 'an alias is proposed once');
 select results_eq($$select kind, model, alias_of, message, effects -> 0 ->> 'minor'
     from public.price_proposals$$,
   $$values ('alias', 'anthropic/claude-y', 'claude-y', 'anthropic/claude-y is not known and blocks '
@@ -85,7 +85,7 @@ select results_eq($$select kind, model, alias_of, message, effects -> 0 ->> 'min
 select is((select count(*) from public.list_prices where model like 'anthropic/%'), 0::bigint,
   'nothing is priced by it yet');
 select lives_ok($$select billing.accept_price_proposal(p.id, 'the same model')
-    from public.price_proposals p$$, 'accepting it');
+    from public.price_proposals p$$, 'an alias is accepted');
 select results_eq($$select model, amount, effective_from::text from public.list_prices
     where model = 'anthropic/claude-y'$$,
   $$values ('anthropic/claude-y', 0.000015, '-infinity')$$,
@@ -100,9 +100,10 @@ select is(_billing.model_and_aliases('claude-y'), '{claude-y,anthropic/claude-y}
   'they are one model from now on');
 
 -- A list price that changes is one for both.
-select is(pg_temp.sync('2026-06-15', 'claude-y anthropic 0.00002'), '0 0 1', 'a change');
+select is(pg_temp.sync('2026-06-15', 'claude-y anthropic 0.00002'), '0 0 1',
+  'a change of the alias is proposed');
 select is((select effects -> 0 ->> 'minor' from public.price_proposals where state = 'open'), '600',
-  'whose effect is that on the alias: 1M at 24.00 is 6.00 more');
+  'a proposal for a model has the effect on its alias: 1M at 24.00 is 6.00 more');
 select billing.accept_price_proposal(p.id, 'announced') from public.price_proposals p
 where p.state = 'open';
 select results_eq($$select model, amount, effective_from::text from public.list_prices
@@ -114,10 +115,10 @@ select results_eq($$select model, amount, effective_from::text from public.list_
 -- Refused, and not proposed again.
 select pg_temp.log('Acme', 'us.anthropic.claude-x-4-5-20250929-v1:0', 1000000);
 select _billing.rollup();
-select is(billing.propose_models(), 1::bigint, 'another id');
+select is(billing.propose_models(), 1::bigint, 'another unknown id is proposed');
 select billing.refuse_price_proposal(p.id, 'another price') from public.price_proposals p
 where p.state = 'open';
-select is(billing.propose_models(), 0::bigint, 'what is refused is not proposed again');
+select is(billing.propose_models(), 0::bigint, 'a refused alias is not proposed again');
 select is((select count(*) from public.listed_models where id like 'us.%'), 0::bigint,
   'and has no price');
 select _billing.apply_alias('us.anthropic.claude-x-4-5-20250929-v1:0', 'claude-x-4-5');

@@ -1,4 +1,4 @@
--- List prices are fetched daily from sources that are on; what cannot be read is told once.
+-- List prices are fetched daily from sources that are on; an unreadable one is reported once.
 begin;
 select plan(22);
 
@@ -8,7 +8,8 @@ update public.price_sources set enabled = true where id in ('litellm', 'openrout
 select is(billing.queue_price_syncs('2026-06-20 05:30+00'), 2::bigint,
   'a delivery for each that is');
 select is(billing.queue_price_syncs('2026-06-20 23:30+00'), 0::bigint, 'once a day');
-select is(billing.queue_price_syncs('2026-06-21 05:30+00'), 2::bigint, 'every day');
+select is(billing.queue_price_syncs('2026-06-21 05:30+00'), 2::bigint,
+  'each source is fetched every day');
 select results_eq($$select dedupe_key, payload, max_attempts from public.deliveries
     where kind = 'price_sync' order by 1 limit 1$$,
   $$values ('price_sync:litellm:2026-06-20', '{"source": "litellm"}'::jsonb, 6)$$,
@@ -36,7 +37,7 @@ select is(_billing.price_problems(),
 select matches(pg_temp.warning(), 'litellm cannot be read since', 'billing.jobs shows it');
 select matches((select h.state || ' ' || h.detail from billing.read_health() h
   where h.part = 'jobs'), '^late .*billing-list-prices: litellm cannot be read',
-  'and billing.health');
+  'billing.health shows the unreadable source');
 update public.price_sources set enabled = false where id = 'litellm';
 select is(_billing.price_problems(), null, 'of a source that is off nothing is expected');
 update public.price_sources set enabled = true where id = 'litellm';
@@ -45,16 +46,16 @@ select is(_billing.price_problems(), null, 'it ends when the source can be read'
 select _billing.note_price_problem('litellm', 'it answered 503', '2026-06-23 05:31+00');
 select is(pg_temp.told(), 2::bigint, 'the next one is told again');
 select results_eq($$select sha256, models from billing.price_source_states$$,
-  $$values ('h', 5)$$, 'what it last said is not forgotten');
+  $$values ('h', 5)$$, 'a source keeps its last hash and models while it cannot be read');
 select _billing.note_compared('litellm', 'h', 5, '2026-06-24');
 select is(_billing.price_problems(), null, 'the same text ends a problem, too');
 
--- Who may.
+-- Access.
 select has_index('public', 'price_policies', 'price_policies_one_each', 'a list has one policy');
 select trigger_is('public', 'price_sources', 'require_second_factor', '_billing',
   'guard_by_second_factor', 'sources are settings');
 select trigger_is('public', 'price_policies', 'require_second_factor', '_billing',
-  'guard_by_second_factor', 'policies, too');
+  'guard_by_second_factor', 'changes of policies take a second factor');
 select trigger_is('public', 'price_proposals', 'follow_agreement', '_billing', 'follow_agreement',
   'prices follow when two sources agree');
 select throws_like('truncate public.price_policies', '%append-only%', 'policies are not emptied');

@@ -49,7 +49,7 @@ select is((select count(*) from billing.audit_log where table_name = 'price_sour
 -- What a source sent is kept, and its hash is true of it.
 select is(pg_temp.sync('litellm', '2026-06-01', '0.000003'), '1 1 0', 'a first source');
 select is((select convert_from(raw, 'UTF8') from public.price_syncs),
-  'litellm0.0000032026-06-01', 'what it sent is kept, byte by byte');
+  'litellm0.0000032026-06-01', 'the text of a source is kept, byte by byte');
 select throws_like($$select * from billing.sync_list_prices('litellm', repeat('0', 64), now(), 1,
     pg_temp.models('0.000009'), 'other')$$, '%price_syncs_raw_hashed%',
   'under a hash that is true of it');
@@ -115,7 +115,8 @@ values ('00000000-0000-0000-0000-00000000000a', 'input_tokens', 'cost_plus', 0, 
 insert into public.agent_usage_logs (agent, model, input_tokens, client_id, "timestamp", created_at)
 values ('S', 'new-1', 1000000, '00000000-0000-0000-0000-00000000000a', '2026-06-20', '2026-06-20');
 select _billing.rollup();
-select ok(_billing.sells_by_decision('new-1', 'input_tokens', '2026-06-20'), 'Acme decides');
+select ok(_billing.sells_by_decision('new-1', 'input_tokens', '2026-06-20'),
+  'Acme''s list waits for decisions');
 select ok(not _billing.sells_by_decision('new-1', 'output_tokens', '2026-06-20'),
   'on what it is sold');
 insert into public.prices (client_id, metric, pricing_model, cost_basis, unit_amount, per_units,
@@ -124,7 +125,8 @@ values ('00000000-0000-0000-0000-00000000000a', 'output_tokens', 'cost_plus', 'l
   1000000, 20);
 select ok(not _billing.sells_by_decision('new-1', 'output_tokens', '2026-06-20'),
   'and what is sold at its logged cost is not sold by the list');
-select is(pg_temp.sync('models.dev', '2026-06-15', '0.000005'), '0 0 1', 'a change');
+select is(pg_temp.sync('models.dev', '2026-06-15', '0.000005'), '0 0 1',
+  'a changed price is proposed');
 select is(pg_temp.sync('litellm', '2026-06-15', '0.000005'), '0 0 0', 'that two agree on');
 select matches(pg_temp.proposals(), 'changed_price 0.000005 open litellm$', 'waits all the same');
 select results_eq($$select minor from _billing.open_totals('new-1')$$, 'values (480::numeric)',
@@ -138,7 +140,8 @@ select throws_like($$insert into public.price_policies (policy) values ('decide'
 select ok(_billing.sells_by_decision('new-1', 'input_tokens', '2026-06-20'),
   'the default list''s policy is not Acme''s');
 update public.price_policies set policy = 'follow' where client_id is not null;
-select ok(not _billing.sells_by_decision('new-1', 'input_tokens', '2026-06-20'), 'Acme follows');
+select ok(not _billing.sells_by_decision('new-1', 'input_tokens', '2026-06-20'),
+  'Acme''s list follows');
 select is(_billing.reason_to_follow(p, '2026-06-15'), 'models.dev and litellm say exactly the same',
   'so the reason holds') from public.price_proposals p where p.state = 'open';
 select is(pg_temp.sync('models.dev', '2026-06-16', '0.000006'), '0 0 1', 'the next change');
@@ -161,7 +164,8 @@ select throws_like($$select _billing.require_whole('openrouter', 200)$$, '%looks
 update public.price_policies set policy = 'decide';
 select pg_temp.sync('models.dev', '2026-06-18', '0.000007'),
   pg_temp.sync('litellm', '2026-06-18', '0.000007');
-select matches(pg_temp.proposals(), 'changed_price 0.000007 open litellm$', 'two agree');
+select matches(pg_temp.proposals(), 'changed_price 0.000007 open litellm$',
+  'two sources that agree make one proposal');
 select _billing.withdraw_agreement(array(
   select g from _billing.given_prices(pg_temp.models('0.000006')) g), 'litellm');
 select is((select count(*) from public.price_proposals where agreed_sync_id is not null

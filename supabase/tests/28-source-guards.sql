@@ -17,7 +17,7 @@ $$;
 
 -- A later version that is none stops no other window.
 select is(pg_temp.push(pg_temp.one(1) || pg_temp.one(2) || pg_temp.one(3)),
-  '0 inserted; 1 inserted; 2 inserted', 'three windows');
+  '0 inserted; 1 inserted; 2 inserted', 'three windows are stored');
 select matches(pg_temp.push(pg_temp.one(1, '{"version": 2, "input_tokens": -5}')
     || pg_temp.one(2, '{"version": 2, "input_tokens": 110}')
     || pg_temp.one(3, '{"version": 2, "metadata": {"cache_read_tokens": -1}}') || pg_temp.one(4)),
@@ -36,7 +36,8 @@ select is(pg_temp.push(pg_temp.one(5, '{"version": 2}')), '0 conflict calls',
 select is(pg_temp.push(pg_temp.one(6, '{"version": 2}')
     || pg_temp.one(6, '{"version": 3, "calls": 0}')),
   '0 superseded a later version counts; 1 retracted', 'the later of two in one push counts');
-select is(pg_temp.push(pg_temp.one(6, '{"version": 3, "calls": 0}')), '0 duplicate', 'once');
+select is(pg_temp.push(pg_temp.one(6, '{"version": 3, "calls": 0}')), '0 duplicate',
+  'the same version is a duplicate');
 
 -- Locks: only of what is corrected.
 create function pg_temp.locks() returns bigint language sql as $$
@@ -52,7 +53,7 @@ select is((select count(*) from billing.push_windows('plane', pg_temp.many(1000)
   where w.result = 'inserted'), 1000::bigint, 'and stores them');
 create temporary table held on commit drop as select pg_temp.locks() as locks;
 select is((select count(*) from billing.push_windows('plane', pg_temp.many(1000)) w
-  where w.result = 'duplicate'), 1000::bigint, 'pushed again');
+  where w.result = 'duplicate'), 1000::bigint, 'windows pushed again are duplicates');
 select is((select count(*) from billing.push_windows('plane',
     pg_temp.many(1000, '{"input_tokens": 7}')) w where w.result = 'conflict'), 1000::bigint,
   'and in conflict');
@@ -80,12 +81,13 @@ select is(pg_temp.as_source($$select w.result from billing.push_windows('plane',
   "model": "m", "timestamp": "2026-06-03 10:01", "calls": 1, "key": "login"}]') w$$), 'inserted',
   'the login of a source pushes for it');
 select is(pg_temp.as_source($$select count(*) > 0 from billing.compare_windows('plane', '[]',
-  '2026-06-03 00:00+00', '2026-06-04 00:00+00', '2030-01-01')$$), 'true', 'and compares');
+  '2026-06-03 00:00+00', '2026-06-04 00:00+00', '2030-01-01')$$), 'true',
+  'the login of a source compares its windows');
 select matches(pg_temp.as_source($$select billing.push_windows('other', '[]')$$),
   '^source other is not one of login ', 'for another source it does not push');
 select matches(pg_temp.as_source($$select billing.compare_windows('other', '[]',
   '2026-06-03 00:00+00', '2026-06-04 00:00+00')$$), '^source other is not one of login ',
-  'nor compare');
+  'the login of a source compares no other source');
 select cmp_ok((select s.compared_at from billing.usage_source_states s where s.source_id = 'plane'),
   '<=', clock_timestamp(), 'when it compared is not its to say');
 

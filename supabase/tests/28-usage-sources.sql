@@ -48,7 +48,7 @@ select is(pg_temp.sums(), '32 3200 224 0.750000 3', '10 + 10 + 12 calls in three
 -- A later version is a correction.
 select is(pg_temp.push(pg_temp.one('01', 2, 13)), '0 corrected calls, input_tokens, output_tokens',
   'a later version corrects what differs');
-select is(pg_temp.push(pg_temp.one('01', 2, 13)), '0 duplicate', 'once');
+select is(pg_temp.push(pg_temp.one('01', 2, 13)), '0 duplicate', 'the same version is a duplicate');
 select is(pg_temp.push(pg_temp.one('01')), '0 superseded version 2 counts',
   'the first version, tried again, does not come back');
 select is(pg_temp.sums(), '35 3500 245 0.750000 5',
@@ -62,16 +62,17 @@ select is(pg_temp.push(pg_temp.one('02', 4, 99)), '0 superseded version 5 counts
   'and is the version that counts');
 select is(pg_temp.push(pg_temp.one('02', 6, 0)), '0 retracted',
   'a window of no calls is taken back');
-select is(pg_temp.push(pg_temp.one('02', 6, 0)), '0 duplicate', 'once');
+select is(pg_temp.push(pg_temp.one('02', 6, 0)), '0 duplicate',
+  'a window taken back is a duplicate when pushed again');
 select is(pg_temp.push(pg_temp.one('02', 7, 5)), '0 conflict calls',
   'and is not stated again under the same key');
-select is(pg_temp.sums(), '16 1600 112 0.500000 8', '10 less');
+select is(pg_temp.sums(), '16 1600 112 0.500000 8', 'the sums are 10 less');
 select is(pg_temp.push(pg_temp.one('04', 2, 0)), '0 retracted',
   'a window that never came can be taken back');
 select is(pg_temp.push(pg_temp.one('04')), '0 superseded version 2 counts',
   'so that its first version does not come after');
 select is(pg_temp.push(pg_temp.one('04', 3)), '0 inserted', 'a later one does');
-select is(pg_temp.sums(), '26 2600 182 0.750000 9', '10 more');
+select is(pg_temp.sums(), '26 2600 182 0.750000 9', 'the sums are 10 more');
 
 -- The key: rows of one window that differ in what is counted or whose they are.
 select is(pg_temp.push('[{"agent": "FAR", "model": "m", "timestamp": "2026-06-03 10:05",

@@ -29,16 +29,18 @@ select is((select count(distinct _billing.window_id(x.source, pg_temp.row(x.more
     ('plane', '{"client_id": "00000000-0000-0000-0000-00000000000a"}', null),
     ('plane', '{"timestamp": "2026-06-03 10:02+00"}', null)) x(source, more, key)), 9::bigint,
   'source, time, agent, model, endpoint, client, metadata and a key of its own are');
-select is(_billing.window_differences(pg_temp.row(), pg_temp.row()), null, 'equal statements');
+select is(_billing.window_differences(pg_temp.row(), pg_temp.row()), null,
+  'equal statements have no difference');
 select is(_billing.window_differences(pg_temp.row('{"metadata": {"reason": "r"}}'),
   pg_temp.row('{"metadata": {"restates": "x"}}')), null,
-  'what a correction says of itself is no difference');
+  'keys of a correction make no difference between windows');
 select is(_billing.window_differences(pg_temp.row('{"calls": 3}'),
   pg_temp.row('{"other_features": {"images": 1}, "metadata": {"a": 1}}')),
   'calls, metadata, other_features', 'differences are named');
-select is(_billing.window_fault(pg_temp.source(), pg_temp.row(), 1), null, 'a window');
+select is(_billing.window_fault(pg_temp.source(), pg_temp.row(), 1), null,
+  'a row of a window has no fault');
 select is(_billing.window_fault(pg_temp.source(), pg_temp.row(), 0), 'version is 1 or more',
-  'no window');
+  'a version below 1 is a fault');
 
 -- One counts 1, 3, 5, 7 for calls, tokens and searches, 11 for cached and 13 for features.
 select is(_billing.window_checksum(pg_temp.row('{"id": "00000000-0000-8000-a000-000000000002",
@@ -57,7 +59,7 @@ select is(_billing.window_checksum(pg_temp.row(jsonb_build_object(
       'cache_write_tokens', '1e131071'::numeric, 'reasoning_tokens', 1),
     'other_features', jsonb_build_object('images', '1e131071'::numeric,
       'calls', 1, 'words', 'many')))), 78::numeric,
-  'what is longer than 30 characters is no count and makes no overflow: 3 * (2 + 11 + 13)');
+  'a count of more than 30 characters counts as none: 3 * (2 + 11 + 13)');
 
 select results_eq($$select index, version, fault, (said).output_tokens from _billing.read_windows(
     pg_temp.source(), '[{"agent": "FAR", "model": "m", "calls": 1,
@@ -65,14 +67,14 @@ select results_eq($$select index, version, fault, (said).output_tokens from _bil
   'a batch is read with defaults; a time without zone is UTC');
 select results_eq($$select w.index, w.result from _billing.store_windows(pg_temp.source(),
     '[{"agent": "FAR", "model": "m", "calls": 1, "timestamp": "2026-06-03 10:01"}]') w$$,
-  $$values (0, 'inserted')$$, 'and stored');
+  $$values (0, 'inserted')$$, 'a time without a zone is stored as UTC');
 select results_eq($$select j.result, j.detail from _billing.judge_window(
     _billing.window_id('plane', pg_temp.row(), null), pg_temp.row(), 1) j$$,
   $$values ('conflict', 'calls')$$, 'another statement of it is judged');
 select results_eq($$select j.result, j.detail from _billing.judge_window(
     _billing.window_id('plane', pg_temp.row(), 'k'), pg_temp.row(), 2) j$$,
   $$values ('superseded', 'a later version counts')$$,
-  'what is not stored is behind a version of no calls in its push');
+  'a window that is not stored is behind a later version without calls');
 select results_eq($$select r.result, r.detail from _billing.restate_window(
     _billing.window_id('plane', pg_temp.row(), null), pg_temp.row(), 2, 'plane') r$$,
   $$values ('corrected', 'calls')$$, 'a later version restates');
@@ -110,7 +112,7 @@ select is(pg_temp.note('2026-06-06 00:00+00', '2026-06-08 00:00+00', 1), '07-07'
 select is(pg_temp.note('2026-06-01 00:00+00', '2026-06-02 00:00+00'), '01-02',
   'where nothing is left an earlier stretch is noted');
 select is(pg_temp.note('2026-06-08 00:00+00', '2026-06-20 00:00+00'), '08-10',
-  'what lies ahead of the comparison is not known to be equal');
+  'time ahead of the comparison is not known to be equal');
 select is(pg_temp.note('2026-06-11 00:00+00', '2026-06-12 00:00+00'), '08-10',
   'nor noted where all of it does');
 
@@ -124,7 +126,7 @@ $$;
 select is(pg_temp.differing(), '2 02-03 04-08',
   'an equal comparison of another time forgets no difference');
 select pg_temp.note('2026-06-02 00:00+00', '2026-06-05 00:00+00');
-select is(pg_temp.differing(), '2 05-08', 'what is found equal does not differ any more');
+select is(pg_temp.differing(), '2 05-08', 'a window found equal no longer differs');
 select pg_temp.note('2026-06-05 00:00+00', '2026-06-08 00:00+00', 7);
 select is(pg_temp.differing(), '7 05-08', 'compared again, the last count is right');
 select pg_temp.note('2026-06-01 00:00+00', '2026-06-09 00:00+00');

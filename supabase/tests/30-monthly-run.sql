@@ -47,7 +47,7 @@ select results_eq($$select c.name, p.state, p.reason from public.billing_periods
     join public.clients c on c.id = p.client_id order by c.name$$,
   $$values ('Acme Robotics', 'invoiced', null::text), ('Birch & Co', 'invoiced', null),
     ('Mystery Ltd', 'blocked', 'unpriced_usage'), ('Zero GmbH', 'skipped', null)$$,
-  'what became of each client''s month');
+  'each client''s period is invoiced, skipped or blocked');
 select matches((select message from public.billing_periods where state = 'blocked'),
   'no price for input_tokens of model mystery-1 \(1000 units\) in June 2026',
   'the blocked month says model and metric');

@@ -61,7 +61,7 @@ select results_eq($$select l.description, l.rate_class, l.quantity, l.unit_amoun
     ('Long context input tokens', 'long_context', 1001, 4, 400400)$$,
   'each class has a line of its own, which says it');
 
--- What is settled keeps the price of its class; what it did not use may change.
+-- A settled period keeps the prices of the classes it used; others may change.
 select throws_ok($$update public.prices set class_multipliers = '{"batch": 0.4, "long_context": 2}'
     where metric = 'input_tokens' and rate_class = 'standard'$$, 'PT409', null,
   'the multiplier of what was charged is frozen');
@@ -90,7 +90,7 @@ select results_eq($$select reason, metric, rate_class from billing.quarantine
   $$values ('unpriced_usage', 'cache_read_tokens', 'batch')$$, 'and is in quarantine so');
 
 select is(billing.dismiss_unpriced('a test', metric => 'cache_read_tokens'), 1::bigint,
-  'what blocks is dismissed by its log');
+  'dismissing unpriced usage dismisses its log');
 select _billing.rollup();
 select is_empty('select * from billing.quarantine
     where client_id = ''00000000-0000-0000-0000-00000000000b''', 'and blocks no more');

@@ -69,10 +69,10 @@ select results_eq('select kind, amount_minor from pg_temp.deltas',
   'one line set off against the other: 1M tokens are 3.00 of 20.00');
 
 select is(array(select t from _billing.settled_targets(pg_temp.june()) t), pg_temp.june(),
-  'what is invoiced is settled');
+  'invoiced targets are settled');
 select is_empty($$select * from _billing.settled_targets(array[
     ('00000000-0000-0000-0000-00000000000a', '2026-07-01', '2026-08-01')::billing.rating_target])$$,
-  'what comes after it is not');
+  'a period after them is not settled');
 select results_eq($$select (d.line).kind, (d.line).amount_minor
     from _billing.line_deltas(pg_temp.june(), '{}') d where (d.line).amount_minor <> 0 order by 1$$,
   $$select l.kind, -sum(l.amount_minor) from public.invoice_lines l group by 1 order by 1$$,

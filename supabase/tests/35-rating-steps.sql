@@ -48,7 +48,7 @@ select results_eq($$select m, _billing.display_name(m)
 select results_eq($$select m, _billing.display_metric(m)
     from unnest('{input_tokens,pdf_processing,web_searches}'::text[]) m$$,
   $$values ('input_tokens', 'input tokens'), ('pdf_processing', 'PDF processing'),
-    ('web_searches', 'web searches')$$, 'and metrics');
+    ('web_searches', 'web searches')$$, 'metrics are named as people read them');
 select results_eq($$select agent, description, quantity, unit_amount, precise_amount, amount_minor
     from _billing.rate_usage(pg_temp.june('Acme')) order by 2, 1$$, $$values
     ('CHIRON', 'Claude Sonnet · input tokens', 2000000::numeric, 3::numeric, 6::numeric,
@@ -71,7 +71,7 @@ values
     'USD', '2026-07-01');
 select results_eq($$select i.description from _billing.items_of_targets(pg_temp.june('Acme')) t
     join public.invoice_items i on i.id = t.item_id order by 1$$,
-  $$values ('Early'), ('June')$$, 'what is of July is not June''s');
+  $$values ('Early'), ('June')$$, 'an item of July is not on June''s invoice');
 select results_eq($$select i.description, t.period_start from _billing.items_of_targets(
     pg_temp.june('Acme') || array(select (client_id, '2026-07-01', '2026-08-01')
       ::billing.rating_target from unnest(pg_temp.june('Acme')))) t
@@ -108,7 +108,7 @@ select results_eq($$select kind, amount_minor from _billing.discounts_and_taxes(
     array(select c from _billing.rate_charges(pg_temp.june('Acme')) c),
     array(select (t.client_id, t.period_start, 2, 10, null, '[]')::_billing.section_terms
       from unnest(pg_temp.june('Acme')) t))$$, $$values ('discount', -400::numeric)$$,
-  'what charges entail stands apart from them');
+  'discounts and taxes are returned without their charges');
 
 -- Usage without a price is told of where it is asked for.
 insert into public.agent_usage_logs (agent, model, input_tokens, client_id, "timestamp")

@@ -25,7 +25,7 @@ select results_eq($$select _billing.decimal_text(v)
   'a quantity is exact, without padding and without an exponent');
 select is(_billing.json_text(E'a "b" \\ c\n'), '"a \"b\" \\ c\n"', 'text is escaped');
 select is(array[_billing.json_text(null), _billing.json_digits(null), _billing.json_digits(1.50)],
-  array['null', 'null', '"1.5"'], 'what is not there is null; digits are text');
+  array['null', 'null', '"1.5"'], 'an absent value is null; digits are text');
 select is(_billing.document_seller(), '{"name": "Seller", "address": ["Street", "Town"],
   "email": null, "tax_id": "S1", "website": null, "payment_instructions": null,
   "footer": "Thanks"}'::jsonb, 'the seller as the settings say');
@@ -42,7 +42,7 @@ select results_eq($$select agent, usage_day, quantity, line_quantity, line_minor
     ('SCHOLAR', '2026-06-20', 1000000, 3333333, 1000)$$,
   'each record with the line that charges it');
 select is_empty($$select * from _billing.document_usage(array(select id from made))
-    where metric = 'requests' and line_id is not null$$, 'what is not charged has no line');
+    where metric = 'requests' and line_id is not null$$, 'usage that is not charged has no line');
 
 create temporary table parts as
 select * from _billing.document_breakdown(array(select id from made));

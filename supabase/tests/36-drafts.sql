@@ -39,7 +39,7 @@ select results_eq($$
     ('Cedar', 'unpriced_usage', 'no price for input_tokens of model mystery (7 units) in '
       'June 2026: add it to prices and run again'),
     ('Elm', 'negative_total', 'the period adds up to -300 minor units')$$,
-  'what cannot be billed says why');
+  'each blocked period has a reason and a message');
 
 -- Steps of a draft.
 select results_eq($$select model, metric, quantity, total, largest
@@ -56,7 +56,8 @@ select results_eq($$select total, largest from _billing.rating_summary(array(
   'values (2300::numeric, 2300::numeric)', 'lines given as they are come to the same');
 select results_eq($$select reason from _billing.blocking_reasons(pg_temp.june('Acme', 'Cedar'),
     _billing.rate_drafts(pg_temp.june('Acme', 'Cedar'))) order by 1$$,
-  $$values ('currency_mismatch'), ('unpriced_usage')$$, 'what was found says what is blocked');
+  $$values ('currency_mismatch'), ('unpriced_usage')$$,
+  'the findings of rating name the blocked periods');
 select _billing.reduce_to_deltas(pg_temp.june('Acme'), '{}');
 select set_eq('select kind, amount_minor from pg_temp.draft_lines',
   $$values ('usage', 300::numeric), ('one_off', 2000)$$, 'of other targets nothing is kept');

@@ -41,9 +41,9 @@ select results_eq($$select c.name, i.number, i.status, i.balance_applied_minor, 
     ('Cedar', 'INV-2026-000003', 'open', 3000, '2026-07-31')$$,
   'numbered by name; what the balance covers is paid');
 select is((select sum(amount_minor) from public.balance_entries where reason = 'applied'),
-  -8000::numeric, 'what is applied is off the balance');
+  -8000::numeric, 'the balance falls by the amount applied');
 select is(_billing.finalize_invoices(array(select id from drafts), '2026-07-02 09:00+00'), 0,
-  'what is final is not finalized again');
+  'finalized invoices are not finalized again');
 
 -- One invoice, or why not.
 select throws_ok($$select _billing.get_invoice('00000000-0000-0000-0000-0000000000ff')$$, 'PT404',
@@ -61,7 +61,7 @@ savepoint before_usage;
 insert into public.agent_usage_logs (agent, model, input_tokens, client_id, "timestamp")
 values ('S', 'mystery', 1, '00000000-0000-0000-0000-000000000003', '2026-07-03');
 select throws_ok($$select billing.finalize_invoice(ids[1], '2026-08-01') from july$$,
-  'PT409', null, 'what is blocked now is not issued');
+  'PT409', null, 'a draft whose period is blocked is not issued');
 rollback to before_usage;
 select billing.finalize_invoice(ids[1], '2026-08-01') from july;
 select is((select total_minor from public.invoices i join july on i.id = ids[1]), 6000::bigint,

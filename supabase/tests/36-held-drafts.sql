@@ -77,7 +77,7 @@ select results_eq($$select client, period_start, currency, total_minor, reason, 
 select results_eq($$select reason, message from _billing.judge_drafts(
     array(select id from public.invoices))$$, $$values ('unusual',
     'the total of 4500.01 USD is more than 10 times the usual 450.00 USD')$$,
-  'what is issued is not judged');
+  'issued invoices are not compared with the limits');
 select results_eq($$select state, reason, message, settled_at from public.billing_periods
     where period_start = '2026-05-01'$$, $$values ('invoiced', 'held',
     'the total of 4500.01 USD is more than 10 times the usual 450.00 USD', null::timestamptz)$$,
@@ -85,7 +85,8 @@ select results_eq($$select state, reason, message, settled_at from public.billin
 select is(_billing.drafts_past_grace('2026-06-02'), '{}', 'it is not among those to be issued');
 select is(_billing.unheld(array(select id from public.invoices
     where period_start >= '2026-04-01' order by period_start)),
-  array(select id from public.invoices where period_start = '2026-04-01'), 'others are');
+  array(select id from public.invoices where period_start = '2026-04-01'),
+  'drafts that are not held are to be issued');
 select ok(not _billing.run_is_due('2026-06-02 08:00+00'), 'no run is due for it');
 select results_eq($$select summary ->> 'held_count', summary #>> '{held,0,client}',
     summary #>> '{held,0,message}', (summary #>> '{held,0,invoice_id}')::uuid
@@ -98,7 +99,8 @@ select results_eq('select held, held_reasons from billing.run_report order by id
 select matches((select billing.run_report_text(max(id)) from billing.monthly_runs),
   'Held drafts: 1:\n- Steady from 2026-05-01: the total of 4500\.01 USD is more', 'and its text');
 select matches((select detail from billing.read_health() where part = 'runs'),
-  '1 drafts are held until they are released: Steady, the total of 4500\.01 USD is more', 'health');
+  '1 drafts are held until they are released: Steady, the total of 4500\.01 USD is more',
+  'billing.health names the held draft');
 select is((select message from _billing.held_notice()), 'A draft is held: Steady from 2026-05-01, '
   'the total of 4500.01 USD is more than 10 times the usual 450.00 USD. Look at them in '
   'billing.held_invoices, then release each: select billing.release_invoice(invoice_id, ''why'').',
@@ -122,7 +124,8 @@ select is(pg_temp.refusal($$select billing.release_invoice(pg_temp.draft('Steady
 select is(pg_temp.refusal($$select billing.release_invoice(pg_temp.draft('Steady'), 'x', 450000)$$),
   'invalid_argument', 'and covers the draft');
 select is(pg_temp.refusal($$select billing.release_invoice(id, 'x', 900000) from public.invoices
-  where period_start = '2026-04-01'$$), 'illegal_transition', 'what is issued is not released');
+  where period_start = '2026-04-01'$$), 'illegal_transition',
+  'an issued invoice cannot be released');
 select is(pg_temp.refusal($$select billing.release_invoice(gen_random_uuid(), 'x')$$),
   'unknown_invoice', 'nor what is not there');
 set local billing.actor = 'ada';
@@ -144,7 +147,7 @@ select results_eq('select total_minor, released_minor from billing.held_invoices
 select billing.queue_usage_alerts('2026-06-03 10:00+00');
 select is((select count(*) from public.deliveries where dedupe_key like 'held:%'), 2::bigint,
   'operators are told again');
-select billing.release_invoice(pg_temp.draft('Steady'), 'whatever it comes to', 460000);
+select billing.release_invoice(pg_temp.draft('Steady'), 'any total', 460000);
 select pg_temp.log('Steady', '2026-05-12', 1000);
 select billing.run_monthly('2026-06-04 09:00+00');
 select is(pg_temp.totals('Steady', 'open'), '{30000,60000,45000,450000,450601}',
@@ -159,7 +162,7 @@ select is_empty('select * from billing.held_invoices', '0.90 is not above a ceil
 select pg_temp.log('Steady', '2026-07-10', 3004);
 select billing.run_monthly('2026-08-01 09:00+00');
 select is((select message from billing.held_invoices),
-  'the total of 9.01 USD is above the ceiling of 9.00 USD', '9.01 is');
+  'the total of 9.01 USD is above the ceiling of 9.00 USD', 'a total of 9.01 above 9.00 is held');
 update public.hold_limits set ceiling_minor = null where client_id is not null;
 select billing.run_monthly('2026-08-02 09:00+00');
 select is(pg_temp.totals('Steady', 'draft'), null, 'without a ceiling it is issued');

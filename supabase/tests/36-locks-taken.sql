@@ -1,5 +1,6 @@
--- Who takes which lock. A row that is locked carries the transaction in its xmax, and does so after
--- a rollback too: one session sees which rows a statement has locked, whatever came of it.
+-- Which function takes which lock. A row that is locked carries the transaction in its xmax, and
+-- does so after a rollback too: one session sees which rows a statement has locked, whatever came
+-- of it.
 begin;
 select plan(39);
 
@@ -66,7 +67,7 @@ begin
     return taken;
   end;
 end $$;
-select is(pg_temp.clients('select 1'), null, 'what locks nothing is seen to lock nothing');
+select is(pg_temp.clients('select 1'), null, 'a statement without locks shows none');
 
 -- Every function that writes the books of a client takes its lock first, even where nothing is to
 -- be written: so that it reads what nobody is about to change. The client's alone.
@@ -135,13 +136,15 @@ begin
   execute statement;
   return current_setting('billing.lock_level');
 end $$;
-select is(pg_temp.level_after($$select _billing.lock_clients('{}')$$), '1', 'clients');
-select is(pg_temp.level_after($$select _billing.lock_periods('{}')$$), '2', 'periods');
-select is(pg_temp.level_after($$select _billing.hold_terms('{}')$$), '3', 'terms');
+select is(pg_temp.level_after($$select _billing.lock_clients('{}')$$), '1',
+  'lock_clients has level 1');
+select is(pg_temp.level_after($$select _billing.lock_periods('{}')$$), '2',
+  'lock_periods has level 2');
+select is(pg_temp.level_after($$select _billing.hold_terms('{}')$$), '3', 'hold_terms has level 3');
 select is(pg_temp.level_after($$select billing.generate_invoice((select id from public.clients
-  where name = 'Two'), '2026-07-01', '2026-08-02')$$), '4', 'numbers');
+  where name = 'Two'), '2026-07-01', '2026-08-02')$$), '4', 'an invoice number has level 4');
 
--- Usage: who opens periods or decides about rows keeps rollups out.
+-- Usage: opening periods and deciding about rows keep rollups out.
 update billing.usage_watermark set moved_at = moved_at;
 select ok(pg_temp.usage_is_held(v.statement), v.statement) from (values
   ('select _billing.hold_usage()'), ('select _billing.rollup_if_free()'),

@@ -38,7 +38,8 @@ begin
     union all select n.number || ' ' || n.id from public.credit_notes n;
 end $$;
 
--- Lives the days and takes them back, as a restore to the past does; what they made is remembered.
+-- Lives the days and takes them back, as a restore to the past does; the ids they made are
+-- remembered.
 create function pg_temp.live_and_lose() returns text[] language plpgsql as $$
 declare
   facts text[];

@@ -15,7 +15,7 @@ $$;
 -- A row per client.
 select trigger_is('public', 'clients', 'add_settlement_locks', '_billing', 'add_settlement_locks',
   'every client gets a lock of its own');
-select is((select count(*) from _billing.settlement_locks), 2::bigint, 'one each');
+select is((select count(*) from _billing.settlement_locks), 2::bigint, 'each client has one lock');
 select trigger_is('public', 'clients', 'add_terms_versions', '_billing', 'add_terms_versions',
   'and a version of its terms');
 
@@ -23,15 +23,16 @@ select trigger_is('public', 'clients', 'add_terms_versions', '_billing', 'add_te
 set local _billing.assert_lock_order = on;
 set local billing.lock_level = '0';
 select lives_ok($$select _billing.lock_clients(array(select id from public.clients))$$,
-  'clients first');
+  'clients are locked first');
 select _billing.hold_usage();
 select _billing.open_periods('2026-07-01');
 select is((select array_agg(v.usage_version)
   from unnest(_billing.lock_periods(pg_temp.targets())) v),
   '{0,0}', 'then periods, whose versions are read');
 select is(_billing.hold_terms(array(select id from public.clients)),
-  _billing.current_terms_version(array(select id from public.clients)), 'then terms');
-select lives_ok($$select _billing.assert_lock_order(4)$$, 'numbers last');
+  _billing.current_terms_version(array(select id from public.clients)),
+  'terms are held after periods');
+select lives_ok($$select _billing.assert_lock_order(4)$$, 'numbers are taken last');
 select throws_like($$select _billing.lock_clients('{}')$$, '%level 1 taken after one of level 4%',
   'a client after that is out of order');
 select throws_like($$select _billing.lock_periods('{}')$$, '%level 2 taken after%',
@@ -95,7 +96,7 @@ select is_empty($$
 -- Changed periods.
 select _billing.mark_changed((pg_temp.targets())[1:1]);
 select is((select array_agg(p.usage_changed order by p.usage_version)
-  from public.billing_periods p), '{f,t}', 'what is marked is to be rated again, it alone');
+  from public.billing_periods p), '{f,t}', 'marking changes the one period to be rated again');
 
 -- A run, step by step: opened, joined, settled in batches, finished.
 create temporary table run as select billing.begin_run('2026-07-01') as id;
@@ -160,16 +161,17 @@ select is((select array_agg(b.reason) from made, unnest(blocked) b), '{unpriced_
   'the other is blocked');
 select ok((select _billing.blocked_message(x.closing, due[1]) ~ 'mystery'
     and _billing.blocked_message(x.closing, due[2]) is null
-  from july, (select row(m.*)::_billing.closing as closing from made m) x), 'and why');
+  from july, (select row(m.*)::_billing.closing as closing from made m) x),
+  'the blocked period has the message, the other none');
 select is((select _billing.unblocked(due, blocked, true) from made, july),
-  (select due[2:2] from july), 'what is not blocked');
+  (select due[2:2] from july), 'unblocked leaves the targets without a reason');
 select is((select cardinality(drafts) from _billing.draft_periods('{}', '{}')), 0,
   'of no periods there are no drafts');
 set local billing.as_of = '2026-08-02 10:00+00';
-select is(_billing.run_is_due(), false, 'what is blocked waits for the daily run');
+select is(_billing.run_is_due(), false, 'a blocked period waits for the daily run');
 update public.billing_periods set state = 'pending', reason = null, message = null
 where state = 'blocked';
-select is(_billing.run_is_due(), true, 'what is not settled is due within the hour');
+select is(_billing.run_is_due(), true, 'an unsettled period is due within the hour');
 select is(billing.run_if_due() ->> 'invoices', '0', 'and is tried');
 select is(_billing.rollup_if_free(), 0::bigint, 'nobody else counts');
 
@@ -202,9 +204,10 @@ from run;
 select is(_billing.summarize_run(r) ->> 'invoices', '0', 'of no batches there are no invoices')
 from billing.monthly_runs r join run using (id);
 select is(_billing.clients_of((select id from public.invoices limit 1)),
-  (select array[client_id] from public.invoices limit 1), 'whose an invoice is');
+  (select array[client_id] from public.invoices limit 1),
+  'clients_of returns the invoice''s client');
 select is(_billing.clients_of_stripe_invoice('in_none') || _billing.clients_of_payment('pi_none'),
-  '{}', 'what Stripe has that is not ours is nobody''s');
+  '{}', 'unknown invoices and payments of Stripe have no client');
 select has_function('billing', 'close_month', 'committing runs are procedures');
 select has_function('_billing', 'close_month_if_due', 'also those by the hour');
 select has_function('_billing', 'rollup_in_steps', 'so are rollups of the cron job');

@@ -40,7 +40,7 @@ select is((select effective_at from billing.ledger_transactions), '2026-06-01',
 select billing.record_payment(pg_temp.number(1), 15000, '2026-06-10', 'bank', 'june');
 select is(pg_temp.posted_of('payment', 1), 'cash 15000, receivable -15000', 'money received');
 select is(pg_temp.posted_of('overpayment', 1), 'customer_credit -3000, receivable 3000',
-  'what is too much is credit');
+  'an overpayment is customer credit');
 select billing.run_monthly('2026-07-01');
 select is(pg_temp.posted_of('credit_use', 2), 'customer_credit 3000, receivable -3000',
   'which the next invoice takes');
@@ -52,7 +52,7 @@ select billing.issue_credit_note(pg_temp.number(1), 'outage', 2400, true, '2026-
 select is(pg_temp.posted_of('credit_note', 1), 'earnings 2000, receivable -2400, tax_payable 400',
   'a credit note gives back its tax');
 select is(pg_temp.posted_of('refund_promise', 1), 'receivable 2400, refunds_due -2400',
-  'what is to be refunded is due to the client');
+  'an amount to be refunded is due to the client');
 select _billing.void_credit_note(id, '2026-07-03') from public.credit_notes;
 select is(pg_temp.posted_of('credit_note_void', 1) || '; ' || pg_temp.posted_of(
   'refund_withdrawal', 1), 'earnings -2000, receivable 2400, tax_payable -400; '
@@ -67,10 +67,11 @@ select is(pg_temp.posted_of('refund', 1) || '; ' || pg_temp.posted_of('refund_fa
   'money that goes back, and comes again');
 select is(pg_temp.posted('dispute', p.id) || '; ' || pg_temp.posted('dispute_loss', p.id),
   'cash -700, receivable 700; receivable -700, write_off 700',
-  'what a dispute takes is due again, and written off') from public.payments p
+  'a disputed amount is due again, and written off') from public.payments p
 where p.kind = 'dispute';
 select is(pg_temp.posted('dispute', p.id) || '; ' || pg_temp.posted('dispute_loss', p.id),
-  'cash 300, receivable -300; receivable 300, write_off -300', 'what it returns is not')
+  'cash 300, receivable -300; receivable 300, write_off -300',
+  'a returned dispute is posted the other way')
 from public.payments p where p.kind = 'dispute_reversed';
 
 -- Written off with 90.00 due; 10.00 come after all, 5.00 are credited, the rest is void elsewhere.
@@ -80,7 +81,7 @@ select billing.record_payment(pg_temp.number(2), 1000, '2026-08-02', 'bank', 'af
 select billing.issue_credit_note(pg_temp.number(2), 'goodwill', 500, false, '2026-08-03');
 select is(pg_temp.posted_of('recovery', 2),
   'receivable 1000, write_off -1000; receivable 500, write_off -500',
-  'what is paid or credited of it stands again');
+  'a payment or credit of a written-off invoice is posted as recovery');
 select billing.run_monthly('2026-08-01');
 select billing.mark_uncollectible(pg_temp.number(3), '2026-08-02');
 select billing.void_invoice(pg_temp.number(3), 'mistake', '2026-08-03');
@@ -118,7 +119,7 @@ select trigger_is('public', 'payments', 'post_payments', '_billing', 'post_payme
 select trigger_is('public', 'credit_notes', 'post_credit_notes', '_billing', 'post_credit_notes',
   'credit notes');
 select trigger_is('public', 'credit_notes', 'post_recovery_by_notes', '_billing',
-  'post_recovery_by_notes', 'what they recover');
+  'post_recovery_by_notes', 'credit notes post recoveries by a trigger');
 select trigger_is('public', 'balance_entries', 'post_balance_entries', '_billing',
   'post_balance_entries', 'and balances');
 select trigger_is('billing', 'ledger_entries', 'refuse_unbalanced_entries', '_billing',

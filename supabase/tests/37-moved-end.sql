@@ -8,7 +8,7 @@ select billing.run_monthly('2026-08-01');
 create view pg_temp.changed as
 select array_agg(period_start order by period_start) filter (where usage_changed) as months
 from public.billing_periods;
-select is(months, null, 'what is invoiced is settled') from pg_temp.changed;
+select is(months, null, 'the invoiced month is settled') from pg_temp.changed;
 update public.clients set ended_on = '2026-07-10';
 select is(months, '{2026-07-01}', 'rate_service_anew: ten days less of July') from pg_temp.changed;
 select billing.run_monthly('2026-08-02');

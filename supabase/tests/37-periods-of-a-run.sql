@@ -24,7 +24,7 @@ select set_eq($$select (t).client_id, (t).period_start, (t).period_end
     ('00000000-0000-0000-0000-00000000000a'::uuid, '2026-06-01'::date, '2026-07-01'::date),
     ('00000000-0000-0000-0000-00000000000b', '2026-06-01', '2026-08-01'),
     ('00000000-0000-0000-0000-00000000000c', '2026-06-15', '2026-07-15')$$,
-  'what runs is not settled, nor what has run out and not been opened');
+  'running periods, and ended ones without a row, are unsettled');
 
 select _billing.open_periods('2026-06-30 13:00+00');
 select results_eq('select client_id, period_start, period_end, state from public.billing_periods',
@@ -40,7 +40,7 @@ select results_eq($$select c.name, p.period_start, p.full_days from public.billi
   'each once, and none after the client has left');
 select is((select cardinality(due) || ' ' || cardinality(late) from _billing.targets_of_run()),
   '6 0',
-  'what is pending is due');
+  'pending periods are due');
 
 -- Blocked or not.
 insert into public.invoice_items (client_id, description, unit_amount, currency, item_day)
@@ -48,14 +48,14 @@ select '00000000-0000-0000-0000-00000000000a', 'Fee', 1, 'EUR', d
 from unnest('{2026-06-10,2026-07-10}'::date[]) d;
 create temporary table free as
 select _billing.mark_blocked(due, '2026-08-16') as list from _billing.targets_of_run();
-select is((select cardinality(list) from free), 4, 'what is not blocked goes on');
+select is((select cardinality(list) from free), 4, 'the targets without a reason remain');
 select results_eq($$select period_start, reason, message from public.billing_periods
     where state = 'blocked' order by 1$$,
   $$values ('2026-06-01'::date, 'currency_mismatch',
       'invoice item ''Fee'' is in EUR, the client is billed in USD'),
     ('2026-07-01', 'currency_mismatch',
       'invoice item ''Fee'' is in EUR, the client is billed in USD')$$,
-  'what is says so on its period');
+  'a blocked period has the reason and the message');
 delete from public.invoice_items;
 select is(cardinality(_billing.mark_blocked(array[pg_temp.target('Acme', '2026-06-01')],
   '2026-08-16')), 1, 'and no more when it is not');
@@ -91,7 +91,7 @@ select results_eq($$select client_id, period_start from public.billing_periods
   $$values ('00000000-0000-0000-0000-00000000000b'::uuid, '2026-06-01'::date)$$,
   'days that leave service are rated anew, their period alone');
 select is((select late from _billing.targets_of_run()),
-  array[pg_temp.target('Auck', '2026-06-01')], 'what is invoiced and changed is late');
+  array[pg_temp.target('Auck', '2026-06-01')], 'an invoiced period whose usage changed is late');
 
 -- Voided.
 select billing.void_invoice(i.id, 'wrong', '2026-08-17') from public.invoices i

@@ -35,7 +35,7 @@ select results_eq($$select d.at::timestamptz, (select sum(g.amount_minor)
     ('2026-02-01 00:00+00', 13000, 1200), ('2026-02-28 00:00+00', 13000, 1200),
     ('2026-03-01 00:00+00', 13000, 500), ('2026-03-31 10:59+00', 13000, 500),
     ('2026-03-31 11:00+00', 3000, 500), ('2030-01-01 00:00+00', 3000, 500)$$,
-  'what a client has, at the edges of days and months');
+  'balances at the edges of days and months are exact');
 select results_eq('select * from billing.client_balance(pg_temp.client()) order by 1',
   $$values ('EUR', 1::numeric, 0::numeric), ('USD', 500, 0)$$, 'in each currency, at any time');
 select results_eq($$select currency, amount_minor

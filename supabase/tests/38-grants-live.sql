@@ -1,5 +1,5 @@
 -- The live balance: balance and grants less what is not invoiced; scope; many lines and clients at
--- once; what the invariants see. Amounts derived by hand.
+-- once; the invariants. Amounts derived by hand.
 begin;
 select plan(23);
 
@@ -29,7 +29,8 @@ insert into public.agent_usage_logs (agent, model, input_tokens, output_tokens, 
 select _billing.rollup();
 
 -- Acme: 15.00 + 7.50 = 22.50, less 2.25 = 20.25, with 4.05 tax 24.30.
-select is(pg_temp.live('Acme', '2026-06-15'), 'USD 0 0 2430 -2430', 'what is used without credit');
+select is(pg_temp.live('Acme', '2026-06-15'), 'USD 0 0 2430 -2430',
+  'usage without credit makes the live balance negative');
 -- 5.00 for output only, 6.00 for all, 100.00 for a model that is not used.
 select billing.grant_credit(pg_temp.id('Acme'), 500, metrics => '{output_tokens}',
   as_of => '2026-06-02');
@@ -77,7 +78,8 @@ select results_eq($$select (p).amount_minor from (select _billing.payable_parts(
     order by (p).place$$, 'values (1620::bigint), (810)', 'parts are shares of the total');
 select results_eq($$select c.grant_id is not null, c.place, c.left_minor
     from _billing.usable_credits(array[pg_temp.id('Acme')], '2026-07-01') c$$,
-  $$values (true, 1::bigint, 700::bigint), (true, 1, 10000)$$, 'what is usable, in its order');
+  $$values (true, 1::bigint, 700::bigint), (true, 1, 10000)$$,
+  'usable_credits lists grants in burn order');
 -- A line of 10 with 3 paid already; a grant of 20 has 5 left for it after a line of 15.
 select results_eq($$select (u).amount_minor from (select _billing.uses_of_place(
     array[(null, 1, pg_temp.id('Acme'), 'USD', '2026-06-01', pg_temp.id('Birch'), null, null, null,
@@ -88,7 +90,7 @@ select results_eq($$select (u).amount_minor from (select _billing.uses_of_place(
     ]::_billing.usable_credit[],
     array[(null, null, pg_temp.id('Cedar'), 3)]::_billing.grant_use[], 2) u) x$$,
   'values (15::bigint), (5)', 'a place of the order pays what is open');
--- Lines of 7 and 9 by agents A and B, models m and n; what is for B and n pays the second only.
+-- Lines of 7 and 9 by agents A and B, models m and n; a grant for B and n pays the second only.
 select results_eq($$select c.scope, (u).amount_minor from (values ('agent', null, '{B}'::text[]),
       ('model', '{n}', null), ('neither', '{m}', '{B}')) c(scope, models, agents)
     cross join lateral (select _billing.uses_of_place(

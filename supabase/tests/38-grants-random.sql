@@ -74,7 +74,7 @@ end $$;
 select is_empty('select * from pg_temp.live(120)', 'the books agree after every step');
 select is_empty($$select * from done where refusal not in ('illegal_transition',
     'credit_exceeds_invoice', 'unknown_invoice', 'period_already_invoiced')$$,
-  'what is refused is refused for a reason');
+  'each refusal has one of the expected codes');
 select cmp_ok(count(*), '>', 20::bigint, 'credit has paid') from public.credit_entries
 where kind = 'use';
 select set_eq('select distinct kind from public.credit_entries', '{grant,expiry,use,release,return,

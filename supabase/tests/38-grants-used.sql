@@ -76,8 +76,9 @@ select is(pg_temp.moved((pg_temp.invoice('2026-05-01')).id),
   || '1 transfer -3000, 2 use -5000, 2 return 5000',
   'a void gives back to each grant what it has paid');
 select is((select sum(amount_minor) from public.balance_entries), 4000::numeric,
-  'what came back too late is on the balance');
-select is(pg_temp.has('2026-06-03'), 5000::numeric, 'what did not is credit again');
+  'credit given back after its expiry is on the balance');
+select is(pg_temp.has('2026-06-03'), 5000::numeric,
+  'credit given back before its expiry is in its grant');
 select is(pg_temp.has('2026-06-02'), 0::numeric, 'from then on');
 select is_empty('select * from billing.check_invariants()', 'the books agree after the void');
 select billing.finalize_invoice(billing.regenerate_invoice((pg_temp.invoice('2026-05-01')).id,
@@ -93,7 +94,7 @@ select billing.record_payment((pg_temp.invoice('2026-05-01')).id, 3000, '2026-06
 select billing.issue_credit_note((pg_temp.invoice('2026-05-01')).id, 'outage', 6000, false,
   '2026-06-06');
 select results_eq('select to_balance_minor, to_grants_minor from public.credit_notes',
-  $$values (6000::bigint, 0::bigint)$$, 'what was paid with money comes back first');
+  $$values (6000::bigint, 0::bigint)$$, 'money comes back before credit');
 select billing.issue_credit_note((pg_temp.invoice('2026-05-01')).id, 'outage', 3000, false,
   '2026-06-07');
 select results_eq($$select to_balance_minor, to_grants_minor from public.credit_notes
@@ -107,7 +108,7 @@ select billing.issue_credit_note((pg_temp.invoice('2026-05-01')).id, 'outage', n
   '2026-06-08');
 select results_eq($$select to_refund_minor, to_grants_minor from public.credit_notes
     where number like '%CN3'$$, $$values (0::bigint, 3000::bigint)$$,
-  'what credit has paid is not refunded as money');
+  'an amount paid by credit is not refunded as money');
 select is(pg_temp.has('2026-06-09'), 5000::numeric, 'all of it is there again');
 select is_empty('select * from billing.check_invariants()', 'the books agree after the notes');
 

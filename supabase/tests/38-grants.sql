@@ -34,9 +34,9 @@ select is(pg_temp.has('2026-05-31 12:00+00'), 10000::numeric, 'all of it from mi
 select is(pg_temp.has('2026-06-30 11:59:59+00'), 10000::numeric, 'until the last second of June');
 select is(pg_temp.has('2026-06-30 12:00+00'), 0::numeric, 'and nothing at midnight');
 -- Paid 80.00, owed 100.00; at the expiry all of it is earned: over all times nothing is owed.
-select is(pg_temp.account('cash'), 8000::numeric, 'what was paid is cash');
+select is(pg_temp.account('cash'), 8000::numeric, 'the price of a grant is cash');
 select is(pg_temp.account('promotion_expense'), 2000::numeric, 'the bonus is an expense');
-select is(pg_temp.account('breakage'), -10000::numeric, 'what expires is earned');
+select is(pg_temp.account('breakage'), -10000::numeric, 'expired credit is breakage');
 select is(pg_temp.account('prepaid_credit'), 0::numeric, 'and is not owed any more');
 select is((select -sum(e.amount_minor) from billing.ledger_entries e
     join billing.ledger_accounts a on a.id = e.account_id and a.kind = 'prepaid_credit'
@@ -94,7 +94,7 @@ select billing.roll_over_credit(june, '2026-08-01', '2026-07-02 00:00+00') as ju
 select results_eq('select kind, amount_minor, cost_minor, continues_id, effective_at, expires_at
     from public.credit_grants where id = (select july from rolled)',
   $$select 'rollover', 10000::bigint, 8000::bigint, june, '2026-07-02 00:00+00'::timestamptz,
-    '2026-07-31 12:00+00'::timestamptz from made$$, 'what was left continues');
+    '2026-07-31 12:00+00'::timestamptz from made$$, 'a rollover continues the rest of the grant');
 select is(pg_temp.has('2026-07-01'), 0::numeric, 'which was not there before it rolled over');
 select is(pg_temp.has('2026-07-02'), 10000::numeric, 'is there now');
 select is(pg_temp.has('2026-08-01'), 0::numeric, 'and has its own expiry');
@@ -104,7 +104,7 @@ select throws_ok($$select billing.roll_over_credit('00000000-0000-4000-8000-0000
 select results_eq($$select c.kind, c.left_minor, c.state
     from billing.credits_of(pg_temp.client(), '2026-07-03') c$$,
   $$values ('paid', 100::bigint, 'expired'), ('paid', 0, 'used'), ('rollover', 10000, 'usable')$$,
-  'what each grant is at an instant');
+  'credits_of lists each grant with its rest and state');
 select trigger_is('public', 'credit_entries', 'post_credit_entries', '_billing',
   'post_credit_entries', 'entries are posted');
 select results_eq('select l.left_minor from _billing.left_of_grants(array[pg_temp.client()]) l

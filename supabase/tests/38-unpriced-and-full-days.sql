@@ -30,7 +30,7 @@ from public.agent_usage_logs where other_features <> '{}';
 select _billing.rollup();
 select results_eq($$select metric from _billing.unpriced_usage(array[
     ('00000000-0000-0000-0000-00000000000a', '2026-06-01', '2026-07-01')::billing.rating_target])$$,
-  $$values ('input_tokens')$$, 'what was taken back again needs none');
+  $$values ('input_tokens')$$, 'usage that was taken back needs no price');
 
 select * from finish();
 rollback;

@@ -35,7 +35,8 @@ select _billing.rollup();
 select results_eq($$select reason, sum(rows)::int from billing.quarantine
     where reason <> 'unpriced_usage' group by reason order by reason$$,
   $$values ('future_timestamp', 60), ('invalid_timestamp', 60), ('no_client', 60),
-    ('too_many_keys', 70), ('unknown_client', 60)$$, 'what is nobody''s or too much waits');
+    ('too_many_keys', 70), ('unknown_client', 60)$$,
+  'logs without an owner or beyond the limit wait in quarantine');
 select isnt_empty($$select * from billing.quarantine where reason = 'unpriced_usage'$$,
   'and so does what has no price');
 select billing.queue_usage_alerts('2026-06-20 09:00+00');

@@ -77,7 +77,7 @@ select is_empty($$select * from billing.list_quarantine(10, 'no')$$, 'of no reas
 
 select billing.dismiss_quarantined('a flood', agent => 'AGENT-00001');
 select results_eq($$select agent from billing.list_quarantine(2, 'no_client')$$,
-  $$values ('AGENT-00000'), ('AGENT-00002')$$, 'what was dismissed is not listed');
+  $$values ('AGENT-00000'), ('AGENT-00002')$$, 'dismissed logs are not listed');
 select billing.dismiss_quarantined('a flood', reason => 'no_client');
 select has_trigger('billing', 'dismissed_logs', t,
   'which marks the rows by _billing.mark_dismissed')
@@ -89,7 +89,7 @@ select cmp_ok(pg_temp.rows_read() - (select before from read), '<=', 8::bigint,
   'is not read either');
 select billing.reinstate_dismissed(array[md5('n0')::uuid]);
 select results_eq($$select agent, rows::int from billing.list_quarantine(2, 'no_client')$$,
-  $$values ('AGENT-00000', 1)$$, 'what is taken back is listed again');
+  $$values ('AGENT-00000', 1)$$, 'a reinstated log is listed again');
 
 select * from finish();
 rollback;

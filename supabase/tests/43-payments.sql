@@ -20,14 +20,14 @@ select throws_ok($$select billing.record_payment((pg_temp.invoice(2)).id, 2000, 
 select throws_ok($$select billing.record_payment((pg_temp.invoice(1)).id, -1)$$, 'PT409', null,
   'a payment is more than nothing');
 select throws_ok($$select billing.void_invoice((pg_temp.invoice(1)).id, 'x')$$, 'PT409', null,
-  'what is partly paid is not voided');
+  'a partly paid invoice cannot be voided');
 select billing.record_payment((pg_temp.invoice(1)).id, 3500, '2026-07-06', 'stripe', 'pi_2');
 select is((pg_temp.invoice(1)).status, 'paid', 'paid in full');
 select results_eq($$select * from billing.client_balance('00000000-0000-0000-0000-00000000000a')$$,
-  $$values ('USD', 500::numeric, 0::numeric)$$, 'what is over becomes balance');
+  $$values ('USD', 500::numeric, 0::numeric)$$, 'an overpayment becomes balance');
 select billing.mark_uncollectible((pg_temp.invoice(2)).id, '2026-09-01');
 select billing.record_payment((pg_temp.invoice(2)).id, 5000, '2026-10-01');
-select is((pg_temp.invoice(2)).status, 'paid', 'what was written off may still be paid');
+select is((pg_temp.invoice(2)).status, 'paid', 'a written-off invoice may still be paid');
 
 -- A balance larger than the invoice settles it at once.
 insert into public.balance_entries (client_id, currency, amount_minor, reason, created_at)

@@ -19,7 +19,7 @@ select results_eq($$select c.name, i.total_minor
     from public.invoices i join public.clients c on c.id = i.client_id
     order by i.period_start, c.name$$,
   $$values ('Client 1', 3000::bigint), ('Client 2', 6000), ('Client 1', 300), ('Client 2', 600)$$,
-  'what each of them used');
+  'each client''s late usage is on its own invoice');
 
 select * from finish();
 rollback;

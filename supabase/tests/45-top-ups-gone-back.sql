@@ -88,7 +88,8 @@ select is(pg_temp.accounts('sixty'), 'cash 10000, prepaid_credit -10000', 'as if
 select pg_temp.buy('disputed', 4000);
 select pg_temp.move('disputed', 'dispute', -4000, '2026-06-03');
 select billing.record_payment(pg_temp.invoice('disputed'), 6000, '2026-06-04');
-select is(pg_temp.has('disputed', '2026-06-05'), 6000::numeric, 'what is disputed is no credit');
+select is(pg_temp.has('disputed', '2026-06-05'), 6000::numeric,
+  'a disputed part of the payment is no credit');
 select is(pg_temp.accounts('disputed'), 'cash 6000, prepaid_credit -6000', 'and no loss');
 select pg_temp.move('disputed', 'dispute_reversed', 4000, '2026-06-06');
 select is(pg_temp.has('disputed', '2026-06-07'), 10000::numeric, 'won, it is');
@@ -103,10 +104,11 @@ select is_empty($$select * from _billing.creditable_invoices((pg_temp.client('de
 select pg_temp.buy('used', 10000);
 create temporary table worked as select pg_temp.work('used', 12, '2026-06-05') as id;
 select pg_temp.move('used', 'dispute', -10000, '2026-06-06');
-select is(pg_temp.accounts('used'), 'earnings -1200, write_off 1200', 'what was used is lost');
+select is(pg_temp.accounts('used'), 'earnings -1200, write_off 1200',
+  'the used part is written off');
 select billing.issue_credit_note(id, 'wrong', null, false, '2026-06-07') from worked;
 select is(pg_temp.has('used', '2026-06-08'), 0::numeric,
-  'what comes back to credit that is not paid for is taken back');
+  'use credited to a disputed top-up is taken back');
 select is(pg_temp.accounts('used'), 'nothing', 'nothing was earned and nothing is lost');
 -- The same, refunded, and 5.00 of 12.00 are credited: 7.00 were for nothing.
 select pg_temp.buy('noted', 10000);
@@ -114,7 +116,8 @@ create temporary table noted as select pg_temp.work('noted', 12, '2026-06-05') a
 select pg_temp.refund('noted', 10000, '2026-06-06');
 select is(pg_temp.accounts('noted'), 'earnings -1200, promotion_expense 1200', 'used for nothing');
 select billing.issue_credit_note(id, 'wrong', 500, false, '2026-06-07') from noted;
-select is(pg_temp.has('noted', '2026-06-08'), 0::numeric, 'what comes back is taken back');
+select is(pg_temp.has('noted', '2026-06-08'), 0::numeric,
+  'use credited to a refunded top-up is taken back');
 select is(pg_temp.accounts('noted'), 'earnings -700, promotion_expense 700', 'so is its expense');
 -- All is disputed, 50.00 of it are won: 50.00 of credit. The 12.00 that come back were not paid.
 select pg_temp.buy('won', 10000);
@@ -154,7 +157,7 @@ select is(_billing.pays_after_expiry(pg_temp.client('settled'), '2026-06-12'), f
 -- Of the other 70.00 have expired: they are used.
 select pg_temp.move('settled', 'dispute', -10000, '2026-07-05');
 select is(pg_temp.accounts('settled'), 'breakage -7000, earnings -3000, write_off 10000',
-  'what nothing can use any more has been used');
+  'expired credit counts as used once no invoice may take it');
 select billing.roll_over_credit(g.id, '2026-09-01', '2026-07-06') from public.credit_grants g
 where g.client_id = pg_temp.client('settled');
 select is(pg_temp.has('settled', '2026-07-07'), 0::numeric, 'nor is it credit where it rolls over');
@@ -171,7 +174,8 @@ select is(pg_temp.accounts('off'), 'nothing', 'written off, it is no loss');
 select billing.void_invoice(pg_temp.invoice('off_void'), 'x', '2026-06-11');
 select is(pg_temp.accounts('off_void'), 'nothing', 'void after that, neither');
 select billing.record_payment(pg_temp.invoice('off'), 2000, '2026-06-11');
-select is(pg_temp.accounts('off'), 'advances -2000, cash 2000', 'what is paid after all is owed');
+select is(pg_temp.accounts('off'), 'advances -2000, cash 2000',
+  'a late payment of a written-off top-up is an advance');
 select billing.issue_credit_note(pg_temp.invoice('off'), 'x', 8000, false, '2026-06-12');
 select is(pg_temp.accounts('off'), 'cash 2000, prepaid_credit -2000', 'and granted in the end');
 select is(pg_temp.sound(), 0::bigint, 'the books are sound');

@@ -77,7 +77,7 @@ select results_eq($$select g.kind, g.amount_minor, g.cost_minor, g.method, g.eff
     '2026-07-03 12:00+00'::timestamptz, id, 'June' from made$$, 'from the payment, for 30 days');
 select is(pg_temp.has('2026-06-03 13:00+00'), 10000::numeric, 'all of it');
 select is(pg_temp.accounts(), 'cash 10000, prepaid_credit -10000',
-  'what was paid is owed, and not counted as cash twice');
+  'a paid top-up is prepaid credit, and cash once');
 select billing.record_payment(pg_temp.invoice('first'), 6000, '2026-06-03 13:00+00', 'bank', 'b');
 select lives_ok($$select _billing.grant_top_up(t, 10000, '2026-06-04') from public.top_ups t$$,
   'granted again');
@@ -97,7 +97,7 @@ select is(_billing.unused_of_top_up(pg_temp.invoice('first'), '2026-06-06'), 880
 
 -- A refund of the rest: 88.00 of cash go back, and no more than that may.
 select throws_ok($$select billing.issue_credit_note(pg_temp.invoice('first'), 'leaves', 8801, true,
-    '2026-06-06')$$, 'PT409', null, 'what is used is not given back');
+    '2026-06-06')$$, 'PT409', null, 'a refund of used credit is refused');
 select billing.issue_credit_note(pg_temp.invoice('first'), 'part', 800, true, '2026-06-06');
 select is(pg_temp.has('2026-06-06'), 8000::numeric, '8.00 given back are 8.00 less of credit');
 -- 10.00 are earned, with 2.00 of tax, 80.00 are owed: 100.00 less 8.00 that are to be refunded.
@@ -118,19 +118,19 @@ values (pg_temp.invoice('first'), pg_temp.client(), -10000, 'dispute', 'USD', '2
   'stripe', 'dp/1');
 select is(pg_temp.has('2026-06-08'), 0::numeric, 'credit whose payment is disputed is gone');
 select is(pg_temp.accounts(), 'earnings -1000, tax_payable -200, write_off 1200',
-  'what was used is lost');
+  'the used part of a disputed top-up is written off');
 select is(pg_temp.sound(), 0::bigint, 'disputed, the books are sound');
 insert into public.payments (invoice_id, client_id, amount_minor, kind, currency, paid_at, method,
   reference)
 values (pg_temp.invoice('first'), pg_temp.client(), 5000, 'dispute_reversed', 'USD', '2026-06-09',
   'stripe', 'dp/2');
-select is(pg_temp.has('2026-06-09'), 5000::numeric, 'what is won is credit again');
+select is(pg_temp.has('2026-06-09'), 5000::numeric, 'a won dispute restores the credit');
 -- Moved on to another grant, it is found there: the rest of the dispute takes 20.00 of 50.00.
 select billing.roll_over_credit(g.id, '2026-08-01', '2026-06-10') from public.credit_grants g;
 select results_eq($$select x.place, g.kind
     from _billing.grants_of_top_up(pg_temp.invoice('first')) x
     join public.credit_grants g on g.id = x.grant_id order by 1$$,
-  $$values (1, 'paid'), (2, 'rollover')$$, 'what continues a grant is of its top-up too');
+  $$values (1, 'paid'), (2, 'rollover')$$, 'a rollover of a top-up''s grant is of the same top-up');
 select is(_billing.take_top_up_back(pg_temp.invoice('first'), 2000, '2026-06-11'), 2000::bigint,
   'taken from what continues it');
 -- It comes back after its expiry: as expired credit.
@@ -154,13 +154,13 @@ select billing.issue_credit_note(pg_temp.invoice('less'), 'x', 200, false, '2026
 select billing.record_payment(pg_temp.invoice('less'), 300, '2026-06-14', 'bank', 'less');
 select results_eq($$select t.state, g.amount_minor from public.top_ups t
     join public.credit_grants g on g.top_up_id = t.id where t.reference = 'less'$$,
-  $$values ('granted', 300::bigint)$$, 'what was credited is not granted');
+  $$values ('granted', 300::bigint)$$, 'a credited part of the invoice is not granted');
 
 -- 2.00 of 5.00 are paid, then all is credited: 3.00 off what is due, 2.00 back, and no credit.
 select billing.request_top_up(pg_temp.client(), 500, reference => 'part', as_of => '2026-06-15');
 select billing.record_payment(pg_temp.invoice('part'), 200, '2026-06-15', 'bank', 'two');
 select lives_ok($$select billing.issue_credit_note(pg_temp.invoice('part'), 'x', null, true,
-  '2026-06-16')$$, 'what is paid in part and not granted can be credited');
+  '2026-06-16')$$, 'a partly paid top-up without a grant can be credited');
 select results_eq($$select n.to_invoice_minor, n.to_refund_minor,
     _billing.unused_of_top_up(n.invoice_id, '2026-06-17') from public.credit_notes n
     where n.invoice_id = pg_temp.invoice('part')$$,
@@ -184,7 +184,7 @@ select pg_temp.event('1', 'invoice_payment.paid',
   '{"invoice": "in_card", "amount_paid": 1000, "payment": {"payment_intent": "pi_card"}}');
 select is(pg_temp.event(n, 'invoice.paid',
   '{"id": "in_card", "status": "paid", "total": 1000, "amount_paid": 1000, "metadata": {}}'),
-  'invoice paid', 'what is told again books nothing')
+  'invoice paid', 'the same payment told again books nothing')
 from unnest('{2,3}'::text[]) n;
 select results_eq($$select t.state, g.amount_minor from public.top_ups t
     join public.credit_grants g on g.top_up_id = t.id where t.reference = 'card'$$,
@@ -200,7 +200,7 @@ select pg_temp.event('4', 'charge.refunded',
 select results_eq($$select e.kind, e.amount_minor from public.credit_entries e
     where e.client_id = pg_temp.other() order by e.amount_minor$$,
   $$values ('withdrawal', -640::bigint), ('use', -360), ('grant', 1000)$$,
-  'what is not used is taken back with the refund');
+  'a refund takes the unused credit back');
 select is((
     select string_agg(x.kind || ' ' || x.amount, ', ' order by x.kind)
     from (
@@ -209,7 +209,7 @@ select is((
       where a.client_id = pg_temp.other() group by a.kind having sum(e.amount_minor) <> 0
     ) x),
   'earnings -300, promotion_expense 360, tax_payable -60',
-  'what is used was granted for nothing then');
+  'the used part is promotion expense');
 select is(pg_temp.sound(), 0::bigint, 'refunded in Stripe, the books are sound');
 
 select trigger_is('public', 'invoices', 'follow_top_up', '_billing', 'follow_top_up',

@@ -51,7 +51,7 @@ select results_eq($$
     ('tax', null, null, null, 300, 'GST 10 %, June 2026'),
     ('usage', 'claude-sonnet', 'input_tokens', -10000000, -3000,
       'Late usage, June 2026 · Claude Sonnet · input tokens')$$,
-  'what a credit note charged is taken back by a line that names it');
+  'a late line takes back the charge of a credit note by name');
 select is((
   select sum(b.quantity) from _billing.booked_lines(array[('00000000-0000-4000-8000-00000000c460',
     '2026-06-01', '2026-07-01')::billing.rating_target]) b where b.rating_key like 'usage|%'),

@@ -45,7 +45,7 @@ select ok(pg_temp.want('booked', '2026-06-02 05:00+00'), 'nothing is below 20.00
 select ok(pg_temp.invoice('booked', '2026-06-02 05:00+00'), 'invoiced');
 select pg_temp.pay('booked', '2026-06-02 06:00+00');
 select is(_billing.recharge_balance(pg_temp.client('booked'), 'USD', '2026-06-02 05:30+00'),
-  10000::bigint, 'what is paid counts, although it was paid later');
+  10000::bigint, 'a recharge paid later counts in the balance at once');
 select is(pg_temp.want('booked', '2026-06-02 05:30+00'), false, 'it is not bought twice');
 
 -- 100.00 until 12 June; June has used 30.00, which the expired credit will pay: nothing is owed.
@@ -53,7 +53,7 @@ select is(pg_temp.recharge('expired', '2026-06-02'), 10000::bigint, '100.00 that
 insert into public.invoice_items (client_id, description, unit_amount, currency, item_day)
 values (pg_temp.client('expired'), 'Work', 30, 'USD', '2026-06-05');
 select is(_billing.expired_credit_to_use(pg_temp.client('expired'), 'USD', '2026-06-11'),
-  0::numeric, 'what has not expired is in the balance');
+  0::numeric, 'credit that has not expired is no expired credit to use');
 select is(_billing.expired_credit_to_use(pg_temp.client('expired'), 'USD', '2026-06-20'),
   3000::numeric, 'of what has expired, 30.00 are still used');
 select is(pg_temp.recharge('expired', '2026-06-20'), 10000::bigint,
@@ -82,9 +82,9 @@ select results_eq($$select c.name from public.auto_recharges r
 update public.auto_recharges r set paused = false where r.client_id = pg_temp.client('disputed');
 select ok(pg_temp.want('disputed', '2026-06-05'), 'resumed, it is made');
 select lives_ok($$select _billing.pause_recharge(t.invoice_id) from public.top_ups t
-  where t.client_id = pg_temp.client('refunded')$$, 'what is paused already stays as it is');
+  where t.client_id = pg_temp.client('refunded')$$, 'pausing paused recharges changes nothing');
 
--- Not served, paused, not low any more: what is wanted is not charged, and is wanted no more.
+-- Not served, paused, not low any more: a wanted recharge is withdrawn, not charged.
 select ok(pg_temp.want(n, '2026-06-02'), n || ': wanted')
 from unnest('{ended,paused,bought}'::text[]) n;
 select billing.end_service(pg_temp.client('ended'), '2026-06-03');

@@ -62,8 +62,10 @@ select results_eq($$select state, origin, amount_minor, balance_minor, threshold
 select is(pg_temp.want('2026-06-02 02:00+00'), false, 'once while it is wanted');
 select is(_billing.recharge_waits(pg_temp.acme(), '2026-06-02 02:00+00'), 'under way',
   'because one is under way');
-select ok(billing.invoice_recharge(pg_temp.acme(), '2026-06-02 02:00+00') is not null, 'invoiced');
-select is(billing.invoice_recharge(pg_temp.acme(), '2026-06-02 02:00+00'), null, 'once');
+select ok(billing.invoice_recharge(pg_temp.acme(), '2026-06-02 02:00+00') is not null,
+  'a wanted recharge is invoiced');
+select is(billing.invoice_recharge(pg_temp.acme(), '2026-06-02 02:00+00'), null,
+  'a recharge is invoiced once');
 select is(pg_temp.want('2026-06-02 03:00+00'), false, 'and none other before it is paid');
 select throws_ok($$insert into public.top_ups (client_id, origin, currency, amount_minor,
     balance_minor, threshold_minor, requested_at)
@@ -82,9 +84,11 @@ $$;
 select pg_temp.spend(100);
 select is(pg_temp.recharge('2026-06-03 00:00+00'), 10000::bigint, 'the first of ten minutes');
 select pg_temp.spend(81);
-select is(pg_temp.recharge('2026-06-03 00:01+00'), 8100::bigint, 'the second');
+select is(pg_temp.recharge('2026-06-03 00:01+00'), 8100::bigint,
+  'a second recharge within ten minutes is made');
 select pg_temp.spend(81);
-select is(pg_temp.recharge('2026-06-03 00:02+00'), 8100::bigint, 'the third');
+select is(pg_temp.recharge('2026-06-03 00:02+00'), 8100::bigint,
+  'a third recharge within ten minutes is made');
 select pg_temp.spend(81);
 select is(pg_temp.want('2026-06-03 00:09+00'), false, 'no fourth within ten minutes');
 select is(_billing.recharge_waits(pg_temp.acme(), '2026-06-03 00:09+00'), 'too many',
@@ -93,7 +97,7 @@ select is(_billing.recharge_waits(pg_temp.acme(), '2026-06-03 00:10+00'), null, 
 
 -- The cap: 80.01 + 100.00 + 81.00 + 81.00 = 342.01 of 400.00 are 85 %; 81.00 more are too much.
 select is(_billing.recharged_in_month(pg_temp.acme(), '2026-06-30'), 34201::bigint,
-  'what June''s recharges come to');
+  'recharged_in_month sums June''s recharges');
 select is(_billing.tell_of_caps('2026-06-03'), 1::bigint, 'operators are told');
 select is(pg_temp.told(80), 'Recharges of Acme come to 342.01 USD of at most 400.00 USD in the '
   'month from 2026-06-01', 'of 80 %');
@@ -126,16 +130,18 @@ select is(pg_temp.fail(1, '2026-06-04 00:00+00'), 'declined void', 'declined, it
 select is((select count(*) from public.deliveries d where d.event = 'reminder'), 0::bigint,
   'the client is not asked to pay it');
 select is(pg_temp.want('2026-06-04 00:59+00'), false, 'no other within an hour');
-select is(_billing.recharge_waits(pg_temp.acme(), '2026-06-04 00:59+00'), 'declined', 'of that');
+select is(_billing.recharge_waits(pg_temp.acme(), '2026-06-04 00:59+00'), 'declined',
+  'no recharge is made within an hour of a declined one');
 select is(pg_temp.fail(2, '2026-06-04 01:00+00'), 'declined void', 'the next fails too');
-select is(_billing.recharge_waits(pg_temp.acme(), '2026-06-04 04:59+00'), 'declined', 'four hours');
+select is(_billing.recharge_waits(pg_temp.acme(), '2026-06-04 04:59+00'), 'declined',
+  'no recharge is made within four hours of the second declined one');
 select is(pg_temp.recharge('2026-06-04 05:00+00'), 8100::bigint, 'the third is paid');
 select pg_temp.spend(81);
 select is(pg_temp.fail(3, '2026-06-05 00:00+00') || coalesce(_billing.recharge_waits(pg_temp.acme(),
   '2026-06-05 01:00+00'), ' once'), 'declined void once', 'which ends the waiting: an hour again');
 select _billing.decline_recharge('{"id": "in_3"}', '2026-06-06');
 select is((select max(t.declined_at) from public.top_ups t), '2026-06-05 00:00+00'::timestamptz,
-  'what is declined is so once');
+  'a recharge is declined once');
 -- What cannot be invoiced is told, and wanted still.
 create function pg_temp.refuse() returns trigger language plpgsql as $$
 begin
@@ -144,7 +150,8 @@ end $$;
 create trigger refuse before insert on public.invoice_lines for each statement
   execute function pg_temp.refuse();
 select billing.want_recharge(pg_temp.acme(), '2026-06-07');
-select is(billing.invoice_recharge(pg_temp.acme(), '2026-06-07'), null, 'what fails fails alone');
+select is(billing.invoice_recharge(pg_temp.acme(), '2026-06-07'), null,
+  'a failed recharge stops no other');
 select results_eq($$select t.problem, d.payload ->> 'message' from public.top_ups t
     join public.deliveries d on d.dedupe_key = 'recharge:' || t.id || ':hermes'
     where t.state = 'wanted'$$, $$values ('it could not be invoiced',

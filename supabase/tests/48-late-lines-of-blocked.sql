@@ -33,7 +33,7 @@ select pg_temp.log(200, '2026-08-10', '2026-08-10');
 select billing.run_monthly('2026-09-05');
 select is(pg_temp.books(),
   array['2026-06-01 open 2026-06-01 1000', '2026-08-01 open 2026-08-01 200, 2026-06-01 500'],
-  'what goes on August''s invoice leaves it, and a draft without a line goes');
+  'late lines on August''s invoice leave the draft, which goes when empty');
 select set_config('billing.as_of', '2026-09-05', true);
 select is_empty($$select * from billing.check_invariants('2026-06-01')
   where invariant = 'booked_is_rated'$$, 'nothing is charged twice');

@@ -31,7 +31,8 @@ select results_eq($$
   $$values ('2026-08-01'::date, '2026-07-01'::date, 1200::bigint, true,
     'Late usage, July 2026 · Claude Sonnet · input tokens')$$,
   'usage of July that comes later is charged with August');
-select is((billing.run_monthly('2026-09-02') ->> 'invoices')::integer, 0, 'once');
+select is((billing.run_monthly('2026-09-02') ->> 'invoices')::integer, 0,
+  'the next run bills nothing again');
 
 select * from finish();
 rollback;

@@ -27,10 +27,10 @@ select pg_temp.pay(7000, '2027-01-20');
 select results_eq('select * from pg_temp.entries(2027)', $$values
     ('opening_balance', 0::numeric, 0::numeric), ('recovered', 6000, 6000),
     ('payment', -6000, 0), ('recovered', 4000, 4000), ('payment', -7000, -3000),
-    ('closing_balance', 0, -3000)$$, 'what comes after all stands again, never more than it was');
+    ('closing_balance', 0, -3000)$$, 'late payments are recoveries, up to the written-off amount');
 select is((select sum(credit_minor) - sum(due_minor)
   from billing.client_balance('00000000-0000-4000-8000-000000000052')), 3000::numeric,
-  'what was too much is the client''s credit');
+  'a payment beyond the written-off amount is credit');
 select results_eq('select entry, balance_minor from pg_temp.entries(2026) where entry like $$c%$$',
   $$values ('closing_balance', 0::numeric)$$, 'the year of the write-off stays as it was');
 
@@ -47,7 +47,7 @@ select is_empty($$select * from _billing.check_money()$$,
   'a credit of the second of the write-off, or later by its own clock, is not recovered');
 select billing.record_payment(i.id, 1000, '2026-11-01', 'bank', 'after all') from july i;
 select is_empty($$select * from _billing.check_money()$$,
-  'what is paid of it afterwards is, whatever day the payment says');
+  'a payment after the write-off is a recovery on any day');
 
 select * from finish();
 rollback;

@@ -95,7 +95,8 @@ select results_eq($$select amount_minor, quantity, rest_minor, is_charge from _b
   'of 9.00 July''s gives back its own 6.00');
 select is(_billing.take_credit((pg_temp.invoice('2026-07-01')).id, '2026-06-01', 600, 900, true),
   600::bigint, 'which are taken');
-select is(_billing.taken_credit((pg_temp.invoice('2026-07-01')).id), 600::bigint, 'and known');
+select is(_billing.taken_credit((pg_temp.invoice('2026-07-01')).id), 600::bigint,
+  'the taken credit of the invoice is known');
 select is(_billing.take_credit((pg_temp.invoice('2026-06-01')).id, '2026-06-01', 100, 300, true),
   100::bigint, 'of the other 3.00 no more than there is room for');
 select results_eq('select amount_minor, quantity from pg_temp.credit_take',
@@ -116,7 +117,7 @@ select pg_temp.log(3000000, '2026-06-12');
 
 -- Overcharges: newest invoice first, each by what it charged for the section.
 select is(_billing.credit_overcharges(pg_temp.june(), '2026-08-03'), 0::bigint,
-  'what is rated as it was charged is not credited');
+  'a section rated as charged is not credited');
 select pg_temp.log(-3000000, '2026-06-12');
 select is(_billing.credit_overcharges(pg_temp.june(), '2026-08-03'), 2::bigint,
   '9.00 of June: two notes');
@@ -133,7 +134,7 @@ select is(_billing.credit_section(pg_temp.june(), 300, '2026-08-04'), 1::bigint,
   'a section is credited by as many notes as it takes');
 select is((select sum(l.amount_minor) from public.credit_note_lines l
   join public.credit_notes n on n.id = l.credit_note_id where n.issued_at = '2026-08-04'),
-  300::numeric, 'whose lines sum to it');
+  300::numeric, 'the lines of the note sum to its amount');
 
 select * from finish();
 rollback;

@@ -23,7 +23,7 @@ select pg_temp.log(3, 2000000, '2026-07-10');
 select pg_temp.log(4, 1000000, '2026-07-11');
 select billing.run_monthly('2026-08-01');
 select results_eq($$select pg_temp.creditable('2026-06-01'), pg_temp.creditable('2026-07-01')$$,
-  'values (300::bigint, 900::bigint)', 'what each section was charged');
+  'values (300::bigint, 900::bigint)', 'each section is creditable up to its charge');
 select billing.retract_log('00000000-0000-4000-8000-000000005304', 'sent twice');
 select billing.run_monthly('2026-09-01');
 select results_eq('select total_minor from public.credit_notes', 'values (300::bigint)',

@@ -1,4 +1,4 @@
--- Usage of a month that two invoices charge is given back on each, and is charged no more by it.
+-- Usage of a month that two invoices charge is given back on each, and is no longer charged by it.
 begin;
 select plan(3);
 

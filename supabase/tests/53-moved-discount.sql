@@ -35,7 +35,7 @@ select results_eq($$select n.number, l.kind, l.metric, l.amount_minor
   'searches less the discount on the one, the discount on the other');
 select set_config('billing.as_of', '2026-08-03', true);
 select is_empty($$select * from billing.check_invariants('2026-06-01')$$,
-  'what is booked is what is rated');
+  'the invariants find no violation');
 -- credit_take is left from the last invoice: the discount that was taken there.
 select is(_billing.move_discount((select id from public.invoices
     where number = 'INV-2026-000002'), '2026-06-01', 0, 0), 100::numeric,

@@ -23,7 +23,7 @@ begin
 end $$;
 
 -- Pages of 2.00: reports 3.00 less pages 2.00, with half of the tax of 0.40; 1.20 are left.
-select is(pg_temp.take(-200, 40), 120::numeric, 'what another charged is still owed for');
+select is(pg_temp.take(-200, 40), 120::numeric, 'charges of another invoice are still owed');
 select results_eq('select rating_key,
     amount_minor, quantity, tax_base_minor from credit_take order by 1',
   $$values ('pages', -200::numeric, -10::numeric, 0::numeric), ('reports', 300, 3, 0),

@@ -30,9 +30,10 @@ select is(pg_temp.refusal('update public.invoices set due_on = due_on + 1'), 'in
   'an issued invoice does not change');
 select is(pg_temp.refusal($$update public.invoices set status = 'draft'$$), 'illegal_transition',
   'nor go back');
-select is(pg_temp.refusal('delete from public.invoices'), 'invoice_frozen', 'nor away');
+select is(pg_temp.refusal('delete from public.invoices'), 'invoice_frozen',
+  'an issued invoice cannot be deleted');
 select is(pg_temp.refusal('update public.invoices set credited_minor = credited_minor'), null,
-  'what moves may move');
+  'columns that change after issue may be written');
 select trigger_is('public', 'invoice_lines', 'guard_lines_on_insert', '_billing', 'guard_new_lines',
   'lines are guarded when they come');
 select trigger_is('public', 'invoice_lines', 'guard_lines_on_update', '_billing', 'guard_old_lines',

@@ -1,5 +1,5 @@
 -- What a settled month was charged for keeps its price on all days of the month: late usage of a
--- day without usage so far has it too. What it was not charged for may get one.
+-- day without usage so far has it too. Usage it was not charged for may get one.
 begin;
 select plan(4);
 

@@ -30,7 +30,7 @@ select is(pg_temp.used('Acme', 'x', '{pages,requests}', '{USD}', '{[2026-06-30,2
   'Acme pages USD {[2026-06-10,2026-07-01)} t; Acme pages USD {} f; Acme requests USD {} f',
   'metrics that go without a price too');
 select is(pg_temp.used('Free', null, null, null, '{(,)}'), 'Free pages USD {} f; Free requests USD '
-  '{} f', 'all metrics');
+  '{} f', 'null asks for all metrics');
 select is(pg_temp.used(null, m, array[metric], array[cur], days), null, concat_ws(' ', m, metric,
   cur, days))
 from (values ('y', 'pages', 'USD', '{(,)}'), ('x', 'hours', 'USD', '{(,)}'),
@@ -52,13 +52,16 @@ create temporary table price as select p from public.prices p
 where p.id = '00000000-0000-4000-9000-000000000001';
 create function pg_temp.with(change jsonb) returns public.prices language sql as
   $$select jsonb_populate_record(p, change) from price$$;
-select is(pg_temp.days(p, p, 'a', 'b'), '{} {(,2026-06-10),[infinity,)}', 'nothing changes')
+select is(pg_temp.days(p, p, 'a', 'b'), '{} {(,2026-06-10),[infinity,)}',
+  'the same price changes no day')
 from price;
 select is(pg_temp.days(p, null, 'a', 'a'), '{[2026-06-10,infinity)} {(,2026-06-10),[infinity,)}',
   'a price goes') from price;
-select is(pg_temp.days(null, p, 'a', 'a'), '{[2026-06-10,infinity)} {(,)}', 'one comes') from price;
+select is(pg_temp.days(null, p, 'a', 'a'), '{[2026-06-10,infinity)} {(,)}',
+  'a new price changes days from its beginning on') from price;
 select is(pg_temp.days(p, pg_temp.with('{"effective_until": "2026-08-01"}'), 'a', 'a'),
-  '{[2026-08-01,infinity)} {(,2026-06-10),[infinity,)}', 'it ends') from price;
+  '{[2026-08-01,infinity)} {(,2026-06-10),[infinity,)}',
+  'an ended price changes days from its end on') from price;
 select is(pg_temp.days(p, pg_temp.with('{"unit_amount": 2}'), 'a', 'a'),
   '{[2026-06-10,infinity)} {(,2026-06-10),[infinity,)}', 'other terms are another price')
 from price;

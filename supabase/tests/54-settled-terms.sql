@@ -47,7 +47,7 @@ select results_eq($$select c.name, p.state, p.settled_at is not null,
   where c.name <> 'Young' order by 1$$,
   $$values ('Acme', 'invoiced', true, 'open 1300'), ('Free', 'skipped', true, null),
     ('Grace', 'invoiced', false, 'draft 1000')$$,
-  'what is issued is settled, and what is skipped; a draft is not');
+  'issued and skipped periods are settled; drafts are not');
 
 -- The price of a month that runs, or is a draft, is mended in place.
 create function pg_temp.price(n text) returns text language sql as

@@ -32,16 +32,17 @@ begin
   end;
 end $$;
 
-select lives_ok('select _billing.seal_audit(true, 1000000)', 'what was there before is sealed');
+select lives_ok('select _billing.seal_audit(true, 1000000)',
+  'all earlier rows can be sealed');
 select pg_temp.entries(5);
 create temp table first on commit drop as select coalesce(max(position), 0) as last
 from billing.audit_seals;
 select is(_billing.seal_audit(), 5::bigint, 'each row is sealed');
-select is(_billing.seal_audit(), 0::bigint, 'once');
+select is(_billing.seal_audit(), 0::bigint, 'a sealed row is sealed once');
 select pg_temp.entries(4);
 select is(_billing.seal_audit(most_rows => 3), 3::bigint, 'so many at a time');
 select is((select unsealed from billing.verify_audit_chain()), 1::bigint,
-  'what is not sealed yet is counted');
+  'verification counts unsealed rows');
 select is(_billing.seal_audit(true), 1::bigint, 'the rest with the next call');
 select is(pg_temp.finding(), null, 'a chain that nobody has touched has no break');
 
@@ -65,7 +66,8 @@ select is((select array_agg(e.position - f.last order by e.position)
 select throws_matching('update billing.audit_log set actor = ''eve''', 'append-only: update',
   'no row is updated');
 select throws_matching('delete from billing.audit_seals', 'append-only: delete', 'no seal removed');
-select throws_matching('truncate billing.audit_erasures', 'append-only: truncate', 'nor erasures');
+select throws_matching('truncate billing.audit_erasures', 'append-only: truncate',
+  'erasures cannot be removed');
 
 -- What the owner can do.
 create temp table middle on commit drop as

@@ -51,7 +51,7 @@ select billing.note_refusals((select jsonb_agg(jsonb_build_object('function', 'b
   'code', 'unauthorized', 'address', '10.1.' || n / 250 || '.' || n % 250, 'actor', n))
   from generate_series(1, 1200) n));
 select is((select attempts from _billing.refused_requests where source = 'others'), 1200::bigint,
-  'what is too much is counted as one');
+  'sources beyond the limit are counted as one');
 select billing.note_refusals(
   '[{"function": "billing", "code": "unauthorized", "address": "10.0.0.1", "attempts": 5}]');
 select is((select attempts from _billing.refused_requests where source = '10.0.0.1'), 6::bigint,
@@ -65,7 +65,7 @@ select results_eq($$select * from pg_temp.noted('refused') where after ->> 'code
   $$select 'm-1', 'billing', row_id, '{"code": "forbidden", "attempts": 1}'::jsonb
     from pg_temp.noted('refused') where actor = 'm-1'
       and after ->> 'code' = 'forbidden'$$, 'with who and why');
-select is_empty('select from _billing.refused_requests', 'once');
+select is_empty('select from _billing.refused_requests', 'counts move to the audit log once');
 select is((select count(*) from pg_temp.noted('refused') where row_id = 'others'), 1::bigint,
   'the rest of a flood in one row');
 

@@ -13,9 +13,12 @@ select results_eq($$select _billing.audit_key(r) from (values
     ('{"id": "x", "client_id": "c"}'::jsonb),
     ('{"client_id": "c", "user_id": "u"}'), ('{"id": true}')) v(r)$$,
   $$values ('x'), ('c/u'), ('true')$$, 'a row is known by its id, a membership by its two');
-select trigger_is('public', 'clients', 'audit_insert', '_billing', 'audit_insert', 'what is added');
-select trigger_is('public', 'clients', 'audit_update', '_billing', 'audit_update', 'what changes');
-select trigger_is('public', 'clients', 'audit_delete', '_billing', 'audit_delete', 'what goes');
+select trigger_is('public', 'clients', 'audit_insert', '_billing', 'audit_insert',
+  'a trigger audits inserts');
+select trigger_is('public', 'clients', 'audit_update', '_billing', 'audit_update',
+  'a trigger audits updates');
+select trigger_is('public', 'clients', 'audit_delete', '_billing', 'audit_delete',
+  'a trigger audits deletes');
 
 insert into public.models (id, family) values ('m-1', 'm'), ('m-2', 'm');
 select results_eq('select row_id, operation, before, after from pg_temp.trail()', $$values
@@ -25,7 +28,7 @@ select results_eq('select row_id, operation, before, after from pg_temp.trail()'
     ('m-2', 'insert', null, '{"id": "m-2", "family": "m", "provider": null,
       "long_context_above": null, "long_context_2_above": null,
       "long_context_3_above": null}')$$,
-  'what is added is there as it was added');
+  'an inserted row is audited with its values');
 update public.models set family = 'n' where id = 'm-1';
 select results_eq($$select row_id, before, after from pg_temp.trail() where operation = 'update'$$,
   $$values ('m-1', '{"family": "m"}'::jsonb, '{"family": "n"}'::jsonb)$$,
@@ -34,7 +37,8 @@ update public.models set family = family;
 delete from public.models where id = 'm-2';
 select results_eq($$select row_id, operation, before ->> 'family' from pg_temp.trail() offset 3$$,
   $$values ('m-2', 'delete', 'm')$$, 'nothing of no change; what is gone as it was');
-select is((select array_agg(distinct actor) from billing.audit_log), '{ada}', 'by whom');
+select is((select array_agg(distinct actor) from billing.audit_log), '{ada}',
+  'each change has its actor');
 
 insert into public.clients (name, started_on) values ('Acme', '2026-06-01');
 delete from public.deliveries;

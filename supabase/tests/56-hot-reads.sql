@@ -45,7 +45,8 @@ select is(pg_temp.scans_of($$select billing.run_monthly('2026-07-01 09:00+00')$$
 select is(pg_temp.scans_of($$select billing.run_monthly('2026-07-01 09:00+00')$$), '{}',
   'closing it again neither');
 
--- Through row level security. What an index can answer is known when nothing else is allowed.
+-- Through row level security. With sequential scans off, the plan shows whether an index can
+-- answer.
 create function pg_temp.answered_by(statement text) returns text[] language plpgsql as $$
 declare
   line text;

@@ -117,7 +117,7 @@ select billing.run_monthly('2026-08-05');
 select results_eq($$select kind, amount_minor, quantity, base
   from pg_temp.notes where name = 'Goodwill' and number like '%CN2' order by kind desc$$,
   $$values ('usage', 200::bigint, 200::numeric, null::bigint), ('tax', 40, null, 200)$$,
-  'what is left is credited line by line, tax in its share');
+  'the rest is credited line by line, with its share of tax');
 select results_eq($$select sum(amount_minor) from pg_temp.notes
   where name = 'Goodwill' and kind = 'tax'$$, $$values (200::numeric)$$,
   'all tax of the invoice is given back, and no more');

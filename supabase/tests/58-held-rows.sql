@@ -31,7 +31,7 @@ select _billing.rollup();
 create temporary table read on commit drop as select pg_temp.conditions_read() as before;
 select pg_temp.models('plain ', 300, '{"client_id": "acme"}');
 select _billing.rollup();
-select is((select count(*) from billing.held_logs), 300::bigint, 'what finds no room is held');
+select is((select count(*) from billing.held_logs), 300::bigint, 'rows without room are held');
 -- 43 conditions for each of 300 rows would be 12,900.
 select cmp_ok(pg_temp.conditions_read() - before, '<=', 500::bigint,
   'and no condition is read for each of the rows') from read;

@@ -1,5 +1,5 @@
 -- The key `cron` stands in pg_net's queue until a call is sent. pg_net lets every role read the
--- queue, and its owner alone can change that. What can be held: nothing of ours
+-- queue, and its owner alone can change that. The guarantee: nothing of ours
 -- reads it for others.
 begin;
 select plan(7);

@@ -35,7 +35,7 @@ select billing.run_monthly('2026-08-01');
 select results_eq($$select amount_minor, description from pg_temp.lines
   where name = 'Anew' and is_late order by position$$,
   $$values (500::bigint, 'Late usage, June 2026 · Web searches'),
-    (-500, 'Minimum already charged, June 2026')$$, 'what came late says so');
+    (-500, 'Minimum already charged, June 2026')$$, 'late lines are described as late');
 select billing.void_invoice(i.id, 'address', '2026-08-02') from public.invoices i
 where i.client_id = '00000000-0000-4000-8000-000000000a58' and i.period_start = '2026-06-01';
 select matches((select h.detail from billing.read_health(now()) h where h.part = 'runs'),

@@ -20,11 +20,12 @@ select results_eq('select * from billing.quarantine_summary()',
   $$values ('unpriced_usage', 400::bigint)$$, 'and summed by reason');
 select results_eq('select * from _billing.summarize_quarantine()',
   'select * from billing.quarantine_summary()', 'as they are at this moment');
-select is(billing.count_quarantine('2026-06-20'), 400::bigint, 'counted again');
+select is(billing.count_quarantine('2026-06-20'), 400::bigint,
+  'another count finds the same groups');
 select results_eq(
   $$select n_tup_ins, n_tup_upd, n_tup_del from pg_stat_xact_user_tables
     where relid = 'billing.quarantine_groups'::regclass$$,
-  'values (200::bigint, 0::bigint, 0::bigint)', 'what has not changed is not written again');
+  'values (200::bigint, 0::bigint, 0::bigint)', 'unchanged groups are not written again');
 
 create function pg_temp.rows_read() returns bigint language sql as $$
   select seq_tup_read + coalesce(idx_tup_fetch, 0) from pg_stat_xact_user_tables
@@ -61,7 +62,7 @@ select is(billing.count_quarantine('2026-06-20'), 399::bigint,
   'a group of three and one less: 400 + 1 - 2');
 select results_eq('select model, rows, last_day from billing.list_quarantine(2)',
   $$values ('no-such-000', 3::bigint, date '2026-06-15'), ('no-such-002', 2, '2026-06-08')$$,
-  'what was released is not listed, what has grown is');
+  'released groups are not listed, grown ones are updated');
 
 -- A blank name is a name.
 insert into public.agent_usage_logs (agent, model, input_tokens, "timestamp", created_at)
@@ -78,7 +79,7 @@ select billing.dismiss_unpriced('a flood');
 select _billing.rollup();
 select billing.count_quarantine('2026-06-20');
 select is_empty('select * from billing.list_quarantine(2) where reason = $$unpriced_usage$$',
-  'what was dismissed neither');
+  'dismissed groups are not listed');
 
 select * from finish();
 rollback;

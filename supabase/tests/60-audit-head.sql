@@ -5,10 +5,11 @@ delete from public.deliveries;
 insert into public.models (id, family) values ('head-1', 'm');
 
 select is(_billing.report_audit_head('2026-07-01 04:20+00'), 1::bigint, 'operators are told');
-select is((select payload ->> 'priority' from public.deliveries), 'low', 'without hurry');
+select is((select payload ->> 'priority' from public.deliveries), 'low',
+  'the notice has low priority');
 select matches((select payload ->> 'message' from public.deliveries),
   'its head is ' || (select head_hash from billing.verify_audit_chain()),
-  'what to keep, with the rows that were not sealed yet');
+  'the message names the head after all rows are sealed');
 select is(_billing.report_audit_head('2026-07-01 23:00+00'), 0::bigint, 'once a day');
 alter table billing.audit_log disable trigger user;
 update billing.audit_log set actor = 'eve'

@@ -37,7 +37,7 @@ select is((select count(*) from public.deliveries where event = 'invoice_issued'
 create temporary table taken as select pg_temp.take('archive') as job;
 select is((select (job).attempts from taken), 1, 'a claim counts the try');
 select is((select count(*) from _billing.claim_deliveries('{archive}', 9, 120,
-  now() + interval '1 second')), 1::bigint, 'what is leased is not given to another worker');
+  now() + interval '1 second')), 1::bigint, 'a leased delivery is not given to another worker');
 select is(_billing.finish_delivery((select (job).id from taken), gen_random_uuid(),
   '{"kind": "done"}'), null, 'only the holder of the lease finishes it');
 select is((pg_temp.take('archive', now() + interval '3 minutes')).id, (select (job).id from taken),
@@ -49,7 +49,7 @@ select results_eq($$select kind, count(*) from _billing.claim_deliveries(
   $$values ('archive', 1::bigint), ('hermes', 1), ('stripe', 1)$$,
   'every kind gets its share of a claim');
 select is_empty($$select * from _billing.claim_deliveries('{email}', 9)$$,
-  'what waits is not given out');
+  'a waiting delivery is not given out');
 
 -- Outcomes.
 update public.deliveries set state = 'queued', lease = null, due_at = now(), attempts = 0

@@ -22,6 +22,6 @@ select trigger_is('public', 'billing_config', 'billing_config_deliveries', '_bil
 select throws_ok($$insert into public.deliveries (kind, event, dedupe_key)
   values ('pigeon', 'notice', 'a')$$, '23503', null, 'a delivery is of a kind that is there');
 select throws_ok($$insert into billing.delivery_kinds values ('fax', false, true, 'A fax')$$,
-  '23514', null, 'what is of credit notes is of invoices');
+  '23514', null, 'a kind for credit notes is a kind for invoices');
 select * from finish();
 rollback;

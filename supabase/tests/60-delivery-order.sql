@@ -12,15 +12,15 @@ create function pg_temp.numbers(kinds text) returns text[] language sql as $$
   where d.event = 'invoice_issued' and (d.kind = 'email') = (kinds = 'email')
     and d.kind in ('email', 'archive');
 $$;
-select is(pg_temp.numbers('archive'), '{1,2,3}', 'documents');
-select is(pg_temp.numbers('email'), '{1,2,3}', 'and mails');
+select is(pg_temp.numbers('archive'), '{1,2,3}', 'archives are given out by invoice number');
+select is(pg_temp.numbers('email'), '{1,2,3}', 'mails are given out by invoice number');
 
 update public.deliveries set state = 'dead', finished_at = '2026-07-01', last_error = 'refused'
 where id = (select min(id) from public.deliveries);
 select _billing.report_dead_delivery(d.id) from generate_series(1, 2), public.deliveries d
 where d.state = 'dead';
 select is((select count(*) from public.deliveries where dedupe_key like 'dead:%'), 1::bigint,
-  'told once');
+  'operators are told once');
 
 select * from finish();
 rollback;

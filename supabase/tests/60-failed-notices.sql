@@ -67,7 +67,7 @@ select is((select count(*) from public.deliveries where dedupe_key like 'off:%')
 
 select _billing.send_notice_otherwise(array(select id from public.deliveries));
 select is((select count(*) from public.deliveries where dedupe_key like 'off:%'), 2::bigint,
-  'what goes both ways already is sent no third time');
+  'a notice on both ways is not queued a third time');
 
 -- The shortest waits between as many tries as a delivery has.
 select cmp_ok((select sum(_billing.retry_delay(n, 0)) from public.billing_settings s

@@ -14,7 +14,7 @@ select results_eq($$select i.status, d.state, d.last_error from public.deliverie
     join public.invoices i on i.id = d.invoice_id
     where d.event = 'invoice_issued' and d.kind = 'email' order by i.number$$,
   $$values ('void', 'skipped', 'the invoice is void'), ('paid', 'queued', null)$$,
-  'what is void is skipped, what is paid is told');
+  'the mail of a void invoice is skipped, of a paid one sent');
 
 select * from finish();
 rollback;

@@ -22,7 +22,7 @@ select ok(pg_temp.claim('stripe', 'stripe'), 'Stripe mails what nobody mails');
 select ok(pg_temp.claim('stripe', 'stripe'), 'and is asked again while it is not noted');
 select ok(not pg_temp.claim('stripe', 'us'), 'then we do not');
 select _billing.release_mail((select id from inv where name = 'stripe'));
-select ok(pg_temp.claim('stripe', 'us'), 'what Stripe refuses is ours');
+select ok(pg_temp.claim('stripe', 'us'), 'an invoice that Stripe refuses to mail is mailed by us');
 delete from _billing.invoice_mailers m using inv where inv.id = m.invoice_id and name = 'stripe';
 select ok(pg_temp.claim('stripe', 'stripe'), 'or Stripe''s again');
 select _billing.note_mailed((select id from inv where name = 'stripe'));
@@ -30,7 +30,7 @@ select _billing.release_mail((select id from inv where name = 'stripe'));
 select ok(not pg_temp.claim('stripe', 'stripe'), 'once it is noted Stripe is not asked again');
 select results_eq($$select name, _billing.is_mailed_by_stripe(id) from inv order by name$$,
   $$values ('stripe', true), ('us', false)$$, 'which is which');
-select ok(pg_temp.claim('us', 'us'), 'what we mail may be sent again by an operator');
+select ok(pg_temp.claim('us', 'us'), 'our own mail may be sent again by an operator');
 
 update public.deliveries set state = 'done', finished_at = now() where finished_at is null;
 select is(billing.queue_reminders('2026-07-31 09:00+00'), 1::bigint, 'one is reminded of');
@@ -52,7 +52,7 @@ select results_eq($$select i.name from public.deliveries d join inv i on i.id = 
 
 -- The choice itself.
 select trigger_is('public', 'stripe_terms', 'guard_stripe_terms', '_billing',
-  'guard_stripe_terms', 'is guarded');
+  'guard_stripe_terms', 'changes of stripe_terms are guarded');
 select throws_ok($$insert into public.stripe_terms (client_id, collection_method, mailed_by)
   select id, 'charge_automatically', 'stripe' from public.clients where external_id = 'us'$$,
   'PT400', null, 'Stripe cannot be asked to mail what it charges by itself');

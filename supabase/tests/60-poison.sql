@@ -44,7 +44,7 @@ select is(pg_temp.take('{email}'), 'Huge email, Plain email', 'another worker se
 select is(pg_temp.done('Plain'), 1::bigint, 'of Plain well again');
 select is(pg_temp.take('{archive}'), 'Huge archive',
   'the first worker has died: it is taken again');
-select is(pg_temp.deaths(), 1, 'and counted');
+select is(pg_temp.deaths(), 1, 'the death of the worker is counted');
 select is(pg_temp.take('{email}'), null,
   'a mail waits while its archive has ended two workers: it would render the same');
 select is((select _billing.waits_for_pdf(d, (select now from at)) from public.deliveries d

@@ -16,13 +16,14 @@ select results_eq($$select invoices, totals, blocked, deliveries_pending, delive
 select matches((select blocked_reasons[1] from billing.run_report),
   '^Stuck from 2026-06-01: .*mystery-1', 'and names who is blocked and why');
 select is((select (summary ->> 'deliveries_pending')::integer from billing.monthly_runs), 4,
-  'what was pending is stored with the run');
+  'the pending deliveries are stored with the run');
 select results_eq($$select kind, payload ->> 'priority' from public.deliveries
   where event = 'notice' order by kind$$, $$values ('email', null), ('hermes', 'high')$$,
   'operators get it by HERMES, high because of the blocked month, and by mail');
 select matches((select payload ->> 'text' from public.deliveries
   where event = 'notice' and kind = 'email'),
-  'Invoices: 1, total 60.00 USD.\n.*\n.*\n.*\nBlocked months: 1:\n- Stuck', 'as text');
+  'Invoices: 1, total 60.00 USD.\n.*\n.*\n.*\nBlocked months: 1:\n- Stuck',
+  'the mail has the report as text');
 select billing.run_monthly('2026-07-01 09:00+00');
 select is((select count(*) from public.deliveries where event = 'notice'), 4::bigint,
   'the same run again made nothing: it tells of the blocked months');

@@ -20,7 +20,7 @@ select is(billing.queue_reminders('2026-07-24 00:00+00'), 0::bigint,
 select pg_temp.mailed();
 select is(billing.queue_reminders('2026-07-23 23:59+00'), 0::bigint, 'eight days before: none');
 select is(billing.queue_reminders('2026-07-24 00:00+00'), 1::bigint, 'seven days before: one');
-select is(billing.queue_reminders('2026-07-24 12:00+00'), 0::bigint, 'once');
+select is(billing.queue_reminders('2026-07-24 12:00+00'), 0::bigint, 'a reminder is queued once');
 select billing.queue_reminders('2026-07-31 09:00+00');
 select billing.queue_reminders('2026-08-07 09:00+00');
 select is(pg_temp.sent(), '{-7,0,7}', 'on the day, and a week after');

@@ -31,8 +31,9 @@ select is(_billing.next_run('0 9 1 * *', '2026-07-01 09:00+00'), '2026-08-01 09:
 select is(_billing.next_run('*/20 1-2 * * 0', '2026-07-01 00:00+00'), '2026-07-05 01:00+00',
   'steps, ranges and days of the week');
 select is(_billing.next_run('0 0 29 2 *', '2026-01-01 00:00+00'), '2028-02-29 00:00+00',
-  'leap days');
-select is(_billing.next_run('30 seconds', now()), null, 'what is no five-field schedule has none');
+  'a schedule of leap days fires on the next one');
+select is(_billing.next_run('30 seconds', now()), null,
+  'a schedule without five fields has no next run');
 
 delete from vault.secrets where name like 'billing_%';
 select matches((select warning from billing.jobs where name = 'billing-deliver'),

@@ -43,7 +43,8 @@ select _billing.release_deliveries(array(select after_id from public.deliveries
   '2026-07-01 10:00+00');
 select results_eq($$select state, due_at from public.deliveries where kind = 'email'
     and client_id = '00000000-0000-0000-0000-00000000000a'$$,
-  $$values ('queued', '2026-07-01 10:00+00'::timestamptz)$$, 'what it waited for is finished');
+  $$values ('queued', '2026-07-01 10:00+00'::timestamptz)$$,
+  'a delivery is queued when the one it waited for ends');
 
 -- Payments and credit notes.
 select trigger_is('public', 'payments', 'follow_payments', '_billing', 'follow_payments',
@@ -113,7 +114,7 @@ where number = 'INV-2026-000003';
 select billing.mark_uncollectible(id, '2026-08-05') from public.invoices
 where number = 'INV-2026-000003';
 select is((select last_error from public.deliveries where event = 'reminder'),
-  'the invoice is uncollectible', 'what is written off is not asked for');
+  'the invoice is uncollectible', 'a written-off invoice is not reminded of');
 select is((select state from pg_temp.queue where event = 'invoice_issued' and kind = 'email'
   and name = 'Yen'), 'queued', 'its invoice is sent all the same');
 

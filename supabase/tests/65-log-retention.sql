@@ -1,4 +1,4 @@
--- Logs leave the table only exported, billed and agreed; what stays is counted as before.
+-- Logs leave the table only exported, billed and agreed; the others are counted as before.
 begin;
 select plan(41);
 
@@ -34,13 +34,13 @@ select is(_billing.expired_log_month('2025-04-30'), null, 'January is kept for t
 select is(_billing.expired_log_month('2025-05-01'), date '2025-01-01', 'and no longer');
 select is(pg_temp.step(), '2025-01: 1 log rows are in quarantine: select * from '
   || 'billing.quarantine, or dismiss them by billing.dismiss_quarantined',
-  'what nobody owns stays');
+  'logs without an owner stay');
 select results_eq('select month, state from billing.log_months',
   $$values (date '2025-01-01', 'blocked')$$, 'the month says that it is blocked');
 insert into public.agent_assignments (agent, client_id, starts_at)
   values ('STRAY', '00000000-0000-4000-8000-000000006501', '2025-01-01');
 select is(pg_temp.step(), '2025-01: usage of 1 clients is not in a finalized period',
-  'what is not billed stays');
+  'logs that are not billed stay');
 select is(_billing.retention_blocker('2025-01-01'),
   'usage of 1 clients is not in a finalized period', 'which can be asked for');
 select lives_ok($$select billing.run_monthly('2025-06-02 09:00+00')$$, 'all of it is billed');
@@ -102,10 +102,10 @@ insert into public.agent_usage_logs (id, agent, model, input_tokens, "timestamp"
     '2025-01-12', '{"client_id": "acme-65"}');
 select _billing.rollup();
 select results_eq('select reason, rows from billing.quarantine_summary()',
-  $$values ('before_retention', 1::bigint)$$, 'what comes for that time is not counted twice');
+  $$values ('before_retention', 1::bigint)$$, 'a late log of an exported month is not counted');
 select throws_like(
   $$select billing.correct_log('00000000-0000-4000-8000-000000006552', '{}', 'r')$$,
-  'there is no usage log%', 'what is gone cannot be corrected');
+  'there is no usage log%', 'a removed log cannot be corrected');
 
 -- The pieces, by themselves.
 select is(_billing.remove_stored_exports('2025-01-01', 100), 0::bigint,

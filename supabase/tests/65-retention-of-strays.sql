@@ -21,11 +21,11 @@ $$;
 select billing.run_monthly('2025-06-02 09:00+00');
 select is(pg_temp.step(), '1970-02: exporting 1 files',
   'usage outside of the client''s service is on no invoice and waits for none');
-select is(pg_temp.step(), '1970-02: removed 1 log rows', 'it goes');
+select is(pg_temp.step(), '1970-02: removed 1 log rows', 'logs outside of service are removed');
 select is(_billing.expired_log_month('2025-06-03'), '2025-01-01'::date,
   'and with it the fifty years without logs');
 select is(pg_temp.step(), '2025-01: 1 log rows are in quarantine: select * from billing.quarantine,'
-  || ' or dismiss them by billing.dismiss_quarantined', 'what cannot be read stays');
+  || ' or dismiss them by billing.dismiss_quarantined', 'unreadable logs stay');
 select billing.dismiss_quarantined('the agent is gone', reason => 'invalid_metadata');
 insert into billing.rebuild_requests (from_day, until_day, in_steps)
 values ('2025-01-10', '2025-01-11', true);

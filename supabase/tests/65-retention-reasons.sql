@@ -34,13 +34,14 @@ select is(_billing.retention_blocker('2025-01-01'),
   'one has changed since, the day before the month nobody has looked at');
 
 select set_eq($$select * from _billing.unverified_days_of('2025-01-15', '2025-01-25')$$,
-  $$values ('2025-01-20'::date)$$, 'this one');
+  $$values ('2025-01-20'::date)$$, 'the changed day is not verified');
 select billing.apply_retention('2025-06-04');
 select results_eq(
   $$select from_day, until_day from billing.rebuild_requests where compares$$,
   $$values ('2024-12-31'::date, '2025-02-02'::date)$$, 'retention asks for its comparison');
 select billing.apply_retention('2025-06-04');
-select is((select count(*) from billing.rebuild_requests where compares), 1::bigint, 'once');
+select is((select count(*) from billing.rebuild_requests where compares), 1::bigint,
+  'the comparison is requested once');
 select has_function('_billing', 'retain_in_steps', '{interval}', 'the job goes on step by step');
 
 select * from finish();

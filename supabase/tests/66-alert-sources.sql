@@ -24,7 +24,7 @@ select results_eq($$select client, period_start, currency, spent_minor, budget_m
     from billing.budget_use('2026-07-14 12:00+00') order by 1$$, $$values
     ('Acme', '2026-07-01'::date, 'USD', 300::bigint, 10000::bigint, '{50,100}'::smallint[]),
     ('Mid', '2026-06-15', 'USD', 600, 500, '{80}')$$,
-  'what has been used in the running period, June over for Acme, not for who began on the 15th');
+  'budget_use sums each client''s running period');
 select results_eq($$select period_start, spent_minor from billing.budget_use('2026-07-15 12:00+00')
     where client = 'Mid'$$, $$values ('2026-07-15'::date, 0::bigint)$$,
   'the next period has a budget of its own, invoiced or not');

@@ -42,7 +42,8 @@ select is(billing.watch_jobs(now()), 1::bigint, 'a wrong key is told to operator
 select is(pg_temp.warning('billing-deliver'),
   'the last call was answered 401: {"title": "Not allowed"}', 'billing.jobs says so');
 select is(pg_temp.health('deliveries'),
-  'broken: the last call was answered 401: {"title": "Not allowed"}', 'and billing.health');
+  'broken: the last call was answered 401: {"title": "Not allowed"}',
+  'billing.health shows the failed call');
 select matches((select payload ->> 'message' from public.deliveries
   where dedupe_key like 'job_call:%' limit 1),
   '^Calls of billing-deliver fail: the last call was answered 401: .*Not allowed',
@@ -81,7 +82,7 @@ select is(pg_temp.warning('billing-deliver'),
 select billing.wake_deliver(now() + interval '5 seconds');
 select pg_temp.answer('billing-deliver', 200, '{}');
 select is(billing.watch_jobs(now() + interval '7 minutes'), 0::bigint, 'an answer of 200 ends it');
-select is(pg_temp.warning('billing-deliver'), null, 'in billing.jobs');
+select is(pg_temp.warning('billing-deliver'), null, 'billing.jobs has no warning any more');
 select matches(pg_temp.health('deliveries'), '^fine: ', 'and in billing.health');
 select results_eq($$select status, problem from billing.job_calls order by id desc limit 1$$,
   $$values (200, null::text)$$, 'it is noted too');

@@ -59,7 +59,7 @@ select is(pg_temp.set_terms('MOVES', '{us_bank_account}'),
   'none of the payment methods is for EUR', 'a currency to come has a method too');
 select is(pg_temp.set_terms('MOVES', '{us_bank_account,sepa_debit}'), 'set',
   'each of its own');
-select is(_billing.refusal_of_terms(t), null, 'what is set can be met')
+select is(_billing.refusal_of_terms(t), null, 'the stored terms are not refused')
 from public.stripe_terms t where t.client_id = pg_temp.id('GBP');
 
 -- A change of one column is compared with what the others have.

@@ -24,14 +24,14 @@ $$;
 select is(pg_temp.event('1', 'customer.updated', '{"id":"cus_1","email":"new@acme.test",
   "name":"Other","address":{"line1":"1 Road","line2":"Hall","postal_code":"D02","city":"Dublin",
   "country":"IE"}}', 1, '{"email":"old@acme.test","address":null}'), 'client updated',
-  'what the client changed in the portal is taken over');
+  'a change made in the portal is taken over');
 select results_eq('select name, email, address, postal_address from public.clients',
   $$values ('Acme', 'new@acme.test', array['1 Road', 'Hall', 'D02 Dublin', 'IE'],
     '{"line1": "1 Road", "line2": "Hall", "city": "Dublin", "postal_code": "D02", "country": "IE"}'
     ::jsonb)$$, 'the address in parts and as lines, and nothing else');
 select is(pg_temp.event('2', 'customer.updated', '{"id":"cus_1","email":"stale@acme.test"}', 2,
   '{"email":"x"}', 'customer-cus_1-abc'), 'ignored: our own change',
-  'what we sent ourselves is no news');
+  'our own change is ignored');
 select is(pg_temp.event('3', 'customer.updated', '{"id":"cus_9"}', 3),
   'ignored: not a customer of ours', 'customers that are not ours are ignored');
 
@@ -70,7 +70,7 @@ select is_empty('select from public.invoice_items', 'so it is billed once');
 update public.clients set status = 'paused';
 select is(pg_temp.event('12', 'customer.subscription.updated',
   pg_temp.subscription('active') || '{"id":"sub_2"}', 12), 'known',
-  'what is said again undoes nothing that an operator has decided');
+  'a repeated event undoes no operator''s decision');
 select is(pg_temp.event('10', 'customer.deleted', '{"id":"cus_1"}', 10), 'customer forgotten',
   'a deleted customer is noticed');
 select is((select _billing.stripe_client_facts(id, false) ->> 'deleted' from public.clients),

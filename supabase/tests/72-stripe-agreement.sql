@@ -44,7 +44,7 @@ select is(pg_temp.books(1), 'open 5000 here, open as in_1r',
   'an invoice that was revised is not void here');
 select pg_temp.event('2', 'invoice.paid', pg_temp.invoice('in_1r', 'paid', 5000,
   '{"from_invoice": {"action": "revision", "invoice": "in_1"}}'));
-select is(pg_temp.books(1), 'paid 0 here, paid as in_1r', 'what is paid for that is booked');
+select is(pg_temp.books(1), 'paid 0 here, paid as in_1r', 'a payment of the revision is booked');
 select pg_temp.event('3', 'invoice.finalized', pg_temp.invoice('in_2r', 'open', 0,
   '{"from_invoice": {"action": "revision", "invoice": "in_2"}}'));
 select pg_temp.event('4', 'invoice.voided', pg_temp.invoice('in_2', 'void', 0,
@@ -59,14 +59,14 @@ select lives_ok($$select _billing.follow_revision(null, 'in_x')$$, 'most have no
 select billing.mark_uncollectible(id, '2026-07-02') from inv where n = 3;
 select billing.issue_credit_note(id, 'goodwill', null, false, '2026-07-03') from inv where n = 3;
 select is(pg_temp.books(3), 'paid 0 here, open as in_3',
-  'what was written off and is credited in full is settled, as in Stripe');
+  'a written-off invoice credited in full is settled, as in Stripe');
 
 -- Refunds of what Stripe never had.
 select billing.record_payment(id, 5000, '2026-07-02', 'bank', 'T-4') from inv where n = 4;
 select billing.issue_credit_note(id, 'complaint', 700, true, '2026-07-03') from inv where n = 4;
 select results_eq($$select amount_minor, refund_minor from _billing.stripe_outbox(false)
     where task = 'credit_note' and stripe_invoice_id = 'in_4'$$, 'values (700::bigint, 0::bigint)',
-  'what was paid by bank is not asked of Stripe to be refunded');
+  'Stripe is not asked to refund a payment by bank');
 
 -- Another currency.
 select is(pg_temp.event('5', 'invoice.paid', pg_temp.invoice('in_5', 'paid', 5000,
@@ -148,7 +148,8 @@ insert into public.invoice_items (client_id, description, unit_amount, currency,
 select client_id, 'Set-up', 9, 'USD', '2026-07-02' from inv where n = 8;
 select billing.create_one_off_invoice(array(select id from public.invoice_items), '2026-07-03');
 select is((select _billing.stripe_invoice_facts(i.id, false) #>> '{held,0,amount_minor}'
-  from public.invoices i where i.kind = 'one_off'), '5', 'what is left over goes with the next');
+  from public.invoices i where i.kind = 'one_off'), '5',
+  'the rest is collected with the next invoice');
 select is_empty('select * from _billing.check_money()', 'the books contradict themselves nowhere');
 
 select * from finish();

@@ -38,10 +38,10 @@ $$;
 select is(billing.apply_stripe_invoice('{"id": "in_1", "livemode": false, "currency": "usd",
   "status": "paid", "total": 5000, "amount_due": 5000, "amount_paid": 5000,
   "amount_overpaid": 500, "metadata": {}}', '2026-07-04'), 'invoice paid, booked 5500',
-  'what is paid beyond the amount due is money received');
+  'a payment beyond the amount due is booked in full');
 select is(_billing.stripe_received('{"amount_due": 5000, "amount_paid": 5500,
   "amount_overpaid": 500}'), 5500::bigint, 'whether it is part of the amount paid, or not');
-select is(pg_temp.account(1), 'paid, due 0, credit 500, statement -500', 'and credit');
+select is(pg_temp.account(1), 'paid, due 0, credit 500, statement -500', 'the excess is credit');
 select is(pg_temp.book(1, pg_temp.move('1', 'invoice_overpaid', -500, 'in_1')),
   'invoice_overpaid', 'Stripe''s balance says it too');
 select is(pg_temp.account(1), 'paid, due 0, credit 500, statement -500', 'it is booked once');
@@ -55,10 +55,11 @@ select is(pg_temp.account(1), 'paid, due 0, credit 500, statement -500', 'the cr
 select pg_temp.book(2, pg_temp.move('3', 'adjustment', -700));
 select is(pg_temp.account(2), 'open, due 5000, credit 700, statement 4300',
   'credit that is given there is credit here');
-select is(pg_temp.book(2, pg_temp.move('3', 'adjustment', -700)), 'nothing new', 'once');
+select is(pg_temp.book(2, pg_temp.move('3', 'adjustment', -700)), 'nothing new',
+  'the same move is booked once');
 select pg_temp.book(2, pg_temp.move('4', 'adjustment', 1000, null, '{"description": "A fee"}'));
 select is(pg_temp.account(2), 'open, due 5000, credit 0, statement 5000',
-  'what is taken there is taken here as far as there is credit');
+  'credit taken at Stripe is taken here, up to the credit there is');
 select is(pg_temp.told('4'), 'Client 2 owes 3.00 USD by its credit balance in Stripe (A fee), '
   'which is zero now: put it on an invoice with an item', 'operators are told of the rest');
 
@@ -67,7 +68,7 @@ select is(pg_temp.book(3, pg_temp.move('6', 'applied_to_invoice', 700, 'in_3'),
   pg_temp.move('5', 'adjustment', -700)), 'adjustment, applied_to_invoice',
   'the oldest move comes first');
 select is(pg_temp.account(3), 'open, due 4300, credit 0, statement 4300',
-  'what Stripe applied has paid that much of the invoice');
+  'credit that Stripe applied is a payment of the invoice');
 select is(_billing.apply_balance_to_invoice(m, 100, 'k', '2026-07-06'), 'INV-2026-000001 was paid',
   'of one that is paid nothing is, and the credit stays')
 from public.stripe_invoices m where m.stripe_invoice_id = 'in_1';
@@ -79,11 +80,11 @@ select is(_billing.unknown_balance_invoices(to_jsonb(array[
     pg_temp.move('10', 'invoice_overpaid', -1, 'in_3R'), pg_temp.move('9', 'adjustment', 3)])),
   '{in_3R}'::text[], 'an invoice that is not known, a revision, is asked for first');
 select is(pg_temp.book(3, pg_temp.move('8', 'unapplied_from_invoice', -700, 'in_3')),
-  'unapplied_from_invoice', 'taken back');
+  'unapplied_from_invoice', 'credit unapplied at Stripe is taken back here');
 select is(pg_temp.account(3), 'open, due 4300, credit 0, statement 4300', 'is no credit anew');
 select is(_billing.unknown_balance_invoices(to_jsonb(array[
   pg_temp.move('8', 'unapplied_from_invoice', -700, 'in_x')])), '{}'::text[],
-  'what is booked already asks for nothing');
+  'a booked move needs no invoice to be fetched');
 select pg_temp.book(2, pg_temp.move('12', 'unapplied_from_invoice', -50, 'in_sub'),
   pg_temp.move('11', 'applied_to_invoice', 50, 'in_sub'), pg_temp.move('10', 'adjustment', -50));
 select is(pg_temp.account(2), 'open, due 5000, credit 50, statement 4950',

@@ -36,7 +36,8 @@ select is(billing.apply_stripe_invoice('{"id": "in_x", "livemode": false, "curre
   "status": "paid", "metadata": {}}', now()), null, 'others'' invoices are not ours');
 select is(billing.apply_stripe_invoice('{"id": "in_1", "livemode": false, "currency": "usd",
   "status": "open", "total": 5000, "amount_paid": 2000, "hosted_invoice_url": "https://pay",
-  "metadata": {}}', '2026-07-02'), 'invoice open, booked 2000', 'what it says is paid is booked');
+  "metadata": {}}', '2026-07-02'), 'invoice open, booked 2000',
+  'the amount paid at Stripe is booked');
 select is(pg_temp.status(1), 'open 3000', 'the rest is due');
 select is((pg_temp.mirror(1)).hosted_invoice_url, 'https://pay', 'the pay link is kept');
 
@@ -45,14 +46,14 @@ select is(_billing.book_stripe_payments(pg_temp.mirror(1), '2026-07-02'), null,
   'nothing new is nothing to book');
 update public.stripe_invoices set amount_paid_minor = 2500 where stripe_invoice_id = 'in_1';
 select is(_billing.book_stripe_payments(pg_temp.mirror(1), '2026-07-03'), 'booked 500',
-  'what is more than was booked is');
+  'the increase over the booked amount is booked');
 select is((pg_temp.mirror(1)).booked_minor, 2500::bigint, 'and noted as booked');
 insert into public.stripe_carried select a.id, false, b.id, 1500 from inv a, inv b
 where a.n = 3 and b.n = 2;
 update public.stripe_invoices set amount_paid_minor = 6500 where stripe_invoice_id = 'in_2';
 select _billing.book_stripe_payments(pg_temp.mirror(2), '2026-07-03');
 select is(pg_temp.status(3) || ', ' || pg_temp.status(2), 'open 3500, paid 0',
-  'what an invoice carries for another is paid there first');
+  'a payment goes first to the invoices that it collects for');
 select _billing.book_stripe_payment(id, 700, '2026-07-04', 'again') from inv where n = 2;
 select results_eq($$select amount_minor, note from public.balance_entries$$,
   $$values (700::bigint, 'Paid in Stripe when the invoice was paid')$$,
@@ -66,12 +67,13 @@ select is((select payload ->> 'message' from public.deliveries
 update public.stripe_invoices set state = 'void' where stripe_invoice_id in ('in_1', 'in_4');
 update public.stripe_invoices set state = 'uncollectible' where stripe_invoice_id = 'in_5';
 select is(_billing.follow_stripe_status(pg_temp.mirror(1), '2026-07-05'), 'cannot be voided here',
-  'what is partly paid here is not voided');
+  'an invoice partly paid here is not voided');
 select is(_billing.follow_stripe_status(pg_temp.mirror(4), '2026-07-05'), 'voided',
-  'what is not is');
+  'an unpaid invoice is voided');
 select is(_billing.follow_stripe_status(pg_temp.mirror(5), '2026-07-05'), 'marked uncollectible',
-  'what is written off there is here');
-select is(_billing.follow_stripe_status(pg_temp.mirror(4), '2026-07-05'), null, 'once');
+  'an invoice written off at Stripe is written off here');
+select is(_billing.follow_stripe_status(pg_temp.mirror(4), '2026-07-05'), null,
+  'the same status changes nothing again');
 
 -- Refunds.
 select is(billing.apply_stripe_charge('{"id": "ch_2", "payment_intent": "pi_2", "currency": "usd",
@@ -84,9 +86,9 @@ select is(billing.apply_stripe_charge('{"id": "ch_2", "payment_intent": "pi_2", 
   'then what was given back is booked and credited');
 update public.stripe_invoices set refunded_minor = 250 where stripe_invoice_id = 'in_2';
 select is(_billing.book_stripe_refunds(pg_temp.mirror(2), '2026-07-07'),
-  'refund of 150 booked, INV-2026-000002-CN2', 'what is more than was booked, alone');
+  'refund of 150 booked, INV-2026-000002-CN2', 'only the increase of the refunds is booked');
 select is(_billing.book_stripe_refunds(pg_temp.mirror(2), '2026-07-07'), 'refund already booked',
-  'once');
+  'the same refund is booked once');
 
 -- Credit notes made there.
 select is(billing.apply_stripe_credit_note('{"id": "cn_1", "invoice": "in_3", "livemode": false,

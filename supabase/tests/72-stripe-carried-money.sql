@@ -24,7 +24,7 @@ select is(array[pg_temp.held_by(2), pg_temp.held_by(3)],
 select _billing.save_stripe_carried(pg_temp.id_of(2), false, jsonb_build_array(jsonb_build_object(
   'invoice_id', pg_temp.id_of(1), 'amount_minor', 5000)), 10000, '{}') from generate_series(1, 2);
 select is(pg_temp.held_by(2), 'INV-2026-000001', 'tried again, the first of them still does');
-select is(pg_temp.held_by(3), null, 'what one carries, another does not carry too');
+select is(pg_temp.held_by(3), null, 'an invoice is collected with one other invoice only');
 
 -- 20.00 of it come by bank before Stripe has collected 100.00 for both.
 select billing.record_payment(pg_temp.id_of(1), 2000, '2026-09-02', 'bank', 'transfer');
@@ -69,9 +69,9 @@ select is(pg_temp.held_by(5), null, 'void here, Stripe''s can still be paid: it 
 update public.stripe_invoices set state = 'void' where invoice_id = pg_temp.id_of(3);
 select is(pg_temp.held_by(5), 'INV-2026-000004', 'void there too, another can take it along');
 select pg_temp.carry(5) from generate_series(1, 2);
-select is(pg_temp.carrier(), 'INV-2026-000005', 'and does');
+select is(pg_temp.carrier(), 'INV-2026-000005', 'another invoice collects it');
 select is((select count(*) from _billing.carried_invoices(false) c
-  where c.held_invoice_id = pg_temp.id_of(4)), 1::bigint, 'once');
+  where c.held_invoice_id = pg_temp.id_of(4)), 1::bigint, 'only one invoice collects it');
 select pg_temp.carry(2);
 select is(pg_temp.carrier(), 'INV-2026-000005', 'nobody takes it from one that collects it');
 

@@ -34,7 +34,7 @@ $$;
 select is_empty('select from public.credit_notes', 'no credit note has ever been issued');
 select is(pg_temp.credit(1, 'cn_1', 700), 'issued INV-2026-000001-CN1',
   'the first one that is made in the Dashboard is issued here');
-select is(pg_temp.credit(1, 'cn_1', 700), 'known', 'once');
+select is(pg_temp.credit(1, 'cn_1', 700), 'known', 'the same credit note is issued once');
 select is(pg_temp.account(1), 'open, due 4300, credit 0, statement 4300', 'and is off what is due');
 select is(pg_temp.credit(1, 'cn_x', 100, '{"metadata": {"leveredge_credit_note_id": "my note"}}'),
   'issued INV-2026-000001-CN2', 'an odd value in its metadata is no note of ours, and no error');
@@ -45,13 +45,15 @@ select is(pg_temp.event('1', 'credit_note.voided', jsonb_build_object('id', 'cn_
   '{}'::jsonb)), 'voided INV-2026-000001-CN1', 'a note that is voided there is void here');
 select is(pg_temp.account(1), 'open, due 4900, credit 0, statement 4900',
   'and its amount is due again');
-select is(pg_temp.credit(1, 'cn_1', 700, '{"status": "void"}'), 'known', 'once');
+select is(pg_temp.credit(1, 'cn_1', 700, '{"status": "void"}'), 'known',
+  'the same void is applied once');
 select is(pg_temp.credit(1, 'cn_1', 700), 'known', 'also where the news of its making comes later');
 select is(pg_temp.credit(1, 'cn_2', 200, '{"status": "void"}'), 'ignored: void',
   'a note that is known only as void is issued by nobody');
-select is(pg_temp.credit(1, 'cn_2', 200), 'known', 'nor later');
+select is(pg_temp.credit(1, 'cn_2', 200), 'known',
+  'a credit note known as void is not issued later');
 select is(billing.issue_credit_note(id, 'all that is left', null, false, '2026-07-04'),
-  'INV-2026-000001-CN3', 'what was voided can be credited again') from inv where n = 1;
+  'INV-2026-000001-CN3', 'a voided credit can be credited again') from inv where n = 1;
 select is(pg_temp.account(1), 'paid, due 0, credit 0, statement 0', 'to the last cent');
 
 -- One of ours, sent there and voided there.

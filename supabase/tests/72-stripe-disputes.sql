@@ -38,9 +38,9 @@ $$;
 select is(pg_temp.dispute(1, 'needs_response', '{}', 1), 'dispute of INV-2026-000001',
   'a dispute takes nothing by itself');
 select is(pg_temp.dispute(1, 'needs_response', '{-5000}', 2),
-  'dispute of INV-2026-000001, 5000 taken back', 'what is withdrawn is gone');
+  'dispute of INV-2026-000001, 5000 taken back', 'a withdrawn amount is booked as gone');
 select is(pg_temp.dispute(1, 'needs_response', '{}', 2), 'known',
-  'what one second told before that does not bring it back');
+  'an earlier state of the same second does not bring it back');
 select is(pg_temp.account(1), 'paid, due 0, kept 0, credit 0, statement 0',
   'the invoice stays paid, as in Stripe');
 select is(pg_temp.dispute(1, 'lost', '{-5000}', 3), 'dispute of INV-2026-000001',
@@ -58,7 +58,7 @@ select results_eq($$select s.entry, s.amount_minor from billing.statement((
 select is(pg_temp.dispute(2, 'won', '{-5000,5000}', 9), 'dispute of INV-2026-000002',
   'won before it was told of');
 select is(pg_temp.dispute(2, 'needs_response', '{-5000}', 8), 'known',
-  'what was before that moves nothing');
+  'an earlier state moves nothing');
 select is(pg_temp.dispute(2, 'under_review', '{-5000}', 9), 'known',
   'nor what was in the same second');
 select is(pg_temp.account(2), 'paid, due 0, kept 5000, credit 0, statement 0', 'the money is ours');
@@ -70,8 +70,9 @@ select pg_temp.dispute(3, 'under_review', '{-1800}', 1, 2000);
 select is(pg_temp.account(3), 'paid, due 0, kept 3000, credit 0, statement 0',
   'a part is withdrawn');
 select is(pg_temp.dispute(3, 'won', '{-1800,1800}', 2), 'dispute of INV-2026-000003, 2000 returned',
-  'and reinstated');
-select is(pg_temp.account(3), 'paid, due 0, kept 5000, credit 0, statement 0', 'in full');
+  'a won dispute is reinstated');
+select is(pg_temp.account(3), 'paid, due 0, kept 5000, credit 0, statement 0',
+  'the account has the whole amount again');
 
 select results_eq($$select s, m, _billing.disputed_money(jsonb_build_object('amount', 900,
     'currency', 'usd', 'status', s, 'balance_transactions', m)), _billing.dispute_rank(s)
@@ -82,11 +83,11 @@ select results_eq($$select s, m, _billing.disputed_money(jsonb_build_object('amo
     ('warning_needs_response', '[{"amount": -900}]', 0, 1),
     ('lost', '[{"amount": -600}, {"amount": 200}]', 600, 3), ('prevented', '[]', 0, 3),
     ('warning_under_review', '[]', 0, 2)$$,
-  'what a dispute takes is told by its status and what was withdrawn');
+  'the disputed amount follows the status and the withdrawals');
 select is_empty('select * from _billing.check_money()', 'the books contradict themselves nowhere');
 
 -- Step by step.
-select is(_billing.book_stripe_dispute(d, now()), null, 'what is booked is booked once')
+select is(_billing.book_stripe_dispute(d, now()), null, 'a dispute is booked once')
 from public.stripe_disputes d where d.dispute_id = 'dp_1';
 select lives_ok($$select _billing.notice_of_dispute(d) from public.stripe_disputes d$$,
   'and told once');

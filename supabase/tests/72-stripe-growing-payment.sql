@@ -12,9 +12,9 @@ create function pg_temp.told(amount bigint) returns text language sql as $$
     'amount_paid', amount, 'currency', 'usd', 'payment',
     '{"payment_intent": "pi_1"}'::jsonb), '2026-07-02');
 $$;
-select is(pg_temp.told(2000), 'booked 2000', 'first');
-select is(pg_temp.told(3500), 'booked 1500', 'then more');
-select is(pg_temp.told(2000), 'payment noted', 'what was said before, late, takes nothing back');
+select is(pg_temp.told(2000), 'booked 2000', 'the first payment is booked');
+select is(pg_temp.told(3500), 'booked 1500', 'the increase is booked');
+select is(pg_temp.told(2000), 'payment noted', 'a late, smaller figure takes nothing back');
 
 select * from finish();
 rollback;

@@ -96,7 +96,8 @@ select results_eq($$select s.entry, s.amount_minor from billing.statement((
     ('refund_failed', -2000)$$, 'the statement shows it all');
 select is(pg_temp.refund(4, '4b', 2000), 'refund of 2000 booked, INV-2026-000004-CN2',
   'made again, it is credited again');
-select is(pg_temp.account(4), 'kept 3000, credited 2000, credit 0, statement 0', 'once');
+select is(pg_temp.account(4), 'kept 3000, credited 2000, credit 0, statement 0',
+  'the same refund is credited once');
 select is(_billing.stripe_refunded('in_4'), 2000::bigint, 'one of two has gone back');
 
 -- The same heard of in the other order.
@@ -109,20 +110,20 @@ select is(pg_temp.account(5), 'kept 4300, credited 700, credit 0, statement 0', 
 -- By a credit note of Stripe, which stands: the money is credit, in whatever order it is told.
 select pg_temp.credit(5, '5c', 400, '5c', 400);
 select is(pg_temp.refund(5, '5c', 400, 'failed'), 'refund of 400 failed, 400 is credit',
-  'what a note granted is credit where its refund fails');
+  'the amount of a note is credit when its refund fails');
 select pg_temp.refund(5, '5d', 400, 'canceled');
 select pg_temp.charge(5, 1100);
 select pg_temp.credit(5, '5d', 400, '5d', 400);
 select is((select _billing.ungranted_credit(m, 400) from public.stripe_invoices m
   where m.stripe_invoice_id = 'in_5'), 400::bigint,
-  'what has become credit already does not again');
+  'an amount that is credit already is not credited again');
 select is(pg_temp.account(5), 'kept 4300, credited 1500, credit 800, statement -800',
   'two notes stand whose refunds failed');
 select is(pg_temp.refund(5, '5e', 400), 'refund of 400 booked',
   'made again, it takes the credit, and needs no other note');
 
 -- A credit note that is told of after its refund, as Stripe does: it stands as well where that
--- refund fails. What was made here for the refund is then the note of that credit.
+-- refund fails. The note made here for the refund is then the note of that credit.
 select pg_temp.refund(9, '9a', 400);
 select is(pg_temp.credit(9, '9a', 400, '9a', 400), 'known',
   'a refund that has a note here needs no other for the credit note of Stripe');
@@ -143,7 +144,7 @@ select is(pg_temp.account(10), 'kept 4500, credited 500, credit 0, statement 0',
 select is((_billing.take_refund_off_notes(m, 100, '2026-07-05')).taken, 0::bigint,
   'a note that a refund needs is not void for another')
 from public.stripe_invoices m where m.stripe_invoice_id = 'in_10';
-select is(_billing.unneeded_refund_notes(m), 0::bigint, 'what stands needs its notes')
+select is(_billing.unneeded_refund_notes(m), 0::bigint, 'refunds that stand need their notes')
 from public.stripe_invoices m where m.stripe_invoice_id = 'in_10';
 
 -- All of an invoice that was overpaid: a note of its total, the rest off the balance.
@@ -153,7 +154,7 @@ select billing.apply_stripe_invoice_payment(jsonb_build_object('invoice', 'in_11
 select pg_temp.refund(11, '11a', 5000);
 select is(billing.apply_stripe_refund('{"id": "re_11b", "amount": 500, "currency": "usd",
   "status": "succeeded", "payment_intent": "pi_11b"}', '2026-07-03'), 'refund of 500 booked',
-  'what was overpaid is refunded off the balance');
+  'a refund of an overpayment is taken off the balance');
 select is(pg_temp.refund(11, '11a', 5000, 'failed'),
   'refund of 5000 failed, voided INV-2026-000011-CN1, issued INV-2026-000011-CN2, 500 is credit',
   'where the other refund fails, what stands needs a note of its own');
@@ -197,10 +198,10 @@ select is_empty($$select * from _billing.check_money() where subject <> (
 select is((_billing.sum_stripe_refunds('in_8')).refunded_minor, 0::bigint,
   'nothing of the last invoice has gone back');
 select is(_billing.cover_stripe_refund(m, 600, 'in_8/refunded/600', '2026-07-05'), null,
-  'what has not gone needs no cover')
+  'an amount not refunded needs no note')
 from public.stripe_invoices m where m.stripe_invoice_id = 'in_8';
 select is(_billing.book_failed_refund(m, 100, 'in_8/refund-failed/1', '2026-07-05'),
-  'refund of 100 failed, 100 is credit', 'what comes back is booked')
+  'refund of 100 failed, 100 is credit', 'the money of a failed refund is booked')
 from public.stripe_invoices m where m.stripe_invoice_id = 'in_8';
 
 select * from finish();

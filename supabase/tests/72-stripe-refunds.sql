@@ -49,7 +49,7 @@ select is(pg_temp.account(2), 'due 0, credit 0, statement 0', 'and not once more
 select billing.void_invoice(id, 'a mistake', '2026-07-02') from inv where n = 3;
 select pg_temp.pay(3);
 select is(pg_temp.account(3), 'due 0, credit 5000, statement -5000',
-  'what is paid for a void invoice is the client''s');
+  'a payment of a void invoice is the client''s credit');
 select pg_temp.refund(3, 5000);
 select is(pg_temp.account(3), 'due 0, credit 0, statement 0',
   'and once it is given back, it is no credit any more');
@@ -64,13 +64,13 @@ select billing.mark_uncollectible(id, '2026-07-01 12:00+00') from inv where n = 
 select pg_temp.pay(5);
 select pg_temp.refund(5, 1000);
 select is(pg_temp.account(5), 'due 0, credit 0, statement 0',
-  'what was written off, then paid, then given back in part, is settled');
+  'a written-off invoice, paid and refunded in part, is settled');
 
 -- A part was paid, and a part of that given back: it is due no less than Stripe says.
 select pg_temp.pay(6, 2000);
 select pg_temp.refund(6, 500);
 select is(pg_temp.account(6), 'due 3000, credit 0, statement 3000',
-  'what is given back of a part payment is not taken off what is due too');
+  'a refund of a part payment does not reduce the amount due');
 
 select is(_billing.credit_by_amount(i, 100, 'given back', true, '2026-07-04', true),
   i.number || '-CN2', 'a note of what has gone already') from public.invoices i
@@ -85,7 +85,7 @@ select is(pg_temp.account(7), 'due 0, credit 4000, statement -4000',
   'the note takes what is left of the invoice, the balance the rest');
 select pg_temp.refund(7, 1200);
 select is(pg_temp.account(7), 'due 0, credit 3800, statement -3800',
-  'what was taken off the balance once is not taken once more');
+  'a refund is taken off the balance once');
 
 -- A note of 10.00 made in Stripe, of which 4.00 go back: the refund is told first, or the note.
 create function pg_temp.credit(n integer, id text, total integer, refunded integer)
@@ -98,7 +98,7 @@ select pg_temp.pay(8);
 select pg_temp.refund(8, 400);
 select pg_temp.credit(8, 'cn_1', 1000, 400);
 select is(pg_temp.account(8), 'due 0, credit 600, statement -600',
-  'what goes back is credited once, the rest goes to the balance');
+  'a refund is credited once, the rest goes to the balance');
 select pg_temp.credit(8, 'cn_2', 1000, 400);
 select pg_temp.refund(8, 800);
 select is(pg_temp.account(8), 'due 0, credit 1200, statement -1200', 'in the other order too');
@@ -119,6 +119,6 @@ select is((select payload ->> 'message' from public.deliveries
   '5.00 USD of INV-2026-000004 was refunded in Stripe, but the client had spent that credit: '
     || 'put it on an invoice with an item', 'and somebody is told of the rest');
 select is(pg_temp.account(4), 'due 0, credit 0, statement 0',
-  'what was spent is on no account until it is on an invoice');
+  'spent credit is on no account until it is invoiced');
 select * from finish();
 rollback;

@@ -24,7 +24,7 @@ select billing.apply_stripe_invoice_payment('{"invoice": "in_1", "amount_paid": 
 select is(pg_temp.unnamed('2026-07-01'), null, 'the payment is known');
 delete from public.stripe_payments;
 select _billing.save_paid_off_stripe(id, false, 5000) from public.invoices;
-select is(pg_temp.unnamed('2026-07-01'), null, 'what was paid elsewhere has no payment there');
+select is(pg_temp.unnamed('2026-07-01'), null, 'an invoice paid elsewhere has no unnamed payment');
 
 select * from finish();
 rollback;

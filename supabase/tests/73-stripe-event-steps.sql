@@ -1,4 +1,4 @@
--- An event is acted on once; what fails is tried again, longer and longer apart, and told at last.
+-- An event is acted on once; a failure is tried again, at growing intervals, and reported at last.
 begin;
 select plan(20);
 
@@ -35,7 +35,7 @@ select is(_billing.apply_stripe_event(pg_temp.store('4', 'customer.updated', '{"
   'ignored: not a customer of ours', 'nor their customers');
 select throws_ok($$select _billing.apply_stripe_event(pg_temp.store('5', 'charge.refunded',
   '{"id": "ch_1", "payment_intent": "pi_1", "amount_refunded": 1}'))$$, 'P0001',
-  'waiting for the payment that charge ch_1 belongs to', 'what came too early waits');
+  'waiting for the payment that charge ch_1 belongs to', 'a refund waits for its payment');
 
 -- Due ones, oldest first, failures among them.
 delete from billing.stripe_events;
@@ -72,7 +72,7 @@ update billing.stripe_events set state = 'pending', attempts = 11 where id = 'ev
 select _billing.postpone_stripe_event(e, 'waiting for x') from billing.stripe_events e
 where e.id = 'evt_6';
 select is((select state from billing.stripe_events where id = 'evt_6'), 'ignored',
-  'what only waited, for what is none of ours, is ignored');
+  'an event that waited for an object of others is ignored');
 
 -- Disputes.
 insert into public.stripe_payments (payment_intent_id, stripe_invoice_id) values ('pi_1', 'in_1');

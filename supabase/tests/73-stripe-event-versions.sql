@@ -40,21 +40,22 @@ select isnt(billing.wake_stripe('{"only": "outbox"}'), 'nothing to tell',
 select _billing.save_fetched_object('{evt_3,evt_4}', '{"id": "in_1", "livemode": false,
   "currency": "usd", "status": "paid", "total": 5000, "amount_due": 5000, "amount_paid": 5000,
   "metadata": {}}', '2026-07-01 11:00+00');
-select is(pg_temp.to_fetch(), 'evt_5 invoice in_2', 'fetched');
+select is(pg_temp.to_fetch(), 'evt_5 invoice in_2',
+  'an object of another version is to be fetched');
 select is(billing.process_stripe_event('evt_3'), 'invoice paid, booked 5000',
   'and acted on by what was fetched');
 select is((select paid_at from public.invoices), '2026-07-01 11:00+00',
   'as of the time of the answer');
-select is(billing.process_stripe_event('evt_4'), 'invoice paid', 'once');
+select is(billing.process_stripe_event('evt_4'), 'invoice paid', 'the event is processed once');
 
 -- What cannot be fetched.
 select _billing.save_fetch_problem('{evt_5}', 'away', false);
 select is(pg_temp.state(5), 'pending, 1 tries, away', 'is tried again');
-select is(pg_temp.to_fetch(), null, 'later');
+select is(pg_temp.to_fetch(), null, 'a failed fetch waits until later');
 select _billing.save_fetch_problem('{evt_5}', 'No such invoice', true);
 select is(pg_temp.state(5), 'ignored, 1 tries, ignored: No such invoice', 'unless it is gone');
 select _billing.save_fetch_problem('{evt_4}', 'away', false);
-select is(pg_temp.state(4), 'done, 1 tries, invoice paid', 'what is done stays done');
+select is(pg_temp.state(4), 'done, 1 tries, invoice paid', 'a finished event stays finished');
 select pg_temp.receive(6, '2025-02-24.acacia', 'price_1');
 select _billing.save_fetched_object('{evt_6}', null, now());
 select is((select payload #>> '{data,object,id}' from billing.stripe_events where id = 'evt_6'),

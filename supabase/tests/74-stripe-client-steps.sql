@@ -23,13 +23,13 @@ select is(_billing.client_of_customer('cus_x'), null, 'or somebody else''s');
 select is(_billing.address_lines('{"line1": "1 Road\nBack", "line2": "", "postal_code": "D02",
   "city": "Dublin", "state": null, "country": " IE "}'), '{1 Road,Back,D02 Dublin,IE}',
   'an address is lines, without the empty ones');
-select is(_billing.address_lines('{}'), '{}', 'or none');
+select is(_billing.address_lines('{}'), '{}', 'an empty address has no lines');
 select is(_billing.postal_address_of('{"line1": " 1 Road ", "line2": null, "city": "",
   "country": "IE"}'), '{"line1": "1 Road", "country": "IE"}', 'its parts are those that it has');
 select is(_billing.postal_address_of('{"line1": "1 Road", "country": null}'), null,
   'and none without a country');
 select is(_billing.apply_stripe_customer('{"id": "cus_1", "name": " ", "email": "new@acme.test"}',
-  '{"name": null, "email": null}', now()), 'client updated', 'what changed there is taken');
+  '{"name": null, "email": null}', now()), 'client updated', 'the changed fields are taken over');
 select results_eq($$select name, email from public.clients where name like 'A%'$$,
   $$values ('Acme', 'new@acme.test')$$, 'but for a name that is blank');
 select is(_billing.apply_stripe_customer('{"id": "cus_1", "email": "x@acme.test"}', '{}', now()),
@@ -55,14 +55,14 @@ select results_eq('select status, base_fee_minor, currency from public.stripe_su
 select results_eq('select description from public.invoice_items', $$values ('Set-up')$$,
   'other items stay');
 select is(billing.apply_stripe_subscription(pg_temp.subscription('canceled'), '2026-06-30'),
-  'known', 'what is older than what is known changes nothing');
+  'known', 'an older state changes nothing');
 select is(_billing.drop_doubled_fee(pg_temp.mirror(), '2026-07-01'), null,
   'no fee waits any more');
 update public.stripe_subscriptions set status = 'canceled';
 select is(_billing.follow_subscription(pg_temp.mirror(), '2026-07-01', '2026-07-01',
   '2026-07-10 12:00+00'), 'subscription canceled, service ended', 'when it ends service ends');
 select is(_billing.follow_subscription(pg_temp.mirror(), '2026-07-01', '2026-07-01',
-  '2026-07-20'), 'subscription canceled', 'once');
+  '2026-07-20'), 'subscription canceled', 'the same end is followed once');
 update public.stripe_subscriptions set status = 'active';
 select is(_billing.follow_subscription(pg_temp.mirror(), '2026-07-01', '2026-09-05', '2026-09-05'),
   'subscription active, service started', 'when it comes back service begins anew');
@@ -82,7 +82,7 @@ select is((select ended_on from public.clients where name = 'Acme'), '2026-10-01
 select billing.end_service(id, '2026-09-30') from public.clients where name = 'Acme';
 update public.stripe_subscriptions set status = 'active';
 select is(_billing.follow_subscription(pg_temp.mirror(), '2026-07-01', '2026-11-01', '2026-11-01'),
-  'subscription active', 'what an operator has ended an older subscription does not begin');
+  'subscription active', 'an older subscription does not restart service that an operator ended');
 select is(_billing.follow_subscription(pg_temp.mirror(), '2026-11-01', '2026-11-01', '2026-11-01'),
   'subscription active, service started', 'one that was made afterwards does');
 
@@ -90,9 +90,10 @@ select is(_billing.follow_subscription(pg_temp.mirror(), '2026-11-01', '2026-11-
 select is(billing.forget_stripe_customer('cus_x', now()),
   'ignored: not a customer of ours, or known',
   'a customer of others is not forgotten');
-select is(billing.forget_stripe_customer('cus_1', '2026-07-09'), 'customer forgotten', 'ours is');
+select is(billing.forget_stripe_customer('cus_1', '2026-07-09'), 'customer forgotten',
+  'a customer of ours is forgotten');
 select is(billing.forget_stripe_customer('cus_1', '2026-07-10'),
-  'ignored: not a customer of ours, or known', 'once');
+  'ignored: not a customer of ours, or known', 'a customer is forgotten once');
 select _billing.save_stripe_customer('00000000-0000-0000-0000-00000000000a', false, 'cus_2', 'd2');
 select results_eq('select stripe_customer_id, sent_digest, deleted_at from public.stripe_customers',
   $$values ('cus_2', 'd2', null::timestamptz)$$, 'until it is made anew');

@@ -11,7 +11,8 @@ create function pg_temp.note(thing jsonb) returns text language sql as $$
 $$;
 
 select is(pg_temp.note('{"setup_intent": "seti_1"}'), 'payment method noted', 'it is noted');
-select is(pg_temp.note('{"setup_intent": "seti_1"}'), 'payment method noted', 'once');
+select is(pg_temp.note('{"setup_intent": "seti_1"}'), 'payment method noted',
+  'a payment method is noted once');
 select is(pg_temp.note('{"setup_intent": "seti_2", "mode": "payment"}'),
   'ignored: nothing was stored', 'a payment is none');
 select is(pg_temp.note('{"setup_intent": null}'), 'ignored: nothing was stored', 'nor is nothing');
@@ -30,7 +31,7 @@ select is_empty('select * from _billing.open_setups(false)', 'one that is the de
 update _billing.stripe_setups set done_at = null, seen_at = now() - interval '31 days';
 select is_empty('select * from _billing.open_setups(false)', 'one that is never ready is given up');
 
--- Who may say how a client pays.
+-- Access to how a client pays.
 insert into auth.users (id) values ('00000000-0000-4000-8000-0000000000aa');
 insert into public.client_members (client_id, user_id)
 values ('00000000-0000-4000-8000-00000000000a', '00000000-0000-4000-8000-0000000000aa');

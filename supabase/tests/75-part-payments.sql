@@ -47,21 +47,22 @@ select _billing.save_payment_record(pg_temp.payment(1), false, 'pr_1', false);
 select is(pg_temp.untold(), 'in_1:1200/pr_1 in_2:1200', 'with Stripe''s record of it');
 select is(pg_temp.says(1, 1200), 'invoice open', 'when Stripe has it nothing is booked');
 select _billing.save_payment_record(pg_temp.payment(1), false, 'pr_1', true);
-select is(pg_temp.untold(), 'in_2:1200', 'then it is told no more');
+select is(pg_temp.untold(), 'in_2:1200', 'a told payment is not told again');
 select is(pg_temp.says(1, 5000, 'paid'), 'invoice paid, booked 3800',
-  'what the client pays there is booked');
+  'the client''s payment at Stripe is booked');
 select results_eq($$select i.status, i.paid_minor from public.invoices i join inv using (id)
     where inv.n = 1$$, $$values ('paid', 5000::bigint)$$, 'and all of it is paid');
 
--- One that Stripe needs no more: the client has paid all of it there meanwhile.
+-- One that Stripe no longer needs: the client has paid all of it there meanwhile.
 select _billing.begin_payment_record(pg_temp.payment(2), false, 1200);
-select is(pg_temp.says(2, 1200, 'open'), 'invoice open', 'what looks like it is not booked');
+select is(pg_temp.says(2, 1200, 'open'), 'invoice open',
+  'a figure that looks like our own record is not booked');
 select _billing.leave_payment(pg_temp.payment(2), false, 1200);
-select is(pg_temp.figures(2), '1200 0 0', 'what Stripe has is the client''s');
+select is(pg_temp.figures(2), '1200 0 0', 'without our record the figure is the client''s payment');
 select is(pg_temp.says(2, 1200), 'invoice open, booked 1200', 'and is booked');
 select is(pg_temp.untold(), null, 'nothing is left to tell');
 select _billing.leave_payment(pg_temp.payment(1), false, 0);
-select is(pg_temp.figures(1), '5000 1200 3800', 'what was told stays told');
+select is(pg_temp.figures(1), '5000 1200 3800', 'leaving a payment that was told changes nothing');
 select is((select string_agg(r.state, ' ' order by p.reference) from public.stripe_payment_records r
     join public.payments p on p.id = r.payment_id), 'told left counted', 'each as it came');
 

@@ -25,7 +25,7 @@ select is((select count(*) from public.stripe_invoices where state = 'creating')
 select _billing.save_stripe_problem(pg_temp.id_of(1), false, 'held', 'too small', false);
 select is((pg_temp.mirror(1)).state || (pg_temp.mirror(1)).problem
     || (pg_temp.mirror(1)).generation,
-  'heldtoo small1', 'what keeps it back is noted');
+  'heldtoo small1', 'the reason for holding an invoice is noted');
 select _billing.save_stripe_draft(pg_temp.id_of(1), false, 'in_1');
 select is((pg_temp.mirror(1)).state || (pg_temp.mirror(1)).stripe_invoice_id, 'draftin_1',
   'then its draft');
@@ -33,7 +33,7 @@ select is((pg_temp.mirror(1)).problem, null, 'and the problem is gone');
 select _billing.save_stripe_problem(pg_temp.id_of(1), false, 'refused', 'differs', true);
 select is((pg_temp.mirror(1)).generation || coalesce((pg_temp.mirror(1)).stripe_invoice_id, '-'),
   '2-', 'a draft that was deleted is made anew under another key');
--- Stripe has it no more: forgotten once, and begun anew if it is still due.
+-- Stripe no longer has it: forgotten once, and begun anew if it is still due.
 select _billing.save_stripe_draft(pg_temp.id_of(3), false, 'in_gone');
 select _billing.forget_stripe_draft(pg_temp.id_of(3), false, 'in_another');
 select is((pg_temp.mirror(3)).stripe_invoice_id, 'in_gone', 'only the draft that is gone');
@@ -49,7 +49,7 @@ rollback to settled;
 update public.stripe_invoices set stripe_invoice_id = 'in_open', state = 'open'
 where invoice_id = pg_temp.id_of(3);
 select _billing.forget_stripe_draft(pg_temp.id_of(3), false, 'in_open');
-select is((pg_temp.mirror(3)).state, 'open', 'what was finalized is never forgotten');
+select is((pg_temp.mirror(3)).state, 'open', 'a finalized invoice is never forgotten');
 rollback to settled;
 select _billing.save_stripe_draft(pg_temp.id_of(n), false, 'in_' || n) from generate_series(1, 3) n;
 select billing.issue_credit_note(pg_temp.id_of(2), 'before', 100, false, '2026-07-02');
@@ -69,7 +69,7 @@ select _billing.save_stripe_carried(pg_temp.id_of(2), false, jsonb_build_array(j
   'invoice_id', pg_temp.id_of(1), 'amount_minor', 5000)), 9900, array(
   select n::uuid from facts, jsonb_array_elements_text(facts -> 'credit_notes') n));
 select results_eq('select held_invoice_id, amount_minor from public.stripe_carried',
-  'select pg_temp.id_of(1), 5000::bigint', 'what it collects for another is noted');
+  'select pg_temp.id_of(1), 5000::bigint', 'an amount collected for another invoice is noted');
 select is((pg_temp.mirror(2)).agreed_total_minor || ' ' || (pg_temp.mirror(2)).carried_minor,
   '9900 5000', 'with the total that both sides agreed on');
 select is_empty('select * from _billing.unsent_credit_notes(pg_temp.mirror(2))',
@@ -95,12 +95,12 @@ select _billing.save_stripe_credit_note(u.credit_note_id, false, 'cn_1')
 from _billing.unsent_credit_notes(pg_temp.mirror(2)) u;
 select results_eq($$select stripe_credit_note_id, origin from public.stripe_credit_notes
     where stripe_credit_note_id is not null$$, $$values ('cn_1', 'ours')$$,
-  'what was sent is known by its name there');
+  'a credit note that was sent has its id at Stripe');
 select is_empty($$select * from _billing.stripe_outbox(false) where task = 'credit_note'$$,
   'and not sent again');
 select _billing.save_paid_off_stripe(pg_temp.id_of(3), false, 5000);
 select is((pg_temp.mirror(3)).paid_off_stripe_minor, 5000::bigint,
-  'what is told as paid elsewhere is not booked again');
+  'a payment told as made elsewhere is not booked again');
 select results_eq($$select number, status, wanted, expected_total_minor, state,
     paid_off_stripe_minor, remaining_minor
     from _billing.stripe_both_sides('2026-07-01', false)$$,

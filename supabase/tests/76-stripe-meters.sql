@@ -43,7 +43,7 @@ select results_eq($$select event_name, usage_day, quantity
     from _billing.metered_usage('2026-06-01', '2026-07-01') order by 1, 2$$,
   $$values ('opus', '2026-06-10'::date, 300::numeric), ('tokens', '2026-06-10', 2500000),
     ('tokens', '2026-06-12', 9)$$,
-  'what a meter takes is summed by client-local day; a model''s own meter wins');
+  'metered usage is summed by client-local day; a model''s own meter wins');
 select is_empty($$select * from _billing.metered_usage('2026-06-01', '2026-06-03')$$,
   'before the meter begins nothing is');
 select throws_ok($$insert into public.stripe_meters (client_id, metric, event_name, effective_from)
@@ -82,11 +82,11 @@ select bag_eq('select pg_temp.differences()', $$values
   ('opus 2026-06-10 0 of 300: to be sent'), ('tokens 2026-06-10 0 of 2500000: to be sent')$$,
   'until then it is a difference');
 select is(bool_and(_billing.begin_meter_event(e.id, '2026-06-12 12:00+00')), true,
-  'what is begun may be sent') from billing.stripe_meter_events e;
+  'a begun event may be sent') from billing.stripe_meter_events e;
 select _billing.save_meter_event(e.id, 'sent', null, '2026-06-12 12:00+00')
 from billing.stripe_meter_events e;
 select is(bool_or(_billing.begin_meter_event(e.id, '2026-06-12 12:01+00')), false,
-  'what is sent is not sent again') from billing.stripe_meter_events e;
+  'a sent event is not sent again') from billing.stripe_meter_events e;
 select is(_billing.begin_meter_event('00000000-0000-0000-0000-000000000001', now()), false,
   'nor what was written down anew by another worker');
 select is_empty($$select * from _billing.due_meter_events(false, '2026-06-12 12:00+00')$$,
@@ -102,12 +102,13 @@ select _billing.rollup();
 select bag_eq($$select event_name, value
     from _billing.due_meter_events(false, '2026-06-12 12:00+00')$$,
   $$values ('tokens', 70::bigint), ('pages', 2)$$,
-  'what came late is told alone, whole units only');
+  'late usage is an event of its own, in whole units');
 select pg_temp.log('Acme', '2026-06-10 15:00+00', 30);
 select _billing.rollup();
 select bag_eq($$select event_name, value
     from _billing.due_meter_events(false, '2026-06-12 12:00+00')$$,
-  $$values ('tokens', 100::bigint), ('pages', 2)$$, 'what Stripe cannot have yet is written anew');
+  $$values ('tokens', 100::bigint), ('pages', 2)$$,
+  'an event that Stripe cannot have is written anew');
 select _billing.begin_meter_event(e.id, '2026-06-12 12:00+00')
 from billing.stripe_meter_events e where e.sent_at is null;
 select _billing.save_meter_event(e.id, 'sent', null, '2026-06-12 12:00+00')
@@ -119,7 +120,7 @@ select billing.correct_log(l.id, '{"input_tokens": 250}', 'a test')
 from public.agent_usage_logs l where l.input_tokens = 300;
 select _billing.rollup();
 select is_empty($$select * from _billing.due_meter_events(false, '2026-06-12 12:00+00')$$,
-  'what is taken back cannot be told');
+  'usage that was taken back makes no event');
 select bag_eq('select pg_temp.differences()', $$values
   ('pages 2026-06-10 2 of 2.5: a part of a unit: Stripe takes whole ones'),
   ('opus 2026-06-10 300 of 250: more was told than was used, and Stripe takes nothing back')$$,
@@ -133,7 +134,7 @@ select results_eq('select value from due', 'values (40::bigint)', 'one more to t
 select _billing.begin_meter_event(id, '2026-06-12 12:00+00') from due;
 select _billing.save_meter_event(id, 'refused', 'no such meter', '2026-06-12 12:00+00') from due;
 select is((select count(*) from pg_temp.differences() d where d like '%40: no such meter'),
-  1::bigint, 'what Stripe refuses is said in its words');
+  1::bigint, 'a refusal is reported in Stripe''s words');
 select isnt((select id from _billing.due_meter_events(false, '2026-06-12 13:00+00')),
   (select id from due), 'and is written anew: Stripe does not know it');
 truncate due;
@@ -146,7 +147,7 @@ select results_eq($$select id in (select id from due), value, attempts::integer
     from _billing.due_meter_events(false, '2026-06-13 11:00+00') where event_name = 'tokens'
       and value < 9 or value = 40 order by value$$,
   $$values (false, 2::bigint, 0), (true, 40, 1)$$,
-  'what Stripe may have is tried under its own name, later usage beside it');
+  'an event in doubt keeps its identifier, with later usage beside it');
 select is_empty($$select * from _billing.due_meter_events(false, '2026-06-13 12:30+00') d
     where d.value = 40$$, 'but not once Stripe may have forgotten the name');
 update billing.stripe_meter_events set problem = null where value = 40;
@@ -158,7 +159,7 @@ select _billing.save_meter_event(id, 'refused', 'x', '2026-06-12 13:30+00') from
 select isnt((select tried_at from billing.stripe_meter_events where id = (select id from due)),
   null, 'a refusal after a try in doubt proves nothing');
 
--- Who waits.
+-- Events that wait.
 select pg_temp.log('Acme', '2026-06-13 12:00+00', 5);
 select _billing.rollup();
 select billing.end_service(id, '2026-06-13') from public.clients where name = 'Acme';
@@ -169,7 +170,7 @@ select ok(exists (select from pg_temp.differences('2026-06-14 12:00+00') d
   where d = 'tokens 2026-06-13 0 of 5: to be sent'), 'and is once its day is of service');
 select ok(exists (select from pg_temp.differences('2026-07-30 12:00+00') d
   where d = 'tokens 2026-06-13 0 of 5: too old for Stripe to take'),
-  'what waited too long cannot be told any more');
+  'an event older than Stripe takes is a difference');
 
 -- Terms in force.
 select throws_ok($$delete from public.stripe_meters$$, 'PT409', null,
@@ -179,10 +180,10 @@ select billing.generate_invoice('00000000-0000-0000-0000-00000000000b', '2026-06
 select throws_ok($$insert into public.stripe_meters (client_id, metric, event_name, effective_from)
   values ('00000000-0000-0000-0000-00000000000b', 'input_tokens', 'tokens', '2026-06-20')$$,
   'PT409', 'Stripe would rate usage of a period that we have settled: 2026-06-01 until 2026-07-01 '
-    || '(INV-2026-000001)', 'what we have invoiced is not given to Stripe as well');
+    || '(INV-2026-000001)', 'a meter over an invoiced period is refused');
 select lives_ok($$insert into public.stripe_meters (client_id, metric, event_name, effective_from)
   values ('00000000-0000-0000-0000-00000000000b', 'input_tokens', 'tokens', '2026-07-01')$$,
-  'what comes after it may be');
+  'a meter after the invoiced period is accepted');
 select trigger_is('public', 'stripe_meters', 'guard_new_meter', '_billing', 'guard_new_meter',
   'which is looked at when a meter is added');
 

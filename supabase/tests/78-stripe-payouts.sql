@@ -25,7 +25,7 @@ returns jsonb language sql as $$
     'description', id || ' said', 'created', 1785300000, 'exchange_rate', null);
 $$;
 
-select is(pg_temp.payout(), false, 'what is not settled in Stripe is not listed yet');
+select is(pg_temp.payout(), false, 'an unsettled payout is not listed yet');
 select is(pg_temp.payout('{"reconciliation_status": "completed", "status": "paid"}'), true,
   'once it is, it is');
 select is(pg_temp.payout('{"id": "po_2", "automatic": false, "reconciliation_status":

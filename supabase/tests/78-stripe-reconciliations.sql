@@ -16,8 +16,9 @@ select results_eq($$select step, cursor, report, started_at
   'the next call goes on with it');
 select is((pg_temp.run(3, '2026-07-01 04:25+00')).step, null, 'one of other days is another one');
 select is(_billing.cut_off_reconciliation('2026-07-01 04:26+00'), null,
-  'what is worked on is not cut off');
-select is(_billing.cut_off_reconciliation('2026-07-01 04:29+00'), 30, 'what is not is');
+  'a reconciliation under way is not cut off');
+select is(_billing.cut_off_reconciliation('2026-07-01 04:29+00'), 30,
+  'one that nobody works on is cut off');
 select _billing.save_reconciliation(id, null, null, '{}', '2026-07-01 04:30+00')
 from billing.stripe_reconciliations where days = 3;
 select is((pg_temp.run(3, '2026-07-01 05:00+00')).started_at, '2026-07-01 05:00+00'::timestamptz,

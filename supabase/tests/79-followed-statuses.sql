@@ -20,15 +20,15 @@ $$;
 select billing.void_invoice((select id from public.invoices where number like '%3'), 'a mistake',
   '2026-07-02');
 select pg_temp.follow(3, 'void');
-select is_empty('select pg_temp.told()', 'what was voided here is no news');
+select is_empty('select pg_temp.told()', 'an invoice voided here is not reported');
 select pg_temp.follow(1, 'void'), pg_temp.follow(2, 'uncollectible');
 select set_eq('select pg_temp.told()', $$values
   ('INV-2026-000001 was voided in Stripe, and so here: generate its period anew if it is to be '
     'billed'),
-  ('INV-2026-000002 was written off in Stripe, and so here: what is paid of it later is booked')$$,
-  'what was not is told, with what to do');
+  ('INV-2026-000002 was written off in Stripe, and so here: a later payment is booked')$$,
+  'invoices voided or written off at Stripe are reported with a remedy');
 select pg_temp.follow(1, 'void'), pg_temp.follow(2, 'uncollectible');
-select is((select count(*) from pg_temp.told()), 2::bigint, 'once');
+select is((select count(*) from pg_temp.told()), 2::bigint, 'operators are told once');
 
 select * from finish();
 rollback;

@@ -22,7 +22,7 @@ select is(billing.apply_stripe_credit_note('{"id": "cn_1", "invoice": "in_1", "t
   'a credit note whose refund is booked leaves nothing to credit on a void invoice');
 select results_eq($$select (select count(*) from public.credit_notes),
     (select sum(amount_minor) from public.balance_entries)$$,
-  'values (0::bigint, 3000::numeric)', 'what is left is credit: 50.00 less 20.00');
+  'values (0::bigint, 3000::numeric)', 'the rest is credit: 50.00 less 20.00');
 
 select * from finish();
 rollback;

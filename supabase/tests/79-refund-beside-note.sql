@@ -52,7 +52,8 @@ $$;
 select pg_temp.refund(1, 'a', 2000);
 update public.stripe_refunds set stripe_credit_note_id = 'cn_1a';
 select is((select _billing.refunds_on_waiting_notes(m, issued) from public.stripe_invoices m
-  where stripe_invoice_id = 'in_1'), 1000 - issued, 'what ours waits for was taken')
+  where stripe_invoice_id = 'in_1'), 1000 - issued,
+  'the refund took the amount that our note waits for')
 from unnest('{0,400}'::bigint[]) issued;
 update public.stripe_refunds set stripe_credit_note_id = null;
 select pg_temp.credit(1, 'a', 2000);
@@ -65,7 +66,7 @@ select is(pg_temp.credit(1, 'a', 2000), 'known', 'it is credited once');
 
 -- It fails: what its note granted is credit. Then ours is refunded, which takes none of that.
 select pg_temp.refund(n, 'a', 2000, 'failed') from inv where n < 3;
-select is(pg_temp.account(1), 'kept 5000, credited 3000, credit 2000', 'it fails');
+select is(pg_temp.account(1), 'kept 5000, credited 3000, credit 2000', 'a failed refund is credit');
 select is(pg_temp.account(2), pg_temp.account(1), 'in both orders');
 select pg_temp.refund(1, 'b', 1000), pg_temp.credit(1, 'b', 1000, pg_temp.own(1));
 select pg_temp.credit(2, 'b', 1000, pg_temp.own(2)), pg_temp.refund(2, 'b', 1000);

@@ -59,7 +59,7 @@ select is(pg_temp.account(n), 'kept 3000, credited 2000, credit 0',
 -- Another refund, of 5.00, that only the charge tells of.
 select pg_temp.charge(n, 2500) from generate_series(1, 9, 2) n;
 select is(pg_temp.account(n), 'kept 4500, credited 500, credit 0',
-  'what else is refunded is of the first: ' || n) from generate_series(1, 9, 2) n;
+  'other refunds are of the first invoice: ' || n) from generate_series(1, 9, 2) n;
 select is(pg_temp.account(n), 'kept 3000, credited 2000, credit 0', 'not of the second: ' || n)
 from generate_series(2, 10, 2) n;
 select is_empty($$select * from billing.check_invariants()$$,

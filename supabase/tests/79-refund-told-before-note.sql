@@ -58,7 +58,8 @@ select is(pg_temp.account(2), pg_temp.account(1), 'the same where the refund is 
 -- It fails too before its note is told of.
 select pg_temp.refund(3, 'b', 200), pg_temp.refund(3, 'b', 200, 'failed');
 select pg_temp.credit(3, 'b', 200);
-select is(pg_temp.account(3), 'kept 5000, credited 1900, credit 1900', 'or fails');
+select is(pg_temp.account(3), 'kept 5000, credited 1900, credit 1900',
+  'the failed refund is credit');
 
 -- All of 50.00 is credited: 40.00 by a note whose refund was told of first, 10.00 to the balance.
 -- Of that 5.00 and 2.00 go back, and the 2.00 fail: the note of the 40.00 is still needed.
@@ -66,9 +67,11 @@ select pg_temp.refund(4, 'a', 4000), pg_temp.credit(4, 'a', 4000);
 select pg_temp.credit(4, 'b', 1000, false);
 select is(_billing.noted_by_stripe('in_4'), 5000::bigint, 'both notes are known');
 select pg_temp.refund(4, 'c', 500), pg_temp.refund(4, 'd', 200);
-select is(pg_temp.account(4), 'kept 300, credited 5000, credit 300', 'what goes back was credit');
+select is(pg_temp.account(4), 'kept 300, credited 5000, credit 300',
+  'a second refund takes the credit');
 select pg_temp.refund(4, 'd', 200, 'failed');
-select is(pg_temp.account(4), 'kept 500, credited 5000, credit 500', 'what fails is credit again');
+select is(pg_temp.account(4), 'kept 500, credited 5000, credit 500',
+  'a failed refund is credit again');
 select is_empty($$select * from billing.check_invariants()$$,
   'the books contradict themselves nowhere');
 

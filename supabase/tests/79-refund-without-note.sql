@@ -48,7 +48,7 @@ $$;
 select pg_temp.credit(n, 'a', 1700), pg_temp.refund(n, 'a', 1700, 'failed'),
   pg_temp.refund(n, 'b', 1700) from inv where n in (1, 2, 3, 5);
 select is(pg_temp.account(1), 'kept 3300, credited 1700, credit 0',
-  'what failed is refunded again');
+  'a failed refund that is made again needs no other note');
 select pg_temp.credit(1, 'c', 200), pg_temp.refund(1, 'c', 200);
 select is(pg_temp.account(1), 'kept 3100, credited 1900, credit 0', 'a note is told of first');
 select pg_temp.refund(2, 'c', 200), pg_temp.credit(2, 'c', 200);
@@ -61,7 +61,7 @@ select billing.issue_credit_note(id, 'goodwill', 1000, true, '2026-07-02') from 
 select pg_temp.refund(4, 'b', 1000);
 select pg_temp.refund(4, 'c', 200), pg_temp.credit(4, 'c', 200);
 select is(pg_temp.account(4), 'kept 3800, credited 1200, credit 0',
-  'what a note of ours promised is no part of another note');
+  'an amount that our note promised is no part of another note');
 select pg_temp.refund(4, 'd', 300), pg_temp.refund(4, 'd', 300, 'failed');
 select is(pg_temp.account(4), 'kept 3800, credited 1200, credit 0',
   'a refund that fails takes its own note with it');
@@ -77,7 +77,7 @@ select matches(pg_temp.refund(5, 'c', 200, 'failed'), '^refund of 200 failed, vo
 select is(pg_temp.account(5), 'kept 3300, credited 1700, credit 0', 'and nothing is granted');
 select pg_temp.refund(5, 'b', 1700, 'failed');
 select is(pg_temp.account(5), 'kept 5000, credited 1700, credit 1700',
-  'what took credit gives it back when it fails too');
+  'a refund that took credit gives it back when it fails');
 
 -- All that is left is credited, 33.00; that refund fails too, before its note is told of.
 select pg_temp.credit(7, 'a', 1700), pg_temp.refund(7, 'a', 1700, 'failed'),
@@ -85,7 +85,7 @@ select pg_temp.credit(7, 'a', 1700), pg_temp.refund(7, 'a', 1700, 'failed'),
 select pg_temp.refund(7, 'c', 3300), pg_temp.refund(7, 'c', 3300, 'failed');
 select pg_temp.credit(7, 'c', 3300);
 select is(pg_temp.account(7), 'kept 3300, credited 5000, credit 3300',
-  'what needs no note takes no room from a note that is late');
+  'a refund without a note leaves room for a late note');
 
 -- The charge tells of a refund that a note of ours promised, then the refund of itself.
 select billing.issue_credit_note(id, 'goodwill', 500, true, '2026-07-02') from inv where n = 6;
@@ -95,7 +95,8 @@ select _billing.name_taken('in_6', 're_6b');
 select results_eq($$select m.unnamed_taken_minor, r.taken_minor
     from public.stripe_invoices m join public.stripe_refunds r using (stripe_invoice_id)
     where r.refund_id = 're_6b'$$,
-  'values (0::bigint, 500::bigint)', 'what only a charge told of is noted at its refund, once');
+  'values (0::bigint, 500::bigint)',
+  'an amount known by its charge only is noted at its refund once');
 
 select is_empty($$select * from billing.check_invariants()$$,
   'the books contradict themselves nowhere');

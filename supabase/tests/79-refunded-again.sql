@@ -55,7 +55,7 @@ select is(pg_temp.account(2), pg_temp.account(1), 'in both orders');
 select pg_temp.credit(3, 'a', 1700), pg_temp.refund(3, 'a', 1700, 'failed');
 select pg_temp.refund(3, 'b', 200), pg_temp.credit(3, 'b', 200), pg_temp.refund(3, 'c', 1700);
 select is(pg_temp.account(3), 'kept 3100, credited 1900, credit 0',
-  'what a refund took before its note is given back as what it was');
+  'credit that a refund took before its note is given back as credit');
 select is_empty($$select * from billing.check_invariants()$$,
   'the books contradict themselves nowhere');
 
@@ -63,7 +63,7 @@ select is_empty($$select * from billing.check_invariants()$$,
 select _billing.credit_late_note(m, 'cn_3b', 100, '2026-07-05') from public.stripe_invoices m
 where m.stripe_invoice_id = 'in_3';
 select is((select uncovered from _billing.refund_cover((select id from inv where n = 3), 1900)),
-  100::bigint, 'what a late note puts on the balance is credit of refunds');
+  100::bigint, 'the balance of a late note is credit of refunds');
 
 select * from finish();
 rollback;

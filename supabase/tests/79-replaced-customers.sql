@@ -27,7 +27,8 @@ select pg_temp.save('cus_2');
 select pg_temp.save('cus_3');
 select results_eq($$select stripe_customer_id, former_ids from public.stripe_customers$$,
   $$values ('cus_3', '{cus_1,cus_2}'::text[])$$, 'each customer that was replaced is known once');
-select is(_billing.client_of_customer('cus_1'), null, 'what changes of it changes no client');
+select is(_billing.client_of_customer('cus_1'), null,
+  'changes of a replaced customer change no client');
 select is(billing.owner_of_subscription('{"customer": "cus_2"}'),
   '00000000-0000-4000-8000-000000000a79', 'its subscriptions are the client''s');
 select is(billing.owner_of_subscription('{"customer": "cus_4"}'), null,

@@ -12,7 +12,7 @@ select * from billing.insert_one_by_one('[
     "event": {"agent": "A", "model": "m", "corrects_id": "x"}}]');
 select is((select inserted from answer), array[0], 'the first of an id is stored');
 select is((select array_agg(k order by k) from answer, jsonb_object_keys(refused) k),
-  array['1', '3'], 'what the table refuses, and corrections, are named with the reason');
+  array['1', '3'], 'refused events and corrections are named with the reason');
 
 select * from finish();
 rollback;

@@ -29,7 +29,7 @@ select is(pg_temp.ingest('[{"id": "00000000-0000-0000-0000-000000000001", "agent
 set local timezone = 'Asia/Tokyo';
 select is(pg_temp.ingest('[{"id": "00000000-0000-0000-0000-000000000001", "agent": "A",
     "model": "m", "timestamp": "2026-06-03T14:21:07.123456"}]'), '0 duplicate',
-  'whatever zone the session is in');
+  'a time without a zone is the same in any session''s zone');
 select matches(pg_temp.ingest('[{"agent": "A", "model": "m"},
     {"agent": "A", "model": "m", "input_tokens": -1},
     {"agent": "A", "model": "m", "total_cost": 123456},

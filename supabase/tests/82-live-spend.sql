@@ -22,7 +22,7 @@ select is((select sum(u.quantity) from billing.usage_in_logs('2026-06-01', '2026
     where u.metric = 'input_tokens'), 6000007::numeric,
   'the logs are summed before they are counted');
 select is(pg_temp.spend('a', '2026-06-11 12:00+00', 'usage_minor'), '0',
-  'what is not counted is not spent yet');
+  'usage not yet counted is not in the spend');
 select _billing.rollup();
 select is((select sum(u.quantity) from billing.usage_in_logs('2026-06-10', '2026-06-11') u
     where u.metric = 'input_tokens'), 3000007::numeric, 'counted or not, by client-local day');

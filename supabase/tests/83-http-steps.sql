@@ -16,7 +16,7 @@ select is(billing.insert_events('[{"index": 7, "id": "00000000-0000-4000-8000-00
 select results_eq('select input_tokens, output_tokens, "timestamp" from public.agent_usage_logs
     order by id', $$values (5::bigint, 0::bigint, now()),
     (0, 0, '2026-06-03 10:00+00'::timestamptz)$$,
-  'what an event leaves out has its default; a time without a zone is UTC');
+  'absent fields have their defaults; a time without a zone is UTC');
 select results_eq($$
   select billing.event_differences(l, e) from public.agent_usage_logs l
   cross join unnest(array['{"agent": "S"}', '{"input_tokens": 5, "total_cost": "0"}',
@@ -66,8 +66,8 @@ select throws_ok($$select _billing.period_of_month('00000000-0000-0000-0000-0000
 delete from public.billing_periods;
 
 -- Counting on demand.
-select is(billing.count_usage(), 2::bigint, 'what has arrived is counted');
-select is(billing.count_usage(), 0::bigint, 'once');
+select is(billing.count_usage(), 2::bigint, 'the logs that have arrived are counted');
+select is(billing.count_usage(), 0::bigint, 'logs are counted once');
 set local role service_role;
 select is(billing.count_usage(), 0::bigint, 'by the service role too');
 

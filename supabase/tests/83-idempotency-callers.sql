@@ -9,8 +9,10 @@ $$;
 select pg_temp.claim('ada'), pg_temp.claim('bob');
 update billing.idempotency_keys set status = case actor when 'ada' then 201 else 409 end,
   answer = to_json(actor);
-select results_eq($$select pg_temp.claim('ada')$$, $$values ('f t 201 "ada"')$$, 'the first');
-select results_eq($$select pg_temp.claim('bob')$$, $$values ('f t 409 "bob"')$$, 'the second');
+select results_eq($$select pg_temp.claim('ada')$$, $$values ('f t 201 "ada"')$$,
+  'the first caller gets its own answer');
+select results_eq($$select pg_temp.claim('bob')$$, $$values ('f t 409 "bob"')$$,
+  'the second caller gets its own answer');
 select results_eq($$select pg_temp.claim('eve')$$, $$values ('t t')$$, 'and a third one gets none');
 
 select * from finish();

@@ -6,7 +6,8 @@ select ok((select count(*) > 5 and bool_or(h.part = 'rollup') and bool_or(h.part
     from _billing.health_of_jobs(now()) h), 'each job is of a part');
 select is_empty('select * from _billing.health_of_runs()', 'no period waits');
 select is_empty('select * from _billing.health_of_queues(now())', 'nothing waits to be delivered');
-select is_empty('select * from _billing.health_of_notices(now())', 'nothing differs');
+select is_empty('select * from _billing.health_of_notices(now())',
+  'without differences there is no notice');
 select results_eq('select part, state, detail from _billing.health_of_quarantine(now())',
   $$values ('quarantine', 'fine', 'empty')$$, 'the quarantine is empty');
 

@@ -39,24 +39,26 @@ end $$;
 
 select is_empty('select * from pg_temp.found', 'good books have no violation');
 select is(pg_temp.seen($$update public.invoices set document = document || '{"number": "X"}'$$),
-  '{"invoices: document_says_the_total"}', 'of invoices');
+  '{"invoices: document_says_the_total"}', 'a document with another number violates invoices');
 select is(pg_temp.seen('update _billing.invoice_counters set last_number = last_number + 1'),
-  '{"numbers: numbers_are_gapless"}', 'of numbers');
+  '{"numbers: numbers_are_gapless"}', 'a counter beyond the last number violates numbers');
 select is(pg_temp.seen($$insert into _billing.invoice_counters
     (series, year, last_number, earlier_numbers) values ('OLD', 2025, 45, 45)$$),
   '{}', 'numbers that another system has given out are no gap');
 select is(pg_temp.seen('update _billing.invoice_counters set earlier_numbers = 1'),
   '{"numbers: numbers_are_gapless"}', 'an invoice of ours has none of the earlier numbers');
 select is(pg_temp.seen('update public.credit_note_lines set amount_minor = amount_minor + 1'),
-  '{"money: credit_note_is_sum_of_lines"}', 'of money');
+  '{"money: credit_note_is_sum_of_lines"}', 'a note that is not its lines violates money');
 select is(pg_temp.seen($$insert into public.balance_entries (client_id, currency, amount_minor,
     reason, created_at) values ('00000000-0000-4000-8000-000000000092', 'USD', -1, 'overpayment',
     now())$$), '{"money: balance_is_not_negative","money: statement_closes"}',
   'money that nobody had does not close either');
 select is(pg_temp.seen($$update public.billing_periods set state = 'skipped'
-    where period_start = '2026-05-01'$$), '{"periods: invoiced_means_an_invoice"}', 'of periods');
+    where period_start = '2026-05-01'$$), '{"periods: invoiced_means_an_invoice"}',
+  'a skipped period with an invoice violates periods');
 select is(pg_temp.seen($$update public.usage_records set quantity = quantity - 1
-    where metric = 'requests'$$), '{"usage: records_equal_logs"}', 'of usage');
+    where metric = 'requests'$$), '{"usage: records_equal_logs"}',
+  'records that differ from the logs violate usage');
 select is(pg_temp.seen($$update public.usage_records set usage_day = '2025-12-31'
     where metric = 'requests'$$), '{"usage: records_equal_logs"}',
   'on the days that are asked for');

@@ -1,5 +1,5 @@
 -- Invariants alarm on faults and on nothing else: drafts within their grace, late lines on them and
--- what could not be credited are no faults; what is missing, or charged too much, is.
+-- what could not be credited are no faults; missing charges and overcharges are.
 begin;
 select plan(11);
 

@@ -46,7 +46,7 @@ create function pg_temp.invoice(n integer, of date) returns uuid language sql as
   where i.client_id = md5('dash' || n)::uuid and i.period_start = of and i.status <> 'void';
 $$;
 
-select isnt_empty('select * from pg_temp.differences', 'what has changed is not shown yet');
+select isnt_empty('select * from pg_temp.differences', 'changes are not shown before a refresh');
 select billing.refresh_dashboards();
 select is_empty('select * from pg_temp.differences', 'until the dashboards are refreshed');
 -- 40 clients, 4 of 6 days in May, 2 models, 2 searches.
@@ -71,7 +71,7 @@ select cmp_ok(pg_temp.records_read() - (select records from before_refresh), '<=
   select count(*) from public.usage_records r
   where r.client_id = md5('dash7')::uuid and r.usage_day >= '2026-06-01'),
   'one month of one client is read for a log more');
-select is_empty('select * from pg_temp.differences', 'and shown');
+select is_empty('select * from pg_temp.differences', 'the refresh shows the change');
 update before_refresh set records = pg_temp.records_read();
 select billing.refresh_dashboards();
 select is(pg_temp.records_read() - (select records from before_refresh), 0::bigint,
@@ -95,7 +95,7 @@ delete from public.usage_records where client_id = md5('dash6')::uuid;
 update public.usage_records set quantity = 9 where client_id = md5('dash8')::uuid;
 select billing.rebuild_usage();
 select billing.refresh_dashboards();
-select is_empty('select * from pg_temp.differences', 'what a rebuild has mended');
+select is_empty('select * from pg_temp.differences', 'a refresh shows the rebuilt usage');
 update public.usage_records set quantity = quantity + 1 where client_id = md5('dash9')::uuid;
 delete from public.usage_records where client_id = md5('dash10')::uuid;
 select billing.refresh_dashboards(everything => true);
@@ -106,7 +106,8 @@ select billing.rebuild_usage();
 update public.billing_config set minimum_minor = 5000 where client_id is null;
 select billing.run_monthly('2026-07-01 09:00+00');
 select billing.refresh_dashboards();
-select is(pg_temp.revenue('Dash 20'), '2026-05-01 5000, 2026-06-01 5000', 'what is invoiced');
+select is(pg_temp.revenue('Dash 20'), '2026-05-01 5000, 2026-06-01 5000',
+  'revenue is the invoiced amount by month');
 select billing.issue_credit_note(pg_temp.invoice(20, '2026-05-01'), 'goodwill', 1000, false,
   '2026-07-02 09:00+00');
 select billing.void_invoice(pg_temp.invoice(21, '2026-06-01'), 'wrong', '2026-07-02 09:00+00');
@@ -122,7 +123,7 @@ select is(pg_temp.revenue('Dash 21'), '2026-05-01 5000, 2026-06-01 5000', 'once 
 select results_eq($$select * from _billing.revenue_of(array(select id from public.clients))
     order by client_id, month$$,
   'select * from billing.monthly_revenue order by client_id, month',
-  'what is kept is what is computed from all invoices');
+  'the kept revenue equals that computed from all invoices');
 create temporary table kept as select * from billing.client_margin;
 select billing.refresh_dashboards(everything => true);
 select is_empty('(table kept except table billing.client_margin)

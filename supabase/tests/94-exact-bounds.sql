@@ -22,7 +22,8 @@ select vault.create_secret('key', 'billing_cron_key');
 select billing.queue_operator_alert('test', 'low', 'Test', 'Test');
 select is(billing.wake_deliver(due_at), 'woken', 'wake_deliver: due now is due')
 from public.deliveries;
-select is(billing.wake_deliver(due_at - interval '1 microsecond'), 'nothing is due', 'not before')
+select is(billing.wake_deliver(due_at - interval '1 microsecond'), 'nothing is due',
+  'wake_deliver: a microsecond before nothing is due')
 from public.deliveries;
 
 -- A summary names a hundred clients that failed, and counts all.
@@ -56,7 +57,7 @@ select billing.queue_usage_alerts('2026-06-05 12:00Z');
 select is((select array_agg(payload ->> 'message' ~ '^2 log rows') from public.deliveries
   where dedupe_key like 'too\_many\_keys%'), '{t}',
   'queue_usage_alerts tells of those that are not dismissed');
-select is((select count(*) from billing.held_logs), 3::bigint, 'of three');
+select is((select count(*) from billing.held_logs), 3::bigint, 'three log rows are held');
 
 select * from finish();
 rollback;

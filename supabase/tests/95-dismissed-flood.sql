@@ -29,7 +29,7 @@ select is(
   (select encode(sha256(convert_to(string_agg(d.log_id::text, ',' order by d.log_id), 'UTF8')),
     'hex') from billing.dismissed_logs d where d.why = 'a flood'),
   'which proves what rows they were');
-select is_empty('select * from billing.quarantine', 'nothing waits');
+select is_empty('select * from billing.quarantine', 'quarantine is empty');
 select is(billing.reinstate_dismissed(pg_temp.ids(4, 1004)), 1001::bigint, 'taken back at once');
 select results_eq($$select row_id, entry ->> 'log_rows' from pg_temp.entries
     where operation = 'delete'$$, $$values ('1001 log rows', '1001')$$, 'it is one entry too');

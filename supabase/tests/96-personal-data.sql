@@ -251,11 +251,14 @@ select ok((select said #>> '{client,name}' = 'CANARY Ada' and said #>> '{client,
   'CANARY street 1' and said #>> '{client,metadata,note}' = 'CANARY' from exported),
   'the client is in the export');
 select is((select said #>> '{members,0,email}' from exported), 'CANARY-member@example.test',
-  'its members');
-select matches((select said ->> 'invoices' from exported), 'CANARY Ada', 'what its invoices say');
-select matches((select said ->> 'deliveries' from exported), 'CANARY@example', 'what was sent');
+  'the export has the client''s members');
+select matches((select said ->> 'invoices' from exported), 'CANARY Ada',
+  'the export has the client''s invoices');
+select matches((select said ->> 'deliveries' from exported), 'CANARY@example',
+  'the export has the deliveries');
 select set_eq($$select jsonb_array_elements(said -> 'usage_metadata') ->> 'user_id' from exported$$,
-  array['CANARY-1', 'CANARY-2', 'CANARY-4'], 'what agents noted, and of nobody else');
+  array['CANARY-1', 'CANARY-2', 'CANARY-4'],
+  'the export has the agents'' notes on this client only');
 select matches((select said ->> 'audit_log' from exported), 'CANARY-tax', 'and the audit log');
 select is((select said #>> '{stripe,0,stripe_customer_id}' from exported), 'cus_96',
   'the customer at Stripe');
@@ -267,7 +270,8 @@ create function pg_temp.erase() returns jsonb language sql as $$
   select billing.erase_personal_data('00000000-0000-4000-8000-000000009601', 'asked for');
 $$;
 reset role;
-select is(_billing.needed_people(c), 'it is served: end its service first', 'served yet')
+select is(_billing.needed_people(c), 'it is served: end its service first',
+  'a served client''s people are needed')
 from public.clients c where c.external_id = 'ext-96';
 set local role service_role;
 select throws_matching('select pg_temp.erase()', 'cannot be erased: it is served',
@@ -294,7 +298,7 @@ select is((select a.after ->> 'name' from billing.audit_log a where a.table_name
   'nor of what the audit log says of another client');
 select is((select metadata from public.agent_usage_logs
     where id = '00000000-0000-4000-8000-0000000096f2'),
-  '{"client_id": "ext-96", "cache_read_tokens": 7}', 'what is counted stays in a log');
+  '{"client_id": "ext-96", "cache_read_tokens": 7}', 'counted metadata stays in a log');
 select results_eq($$select name, email, tax_id, metadata from public.clients
     where external_id = 'ext-96'$$,
   $$values ('Erased client 00000000', null::text, null::text, '{}'::jsonb)$$,
@@ -332,7 +336,7 @@ select is(_billing.without_people('prices', '{"a": 1}'), '{"a": 1}', 'terms name
 -- The parts, once more: nothing is left to do.
 select is(_billing.erase_deliveries('00000000-0000-4000-8000-000000009601'), 0::bigint,
   'no delivery is left to erase');
-select is(_billing.erase_copies(c), 0::bigint, 'no copy') from public.clients c
+select is(_billing.erase_copies(c), 0::bigint, 'no copy is left to erase') from public.clients c
 where c.external_id = 'ext-96';
 set local billing.erasing = 'on';
 select is(_billing.erase_audit('00000000-0000-4000-8000-000000009601', '{}'), 0::bigint,
@@ -340,7 +344,7 @@ select is(_billing.erase_audit('00000000-0000-4000-8000-000000009601', '{}'), 0:
 select is((select count(*) from _billing.logs_of_client('00000000-0000-4000-8000-000000009601')),
   5::bigint, 'its logs are those that name it, with corrections, and those of its agent');
 select is(_billing.erasure_summary('00000000-0000-4000-8000-000000009601', '{}', '{"a": 1}')
-  -> 'kept' -> 0 -> 'count', '1', 'what is kept is counted');
+  -> 'kept' -> 0 -> 'count', '1', 'the summary counts the kept rows');
 
 select * from finish();
 rollback;

@@ -26,7 +26,8 @@ select throws_ok($$select billing.members_of('00000000-0000-0000-0000-0000000000
   null, 'signed-in users list no members');
 select throws_ok($$select billing.user_with_email('ann@example.com')$$, '42501', null,
   'nor ask who is a user');
-select throws_ok($$select billing.open_charges()$$, '42501', null, 'nor rate');
+select throws_ok($$select billing.open_charges()$$, '42501', null,
+  'a member may not rate open charges');
 reset role;
 
 -- Acme: 2M of m at 3.00 a million and 1M of n at 5.00 are 6.00 and 5.00. Birch: 4M of m are 12.00.
@@ -43,9 +44,10 @@ select results_eq($$select client_id, currency, minor from billing.open_charges(
   order by client_id$$, $$values
   ('00000000-0000-0000-0000-00000000000a'::uuid, 'USD', 1100::numeric),
   ('00000000-0000-0000-0000-00000000000b'::uuid, 'USD', 1200::numeric)$$,
-  'what is open of all clients');
+  'open_charges lists all clients');
 select results_eq($$select minor from billing.open_charges(
-  of_client => '00000000-0000-0000-0000-00000000000b')$$, 'values (1200::numeric)', 'of one');
+  of_client => '00000000-0000-0000-0000-00000000000b')$$, 'values (1200::numeric)',
+  'open_charges lists one client');
 select results_eq($$select minor from billing.open_charges('n')$$, 'values (1100::numeric)',
   'of those that used a model');
 select is_empty($$select * from billing.open_charges('other')$$, 'which may be nobody');

@@ -93,7 +93,7 @@ select is((select stripe_invoice_id from billing.earlier_invoices where number =
 
 -- Paid before it was taken over: events that come late, or are fetched, tell of nothing.
 select is(pg_temp.event('14', 'invoice.paid', pg_temp.paid('in_old3', 79015, 'paid')),
-  'earlier invoice paid', 'what was paid before is no news');
+  'earlier invoice paid', 'a payment from before the takeover is not reported');
 
 -- Money that came another way; and then in Stripe too.
 select throws_like($$select billing.record_earlier_payment('OLD-9')$$,
@@ -101,7 +101,7 @@ select throws_like($$select billing.record_earlier_payment('OLD-9')$$,
 select throws_like($$select billing.record_earlier_payment('OLD-4', 0)$$,
   'a payment is more than zero', 'no such amount');
 select billing.record_earlier_payment('OLD-4', 9015, '2026-07-02');
-select is(pg_temp.old('OLD-4'), 'open 0 9015', 'a part');
+select is(pg_temp.old('OLD-4'), 'open 0 9015', 'a part payment is noted');
 select billing.record_earlier_payment('OLD-4');
 select is(pg_temp.old('OLD-4'), 'paid 0 79015', 'and the rest');
 select is(pg_temp.event('15', 'invoice.voided', pg_temp.paid('in_old4', 0, 'void')
@@ -111,11 +111,11 @@ select is(pg_temp.event('16', 'invoice.paid', pg_temp.paid('in_old4', 79015, 'pa
   'earlier invoice paid, noted 79015', 'paid twice is noted');
 select ok(pg_temp.told() @> array[
   '790.15 USD paid in Stripe, more than is due: OLD-4 of Acme, an invoice of the earlier system'],
-  'and told');
+  'operators are told of the overpayment');
 
 -- Of another currency nothing is noted.
 select is(pg_temp.event('17', 'invoice.paid', pg_temp.paid('in_old1', 99999, 'paid')
-  || '{"currency": "eur"}'), 'ignored: it is in EUR', 'another currency');
+  || '{"currency": "eur"}'), 'ignored: it is in EUR', 'a payment in another currency is ignored');
 
 -- None of it is money on our books.
 select is((select count(*) from public.payments), 0::bigint, 'no payment of ours');
@@ -126,11 +126,12 @@ select is(_billing.earlier_invoice_of('{"id": "in_none", "currency": "usd"}'), n
 
 -- Step by step: what is of no earlier invoice is left to others.
 select is(_billing.apply_earlier_invoice('{"id": "in_none", "currency": "usd", "amount_paid": 1,
-  "amount_due": 1}', now()), null, 'an invoice');
+  "amount_due": 1}', now()), null, 'an unknown invoice is no earlier one');
 select is(_billing.apply_earlier_payment('{"invoice": "in_none", "amount_paid": 1,
-  "currency": "usd"}'), null, 'a payment');
+  "currency": "usd"}'), null, 'a payment of an unknown invoice is of no earlier one');
 select is(_billing.apply_earlier_return('{"object": "charge", "payment_intent": "pi_none",
-  "amount_refunded": 1, "currency": "usd"}'), null, 'a refund');
+  "amount_refunded": 1, "currency": "usd"}'), null,
+  'a refund of an unknown payment is of no earlier one');
 select billing.receive_stripe_event('{"id": "evt_18", "type": "invoice.sent", "livemode": false,
   "created": 1782900000, "data": {"object": {"id": "in_old1"}}}');
 create temporary table told_before as select pg_temp.told() as told;
@@ -142,7 +143,7 @@ select _billing.tell_of_earlier(e, 'once', 'low', 'Seen')
 from billing.earlier_invoices e, generate_series(1, 2) where e.number = 'OLD-3';
 select is((select count(*) from public.deliveries d where d.kind = 'hermes'
     and d.payload ->> 'message' = 'Seen: OLD-3 of Acme, an invoice of the earlier system'),
-  1::bigint, 'what is told has its number and client, once per key');
+  1::bigint, 'a notice names the invoice and the client, once per key');
 
 select * from finish();
 rollback;

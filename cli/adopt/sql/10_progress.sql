@@ -1,5 +1,5 @@
 -- Moving in, 1: what adoption knows of itself. Everything of it lives in schema billing_adoption,
--- which no role is granted; what was there before moves to schema billing_before.
+-- which no role is granted; the earlier tables move to schema billing_before.
 --
 -- `npm run adopt` installs these files and calls their functions, one transaction a step. Each may
 -- be called by hand, in the order of docs/moving.md.

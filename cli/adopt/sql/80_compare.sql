@@ -1,5 +1,5 @@
 -- Moving in, 8: a month side by side: what the earlier system would have billed and what is billed
--- here, item by item, with the reason of each difference. Reads; what it moves is rolled back.
+-- here, item by item, with the reason of each difference. Reads; its changes are rolled back.
 
 -- The earlier rule: tokens of Sonnet and Opus and searches of a UTC month, of logs that name the
 -- client in their metadata, at the client's rates, else those of the earlier price list; the sum is
@@ -137,7 +137,7 @@ language sql volatile set search_path = pg_catalog, pg_temp as $$
       when l.amount_here = l.amount_before then null
       when l.item = 'rounding of the sum' then 'the earlier sum was rounded once, lines here are '
         || 'rounded one by one'
-      when l.item = 'minimum' then 'what is missing to the minimum follows from the other items, '
+      when l.item = 'minimum' then 'the gap to the minimum follows from the other items, '
         || 'the days of service and the minimum that was agreed'
       when l.item in ('tax', 'discount', 'one_off') then 'the earlier system had none'
       when l.is_new then 'the earlier price list had no price for it'

@@ -1,6 +1,6 @@
--- Moving in, 9: the way back, as long as no invoice was issued here. What agents have logged since
--- goes into the earlier log, the earlier tables get their names again, and what the migrations made
--- is dropped.
+-- Moving in, 9: the way back, as long as no invoice was issued here. Logs of agents since then
+-- go into the earlier log, the earlier tables get their names again, and the objects that
+-- the migrations made are dropped.
 
 create or replace function billing_adoption.why_no_way_back()
 returns text language plpgsql stable set search_path = pg_catalog, pg_temp as $$
@@ -35,7 +35,7 @@ comment on function billing_adoption.stop_jobs is
   'Stops the jobs that the migrations have scheduled.';
 
 -- Rows that agents have logged here since, into the earlier log: those stored from a transaction
--- on. What was copied from it is there. Corrections are an operator's act here and stay out. From a
+-- on. Copied rows are there. Corrections are an operator's act here and stay out. From a
 -- transaction on it is called while nobody can insert: then neither log is read as a whole,
 -- whatever the planner estimates. An agent may have sent a row of the earlier log again, but only
 -- where ids are its own: those of another kind the earlier log has made.

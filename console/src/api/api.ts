@@ -16,7 +16,7 @@ export interface Api {
   invoiceHtml(invoiceId: string): Promise<CallResult<string>>;
   /** The invoice as a PDF. */
   invoicePdf(invoiceId: string): Promise<CallResult<Blob>>;
-  /** Mails somebody a link to this console; who has no account yet has one then. */
+  /** Mails a person a link to this console; makes an account where there is none. */
   invite(email: string): Promise<CallResult<null>>;
   /** Rows of a table of the Data API. */
   rows<Row extends z.ZodType>(

@@ -90,7 +90,7 @@ function Chain() {
               The chain of hashes holds: {sealed} entries are sealed, {unsealed} are to be sealed.
             </p>
           )
-          : <p class="note note-bad">The log is not what was sealed: {finding}</p>}
+          : <p class="note note-bad">The log differs from its seals: {finding}</p>}
     </Loaded>
   );
 }

@@ -63,7 +63,7 @@ export default function Quarantine({ location }: PageProps) {
     <>
       <h1>Quarantine</h1>
       <p class="muted">
-        Usage that nothing bills as things are. It is not lost: what is missing releases it.
+        Usage that cannot be billed yet. It is not lost: each reason says how to release it.
       </p>
       <div class="filters">
         <Choice

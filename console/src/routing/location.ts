@@ -12,7 +12,7 @@ export interface Location {
 /** Values of the query; one that is absent or empty is not there. */
 export type Query = Readonly<Record<string, string>>;
 
-/** The location that a hash names. What cannot be decoded is taken as it is. */
+/** The location that a hash names. Text that cannot be decoded is taken as it is. */
 export function parseHash(hash: string): Location {
   const [path = "", query = ""] = hash.replace(/^#/, "").split(/\?(.*)/s);
   return {

@@ -1,7 +1,7 @@
 import { useRef, useState } from "preact/hooks";
 import type { Auth } from "../session/auth.ts";
 
-/** Email and password. What is wrong is said without saying which of the two. */
+/** Email and password. An error does not say which of the two was wrong. */
 export function SignIn({ auth }: { readonly auth: Auth }) {
   const [problem, setProblem] = useState<string | null>(null);
   const [isBusy, setBusy] = useState(false);

@@ -1,5 +1,5 @@
 -- Roles and schemas of a new hosted Supabase project. Run once, as supabase_admin, on an empty
--- cluster. What is written here decides which missing or leaky grant a test can see, so it follows
+-- cluster. This file decides which missing or leaky grant a test can see, so it follows
 -- the hosted service and is not made more comfortable.
 
 -- Owns what migrations make. Not a superuser, as hosted.

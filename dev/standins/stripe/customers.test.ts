@@ -116,7 +116,7 @@ Deno.test("a customer deleted in Stripe is noticed and made anew", async () => {
   });
 });
 
-Deno.test("a customer whose deletion was never told of is made anew when Stripe has it no more", async () => {
+Deno.test("a customer whose deletion was never told of is made anew when Stripe no longer has it", async () => {
   const { client } = InvoiceFacts.parse(invoiceOf(10));
   const sent_digest = sha256Of(JSON.stringify({ details: customerDetails(client) }));
   const known = { stripe_customer_id: "cus_gone", sent_digest };

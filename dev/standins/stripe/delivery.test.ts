@@ -32,7 +32,7 @@ Deno.test("a draft whose total is not ours is deleted, with both figures in the 
   });
 });
 
-Deno.test("what Stripe would mark as paid at once is held and never sent", async () => {
+Deno.test("an invoice that Stripe would mark as paid at once is held and never sent", async () => {
   await deliver(invoiceOf(4), (outcome, stripe) => {
     strictEqual(outcome.kind, "done");
     match(JSON.stringify(outcome), /below Stripe's minimum of 50/);

@@ -1,7 +1,7 @@
 import { z } from "zod";
 
-// The parameters of the endpoints that are stood in for, as Stripe takes them. What is not listed
-// here Stripe may know or not; either way the product does not send it, so it is refused.
+// The parameters of the endpoints that are stood in for, as Stripe takes them. Stripe may know
+// a parameter that is not listed here; either way the product does not send it, so it is refused.
 
 const integer = z.string().regex(/^-?\d+$/, "Invalid integer").transform(Number);
 const flag = z.enum(["true", "false"]).transform((value) => value === "true");

@@ -7,8 +7,8 @@ const DAY = 86_400;
 
 /**
  * Pages that a client opens. Portal: `docs.stripe.com/api/customer_portal/sessions`, short-lived.
- * Checkout in mode `setup`: `docs.stripe.com/payments/save-and-reuse`; what is stored is attached to
- * the customer and is no default until somebody says so.
+ * Checkout in mode `setup`: `docs.stripe.com/payments/save-and-reuse`; a stored method is attached
+ * to the customer and is no default until somebody says so.
  */
 export function sessionEndpoints(state: State) {
   const customerOf = (id: string) => {

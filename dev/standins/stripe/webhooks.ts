@@ -40,7 +40,7 @@ export class WebhookSender {
 
   /**
    * Sends what is held as badly as can be: some lost, all others twice, in no order. The same on
-   * every run. What happens from now on is sent as it happens. Resolves when all is answered.
+   * every run. Later events are sent as they happen. Resolves when all is answered.
    */
   async releaseBadly(isLost: (event: Event) => boolean): Promise<void> {
     const events = this.held.filter((event) => !isLost(event));

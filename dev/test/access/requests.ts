@@ -1,6 +1,6 @@
 /** The access matrix of buckets, endpoints and edge functions; see matrix.ts. */
 
-/** Buckets of Storage, all private: who beside the service may list or read files; a policy each. */
+/** Private buckets of Storage: roles beside the service that list or read files; a policy each. */
 export const BUCKETS: Readonly<Record<string, readonly string[]>> = {
   invoices: [],
   "usage-logs": [],
@@ -106,7 +106,7 @@ export const ENDPOINTS: Readonly<Record<string, readonly string[]>> = {
   ingestUsage: ["service", "agent", "keyed"],
 };
 
-/** Edge functions that are not made of endpoints: who may call them. */
+/** Edge functions that are not made of endpoints, with their callers. */
 export const FUNCTIONS: Readonly<Record<string, readonly string[]>> = {
   "create-stripe-invoice": ["service", "cron"],
   deliver: ["cron"],

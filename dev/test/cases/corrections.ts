@@ -164,7 +164,7 @@ export const corrections: readonly Case[] = [
     books: ["#1 A open 11000 due 9000: units 11000", "#1-CN1 2000: off due 2000"],
   },
   {
-    name: "what was credited by hand is not credited again",
+    name: "an amount credited by hand is not credited again",
     because: "all 10.00 given back by hand; −4.00 finds nothing left",
     steps: [
       ...june({}, 1000),
@@ -207,7 +207,7 @@ export const corrections: readonly Case[] = [
     ],
   },
   {
-    name: "what has become dearer is set off where a line is credited, not on another's invoice",
+    name: "a dearer line is set off where a line is credited, not on another invoice",
     because: "reports −3.00 less pages 2.00 off #2, which charged them; searches −1.00 off #1",
     steps: [
       ...june({}, 1000),
@@ -228,7 +228,7 @@ export const corrections: readonly Case[] = [
     ],
   },
   {
-    name: "what has become dearer by more than a line leaves its rest to the next invoice",
+    name: "a line dearer by more than the credit leaves its rest to the next invoice",
     because:
       "reports −3.00, searches −1.00, pages 3.20: 0.80 off #2; pages 1.00 less searches 1.00",
     steps: [

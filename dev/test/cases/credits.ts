@@ -122,7 +122,7 @@ export const credits: readonly Case[] = [
     ],
   },
   {
-    name: "what is paid too much goes to the balance",
+    name: "an overpayment goes to the balance",
     because: "12.00 for 10.00",
     steps: [...june(1000), pay(1, 1200, "2026-07-02")],
     books: ["#1 A paid 1000 due 0: web_searches 1000", "balance A 200"],

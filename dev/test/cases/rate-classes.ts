@@ -198,7 +198,7 @@ export const rateClasses: readonly Case[] = [
     ],
   },
   {
-    name: "what is written to a cache for an hour counts for the threshold",
+    name: "tokens written to a cache for an hour count for the threshold",
     because: "1 + 200,000 > 200,000: 1 × $6 + 200,000 × $6 × 2 per million = 0 + 2.40",
     steps: [
       client("A"),

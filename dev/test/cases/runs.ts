@@ -153,7 +153,7 @@ export const runs: readonly Case[] = [
     books: ["blocked A 2026-06-01 unpriced_usage"],
   },
   {
-    name: "what was used before a pause is billed by the next run, and nothing after it",
+    name: "usage before a pause is billed by the next run, and nothing after it",
     because: "paused on 10 June, which is served: 1.00; the rest is outside service",
     steps: [
       client("A"),

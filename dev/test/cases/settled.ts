@@ -11,7 +11,7 @@ import {
   type Step,
 } from "./world.ts";
 
-/** What a settled period was charged by stays; what is not settled can be mended. */
+/** The terms of a settled period stay; terms of open periods can be mended. */
 export const settled: readonly Case[] = [
   {
     name: "a typo in the running month's price is mended in place",

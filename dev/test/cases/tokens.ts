@@ -224,7 +224,7 @@ export const tokens: readonly Case[] = [
     books: [],
   },
   {
-    name: "what Anthropic's cache keeps for an hour costs twice the input by the default list",
+    name: "an hour of Anthropic's cache costs twice the input by the default list",
     because: "1M × $6 (Sonnet) + 1M × $30 (Opus) + 1M × $0.50 (Haiku)",
     steps: [
       client("A"),

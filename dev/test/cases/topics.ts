@@ -6,6 +6,7 @@ import { discount } from "./discount.ts";
 import { grants } from "./grants.ts";
 import { items } from "./items.ts";
 import { late } from "./late.ts";
+import { lateAmounts } from "./late-amounts.ts";
 import { minimum } from "./minimum.ts";
 import { money } from "./money.ts";
 import { prices } from "./prices.ts";
@@ -37,7 +38,7 @@ export const topics: Record<string, readonly Case[]> = {
   "one-off items": items,
   "credit notes and payments": credits,
   "granted credit": grants,
-  "late usage": late,
+  "late usage": [...late, ...lateAmounts],
   "settled periods": settled,
   corrections,
   "void and regenerate": voids,

@@ -14,7 +14,7 @@ import {
   type Step,
 } from "./world.ts";
 
-/** Voiding and billing again; what it does to late lines, items and the balance. */
+/** Voiding and billing again, with late lines, items and the balance. */
 export const voids: readonly Case[] = [
   {
     name: "a voided invoice keeps its number and charges nothing",

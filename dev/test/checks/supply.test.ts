@@ -7,7 +7,7 @@ import { lockProblems, manifestProblems } from "./lock-files.ts";
 /** Texts as keys are, put together here so that this file holds none. */
 const long = (prefix: string, length: number) => prefix + "aB3".repeat(length).slice(0, length);
 
-Deno.test("what looks like a key is found by its length, and not shown", () => {
+Deno.test("text that looks like a key is found by its length, and not shown", () => {
   for (
     const key of [
       long("sk_live_", 24),

@@ -23,7 +23,7 @@ Deno.test("every table and view has its row in the matrix, and the service its p
     Object.fromEntries(Object.entries(TABLES).map(([name, { service }]) => [name, service])),
   );
   deepStrictEqual(services(await relations("billing")), { ...INTERNAL });
-  // The service may read each of those; what it may not read is inside.
+  // The service may read each of those; all else is inside.
   deepStrictEqual(Object.entries(INTERNAL).filter(([, service]) => service === ""), []);
   deepStrictEqual((await relations("_billing")).filter(({ service }) => service !== ""), []);
 });
@@ -37,7 +37,7 @@ Deno.test("every table and view of public can be read by a user, as far as its p
   deepStrictEqual(closed.map(({ name }) => name), []);
 });
 
-Deno.test("where the service may not write a whole table, its columns are named", async () => {
+Deno.test("a table that the service may not write whole has its columns named", async () => {
   const rows = await sql<{ name: string; columns: string }[]>`
     select c.relname as name, string_agg(a.attname, ',' order by a.attname) as columns
     from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0
@@ -96,7 +96,7 @@ Deno.test("one name is one function, so that its row is about all of it", async 
   deepStrictEqual([...doubled], []);
 });
 
-Deno.test("what is internal, and every sequence, is closed to users; sequences to the service too", async () => {
+Deno.test("internal objects and every sequence are closed to users; sequences to the service too", async () => {
   const open = await sql`
     select c.relname, r, p from pg_class c, unnest('{anon,authenticated}'::text[]) r,
       unnest('{select,insert,update,delete,truncate,references,trigger}'::text[]) p

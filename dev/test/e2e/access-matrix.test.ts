@@ -48,7 +48,7 @@ Deno.test("a user writes no column of any table, and nobody makes anything in ou
   deepStrictEqual([...open], []);
 });
 
-Deno.test("what is ours stands in our schemas, where the matrix sees it, and nowhere else", async () => {
+Deno.test("our objects stand in our schemas, where the matrix sees them, and nowhere else", async () => {
   const elsewhere = await sql`
     select x.schema, x.name from (
       select oid, relnamespace::regnamespace::text as schema, relname as name, relowner as owner
@@ -133,7 +133,7 @@ for (const [table, { member: condition }] of Object.entries(TABLES)) {
   });
 }
 
-Deno.test("what is internal cannot be reached through the Data API by anybody", async () => {
+Deno.test("internal objects cannot be reached through the Data API by anybody", async () => {
   for (const name of Object.keys(INTERNAL)) {
     for (const actor of ACTORS) {
       const response = await fetch(`${platform.apiUrl}/rest/v1/${name}?limit=1`, {
@@ -153,14 +153,14 @@ Deno.test("every endpoint and edge function has its row", async () => {
 });
 
 for (const route of ROUTES) {
-  Deno.test(`${route.id}: the door opens for those of the matrix alone`, async () => {
+  Deno.test(`${route.id}: only the callers of the matrix may call it`, async () => {
     for (const actor of ACTORS) {
       const kind = actor === "stranger" ? "member" : actor;
       const path = route.path.replaceAll(/\{\w+\}/g, crypto.randomUUID());
       const response = await fetch(`${platform.apiUrl}/functions/v1${path}`, {
         method: route.method,
         headers: { ...headers[actor], "content-type": "application/json" },
-        // Refused by every schema: who gets in does nothing.
+        // Refused by every schema: a caller that gets in does nothing.
         body: route.method === "GET" ? undefined : JSON.stringify({ nonsense: true }),
       });
       await response.body?.cancel();
@@ -173,7 +173,7 @@ for (const route of ROUTES) {
 }
 
 for (const [name, open] of Object.entries(FUNCTIONS)) {
-  Deno.test(`${name}: the door opens for those of the matrix alone`, async () => {
+  Deno.test(`${name}: only the callers of the matrix may call it`, async () => {
     for (const actor of ACTORS) {
       const response = await fetch(`${platform.apiUrl}/functions/v1/${name}`, {
         method: "POST",

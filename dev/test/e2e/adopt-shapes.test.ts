@@ -80,7 +80,7 @@ Deno.test("ids that are no UUIDs, times without zone and columns of other types 
     ]);
   }));
 
-Deno.test("what stands in the way is said, and nothing is done: names, other logs, invoiced months", () =>
+Deno.test("obstacles are reported and nothing is done: names, other logs, invoiced months", () =>
   withServer(async ({ sql, adopt }) => {
     await sql.unsafe(`
       create table public.agent_usage_logs (id uuid primary key, agent_name text, operation text,

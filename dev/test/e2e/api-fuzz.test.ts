@@ -45,7 +45,7 @@ Deno.test(`${REQUESTS} hostile requests: no 5xx, no trace of the inside, always 
     await Promise.all(Array.from({ length: AT_ONCE }, worker));
     deepStrictEqual([...failures], [], functionLog().slice(-30).join("\n"));
     strictEqual([...statuses.values()].reduce((sum, count) => sum + count, 0), REQUESTS);
-    // A fuzzer whose requests are all refused at the door tests the door alone.
+    // A fuzzer whose requests are all refused for their credentials tests those alone.
     const done = (statuses.get(200) ?? 0) + (statuses.get(201) ?? 0);
     strictEqual(done > REQUESTS / 20, true, `only ${done} requests did anything`);
     deepStrictEqual([...await sql`select * from billing.check_invariants()`], []);

@@ -48,7 +48,7 @@ async function asOperator(world: DeliveryWorld, aal: "aal1" | "aal2" = "aal1"): 
   return asking(world, { authorization: `Bearer ${await token(aal)}` });
 }
 
-/** A command line on the world; what it printed and its exit code. */
+/** A command line on the world, its output and its exit code. */
 async function run({ platform }: DeliveryWorld, ...args: string[]) {
   const lines: string[] = [];
   const errors: string[] = [];
@@ -70,7 +70,7 @@ async function run({ platform }: DeliveryWorld, ...args: string[]) {
   return { code, out: lines.join("\n"), errors: errors.join("\n") };
 }
 
-Deno.test("what an operator reads is in the audit log before it is answered, once an hour", () =>
+Deno.test("reads by an operator are in the audit log before the answer, once an hour", () =>
   withDeliveryWorld(async (world) => {
     const { sql } = world;
     await seedJune(sql, 2);
@@ -239,7 +239,7 @@ const FREE: Readonly<Record<string, string>> = {
   createSetupSession: "as createPortalSession",
 };
 
-Deno.test("where settings ask for it, an operator's acts take a second factor; reads do not", () =>
+Deno.test("an operator's acts take a second factor where settings ask for it; reads do not", () =>
   withDeliveryWorld(async (world) => {
     const { sql } = world;
     await seedJune(sql, 1);

@@ -30,7 +30,7 @@ Deno.test("a base backup in a new cluster goes on as the original does", () =>
     await goesOnAlike(original.sql, sql);
   }));
 
-/** What a worker had when the backup was taken is taken again, once; what was done is not. */
+/** What a worker had when the backup was taken is taken again, once; finished work is not. */
 async function leasesAreTakenAgain(sql: Sql): Promise<void> {
   const claim = () =>
     sql`

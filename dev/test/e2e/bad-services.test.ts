@@ -53,7 +53,7 @@ const delivery = z.object({
 });
 
 Deno.test({
-  name: "whatever a service answers, one delivery fails with its reason, and arrives later, once",
+  name: "under any answer of a service one delivery fails with its reason, and arrives later, once",
   // It is about answers and what is stored after them: one engine tells as much as two.
   ignore: platform.engine !== "embedded",
   // What a service holds open goes on after the delivery was given up; it ends by itself.

@@ -28,7 +28,7 @@ const client = billingClient(createClient(platform.apiUrl, platform.secretKey, {
 /** The promised 30 days up to this one begin on June 1. */
 const today = new Date("2026-06-30T12:00:00Z");
 
-/** Runs a command line; what it printed, and its exit code. */
+/** Runs a command line and returns its output and exit code. */
 async function run(tool: "usage" | "billing", ...args: string[]) {
   const lines: string[] = [];
   const errors: string[] = [];

@@ -1,7 +1,7 @@
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import { billJune, seedJune, withDeliveryWorld } from "../support/delivery-world.ts";
 
-Deno.test("what the receivers refuse for now arrives once they accept, each once", () =>
+Deno.test("deliveries refused for now arrive once the receivers accept, each once", () =>
   withDeliveryWorld(async ({ sql, hermes, smtp, work, states, passTime, files }) => {
     await seedJune(sql, 3);
     await billJune(sql);
@@ -16,7 +16,7 @@ Deno.test("what the receivers refuse for now arrives once they accept, each once
     const errors = await sql`select distinct kind, last_error from public.deliveries
       where state = 'queued' order by kind`;
     match(errors[0]?.last_error, /SMTP: .*451 try again later/);
-    match(errors[1]?.last_error, /HERMES answered what is not its contract: <html>/);
+    match(errors[1]?.last_error, /HERMES's answer breaks its contract: <html>/);
     hermes.behave("deliver");
     smtp.behave("accept");
     await work();

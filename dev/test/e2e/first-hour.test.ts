@@ -2,7 +2,7 @@ import { deepStrictEqual, match, ok } from "node:assert/strict";
 import { parseEnv } from "node:util";
 import { repositoryRoot } from "../../platform/repository.ts";
 import { RUNNING_FILE } from "../../platform/running.ts";
-import { TextLineStream } from "../../platform/text-lines.ts";
+import { linesOf } from "../../platform/text-lines.ts";
 import { pageBlocks, runShell } from "../support/page.ts";
 import { platform } from "../support/platform-env.ts";
 
@@ -24,7 +24,7 @@ async function whileStarted(work: () => Promise<void>): Promise<void> {
   }).spawn();
   const ready = Promise.withResolvers<void>();
   void (async () => {
-    for await (const line of child.stdout.pipeThrough(new TextLineStream())) {
+    for await (const line of linesOf(child.stdout)) {
       if (line.includes("Ctrl-C stops everything")) ready.resolve();
     }
     ready.reject(new Error("npm start has ended"));

@@ -28,7 +28,7 @@ Deno.test("hostile text in every field of a client comes back as the text it is"
     const { external_id, address, tax_id, metadata } = read.data ?? {};
     deepStrictEqual({ name: read.data?.name, external_id, address, tax_id, metadata }, body);
   }
-  // Every door that filters by text takes it as text.
+  // Every endpoint that filters by text takes it as text.
   strictEqual((await billing(listInvoices, { query: { number: SQL } })).data?.data.length, 0);
 });
 

@@ -70,7 +70,7 @@ Deno.test("the reference client's exact request is accepted, stored and billed t
   match(data?.invoice?.number ?? "", /^INV-\d{4}-\d{6}$/);
 });
 
-Deno.test("the same row with an id is stored once, whichever door it comes through", async () => {
+Deno.test("the same row with an id is stored once, by whichever endpoint it comes", async () => {
   const id = crypto.randomUUID();
   const row = event({ id });
   const direct = () =>

@@ -15,7 +15,7 @@ Deno.test("a month closes by itself: run, PDFs in Storage, mails, HERMES, report
     await sql`update public.billing_settings set operator_emails = '{ops@example.test}'`;
     await seedJune(sql, 3);
     // The clock, arranged: for the owner's new sessions, so for every job, it is the first of July;
-    // what fires at nine or each minute fires now.
+    // jobs of nine o'clock or each minute fire now.
     const admin = postgres(platform.urls.databaseAdmin, { max: 1 });
     await admin`alter role postgres set billing.as_of = '2026-07-01 09:00:00+00'`;
     await admin.end();

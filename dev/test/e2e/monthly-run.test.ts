@@ -89,7 +89,7 @@ Deno.test("two invoices that anyone can check by hand", () =>
     ]);
   }));
 
-Deno.test("what is blocked or nobody's is billed once a price and an owner are there, and only it", () =>
+Deno.test("blocked and unowned usage is billed once it has a price and an owner, and only it", () =>
   withJune(async ({ sql }) => {
     await runMonth(sql);
     const [blocked] = await sql`

@@ -140,9 +140,9 @@ Deno.test("no name of a path in Storage leads out of the client's folder", async
   ];
   for (const path of evil) {
     for (
-      const door of ["object/invoices", "object/authenticated/invoices", "object/public/invoices"]
+      const folder of ["object/invoices", "object/authenticated/invoices", "object/public/invoices"]
     ) {
-      const url = `${platform.apiUrl}/storage/v1/${door}/${path}`;
+      const url = `${platform.apiUrl}/storage/v1/${folder}/${path}`;
       for (const headers of [member.headers, { apikey: platform.publishableKey }]) {
         const response = await fetch(url, { headers });
         await response.body?.cancel();

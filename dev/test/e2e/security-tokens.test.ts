@@ -99,7 +99,7 @@ Deno.test("expired, unsigned, wrongly signed and foreign tokens open nothing", a
   }
 });
 
-Deno.test("whom user_metadata, or a role that one gave oneself, calls operator is none", async () => {
+Deno.test("a user that user_metadata or its own role calls operator is none", async () => {
   const claims = [
     { user_metadata: { role: "operator" } },
     { raw_app_meta_data: { role: "operator" }, is_operator: true },

@@ -97,7 +97,7 @@ function unequal(sql: Sql) {
     join public.clients c on c.id = s.client_id where s.net_minor <> 0`;
 }
 
-Deno.test("what rating reads is what this test moves", () =>
+Deno.test("this test moves every table that rating reads", () =>
   withDatabase(async ({ sql }) => {
     const read = await tablesReadBy(sql, "_billing.rate_periods");
     const known = [...Object.keys(CHANGES), ...Object.keys(UNMOVED)];
@@ -105,7 +105,7 @@ Deno.test("what rating reads is what this test moves", () =>
     ok(read.includes("public.usage_records") && read.includes("public.prices"), read.join());
   }));
 
-Deno.test("what stands beside the books is not read by rating", () =>
+Deno.test("rating does not read tables beside the books", () =>
   withDatabase(async ({ sql }) => {
     const read = await tablesReadBy(sql, "_billing.rate_periods");
     const tables = await sql<{ name: string }[]>`
@@ -117,7 +117,7 @@ Deno.test("what stands beside the books is not read by rating", () =>
     }
   }));
 
-Deno.test("what stands beside the books changes no amount of a run that is open", () =>
+Deno.test("tables beside the books change no amount of an open run", () =>
   withDatabase(async ({ sql, connect }) => {
     const other = connect();
     await pauseBeforeWriting(sql);

@@ -4,7 +4,7 @@ import { parseEnv } from "node:util";
 import postgres from "postgres";
 import { repositoryRoot } from "../../platform/repository.ts";
 import { RUNNING_FILE } from "../../platform/running.ts";
-import { TextLineStream } from "../../platform/text-lines.ts";
+import { linesOf } from "../../platform/text-lines.ts";
 import { runCommand } from "../runner/command.ts";
 import { platform } from "../support/platform-env.ts";
 
@@ -26,7 +26,7 @@ async function start(...args: string[]): Promise<Started> {
   const lines: string[] = [];
   const ready = Promise.withResolvers<void>();
   void (async () => {
-    for await (const line of child.stdout.pipeThrough(new TextLineStream())) {
+    for await (const line of linesOf(child.stdout)) {
       lines.push(line);
       if (line.includes("Ctrl-C stops everything")) ready.resolve();
     }

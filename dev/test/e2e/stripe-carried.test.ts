@@ -7,7 +7,7 @@ import { dyingAt, type StripeWorld, withStripe } from "../support/stripe-world.t
 
 const NOTHING = { days: 3, missed_events: 0, found: [], left: [], told: 0 };
 
-Deno.test("what is too small is held and paid with the next invoice; useless drafts are deleted", () =>
+Deno.test("a small invoice is held and paid with the next one; useless drafts are deleted", () =>
   withStripe(["Ada", "Bo", "Cyd", "Dee"], async (world) => {
     await smallIsCarried(world);
     await voidedDraftIsDeleted(world);

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { eventually } from "../support/eventually.ts";
 import { type StripeWorld, withStripe } from "../support/stripe-world.ts";
 
-Deno.test("what happens to an invoice in Stripe happens to it here, and nothing differs", async () => {
+Deno.test("changes of an invoice in Stripe are made here, and nothing differs", async () => {
   await withStripe(["Payer", "Loser", "Refunded", "Voided", "Waiver"], async (world) => {
     const { stripe, sql, sendAll } = world;
     deepStrictEqual(await sendAll(), ["done", "done", "done", "done", "done"]);
@@ -103,7 +103,7 @@ Deno.test("a payment taken back by a bank is booked, a credit beyond what is lef
   });
 });
 
-Deno.test("what happens to an invoice here is told to Stripe, once", async () => {
+Deno.test("changes of an invoice here are told to Stripe, once", async () => {
   await withStripe(["Voided", "Credited", "Transfer", "Waiver", "Repaid"], async (world) => {
     const { stripe, sql, sendAll, invoices, call } = world;
     await sendAll();

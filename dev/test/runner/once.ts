@@ -2,7 +2,7 @@ import type { EngineName } from "../../platform/postgres-engine.ts";
 
 /**
  * End-to-end files about functions, tools, pages and services outside, which behave alike on both
- * engines: when the suite runs on both, each of these runs on one. What the database itself does
+ * engines: when the suite runs on both, each of these runs on one. Work of the database itself
  * is tested on both, by pgTAP, the worked cases and all other end-to-end files. The lists are such
  * that both engines take about the same time.
  */

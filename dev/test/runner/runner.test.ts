@@ -42,7 +42,7 @@ Deno.test("a section that ran nothing is a failure", () => {
   strictEqual(failIfEmpty({ passed: 1, failed: 0, details: [] }).failed, 0);
 });
 
-Deno.test("what has failed stands last, and after it nothing but counts", async () => {
+Deno.test("failures stand last, followed by counts alone", async () => {
   const lines: string[] = [];
   const report = new Report((line) => lines.push(line.replace(/[\d.]+ s/, "1 s")));
   await report.section("one", () => Promise.resolve({ passed: 9, failed: 0, details: ["log"] }));

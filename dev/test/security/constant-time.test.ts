@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { repositoryRoot } from "../../platform/repository.ts";
 import { listFiles } from "../runner/files.ts";
 
-// Measured times tell nothing on a busy machine. What compares is read instead: two packages do, at
-// the versions that are pinned; nothing of ours does.
+// Measured times tell nothing on a busy machine. The code that compares is read instead: two
+// packages do, at the versions that are pinned; nothing of ours does.
 
 Deno.test("comparing keys or signatures takes the same time for right and wrong ones", async () => {
   const server = await packageText("@supabase/server/dist", /^verify-auth.*\.mjs$/);

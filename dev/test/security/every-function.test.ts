@@ -102,7 +102,7 @@ for (const name of PARSE_JSON) {
     deepStrictEqual(reached.splice(0), []);
   });
 
-  Deno.test(`${name}: what is no UTF-8, no JSON or a polluted object is refused`, async () => {
+  Deno.test(`${name}: a body that is no UTF-8, no JSON or a polluted object is refused`, async () => {
     const bodies: BodyInit[] = [
       new Uint8Array([0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d]),
       new Uint8Array([0xed, 0xa0, 0x80]),

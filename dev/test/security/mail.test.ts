@@ -92,7 +92,7 @@ Deno.test("line breaks in names, subjects and addresses make no header and no re
     const [job, receiver] of [[{}, "client@example.test"], [notice, "ops@example.test"]] as const
   ) {
     const { outcome, messages, subjects, headers } = await mailed(INJECTED, { job });
-    // Not left to who sends: Resend takes it as it is.
+    // Not left to the sender: Resend takes it as it is.
     ok(subjects.every((subject) => !/\p{Cc}/u.test(subject)), subjects.join());
     strictEqual(outcome.kind, "done");
     deepStrictEqual(messages[0].envelope, { from: "billing@seller.test", to: [receiver] });

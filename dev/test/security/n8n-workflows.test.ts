@@ -85,7 +85,7 @@ Deno.test("the key of the API is not what callers of n8n send, so no execution k
   deepStrictEqual([callers.size, calls.size, callers.union(calls).size], [1, 1, 2]);
 });
 
-Deno.test("what n8n hands to HERMES is read on Telegram as it was written", () => {
+Deno.test("a message of n8n to HERMES is read on Telegram as it was written", () => {
   const nodes = [[failed, "Tell HERMES"]] as const;
   for (const [workflow, name] of nodes) {
     for (const hermes_channel of ["telegram", "slack"]) {
@@ -105,7 +105,7 @@ Deno.test("what n8n hands to HERMES is read on Telegram as it was written", () =
   }
 });
 
-Deno.test("what HERMES could not deliver fails the workflow, and the failure has a workflow", () => {
+Deno.test("a failed delivery of HERMES fails the workflow, and the failure has a workflow", () => {
   deepStrictEqual(monthly.connections["Tell HERMES: still pending"]?.main, [[{
     node: "Did HERMES deliver?",
   }]]);

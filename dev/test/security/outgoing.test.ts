@@ -52,7 +52,7 @@ Deno.test("HERMES and SMTP are reached by their own protocols alone", () => {
   }
 });
 
-Deno.test("what a variable holds is not told where it is refused", () => {
+Deno.test("the refusal of a variable does not tell its value", () => {
   const held = "pa55word-of-the-variable";
   const { error } = DeliveryEnvironment.safeParse({
     SUPABASE_DB_URL: "postgresql://x",

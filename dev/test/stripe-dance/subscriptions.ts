@@ -8,7 +8,7 @@ import type { DanceWorld } from "./world.ts";
 /** Statuses of a subscription that is served. */
 const RUNNING = ["active", "trialing", "past_due"];
 
-/** A subscription of one price; what it costs a month. */
+/** A subscription of one price, with its cost a month. */
 const Subscription = z.object({
   id: z.string(),
   customer: z.string(),

@@ -64,6 +64,6 @@ export const WIRES: Partial<Record<Kind, Dancer>> = {
     stripe.state.events.length = 0;
     for (const event of kept) stripe.state.events.push(event);
     tally.forgotten += gone;
-    return `Stripe lists ${gone} events no more`;
+    return `Stripe no longer lists ${gone} events`;
   },
 };

@@ -13,7 +13,7 @@ import { platform } from "./platform-env.ts";
 
 /** A running server. */
 export interface Cluster {
-  /** As `postgres`, who owns the schema. */
+  /** As `postgres`, the owner of the schema. */
   readonly sql: Sql;
   /** As the superuser. */
   readonly admin: Sql;

@@ -3,8 +3,9 @@ import postgres from "postgres";
 import { startGuard } from "../../platform/guard.ts";
 import { freePort } from "../../platform/ports.ts";
 import { type ServerUser, serverUser } from "../../platform/server-user.ts";
-import { TextLineStream } from "../../platform/text-lines.ts";
+import { linesOf } from "../../platform/text-lines.ts";
 import { repositoryRoot } from "../../platform/repository.ts";
+import { listFiles } from "../runner/files.ts";
 
 const ROOT = "/usr/lib/postgresql/15";
 
@@ -13,7 +14,7 @@ export async function citusIsInstalled(): Promise<boolean> {
   return await Deno.stat(`${ROOT}/lib/citus.so`).then(() => true, () => false);
 }
 
-/** A coordinator and two workers with scale/citus/log_plane.sql. */
+/** A coordinator and two workers with the files of scale/citus. */
 export interface CitusCluster {
   /** Of the coordinator, as superuser. */
   readonly url: string;
@@ -74,7 +75,9 @@ async function addWorkers(coordinator: Node, workers: readonly Node[]): Promise<
     await sql`create extension citus`;
     await sql`select citus_set_coordinator_host('127.0.0.1', ${coordinator.port})`;
     for (const node of workers) await sql`select citus_add_node('127.0.0.1', ${node.port})`;
-    await sql.file(join(repositoryRoot, "scale", "citus", "log_plane.sql")).simple();
+    for (const file of await listFiles("scale/citus", ".sql")) {
+      await sql.file(join(repositoryRoot, file)).simple();
+    }
   } finally {
     await sql.end();
   }
@@ -141,7 +144,7 @@ async function readLog(
   ready: PromiseWithResolvers<void>,
 ): Promise<void> {
   const lines: string[] = [];
-  for await (const line of stderr.pipeThrough(new TextLineStream())) {
+  for await (const line of linesOf(stderr)) {
     lines.push(line);
     if (lines.length > 20) lines.shift();
     if (line.includes("ready to accept connections")) ready.resolve();

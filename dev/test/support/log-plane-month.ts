@@ -6,7 +6,7 @@ import type { LoggedCall } from "../../../shared/client/logged-call.ts";
 import type { CitusCluster } from "./citus-cluster.ts";
 import { seededRandom, uuidOf } from "./random.ts";
 
-/** One call of the month, whoever's agent makes it. */
+/** One call of the month, of any agent. */
 type Call = Omit<LoggedCall, "agent"> & { readonly at: Date };
 
 /** The three ways from calls to the books. Each has a client with the same terms. */

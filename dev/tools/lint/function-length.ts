@@ -2,7 +2,6 @@ const MAX_LINES = 70;
 
 /** Files with a function that may be longer, each with why. Tests tell a story from top to bottom. */
 const LONGER: Readonly<Record<string, string>> = {
-  "dev/bench/reconcile.ts": "an object of Stripe's, written out",
   "dev/platform/platform.ts": "starts one server after the other and ends them in reverse",
   "dev/standins/stripe/customers.ts": "a table of routes",
   "dev/standins/stripe/invoices.ts": "a table of routes",

@@ -19,7 +19,7 @@ Deno.test("the same description has no differences", () => {
   deepStrictEqual(schemaDifferences(wanted, wanted, { sameVersion: true }), []);
 });
 
-Deno.test("what differs is told object by object, line by line", () => {
+Deno.test("differences are listed object by object, line by line", () => {
   const found = wanted.replace("column b text", "column b bigint\ngrant select to anon")
     .replace("# function billing.f()", "# function billing.g()");
   deepStrictEqual(schemaDifferences(wanted, found, { sameVersion: true }), [
@@ -29,7 +29,7 @@ Deno.test("what differs is told object by object, line by line", () => {
   ]);
 });
 
-Deno.test("what stands in another order differs", () => {
+Deno.test("another order is a difference", () => {
   const found = wanted.replace(
     "column a integer not null\ncolumn b text",
     "column b text\n" +

@@ -17,7 +17,7 @@ const high = {
   text: "create function billing.high() returns integer return (select _billing.low());\n",
 };
 
-Deno.test("what a source makes is found by its name", () => {
+Deno.test("an object that a source makes is found by its name", () => {
   deepStrictEqual([...madeIn([low, high])], [
     ["public.t", low.path],
     ["_billing.low", low.path],

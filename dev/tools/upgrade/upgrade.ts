@@ -5,7 +5,7 @@ import { repositoryRoot } from "../../platform/repository.ts";
 import type { Release } from "./release.ts";
 
 /**
- * What an issued invoice says, and how it stands; what clients have, had and owe, and what their
+ * What an issued invoice says, and how it stands; credit and debts of clients, and what their
  * accounts and statements say: no migration may change any of it.
  */
 const BOOKS = `

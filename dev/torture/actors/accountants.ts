@@ -69,7 +69,7 @@ export function accountant(stage: Stage): Actor {
   return { name: "accountant", pauseMs: 1200, act };
 }
 
-/** Does something to an invoice that is chosen by chance; what is acknowledged is a fact. */
+/** Does something to an invoice that is chosen by chance; an acknowledged act is a fact. */
 async function toInvoice(
   { sql, history, ledger }: Stage,
   random: Random,

@@ -62,7 +62,7 @@ export function paymentEndpoints(ports: PaymentPorts) {
   ];
 }
 
-/** A member sees its client; what and how it pays is for those whose role says so. */
+/** A member sees its client; its payment pages are for members whose role says so. */
 async function mayPay(session: Session, clientId: string): Promise<void> {
   await readClient(session, clientId);
   if (session.caller.actor !== "member") return;

@@ -42,7 +42,8 @@ export const usageEndpoints = [
   }),
   endpoint(routes.listCalls, async (session, { params: { client_id }, query }) => {
     await readClient(session, client_id);
-    // Logs are not readable for members. What follows is of the client and without costs for them.
+    // Logs are not readable for members. The query below is of the client and without costs for
+    // them.
     await session.asService();
     const { sql, caller } = session;
     const after = cursorKeys(query.cursor, 2);

@@ -26,7 +26,7 @@ async function ask(body: unknown, outcome?: DeliveryOutcome, method = "POST") {
   };
 }
 
-Deno.test("what became of the invoice is the answer", async () => {
+Deno.test("the answer says the outcome of the invoice", async () => {
   const one = { invoice_id: ID };
   const done: DeliveryOutcome = { kind: "done", externalId: "in_1" };
   assert.deepEqual((await ask(one, done)).answer, done);
@@ -42,7 +42,7 @@ Deno.test("customers are brought into step on demand", async () => {
   assert.deepEqual([status, answer], [200, { in_step: 2, failed: [] }]);
 });
 
-Deno.test("without a Stripe key it says that Stripe is off; what it cannot read it refuses", async () => {
+Deno.test("without a Stripe key it says that Stripe is off; an unreadable body is refused", async () => {
   assert.deepEqual((await ask({ invoice_id: ID })).code, "stripe_off");
   assert.equal((await ask({ invoice_id: "1" }, { kind: "done" })).status, 400);
   assert.equal((await ask({ invoice_id: ID, more: 1 }, { kind: "done" })).status, 400);

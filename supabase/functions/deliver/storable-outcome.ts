@@ -38,7 +38,7 @@ export function storableOutcome(outcome: DeliveryOutcome): DeliveryOutcome {
   }
 }
 
-/** Text that Postgres stores; what it cannot is shown as the replacement character. */
+/** Text that Postgres stores; other characters become the replacement character. */
 export function storableText(text: string): string {
   return withoutSecrets(text.slice(0, 10 * MOST_CHARACTERS)).slice(0, MOST_CHARACTERS)
     .toWellFormed().replaceAll("\0", "\ufffd");

@@ -137,7 +137,7 @@ Deno.test("a slow kind does not keep the others from their work", async () => {
   assert.deepEqual((await working).states, { done: 7 });
 });
 
-Deno.test("what has ended its workers runs last and alone, in a request that did nothing else", async () => {
+Deno.test("a delivery that has ended its workers runs last and alone, in a request of its own", async () => {
   const { run, finished } = world({ email: 2 }, {}, { archive: 2 });
   const handlers = { archive: done, email: done };
   assert.deepEqual((await run(handlers)).states, { done: 2 });

@@ -28,7 +28,7 @@ export interface WorkerPorts {
   readonly reportError: (error: unknown) => void;
 }
 
-/** Where one request stops taking more; what it has taken it finishes. */
+/** Where one request stops taking more; it finishes deliveries that it has taken. */
 export interface WorkerLimits {
   /** Deliveries of a kind taken at once, and under way at once. */
   readonly portion: Readonly<Record<DeliveryKind, number>>;
@@ -41,7 +41,7 @@ export interface WorkerLimits {
 }
 
 /**
- * Hosted functions have 2 s of CPU. What is under way when the 0.4 s are reached is at most four
+ * Hosted functions have 2 s of CPU. Under way when the 0.4 s are reached are at most four
  * documents; of two hundred lines each that is 1.3 s.
  */
 export const LIMITS: WorkerLimits = {

@@ -57,7 +57,7 @@ Deno.test("a token is recognized as bearer and as apikey, and looked up once a m
   assert.equal(looked.length, 2);
 });
 
-Deno.test("what is no token of an agent's key is for others; two tokens are none", async () => {
+Deno.test("other tokens are left to other checks; two tokens are none", async () => {
   const mine = token("mine");
   const { ask, looked } = recognizer(mine);
   assert.equal((await ask({ apikey: "sb_secret_x" }))?.name, "others");
@@ -75,6 +75,6 @@ Deno.test("a mistyped token costs no look-up, an unknown one none once its addre
     for (let one = 0; one < 100; one++) await ask({ apikey: token(`made up ${one}`) });
   }, ProblemError);
   assert.ok(looked.length <= 61, `${looked.length} look-ups`);
-  // Who shares the address and is known is not refused with it.
+  // A known caller at the same address is not refused with it.
   assert.ok(await ask({ apikey: mine }));
 });

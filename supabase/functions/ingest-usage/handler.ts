@@ -173,7 +173,7 @@ function detailsOf(result: EventResult["result"], detail: string, code: string |
   return result === "conflict"
     ? detail.split(", ").map((column) => ({
       pointer: `/${column}`,
-      detail: "differs from what is stored under this id",
+      detail: "differs from the row stored under this id",
     }))
     : [{ pointer: "", detail }];
 }

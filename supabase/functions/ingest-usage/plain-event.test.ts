@@ -103,7 +103,7 @@ const plain = {
   timestamp: "2026-06-03T14:21:07.123456",
 };
 
-Deno.test("what agents send every day is plain", () => {
+Deno.test("everyday events of agents are plain", () => {
   assert.equal(plainEvent(plain), plain);
   assert.ok(plainEvent({ ...plain, id: crypto.randomUUID() }));
   assert.equal(plainEvent({ agent: "SCHOLAR" }), null);
@@ -138,7 +138,7 @@ Deno.test("no event is plain that the schema refuses, whatever one or two fields
   );
 });
 
-Deno.test("what is stored of a plain event is what the schema makes of it, defaults and a Z aside", () => {
+Deno.test("a plain event is stored as the schema makes it, defaults and a Z aside", () => {
   fc.assert(
     fc.property(event.map((odd) => ({ ...plain, ...pick(odd, 1) })), (raw) => {
       const stored = plainEvent(raw);

@@ -5,7 +5,7 @@ import { isStorable } from "../../../shared/api/fields.ts";
  * An event as it is to be stored, where `UsageEvent` would take it and that can be told at a
  * fraction of its cost; else null, which says nothing: what is not plain (corrections, nested
  * metadata, times with an offset) is for the schema to judge. A property test holds both to the
- * same rules. What the schema would add the database adds as well, the `Z` of a time and defaults;
+ * same rules. The database adds what the schema would, the `Z` of a time and defaults;
  * with an id they are added here, because an id that is stored already is compared.
  */
 export function plainEvent(raw: unknown): object | null {

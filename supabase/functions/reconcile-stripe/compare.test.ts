@@ -24,7 +24,7 @@ const OURS = BothSides.parse({
   has_link: true,
 });
 
-Deno.test("what is due is compared while Stripe still takes payments: open or written off", () => {
+Deno.test("the amount due is compared while Stripe still takes payments: open or written off", () => {
   const found = (["open", "uncollectible", "void"] as const).map((status) =>
     compareSides([{ ...OURS, status }], [{
       id: "in_1",

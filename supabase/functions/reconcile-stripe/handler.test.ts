@@ -26,7 +26,7 @@ Deno.test("it compares thirty days unless told otherwise, or only tells, or only
   assert.deepEqual((await ask('{"only": "meters"}')).answer, { sent: 5, problems: [] });
 });
 
-Deno.test("what it cannot read it refuses", async () => {
+Deno.test("an unreadable body is refused", async () => {
   for (const body of ['{"days": 0}', '{"days": 400}', '{"only": "all"}', '{"day": 3}']) {
     assert.equal((await ask(body)).status, 400, body);
   }

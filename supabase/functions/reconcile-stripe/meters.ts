@@ -16,7 +16,7 @@ export interface MeterReport {
 /**
  * Tells Stripe's meters of the usage that Stripe rates. An event is written down before it is sent
  * and keeps its identifier, so one that Stripe took although its answer was lost is not counted
- * twice. What fails is tried again at the next call.
+ * twice. A failure is tried again at the next call.
  */
 export async function sendMeterEvents(
   ports: StripePorts,

@@ -19,7 +19,7 @@ export async function applyPayments(
   });
 }
 
-/** Issues here what Stripe credited; what our invoice has not enough left for is a difference. */
+/** Issues here what Stripe credited; an amount beyond the rest of our invoice is a difference. */
 export async function applyCreditNotes(
   progress: Progress,
   ports: StripePorts,

@@ -31,7 +31,7 @@ type UntoldTask = Pick<OutboxTask, "stripe_invoice_id"> & { readonly task: strin
 
 /**
  * Tells Stripe of voids, write-offs, payments made elsewhere and credit notes. Credit notes of one
- * invoice go in order. What fails, or for what there was no time, stays in the outbox and is tried at
+ * invoice go in order. An item that fails, or that had no time, stays in the outbox and is tried at
  * the next call.
  */
 export async function pushToStripe(

@@ -31,7 +31,7 @@ const MOST_OBJECTS = 5000;
  * Compares the invoices, payments, refunds, disputes, credit notes and balances of the last days from
  * both sides, after fetching events that never came, and repairs what has one right answer: what
  * Stripe received, refunded, lost in disputes, voided or wrote off is booked here, subscriptions are
- * mirrored; what we voided, credited or were paid elsewhere, and usage for its meters, is told to
+ * mirrored; our voids, credits and payments made elsewhere, and usage for its meters, are told to
  * Stripe; a missing Stripe invoice is made. The rest is reported. A step that fails is named and
  * told, and the others are done; one that is cut off is done again by the next call.
  */

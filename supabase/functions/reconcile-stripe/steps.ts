@@ -115,7 +115,7 @@ function fetchedBefore(cursor: string | null): FetchedSoFar {
 
 /**
  * Stripe's invoices since then, and older ones that invoices of ours since then are known as. Each is
- * booked as it comes, if it says anything new; what is compared of it is kept, in the cursor too
+ * booked as it comes, if it says anything new; its compared part is kept, in the cursor too
  * where the time is over.
  */
 async function fetchInvoices(

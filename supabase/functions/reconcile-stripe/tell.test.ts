@@ -46,7 +46,7 @@ Deno.test("of 250 differences each is told once, a hundred by each reconciliatio
   deepStrictEqual(keys.filter((key) => !told.has(key)), []);
 });
 
-Deno.test("what changes of a difference beside it is no other difference", async () => {
+Deno.test("the same difference with other details is told once", async () => {
   const { tell } = operators();
   const note = (left: number): Difference => ({
     ...paid(1),

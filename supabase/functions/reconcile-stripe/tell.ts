@@ -12,7 +12,7 @@ export interface TellPorts {
 }
 
 /**
- * Each difference once, with its remedy; what could not be read once a day. The id of the request that
+ * Each difference once, with its remedy; unreadable objects once a day. The id of the request that
  * Stripe refused is another each time, as is what is left to credit: that is no other difference.
  */
 export async function tellDifferences(

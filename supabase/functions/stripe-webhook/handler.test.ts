@@ -183,7 +183,7 @@ Deno.test("an event of live mode is refused under a test key, and the reverse", 
   assert.equal((await send({ body: live, livemode: true })).status, 200);
 });
 
-Deno.test("what cannot be stored is answered with 500, so Stripe sends it again", async () => {
+Deno.test("an event that cannot be stored is answered with 500, so Stripe sends it again", async () => {
   const { status, processed, reported } = await send({ failing: true });
   assert.deepEqual([status, processed, reported.length], [500, [], 1]);
 });

@@ -10,9 +10,9 @@ return encode(
 comment on function billing.new_id is 'A new uuid, version 7 (ordered by time).';
 grant execute on function billing.new_id() to service_role;
 
--- The same name gives the same uuid (version 8). What the world outside knows by our id is named
--- by what it is: a database that was restored to the past and lives the lost days again makes it
--- under the id that Stripe and mailboxes have already, and finds it there.
+-- The same name gives the same uuid (version 8). An object that the world outside knows by our id
+-- is named by what it is: a database that was restored to the past and lives the lost days again
+-- makes it under the id that Stripe and mailboxes have already, and finds it there.
 create function _billing.named_id(variadic parts text[]) returns uuid language sql immutable
 return overlay(overlay(
   md5(array_to_string(parts, '|', '')) placing '8' from 13) placing 'a' from 17)::uuid;

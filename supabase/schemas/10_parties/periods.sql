@@ -92,7 +92,7 @@ comment on function billing.current_periods is
 grant execute on function billing.current_periods(timestamptz) to service_role;
 
 -- True when no period of the client is still to come: it has ended, or is in a gap.
--- `after_day` asks for periods that begin after it alone: an earlier one is no home for late usage.
+-- `after_day` asks for periods that begin after it alone: an earlier one takes no late usage.
 create function billing.has_ended(client_id uuid, after_day date default '-infinity')
 returns boolean language sql stable
 begin atomic

@@ -1,4 +1,4 @@
--- When a client is served: rows of days, not a start and an end. What lies between two rows is a
+-- When a client is served: rows of days, not a start and an end. The time between two rows is a
 -- gap; it is never billed.
 --
 -- People write clients.started_on, ended_on and status, and triggers keep the rows in step with
@@ -51,8 +51,8 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
 $$;
 comment on function _billing.stop_intervals is 'Takes all days from one on out of service.';
 
--- From this day on, until another, the client is served. What is served on the day before goes on:
--- two intervals never touch.
+-- From this day on, until another, the client is served. An interval that serves the day before
+-- goes on: two intervals never touch.
 create function _billing.begin_interval(client_id uuid, on_day date, until_day date, reason text)
 returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -73,8 +73,8 @@ begin
 end $$;
 comment on function _billing.begin_interval is 'Puts all days between two into service.';
 
--- Another first day: the interval that began on the old one begins on it. What lies before it goes.
--- Where service began later than the old first day, what lies between is a gap and stays one.
+-- Another first day: the interval that began on the old one begins on it. Service before it goes.
+-- Where service began later than the old first day, the days between are a gap and stay one.
 create function _billing.move_first_interval(client_id uuid, old_start date, new_start date)
 returns void language sql set search_path = pg_catalog, pg_temp as $$
   delete from public.service_intervals s

@@ -9,7 +9,7 @@ create table _billing.settlement_locks (
   client_id uuid primary key references public.clients (id) on delete cascade
 );
 comment on table _billing.settlement_locks is
-  'A row per client: who holds its lock writes the client''s invoices, notes, payments, balance.';
+  'A row per client; the transaction that locks it alone writes the client''s books.';
 alter table _billing.settlement_locks enable row level security;
 revoke all on _billing.settlement_locks from public;
 

@@ -118,7 +118,7 @@ cross join lateral (
     -- Counted and removed, or it could not be told from a row that was.
     when l."timestamp" < (select w.kept_from from billing.usage_watermark w)
       then 'before_retention'
-    -- A day is for clocks and zones that are wrong; what is dated later would wait for its month.
+    -- A day is for clocks and zones that are wrong; usage dated later would wait for its month.
     when l."timestamp" > l.created_at + interval '24 hours' then 'future_timestamp'
     when z.client_id is null and c.claim is null then 'no_client'
     when z.client_id is null then 'unknown_client'

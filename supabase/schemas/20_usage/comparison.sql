@@ -73,7 +73,7 @@ returns table (client_id uuid, usage_day date, model text, metric text,
   rate_class text, agent text,
   logged numeric, recorded numeric)
 language sql stable security definer set search_path = pg_catalog, pg_temp set jit = off as $$
-  -- Definer: callers may compare; what it stands on (sums between watermarks) is not theirs.
+  -- Definer: callers may compare, but not call what it uses (sums between watermarks).
   with logs as (
     select * from _billing.logged_usage(
       greatest(lower(period), _billing.first_kept_day()), coalesce(upper(period), 'infinity'))

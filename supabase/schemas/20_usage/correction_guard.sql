@@ -56,7 +56,7 @@ begin
         or exists (select
           from unnest('{cache_read_tokens,cache_write_tokens,reasoning_tokens}'::text[]) k
           where billing.metadata_count(new.metadata, k) < 0)
-        then 'what is right is not below zero'
+        then 'a corrected value is not below zero'
       when not _billing.is_uncountable(named) and not exists (
           select from public.agent_usage_logs c
           where c.corrects_id = new.corrects_id and c.metadata ->> 'negates' = named.id::text)

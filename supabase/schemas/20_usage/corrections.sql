@@ -26,7 +26,7 @@ begin
     else jsonb_typeof(k.value) <> 'number' or k.value @? '$ ? (@ < 0)' end;
   if wrong is not null then
     perform billing.raise_error('invalid_argument', format('cannot correct: %s', wrong),
-      'what is right is a number of 0 or more for any of ' || array_to_string(counts, ', ')
+      'a corrected value is a number of 0 or more for any of ' || array_to_string(counts, ', ')
       || '; other_features is an object of them; counting is inclusive, exclusive or null');
   end if;
   if btrim(coalesce(reason, '')) = '' then
@@ -49,7 +49,7 @@ begin
   return _billing.restate_log(log_id, standing, restated, reason);
 end $$;
 comment on function billing.correct_log is
-  'Restates a log: correct_log(id, ''{"input_tokens": 1200}'', ''sent twice''). What is not named
+  'Restates a log: correct_log(id, ''{"input_tokens": 1200}'', ''sent twice''). A column not named
    stays. Returns the id of the row that counts now, or null where it says so already.';
 grant execute on function billing.correct_log(uuid, jsonb, text) to service_role;
 

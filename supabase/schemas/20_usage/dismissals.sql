@@ -26,8 +26,8 @@ referencing new table as changed for each statement execute function _billing.ma
 create trigger mark_reinstated after delete on billing.dismissed_logs
 referencing old table as changed for each statement execute function _billing.mark_dismissed();
 
--- Rows by their ids, or all that fit every filter that is given. What corrects a row, or what it
--- corrects, goes with it where that is in quarantine too: half a correction is none.
+-- Rows by their ids, or all that fit every filter that is given. A row that corrects one, or that
+-- it corrects, goes with it where that is in quarantine too: half a correction is none.
 create function billing.dismiss_quarantined(why text, log_ids uuid[] default null,
   reason text default null, agent text default null, model text default null,
   before timestamptz default null)
@@ -41,7 +41,7 @@ begin
     perform billing.raise_error('invalid_argument', 'a dismissal needs a reason (why)');
   end if;
   if num_nonnulls(log_ids, reason, agent, model, before) = 0 then
-    perform billing.raise_error('invalid_argument', 'nothing says what is to be dismissed',
+    perform billing.raise_error('invalid_argument', 'no filter names the rows to dismiss',
       'give log_ids, or any of reason, agent, model and before');
   end if;
   -- A rollup that is under way decides before.

@@ -8,8 +8,8 @@ create table billing.dismissed_logs (
   dismissed_at timestamptz not null default now()
 );
 comment on table billing.dismissed_logs is
-  'Log rows that are not to be billed, why and by whom: billing.dismiss_quarantined. Whatever
-   becomes of their clients, they are not counted.';
+  'Log rows that are not to be billed, why and by whom: billing.dismiss_quarantined. They are
+   not counted, even once their clients are known.';
 alter table billing.dismissed_logs enable row level security;
 revoke all on billing.dismissed_logs from public;
 grant select on billing.dismissed_logs to service_role;

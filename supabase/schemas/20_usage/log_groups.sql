@@ -43,8 +43,8 @@ return input_tokens
   + case when features is null then 0 else billing.input_in_features(features::jsonb) end;
 comment on function _billing.whole_input is 'All input tokens of a call, of whatever kind.';
 
--- Whether metadata says what cannot be counted: NaN stands for what is no number. What takes a row
--- back has the opposite sign.
+-- Whether metadata says what cannot be counted: NaN stands for what is no number. A row that takes
+-- one back has the opposite sign.
 create function _billing.counts_are_invalid(counting text, negates boolean, cache_read numeric,
   cache_write numeric, reasoning numeric)
 returns boolean language sql immutable parallel safe

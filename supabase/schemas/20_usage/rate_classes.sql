@@ -1,5 +1,5 @@
 -- Rate classes: at which of its rates a provider charges a call (ADR 37). A class is a property of
--- the log row; all tokens of the row have it. What is known from the row are conditions, as data.
+-- the log row; all tokens of the row have it. Conditions, as data, read the class from the row.
 
 -- A class whose name has a plus sign combines others: batch+long_context is a batch that is long.
 create table billing.rate_classes (

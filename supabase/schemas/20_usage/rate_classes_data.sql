@@ -29,7 +29,7 @@ on conflict do nothing;
 
 insert into billing.rate_class_conditions (place, rate_class, metadata, thresholds) values
   -- batch: ours; service_tier: of OpenAI (flex, priority) and Anthropic (priority, batch); speed
-  -- and inference_geo: of Anthropic. What combines more comes first.
+  -- and inference_geo: of Anthropic. Classes that combine more come first.
   (1, 'batch+regional+long_context', '{"batch": true, "inference_geo": "us"}', 1),
   (2, 'batch+regional+long_context', '{"service_tier": "batch", "inference_geo": "us"}', 1),
   (3, 'priority+regional+long_context', '{"service_tier": "priority", "inference_geo": "us"}',

@@ -1,5 +1,5 @@
 -- Days (of some agents, or all where null) whose usage must be attributed anew, because an
--- assignment, client or default changed. What is little the next rollup does; the rest is a job.
+-- assignment, client or default changed. The next rollup does a small rebuild; the rest is a job.
 create table billing.rebuild_requests (
   id bigint generated always as identity primary key,
   agents text[],

@@ -50,7 +50,7 @@ begin
   select * into since from billing.usage_watermark;
   return not _billing.watermark_is_here(since)
     or exists (select from billing.rebuild_requests r where not r.in_steps)
-    -- In the index's order: who expects many such rows would read the table to find the first.
+    -- In the index's order: a plan for many such rows would read the whole table.
     or (select true from public.agent_usage_logs l
       where l.stored_by >= pg_snapshot_xmin(since.snapshot) and not _billing.is_counted(
         l.stored_by, l.seq, since.snapshot, since.own_transaction, since.own_seq)

@@ -1,6 +1,7 @@
 -- How many keys of usage a client's day may have (billing_settings.max_usage_keys_per_day). Agents
 -- choose the names of features, models and of themselves, and each new one is a row to be priced,
--- shown and rebuilt. What brings a day beyond the bound waits in quarantine as `too_many_keys`.
+-- shown and rebuilt. A log that brings a day beyond the bound waits in quarantine as
+-- `too_many_keys`.
 --
 -- The order of arrival decides: keys that a day has go on being counted, new ones fill what room is
 -- left, and a log row any of whose keys has no room is held as a whole. That is decided once and

@@ -1,5 +1,5 @@
 -- Which days have been compared with the logs since their records last changed. A month closes only
--- when records and logs agree; what was compared by night and has not changed since agrees still,
+-- when records and logs agree; days compared by night and unchanged since still agree,
 -- so closing costs the comparison of what is new, however long the month's logs are.
 create table billing.usage_days (
   usage_day date primary key,
@@ -46,7 +46,7 @@ create trigger note_truncated_days after truncate on public.usage_records
   for each statement execute function _billing.note_changed_days();
 
 -- Compares days with the logs, rebuilds those ranges that differ (the logs are right) and returns
--- how many differences there were. What agreed is noted last, with the counts from before the
+-- how many differences there were. Days that agreed are noted last, with the counts from before the
 -- comparison: a rollup meanwhile is not waited for, and its days stay to be compared.
 create function _billing.repair_days(ranges daterange[])
 returns bigint language plpgsql set search_path = pg_catalog, pg_temp as $$

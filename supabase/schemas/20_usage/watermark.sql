@@ -15,7 +15,7 @@ create table billing.usage_watermark (
 comment on table billing.usage_watermark is
   'Up to where logs are counted; moves in the transaction of the sums.';
 comment on column billing.usage_watermark.kept_from is
-  'Logs of earlier calls have been exported and removed; what comes for that time is quarantined.';
+  'Logs of earlier calls have been exported and removed; later logs of that time are quarantined.';
 alter table billing.usage_watermark enable row level security;
 revoke all on billing.usage_watermark from public;
 grant select on billing.usage_watermark to service_role;

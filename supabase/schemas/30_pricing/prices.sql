@@ -43,7 +43,7 @@ create table public.prices (
     billing.is_multiplier_list(class_multipliers)),
   -- List prices are in USD.
   constraint prices_cost_plus_in_usd check (pricing_model <> 'cost_plus' or currency = 'USD'),
-  -- Tokens have a logged cost, at input and output; what else has a list price has none.
+  -- Tokens have a logged cost, at input and output; other metrics with a list price have none.
   constraint prices_cost_basis_known check (cost_basis in ('list', 'logged_cost', 'higher')),
   constraint prices_cost_basis_fits check (case cost_basis when 'list' then true
     else pricing_model = 'cost_plus' and (cost_basis <> 'higher' or billing.is_tokens(metric)) end),

@@ -1,4 +1,4 @@
 -- The metrics that are not sold.
 
-insert into billing.unbilled_metrics values ('requests', 'counts calls; tokens are what is sold')
+insert into billing.unbilled_metrics values ('requests', 'counts calls; tokens are sold')
 on conflict do nothing;

@@ -16,7 +16,7 @@ create table public.payments (
     (amount_minor > 0) = (kind in ('payment', 'refund_failed', 'dispute_reversed')))
 );
 comment on table public.payments is
-  'Money received for invoices; what went back, by refund or dispute, is negative.';
+  'Money received for invoices; money that went back, by refund or dispute, is negative.';
 comment on column public.payments.kind is
   'payment: received; refund: given back; refund_failed: what was given back came back to us;
    dispute: taken back through the payer''s bank; dispute_reversed: returned by it.';

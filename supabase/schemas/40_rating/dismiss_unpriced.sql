@@ -1,5 +1,5 @@
 -- Usage without a price that nobody will ever give one: a bug or a flood of an agent. Its log rows
--- are dismissed, whole, and the month that they block is free. What has a price stays: a row is
+-- are dismissed, whole, and the month that they block is free. Usage with a price stays: a row is
 -- chosen by the metric that has none.
 
 create function billing.dismiss_unpriced(

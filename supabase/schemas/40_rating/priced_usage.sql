@@ -17,8 +17,8 @@ grant execute on function billing.numbered_terms(billing.rating_target[], boolea
 
 -- Usage of the targets with the price that was in force when it happened: one row per model,
 -- metric, class, price segment and agent (null: all agents of a client whose lines are not by
--- agent; the caller may want them apart all the same). price_id null: unpriced. What goes to a
--- meter of Stripe's (public.stripe_meters) is Stripe's to rate and is not here. Under a price of
+-- agent; the caller may want them apart all the same). price_id null: unpriced. Usage for a
+-- meter of Stripe (public.stripe_meters) is rated by Stripe and is not here. Under a price of
 -- the logged cost, what an agent used of a model on a day without a cost is unpriced: what cost
 -- nothing is not known to be free.
 -- The planner cannot know how many rows a CTE has; hash joins are right for one client as for

@@ -11,8 +11,8 @@ comment on type _billing.rated_usage is 'A line of usage before it is booked.';
 -- do not start again when a price changes or lines are split. Where corrections take more back than
 -- there was before them, positions run below zero and cost the mirror image: lines still sum to the
 -- price of the total.
--- With `with_unpriced`, usage that has no price and needs one comes too, price_id null: who writes
--- the books asks once for what is charged and for what blocks.
+-- With `with_unpriced`, usage that has no price and needs one comes too, price_id null: a caller
+-- that writes the books asks once for what is charged and for what blocks.
 -- Where the higher of two costs holds (`dearer`), all tokens of a model and class are by the list,
 -- or all by what was logged: the logged cost of input is also that of what a cache read or wrote.
 -- The key says where the price begins in the period, not where service does: a line stays what it

@@ -156,7 +156,7 @@ create trigger audit_update after update on public.invoices
 create trigger audit_delete after delete on public.invoices referencing old table as old_rows
   for each statement execute function _billing.audit_invoices();
 
--- A correction of a log moves money as terms do: who stored it, of which log, and why
+-- A correction of a log moves money as terms do: the entry says its actor, its log and its reason
 -- (metadata.reason). WHEN, so that agents' rows never queue it.
 create function _billing.audit_correction() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$

@@ -1,4 +1,4 @@
--- A chain of hashes over the audit log: what the owner of the database changes afterwards is seen.
+-- A chain of hashes over the audit log: a later change by the owner of the database is detected.
 -- Rows are sealed by a job, in order, so that no writer waits for another one. A hash covers the
 -- hash before it, so a head that is kept elsewhere proves everything up to it.
 

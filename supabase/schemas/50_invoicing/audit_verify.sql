@@ -16,8 +16,8 @@ returns boolean language sql stable set search_path = pg_catalog, pg_temp as $$
 $$;
 
 -- Reads the whole chain, some seconds for a million rows. Give it a head that was kept elsewhere,
--- and it says too whether that head is still in the chain: who can write to the database could
--- compute all hashes anew.
+-- and it says too whether that head is still in the chain: a person who can write to the database
+-- could compute all hashes anew.
 create function billing.verify_audit_chain(known_position bigint default null,
   known_hash text default null)
 returns table (sealed bigint, unsealed bigint, head_hash text, broken_at bigint, audit_id bigint,

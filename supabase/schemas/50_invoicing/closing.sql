@@ -5,7 +5,7 @@
 create type _billing.closing as (drafts uuid[], issued uuid[], credit_notes bigint,
   blocked _billing.blocked_target[]);
 comment on type _billing.closing is
-  'What closing periods made: drafts, those of them that were issued, credit notes; what blocked.';
+  'What closing periods made: drafts, those that were issued, credit notes; and blocked targets.';
 
 -- The targets that nothing blocks. A total below zero blocks only a period without an invoice.
 create function _billing.unblocked(targets billing.rating_target[],

@@ -24,7 +24,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
 $$;
 
 -- Which period each item on these drafts belongs to from now on. Before terms are held and numbers
--- taken: who edits an item holds its row until the commit, which waits for the terms.
+-- taken: an editor of an item holds its row until the commit, which waits for the terms.
 create function _billing.settle_items(invoice_ids uuid[])
 returns void language sql set search_path = pg_catalog, pg_temp as $$
   -- By id, so that items of long ago are not looked at.

@@ -51,7 +51,7 @@ begin
   return payment_id;
 end $$;
 comment on function billing.record_payment is
-  'Records a payment once per reference; what exceeds the amount due goes to the balance.';
+  'Records a payment once per reference; an excess over the amount due goes to the balance.';
 grant execute on function billing.record_payment(uuid, bigint, timestamptz, text, text)
   to service_role;
 

@@ -40,7 +40,7 @@ $$;
 
 -- What became of each target, as of the version of its usage that was rated. A late section stays
 -- marked as changed while its difference waits for
--- an invoice to go on. What is left of an overcharge after credit notes does not wait: the client
+-- an invoice to go on. The rest of an overcharge after credit notes does not wait: the client
 -- has had all of it back already, and later usage of the section is set off against it.
 create function _billing.mark_rated(due billing.rating_target[], late billing.rating_target[],
   drafts uuid[], versions _billing.period_version[], as_of timestamptz)

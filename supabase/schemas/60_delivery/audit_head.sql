@@ -10,7 +10,7 @@ begin
   select * into chain from billing.verify_audit_chain();
   if chain.finding is not null then
     return billing.queue_operator_alert('audit_break:' || day, 'critical',
-      'The audit log was changed', format('The audit log is not what was sealed: %s (position %s). '
+      'The audit log was changed', format('The audit log differs from its seals: %s (position %s). '
         || 'Compare it with an export that was kept elsewhere.', chain.finding, chain.broken_at));
   elsif chain.sealed = 0 then
     return 0;

@@ -65,7 +65,7 @@ begin
   if issued is not null then
     perform _billing.queue_invoice_deliveries(issued);
   end if;
-  -- What is settled is not asked for again; what is void is not sent.
+  -- A settled invoice is not asked for again; a void one is not sent.
   update public.deliveries d
   set state = 'skipped', last_error = format('the invoice is %s', n.status), finished_at = now()
   from public.invoices n

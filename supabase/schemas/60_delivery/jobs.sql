@@ -26,7 +26,7 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
 $$;
 comment on function _billing.schedule_job is 'Creates or changes a scheduled job of billing.';
 
--- The Vault secrets that the jobs read; what is absent is said here and shown by billing.jobs.
+-- The Vault secrets that the jobs read; an absent one is named here and by billing.jobs.
 create function _billing.missing_secrets()
 returns text[] language sql stable set search_path = pg_catalog, pg_temp as $$
   select coalesce(array_agg(n.name order by n.name), '{}')

@@ -1,7 +1,7 @@
 -- The files that logs are exported to.
 
--- The lines of a file: a row without what is no part of it (which transaction stored it here). Who
--- calls it sets the time zone; bound, not pinned, so that it is inlined.
+-- The lines of a file: a row without what is no part of it (which transaction stored it here). The
+-- caller sets the time zone; bound, not pinned, so that it is inlined.
 create function _billing.log_line(log public.agent_usage_logs)
 returns text language sql stable
 return (to_jsonb(log) - 'stored_by')::text;

@@ -1,5 +1,5 @@
 -- The daily fetching of list prices: a delivery for each source that is on. The worker fetches,
--- reads and compares; what cannot be read changes nothing and is told once.
+-- reads and compares; a source that cannot be read changes nothing and is reported once.
 
 create function billing.queue_price_syncs(as_of timestamptz default billing.as_of())
 returns bigint language sql security definer set search_path = pg_catalog, pg_temp as $$

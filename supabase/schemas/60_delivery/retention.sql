@@ -39,8 +39,8 @@ begin
     where r.from_day <= month_end + 1 and r.until_day >= month - 1) then
     return 'usage is being computed anew: select * from billing.pending_rebuilds';
   end if;
-  -- Local days of the month's instants reach one day beyond it on either side. What lies outside of
-  -- the client's service is on no invoice; should it come into it, its records are there.
+  -- Local days of the month's instants reach one day beyond it on either side. Usage outside of
+  -- the client's service is on no invoice; its records stay, in case the day comes into it.
   select count(distinct r.client_id) into found
   from public.usage_records r join public.clients c on c.id = r.client_id
   where r.usage_day >= month - 1 and r.usage_day <= month_end

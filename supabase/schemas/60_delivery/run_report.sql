@@ -87,7 +87,7 @@ end $$;
 create trigger count_pending before update of summary on billing.monthly_runs
   for each row execute function _billing.count_pending();
 
--- Every run that did something is reported, by whomever it was started. One that did nothing is
+-- Every run that did something is reported, however it was started. One that did nothing is
 -- reported where months are blocked, once a day: the scheduled runs repeat.
 create function _billing.report_run() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$

@@ -1,6 +1,6 @@
 -- Where Stripe and the books differ: what Stripe is still to be told, and both sides to compare.
 
--- Credit notes that Stripe does not have, in order. What goes onto the client's balance goes there
+-- Credit notes that Stripe does not have, in order. Credit for the client's balance goes there
 -- in our books only (`out of band`): Stripe's balance of a customer stays zero.
 create function _billing.unsent_credit_notes(mirror public.stripe_invoices)
 returns table (credit_note_id uuid, amount_minor bigint, refund_minor bigint, reason text)

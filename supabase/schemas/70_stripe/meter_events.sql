@@ -29,8 +29,8 @@ revoke all on billing.stripe_meter_events from public;
 grant select on billing.stripe_meter_events to service_role;
 
 -- Writes down what Stripe is still to be told of days that are over, and returns all that it may be
--- told now, the oldest first. Stripe knows an identifier again for 24 hours; what it may have had
--- for nearly as long is not sent once more, but is a difference.
+-- told now, the oldest first. Stripe recognises an identifier for 24 hours; an event that it may
+-- have had for nearly as long is not sent once more, but is a difference.
 create function _billing.due_meter_events(livemode boolean,
   as_of timestamptz default billing.as_of(), limit_to integer default 500)
 returns table (id uuid, client_id uuid, event_name text, value bigint, happened_at bigint,

@@ -1,4 +1,4 @@
--- Usage on an invoice of ours, be it a draft, is not given to Stripe as well; nor is that of a
+-- Usage on an invoice of ours, a draft included, is not given to Stripe as well; nor is that of a
 -- period that was skipped.
 create function _billing.guard_new_meter() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$

@@ -15,7 +15,7 @@ comment on table public.stripe_payment_records is
   'Payments made elsewhere, and what Stripe knows of each.';
 comment on column public.stripe_payment_records.state is
   'counted: the Stripe invoice was made without its amount; telling: begun; told: Stripe has it;
-   left: Stripe needs it no more, or cannot take its amount.';
+   left: Stripe no longer needs it, or cannot take its amount.';
 comment on column public.stripe_payment_records.amount_minor is
   'What of the payment is on the Stripe invoice.';
 alter table public.stripe_payment_records enable row level security;
@@ -85,7 +85,7 @@ $$;
 comment on function _billing.save_payment_record is
   'Notes Stripe''s record of a payment, and whether it is on the invoice.';
 
--- Stripe needs it no more. `received`: what Stripe says was paid for the invoice in all, without
+-- Stripe no longer needs it. `received`: what Stripe says was paid for the invoice in all, without
 -- it.
 create function _billing.leave_payment(payment_id uuid, livemode boolean, received bigint)
 returns void language sql set search_path = pg_catalog, pg_temp as $$

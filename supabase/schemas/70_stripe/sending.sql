@@ -13,7 +13,7 @@ comment on function _billing.is_reverse_charged is
   'Whether a client accounts for a tax of its invoices by itself.';
 
 -- The payment methods of a client's invoices in a currency, with where bank transfers go to; null
--- where the client has none of its own. What is set for another currency is left out.
+-- where the client has none of its own. Settings for another currency are left out.
 create function _billing.payment_methods_for(client_id uuid, currency text) returns jsonb
 language sql stable set search_path = pg_catalog, pg_temp as $$
   select case when t.payment_methods is not null then coalesce((
@@ -148,9 +148,9 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
 $$;
 comment on function _billing.save_stripe_problem is 'Notes why an invoice is not in Stripe.';
 
--- Stripe has this draft no more: who deleted it died before that was noted, or somebody did so in
--- the Dashboard. What is still to be collected begins anew, under new idempotency keys, else Stripe
--- would answer with the one that is gone. Of two who find out, one begins.
+-- Stripe no longer has this draft: a worker deleted it and ended before it noted so, or a person
+-- deleted it in the Dashboard. An amount still to be collected begins anew, under new idempotency
+-- keys, else Stripe would answer with the deleted draft. Of two workers that find out, one begins.
 create function _billing.forget_stripe_draft(invoice_id uuid, livemode boolean, gone text)
 returns void language sql set search_path = pg_catalog, pg_temp as $$
   update public.stripe_invoices m set stripe_invoice_id = null, generation = m.generation + 1,
@@ -163,7 +163,7 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
     and m.state = 'draft';
 $$;
 comment on function _billing.forget_stripe_draft is
-  'Notes that Stripe has a draft no more; an invoice that is still due begins anew.';
+  'Notes that Stripe no longer has a draft; an invoice that is still due begins anew.';
 
 create function _billing.save_stripe_left_over(invoice_id uuid, livemode boolean, amount bigint)
 returns void language sql set search_path = pg_catalog, pg_temp as $$

@@ -37,10 +37,10 @@ end $$;
 
 -- Service follows the subscription. One that runs begins service anew on the day it began or came
 -- back, where a subscription had ended it or the new one was made afterwards: what an operator has
--- ended, an older subscription does not begin again, and a pause stays a pause. One that runs no
--- more, without another beside it, ends the interval in which its last day lies; that day is
+-- ended, an older subscription does not begin again, and a pause stays a pause. One that no longer
+-- runs, without another beside it, ends the interval in which its last day lies; that day is
 -- served. Where it ends before its client's service has begun for the first time, service does not
--- begin: nothing is billed, usage is in quarantine. What is told afterwards of a subscription that
+-- begin: nothing is billed, usage is in quarantine. Later news of a subscription that
 -- had ended before that ends nothing.
 create function _billing.follow_subscription(mirror public.stripe_subscriptions,
   made timestamptz, runs_since timestamptz, ended timestamptz)

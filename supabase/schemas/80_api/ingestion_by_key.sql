@@ -73,7 +73,7 @@ begin
   order by 1;
 end $$;
 comment on function billing.ingest_usage_by_key is
-  'Stores a batch of usage events with a key; what the key may not log is invalid, with a code.
+  'Stores usage events with a key; an event beyond the key''s rights is invalid, with a code.
    Raises unauthorized for a key that is not valid, network_not_allowed for an address that is not
    in its networks, and quota_exceeded beyond its quota.';
 grant execute on function billing.ingest_usage_by_key(uuid, jsonb, text) to service_role;

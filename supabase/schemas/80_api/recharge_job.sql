@@ -26,7 +26,7 @@ comment on function _billing.clients_to_recharge is
   'Clients whose credit recharges itself, in the order in which the job looks at them.';
 
 -- One step for one client: whether it wants a recharge, or the invoice of the one that it wants.
--- What goes wrong is told, once a day, and stops no other client.
+-- An error is reported, once a day, and stops no other client.
 create function _billing.look_at_recharge(client_id uuid, is_wanted boolean, as_of timestamptz)
 returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin

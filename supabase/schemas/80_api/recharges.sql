@@ -124,7 +124,7 @@ comment on function billing.want_recharge is
 grant execute on function billing.want_recharge(uuid, timestamptz) to service_role;
 
 -- Invoices the recharge of a client that is wanted. One that is no longer due is void: recharges
--- are paused meanwhile, or the balance is not low any more. What fails is told and tried again.
+-- are paused meanwhile, or the balance is not low any more. A failure is reported and tried again.
 create function billing.invoice_recharge(client_id uuid, as_of timestamptz default now())
 returns uuid language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above.

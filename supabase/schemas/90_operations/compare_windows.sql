@@ -19,7 +19,7 @@ begin
   if not coalesce(isfinite(from_at) and isfinite(until_at) and from_at < until_at, false) then
     perform billing.raise_error('invalid_argument', 'from_at lies before until_at');
   end if;
-  -- Windows whose logs have been exported are compared no more.
+  -- Windows whose logs have been exported are no longer compared.
   from_at := least(until_at,
     greatest(from_at, (select w.kept_from from billing.usage_watermark w)));
   for different in

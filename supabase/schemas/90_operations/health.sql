@@ -87,7 +87,7 @@ $$;
 comment on function _billing.health_of_queues is
   'Deliveries and Stripe events that wait or failed.';
 
--- Usage that differed has been repaired; what Stripe and the books differ in, somebody decides.
+-- Usage that differed has been repaired; a person decides where Stripe and the books differ.
 create function _billing.health_of_notices(at timestamptz)
 returns setof _billing.health_row
 language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
@@ -136,7 +136,7 @@ comment on function _billing.health_of_quarantine is 'What waits in quarantine, 
 create function billing.read_health(at timestamptz default clock_timestamp())
 returns table (part text, state text, since timestamptz, detail text)
 language sql stable security definer set search_path = pg_catalog, pg_temp set jit = off as $$
--- Definer: jobs and queues are more than callers may read; what comes out are counts and times.
+-- Definer: jobs and queues are more than callers may read; only counts and times come out.
 -- Asked each minute by monitors: reads what waits, never what has been.
   with judged as (
     select * from _billing.health_of_jobs(at)

@@ -4,7 +4,7 @@ import { filled, type Values } from "../../acts/fields.ts";
 import { Effect } from "../../acts/effect.tsx";
 import type { Api } from "../../api/api.ts";
 
-/** Adds a price of a client, or a default one; what it changes on open periods is rated first. */
+/** Adds a price of a client, or a default one; its effect on open periods is rated first. */
 export function addPrice(
   api: Api,
   client: { readonly id: string; readonly name: string } | null,

@@ -299,7 +299,7 @@ Deno.test("credit is granted, and the customer sees the balance", journey, async
 });
 
 Deno.test(
-  "what was done stands in the audit log, filtered",
+  "the audit log shows the acts, filtered",
   journey,
   () =>
     visit(({ operator }) => operator, async ({ page }, world) => {

@@ -19,8 +19,8 @@ export type RawInput = Input<unknown, unknown, unknown>;
 export interface Endpoint {
   readonly route: Route;
   /**
-   * Throws a `ProblemError` for input that the route's schemas refuse. What is no JSON comes as
-   * `{ text }`.
+   * Throws a `ProblemError` for input that the route's schemas refuse. Text that is no JSON comes
+   * as `{ text }`.
    */
   check(raw: RawInput): (session: Session) => Promise<object>;
 }

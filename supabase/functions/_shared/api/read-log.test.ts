@@ -15,7 +15,7 @@ function built() {
   return { stored, clock, note };
 }
 
-Deno.test("what an operator reads is noted once an hour, pages of a list as one", async () => {
+Deno.test("reads by an operator are noted once an hour, pages of a list as one", async () => {
   const { stored, clock, note } = built();
   await note(operator, read);
   await note(operator, read);

@@ -21,7 +21,7 @@ const PAGING = new Set(["cursor", "limit"]);
 
 /**
  * Reads by operators go to the audit log, one row for each operator, operation and subject an hour:
- * who pages through a list, or reloads a page, costs one statement.
+ * an operator that pages through a list, or reloads a page, costs one statement.
  */
 export function readLog(
   store: (reads: string) => Promise<unknown>,

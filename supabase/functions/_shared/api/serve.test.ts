@@ -67,7 +67,7 @@ Deno.test("input is refused with where it is wrong, in path, query and body", as
   ]);
 });
 
-Deno.test("who may not call is refused before anything is read", async () => {
+Deno.test("a caller without the right is refused before anything is read", async () => {
   const init = { method: "POST", body: "{" };
   const of = async (caller: Caller | null) => {
     const { status } = await served(caller).ask("/test/a/echo", init);

@@ -120,7 +120,7 @@ Deno.test("callers take turns, however many requests of one of them wait", async
   assert.equal(order.join(""), "ABCABAAAAAA");
 });
 
-Deno.test("where no more may wait, the caller with most waiting requests loses its last one", async () => {
+Deno.test("a full queue rejects the last request of the caller with most waiting", async () => {
   const { request, log } = limited();
   await request("one", 2, { key: "holds" });
   const flood = [

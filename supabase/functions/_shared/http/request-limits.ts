@@ -9,7 +9,7 @@ export interface KnownCaller {
 
 /**
  * One request's part of its function's limits. Until it is identified, it counts for its address.
- * What refuses throws a `ProblemError`: `rate_limited` or `overloaded`.
+ * A refusal is a `ProblemError`: `rate_limited` or `overloaded`.
  */
 export interface RequestLimits {
   isKnown(): boolean;

@@ -1,4 +1,6 @@
 import { env } from "node:process";
+// @ts-types="./base64url.d.ts"
+import { decodeBase64Url } from "@std/encoding/base64url";
 import { z } from "zod";
 
 /** What a self-hosted Supabase signs with; hosted projects do not give it to functions. */
@@ -104,8 +106,7 @@ function json(text: string): unknown {
 
 function bytesOf(part: string) {
   try {
-    const text = atob(part.replace(/-/g, "+").replace(/_/g, "/"));
-    return Uint8Array.from(text, (character) => character.charCodeAt(0));
+    return decodeBase64Url(part);
   } catch {
     return null;
   }

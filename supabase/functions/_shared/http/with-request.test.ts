@@ -129,7 +129,7 @@ Deno.test("refusals are counted by address: an innocent's 401 stays one", async 
   assert.deepEqual([...statuses], [401, 429]);
 });
 
-Deno.test("whatever an unknown caller is answered is counted: 404, 405, 413, a body cut off", async () => {
+Deno.test("all answers to unknown callers are counted: 404, 405, 413, a body cut off", async () => {
   const cases: [RequestInit, (request: Request) => Promise<Response> | Response][] = [
     [{}, () => problemResponse(problem("not_found"))],
     [{ method: "PUT" }, () => problemResponse(problem("method_not_allowed"))],

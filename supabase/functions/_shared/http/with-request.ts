@@ -26,8 +26,8 @@ type Answer = (request: Request) => Promise<Response>;
  * Wraps the handler that `build` makes. Each request gets an id (`x-request-id`, the caller's own if
  * it sends one) and one line in the log; an error that is thrown becomes a problem and is reported.
  * Callers that the handler does not identify get a limited number of answers by address, whatever
- * these are, then 429 with `retry-after`. What identified callers may do at once and a minute is in
- * `caller-limits.ts`; one that uses up its share waits for itself alone.
+ * these are, then 429 with `retry-after`. The limits of identified callers, at once and a minute,
+ * are in `caller-limits.ts`; one that uses up its share waits for itself alone.
  */
 export function withRequest(
   name: string,

@@ -32,7 +32,7 @@ Deno.test("secrets are taken out of text, one by one and within lists and URLs",
   }
 });
 
-Deno.test("what looks like a token in the path of a URL is taken out, and no word of it", () => {
+Deno.test("a token in the path of a URL is taken out, and no word of it", () => {
   const path = redactor({
     HERMES_URL: "https://hooks.example/services/T024BE7LH0A1/B00/Xk29slUw0mPqa71c",
     RESEND_API_BASE: "https://api.example/notifications/v1",
@@ -58,7 +58,7 @@ Deno.test("long text without an address costs no more than its length", () => {
   assert.ok(performance.now() - started < 2000);
 });
 
-Deno.test("what others quote of a request is told without the secrets in it, in any form they had", () => {
+Deno.test("a quoted request is told without the secrets in it, in any form they had", () => {
   const variables = {
     SMTP_URL: "smtp://mailer:p%40ss-word@smtp.internal:2525",
     RESEND_API_KEY: "re_ffffffff",

@@ -50,7 +50,7 @@ Deno.test("refusals from everywhere fill no memory: the rest is one count", asyn
   assert.deepEqual(stored.at(-1), { ...refusal, address: null, attempts: 9800 });
 });
 
-Deno.test("what cannot be stored is reported, and the next second is stored", async () => {
+Deno.test("counts that cannot be stored are reported, and the next second is stored", async () => {
   let fails = true;
   const stored: CountedRefusal[] = [];
   const { note, pass, reported } = built((refusals) => {

@@ -34,7 +34,7 @@ export type CountedRefusal = Refusal & { readonly attempts: number };
 
 /**
  * Counts refusals and stores the counts once a second at most: a flood is one statement a second,
- * however many requests it has. What cannot be stored is reported and given up.
+ * however many requests it has. A count that cannot be stored is reported and given up.
  */
 export function refusalLog(
   { store, reportError, wait = later }: {

@@ -1,7 +1,7 @@
 import { deepStrictEqual, strictEqual } from "node:assert/strict";
 import { batchQueue } from "./batch-queue.ts";
 
-Deno.test("what comes while a group is at work is the next group, each with its own result", async () => {
+Deno.test("items that come while a group is at work are the next group, each with its own result", async () => {
   const groups: (readonly number[])[] = [];
   const gate = Promise.withResolvers<void>();
   const double = batchQueue(async (items: readonly number[]) => {

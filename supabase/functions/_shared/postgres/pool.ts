@@ -8,9 +8,10 @@ const MAX_CONNECTIONS = 4;
 const IDLE_SECONDS = 20;
 
 /**
- * A pool on `SUPABASE_DB_URL` for a function's own work, as the role of that URL; what a signed-in
- * member asks for goes through the Data API's client instead, under row level security. Nothing is
- * prepared, so it works through a transaction pooler. `bigint` and `numeric` come as strings.
+ * A pool on `SUPABASE_DB_URL` for a function's own work, as the role of that URL; a query of a
+ * signed-in member goes through the Data API's client instead, under row level security.
+ * Nothing is prepared, so it works through a transaction pooler. `bigint` and `numeric` come as
+ * strings.
  *
  * Opens no connection until the first query. Errors of queries are `postgres.PostgresError`, with
  * the SQLSTATE as `code` and, for domain errors (`PT4xx`), the stable code as `detail`.

@@ -10,7 +10,7 @@ function problemOf(code: string, detail?: string) {
   return databaseProblem(errorOf(code, detail));
 }
 
-Deno.test("what passes by itself says so: to come again, not that something broke", () => {
+Deno.test("a passing failure asks to retry and is no internal error", () => {
   const passing = ["40001", "40P01", "55P03", "57014", "53300"];
   assert.deepEqual(passing.map((state) => problemOf(state)?.status), [429, 429, 429, 429, 503]);
 });

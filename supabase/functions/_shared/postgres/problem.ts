@@ -29,7 +29,7 @@ export function internalError(error: unknown): Problem {
   return problem(isLostConnection(error) ? "database_unavailable" : "internal");
 }
 
-/** A connection that never was or is no more, as the driver, the server and the Data API tell it. */
+/** A connection that failed or was lost, as the driver, the server and the Data API tell it. */
 const LOST =
   /^(CONNECTION_\w+|CONNECT_TIMEOUT|ECONN\w+|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENOTFOUND|EAI_AGAIN|08...|57P0[1-5]|PGRST00[0-3])$/;
 
@@ -41,7 +41,7 @@ const BY_STATE: Readonly<Record<string, readonly [ErrorCode, string]>> = {
   "23505": ["already_exists", "another row has this name, id or number"],
   "23P01": ["already_exists", "it overlaps with one that holds for the same time"],
   "23503": ["unknown_reference", "something that it names does not exist"],
-  "23514": ["bad_request", "a value is outside what this field takes"],
+  "23514": ["bad_request", "a value is outside this field's range"],
   "23502": ["bad_request", "a value is missing"],
   "40001": ["busy", "another request changed the same rows; try again"],
   "40P01": ["busy", "another request changed the same rows; try again"],

@@ -232,7 +232,7 @@ async function askForMoney(
   }
 }
 
-/** The invoice of the stored id; null when there is none or Stripe has it no more. */
+/** The invoice of the stored id; null when there is none or Stripe no longer has it. */
 async function knownInvoice({ mirror }: InvoiceFacts, stripe: Stripe) {
   const id = mirror?.stripe_invoice_id ?? null;
   if (id === null) return null;

@@ -19,7 +19,7 @@ Deno.test("without a cursor a page begins at the beginning", () => {
   assert.equal(cursorKeys(undefined, 2), null);
 });
 
-Deno.test("what is no cursor of this list is refused", () => {
+Deno.test("a cursor of another list is refused", () => {
   const foreign = pageOf([row("a"), row("b")], 1).next_cursor ?? "";
   for (const cursor of ["", "%%%", "bm90IGpzb24", "WzFd", "WyJcdTAwMDAiXQ"]) {
     assert.throws(() => cursorKeys(cursor, 1), ProblemError, cursor);

@@ -133,7 +133,7 @@ Deno.test("hostile names are text in every part", async () => {
   assert.equal(/[\r\n]/.test(mail?.subject ?? ""), false);
 });
 
-Deno.test("what is paid is not reminded of, what is void is not sent", async () => {
+Deno.test("a paid invoice is not reminded of, a void one is not sent", async () => {
   const reminder = { event: "reminder", payload: { days: 7 } };
   assert.equal((await deliver(reminder, { status: "paid" })).outcome.kind, "skipped");
   assert.equal((await deliver(reminder, { amountDueMinor: 0 })).outcome.kind, "skipped");

@@ -93,7 +93,7 @@ Deno.test("a text that was compared is not read again, and one that is off is no
   assert.equal(off.asked(), 0);
 });
 
-Deno.test("what cannot be read is tried again for a while, then told; nothing is compared", async () => {
+Deno.test("an unreadable source is tried again for a while, then reported; nothing is compared", async () => {
   const bodies: Record<string, () => Response> = {
     "it answered 503": () => new Response("busy", { status: 503 }),
     "it answered 302": () => new Response(null, { status: 302, headers: { location: "/other" } }),
@@ -137,7 +137,7 @@ Deno.test("a source that does not end, or never begins, ends the try", async () 
   never.resolve(new Response());
 });
 
-Deno.test("what the database takes for cut off is told; a database that is away is tried again", async () => {
+Deno.test("a source that looks cut off is reported; a database that is away is tried again", async () => {
   const cut = new SourceUnreadable("litellm has 1 models, and 9 were known: it looks cut off");
   await using one = world(() => new Response(MAP), { refused: cut });
   assert.equal((await one.sync(job(4))).kind, "skipped");

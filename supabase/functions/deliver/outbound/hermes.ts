@@ -56,7 +56,7 @@ export function hermesNotifier(
     if (!answer.success) {
       return {
         kind: "retry",
-        error: `HERMES answered what is not its contract: ${text.slice(0, 300)}`,
+        error: `HERMES's answer breaks its contract: ${text.slice(0, 300)}`,
       };
     }
     if (answer.data.status === "failed") {

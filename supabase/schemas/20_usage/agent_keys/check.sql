@@ -49,8 +49,8 @@ comment on function _billing.is_in_networks is
   'Whether an address lies in one of the networks; without networks every address does.';
 
 -- Counts events towards the key's quota of the day, or raises quota_exceeded and counts nothing.
--- What other requests of the key have not committed is not seen: they may together exceed the quota
--- by what is in flight.
+-- Events that other requests of the key have not committed are not seen: they may together exceed
+-- the quota by what is in flight.
 create function _billing.use_agent_key(key _billing.agent_keys, new_events bigint) returns void
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare

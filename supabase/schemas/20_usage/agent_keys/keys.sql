@@ -1,5 +1,5 @@
 -- Keys of agents: whose usage a key may log, for which clients, how much and of which times. A key
--- reads nothing and corrects nothing. Its token is told once; what is kept of it is a hash, apart
+-- reads nothing and corrects nothing. Its token is told once; only a hash of it is kept, apart
 -- from the key, so that neither views nor the audit log hold it.
 
 create table _billing.agent_keys (

@@ -1,5 +1,5 @@
 -- What role billing_agent may insert into the log through the Data API. Its token names the key;
--- what the key may is read here with each row, so that revoking it holds at once.
+-- the rights of the key are read here with each row, so that revoking it holds at once.
 
 create function billing.agent_may_log(
   agent text, client_id uuid, metadata jsonb, "timestamp" timestamptz
@@ -42,7 +42,7 @@ comment on function billing.agent_may_log is
   'Whether the key that the request''s token names may log this row; raises why not.';
 grant execute on function billing.agent_may_log(text, uuid, jsonb, timestamptz) to billing_agent;
 
--- Column defaults, generated columns and checks are computed with the rights of who inserts.
+-- Column defaults, generated columns and checks are computed with the rights of the inserting role.
 grant execute on function billing.new_id() to billing_agent;
 grant execute on function billing.storing_transaction() to billing_agent;
 grant execute on function billing.refuse_negative(text, numeric) to billing_agent;

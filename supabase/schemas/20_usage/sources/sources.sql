@@ -28,7 +28,7 @@ grant select on billing.usage_sources to service_role;
 create trigger require_second_factor before insert or update or delete on billing.usage_sources
   for each statement execute function _billing.guard_by_second_factor();
 
--- An agent's calls lie in one source; what it logged before `since` lies in the log.
+-- An agent's calls lie in one source; calls before `since` lie in the log.
 create table billing.usage_source_agents (
   agent text primary key
     constraint usage_source_agents_agent_length check (length(agent) between 1 and 200),

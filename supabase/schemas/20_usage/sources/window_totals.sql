@@ -40,7 +40,7 @@ comment on function _billing.window_discrepancies is
   'Windows in which the log differs from a source''s totals.';
 
 -- Notes a comparison. Equal time grows where one follows on another; of two stretches the later is
--- kept. What lies ahead of the comparison is not known to be equal. What differed is known to
+-- kept. Time ahead of the comparison is not known to be equal. A window that differed is known to
 -- differ until it has been found equal.
 create function _billing.note_comparison(source text, from_at timestamptz, until_at timestamptz,
   found_different bigint, at timestamptz)

@@ -65,8 +65,8 @@ comment on function _billing.window_fault is
 
 -- A sum over rows that any engine can compute from ids and counts alone: each row's counts, each
 -- times a prime, times a number from the row's id. A correction keeps the id of what it corrects,
--- so a mirror takes its part out exactly. What cannot be read as a count is none: a row of it is
--- not billed, and stops no comparison.
+-- so a mirror takes its part out exactly. A value that cannot be read as a count is none: a row of
+-- it is not billed, and stops no comparison.
 create function _billing.window_checksum(log public.agent_usage_logs)
 returns numeric language sql stable set search_path = pg_catalog, pg_temp as $$
   select ('x' || right(coalesce(log.corrects_id, log.id)::text, 7))::bit(28)::bigint * (

@@ -25,4 +25,4 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
       select s.id from public.price_syncs s where s.source = withdraw_agreement.source);
 $$;
 comment on function _billing.withdraw_agreement is
-  'Takes back what a source has agreed on and says no more.';
+  'Takes back what a source has agreed on and no longer says.';

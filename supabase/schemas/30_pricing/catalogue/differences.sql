@@ -22,7 +22,7 @@ $$;
 comment on function _billing.differing_prices is
   'Given prices of known models that are neither in force nor decided on.';
 
--- Makes proposals of what differs. What a source says now replaces what it said before, also where
+-- Makes proposals of what differs. A source's newest statement replaces its earlier one, also where
 -- it is again what is in force.
 create function _billing.supersede_proposals(given _billing.given_price[], source text)
 returns void language sql set search_path = pg_catalog, pg_temp as $$
@@ -35,7 +35,7 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
         select s.id from public.price_syncs s where s.source = supersede_proposals.source)
     returning p.agreed_sync_id
   )
-  -- Who has agreed still says so: that source is to be compared again, though it has not changed.
+  -- A source that agreed still says so: it is compared again, though it has not changed.
   update billing.price_source_states t set compared_to = null
   where t.source in (
     select s.source from public.price_syncs s join ended e on e.agreed_sync_id = s.id);

@@ -30,8 +30,8 @@ create table public.price_proposals (
     else num_nulls(decided_at, decided_by, reason) = 0 end)
 );
 comment on table public.price_proposals is
-  'Changes of list prices and new models, until somebody accepts or refuses them. What has been
-   refused is not proposed again.';
+  'Changes of list prices and new models, until somebody accepts or refuses them. A refused
+   change is not proposed again.';
 comment on column public.price_proposals.old_amount is
   'The list price in force, USD for one unit; null: none.';
 comment on column public.price_proposals.effects is

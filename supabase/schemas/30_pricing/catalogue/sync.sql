@@ -54,8 +54,8 @@ end $$;
 comment on function _billing.require_whole is
   'Refuses a source that has fewer than four fifths of the models that it had.';
 
--- Takes some models of a source that has `total` of them. What differs from a price in force
--- becomes a proposal, and what a source leaves out stays.
+-- Takes some models of a source that has `total` of them. A price that differs from the one in
+-- force becomes a proposal, and a price that a source leaves out stays.
 create function billing.sync_list_prices(source text, sha256 text, fetched_at timestamptz,
   total integer, models jsonb, raw bytea default null)
 returns table (new_models integer, new_prices integer, proposals integer)

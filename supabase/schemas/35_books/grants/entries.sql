@@ -56,7 +56,7 @@ create policy "members and operators read what became of credit" on public.credi
 
 -- What is left of grants, whether or not it may be used now: the least that is left at the instant
 -- and at any later one. A movement that waited for the lock of its client may be of an earlier
--- instant than what is booked already; what came back after it is not there yet.
+-- instant than what is booked already; credit that came back after it is not there yet.
 create function _billing.left_of_grants(client_ids uuid[], as_of timestamptz default 'infinity')
 returns table (grant_id uuid, left_minor bigint)
 language sql stable set search_path = pg_catalog, pg_temp as $$
@@ -77,8 +77,8 @@ comment on function _billing.left_of_grants is
 create type _billing.credit_movement as (grant_id uuid, kind text, amount_minor bigint,
   at timestamptz, invoice_id uuid, line_id uuid, credit_note_id uuid);
 
--- Books movements of grants, and with each that takes or gives back what its expiry is now: what
--- has been used does not expire. What is restored after its expiry expires at once.
+-- Books movements of grants, and with each that takes or gives back what its expiry is now: credit
+-- that has been used does not expire. Credit restored after its expiry expires at once.
 create function _billing.move_credit(movements _billing.credit_movement[])
 returns void language sql set search_path = pg_catalog, pg_temp as $$
   insert into public.credit_entries (grant_id, client_id, currency, kind, amount_minor,

@@ -1,7 +1,7 @@
 -- The accounts of the ledger. ADR 35 says why it is as it is.
 --
--- A debit is more than zero, a credit less. What a client owes us is a debit of `receivable`; what
--- we owe the client is a credit of `customer_credit`.
+-- A debit is more than zero, a credit less. A debt of a client is a debit of `receivable`; money
+-- that we owe the client is a credit of `customer_credit`.
 
 -- Names as those of named_id. Written out, so that a query computes them without a call for each.
 create function _billing.account_id(client_id uuid, currency text, kind text, processor text)

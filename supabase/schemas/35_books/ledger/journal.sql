@@ -21,7 +21,7 @@ left join lateral (
 comment on view billing.journal is
   'Debits and credits of the ledger, with the number of the invoice or credit note they are of.';
 comment on column billing.journal.at is
-  'When it happened. What is told late is of an earlier month than it was posted: see posted_at.';
+  'When it happened. An event told late is of an earlier month than its posting: see posted_at.';
 comment on column billing.journal.taxes is 'The taxes of the invoice, on entries of tax_payable.';
 revoke all on billing.journal from public;
 grant select on billing.journal to service_role;

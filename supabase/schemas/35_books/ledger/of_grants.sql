@@ -1,7 +1,7 @@
 -- What is posted of grants of credit and of what becomes of them.
 
--- Granted when it was granted, whenever it may be used: what was paid is owed from then on. What
--- moves from one grant to another stays on the account.
+-- Granted when it was granted, whenever it may be used: the payment is owed from then on. Credit
+-- that moves from one grant to another stays on the account.
 create function _billing.post_credit_entries() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin

@@ -1,8 +1,8 @@
 -- Overcharges found by re-rating (corrections, usage that moved): what is rated lower than it was
 -- invoiced is credited line by line, each line on the invoices that charged it, newest first, with
 -- its taxes. No invoice is credited more for a section than it charged for it: what is left of it
--- for its other sections must stay creditable for them. What no invoice has enough left for stays
--- in the books as it is and is set off against later usage of the section.
+-- for its other sections must stay creditable for them. An amount that no invoice has enough left
+-- for stays booked as it is and is set off against later usage of the section.
 
 create function _billing.credit_overcharges(targets billing.rating_target[], as_of timestamptz)
 returns bigint language plpgsql set search_path = pg_catalog, pg_temp as $$

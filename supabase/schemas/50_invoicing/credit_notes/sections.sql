@@ -33,7 +33,7 @@ begin
 end $$;
 
 -- Credits one section as far as its invoices have room; returns how many notes that took. First
--- each invoice is credited for what it charged itself. What is owed beyond that (an invoice that a
+-- each invoice is credited for what it charged itself. A debt beyond that (an invoice that a
 -- note by hand has emptied) goes on those that have room.
 create function _billing.credit_section(
   target billing.rating_target[], amount bigint, as_of timestamptz

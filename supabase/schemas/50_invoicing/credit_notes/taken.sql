@@ -1,6 +1,6 @@
 -- What is credited of each line of a section, in a table of the session.
 
--- What is to be given back, positive, in pg_temp.credit_rest; what of it goes on which invoice, in
+-- Amounts to be given back, positive, in pg_temp.credit_rest; their parts by invoice in
 -- pg_temp.credit_parts, none yet.
 create function _billing.begin_credit(target billing.rating_target[])
 returns void language plpgsql

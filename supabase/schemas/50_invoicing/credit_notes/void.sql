@@ -1,8 +1,8 @@
 -- Taking a credit note back.
 
 -- Voids a note by hand: one that was all off what is due, on an invoice that is open, is due again;
--- one that was all to be refunded, where no refund was made, grants nothing any more. What went
--- onto the balance, and what re-rating has credited, cannot be taken back so.
+-- one that was all to be refunded, where no refund was made, grants nothing any more. Credit
+-- that went onto the balance, or that re-rating gave, cannot be taken back so.
 create function _billing.void_credit_note(note_id uuid, as_of timestamptz)
 returns boolean language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare

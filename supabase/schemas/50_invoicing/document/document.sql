@@ -8,6 +8,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   from public.billing_settings s;
 $$;
 
+-- For credit notes; documents_of has the same fields, joined once for a batch of invoices.
 create function _billing.document_client(client_id uuid) returns jsonb
 language sql stable set search_path = pg_catalog, pg_temp as $$
   select jsonb_build_object('id', c.id, 'name', c.name, 'address', to_jsonb(c.address),

@@ -1,4 +1,4 @@
--- Drafts: one per client and period that is over, remade as often as one likes until finalized.
+-- Drafts: one per client and period that is over, remade any number of times until finalized.
 
 -- Rates targets once for all that a run or a draft asks of their rating: the lines stand in
 -- pg_temp.draft_lines. A table, not an array: it has no limit in size, and the planner sees how

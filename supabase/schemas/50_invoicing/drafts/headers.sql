@@ -36,8 +36,9 @@ end $$;
 comment on function _billing.draft_sums is 'Totals of the lines that are being drafted.';
 
 -- One draft with its totals, without lines yet, per (client, home period), and one per client and
--- currency for late usage that has no home. Drafts of targets that have lines again are emptied and
--- kept, those of targets without lines go, and so do those of zero: nothing to pay, no invoice.
+-- currency for late usage without a later period. Drafts of targets that have lines again are
+-- emptied and kept, those of targets without lines go, and so do those of zero: nothing to pay, no
+-- invoice.
 create function _billing.write_draft_headers(targets billing.rating_target[])
 returns uuid[] language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare

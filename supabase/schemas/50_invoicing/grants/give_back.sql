@@ -19,8 +19,8 @@ $$;
 comment on function _billing.standing_uses is
   'What grants have paid of an invoice and was not given back, the last use first.';
 
--- How an amount goes back to the grants. What comes back after its expiry leaves them again, for
--- the balance, which the caller books.
+-- How an amount goes back to the grants. Credit that comes back after its expiry leaves them again,
+-- for the balance, which the caller books.
 create function _billing.credit_to_give_back(invoice_id uuid, amount bigint, as_of timestamptz,
   credit_note_id uuid default null)
 returns _billing.credit_movement[]

@@ -53,7 +53,7 @@ begin
     when coalesce(amount_minor, 0) not between 1 and 1e15 then 'the amount is not above zero'
     when coalesce(priority, -1) not between 0 and 100 then 'the priority is from 0 to 100'
     when made.cost_minor not between 0 and amount_minor or kind = 'refund' and made.cost_minor > 0
-      then 'what was paid is between 0 and the amount, and 0 for a refund'
+      then 'the price paid is between 0 and the amount, and 0 for a refund'
     when made.expires_at <= greatest(made.effective_at, as_of)
       then 'it would expire before it can be used'
     when 0 in (cardinality(metrics), cardinality(models), cardinality(agents))

@@ -1,5 +1,5 @@
 -- The limits of each currency: a ceiling of about 100,000 US dollars, and a floor of a hundredth of
--- it. What a seller has changed stays.
+-- it. A limit that a seller has changed stays.
 
 insert into public.hold_limits (currency, ceiling_minor, floor_minor)
 select c.code, _billing.to_minor(v.amount, c.exponent),

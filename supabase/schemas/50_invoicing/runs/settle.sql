@@ -25,9 +25,8 @@ begin
 end $$;
 
 -- Closes the periods of these clients, which the caller has locked. False where something fails:
--- then one client's data does, which must not stop the others. What the server interrupts is
--- nobody's
--- fault, and is raised.
+-- then one client's data does, which must not stop the others. An interruption
+-- by the server is no client's fault, and is raised.
 create function _billing.try_settling(run_id bigint, client_ids uuid[], as_of timestamptz)
 returns boolean language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin

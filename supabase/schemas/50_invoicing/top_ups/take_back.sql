@@ -1,4 +1,4 @@
--- Credit whose payment goes back: what of it is not used is taken back with it.
+-- Credit whose payment goes back: its unused part is taken back with it.
 
 -- Grants that hold the credit of an invoice's top-up: its own, and those that continue it.
 create function _billing.grants_of_top_up(invoice_id uuid)
@@ -42,7 +42,7 @@ $$;
 comment on function _billing.pays_after_expiry is
   'Whether the invoice of a period that began before an expiry is still to be issued.';
 
--- Takes back what of an amount is not used. What has expired is used too, it is not the client's,
+-- Takes back what of an amount is not used. Expired credit counts as used, too,
 -- unless an invoice may still take it: that goes last.
 create function _billing.take_top_up_back(invoice_id uuid, amount bigint, as_of timestamptz,
   credit_note_id uuid default null)
@@ -160,8 +160,8 @@ $$;
 comment on function _billing.restore_top_up is
   'Gives credit of a top-up back that was taken from its grants, up to an amount.';
 
--- A note that gives money back, when it gets its document; what it takes off what is due was never
--- granted.
+-- A note that gives money back, when it gets its document; an amount taken off what is due was
+-- never granted.
 create function _billing.follow_top_up_note() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin

@@ -1,8 +1,8 @@
 -- The credit balance that Stripe keeps of a customer. The balance is kept here: what moves there is
 -- booked here once, by its transaction's id, and Stripe's is then taken to zero.
 
--- Credit given (more than zero) or taken on the client's balance. What there is no credit for is
--- money that the client owes, and on no account until somebody puts it on an invoice.
+-- Credit given (more than zero) or taken on the client's balance. An amount without credit behind
+-- it is money that the client owes, and on no account until somebody puts it on an invoice.
 create function _billing.adjust_balance_for_stripe(client_id uuid, currency text, amount bigint,
   invoice_id uuid, note text, key text, at timestamptz)
 returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -63,8 +63,8 @@ $$;
 comment on function _billing.unknown_balance_invoices is
   'Invoices of Stripe that moves of a balance name and that are to be asked for first.';
 
--- One transaction. Overpayments and credit notes are booked as such; what an invoice of Stripe's
--- own (a subscription's) gives or takes is ours to keep like credit that somebody gave.
+-- One transaction. Overpayments and credit notes are booked as such; credit that an invoice of
+-- Stripe's own (a subscription's) gives or takes is ours to keep like credit that somebody gave.
 create function _billing.book_balance_transaction(client_id uuid, moved jsonb, at timestamptz)
 returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare

@@ -100,9 +100,9 @@ begin
   return coalesce('issued ' || nullif(array_to_string(numbers, ', '), ''), 'known');
 end $$;
 
--- A refund that is heard of before its credit note seems to be what a note of ours waits for. What
--- refunds of the Dashboard's notes took from notes of ours that way, as far as it can be credited;
--- of one that failed, what is credit for it. `issued` is about to be credited for them.
+-- A refund that is heard of before its credit note seems to be what a note of ours waits for. This
+-- is what refunds of the Dashboard's notes took from notes of ours that way, as far as it can be
+-- credited; of one that failed, what is credit for it. `issued` is about to be credited for them.
 create function _billing.refunds_on_waiting_notes(mirror public.stripe_invoices, issued bigint)
 returns bigint language sql stable set search_path = pg_catalog, pg_temp as $$
   select greatest(0, least(r.theirs - n.theirs - issued, n.own - r.own,
@@ -129,8 +129,8 @@ $$;
 comment on function _billing.refunds_on_waiting_notes is
   'What notes of ours that wait for their refunds cover of refunds of Stripe''s own notes.';
 
--- A credit note of Stripe: ours if it names one, else one is issued here for it. What it gives back
--- as money and a refund has told of already has a note here.
+-- A credit note of Stripe: ours if it names one, else one is issued here for it. Money that it
+-- gives back and that a refund has told of already has a note here.
 create function billing.apply_stripe_credit_note(note jsonb, seen timestamptz)
 returns text language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above.

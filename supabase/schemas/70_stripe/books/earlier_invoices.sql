@@ -1,6 +1,6 @@
 -- Invoices that an earlier billing system has issued. They are history: nothing here bills, sends
--- or reminds of them, and they are on no ledger account. What Stripe collects for those that are
--- still open is noted beside them and operators are told, so that no payment passes unseen.
+-- or reminds of them, and they are on no ledger account. Money that Stripe collects for those that
+-- are still open is noted beside them and operators are told, so that no payment passes unseen.
 create table billing.earlier_invoices (
   id uuid primary key,
   client_id uuid not null references public.clients (id),

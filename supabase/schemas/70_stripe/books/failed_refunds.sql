@@ -117,11 +117,11 @@ begin
   end loop;
 end $$;
 comment on function _billing.take_refund_off_notes is
-  'Voids notes of a refund that failed; what they credit for other refunds is on a new one.';
+  'Voids notes of a refund that failed; their credit for other refunds is on a new one.';
 
 -- Money that a failed or canceled refund leaves with us. Where a credit note of Stripe is behind
 -- the refund (noted), that note granted the money and stands: it is the client's credit. Else the
--- note that was made here for the refund is void: as in Stripe, nothing was granted. What was on no
+-- note that was made here for the refund is void: as in Stripe, nothing was granted. Money on no
 -- account, because the credit was spent, ends as it began. So the end is the same as where the
 -- refund was first heard of when it had failed.
 create function _billing.book_failed_refund(mirror public.stripe_invoices, amount bigint,

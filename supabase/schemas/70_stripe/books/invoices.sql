@@ -24,7 +24,7 @@ begin
   elsif mirror.state = 'uncollectible' and invoice.status = 'open' then
     perform billing.mark_uncollectible(invoice.id, at);
     perform _billing.notice('write-off/' || mirror.stripe_invoice_id, 'normal', format(
-      '%s was written off in Stripe, and so here: what is paid of it later is booked',
+      '%s was written off in Stripe, and so here: a later payment is booked',
       invoice.number));
     return 'marked uncollectible';
   end if;

@@ -1,6 +1,6 @@
 -- Money that goes back, and comes back where a refund fails.
 
--- Credit that was given back as money cannot be spent once more. What of it is spent already is
+-- Credit that was given back as money cannot be spent once more. The part spent already is
 -- money that the client owes, and on no account until somebody puts it on an invoice.
 create function _billing.take_refund_off_balance(invoice public.invoices, amount bigint,
   reference text, at timestamptz)
@@ -41,10 +41,10 @@ $$;
 comment on function _billing.stripe_refunded is
   'What Stripe has given back of an invoice''s payments and not got back.';
 
--- A refund is money gone. What it takes back must be on a credit note; one that was made without
--- (in the Dashboard) gets one here. What cannot be credited, because the invoice is void or was
--- credited to the balance already, was the client's credit, and is that no more; the same holds
--- for a refund that failed once and is made again.
+-- A refund is money gone. Its amount must be on a credit note; one that was made without
+-- (in the Dashboard) gets one here. An amount that cannot be credited, because the invoice is void
+-- or was credited to the balance already, was the client's credit and no longer is; the same
+-- holds for a refund that failed once and is made again.
 create function _billing.cover_stripe_refund(mirror public.stripe_invoices, gone bigint,
   reference text, at timestamptz)
 returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -216,7 +216,7 @@ create function _billing.notice_of_failed_refund(kept public.stripe_refunds)
 returns void language sql set search_path = pg_catalog, pg_temp as $$
   select _billing.notice('refund-failed/' || kept.refund_id, 'high', format(
     'A refund of %s of %s %s in Stripe%s: the money is with us. What a credit note granted is '
-    'credit on the client''s balance; what was refunded without one is not. Refund it again, or '
+    'credit on the client''s balance; a refund without one is not. Refund it again, or '
     'leave it',
     billing.money_text(kept.amount_minor, i.currency), i.number,
     case kept.status when 'failed' then 'failed' else 'was canceled' end,
@@ -254,7 +254,7 @@ begin
   return outcome;
 end $$;
 
--- A refund as Stripe describes it: by itself, or inside an event of its charge. What is known of it
+-- A refund as Stripe describes it: by itself, or inside an event of its charge. A refund known
 -- already, by a credit note, is of that note's invoice.
 create function billing.apply_stripe_refund(refund jsonb, seen timestamptz)
 returns text language plpgsql security definer set search_path = pg_catalog, pg_temp as $$

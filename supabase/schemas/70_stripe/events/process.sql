@@ -119,7 +119,7 @@ begin
   end case;
 end $$;
 
--- Acts on one pending event. What fails is undone and tried again later, longer and longer apart;
+-- Acts on one pending event. A failure is undone and tried again later, longer and longer apart;
 -- after twelve times (some hours) somebody is told.
 create function billing.process_stripe_event(event_id text)
 returns text language plpgsql security definer set search_path = pg_catalog, pg_temp as $$

@@ -61,7 +61,7 @@ language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
     ) l
     group by 1, 2, 3
   ), credited as (
-    -- Tax that is contained in the amounts is no more ours when it is given back than when charged.
+    -- Tax contained in the amounts is not ours, neither when charged nor when given back.
     select i.client_id, date_trunc('month', s.section_start)::date as month, i.currency,
       sum(case when x.kind <> 'tax' then -x.amount_minor
         when t.tax_behavior = 'inclusive' then x.amount_minor else 0 end) as net_minor

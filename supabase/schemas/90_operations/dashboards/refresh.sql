@@ -1,5 +1,5 @@
--- Brings the dashboards up to date. What it costs grows with what has changed, not with what there
--- is. `everything` computes all anew, after usage_records was written by hand.
+-- Brings the dashboards up to date. Its cost grows with what has changed, not with all data.
+-- `everything` computes all anew, after usage_records was written by hand.
 create function billing.refresh_dashboards(everything boolean default false) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: the tables are written by nobody but this function.

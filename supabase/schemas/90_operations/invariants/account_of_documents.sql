@@ -59,9 +59,9 @@ cross join (values (7, 'disputed', -1), (8, 'written_off', 1)) d(rank, entry, si
 where p.kind in ('dispute', 'dispute_reversed')
 union all
 -- What comes after all for an invoice that was written off stands again before it is settled, so
--- that a year once closed stays as it was; in all never more than was written off. What had been
--- settled before is told by the amounts, not by times: what Stripe tells late is older than it is
--- booked, and one second may hold both.
+-- that a year once closed stays as it was; in all never more than was written off. Earlier
+-- settlements are told by the amounts, not by times: late news of Stripe is older than its booking,
+-- and one second may hold both.
 select r.client_id, r.currency, r.at, 0, 'recovered', r.number,
   greatest(least(r.written_off_minor, r.beyond), 0)
     - greatest(least(r.written_off_minor, r.beyond - r.amount_minor), 0),

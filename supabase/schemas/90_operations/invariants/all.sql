@@ -5,7 +5,7 @@ create function billing.check_invariants(usage_since date default null)
 returns table (invariant text, subject text, detail text)
 language sql stable security definer set search_path = pg_catalog, pg_temp set jit = off
 set statement_timeout = '30min' as $$
--- Definer: callers may ask; what it looks at is more than they may read.
+-- Definer: callers may ask, but not read all that it looks at.
   select * from _billing.check_invoices()
   union all select * from _billing.check_numbers()
   union all select * from _billing.check_money()

@@ -12,7 +12,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   ) x
   where x.has < 0 group by x.grant_id, x.currency
   union all
-  -- All of what a grant is has been granted; what is left of it is what expires.
+  -- The whole amount of a grant has been granted; its rest is what expires.
   select 'grant_is_its_entries', g.id::text, format('granted %s of %s; %s left, %s expire',
     x.granted, g.amount_minor, x.rest, x.expiring)
   from public.credit_grants g

@@ -63,7 +63,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   from public.credit_entries e
   where e.kind in ('withdrawal', 'restoration') and e.credit_note_id is not null
   union all
-  -- What is left of grants and has not expired is owed; what expires is earned, whenever that is.
+  -- The unexpired rest of grants is owed; credit that expires is earned, whenever that is.
   select e.client_id, e.currency, 'prepaid_credit', -e.amount_minor from public.credit_entries e
   union all
   select e.client_id, e.currency, 'breakage', e.amount_minor

@@ -39,8 +39,8 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   ) p
   where p.next_start < p.period_end
   union all
-  -- Before the first period or between two. What came into service after the last run waits for the
-  -- next.
+  -- Before the first period or between two. Days that came into service after the last run wait for
+  -- the next.
   select 'service_lies_in_periods', s.client_id::text, format('no period has all of %s to %s',
     s.starts_on, least(s.ends_on, l.last_end) - 1)
   from public.service_intervals s

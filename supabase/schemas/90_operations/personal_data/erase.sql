@@ -14,7 +14,7 @@ returns jsonb language sql immutable set search_path = pg_catalog, pg_temp as $$
     else content end;
 $$;
 
--- The audit log says what was changed, not any more to whom it belonged. Each row that loses
+-- The audit log still says what was changed, but no longer to whom it belonged. Each row that loses
 -- something is on record with the hash of what is left.
 create function _billing.erase_audit(client_id uuid, members uuid[])
 returns bigint language sql set search_path = pg_catalog, pg_temp as $$

@@ -46,6 +46,6 @@ begin
         or a.table_name = 'client_members' and a.row_id like client.id || '/%'));
 end $$;
 comment on function billing.export_personal_data is
-  'Personal data of a client''s people: who they are, what was sent to them, what agents noted of
+  'Personal data of a client''s people: names, what was sent to them, what agents noted of
    them (10,000 different notes at most) and what the audit log says of them.';
 grant execute on function billing.export_personal_data(uuid) to service_role;

@@ -7,7 +7,7 @@ set search_path = pg_catalog, pg_temp set timezone = 'UTC' as $$
     'erased', erased,
     'kept', jsonb_build_array(
       jsonb_build_object('what', 'issued invoices and credit notes with their documents and PDFs',
-        'why', 'the law asks for books: name, address and tax id of who was billed',
+        'why', 'the law asks for books: name, address and tax id of the billed client',
         'count', (select count(*) from public.invoices i
             where i.client_id = erasure_summary.client_id and i.number is not null)
           + (select count(*) from public.credit_notes n
