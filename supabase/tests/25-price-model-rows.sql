@@ -1,6 +1,6 @@
 -- The rows of price models: compiled to what rating calls, and what a price of each may name.
 begin;
-select plan(13);
+select plan(17);
 
 select trigger_is('billing', 'price_models', 'compile_price_models', '_billing',
   'compile_price_models', 'rows are compiled as they change');
@@ -71,6 +71,15 @@ insert into billing.price_models (model, purpose, needs)
 values ('twice', 'Twice.', '{unit_amount}');
 select is(_billing.price_units('twice', 0, 7, 7, 3, 10, null, 2), 3.0,
   'a model that is added is rated: (7 - 2) * 3 * 2 / 10');
+select trigger_is('billing', 'price_models', 'guard_model_in_use', '_billing',
+  'guard_model_in_use', 'models are guarded where they are used');
+select lives_ok($$update billing.price_models set unit_factor = 2 where model = 'twice'$$,
+  'a model that no price is of may change');
+select lives_ok($$update billing.price_models set purpose = 'Each unit.' where model = 'per_unit'$$,
+  'so may what is said of any');
+select throws_ok($$update billing.price_models set is_linear = false where model = 'per_unit'$$,
+  'PT409', 'prices are of the model per_unit: how it is priced cannot change',
+  'how a model in use is priced may not: settled periods were priced by it');
 select throws_ok($$truncate billing.price_models cascade$$, null, null,
   'rows are not truncated past the compiler');
 

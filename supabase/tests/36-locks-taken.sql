@@ -2,7 +2,7 @@
 -- does so after a rollback too: one session sees which rows a statement has locked, whatever came
 -- of it.
 begin;
-select plan(39);
+select plan(50);
 
 insert into public.clients (id, name, email, started_on) values
   ('00000000-0000-4000-8000-000000000a36', 'One', 'one@example.com', '2026-06-01'),
@@ -71,9 +71,7 @@ select is(pg_temp.clients('select 1'), null, 'a statement without locks shows no
 
 -- Every function that writes the books of a client takes its lock first, even where nothing is to
 -- be written: so that it reads what nobody is about to change. The client's alone.
-select is(pg_temp.clients(format(v.statement, (select id from inv), (select client_id from inv))),
-  '{One}', v.statement)
-from (values
+create temporary table asked as select * from (values
   ($$select billing.issue_credit_note('%s', '', 100, false)$$),
   ($$select billing.record_payment('%s', 0)$$),
   ($$select billing.mark_uncollectible('%s')$$),
@@ -98,8 +96,36 @@ from (values
       {"leveredge_credit_note_id": "00000000-0000-4000-8000-000000000d36"}}', '2026-07-02')$$),
   ($$select billing.apply_stripe_subscription('{"id": "sub_1", "metadata":
     {"leveredge_client_id": "%2$s"}, "livemode": false, "status": "incomplete",
-    "items": {"data": []}}', '2026-07-02')$$)
+    "items": {"data": []}}', '2026-07-02')$$),
+  ($$insert into public.stripe_customers (client_id, livemode, stripe_customer_id)
+    values ('%2$s', false, 'cus_9');
+    select billing.apply_stripe_balance('cus_9', '[]', '2026-07-02')$$),
+  ($$select billing.apply_stripe_refund('{"id": "re_1", "payment_intent": "pi_1",
+    "currency": "usd", "amount": 100}', '2026-07-02')$$),
+  ($$select billing.grant_credit('%2$s', 100)$$),
+  ($$insert into public.credit_grants (client_id, kind, currency, amount_minor, cost_minor,
+      method, granted_at, effective_at)
+    values ('%2$s', 'paid', 'USD', 100, 100, 'manual', '2026-07-02', '2026-07-02');
+    select billing.roll_over_credit((select g.id from public.credit_grants g))$$),
+  ($$select billing.request_top_up('%2$s', 100)$$),
+  ($$select billing.set_auto_recharge('%2$s', 100, 1000, amount_minor => 500)$$),
+  ($$select billing.want_recharge('%2$s')$$),
+  ($$select billing.invoice_recharge('%2$s')$$),
+  ($$select billing.release_invoice('%s', 'checked')$$),
+  ($$select billing.erase_personal_data('%2$s', 'they asked')$$)
 ) v(statement);
+select is(pg_temp.clients(format(a.statement, (select id from inv), (select client_id from inv))),
+  '{One}', a.statement)
+from asked a;
+select is_empty($$
+  select f.name from (
+    select n.nspname || '.' || p.proname as name,
+      coalesce(pg_get_function_sqlbody(p.oid), p.prosrc) as body
+    from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+    where n.nspname in ('billing', '_billing')) f
+  where f.body ~ '_billing\.lock_clients\('
+    and not exists (select from asked a where strpos(a.statement, f.name || '(') > 0)$$,
+  'every function that takes the lock of a client is among them');
 select is(pg_temp.clients($$select _billing.lock_clients(array(select id from public.clients
   where name = 'Two'))$$), '{Two}', 'lock_clients locks whom it is given');
 

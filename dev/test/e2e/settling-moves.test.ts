@@ -3,13 +3,16 @@ import { randomUUID } from "node:crypto";
 import type { Sql } from "postgres";
 import { eventually } from "../support/eventually.ts";
 import { withDatabase } from "../support/june-database.ts";
-import { BESIDE, CHANGES, prepare, UNMOVED } from "./settling-changes.ts";
+import { type Change, CHANGES } from "./settling-changes.ts";
+import { prepare, type Scenario } from "./settling-scenario.ts";
+import { BESIDE, UNMOVED } from "./settling-unmoved.ts";
 
 /**
- * Every table that rating reads is moved while a run is open that has rated already: one transaction
+ * Every table that a run reads is moved while a run is open that has rated already: one transaction
  * for all, one batch of a run, and a batch that has rated and not written yet. Which tables these
  * are is read from the catalog: a new one fails this test until it is here, with a change that
- * matters or with the reason why there is none.
+ * matters or with the reason why there is none. Each change is also made before a run, where June
+ * has to be another than without it.
  */
 
 /** One transaction that has closed the month and stays open until `meanwhile` is done or waits. */
@@ -74,18 +77,27 @@ async function pauseBeforeWriting(sql: Sql): Promise<void> {
     for each statement execute function public.pause_before_writing()`;
 }
 
-/** Gives `work` half a second; a domain error of it (frozen) is an answer like another. */
+/** Gives `work` a quarter of a second; a domain error of it (frozen) is an answer like another. */
 async function doneOrWaiting(work: Promise<unknown>): Promise<void> {
   const answered = work.catch((error: unknown) => {
-    const code = typeof error === "object" && error !== null && "detail" in error
-      ? error.detail
-      : undefined;
-    ok(code === "past_is_frozen" || code === "invoice_frozen", `refused: ${error}`);
+    ok(isFrozen(error), `refused: ${error}`);
   });
   pending.push(answered);
-  await Promise.race([answered, new Promise((resolve) => setTimeout(resolve, 500))]);
+  await Promise.race([answered, new Promise((resolve) => setTimeout(resolve, 250))]);
 }
 const pending: Promise<unknown>[] = [];
+
+function isFrozen(error: unknown): boolean {
+  const code = typeof error === "object" && error !== null && "detail" in error
+    ? error.detail
+    : undefined;
+  return code === "past_is_frozen" || code === "invoice_frozen";
+}
+
+/** Each change of CHANGES, with its name. */
+const CHANGED: readonly (Change & { readonly name: string })[] = Object.entries(CHANGES).flatMap(
+  ([table, changes]) => changes.map((one, place) => ({ name: `${table} ${place + 1}`, ...one })),
+);
 
 /** Sections that are booked otherwise than they are rated, of every client, in either direction. */
 function unequal(sql: Sql) {
@@ -97,17 +109,51 @@ function unequal(sql: Sql) {
     join public.clients c on c.id = s.client_id where s.net_minor <> 0`;
 }
 
-Deno.test("this test moves every table that rating reads", () =>
+/** What rates a period, closes one, and opens and repairs what a run is about to close. */
+const STARTS = [
+  "_billing.rate_periods",
+  "_billing.close_periods",
+  "billing.begin_run",
+  "billing.repair_step",
+  "billing.settle_batch",
+  "billing.finish_run",
+  "billing.generate_invoice",
+];
+
+Deno.test("this test moves every table that a run reads, or says why not", () =>
   withDatabase(async ({ sql }) => {
-    const read = await tablesReadBy(sql, "_billing.rate_periods");
-    const known = [...Object.keys(CHANGES), ...Object.keys(UNMOVED)];
+    const read = await tablesReadBy(sql, STARTS);
+    const known = [...Object.keys(CHANGES), ...Object.keys(UNMOVED), ...Object.keys(BESIDE)];
     deepStrictEqual(read.filter((table) => !known.includes(table)), []);
-    ok(read.includes("public.usage_records") && read.includes("public.prices"), read.join());
+    const named = [...Object.keys(CHANGES), ...Object.keys(UNMOVED)];
+    deepStrictEqual(named.filter((table) => !read.includes(table)), [], "named here and not read");
+    deepStrictEqual(known.length, new Set(known).size, "named twice");
+  }));
+
+Deno.test("names of tables are found in every kind of body", () =>
+  withDatabase(async ({ sql }) => {
+    const read = await tablesReadBy(sql, ["_billing.rate_periods"]);
+    for (const table of ["usage_records", "prices", "billing_config", "invoice_items"]) {
+      ok(read.includes(`public.${table}`), `${table} in ${read.join()}`);
+    }
+    // Through a view, a body that the server has parsed, a procedure, and a trigger.
+    for (
+      const [start, table] of [
+        ["_billing.account_of_documents", "public.payments"],
+        ["billing.config_on", "public.billing_config"],
+        ["billing.close_month", "billing.monthly_runs"],
+        ["_billing.allocate_invoice_numbers", "_billing.invoice_counters"],
+        ["_billing.finalize_invoices", "billing.ledger_entries"],
+      ] as const
+    ) {
+      const found = await tablesReadBy(sql, [start]);
+      ok(found.includes(table), `${start} reads ${table}: ${found.join()}`);
+    }
   }));
 
 Deno.test("rating does not read tables beside the books", () =>
   withDatabase(async ({ sql }) => {
-    const read = await tablesReadBy(sql, "_billing.rate_periods");
+    const read = await tablesReadBy(sql, ["_billing.rate_periods"]);
     const tables = await sql<{ name: string }[]>`
       select n.nspname || '.' || c.relname as name
       from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.relkind = 'r'`;
@@ -117,7 +163,46 @@ Deno.test("rating does not read tables beside the books", () =>
     }
   }));
 
-Deno.test("tables beside the books change no amount of an open run", () =>
+Deno.test("each change matters: made before a run, it makes another June", () =>
+  withDatabase(async ({ sql }) => {
+    const wrong: string[] = [];
+    for (const { name, before, change, instead, june, isRefused } of CHANGED) {
+      await sql`begin`;
+      const scenario = await prepare(sql, name);
+      await before?.(sql, scenario);
+      await sql`savepoint without`;
+      await instead?.(sql, scenario);
+      const without = await juneOf(sql, scenario);
+      await sql`rollback to savepoint without`;
+      let refused = false;
+      try {
+        await change(sql, scenario);
+      } catch (error) {
+        refused = isFrozen(error);
+        if (!refused) wrong.push(`${name} fails: ${error}`);
+        await sql`rollback to savepoint without`;
+      }
+      const made = [without, await juneOf(sql, scenario)];
+      await sql`rollback`;
+      if (made.join() !== june.join()) wrong.push(`${name}: ${made.join(", ")}, not ${june}`);
+      if (refused !== (isRefused === true)) {
+        wrong.push(`${name}: ${refused ? "refused" : "not refused"}`);
+      }
+      if (made[0] === made[1] && isRefused !== true) wrong.push(`${name} does not matter`);
+    }
+    deepStrictEqual(wrong, []);
+  }));
+
+/** What June is invoiced at, and in which series; null where it is not. */
+async function juneOf(sql: Sql, { client }: Scenario): Promise<string | null> {
+  await sql`select billing.run_monthly('2026-07-01')`;
+  const [invoice] = await sql<{ june: string }[]>`
+    select format('%s %s', i.total_minor, split_part(i.number, '-', 1)) as june
+    from public.invoices i where i.client_id = ${client} and i.status <> 'draft'`;
+  return invoice?.june ?? null;
+}
+
+Deno.test("what stands beside the books changes no amount of a run that is open", () =>
   withDatabase(async ({ sql, connect }) => {
     const other = connect();
     await pauseBeforeWriting(sql);
@@ -151,46 +236,79 @@ for (const [hold, held] of Object.entries(HOLDS)) {
   Deno.test(`booked is rated for everybody, whatever moves during ${hold}`, () =>
     withDatabase(async ({ sql, connect }) => {
       const other = connect();
-      await sql`insert into public.prices (family, metric, unit_amount) values
-        ('dear', 'web_searches', 9)`;
       await pauseBeforeWriting(sql);
       await prepare(sql, "Bystander");
-      for (const [table, changes] of Object.entries(CHANGES)) {
-        for (const change of changes) {
-          const scenario = await prepare(sql, `${table} ${randomUUID()}`);
-          await held(sql, () => change(other, scenario), connect);
-          await Promise.all(pending.splice(0));
-          await sql`select billing.run_monthly('2026-07-02')`;
-          await sql`select billing.run_monthly('2026-08-02')`;
-          deepStrictEqual([...await unequal(sql)], [], `after a change of ${table}`);
-          const [draft] = await sql`select 1 from public.invoices where status = 'draft'`;
-          strictEqual(draft, undefined);
-        }
+      for (const { name, before, change } of CHANGED) {
+        const scenario = await prepare(sql, `${name} ${randomUUID()}`);
+        await before?.(sql, scenario);
+        await held(sql, () => change(other, scenario), connect);
+        await Promise.all(pending.splice(0));
+        await sql`select _billing.rollup()`;
+        await sql`call _billing.rebuild_in_steps()`;
       }
+      await sql`select billing.run_monthly('2026-07-02')`;
+      await sql`select billing.run_monthly('2026-08-02')`;
+      deepStrictEqual([...await unequal(sql)], []);
+      const [draft] = await sql`select 1 from public.invoices where status = 'draft'`;
+      strictEqual(draft, undefined);
       const violations = await sql`select * from billing.check_invariants('2026-06-01')`;
       deepStrictEqual([...violations], []);
     }));
 }
 
-/** Tables that a function reads, through whatever it calls: names in bodies and definitions. */
-async function tablesReadBy(sql: Sql, start: string): Promise<string[]> {
-  const things = await sql<{ name: string; kind: string; body: string }[]>`
-    select n.nspname || '.' || p.proname as name, 'function' as kind,
-      coalesce(pg_get_function_sqlbody(p.oid), p.prosrc) as body
-    from pg_proc p join pg_namespace n on n.oid = p.pronamespace
-    where n.nspname in ('public', 'billing', '_billing') and p.prokind = 'f'
-    union all
-    select n.nspname || '.' || c.relname, case when c.relkind = 'v' then 'view' else 'table' end,
-      case when c.relkind = 'v' then pg_get_viewdef(c.oid) else '' end
-    from pg_class c join pg_namespace n on n.oid = c.relnamespace
-    where n.nspname in ('public', 'billing', '_billing') and c.relkind in ('r', 'p', 'v', 'm')`;
+Deno.test("all numbers of a batch are of one series, whenever the series changes", () =>
+  withDatabase(async ({ sql, connect }) => {
+    const other = connect();
+    await pauseBeforeWriting(sql);
+    for (const [hold, held] of Object.entries(HOLDS)) {
+      const clients = [await prepare(sql, `${hold} 1`), await prepare(sql, `${hold} 2`)];
+      await held(sql, () =>
+        other`
+          update public.billing_settings set number_series = number_series || 'X'`, connect);
+      await Promise.all(pending.splice(0));
+      const numbers = await sql<{ series: string; count: string }[]>`
+        select split_part(number, '-', 1) as series, count(*) from public.invoices
+        where client_id = any (${clients.map(({ client }) => client)}) group by 1`;
+      deepStrictEqual(numbers.map(({ count }) => count), ["2"], hold);
+    }
+    deepStrictEqual([...await sql`select * from billing.check_invariants('2026-06-01')`], []);
+  }));
+
+/**
+ * Tables that functions read, through whatever they call: names in bodies and definitions, and the
+ * triggers of tables that they write.
+ */
+async function tablesReadBy(sql: Sql, starts: readonly string[]): Promise<string[]> {
+  const things = await sql.begin(async (quoted) => {
+    // Names outside the search path are printed with their schema; the database's has public.
+    await quoted`set local search_path = pg_catalog`;
+    return await quoted<{ name: string; kind: string; body: string }[]>`
+      select n.nspname || '.' || p.proname as name, 'function' as kind,
+        coalesce(pg_get_function_sqlbody(p.oid), p.prosrc) as body
+      from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+      where n.nspname in ('public', 'billing', '_billing') and p.prokind in ('f', 'p')
+      union all
+      select n.nspname || '.' || c.relname, case when c.relkind in ('v', 'm') then 'view'
+          else 'table' end,
+        case when c.relkind in ('v', 'm') then pg_get_viewdef(c.oid) else '' end
+      from pg_class c join pg_namespace n on n.oid = c.relnamespace
+      where n.nspname in ('public', 'billing', '_billing') and c.relkind in ('r', 'p', 'v', 'm')
+      union all
+      select 'written ' || n.nspname || '.' || c.relname, 'triggers',
+        string_agg(f.pronamespace::regnamespace || '.' || f.proname, ' ')
+      from pg_trigger t join pg_class c on c.oid = t.tgrelid
+      join pg_namespace n on n.oid = c.relnamespace join pg_proc f on f.oid = t.tgfoid
+      where not t.tgisinternal and n.nspname in ('public', 'billing', '_billing')
+      group by 1`;
+  });
   const seen = new Set<string>();
-  const open = [start];
+  const open = [...starts];
   for (let name = open.pop(); name !== undefined; name = open.pop()) {
     for (const { kind, body } of things.filter((thing) => thing.name === name)) {
       if (kind === "table") continue;
       const code = body.replace(/--.*$/gm, "");
-      for (const [found] of code.matchAll(/\b(?:public|_?billing)\.\w+/g)) {
+      const written = [...code.matchAll(WRITES)].map(([, table]) => `written ${table}`);
+      for (const found of [...code.match(NAMES) ?? [], ...written]) {
         if (!seen.has(found)) open.push(found);
         seen.add(found);
       }
@@ -199,3 +317,6 @@ async function tablesReadBy(sql: Sql, start: string): Promise<string[]> {
   return [...seen].filter((name) => things.some((t) => t.name === name && t.kind === "table"))
     .sort();
 }
+
+const NAMES = /\b(?:public|_?billing)\.\w+/g;
+const WRITES = /\b(?:insert into|update|delete from)\s+((?:public|_?billing)\.\w+)/gi;

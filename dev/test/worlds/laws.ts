@@ -66,19 +66,49 @@ async function outsideService({ sql, known, clients }: State): Promise<string[]>
   return broken;
 }
 
-/** What was used before a subscription was cancelled is billed, whether it comes back or not. */
+/**
+ * What was used on days of service before a subscription was cancelled is billed once its period is
+ * over, whether the client comes back or not: the period is there, and where it is invoiced, each
+ * metric that has a price is on a line of it. Days near the start, the end and gaps are left out:
+ * zones move them.
+ */
 async function forgottenBeforeEnd({ sql, known, clients, day }: State): Promise<string[]> {
   const broken: string[] = [];
-  for (const { key, away } of known) {
+  for (const { key, away, logs, startedOn, endedOn, gaps, unclear } of known) {
     if (away?.why !== "cancelled") continue;
+    const last = addDays(endedOn !== null && endedOn < away.day ? endedOn : away.day, -3);
+    const days = [...logs.values()].map(({ row }) => String(row["timestamp"]).slice(0, 10)).filter(
+      (used) =>
+        used > startedOn && used <= last &&
+        ![...gaps, ...unclear].some(({ from, until }) =>
+          used >= addDays(from, -2) && used <= addDays(until, 2)
+        ),
+    );
+    const client = clients.get(key) ?? "";
     broken.push(
       ...await texts(sql`
-        select format('%s: %s is %s %s, cancelled on %s', ${key}::text, p.period_start, p.state,
-          p.reason, ${away.day}::date) as line
-        from public.billing_periods p join public.clients c on c.id = p.client_id
-        where c.id = ${clients.get(key) ?? ""} and p.state = 'blocked'
-          and p.reason = 'client_paused' and p.period_start < ${addDays(away.day, -1)}
-          and c.started_on < ${addDays(away.day, -1)} and p.period_end < ${addDays(day, -1)}`),
+        select distinct format('%s: used on %s, cancelled on %s: %s', ${key}::text, u.day,
+          ${away.day}::text, case when p.client_id is null then 'no period'
+            else m.metric || ' on no line of ' || p.period_start end) as line
+        from unnest(${days}::date[]) u(day)
+        left join public.billing_periods p on p.client_id = ${client}
+          and u.day >= p.period_start and u.day < p.period_end
+        left join lateral (
+          select r.metric from public.usage_records r
+          where r.client_id = p.client_id and p.state = 'invoiced' and not p.usage_changed
+            and r.usage_day >= p.period_start and r.usage_day < p.period_end
+            and r.usage_day between u.day - 1 and u.day + 1 and r.quantity > 0
+            and not exists (select from billing.unbilled_metrics n where n.metric = r.metric)
+            and not exists (select from public.stripe_meters s where s.metric = r.metric
+              and coalesce(s.client_id, p.client_id) = p.client_id)
+            and not exists (
+              select from public.invoice_lines l join public.invoices i on i.id = l.invoice_id
+              where i.client_id = p.client_id and i.status <> 'void' and l.kind = 'usage'
+                and l.metric = r.metric and l.section_start = p.period_start)
+        ) m on true
+        where m.metric is not null
+          -- The longest period is of 31 days; a zone moves its end by one.
+          or p.client_id is null and u.day < ${addDays(day, -33)}::date`),
     );
   }
   return broken;

@@ -15,8 +15,9 @@ import {
 } from "./rows.ts";
 
 const ids = z.array(z.object({ id: z.string() }));
+const counts = z.array(z.object({ done: z.int() }));
 
-/** Events acted on in one transaction. */
+/** Events acted on by one call, each in a transaction of its own. */
 const BATCH = 25;
 
 /** What is written down of Stripe, for one mode. Throws `PostgresError` when a statement fails. */
@@ -195,15 +196,16 @@ export function stripeStore(sql: Sql, livemode: boolean) {
       void await sql`
         select _billing.save_fetch_problem(${sql.array([...events])}::text[], ${error}, ${gone})`,
     /**
-     * Until nothing is due, or so many batches are done: then true. In small transactions, because
-     * each may hold the books.
+     * Until nothing is due, or so many batches are done: then true. Each event is committed by
+     * itself, because it holds the books of its client.
      */
     processEvents: async (batches = Infinity) => {
       let done = BATCH;
       for (let batch = 0; done === BATCH && batch < batches; batch++) {
-        done = minor.parse(
-          await jsonOf(sql`select billing.process_stripe_events(${BATCH}) as json`),
-        );
+        const [acted] = counts.parse([
+          ...await sql`call _billing.act_on_stripe_events(${BATCH}, 0)`,
+        ]);
+        done = acted?.done ?? 0;
       }
       return done === BATCH;
     },

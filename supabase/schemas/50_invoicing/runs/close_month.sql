@@ -43,7 +43,9 @@ grant execute on function billing.run_monthly(timestamptz) to service_role;
 
 -- What need not, or must not, wait for the next daily run: drafts whose grace is over; from nine
 -- o'clock on, periods that are over and not settled, of months that begin on any day. A daily run
--- that failed is so made good within the hour. A blocked period waits for the daily run.
+-- that failed is so made good within the hour. A blocked period waits for the daily run, which would
+-- find the same an hour later (also data that makes the code fail), unless it waited for a rebuild
+-- that is done.
 create function _billing.run_is_due(as_of timestamptz default billing.as_of())
 returns boolean language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: it looks at what callers may not read.
@@ -54,7 +56,9 @@ begin
     return false;
   end if;
   return _billing.drafts_past_grace(as_of) <> '{}' or extract(hour from now_utc) >= 9 and (
-    exists (select from public.billing_periods p where p.state = 'pending')
+    exists (select from public.billing_periods p where p.state = 'pending'
+      or p.state = 'blocked' and p.reason = 'usage_being_rebuilt'
+        and not _billing.is_being_rebuilt(p.client_id, p.period_start, p.period_end))
     or exists (
       select from billing.current_periods(as_of) r
       where billing.period_end_of(r.next_start, r.billing_anchor_day) <= r.today

@@ -180,11 +180,15 @@ begin
   end loop;
   return done;
 end $$;
-comment on function billing.process_stripe_events is 'Acts on due events; returns how many.';
+comment on function billing.process_stripe_events is
+  'Acts on due events in one transaction, which holds their clients: for a few, by hand. Returns how
+   many.';
 grant execute on function billing.process_stripe_events(integer) to service_role;
 
--- The same, each event committed by itself: one client is held at a time.
-create procedure _billing.act_on_stripe_events(limit_to integer default 500)
+-- The same, each event committed by itself: one client is held at a time. Of several in one
+-- transaction the second client would be locked after periods of the first, out of order (ADR 20).
+create procedure _billing.act_on_stripe_events(limit_to integer default 500,
+  inout done integer default 0)
 language plpgsql as $$
 declare
   event_id text;
@@ -196,7 +200,8 @@ begin
   loop
     perform billing.process_stripe_event(event_id);
     commit;
+    done := done + 1;
   end loop;
 end $$;
 comment on procedure _billing.act_on_stripe_events is
-  'Acts on due events, committing one by one.';
+  'Acts on due events, committing one by one; says how many.';
