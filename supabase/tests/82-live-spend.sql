@@ -52,7 +52,7 @@ from generate_series(1, 150) n;
 select _billing.rollup();
 select results_eq($$select jsonb_array_length(s -> 'unpriced'), s ->> 'unpriced_count'
   from billing.current_spend('00000000-0000-0000-0000-00000000000a', '2026-06-11 12:00+00') s$$,
-  $$values (100, '302')$$, 'a hundred are listed, of each model its tokens and its requests');
+  $$values (100, '151')$$, 'a hundred are listed, and all are counted');
 
 select * from finish();
 rollback;
