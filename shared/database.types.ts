@@ -2400,6 +2400,7 @@ export type Database = {
           "status": string;
           "stripe_credit_note_id": string | null;
           "stripe_invoice_id": string;
+          "summed_note_ids": (string)[];
           "taken_minor": number;
         };
         ComputedFields: never;
@@ -2413,6 +2414,7 @@ export type Database = {
           "status": string;
           "stripe_credit_note_id"?: string | null;
           "stripe_invoice_id": string;
+          "summed_note_ids"?: (string)[];
           "taken_minor"?: number;
         };
         Update: {
@@ -2425,6 +2427,7 @@ export type Database = {
           "status"?: string;
           "stripe_credit_note_id"?: string | null;
           "stripe_invoice_id"?: string;
+          "summed_note_ids"?: (string)[];
           "taken_minor"?: number;
         };
         Relationships: [];
