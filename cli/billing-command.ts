@@ -204,8 +204,9 @@ function priceCommands(program: Command, ports: BillingPorts): void {
     .action(async (name, model, metric, day, { json, rateClass: rate_class }) => {
       const billing = connect();
       const client_id = await clientId(billing, name);
-      const { data } = await dataOf(
-        billing(explainPrice, { query: { client_id, model, metric, day, rate_class } }),
+      const question = { client_id, model, metric, day, rate_class };
+      const data = await allPages((cursor) =>
+        dataOf(billing(explainPrice, { query: { ...question, cursor, limit: 200 } }))
       );
       show(terminal, json, data, ["rank", "chosen", "why", "unit_amount", "per_units", "currency"]);
     });
@@ -240,8 +241,8 @@ function checkCommands(program: Command, { connect, terminal, progress }: Billin
     .option("--json", "print JSON")
     .action(async (start, end, { json }) => {
       const differences = await progress.step("Logs against records", async () => {
-        const { data } = await dataOf(connect()(reconcile, { query: { start, end } }));
-        return [`${data.length} differences`, data];
+        const { data, more } = await dataOf(connect()(reconcile, { query: { start, end } }));
+        return [`${data.length}${more ? " and more" : ""} differences`, data];
       });
       show(terminal, json, differences, [
         "client_id",

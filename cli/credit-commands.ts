@@ -3,7 +3,7 @@ import { creditBalance, grantCredit, listCredits } from "../shared/api/credits.t
 import type { BillingClient } from "../shared/client/billing-client.ts";
 import { clientId } from "./client-id.ts";
 import type { Terminal } from "./command-line.ts";
-import { dataOf } from "./connection.ts";
+import { allPages, dataOf } from "./connection.ts";
 import { money } from "./money.ts";
 import { show } from "./show.ts";
 import { topUpCommands } from "./top-up-commands.ts";
@@ -26,7 +26,9 @@ export function creditCommands(program: Command, { connect, terminal }: Ports): 
     .action(async (client, { json }) => {
       const billing = connect();
       const client_id = await clientId(billing, client);
-      const { data } = await dataOf(billing(listCredits, { params: { client_id } }));
+      const data = await allPages((cursor) =>
+        dataOf(billing(listCredits, { params: { client_id }, query: { cursor, limit: 200 } }))
+      );
       show(terminal, json, json ? data : data.map(withMoney), COLUMNS);
     });
   credits.command("balance")

@@ -8,7 +8,7 @@ import {
 import type { BillingClient } from "../shared/client/billing-client.ts";
 import { clientId } from "./client-id.ts";
 import type { Terminal } from "./command-line.ts";
-import { dataOf } from "./connection.ts";
+import { allPages, dataOf } from "./connection.ts";
 import { money } from "./money.ts";
 import { show } from "./show.ts";
 
@@ -45,7 +45,9 @@ export function topUpCommands(credits: Command, { connect, terminal }: Ports): v
     .action(async (client, { json }) => {
       const billing = connect();
       const client_id = await clientId(billing, client);
-      const { data } = await dataOf(billing(listTopUps, { params: { client_id } }));
+      const data = await allPages((cursor) =>
+        dataOf(billing(listTopUps, { params: { client_id }, query: { cursor, limit: 200 } }))
+      );
       show(terminal, json, json ? data : data.map(withMoney), COLUMNS);
     });
   rechargeCommand(credits, { connect, terminal });

@@ -31,6 +31,13 @@ export interface Knowledge {
   readonly oddlySigned: readonly string[];
   /** The webhook's address takes what this signs. */
   readonly staleSignature: (body: string) => string;
+  /** Paths in the bucket of invoices: the attackers' own file, and the victim's. */
+  readonly ownFile: string;
+  readonly victimFile: string;
+  /** A token of Storage that opens the attackers' own file. */
+  readonly fileToken: string;
+  /** Tokens of links to the victim's invoice that have been ended or have expired. */
+  readonly endedLinks: readonly string[];
 }
 
 /** Requests of one concern, for ever. */

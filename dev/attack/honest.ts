@@ -13,7 +13,7 @@ export interface Honest {
   readonly insert: Fared;
   readonly webhook: Fared;
   readonly page: Fared;
-  /** Milliseconds from one rollup that is over to the next. */
+  /** How far behind now the counted usage was, in milliseconds, each time that it was looked at. */
   readonly rollup: Fared;
   /** Log rows that the honest agent was told are stored. */
   stored: number;
@@ -35,6 +35,7 @@ export async function workHonestly(world: AttackWorld, isOver: () => boolean): P
     receiveWebhooks(world, honest, isOver),
     readPages(world, honest, isOver),
     rollUp(world, honest, isOver),
+    watchRollup(world, honest, isOver),
   ]);
   return honest;
 }
@@ -99,15 +100,24 @@ async function readPages({ api, victim }: AttackWorld, { page }: Honest, isOver:
 }
 
 async function rollUp({ sql }: AttackWorld, { rollup }: Honest, isOver: () => boolean) {
-  for (let last = performance.now(); !isOver();) {
+  while (!isOver()) {
     await setTimeout(5000);
     try {
       await sql`select billing.count_usage()`;
     } catch (error) {
       count(rollup.failed, String(error));
     }
-    rollup.milliseconds.push(performance.now() - last);
-    last = performance.now();
+  }
+}
+
+/** Usage is counted up to the watermark; what was logged later is not in any figure yet. */
+async function watchRollup({ sql }: AttackWorld, { rollup }: Honest, isOver: () => boolean) {
+  while (!isOver()) {
+    await setTimeout(500);
+    const [row] = await sql<{ behind: number }[]>`
+      select extract(epoch from clock_timestamp() - moved_at)::float8 * 1000 as behind
+      from billing.usage_watermark`;
+    rollup.milliseconds.push(row?.behind ?? Infinity);
   }
 }
 

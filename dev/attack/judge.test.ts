@@ -37,8 +37,25 @@ Deno.test("an attack's judge sees failures, other answers than problems, and wha
       read("signed", "/rest/v1/agent_usage_logs"),
       read("member", "/rest/v1/agent_usage_logs", "POST"),
       read("keyed", "/rest/v1/clients"),
+      read("member", "/storage/v1/object/invoices/x/INV-1.pdf"),
+      read("anon", "/functions/v1/billing/invoice-links/open", "POST"),
     ]
   ) match(found(attack, answer(200)), /^accepted: accepted/, JSON.stringify(attack));
+});
+
+Deno.test("it judges what our SQL makes the Data API fail with, and no failure of the API itself", () => {
+  const rows = read("signed", "/rest/v1/agent_usage_logs", "POST");
+  const failed = (code: string, status = 500) =>
+    judge(rows, answer(status, JSON.stringify({ code, message: "x" })), [])?.kind ?? null;
+  deepStrictEqual(
+    ["XX000", "42P17", "22P05", "P0004", "54001"].map((code) => failed(code)),
+    Array(5).fill("failure"),
+  );
+  deepStrictEqual(
+    [failed("SUP"), failed("PGRST002", 503), failed("53300", 503), failed("22P02", 400)],
+    [null, null, null, null],
+  );
+  strictEqual(judge(rows, answer(502, "<html>"), []), null);
 });
 
 Deno.test("it lets pass what is right: honest 503, refusals, and what a caller may", () => {
@@ -49,6 +66,7 @@ Deno.test("it lets pass what is right: honest 503, refusals, and what a caller m
     [read("anon", "/functions/v1/billing/openapi.json"), answer(200)],
     [read("anon", CLIENTS, "OPTIONS"), answer(204)],
     [read("forged", CLIENTS), problem(401)],
+    [read("member", "/storage/v1/object/list/invoices", "POST"), answer(200, "[]")],
   ];
   for (const [attack, one] of given) strictEqual(judge(attack, one, []), null);
   const busy = problem(503);

@@ -29,7 +29,9 @@ export interface Wrong {
 export function judge(attack: Attack, answer: Answer, secrets: readonly string[]): Wrong | null {
   const { status, headers, text } = answer;
   const ours = isFunction(attack.path);
-  // The Data API here is a stand-in: its own failures are not ours.
+  if (attack.path.startsWith("/rest/v1/") && status >= 500 && isOfOurSql(text)) {
+    return { kind: "failure", what: `the database answered ${status}: ${text.slice(0, 200)}` };
+  }
   if (ours && status >= 500 && !(status === 503 && headers.has("retry-after"))) {
     return { kind: "failure", what: `answered ${status}: ${text.slice(0, 200)}` };
   }
@@ -39,7 +41,7 @@ export function judge(attack: Attack, answer: Answer, secrets: readonly string[]
   if (ours && status >= 400 && attack.method !== "HEAD" && !isProblem(answer)) {
     return { kind: "form", what: `no problem: ${status} ${text.slice(0, 200)}` };
   }
-  if ((status < 300 || status === 304) && !mayDo(attack)) {
+  if ((status < 300 || status === 304) && !mayDo(attack, text)) {
     return { kind: "accepted", what: `accepted: ${status} ${text.slice(0, 200)}` };
   }
   if (STAFF.includes(attack.caller)) return null;
@@ -47,6 +49,26 @@ export function judge(attack: Attack, answer: Answer, secrets: readonly string[]
   return leaked === undefined
     ? null
     : { kind: "shown", what: `shows ${leaked}: ${text.slice(0, 200)}` };
+}
+
+const DataApiError = z.looseObject({ code: z.string() });
+
+/**
+ * Whether a failure of the Data API comes from our triggers, policies and functions. The API is a
+ * stand-in: a failure of its own has no SQLSTATE, and a lack of resources (classes 08, 53, 57) is
+ * not of our making.
+ */
+function isOfOurSql(text: string): boolean {
+  const error = DataApiError.safeParse(parsed(text));
+  return error.success && /^(XX|22|42|2D|38|39|3B|54|P0)...$/.test(error.data.code);
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
 }
 
 function isFunction(path: string): boolean {
@@ -62,9 +84,11 @@ function isProblem({ status, headers, text }: Answer): boolean {
 }
 
 /** Whether the caller may do at all what it was let do. */
-function mayDo({ caller, method, path }: Attack): boolean {
+function mayDo({ caller, method, path }: Attack, text: string): boolean {
   if (method === "OPTIONS") return true;
   const { pathname } = new URL(path, "http://api.test");
+  // Storage answers a list of what the caller may see; nothing of it is for attackers.
+  if (pathname.startsWith("/storage/v1/")) return STAFF.includes(caller) || text === "[]";
   if (pathname.startsWith("/rest/v1/")) return mayUseDataApi(caller, method, pathname);
   if (!pathname.startsWith("/functions/v1/")) return caller !== "forged";
   const kind = caller === "stranger" ? "member" : caller;
@@ -76,8 +100,9 @@ function mayDo({ caller, method, path }: Attack): boolean {
   const allowed = route === undefined
     ? FUNCTIONS[below.slice(1).split("/")[0] ?? ""]
     : ENDPOINTS[route.id];
-  // Webhooks are let in by their signature, which no attack has.
-  return below !== "/stripe-webhook" && (allowed?.includes(kind) ?? false);
+  // Webhooks are let in by their signature, links by their token: no attack has one in force.
+  const byItself = below === "/stripe-webhook" || below.startsWith("/billing/invoice-links/");
+  return !byItself && (allowed?.includes(kind) ?? false);
 }
 
 function mayUseDataApi(caller: CallerName, method: string, pathname: string): boolean {

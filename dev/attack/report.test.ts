@@ -35,7 +35,7 @@ Deno.test("an attack fails by each limit that is passed, and by none that is rea
   ]);
   deepStrictEqual(passed({ ...kept, wrong: new Map([["accepted", 1], ["victim", 1]]) }), [
     "wrongly accepted",
-    "changes of the victim's rows",
+    "changes of the victim's, broken invariants",
   ]);
   deepStrictEqual(passed({ ...kept, hungUp: 0 }), ["requests that were answered"]);
   const slow: Honest = {

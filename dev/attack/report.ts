@@ -16,7 +16,7 @@ const WRONG: Readonly<Record<WrongKind | "victim", string>> = {
   accepted: "wrongly accepted",
   shown: "shown to the wrong caller",
   form: "errors that are no problem+json",
-  victim: "changes of the victim's rows",
+  victim: "changes of the victim's, broken invariants",
 };
 const KINDS = ["failure", "accepted", "shown", "form", "victim"] as const;
 
@@ -25,7 +25,7 @@ const SERVED = [
   { name: "insert", what: "an honest agent's inserts", share: 0.99, within: 250 },
   { name: "webhook", what: "a genuine webhook", share: 0.99, within: 1000 },
   { name: "page", what: "a member's page", share: 0.99, within: 500 },
-  { name: "rollup", what: "from rollup to rollup", share: 1, within: 60_000 },
+  { name: "rollup", what: "counted usage behind now", share: 1, within: 60_000 },
 ] as const;
 
 /** Each limit of the attack; `strict` judges times and refusals of the honest too. */

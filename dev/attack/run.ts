@@ -6,14 +6,16 @@ import { bodies } from "./attacks/bodies.ts";
 import { contract } from "./attacks/contract.ts";
 import { dataApi } from "./attacks/data-api.ts";
 import { headers } from "./attacks/headers.ts";
+import { links } from "./attacks/links.ts";
 import { methods } from "./attacks/methods.ts";
+import { storage } from "./attacks/storage.ts";
 import { tokens } from "./attacks/tokens.ts";
 import { usage } from "./attacks/usage.ts";
 import { webhooks } from "./attacks/webhooks.ts";
 import { sendHalves } from "./half-sent.ts";
 import { type Honest, workHonestly } from "./honest.ts";
 import { judge, type Wrong, type WrongKind } from "./judge.ts";
-import { checkVictim, fingerprint } from "./victim.ts";
+import { checkBooks, checkVictim, fingerprint } from "./victim.ts";
 import { type AttackWorld, startAttackWorld } from "./world.ts";
 
 export interface AttackOptions {
@@ -34,7 +36,8 @@ export interface AttackResult {
   readonly honest: Honest;
   /** Requests whose body the server would not read to its end: it hung up. */
   readonly hungUp: number;
-  /** How many answers were wrong, by kind; `victim` counts what the victim lost or got. */
+  /** How many answers were wrong, by kind; `victim` counts what the victim lost or got, and broken
+   * invariants. */
   readonly wrong: ReadonlyMap<WrongKind | "victim", number>;
   /** What was wrong, each with the first request that showed it. */
   readonly violations: ReadonlyMap<string, string>;
@@ -67,7 +70,11 @@ export async function attack(options: AttackOptions): Promise<AttackResult> {
       hostile,
     ]);
     const seconds = (performance.now() - started) / 1000;
-    for (const [what, detail] of await checkVictim(world, before, honest.stored)) {
+    const found = [
+      ...await checkVictim(world, before, honest.stored),
+      ...await checkBooks(world),
+    ];
+    for (const [what, detail] of found) {
       progress.violations.set(what, detail);
       increase(progress.wrong, "victim");
     }
@@ -131,6 +138,8 @@ function* madeUp(world: AttackWorld, requests: number, seed: number): Generator<
     { weight: 3, arbitrary: methods(knowledge) },
     { weight: 1, arbitrary: webhooks(knowledge) },
     { weight: 1, arbitrary: bodies(knowledge) },
+    { weight: 2, arbitrary: storage(knowledge) },
+    { weight: 1, arbitrary: links(knowledge) },
   );
   for (let made = 0; made < requests; made += CHUNK) {
     yield* fc.sample(all, { numRuns: Math.min(CHUNK, requests - made), seed: seed + made });

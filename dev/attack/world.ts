@@ -1,4 +1,5 @@
 import { createHmac } from "node:crypto";
+import { createClient } from "@supabase/supabase-js";
 import postgres, { type Sql } from "postgres";
 import { startPlatform } from "../platform/platform.ts";
 import type { Platform } from "../platform/platform.ts";
@@ -25,6 +26,8 @@ export interface AttackWorld {
   readonly victim: Victim;
   /** Ids of what shows the victim's rows where it is no echo. */
   readonly secrets: readonly string[];
+  /** What stands in the victim's file in the bucket of invoices. */
+  readonly victimFile: () => Promise<string>;
   readonly functionLog: () => string[];
   stop(): Promise<void>;
 }
@@ -33,6 +36,8 @@ export interface AttackWorld {
 export interface Victim {
   readonly id: string;
   readonly agent: string;
+  /** Ids of its invoices that were issued before the attack. */
+  readonly issued: readonly string[];
   readonly member: Headers;
   /** For ingest-usage, and for the Data API. */
   readonly keyed: Headers;
@@ -50,16 +55,19 @@ export async function startAttackWorld(engine: EngineName): Promise<AttackWorld>
       STRIPE_API_BASE: stripe.url,
       STRIPE_WEBHOOK_SECRET: WEBHOOK_SECRET,
       // Otherwise nearly all that is asked would be answered by 429, and nothing else be tried.
+      // What the limits do, and that they are fair, `http/with-request` (250 requests of one member
+      // at once, refusals by address) and `e2e/with-request` show with the limits as they ship.
       UNAUTHENTICATED_REQUESTS_PER_MINUTE: most,
       MEMBER_REQUESTS_PER_MINUTE: most,
       OPERATOR_REQUESTS_PER_MINUTE: most,
     },
   });
-  const sql = postgres(platform.urls.database, { max: 3, onnotice: () => {} });
+  const sql = postgres(platform.urls.database, { max: 4, onnotice: () => {} });
+  const files = createClient(platform.urls.api, platformKeys.secret).storage.from("invoices");
   return {
     api: platform.urls.api,
     sql,
-    ...await populate(platform, sql),
+    ...await populate(platform, sql, files),
     functionLog: platform.functionLog,
     stop: async () => {
       await sql.end({ timeout: 5 });
@@ -69,7 +77,7 @@ export async function startAttackWorld(engine: EngineName): Promise<AttackWorld>
   };
 }
 
-async function populate({ urls }: Platform, sql: Sql) {
+async function populate({ urls }: Platform, sql: Sql, files: Files) {
   const users = [crypto.randomUUID(), crypto.randomUUID(), crypto.randomUUID()] as const;
   const [attacker, honest, stranger] = users;
   for (const id of users) {
@@ -92,6 +100,7 @@ async function populate({ urls }: Platform, sql: Sql) {
   ];
   for (const { id } of ended) await sql`select billing.revoke_agent_key(${id})`;
   const good = await userToken(attacker);
+  const stored = await storeFiles(files, mine.id, theirs.id);
   const [ids, theirIds] = [await idsOf(sql, mine.id), await idsOf(sql, theirs.id)];
   const document = await (await fetch(`${urls.api}/functions/v1/billing/openapi.json`)).json();
   const agent = "HONEST";
@@ -117,10 +126,14 @@ async function populate({ urls }: Platform, sql: Sql) {
       victim: [CANARY, theirs.id],
       ...await forgedTokens({ userId: honest, good, revoked: ended.map(({ key }) => key) }),
       staleSignature: (body: string) => signed(body, -400),
+      ...stored,
+      endedLinks: await endedLinks(sql, theirs.invoiceId),
     },
+    victimFile: async () => (await (await files.download(stored.victimFile)).data?.text()) ?? "",
     victim: {
       id: theirs.id,
       agent,
+      issued: await issuedOf(sql, theirs.id),
       member: userHeaders(await userToken(honest)),
       keyed: (await agentHeaders(sql, "token", agent, theirs.id)).headers,
       signed: (await agentHeaders(sql, "jwt", agent, theirs.id)).headers,
@@ -128,6 +141,46 @@ async function populate({ urls }: Platform, sql: Sql) {
     },
     secrets: [CANARY, theirs.id, theirs.invoiceId],
   };
+}
+
+type Files = ReturnType<ReturnType<typeof createClient>["storage"]["from"]>;
+
+/** A file of the attackers' client with a link to it, and one of the victim's. */
+async function storeFiles(files: Files, mine: string, theirs: string) {
+  const [ownFile, victimFile] = [`${mine}/INV-0-1.pdf`, `${theirs}/INV-0-2.pdf`];
+  for (const [name, content] of [[ownFile, "own"], [victimFile, CANARY]] as const) {
+    const { error } = await files.upload(name, new TextEncoder().encode(content), {
+      contentType: "application/pdf",
+    });
+    if (error !== null) throw error;
+  }
+  const { data } = await files.createSignedUrl(ownFile, 6 * 3600);
+  const fileToken = new URL(data?.signedUrl ?? "").searchParams.get("token");
+  if (fileToken === null) throw new Error("no link to a file");
+  return { ownFile, victimFile, fileToken };
+}
+
+/** Links to an invoice that open it no more; one in force stays, whose token nobody knows. */
+async function endedLinks(sql: Sql, invoice: string): Promise<string[]> {
+  const make = async () => {
+    const [link] = await sql<{ token: string }[]>`
+      select token from billing.create_invoice_link(${invoice})`;
+    return link?.token ?? "";
+  };
+  const ended = await make();
+  await sql`select billing.end_invoice_links(${invoice})`;
+  const expired = await make();
+  await sql`
+    update billing.invoice_links set created_at = now() - interval '2 days',
+      expires_at = now() - interval '1 day' where invoice_id = ${invoice}`;
+  await make();
+  return [ended, expired];
+}
+
+async function issuedOf(sql: Sql, client: string): Promise<string[]> {
+  const rows = await sql<{ id: string }[]>`
+    select id from public.invoices where client_id = ${client} and status <> 'draft'`;
+  return rows.map(({ id }) => id);
 }
 
 async function idsOf(sql: Sql, client: string): Promise<string[]> {

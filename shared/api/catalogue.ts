@@ -213,7 +213,8 @@ export const listPricePolicies = {
   method: "GET",
   path: "/billing/price-policies",
   summary: "Lists whose prices follow list prices that two sources agree on",
-  answer: listOf(PricePolicy),
+  query: z.strictObject(paging),
+  answer: pageOf(PricePolicy),
 } as const satisfies Route;
 
 export const setPricePolicy = {

@@ -5,7 +5,6 @@ import {
   Day,
   Id,
   JsonObject,
-  listOf,
   nothing,
   pageOf,
   paging,
@@ -161,9 +160,9 @@ export const listMembers = {
   summary: "Users who may see the client",
   access: STAFF,
   params: ClientPath,
-  query: nothing,
+  query: z.strictObject(paging),
   body: nothing,
-  answer: listOf(Member),
+  answer: pageOf(Member),
   status: 200,
 } as const satisfies Route;
 

@@ -7,6 +7,8 @@ import {
   listOf,
   Minor,
   nothing,
+  pageOf,
+  paging,
   ShownInstant,
   text,
   words,
@@ -75,7 +77,8 @@ export const listCredits = {
   path: "/billing/clients/{client_id}/credits",
   summary: "Grants of credit of a client in the order in which they are used",
   access: READERS,
-  answer: listOf(CreditGrant),
+  query: z.strictObject(paging),
+  answer: pageOf(CreditGrant),
 } as const satisfies Route;
 
 export const creditBalance = {

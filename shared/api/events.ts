@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { Id, isStorable, JsonObject, text, words } from "./fields.ts";
-import type { Route } from "./route.ts";
+import { COMPONENT, type Route } from "./route.ts";
 
 /** The events of one request at most. */
 export const MAX_EVENTS = 1000;
@@ -11,6 +11,8 @@ export const MAX_FEATURES = 50;
 export const MAX_CALLS = 1_000_000_000;
 
 const count = z.int().min(0);
+/** Checked of the event as a whole, which says which count it is. */
+const NOT_NEGATIVE = { minimum: 0 } as const;
 /** USD as the table keeps it: numeric(10, 6). */
 const cost = z.number().gt(-10_000).lt(10_000);
 
@@ -21,6 +23,10 @@ const Timestamp = z.string().max(40)
     "like 2026-06-03T14:21:07.123456",
   )
   .refine((at) => !Number.isNaN(Date.parse(asUtc(at))), "is no date")
+  .meta({
+    description: "1970 to 2199, and at most 24 hours after its arrival: what lies outside waits " +
+      "in quarantine. Without a zone it is UTC.",
+  })
   .transform(asUtc);
 
 /** The record's schema would drop `__proto__` unseen, and with it usage that is to be billed. */
@@ -35,6 +41,12 @@ const Features = z.custom<Readonly<Record<string, number>>>(
       code: "custom",
       message: `has ${given} features; a log may have ${MAX_FEATURES} at most`,
     });
+  })
+  .meta({
+    type: "object",
+    maxProperties: MAX_FEATURES,
+    propertyNames: { minLength: 1, maxLength: 200 },
+    additionalProperties: { type: "number", minimum: 0 },
   });
 
 /** A name that the database can store and that holds no control character. */
@@ -70,9 +82,9 @@ export const UsageEvent = z.strictObject({
   agent: words(200),
   endpoint: text(1000).nullable().optional(),
   model: words(200),
-  input_tokens: z.int().default(0),
-  output_tokens: z.int().default(0),
-  web_searches: z.int().default(0),
+  input_tokens: z.int().default(0).meta(NOT_NEGATIVE),
+  output_tokens: z.int().default(0).meta(NOT_NEGATIVE),
+  web_searches: z.int().default(0).meta(NOT_NEGATIVE),
   other_features: Features.default({}),
   input_cost: cost.default(0),
   output_cost: cost.default(0),
@@ -121,7 +133,7 @@ export const IngestAnswer = z.strictObject({
   duplicate: z.int(),
   conflict: z.int(),
   invalid: z.int(),
-  results: z.array(EventResult),
+  results: z.array(EventResult).max(MAX_EVENTS),
 });
 
 export const ingestUsage = {
@@ -134,7 +146,9 @@ export const ingestUsage = {
   query: z.strictObject({}),
   // Each event is checked by itself, so that a bad one loses none of the others; and as it came: a
   // schema of JSON would rebuild it, and lose a key called `__proto__` unseen.
-  body: z.strictObject({ events: z.array(z.unknown()).max(MAX_EVENTS) }),
+  body: z.strictObject({
+    events: z.array(z.unknown().meta({ [COMPONENT]: "UsageEvent" })).max(MAX_EVENTS),
+  }),
   answer: IngestAnswer,
   status: 200,
 } as const satisfies Route;

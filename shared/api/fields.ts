@@ -31,7 +31,7 @@ export const InvoiceName = words(60).meta({ description: "id or number of an inv
 export const Day = z.iso.date().refine(
   (day) => day >= "1970-01-01" && day < "2200-01-01",
   "lies outside 1970 to 2199",
-);
+).meta({ formatMinimum: "1970-01-01", formatMaximum: "2199-12-31" });
 
 /** The month that a period begins in, `2026-06`. */
 export const Month = z.string().regex(
@@ -43,7 +43,7 @@ export const Month = z.string().regex(
 export const Instant = z.iso.datetime({ offset: true }).refine(
   (at) => Date.parse(at) >= 0 && Date.parse(at) < Date.UTC(2200, 0),
   "lies outside 1970 to 2199",
-);
+).meta({ formatMinimum: "1970-01-01T00:00:00Z", formatExclusiveMaximum: "2200-01-01T00:00:00Z" });
 
 /** An instant as the database has it. */
 export const ShownInstant = z.iso.datetime({ offset: true });

@@ -75,9 +75,13 @@ export const CreditNote = z.strictObject({
   voided_at: ShownInstant.nullable(),
 });
 
-/** An invoice with its lines, credit notes, payments, and where its PDF is (same credentials). */
+/** Lines of an invoice that are shown with it; `listInvoiceLines` has them all. */
+export const SHOWN_LINES = 200;
+
+/** An invoice with its first lines, credit notes, payments, and where its PDF is (same credentials). */
 export const InvoiceDetail = Invoice.extend({
-  lines: z.array(InvoiceLine),
+  lines: z.array(InvoiceLine).max(SHOWN_LINES),
+  lines_count: z.int(),
   credit_notes: z.array(CreditNote),
   payments: z.array(z.strictObject({
     amount_minor: Minor,
@@ -185,6 +189,20 @@ export const getInvoice = {
   summary: "One invoice with lines, status and links",
   access: READERS,
   answer: InvoiceDetail,
+} as const satisfies Route;
+
+export const listInvoiceLines = {
+  ...base,
+  id: "listInvoiceLines",
+  method: "GET",
+  path: "/billing/invoices/{invoice_id}/lines",
+  summary: "All lines of an invoice in their order, or the one of a position",
+  access: READERS,
+  query: z.strictObject({
+    ...paging,
+    position: z.coerce.number().int().min(1).max(1_000_000_000).optional(),
+  }),
+  answer: pageOf(InvoiceLine),
 } as const satisfies Route;
 
 export const signInvoicePdf = {

@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { Validator } from "@seriousme/openapi-schema-validator";
 import { ERRORS } from "../errors.ts";
 import { openApiDocument } from "./openapi.ts";
+import { ingestUsage } from "./events.ts";
+import { reconcile } from "./operations.ts";
 import type { Actor, Route } from "./route.ts";
 import { ROUTES } from "./routes.ts";
 
@@ -37,7 +39,7 @@ Deno.test("every operation answers with what it promises or a problem of the cat
       const { content } = document.components.responses[status];
       assert.ok(content["application/problem+json"]);
     }
-    const expected = ["400", "429", "503"];
+    const expected = ["400", "405", "429", "503"];
     if (!route.access.some((actor: Actor) => actor === "anon")) expected.push("401", "403");
     if (route.method !== "GET") expected.push("408", "409", "413");
     if (route.path.includes("{")) expected.push("404");
@@ -63,6 +65,32 @@ Deno.test("every code of the catalogue is described under its status, with when 
     assert.ok(responses[status].description.includes(code), code);
   }
   for (const status of ["429", "503"]) assert.ok(responses[status].headers["Retry-After"]);
+});
+
+Deno.test("an event of usage is described with its limits, and so are days and instants", () => {
+  const { items, maxItems } = operationOf(ingestUsage).requestBody.content["application/json"]
+    .schema.properties.events;
+  assert.deepEqual([items, maxItems], [{ $ref: "#/components/schemas/UsageEvent" }, 1000]);
+  const { properties, required } = document.components.schemas.UsageEvent;
+  assert.deepEqual(required, ["agent", "model"]);
+  assert.deepEqual([properties.agent.maxLength, properties.model.maxLength], [200, 200]);
+  assert.deepEqual([properties.calls.minimum, properties.calls.maximum], [1, 1_000_000_000]);
+  assert.equal(properties.input_tokens.minimum, 0);
+  const { type, maxProperties, propertyNames, additionalProperties } = properties.other_features;
+  assert.deepEqual([type, maxProperties, propertyNames, additionalProperties], [
+    "object",
+    50,
+    { minLength: 1, maxLength: 200 },
+    { type: "number", minimum: 0 },
+  ]);
+  assert.equal(properties.timestamp.maxLength, 40);
+  assert.match(properties.timestamp.description, /1970 to 2199/);
+  const { parameters } = operationOf(reconcile);
+  const [start] = parameters.filter(({ name }: { name: string }) => name === "start");
+  assert.deepEqual([start.schema.formatMinimum, start.schema.formatMaximum], [
+    "1970-01-01",
+    "2199-12-31",
+  ]);
 });
 
 Deno.test("every POST takes an Idempotency-Key, but those whose answer opens something by itself", () => {

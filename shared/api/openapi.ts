@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { ERRORS } from "../errors.ts";
 import { sha256Of } from "../sha256.ts";
-import type { Route } from "./route.ts";
+import { UsageEvent } from "./events.ts";
+import { COMPONENT, type Route } from "./route.ts";
 
 const LIMITS = `Bodies are at most 1,000,000 bytes (ingest-usage: 8,000,000 inflated, 1,000 events),
 nested 100 levels at most, and arrive within 15 s. Pages hold at most 200 items. A member has 600
@@ -33,7 +34,11 @@ export function openApiDocument(routes: readonly Route[]): Record<string, z.core
         user: { type: "http", scheme: "bearer", bearerFormat: "JWT" },
       },
       headers: { RetryAfter: RETRY_AFTER },
-      schemas: { Problem: problemSchema(), ...Object.fromEntries(shared) },
+      schemas: {
+        Problem: problemSchema(),
+        UsageEvent: hoistDefinitions(schemaOf(UsageEvent, "input"), shared),
+        ...Object.fromEntries(shared),
+      },
       responses: problemResponses(),
     },
   };
@@ -69,6 +74,7 @@ function statusesOf({ access, method, params }: Route): number[] {
   const hasPath = Object.keys(Object(schemaOf(params, "input").properties)).length > 0;
   return [
     400,
+    405,
     ...access.includes("anon") ? [] : [401, 403],
     ...hasPath || method !== "GET" ? [404] : [],
     ...method === "GET" ? [] : [408, 409, 413],
@@ -112,7 +118,8 @@ function problemResponses(): JsonSchema {
 function hoistDefinitions(node: unknown, shared: Map<string, unknown>): unknown {
   if (Array.isArray(node)) return node.map((one) => hoistDefinitions(one, shared));
   if (typeof node !== "object" || node === null) return node;
-  const { $defs, ...rest } = Object(node);
+  const { $defs, [COMPONENT]: component, ...rest } = Object(node);
+  if (component !== undefined) return { $ref: `#/components/schemas/${component}` };
   let text = JSON.stringify(rest);
   for (const [name, definition] of Object.entries(Object($defs))) {
     const content = JSON.stringify(definition);

@@ -221,8 +221,8 @@ export const clientStatement = {
   summary: "A client's account of a year: opening balance, every entry, closing balance",
   access: READERS,
   params: ClientPath,
-  query: z.strictObject({ year: z.coerce.number().int().min(1970).max(2199) }),
-  answer: listOf(z.strictObject({
+  query: z.strictObject({ ...paging, year: z.coerce.number().int().min(1970).max(2199) }),
+  answer: pageOf(z.strictObject({
     at: ShownInstant,
     entry: z.string(),
     number: z.string().nullable(),
@@ -239,16 +239,20 @@ export const reconcile = {
   path: "/billing/reconciliation",
   summary: "Differences between logs and usage records over client-local days, both included",
   query: z.strictObject({ start: Day, end: Day }),
-  answer: listOf(z.strictObject({
-    client_id: Id.nullable(),
-    day: z.string(),
-    model: z.string(),
-    metric: z.string(),
-    rate_class: z.string(),
-    agent: z.string(),
-    logged: ExactDecimal.nullable(),
-    recorded: ExactDecimal.nullable(),
-  })),
+  answer: z.strictObject({
+    data: z.array(z.strictObject({
+      client_id: Id.nullable(),
+      day: z.string(),
+      model: z.string(),
+      metric: z.string(),
+      rate_class: z.string(),
+      agent: z.string(),
+      logged: ExactDecimal.nullable(),
+      recorded: ExactDecimal.nullable(),
+    })),
+    /** Whether there are more than the thousand that are shown: ask for fewer days. */
+    more: z.boolean(),
+  }),
 } as const satisfies Route;
 
 export const health = {

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { Currency, listOf, Minor, Month, nothing } from "./fields.ts";
+import { Currency, Minor, Month, nothing, pageOf, paging } from "./fields.ts";
 import { type Route, STAFF } from "./route.ts";
 
 /**
@@ -22,6 +22,9 @@ export const Payout = z.strictObject({
   livemode: z.boolean(),
 });
 
+/** Lines of one file. */
+const MOST_PAYOUT_LINES = 20_000;
+
 const base = { params: nothing, body: nothing, access: STAFF, method: "GET", status: 200 } as const;
 
 export const listPayouts = {
@@ -29,8 +32,8 @@ export const listPayouts = {
   id: "listPayouts",
   path: "/billing/payouts",
   summary: "Payouts of Stripe that arrive in a month, with the sums of what they are made of",
-  query: z.strictObject({ month: Month }),
-  answer: listOf(Payout),
+  query: z.strictObject({ ...paging, month: Month }),
+  answer: pageOf(Payout),
 } as const satisfies Route;
 
 export const payoutLines = {
@@ -38,7 +41,12 @@ export const payoutLines = {
   id: "payoutLines",
   path: "/billing/payouts/lines",
   summary: "What the payouts of a month are made of, as CSV: payments, refunds, fees, by invoice",
-  query: z.strictObject({ month: Month }),
+  query: z.strictObject({
+    month: Month,
+    /** Lines that were in the files before; a file of fewer than `limit` lines is the last. */
+    after: z.coerce.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER).default(0),
+    limit: z.coerce.number().int().min(1).max(MOST_PAYOUT_LINES).default(MOST_PAYOUT_LINES),
+  }),
   media: "text/csv",
   answer: z.string(),
 } as const satisfies Route;

@@ -7,6 +7,12 @@ import type { z } from "zod";
  */
 export type Actor = "operator" | "member" | "service" | "cron" | "agent" | "anon";
 
+/**
+ * Key of a schema's metadata: the name of a schema of OpenAPI's components that describes the value.
+ * It is for values that are checked one by one, after the request as a whole.
+ */
+export const COMPONENT = "x-component";
+
 /** One operation of the HTTP API: what the server parses, the client types and OpenAPI tells. */
 export interface Route<
   Params extends z.ZodType = z.ZodType,

@@ -61,6 +61,7 @@ export const ROUTES: readonly Route[] = [
   invoices.generateInvoice,
   invoices.previewInvoice,
   invoices.getInvoice,
+  invoices.listInvoiceLines,
   invoices.signInvoicePdf,
   evidence.invoiceEvidence,
   invoiceLinks.createInvoiceLink,

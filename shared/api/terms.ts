@@ -7,7 +7,6 @@ import {
   ExactDecimal,
   Id,
   Instant,
-  listOf,
   nothing,
   pageOf,
   paging,
@@ -285,11 +284,12 @@ export const explainPrice = {
   summary: "Every price considered for a client, model, metric, day and rate class, and why",
   access: READERS,
   query: z.strictObject({
+    ...paging,
     client_id: ClientName,
     model: words(200),
     metric: words(200),
     day: Day,
     rate_class: words(60).default("standard"),
   }),
-  answer: listOf(PriceCandidate),
+  answer: pageOf(PriceCandidate),
 } as const satisfies Route;

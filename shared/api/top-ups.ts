@@ -3,9 +3,10 @@ import {
   ClientPath,
   Currency,
   Id,
-  listOf,
   Minor,
   nothing,
+  pageOf,
+  paging,
   ShownInstant,
   text,
   words,
@@ -92,7 +93,8 @@ export const listTopUps = {
   path: "/billing/clients/{client_id}/top-ups",
   summary: "Credit that a client has bought or is recharged with, the newest first",
   access: READERS,
-  answer: listOf(TopUp),
+  query: z.strictObject(paging),
+  answer: pageOf(TopUp),
 } as const satisfies Route;
 
 export const getAutoRecharge = {

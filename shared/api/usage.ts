@@ -109,6 +109,7 @@ export const Spend = z.strictObject({
   elapsed_days: z.int(),
   total_days: z.int(),
   days: z.array(z.strictObject({ day: z.string(), amount_minor: Minor })),
+  /** The first hundred by model, metric and class. */
   unpriced: z.array(
     z.strictObject({
       model: z.string(),
@@ -116,7 +117,8 @@ export const Spend = z.strictObject({
       rate_class: z.string(),
       quantity: ExactDecimal,
     }),
-  ),
+  ).max(100),
+  unpriced_count: z.int(),
   /** Up to when arrived logs are counted. */
   counted_at: ShownInstant,
 });

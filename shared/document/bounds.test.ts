@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { boundDocument, MOST_AGENTS, MOST_GROUPS, MOST_LINES } from "./bounds.ts";
+import { boundDocument, boundJson, MOST_AGENTS, MOST_GROUPS, MOST_LINES } from "./bounds.ts";
 import { acme } from "./samples.ts";
 import type { DocumentLine } from "./schema.ts";
 
@@ -48,6 +48,30 @@ Deno.test("the annex has every line, and no cell is a formula", () => {
   assert.equal(rows.length, 302);
   assert.equal(rows[1], `1,usage,"'=cmd|""x"", y",,'+1,,,1,tokens,1,,0.03,USD`);
   assert.equal(rows[301], "");
+});
+
+Deno.test("a file of JSON is whole up to its bound, and sums of the rest beyond", () => {
+  const document = { ...acme, lines: lines(100) };
+  assert.deepEqual(boundJson(document, 100), document);
+  const bounded = boundJson(
+    { ...acme, lines: lines(101, (index) => ({ agent: `A${index}` })) },
+    100,
+  );
+  assert.equal(sum(bounded.lines), 303);
+  assert.deepEqual(
+    bounded.lines.slice(79, 81).map(({ agent, description, detail }) => [
+      agent,
+      description,
+      detail,
+    ]),
+    [["A79", "Model", null], [null, "21 more lines, tokens", "more than a file holds"]],
+  );
+  assert.equal(bounded.lines.length, 81);
+  const [agent] = acme.agents;
+  assert.ok(agent);
+  const many = boundJson({ ...acme, agents: Array.from({ length: 30 }, () => agent) }, 25);
+  assert.equal(many.agents.length, 25);
+  assert.equal(many.agents.at(-1)?.agent, "6 more agents");
 });
 
 Deno.test("agents beyond 60 are one row with their sums", () => {

@@ -27,18 +27,35 @@ export interface BoundedDocument {
  */
 export function boundDocument(document: InvoiceDocument): BoundedDocument {
   const { lines, agents } = document;
-  const bounded = { ...document, lines: boundLines(lines), agents: boundAgents(agents) };
+  const shown = boundLines(lines.map(shortLine), MOST_LINES, "each is in the attached annex");
+  const named = agents.map((row) => ({ ...row, agent: short(row.agent) }));
+  const bounded = { ...document, lines: shown, agents: boundAgents(named, MOST_AGENTS) };
   return { document: bounded, annex: lines.length > MOST_LINES ? annexOf(document) : null };
 }
 
-function boundLines(lines: readonly DocumentLine[]): DocumentLine[] {
-  if (lines.length <= MOST_LINES) return lines.map(shortLine);
+/** The document as a file of JSON: whole, and beyond `most` lines or agents with sums of the rest. */
+export function boundJson(document: InvoiceDocument, most = MOST_ANNEX_LINES): InvoiceDocument {
+  const { lines, agents } = document;
+  if (lines.length <= most && agents.length <= most) return document;
+  return {
+    ...document,
+    lines: boundLines(lines, most, "more than a file holds"),
+    agents: boundAgents(agents, most),
+  };
+}
+
+function boundLines(
+  lines: readonly DocumentLine[],
+  most: number,
+  whereTheRestIs: string,
+): DocumentLine[] {
+  if (lines.length <= most) return [...lines];
   const ranked = lines.map((line, index) => ({ line, index }))
     .sort((one, other) => rankOf(one.line) - rankOf(other.line) || one.index - other.index);
-  const shown = ranked.slice(0, MOST_LINES - MOST_GROUPS)
+  const shown = ranked.slice(0, most - MOST_GROUPS)
     .sort((one, other) => one.index - other.index);
-  const rest = ranked.slice(MOST_LINES - MOST_GROUPS).map(({ line }) => line);
-  return [...shown.map(({ line }) => shortLine(line)), ...sumsOf(rest)];
+  const rest = ranked.slice(most - MOST_GROUPS).map(({ line }) => line);
+  return [...shown.map(({ line }) => line), ...sumsOf(rest, whereTheRestIs)];
 }
 
 /** Minimums, items and the like are few and tell more than one of thousands of usage lines. */
@@ -46,7 +63,7 @@ function rankOf({ kind }: DocumentLine): number {
   return kind === "usage" ? 1 : 0;
 }
 
-function sumsOf(rest: readonly DocumentLine[]): DocumentLine[] {
+function sumsOf(rest: readonly DocumentLine[], detail: string): DocumentLine[] {
   const groups = new Map<string, { kind: string; unit: string | null; lines: DocumentLine[] }>();
   for (const line of rest) {
     const { kind, unit } = line;
@@ -61,7 +78,7 @@ function sumsOf(rest: readonly DocumentLine[]): DocumentLine[] {
   return [...groups.values()].map(({ kind, unit, lines }) => ({
     kind,
     description: `${lines.length} more lines${unit === null ? "" : `, ${short(unit)}`}`,
-    detail: "each is in the attached annex",
+    detail,
     period: null,
     agent: null,
     quantity: null,
@@ -73,12 +90,11 @@ function sumsOf(rest: readonly DocumentLine[]): DocumentLine[] {
   }));
 }
 
-function boundAgents(agents: readonly AgentUse[]): AgentUse[] {
-  const named = agents.map((row) => ({ ...row, agent: short(row.agent) }));
-  if (named.length <= MOST_AGENTS) return named;
-  const rest = named.slice(MOST_AGENTS - 1);
+function boundAgents(agents: readonly AgentUse[], most: number): AgentUse[] {
+  if (agents.length <= most) return [...agents];
+  const rest = agents.slice(most - 1);
   const sum = (of: (row: AgentUse) => string) => sumDecimals(rest.map(of));
-  return [...named.slice(0, MOST_AGENTS - 1), {
+  return [...agents.slice(0, most - 1), {
     agent: `${rest.length} more agents`,
     requests: sum(({ requests }) => requests),
     input_tokens: sum(({ input_tokens }) => input_tokens),

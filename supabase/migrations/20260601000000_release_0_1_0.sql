@@ -16044,6 +16044,8 @@ create extension if not exists pg_cron with schema pg_catalog;
 
 create extension if not exists pg_net with schema extensions;
 
+create extension if not exists pgcrypto with schema extensions;
+
 create table billing.job_definitions (
   name text primary key constraint job_definitions_named_ours check (name ~ '^billing-[a-z-]+$'),
   schedule text not null,
@@ -16099,15 +16101,29 @@ alter table billing.job_calls enable row level security;
 revoke all on billing.job_calls from public;
 grant select on billing.job_calls to service_role;
 
--- Calls one of our functions with the secret key named `cron` and notes the call. The URL is read
--- from Vault, which only the owner writes.
+-- What proves that a POST comes from here: an HMAC by the secret key named `cron`, over its time,
+-- method, path and body. A copy of it repeats that call for some minutes and opens nothing else, so
+-- it may stand in pg_net's queue, which every role of the database can read. The functions check it
+-- (supabase/functions/_shared/http/call-signature.ts).
+create function _billing.sign_call(secret text, path text, body text, seconds bigint)
+returns text language sql immutable set search_path = pg_catalog, pg_temp as $$
+  select format('t=%s,b=%s,v1=%s', seconds, d.digest, encode(extensions.hmac(
+    format(E'%s\nPOST\n%s\n%s', seconds, path, d.digest), secret, 'sha256'), 'hex'))
+  from (select encode(sha256(convert_to(body, 'UTF8')), 'hex') as digest) d;
+$$;
+comment on function _billing.sign_call is
+  'Signature of a call by a scheduled job: good for minutes, and for this path and body alone.';
+
+-- Calls one of our functions, signed by the secret key named `cron`, and notes the call. URL and
+-- key are read from Vault, which only the owner writes; the key itself goes nowhere.
 create function _billing.call_function(job text, path text, body jsonb,
   timeout interval default '60 seconds', at timestamptz default clock_timestamp())
 returns void language sql set search_path = pg_catalog, pg_temp as $$
   insert into billing.job_calls (job, request_id, called_at)
   select call_function.job, net.http_post(url := u.decrypted_secret || call_function.path,
     body := call_function.body, headers := jsonb_build_object('content-type', 'application/json',
-      'apikey', k.decrypted_secret),
+      'x-billing-signature', _billing.sign_call(k.decrypted_secret, call_function.path,
+        call_function.body::text, extract(epoch from clock_timestamp())::bigint)),
     timeout_milliseconds := (extract(epoch from timeout) * 1000)::integer), at
   from vault.decrypted_secrets u, vault.decrypted_secrets k
   where u.name = 'billing_functions_url' and k.name = 'billing_cron_key';
@@ -20647,6 +20663,20 @@ returns bigint language sql stable set search_path = pg_catalog, pg_temp as $$
 $$;
 comment on function _billing.served_days is 'How many of some days a client is served on.';
 
+-- Usage without a price: the first hundred by model, metric and class, and how many there are.
+create function _billing.list_unpriced(targets billing.rating_target[])
+returns jsonb language sql stable set search_path = pg_catalog, pg_temp as $$
+  with unpriced as (
+    select u.*, row_number() over (order by u.model, u.metric, u.rate_class) as place
+    from _billing.unpriced_usage(targets) u where targets <> '{}'
+  )
+  select jsonb_build_object('unpriced_count', count(*), 'unpriced', coalesce(jsonb_agg(
+    jsonb_build_object('model', u.model, 'metric', u.metric, 'rate_class', u.rate_class,
+      'quantity', trim_scale(u.quantity)::text) order by u.place) filter (where u.place <= 100),
+    '[]')) from unpriced u;
+$$;
+comment on function _billing.list_unpriced is 'Usage of periods that has no price, a hundred rows.';
+
 -- The running period of a client: usage charges so far, the minimum, a forecast, charges per day.
 -- Forecast: charges of the whole days so far, scaled to the days of service of the period; with no
 -- whole day yet, what there is. Never below the minimum nor below what is charged already.
@@ -20711,12 +20741,8 @@ begin
     'days', (select coalesce(jsonb_agg(jsonb_build_object(
       'day', d.usage_day, 'amount_minor', round(d.amount)) order by d.usage_day), '[]')
       from days d where d.amount is not null),
-    'unpriced', (select coalesce(jsonb_agg(jsonb_build_object('model', u.model,
-      'metric', u.metric, 'rate_class', u.rate_class, 'quantity', trim_scale(u.quantity)::text)
-      order by u.model, u.metric, u.rate_class), '[]')
-      from unrated r cross join lateral _billing.unpriced_usage(r.targets) u
-      where r.targets <> '{}'),
-    'counted_at', (select w.moved_at from billing.usage_watermark w)) into content
+    'counted_at', (select w.moved_at from billing.usage_watermark w)
+  ) || (select _billing.list_unpriced(r.targets) from unrated r) into content
   from sums s;
   return content;
 end $$;

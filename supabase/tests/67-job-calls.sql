@@ -30,9 +30,11 @@ select vault.create_secret('wrong', 'billing_cron_key');
 select billing.queue_operator_alert('test', 'low', 'Test', 'Test');
 select is(billing.wake_deliver(now() + interval '1 second'), 'woken', 'a job calls a function');
 select results_eq($$
-  select c.job, q.url, q.timeout_milliseconds, q.headers ->> 'apikey'
+  select c.job, q.url, q.timeout_milliseconds, q.headers ->> 'x-billing-signature'
+    = _billing.sign_call('wrong', '/deliver', convert_from(q.body, 'UTF8'),
+      substring(q.headers ->> 'x-billing-signature' from '^t=(\d+)')::bigint)
   from billing.job_calls c join net.http_request_queue q on q.id = c.request_id$$,
-  $$values ('billing-deliver', 'http://127.0.0.1:1/deliver', 60000, 'wrong')$$,
+  $$values ('billing-deliver', 'http://127.0.0.1:1/deliver', 60000, true)$$,
   'the call is noted, by the id of its request');
 select billing.watch_jobs(now());
 select is(pg_temp.warning('billing-deliver'), null, 'while no answer is due all is well');

@@ -1,6 +1,6 @@
 -- Live spend and forecast of the running period; usage straight from the logs.
 begin;
-select plan(10);
+select plan(13);
 
 insert into public.clients (id, name, started_on, ended_on) values
   ('00000000-0000-0000-0000-00000000000a', 'Acme', '2026-05-01', null),
@@ -36,12 +36,23 @@ select is(billing.current_spend('00000000-0000-0000-0000-00000000000a', '2026-06
   'day by day');
 select is(billing.current_spend('00000000-0000-0000-0000-00000000000a', '2026-06-11 12:00+00')
     #>> '{unpriced,0,model}', 'mystery', 'usage without a price is named, not counted as 0');
+select is(billing.current_spend('00000000-0000-0000-0000-00000000000a', '2026-06-11 12:00+00')
+    ->> 'unpriced_count', '1', 'and counted');
+select is(_billing.list_unpriced('{}'), '{"unpriced": [], "unpriced_count": 0}', 'none of nothing');
 select is(pg_temp.spend('c', '2026-06-20 12:00+00', 'forecast_minor'), '2500',
   'never below the minimum, prorated for a client that started in the middle');
 select throws_ok($$select pg_temp.spend('b', '2026-06-11 12:00+00', 'usage_minor')$$, 'PT409',
   null, 'a client that has ended has no running period');
 select throws_ok($$select pg_temp.spend('d', '2026-06-11 12:00+00', 'usage_minor')$$, 'PT409',
   null, 'nor has one that does not exist');
+
+insert into public.agent_usage_logs (agent, model, input_tokens, client_id, "timestamp")
+select 'S', 'unknown ' || n, 1, '00000000-0000-0000-0000-00000000000a', '2026-06-10 00:00+00'
+from generate_series(1, 150) n;
+select _billing.rollup();
+select results_eq($$select jsonb_array_length(s -> 'unpriced'), s ->> 'unpriced_count'
+  from billing.current_spend('00000000-0000-0000-0000-00000000000a', '2026-06-11 12:00+00') s$$,
+  $$values (100, '151')$$, 'a hundred are listed, and all are counted');
 
 select * from finish();
 rollback;

@@ -1,5 +1,10 @@
 import type { z } from "zod";
-import { getInvoice, type InvoiceDetail, type InvoiceLine } from "../../../shared/api/invoices.ts";
+import {
+  getInvoice,
+  type InvoiceDetail,
+  type InvoiceLine,
+  listInvoiceLines,
+} from "../../../shared/api/invoices.ts";
 import { useConsole } from "../api/context.ts";
 import { useAnswer } from "../api/use-answer.ts";
 import { period } from "../format/days.ts";
@@ -18,14 +23,20 @@ type Line = z.infer<typeof InvoiceLine>;
 export default function LinePage({ location }: PageProps) {
   const { api } = useConsole();
   const [, id = "", , position] = location.path;
-  const answer = useAnswer(
-    `invoice ${id}`,
-    () => api.billing(getInvoice, { params: { invoice_id: id } }),
-  );
+  const params = { invoice_id: id };
+  const answer = useAnswer(`line ${id} ${position}`, async () => {
+    const invoice = await api.billing(getInvoice, { params });
+    if (invoice.error !== null) return invoice;
+    const lines = await api.billing(listInvoiceLines, {
+      params,
+      query: { position: Number(position) || 1 },
+    });
+    if (lines.error !== null) return lines;
+    return { data: { invoice: invoice.data, line: lines.data.data[0] }, error: null };
+  });
   return (
     <Loaded answer={answer} rows={10}>
-      {(invoice) => {
-        const line = invoice.lines.find((one) => String(one.position) === position);
+      {({ invoice, line }) => {
         if (line === undefined) return <p class="note">The invoice has no such line.</p>;
         return (
           <>

@@ -1,11 +1,13 @@
 import { listClients } from "../../../shared/api/clients.ts";
 import { clientStatement } from "../../../shared/api/operations.ts";
 import { useConsole } from "../api/context.ts";
+import { everyPage } from "../api/every-page.ts";
 import { useAnswer } from "../api/use-answer.ts";
 import { dayOf } from "../format/days.ts";
 import { money } from "../format/figures.ts";
 import { Choice } from "../parts/choice.tsx";
 import { ClientChoice } from "../parts/client-choice.tsx";
+import { Cut } from "../parts/cut.tsx";
 import { Loaded } from "../parts/loaded.tsx";
 import { Table } from "../parts/table.tsx";
 import { hrefOf } from "../routing/location.ts";
@@ -50,38 +52,46 @@ function Entries({ clientId, year }: { readonly clientId: string; readonly year:
   const { api } = useConsole();
   const answer = useAnswer(
     `statement ${clientId} ${year}`,
-    () => api.billing(clientStatement, { params: { client_id: clientId }, query: { year } }),
+    () =>
+      everyPage((cursor) =>
+        api.billing(clientStatement, {
+          params: { client_id: clientId },
+          query: { year, cursor, limit: 200 },
+        }), 10),
   );
   return (
     <Loaded answer={answer} rows={6}>
-      {({ data }) => (
-        <Table
-          label="Statement"
-          none="Nothing happened in this year."
-          rows={data.map((entry, index) => ({ ...entry, index }))}
-          keyOf={({ index }) => String(index)}
-          columns={[
-            { title: "When", cell: ({ at }) => dayOf(at), isWhole: true },
-            { title: "What", cell: ({ entry }) => sentence(entry) },
-            {
-              title: "Number",
-              cell: ({ number, entry }) =>
-                number !== null && entry === "invoice"
-                  ? <a href={hrefOf(["invoices", number])}>{number}</a>
-                  : number,
-            },
-            {
-              title: "Amount",
-              cell: ({ amount_minor, currency }) => money(amount_minor, currency),
-              isFigure: true,
-            },
-            {
-              title: "Balance",
-              cell: ({ balance_minor, currency }) => money(balance_minor, currency),
-              isFigure: true,
-            },
-          ]}
-        />
+      {({ rows, isWhole }) => (
+        <>
+          <Table
+            label="Statement"
+            none="Nothing happened in this year."
+            rows={rows.map((entry, index) => ({ ...entry, index }))}
+            keyOf={({ index }) => String(index)}
+            columns={[
+              { title: "When", cell: ({ at }) => dayOf(at), isWhole: true },
+              { title: "What", cell: ({ entry }) => sentence(entry) },
+              {
+                title: "Number",
+                cell: ({ number, entry }) =>
+                  number !== null && entry === "invoice"
+                    ? <a href={hrefOf(["invoices", number])}>{number}</a>
+                    : number,
+              },
+              {
+                title: "Amount",
+                cell: ({ amount_minor, currency }) => money(amount_minor, currency),
+                isFigure: true,
+              },
+              {
+                title: "Balance",
+                cell: ({ balance_minor, currency }) => money(balance_minor, currency),
+                isFigure: true,
+              },
+            ]}
+          />
+          <Cut shown={rows.length} isWhole={isWhole} />
+        </>
       )}
     </Loaded>
   );

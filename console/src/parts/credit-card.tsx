@@ -1,9 +1,12 @@
-import { creditBalance, listCredits } from "../../../shared/api/credits.ts";
+import type { z } from "zod";
+import { creditBalance, type CreditGrant, listCredits } from "../../../shared/api/credits.ts";
 import { useConsole } from "../api/context.ts";
+import { everyPage } from "../api/every-page.ts";
 import { useAnswer } from "../api/use-answer.ts";
 import { dayOf } from "../format/days.ts";
 import { money } from "../format/figures.ts";
 import { Card, Figure } from "./card.tsx";
+import { Cut } from "./cut.tsx";
 import { Loaded } from "./loaded.tsx";
 import { Status } from "./status.tsx";
 import { Table } from "./table.tsx";
@@ -17,7 +20,14 @@ export function CreditCard({ clientId }: { readonly clientId: string }) {
     () => api.billing(creditBalance, path),
     true,
   );
-  const grants = useAnswer(`credits ${clientId}`, () => api.billing(listCredits, path));
+  const grants = useAnswer(
+    `credits ${clientId}`,
+    () =>
+      everyPage(
+        (cursor) => api.billing(listCredits, { ...path, query: { cursor, limit: 200 } }),
+        5,
+      ),
+  );
   return (
     <Card title="Credit" wide>
       <Loaded answer={balance}>
@@ -39,44 +49,53 @@ export function CreditCard({ clientId }: { readonly clientId: string }) {
         )}
       </Loaded>
       <Loaded answer={grants} rows={1}>
-        {({ data }) =>
-          data.length === 0 ? null : (
-            <Table
-              label="Grants of credit"
-              none=""
-              rows={data}
-              keyOf={({ id }) => id}
-              columns={[
-                { title: "State", cell: ({ state }) => <Status state={state} /> },
-                { title: "Granted", cell: ({ granted_at }) => dayOf(granted_at), isWhole: true },
-                {
-                  title: "Until",
-                  cell: ({ expires_at }) => expires_at === null ? "open" : dayOf(expires_at),
-                  isMinor: true,
-                  isWhole: true,
-                },
-                {
-                  title: "For",
-                  cell: ({ metrics, models, agents }) =>
-                    [metrics, models, agents].flatMap((names) => names ?? []).join(", ") ||
-                    "all charges",
-                  isMinor: true,
-                },
-                {
-                  title: "Amount",
-                  cell: ({ amount_minor, currency }) => money(amount_minor, currency),
-                  isFigure: true,
-                },
-                {
-                  title: "Left",
-                  cell: ({ left_minor, currency }) => money(left_minor, currency),
-                  isFigure: true,
-                },
-              ]}
-            />
-          )}
+        {({ rows, isWhole }) => rows.length === 0 ? null : <Grants rows={rows} isWhole={isWhole} />}
       </Loaded>
     </Card>
+  );
+}
+
+function Grants({ rows, isWhole }: {
+  readonly rows: readonly z.infer<typeof CreditGrant>[];
+  readonly isWhole: boolean;
+}) {
+  return (
+    <>
+      <Table
+        label="Grants of credit"
+        none=""
+        rows={rows}
+        keyOf={({ id }) => id}
+        columns={[
+          { title: "State", cell: ({ state }) => <Status state={state} /> },
+          { title: "Granted", cell: ({ granted_at }) => dayOf(granted_at), isWhole: true },
+          {
+            title: "Until",
+            cell: ({ expires_at }) => expires_at === null ? "open" : dayOf(expires_at),
+            isMinor: true,
+            isWhole: true,
+          },
+          {
+            title: "For",
+            cell: ({ metrics, models, agents }) =>
+              [metrics, models, agents].flatMap((names) => names ?? []).join(", ") ||
+              "all charges",
+            isMinor: true,
+          },
+          {
+            title: "Amount",
+            cell: ({ amount_minor, currency }) => money(amount_minor, currency),
+            isFigure: true,
+          },
+          {
+            title: "Left",
+            cell: ({ left_minor, currency }) => money(left_minor, currency),
+            isFigure: true,
+          },
+        ]}
+      />
+      <Cut shown={rows.length} isWhole={isWhole} />
+    </>
   );
 }
 

@@ -53,6 +53,7 @@ export const ENDPOINTS: Readonly<Record<string, readonly string[]>> = {
   generateInvoice: staff,
   previewInvoice: staff,
   getInvoice: readers,
+  listInvoiceLines: readers,
   signInvoicePdf: readers,
   invoiceEvidence: readers,
   createInvoiceLink: staff,

@@ -127,6 +127,7 @@ async function dumpIntoNewProject({ engine, original, empty }: ArchivedWorld): P
   const fresh = await empty();
   const to = ["--dbname", urlOf(fresh.port, "postgres")];
   await fresh.sql`create extension if not exists btree_gist with schema extensions`;
+  await fresh.sql`create extension if not exists pgcrypto with schema extensions`;
   await fresh.sql`create extension if not exists pg_cron with schema pg_catalog`;
   await fresh.sql`create extension if not exists pg_net with schema extensions`;
   await fresh.sql`create role billing_agent nologin noinherit`;

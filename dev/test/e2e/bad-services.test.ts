@@ -82,6 +82,49 @@ Deno.test({
     }),
 });
 
+Deno.test({
+  name:
+    "a source of prices that answers badly changes nothing in the database, and is read when it is well",
+  ignore: platform.engine !== "embedded",
+  sanitizeResources: false,
+  sanitizeOps: false,
+  fn: () =>
+    withBadServices(async ({ sql, misbehave, run, sourceUrl }) => {
+      await sql`
+        update public.price_sources set url = ${sourceUrl}, enabled = true where id = 'litellm'`;
+      const read = async (day: number) => {
+        await sql`
+          select billing.queue_price_syncs(timestamptz '2026-12-01' + ${day} * interval '1 day')`;
+        // Alone: neither what was tried before, nor what operators are told of it.
+        const [one] = await sql<{ key: string }[]>`
+          update public.deliveries set due_at = case
+            when dedupe_key = 'price_sync:litellm:' || (date '2026-12-01' + ${day}::int)
+              then now() - interval '1 second' else 'infinity' end
+          where state in ('queued', 'waiting') returning dedupe_key as key`;
+        ok(one);
+        await run("smtp");
+        const [last] = await sql<{ state: string; error: string | null }[]>`
+          select state, last_error as error from public.deliveries where kind = 'price_sync'
+          order by id desc limit 1`;
+        return last;
+      };
+      const kept = () =>
+        sql`select (select count(*)::int from public.price_syncs) as syncs,
+          (select count(*)::int from public.list_prices) as prices`;
+      const before = await kept();
+      for (const [day, way] of BAD_ANSWERS.entries()) {
+        misbehave({ way, moment: "before" });
+        const { state, error = null } = await read(day) ?? {};
+        ok(["queued", "skipped", "dead"].includes(state ?? ""), `${way}: ${state}, ${error}`);
+        ok((error ?? "").length > 5 && !error?.includes("\0"), `${way}: ${error}`);
+        deepStrictEqual(await kept(), before, way);
+      }
+      misbehave(null);
+      deepStrictEqual((await read(BAD_ANSWERS.length))?.state, "done");
+      strictEqual((await kept())[0]?.syncs, (before[0]?.syncs ?? 0) + 1);
+    }),
+});
+
 type Delivery = z.infer<typeof delivery>;
 
 /** It waits for another try or has given up, and says why in a text that can be shown. */
@@ -142,6 +185,8 @@ async function deliveries(sql: Sql, way: BadAnswer | null = null): Promise<Deliv
 
 interface BadWorld {
   readonly sql: Sql;
+  /** Where list prices are read. */
+  readonly sourceUrl: string;
   misbehave(how: { readonly way: BadAnswer; readonly moment: BadMoment } | null): void;
   /** One request of the worker whose mail goes this way. */
   run(mail: "smtp" | "resend"): Promise<z.infer<typeof summary>>;
@@ -157,6 +202,18 @@ interface BadWorld {
 async function withBadServices(test: (world: BadWorld) => Promise<void>): Promise<void> {
   const stripe = startStripe({ secretKey: STRIPE_KEY });
   const resend = startResend();
+  const source = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+    () =>
+      Response.json({
+        "a-model": {
+          litellm_provider: "anthropic",
+          mode: "chat",
+          input_cost_per_token: 1e-6,
+          output_cost_per_token: 2e-6,
+        },
+      }),
+  );
   try {
     await withDeliveryWorld(async ({ sql, platform, hermes, smtp }) => {
       const portOf = (url: string) => Number(new URL(url).port);
@@ -166,6 +223,7 @@ async function withBadServices(test: (world: BadWorld) => Promise<void>): Promis
         resend: startBadProxy("http", portOf(resend.url)),
         stripe: startBadProxy("http", portOf(stripe.url)),
         storage: startBadProxy("http", portOf(platform.urls.api)),
+        source: startBadProxy("http", source.addr.port),
       };
       const at = (name: keyof typeof proxies) => `127.0.0.1:${proxies[name].port}`;
       const pool = openDatabase(platform.urls.database);
@@ -214,6 +272,7 @@ async function withBadServices(test: (world: BadWorld) => Promise<void>): Promis
       try {
         await test({
           sql,
+          sourceUrl: `http://${at("source")}/map.json`,
           run,
           due,
           misbehave: (how) => {
@@ -235,13 +294,7 @@ async function withBadServices(test: (world: BadWorld) => Promise<void>): Promis
           arrived: async (all) => {
             const keys = (service: string) =>
               all.filter((one) => one.service === service).map(({ dedupe_key: key }) => key);
-            // HERMES may be told again after an answer that said nothing, under the same key.
-            deepStrictEqual(
-              [...new Set(hermes.received.flatMap(({ key }) => key ?? []))].filter((key) =>
-                key.startsWith("invoice_issued")
-              ).sort(),
-              keys("hermes").sort(),
-            );
+            assertNotified(hermes.received, keys("hermes"));
             const mailed = smtp.received.map(({ messageId = "" }) => messageId)
               .filter((id) => id.startsWith("<invoice_issued."));
             strictEqual(new Set(mailed).size, mailed.length);
@@ -260,7 +313,24 @@ async function withBadServices(test: (world: BadWorld) => Promise<void>): Promis
   } finally {
     await stripe.stop();
     await resend.stop();
+    await source.shutdown();
   }
+}
+
+/**
+ * HERMES is told at least once: again after an answer that said nothing, the same under the same
+ * key, by which it drops what it has. Nothing comes without a key.
+ */
+function assertNotified(
+  received: readonly { readonly key: string | null; readonly body: unknown }[],
+  keys: readonly string[],
+): void {
+  deepStrictEqual(received.filter(({ key }) => key === null), []);
+  const issued = received.filter(({ key }) => key?.startsWith("invoice_issued"));
+  deepStrictEqual([...new Set(issued.map(({ key }) => key))].sort(), [...keys].sort());
+  const told = new Set(issued.map(({ key, body }) => JSON.stringify([key, body])));
+  strictEqual(told.size, keys.length, "what is told again is the same");
+  ok(issued.length > keys.length, "something was told again");
 }
 
 /** A customer and an open invoice for each of ours, with its total, and nothing else. */

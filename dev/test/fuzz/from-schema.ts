@@ -54,6 +54,7 @@ const Schema = z.looseObject({
   anyOf: z.array(z.json()).optional(),
   oneOf: z.array(z.json()).optional(),
   properties: z.record(z.string(), z.json()).optional(),
+  additionalProperties: z.json().optional(),
   items: z.json().optional(),
   format: z.string().optional(),
   pattern: z.string().optional(),
@@ -72,13 +73,23 @@ export function fromSchema(schema: unknown, ids: readonly string[]): fc.Arbitrar
 /** Only values of the schema's kind, on the outside. */
 export function asked(raw: unknown, ids: readonly string[]): fc.Arbitrary<unknown> {
   const schema = Schema.parse(raw);
-  const { enum: values, anyOf, oneOf, properties, items, minimum, maximum } = schema;
+  const { enum: values, anyOf, oneOf, properties, additionalProperties, items, minimum, maximum } =
+    schema;
   if (schema.const !== undefined) return fc.constant(schema.const);
   if (values !== undefined) return fc.constantFrom(...values);
   const choices = anyOf ?? oneOf;
   if (choices !== undefined) return fc.oneof(...choices.map((choice) => fromSchema(choice, ids)));
   switch (schema.type) {
     case "object":
+      if (properties === undefined && Object(additionalProperties) === additionalProperties) {
+        return fc.dictionary(
+          fc.constantFrom(...HOSTILE_TEXT),
+          fromSchema(additionalProperties, ids),
+          {
+            maxKeys: 8,
+          },
+        );
+      }
       return objectOf(properties ?? {}, ids);
     case "array":
       return fc.array(fromSchema(items ?? {}, ids), { maxLength: 4 });

@@ -19,7 +19,10 @@ const Operation = z.object({
     content: z.object({ "application/json": z.object({ schema: z.json() }) }),
   }).optional(),
 });
-const Document = z.object({ paths: z.record(z.string(), z.record(z.string(), Operation)) });
+const Document = z.object({
+  paths: z.record(z.string(), z.record(z.string(), Operation)),
+  components: z.object({ schemas: z.record(z.string(), z.json()) }),
+});
 
 const BROKEN_BODIES = [
   "",
@@ -34,10 +37,25 @@ const BROKEN_BODIES = [
 
 /** Requests to every operation of a document alike; `ids` are ones that exist. */
 export function fuzzRequests(document: unknown, ids: readonly string[]): fc.Arbitrary<FuzzRequest> {
-  const operations = Object.entries(Document.parse(document).paths).flatMap(([path, methods]) =>
-    Object.entries(methods).map(([method, operation]) => requestOf(path, method, operation, ids))
+  const { paths, components } = Document.parse(document);
+  const operations = Object.entries(paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]) =>
+      requestOf(path, method, withComponents(operation, components.schemas), ids)
+    )
   );
   return fc.oneof(...operations);
+}
+
+/** An operation whose references are followed once: a schema may refer to itself. */
+function withComponents(
+  operation: z.infer<typeof Operation>,
+  schemas: Readonly<Record<string, unknown>>,
+): z.infer<typeof Operation> {
+  const follow = (_: string, value: unknown) => {
+    const [, name] = /^#\/components\/schemas\/(\w+)$/.exec(String(Object(value).$ref)) ?? [];
+    return name === undefined ? value : schemas[name];
+  };
+  return Operation.parse(JSON.parse(JSON.stringify(operation), follow));
 }
 
 function requestOf(

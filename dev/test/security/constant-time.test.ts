@@ -22,6 +22,13 @@ Deno.test("comparing keys or signatures takes the same time for right and wrong 
   );
 });
 
+Deno.test("the signature of a job's call is compared in constant time, and so is its body", async () => {
+  const file = join(repositoryRoot, "supabase/functions/_shared/http/call-signature.ts");
+  const text = await Deno.readTextFile(file);
+  match(text, /!timingSafeEqual\(expected, Buffer\.from\(digest, "hex"\)\)/);
+  strictEqual(text.match(/timingSafeEqual\(/g)?.length, 2);
+});
+
 Deno.test("no function compares a secret by itself", async () => {
   const found: string[] = [];
   for (const file of await listFiles("supabase/functions", ".ts")) {

@@ -4,8 +4,12 @@ import { repositoryRoot } from "../../platform/repository.ts";
 import { listFiles } from "../runner/files.ts";
 
 Deno.test("each defence of docs/security.md is proved by a test that is there under that name", async () => {
-  const page = await Deno.readTextFile(join(repositoryRoot, "docs", "security.md"));
-  const cited = citations(page);
+  const pages = await Promise.all(
+    ["docs/security.md", "docs/adr/0063-signed-calls.md"].map((page) =>
+      Deno.readTextFile(join(repositoryRoot, page))
+    ),
+  );
+  const cited = pages.flatMap(citations);
   const files = [
     ...await listFiles("cli", ".test.ts"),
     ...await listFiles("dev", ".test.ts"),

@@ -83,12 +83,17 @@ export const catalogueEndpoints = [
       where p.id = ${source}`,
     ).item;
   }),
-  endpoint(routes.listPricePolicies, async ({ sql }) => ({
-    data: [
-      ...await sql`
-        select client_id, policy from public.price_policies order by client_id nulls first`,
-    ],
-  })),
+  endpoint(routes.listPricePolicies, async ({ sql }, { query: { limit, cursor } }) => {
+    // The default list's has no client and stands first.
+    const after = cursorKeys(cursor, 1)?.[0] ?? null;
+    const rows = await sql<PageRow[]>`
+      select jsonb_build_object('client_id', p.client_id, 'policy', p.policy) as item,
+        array[coalesce(p.client_id::text, '')] as keys
+      from public.price_policies p
+      where ${after}::text is null or coalesce(p.client_id::text, '') > ${after}::text
+      order by coalesce(p.client_id::text, '') limit ${limit + 1}`;
+    return pageOf(rows, limit);
+  }),
   endpoint(routes.setPricePolicy, async ({ sql }, { body: { client_id = null, policy } }) =>
     found(
       await sql`

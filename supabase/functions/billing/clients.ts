@@ -32,26 +32,36 @@ export const clientEndpoints = [
     await updateRow(session, "clients", params.client_id, body);
     return await readClient(session, params.client_id);
   }),
-  endpoint(routes.listMembers, async (session, { params: { client_id } }) => {
-    await readClient(session, client_id);
-    return { data: await membersOf(session, client_id) };
-  }),
+  endpoint(
+    routes.listMembers,
+    async (session, { params: { client_id }, query: { limit, cursor } }) => {
+      await readClient(session, client_id);
+      const after = cursorKeys(cursor, 2);
+      const rows = await session.sql<PageRow[]>`
+      select to_jsonb(m) as item, array[m.created_at::text, m.user_id::text] as keys
+      from billing.members_of(${client_id}::text::uuid) m
+      where ${after?.[0] ?? null}::text is null or (m.created_at, m.user_id)
+        > (${after?.[0] ?? null}::text::timestamptz, ${after?.[1] ?? null}::text::uuid)
+      order by m.created_at, m.user_id limit ${limit + 1}`;
+      return pageOf(rows, limit);
+    },
+  ),
   endpoint(routes.addMember, async (session, { params: { client_id }, body }) => {
     const user = await userOf(session, body);
     await session.sql`
       insert into public.client_members (client_id, user_id, role)
       values (${client_id}::text::uuid, ${user}::text::uuid, ${body.role})`;
-    return found(await membersOf(session, client_id, user));
+    return await readMember(session, client_id, user);
   }),
   endpoint(routes.updateMember, async (session, { params: { client_id, user_id }, body }) => {
     await session.sql`
       update public.client_members m set role = ${body.role}
       where m.client_id = ${client_id}::text::uuid and m.user_id = ${user_id}::text::uuid`;
-    return found(await membersOf(session, client_id, user_id));
+    return await readMember(session, client_id, user_id);
   }),
   endpoint(routes.removeMember, async (session, { params: { client_id, user_id } }) => {
     await session.sql`select billing.require_second_factor()`;
-    const member = found(await membersOf(session, client_id, user_id));
+    const member = await readMember(session, client_id, user_id);
     await session.sql`
       delete from public.client_members m
       where m.client_id = ${client_id}::text::uuid and m.user_id = ${user_id}::text::uuid`;
@@ -77,13 +87,12 @@ function clientItem({ sql, caller }: Session) {
     'metadata', ${metadata}, 'created_at', c.created_at)`;
 }
 
-/** Members of a client with their emails, the earliest first; one of them where a user is given. */
-async function membersOf({ sql }: Session, clientId: string, userId?: string): Promise<unknown[]> {
+/** A member of a client with the email; a problem `not_found` where the user is none. */
+async function readMember({ sql }: Session, clientId: string, userId: string): Promise<unknown> {
   const rows = await sql<{ item: unknown }[]>`
     select to_jsonb(m) as item from billing.members_of(${clientId}::text::uuid) m
-    where ${userId ?? null}::text is null or m.user_id = ${userId ?? null}::text::uuid
-    order by m.created_at, m.user_id`;
-  return rows.map(({ item }) => item);
+    where m.user_id = ${userId}::text::uuid`;
+  return found(rows).item;
 }
 
 async function userOf(

@@ -1,6 +1,7 @@
 import * as routes from "../../../shared/api/credits.ts";
 import { endpoint } from "../_shared/api/endpoint.ts";
 import type { Session } from "../_shared/api/session.ts";
+import { cursorKeys, pageOf, type PageRow } from "./api/page.ts";
 import { found } from "./api/rows.ts";
 import { readClient } from "./clients.ts";
 
@@ -15,13 +16,13 @@ export const creditEndpoints = [
         ${body.metrics ?? null}::text[], ${body.models ?? null}::text[],
         ${body.agents ?? null}::text[], ${body.cost_minor ?? null}::bigint, ${body.method},
         ${body.reference}, ${body.note ?? null}::text, billing.as_of()) as id`;
-    const grants = await readGrants(session, client_id);
-    return found(grants.filter(({ id }) => id === made?.id)).item;
+    return found(await readGrants(session, client_id, { id: made?.id ?? "", limit: 1 })).item;
   }),
-  endpoint(routes.listCredits, async (session, { params: { client_id } }) => {
+  endpoint(routes.listCredits, async (session, { params: { client_id }, query }) => {
     await readClient(session, client_id);
     await session.asService();
-    return { data: (await readGrants(session, client_id)).map(({ item }) => item) };
+    const { limit, cursor } = query;
+    return pageOf(await readGrants(session, client_id, { limit: limit + 1, cursor }), limit);
   }),
   endpoint(routes.creditBalance, async (session, { params: { client_id } }) => {
     await readClient(session, client_id);
@@ -33,9 +34,22 @@ export const creditEndpoints = [
   }),
 ];
 
-function readGrants({ sql }: Session, clientId: string) {
-  return sql<{ id: string; item: unknown }[]>`
-    select g.grant_id::text as id, to_jsonb(g) - 'grant_id' || jsonb_build_object('id', g.grant_id)
-      as item
-    from billing.credits_of(${clientId}::text::uuid, billing.as_of()) g`;
+/** In the order in which they are used, which is no order of columns: the cursor is a grant. */
+function readGrants(
+  { sql }: Session,
+  clientId: string,
+  { id, limit, cursor }: { id?: string; limit: number; cursor?: string | undefined },
+) {
+  const after = cursorKeys(cursor, 1)?.[0] ?? null;
+  return sql<PageRow[]>`
+    with grants as (
+      select * from billing.credits_of(${clientId}::text::uuid, billing.as_of()) with ordinality
+    )
+    select to_jsonb(g) - 'grant_id' - 'ordinality' || jsonb_build_object('id', g.grant_id) as item,
+      array[g.grant_id::text] as keys
+    from grants g
+    where (${id ?? null}::text is null or g.grant_id::text = ${id ?? null}::text)
+      and (${after}::text is null or g.ordinality
+        > (select o.ordinality from grants o where o.grant_id::text = ${after}::text))
+    order by g.ordinality limit ${limit}`;
 }

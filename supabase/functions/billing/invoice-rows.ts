@@ -1,3 +1,4 @@
+import { SHOWN_LINES } from "../../../shared/api/invoices.ts";
 import { found } from "./api/rows.ts";
 import type { Session } from "../_shared/api/session.ts";
 
@@ -13,20 +14,25 @@ export function invoiceItem(sql: Session["sql"]) {
     'created_at', i.created_at, 'finalized_at', i.finalized_at)`;
 }
 
+/** A line `l` of an invoice as the API shows it. */
+export function lineItem(sql: Session["sql"]) {
+  return sql`jsonb_build_object('position', l.position, 'kind', l.kind,
+    'description', l.description, 'detail', l.detail, 'model', l.model, 'metric', l.metric,
+    'rate_class', l.rate_class, 'agent', l.agent, 'service_start', l.service_start,
+    'service_end', l.service_end, 'quantity', trim_scale(l.quantity)::text,
+    'unit_amount', trim_scale(l.unit_amount)::text, 'per_units', trim_scale(l.per_units)::text,
+    'precise_amount', trim_scale(l.precise_amount)::text, 'amount_minor', l.amount_minor,
+    'is_late', l.is_late)`;
+}
+
 /** An invoice that the caller may see, with all that belongs to it; or a problem `not_found`. */
 export async function readInvoice({ sql }: Session, id: string): Promise<unknown> {
   const rows = await sql<{ item: unknown }[]>`
     select ${invoiceItem(sql)} || jsonb_build_object(
-      'lines', (select coalesce(jsonb_agg(jsonb_build_object('position', l.position,
-          'kind', l.kind, 'description', l.description, 'detail', l.detail, 'model', l.model,
-          'metric', l.metric, 'rate_class', l.rate_class, 'agent', l.agent,
-          'service_start', l.service_start,
-          'service_end', l.service_end, 'quantity', trim_scale(l.quantity)::text,
-          'unit_amount', trim_scale(l.unit_amount)::text,
-          'per_units', trim_scale(l.per_units)::text,
-          'precise_amount', trim_scale(l.precise_amount)::text,
-          'amount_minor', l.amount_minor, 'is_late', l.is_late) order by l.position), '[]')
-        from public.invoice_lines l where l.invoice_id = i.id),
+      'lines', (select coalesce(jsonb_agg(${lineItem(sql)} order by l.position), '[]')
+        from (select x.* from public.invoice_lines x where x.invoice_id = i.id
+          order by x.position limit ${SHOWN_LINES}) l),
+      'lines_count', (select count(*) from public.invoice_lines x where x.invoice_id = i.id),
       'credit_notes', (select coalesce(jsonb_agg(jsonb_build_object('number', n.number,
           'reason', n.reason, 'total_minor', n.total_minor, 'issued_at', n.issued_at,
           'voided_at', n.voided_at)

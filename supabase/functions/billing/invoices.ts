@@ -5,7 +5,7 @@ import { cursorKeys, pageOf, type PageRow } from "./api/page.ts";
 import { found } from "./api/rows.ts";
 import type { Session } from "../_shared/api/session.ts";
 import { readClient } from "./clients.ts";
-import { invoiceItem, readInvoice } from "./invoice-rows.ts";
+import { invoiceItem, lineItem, readInvoice } from "./invoice-rows.ts";
 
 const Preview = z.record(z.string(), z.json()).nullable();
 
@@ -62,6 +62,19 @@ export const invoiceEndpoints = [
     return preview(row?.document);
   }),
   endpoint(routes.getInvoice, (session, { params }) => readInvoice(session, params.invoice_id)),
+  endpoint(routes.listInvoiceLines, async (session, { params: { invoice_id }, query }) => {
+    await readInvoice(session, invoice_id);
+    const after = cursorKeys(query.cursor, 1)?.[0] ?? null;
+    const rows = await session.sql<PageRow[]>`
+      select ${lineItem(session.sql)} as item, array[l.position::text] as keys
+      from public.invoice_lines l
+      where l.invoice_id = ${invoice_id}::text::uuid
+        and (${query.position ?? null}::text is null
+          or l.position = ${query.position ?? null}::text::integer)
+        and (${after}::text is null or l.position > ${after}::text::bigint)
+      order by l.position limit ${query.limit + 1}`;
+    return pageOf(rows, query.limit);
+  }),
   endpoint(routes.finalizeInvoice, async (session, { params: { invoice_id } }) => {
     await session.sql`
       select billing.finalize_invoice(${invoice_id}::text::uuid, billing.as_of())`;

@@ -8,6 +8,9 @@ import { cursorKeys, pageOf, type PageRow } from "./api/page.ts";
 import { readClient } from "./clients.ts";
 import { cure, tryCure } from "./quarantine.ts";
 
+/** Differences that one answer shows. */
+const DIFFERENCES = 1000;
+
 /** What runs the billing: the monthly run, quarantine, reconciliation, statements, health. */
 export const operationEndpoints = [
   endpoint(routes.runMonth, async ({ sql }, { body: { as_of } }) => {
@@ -53,12 +56,16 @@ export const operationEndpoints = [
       from billing.jobs j order by j.name`;
     return { data: rows.map(({ item }) => item) };
   }),
-  endpoint(routes.clientStatement, async (session, { params: { client_id }, query: { year } }) => {
+  endpoint(routes.clientStatement, async (session, { params: { client_id }, query }) => {
     await readClient(session, client_id);
     await session.asService();
-    const rows = await session.sql<{ item: unknown }[]>`
-      select to_jsonb(s) as item from billing.statement(${client_id}::text::uuid, ${year}) s`;
-    return { data: rows.map(({ item }) => item) };
+    const after = cursorKeys(query.cursor, 1)?.[0] ?? null;
+    const rows = await session.sql<PageRow[]>`
+      select to_jsonb(s) - 'ordinality' as item, array[s.ordinality::text] as keys
+      from billing.statement(${client_id}::text::uuid, ${query.year}) with ordinality s
+      where ${after}::text is null or s.ordinality > ${after}::text::bigint
+      order by s.ordinality limit ${query.limit + 1}`;
+    return pageOf(rows, query.limit);
   }),
   endpoint(routes.reconcile, async ({ sql }, { query: { start, end } }) => {
     if (start > end) throw new ProblemError(problem("bad_request", "start lies after end"));
@@ -67,8 +74,11 @@ export const operationEndpoints = [
         'metric', d.metric, 'rate_class', d.rate_class, 'agent', d.agent, 
         'logged', trim_scale(d.logged)::text, 'recorded', trim_scale(d.recorded)::text) as item
       from billing.usage_discrepancies(
-        daterange(${start}::text::date, ${end}::text::date, '[]')) d limit 1000`;
-    return { data: rows.map(({ item }) => item) };
+        daterange(${start}::text::date, ${end}::text::date, '[]')) d limit ${DIFFERENCES + 1}`;
+    return {
+      data: rows.slice(0, DIFFERENCES).map(({ item }) => item),
+      more: rows.length > DIFFERENCES,
+    };
   }),
   endpoint(routes.health, async (session) => {
     const [row] = await session.sql<{ item: object; attention: boolean }[]>`

@@ -3,6 +3,7 @@ import * as routes from "../../../shared/api/payouts.ts";
 import { minorToDecimal } from "../../../shared/money.ts";
 import { endpoint } from "../_shared/api/endpoint.ts";
 import { csvOf } from "../../../shared/csv.ts";
+import { cursorKeys, pageOf, type PageRow } from "./api/page.ts";
 
 const Line = z.object({
   payout_id: z.string(),
@@ -39,15 +40,19 @@ const HEAD = [
 
 /** Payouts of Stripe, matched with invoices, refunds and fees. */
 export const payoutEndpoints = [
-  endpoint(routes.listPayouts, async ({ sql }, { query: { month } }) => {
-    const rows = await sql<{ item: unknown }[]>`
-      select to_jsonb(p) as item from billing.payout_sums p
+  endpoint(routes.listPayouts, async ({ sql }, { query: { month, limit, cursor } }) => {
+    const after = cursorKeys(cursor, 2);
+    const rows = await sql<PageRow[]>`
+      select to_jsonb(p) as item, array[p.arrives_on::text, p.payout_id] as keys
+      from billing.payout_sums p
       where to_char(p.arrives_on, 'YYYY-MM') = ${month}
-      order by p.arrives_on, p.payout_id`;
-    return { data: rows.map(({ item }) => item) };
+        and (${after?.[0] ?? null}::text is null or (p.arrives_on, p.payout_id)
+          > (${after?.[0] ?? null}::text::date, ${after?.[1] ?? null}::text))
+      order by p.arrives_on, p.payout_id limit ${limit + 1}`;
+    return pageOf(rows, limit);
   }),
   // After the lines of a payout one of category `payout` with their sums; its net is what arrives.
-  endpoint(routes.payoutLines, async ({ sql }, { query: { month } }) => {
+  endpoint(routes.payoutLines, async ({ sql }, { query: { month, after, limit } }) => {
     const rows = await sql<{ item: unknown }[]>`
       select to_jsonb(x) || jsonb_build_object('exponent', coalesce(c.exponent, 2)) as item
       from (
@@ -61,7 +66,8 @@ export const payoutEndpoints = [
         from billing.payout_sums s where to_char(s.arrives_on, 'YYYY-MM') = ${month}
       ) x
       left join public.currencies c on c.code = x.currency
-      order by x.arrives_on, x.payout_id, x.place, x.created_at, x.transaction_id`;
+      order by x.arrives_on, x.payout_id, x.place, x.created_at, x.transaction_id
+      limit ${limit} offset ${after}`;
     return csvOf(HEAD, z.array(Line).parse(rows.map(({ item }) => item)).map(cells));
   }),
 ];

@@ -68,8 +68,9 @@ export const termEndpoints: readonly Endpoint[] = [
       await readClient(session, client_id);
       await session.asService();
     }
-    const rows = await sql<{ item: unknown }[]>`
-      select jsonb_build_object('rank', e.rank, 'chosen', e.chosen, 'price_id', e.price_id,
+    const after = cursorKeys(query.cursor, 1)?.[0] ?? null;
+    const rows = await sql<PageRow[]>`
+      select array[e.rank::text] as keys, jsonb_build_object('rank', e.rank, 'chosen', e.chosen, 'price_id', e.price_id,
         'why', e.why, 'pricing_model', e.pricing_model,
         'unit_amount', trim_scale(e.unit_amount)::text,
         'per_units', trim_scale(e.per_units)::text, 'tiers', e.tiers,
@@ -77,8 +78,9 @@ export const termEndpoints: readonly Endpoint[] = [
         'currency', e.currency, 'rate_class', e.price_class, ${range(sql, "e")}) as item
       from billing.explain_price(${client_id}::text::uuid, ${model}, ${metric},
         ${day}::text::date, ${rate_class}) e
-      order by e.rank`;
-    return { data: rows.map(({ item }) => item) };
+      where ${after}::text is null or e.rank > ${after}::text::bigint
+      order by e.rank limit ${query.limit + 1}`;
+    return pageOf(rows, query.limit);
   }),
   endpoint(routes.listPrices, async ({ sql }, { query }) => {
     const after = cursorKeys(query.cursor, 4);

@@ -1,6 +1,7 @@
 import * as routes from "../../../shared/api/top-ups.ts";
 import { endpoint } from "../_shared/api/endpoint.ts";
 import type { Session } from "../_shared/api/session.ts";
+import { cursorKeys, pageOf, type PageRow } from "./api/page.ts";
 import { found } from "./api/rows.ts";
 import { readClient } from "./clients.ts";
 
@@ -12,13 +13,13 @@ export const topUpEndpoints = [
       select billing.request_top_up(${client_id}::text::uuid, ${body.amount_minor}::bigint,
         ${body.currency ?? null}::text, ${body.expires_after_days ?? null}::integer,
         ${body.reference}, ${body.note ?? null}::text, billing.as_of()) as id`;
-    const rows = await readTopUps(session, client_id);
-    return found(rows.filter(({ id }) => id === made?.id)).item;
+    return found(await readTopUps(session, client_id, { id: made?.id ?? "", limit: 1 })).item;
   }),
-  endpoint(routes.listTopUps, async (session, { params: { client_id } }) => {
+  endpoint(routes.listTopUps, async (session, { params: { client_id }, query }) => {
     await readClient(session, client_id);
     await session.asService();
-    return { data: (await readTopUps(session, client_id)).map(({ item }) => item) };
+    const { limit, cursor } = query;
+    return pageOf(await readTopUps(session, client_id, { limit: limit + 1, cursor }), limit);
   }),
   endpoint(routes.getAutoRecharge, async (session, { params: { client_id } }) => {
     await readClient(session, client_id);
@@ -36,9 +37,14 @@ export const topUpEndpoints = [
   }),
 ];
 
-function readTopUps({ sql }: Session, clientId: string) {
-  return sql<{ id: string; item: unknown }[]>`
-    select t.id::text as id, to_jsonb(t) - 'client_id' || jsonb_build_object(
+function readTopUps(
+  { sql }: Session,
+  clientId: string,
+  { id, limit, cursor }: { id?: string; limit: number; cursor?: string | undefined },
+) {
+  const after = cursorKeys(cursor, 2);
+  return sql<PageRow[]>`
+    select array[t.requested_at::text, t.id::text] as keys, to_jsonb(t) - 'client_id' || jsonb_build_object(
       'invoice_number', i.number, 'payment_url', case when i.status = 'open' then (
         select s.hosted_invoice_url from public.stripe_invoices s
         where s.invoice_id = t.invoice_id and s.state = 'open'
@@ -46,7 +52,10 @@ function readTopUps({ sql }: Session, clientId: string) {
     from public.top_ups t
     left join public.invoices i on i.id = t.invoice_id
     where t.client_id = ${clientId}::text::uuid
-    order by t.requested_at desc, t.id`;
+      and (${id ?? null}::text is null or t.id::text = ${id ?? null}::text)
+      and (${after?.[0] ?? null}::text is null or (t.requested_at, t.id::text)
+        < (${after?.[0] ?? null}::text::timestamptz, ${after?.[1] ?? null}::text))
+    order by t.requested_at desc, t.id::text desc limit ${limit}`;
 }
 
 async function readRecharge({ sql }: Session, clientId: string): Promise<unknown> {

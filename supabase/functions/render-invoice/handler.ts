@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { Id, InvoiceName } from "../../../shared/api/fields.ts";
 import { sha256Of } from "../../../shared/sha256.ts";
+import { boundJson } from "../../../shared/document/bounds.ts";
 import { renderHtml } from "../../../shared/document/html.ts";
 import { InvoiceDocument } from "../../../shared/document/schema.ts";
 import { type InvoiceView, invoiceView } from "../../../shared/document/view.ts";
@@ -97,7 +98,9 @@ async function answer(
   document: InvoiceDocument,
 ): Promise<Response> {
   const { id, number, status } = row;
-  if (format === "json") return Response.json({ id, number, status, document });
+  if (format === "json") {
+    return Response.json({ id, number, status, document: boundJson(document) });
+  }
   const view = invoiceView(document, paper);
   if (format === "html") {
     return Response.json({ number, html: renderHtml(view) });

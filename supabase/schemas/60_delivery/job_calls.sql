@@ -20,15 +20,29 @@ alter table billing.job_calls enable row level security;
 revoke all on billing.job_calls from public;
 grant select on billing.job_calls to service_role;
 
--- Calls one of our functions with the secret key named `cron` and notes the call. The URL is read
--- from Vault, which only the owner writes.
+-- What proves that a POST comes from here: an HMAC by the secret key named `cron`, over its time,
+-- method, path and body. A copy of it repeats that call for some minutes and opens nothing else, so
+-- it may stand in pg_net's queue, which every role of the database can read. The functions check it
+-- (supabase/functions/_shared/http/call-signature.ts).
+create function _billing.sign_call(secret text, path text, body text, seconds bigint)
+returns text language sql immutable set search_path = pg_catalog, pg_temp as $$
+  select format('t=%s,b=%s,v1=%s', seconds, d.digest, encode(extensions.hmac(
+    format(E'%s\nPOST\n%s\n%s', seconds, path, d.digest), secret, 'sha256'), 'hex'))
+  from (select encode(sha256(convert_to(body, 'UTF8')), 'hex') as digest) d;
+$$;
+comment on function _billing.sign_call is
+  'Signature of a call by a scheduled job: good for minutes, and for this path and body alone.';
+
+-- Calls one of our functions, signed by the secret key named `cron`, and notes the call. URL and
+-- key are read from Vault, which only the owner writes; the key itself goes nowhere.
 create function _billing.call_function(job text, path text, body jsonb,
   timeout interval default '60 seconds', at timestamptz default clock_timestamp())
 returns void language sql set search_path = pg_catalog, pg_temp as $$
   insert into billing.job_calls (job, request_id, called_at)
   select call_function.job, net.http_post(url := u.decrypted_secret || call_function.path,
     body := call_function.body, headers := jsonb_build_object('content-type', 'application/json',
-      'apikey', k.decrypted_secret),
+      'x-billing-signature', _billing.sign_call(k.decrypted_secret, call_function.path,
+        call_function.body::text, extract(epoch from clock_timestamp())::bigint)),
     timeout_milliseconds := (extract(epoch from timeout) * 1000)::integer), at
   from vault.decrypted_secrets u, vault.decrypted_secrets k
   where u.name = 'billing_functions_url' and k.name = 'billing_cron_key';

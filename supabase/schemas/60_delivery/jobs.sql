@@ -3,6 +3,8 @@ create extension if not exists pg_cron with schema pg_catalog;
 
 create extension if not exists pg_net with schema extensions;
 
+create extension if not exists pgcrypto with schema extensions;
+
 create table billing.job_definitions (
   name text primary key constraint job_definitions_named_ours check (name ~ '^billing-[a-z-]+$'),
   schedule text not null,

@@ -18,6 +18,20 @@ returns bigint language sql stable set search_path = pg_catalog, pg_temp as $$
 $$;
 comment on function _billing.served_days is 'How many of some days a client is served on.';
 
+-- Usage without a price: the first hundred by model, metric and class, and how many there are.
+create function _billing.list_unpriced(targets billing.rating_target[])
+returns jsonb language sql stable set search_path = pg_catalog, pg_temp as $$
+  with unpriced as (
+    select u.*, row_number() over (order by u.model, u.metric, u.rate_class) as place
+    from _billing.unpriced_usage(targets) u where targets <> '{}'
+  )
+  select jsonb_build_object('unpriced_count', count(*), 'unpriced', coalesce(jsonb_agg(
+    jsonb_build_object('model', u.model, 'metric', u.metric, 'rate_class', u.rate_class,
+      'quantity', trim_scale(u.quantity)::text) order by u.place) filter (where u.place <= 100),
+    '[]')) from unpriced u;
+$$;
+comment on function _billing.list_unpriced is 'Usage of periods that has no price, a hundred rows.';
+
 -- The running period of a client: usage charges so far, the minimum, a forecast, charges per day.
 -- Forecast: charges of the whole days so far, scaled to the days of service of the period; with no
 -- whole day yet, what there is. Never below the minimum nor below what is charged already.
@@ -82,12 +96,8 @@ begin
     'days', (select coalesce(jsonb_agg(jsonb_build_object(
       'day', d.usage_day, 'amount_minor', round(d.amount)) order by d.usage_day), '[]')
       from days d where d.amount is not null),
-    'unpriced', (select coalesce(jsonb_agg(jsonb_build_object('model', u.model,
-      'metric', u.metric, 'rate_class', u.rate_class, 'quantity', trim_scale(u.quantity)::text)
-      order by u.model, u.metric, u.rate_class), '[]')
-      from unrated r cross join lateral _billing.unpriced_usage(r.targets) u
-      where r.targets <> '{}'),
-    'counted_at', (select w.moved_at from billing.usage_watermark w)) into content
+    'counted_at', (select w.moved_at from billing.usage_watermark w)
+  ) || (select _billing.list_unpriced(r.targets) from unrated r) into content
   from sums s;
   return content;
 end $$;

@@ -8,9 +8,11 @@ import {
 import { Act, type ActOf, known } from "../../acts/act.tsx";
 import type { Api } from "../../api/api.ts";
 import { useConsole } from "../../api/context.ts";
+import { everyPage } from "../../api/every-page.ts";
 import { useAnswer } from "../../api/use-answer.ts";
 import { instant } from "../../format/days.ts";
 import { Card } from "../../parts/card.tsx";
+import { Cut } from "../../parts/cut.tsx";
 import { Loaded } from "../../parts/loaded.tsx";
 import { Table } from "../../parts/table.tsx";
 
@@ -26,27 +28,35 @@ export function Members({ client }: { readonly client: Named }) {
   const { api } = useConsole();
   const answer = useAnswer(
     `members of ${client.id}`,
-    () => api.billing(listMembers, { params: { client_id: client.id } }),
+    () =>
+      everyPage((cursor) =>
+        api.billing(listMembers, {
+          params: { client_id: client.id },
+          query: { cursor, limit: 200 },
+        }), 5),
   );
   return (
     <Card title="Users" aside={<Act act={invite(api, client)} />}>
       <Loaded answer={answer}>
-        {({ data }) => (
-          <Table
-            label="Users"
-            none="No user sees this client yet."
-            rows={data}
-            keyOf={({ user_id }) => user_id}
-            columns={[
-              {
-                title: "User",
-                cell: ({ email, user_id }) => email ?? <code>{user_id.slice(0, 8)}</code>,
-              },
-              { title: "Role", cell: ({ role }) => role },
-              { title: "Since", cell: ({ created_at }) => instant(created_at), isMinor: true },
-              { title: "Act", cell: (row) => <Act act={remove(api, client, row)} /> },
-            ]}
-          />
+        {({ rows, isWhole }) => (
+          <>
+            <Table
+              label="Users"
+              none="No user sees this client yet."
+              rows={rows}
+              keyOf={({ user_id }) => user_id}
+              columns={[
+                {
+                  title: "User",
+                  cell: ({ email, user_id }) => email ?? <code>{user_id.slice(0, 8)}</code>,
+                },
+                { title: "Role", cell: ({ role }) => role },
+                { title: "Since", cell: ({ created_at }) => instant(created_at), isMinor: true },
+                { title: "Act", cell: (row) => <Act act={remove(api, client, row)} /> },
+              ]}
+            />
+            <Cut shown={rows.length} isWhole={isWhole} />
+          </>
         )}
       </Loaded>
     </Card>

@@ -3,6 +3,7 @@ import type { InvoiceDetail } from "../../../../shared/api/invoices.ts";
 import { day, instant, period } from "../../format/days.ts";
 import { amount, money, quantity } from "../../format/figures.ts";
 import { Card, Facts } from "../../parts/card.tsx";
+import { Cut } from "../../parts/cut.tsx";
 import { Table } from "../../parts/table.tsx";
 import { hrefOf } from "../../routing/location.ts";
 
@@ -58,6 +59,7 @@ export function Lines({ invoice, withLinks }: {
 }) {
   return (
     <Card title="Lines">
+      <Cut shown={invoice.lines.length} isWhole={invoice.lines.length === invoice.lines_count} />
       <Table
         label="Lines"
         none="The invoice has no lines."

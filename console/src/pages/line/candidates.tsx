@@ -6,6 +6,7 @@ import { useAnswer } from "../../api/use-answer.ts";
 import { day } from "../../format/days.ts";
 import { amount, quantity } from "../../format/figures.ts";
 import { Card } from "../../parts/card.tsx";
+import { Cut } from "../../parts/cut.tsx";
 import { Loaded } from "../../parts/loaded.tsx";
 import { type Column, Table } from "../../parts/table.tsx";
 
@@ -25,7 +26,7 @@ export function Candidates({ invoice, line }: {
   };
   const answer = useAnswer(
     `explain ${JSON.stringify(question)}`,
-    () => api.billing(explainPrice, { query: question }),
+    () => api.billing(explainPrice, { query: { ...question, limit: 200 } }),
   );
   return (
     <Card
@@ -33,14 +34,17 @@ export function Candidates({ invoice, line }: {
       aside={service_start === null ? null : <span class="muted">on {day(service_start)}</span>}
     >
       <Loaded answer={answer}>
-        {({ data }) => (
-          <Table
-            label="Prices considered"
-            none="No price is in force on that day."
-            rows={data}
-            keyOf={({ price_id }) => price_id}
-            columns={COLUMNS}
-          />
+        {({ data, next_cursor }) => (
+          <>
+            <Table
+              label="Prices considered"
+              none="No price is in force on that day."
+              rows={data}
+              keyOf={({ price_id }) => price_id}
+              columns={COLUMNS}
+            />
+            <Cut shown={data.length} isWhole={next_cursor === null} />
+          </>
         )}
       </Loaded>
     </Card>

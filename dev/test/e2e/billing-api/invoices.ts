@@ -21,7 +21,13 @@ Deno.test("an invoice is previewed, issued, voided, made anew, released and cred
   const again = await data(call(invoices.generateInvoice, { body: ask }));
   deepStrictEqual([again.outcome, again.invoice?.id], ["existing", invoice?.id]);
   const path = { params: { invoice_id: invoice?.id ?? "" } };
-  strictEqual((await data(call(invoices.getInvoice, path))).number, invoice?.number);
+  const whole = await data(call(invoices.getInvoice, path));
+  strictEqual(whole.number, invoice?.number);
+  const lines = await data(call(invoices.listInvoiceLines, path));
+  deepStrictEqual([lines.data, lines.next_cursor], [whole.lines, null]);
+  strictEqual(whole.lines_count, whole.lines.length);
+  const second = await data(call(invoices.listInvoiceLines, { ...path, query: { position: 2 } }));
+  deepStrictEqual(second.data, whole.lines.filter(({ position }) => position === 2));
   const voided = await data(call(invoices.voidInvoice, { ...path, body: { reason: "wrong" } }));
   strictEqual(voided.status, "void");
   const anew = await data(call(invoices.regenerateInvoice, path));
@@ -65,6 +71,11 @@ Deno.test("credit is granted once and bought, and recharges are set", async () =
   deepStrictEqual((await data(call(credits.listCredits, { params: { client_id } }))).data, [
     granted,
   ]);
+  const first = await data(call(credits.listCredits, {
+    params: { client_id },
+    query: { limit: 1 },
+  }));
+  strictEqual(first.next_cursor, null, "there is one");
   const live = await data(call(credits.creditBalance, { params: { client_id } }));
   strictEqual(live.data[0]?.granted_minor, 5000);
   const bought = await data(call(topUps.requestTopUp, {
@@ -112,6 +123,17 @@ Deno.test("an invoice is written off and paid; the account, runs and exports sho
     query: { year: new Date().getUTCFullYear() },
   }));
   strictEqual(account.data.at(-1)?.balance_minor, 0);
+  const paged: unknown[] = [];
+  for (let cursor: string | null | undefined; cursor !== null;) {
+    const page = await data(call(operations.clientStatement, {
+      params: { client_id },
+      query: { year: new Date().getUTCFullYear(), limit: 2, ...cursor ? { cursor } : {} },
+    }));
+    ok(page.data.length <= 2);
+    paged.push(...page.data);
+    cursor = page.next_cursor;
+  }
+  deepStrictEqual(paged, account.data, "page by page it is the same");
   const summary = await data(call(operations.runMonth, {
     body: { as_of: "2026-07-01T00:00:00Z" },
   }));

@@ -2,6 +2,7 @@ import { env } from "node:process";
 import { verifyCredentials } from "@supabase/server/core";
 import { z } from "zod";
 import type { Actor } from "../../../../shared/api/route.ts";
+import { CALL_SIGNATURE, isSignedCall } from "./call-signature.ts";
 import { isToken, selfHostedSecret, TokenClaims, verifySelfHosted } from "./self-hosted-token.ts";
 
 /** Who sent a request. `name` is what the audit trail shows: the user's id, or `key:<name>`. */
@@ -32,8 +33,11 @@ const ANYBODY: Caller = { actor: "anon", name: "anon", claims: null };
  * Reads secret keys (named `default`, `cron`, `agent`) and users' tokens with the keys of the
  * environment. A request without credentials, or with the publishable key alone, is anybody's.
  * Where a self-hosted Supabase gives functions its `JWT_SECRET`, keys are tokens of a role too.
+ * A signed call of a scheduled job is the key `cron`'s; what carries a signature has no other way in.
  */
-export async function authenticate({ headers }: Request): Promise<Caller | null> {
+export async function authenticate(request: Request): Promise<Caller | null> {
+  const { headers } = request;
+  if (headers.has(CALL_SIGNATURE)) return isSignedCall(request) ? keyCaller("cron") : null;
   const authorization = headers.get("authorization");
   const apikey = headers.get("apikey");
   // The scheme's name may be written in any case (RFC 9110), which the SDK does not take.

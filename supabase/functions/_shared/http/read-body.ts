@@ -1,4 +1,5 @@
 import { type Problem, problem } from "../../../../shared/errors.ts";
+import { checkSignedBody } from "./call-signature.ts";
 import { ProblemError } from "./problem.ts";
 import { chunksOf, type Incoming, receiveBody } from "./receive-body.ts";
 import { startWork } from "./request-limits.ts";
@@ -45,6 +46,7 @@ export async function readText(request: Request, limit: number): Promise<string>
     }
   });
   if (text === null) throw new ProblemError(problem("too_large", `more than ${limit} bytes`));
+  checkSignedBody(request, text);
   await startWork();
   return text;
 }

@@ -5,6 +5,7 @@ import { errorReporter, type WriteLine, writeLine } from "../log/error-reporter.
 import { isRefusal, type NoteRefusal } from "../log/refusal-log.ts";
 import { refusalsOfDatabase } from "../log/refusal-store.ts";
 import { inContext, type RequestContext } from "../log/request-context.ts";
+import { CALL_SIGNATURE } from "./call-signature.ts";
 import { clientAddress } from "./client-address.ts";
 import { type FunctionLimits, functionLimits } from "./function-limits.ts";
 import { ProblemError } from "./problem.ts";
@@ -114,7 +115,8 @@ function headersOf(response: Response, id: string, retryAfter: number | null): H
 
 /** Whether a request carries no credentials: no key, no token, no signature. */
 function hasNoCredentials({ headers }: Request): boolean {
-  return !["authorization", "apikey", "stripe-signature"].some((name) => headers.has(name));
+  return !["authorization", "apikey", "stripe-signature", CALL_SIGNATURE]
+    .some((name) => headers.has(name));
 }
 
 /** Instead of an answer: 429, also to a body that has not been read. */

@@ -165,3 +165,14 @@ Deno.test("a notice goes to operators as it was written", async () => {
   assert.deepEqual(mail?.to, ["ops@example.test"]);
   assert.match(mail?.text ?? "", /One\nTwo/);
 });
+
+Deno.test("a notice of any size is a mail of bounded size", async () => {
+  const { mail } = await deliver({
+    event: "notice",
+    dedupe_key: "run:1:email",
+    payload: { to: ["ops@example.test"], subject: "s".repeat(5000), text: "t".repeat(900_000) },
+  });
+  assert.equal(mail?.subject.length, 200);
+  assert.ok((mail?.text.length ?? 0) < 21_000, `${mail?.text.length}`);
+  assert.ok((mail?.html.length ?? 0) < 60_000, `${mail?.html.length}`);
+});

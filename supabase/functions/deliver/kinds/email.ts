@@ -6,6 +6,7 @@ import {
   invoiceMail,
   reminderMail,
 } from "../outbound/mail/invoice-mail.ts";
+import { cutText, MESSAGE_CHARACTERS, SUBJECT_CHARACTERS } from "../outbound/cut-text.ts";
 import { type MailMessage, messageIdOf, type SendMail } from "../outbound/mail/message.ts";
 import { type MailContent, mailHtml, mailText } from "../outbound/mail/template.ts";
 import { type DeliveredDocument, type LoadDocument, pdfName } from "../documents.ts";
@@ -85,8 +86,9 @@ type Composed = { readonly message: MailMessage } | { readonly outcome: Delivery
 function composeNotice(job: DeliveryJob, from: string): Composed {
   const payload = noticePayload.safeParse(job.payload);
   if (!payload.success) return refuse("dead", `payload: ${z.prettifyError(payload.error)}`);
-  const { to, text } = payload.data;
-  const subject = cleanText(payload.data.subject);
+  const { to } = payload.data;
+  const text = cutText(payload.data.text, MESSAGE_CHARACTERS);
+  const subject = cutText(cleanText(payload.data.subject), SUBJECT_CHARACTERS);
   const content = {
     brand: "LeverEdge Billing",
     title: subject,

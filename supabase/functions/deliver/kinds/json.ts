@@ -1,3 +1,4 @@
+import { boundJson } from "../../../../shared/document/bounds.ts";
 import { documentName, type LoadDocument } from "../documents.ts";
 import { fileOnce } from "../file-once.ts";
 import type { FileStore } from "../../_shared/outbound/storage.ts";
@@ -19,7 +20,7 @@ export async function fileJson(
   if (subject === null) return { kind: "dead", error: "there is no document to file" };
   return await fileOnce(ports.files, {
     path: `${subject.clientId}/${documentName(subject, "json")}`,
-    bytes: new TextEncoder().encode(`${JSON.stringify(subject.document, null, 2)}\n`),
+    bytes: new TextEncoder().encode(`${JSON.stringify(boundJson(subject.document), null, 2)}\n`),
     contentType: "application/json",
   });
 }

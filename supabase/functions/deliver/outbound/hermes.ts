@@ -1,14 +1,12 @@
 import { z } from "zod";
 import { jsonOrNull, postJson, retryAfter } from "./answer.ts";
+import { cutText, MESSAGE_CHARACTERS, TELEGRAM_CHARACTERS } from "./cut-text.ts";
 
 /**
  * Milliseconds that HERMES has to answer. It may need 15 s to reach its channel; to give up earlier
  * would be to send the notification twice.
  */
 const TIMEOUT_MS = 20_000;
-
-/** Characters of a message for Telegram, which takes 4096; the rest is for what HERMES adds. */
-const TELEGRAM_LENGTH = 4000;
 
 /** What HERMES is asked to pass on; `key` is the same whenever the same thing is sent again. */
 export interface Notification {
@@ -42,7 +40,13 @@ export function hermesNotifier(
     const answered = await postJson(
       `${url.replace(/\/+$/, "")}/notify`,
       { "idempotency-key": key },
-      { message: channel === "telegram" ? telegramHtml(message) : message, priority, channel },
+      {
+        message: channel === "telegram"
+          ? telegramHtml(message)
+          : cutText(message, MESSAGE_CHARACTERS),
+        priority,
+        channel,
+      },
       TIMEOUT_MS,
     );
     if ("failure" in answered) return { kind: "retry", error: `HERMES: ${answered.failure}` };
@@ -75,15 +79,6 @@ export function hermesNotifier(
  * cut.
  */
 function telegramHtml(message: string): string {
-  let text = message;
-  if (message.length > TELEGRAM_LENGTH) {
-    // By grapheme: an emoji that is cut in two is another one.
-    text = "";
-    for (const { segment } of new Intl.Segmenter().segment(message)) {
-      if (text.length + segment.length >= TELEGRAM_LENGTH) break;
-      text += segment;
-    }
-    text += "…";
-  }
-  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+  return cutText(message, TELEGRAM_CHARACTERS)
+    .replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }
