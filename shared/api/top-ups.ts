@@ -5,10 +5,10 @@ import {
   Id,
   listOf,
   Minor,
+  name,
   nothing,
   ShownInstant,
   text,
-  words,
 } from "./fields.ts";
 import { READERS, type Route, STAFF } from "./route.ts";
 
@@ -43,7 +43,7 @@ export const NewTopUp = z.strictObject({
   amount_minor: Amount,
   currency: Currency.optional(),
   expires_after_days: Days.optional(),
-  reference: words(200),
+  reference: name(200),
   note: text(500).optional(),
 });
 

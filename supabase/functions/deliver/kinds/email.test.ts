@@ -165,3 +165,14 @@ Deno.test("a notice goes to operators as it was written", async () => {
   assert.deepEqual(mail?.to, ["ops@example.test"]);
   assert.match(mail?.text ?? "", /One\nTwo/);
 });
+
+Deno.test("nothing in a notice turns text around or moves a cursor", async () => {
+  const { mail } = await deliver({
+    event: "notice",
+    dedupe_key: "run:2:email",
+    payload: { to: ["ops@example.test"], subject: "A\u202eB\n", text: "One\u202e\u001b[2J\nTwo" },
+  });
+  assert.equal(mail?.subject, "AB");
+  assert.match(mail?.text ?? "", /One \[2J\nTwo/);
+  assert.doesNotMatch(`${mail?.text}${mail?.html}`, /[\u202e\u001b]/);
+});
