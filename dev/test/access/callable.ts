@@ -118,6 +118,7 @@ export const CALLABLE = {
     "note_refusals",
     "wake_deliver",
     "wake_stripe",
+    "most_units",
     "open_charges",
     "overdue_invoices",
     "owner_of_subscription",
