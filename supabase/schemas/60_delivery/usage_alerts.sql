@@ -189,6 +189,9 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
     select 'held', 'high', 'Drafts are held', h.names, h.message, null
     from _billing.held_notice() h
     union all
+    select 'held_windows', 'high', 'Windows of a source are held', w.names, w.message, null
+    from _billing.held_windows_notice() w
+    union all
     select 'proposals', 'normal', 'Prices to be decided on', p.names, p.message, null
     from _billing.proposal_notice() p
   ) n

@@ -1,0 +1,77 @@
+-- Versions of windows that would take back what has been invoiced. A correction that credits a
+-- client is an operator's act: such a version waits for a decision, whoever pushes it.
+
+create table billing.held_windows (
+  log_id uuid primary key,
+  source_id text not null references billing.usage_sources (id),
+  version integer not null,
+  -- What is known of the window besides is in the log.
+  counts jsonb not null,
+  held_at timestamptz not null default clock_timestamp()
+);
+comment on table billing.held_windows is
+  'Windows stated again with less than what has been invoiced, by the row of the log that they
+   correct; billing.release_windows and billing.refuse_windows decide.';
+comment on column billing.held_windows.counts is
+  'What the held version says: calls, counts and costs; counts of metadata in parts.';
+create index held_windows_source_id on billing.held_windows (source_id);
+alter table billing.held_windows enable row level security;
+revoke all on billing.held_windows from public;
+grant select on billing.held_windows to service_role;
+
+-- What a version of a window says, without its key.
+create function _billing.window_counts(w public.agent_usage_logs)
+returns jsonb language sql stable set search_path = pg_catalog, pg_temp as $$
+  select jsonb_build_object('calls', w.calls, 'input_tokens', w.input_tokens,
+    'output_tokens', w.output_tokens, 'web_searches', w.web_searches,
+    'input_cost', w.input_cost, 'output_cost', w.output_cost, 'feature_cost', w.feature_cost,
+    'total_cost', w.total_cost, 'other_features', w.other_features,
+    'parts', (select coalesce(jsonb_object_agg(k, w.metadata -> k), '{}')
+      from unnest(_billing.counts_in_metadata()) k where w.metadata ? k));
+$$;
+comment on function _billing.window_counts is 'Counts and costs of a window''s row.';
+
+-- The row that counts, with what a held version says instead.
+create function _billing.with_counts(standing public.agent_usage_logs, counts jsonb)
+returns public.agent_usage_logs language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+  said public.agent_usage_logs;
+begin
+  select r.* into said from jsonb_populate_record(standing, counts - 'parts') r;
+  said.metadata := _billing.own_metadata(said.metadata) - _billing.counts_in_metadata()
+    || (counts -> 'parts');
+  return said;
+end $$;
+comment on function _billing.with_counts is 'A log row with other counts and costs.';
+
+-- Whether a version bills less. Tokens of a cache and of reasoning may be part of others and cost
+-- less than they: any change of these may.
+create function _billing.lowers_window(said public.agent_usage_logs,
+  standing public.agent_usage_logs)
+returns boolean language sql stable set search_path = pg_catalog, pg_temp as $$
+  select least(said.calls - standing.calls, said.input_tokens - standing.input_tokens,
+      said.output_tokens - standing.output_tokens, said.web_searches - standing.web_searches,
+      said.input_cost - standing.input_cost, said.output_cost - standing.output_cost,
+      said.feature_cost - standing.feature_cost, said.total_cost - standing.total_cost) < 0
+    or exists (select from unnest(_billing.counts_in_metadata()) k
+      where billing.metadata_count(said.metadata, k)
+        is distinct from billing.metadata_count(standing.metadata, k))
+    or exists (select from jsonb_object_keys(standing.other_features) f(key)
+      where billing.metadata_count(said.other_features, f.key)
+        is distinct from billing.metadata_count(standing.other_features, f.key)
+        and not coalesce(billing.metadata_count(said.other_features, f.key)
+          > billing.metadata_count(standing.other_features, f.key), false));
+$$;
+comment on function _billing.lowers_window is
+  'Whether a version of a window may be billed with less than the row that counts.';
+
+-- Whether what a row counts for has been invoiced, or its period skipped.
+create function _billing.is_settled_log(log_id uuid)
+returns boolean language sql stable set search_path = pg_catalog, pg_temp as $$
+  select exists (select from billing.attributed_logs a
+    join public.billing_periods p on p.client_id = a.client_id
+      and p.period_start <= a.usage_day and a.usage_day < p.period_end
+    where a.id = log_id and a.reason is null and p.settled_at is not null);
+$$;
+comment on function _billing.is_settled_log is
+  'Whether the period that a log row counts in has been invoiced or skipped.';
